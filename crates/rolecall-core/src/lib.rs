@@ -1,1 +1,30 @@
-//! Placeholder.
+//! The ground floor of Rolecall: who somebody is, which roles they may use, and the flows between the two.
+//!
+//! Architecture invariant: this crate performs no I/O and reads no clock and no source of randomness; whatever it
+//! needs of the world it asks for through a trait of [`port`]. Policy evaluation cannot fail, a
+//! [`access::Grant`] comes only from [`access::Policy`], and no AWS role is assumed without a grant.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`limits`] | every bound in the system, each with its reason |
+//! | [`secret`] | bearer secrets: redacted, not comparable, stored by digest |
+//! | [`identity`] | a person some provider vouched for |
+//! | [`aws`] | AWS's own nouns, parsed |
+//! | [`access`] | `access.toml`: accounts, permission sets, assignments, denies; [`access::Policy::grants`] |
+//! | [`sign_in`], [`session`] | signing in and staying signed in |
+//! | [`audit`] | what happened, and the hash chain over it |
+//! | [`port`] | what the world must provide |
+//! | [`record`] | sealed records over a [`port::RecordStore`] |
+//! | [`gateway`] | the verbs |
+
+pub mod access;
+pub mod audit;
+pub mod aws;
+pub mod gateway;
+pub mod identity;
+pub mod limits;
+pub mod port;
+pub mod record;
+pub mod secret;
+pub mod session;
+pub mod sign_in;

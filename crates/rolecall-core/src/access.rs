@@ -1,0 +1,1 @@
+//! `access.toml`, parsed: who may use which role, when, and for how long.

@@ -1,0 +1,243 @@
+//! What happened, as a closed set of events, and the hash chain that shows when somebody changed the story.
+//!
+//! An event names people, roles and reasons; it never holds a secret. Events are written by a writer (one run of one
+//! process) as `h_n = SHA-256(h_{n-1} || canonical(event_n))`; the adapter keeps the chain, this module defines it.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// Joins everything that belongs to one request or one issue: shown on pages, in logs and in the trail.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ReferenceId(String);
+
+impl ReferenceId {
+    /// A new id: 80 random bits in Crockford's base32, 16 characters, easy to read out.
+    pub fn generate(entropy: &dyn crate::port::Entropy) -> Self {
+        const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+        let mut bytes = [0_u8; 16];
+        entropy.fill(&mut bytes);
+        Self(
+            bytes
+                .iter()
+                .map(|b| char::from(ALPHABET[usize::from(b & 31)]))
+                .collect(),
+        )
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for ReferenceId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who acted: a person of a provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The provider's id.
+    pub provider: String,
+    /// `sub` or `NameID`.
+    pub subject: String,
+    /// The believed address.
+    pub email: Option<String>,
+}
+
+impl From<&crate::identity::Identity> for Actor {
+    fn from(identity: &crate::identity::Identity) -> Self {
+        Self {
+            provider: identity.provider.as_str().to_owned(),
+            subject: identity.subject.as_str().to_owned(),
+            email: identity.email.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// Which role was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The 12 digits.
+    pub account: String,
+    /// The permission set.
+    pub permission_set: String,
+    /// The variant.
+    pub variant: Option<String>,
+}
+
+/// What credentials were asked for as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    /// A console link.
+    Console,
+    /// Credentials in the browser.
+    Credentials,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Happened {
+    /// Somebody signed in.
+    SignedIn {
+        /// Who.
+        actor: Actor,
+        /// The session's public id.
+        session: String,
+        /// Whether with a second factor.
+        mfa: bool,
+    },
+    /// A sign-in was refused.
+    SignInRefused {
+        /// At which provider, as far as known.
+        provider: Option<String>,
+        /// A stable word: one of [`crate::sign_in::RejectReason::code`] or of [`crate::gateway::SignInError::reason`].
+        reason: String,
+    },
+    /// Somebody ended a session.
+    SignedOut {
+        /// Who.
+        actor: Actor,
+        /// The session's public id.
+        session: String,
+        /// `sign_out`, `ended_by_owner`, `replaced`, `too_many`
+        reason: String,
+    },
+    /// Credentials are about to be asked for. Durable before they leave.
+    IssueIntended {
+        /// Who.
+        actor: Actor,
+        /// The session's public id.
+        session: String,
+        /// Which role.
+        target: Target,
+        /// The role's ARN.
+        role: String,
+        /// The assignments that grant it.
+        assignments: Vec<String>,
+        /// Seconds.
+        duration: u32,
+        /// The session name AWS will show.
+        role_session_name: String,
+        /// The source identity, where one is set.
+        source_identity: Option<String>,
+        /// The keys of the session tags.
+        tag_keys: Vec<String>,
+        /// What it is for.
+        delivery: Delivery,
+    },
+    /// Credentials were issued; ends the intent of the same reference.
+    IssueDone {
+        /// `AccessKeyId`
+        access_key_id: String,
+        /// `AssumedRoleUser.Arn`
+        assumed_role: String,
+        /// When they end.
+        expires_at: DateTime<Utc>,
+        /// Which Region's STS.
+        region: String,
+        /// STS's request id.
+        request_id: Option<String>,
+    },
+    /// No credentials were issued; ends the intent of the same reference.
+    IssueFailed {
+        /// A stable word: [`crate::aws::StsRefusal::code`], `unavailable`, `token`, `console_refused`, `console_unavailable`.
+        reason: String,
+        /// AWS's error code.
+        aws_code: Option<String>,
+        /// STS's request id.
+        request_id: Option<String>,
+    },
+    /// Somebody asked for a role that today's policy does not grant them.
+    IssueRefused {
+        /// Who.
+        actor: Actor,
+        /// Which role.
+        target: Target,
+        /// A stable word: `not_granted`, `condition`, `template`
+        reason: String,
+    },
+    /// A configuration was loaded and serves.
+    ConfigurationLoaded {
+        /// SHA-256 of everything that was read, hexadecimal.
+        digest: String,
+    },
+    /// A configuration was refused; the old one serves on.
+    ConfigurationRefused {
+        /// How many mistakes.
+        mistakes: u64,
+    },
+}
+
+/// One event of the trail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Which request, or which issue.
+    pub reference: ReferenceId,
+    /// From where.
+    pub address: Option<IpAddr>,
+    /// SHA-256 of the `User-Agent`, 16 hexadecimal digits.
+    pub user_agent: Option<String>,
+    /// What.
+    #[serde(flatten)]
+    pub happened: Happened,
+}
+
+impl AuditEvent {
+    /// The canonical form that is hashed and stored: JSON in declaration order, without spaces.
+    ///
+    /// # Errors
+    /// Never for the types above; the signature is serde's.
+    pub fn canonical(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+}
+
+/// A link of a writer's chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainHash(pub [u8; 32]);
+
+impl ChainHash {
+    /// What the first event of a writer is chained to.
+    pub fn genesis(writer: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"rolecall/audit/v1");
+        hash.update(writer.as_bytes());
+        Self(hash.finalize().into())
+    }
+
+    /// The link after this one: of the event's sequence number and its canonical form.
+    #[must_use]
+    pub fn next(&self, sequence: u64, canonical: &str) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update(sequence.to_be_bytes());
+        hash.update(canonical.as_bytes());
+        Self(hash.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_content_and_writer_all_matter() {
+        let start = ChainHash::genesis("w1");
+        assert_ne!(start, ChainHash::genesis("w2"));
+        assert_ne!(
+            start.next(1, "a").next(2, "b"),
+            start.next(1, "b").next(2, "a")
+        );
+        assert_ne!(start.next(1, "a"), start.next(2, "a"));
+    }
+}

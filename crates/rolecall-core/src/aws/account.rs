@@ -1,0 +1,190 @@
+//! Where a role lives: partition, account, path and name, and the Region that is asked.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::identity::text_newtype;
+
+text_newtype!(
+    /// An AWS account's 12 digits.
+    AccountId,
+    InvalidAccountId,
+    "an account id is 12 digits, written as a string: \"111122223333\"",
+    |text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+);
+
+text_newtype!(
+    /// An AWS Region, such as `eu-west-1`.
+    Region,
+    InvalidRegion,
+    "not an AWS Region: write it as eu-west-1",
+    |text| text.len() <= 32
+        && text.split('-').count() >= 3
+        && text.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+        && text.ends_with(|last: char| last.is_ascii_digit())
+);
+
+text_newtype!(
+    /// An IAM role's path and name without the leading slash: `rolecall/Developer`, `Admin`.
+    RolePath,
+    InvalidRole,
+    "an IAM role is an optional path and a name of 1 to 64 characters of A-Z a-z 0-9 _ + = , . @ -, such as rolecall/Developer",
+    |text| {
+        let name_char = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
+        text.len() <= 512
+            && text.split('/').all(|part| !part.is_empty() && part.bytes().all(name_char))
+            && text.rsplit('/').next().is_some_and(|name| name.len() <= 64)
+    }
+);
+
+impl RolePath {
+    /// The name without its path.
+    pub fn name(&self) -> &str {
+        self.as_str().rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// A partition: a set of Regions with its own accounts, endpoints and ARNs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Partition {
+    /// Commercial Regions.
+    #[default]
+    #[serde(rename = "aws")]
+    Aws,
+    /// China.
+    #[serde(rename = "aws-cn")]
+    China,
+    /// GovCloud (US).
+    #[serde(rename = "aws-us-gov")]
+    GovCloud,
+}
+
+impl Partition {
+    /// As in an ARN.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::China => "aws-cn",
+            Self::GovCloud => "aws-us-gov",
+        }
+    }
+
+    /// The domain of the sign-in endpoint; a Region goes in front.
+    pub fn sign_in_domain(self) -> &'static str {
+        match self {
+            Self::Aws => "signin.aws.amazon.com",
+            Self::China => "signin.amazonaws.cn",
+            Self::GovCloud => "signin.amazonaws-us-gov.com",
+        }
+    }
+
+    /// The domain of the console.
+    pub fn console_domain(self) -> &'static str {
+        match self {
+            Self::Aws => "console.aws.amazon.com",
+            Self::China => "console.amazonaws.cn",
+            Self::GovCloud => "console.amazonaws-us-gov.com",
+        }
+    }
+
+    /// Whether the Region belongs to this partition, by the prefixes of AWS's `partitions.json`.
+    pub fn holds(self, region: &Region) -> bool {
+        let of = if region.as_str().starts_with("cn-") {
+            Self::China
+        } else if region.as_str().starts_with("us-gov-") {
+            Self::GovCloud
+        } else {
+            Self::Aws
+        };
+        self == of
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An IAM role, whole.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RoleArn {
+    partition: Partition,
+    account: AccountId,
+    role: RolePath,
+    text: Arc<str>,
+}
+
+impl RoleArn {
+    /// The role in the account.
+    pub fn new(partition: Partition, account: AccountId, role: RolePath) -> Self {
+        let text = format!("arn:{partition}:iam::{account}:role/{role}").into();
+        Self {
+            partition,
+            account,
+            role,
+            text,
+        }
+    }
+
+    /// `arn:aws:iam::111122223333:role/rolecall/Developer`
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The account.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The partition.
+    pub fn partition(&self) -> Partition {
+        self.partition
+    }
+
+    /// Path and name.
+    pub fn role(&self) -> &RolePath {
+        &self.role
+    }
+}
+
+impl fmt::Display for RoleArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_regions_and_roles_parse_strictly() {
+        assert!(AccountId::parse("111122223333").is_ok());
+        for bad in [
+            "11112222333",
+            "1111222233334",
+            "11112222333x",
+            "",
+            "１１１１２２２２３３３３",
+        ] {
+            assert!(AccountId::parse(bad).is_err(), "{bad}");
+        }
+        assert!(Region::parse("us-gov-west-1").is_ok() && Region::parse("eu-west-1").is_ok());
+        for bad in [
+            "eu-west",
+            "EU-west-1",
+            "eu--west-1",
+            "eu-west-1.evil.example",
+            "eu-west-1/",
+        ] {
+            assert!(Region::parse(bad).is_err(), "{bad}");
+        }
+        assert!(RolePath::parse("rolecall/Developer").is_ok());
+        for bad in ["", "/x", "x/", "a//b", "a b", "a*", &"x".repeat(65)] {
+            assert!(RolePath::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

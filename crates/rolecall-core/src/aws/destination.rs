@@ -1,0 +1,103 @@
+//! Where the console opens: a page of AWS's console in our partition and nowhere else.
+
+use url::Url;
+
+use super::Partition;
+use crate::limits;
+
+/// A page of the console, checked against an allow-list: `https`, the partition's console or one of its services,
+/// no user, no port, no other site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination(Url);
+
+/// Why a text is no [`Destination`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a destination is a page of the AWS console, such as https://console.aws.amazon.com/s3/")]
+pub struct InvalidDestination;
+
+impl Destination {
+    /// The console's front page in the partition.
+    pub fn home(partition: Partition) -> Self {
+        // A constant host: parsing cannot fail for any partition, as the test below shows.
+        let url = format!("https://{}/", partition.console_domain());
+        Url::parse(&url).map_or_else(|_| unreachable!("console domains are valid hosts"), Self)
+    }
+
+    /// Parses a console URL of the partition: the console's host, or a host below it (Region and multi-session
+    /// labels, service consoles).
+    ///
+    /// # Errors
+    /// [`InvalidDestination`].
+    pub fn parse(text: &str, partition: Partition) -> Result<Self, InvalidDestination> {
+        let plain = text.len() <= limits::DESTINATION_BYTES_MAX
+            && text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+        if !plain || !text.starts_with("https://") {
+            return Err(InvalidDestination);
+        }
+        let url = Url::parse(text).map_err(|_| InvalidDestination)?;
+        let domain = partition.console_domain();
+        let host_fits = url.host_str().is_some_and(|host| {
+            host == domain
+                || host
+                    .strip_suffix(domain)
+                    .is_some_and(|rest| rest.ends_with('.'))
+        });
+        let bare = url.username().is_empty() && url.password().is_none() && url.port().is_none();
+        if host_fits && bare {
+            Ok(Self(url))
+        } else {
+            Err(InvalidDestination)
+        }
+    }
+
+    /// The page.
+    pub fn as_url(&self) -> &Url {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_console_of_the_partition() {
+        for partition in [Partition::Aws, Partition::China, Partition::GovCloud] {
+            assert_eq!(
+                Destination::home(partition).as_url().host_str(),
+                Some(partition.console_domain())
+            );
+        }
+        for good in [
+            "https://console.aws.amazon.com/s3/",
+            "https://eu-west-1.console.aws.amazon.com/ec2/home?region=eu-west-1#Instances:",
+            "https://111122223333-abcd1234.eu-west-1.console.aws.amazon.com/x",
+        ] {
+            assert!(Destination::parse(good, Partition::Aws).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://console.aws.amazon.com/",
+            "https://console.aws.amazon.com.evil.example/",
+            "https://evil.example/console.aws.amazon.com",
+            "https://evilconsole.aws.amazon.com/",
+            "https://console.aws.amazon.com@evil.example/",
+            "https://a@console.aws.amazon.com/",
+            "https://console.aws.amazon.com:8443/",
+            "https:\\\\console.aws.amazon.com",
+            "//console.aws.amazon.com/",
+            "https://console.amazonaws.cn/",
+            "javascript:alert(1)",
+            "",
+            "https:///console.aws.amazon.com",
+            "https://s3.amazonaws.com/bucket/page.html",
+        ] {
+            // `https:///host` is repaired to `https://host` by the URL Standard, and so is safe.
+            let allowed = bad == "https:///console.aws.amazon.com";
+            assert_eq!(
+                Destination::parse(bad, Partition::Aws).is_ok(),
+                allowed,
+                "{bad}"
+            );
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Names that end in CloudTrail: made by us from the verified identity, so that nobody can choose another's.
+
+use std::sync::Arc;
+
+use crate::identity::{Identity, text_newtype};
+use crate::secret::SecretDigest;
+
+fn session_name_char(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"_=+,.@-".contains(&b)
+}
+
+const NAME_MAX: usize = 64;
+/// 50 bits of the person's key: among a million people, two share it with a chance of one in two thousand, and then
+/// only if what stands before it is the same as well.
+const SUFFIX_CHARS: usize = 10;
+
+/// `RoleSessionName` (STS): 2 to 64 characters of `[\w+=,.@-]`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RoleSessionName(Arc<str>);
+
+impl RoleSessionName {
+    /// The name of a person's role sessions: their believed e-mail address where it fits unchanged and no other
+    /// person can have it, else a readable beginning and a digest of provider and subject. One person always gets
+    /// the same name and no two people share one.
+    ///
+    /// A provider is authoritative for the domains it is configured with; two providers may be configured with the
+    /// same domain, so the address alone would not do: the digest is always there.
+    pub fn of(identity: &Identity) -> Self {
+        let readable = identity
+            .email
+            .as_ref()
+            .map_or(identity.subject.as_str(), |email| email.as_str());
+        Self::from_parts(readable, identity.key())
+    }
+
+    fn from_parts(readable: &str, person: SecretDigest) -> Self {
+        let suffix = base32(person.as_bytes(), SUFFIX_CHARS);
+        let mut name: String = readable
+            .chars()
+            .map(|c| {
+                if c.is_ascii() && session_name_char(c as u8) {
+                    c
+                } else {
+                    '_'
+                }
+            })
+            .take(NAME_MAX - SUFFIX_CHARS - 1)
+            .collect();
+        name.push('-');
+        name.push_str(&suffix);
+        Self(name.into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// RFC 4648 base32 in lower case, the first `chars` characters.
+fn base32(bytes: &[u8], chars: usize) -> String {
+    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    (0..chars)
+        .map(|i| {
+            let bit = i * 5;
+            let pair = u16::from(bytes.get(bit / 8).copied().unwrap_or(0)) << 8
+                | u16::from(bytes.get(bit / 8 + 1).copied().unwrap_or(0));
+            char::from(ALPHABET[usize::from(pair >> (11 - bit % 8) & 31)])
+        })
+        .collect()
+}
+
+text_newtype!(
+    /// `SourceIdentity` (STS): set on the first hop, kept through every chained one.
+    SourceIdentity,
+    InvalidSourceIdentity,
+    "a source identity is 2 to 64 characters of A-Z a-z 0-9 _ + = , . @ - and does not begin with aws:",
+    |text| (2..=NAME_MAX).contains(&text.len()) && text.bytes().all(session_name_char) && !text.starts_with("aws:")
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base32_is_rfc_4648() {
+        assert_eq!(base32(b"foobar", 9), "mzxw6ytbo");
+    }
+
+    #[test]
+    fn names_are_always_legal_and_never_shared() {
+        let person = |n: &str| SecretDigest::of("t", &[n.as_bytes()]);
+        for readable in [
+            "",
+            "a",
+            "Ünï cödé 😀\n",
+            &"x".repeat(500),
+            "alice@example.com",
+        ] {
+            let name = RoleSessionName::from_parts(readable, person("1"));
+            assert!((2..=64).contains(&name.as_str().len()), "{readable}");
+            assert!(name.as_str().bytes().all(session_name_char), "{readable}");
+            assert_ne!(
+                name,
+                RoleSessionName::from_parts(readable, person("2")),
+                "{readable}"
+            );
+        }
+        assert!(
+            RoleSessionName::from_parts("alice@example.com", person("1"))
+                .as_str()
+                .starts_with("alice@example.com-")
+        );
+    }
+}

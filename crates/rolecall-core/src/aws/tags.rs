@@ -1,0 +1,147 @@
+//! Session tags: what a role session says of its person, for trust policies and CloudTrail.
+
+use std::collections::BTreeMap;
+
+use crate::identity::text_newtype;
+use crate::limits;
+
+/// `[\p{L}\p{Z}\p{N}_.:/=+\-@]`, the characters of tag keys and values (STS, `Tag`).
+fn tag_char(c: char) -> bool {
+    c.is_alphanumeric() || is_separator(c) || "_.:/=+-@".contains(c)
+}
+
+/// Unicode category Z: space, line and paragraph separators.
+fn is_separator(c: char) -> bool {
+    matches!(
+        c,
+        ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'
+            ..='\u{200a}' | '\u{2028}' | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
+    )
+}
+
+text_newtype!(
+    /// A session tag's key.
+    TagKey,
+    InvalidTagKey,
+    "a tag key is 1 to 128 letters, digits, spaces or _ . : / = + - @ and does not begin with aws:",
+    |text| (1..=limits::SESSION_TAG_KEY_CHARS_MAX).contains(&text.chars().count())
+        && text.chars().all(tag_char)
+        && !text.to_ascii_lowercase().starts_with("aws:")
+);
+
+/// Why session tags cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTag {
+    /// The value breaks AWS's rule.
+    #[error("the session tag {key} cannot hold its value: a value is at most {max} letters, digits, spaces or _ . : / = + - @", max = limits::SESSION_TAG_VALUE_CHARS_MAX)]
+    Value {
+        /// Which.
+        key: TagKey,
+    },
+    /// Two keys that AWS takes for one.
+    #[error(
+        "the session tag {key} is there twice: AWS does not tell upper from lower case in tag keys"
+    )]
+    Twice {
+        /// Which.
+        key: TagKey,
+    },
+    /// More than STS takes.
+    #[error("more than {} session tags", limits::SESSION_TAGS_MAX)]
+    TooMany,
+}
+
+/// The session tags of one role session, and which of them follow it through role chaining.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoleSessionTags {
+    tags: BTreeMap<TagKey, String>,
+    transitive: Vec<TagKey>,
+}
+
+impl RoleSessionTags {
+    /// Adds a tag.
+    ///
+    /// # Errors
+    /// [`InvalidTag`].
+    pub fn add(&mut self, key: TagKey, value: &str) -> Result<(), InvalidTag> {
+        if value.chars().count() > limits::SESSION_TAG_VALUE_CHARS_MAX
+            || !value.chars().all(tag_char)
+        {
+            return Err(InvalidTag::Value { key });
+        }
+        if self
+            .tags
+            .keys()
+            .any(|known| known.as_str().eq_ignore_ascii_case(key.as_str()))
+        {
+            return Err(InvalidTag::Twice { key });
+        }
+        if self.tags.len() == limits::SESSION_TAGS_MAX {
+            return Err(InvalidTag::TooMany);
+        }
+        self.tags.insert(key, value.to_owned());
+        Ok(())
+    }
+
+    /// Key and value, by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tags
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// The keys that follow the session through role chaining.
+    pub fn transitive(&self) -> impl Iterator<Item = &str> {
+        self.transitive.iter().map(TagKey::as_str)
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.tags.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.tags.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_keep_to_what_aws_takes() {
+        let key = |text: &str| TagKey::parse(text).unwrap();
+        let mut tags = RoleSessionTags::default();
+        assert_eq!(tags.add(key("Team"), "R and D @ München/2"), Ok(()));
+        assert_eq!(
+            tags.add(key("team"), "x"),
+            Err(InvalidTag::Twice { key: key("team") })
+        );
+        assert_eq!(
+            tags.add(key("a"), "x<y"),
+            Err(InvalidTag::Value { key: key("a") })
+        );
+        assert_eq!(
+            tags.add(key("b"), &"x".repeat(257)),
+            Err(InvalidTag::Value { key: key("b") })
+        );
+        for bad in ["aws:x", "AWS:x", "", "a*b", &"k".repeat(129)] {
+            assert!(TagKey::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_fifty_first_is_refused() {
+        let mut tags = RoleSessionTags::default();
+        for n in 0..50 {
+            tags.add(TagKey::parse(&format!("k{n}")).unwrap(), "")
+                .unwrap();
+        }
+        assert_eq!(
+            tags.add(TagKey::parse("k50").unwrap(), ""),
+            Err(InvalidTag::TooMany)
+        );
+    }
+}

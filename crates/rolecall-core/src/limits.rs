@@ -1,0 +1,62 @@
+//! Every bound in the system, each with its reason. A number that limits an input stands here and nowhere else.
+
+use chrono::TimeDelta;
+
+/// How far clocks may differ, for verification and for replay records alike (OIDC Core 3.1.3.7; NTP-kept machines
+/// stay well within it).
+pub const LEEWAY: TimeDelta = TimeDelta::seconds(60);
+
+/// How long a person may take at the identity provider: long enough for a forgotten phone, short enough that an
+/// abandoned sign-in is worthless.
+pub const SIGN_IN_MAX: TimeDelta = TimeDelta::minutes(10);
+
+/// Life of a token minted for AWS; it is used at once. IAM itself adds five minutes after `exp`.
+pub const WEB_IDENTITY_TOKEN_LIFE: TimeDelta = TimeDelta::minutes(5);
+
+/// A session is written back at most this often when it is used, so that a page load costs one read.
+pub const SESSION_TOUCH_INTERVAL: TimeDelta = TimeDelta::seconds(60);
+
+/// Sessions one person may have at once; beginning one more ends the oldest.
+pub const SESSIONS_PER_SUBJECT_MAX: usize = 20;
+
+/// Claims of one identity; a token with more is refused rather than cut.
+pub const CLAIMS_MAX: usize = 128;
+/// Values of one claim. Entra stops at 200 groups and Okta at 100 in a token; userinfo may carry more.
+pub const CLAIM_VALUES_MAX: usize = 1_024;
+/// Bytes of one claim value.
+pub const CLAIM_VALUE_BYTES_MAX: usize = 1_024;
+/// Bytes of `sub`: OIDC Core 2 allows 255 ASCII characters.
+pub const SUBJECT_BYTES_MAX: usize = 255;
+/// Bytes of an e-mail address (RFC 5321 4.5.3.1.3).
+pub const EMAIL_BYTES_MAX: usize = 254;
+
+/// Bytes of an ID token at the callback; STS takes at most 20,000 characters, providers with many groups send more.
+pub const ID_TOKEN_BYTES_MAX: usize = 64 * 1024;
+/// Characters of a token AWS takes (`AssumeRoleWithWebIdentity`, `WebIdentityToken`).
+pub const WEB_IDENTITY_TOKEN_CHARS_MAX: usize = 20_000;
+
+/// Bytes of one answer of an identity provider: discovery, JWKS, token, userinfo.
+pub const UPSTREAM_BYTES_MAX: usize = 1024 * 1024;
+/// Keys of one provider's JWKS that are looked at.
+pub const JWKS_KEYS_MAX: usize = 64;
+
+/// Bytes of `return_to`: a deep link into the console with a long destination fits.
+pub const RETURN_TO_BYTES_MAX: usize = 2_048;
+/// Bytes of a console destination.
+pub const DESTINATION_BYTES_MAX: usize = 1_024;
+
+/// Entries of one access policy (accounts, permission sets, assignments and denies together).
+pub const POLICY_ENTRIES_MAX: usize = 100_000;
+/// Bytes of one file of the access policy.
+pub const POLICY_FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Session tags of one role session (STS, `Tags`).
+pub const SESSION_TAGS_MAX: usize = 50;
+/// Characters of a session tag's key (STS, `Tag.Key`).
+pub const SESSION_TAG_KEY_CHARS_MAX: usize = 128;
+/// Characters of a session tag's value (STS, `Tag.Value`).
+pub const SESSION_TAG_VALUE_CHARS_MAX: usize = 256;
+/// Characters of an inline session policy (STS, `Policy`).
+pub const SESSION_POLICY_CHARS_MAX: usize = 2_048;
+/// Managed policies of one role session (STS, `PolicyArns`).
+pub const POLICY_ARNS_MAX: usize = 10;

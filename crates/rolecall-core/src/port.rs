@@ -1,0 +1,132 @@
+//! Every trait the world must satisfy. Adapters translate at once: a library's error survives only as a source.
+//!
+//! The identity provider's port stands in [`crate::sign_in`], AWS's in [`crate::aws`], beside the types they speak of.
+
+use std::error::Error as StdError;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::audit::AuditEvent;
+use crate::secret::SecretDigest;
+
+/// Tells the time, UTC.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// The operating system's random source.
+pub trait Entropy: Send + Sync {
+    /// Fills the slice with random bytes.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// An error of some library, boxed, for logs only.
+pub type Source = Box<dyn StdError + Send + Sync>;
+
+/// A record's name in the store: its kind in clear, the secret that finds it as a digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    kind: &'static str,
+    digest: SecretDigest,
+}
+
+impl Key {
+    /// The key of the record of this kind that the digest finds.
+    pub fn new(kind: &'static str, digest: SecretDigest) -> Self {
+        Self { kind, digest }
+    }
+
+    /// `session`, `sign-in` …
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.kind, self.digest)
+    }
+}
+
+/// Which state of a record was read; opaque to all but the store that made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version(pub Vec<u8>);
+
+/// What can go wrong with a store. An outage is not a denial and never renders as one.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// `insert`: the key is taken.
+    #[error("the record exists already")]
+    Exists,
+    /// `replace`: somebody else changed or removed it since it was read.
+    #[error("the record has changed since it was read")]
+    Conflict,
+    /// The store cannot be reached, is read-only or full.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Source),
+}
+
+/// Expiring values found by a key: four atomic verbs. One conformance suite runs against every implementation.
+///
+/// The store may drop a record when it has expired; whoever reads checks the time as well.
+#[async_trait]
+pub trait RecordStore: Send + Sync {
+    /// Stores a new record; how one-time values are spent and replays are seen.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if the key is taken by a record that has not expired, [`StoreError::Unavailable`].
+    async fn insert(
+        &self,
+        key: Key,
+        value: Vec<u8>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), StoreError>;
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn get(&self, key: Key) -> Result<Option<(Vec<u8>, Version)>, StoreError>;
+
+    /// Compare-and-swap: value and expiry change only if the value is still the one that was seen.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if it changed or is gone, [`StoreError::Unavailable`].
+    async fn replace(
+        &self,
+        key: Key,
+        seen: Version,
+        value: Vec<u8>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), StoreError>;
+
+    /// Reads and removes: of any number of callers at most one gets it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn take(&self, key: Key) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Whether the store answers and can be written to.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn ready(&self) -> Result<(), StoreError>;
+}
+
+/// The audit trail, append-only. When `append` returns, the event is durable.
+#[async_trait]
+pub trait AuditLog: Send + Sync {
+    /// Appends.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it could not be made durable.
+    async fn append(&self, event: &AuditEvent) -> Result<(), StoreError>;
+
+    /// Whether the trail can be written to.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn ready(&self) -> Result<(), StoreError>;
+}

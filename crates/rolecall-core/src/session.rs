@@ -1,0 +1,137 @@
+//! Staying signed in: one browser's state here, ended by idleness, by age, by the person or from outside.
+//!
+//! The session's record is the authority; the per-person index exists so that "my sessions" can list and end them.
+//! An [`Epoch`] ends everything a person began before a moment, even a session that fell out of the index.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::identity::Identity;
+use crate::limits;
+use crate::record::Record;
+use crate::secret::SecretDigest;
+
+/// Names a session to its owner and in the audit trail; finding the session's record takes the secret's digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SessionId(SecretDigest);
+
+impl SessionId {
+    /// The id of the session whose cookie has this digest. One-way, so an id in a log finds no record.
+    pub fn of(secret: SecretDigest) -> Self {
+        Self(SecretDigest::of(
+            "rolecall/session-id/v1",
+            &[secret.as_bytes()],
+        ))
+    }
+}
+
+impl std::fmt::Display for SessionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // 96 bits tell sessions apart and keep log lines short.
+        f.write_str(self.0.to_string().get(..16).unwrap_or_default())
+    }
+}
+
+/// Where a browser speaks from, for the person to recognise and for conditions to look at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The client's address, after trusted proxies.
+    pub address: Option<IpAddr>,
+    /// `User-Agent`, cut to 256 characters.
+    pub user_agent: Option<String>,
+}
+
+/// How long sessions live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Unused for this long, a session ends.
+    pub idle: TimeDelta,
+    /// A session ends this long after it began, used or not.
+    pub absolute: TimeDelta,
+}
+
+/// A browser's signed-in state.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Session {
+    /// Its public name.
+    pub id: SessionId,
+    /// Who.
+    pub identity: Identity,
+    /// Since when.
+    pub started_at: DateTime<Utc>,
+    /// Last use, to within [`limits::SESSION_TOUCH_INTERVAL`].
+    pub last_seen_at: DateTime<Utc>,
+    /// The end whatever happens.
+    pub ends_at: DateTime<Utc>,
+    /// Where it began.
+    pub origin: Origin,
+}
+
+impl Record for Session {
+    const KIND: &'static str = "session";
+}
+
+impl Session {
+    /// Whether it is still alive at `now`.
+    pub fn is_live(&self, now: DateTime<Utc>, lifetimes: &Lifetimes) -> bool {
+        now < self.ends_at && now < self.last_seen_at + lifetimes.idle
+    }
+
+    /// Whether its use at `now` should be written back.
+    pub fn needs_touch(&self, now: DateTime<Utc>) -> bool {
+        now >= self.last_seen_at + limits::SESSION_TOUCH_INTERVAL
+    }
+}
+
+/// One line of "my sessions".
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SessionEntry {
+    /// Its public name.
+    pub id: SessionId,
+    /// Finds its record.
+    pub key: SecretDigest,
+    /// Since when.
+    pub started_at: DateTime<Utc>,
+    /// The end whatever happens.
+    pub ends_at: DateTime<Utc>,
+    /// Where it began.
+    pub origin: Origin,
+}
+
+/// A person's sessions, by [`Identity::key`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SessionIndex {
+    /// Oldest first; ended ones may linger.
+    pub entries: Vec<SessionEntry>,
+}
+
+impl Record for SessionIndex {
+    const KIND: &'static str = "session-index";
+}
+
+impl SessionIndex {
+    /// Adds a session, drops those that are over, and returns those pushed out by
+    /// [`limits::SESSIONS_PER_SUBJECT_MAX`], oldest first.
+    pub fn add(&mut self, entry: SessionEntry, now: DateTime<Utc>) -> Vec<SessionEntry> {
+        self.entries.retain(|old| old.ends_at > now);
+        self.entries.push(entry);
+        let surplus = self
+            .entries
+            .len()
+            .saturating_sub(limits::SESSIONS_PER_SUBJECT_MAX);
+        self.entries.drain(..surplus).collect()
+    }
+}
+
+/// Sessions of a person that began before [`Epoch::void_before`] are void, indexed or not.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Epoch {
+    /// The moment.
+    pub void_before: DateTime<Utc>,
+}
+
+impl Record for Epoch {
+    const KIND: &'static str = "epoch";
+}
