@@ -1,1 +1,25 @@
-//! Placeholder.
+//! The outside world in miniature: identity providers, an AWS that checks proofs, stores, a browser, a clock.
+//!
+//! Everything listens on loopback, on a port the system picks, and ends when its handle is dropped. Nothing here
+//! knows the gateway: what it tests, it tests from outside. Nothing here may be trusted with real people.
+
+pub mod canary;
+pub mod certificate;
+pub mod clock;
+pub mod keys;
+pub mod process;
+pub mod serve;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks, whatever a panicking test left behind: the data here is counters and scripts, never half-written.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs `work`, which waits for processes and files, beside the runtime instead of in its way.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work).await?
+}
