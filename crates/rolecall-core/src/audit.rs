@@ -185,7 +185,7 @@ pub struct AuditEvent {
     pub reference: ReferenceId,
     /// From where.
     pub address: Option<IpAddr>,
-    /// SHA-256 of the `User-Agent`, 16 hexadecimal digits.
+    /// A short digest of the `User-Agent`.
     pub user_agent: Option<String>,
     /// What.
     #[serde(flatten)]

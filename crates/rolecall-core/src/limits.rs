@@ -60,3 +60,6 @@ pub const SESSION_TAG_VALUE_CHARS_MAX: usize = 256;
 pub const SESSION_POLICY_CHARS_MAX: usize = 2_048;
 /// Managed policies of one role session (STS, `PolicyArns`).
 pub const POLICY_ARNS_MAX: usize = 10;
+
+/// Characters of a name from outside that are kept for the audit trail when it names nothing we know.
+pub const NAME_SHOWN_CHARS_MAX: usize = 64;

@@ -185,6 +185,14 @@ impl Records {
         (self.clock.now() < envelope.expires_at).then_some(envelope)
     }
 
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.store.ready().await
+    }
+
     /// Stores a new record.
     ///
     /// # Errors

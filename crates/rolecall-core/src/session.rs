@@ -43,6 +43,15 @@ pub struct Origin {
     pub user_agent: Option<String>,
 }
 
+impl Origin {
+    /// A short digest of the user agent: tells browsers apart in the audit trail without keeping what they say.
+    pub fn user_agent_digest(&self) -> Option<String> {
+        let agent = self.user_agent.as_ref()?;
+        let digest = SecretDigest::of("rolecall/user-agent/v1", &[agent.as_bytes()]).to_string();
+        digest.get(..16).map(str::to_owned)
+    }
+}
+
 /// How long sessions live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
@@ -77,6 +86,11 @@ impl Session {
     /// Whether it is still alive at `now`.
     pub fn is_live(&self, now: DateTime<Utc>, lifetimes: &Lifetimes) -> bool {
         now < self.ends_at && now < self.last_seen_at + lifetimes.idle
+    }
+
+    /// Until when the store has to keep it, if it is not used again.
+    pub fn stored_until(&self, lifetimes: &Lifetimes) -> DateTime<Utc> {
+        self.ends_at.min(self.last_seen_at + lifetimes.idle)
     }
 
     /// Whether its use at `now` should be written back.
@@ -125,11 +139,13 @@ impl SessionIndex {
     }
 }
 
-/// Sessions of a person that began before [`Epoch::void_before`] are void, indexed or not.
+/// Sessions of a person that began until [`Epoch::void_until`] are void, indexed or not.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Epoch {
     /// The moment.
-    pub void_before: DateTime<Utc>,
+    pub void_until: DateTime<Utc>,
+    /// The one session that lives on: that of the person who ended all others.
+    pub except: Option<SessionId>,
 }
 
 impl Record for Epoch {

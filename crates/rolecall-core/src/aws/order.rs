@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Credentials, PolicyArn, RoleArn, RoleSessionName, RoleSessionTags, SessionPolicy,
+    Credentials, PolicyArn, Region, RoleArn, RoleSessionName, RoleSessionTags, SessionPolicy,
     SourceIdentity,
 };
 use crate::identity::Subject;
@@ -81,6 +81,8 @@ pub struct AssumeRole {
     pub role: RoleArn,
     /// What convinces STS.
     pub proof: Proof,
+    /// The Region whose endpoint is asked first; the configured one when the account names none.
+    pub region: Option<Region>,
     /// `DurationSeconds`
     pub duration: RoleSessionDuration,
     /// `Policy`
