@@ -1,1 +1,2 @@
-//! Placeholder.
+//! The gateway as a library, so that tests and the demo can start one.
+pub mod web;
