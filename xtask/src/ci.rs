@@ -1,0 +1,144 @@
+//! `cargo xtask ci`: every check a change has to pass, one after the other, ending with the README's test command.
+//!
+//! Each step says its name and how long it took; a failure says how to run that step alone.
+
+use std::time::Instant;
+
+use anyhow::Context;
+
+use crate::cargo::{cargo, finish};
+use crate::machine::Machine;
+use crate::say::{Refused, say};
+use crate::{deny, packages, test};
+
+struct Step {
+    name: &'static str,
+    run: fn(&Machine) -> anyhow::Result<()>,
+}
+
+/// Cheap checks first; the test command is last because the README promises that it is all a newcomer needs.
+const STEPS: &[Step] = &[
+    Step {
+        name: "readme",
+        run: readme,
+    },
+    Step {
+        name: "format",
+        run: |machine| finish(&mut cargo(machine, &["fmt", "--all", "--check"])),
+    },
+    Step {
+        name: "clippy",
+        run: |machine| {
+            finish(&mut cargo(
+                machine,
+                &[
+                    "clippy",
+                    "--workspace",
+                    "--all-targets",
+                    "--locked",
+                    "--",
+                    "-D",
+                    "warnings",
+                ],
+            ))
+        },
+    },
+    Step {
+        name: "tidy",
+        run: |machine| finish(&mut cargo(machine, &["test", "--locked", "--test", "tidy"])),
+    },
+    Step {
+        name: "docs",
+        run: |machine| {
+            finish(
+                cargo(machine, &["doc", "--workspace", "--no-deps", "--locked"])
+                    .env("RUSTDOCFLAGS", "-D warnings"),
+            )
+        },
+    },
+    Step {
+        name: "deny",
+        run: deny::check,
+    },
+    Step {
+        name: "test",
+        run: |machine| test::run(machine, &[]),
+    },
+];
+
+pub(crate) fn run(machine: &Machine, names: &[String]) -> anyhow::Result<()> {
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| STEPS.iter().all(|step| step.name != name.as_str()))
+    {
+        let known: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+        return Err(Refused::new(format!(
+            "there is no step `{unknown}`\nhint: the steps are {}",
+            known.join(", ")
+        ))
+        .into());
+    }
+    packages::install(machine, &[packages::BUILD])?;
+    for step in STEPS
+        .iter()
+        .filter(|step| names.is_empty() || names.iter().any(|name| name == step.name))
+    {
+        say(&format!("=== {} ===", step.name));
+        let start = Instant::now();
+        let outcome = (step.run)(machine);
+        say(&format!(
+            "=== {} {} after {:.1?} ===",
+            step.name,
+            if outcome.is_ok() { "passed" } else { "FAILED" },
+            start.elapsed()
+        ));
+        outcome
+            .with_context(|| format!("step `{0}` failed (alone: cargo xtask ci {0})", step.name))?;
+    }
+    Ok(())
+}
+
+/// The README's two commands are the ones that are tested.
+fn readme(machine: &Machine) -> anyhow::Result<()> {
+    let text =
+        std::fs::read_to_string(machine.root.join("README.md")).context("cannot read README.md")?;
+    for command in ["cargo xtask demo", "cargo xtask test"] {
+        anyhow::ensure!(
+            commands(&text).any(|line| line == command),
+            "README.md does not show `{command}` in a code block"
+        );
+    }
+    Ok(())
+}
+
+/// The lines of a Markdown text's fenced code blocks, without a prompt.
+fn commands(markdown: &str) -> impl Iterator<Item = &str> {
+    let mut fenced = false;
+    markdown.lines().map(str::trim).filter(move |line| {
+        if line.starts_with("```") {
+            fenced = !fenced;
+            return false;
+        }
+        fenced
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_code_blocks_count_as_commands() {
+        let text = "run `cargo xtask test`\ncargo xtask ci\n```sh\ncargo xtask demo\n```\ncargo xtask bench\n";
+        assert_eq!(commands(text).collect::<Vec<_>>(), ["cargo xtask demo"]);
+    }
+
+    #[test]
+    fn an_unknown_step_is_refused() -> anyhow::Result<()> {
+        let error = run(&Machine::here()?, &["clipy".to_owned()])
+            .err()
+            .context("accepted")?;
+        assert!(error.is::<Refused>(), "{error}");
+        Ok(())
+    }
+}

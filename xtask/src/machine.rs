@@ -1,0 +1,90 @@
+//! This machine as the chores see it: where the repository and the cache are, and which programs are on the path.
+//!
+//! The only file of the xtask that reads the environment.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+
+pub(crate) struct Machine {
+    /// The root of the clone.
+    pub(crate) root: PathBuf,
+    /// Where programs from npm, PyPI and crates.io are kept between runs and clones.
+    pub(crate) cache: PathBuf,
+    /// The cargo that started this program.
+    pub(crate) cargo: PathBuf,
+    /// The directories of `$PATH`.
+    path: Vec<PathBuf>,
+    /// Whether this is a run of continuous integration (`$CI`), whose builds outlive the clone they were made in.
+    ci: bool,
+    target_chosen: bool,
+}
+
+impl Machine {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place of the xtask that reads the environment"
+    )]
+    pub(crate) fn here() -> anyhow::Result<Self> {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .context("the xtask has no repository around it")?;
+        let cache = variable("ROLECALL_CACHE")
+            .map(PathBuf::from)
+            .or_else(|| variable("XDG_CACHE_HOME").map(|folder| Path::new(&folder).join("rolecall")))
+            .or_else(|| variable("HOME").map(|folder| Path::new(&folder).join(".cache/rolecall")))
+            .context("none of ROLECALL_CACHE, XDG_CACHE_HOME and HOME is set: nowhere to keep the test peers")?;
+        std::fs::create_dir_all(&cache)
+            .with_context(|| format!("cannot create the cache folder {}", cache.display()))?;
+        Ok(Self {
+            root: root.to_owned(),
+            cache: std::path::absolute(cache)?,
+            cargo: variable("CARGO").map_or_else(|| "cargo".into(), PathBuf::from),
+            path: variable("PATH")
+                .map(|path| std::env::split_paths(&path).collect())
+                .unwrap_or_default(),
+            ci: variable("CI").is_some(),
+            target_chosen: variable("CARGO_TARGET_DIR").is_some(),
+        })
+    }
+
+    /// The build folder to hand to cargo, where it is not the clone's own `target/`.
+    pub(crate) fn target(&self) -> Option<PathBuf> {
+        (self.ci && !self.target_chosen).then(|| self.cache.join("target"))
+    }
+
+    /// The program of this name on the path.
+    pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
+        self.path
+            .iter()
+            .map(|folder| folder.join(name))
+            .find(|file| file.is_file())
+    }
+
+    /// Whether a command can be run and says yes. What it prints is of no interest.
+    pub(crate) fn agrees(&self, program: &str, arguments: &[&str]) -> bool {
+        Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success())
+    }
+
+    /// The first line a command prints, if it can be run and succeeds.
+    pub(crate) fn answer(&self, program: &str, arguments: &[&str]) -> Option<String> {
+        let output = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        output
+            .status
+            .success()
+            .then(|| text.lines().next().unwrap_or_default().trim().to_owned())
+    }
+}

@@ -1,0 +1,124 @@
+//! Test peers: programs by other people that the tests talk to, pinned in `tests/peers/`, kept in the cache folder.
+//!
+//! A folder is named after what was pinned when it was made, and holds `.complete` once it is whole, so a second run costs
+//! nothing, a changed pin makes a new folder, and a run that was cut off starts over. Two runs at once wait for one another.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::cargo::finish_on_stderr;
+use crate::machine::Machine;
+use crate::packages;
+use crate::say::say;
+
+/// Where the peers are: handed to the tests as environment variables.
+pub(crate) struct Peers {
+    /// A folder with `node_modules/`, and the pinned Node.js at `node_modules/.bin/node`.
+    node: PathBuf,
+    /// The Python of the virtual environment with boto3 and moto.
+    python: PathBuf,
+    chromium: Option<PathBuf>,
+}
+
+impl Peers {
+    /// Tells a test run where the peers are.
+    pub(crate) fn introduce(&self, command: &mut Command) {
+        command
+            .env("ROLECALL_PEERS_NODE", &self.node)
+            .env("ROLECALL_PEERS_PYTHON", &self.python);
+        if let Some(chromium) = &self.chromium {
+            command.env("ROLECALL_PEERS_CHROMIUM", chromium);
+        }
+    }
+}
+
+/// Installs everything `cargo xtask test` needs and is not here yet.
+pub(crate) fn install(machine: &Machine) -> anyhow::Result<Peers> {
+    packages::install(machine, &[packages::BUILD, packages::TEST])?;
+    let folder = machine.cache.join("peers");
+    fs::create_dir_all(&folder)?;
+    let lock = fs::File::create(folder.join(".lock"))?;
+    lock.lock()
+        .context("cannot lock the folder of the test peers")?;
+    Ok(Peers {
+        node: node(machine, &folder)?,
+        python: python(machine, &folder)?,
+        chromium: packages::chromium(machine),
+    })
+}
+
+fn node(machine: &Machine, folder: &Path) -> anyhow::Result<PathBuf> {
+    let pins = ["package.json", "package-lock.json"]
+        .map(|name| machine.root.join("tests/peers/node").join(name));
+    once(folder, "node", &pins, "", |home| {
+        say("installing the test peers from npm");
+        for pin in &pins {
+            fs::copy(
+                pin,
+                home.join(pin.file_name().context("a pin without a name")?),
+            )?;
+        }
+        finish_on_stderr(
+            Command::new("npm")
+                .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+                .current_dir(home),
+        )
+    })
+}
+
+fn python(machine: &Machine, folder: &Path) -> anyhow::Result<PathBuf> {
+    let pins = [machine.root.join("tests/peers/python/requirements.txt")];
+    let version = machine
+        .answer("python3", &["--version"])
+        .unwrap_or_default();
+    let home = once(folder, "python", &pins, &version, |home| {
+        say("installing the test peers from PyPI");
+        finish_on_stderr(Command::new("python3").args(["-m", "venv"]).arg(home))?;
+        let install = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--requirement",
+        ];
+        finish_on_stderr(
+            Command::new(home.join("bin/python"))
+                .args(install)
+                .args(&pins),
+        )
+    })?;
+    Ok(home.join("bin/python"))
+}
+
+/// The folder for these pins, made by `make` unless a former run completed it.
+fn once(
+    folder: &Path,
+    kind: &str,
+    pins: &[PathBuf],
+    version: &str,
+    make: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<PathBuf> {
+    let mut hasher = DefaultHasher::new();
+    version.hash(&mut hasher);
+    for pin in pins {
+        fs::read(pin)
+            .with_context(|| format!("cannot read {}", pin.display()))?
+            .hash(&mut hasher);
+    }
+    let home = folder.join(format!("{kind}-{:016x}", hasher.finish()));
+    let complete = home.join(".complete");
+    if !complete.exists() {
+        if home.exists() {
+            fs::remove_dir_all(&home)?;
+        }
+        fs::create_dir_all(&home)?;
+        make(&home).with_context(|| format!("the {kind} test peers could not be installed"))?;
+        fs::write(complete, "")?;
+    }
+    Ok(home)
+}
