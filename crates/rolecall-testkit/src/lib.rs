@@ -3,6 +3,7 @@
 //! Everything listens on loopback, on a port the system picks, and ends when its handle is dropped. Nothing here
 //! knows the gateway: what it tests, it tests from outside. Nothing here may be trusted with real people.
 
+pub mod aws;
 pub mod canary;
 pub mod certificate;
 pub mod clock;

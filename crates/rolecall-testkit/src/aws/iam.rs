@@ -1,0 +1,124 @@
+//! What IAM keeps of an account: its OIDC providers and the roles they lead to.
+//!
+//! Both are checked when they are created, by the limits of the IAM API, so that nothing later meets an impossible one.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use url::Url;
+
+use super::trust::TrustPolicy;
+use super::wire::{letters_digits, random_letters};
+
+/// An OpenID Connect provider of one account.
+pub(super) struct OidcProvider {
+    /// `arn:aws:iam::…:oidc-provider/host/path`
+    pub arn: String,
+    /// The issuer without its scheme: the prefix of its condition keys.
+    pub condition_prefix: String,
+    pub client_ids: Vec<String>,
+}
+
+impl OidcProvider {
+    pub fn new(account: &str, issuer: &str, client_ids: &[&str]) -> anyhow::Result<Self> {
+        let url = Url::parse(issuer).with_context(|| format!("{issuer:?} is no URL"))?;
+        ensure!(
+            matches!(url.scheme(), "https" | "http"),
+            "an issuer is an https URL, not {issuer:?}"
+        );
+        ensure!(
+            url.query().is_none() && url.fragment().is_none(),
+            "an issuer has neither query nor fragment: {issuer:?}"
+        );
+        ensure!(issuer.len() <= 255, "an issuer has at most 255 characters");
+        ensure!(
+            (1..=100).contains(&client_ids.len()),
+            "an OIDC provider has 1 to 100 client ids"
+        );
+        ensure!(
+            client_ids.iter().all(|id| (1..=255).contains(&id.len())),
+            "a client id has 1 to 255 characters"
+        );
+        let prefix = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
+        Ok(OidcProvider {
+            arn: format!("arn:aws:iam::{account}:oidc-provider/{prefix}"),
+            condition_prefix: prefix.to_owned(),
+            client_ids: client_ids.iter().map(|&id| id.to_owned()).collect(),
+        })
+    }
+}
+
+/// A role with its trust policy read.
+pub(super) struct TrustedRole {
+    pub arn: String,
+    /// Without the path: what the assumed-role ARN shows.
+    pub name: String,
+    /// The unique id, `AROA…`.
+    pub id: String,
+    pub max_session_seconds: u64,
+    pub trust: TrustPolicy,
+}
+
+impl TrustedRole {
+    pub fn new(account: &str, path_and_name: &str, role: &super::Role) -> anyhow::Result<Self> {
+        let name = path_and_name.rsplit('/').next().unwrap_or(path_and_name);
+        ensure!(
+            (1..=64).contains(&name.len()) && letters_digits(name, "_+=,.@-"),
+            "{name:?} is no role name: 1 to 64 of [\\w+=,.@-]"
+        );
+        ensure!(
+            path_and_name.len() <= 512
+                && path_and_name.bytes().all(|b| b.is_ascii_graphic())
+                && !path_and_name.contains("//"),
+            "{path_and_name:?} is no role path"
+        );
+        ensure!(
+            (Duration::from_secs(3_600)..=Duration::from_secs(43_200))
+                .contains(&role.max_session_duration),
+            "MaxSessionDuration is 3600 to 43200 seconds"
+        );
+        Ok(TrustedRole {
+            arn: format!("arn:aws:iam::{account}:role/{path_and_name}"),
+            name: name.to_owned(),
+            id: format!("AROA{}", random_letters::<17>()?),
+            max_session_seconds: role.max_session_duration.as_secs(),
+            trust: TrustPolicy::parse(&role.trust_policy)
+                .with_context(|| format!("trust policy of role {path_and_name}"))?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn providers_keep_the_limits_of_iam() -> anyhow::Result<()> {
+        let provider = OidcProvider::new(
+            "111122223333",
+            "https://sso.example.com/id/7",
+            &["sts.amazonaws.com"],
+        )?;
+        assert_eq!(
+            provider.arn,
+            "arn:aws:iam::111122223333:oidc-provider/sso.example.com/id/7"
+        );
+        let long = format!("https://{}.example", "a".repeat(255));
+        for (issuer, ids) in [
+            ("sso.example.com", vec!["a"]),
+            ("https://a.example/?q", vec!["a"]),
+            ("ftp://a.example", vec!["a"]),
+            (long.as_str(), vec!["a"]),
+            ("https://a.example", vec![]),
+            ("https://a.example", vec!["a"; 101]),
+            ("https://a.example", vec![""]),
+        ] {
+            assert!(
+                OidcProvider::new("111122223333", issuer, &ids).is_err(),
+                "{issuer} {}",
+                ids.len()
+            );
+        }
+        Ok(())
+    }
+}

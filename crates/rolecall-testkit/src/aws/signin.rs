@@ -1,0 +1,228 @@
+//! The console's sign-in endpoint: credentials to a sign-in token, the token to a console session in the browser, sign-out.
+//!
+//! A token serves once and for fifteen minutes. A browser holds one identity; another must sign out first.
+
+use std::sync::{Arc, Mutex};
+
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+use url::Url;
+
+use crate::lock;
+
+use super::pages;
+use super::wire::random_letters;
+use super::world::{Issued, Recent, World};
+
+const COOKIE: &str = "emulated-aws-console";
+const TOKEN_LIFE: TimeDelta = TimeDelta::minutes(15);
+const KEPT: usize = 1_000;
+
+/// A sign-in token not yet forgotten.
+struct Ticket {
+    session: Arc<Issued>,
+    expires: DateTime<Utc>,
+    console_ends: DateTime<Utc>,
+    /// The console session it was turned into.
+    used_for: Option<String>,
+}
+
+/// A console session of some browser.
+#[derive(Clone)]
+pub(super) struct Console {
+    pub session: Arc<Issued>,
+    pub ends: DateTime<Utc>,
+    pub destination: String,
+    /// Where to sign in again.
+    pub issuer: Option<String>,
+}
+
+/// Tokens handed out and console sessions open.
+pub(super) struct Desk {
+    tickets: Mutex<Recent<Ticket>>,
+    consoles: Mutex<Recent<Console>>,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Desk {
+            tickets: Mutex::new(Recent::new(KEPT)),
+            consoles: Mutex::new(Recent::new(KEPT)),
+        }
+    }
+}
+
+impl Desk {
+    fn console(&self, request: &HttpRequest, now: DateTime<Utc>) -> Option<(String, Console)> {
+        let id = request.cookie(COOKIE)?.value().to_owned();
+        let consoles = lock(&self.consoles);
+        let console = consoles
+            .get(&id)
+            .filter(|console| console.ends > now)?
+            .clone();
+        Some((id, console))
+    }
+}
+
+/// `getSigninToken`: the token for these credentials; `None` is "Invalid credentials parameter".
+pub(super) fn signin_token(world: &World, form: &[(String, String)]) -> Option<HttpResponse> {
+    #[derive(Deserialize)]
+    struct Credentials {
+        #[serde(rename = "sessionId")]
+        id: String,
+        #[serde(rename = "sessionKey")]
+        key: String,
+        #[serde(rename = "sessionToken")]
+        token: String,
+    }
+    let now = world.now();
+    let credentials: Credentials = serde_json::from_str(field(form, "Session")?).ok()?;
+    let session = world.session(&credentials.id)?;
+    if session.secret_access_key != credentials.key
+        || session.session_token != credentials.token
+        || session.expiration <= now
+    {
+        return None;
+    }
+    let console_ends = match field(form, "SessionDuration") {
+        None => session.expiration,
+        Some(text) => {
+            now + TimeDelta::seconds(
+                text.parse()
+                    .ok()
+                    .filter(|seconds| (900..=43_200).contains(seconds))?,
+            )
+        }
+    };
+    let token = random_letters::<64>().ok()?;
+    let ticket = Ticket {
+        session,
+        expires: now + TOKEN_LIFE,
+        console_ends,
+        used_for: None,
+    };
+    lock(&world.desk.tickets).insert(token.clone(), ticket);
+    Some(
+        HttpResponse::Ok()
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .json(serde_json::json!({ "SigninToken": token })),
+    )
+}
+
+/// `login`: turns the token into a console session and shows the console.
+pub(super) fn login(
+    world: &World,
+    request: &HttpRequest,
+    form: &[(String, String)],
+) -> HttpResponse {
+    let Some(destination) = field(form, "Destination").filter(|url| is_web(url)) else {
+        return pages::notice(
+            "Invalid destination",
+            "The sign-in link needs a Destination that is an http(s) URL.",
+        );
+    };
+    let now = world.now();
+    let open = world.desk.console(request, now);
+    let mut tickets = lock(&world.desk.tickets);
+    let Some(ticket) = field(form, "SigninToken")
+        .and_then(|token| tickets.get_mut(token))
+        .filter(|ticket| ticket.expires > now)
+    else {
+        return pages::notice(
+            "Invalid sign-in token",
+            "The sign-in token is not known here or is older than 15 minutes. Ask for a new link.",
+        );
+    };
+    match (&open, &ticket.used_for) {
+        (Some((id, console)), Some(used)) if id == used => return pages::console(console),
+        (_, Some(_)) => {
+            return pages::notice(
+                "Sign-in link already used",
+                "A sign-in link works once. Ask for a new one.",
+            );
+        }
+        (Some((_, console)), None)
+            if console.session.assumed_role_arn != ticket.session.assumed_role_arn =>
+        {
+            return pages::log_out_first(console, request.uri());
+        }
+        (Some(_) | None, None) => {}
+    }
+    let Ok(id) = random_letters::<32>() else {
+        return HttpResponse::InternalServerError().finish();
+    };
+    ticket.used_for = Some(id.clone());
+    let console = Console {
+        session: Arc::clone(&ticket.session),
+        ends: ticket.console_ends,
+        destination: destination.to_owned(),
+        issuer: field(form, "Issuer")
+            .filter(|url| is_web(url))
+            .map(str::to_owned),
+    };
+    drop(tickets);
+    let mut response = pages::console(&console);
+    lock(&world.desk.consoles).insert(id.clone(), console);
+    let cookie = Cookie::build(COOKIE, id)
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .finish();
+    if response.add_cookie(&cookie).is_err() {
+        return HttpResponse::InternalServerError().finish();
+    }
+    response
+}
+
+/// The console of this browser, for a reload.
+pub(super) fn console(world: &World, request: &HttpRequest) -> HttpResponse {
+    match world.desk.console(request, world.now()) {
+        Some((_, console)) => pages::console(&console),
+        None => pages::notice(
+            "You are signed out",
+            "There is no console session in this browser. Sign in through your company's portal.",
+        ),
+    }
+}
+
+/// `logout`: ends the console session and goes where `redirect_uri` says.
+pub(super) fn logout(
+    world: &World,
+    request: &HttpRequest,
+    form: &[(String, String)],
+) -> HttpResponse {
+    if let Some(cookie) = request.cookie(COOKIE) {
+        lock(&world.desk.consoles).remove(cookie.value());
+    }
+    let mut response = match field(form, "redirect_uri") {
+        Some(target) if is_web(target) => HttpResponse::Found()
+            .insert_header((header::LOCATION, target))
+            .finish(),
+        Some(_) => {
+            return pages::notice(
+                "Invalid redirect_uri",
+                "You are signed out, but the address to go on to is not an http(s) URL.",
+            );
+        }
+        None => pages::signed_out(),
+    };
+    let mut gone = Cookie::build(COOKIE, "").path("/").finish();
+    gone.make_removal();
+    if response.add_cookie(&gone).is_err() {
+        return HttpResponse::InternalServerError().finish();
+    }
+    response
+}
+
+fn field<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    form.iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.as_str())
+}
+
+fn is_web(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}

@@ -1,0 +1,212 @@
+//! Session tags and the source identity, as a token carries them (aws-protocol 2.3).
+//!
+//! Shapes that are not the documented ones are an invalid token; values past the limits of the STS API are refused as STS
+//! refuses the same values in a request.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::refusal::{Code, Refusal};
+use super::token::Claims;
+use super::wire::Parameters;
+
+const TAGS: &str = "https://aws.amazon.com/tags";
+const SOURCE_IDENTITY: &str = "https://aws.amazon.com/source_identity";
+
+/// The tags of one session.
+#[derive(Debug, Default)]
+pub(super) struct SessionTags {
+    pub tags: Vec<(String, String)>,
+    pub transitive: Vec<String>,
+}
+
+impl SessionTags {
+    /// Reads the claim; no claim, no tags.
+    pub fn of(claims: &Claims) -> Result<Self, Refusal> {
+        claims
+            .get(TAGS)
+            .map_or_else(|| Ok(Self::default()), Self::read)
+    }
+
+    fn read(claim: &Value) -> Result<Self, Refusal> {
+        let shape = || {
+            Refusal::invalid_token(format!(
+                "The claim {TAGS} does not have the documented form"
+            ))
+        };
+        let mut found = SessionTags::default();
+        for (key, values) in claim
+            .get("principal_tags")
+            .and_then(Value::as_object)
+            .ok_or_else(shape)?
+        {
+            match values.as_array().map(Vec::as_slice) {
+                Some([Value::String(value)]) => found.tags.push((key.clone(), value.clone())),
+                Some(_) | None => return Err(shape()),
+            }
+        }
+        if let Some(keys) = claim.get("transitive_tag_keys") {
+            for key in keys.as_array().ok_or_else(shape)? {
+                found
+                    .transitive
+                    .push(key.as_str().ok_or_else(shape)?.to_owned());
+            }
+        }
+        found.check()?;
+        Ok(found)
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        let mut limits = Parameters::new(&[]);
+        for (name, count) in [
+            ("tags", self.tags.len()),
+            ("transitiveTagKeys", self.transitive.len()),
+        ] {
+            if count > 50 {
+                limits.complain(
+                    &format!("'{count} members'"),
+                    name,
+                    "Member must have length less than or equal to 50",
+                );
+            }
+        }
+        let mut seen = HashSet::new();
+        for (n, (key, value)) in (1..).zip(&self.tags) {
+            let (key_member, value_member) = (
+                format!("tags.{n}.member.key"),
+                format!("tags.{n}.member.value"),
+            );
+            limits.length(&key_member, key, 1, 128);
+            limits.length(&value_member, value, 0, 256);
+            for (member, text) in [(&key_member, key), (&value_member, value)] {
+                if !text.chars().all(tag_character) {
+                    limits.complain(
+                        &format!("'{text}'"),
+                        member,
+                        "Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*",
+                    );
+                }
+            }
+            if key.to_ascii_lowercase().starts_with("aws:") {
+                limits.complain(
+                    &format!("'{key}'"),
+                    &key_member,
+                    "Member must not start with the reserved prefix aws:",
+                );
+            }
+            seen.insert(key.to_lowercase());
+        }
+        limits.finish()?;
+        if seen.len() != self.tags.len() {
+            return Err(Refusal::new(
+                Code::InvalidParameterValue,
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+            ));
+        }
+        if self
+            .transitive
+            .iter()
+            .any(|key| !seen.contains(&key.to_lowercase()))
+        {
+            return Err(Refusal::new(
+                Code::InvalidParameterValue,
+                "The specified transitive tag key must be included in the requested tags.",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The source identity: 2 to 64 of `[\w+=,.@-]`, not starting with `aws:`.
+pub(super) fn source_identity(claims: &Claims) -> Result<Option<String>, Refusal> {
+    let Some(claim) = claims.get(SOURCE_IDENTITY) else {
+        return Ok(None);
+    };
+    let Some(text) = claim.as_str() else {
+        return Err(Refusal::invalid_token(format!(
+            "The claim {SOURCE_IDENTITY} must be a string"
+        )));
+    };
+    let mut limits = Parameters::new(&[]);
+    limits.length("sourceIdentity", text, 2, 64);
+    limits.pattern("sourceIdentity", text, "_+=,.@-", "[\\w+=,.@-]*");
+    if text.to_ascii_lowercase().starts_with("aws:") {
+        limits.complain(
+            &format!("'{text}'"),
+            "sourceIdentity",
+            "Member must not start with the reserved prefix aws:",
+        );
+    }
+    limits.finish()?;
+    Ok(Some(text.to_owned()))
+}
+
+/// Letters, numbers, separators of any script, and AWS's punctuation.
+fn tag_character(c: char) -> bool {
+    c.is_alphanumeric() || "_.:/=+-@".contains(c) || (c.is_whitespace() && !c.is_control())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    fn refused(claim: &Value) -> Option<Code> {
+        SessionTags::read(claim).err().map(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn tags_keep_the_limits_of_sts() {
+        let fifty: Map<String, Value> = (0..50).map(|n| (format!("k{n}"), json!(["v"]))).collect();
+        let more: Map<String, Value> = (0..51).map(|n| (format!("k{n}"), json!(["v"]))).collect();
+        let long_key: Map<String, Value> = [("k".repeat(129), json!(["v"]))].into_iter().collect();
+        for (tags, expected) in [
+            (
+                json!({"Team": ["Plattform Zürich"], "rolecall:account": ["1/2=3+4-5@6_7.8"]}),
+                None,
+            ),
+            (json!({"empty": [""]}), None),
+            (Value::Object(fifty), None),
+            (Value::Object(more), Some(Code::ValidationError)),
+            (Value::Object(long_key), Some(Code::ValidationError)),
+            (json!({"": ["v"]}), Some(Code::ValidationError)),
+            (json!({"k": ["v".repeat(257)]}), Some(Code::ValidationError)),
+            (json!({"k": ["a\nb"]}), Some(Code::ValidationError)),
+            (json!({"k": ["a*b"]}), Some(Code::ValidationError)),
+            (json!({"AWS:k": ["v"]}), Some(Code::ValidationError)),
+            (
+                json!({"Team": ["a"], "team": ["b"]}),
+                Some(Code::InvalidParameterValue),
+            ),
+            (json!({"Team": "a"}), Some(Code::InvalidIdentityToken)),
+            (json!({"Team": []}), Some(Code::InvalidIdentityToken)),
+            (
+                json!({"Team": ["a", "b"]}),
+                Some(Code::InvalidIdentityToken),
+            ),
+            (json!({"Team": [1]}), Some(Code::InvalidIdentityToken)),
+            (json!(["Team"]), Some(Code::InvalidIdentityToken)),
+        ] {
+            assert_eq!(
+                refused(&json!({"principal_tags": tags})),
+                expected,
+                "{tags}"
+            );
+        }
+        assert_eq!(
+            refused(&json!({"principal_tags": {"Team": ["a"]}, "transitive_tag_keys": ["team"]})),
+            None
+        );
+        assert_eq!(
+            refused(&json!({"principal_tags": {}, "transitive_tag_keys": ["Team"]})),
+            Some(Code::InvalidParameterValue)
+        );
+        assert_eq!(
+            refused(&json!({"principal_tags": {}, "transitive_tag_keys": "Team"})),
+            Some(Code::InvalidIdentityToken)
+        );
+        assert_eq!(refused(&json!({})), Some(Code::InvalidIdentityToken));
+    }
+}

@@ -1,0 +1,147 @@
+//! The web identity token: three parts, a signature, and the claims IAM insists on (aws-protocol: `iss`, `sub`, `aud`,
+//! `exp`, `iat`, integers for times, five minutes of grace after `exp`).
+//!
+//! Nothing is read from a token before its signature is checked, except what is needed to find the key.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use super::iam::OidcProvider;
+use super::keys::Key;
+use super::refusal::{Code, Refusal};
+
+const GRACE_SECONDS: i64 = 300;
+
+/// A token taken apart and not yet believed.
+pub(super) struct Unverified<'a> {
+    pub kid: String,
+    pub issuer: String,
+    alg: String,
+    claims: Map<String, Value>,
+    signed: &'a str,
+    signature: Vec<u8>,
+}
+
+impl<'a> Unverified<'a> {
+    pub fn parse(token: &'a str) -> Result<Self, Refusal> {
+        Self::take_apart(token)
+            .ok_or_else(|| Refusal::invalid_token("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"))
+    }
+
+    fn take_apart(token: &'a str) -> Option<Self> {
+        let (signed, signature) = token.rsplit_once('.')?;
+        let (header, payload) = signed.split_once('.')?;
+        let header: Map<String, Value> =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+        let claims: Map<String, Value> =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+        let text = |map: &Map<String, Value>, name: &str| {
+            map.get(name).and_then(Value::as_str).map(str::to_owned)
+        };
+        Some(Unverified {
+            // A token without `kid` finds no key.
+            kid: text(&header, "kid").unwrap_or_default(),
+            alg: text(&header, "alg")?,
+            issuer: text(&claims, "iss")?,
+            signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
+            claims,
+            signed,
+        })
+    }
+
+    /// The claims, once the key has made the signature and the times and the audience are right.
+    pub fn verify(
+        self,
+        key: &Key,
+        provider: &OidcProvider,
+        now: DateTime<Utc>,
+    ) -> Result<Claims, Refusal> {
+        if !key.verifies(&self.alg, self.signed.as_bytes(), &self.signature) {
+            return Err(Refusal::invalid_token(
+                "The signature of the token is not valid",
+            ));
+        }
+        let (now, exp, iat) = (now.timestamp(), self.time("exp")?, self.time("iat")?);
+        if exp.saturating_add(GRACE_SECONDS) <= now {
+            let message = format!(
+                "Token expired: current date/time {now} must be before the expiration date/time {exp}"
+            );
+            return Err(Refusal::new(Code::ExpiredTokenException, message));
+        }
+        if iat > now.saturating_add(GRACE_SECONDS) {
+            return Err(Refusal::invalid_token("The token was issued in the future"));
+        }
+        let subject = self.text("sub")?;
+        if !(6..=255).contains(&subject.chars().count()) {
+            return Err(Refusal::invalid_token(
+                "The subject of the token has 6 to 255 characters",
+            ));
+        }
+        Ok(Claims {
+            subject: subject.to_owned(),
+            audience: self.audience(provider)?,
+            issuer: self.issuer,
+            claims: self.claims,
+        })
+    }
+
+    fn text(&self, claim: &str) -> Result<&str, Refusal> {
+        self.claims
+            .get(claim)
+            .and_then(Value::as_str)
+            .ok_or_else(|| missing(claim))
+    }
+
+    fn time(&self, claim: &str) -> Result<i64, Refusal> {
+        match self.claims.get(claim) {
+            None => Err(missing(claim)),
+            Some(value) => value.as_i64().ok_or_else(|| {
+                Refusal::invalid_token(format!("The claim {claim} must be an integer"))
+            }),
+        }
+    }
+
+    /// `azp` stands in for `aud` where there is one; of several audiences, one must be registered.
+    fn audience(&self, provider: &OidcProvider) -> Result<String, Refusal> {
+        let named: Vec<&str> = match (self.claims.get("azp"), self.claims.get("aud")) {
+            (_, None) => return Err(missing("aud")),
+            (Some(azp), Some(_)) => azp.as_str().into_iter().collect(),
+            (None, Some(Value::Array(list))) => list.iter().filter_map(Value::as_str).collect(),
+            (None, Some(one)) => one.as_str().into_iter().collect(),
+        };
+        named
+            .into_iter()
+            .find(|name| provider.client_ids.iter().any(|id| id == name))
+            .map(str::to_owned)
+            .ok_or_else(|| Refusal::invalid_token("Incorrect token audience"))
+    }
+}
+
+fn missing(claim: &str) -> Refusal {
+    Refusal::invalid_token(format!("Missing a required claim: {claim}"))
+}
+
+/// What a verified token says.
+pub(super) struct Claims {
+    pub issuer: String,
+    pub subject: String,
+    pub audience: String,
+    claims: Map<String, Value>,
+}
+
+impl Claims {
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.claims.get(name)
+    }
+
+    /// The authentication methods (`amr`), a multivalued condition key.
+    pub fn methods(&self) -> impl Iterator<Item = &str> {
+        self.get("amr")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+    }
+}

@@ -1,0 +1,219 @@
+//! The query protocol of STS (version 2011-06-15): parameters in, XML out, and the shapes AWS states as patterns.
+//!
+//! Parameters are checked as AWS does, all at once, in its words: "2 validation errors detected: …".
+
+use std::borrow::Cow;
+
+use super::refusal::{Code, Refusal};
+
+/// The XML namespace of every STS answer.
+pub(super) const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+/// The one version of the API.
+pub(super) const VERSION: &str = "2011-06-15";
+
+/// The parameters of one request and what is wrong with them so far.
+pub(super) struct Parameters<'a> {
+    form: &'a [(String, String)],
+    complaints: Vec<String>,
+}
+
+impl<'a> Parameters<'a> {
+    pub fn new(form: &'a [(String, String)]) -> Self {
+        Parameters {
+            form,
+            complaints: Vec::new(),
+        }
+    }
+
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        self.form
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// A parameter that must be there, of a length within the bounds.
+    pub fn required(&mut self, name: &str, min: usize, max: usize) -> &'a str {
+        match self.get(name) {
+            Some(value) => {
+                self.length(&member(name), value, min, max);
+                value
+            }
+            None => {
+                self.complain("null", &member(name), "Member must not be null");
+                ""
+            }
+        }
+    }
+
+    /// The values of `prefix.member.N.suffix`, in order of N, without holes.
+    pub fn list(&self, prefix: &str, suffix: &str) -> Vec<&'a str> {
+        (1..)
+            .map_while(|n| self.get(&format!("{prefix}.member.{n}{suffix}")))
+            .collect()
+    }
+
+    pub fn length(&mut self, member: &str, value: &str, min: usize, max: usize) {
+        let length = value.chars().count();
+        if length < min {
+            self.complain(
+                &quoted(value),
+                member,
+                &format!("Member must have length greater than or equal to {min}"),
+            );
+        } else if length > max {
+            self.complain(
+                &quoted(value),
+                member,
+                &format!("Member must have length less than or equal to {max}"),
+            );
+        }
+    }
+
+    /// `[\w<more>]*`, as Java reads it: ASCII.
+    pub fn pattern(&mut self, member: &str, value: &str, more: &str, shown: &str) {
+        if !letters_digits(value, more) {
+            self.complain(
+                &quoted(value),
+                member,
+                &format!("Member must satisfy regular expression pattern: {shown}"),
+            );
+        }
+    }
+
+    /// DurationSeconds, 900 to 43200; 3600 when absent.
+    pub fn duration(&mut self) -> u64 {
+        let Some(text) = self.get("DurationSeconds") else {
+            return 3_600;
+        };
+        let Ok(seconds) = text.parse::<i64>() else {
+            self.complain(
+                &quoted(text),
+                "durationSeconds",
+                "Member must be an integer",
+            );
+            return 0;
+        };
+        if seconds < 900 {
+            self.complain(
+                &quoted(text),
+                "durationSeconds",
+                "Member must have value greater than or equal to 900",
+            );
+        } else if seconds > 43_200 {
+            self.complain(
+                &quoted(text),
+                "durationSeconds",
+                "Member must have value less than or equal to 43200",
+            );
+        }
+        u64::try_from(seconds).unwrap_or(0)
+    }
+
+    pub fn complain(&mut self, value: &str, member: &str, constraint: &str) {
+        self.complaints.push(format!(
+            "Value {value} at '{member}' failed to satisfy constraint: {constraint}"
+        ));
+    }
+
+    /// Everything found wrong, as one ValidationError.
+    pub fn finish(self) -> Result<(), Refusal> {
+        match self.complaints.len() {
+            0 => Ok(()),
+            1 => Err(Refusal::new(
+                Code::ValidationError,
+                format!("1 validation error detected: {}", self.complaints.join("")),
+            )),
+            n => Err(Refusal::new(
+                Code::ValidationError,
+                format!(
+                    "{n} validation errors detected: {}",
+                    self.complaints.join("; ")
+                ),
+            )),
+        }
+    }
+}
+
+/// A value as AWS quotes it back; long ones (tokens among them) are never echoed whole.
+fn quoted(value: &str) -> String {
+    if value.len() <= 128 {
+        format!("'{value}'")
+    } else {
+        "'***'".to_owned()
+    }
+}
+
+/// `RoleArn` is shown as `roleArn`.
+fn member(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_ascii_lowercase().to_string() + chars.as_str()
+    })
+}
+
+/// ASCII letters and digits and the characters of `more`: AWS's `[\w…]*` with the underscore in `more`.
+pub(super) fn letters_digits(text: &str, more: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+}
+
+/// Text for XML and HTML, in elements and in quoted attributes.
+pub(super) fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"', '\'']) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// `N` random capitals and digits of the alphabet of AWS's unique ids.
+pub(super) fn random_letters<const N: usize>() -> anyhow::Result<String> {
+    let mut bytes = [0_u8; N];
+    openssl::rand::rand_bytes(&mut bytes)?;
+    Ok(bytes
+        .iter()
+        .map(|b| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[usize::from(b % 32)]))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_wrong_is_said_at_once() {
+        let form = [
+            ("RoleSessionName".to_owned(), "a b".to_owned()),
+            ("DurationSeconds".to_owned(), "60".to_owned()),
+        ];
+        let mut parameters = Parameters::new(&form);
+        parameters.required("RoleArn", 20, 2048);
+        let name = parameters.required("RoleSessionName", 2, 64);
+        parameters.pattern("roleSessionName", name, "_+=,.@-", "[\\w+=,.@-]*");
+        parameters.duration();
+        let refusal = parameters.finish().expect_err("three mistakes");
+        assert_eq!(
+            refusal.message,
+            "3 validation errors detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null; \
+             Value 'a b' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*; \
+             Value '60' at 'durationSeconds' failed to satisfy constraint: Member must have value greater than or equal to 900"
+        );
+    }
+
+    #[test]
+    fn markup_never_leaves_as_markup() {
+        assert_eq!(escape("<b a='\"'>&"), "&lt;b a=&#39;&quot;&#39;&gt;&amp;");
+        assert!(matches!(escape("plain"), Cow::Borrowed("plain")));
+    }
+}

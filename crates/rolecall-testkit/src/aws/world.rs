@@ -1,0 +1,282 @@
+//! What this AWS knows: accounts, sessions issued, sign-in tokens, console sessions, requests seen.
+//!
+//! Every collection is bounded; the oldest entry makes room for the newest.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use chrono::{DateTime, Utc};
+
+use crate::clock::Clock;
+use crate::lock;
+
+use super::AwsSettings;
+use super::fault::Faults;
+use super::iam::{OidcProvider, TrustedRole};
+use super::keys::KeyCache;
+use super::signin::Desk;
+
+const SESSIONS_KEPT: usize = 20_000;
+
+/// One request as it arrived.
+#[derive(Clone, Debug)]
+pub struct SeenRequest {
+    /// The `Action` parameter; empty when there was none.
+    pub action: String,
+    /// The HTTP method.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// The parameters of the body (POST) or of the query, in order, decoded.
+    pub form: Vec<(String, String)>,
+    /// The headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+impl SeenRequest {
+    /// The first parameter of this name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.form
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The first header of this name, given in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// A role session as issued.
+pub struct Issued {
+    /// `ASIA…`
+    pub access_key_id: String,
+    /// The secret half of the key.
+    pub secret_access_key: String,
+    /// The session token that must accompany the key.
+    pub session_token: String,
+    /// When it was issued.
+    pub issued_at: DateTime<Utc>,
+    /// When it ends.
+    pub expiration: DateTime<Utc>,
+    /// The account of the role.
+    pub account_id: String,
+    /// `arn:aws:iam::…:role/path/name`
+    pub role_arn: String,
+    /// `arn:aws:sts::…:assumed-role/name/session`
+    pub assumed_role_arn: String,
+    /// `AROA…:session`
+    pub assumed_role_id: String,
+    /// The token's `sub`.
+    pub subject: String,
+    /// The source identity, when the token set one.
+    pub source_identity: Option<String>,
+    /// The session tags, in the token's order.
+    pub tags: Vec<(String, String)>,
+    /// The keys of the transitive tags.
+    pub transitive_tag_keys: Vec<String>,
+}
+
+impl fmt::Debug for Issued {
+    /// Without the secret key and the session token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issued")
+            .field("access_key_id", &self.access_key_id)
+            .field("assumed_role_arn", &self.assumed_role_arn)
+            .field("expiration", &self.expiration)
+            .field("source_identity", &self.source_identity)
+            .field("tags", &self.tags)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The newest entries under their keys, as many as fit.
+pub(super) struct Recent<V> {
+    entries: HashMap<String, V>,
+    order: VecDeque<String>,
+    kept: usize,
+}
+
+impl<V> Recent<V> {
+    pub fn new(kept: usize) -> Self {
+        Recent {
+            entries: HashMap::new(),
+            order: VecDeque::new(),
+            kept,
+        }
+    }
+
+    /// Adds an entry under a key that is new.
+    pub fn insert(&mut self, key: String, value: V) {
+        if self.order.len() == self.kept
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.entries.remove(&oldest);
+        }
+        self.order.push_back(key.clone());
+        self.entries.insert(key, value);
+    }
+
+    pub fn get(&self, key: &str) -> Option<&V> {
+        self.entries.get(key)
+    }
+
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut V> {
+        self.entries.get_mut(key)
+    }
+
+    pub fn remove(&mut self, key: &str) {
+        self.entries.remove(key);
+    }
+
+    pub fn in_order(&self) -> impl Iterator<Item = &V> {
+        self.order.iter().filter_map(|key| self.entries.get(key))
+    }
+}
+
+/// The IAM of one account.
+#[derive(Default)]
+pub(super) struct AccountState {
+    /// By issuer, character for character.
+    pub providers: HashMap<String, Arc<OidcProvider>>,
+    /// By ARN.
+    pub roles: HashMap<String, Arc<TrustedRole>>,
+}
+
+/// Everything, shared by the server's thread and the test's.
+pub(super) struct World {
+    clock: Clock,
+    accounts: RwLock<HashMap<String, AccountState>>,
+    sessions: Mutex<Recent<Arc<Issued>>>,
+    seen: Mutex<VecDeque<SeenRequest>>,
+    requests_kept: usize,
+    answered: AtomicU64,
+    pub faults: Faults,
+    pub keys: KeyCache,
+    pub desk: Desk,
+}
+
+impl World {
+    pub fn new(settings: AwsSettings) -> anyhow::Result<Self> {
+        Ok(World {
+            clock: settings.clock,
+            accounts: RwLock::default(),
+            sessions: Mutex::new(Recent::new(SESSIONS_KEPT)),
+            seen: Mutex::default(),
+            requests_kept: settings.requests_kept,
+            answered: AtomicU64::new(0),
+            faults: Faults::default(),
+            keys: KeyCache::new(settings.issuer_authority.as_deref())?,
+            desk: Desk::default(),
+        })
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
+    }
+
+    pub fn open_account(&self, id: &str) {
+        self.accounts
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(id.to_owned())
+            .or_default();
+    }
+
+    /// Changes an account that was opened.
+    pub fn in_account<T>(&self, id: &str, change: impl FnOnce(&mut AccountState) -> T) -> T {
+        change(
+            self.accounts
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .entry(id.to_owned())
+                .or_default(),
+        )
+    }
+
+    pub fn provider(&self, account: &str, issuer: &str) -> Option<Arc<OidcProvider>> {
+        self.accounts
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(account)?
+            .providers
+            .get(issuer)
+            .cloned()
+    }
+
+    pub fn role(&self, account: &str, arn: &str) -> Option<Arc<TrustedRole>> {
+        self.accounts
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(account)?
+            .roles
+            .get(arn)
+            .cloned()
+    }
+
+    /// A request id in the shape of a UUID; a count, so that a failing test reads the same twice.
+    pub fn next_request_id(&self) -> String {
+        format!(
+            "00000000-0000-4000-8000-{:012x}",
+            self.answered.fetch_add(1, Ordering::Relaxed)
+        )
+    }
+
+    /// Notes a request; `make` is only called when requests are kept.
+    pub fn saw(&self, make: impl FnOnce() -> SeenRequest) {
+        if self.requests_kept == 0 {
+            return;
+        }
+        let mut seen = lock(&self.seen);
+        if seen.len() == self.requests_kept {
+            seen.pop_front();
+        }
+        seen.push_back(make());
+    }
+
+    pub fn requests(&self) -> Vec<SeenRequest> {
+        lock(&self.seen).iter().cloned().collect()
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Recent<Arc<Issued>>> {
+        lock(&self.sessions)
+    }
+
+    pub fn issue(&self, session: Arc<Issued>) {
+        self.sessions()
+            .insert(session.access_key_id.clone(), session);
+    }
+
+    pub fn session(&self, access_key_id: &str) -> Option<Arc<Issued>> {
+        self.sessions().get(access_key_id).cloned()
+    }
+
+    pub fn issued(&self) -> Vec<Arc<Issued>> {
+        self.sessions().in_order().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_makes_room() {
+        let mut recent = Recent::new(2);
+        for n in 0..3 {
+            recent.insert(n.to_string(), n);
+        }
+        assert_eq!(recent.get("0"), None);
+        assert_eq!(recent.in_order().copied().collect::<Vec<_>>(), [1, 2]);
+        recent.remove("1");
+        assert_eq!(recent.in_order().copied().collect::<Vec<_>>(), [2]);
+    }
+}
