@@ -1,2 +1,4 @@
 //! The gateway as a library, so that tests and the demo can start one.
+
+pub mod aws;
 pub mod web;

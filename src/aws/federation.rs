@@ -1,0 +1,284 @@
+//! The console's sign-in endpoint: `getSigninToken` by POST, so that no secret is ever part of an address, and the login
+//! URL made of the token.
+//!
+//! AWS: IAM User Guide, "Enable custom identity broker access to the AWS console". One fallback Region in an outage;
+//! five seconds for everything.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rolecall_core::aws::{
+    ConsoleLink, ConsoleSignIn, ConsoleSignInError as SignInError, Credentials, Destination,
+    Partition, Region, RoleSessionDuration,
+};
+use rolecall_core::port::Source;
+use tokio::time::Instant;
+use url::Url;
+
+use super::{AwsSettings, http};
+
+/// For all tries.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// A token has about 2,000 characters.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// What fits into an address that browsers and proxies take.
+const TOKEN_CHARS_MAX: usize = 16 * 1024;
+/// The endpoint was seen to refuse odd durations, so they are cut to whole quarters of an hour.
+const DURATION_STEP_SECONDS: u32 = 900;
+
+/// AWS's sign-in endpoint.
+pub struct SignInEndpoint {
+    http: reqwest::Client,
+    partition: Partition,
+    /// The origins to ask, in order.
+    origins: Vec<Url>,
+    /// Where one signs out of the configured Region.
+    sign_out: Url,
+    overridden: bool,
+}
+
+#[derive(serde::Deserialize)]
+struct SigninTokenAnswer {
+    #[serde(rename = "SigninToken")]
+    token: String,
+}
+
+/// Why one try brought no token.
+enum Failure {
+    Refused(u16),
+    Outage(Source),
+}
+
+impl SignInEndpoint {
+    /// The endpoint of the configured Region, and of the first fallback Region for an outage.
+    ///
+    /// # Errors
+    /// When the machine's root certificates cannot be read or a Region makes no address.
+    pub fn new(settings: &AwsSettings) -> Result<Self, Source> {
+        let origins = match &settings.signin_endpoint {
+            Some(origin) => vec![origin.clone()],
+            None => settings
+                .regions_for(None)
+                .iter()
+                .take(2)
+                .map(|region| sign_in_origin(settings.partition, region))
+                .collect::<Result<_, _>>()?,
+        };
+        Ok(Self {
+            http: http::client()?,
+            partition: settings.partition,
+            origins,
+            sign_out: match &settings.signin_endpoint {
+                Some(origin) => origin.clone(),
+                None => regional_origin(settings.partition, &settings.sts_region)?,
+            },
+            overridden: settings.signin_endpoint.is_some(),
+        })
+    }
+
+    /// `Action=getSigninToken` at one origin, once more without a duration when AWS dislikes it.
+    async fn signin_token(
+        &self,
+        origin: &Url,
+        credentials: &Credentials,
+        duration: Option<RoleSessionDuration>,
+    ) -> Result<String, Failure> {
+        match (self.ask(origin, credentials, duration).await, duration) {
+            (Err(Failure::Refused(400)), Some(_)) => self.ask(origin, credentials, None).await,
+            (answer, _) => answer,
+        }
+    }
+
+    async fn ask(
+        &self,
+        origin: &Url,
+        credentials: &Credentials,
+        duration: Option<RoleSessionDuration>,
+    ) -> Result<String, Failure> {
+        let session = serde_json::json!({
+            "sessionId": credentials.access_key_id,
+            "sessionKey": credentials.secret_access_key.expose(),
+            "sessionToken": credentials.session_token.expose(),
+        });
+        let mut form = vec![
+            ("Action", "getSigninToken".to_owned()),
+            ("Session", session.to_string()),
+        ];
+        if let Some(duration) = duration {
+            let seconds = duration.seconds() / DURATION_STEP_SECONDS * DURATION_STEP_SECONDS;
+            form.push(("SessionDuration", seconds.to_string()));
+        }
+        let answer = self
+            .http
+            .post(below(origin, "/federation"))
+            .form(&form)
+            .send()
+            .await
+            .map_err(|error| Failure::Outage(error.without_url().into()))?;
+        match answer.status().as_u16() {
+            200 => token_of(answer).await.map_err(Failure::Outage),
+            status @ 400..=499 => Err(Failure::Refused(status)),
+            status => Err(Failure::Outage(format!("HTTP status {status}").into())),
+        }
+    }
+
+    /// `Action=login`. A secret: who opens it is signed in.
+    fn login_url(&self, origin: &Url, token: &str, destination: &Destination, issuer: &Url) -> Url {
+        let mut url = below(origin, "/federation");
+        url.query_pairs_mut()
+            .append_pair("Action", "login")
+            .append_pair("Issuer", issuer.as_str())
+            .append_pair("Destination", destination.as_url().as_str())
+            .append_pair("SigninToken", token);
+        url
+    }
+}
+
+/// Where tokens are made: the Region's own host; us-east-1's has no prefix.
+fn sign_in_origin(partition: Partition, region: &Region) -> Result<Url, url::ParseError> {
+    if region.as_str() == "us-east-1" {
+        Url::parse(&format!("https://{}", partition.sign_in_domain()))
+    } else {
+        regional_origin(partition, region)
+    }
+}
+
+/// Where one signs out: the Region's own host, us-east-1 included; the host without a prefix does not go on to where one
+/// came from.
+fn regional_origin(partition: Partition, region: &Region) -> Result<Url, url::ParseError> {
+    Url::parse(&format!("https://{region}.{}", partition.sign_in_domain()))
+}
+
+fn below(origin: &Url, path: &str) -> Url {
+    let mut url = origin.clone();
+    url.set_path(path);
+    url.set_query(None);
+    url
+}
+
+async fn token_of(answer: reqwest::Response) -> Result<String, Source> {
+    let body = http::body(answer, ANSWER_BYTES_MAX).await?;
+    // serde_json's own message could quote a piece of the answer.
+    let SigninTokenAnswer { token } =
+        serde_json::from_slice(&body).map_err(|_| "the answer holds no sign-in token")?;
+    let sound = (1..=TOKEN_CHARS_MAX).contains(&token.len())
+        && token.bytes().all(|byte| byte.is_ascii_graphic());
+    if sound {
+        Ok(token)
+    } else {
+        Err("the sign-in token is not one line of ASCII of a sensible length".into())
+    }
+}
+
+#[async_trait]
+impl ConsoleSignIn for SignInEndpoint {
+    async fn link(
+        &self,
+        credentials: &Credentials,
+        duration: Option<RoleSessionDuration>,
+        destination: &Destination,
+        issuer: &Url,
+    ) -> Result<ConsoleLink, SignInError> {
+        let deadline = Instant::now() + TOTAL_TIMEOUT;
+        let mut outage: Source = "no sign-in endpoint is configured".into();
+        for (index, origin) in self.origins.iter().enumerate() {
+            let left = u32::try_from(self.origins.len() - index).unwrap_or(u32::MAX);
+            let share = deadline.saturating_duration_since(Instant::now()) / left;
+            let answer =
+                tokio::time::timeout(share, self.signin_token(origin, credentials, duration)).await;
+            match answer.unwrap_or_else(|_| Err(Failure::Outage("no answer in time".into()))) {
+                Ok(token) => {
+                    let url = self.login_url(origin, &token, destination, issuer);
+                    return Ok(ConsoleLink::new(url));
+                }
+                Err(Failure::Refused(status)) => return Err(SignInError::Refused { status }),
+                Err(Failure::Outage(source)) => {
+                    tracing::warn!(host = origin.host_str(), error = %source, "the console's sign-in endpoint is unavailable");
+                    outage = source;
+                }
+            }
+        }
+        Err(SignInError::Unavailable(outage))
+    }
+
+    fn sign_out_url(&self, region: Option<&Region>, then: &Url) -> Url {
+        let origin = region
+            .filter(|_| !self.overridden)
+            .and_then(|region| regional_origin(self.partition, region).ok());
+        let mut url = below(origin.as_ref().unwrap_or(&self.sign_out), "/oauth");
+        url.query_pairs_mut()
+            .append_pair("Action", "logout")
+            .append_pair("redirect_uri", then.as_str());
+        url
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(partition: Partition, region: &str, fallback: &str) -> SignInEndpoint {
+        SignInEndpoint::new(&AwsSettings {
+            partition,
+            sts_region: Region::parse(region).unwrap(),
+            sts_fallback_regions: vec![Region::parse(fallback).unwrap()],
+            sts_endpoint: None,
+            signin_endpoint: None,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn each_partition_and_region_has_its_host() {
+        for (partition, region, fallback, origins) in [
+            (
+                Partition::Aws,
+                "eu-west-1",
+                "us-east-1",
+                [
+                    "https://eu-west-1.signin.aws.amazon.com/",
+                    "https://signin.aws.amazon.com/",
+                ],
+            ),
+            (
+                Partition::China,
+                "cn-north-1",
+                "cn-northwest-1",
+                [
+                    "https://cn-north-1.signin.amazonaws.cn/",
+                    "https://cn-northwest-1.signin.amazonaws.cn/",
+                ],
+            ),
+            (
+                Partition::GovCloud,
+                "us-gov-west-1",
+                "us-gov-east-1",
+                [
+                    "https://us-gov-west-1.signin.amazonaws-us-gov.com/",
+                    "https://us-gov-east-1.signin.amazonaws-us-gov.com/",
+                ],
+            ),
+        ] {
+            let asked = endpoint(partition, region, fallback).origins;
+            assert_eq!(asked.iter().map(Url::as_str).collect::<Vec<_>>(), origins);
+        }
+    }
+
+    #[test]
+    fn signing_out_comes_back_to_us() {
+        let then = Url::parse("https://sso.example.com/console?account=1&x=a b").unwrap();
+        let endpoint = endpoint(Partition::Aws, "eu-west-1", "us-east-1");
+        let back =
+            "redirect_uri=https%3A%2F%2Fsso.example.com%2Fconsole%3Faccount%3D1%26x%3Da%2520b";
+        assert_eq!(
+            endpoint.sign_out_url(None, &then).as_str(),
+            format!("https://eu-west-1.signin.aws.amazon.com/oauth?Action=logout&{back}")
+        );
+        assert_eq!(
+            endpoint
+                .sign_out_url(Some(&Region::parse("us-east-1").unwrap()), &then)
+                .as_str(),
+            format!("https://us-east-1.signin.aws.amazon.com/oauth?Action=logout&{back}")
+        );
+    }
+}

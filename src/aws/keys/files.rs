@@ -1,0 +1,143 @@
+//! The directory of keys on disk: modes 0700 and 0600, whole files or none, one writer at a time.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use super::KeyError;
+
+const LOCK: &str = "keys.lock";
+/// The largest file is the index; a private RSA key takes 2 KiB.
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// A directory that only its owner can enter.
+pub(super) struct Directory(PathBuf);
+
+impl Directory {
+    pub fn open(path: &Path) -> Result<Self, KeyError> {
+        match path.metadata() {
+            Ok(metadata) => private(path, metadata.mode()).map(|()| Self(path.to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(KeyError::Empty(path.to_owned()))
+            }
+            Err(source) => Err(KeyError::Io {
+                path: path.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    pub fn create(path: &Path) -> Result<Self, KeyError> {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Ok(()) => Ok(Self(path.to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::open(path),
+            Err(source) => Err(KeyError::Io {
+                path: path.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn exists(&self, name: &str) -> bool {
+        self.0.join(name).exists()
+    }
+
+    /// Keeps other writers out until the file is dropped.
+    pub fn lock(&self) -> Result<File, KeyError> {
+        let path = self.0.join(LOCK);
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|source| KeyError::Io {
+                path: path.clone(),
+                source,
+            })?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(KeyError::Busy(self.0.clone())),
+            Err(TryLockError::Error(source)) => Err(KeyError::Io { path, source }),
+        }
+    }
+
+    /// Reads a file that only its owner can read.
+    pub fn read(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let path = self.0.join(name);
+        let read = || -> io::Result<(u32, Zeroizing<Vec<u8>>)> {
+            let file = File::open(&path)?;
+            let mode = file.metadata()?.mode();
+            let mut bytes = Zeroizing::new(Vec::new());
+            file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+            Ok((mode, bytes))
+        };
+        let (mode, bytes) = read().map_err(|source| KeyError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        private(&path, mode)?;
+        if bytes.len() as u64 > FILE_BYTES_MAX {
+            return Err(KeyError::TooLarge(path));
+        }
+        Ok(bytes)
+    }
+
+    /// Puts a file in place, whole or not at all, even if the machine stops now.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), KeyError> {
+        let (path, new) = (self.0.join(name), self.0.join(format!("{name}.new")));
+        let write = || -> io::Result<()> {
+            // What an interrupted run has left; the lock says that nobody is writing it.
+            remove_if_there(&new)?;
+            let mut file = OpenOptions::new()
+                .create_new(true)
+                .write(true)
+                .mode(0o600)
+                .open(&new)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            std::fs::rename(&new, &path)?;
+            File::open(&self.0)?.sync_all()
+        };
+        write().map_err(|source| KeyError::Io {
+            path: path.clone(),
+            source,
+        })
+    }
+
+    /// Removes a file; one that is not there is removed.
+    pub fn remove(&self, name: &str) -> Result<(), KeyError> {
+        let path = self.0.join(name);
+        remove_if_there(&path)
+            .and_then(|()| File::open(&self.0)?.sync_all())
+            .map_err(|source| KeyError::Io {
+                path: path.clone(),
+                source,
+            })
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses what group or others can read, write or enter.
+fn private(path: &Path, mode: u32) -> Result<(), KeyError> {
+    match mode & 0o077 {
+        0 => Ok(()),
+        _ => Err(KeyError::Open {
+            path: path.to_owned(),
+            mode: mode & 0o777,
+        }),
+    }
+}

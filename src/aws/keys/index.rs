@@ -1,0 +1,286 @@
+//! Which key is in which state, and how states change. Pure: times come in, a new index goes out.
+//!
+//! ```text
+//! next ──rotate──▶ active ──rotate──▶ retiring ──retire──▶ retired
+//! ```
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{CACHED_BY_AWS, KeyAlgorithm, KeyError, KeyId, OVERLAP};
+
+/// Keys that are not retired. AWS looks at the first 100 of a JWKS; nobody rotates more than a few at once.
+const LIVE_KEYS_MAX: usize = 16;
+
+/// What a key is for at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum KeyState {
+    /// Published, does not sign yet.
+    Next,
+    /// Signs.
+    Active {
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+    /// Signs no longer, still published.
+    Retiring {
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+    /// Gone; kept in the index so that its id explains itself.
+    Retired {
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+}
+
+/// A key as the index knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRecord {
+    /// `kid`
+    pub id: KeyId,
+    /// `alg`
+    pub algorithm: KeyAlgorithm,
+    /// When it was made and first published.
+    pub created_at: DateTime<Utc>,
+    /// What it is for.
+    pub state: KeyState,
+}
+
+impl KeyRecord {
+    /// Whether it belongs into the JWKS.
+    pub fn is_published(&self, now: DateTime<Utc>) -> bool {
+        match self.state {
+            KeyState::Next | KeyState::Active { .. } => true,
+            KeyState::Retiring { since } => now < since + OVERLAP,
+            KeyState::Retired { .. } => false,
+        }
+    }
+}
+
+/// Whether there is time to do it properly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Haste {
+    /// Wait until AWS has seen what it must see.
+    Patient,
+    /// A key has leaked: better a few refused tokens than that.
+    Emergency,
+}
+
+/// All keys, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Index {
+    pub keys: Vec<KeyRecord>,
+}
+
+impl Index {
+    /// Parses, and refuses an index with two active keys or one key twice.
+    pub fn parse(json: &[u8]) -> Result<Self, String> {
+        let index: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        let active = index
+            .keys
+            .iter()
+            .filter(|key| matches!(key.state, KeyState::Active { .. }));
+        if active.count() > 1 {
+            return Err("two keys are active".to_owned());
+        }
+        let mut ids: Vec<&KeyId> = index.keys.iter().map(|key| &key.id).collect();
+        ids.sort_unstable();
+        match ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(format!("the key {} is there twice", pair[0])),
+            None => Ok(index),
+        }
+    }
+
+    pub fn to_json(&self) -> Result<Vec<u8>, KeyError> {
+        serde_json::to_vec_pretty(self).map_err(|error| KeyError::Index {
+            path: super::INDEX.into(),
+            reason: error.to_string(),
+        })
+    }
+
+    pub fn active(&self) -> Result<&KeyRecord, KeyError> {
+        self.keys
+            .iter()
+            .find(|key| matches!(key.state, KeyState::Active { .. }))
+            .ok_or(KeyError::NoneActive)
+    }
+
+    pub fn add(
+        &mut self,
+        id: KeyId,
+        algorithm: KeyAlgorithm,
+        now: DateTime<Utc>,
+    ) -> Result<KeyRecord, KeyError> {
+        let live = self
+            .keys
+            .iter()
+            .filter(|key| !matches!(key.state, KeyState::Retired { .. }))
+            .count();
+        if live >= LIVE_KEYS_MAX {
+            return Err(KeyError::TooMany(live));
+        }
+        let state = match self.active() {
+            Ok(_) => KeyState::Next,
+            Err(_) => KeyState::Active { since: now },
+        };
+        let record = KeyRecord {
+            id,
+            algorithm,
+            created_at: now,
+            state,
+        };
+        self.keys.push(record.clone());
+        Ok(record)
+    }
+
+    pub fn rotate(&mut self, haste: Haste, now: DateTime<Utc>) -> Result<KeyRecord, KeyError> {
+        let next = self.next().ok_or(KeyError::NoneNext)?;
+        let seen_from = self.keys[next].created_at + CACHED_BY_AWS;
+        if haste == Haste::Patient && now < seen_from {
+            return Err(KeyError::TooEarly {
+                id: self.keys[next].id.clone(),
+                from: seen_from,
+            });
+        }
+        for key in &mut self.keys {
+            if matches!(key.state, KeyState::Active { .. }) {
+                key.state = KeyState::Retiring { since: now };
+            }
+        }
+        self.keys[next].state = KeyState::Active { since: now };
+        Ok(self.keys[next].clone())
+    }
+
+    pub fn retire(
+        &mut self,
+        id: &KeyId,
+        haste: Haste,
+        now: DateTime<Utc>,
+    ) -> Result<KeyRecord, KeyError> {
+        let unknown = || KeyError::Unknown(id.clone());
+        let place = self
+            .keys
+            .iter()
+            .position(|key| key.id == *id)
+            .ok_or_else(unknown)?;
+        match (self.keys[place].state, haste) {
+            (KeyState::Retired { .. }, _) => return Err(unknown()),
+            (KeyState::Active { .. }, Haste::Patient) => return Err(KeyError::Active(id.clone())),
+            (KeyState::Active { .. }, Haste::Emergency) => {
+                self.rotate(haste, now)?;
+            }
+            (KeyState::Retiring { since }, Haste::Patient) if now < since + OVERLAP => {
+                return Err(KeyError::Needed {
+                    id: id.clone(),
+                    until: since + OVERLAP,
+                });
+            }
+            (KeyState::Next | KeyState::Retiring { .. }, _) => {}
+        }
+        self.keys[place].state = KeyState::Retired { since: now };
+        Ok(self.keys[place].clone())
+    }
+
+    /// The key that waits longest.
+    fn next(&self) -> Option<usize> {
+        self.keys.iter().position(|key| key.state == KeyState::Next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+
+    fn id(n: u8) -> KeyId {
+        KeyId::parse(&format!("{n:a>43}")).unwrap()
+    }
+
+    fn states(index: &Index) -> String {
+        let letter = |key: &KeyRecord| match key.state {
+            KeyState::Next => 'n',
+            KeyState::Active { .. } => 'a',
+            KeyState::Retiring { .. } => 'r',
+            KeyState::Retired { .. } => 'x',
+        };
+        index.keys.iter().map(letter).collect()
+    }
+
+    #[test]
+    fn a_life_of_keys() {
+        let (mut index, start) = (Index::default(), DateTime::UNIX_EPOCH);
+        assert!(matches!(
+            index.rotate(Haste::Emergency, start),
+            Err(KeyError::NoneNext)
+        ));
+        index.add(id(1), KeyAlgorithm::Es256, start).unwrap();
+        index.add(id(2), KeyAlgorithm::Rs256, start).unwrap();
+        assert_eq!(states(&index), "an");
+        let early = start + TimeDelta::hours(24) - TimeDelta::seconds(1);
+        assert!(matches!(
+            index.rotate(Haste::Patient, early),
+            Err(KeyError::TooEarly { .. })
+        ));
+        assert!(matches!(
+            index.retire(&id(1), Haste::Patient, early),
+            Err(KeyError::Active(_))
+        ));
+        let day = start + TimeDelta::hours(24);
+        assert_eq!(index.rotate(Haste::Patient, day).unwrap().id, id(2));
+        assert_eq!(states(&index), "ra");
+        assert!(index.keys[0].is_published(day + TimeDelta::hours(24)));
+        assert!(matches!(
+            index.retire(&id(1), Haste::Patient, day),
+            Err(KeyError::Needed { .. })
+        ));
+        let later = day + OVERLAP;
+        assert!(!index.keys[0].is_published(later));
+        index.retire(&id(1), Haste::Patient, later).unwrap();
+        assert_eq!(states(&index), "xa");
+        assert!(matches!(
+            index.retire(&id(1), Haste::Emergency, later),
+            Err(KeyError::Unknown(_))
+        ));
+        let read = Index::parse(&index.to_json().unwrap()).unwrap();
+        assert_eq!(read, index);
+    }
+
+    #[test]
+    fn an_emergency_never_leaves_without_an_active_key() {
+        let (mut index, now) = (Index::default(), DateTime::UNIX_EPOCH);
+        index.add(id(1), KeyAlgorithm::Es256, now).unwrap();
+        assert!(matches!(
+            index.retire(&id(1), Haste::Emergency, now),
+            Err(KeyError::NoneNext)
+        ));
+        assert_eq!(states(&index), "a");
+        index.add(id(2), KeyAlgorithm::Es256, now).unwrap();
+        index.retire(&id(1), Haste::Emergency, now).unwrap();
+        assert_eq!(states(&index), "xa");
+    }
+
+    #[test]
+    fn an_index_that_contradicts_itself_is_refused() {
+        let (mut index, now) = (Index::default(), DateTime::UNIX_EPOCH);
+        for n in 0..16 {
+            index.add(id(n), KeyAlgorithm::Es256, now).unwrap();
+        }
+        assert!(matches!(
+            index.add(id(16), KeyAlgorithm::Es256, now),
+            Err(KeyError::TooMany(16))
+        ));
+        let mut two = index.clone();
+        two.keys[1].state = KeyState::Active { since: now };
+        assert!(Index::parse(&two.to_json().unwrap()).is_err());
+        let mut twice = index.clone();
+        twice.keys[2].id = id(1);
+        assert!(Index::parse(&twice.to_json().unwrap()).is_err());
+        for bad in ["", "{}", "{\"keys\":[],\"x\":1}", "[]", "null"] {
+            assert!(Index::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}

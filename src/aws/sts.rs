@@ -1,0 +1,266 @@
+//! STS through the SDK, without any AWS credential: one call for each kind of proof, at the Region's endpoint and, in an
+//! outage, at the fallbacks. An answer that AWS gave is final: it is never asked of another Region.
+//!
+//! Time (eight seconds for everything) is shared out among the Regions that are left, so that a silent first Region
+//! cannot eat the time of the second; a Region that failed is asked last for half a minute.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_sts::config::retry::RetryConfig;
+use aws_sdk_sts::config::timeout::TimeoutConfig;
+use aws_sdk_sts::config::{BehaviorVersion, Region as SdkRegion, retry::RetryPartition};
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityOutput as Output;
+use aws_sdk_sts::types::PolicyDescriptorType;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_http_client::{Builder as HttpBuilder, tls};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use rolecall_core::aws::{
+    AssumeRole, Credentials, Issued, Proof, Region, Sts, StsError, StsRefusal,
+};
+use rolecall_core::secret::SecretText;
+use tokio::time::Instant;
+use url::Url;
+
+use super::AwsSettings;
+use failure::Failure;
+
+mod failure;
+
+/// For one connection, TLS included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// For one try.
+const TRY_TIMEOUT: Duration = Duration::from_secs(3);
+/// For all tries in all Regions.
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(8);
+/// In one Region. The SDK waits a random part of 100 ms, then of 200 ms, before the next ("full jitter").
+const TRIES: u32 = 3;
+/// How long a Region that failed is asked last.
+const ASIDE: Duration = Duration::from_secs(30);
+
+/// The pool of connections to AWS: one for the process, cheap to clone. It asks no proxy of the environment.
+pub fn http_client() -> SharedHttpClient {
+    HttpBuilder::new()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https()
+}
+
+/// Which endpoint stands in for a Region's own, if any.
+pub type Endpoints = Arc<dyn Fn(&Region) -> Option<Url> + Send + Sync>;
+
+/// AWS's Security Token Service.
+pub struct StsClient {
+    settings: AwsSettings,
+    http: SharedHttpClient,
+    endpoints: Endpoints,
+    /// One for each Region asked so far; as many as the configuration names.
+    places: RwLock<HashMap<Region, Arc<Place>>>,
+}
+
+/// STS in one Region.
+struct Place {
+    region: Region,
+    endpoint: Option<Url>,
+    client: aws_sdk_sts::Client,
+    aside_until: RwLock<Option<Instant>>,
+}
+
+impl StsClient {
+    /// STS as configured.
+    pub fn new(settings: AwsSettings, http: SharedHttpClient) -> Self {
+        let endpoint = settings.sts_endpoint.clone();
+        Self::with_endpoints(settings, http, Arc::new(move |_| endpoint.clone()))
+    }
+
+    /// STS with an endpoint of its own for each Region.
+    pub fn with_endpoints(
+        settings: AwsSettings,
+        http: SharedHttpClient,
+        endpoints: Endpoints,
+    ) -> Self {
+        Self {
+            settings,
+            http,
+            endpoints,
+            places: RwLock::default(),
+        }
+    }
+
+    /// The places to ask, in order: no endpoint twice, and those that failed of late behind the others.
+    fn places_for(&self, account: Option<&Region>) -> Vec<Arc<Place>> {
+        let mut places: Vec<Arc<Place>> = Vec::new();
+        for region in self.settings.regions_for(account) {
+            let place = self.place(region);
+            let known = place.endpoint.is_some()
+                && places.iter().any(|other| other.endpoint == place.endpoint);
+            if !known {
+                places.push(place);
+            }
+        }
+        let now = Instant::now();
+        places.sort_by_key(|place| place.is_aside(now));
+        places
+    }
+
+    fn place(&self, region: Region) -> Arc<Place> {
+        let known = self.places.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = known.get(&region) {
+            return Arc::clone(place);
+        }
+        drop(known);
+        let endpoint = (self.endpoints)(&region);
+        let place = Arc::new(Place::new(region.clone(), endpoint, self.http.clone()));
+        let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(places.entry(region).or_insert(place))
+    }
+}
+
+impl Place {
+    fn new(region: Region, endpoint: Option<Url>, http: SharedHttpClient) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(TRY_TIMEOUT)
+            .operation_attempt_timeout(TRY_TIMEOUT)
+            .operation_timeout(TOTAL_TIMEOUT)
+            .build();
+        let retries = RetryConfig::standard()
+            .with_max_attempts(TRIES)
+            .with_initial_backoff(Duration::from_millis(100))
+            .with_max_backoff(Duration::from_secs(1));
+        let mut config = aws_sdk_sts::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http)
+            .region(SdkRegion::new(region.as_str().to_owned()))
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .timeout_config(timeouts)
+            .retry_config(retries)
+            // The budget of retries that a Region may spend on its own; an outage there costs no other Region's.
+            .retry_partition(RetryPartition::new(format!(
+                "sts {region} {}",
+                endpoint.as_ref().map_or("", Url::as_str)
+            )));
+        if let Some(endpoint) = &endpoint {
+            config = config.endpoint_url(endpoint.as_str());
+        }
+        Self {
+            region,
+            endpoint,
+            client: aws_sdk_sts::Client::from_conf(config.build()),
+            aside_until: RwLock::new(None),
+        }
+    }
+
+    fn is_aside(&self, now: Instant) -> bool {
+        self.aside_until
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some_and(|until| now < until)
+    }
+
+    fn put_aside(&self, until: Option<Instant>) {
+        *self
+            .aside_until
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
+    /// One call with the SDK's retries.
+    async fn assume(&self, order: &AssumeRole) -> Result<Issued, Failure> {
+        let Proof::WebIdentity {
+            session_name,
+            token,
+        } = &order.proof;
+        let managed = order
+            .policy_arns
+            .iter()
+            .map(|arn| PolicyDescriptorType::builder().arn(arn.as_str()).build());
+        let output = self
+            .client
+            .assume_role_with_web_identity()
+            .role_arn(order.role.as_str())
+            .role_session_name(session_name.as_str())
+            .web_identity_token(token.expose())
+            .duration_seconds(order.duration.seconds().cast_signed())
+            .set_policy(order.session_policy.as_ref().map(|p| p.as_str().to_owned()))
+            .set_policy_arns(Some(managed.collect()).filter(|arns: &Vec<_>| !arns.is_empty()))
+            .send()
+            .await
+            .map_err(|error| Failure::of(&error))?;
+        issued(output, &self.region)
+            .ok_or_else(|| Failure::Outage("STS answered without credentials".into()))
+    }
+}
+
+/// Takes STS's answer over; nothing if it lacks what it must have.
+fn issued(output: Output, region: &Region) -> Option<Issued> {
+    use aws_sdk_sts::operation::RequestId as _;
+    #[expect(
+        deprecated,
+        reason = "STS replaced PackedPolicySize in 2026; emulators and older partitions send only that"
+    )]
+    let packed = output
+        .session_token_utilization()
+        .or(output.packed_policy_size());
+    let credentials = output.credentials()?;
+    let expiration = credentials.expiration();
+    Some(Issued {
+        credentials: Credentials {
+            access_key_id: credentials.access_key_id().to_owned(),
+            secret_access_key: SecretText::new(credentials.secret_access_key()),
+            session_token: SecretText::new(credentials.session_token()),
+            expires_at: chrono::DateTime::from_timestamp(
+                expiration.secs(),
+                expiration.subsec_nanos(),
+            )?,
+        },
+        assumed_role_arn: output.assumed_role_user()?.arn().to_owned(),
+        request_id: output.request_id().map(str::to_owned),
+        region: region.as_str().to_owned(),
+        packed_size_percent: packed.and_then(|percent| u8::try_from(percent).ok()),
+    })
+}
+
+#[async_trait]
+impl Sts for StsClient {
+    async fn assume(&self, order: &AssumeRole) -> Result<Issued, StsError> {
+        if order.role.partition() != self.settings.partition {
+            return Err(StsError::Refused {
+                refusal: StsRefusal::Other,
+                code: "WrongPartition".to_owned(),
+                message: format!(
+                    "the role is in the partition {}, this gateway speaks to {}",
+                    order.role.partition(),
+                    self.settings.partition
+                ),
+                request_id: None,
+            });
+        }
+        let deadline = Instant::now() + TOTAL_TIMEOUT;
+        let places = self.places_for(order.region.as_ref());
+        let mut outage = "no Region of the role's partition is configured".into();
+        for (index, place) in places.iter().enumerate() {
+            let left = u32::try_from(places.len() - index).unwrap_or(u32::MAX);
+            let share = deadline.saturating_duration_since(Instant::now()) / left;
+            let answer = tokio::time::timeout(share, place.assume(order)).await;
+            match answer
+                .unwrap_or_else(|_| Err(Failure::Outage("STS did not answer in time".into())))
+            {
+                Ok(issued) => {
+                    place.put_aside(None);
+                    return Ok(issued);
+                }
+                Err(Failure::Refused(error)) => return Err(error),
+                Err(Failure::Outage(source)) => {
+                    tracing::warn!(region = %place.region, error = %source, "STS is unavailable");
+                    place.put_aside(Some(Instant::now() + ASIDE));
+                    outage = source;
+                }
+            }
+        }
+        Err(StsError::Unavailable(outage))
+    }
+}

@@ -1,0 +1,209 @@
+//! What STS's refusals mean for the person: AWS's codes and messages, mapped to core's [`StsRefusal`] one by one.
+//!
+//! A refusal is an answer; an outage is none. Only an outage is worth asking another Region.
+
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::operation::RequestId as _;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use rolecall_core::aws::{StsError, StsRefusal};
+use rolecall_core::port::Source;
+
+/// Characters of AWS's message that are kept.
+const MESSAGE_CHARS_MAX: usize = 512;
+/// Characters of AWS's error code that are kept; the longest known has 43.
+const CODE_CHARS_MAX: usize = 64;
+/// A run of token characters of this length is taken for a secret: names in messages end at 64.
+const SECRET_CHARS_MIN: usize = 100;
+
+/// How a call ended that brought no credentials.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// AWS said no.
+    Refused(StsError),
+    /// No answer, or none that AWS would give in health. Says what, never with what.
+    Outage(Source),
+}
+
+impl Failure {
+    /// Reads the SDK's error. Its own texts are not kept: they may hold the answer's body.
+    pub(super) fn of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Self {
+        let status = error.raw_response().map(|answer| answer.status().as_u16());
+        let outage = match error {
+            SdkError::ConstructionFailure(_) => "the request to STS could not be made".to_owned(),
+            SdkError::TimeoutError(_) => "STS did not answer in time".to_owned(),
+            SdkError::DispatchFailure(_) => "STS cannot be reached".to_owned(),
+            SdkError::ResponseError(_) => {
+                format!("STS answered with something else than XML ({status:?})")
+            }
+            SdkError::ServiceError(service) => match (service.err().code(), status) {
+                (Some(code), Some(status)) if status < 500 || is_throttling(code) => {
+                    let message = service.err().message().unwrap_or_default();
+                    return Self::Refused(StsError::Refused {
+                        refusal: refusal(code, message),
+                        code: clean(code, CODE_CHARS_MAX),
+                        message: clean(message, MESSAGE_CHARS_MAX),
+                        request_id: error.request_id().map(|id| clean(id, CODE_CHARS_MAX)),
+                    });
+                }
+                _ => format!(
+                    "STS answered with HTTP status {}",
+                    status.unwrap_or_default()
+                ),
+            },
+            // The SDK's enum is open; whatever it adds is no answer of AWS.
+            _ => "the call to STS failed".to_owned(),
+        };
+        Self::Outage(outage.into())
+    }
+}
+
+fn is_throttling(code: &str) -> bool {
+    matches!(
+        code,
+        "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "RequestLimitExceeded"
+            | "TooManyRequestsException"
+            | "BandwidthLimitExceeded"
+            | "LimitExceededException"
+            | "SlowDown"
+            | "PriorRequestNotComplete"
+    )
+}
+
+/// AWS's code, and its words where the code alone does not tell what to do.
+fn refusal(code: &str, message: &str) -> StsRefusal {
+    let says = |words: &str| message.to_ascii_lowercase().contains(words);
+    match code {
+        "AccessDenied" | "AccessDeniedException" => StsRefusal::AccessDenied,
+        "InvalidIdentityToken" | "InvalidIdentityTokenException" => {
+            if says("no openidconnect provider") {
+                StsRefusal::ProviderNotRegistered
+            } else if says("audience") {
+                StsRefusal::Audience
+            } else if says("verification key") || says("thumbprint") {
+                StsRefusal::KeysUnreachable
+            } else {
+                StsRefusal::InvalidProof
+            }
+        }
+        "IDPRejectedClaim" | "IDPRejectedClaimException" => StsRefusal::RejectedClaim,
+        "IDPCommunicationError" | "IDPCommunicationErrorException" => {
+            StsRefusal::ProviderUnreachable
+        }
+        "ExpiredTokenException" | "ExpiredToken" => StsRefusal::Expired,
+        "ValidationError" | "ValidationException"
+            if says("durationseconds") || says("maxsessionduration") =>
+        {
+            StsRefusal::DurationTooLong
+        }
+        "PackedPolicyTooLarge" | "PackedPolicyTooLargeException" => StsRefusal::PackedTooLarge,
+        "MalformedPolicyDocument" | "MalformedPolicyDocumentException" => {
+            StsRefusal::MalformedPolicy
+        }
+        "RegionDisabledException" | "RegionDisabled" => StsRefusal::RegionDisabled,
+        code if is_throttling(code) => StsRefusal::Throttled,
+        _ => StsRefusal::Other,
+    }
+}
+
+/// AWS's text, fit for people and for logs: no control character, nothing that looks like a token, cut to length.
+fn clean(text: &str, chars_max: usize) -> String {
+    let token_char = |c: char| c.is_ascii_alphanumeric() || "-_.+/=%".contains(c);
+    let mut cleaned = String::with_capacity(text.len().min(4 * chars_max));
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let run = rest.find(|c: char| !token_char(c)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(run.max(first.len_utf8()));
+        if run > 0 && (word.contains("eyJ") || word.len() >= SECRET_CHARS_MIN) {
+            cleaned.push_str("[removed]");
+        } else if first.is_control() {
+            cleaned.push(' ');
+        } else {
+            cleaned.push_str(word);
+        }
+        rest = after;
+    }
+    match cleaned.char_indices().nth(chars_max) {
+        Some((end, _)) => cleaned[..end].to_owned(),
+        None => cleaned,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_its_meaning() {
+        use StsRefusal as R;
+        let no_provider =
+            "No OpenIDConnect provider found in your account for https://sso.example.com";
+        for (code, message, meaning) in [
+            (
+                "AccessDenied",
+                "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+                R::AccessDenied,
+            ),
+            (
+                "InvalidIdentityToken",
+                no_provider,
+                R::ProviderNotRegistered,
+            ),
+            (
+                "InvalidIdentityToken",
+                "Incorrect token audience",
+                R::Audience,
+            ),
+            (
+                "InvalidIdentityToken",
+                "Couldn't retrieve verification key from your identity provider, please reference …",
+                R::KeysUnreachable,
+            ),
+            (
+                "InvalidIdentityToken",
+                "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint",
+                R::KeysUnreachable,
+            ),
+            ("InvalidIdentityToken", "", R::InvalidProof),
+            ("IDPRejectedClaim", "", R::RejectedClaim),
+            ("IDPCommunicationError", "", R::ProviderUnreachable),
+            ("ExpiredTokenException", "", R::Expired),
+            (
+                "ValidationError",
+                "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+                R::DurationTooLong,
+            ),
+            (
+                "ValidationError",
+                "1 validation error detected: Value at 'roleArn' failed",
+                R::Other,
+            ),
+            ("PackedPolicyTooLarge", "", R::PackedTooLarge),
+            ("MalformedPolicyDocument", "", R::MalformedPolicy),
+            ("RegionDisabledException", "", R::RegionDisabled),
+            ("Throttling", "Rate exceeded", R::Throttled),
+            ("RequestLimitExceeded", "", R::Throttled),
+            ("SomethingNew", "", R::Other),
+        ] {
+            assert_eq!(refusal(code, message), meaning, "{code}: {message}");
+        }
+    }
+
+    #[test]
+    fn messages_lose_tokens_control_characters_and_excess() {
+        assert_eq!(
+            clean("The token eyJhbGciOi.x.y is bad\n", 512),
+            "The token [removed] is bad "
+        );
+        assert_eq!(clean(&format!("key={}", "A".repeat(120)), 512), "[removed]");
+        assert_eq!(clean("ünï\u{202e}\u{7}", 512), "ünï\u{202e} ");
+        assert_eq!(clean(&"é ".repeat(600), 512).chars().count(), 512);
+        let role = "arn:aws:iam::111122223333:role/rolecall/Developer";
+        assert_eq!(clean(role, 512), role);
+        assert_eq!(clean("", 512), "");
+    }
+}

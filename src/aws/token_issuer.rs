@@ -1,0 +1,227 @@
+//! The gateway as IAM's OpenID provider: tokens for `AssumeRoleWithWebIdentity`, and the two documents by which AWS
+//! checks them.
+//!
+//! A token says what AWS reads and nothing else; `aud` is one text and there is never an `azp`, which would take its
+//! place in trust policies.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rolecall_core::aws::{WebIdentityClaims, WebIdentityIssuer};
+use rolecall_core::limits::{WEB_IDENTITY_TOKEN_CHARS_MAX, WEB_IDENTITY_TOKEN_LIFE};
+use rolecall_core::port::{Clock, Entropy, Source};
+use rolecall_core::secret::{WebIdentityToken, random_token};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::keys::{KeyAlgorithm, KeyDirectory, KeyError, KeySet, SigningKey};
+
+/// `sub`, as AWS gives it back (`SubjectFromWebIdentityToken`).
+const SUBJECT_CHARS: std::ops::RangeInclusive<usize> = 6..=255;
+
+/// A published JSON document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// The bytes, always the same for the same keys.
+    pub body: Arc<str>,
+    /// A strong entity tag, quotes included (RFC 9110 section 8.8.3).
+    pub etag: Arc<str>,
+}
+
+/// Why no token was made.
+#[derive(Debug, thiserror::Error)]
+pub enum MintError {
+    /// More than STS takes: tags and their values are too many or too long.
+    #[error(
+        "the token for AWS has {0} characters, AWS takes {WEB_IDENTITY_TOKEN_CHARS_MAX}: send fewer or shorter session tags"
+    )]
+    TooLong(usize),
+    /// AWS takes 6 to 255 characters.
+    #[error("the subject of a token for AWS has 6 to 255 characters, not {0}")]
+    Subject(usize),
+    /// OpenSSL's answer.
+    #[error("the token for AWS could not be signed")]
+    Signature(#[source] Source),
+}
+
+/// Signs tokens with the active key of a directory.
+pub struct TokenIssuer {
+    issuer: String,
+    directory: KeyDirectory,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    current: ArcSwap<Current>,
+}
+
+/// What one reading of the directory gave.
+struct Current {
+    active: Arc<SigningKey>,
+    discovery: Document,
+    jwks: Document,
+}
+
+impl TokenIssuer {
+    /// The issuer with the keys of the directory. `issuer` is `public_url`, an origin without a slash at its end: IAM
+    /// compares it byte for byte.
+    ///
+    /// # Errors
+    /// When no key can be loaded.
+    pub fn open(
+        issuer: impl Into<String>,
+        directory: KeyDirectory,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, KeyError> {
+        let issuer = issuer.into();
+        let current = Current::new(&issuer, &directory.load(clock.now())?);
+        Ok(Self {
+            issuer,
+            directory,
+            clock,
+            entropy,
+            current: ArcSwap::from_pointee(current),
+        })
+    }
+
+    /// Reads the directory again: after a rotation, and from time to time, so that keys whose time is over leave the
+    /// JWKS. All or nothing: on an error the keys stay as they are. Reads files.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn reload(&self) -> Result<(), KeyError> {
+        let keys = self.directory.load(self.clock.now())?;
+        self.current
+            .store(Arc::new(Current::new(&self.issuer, &keys)));
+        Ok(())
+    }
+
+    /// `iss`
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// `/.well-known/openid-configuration` (OpenID Connect Discovery 1.0 section 3).
+    pub fn discovery(&self) -> Document {
+        self.current.load().discovery.clone()
+    }
+
+    /// `/jwks` (RFC 7517 section 5): every published key with `kid`, `alg`, `use` and `x5c`.
+    pub fn jwks(&self) -> Document {
+        self.current.load().jwks.clone()
+    }
+
+    /// The claims as AWS reads them (IAM User Guide, "Passing session tags using AssumeRoleWithWebIdentity").
+    fn payload(&self, claims: &WebIdentityClaims) -> Value {
+        let now = self.clock.now();
+        let mut payload = Map::new();
+        let mut set = |name: &str, value: Value| payload.insert(name.to_owned(), value);
+        set("iss", self.issuer.as_str().into());
+        set("sub", claims.subject.as_str().into());
+        set("aud", claims.audience.as_str().into());
+        set("iat", now.timestamp().into());
+        set("exp", (now + WEB_IDENTITY_TOKEN_LIFE).timestamp().into());
+        set("jti", random_token(&*self.entropy).into());
+        if let Some(source_identity) = &claims.source_identity {
+            set(
+                "https://aws.amazon.com/source_identity",
+                source_identity.as_str().into(),
+            );
+        }
+        if !claims.tags.is_empty() {
+            let tags: Map<String, Value> = claims
+                .tags
+                .iter()
+                .map(|(key, value)| (key.to_owned(), json!([value])))
+                .collect();
+            let transitive: Vec<&str> = claims.tags.transitive().collect();
+            set(
+                "https://aws.amazon.com/tags",
+                json!({ "principal_tags": tags, "transitive_tag_keys": transitive }),
+            );
+        }
+        payload.into()
+    }
+}
+
+impl Current {
+    fn new(issuer: &str, keys: &KeySet) -> Self {
+        let jwks: Vec<&Value> = keys.published.iter().map(|key| key.jwk()).collect();
+        let mut algorithms: Vec<KeyAlgorithm> =
+            keys.published.iter().map(|key| key.algorithm()).collect();
+        algorithms.sort_unstable();
+        algorithms.dedup();
+        let algorithms: Vec<&str> = algorithms.into_iter().map(KeyAlgorithm::as_str).collect();
+        Self {
+            active: Arc::clone(&keys.active),
+            jwks: Document::of(&json!({ "keys": jwks })),
+            discovery: Document::of(&json!({
+                "issuer": issuer,
+                "jwks_uri": format!("{issuer}/jwks"),
+                "authorization_endpoint": format!("{issuer}/authorize"),
+                "response_types_supported": ["id_token"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": algorithms,
+                "scopes_supported": ["openid"],
+                "claims_supported": [
+                    "iss", "sub", "aud", "iat", "exp", "jti",
+                    "https://aws.amazon.com/tags", "https://aws.amazon.com/source_identity",
+                ],
+            })),
+        }
+    }
+}
+
+impl Document {
+    fn of(json: &Value) -> Self {
+        let body = json.to_string();
+        let etag = format!(
+            "\"{}\"",
+            URL_SAFE_NO_PAD.encode(&Sha256::digest(&body)[..16])
+        );
+        Self {
+            body: body.into(),
+            etag: etag.into(),
+        }
+    }
+}
+
+/// RFC 7515 section 3.1: header, payload and signature, base64url, with dots between.
+async fn signed(key: Arc<SigningKey>, payload: &Value) -> Result<String, Source> {
+    let header = json!({ "alg": key.algorithm().as_str(), "kid": key.id().as_str(), "typ": "JWT" });
+    let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(payload.to_string(), &mut token);
+    let signature = match key.algorithm() {
+        // Some 40 microseconds.
+        KeyAlgorithm::Es256 => key.sign(token.as_bytes())?,
+        // A millisecond and more: not on a thread that serves others.
+        KeyAlgorithm::Rs256 => {
+            let message = token.clone();
+            tokio::task::spawn_blocking(move || key.sign(message.as_bytes())).await??
+        }
+    };
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Ok(token)
+}
+
+#[async_trait]
+impl WebIdentityIssuer for TokenIssuer {
+    async fn mint(&self, claims: &WebIdentityClaims) -> Result<WebIdentityToken, Source> {
+        let subject_chars = claims.subject.as_str().chars().count();
+        if !SUBJECT_CHARS.contains(&subject_chars) {
+            return Err(MintError::Subject(subject_chars).into());
+        }
+        let key = Arc::clone(&self.current.load().active);
+        let token = signed(key, &self.payload(claims))
+            .await
+            .map_err(MintError::Signature)?;
+        if token.len() > WEB_IDENTITY_TOKEN_CHARS_MAX {
+            return Err(MintError::TooLong(token.len()).into());
+        }
+        Ok(WebIdentityToken::new(token))
+    }
+}
