@@ -4,10 +4,12 @@
 //! knows the gateway: what it tests, it tests from outside. Nothing here may be trusted with real people.
 
 pub mod aws;
+pub mod browser;
 pub mod canary;
 pub mod certificate;
 pub mod clock;
 pub mod keys;
+pub mod oidc;
 pub mod process;
 pub mod serve;
 

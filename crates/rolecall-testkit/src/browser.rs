@@ -1,0 +1,397 @@
+//! A browser without a screen: what a real one sends and keeps, as far as a gateway can tell.
+//!
+//! Cookies with their attributes, `Origin`, `Referer` and `Sec-Fetch-*`, redirects followed by hand and written down, forms
+//! and links as a person uses them, `form-action`. No script runs, and nothing is asked of a host that is not on this machine.
+
+mod cookie;
+mod form;
+mod page;
+mod policy;
+mod site;
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::{Context, Result, bail};
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
+use url::{Host, Url};
+
+pub use cookie::{Cookie, SameSite};
+pub use page::Page;
+
+use crate::clock::{self, Clock};
+use cookie::Jar;
+use form::Submission;
+use site::{Relation, is_trustworthy, relation};
+
+/// Chromium gives up here too.
+const REDIRECTS_MAX: usize = 20;
+const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) testkit-browser";
+
+/// What a browser knows before it goes anywhere.
+pub struct BrowserSettings {
+    /// Names of servers on this machine, beside `localhost` and loopback addresses.
+    pub hosts: Vec<(String, SocketAddr)>,
+    /// Certificate authorities it trusts, PEM.
+    pub authorities: Vec<Vec<u8>>,
+    /// When cookies expire.
+    pub clock: Clock,
+}
+
+impl Default for BrowserSettings {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            authorities: Vec::new(),
+            clock: clock::system(),
+        }
+    }
+}
+
+/// One request that the browser made.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// `GET` or `POST`.
+    pub method: Method,
+    /// Of what.
+    pub url: Url,
+    /// What came back; `None` where the browser did not go, because it is not on this machine.
+    pub status: Option<StatusCode>,
+    /// What was sent along, cookies included.
+    pub sent: HeaderMap,
+    /// What came back along.
+    pub received: HeaderMap,
+}
+
+/// One person's browser, with one tab.
+pub struct Browser {
+    client: reqwest::Client,
+    hosts: Vec<String>,
+    clock: Clock,
+    jar: Jar,
+    page: Option<Page>,
+    visits: Vec<Visit>,
+}
+
+/// A navigation: where to, how, and from which page.
+struct Navigation {
+    method: Method,
+    url: Url,
+    body: Option<String>,
+    from: Option<Page>,
+}
+
+impl Browser {
+    /// A fresh profile.
+    pub fn new() -> Result<Self> {
+        Self::with(BrowserSettings::default())
+    }
+
+    /// A fresh profile that knows these hosts and authorities.
+    pub fn with(settings: BrowserSettings) -> Result<Self> {
+        let mut client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy();
+        for (host, address) in &settings.hosts {
+            client = client.resolve(host, *address);
+        }
+        for authority in &settings.authorities {
+            client = client.add_root_certificate(reqwest::Certificate::from_pem(authority)?);
+        }
+        Ok(Self {
+            client: client.build()?,
+            hosts: settings.hosts.into_iter().map(|(host, _)| host).collect(),
+            clock: settings.clock,
+            jar: Jar::default(),
+            page: None,
+            visits: Vec::new(),
+        })
+    }
+
+    /// Types an address.
+    pub async fn open(&mut self, url: &str) -> Result<Page> {
+        let url = Url::parse(url).with_context(|| format!("`{url}` is no address"))?;
+        self.go(Navigation {
+            method: Method::GET,
+            url,
+            body: None,
+            from: None,
+        })
+        .await
+    }
+
+    /// Loads the page's address again.
+    pub async fn reload(&mut self) -> Result<Page> {
+        let url = self.page()?.url().clone();
+        self.open(url.as_str()).await
+    }
+
+    /// Follows the first link with this text.
+    pub async fn click(&mut self, text: &str) -> Result<Page> {
+        let from = self.page()?.clone();
+        let url = from.link(text)?;
+        self.go(Navigation {
+            method: Method::GET,
+            url,
+            body: None,
+            from: Some(from),
+        })
+        .await
+    }
+
+    /// Fills in and sends a form: the first whose `action` ends with `form`, or else the first that `form` selects as CSS.
+    ///
+    /// # Errors
+    /// When there is no such form, or it has no such field: a person could not have filled it in either.
+    pub async fn submit(&mut self, form: &str, fields: &[(&str, &str)]) -> Result<Page> {
+        let submission = self.page()?.submission(form, fields, None)?;
+        self.send(submission).await
+    }
+
+    /// Presses the first button with this text (or `aria-label`), in whichever form it is.
+    pub async fn press(&mut self, button: &str, fields: &[(&str, &str)]) -> Result<Page> {
+        let submission = self.page()?.submission("form", fields, Some(button))?;
+        self.send(submission).await
+    }
+
+    /// Signs in on the testkit provider's form, which must be showing.
+    pub async fn sign_in_at_provider(&mut self, username: &str) -> Result<Page> {
+        let fields = [("username", username), ("password", "any password")];
+        self.submit("#testkit-sign-in", &fields).await
+    }
+
+    /// What a hostile page at `from` can make this browser do: follow a link.
+    pub async fn lured_to(&mut self, from: &str, url: &str) -> Result<Page> {
+        let from = Page::blank(Url::parse(from)?);
+        self.go(Navigation {
+            method: Method::GET,
+            url: Url::parse(url)?,
+            body: None,
+            from: Some(from),
+        })
+        .await
+    }
+
+    /// What a hostile page at `from` can make this browser do: post a form with these fields.
+    pub async fn lured_to_post(
+        &mut self,
+        from: &str,
+        url: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Page> {
+        let from = Page::blank(Url::parse(from)?);
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        self.go(Navigation {
+            method: Method::POST,
+            url: Url::parse(url)?,
+            body: Some(body),
+            from: Some(from),
+        })
+        .await
+    }
+
+    /// The page that is showing.
+    pub fn page(&self) -> Result<&Page> {
+        self.page.as_ref().context("nothing is open yet")
+    }
+
+    /// Every request so far, in order, redirects included.
+    pub fn visits(&self) -> &[Visit] {
+        &self.visits
+    }
+
+    /// Every `host:port` that was asked for something.
+    pub fn hosts(&self) -> BTreeSet<String> {
+        let authority =
+            |url: &Url| format!("{}:{}", url.host_str()?, url.port_or_known_default()?).into();
+        let asked = self.visits.iter().filter(|visit| visit.status.is_some());
+        asked
+            .filter_map(|visit| -> Option<String> { authority(&visit.url) })
+            .collect()
+    }
+
+    /// The cookie of this name, whatever it is for.
+    pub fn cookie(&self, name: &str) -> Option<&Cookie> {
+        self.cookies().find(|cookie| cookie.name == name)
+    }
+
+    /// All cookies that have not expired.
+    pub fn cookies(&self) -> impl Iterator<Item = &Cookie> {
+        let now = (self.clock)();
+        self.jar
+            .cookies()
+            .filter(move |cookie| cookie.expires_at.is_none_or(|at| at > now))
+    }
+
+    /// Puts a cookie into the jar as if it had been set there: an attacker's, or another browser's.
+    pub fn put_cookie(&mut self, cookie: Cookie) {
+        self.jar.put(cookie);
+    }
+
+    /// Closes the browser and opens it again: cookies without an expiry are gone.
+    pub fn restart(&mut self) {
+        self.jar.end_session();
+        self.page = None;
+    }
+
+    async fn send(&mut self, submission: Submission) -> Result<Page> {
+        let from = self.page()?.clone();
+        let Submission { method, url, body } = submission;
+        self.go(Navigation {
+            method,
+            url,
+            body,
+            from: Some(from),
+        })
+        .await
+    }
+
+    /// Follows a navigation through its redirects, and shows what is at the end.
+    async fn go(&mut self, mut navigation: Navigation) -> Result<Page> {
+        let is_form = navigation.body.is_some();
+        let mut worst = Relation::SameOrigin;
+        for _ in 0..=REDIRECTS_MAX {
+            let from = navigation.from.as_ref();
+            if let Some(from) = from.filter(|_| is_form) {
+                policy::check_form_action(from, &navigation.url)?;
+            }
+            if let Some(from) = from {
+                worst = worst.max(relation(from.url(), &navigation.url));
+            }
+            let page = self.load(&navigation, worst).await?;
+            let Some(next) = page.redirect()? else {
+                self.page = Some(page.clone());
+                return Ok(page);
+            };
+            // 307 and 308 keep the method and the form; everything else becomes a GET (Fetch 4.4, 12).
+            let kept = matches!(
+                page.status(),
+                Some(StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT)
+            );
+            if !kept {
+                navigation.method = Method::GET;
+                navigation.body = None;
+            }
+            navigation.url = next;
+        }
+        bail!(
+            "more than {REDIRECTS_MAX} redirects, the last to {}",
+            navigation.url
+        )
+    }
+
+    /// One request, one answer.
+    async fn load(&mut self, navigation: &Navigation, worst: Relation) -> Result<Page> {
+        let Navigation {
+            method,
+            url,
+            body,
+            from,
+        } = navigation;
+        let mut visit = Visit {
+            method: method.clone(),
+            url: url.clone(),
+            status: None,
+            sent: HeaderMap::new(),
+            received: HeaderMap::new(),
+        };
+        if !self.is_here(url) {
+            self.visits.push(visit);
+            return Ok(Page::blank(url.clone()));
+        }
+        visit.sent = self.headers(navigation, worst)?;
+        let mut request = self
+            .client
+            .request(method.clone(), url.clone())
+            .headers(visit.sent.clone());
+        if let Some(body) = body {
+            request = request.body(body.clone());
+        }
+        let from = from
+            .as_ref()
+            .map(|page| page.url().as_str())
+            .unwrap_or("the address bar");
+        let response = request
+            .send()
+            .await
+            .with_context(|| format!("{method} {url} (from {from})"))?;
+        visit.status = Some(response.status());
+        visit.received = response.headers().clone();
+        let now = (self.clock)();
+        for line in response.headers().get_all(header::SET_COOKIE) {
+            self.jar.set(line.to_str().unwrap_or_default(), url, now);
+        }
+        self.visits.push(visit);
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok(Page::new(
+            url.clone(),
+            status,
+            headers,
+            response.text().await?,
+        ))
+    }
+
+    /// The request headers of a top-level navigation, as Chromium sends them.
+    fn headers(&self, navigation: &Navigation, worst: Relation) -> Result<HeaderMap> {
+        let Navigation {
+            method,
+            url,
+            body,
+            from,
+        } = navigation;
+        let mut headers = HeaderMap::new();
+        let accept =
+            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
+        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+        headers.insert(
+            header::ACCEPT_LANGUAGE,
+            HeaderValue::from_static("en-GB,en;q=0.9"),
+        );
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        headers.insert("upgrade-insecure-requests", HeaderValue::from_static("1"));
+        if is_trustworthy(url) {
+            let site = if from.is_some() {
+                worst.header()
+            } else {
+                "none"
+            };
+            headers.insert("sec-fetch-site", HeaderValue::from_static(site));
+            headers.insert("sec-fetch-mode", HeaderValue::from_static("navigate"));
+            headers.insert("sec-fetch-user", HeaderValue::from_static("?1"));
+            headers.insert("sec-fetch-dest", HeaderValue::from_static("document"));
+        }
+        if let Some(from) = from {
+            if let Some(referrer) = policy::referrer(from, url) {
+                headers.insert(header::REFERER, referrer.parse()?);
+            }
+            if *method != Method::GET {
+                headers.insert(header::ORIGIN, policy::origin(from).parse()?);
+            }
+        }
+        if body.is_some() {
+            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+            headers.insert(header::CONTENT_TYPE, form);
+        }
+        let cross_site = from.is_some() && worst == Relation::CrossSite;
+        let cookies = self.jar.header(url, method, cross_site, (self.clock)());
+        if !cookies.is_empty() {
+            headers.insert(header::COOKIE, cookies.parse()?);
+        }
+        Ok(headers)
+    }
+
+    /// Whether a host is on this machine.
+    fn is_here(&self, url: &Url) -> bool {
+        match url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+            Some(Host::Domain(name)) => {
+                site::is_localhost(name) || self.hosts.iter().any(|host| host == name)
+            }
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Forms (HTML 4.10.21): what sending one puts into the request.
+
+use anyhow::{Context, Result, bail};
+use reqwest::Method;
+use scraper::{ElementRef, Html};
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use super::page::{Page, css, visible};
+
+/// A form, ready to be sent.
+pub(super) struct Submission {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) body: Option<String>,
+}
+
+impl Page {
+    /// Fills `fields` into a form and presses `button`, or its first one.
+    pub(super) fn submission(
+        &self,
+        form: &str,
+        fields: &[(&str, &str)],
+        button: Option<&str>,
+    ) -> Result<Submission> {
+        let document = Html::parse_document(self.body());
+        let (form, button) = match button {
+            Some(text) => {
+                let pressed = button_of(&document, self, text)?;
+                (
+                    form_around(pressed).with_context(|| format!("`{text}` is in no form"))?,
+                    Some(pressed),
+                )
+            }
+            None => {
+                let form = form_of(&document, self, form)?;
+                (
+                    form,
+                    form.select(&css("button, input[type=submit]")?)
+                        .find(|button| is_submit(*button)),
+                )
+            }
+        };
+        let entries =
+            entries(form, button, fields).with_context(|| format!("a form on {}", self.url()))?;
+        let own = |name: &str| {
+            button
+                .and_then(|button| button.attr(&format!("form{name}")))
+                .or(form.attr(name))
+        };
+        let mut url = self.url().join(own("action").unwrap_or_default())?;
+        url.set_fragment(None);
+        let encoded = Serializer::new(String::new())
+            .extend_pairs(&entries)
+            .finish();
+        Ok(
+            match own("method").is_some_and(|method| method.eq_ignore_ascii_case("post")) {
+                true => Submission {
+                    method: Method::POST,
+                    url,
+                    body: Some(encoded),
+                },
+                false => {
+                    url.set_query(Some(&encoded));
+                    Submission {
+                        method: Method::GET,
+                        url,
+                        body: None,
+                    }
+                }
+            },
+        )
+    }
+}
+
+fn form_of<'a>(document: &'a Html, page: &Page, wanted: &str) -> Result<ElementRef<'a>> {
+    let by_action = document.select(&css("form")?).find(|form| {
+        let action = page.url().join(form.attr("action").unwrap_or_default());
+        wanted.starts_with('/') && action.is_ok_and(|url| url.path().ends_with(wanted))
+    });
+    let form = by_action.or_else(|| document.select(&css(wanted).ok()?).next());
+    form.with_context(|| format!("no form `{wanted}` on {}:\n{}", page.url(), page.text()))
+}
+
+fn button_of<'a>(document: &'a Html, page: &Page, text: &str) -> Result<ElementRef<'a>> {
+    let named = |button: &ElementRef<'_>| {
+        let names = [
+            Some(visible(*button)),
+            button.attr("aria-label").map(str::to_owned),
+            button.attr("value").map(str::to_owned),
+        ];
+        is_submit(*button) && names.iter().flatten().any(|name| name == text)
+    };
+    let button = document
+        .select(&css("button, input[type=submit]")?)
+        .find(named);
+    button.with_context(|| format!("no button `{text}` on {}:\n{}", page.url(), page.text()))
+}
+
+fn form_around(button: ElementRef<'_>) -> Option<ElementRef<'_>> {
+    button
+        .ancestors()
+        .filter_map(ElementRef::wrap)
+        .find(|element| element.value().name() == "form")
+}
+
+fn is_submit(button: ElementRef<'_>) -> bool {
+    button.attr("disabled").is_none()
+        && button
+            .attr("type")
+            .is_none_or(|kind| kind.eq_ignore_ascii_case("submit"))
+}
+
+/// The entry list, in document order: what the page put there, what the person typed over it, and the button.
+fn entries(
+    form: ElementRef<'_>,
+    button: Option<ElementRef<'_>>,
+    fields: &[(&str, &str)],
+) -> Result<Vec<(String, String)>> {
+    let mut entries: Vec<(String, String)> = Vec::new();
+    let mut typed: Vec<&str> = Vec::new();
+    for control in form.select(&css("input[name], select[name], textarea[name]")?) {
+        let name = control.attr("name").unwrap_or_default();
+        let kind = control.attr("type").unwrap_or("text").to_ascii_lowercase();
+        if control.attr("disabled").is_some()
+            || ["submit", "button", "reset", "image", "file"].contains(&kind.as_str())
+        {
+            continue;
+        }
+        let given = fields
+            .iter()
+            .find(|(field, _)| *field == name)
+            .map(|(_, value)| *value);
+        typed.extend(given.map(|_| name));
+        let value = match (control.value().name(), kind.as_str()) {
+            ("input", "checkbox" | "radio") => {
+                let own = control.attr("value").unwrap_or("on");
+                let checked = given.map_or(control.attr("checked").is_some(), |given| given == own);
+                checked.then(|| own.to_owned())
+            }
+            ("select", _) => Some(match given {
+                Some(given) => given.to_owned(),
+                None => selected(control)?,
+            }),
+            ("textarea", _) => Some(given.map_or_else(|| control.text().collect(), str::to_owned)),
+            (_, _) => Some(
+                given
+                    .or(control.attr("value"))
+                    .unwrap_or_default()
+                    .to_owned(),
+            ),
+        };
+        entries.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    if let Some((missing, _)) = fields.iter().find(|(field, _)| !typed.contains(field)) {
+        bail!("it has no field `{missing}`");
+    }
+    if let Some((button, name)) = button.and_then(|button| Some((button, button.attr("name")?))) {
+        entries.push((
+            name.to_owned(),
+            button.attr("value").unwrap_or_default().to_owned(),
+        ));
+    }
+    Ok(entries)
+}
+
+fn selected(control: ElementRef<'_>) -> Result<String> {
+    let chosen = control.select(&css("option[selected]")?).next();
+    let option = chosen.or(control.select(&css("option")?).next());
+    Ok(option
+        .map(|option| {
+            option
+                .attr("value")
+                .map_or_else(|| visible(option), str::to_owned)
+        })
+        .unwrap_or_default())
+}

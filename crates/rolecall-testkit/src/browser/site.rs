@@ -1,0 +1,62 @@
+//! Origins and sites: what is near, what is far, and what counts as secure.
+
+use url::{Host, Url};
+
+/// How two addresses are related, nearest first (Fetch Metadata 2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Relation {
+    /// Same scheme, host and port.
+    SameOrigin,
+    /// Same scheme and registrable domain: ports do not count.
+    SameSite,
+    /// Strangers.
+    CrossSite,
+}
+
+impl Relation {
+    /// The value of `Sec-Fetch-Site`.
+    pub(super) fn header(self) -> &'static str {
+        match self {
+            Self::SameOrigin => "same-origin",
+            Self::SameSite => "same-site",
+            Self::CrossSite => "cross-site",
+        }
+    }
+}
+
+pub(super) fn relation(from: &Url, to: &Url) -> Relation {
+    if from.origin() == to.origin() {
+        Relation::SameOrigin
+    } else if from.scheme() == to.scheme() && site(from) == site(to) {
+        Relation::SameSite
+    } else {
+        Relation::CrossSite
+    }
+}
+
+/// The registrable domain: two labels, which holds for every name a test uses; an address is a site of its own.
+fn site(url: &Url) -> Option<String> {
+    match url.host()? {
+        Host::Domain(name) => {
+            let labels: Vec<&str> = name.rsplit('.').take(2).collect();
+            Some(labels.join("."))
+        }
+        Host::Ipv4(address) => Some(address.to_string()),
+        Host::Ipv6(address) => Some(address.to_string()),
+    }
+}
+
+/// Secure Contexts 3.1: https, and loopback whatever the scheme. Chromium keeps `Secure` cookies there, too.
+pub(super) fn is_trustworthy(url: &Url) -> bool {
+    url.scheme() == "https"
+        || match url.host() {
+            Some(Host::Domain(name)) => is_localhost(name),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+}
+
+pub(super) fn is_localhost(name: &str) -> bool {
+    name == "localhost" || name.ends_with(".localhost")
+}

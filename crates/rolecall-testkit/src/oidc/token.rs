@@ -1,0 +1,151 @@
+//! The token endpoint (OpenID Connect Core 3.1.3) and userinfo (5.3).
+//!
+//! A code works once, for its own client, redirect URI and PKCE verifier; a wrong try uses it up.
+
+use std::collections::HashMap;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use url::form_urlencoded;
+
+use super::answer::Place;
+use super::world::{Code, World};
+use super::{GroupsIn, OidcClient};
+use crate::keys::{base64url, random_text};
+
+/// `POST /token`
+pub(super) async fn token(
+    world: web::Data<World>,
+    http: HttpRequest,
+    form: web::Form<HashMap<String, String>>,
+) -> HttpResponse {
+    world.hit("/token");
+    let Some(client) = authenticate(&world, &http, &form) else {
+        return HttpResponse::Unauthorized()
+            .insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"token\""))
+            .json(json!({ "error": "invalid_client" }));
+    };
+    if form.get("grant_type").map(String::as_str) != Some("authorization_code") {
+        return HttpResponse::BadRequest().json(json!({ "error": "unsupported_grant_type" }));
+    }
+    let code = form
+        .get("code")
+        .and_then(|code| world.change(|state| state.codes.remove(code)));
+    let Some(code) = code.filter(|code| fits(code, &client, &form, world.now())) else {
+        return HttpResponse::BadRequest().json(json!({ "error": "invalid_grant" }));
+    };
+    match tokens(&world, &client, &code) {
+        Ok(response) => world.say(Place::Token, response, &client.id).await,
+        Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
+    }
+}
+
+/// `GET` and `POST /userinfo`
+pub(super) async fn userinfo(world: web::Data<World>, http: HttpRequest) -> HttpResponse {
+    world.hit("/userinfo");
+    let token = http
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let token = token
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .unwrap_or_default();
+    let username = world.read(|state| state.access_tokens.get(token).cloned());
+    let Some(person) = username.and_then(|username| world.person(&username)) else {
+        return HttpResponse::Unauthorized()
+            .insert_header((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""))
+            .finish();
+    };
+    let groups = world.groups != GroupsIn::Nowhere;
+    world
+        .say(
+            Place::Userinfo,
+            Value::Object(world.claims(&person, groups)),
+            "",
+        )
+        .await
+}
+
+/// By `client_secret_basic` or `client_secret_post`, not both (RFC 6749 2.3); a public client only names itself.
+fn authenticate(
+    world: &World,
+    http: &HttpRequest,
+    form: &HashMap<String, String>,
+) -> Option<OidcClient> {
+    let posted = (
+        form.get("client_id").cloned(),
+        form.get("client_secret").cloned(),
+    );
+    let (id, secret) = match (http.headers().get(header::AUTHORIZATION), posted) {
+        (Some(value), (_, None)) => {
+            let basic = STANDARD
+                .decode(value.to_str().ok()?.strip_prefix("Basic ")?)
+                .ok()?;
+            let (id, secret) = std::str::from_utf8(&basic).ok()?.split_once(':')?;
+            (decoded(id), Some(decoded(secret)))
+        }
+        (None, (id, secret)) => (id?, secret),
+        (Some(_), (_, Some(_))) => return None,
+    };
+    world.client(&id).filter(|client| client.secret == secret)
+}
+
+/// Undoes the form encoding that RFC 6749 2.3.1 puts under Basic.
+fn decoded(text: &str) -> String {
+    form_urlencoded::parse(format!("={text}").as_bytes())
+        .map(|(_, value)| value.into_owned())
+        .collect()
+}
+
+fn fits(code: &Code, client: &OidcClient, form: &HashMap<String, String>, now: i64) -> bool {
+    let verifier = form
+        .get("code_verifier")
+        .map(String::as_str)
+        .unwrap_or_default();
+    code.request.client_id == client.id
+        && Some(&code.request.redirect_uri) == form.get("redirect_uri")
+        && code.request.code_challenge == base64url(Sha256::digest(verifier))
+        && now <= code.expires_at
+}
+
+fn tokens(world: &World, client: &OidcClient, code: &Code) -> anyhow::Result<Value> {
+    let person = world.person(&code.session.username);
+    let person = person.ok_or_else(|| anyhow::anyhow!("the person is gone"))?;
+    let access_token = random_text(32)?;
+    world.change(|state| {
+        state
+            .access_tokens
+            .insert(access_token.clone(), person.username.clone())
+    });
+    let now = world.now();
+    let mut claims = world.claims(&person, world.groups == GroupsIn::IdToken);
+    let mut put = |name: &str, value: Value| {
+        claims.entry(name.to_owned()).or_insert(value);
+    };
+    put("iss", json!(world.issuer()));
+    put("aud", json!(client.id));
+    put("exp", json!(now + world.token_lifetime));
+    put("iat", json!(now));
+    put("auth_time", json!(code.session.auth_time));
+    put(
+        "at_hash",
+        json!(base64url(&Sha256::digest(&access_token)[..16])),
+    );
+    put("amr", json!(person.amr));
+    if let Some(acr) = &person.acr {
+        put("acr", json!(acr));
+    }
+    if let Some(nonce) = &code.request.nonce {
+        put("nonce", json!(nonce));
+    }
+    Ok(json!({
+        "access_token": access_token,
+        "token_type": "Bearer",
+        "expires_in": world.token_lifetime,
+        "id_token": world.id_token(Value::Object(claims), &client.id)?,
+    }))
+}

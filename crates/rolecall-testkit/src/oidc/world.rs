@@ -1,0 +1,246 @@
+//! What the provider knows: keys, people, sessions, codes; and how an answer leaves it.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use actix_web::HttpResponse;
+use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
+
+use super::answer::{Answer, Place};
+use super::fault::Facts;
+use super::{Fault, GroupsIn, OidcClient, OidcSettings, Person};
+use crate::clock::Clock;
+use crate::keys::{Algorithm, SigningKey, random_text};
+use crate::lock;
+
+/// Codes are short-lived (RFC 6749 4.1.2): seconds.
+const CODE_LIFETIME: i64 = 60;
+
+/// One provider's memory, shared by its handlers.
+pub(super) struct World {
+    pub(super) title: String,
+    pub(super) clock: Clock,
+    pub(super) groups: GroupsIn,
+    pub(super) token_lifetime: i64,
+    pub(super) hits: Mutex<HashMap<&'static str, usize>>,
+    algorithms: Vec<Algorithm>,
+    path: String,
+    canary: String,
+    stranger: SigningKey,
+    state: Mutex<State>,
+}
+
+/// What changes.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) issuer: String,
+    pub(super) clients: Vec<OidcClient>,
+    pub(super) people: Vec<Person>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) faulty_answers: usize,
+    /// By the value of the provider's cookie.
+    pub(super) sessions: HashMap<String, Session>,
+    /// Requests whose form is open, by the form's hidden field.
+    pub(super) requests: HashMap<String, Request>,
+    pub(super) codes: HashMap<String, Code>,
+    /// Usernames by access token.
+    pub(super) access_tokens: HashMap<String, String>,
+    pub(super) keys: Vec<SigningKey>,
+}
+
+/// Somebody is signed in at the provider.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) username: String,
+    /// Seconds since the epoch.
+    pub(super) auth_time: i64,
+}
+
+/// An authorization request that passed its checks.
+#[derive(Clone)]
+pub(super) struct Request {
+    pub(super) client_id: String,
+    pub(super) redirect_uri: String,
+    pub(super) state: Option<String>,
+    pub(super) nonce: Option<String>,
+    pub(super) code_challenge: String,
+}
+
+/// What a code stands for.
+#[derive(Clone)]
+pub(super) struct Code {
+    pub(super) request: Request,
+    pub(super) session: Session,
+    pub(super) expires_at: i64,
+}
+
+impl World {
+    pub(super) fn new(settings: OidcSettings, canary: String) -> Result<Self> {
+        let keys = generate(&settings.keys)?;
+        let first = keys.first().context("a provider needs a key")?;
+        let stranger = SigningKey::generate(first.algorithm())?.with_kid(first.kid());
+        let state = State {
+            clients: settings.clients,
+            people: settings.people,
+            faults: settings.faults,
+            keys,
+            ..State::default()
+        };
+        Ok(Self {
+            title: settings.title,
+            clock: settings.clock,
+            groups: settings.groups,
+            token_lifetime: settings.token_lifetime.as_secs().try_into()?,
+            hits: Mutex::default(),
+            algorithms: settings.keys,
+            path: settings.path,
+            canary,
+            stranger,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Learns its own address.
+    pub(super) fn settle(&self, url: &str) {
+        self.change(|state| state.issuer = format!("{url}{}", self.path));
+    }
+
+    pub(super) fn issuer(&self) -> String {
+        self.read(|state| state.issuer.clone())
+    }
+
+    /// The issuer's path, with a slash at its end: what cookies are for.
+    pub(super) fn cookie_path(&self) -> String {
+        format!("{}/", self.path)
+    }
+
+    /// The provider's cookie. It names the port, because cookies are not kept apart by port (RFC 6265 8.5).
+    pub(super) fn cookie_name(&self) -> String {
+        let port = self
+            .issuer()
+            .rsplit(':')
+            .next()
+            .map(|rest| rest.replace('/', "-"));
+        format!("testkit_op_{}", port.unwrap_or_default())
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        (self.clock)().timestamp()
+    }
+
+    pub(super) fn hit(&self, path: &'static str) {
+        *lock(&self.hits).entry(path).or_default() += 1;
+    }
+
+    pub(super) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&lock(&self.state))
+    }
+
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut lock(&self.state))
+    }
+
+    pub(super) fn client(&self, id: &str) -> Option<OidcClient> {
+        self.read(|state| state.clients.iter().find(|client| client.id == id).cloned())
+    }
+
+    pub(super) fn person(&self, username: &str) -> Option<Person> {
+        self.read(|state| {
+            state
+                .people
+                .iter()
+                .find(|person| person.username == username)
+                .cloned()
+        })
+    }
+
+    pub(super) fn rotate_keys(&self) -> Result<()> {
+        let keys = generate(&self.algorithms)?;
+        self.change(|state| state.keys = keys);
+        Ok(())
+    }
+
+    /// A code for this session, good for one minute and one use.
+    pub(super) fn code(&self, request: Request, session: Session) -> Result<String> {
+        let code = random_text(32)?;
+        let expires_at = self.now() + CODE_LIFETIME;
+        self.change(|state| {
+            state.codes.insert(
+                code.clone(),
+                Code {
+                    request,
+                    session,
+                    expires_at,
+                },
+            )
+        });
+        Ok(code)
+    }
+
+    /// What is told about a person, at userinfo and, without `groups` perhaps, in the ID token.
+    pub(super) fn claims(&self, person: &Person, groups: bool) -> Map<String, Value> {
+        let mut claims = Map::from_iter([
+            ("sub".to_owned(), json!(person.subject)),
+            ("email".to_owned(), json!(person.email)),
+            ("email_verified".to_owned(), json!(person.email_verified)),
+            ("name".to_owned(), json!(person.name)),
+            ("preferred_username".to_owned(), json!(person.username)),
+        ]);
+        if groups {
+            claims.insert("groups".to_owned(), json!(person.groups));
+        }
+        if let Some(domain) = &person.hosted_domain {
+            claims.insert("hd".to_owned(), json!(domain));
+        }
+        claims.extend(person.claims.clone());
+        claims
+    }
+
+    /// Says `answer`, after every fault had its way with it.
+    pub(super) fn bend(&self, mut answer: Answer, client_id: &str) -> Result<Answer> {
+        let client = self.client(client_id);
+        let now = self.now();
+        self.change(|state| {
+            let facts = Facts {
+                key: state.keys.first().context("a provider has a key")?,
+                stranger: &self.stranger,
+                canary: &self.canary,
+                client_secret: client.as_ref().and_then(|client| client.secret.as_deref()),
+                now,
+            };
+            for fault in &state.faults {
+                let honest = answer.clone();
+                fault.apply(&mut answer, &facts)?;
+                if answer != honest {
+                    state.faulty_answers += 1;
+                }
+            }
+            Ok(answer)
+        })
+    }
+
+    /// Answers a request for JSON.
+    pub(super) async fn say(&self, place: Place, body: Value, client_id: &str) -> HttpResponse {
+        match self.bend(Answer::new(place, body), client_id) {
+            Ok(answer) => answer.respond(&self.canary).await,
+            Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
+        }
+    }
+
+    /// The ID token of `claims`, signed as the faults will have it.
+    pub(super) fn id_token(&self, claims: Value, client_id: &str) -> Result<String> {
+        let key = self
+            .read(|state| state.keys.first().cloned())
+            .context("a provider has a key")?;
+        let answer = Answer::new(Place::IdToken, claims).under(key.header());
+        self.bend(answer, client_id)?.into_jws(&key, &self.stranger)
+    }
+}
+
+fn generate(algorithms: &[Algorithm]) -> Result<Vec<SigningKey>> {
+    algorithms
+        .iter()
+        .map(|algorithm| SigningKey::generate(*algorithm))
+        .collect()
+}

@@ -1,0 +1,4 @@
+//! The testkit, tested from outside, each part against something it was not written with.
+
+mod browser;
+mod oidc;
