@@ -15,7 +15,12 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// The wall clock.
 pub fn system() -> Clock {
-    Arc::new(Utc::now)
+    Arc::new(wall)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+fn wall() -> DateTime<Utc> {
+    Utc::now()
 }
 
 /// A clock that stands still until it is moved. Clones show the same time.
@@ -30,7 +35,7 @@ impl ManualClock {
 
     /// Stands at the wall clock's time of this moment.
     pub fn starting_now() -> Self {
-        Self::at(Utc::now())
+        Self::at(wall())
     }
 
     /// The time it shows.
