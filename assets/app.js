@@ -6,7 +6,7 @@ const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 const plural = (n, noun) => `${n} ${noun}${n === 1 ? '' : 's'}`;
 
 // Storage may be refused (private windows, policies); then nothing is remembered.
-const load = (key) => { try { return JSON.parse(localStorage.getItem(key)) ?? []; } catch { return []; } };
+const load = (key) => { try { return [JSON.parse(localStorage.getItem(key)) ?? []].flat(); } catch { return []; } };
 const save = (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* not remembered */ } };
 
 function portal(list) {
@@ -78,7 +78,7 @@ function portal(list) {
     if (event.target === search.form) {
       if ('narrowed' in count.dataset) return;
       event.preventDefault();
-      actions(list)[0]?.focus();
+      walk(null, 1, 0, '#accounts');
     } else if (event.target.elements.permission_set) {
       const key = keyOf(event.target);
       save('recents', [key, ...load('recents').filter((other) => other !== key)].slice(0, 12));
@@ -106,7 +106,18 @@ function portal(list) {
   }
 
   // Down and up walk from role to role, left and right between a role's buttons; Tab and Enter stay as they are.
-  const actions = (root) => $$('li:not([hidden])', root).filter((item) => item.checkVisibility()).flatMap((item) => $$('button:not(.star), a', item).slice(0, 1));
+  const actions = (item) => $$('button:not(.star), a', item);
+  function walk(from, step, column, shelf = ':is(#quick:not([hidden]), #accounts)') {
+    const items = $$(`${shelf} li:not([hidden])`);
+    for (let at = items.indexOf(from) + step; items[at]; at += step) {
+      const row = actions(items[at]);
+      if (row.length) {
+        (row[column] ?? row[0]).focus();
+        return;
+      }
+    }
+    if (step < 0) search.focus();
+  }
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const typing = event.target.closest('input, select, textarea');
@@ -120,19 +131,15 @@ function portal(list) {
       filter();
     } else if (event.key === 'ArrowDown' && event.target === search) {
       event.preventDefault();
-      actions(document)[0]?.focus();
+      walk(null, 1, 0);
     } else if (event.key.startsWith('Arrow') && !typing) {
       const item = event.target.closest('li');
-      const row = item ? $$('button:not(.star), a', item) : [], column = row.indexOf(event.target);
+      const row = item ? actions(item) : [], column = row.indexOf(event.target);
       if (column < 0) return;
       event.preventDefault();
-      if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') {
-        row[column + (event.key === 'ArrowLeft' ? -1 : 1)]?.focus();
-        return;
-      }
-      const firsts = actions(document), next = firsts.indexOf(row[0]) + (event.key === 'ArrowUp' ? -1 : 1);
-      if (next < 0) search.focus();
-      else if (firsts[next]) ($$('button:not(.star), a', firsts[next].closest('li'))[column] ?? firsts[next]).focus();
+      const step = event.key === 'ArrowLeft' || event.key === 'ArrowUp' ? -1 : 1;
+      if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') row[column + step]?.focus();
+      else walk(item, step, column);
     }
   });
 

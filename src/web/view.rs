@@ -17,8 +17,10 @@ pub use portal::{AccountSection, Lock, PortalPage, RoleRow};
 pub use sessions::{SessionRow, SessionsPage};
 pub use sign_in::{ProviderChoice, SignInPage, SignedOutPage};
 
+use std::fmt;
+
 /// The signed-in person, as the header of every page shows them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Viewer {
     /// The name the provider gave, or the e-mail address or subject when it gave none.
     pub name: String,
@@ -32,6 +34,15 @@ pub struct Viewer {
     pub ends_at: Moment,
     /// The time until then in words, such as `6 h 12 min`.
     pub left: String,
+}
+
+/// Without the token, whose only place is the page.
+impl fmt::Debug for Viewer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Viewer")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A point in time, for programs and for people.

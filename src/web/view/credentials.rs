@@ -103,7 +103,7 @@ mod samples {
             title,
             hint,
             parts: mask(
-                &text.replace("KEY", KEY).replace("TOKEN", TOKEN),
+                &text.replace("{key}", KEY).replace("{token}", TOKEN),
                 &[KEY, TOKEN],
             ),
         }
@@ -125,19 +125,19 @@ mod samples {
                         "bash",
                         "bash, zsh",
                         "Paste into the terminal.",
-                        "export AWS_ACCESS_KEY_ID='ASIAIOSFODNN7EXAMPLE'\nexport AWS_SECRET_ACCESS_KEY='KEY'\nexport AWS_SESSION_TOKEN='TOKEN'\n",
+                        "export AWS_ACCESS_KEY_ID='ASIAIOSFODNN7EXAMPLE'\nexport AWS_SECRET_ACCESS_KEY='{key}'\nexport AWS_SESSION_TOKEN='{token}'\n",
                     ),
                     snippet(
                         "fish",
                         "fish",
                         "Paste into the terminal.",
-                        "set -gx AWS_ACCESS_KEY_ID 'ASIAIOSFODNN7EXAMPLE'\nset -gx AWS_SECRET_ACCESS_KEY 'KEY'\n",
+                        "set -gx AWS_ACCESS_KEY_ID 'ASIAIOSFODNN7EXAMPLE'\nset -gx AWS_SECRET_ACCESS_KEY '{key}'\n",
                     ),
                     snippet(
                         "powershell",
                         "PowerShell",
                         "Paste into the terminal.",
-                        "$Env:AWS_ACCESS_KEY_ID = 'ASIAIOSFODNN7EXAMPLE'\n$Env:AWS_SECRET_ACCESS_KEY = 'KEY'\n",
+                        "$Env:AWS_ACCESS_KEY_ID = 'ASIAIOSFODNN7EXAMPLE'\n$Env:AWS_SECRET_ACCESS_KEY = '{key}'\n",
                     ),
                     snippet(
                         "cmd",
@@ -155,13 +155,13 @@ mod samples {
                         "ini",
                         "Credentials file",
                         "Add to ~/.aws/credentials.",
-                        "[payments-prod-Developer]\naws_access_key_id = ASIAIOSFODNN7EXAMPLE\naws_secret_access_key = KEY\n",
+                        "[payments-prod-Developer]\naws_access_key_id = ASIAIOSFODNN7EXAMPLE\naws_secret_access_key = {key}\n",
                     ),
                     snippet(
                         "json",
                         "JSON",
                         "The format of credential_process.",
-                        "{\n  \"Version\": 1,\n  \"SecretAccessKey\": \"KEY\"\n}\n",
+                        "{\n  \"Version\": 1,\n  \"SecretAccessKey\": \"{key}\"\n}\n",
                     ),
                 ],
             };
