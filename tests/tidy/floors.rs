@@ -1,0 +1,315 @@
+//! Rules on who may use whom: the floors of ARCHITECTURE.md, the fences around the big crates, and the pure core.
+
+use crate::Rule;
+use crate::source::{Complaint, Source, names};
+
+pub const RULES: &[Rule] = &[
+    Rule {
+        name: "floors",
+        check: floors,
+        breaks: &[
+            ("src/web/portal.rs", "use crate::store::redis::RedisStore;"),
+            (
+                "src/aws/sts.rs",
+                "use crate::{config::Aws, idp::http::Client};",
+            ),
+            (
+                "src/aws/sts.rs",
+                "use crate::{\n    config::Aws,\n    idp,\n};",
+            ),
+            (
+                "src/config/parse.rs",
+                "fn a() { crate::aws::sts::Sts::new() }",
+            ),
+            ("src/store.rs", "use crate::server::bind;"),
+            ("src/server.rs", "use crate::cli::Options;"),
+            ("src/telemetry.rs", "use crate::web::urls;"),
+        ],
+        keeps: &[
+            (
+                "src/web/portal.rs",
+                "use crate::web::page::Page;\nuse crate::config::Settings;",
+            ),
+            (
+                "src/web/portal.rs",
+                "// unlike crate::store, this is not stored",
+            ),
+            ("src/server.rs", "use crate::{aws, idp::http, store, web};"),
+            ("src/cli/serve.rs", "use crate::server;"),
+            ("src/idp/oidc.rs", "use crate::telemetry::Reference;"),
+            ("tests/it/main.rs", "use crate::house::House;"),
+        ],
+    },
+    Rule {
+        name: "fences",
+        check: fences,
+        breaks: &[
+            ("src/web/portal.rs", "use redis::Client;"),
+            ("src/idp/oidc.rs", "let app = actix_web::App::new();"),
+            ("src/server.rs", "use sqlx::SqlitePool;"),
+            ("src/idp/http.rs", "use aws_sdk_sts::Client;"),
+            ("src/cli/check.rs", "use openidconnect::IssuerUrl;"),
+        ],
+        keeps: &[
+            ("src/store/redis.rs", "use redis::Client;"),
+            (
+                "src/server.rs",
+                "use crate::store::redis::RedisStore;\nuse actix_web::HttpServer;",
+            ),
+            (
+                "src/aws/token_issuer.rs",
+                "use openidconnect::PrivateSigningKey;",
+            ),
+            ("src/cli/check.rs", "// redis::Client is not for here"),
+            ("tests/it/store.rs", "use redis::Client;"),
+        ],
+    },
+    Rule {
+        name: "pure core",
+        check: pure,
+        breaks: &[
+            (
+                "crates/rolecall-core/src/a.rs",
+                "let now = chrono::Utc::now();",
+            ),
+            ("crates/rolecall-core/src/a.rs", "use std::fs;"),
+            (
+                "crates/rolecall-core/src/a.rs",
+                "use std::{collections::BTreeMap, env};",
+            ),
+            ("crates/rolecall-core/src/a.rs", "tokio::spawn(async {});"),
+            (
+                "crates/rolecall-core/Cargo.toml",
+                "[dependencies]\ntokio.workspace = true\n",
+            ),
+            (
+                "crates/rolecall-core/Cargo.toml",
+                "[dependencies]\nchrono = { workspace = true, features = [\"clock\"] }\n",
+            ),
+        ],
+        keeps: &[
+            (
+                "crates/rolecall-core/src/a.rs",
+                "use std::net::IpAddr;\n#[cfg(test)]\nmod tests {\n    #[tokio::test]\n    async fn a() {}\n}",
+            ),
+            (
+                "crates/rolecall-core/Cargo.toml",
+                "[dependencies]\nchrono.workspace = true\n\n[dev-dependencies]\ntokio.workspace = true\n",
+            ),
+            ("src/server.rs", "use std::fs;"),
+        ],
+    },
+];
+
+const ADAPTERS: &[&str] = &["audit", "aws", "idp", "store", "web"];
+
+/// What a floor of `src/` may name of the others; every floor may name itself.
+fn allowed(floor: &str, other: &str) -> bool {
+    let composes = ["server", "cli", "main", "lib"];
+    match floor {
+        "cli" | "main" | "lib" => true,
+        "server" => other != "cli" && other != "main",
+        "config" => !ADAPTERS.contains(&other) && !composes.contains(&other),
+        adapter if ADAPTERS.contains(&adapter) => {
+            !ADAPTERS.contains(&other) && !composes.contains(&other)
+        }
+        // A small thing everybody may use, and which therefore uses nobody.
+        _ => !ADAPTERS.contains(&other) && !composes.contains(&other) && other != "config",
+    }
+}
+
+fn floors(source: &Source) -> Vec<Complaint> {
+    let Some(floor) = source
+        .path
+        .strip_prefix("src/")
+        .and_then(|path| path.split(['/', '.']).next())
+    else {
+        return Vec::new();
+    };
+    if !source.is_rust() {
+        return Vec::new();
+    }
+    let code: Vec<(usize, &str)> = source.code().collect();
+    let mut complaints = Vec::new();
+    for (index, (line, text)) in code.iter().enumerate() {
+        for (at, start) in text.match_indices("crate::") {
+            let rest = &text[at + start.len()..];
+            let tail: String = code[index + 1..]
+                .iter()
+                .flat_map(|(_, text)| ["\n", *text])
+                .collect();
+            for other in modules(&format!("{rest}{tail}")) {
+                if other != floor && !allowed(floor, &other) {
+                    let advice = format!(
+                        "`{floor}` must not know `{other}`: go through a port of rolecall-core, joined in `server`"
+                    );
+                    complaints.push(Complaint {
+                        line: *line,
+                        advice,
+                    });
+                }
+            }
+        }
+    }
+    complaints
+}
+
+/// The first names after `crate::`: one, or those of a `{…}` group.
+fn modules(text: &str) -> Vec<String> {
+    let word = |text: &str| {
+        text.trim_start()
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect::<String>()
+    };
+    let Some(group) = text.strip_prefix('{') else {
+        return vec![word(text)];
+    };
+    let mut depth = 0;
+    let mut found = vec![word(group)];
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => found.push(word(&group[at + 1..])),
+            _ => {}
+        }
+    }
+    found.retain(|name| !name.is_empty());
+    found
+}
+
+/// A crate, where the gateway may name it, and why only there.
+const FENCES: &[(&str, &[&str], &str)] = &[
+    (
+        "actix_web::",
+        &["src/web", "src/server"],
+        "HTTP in and out belongs to `web`, listeners to `server`",
+    ),
+    ("aws_sdk_sts::", &["src/aws"], "AWS is spoken in `aws`"),
+    (
+        "openidconnect::",
+        &["src/idp/oidc", "src/aws/token_issuer"],
+        "OpenID Connect is spoken in `idp::oidc` and `aws::token_issuer`",
+    ),
+    (
+        "redis::",
+        &["src/store/redis"],
+        "Redis is spoken in `store::redis`",
+    ),
+    (
+        "sqlx::",
+        &["src/store/sqlite", "src/audit"],
+        "SQL is spoken in `store::sqlite` and `audit`",
+    ),
+    ("askama::", &["src/web"], "pages are rendered in `web`"),
+    (
+        "clap::",
+        &["src/cli", "src/main.rs", "crates/rolecall-demo"],
+        "the command line is parsed in `cli`",
+    ),
+    (
+        "rolecall_testkit::",
+        &["crates/rolecall-demo"],
+        "the gateway does not know its tests",
+    ),
+];
+
+fn fences(source: &Source) -> Vec<Complaint> {
+    if !source.is_rust()
+        || !source.is_under(&[
+            "src/",
+            "crates/rolecall-core/src/",
+            "crates/rolecall-demo/",
+            "xtask/",
+        ])
+    {
+        return Vec::new();
+    }
+    let outside = FENCES
+        .iter()
+        .filter(|(_, homes, _)| !source.is_under(homes));
+    outside
+        .flat_map(|(path, _, why)| {
+            source.complain(|line| names(line, path).then(|| format!("no `{path}` here: {why}")))
+        })
+        .collect()
+}
+
+const IMPURE: &[&str] = &[
+    "std::env",
+    "std::fs",
+    "TcpStream",
+    "TcpListener",
+    "UdpSocket",
+    "ToSocketAddrs",
+    "std::process",
+    "std::thread",
+    "tokio::",
+    "SystemTime",
+    "Instant",
+    "Utc::now",
+    "Local::now",
+];
+const IMPURE_CRATES: &[&str] = &[
+    "tokio",
+    "actix-web",
+    "reqwest",
+    "redis",
+    "sqlx",
+    "getrandom",
+    "openssl",
+    "rand",
+];
+
+fn pure(source: &Source) -> Vec<Complaint> {
+    let advice = |what: &str| {
+        format!("no `{what}` in the core: it does no I/O and reads no clock; ask a port")
+    };
+    match source.path.strip_prefix("crates/rolecall-core/") {
+        Some("Cargo.toml") => {
+            let in_dependencies = source
+                .lines()
+                .skip_while(|(_, line)| *line != "[dependencies]")
+                .skip(1)
+                .take_while(|(_, line)| !line.starts_with('['));
+            let impure = in_dependencies.filter(|(_, line)| {
+                let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+                IMPURE_CRATES.contains(&name) || line.contains("\"clock\"")
+            });
+            impure
+                .map(|(line, text)| Complaint {
+                    line,
+                    advice: advice(text),
+                })
+                .collect()
+        }
+        Some(path) if path.starts_with("src/") => {
+            let code = source
+                .code()
+                .take_while(|(_, text)| text.trim() != "#[cfg(test)]");
+            let grouped = |text: &str, path: &str| {
+                path.strip_prefix("std::").is_some_and(|name| {
+                    text.contains("std::{")
+                        && text
+                            .split(['{', ',', '}', ' '])
+                            .any(|word| word.split("::").next() == Some(name))
+                })
+            };
+            code.filter_map(|(line, text)| {
+                let found = IMPURE.iter().find(|path| {
+                    names(text, path)
+                        || grouped(text, path)
+                        || (path.contains("::now") && text.contains(**path))
+                })?;
+                Some(Complaint {
+                    line,
+                    advice: advice(found),
+                })
+            })
+            .collect()
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,117 @@
+//! Rules on the templates: nothing inline (the Content-Security-Policy would refuse it), everything escaped, no form without its token.
+
+use crate::Rule;
+use crate::source::{Complaint, Source};
+
+pub const RULES: &[Rule] = &[
+    Rule {
+        name: "nothing inline",
+        check: inline,
+        breaks: &[
+            ("templates/a.html", "<script>alert(1)</script>"),
+            ("templates/a.html", "<p style=\"color: red\">"),
+            ("templates/a.html", "<style>p {}</style>"),
+            ("templates/a.html", "<a href=\"/\" onclick=\"go()\">"),
+            ("templates/a.html", "<a href=\"javascript:go()\">"),
+        ],
+        keeps: &[
+            (
+                "templates/a.html",
+                "<script defer src=\"{{ app_js }}\"></script>",
+            ),
+            ("templates/a.html", "<p class=\"style\">one on=two</p>"),
+            ("docs/a.md", "<script>"),
+        ],
+    },
+    Rule {
+        name: "everything escaped",
+        check: |source| {
+            template_lines(
+                source,
+                |line| line.replace(' ', "").contains("|safe"),
+                "escaping stays on: pass text, and let the template write the tags",
+            )
+        },
+        breaks: &[
+            ("templates/a.html", "{{ name | safe }}"),
+            ("templates/a.html", "{{ name|safe }}"),
+        ],
+        keeps: &[("templates/a.html", "{{ name }} is safe")],
+    },
+    Rule {
+        name: "every POST has its token",
+        check: csrf,
+        breaks: &[
+            (
+                "templates/a.html",
+                "<form method=\"post\" action=\"/sign-out\">\n<button>Go</button></form><input name=\"csrf\">",
+            ),
+            ("templates/a.html", "<form method=\"POST\">"),
+        ],
+        keeps: &[
+            (
+                "templates/a.html",
+                "<form method=\"post\">\n<input type=\"hidden\" name=\"csrf\" value=\"{{ csrf }}\">\n</form>",
+            ),
+            (
+                "templates/a.html",
+                "<form method=\"get\" action=\"/\"></form>",
+            ),
+        ],
+    },
+];
+
+fn template_lines(source: &Source, wrong: impl Fn(&str) -> bool, advice: &str) -> Vec<Complaint> {
+    if !source.is_under(&["templates/"]) {
+        return Vec::new();
+    }
+    source
+        .lines()
+        .filter(|(_, line)| wrong(line))
+        .map(|(line, _)| Complaint {
+            line,
+            advice: advice.to_owned(),
+        })
+        .collect()
+}
+
+fn inline(source: &Source) -> Vec<Complaint> {
+    let advice = "no inline script, style or handler: the page's policy refuses them; use assets/";
+    template_lines(source, is_inline, advice)
+}
+
+fn is_inline(line: &str) -> bool {
+    let line = line.to_lowercase();
+    let scripts = line
+        .split("<script")
+        .skip(1)
+        .any(|rest| !rest.split('>').next().unwrap_or_default().contains(" src="));
+    // An attribute such as onclick="…"; a word of text has no `="` after it.
+    let handlers = line.split(" on").skip(1).any(|rest| {
+        let name: String = rest.chars().take_while(char::is_ascii_lowercase).collect();
+        !name.is_empty() && rest[name.len()..].starts_with("=\"")
+    });
+    scripts
+        || handlers
+        || ["<style", " style=", "javascript:"]
+            .iter()
+            .any(|what| line.contains(what))
+}
+
+fn csrf(source: &Source) -> Vec<Complaint> {
+    if !source.is_under(&["templates/"]) {
+        return Vec::new();
+    }
+    let text = source.text.to_lowercase();
+    let forms = text.match_indices("<form").filter(|(at, _)| {
+        let form = text[*at..].split("</form").next().unwrap_or_default();
+        let tag = form.split('>').next().unwrap_or_default();
+        tag.contains("method=\"post\"") && !form.contains("name=\"csrf\"")
+    });
+    forms
+        .map(|(at, _)| Complaint {
+            line: text[..at].matches('\n').count() + 1,
+            advice: "add `<input type=\"hidden\" name=\"csrf\" …>`".to_owned(),
+        })
+        .collect()
+}

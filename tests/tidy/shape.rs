@@ -1,0 +1,154 @@
+//! Rules on the shape of Rust files: they introduce themselves, stay short, and silence nothing without a reason.
+
+use crate::Rule;
+use crate::source::{Complaint, Source};
+
+const LINES_MAX: usize = 400;
+
+pub const RULES: &[Rule] = &[
+    Rule {
+        name: "introduction",
+        check: introduction,
+        breaks: &[("src/a.rs", "use std::fs;\n"), ("src/a.rs", "")],
+        keeps: &[
+            ("src/a.rs", "//! What it owns.\n"),
+            ("docs/a.md", "# Title\n"),
+        ],
+    },
+    Rule {
+        name: "length",
+        check: length,
+        breaks: &[("src/a.rs", LONG)],
+        keeps: &[("src/a.rs", "//! Short.\n"), ("assets/app.css", LONG)],
+    },
+    Rule {
+        name: "no skipped test",
+        check: |source| {
+            forbid(
+                source,
+                concat!("#[", "ignore"),
+                "a test that does not run proves nothing: make it run, or skip loudly when its peer is absent",
+            )
+        },
+        breaks: &[
+            ("tests/it/a.rs", "#[@ignore]\nfn a() {}"),
+            ("src/a.rs", "    #[@ignore = \"slow\"]"),
+        ],
+        keeps: &[("src/a.rs", "// #[@ignore] is forbidden\n#[test]\nfn a() {}")],
+    },
+    Rule {
+        name: "no expected panic",
+        check: |source| {
+            forbid(
+                source,
+                concat!("#[", "should_panic"),
+                "nothing here panics on purpose: assert on the error instead",
+            )
+        },
+        breaks: &[("src/a.rs", "#[@should_panic]\n")],
+        keeps: &[("src/a.rs", "#[test]\n")],
+    },
+    Rule {
+        name: "no silenced lint",
+        check: no_allow,
+        breaks: &[
+            ("src/a.rs", "#[@allow(dead_code)]"),
+            ("src/a.rs", "#![@allow(unused)]"),
+        ],
+        keeps: &[("src/a.rs", "#[expect(dead_code, reason = \"x\")]")],
+    },
+    Rule {
+        name: "expectations have reasons",
+        check: reasons,
+        breaks: &[
+            ("src/a.rs", "#[@expect(dead_code)]\n"),
+            (
+                "src/a.rs",
+                "#![@expect(\n    dead_code,\n)]\nlet reason = 1;",
+            ),
+        ],
+        keeps: &[
+            ("src/a.rs", "#[expect(dead_code, reason = \"x\")]"),
+            (
+                "src/a.rs",
+                "#![expect(\n    dead_code,\n    reason = \"x\"\n)]",
+            ),
+        ],
+    },
+];
+
+/// 401 lines.
+const LONG: &str = {
+    const BYTES: [u8; LINES_MAX + 1] = [b'\n'; LINES_MAX + 1];
+    match std::str::from_utf8(&BYTES) {
+        Ok(text) => text,
+        Err(_) => "",
+    }
+};
+
+fn introduction(source: &Source) -> Vec<Complaint> {
+    if !source.is_rust() || source.text.starts_with("//! ") {
+        return Vec::new();
+    }
+    vec![Complaint {
+        line: 1,
+        advice: "open with `//!`: what the file owns and what it refuses".to_owned(),
+    }]
+}
+
+fn length(source: &Source) -> Vec<Complaint> {
+    let count = source.text.lines().count();
+    if !source.is_rust() || count <= LINES_MAX {
+        return Vec::new();
+    }
+    vec![Complaint {
+        line: LINES_MAX + 1,
+        advice: format!("{count} lines, at most {LINES_MAX}: one idea a file, split it"),
+    }]
+}
+
+fn forbid(source: &Source, what: &str, advice: &str) -> Vec<Complaint> {
+    if !source.is_rust() {
+        return Vec::new();
+    }
+    source.complain(|line| line.contains(what).then(|| advice.to_owned()))
+}
+
+fn no_allow(source: &Source) -> Vec<Complaint> {
+    let advice = "say `#[expect(…, reason = \"…\")]`, which complains once it is no longer needed";
+    [concat!("#[", "allow("), concat!("#![", "allow(")]
+        .iter()
+        .flat_map(|what| forbid(source, what, advice))
+        .collect()
+}
+
+fn reasons(source: &Source) -> Vec<Complaint> {
+    if !source.is_rust() {
+        return Vec::new();
+    }
+    let opens = |line: &str| {
+        [concat!("#[", "expect("), concat!("#![", "expect(")]
+            .iter()
+            .any(|what| line.trim_start().starts_with(what))
+    };
+    let lines: Vec<(usize, &str)> = source.code().collect();
+    let has_reason = |from: usize| {
+        let end = lines[from..]
+            .iter()
+            .position(|(_, line)| line.trim_end().ends_with(")]"))
+            .unwrap_or(0);
+        lines[from..=from + end]
+            .iter()
+            .any(|(_, line)| line.contains("reason = "))
+    };
+    let silent = lines
+        .iter()
+        .enumerate()
+        .filter(|(index, (_, line))| opens(line) && !has_reason(*index));
+    silent
+        .map(|(_, (line, _))| Complaint {
+            line: *line,
+            advice: "add `reason = \"…\"`".to_owned(),
+        })
+        .collect()
+}
