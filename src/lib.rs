@@ -1,4 +1,6 @@
 //! The gateway as a library, so that tests and the demo can start one.
 
 pub mod aws;
+mod file;
+pub mod store;
 pub mod web;

@@ -1,0 +1,185 @@
+//! Records in one SQLite file: the embedded store of a single machine. Survives a restart.
+//!
+//! Each verb is one statement, so atomic by itself. The file may be the audit trail's too; the table is this store's.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use rolecall_core::port::{Clock, Key, RecordStore, StoreError, Version};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Row as _, SqlitePool};
+use tokio::time::timeout;
+
+use super::OpenStoreError;
+
+/// How long an operation may take, waiting for another writer of the file included.
+const OPERATION_MAX: Duration = Duration::from_secs(1);
+
+/// Connections for reading; writers queue for the one that SQLite allows.
+const READERS: u32 = 4;
+
+/// Expired records that each insertion clears away: more than the one it adds, so the table cannot grow for ever,
+/// and few, so that nobody waits for a great sweep.
+const SWEEP: i64 = 8;
+
+/// The store `sqlite:FILE`.
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    prefix: String,
+    clock: Arc<dyn Clock>,
+}
+
+impl SqliteStore {
+    /// Opens the file, or creates it with mode 0600.
+    ///
+    /// # Errors
+    /// [`OpenStoreError::Sqlite`].
+    pub async fn open(
+        path: &Path,
+        prefix: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, OpenStoreError> {
+        let failed = |source| OpenStoreError::Sqlite {
+            path: path.to_owned(),
+            source,
+        };
+        crate::file::create_private(path).map_err(|error| failed(error.into()))?;
+        let (writer, readers) = pools(path).await.map_err(|error| failed(error.into()))?;
+        Ok(Self {
+            writer,
+            readers,
+            prefix: prefix.to_owned(),
+            clock,
+        })
+    }
+
+    fn key(&self, key: Key) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.now().timestamp_millis()
+    }
+}
+
+async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), sqlx::Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // A power cut may undo the last moments, never corrupt: a one-time value that comes back with it has
+        // been spent at its provider as well.
+        .synchronous(SqliteSynchronous::Normal)
+        .busy_timeout(OPERATION_MAX);
+    let pool = || SqlitePoolOptions::new().acquire_timeout(OPERATION_MAX);
+    let writer = pool()
+        .max_connections(1)
+        .connect_with(options.clone())
+        .await?;
+    sqlx::raw_sql(
+        "CREATE TABLE IF NOT EXISTS records (
+             key TEXT PRIMARY KEY NOT NULL, value BLOB NOT NULL, expires_at INTEGER NOT NULL);
+         CREATE INDEX IF NOT EXISTS records_expiry ON records (expires_at);",
+    )
+    .execute(&writer)
+    .await?;
+    let readers = pool()
+        .max_connections(READERS)
+        .connect_with(options)
+        .await?;
+    Ok((writer, readers))
+}
+
+/// Bounds an operation in time and translates what went wrong.
+async fn bounded<T>(
+    operation: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, StoreError> {
+    match timeout(OPERATION_MAX, operation).await {
+        Ok(done) => done.map_err(|error| StoreError::Unavailable(error.into())),
+        Err(elapsed) => Err(StoreError::Unavailable(elapsed.into())),
+    }
+}
+
+#[async_trait]
+impl RecordStore for SqliteStore {
+    async fn insert(
+        &self,
+        key: Key,
+        value: Vec<u8>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let now = self.now();
+        let sweep = sqlx::query(
+            "DELETE FROM records WHERE rowid IN
+             (SELECT rowid FROM records WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+        )
+        .bind(now)
+        .bind(SWEEP);
+        let insert = sqlx::query(
+            "INSERT INTO records (key, value, expires_at) VALUES ($1, $2, $3)
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
+             WHERE records.expires_at <= $4",
+        )
+        .bind(self.key(key))
+        .bind(value)
+        .bind(expires_at.timestamp_millis())
+        .bind(now);
+        let stored = bounded(async {
+            sweep.execute(&self.writer).await?;
+            insert.execute(&self.writer).await
+        })
+        .await?;
+        (stored.rows_affected() == 1)
+            .then_some(())
+            .ok_or(StoreError::Exists)
+    }
+
+    async fn get(&self, key: Key) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        let select =
+            sqlx::query_scalar("SELECT value FROM records WHERE key = $1 AND expires_at > $2")
+                .bind(self.key(key))
+                .bind(self.now());
+        let value: Option<Vec<u8>> = bounded(select.fetch_optional(&self.readers)).await?;
+        Ok(value.map(|value| (value.clone(), Version(value))))
+    }
+
+    async fn replace(
+        &self,
+        key: Key,
+        seen: Version,
+        value: Vec<u8>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let update = sqlx::query(
+            "UPDATE records SET value = $1, expires_at = $2
+             WHERE key = $3 AND value = $4 AND expires_at > $5",
+        )
+        .bind(value)
+        .bind(expires_at.timestamp_millis())
+        .bind(self.key(key))
+        .bind(seen.0)
+        .bind(self.now());
+        let updated = bounded(update.execute(&self.writer)).await?;
+        (updated.rows_affected() == 1)
+            .then_some(())
+            .ok_or(StoreError::Conflict)
+    }
+
+    async fn take(&self, key: Key) -> Result<Option<Vec<u8>>, StoreError> {
+        let delete = sqlx::query("DELETE FROM records WHERE key = $1 RETURNING value, expires_at")
+            .bind(self.key(key));
+        let row = bounded(delete.fetch_optional(&self.writer)).await?;
+        Ok(row
+            .filter(|row| row.get::<i64, _>(1) > self.now())
+            .map(|row| row.get(0)))
+    }
+
+    /// Takes the file's write lock for a moment, and changes nothing.
+    async fn ready(&self) -> Result<(), StoreError> {
+        let probe = sqlx::query("UPDATE records SET key = key WHERE key = ''");
+        bounded(probe.execute(&self.writer)).await.map(drop)
+    }
+}
