@@ -17,6 +17,7 @@ use crate::serve::LocalServer;
 mod condition;
 mod fault;
 mod iam;
+mod issuers;
 mod keys;
 mod pages;
 mod pattern;

@@ -1,16 +1,11 @@
-//! The keys of an issuer, as IAM gets them: discovery document, then JWKS, over HTTP, kept for an hour.
+//! One verification key of an issuer, read from a JWK and bound to one algorithm.
 //!
-//! A key without `kid` or `alg` is no key, nor is any past the hundredth; an unknown `kid` fetches once more. Accepted are
-//! RS256/384/512 and ES256/384/512 and nothing else, each only with the key that names it.
-
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+//! Accepted are RS256/384/512 and ES256/384/512 and nothing else, each only with a key of the fitting kind, curve and
+//! size. A key without `alg` is no key.
 
 use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, TimeDelta, Utc};
 use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::ecdsa::EcdsaSig;
@@ -20,12 +15,6 @@ use openssl::pkey::{PKey, Public};
 use openssl::rsa::Rsa;
 use openssl::sign::Verifier;
 use serde::Deserialize;
-
-use super::refusal::Refusal;
-
-const KEPT: TimeDelta = TimeDelta::hours(1);
-const DOCUMENT_LIMIT: usize = 1 << 20;
-const KEYS_READ: usize = 100;
 
 enum Material {
     Rsa(PKey<Public>),
@@ -41,8 +30,8 @@ pub(super) struct Key {
 }
 
 #[derive(Deserialize)]
-struct Jwk {
-    kid: Option<String>,
+pub(super) struct Jwk {
+    pub kid: Option<String>,
     alg: Option<String>,
     kty: String,
     crv: Option<String>,
@@ -53,7 +42,11 @@ struct Jwk {
 }
 
 impl Key {
-    fn read(jwk: &Jwk) -> anyhow::Result<Key> {
+    /// Reads a JWK.
+    ///
+    /// # Errors
+    /// When it is not a whole public key for the algorithm it names.
+    pub fn read(jwk: &Jwk) -> anyhow::Result<Key> {
         let number = |text: &Option<String>| -> anyhow::Result<BigNum> {
             Ok(BigNum::from_slice(&URL_SAFE_NO_PAD.decode(
                 text.as_deref().context("a number is missing")?,
@@ -120,182 +113,103 @@ fn ec(curve: Nid, width: usize, x: &BigNum, y: &BigNum) -> anyhow::Result<Materi
     Ok(Material::Ec(key, width))
 }
 
-/// The keys of one issuer by `kid`, and when they were fetched.
-struct KeySet {
-    fetched: DateTime<Utc>,
-    keys: HashMap<String, Arc<Key>>,
-}
+#[cfg(test)]
+mod tests {
+    use openssl::bn::BigNumContext;
+    use openssl::pkey::Private;
+    use openssl::sign::Signer;
+    use serde_json::{Value, json};
 
-/// Why an issuer's keys could not be had.
-enum Unavailable {
-    /// No connection, or no answer in time.
-    Unreachable,
-    /// An answer that is of no use.
-    Unusable(anyhow::Error),
-}
+    use super::*;
 
-/// The key sets of all issuers.
-pub(super) struct KeyCache {
-    http: reqwest::Client,
-    sets: RwLock<HashMap<String, Arc<KeySet>>>,
-    /// One fetch at a time: who waited for another's fetch looks at its result first.
-    fetching: tokio::sync::Mutex<()>,
-}
-
-impl KeyCache {
-    /// A cache that fetches over `http`, and over `https` from whom this authority vouches for.
-    pub fn new(authority: Option<&[u8]>) -> anyhow::Result<Self> {
-        let mut builder = reqwest::Client::builder();
-        if let Some(pem) = authority {
-            builder = builder.add_root_certificate(reqwest::Certificate::from_pem(pem)?);
-        }
-        let http = builder
-            .tls_built_in_root_certs(false)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(2))
-            .timeout(Duration::from_secs(5))
-            .build()?;
-        Ok(KeyCache {
-            http,
-            sets: RwLock::default(),
-            fetching: tokio::sync::Mutex::default(),
-        })
+    fn encode(number: &openssl::bn::BigNumRef) -> String {
+        URL_SAFE_NO_PAD.encode(number.to_vec())
     }
 
-    /// The key `kid` of `issuer`.
-    pub async fn key(
-        &self,
-        issuer: &str,
-        kid: &str,
-        now: DateTime<Utc>,
-    ) -> Result<Arc<Key>, Refusal> {
-        let before = self.set(issuer);
-        if let Some(key) = before.as_ref().and_then(|set| fresh_key(set, kid, now)) {
-            return Ok(key);
-        }
-        let _turn = self.fetching.lock().await;
-        let meanwhile = self
-            .set(issuer)
-            .filter(|set| before.as_ref().is_none_or(|b| !Arc::ptr_eq(b, set)));
-        if let Some(key) = meanwhile.and_then(|set| fresh_key(&set, kid, now)) {
-            return Ok(key);
-        }
-        match self.fetch(issuer).await {
-            Ok(keys) => {
-                let set = Arc::new(KeySet { fetched: now, keys });
-                self.sets
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .insert(issuer.to_owned(), Arc::clone(&set));
-                fresh_key(&set, kid, now).ok_or_else(Refusal::no_verification_key)
+    fn rsa(rsa: &Rsa<Private>, alg: &str) -> anyhow::Result<(PKey<Private>, Value)> {
+        let jwk = json!({"kid": "k", "alg": alg, "kty": "RSA", "n": encode(rsa.n()), "e": encode(rsa.e())});
+        Ok((PKey::from_rsa(rsa.clone())?, jwk))
+    }
+
+    fn elliptic(curve: Nid, crv: &str, alg: &str) -> anyhow::Result<(PKey<Private>, Value)> {
+        let group = EcGroup::from_curve_name(curve)?;
+        let key = EcKey::generate(&group)?;
+        let (mut x, mut y, mut context) = (BigNum::new()?, BigNum::new()?, BigNumContext::new()?);
+        key.public_key()
+            .affine_coordinates(&group, &mut x, &mut y, &mut context)?;
+        let jwk = json!({"kid": "k", "alg": alg, "kty": "EC", "crv": crv, "x": encode(&x), "y": encode(&y)});
+        Ok((PKey::from_ec_key(key)?, jwk))
+    }
+
+    fn read(jwk: Value) -> anyhow::Result<Key> {
+        Key::read(&serde_json::from_value(jwk)?)
+    }
+
+    #[test]
+    fn the_six_algorithms_verify_and_nothing_else_does() -> anyhow::Result<()> {
+        let long = Rsa::generate(2048)?;
+        let keys = [
+            ("RS256", MessageDigest::sha256(), 0, rsa(&long, "RS256")?),
+            ("RS384", MessageDigest::sha384(), 0, rsa(&long, "RS384")?),
+            ("RS512", MessageDigest::sha512(), 0, rsa(&long, "RS512")?),
+            (
+                "ES256",
+                MessageDigest::sha256(),
+                32,
+                elliptic(Nid::X9_62_PRIME256V1, "P-256", "ES256")?,
+            ),
+            (
+                "ES384",
+                MessageDigest::sha384(),
+                48,
+                elliptic(Nid::SECP384R1, "P-384", "ES384")?,
+            ),
+            (
+                "ES512",
+                MessageDigest::sha512(),
+                66,
+                elliptic(Nid::SECP521R1, "P-521", "ES512")?,
+            ),
+        ];
+        for (alg, digest, half, (private, jwk)) in keys {
+            let key = read(jwk)?;
+            let mut signature = Signer::new(digest, &private)?.sign_oneshot_to_vec(b"message")?;
+            if half > 0 {
+                let pair = EcdsaSig::from_der(&signature)?;
+                signature = [pair.r().to_vec_padded(half)?, pair.s().to_vec_padded(half)?].concat();
             }
-            Err(Unavailable::Unreachable) => Err(Refusal::idp_unreachable()),
-            Err(Unavailable::Unusable(reason)) => {
-                tracing::debug!(
-                    issuer,
-                    reason = format!("{reason:#}"),
-                    "the issuer's keys are of no use"
-                );
-                Err(Refusal::no_verification_key())
-            }
+            assert!(key.verifies(alg, b"message", &signature), "{alg}");
+            assert!(!key.verifies(alg, b"massage", &signature), "{alg}");
+            assert!(!key.verifies("none", b"message", &signature), "{alg}");
+            assert!(!key.verifies(alg, b"message", &signature[1..]), "{alg}");
+            assert!(
+                !key.verifies(alg, b"message", &vec![0; signature.len()]),
+                "{alg}"
+            );
+            assert!(!key.verifies(alg, b"message", b""), "{alg}");
         }
+        Ok(())
     }
 
-    fn set(&self, issuer: &str) -> Option<Arc<KeySet>> {
-        self.sets
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(issuer)
-            .cloned()
+    #[test]
+    fn keys_that_fit_no_algorithm_are_none() -> anyhow::Result<()> {
+        let long = Rsa::generate(2048)?;
+        let off_curve =
+            json!({"kid": "k", "alg": "ES256", "kty": "EC", "crv": "P-256", "x": "AQ", "y": "AQ"});
+        for jwk in [
+            off_curve,
+            rsa(&Rsa::generate(1024)?, "RS256")?.1,
+            rsa(&long, "PS256")?.1,
+            rsa(&long, "ES256")?.1,
+            rsa(&long, "RS255")?.1,
+            rsa(&long, "R")?.1,
+            elliptic(Nid::SECP384R1, "P-384", "ES256")?.1,
+            elliptic(Nid::X9_62_PRIME256V1, "P-256", "RS256")?.1,
+            json!({"kid": "k", "alg": "RS256", "kty": "RSA", "n": "!", "e": "AQAB"}),
+            json!({"kid": "k", "alg": "RS256", "kty": "RSA", "e": "AQAB"}),
+        ] {
+            assert!(read(jwk.clone()).is_err(), "{jwk}");
+        }
+        Ok(())
     }
-
-    async fn fetch(&self, issuer: &str) -> Result<HashMap<String, Arc<Key>>, Unavailable> {
-        #[derive(Deserialize)]
-        struct Discovery {
-            issuer: String,
-            jwks_uri: String,
-            // Required by OpenID Connect Discovery 1.0 section 3; their content does not matter to IAM.
-            #[serde(rename = "response_types_supported")]
-            _response_types: Vec<String>,
-            #[serde(rename = "subject_types_supported")]
-            _subject_types: Vec<String>,
-            #[serde(rename = "id_token_signing_alg_values_supported")]
-            _algs: Vec<String>,
-        }
-        #[derive(Deserialize)]
-        struct Jwks {
-            keys: Vec<serde_json::Value>,
-        }
-        let document = self
-            .get(&format!(
-                "{}/.well-known/openid-configuration",
-                issuer.trim_end_matches('/')
-            ))
-            .await?;
-        let discovery: Discovery = serde_json::from_slice(&document)
-            .context("discovery document")
-            .map_err(Unavailable::Unusable)?;
-        if discovery.issuer != issuer {
-            return Err(Unavailable::Unusable(anyhow::anyhow!(
-                "the discovery document names another issuer"
-            )));
-        }
-        let jwks: Jwks = serde_json::from_slice(&self.get(&discovery.jwks_uri).await?)
-            .context("JWKS")
-            .map_err(Unavailable::Unusable)?;
-        let mut keys = HashMap::new();
-        for value in jwks.keys.into_iter().take(KEYS_READ) {
-            let read = serde_json::from_value::<Jwk>(value)
-                .map_err(anyhow::Error::from)
-                .and_then(|jwk| Ok((jwk.kid.clone().context("no kid")?, Key::read(&jwk)?)));
-            match read {
-                Ok((kid, key)) => {
-                    keys.insert(kid, Arc::new(key));
-                }
-                Err(reason) => tracing::debug!(
-                    issuer,
-                    reason = format!("{reason:#}"),
-                    "a key is passed over"
-                ),
-            }
-        }
-        Ok(keys)
-    }
-
-    async fn get(&self, url: &str) -> Result<Vec<u8>, Unavailable> {
-        let mut response =
-            self.http
-                .get(url)
-                .send()
-                .await
-                .map_err(|error| match error.is_builder() {
-                    true => Unavailable::Unusable(error.into()),
-                    false => Unavailable::Unreachable,
-                })?;
-        if response.status() != reqwest::StatusCode::OK {
-            return Err(Unavailable::Unusable(anyhow::anyhow!(
-                "{url} answered {}",
-                response.status()
-            )));
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|_| Unavailable::Unreachable)?
-        {
-            if body.len() + chunk.len() > DOCUMENT_LIMIT {
-                return Err(Unavailable::Unusable(anyhow::anyhow!("{url} is too long")));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
-    }
-}
-
-fn fresh_key(set: &KeySet, kid: &str, now: DateTime<Utc>) -> Option<Arc<Key>> {
-    (now - set.fetched < KEPT)
-        .then(|| set.keys.get(kid).cloned())
-        .flatten()
 }

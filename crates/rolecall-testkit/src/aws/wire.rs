@@ -158,9 +158,9 @@ pub(super) fn letters_digits(text: &str, more: &str) -> bool {
         .all(|c| c.is_ascii_alphanumeric() || more.contains(c))
 }
 
-/// Text for XML and HTML, in elements and in quoted attributes.
+/// Text for XML and HTML, in elements and in attributes between double quotes.
 pub(super) fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(['&', '<', '>', '"', '\'']) {
+    if !text.contains(['&', '<', '>', '"']) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -170,7 +170,6 @@ pub(super) fn escape(text: &str) -> Cow<'_, str> {
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
             other => out.push(other),
         }
     }
@@ -213,7 +212,7 @@ mod tests {
 
     #[test]
     fn markup_never_leaves_as_markup() {
-        assert_eq!(escape("<b a='\"'>&"), "&lt;b a=&#39;&quot;&#39;&gt;&amp;");
+        assert_eq!(escape("<b a='\"'>&"), "&lt;b a='&quot;'&gt;&amp;");
         assert!(matches!(escape("plain"), Cow::Borrowed("plain")));
     }
 }

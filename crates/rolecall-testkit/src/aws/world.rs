@@ -15,7 +15,7 @@ use crate::lock;
 use super::AwsSettings;
 use super::fault::Faults;
 use super::iam::{OidcProvider, TrustedRole};
-use super::keys::KeyCache;
+use super::issuers::KeyCache;
 use super::signin::Desk;
 
 const SESSIONS_KEPT: usize = 20_000;

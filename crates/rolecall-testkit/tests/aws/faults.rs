@@ -1,0 +1,152 @@
+//! Every fault, and that it ends.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use rolecall_testkit::aws::{Aws, AwsSettings, Fault};
+use serde_json::json;
+
+use crate::setup::Setup;
+
+#[tokio::test]
+async fn sts_refuses_on_demand() -> Result<()> {
+    let setup = Setup::new().await?;
+    for (fault, status, code) in [
+        (Fault::Throttle { times: 1 }, 400, "Throttling"),
+        (Fault::RegionDisabled, 403, "RegionDisabledException"),
+        (Fault::AccessDenied, 403, "AccessDenied"),
+        (Fault::ExpiredToken, 400, "ExpiredTokenException"),
+        (
+            Fault::IdpCommunicationError { times: 1 },
+            400,
+            "IDPCommunicationError",
+        ),
+        (Fault::IdpRejectedClaim, 403, "IDPRejectedClaim"),
+        (Fault::PackedPolicyTooLarge, 400, "PackedPolicyTooLarge"),
+        (Fault::MalformedPolicy, 400, "MalformedPolicyDocument"),
+    ] {
+        let counted = matches!(
+            fault,
+            Fault::Throttle { .. } | Fault::IdpCommunicationError { .. }
+        );
+        setup.aws.fault(fault);
+        setup
+            .present(&setup.token()?)
+            .await?
+            .refused(status, code, "");
+        if !counted {
+            setup
+                .present(&setup.token()?)
+                .await?
+                .refused(status, code, "");
+            setup.aws.clear_faults();
+        }
+        setup.present(&setup.token()?).await?.granted();
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn sts_breaks_on_demand() -> Result<()> {
+    let setup = Setup::new().await?;
+    setup.aws.fault(Fault::ServerError { times: 2 });
+    for _ in 0..2 {
+        assert_eq!(setup.present(&setup.token()?).await?.status, 503);
+    }
+    setup.aws.fault(Fault::DropConnection { times: 1 });
+    let response = setup
+        .http
+        .post(setup.aws.url())
+        .form(&setup.form(&setup.token()?))
+        .send()
+        .await;
+    assert!(response.is_err(), "{response:?}");
+    setup.aws.fault(Fault::SlowBy(Duration::from_millis(60)));
+    let started = Instant::now();
+    setup.present(&setup.token()?).await?.granted();
+    assert!(started.elapsed() >= Duration::from_millis(60));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_sign_in_endpoint_breaks_on_demand() -> Result<()> {
+    let setup = Setup::new().await?;
+    let session = setup.session().await?;
+    let credentials = json!({"sessionId": session.access_key_id, "sessionKey": session.secret_access_key, "sessionToken": session.session_token}).to_string();
+    let ask = async |duration: &str| -> Result<(u16, String)> {
+        let form = [
+            ("Action", "getSigninToken"),
+            ("Session", &credentials),
+            (duration, "900"),
+        ];
+        let response = setup
+            .http
+            .post(format!("{}/federation", setup.aws.url()))
+            .form(&form)
+            .send()
+            .await?;
+        Ok((response.status().as_u16(), response.text().await?))
+    };
+    for (fault, status, shown) in [
+        (
+            Fault::SigninBadRequest,
+            400,
+            "Invalid credentials parameter",
+        ),
+        (
+            Fault::SigninRefusesDuration,
+            400,
+            "Invalid credentials parameter",
+        ),
+        (Fault::SigninHtml, 200, "<html>"),
+        (Fault::SigninServerError { times: 1 }, 503, "503"),
+        (
+            Fault::SigninSlow(Duration::from_millis(5)),
+            200,
+            "SigninToken",
+        ),
+    ] {
+        setup.aws.fault(fault);
+        let (answered, body) = ask("SessionDuration").await?;
+        assert_eq!(answered, status);
+        assert!(body.contains(shown), "{shown} in {body}");
+        setup.aws.clear_faults();
+    }
+    setup.aws.fault(Fault::SigninRefusesDuration);
+    assert_eq!(ask("Unknown").await?.0, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_log_is_bounded_and_can_be_off() -> Result<()> {
+    for kept in [0, 2] {
+        let aws = Aws::start(AwsSettings {
+            requests_kept: kept,
+            ..AwsSettings::default()
+        })?;
+        for n in 0..3 {
+            reqwest::get(format!("{}/?Action=Unknown{n}", aws.url())).await?;
+        }
+        let actions: Vec<String> = aws
+            .requests()
+            .into_iter()
+            .map(|request| request.action)
+            .collect();
+        assert_eq!(actions, ["Unknown1", "Unknown2"][..kept]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn it_ends_with_its_handle() -> Result<()> {
+    let aws = Aws::start(AwsSettings::default())?;
+    let address = aws
+        .url()
+        .strip_prefix("http://")
+        .context("a url")?
+        .to_owned();
+    assert!(std::net::TcpStream::connect(&address).is_ok());
+    drop(aws);
+    assert!(std::net::TcpStream::connect(&address).is_err());
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! One account, one role, one tiny issuer, and the request that succeeds; every test changes one thing of it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use anyhow::{Context as _, Result};
+use chrono::DateTime;
+use rolecall_testkit::aws::{Aws, AwsSettings, Issued, Role};
+use rolecall_testkit::clock::ManualClock;
+use rolecall_testkit::keys::{Algorithm, SigningKey, jwks};
+use rolecall_testkit::serve::LocalServer;
+use serde_json::{Value, json};
+
+pub const ACCOUNT: &str = "111122223333";
+pub const AUDIENCE: &str = "sts.amazonaws.com";
+pub const TAGS: &str = "https://aws.amazon.com/tags";
+pub const SOURCE_IDENTITY: &str = "https://aws.amazon.com/source_identity";
+
+/// What the issuer publishes, and how often it was asked for keys.
+pub struct Published {
+    pub discovery: Option<Value>,
+    pub jwks: Value,
+    pub fetched: usize,
+}
+
+pub struct Setup {
+    pub aws: Aws,
+    pub clock: ManualClock,
+    pub key: SigningKey,
+    pub issuer: String,
+    published: Arc<Mutex<Published>>,
+    pub role_arn: String,
+    pub http: reqwest::Client,
+    pub server: Option<LocalServer>,
+}
+
+/// What STS said: the status and, from the XML, the code and the message of a refusal.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+impl Answer {
+    /// The text of the first element of this name.
+    pub fn text(&self, element: &str) -> &str {
+        let inner = self.body.split_once(&format!("<{element}>"));
+        inner
+            .and_then(|(_, rest)| rest.split_once(&format!("</{element}>")))
+            .map_or("", |(text, _)| text)
+    }
+
+    #[track_caller]
+    pub fn refused(&self, status: u16, code: &str, message: &str) {
+        assert_eq!(
+            (self.status, self.text("Code")),
+            (status, code),
+            "{}",
+            self.body
+        );
+        assert!(
+            self.text("Message").contains(message),
+            "{message:?} in {}",
+            self.body
+        );
+    }
+
+    #[track_caller]
+    pub fn granted(&self) {
+        assert_eq!(self.status, 200, "{}", self.body);
+    }
+}
+
+impl Setup {
+    pub async fn new() -> Result<Setup> {
+        let key = SigningKey::generate(Algorithm::Es256)?;
+        let published = Arc::new(Mutex::new(Published {
+            discovery: None,
+            jwks: jwks([&key])?,
+            fetched: 0,
+        }));
+        let server = issuer(&published)?;
+        let issuer = server.url();
+        let clock = ManualClock::starting_now();
+        let aws = Aws::start(AwsSettings {
+            clock: clock.clock(),
+            ..AwsSettings::default()
+        })?;
+        let account = aws.account(ACCOUNT)?;
+        let provider = account.oidc_provider(&issuer, &[AUDIENCE, "second"])?;
+        let role_arn = account.role(
+            "rolecall/Developer",
+            Role::trusting(trust(&provider, &issuer)),
+        )?;
+        Ok(Setup {
+            aws,
+            clock,
+            key,
+            issuer,
+            published,
+            role_arn,
+            http: reqwest::Client::new(),
+            server: Some(server),
+        })
+    }
+
+    /// What the issuer publishes, to change it.
+    pub fn published(&self) -> MutexGuard<'_, Published> {
+        open(&self.published)
+    }
+
+    /// The issuer as condition keys and ARNs show it.
+    pub fn prefix(&self) -> &str {
+        self.issuer.trim_start_matches("http://")
+    }
+
+    /// The claims of a token that is fine.
+    pub fn claims(&self) -> Value {
+        let now = self.clock.now().timestamp();
+        json!({
+            "iss": self.issuer, "sub": "okta|00u1alice", "aud": AUDIENCE, "iat": now, "exp": now + 300, "jti": "1",
+            TAGS: { "principal_tags": { "rolecall:account": [ACCOUNT], "Team": ["platform"] }, "transitive_tag_keys": ["Team"] },
+            SOURCE_IDENTITY: "alice@example.com",
+        })
+    }
+
+    /// A fine token with some claims replaced, or removed where the new value is null.
+    pub fn token_with(&self, changes: &Value) -> Result<String> {
+        let mut claims = self.claims();
+        let object = claims.as_object_mut().context("claims")?;
+        for (name, value) in changes.as_object().context("changes")? {
+            match value.is_null() {
+                true => drop(object.remove(name)),
+                false => drop(object.insert(name.clone(), value.clone())),
+            }
+        }
+        self.key.jwt(&claims)
+    }
+
+    pub fn token(&self) -> Result<String> {
+        self.key.jwt(&self.claims())
+    }
+
+    /// The fields of a request that succeeds.
+    pub fn form(&self, token: &str) -> Vec<(String, String)> {
+        [
+            ("Action", "AssumeRoleWithWebIdentity"),
+            ("Version", "2011-06-15"),
+            ("RoleArn", &self.role_arn),
+            ("RoleSessionName", "alice@example.com"),
+            ("WebIdentityToken", token),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    /// The same fields, some of them set or added.
+    pub fn form_with(&self, changes: &[(&str, &str)]) -> Result<Vec<(String, String)>> {
+        let mut form = self.form(&self.token()?);
+        for &(name, value) in changes {
+            form.retain(|(key, _)| key != name);
+            form.push((name.to_owned(), value.to_owned()));
+        }
+        Ok(form)
+    }
+
+    pub async fn post(&self, form: &[(String, String)]) -> Result<Answer> {
+        let response = self.http.post(self.aws.url()).form(form).send().await?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            body: response.text().await?,
+        })
+    }
+
+    /// Asks with this token.
+    pub async fn present(&self, token: &str) -> Result<Answer> {
+        self.post(&self.form(token)).await
+    }
+
+    /// A session, the last one issued.
+    pub async fn session(&self) -> Result<Arc<Issued>> {
+        self.present(&self.token()?).await?.granted();
+        self.aws.issued().pop().context("nothing was issued")
+    }
+}
+
+/// The trust policy a gateway's guide asks for.
+pub fn trust(provider: &str, issuer: &str) -> Value {
+    let prefix = issuer.trim_start_matches("http://");
+    json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": { "Federated": provider },
+        "Action": ["sts:AssumeRoleWithWebIdentity", "sts:TagSession", "sts:SetSourceIdentity"],
+        "Condition": {
+            "StringEquals": { format!("{prefix}:aud"): AUDIENCE, "aws:RequestTag/rolecall:account": ACCOUNT },
+            "StringLike": { "sts:SourceIdentity": "*@example.com" },
+        },
+    }]})
+}
+
+/// An issuer that publishes what it is told to.
+fn issuer(published: &Arc<Mutex<Published>>) -> Result<LocalServer> {
+    let published = Arc::clone(published);
+    LocalServer::start(0, move |routes| {
+        routes
+            .app_data(web::Data::from(Arc::clone(&published)))
+            .route(
+                "/.well-known/openid-configuration",
+                web::get().to(discovery),
+            )
+            .route("/jwks", web::get().to(keys));
+    })
+}
+
+fn open(published: &Mutex<Published>) -> MutexGuard<'_, Published> {
+    published.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn discovery(request: HttpRequest, published: web::Data<Mutex<Published>>) -> HttpResponse {
+    let own = format!("http://{}", request.connection_info().host());
+    let document = open(&published).discovery.clone();
+    HttpResponse::Ok().json(document.unwrap_or_else(|| {
+        json!({
+            "issuer": own, "jwks_uri": format!("{own}/jwks"), "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["ES256"],
+        })
+    }))
+}
+
+async fn keys(published: web::Data<Mutex<Published>>) -> HttpResponse {
+    let mut published = open(&published);
+    published.fetched += 1;
+    HttpResponse::Ok().json(&published.jwks)
+}
+
+/// A moment as STS writes it.
+pub fn moment(text: &str) -> Result<i64> {
+    Ok(DateTime::parse_from_rfc3339(text)?.timestamp())
+}

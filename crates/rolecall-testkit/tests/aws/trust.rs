@@ -1,0 +1,170 @@
+//! What a role's trust policy says is what happens, and AWS gives no reason for a no.
+
+use anyhow::Result;
+use rolecall_testkit::aws::Role;
+use serde_json::{Value, json};
+
+use crate::setup::{ACCOUNT, AUDIENCE, SOURCE_IDENTITY, Setup, TAGS};
+
+async fn with_trust(change: impl FnOnce(&mut Value, &str)) -> Result<(Setup, u16)> {
+    let setup = Setup::new().await?;
+    let provider = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{}", setup.prefix());
+    let mut document = crate::setup::trust(&provider, &setup.issuer);
+    change(&mut document["Statement"][0], setup.prefix());
+    setup
+        .aws
+        .account(ACCOUNT)?
+        .role("rolecall/Developer", Role::trusting(document))?;
+    let answer = setup.present(&setup.token()?).await?;
+    if answer.status != 200 {
+        answer.refused(
+            403,
+            "AccessDenied",
+            "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+        );
+    }
+    Ok((setup, answer.status))
+}
+
+#[tokio::test]
+async fn each_condition_counts() -> Result<()> {
+    for (condition, status) in [
+        (json!({}), 200),
+        (json!({"StringEquals": {"PREFIX:aud": "second"}}), 403),
+        (
+            json!({"StringEquals": {"PREFIX:sub": "okta|00u1alice"}}),
+            200,
+        ),
+        (
+            json!({"StringEquals": {"other.example:aud": AUDIENCE}}),
+            403,
+        ),
+        (json!({"StringLike": {"PREFIX:sub": "okta|*"}}), 200),
+        (
+            json!({"StringEquals": {"aws:RequestTag/Team": "payments"}}),
+            403,
+        ),
+        (
+            json!({"ForAllValues:StringEquals": {"aws:TagKeys": ["Team"]}}),
+            403,
+        ),
+        (
+            json!({"ForAllValues:StringEquals": {"aws:TagKeys": ["Team", "rolecall:account"]}}),
+            200,
+        ),
+        (
+            json!({"ForAnyValue:StringEquals": {"sts:TransitiveTagKeys": "Team"}}),
+            200,
+        ),
+        (
+            json!({"ForAnyValue:StringEquals": {"sts:TransitiveTagKeys": "rolecall:account"}}),
+            403,
+        ),
+        (
+            json!({"StringEquals": {"sts:SourceIdentity": "bob@example.com"}}),
+            403,
+        ),
+        (
+            json!({"StringEquals": {"sts:RoleSessionName": "${sts:SourceIdentity}"}}),
+            200,
+        ),
+        (
+            json!({"StringNotEquals": {"sts:RoleSessionName": "alice@example.com"}}),
+            403,
+        ),
+        (json!({"Null": {"PREFIX:amr": "true"}}), 200),
+    ] {
+        let text = condition.to_string();
+        let (_, answered) = with_trust(|statement, prefix| {
+            statement["Condition"] = serde_json::from_str(&text.replace("PREFIX", prefix)).unwrap();
+        })
+        .await?;
+        assert_eq!(answered, status, "{text}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn tags_and_source_identity_need_their_own_permission() -> Result<()> {
+    for (left_out, claim) in [
+        ("sts:TagSession", TAGS),
+        ("sts:SetSourceIdentity", SOURCE_IDENTITY),
+    ] {
+        let (setup, status) = with_trust(|statement, _| {
+            statement["Condition"] = json!({});
+            statement["Action"]
+                .as_array_mut()
+                .unwrap()
+                .retain(|action| action != left_out);
+        })
+        .await?;
+        assert_eq!(status, 403, "{left_out}");
+        setup
+            .present(&setup.token_with(&json!({claim: null}))?)
+            .await?
+            .granted();
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_account_or_role_is_another_matter() -> Result<()> {
+    let setup = Setup::new().await?;
+    let no_role =
+        setup.form_with(&[("RoleArn", "arn:aws:iam::111122223333:role/rolecall/Nobody")])?;
+    setup
+        .post(&no_role)
+        .await?
+        .refused(403, "AccessDenied", "Not authorized");
+    let elsewhere = setup.form_with(&[(
+        "RoleArn",
+        "arn:aws:iam::444455556666:role/rolecall/Developer",
+    )])?;
+    setup.post(&elsewhere).await?.refused(
+        400,
+        "InvalidIdentityToken",
+        "No OpenIDConnect provider found",
+    );
+    // A role of an account that trusts the provider of another account.
+    let other = setup.aws.account("444455556666")?;
+    other.oidc_provider(&setup.issuer, &[AUDIENCE])?;
+    let foreign = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{}", setup.prefix());
+    other.role(
+        "rolecall/Developer",
+        Role::trusting(crate::setup::trust(&foreign, &setup.issuer)),
+    )?;
+    setup
+        .post(&elsewhere)
+        .await?
+        .refused(403, "AccessDenied", "Not authorized");
+    setup
+        .aws
+        .account(ACCOUNT)?
+        .forget_oidc_provider(&setup.issuer);
+    setup.present(&setup.token()?).await?.refused(
+        400,
+        "InvalidIdentityToken",
+        "No OpenIDConnect provider found",
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_iam_would_not_create_is_refused() -> Result<()> {
+    let setup = Setup::new().await?;
+    let account = setup.aws.account(ACCOUNT)?;
+    assert!(setup.aws.account("1111").is_err());
+    let anyone = || json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:*"}});
+    assert!(account.role("Anyone", Role::trusting(anyone())).is_ok());
+    for name in ["", "a/", "with space", &"x".repeat(65)] {
+        assert!(
+            account.role(name, Role::trusting(anyone())).is_err(),
+            "{name:?}"
+        );
+    }
+    for seconds in [3_599, 43_201] {
+        let role = Role::trusting(anyone()).lasting(std::time::Duration::from_secs(seconds));
+        assert!(account.role("Anyone", role).is_err(), "{seconds}");
+    }
+    Ok(())
+}
