@@ -98,8 +98,6 @@ fn read(folder: &Path, prefix: &str, sources: &mut Vec<Source>) -> anyhow::Resul
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{prefix}{name}");
-        let is_ours =
-            !name.starts_with('.') && !["target", "node_modules"].contains(&name.as_str());
         if NOT_OURS.contains(&name.as_str()) {
             continue;
         }

@@ -1,0 +1,35 @@
+# The gateway's image: built from the clone, run as nobody in particular, with nothing but the libraries it needs.
+#
+#   docker build --tag rolecalld .
+#   docker build --tag rolecall-demo --target demo .
+
+FROM rust:1.95-slim-bookworm AS build
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libssl-dev pkg-config \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /build
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/build/target \
+    cargo build --release --locked --package rolecalld --package rolecall-demo \
+    && mkdir /out && cp target/release/rolecalld target/release/rolecall-demo /out/
+
+FROM debian:bookworm-slim AS runtime
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates libssl3 \
+    && rm -rf /var/lib/apt/lists/* \
+    && install --directory --owner=65532 --group=65532 --mode=0700 /var/lib/rolecall
+# No name and no home: whoever this is owns /var/lib/rolecall and nothing else.
+USER 65532:65532
+WORKDIR /var/lib/rolecall
+
+FROM runtime AS demo
+COPY --from=build /out/rolecall-demo /usr/local/bin/
+ENTRYPOINT ["rolecall-demo"]
+
+# The last stage is what a plain `docker build` makes.
+FROM runtime AS gateway
+COPY --from=build /out/rolecalld /usr/local/bin/
+EXPOSE 8443
+ENTRYPOINT ["rolecalld"]
+CMD ["serve", "--config", "/etc/rolecall/rolecall.toml"]
