@@ -18,7 +18,10 @@ pub fn system() -> Clock {
     Arc::new(wall)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the wall clock"
+)]
 fn wall() -> DateTime<Utc> {
     Utc::now()
 }

@@ -10,7 +10,9 @@ pub mod certificate;
 pub mod clock;
 pub mod keys;
 pub mod oidc;
+pub mod postgres;
 pub mod process;
+pub mod redis;
 pub mod serve;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -175,6 +175,18 @@ impl Process {
         }
     }
 
+    /// Waits for its next line, or a moment: paces whoever looks at something else that this process does.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn pace(&mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("{} ended ({status}):\n{}", self.name, self.output());
+        }
+        self.log.wait(LOOK_AGAIN);
+        Ok(())
+    }
+
     /// Ends it: in order, and by force when it takes too long. Does nothing when it has ended.
     pub fn stop(&mut self, signal: Signal) -> Result<()> {
         if self.child.try_wait()?.is_some() {

@@ -1,0 +1,181 @@
+//! PostgreSQL in a temporary directory, as an unprivileged user, gone when dropped.
+//!
+//! Uses the newest installation under `/usr/lib/postgresql`, or what is on the path. Nothing is synced to disk.
+
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::blocking;
+use crate::process::{self, Process, Signal, free_ports};
+
+/// A loaded machine starts slowly.
+const READY_MAX: Duration = Duration::from_secs(60);
+
+/// A running server with one empty database, `rolecall`.
+pub struct Postgres {
+    process: Process,
+    port: u16,
+    directory: TempDir,
+}
+
+impl Postgres {
+    /// Makes a cluster and starts it.
+    pub async fn start() -> Result<Self> {
+        blocking(Self::start_here).await
+    }
+
+    fn start_here() -> Result<Self> {
+        let directory = tempfile::Builder::new()
+            .prefix("rolecall-postgres-")
+            .tempdir()?;
+        if let Some((user, group)) = unprivileged()? {
+            chown(directory.path(), Some(user), Some(group))?;
+        }
+        let data = directory.path().join("data");
+        let mut initdb = program("initdb")?;
+        initdb.args([
+            "--auth=trust",
+            "--username=rolecall",
+            "--no-sync",
+            "--no-locale",
+            "--encoding=UTF8",
+            "-D",
+        ]);
+        process::run(on(&directory, initdb, &data))?;
+        let (process, port) = Self::launch(&directory)?;
+        let server = Self {
+            process,
+            port,
+            directory,
+        };
+        server.psql("postgres", "CREATE DATABASE rolecall")?;
+        Ok(server)
+    }
+
+    fn launch(directory: &TempDir) -> Result<(Process, u16)> {
+        let [port] = free_ports()?;
+        let mut postgres = program("postgres")?;
+        postgres.args(["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c"]);
+        postgres.arg(format!(
+            "unix_socket_directories={}",
+            directory.path().display()
+        ));
+        postgres.args(["-p", &port.to_string(), "-D"]);
+        let postgres = on(directory, postgres, &directory.path().join("data"));
+        let mut process = Process::start(postgres)?.ending_by(Signal::Quit);
+        process.wait_for_line("ready to accept connections", READY_MAX)?;
+        Ok((process, port))
+    }
+
+    /// `postgres://rolecall@127.0.0.1:PORT/rolecall`
+    pub fn url(&self) -> String {
+        format!("postgres://rolecall@127.0.0.1:{}/rolecall", self.port)
+    }
+
+    /// What `psql` answers to this statement in the database `rolecall`: rows by lines, columns by `|`.
+    pub fn sql(&self, statement: &str) -> Result<String> {
+        self.psql("rolecall", statement)
+    }
+
+    /// Freezes the process that accepts connections: clients wait.
+    pub fn pause(&self) -> Result<()> {
+        self.process.signal(Signal::Stop)
+    }
+
+    /// Goes on.
+    pub fn resume(&self) -> Result<()> {
+        self.process.signal(Signal::Cont)
+    }
+
+    /// Ends it at once; connections are refused from now on.
+    pub fn stop(&mut self) -> Result<()> {
+        self.process.stop(Signal::Quit)
+    }
+
+    fn psql(&self, database: &str, statement: &str) -> Result<String> {
+        let mut psql = program("psql")?;
+        psql.args([
+            "-X",
+            "-q",
+            "-A",
+            "-t",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-U",
+            "rolecall",
+            "-d",
+            database,
+            "-c",
+            statement,
+        ]);
+        psql.args(["-p", &self.port.to_string(), "-h"])
+            .arg(self.directory.path());
+        Ok(String::from_utf8_lossy(&process::run(psql)?)
+            .trim_end()
+            .to_owned())
+    }
+}
+
+fn on(directory: &TempDir, mut command: Command, data: &Path) -> Command {
+    command
+        .arg(data)
+        .current_dir(directory.path())
+        .env("LC_ALL", "C");
+    command
+}
+
+/// A program of PostgreSQL, run as its own user where we are root: it refuses to be root.
+fn program(name: &str) -> Result<Command> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .map(|entries| entries.flatten().collect::<Vec<_>>());
+    let mut installed: Vec<PathBuf> = versions
+        .unwrap_or_default()
+        .iter()
+        .map(|entry| entry.path().join("bin"))
+        .collect();
+    installed.sort_by_key(|path| path.parent()?.file_name()?.to_str()?.parse::<u32>().ok());
+    let path = installed
+        .last()
+        .map_or_else(|| PathBuf::from(name), |bin| bin.join(name));
+    let Some((user, group)) = unprivileged()? else {
+        return Ok(Command::new(path));
+    };
+    anyhow::ensure!(
+        path.is_file(),
+        "`{name}` of PostgreSQL is not installed\nhint: `cargo xtask test` installs everything the tests need"
+    );
+    let mut command = Command::new("setpriv");
+    command.args([
+        format!("--reuid={user}"),
+        format!("--regid={group}"),
+        "--clear-groups".to_owned(),
+    ]);
+    command.arg(path);
+    Ok(command)
+}
+
+/// The user and group to become; `None` where we are nobody special already.
+fn unprivileged() -> Result<Option<(u32, u32)>> {
+    let id = |arguments: &[&str]| -> Result<u32> {
+        let mut command = Command::new("id");
+        command.args(arguments);
+        String::from_utf8_lossy(&process::run(command)?)
+            .trim()
+            .parse()
+            .context("`id` prints a number")
+    };
+    if id(&["-u"])? != 0 {
+        return Ok(None);
+    }
+    let who = if id(&["-u", "postgres"]).is_ok() {
+        "postgres"
+    } else {
+        "nobody"
+    };
+    Ok(Some((id(&["-u", who])?, id(&["-g", who])?)))
+}

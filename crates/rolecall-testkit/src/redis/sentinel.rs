@@ -1,0 +1,146 @@
+//! A master and a replica watched by one Sentinel, whose single vote is enough.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::Redis;
+use super::node::{Listen, Node};
+use crate::blocking;
+use crate::process::{Process, free_ports};
+
+/// The master's name at Sentinel.
+const MASTER: &str = "rolecall";
+/// Sentinel looks every second and takes a few looks.
+const SETTLED_MAX: Duration = Duration::from_secs(60);
+
+/// Two servers and their watchman. They end when dropped.
+pub struct RedisSentinel {
+    nodes: Vec<Node>,
+    port: u16,
+    directory: tempfile::TempDir,
+    watchman: Process,
+}
+
+impl Redis {
+    /// A master with one replica in step, and Sentinel knowing both.
+    pub async fn sentinel() -> Result<RedisSentinel> {
+        blocking(RedisSentinel::start).await
+    }
+}
+
+impl RedisSentinel {
+    fn start() -> Result<Self> {
+        let master = Node::start(Listen::Tcp, &["--repl-diskless-sync-delay", "0"])?;
+        let master_port = master.port().to_string();
+        let replica = Node::start(Listen::Tcp, &["--replicaof", "127.0.0.1", &master_port])?;
+        let directory = tempfile::Builder::new()
+            .prefix("rolecall-sentinel-")
+            .tempdir()?;
+        let [port] = free_ports()?;
+        let config = format!(
+            "bind 127.0.0.1\nport {port}\nsentinel monitor {MASTER} 127.0.0.1 {master_port} 1\n\
+             sentinel down-after-milliseconds {MASTER} 1000\nsentinel failover-timeout {MASTER} 10000\n"
+        );
+        let file = directory.path().join("sentinel.conf");
+        std::fs::write(&file, config)?;
+        let mut command = std::process::Command::new("redis-sentinel");
+        command.arg(&file);
+        let mut watchman = Process::start(command)?;
+        watchman.wait_for_line("+monitor master", SETTLED_MAX)?;
+        let mut world = Self {
+            nodes: vec![master, replica],
+            port,
+            directory,
+            watchman,
+        };
+        world.settle("the replica to be in step and known", |world| {
+            let in_step = world.nodes.last().is_some_and(|replica| {
+                replica
+                    .cli(&["info", "replication"])
+                    .is_ok_and(|info| info.contains("master_link_status:up"))
+            });
+            in_step
+                && world
+                    .ask(&["sentinel", "replicas", MASTER])
+                    .is_ok_and(|known| known.contains("127.0.0.1"))
+        })?;
+        Ok(world)
+    }
+
+    /// `redis-sentinel://127.0.0.1:PORT/rolecall/0`
+    pub fn url(&self) -> String {
+        format!("redis-sentinel://127.0.0.1:{}/{MASTER}/0", self.port)
+    }
+
+    /// The port of the master, as Sentinel tells clients.
+    pub fn master_port(&self) -> Result<u16> {
+        let address = self.ask(&["sentinel", "get-master-addr-by-name", MASTER])?;
+        address
+            .lines()
+            .nth(1)
+            .and_then(|port| port.trim().parse().ok())
+            .with_context(|| format!("no master: {address}"))
+    }
+
+    /// The master dies; returns when Sentinel names the other one and that one takes writes.
+    pub async fn failover(mut self) -> Result<Self> {
+        blocking(move || {
+            let before = self.master_port()?;
+            let dies = self
+                .nodes
+                .iter_mut()
+                .find(|node| node.port() == before)
+                .context("the master is ours")?;
+            dies.stop()?;
+            self.settle("another master", |world| {
+                let Ok(now) = world.master_port() else {
+                    return false;
+                };
+                let heir = world
+                    .nodes
+                    .iter()
+                    .find(|node| node.port() == now && now != before);
+                heir.is_some_and(|heir| {
+                    heir.cli(&["role"])
+                        .is_ok_and(|role| role.starts_with("master"))
+                })
+            })?;
+            Ok(self)
+        })
+        .await
+    }
+
+    /// Every key and value at the master, as stored.
+    pub fn dump(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let port = self.master_port()?;
+        self.nodes
+            .iter()
+            .find(|node| node.port() == port)
+            .context("the master is ours")?
+            .dump()
+    }
+
+    fn ask(&self, command: &[&str]) -> Result<String> {
+        let mut client = std::process::Command::new("redis-cli");
+        client
+            .args(["-p", &self.port.to_string()])
+            .args(command)
+            .current_dir(self.directory.path());
+        Ok(String::from_utf8_lossy(&crate::process::run(client)?).into_owned())
+    }
+
+    fn settle(&mut self, what: &str, mut settled: impl FnMut(&Self) -> bool) -> Result<()> {
+        // The watchman's output paces the looking; it is out of `self` while everything else is looked at.
+        let begun = std::time::Instant::now();
+        while !settled(self) {
+            anyhow::ensure!(
+                begun.elapsed() < SETTLED_MAX,
+                "no {what}:\n{}",
+                self.watchman.output()
+            );
+            self.watchman.pace()?;
+        }
+        Ok(())
+    }
+}
