@@ -2,5 +2,6 @@
 
 pub mod aws;
 mod file;
+pub mod idp;
 pub mod store;
 pub mod web;

@@ -1,0 +1,7 @@
+//! Adapter: identity providers. It verifies what providers say and turns it into the core's `Identity`.
+//!
+//! Whatever arrives from a browser or a provider is untrusted until every check has passed; nothing is fetched from an
+//! address that a token names.
+
+pub mod http;
+pub mod oidc;

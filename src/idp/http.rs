@@ -1,0 +1,306 @@
+//! The one outbound HTTP client: what identity providers are spoken to with.
+//!
+//! It follows no redirect, takes no proxy from the environment, sends no cookie, waits 2 s for a connection and 5 s in
+//! all, reads at most [`limits::UPSTREAM_BYTES_MAX`], speaks https (plain HTTP to loopback only) and connects to no
+//! link-local address, where clouds keep their metadata services.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Method, Request};
+use rolecall_core::limits;
+use url::{Host, Url};
+
+/// How long a connection may take.
+const CONNECT_MAX: Duration = Duration::from_secs(2);
+/// How long a request may take, from the name lookup to the last byte.
+const TOTAL_MAX: Duration = Duration::from_secs(5);
+
+/// Why a request brought nothing usable. The texts are for logs: they name hosts and statuses, never bodies.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HttpError {
+    /// The URL is not one we call.
+    #[error("{0} is refused: only https is called, plain http on loopback alone")]
+    Refused(String),
+    /// No connection: name lookup, TCP or TLS.
+    #[error("cannot connect to {host}: {cause}")]
+    Connect {
+        /// Whom.
+        host: String,
+        /// The chain of causes.
+        cause: String,
+    },
+    /// It took too long.
+    #[error("{0} did not answer in time")]
+    Timeout(String),
+    /// The connection broke, or what came is not HTTP.
+    #[error("the answer of {host} broke off: {cause}")]
+    Broken {
+        /// Whose.
+        host: String,
+        /// The chain of causes.
+        cause: String,
+    },
+    /// Another status than was asked for.
+    #[error("{host} answered with status {status}")]
+    Status {
+        /// Who.
+        host: String,
+        /// The status.
+        status: u16,
+    },
+    /// Not JSON by its content type.
+    #[error("{host} answered with content type {found:?} where JSON was expected")]
+    ContentType {
+        /// Who.
+        host: String,
+        /// The type.
+        found: String,
+    },
+    /// More than [`limits::UPSTREAM_BYTES_MAX`].
+    #[error("the answer of {0} is larger than {max} bytes", max = limits::UPSTREAM_BYTES_MAX)]
+    TooLarge(String),
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Who gave it.
+    pub host: String,
+    /// The status code.
+    pub status: u16,
+    /// The media type, lower case, without parameters; empty when not told.
+    pub content_type: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body of a 200 that calls itself JSON (`application/json` or `…+json`).
+    ///
+    /// # Errors
+    /// [`HttpError::Status`], [`HttpError::ContentType`].
+    pub fn json(self) -> Result<Vec<u8>, HttpError> {
+        let Self { host, status, .. } = self;
+        if status != 200 {
+            return Err(HttpError::Status { host, status });
+        }
+        if self.content_type == "application/json" || self.content_type.ends_with("+json") {
+            return Ok(self.body);
+        }
+        Err(HttpError::ContentType {
+            host,
+            found: self.content_type,
+        })
+    }
+}
+
+/// The client. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct HttpClient(reqwest::Client);
+
+impl HttpClient {
+    /// Builds it; reads the system's trusted certificates.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    #[expect(clippy::disallowed_methods, reason = "this is the outbound client")]
+    pub fn new() -> Result<Self, reqwest::Error> {
+        reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .connect_timeout(CONNECT_MAX)
+            .timeout(TOTAL_MAX)
+            .dns_resolver(Arc::new(NoLinkLocal))
+            .user_agent(concat!("rolecall/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map(Self)
+    }
+
+    /// GETs a JSON document; tries once more when there was no connection at all.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn get_json(&self, url: &Url) -> Result<Vec<u8>, HttpError> {
+        let request = || {
+            let mut request = Request::new(Method::GET, url.clone());
+            request.headers_mut().insert(ACCEPT, JSON);
+            request
+        };
+        let answer = match self.send(request()).await {
+            Err(HttpError::Connect { .. }) => self.send(request()).await?,
+            answer => answer?,
+        };
+        answer.json()
+    }
+
+    /// Sends one request, once.
+    ///
+    /// # Errors
+    /// [`HttpError`], but not for a status: that is the caller's to judge.
+    pub async fn send(&self, request: Request) -> Result<Answer, HttpError> {
+        let host = place(request.url());
+        if !callable(request.url()) {
+            return Err(HttpError::Refused(host));
+        }
+        let failed = |error: reqwest::Error| {
+            let error = error.without_url();
+            let (host, cause) = (host.clone(), causes(&error));
+            if error.is_timeout() {
+                HttpError::Timeout(host)
+            } else if error.is_connect() {
+                HttpError::Connect { host, cause }
+            } else {
+                HttpError::Broken { host, cause }
+            }
+        };
+        let mut response = self.0.execute(request).await.map_err(failed)?;
+        let content_type = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next())
+            .map(|value| value.trim().to_ascii_lowercase())
+            .unwrap_or_default();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > limits::UPSTREAM_BYTES_MAX {
+                return Err(HttpError::TooLarge(host));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status: response.status().as_u16(),
+            content_type,
+            body,
+            host,
+        })
+    }
+}
+
+const JSON: reqwest::header::HeaderValue =
+    reqwest::header::HeaderValue::from_static("application/json");
+
+/// Whether we call this URL at all.
+pub fn callable(url: &Url) -> bool {
+    let plain = url.username().is_empty() && url.password().is_none();
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+        Some(Host::Domain(_)) | None => None,
+    };
+    plain
+        && url.has_host()
+        && !address.is_some_and(never_called)
+        && (url.scheme() == "https" || (url.scheme() == "http" && on_loopback(url)))
+}
+
+/// Whether the URL's host is this machine: 127.0.0.0/8, `[::1]` or `localhost`.
+pub fn on_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// Addresses that no identity provider has: link-local (metadata services of clouds), multicast, unspecified.
+fn never_called(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            v4.is_link_local() || v4.is_multicast() || v4.is_unspecified() || v4.is_broadcast()
+        }
+        IpAddr::V6(v6) => {
+            let amazon_metadata = [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254];
+            v6.is_unicast_link_local()
+                || v6.is_multicast()
+                || v6.is_unspecified()
+                || v6.segments() == amazon_metadata
+        }
+    }
+}
+
+/// Looks names up and leaves out the addresses that are never called; what is left is what is connected to.
+struct NoLinkLocal;
+
+impl Resolve for NoLinkLocal {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let usable: Vec<SocketAddr> = found.filter(|to| !never_called(to.ip())).collect();
+            if usable.is_empty() {
+                return Err("the name leads to no usable address".into());
+            }
+            Ok(Box::new(usable.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// `host:port` of a URL, for messages.
+fn place(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("a URL without a host");
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_and_own_loopback_are_called() {
+        let call = |text: &str| callable(&Url::parse(text).unwrap());
+        for good in [
+            "https://accounts.google.com",
+            "https://10.0.0.7/jwks",
+            "http://127.0.0.1:8080/",
+            "http://[::1]:80/",
+            "http://localhost/",
+        ] {
+            assert!(call(good), "{good}");
+        }
+        for bad in [
+            "http://accounts.google.com",
+            "http://localhost.evil.example/",
+            "http://10.0.0.7/",
+            "ftp://127.0.0.1/",
+            "file:///etc/passwd",
+            "data:application/json,{}",
+            "https://user:password@idp.example/",
+            "https://169.254.169.254/latest/meta-data",
+            "http://169.254.169.254/latest/meta-data",
+            "https://[fd00:ec2::254]/",
+            "https://[::ffff:169.254.169.254]/",
+            "https://0.0.0.0/",
+            "https://[fe80::1]/",
+        ] {
+            assert!(!call(bad), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_url_is_not_called() {
+        let error = HttpClient::new()
+            .unwrap()
+            .get_json(&Url::parse("http://idp.example/jwks").unwrap())
+            .await
+            .unwrap_err();
+        assert_eq!(error, HttpError::Refused("idp.example".to_owned()));
+    }
+}

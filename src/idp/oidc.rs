@@ -1,0 +1,374 @@
+//! Signing in with an OpenID Connect provider: code flow with PKCE, state and nonce (OpenID Connect Core 3.1).
+//!
+//! The issuer, the algorithms and what counts as whose address are configuration; keys come from the provider's JWKS
+//! and from nowhere else. Nothing is done at construction: a provider that is down does not keep the gateway from
+//! starting.
+
+mod cache;
+mod checks;
+mod claims;
+mod google;
+mod json;
+mod jwks;
+mod jws;
+mod metadata;
+mod settings;
+mod token;
+mod userinfo;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreJsonWebKey};
+use openidconnect::{
+    AuthType, AuthUrl, ClientId, ClientSecret, CsrfToken, IssuerUrl, LoginHint, Nonce,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenUrl,
+};
+use rolecall_core::identity::{EmailAddress, EmailDomain, Evidence, Identity, ProviderId};
+use rolecall_core::port::{Clock, Entropy};
+use rolecall_core::secret::{SecretText, State, random_token};
+use rolecall_core::sign_in::{
+    Callback, Challenge, Correlation, Demand, IdentityProvider, ProviderError, RejectReason,
+};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use self::cache::{Cached, Fetch, Trouble};
+use self::checks::Expected;
+use self::jwks::{KeySet, NotVerified};
+pub use self::jws::Algorithm;
+use self::jws::UnverifiedJws;
+use self::metadata::Metadata;
+pub use self::settings::{ClaimNames, Finding, MfaRule, OidcSettings};
+use crate::idp::http::HttpClient;
+
+/// Above this an ID token is left out of a sign-out URL: browsers and servers stop at 8 KiB.
+const ID_TOKEN_HINT_BYTES_MAX: usize = 4 * 1024;
+
+/// One configured OpenID Connect provider.
+pub struct OidcProvider {
+    settings: OidcSettings,
+    http: HttpClient,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    metadata: Cached<Metadata>,
+    keys: Cached<KeySet>,
+}
+
+/// What is remembered while the person is at the provider.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    nonce: String,
+    code_verifier: String,
+    fresh: bool,
+    at: DateTime<Utc>,
+}
+
+impl OidcProvider {
+    /// Makes the adapter; nothing is fetched yet.
+    pub fn new(
+        settings: OidcSettings,
+        http: HttpClient,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self {
+            metadata: Cached::new(Arc::clone(&clock)),
+            keys: Cached::new(Arc::clone(&clock)),
+            settings,
+            http,
+            clock,
+            entropy,
+        }
+    }
+
+    async fn metadata(&self) -> Result<Arc<Metadata>, ProviderError> {
+        Ok(self.metadata.get(Box::pin(self.fetch_metadata())).await?)
+    }
+
+    async fn fetch_metadata(&self) -> Result<Metadata, Trouble> {
+        let url = metadata::discovery_url(&self.settings.issuer)?;
+        Metadata::parse(&self.http.get_json(&url).await?, &self.settings)
+    }
+
+    fn fetch_keys(&self, metadata: &Metadata) -> Fetch<'static, KeySet> {
+        let (http, jwks_uri) = (self.http.clone(), metadata.jwks_uri.clone());
+        Box::pin(async move {
+            KeySet::parse(&http.get_json(&jwks_uri).await?)
+                .map_err(|why| Trouble::nonsense(format!("the provider's JWKS: {why}")))
+        })
+    }
+
+    /// The key that verifies the token's signature; asks for newer keys when none fits.
+    async fn verifying_key(
+        &self,
+        metadata: &Metadata,
+        jws: &UnverifiedJws,
+        algorithm: Algorithm,
+    ) -> Result<CoreJsonWebKey, ProviderError> {
+        let refused = |why: &str| ProviderError::rejected(RejectReason::Signature, why);
+        let keys = self.keys.get(self.fetch_keys(metadata)).await?;
+        match keys.verify(jws, algorithm) {
+            Ok(key) => return Ok(key.clone()),
+            Err(NotVerified::BadSignature) => return Err(refused("the signature does not verify")),
+            Err(NotVerified::NoKey) => {}
+        }
+        let Some(keys) = self
+            .keys
+            .newer_than(&keys, self.fetch_keys(metadata))
+            .await?
+        else {
+            return Err(refused(
+                "no key of the provider fits the token, and its keys were fetched a moment ago",
+            ));
+        };
+        keys.verify(jws, algorithm)
+            .cloned()
+            .map_err(|why| match why {
+                NotVerified::NoKey => refused("no key of the provider fits the token"),
+                NotVerified::BadSignature => refused("the signature does not verify"),
+            })
+    }
+
+    fn client(&self, metadata: &Metadata) -> Result<token::Client, ProviderError> {
+        let settings = &self.settings;
+        let issuer = IssuerUrl::new(settings.issuer.clone())
+            .map_err(|_| Trouble::nonsense("the configured issuer is no URL"))?;
+        let client = CoreClient::new(
+            ClientId::new(settings.client_id.clone()),
+            issuer,
+            Default::default(),
+        )
+        .set_auth_uri(AuthUrl::from_url(metadata.authorization_endpoint.clone()))
+        .set_token_uri(TokenUrl::from_url(metadata.token_endpoint.clone()))
+        .set_redirect_uri(RedirectUrl::from_url(settings.redirect_uri.clone()))
+        .set_auth_type(if metadata.secret_in_body {
+            AuthType::RequestBody
+        } else {
+            AuthType::BasicAuth
+        });
+        Ok(match &settings.client_secret {
+            Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
+            None => client,
+        })
+    }
+
+    /// `iss` of the authorization response (RFC 9207 2.4): a code of another provider never reaches this one's token
+    /// endpoint.
+    fn check_response_issuer(
+        &self,
+        iss: Option<&str>,
+        required: bool,
+    ) -> Result<(), ProviderError> {
+        match iss {
+            Some(iss) if iss != self.settings.issuer => Err(ProviderError::rejected(
+                RejectReason::Issuer,
+                format!("the authorization response comes from {iss:?}"),
+            )),
+            None if required => Err(ProviderError::rejected(
+                RejectReason::Issuer,
+                "the authorization response has no iss, though the provider always sends it",
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn redeemed(
+        &self,
+        begun: Begun,
+        metadata: &Metadata,
+        code: SecretText,
+    ) -> Result<Identity, ProviderError> {
+        let client = self.client(metadata)?;
+        let code_verifier = SecretText::new(begun.code_verifier);
+        let tokens = token::redeem(&client, &self.http, &code, &code_verifier).await?;
+        let jws = UnverifiedJws::parse(tokens.id_token.expose())?;
+        let algorithm = Algorithm::parse(&jws.algorithm)
+            .filter(|algorithm| self.settings.algorithms.contains(algorithm))
+            .ok_or_else(|| {
+                ProviderError::rejected(
+                    RejectReason::Algorithm,
+                    format!(
+                        "the token is signed with {:?}, which is not allowed",
+                        jws.algorithm
+                    ),
+                )
+            })?;
+        let key = self.verifying_key(metadata, &jws, algorithm).await?;
+        let mut said = jws.unverified_claims()?;
+        let expected = Expected {
+            settings: &self.settings,
+            key: (&key, algorithm),
+            nonce: &begun.nonce,
+            access_token: tokens.access_token.expose(),
+            fresh_since: begun.fresh.then_some(begun.at),
+            now: self.clock.now(),
+        };
+        let verified = checks::check(tokens.id_token.expose(), &said, &expected)?;
+        claims::refuse_overage(&said, &self.settings)?;
+        if claims::incomplete(&said, &self.settings)?
+            && let Some(endpoint) = &metadata.userinfo_endpoint
+        {
+            let userinfo = userinfo::fetch(
+                &self.http,
+                endpoint,
+                &tokens.access_token,
+                &verified.subject,
+            )
+            .await?;
+            claims::refuse_overage(&userinfo, &self.settings)?;
+            claims::add_missing(&mut said, userinfo);
+        }
+        claims::identity(&self.settings, verified, &said, tokens.id_token)
+    }
+}
+
+#[async_trait]
+impl IdentityProvider for OidcProvider {
+    fn id(&self) -> &ProviderId {
+        &self.settings.id
+    }
+
+    fn title(&self) -> &str {
+        &self.settings.title
+    }
+
+    fn domains(&self) -> &[EmailDomain] {
+        &self.settings.domains
+    }
+
+    async fn begin(
+        &self,
+        state: &State,
+        demand: &Demand,
+    ) -> Result<(Challenge, Correlation), ProviderError> {
+        let client = self.client(&*self.metadata().await?)?;
+        let begun = Begun {
+            nonce: random_token(&*self.entropy),
+            code_verifier: random_token(&*self.entropy),
+            fresh: demand.fresh,
+            at: self.clock.now(),
+        };
+        let challenge = PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(
+            begun.code_verifier.clone(),
+        ));
+        let (state, nonce) = (state.expose().to_owned(), begun.nonce.clone());
+        let scopes = self
+            .settings
+            .scopes
+            .iter()
+            .filter(|scope| *scope != "openid");
+        let mut request = client
+            .authorize_url(
+                CoreAuthenticationFlow::AuthorizationCode,
+                move || CsrfToken::new(state),
+                move || Nonce::new(nonce),
+            )
+            .add_scopes(scopes.cloned().map(Scope::new))
+            .set_pkce_challenge(challenge);
+        if let Some(hint) = &demand.login_hint {
+            request = request.set_login_hint(LoginHint::new(EmailAddress::as_str(hint).to_owned()));
+        }
+        if let Some(domain) = &self.settings.hosted_domain {
+            request = request.add_extra_param("hd", domain.as_str());
+        }
+        if demand.fresh {
+            request = request
+                .add_prompt(CoreAuthPrompt::Login)
+                .set_max_age(std::time::Duration::ZERO);
+        }
+        let (url, _, _) = request.url();
+        let correlation = serde_json::to_value(&begun)
+            .map_err(|error| ProviderError::Unavailable(Box::new(error)))?;
+        Ok((Challenge::Redirect(url), Correlation(correlation)))
+    }
+
+    async fn complete(
+        &self,
+        correlation: Correlation,
+        callback: Callback,
+    ) -> Result<Identity, ProviderError> {
+        let begun: Begun = serde_json::from_value(correlation.0)
+            .map_err(|_| ProviderError::rejected(RejectReason::Nonce, "not begun here"))?;
+        let (Callback::Code { iss, .. } | Callback::Error { iss, .. }) = &callback;
+        self.check_response_issuer(iss.as_deref(), false)?;
+        match callback {
+            Callback::Error { error, .. } => Err(refusal(&error)),
+            Callback::Code { code, iss } => {
+                let metadata = self.metadata().await?;
+                self.check_response_issuer(iss.as_deref(), metadata.iss_parameter_required)?;
+                self.redeemed(begun, &metadata, code).await
+            }
+        }
+    }
+
+    async fn sign_out_url(&self, identity: &Identity) -> Option<Url> {
+        let mut url = self.metadata().await.ok()?.end_session_endpoint.clone()?;
+        let Evidence::IdToken { token, .. } = &identity.evidence;
+        let mut query = url.query_pairs_mut();
+        if token.expose().len() <= ID_TOKEN_HINT_BYTES_MAX {
+            query.append_pair("id_token_hint", token.expose());
+        }
+        query.append_pair("client_id", &self.settings.client_id);
+        if let Some(place) = &self.settings.post_logout_redirect_uri {
+            query.append_pair("post_logout_redirect_uri", place.as_str());
+        }
+        drop(query);
+        Some(url)
+    }
+}
+
+/// `error` of an authorization response (RFC 6749 4.1.2.1, Core 3.1.2.6) as one of our own words: what a browser brings
+/// is not repeated. An outage is not a refusal.
+fn refusal(error: &str) -> ProviderError {
+    const WORDS: [&str; 13] = [
+        "access_denied",
+        "login_required",
+        "interaction_required",
+        "account_selection_required",
+        "consent_required",
+        "invalid_request",
+        "unauthorized_client",
+        "unsupported_response_type",
+        "invalid_scope",
+        "invalid_request_uri",
+        "invalid_request_object",
+        "request_not_supported",
+        "registration_not_supported",
+    ];
+    match error {
+        "server_error" | "temporarily_unavailable" => {
+            Trouble::nonsense("the provider sent the browser back with an outage of its own").into()
+        }
+        error => ProviderError::Refused {
+            error: WORDS
+                .into_iter()
+                .find(|word| *word == error)
+                .unwrap_or("other"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_browser_are_not_repeated() {
+        assert!(matches!(
+            refusal("access_denied"),
+            ProviderError::Refused {
+                error: "access_denied"
+            }
+        ));
+        assert!(matches!(
+            refusal("<script>"),
+            ProviderError::Refused { error: "other" }
+        ));
+        assert!(matches!(
+            refusal("temporarily_unavailable"),
+            ProviderError::Unavailable(_)
+        ));
+    }
+}

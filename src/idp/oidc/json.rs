@@ -1,0 +1,143 @@
+//! JSON without two meanings: a member that occurs twice is refused at any depth, and so is deep nesting.
+//!
+//! Parsers disagree about which of two equal members counts (RFC 8259 4); whoever signs and whoever verifies must not.
+
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// Nesting of a document from a provider; real ones stay below six.
+const DEPTH_MAX: usize = 16;
+
+/// Parses bytes that must be one JSON object and nothing else.
+///
+/// # Errors
+/// What is wrong, without the content.
+pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict(DEPTH_MAX)
+        .deserialize(&mut reader)
+        .and_then(|value| reader.end().map(|()| value));
+    match value {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_),
+        ) => Err("not a JSON object".to_owned()),
+        Err(error) => Err(reason(&error)),
+    }
+}
+
+/// serde_json's words may quote the input; ours, and the place, do not.
+fn reason(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Data => "a member twice, or nested too deeply",
+        serde_json::error::Category::Eof => "it ends too early",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "not JSON",
+    };
+    format!("{what} (line {}, column {})", error.line(), error.column())
+}
+
+/// Reads one value with this many levels left.
+struct Strict(usize);
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("not a number"))
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
+        let below = self.0.checked_sub(1).ok_or_else(too_deep)?;
+        let mut items = Vec::new();
+        while let Some(item) = from.next_element_seed(Strict(below))? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Value, A::Error> {
+        let below = self.0.checked_sub(1).ok_or_else(too_deep)?;
+        let mut members = Map::new();
+        while let Some(name) = from.next_key::<String>()? {
+            let value = from.next_value_seed(Strict(below))?;
+            if members.insert(name, value).is_some() {
+                return Err(de::Error::custom("a member twice"));
+            }
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+fn too_deep<E: de::Error>() -> E {
+    E::custom("nested too deeply")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_objects_are_read_whole() {
+        let members = object(br#" {"a":[1,-2,1.5,"x",null,true],"b":{"c":{}}} "#).unwrap();
+        assert_eq!(
+            Value::Object(members),
+            serde_json::json!({"a": [1, -2, 1.5, "x", null, true], "b": {"c": {}}})
+        );
+    }
+
+    #[test]
+    fn two_meanings_are_refused() {
+        let deep = format!("{}1{}", "{\"a\":".repeat(17), "}".repeat(17));
+        for bad in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"{"x":{"a":1,"a":2}}"#,
+            r#"{"x":[{"a":1,"a":2}]}"#,
+            r#"{"a":1}{"b":2}"#,
+            r#"{"a":1} x"#,
+            r#"{"a":1"#,
+            r#"{"a":NaN}"#,
+            "[1]",
+            "\"text\"",
+            "",
+            "\u{feff}{}",
+            &deep,
+        ] {
+            assert!(object(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert!(object(b"{\"a\":\"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn errors_quote_nothing() {
+        let error = object(br#"{"secret-name":1,"secret-name":"hunter2"}"#).unwrap_err();
+        assert!(!error.contains("secret"), "{error}");
+    }
+}

@@ -1,0 +1,268 @@
+//! A provider's keys (RFC 7517): which of them may verify a signature, and whether one does.
+//!
+//! A key that is weak, private, symmetric, meant for encryption or at odds with its own `alg` is left out; a set
+//! without a usable key is no set. Which algorithm is allowed is configuration, never the token's choice.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use openidconnect::core::{CoreJsonCurveType, CoreJsonWebKey};
+use openidconnect::{JsonWebKey as _, JsonWebKeyId};
+use rolecall_core::limits;
+use serde_json::{Map, Value};
+
+use super::json;
+use super::jws::{Algorithm, UnverifiedJws};
+
+/// Keys tried when a token names none.
+const CANDIDATES_MAX: usize = 4;
+/// NIST SP 800-131A: shorter RSA moduli no longer sign.
+const RSA_BYTES_MIN: usize = 2048 / 8;
+
+/// The usable keys of one provider.
+#[derive(Debug)]
+pub struct KeySet(Vec<Key>);
+
+#[derive(Debug)]
+struct Key {
+    id: Option<String>,
+    /// The algorithms it may be used with: those of its type, or the one it names.
+    algorithms: Vec<Algorithm>,
+    public: CoreJsonWebKey,
+}
+
+/// Why no key vouches for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotVerified {
+    /// There is no key of that id, type and use; a newer set may have one.
+    NoKey,
+    /// The key named by the token says no.
+    BadSignature,
+}
+
+impl KeySet {
+    /// Reads a JWKS document.
+    ///
+    /// # Errors
+    /// Not a JWKS, or one without a usable key: such an answer never replaces a good set.
+    pub fn parse(document: &[u8]) -> Result<Self, String> {
+        let mut document = json::object(document)?;
+        let Some(Value::Array(keys)) = document.remove("keys") else {
+            return Err("there is no array \"keys\"".to_owned());
+        };
+        let usable: Vec<Key> = keys
+            .iter()
+            .take(limits::JWKS_KEYS_MAX)
+            .filter_map(Value::as_object)
+            .filter_map(Key::parse)
+            .collect();
+        if usable.is_empty() {
+            return Err("it holds no key that could verify an ID token".to_owned());
+        }
+        Ok(Self(usable))
+    }
+
+    /// Verifies the signature and says which key did.
+    ///
+    /// # Errors
+    /// [`NotVerified`].
+    pub fn verify(
+        &self,
+        jws: &UnverifiedJws,
+        algorithm: Algorithm,
+    ) -> Result<&CoreJsonWebKey, NotVerified> {
+        let fits = |key: &&Key| {
+            key.algorithms.contains(&algorithm) && (jws.key_id.is_none() || jws.key_id == key.id)
+        };
+        let mut tried = false;
+        for key in self.0.iter().filter(fits).take(CANDIDATES_MAX) {
+            tried = true;
+            let verdict = key.public.verify_signature(
+                &algorithm.core(),
+                jws.signing_input.as_bytes(),
+                &jws.signature,
+            );
+            if verdict.is_ok() {
+                return Ok(&key.public);
+            }
+        }
+        if tried && jws.key_id.is_some() {
+            Err(NotVerified::BadSignature)
+        } else {
+            Err(NotVerified::NoKey)
+        }
+    }
+}
+
+impl Key {
+    fn parse(members: &Map<String, Value>) -> Option<Self> {
+        let text = |name: &str| members.get(name).and_then(Value::as_str);
+        let absent_or = |name: &str, wanted: &str| {
+            members
+                .get(name)
+                .is_none_or(|value| value.as_str() == Some(wanted))
+        };
+        let may_verify = members.get("key_ops").is_none_or(|operations| {
+            operations
+                .as_array()
+                .is_some_and(|list| list.iter().any(|item| item.as_str() == Some("verify")))
+        });
+        // A set that shows a private half has given the key to everybody.
+        let private = members.contains_key("d") || members.contains_key("k");
+        if !absent_or("use", "sig") || !may_verify || private {
+            return None;
+        }
+        let id = match members.get("kid") {
+            None => None,
+            Some(value) => Some(value.as_str()?.to_owned()),
+        };
+        let kid = id.clone().map(JsonWebKeyId::new);
+        let bytes = |name: &str| text(name).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        let (public, of_type): (_, &[Algorithm]) = match (text("kty")?, text("crv")) {
+            ("RSA", None) => {
+                use Algorithm::{Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+                let (n, e) = (unsigned(bytes("n")?), unsigned(bytes("e")?));
+                (
+                    strong_rsa(&n, &e).then(|| CoreJsonWebKey::new_rsa(n, e, kid))?,
+                    &[Rs256, Rs384, Rs512, Ps256, Ps384, Ps512],
+                )
+            }
+            ("EC", Some("P-256")) => (ec(bytes("x")?, bytes("y")?, 32, kid)?, &[Algorithm::Es256]),
+            ("EC", Some("P-384")) => (ec(bytes("x")?, bytes("y")?, 48, kid)?, &[Algorithm::Es384]),
+            ("OKP", Some("Ed25519")) => {
+                let x = bytes("x").filter(|x| x.len() == 32)?;
+                (
+                    CoreJsonWebKey::new_okp(x, CoreJsonCurveType::Ed25519, kid),
+                    &[Algorithm::EdDsa],
+                )
+            }
+            _ => return None,
+        };
+        let algorithms = match members.get("alg") {
+            None => of_type.to_vec(),
+            Some(value) => {
+                let only = Algorithm::parse(value.as_str()?)?;
+                of_type.contains(&only).then(|| vec![only])?
+            }
+        };
+        Some(Self {
+            id,
+            algorithms,
+            public,
+        })
+    }
+}
+
+fn ec(x: Vec<u8>, y: Vec<u8>, length: usize, kid: Option<JsonWebKeyId>) -> Option<CoreJsonWebKey> {
+    let curve = match length {
+        32 => CoreJsonCurveType::P256,
+        _ => CoreJsonCurveType::P384,
+    };
+    (x.len() == length && y.len() == length).then(|| CoreJsonWebKey::new_ec(x, y, curve, kid))
+}
+
+/// Without the leading zeros that some providers send (RFC 7518 6.3.1.1 forbids them).
+fn unsigned(mut number: Vec<u8>) -> Vec<u8> {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.drain(..zeros);
+    number
+}
+
+/// At least 2,048 bits, an odd exponent of at least 3, and not from a chip with the ROCA flaw.
+fn strong_rsa(n: &[u8], e: &[u8]) -> bool {
+    let long = n.len() > RSA_BYTES_MIN
+        || (n.len() == RSA_BYTES_MIN && n.first().is_some_and(|byte| *byte >= 0x80));
+    let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
+    long && odd(n) && odd(e) && e != [1] && !roca(n)
+}
+
+/// CVE-2017-15361: moduli of the flawed generator are, modulo each small prime, powers of 65537. A sound modulus
+/// passes by chance once in 10^8 or less often (Nemec et al., CCS 2017, 3.2).
+fn roca(n: &[u8]) -> bool {
+    const PRIMES: [u32; 38] = [
+        3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89,
+        97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+    ];
+    PRIMES.iter().all(|&prime| {
+        let remainder = n
+            .iter()
+            .fold(0, |so_far, &byte| (so_far * 256 + u32::from(byte)) % prime);
+        let generator = 65537 % prime;
+        let mut power = 1;
+        (0..prime).any(|_| {
+            power = power * generator % prime;
+            power == remainder
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn set(keys: &Value) -> Result<KeySet, String> {
+        KeySet::parse(json!({ "keys": keys }).to_string().as_bytes())
+    }
+
+    fn rsa(bits: usize) -> Value {
+        let mut n = vec![0x5a_u8; bits / 8];
+        if let (Some(first), Some(middle)) = (n.first().copied(), n.get_mut(bits / 16)) {
+            *middle = first ^ 0x3c;
+        }
+        n[0] = 0xc1;
+        n[bits / 8 - 1] = 0x03;
+        json!({"kty": "RSA", "n": URL_SAFE_NO_PAD.encode(n), "e": "AQAB"})
+    }
+
+    fn with(mut key: Value, name: &str, value: Value) -> Value {
+        key[name] = value;
+        key
+    }
+
+    #[test]
+    fn keys_we_cannot_use_are_skipped_beside_one_we_can() {
+        let keys = json!([
+            {"kty": "AKP", "alg": "ML-DSA-44", "kid": "z"},
+            {"kty": "oct", "k": "c2VjcmV0"},
+            17,
+            with(rsa(2048), "kid", json!("good")),
+        ]);
+        assert_eq!(set(&keys).unwrap().0.len(), 1);
+    }
+
+    #[test]
+    fn a_set_without_a_usable_key_is_none() {
+        let coordinate = URL_SAFE_NO_PAD.encode([7; 32]);
+        for key in [
+            rsa(1024),
+            with(rsa(2048), "e", json!("AQ")),
+            with(rsa(2048), "e", json!("AA")),
+            with(rsa(2048), "use", json!("enc")),
+            with(rsa(2048), "use", json!(null)),
+            with(rsa(2048), "key_ops", json!(["encrypt"])),
+            with(rsa(2048), "alg", json!("HS256")),
+            with(rsa(2048), "alg", json!("ES256")),
+            with(rsa(2048), "alg", json!("RSA-OAEP")),
+            with(rsa(2048), "d", json!("AQAB")),
+            with(rsa(2048), "kid", json!(1)),
+            with(rsa(2048), "crv", json!("P-256")),
+            json!({"kty": "EC", "crv": "P-256", "x": coordinate, "y": "AA"}),
+            json!({"kty": "EC", "crv": "P-384", "x": coordinate, "y": coordinate}),
+            json!({"kty": "EC", "crv": "P-521", "x": coordinate, "y": coordinate}),
+            json!({"kty": "OKP", "crv": "X25519", "x": coordinate}),
+            json!({"kty": "oct", "k": "c2VjcmV0", "alg": "HS256"}),
+        ] {
+            assert!(set(&json!([key])).is_err(), "{key}");
+        }
+        for document in ["{}", r#"{"keys":[]}"#, r#"{"keys":{}}"#, "[]", "<html>", ""] {
+            assert!(KeySet::parse(document.as_bytes()).is_err(), "{document}");
+        }
+    }
+
+    #[test]
+    fn keys_beyond_the_limit_are_not_looked_at() {
+        let mut keys = vec![json!({"kty": "oct"}); limits::JWKS_KEYS_MAX];
+        keys.push(rsa(2048));
+        assert!(set(&Value::Array(keys)).is_err());
+    }
+}
