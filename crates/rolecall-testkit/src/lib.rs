@@ -9,6 +9,7 @@ pub mod canary;
 pub mod certificate;
 pub mod clock;
 pub mod keys;
+pub mod node;
 pub mod oidc;
 pub mod postgres;
 pub mod process;

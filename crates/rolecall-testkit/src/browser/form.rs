@@ -28,7 +28,8 @@ impl Page {
             Some(text) => {
                 let pressed = button_of(&document, self, text)?;
                 (
-                    form_around(pressed).with_context(|| format!("`{text}` is in no form"))?,
+                    form_of_button(&document, pressed)
+                        .with_context(|| format!("`{text}` is in no form"))?,
                     Some(pressed),
                 )
             }
@@ -97,11 +98,19 @@ fn button_of<'a>(document: &'a Html, page: &Page, text: &str) -> Result<ElementR
     button.with_context(|| format!("no button `{text}` on {}:\n{}", page.url(), page.text()))
 }
 
-fn form_around(button: ElementRef<'_>) -> Option<ElementRef<'_>> {
-    button
-        .ancestors()
-        .filter_map(ElementRef::wrap)
-        .find(|element| element.value().name() == "form")
+/// The form a button belongs to: the one it names, or the one around it.
+fn form_of_button<'a>(document: &'a Html, button: ElementRef<'a>) -> Option<ElementRef<'a>> {
+    let named = button.attr("form");
+    let is_form = |element: &ElementRef<'_>| element.value().name() == "form";
+    match named {
+        Some(id) => document
+            .select(&css("form[id]").ok()?)
+            .find(|form| form.attr("id") == Some(id)),
+        None => button
+            .ancestors()
+            .filter_map(ElementRef::wrap)
+            .find(is_form),
+    }
 }
 
 fn is_submit(button: ElementRef<'_>) -> bool {

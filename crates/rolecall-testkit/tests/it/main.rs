@@ -1,5 +1,6 @@
 //! The testkit, tested from outside, each part against something it was not written with.
 
 mod browser;
+mod node;
 mod oidc;
 mod stores;

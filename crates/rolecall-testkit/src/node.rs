@@ -1,0 +1,175 @@
+//! Programs for Node.js that other people wrote, first of all npm's `oidc-provider`: a peer that was not made to agree with us.
+//!
+//! `cargo xtask test` installs them and names the folder in `ROLECALL_PEERS_NODE`; the scripts that start them are in
+//! `tests/peers/node`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::blocking;
+use crate::browser::{Browser, Page};
+use crate::keys::Algorithm;
+use crate::oidc::{OidcClient, Person};
+use crate::process::{Process, Signal};
+
+/// A loaded machine starts slowly.
+const READY_MAX: Duration = Duration::from_secs(60);
+/// The folder that holds `node_modules`.
+const FOLDER: &str = "ROLECALL_PEERS_NODE";
+
+/// Where the peers are installed; `None` where the tests run without them, and those that need one say so and pass.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how `cargo xtask test` hands the folder to tests"
+)]
+pub fn installed() -> Option<PathBuf> {
+    std::env::var(FOLDER).ok().map(PathBuf::from)
+}
+
+/// A script of `tests/peers/node`, ready to run on the pinned Node.js.
+///
+/// # Errors
+/// When the peers are not installed, with a hint.
+pub fn script(name: &str) -> Result<Command> {
+    let folder = installed().with_context(|| {
+        format!("{FOLDER} is not set\nhint: `cargo xtask test` installs the peers and sets it")
+    })?;
+    let pinned = folder.join("node_modules/.bin/node");
+    let mut command = Command::new(if pinned.is_file() {
+        pinned
+    } else {
+        PathBuf::from("node")
+    });
+    command.arg(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../tests/peers/node")
+            .join(name),
+    );
+    command.env(FOLDER, folder).env("NO_UPDATE_NOTIFIER", "1");
+    Ok(command)
+}
+
+/// A running `oidc-provider`. Ends when dropped.
+pub struct OidcPeer {
+    process: Process,
+    issuer: String,
+    directory: TempDir,
+    clients: Vec<OidcClient>,
+    people: Vec<Person>,
+    algorithm: Algorithm,
+    generation: usize,
+}
+
+impl OidcPeer {
+    /// Starts with these people and no client. Logins are usernames, and any password is right.
+    pub async fn start(people: Vec<Person>, algorithm: Algorithm) -> Result<Self> {
+        blocking(move || {
+            let directory = tempfile::Builder::new()
+                .prefix("rolecall-oidc-peer-")
+                .tempdir()?;
+            write(directory.path(), &settings(&[], &people, algorithm, 0))?;
+            let mut command = script("oidc-provider.mjs")?;
+            command.arg(directory.path().join("settings.json"));
+            let mut process = Process::start(command)?;
+            let line = process.wait_for_line("listening on ", READY_MAX)?;
+            let issuer = line.trim_start_matches("listening on ").to_owned();
+            Ok(Self {
+                process,
+                issuer,
+                directory,
+                clients: Vec::new(),
+                people,
+                algorithm,
+                generation: 0,
+            })
+        })
+        .await
+    }
+
+    /// The issuer.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// What it wrote so far: why it refused something.
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    /// Lets `client` ask for sign-ins from now on.
+    pub fn register(&mut self, client: OidcClient) -> Result<()> {
+        self.clients.push(client);
+        self.rotate_keys()
+    }
+
+    /// Replaces the signing key; sessions and codes live on.
+    pub fn rotate_keys(&mut self) -> Result<()> {
+        self.generation += 1;
+        write(
+            self.directory.path(),
+            &settings(&self.clients, &self.people, self.algorithm, self.generation),
+        )?;
+        self.process.signal(Signal::Hup)?;
+        self.process
+            .wait_for_line(&format!("settled {}", self.generation), READY_MAX)?;
+        Ok(())
+    }
+
+    /// Signs in on its form, which must be showing, and agrees to what it asks next.
+    pub async fn sign_in(browser: &mut Browser, username: &str) -> Result<Page> {
+        let page = browser
+            .submit("form", &[("login", username), ("password", "any password")])
+            .await?;
+        match page
+            .attributes("input[name=prompt]", "value")?
+            .first()
+            .map(String::as_str)
+        {
+            Some("consent") => browser.submit("form", &[]).await,
+            Some(_) | None => Ok(page),
+        }
+    }
+}
+
+fn write(directory: &Path, settings: &Value) -> Result<()> {
+    Ok(std::fs::write(
+        directory.join("settings.json"),
+        settings.to_string(),
+    )?)
+}
+
+fn settings(
+    clients: &[OidcClient],
+    people: &[Person],
+    algorithm: Algorithm,
+    generation: usize,
+) -> Value {
+    let client = |client: &OidcClient| {
+        json!({
+            "client_id": client.id,
+            "client_secret": client.secret,
+            "redirect_uris": client.redirect_uris,
+            "post_logout_redirect_uris": client.post_logout_redirect_uris,
+        })
+    };
+    let claims = |person: &Person| {
+        json!({
+            "email": person.email,
+            "email_verified": person.email_verified,
+            "name": person.name,
+            "preferred_username": person.username,
+            "groups": person.groups,
+        })
+    };
+    json!({
+        "clients": clients.iter().map(client).collect::<Vec<_>>(),
+        "people": people.iter().map(|person| (person.username.clone(), claims(person))).collect::<serde_json::Map<_, _>>(),
+        "algorithm": algorithm.name(),
+        "generation": generation,
+    })
+}

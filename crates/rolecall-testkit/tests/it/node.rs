@@ -1,0 +1,108 @@
+//! npm's `oidc-provider`, signed in to by the testkit's browser: each checks the other.
+
+use anyhow::{Context, Result};
+use rolecall_testkit::browser::Browser;
+use rolecall_testkit::keys::{self, Algorithm, base64url};
+use rolecall_testkit::node::{self, OidcPeer};
+use rolecall_testkit::oidc::{OidcClient, Person};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+const CALLBACK: &str = "https://rp.example/callback";
+const VERIFIER: &str = "a-code-verifier-of-at-least-forty-three-characters";
+
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn is_missing() -> bool {
+    let missing = node::installed().is_none();
+    if missing {
+        eprintln!("SKIPPED: the Node.js peers are not installed; `cargo xtask test` installs them");
+    }
+    missing
+}
+
+#[tokio::test]
+async fn a_certified_provider_signs_people_in_and_out() -> Result<()> {
+    if is_missing() {
+        return Ok(());
+    }
+    for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
+        let mut peer = OidcPeer::start(Person::cast(), algorithm).await?;
+        let secret = "a-secret-that-is-long-enough";
+        peer.register(
+            OidcClient::new("rp", secret, CALLBACK).landing_at("https://rp.example/bye"),
+        )?;
+        let discovery: Value = reqwest::get(format!(
+            "{}/.well-known/openid-configuration",
+            peer.issuer()
+        ))
+        .await?
+        .json()
+        .await?;
+        let endpoint = |name: &str| {
+            discovery[name]
+                .as_str()
+                .map(str::to_owned)
+                .context(name.to_owned())
+        };
+        let challenge = base64url(Sha256::digest(VERIFIER));
+        let mut url = Url::parse(&endpoint("authorization_endpoint")?)?;
+        url.query_pairs_mut()
+            .extend_pairs([
+                ("client_id", "rp"),
+                ("redirect_uri", CALLBACK),
+                ("response_type", "code"),
+            ])
+            .extend_pairs([
+                ("scope", "openid email profile"),
+                ("state", "st"),
+                ("nonce", "no"),
+            ])
+            .extend_pairs([
+                ("code_challenge", challenge.as_str()),
+                ("code_challenge_method", "S256"),
+            ]);
+        let mut browser = Browser::new()?;
+        browser.open(url.as_str()).await?;
+        let back = OidcPeer::sign_in(&mut browser, "alice").await?;
+        let parameters: std::collections::HashMap<_, _> =
+            back.url().query_pairs().into_owned().collect();
+        assert_eq!(
+            parameters.get("iss").map(String::as_str),
+            Some(peer.issuer())
+        );
+        let code = parameters
+            .get("code")
+            .with_context(|| format!("no code: {} {}", back.url(), back.text()))?;
+        // Between authorize and token, the key changes.
+        peer.rotate_keys()?;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+        ];
+        let request = reqwest::Client::new()
+            .post(endpoint("token_endpoint")?)
+            .basic_auth("rp", Some(secret));
+        let tokens: Value = request.form(&form).send().await?.json().await?;
+        let token = tokens["id_token"]
+            .as_str()
+            .with_context(|| format!("{tokens}\n{}", peer.output()))?;
+        let jwks: Value = reqwest::get(endpoint("jwks_uri")?).await?.json().await?;
+        let claims = keys::verify(&jwks, token)?;
+        assert_eq!(
+            (&claims["sub"], &claims["nonce"]),
+            (&json!("alice"), &json!("no"))
+        );
+        assert_eq!(claims["groups"], json!(["platform", "payments-dev"]));
+        let end = format!(
+            "{}?id_token_hint={token}&post_logout_redirect_uri=https://rp.example/bye",
+            endpoint("end_session_endpoint")?
+        );
+        browser.open(&end).await?;
+        let bye = browser.press("Yes, sign me out", &[]).await?;
+        assert_eq!(bye.url().as_str(), "https://rp.example/bye");
+    }
+    Ok(())
+}
