@@ -1,8 +1,7 @@
 //! Adapter: AWS. STS, the console's sign-in endpoint, and the gateway's own keys and tokens that IAM trusts.
 //!
 //! The gateway holds no AWS credential: a role is assumed with a token it signs itself. What AWS answers is turned into
-//! core's words at once; nothing of a token or of credentials reaches an error or a log from here. The SDK itself would
-//! write request and response bodies at TRACE: [`LOG_CEILING`] keeps it from that.
+//! core's words at once; nothing of a token or of credentials reaches an error or a log from here.
 
 mod federation;
 mod http;
@@ -16,8 +15,9 @@ pub use settings::{AwsSettings, WrongRegion};
 pub use sts::{Endpoints, StsClient, http_client};
 pub use token_issuer::{Document, MintError, TokenIssuer};
 
-/// Directives of `tracing_subscriber`'s `EnvFilter` that come after whatever an operator asks for: below these levels the
-/// SDK and the HTTP libraries print requests and answers whole, secrets included.
+/// Directives of `tracing_subscriber`'s `EnvFilter`, to stand after whatever an operator asks for: below these levels the
+/// SDK and the HTTP libraries print requests and answers. Today's versions wrap bodies so that they do not show; nobody
+/// has promised that of tomorrow's.
 pub const LOG_CEILING: &[&str] = &[
     "aws_config=warn",
     "aws_runtime=warn",

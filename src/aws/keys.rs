@@ -121,9 +121,8 @@ impl KeyDirectory {
         let _lock = directory.lock()?;
         let mut index = read_index(&directory)?;
         let record = index.retire(id, haste, now)?;
-        for key in index.keys.iter().filter(|key| key.is_published(now)) {
-            read_key(&directory, key)?;
-        }
+        // Only the key that signs from now on must be sound: a broken one must not keep a leaked one published.
+        read_key(&directory, index.active()?)?;
         write_index(&directory, &index)?;
         directory.remove(&key_file(id))?;
         directory.remove(&certificate_file(id))?;

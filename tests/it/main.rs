@@ -1,2 +1,3 @@
-//! Placeholder.
-fn main() {}
+//! Every integration test of the gateway, in one binary.
+
+mod aws;

@@ -94,7 +94,9 @@ impl KeyError {
             Self::Open { .. } => Some(
                 "directories of keys have mode 0700, files 0600: run chmod -R go= on the directory",
             ),
-            Self::Io { .. } => Some("the gateway's user must own the directory of keys"),
+            Self::Io { .. } => Some(
+                "the folder above it must be there, and the gateway's user must own the directory of keys",
+            ),
             Self::TooLarge(_) | Self::Index { .. } | Self::Mismatch { .. } => {
                 Some("restore the directory from a backup; do not edit it by hand")
             }

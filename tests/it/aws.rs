@@ -1,0 +1,10 @@
+//! The AWS adapter against an AWS that checks what AWS checks.
+
+mod console;
+mod issuing;
+mod keys;
+mod logs;
+mod moto;
+mod outages;
+mod tokens;
+mod world;

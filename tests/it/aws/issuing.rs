@@ -1,0 +1,175 @@
+//! Tokens that the gateway signs convince AWS, and every refusal of AWS is told apart.
+
+use anyhow::{Context as _, Result};
+use aws_credential_types::Credentials;
+use aws_sdk_sts::config::{BehaviorVersion, Region as SdkRegion};
+use rolecall_core::aws::{
+    PolicyArn, RoleSessionDuration, SessionPolicy, Sts as _, StsError, StsRefusal,
+    WebIdentityClaims,
+};
+use rolecall_testkit::aws::{Fault, Role};
+use rolecalld::aws::http_client;
+use rolecalld::aws::keys::KeyAlgorithm;
+
+use super::world::{AUDIENCE, World, claims, refusal};
+
+#[tokio::test]
+async fn a_token_becomes_credentials_that_aws_accepts() -> Result<()> {
+    for algorithm in [KeyAlgorithm::Es256, KeyAlgorithm::Rs256] {
+        let world = World::new(algorithm)?;
+        let mut order = world.order().await?;
+        order.duration = RoleSessionDuration::from_seconds(7_200).context("two hours")?;
+        order.session_policy = Some(SessionPolicy::parse(
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
+        )?);
+        order.policy_arns = vec![PolicyArn::parse("arn:aws:iam::aws:policy/ReadOnlyAccess")?];
+        let issued = world.sts()?.assume(&order).await?;
+
+        let seen = world.aws.issued();
+        let session = seen.first().context("one session")?;
+        assert_eq!(issued.credentials.access_key_id, session.access_key_id);
+        assert_eq!(issued.assumed_role_arn, session.assumed_role_arn);
+        assert_eq!(issued.credentials.expires_at, session.expiration);
+        assert_eq!((session.expiration - session.issued_at).num_minutes(), 119);
+        assert_eq!(issued.region, "eu-west-1");
+        assert!(issued.request_id.is_some() && issued.packed_size_percent.is_some());
+        assert_eq!(session.subject, "okta|00u1alice");
+        assert_eq!(
+            session.source_identity.as_deref(),
+            Some("alice@example.com")
+        );
+        assert_eq!(session.tags.len(), 2);
+
+        let requests = world.aws.requests();
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0].header("authorization"), None);
+        assert_eq!(
+            (requests[0].method.as_str(), requests[0].path.as_str()),
+            ("POST", "/")
+        );
+        assert_eq!(requests[0].field("DurationSeconds"), Some("7200"));
+        assert_eq!(
+            requests[0].field("PolicyArns.member.1.arn"),
+            Some("arn:aws:iam::aws:policy/ReadOnlyAccess")
+        );
+
+        let config = aws_sdk_sts::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(http_client())
+            .region(SdkRegion::from_static("eu-west-1"))
+            .endpoint_url(world.aws.url())
+            .credentials_provider(Credentials::new(
+                issued.credentials.access_key_id.clone(),
+                issued.credentials.secret_access_key.expose(),
+                Some(issued.credentials.session_token.expose().to_owned()),
+                None,
+                "test",
+            ))
+            .build();
+        let caller = aws_sdk_sts::Client::from_conf(config)
+            .get_caller_identity()
+            .send()
+            .await?;
+        assert_eq!(caller.arn(), Some(issued.assumed_role_arn.as_str()));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_refusal_has_its_meaning_and_is_asked_once() -> Result<()> {
+    for (fault, meaning) in [
+        (Fault::AccessDenied, StsRefusal::AccessDenied),
+        (Fault::RegionDisabled, StsRefusal::RegionDisabled),
+        (Fault::ExpiredToken, StsRefusal::Expired),
+        (Fault::IdpRejectedClaim, StsRefusal::RejectedClaim),
+        (Fault::PackedPolicyTooLarge, StsRefusal::PackedTooLarge),
+        (Fault::MalformedPolicy, StsRefusal::MalformedPolicy),
+    ] {
+        let world = World::new(KeyAlgorithm::Es256)?;
+        world.aws.fault(fault.clone());
+        let answer = world.sts()?.assume(&world.order().await?).await;
+        let Err(StsError::Refused {
+            refusal,
+            code,
+            message,
+            request_id,
+        }) = answer
+        else {
+            anyhow::bail!("{fault:?} did not refuse");
+        };
+        assert_eq!(refusal, meaning, "{fault:?}: {code}: {message}");
+        assert!(
+            !code.is_empty() && !message.is_empty() && request_id.is_some(),
+            "{fault:?}"
+        );
+        assert_eq!(world.aws.requests().len(), 1, "{fault:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_the_account_lacks_is_told() -> Result<()> {
+    let world = World::new(KeyAlgorithm::Es256)?;
+    let sts = world.sts()?;
+
+    let other_audience = WebIdentityClaims {
+        audience: "another".to_owned(),
+        ..claims()?
+    };
+    let order = world
+        .order_for("rolecall/Developer", &other_audience)
+        .await?;
+    assert_eq!(refusal(sts.assume(&order).await)?, StsRefusal::Audience);
+
+    let order = world.order_for("rolecall/Nobody", &claims()?).await?;
+    assert_eq!(refusal(sts.assume(&order).await)?, StsRefusal::AccessDenied);
+
+    let mut order = world.order().await?;
+    order.duration = RoleSessionDuration::MAX;
+    assert_eq!(
+        refusal(sts.assume(&order).await)?,
+        StsRefusal::DurationTooLong
+    );
+
+    let provider = world
+        .account
+        .oidc_provider(world.issuer.issuer(), &[AUDIENCE])?;
+    let untagged = world.trust_policy(
+        &provider,
+        &["sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity"],
+    );
+    world.account.role("Untagged", Role::trusting(untagged))?;
+    let order = world.order_for("Untagged", &claims()?).await?;
+    assert_eq!(refusal(sts.assume(&order).await)?, StsRefusal::AccessDenied);
+
+    let order = world.order().await?;
+    world
+        .clock
+        .advance(std::time::Duration::from_secs(5 * 60 + 301));
+    assert_eq!(refusal(sts.assume(&order).await)?, StsRefusal::Expired);
+
+    world.account.forget_oidc_provider(world.issuer.issuer());
+    let order = world.order().await?;
+    assert_eq!(
+        refusal(sts.assume(&order).await)?,
+        StsRefusal::ProviderNotRegistered
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_role_of_another_partition_is_never_asked_for() -> Result<()> {
+    let world = World::new(KeyAlgorithm::Es256)?;
+    let mut order = world.order().await?;
+    order.role = rolecall_core::aws::RoleArn::new(
+        rolecall_core::aws::Partition::China,
+        order.role.account().clone(),
+        order.role.role().clone(),
+    );
+    assert_eq!(
+        refusal(world.sts()?.assume(&order).await)?,
+        StsRefusal::Other
+    );
+    assert!(world.aws.requests().is_empty());
+    Ok(())
+}

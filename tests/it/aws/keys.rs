@@ -1,0 +1,249 @@
+//! The directory of keys on disk: its rights, its changes, and what a broken one does.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use rolecall_core::aws::Sts as _;
+use rolecall_testkit::clock::ManualClock;
+use rolecalld::aws::keys::{Haste, KeyAlgorithm, KeyDirectory, KeyError, KeyState};
+use serde_json::Value;
+
+use super::world::{World, key_directory};
+
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+fn kids(world: &World) -> Result<Vec<String>> {
+    let jwks: Value = serde_json::from_str(&world.issuer.jwks().body)?;
+    let keys = jwks["keys"].as_array().context("keys")?;
+    Ok(keys
+        .iter()
+        .filter_map(|key| Some(key["kid"].as_str()?.to_owned()))
+        .collect())
+}
+
+#[tokio::test]
+async fn a_rotation_goes_unnoticed() -> Result<()> {
+    let world = World::new(KeyAlgorithm::Rs256)?;
+    let (sts, keys) = (world.sts()?, &world.directory);
+    let first = keys.list()?[0].id.clone();
+    sts.assume(&world.order().await?).await?;
+
+    let second = keys.generate(KeyAlgorithm::Es256, world.clock.now())?;
+    assert_eq!(second.state, KeyState::Next);
+    let before = world.issuer.jwks();
+    assert!(matches!(
+        keys.rotate(Haste::Patient, world.clock.now()),
+        Err(KeyError::TooEarly { .. })
+    ));
+    world.issuer.reload()?;
+    assert_eq!(kids(&world)?, [first.to_string(), second.id.to_string()]);
+    assert_ne!(world.issuer.jwks().etag, before.etag);
+
+    world.clock.advance(DAY);
+    let in_flight = world.order().await?;
+    assert_eq!(
+        keys.rotate(Haste::Patient, world.clock.now())?.id,
+        second.id
+    );
+    world.issuer.reload()?;
+    assert_eq!(kids(&world)?, [second.id.to_string(), first.to_string()]);
+    sts.assume(&in_flight).await?;
+    sts.assume(&world.order().await?).await?;
+
+    assert!(matches!(
+        keys.retire(&first, Haste::Patient, world.clock.now()),
+        Err(KeyError::Needed { .. })
+    ));
+    world.clock.advance(DAY + Duration::from_secs(600));
+    world.issuer.reload()?;
+    assert_eq!(kids(&world)?, [second.id.to_string()]);
+    keys.retire(&first, Haste::Patient, world.clock.now())?;
+    assert!(!keys.path().join(format!("{first}.key")).exists());
+    sts.assume(&world.order().await?).await?;
+    Ok(())
+}
+
+#[test]
+fn only_the_owner_can_read_and_others_are_noticed() -> Result<()> {
+    let now = ManualClock::starting_now().now();
+    let (_home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
+    assert_eq!(fs::metadata(keys.path())?.mode() & 0o777, 0o700);
+    for file in fs::read_dir(keys.path())? {
+        let file = file?;
+        assert_eq!(file.metadata()?.mode() & 0o777, 0o600, "{:?}", file.path());
+    }
+    keys.load(now)?;
+    let key = keys.path().join(format!("{}.key", keys.list()?[0].id));
+    for (path, open, closed) in [
+        (keys.path(), 0o750, 0o700),
+        (key.as_path(), 0o640, 0o600),
+        (key.as_path(), 0o604, 0o600),
+    ] {
+        fs::set_permissions(path, Permissions::from_mode(open))?;
+        let error = keys.load(now).err().context("refused")?;
+        assert!(
+            matches!(error, KeyError::Open { mode, .. } if mode == open),
+            "{error}"
+        );
+        assert!(error.hint().is_some());
+        fs::set_permissions(path, Permissions::from_mode(closed))?;
+    }
+    keys.load(now)?;
+    Ok(())
+}
+
+#[test]
+fn one_command_at_a_time() -> Result<()> {
+    let now = ManualClock::starting_now().now();
+    let (_home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
+    let other = File::open(keys.path().join("keys.lock"))?;
+    other.lock()?;
+    assert!(matches!(
+        keys.generate(KeyAlgorithm::Es256, now),
+        Err(KeyError::Busy(_))
+    ));
+    assert!(matches!(
+        keys.rotate(Haste::Emergency, now),
+        Err(KeyError::Busy(_))
+    ));
+    // Reading needs no lock: a gateway starts while a command runs.
+    keys.load(now)?;
+    drop(other);
+    assert_eq!(
+        keys.generate(KeyAlgorithm::Es256, now)?.state,
+        KeyState::Next
+    );
+    Ok(())
+}
+
+#[test]
+fn what_an_interrupted_run_left_is_no_obstacle() -> Result<()> {
+    let now = ManualClock::starting_now().now();
+    let (_home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
+    fs::write(keys.path().join("keys.json.new"), "{")?;
+    keys.load(now)?;
+    keys.generate(KeyAlgorithm::Es256, now)?;
+    assert_eq!(keys.list()?.len(), 2);
+    assert!(!keys.path().join("keys.json.new").exists());
+    Ok(())
+}
+
+#[test]
+fn broken_directories_are_refused_with_a_hint() -> Result<()> {
+    let now = ManualClock::starting_now().now();
+    let home = tempfile::tempdir()?;
+    let none = KeyDirectory::new(home.path().join("none"));
+    assert!(matches!(none.load(now), Err(KeyError::Empty(_))));
+    assert!(matches!(
+        none.rotate(Haste::Patient, now),
+        Err(KeyError::Empty(_))
+    ));
+
+    type Breakage = fn(&Path, &str) -> std::io::Result<()>;
+    let breakages: [(&str, Breakage); 6] = [
+        ("key gone", |path, kid| {
+            fs::remove_file(path.join(format!("{kid}.key")))
+        }),
+        ("certificate gone", |path, kid| {
+            fs::remove_file(path.join(format!("{kid}.crt")))
+        }),
+        ("key is rubbish", |path, kid| {
+            fs::write(
+                path.join(format!("{kid}.key")),
+                "-----BEGIN PRIVATE KEY-----\n",
+            )
+        }),
+        ("index is rubbish", |path, _| {
+            fs::write(path.join("keys.json"), "{\"keys\":[{}]}")
+        }),
+        ("index is endless", |path, _| {
+            fs::write(path.join("keys.json"), " ".repeat(300_000))
+        }),
+        ("index names another", |path, kid| {
+            let text = fs::read_to_string(path.join("keys.json"))?;
+            let other = "A".repeat(43);
+            fs::rename(
+                path.join(format!("{kid}.key")),
+                path.join(format!("{other}.key")),
+            )?;
+            fs::rename(
+                path.join(format!("{kid}.crt")),
+                path.join(format!("{other}.crt")),
+            )?;
+            fs::write(path.join("keys.json"), text.replace(kid, &other))
+        }),
+    ];
+    for (what, breakage) in breakages {
+        let (_home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
+        let kid = keys.list()?[0].id.to_string();
+        breakage(keys.path(), &kid)?;
+        let error = keys
+            .load(now)
+            .err()
+            .with_context(|| format!("{what} was taken"))?;
+        assert!(error.hint().is_some(), "{what}: {error}");
+        assert!(!error.to_string().contains("PRIVATE"), "{what}: {error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_failed_reload_keeps_what_is_in_force() -> Result<()> {
+    let world = World::new(KeyAlgorithm::Es256)?;
+    fs::write(world.directory.path().join("keys.json"), "{")?;
+    assert!(world.issuer.reload().is_err());
+    world.issued().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_emergency_takes_the_key_away_at_once() -> Result<()> {
+    let world = World::new(KeyAlgorithm::Es256)?;
+    let (keys, now) = (&world.directory, world.clock.now());
+    let leaked = keys.list()?[0].id.clone();
+    assert!(matches!(
+        keys.retire(&leaked, Haste::Patient, now),
+        Err(KeyError::Active(_))
+    ));
+    assert!(matches!(
+        keys.retire(&leaked, Haste::Emergency, now),
+        Err(KeyError::NoneNext)
+    ));
+    let next = keys.generate(KeyAlgorithm::Es256, now)?;
+    keys.retire(&leaked, Haste::Emergency, now)?;
+    world.issuer.reload()?;
+    assert_eq!(kids(&world)?, [next.id.to_string()]);
+    world.issued().await?;
+    Ok(())
+}
+
+#[test]
+fn a_broken_key_never_signs_and_never_keeps_a_leaked_one_alive() -> Result<()> {
+    let now = ManualClock::starting_now().now();
+    let (_home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
+    let leaked = keys.list()?[0].id.clone();
+    let (second, third) = (
+        keys.generate(KeyAlgorithm::Es256, now)?.id,
+        keys.generate(KeyAlgorithm::Es256, now)?.id,
+    );
+    let file = |id: &str| keys.path().join(format!("{id}.key"));
+    let sound = fs::read(file(second.as_str()))?;
+    fs::write(file(second.as_str()), "")?;
+    assert!(matches!(
+        keys.rotate(Haste::Emergency, now),
+        Err(KeyError::Mismatch { .. })
+    ));
+    assert!(keys.retire(&leaked, Haste::Emergency, now).is_err());
+    assert_eq!(keys.list()?[0].state, KeyState::Active { since: now });
+
+    fs::write(file(second.as_str()), sound)?;
+    fs::write(file(third.as_str()), "")?;
+    keys.retire(&leaked, Haste::Emergency, now)?;
+    assert_eq!(keys.list()?[1].state, KeyState::Active { since: now });
+    keys.retire(&third, Haste::Emergency, now)?;
+    assert_eq!(*keys.load(now)?.active.id(), second);
+    Ok(())
+}

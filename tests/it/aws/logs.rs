@@ -1,0 +1,108 @@
+//! However much an operator asks to be logged, nothing that AWS is sent or sends is in the log.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context as _, Result};
+use rolecall_core::aws::{ConsoleSignIn as _, Destination, Partition, Proof, Sts as _};
+use rolecalld::aws::keys::KeyAlgorithm;
+use rolecalld::aws::{LOG_CEILING, SignInEndpoint};
+use tracing::instrument::WithSubscriber as _;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use url::Url;
+
+use super::world::{World, settings};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// One role session and one console link, logged at these levels: the log, and what must not be in it.
+async fn logged(directives: &str) -> Result<(String, Vec<String>)> {
+    let world = World::new(KeyAlgorithm::Es256)?;
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_new(directives)?)
+        .with_writer(log.clone())
+        .with_ansi(false)
+        .finish();
+    let order = world.order().await?;
+    let Proof::WebIdentity { token, .. } = &order.proof;
+    let mut secrets: Vec<String> = token.expose().split('.').map(str::to_owned).collect();
+    let (issued, link) = async {
+        let issued = world.sts()?.assume(&order).await?;
+        let endpoint = SignInEndpoint::new(&settings(Some(&world.aws))?)
+            .map_err(|error| anyhow::anyhow!(error))?;
+        let portal = Url::parse("https://sso.example.com/")?;
+        let link = endpoint
+            .link(
+                &issued.credentials,
+                None,
+                &Destination::home(Partition::Aws),
+                &portal,
+            )
+            .await?;
+        anyhow::Ok((issued, link))
+    }
+    .with_subscriber(subscriber)
+    .await?;
+    let url = Url::parse(link.expose())?;
+    let token = url
+        .query_pairs()
+        .find(|(name, _)| name == "SigninToken")
+        .context("a token")?
+        .1
+        .into_owned();
+    let credentials = &issued.credentials;
+    secrets.extend([
+        token,
+        credentials.secret_access_key.expose().to_owned(),
+        credentials.session_token.expose().to_owned(),
+    ]);
+    let log = String::from_utf8(log.0.lock().unwrap_or_else(PoisonError::into_inner).clone())?;
+    Ok((log, secrets))
+}
+
+#[tokio::test]
+async fn no_level_shows_a_secret() -> Result<()> {
+    let (log, secrets) = logged("trace").await?;
+    assert!(
+        log.contains("AssumeRoleWithWebIdentity") && log.contains("hyper_util"),
+        "{log}"
+    );
+    for secret in &secrets {
+        assert!(!log.contains(secret), "{log}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_ceiling_holds_whatever_is_asked_for() -> Result<()> {
+    let (log, _) = logged(&format!("trace,{}", LOG_CEILING.join(","))).await?;
+    for library in ["aws_", "hyper", "reqwest"] {
+        assert!(!log.contains(library), "{log}");
+    }
+    Ok(())
+}

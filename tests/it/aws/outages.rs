@@ -1,0 +1,188 @@
+//! Retries, fallback Regions, and what an outage must not do.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use rolecall_core::aws::{Region, Sts as _, StsError, StsRefusal};
+use rolecall_testkit::aws::{Aws, AwsSettings as Emulated, Fault};
+use rolecalld::aws::keys::KeyAlgorithm;
+use rolecalld::aws::{StsClient, http_client};
+use url::Url;
+
+use super::world::{World, refusal, settings};
+
+/// An STS whose Regions have endpoints of their own; `eu-west-1` is asked first, `eu-central-1` is the fallback.
+fn regional(west: &str, central: &str, others: &str) -> Result<StsClient> {
+    let (west, central, others) = (Url::parse(west)?, Url::parse(central)?, Url::parse(others)?);
+    let endpoints = Arc::new(move |region: &Region| {
+        Some(match region.as_str() {
+            "eu-west-1" => west.clone(),
+            "eu-central-1" => central.clone(),
+            _ => others.clone(),
+        })
+    });
+    Ok(StsClient::with_endpoints(
+        settings(None)?,
+        http_client(),
+        endpoints,
+    ))
+}
+
+fn second_aws(world: &World) -> Result<Aws> {
+    let aws = Aws::start(Emulated {
+        clock: world.clock.clock(),
+        ..Emulated::default()
+    })?;
+    world.trust(&aws)?;
+    Ok(aws)
+}
+
+#[tokio::test]
+async fn passing_trouble_is_tried_again() -> Result<()> {
+    for fault in [
+        Fault::Throttle { times: 2 },
+        Fault::ServerError { times: 2 },
+        Fault::DropConnection { times: 2 },
+        Fault::IdpCommunicationError { times: 2 },
+    ] {
+        let world = World::new(KeyAlgorithm::Es256)?;
+        world.aws.fault(fault.clone());
+        world.issued().await?;
+        assert_eq!(world.aws.requests().len(), 3, "{fault:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn lasting_trouble_ends_after_three_tries() -> Result<()> {
+    for (fault, meaning) in [
+        (Fault::Throttle { times: 9 }, Some(StsRefusal::Throttled)),
+        (
+            Fault::IdpCommunicationError { times: 9 },
+            Some(StsRefusal::ProviderUnreachable),
+        ),
+        (Fault::ServerError { times: 9 }, None),
+        (Fault::DropConnection { times: 9 }, None),
+    ] {
+        let world = World::new(KeyAlgorithm::Es256)?;
+        world.aws.fault(fault.clone());
+        match (world.sts()?.assume(&world.order().await?).await, meaning) {
+            (Err(StsError::Refused { refusal, .. }), Some(meaning)) => assert_eq!(refusal, meaning),
+            (Err(StsError::Unavailable(source)), None) => {
+                assert!(!source.to_string().contains("eyJ"), "{source}");
+            }
+            (other, _) => anyhow::bail!("{fault:?} ended in {other:?}"),
+        }
+        // Both Regions share the one endpoint: it is not asked all over again.
+        assert_eq!(world.aws.requests().len(), 3, "{fault:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_outage_goes_to_the_fallback_and_stays_there() -> Result<()> {
+    let world = World::new(KeyAlgorithm::Es256)?;
+    let central = second_aws(&world)?;
+    let sts = regional(&world.aws.url(), &central.url(), "http://127.0.0.1:1")?;
+    world.aws.fault(Fault::ServerError { times: 99 });
+    assert_eq!(
+        sts.assume(&world.order().await?).await?.region,
+        "eu-central-1"
+    );
+    assert_eq!(
+        (world.aws.requests().len(), central.requests().len()),
+        (3, 1)
+    );
+    assert_eq!(
+        sts.assume(&world.order().await?).await?.region,
+        "eu-central-1"
+    );
+    assert_eq!(
+        (world.aws.requests().len(), central.requests().len()),
+        (3, 2)
+    );
+    // When the fallback fails as well, the first is asked after all.
+    world.aws.clear_faults();
+    central.fault(Fault::DropConnection { times: 99 });
+    assert_eq!(sts.assume(&world.order().await?).await?.region, "eu-west-1");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refusal_is_final() -> Result<()> {
+    let world = World::new(KeyAlgorithm::Es256)?;
+    let central = second_aws(&world)?;
+    let sts = regional(&world.aws.url(), &central.url(), "http://127.0.0.1:1")?;
+    for (fault, meaning) in [
+        (Fault::AccessDenied, StsRefusal::AccessDenied),
+        (Fault::RegionDisabled, StsRefusal::RegionDisabled),
+        (Fault::Throttle { times: 3 }, StsRefusal::Throttled),
+    ] {
+        world.aws.clear_faults();
+        world.aws.fault(fault);
+        assert_eq!(refusal(sts.assume(&world.order().await?).await)?, meaning);
+    }
+    assert!(central.requests().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_accounts_own_region_comes_first() -> Result<()> {
+    let world = World::new(KeyAlgorithm::Es256)?;
+    let (central, virginia) = (second_aws(&world)?, second_aws(&world)?);
+    let sts = regional(&world.aws.url(), &central.url(), &virginia.url())?;
+    let mut order = world.order().await?;
+    order.region = Some(Region::parse("us-east-1")?);
+    assert_eq!(sts.assume(&order).await?.region, "us-east-1");
+    virginia.fault(Fault::DropConnection { times: 99 });
+    assert_eq!(sts.assume(&order).await?.region, "eu-west-1");
+    order.region = Some(Region::parse("cn-north-1")?);
+    assert_eq!(sts.assume(&order).await?.region, "eu-west-1");
+    Ok(())
+}
+
+/// A Region that takes connections and says nothing leaves the fallback its share of the eight seconds.
+#[tokio::test]
+async fn a_silent_region_does_not_eat_the_time_of_the_next() -> Result<()> {
+    let world = World::new(KeyAlgorithm::Es256)?;
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let sts = regional(
+        &format!("http://{}", silent.local_addr()?),
+        &world.aws.url(),
+        "http://127.0.0.1:1",
+    )?;
+    let begun = Instant::now();
+    assert_eq!(
+        sts.assume(&world.order().await?).await?.region,
+        "eu-central-1"
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        begun.elapsed()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_at_home_is_told_soon() -> Result<()> {
+    let world = World::new(KeyAlgorithm::Es256)?;
+    let begun = Instant::now();
+    let gone = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+    let gone = format!("http://{gone}");
+    let answer = regional(&gone, &gone, &gone)?
+        .assume(&world.order().await?)
+        .await;
+    assert!(
+        matches!(answer, Err(StsError::Unavailable(_))),
+        "{answer:?}"
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
+    Ok(())
+}

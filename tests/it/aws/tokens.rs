@@ -1,0 +1,198 @@
+//! What a token and the two documents say, for any claims that core lets through.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use openssl::x509::X509;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use rolecall_core::aws::{
+    RoleSessionTags, SourceIdentity, TagKey, WebIdentityClaims, WebIdentityIssuer as _,
+};
+use rolecall_core::identity::Subject;
+use rolecall_core::limits::WEB_IDENTITY_TOKEN_CHARS_MAX;
+use rolecall_testkit::clock::ManualClock;
+use rolecall_testkit::keys::verify;
+use rolecalld::aws::TokenIssuer;
+use rolecalld::aws::keys::KeyAlgorithm;
+use serde_json::{Value, json};
+
+use super::world::{Random, Shown, claims, key_directory};
+
+const ISSUER: &str = "https://sso.example.com";
+
+fn issuer(algorithm: KeyAlgorithm, clock: &ManualClock) -> Result<TokenIssuer> {
+    let (_home, directory) = key_directory(algorithm, clock.now())?;
+    Ok(TokenIssuer::open(
+        ISSUER,
+        directory,
+        Arc::new(Shown(clock.clone())),
+        Arc::new(Random),
+    )?)
+}
+
+fn arbitrary_claims() -> impl Strategy<Value = WebIdentityClaims> {
+    let text = "[\\p{L}\\p{N}_.:/=+@ -]{0,40}";
+    (
+        "[ -~äöü漢]{6,60}",
+        "[!-~]{1,60}",
+        proptest::collection::btree_map("[a-zA-Z][\\p{L}\\p{N}_.:/=+@-]{0,20}", text, 0..12),
+        proptest::option::of("[A-Za-z0-9_+=,.@-]{2,64}"),
+    )
+        .prop_filter_map(
+            "a subject",
+            |(subject, audience, wanted, source_identity)| {
+                let mut tags = RoleSessionTags::default();
+                for (key, value) in wanted {
+                    // Keys that AWS takes for one, or values it does not take, are not for this test.
+                    if let Ok(key) = TagKey::parse(&key) {
+                        drop(tags.add(key, &value));
+                    }
+                }
+                Some(WebIdentityClaims {
+                    subject: Subject::parse(&subject).ok()?,
+                    audience,
+                    tags,
+                    source_identity: source_identity
+                        .and_then(|text| SourceIdentity::parse(&text).ok()),
+                })
+            },
+        )
+}
+
+/// What AWS must read in the token, no more and no less; `jti` apart.
+fn expected(claims: &WebIdentityClaims, now: i64) -> Value {
+    let mut payload = json!({
+        "iss": ISSUER,
+        "sub": claims.subject.as_str(),
+        "aud": claims.audience,
+        "iat": now,
+        "exp": now + 300,
+    });
+    if let Some(source_identity) = &claims.source_identity {
+        payload["https://aws.amazon.com/source_identity"] = source_identity.as_str().into();
+    }
+    if !claims.tags.is_empty() {
+        let mut tags = json!({});
+        for (key, value) in claims.tags.iter() {
+            tags[key] = json!([value]);
+        }
+        payload["https://aws.amazon.com/tags"] =
+            json!({ "principal_tags": tags, "transitive_tag_keys": [] });
+    }
+    payload
+}
+
+#[test]
+fn any_claims_make_a_token_that_says_them_and_nothing_else() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let clock = ManualClock::starting_now();
+    for (algorithm, cases) in [(KeyAlgorithm::Es256, 256), (KeyAlgorithm::Rs256, 32)] {
+        let issuer = issuer(algorithm, &clock)?;
+        let jwks: Value = serde_json::from_str(&issuer.jwks().body)?;
+        let mut runner = TestRunner::new(Config {
+            cases,
+            failure_persistence: None,
+            ..Config::default()
+        });
+        let seen = std::cell::RefCell::new(std::collections::HashSet::new());
+        runner.run(&arbitrary_claims(), |claims| {
+            let token = runtime
+                .block_on(issuer.mint(&claims))
+                .map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert!(token.expose().len() <= WEB_IDENTITY_TOKEN_CHARS_MAX);
+            let mut read = verify(&jwks, token.expose())
+                .map_err(|error| TestCaseError::fail(error.to_string()))?;
+            let jti = read.as_object_mut().and_then(|claims| claims.remove("jti"));
+            let jti = jti
+                .as_ref()
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            prop_assert_eq!(jti.len(), 43);
+            prop_assert!(seen.borrow_mut().insert(jti));
+            prop_assert_eq!(read, expected(&claims, clock.now().timestamp()));
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn tokens_that_aws_would_not_take_are_not_made() -> Result<()> {
+    let issuer = issuer(KeyAlgorithm::Es256, &ManualClock::starting_now())?;
+    let mut large = claims()?;
+    for n in 0..48 {
+        large
+            .tags
+            .add(TagKey::parse(&format!("{n:k>100}"))?, &"漢".repeat(256))?;
+    }
+    let error = issuer.mint(&large).await.err().context("too long")?;
+    assert!(error.to_string().contains("session tags"), "{error}");
+    let short = WebIdentityClaims {
+        subject: Subject::parse("a|b")?,
+        ..claims()?
+    };
+    assert!(issuer.mint(&short).await.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_header_names_the_key_and_debug_hides_the_token() -> Result<()> {
+    let issuer = issuer(KeyAlgorithm::Es256, &ManualClock::starting_now())?;
+    let token = issuer
+        .mint(&claims()?)
+        .await
+        .map_err(|error| anyhow::anyhow!(error))?;
+    let header = token.expose().split('.').next().context("a header")?;
+    let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header)?)?;
+    let jwks: Value = serde_json::from_str(&issuer.jwks().body)?;
+    assert_eq!(
+        header,
+        json!({ "alg": "ES256", "kid": jwks["keys"][0]["kid"], "typ": "JWT" })
+    );
+    assert!(!format!("{token:?}").contains("eyJ"));
+    Ok(())
+}
+
+#[test]
+fn the_documents_say_what_iam_wants() -> Result<()> {
+    let clock = ManualClock::starting_now();
+    for (algorithm, kty) in [(KeyAlgorithm::Es256, "EC"), (KeyAlgorithm::Rs256, "RSA")] {
+        let issuer = issuer(algorithm, &clock)?;
+        let discovery: Value = serde_json::from_str(&issuer.discovery().body)?;
+        assert_eq!(discovery["issuer"], ISSUER);
+        assert_eq!(discovery["jwks_uri"], "https://sso.example.com/jwks");
+        assert_eq!(
+            discovery["id_token_signing_alg_values_supported"],
+            json!([algorithm.as_str()])
+        );
+        for member in [
+            "authorization_endpoint",
+            "response_types_supported",
+            "subject_types_supported",
+            "claims_supported",
+            "scopes_supported",
+        ] {
+            assert!(!discovery[member].is_null(), "{member}");
+        }
+        let jwks: Value = serde_json::from_str(&issuer.jwks().body)?;
+        let key = &jwks["keys"][0];
+        assert_eq!(
+            (&key["kty"], &key["alg"], &key["use"]),
+            (&json!(kty), &json!(algorithm.as_str()), &json!("sig"))
+        );
+        for private in ["d", "p", "q", "dp", "dq", "qi", "k"] {
+            assert!(key[private].is_null(), "{private}");
+        }
+        let certificate =
+            X509::from_der(&STANDARD.decode(key["x5c"][0].as_str().context("x5c")?)?)?;
+        let public = certificate.public_key()?;
+        assert!(certificate.verify(&public)?);
+        assert!(issuer.jwks().etag.starts_with('"') && issuer.jwks().etag.ends_with('"'));
+        assert_eq!(issuer.jwks(), issuer.jwks());
+    }
+    Ok(())
+}

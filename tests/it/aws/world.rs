@@ -1,0 +1,246 @@
+//! An issuer with its keys and its two documents on loopback, and an AWS that trusts it.
+
+use std::sync::{Arc, OnceLock};
+
+use actix_web::{HttpResponse, web};
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use rolecall_core::aws::{
+    AccountId, AssumeRole, Issued, Partition, Proof, Region, RoleArn, RolePath,
+    RoleSessionDuration, RoleSessionName, RoleSessionTags, SourceIdentity, Sts as _, StsError,
+    StsRefusal, TagKey, WebIdentityClaims, WebIdentityIssuer as _,
+};
+use rolecall_core::identity::{Claims, Evidence, Identity, ProviderId, Subject};
+use rolecall_core::port::{Clock, Entropy};
+use rolecall_core::secret::SecretText;
+use rolecall_testkit::aws::{Account, Aws, AwsSettings as Emulated, Role};
+use rolecall_testkit::clock::ManualClock;
+use rolecall_testkit::serve::LocalServer;
+use rolecalld::aws::keys::{KeyAlgorithm, KeyDirectory};
+use rolecalld::aws::{AwsSettings, StsClient, TokenIssuer, http_client};
+use serde_json::{Value, json};
+use url::Url;
+
+pub const ACCOUNT: &str = "111122223333";
+pub const AUDIENCE: &str = "sts.amazonaws.com";
+
+/// The test's clock, for the gateway.
+pub struct Shown(pub ManualClock);
+
+impl Clock for Shown {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.now()
+    }
+}
+
+/// OpenSSL's random source.
+pub struct Random;
+
+impl Entropy for Random {
+    #[expect(
+        clippy::disallowed_methods,
+        clippy::expect_used,
+        reason = "this is the test's `Entropy`"
+    )]
+    fn fill(&self, bytes: &mut [u8]) {
+        openssl::rand::rand_bytes(bytes).expect("OpenSSL has randomness");
+    }
+}
+
+/// A temporary directory of keys with one active key.
+pub fn key_directory(
+    algorithm: KeyAlgorithm,
+    now: DateTime<Utc>,
+) -> Result<(tempfile::TempDir, KeyDirectory)> {
+    let home = tempfile::tempdir()?;
+    let directory = KeyDirectory::new(home.path().join("keys"));
+    directory.generate(algorithm, now)?;
+    Ok((home, directory))
+}
+
+/// Everything. The role `rolecall/Developer` lets the issuer in, with tags and source identity, for four hours.
+pub struct World {
+    pub clock: ManualClock,
+    pub aws: Aws,
+    pub account: Account,
+    pub issuer: Arc<TokenIssuer>,
+    pub directory: KeyDirectory,
+    _documents: LocalServer,
+    _home: tempfile::TempDir,
+}
+
+impl World {
+    pub fn new(algorithm: KeyAlgorithm) -> Result<Self> {
+        let clock = ManualClock::starting_now();
+        let (home, directory) = key_directory(algorithm, clock.now())?;
+        let issuer: Arc<OnceLock<Arc<TokenIssuer>>> = Arc::default();
+        let served = Arc::clone(&issuer);
+        let documents = LocalServer::start(0, move |routes| {
+            let (discovery, jwks) = (Arc::clone(&served), Arc::clone(&served));
+            let answer = |document: Option<rolecalld::aws::Document>| async move {
+                document.map_or_else(
+                    || HttpResponse::NotFound().finish(),
+                    |document| {
+                        HttpResponse::Ok()
+                            .content_type("application/json")
+                            .body(document.body.to_string())
+                    },
+                )
+            };
+            routes
+                .route(
+                    "/.well-known/openid-configuration",
+                    web::get().to(move || answer(discovery.get().map(|i| i.discovery()))),
+                )
+                .route(
+                    "/jwks",
+                    web::get().to(move || answer(jwks.get().map(|i| i.jwks()))),
+                );
+        })?;
+        let opened = Arc::new(TokenIssuer::open(
+            documents.url(),
+            directory.clone(),
+            Arc::new(Shown(clock.clone())),
+            Arc::new(Random),
+        )?);
+        issuer.set(Arc::clone(&opened)).ok().context("set once")?;
+        let aws = Aws::start(Emulated {
+            clock: clock.clock(),
+            ..Emulated::default()
+        })?;
+        let account = aws.account(ACCOUNT)?;
+        let world = Self {
+            clock,
+            aws,
+            account,
+            issuer: opened,
+            directory,
+            _documents: documents,
+            _home: home,
+        };
+        world.trust(&world.aws)?;
+        Ok(world)
+    }
+
+    /// Makes another AWS trust the same issuer.
+    pub fn trust(&self, aws: &Aws) -> Result<()> {
+        let account = aws.account(ACCOUNT)?;
+        let provider = account.oidc_provider(self.issuer.issuer(), &[AUDIENCE])?;
+        let policy = self.trust_policy(
+            &provider,
+            &[
+                "sts:AssumeRoleWithWebIdentity",
+                "sts:TagSession",
+                "sts:SetSourceIdentity",
+            ],
+        );
+        account.role(
+            "rolecall/Developer",
+            Role::trusting(policy).lasting(std::time::Duration::from_secs(4 * 3_600)),
+        )?;
+        Ok(())
+    }
+
+    pub fn trust_policy(&self, provider: &str, actions: &[&str]) -> Value {
+        let host = self
+            .issuer
+            .issuer()
+            .trim_start_matches("http://")
+            .to_owned();
+        json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "Federated": provider },
+                "Action": actions,
+                "Condition": { "StringEquals": { format!("{host}:aud"): AUDIENCE } },
+            }],
+        })
+    }
+
+    pub fn sts(&self) -> Result<StsClient> {
+        Ok(StsClient::new(settings(Some(&self.aws))?, http_client()))
+    }
+
+    /// An order with a fresh token.
+    pub async fn order(&self) -> Result<AssumeRole> {
+        self.order_for("rolecall/Developer", &claims()?).await
+    }
+
+    pub async fn order_for(&self, role: &str, claims: &WebIdentityClaims) -> Result<AssumeRole> {
+        let token = self
+            .issuer
+            .mint(claims)
+            .await
+            .map_err(|error| anyhow::anyhow!(error))?;
+        Ok(AssumeRole {
+            role: RoleArn::new(
+                Partition::Aws,
+                AccountId::parse(ACCOUNT)?,
+                RolePath::parse(role)?,
+            ),
+            proof: Proof::WebIdentity {
+                session_name: RoleSessionName::of(&alice()?),
+                token,
+            },
+            region: None,
+            duration: RoleSessionDuration::DEFAULT,
+            session_policy: None,
+            policy_arns: Vec::new(),
+        })
+    }
+
+    pub async fn issued(&self) -> Result<Issued> {
+        Ok(self.sts()?.assume(&self.order().await?).await?)
+    }
+}
+
+pub fn settings(aws: Option<&Aws>) -> Result<AwsSettings> {
+    let endpoint = aws.map(|aws| Url::parse(&aws.url())).transpose()?;
+    Ok(AwsSettings {
+        partition: Partition::Aws,
+        sts_region: Region::parse("eu-west-1")?,
+        sts_fallback_regions: vec![Region::parse("eu-central-1")?],
+        sts_endpoint: endpoint.clone(),
+        signin_endpoint: endpoint,
+    })
+}
+
+/// What a token says of alice.
+pub fn claims() -> Result<WebIdentityClaims> {
+    let mut tags = RoleSessionTags::default();
+    tags.add(TagKey::parse("rolecall:account")?, ACCOUNT)?;
+    tags.add(TagKey::parse("rolecall:permission-set")?, "Developer")?;
+    Ok(WebIdentityClaims {
+        subject: Subject::parse("okta|00u1alice")?,
+        audience: AUDIENCE.to_owned(),
+        tags,
+        source_identity: Some(SourceIdentity::parse("alice@example.com")?),
+    })
+}
+
+pub fn alice() -> Result<Identity> {
+    Ok(Identity {
+        provider: ProviderId::parse("okta")?,
+        subject: Subject::parse("00u1alice")?,
+        email: None,
+        name: None,
+        groups: Vec::new(),
+        claims: Claims::default(),
+        mfa: true,
+        authenticated_at: DateTime::UNIX_EPOCH,
+        evidence: Evidence::IdToken {
+            token: SecretText::new("upstream"),
+            sid: None,
+        },
+    })
+}
+
+/// The refusal of a call that must be refused.
+pub fn refusal(answer: Result<Issued, StsError>) -> Result<StsRefusal> {
+    match answer {
+        Err(StsError::Refused { refusal, .. }) => Ok(refusal),
+        Err(error @ StsError::Unavailable(_)) => Err(error.into()),
+        Ok(issued) => anyhow::bail!("issued {}", issued.credentials.access_key_id),
+    }
+}
