@@ -11,6 +11,7 @@
 //! | [`identity`] | a person some provider vouched for |
 //! | [`aws`] | AWS's own nouns, parsed |
 //! | [`access`] | `access.toml`: accounts, permission sets, assignments, denies; [`access::Policy::grants`] |
+//! | [`config_error`], [`toml_reader`], [`suggest`] | reading a configuration file whole, with every mistake and its line |
 //! | [`sign_in`], [`session`] | signing in and staying signed in |
 //! | [`audit`] | what happened, and the hash chain over it |
 //! | [`port`] | what the world must provide |
@@ -20,6 +21,7 @@
 pub mod access;
 pub mod audit;
 pub mod aws;
+pub mod config_error;
 pub mod gateway;
 pub mod identity;
 pub mod limits;
@@ -28,3 +30,5 @@ pub mod record;
 pub mod secret;
 pub mod session;
 pub mod sign_in;
+pub mod suggest;
+pub mod toml_reader;
