@@ -1,1 +1,35 @@
 //! `access.toml`, parsed: who may use which role, when, and for how long.
+//!
+//! The model is IAM Identity Center's: accounts, permission sets, assignments. A deny always wins. Nothing here can fail
+//! once it is parsed, and a [`Grant`] comes from [`Policy::grants`] and from nowhere else.
+
+mod assignment;
+mod attributes;
+mod condition;
+mod directory;
+mod explain;
+mod glob;
+mod grant;
+mod index;
+mod policy;
+mod read;
+mod selector;
+mod tally;
+mod template;
+mod who;
+
+pub use attributes::{ACCOUNT_TAG, AttributeError, PERMISSION_SET_TAG, RoleSessionAttributes};
+pub use condition::{Circumstances, Condition, Unmet};
+pub use directory::{
+    Account, AccountName, Audience, InvalidAccountName, InvalidAudience, InvalidOuPath,
+    InvalidPermissionSetName, InvalidVariantName, Limits, OuPath, PermissionSet, PermissionSetName,
+    Trust, Variant, VariantName,
+};
+pub use explain::{Considered, Explanation, Outcome};
+pub use grant::{DurationReason, Grant, Grants, Locked};
+pub use policy::Policy;
+pub use read::{Files, PolicyContext, ProviderFacts, Source, WhoUse};
+pub use template::{InvalidTemplate, Missing, Placeholder, Template};
+pub use who::{Anchored, InvalidPattern, Mismatch, Who};
+
+pub use crate::config_error::{ConfigError, ConfigErrors};

@@ -194,6 +194,11 @@ impl<'d> Reader<'d> {
         value
     }
 
+    /// Whether the key is there.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// A text.
     pub fn string(&self, key: &'static str) -> Option<At<'d, &'d str>> {
         self.value(key)?.string()

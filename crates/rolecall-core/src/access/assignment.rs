@@ -1,0 +1,106 @@
+//! Assignments and denies, resolved: who gets, or never gets, which permission sets in which accounts.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::access::condition::Condition;
+use crate::access::tally::Bits;
+use crate::access::who::Who;
+use crate::aws::RoleSessionDuration;
+
+/// An account's place in the policy; in the order of name and id, so that sorted numbers are sorted names.
+pub(super) type AccountIndex = u32;
+/// A permission set's place in the policy, in the order of names.
+pub(super) type SetIndex = u32;
+/// An assignment's place in the policy.
+pub(super) type AssignmentIndex = u32;
+
+/// Where an entry stands in the files.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) path: Arc<Path>,
+    pub(super) line: usize,
+}
+
+/// The pairs of an account and a permission set: each of the accounts with each of the permission sets.
+#[derive(Clone, Debug)]
+pub(super) struct Scope {
+    /// Sorted.
+    pub(super) accounts: Arc<[AccountIndex]>,
+    pub(super) sets: Arc<SetMask>,
+}
+
+impl Scope {
+    pub(super) fn holds(&self, account: AccountIndex, set: SetIndex) -> bool {
+        self.sets.holds(set) && self.accounts.binary_search(&account).is_ok()
+    }
+}
+
+/// Some permission sets, as the words of a bit set that are not zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SetMask(Vec<(usize, u64)>);
+
+impl SetMask {
+    /// From numbers in rising order.
+    pub(super) fn new(sets: impl IntoIterator<Item = SetIndex>) -> Self {
+        let mut words: Vec<(usize, u64)> = Vec::new();
+        for set in sets {
+            let (word, bit) = bit_of(set);
+            match words.last_mut() {
+                Some((last, bits)) if *last == word => *bits |= bit,
+                Some(_) | None => words.push((word, bit)),
+            }
+        }
+        Self(words)
+    }
+
+    pub(super) fn words(&self) -> &[(usize, u64)] {
+        &self.0
+    }
+
+    /// The numbers, rising.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = SetIndex> {
+        self.0.iter().flat_map(|(word, bits)| {
+            let first = u32::try_from(word * 64).unwrap_or(u32::MAX);
+            Bits(*bits).map(move |bit| first + bit)
+        })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn holds(&self, set: SetIndex) -> bool {
+        let (word, bit) = bit_of(set);
+        self.0
+            .iter()
+            .any(|(at, bits)| *at == word && bits & bit != 0)
+    }
+}
+
+/// The word of a bit set that tells of the number, and the bit in it.
+pub(super) fn bit_of(number: u32) -> (usize, u64) {
+    ((number / 64) as usize, 1 << (number % 64))
+}
+
+/// `[[assignment]]`
+#[derive(Debug)]
+pub(super) struct Assignment {
+    pub(super) id: Arc<str>,
+    pub(super) place: Place,
+    pub(super) who: Who,
+    pub(super) scope: Scope,
+    pub(super) when: Condition,
+    pub(super) session_duration: Option<RoleSessionDuration>,
+    pub(super) owner: Option<String>,
+}
+
+/// `[[deny]]`
+#[derive(Debug)]
+pub(super) struct Deny {
+    pub(super) id: Arc<str>,
+    pub(super) place: Place,
+    pub(super) who: Who,
+    pub(super) scope: Scope,
+    pub(super) reason: Option<String>,
+}

@@ -1,0 +1,128 @@
+//! `when`: the circumstances in which an assignment holds.
+//!
+//! A condition never hides that somebody has a role: who matches `who` but not `when` is told what is missing.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use chrono::{DateTime, Duration, Utc};
+use ipnet::IpNet;
+
+use crate::identity::Identity;
+
+/// What is true of a request besides who makes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances {
+    /// The gateway's clock.
+    pub now: DateTime<Utc>,
+    /// The caller's address, where it is known.
+    pub address: Option<IpAddr>,
+    /// Whether the request's session came from the device flow (RFC 8628), where the person at the browser and the
+    /// one at the terminal may not be the same.
+    pub device_flow: bool,
+}
+
+/// `when`, parsed. Empty when the assignment always holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// `mfa = true`
+    pub mfa: bool,
+    /// `signed_in_within`
+    pub signed_in_within: Option<Duration>,
+    /// `network`; any when empty.
+    pub network: Vec<IpNet>,
+    /// `not_before`, the first moment.
+    pub not_before: Option<DateTime<Utc>>,
+    /// `not_after`, the first moment that is too late.
+    pub until: Option<DateTime<Utc>>,
+    /// `device_flow = false`
+    pub no_device_flow: bool,
+}
+
+/// A condition that does not hold, and by its text what the person may do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmet {
+    /// No second factor was used.
+    Mfa,
+    /// The sign-in is older than this.
+    SignedInWithin(Duration),
+    /// The address is in none of the networks, or not known.
+    Network,
+    /// Not yet.
+    NotBefore(DateTime<Utc>),
+    /// Not any more, since then.
+    NotAfter(DateTime<Utc>),
+    /// Not through the device flow.
+    DeviceFlow,
+}
+
+impl Condition {
+    /// What does not hold; nothing when the assignment does.
+    pub fn unmet(&self, identity: &Identity, circumstances: &Circumstances) -> Vec<Unmet> {
+        let now = circumstances.now;
+        let age = now - identity.authenticated_at;
+        let address = circumstances.address.map(|address| address.to_canonical());
+        let inside = |address: IpAddr| {
+            self.network
+                .iter()
+                .any(|network| network.contains(&address))
+        };
+        [
+            (self.mfa && !identity.mfa).then_some(Unmet::Mfa),
+            self.signed_in_within
+                .filter(|within| age > *within)
+                .map(Unmet::SignedInWithin),
+            (!self.network.is_empty() && !address.is_some_and(inside)).then_some(Unmet::Network),
+            self.not_before
+                .filter(|start| now < *start)
+                .map(Unmet::NotBefore),
+            self.until.filter(|end| now >= *end).map(Unmet::NotAfter),
+            (self.no_device_flow && circumstances.device_flow).then_some(Unmet::DeviceFlow),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mfa => f.write_str("sign in again with a second factor"),
+            Self::SignedInWithin(within) => write!(
+                f,
+                "sign in again: this role asks for a sign-in of the last {}",
+                Span(*within)
+            ),
+            Self::Network => f.write_str("use it from one of the networks it is meant for"),
+            Self::NotBefore(start) => {
+                write!(f, "it begins on {}", start.format("%-d %B %Y, %H:%M UTC"))
+            }
+            Self::NotAfter(end) => write!(f, "it ended on {}", end.format("%-d %B %Y, %H:%M UTC")),
+            Self::DeviceFlow => {
+                f.write_str("sign in with a browser on the same machine, not with a device code")
+            }
+        }
+    }
+}
+
+/// A span of time for people: `1 h 30 min`.
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.num_seconds();
+        let parts = [
+            (seconds / 86_400, "d"),
+            (seconds / 3_600 % 24, "h"),
+            (seconds / 60 % 60, "min"),
+            (seconds % 60, "s"),
+        ];
+        let texts: Vec<String> = parts
+            .iter()
+            .filter(|(amount, _)| *amount > 0)
+            .map(|(amount, unit)| format!("{amount} {unit}"))
+            .collect();
+        f.write_str(&texts.join(" "))
+    }
+}

@@ -1,0 +1,151 @@
+//! What is configured to be granted: accounts and permission sets, as in IAM Identity Center.
+//!
+//! Parsed once; a name that is here is one that a role ARN, a tag value and a command line can hold.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::access::template::Template;
+use crate::aws::{
+    AccountId, Destination, PolicyArn, Region, RolePath, RoleSessionDuration, SessionPolicy, TagKey,
+};
+use crate::identity::text_newtype;
+
+text_newtype!(
+    /// An account's name: unique, and never mistaken for an id, a selector or the end of `ACCOUNT/PERMISSION_SET`.
+    AccountName,
+    InvalidAccountName,
+    "an account name is 1 to 64 letters, digits, spaces or . _ + = & ( ) -, with a letter or digit at its ends, and is not a 12-digit id",
+    |text| (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b" ._+=&()-".contains(&b))
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric() || c == ')')
+        && AccountId::parse(text).is_err()
+);
+
+text_newtype!(
+    /// A permission set's name.
+    PermissionSetName,
+    InvalidPermissionSetName,
+    "a permission set's name is 1 to 64 letters, digits or . _ + = -",
+    |text| (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+=-".contains(&b))
+);
+
+text_newtype!(
+    /// The name of a variant of a permission set: what stands behind the `@`.
+    VariantName,
+    InvalidVariantName,
+    "a variant's name is 1 to 32 letters, digits or . _ -",
+    |text| (1..=32).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+);
+
+text_newtype!(
+    /// Where an account stands among the organizational units: `Workloads/Prod`.
+    OuPath,
+    InvalidOuPath,
+    "an organizational unit is names divided by /, such as Workloads/Prod",
+    |text| text.len() <= 512
+        && text.split('/').all(|part| !part.is_empty() && part.trim() == part && !part.contains('*') && !part.chars().any(char::is_control))
+);
+
+text_newtype!(
+    /// `aud` of the tokens for an account: one of the client ids of the account's IAM OIDC provider.
+    Audience,
+    InvalidAudience,
+    "an audience is 1 to 255 printable characters without spaces, as registered with the account's OIDC provider",
+    |text| (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+);
+
+/// How the roles of an account are convinced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Trust {
+    /// `AssumeRoleWithWebIdentity` with a token that the gateway signs; IAM trusts the gateway as an OIDC provider.
+    #[default]
+    GatewayOidc,
+}
+
+impl Trust {
+    /// The word of `access.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GatewayOidc => "gateway-oidc",
+        }
+    }
+}
+
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An AWS account.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its 12 digits.
+    pub id: AccountId,
+    /// What people call it.
+    pub name: AccountName,
+    /// For people.
+    pub description: Option<String>,
+    /// Where it stands in the organization.
+    pub ou: Option<OuPath>,
+    /// For selectors such as `tag:env=prod`.
+    pub tags: BTreeMap<String, String>,
+    /// How its roles are convinced.
+    pub trust: Trust,
+    /// `aud` of the tokens for it; `sts.amazonaws.com` when absent.
+    pub audience: Option<Audience>,
+    /// The Region whose STS is asked for it; the gateway's when absent.
+    pub sts_region: Option<Region>,
+}
+
+/// What a role session may do at most, below what its role may do. STS adds both up, then cuts the role by the sum.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// STS's `Policy`
+    pub session_policy: Option<SessionPolicy>,
+    /// STS's `PolicyArns`
+    pub policy_arns: Vec<PolicyArn>,
+}
+
+/// A role that may be in many accounts, and how it is used.
+#[derive(Clone, Debug)]
+pub struct PermissionSet {
+    /// Unique.
+    pub name: PermissionSetName,
+    /// For people.
+    pub description: Option<String>,
+    /// Path and name of the IAM role in each account.
+    pub role: RolePath,
+    /// How long a session may last, where it is said.
+    pub session_duration: Option<RoleSessionDuration>,
+    /// Where the console opens.
+    pub destination: Option<Destination>,
+    /// Session policies.
+    pub limits: Limits,
+    /// Tags of the session, beside those that are always there.
+    pub session_tags: BTreeMap<TagKey, Template>,
+    /// `SourceIdentity` of the session.
+    pub source_identity: Option<Template>,
+    /// By name. Whoever is granted the permission set is granted each of them.
+    pub variants: Vec<Variant>,
+}
+
+/// The same role for a narrower purpose: everything that is absent is as in the permission set.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// Unique within the permission set.
+    pub name: VariantName,
+    /// For people.
+    pub description: Option<String>,
+    /// Never longer than the permission set's.
+    pub session_duration: Option<RoleSessionDuration>,
+    /// Where the console opens.
+    pub destination: Option<Destination>,
+    /// Instead of the permission set's, both together: STS adds session policies up, so a read-only variant that kept
+    /// the inline policy of its permission set would not be read-only.
+    pub limits: Option<Limits>,
+}

@@ -1,0 +1,175 @@
+//! Why somebody has a role or lacks it: the walk of the policy, with the reasons kept.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::access::assignment::{AssignmentIndex, Place};
+use crate::access::condition::Unmet;
+use crate::access::grant::Grants;
+use crate::access::policy::{Contents, Observer};
+use crate::access::who::Mismatch;
+use crate::aws::AccountId;
+
+/// Every entry of the policy and what became of it for one person, and what the person may become.
+#[derive(Debug)]
+pub struct Explanation {
+    grants: Grants,
+    assignments: Vec<Considered>,
+    denies: Vec<Considered>,
+}
+
+/// One assignment or deny, as it was judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Considered {
+    /// Its id.
+    pub id: String,
+    /// `access.toml:12`
+    pub place: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, for people: the key of `who` that does not hold, or what is missing of `when`. Empty when it holds, except
+    /// for a deny with a reason of its own.
+    pub reasons: Vec<String>,
+    /// Its number among its kind.
+    #[serde(skip)]
+    number: u32,
+}
+
+/// What became of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It holds: the assignment grants, or the deny takes away.
+    Holds,
+    /// It is about this person, in other circumstances.
+    OtherCircumstances,
+    /// It is about other people.
+    OtherPeople,
+}
+
+impl Explanation {
+    /// Exactly what [`crate::access::Policy::grants`] says.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// Every assignment, in the order of the files.
+    pub fn assignments(&self) -> &[Considered] {
+        &self.assignments
+    }
+
+    /// Every deny, in the order of the files.
+    pub fn denies(&self) -> &[Considered] {
+        &self.denies
+    }
+
+    /// The entries that speak of one permission set in one account, whoever they are about: what to show when
+    /// somebody asks about one role. None when there is no such account or permission set.
+    pub fn about(
+        &self,
+        account: &AccountId,
+        permission_set: &str,
+    ) -> Option<(Vec<&Considered>, Vec<&Considered>)> {
+        let contents = self.grants.contents();
+        let account = *contents.account_by_id.get(account)?;
+        let set = contents.set_by_name(permission_set)?;
+        let assigns = |entry: &&Considered| {
+            let assignment = &contents.assignments[entry.number as usize];
+            assignment.scope.holds(account, set)
+        };
+        let denies = |entry: &&Considered| {
+            let deny = &contents.denies[entry.number as usize];
+            deny.scope.holds(account, set)
+        };
+        Some((
+            self.assignments.iter().filter(assigns).collect(),
+            self.denies.iter().filter(denies).collect(),
+        ))
+    }
+}
+
+impl fmt::Display for Considered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outcome = match self.outcome {
+            Outcome::Holds => "holds",
+            Outcome::OtherCircumstances => "would hold in other circumstances",
+            Outcome::OtherPeople => "is about other people",
+        };
+        write!(f, "{} ({}) {outcome}", self.id, self.place)?;
+        for (n, reason) in self.reasons.iter().enumerate() {
+            write!(f, "{}{reason}", if n == 0 { ": " } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+/// Keeps the reasons while the policy is walked.
+pub(super) struct Reasons<'p> {
+    contents: &'p Contents,
+    assignments: Vec<Considered>,
+    denies: Vec<Considered>,
+}
+
+impl<'p> Reasons<'p> {
+    pub(super) fn new(contents: &'p Contents) -> Self {
+        Self {
+            contents,
+            assignments: Vec::new(),
+            denies: Vec::new(),
+        }
+    }
+
+    pub(super) fn explain(self, grants: Grants) -> Explanation {
+        Explanation {
+            grants,
+            assignments: self.assignments,
+            denies: self.denies,
+        }
+    }
+}
+
+impl Observer for Reasons<'_> {
+    fn assignment(
+        &mut self,
+        number: AssignmentIndex,
+        mismatch: Option<Mismatch<'_>>,
+        unmet: &[Unmet],
+    ) {
+        let assignment = &self.contents.assignments[number as usize];
+        let (outcome, reasons) = match mismatch {
+            Some(mismatch) => (Outcome::OtherPeople, vec![mismatch.to_string()]),
+            None if unmet.is_empty() => (Outcome::Holds, Vec::new()),
+            None => (
+                Outcome::OtherCircumstances,
+                unmet.iter().map(Unmet::to_string).collect(),
+            ),
+        };
+        self.assignments.push(Considered {
+            id: assignment.id.to_string(),
+            place: shown(&assignment.place),
+            outcome,
+            reasons,
+            number,
+        });
+    }
+
+    fn deny(&mut self, number: u32, mismatch: Option<Mismatch<'_>>) {
+        let deny = &self.contents.denies[number as usize];
+        let (outcome, reason) = match mismatch {
+            Some(mismatch) => (Outcome::OtherPeople, Some(mismatch.to_string())),
+            None => (Outcome::Holds, deny.reason.clone()),
+        };
+        self.denies.push(Considered {
+            id: deny.id.to_string(),
+            place: shown(&deny.place),
+            outcome,
+            reasons: reason.into_iter().collect(),
+            number,
+        });
+    }
+}
+
+fn shown(place: &Place) -> String {
+    format!("{}:{}", place.path.display(), place.line)
+}

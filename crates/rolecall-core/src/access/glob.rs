@@ -1,0 +1,91 @@
+//! `*` in names, and `*` and `**` in paths of organizational units.
+
+/// Whether the pattern fits the whole text; `*` stands for any number of characters. Linear in text times stars.
+pub(super) fn fits(pattern: &str, text: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let Some(mut rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else {
+        return false;
+    };
+    let mut pieces: Vec<&str> = pieces.collect();
+    let Some(last) = pieces.pop() else {
+        return rest.is_empty();
+    };
+    for piece in pieces {
+        match rest.find(piece) {
+            Some(at) => rest = &rest[at + piece.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+/// Whether the pattern fits the path: a step of `**` stands for any number of steps, none included, and `*` stays
+/// within one step.
+pub(super) fn path_fits(pattern: &str, path: &str) -> bool {
+    let steps: Vec<&str> = path.split('/').collect();
+    // reachable[n]: the pattern so far fits the first n steps.
+    let mut reachable = vec![false; steps.len() + 1];
+    reachable[0] = true;
+    for part in pattern.split('/') {
+        if part == "**" {
+            let first = reachable.iter().position(|reached| *reached);
+            for (n, reached) in reachable.iter_mut().enumerate() {
+                *reached = first.is_some_and(|first| n >= first);
+            }
+        } else {
+            for n in (0..steps.len()).rev() {
+                reachable[n + 1] = reachable[n] && fits(part, steps[n]);
+            }
+            reachable[0] = false;
+        }
+    }
+    reachable.last().copied().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_fit_whole_names() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("a*", "abc", true),
+            ("*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*bc", "abbc", true),
+            ("ab*bc", "abc", false),
+            ("a*b*c", "axbxc", true),
+            ("**", "x", true),
+            ("abc", "abc", true),
+            ("abc", "abcd", false),
+            ("", "", true),
+            ("", "a", false),
+        ] {
+            assert_eq!(fits(pattern, text), expected, "{pattern} {text}");
+        }
+        let many = "a*".repeat(2_000) + "b";
+        assert!(!fits(&many, &"a".repeat(20_000)));
+    }
+
+    #[test]
+    fn paths_step_by_step() {
+        for (pattern, path, expected) in [
+            ("Workloads", "Workloads", true),
+            ("Workloads", "Workloads/Prod", false),
+            ("Workloads/*", "Workloads/Prod", true),
+            ("Workloads/*", "Workloads", false),
+            ("Workloads/*", "Workloads/Prod/Eu", false),
+            ("Workloads/**", "Workloads", true),
+            ("Workloads/**", "Workloads/Prod/Eu", true),
+            ("Workloads/**", "WorkloadsX", false),
+            ("**/Prod", "Workloads/Prod", true),
+            ("**/Prod", "Prod", true),
+            ("**/Prod", "Workloads/Prod/Eu", false),
+            ("W*/P*", "Workloads/Prod", true),
+            ("**", "a/b", true),
+        ] {
+            assert_eq!(path_fits(pattern, path), expected, "{pattern} {path}");
+        }
+    }
+}

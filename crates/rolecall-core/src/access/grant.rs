@@ -1,0 +1,312 @@
+//! Grants: permission to become one role, today.
+//!
+//! Only [`crate::access::Policy::grants`] makes them, they are never stored, and nothing becomes a role without one.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::access::assignment::{AccountIndex, Assignment, SetIndex};
+use crate::access::condition::Unmet;
+use crate::access::directory::{Account, PermissionSet, Trust, Variant, VariantName};
+use crate::access::tally::Tally;
+use crate::aws::{AccountId, Destination, PolicyArn, RoleArn, RoleSessionDuration, SessionPolicy};
+
+/// Everything one person may become, in the circumstances that were asked about. Cheap to clone.
+#[derive(Clone)]
+pub struct Grants(Arc<Tally>);
+
+impl Grants {
+    pub(super) fn new(tally: Tally) -> Self {
+        Self(Arc::new(tally))
+    }
+
+    /// By account name and id, then permission set, then variant; the permission set itself comes before its variants.
+    pub fn iter(&self) -> impl Iterator<Item = Grant> {
+        self.0.pairs().flat_map(move |(account, set)| {
+            let variants = self.0.contents.sets[set as usize].variants.len();
+            std::iter::once(None)
+                .chain((0..variants).map(Some))
+                .map(move |variant| self.grant(account, set, variant))
+        })
+    }
+
+    pub(super) fn contents(&self) -> &crate::access::policy::Contents {
+        &self.0.contents
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        let variants = |set: SetIndex| self.0.contents.sets[set as usize].variants.len();
+        self.0.pairs().map(|(_, set)| 1 + variants(set)).sum()
+    }
+
+    /// Whether the person may become nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The grant of a permission set in an account, or of a variant of it. What is forbidden and what does not exist
+    /// look alike.
+    pub fn find(
+        &self,
+        account: &AccountId,
+        permission_set: &str,
+        variant: Option<&str>,
+    ) -> Option<Grant> {
+        let contents = &self.0.contents;
+        let account = *contents.account_by_id.get(account)?;
+        let set = contents.set_by_name(permission_set)?;
+        let variant = match variant {
+            None => None,
+            Some(name) => Some(
+                contents.sets[set as usize]
+                    .variants
+                    .iter()
+                    .position(|variant| variant.name.as_str() == name)?,
+            ),
+        };
+        self.0
+            .holds(account, set)
+            .then(|| self.grant(account, set, variant))
+    }
+
+    /// What the person would have in other circumstances, in the order of [`Grants::iter`].
+    pub fn locked(&self) -> impl Iterator<Item = Locked> {
+        let contents = &self.0.contents;
+        self.0
+            .locked()
+            .into_iter()
+            .flat_map(move |((account, set), (unmet, assignments))| {
+                let permission_set = &contents.sets[set as usize];
+                let assignments = assignments
+                    .iter()
+                    .map(|n| &contents.assignments[*n as usize]);
+                let locked = Locked {
+                    account: contents.accounts[account as usize].clone(),
+                    permission_set: permission_set.clone(),
+                    variant: None,
+                    unmet: unmet.to_vec(),
+                    owners: owners(assignments),
+                };
+                let variants = permission_set.variants.iter().map(|v| Some(v.name.clone()));
+                std::iter::once(None)
+                    .chain(variants)
+                    .map(|variant| Locked {
+                        variant,
+                        ..locked.clone()
+                    })
+                    .collect::<Vec<_>>()
+            })
+    }
+
+    fn grant(&self, account: AccountIndex, set: SetIndex, variant: Option<usize>) -> Grant {
+        Grant {
+            tally: Arc::clone(&self.0),
+            account,
+            set,
+            variant,
+            role: OnceLock::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Grants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Permission to become one role, in the circumstances it was asked for. Cheap to clone.
+///
+/// Its fields are private and nothing but a policy makes one:
+///
+/// ```compile_fail,E0451
+/// use rolecall_core::access::Grant;
+/// fn forge(honest: Grant) -> Grant {
+///     Grant { account: 7, ..honest }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Grant {
+    tally: Arc<Tally>,
+    account: AccountIndex,
+    set: SetIndex,
+    variant: Option<usize>,
+    role: OnceLock<RoleArn>,
+}
+
+/// Which limit of a session's length was the shortest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DurationReason {
+    /// An assignment, by id.
+    Assignment(String),
+    /// The permission set, by name.
+    PermissionSet(String),
+    /// The variant, by name.
+    Variant(String),
+    /// AWS's default of one hour, since nothing says otherwise.
+    AwsDefault,
+}
+
+impl Grant {
+    /// Where.
+    pub fn account(&self) -> &Account {
+        &self.tally.contents.accounts[self.account as usize]
+    }
+
+    /// As what.
+    pub fn permission_set(&self) -> &PermissionSet {
+        &self.tally.contents.sets[self.set as usize]
+    }
+
+    /// As which variant of it.
+    pub fn variant(&self) -> Option<&VariantName> {
+        self.variant_entry().map(|variant| &variant.name)
+    }
+
+    /// The IAM role.
+    pub fn role(&self) -> &RoleArn {
+        self.role.get_or_init(|| {
+            RoleArn::new(
+                self.tally.contents.partition,
+                self.account().id.clone(),
+                self.permission_set().role.clone(),
+            )
+        })
+    }
+
+    /// How the role is convinced.
+    pub fn trust(&self) -> Trust {
+        self.account().trust
+    }
+
+    /// The longest a session may last: the shortest of what the permission set, the variant and every assignment
+    /// that grants it say.
+    pub fn duration_max(&self) -> RoleSessionDuration {
+        self.duration().0
+    }
+
+    /// Whose limit that is.
+    pub fn duration_reason(&self) -> DurationReason {
+        self.duration().1
+    }
+
+    /// The ids of the assignments that grant it, in the order of the files.
+    pub fn assignments(&self) -> impl Iterator<Item = &str> {
+        self.granting().map(|assignment| &*assignment.id)
+    }
+
+    /// Whom to ask about it: the owners of those assignments, each once.
+    pub fn owners(&self) -> impl Iterator<Item = &str> {
+        let owners: BTreeSet<&str> = self.granting().filter_map(|a| a.owner.as_deref()).collect();
+        owners.into_iter()
+    }
+
+    /// Where the console opens.
+    pub fn destination(&self) -> Option<&Destination> {
+        self.variant_entry()
+            .and_then(|variant| variant.destination.as_ref())
+            .or(self.permission_set().destination.as_ref())
+    }
+
+    /// STS's `Policy`
+    pub fn session_policy(&self) -> Option<&SessionPolicy> {
+        self.limits().session_policy.as_ref()
+    }
+
+    /// STS's `PolicyArns`
+    pub fn policy_arns(&self) -> &[PolicyArn] {
+        &self.limits().policy_arns
+    }
+
+    /// As it is written on the command line: `payments-prod/Developer@readonly`.
+    pub fn label(&self) -> String {
+        format!("{}/{}", self.account().name, self.name_with_variant())
+    }
+
+    /// `Developer@readonly`
+    pub(super) fn name_with_variant(&self) -> String {
+        let name = &self.permission_set().name;
+        match self.variant() {
+            Some(variant) => format!("{name}@{variant}"),
+            None => name.to_string(),
+        }
+    }
+
+    fn variant_entry(&self) -> Option<&Variant> {
+        self.permission_set().variants.get(self.variant?)
+    }
+
+    fn limits(&self) -> &crate::access::directory::Limits {
+        self.variant_entry()
+            .and_then(|variant| variant.limits.as_ref())
+            .unwrap_or(&self.permission_set().limits)
+    }
+
+    fn granting(&self) -> impl Iterator<Item = &Assignment> {
+        self.tally
+            .granting(self.account, self.set)
+            .map(|number| &self.tally.contents.assignments[number as usize])
+    }
+
+    fn duration(&self) -> (RoleSessionDuration, DurationReason) {
+        let set = self.permission_set();
+        let of_set = set
+            .session_duration
+            .map(|limit| (limit, DurationReason::PermissionSet(set.name.to_string())));
+        let of_variant = self.variant_entry().and_then(|variant| {
+            let reason = || DurationReason::Variant(variant.name.to_string());
+            variant.session_duration.map(|limit| (limit, reason()))
+        });
+        let of_assignments = self.granting().filter_map(|assignment| {
+            let reason = || DurationReason::Assignment(assignment.id.to_string());
+            assignment.session_duration.map(|limit| (limit, reason()))
+        });
+        let base = of_set.into_iter().chain(of_assignments);
+        let base = base
+            .min_by_key(|(limit, _)| *limit)
+            .unwrap_or((RoleSessionDuration::DEFAULT, DurationReason::AwsDefault));
+        match of_variant {
+            Some(shorter) if shorter.0 < base.0 => shorter,
+            Some(_) | None => base,
+        }
+    }
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Grant({})", self.label())
+    }
+}
+
+impl fmt::Display for DurationReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Assignment(id) => write!(f, "assignment {id}"),
+            Self::PermissionSet(name) => write!(f, "permission set {name}"),
+            Self::Variant(name) => write!(f, "variant {name}"),
+            Self::AwsDefault => f.write_str("the default of AWS"),
+        }
+    }
+}
+
+/// A role the person would have in other circumstances.
+#[derive(Clone, Debug)]
+pub struct Locked {
+    /// Where.
+    pub account: Account,
+    /// As what.
+    pub permission_set: PermissionSet,
+    /// As which variant of it.
+    pub variant: Option<VariantName>,
+    /// What is missing, of the assignment that lacks the least.
+    pub unmet: Vec<Unmet>,
+    /// Whom to ask.
+    pub owners: Vec<String>,
+}
+
+fn owners<'a>(assignments: impl Iterator<Item = &'a Assignment>) -> Vec<String> {
+    let owners: BTreeSet<&String> = assignments.filter_map(|a| a.owner.as_ref()).collect();
+    owners.into_iter().cloned().collect()
+}

@@ -1,0 +1,122 @@
+//! Finds the entries that may be about a person by what the person has, so that cost follows the person and not the
+//! file. It may name an entry that does not hold, and must name every one that does.
+
+use std::collections::HashMap;
+
+use crate::access::who::{Person, Who};
+use crate::identity::{EmailAddress, ProviderId};
+
+/// Numbers of entries, by what a person must have for them.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    of_any_provider: Postings,
+    of_provider: HashMap<ProviderId, Postings>,
+}
+
+#[derive(Debug, Default)]
+struct Postings {
+    everyone: Vec<u32>,
+    users: HashMap<Box<str>, Vec<u32>>,
+    subjects: HashMap<Box<str>, Vec<u32>>,
+    groups: HashMap<Box<str>, Vec<u32>>,
+    claims: HashMap<Box<str>, ClaimPostings>,
+}
+
+#[derive(Debug, Default)]
+struct ClaimPostings {
+    present: Vec<u32>,
+    values: HashMap<Box<str>, Vec<u32>>,
+}
+
+impl Index {
+    pub(super) fn new<'w>(all: impl Iterator<Item = &'w Who>) -> Self {
+        let mut index = Self::default();
+        for (number, who) in (0..).zip(all) {
+            match &who.provider {
+                Some(provider) => index.of_provider.entry(provider.clone()).or_default(),
+                None => &mut index.of_any_provider,
+            }
+            .add(number, who);
+        }
+        index
+    }
+
+    /// The entries that may be about the person, in order and each once.
+    pub(super) fn candidates(&self, person: &Person<'_>) -> Vec<u32> {
+        let mut found = Vec::new();
+        self.of_any_provider.find(person, &mut found);
+        if let Some(postings) = self.of_provider.get(&person.identity.provider) {
+            postings.find(person, &mut found);
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+impl Postings {
+    /// Under the one key that the fewest people have: every key must hold, so one is enough to find it by.
+    fn add(&mut self, number: u32, who: &Who) {
+        let put = |map: &mut HashMap<Box<str>, Vec<u32>>, key: &str| {
+            map.entry(key.into()).or_default().push(number);
+        };
+        if !who.users.is_empty() {
+            who.users
+                .iter()
+                .for_each(|user| put(&mut self.users, user.as_str()));
+        } else if !who.subjects.is_empty() {
+            who.subjects
+                .iter()
+                .for_each(|subject| put(&mut self.subjects, subject.as_str()));
+        } else if !who.groups.is_empty() {
+            who.groups
+                .iter()
+                .for_each(|group| put(&mut self.groups, group));
+        } else if let Some((name, values)) = who.claims.first() {
+            let claim = self.claims.entry(name.as_str().into()).or_default();
+            values
+                .iter()
+                .for_each(|value| put(&mut claim.values, value));
+        } else if let Some((name, _)) = who.claims_matching.first() {
+            let claim = self.claims.entry(name.as_str().into()).or_default();
+            claim.present.push(number);
+        } else {
+            self.everyone.push(number);
+        }
+    }
+
+    fn find(&self, person: &Person<'_>, found: &mut Vec<u32>) {
+        let identity = person.identity;
+        let email = identity.email.as_ref().map(EmailAddress::as_str);
+        found.extend(&self.everyone);
+        found.extend(
+            email
+                .into_iter()
+                .flat_map(|email| under(&self.users, email)),
+        );
+        found.extend(under(&self.subjects, identity.subject.as_str()));
+        if !self.groups.is_empty() {
+            found.extend(
+                person
+                    .groups()
+                    .iter()
+                    .flat_map(|group| under(&self.groups, group)),
+            );
+        }
+        if !self.claims.is_empty() {
+            for (name, values) in identity.claims.iter() {
+                let Some(claim) = self.claims.get(name) else {
+                    continue;
+                };
+                found.extend(values.iter().flat_map(|value| under(&claim.values, value)));
+                if !values.is_empty() {
+                    found.extend(&claim.present);
+                }
+            }
+        }
+    }
+}
+
+fn under<'m>(map: &'m HashMap<Box<str>, Vec<u32>>, key: &str) -> &'m [u32] {
+    map.get(key).map_or(&[], Vec::as_slice)
+}

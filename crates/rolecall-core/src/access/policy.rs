@@ -1,0 +1,181 @@
+//! The policy: what `access.toml` says, ready to be asked.
+//!
+//! Evaluation cannot fail: whatever could was refused when the policy was parsed. Granting and explaining are one walk;
+//! they differ in which entries are looked at (those that may hold, or all) and in whether anybody listens to why.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::access::assignment::{AccountIndex, Assignment, AssignmentIndex, Deny, SetIndex};
+use crate::access::condition::{Circumstances, Unmet};
+use crate::access::directory::{Account, PermissionSet};
+use crate::access::explain::{Explanation, Reasons};
+use crate::access::grant::Grants;
+use crate::access::index::Index;
+use crate::access::tally::Tally;
+use crate::access::who::{Mismatch, Person};
+use crate::aws::{AccountId, Partition};
+use crate::config_error::ConfigError;
+use crate::identity::Identity;
+
+/// Everything that may be granted, and to whom. Cheap to clone.
+#[derive(Clone)]
+pub struct Policy(pub(super) Arc<Contents>);
+
+/// What a [`Policy`] shares with the grants it makes.
+pub(super) struct Contents {
+    pub(super) partition: Partition,
+    /// By name, then id.
+    pub(super) accounts: Vec<Account>,
+    pub(super) account_by_id: HashMap<AccountId, AccountIndex>,
+    /// By name.
+    pub(super) sets: Vec<PermissionSet>,
+    pub(super) assignments: Vec<Assignment>,
+    pub(super) assignment_index: Index,
+    pub(super) denies: Vec<Deny>,
+    pub(super) deny_index: Index,
+    pub(super) warnings: Vec<ConfigError>,
+}
+
+/// Somebody who wants to know why.
+pub(super) trait Observer {
+    /// The assignment is for others, or lacks these circumstances; it holds when both are empty.
+    fn assignment(
+        &mut self,
+        number: AssignmentIndex,
+        mismatch: Option<Mismatch<'_>>,
+        unmet: &[Unmet],
+    );
+    /// The deny is for others; it holds when there is no mismatch.
+    fn deny(&mut self, number: u32, mismatch: Option<Mismatch<'_>>);
+}
+
+/// Nobody wants to know.
+struct Silence;
+
+impl Observer for Silence {
+    fn assignment(&mut self, _: AssignmentIndex, _: Option<Mismatch<'_>>, _: &[Unmet]) {}
+    fn deny(&mut self, _: u32, _: Option<Mismatch<'_>>) {}
+}
+
+/// What is true for one person now, before it is added up.
+#[derive(Default)]
+pub(super) struct Applicable {
+    /// Assignments that hold, in order.
+    pub(super) assignments: Vec<AssignmentIndex>,
+    /// Assignments whose `who` holds and whose `when` does not.
+    pub(super) locked: Vec<(AssignmentIndex, Vec<Unmet>)>,
+    /// Denies that hold, in order.
+    pub(super) denies: Vec<u32>,
+}
+
+impl Policy {
+    /// What the person may become, in these circumstances.
+    pub fn grants(&self, identity: &Identity, circumstances: &Circumstances) -> Grants {
+        let person = Person::new(identity);
+        let applicable = self.0.walk(
+            &person,
+            circumstances,
+            self.0.assignment_index.candidates(&person),
+            self.0.deny_index.candidates(&person),
+            &mut Silence,
+        );
+        Grants::new(Tally::new(Arc::clone(&self.0), applicable))
+    }
+
+    /// The same, looking at every entry and keeping the reasons.
+    pub fn explain(&self, identity: &Identity, circumstances: &Circumstances) -> Explanation {
+        let person = Person::new(identity);
+        let mut reasons = Reasons::new(&self.0);
+        let applicable = self.0.walk(
+            &person,
+            circumstances,
+            0..count(&self.0.assignments),
+            0..count(&self.0.denies),
+            &mut reasons,
+        );
+        let tally = Tally::new(Arc::clone(&self.0), applicable);
+        reasons.explain(Grants::new(tally))
+    }
+
+    /// What can be used but is probably not meant, found when the policy was parsed.
+    pub fn warnings(&self) -> &[ConfigError] {
+        &self.0.warnings
+    }
+
+    /// The accounts, by name.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.0.accounts.iter()
+    }
+
+    /// The permission sets, by name.
+    pub fn permission_sets(&self) -> impl Iterator<Item = &PermissionSet> {
+        self.0.sets.iter()
+    }
+
+    /// How many assignments and denies there are.
+    pub fn rules(&self) -> usize {
+        self.0.assignments.len() + self.0.denies.len()
+    }
+}
+
+impl Contents {
+    /// The one walk: judges each of the given entries.
+    fn walk(
+        &self,
+        person: &Person<'_>,
+        circumstances: &Circumstances,
+        assignments: impl IntoIterator<Item = AssignmentIndex>,
+        denies: impl IntoIterator<Item = u32>,
+        observer: &mut impl Observer,
+    ) -> Applicable {
+        let mut applicable = Applicable::default();
+        for number in assignments {
+            let assignment = &self.assignments[number as usize];
+            let mismatch = assignment.who.mismatch(person);
+            let unmet = match mismatch {
+                Some(_) => Vec::new(),
+                None => assignment.when.unmet(person.identity, circumstances),
+            };
+            observer.assignment(number, mismatch, &unmet);
+            if mismatch.is_none() && unmet.is_empty() {
+                applicable.assignments.push(number);
+            } else if mismatch.is_none() {
+                applicable.locked.push((number, unmet));
+            }
+        }
+        for number in denies {
+            let mismatch = self.denies[number as usize].who.mismatch(person);
+            observer.deny(number, mismatch);
+            if mismatch.is_none() {
+                applicable.denies.push(number);
+            }
+        }
+        applicable
+    }
+
+    pub(super) fn set_by_name(&self, name: &str) -> Option<SetIndex> {
+        let at = self
+            .sets
+            .binary_search_by(|set| set.name.as_str().cmp(name))
+            .ok()?;
+        u32::try_from(at).ok()
+    }
+}
+
+/// How many entries there are; a policy has at most [`crate::limits::POLICY_ENTRIES_MAX`].
+pub(super) fn count<T>(entries: &[T]) -> u32 {
+    u32::try_from(entries.len()).unwrap_or(u32::MAX)
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("accounts", &self.0.accounts.len())
+            .field("permission_sets", &self.0.sets.len())
+            .field("assignments", &self.0.assignments.len())
+            .field("denies", &self.0.denies.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,208 @@
+//! `access.toml` to [`Policy`]: all files, all mistakes, once.
+//!
+//! Entries are read first and names are resolved after, so that the order of files does not matter. A file that is not
+//! TOML is reported alone, together with the others' mistakes of form, since half of the names would be missing.
+
+mod account;
+mod permission_set;
+mod rules;
+mod when;
+mod who;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::access::assignment::{Assignment, Deny};
+use crate::access::index::Index;
+use crate::access::policy::{Contents, Policy};
+use crate::access::selector::Selectors;
+use crate::aws::Partition;
+use crate::config_error::{ConfigError, ConfigErrors};
+use crate::identity::{EmailDomain, ProviderId};
+use crate::limits;
+use crate::toml_reader::{At, Document, Reader};
+
+pub use who::WhoUse;
+
+/// One file of the policy.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// How messages name it, and what the files it refers to are relative to.
+    pub path: PathBuf,
+    /// What is in it.
+    pub text: String,
+}
+
+/// The files that a policy refers to, such as `session_policy = { file = "…" }`.
+pub trait Files {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for people.
+    fn read(&self, relative_to: &Path, path: &str) -> Result<String, String>;
+}
+
+/// What a policy must know of the rest of the configuration.
+pub struct PolicyContext<'a> {
+    /// Where the accounts are.
+    pub partition: Partition,
+    /// Who may be named in `who`.
+    pub providers: &'a [ProviderFacts],
+    /// The files it refers to.
+    pub files: &'a dyn Files,
+}
+
+/// What a policy must know of an identity provider.
+#[derive(Clone, Debug)]
+pub struct ProviderFacts {
+    /// As in `provider = "…"`.
+    pub id: ProviderId,
+    /// As people know it.
+    pub title: String,
+    /// Whose addresses it is believed about.
+    pub domains: Vec<EmailDomain>,
+}
+
+impl Policy {
+    /// Reads all files of a policy.
+    ///
+    /// # Errors
+    /// Every mistake in every file.
+    pub fn parse(sources: &[Source], context: &PolicyContext<'_>) -> Result<Self, ConfigErrors> {
+        let too_long: Vec<ConfigError> = sources.iter().filter_map(too_long).collect();
+        ConfigErrors::none_of(too_long)?;
+        let documents: Vec<Document<'_>> = sources
+            .iter()
+            .map(|source| Document::parse(&source.path, &source.text))
+            .collect();
+        let contents = read(&documents, context);
+        let mut errors = Vec::new();
+        let mut warnings = Vec::new();
+        for document in documents {
+            let findings = document.into_findings();
+            errors.extend(findings.errors);
+            warnings.extend(findings.warnings);
+        }
+        ConfigErrors::none_of(errors)?;
+        Ok(Self(Arc::new(Contents {
+            warnings,
+            ..contents
+        })))
+    }
+}
+
+fn too_long(source: &Source) -> Option<ConfigError> {
+    (source.text.len() > limits::POLICY_FILE_BYTES_MAX).then(|| ConfigError {
+        path: source.path.clone(),
+        line: 1,
+        column: 1,
+        message: format!("longer than {} bytes", limits::POLICY_FILE_BYTES_MAX),
+        hint: Some("divide it into several files".to_owned()),
+    })
+}
+
+/// Reads what can be read; to be used only when no document has found a mistake.
+fn read<'d>(documents: &'d [Document<'d>], context: &PolicyContext<'_>) -> Contents {
+    let mut names = Names::default();
+    let mut accounts = Vec::new();
+    let mut sets = Vec::new();
+    let mut assignments = Vec::new();
+    let mut denies = Vec::new();
+    let mut entries = 0;
+    for document in documents {
+        let root = document.root();
+        for reader in count_entries(root.tables("account"), &mut entries) {
+            accounts.extend(account::read(reader, context, &mut names));
+        }
+        for reader in count_entries(root.tables("permission_set"), &mut entries) {
+            sets.extend(permission_set::read(reader, context, &mut names));
+        }
+        for reader in count_entries(root.tables("assignment"), &mut entries) {
+            assignments.push(rules::read_assignment(reader, context, &mut names));
+        }
+        for reader in count_entries(root.tables("deny"), &mut entries) {
+            denies.push(rules::read_deny(reader, context, &mut names));
+        }
+        root.done();
+    }
+    accounts.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    sets.sort_by(|a, b| a.name.cmp(&b.name));
+    let (mut resolved, mut resolved_denies) = (Vec::new(), Vec::new());
+    if documents.iter().all(Document::is_sound) {
+        let mut selectors = Selectors::new(&accounts, &sets, &names.mentioned);
+        for raw in denies {
+            resolved_denies.extend(raw.resolve(&mut selectors));
+        }
+        for raw in assignments {
+            resolved.extend(raw.resolve(&mut selectors, &resolved_denies));
+        }
+    }
+    let account_by_id = (0..).zip(&accounts);
+    let account_by_id: HashMap<_, _> = account_by_id.map(|(n, a)| (a.id.clone(), n)).collect();
+    Contents {
+        partition: context.partition,
+        account_by_id,
+        accounts,
+        sets,
+        assignment_index: Index::new(resolved.iter().map(|entry: &Assignment| &entry.who)),
+        assignments: resolved,
+        deny_index: Index::new(resolved_denies.iter().map(|entry: &Deny| &entry.who)),
+        denies: resolved_denies,
+        warnings: Vec::new(),
+    }
+}
+
+/// Passes the entries on, up to the limit of all files together.
+fn count_entries<'d>(tables: Vec<Reader<'d>>, entries: &mut usize) -> Vec<Reader<'d>> {
+    let room = limits::POLICY_ENTRIES_MAX.saturating_sub(*entries);
+    *entries += tables.len();
+    if let Some(first_too_many) = tables.get(room) {
+        first_too_many.spot().error(
+            format!("more than {} entries", limits::POLICY_ENTRIES_MAX),
+            "name accounts with selectors, and people by their groups",
+        );
+    }
+    tables.into_iter().take(room).collect()
+}
+
+/// The names that are taken, and where; and all that were written down, so that an entry with a mistake in it is not
+/// also reported as unknown wherever it is named.
+#[derive(Default)]
+pub(in crate::access) struct Names {
+    taken: HashMap<(&'static str, String), String>,
+    mentioned: HashSet<String>,
+}
+
+impl Names {
+    fn mention(&mut self, name: Option<&str>) {
+        self.mentioned.extend(name.map(str::to_owned));
+    }
+
+    /// Takes a name of a kind; reported when it is taken already.
+    fn take(&mut self, kind: &'static str, name: At<'_, &str>) {
+        let spot = name.spot;
+        let here = format!("{}:{}", spot.path().display(), spot.line());
+        if let Some(first) = self.taken.get(&(kind, name.value.to_owned())) {
+            spot.error(
+                format!("the {kind} {:?} is there already", name.value),
+                format!("the first one is at {first}: name this one differently, or remove one"),
+            );
+        } else {
+            self.taken.insert((kind, name.value.to_owned()), here);
+        }
+    }
+}
+
+/// A text for people: one line, not too long.
+fn line_of_text(reader: &Reader<'_>, key: &'static str) -> Option<String> {
+    let value = reader.value(key)?;
+    let parsed = value.parse_with(|text| {
+        let fits = !text.trim().is_empty()
+            && text.chars().count() <= 256
+            && !text.chars().any(char::is_control);
+        fits.then(|| text.trim().to_owned())
+            .ok_or("write one line of at most 256 characters")
+    })?;
+    Some(parsed.value)
+}

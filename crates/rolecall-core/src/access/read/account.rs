@@ -1,0 +1,106 @@
+//! `[[account]]`
+
+use std::collections::BTreeMap;
+
+use super::{Names, PolicyContext, line_of_text};
+use crate::access::directory::{Account, AccountName, Audience, OuPath, Trust};
+use crate::aws::{AccountId, Region};
+use crate::suggest;
+use crate::toml_reader::{At, Reader, Value, quoted};
+
+/// Reads one account; none when it has a mistake in its id or name.
+pub(super) fn read(
+    reader: Reader<'_>,
+    context: &PolicyContext<'_>,
+    names: &mut Names,
+) -> Option<Account> {
+    let id = reader.required("id");
+    let name = reader.required("name");
+    for written in [&id, &name].into_iter().flatten() {
+        names.mention(written.as_text());
+    }
+    let id: Option<At<'_, AccountId>> = id.and_then(|id| id.parse());
+    let name: Option<At<'_, AccountName>> = name.and_then(|name| name.parse());
+    let description = line_of_text(&reader, "description");
+    let ou: Option<At<'_, OuPath>> = reader.parse("ou");
+    let tags = read_tags(&reader);
+    let trust = reader
+        .value("trust")
+        .map_or(Some(Trust::default()), |value| read_trust(&value));
+    let audience: Option<At<'_, Audience>> = reader.parse("audience");
+    let sts_region: Option<At<'_, Region>> = reader.parse("sts_region");
+    if let Some(region) = &sts_region
+        && !context.partition.holds(&region.value)
+    {
+        region.spot.error(
+            format!(
+                "the Region {} is not in the partition {}",
+                region.value, context.partition
+            ),
+            "the partition is set in rolecall.toml, [aws]",
+        );
+    }
+    reader.done();
+    let (id, name) = (id?, name?);
+    let at = |text, spot| At { value: text, spot };
+    names.take("account id", at(id.value.as_str(), id.spot));
+    names.take("account", at(name.value.as_str(), name.spot));
+    Some(Account {
+        id: id.value,
+        name: name.value,
+        description,
+        ou: ou.map(|ou| ou.value),
+        tags,
+        trust: trust?,
+        audience: audience.map(|audience| audience.value),
+        sts_region: sts_region.map(|region| region.value),
+    })
+}
+
+fn read_tags(reader: &Reader<'_>) -> BTreeMap<String, String> {
+    const CHARS_MAX: usize = 256;
+    let plain = |text: &str| {
+        !text.is_empty() && text.chars().count() <= CHARS_MAX && !text.chars().any(char::is_control)
+    };
+    let mut tags = BTreeMap::new();
+    for (key, value) in reader.table("tags").iter().flat_map(Reader::entries) {
+        if !plain(key.value) || key.value.contains(['=', '*']) {
+            let hint = "a tag's key is 1 to 256 characters without = and *";
+            key.spot
+                .error(format!("invalid tag {}", quoted(key.value)), hint);
+        }
+        let Some(text) = value.string() else { continue };
+        if !plain(text.value) || text.value.contains('*') {
+            value.invalid("a tag's value is 1 to 256 characters without *");
+        }
+        tags.insert(key.value.to_owned(), text.value.to_owned());
+    }
+    tags
+}
+
+fn read_trust(value: &Value<'_>) -> Option<Trust> {
+    const LATER: [&str; 5] = [
+        "gateway-saml",
+        "provider-oidc",
+        "provider-saml",
+        "caller",
+        "federation-token",
+    ];
+    let word = value.string()?.value;
+    if word == Trust::GatewayOidc.as_str() {
+        return Some(Trust::GatewayOidc);
+    }
+    if LATER.contains(&word) {
+        value.spot().error(
+            format!("this version of Rolecall does not support trust = {word:?} yet"),
+            "use trust = \"gateway-oidc\", or leave it out",
+        );
+    } else {
+        let otherwise = "use trust = \"gateway-oidc\", or leave it out";
+        let hint = suggest::hint(word, [Trust::GatewayOidc.as_str()], otherwise);
+        value
+            .spot()
+            .error(format!("unknown trust {}", quoted(word)), hint);
+    }
+    None
+}

@@ -1,0 +1,217 @@
+//! `[[assignment]]` and `[[deny]]`: read first, resolved when all accounts and permission sets are known.
+
+use std::sync::Arc;
+
+use super::permission_set::session_duration;
+use super::{Names, PolicyContext, WhoUse, line_of_text, when};
+use crate::access::assignment::{Assignment, Deny, Place, Scope};
+use crate::access::condition::Condition;
+use crate::access::selector::Selectors;
+use crate::access::who::Who;
+use crate::aws::RoleSessionDuration;
+use crate::identity::text_newtype;
+use crate::toml_reader::{At, Reader, Spot, Value};
+
+text_newtype!(
+    /// The id of an assignment or a deny: it ends in logs and in the audit trail.
+    RuleId,
+    InvalidRuleId,
+    "an id is 1 to 128 letters, digits or . _ - : / @ +",
+    |text| (1..=128).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:/@+".contains(&b))
+);
+
+/// What assignments and denies have in common.
+struct Rule<'d> {
+    id: Option<RuleId>,
+    spot: Spot<'d>,
+    who: Option<Who>,
+    accounts: Option<Vec<At<'d, &'d str>>>,
+    sets: Option<Vec<At<'d, &'d str>>>,
+}
+
+/// An assignment whose names are not resolved yet.
+pub(super) struct RawAssignment<'d> {
+    rule: Rule<'d>,
+    when: Condition,
+    session_duration: Option<RoleSessionDuration>,
+    owner: Option<String>,
+}
+
+/// A deny whose names are not resolved yet.
+pub(super) struct RawDeny<'d> {
+    rule: Rule<'d>,
+    reason: Option<String>,
+}
+
+pub(super) fn read_assignment<'d>(
+    reader: Reader<'d>,
+    context: &PolicyContext<'_>,
+    names: &mut Names,
+) -> RawAssignment<'d> {
+    let rule = Rule::read(&reader, context, names, WhoUse::Granting);
+    let when = reader.table("when").map(when::read).unwrap_or_default();
+    let session_duration = session_duration(&reader);
+    let owner = line_of_text(&reader, "owner");
+    let _for_people = line_of_text(&reader, "description");
+    reader.done();
+    RawAssignment {
+        rule,
+        when,
+        session_duration,
+        owner,
+    }
+}
+
+pub(super) fn read_deny<'d>(
+    reader: Reader<'d>,
+    context: &PolicyContext<'_>,
+    names: &mut Names,
+) -> RawDeny<'d> {
+    let rule = Rule::read(&reader, context, names, WhoUse::Denying);
+    let reason = line_of_text(&reader, "reason");
+    if let Some(when) = reader.value("when") {
+        when.spot().error(
+            "a deny has no `when`: it always wins",
+            "remove it; conditions belong to the assignments",
+        );
+    }
+    reader.done();
+    RawDeny { rule, reason }
+}
+
+impl<'d> Rule<'d> {
+    fn read(
+        reader: &Reader<'d>,
+        context: &PolicyContext<'_>,
+        names: &mut Names,
+        usage: WhoUse,
+    ) -> Self {
+        let id: Option<At<'_, RuleId>> = reader.required("id").and_then(|id| id.parse());
+        if let Some(id) = &id {
+            let at = At {
+                value: id.value.as_str(),
+                spot: id.spot,
+            };
+            let kind = match usage {
+                WhoUse::Granting => "assignment",
+                WhoUse::Denying => "deny",
+            };
+            names.take(kind, at);
+        }
+        let who = reader.required("who").and_then(|who| who.table("`who`"));
+        Self {
+            id: id.map(|id| id.value),
+            spot: reader.spot(),
+            who: who.map(|who| Who::read(who, context.providers, usage)),
+            accounts: selectors(reader, "accounts", usage),
+            sets: selectors(reader, "permission_sets", usage),
+        }
+    }
+
+    /// What it covers; an absent list means all. None when it cannot be used, which has been reported.
+    fn scope(&self, selectors: &mut Selectors<'_>) -> Option<Scope> {
+        let all = At {
+            value: "*",
+            spot: self.spot,
+        };
+        let of =
+            |written: &Option<Vec<At<'d, &'d str>>>| written.clone().unwrap_or_else(|| vec![all]);
+        let accounts = selectors.accounts(&of(&self.accounts));
+        let sets = selectors.sets(&of(&self.sets));
+        (!accounts.is_empty() && !sets.is_empty()).then_some(Scope { accounts, sets })
+    }
+
+    /// Whether all its names are known, so that it is the patterns that fit nothing.
+    fn is_spelled_right(&self, selectors: &Selectors<'_>) -> bool {
+        let lists = [&self.accounts, &self.sets];
+        lists.into_iter().all(|list| {
+            let list = list.as_deref().unwrap_or_default();
+            !list.is_empty() && list.iter().all(|at| selectors.is_known(at.value))
+        })
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            path: Arc::from(self.spot.path()),
+            line: self.spot.line(),
+        }
+    }
+}
+
+impl RawAssignment<'_> {
+    /// Looks its names up. Reports when it grants nothing to anybody.
+    pub(super) fn resolve(
+        self,
+        selectors: &mut Selectors<'_>,
+        denies: &[Deny],
+    ) -> Option<Assignment> {
+        let scope = self.rule.scope(selectors);
+        if scope.is_none() && self.rule.is_spelled_right(selectors) {
+            self.rule.spot.error(
+                "this assignment is unreachable: its selectors fit no account or no permission set",
+                "correct the selectors, or remove the assignment",
+            );
+        }
+        let (scope, id, who) = (scope?, self.rule.id.as_ref()?, self.rule.who.clone()?);
+        if let Some(deny) = denied_by(&who, &scope, denies) {
+            self.rule.spot.error(
+                format!("this assignment is unreachable: everything in it is denied, by {:?} among others", &*deny.id),
+                format!("remove the assignment, or narrow the deny at {}:{}", deny.place.path.display(), deny.place.line),
+            );
+        }
+        Some(Assignment {
+            id: id.as_str().into(),
+            place: self.rule.place(),
+            who,
+            scope,
+            when: self.when,
+            session_duration: self.session_duration,
+            owner: self.owner,
+        })
+    }
+}
+
+impl RawDeny<'_> {
+    /// Looks its names up. A deny that fits nothing today is kept out, with the warning of its selectors.
+    pub(super) fn resolve(self, selectors: &mut Selectors<'_>) -> Option<Deny> {
+        let scope = self.rule.scope(selectors)?;
+        Some(Deny {
+            id: self.rule.id.as_ref()?.as_str().into(),
+            place: self.rule.place(),
+            who: self.rule.who?,
+            scope,
+            reason: self.reason,
+        })
+    }
+}
+
+/// A deny, when denies that hold for everybody the assignment is about cover all of it.
+fn denied_by<'p>(who: &Who, scope: &Scope, denies: &'p [Deny]) -> Option<&'p Deny> {
+    let covering: Vec<&Deny> = denies.iter().filter(|deny| deny.who.covers(who)).collect();
+    let first = covering.first().copied()?;
+    let mut pairs = scope
+        .accounts
+        .iter()
+        .flat_map(|account| scope.sets.numbers().map(move |set| (*account, set)));
+    pairs
+        .all(|(account, set)| covering.iter().any(|deny| deny.scope.holds(account, set)))
+        .then_some(first)
+}
+
+/// The members of a list of selectors, which must have some. A deny may leave it out and then means all.
+fn selectors<'d>(
+    reader: &Reader<'d>,
+    key: &'static str,
+    usage: WhoUse,
+) -> Option<Vec<At<'d, &'d str>>> {
+    let value = match usage {
+        WhoUse::Granting => reader.required(key)?,
+        WhoUse::Denying => reader.value(key)?,
+    };
+    let list = value.list()?;
+    if list.is_empty() {
+        value.invalid("an empty list means nothing: write [\"*\"] for all");
+    }
+    Some(list.iter().filter_map(Value::string).collect())
+}

@@ -1,0 +1,204 @@
+//! `who = { … }`, in `access.toml` and for administrators in `rolecall.toml`.
+
+use std::fmt::Display;
+
+use super::ProviderFacts;
+use crate::access::template::claim_name;
+use crate::access::who::{Anchored, Who};
+use crate::identity::{EmailAddress, ProviderId, Subject};
+use crate::suggest;
+use crate::toml_reader::{At, Reader, Spot, Value, quoted};
+
+/// What matching means: being let in, or being kept out. What is careless in the one is careful in the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhoUse {
+    /// People who match gain something.
+    Granting,
+    /// People who match lose something.
+    Denying,
+}
+
+/// The keys that single people out.
+const NAMING: [&str; 5] = ["users", "subjects", "groups", "claims", "claims_matching"];
+
+impl Who {
+    /// Reads the table. Mistakes are reported, and then the result is not to be used.
+    pub fn read(reader: Reader<'_>, providers: &[ProviderFacts], usage: WhoUse) -> Self {
+        let spot = reader.spot();
+        let everyone = reader.boolean("everyone");
+        let provider = reader.value("provider");
+        let provider_id = provider
+            .as_ref()
+            .and_then(|value| read_provider(value, providers));
+        let users: Vec<At<'_, EmailAddress>> = members(&reader, "users", EmailAddress::parse);
+        if provider.is_none() || provider_id.is_some() {
+            check_believed(&users, providers, provider_id.as_ref());
+        }
+        let who = Self {
+            everyone: everyone == Some(true),
+            provider: provider_id,
+            users: values(users),
+            subjects: values(members(&reader, "subjects", Subject::parse)),
+            groups: values(members(&reader, "groups", text)),
+            claims: read_claims(&reader),
+            claims_matching: read_patterns(&reader),
+        };
+        let workload = reader.value("workload");
+        if let Some(value) = &workload {
+            let message = "this version of Rolecall does not support `workload` yet";
+            value.spot().error(message, "leave this entry out");
+        }
+        let naming: Vec<&str> = NAMING.into_iter().filter(|key| reader.has(key)).collect();
+        reader.done();
+        if everyone == Some(false) {
+            spot.error("`everyone` can only be true", "leave it out");
+        } else if everyone == Some(true) && !naming.is_empty() {
+            let message = format!("`everyone` contradicts `{}`", naming.join("`, `"));
+            spot.error(message, "every key must hold: leave one of them out");
+        } else if everyone.is_none()
+            && naming.is_empty()
+            && provider.is_none()
+            && workload.is_none()
+        {
+            let hint = "name groups, users, subjects or claims, or write everyone = true";
+            spot.error("`who` names nobody", hint);
+        } else if usage == WhoUse::Granting {
+            warn_of_strangers(&who, spot, providers);
+        }
+        who
+    }
+}
+
+fn warn_of_strangers(who: &Who, spot: Spot<'_>, providers: &[ProviderFacts]) {
+    match &who.provider {
+        Some(provider) if !who.everyone && who.is_about_everyone() => spot.warning(
+            format!("this is about everybody who signs in with {provider}"),
+            "if that is meant, say so: everyone = true",
+        ),
+        None if providers.len() > 1 && !who.is_about_everyone() && who.users.is_empty() => spot
+            .warning(
+                "groups, subjects and claims without `provider` are believed of any provider",
+                "add provider = \"…\": another provider may use the same names for other people",
+            ),
+        Some(_) | None => {}
+    }
+}
+
+fn read_provider(value: &Value<'_>, providers: &[ProviderFacts]) -> Option<ProviderId> {
+    let written = value.string()?.value;
+    let known = providers.iter().find(|facts| facts.id.as_str() == written);
+    if known.is_none() {
+        let ids = providers.iter().map(|facts| facts.id.as_str());
+        let listed: Vec<&str> = ids.clone().collect();
+        let otherwise = match listed.as_slice() {
+            [] => "no [[provider]] is configured in rolecall.toml".to_owned(),
+            [..] => format!("configured are: {}", listed.join(", ")),
+        };
+        let hint = suggest::hint(written, ids, &otherwise);
+        value
+            .spot()
+            .error(format!("unknown provider {}", quoted(written)), hint);
+    }
+    known.map(|facts| facts.id.clone())
+}
+
+/// An address whose domain no provider is believed about would never match.
+fn check_believed(
+    users: &[At<'_, EmailAddress>],
+    providers: &[ProviderFacts],
+    provider: Option<&ProviderId>,
+) {
+    for user in users {
+        let domain = user.value.domain();
+        let mut asked = providers
+            .iter()
+            .filter(|facts| provider.is_none_or(|id| facts.id == *id));
+        if !asked.any(|facts| facts.domains.contains(&domain)) {
+            let whom = provider.map_or("no provider".to_owned(), |id| {
+                format!("the provider {id} not")
+            });
+            user.spot.error(
+                format!(
+                    "{} never matches: {whom} is believed about {domain}",
+                    user.value
+                ),
+                format!(
+                    "add {:?} to `domains` of a [[provider]] in rolecall.toml",
+                    domain.as_str()
+                ),
+            );
+        }
+    }
+}
+
+fn read_claims(reader: &Reader<'_>) -> Vec<(String, Vec<String>)> {
+    let table = reader.table("claims");
+    check_not_empty(table.as_ref());
+    let entries = table.iter().flat_map(Reader::entries);
+    entries
+        .map(|(name, value)| (claim_name(name.value), values(members_of(&value, text))))
+        .collect()
+}
+
+fn read_patterns(reader: &Reader<'_>) -> Vec<(String, Anchored)> {
+    let table = reader.table("claims_matching");
+    check_not_empty(table.as_ref());
+    let entries = table.iter().flat_map(Reader::entries);
+    entries
+        .filter_map(|(name, value)| {
+            let pattern = value.parse_with(Anchored::parse)?;
+            Some((claim_name(name.value), pattern.value))
+        })
+        .collect()
+}
+
+/// An empty table would hold for everybody.
+fn check_not_empty(table: Option<&Reader<'_>>) {
+    if let Some(table) = table
+        && table.entries().next().is_none()
+    {
+        table
+            .spot()
+            .error("no claim is named", "name a claim, or leave the key out");
+    }
+}
+
+fn members<'d, T, E: Display>(
+    reader: &Reader<'d>,
+    key: &'static str,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Vec<At<'d, T>> {
+    let value = reader.value(key);
+    value
+        .map(|value| members_of(&value, parse))
+        .unwrap_or_default()
+}
+
+/// The members of a list that has some: an empty one would match nobody, or be taken for everybody.
+fn members_of<'d, T, E: Display>(
+    value: &Value<'d>,
+    parse: impl Fn(&str) -> Result<T, E>,
+) -> Vec<At<'d, T>> {
+    let Some(list) = value.list() else {
+        return Vec::new();
+    };
+    if list.is_empty() {
+        value.invalid("an empty list matches nobody: name somebody, or leave the key out");
+    }
+    list.iter()
+        .filter_map(|member| member.parse_with(&parse))
+        .collect()
+}
+
+/// A group's name or a claim's value: anything but nothing, compared byte for byte.
+fn text(written: &str) -> Result<String, &'static str> {
+    if written.is_empty() {
+        Err("an empty text matches nothing")
+    } else {
+        Ok(written.to_owned())
+    }
+}
+
+fn values<T>(members: Vec<At<'_, T>>) -> Vec<T> {
+    members.into_iter().map(|member| member.value).collect()
+}

@@ -1,0 +1,246 @@
+//! Selectors: how assignments and denies name accounts and permission sets.
+//!
+//! | written | accounts |
+//! |---|---|
+//! | `111122223333`, `payments-prod` | the one with this id or name |
+//! | `payments-*`, `*` | by name; `*` stands for any characters |
+//! | `ou:Workloads` | directly in this organizational unit |
+//! | `ou:Workloads/*`, `ou:Workloads/**` | one level below it; in it or anywhere below it |
+//! | `tag:team=payments`, `tag:team=*` | with this tag |
+//!
+//! Permission sets are named by name, `*` as above.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::access::assignment::{AccountIndex, SetIndex, SetMask};
+use crate::access::directory::{Account, PermissionSet};
+use crate::access::glob;
+use crate::suggest;
+use crate::toml_reader::{At, quoted};
+
+/// What one selector comes to; remembered, since many assignments are written alike.
+#[derive(Clone)]
+enum Selected {
+    /// These; at least one.
+    Some(Arc<[u32]>),
+    /// A pattern that fits nothing today.
+    Nothing,
+    /// The name of nothing, or no selector at all: what is wrong, and a hint.
+    Unknown(String, String),
+    /// The name of an entry that has a mistake of its own.
+    Broken,
+}
+
+/// Resolves selectors against what is configured.
+pub(super) struct Selectors<'c> {
+    accounts: &'c [Account],
+    account_by_id: HashMap<&'c str, AccountIndex>,
+    accounts_by_name: HashMap<&'c str, AccountIndex>,
+    accounts_by_tag: HashMap<(&'c str, &'c str), Vec<AccountIndex>>,
+    accounts_by_ou: BTreeMap<&'c str, Vec<AccountIndex>>,
+    sets: &'c [PermissionSet],
+    mentioned: &'c HashSet<String>,
+    seen_accounts: HashMap<String, Selected>,
+    seen_sets: HashMap<String, Selected>,
+    seen_unions: HashMap<Vec<String>, Arc<[AccountIndex]>>,
+    seen_masks: HashMap<Vec<String>, Arc<SetMask>>,
+}
+
+impl<'c> Selectors<'c> {
+    /// For accounts sorted by name and permission sets sorted by name. The names in `mentioned` belong to entries that
+    /// may have been left out for their own mistakes, and are not reported again.
+    pub(super) fn new(
+        accounts: &'c [Account],
+        sets: &'c [PermissionSet],
+        mentioned: &'c HashSet<String>,
+    ) -> Self {
+        let mut selectors = Self {
+            accounts,
+            account_by_id: HashMap::new(),
+            accounts_by_name: HashMap::new(),
+            accounts_by_tag: HashMap::new(),
+            accounts_by_ou: BTreeMap::new(),
+            sets,
+            mentioned,
+            seen_accounts: HashMap::new(),
+            seen_sets: HashMap::new(),
+            seen_unions: HashMap::new(),
+            seen_masks: HashMap::new(),
+        };
+        for (number, account) in (0..).zip(accounts) {
+            selectors.account_by_id.insert(account.id.as_str(), number);
+            let name = account.name.as_str();
+            selectors.accounts_by_name.insert(name, number);
+            for (key, value) in &account.tags {
+                let tagged = selectors.accounts_by_tag.entry((key, value));
+                tagged.or_default().push(number);
+            }
+            if let Some(ou) = &account.ou {
+                let inside = selectors.accounts_by_ou.entry(ou.as_str());
+                inside.or_default().push(number);
+            }
+        }
+        selectors
+    }
+
+    /// The accounts that any of the selectors names. Unknown names are reported as mistakes, patterns that fit
+    /// nothing as warnings.
+    pub(super) fn accounts(&mut self, written: &[At<'_, &str>]) -> Arc<[AccountIndex]> {
+        let mut union = BTreeSet::new();
+        for selector in written {
+            let selected = match self.seen_accounts.get(selector.value) {
+                Some(selected) => selected.clone(),
+                None => {
+                    let selected = self.select_accounts(selector.value);
+                    let key = selector.value.to_owned();
+                    self.seen_accounts.insert(key, selected.clone());
+                    selected
+                }
+            };
+            union_or_report(selected, selector, "account", &mut union);
+        }
+        let key = texts(written);
+        let accounts = self.seen_unions.entry(key);
+        Arc::clone(accounts.or_insert_with(|| union.into_iter().collect()))
+    }
+
+    /// The permission sets that any of the selectors names, with reports as for accounts.
+    pub(super) fn sets(&mut self, written: &[At<'_, &str>]) -> Arc<SetMask> {
+        let mut union = BTreeSet::new();
+        for selector in written {
+            let selected = match self.seen_sets.get(selector.value) {
+                Some(selected) => selected.clone(),
+                None => {
+                    let selected = self.select_sets(selector.value);
+                    let key = selector.value.to_owned();
+                    self.seen_sets.insert(key, selected.clone());
+                    selected
+                }
+            };
+            union_or_report(selected, selector, "permission set", &mut union);
+        }
+        let mask = self.seen_masks.entry(texts(written));
+        Arc::clone(mask.or_insert_with(|| Arc::new(SetMask::new(union))))
+    }
+
+    /// Whether a selector that has been resolved was understood.
+    pub(super) fn is_known(&self, selector: &str) -> bool {
+        let unknown = |seen: &HashMap<String, Selected>| {
+            matches!(
+                seen.get(selector),
+                Some(Selected::Unknown(..) | Selected::Broken)
+            )
+        };
+        !unknown(&self.seen_accounts) && !unknown(&self.seen_sets)
+    }
+
+    fn select_accounts(&self, selector: &str) -> Selected {
+        if let Some(path) = selector.strip_prefix("ou:") {
+            let fitting = self.accounts_by_ou.iter();
+            let fitting = fitting.filter(|(ou, _)| glob::path_fits(path, ou));
+            let mut found: Vec<u32> = fitting.flat_map(|(_, numbers)| numbers.clone()).collect();
+            found.sort_unstable();
+            return Selected::of(found);
+        }
+        if let Some(tag) = selector.strip_prefix("tag:") {
+            return self.select_tagged(tag);
+        }
+        if selector.contains('*') {
+            let prefix = selector.split('*').next().unwrap_or_default();
+            let from = self
+                .accounts
+                .partition_point(|account| account.name.as_str() < prefix);
+            let all = (0..).zip(self.accounts).skip(from);
+            let near = all.take_while(|(_, account)| account.name.as_str().starts_with(prefix));
+            let fitting = near.filter(|(_, account)| glob::fits(selector, account.name.as_str()));
+            return Selected::of(fitting.map(|(number, _)| number).collect());
+        }
+        let by_id = self.account_by_id.get(selector);
+        match by_id.or_else(|| self.accounts_by_name.get(selector)) {
+            Some(number) => Selected::of(vec![*number]),
+            None if self.mentioned.contains(selector) => Selected::Broken,
+            None => {
+                let names = self.accounts.iter().map(|account| account.name.as_str());
+                let known = names.chain(self.account_by_id.keys().copied());
+                let otherwise = "name an [[account]] by its name or id, or write a selector such as payments-*, ou:Workloads/** or tag:team=payments";
+                Selected::Unknown(
+                    format!("unknown account {}", quoted(selector)),
+                    suggest::hint(selector, known, otherwise),
+                )
+            }
+        }
+    }
+
+    fn select_tagged(&self, tag: &str) -> Selected {
+        let Some((key, value)) = tag.split_once('=') else {
+            return Selected::Unknown(
+                format!("{} is no selector", quoted(&format!("tag:{tag}"))),
+                "write a tag as tag:team=payments".to_owned(),
+            );
+        };
+        if !value.contains('*') {
+            let tagged = self.accounts_by_tag.get(&(key, value));
+            return Selected::of(tagged.cloned().unwrap_or_default());
+        }
+        let fitting = self.accounts_by_tag.iter();
+        let fitting = fitting.filter(|((k, v), _)| *k == key && glob::fits(value, v));
+        let mut found: Vec<u32> = fitting.flat_map(|(_, numbers)| numbers.clone()).collect();
+        found.sort_unstable();
+        Selected::of(found)
+    }
+
+    fn select_sets(&self, selector: &str) -> Selected {
+        let fits = |set: &PermissionSet| glob::fits(selector, set.name.as_str());
+        let numbered = (0..).zip(self.sets);
+        let found: Vec<SetIndex> = numbered
+            .filter(|(_, set)| fits(set))
+            .map(|(number, _)| number)
+            .collect();
+        if !found.is_empty() || selector.contains('*') {
+            return Selected::of(found);
+        }
+        if self.mentioned.contains(selector) {
+            return Selected::Broken;
+        }
+        let hint = if selector.contains('@') {
+            "name the permission set without its variant: whoever has it has its variants"
+                .to_owned()
+        } else {
+            let known = self.sets.iter().map(|set| set.name.as_str());
+            suggest::hint(selector, known, "name a [[permission_set]], or write *")
+        };
+        Selected::Unknown(format!("unknown permission set {}", quoted(selector)), hint)
+    }
+}
+
+impl Selected {
+    fn of(found: Vec<u32>) -> Self {
+        if found.is_empty() {
+            Self::Nothing
+        } else {
+            Self::Some(found.into())
+        }
+    }
+}
+
+fn union_or_report(
+    selected: Selected,
+    selector: &At<'_, &str>,
+    kind: &str,
+    union: &mut BTreeSet<u32>,
+) {
+    match selected {
+        Selected::Some(found) => union.extend(found.iter()),
+        Selected::Nothing => selector.spot.warning(
+            format!("{} fits no {kind}", quoted(selector.value)),
+            "remove it, or correct it",
+        ),
+        Selected::Unknown(message, hint) => selector.spot.error(message, hint),
+        Selected::Broken => {}
+    }
+}
+
+fn texts(written: &[At<'_, &str>]) -> Vec<String> {
+    written.iter().map(|at| at.value.to_owned()).collect()
+}

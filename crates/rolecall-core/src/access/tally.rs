@@ -1,0 +1,205 @@
+//! Adds up what holds for one person: for each account that any assignment touches, the permission sets that are
+//! granted and not denied.
+//!
+//! Rows exist only for touched accounts, so neither time nor memory grows with the rest of the file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::access::assignment::{AccountIndex, AssignmentIndex, SetIndex, bit_of};
+use crate::access::condition::Unmet;
+use crate::access::policy::{Applicable, Contents};
+
+pub(super) struct Tally {
+    pub(super) contents: Arc<Contents>,
+    pub(super) applicable: Applicable,
+    /// The touched accounts, sorted; a row each.
+    accounts: Vec<AccountIndex>,
+    /// The granted permission sets, `width` words a row.
+    sets: Vec<u64>,
+    width: usize,
+    /// Where each row's assignments begin in `assignments`; one more than there are rows.
+    starts: Vec<u32>,
+    assignments: Vec<AssignmentIndex>,
+}
+
+impl Tally {
+    pub(super) fn new(contents: Arc<Contents>, applicable: Applicable) -> Self {
+        let rows = Rows::of(&contents, &applicable.assignments);
+        let width = contents.sets.len().div_ceil(64);
+        let mut sets = vec![0; rows.accounts.len() * width];
+        let mut starts = vec![0; rows.accounts.len() + 1];
+        let scopes = || {
+            applicable
+                .assignments
+                .iter()
+                .map(|number| (*number, &contents.assignments[*number as usize].scope))
+        };
+        for (_, scope) in scopes() {
+            for account in scope.accounts.iter() {
+                let row = rows.row(*account);
+                starts[row + 1] += 1;
+                for (word, bits) in scope.sets.words() {
+                    sets[row * width + word] |= bits;
+                }
+            }
+        }
+        for row in 1..starts.len() {
+            starts[row] += starts[row - 1];
+        }
+        let mut ends = starts.clone();
+        let mut assignments = vec![0; starts.last().copied().unwrap_or(0) as usize];
+        for (number, scope) in scopes() {
+            for account in scope.accounts.iter() {
+                let end = &mut ends[rows.row(*account)];
+                assignments[*end as usize] = number;
+                *end += 1;
+            }
+        }
+        for deny in &applicable.denies {
+            let scope = &contents.denies[*deny as usize].scope;
+            for (row, account) in rows.accounts.iter().enumerate() {
+                if scope.accounts.binary_search(account).is_ok() {
+                    for (word, bits) in scope.sets.words() {
+                        sets[row * width + word] &= !bits;
+                    }
+                }
+            }
+        }
+        let accounts = rows.accounts;
+        Self {
+            contents,
+            applicable,
+            accounts,
+            sets,
+            width,
+            starts,
+            assignments,
+        }
+    }
+
+    /// Every granted pair, sorted.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (AccountIndex, SetIndex)> {
+        self.accounts
+            .iter()
+            .zip(self.sets.chunks(self.width.max(1)))
+            .flat_map(|(account, words)| {
+                let each = (0u32..).zip(words);
+                each.flat_map(|(word, bits)| Bits(*bits).map(move |bit| word * 64 + bit))
+                    .map(move |set| (*account, set))
+            })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.sets.iter().all(|bits| *bits == 0)
+    }
+
+    pub(super) fn holds(&self, account: AccountIndex, set: SetIndex) -> bool {
+        let (word, bit) = bit_of(set);
+        self.accounts
+            .binary_search(&account)
+            .is_ok_and(|row| self.sets[row * self.width + word] & bit != 0)
+    }
+
+    /// The assignments that grant the pair, in the order of the files.
+    pub(super) fn granting(
+        &self,
+        account: AccountIndex,
+        set: SetIndex,
+    ) -> impl Iterator<Item = AssignmentIndex> {
+        let range = self.accounts.binary_search(&account).map_or(0..0, |row| {
+            self.starts[row] as usize..self.starts[row + 1] as usize
+        });
+        self.assignments[range]
+            .iter()
+            .copied()
+            .filter(move |number| {
+                self.contents.assignments[*number as usize]
+                    .scope
+                    .sets
+                    .holds(set)
+            })
+    }
+
+    pub(super) fn is_denied(&self, account: AccountIndex, set: SetIndex) -> bool {
+        let mut denies = self.applicable.denies.iter();
+        denies.any(|deny| {
+            self.contents.denies[*deny as usize]
+                .scope
+                .holds(account, set)
+        })
+    }
+
+    /// The pairs that only circumstances keep from the person, each with what is unmet in the assignment that lacks
+    /// the least, and those assignments' numbers.
+    pub(super) fn locked(
+        &self,
+    ) -> BTreeMap<(AccountIndex, SetIndex), (&[Unmet], Vec<AssignmentIndex>)> {
+        let mut locked: BTreeMap<_, (&[Unmet], Vec<AssignmentIndex>)> = BTreeMap::new();
+        for (number, unmet) in &self.applicable.locked {
+            let scope = &self.contents.assignments[*number as usize].scope;
+            for account in scope.accounts.iter() {
+                for set in scope.sets.numbers() {
+                    if self.holds(*account, set) || self.is_denied(*account, set) {
+                        continue;
+                    }
+                    let (least, numbers) = locked.entry((*account, set)).or_insert((unmet, vec![]));
+                    if unmet.len() < least.len() {
+                        *least = unmet;
+                    }
+                    numbers.push(*number);
+                }
+            }
+        }
+        locked
+    }
+}
+
+/// The touched accounts, and which row each has: a bit set with the number of bits before each word.
+struct Rows {
+    accounts: Vec<AccountIndex>,
+    bits: Vec<u64>,
+    before: Vec<u32>,
+}
+
+impl Rows {
+    fn of(contents: &Contents, assignments: &[AssignmentIndex]) -> Self {
+        let mut bits = vec![0; contents.accounts.len().div_ceil(64)];
+        for number in assignments {
+            for account in contents.assignments[*number as usize].scope.accounts.iter() {
+                let (word, bit) = bit_of(*account);
+                bits[word] |= bit;
+            }
+        }
+        let mut before = Vec::with_capacity(bits.len());
+        let mut accounts = Vec::new();
+        for (word, word_bits) in (0u32..).zip(&bits) {
+            before.push(accounts.len() as u32);
+            accounts.extend(Bits(*word_bits).map(|bit| word * 64 + bit));
+        }
+        Self {
+            accounts,
+            bits,
+            before,
+        }
+    }
+
+    /// The row of an account that is touched.
+    fn row(&self, account: AccountIndex) -> usize {
+        let (word, bit) = bit_of(account);
+        (self.before[word] + (self.bits[word] & (bit - 1)).count_ones()) as usize
+    }
+}
+
+/// The numbers of the bits that are set.
+pub(super) struct Bits(pub(super) u64);
+
+impl Iterator for Bits {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let bit = self.0.trailing_zeros();
+        self.0 &= self.0.wrapping_sub(1);
+        (bit < 64).then_some(bit)
+    }
+}

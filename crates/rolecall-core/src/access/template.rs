@@ -1,0 +1,201 @@
+//! Texts made of claims: `{email}`, `{claims.department}`, `{claims./realm_access/team}`.
+//!
+//! Parsed when the policy is; rendering needs exactly one non-empty value for every placeholder and refuses otherwise,
+//! so that a tag is never empty or ambiguous.
+
+use std::fmt;
+
+use crate::identity::{EmailAddress, Identity};
+
+/// A text with placeholders. `{{` and `}}` stand for braces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Literal(String),
+    Value(Placeholder),
+}
+
+/// What a template asks of an identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placeholder {
+    /// `{email}`: the believed address.
+    Email,
+    /// `{name}`
+    Name,
+    /// `{subject}`
+    Subject,
+    /// `{provider}`: the provider's id.
+    Provider,
+    /// `{claims.NAME}`, where NAME is a claim's name or a JSON pointer.
+    Claim(String),
+}
+
+/// Why a text is no template.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTemplate {
+    /// A brace that is not part of a placeholder.
+    #[error("write a brace that is meant as such twice: {{{{ or }}}}")]
+    Brace,
+    /// A placeholder that is none of ours.
+    #[error(
+        "{{{0}}} is no placeholder: use {{email}}, {{name}}, {{subject}}, {{provider}} or {{claims.NAME}}"
+    )]
+    Placeholder(String),
+    /// Nothing at all.
+    #[error("an empty text says nothing: leave the key out")]
+    Empty,
+}
+
+/// Why a template has no text for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The identity lacks it, or it is empty.
+    Absent(Placeholder),
+    /// The identity has more than one.
+    Several(Placeholder),
+}
+
+impl Template {
+    /// Parses it.
+    ///
+    /// # Errors
+    /// [`InvalidTemplate`].
+    pub fn parse(text: &str) -> Result<Self, InvalidTemplate> {
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            let (before, from) = rest.split_at(at);
+            literal.push_str(before);
+            if let Some(after) = from.strip_prefix("{{") {
+                literal.push('{');
+                rest = after;
+            } else if let Some(after) = from.strip_prefix("}}") {
+                literal.push('}');
+                rest = after;
+            } else {
+                let (name, after) = from
+                    .strip_prefix('{')
+                    .and_then(|inner| inner.split_once('}'))
+                    .filter(|(name, _)| !name.contains('{'))
+                    .ok_or(InvalidTemplate::Brace)?;
+                if !literal.is_empty() {
+                    parts.push(Part::Literal(std::mem::take(&mut literal)));
+                }
+                parts.push(Part::Value(Placeholder::parse(name)?));
+                rest = after;
+            }
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal));
+        }
+        if parts.is_empty() {
+            return Err(InvalidTemplate::Empty);
+        }
+        Ok(Self(parts))
+    }
+
+    /// The text for a person.
+    ///
+    /// # Errors
+    /// [`Missing`], for the first placeholder that has not exactly one value.
+    pub fn render(&self, identity: &Identity) -> Result<String, Missing> {
+        let mut text = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Literal(literal) => text.push_str(literal),
+                Part::Value(placeholder) => text.push_str(placeholder.value(identity)?),
+            }
+        }
+        Ok(text)
+    }
+
+    /// What stands in it whoever it is rendered for.
+    pub fn literal_text(&self) -> String {
+        self.0
+            .iter()
+            .map(|part| match part {
+                Part::Literal(literal) => literal.as_str(),
+                Part::Value(_) => "",
+            })
+            .collect()
+    }
+
+    /// What it asks for.
+    pub fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Value(placeholder) => Some(placeholder),
+        })
+    }
+}
+
+impl Placeholder {
+    fn parse(name: &str) -> Result<Self, InvalidTemplate> {
+        match name {
+            "email" => Ok(Self::Email),
+            "name" => Ok(Self::Name),
+            "subject" => Ok(Self::Subject),
+            "provider" => Ok(Self::Provider),
+            _ => name
+                .strip_prefix("claims.")
+                .filter(|claim| !claim.is_empty())
+                .map(|claim| Self::Claim(claim_name(claim)))
+                .ok_or_else(|| InvalidTemplate::Placeholder(name.to_owned())),
+        }
+    }
+
+    fn value<'a>(&self, identity: &'a Identity) -> Result<&'a str, Missing> {
+        let value = match self {
+            Self::Email => identity.email.as_ref().map(EmailAddress::as_str),
+            Self::Name => identity.name.as_deref(),
+            Self::Subject => Some(identity.subject.as_str()),
+            Self::Provider => Some(identity.provider.as_str()),
+            Self::Claim(name) => match identity.claims.values(name) {
+                [] => None,
+                [value] => Some(value.as_str()),
+                [..] => return Err(Missing::Several(self.clone())),
+            },
+        };
+        value
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| Missing::Absent(self.clone()))
+    }
+}
+
+/// The name under which [`crate::identity::Claims`] keeps a claim: a pointer of one step is the claim itself.
+pub(super) fn claim_name(written: &str) -> String {
+    match written.strip_prefix('/') {
+        Some(step) if !step.contains('/') => step.replace("~1", "/").replace("~0", "~"),
+        Some(_) | None => written.to_owned(),
+    }
+}
+
+impl fmt::Display for Placeholder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Email => f.write_str("email"),
+            Self::Name => f.write_str("name"),
+            Self::Subject => f.write_str("subject"),
+            Self::Provider => f.write_str("provider"),
+            Self::Claim(name) => write!(f, "claims.{name}"),
+        }
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in &self.0 {
+            match part {
+                Part::Literal(text) => {
+                    f.write_str(&text.replace('{', "{{").replace('}', "}}"))?;
+                }
+                Part::Value(placeholder) => write!(f, "{{{placeholder}}}")?,
+            }
+        }
+        Ok(())
+    }
+}

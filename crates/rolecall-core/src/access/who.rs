@@ -1,0 +1,224 @@
+//! `who`: which people an assignment, a deny or an administrator's entry is about.
+//!
+//! Every key must hold, and a list means one of its members. Everything is compared byte for byte, except e-mail
+//! addresses, which are lower case and count only where the provider is believed about their domain. A claim that is
+//! absent never matches.
+
+use std::fmt;
+
+use regex::Regex;
+
+use crate::identity::{EmailAddress, Identity, ProviderId, Subject};
+
+/// The people meant.
+#[derive(Clone, Debug, Default)]
+pub struct Who {
+    pub(super) everyone: bool,
+    pub(super) provider: Option<ProviderId>,
+    pub(super) users: Vec<EmailAddress>,
+    pub(super) subjects: Vec<Subject>,
+    pub(super) groups: Vec<String>,
+    pub(super) claims: Vec<(String, Vec<String>)>,
+    pub(super) claims_matching: Vec<(String, Anchored)>,
+}
+
+/// A regular expression that fits whole values only. Linear in time, bounded in size.
+#[derive(Clone, Debug)]
+pub struct Anchored {
+    written: String,
+    whole: Regex,
+}
+
+/// Why a text is no anchored regular expression.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPattern {
+    /// It could fit a part of a value: a group `not-admins` would pass for `admins`.
+    #[error(
+        "a regular expression must be anchored, or it fits parts of values as well: write \"^{0}$\""
+    )]
+    NotAnchored(String),
+    /// Not a regular expression, or one that is too large.
+    #[error("{0}")]
+    Syntax(String),
+}
+
+impl Anchored {
+    /// Parses `^…$`.
+    ///
+    /// # Errors
+    /// [`InvalidPattern`].
+    pub fn parse(written: &str) -> Result<Self, InvalidPattern> {
+        const WRITTEN_BYTES_MAX: usize = 1_024;
+        const COMPILED_BYTES_MAX: usize = 256 * 1024;
+        if written.len() > WRITTEN_BYTES_MAX {
+            let text = format!("longer than {WRITTEN_BYTES_MAX} bytes");
+            return Err(InvalidPattern::Syntax(text));
+        }
+        let not_anchored = || {
+            let inner = written.strip_prefix('^').unwrap_or(written);
+            let inner = inner.strip_suffix('$').unwrap_or(inner);
+            InvalidPattern::NotAnchored(inner.to_owned())
+        };
+        let inner = written
+            .strip_prefix('^')
+            .and_then(|rest| rest.strip_suffix('$'))
+            .filter(|inner| trailing_backslashes(inner) % 2 == 0)
+            .ok_or_else(not_anchored)?;
+        let compile = |pattern: &str| {
+            regex::RegexBuilder::new(pattern)
+                .size_limit(COMPILED_BYTES_MAX)
+                .nest_limit(32)
+                .build()
+                .map_err(|error| InvalidPattern::Syntax(short(&error)))
+        };
+        // Alone first, so that no unbalanced parenthesis can leave the group below; and in a group, so that the
+        // anchors bind all branches of `^a|b$`.
+        compile(inner)?;
+        let whole = compile(&format!(r"\A(?:{inner})\z"))?;
+        let written = written.to_owned();
+        Ok(Self { written, whole })
+    }
+
+    fn fits(&self, value: &str) -> bool {
+        self.whole.is_match(value)
+    }
+}
+
+fn trailing_backslashes(text: &str) -> usize {
+    text.bytes().rev().take_while(|b| *b == b'\\').count()
+}
+
+/// The regex crate draws a picture of several lines; its last line says what is wrong.
+fn short(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.trim_start_matches("error: ").to_owned()
+}
+
+/// Which key of a [`Who`] does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch<'w> {
+    /// Another provider.
+    Provider(&'w ProviderId),
+    /// None of these addresses, or the provider is not believed about it.
+    Users,
+    /// None of these subjects.
+    Subjects,
+    /// None of these groups.
+    Groups(&'w [String]),
+    /// The claim is absent, or has none of these values.
+    Claim(&'w str, &'w [String]),
+    /// The claim is absent, or none of its values fits.
+    ClaimMatching(&'w str, &'w str),
+}
+
+/// An identity, prepared for being asked about many times.
+pub(super) struct Person<'i> {
+    pub(super) identity: &'i Identity,
+    groups: Vec<&'i str>,
+}
+
+impl<'i> Person<'i> {
+    pub(super) fn new(identity: &'i Identity) -> Self {
+        let mut groups: Vec<&str> = identity.groups.iter().map(String::as_str).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        Self { identity, groups }
+    }
+
+    /// Each group once.
+    pub(super) fn groups(&self) -> &[&'i str] {
+        &self.groups
+    }
+}
+
+impl Who {
+    /// Whether the person is meant.
+    pub fn holds(&self, identity: &Identity) -> bool {
+        self.mismatch(&Person::new(identity)).is_none()
+    }
+
+    /// The first key that does not hold.
+    pub(super) fn mismatch(&self, person: &Person<'_>) -> Option<Mismatch<'_>> {
+        let identity = person.identity;
+        if let Some(provider) = &self.provider
+            && *provider != identity.provider
+        {
+            return Some(Mismatch::Provider(provider));
+        }
+        let believed = |email: &EmailAddress| self.users.contains(email);
+        if !self.users.is_empty() && !identity.email.as_ref().is_some_and(believed) {
+            return Some(Mismatch::Users);
+        }
+        if !self.subjects.is_empty() && !self.subjects.contains(&identity.subject) {
+            return Some(Mismatch::Subjects);
+        }
+        let member = |group: &String| person.groups.binary_search(&group.as_str()).is_ok();
+        if !self.groups.is_empty() && !self.groups.iter().any(member) {
+            return Some(Mismatch::Groups(&self.groups));
+        }
+        for (name, wanted) in &self.claims {
+            let values = identity.claims.values(name);
+            if !values.iter().any(|value| wanted.contains(value)) {
+                return Some(Mismatch::Claim(name, wanted));
+            }
+        }
+        for (name, pattern) in &self.claims_matching {
+            let values = identity.claims.values(name);
+            if !values.iter().any(|value| pattern.fits(value)) {
+                return Some(Mismatch::ClaimMatching(name, &pattern.written));
+            }
+        }
+        None
+    }
+
+    /// Whether everybody whom `other` is about is meant as well, as far as the keys tell.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        fn within<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
+            wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|one| wide.contains(one)))
+        }
+        let claim = |(name, wide): &(String, Vec<String>)| {
+            let mut same = other.claims.iter().filter(|(narrow, _)| narrow == name);
+            same.any(|(_, narrow)| within(wide, narrow))
+        };
+        let pattern = |(name, wide): &(String, Anchored)| {
+            let mut same = other
+                .claims_matching
+                .iter()
+                .filter(|(narrow, _)| narrow == name);
+            same.any(|(_, narrow)| narrow.written == wide.written)
+        };
+        (self.provider.is_none() || self.provider == other.provider)
+            && within(&self.users, &other.users)
+            && within(&self.subjects, &other.subjects)
+            && within(&self.groups, &other.groups)
+            && self.claims.iter().all(claim)
+            && self.claims_matching.iter().all(pattern)
+    }
+
+    /// Whether it has no key that singles people out, beside the provider.
+    pub(super) fn is_about_everyone(&self) -> bool {
+        self.users.is_empty()
+            && self.subjects.is_empty()
+            && self.groups.is_empty()
+            && self.claims.is_empty()
+            && self.claims_matching.is_empty()
+    }
+}
+
+impl fmt::Display for Mismatch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Provider(provider) => write!(f, "is for people of the provider {provider}"),
+            Self::Users => f.write_str("is for other people, by their e-mail addresses"),
+            Self::Subjects => f.write_str("is for other people, by their subjects"),
+            Self::Groups(groups) => write!(f, "is for the groups {groups:?}"),
+            Self::Claim(name, values) => {
+                write!(f, "needs the claim {name:?} to be one of {values:?}")
+            }
+            Self::ClaimMatching(name, pattern) => {
+                write!(f, "needs the claim {name:?} to fit {pattern:?}")
+            }
+        }
+    }
+}

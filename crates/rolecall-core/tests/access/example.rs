@@ -1,0 +1,64 @@
+//! `config/access.toml`, the annotated example: it parses, and three people get what its comments say.
+
+use chrono::TimeDelta;
+use rolecall_core::access::Unmet;
+
+use crate::support::{circumstances, granted, in_groups, person, policy, with_claims};
+
+const EXAMPLE: &str = include_str!("../../../../config/access.toml");
+
+#[test]
+fn it_parses_without_a_warning() {
+    let policy = policy(EXAMPLE);
+    assert_eq!(policy.warnings(), []);
+    assert_eq!(policy.accounts().count(), 3);
+    assert_eq!(policy.permission_sets().count(), 3);
+}
+
+#[test]
+fn a_payments_developer_who_also_runs_the_platform() {
+    let policy = policy(EXAMPLE);
+    let mut alice = in_groups(person("alice"), &["payments-dev", "platform"]);
+    let developer = [
+        "payments-dev/Developer",
+        "payments-dev/Developer@readonly",
+        "payments-dev/ReadOnly",
+        "payments-prod/Developer",
+        "payments-prod/Developer@readonly",
+        "payments-prod/ReadOnly",
+        "sandbox/ReadOnly",
+    ];
+    assert_eq!(granted(&policy, &alice), developer);
+    let grants = policy.grants(&alice, &circumstances());
+    let locked: Vec<_> = grants.locked().collect();
+    assert_eq!(locked.len(), 3);
+    assert_eq!(locked[0].unmet, [Unmet::Mfa]);
+    assert_eq!(locked[0].owners, ["platform@example.com"]);
+
+    alice.mfa = true;
+    assert_eq!(granted(&policy, &alice).len(), 10);
+    alice.authenticated_at -= TimeDelta::hours(1);
+    assert_eq!(granted(&policy, &alice), developer);
+}
+
+#[test]
+fn a_contractor_has_everything_but_production() {
+    let policy = policy(EXAMPLE);
+    let bob = in_groups(person("bob"), &["payments-dev"]);
+    let bob = with_claims(bob, &[("employment", &["contractor"])]);
+    assert_eq!(
+        granted(&policy, &bob),
+        [
+            "payments-dev/Developer",
+            "payments-dev/Developer@readonly",
+            "payments-dev/ReadOnly",
+            "sandbox/ReadOnly",
+        ]
+    );
+}
+
+#[test]
+fn somebody_without_groups_has_the_sandbox() {
+    let policy = policy(EXAMPLE);
+    assert_eq!(granted(&policy, &person("carol")), ["sandbox/ReadOnly"]);
+}

@@ -1,0 +1,4 @@
+//! What `access.toml` grants, refuses and explains, asked through the public interface only.
+
+mod example;
+mod support;

@@ -1,0 +1,133 @@
+//! A policy from a text and people from a line: what every test of access begins with.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rolecall_core::access::{
+    Circumstances, ConfigErrors, Files, Grants, Policy, PolicyContext, ProviderFacts, Source,
+};
+use rolecall_core::aws::Partition;
+use rolecall_core::identity::{
+    Claims, EmailAddress, EmailDomain, Evidence, Identity, ProviderId, Subject,
+};
+use rolecall_core::secret::SecretText;
+
+/// Files that a policy refers to.
+pub struct Texts(pub &'static [(&'static str, &'static str)]);
+
+impl Files for Texts {
+    fn read(&self, _: &Path, path: &str) -> Result<String, String> {
+        let found = self.0.iter().find(|(name, _)| *name == path);
+        found
+            .map(|(_, text)| (*text).to_owned())
+            .ok_or_else(|| "no such file".to_owned())
+    }
+}
+
+pub const FILES: Texts = Texts(&[
+    (
+        "no-delete.json",
+        r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": "*"}}"#,
+    ),
+    ("broken.json", "{"),
+]);
+
+/// `okta`, believed about example.com, and `google`, believed about google.example.
+pub fn providers() -> Vec<ProviderFacts> {
+    let provider = |id: &str, domain: &str| ProviderFacts {
+        id: ProviderId::parse(id).unwrap(),
+        title: id.to_owned(),
+        domains: vec![EmailDomain::parse(domain).unwrap()],
+    };
+    vec![
+        provider("okta", "example.com"),
+        provider("google", "google.example"),
+    ]
+}
+
+pub fn parse_files(files: &[(&str, &str)]) -> Result<Policy, ConfigErrors> {
+    let sources: Vec<Source> = files
+        .iter()
+        .map(|(path, text)| Source {
+            path: (*path).into(),
+            text: (*text).to_owned(),
+        })
+        .collect();
+    let context = PolicyContext {
+        partition: Partition::Aws,
+        providers: &providers(),
+        files: &FILES,
+    };
+    Policy::parse(&sources, &context)
+}
+
+pub fn parse(text: &str) -> Result<Policy, ConfigErrors> {
+    parse_files(&[("access.toml", text)])
+}
+
+/// The policy of a text without a mistake.
+#[track_caller]
+pub fn policy(text: &str) -> Policy {
+    match parse(text) {
+        Ok(policy) => policy,
+        Err(errors) => panic!("{errors}"),
+    }
+}
+
+pub fn now() -> DateTime<Utc> {
+    "2026-06-15T12:00:00Z".parse().unwrap()
+}
+
+/// Noon, the company's network, a browser.
+pub fn circumstances() -> Circumstances {
+    Circumstances {
+        now: now(),
+        address: Some("10.1.2.3".parse().unwrap()),
+        device_flow: false,
+    }
+}
+
+/// Somebody of okta without groups or claims, who signed in ten minutes ago with one factor.
+pub fn person(name: &str) -> Identity {
+    Identity {
+        provider: ProviderId::parse("okta").unwrap(),
+        subject: Subject::parse(name).unwrap(),
+        email: EmailAddress::parse(&format!("{name}@example.com")).ok(),
+        name: Some(name.to_owned()),
+        groups: vec![],
+        claims: Claims::default(),
+        mfa: false,
+        authenticated_at: now() - TimeDelta::minutes(10),
+        evidence: Evidence::IdToken {
+            token: SecretText::new(String::new()),
+            sid: None,
+        },
+    }
+}
+
+pub fn in_groups(mut identity: Identity, groups: &[&str]) -> Identity {
+    identity.groups = groups.iter().map(|group| (*group).to_owned()).collect();
+    identity
+}
+
+pub fn with_claims(mut identity: Identity, claims: &[(&str, &[&str])]) -> Identity {
+    let claims: BTreeMap<_, _> = claims
+        .iter()
+        .map(|(name, values)| {
+            let values = values.iter().map(|value| (*value).to_owned()).collect();
+            ((*name).to_owned(), values)
+        })
+        .collect();
+    identity.claims = Claims::parse(claims).unwrap();
+    identity
+}
+
+pub fn labels(grants: &Grants) -> Vec<String> {
+    grants.iter().map(|grant| grant.label()).collect()
+}
+
+/// What somebody is granted in ordinary circumstances.
+pub fn granted(policy: &Policy, identity: &Identity) -> Vec<String> {
+    labels(&policy.grants(identity, &circumstances()))
+}
