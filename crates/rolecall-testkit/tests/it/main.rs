@@ -3,4 +3,5 @@
 mod browser;
 mod node;
 mod oidc;
+mod oidc_faults;
 mod stores;
