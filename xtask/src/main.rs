@@ -4,6 +4,7 @@
 //! owns the command line and the exit codes; it depends on almost nothing, so that it builds in seconds on a fresh machine.
 
 mod bench;
+mod browser;
 mod cargo;
 mod ci;
 mod demo;

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::browser;
 use crate::cargo::finish_on_stderr;
 use crate::machine::Machine;
 use crate::say::{Refused, say};
@@ -68,7 +69,8 @@ pub(crate) const TEST: &[Need] = &[
     Need {
         what: "Chromium",
         debian: &["chromium", "fonts-dejavu-core"],
-        is_here: |m| chromium(m).is_some(),
+        // Ubuntu has no such package: `browser` fetches one there.
+        is_here: |m| browser::is_ubuntu() || browser::installed(m).is_some(),
     },
     Need {
         what: "Node.js with npm",
@@ -89,18 +91,6 @@ pub(crate) const TEST: &[Need] = &[
         },
     },
 ];
-
-/// The browser the tests drive.
-pub(crate) fn chromium(machine: &Machine) -> Option<PathBuf> {
-    [
-        "chromium",
-        "chromium-browser",
-        "google-chrome-stable",
-        "google-chrome",
-    ]
-    .iter()
-    .find_map(|name| machine.program(name))
-}
 
 /// PostgreSQL's `initdb`, which Debian keeps off the path.
 fn initdb(machine: &Machine) -> Option<PathBuf> {

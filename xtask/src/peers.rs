@@ -10,6 +10,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
+use crate::browser;
 use crate::cargo::finish_on_stderr;
 use crate::machine::Machine;
 use crate::packages;
@@ -17,11 +18,11 @@ use crate::say::say;
 
 /// Where the peers are: handed to the tests as environment variables.
 pub(crate) struct Peers {
-    /// A folder with `node_modules/`, and the pinned Node.js at `node_modules/.bin/node`.
+    /// A folder with `node_modules/`, and the pinned Node.js at `bin/node`.
     node: PathBuf,
     /// The Python of the virtual environment with boto3 and moto.
     python: PathBuf,
-    chromium: Option<PathBuf>,
+    chromium: PathBuf,
 }
 
 impl Peers {
@@ -29,10 +30,8 @@ impl Peers {
     pub(crate) fn introduce(&self, command: &mut Command) {
         command
             .env("ROLECALL_PEERS_NODE", &self.node)
-            .env("ROLECALL_PEERS_PYTHON", &self.python);
-        if let Some(chromium) = &self.chromium {
-            command.env("ROLECALL_PEERS_CHROMIUM", chromium);
-        }
+            .env("ROLECALL_PEERS_PYTHON", &self.python)
+            .env("ROLECALL_PEERS_CHROMIUM", &self.chromium);
     }
 }
 
@@ -44,17 +43,18 @@ pub(crate) fn install(machine: &Machine) -> anyhow::Result<Peers> {
     let lock = fs::File::create(folder.join(".lock"))?;
     lock.lock()
         .context("cannot lock the folder of the test peers")?;
+    let node = node(machine, &folder)?;
     Ok(Peers {
-        node: node(machine, &folder)?,
         python: python(machine, &folder)?,
-        chromium: packages::chromium(machine),
+        chromium: browser::find_or_fetch(machine, &folder, &node)?,
+        node,
     })
 }
 
 fn node(machine: &Machine, folder: &Path) -> anyhow::Result<PathBuf> {
     let pins = ["package.json", "package-lock.json"]
         .map(|name| machine.root.join("tests/peers/node").join(name));
-    once(folder, "node", &pins, "", |home| {
+    once(folder, "node", &pins, "bin/node", |home| {
         say("installing the test peers from npm");
         for pin in &pins {
             fs::copy(
@@ -66,7 +66,20 @@ fn node(machine: &Machine, folder: &Path) -> anyhow::Result<PathBuf> {
             Command::new("npm")
                 .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
                 .current_dir(home),
-        )
+        )?;
+        // The distribution's Node.js may be too old for the peers; npm brings the pinned one where there is a build of it.
+        let pinned = fs::read_dir(home.join("node_modules"))?
+            .flatten()
+            .map(|package| package.path());
+        let mut pinned = pinned
+            .filter(|package| package.to_string_lossy().contains("/node-linux-"))
+            .map(|package| package.join("bin/node"));
+        let program = pinned
+            .next()
+            .or_else(|| machine.program("node"))
+            .context("npm is here, but no node")?;
+        fs::create_dir(home.join("bin"))?;
+        Ok(std::os::unix::fs::symlink(program, home.join("bin/node"))?)
     })
 }
 
@@ -95,16 +108,16 @@ fn python(machine: &Machine, folder: &Path) -> anyhow::Result<PathBuf> {
     Ok(home.join("bin/python"))
 }
 
-/// The folder for these pins, made by `make` unless a former run completed it.
+/// The folder for these pins and whatever else decides its contents, made by `make` unless a former run completed it.
 fn once(
     folder: &Path,
     kind: &str,
     pins: &[PathBuf],
-    version: &str,
+    besides: &str,
     make: impl FnOnce(&Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<PathBuf> {
     let mut hasher = DefaultHasher::new();
-    version.hash(&mut hasher);
+    besides.hash(&mut hasher);
     for pin in pins {
         fs::read(pin)
             .with_context(|| format!("cannot read {}", pin.display()))?
