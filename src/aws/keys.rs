@@ -11,7 +11,7 @@ use rolecall_core::limits::WEB_IDENTITY_TOKEN_LIFE;
 
 pub use error::KeyError;
 pub use index::{Haste, KeyRecord, KeyState};
-pub use material::{KeyAlgorithm, KeyId, SigningKey};
+pub use material::{InvalidKeyId, KeyAlgorithm, KeyId, SigningKey, UnknownAlgorithm};
 
 use files::Directory;
 use index::Index;
