@@ -1,3 +1,4 @@
 //! Every integration test of the gateway, in one binary.
 
 mod aws;
+mod idp;

@@ -152,7 +152,7 @@ pub fn check(
     }
     // 13. We asked for max_age=0, so there must be an auth_time, and it must be of this sign-in.
     if let Some(since) = expected.fresh_since
-        && !auth_time.is_some_and(|at| at >= since - limits::LEEWAY)
+        && auth_time.is_none_or(|at| at < since - limits::LEEWAY)
     {
         return reject(
             RejectReason::NotFresh,

@@ -165,9 +165,9 @@ mod tests {
     }
 
     fn reason(error: ProviderError) -> RejectReason {
-        match error {
-            ProviderError::Rejected { reason, .. } => reason,
-            other => panic!("{other}"),
+        match &error {
+            ProviderError::Rejected { reason, .. } => *reason,
+            ProviderError::Refused { .. } | ProviderError::Unavailable(_) => panic!("{error}"),
         }
     }
 

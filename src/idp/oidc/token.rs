@@ -98,7 +98,10 @@ pub async fn redeem(
                 | CoreErrorResponseType::UnauthorizedClient => {
                     nonsense(format!("{detail}; check client_id and client_secret"))
                 }
-                _ => nonsense(detail),
+                CoreErrorResponseType::InvalidRequest
+                | CoreErrorResponseType::InvalidScope
+                | CoreErrorResponseType::UnsupportedGrantType
+                | CoreErrorResponseType::Extension(_) => nonsense(detail),
             })
         }
         Err(RequestTokenError::Parse(error, _)) => Err(nonsense(format!(

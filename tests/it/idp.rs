@@ -1,0 +1,203 @@
+//! Signing in at a provider: the adapter on one side, a provider and a browser on the other, no gateway between them.
+
+mod documents;
+mod faults;
+mod sign_in;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+use rolecall_core::identity::{EmailDomain, Identity, ProviderId};
+use rolecall_core::port::{Clock, Entropy};
+use rolecall_core::secret::{SecretText, State, random_token};
+use rolecall_core::sign_in::{
+    Callback, Challenge, Correlation, Demand, IdentityProvider as _, ProviderError,
+};
+use rolecall_testkit::browser::Browser;
+use rolecall_testkit::clock::ManualClock;
+use rolecall_testkit::oidc;
+use rolecalld::idp::http::HttpClient;
+use rolecalld::idp::oidc::{ClaimNames, MfaRule, OidcProvider, OidcSettings};
+use url::Url;
+
+const CLIENT_ID: &str = "rolecall";
+const CLIENT_SECRET: &str = "hunter2-and-more";
+const CALLBACK: &str = "https://sso.example/sign-in/idp/callback";
+
+/// The testkit's clock as the gateway wants one.
+struct Hands(ManualClock);
+
+impl Clock for Hands {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.now()
+    }
+}
+
+/// Different bytes each time; nobody guesses at them here.
+#[derive(Default)]
+struct Counter(AtomicU64);
+
+impl Entropy for Counter {
+    fn fill(&self, bytes: &mut [u8]) {
+        let count = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+        for (byte, digit) in bytes.iter_mut().zip(count.iter().cycle()) {
+            *byte = *digit;
+        }
+    }
+}
+
+/// A provider, the adapter for it, and a person's browser.
+struct World {
+    clock: ManualClock,
+    upstream: oidc::OidcProvider,
+    adapter: OidcProvider,
+    browser: Browser,
+    entropy: Arc<Counter>,
+}
+
+/// What the provider sent the browser back with.
+struct Returned {
+    correlation: Correlation,
+    callback: Callback,
+}
+
+impl World {
+    fn new() -> Result<Self> {
+        Self::with(|_| (), |_| ())
+    }
+
+    /// A world whose provider and adapter are set up a little differently.
+    fn with(
+        upstream: impl FnOnce(&mut oidc::OidcSettings),
+        adapter: impl FnOnce(&mut OidcSettings),
+    ) -> Result<Self> {
+        let clock = ManualClock::starting_now();
+        let mut settings = oidc::OidcSettings {
+            clients: vec![
+                oidc::OidcClient::new(CLIENT_ID, CLIENT_SECRET, CALLBACK)
+                    .landing_at("https://sso.example/"),
+            ],
+            clock: clock.clock(),
+            ..oidc::OidcSettings::default()
+        };
+        upstream(&mut settings);
+        let upstream = oidc::OidcProvider::start(settings)?;
+        let mut settings = settings_for(&upstream.issuer())?;
+        adapter(&mut settings);
+        let entropy = Arc::new(Counter::default());
+        let adapter = OidcProvider::new(
+            settings,
+            HttpClient::new()?,
+            Arc::new(Hands(clock.clone())),
+            Arc::clone(&entropy) as Arc<dyn Entropy>,
+        );
+        Ok(Self {
+            clock,
+            upstream,
+            adapter,
+            browser: Browser::new()?,
+            entropy,
+        })
+    }
+
+    async fn sign_in(&mut self, username: &str) -> Result<Identity, Ended> {
+        self.sign_in_as(username, &Demand::default()).await
+    }
+
+    async fn sign_in_as(&mut self, username: &str, demand: &Demand) -> Result<Identity, Ended> {
+        let returned = self.visit_provider(username, demand).await?;
+        Ok(self.complete(returned).await?)
+    }
+
+    async fn complete(&self, returned: Returned) -> Result<Identity, ProviderError> {
+        let Returned {
+            correlation,
+            callback,
+        } = returned;
+        self.adapter.complete(correlation, callback).await
+    }
+
+    /// Up to the moment the browser is back with the gateway.
+    async fn visit_provider(&mut self, username: &str, demand: &Demand) -> Result<Returned, Ended> {
+        let state = State::new(random_token(&*self.entropy));
+        let (challenge, correlation) = self.adapter.begin(&state, demand).await?;
+        let Challenge::Redirect(url) = challenge;
+        let mut page = self.browser.open(url.as_str()).await?;
+        if !page.url().as_str().starts_with(CALLBACK) {
+            page = self.browser.sign_in_at_provider(username).await?;
+        }
+        let callback = callback(page.url(), &state).ok_or(Ended::AtTheDoor)?;
+        Ok(Returned {
+            correlation,
+            callback,
+        })
+    }
+}
+
+/// How a sign-in ends that comes to nothing.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    /// The browser came back with something that the gateway's web side turns away: no `state` of ours, no code.
+    #[error("turned away")]
+    AtTheDoor,
+    #[error(transparent)]
+    ByTheAdapter(#[from] ProviderError),
+    #[error(transparent)]
+    ByTheTest(#[from] anyhow::Error),
+}
+
+/// What the web side makes of a callback URL: exactly one `state`, ours, and exactly one `code` or `error`.
+fn callback(url: &Url, state: &State) -> Option<Callback> {
+    let one = |name: &str| {
+        let mut values = url.query_pairs().filter(|(key, _)| key == name);
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) => Some(value.into_owned()),
+            (None, None) | (_, Some(_)) => None,
+        }
+    };
+    (one("state")? == state.expose()).then_some(())?;
+    let iss = one("iss");
+    match one("error") {
+        Some(error) => Some(Callback::Error {
+            error,
+            description: one("error_description"),
+            iss,
+        }),
+        None => Some(Callback::Code {
+            code: SecretText::new(one("code")?),
+            iss,
+        }),
+    }
+}
+
+fn settings_for(issuer: &str) -> Result<OidcSettings> {
+    Ok(OidcSettings {
+        id: ProviderId::parse("idp")?,
+        title: "The provider".to_owned(),
+        issuer: issuer.to_owned(),
+        client_id: CLIENT_ID.to_owned(),
+        client_secret: Some(SecretText::new(CLIENT_SECRET)),
+        redirect_uri: Url::parse(CALLBACK)?,
+        post_logout_redirect_uri: Some(Url::parse("https://sso.example/")?),
+        scopes: ["openid", "email", "profile", "groups"]
+            .map(str::to_owned)
+            .to_vec(),
+        hosted_domain: None,
+        domains: vec![EmailDomain::parse("example.com")?],
+        claims: ClaimNames::default(),
+        mfa: MfaRule::default(),
+        algorithms: OidcSettings::ALGORITHMS.to_vec(),
+        extra_audiences: Vec::new(),
+        endpoint_hosts: Vec::new(),
+    })
+}
+
+/// The parameter of a URL.
+fn parameter(url: &Url, name: &str) -> Result<String> {
+    url.query_pairs()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+        .with_context(|| format!("{url} has no {name}"))
+}

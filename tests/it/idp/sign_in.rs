@@ -1,0 +1,254 @@
+//! Honest sign-ins: what the identity says, what was asked of the provider, how it ends there; and codes that stray.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use chrono::TimeDelta;
+use rolecall_core::identity::{EmailAddress, EmailDomain, Evidence};
+use rolecall_core::secret::{SecretText, State, random_token};
+use rolecall_core::sign_in::{
+    Callback, Challenge, Demand, IdentityProvider as _, ProviderError, RejectReason,
+};
+use rolecall_testkit::clock::ManualClock;
+use rolecall_testkit::keys::Algorithm;
+use rolecall_testkit::oidc::{GroupsIn, Person};
+use rolecalld::idp::http::HttpClient;
+use rolecalld::idp::oidc::OidcProvider;
+use serde_json::json;
+
+use super::{CALLBACK, CLIENT_ID, Ended, Hands, World, parameter, settings_for};
+
+#[tokio::test]
+async fn an_identity_says_what_the_provider_said() -> Result<()> {
+    let mut world = World::new()?;
+    let alice = world.sign_in("alice").await?;
+    ensure!(alice.subject.as_str() == "00u-alice");
+    ensure!(alice.email.as_ref().map(EmailAddress::as_str) == Some("alice@example.com"));
+    ensure!(alice.name.as_deref() == Some("Alice"));
+    ensure!(alice.groups == ["platform", "payments-dev"]);
+    ensure!(alice.mfa);
+    ensure!(alice.authenticated_at.timestamp() == world.clock.now().timestamp());
+    ensure!(world.upstream.hits("/userinfo") == 0);
+    let mut world = World::new()?;
+    let bob = world.sign_in("bob").await?;
+    ensure!(!bob.mfa && bob.groups == ["payments-dev"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_kind_of_key_signs() -> Result<()> {
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
+        let mut world = World::with(|upstream| upstream.keys = vec![algorithm], |_| ())?;
+        world.sign_in("alice").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn groups_may_stand_in_userinfo() -> Result<()> {
+    let mut world = World::with(|upstream| upstream.groups = GroupsIn::Userinfo, |_| ())?;
+    let alice = world.sign_in("alice").await?;
+    ensure!(alice.groups == ["platform", "payments-dev"]);
+    ensure!(world.upstream.hits("/userinfo") == 1);
+    let mut nowhere = World::with(|upstream| upstream.groups = GroupsIn::Nowhere, |_| ())?;
+    ensure!(nowhere.sign_in("alice").await?.groups.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_nested_claim_may_hold_the_groups() -> Result<()> {
+    let roles = json!({"roles": ["reader", "writer"]});
+    let mut world = World::with(
+        |upstream| upstream.people = vec![Person::new("dora").claim("realm_access", roles)],
+        |adapter| adapter.claims.groups = "/realm_access/roles".to_owned(),
+    )?;
+    ensure!(world.sign_in("dora").await?.groups == ["reader", "writer"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_public_client_needs_no_secret() -> Result<()> {
+    let mut world = World::with(
+        |upstream| {
+            for client in &mut upstream.clients {
+                client.secret = None;
+            }
+        },
+        |adapter| adapter.client_secret = None,
+    )?;
+    world.sign_in("alice").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_request_asks_for_everything_it_checks() -> Result<()> {
+    let world = World::with(
+        |_| (),
+        |adapter| adapter.hosted_domain = EmailDomain::parse("example.com").ok(),
+    )?;
+    let state = State::new(random_token(&*world.entropy));
+    let demand = Demand {
+        fresh: true,
+        login_hint: EmailAddress::parse("alice@example.com").ok(),
+    };
+    let (Challenge::Redirect(url), _) = world.adapter.begin(&state, &demand).await?;
+    for (name, value) in [
+        ("response_type", "code"),
+        ("client_id", CLIENT_ID),
+        ("redirect_uri", CALLBACK),
+        ("state", state.expose()),
+        ("code_challenge_method", "S256"),
+        ("scope", "openid email profile groups"),
+        ("prompt", "login"),
+        ("max_age", "0"),
+        ("login_hint", "alice@example.com"),
+        ("hd", "example.com"),
+    ] {
+        ensure!(parameter(&url, name)? == value, "{name} in {url}");
+    }
+    let (Challenge::Redirect(again), _) = world.adapter.begin(&state, &demand).await?;
+    for name in ["nonce", "code_challenge"] {
+        let value = parameter(&url, name)?;
+        ensure!(value.len() == 43, "{name} has not 256 bits");
+        ensure!(value != parameter(&again, name)?, "{name} twice");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_fresh_sign_in_is_told_from_a_remembered_one() -> Result<()> {
+    let fresh = Demand {
+        fresh: true,
+        login_hint: None,
+    };
+    let mut world = World::new()?;
+    world.sign_in("alice").await?;
+    world.clock.advance(Duration::from_secs(600));
+    // The provider asks again, and says so.
+    let alice = world.sign_in_as("alice", &fresh).await?;
+    ensure!(alice.authenticated_at.timestamp() == world.clock.now().timestamp());
+    // A provider that remembers the person instead, as if prompt and max_age had been taken out on the way.
+    world.clock.advance(Duration::from_secs(600));
+    let state = State::new(random_token(&*world.entropy));
+    let (Challenge::Redirect(mut url), correlation) = world.adapter.begin(&state, &fresh).await?;
+    let kept: Vec<_> = url
+        .query_pairs()
+        .filter(|(name, _)| name != "prompt" && name != "max_age")
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    url.query_pairs_mut().clear().extend_pairs(kept);
+    let page = world.browser.open(url.as_str()).await?;
+    let callback = super::callback(page.url(), &state).context("no code")?;
+    let ended = world.adapter.complete(correlation, callback).await;
+    ensure!(rejected(&ended.map(drop), RejectReason::NotFresh));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_of_another_provider_or_sign_in_gets_nowhere() -> Result<()> {
+    let (mut one, mut other) = (World::new()?, World::new()?);
+    let ours = one.visit_provider("alice", &Demand::default()).await?;
+    let theirs = other.visit_provider("alice", &Demand::default()).await?;
+    // Mix-up: the other provider's answer at our callback. Its iss gives it away before any request.
+    let ended = one
+        .adapter
+        .complete(ours.correlation.clone(), theirs.callback)
+        .await;
+    ensure!(rejected(&ended.map(drop), RejectReason::Issuer));
+    ensure!(one.upstream.hits("/token") == 0 && other.upstream.hits("/token") == 0);
+    // Code injection: our own provider's code in another sign-in. PKCE stops it at the provider.
+    let injected = one.visit_provider("bob", &Demand::default()).await?;
+    let ended = one
+        .adapter
+        .complete(injected.correlation, ours.callback)
+        .await;
+    ensure!(rejected(&ended.map(drop), RejectReason::Code));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_works_once() -> Result<()> {
+    let mut world = World::new()?;
+    let returned = world.visit_provider("alice", &Demand::default()).await?;
+    let (correlation, callback) = (returned.correlation.clone(), returned.callback.clone());
+    let Callback::Code { code, .. } = callback.clone() else {
+        bail!("no code came");
+    };
+    world.complete(returned).await?;
+    let ended = world.adapter.complete(correlation, callback).await;
+    ensure!(!format!("{ended:?}").contains(code.expose()));
+    ensure!(rejected(&ended.map(drop), RejectReason::Code));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wrong_client_secret_is_not_the_persons_fault() -> Result<()> {
+    let mut world = World::with(
+        |_| (),
+        |adapter| adapter.client_secret = Some(SecretText::new("wrong-one")),
+    )?;
+    let ended = world.sign_in("alice").await;
+    let Err(Ended::ByTheAdapter(ProviderError::Unavailable(why))) = ended else {
+        bail!("the client secret does not matter: {ended:?}");
+    };
+    ensure!(why.to_string().contains("client_secret"), "{why}");
+    ensure!(!why.to_string().contains("wrong-one"), "{why}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn clocks_may_differ_by_a_minute_not_by_five() -> Result<()> {
+    for (ours, wanted) in [
+        (-30, None),
+        (30, None),
+        (-300, Some(RejectReason::NotYetValid)),
+        (420, Some(RejectReason::Expired)),
+    ] {
+        let mut world = World::new()?;
+        let returned = world.visit_provider("alice", &Demand::default()).await?;
+        let clock = ManualClock::at(world.clock.now() + TimeDelta::seconds(ours));
+        world.adapter = OidcProvider::new(
+            settings_for(&world.upstream.issuer())?,
+            HttpClient::new()?,
+            Arc::new(Hands(clock)),
+            Arc::clone(&world.entropy) as _,
+        );
+        let ended = world.complete(returned).await;
+        if let Err(ProviderError::Rejected { detail, .. }) = &ended {
+            ensure!(detail.contains("clock"), "{detail}");
+        }
+        match wanted {
+            Some(reason) => ensure!(rejected(&ended.map(drop), reason), "{ours} s"),
+            None => ensure!(ended.is_ok(), "{ours} s: {ended:?}"),
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn signing_out_goes_by_the_provider() -> Result<()> {
+    let mut world = World::new()?;
+    let alice = world.sign_in("alice").await?;
+    let url = world
+        .adapter
+        .sign_out_url(&alice)
+        .await
+        .context("no place to sign out")?;
+    let endpoint = format!("{}/end_session?", world.upstream.issuer());
+    ensure!(url.as_str().starts_with(&endpoint));
+    let Evidence::IdToken { token, .. } = &alice.evidence;
+    ensure!(parameter(&url, "id_token_hint")? == token.expose());
+    ensure!(parameter(&url, "client_id")? == CLIENT_ID);
+    let landed = world.browser.open(url.as_str()).await?;
+    ensure!(
+        landed.url().as_str().starts_with("https://sso.example/"),
+        "{}",
+        landed.url()
+    );
+    Ok(())
+}
+
+fn rejected(ended: &Result<(), ProviderError>, wanted: RejectReason) -> bool {
+    matches!(ended, Err(ProviderError::Rejected { reason, .. }) if *reason == wanted)
+}
