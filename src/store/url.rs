@@ -104,7 +104,9 @@ impl FromStr for StoreUrl {
         match (scheme, rest.strip_prefix("//")) {
             ("memory", _) if rest.is_empty() => Ok(Self::Memory),
             ("memory", _) => invalid("nothing follows `memory:`", "write exactly `memory:`"),
-            ("sqlite", _) => sqlite_file(rest).map(Self::Sqlite),
+            ("sqlite", _) => crate::file::parse_sqlite(rest)
+                .map(Self::Sqlite)
+                .or_else(|(reason, hint)| invalid(reason, hint)),
             ("redis", Some(rest)) => redis(rest, false, Kind::Single),
             ("rediss", Some(rest)) => redis(rest, true, Kind::Single),
             ("redis+unix" | "unix", Some(rest)) => redis(rest, false, Kind::Socket),
@@ -115,24 +117,6 @@ impl FromStr for StoreUrl {
             _ => invalid("this is no URL of a store", FORMS),
         }
     }
-}
-
-/// The file in `sqlite:FILE`, with `//` before it or without.
-fn sqlite_file(rest: &str) -> Result<PathBuf, InvalidStoreUrl> {
-    let file = rest.strip_prefix("//").unwrap_or(rest);
-    if file.is_empty() || file.starts_with(':') {
-        return invalid(
-            "`sqlite:` needs a file",
-            "write sqlite:FILE; for a store that forgets everything write memory:",
-        );
-    }
-    if file.contains(['?', '\0']) {
-        return invalid(
-            "`sqlite:FILE` takes no parameters",
-            "write only the file's path",
-        );
-    }
-    Ok(PathBuf::from(file))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

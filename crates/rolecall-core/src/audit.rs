@@ -81,10 +81,28 @@ pub enum Delivery {
     Credentials,
 }
 
+/// How far a writer's chain reached when another writer looked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriterHead {
+    /// The writer.
+    pub writer: String,
+    /// The sequence number of its last event.
+    pub sequence: u64,
+    /// The last link of its chain, hexadecimal.
+    pub hash: String,
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Happened {
+    /// A process began to write: the first event of each chain.
+    WriterStarted {
+        /// The program's version.
+        version: String,
+        /// Chains that grew since a writer last said so here; whoever cuts the end off one of them must change this too.
+        earlier: Vec<WriterHead>,
+    },
     /// Somebody signed in.
     SignedIn {
         /// Who.
@@ -226,9 +244,51 @@ impl ChainHash {
     }
 }
 
+impl std::fmt::Display for ChainHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A text is no [`ChainHash`]: not 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a hash of the trail")]
+pub struct InvalidChainHash;
+
+impl std::str::FromStr for ChainHash {
+    type Err = InvalidChainHash;
+
+    fn from_str(text: &str) -> Result<Self, InvalidChainHash> {
+        let digit = |c: u8| match c {
+            b'0'..=b'9' => Ok(c - b'0'),
+            b'a'..=b'f' => Ok(c - b'a' + 10),
+            _ => Err(InvalidChainHash),
+        };
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        let pairs: &[[u8; 2]; 32] = pairs.try_into().map_err(|_| InvalidChainHash)?;
+        if !rest.is_empty() {
+            return Err(InvalidChainHash);
+        }
+        let mut bytes = [0; 32];
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = digit(*high)? << 4 | digit(*low)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hash_is_written_and_read() {
+        let hash = ChainHash::genesis("w");
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        for text in ["", "0", &"0".repeat(63), &"0".repeat(65), &"A".repeat(64)] {
+            assert_eq!(text.parse::<ChainHash>(), Err(InvalidChainHash), "{text}");
+        }
+    }
 
     #[test]
     fn order_content_and_writer_all_matter() {

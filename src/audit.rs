@@ -1,0 +1,15 @@
+//! The audit trail in SQL: one code path for SQLite and PostgreSQL.
+//!
+//! Appends and proves; never changes or deletes. What an event is and how it is chained stands in
+//! [`rolecall_core::audit`].
+
+mod database;
+mod export;
+mod row;
+mod verify;
+mod writer;
+
+pub use self::database::{DatabaseUrl, InvalidDatabaseUrl, OpenAuditError, Trail};
+pub use self::export::{ExportError, Format, export};
+pub use self::verify::{Finding, OpenIntent, VerifyReport, verify};
+pub use self::writer::SqlAudit;

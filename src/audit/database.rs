@@ -1,0 +1,230 @@
+//! Where the trail is, how it is reached, and that its schema is the one this program knows.
+//!
+//! Refuses a schema that a newer program made: going back is for a backup, not for a guess.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use rolecall_core::port::Source;
+use rolecall_core::secret::SecretText;
+use sqlx::AnyPool;
+use sqlx::any::AnyPoolOptions;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::PgConnectOptions;
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How long a connection may take to be had; callers wait for it.
+const ACQUIRE_MAX: Duration = Duration::from_millis(900);
+
+/// One writes, the others read; and one that hangs does not block all.
+const CONNECTIONS: u32 = 4;
+
+/// Each commit reaches the disk (`FULL`); another process's lock is waited for two seconds.
+const SQLITE_SETTINGS: &str =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;";
+
+/// Where the audit trail is.
+#[derive(Clone, Debug)]
+pub enum DatabaseUrl {
+    /// `sqlite:FILE`
+    Sqlite(PathBuf),
+    /// `postgres://…`, which may hold a password.
+    Postgres(SecretText),
+}
+
+/// Why a text is no [`DatabaseUrl`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct InvalidDatabaseUrl {
+    reason: &'static str,
+    hint: &'static str,
+}
+
+impl InvalidDatabaseUrl {
+    /// What to write instead.
+    pub fn hint(&self) -> &'static str {
+        self.hint
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = InvalidDatabaseUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDatabaseUrl> {
+        let invalid = |(reason, hint)| InvalidDatabaseUrl { reason, hint };
+        match text.split_once(':') {
+            Some(("sqlite", rest)) => crate::file::parse_sqlite(rest)
+                .map(Self::Sqlite)
+                .map_err(invalid),
+            Some(("postgres" | "postgresql", _)) if PgConnectOptions::from_str(text).is_ok() => {
+                Ok(Self::Postgres(SecretText::new(text)))
+            }
+            Some(("postgres" | "postgresql", _)) => Err(invalid((
+                "this is no URL of a PostgreSQL database",
+                "write postgres://user:password@host:5432/database, special characters as %XX",
+            ))),
+            Some(_) | None => Err(invalid((
+                "the trail is kept in SQLite or PostgreSQL",
+                "write sqlite:FILE or postgres://user:password@host/database",
+            ))),
+        }
+    }
+}
+
+/// Why the trail cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenAuditError {
+    /// There is no such file.
+    #[error("there is no audit trail in {0}")]
+    Missing(PathBuf),
+    /// The file cannot be created, the server cannot be reached, or it refuses.
+    #[error("the audit database cannot be opened")]
+    Unreachable(#[source] Source),
+    /// A newer program has been here.
+    #[error("the audit database has schema version {0}, which this program does not know")]
+    Newer(i64),
+    /// A change of the schema ended half-way.
+    #[error("schema version {0} of the audit database is half applied")]
+    HalfApplied(i64),
+    /// The schema is not what its version says.
+    #[error("schema version {0} of the audit database is not the one this program was built with")]
+    Altered(i64),
+    /// The writer could not enter its first event.
+    #[error("the audit database cannot be written to")]
+    NotWritable(#[source] Source),
+}
+
+impl OpenAuditError {
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Missing(_) => "compare database.url with the folder this runs in",
+            Self::Unreachable(_) | Self::NotWritable(_) => {
+                "check database.url, that the server runs or the folder exists, and that the user may write there"
+            }
+            Self::Newer(_) => {
+                "a newer rolecalld has used this database: run that version, or restore a backup"
+            }
+            Self::HalfApplied(_) | Self::Altered(_) => {
+                "restore the database from a backup; do not mend it by hand"
+            }
+        }
+    }
+}
+
+impl From<MigrateError> for OpenAuditError {
+    fn from(error: MigrateError) -> Self {
+        // The foreign enum is open: whatever else there is, the database could not be used.
+        if let MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) =
+            error
+        {
+            Self::Newer(version)
+        } else if let MigrateError::Dirty(version) = error {
+            Self::HalfApplied(version)
+        } else if let MigrateError::VersionMismatch(version) = error {
+            Self::Altered(version)
+        } else {
+            Self::Unreachable(error.into())
+        }
+    }
+}
+
+/// An open audit trail.
+pub struct Trail {
+    pub(super) pool: AnyPool,
+    pub(super) is_postgres: bool,
+}
+
+impl Trail {
+    /// Opens the trail for reading; it must exist.
+    ///
+    /// # Errors
+    /// [`OpenAuditError`].
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenAuditError> {
+        if let DatabaseUrl::Sqlite(path) = url
+            && !path.exists()
+        {
+            return Err(OpenAuditError::Missing(path.clone()));
+        }
+        Self::open_or_create(url).await
+    }
+
+    /// Opens the trail and brings its schema up to date; creates a SQLite file with mode 0600.
+    pub(super) async fn open_or_create(url: &DatabaseUrl) -> Result<Self, OpenAuditError> {
+        sqlx::any::install_default_drivers();
+        let options = AnyPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(ACQUIRE_MAX);
+        let (connecting, migrator, is_postgres) = match url {
+            DatabaseUrl::Sqlite(path) => {
+                crate::file::create_private(path)
+                    .map_err(|error| OpenAuditError::Unreachable(error.into()))?;
+                let options = options.after_connect(|connection, _| {
+                    Box::pin(async move {
+                        sqlx::raw_sql(SQLITE_SETTINGS).execute(connection).await?;
+                        Ok(())
+                    })
+                });
+                (options.connect(&sqlite_url(path)).await, &SQLITE, false)
+            }
+            DatabaseUrl::Postgres(url) => (options.connect(url.expose()).await, &POSTGRES, true),
+        };
+        let pool = connecting.map_err(|error| OpenAuditError::Unreachable(error.into()))?;
+        migrator.run(&pool).await?;
+        Ok(Self { pool, is_postgres })
+    }
+}
+
+/// The path as a URL for sqlx, which decodes it again.
+fn sqlite_url(path: &Path) -> String {
+    use std::fmt::Write as _;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let mut url = String::from("sqlite:");
+    for &byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_') {
+            url.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(url, "%{byte:02X}");
+        }
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn databases_are_named_by_url() {
+        assert!(
+            matches!("sqlite:a b.db".parse(), Ok(DatabaseUrl::Sqlite(p)) if p == Path::new("a b.db"))
+        );
+        assert!(matches!(
+            "postgres://u:hunter2@h/d".parse(),
+            Ok(DatabaseUrl::Postgres(_))
+        ));
+        for text in [
+            "",
+            "sqlite:",
+            "sqlite::memory:",
+            "mysql://h",
+            "postgres://h:x:hunter2",
+            "redis://h",
+        ] {
+            let error = text.parse::<DatabaseUrl>().expect_err(text);
+            assert!(!error.hint().is_empty());
+            assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn debug_hides_the_password() {
+        let url: DatabaseUrl = "postgres://u:hunter2@h/d".parse().unwrap();
+        assert!(!format!("{url:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,383 @@
+//! Recomputes every chain and says what was edited, deleted, inserted, reordered or cut off.
+//!
+//! Reads one snapshot, row by row. What it cannot see: a trail that somebody with all rights rewrote from its first
+//! row, heads and all. Against that, keep the heads it prints somewhere else.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+use futures_util::TryStreamExt as _;
+use rolecall_core::audit::{AuditEvent, ChainHash, Happened, WriterHead};
+use sqlx::{AnyConnection, Row as _};
+
+use super::database::Trail;
+use super::row::{Columns, NAMES, Row};
+
+/// Findings that are described; more are only counted.
+const FINDINGS_MAX: usize = 1_000;
+/// Open intents that are listed; more are only counted.
+const OPEN_INTENTS_MAX: usize = 1_000;
+
+/// Something that is not as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// An event, its place or its hash was changed: it does not follow from the one before.
+    Altered {
+        /// Whose chain.
+        writer: String,
+        /// Which event.
+        sequence: i64,
+    },
+    /// The columns for searching tell another story than the event.
+    Relabelled {
+        /// Whose chain.
+        writer: String,
+        /// Which event.
+        sequence: i64,
+    },
+    /// Events are gone from the middle or the beginning.
+    Missing {
+        /// Whose chain.
+        writer: String,
+        /// The first that is gone.
+        from: i64,
+        /// The last that is gone.
+        to: i64,
+    },
+    /// The chain ends before its recorded head: events were cut off.
+    CutOff {
+        /// Whose chain.
+        writer: String,
+        /// The last event there is; 0 for none.
+        last: i64,
+        /// The last event there was.
+        recorded: i64,
+    },
+    /// Events stand where none was written: behind the recorded head, before the first, or without a head.
+    Inserted {
+        /// Whose chain.
+        writer: String,
+        /// Which event.
+        sequence: i64,
+    },
+    /// The recorded head is not the end of the chain that is there.
+    HeadAltered {
+        /// Whose chain.
+        writer: String,
+    },
+    /// A later writer put another end of this chain on record, or a chain that is gone.
+    Contradicted {
+        /// Whose chain.
+        writer: String,
+        /// The event that was its last then.
+        sequence: u64,
+        /// Who put it on record.
+        by: String,
+    },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Altered { writer, sequence } => {
+                write!(f, "{writer}: event {sequence} was changed or moved")
+            }
+            Self::Relabelled { writer, sequence } => {
+                write!(f, "{writer}: the columns of event {sequence} were changed")
+            }
+            Self::Missing { writer, from, to } => {
+                write!(f, "{writer}: events {from} to {to} are gone")
+            }
+            Self::CutOff {
+                writer,
+                last,
+                recorded,
+            } => write!(
+                f,
+                "{writer}: the chain ends at event {last}, but reached {recorded}"
+            ),
+            Self::Inserted { writer, sequence } => {
+                write!(f, "{writer}: event {sequence} was never written here")
+            }
+            Self::HeadAltered { writer } => write!(f, "{writer}: the recorded head was changed"),
+            Self::Contradicted {
+                writer,
+                sequence,
+                by,
+            } => write!(
+                f,
+                "{writer}: event {sequence} is gone or not the one that {by} saw"
+            ),
+        }
+    }
+}
+
+/// Credentials that were about to be asked for, with no word on what became of it: in flight, or the process died.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenIntent {
+    /// Whose chain.
+    pub writer: String,
+    /// Which event.
+    pub sequence: i64,
+    /// Joins it to logs, pages and CloudTrail.
+    pub reference: String,
+    /// When, UTC, RFC 3339.
+    pub at: String,
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyReport {
+    /// Events that were read.
+    pub events: u64,
+    /// The chains' ends; kept elsewhere, they prove later that nothing was rewritten.
+    pub heads: Vec<WriterHead>,
+    /// What is wrong, the first thousand.
+    pub findings: Vec<Finding>,
+    /// How much is wrong.
+    pub findings_count: u64,
+    /// Intents without outcome, the first thousand by chain. No sign of tampering.
+    pub open_intents: Vec<OpenIntent>,
+    /// How many intents have no outcome.
+    pub open_intents_count: u64,
+}
+
+impl VerifyReport {
+    /// Whether the trail is as it was written.
+    pub fn is_intact(&self) -> bool {
+        self.findings_count == 0
+    }
+
+    fn found(&mut self, finding: Finding) {
+        self.findings_count += 1;
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        }
+    }
+}
+
+/// Verifies the whole trail. Needs memory for writers and open intents, not for events.
+///
+/// # Errors
+/// When the database fails; what is wrong with the trail is in the report.
+pub async fn verify(trail: &Trail) -> Result<VerifyReport, sqlx::Error> {
+    let mut snapshot = trail.pool.begin().await?;
+    if trail.is_postgres {
+        sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            .execute(&mut *snapshot)
+            .await?;
+    }
+    let mut walk = Walk {
+        heads: heads(&mut snapshot).await?,
+        ..Walk::default()
+    };
+    let query = format!("SELECT {NAMES} FROM audit_events ORDER BY writer, sequence");
+    let mut rows = sqlx::query(sqlx::AssertSqlSafe(query)).fetch(&mut *snapshot);
+    while let Some(row) = rows.try_next().await? {
+        walk.event(Row::read(&row)?);
+    }
+    drop(rows);
+    walk.end_of_chain();
+    walk.untouched_heads();
+    for witness in std::mem::take(&mut walk.witnesses) {
+        if !stands(&mut snapshot, &witness.seen).await? {
+            walk.report.found(Finding::Contradicted {
+                writer: witness.seen.writer,
+                sequence: witness.seen.sequence,
+                by: witness.by,
+            });
+        }
+    }
+    Ok(walk.finish())
+}
+
+async fn heads(connection: &mut AnyConnection) -> Result<BTreeMap<String, Recorded>, sqlx::Error> {
+    let mut heads = BTreeMap::new();
+    let mut rows =
+        sqlx::query("SELECT writer, sequence, hash FROM audit_writers").fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let recorded = Recorded {
+            sequence: row.try_get(1)?,
+            hash: row.try_get(2)?,
+        };
+        heads.insert(row.try_get(0)?, recorded);
+    }
+    Ok(heads)
+}
+
+/// Whether the event that a later writer saw at a chain's end is still there.
+async fn stands(connection: &mut AnyConnection, seen: &WriterHead) -> Result<bool, sqlx::Error> {
+    let Ok(sequence) = i64::try_from(seen.sequence) else {
+        return Ok(false);
+    };
+    let hash: Option<String> =
+        sqlx::query_scalar("SELECT hash FROM audit_events WHERE writer = $1 AND sequence = $2")
+            .bind(&seen.writer)
+            .bind(sequence)
+            .fetch_optional(connection)
+            .await?;
+    Ok(hash.as_ref() == Some(&seen.hash))
+}
+
+/// What the table of heads says of a chain.
+struct Recorded {
+    sequence: i64,
+    hash: String,
+}
+
+struct Witness {
+    by: String,
+    seen: WriterHead,
+}
+
+/// The chain that is being read.
+struct Chain {
+    writer: String,
+    /// The last event there was, 0 before the first.
+    sequence: i64,
+    /// Its hash as stored, so that one edit is one finding; `None` where the chain is broken.
+    hash: Option<ChainHash>,
+}
+
+#[derive(Default)]
+struct Walk {
+    heads: BTreeMap<String, Recorded>,
+    chain: Option<Chain>,
+    witnesses: Vec<Witness>,
+    open: HashMap<String, OpenIntent>,
+    report: VerifyReport,
+}
+
+impl Walk {
+    fn event(&mut self, row: Row) {
+        self.report.events += 1;
+        if self
+            .chain
+            .as_ref()
+            .is_none_or(|chain| chain.writer != row.writer)
+        {
+            self.end_of_chain();
+        }
+        let chain = self.chain.take().unwrap_or_else(|| Chain {
+            writer: row.writer.clone(),
+            sequence: 0,
+            hash: Some(ChainHash::genesis(&row.writer)),
+        });
+        self.link(&row, &chain);
+        match Columns::of(&row.canonical) {
+            Ok(columns) if columns == row.columns => {}
+            Ok(_) | Err(_) => self.report.found(Finding::Relabelled {
+                writer: row.writer.clone(),
+                sequence: row.sequence,
+            }),
+        }
+        self.chain = Some(Chain {
+            writer: row.writer.clone(),
+            sequence: row.sequence.max(chain.sequence),
+            hash: row.hash.parse().ok(),
+        });
+        self.meaning(row);
+    }
+
+    /// Checks an event's place behind what came before.
+    fn link(&mut self, row: &Row, before: &Chain) {
+        let writer = row.writer.clone();
+        let sequence = row.sequence;
+        let recorded = self.heads.get(&writer).map_or(0, |head| head.sequence);
+        let next = before.sequence.saturating_add(1);
+        if sequence < 1 || sequence > recorded {
+            self.report.found(Finding::Inserted { writer, sequence });
+        } else if sequence > next {
+            self.report.found(Finding::Missing {
+                writer,
+                from: next,
+                to: sequence - 1,
+            });
+        } else if !before.hash.is_some_and(|hash| row.follows(&hash)) {
+            self.report.found(Finding::Altered { writer, sequence });
+        }
+    }
+
+    fn end_of_chain(&mut self) {
+        let Some(chain) = self.chain.take() else {
+            return;
+        };
+        let Some(recorded) = self.heads.remove(&chain.writer) else {
+            return; // Each of its events was reported as inserted.
+        };
+        let hash = chain.hash.map(|hash| hash.to_string());
+        if chain.sequence < recorded.sequence {
+            self.report.found(Finding::CutOff {
+                writer: chain.writer.clone(),
+                last: chain.sequence,
+                recorded: recorded.sequence,
+            });
+        } else if chain.sequence == recorded.sequence && hash.as_ref() != Some(&recorded.hash) {
+            self.report.found(Finding::HeadAltered {
+                writer: chain.writer.clone(),
+            });
+        }
+        self.report.heads.push(WriterHead {
+            writer: chain.writer,
+            sequence: recorded.sequence.unsigned_abs(),
+            hash: recorded.hash,
+        });
+    }
+
+    /// Heads of chains of which no event is left.
+    fn untouched_heads(&mut self) {
+        for (writer, recorded) in std::mem::take(&mut self.heads) {
+            self.report.found(Finding::CutOff {
+                writer,
+                last: 0,
+                recorded: recorded.sequence,
+            });
+        }
+    }
+
+    /// Collects what an event says about other events. One that this program does not know says nothing.
+    fn meaning(&mut self, row: Row) {
+        let Ok(event) = serde_json::from_str::<AuditEvent>(&row.canonical) else {
+            return;
+        };
+        let reference = event.reference.as_str().to_owned();
+        match event.happened {
+            Happened::WriterStarted { earlier, .. } => {
+                let by = row.writer;
+                self.witnesses
+                    .extend(earlier.into_iter().map(|seen| Witness {
+                        by: by.clone(),
+                        seen,
+                    }));
+            }
+            Happened::IssueIntended { .. } => {
+                let intent = OpenIntent {
+                    writer: row.writer,
+                    sequence: row.sequence,
+                    reference: reference.clone(),
+                    at: row.columns.at,
+                };
+                self.open.insert(reference, intent);
+            }
+            Happened::IssueDone { .. } | Happened::IssueFailed { .. } => {
+                self.open.remove(&reference);
+            }
+            Happened::SignedIn { .. }
+            | Happened::SignInRefused { .. }
+            | Happened::SignedOut { .. }
+            | Happened::IssueRefused { .. }
+            | Happened::ConfigurationLoaded { .. }
+            | Happened::ConfigurationRefused { .. } => {}
+        }
+    }
+
+    fn finish(self) -> VerifyReport {
+        let mut report = self.report;
+        report.open_intents_count = u64::try_from(self.open.len()).unwrap_or(u64::MAX);
+        let mut open: Vec<OpenIntent> = self.open.into_values().collect();
+        open.sort_by(|a, b| (&a.writer, a.sequence).cmp(&(&b.writer, b.sequence)));
+        open.truncate(OPEN_INTENTS_MAX);
+        report.open_intents = open;
+        report
+    }
+}
