@@ -83,10 +83,9 @@ impl SqlAudit {
         entropy: &dyn Entropy,
     ) -> Result<Self, OpenAuditError> {
         let trail = Trail::open_or_create(url).await?;
-        let not_writable = |source: Source| OpenAuditError::NotWritable(source);
         let chain = Chain::begin(trail.pool, clock, entropy)
             .await
-            .map_err(|error| not_writable(error.into()))?;
+            .map_err(OpenAuditError::NotWritable)?;
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
         Ok(Self {
             queue: Mutex::new(Some(sender)),

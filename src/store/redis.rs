@@ -6,6 +6,7 @@
 mod connect;
 mod link;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -69,9 +70,9 @@ impl RedisStore {
         let mut question = cmd("CONFIG");
         question.arg("GET").arg("maxmemory-policy");
         // Users of an ACL may not ask; then it stays unknown.
-        let answer: Result<Vec<String>, _> = self.link.ask_any(&question).await;
+        let answer: Result<HashMap<String, String>, _> = self.link.ask_any(&question).await;
         if let Ok(answer) = answer
-            && let Some(policy) = answer.last()
+            && let Some(policy) = answer.get("maxmemory-policy")
             && policy != "noeviction"
         {
             tracing::warn!(

@@ -18,6 +18,9 @@ use super::OpenStoreError;
 /// How long an operation may take, waiting for another writer of the file included.
 const OPERATION_MAX: Duration = Duration::from_secs(1);
 
+/// How long SQLite waits for another writer: less, so that it gives up before we do, and has not written then.
+const BUSY_MAX: Duration = Duration::from_millis(800);
+
 /// Connections for reading; writers queue for the one that SQLite allows.
 const READERS: u32 = 4;
 
@@ -73,7 +76,7 @@ async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), sqlx::Error> {
         // A power cut may undo the last moments, never corrupt: a one-time value that comes back with it has
         // been spent at its provider as well.
         .synchronous(SqliteSynchronous::Normal)
-        .busy_timeout(OPERATION_MAX);
+        .busy_timeout(BUSY_MAX);
     let pool = || SqlitePoolOptions::new().acquire_timeout(OPERATION_MAX);
     let writer = pool()
         .max_connections(1)

@@ -1,4 +1,6 @@
 //! Every integration test of the gateway, in one binary.
 
+mod audit;
 mod aws;
 mod idp;
+mod store;

@@ -13,8 +13,8 @@ use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo as _, PushInfo,
-    RedisConnectionInfo, RedisError, RedisResult, TlsCertificates, TlsMode, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo as _, ProtocolVersion,
+    PushInfo, RedisConnectionInfo, RedisError, RedisResult, TlsCertificates, TlsMode, Value,
 };
 use rolecall_core::secret::SecretText;
 use tokio::sync::Mutex;
@@ -24,6 +24,9 @@ use crate::store::{Host, OpenStoreError, RedisUrl, Topology};
 
 /// How long one server may take to be connected to, TLS and signing in included.
 const SERVER_CONNECT_MAX: Duration = Duration::from_secs(2);
+
+/// With RESP3 the client tells when the server has hung up, also while nothing is asked.
+const PROTOCOL: ProtocolVersion = ProtocolVersion::RESP3;
 
 /// What to connect to.
 pub(super) enum Target {
@@ -54,21 +57,24 @@ impl Wire {
 
     /// Sends a command with a key.
     pub(super) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
-        match self {
+        let answer = match self {
             Self::Single { connection, .. } => connection.req_packed_command(command).await,
             Self::Cluster(connection) => connection.req_packed_command(command).await,
-        }
+        };
+        // A refusal of the server arrives as an answer.
+        answer?.extract_error()
     }
 
     /// Sends a command without a key: of a Cluster, to any node.
     pub(super) async fn send_to_any(&mut self, command: &Cmd) -> RedisResult<Value> {
-        match self {
+        let answer = match self {
             Self::Single { connection, .. } => connection.req_packed_command(command).await,
             Self::Cluster(connection) => {
                 let any = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
                 connection.route_command(command.clone(), any).await
             }
-        }
+        };
+        answer?.extract_error()
     }
 }
 
@@ -158,7 +164,9 @@ fn client(
     url: &RedisUrl,
     certificates: Option<TlsCertificates>,
 ) -> RedisResult<Client> {
-    let mut settings = RedisConnectionInfo::default().set_db(i64::from(url.database));
+    let mut settings = RedisConnectionInfo::default()
+        .set_db(i64::from(url.database))
+        .set_protocol(PROTOCOL);
     if let Some(username) = &url.username {
         settings = settings.set_username(username);
     }
@@ -201,7 +209,9 @@ fn sentinel(
     url: &RedisUrl,
     certificates: Option<TlsCertificates>,
 ) -> RedisResult<SentinelClient> {
-    builder = builder.set_client_to_redis_db(i64::from(url.database));
+    builder = builder
+        .set_client_to_redis_db(i64::from(url.database))
+        .set_client_to_redis_protocol(PROTOCOL);
     if let Some(username) = &url.username {
         builder = builder.set_client_to_redis_username(username);
     }

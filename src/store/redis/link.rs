@@ -218,7 +218,8 @@ struct Failed {
 fn unavailable(source: RedisError) -> StoreError {
     let detail = source.detail().unwrap_or_default();
     let kind = source.kind();
-    let (what, hint) = if kind == ErrorKind::AuthenticationFailed {
+    let refused = matches!(source.code(), Some("WRONGPASS" | "NOAUTH"));
+    let (what, hint) = if refused || kind == ErrorKind::AuthenticationFailed {
         (
             "Redis refused to sign us in",
             "; hint: compare user and password in store.url with the server's ACL",

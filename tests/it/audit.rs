@@ -1,0 +1,207 @@
+//! The audit trail on SQLite and on PostgreSQL: durable, chained, exported, and not to be fooled.
+
+mod events;
+mod exports;
+mod outages;
+mod tampering;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Result, ensure};
+use chrono::{DateTime, Utc};
+use rolecall_core::audit::{
+    Actor, AuditEvent, Delivery, Happened, ReferenceId, Target, WriterHead,
+};
+use rolecall_core::port::{AuditLog as _, Clock, Entropy};
+use rolecall_testkit::postgres::Postgres;
+use rolecalld::audit::{DatabaseUrl, SqlAudit, Trail, VerifyReport, verify};
+use sha2::{Digest as _, Sha256};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use tempfile::TempDir;
+
+/// Never the same bytes twice.
+struct Counting(AtomicU64);
+
+static ENTROPY: Counting = Counting(AtomicU64::new(0));
+
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        let block = Sha256::digest(self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        for (byte, random) in bytes.iter_mut().zip(block.iter().cycle()) {
+            *byte = *random;
+        }
+    }
+}
+
+/// Stands still.
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_767_268_800, 0).unwrap_or_default()
+    }
+}
+
+enum Kind {
+    Sqlite {
+        file: PathBuf,
+        _folder: TempDir,
+    },
+    Postgres(Postgres),
+    /// One database of a server that several scenes use.
+    Shared {
+        server: Arc<Postgres>,
+        name: String,
+    },
+}
+
+/// A database for one test.
+struct Database(Kind);
+
+impl Database {
+    fn sqlite() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("the trail.db");
+        Ok(Self(Kind::Sqlite {
+            file,
+            _folder: folder,
+        }))
+    }
+
+    async fn postgres() -> Result<Self> {
+        Ok(Self(Kind::Postgres(Postgres::start().await?)))
+    }
+
+    fn url(&self) -> Result<DatabaseUrl> {
+        Ok(match &self.0 {
+            Kind::Sqlite { file, .. } => DatabaseUrl::Sqlite(file.clone()),
+            Kind::Postgres(server) => server.url().parse()?,
+            Kind::Shared { server, name } => shared_url(server, name).parse()?,
+        })
+    }
+
+    async fn writer(&self) -> Result<Arc<SqlAudit>> {
+        Ok(Arc::new(
+            SqlAudit::open(&self.url()?, &Noon, &ENTROPY).await?,
+        ))
+    }
+
+    async fn verify(&self) -> Result<VerifyReport> {
+        Ok(verify(&Trail::open(&self.url()?).await?).await?)
+    }
+
+    /// Somebody with all rights.
+    async fn store_sql(&self, statement: &str) -> Result<()> {
+        match &self.0 {
+            Kind::Sqlite { .. } => {
+                let mut intruder = self.store_connection().await?;
+                let statement = sqlx::AssertSqlSafe(statement.to_owned());
+                sqlx::raw_sql(statement).execute(&mut intruder).await?;
+                intruder.close().await?;
+            }
+            Kind::Postgres(server) => {
+                server.sql(statement)?;
+            }
+            Kind::Shared { server, name } => {
+                let mut intruder = PgConnection::connect(&shared_url(server, name)).await?;
+                let statement = sqlx::AssertSqlSafe(statement.to_owned());
+                sqlx::raw_sql(statement).execute(&mut intruder).await?;
+                intruder.close().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Another process at the same SQLite file.
+    async fn store_connection(&self) -> Result<SqliteConnection> {
+        match &self.0 {
+            Kind::Sqlite { file, .. } => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+                Ok(SqliteConnection::connect_with(&options).await?)
+            }
+            Kind::Postgres(_) | Kind::Shared { .. } => anyhow::bail!("a file is needed"),
+        }
+    }
+}
+
+fn shared_url(server: &Postgres, name: &str) -> String {
+    let url = server.url();
+    let (before, _) = url.rsplit_once('/').unwrap_or((&url, ""));
+    format!("{before}/{name}")
+}
+
+fn actor(subject: &str) -> Actor {
+    Actor {
+        provider: "okta".to_owned(),
+        subject: subject.to_owned(),
+        email: Some(format!("{subject}@example.com")),
+    }
+}
+
+fn event(happened: Happened) -> AuditEvent {
+    AuditEvent {
+        at: Noon.now(),
+        reference: ReferenceId::generate(&ENTROPY),
+        address: Some([192, 0, 2, 1].into()),
+        user_agent: None,
+        happened,
+    }
+}
+
+fn signed_in(subject: &str) -> AuditEvent {
+    event(Happened::SignedIn {
+        actor: actor(subject),
+        session: "S".to_owned(),
+        mfa: true,
+    })
+}
+
+fn intended() -> AuditEvent {
+    event(Happened::IssueIntended {
+        actor: actor("alice"),
+        session: "S".to_owned(),
+        target: Target {
+            account: "111122223333".to_owned(),
+            permission_set: "Developer".to_owned(),
+            variant: None,
+        },
+        role: "arn:aws:iam::111122223333:role/Developer".to_owned(),
+        assignments: vec!["payments".to_owned()],
+        duration: 3_600,
+        role_session_name: "alice".to_owned(),
+        source_identity: None,
+        tag_keys: vec![],
+        delivery: Delivery::Console,
+    })
+}
+
+/// The outcome of an intent.
+fn failed(intent: &AuditEvent) -> AuditEvent {
+    AuditEvent {
+        reference: intent.reference.clone(),
+        ..event(Happened::IssueFailed {
+            reason: "unavailable".to_owned(),
+            aws_code: None,
+            request_id: None,
+        })
+    }
+}
+
+/// Writes the events and ends.
+async fn write(database: &Database, events: &[AuditEvent]) -> Result<()> {
+    let writer = database.writer().await?;
+    for event in events {
+        writer.append(event).await?;
+    }
+    writer.close().await;
+    Ok(())
+}
+
+fn head_of(report: &VerifyReport, sequence: u64) -> Result<WriterHead> {
+    let mut found = report.heads.iter().filter(|head| head.sequence == sequence);
+    let head = found.next().cloned();
+    ensure!(found.next().is_none());
+    head.ok_or_else(|| anyhow::anyhow!("no chain of {sequence} events"))
+}

@@ -1,0 +1,163 @@
+//! The database locked, gone, newer than we are: nothing is lost in silence, and nothing is written twice.
+
+use std::time::{Duration, Instant};
+
+use rolecall_core::port::StoreError;
+use rolecalld::audit::OpenAuditError;
+
+use super::*;
+
+fn is_unavailable(outcome: &Result<(), StoreError>) -> bool {
+    matches!(outcome, Err(StoreError::Unavailable(_)))
+}
+
+#[tokio::test]
+async fn a_short_lock_is_waited_for() -> Result<()> {
+    let database = Database::sqlite()?;
+    let writer = database.writer().await?;
+    let mut other = database.store_connection().await?;
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await?;
+    let event = signed_in("alice");
+    let append = writer.append(&event);
+    tokio::pin!(append);
+    ensure!(
+        tokio::time::timeout(Duration::from_millis(300), &mut append)
+            .await
+            .is_err(),
+        "it said durable while the file was locked"
+    );
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await?;
+    append.await?;
+    ensure!(database.verify().await?.events == 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_long_lock_fails_everybody_and_leaves_no_gap() -> Result<()> {
+    let database = Database::sqlite()?;
+    let writer = database.writer().await?;
+    writer.append(&signed_in("before")).await?;
+    let mut other = database.store_connection().await?;
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await?;
+    let begin = Instant::now();
+    let (one, two) = (signed_in("one"), signed_in("two"));
+    let (one, two) = tokio::join!(writer.append(&one), writer.append(&two));
+    ensure!(is_unavailable(&one) && is_unavailable(&two));
+    ensure!(
+        begin.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        begin.elapsed()
+    );
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await?;
+    writer.append(&signed_in("after")).await?;
+    let report = database.verify().await?;
+    ensure!(report.is_intact() && report.events == 3, "{report:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_drops_us_is_found_again_without_a_gap() -> Result<()> {
+    let database = Database::postgres().await?;
+    let writer = database.writer().await?;
+    let mut written = 1;
+    for n in 0..20 {
+        if n % 5 == 0 {
+            database
+                .store_sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'rolecall'")
+                .await?;
+        }
+        written += u64::from(writer.append(&signed_in("alice")).await.is_ok());
+    }
+    let report = database.verify().await?;
+    ensure!(report.is_intact(), "{report:?}");
+    ensure!(
+        written >= 16 && report.events >= written,
+        "{written} of {report:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_told_quickly() -> Result<()> {
+    let mut database = Database::postgres().await?;
+    let writer = database.writer().await?;
+    if let Kind::Postgres(server) = &mut database.0 {
+        server.stop()?;
+    }
+    let begin = Instant::now();
+    ensure!(is_unavailable(&writer.append(&signed_in("alice")).await));
+    ensure!(is_unavailable(&writer.ready().await));
+    ensure!(
+        begin.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begin.elapsed()
+    );
+    ensure!(matches!(
+        SqlAudit::open(&database.url()?, &Noon, &ENTROPY).await,
+        Err(OpenAuditError::Unreachable(_))
+    ));
+    Ok(())
+}
+
+/// A writer that sees its chain changed under it does not paper over it.
+#[tokio::test]
+async fn a_writer_stops_when_its_chain_was_changed_behind_its_back() -> Result<()> {
+    let database = Database::sqlite()?;
+    let writer = database.writer().await?;
+    writer.append(&signed_in("alice")).await?;
+    database
+        .store_sql(
+            "DELETE FROM audit_events WHERE sequence = 2; UPDATE audit_writers SET sequence = 1",
+        )
+        .await?;
+    for _ in 0..3 {
+        let refused = writer.append(&signed_in("bob")).await;
+        ensure!(is_unavailable(&refused));
+        ensure!(
+            format!("{:#}", anyhow::Error::from(refused.unwrap_err())).contains("audit verify")
+        );
+    }
+    Ok(())
+}
+
+async fn a_schema_that_is_not_ours_is_refused(database: Database) -> Result<()> {
+    database.writer().await?;
+    for (statement, hint) in [
+        ("UPDATE _sqlx_migrations SET success = false", "backup"),
+        (
+            "UPDATE _sqlx_migrations SET success = true, checksum = '\\x00'",
+            "backup",
+        ),
+        (
+            "UPDATE _sqlx_migrations SET version = 9999",
+            "newer rolecalld",
+        ),
+    ] {
+        database.store_sql(statement).await?;
+        let Err(error) = SqlAudit::open(&database.url()?, &Noon, &ENTROPY).await else {
+            anyhow::bail!("{statement}: opened");
+        };
+        ensure!(error.hint().contains(hint), "{statement}: {error:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_schema_that_is_not_ours_is_refused_on_sqlite() -> Result<()> {
+    a_schema_that_is_not_ours_is_refused(Database::sqlite()?).await
+}
+
+#[tokio::test]
+async fn a_schema_that_is_not_ours_is_refused_on_postgres() -> Result<()> {
+    a_schema_that_is_not_ours_is_refused(Database::postgres().await?).await
+}
+
+#[tokio::test]
+async fn reading_makes_no_trail() -> Result<()> {
+    let database = Database::sqlite()?;
+    ensure!(matches!(
+        Trail::open(&database.url()?).await,
+        Err(OpenAuditError::Missing(_))
+    ));
+    Ok(())
+}

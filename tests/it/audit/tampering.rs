@@ -1,0 +1,248 @@
+//! Everything that somebody with all rights may try on the rows, and what `verify` says of it.
+
+use rolecall_core::audit::ChainHash;
+use rolecalld::audit::Finding;
+
+use super::*;
+
+/// A first chain of 11 events, which ended, and a second of 6, which saw that.
+struct Scene {
+    database: Database,
+    first: WriterHead,
+    second: WriterHead,
+}
+
+impl Scene {
+    async fn set(database: Database) -> Result<Self> {
+        let people = |n: usize| {
+            (0..n)
+                .map(|n| signed_in(&format!("alice-{n}")))
+                .collect::<Vec<_>>()
+        };
+        write(&database, &people(10)).await?;
+        write(&database, &people(5)).await?;
+        let report = database.verify().await?;
+        ensure!(report.is_intact() && report.events == 17, "{report:?}");
+        Ok(Self {
+            first: head_of(&report, 11)?,
+            second: head_of(&report, 6)?,
+            database,
+        })
+    }
+
+    /// Does it, with `W1` and `W2` standing for the writers, and returns what is found.
+    async fn after(&self, statement: &str) -> Result<Vec<Finding>> {
+        self.database.store_sql(&self.spell(statement)).await?;
+        let report = self.database.verify().await?;
+        ensure!(!report.is_intact(), "not noticed: {statement}");
+        Ok(report.findings)
+    }
+
+    fn spell(&self, statement: &str) -> String {
+        statement
+            .replace("W1", &self.first.writer)
+            .replace("W2", &self.second.writer)
+    }
+}
+
+fn altered(writer: &WriterHead, sequence: i64) -> Finding {
+    Finding::Altered {
+        writer: writer.writer.clone(),
+        sequence,
+    }
+}
+
+fn contradicted(scene: &Scene) -> Finding {
+    Finding::Contradicted {
+        writer: scene.first.writer.clone(),
+        sequence: 11,
+        by: scene.second.writer.clone(),
+    }
+}
+
+async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) -> Result<()> {
+    let fresh = async || Scene::set(databases().await?).await;
+
+    let scene = fresh().await?;
+    let found = scene.after("UPDATE audit_events SET canonical = replace(canonical, 'alice-3', 'alicf-3') WHERE writer = 'W1' AND sequence = 5").await?;
+    ensure!(
+        found.contains(&altered(&scene.first, 5)),
+        "one byte: {found:?}"
+    );
+
+    let scene = fresh().await?;
+    let found = scene.after("UPDATE audit_events SET canonical = replace(canonical, 'alice', 'mallo'), subject = 'mallo-3', email = replace(email, 'alice', 'mallo') WHERE writer = 'W1' AND sequence = 5").await?;
+    ensure!(
+        found == [altered(&scene.first, 5)],
+        "with its columns: {found:?}"
+    );
+
+    let scene = fresh().await?;
+    let found = scene
+        .after("UPDATE audit_events SET subject = 'bob' WHERE writer = 'W1' AND sequence = 5")
+        .await?;
+    let relabelled = Finding::Relabelled {
+        writer: scene.first.writer.clone(),
+        sequence: 5,
+    };
+    ensure!(found == [relabelled], "only a column: {found:?}");
+
+    let scene = fresh().await?;
+    let found = scene.after("UPDATE audit_events SET hash = replace(hash, substr(hash, 1, 1), 'x') WHERE writer = 'W1' AND sequence = 5").await?;
+    ensure!(
+        found == [altered(&scene.first, 5), altered(&scene.first, 6)],
+        "a hash: {found:?}"
+    );
+
+    let scene = fresh().await?;
+    let found = scene
+        .after("DELETE FROM audit_events WHERE writer = 'W1' AND sequence = 5")
+        .await?;
+    let missing = Finding::Missing {
+        writer: scene.first.writer.clone(),
+        from: 5,
+        to: 5,
+    };
+    ensure!(found == [missing], "deleted: {found:?}");
+
+    let scene = fresh().await?;
+    let found = scene
+        .after("DELETE FROM audit_events WHERE writer = 'W1' AND sequence < 3")
+        .await?;
+    let missing = Finding::Missing {
+        writer: scene.first.writer.clone(),
+        from: 1,
+        to: 2,
+    };
+    ensure!(found == [missing], "the beginning: {found:?}");
+
+    let scene = fresh().await?;
+    let found = scene.after("UPDATE audit_events SET sequence = -5 WHERE writer = 'W1' AND sequence = 5; UPDATE audit_events SET sequence = 5 WHERE writer = 'W1' AND sequence = 6; UPDATE audit_events SET sequence = 6 WHERE writer = 'W1' AND sequence = -5").await?;
+    ensure!(
+        found.contains(&altered(&scene.first, 5)) && found.contains(&altered(&scene.first, 6)),
+        "swapped: {found:?}"
+    );
+
+    let scene = fresh().await?;
+    let found = scene.after("DELETE FROM audit_events WHERE writer = 'W1' AND sequence = 5; UPDATE audit_events SET sequence = sequence - 100 WHERE writer = 'W1' AND sequence > 5; UPDATE audit_events SET sequence = sequence + 99 WHERE writer = 'W1' AND sequence < 0").await?;
+    ensure!(
+        found.contains(&altered(&scene.first, 5)),
+        "closed up: {found:?}"
+    );
+
+    let scene = fresh().await?;
+    let copy = "writer, SEQ, at, event, reference, provider, subject, email, account, canonical, hash FROM audit_events WHERE writer = 'W1' AND sequence = 11";
+    for (place, sequence) in [("12", 12), ("0", 0), ("-1", -1)] {
+        let found = scene
+            .after(&format!(
+                "INSERT INTO audit_events SELECT {}",
+                copy.replace("SEQ", place)
+            ))
+            .await?;
+        let inserted = Finding::Inserted {
+            writer: scene.first.writer.clone(),
+            sequence,
+        };
+        ensure!(found.contains(&inserted), "inserted at {place}: {found:?}");
+    }
+
+    let scene = fresh().await?;
+    let found = scene.after("INSERT INTO audit_events SELECT 'forged', sequence, at, event, reference, provider, subject, email, account, canonical, hash FROM audit_events WHERE writer = 'W1'").await?;
+    ensure!(
+        found.contains(&Finding::Inserted {
+            writer: "forged".to_owned(),
+            sequence: 1
+        }),
+        "a chain: {found:?}"
+    );
+
+    let scene = fresh().await?;
+    let found = scene
+        .after("DELETE FROM audit_events WHERE writer = 'W1' AND sequence > 8")
+        .await?;
+    let cut = Finding::CutOff {
+        writer: scene.first.writer.clone(),
+        last: 8,
+        recorded: 11,
+    };
+    ensure!(found == [cut, contradicted(&scene)], "cut off: {found:?}");
+
+    let scene = fresh().await?;
+    let found = scene.after("DELETE FROM audit_events WHERE writer = 'W1' AND sequence > 8; UPDATE audit_writers SET sequence = 8, hash = (SELECT hash FROM audit_events WHERE writer = 'W1' AND sequence = 8) WHERE writer = 'W1'").await?;
+    ensure!(
+        found == [contradicted(&scene)],
+        "cut off, with its head: {found:?}"
+    );
+
+    let scene = fresh().await?;
+    let found = scene.after("DELETE FROM audit_events WHERE writer = 'W1'; DELETE FROM audit_writers WHERE writer = 'W1'").await?;
+    ensure!(found == [contradicted(&scene)], "a whole chain: {found:?}");
+
+    let scene = fresh().await?;
+    let found = scene
+        .after("DELETE FROM audit_events WHERE writer = 'W2'")
+        .await?;
+    let cut = Finding::CutOff {
+        writer: scene.second.writer.clone(),
+        last: 0,
+        recorded: 6,
+    };
+    ensure!(found == [cut], "the last chain's events: {found:?}");
+
+    let scene = fresh().await?;
+    let found = scene.after("UPDATE audit_writers SET hash = (SELECT hash FROM audit_events WHERE writer = 'W2' AND sequence = 5) WHERE writer = 'W2'").await?;
+    let head = Finding::HeadAltered {
+        writer: scene.second.writer.clone(),
+    };
+    ensure!(found == [head], "a head: {found:?}");
+
+    let scene = fresh().await?;
+    let found = scene
+        .after("DELETE FROM audit_writers WHERE writer = 'W2'")
+        .await?;
+    ensure!(
+        found.len() == 6 && found.iter().all(|f| matches!(f, Finding::Inserted { .. })),
+        "no head: {found:?}"
+    );
+
+    let scene = fresh().await?;
+    let found = scene
+        .after("UPDATE audit_events SET canonical = '' WHERE writer = 'W1'")
+        .await?;
+    ensure!(found.len() == 22, "emptied: {found:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_change_is_found_on_sqlite() -> Result<()> {
+    every_change_is_found(async || Database::sqlite()).await
+}
+
+#[tokio::test]
+async fn every_change_is_found_on_postgres() -> Result<()> {
+    let server = Arc::new(Postgres::start().await?);
+    let next = AtomicU64::new(0);
+    every_change_is_found(async || {
+        let name = format!("scene{}", next.fetch_add(1, Ordering::Relaxed));
+        server.sql(&format!("CREATE DATABASE {name}"))?;
+        Ok(Database(Kind::Shared {
+            server: Arc::clone(&server),
+            name,
+        }))
+    })
+    .await
+}
+
+/// Who knows the algorithm can make one row look right, but not the next.
+#[tokio::test]
+async fn a_forged_hash_shows_at_the_next_event() -> Result<()> {
+    let scene = Scene::set(Database::sqlite()?).await?;
+    let forged = ChainHash::genesis("anything").to_string();
+    let found = scene
+        .after(&format!(
+            "UPDATE audit_events SET hash = '{forged}' WHERE writer = 'W1' AND sequence = 5"
+        ))
+        .await?;
+    ensure!(found.contains(&altered(&scene.first, 6)), "{found:?}");
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! Every store against one suite, and against what goes wrong: real servers, real files.
+
+mod conformance;
+mod files;
+mod outages;
+mod servers;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use rolecall_core::port::{Clock, Key, RecordStore, StoreError};
+use rolecall_core::secret::SecretDigest;
+use rolecall_testkit::clock::{self, ManualClock};
+use rolecalld::store::{StoreSettings, open};
+
+/// The testkit's clocks, seen through the port.
+pub struct Shown(clock::Clock);
+
+impl Clock for Shown {
+    fn now(&self) -> DateTime<Utc> {
+        (self.0)()
+    }
+}
+
+pub fn system_clock() -> Arc<Shown> {
+    Arc::new(Shown(clock::system()))
+}
+
+pub fn manual_clock() -> (ManualClock, Arc<Shown>) {
+    let manual = ManualClock::starting_now();
+    let shown = Arc::new(Shown(manual.clock()));
+    (manual, shown)
+}
+
+pub fn key(name: &str) -> Key {
+    Key::new("test", SecretDigest::of("test", &[name.as_bytes()]))
+}
+
+/// A store at this URL under a prefix of its own, with the system's clock.
+pub async fn store_at(url: &str) -> Result<Arc<dyn RecordStore>> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let settings = StoreSettings {
+        url: url.parse().with_context(|| url.to_owned())?,
+        prefix: format!("t{}:", NEXT.fetch_add(1, Ordering::Relaxed)),
+    };
+    Ok(open(&settings, system_clock()).await?)
+}
+
+pub fn in_a_minute() -> DateTime<Utc> {
+    system_clock().now() + TimeDelta::minutes(1)
+}
+
+pub fn is_unavailable<T>(outcome: &Result<T, StoreError>) -> bool {
+    matches!(outcome, Err(StoreError::Unavailable(_)))
+}
+
+/// The whole chain of an error's messages.
+pub fn told(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        told += &format!(": {error}");
+        source = error.source();
+    }
+    told
+}

@@ -1,0 +1,117 @@
+//! The stores without a server: memory, and a file.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use rolecalld::store::{MemoryStore, SqliteStore, open};
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::conformance::{World, conformance};
+use super::*;
+
+#[tokio::test]
+async fn memory_conforms() -> Result<()> {
+    conformance(async || {
+        World::timeless(async |clock| Ok(Arc::new(MemoryStore::new(clock)) as Arc<_>)).await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn sqlite_conforms() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let next = AtomicU32::new(0);
+    conformance(async || {
+        let prefix = format!("{}:", next.fetch_add(1, Ordering::Relaxed));
+        let file = folder.path().join("store.db");
+        World::timeless(async |clock| {
+            Ok(Arc::new(SqliteStore::open(&file, &prefix, clock).await?) as Arc<_>)
+        })
+        .await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_file_survives_a_restart_and_is_nobody_elses() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("a store.db");
+    let store = SqliteStore::open(&file, "p:", system_clock()).await?;
+    store
+        .insert(key("a"), b"one".to_vec(), in_a_minute())
+        .await?;
+    for name in ["a store.db", "a store.db-wal"] {
+        let mode = std::fs::metadata(folder.path().join(name))?
+            .permissions()
+            .mode();
+        ensure!(mode & 0o777 == 0o600, "{name}: {mode:o}");
+    }
+    drop(store);
+    let store = SqliteStore::open(&file, "p:", system_clock()).await?;
+    ensure!(store.get(key("a")).await?.is_some());
+    let neighbour = SqliteStore::open(&file, "q:", system_clock()).await?;
+    ensure!(neighbour.take(key("a")).await?.is_none(), "another prefix");
+    ensure!(store.take(key("a")).await?.as_deref() == Some(b"one".as_slice()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn expired_records_leave_the_file() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("store.db");
+    let (manual, clock) = manual_clock();
+    let store = SqliteStore::open(&file, "", clock.clone()).await?;
+    for n in 0..50 {
+        let expires_at = clock.now() + TimeDelta::seconds(1);
+        store
+            .insert(key(&n.to_string()), vec![1], expires_at)
+            .await?;
+    }
+    manual.advance(std::time::Duration::from_secs(2));
+    for n in 50..60 {
+        let expires_at = clock.now() + TimeDelta::seconds(1);
+        store
+            .insert(key(&n.to_string()), vec![1], expires_at)
+            .await?;
+    }
+    let mut other = SqliteConnection::connect(&format!("sqlite:{}", file.display())).await?;
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM records")
+        .fetch_one(&mut other)
+        .await?;
+    ensure!(left == 10, "{left} left");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_somebody_else_holds_is_unavailable_and_recovers() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("store.db");
+    let store = SqliteStore::open(&file, "", system_clock()).await?;
+    store
+        .insert(key("a"), b"one".to_vec(), in_a_minute())
+        .await?;
+    let mut other = SqliteConnection::connect(&format!("sqlite:{}", file.display())).await?;
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await?;
+    let begin = Instant::now();
+    ensure!(is_unavailable(&store.take(key("a")).await));
+    ensure!(begin.elapsed().as_secs() < 3, "{:?}", begin.elapsed());
+    ensure!(store.get(key("a")).await?.is_some(), "reading goes on");
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await?;
+    ensure!(store.take(key("a")).await?.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_is_refused_with_a_hint() -> Result<()> {
+    let settings = StoreSettings {
+        url: "sqlite:/nowhere/at/all.db".parse()?,
+        prefix: String::new(),
+    };
+    let Err(error) = open(&settings, system_clock()).await else {
+        anyhow::bail!("opened");
+    };
+    ensure!(error.to_string().contains("/nowhere/at/all.db") && error.hint().contains("folder"));
+    Ok(())
+}
