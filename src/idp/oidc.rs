@@ -15,6 +15,8 @@ mod metadata;
 mod settings;
 mod token;
 mod userinfo;
+#[cfg(test)]
+mod wycheproof;
 
 use std::sync::Arc;
 

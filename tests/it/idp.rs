@@ -2,6 +2,7 @@
 
 mod documents;
 mod faults;
+mod peer;
 mod sign_in;
 
 use std::sync::Arc;

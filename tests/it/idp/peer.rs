@@ -1,0 +1,118 @@
+//! npm's `oidc-provider`, certified and written by others: what we agree on with it, we did not agree on with ourselves.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use rolecall_core::identity::EmailAddress;
+use rolecall_core::port::Entropy;
+use rolecall_core::secret::{State, random_token};
+use rolecall_core::sign_in::{Challenge, Demand, IdentityProvider as _};
+use rolecall_testkit::browser::Browser;
+use rolecall_testkit::clock::ManualClock;
+use rolecall_testkit::keys::Algorithm;
+use rolecall_testkit::node::{self, OidcPeer};
+use rolecall_testkit::oidc::{OidcClient, Person};
+use rolecalld::idp::http::HttpClient;
+use rolecalld::idp::oidc::OidcProvider;
+use url::Url;
+
+use super::{CALLBACK, CLIENT_ID, CLIENT_SECRET, Counter, Hands, Returned, callback, settings_for};
+
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+fn peers_are_here() -> bool {
+    let here = node::installed().is_some();
+    if !here {
+        eprintln!("LEFT OUT: ROLECALL_PEERS_NODE is not set; `cargo xtask test` sets it");
+    }
+    here
+}
+
+async fn visit(
+    adapter: &OidcProvider,
+    entropy: &Counter,
+    browser: &mut Browser,
+    username: &str,
+) -> Result<Returned> {
+    let state = State::new(random_token(entropy));
+    let (challenge, correlation) = adapter.begin(&state, &Demand::default()).await?;
+    let Challenge::Redirect(url) = challenge;
+    browser.open(url.as_str()).await?;
+    let page = OidcPeer::sign_in(browser, username).await?;
+    let callback = callback(page.url(), &state)
+        .with_context(|| format!("no code came back, but {}", page.url()))?;
+    Ok(Returned {
+        correlation,
+        callback,
+    })
+}
+
+async fn story(algorithm: Algorithm) -> Result<()> {
+    let mut peer = OidcPeer::start(Person::cast(), algorithm).await?;
+    peer.register(
+        OidcClient::new(CLIENT_ID, CLIENT_SECRET, CALLBACK).landing_at("https://sso.example/"),
+    )?;
+    let mut settings = settings_for(peer.issuer())?;
+    settings.scopes.retain(|scope| scope != "groups");
+    let entropy = Arc::new(Counter::default());
+    let adapter = OidcProvider::new(
+        settings,
+        HttpClient::new()?,
+        Arc::new(Hands(ManualClock::starting_now())),
+        Arc::clone(&entropy) as Arc<dyn Entropy>,
+    );
+
+    let mut browser = Browser::new()?;
+    let returned = visit(&adapter, &entropy, &mut browser, "alice").await?;
+    let alice = adapter
+        .complete(returned.correlation, returned.callback)
+        .await
+        .with_context(|| peer.output())?;
+    ensure!(alice.subject.as_str() == "alice");
+    ensure!(alice.groups == ["platform", "payments-dev"]);
+    ensure!(alice.email.as_ref().map(EmailAddress::as_str) == Some("alice@example.com"));
+
+    let mut other = Browser::new()?;
+    let returned = visit(&adapter, &entropy, &mut other, "bob").await?;
+    peer.rotate_keys()?;
+    let bob = adapter
+        .complete(returned.correlation, returned.callback)
+        .await
+        .with_context(|| peer.output())?;
+    ensure!(bob.groups == ["payments-dev"]);
+
+    // Bob's token, because the provider no longer knows the key that signed Alice's.
+    let url: Url = adapter
+        .sign_out_url(&bob)
+        .await
+        .context("no place to sign out")?;
+    let page = other.open(url.as_str()).await?;
+    ensure!(
+        page.status().is_some_and(|status| status.is_success()),
+        "{}: {}",
+        page.url(),
+        page.text()
+    );
+    let landed = other.press("Yes, sign me out", &[]).await?;
+    ensure!(
+        landed.url().as_str().starts_with("https://sso.example/"),
+        "{}",
+        landed.url()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_es256_keys_rotate_and_sign_out() -> Result<()> {
+    if !peers_are_here() {
+        return Ok(());
+    }
+    story(Algorithm::Es256).await
+}
+
+#[tokio::test]
+async fn with_rs256_keys_rotate_and_sign_out() -> Result<()> {
+    if !peers_are_here() {
+        return Ok(());
+    }
+    story(Algorithm::Rs256).await
+}
