@@ -150,13 +150,6 @@ fn start(mut chain: Chain, mut queue: mpsc::Receiver<Waiting>) -> JoinHandle<()>
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while queue.recv_many(&mut batch, BATCH_MAX).await > 0 {
             let outcome = chain.append(&mut batch).await;
-            if let Err(error) = &outcome {
-                tracing::error!(
-                    error = error as &dyn std::error::Error,
-                    events = batch.len(),
-                    "audit events not written"
-                );
-            }
             for waiting in batch.drain(..) {
                 // Nobody listens any more if the caller gave up; the event stands all the same.
                 let _ = waiting.done.send(outcome.clone());

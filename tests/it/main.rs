@@ -3,4 +3,5 @@
 mod audit;
 mod aws;
 mod idp;
+mod log;
 mod store;

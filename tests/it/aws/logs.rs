@@ -1,43 +1,15 @@
 //! However much an operator asks to be logged, nothing that AWS is sent or sends is in the log.
 
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use anyhow::{Context as _, Result};
 use rolecall_core::aws::{ConsoleSignIn as _, Destination, Partition, Proof, Sts as _};
 use rolecalld::aws::keys::KeyAlgorithm;
 use rolecalld::aws::{LOG_CEILING, SignInEndpoint};
 use tracing::instrument::WithSubscriber as _;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
 use url::Url;
 
 use super::world::{World, settings};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use crate::log::Log;
 
 /// One role session and one console link, logged at these levels: the log, and what must not be in it.
 async fn logged(directives: &str) -> Result<(String, Vec<String>)> {
@@ -81,8 +53,7 @@ async fn logged(directives: &str) -> Result<(String, Vec<String>)> {
         credentials.secret_access_key.expose().to_owned(),
         credentials.session_token.expose().to_owned(),
     ]);
-    let log = String::from_utf8(log.0.lock().unwrap_or_else(PoisonError::into_inner).clone())?;
-    Ok((log, secrets))
+    Ok((log.text(), secrets))
 }
 
 #[tokio::test]

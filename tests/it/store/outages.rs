@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use rolecall_testkit::redis::Redis;
+use tracing::instrument::WithSubscriber as _;
 
 use super::*;
+use crate::log::Log;
 
 /// An operation's 250 ms, and some for a loaded machine.
 const FAST: Duration = Duration::from_millis(600);
@@ -158,6 +160,28 @@ async fn who_is_not_let_in_is_told_where_to_look_and_shows_no_password() -> Resu
         told(&error).contains("hint: the ACL user needs"),
         "{}",
         told(&error)
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_evicts_is_reported_once() -> Result<()> {
+    let redis = Redis::single().await?;
+    redis.cli(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"])?;
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).finish();
+    async {
+        let store = store_at(&redis.url()).await?;
+        store.ready().await?;
+        store.ready().await?;
+        anyhow::Ok(())
+    }
+    .with_subscriber(subscriber)
+    .await?;
+    let text = log.text();
+    ensure!(
+        text.matches("maxmemory-policy to noeviction").count() == 1,
+        "{text}"
     );
     Ok(())
 }
