@@ -114,14 +114,12 @@ fn check_believed(
             .iter()
             .filter(|facts| provider.is_none_or(|id| facts.id == *id));
         if !asked.any(|facts| facts.domains.contains(&domain)) {
-            let whom = provider.map_or("no provider".to_owned(), |id| {
-                format!("the provider {id} not")
-            });
+            let believed = match provider {
+                Some(id) => format!("the provider {id} is not believed"),
+                None => "no provider is believed".to_owned(),
+            };
             user.spot.error(
-                format!(
-                    "{} never matches: {whom} is believed about {domain}",
-                    user.value
-                ),
+                format!("{} never matches: {believed} about {domain}", user.value),
                 format!(
                     "add {:?} to `domains` of a [[provider]] in rolecall.toml",
                     domain.as_str()

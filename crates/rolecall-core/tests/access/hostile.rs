@@ -1,0 +1,142 @@
+//! Files and people that mean harm: huge, deeply nested, strange in their letters, expensive to match. Nothing panics
+//! and nothing takes long.
+
+use std::time::{Duration, Instant};
+
+use rolecall_core::access::{InvalidTemplate, Template};
+
+use crate::support::{circumstances, granted, in_groups, parse, person, policy, with_claims};
+
+const WORLD: &str =
+    "[[account]]\nid = \"111122223333\"\nname = \"prod\"\n[[permission_set]]\nname = \"Admin\"\n";
+
+fn with_who(who: &str) -> String {
+    format!(
+        "{WORLD}[[assignment]]\nid = \"a\"\nwho = {{ {who} }}\naccounts = [\"*\"]\npermission_sets = [\"*\"]\n"
+    )
+}
+
+#[test]
+fn texts_that_are_no_policy_are_refused_without_a_panic() {
+    let nested = format!("x = {}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let tables = format!("x = {}", "{ a = ".repeat(100_000));
+    let dotted = format!("{}x = 1", "a.".repeat(100_000));
+    for text in [
+        "\u{feff}[[account]",
+        "\0",
+        "[[",
+        "account = 1",
+        "[account]\nid = 1",
+        "[[account]]\n[[account.id]]\n",
+        "account = [[[]]]",
+        "account = [1, \"x\", {}]",
+        "who = \"\u{202e}\"",
+        "[[assignment]]\nid = \"\\u0000\"\nwho = [1]\naccounts = {}\npermission_sets = 1.5\nwhen = 7\n",
+        "[[permission_set]]\nname = \"\"\nvariants = []\nsession_tags = 1\nsession_policy = 1\npolicy_arns = [[]]\n",
+        "x = 99999999999999999999999999",
+        &nested,
+        &tables,
+        &dotted,
+    ] {
+        assert!(parse(text).is_err(), "{:.60}", text);
+    }
+}
+
+#[test]
+fn every_beginning_of_a_policy_is_read_without_a_panic() {
+    let text = include_str!("../../../../config/access.toml");
+    for (end, _) in text.char_indices().step_by(7) {
+        let _either = parse(&text[..end]);
+    }
+}
+
+#[test]
+fn expensive_patterns_are_refused_or_linear() {
+    for pattern in [
+        "^(a{1000}){1000}$",
+        "^((((((((((((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))))))))))))$",
+        "^\\p{L}{999}{99}$",
+    ] {
+        assert!(
+            parse(&with_who(&format!(
+                "claims_matching = {{ x = '{pattern}' }}"
+            )))
+            .is_err(),
+            "{pattern}"
+        );
+    }
+    let long = format!("^{}$", "a".repeat(2_000));
+    assert!(parse(&with_who(&format!("claims_matching = {{ x = '{long}' }}"))).is_err());
+    let policy = policy(&with_who("claims_matching = { x = '^(a+)+b$' }"));
+    let many = vec!["a".repeat(1_000); 1_000];
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let attacker = with_claims(person("attacker"), &[("x", &many)]);
+    let begun = Instant::now();
+    assert!(granted(&policy, &attacker).is_empty());
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
+fn names_that_only_look_alike_do_not_match() {
+    let policy = policy(&with_who(
+        "provider = \"okta\", groups = [\"admins\", \"ré\"]",
+    ));
+    for group in [
+        "аdmins",
+        "Admins",
+        "admins\u{200b}",
+        " admins",
+        "admins\0",
+        "re\u{301}",
+        "admin",
+        "\u{202e}snimda",
+    ] {
+        let attacker = in_groups(person("attacker"), &[group]);
+        assert!(granted(&policy, &attacker).is_empty(), "{group:?}");
+    }
+    assert!(!granted(&policy, &in_groups(person("alice"), &["ré"])).is_empty());
+}
+
+#[test]
+fn a_person_with_thousands_of_groups_and_claims() {
+    let policy = policy(&with_who("groups = [\"last\"], claims = { c = [\"v\"] }"));
+    let mut groups: Vec<String> = (0..50_000).map(|n| format!("group-{n}")).collect();
+    groups.push("last".to_owned());
+    let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+    let alice = with_claims(in_groups(person("alice"), &groups), &[("c", &["v"])]);
+    assert_eq!(granted(&policy, &alice), ["prod/Admin"]);
+    assert!(policy.explain(&alice, &circumstances()).grants().len() == 1);
+}
+
+#[test]
+fn templates_come_back_as_they_were_written_or_not_at_all() {
+    for text in [
+        "{email}",
+        "a{claims./x/y}b",
+        "{{{name}}}",
+        "{{}}",
+        "ü{provider}{subject}",
+    ] {
+        let template = Template::parse(text).unwrap();
+        assert_eq!(template.to_string(), text);
+    }
+    for (text, expected) in [
+        ("{", InvalidTemplate::Brace),
+        ("}", InvalidTemplate::Brace),
+        ("{email", InvalidTemplate::Brace),
+        ("{em{ail}", InvalidTemplate::Brace),
+        ("{}", InvalidTemplate::Placeholder(String::new())),
+        (
+            "{claims.}",
+            InvalidTemplate::Placeholder("claims.".to_owned()),
+        ),
+        ("{Email}", InvalidTemplate::Placeholder("Email".to_owned())),
+        ("", InvalidTemplate::Empty),
+    ] {
+        assert_eq!(Template::parse(text), Err(expected), "{text}");
+    }
+}

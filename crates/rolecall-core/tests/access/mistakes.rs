@@ -1,0 +1,545 @@
+//! Every mistake has its line, its column and a hint, and all of them are reported together.
+
+use rolecall_core::access::ConfigError;
+
+use crate::support::{parse, parse_files, policy};
+
+/// Three accounts and two permission sets, on lines 1 to 3; each test's own text begins on line 5.
+const WORLD: &str = r#"account = [{ id = "111122223333", name = "prod", ou = "Work/Prod", tags = { env = "prod" } }, { id = "444455556666", name = "dev", ou = "Work" }]
+
+permission_set = [{ name = "Developer", variants = { readonly = { session_duration = "1h" } } }, { name = "Admin" }]
+
+"#;
+
+fn shown(error: &ConfigError) -> String {
+    let hint = error.hint.as_deref().unwrap_or("-");
+    format!("{}:{} {} | {hint}", error.line, error.column, error.message)
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    match parse(text) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.iter().map(shown).collect(),
+    }
+}
+
+/// The one mistake of an entry: a text with `<` before the place that is blamed.
+#[track_caller]
+fn one(marked: &str, expected: &str) {
+    let at = marked.find('<').expect("mark the place with <");
+    let text = format!("{WORLD}{}", marked.replacen('<', "", 1));
+    let before = &marked[..at];
+    let line = 5 + before.matches('\n').count();
+    let column = at - before.rfind('\n').map_or(0, |end| end + 1) + 1;
+    assert_eq!(mistakes(&text), [format!("{line}:{column} {expected}")]);
+}
+
+#[test]
+fn of_form() {
+    for (marked, expected) in [
+        (
+            "<acount = 1",
+            "unknown key \"acount\" | did you mean `account`?",
+        ),
+        (
+            "<x = 1",
+            "unknown key \"x\" | the file takes account, permission_set, assignment, deny",
+        ),
+    ] {
+        one(marked, expected);
+    }
+    assert_eq!(
+        mistakes("deny = 7"),
+        ["1:8 `deny` must be a list, not a number | put it in brackets: [ … ]"]
+    );
+}
+
+#[test]
+fn of_assignments() {
+    let assignment = |key: &str, value: &str| {
+        let mut keys = vec![
+            ("id", "\"a\""),
+            ("who", "{ everyone = true }"),
+            ("accounts", "[\"*\"]"),
+            ("permission_sets", "[\"*\"]"),
+        ];
+        match keys.iter_mut().find(|(name, _)| *name == key) {
+            Some(existing) => existing.1 = value,
+            None => keys.push((key, value)),
+        }
+        let lines: Vec<String> = keys.iter().map(|(k, v)| format!("{k} = {v}\n")).collect();
+        format!("[[assignment]]\n{}", lines.concat())
+    };
+    for (key, value, expected) in [
+        (
+            "id",
+            "<7",
+            "`id` must be a text, not a number | put it in quotes: \"…\"",
+        ),
+        (
+            "id",
+            "<\"a b\"",
+            "invalid `id` | an id is 1 to 128 letters, digits or . _ - : / @ +",
+        ),
+        (
+            "who",
+            "<{}",
+            "`who` names nobody | name groups, users, subjects or claims, or write everyone = true",
+        ),
+        (
+            "who",
+            "{ provider = <\"oktta\", everyone = true }",
+            "unknown provider \"oktta\" | did you mean \"okta\"?",
+        ),
+        (
+            "who",
+            "{ provider = <\"zzz\", everyone = true }",
+            "unknown provider \"zzz\" | configured are: okta, google",
+        ),
+        (
+            "who",
+            "<{ everyone = true, groups = [\"g\"] }",
+            "`everyone` contradicts `groups` | every key must hold: leave one of them out",
+        ),
+        (
+            "who",
+            "<{ everyone = false }",
+            "`everyone` can only be true | leave it out",
+        ),
+        (
+            "who",
+            "{ groups = <[] }",
+            "invalid `groups` | an empty list matches nobody: name somebody, or leave the key out",
+        ),
+        (
+            "who",
+            "{ groups = [<\"\"] }",
+            "invalid `groups` | an empty text matches nothing",
+        ),
+        (
+            "who",
+            "{ groups = <\"g\" }",
+            "`groups` must be a list, not a text | put it in brackets: [ … ]",
+        ),
+        (
+            "who",
+            "{ users = [\"alice@example.com\", <\"alice\"] }",
+            "invalid `users` | not an e-mail address: write it as name@example.com",
+        ),
+        (
+            "who",
+            "{ users = [<\"a@other.example\"] }",
+            "a@other.example never matches: no provider is believed about other.example | add \"other.example\" to `domains` of a [[provider]] in rolecall.toml",
+        ),
+        (
+            "who",
+            "{ provider = \"google\", users = [<\"a@example.com\"] }",
+            "a@example.com never matches: the provider google is not believed about example.com | add \"example.com\" to `domains` of a [[provider]] in rolecall.toml",
+        ),
+        (
+            "who",
+            "{ claims = <{} }",
+            "no claim is named | name a claim, or leave the key out",
+        ),
+        (
+            "who",
+            "{ claims = { x = <true } }",
+            "`x` must be a list, not true or false | put it in brackets: [ … ]",
+        ),
+        (
+            "who",
+            "{ claims_matching = { team = <\"pay.*\" } }",
+            "invalid `team` | a regular expression must be anchored, or it fits parts of values as well: write \"^pay.*$\"",
+        ),
+        (
+            "who",
+            "{ claims_matching = { team = <'^pay\\$' } }",
+            "invalid `team` | a regular expression must be anchored, or it fits parts of values as well: write \"^pay\\$\"",
+        ),
+        (
+            "who",
+            "{ claims_matching = { team = <\"^a)|(b$\" } }",
+            "invalid `team` | unopened group",
+        ),
+        (
+            "who",
+            "{ workload = <\"github\" }",
+            "this version of Rolecall does not support `workload` yet | leave this entry out",
+        ),
+        (
+            "who",
+            "{ everyone = true, <group = [\"g\"] }",
+            "unknown key \"group\" | did you mean `groups`?",
+        ),
+        (
+            "accounts",
+            "[\"dev\", <\"prd\"]",
+            "unknown account \"prd\" | did you mean \"prod\"?",
+        ),
+        (
+            "accounts",
+            "[<\"tag:env\", \"dev\"]",
+            "\"tag:env\" is no selector | write a tag as tag:team=payments",
+        ),
+        (
+            "accounts",
+            "<[]",
+            "invalid `accounts` | an empty list means nothing: write [\"*\"] for all",
+        ),
+        (
+            "permission_sets",
+            "[<\"Devloper\"]",
+            "unknown permission set \"Devloper\" | did you mean \"Developer\"?",
+        ),
+        (
+            "permission_sets",
+            "[<\"Developer@readonly\"]",
+            "unknown permission set \"Developer@readonly\" | name the permission set without its variant: whoever has it has its variants",
+        ),
+        (
+            "session_duration",
+            "<\"5m\"",
+            "invalid `session_duration` | AWS takes 15m to 12h",
+        ),
+        (
+            "session_duration",
+            "<\"13h\"",
+            "invalid `session_duration` | AWS takes 15m to 12h",
+        ),
+        (
+            "session_duration",
+            "<\"1hour\"",
+            "invalid `session_duration` | write a span of time as 90s, 15m, 1h, 4h30m or 7d",
+        ),
+        (
+            "when",
+            "{ mfa = <\"yes\" }",
+            "`mfa` must be true or false, not a text | write true or false, without quotes",
+        ),
+        (
+            "when",
+            "{ signed_in_within = <\"1s\" }",
+            "invalid `signed_in_within` | nobody is quicker than a minute: write 1m or more",
+        ),
+        (
+            "when",
+            "{ network = [<\"10.0.0.1/8\"] }",
+            "invalid `network` | the network is 10.0.0.0/8: an address with bits beyond its prefix is ambiguous",
+        ),
+        (
+            "when",
+            "{ network = [<\"home\"] }",
+            "invalid `network` | write a network as 10.0.0.0/8 or 2001:db8::/32",
+        ),
+        (
+            "when",
+            "{ network = <[] }",
+            "invalid `network` | an empty list lets nobody in: name a network, or leave the key out",
+        ),
+        (
+            "when",
+            "{ not_before = 2026-02-01, not_after = <2026-01-31 }",
+            "invalid `not_after` | it is before not_before: nobody would ever get this",
+        ),
+        (
+            "when",
+            "{ not_before = <2026-02-01T10:00:00 }",
+            "invalid `not_before` | write a day in UTC as 2026-12-31, or a point in time as 2026-12-31T18:00:00Z",
+        ),
+        (
+            "when",
+            "{ not_after = <\"2026-01-31\" }",
+            "`not_after` must be a date, not a text | write 2026-12-31, without quotes",
+        ),
+        (
+            "when",
+            "{ <msa = true }",
+            "unknown key \"msa\" | did you mean `mfa`?",
+        ),
+        (
+            "owner",
+            "<\"\"",
+            "invalid `owner` | write one line of at most 256 characters",
+        ),
+    ] {
+        one(&assignment(key, value), expected);
+    }
+}
+
+#[test]
+fn of_what_cannot_be_reached() {
+    let entry = "[[assignment]]\nid = \"a\"\nwho = { groups = [\"g\"], provider = \"okta\" }\naccounts = [\"prod\"]\npermission_sets = [\"Admin\"]\n";
+    one(
+        &format!("<{}", entry.replace("\"prod\"", "\"ou:Nowhere/**\"")),
+        "this assignment is unreachable: its selectors fit no account or no permission set | correct the selectors, or remove the assignment",
+    );
+    let denied = "this assignment is unreachable: everything in it is denied, by \"d\" among others | remove the assignment, or narrow the deny at access.toml:10";
+    for who in [
+        "everyone = true",
+        "provider = \"okta\"",
+        "groups = [\"g\", \"h\"]",
+    ] {
+        let deny =
+            format!("[[deny]]\nid = \"d\"\nwho = {{ {who} }}\naccounts = [\"tag:env=prod\"]\n");
+        one(&format!("<{entry}{deny}"), denied);
+    }
+    for who in [
+        "provider = \"google\"",
+        "groups = [\"h\"]",
+        "groups = [\"g\"], users = [\"a@example.com\"]",
+    ] {
+        policy(&format!(
+            "{WORLD}{entry}[[deny]]\nid = \"d\"\nwho = {{ {who} }}\n"
+        ));
+    }
+}
+
+#[test]
+fn of_denies() {
+    for (marked, expected) in [
+        (
+            "[[deny]]\nid = \"d\"\nwho = { everyone = true }\nwhen = <{ mfa = true }",
+            "a deny has no `when`: it always wins | remove it; conditions belong to the assignments",
+        ),
+        (
+            "<[[deny]]\nid = \"d\"",
+            "this [[deny]] has no `who` | add `who = …`",
+        ),
+        (
+            "[[deny]]\nid = \"d\"\nwho = { everyone = true }\naccounts = [<\"111122223334\"]",
+            "unknown account \"111122223334\" | did you mean \"111122223333\"?",
+        ),
+    ] {
+        one(marked, expected);
+    }
+}
+
+#[test]
+fn of_accounts() {
+    for (keys, expected) in [
+        (
+            "id = <111122223333, name = \"x\"",
+            "`id` must be a text, not a number | put it in quotes: \"…\"",
+        ),
+        (
+            "id = <\"1111\", name = \"x\"",
+            "invalid `id` | an account id is 12 digits, written as a string: \"111122223333\"",
+        ),
+        (
+            "id = <\"111122223333\", name = \"x\"",
+            "the account id \"111122223333\" is there already | the first one is at access.toml:1: name this one differently, or remove one",
+        ),
+        (
+            "id = \"000000000001\", name = <\"prod\"",
+            "the account \"prod\" is there already | the first one is at access.toml:1: name this one differently, or remove one",
+        ),
+        (
+            "id = \"000000000001\", name = <\"a/b\"",
+            "invalid `name` | an account name is 1 to 64 letters, digits, spaces or . _ + = & ( ) -, with a letter or digit at its ends, and is not a 12-digit id",
+        ),
+        (
+            "id = \"000000000001\", name = <\"999999999999\"",
+            "invalid `name` | an account name is 1 to 64 letters, digits, spaces or . _ + = & ( ) -, with a letter or digit at its ends, and is not a 12-digit id",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", ou = <\"/Prod\"",
+            "invalid `ou` | an organizational unit is names divided by /, such as Workloads/Prod",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = <\"gateway-saml\"",
+            "this version of Rolecall does not support trust = \"gateway-saml\" yet | use trust = \"gateway-oidc\", or leave it out",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = <\"gateway-oicd\"",
+            "unknown trust \"gateway-oicd\" | did you mean \"gateway-oidc\"?",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", sts_region = <\"cn-north-1\"",
+            "the Region cn-north-1 is not in the partition aws | the partition is set in rolecall.toml, [aws]",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", tags = { <\"a=b\" = \"c\" }",
+            "invalid tag \"a=b\" | a tag's key is 1 to 256 characters without = and *",
+        ),
+    ] {
+        let text = WORLD.replacen("}, {", &format!("}}, {{ {keys} }}, {{"), 1);
+        let at = text.find('<').unwrap();
+        let column = at + 1;
+        let found = mistakes(&text.replacen('<', "", 1));
+        assert_eq!(found, [format!("1:{column} {expected}")]);
+    }
+}
+
+#[test]
+fn of_permission_sets() {
+    let long = "x".repeat(257);
+    let too_long = format!("session_tags = {{ <team = \"{long}\" }}");
+    let too_many: String = (0..48).map(|n| format!("k{n:02} = \"x\", ")).collect();
+    let too_many = format!("session_tags = {{ {too_many} <k48 = \"x\" }}");
+    for (keys, expected) in [
+        (
+            "role = <\"a b\"",
+            "invalid `role` | an IAM role is an optional path and a name of 1 to 64 characters of A-Z a-z 0-9 _ + = , . @ -, such as rolecall/Developer",
+        ),
+        (
+            "destination = <\"https://evil.example/\"",
+            "invalid `destination` | a destination is a page of the AWS console, such as https://console.aws.amazon.com/s3/",
+        ),
+        (
+            "policy_arns = [<\"ReadOnly\"]",
+            "invalid `policy_arns` | not the ARN of a managed policy: write it as arn:aws:iam::aws:policy/ReadOnlyAccess",
+        ),
+        (
+            "policy_arns = [<\"arn:aws-cn:iam::aws:policy/ReadOnlyAccess\"]",
+            "invalid `policy_arns` | it must be in the partition aws",
+        ),
+        (
+            "session_policy = { file = <\"nowhere.json\" }",
+            "cannot read \"nowhere.json\" | no such file",
+        ),
+        (
+            "session_policy = <{ file = \"broken.json\" }",
+            "invalid `session_policy` | the session policy is not JSON: EOF while parsing an object at line 1 column 1",
+        ),
+        (
+            "session_policy = <\"{}\"",
+            "invalid `session_policy` | a session policy is a JSON object with \"Version\": \"2012-10-17\" and a \"Statement\"",
+        ),
+        (
+            "session_tags = { team = <\"{claim.x}\" }",
+            "invalid `team` | {claim.x} is no placeholder: use {email}, {name}, {subject}, {provider} or {claims.NAME}",
+        ),
+        (
+            "session_tags = { team = <\"a}\" }",
+            "invalid `team` | write a brace that is meant as such twice: {{ or }}",
+        ),
+        (
+            "session_tags = { team = <\"\" }",
+            "invalid `team` | an empty text says nothing: leave the key out",
+        ),
+        (
+            "session_tags = { <team = \"{email} <x>\" }",
+            "the session tag \"team\" cannot fit | the session tag team cannot hold its value: a value is at most 256 letters, digits, spaces or _ . : / = + - @",
+        ),
+        (
+            &too_long,
+            "the session tag \"team\" cannot fit | the session tag team cannot hold its value: a value is at most 256 letters, digits, spaces or _ . : / = + - @",
+        ),
+        (
+            &too_many,
+            "the session tag \"k48\" cannot fit | more than 50 session tags",
+        ),
+        (
+            "session_tags = { Team = \"x\", <team = \"x\" }",
+            "the session tag \"team\" cannot fit | the session tag team is there twice: AWS does not tell upper from lower case in tag keys",
+        ),
+        (
+            "session_tags = { <\"aws:x\" = \"x\" }",
+            "invalid session tag \"aws:x\" | a tag key is 1 to 128 letters, digits, spaces or _ . : / = + - @ and does not begin with aws:",
+        ),
+        (
+            "session_tags = { <\"Rolecall:x\" = \"x\" }",
+            "the session tag \"Rolecall:x\" is set by Rolecall itself | tags that begin with rolecall: are reserved: choose another key",
+        ),
+        (
+            "source_identity = <\"{email}/x\"",
+            "invalid `source_identity` | a source identity is 2 to 64 characters of A-Z a-z 0-9 _ + = , . @ - and does not begin with aws:",
+        ),
+        (
+            "variants = { <\"a@b\" = {} }",
+            "invalid variant \"a@b\" | a variant's name is 1 to 32 letters, digits or . _ -",
+        ),
+        (
+            "variants = { a = { <role = \"x\" } }",
+            "unknown key \"role\" | a variant takes session_duration, description, destination, session_policy, policy_arns",
+        ),
+    ] {
+        let text = format!("[[permission_set]]\nname = \"New\"\n{keys}\n");
+        let column = keys.find('<').unwrap() + 1;
+        let found = mistakes(&text.replacen('<', "", 1));
+        assert_eq!(found, [format!("3:{column} {expected}")]);
+    }
+}
+
+#[test]
+fn all_at_once_in_the_order_of_the_files() {
+    let first = "[[account]]\nid = \"1\"\nname = \"prod\"\n[[assignment]]\nid = \"a\"\nwho = {}\naccounts = [\"prod\"]\npermission_sets = [\"Admni\"]\n";
+    let second = "[[permission_set]]\nname = \"Admin\"\ncolour = \"red\"\n";
+    let errors = parse_files(&[("b.toml", first), ("a.toml", second)]).unwrap_err();
+    assert_eq!(
+        errors.to_string(),
+        "b.toml:2:6: invalid `id`\n  hint: an account id is 12 digits, written as a string: \"111122223333\"\n\
+         b.toml:6:7: `who` names nobody\n  hint: name groups, users, subjects or claims, or write everyone = true\n\
+         b.toml:8:20: unknown permission set \"Admni\"\n  hint: did you mean \"Admin\"?\n\
+         a.toml:3:1: unknown key \"colour\"\n  hint: this [[permission_set]] takes name, role, description, session_duration, destination, session_policy, policy_arns, session_tags, source_identity, variants"
+    );
+}
+
+#[test]
+fn of_syntax_with_the_forms_of_other_files_but_without_their_names() {
+    let errors = parse_files(&[
+        ("broken.toml", "[[account]\nid = \"111122223333\"\nname = \n"),
+        ("rules.toml", "[[assignment]]\nid = \"a\"\nwho = {}\naccounts = [\"prod\"]\npermission_sets = [\"*\"]\n"),
+    ])
+    .unwrap_err();
+    let places: Vec<String> = errors
+        .iter()
+        .map(|e| format!("{}:{}", e.path.display(), e.line))
+        .collect();
+    assert!(places.contains(&"broken.toml:1".to_owned()), "{places:?}");
+    assert!(places.contains(&"broken.toml:3".to_owned()), "{places:?}");
+    assert!(places.contains(&"rules.toml:3".to_owned()), "{places:?}");
+    assert!(!errors.to_string().contains("unknown account"), "{errors}");
+}
+
+#[test]
+fn columns_count_characters() {
+    let found = mistakes(
+        "[[account]]\n\"ü\" = 1\nid = \"111122223333\" # 😀\nname = \"x\"\ntags = { \"ü😀\" = 1 }\n",
+    );
+    assert_eq!(
+        found,
+        [
+            "2:1 unknown key \"ü\" | this [[account]] takes id, name, description, ou, tags, trust, audience, sts_region",
+            "5:17 `ü😀` must be a text, not a number | put it in quotes: \"…\"",
+        ]
+    );
+}
+
+#[test]
+fn warnings_do_not_stop_a_policy() {
+    let rules = r#"
+[[assignment]]
+id = "a"
+who = { groups = ["g"] }
+accounts = ["*", "stage-*", "tag:env=stage", "ou:Nowhere"]
+permission_sets = ["*", "Read*"]
+
+[[assignment]]
+id = "b"
+who = { provider = "okta" }
+accounts = ["*"]
+permission_sets = ["*"]
+
+[[permission_set]]
+name = "Tagged"
+session_duration = "1h"
+source_identity = "{claims.email}"
+variants = { long = { session_duration = "2h" } }
+"#;
+    let policy = parse_files(&[("world.toml", WORLD), ("access.toml", rules)]).unwrap();
+    let warnings: Vec<String> = policy.warnings().iter().map(shown).collect();
+    assert_eq!(
+        warnings,
+        [
+            "4:7 groups, subjects and claims without `provider` are believed of any provider | add provider = \"…\": another provider may use the same names for other people",
+            "5:18 \"stage-*\" fits no account | remove it, or correct it",
+            "5:29 \"tag:env=stage\" fits no account | remove it, or correct it",
+            "5:46 \"ou:Nowhere\" fits no account | remove it, or correct it",
+            "6:25 \"Read*\" fits no permission set | remove it, or correct it",
+            "10:7 this is about everybody who signs in with okta | if that is meant, say so: everyone = true",
+            "17:19 {claims.email} is whatever the provider says, of any domain | use {email}, which is there only where the provider is believed about the domain",
+            "18:14 the variant \"long\" asks for 2 h, its permission set for 1 h | the shortest wins: leave session_duration out of the variant",
+        ]
+    );
+}

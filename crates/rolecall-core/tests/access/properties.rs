@@ -1,0 +1,161 @@
+//! What holds for every policy and every person, tried on random ones.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use rolecall_core::access::{Policy, Template};
+use rolecall_core::identity::Identity;
+
+use crate::support::{circumstances, in_groups, labels, parse, person, with_claims};
+
+const WORLD: &str = r#"
+account = [
+    { id = "000000000001", name = "a1", ou = "A", tags = { t = "x" } },
+    { id = "000000000002", name = "a2", ou = "A/B", tags = { t = "y" } },
+    { id = "000000000003", name = "b1", ou = "B" },
+    { id = "000000000004", name = "b2", tags = { t = "x" } },
+]
+permission_set = [{ name = "P", variants = { v = {} } }, { name = "Q" }, { name = "R" }]
+"#;
+
+fn who() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec![
+        "provider = \"okta\"",
+        "users = [\"u1@example.com\", \"u2@example.com\"]",
+        "subjects = [\"u1\", \"u3\"]",
+        "groups = [\"g1\"]",
+        "groups = [\"g2\", \"g3\"]",
+        "claims = { c = [\"1\", \"2\"] }",
+        "claims = { c = [\"3\"], d = [\"1\"] }",
+        "claims_matching = { c = \"^[12]$\" }",
+        "provider = \"google\"",
+    ]);
+    prop::collection::vec(part, 1..4).prop_map(|parts| {
+        let mut keys = BTreeSet::new();
+        let once = |part: &&str| keys.insert(part.split(' ').next().map(str::to_owned));
+        let parts: Vec<&str> = parts.into_iter().filter(once).collect();
+        parts.join(", ")
+    })
+}
+
+fn scope() -> impl Strategy<Value = String> {
+    let accounts = prop::sample::subsequence(
+        vec!["\"a1\"", "\"a*\"", "\"ou:A/**\"", "\"tag:t=x\"", "\"b2\""],
+        1..3,
+    );
+    let sets = prop::sample::subsequence(vec!["\"P\"", "\"Q\"", "\"*\""], 1..3);
+    (accounts, sets).prop_map(|(accounts, sets)| {
+        let (accounts, sets) = (accounts.join(", "), sets.join(", "));
+        format!("accounts = [{accounts}]\npermission_sets = [{sets}]\n")
+    })
+}
+
+fn rule(kind: &'static str) -> impl Strategy<Value = String> {
+    let when = prop::sample::select(match kind {
+        "assignment" => vec!["", "when = { mfa = true }\n", "session_duration = \"2h\"\n"],
+        _ => vec![""],
+    });
+    (who(), scope(), when)
+        .prop_map(move |(who, scope, when)| format!("who = {{ {who} }}\n{scope}{when}"))
+}
+
+fn written(kind: &str, rules: &[String]) -> String {
+    let entry = |(n, rule)| format!("[[{kind}]]\nid = \"{kind}-{n}\"\n{rule}");
+    rules.iter().enumerate().map(entry).collect()
+}
+
+fn somebody() -> impl Strategy<Value = Identity> {
+    let name = prop::sample::select(vec!["u1", "u2", "u3", "u4"]);
+    let groups = prop::sample::subsequence(vec!["g1", "g2", "g3", "g4"], 0..=4);
+    let claims = prop::sample::subsequence(vec!["1", "2", "3"], 0..=3);
+    (name, groups, claims, any::<bool>()).prop_map(|(name, groups, claims, mfa)| {
+        let mut somebody = in_groups(person(name), &groups);
+        somebody.mfa = mfa;
+        with_claims(somebody, &[("c", &claims), ("d", &["1"])])
+    })
+}
+
+fn granted(policy: &Policy, identity: &Identity) -> BTreeSet<String> {
+    labels(&policy.grants(identity, &circumstances()))
+        .into_iter()
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn adding_an_assignment_never_removes_a_grant(
+        assignments in prop::collection::vec(rule("assignment"), 1..8),
+        denies in prop::collection::vec(rule("deny"), 0..2),
+        identity in somebody(),
+    ) {
+        let denies = written("deny", &denies);
+        let all = parse(&format!("{WORLD}{}{denies}", written("assignment", &assignments)));
+        let fewer = parse(&format!("{WORLD}{}{denies}", written("assignment", &assignments[1..])));
+        // An assignment that is wholly denied is a mistake.
+        prop_assume!(all.is_ok() && fewer.is_ok());
+        let (all, fewer) = (granted(&all.unwrap(), &identity), granted(&fewer.unwrap(), &identity));
+        prop_assert!(fewer.is_subset(&all), "{fewer:?} {all:?}");
+    }
+
+    #[test]
+    fn a_deny_takes_away_exactly_what_it_covers(
+        assignments in prop::collection::vec(rule("assignment"), 1..8),
+        deny in rule("deny"),
+        identity in somebody(),
+    ) {
+        let assignments = written("assignment", &assignments);
+        let before = parse(&format!("{WORLD}{assignments}"));
+        let after = parse(&format!("{WORLD}{assignments}{}", written("deny", std::slice::from_ref(&deny))));
+        let covered = parse(&format!("{WORLD}{}", written("assignment", std::slice::from_ref(&deny))));
+        prop_assume!(before.is_ok() && after.is_ok() && covered.is_ok());
+        let before = granted(&before.unwrap(), &identity);
+        let covered = granted(&covered.unwrap(), &identity);
+        let after = granted(&after.unwrap(), &identity);
+        prop_assert_eq!(after, &before - &covered);
+    }
+
+    #[test]
+    fn explaining_agrees_with_granting(
+        assignments in prop::collection::vec(rule("assignment"), 0..12),
+        denies in prop::collection::vec(rule("deny"), 0..3),
+        identity in somebody(),
+    ) {
+        let text = format!("{WORLD}{}{}", written("assignment", &assignments), written("deny", &denies));
+        let policy = parse(&text);
+        prop_assume!(policy.is_ok());
+        let policy = policy.unwrap();
+        let explanation = policy.explain(&identity, &circumstances());
+        let grants = policy.grants(&identity, &circumstances());
+        prop_assert_eq!(labels(explanation.grants()), labels(&grants));
+        prop_assert_eq!(grants.len(), grants.iter().count());
+        prop_assert_eq!(grants.is_empty(), grants.iter().next().is_none());
+        let mut sorted = labels(&grants);
+        sorted.sort();
+        prop_assert_eq!(labels(&grants), sorted);
+        for grant in grants.iter() {
+            let variant = grant.variant().map(|variant| variant.to_string());
+            let found = grants.find(&grant.account().id, grant.permission_set().name.as_str(), variant.as_deref());
+            prop_assert_eq!(found.map(|found| found.label()), Some(grant.label()));
+            prop_assert!(grant.assignments().next().is_some());
+        }
+        for locked in grants.locked() {
+            prop_assert!(grants.find(&locked.account.id, locked.permission_set.name.as_str(), None).is_none());
+            prop_assert!(!locked.unmet.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_parses_is_displayed_as_it_was_written(text in "[a-z{}. ]{0,12}") {
+        if let Ok(template) = Template::parse(&text) {
+            prop_assert_eq!(template.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,200}", keys in "(\\[\\[(account|permission_set|assignment|deny)\\]\\]\n|(id|name|who|accounts|permission_sets|when) = (\"[a-z*:]{0,4}\"|\\{\\}|\\[\\]|7|true)\n){0,12}") {
+        let _either = parse(&text);
+        let _either = parse(&keys);
+    }
+}
