@@ -34,6 +34,12 @@ impl Scope {
     pub(super) fn holds(&self, account: AccountIndex, set: SetIndex) -> bool {
         self.sets.holds(set) && self.accounts.binary_search(&account).is_ok()
     }
+
+    /// Each account with each permission set, sorted.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (AccountIndex, SetIndex)> {
+        let with_each = |account| self.sets.numbers().map(move |set| (account, set));
+        self.accounts.iter().copied().flat_map(with_each)
+    }
 }
 
 /// Some permission sets, as the words of a bit set that are not zero.

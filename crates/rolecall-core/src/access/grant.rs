@@ -77,16 +77,17 @@ impl Grants {
         self.0
             .locked()
             .into_iter()
-            .flat_map(move |((account, set), (unmet, assignments))| {
+            .flat_map(move |((account, set), lock)| {
                 let permission_set = &contents.sets[set as usize];
-                let assignments = assignments
+                let assignments = lock
+                    .assignments
                     .iter()
                     .map(|n| &contents.assignments[*n as usize]);
                 let locked = Locked {
                     account: contents.accounts[account as usize].clone(),
                     permission_set: permission_set.clone(),
                     variant: None,
-                    unmet: unmet.to_vec(),
+                    unmet: lock.unmet.to_vec(),
                     owners: owners(assignments),
                 };
                 let variants = permission_set.variants.iter().map(|v| Some(v.name.clone()));
@@ -189,7 +190,12 @@ impl Grant {
 
     /// Whose limit that is.
     pub fn duration_reason(&self) -> DurationReason {
-        self.duration().1
+        match self.duration().1 {
+            Shortest::Assignment(id) => DurationReason::Assignment(id.to_owned()),
+            Shortest::Set => DurationReason::PermissionSet(self.permission_set().name.to_string()),
+            Shortest::Variant(name) => DurationReason::Variant(name.to_string()),
+            Shortest::AwsDefault => DurationReason::AwsDefault,
+        }
     }
 
     /// The ids of the assignments that grant it, in the order of the files.
@@ -250,28 +256,32 @@ impl Grant {
             .map(|number| &self.tally.contents.assignments[number as usize])
     }
 
-    fn duration(&self) -> (RoleSessionDuration, DurationReason) {
+    fn duration(&self) -> (RoleSessionDuration, Shortest<'_>) {
         let set = self.permission_set();
-        let of_set = set
-            .session_duration
-            .map(|limit| (limit, DurationReason::PermissionSet(set.name.to_string())));
+        let of_set = set.session_duration.map(|limit| (limit, Shortest::Set));
+        let of_assignments = self
+            .granting()
+            .filter_map(|one| Some((one.session_duration?, Shortest::Assignment(&one.id))));
         let of_variant = self.variant_entry().and_then(|variant| {
-            let reason = || DurationReason::Variant(variant.name.to_string());
-            variant.session_duration.map(|limit| (limit, reason()))
+            Some((variant.session_duration?, Shortest::Variant(&variant.name)))
         });
-        let of_assignments = self.granting().filter_map(|assignment| {
-            let reason = || DurationReason::Assignment(assignment.id.to_string());
-            assignment.session_duration.map(|limit| (limit, reason()))
-        });
-        let base = of_set.into_iter().chain(of_assignments);
-        let base = base
+        let base = of_set
+            .into_iter()
+            .chain(of_assignments)
             .min_by_key(|(limit, _)| *limit)
-            .unwrap_or((RoleSessionDuration::DEFAULT, DurationReason::AwsDefault));
-        match of_variant {
-            Some(shorter) if shorter.0 < base.0 => shorter,
-            Some(_) | None => base,
-        }
+            .unwrap_or((RoleSessionDuration::DEFAULT, Shortest::AwsDefault));
+        of_variant
+            .filter(|(limit, _)| *limit < base.0)
+            .unwrap_or(base)
     }
+}
+
+/// A [`DurationReason`] that is not written down yet.
+enum Shortest<'g> {
+    Assignment(&'g str),
+    Set,
+    Variant(&'g VariantName),
+    AwsDefault,
 }
 
 impl fmt::Debug for Grant {

@@ -59,6 +59,12 @@ impl Observer for Silence {
     fn deny(&mut self, _: u32, _: Option<Mismatch<'_>>) {}
 }
 
+/// The entries to look at, in order.
+struct Candidates<N> {
+    assignments: N,
+    denies: N,
+}
+
 /// What is true for one person now, before it is added up.
 #[derive(Default)]
 pub(super) struct Applicable {
@@ -75,10 +81,12 @@ impl Policy {
     pub fn grants(&self, identity: &Identity, circumstances: &Circumstances) -> Grants {
         let person = Person::new(identity);
         let applicable = self.0.walk(
+            Candidates {
+                assignments: self.0.assignment_index.candidates(&person),
+                denies: self.0.deny_index.candidates(&person),
+            },
             &person,
             circumstances,
-            self.0.assignment_index.candidates(&person),
-            self.0.deny_index.candidates(&person),
             &mut Silence,
         );
         Grants::new(Tally::new(Arc::clone(&self.0), applicable))
@@ -89,10 +97,12 @@ impl Policy {
         let person = Person::new(identity);
         let mut reasons = Reasons::new(&self.0);
         let applicable = self.0.walk(
+            Candidates {
+                assignments: 0..count(&self.0.assignments),
+                denies: 0..count(&self.0.denies),
+            },
             &person,
             circumstances,
-            0..count(&self.0.assignments),
-            0..count(&self.0.denies),
             &mut reasons,
         );
         let tally = Tally::new(Arc::clone(&self.0), applicable);
@@ -124,14 +134,13 @@ impl Contents {
     /// The one walk: judges each of the given entries.
     fn walk(
         &self,
+        candidates: Candidates<impl IntoIterator<Item = u32>>,
         person: &Person<'_>,
         circumstances: &Circumstances,
-        assignments: impl IntoIterator<Item = AssignmentIndex>,
-        denies: impl IntoIterator<Item = u32>,
         observer: &mut impl Observer,
     ) -> Applicable {
         let mut applicable = Applicable::default();
-        for number in assignments {
+        for number in candidates.assignments {
             let assignment = &self.assignments[number as usize];
             let mismatch = assignment.who.mismatch(person);
             let unmet = match mismatch {
@@ -145,7 +154,7 @@ impl Contents {
                 applicable.locked.push((number, unmet));
             }
         }
-        for number in denies {
+        for number in candidates.denies {
             let mismatch = self.denies[number as usize].who.mismatch(person);
             observer.deny(number, mismatch);
             if mismatch.is_none() {

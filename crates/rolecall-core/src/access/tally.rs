@@ -130,29 +130,35 @@ impl Tally {
         })
     }
 
-    /// The pairs that only circumstances keep from the person, each with what is unmet in the assignment that lacks
-    /// the least, and those assignments' numbers.
-    pub(super) fn locked(
-        &self,
-    ) -> BTreeMap<(AccountIndex, SetIndex), (&[Unmet], Vec<AssignmentIndex>)> {
-        let mut locked: BTreeMap<_, (&[Unmet], Vec<AssignmentIndex>)> = BTreeMap::new();
+    /// The pairs that only circumstances keep from the person, sorted.
+    pub(super) fn locked(&self) -> BTreeMap<(AccountIndex, SetIndex), Lock<'_>> {
+        let mut locks: BTreeMap<_, Lock<'_>> = BTreeMap::new();
         for (number, unmet) in &self.applicable.locked {
             let scope = &self.contents.assignments[*number as usize].scope;
-            for account in scope.accounts.iter() {
-                for set in scope.sets.numbers() {
-                    if self.holds(*account, set) || self.is_denied(*account, set) {
-                        continue;
-                    }
-                    let (least, numbers) = locked.entry((*account, set)).or_insert((unmet, vec![]));
-                    if unmet.len() < least.len() {
-                        *least = unmet;
-                    }
-                    numbers.push(*number);
+            for (account, set) in scope.pairs() {
+                if self.holds(account, set) || self.is_denied(account, set) {
+                    continue;
                 }
+                let lock = locks.entry((account, set)).or_insert_with(|| Lock {
+                    unmet,
+                    assignments: Vec::new(),
+                });
+                if unmet.len() < lock.unmet.len() {
+                    lock.unmet = unmet;
+                }
+                lock.assignments.push(*number);
             }
         }
-        locked
+        locks
     }
+}
+
+/// What keeps a pair from a person.
+pub(super) struct Lock<'t> {
+    /// What is unmet in the assignment that lacks the least.
+    pub(super) unmet: &'t [Unmet],
+    /// The assignments that would grant it.
+    pub(super) assignments: Vec<AssignmentIndex>,
 }
 
 /// The touched accounts, and which row each has: a bit set with the number of bits before each word.

@@ -62,7 +62,7 @@ impl Anchored {
         let inner = written
             .strip_prefix('^')
             .and_then(|rest| rest.strip_suffix('$'))
-            .filter(|inner| trailing_backslashes(inner) % 2 == 0)
+            .filter(|inner| trailing_backslashes(inner).is_multiple_of(2))
             .ok_or_else(not_anchored)?;
         let compile = |pattern: &str| {
             regex::RegexBuilder::new(pattern)

@@ -190,11 +190,8 @@ impl RawDeny<'_> {
 fn denied_by<'p>(who: &Who, scope: &Scope, denies: &'p [Deny]) -> Option<&'p Deny> {
     let covering: Vec<&Deny> = denies.iter().filter(|deny| deny.who.covers(who)).collect();
     let first = covering.first().copied()?;
-    let mut pairs = scope
-        .accounts
-        .iter()
-        .flat_map(|account| scope.sets.numbers().map(move |set| (*account, set)));
-    pairs
+    scope
+        .pairs()
         .all(|(account, set)| covering.iter().any(|deny| deny.scope.holds(account, set)))
         .then_some(first)
 }

@@ -1,0 +1,203 @@
+//! The mistakes that accounts and permission sets can have, each with its place; columns; and warnings.
+
+use crate::mistakes::{WORLD, mistakes, shown};
+use crate::support::parse_files;
+
+#[test]
+fn of_accounts() {
+    for (keys, expected) in [
+        (
+            "id = <111122223333, name = \"x\"",
+            "`id` must be a text, not a number | put it in quotes: \"…\"",
+        ),
+        (
+            "id = <\"1111\", name = \"x\"",
+            "invalid `id` | an account id is 12 digits, written as a string: \"111122223333\"",
+        ),
+        (
+            "id = <\"111122223333\", name = \"x\"",
+            "the account id \"111122223333\" is there already | the first one is at access.toml:1: name this one differently, or remove one",
+        ),
+        (
+            "id = \"000000000001\", name = <\"prod\"",
+            "the account \"prod\" is there already | the first one is at access.toml:1: name this one differently, or remove one",
+        ),
+        (
+            "id = \"000000000001\", name = <\"a/b\"",
+            "invalid `name` | an account name is 1 to 64 letters, digits, spaces or . _ + = & ( ) -, with a letter or digit at its ends, and is not a 12-digit id",
+        ),
+        (
+            "id = \"000000000001\", name = <\"999999999999\"",
+            "invalid `name` | an account name is 1 to 64 letters, digits, spaces or . _ + = & ( ) -, with a letter or digit at its ends, and is not a 12-digit id",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", ou = <\"/Prod\"",
+            "invalid `ou` | an organizational unit is names divided by /, such as Workloads/Prod",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = <\"gateway-saml\"",
+            "this version of Rolecall does not support trust = \"gateway-saml\" yet | use trust = \"gateway-oidc\", or leave it out",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = <\"gateway-oicd\"",
+            "unknown trust \"gateway-oicd\" | did you mean \"gateway-oidc\"?",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", sts_region = <\"cn-north-1\"",
+            "the Region cn-north-1 is not in the partition aws | the partition is set in rolecall.toml, [aws]",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", tags = { <\"a=b\" = \"c\" }",
+            "invalid tag \"a=b\" | a tag's key is 1 to 256 characters without = and *",
+        ),
+    ] {
+        let text = WORLD.replacen("}, {", &format!("}}, {{ {keys} }}, {{"), 1);
+        let at = text.find('<').unwrap();
+        let column = at + 1;
+        let found = mistakes(&text.replacen('<', "", 1));
+        assert_eq!(found, [format!("1:{column} {expected}")]);
+    }
+}
+
+#[test]
+fn of_permission_sets() {
+    let long = "x".repeat(257);
+    let too_long = format!("session_tags = {{ <team = \"{long}\" }}");
+    let too_many: String = (0..48).map(|n| format!("k{n:02} = \"x\", ")).collect();
+    let too_many = format!("session_tags = {{ {too_many} <k48 = \"x\" }}");
+    for (keys, expected) in [
+        (
+            "role = <\"a b\"",
+            "invalid `role` | an IAM role is an optional path and a name of 1 to 64 characters of A-Z a-z 0-9 _ + = , . @ -, such as rolecall/Developer",
+        ),
+        (
+            "destination = <\"https://evil.example/\"",
+            "invalid `destination` | a destination is a page of the AWS console, such as https://console.aws.amazon.com/s3/",
+        ),
+        (
+            "policy_arns = [<\"ReadOnly\"]",
+            "invalid `policy_arns` | not the ARN of a managed policy: write it as arn:aws:iam::aws:policy/ReadOnlyAccess",
+        ),
+        (
+            "policy_arns = [<\"arn:aws-cn:iam::aws:policy/ReadOnlyAccess\"]",
+            "invalid `policy_arns` | it must be in the partition aws",
+        ),
+        (
+            "session_policy = { file = <\"nowhere.json\" }",
+            "cannot read \"nowhere.json\" | no such file",
+        ),
+        (
+            "session_policy = <{ file = \"broken.json\" }",
+            "invalid `session_policy` | the session policy is not JSON: EOF while parsing an object at line 1 column 1",
+        ),
+        (
+            "session_policy = <\"{}\"",
+            "invalid `session_policy` | a session policy is a JSON object with \"Version\": \"2012-10-17\" and a \"Statement\"",
+        ),
+        (
+            "session_tags = { team = <\"{claim.x}\" }",
+            "invalid `team` | {claim.x} is no placeholder: use {email}, {name}, {subject}, {provider} or {claims.NAME}",
+        ),
+        (
+            "session_tags = { team = <\"a}\" }",
+            "invalid `team` | write a brace that is meant as such twice: {{ or }}",
+        ),
+        (
+            "session_tags = { team = <\"\" }",
+            "invalid `team` | an empty text says nothing: leave the key out",
+        ),
+        (
+            "session_tags = { <team = \"{email} <x>\" }",
+            "the session tag \"team\" cannot fit | the session tag team cannot hold its value: a value is at most 256 letters, digits, spaces or _ . : / = + - @",
+        ),
+        (
+            &too_long,
+            "the session tag \"team\" cannot fit | the session tag team cannot hold its value: a value is at most 256 letters, digits, spaces or _ . : / = + - @",
+        ),
+        (
+            &too_many,
+            "the session tag \"k48\" cannot fit | more than 50 session tags",
+        ),
+        (
+            "session_tags = { Team = \"x\", <team = \"x\" }",
+            "the session tag \"team\" cannot fit | the session tag team is there twice: AWS does not tell upper from lower case in tag keys",
+        ),
+        (
+            "session_tags = { <\"aws:x\" = \"x\" }",
+            "invalid session tag \"aws:x\" | a tag key is 1 to 128 letters, digits, spaces or _ . : / = + - @ and does not begin with aws:",
+        ),
+        (
+            "session_tags = { <\"Rolecall:x\" = \"x\" }",
+            "the session tag \"Rolecall:x\" is set by Rolecall itself | tags that begin with rolecall: are reserved: choose another key",
+        ),
+        (
+            "source_identity = <\"{email}/x\"",
+            "invalid `source_identity` | a source identity is 2 to 64 characters of A-Z a-z 0-9 _ + = , . @ - and does not begin with aws:",
+        ),
+        (
+            "variants = { <\"a@b\" = {} }",
+            "invalid variant \"a@b\" | a variant's name is 1 to 32 letters, digits or . _ -",
+        ),
+        (
+            "variants = { a = { <role = \"x\" } }",
+            "unknown key \"role\" | a variant takes session_duration, description, destination, session_policy, policy_arns",
+        ),
+    ] {
+        let text = format!("[[permission_set]]\nname = \"New\"\n{keys}\n");
+        let column = keys.find('<').unwrap() + 1;
+        let found = mistakes(&text.replacen('<', "", 1));
+        assert_eq!(found, [format!("3:{column} {expected}")]);
+    }
+}
+
+#[test]
+fn columns_count_characters() {
+    let found = mistakes(
+        "[[account]]\n\"ü\" = 1\nid = \"111122223333\" # 😀\nname = \"x\"\ntags = { \"ü😀\" = 1 }\n",
+    );
+    assert_eq!(
+        found,
+        [
+            "2:1 unknown key \"ü\" | this [[account]] takes id, name, description, ou, tags, trust, audience, sts_region",
+            "5:17 `ü😀` must be a text, not a number | put it in quotes: \"…\"",
+        ]
+    );
+}
+
+#[test]
+fn warnings_do_not_stop_a_policy() {
+    let rules = r#"
+[[assignment]]
+id = "a"
+who = { groups = ["g"] }
+accounts = ["*", "stage-*", "tag:env=stage", "ou:Nowhere"]
+permission_sets = ["*", "Read*"]
+
+[[assignment]]
+id = "b"
+who = { provider = "okta" }
+accounts = ["*"]
+permission_sets = ["*"]
+
+[[permission_set]]
+name = "Tagged"
+session_duration = "1h"
+source_identity = "{claims.email}"
+variants = { long = { session_duration = "2h" } }
+"#;
+    let policy = parse_files(&[("world.toml", WORLD), ("access.toml", rules)]).unwrap();
+    let warnings: Vec<String> = policy.warnings().iter().map(shown).collect();
+    assert_eq!(
+        warnings,
+        [
+            "4:7 groups, subjects and claims without `provider` are believed of any provider | add provider = \"…\": another provider may use the same names for other people",
+            "5:18 \"stage-*\" fits no account | remove it, or correct it",
+            "5:29 \"tag:env=stage\" fits no account | remove it, or correct it",
+            "5:46 \"ou:Nowhere\" fits no account | remove it, or correct it",
+            "6:25 \"Read*\" fits no permission set | remove it, or correct it",
+            "10:7 this is about everybody who signs in with okta | if that is meant, say so: everyone = true",
+            "17:19 {claims.email} is whatever the provider says, of any domain | use {email}, which is there only where the provider is believed about the domain",
+            "18:14 the variant \"long\" asks for 2 h, its permission set for 1 h | the shortest wins: leave session_duration out of the variant",
+        ]
+    );
+}

@@ -1,0 +1,188 @@
+//! What a grant says of its role: durations, session policies, tags and source identity.
+
+use rolecall_core::access::{DurationReason, Grants};
+use rolecall_core::aws::AccountId;
+use rolecall_core::identity::Identity;
+
+use crate::support::{circumstances, parse, person, policy, with_claims};
+
+const DURATIONS: &str = r#"
+[[account]]
+id = "111122223333"
+name = "prod"
+[[permission_set]]
+name = "Four"
+session_duration = "4h"
+variants = { short = { session_duration = "30m" }, long = { session_duration = "8h" } }
+[[permission_set]]
+name = "Unsaid"
+"#;
+
+fn duration(rules: &str, set: &str, variant: Option<&str>) -> (String, DurationReason) {
+    let rules: String = rules
+        .split_whitespace()
+        .map(|rule| {
+            let (id, duration) = rule.split_once('=').unwrap_or((rule, ""));
+            let duration = match duration {
+                "" => String::new(),
+                text => format!("session_duration = \"{text}\"\n"),
+            };
+            format!("[[assignment]]\nid = \"{id}\"\nwho = {{ everyone = true }}\naccounts = [\"*\"]\npermission_sets = [\"*\"]\n{duration}")
+        })
+        .collect();
+    let policy = policy(&format!("{DURATIONS}{rules}"));
+    let grants = policy.grants(&person("alice"), &circumstances());
+    let account = AccountId::parse("111122223333").unwrap();
+    let grant = grants.find(&account, set, variant).unwrap();
+    (grant.duration_max().to_string(), grant.duration_reason())
+}
+
+#[test]
+fn the_shortest_duration_wins_and_says_whose_it_is() {
+    let assignment = |id: &str| DurationReason::Assignment(id.to_owned());
+    let four = || DurationReason::PermissionSet("Four".to_owned());
+    for (rules, set, variant, expected, reason) in [
+        ("a", "Four", None, "4 h", four()),
+        ("a", "Unsaid", None, "1 h", DurationReason::AwsDefault),
+        ("a=8h", "Unsaid", None, "8 h", assignment("a")),
+        ("a=8h", "Four", None, "4 h", four()),
+        ("a b=2h c=3h", "Four", None, "2 h", assignment("b")),
+        ("a b=15m", "Four", Some("short"), "15 min", assignment("b")),
+        (
+            "a",
+            "Four",
+            Some("short"),
+            "30 min",
+            DurationReason::Variant("short".to_owned()),
+        ),
+        ("a", "Four", Some("long"), "4 h", four()),
+    ] {
+        assert_eq!(
+            duration(rules, set, variant),
+            (expected.to_owned(), reason),
+            "{rules} {set} {variant:?}"
+        );
+    }
+}
+
+const ROLE: &str = r#"
+[[account]]
+id = "111122223333"
+name = "prod"
+[[permission_set]]
+name = "Developer"
+role = "rolecall/Dev"
+destination = "https://console.aws.amazon.com/s3/"
+session_policy = { file = "no-delete.json" }
+session_tags = { team = "{claims.department}", user = "{email}", fixed = "{{x}}" }
+source_identity = "{email}"
+variants = { readonly = { policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess"] } }
+[[assignment]]
+id = "one"
+who = { everyone = true }
+accounts = ["*"]
+permission_sets = ["*"]
+owner = "leads@example.com"
+"#;
+
+fn grants(text: &str, identity: &Identity) -> Grants {
+    policy(text).grants(identity, &circumstances())
+}
+
+#[test]
+fn a_grant_knows_its_role() {
+    let text = ROLE.replace("fixed = \"{{x}}\"", "fixed = \"x\"");
+    let grants = grants(&text, &person("alice"));
+    let account = AccountId::parse("111122223333").unwrap();
+    let base = grants.find(&account, "Developer", None).unwrap();
+    assert_eq!(
+        base.role().as_str(),
+        "arn:aws:iam::111122223333:role/rolecall/Dev"
+    );
+    assert_eq!(base.assignments().collect::<Vec<_>>(), ["one"]);
+    assert_eq!(base.owners().collect::<Vec<_>>(), ["leads@example.com"]);
+    assert!(base.session_policy().is_some() && base.policy_arns().is_empty());
+    let readonly = grants
+        .find(&account, "Developer", Some("readonly"))
+        .unwrap();
+    assert_eq!(readonly.label(), "prod/Developer@readonly");
+    assert_eq!(readonly.role(), base.role());
+    assert_eq!(readonly.destination(), base.destination());
+    // STS adds session policies up, so the variant's replace those of the permission set.
+    assert!(readonly.session_policy().is_none() && readonly.policy_arns().len() == 1);
+    for (account, set, variant) in [
+        ("111122223333", "developer", None),
+        ("111122223333", "Developer", Some("admin")),
+        ("111122223333", "Developer@readonly", None),
+        ("444455556666", "Developer", None),
+    ] {
+        let account = AccountId::parse(account).unwrap();
+        assert!(
+            grants.find(&account, set, variant).is_none(),
+            "{set} {variant:?}"
+        );
+    }
+    assert_eq!(grants.len(), grants.iter().count());
+}
+
+#[test]
+fn attributes_are_whole_or_refused() {
+    let text = ROLE.replace("fixed = \"{{x}}\"", "fixed = \"x\"");
+    let render = |identity: &Identity| {
+        let grant = grants(&text, identity).iter().nth(1).unwrap();
+        grant.attributes(identity)
+    };
+    let alice = |values: &[&str]| with_claims(person("alice"), &[("department", values)]);
+    let attributes = render(&alice(&["pay"])).unwrap();
+    let tags: Vec<(&str, &str)> = attributes.tags.iter().collect();
+    assert_eq!(
+        tags,
+        [
+            ("fixed", "x"),
+            ("rolecall:account", "111122223333"),
+            ("rolecall:permission-set", "Developer@readonly"),
+            ("team", "pay"),
+            ("user", "alice@example.com"),
+        ]
+    );
+    let source_identity = attributes.source_identity.unwrap();
+    assert_eq!(source_identity.as_str(), "alice@example.com");
+    for (values, message) in [
+        (
+            vec![],
+            "the session tag team is made of {claims.department}, and your identity provider sent none",
+        ),
+        (
+            vec![""],
+            "the session tag team is made of {claims.department}, and your identity provider sent none",
+        ),
+        (
+            vec!["a", "b"],
+            "the session tag team is made of {claims.department}, and your identity provider sent several",
+        ),
+        (
+            vec!["a<b"],
+            "the session tag team cannot hold what your identity provider sent: the session tag team cannot hold its value: a value is at most 256 letters, digits, spaces or _ . : / = + - @",
+        ),
+    ] {
+        let error = render(&alice(&values)).unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert!(!error.hint().is_empty());
+    }
+    let mut unbelieved = alice(&["pay"]);
+    unbelieved.email = None;
+    assert_eq!(
+        render(&unbelieved).unwrap_err().to_string(),
+        "the session tag user is made of {email}, and your identity provider sent none"
+    );
+}
+
+#[test]
+fn braces_that_no_tag_can_hold_are_refused_when_read() {
+    assert!(
+        parse(ROLE)
+            .unwrap_err()
+            .to_string()
+            .contains("the session tag \"fixed\" cannot fit")
+    );
+}
