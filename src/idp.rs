@@ -5,3 +5,6 @@
 
 pub mod http;
 pub mod oidc;
+
+pub use http::HttpClient;
+pub use oidc::{Algorithm, ClaimNames, MfaRule, OidcProvider, OidcSettings};

@@ -1,8 +1,14 @@
-//! The gateway as a library, so that tests and the demo can start one.
+//! The gateway as a library, so that tests and the demo can start one. `ARCHITECTURE.md` is the map.
 
 pub mod audit;
 pub mod aws;
+pub mod cli;
+pub mod config;
 mod file;
 pub mod idp;
+mod regions;
+pub mod server;
 pub mod store;
+pub mod telemetry;
 pub mod web;
+pub mod world;

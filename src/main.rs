@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! `rolecalld`: the gateway.
+
+fn main() -> std::process::ExitCode {
+    rolecalld::cli::main()
+}

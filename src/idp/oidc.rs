@@ -85,6 +85,31 @@ impl OidcProvider {
         }
     }
 
+    /// Fetches what every sign-in needs: the provider's metadata and its keys.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`].
+    pub async fn probe(&self) -> Result<(), ProviderError> {
+        let metadata = self.metadata().await?;
+        self.keys.get(self.fetch_keys(&metadata)).await?;
+        Ok(())
+    }
+
+    /// The person these claims would make if this provider had signed them: for explaining the access policy, never
+    /// for signing in.
+    ///
+    /// # Errors
+    /// [`ProviderError::Rejected`], as at a sign-in.
+    pub fn suppose(
+        settings: &OidcSettings,
+        claims: &serde_json::Map<String, serde_json::Value>,
+        now: DateTime<Utc>,
+    ) -> Result<Identity, ProviderError> {
+        claims::refuse_overage(claims, settings)?;
+        let verified = checks::Verified::supposed(claims, now)?;
+        claims::identity(settings, verified, claims, SecretText::new(""))
+    }
+
     async fn metadata(&self) -> Result<Arc<Metadata>, ProviderError> {
         Ok(self.metadata.get(Box::pin(self.fetch_metadata())).await?)
     }

@@ -1,6 +1,7 @@
 //! AWS's own nouns, parsed: an order to STS that type-checks is one that STS can read.
 
 mod account;
+mod advice;
 mod credentials;
 mod destination;
 mod name;
@@ -11,6 +12,7 @@ mod tags;
 pub use account::{
     AccountId, InvalidAccountId, InvalidRegion, InvalidRole, Partition, Region, RoleArn, RolePath,
 };
+pub use advice::{Advice, AdviceFacts, advice};
 pub use credentials::{ConsoleLink, ConsoleSignIn, Credentials, SignInError as ConsoleSignInError};
 pub use destination::{Destination, InvalidDestination};
 pub use name::{InvalidSourceIdentity, RoleSessionName, SourceIdentity};

@@ -1,9 +1,201 @@
-//! The verbs: everything that can be asked of Rolecall, decided here and nowhere else.
-/// Placeholder for the sign-in error.
-pub enum SignInError {}
-impl SignInError {
-    /// reason
-    pub fn reason(&self) -> &'static str {
-        ""
+//! The verbs: everything that can be asked of Rolecall is decided here and nowhere else.
+//!
+//! A surface (browser, AWS client, command line) parses its request, calls one verb and renders what it got. Policy is
+//! asked anew at every issue; grants are never stored.
+
+mod console;
+mod grants;
+mod issue;
+mod session;
+mod sign_in;
+mod sign_out;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
+use url::Url;
+
+use crate::access::Policy;
+use crate::audit::{AuditEvent, Happened, ReferenceId};
+use crate::aws::{ConsoleSignIn, Partition, Sts, WebIdentityIssuer};
+use crate::identity::{EmailDomain, ProviderId};
+use crate::port::{AuditLog, Clock, Entropy, StoreError};
+use crate::record::Records;
+use crate::session::{Lifetimes, Origin};
+use crate::sign_in::IdentityProvider;
+
+pub use console::{ConsoleOutcome, ConsoleRequest};
+pub use issue::{IssueError, IssuedRole, Refused, RoleRequest};
+pub use sign_in::{Begun, SignInError, SignedIn};
+
+/// What the gateway needs of the world and of its configuration.
+pub struct World {
+    /// The configured identity providers, in the order people see them.
+    pub providers: Vec<Arc<dyn IdentityProvider>>,
+    /// Everything that expires.
+    pub records: Records,
+    /// The audit trail.
+    pub audit: Arc<dyn AuditLog>,
+    /// AWS STS.
+    pub sts: Arc<dyn Sts>,
+    /// The gateway's own tokens.
+    pub issuer: Arc<dyn WebIdentityIssuer>,
+    /// AWS's sign-in endpoint.
+    pub console: Arc<dyn ConsoleSignIn>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// How long sessions live.
+    pub lifetimes: Lifetimes,
+    /// Our own origin.
+    pub public_url: Url,
+    /// The AWS partition of all accounts.
+    pub partition: Partition,
+}
+
+/// The facade of the core: one verb for everything that can be asked.
+pub struct Gateway {
+    world: World,
+    policy: ArcSwap<Policy>,
+}
+
+/// Who is asking, as far as the transport knows: goes into the audit trail and into conditions.
+#[derive(Clone, Debug)]
+pub struct RequestContext {
+    /// Joins page, log and trail.
+    pub reference: ReferenceId,
+    /// From where.
+    pub origin: Origin,
+}
+
+impl Gateway {
+    /// A gateway over `world` under `policy`.
+    pub fn new(world: World, policy: Policy) -> Self {
+        Self {
+            world,
+            policy: ArcSwap::from_pointee(policy),
+        }
+    }
+
+    /// The policy of this moment.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policy.load_full()
+    }
+
+    /// How long sessions live.
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.world.lifetimes
+    }
+
+    /// The partition of all accounts.
+    pub fn partition(&self) -> Partition {
+        self.world.partition
+    }
+
+    /// The time, as this gateway sees it.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.world.clock.now()
+    }
+
+    /// A fresh reference id.
+    pub fn reference(&self) -> ReferenceId {
+        ReferenceId::generate(self.world.entropy.as_ref())
+    }
+
+    /// Random bytes, for what a surface masks.
+    pub fn fill(&self, bytes: &mut [u8]) {
+        self.world.entropy.fill(bytes);
+    }
+
+    /// The configured providers, in order.
+    pub fn providers(&self) -> &[Arc<dyn IdentityProvider>] {
+        &self.world.providers
+    }
+
+    /// The provider of this id.
+    pub fn provider(&self, id: &ProviderId) -> Option<&Arc<dyn IdentityProvider>> {
+        self.world
+            .providers
+            .iter()
+            .find(|provider| provider.id() == id)
+    }
+
+    /// The provider whose people have addresses in this domain.
+    pub fn provider_of_domain(&self, domain: &EmailDomain) -> Option<&Arc<dyn IdentityProvider>> {
+        self.world
+            .providers
+            .iter()
+            .find(|provider| provider.domains().contains(domain))
+    }
+
+    /// Lets a new policy serve from the next request on. `digest` names what was read.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the change could not be audited; the old policy serves on.
+    pub async fn adopt(&self, policy: Policy, digest: String) -> Result<(), StoreError> {
+        self.record_load(digest).await?;
+        self.policy.store(Arc::new(policy));
+        Ok(())
+    }
+
+    /// Audits that the configuration of this digest serves.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn record_load(&self, digest: String) -> Result<(), StoreError> {
+        self.append(
+            &self.own_context(),
+            Happened::ConfigurationLoaded { digest },
+        )
+        .await
+    }
+
+    /// Audits that a configuration was refused and the old one serves on.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn record_refused_load(&self, mistakes: u64) -> Result<(), StoreError> {
+        self.append(
+            &self.own_context(),
+            Happened::ConfigurationRefused { mistakes },
+        )
+        .await
+    }
+
+    /// Whether the gateway can sign people in and issue: the store and the audit trail both answer.
+    ///
+    /// # Errors
+    /// The name of what does not answer, and why.
+    pub async fn ready(&self) -> Result<(), (&'static str, StoreError)> {
+        self.world
+            .records
+            .ready()
+            .await
+            .map_err(|error| ("store", error))?;
+        self.world
+            .audit
+            .ready()
+            .await
+            .map_err(|error| ("database", error))
+    }
+
+    fn own_context(&self) -> RequestContext {
+        RequestContext {
+            reference: self.reference(),
+            origin: Origin::default(),
+        }
+    }
+
+    async fn append(&self, context: &RequestContext, happened: Happened) -> Result<(), StoreError> {
+        let event = AuditEvent {
+            at: self.world.clock.now(),
+            reference: context.reference.clone(),
+            address: context.origin.address,
+            user_agent: context.origin.user_agent_digest(),
+            happened,
+        };
+        self.world.audit.append(&event).await
     }
 }

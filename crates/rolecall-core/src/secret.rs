@@ -111,6 +111,11 @@ bearer!(
     WebIdentityToken, "rolecall/web-identity/v1"
 );
 
+bearer!(
+    /// Leads back to the console after AWS's sign-out: 256 random bits, base64url, for one use in one session.
+    ConsoleTicket, "rolecall/console-ticket/v1"
+);
+
 /// Writes a secret in clear, for the inside of a sealed [`crate::record::Record`] and nowhere else
 /// (`#[serde(with = "…")]`, so that each place is spelled out).
 pub(crate) mod sealed_text {

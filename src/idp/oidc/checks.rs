@@ -41,6 +41,33 @@ pub struct Verified {
     pub authenticated_at: DateTime<Utc>,
 }
 
+impl Verified {
+    /// What claims say that nobody has signed: for explaining the access policy, never for signing in.
+    ///
+    /// # Errors
+    /// [`RejectReason::Subject`].
+    pub fn supposed(
+        claims: &Map<String, Value>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, ProviderError> {
+        let subject = Subject::parse(
+            claims
+                .get("sub")
+                .and_then(Value::as_str)
+                .unwrap_or_default(),
+        )
+        .map_err(|error| ProviderError::rejected(RejectReason::Subject, error.to_string()))?;
+        let told = claims.get("auth_time").and_then(Value::as_i64);
+        let authenticated_at = told
+            .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+            .unwrap_or(now);
+        Ok(Self {
+            subject,
+            authenticated_at,
+        })
+    }
+}
+
 /// The registered claims have the types that RFC 7519 and OpenID Connect give them, and those that must be there are.
 /// A claim of another type is refused, never taken for absent.
 ///

@@ -1,13 +1,14 @@
 //! Where the console opens: a page of AWS's console in our partition and nowhere else.
 
+use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::Partition;
+use super::{Partition, Region};
 use crate::limits;
 
 /// A page of the console, checked against an allow-list: `https`, the partition's console or one of its services,
 /// no user, no port, no other site.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destination(Url);
 
 /// Why a text is no [`Destination`].
@@ -47,6 +48,41 @@ impl Destination {
             Ok(Self(url))
         } else {
             Err(InvalidDestination)
+        }
+    }
+
+    /// What a person typed: nothing (the front page of the Region, or none of our business when there is no Region), a
+    /// service such as `s3`, or a console URL.
+    ///
+    /// # Errors
+    /// [`InvalidDestination`].
+    pub fn resolve(
+        text: &str,
+        region: Option<&Region>,
+        partition: Partition,
+    ) -> Result<Option<Self>, InvalidDestination> {
+        let text = text.trim();
+        let service = text.len() <= 40
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let domain = partition.console_domain();
+        match (text, region) {
+            ("", None) => Ok(None),
+            ("", Some(region)) => Self::parse(
+                &format!("https://{region}.{domain}/console/home?region={region}"),
+                partition,
+            )
+            .map(Some),
+            (name, Some(region)) if service => Self::parse(
+                &format!("https://{region}.{domain}/{name}/home?region={region}"),
+                partition,
+            )
+            .map(Some),
+            (name, None) if service => {
+                Self::parse(&format!("https://{domain}/{name}/home"), partition).map(Some)
+            }
+            (url, _) => Self::parse(url, partition).map(Some),
         }
     }
 
@@ -99,5 +135,32 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn services_and_regions_become_pages() {
+        let region = Region::parse("eu-west-1").ok();
+        let page = |text: &str, region: Option<&Region>| {
+            Destination::resolve(text, region, Partition::Aws)
+                .map(|page| page.map(|page| page.as_url().to_string()))
+        };
+        assert_eq!(page(" ", None), Ok(None));
+        assert_eq!(
+            page("s3", region.as_ref()),
+            Ok(Some(
+                "https://eu-west-1.console.aws.amazon.com/s3/home?region=eu-west-1".into()
+            ))
+        );
+        assert_eq!(
+            page("", region.as_ref()),
+            Ok(Some(
+                "https://eu-west-1.console.aws.amazon.com/console/home?region=eu-west-1".into()
+            ))
+        );
+        assert_eq!(
+            page("https://evil.example/", region.as_ref()),
+            Err(InvalidDestination)
+        );
+        assert_eq!(page("S3 bucket", None), Err(InvalidDestination));
     }
 }

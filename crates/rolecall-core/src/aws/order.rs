@@ -141,6 +141,11 @@ pub enum StsRefusal {
 }
 
 impl StsRefusal {
+    /// Whether the same request may well succeed in a while.
+    pub fn is_transient(self) -> bool {
+        matches!(self, Self::Throttled | Self::ProviderUnreachable)
+    }
+
     /// A stable word for the audit trail and for metrics.
     pub fn code(self) -> &'static str {
         match self {

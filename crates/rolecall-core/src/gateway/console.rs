@@ -1,0 +1,136 @@
+//! The console: credentials become a link that signs a browser in. Where the person asks for it, AWS's own sign-out
+//! comes first; what stands between the two is a ticket, never a link.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::access::Trust;
+use crate::audit::Delivery;
+use crate::aws::{ConsoleLink, Destination};
+use crate::record::Record;
+use crate::secret::{ConsoleTicket, random_token};
+use crate::session::{Session, SessionId};
+use crate::sign_in::ReturnTo;
+
+use super::{Gateway, IssueError, RequestContext, RoleRequest};
+
+/// AWS's sign-out takes a redirect or two.
+const TICKET_LIFE: TimeDelta = TimeDelta::minutes(5);
+
+/// Where the console shall open.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ConsoleRequest {
+    /// The page; the permission set's own, else the console's front page, when none is asked for.
+    pub destination: Option<Destination>,
+    /// Our deep link, where AWS sends the person when the console session has ended.
+    pub return_to: ReturnTo,
+}
+
+/// What a ticket led to.
+#[derive(Debug)]
+pub enum ConsoleOutcome {
+    /// The console.
+    Link(ConsoleLink),
+    /// Nothing: it was used, is too old, or belongs to another session.
+    Spent,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PendingConsole {
+    session: SessionId,
+    role: RoleRequest,
+    request: ConsoleRequest,
+    begun_at: DateTime<Utc>,
+}
+
+impl Record for PendingConsole {
+    const KIND: &'static str = "console";
+}
+
+impl Gateway {
+    /// A link that signs the person's browser in to the console.
+    ///
+    /// # Errors
+    /// [`IssueError`].
+    pub async fn console_link(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        role: &RoleRequest,
+        request: &ConsoleRequest,
+    ) -> Result<ConsoleLink, IssueError> {
+        let issued = self
+            .issue(context, session, role, Delivery::Console)
+            .await?;
+        let home = Destination::home(self.world.partition);
+        let destination = request
+            .destination
+            .as_ref()
+            .or(issued.grant.destination())
+            .unwrap_or(&home);
+        // Credentials of AssumeRoleWithWebIdentity may ask for a console session of their own length.
+        let duration = match issued.grant.trust() {
+            Trust::GatewayOidc => Some(issued.duration.0),
+        };
+        let issuer = self.own_url(request.return_to.as_str());
+        Ok(self
+            .world
+            .console
+            .link(&issued.credentials, duration, destination, &issuer)
+            .await?)
+    }
+
+    /// Where the browser signs out of the console first; it comes back with a ticket to
+    /// [`Gateway::continue_to_console`].
+    ///
+    /// # Errors
+    /// [`IssueError::Unavailable`].
+    pub async fn sign_out_of_console(
+        &self,
+        session: &Session,
+        role: RoleRequest,
+        request: ConsoleRequest,
+    ) -> Result<Url, IssueError> {
+        let ticket = ConsoleTicket::new(random_token(self.world.entropy.as_ref()));
+        let begun_at = self.world.clock.now();
+        let pending = PendingConsole {
+            session: session.id,
+            role,
+            request,
+            begun_at,
+        };
+        self.world
+            .records
+            .insert(ticket.digest(), &pending, begun_at + TICKET_LIFE)
+            .await?;
+        let then = self.own_url(&format!("/console/continue/{}", ticket.expose()));
+        Ok(self.world.console.sign_out_url(None, &then))
+    }
+
+    /// Goes on to the console after AWS's sign-out, once, in the session that asked for it.
+    ///
+    /// # Errors
+    /// [`IssueError`].
+    pub async fn continue_to_console(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        ticket: &ConsoleTicket,
+    ) -> Result<ConsoleOutcome, IssueError> {
+        let pending: Option<PendingConsole> = self.world.records.take(ticket.digest()).await?;
+        let Some(pending) = pending.filter(|pending| pending.session == session.id) else {
+            return Ok(ConsoleOutcome::Spent);
+        };
+        self.console_link(context, session, &pending.role, &pending.request)
+            .await
+            .map(ConsoleOutcome::Link)
+    }
+
+    fn own_url(&self, path: &str) -> Url {
+        self.world
+            .public_url
+            .join(path)
+            .unwrap_or_else(|_| self.world.public_url.clone())
+    }
+}

@@ -1,0 +1,227 @@
+//! Staying signed in: finding, listing and ending sessions.
+
+use crate::audit::{Actor, Happened};
+use crate::identity::Identity;
+use crate::port::StoreError;
+use crate::record::Seen;
+use crate::secret::{SecretDigest, SessionSecret};
+use crate::session::{Epoch, Session, SessionEntry, SessionId, SessionIndex};
+
+use super::{Gateway, RequestContext};
+
+/// How often a change to a person's index is tried again when somebody else changes it at the same time.
+const INDEX_TRIES: usize = 32;
+
+impl Gateway {
+    /// The live session of this secret; its use is remembered.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: an outage, which signs nobody out.
+    pub async fn session(&self, secret: &SessionSecret) -> Result<Option<Session>, StoreError> {
+        let digest = secret.digest();
+        let Some(mut seen) = self.world.records.get::<Session>(digest).await? else {
+            return Ok(None);
+        };
+        let now = self.world.clock.now();
+        if !seen.record.is_live(now, &self.world.lifetimes) || self.is_void(&seen.record).await? {
+            return Ok(None);
+        }
+        if seen.record.needs_touch(now) {
+            seen.record.last_seen_at = now;
+            let until = seen.record.stored_until(&self.world.lifetimes);
+            match self
+                .world
+                .records
+                .replace(digest, &seen, &seen.record, until)
+                .await
+            {
+                // Another request of the same browser has touched it, or it has just ended: the next request will see.
+                Ok(()) | Err(StoreError::Conflict | StoreError::Exists) => {}
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+            }
+        }
+        Ok(Some(seen.record))
+    }
+
+    async fn is_void(&self, session: &Session) -> Result<bool, StoreError> {
+        let epoch: Option<Seen<Epoch>> = self.world.records.get(session.identity.key()).await?;
+        Ok(epoch.is_some_and(|seen| {
+            session.started_at <= seen.record.void_until && seen.record.except != Some(session.id)
+        }))
+    }
+
+    /// The person's live sessions, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn sessions(&self, session: &Session) -> Result<Vec<Session>, StoreError> {
+        let index: Option<Seen<SessionIndex>> =
+            self.world.records.get(session.identity.key()).await?;
+        let mut sessions = Vec::new();
+        for entry in index
+            .map(|seen| seen.record.entries)
+            .unwrap_or_default()
+            .into_iter()
+            .rev()
+        {
+            let Some(seen) = self.world.records.get::<Session>(entry.key).await? else {
+                continue;
+            };
+            if seen
+                .record
+                .is_live(self.world.clock.now(), &self.world.lifetimes)
+                && !self.is_void(&seen.record).await?
+            {
+                sessions.push(seen.record);
+            }
+        }
+        Ok(sessions)
+    }
+
+    /// Ends one of the person's own sessions; a name that is not theirs ends nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn end_session(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        id: &str,
+    ) -> Result<(), StoreError> {
+        let index: Option<Seen<SessionIndex>> =
+            self.world.records.get(session.identity.key()).await?;
+        let entries = index.map(|seen| seen.record.entries).unwrap_or_default();
+        for entry in entries.iter().filter(|entry| entry.id.to_string() == id) {
+            self.end(
+                context,
+                &session.identity,
+                entry.id,
+                entry.key,
+                "ended_by_owner",
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Ends all of the person's sessions but this one, those that fell out of the list included.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn end_other_sessions(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+    ) -> Result<(), StoreError> {
+        self.void_sessions(&session.identity, Some(session.id))
+            .await?;
+        let index: Option<Seen<SessionIndex>> =
+            self.world.records.get(session.identity.key()).await?;
+        let entries = index.map(|seen| seen.record.entries).unwrap_or_default();
+        for entry in entries.iter().filter(|entry| entry.id != session.id) {
+            self.end(
+                context,
+                &session.identity,
+                entry.id,
+                entry.key,
+                "ended_by_owner",
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Makes every session void that the person has begun so far, but for `except`.
+    async fn void_sessions(
+        &self,
+        identity: &Identity,
+        except: Option<SessionId>,
+    ) -> Result<(), StoreError> {
+        let epoch = Epoch {
+            void_until: self.world.clock.now(),
+            except,
+        };
+        let until = epoch.void_until + self.world.lifetimes.absolute;
+        for _ in 0..INDEX_TRIES {
+            let changed = match self.world.records.get::<Epoch>(identity.key()).await? {
+                Some(seen) => {
+                    self.world
+                        .records
+                        .replace(identity.key(), &seen, &epoch, until)
+                        .await
+                }
+                None => {
+                    self.world
+                        .records
+                        .insert(identity.key(), &epoch, until)
+                        .await
+                }
+            };
+            match changed {
+                Err(StoreError::Conflict | StoreError::Exists) => {}
+                other => return other,
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
+    /// Removes a session's record and audits its end; a session that is gone already is not audited again.
+    pub(super) async fn end(
+        &self,
+        context: &RequestContext,
+        identity: &Identity,
+        id: SessionId,
+        key: SecretDigest,
+        reason: &'static str,
+    ) -> Result<(), StoreError> {
+        if self.world.records.take::<Session>(key).await?.is_some() {
+            let ended = Happened::SignedOut {
+                actor: Actor::from(identity),
+                session: id.to_string(),
+                reason: reason.to_owned(),
+            };
+            self.append(context, ended).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds a session to its person's list; the oldest beyond the limit end.
+    pub(super) async fn index_session(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        entry: SessionEntry,
+    ) -> Result<(), StoreError> {
+        let key = session.identity.key();
+        for _ in 0..INDEX_TRIES {
+            let seen: Option<Seen<SessionIndex>> = self.world.records.get(key).await?;
+            let mut index = seen
+                .as_ref()
+                .map(|seen| seen.record.clone())
+                .unwrap_or_default();
+            let surplus = index.add(entry.clone(), self.world.clock.now());
+            let until = index
+                .entries
+                .iter()
+                .map(|entry| entry.ends_at)
+                .max()
+                .unwrap_or(session.ends_at);
+            let changed = match &seen {
+                Some(seen) => self.world.records.replace(key, seen, &index, until).await,
+                None => self.world.records.insert(key, &index, until).await,
+            };
+            match changed {
+                Ok(()) => {
+                    for old in surplus {
+                        self.end(context, &session.identity, old.id, old.key, "too_many")
+                            .await?;
+                    }
+                    return Ok(());
+                }
+                Err(StoreError::Conflict | StoreError::Exists) => {}
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+}

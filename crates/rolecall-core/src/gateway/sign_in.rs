@@ -1,0 +1,215 @@
+//! Signing in: one sign-in, one browser, one provider, once.
+
+use crate::audit::{Actor, Happened};
+use crate::identity::ProviderId;
+use crate::limits;
+use crate::port::StoreError;
+use crate::secret::{BrowserSecret, SessionSecret, State, random_token};
+use crate::session::{Session, SessionEntry, SessionId};
+use crate::sign_in::{Callback, Challenge, Demand, PendingSignIn, ProviderError, ReturnTo};
+
+use super::{Gateway, RequestContext};
+
+/// A sign-in that has begun.
+#[derive(Debug)]
+pub struct Begun {
+    /// What to send the browser to the provider with.
+    pub challenge: Challenge,
+    /// What the browser shall hold until it is back.
+    pub browser: BrowserSecret,
+}
+
+/// A sign-in that has succeeded.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// What the browser shall hold from now on.
+    pub secret: SessionSecret,
+    /// The session.
+    pub session: Session,
+    /// Where it goes on.
+    pub return_to: ReturnTo,
+}
+
+/// Why nobody was signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// No provider of this id is configured.
+    #[error("there is no such identity provider")]
+    UnknownProvider,
+    /// No sign-in of this `state` is under way: it took too long, or has ended already.
+    #[error("this sign-in has expired or was used already")]
+    Expired,
+    /// It was begun in another browser, or this one does not keep cookies.
+    #[error("this sign-in was begun in another browser")]
+    OtherBrowser,
+    /// It was begun at another provider.
+    #[error("this sign-in was begun at another identity provider")]
+    OtherProvider,
+    /// The provider's side.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// Our own store or audit trail.
+    #[error("sign-in is unavailable")]
+    Unavailable(#[from] StoreError),
+}
+
+impl SignInError {
+    /// A stable word for the audit trail and for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::UnknownProvider => "unknown_provider",
+            Self::Expired => "expired_state",
+            Self::OtherBrowser => "other_browser",
+            Self::OtherProvider => "other_provider",
+            Self::Provider(ProviderError::Refused { error }) => error,
+            Self::Provider(ProviderError::Rejected { reason, .. }) => reason.code(),
+            Self::Provider(ProviderError::Unavailable(_)) => "provider_unavailable",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+}
+
+impl Gateway {
+    /// Begins a sign-in at `provider` that goes on at `return_to`. A browser that holds a secret already keeps it, so
+    /// that several tabs can sign in at once.
+    ///
+    /// # Errors
+    /// [`SignInError::UnknownProvider`], [`SignInError::Provider`], [`SignInError::Unavailable`].
+    pub async fn begin_sign_in(
+        &self,
+        provider: &ProviderId,
+        browser: Option<BrowserSecret>,
+        demand: Demand,
+        return_to: ReturnTo,
+    ) -> Result<Begun, SignInError> {
+        let adapter = self
+            .provider(provider)
+            .ok_or(SignInError::UnknownProvider)?;
+        let entropy = self.world.entropy.as_ref();
+        let state = State::new(random_token(entropy));
+        let browser = browser.unwrap_or_else(|| BrowserSecret::new(random_token(entropy)));
+        let (challenge, correlation) = adapter.begin(&state, &demand).await?;
+        let now = self.world.clock.now();
+        let pending = PendingSignIn {
+            provider: provider.clone(),
+            browser: browser.digest(),
+            correlation,
+            demand,
+            return_to,
+            begun_at: now,
+        };
+        self.world
+            .records
+            .insert(state.digest(), &pending, now + limits::SIGN_IN_MAX)
+            .await?;
+        Ok(Begun { challenge, browser })
+    }
+
+    /// Ends a sign-in. The pending record is taken out of the store before the provider is asked anything. A session
+    /// that this browser held before ends.
+    ///
+    /// # Errors
+    /// [`SignInError`]; every refusal is audited with its reason.
+    pub async fn complete_sign_in(
+        &self,
+        context: &RequestContext,
+        provider: &ProviderId,
+        state: &State,
+        browser: Option<&BrowserSecret>,
+        callback: Callback,
+    ) -> Result<SignedIn, SignInError> {
+        match self
+            .verify_sign_in(provider, state, browser, callback)
+            .await
+        {
+            Ok((identity, return_to)) => {
+                Ok(self.begin_session(context, identity, return_to).await?)
+            }
+            Err(error) => {
+                let provider = self
+                    .provider(provider)
+                    .map(|known| known.id().as_str().to_owned());
+                let refused = Happened::SignInRefused {
+                    provider,
+                    reason: error.reason().to_owned(),
+                };
+                self.append(context, refused).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn verify_sign_in(
+        &self,
+        provider: &ProviderId,
+        state: &State,
+        browser: Option<&BrowserSecret>,
+        callback: Callback,
+    ) -> Result<(crate::identity::Identity, ReturnTo), SignInError> {
+        let adapter = self
+            .provider(provider)
+            .ok_or(SignInError::UnknownProvider)?;
+        let browser = browser.ok_or(SignInError::OtherBrowser)?;
+        let pending: PendingSignIn = self
+            .world
+            .records
+            .take(state.digest())
+            .await?
+            .ok_or(SignInError::Expired)?;
+        if pending.browser != browser.digest() {
+            return Err(SignInError::OtherBrowser);
+        }
+        if &pending.provider != provider {
+            return Err(SignInError::OtherProvider);
+        }
+        let identity = adapter.complete(pending.correlation, callback).await?;
+        Ok((identity, pending.return_to))
+    }
+
+    async fn begin_session(
+        &self,
+        context: &RequestContext,
+        identity: crate::identity::Identity,
+        return_to: ReturnTo,
+    ) -> Result<SignedIn, StoreError> {
+        let now = self.world.clock.now();
+        let secret = SessionSecret::new(random_token(self.world.entropy.as_ref()));
+        let id = SessionId::of(secret.digest());
+        let ends_at = now + self.world.lifetimes.absolute;
+        let session = Session {
+            id,
+            identity,
+            started_at: now,
+            last_seen_at: now,
+            ends_at,
+            origin: context.origin.clone(),
+        };
+        let signed_in = Happened::SignedIn {
+            actor: Actor::from(&session.identity),
+            session: id.to_string(),
+            mfa: session.identity.mfa,
+        };
+        self.append(context, signed_in).await?;
+        self.world
+            .records
+            .insert(
+                secret.digest(),
+                &session,
+                session.stored_until(&self.world.lifetimes),
+            )
+            .await?;
+        let entry = SessionEntry {
+            id,
+            key: secret.digest(),
+            started_at: now,
+            ends_at,
+            origin: session.origin.clone(),
+        };
+        self.index_session(context, &session, entry).await?;
+        Ok(SignedIn {
+            secret,
+            session,
+            return_to,
+        })
+    }
+}

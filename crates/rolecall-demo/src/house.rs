@@ -1,0 +1,330 @@
+//! The house: builds the world, writes a configuration for it, and starts the gateway that it describes.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use rolecall_core::gateway::Gateway;
+use rolecall_core::port::{Clock, Entropy as _};
+use rolecall_testkit::aws::{Aws, AwsSettings, Role};
+use rolecall_testkit::clock::{self, Clock as Time};
+use rolecall_testkit::oidc::{OidcClient, OidcProvider, OidcSettings};
+use rolecalld::aws::keys::{KeyAlgorithm, KeyDirectory};
+use rolecalld::config;
+use rolecalld::server::{self, Stopper, Surroundings};
+use rolecalld::world::SystemEntropy;
+use tempfile::TempDir;
+
+use crate::plan::{ACCESS, ACCOUNTS, CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
+
+/// How the emulated roles may be used at most; the permission sets ask for less.
+const ROLE_SESSION_MAX: Duration = Duration::from_secs(12 * 3_600);
+
+/// What a house is built of.
+pub struct HouseSettings {
+    /// The gateway's port; 0 for any.
+    pub port: u16,
+    /// The time for everybody in the house.
+    pub clock: Time,
+    /// `[store] url`
+    pub store: String,
+    /// `[database] url`
+    pub database: String,
+    /// The access policy.
+    pub access: String,
+    /// More of `rolecall.toml`, after the rest.
+    pub more: String,
+    /// The identity provider; its clients are filled in.
+    pub provider: OidcSettings,
+    /// Requests that the emulated AWS remembers.
+    pub requests_kept: usize,
+}
+
+impl Default for HouseSettings {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            clock: clock::system(),
+            store: "memory:".to_owned(),
+            database: "sqlite:audit.db".to_owned(),
+            access: ACCESS.to_owned(),
+            more: String::new(),
+            provider: OidcSettings::default(),
+            requests_kept: 1_000,
+        }
+    }
+}
+
+/// A gateway and its world, running. Everything ends when it is dropped.
+pub struct House {
+    /// The identity provider.
+    pub provider: OidcProvider,
+    /// AWS.
+    pub aws: Aws,
+    /// The first gateway.
+    pub gateway: Replica,
+    folder: TempDir,
+    clock: Time,
+    public_url: String,
+}
+
+/// One running gateway.
+pub struct Replica {
+    /// Its verbs.
+    pub verbs: Arc<Gateway>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its management listener.
+    pub management: SocketAddr,
+    stopper: Stopper,
+    task: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
+}
+
+struct TimeOf(Time);
+
+impl Clock for TimeOf {
+    fn now(&self) -> DateTime<Utc> {
+        (self.0)()
+    }
+}
+
+impl House {
+    /// Builds the world, writes the configuration and starts the gateway.
+    ///
+    /// # Errors
+    /// When a port is taken or the configuration does not parse.
+    pub async fn build(settings: HouseSettings) -> anyhow::Result<Self> {
+        let folder = TempDir::new()?;
+        let listener = TcpListener::bind(("127.0.0.1", settings.port)).with_context(|| {
+            format!(
+                "port {} cannot be used; choose another with --port",
+                settings.port
+            )
+        })?;
+        let public_url = format!("http://127.0.0.1:{}", listener.local_addr()?.port());
+        let mut provider = settings.provider.clone();
+        provider.clock = settings.clock.clone();
+        let redirect_uri = format!("{public_url}/sign-in/{PROVIDER_ID}/callback");
+        provider.clients.push(
+            OidcClient::new(CLIENT_ID, CLIENT_SECRET, &redirect_uri)
+                .landing_at(&format!("{public_url}/signed-out")),
+        );
+        let provider = OidcProvider::start(provider)?;
+        let aws = Aws::start(AwsSettings {
+            clock: settings.clock.clone(),
+            requests_kept: settings.requests_kept,
+            ..AwsSettings::default()
+        })?;
+        furnish(&aws, &public_url)?;
+        write_configuration(
+            folder.path(),
+            &settings,
+            &Facts {
+                public_url: &public_url,
+                issuer: &provider.issuer(),
+                aws: &aws.url(),
+            },
+        )?;
+        let gateway = Replica::start(
+            &folder.path().join("rolecall.toml"),
+            listener,
+            settings.clock.clone(),
+        )
+        .await?;
+        Ok(Self {
+            provider,
+            aws,
+            gateway,
+            folder,
+            clock: settings.clock,
+            public_url,
+        })
+    }
+
+    /// The gateway's own origin, without a trailing slash.
+    pub fn url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// The absolute URL of a path of the gateway's.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url)
+    }
+
+    /// The configuration's folder: `rolecall.toml`, `access.toml`, `keys/`, `audit.db`.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("rolecall.toml")
+    }
+
+    /// One more gateway with the same configuration, at an address of its own. It answers to the same public name.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn replica(&self) -> anyhow::Result<Replica> {
+        Replica::start(
+            &self.config(),
+            TcpListener::bind("127.0.0.1:0")?,
+            self.clock.clone(),
+        )
+        .await
+    }
+}
+
+impl Replica {
+    async fn start(config: &Path, listener: TcpListener, clock: Time) -> anyhow::Result<Self> {
+        let loaded = config::load(config)?;
+        let surroundings = Surroundings {
+            clock: Arc::new(TimeOf(clock)),
+            public: Some(listener),
+            management: Some(TcpListener::bind("127.0.0.1:0")?),
+            ..Surroundings::default()
+        };
+        let bound = server::bind(loaded, surroundings).await?;
+        let (verbs, address, management, stopper) = (
+            bound.gateway.clone(),
+            bound.public_address,
+            bound.management_address,
+            bound.stopper(),
+        );
+        let task = Some(tokio::spawn(bound.run()));
+        Ok(Self {
+            verbs,
+            address,
+            management,
+            stopper,
+            task,
+        })
+    }
+
+    /// Stops it as SIGTERM would, and waits until it has ended.
+    ///
+    /// # Errors
+    /// When it ended badly.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.stopper.stop().await;
+        match self.task.take() {
+            Some(task) => task.await?,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+    }
+}
+
+/// Registers the gateway as an OIDC provider in every account and makes the roles that it hands out.
+fn furnish(aws: &Aws, issuer: &str) -> anyhow::Result<()> {
+    let host = issuer.trim_start_matches("http://");
+    for (id, _) in ACCOUNTS {
+        let account = aws.account(id)?;
+        let provider = account.oidc_provider(issuer, &["sts.amazonaws.com"])?;
+        for permission_set in ["Administrator", "Developer", "ReadOnly"] {
+            let trust = serde_json::json!({ "Version": "2012-10-17", "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "Federated": provider },
+                "Action": ["sts:AssumeRoleWithWebIdentity", "sts:TagSession", "sts:SetSourceIdentity"],
+                "Condition": {
+                    "StringEquals": { format!("{host}:aud"): "sts.amazonaws.com", "aws:RequestTag/rolecall:account": id },
+                    "StringLike": { "aws:RequestTag/rolecall:permission-set": [permission_set, format!("{permission_set}@*")], "sts:SourceIdentity": "*@example.com" },
+                },
+            }] });
+            account.role(
+                &format!("rolecall/{permission_set}"),
+                Role::trusting(trust).lasting(ROLE_SESSION_MAX),
+            )?;
+        }
+    }
+    Ok(())
+}
+
+struct Facts<'a> {
+    public_url: &'a str,
+    issuer: &'a str,
+    aws: &'a str,
+}
+
+fn write_configuration(
+    folder: &Path,
+    settings: &HouseSettings,
+    facts: &Facts<'_>,
+) -> anyhow::Result<()> {
+    let Facts {
+        public_url,
+        issuer,
+        aws,
+    } = facts;
+    let (store, database, more) = (&settings.store, &settings.database, &settings.more);
+    let mut key = [0_u8; 32];
+    SystemEntropy.fill(&mut key);
+    write_secret(&folder.join("seal.key"), &base64(&key))?;
+    write_secret(&folder.join("client.secret"), CLIENT_SECRET)?;
+    fs::write(folder.join("access.toml"), &settings.access)?;
+    let text = format!(
+        r#"public_url = "{public_url}"
+access = ["access.toml"]
+
+[listen]
+address = "127.0.0.1:0"
+management = "127.0.0.1:0"
+
+[store]
+url = "{store}"
+sealing_keys = [{{ file = "seal.key" }}]
+
+[database]
+url = "{database}"
+
+[issuer]
+keys = "keys/"
+
+[aws]
+sts_region = "eu-west-1"
+sts_fallback_regions = ["eu-central-1"]
+endpoints = {{ sts = "{aws}", signin = "{aws}" }}
+
+[portal]
+contact = "platform@example.com"
+
+[[provider]]
+id = "{PROVIDER_ID}"
+title = "Example ID"
+oidc = {{ issuer = "{issuer}", client_id = "{CLIENT_ID}", client_secret = {{ file = "client.secret" }} }}
+mfa = {{ amr = ["mfa", "otp", "hwk"] }}
+domains = ["example.com"]
+
+{more}"#
+    );
+    fs::write(folder.join("rolecall.toml"), text)?;
+    KeyDirectory::new(folder.join("keys")).generate(KeyAlgorithm::Es256, (settings.clock)())?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    Ok(())
+}
+
+fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    Ok(std::io::Write::write_all(&mut file, text.as_bytes())?)
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}

@@ -1,0 +1,89 @@
+//! The command line of `rolecalld`. Exit codes: 0 done, 1 refused or failed, 2 wrong usage or wrong configuration.
+//! Errors say what happened, then `hint:` and what to do next.
+
+mod audit;
+mod check;
+mod explain;
+mod keys;
+mod out;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Loaded};
+use out::Failure;
+
+/// The gateway between a company's identity providers and its AWS roles.
+#[derive(Debug, Parser)]
+#[command(name = "rolecalld", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  rolecalld keys generate --config rolecall.toml     make the key that AWS will trust
+  rolecalld check --config rolecall.toml             find every mistake before serving
+  rolecalld serve --config rolecall.toml             serve
+  rolecalld explain --config rolecall.toml --provider okta --claims alice.json
+  rolecalld audit verify --config rolecall.toml      see whether anybody changed the trail";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the portal
+    Serve(serve::Serve),
+    /// Report every mistake in every file, with line and column
+    Check(check::Check),
+    /// Say which roles a person gets, and why
+    Explain(explain::Explain),
+    /// Make, list, rotate and retire the keys that AWS trusts
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Verify or export the audit trail
+    #[command(subcommand)]
+    Audit(audit::Audit),
+}
+
+/// Which configuration a command works with.
+#[derive(Debug, clap::Args)]
+struct ConfigArg {
+    /// The configuration
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ROLECALL_CONFIG",
+        default_value = "config/rolecall.toml"
+    )]
+    config: PathBuf,
+}
+
+impl ConfigArg {
+    fn load(&self) -> Result<Loaded, Failure> {
+        config::load(&self.config).map_err(|error| Failure::configuration(error.to_string()))
+    }
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(serve) => serve.run(),
+        Command::Check(check) => check.run(),
+        Command::Explain(explain) => explain.run(),
+        Command::Keys(keys) => keys.run(),
+        Command::Audit(audit) => audit.run(),
+    };
+    out::finish(outcome)
+}
+
+/// Runs something asynchronous to its end.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    runtime
+        .map_err(|error| Failure::failed(format!("no runtime could be started: {error}")))?
+        .block_on(work)
+}

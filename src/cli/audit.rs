@@ -1,0 +1,146 @@
+//! `rolecalld audit`
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::json;
+
+use super::out::{self, Done, Failure};
+use super::{ConfigArg, block_on};
+use crate::audit::{self, Format, Trail, VerifyReport};
+use crate::config;
+
+/// The audit trail.
+#[derive(Debug, clap::Subcommand)]
+pub enum Audit {
+    /// Find out whether anybody changed, removed, inserted, moved or cut off a row
+    Verify {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the trail
+    Export {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// As what
+        #[arg(long, value_enum, default_value_t = Shape::Jsonl)]
+        format: Shape,
+        /// From this day or moment on: 2026-03-01 or 2026-03-01T09:00:00Z
+        #[arg(long, value_name = "TIME", value_parser = parse_since)]
+        since: Option<DateTime<Utc>>,
+    },
+}
+
+/// What an export looks like.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Shape {
+    /// One JSON object a line
+    Jsonl,
+    /// For spreadsheets
+    Csv,
+}
+
+impl Audit {
+    /// Runs the command.
+    pub fn run(self) -> Result<Done, Failure> {
+        match self {
+            Self::Verify { config, json } => {
+                let report = block_on(async {
+                    Ok(audit::verify(&open(&config).await?)
+                        .await
+                        .map_err(anyhow::Error::from)?)
+                })?;
+                if json {
+                    print_json(&report)?
+                } else {
+                    print(&report)?
+                }
+                Ok(if report.is_intact() {
+                    Done::Well
+                } else {
+                    Done::Refused
+                })
+            }
+            Self::Export {
+                config,
+                format,
+                since,
+            } => {
+                let format = match format {
+                    Shape::Jsonl => Format::Jsonl,
+                    Shape::Csv => Format::Csv,
+                };
+                let export = async {
+                    Ok(
+                        audit::export(&open(&config).await?, format, since, std::io::stdout())
+                            .await
+                            .map_err(anyhow::Error::from)?,
+                    )
+                };
+                block_on(export)?;
+                Ok(Done::Well)
+            }
+        }
+    }
+}
+
+async fn open(config: &ConfigArg) -> Result<Trail, Failure> {
+    let url = config::database(&config.config)
+        .map_err(|error| Failure::configuration(error.to_string()))?;
+    Trail::open(&url).await.map_err(|error| {
+        let hint = error.hint();
+        Failure::from(anyhow::Error::from(error)).hint(hint)
+    })
+}
+
+fn print(report: &VerifyReport) -> Result<(), Failure> {
+    report
+        .findings
+        .iter()
+        .try_for_each(|finding| out::line(format!("tampered: {finding}")))?;
+    for intent in &report.open_intents {
+        out::line(format!(
+            "open: the issue {} of {} has no outcome ({} {})",
+            intent.reference, intent.at, intent.writer, intent.sequence
+        ))?;
+    }
+    let verdict = if report.is_intact() {
+        "intact"
+    } else {
+        "NOT intact"
+    };
+    out::line(format!(
+        "{verdict}: {} events of {} writers, {} findings, {} issues without an outcome",
+        report.events,
+        report.heads.len(),
+        report.findings_count,
+        report.open_intents_count
+    ))
+}
+
+fn print_json(report: &VerifyReport) -> Result<(), Failure> {
+    let intents = report.open_intents.iter().map(|intent| json!({ "reference": intent.reference, "at": intent.at, "writer": intent.writer, "sequence": intent.sequence }));
+    out::json(&json!({
+        "intact": report.is_intact(),
+        "events": report.events,
+        "writers": report.heads.len(),
+        "findings": report.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "findings_count": report.findings_count,
+        "open_intents": intents.collect::<Vec<_>>(),
+        "open_intents_count": report.open_intents_count,
+    }))
+}
+
+fn parse_since(text: &str) -> Result<DateTime<Utc>, String> {
+    let day = || {
+        text.parse::<NaiveDate>()
+            .ok()?
+            .and_hms_opt(0, 0, 0)
+            .map(|start| start.and_utc())
+    };
+    text.parse::<DateTime<Utc>>()
+        .ok()
+        .or_else(day)
+        .ok_or_else(|| "write 2026-03-01 or 2026-03-01T09:00:00Z".to_owned())
+}

@@ -1,0 +1,226 @@
+//! `rolecalld explain`
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use rolecall_core::access::{Circumstances, Considered, Explanation, Locked, Outcome};
+use rolecall_core::aws::AccountId;
+use rolecall_core::identity::ProviderId;
+use rolecall_core::port::Clock as _;
+use serde::Serialize;
+
+use super::ConfigArg;
+use super::out::{self, Done, Failure};
+use crate::idp::OidcProvider;
+use crate::world::SystemClock;
+
+/// Say which roles a person gets, and why, from the claims an identity provider would send.
+#[derive(Debug, clap::Args)]
+pub struct Explain {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The provider the claims are from
+    #[arg(long, value_parser = ProviderId::parse)]
+    provider: ProviderId,
+    /// The claims: a JSON object as in an ID token
+    #[arg(long, value_name = "FILE")]
+    claims: PathBuf,
+    /// Only this account: its 12 digits
+    #[arg(long, value_parser = AccountId::parse)]
+    account: Option<AccountId>,
+    /// Only this permission set
+    #[arg(long)]
+    permission_set: Option<String>,
+    /// Where the person is, for conditions on the network
+    #[arg(long)]
+    address: Option<IpAddr>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Explain {
+    /// Runs the command.
+    pub fn run(self) -> Result<Done, Failure> {
+        let loaded = self.config.load()?;
+        let settings = loaded
+            .settings
+            .providers
+            .iter()
+            .find(|provider| provider.id == self.provider)
+            .ok_or_else(|| {
+                let known: Vec<&str> = loaded
+                    .settings
+                    .providers
+                    .iter()
+                    .map(|provider| provider.id.as_str())
+                    .collect();
+                Failure::configuration(format!("no identity provider is called {}", self.provider))
+                    .hint(format!("one of: {}", known.join(", ")))
+            })?;
+        let shown = self.claims.display();
+        let text = std::fs::read_to_string(&self.claims)
+            .map_err(|error| Failure::configuration(format!("{shown}: cannot be read: {error}")))?;
+        let claims: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text)
+            .map_err(|error| {
+                Failure::configuration(format!("{shown}: not a JSON object: {error}")).hint(
+                    "write the claims as in an ID token: {\"sub\": \"…\", \"groups\": [\"…\"]}",
+                )
+            })?;
+        let now = SystemClock.now();
+        let identity = OidcProvider::suppose(settings, &claims, now)
+            .map_err(|error| Failure::configuration(format!("{shown}: {error}")))?;
+        let circumstances = Circumstances {
+            now,
+            address: self.address,
+            device_flow: false,
+        };
+        let explanation = loaded.policy.explain(&identity, &circumstances);
+        let answer = self.answer(&explanation)?;
+        if self.json {
+            out::json(&answer)?
+        } else {
+            print(&answer)?
+        }
+        Ok(if answer.roles.is_empty() {
+            Done::Refused
+        } else {
+            Done::Well
+        })
+    }
+
+    /// Narrows an explanation to what was asked about.
+    fn answer<'e>(&self, explanation: &'e Explanation) -> Result<Answer<'e>, Failure> {
+        let wanted = |account: &AccountId, set: &str| {
+            self.account.as_ref().is_none_or(|wanted| wanted == account)
+                && self
+                    .permission_set
+                    .as_deref()
+                    .is_none_or(|wanted| wanted == set)
+        };
+        let grants = explanation.grants();
+        let roles = grants
+            .iter()
+            .filter(|grant| wanted(&grant.account().id, grant.permission_set().name.as_str()))
+            .map(|grant| Role {
+                label: grant.label(),
+                role: grant.role().to_string(),
+                duration_seconds: grant.duration_max().seconds(),
+                limited_by: grant.duration_reason().to_string(),
+                assignments: grant.assignments().map(str::to_owned).collect(),
+            });
+        let locked = grants
+            .locked()
+            .filter(|locked| wanted(&locked.account.id, locked.permission_set.name.as_str()))
+            .map(|locked| LockedRole {
+                label: label(&locked),
+                needs: locked.unmet.iter().map(ToString::to_string).collect(),
+            });
+        let (assignments, denies) = match (&self.account, &self.permission_set) {
+            (Some(account), Some(set)) => explanation.about(account, set).ok_or_else(|| {
+                Failure::configuration(format!(
+                    "the policy has no permission set {set} or no account {account}"
+                ))
+            })?,
+            (Some(_), None) | (None, Some(_)) | (None, None) => (
+                explanation.assignments().iter().collect(),
+                explanation.denies().iter().collect(),
+            ),
+        };
+        Ok(Answer {
+            roles: roles.collect(),
+            locked: locked.collect(),
+            assignments,
+            denies,
+        })
+    }
+}
+
+/// What `explain` prints.
+#[derive(Serialize)]
+struct Answer<'e> {
+    roles: Vec<Role>,
+    locked: Vec<LockedRole>,
+    assignments: Vec<&'e Considered>,
+    denies: Vec<&'e Considered>,
+}
+
+#[derive(Serialize)]
+struct Role {
+    label: String,
+    role: String,
+    duration_seconds: u32,
+    limited_by: String,
+    assignments: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct LockedRole {
+    label: String,
+    needs: Vec<String>,
+}
+
+fn label(locked: &Locked) -> String {
+    let variant = locked
+        .variant
+        .as_ref()
+        .map(|variant| format!("@{variant}"))
+        .unwrap_or_default();
+    format!(
+        "{}/{}{variant}",
+        locked.account.name, locked.permission_set.name
+    )
+}
+
+fn print(answer: &Answer<'_>) -> Result<(), Failure> {
+    out::line(if answer.roles.is_empty() {
+        "No role today."
+    } else {
+        "Roles today:"
+    })?;
+    for role in &answer.roles {
+        out::line(format!(
+            "  {}  {}  {} s, limited by {}  ({})",
+            role.label,
+            role.role,
+            role.duration_seconds,
+            role.limited_by,
+            role.assignments.join(", ")
+        ))?;
+    }
+    if !answer.locked.is_empty() {
+        out::line("In other circumstances:")?;
+    }
+    for role in &answer.locked {
+        out::line(format!(
+            "  {}  needs: {}",
+            role.label,
+            role.needs.join("; ")
+        ))?;
+    }
+    for (title, entries) in [
+        ("Assignments:", &answer.assignments),
+        ("Denies:", &answer.denies),
+    ] {
+        if !entries.is_empty() {
+            out::line(title)?;
+        }
+        for entry in entries {
+            let outcome = match entry.outcome {
+                Outcome::Holds => "holds",
+                Outcome::OtherCircumstances => "other circumstances",
+                Outcome::OtherPeople => "other people",
+            };
+            let reasons = if entry.reasons.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", entry.reasons.join("; "))
+            };
+            out::line(format!(
+                "  {} ({}): {outcome}{reasons}",
+                entry.id, entry.place
+            ))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! `rolecalld keys`
+
+use chrono::{DateTime, Utc};
+use rolecall_core::port::Clock as _;
+
+use super::ConfigArg;
+use super::out::{self, Done, Failure};
+use crate::aws::keys::{Haste, KeyAlgorithm, KeyDirectory, KeyId, KeyRecord, KeyState};
+use crate::config;
+use crate::world::SystemClock;
+
+/// The keys that sign tokens for AWS.
+#[derive(Debug, clap::Subcommand)]
+pub enum Keys {
+    /// List every key, the oldest first
+    List {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a key: the first signs at once, a later one is published and waits for `rotate`
+    Generate {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// ES256 or RS256
+        #[arg(long, default_value = "ES256")]
+        algorithm: KeyAlgorithm,
+    },
+    /// Let the key that waits sign from now on
+    Rotate {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Even if it was published less than a day ago: AWS may refuse tokens until it has fetched it
+        #[arg(long)]
+        emergency: bool,
+    },
+    /// Withdraw a key
+    Retire {
+        /// Its id, as `keys list` prints it
+        #[arg(value_parser = KeyId::parse)]
+        kid: KeyId,
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Even the key that signs, at once: for a key that leaked
+        #[arg(long)]
+        emergency: bool,
+    },
+}
+
+impl Keys {
+    /// Runs the command.
+    pub fn run(self) -> Result<Done, Failure> {
+        let now = SystemClock.now();
+        match self {
+            Self::List { config, json } => {
+                let keys = directory(&config)?.list().map_err(failure)?;
+                if json {
+                    out::json(&keys)?
+                } else {
+                    keys.iter()
+                        .try_for_each(|key| out::line(describe(key, now)))?
+                }
+            }
+            Self::Generate { config, algorithm } => {
+                let made = directory(&config)?
+                    .generate(algorithm, now)
+                    .map_err(failure)?;
+                out::line(describe(&made, now))?;
+            }
+            Self::Rotate { config, emergency } => {
+                let signs = directory(&config)?
+                    .rotate(haste(emergency), now)
+                    .map_err(failure)?;
+                out::line(describe(&signs, now))?;
+            }
+            Self::Retire {
+                kid,
+                config,
+                emergency,
+            } => {
+                let ended = directory(&config)?
+                    .retire(&kid, haste(emergency), now)
+                    .map_err(failure)?;
+                out::line(describe(&ended, now))?;
+            }
+        }
+        Ok(Done::Well)
+    }
+}
+
+fn haste(emergency: bool) -> Haste {
+    if emergency {
+        Haste::Emergency
+    } else {
+        Haste::Patient
+    }
+}
+
+fn directory(config: &ConfigArg) -> Result<KeyDirectory, Failure> {
+    let keys = config::issuer_keys(&config.config)
+        .map_err(|error| Failure::configuration(error.to_string()))?;
+    Ok(KeyDirectory::new(keys))
+}
+
+fn failure(error: crate::aws::keys::KeyError) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::from(anyhow::Error::from(error));
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn describe(key: &KeyRecord, now: DateTime<Utc>) -> String {
+    let state = match key.state {
+        KeyState::Next => "next: published, waits for rotate",
+        KeyState::Active { .. } => "active: signs",
+        KeyState::Retiring { .. } if key.is_published(now) => "retiring: still published",
+        KeyState::Retiring { .. } | KeyState::Retired { .. } => "retired",
+    };
+    format!(
+        "{}  {}  made {}  {state}",
+        key.id,
+        key.algorithm.as_str(),
+        key.created_at.format("%Y-%m-%d %H:%M UTC")
+    )
+}

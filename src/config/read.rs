@@ -1,0 +1,180 @@
+//! The top of `rolecall.toml`.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use rolecall_core::toml_reader::{Document, Findings, Reader};
+use url::{Host, Url};
+
+use super::{AccessFiles, Settings, provider, sections};
+use crate::audit::DatabaseUrl;
+
+/// What reading brought: settings when they are complete, and what is wrong.
+pub struct Read {
+    /// The settings; none when something they need is missing or wrong.
+    pub settings: Option<Settings>,
+    /// Mistakes and warnings.
+    pub findings: Findings,
+}
+
+/// Sections that belong to protocols this version does not speak. They ask for nothing that is not there, so they are
+/// let pass, with a word.
+const LATER: [&str; 3] = ["clients", "administrator", "workload"];
+
+/// Reads the text of the file at `path`.
+pub fn settings(path: &Path, text: &str, folder: &Path) -> Read {
+    let document = Document::parse(path, text);
+    let root = document.root();
+    let settings = read(&root, folder);
+    root.done();
+    Read {
+        settings,
+        findings: document.into_findings(),
+    }
+}
+
+fn read(root: &Reader<'_>, folder: &Path) -> Option<Settings> {
+    let public_url = root
+        .required("public_url")
+        .and_then(|value| value.parse_with(parse_public_url))
+        .map(|url| url.value);
+    let access = root.required("access").map(|value| {
+        let places = value.list().unwrap_or_default();
+        if places.is_empty() {
+            value
+                .spot()
+                .error("no access files", "write access = [\"access.toml\"]");
+        }
+        AccessFiles::new(
+            places
+                .iter()
+                .filter_map(|place| place.string())
+                .map(|place| folder.join(place.value))
+                .collect(),
+        )
+    });
+    let listen = sections::listen(root.table("listen"), folder);
+    let store = root
+        .required("store")
+        .and_then(|value| value.table("[store]"))
+        .and_then(|section| sections::store(section, folder));
+    let database = database(root, folder);
+    let lifetimes = sections::session(root.table("session"));
+    let issuer_keys = issuer_keys(root, folder);
+    let aws = root
+        .required("aws")
+        .and_then(|value| value.table("[aws]"))
+        .and_then(sections::aws);
+    let contact = root.table("portal").and_then(|portal| {
+        let contact = portal
+            .string("contact")
+            .map(|contact| contact.value.to_owned());
+        portal.done();
+        contact
+    });
+    for later in LATER {
+        if let Some(value) = root.value(later) {
+            value.spot().warning(
+                format!("`{later}` has no effect in this version"),
+                "leave it out, or keep it for later",
+            );
+        }
+    }
+    let tables = root.tables("provider");
+    if tables.is_empty() {
+        root.spot().error(
+            "no identity provider",
+            "add a [[provider]]: nobody could sign in",
+        );
+    }
+    let public_url = public_url?;
+    let mut providers = Vec::new();
+    for table in &tables {
+        let Some(settings) = provider::provider(table, &public_url, folder) else {
+            continue;
+        };
+        if providers
+            .iter()
+            .any(|known: &crate::idp::OidcSettings| known.id == settings.id)
+        {
+            table.spot().error(
+                format!("two providers are called {}", settings.id),
+                "give each an id of its own: it is part of its redirect URI",
+            );
+        }
+        providers.push(settings);
+    }
+    tables.into_iter().for_each(Reader::done);
+    let (store, sealing_keys) = store?;
+    Some(Settings {
+        public_url,
+        listen,
+        store,
+        sealing_keys,
+        database: database?,
+        lifetimes,
+        issuer_keys: issuer_keys?,
+        aws: aws?,
+        providers,
+        contact,
+        access: access?,
+    })
+}
+
+/// `[issuer] keys`
+pub fn issuer_keys(root: &Reader<'_>, folder: &Path) -> Option<PathBuf> {
+    let section = root.required("issuer")?.table("[issuer]")?;
+    let keys = section
+        .required("keys")
+        .and_then(|value| value.string())
+        .map(|keys| folder.join(keys.value));
+    section.done();
+    keys
+}
+
+/// `[database] url`
+pub fn database(root: &Reader<'_>, folder: &Path) -> Option<DatabaseUrl> {
+    let section = root.required("database")?.table("[database]")?;
+    let text = section.required("url").and_then(|value| value.string());
+    section.done();
+    let text = text?;
+    match text.value.parse() {
+        Ok(DatabaseUrl::Sqlite(path)) => Some(DatabaseUrl::Sqlite(folder.join(path))),
+        Ok(url @ DatabaseUrl::Postgres(_)) => Some(url),
+        Err(error) => {
+            text.spot.error(error.to_string(), error.hint());
+            None
+        }
+    }
+}
+
+fn parse_public_url(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text)
+        .map_err(|_| "write the address people use, such as https://sso.example.com")?;
+    if url.path() != "/"
+        || url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
+        return Err(
+            "scheme, host and port only: everything else hangs on it, and AWS's programs take no path",
+        );
+    }
+    if url.scheme() == "https" || is_loopback(&url) {
+        Ok(url)
+    } else {
+        Err("use https; plain http only on loopback, such as http://127.0.0.1:8400")
+    }
+}
+
+/// Whether a plain http URL stays on this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    let local = match url.host() {
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    url.scheme() == "http" && local
+}

@@ -1,0 +1,84 @@
+//! Where a secret is: in a file or in the environment, never in the configuration itself.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use rolecall_core::secret::SecretText;
+use rolecall_core::toml_reader::Value;
+
+/// A secret is a line of text; a key file is not larger either.
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
+
+/// Reads the secret that `{ file = "…" }` or `{ env = "…" }` names; reports what is wrong with it.
+pub fn read(value: &Value<'_>, folder: &Path) -> Option<SecretText> {
+    if value.as_text().is_some() {
+        value.invalid("a secret does not stand in the configuration: write { file = \"…\" } or { env = \"NAME\" }");
+        return None;
+    }
+    let spot = value.spot();
+    let reference = value.table("a secret")?;
+    let (file, env) = (reference.string("file"), reference.string("env"));
+    reference.done();
+    let found = match (file, env) {
+        (Some(file), None) => from_file(&folder.join(file.value)),
+        (None, Some(env)) => from_env(env.value),
+        (Some(_), Some(_)) | (None, None) => Err((
+            "a secret is in one place".to_owned(),
+            "write { file = \"…\" } or { env = \"NAME\" }".to_owned(),
+        )),
+    };
+    match found {
+        Ok(secret) => Some(secret),
+        Err((message, hint)) => {
+            spot.error(message, hint);
+            None
+        }
+    }
+}
+
+fn from_file(path: &Path) -> Result<SecretText, (String, String)> {
+    let shown = path.display();
+    let unreadable = |error: std::io::Error| {
+        (
+            format!("the secret file {shown} cannot be read: {error}"),
+            "check the path and that the gateway's user may read it".to_owned(),
+        )
+    };
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if metadata.permissions().mode() & 0o007 != 0 {
+        return Err((
+            format!("everybody on this machine can read the secret file {shown}"),
+            format!("run: chmod 600 {shown}"),
+        ));
+    }
+    if metadata.len() > SECRET_BYTES_MAX {
+        return Err((
+            format!("the secret file {shown} is larger than {SECRET_BYTES_MAX} bytes"),
+            "it should hold the secret and nothing else".to_owned(),
+        ));
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    // Editors and `echo` end a file with a line break that is not part of the secret.
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        return Err((
+            format!("the secret file {shown} is empty"),
+            "write the secret into it".to_owned(),
+        ));
+    }
+    Ok(SecretText::new(secret))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the configuration may name a variable"
+)]
+fn from_env(name: &str) -> Result<SecretText, (String, String)> {
+    match std::env::var(name) {
+        Ok(secret) if !secret.is_empty() => Ok(SecretText::new(secret)),
+        Ok(_) | Err(_) => Err((
+            format!("the environment variable {name} is not set"),
+            format!("set {name}, or use {{ file = \"…\" }}"),
+        )),
+    }
+}

@@ -1,0 +1,276 @@
+//! The small sections of `rolecall.toml`: `[listen]`, `[store]`, `[session]`, `[aws]`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
+use ipnet::IpNet;
+use rolecall_core::aws::{Partition, Region};
+use rolecall_core::session::Lifetimes;
+use rolecall_core::toml_reader::{Reader, Value};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::secret_ref;
+use crate::aws::AwsSettings;
+use crate::store::{StoreSettings, StoreUrl};
+
+/// `[listen]`
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// Where people and AWS come in.
+    pub address: SocketAddr,
+    /// TLS of our own; none behind a proxy that ends it, or on loopback.
+    pub tls: Option<Tls>,
+    /// Where probes and Prometheus come in.
+    pub management: SocketAddr,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// Certificate and key, PEM.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The chain, our own certificate first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// 32 bytes that seal and open records.
+#[derive(Clone)]
+pub struct SealingKey(Zeroizing<[u8; 32]>);
+
+impl SealingKey {
+    /// A key of these bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The bytes.
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SealingKey([secret])")
+    }
+}
+
+/// Reads `[listen]`; everything in it has a default but the trust in proxies.
+pub fn listen(section: Option<Reader<'_>>, folder: &Path) -> Listen {
+    let mut listen = Listen {
+        address: SocketAddr::from(([0, 0, 0, 0], 8443)),
+        tls: None,
+        management: SocketAddr::from(([127, 0, 0, 1], 9400)),
+        trusted_proxies: Vec::new(),
+    };
+    let Some(section) = section else {
+        return listen;
+    };
+    let socket = |key| {
+        section.value(key).and_then(|value: Value<'_>| {
+            value.parse_with(|text| {
+                text.parse::<SocketAddr>()
+                    .map_err(|_| "write address and port, such as 0.0.0.0:8443")
+            })
+        })
+    };
+    if let Some(address) = socket("address") {
+        listen.address = address.value;
+    }
+    if let Some(address) = socket("management") {
+        listen.management = address.value;
+    }
+    for value in section.list("trusted_proxies") {
+        let net = value.parse_with(|text| {
+            text.parse::<IpNet>()
+                .map_err(|_| "write a network such as 10.0.0.0/8")
+        });
+        match net {
+            Some(net) if net.value.prefix_len() == 0 => net.spot.error(
+                "every address would be a trusted proxy",
+                "name the networks of your proxies",
+            ),
+            Some(net) => listen.trusted_proxies.push(net.value),
+            None => {}
+        }
+    }
+    listen.tls = section.table("tls").and_then(|tls| {
+        let certificate = tls
+            .required("certificate")
+            .and_then(|value| value.string())
+            .map(|path| folder.join(path.value));
+        let key = tls
+            .required("key")
+            .and_then(|value| value.table("key"))
+            .and_then(|key| {
+                let file = key
+                    .required("file")
+                    .and_then(|value| value.string())
+                    .map(|path| folder.join(path.value));
+                key.done();
+                file
+            });
+        tls.done();
+        Some(Tls {
+            certificate: certificate?,
+            key: key?,
+        })
+    });
+    section.done();
+    listen
+}
+
+/// Reads `[store]`.
+pub fn store(section: Reader<'_>, folder: &Path) -> Option<(StoreSettings, Vec<SealingKey>)> {
+    let url = section.required("url").and_then(|value| {
+        let text = value.string()?;
+        match text.value.parse::<StoreUrl>() {
+            Ok(StoreUrl::Sqlite(path)) => Some(StoreUrl::Sqlite(folder.join(path))),
+            Ok(url) => Some(url),
+            Err(error) => {
+                text.spot.error(error.to_string(), error.hint());
+                None
+            }
+        }
+    });
+    let prefix = section
+        .string("prefix")
+        .map_or("rolecall:", |prefix| prefix.value)
+        .to_owned();
+    let keys = section
+        .required("sealing_keys")
+        .map(|value| (value.spot(), value.list().unwrap_or_default()));
+    section.done();
+    let (spot, keys) = keys?;
+    if keys.is_empty() {
+        spot.error("no sealing key", "make one with `openssl rand -base64 32 > seal.key`, then sealing_keys = [{ file = \"seal.key\" }]");
+    }
+    let keys: Option<Vec<SealingKey>> = keys
+        .iter()
+        .map(|value| sealing_key(value, folder))
+        .collect();
+    Some((StoreSettings { url: url?, prefix }, keys?))
+}
+
+fn sealing_key(value: &Value<'_>, folder: &Path) -> Option<SealingKey> {
+    let text = secret_ref::read(value, folder)?;
+    let bytes = STANDARD
+        .decode(text.expose().trim())
+        .ok()
+        .map(Zeroizing::new);
+    match bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok()) {
+        Some(bytes) => Some(SealingKey::new(bytes)),
+        None => {
+            value.spot().error(
+                "a sealing key is 32 bytes in base64",
+                "make one with `openssl rand -base64 32`",
+            );
+            None
+        }
+    }
+}
+
+/// Reads `[session]`.
+pub fn session(section: Option<Reader<'_>>) -> Lifetimes {
+    let mut lifetimes = Lifetimes {
+        idle: TimeDelta::hours(1),
+        absolute: TimeDelta::hours(8),
+    };
+    let Some(section) = section else {
+        return lifetimes;
+    };
+    let (idle, absolute) = (
+        section.duration("idle_timeout"),
+        section.duration("absolute_timeout"),
+    );
+    for span in [idle.as_ref(), absolute.as_ref()].into_iter().flatten() {
+        if !(TimeDelta::minutes(1)..=TimeDelta::days(30)).contains(&span.value) {
+            span.spot.error(
+                "a session lasts between one minute and 30 days",
+                "write \"1h\" or \"8h\"",
+            );
+        }
+    }
+    lifetimes.idle = idle.as_ref().map_or(lifetimes.idle, |span| span.value);
+    lifetimes.absolute = absolute
+        .as_ref()
+        .map_or(lifetimes.absolute, |span| span.value);
+    if let Some(idle) = idle.filter(|idle| idle.value > lifetimes.absolute) {
+        idle.spot.error(
+            "idle_timeout is longer than absolute_timeout",
+            "make it shorter: the absolute timeout always ends a session",
+        );
+    }
+    section.done();
+    lifetimes
+}
+
+/// Reads `[aws]`.
+pub fn aws(section: Reader<'_>) -> Option<AwsSettings> {
+    let spot = section.spot();
+    let partition = section
+        .value("partition")
+        .map_or(Some(Partition::Aws), |value| {
+            let known = [Partition::Aws, Partition::China, Partition::GovCloud];
+            let parse = |text: &str| {
+                known
+                    .into_iter()
+                    .find(|partition| partition.as_str() == text)
+                    .ok_or("one of aws, aws-cn, aws-us-gov")
+            };
+            value.parse_with(parse).map(|partition| partition.value)
+        });
+    let sts_region = section
+        .required("sts_region")
+        .and_then(|value| value.parse::<Region>())
+        .map(|region| region.value);
+    let fallbacks: Vec<Region> = section
+        .list("sts_fallback_regions")
+        .iter()
+        .filter_map(Value::parse)
+        .map(|region| region.value)
+        .collect();
+    let endpoints = section.table("endpoints").map(|endpoints| {
+        let endpoint = |key| {
+            endpoints
+                .value(key)
+                .and_then(|value: Value<'_>| value.parse_with(parse_endpoint))
+                .map(|url| url.value)
+        };
+        let both = (endpoint("sts"), endpoint("signin"));
+        endpoints.done();
+        both
+    });
+    section.done();
+    let (sts_endpoint, signin_endpoint) = endpoints.unwrap_or_default();
+    let settings = AwsSettings {
+        partition: partition?,
+        sts_region: sts_region?,
+        sts_fallback_regions: fallbacks,
+        sts_endpoint,
+        signin_endpoint,
+    };
+    for wrong in settings.wrong_regions() {
+        spot.error(
+            wrong.to_string(),
+            "choose Regions of one partition, or set `partition`",
+        );
+    }
+    Some(settings)
+}
+
+fn parse_endpoint(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text)
+        .map_err(|_| "write an URL such as https://vpce-….sts.eu-west-1.vpce.amazonaws.com")?;
+    if url.scheme() == "https" || super::read::is_loopback(&url) {
+        Ok(url)
+    } else {
+        Err("use https; plain http only on loopback")
+    }
+}

@@ -1,0 +1,394 @@
+//! The composition root: settings become adapters, adapters a gateway, the gateway a bound listener that is not yet
+//! running. Nobody else constructs an adapter.
+
+mod reload;
+mod tls;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server as HttpServerTask, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use anyhow::Context as _;
+use rolecall_core::access::Policy;
+use rolecall_core::gateway::{Gateway, World};
+use rolecall_core::port::{Clock, Entropy};
+use rolecall_core::record::{Records, SealingKeys};
+use rolecall_core::sign_in::IdentityProvider;
+
+use crate::audit::{SqlAudit, Trail};
+use crate::aws::keys::KeyDirectory;
+use crate::aws::{SignInEndpoint, StsClient, TokenIssuer};
+use crate::config::{Loaded, Settings};
+use crate::idp::{HttpClient, OidcProvider};
+use crate::web::health::{self, Draining};
+use crate::web::metrics::Metrics;
+use crate::web::site::PublishedDocument;
+use crate::web::{self, Site, SiteSettings};
+use crate::{regions, store};
+
+pub use reload::watch;
+
+/// Requests that were accepted get this long to finish after a stop was asked for.
+const DRAIN: Duration = Duration::from_secs(25);
+/// A client must send its request's head within this time.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const CONNECTIONS_PER_WORKER_MAX: usize = 10_000;
+
+/// What tests bring along instead of the machine's own.
+pub struct Surroundings {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// A listener that is bound already, instead of `listen.address`.
+    pub public: Option<TcpListener>,
+    /// As above, instead of `listen.management`.
+    pub management: Option<TcpListener>,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(crate::world::SystemClock),
+            entropy: Arc::new(crate::world::SystemEntropy),
+            public: None,
+            management: None,
+        }
+    }
+}
+
+/// A gateway that listens but does not serve yet.
+pub struct Bound {
+    /// Where people come in.
+    pub public_address: SocketAddr,
+    /// Where probes come in.
+    pub management_address: SocketAddr,
+    /// The verbs.
+    pub gateway: Arc<Gateway>,
+    /// What is counted.
+    pub metrics: Metrics,
+    issuer: Arc<TokenIssuer>,
+    audit: Arc<SqlAudit>,
+    settings: Arc<Settings>,
+    digest: String,
+    draining: Draining,
+    public: HttpServerTask,
+    management: HttpServerTask,
+}
+
+/// Stops a running gateway.
+#[derive(Clone)]
+pub struct Stopper {
+    draining: Draining,
+    public: ServerHandle,
+}
+
+impl Stopper {
+    /// Takes no more connections and lets what was accepted finish.
+    pub async fn stop(&self) {
+        self.draining.begin();
+        self.public.stop(true).await;
+    }
+}
+
+/// Builds every adapter, opens the store and the audit trail, and binds both listeners.
+///
+/// # Errors
+/// With what could not be built, opened or bound, and what to do about it.
+pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<Bound> {
+    // Two crypto providers would be a choice at random; this is the one for every TLS connection. A second call fails
+    // and changes nothing, as in tests with several gateways in one process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let Loaded {
+        settings,
+        policy,
+        digest,
+        ..
+    } = loaded;
+    let Surroundings {
+        clock,
+        entropy,
+        public,
+        management,
+    } = surroundings;
+    let issuer = Arc::new(open_issuer(&settings, &clock, &entropy)?);
+    let audit = Arc::new(
+        SqlAudit::open(&settings.database, clock.as_ref(), entropy.as_ref())
+            .await
+            .context("the audit trail cannot be opened")?,
+    );
+    let gateway = Arc::new(
+        build_gateway(
+            &settings,
+            policy,
+            Parts {
+                clock,
+                entropy,
+                issuer: issuer.clone(),
+                audit: audit.clone(),
+            },
+        )
+        .await?,
+    );
+    let metrics = Metrics::new()?;
+    let site = Data::new(Site::new(
+        gateway.clone(),
+        site_settings(&settings, &issuer),
+        metrics.clone(),
+    ));
+    let draining = Draining::default();
+    let public = public.map_or_else(|| listen(settings.listen.address, "listen.address"), Ok)?;
+    let management = management.map_or_else(
+        || listen(settings.listen.management, "listen.management"),
+        Ok,
+    )?;
+    Ok(Bound {
+        public_address: public.local_addr()?,
+        management_address: management.local_addr()?,
+        public: serve_public(public, site.clone(), settings.listen.tls.as_ref())?,
+        management: serve_management(management, site, draining.clone())?,
+        settings: Arc::new(settings),
+        gateway,
+        metrics,
+        issuer,
+        audit,
+        digest,
+        draining,
+    })
+}
+
+fn open_issuer(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> anyhow::Result<TokenIssuer> {
+    let issuer = settings
+        .public_url
+        .as_str()
+        .trim_end_matches('/')
+        .to_owned();
+    TokenIssuer::open(
+        issuer,
+        KeyDirectory::new(&settings.issuer_keys),
+        clock.clone(),
+        entropy.clone(),
+    )
+    .with_context(|| {
+        format!(
+            "the issuer's keys in {} cannot be used; make them with `rolecalld keys generate`",
+            settings.issuer_keys.display()
+        )
+    })
+}
+
+struct Parts {
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    issuer: Arc<TokenIssuer>,
+    audit: Arc<SqlAudit>,
+}
+
+async fn build_gateway(
+    settings: &Settings,
+    policy: Policy,
+    parts: Parts,
+) -> anyhow::Result<Gateway> {
+    let Parts {
+        clock,
+        entropy,
+        issuer,
+        audit,
+    } = parts;
+    let http = HttpClient::new()?;
+    let provider = |provider: &crate::idp::OidcSettings| -> Arc<dyn IdentityProvider> {
+        Arc::new(OidcProvider::new(
+            provider.clone(),
+            http.clone(),
+            clock.clone(),
+            entropy.clone(),
+        ))
+    };
+    let store = store::open(&settings.store, clock.clone())
+        .await
+        .with_context(|| "the store of [store] cannot be opened")?;
+    let first = settings.sealing_keys.first().context("no sealing key")?;
+    let older: Vec<[u8; 32]> = settings
+        .sealing_keys
+        .iter()
+        .skip(1)
+        .map(|key| *key.expose())
+        .collect();
+    let keys = Arc::new(SealingKeys::new(first.expose(), &older));
+    let world = World {
+        providers: settings.providers.iter().map(provider).collect(),
+        records: Records::new(store, keys, clock.clone(), entropy.clone()),
+        audit,
+        sts: Arc::new(StsClient::new(
+            settings.aws.clone(),
+            crate::aws::http_client(),
+        )),
+        issuer,
+        console: Arc::new(SignInEndpoint::new(&settings.aws).map_err(anyhow::Error::from_boxed)?),
+        clock,
+        entropy,
+        lifetimes: settings.lifetimes,
+        public_url: settings.public_url.clone(),
+        partition: settings.aws.partition,
+    };
+    Ok(Gateway::new(world, policy))
+}
+
+fn site_settings(settings: &Settings, issuer: &Arc<TokenIssuer>) -> SiteSettings {
+    let published = |document: crate::aws::Document| PublishedDocument {
+        body: document.body,
+        etag: document.etag,
+    };
+    let (discovery, jwks) = (issuer.clone(), issuer.clone());
+    let domain = settings.aws.partition.sign_in_domain();
+    let mut form_targets = vec![format!("https://{domain}"), format!("https://*.{domain}")];
+    form_targets.extend(
+        settings
+            .aws
+            .signin_endpoint
+            .as_ref()
+            .map(|url| url.origin().ascii_serialization()),
+    );
+    SiteSettings {
+        public_url: settings.public_url.clone(),
+        trusted_proxies: settings.listen.trusted_proxies.clone(),
+        contact: settings.contact.clone(),
+        regions: regions::of(settings.aws.partition),
+        form_targets,
+        openid_configuration: Box::new(move || published(discovery.discovery())),
+        jwks: Box::new(move || published(jwks.jwks())),
+    }
+}
+
+/// Asks everything the gateway needs: each provider, the store and the audit trail, by name.
+pub async fn probe(settings: &Settings) -> Vec<(String, anyhow::Result<()>)> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let Surroundings { clock, entropy, .. } = Surroundings::default();
+    let mut answers = Vec::new();
+    for provider in &settings.providers {
+        let asked = async {
+            let adapter = OidcProvider::new(
+                provider.clone(),
+                HttpClient::new()?,
+                clock.clone(),
+                entropy.clone(),
+            );
+            Ok(adapter.probe().await?)
+        };
+        answers.push((format!("provider {}", provider.id), asked.await));
+    }
+    let store = async {
+        Ok(store::open(&settings.store, clock.clone())
+            .await?
+            .ready()
+            .await?)
+    };
+    answers.push(("store".to_owned(), store.await));
+    let database = async {
+        Trail::open(&settings.database)
+            .await
+            .map(drop)
+            .map_err(anyhow::Error::from)
+    };
+    answers.push(("database".to_owned(), database.await));
+    answers
+}
+
+fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| {
+        format!("{address} cannot be listened on; is it in use? It is set by {key}")
+    })
+}
+
+fn serve_public(
+    listener: TcpListener,
+    site: Data<Site>,
+    tls: Option<&crate::config::Tls>,
+) -> anyhow::Result<HttpServerTask> {
+    let app = move || {
+        App::new()
+            .app_data(site.clone())
+            .wrap(from_fn(web::guard))
+            .configure(web::routes)
+    };
+    let server = HttpServer::new(app)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .max_connections(CONNECTIONS_PER_WORKER_MAX)
+        .shutdown_timeout(DRAIN.as_secs())
+        .disable_signals();
+    let server = match tls {
+        Some(files) => server.listen_rustls_0_23(listener, tls::config(files)?)?,
+        None => server.listen(listener)?,
+    };
+    Ok(server.run())
+}
+
+fn serve_management(
+    listener: TcpListener,
+    site: Data<Site>,
+    draining: Draining,
+) -> anyhow::Result<HttpServerTask> {
+    let app = move || {
+        App::new()
+            .app_data(site.clone())
+            .app_data(Data::new(draining.clone()))
+            .configure(health::routes)
+    };
+    Ok(HttpServer::new(app)
+        .workers(1)
+        .disable_signals()
+        .listen(listener)?
+        .run())
+}
+
+impl Bound {
+    /// A handle that stops the gateway once it runs.
+    pub fn stopper(&self) -> Stopper {
+        Stopper {
+            draining: self.draining.clone(),
+            public: self.public.handle(),
+        }
+    }
+
+    /// Serves until it is stopped; then writes down what is still on its way to the audit trail.
+    ///
+    /// # Errors
+    /// When a listener fails.
+    pub async fn run(self) -> anyhow::Result<()> {
+        if let Err(error) = self.gateway.record_load(self.digest.clone()).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the configuration load could not be audited; nothing is issued until the audit trail answers"
+            );
+        }
+        self.metrics.policy_load(true);
+        let watcher = reload::watch(
+            self.gateway.clone(),
+            self.settings.clone(),
+            self.issuer.clone(),
+            self.metrics.clone(),
+        );
+        let management = self.management.handle();
+        let (served, _, ()) = tokio::join!(
+            async {
+                let served = self.public.await;
+                management.stop(false).await;
+                served
+            },
+            self.management,
+            watcher.until(self.draining.begun()),
+        );
+        self.audit.close().await;
+        served.context("the listener failed")
+    }
+}

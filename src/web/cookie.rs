@@ -1,0 +1,161 @@
+//! Our two cookies: the session's and that of a sign-in under way. Neither holds data, both are `HttpOnly`.
+//!
+//! Over https they carry the `__Host-` prefix (RFC 6265bis 4.1.3.2), so that no other host can set them. On a loopback
+//! origin without TLS browsers refuse that prefix, so there, and only there, the plain names are used.
+
+use actix_web::HttpRequest;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::header;
+use chrono::TimeDelta;
+use rolecall_core::limits;
+use rolecall_core::secret::{BrowserSecret, SessionSecret};
+
+/// What our cookies are called on this origin.
+#[derive(Clone, Copy, Debug)]
+pub struct CookieNames {
+    secure: bool,
+    session: &'static str,
+    browser: &'static str,
+}
+
+impl CookieNames {
+    /// The names on an https origin, or on a loopback one without TLS.
+    pub fn new(secure: bool) -> Self {
+        if secure {
+            Self {
+                secure,
+                session: "__Host-rc_s",
+                browser: "__Host-rc_t",
+            }
+        } else {
+            Self {
+                secure,
+                session: "rc_s",
+                browser: "rc_t",
+            }
+        }
+    }
+
+    /// The session's secret; none when the cookie is there twice, since then somebody else may have set one of them.
+    pub fn session(&self, request: &HttpRequest) -> Option<SessionSecret> {
+        sole(request, self.session).map(SessionSecret::new)
+    }
+
+    /// The secret of this browser's sign-ins under way.
+    pub fn browser(&self, request: &HttpRequest) -> Option<BrowserSecret> {
+        sole(request, self.browser).map(BrowserSecret::new)
+    }
+
+    /// Sets the session cookie until the browser closes; the session itself ends sooner or later on its own.
+    pub fn set_session(&self, secret: &SessionSecret) -> Cookie<'static> {
+        self.cookie(self.session, secret.expose().to_owned())
+    }
+
+    /// Sets the cookie of a sign-in under way.
+    pub fn set_browser(&self, secret: &BrowserSecret) -> Cookie<'static> {
+        let mut cookie = self.cookie(self.browser, secret.expose().to_owned());
+        cookie.set_max_age(seconds(limits::SIGN_IN_MAX));
+        cookie
+    }
+
+    /// Removes the session cookie.
+    pub fn clear_session(&self) -> Cookie<'static> {
+        let mut cookie = self.cookie(self.session, String::new());
+        cookie.make_removal();
+        cookie
+    }
+
+    fn cookie(&self, name: &'static str, value: String) -> Cookie<'static> {
+        Cookie::build(name, value)
+            .path("/")
+            .secure(self.secure)
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .finish()
+    }
+}
+
+fn seconds(delta: TimeDelta) -> Duration {
+    Duration::seconds(delta.num_seconds())
+}
+
+/// The value of the only cookie of this name, if it looks like one of ours: 43 characters of base64url.
+fn sole(request: &HttpRequest, name: &str) -> Option<String> {
+    let mut values = request
+        .headers()
+        .get_all(header::COOKIE)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.split_once('='))
+        .filter(|(key, _)| key.trim() == name)
+        .map(|(_, value)| value.trim());
+    let value = values.next()?;
+    let ours = value.len() == 43
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    (values.next().is_none() && ours).then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    const VALUE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+    fn read(lines: &[&str]) -> Option<String> {
+        let request = lines.iter().fold(TestRequest::default(), |request, line| {
+            request.append_header((header::COOKIE, *line))
+        });
+        CookieNames::new(true)
+            .session(&request.to_http_request())
+            .map(|secret| secret.expose().to_owned())
+    }
+
+    #[test]
+    fn one_cookie_of_ours_is_read() {
+        assert_eq!(
+            read(&[&format!("a=b; __Host-rc_s={VALUE}")]).as_deref(),
+            Some(VALUE)
+        );
+    }
+
+    #[test]
+    fn doubled_foreign_and_misnamed_ones_are_not() {
+        for lines in [
+            vec![format!("__Host-rc_s={VALUE}; __Host-rc_s={VALUE}")],
+            vec![
+                format!("__Host-rc_s={VALUE}"),
+                format!("__Host-rc_s={VALUE}"),
+            ],
+            vec![format!("rc_s={VALUE}")],
+            vec![format!("__host-rc_s={VALUE}")],
+            vec![format!("__Host-rc_s=\"{VALUE}\"")],
+            vec!["__Host-rc_s=short".to_owned()],
+            vec![format!("__Host-rc_s={}é", &VALUE[2..])],
+            vec![String::new()],
+        ] {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            assert_eq!(read(&lines), None, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn attributes_are_strict() {
+        let cookie = CookieNames::new(true)
+            .set_session(&SessionSecret::new(VALUE))
+            .to_string();
+        for part in [
+            "__Host-rc_s=",
+            "HttpOnly",
+            "SameSite=Lax",
+            "Secure",
+            "Path=/",
+        ] {
+            assert!(cookie.contains(part), "{part} in {cookie}");
+        }
+        assert!(!cookie.contains("Domain"));
+    }
+}

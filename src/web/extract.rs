@@ -1,0 +1,190 @@
+//! What handlers ask for: who is calling, in which session, with which form. Parsed here, so that a handler never
+//! reads a header.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Data, Form};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use rolecall_core::audit::ReferenceId;
+use rolecall_core::gateway::RequestContext;
+use rolecall_core::secret::SessionSecret;
+use rolecall_core::session::{Origin, Session};
+use rolecall_core::sign_in::ReturnTo;
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+use super::site::Site;
+use super::view::Viewer;
+use super::{address, csrf, words};
+
+/// A form is a few hundred bytes; whoever sends one slower than this holds a worker's memory for nothing.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+const USER_AGENT_CHARS_MAX: usize = 256;
+
+/// Anybody: where the request comes from.
+pub struct Visitor {
+    /// The site.
+    pub site: Data<Site>,
+    /// Reference and origin.
+    pub context: RequestContext,
+}
+
+impl FromRequest for Visitor {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(visitor(request))
+    }
+}
+
+fn visitor(request: &HttpRequest) -> Result<Visitor, Problem> {
+    let no_site = || Problem::internal("the site is not set up");
+    let site = request
+        .app_data::<Data<Site>>()
+        .cloned()
+        .ok_or_else(no_site)?;
+    let reference = request
+        .extensions()
+        .get::<ReferenceId>()
+        .cloned()
+        .ok_or_else(no_site)?;
+    let user_agent = request
+        .headers()
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .map(|agent| agent.chars().take(USER_AGENT_CHARS_MAX).collect());
+    let origin = Origin {
+        address: address::client(request, &site.settings.trusted_proxies),
+        user_agent,
+    };
+    Ok(Visitor {
+        site,
+        context: RequestContext { reference, origin },
+    })
+}
+
+/// Somebody who is signed in. Anybody else is sent to sign in and comes back.
+pub struct Member {
+    /// Where the request comes from.
+    pub visitor: Visitor,
+    /// Their session.
+    pub session: Session,
+    /// What their browser holds.
+    pub secret: SessionSecret,
+}
+
+impl Member {
+    /// The person, for the header of a page.
+    pub fn viewer(&self) -> Viewer {
+        let gateway = &self.visitor.site.gateway;
+        let identity = &self.session.identity;
+        let provider = gateway.provider(&identity.provider);
+        let mut mask = [0; 32];
+        gateway.fill(&mut mask);
+        Viewer {
+            name: identity.display_name().to_owned(),
+            email: identity
+                .email
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            provider: provider.map_or_else(
+                || identity.provider.to_string(),
+                |provider| provider.title().to_owned(),
+            ),
+            csrf: csrf::token(&self.secret, mask),
+            ends_at: words::moment(self.session.ends_at),
+            left: words::span(self.session.ends_at - gateway.now()),
+        }
+    }
+}
+
+impl FromRequest for Member {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let visitor = visitor(&request)?;
+            let Some(secret) = visitor.site.cookies.session(&request) else {
+                return Err(sign_in_first(&request));
+            };
+            match visitor.site.gateway.session(&secret).await? {
+                Some(session) => Ok(Self {
+                    visitor,
+                    session,
+                    secret,
+                }),
+                None => Err(sign_in_first(&request)),
+            }
+        })
+    }
+}
+
+/// A reader comes back to where they were; a form is not sent again on their behalf.
+fn sign_in_first(request: &HttpRequest) -> Problem {
+    let here = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |place| place.as_str());
+    let reading = request.method() == actix_web::http::Method::GET;
+    let return_to = ReturnTo::parse(here)
+        .ok()
+        .filter(|_| reading)
+        .unwrap_or_else(ReturnTo::portal);
+    Problem::sign_in_first(return_to.as_str())
+}
+
+/// A form of ours: sent by somebody who is signed in, from a page of their own session.
+pub struct Posted<T> {
+    /// Who.
+    pub member: Member,
+    /// What.
+    pub form: T,
+}
+
+#[derive(serde::Deserialize)]
+struct WithToken<T> {
+    #[serde(default)]
+    csrf: String,
+    #[serde(flatten)]
+    form: T,
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let form = Form::<WithToken<T>>::from_request(request, payload);
+        let request = request.clone();
+        Box::pin(async move {
+            let mut nothing = Payload::None;
+            let member = Member::from_request(&request, &mut nothing).await?;
+            let read = actix_web::rt::time::timeout(BODY_TIMEOUT, form).await;
+            let read = read.map_err(|_| Problem::from_status(StatusCode::REQUEST_TIMEOUT))?;
+            let WithToken { csrf: token, form } =
+                read.map_err(|error| form_problem(&error))?.into_inner();
+            if csrf::verify(&member.secret, &token) {
+                Ok(Self { member, form })
+            } else {
+                Err(Problem::foreign_form())
+            }
+        })
+    }
+}
+
+fn form_problem(error: &actix_web::Error) -> Problem {
+    match error.as_response_error().status_code() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::from_status(StatusCode::PAYLOAD_TOO_LARGE),
+        _ => Problem::bad_request(
+            "The form could not be read: a field is missing or has the wrong form.",
+        ),
+    }
+}

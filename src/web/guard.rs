@@ -1,0 +1,264 @@
+//! The outermost layer of every request: a reference, our own host, bounds, the origin of whatever changes something;
+//! then the security headers and the log line. A problem of any handler becomes a page, or JSON, here.
+
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
+use rolecall_core::audit::ReferenceId;
+
+use super::problem::{Fault, Problem};
+use super::reply;
+use super::site::Site;
+use super::view::ErrorPage;
+
+const URI_BYTES_MAX: usize = 8 * 1024;
+const COOKIE_BYTES_MAX: usize = 8 * 1024;
+const HEADERS_MAX: usize = 64;
+
+/// Wraps a request; see the module.
+///
+/// # Errors
+/// Never its own: problems become answers.
+pub async fn guard(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let started = Instant::now();
+    let Some(site) = request.app_data::<Data<Site>>().cloned() else {
+        return next
+            .call(request)
+            .await
+            .map(ServiceResponse::map_into_boxed_body);
+    };
+    let reference = site.gateway.reference();
+    request.extensions_mut().insert(reference.clone());
+    // The router needs the request to itself, so nothing may hold on to it until the answer is there.
+    let answered = match admit(&site, request.request()) {
+        Ok(()) => next.call(request).await?.map_into_boxed_body(),
+        Err(problem) => request.into_response(HttpResponse::from_error(problem)),
+    };
+    let (http, mut response) = answered.into_parts();
+    let problem = problem_of(&response);
+    if let Some(problem) = &problem {
+        response = render(&http, problem, &reference);
+    }
+    dress(&site, &http, response.headers_mut(), &reference);
+    log(
+        &site,
+        &http,
+        response.status(),
+        problem.as_ref(),
+        &reference,
+        started,
+    );
+    Ok(ServiceResponse::new(http, response))
+}
+
+/// Refuses what no handler should see.
+fn admit(site: &Site, request: &HttpRequest) -> Result<(), Problem> {
+    let headers = request.headers();
+    let cookies: usize = headers.get_all(header::COOKIE).map(HeaderValue::len).sum();
+    let too_large = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    if headers.len() > HEADERS_MAX || cookies > COOKIE_BYTES_MAX {
+        return Err(Problem::new(
+            too_large,
+            Fault::Caller,
+            "too_large",
+            "That is too much",
+            "Your browser sends more cookies or headers than this site takes.",
+        )
+        .hint("Remove this site's cookies and try again."));
+    }
+    if request.uri().to_string().len() > URI_BYTES_MAX {
+        return Err(Problem::from_status(StatusCode::URI_TOO_LONG));
+    }
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+    if !names_us(site, request) {
+        return Err(Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            Fault::Caller,
+            "wrong_host",
+            "Wrong address",
+            "This portal is not served under the address you used.",
+        )
+        .action("Go to the portal", site.origin().to_owned()));
+    }
+    if changes_something(request.method()) && !from_us(site, headers) {
+        return Err(Problem::foreign_form());
+    }
+    Ok(())
+}
+
+/// Exactly one `Host`, equal to ours; an absolute request target must name us as well (RFC 9112 3.2.2).
+fn names_us(site: &Site, request: &HttpRequest) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST);
+    let host = hosts.next().and_then(|host| host.to_str().ok());
+    let target = request
+        .uri()
+        .authority()
+        .is_none_or(|authority| authority.as_str().eq_ignore_ascii_case(&site.authority));
+    host.is_some_and(|host| host.eq_ignore_ascii_case(&site.authority))
+        && hosts.next().is_none()
+        && target
+}
+
+fn changes_something(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whether a browser says that the request comes from our own pages (Fetch Metadata, RFC 6454 `Origin`). `Origin` is
+/// `null` on forms of pages that send no referrer, ours among them, so that alone says nothing. Programs send neither
+/// and are held off by the token in our forms.
+fn from_us(site: &Site, headers: &HeaderMap) -> bool {
+    let is = |name: HeaderName, allowed: &[&str]| {
+        headers
+            .get_all(name)
+            .all(|value| value.to_str().is_ok_and(|value| allowed.contains(&value)))
+    };
+    is(
+        HeaderName::from_static("sec-fetch-site"),
+        &["same-origin", "none"],
+    ) && is(header::ORIGIN, &[site.origin(), "null"])
+}
+
+/// What went wrong, from the answer of a handler or of the framework.
+fn problem_of(response: &HttpResponse) -> Option<Problem> {
+    if let Some(error) = response.error() {
+        return Some(described(error));
+    }
+    let status = response.status();
+    let bare = matches!(
+        status,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
+    ) && !response.headers().contains_key(header::CONTENT_TYPE);
+    bare.then(|| Problem::from_status(status))
+}
+
+fn described(error: &Error) -> Problem {
+    match error.as_error::<Problem>() {
+        Some(problem) => problem.clone(),
+        None => Problem::from_status(error.as_response_error().status_code()),
+    }
+}
+
+fn render(request: &HttpRequest, problem: &Problem, reference: &ReferenceId) -> HttpResponse {
+    let json = reply::wants_json(request);
+    let mut response = HttpResponse::build(problem.status);
+    if let Some(seconds) = problem.retry_after {
+        response.insert_header((header::RETRY_AFTER, seconds));
+    }
+    if json {
+        return response.json(serde_json::json!({
+            "error": problem.code, "message": problem.message, "hint": problem.hint, "detail": problem.detail, "reference": reference.as_str(),
+        }));
+    }
+    if let Some(to) = &problem.redirect {
+        return reply::see_other(to);
+    }
+    let page = ErrorPage {
+        title: problem.title.clone(),
+        message: problem.message.clone(),
+        hint: problem.hint.clone(),
+        detail: problem.detail.clone(),
+        reference: reference.to_string(),
+        action: problem.action.clone(),
+    };
+    reply::page(problem.status, &page)
+        .unwrap_or_else(|_| HttpResponse::InternalServerError().body("Something went wrong here."))
+}
+
+/// Headers of every answer (`docs/threat-model.md` says what each is for).
+fn dress(site: &Site, request: &HttpRequest, headers: &mut HeaderMap, reference: &ReferenceId) {
+    let fixed = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()",
+        ),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    }
+    if site.is_https() {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=63072000; includeSubDomains"),
+        );
+    }
+    let computed = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            site.content_security_policy.as_str(),
+        ),
+        (HeaderName::from_static("x-request-id"), reference.as_str()),
+    ];
+    for (name, value) in computed {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    if request.method() == Method::HEAD {
+        headers.remove(header::TRANSFER_ENCODING);
+    }
+}
+
+/// One line a request: the route's pattern, never the path or the query, which may hold secrets.
+fn log(
+    site: &Site,
+    request: &HttpRequest,
+    status: StatusCode,
+    problem: Option<&Problem>,
+    reference: &ReferenceId,
+    started: Instant,
+) {
+    let route = request.match_pattern().unwrap_or_else(|| "-".to_owned());
+    let elapsed = started.elapsed();
+    site.metrics.request(&route, status.as_u16(), elapsed);
+    let (method, status, milliseconds) = (
+        request.method().as_str(),
+        status.as_u16(),
+        elapsed.as_secs_f64() * 1_000.0,
+    );
+    let Some(problem) = problem else {
+        tracing::info!(%reference, method, route, status, milliseconds, "request");
+        return;
+    };
+    let (code, detail, causes) = (
+        problem.code,
+        problem.detail.as_deref().unwrap_or_default(),
+        problem.causes.as_str(),
+    );
+    match problem.fault {
+        Fault::Caller => {
+            tracing::info!(%reference, method, route, status, milliseconds, code, detail, causes, "request")
+        }
+        Fault::Upstream => {
+            tracing::warn!(%reference, method, route, status, milliseconds, code, detail, causes, "request")
+        }
+        Fault::Ours => {
+            tracing::error!(%reference, method, route, status, milliseconds, code, detail, causes, "request")
+        }
+    }
+}

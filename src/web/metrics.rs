@@ -1,0 +1,113 @@
+//! What is counted, in Prometheus's words. Labels are routes, providers and stable words; never a person, account or
+//! address.
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+/// The gateway's metrics. Cheap to clone; all clones count together.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    requests: HistogramVec,
+    statuses: IntCounterVec,
+    sign_ins: IntCounterVec,
+    issues: IntCounterVec,
+    reloads: IntCounterVec,
+    policy_stale: IntGauge,
+}
+
+impl Metrics {
+    /// Metrics that count from zero.
+    ///
+    /// # Errors
+    /// When two metrics had one name: a mistake in this file.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let counter =
+            |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
+                let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+                registry.register(Box::new(counter.clone()))?;
+                Ok(counter)
+            };
+        let buckets = vec![
+            0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+        ];
+        let requests = HistogramVec::new(
+            HistogramOpts::new("rolecall_http_request_seconds", "Time to answer a request")
+                .buckets(buckets),
+            &["route"],
+        )?;
+        registry.register(Box::new(requests.clone()))?;
+        let policy_stale = IntGauge::new(
+            "rolecall_policy_stale",
+            "1 while the newest access policy was refused and an older one serves",
+        )?;
+        registry.register(Box::new(policy_stale.clone()))?;
+        Ok(Self {
+            requests,
+            statuses: counter(
+                "rolecall_http_requests_total",
+                "Requests answered",
+                &["route", "status"],
+            )?,
+            sign_ins: counter(
+                "rolecall_sign_ins_total",
+                "Sign-ins ended, by provider and outcome",
+                &["provider", "outcome"],
+            )?,
+            issues: counter(
+                "rolecall_issues_total",
+                "Credentials asked for, by outcome",
+                &["delivery", "outcome"],
+            )?,
+            reloads: counter(
+                "rolecall_policy_loads_total",
+                "Access policies read, by outcome",
+                &["outcome"],
+            )?,
+            policy_stale,
+            registry,
+        })
+    }
+
+    /// A request was answered.
+    pub fn request(&self, route: &str, status: u16, elapsed: Duration) {
+        self.requests
+            .with_label_values(&[route])
+            .observe(elapsed.as_secs_f64());
+        self.statuses
+            .with_label_values(&[route, &status.to_string()])
+            .inc();
+    }
+
+    /// A sign-in has ended: `ok`, or the reason of the refusal.
+    pub fn sign_in(&self, provider: &str, outcome: &str) {
+        self.sign_ins.with_label_values(&[provider, outcome]).inc();
+    }
+
+    /// Credentials were asked for: `ok`, or a word for why not.
+    pub fn issue(&self, delivery: &str, outcome: &str) {
+        self.issues.with_label_values(&[delivery, outcome]).inc();
+    }
+
+    /// An access policy was read and serves, or was refused.
+    pub fn policy_load(&self, accepted: bool) {
+        self.reloads
+            .with_label_values(&[if accepted { "accepted" } else { "refused" }])
+            .inc();
+        self.policy_stale.set(i64::from(!accepted));
+    }
+
+    /// Everything, in Prometheus's text format.
+    ///
+    /// # Errors
+    /// When a metric cannot be written as text.
+    pub fn text(&self) -> Result<String, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}

@@ -1,0 +1,159 @@
+//! The portal: my accounts and roles.
+
+use std::borrow::Cow;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::Query;
+use rolecall_core::access::{Account, Grant, Locked, Unmet};
+use rolecall_core::identity::ProviderId;
+use serde::Deserialize;
+
+use super::extract::Member;
+use super::problem::Problem;
+use super::reply;
+use super::view::{AccountSection, Link, Lock, NoAccessPage, PortalPage, RoleRow};
+
+const GROUPS_SHOWN_MAX: usize = 24;
+
+/// The portal's query: a search for people without the script.
+#[derive(Deserialize)]
+pub struct Search {
+    q: Option<String>,
+}
+
+/// `GET /`: everything I may use today, or whom to ask.
+///
+/// # Errors
+/// When the page cannot be rendered.
+pub async fn home(member: Member, search: Query<Search>) -> Result<HttpResponse, Problem> {
+    let grants = member
+        .visitor
+        .site
+        .gateway
+        .grants(&member.session, &member.visitor.context.origin);
+    if grants.is_empty() && grants.locked().next().is_none() {
+        return reply::page(StatusCode::OK, &no_access(&member));
+    }
+    let (held, locked): (Vec<Grant>, Vec<Locked>) =
+        (grants.iter().collect(), grants.locked().collect());
+    let accounts = sections(&held, &locked, &member.session.identity.provider);
+    let mut page = PortalPage {
+        viewer: member.viewer(),
+        query: String::new(),
+        accounts,
+    };
+    page.narrow(search.q.as_deref().unwrap_or_default());
+    reply::page(StatusCode::OK, &page)
+}
+
+fn no_access(member: &Member) -> NoAccessPage {
+    let groups = &member.session.identity.groups;
+    NoAccessPage {
+        viewer: member.viewer(),
+        groups: groups.iter().take(GROUPS_SHOWN_MAX).cloned().collect(),
+        groups_more: groups.len().saturating_sub(GROUPS_SHOWN_MAX),
+        contact: member.visitor.site.settings.contact.clone(),
+        reference: member.visitor.context.reference.to_string(),
+    }
+}
+
+/// Grants and locked roles, by account; both come sorted.
+fn sections<'a>(
+    held: &'a [Grant],
+    locked: &'a [Locked],
+    provider: &ProviderId,
+) -> Vec<AccountSection<'a>> {
+    let open = held.iter().map(|grant| (grant.account(), open_row(grant)));
+    let locked = locked
+        .iter()
+        .map(|locked| (&locked.account, locked_row(locked, provider)));
+    let mut rows: Vec<(&Account, RoleRow<'a>)> = open.chain(locked).collect();
+    rows.sort_by(|(a, left), (b, right)| {
+        (
+            a.name.as_str(),
+            a.id.as_str(),
+            &left.permission_set,
+            &left.variant,
+        )
+            .cmp(&(
+                b.name.as_str(),
+                b.id.as_str(),
+                &right.permission_set,
+                &right.variant,
+            ))
+    });
+    let mut sections: Vec<AccountSection<'a>> = Vec::new();
+    for (account, row) in rows {
+        match sections.last_mut() {
+            Some(section) if section.id == account.id.as_str() => section.roles.push(row),
+            _ => sections.push(section(account, row)),
+        }
+    }
+    sections
+}
+
+fn section<'a>(account: &'a Account, first: RoleRow<'a>) -> AccountSection<'a> {
+    AccountSection {
+        id: Cow::Borrowed(account.id.as_str()),
+        name: Cow::Borrowed(account.name.as_str()),
+        ou: account
+            .ou
+            .as_ref()
+            .map_or(Cow::Borrowed(""), |ou| Cow::Borrowed(ou.as_str())),
+        tags: account
+            .tags
+            .iter()
+            .map(|(key, value)| Cow::Owned(format!("{key}={value}")))
+            .collect(),
+        roles: vec![first],
+    }
+}
+
+fn open_row(grant: &Grant) -> RoleRow<'_> {
+    RoleRow {
+        permission_set: Cow::Borrowed(grant.permission_set().name.as_str()),
+        variant: grant
+            .variant()
+            .map_or(Cow::Borrowed(""), |variant| Cow::Borrowed(variant.as_str())),
+        duration: Cow::Owned(grant.duration_max().to_string()),
+        reason: Cow::Owned(grant.duration_reason().to_string()),
+        lock: None,
+    }
+}
+
+fn locked_row<'a>(locked: &'a Locked, provider: &ProviderId) -> RoleRow<'a> {
+    RoleRow {
+        permission_set: Cow::Borrowed(locked.permission_set.name.as_str()),
+        variant: locked
+            .variant
+            .as_ref()
+            .map_or(Cow::Borrowed(""), |variant| Cow::Borrowed(variant.as_str())),
+        duration: Cow::Borrowed(""),
+        reason: Cow::Borrowed(""),
+        lock: Some(lock(&locked.unmet, provider, "/")),
+    }
+}
+
+/// What must happen first, and the link that makes it happen where a new sign-in can.
+pub fn lock(unmet: &[Unmet], provider: &ProviderId, return_to: &str) -> Lock {
+    let sentences: Vec<String> = unmet.iter().map(|unmet| format!("{unmet}.")).collect();
+    let helps = |unmet: &Unmet| matches!(unmet, Unmet::Mfa | Unmet::SignedInWithin(_));
+    let again = format!(
+        "/sign-in/{provider}?{}",
+        reply::query(&[("fresh", "true"), ("return_to", return_to)])
+    );
+    let text = if unmet.contains(&Unmet::Mfa) {
+        "Sign in again with a second factor"
+    } else {
+        "Sign in again"
+    };
+    let action = unmet.iter().any(helps).then(|| Link {
+        href: again,
+        text: text.to_owned(),
+    });
+    Lock {
+        reason: sentences.join(" "),
+        action,
+    }
+}

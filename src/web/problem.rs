@@ -1,0 +1,246 @@
+//! What went wrong, for a person: what happened, what to do next, and a reference. The kind decides how loudly it is
+//! logged: the caller's fault quietly, a provider's no as a warning, an outage of ours or AWS's as an error.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use rolecall_core::port::StoreError;
+
+use super::view::Link;
+
+/// Whose problem it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The request's.
+    Caller,
+    /// Somebody upstream said no.
+    Upstream,
+    /// Ours or an outage.
+    Ours,
+}
+
+/// A problem, ready to be shown.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// The answer's status.
+    pub status: StatusCode,
+    /// Whose.
+    pub fault: Fault,
+    /// A stable word for programs and metrics.
+    pub code: &'static str,
+    /// A few words.
+    pub title: String,
+    /// What happened.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// For the administrator.
+    pub detail: Option<String>,
+    /// The way on.
+    pub action: Option<Link>,
+    /// Where the browser goes instead of seeing a page; programs see the problem.
+    pub redirect: Option<String>,
+    /// `Retry-After` in seconds.
+    pub retry_after: Option<u32>,
+    /// The chain of causes, for the log.
+    pub causes: String,
+}
+
+impl Problem {
+    /// A problem with a status, a word and its text.
+    pub fn new(
+        status: StatusCode,
+        fault: Fault,
+        code: &'static str,
+        title: &str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            fault,
+            code,
+            title: title.to_owned(),
+            message: message.into(),
+            hint: None,
+            detail: None,
+            action: None,
+            redirect: None,
+            retry_after: None,
+            causes: String::new(),
+        }
+    }
+
+    /// Something of ours that should not happen.
+    pub fn internal(message: &str) -> Self {
+        let title = "Something went wrong here";
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Fault::Ours,
+            "internal",
+            title,
+            message,
+        )
+        .hint("Try again. If it stays like this, tell your administrator the reference below.")
+    }
+
+    /// A form that another page sent, or one that has grown old.
+    pub fn foreign_form() -> Self {
+        let message =
+            "This form did not come from a page of this portal, or the page was open for too long.";
+        Self::new(
+            StatusCode::FORBIDDEN,
+            Fault::Caller,
+            "csrf",
+            "Please do that again",
+            message,
+        )
+        .hint("Go back to the portal, reload it, and try once more.")
+    }
+
+    /// A request that cannot be read.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            Fault::Caller,
+            "bad_request",
+            "That request makes no sense",
+            message,
+        )
+        .hint("Go back to the portal and start from there.")
+    }
+
+    /// Nobody is signed in; a browser goes to sign in and comes back to `return_to`.
+    pub fn sign_in_first(return_to: &str) -> Self {
+        let to = format!(
+            "/sign-in?{}",
+            super::reply::query(&[("return_to", return_to)])
+        );
+        let mut problem = Self::new(
+            StatusCode::UNAUTHORIZED,
+            Fault::Caller,
+            "sign_in_first",
+            "Sign in first",
+            "You are not signed in, or your session has ended.",
+        );
+        problem.redirect = Some(to);
+        problem
+    }
+
+    /// No such page.
+    pub fn not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            Fault::Caller,
+            "not_found",
+            "There is no such page",
+            "The address may be mistyped, or the page has moved.",
+        )
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Tells the administrator more.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Offers a way on.
+    #[must_use]
+    pub fn action(mut self, text: &str, href: impl Into<String>) -> Self {
+        self.action = Some(Link {
+            href: href.into(),
+            text: text.to_owned(),
+        });
+        self
+    }
+
+    /// Keeps the chain of causes for the log.
+    #[must_use]
+    pub fn because(self, cause: impl StdError + 'static) -> Self {
+        self.caused_by(&cause)
+    }
+
+    /// As [`Problem::because`], for a cause behind a reference.
+    #[must_use]
+    pub fn caused_by(mut self, cause: &(dyn StdError + 'static)) -> Self {
+        self.causes = cause.to_string();
+        let mut next = cause.source();
+        while let Some(error) = next {
+            self.causes.push_str(": ");
+            self.causes.push_str(&error.to_string());
+            next = error.source();
+        }
+        self
+    }
+
+    /// The problem of an answer that the framework made by itself.
+    pub fn from_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::not_found(),
+            StatusCode::METHOD_NOT_ALLOWED => Self::new(
+                status,
+                Fault::Caller,
+                "method_not_allowed",
+                "That is not possible here",
+                "This address does not take this kind of request.",
+            ),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(
+                status,
+                Fault::Caller,
+                "too_large",
+                "That is too much",
+                "The request is larger than this page takes.",
+            ),
+            status if status.is_client_error() => {
+                let mut problem = Self::bad_request("The request could not be read.");
+                problem.status = status;
+                problem
+            }
+            _ => Self::internal("The request could not be answered."),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let mut problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Fault::Ours,
+            "unavailable",
+            "Rolecall is not available right now",
+            "The sessions or the audit trail cannot be reached, and nothing is issued without them. You stay signed in.",
+        )
+        .hint("Try again in a moment.")
+        .because(error);
+        problem.retry_after = Some(5);
+        problem
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Problem {}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Only the status: the outermost layer knows the reference and renders the rest.
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status)
+    }
+}

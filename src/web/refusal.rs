@@ -1,0 +1,60 @@
+//! Why a role could not be used, for the person and for the administrator. Every refusal of AWS's that somebody can do
+//! something about says what.
+
+use actix_web::http::StatusCode;
+use rolecall_core::aws::ConsoleSignInError;
+use rolecall_core::gateway::IssueError;
+
+use super::problem::{Fault, Problem};
+use super::role;
+
+impl From<IssueError> for Problem {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::NotGranted => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "not_granted", "This role is not available to you", "Either there is no such role, or it is not assigned to you today.")
+                .hint("Ask the owner of the account, or whoever sent you the link, for access."),
+            IssueError::Locked(unmet) => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "condition", "Not from this sign-in", format!("The role is yours, but: {}.", role::unmet_text(&unmet)))
+                .hint("The portal shows what to do for each role."),
+            IssueError::Attributes(error) => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "template", "Something is missing about you", error.to_string())
+                .hint("Ask your administrator: your identity provider does not send what this role needs."),
+            IssueError::Token(source) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Ours, "token", "Rolecall cannot sign tokens", "The gateway's own key could not be used, so AWS cannot be convinced.")
+                    .hint("Tell your administrator the reference below.")
+                    .caused_by(source.as_ref())
+            }
+            IssueError::Refused(refused) => {
+                let request = refused.request_id.as_ref().map(|id| format!(" (AWS request {id})")).unwrap_or_default();
+                let status = match refused.refusal.is_transient() {
+                    true => StatusCode::SERVICE_UNAVAILABLE,
+                    false => StatusCode::FORBIDDEN,
+                };
+                Self::new(status, Fault::Upstream, refused.refusal.code(), "AWS refused", refused.advice.explanation)
+                    .hint(refused.advice.hint)
+                    .detail(format!("{}: {}{request}", refused.code, refused.message))
+            }
+            IssueError::StsUnavailable(source) => outage("AWS STS does not answer", "sts_unavailable", source.as_ref()),
+            IssueError::Console(ConsoleSignInError::Unavailable(source)) => outage("AWS's sign-in page does not answer", "console_unavailable", source.as_ref()),
+            IssueError::Console(error @ ConsoleSignInError::Refused { .. }) => Self::new(StatusCode::BAD_GATEWAY, Fault::Upstream, "console_refused", "AWS refused the console", "Credentials were issued, but AWS's sign-in endpoint made no console session of them.")
+                .hint("Try again, or use credentials instead. A sign-in policy of the account may forbid it from your network.")
+                .detail(error.to_string()),
+            IssueError::Unavailable(error) => Self::from(error),
+        }
+    }
+}
+
+fn outage(
+    title: &str,
+    code: &'static str,
+    source: &(dyn std::error::Error + Send + Sync + 'static),
+) -> Problem {
+    let mut problem = Problem::new(
+        StatusCode::BAD_GATEWAY,
+        Fault::Ours,
+        code,
+        title,
+        "Nothing is wrong with your access; the request could not be completed.",
+    )
+    .hint("Try again in a moment.");
+    problem.retry_after = Some(5);
+    problem.caused_by(source)
+}

@@ -1,0 +1,49 @@
+//! Answers: a page, a redirect, a document.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, ContentType};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+use super::problem::Problem;
+
+/// A page.
+///
+/// # Errors
+/// When the template fails, which only a formatter can make it do.
+pub fn page(status: StatusCode, page: &impl Template) -> Result<HttpResponse, Problem> {
+    let html = page
+        .render()
+        .map_err(|error| Problem::internal("a page could not be rendered").because(error))?;
+    Ok(HttpResponse::build(status)
+        .content_type(ContentType::html())
+        .body(html))
+}
+
+/// 303 See Other: after a form, and wherever a browser must not repeat a POST (RFC 9700 4.12).
+pub fn see_other(to: &str) -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((header::LOCATION, to))
+        .finish()
+}
+
+/// Whether the caller wants JSON rather than a page.
+pub fn wants_json(request: &HttpRequest) -> bool {
+    let accept = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    accept.split(',').any(|part| {
+        part.split(';')
+            .next()
+            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    })
+}
+
+/// Percent-encodes a value for a query.
+pub fn query(pairs: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish()
+}

@@ -1,0 +1,299 @@
+//! Using a role: the console and credentials. Both are POSTs of our own forms; a link only ever leads to a page that
+//! asks first.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use rolecall_core::access::Unmet;
+use rolecall_core::aws::{AccountId, Destination, Region};
+use rolecall_core::gateway::{ConsoleOutcome, ConsoleRequest, IssueError, IssuedRole, RoleRequest};
+use rolecall_core::secret::ConsoleTicket;
+use rolecall_core::sign_in::ReturnTo;
+use serde::Deserialize;
+
+use super::extract::{Member, Posted};
+use super::problem::Problem;
+use super::view::{ConsolePage, CredentialsPage, RegionChoice};
+use super::{credential_formats, portal, reply, words};
+
+/// A role's names, as forms and links carry them.
+#[derive(Clone, Deserialize)]
+pub struct RoleFields {
+    account: String,
+    permission_set: String,
+    #[serde(default)]
+    variant: String,
+}
+
+impl RoleFields {
+    fn parse(&self) -> Result<RoleRequest, Problem> {
+        let account = AccountId::parse(&self.account)
+            .map_err(|error| Problem::bad_request(error.to_string()))?;
+        let variant = Some(self.variant.clone()).filter(|variant| !variant.is_empty());
+        Ok(RoleRequest {
+            account,
+            permission_set: self.permission_set.clone(),
+            variant,
+        })
+    }
+}
+
+/// The console's form and link.
+#[derive(Clone, Deserialize)]
+pub struct ConsoleFields {
+    #[serde(flatten)]
+    role: RoleFields,
+    #[serde(default)]
+    destination: String,
+    #[serde(default)]
+    region: String,
+    #[serde(default)]
+    sign_out_first: String,
+}
+
+impl ConsoleFields {
+    fn destination(&self, member: &Member) -> Result<Option<Destination>, Problem> {
+        let region = Some(self.region.as_str()).filter(|region| !region.is_empty());
+        let region = region
+            .map(Region::parse)
+            .transpose()
+            .map_err(|error| Problem::bad_request(error.to_string()))?;
+        let partition = member.visitor.site.gateway.partition();
+        let resolved = Destination::resolve(&self.destination, region.as_ref(), partition);
+        resolved.map_err(|error| {
+            Problem::bad_request(error.to_string())
+                .hint("Leave the destination empty to open the console's front page.")
+        })
+    }
+
+    /// The link that leads back to this very page.
+    fn deep_link(&self) -> ReturnTo {
+        let mut pairs = vec![
+            ("account", self.role.account.as_str()),
+            ("permission_set", self.role.permission_set.as_str()),
+        ];
+        let more = [
+            ("variant", &self.role.variant),
+            ("destination", &self.destination),
+            ("region", &self.region),
+        ];
+        pairs.extend(
+            more.into_iter()
+                .filter(|(_, value)| !value.is_empty())
+                .map(|(name, value)| (name, value.as_str())),
+        );
+        ReturnTo::parse(&format!("/console?{}", reply::query(&pairs)))
+            .unwrap_or_else(|_| ReturnTo::portal())
+    }
+}
+
+/// `GET /console?…`: a link that anybody may have sent, so it shows what it opens and asks.
+///
+/// # Errors
+/// When the role is not the reader's, or the link cannot be read.
+pub async fn confirm_console(
+    member: Member,
+    link: Query<ConsoleFields>,
+) -> Result<HttpResponse, Problem> {
+    let site = &member.visitor.site;
+    let role = link.role.parse()?;
+    link.destination(&member)?;
+    let grants = site
+        .gateway
+        .grants(&member.session, &member.visitor.context.origin);
+    let grant = grants.find(&role.account, &role.permission_set, role.variant.as_deref());
+    let locked = role.find_locked(&grants);
+    let account = grant
+        .as_ref()
+        .map(rolecall_core::access::Grant::account)
+        .or(locked.as_ref().map(|locked| &locked.account));
+    let Some(account) = account else {
+        return Err(IssueError::NotGranted.into());
+    };
+    let home = Destination::home(site.gateway.partition());
+    let own = grant
+        .as_ref()
+        .and_then(|grant| grant.destination())
+        .unwrap_or(&home);
+    let regions = site
+        .settings
+        .regions
+        .iter()
+        .map(|(code, name)| RegionChoice {
+            code: (*code).to_owned(),
+            name: (*name).to_owned(),
+            selected: *code == link.region,
+        });
+    let deep_link = link.deep_link();
+    let page = ConsolePage {
+        viewer: member.viewer(),
+        account_id: account.id.to_string(),
+        account_name: account.name.to_string(),
+        permission_set: role.permission_set.clone(),
+        variant: link.role.variant.clone(),
+        duration: grant
+            .as_ref()
+            .map(|grant| grant.duration_max().to_string())
+            .unwrap_or_default(),
+        destination: link.destination.clone(),
+        default_destination: own.as_url().to_string(),
+        regions: regions.collect(),
+        sign_out_first: false,
+        share_url: site.absolute(&deep_link).to_string(),
+        lock: grant.is_none().then(|| {
+            portal::lock(
+                locked.as_ref().map_or(&[], |locked| &locked.unmet),
+                &member.session.identity.provider,
+                deep_link.as_str(),
+            )
+        }),
+    };
+    reply::page(StatusCode::OK, &page)
+}
+
+/// `POST /console`: signs the browser in to the console.
+///
+/// # Errors
+/// [`IssueError`] and whatever makes the form unreadable.
+pub async fn open_console(
+    posted: Posted<ConsoleFields>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let Posted { member, form } = posted;
+    let role = form.role.parse()?;
+    let wish = ConsoleRequest {
+        destination: form.destination(&member)?,
+        return_to: form.deep_link(),
+    };
+    let json = reply::wants_json(&request);
+    if form.sign_out_first == "true" {
+        let site = &member.visitor.site;
+        let url = site
+            .gateway
+            .sign_out_of_console(&member.session, role, wish)
+            .await?;
+        return Ok(console_reply(json, url.as_str()));
+    }
+    let link = detached(async move {
+        let Member {
+            visitor, session, ..
+        } = member;
+        let outcome = visitor
+            .site
+            .gateway
+            .console_link(&visitor.context, &session, &role, &wish)
+            .await;
+        count(&visitor.site.metrics, "console", outcome.as_ref().err());
+        outcome
+    })
+    .await?;
+    Ok(console_reply(json, link.expose()))
+}
+
+/// `GET /console/continue/{ticket}`: back from AWS's sign-out, on to the console. The ticket works once, in the
+/// session that asked for it.
+///
+/// # Errors
+/// [`IssueError`].
+pub async fn continue_to_console(
+    member: Member,
+    ticket: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let outcome = detached(async move {
+        let Member {
+            visitor, session, ..
+        } = member;
+        let ticket = ConsoleTicket::new(ticket.into_inner());
+        let outcome = visitor
+            .site
+            .gateway
+            .continue_to_console(&visitor.context, &session, &ticket)
+            .await;
+        count(&visitor.site.metrics, "console", outcome.as_ref().err());
+        outcome
+    });
+    match outcome.await? {
+        ConsoleOutcome::Link(link) => Ok(reply::see_other(link.expose())),
+        ConsoleOutcome::Spent => Err(Problem::bad_request(
+            "This way to the console was used already, or has expired.",
+        )),
+    }
+}
+
+fn console_reply(json: bool, url: &str) -> HttpResponse {
+    if json {
+        HttpResponse::Ok().json(serde_json::json!({ "location": url }))
+    } else {
+        reply::see_other(url)
+    }
+}
+
+/// `POST /credentials`: credentials as a page, or as JSON in the form `credential_process` prints.
+///
+/// # Errors
+/// [`IssueError`] and whatever makes the form unreadable.
+pub async fn credentials(
+    posted: Posted<RoleFields>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let Posted { member, form } = posted;
+    let role = form.parse()?;
+    let viewer = member.viewer();
+    let now = member.visitor.site.gateway.now();
+    let issued = detached(async move {
+        let Member {
+            visitor, session, ..
+        } = member;
+        let outcome = visitor
+            .site
+            .gateway
+            .credentials(&visitor.context, &session, &role)
+            .await;
+        count(&visitor.site.metrics, "credentials", outcome.as_ref().err());
+        outcome
+    })
+    .await?;
+    let IssuedRole {
+        grant,
+        credentials,
+        duration,
+    } = issued;
+    if reply::wants_json(&request) {
+        let json = credential_formats::process(&credentials, &grant.account().id);
+        return Ok(HttpResponse::Ok()
+            .insert_header((header::VARY, "accept, cookie"))
+            .json(json));
+    }
+    let page = CredentialsPage {
+        viewer,
+        account_id: grant.account().id.to_string(),
+        account_name: grant.account().name.to_string(),
+        permission_set: grant.permission_set().name.to_string(),
+        variant: grant.variant().map(ToString::to_string).unwrap_or_default(),
+        expires_at: words::moment(credentials.expires_at),
+        left: words::span(credentials.expires_at - now),
+        reason: duration.1.to_string(),
+        snippets: credential_formats::snippets(&credentials, &grant),
+    };
+    reply::page(StatusCode::OK, &page)
+}
+
+/// Runs to its end even when the caller hangs up: an intent in the audit trail gets its outcome.
+async fn detached<T: 'static>(
+    work: impl Future<Output = Result<T, IssueError>> + 'static,
+) -> Result<T, Problem> {
+    match actix_web::rt::spawn(work).await {
+        Ok(outcome) => Ok(outcome?),
+        Err(error) => Err(Problem::internal("the request was interrupted").because(error)),
+    }
+}
+
+fn count(metrics: &super::metrics::Metrics, delivery: &str, error: Option<&IssueError>) {
+    metrics.issue(delivery, error.map_or("ok", IssueError::word));
+}
+
+/// What a locked role still needs, in one sentence.
+pub(super) fn unmet_text(unmet: &[Unmet]) -> String {
+    let parts: Vec<String> = unmet.iter().map(ToString::to_string).collect();
+    parts.join("; ")
+}

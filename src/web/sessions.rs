@@ -1,0 +1,104 @@
+//! My sessions: where I am signed in, and ending what I do not want.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::Query;
+use rolecall_core::session::Session;
+use serde::Deserialize;
+
+use super::extract::{Member, Posted};
+use super::problem::Problem;
+use super::reply;
+use super::view::{SessionRow, SessionsPage};
+use super::words;
+
+/// What was just done, after a redirect.
+#[derive(Deserialize)]
+pub struct Done {
+    ended: Option<String>,
+}
+
+/// `GET /sessions`.
+///
+/// # Errors
+/// When the store is down.
+pub async fn list(member: Member, done: Query<Done>) -> Result<HttpResponse, Problem> {
+    let mut sessions = member
+        .visitor
+        .site
+        .gateway
+        .sessions(&member.session)
+        .await?;
+    sessions.sort_by_key(|session| session.id != member.session.id);
+    let notice = match done.ended.as_deref() {
+        Some("one") => Some("That session has ended.".to_owned()),
+        Some("others") => Some("All other sessions have ended.".to_owned()),
+        Some(_) | None => None,
+    };
+    let rows = sessions
+        .iter()
+        .map(|session| row(session, &member))
+        .collect();
+    reply::page(
+        StatusCode::OK,
+        &SessionsPage {
+            viewer: member.viewer(),
+            sessions: rows,
+            notice,
+        },
+    )
+}
+
+fn row(session: &Session, member: &Member) -> SessionRow {
+    let provider = member
+        .visitor
+        .site
+        .gateway
+        .provider(&session.identity.provider);
+    SessionRow {
+        id: session.id.to_string(),
+        current: session.id == member.session.id,
+        browser: words::browser(session.origin.user_agent.as_deref()),
+        address: session
+            .origin
+            .address
+            .map(|address| address.to_string())
+            .unwrap_or_default(),
+        provider: provider.map_or_else(
+            || session.identity.provider.to_string(),
+            |provider| provider.title().to_owned(),
+        ),
+        started: words::moment(session.started_at),
+        last_seen: words::moment(session.last_seen_at),
+    }
+}
+
+/// Which to end: one by its id, or all others.
+#[derive(Deserialize)]
+pub struct Which {
+    session: Option<String>,
+    others: Option<String>,
+}
+
+/// `POST /sessions/end`.
+///
+/// # Errors
+/// When the store is down.
+pub async fn end(posted: Posted<Which>) -> Result<HttpResponse, Problem> {
+    let Posted { member, form } = posted;
+    let gateway = &member.visitor.site.gateway;
+    let context = &member.visitor.context;
+    match (form.session, form.others.as_deref()) {
+        (Some(id), _) => {
+            gateway.end_session(context, &member.session, &id).await?;
+            Ok(reply::see_other("/sessions?ended=one"))
+        }
+        (None, Some("true")) => {
+            gateway.end_other_sessions(context, &member.session).await?;
+            Ok(reply::see_other("/sessions?ended=others"))
+        }
+        (None, _) => Err(Problem::bad_request(
+            "The form does not say which session to end.",
+        )),
+    }
+}

@@ -1,0 +1,305 @@
+//! Signing in and out, over HTTP.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::web::{Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use rolecall_core::gateway::{Gateway, SignInError};
+use rolecall_core::identity::{EmailAddress, ProviderId};
+use rolecall_core::secret::{SecretText, State};
+use rolecall_core::sign_in::{Callback, Challenge, Demand, ProviderError, RejectReason, ReturnTo};
+use serde::Deserialize;
+
+use super::extract::{Member, Posted, Visitor};
+use super::problem::{Fault, Problem};
+use super::reply;
+use super::view::{ProviderChoice, SignInPage, SignedOutPage};
+
+/// Longer than any state of ours or code of a provider's.
+const PARAMETER_BYTES_MAX: usize = 4 * 1024;
+
+/// The query of the sign-in pages.
+#[derive(Deserialize)]
+pub struct Wish {
+    return_to: Option<String>,
+    email: Option<String>,
+    #[serde(default)]
+    fresh: bool,
+}
+
+impl Wish {
+    /// A place that is not ours becomes the portal: the person asked to sign in, not to be told off.
+    fn return_to(&self) -> ReturnTo {
+        self.return_to
+            .as_deref()
+            .and_then(|text| ReturnTo::parse(text).ok())
+            .unwrap_or_else(ReturnTo::portal)
+    }
+}
+
+/// `GET /sign-in`: by e-mail domain, straight on where there is one provider, else the chooser.
+///
+/// # Errors
+/// When the page cannot be rendered.
+pub async fn choose(visitor: Visitor, wish: Query<Wish>) -> Result<HttpResponse, Problem> {
+    let gateway = &visitor.site.gateway;
+    let return_to = wish.return_to();
+    let typed = wish
+        .email
+        .as_deref()
+        .map(str::trim)
+        .filter(|email| !email.is_empty());
+    let email_error = match typed.map(EmailAddress::parse) {
+        Some(Ok(email)) => match gateway.provider_of_domain(&email.domain()) {
+            Some(provider) => {
+                return Ok(reply::see_other(&start_path(
+                    provider.id(),
+                    &return_to,
+                    Some(&email),
+                )));
+            }
+            None => Some(format!(
+                "No identity provider is set up for {}.",
+                email.domain()
+            )),
+        },
+        Some(Err(error)) => Some(error.to_string()),
+        None => None,
+    };
+    if let ([only], None) = (gateway.providers(), typed) {
+        return Ok(reply::see_other(&start_path(only.id(), &return_to, None)));
+    }
+    reply::page(
+        StatusCode::OK,
+        &chooser(gateway, &return_to, typed, email_error),
+    )
+}
+
+fn chooser(
+    gateway: &Gateway,
+    return_to: &ReturnTo,
+    typed: Option<&str>,
+    email_error: Option<String>,
+) -> SignInPage {
+    let choice = |id: &ProviderId, title: &str| ProviderChoice {
+        title: title.to_owned(),
+        href: start_path(id, return_to, None),
+    };
+    SignInPage {
+        providers: gateway
+            .providers()
+            .iter()
+            .map(|provider| choice(provider.id(), provider.title()))
+            .collect(),
+        email_field: gateway
+            .providers()
+            .iter()
+            .any(|provider| !provider.domains().is_empty()),
+        email: typed.unwrap_or_default().to_owned(),
+        email_error,
+        return_to: return_to.as_str().to_owned(),
+        notice: None,
+    }
+}
+
+fn start_path(id: &ProviderId, return_to: &ReturnTo, email: Option<&EmailAddress>) -> String {
+    let mut pairs = vec![("return_to", return_to.as_str())];
+    pairs.extend(email.map(|email| ("email", email.as_str())));
+    format!("/sign-in/{id}?{}", reply::query(&pairs))
+}
+
+/// `GET /sign-in/{provider}`: begins, and sends the browser to the provider.
+///
+/// # Errors
+/// When there is no such provider, or it or our store is down.
+pub async fn start(
+    visitor: Visitor,
+    request: HttpRequest,
+    id: Path<String>,
+    wish: Query<Wish>,
+) -> Result<HttpResponse, Problem> {
+    let site = &visitor.site;
+    let id = ProviderId::parse(&id).map_err(|_| Problem::from(SignInError::UnknownProvider))?;
+    let login_hint = wish
+        .email
+        .as_deref()
+        .and_then(|email| EmailAddress::parse(email).ok());
+    let demand = Demand {
+        fresh: wish.fresh,
+        login_hint,
+    };
+    let begun = site
+        .gateway
+        .begin_sign_in(
+            &id,
+            site.cookies.browser(&request),
+            demand,
+            wish.return_to(),
+        )
+        .await?;
+    let Challenge::Redirect(to) = begun.challenge;
+    let mut response = reply::see_other(to.as_str());
+    let set = response.add_cookie(&site.cookies.set_browser(&begun.browser));
+    set.map_err(|error| Problem::internal("a cookie could not be set").because(error))?;
+    Ok(response)
+}
+
+/// `GET /sign-in/{provider}/callback`: the OIDC redirect URI.
+///
+/// # Errors
+/// When the sign-in is refused; see [`SignInError`].
+pub async fn callback(
+    visitor: Visitor,
+    request: HttpRequest,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let site = &visitor.site;
+    let id = ProviderId::parse(&id).map_err(|_| Problem::from(SignInError::UnknownProvider))?;
+    let (state, callback) = parse_callback(request.query_string())?;
+    let browser = site.cookies.browser(&request);
+    let outcome = site
+        .gateway
+        .complete_sign_in(&visitor.context, &id, &state, browser.as_ref(), callback)
+        .await;
+    site.metrics.sign_in(
+        known(&site.gateway, &id),
+        outcome.as_ref().map_or_else(SignInError::reason, |_| "ok"),
+    );
+    let signed_in = outcome
+        .map_err(|error| Problem::from(error).action("Sign in again", format!("/sign-in/{id}")))?;
+    if let Some(old) = site.cookies.session(&request) {
+        site.gateway.replace_session(&visitor.context, &old).await?;
+    }
+    let mut response = reply::see_other(signed_in.return_to.as_str());
+    let set = response.add_cookie(&site.cookies.set_session(&signed_in.secret));
+    set.map_err(|error| Problem::internal("a cookie could not be set").because(error))?;
+    Ok(response)
+}
+
+/// A label for metrics: never what the request says.
+fn known<'a>(gateway: &'a Gateway, id: &ProviderId) -> &'a str {
+    gateway
+        .provider(id)
+        .map_or("-", |provider| provider.id().as_str())
+}
+
+/// Reads an authorization response (RFC 6749 4.1.2); a parameter that is there twice makes it none (RFC 6749 3.1).
+fn parse_callback(query: &str) -> Result<(State, Callback), Problem> {
+    let malformed = || {
+        Problem::bad_request(
+            "The identity provider sent you back with an address that cannot be read.",
+        )
+        .action("Sign in again", "/sign-in")
+    };
+    let mut found: [Option<String>; 5] = Default::default();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let Some(at) = ["state", "code", "iss", "error", "error_description"]
+            .iter()
+            .position(|known| *known == name)
+        else {
+            continue;
+        };
+        if value.len() > PARAMETER_BYTES_MAX || found[at].replace(value.into_owned()).is_some() {
+            return Err(malformed());
+        }
+    }
+    let [state, code, iss, error, description] = found;
+    let callback = match (code, error) {
+        (Some(code), None) => Callback::Code {
+            code: SecretText::new(code),
+            iss,
+        },
+        (None, Some(error)) => Callback::Error {
+            error,
+            description,
+            iss,
+        },
+        (Some(_), Some(_)) | (None, None) => return Err(malformed()),
+    };
+    Ok((State::new(state.ok_or_else(malformed)?), callback))
+}
+
+/// Nothing but the token.
+#[derive(Deserialize)]
+pub struct Nothing {}
+
+/// `POST /sign-out`: ends the session here, then at the provider where there is a way.
+///
+/// # Errors
+/// When the store is down: the session lives on.
+pub async fn sign_out(posted: Posted<Nothing>) -> Result<HttpResponse, Problem> {
+    let Member {
+        visitor,
+        session,
+        secret,
+    } = &posted.member;
+    let site = &visitor.site;
+    let upstream = site
+        .gateway
+        .sign_out(&visitor.context, session, secret)
+        .await?;
+    let title = site
+        .gateway
+        .provider(&session.identity.provider)
+        .map(|provider| provider.title().to_owned());
+    let still_signed_in_at = if upstream.is_some() { None } else { title };
+    let mut response = reply::page(StatusCode::OK, &SignedOutPage { still_signed_in_at })?;
+    let cleared = response.add_cookie(&site.cookies.clear_session());
+    cleared.map_err(|error| Problem::internal("a cookie could not be removed").because(error))?;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::HeaderName::from_static("clear-site-data"),
+        header::HeaderValue::from_static("\"cache\""),
+    );
+    // Not a redirect: `form-action` would hold it back, and the person sees that the session here has ended.
+    if let Some(refresh) =
+        upstream.and_then(|url| header::HeaderValue::from_str(&format!("0; url={url}")).ok())
+    {
+        headers.insert(header::REFRESH, refresh);
+    }
+    Ok(response)
+}
+
+/// `GET /signed-out`: where the provider sends the browser after its own sign-out.
+///
+/// # Errors
+/// When the page cannot be rendered.
+pub async fn signed_out(_: Visitor) -> Result<HttpResponse, Problem> {
+    reply::page(
+        StatusCode::OK,
+        &SignedOutPage {
+            still_signed_in_at: None,
+        },
+    )
+}
+
+impl From<SignInError> for Problem {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::UnknownProvider => Self::not_found().hint("Choose how to sign in from the list.").action("Sign in", "/sign-in"),
+            SignInError::Expired => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "expired_state", "That took too long", "This sign-in has expired, or it was completed already.").hint("Start again; it is quick if you are still signed in at your provider."),
+            SignInError::OtherBrowser => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "other_browser", "Begin in this browser", "This sign-in was begun in another browser or window, or this browser does not keep cookies.").hint("Start again here. If a link was sent to you, do not follow it: somebody may be trying to sign you in as themselves."),
+            SignInError::OtherProvider => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "other_provider", "Begin again", "This sign-in was begun at another identity provider.").hint("Start again."),
+            SignInError::Provider(error) => Self::from(error),
+            SignInError::Unavailable(error) => Self::from(error),
+        }
+    }
+}
+
+impl From<ProviderError> for Problem {
+    fn from(error: ProviderError) -> Self {
+        match error {
+            ProviderError::Refused { error } => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "refused", "Your identity provider said no", "You were not signed in: the identity provider refused, or the sign-in was cancelled.").hint("Try again. If it refuses again, ask whoever runs your identity provider whether you may use this application.").detail(error),
+            ProviderError::Rejected { reason: RejectReason::TooManyGroups, detail } => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "too_many_groups", "You are in too many groups", "Your identity provider left your groups out because there are too many, and Rolecall does not guess which ones you have.").hint("Ask your administrator to send only the groups that matter here.").detail(detail),
+            ProviderError::Rejected { reason, detail } => {
+                let mut problem = Self::new(StatusCode::FORBIDDEN, Fault::Upstream, reason.code(), "That sign-in could not be accepted", "What your identity provider sent did not pass the checks.").hint("Try again. If it happens again, tell your administrator the reference below.").detail(format!("check: {}", reason.code()));
+                // What exactly is for the operator's log alone: an attacker at the door learns only which check.
+                problem.causes = detail;
+                problem
+            }
+            ProviderError::Unavailable(source) => Self::new(StatusCode::BAD_GATEWAY, Fault::Ours, "provider_unavailable", "Your identity provider does not answer", "Rolecall could not reach the identity provider, so nobody can be signed in through it right now.")
+                .hint("Try again in a minute. Sessions that exist go on working.")
+                .caused_by(source.as_ref()),
+        }
+    }
+}

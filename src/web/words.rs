@@ -1,0 +1,95 @@
+//! Times, spans and browsers in words.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+use super::view::Moment;
+
+/// A point in time for the script and for the eye.
+pub fn moment(at: DateTime<Utc>) -> Moment {
+    Moment {
+        iso: at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        text: at.format("%-d %b %Y, %H:%M UTC").to_string(),
+    }
+}
+
+/// A span of time, to the minute: `6 h 12 min`, `2 d 3 h`.
+pub fn span(delta: TimeDelta) -> String {
+    let minutes = delta.num_minutes().max(0);
+    let (days, hours, rest) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
+    match (days, hours, rest) {
+        (0, 0, 0) => "less than a minute".to_owned(),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, 0) => format!("{hours} h"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, 0, _) => format!("{days} d"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// A user agent in words, for recognising one's own: `Firefox on Linux`.
+pub fn browser(user_agent: Option<&str>) -> String {
+    let Some(agent) = user_agent else {
+        return "Unknown browser".to_owned();
+    };
+    // The order matters: most browsers claim to be several others as well.
+    let name = [
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+    ]
+    .into_iter()
+    .find_map(|(mark, name)| agent.contains(mark).then_some(name));
+    let system = [
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ]
+    .into_iter()
+    .find_map(|(mark, name)| agent.contains(mark).then_some(name));
+    match (name, system) {
+        (Some(name), Some(system)) => format!("{name} on {system}"),
+        (Some(name), None) => name.to_owned(),
+        (None, Some(system)) => format!("A program on {system}"),
+        (None, None) => "Unknown browser".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_well() {
+        for (minutes, words) in [
+            (-5, "less than a minute"),
+            (0, "less than a minute"),
+            (59, "59 min"),
+            (60, "1 h"),
+            (372, "6 h 12 min"),
+            (1_440, "1 d"),
+            (1_565, "1 d 2 h"),
+        ] {
+            assert_eq!(span(TimeDelta::minutes(minutes)), words);
+        }
+    }
+
+    #[test]
+    fn browsers_are_recognised() {
+        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36";
+        assert_eq!(browser(Some(chrome)), "Chrome on Linux");
+        assert_eq!(
+            browser(Some(
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15) Version/17 Safari/605"
+            )),
+            "Safari on macOS"
+        );
+        assert_eq!(browser(None), "Unknown browser");
+    }
+}
