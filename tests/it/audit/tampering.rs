@@ -30,7 +30,7 @@ impl Scene {
         })
     }
 
-    /// Does it, with `W1` and `W2` standing for the writers, and returns what is found.
+    /// Does it, with `<first>` and `<second>` standing for the writers, and returns what is found.
     async fn after(&self, statement: &str) -> Result<Vec<Finding>> {
         self.database.store_sql(&self.spell(statement)).await?;
         let report = self.database.verify().await?;
@@ -40,8 +40,8 @@ impl Scene {
 
     fn spell(&self, statement: &str) -> String {
         statement
-            .replace("W1", &self.first.writer)
-            .replace("W2", &self.second.writer)
+            .replace("<first>", &self.first.writer)
+            .replace("<second>", &self.second.writer)
     }
 }
 
@@ -64,14 +64,14 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) ->
     let fresh = async || Scene::set(databases().await?).await;
 
     let scene = fresh().await?;
-    let found = scene.after("UPDATE audit_events SET canonical = replace(canonical, 'alice-3', 'alicf-3') WHERE writer = 'W1' AND sequence = 5").await?;
+    let found = scene.after("UPDATE audit_events SET canonical = replace(canonical, 'alice-3', 'alicf-3') WHERE writer = '<first>' AND sequence = 5").await?;
     ensure!(
         found.contains(&altered(&scene.first, 5)),
         "one byte: {found:?}"
     );
 
     let scene = fresh().await?;
-    let found = scene.after("UPDATE audit_events SET canonical = replace(canonical, 'alice', 'mallo'), subject = 'mallo-3', email = replace(email, 'alice', 'mallo') WHERE writer = 'W1' AND sequence = 5").await?;
+    let found = scene.after("UPDATE audit_events SET canonical = replace(canonical, 'alice', 'mallo'), subject = 'mallo-3', email = replace(email, 'alice', 'mallo') WHERE writer = '<first>' AND sequence = 5").await?;
     ensure!(
         found == [altered(&scene.first, 5)],
         "with its columns: {found:?}"
@@ -79,7 +79,7 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) ->
 
     let scene = fresh().await?;
     let found = scene
-        .after("UPDATE audit_events SET subject = 'bob' WHERE writer = 'W1' AND sequence = 5")
+        .after("UPDATE audit_events SET subject = 'bob' WHERE writer = '<first>' AND sequence = 5")
         .await?;
     let relabelled = Finding::Relabelled {
         writer: scene.first.writer.clone(),
@@ -88,7 +88,7 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) ->
     ensure!(found == [relabelled], "only a column: {found:?}");
 
     let scene = fresh().await?;
-    let found = scene.after("UPDATE audit_events SET hash = replace(hash, substr(hash, 1, 1), 'x') WHERE writer = 'W1' AND sequence = 5").await?;
+    let found = scene.after("UPDATE audit_events SET hash = replace(hash, substr(hash, 1, 1), 'x') WHERE writer = '<first>' AND sequence = 5").await?;
     ensure!(
         found == [altered(&scene.first, 5), altered(&scene.first, 6)],
         "a hash: {found:?}"
@@ -96,7 +96,7 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) ->
 
     let scene = fresh().await?;
     let found = scene
-        .after("DELETE FROM audit_events WHERE writer = 'W1' AND sequence = 5")
+        .after("DELETE FROM audit_events WHERE writer = '<first>' AND sequence = 5")
         .await?;
     let missing = Finding::Missing {
         writer: scene.first.writer.clone(),
@@ -107,7 +107,7 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) ->
 
     let scene = fresh().await?;
     let found = scene
-        .after("DELETE FROM audit_events WHERE writer = 'W1' AND sequence < 3")
+        .after("DELETE FROM audit_events WHERE writer = '<first>' AND sequence < 3")
         .await?;
     let missing = Finding::Missing {
         writer: scene.first.writer.clone(),
@@ -117,21 +117,21 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) ->
     ensure!(found == [missing], "the beginning: {found:?}");
 
     let scene = fresh().await?;
-    let found = scene.after("UPDATE audit_events SET sequence = -5 WHERE writer = 'W1' AND sequence = 5; UPDATE audit_events SET sequence = 5 WHERE writer = 'W1' AND sequence = 6; UPDATE audit_events SET sequence = 6 WHERE writer = 'W1' AND sequence = -5").await?;
+    let found = scene.after("UPDATE audit_events SET sequence = -5 WHERE writer = '<first>' AND sequence = 5; UPDATE audit_events SET sequence = 5 WHERE writer = '<first>' AND sequence = 6; UPDATE audit_events SET sequence = 6 WHERE writer = '<first>' AND sequence = -5").await?;
     ensure!(
         found.contains(&altered(&scene.first, 5)) && found.contains(&altered(&scene.first, 6)),
         "swapped: {found:?}"
     );
 
     let scene = fresh().await?;
-    let found = scene.after("DELETE FROM audit_events WHERE writer = 'W1' AND sequence = 5; UPDATE audit_events SET sequence = sequence - 100 WHERE writer = 'W1' AND sequence > 5; UPDATE audit_events SET sequence = sequence + 99 WHERE writer = 'W1' AND sequence < 0").await?;
+    let found = scene.after("DELETE FROM audit_events WHERE writer = '<first>' AND sequence = 5; UPDATE audit_events SET sequence = sequence - 100 WHERE writer = '<first>' AND sequence > 5; UPDATE audit_events SET sequence = sequence + 99 WHERE writer = '<first>' AND sequence < 0").await?;
     ensure!(
         found.contains(&altered(&scene.first, 5)),
         "closed up: {found:?}"
     );
 
     let scene = fresh().await?;
-    let copy = "writer, SEQ, at, event, reference, provider, subject, email, account, canonical, hash FROM audit_events WHERE writer = 'W1' AND sequence = 11";
+    let copy = "writer, SEQ, at, event, reference, provider, subject, email, account, canonical, hash FROM audit_events WHERE writer = '<first>' AND sequence = 11";
     for (place, sequence) in [("12", 12), ("0", 0), ("-1", -1)] {
         let found = scene
             .after(&format!(
@@ -147,7 +147,7 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) ->
     }
 
     let scene = fresh().await?;
-    let found = scene.after("INSERT INTO audit_events SELECT 'forged', sequence, at, event, reference, provider, subject, email, account, canonical, hash FROM audit_events WHERE writer = 'W1'").await?;
+    let found = scene.after("INSERT INTO audit_events SELECT 'forged', sequence, at, event, reference, provider, subject, email, account, canonical, hash FROM audit_events WHERE writer = '<first>'").await?;
     ensure!(
         found.contains(&Finding::Inserted {
             writer: "forged".to_owned(),
@@ -158,7 +158,7 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) ->
 
     let scene = fresh().await?;
     let found = scene
-        .after("DELETE FROM audit_events WHERE writer = 'W1' AND sequence > 8")
+        .after("DELETE FROM audit_events WHERE writer = '<first>' AND sequence > 8")
         .await?;
     let cut = Finding::CutOff {
         writer: scene.first.writer.clone(),
@@ -168,19 +168,19 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) ->
     ensure!(found == [cut, contradicted(&scene)], "cut off: {found:?}");
 
     let scene = fresh().await?;
-    let found = scene.after("DELETE FROM audit_events WHERE writer = 'W1' AND sequence > 8; UPDATE audit_writers SET sequence = 8, hash = (SELECT hash FROM audit_events WHERE writer = 'W1' AND sequence = 8) WHERE writer = 'W1'").await?;
+    let found = scene.after("DELETE FROM audit_events WHERE writer = '<first>' AND sequence > 8; UPDATE audit_writers SET sequence = 8, hash = (SELECT hash FROM audit_events WHERE writer = '<first>' AND sequence = 8) WHERE writer = '<first>'").await?;
     ensure!(
         found == [contradicted(&scene)],
         "cut off, with its head: {found:?}"
     );
 
     let scene = fresh().await?;
-    let found = scene.after("DELETE FROM audit_events WHERE writer = 'W1'; DELETE FROM audit_writers WHERE writer = 'W1'").await?;
+    let found = scene.after("DELETE FROM audit_events WHERE writer = '<first>'; DELETE FROM audit_writers WHERE writer = '<first>'").await?;
     ensure!(found == [contradicted(&scene)], "a whole chain: {found:?}");
 
     let scene = fresh().await?;
     let found = scene
-        .after("DELETE FROM audit_events WHERE writer = 'W2'")
+        .after("DELETE FROM audit_events WHERE writer = '<second>'")
         .await?;
     let cut = Finding::CutOff {
         writer: scene.second.writer.clone(),
@@ -190,7 +190,7 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) ->
     ensure!(found == [cut], "the last chain's events: {found:?}");
 
     let scene = fresh().await?;
-    let found = scene.after("UPDATE audit_writers SET hash = (SELECT hash FROM audit_events WHERE writer = 'W2' AND sequence = 5) WHERE writer = 'W2'").await?;
+    let found = scene.after("UPDATE audit_writers SET hash = (SELECT hash FROM audit_events WHERE writer = '<second>' AND sequence = 5) WHERE writer = '<second>'").await?;
     let head = Finding::HeadAltered {
         writer: scene.second.writer.clone(),
     };
@@ -198,7 +198,7 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) ->
 
     let scene = fresh().await?;
     let found = scene
-        .after("DELETE FROM audit_writers WHERE writer = 'W2'")
+        .after("DELETE FROM audit_writers WHERE writer = '<second>'")
         .await?;
     ensure!(
         found.len() == 6 && found.iter().all(|f| matches!(f, Finding::Inserted { .. })),
@@ -207,7 +207,7 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) ->
 
     let scene = fresh().await?;
     let found = scene
-        .after("UPDATE audit_events SET canonical = '' WHERE writer = 'W1'")
+        .after("UPDATE audit_events SET canonical = '' WHERE writer = '<first>'")
         .await?;
     ensure!(found.len() == 22, "emptied: {found:?}");
     Ok(())
@@ -240,7 +240,7 @@ async fn a_forged_hash_shows_at_the_next_event() -> Result<()> {
     let forged = ChainHash::genesis("anything").to_string();
     let found = scene
         .after(&format!(
-            "UPDATE audit_events SET hash = '{forged}' WHERE writer = 'W1' AND sequence = 5"
+            "UPDATE audit_events SET hash = '{forged}' WHERE writer = '<first>' AND sequence = 5"
         ))
         .await?;
     ensure!(found.contains(&altered(&scene.first, 6)), "{found:?}");
