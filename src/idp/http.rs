@@ -65,8 +65,7 @@ pub enum HttpError {
     TooLarge(String),
 }
 
-/// A whole answer.
-#[derive(Debug)]
+/// A whole answer. It may hold tokens, so it is never printed.
 pub struct Answer {
     /// Who gave it.
     pub host: String,

@@ -40,7 +40,7 @@ use self::cache::{Cached, Fetch, Trouble};
 use self::checks::Expected;
 use self::jwks::{KeySet, NotVerified};
 pub use self::jws::Algorithm;
-use self::jws::UnverifiedJws;
+use self::jws::{UnverifiedJws, not_allowed};
 use self::metadata::Metadata;
 pub use self::settings::{ClaimNames, Finding, MfaRule, OidcSettings};
 use crate::idp::http::HttpClient;
@@ -51,6 +51,7 @@ const ID_TOKEN_HINT_BYTES_MAX: usize = 4 * 1024;
 /// One configured OpenID Connect provider.
 pub struct OidcProvider {
     settings: OidcSettings,
+    domains: Vec<EmailDomain>,
     http: HttpClient,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -78,6 +79,7 @@ impl OidcProvider {
         Self {
             metadata: Cached::new(Arc::clone(&clock)),
             keys: Cached::new(Arc::clone(&clock)),
+            domains: settings.believed_domains(),
             settings,
             http,
             clock,
@@ -132,11 +134,10 @@ impl OidcProvider {
         &self,
         metadata: &Metadata,
         jws: &UnverifiedJws,
-        algorithm: Algorithm,
     ) -> Result<CoreJsonWebKey, ProviderError> {
         let refused = |why: &str| ProviderError::rejected(RejectReason::Signature, why);
         let keys = self.keys.get(self.fetch_keys(metadata)).await?;
-        match keys.verify(jws, algorithm) {
+        match keys.verify(jws) {
             Ok(key) => return Ok(key.clone()),
             Err(NotVerified::BadSignature) => return Err(refused("the signature does not verify")),
             Err(NotVerified::NoKey) => {}
@@ -150,12 +151,10 @@ impl OidcProvider {
                 "no key of the provider fits the token, and its keys were fetched a moment ago",
             ));
         };
-        keys.verify(jws, algorithm)
-            .cloned()
-            .map_err(|why| match why {
-                NotVerified::NoKey => refused("no key of the provider fits the token"),
-                NotVerified::BadSignature => refused("the signature does not verify"),
-            })
+        keys.verify(jws).cloned().map_err(|why| match why {
+            NotVerified::NoKey => refused("no key of the provider fits the token"),
+            NotVerified::BadSignature => refused("the signature does not verify"),
+        })
     }
 
     fn client(&self, metadata: &Metadata) -> Result<token::Client, ProviderError> {
@@ -211,22 +210,14 @@ impl OidcProvider {
         let code_verifier = SecretText::new(begun.code_verifier);
         let tokens = token::redeem(&client, &self.http, &code, &code_verifier).await?;
         let jws = UnverifiedJws::parse(tokens.id_token.expose())?;
-        let algorithm = Algorithm::parse(&jws.algorithm)
-            .filter(|algorithm| self.settings.algorithms.contains(algorithm))
-            .ok_or_else(|| {
-                ProviderError::rejected(
-                    RejectReason::Algorithm,
-                    format!(
-                        "the token is signed with {:?}, which is not allowed",
-                        jws.algorithm
-                    ),
-                )
-            })?;
-        let key = self.verifying_key(metadata, &jws, algorithm).await?;
+        if !self.settings.algorithms.contains(&jws.algorithm) {
+            return Err(not_allowed(jws.algorithm.name()));
+        }
+        let key = self.verifying_key(metadata, &jws).await?;
         let mut said = jws.unverified_claims()?;
         let expected = Expected {
             settings: &self.settings,
-            key: (&key, algorithm),
+            key: (&key, jws.algorithm),
             nonce: &begun.nonce,
             access_token: tokens.access_token.expose(),
             fresh_since: begun.fresh.then_some(begun.at),
@@ -262,7 +253,7 @@ impl IdentityProvider for OidcProvider {
     }
 
     fn domains(&self) -> &[EmailDomain] {
-        &self.settings.domains
+        &self.domains
     }
 
     async fn begin(

@@ -65,19 +65,16 @@ impl KeySet {
     ///
     /// # Errors
     /// [`NotVerified`].
-    pub fn verify(
-        &self,
-        jws: &UnverifiedJws,
-        algorithm: Algorithm,
-    ) -> Result<&CoreJsonWebKey, NotVerified> {
+    pub fn verify(&self, jws: &UnverifiedJws) -> Result<&CoreJsonWebKey, NotVerified> {
         let fits = |key: &&Key| {
-            key.algorithms.contains(&algorithm) && (jws.key_id.is_none() || jws.key_id == key.id)
+            key.algorithms.contains(&jws.algorithm)
+                && (jws.key_id.is_none() || jws.key_id == key.id)
         };
         let mut tried = false;
         for key in self.0.iter().filter(fits).take(CANDIDATES_MAX) {
             tried = true;
             let verdict = key.public.verify_signature(
-                &algorithm.core(),
+                &jws.algorithm.core(),
                 jws.signing_input.as_bytes(),
                 &jws.signature,
             );

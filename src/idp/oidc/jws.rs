@@ -85,11 +85,10 @@ impl Algorithm {
     }
 }
 
-/// The parts of a compact JWS whose signature nobody has checked yet.
-#[derive(Debug)]
+/// The parts of a compact JWS whose signature nobody has checked yet. They are a token, so they are never printed.
 pub struct UnverifiedJws {
-    /// `alg`, as sent.
-    pub algorithm: String,
+    /// `alg`
+    pub algorithm: Algorithm,
     /// `kid`
     pub key_id: Option<String>,
     /// What was signed: the first two parts with their dot.
@@ -104,7 +103,7 @@ impl UnverifiedJws {
     /// Takes the text apart.
     ///
     /// # Errors
-    /// [`RejectReason::Malformed`].
+    /// [`RejectReason::Malformed`], and [`RejectReason::Algorithm`] for one that we never speak, `none` among them.
     pub fn parse(text: &str) -> Result<Self, ProviderError> {
         if text.len() > limits::ID_TOKEN_BYTES_MAX {
             return Err(malformed("the token is larger than we take"));
@@ -126,8 +125,7 @@ impl UnverifiedJws {
         let header = json::object(&decode(header)?)
             .map_err(|why| malformed(format!("the token's header: {why}")))?;
         let unverified = Self {
-            algorithm: text_member(&header, "alg")?
-                .ok_or_else(|| malformed("the token's header has no alg"))?,
+            algorithm: known_algorithm(&header)?,
             key_id: text_member(&header, "kid")?,
             signing_input,
             payload: decode(payload)?,
@@ -154,6 +152,20 @@ impl UnverifiedJws {
     pub fn unverified_claims(&self) -> Result<Map<String, Value>, ProviderError> {
         json::object(&self.payload).map_err(|why| malformed(format!("the token's payload: {why}")))
     }
+}
+
+fn known_algorithm(header: &Map<String, Value>) -> Result<Algorithm, ProviderError> {
+    let name =
+        text_member(header, "alg")?.ok_or_else(|| malformed("the token's header has no alg"))?;
+    Algorithm::parse(&name).ok_or_else(|| not_allowed(&name))
+}
+
+/// A token under an algorithm that is not allowed.
+pub(super) fn not_allowed(name: &str) -> ProviderError {
+    ProviderError::rejected(
+        RejectReason::Algorithm,
+        format!("the token is signed with {name:?}, which is not allowed"),
+    )
 }
 
 fn text_member(header: &Map<String, Value>, name: &str) -> Result<Option<String>, ProviderError> {
@@ -190,8 +202,8 @@ mod tests {
         let jws = UnverifiedJws::parse(&compact(r#"{"alg":"ES256","kid":"k","typ":"JWT"}"#, "{}"))
             .unwrap();
         assert_eq!(
-            (jws.algorithm.as_str(), jws.key_id.as_deref()),
-            ("ES256", Some("k"))
+            (jws.algorithm, jws.key_id.as_deref()),
+            (Algorithm::Es256, Some("k"))
         );
         assert_eq!(jws.signature, b"signature");
         assert!(jws.unverified_claims().unwrap().is_empty());
@@ -203,6 +215,12 @@ mod tests {
             r#"{}"#,
             r#"{"alg":5}"#,
             r#"{"alg":null}"#,
+            r#"{"alg":"none"}"#,
+            r#"{"alg":"NONE"}"#,
+            r#"{"alg":"HS256"}"#,
+            r#"{"alg":"rs256"}"#,
+            r#"{"alg":"ES512"}"#,
+            r#"{"alg":"whatever"}"#,
             r#"{"alg":"none","alg":"RS256"}"#,
             r#"{"alg":"RS256","kid":7}"#,
             r#"{"alg":"RS256","crit":["exp"]}"#,

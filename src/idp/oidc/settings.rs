@@ -200,7 +200,8 @@ impl OidcSettings {
     /// The mail domains about which the provider is believed: the configured ones and the Workspace domain.
     pub fn believed_domains(&self) -> Vec<EmailDomain> {
         let mut domains = self.domains.clone();
-        domains.extend(self.hosted_domain.clone());
+        let workspace = self.hosted_domain.clone();
+        domains.extend(workspace.filter(|domain| !self.domains.contains(domain)));
         domains
     }
 }

@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 
-use openidconnect::core::{CoreClient, CoreErrorResponseType};
+use openidconnect::core::{CoreClient, CoreErrorResponseType, CoreIdToken};
 use openidconnect::{
     AsyncHttpClient, AuthorizationCode, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
     OAuth2TokenResponse, PkceCodeVerifier, RequestTokenError, TokenResponse,
@@ -149,7 +149,11 @@ fn look_at(body: &[u8]) -> Result<(), ProviderError> {
     }
     let id_token =
         text("id_token").ok_or_else(|| malformed("the token endpoint sent no ID token"))?;
-    well_formed(&UnverifiedJws::parse(id_token)?.unverified_claims()?)
+    well_formed(&UnverifiedJws::parse(id_token)?.unverified_claims()?)?;
+    id_token
+        .parse::<CoreIdToken>()
+        .map(drop)
+        .map_err(|_| malformed("the claims are not those of OpenID Connect"))
 }
 
 fn unavailable(error: HttpError) -> ProviderError {
@@ -158,4 +162,70 @@ fn unavailable(error: HttpError) -> ProviderError {
 
 fn nonsense(what: impl Into<String>) -> ProviderError {
     Trouble::nonsense(what).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde_json::json;
+
+    fn answer(changes: &Value) -> Value {
+        let mut claims =
+            json!({"iss": "https://idp.example", "sub": "s", "aud": "a", "exp": 2, "iat": 1});
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let token = format!("{}.{}.AAAA", part(&json!({"alg": "ES256"})), part(&claims));
+        json!({"access_token": "x", "token_type": "Bearer", "id_token": token})
+    }
+
+    #[test]
+    fn claims_the_library_dislikes_are_malformed_and_harmless() {
+        let end = |changes| look_at(answer(&changes).to_string().as_bytes());
+        assert!(end(json!({"exp": 253_402_300_799_i64, "iat": 0.5, "updated_at": 1})).is_ok());
+        for odd in [
+            json!({"updated_at": 1e300}),
+            json!({"updated_at": -1e300}),
+            json!({"updated_at": "yesterday"}),
+            json!({"email": 5}),
+            json!({"email_verified": "true"}),
+            json!({"address": []}),
+            json!({"locale": "??"}),
+            json!({"name": {}}),
+            json!({"name#": "x", "name#de": "x", "#": 1, "name##": "x"}),
+            json!({"phone_number_verified": 1}),
+            json!({"picture": 1}),
+        ] {
+            let end = end(odd.clone());
+            let malformed = matches!(
+                end,
+                Err(ProviderError::Rejected {
+                    reason: RejectReason::Malformed,
+                    ..
+                })
+            );
+            assert!(end.is_ok() || malformed, "{odd}");
+        }
+    }
+
+    #[test]
+    fn an_answer_has_what_it_must_have() {
+        let with = |name: &str, value: Value| {
+            let mut answer = answer(&json!({}));
+            answer[name] = value;
+            look_at(answer.to_string().as_bytes())
+        };
+        assert!(with("token_type", json!("bearer")).is_ok());
+        assert!(with("token_type", json!("DPoP")).is_err());
+        assert!(with("token_type", json!(null)).is_err());
+        assert!(with("access_token", json!("")).is_err());
+        assert!(with("access_token", json!(["x"])).is_err());
+        assert!(with("id_token", json!(null)).is_err());
+        assert!(with("id_token", json!({})).is_err());
+        assert!(look_at(br#"{"id_token":"a","id_token":"b"}"#).is_err());
+        assert!(look_at(b"<html>").is_err());
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::TimeDelta;
-use rolecall_core::identity::{EmailAddress, EmailDomain, Evidence};
+use rolecall_core::identity::{EmailAddress, EmailDomain, Evidence, Identity};
 use rolecall_core::secret::{SecretText, State, random_token};
 use rolecall_core::sign_in::{
     Callback, Challenge, Demand, IdentityProvider as _, ProviderError, RejectReason,
@@ -64,6 +64,72 @@ async fn a_nested_claim_may_hold_the_groups() -> Result<()> {
         |adapter| adapter.claims.groups = "/realm_access/roles".to_owned(),
     )?;
     ensure!(world.sign_in("dora").await?.groups == ["reader", "writer"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_issuer_may_have_a_path() -> Result<()> {
+    let mut world = World::with(
+        |upstream| upstream.path = "/oauth2/default".to_owned(),
+        |_| (),
+    )?;
+    ensure!(world.upstream.issuer().ends_with("/oauth2/default"));
+    world.sign_in("alice").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_listed_audience_may_stand_beside_us_with_azp() -> Result<()> {
+    let audiences = json!([CLIENT_ID, "portal"]);
+    let dora = Person::new("dora").claim("aud", audiences);
+    let people = vec![
+        dora.clone().claim("azp", CLIENT_ID),
+        Person {
+            username: "without-azp".to_owned(),
+            ..dora
+        },
+    ];
+    let mut listed = World::with(
+        |upstream| upstream.people = people.clone(),
+        |adapter| adapter.extra_audiences = vec!["portal".to_owned()],
+    )?;
+    listed.sign_in("dora").await?;
+    let mut listed = World::with(
+        |upstream| upstream.people = people.clone(),
+        |adapter| adapter.extra_audiences = vec!["portal".to_owned()],
+    )?;
+    ensure!(audience_refused(listed.sign_in("without-azp").await));
+    let mut unlisted = World::with(|upstream| upstream.people = people.clone(), |_| ())?;
+    ensure!(audience_refused(unlisted.sign_in("dora").await));
+    Ok(())
+}
+
+fn audience_refused(ended: Result<Identity, Ended>) -> bool {
+    matches!(
+        ended,
+        Err(Ended::ByTheAdapter(ProviderError::Rejected {
+            reason: RejectReason::Audience,
+            ..
+        }))
+    )
+}
+
+#[tokio::test]
+async fn a_workspace_domain_is_believed_and_leads_here() -> Result<()> {
+    let domain = EmailDomain::parse("example.com")?;
+    let mut world = World::with(
+        |upstream| {
+            for person in &mut upstream.people {
+                person.hosted_domain = Some("example.com".to_owned());
+            }
+        },
+        |adapter| {
+            adapter.domains.clear();
+            adapter.hosted_domain = Some(domain.clone());
+        },
+    )?;
+    ensure!(world.adapter.domains() == [domain]);
+    ensure!(world.sign_in("alice").await?.email.is_some());
     Ok(())
 }
 
