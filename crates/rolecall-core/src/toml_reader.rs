@@ -185,7 +185,8 @@ impl<'d> Reader<'d> {
     /// What is under a key that must be there; reported when it is not.
     pub fn required(&self, key: &'static str) -> Option<Value<'d>> {
         let value = self.value(key);
-        if value.is_none() {
+        // In a text that is not TOML, the key may be where the reading broke off.
+        if value.is_none() && self.document.sound {
             self.spot().error(
                 format!("{} has no `{key}`", self.title),
                 format!("add `{key} = …`"),
@@ -243,8 +244,16 @@ impl<'d> Reader<'d> {
     /// The tables of an array of tables, `[[key]]`.
     pub fn tables(&self, key: &'static str) -> Vec<Reader<'d>> {
         let title = format!("this [[{key}]]");
-        self.list(key)
-            .iter()
+        let Some(value) = self.value(key) else {
+            return Vec::new();
+        };
+        if value.is_table() {
+            let message = format!("`{key}` must be an array of tables, not a table");
+            value.spot().error(message, format!("write [[{key}]]"));
+            return Vec::new();
+        }
+        let list = value.list().unwrap_or_default();
+        list.iter()
             .filter_map(|value| value.table(&title))
             .collect()
     }

@@ -120,3 +120,44 @@ impl Postings {
 fn under<'m>(map: &'m HashMap<Box<str>, Vec<u32>>, key: &str) -> &'m [u32] {
     map.get(key).map_or(&[], Vec::as_slice)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::who::Who;
+
+    fn groups(groups: &[&str], provider: Option<&str>) -> Who {
+        Who {
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            provider: provider.map(|id| ProviderId::parse(id).unwrap()),
+            ..Who::default()
+        }
+    }
+
+    #[test]
+    fn the_entries_of_others_are_not_looked_at() {
+        let mut all: Vec<Who> = (0..1_000)
+            .map(|n| groups(&[&format!("others-{n}")], Some("okta")))
+            .collect();
+        all.push(groups(&["a", "b"], Some("okta")));
+        all.push(groups(&["b"], Some("google")));
+        all.push(groups(&["b"], None));
+        all.push(Who {
+            claims: vec![("dept".to_owned(), vec!["x".to_owned()])],
+            ..Who::default()
+        });
+        all.push(groups(&[], None));
+        let index = Index::new(all.iter());
+        let json = serde_json::json!({
+            "provider": "okta", "subject": "s", "email": null, "name": null,
+            "groups": ["b", "a", "b"], "claims": {"dept": ["y"]}, "mfa": false,
+            "authenticated_at": "2026-06-15T12:00:00Z",
+            "evidence": {"IdToken": {"token": "", "sid": null}},
+        });
+        let identity = serde_json::from_value(json).unwrap();
+        assert_eq!(
+            index.candidates(&Person::new(&identity)),
+            [1_000, 1_002, 1_004]
+        );
+    }
+}

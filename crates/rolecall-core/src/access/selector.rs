@@ -20,7 +20,6 @@ use crate::suggest;
 use crate::toml_reader::{At, quoted};
 
 /// What one selector comes to; remembered, since many assignments are written alike.
-#[derive(Clone)]
 enum Selected {
     /// These; at least one.
     Some(Arc<[u32]>),
@@ -87,41 +86,36 @@ impl<'c> Selectors<'c> {
     /// The accounts that any of the selectors names. Unknown names are reported as mistakes, patterns that fit
     /// nothing as warnings.
     pub(super) fn accounts(&mut self, written: &[At<'_, &str>]) -> Arc<[AccountIndex]> {
-        let mut union = BTreeSet::new();
+        let mut selected = Vec::new();
         for selector in written {
-            let selected = match self.seen_accounts.get(selector.value) {
-                Some(selected) => selected.clone(),
-                None => {
-                    let selected = self.select_accounts(selector.value);
-                    let key = selector.value.to_owned();
-                    self.seen_accounts.insert(key, selected.clone());
-                    selected
-                }
-            };
-            union_or_report(selected, selector, "account", &mut union);
+            if !self.seen_accounts.contains_key(selector.value) {
+                let found = self.select_accounts(selector.value);
+                self.seen_accounts.insert(selector.value.to_owned(), found);
+            }
+            if let Some(found) = self.seen_accounts.get(selector.value) {
+                found.report(selector, "account");
+                selected.extend(found.numbers().cloned());
+            }
         }
-        let key = texts(written);
-        let accounts = self.seen_unions.entry(key);
-        Arc::clone(accounts.or_insert_with(|| union.into_iter().collect()))
+        let accounts = self.seen_unions.entry(texts(written));
+        Arc::clone(accounts.or_insert_with(|| union(&selected).into_iter().collect()))
     }
 
     /// The permission sets that any of the selectors names, with reports as for accounts.
     pub(super) fn sets(&mut self, written: &[At<'_, &str>]) -> Arc<SetMask> {
-        let mut union = BTreeSet::new();
+        let mut selected = Vec::new();
         for selector in written {
-            let selected = match self.seen_sets.get(selector.value) {
-                Some(selected) => selected.clone(),
-                None => {
-                    let selected = self.select_sets(selector.value);
-                    let key = selector.value.to_owned();
-                    self.seen_sets.insert(key, selected.clone());
-                    selected
-                }
-            };
-            union_or_report(selected, selector, "permission set", &mut union);
+            if !self.seen_sets.contains_key(selector.value) {
+                let found = self.select_sets(selector.value);
+                self.seen_sets.insert(selector.value.to_owned(), found);
+            }
+            if let Some(found) = self.seen_sets.get(selector.value) {
+                found.report(selector, "permission set");
+                selected.extend(found.numbers().cloned());
+            }
         }
         let mask = self.seen_masks.entry(texts(written));
-        Arc::clone(mask.or_insert_with(|| Arc::new(SetMask::new(union))))
+        Arc::clone(mask.or_insert_with(|| Arc::new(SetMask::new(union(&selected)))))
     }
 
     /// Whether a selector that has been resolved was understood.
@@ -222,23 +216,31 @@ impl Selected {
             Self::Some(found.into())
         }
     }
+
+    fn numbers(&self) -> Option<&Arc<[u32]>> {
+        match self {
+            Self::Some(found) => Some(found),
+            Self::Nothing | Self::Unknown(..) | Self::Broken => None,
+        }
+    }
+
+    fn report(&self, selector: &At<'_, &str>, kind: &str) {
+        match self {
+            Self::Some(_) | Self::Broken => {}
+            Self::Nothing => selector.spot.warning(
+                format!("{} fits no {kind}", quoted(selector.value)),
+                "remove it, or correct it",
+            ),
+            Self::Unknown(message, hint) => selector.spot.error(message, hint),
+        }
+    }
 }
 
-fn union_or_report(
-    selected: Selected,
-    selector: &At<'_, &str>,
-    kind: &str,
-    union: &mut BTreeSet<u32>,
-) {
-    match selected {
-        Selected::Some(found) => union.extend(found.iter()),
-        Selected::Nothing => selector.spot.warning(
-            format!("{} fits no {kind}", quoted(selector.value)),
-            "remove it, or correct it",
-        ),
-        Selected::Unknown(message, hint) => selector.spot.error(message, hint),
-        Selected::Broken => {}
-    }
+fn union(selected: &[Arc<[u32]>]) -> BTreeSet<u32> {
+    selected
+        .iter()
+        .flat_map(|found| found.iter().copied())
+        .collect()
 }
 
 fn texts(written: &[At<'_, &str>]) -> Vec<String> {

@@ -59,6 +59,11 @@ impl<'d> Value<'d> {
         self.value.get_ref().as_str()
     }
 
+    /// Whether it is a table. For keys that take a text or a table.
+    pub fn is_table(&self) -> bool {
+        self.value.get_ref().is_table()
+    }
+
     /// A truth value.
     pub fn boolean(&self) -> Option<bool> {
         self.value

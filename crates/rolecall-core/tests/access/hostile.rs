@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use rolecall_core::access::{InvalidTemplate, Template};
+use rolecall_core::limits;
 
 use crate::support::{circumstances, granted, in_groups, parse, person, policy, with_claims};
 
@@ -40,6 +41,20 @@ fn texts_that_are_no_policy_are_refused_without_a_panic() {
     ] {
         assert!(parse(text).is_err(), "{:.60}", text);
     }
+}
+
+#[test]
+fn a_policy_is_bounded_in_bytes_and_entries() {
+    let long = " ".repeat(limits::POLICY_FILE_BYTES_MAX + 1);
+    let error = parse(&long).unwrap_err().to_string();
+    assert!(error.starts_with("access.toml:1:1: longer than"), "{error}");
+    let many = "[[deny]]\n".repeat(limits::POLICY_ENTRIES_MAX + 1);
+    let errors = parse(&many).unwrap_err();
+    let last = errors.iter().last().unwrap();
+    assert_eq!(
+        (last.line, last.message.as_str()),
+        (100_001, "more than 100000 entries")
+    );
 }
 
 #[test]

@@ -49,6 +49,10 @@ fn of_form() {
         one(marked, expected);
     }
     assert_eq!(
+        mistakes("[account]\nid = 1"),
+        ["1:1 `account` must be an array of tables, not a table | write [[account]]"]
+    );
+    assert_eq!(
         mistakes("deny = 7"),
         ["1:8 `deny` must be a list, not a number | put it in brackets: [ … ]"]
     );
@@ -273,6 +277,10 @@ fn of_what_cannot_be_reached() {
         &format!("<{}", entry.replace("\"prod\"", "\"ou:Nowhere/**\"")),
         "this assignment is unreachable: its selectors fit no account or no permission set | correct the selectors, or remove the assignment",
     );
+    one(
+        "<[[deny]]\nid = \"d\"\nwho = { everyone = true }\naccounts = [\"tag:env=prd\"]\n",
+        "this deny is unreachable: its selectors fit no account or no permission set | correct the selectors, or remove the deny",
+    );
     let denied = "this assignment is unreachable: everything in it is denied, by \"d\" among others | remove the assignment, or narrow the deny at access.toml:10";
     for who in [
         "everyone = true",
@@ -343,4 +351,5 @@ fn of_syntax_with_the_forms_of_other_files_but_without_their_names() {
     assert!(places.contains(&"broken.toml:3".to_owned()), "{places:?}");
     assert!(places.contains(&"rules.toml:3".to_owned()), "{places:?}");
     assert!(!errors.to_string().contains("unknown account"), "{errors}");
+    assert!(!errors.to_string().contains("has no"), "{errors}");
 }

@@ -110,7 +110,7 @@ impl<'d> Rule<'d> {
     }
 
     /// What it covers; an absent list means all. None when it cannot be used, which has been reported.
-    fn scope(&self, selectors: &mut Selectors<'_>) -> Option<Scope> {
+    fn scope(&self, selectors: &mut Selectors<'_>, kind: &str) -> Option<Scope> {
         let all = At {
             value: "*",
             spot: self.spot,
@@ -119,16 +119,22 @@ impl<'d> Rule<'d> {
             |written: &Option<Vec<At<'d, &'d str>>>| written.clone().unwrap_or_else(|| vec![all]);
         let accounts = selectors.accounts(&of(&self.accounts));
         let sets = selectors.sets(&of(&self.sets));
-        (!accounts.is_empty() && !sets.is_empty()).then_some(Scope { accounts, sets })
-    }
-
-    /// Whether all its names are known, so that it is the patterns that fit nothing.
-    fn is_spelled_right(&self, selectors: &Selectors<'_>) -> bool {
-        let lists = [&self.accounts, &self.sets];
-        lists.into_iter().all(|list| {
-            let list = list.as_deref().unwrap_or_default();
-            !list.is_empty() && list.iter().all(|at| selectors.is_known(at.value))
-        })
+        if !accounts.is_empty() && !sets.is_empty() {
+            return Some(Scope { accounts, sets });
+        }
+        // Selectors that were not understood have been reported one by one.
+        let mut written = [&self.accounts, &self.sets].into_iter().flatten();
+        if written
+            .all(|list| !list.is_empty() && list.iter().all(|at| selectors.is_known(at.value)))
+        {
+            self.spot.error(
+                format!(
+                    "this {kind} is unreachable: its selectors fit no account or no permission set"
+                ),
+                format!("correct the selectors, or remove the {kind}"),
+            );
+        }
+        None
     }
 
     fn place(&self) -> Place {
@@ -146,13 +152,7 @@ impl RawAssignment<'_> {
         selectors: &mut Selectors<'_>,
         denies: &[Deny],
     ) -> Option<Assignment> {
-        let scope = self.rule.scope(selectors);
-        if scope.is_none() && self.rule.is_spelled_right(selectors) {
-            self.rule.spot.error(
-                "this assignment is unreachable: its selectors fit no account or no permission set",
-                "correct the selectors, or remove the assignment",
-            );
-        }
+        let scope = self.rule.scope(selectors, "assignment");
         let (scope, id, who) = (scope?, self.rule.id.as_ref()?, self.rule.who.clone()?);
         if let Some(deny) = denied_by(&who, &scope, denies) {
             self.rule.spot.error(
@@ -173,9 +173,9 @@ impl RawAssignment<'_> {
 }
 
 impl RawDeny<'_> {
-    /// Looks its names up. A deny that fits nothing today is kept out, with the warning of its selectors.
+    /// Looks its names up. Reports when it takes nothing from anybody: a slip in a deny lets people in.
     pub(super) fn resolve(self, selectors: &mut Selectors<'_>) -> Option<Deny> {
-        let scope = self.rule.scope(selectors)?;
+        let scope = self.rule.scope(selectors, "deny")?;
         Some(Deny {
             id: self.rule.id.as_ref()?.as_str().into(),
             place: self.rule.place(),
