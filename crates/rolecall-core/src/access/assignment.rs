@@ -60,6 +60,18 @@ impl SetMask {
         Self(words)
     }
 
+    /// Everything in any of them.
+    pub(super) fn union<'m>(masks: impl Iterator<Item = &'m Self>) -> Self {
+        let mut union: Vec<(usize, u64)> = Vec::new();
+        for (word, bits) in masks.flat_map(|mask| &mask.0) {
+            match union.binary_search_by_key(word, |(at, _)| *at) {
+                Ok(at) => union[at].1 |= bits,
+                Err(at) => union.insert(at, (*word, *bits)),
+            }
+        }
+        Self(union)
+    }
+
     pub(super) fn words(&self) -> &[(usize, u64)] {
         &self.0
     }

@@ -251,8 +251,9 @@ impl Grant {
     }
 
     fn granting(&self) -> impl Iterator<Item = &Assignment> {
-        self.tally
-            .granting(self.account, self.set)
+        let granting = self.tally.granting(self.account, self.set);
+        granting
+            .into_iter()
             .map(|number| &self.tally.contents.assignments[number as usize])
     }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::access::assignment::{AccountIndex, AssignmentIndex, SetIndex, bit_of};
+use crate::access::assignment::{AccountIndex, AssignmentIndex, SetIndex, SetMask, bit_of};
 use crate::access::condition::Unmet;
 use crate::access::policy::{Applicable, Contents};
 
@@ -18,28 +18,31 @@ pub(super) struct Tally {
     /// The granted permission sets, `width` words a row.
     sets: Vec<u64>,
     width: usize,
-    /// Where each row's assignments begin in `assignments`; one more than there are rows.
-    starts: Vec<u32>,
-    assignments: Vec<AssignmentIndex>,
+    /// Where each row's groups begin in `row_groups`; one more than there are rows.
+    starts: Vec<usize>,
+    row_groups: Vec<usize>,
+    /// Assignments that hold, those with the same accounts together: what is true of one is added up for all.
+    groups: Vec<Vec<AssignmentIndex>>,
 }
 
 impl Tally {
     pub(super) fn new(contents: Arc<Contents>, applicable: Applicable) -> Self {
-        let rows = Rows::of(&contents, &applicable.assignments);
+        let groups = by_accounts(&contents, &applicable.assignments);
+        let scope = |number: &AssignmentIndex| &contents.assignments[*number as usize].scope;
+        // All of a group have the same accounts, so the first one's will do.
+        let accounts_of = |group: &Vec<AssignmentIndex>| -> &[AccountIndex] {
+            group.first().map_or(&[], |number| &scope(number).accounts)
+        };
+        let rows = Rows::of(&contents, groups.iter().flat_map(&accounts_of));
         let width = contents.sets.len().div_ceil(64);
         let mut sets = vec![0; rows.accounts.len() * width];
         let mut starts = vec![0; rows.accounts.len() + 1];
-        let scopes = || {
-            applicable
-                .assignments
-                .iter()
-                .map(|number| (*number, &contents.assignments[*number as usize].scope))
-        };
-        for (_, scope) in scopes() {
-            for account in scope.accounts.iter() {
+        for group in &groups {
+            let granted = SetMask::union(group.iter().map(|number| &*scope(number).sets));
+            for account in accounts_of(group) {
                 let row = rows.row(*account);
                 starts[row + 1] += 1;
-                for (word, bits) in scope.sets.words() {
+                for (word, bits) in granted.words() {
                     sets[row * width + word] |= bits;
                 }
             }
@@ -48,11 +51,11 @@ impl Tally {
             starts[row] += starts[row - 1];
         }
         let mut ends = starts.clone();
-        let mut assignments = vec![0; starts.last().copied().unwrap_or(0) as usize];
-        for (number, scope) in scopes() {
-            for account in scope.accounts.iter() {
+        let mut row_groups = vec![0; starts.last().copied().unwrap_or(0)];
+        for (number, group) in groups.iter().enumerate() {
+            for account in accounts_of(group) {
                 let end = &mut ends[rows.row(*account)];
-                assignments[*end as usize] = number;
+                row_groups[*end] = number;
                 *end += 1;
             }
         }
@@ -74,7 +77,8 @@ impl Tally {
             sets,
             width,
             starts,
-            assignments,
+            row_groups,
+            groups,
         }
     }
 
@@ -102,23 +106,21 @@ impl Tally {
     }
 
     /// The assignments that grant the pair, in the order of the files.
-    pub(super) fn granting(
-        &self,
-        account: AccountIndex,
-        set: SetIndex,
-    ) -> impl Iterator<Item = AssignmentIndex> {
-        let range = self.accounts.binary_search(&account).map_or(0..0, |row| {
-            self.starts[row] as usize..self.starts[row + 1] as usize
-        });
-        self.assignments[range]
-            .iter()
-            .copied()
-            .filter(move |number| {
-                self.contents.assignments[*number as usize]
-                    .scope
-                    .sets
-                    .holds(set)
-            })
+    pub(super) fn granting(&self, account: AccountIndex, set: SetIndex) -> Vec<AssignmentIndex> {
+        let range = self
+            .accounts
+            .binary_search(&account)
+            .map_or(0..0, |row| self.starts[row]..self.starts[row + 1]);
+        let grants = |number: &AssignmentIndex| {
+            let assignment = &self.contents.assignments[*number as usize];
+            assignment.scope.sets.holds(set)
+        };
+        let groups = self.row_groups[range].iter();
+        let mut granting: Vec<AssignmentIndex> = groups
+            .flat_map(|group| self.groups[*group].iter().copied().filter(grants))
+            .collect();
+        granting.sort_unstable();
+        granting
     }
 
     pub(super) fn is_denied(&self, account: AccountIndex, set: SetIndex) -> bool {
@@ -153,6 +155,18 @@ impl Tally {
     }
 }
 
+/// The assignments, those that share one list of accounts together. Lists that were written alike are one, so a person
+/// whom a hundred assignments give everything costs as much as one of them.
+fn by_accounts(contents: &Contents, assignments: &[AssignmentIndex]) -> Vec<Vec<AssignmentIndex>> {
+    let list = |number: &AssignmentIndex| {
+        Arc::as_ptr(&contents.assignments[*number as usize].scope.accounts).addr()
+    };
+    let mut sorted = assignments.to_vec();
+    sorted.sort_by_cached_key(list);
+    let together = sorted.chunk_by(|a, b| list(a) == list(b));
+    together.map(<[_]>::to_vec).collect()
+}
+
 /// What keeps a pair from a person.
 pub(super) struct Lock<'t> {
     /// What is unmet in the assignment that lacks the least.
@@ -169,13 +183,11 @@ struct Rows {
 }
 
 impl Rows {
-    fn of(contents: &Contents, assignments: &[AssignmentIndex]) -> Self {
+    fn of<'a>(contents: &Contents, touched: impl Iterator<Item = &'a AccountIndex>) -> Self {
         let mut bits = vec![0; contents.accounts.len().div_ceil(64)];
-        for number in assignments {
-            for account in contents.assignments[*number as usize].scope.accounts.iter() {
-                let (word, bit) = bit_of(*account);
-                bits[word] |= bit;
-            }
+        for account in touched {
+            let (word, bit) = bit_of(*account);
+            bits[word] |= bit;
         }
         let mut before = Vec::with_capacity(bits.len());
         let mut accounts = Vec::new();
