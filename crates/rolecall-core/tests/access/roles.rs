@@ -186,3 +186,21 @@ fn braces_that_no_tag_can_hold_are_refused_when_read() {
             .contains("the session tag \"fixed\" cannot fit")
     );
 }
+
+#[test]
+fn the_assignments_of_a_grant_come_in_the_order_of_the_files() {
+    let rule = |id: &str, accounts: &str, owner: &str| {
+        format!(
+            "[[assignment]]\nid = \"{id}\"\nwho = {{ everyone = true }}\naccounts = [{accounts}]\npermission_sets = [\"Four\"]\nowner = \"{owner}\"\n"
+        )
+    };
+    let rules = [
+        rule("a", "\"*\"", "zoe"),
+        rule("b", "\"prod\"", "ann"),
+        rule("c", "\"*\"", "zoe"),
+    ];
+    let grants = grants(&format!("{DURATIONS}{}", rules.concat()), &person("alice"));
+    let grant = grants.iter().next().unwrap();
+    assert_eq!(grant.assignments().collect::<Vec<_>>(), ["a", "b", "c"]);
+    assert_eq!(grant.owners().collect::<Vec<_>>(), ["ann", "zoe"]);
+}
