@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use super::extract::Member;
 use super::problem::Problem;
-use super::reply;
 use super::view::{AccountSection, Link, Lock, NoAccessPage, PortalPage, RoleRow};
+use super::{reply, words};
 
 const GROUPS_SHOWN_MAX: usize = 24;
 
@@ -117,7 +117,7 @@ fn open_row(grant: &Grant) -> RoleRow<'_> {
             .variant()
             .map_or(Cow::Borrowed(""), |variant| Cow::Borrowed(variant.as_str())),
         duration: Cow::Owned(grant.duration_max().to_string()),
-        reason: Cow::Owned(grant.duration_reason().to_string()),
+        reason: Cow::Owned(words::limit(&grant.duration_reason())),
         lock: None,
     }
 }

@@ -272,7 +272,7 @@ pub async fn credentials(
         variant: grant.variant().map(ToString::to_string).unwrap_or_default(),
         expires_at: words::moment(credentials.expires_at),
         left: words::span(credentials.expires_at - now),
-        reason: duration.1.to_string(),
+        reason: words::limit(&duration.1),
         snippets: credential_formats::snippets(&credentials, &grant),
     };
     reply::page(StatusCode::OK, &page)

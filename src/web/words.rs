@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
+use rolecall_core::access::DurationReason;
+
 use super::view::Moment;
 
 /// A point in time for the script and for the eye.
@@ -23,6 +25,16 @@ pub fn span(delta: TimeDelta) -> String {
         (0, hours, minutes) => format!("{hours} h {minutes} min"),
         (days, 0, _) => format!("{days} d"),
         (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// What cuts a role session short, where something beside the permission set does.
+pub fn limit(reason: &DurationReason) -> String {
+    match reason {
+        DurationReason::Assignment(id) => format!("limit of assignment {id}"),
+        DurationReason::PermissionSet(_)
+        | DurationReason::Variant(_)
+        | DurationReason::AwsDefault => String::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod audit;
 mod aws;
+mod browser;
 mod idp;
 mod log;
 mod store;

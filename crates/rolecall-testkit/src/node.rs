@@ -39,7 +39,8 @@ pub fn script(name: &str) -> Result<Command> {
     let folder = installed().with_context(|| {
         format!("{FOLDER} is not set\nhint: `cargo xtask test` installs the peers and sets it")
     })?;
-    let pinned = folder.join("node_modules/.bin/node");
+    // Beside `node_modules`: distributions bring older ones.
+    let pinned = folder.join("bin/node");
     let mut command = Command::new(if pinned.is_file() {
         pinned
     } else {
