@@ -5,4 +5,6 @@ mod aws;
 mod browser;
 mod idp;
 mod log;
+mod readme;
+mod reference_config;
 mod store;

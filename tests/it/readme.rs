@@ -1,0 +1,121 @@
+//! What `README.md` says to write works as it stands: both providers' configurations parse without a warning, and AWS
+//! takes the tokens of a gateway with its access policy under the trust policy of its CloudFormation text.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use rolecall_demo::{House, HouseSettings};
+use rolecall_testkit::aws::Role;
+use rolecall_testkit::browser::Browser;
+use rolecalld::config;
+use tempfile::TempDir;
+
+/// The blocks between fences of one language, in order.
+fn blocks(language: &str) -> Result<Vec<String>> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"))?;
+    let opening = format!("```{language}\n");
+    let found = text
+        .split(&opening)
+        .skip(1)
+        .filter_map(|rest| rest.split_once("```"));
+    Ok(found.map(|(block, _)| block.to_owned()).collect())
+}
+
+/// The TOML block that holds `mark`.
+fn toml(mark: &str) -> Result<String> {
+    let block = blocks("toml")?
+        .into_iter()
+        .find(|block| block.contains(mark));
+    block.with_context(|| format!("the README has no TOML with {mark}"))
+}
+
+/// Roles and their trust policies in the CloudFormation text, for this issuer's host and account.
+fn trust_policies(host: &str, account: &str) -> Result<Vec<(String, serde_json::Value)>> {
+    let stack = blocks("yaml")?
+        .pop()
+        .context("the README has no YAML")?
+        .replace("${Issuer}", host)
+        .replace(
+            "${Rolecall.Arn}",
+            &format!("arn:aws:iam::{account}:oidc-provider/{host}"),
+        )
+        .replace("${AWS::AccountId}", account);
+    stack
+        .split("RoleName: ")
+        .skip(1)
+        .map(|rest| {
+            let name = rest.lines().next().unwrap_or_default();
+            let (_, document) = rest
+                .split_once("AssumeRolePolicyDocument: !Sub |\n")
+                .context("a role has no trust policy")?;
+            let mut documents =
+                serde_json::Deserializer::from_str(document).into_iter::<serde_json::Value>();
+            let policy = documents.next().context("the trust policy is empty")??;
+            Ok((format!("rolecall/{name}"), policy))
+        })
+        .collect()
+}
+
+#[test]
+fn the_configuration_parses_with_either_provider() -> Result<()> {
+    for provider in ["accounts.google.com", "okta.com"] {
+        let folder = TempDir::new()?;
+        for (secret, text) in [
+            ("seal.key", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+            ("google.secret", "x"),
+            ("okta.secret", "x"),
+        ] {
+            fs::write(folder.path().join(secret), text)?;
+            fs::set_permissions(folder.path().join(secret), fs::Permissions::from_mode(0o640))?;
+        }
+        let main = format!("{}\n{}", toml("[listen]")?, toml(provider)?);
+        fs::write(folder.path().join("rolecall.toml"), main)?;
+        fs::write(folder.path().join("access.toml"), toml("[[assignment]]")?)?;
+        let loaded = config::load(&folder.path().join("rolecall.toml"))?;
+        assert!(
+            loaded.warnings.is_empty(),
+            "{provider}: {:?}",
+            loaded.warnings
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aws_lets_in_whom_the_stack_and_the_policy_let_in() -> Result<()> {
+    let settings = HouseSettings {
+        access: toml("[[assignment]]")?,
+        ..HouseSettings::default()
+    };
+    let house = House::build(settings).await?;
+    let account = house.aws.account("111122223333")?;
+    let host = house.url().trim_start_matches("http://").to_owned();
+    let policies = trust_policies(&host, account.id())?;
+    assert_eq!(policies.len(), 1, "{policies:?}");
+    for (role, policy) in policies {
+        let lasting = Role::trusting(policy).lasting(Duration::from_secs(14_400));
+        account.role(&role, lasting)?;
+    }
+    let mut browser = Browser::new()?;
+    browser.open(house.url()).await?;
+    browser.sign_in_at_provider("alice").await?;
+    let page = browser.press("Credentials", &[]).await?;
+    assert!(page.text().contains("AWS_ACCESS_KEY_ID"), "{}", page.text());
+    assert_eq!(house.aws.issued().len(), 1);
+
+    // A role of the same stack for somebody else's account or permission set would not have been had: the conditions
+    // are what lets this one in.
+    for (role, mut policy) in trust_policies(&host, account.id())? {
+        let conditions = &mut policy["Statement"][0]["Condition"];
+        conditions["StringEquals"]["aws:RequestTag/rolecall:account"] = "444455556666".into();
+        account.role(&role, Role::trusting(policy))?;
+    }
+    browser.open(house.url()).await?;
+    let page = browser.press("Credentials", &[]).await?;
+    assert!(page.text().contains("AWS refused"), "{}", page.text());
+    assert_eq!(house.aws.issued().len(), 1);
+    Ok(())
+}

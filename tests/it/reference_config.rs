@@ -1,0 +1,162 @@
+//! `config/rolecall.toml` and `docs/configuration.md` are true: the file parses as it stands and with everything that
+//! is commented out, and both name every key that `src/config` reads.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use rolecalld::config::{self, Loaded};
+use tempfile::TempDir;
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn reference() -> anyhow::Result<String> {
+    Ok(fs::read_to_string(
+        repository().join("config/rolecall.toml"),
+    )?)
+}
+
+/// Loads `text` beside the shipped access files, with every secret file that it names.
+fn load(text: &str) -> anyhow::Result<Loaded> {
+    let folder = TempDir::new()?;
+    for entry in fs::read_dir(repository().join("config"))? {
+        let entry = entry?;
+        fs::copy(entry.path(), folder.path().join(entry.file_name()))?;
+    }
+    for secret in text
+        .split("file = \"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+    {
+        let path = folder.path().join(secret);
+        // 32 bytes in base64 are a sealing key, and a client secret as good as any.
+        fs::write(&path, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n")?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    }
+    let path = folder.path().join("rolecall.toml");
+    fs::write(&path, text)?;
+    Ok(config::load(&path)?)
+}
+
+/// The reference with every optional key switched on.
+fn with_every_key() -> anyhow::Result<String> {
+    let switched_on = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => {
+            rest.to_owned()
+        }
+        Some(_) | None => line.to_owned(),
+    };
+    Ok(reference()?
+        .lines()
+        .map(switched_on)
+        .collect::<Vec<_>>()
+        .join("\n"))
+}
+
+#[test]
+fn the_reference_parses_as_it_stands() -> anyhow::Result<()> {
+    let loaded = load(&reference()?)?;
+    assert_eq!(loaded.settings.providers.len(), 2);
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    Ok(())
+}
+
+#[test]
+fn what_it_shows_as_optional_parses_too() -> anyhow::Result<()> {
+    let loaded = load(&with_every_key()?)?;
+    assert_eq!(loaded.settings.providers.len(), 3);
+    assert!(loaded.settings.listen.tls.is_some());
+    Ok(())
+}
+
+#[test]
+fn what_it_calls_a_default_is_one() -> anyhow::Result<()> {
+    let loaded = load(&reference()?)?.settings;
+    let text = reference()?;
+    for (line, default) in [
+        ("#address = ", loaded.listen.address.to_string()),
+        ("#management = ", loaded.listen.management.to_string()),
+        ("#prefix = ", loaded.store.prefix),
+        ("#partition = ", loaded.aws.partition.to_string()),
+        ("#email = ", loaded.providers[1].claims.email.clone()),
+        ("#name = ", loaded.providers[1].claims.name.clone()),
+        ("#groups = ", loaded.providers[1].claims.groups.clone()),
+    ] {
+        assert!(
+            text.contains(&format!("{line}\"{default}\"")),
+            "{line} should show {default}"
+        );
+    }
+    Ok(())
+}
+
+/// Keys of protocols that this version does not speak; the reader knows them to say so.
+const LATER: [&str; 5] = ["saml", "directory", "clients", "administrator", "workload"];
+
+/// Every text in `src/config` that is the first argument of a call and looks like a key.
+fn known_keys() -> anyhow::Result<BTreeSet<String>> {
+    let mut keys = BTreeSet::new();
+    for entry in fs::read_dir(repository().join("src/config"))? {
+        let text = fs::read_to_string(entry?.path())?;
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for call in code.split("(\"").skip(1) {
+            let Some((word, rest)) = call.split_once('"') else {
+                continue;
+            };
+            let is_key = !word.is_empty()
+                && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+                && rest.starts_with([')', ',']);
+            if is_key && !LATER.contains(&word) {
+                keys.insert(word.to_owned());
+            }
+        }
+    }
+    Ok(keys)
+}
+
+/// Whether the text has the word with nothing around it that would make it a longer one.
+fn names(text: &str, word: &str) -> bool {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices(word)
+        .any(|(at, _)| !text[..at].ends_with(part) && !text[at + word.len()..].starts_with(part))
+}
+
+#[test]
+fn every_key_is_in_the_reference_and_in_the_manual() -> anyhow::Result<()> {
+    let keys = known_keys()?;
+    assert!(
+        keys.contains("public_url")
+            && keys.contains("sts_fallback_regions")
+            && keys.contains("endpoint_hosts"),
+        "the search for keys has gone blind: {keys:?}"
+    );
+    let manual = fs::read_to_string(repository().join("docs/configuration.md"))
+        .context("docs/configuration.md")?;
+    // Without prose: what is left of the reference is TOML.
+    let reference: String = with_every_key()?
+        .lines()
+        .map(|line| line.split(" #").next().unwrap_or_default())
+        .filter(|line| !line.starts_with('#'))
+        .collect::<Vec<_>>()
+        .join("\n");
+    for key in keys {
+        assert!(
+            // `{ env = … }` cannot be switched on: the variable would have to be set.
+            key == "env" || names(&reference, &key),
+            "{key} is missing in config/rolecall.toml"
+        );
+        assert!(
+            manual
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .any(|code| names(code, &key)),
+            "{key} is missing in docs/configuration.md"
+        );
+    }
+    Ok(())
+}
