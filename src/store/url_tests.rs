@@ -38,7 +38,7 @@ fn sockets() {
     ] {
         let url = parse(text);
         assert!(
-            matches!(url.topology, Topology::Socket(p) if p == PathBuf::from("/run/redis.sock"))
+            matches!(url.topology, Topology::Socket(p) if p.to_str() == Some("/run/redis.sock"))
         );
         assert_eq!(url.database, 2);
     }
@@ -74,7 +74,7 @@ fn several_servers() {
 fn files_and_memory() {
     for text in ["sqlite:rolecall.db", "sqlite://rolecall.db"] {
         assert!(
-            matches!(text.parse(), Ok(StoreUrl::Sqlite(p)) if p == PathBuf::from("rolecall.db"))
+            matches!(text.parse(), Ok(StoreUrl::Sqlite(p)) if p.to_str() == Some("rolecall.db"))
         );
     }
     assert!(matches!("memory:".parse(), Ok(StoreUrl::Memory)));

@@ -48,7 +48,7 @@ async fn readyz(site: Data<Site>, draining: Data<Draining>) -> HttpResponse {
     match site.gateway.ready().await {
         Ok(()) => HttpResponse::Ok().body("ready\n"),
         Err((part, error)) => {
-            let cause = Problem::from(error).causes;
+            let cause = Problem::from(error).causes.clone();
             tracing::warn!(part, cause, "not ready");
             HttpResponse::ServiceUnavailable().body(format!("{part} does not answer\n"))
         }

@@ -21,9 +21,13 @@ pub enum Fault {
     Ours,
 }
 
-/// A problem, ready to be shown.
+/// A problem, ready to be shown. Behind a pointer, since every handler's result has room for one.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub struct Problem(Box<Details>);
+
+/// What there is to say about a problem.
+#[derive(Clone, Debug)]
+pub struct Details {
     /// The answer's status.
     pub status: StatusCode,
     /// Whose.
@@ -57,7 +61,7 @@ impl Problem {
         title: &str,
         message: impl Into<String>,
     ) -> Self {
-        Self {
+        Self(Box::new(Details {
             status,
             fault,
             code,
@@ -69,7 +73,7 @@ impl Problem {
             redirect: None,
             retry_after: None,
             causes: String::new(),
-        }
+        }))
     }
 
     /// Something of ours that should not happen.
@@ -223,6 +227,19 @@ impl From<StoreError> for Problem {
         .because(error);
         problem.retry_after = Some(5);
         problem
+    }
+}
+
+impl std::ops::Deref for Problem {
+    type Target = Details;
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut Details {
+        &mut self.0
     }
 }
 

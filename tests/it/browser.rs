@@ -42,6 +42,7 @@ fn has_browser() -> bool {
     node::installed().is_some() && std::env::var_os("ROLECALL_PEERS_CHROMIUM").is_some()
 }
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 async fn walk(scheme: &'static str, width: u32) -> Result<()> {
     if !has_browser() {
         eprintln!("SKIPPED: no browser; `cargo xtask test` installs it");

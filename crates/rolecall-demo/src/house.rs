@@ -181,6 +181,10 @@ impl House {
 }
 
 impl Replica {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the house is where the gateway's task is kept and ended"
+    )]
     async fn start(config: &Path, listener: TcpListener, clock: Time) -> anyhow::Result<Self> {
         let loaded = config::load(config)?;
         let surroundings = Surroundings {
