@@ -1,0 +1,277 @@
+//! Issuing: today's policy, the durable intent, the token, STS, the durable outcome, and only then the answer.
+
+use rolecall_core::access::Unmet;
+use rolecall_core::audit::{Actor, Delivery, Happened, Target};
+use rolecall_core::gateway::{IssueError, RoleRequest};
+use rolecall_core::identity::Claims;
+
+use crate::world::{ACCESS, World, context, context_from, developer, plain, role};
+
+fn target(role: &RoleRequest) -> Target {
+    Target {
+        account: role.account.to_string(),
+        permission_set: role.permission_set.clone(),
+        variant: role.variant.clone(),
+    }
+}
+
+/// The one thing in the trail is a refusal for this reason, and neither issuer nor STS heard of it.
+#[track_caller]
+fn assert_refused(world: &World, role: &RoleRequest, why: &str) {
+    match world.trail.take_only() {
+        Happened::IssueRefused {
+            target: asked,
+            reason,
+            ..
+        } => assert_eq!((asked, reason.as_str()), (target(role), why)),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(world.journal.take(), ["audit issue_refused"]);
+}
+
+#[tokio::test]
+async fn the_intent_comes_first_and_the_outcome_before_the_answer() {
+    let world = World::new();
+    let session = world.session_of("alice").await;
+    world.journal.take();
+    world.trail.take();
+    let issued = world.issue(&session, &developer()).await.unwrap();
+
+    let order = ["audit issue_intended", "mint", "assume", "audit issue_done"];
+    assert_eq!(world.journal.take(), order);
+    assert_eq!(issued.grant.label(), "payments-prod/Developer");
+    let events = world.trail.take_events();
+    assert_eq!(
+        events[0].reference, events[1].reference,
+        "one reference joins them"
+    );
+    let happened: Vec<_> = events.into_iter().map(|event| event.happened).collect();
+    let expected = [
+        Happened::IssueIntended {
+            actor: Actor::from(&session.identity),
+            session: session.id.to_string(),
+            target: target(&developer()),
+            role: "arn:aws:iam::111122223333:role/rolecall/Developer".to_owned(),
+            assignments: vec!["payments-developers".to_owned()],
+            duration: 7_200,
+            role_session_name: match &happened[0] {
+                Happened::IssueIntended {
+                    role_session_name, ..
+                } => role_session_name.clone(),
+                other => panic!("{other:?}"),
+            },
+            source_identity: Some("alice@example.com".to_owned()),
+            tag_keys: [
+                "rolecall:account",
+                "rolecall:permission-set",
+                "team",
+                "user",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            delivery: Delivery::Credentials,
+        },
+        Happened::IssueDone {
+            access_key_id: issued.credentials.access_key_id.clone(),
+            assumed_role: "arn:aws:iam::111122223333:role/rolecall/Developer/assumed".to_owned(),
+            expires_at: issued.credentials.expires_at,
+            region: "eu-west-1".to_owned(),
+            request_id: Some("request-1".to_owned()),
+        },
+    ];
+    assert_eq!(happened, expected);
+}
+
+#[tokio::test]
+async fn no_event_holds_a_secret() {
+    let world = World::new();
+    let signed_in = world.sign_in("okta", "alice").await;
+    world.issue(&signed_in.session, &developer()).await.unwrap();
+    let _ = world
+        .issue(&signed_in.session, &role("111122223333", "Elsewhere"))
+        .await;
+    for event in world.trail.take_events() {
+        let text = event.canonical().unwrap();
+        assert!(
+            !text.contains("canary") && !text.contains(signed_in.secret.expose()),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_forbidden_and_what_does_not_exist_look_alike() {
+    let world = World::new();
+    let bob = world.session_of("bob").await;
+    let mut unknown_variant = plain();
+    unknown_variant.variant = Some("no-such".to_owned());
+    let mut forbidden_variant = developer();
+    forbidden_variant.variant = Some("readonly".to_owned());
+    for role in [
+        developer(),
+        forbidden_variant,
+        unknown_variant,
+        role("111122223333", "Elsewhere"),
+        role("111122223333", "NoSuchSet"),
+        role("000000000000", "Plain"),
+        role("111122223333", "Plain"),
+        role("777788889999", "plain"),
+    ] {
+        world.trail.take();
+        world.journal.take();
+        let error = world.issue(&bob, &role).await.unwrap_err();
+        assert!(matches!(error, IssueError::NotGranted), "{role:?}");
+        assert_eq!(error.to_string(), "this role is not available to you");
+        assert_refused(&world, &role, "not_granted");
+    }
+}
+
+#[tokio::test]
+async fn what_a_stranger_asks_for_is_cut_before_it_is_kept() {
+    let world = World::new();
+    let bob = world.session_of("bob").await;
+    world.trail.take();
+    let mut asked = role("111122223333", &"é".repeat(5_000));
+    asked.variant = Some("v".repeat(5_000));
+    world.issue(&bob, &asked).await.unwrap_err();
+    let Happened::IssueRefused { target, .. } = world.trail.take_only() else {
+        panic!("a refusal");
+    };
+    assert_eq!(target.permission_set, "é".repeat(64));
+    assert_eq!(target.variant, Some("v".repeat(64)));
+}
+
+#[tokio::test]
+async fn a_role_behind_a_condition_says_what_is_missing() {
+    let world = World::new();
+    let careful = role("777788889999", "Careful");
+    let bob = world.session_of("bob").await;
+    world.trail.take();
+    world.journal.take();
+    let error = world.issue(&bob, &careful).await.unwrap_err();
+    assert!(
+        matches!(&error, IssueError::Locked(unmet) if *unmet == [Unmet::Mfa]),
+        "{error:?}"
+    );
+    assert_refused(&world, &careful, "condition");
+
+    world.okta.describe("bob", |bob| bob.mfa = true);
+    let bob = world.session_of("bob").await;
+    world.issue(&bob, &careful).await.unwrap();
+
+    // The same session, from elsewhere.
+    let elsewhere = context_from("203.0.113.7");
+    let error = world
+        .gateway
+        .credentials(&elsewhere, &bob, &careful)
+        .await
+        .unwrap_err();
+    assert!(matches!(&error, IssueError::Locked(unmet) if *unmet == [Unmet::Network]));
+    let mut unknown = context();
+    unknown.origin.address = None;
+    let error = world
+        .gateway
+        .credentials(&unknown, &bob, &careful)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, IssueError::Locked(_)),
+        "nowhere is not here"
+    );
+}
+
+#[tokio::test]
+async fn a_locked_role_is_known_by_its_variant_too() {
+    let access = format!(
+        "{ACCESS}\n[[assignment]]\nid = \"x\"\nwho = {{ groups = [\"ops\"] }}\naccounts = [\"payments-prod\"]\npermission_sets = [\"Developer\"]\nwhen = {{ mfa = true }}\n"
+    );
+    let world = World::with_access(&access);
+    world
+        .okta
+        .describe("olga", |olga| olga.groups = vec!["ops".to_owned()]);
+    let olga = world.session_of("olga").await;
+    let mut asked = developer();
+    for (variant, locked) in [(None, true), (Some("readonly"), true), (Some("no"), false)] {
+        asked.variant = variant.map(str::to_owned);
+        let error = world.issue(&olga, &asked).await.unwrap_err();
+        assert_eq!(
+            matches!(error, IssueError::Locked(_)),
+            locked,
+            "{variant:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_a_template_needs_refuses_rather_than_guesses() {
+    let world = World::new();
+    for values in [
+        None,
+        Some(vec![]),
+        Some(vec![""]),
+        Some(vec!["a", "b"]),
+        Some(vec!["<b>"]),
+    ] {
+        let claims = values.clone().map(|values| {
+            let values = values.into_iter().map(str::to_owned).collect();
+            ("department".to_owned(), values)
+        });
+        world.okta.describe("alice", |alice| {
+            alice.claims = Claims::parse(claims.into_iter().collect()).unwrap();
+        });
+        let alice = world.session_of("alice").await;
+        world.trail.take();
+        world.journal.take();
+        let error = world.issue(&alice, &developer()).await.unwrap_err();
+        assert!(matches!(error, IssueError::Attributes(_)), "{values:?}");
+        assert!(error.to_string().contains("team"), "{error}");
+        assert_refused(&world, &developer(), "template");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_believed_makes_no_source_identity() {
+    let world = World::new();
+    world.okta.describe("alice", |alice| alice.email = None);
+    let alice = world.session_of("alice").await;
+    world.trail.take();
+    world.journal.take();
+    let error = world.issue(&alice, &developer()).await.unwrap_err();
+    assert!(matches!(error, IssueError::Attributes(_)));
+    assert_refused(&world, &developer(), "template");
+}
+
+#[tokio::test]
+async fn a_policy_that_changed_between_the_page_and_the_click_is_the_one_that_counts() {
+    let world = World::new();
+    let alice = world.session_of("alice").await;
+    let shown = world.gateway.grants(&alice, &context().origin);
+    assert!(
+        shown
+            .iter()
+            .any(|grant| grant.label() == "payments-prod/Developer")
+    );
+
+    let without = ACCESS.replace("\"payments-dev\"", "\"payments-leads\"");
+    world.adopt(&without).await;
+    world.trail.take();
+    world.journal.take();
+    let error = world.issue(&alice, &developer()).await.unwrap_err();
+    assert!(matches!(error, IssueError::NotGranted));
+    assert_refused(&world, &developer(), "not_granted");
+
+    world.adopt(ACCESS).await;
+    assert!(world.issue(&alice, &developer()).await.is_ok(), "and back");
+}
+
+#[tokio::test]
+async fn a_change_of_policy_that_cannot_be_audited_does_not_happen() {
+    let world = World::new();
+    let alice = world.session_of("alice").await;
+    world.trail.outage.break_after(0);
+    let nothing = crate::world::policy(&ACCESS.replace("\"payments-dev\"", "\"nobody\""));
+    let adopted = world.gateway.adopt(nothing, "d2".to_owned()).await;
+    assert!(adopted.is_err());
+    world.trail.outage.repair();
+    assert!(world.issue(&alice, &developer()).await.is_ok());
+}

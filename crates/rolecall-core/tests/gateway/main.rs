@@ -1,0 +1,15 @@
+//! Every story and every attack on the flows, told to the gateway's verbs in a scripted world.
+//!
+//! Nothing here opens a socket or reads a clock: [`world`] plays the store, the trail, the providers and AWS, each of
+//! which can be made to fail at any call.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "the helpers of tests may fail as tests do"
+)]
+
+mod issue;
+mod order;
+mod sign_in;
+mod world;

@@ -1,0 +1,191 @@
+//! What STS and the gateway's issuer are told: exactly what the grant says, in the name of exactly one person.
+
+use rolecall_core::access::DurationReason;
+use rolecall_core::aws::Proof;
+use rolecall_core::identity::{EmailAddress, Subject};
+
+use crate::world::{NO_DELETE, World, developer, plain};
+
+/// `RoleSessionName` and `sub` of what somebody of a provider is issued.
+async fn names(world: &World, provider: &str, person: &str) -> (String, String) {
+    let session = world.sign_in(provider, person).await.session;
+    world.issue(&session, &plain()).await.unwrap();
+    let (order, claims) = world.aws.take_only();
+    let Proof::WebIdentity { session_name, .. } = &order.proof;
+    (
+        session_name.as_str().to_owned(),
+        claims.subject.as_str().to_owned(),
+    )
+}
+
+#[tokio::test]
+async fn the_order_says_what_the_grant_says() {
+    let world = World::new();
+    let session = world.session_of("alice").await;
+    let issued = world.issue(&session, &developer()).await.unwrap();
+
+    let (order, claims) = world.aws.take_only();
+    assert_eq!(
+        order.role.as_str(),
+        "arn:aws:iam::111122223333:role/rolecall/Developer"
+    );
+    assert_eq!(
+        order.duration.seconds(),
+        7_200,
+        "the assignment's two hours"
+    );
+    assert_eq!(
+        issued.duration,
+        (
+            order.duration,
+            DurationReason::Assignment("payments-developers".to_owned())
+        )
+    );
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let session_policy = order.session_policy.as_ref().unwrap();
+    assert_eq!(json(session_policy.as_str()), json(NO_DELETE));
+    assert_eq!(order.policy_arns, []);
+    assert_eq!(
+        order.region.as_ref().map(|region| region.as_str()),
+        Some("eu-central-1")
+    );
+    let Proof::WebIdentity { token, .. } = &order.proof;
+    assert_eq!(
+        token.expose(),
+        "canary-web-identity-token",
+        "the token just minted"
+    );
+
+    assert_eq!(claims.subject.as_str(), "okta|subject-alice");
+    assert_eq!(claims.audience, "rolecall-payments");
+    assert_eq!(
+        claims.source_identity.as_ref().map(|who| who.as_str()),
+        Some("alice@example.com")
+    );
+    let tags: Vec<_> = claims.tags.iter().collect();
+    assert_eq!(
+        tags,
+        [
+            ("rolecall:account", "111122223333"),
+            ("rolecall:permission-set", "Developer"),
+            ("team", "payments"),
+            ("user", "alice@example.com"),
+        ]
+    );
+    assert_eq!(
+        claims.tags.transitive().count(),
+        0,
+        "nothing follows the session further"
+    );
+}
+
+#[tokio::test]
+async fn a_variant_has_its_own_limits_and_its_own_tag() {
+    let world = World::new();
+    let session = world.session_of("alice").await;
+    let mut readonly = developer();
+    readonly.variant = Some("readonly".to_owned());
+    world.issue(&session, &readonly).await.unwrap();
+
+    let (order, claims) = world.aws.take_only();
+    assert_eq!(order.duration.seconds(), 1_800);
+    let arns: Vec<_> = order.policy_arns.iter().map(|arn| arn.as_str()).collect();
+    assert_eq!(arns, ["arn:aws:iam::aws:policy/ReadOnlyAccess"]);
+    let tagged = claims
+        .tags
+        .iter()
+        .find(|(key, _)| *key == "rolecall:permission-set");
+    assert_eq!(tagged.unwrap().1, "Developer@readonly");
+}
+
+#[tokio::test]
+async fn what_nobody_configured_is_aws_default_and_left_out() {
+    let world = World::new();
+    let session = world.session_of("bob").await;
+    let issued = world.issue(&session, &plain()).await.unwrap();
+
+    let (order, claims) = world.aws.take_only();
+    assert_eq!(order.role.as_str(), "arn:aws:iam::777788889999:role/Plain");
+    assert_eq!(order.duration.seconds(), 3_600);
+    assert_eq!(issued.duration.1, DurationReason::AwsDefault);
+    assert!(order.session_policy.is_none() && order.region.is_none());
+    assert_eq!(claims.audience, "sts.amazonaws.com");
+    assert!(claims.source_identity.is_none());
+    assert_eq!(claims.tags.len(), 2, "the two that are always there");
+}
+
+#[tokio::test]
+async fn a_person_keeps_their_names_and_shares_them_with_nobody() {
+    let world = World::new();
+    let (okta_name, okta_sub) = names(&world, "okta", "alice").await;
+    assert_eq!(
+        names(&world, "okta", "alice").await,
+        (okta_name.clone(), okta_sub.clone())
+    );
+
+    // The same address at another provider is another person.
+    let (google_name, google_sub) = names(&world, "google", "alice").await;
+    assert!(okta_name.starts_with("alice@example.com-"), "{okta_name}");
+    assert!(
+        google_name.starts_with("alice@example.com-"),
+        "{google_name}"
+    );
+    assert_ne!(okta_name, google_name);
+    assert_ne!(okta_sub, google_sub);
+
+    // A new address is no new person.
+    world.okta.describe("alice", |alice| {
+        alice.email = EmailAddress::parse("married@example.com").ok();
+    });
+    let (renamed, sub) = names(&world, "okta", "alice").await;
+    assert_eq!(sub, okta_sub);
+    assert_eq!(
+        renamed.rsplit('-').next(),
+        okta_name.rsplit('-').next(),
+        "the digest names the person"
+    );
+}
+
+#[tokio::test]
+async fn hostile_subjects_fit_aws_and_never_meet() {
+    let world = World::new();
+    let long = "x".repeat(255);
+    let mut seen = std::collections::BTreeSet::new();
+    for (number, subject) in [
+        "a",
+        "b",
+        "ünï cödé",
+        "with space",
+        "a|b",
+        "a#b",
+        "google|subject-alice",
+        &long,
+        &long[1..],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let person = format!("person-{number}");
+        world.okta.describe(&person, |described| {
+            described.subject = Subject::parse(subject).unwrap();
+            described.email = None;
+        });
+        let (name, sub) = names(&world, "okta", &person).await;
+        assert!((2..=64).contains(&name.len()), "{name}");
+        assert!(
+            name.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_=+,.@-".contains(&b)),
+            "{name}"
+        );
+        assert!((6..=255).contains(&sub.len()), "{sub}");
+        assert!(sub.bytes().all(|b| b.is_ascii_graphic()), "{sub}");
+        assert!(
+            sub.starts_with("okta|") || sub.starts_with("okta#"),
+            "{sub}"
+        );
+        assert!(
+            seen.insert(name) && seen.insert(sub),
+            "{subject} shares a name"
+        );
+    }
+}

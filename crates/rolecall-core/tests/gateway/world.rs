@@ -1,0 +1,318 @@
+//! A gateway and everything it needs, scripted: what the tests of the verbs begin with.
+
+mod aws;
+mod provider;
+mod store;
+mod switch;
+mod time;
+mod trail;
+
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rolecall_core::access::{Files, Policy, PolicyContext, ProviderFacts, Source};
+use rolecall_core::audit::ReferenceId;
+use rolecall_core::aws::{AccountId, Partition};
+use rolecall_core::gateway::{
+    Gateway, IssueError, IssuedRole, RequestContext, RoleRequest, SignInError, SignedIn,
+    World as Parts,
+};
+use rolecall_core::identity::ProviderId;
+use rolecall_core::record::{Records, SealingKeys};
+use rolecall_core::secret::{BrowserSecret, SecretText, State};
+use rolecall_core::session::{Lifetimes, Origin, Session};
+use rolecall_core::sign_in::{Callback, Challenge, Demand, ReturnTo};
+
+pub use aws::Aws;
+pub use provider::Provider;
+pub use store::Store;
+pub use time::{ManualClock, Unrepeated};
+pub use trail::Trail;
+
+/// What was called, over all ports, in order.
+#[derive(Clone, Default)]
+pub struct Journal(Arc<Mutex<Vec<String>>>);
+
+impl Journal {
+    pub fn note(&self, call: impl Into<String>) {
+        self.0.lock().unwrap().push(call.into());
+    }
+
+    /// The calls since the last time, without those of the store.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+pub const IDLE: TimeDelta = TimeDelta::hours(1);
+pub const ABSOLUTE: TimeDelta = TimeDelta::hours(8);
+
+/// Payments' two accounts; a sandbox for whoever signed in; a permission set for each thing that can be said.
+pub const ACCESS: &str = r#"
+[[account]]
+id = "111122223333"
+name = "payments-prod"
+audience = "rolecall-payments"
+sts_region = "eu-central-1"
+[[account]]
+id = "777788889999"
+name = "sandbox"
+
+[[permission_set]]
+name = "Developer"
+role = "rolecall/Developer"
+session_duration = "4h"
+destination = "https://console.aws.amazon.com/cloudwatch/"
+session_policy = { file = "no-delete.json" }
+session_tags = { team = "{claims.department}", user = "{email}" }
+source_identity = "{email}"
+variants = { readonly = { policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess"], session_duration = "30m" } }
+[[permission_set]]
+name = "Plain"
+[[permission_set]]
+name = "Careful"
+[[permission_set]]
+name = "Elsewhere"
+
+[[assignment]]
+id = "payments-developers"
+who = { groups = ["payments-dev"] }
+accounts = ["payments-prod"]
+permission_sets = ["Developer"]
+session_duration = "2h"
+[[assignment]]
+id = "sandbox-for-all"
+who = { everyone = true }
+accounts = ["sandbox"]
+permission_sets = ["Plain"]
+[[assignment]]
+id = "careful-with-two-factors"
+who = { everyone = true }
+accounts = ["sandbox"]
+permission_sets = ["Careful"]
+when = { mfa = true, network = ["10.0.0.0/8"] }
+[[assignment]]
+id = "others"
+who = { groups = ["somebody-else"] }
+accounts = ["payments-prod"]
+permission_sets = ["Elsewhere"]
+"#;
+
+pub const NO_DELETE: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:DeleteBucket","Resource":"*"}}"#;
+
+struct OneFile;
+
+impl Files for OneFile {
+    fn read(&self, _: &std::path::Path, path: &str) -> Result<String, String> {
+        match path {
+            "no-delete.json" => Ok(NO_DELETE.to_owned()),
+            other => Err(format!("{other} is not there")),
+        }
+    }
+}
+
+/// A sign-in that is under way in a browser.
+#[derive(Clone)]
+pub struct Begun {
+    pub state: State,
+    pub browser: BrowserSecret,
+}
+
+/// A gateway in a world of its own. Both providers know alice (payments-dev, one factor) and bob (no group), under
+/// the same e-mail addresses.
+pub struct World {
+    pub gateway: Arc<Gateway>,
+    pub clock: Arc<ManualClock>,
+    pub store: Arc<Store>,
+    pub trail: Arc<Trail>,
+    pub okta: Arc<Provider>,
+    pub google: Arc<Provider>,
+    pub aws: Arc<Aws>,
+    pub journal: Journal,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with_access(ACCESS)
+    }
+
+    pub fn with_access(access: &str) -> Self {
+        let journal = Journal::default();
+        let clock = Arc::new(ManualClock::new("2026-06-15T12:00:00Z".parse().unwrap()));
+        let store = Arc::new(Store::new(clock.clone()));
+        let trail = Arc::new(Trail::new(journal.clone()));
+        let okta = Arc::new(Provider::new("okta", clock.clone(), journal.clone()));
+        let google = Arc::new(Provider::new("google", clock.clone(), journal.clone()));
+        let aws = Arc::new(Aws::new(clock.clone(), journal.clone()));
+        let entropy = Arc::new(Unrepeated::default());
+        let keys = Arc::new(SealingKeys::new(&[7; 32], &[]));
+        let parts = Parts {
+            providers: vec![okta.clone(), google.clone()],
+            records: Records::new(store.clone(), keys, clock.clone(), entropy.clone()),
+            audit: trail.clone(),
+            sts: aws.clone(),
+            issuer: aws.clone(),
+            console: aws.clone(),
+            clock: clock.clone(),
+            entropy,
+            lifetimes: Lifetimes {
+                idle: IDLE,
+                absolute: ABSOLUTE,
+            },
+            public_url: "https://sso.example.com/".parse().unwrap(),
+            partition: Partition::Aws,
+        };
+        Self {
+            gateway: Arc::new(Gateway::new(parts, policy(access))),
+            clock,
+            store,
+            trail,
+            okta,
+            google,
+            aws,
+            journal,
+        }
+    }
+
+    pub async fn begin(&self, provider: &str) -> Begun {
+        self.begin_in(provider, None).await.unwrap()
+    }
+
+    pub async fn begin_in(
+        &self,
+        provider: &str,
+        browser: Option<BrowserSecret>,
+    ) -> Result<Begun, SignInError> {
+        let return_to = ReturnTo::parse("/console?account=777788889999").unwrap();
+        let begun = self
+            .gateway
+            .begin_sign_in(&id(provider), browser, Demand::default(), return_to)
+            .await?;
+        let Challenge::Redirect(url) = begun.challenge;
+        let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
+        Ok(Begun {
+            state: State::new(state.1),
+            browser: begun.browser,
+        })
+    }
+
+    /// Comes back to `provider`'s callback with a code that says whose it is.
+    pub async fn complete(
+        &self,
+        provider: &str,
+        begun: &Begun,
+        person: &str,
+    ) -> Result<SignedIn, SignInError> {
+        let browser = Some(&begun.browser);
+        self.gateway
+            .complete_sign_in(
+                &context(),
+                &id(provider),
+                &begun.state,
+                browser,
+                code(person),
+            )
+            .await
+    }
+
+    pub async fn sign_in(&self, provider: &str, person: &str) -> SignedIn {
+        let begun = self.begin(provider).await;
+        self.complete(provider, &begun, person).await.unwrap()
+    }
+
+    /// The session of somebody who has just signed in at okta.
+    pub async fn session_of(&self, person: &str) -> Session {
+        self.sign_in("okta", person).await.session
+    }
+
+    pub async fn issue(
+        &self,
+        session: &Session,
+        role: &RoleRequest,
+    ) -> Result<IssuedRole, IssueError> {
+        self.gateway.credentials(&context(), session, role).await
+    }
+
+    /// Whether the cookie still opens a session.
+    pub async fn is_live(&self, signed_in: &SignedIn) -> bool {
+        let session = self.gateway.session(&signed_in.secret).await.unwrap();
+        session.is_some()
+    }
+
+    pub async fn adopt(&self, access: &str) {
+        self.gateway
+            .adopt(policy(access), "d1".to_owned())
+            .await
+            .unwrap();
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.gateway.now()
+    }
+}
+
+pub fn id(provider: &str) -> ProviderId {
+    ProviderId::parse(provider).unwrap()
+}
+
+pub fn code(person: &str) -> Callback {
+    Callback::Code {
+        code: SecretText::new(person),
+        iss: None,
+    }
+}
+
+/// A request from the company's network.
+pub fn context() -> RequestContext {
+    context_from("10.1.2.3")
+}
+
+pub fn context_from(address: &str) -> RequestContext {
+    RequestContext {
+        reference: ReferenceId::generate(&Unrepeated::default()),
+        origin: Origin {
+            address: Some(address.parse().unwrap()),
+            user_agent: Some("Mozilla/5.0 (canary-browser)".to_owned()),
+        },
+    }
+}
+
+pub fn role(account: &str, permission_set: &str) -> RoleRequest {
+    RoleRequest {
+        account: AccountId::parse(account).unwrap(),
+        permission_set: permission_set.to_owned(),
+        variant: None,
+    }
+}
+
+/// What everybody may become.
+pub fn plain() -> RoleRequest {
+    role("777788889999", "Plain")
+}
+
+/// What alice may become and bob may not.
+pub fn developer() -> RoleRequest {
+    role("111122223333", "Developer")
+}
+
+#[track_caller]
+pub fn policy(access: &str) -> Policy {
+    let provider = |name: &str| ProviderFacts {
+        id: id(name),
+        title: name.to_owned(),
+        domains: vec![],
+    };
+    let context = PolicyContext {
+        partition: Partition::Aws,
+        providers: &[provider("okta"), provider("google")],
+        files: &OneFile,
+    };
+    let source = Source {
+        path: "access.toml".into(),
+        text: access.to_owned(),
+    };
+    match Policy::parse(&[source], &context) {
+        Ok(policy) => policy,
+        Err(errors) => panic!("{errors}"),
+    }
+}

@@ -1,0 +1,164 @@
+//! AWS and the gateway's own issuer: what they were told is kept, what they answer can be chosen.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use rolecall_core::aws::{
+    AssumeRole, ConsoleLink, ConsoleSignIn, ConsoleSignInError, Credentials, Destination, Issued,
+    Region, RoleSessionDuration, Sts, StsError, StsRefusal, WebIdentityClaims, WebIdentityIssuer,
+};
+use rolecall_core::port::{Clock as _, Source};
+use rolecall_core::secret::{SecretText, WebIdentityToken};
+use url::Url;
+
+use super::{Journal, ManualClock};
+
+/// What the sign-in endpoint was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    pub access_key_id: String,
+    pub seconds: Option<u32>,
+    pub destination: String,
+    pub issuer: String,
+}
+
+type Next<E> = Mutex<Option<E>>;
+
+pub struct Aws {
+    clock: Arc<ManualClock>,
+    journal: Journal,
+    orders: Mutex<Vec<AssumeRole>>,
+    claims: Mutex<Vec<WebIdentityClaims>>,
+    links: Mutex<Vec<Wanted>>,
+    next_sts_error: Next<StsError>,
+    next_console_error: Next<ConsoleSignInError>,
+    next_mint_error: Next<Source>,
+}
+
+impl Aws {
+    pub fn new(clock: Arc<ManualClock>, journal: Journal) -> Self {
+        Self {
+            clock,
+            journal,
+            orders: Mutex::default(),
+            claims: Mutex::default(),
+            links: Mutex::default(),
+            next_sts_error: Mutex::default(),
+            next_console_error: Mutex::default(),
+            next_mint_error: Mutex::default(),
+        }
+    }
+
+    pub fn refuse_once(&self, refusal: StsRefusal, code: &str) {
+        *self.next_sts_error.lock().unwrap() = Some(StsError::Refused {
+            refusal,
+            code: code.to_owned(),
+            message: "as AWS says".to_owned(),
+            request_id: Some("request-7".to_owned()),
+        });
+    }
+
+    pub fn sts_down_once(&self) {
+        *self.next_sts_error.lock().unwrap() = Some(StsError::Unavailable("no route".into()));
+    }
+
+    pub fn fail_console_once(&self, error: ConsoleSignInError) {
+        *self.next_console_error.lock().unwrap() = Some(error);
+    }
+
+    pub fn fail_mint_once(&self) {
+        *self.next_mint_error.lock().unwrap() = Some("no key".into());
+    }
+
+    /// The orders to STS since the last time.
+    pub fn take_orders(&self) -> Vec<AssumeRole> {
+        std::mem::take(&mut *self.orders.lock().unwrap())
+    }
+
+    /// The one order to STS, with the claims of its token.
+    #[track_caller]
+    pub fn take_only(&self) -> (AssumeRole, WebIdentityClaims) {
+        let (mut orders, mut claims) = (self.take_orders(), self.take_claims());
+        assert_eq!((orders.len(), claims.len()), (1, 1));
+        (orders.remove(0), claims.remove(0))
+    }
+
+    pub fn take_claims(&self) -> Vec<WebIdentityClaims> {
+        std::mem::take(&mut *self.claims.lock().unwrap())
+    }
+
+    pub fn take_links(&self) -> Vec<Wanted> {
+        std::mem::take(&mut *self.links.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl Sts for Aws {
+    async fn assume(&self, order: &AssumeRole) -> Result<Issued, StsError> {
+        self.journal.note("assume");
+        tokio::task::yield_now().await;
+        let number = {
+            let mut orders = self.orders.lock().unwrap();
+            orders.push(order.clone());
+            orders.len()
+        };
+        if let Some(error) = self.next_sts_error.lock().unwrap().take() {
+            return Err(error);
+        }
+        Ok(Issued {
+            credentials: Credentials {
+                access_key_id: format!("ASIA{number:016}"),
+                secret_access_key: SecretText::new("canary-secret-access-key"),
+                session_token: SecretText::new("canary-session-token"),
+                expires_at: self.clock.now() + order.duration.as_delta(),
+            },
+            assumed_role_arn: format!("{}/assumed", order.role),
+            request_id: Some("request-1".to_owned()),
+            region: "eu-west-1".to_owned(),
+            packed_size_percent: Some(3),
+        })
+    }
+}
+
+#[async_trait]
+impl WebIdentityIssuer for Aws {
+    async fn mint(&self, claims: &WebIdentityClaims) -> Result<WebIdentityToken, Source> {
+        self.journal.note("mint");
+        if let Some(error) = self.next_mint_error.lock().unwrap().take() {
+            return Err(error);
+        }
+        self.claims.lock().unwrap().push(claims.clone());
+        Ok(WebIdentityToken::new("canary-web-identity-token"))
+    }
+}
+
+#[async_trait]
+impl ConsoleSignIn for Aws {
+    async fn link(
+        &self,
+        credentials: &Credentials,
+        duration: Option<RoleSessionDuration>,
+        destination: &Destination,
+        issuer: &Url,
+    ) -> Result<ConsoleLink, ConsoleSignInError> {
+        self.journal.note("link");
+        if let Some(error) = self.next_console_error.lock().unwrap().take() {
+            return Err(error);
+        }
+        self.links.lock().unwrap().push(Wanted {
+            access_key_id: credentials.access_key_id.clone(),
+            seconds: duration.map(RoleSessionDuration::seconds),
+            destination: destination.as_url().to_string(),
+            issuer: issuer.to_string(),
+        });
+        Ok(ConsoleLink::new("https://signin.example/canary-link"))
+    }
+
+    fn sign_out_url(&self, region: Option<&Region>, then: &Url) -> Url {
+        assert_eq!(region, None, "nobody asked for a Region");
+        let mut url = Url::parse("https://signin.example/oauth?Action=logout").unwrap();
+        url.query_pairs_mut()
+            .append_pair("redirect_uri", then.as_str());
+        url
+    }
+}

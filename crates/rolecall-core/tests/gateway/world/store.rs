@@ -1,0 +1,143 @@
+//! A store that keeps the port's promises and not one more: it never drops what has expired.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use rolecall_core::port::{Clock, Key, RecordStore, StoreError, Version};
+
+use super::ManualClock;
+use super::switch::Switch;
+
+struct Kept {
+    value: Vec<u8>,
+    expires_at: DateTime<Utc>,
+    version: u64,
+}
+
+pub struct Store {
+    clock: Arc<ManualClock>,
+    records: Mutex<HashMap<Key, Kept>>,
+    verbs: Mutex<BTreeMap<&'static str, usize>>,
+    pub outage: Switch,
+}
+
+impl Store {
+    pub fn new(clock: Arc<ManualClock>) -> Self {
+        Self {
+            clock,
+            records: Mutex::default(),
+            verbs: Mutex::default(),
+            outage: Switch::default(),
+        }
+    }
+
+    /// How often each verb was called since the last time.
+    pub fn take_verbs(&self) -> BTreeMap<&'static str, usize> {
+        std::mem::take(&mut *self.verbs.lock().unwrap())
+    }
+
+    /// The keys of one kind.
+    pub fn keys(&self, kind: &str) -> Vec<Key> {
+        let records = self.records.lock().unwrap();
+        records
+            .keys()
+            .filter(|key| key.kind() == kind)
+            .copied()
+            .collect()
+    }
+
+    /// Everything that is kept: the key as text, and the sealed value.
+    pub fn dump(&self) -> Vec<(String, Vec<u8>)> {
+        let records = self.records.lock().unwrap();
+        records
+            .iter()
+            .map(|(key, kept)| (key.to_string(), kept.value.clone()))
+            .collect()
+    }
+
+    /// What an intruder with the store's password does.
+    pub fn swap(&self, one: Key, other: Key) {
+        let mut records = self.records.lock().unwrap();
+        let first = records.remove(&one).unwrap();
+        let second = records.remove(&other).unwrap();
+        records.insert(one, second);
+        records.insert(other, first);
+    }
+
+    pub fn remove(&self, key: Key) {
+        self.records.lock().unwrap().remove(&key);
+    }
+
+    async fn call(&self, verb: &'static str) -> Result<(), StoreError> {
+        *self.verbs.lock().unwrap().entry(verb).or_default() += 1;
+        // Where the real store waits for the network, others get their turn.
+        tokio::task::yield_now().await;
+        self.outage.pass()
+    }
+}
+
+#[async_trait]
+impl RecordStore for Store {
+    async fn insert(
+        &self,
+        key: Key,
+        value: Vec<u8>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.call("insert").await?;
+        let now = self.clock.now();
+        let mut records = self.records.lock().unwrap();
+        if records.get(&key).is_some_and(|kept| now < kept.expires_at) {
+            return Err(StoreError::Exists);
+        }
+        let kept = Kept {
+            value,
+            expires_at,
+            version: 0,
+        };
+        records.insert(key, kept);
+        Ok(())
+    }
+
+    async fn get(&self, key: Key) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        self.call("get").await?;
+        let records = self.records.lock().unwrap();
+        Ok(records.get(&key).map(|kept| {
+            let version = Version(kept.version.to_be_bytes().to_vec());
+            (kept.value.clone(), version)
+        }))
+    }
+
+    async fn replace(
+        &self,
+        key: Key,
+        seen: Version,
+        value: Vec<u8>,
+        expires_at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.call("replace").await?;
+        let mut records = self.records.lock().unwrap();
+        let kept = records
+            .get_mut(&key)
+            .filter(|kept| kept.version.to_be_bytes() == seen.0.as_slice())
+            .ok_or(StoreError::Conflict)?;
+        *kept = Kept {
+            value,
+            expires_at,
+            version: kept.version + 1,
+        };
+        Ok(())
+    }
+
+    async fn take(&self, key: Key) -> Result<Option<Vec<u8>>, StoreError> {
+        self.call("take").await?;
+        let mut records = self.records.lock().unwrap();
+        Ok(records.remove(&key).map(|kept| kept.value))
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.call("ready").await
+    }
+}

@@ -1,0 +1,45 @@
+//! An outage that can be arranged at any call.
+
+use std::sync::Mutex;
+
+use rolecall_core::port::StoreError;
+
+/// Lets calls through, until it does not.
+#[derive(Default)]
+pub struct Switch(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    calls: usize,
+    /// How many more calls succeed; all when none is said.
+    left: Option<usize>,
+}
+
+impl Switch {
+    /// From now on `calls` succeed, and then none.
+    pub fn break_after(&self, calls: usize) {
+        self.0.lock().unwrap().left = Some(calls);
+    }
+
+    pub fn repair(&self) {
+        self.0.lock().unwrap().left = None;
+    }
+
+    /// How many calls there were, with those that failed.
+    pub fn calls(&self) -> usize {
+        self.0.lock().unwrap().calls
+    }
+
+    pub fn pass(&self) -> Result<(), StoreError> {
+        let mut state = self.0.lock().unwrap();
+        state.calls += 1;
+        match &mut state.left {
+            Some(0) => Err(StoreError::Unavailable("scripted outage".into())),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}

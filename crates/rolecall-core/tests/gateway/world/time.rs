@@ -1,0 +1,45 @@
+//! A clock that moves when told to, and randomness that never repeats and can be told apart.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rolecall_core::port::{Clock, Entropy};
+use rolecall_core::secret::SecretDigest;
+
+pub struct ManualClock(Mutex<DateTime<Utc>>);
+
+impl ManualClock {
+    pub fn new(now: DateTime<Utc>) -> Self {
+        Self(Mutex::new(now))
+    }
+
+    /// Forward, or backwards.
+    pub fn advance(&self, by: TimeDelta) {
+        *self.0.lock().unwrap() += by;
+    }
+
+    pub fn set(&self, now: DateTime<Utc>) {
+        *self.0.lock().unwrap() = now;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// Digests of a counter: the same in every run, different at every call.
+#[derive(Default)]
+pub struct Unrepeated(AtomicU64);
+
+impl Entropy for Unrepeated {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(32) {
+            let number = self.0.fetch_add(1, Ordering::Relaxed);
+            let digest = SecretDigest::of("entropy of tests", &[&number.to_be_bytes()]);
+            chunk.copy_from_slice(&digest.as_bytes()[..chunk.len()]);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! An audit trail that is read back event by event.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use rolecall_core::audit::{AuditEvent, Happened};
+use rolecall_core::port::{AuditLog, StoreError};
+
+use super::Journal;
+use super::switch::Switch;
+
+pub struct Trail {
+    journal: Journal,
+    events: Mutex<Vec<AuditEvent>>,
+    pub outage: Switch,
+}
+
+impl Trail {
+    pub fn new(journal: Journal) -> Self {
+        Self {
+            journal,
+            events: Mutex::default(),
+            outage: Switch::default(),
+        }
+    }
+
+    /// What happened since the last time.
+    pub fn take(&self) -> Vec<Happened> {
+        self.take_events()
+            .into_iter()
+            .map(|event| event.happened)
+            .collect()
+    }
+
+    pub fn take_events(&self) -> Vec<AuditEvent> {
+        std::mem::take(&mut *self.events.lock().unwrap())
+    }
+
+    /// The one thing that happened since the last time.
+    #[track_caller]
+    pub fn take_only(&self) -> Happened {
+        let mut happened = self.take();
+        assert_eq!(happened.len(), 1, "{happened:#?}");
+        happened.remove(0)
+    }
+}
+
+/// `issue_intended` …
+pub fn word(happened: &Happened) -> String {
+    let json = serde_json::to_value(happened).unwrap();
+    json["event"].as_str().unwrap().to_owned()
+}
+
+#[async_trait]
+impl AuditLog for Trail {
+    async fn append(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        self.outage.pass()?;
+        self.journal
+            .note(format!("audit {}", word(&event.happened)));
+        self.events.lock().unwrap().push(event.clone());
+        Ok(())
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.outage.pass()
+    }
+}
