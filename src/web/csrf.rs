@@ -1,20 +1,20 @@
 //! The token in our forms: shows that a page of ours was read by the browser that holds the session.
 //!
-//! It is an HMAC of the session's secret, masked anew for every page, so that it reveals nothing to an observer of
-//! compressed lengths (BREACH) and needs no place in the store.
+//! It is an HMAC under the session's own key, masked anew for every page, so that it reveals nothing to an observer of
+//! compressed lengths (BREACH). The key outlives the cookie's secret, so that a page that stays open keeps working.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
-use rolecall_core::secret::SessionSecret;
+use rolecall_core::secret::SecretText;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 const BYTES: usize = 32;
 
-fn unmasked(secret: &SessionSecret) -> [u8; BYTES] {
+fn unmasked(form_key: &SecretText) -> [u8; BYTES] {
     // HMAC takes keys of any length.
-    Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes())
+    Hmac::<Sha256>::new_from_slice(form_key.expose().as_bytes())
         .map(|mut mac| {
             mac.update(b"rolecall/csrf/v1");
             mac.finalize().into_bytes().into()
@@ -23,17 +23,17 @@ fn unmasked(secret: &SessionSecret) -> [u8; BYTES] {
 }
 
 /// A token for this session's forms, under a random mask.
-pub fn token(secret: &SessionSecret, mask: [u8; BYTES]) -> String {
+pub fn token(form_key: &SecretText, mask: [u8; BYTES]) -> String {
     let mut bytes = [0; 2 * BYTES];
     bytes[..BYTES].copy_from_slice(&mask);
-    for ((out, plain), mask) in bytes[BYTES..].iter_mut().zip(unmasked(secret)).zip(mask) {
+    for ((out, plain), mask) in bytes[BYTES..].iter_mut().zip(unmasked(form_key)).zip(mask) {
         *out = plain ^ mask;
     }
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// Whether `token` was made for this session.
-pub fn verify(secret: &SessionSecret, token: &str) -> bool {
+pub fn verify(form_key: &SecretText, token: &str) -> bool {
     let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else {
         return false;
     };
@@ -41,7 +41,7 @@ pub fn verify(secret: &SessionSecret, token: &str) -> bool {
         return false;
     };
     let plain: Vec<u8> = masked.iter().zip(mask).map(|(a, b)| a ^ b).collect();
-    masked.len() == BYTES && bool::from(plain.ct_eq(&unmasked(secret)))
+    masked.len() == BYTES && bool::from(plain.ct_eq(&unmasked(form_key)))
 }
 
 #[cfg(test)]
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_token_fits_its_session_only() {
-        let (mine, other) = (SessionSecret::new("a"), SessionSecret::new("b"));
+        let (mine, other) = (SecretText::new("a"), SecretText::new("b"));
         let first = token(&mine, [1; BYTES]);
         assert!(verify(&mine, &first) && verify(&mine, &token(&mine, [2; BYTES])));
         assert_ne!(first, token(&mine, [2; BYTES]), "masked anew");

@@ -97,7 +97,7 @@ impl Member {
                 || identity.provider.to_string(),
                 |provider| provider.title().to_owned(),
             ),
-            csrf: csrf::token(&self.secret, mask),
+            csrf: csrf::token(&self.session.form_key, mask),
             ends_at: words::moment(self.session.ends_at),
             left: words::span(self.session.ends_at - gateway.now()),
         }
@@ -115,17 +115,26 @@ impl FromRequest for Member {
             let Some(secret) = visitor.site.cookies.session(&request) else {
                 return Err(sign_in_first(&request));
             };
-            match visitor.site.gateway.session(&secret).await? {
-                Some(session) => Ok(Self {
-                    visitor,
-                    session,
-                    secret,
-                }),
-                None => Err(sign_in_first(&request)),
+            let gateway = &visitor.site.gateway;
+            let Some(session) = gateway.session(&secret).await? else {
+                return Err(sign_in_first(&request));
+            };
+            if session.needs_new_secret(gateway.now())
+                && let Some(renewed) = gateway.renew_secret(&secret).await?
+            {
+                request.extensions_mut().insert(Renewed(renewed));
             }
+            Ok(Self {
+                visitor,
+                session,
+                secret,
+            })
         })
     }
 }
+
+/// The secret that the browser shall hold from this answer on.
+pub struct Renewed(pub SessionSecret);
 
 /// A reader comes back to where they were; a form is not sent again on their behalf.
 fn sign_in_first(request: &HttpRequest) -> Problem {
@@ -171,7 +180,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
             let read = read.map_err(|_| Problem::from_status(StatusCode::REQUEST_TIMEOUT))?;
             let WithToken { csrf: token, form } =
                 read.map_err(|error| form_problem(&error))?.into_inner();
-            if csrf::verify(&member.secret, &token) {
+            if csrf::verify(&member.session.form_key, &token) {
                 Ok(Self { member, form })
             } else {
                 Err(Problem::foreign_form())

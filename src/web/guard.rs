@@ -12,6 +12,7 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use rolecall_core::audit::ReferenceId;
 
+use super::extract::Renewed;
 use super::problem::{Fault, Problem};
 use super::reply;
 use super::site::Site;
@@ -48,6 +49,7 @@ pub async fn guard(
     if let Some(problem) = &problem {
         response = render(&http, problem, &reference);
     }
+    renew(&site, &http, &mut response);
     dress(&site, &http, response.headers_mut(), &reference);
     log(
         &site,
@@ -173,6 +175,19 @@ fn render(request: &HttpRequest, problem: &Problem, reference: &ReferenceId) -> 
     };
     reply::page(problem.status, &page)
         .unwrap_or_else(|_| HttpResponse::InternalServerError().body("Something went wrong here."))
+}
+
+/// Hands the browser its session's new secret, unless the answer says something about that cookie already.
+fn renew(site: &Site, request: &HttpRequest, response: &mut HttpResponse) {
+    if let Some(Renewed(secret)) = request.extensions().get() {
+        let cookie = site.cookies.set_session(secret);
+        let said = response
+            .cookies()
+            .any(|known| known.name() == cookie.name());
+        if !said && let Err(error) = response.add_cookie(&cookie) {
+            tracing::error!(%error, "the session's new secret could not be set");
+        }
+    }
 }
 
 /// Headers of every answer (`docs/threat-model.md` says what each is for).

@@ -7,4 +7,5 @@ mod idp;
 mod log;
 mod readme;
 mod reference_config;
+mod renewal;
 mod store;

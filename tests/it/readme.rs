@@ -69,7 +69,10 @@ fn the_configuration_parses_with_either_provider() -> Result<()> {
             ("okta.secret", "x"),
         ] {
             fs::write(folder.path().join(secret), text)?;
-            fs::set_permissions(folder.path().join(secret), fs::Permissions::from_mode(0o640))?;
+            fs::set_permissions(
+                folder.path().join(secret),
+                fs::Permissions::from_mode(0o640),
+            )?;
         }
         let main = format!("{}\n{}", toml("[listen]")?, toml(provider)?);
         fs::write(folder.path().join("rolecall.toml"), main)?;

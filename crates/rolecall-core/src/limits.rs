@@ -16,6 +16,11 @@ pub const WEB_IDENTITY_TOKEN_LIFE: TimeDelta = TimeDelta::minutes(5);
 /// A session is written back at most this often when it is used, so that a page load costs one read.
 pub const SESSION_TOUCH_INTERVAL: TimeDelta = TimeDelta::seconds(60);
 
+/// A session's secret is replaced when it has been in use for this long, so that one that leaked is soon worthless.
+pub const SESSION_SECRET_LIFE: TimeDelta = TimeDelta::minutes(15);
+/// A secret that was replaced still works this long: for requests that were under way, and for other tabs.
+pub const SESSION_SECRET_GRACE: TimeDelta = TimeDelta::seconds(30);
+
 /// Sessions one person may have at once; beginning one more ends the oldest.
 pub const SESSIONS_PER_SUBJECT_MAX: usize = 20;
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::identity::Identity;
 use crate::limits;
 use crate::record::Record;
-use crate::secret::SecretDigest;
+use crate::secret::{SecretDigest, SecretText};
 
 /// Names a session to its owner and in the audit trail; finding the session's record takes the secret's digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -76,6 +76,13 @@ pub struct Session {
     pub ends_at: DateTime<Utc>,
     /// Where it began.
     pub origin: Origin,
+    /// Makes the tokens in our forms; stays when the secret is replaced, so that open pages keep working.
+    #[serde(with = "crate::secret::sealed_text")]
+    pub form_key: SecretText,
+    /// Since when the browser holds this secret.
+    pub secret_since: DateTime<Utc>,
+    /// Finds the record under the secret that replaced this one.
+    pub superseded_by: Option<SecretDigest>,
 }
 
 impl Record for Session {
@@ -93,9 +100,14 @@ impl Session {
         self.ends_at.min(self.last_seen_at + lifetimes.idle)
     }
 
+    /// Whether the browser should get a new secret at `now`.
+    pub fn needs_new_secret(&self, now: DateTime<Utc>) -> bool {
+        self.superseded_by.is_none() && now >= self.secret_since + limits::SESSION_SECRET_LIFE
+    }
+
     /// Whether its use at `now` should be written back.
     pub fn needs_touch(&self, now: DateTime<Utc>) -> bool {
-        now >= self.last_seen_at + limits::SESSION_TOUCH_INTERVAL
+        self.superseded_by.is_none() && now >= self.last_seen_at + limits::SESSION_TOUCH_INTERVAL
     }
 }
 

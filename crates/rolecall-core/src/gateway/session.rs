@@ -2,9 +2,10 @@
 
 use crate::audit::{Actor, Happened};
 use crate::identity::Identity;
+use crate::limits;
 use crate::port::StoreError;
 use crate::record::Seen;
-use crate::secret::{SecretDigest, SessionSecret};
+use crate::secret::{SecretDigest, SessionSecret, random_token};
 use crate::session::{Epoch, Session, SessionEntry, SessionId, SessionIndex};
 
 use super::{Gateway, RequestContext};
@@ -26,6 +27,16 @@ impl Gateway {
         if !seen.record.is_live(now, &self.world.lifetimes) || self.is_void(&seen.record).await? {
             return Ok(None);
         }
+        if let Some(successor) = seen.record.superseded_by
+            && self
+                .world
+                .records
+                .get::<Session>(successor)
+                .await?
+                .is_none()
+        {
+            return Ok(None);
+        }
         if seen.record.needs_touch(now) {
             seen.record.last_seen_at = now;
             let until = seen.record.stored_until(&self.world.lifetimes);
@@ -41,6 +52,68 @@ impl Gateway {
             }
         }
         Ok(Some(seen.record))
+    }
+
+    /// Gives the session a new secret and lets the old one work a little longer. None when another request of the same
+    /// browser has done so already: its answer carries the new secret.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: the old secret works on.
+    pub async fn renew_secret(
+        &self,
+        old: &SessionSecret,
+    ) -> Result<Option<SessionSecret>, StoreError> {
+        let Some(seen) = self.world.records.get::<Session>(old.digest()).await? else {
+            return Ok(None);
+        };
+        let now = self.world.clock.now();
+        if !seen.record.needs_new_secret(now) {
+            return Ok(None);
+        }
+        let secret = SessionSecret::new(random_token(self.world.entropy.as_ref()));
+        let renewed = Session {
+            secret_since: now,
+            last_seen_at: now,
+            ..seen.record.clone()
+        };
+        let until = renewed.stored_until(&self.world.lifetimes);
+        self.world
+            .records
+            .insert(secret.digest(), &renewed, until)
+            .await?;
+        let superseded = Session {
+            superseded_by: Some(secret.digest()),
+            ..seen.record.clone()
+        };
+        let grace = now + limits::SESSION_SECRET_GRACE;
+        match self
+            .world
+            .records
+            .replace(old.digest(), &seen, &superseded, grace)
+            .await
+        {
+            Ok(()) => {}
+            Err(StoreError::Conflict | StoreError::Exists) => {
+                self.world.records.take::<Session>(secret.digest()).await?;
+                return Ok(None);
+            }
+            Err(error @ StoreError::Unavailable(_)) => return Err(error),
+        }
+        let key = secret.digest();
+        let moved = |index: &mut SessionIndex| {
+            for entry in index
+                .entries
+                .iter_mut()
+                .filter(|entry| entry.id == renewed.id)
+            {
+                entry.key = key;
+            }
+            Vec::new()
+        };
+        match self.change_index(&renewed, moved).await {
+            // The list is a convenience: the browser must get its new secret whatever becomes of it.
+            Ok(_) | Err(_) => Ok(Some(secret)),
+        }
     }
 
     async fn is_void(&self, session: &Session) -> Result<bool, StoreError> {
@@ -174,15 +247,18 @@ impl Gateway {
         key: SecretDigest,
         reason: &'static str,
     ) -> Result<(), StoreError> {
-        if self.world.records.take::<Session>(key).await?.is_some() {
-            let ended = Happened::SignedOut {
-                actor: Actor::from(identity),
-                session: id.to_string(),
-                reason: reason.to_owned(),
-            };
-            self.append(context, ended).await?;
+        let Some(taken) = self.world.records.take::<Session>(key).await? else {
+            return Ok(());
+        };
+        if let Some(successor) = taken.superseded_by {
+            self.world.records.take::<Session>(successor).await?;
         }
-        Ok(())
+        let ended = Happened::SignedOut {
+            actor: Actor::from(identity),
+            session: id.to_string(),
+            reason: reason.to_owned(),
+        };
+        self.append(context, ended).await
     }
 
     /// Adds a session to its person's list; the oldest beyond the limit end.
@@ -192,6 +268,23 @@ impl Gateway {
         session: &Session,
         entry: SessionEntry,
     ) -> Result<(), StoreError> {
+        let now = self.world.clock.now();
+        for old in self
+            .change_index(session, |index| index.add(entry.clone(), now))
+            .await?
+        {
+            self.end(context, &session.identity, old.id, old.key, "too_many")
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Changes the list of the session's person, whoever else is changing it; returns what `change` returned.
+    async fn change_index(
+        &self,
+        session: &Session,
+        change: impl Fn(&mut SessionIndex) -> Vec<SessionEntry>,
+    ) -> Result<Vec<SessionEntry>, StoreError> {
         let key = session.identity.key();
         for _ in 0..INDEX_TRIES {
             let seen: Option<Seen<SessionIndex>> = self.world.records.get(key).await?;
@@ -199,25 +292,15 @@ impl Gateway {
                 .as_ref()
                 .map(|seen| seen.record.clone())
                 .unwrap_or_default();
-            let surplus = index.add(entry.clone(), self.world.clock.now());
-            let until = index
-                .entries
-                .iter()
-                .map(|entry| entry.ends_at)
-                .max()
-                .unwrap_or(session.ends_at);
+            let surplus = change(&mut index);
+            let ends = index.entries.iter().map(|entry| entry.ends_at);
+            let until = ends.max().unwrap_or(session.ends_at);
             let changed = match &seen {
                 Some(seen) => self.world.records.replace(key, seen, &index, until).await,
                 None => self.world.records.insert(key, &index, until).await,
             };
             match changed {
-                Ok(()) => {
-                    for old in surplus {
-                        self.end(context, &session.identity, old.id, old.key, "too_many")
-                            .await?;
-                    }
-                    return Ok(());
-                }
+                Ok(()) => return Ok(surplus),
                 Err(StoreError::Conflict | StoreError::Exists) => {}
                 Err(error @ StoreError::Unavailable(_)) => return Err(error),
             }

@@ -4,7 +4,7 @@ use crate::audit::{Actor, Happened};
 use crate::identity::ProviderId;
 use crate::limits;
 use crate::port::StoreError;
-use crate::secret::{BrowserSecret, SessionSecret, State, random_token};
+use crate::secret::{BrowserSecret, SecretText, SessionSecret, State, random_token};
 use crate::session::{Session, SessionEntry, SessionId};
 use crate::sign_in::{Callback, Challenge, Demand, PendingSignIn, ProviderError, ReturnTo};
 
@@ -183,6 +183,9 @@ impl Gateway {
             last_seen_at: now,
             ends_at,
             origin: context.origin.clone(),
+            form_key: SecretText::new(random_token(self.world.entropy.as_ref())),
+            secret_since: now,
+            superseded_by: None,
         };
         let signed_in = Happened::SignedIn {
             actor: Actor::from(&session.identity),
