@@ -29,6 +29,8 @@ const ROLE_SESSION_MAX: Duration = Duration::from_secs(12 * 3_600);
 pub struct HouseSettings {
     /// The gateway's port; 0 for any.
     pub port: u16,
+    /// The gateway's public origin where that is not its own address: that of a balancer in front of it.
+    pub public_url: Option<String>,
     /// The time for everybody in the house.
     pub clock: Time,
     /// `[store] url`
@@ -49,6 +51,7 @@ impl Default for HouseSettings {
     fn default() -> Self {
         Self {
             port: 0,
+            public_url: None,
             clock: clock::system(),
             store: "memory:".to_owned(),
             database: "sqlite:audit.db".to_owned(),
@@ -106,7 +109,10 @@ impl House {
                 settings.port
             )
         })?;
-        let public_url = format!("http://127.0.0.1:{}", listener.local_addr()?.port());
+        let public_url = match &settings.public_url {
+            Some(url) => url.clone(),
+            None => format!("http://127.0.0.1:{}", listener.local_addr()?.port()),
+        };
         let mut provider = settings.provider.clone();
         provider.clock = settings.clock.clone();
         let redirect_uri = format!("{public_url}/sign-in/{PROVIDER_ID}/callback");

@@ -92,6 +92,8 @@ impl Browser {
     pub fn with(settings: BrowserSettings) -> Result<Self> {
         let mut client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
+            // A connection of its own for each request: a balancer may send any of them to another server.
+            .pool_max_idle_per_host(0)
             .no_proxy();
         for (host, address) in &settings.hosts {
             client = client.resolve(host, *address);
