@@ -152,13 +152,17 @@ fn described(error: &Error) -> Problem {
 }
 
 fn render(request: &HttpRequest, problem: &Problem, reference: &ReferenceId) -> HttpResponse {
-    let json = reply::wants_json(request);
-    let mut response = HttpResponse::build(problem.status);
+    let mut response = body_of(request, problem, reference);
     if let Some(seconds) = problem.retry_after {
-        response.insert_header((header::RETRY_AFTER, seconds));
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if json {
-        return response.json(serde_json::json!({
+    response
+}
+
+fn body_of(request: &HttpRequest, problem: &Problem, reference: &ReferenceId) -> HttpResponse {
+    if reply::wants_json(request) {
+        return HttpResponse::build(problem.status).json(serde_json::json!({
             "error": problem.code, "message": problem.message, "hint": problem.hint, "detail": problem.detail, "reference": reference.as_str(),
         }));
     }

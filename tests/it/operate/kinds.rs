@@ -1,0 +1,121 @@
+//! Every kind of store and of audit database, end to end: sign in, look, take credentials, sign out.
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::StatusCode;
+use rolecall_demo::{House, HouseSettings};
+use rolecall_testkit::browser::Browser;
+use rolecall_testkit::postgres::Postgres;
+use rolecall_testkit::redis::Redis;
+
+use super::{
+    PROD, balanced_house_with, credentials, house_with, is_portal, sign_in, until, until_ready,
+};
+
+/// The whole way once.
+async fn story(house: &House) -> Result<()> {
+    let mut alice = Browser::new()?;
+    sign_in(house.url(), &mut alice, "alice").await?;
+    let (status, issued) = credentials(&alice, PROD).await?;
+    ensure!(status == StatusCode::OK, "{issued}");
+    let known = house.aws.issued();
+    let session = known.first().context("AWS issued nothing")?;
+    ensure!(issued["AccessKeyId"] == session.access_key_id.as_str());
+    let page = alice.submit("/sign-out", &[]).await?;
+    ensure!(page.status() == Some(StatusCode::OK), "{}", page.text());
+    ensure!(alice.cookie("rc_s").is_none());
+    Ok(())
+}
+
+async fn story_with(store: &str) -> Result<()> {
+    story(&house_with(store).await?).await
+}
+
+#[tokio::test]
+async fn one_redis() -> Result<()> {
+    story_with(&Redis::single().await?.url()).await
+}
+
+#[tokio::test]
+async fn a_unix_socket() -> Result<()> {
+    story_with(&Redis::unix_socket().await?.url()).await
+}
+
+#[tokio::test]
+async fn redis_with_tls() -> Result<()> {
+    let redis = Redis::tls().await?;
+    let authority = redis.authority_file();
+    story_with(&format!("{}?ca={}", redis.url(), authority.display())).await
+}
+
+#[tokio::test]
+async fn a_cluster_of_three() -> Result<()> {
+    story_with(&Redis::cluster3().await?.url()).await
+}
+
+#[tokio::test]
+async fn memory() -> Result<()> {
+    story_with("memory:").await
+}
+
+#[tokio::test]
+async fn sentinel_fails_over_in_mid_session() -> Result<()> {
+    let sentinel = Redis::sentinel().await?;
+    let house = house_with(&sentinel.url()).await?;
+    let mut alice = Browser::new()?;
+    sign_in(house.url(), &mut alice, "alice").await?;
+    let cookie = alice.cookie("rc_s").context("no session")?.clone();
+    let _sentinel = sentinel.failover().await?;
+    until_ready(house.gateway.management).await?;
+    let page = until("the portal", async || {
+        let page = alice.open(house.url()).await?;
+        Ok((page.status() == Some(StatusCode::OK)).then_some(page))
+    })
+    .await?;
+    ensure!(is_portal(&page), "{}", page.text());
+    ensure!(
+        alice
+            .cookie("rc_s")
+            .is_some_and(|now| now.value == cookie.value)
+    );
+    let (status, issued) = credentials(&alice, PROD).await?;
+    ensure!(status == StatusCode::OK, "{issued}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn sqlite_outlives_the_gateway() -> Result<()> {
+    let (house, balancer) = balanced_house_with("sqlite:store.db").await?;
+    let mut alice = Browser::new()?;
+    sign_in(house.url(), &mut alice, "alice").await?;
+    let portal = house.url().to_owned();
+    let next = house.replica().await?;
+    let House {
+        gateway,
+        aws,
+        provider: _provider,
+        ..
+    } = house;
+    gateway.stop().await?;
+    balancer.lead_to(&[next.address]);
+    ensure!(is_portal(&alice.open(&portal).await?));
+    let (status, issued) = credentials(&alice, PROD).await?;
+    ensure!(status == StatusCode::OK, "{issued}");
+    ensure!(aws.issued().len() == 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_trail_in_postgres() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let house = House::build(HouseSettings {
+        database: postgres.url(),
+        ..HouseSettings::default()
+    })
+    .await?;
+    story(&house).await?;
+    let events = postgres.sql("SELECT event FROM audit_events ORDER BY writer, sequence")?;
+    for kind in ["signed_in", "issue_intended", "issue_done", "signed_out"] {
+        ensure!(events.contains(kind), "{kind}: {events}");
+    }
+    Ok(())
+}

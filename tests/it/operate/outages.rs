@@ -1,0 +1,148 @@
+//! The store or the audit trail is away: 503 and nothing else, nobody signed out, nothing issued, and recovery without help.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::StatusCode;
+use rolecall_demo::{House, HouseSettings};
+use rolecall_testkit::browser::{Browser, Page};
+use rolecall_testkit::postgres::Postgres;
+use rolecall_testkit::redis::Redis;
+
+use super::{PROD, credentials, get, house_with, is_at_provider, is_portal, sign_in, until_ready};
+
+/// What a person waits at most for "not now": an operation of the store, twice, on a loaded machine.
+const FAST: Duration = Duration::from_millis(1_500);
+
+fn is_outage(page: &Page) -> bool {
+    page.status() == Some(StatusCode::SERVICE_UNAVAILABLE) && page.header("retry-after").is_some()
+}
+
+#[tokio::test]
+async fn redis_is_down_at_the_start_and_comes() -> Result<()> {
+    let mut redis = Redis::single().await?;
+    redis.stop()?;
+    let house = house_with(&redis.url()).await?;
+    let management = house.gateway.management;
+    let (alive, _) = get(&format!("http://{management}/livez")).await?;
+    ensure!(alive == StatusCode::OK);
+    let (ready, body) = get(&format!("http://{management}/readyz")).await?;
+    ensure!(
+        ready == StatusCode::SERVICE_UNAVAILABLE && body.contains("store"),
+        "{body}"
+    );
+    let mut alice = Browser::new()?;
+    let page = alice.open(&house.at("/sign-in")).await?;
+    ensure!(is_outage(&page), "{:?} {}", page.status(), page.text());
+    redis.restart()?;
+    until_ready(management).await?;
+    sign_in(house.url(), &mut alice, "alice").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn redis_freezes_and_thaws() -> Result<()> {
+    let redis = Redis::single().await?;
+    let house = house_with(&redis.url()).await?;
+    let mut alice = Browser::new()?;
+    sign_in(house.url(), &mut alice, "alice").await?;
+    let cookie = alice.cookie("rc_s").context("no session")?.value.clone();
+    redis.pause()?;
+    let begun = Instant::now();
+    let (status, refusal) = credentials(&alice, PROD).await?;
+    ensure!(begun.elapsed() < FAST, "{:?}", begun.elapsed());
+    ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{refusal}");
+    for path in ["/", "/sessions", "/sign-in/example"] {
+        let begun = Instant::now();
+        let page = alice.open(&house.at(path)).await?;
+        ensure!(begun.elapsed() < FAST, "{path}: {:?}", begun.elapsed());
+        ensure!(
+            is_outage(&page),
+            "{path}: {:?} {}",
+            page.status(),
+            page.text()
+        );
+    }
+    ensure!(house.aws.issued().is_empty());
+    redis.resume()?;
+    until_ready(house.gateway.management).await?;
+    ensure!(alice.cookie("rc_s").is_some_and(|now| now.value == cookie));
+    ensure!(is_portal(&alice.open(house.url()).await?));
+    let (status, issued) = credentials(&alice, PROD).await?;
+    ensure!(status == StatusCode::OK, "{issued}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn redis_goes_and_comes_back_empty() -> Result<()> {
+    let mut redis = Redis::single().await?;
+    let house = house_with(&redis.url()).await?;
+    let mut alice = Browser::new()?;
+    sign_in(house.url(), &mut alice, "alice").await?;
+    redis.stop()?;
+    let page = alice.open(house.url()).await?;
+    ensure!(is_outage(&page), "{:?} {}", page.status(), page.text());
+    ensure!(alice.cookie("rc_s").is_some(), "signed out by an outage");
+    redis.restart()?;
+    until_ready(house.gateway.management).await?;
+    // The provider still knows her, so there is nothing to fill in.
+    ensure!(is_portal(&alice.open(house.url()).await?));
+    Ok(())
+}
+
+#[tokio::test]
+async fn everything_is_flushed() -> Result<()> {
+    let redis = Redis::single().await?;
+    let house = house_with(&redis.url()).await?;
+    let (mut alice, mut bob) = (Browser::new()?, Browser::new()?);
+    sign_in(house.url(), &mut alice, "alice").await?;
+    ensure!(is_at_provider(&bob.open(house.url()).await?)?);
+    redis.cli(&["FLUSHALL"])?;
+    let page = bob.sign_in_at_provider("bob").await?;
+    ensure!(page.status() == Some(StatusCode::BAD_REQUEST));
+    ensure!(page.text().contains("expired"), "{}", page.text());
+    ensure!(bob.cookie("rc_s").is_none());
+    ensure!(
+        is_portal(&bob.click("Sign in again").await?),
+        "the provider still knows bob"
+    );
+    let (status, refusal) = credentials(&alice, PROD).await?;
+    ensure!(status == StatusCode::UNAUTHORIZED, "{refusal}");
+    ensure!(
+        is_portal(&alice.open(house.url()).await?),
+        "the provider still knows alice"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_the_trail_nothing_is_issued_and_nobody_signs_in() -> Result<()> {
+    let mut postgres = Postgres::start().await?;
+    let house = House::build(HouseSettings {
+        database: postgres.url(),
+        ..HouseSettings::default()
+    })
+    .await?;
+    let (mut alice, mut bob) = (Browser::new()?, Browser::new()?);
+    sign_in(house.url(), &mut alice, "alice").await?;
+    bob.open(house.url()).await?;
+    postgres.stop()?;
+    let (status, refusal) = credentials(&alice, PROD).await?;
+    ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{refusal}");
+    let page = alice.press("Console", &[]).await?;
+    ensure!(is_outage(&page), "{:?} {}", page.status(), page.text());
+    ensure!(house.aws.issued().is_empty());
+    let page = bob.sign_in_at_provider("bob").await?;
+    ensure!(is_outage(&page), "{:?} {}", page.status(), page.text());
+    ensure!(bob.cookie("rc_s").is_none());
+    // What needs no trail goes on.
+    ensure!(is_portal(&alice.open(house.url()).await?));
+    let page = alice.open(&house.at("/sessions")).await?;
+    ensure!(page.status() == Some(StatusCode::OK), "{}", page.text());
+    let (ready, body) = get(&format!("http://{}/readyz", house.gateway.management)).await?;
+    ensure!(
+        ready == StatusCode::SERVICE_UNAVAILABLE && body.contains("database"),
+        "{body}"
+    );
+    Ok(())
+}

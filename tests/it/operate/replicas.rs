@@ -1,0 +1,221 @@
+//! Two gateways with one store: whatever begins at one may go on at the other, and one-time values are spent once.
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::{StatusCode, header};
+use rolecall_demo::{House, Replica};
+use rolecall_testkit::browser::Browser;
+use rolecall_testkit::redis::Redis;
+use rolecall_testkit::serve::LocalServer;
+use tokio::task::JoinSet;
+use url::Url;
+
+use super::{
+    Balancer, PROD, balanced_house_with, client, credentials, is_at_provider, is_portal, sign_in,
+};
+
+const CALLBACKS: usize = 100;
+
+/// Two gateways behind one name, and Redis behind both.
+struct Two {
+    house: House,
+    other: Replica,
+    balancer: Balancer,
+    _redis: Redis,
+}
+
+async fn two() -> Result<Two> {
+    let redis = Redis::single().await?;
+    let (house, balancer) = balanced_house_with(&redis.url()).await?;
+    let other = house.replica().await?;
+    Ok(Two {
+        house,
+        other,
+        balancer,
+        _redis: redis,
+    })
+}
+
+impl Two {
+    fn lead_to_first(&self) {
+        self.balancer.lead_to(&[self.house.gateway.address]);
+    }
+
+    fn lead_to_other(&self) {
+        self.balancer.lead_to(&[self.other.address]);
+    }
+
+    fn lead_to_both(&self) {
+        self.balancer
+            .lead_to(&[self.house.gateway.address, self.other.address]);
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_begins_at_one_and_ends_at_the_other() -> Result<()> {
+    let two = two().await?;
+    let mut alice = Browser::new()?;
+    let page = alice.open(two.house.url()).await?;
+    ensure!(is_at_provider(&page)?, "{}", page.text());
+    two.lead_to_other();
+    let page = alice.sign_in_at_provider("alice").await?;
+    ensure!(is_portal(&page), "{}", page.text());
+    let (status, issued) = credentials(&alice, PROD).await?;
+    ensure!(status == StatusCode::OK, "{issued}");
+    two.lead_to_first();
+    ensure!(is_portal(&alice.reload().await?));
+    let (status, issued) = credentials(&alice, PROD).await?;
+    ensure!(status == StatusCode::OK, "{issued}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn any_request_may_go_to_either() -> Result<()> {
+    let two = two().await?;
+    two.lead_to_both();
+    let mut alice = Browser::new()?;
+    sign_in(two.house.url(), &mut alice, "alice").await?;
+    for _ in 0..4 {
+        let (status, issued) = credentials(&alice, PROD).await?;
+        ensure!(status == StatusCode::OK, "{issued}");
+        ensure!(is_portal(&alice.reload().await?));
+    }
+    alice.submit("/sign-out", &[]).await?;
+    for _ in 0..2 {
+        alice.open(two.house.url()).await?;
+        let passed = alice.visits().iter().rev().take(8);
+        ensure!(
+            passed
+                .into_iter()
+                .any(|visit| visit.url.path() == "/sign-in")
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_is_ended_at_one_is_over_at_the_other_at_once() -> Result<()> {
+    let two = two().await?;
+    let (mut desk, mut phone) = (Browser::new()?, Browser::new()?);
+    sign_in(two.house.url(), &mut desk, "alice").await?;
+    two.lead_to_other();
+    sign_in(two.house.url(), &mut phone, "alice").await?;
+    two.lead_to_first();
+    let page = desk.open(&two.house.at("/sessions")).await?;
+    ensure!(page.select(".sessions li")?.len() == 2, "{}", page.text());
+    let page = desk.press("End all others", &[]).await?;
+    ensure!(page.text().contains("have ended"), "{}", page.text());
+    two.lead_to_other();
+    let (status, answer) = credentials(&phone, PROD).await?;
+    ensure!(status == StatusCode::UNAUTHORIZED, "{status} {answer}");
+    ensure!(two.house.aws.issued().is_empty());
+    // The one that ended the others goes on, here too.
+    ensure!(is_portal(&desk.open(two.house.url()).await?));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_gateway_that_ends_takes_nothing_along() -> Result<()> {
+    let Two {
+        house,
+        other,
+        balancer,
+        _redis,
+    } = two().await?;
+    let (mut alice, mut bob) = (Browser::new()?, Browser::new()?);
+    sign_in(house.url(), &mut alice, "alice").await?;
+    bob.open(house.url()).await?;
+    let portal = house.url().to_owned();
+    let House {
+        gateway,
+        provider,
+        aws,
+        ..
+    } = house;
+    balancer.lead_to(&[other.address]);
+    drop(gateway);
+    ensure!(is_portal(&alice.open(&portal).await?));
+    ensure!(is_portal(&bob.sign_in_at_provider("bob").await?));
+    drop((provider, aws));
+    Ok(())
+}
+
+/// Where the browser comes back from the provider with a code, without any gateway having seen it.
+async fn callback_of(two: &Two, browser: &mut Browser) -> Result<Url> {
+    browser.open(two.house.url()).await?;
+    let catcher = LocalServer::start(0, |routes| {
+        routes.default_service(actix_web::web::to(actix_web::HttpResponse::Ok));
+    })?;
+    two.balancer.lead_to(&[catcher.address()]);
+    let page = browser.sign_in_at_provider("alice").await?;
+    two.lead_to_both();
+    ensure!(page.url().path().ends_with("/callback"), "{}", page.url());
+    Ok(page.url().clone())
+}
+
+#[tokio::test]
+async fn of_a_hundred_callbacks_with_one_code_one_signs_in() -> Result<()> {
+    let two = two().await?;
+    let mut browser = Browser::new()?;
+    let callback = callback_of(&two, &mut browser).await?;
+    let cookie = browser.cookie("rc_t").context("no cookie")?;
+    let cookie = format!("rc_t={}", cookie.value);
+    let client = client()?;
+    let mut asking = JoinSet::new();
+    for _ in 0..CALLBACKS {
+        let ask = client
+            .get(callback.clone())
+            .header(header::COOKIE, &cookie)
+            .send();
+        asking.spawn(ask);
+    }
+    let (mut sessions, mut refused) = (0, 0);
+    while let Some(answer) = asking.join_next().await {
+        let answer = answer??;
+        let session = answer
+            .headers()
+            .get_all(header::SET_COOKIE)
+            .iter()
+            .any(|line| line.as_bytes().starts_with(b"rc_s="));
+        match answer.status() {
+            StatusCode::SEE_OTHER if session => sessions += 1,
+            StatusCode::BAD_REQUEST if !session => refused += 1,
+            status => anyhow::bail!("{status}: {}", answer.text().await?),
+        }
+    }
+    ensure!(
+        (sessions, refused) == (1, CALLBACKS - 1),
+        "{sessions} {refused}"
+    );
+    ensure!(two.house.provider.hits("/token") == 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_console_ticket_is_good_once_at_either() -> Result<()> {
+    let two = two().await?;
+    let mut alice = Browser::new()?;
+    sign_in(two.house.url(), &mut alice, "alice").await?;
+    let link = format!("/console?account={}&permission_set={}", PROD.0, PROD.1);
+    alice.open(&two.house.at(&link)).await?;
+    two.lead_to_other();
+    alice
+        .press("Open console", &[("sign_out_first", "true")])
+        .await?;
+    let visits = alice.visits();
+    let ticket = visits
+        .iter()
+        .rev()
+        .find(|visit| visit.url.path().starts_with("/console/continue/"))
+        .context("AWS's sign-out did not lead back")?;
+    ensure!(ticket.status == Some(StatusCode::SEE_OTHER));
+    let ticket = ticket.url.clone();
+    ensure!(two.house.aws.issued().len() == 1);
+    for _ in 0..2 {
+        two.lead_to_both();
+        let page = alice.open(ticket.as_str()).await?;
+        ensure!(page.status() == Some(StatusCode::BAD_REQUEST));
+        ensure!(page.text().contains("was used already"), "{}", page.text());
+    }
+    ensure!(two.house.aws.issued().len() == 1);
+    Ok(())
+}
