@@ -5,6 +5,7 @@ mod aws;
 mod browser;
 mod idp;
 mod log;
+mod manual;
 mod operate;
 mod readme;
 mod reference_config;
