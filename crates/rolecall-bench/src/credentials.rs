@@ -1,0 +1,190 @@
+//! Credentials through the gateway, beside a plain loop of the same SDK against the same STS.
+//!
+//! The gateway does on top: a form and its session from Redis, the policy, a fresh token, and two events in the audit trail
+//! that are on disk before and after AWS is asked.
+
+use std::sync::Arc;
+
+use aws_sdk_sts::Client;
+use aws_sdk_sts::config::{BehaviorVersion, Region};
+use aws_sdk_sts::types::PolicyDescriptorType;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use rolecall_core::access::Circumstances;
+use rolecall_core::aws::{AccountId, RoleSessionName, WebIdentityClaims, WebIdentityIssuer as _};
+use rolecall_core::identity::Subject;
+use rolecall_core::port::Clock as _;
+use rolecall_core::secret::{SessionSecret, WebIdentityToken};
+use rolecalld::aws::keys::KeyDirectory;
+use rolecalld::aws::{TokenIssuer, http_client};
+use rolecalld::world::{SystemClock, SystemEntropy};
+
+use anyhow::Context as _;
+
+use crate::Effort;
+use crate::figures::Unit;
+use crate::http::{Connection, get, post};
+use crate::load::{self, Caller, HttpCaller, Round};
+use crate::report::{Bound, Row};
+use crate::world::{ACCOUNT, PERMISSION_SET, World};
+
+const IN_FLIGHT: usize = 32;
+const PERCENT_MIN: f64 = 50.0;
+const ADDED_P50_MAX: f64 = 5.0;
+const ADDED_P99_MAX: f64 = 20.0;
+
+/// Throughput as a share of the floor's, and the latency that the gateway adds.
+pub async fn measure(world: &World, effort: Effort) -> anyhow::Result<Vec<Row>> {
+    let (gateway, _) = world.gateway().await?;
+    let cookies = world.sign_in(&gateway, IN_FLIGHT).await?;
+    let mut requests = Vec::new();
+    let mut connection = Connection::open(gateway.address).await?;
+    for cookie in &cookies {
+        let portal = connection.exchange(&get(world.host(), "/", cookie)).await?;
+        let csrf = portal.field("csrf")?;
+        let fields = [
+            ("account", ACCOUNT),
+            ("permission_set", PERMISSION_SET),
+            ("csrf", csrf.as_str()),
+        ];
+        requests.push(post(world.host(), "/credentials", cookie, &fields));
+    }
+    let mut subject = HttpCaller::all(gateway.address, requests).await?;
+    let order = Arc::new(Order::of(world, &cookies[0]).await?);
+    let client = client(&world.house.aws.url());
+
+    let (mut floors, mut subjects) = (Vec::new(), Vec::new());
+    (_, subject) = load::round(subject, effort.warm_up).await?;
+    load::round(order.callers(&client).await?, effort.warm_up).await?;
+    for _ in 0..effort.rounds {
+        let (round, _) = load::round(order.callers(&client).await?, effort.round).await?;
+        floors.push(round);
+        let (round, again) = load::round(subject, effort.round).await?;
+        (subject, _) = (again, subjects.push(round));
+    }
+    Ok(rows(&floors, &subjects))
+}
+
+fn rows(floors: &[Round], subjects: &[Round]) -> Vec<Row> {
+    let (measured, floor) = (load::per_second(subjects), load::per_second(floors));
+    let throughput = Row {
+        what: format!("credentials, {IN_FLIGHT} in flight"),
+        value: measured.median() / floor.median() * 100.0,
+        measured,
+        floor: Some(floor),
+        unit: Unit::Percent,
+        bound: Bound::AtLeast(PERCENT_MIN),
+    };
+    let added = |name: &str, which: fn(&Round) -> std::time::Duration, most: f64| {
+        let (measured, floor) = (load::latency(subjects, which), load::latency(floors, which));
+        Row {
+            what: format!("credentials, added latency {name}"),
+            value: measured.median() - floor.median(),
+            measured,
+            floor: Some(floor),
+            unit: Unit::Milliseconds,
+            bound: Bound::AtMost(most),
+        }
+    };
+    vec![
+        throughput,
+        added("p50", |round| round.p50, ADDED_P50_MAX),
+        added("p99", |round| round.p99, ADDED_P99_MAX),
+    ]
+}
+
+/// The gateway's own order to STS, without the gateway.
+struct Order {
+    role: String,
+    session_name: String,
+    seconds: i32,
+    policies: Vec<PolicyDescriptorType>,
+    issuer: TokenIssuer,
+    claims: WebIdentityClaims,
+}
+
+impl Order {
+    /// What the gateway would ask for this session.
+    async fn of(world: &World, cookie: &str) -> anyhow::Result<Self> {
+        let verbs = &world.house.gateway.verbs;
+        let (_, secret) = cookie.split_once('=').context("a cookie")?;
+        let session = verbs.session(&SessionSecret::new(secret)).await?;
+        let identity = session.context("no such session")?.identity;
+        let circumstances = Circumstances {
+            now: SystemClock.now(),
+            address: None,
+            device_flow: false,
+        };
+        let grants = verbs.policy().grants(&identity, &circumstances);
+        let grant = grants
+            .find(&AccountId::parse(ACCOUNT)?, PERMISSION_SET, None)
+            .context("the role is not granted")?;
+        let attributes = grant.attributes(&identity)?;
+        let policy = |arn: &rolecall_core::aws::PolicyArn| {
+            PolicyDescriptorType::builder().arn(arn.as_str()).build()
+        };
+        Ok(Self {
+            role: grant.role().to_string(),
+            session_name: RoleSessionName::of(&identity).as_str().to_owned(),
+            seconds: grant.duration_max().seconds().cast_signed(),
+            policies: grant.policy_arns().iter().map(policy).collect(),
+            issuer: TokenIssuer::open(
+                world.house.url(),
+                KeyDirectory::new(world.house.folder().join("keys")),
+                Arc::new(SystemClock),
+                Arc::new(SystemEntropy),
+            )?,
+            claims: WebIdentityClaims {
+                subject: Subject::parse(&format!("{}|{}", identity.provider, identity.subject))?,
+                audience: "sts.amazonaws.com".to_owned(),
+                tags: attributes.tags,
+                source_identity: attributes.source_identity,
+            },
+        })
+    }
+
+    /// Callers who share a token that was made before the clock runs.
+    async fn callers(self: &Arc<Self>, client: &Client) -> anyhow::Result<Vec<SdkCaller>> {
+        let token = self.issuer.mint(&self.claims).await;
+        let token = Arc::new(token.map_err(anyhow::Error::from_boxed)?);
+        let caller = |_| SdkCaller {
+            client: client.clone(),
+            order: Arc::clone(self),
+            token: Arc::clone(&token),
+        };
+        Ok((0..IN_FLIGHT).map(caller).collect())
+    }
+}
+
+struct SdkCaller {
+    client: Client,
+    order: Arc<Order>,
+    token: Arc<WebIdentityToken>,
+}
+
+impl Caller for SdkCaller {
+    async fn ask(&mut self) -> anyhow::Result<()> {
+        let output = self
+            .client
+            .assume_role_with_web_identity()
+            .role_arn(&self.order.role)
+            .role_session_name(&self.order.session_name)
+            .web_identity_token(self.token.expose())
+            .duration_seconds(self.order.seconds)
+            .set_policy_arns(Some(self.order.policies.clone()))
+            .send()
+            .await?;
+        output.credentials().context("no credentials")?;
+        Ok(())
+    }
+}
+
+/// The SDK as it comes, with the gateway's own pool of connections.
+fn client(endpoint: &str) -> Client {
+    let config = aws_sdk_sts::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http_client())
+        .region(Region::new("eu-west-1"))
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .endpoint_url(endpoint);
+    Client::from_conf(config.build())
+}

@@ -1,0 +1,139 @@
+//! The load: a fixed number of callers, each of whom asks again as soon as it has its answer, for a fixed time.
+//!
+//! Floor and subject are loaded by the same code, in turn, so that the noise of the machine meets both.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::task::JoinSet;
+
+use crate::figures::{Figures, Unit, milliseconds, percentile};
+use crate::http::Connection;
+
+/// Somebody who asks again and again.
+pub trait Caller: Send + 'static {
+    /// Asks once, and fails when the answer is not what it must be.
+    fn ask(&mut self) -> impl Future<Output = anyhow::Result<()>> + Send;
+}
+
+/// What came out of one round.
+pub struct Round {
+    /// Answers a second.
+    pub per_second: f64,
+    /// Half of the answers took no longer.
+    pub p50: Duration,
+    /// 99 of 100 answers took no longer.
+    pub p99: Duration,
+}
+
+/// Lets all callers ask for this long, and gives them back.
+pub async fn round<C: Caller>(callers: Vec<C>, time: Duration) -> anyhow::Result<(Round, Vec<C>)> {
+    let mut tasks = JoinSet::new();
+    let begun = Instant::now();
+    for mut caller in callers {
+        tasks.spawn(async move {
+            let mut times = Vec::with_capacity(16 * 1024);
+            let mut now = begun;
+            while now - begun < time {
+                caller.ask().await?;
+                let then = Instant::now();
+                times.push(then - now);
+                now = then;
+            }
+            anyhow::Ok((times, caller))
+        });
+    }
+    let mut all = Vec::new();
+    let mut callers = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        let (times, caller) = done??;
+        all.extend(times);
+        callers.push(caller);
+    }
+    let elapsed = begun.elapsed();
+    all.sort_unstable();
+    let round = Round {
+        per_second: all.len() as f64 / elapsed.as_secs_f64(),
+        p50: percentile(&all, 0.5),
+        p99: percentile(&all, 0.99),
+    };
+    Ok((round, callers))
+}
+
+/// Answers a second, over all rounds.
+pub fn per_second(rounds: &[Round]) -> Figures {
+    Figures::new(Unit::PerSecond, rounds.iter().map(|round| round.per_second))
+}
+
+/// A latency in milliseconds, over all rounds.
+pub fn latency(rounds: &[Round], which: fn(&Round) -> Duration) -> Figures {
+    Figures::new(
+        Unit::Milliseconds,
+        rounds.iter().map(|round| milliseconds(which(round))),
+    )
+}
+
+/// A caller over HTTP: always the same request, and always 200.
+pub struct HttpCaller {
+    connection: Connection,
+    request: Vec<u8>,
+}
+
+impl HttpCaller {
+    /// One connection to `address` for each request.
+    pub async fn all(
+        address: std::net::SocketAddr,
+        requests: impl IntoIterator<Item = Vec<u8>>,
+    ) -> anyhow::Result<Vec<Self>> {
+        let mut callers = Vec::new();
+        for request in requests {
+            let connection = Connection::open(address).await?;
+            callers.push(Self {
+                connection,
+                request,
+            });
+        }
+        Ok(callers)
+    }
+}
+
+impl Caller for HttpCaller {
+    async fn ask(&mut self) -> anyhow::Result<()> {
+        let answer = self.connection.exchange(&self.request).await?;
+        anyhow::ensure!(
+            answer.status == 200,
+            "answered {}: {}",
+            answer.status,
+            String::from_utf8_lossy(answer.body)
+        );
+        Ok(())
+    }
+}
+
+/// Runs `work` for every item, at most `at_once` at a time, and collects what it makes.
+pub async fn spread<T, R, F>(
+    items: Vec<T>,
+    at_once: usize,
+    work: impl Fn(Vec<T>) -> F,
+) -> anyhow::Result<Vec<R>>
+where
+    R: Send + 'static,
+    F: Future<Output = anyhow::Result<Vec<R>>> + Send + 'static,
+{
+    let mut lots: Vec<Vec<T>> = Vec::new();
+    lots.resize_with(at_once.max(1), Vec::new);
+    let lots_count = lots.len();
+    for (index, item) in items.into_iter().enumerate() {
+        lots[index % lots_count].push(item);
+    }
+    let mut tasks = JoinSet::new();
+    for lot in lots {
+        tasks.spawn(work(lot));
+    }
+    let mut made = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        made.extend(done.context("a task ended")??);
+    }
+    Ok(made)
+}

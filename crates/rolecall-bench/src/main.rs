@@ -1,0 +1,163 @@
+//! `cargo xtask bench`: how fast and how small the gateway is, each figure beside a floor that is measured in the same run.
+//!
+//! Prints a table, and ends with exit code 1 when a bound is missed. It is no test: figures depend on the machine.
+
+mod credentials;
+mod figures;
+mod floor;
+mod gateway;
+mod http;
+mod load;
+mod memory;
+mod policy;
+mod portal;
+mod report;
+mod sign_in;
+mod startup;
+mod world;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Parser, ValueEnum};
+
+use report::{Report, Row};
+use world::World;
+
+/// Measure the gateway against its floors; exit code 1 when a bound is missed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rolecall-bench",
+    version,
+    after_help = "Examples:\n  cargo xtask bench\n  cargo xtask bench --only credentials --only policy\n  cargo xtask bench --quick --json bench.json"
+)]
+struct Bench {
+    /// Measure this only; may be given several times
+    #[arg(long, value_name = "NAME")]
+    only: Vec<Measure>,
+    /// Short rounds and fewer sessions: to see whether everything runs, not to trust the figures
+    #[arg(long)]
+    quick: bool,
+    /// Write the table as JSON as well
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    /// `Policy::grants`
+    Policy,
+    /// From start to ready
+    Startup,
+    /// The portal's page
+    Portal,
+    /// Credentials through the gateway
+    Credentials,
+    /// Resident memory
+    Memory,
+}
+
+/// How long and how much is measured.
+#[derive(Clone, Copy, Debug)]
+struct Effort {
+    /// Rounds of floor and subject, in turn.
+    rounds: usize,
+    /// A round.
+    round: Duration,
+    /// Before the first round, unmeasured.
+    warm_up: Duration,
+    /// Live sessions.
+    sessions: usize,
+}
+
+impl Effort {
+    fn new(quick: bool) -> Self {
+        if quick {
+            Self {
+                rounds: 3,
+                round: Duration::from_millis(700),
+                warm_up: Duration::from_millis(300),
+                sessions: 1_000,
+            }
+        } else {
+            Self {
+                rounds: 7,
+                round: Duration::from_secs(3),
+                warm_up: Duration::from_secs(1),
+                sessions: 10_000,
+            }
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Bench::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            say(&format!("{error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// A line of progress, or of trouble.
+fn say(line: &str) {
+    // Nothing can be done about a closed stderr.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn run(bench: &Bench) -> anyhow::Result<bool> {
+    anyhow::ensure!(
+        !cfg!(debug_assertions),
+        "this is a debug build, whose figures mean nothing\nhint: run `cargo xtask bench`"
+    );
+    gateway::build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let report = Report {
+        rows: runtime.block_on(measure(bench))?,
+    };
+    std::io::stdout().write_all(report.table().as_bytes())?;
+    if let Some(path) = &bench.json {
+        std::fs::write(path, report.json()?)
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    Ok(report.is_good())
+}
+
+async fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
+    let effort = Effort::new(bench.quick);
+    let wanted = |measure: Measure| {
+        let yes = bench.only.is_empty() || bench.only.contains(&measure);
+        if yes {
+            say(&format!("measuring: {measure:?}"));
+        }
+        yes
+    };
+    let mut rows = Vec::new();
+    if wanted(Measure::Policy) {
+        rows.extend(policy::measure(effort)?);
+    }
+    if bench.only == [Measure::Policy] {
+        return Ok(rows);
+    }
+    let world = World::build(effort.sessions).await?;
+    if wanted(Measure::Startup) {
+        rows.push(startup::measure(&world, effort).await?);
+    }
+    if wanted(Measure::Portal) {
+        rows.push(portal::measure(&world, effort).await?);
+    }
+    if wanted(Measure::Credentials) {
+        rows.extend(credentials::measure(&world, effort).await?);
+    }
+    if wanted(Measure::Memory) {
+        rows.extend(memory::measure(&world, effort).await?);
+    }
+    Ok(rows)
+}

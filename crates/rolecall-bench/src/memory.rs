@@ -1,0 +1,57 @@
+//! Resident memory of the gateway's process: at rest, and after thousands of people have signed in and used the portal.
+
+use std::time::Duration;
+
+use crate::Effort;
+use crate::figures::{Figures, Unit};
+use crate::http::get;
+use crate::load::{self, Caller as _, HttpCaller};
+use crate::report::{Bound, Row};
+use crate::world::World;
+
+const IDLE_MAX: f64 = 40.0;
+const IN_USE_MAX: f64 = 70.0;
+/// For what runs once after the start, and for an allocator that gives memory back late.
+const REST: Duration = Duration::from_secs(2);
+const BROWSERS: usize = 32;
+
+/// MiB at rest and in use.
+pub async fn measure(world: &World, effort: Effort) -> anyhow::Result<Vec<Row>> {
+    let (gateway, _) = world.gateway().await?;
+    tokio::time::sleep(REST).await;
+    let idle = gateway.resident()?;
+
+    let cookies = world.sign_in(&gateway, effort.sessions).await?;
+    let host = world.host().to_owned();
+    let address = gateway.address;
+    let used = load::spread(cookies, BROWSERS, move |cookies| {
+        let host = host.clone();
+        async move {
+            let requests = cookies.iter().map(|cookie| get(&host, "/", cookie));
+            let mut used = Vec::with_capacity(cookies.len());
+            for request in requests {
+                for mut caller in HttpCaller::all(address, [request]).await? {
+                    caller.ask().await?;
+                    used.push(());
+                }
+            }
+            Ok(used)
+        }
+    })
+    .await?;
+    tokio::time::sleep(REST).await;
+    let in_use = gateway.resident()?;
+    let mebibytes = |figure| Figures::new(Unit::Mebibytes, [figure]);
+    Ok(vec![
+        Row::plain(
+            "resident memory, idle",
+            mebibytes(idle),
+            Bound::AtMost(IDLE_MAX),
+        ),
+        Row::plain(
+            format!("resident memory, {} live sessions", used.len()),
+            mebibytes(in_use),
+            Bound::AtMost(IN_USE_MAX),
+        ),
+    ])
+}

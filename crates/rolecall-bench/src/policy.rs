@@ -1,0 +1,161 @@
+//! `Policy::grants` alone: of a person in twenty groups under a policy of 1,000 accounts, 20 permission sets and 5,000
+//! assignments, and again when everything that is not about the person has grown tenfold.
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rolecall_core::access::{Circumstances, Files, Policy, PolicyContext, ProviderFacts, Source};
+use rolecall_core::aws::Partition;
+use rolecall_core::identity::{Claims, EmailAddress, Evidence, Identity, ProviderId, Subject};
+use rolecall_core::port::Clock as _;
+use rolecall_core::secret::SecretText;
+use rolecalld::world::SystemClock;
+
+use crate::Effort;
+use crate::figures::{Figures, Unit, microseconds};
+use crate::report::{Bound, Row};
+
+const GROUPS: usize = 20;
+const GRANTS_MAX: f64 = 200.0;
+const GROWTH_MAX: f64 = 1.1;
+/// Calls that are timed together, so that the clock itself does not count.
+const CALLS: u32 = 200;
+const BATCHES_A_ROUND: usize = 60;
+
+/// Microseconds a call, and how they grow with the file.
+pub fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
+    let small = policy(1_000, 20, 5_000)?;
+    let large = policy(10_000, 200, 50_000)?;
+    let person = person()?;
+    let circumstances = Circumstances {
+        now: SystemClock.now(),
+        address: None,
+        device_flow: false,
+    };
+    let (few, many) = (
+        small.grants(&person, &circumstances),
+        large.grants(&person, &circumstances),
+    );
+    anyhow::ensure!(
+        few.len() == many.len() && !few.is_empty(),
+        "the larger file changes what the person has: {} and {} roles",
+        few.len(),
+        many.len()
+    );
+    let time = |policy: &Policy| {
+        let begun = Instant::now();
+        for _ in 0..CALLS {
+            black_box(policy.grants(black_box(&person), black_box(&circumstances)));
+        }
+        microseconds(begun.elapsed() / CALLS)
+    };
+    let (mut smalls, mut larges) = (Vec::new(), Vec::new());
+    for _ in 0..effort.rounds * BATCHES_A_ROUND {
+        smalls.push(time(&small));
+        larges.push(time(&large));
+    }
+    let (small, large) = (
+        Figures::new(Unit::Microseconds, smalls),
+        Figures::new(Unit::Microseconds, larges),
+    );
+    let growth = large.median() / small.median();
+    Ok(vec![
+        Row::plain(
+            format!("Policy::grants, {} roles", few.len()),
+            small.clone(),
+            Bound::AtMost(GRANTS_MAX),
+        ),
+        Row {
+            what: "the same, file ten times as long".to_owned(),
+            measured: large,
+            floor: Some(small),
+            value: growth,
+            unit: Unit::Times,
+            bound: Bound::AtMost(GROWTH_MAX),
+        },
+    ])
+}
+
+/// Somebody in twenty groups, ten of whose assignments each reach a good part of the accounts.
+fn person() -> anyhow::Result<Identity> {
+    let now: DateTime<Utc> = SystemClock.now();
+    Ok(Identity {
+        provider: ProviderId::parse("okta")?,
+        subject: Subject::parse("00u-alice")?,
+        email: EmailAddress::parse("alice@example.com").ok(),
+        name: Some("Alice".to_owned()),
+        groups: (0..GROUPS).map(|group| format!("team-{group}")).collect(),
+        claims: Claims::default(),
+        mfa: true,
+        authenticated_at: now - TimeDelta::minutes(10),
+        evidence: Evidence::IdToken {
+            token: SecretText::new(String::new()),
+            sid: None,
+        },
+    })
+}
+
+/// A company of this size. The first thousand accounts, twenty permission sets and five thousand assignments are always
+/// the same, and a thousand groups share them: five assignments each.
+fn policy(accounts: usize, sets: usize, assignments: usize) -> anyhow::Result<Policy> {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    for n in 0..accounts {
+        let _ = writeln!(
+            text,
+            "[[account]]\nid = \"{:012}\"\nname = \"account-{n:05}\"\nou = \"Unit{}/Team{}\"\ntags = {{ team = \"t{}\" }}",
+            100_000_000_000 + n,
+            n / 1_000,
+            n / 10,
+            n / 10
+        );
+    }
+    for n in 0..sets {
+        let _ = writeln!(
+            text,
+            "[[permission_set]]\nname = \"Set{n:03}\"\nsession_duration = \"4h\""
+        );
+    }
+    for n in 0..assignments {
+        // Ten accounts of one team, and in one of five also those of another; four permission sets of twenty.
+        let (era, team) = (n / 5_000, n % 100);
+        let set = |k: usize| format!("Set{:03}", era * 20 + (n + k * 5) % 20);
+        let _ = writeln!(
+            text,
+            "[[assignment]]\nid = \"a{n}\"\nwho = {{ provider = \"okta\", groups = [\"team-{}\"] }}\naccounts = [\"tag:team=t{}\", \"account-{:05}\"]\npermission_sets = [{:?}, {:?}, {:?}, {:?}]",
+            n / 5,
+            era * 100 + team,
+            era * 1_000 + (n * 7) % 1_000,
+            set(0),
+            set(1),
+            set(2),
+            set(3)
+        );
+    }
+    let source = Source {
+        path: Path::new("access.toml").into(),
+        text,
+    };
+    let facts = ProviderFacts {
+        id: ProviderId::parse("okta")?,
+        title: "Okta".to_owned(),
+        domains: Vec::new(),
+    };
+    let context = PolicyContext {
+        partition: Partition::Aws,
+        providers: &[facts],
+        files: &NoFiles,
+    };
+    Ok(Policy::parse(&[source], &context)?)
+}
+
+struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, _: &Path, path: &str) -> Result<String, String> {
+        Err(format!("{path} is not read here"))
+    }
+}

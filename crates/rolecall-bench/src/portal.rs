@@ -1,0 +1,53 @@
+//! The portal's page of a person with 200 roles, beside a bare handler that sends the same bytes.
+
+use anyhow::ensure;
+
+use crate::Effort;
+use crate::figures::Unit;
+use crate::floor::BareHandler;
+use crate::http::{Connection, get};
+use crate::load::{self, HttpCaller};
+use crate::report::{Bound, Row};
+use crate::world::{ROLES_SHOWN, World};
+
+/// Browsers that load the page at once, each in a session of its own.
+const BROWSERS: usize = 32;
+const PERCENT_MIN: f64 = 25.0;
+
+/// Requests a second, as a share of the floor's.
+pub async fn measure(world: &World, effort: Effort) -> anyhow::Result<Row> {
+    let (gateway, _) = world.gateway().await?;
+    let cookies = world.sign_in(&gateway, BROWSERS).await?;
+    let requests: Vec<Vec<u8>> = cookies
+        .iter()
+        .map(|cookie| get(world.host(), "/", cookie))
+        .collect();
+
+    let mut first = Connection::open(gateway.address).await?;
+    let page = first.exchange(&requests[0]).await?;
+    let text = String::from_utf8_lossy(page.body);
+    ensure!(text.contains(ROLES_SHOWN), "another page:\n{text}");
+    let kibibytes = page.body.len() / 1024;
+    let bare = BareHandler::start(&page)?;
+
+    let mut floor = HttpCaller::all(bare.address, requests.clone()).await?;
+    let mut subject = HttpCaller::all(gateway.address, requests).await?;
+    (_, floor) = load::round(floor, effort.warm_up).await?;
+    (_, subject) = load::round(subject, effort.warm_up).await?;
+    let (mut floors, mut subjects) = (Vec::new(), Vec::new());
+    for _ in 0..effort.rounds {
+        let (round, again) = load::round(floor, effort.round).await?;
+        (floor, _) = (again, floors.push(round));
+        let (round, again) = load::round(subject, effort.round).await?;
+        (subject, _) = (again, subjects.push(round));
+    }
+    let (measured, floor) = (load::per_second(&subjects), load::per_second(&floors));
+    Ok(Row {
+        what: format!("portal page, 200 roles, {kibibytes} KiB"),
+        value: measured.median() / floor.median() * 100.0,
+        measured,
+        floor: Some(floor),
+        unit: Unit::Percent,
+        bound: Bound::AtLeast(PERCENT_MIN),
+    })
+}

@@ -1,0 +1,151 @@
+//! The world that every measure of a running gateway shares: a real Redis, the house of the demo (identity provider, an AWS
+//! that checks proofs, configuration), and people with two hundred roles.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::Context as _;
+use rolecall_core::limits::SESSIONS_PER_SUBJECT_MAX;
+use rolecall_demo::{ACCESS, House, HouseSettings};
+use rolecall_testkit::oidc::{OidcSettings, Person};
+use rolecall_testkit::process::free_ports;
+use rolecall_testkit::redis::Redis;
+use tempfile::TempDir;
+
+use crate::gateway::{Gateway, target_folder};
+use crate::load;
+use crate::sign_in::Browser;
+
+/// The account of the credentials that are asked for; it exists in the emulated AWS, the others need not.
+pub const ACCOUNT: &str = "444455556666";
+/// Its permission set.
+pub const PERMISSION_SET: &str = "ReadOnly";
+/// What the portal says above the page that is measured.
+pub const ROLES_SHOWN: &str = "200 roles in 40 accounts";
+
+const MORE_ACCOUNTS: usize = 39;
+const PERMISSION_SETS: [&str; 5] = ["ReadOnly", "Auditor", "Billing", "Operator", "Support"];
+const BROWSERS: usize = 8;
+
+/// See the module.
+pub struct World {
+    /// Identity provider, AWS, configuration. Its own gateway shares Redis and keys with the measured one and rests.
+    pub house: House,
+    _redis: Redis,
+    /// On the disk that holds the build, since `/tmp` may be memory.
+    _disk: TempDir,
+    people: usize,
+}
+
+impl World {
+    /// Builds the world, with people enough for this many sessions.
+    pub async fn build(sessions: usize) -> anyhow::Result<Self> {
+        let redis = Redis::single().await?;
+        let people = sessions.div_ceil(SESSIONS_PER_SUBJECT_MAX).max(32);
+        let disk = tempfile::tempdir_in(target_folder()?)?;
+        let house = House::build(HouseSettings {
+            store: redis.url(),
+            database: format!("sqlite:{}", disk.path().join("other.db").display()),
+            access: access(),
+            provider: OidcSettings {
+                people: (0..people).map(person).collect(),
+                ..OidcSettings::default()
+            },
+            requests_kept: 0,
+            ..HouseSettings::default()
+        })
+        .await?;
+        Ok(Self {
+            house,
+            _redis: redis,
+            _disk: disk,
+            people,
+        })
+    }
+
+    /// Starts a gateway beside the house's own, with the same configuration but a process, a port and an audit trail of
+    /// its own. It answers to the same name. Says how long it took to be ready.
+    pub async fn gateway(&self) -> anyhow::Result<(Gateway, std::time::Duration)> {
+        let [public, management] =
+            free_ports::<2>()?.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let text = fs::read_to_string(self.house.config())?;
+        let text = text
+            .replace(
+                "address = \"127.0.0.1:0\"\nmanagement = \"127.0.0.1:0\"",
+                &format!("address = \"{public}\"\nmanagement = \"{management}\""),
+            )
+            .replace("other.db", "bench.db");
+        let config = self.house.folder().join("bench.toml");
+        fs::write(&config, text)?;
+        Gateway::start(&config, public, management).await
+    }
+
+    /// The name that requests must bear.
+    pub fn host(&self) -> &str {
+        self.house.url().trim_start_matches("http://")
+    }
+
+    /// Signs people in by their browsers until there are this many sessions, at most 20 for each person; gives the
+    /// cookies.
+    pub async fn sign_in(&self, gateway: &Gateway, sessions: usize) -> anyhow::Result<Vec<String>> {
+        let host = self.host().to_owned();
+        let gateway = gateway.address;
+        let provider: SocketAddr = self
+            .house
+            .provider
+            .url()
+            .trim_start_matches("http://")
+            .parse()
+            .context("the provider's address")?;
+        let people: Vec<String> = (0..sessions).map(|n| username(n % self.people)).collect();
+        load::spread(people, BROWSERS, move |people| {
+            let host = host.clone();
+            async move {
+                let mut browser = Browser::open(&host, gateway, provider).await?;
+                let mut cookies = Vec::with_capacity(people.len());
+                for username in &people {
+                    cookies.push(browser.sign_in(username).await?);
+                }
+                Ok(cookies)
+            }
+        })
+        .await
+    }
+}
+
+fn username(number: usize) -> String {
+    format!("person-{number:04}")
+}
+
+fn person(number: usize) -> Person {
+    Person::new(&username(number))
+        .groups(["bench", "staff", "everybody"])
+        .amr(["pwd", "otp", "mfa"])
+}
+
+/// The demo's policy, with 200 roles in 40 accounts for the group `bench`.
+fn access() -> String {
+    let mut text = ACCESS.to_owned();
+    // Writing to a string cannot fail.
+    for number in 0..MORE_ACCOUNTS {
+        let stage = ["prod", "stage", "dev"][number % 3];
+        let team = ["payments", "search", "data", "identity"][number % 4];
+        let _ = write!(
+            text,
+            "\n[[account]]\nid = \"{}\"\nname = \"{team}-{stage}-{number:03}\"\nou = \"Workloads/{stage}\"\ntags = {{ stage = \"{stage}\", owner = \"{team}\", bench = \"yes\" }}\n",
+            100_000_000_000 + number * 7_919
+        );
+    }
+    for name in &PERMISSION_SETS[1..] {
+        let _ = write!(
+            text,
+            "\n[[permission_set]]\nname = \"{name}\"\nrole = \"rolecall/{name}\"\nsession_duration = \"4h\"\nsource_identity = \"{{email}}\"\n"
+        );
+    }
+    let _ = write!(
+        text,
+        "\n[[assignment]]\nid = \"bench\"\nwho = {{ provider = \"example\", groups = [\"bench\"] }}\naccounts = [\"tag:bench=yes\", \"payments-dev\"]\npermission_sets = {PERMISSION_SETS:?}\nsession_duration = \"2h\"\n"
+    );
+    text
+}
