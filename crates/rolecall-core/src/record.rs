@@ -26,6 +26,8 @@ pub trait Record: Serialize + DeserializeOwned {
 const FORMAT: u8 = 1;
 const KEY_ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 24;
+/// How often a change is tried again when somebody else changes the record at the same time.
+const UPDATE_TRIES: usize = 32;
 
 struct SealingKey {
     id: [u8; KEY_ID_BYTES],
@@ -243,6 +245,36 @@ impl Records {
         self.store
             .replace(key, seen.version.clone(), value, expires_at)
             .await
+    }
+
+    /// Makes or changes a record, whoever else is changing it: `change` gets what is there and gives what shall be, its
+    /// expiry, and an answer. What is there but does not open (its sealing key is gone) counts as nothing and is
+    /// overwritten.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Conflict`] when others are always faster.
+    pub async fn update<T: Record, A>(
+        &self,
+        digest: SecretDigest,
+        change: impl Fn(Option<T>) -> (T, DateTime<Utc>, A),
+    ) -> Result<A, StoreError> {
+        let key = Key::new(T::KIND, digest);
+        for _ in 0..UPDATE_TRIES {
+            let seen = self.store.get(key).await?;
+            let old = seen.as_ref().and_then(|(value, _)| self.open(key, value));
+            let (record, expires_at, answer) = change(old.map(|envelope| envelope.record));
+            let value = self.seal(key, &record, expires_at)?;
+            let changed = match seen {
+                Some((_, version)) => self.store.replace(key, version, value, expires_at).await,
+                None => self.store.insert(key, value, expires_at).await,
+            };
+            match changed {
+                Ok(()) => return Ok(answer),
+                Err(StoreError::Conflict | StoreError::Exists) => {}
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict)
     }
 
     /// Reads and removes: at most one caller gets it.

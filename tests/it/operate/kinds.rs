@@ -119,3 +119,15 @@ async fn the_trail_in_postgres() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_sealing_key_locks_nobody_out() -> Result<()> {
+    let (house, balancer) = balanced_house_with("sqlite:store.db").await?;
+    sign_in(house.url(), &mut Browser::new()?, "alice").await?;
+    let another_key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    std::fs::write(house.folder().join("seal.key"), another_key)?;
+    let next = house.replica().await?;
+    balancer.lead_to(&[next.address]);
+    sign_in(house.url(), &mut Browser::new()?, "alice").await?;
+    Ok(())
+}

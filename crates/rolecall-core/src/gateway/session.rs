@@ -10,9 +10,6 @@ use crate::session::{Epoch, Session, SessionEntry, SessionId, SessionIndex};
 
 use super::{Gateway, RequestContext};
 
-/// How often a change to a person's index is tried again when somebody else changes it at the same time.
-const INDEX_TRIES: usize = 32;
-
 impl Gateway {
     /// The live session of this secret; its use is remembered.
     ///
@@ -215,27 +212,8 @@ impl Gateway {
             except,
         };
         let until = epoch.void_until + self.world.lifetimes.absolute;
-        for _ in 0..INDEX_TRIES {
-            let changed = match self.world.records.get::<Epoch>(identity.key()).await? {
-                Some(seen) => {
-                    self.world
-                        .records
-                        .replace(identity.key(), &seen, &epoch, until)
-                        .await
-                }
-                None => {
-                    self.world
-                        .records
-                        .insert(identity.key(), &epoch, until)
-                        .await
-                }
-            };
-            match changed {
-                Err(StoreError::Conflict | StoreError::Exists) => {}
-                other => return other,
-            }
-        }
-        Err(StoreError::Conflict)
+        let change = |_: Option<Epoch>| (epoch.clone(), until, ());
+        self.world.records.update(identity.key(), change).await
     }
 
     /// Removes a session's record and audits its end; a session that is gone already is not audited again.
@@ -279,32 +257,21 @@ impl Gateway {
         Ok(())
     }
 
-    /// Changes the list of the session's person, whoever else is changing it; returns what `change` returned.
+    /// Changes the list of the session's person; returns what `change` returned.
     async fn change_index(
         &self,
         session: &Session,
         change: impl Fn(&mut SessionIndex) -> Vec<SessionEntry>,
     ) -> Result<Vec<SessionEntry>, StoreError> {
-        let key = session.identity.key();
-        for _ in 0..INDEX_TRIES {
-            let seen: Option<Seen<SessionIndex>> = self.world.records.get(key).await?;
-            let mut index = seen
-                .as_ref()
-                .map(|seen| seen.record.clone())
-                .unwrap_or_default();
+        let change = |old: Option<SessionIndex>| {
+            let mut index = old.unwrap_or_default();
             let surplus = change(&mut index);
-            let ends = index.entries.iter().map(|entry| entry.ends_at);
-            let until = ends.max().unwrap_or(session.ends_at);
-            let changed = match &seen {
-                Some(seen) => self.world.records.replace(key, seen, &index, until).await,
-                None => self.world.records.insert(key, &index, until).await,
-            };
-            match changed {
-                Ok(()) => return Ok(surplus),
-                Err(StoreError::Conflict | StoreError::Exists) => {}
-                Err(error @ StoreError::Unavailable(_)) => return Err(error),
-            }
-        }
-        Err(StoreError::Conflict)
+            let until = index.entries.iter().map(|entry| entry.ends_at).max();
+            (index, until.unwrap_or(session.ends_at), surplus)
+        };
+        self.world
+            .records
+            .update(session.identity.key(), change)
+            .await
     }
 }
