@@ -34,7 +34,6 @@ pub struct SignInEndpoint {
     origins: Vec<Url>,
     /// Where one signs out of the configured Region.
     sign_out: Url,
-    overridden: bool,
 }
 
 #[derive(serde::Deserialize)]
@@ -72,7 +71,6 @@ impl SignInEndpoint {
                 Some(origin) => origin.clone(),
                 None => regional_origin(settings.partition, &settings.sts_region)?,
             },
-            overridden: settings.signin_endpoint.is_some(),
         })
     }
 
@@ -201,11 +199,8 @@ impl ConsoleSignIn for SignInEndpoint {
         Err(SignInError::Unavailable(outage))
     }
 
-    fn sign_out_url(&self, region: Option<&Region>, then: &Url) -> Url {
-        let origin = region
-            .filter(|_| !self.overridden)
-            .and_then(|region| regional_origin(self.partition, region).ok());
-        let mut url = below(origin.as_ref().unwrap_or(&self.sign_out), "/oauth");
+    fn sign_out_url(&self, then: &Url) -> Url {
+        let mut url = below(&self.sign_out, "/oauth");
         url.query_pairs_mut()
             .append_pair("Action", "logout")
             .append_pair("redirect_uri", then.as_str());
@@ -271,14 +266,8 @@ mod tests {
         let back =
             "redirect_uri=https%3A%2F%2Fsso.example.com%2Fconsole%3Faccount%3D1%26x%3Da%2520b";
         assert_eq!(
-            endpoint.sign_out_url(None, &then).as_str(),
+            endpoint.sign_out_url(&then).as_str(),
             format!("https://eu-west-1.signin.aws.amazon.com/oauth?Action=logout&{back}")
-        );
-        assert_eq!(
-            endpoint
-                .sign_out_url(Some(&Region::parse("us-east-1").unwrap()), &then)
-                .as_str(),
-            format!("https://us-east-1.signin.aws.amazon.com/oauth?Action=logout&{back}")
         );
     }
 }

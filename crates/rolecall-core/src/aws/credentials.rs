@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use super::{Destination, Region, RoleSessionDuration};
+use super::{Destination, RoleSessionDuration};
 use crate::port::Source;
 use crate::secret::SecretText;
 
@@ -68,5 +68,5 @@ pub trait ConsoleSignIn: Send + Sync {
     ) -> Result<ConsoleLink, SignInError>;
 
     /// Where a browser signs out of the console before it goes on to `then`, our own address.
-    fn sign_out_url(&self, region: Option<&Region>, then: &Url) -> Url;
+    fn sign_out_url(&self, then: &Url) -> Url;
 }

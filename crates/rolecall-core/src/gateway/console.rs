@@ -105,7 +105,7 @@ impl Gateway {
             .insert(ticket.digest(), &pending, begun_at + TICKET_LIFE)
             .await?;
         let then = self.own_url(&format!("/console/continue/{}", ticket.expose()));
-        Ok(self.world.console.sign_out_url(None, &then))
+        Ok(self.world.console.sign_out_url(&then))
     }
 
     /// Goes on to the console after AWS's sign-out, once, in the session that asked for it.

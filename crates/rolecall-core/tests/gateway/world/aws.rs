@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use rolecall_core::aws::{
     AssumeRole, ConsoleLink, ConsoleSignIn, ConsoleSignInError, Credentials, Destination, Issued,
-    Region, RoleSessionDuration, Sts, StsError, StsRefusal, WebIdentityClaims, WebIdentityIssuer,
+    RoleSessionDuration, Sts, StsError, StsRefusal, WebIdentityClaims, WebIdentityIssuer,
 };
 use rolecall_core::port::{Clock as _, Source};
 use rolecall_core::secret::{SecretText, WebIdentityToken};
@@ -154,8 +154,7 @@ impl ConsoleSignIn for Aws {
         Ok(ConsoleLink::new("https://signin.example/canary-link"))
     }
 
-    fn sign_out_url(&self, region: Option<&Region>, then: &Url) -> Url {
-        assert_eq!(region, None, "nobody asked for a Region");
+    fn sign_out_url(&self, then: &Url) -> Url {
         let mut url = Url::parse("https://signin.example/oauth?Action=logout").unwrap();
         url.query_pairs_mut()
             .append_pair("redirect_uri", then.as_str());
