@@ -55,7 +55,8 @@ impl CookieNames {
     /// Sets the cookie of a sign-in under way.
     pub fn set_browser(&self, secret: &BrowserSecret) -> Cookie<'static> {
         let mut cookie = self.cookie(self.browser, secret.expose().to_owned());
-        cookie.set_max_age(seconds(limits::SIGN_IN_MAX));
+        // It outlives the sign-in's record, so that who comes back late is told that it took too long.
+        cookie.set_max_age(seconds(limits::SIGN_IN_MAX * 6));
         cookie
     }
 

@@ -147,7 +147,7 @@ fn sign_in_first(request: &HttpRequest) -> Problem {
         .ok()
         .filter(|_| reading)
         .unwrap_or_else(ReturnTo::portal);
-    Problem::sign_in_first(return_to.as_str())
+    Problem::sign_in_first(return_to.as_str(), reading)
 }
 
 /// A form of ours: sent by somebody who is signed in, from a page of their own session.

@@ -47,7 +47,12 @@ pub async fn guard(
     let (http, mut response) = answered.into_parts();
     let problem = problem_of(&response);
     if let Some(problem) = &problem {
+        let allow = response.headers_mut().remove(header::ALLOW).next();
         response = render(&http, problem, &reference);
+        // RFC 9110 15.5.6: a 405 says what is allowed.
+        if let Some(allow) = allow {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
     }
     renew(&site, &http, &mut response);
     dress(&site, &http, response.headers_mut(), &reference);

@@ -115,8 +115,9 @@ impl Problem {
         .hint("Go back to the portal and start from there.")
     }
 
-    /// Nobody is signed in; a browser goes to sign in and comes back to `return_to`.
-    pub fn sign_in_first(return_to: &str) -> Self {
+    /// Nobody is signed in. A browser that reads goes to sign in and comes back to `return_to`; after a form the person
+    /// follows a link, because `form-action` holds back redirects to other sites.
+    pub fn sign_in_first(return_to: &str, reading: bool) -> Self {
         let to = format!(
             "/sign-in?{}",
             super::reply::query(&[("return_to", return_to)])
@@ -128,8 +129,13 @@ impl Problem {
             "Sign in first",
             "You are not signed in, or your session has ended.",
         );
-        problem.redirect = Some(to);
+        if reading {
+            problem.redirect = Some(to);
+            return problem;
+        }
         problem
+            .hint("Nothing was done. Sign in, then try once more.")
+            .action("Sign in", to)
     }
 
     /// No such page.

@@ -27,6 +27,15 @@ pub fn see_other(to: &str) -> HttpResponse {
         .finish()
 }
 
+/// Shows a page that goes on by itself. Not a redirect: after a form, `form-action` holds back redirects to other sites,
+/// the next ones included.
+pub fn then(mut page: HttpResponse, to: &str) -> HttpResponse {
+    if let Ok(refresh) = header::HeaderValue::from_str(&format!("0; url={to}")) {
+        page.headers_mut().insert(header::REFRESH, refresh);
+    }
+    page
+}
+
 /// Whether the caller wants JSON rather than a page.
 pub fn wants_json(request: &HttpRequest) -> bool {
     let accept = request

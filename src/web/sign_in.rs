@@ -4,10 +4,12 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use rolecall_core::gateway::{Gateway, SignInError};
+use rolecall_core::gateway::{Gateway, Returned, SignInError, SignInWish};
 use rolecall_core::identity::{EmailAddress, ProviderId};
 use rolecall_core::secret::{SecretText, State};
-use rolecall_core::sign_in::{Callback, Challenge, Demand, ProviderError, RejectReason, ReturnTo};
+use rolecall_core::sign_in::{
+    Callback, Challenge, Demand, IdentityProvider, ProviderError, RejectReason, ReturnTo,
+};
 use serde::Deserialize;
 
 use super::extract::{Member, Posted, Visitor};
@@ -37,6 +39,24 @@ impl Wish {
     }
 }
 
+impl From<Wish> for SignInWish {
+    fn from(wish: Wish) -> Self {
+        let return_to = wish.return_to();
+        let email = wish.email.as_deref();
+        Self {
+            demand: Demand {
+                fresh: wish.fresh,
+                login_hint: email.and_then(|email| EmailAddress::parse(email).ok()),
+            },
+            return_to,
+        }
+    }
+}
+
+fn provider_id(text: &str) -> Result<ProviderId, Problem> {
+    ProviderId::parse(text).map_err(|_| SignInError::UnknownProvider.into())
+}
+
 /// `GET /sign-in`: by e-mail domain, straight on where there is one provider, else the chooser.
 ///
 /// # Errors
@@ -44,59 +64,65 @@ impl Wish {
 pub async fn choose(visitor: Visitor, wish: Query<Wish>) -> Result<HttpResponse, Problem> {
     let gateway = &visitor.site.gateway;
     let return_to = wish.return_to();
-    let typed = wish
-        .email
-        .as_deref()
-        .map(str::trim)
-        .filter(|email| !email.is_empty());
-    let email_error = match typed.map(EmailAddress::parse) {
-        Some(Ok(email)) => match gateway.provider_of_domain(&email.domain()) {
-            Some(provider) => {
-                return Ok(reply::see_other(&start_path(
-                    provider.id(),
-                    &return_to,
-                    Some(&email),
-                )));
-            }
-            None => Some(format!(
-                "No identity provider is set up for {}.",
-                email.domain()
-            )),
-        },
-        Some(Err(error)) => Some(error.to_string()),
-        None => None,
+    let typed = wish.email.as_deref().map(str::trim);
+    let Some(typed) = typed.filter(|email| !email.is_empty()) else {
+        if let [only] = gateway.providers() {
+            let to = start_path(only.id(), &return_to, None);
+            return Ok(reply::see_other(&to));
+        }
+        return reply::page(StatusCode::OK, &chooser(gateway, &return_to));
     };
-    if let ([only], None) = (gateway.providers(), typed) {
-        return Ok(reply::see_other(&start_path(only.id(), &return_to, None)));
-    }
-    reply::page(
-        StatusCode::OK,
-        &chooser(gateway, &return_to, typed, email_error),
-    )
+    let error = match EmailAddress::parse(typed) {
+        Ok(email) => match gateway.provider_of_domain(&email.domain()) {
+            Some(provider) => return go_on(provider.as_ref(), &return_to, &email),
+            None => format!("No identity provider is set up for {}.", email.domain()),
+        },
+        Err(error) => error.to_string(),
+    };
+    let page = SignInPage {
+        email: typed.to_owned(),
+        email_error: Some(error),
+        ..chooser(gateway, &return_to)
+    };
+    reply::page(StatusCode::OK, &page)
 }
 
-fn chooser(
-    gateway: &Gateway,
+/// The provider that an address leads to.
+fn go_on(
+    provider: &dyn IdentityProvider,
     return_to: &ReturnTo,
-    typed: Option<&str>,
-    email_error: Option<String>,
-) -> SignInPage {
-    let choice = |id: &ProviderId, title: &str| ProviderChoice {
-        title: title.to_owned(),
-        href: start_path(id, return_to, None),
+    email: &EmailAddress,
+) -> Result<HttpResponse, Problem> {
+    let href = start_path(provider.id(), return_to, Some(email));
+    let page = SignInPage {
+        notice: Some(format!("On to {} …", provider.title())),
+        providers: vec![ProviderChoice {
+            title: provider.title().to_owned(),
+            href: href.clone(),
+        }],
+        email_field: false,
+        email: String::new(),
+        email_error: None,
+        return_to: String::new(),
     };
+    Ok(reply::then(reply::page(StatusCode::OK, &page)?, &href))
+}
+
+fn chooser(gateway: &Gateway, return_to: &ReturnTo) -> SignInPage {
+    let providers = gateway.providers();
     SignInPage {
-        providers: gateway
-            .providers()
+        providers: providers
             .iter()
-            .map(|provider| choice(provider.id(), provider.title()))
+            .map(|provider| ProviderChoice {
+                title: provider.title().to_owned(),
+                href: start_path(provider.id(), return_to, None),
+            })
             .collect(),
-        email_field: gateway
-            .providers()
+        email_field: providers
             .iter()
             .any(|provider| !provider.domains().is_empty()),
-        email: typed.unwrap_or_default().to_owned(),
-        email_error,
+        email: String::new(),
+        email_error: None,
         return_to: return_to.as_str().to_owned(),
         notice: None,
     }
@@ -119,23 +145,11 @@ pub async fn start(
     wish: Query<Wish>,
 ) -> Result<HttpResponse, Problem> {
     let site = &visitor.site;
-    let id = ProviderId::parse(&id).map_err(|_| Problem::from(SignInError::UnknownProvider))?;
-    let login_hint = wish
-        .email
-        .as_deref()
-        .and_then(|email| EmailAddress::parse(email).ok());
-    let demand = Demand {
-        fresh: wish.fresh,
-        login_hint,
-    };
+    let id = provider_id(&id)?;
+    let browser = site.cookies.browser(&request);
     let begun = site
         .gateway
-        .begin_sign_in(
-            &id,
-            site.cookies.browser(&request),
-            demand,
-            wish.return_to(),
-        )
+        .begin_sign_in(&visitor.context, &id, browser, wish.into_inner().into())
         .await?;
     let Challenge::Redirect(to) = begun.challenge;
     let mut response = reply::see_other(to.as_str());
@@ -154,12 +168,12 @@ pub async fn callback(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     let site = &visitor.site;
-    let id = ProviderId::parse(&id).map_err(|_| Problem::from(SignInError::UnknownProvider))?;
-    let (state, callback) = parse_callback(request.query_string())?;
+    let id = provider_id(&id)?;
     let browser = site.cookies.browser(&request);
+    let returned = parse_callback(request.query_string());
     let outcome = site
         .gateway
-        .complete_sign_in(&visitor.context, &id, &state, browser.as_ref(), callback)
+        .complete_sign_in(&visitor.context, &id, browser.as_ref(), returned)
         .await;
     site.metrics.sign_in(
         known(&site.gateway, &id),
@@ -184,13 +198,7 @@ fn known<'a>(gateway: &'a Gateway, id: &ProviderId) -> &'a str {
 }
 
 /// Reads an authorization response (RFC 6749 4.1.2); a parameter that is there twice makes it none (RFC 6749 3.1).
-fn parse_callback(query: &str) -> Result<(State, Callback), Problem> {
-    let malformed = || {
-        Problem::bad_request(
-            "The identity provider sent you back with an address that cannot be read.",
-        )
-        .action("Sign in again", "/sign-in")
-    };
+fn parse_callback(query: &str) -> Option<Returned> {
     let mut found: [Option<String>; 5] = Default::default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let Some(at) = ["state", "code", "iss", "error", "error_description"]
@@ -200,7 +208,7 @@ fn parse_callback(query: &str) -> Result<(State, Callback), Problem> {
             continue;
         };
         if value.len() > PARAMETER_BYTES_MAX || found[at].replace(value.into_owned()).is_some() {
-            return Err(malformed());
+            return None;
         }
     }
     let [state, code, iss, error, description] = found;
@@ -214,9 +222,10 @@ fn parse_callback(query: &str) -> Result<(State, Callback), Problem> {
             description,
             iss,
         },
-        (Some(_), Some(_)) | (None, None) => return Err(malformed()),
+        (Some(_), Some(_)) | (None, None) => return None,
     };
-    Ok((State::new(state.ok_or_else(malformed)?), callback))
+    let state = State::new(state?);
+    Some(Returned { state, callback })
 }
 
 /// Nothing but the token.
@@ -246,18 +255,14 @@ pub async fn sign_out(posted: Posted<Nothing>) -> Result<HttpResponse, Problem> 
     let mut response = reply::page(StatusCode::OK, &SignedOutPage { still_signed_in_at })?;
     let cleared = response.add_cookie(&site.cookies.clear_session());
     cleared.map_err(|error| Problem::internal("a cookie could not be removed").because(error))?;
-    let headers = response.headers_mut();
-    headers.insert(
+    response.headers_mut().insert(
         header::HeaderName::from_static("clear-site-data"),
         header::HeaderValue::from_static("\"cache\""),
     );
-    // Not a redirect: `form-action` would hold it back, and the person sees that the session here has ended.
-    if let Some(refresh) =
-        upstream.and_then(|url| header::HeaderValue::from_str(&format!("0; url={url}")).ok())
-    {
-        headers.insert(header::REFRESH, refresh);
-    }
-    Ok(response)
+    Ok(match upstream {
+        Some(url) => reply::then(response, url.as_str()),
+        None => response,
+    })
 }
 
 /// `GET /signed-out`: where the provider sends the browser after its own sign-out.
@@ -277,6 +282,7 @@ impl From<SignInError> for Problem {
     fn from(error: SignInError) -> Self {
         match error {
             SignInError::UnknownProvider => Self::not_found().hint("Choose how to sign in from the list.").action("Sign in", "/sign-in"),
+            SignInError::Unreadable => Self::bad_request("The identity provider sent you back with an address that cannot be read.").hint("Start again. If it happens again, tell your administrator the reference below."),
             SignInError::Expired => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "expired_state", "That took too long", "This sign-in has expired, or it was completed already.").hint("Start again; it is quick if you are still signed in at your provider."),
             SignInError::OtherBrowser => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "other_browser", "Begin in this browser", "This sign-in was begun in another browser or window, or this browser does not keep cookies.").hint("Start again here. If a link was sent to you, do not follow it: somebody may be trying to sign you in as themselves."),
             SignInError::OtherProvider => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "other_provider", "Begin again", "This sign-in was begun at another identity provider.").hint("Start again."),

@@ -27,7 +27,7 @@ use crate::sign_in::IdentityProvider;
 
 pub use console::{ConsoleOutcome, ConsoleRequest};
 pub use issue::{IssueError, IssuedRole, Refused, RoleRequest};
-pub use sign_in::{Begun, SignInError, SignedIn};
+pub use sign_in::{Begun, Returned, SignInError, SignInWish, SignedIn};
 
 /// What the gateway needs of the world and of its configuration.
 pub struct World {

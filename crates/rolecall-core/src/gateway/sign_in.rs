@@ -10,6 +10,24 @@ use crate::sign_in::{Callback, Challenge, Demand, PendingSignIn, ProviderError, 
 
 use super::{Gateway, RequestContext};
 
+/// What a person wants of a sign-in.
+#[derive(Clone, Debug)]
+pub struct SignInWish {
+    /// What it shall prove.
+    pub demand: Demand,
+    /// Where it goes on.
+    pub return_to: ReturnTo,
+}
+
+/// What a browser brought back from a provider: untrusted.
+#[derive(Clone, Debug)]
+pub struct Returned {
+    /// `state`
+    pub state: State,
+    /// The rest.
+    pub callback: Callback,
+}
+
 /// A sign-in that has begun.
 #[derive(Debug)]
 pub struct Begun {
@@ -36,6 +54,9 @@ pub enum SignInError {
     /// No provider of this id is configured.
     #[error("there is no such identity provider")]
     UnknownProvider,
+    /// What came back with the browser is no authorization response.
+    #[error("what the identity provider sent cannot be read")]
+    Unreadable,
     /// No sign-in of this `state` is under way: it took too long, or has ended already.
     #[error("this sign-in has expired or was used already")]
     Expired,
@@ -58,6 +79,7 @@ impl SignInError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::UnknownProvider => "unknown_provider",
+            Self::Unreadable => "unreadable",
             Self::Expired => "expired_state",
             Self::OtherBrowser => "other_browser",
             Self::OtherProvider => "other_provider",
@@ -70,25 +92,29 @@ impl SignInError {
 }
 
 impl Gateway {
-    /// Begins a sign-in at `provider` that goes on at `return_to`. A browser that holds a secret already keeps it, so
-    /// that several tabs can sign in at once.
+    /// Begins a sign-in at `provider`. A browser that holds a secret already keeps it, so that several tabs can sign in
+    /// at once.
     ///
     /// # Errors
-    /// [`SignInError::UnknownProvider`], [`SignInError::Provider`], [`SignInError::Unavailable`].
+    /// [`SignInError::UnknownProvider`], [`SignInError::Unavailable`], and [`SignInError::Provider`], which is audited.
     pub async fn begin_sign_in(
         &self,
+        context: &RequestContext,
         provider: &ProviderId,
         browser: Option<BrowserSecret>,
-        demand: Demand,
-        return_to: ReturnTo,
+        wish: SignInWish,
     ) -> Result<Begun, SignInError> {
         let adapter = self
             .provider(provider)
             .ok_or(SignInError::UnknownProvider)?;
+        let SignInWish { demand, return_to } = wish;
         let entropy = self.world.entropy.as_ref();
         let state = State::new(random_token(entropy));
         let browser = browser.unwrap_or_else(|| BrowserSecret::new(random_token(entropy)));
-        let (challenge, correlation) = adapter.begin(&state, &demand).await?;
+        let (challenge, correlation) = match adapter.begin(&state, &demand).await {
+            Ok(begun) => begun,
+            Err(error) => return self.refuse_sign_in(context, provider, error.into()).await,
+        };
         let now = self.world.clock.now();
         let pending = PendingSignIn {
             provider: provider.clone(),
@@ -105,8 +131,8 @@ impl Gateway {
         Ok(Begun { challenge, browser })
     }
 
-    /// Ends a sign-in. The pending record is taken out of the store before the provider is asked anything. A session
-    /// that this browser held before ends.
+    /// Ends a sign-in; `returned` is nothing when it could not be read. The pending record is taken out of the store
+    /// before the provider is asked anything.
     ///
     /// # Errors
     /// [`SignInError`]; every refusal is audited with its reason.
@@ -114,41 +140,45 @@ impl Gateway {
         &self,
         context: &RequestContext,
         provider: &ProviderId,
-        state: &State,
         browser: Option<&BrowserSecret>,
-        callback: Callback,
+        returned: Option<Returned>,
     ) -> Result<SignedIn, SignInError> {
-        match self
-            .verify_sign_in(provider, state, browser, callback)
-            .await
-        {
+        match self.verify_sign_in(provider, browser, returned).await {
             Ok((identity, return_to)) => {
                 Ok(self.begin_session(context, identity, return_to).await?)
             }
-            Err(error) => {
-                let provider = self
-                    .provider(provider)
-                    .map(|known| known.id().as_str().to_owned());
-                let refused = Happened::SignInRefused {
-                    provider,
-                    reason: error.reason().to_owned(),
-                };
-                self.append(context, refused).await?;
-                Err(error)
-            }
+            Err(error) => self.refuse_sign_in(context, provider, error).await,
         }
+    }
+
+    /// Audits a refusal and returns it.
+    async fn refuse_sign_in<T>(
+        &self,
+        context: &RequestContext,
+        provider: &ProviderId,
+        error: SignInError,
+    ) -> Result<T, SignInError> {
+        let provider = self
+            .provider(provider)
+            .map(|known| known.id().as_str().to_owned());
+        let refused = Happened::SignInRefused {
+            provider,
+            reason: error.reason().to_owned(),
+        };
+        self.append(context, refused).await?;
+        Err(error)
     }
 
     async fn verify_sign_in(
         &self,
         provider: &ProviderId,
-        state: &State,
         browser: Option<&BrowserSecret>,
-        callback: Callback,
+        returned: Option<Returned>,
     ) -> Result<(crate::identity::Identity, ReturnTo), SignInError> {
         let adapter = self
             .provider(provider)
             .ok_or(SignInError::UnknownProvider)?;
+        let Returned { state, callback } = returned.ok_or(SignInError::Unreadable)?;
         let browser = browser.ok_or(SignInError::OtherBrowser)?;
         let pending: PendingSignIn = self
             .world

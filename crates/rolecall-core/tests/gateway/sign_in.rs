@@ -5,10 +5,10 @@ use rolecall_core::audit::{Actor, Happened};
 use rolecall_core::gateway::{SignInError, SignedIn};
 use rolecall_core::limits;
 use rolecall_core::secret::{BrowserSecret, State};
-use rolecall_core::sign_in::{Callback, Demand, ProviderError, RejectReason, ReturnTo};
+use rolecall_core::sign_in::{Callback, ProviderError, RejectReason, ReturnTo};
 use tokio::task::JoinSet;
 
-use crate::world::{World, code, context, id};
+use crate::world::{World, back, code, context, id, wish};
 
 /// The sign-in ended in this, nobody has a session, and the trail says why.
 #[track_caller]
@@ -68,7 +68,7 @@ async fn an_unknown_provider_begins_and_completes_nothing() {
     let nobody = id("nobody");
     let begun = world
         .gateway
-        .begin_sign_in(&nobody, None, Demand::default(), ReturnTo::portal())
+        .begin_sign_in(&context(), &nobody, None, wish(ReturnTo::portal()))
         .await;
     assert!(matches!(begun, Err(SignInError::UnknownProvider)));
 
@@ -132,7 +132,12 @@ async fn without_a_cookie_nothing_ends_and_nothing_is_spent() {
     let begun = world.begin("okta").await;
     let ended = world
         .gateway
-        .complete_sign_in(&context(), &id("okta"), &begun.state, None, code("alice"))
+        .complete_sign_in(
+            &context(),
+            &id("okta"),
+            None,
+            back(&begun.state, code("alice")),
+        )
         .await;
     assert_refused(&world, ended, "okta", "other_browser");
     assert!(world.complete("okta", &begun, "alice").await.is_ok());
@@ -231,6 +236,11 @@ async fn a_provider_that_is_down_signs_nobody_in() {
         world.store.keys("sign-in").is_empty(),
         "nothing to come back to"
     );
+    let refused = Happened::SignInRefused {
+        provider: Some("okta".to_owned()),
+        reason: "provider_unavailable".to_owned(),
+    };
+    assert_eq!(world.trail.take_only(), refused);
 
     let begun = world.begin("okta").await;
     world
@@ -254,9 +264,8 @@ async fn a_person_who_cancels_is_refused_in_the_providers_word() {
         .complete_sign_in(
             &context(),
             &id("okta"),
-            &begun.state,
             Some(&begun.browser),
-            cancelled,
+            back(&begun.state, cancelled),
         )
         .await;
     assert_refused(&world, ended, "okta", "access_denied");
@@ -284,7 +293,7 @@ async fn of_a_hundred_callbacks_with_one_state_one_wins() {
         callbacks.spawn(async move {
             let (at, browser) = (id("okta"), Some(&begun.browser));
             gateway
-                .complete_sign_in(&context(), &at, &begun.state, browser, code("alice"))
+                .complete_sign_in(&context(), &at, browser, back(&begun.state, code("alice")))
                 .await
                 .map_err(|error| error.reason())
         });

@@ -14,8 +14,8 @@ use rolecall_core::access::{Files, Policy, PolicyContext, ProviderFacts, Source}
 use rolecall_core::audit::ReferenceId;
 use rolecall_core::aws::{AccountId, Partition};
 use rolecall_core::gateway::{
-    Gateway, IssueError, IssuedRole, RequestContext, RoleRequest, SignInError, SignedIn,
-    World as Parts,
+    Gateway, IssueError, IssuedRole, RequestContext, Returned, RoleRequest, SignInError,
+    SignInWish, SignedIn, World as Parts,
 };
 use rolecall_core::identity::ProviderId;
 use rolecall_core::record::{Records, SealingKeys};
@@ -186,7 +186,7 @@ impl World {
         let return_to = ReturnTo::parse("/console?account=777788889999").unwrap();
         let begun = self
             .gateway
-            .begin_sign_in(&id(provider), browser, Demand::default(), return_to)
+            .begin_sign_in(&context(), &id(provider), browser, wish(return_to))
             .await?;
         let Challenge::Redirect(url) = begun.challenge;
         let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
@@ -208,9 +208,8 @@ impl World {
             .complete_sign_in(
                 &context(),
                 &id(provider),
-                &begun.state,
                 browser,
-                code(person),
+                back(&begun.state, code(person)),
             )
             .await
     }
@@ -253,6 +252,22 @@ impl World {
 
 pub fn id(provider: &str) -> ProviderId {
     ProviderId::parse(provider).unwrap()
+}
+
+/// A sign-in that asks for nothing special.
+pub fn wish(return_to: ReturnTo) -> SignInWish {
+    SignInWish {
+        demand: Demand::default(),
+        return_to,
+    }
+}
+
+/// What a browser comes back with.
+pub fn back(state: &State, callback: Callback) -> Option<Returned> {
+    Some(Returned {
+        state: state.clone(),
+        callback,
+    })
 }
 
 pub fn code(person: &str) -> Callback {

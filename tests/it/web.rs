@@ -1,0 +1,238 @@
+//! The gateway as a browser meets it, in a house of its own for every test: stories, every route, and everything that
+//! should not work.
+
+mod console;
+mod credentials;
+mod portal;
+mod sessions;
+mod sign_in;
+mod sign_out;
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use reqwest::{RequestBuilder, Response};
+use rolecall_demo::{House, HouseSettings};
+use rolecall_testkit::browser::{Browser, BrowserSettings, Page};
+use rolecall_testkit::clock::ManualClock;
+use rolecalld::audit::{DatabaseUrl, Format, Trail, export};
+use serde_json::Value;
+use url::Url;
+
+/// The session's cookie on a loopback origin.
+const SESSION: &str = "rc_s";
+/// The cookie of a sign-in under way.
+const BROWSER: &str = "rc_t";
+
+/// A house, its clock, and a client that follows nothing.
+struct Scene {
+    house: House,
+    clock: ManualClock,
+    client: reqwest::Client,
+}
+
+/// What a signed-in browser holds, for requests made by hand.
+#[derive(Clone, Debug)]
+struct Pass {
+    cookie: String,
+    csrf: String,
+}
+
+impl Scene {
+    async fn new() -> Result<Self> {
+        Self::with(|_| ()).await
+    }
+
+    async fn with(change: impl FnOnce(&mut HouseSettings)) -> Result<Self> {
+        let clock = ManualClock::starting_now();
+        let mut settings = HouseSettings {
+            clock: clock.clock(),
+            ..HouseSettings::default()
+        };
+        change(&mut settings);
+        Ok(Self {
+            house: House::build(settings).await?,
+            clock,
+            client: client()?,
+        })
+    }
+
+    fn at(&self, path: &str) -> String {
+        self.house.at(path)
+    }
+
+    /// A browser that has been nowhere.
+    fn browser(&self) -> Result<Browser> {
+        Browser::with(BrowserSettings {
+            clock: self.clock.clock(),
+            ..BrowserSettings::default()
+        })
+    }
+
+    /// A browser in which somebody has signed in; it shows the portal.
+    async fn signed_in(&self, username: &str) -> Result<Browser> {
+        let mut browser = self.browser()?;
+        browser.open(&self.at("/")).await?;
+        let page = browser.sign_in_at_provider(username).await?;
+        ensure!(
+            page.url().as_str() == self.at("/"),
+            "{username} is at {}: {}",
+            page.url(),
+            page.text()
+        );
+        Ok(browser)
+    }
+
+    /// What the browser of somebody who has just signed in holds.
+    async fn pass(&self, username: &str) -> Result<Pass> {
+        pass_of(&self.signed_in(username).await?)
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(self.at(path))
+    }
+
+    /// A form, as the browser that holds `pass` sends it from our own page; the token comes last.
+    fn post(&self, pass: &Pass, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .append_pair("csrf", &pass.csrf)
+            .finish();
+        self.client
+            .post(self.at(path))
+            .header(COOKIE, &pass.cookie)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body)
+    }
+
+    /// As [`Scene::post`], asking for JSON.
+    async fn post_json(
+        &self,
+        pass: &Pass,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<(u16, Value)> {
+        let request = self.post(pass, path, fields);
+        let answer = request.header(ACCEPT, "application/json").send().await?;
+        let status = answer.status().as_u16();
+        Ok((status, answer.json().await?))
+    }
+
+    /// The audit trail, oldest first.
+    async fn trail(&self) -> Result<Vec<Value>> {
+        let file = self.house.folder().join("audit.db");
+        let url: DatabaseUrl = format!("sqlite:{}", file.display()).parse()?;
+        let mut lines = Vec::new();
+        export(&Trail::open(&url).await?, Format::Jsonl, None, &mut lines).await?;
+        let event = |line: &[u8]| -> Result<Value> {
+            Ok(serde_json::from_slice::<Value>(line)?["event"].take())
+        };
+        lines
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(event)
+            .collect()
+    }
+
+    /// The events of this kind.
+    async fn events(&self, kind: &str) -> Result<Vec<Value>> {
+        let mut events = self.trail().await?;
+        events.retain(|event| event["event"] == kind);
+        Ok(events)
+    }
+
+    /// Begins a sign-in by hand: where the provider is asked, and the cookie to come back with.
+    async fn begin(&self, path: &str, cookie: Option<&str>) -> Result<(String, String)> {
+        let mut request = self.get(path);
+        if let Some(cookie) = cookie {
+            request = request.header(COOKIE, cookie);
+        }
+        let answer = request.send().await?;
+        let to = location(&answer)?;
+        Ok((to, cookie_set(&answer, BROWSER).context("no cookie")?))
+    }
+
+    /// Signs in at the provider by hand: the address it sends the browser back to.
+    async fn approve(&self, authorize: &str, username: &str) -> Result<String> {
+        let form = self.client.get(authorize).send().await?.text().await?;
+        let request = form
+            .split_once("name=\"request\" value=\"")
+            .and_then(|(_, rest)| rest.split_once('"'))
+            .context("no form")?
+            .0;
+        let fields = [
+            ("request", request),
+            ("username", username),
+            ("decision", "sign-in"),
+        ];
+        let action = Url::parse(authorize)?;
+        let action = &action[..url::Position::AfterPath];
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let answer = self
+            .client
+            .post(action)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body)
+            .send()
+            .await?;
+        location(&answer)
+    }
+
+    /// Comes back from the provider by hand.
+    async fn come_back(&self, callback: &str, cookie: Option<&str>) -> Result<Response> {
+        let mut request = self.client.get(callback);
+        if let Some(cookie) = cookie {
+            request = request.header(COOKIE, cookie);
+        }
+        Ok(request.send().await?)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test asks as a stranger would, without the limits of ours"
+)]
+fn client() -> Result<reqwest::Client> {
+    Ok(reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()?)
+}
+
+/// The session's cookie and a token from the page that is showing.
+fn pass_of(browser: &Browser) -> Result<Pass> {
+    let cookie = browser.cookie(SESSION).context("no session cookie")?;
+    let tokens = browser.page()?.attributes("input[name=csrf]", "value")?;
+    Ok(Pass {
+        cookie: format!("{SESSION}={}", cookie.value),
+        csrf: tokens.first().context("no form")?.clone(),
+    })
+}
+
+/// `Location`.
+fn location(answer: &Response) -> Result<String> {
+    let status = answer.status();
+    let to = answer.headers().get(LOCATION);
+    let to = to.with_context(|| format!("{} answered {status}, no redirect", answer.url()))?;
+    Ok(to.to_str()?.to_owned())
+}
+
+/// `name=value` of a cookie that an answer sets.
+fn cookie_set(answer: &Response, name: &str) -> Option<String> {
+    answer
+        .headers()
+        .get_all(SET_COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok()?.split(';').next())
+        .find(|pair| pair.starts_with(&format!("{name}=")))
+        .map(str::to_owned)
+}
+
+/// The reference id that a page of a problem shows.
+fn reference(page: &Page) -> Result<String> {
+    let shown = page.select("#reference")?;
+    let shown = shown.first().context("no reference on the page")?.clone();
+    ensure!(page.header("x-request-id") == Some(shown.as_str()));
+    Ok(shown)
+}

@@ -1,0 +1,268 @@
+//! The console: one button from the portal, links that survive a sign-in, regions and services, and signing out of AWS first.
+
+use super::*;
+
+const DEEP: &str =
+    "/console?account=111122223333&permission_set=ReadOnly&destination=s3&region=eu-central-1";
+
+/// A field of the link that the browser followed to AWS's sign-in.
+fn link_field(browser: &Browser, name: &str) -> Option<String> {
+    let login = browser.visits().iter().rev().find(|visit| {
+        visit
+            .url
+            .query()
+            .is_some_and(|query| query.contains("Action=login"))
+    })?;
+    login
+        .url
+        .query_pairs()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+#[tokio::test]
+async fn one_press_opens_the_console() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    let page = browser.press("Console", &[]).await?;
+    ensure!(
+        page.url().as_str().starts_with(&scene.house.aws.url()),
+        "{}",
+        page.url()
+    );
+    ensure!(
+        page.text().contains("You are signed in to the console"),
+        "{}",
+        page.text()
+    );
+    ensure!(
+        browser
+            .visits()
+            .iter()
+            .rev()
+            .nth(1)
+            .is_some_and(|visit| visit.status == Some(reqwest::StatusCode::SEE_OTHER))
+    );
+    ensure!(
+        link_field(&browser, "Destination").as_deref() == Some("https://console.aws.amazon.com/")
+    );
+    let events = scene.events("issue_intended").await?;
+    ensure!(events.len() == 1 && events[0]["delivery"] == "console");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_deep_link_survives_signing_in() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.browser()?;
+    browser.open(&scene.at(DEEP)).await?;
+    let page = browser.sign_in_at_provider("alice").await?;
+    ensure!(page.url().as_str() == scene.at(DEEP), "{}", page.url());
+    for part in [
+        "Open the AWS console?",
+        "payments-prod",
+        "111122223333",
+        "ReadOnly",
+    ] {
+        ensure!(
+            page.text().contains(part),
+            "{part} is not in {}",
+            page.text()
+        );
+    }
+    ensure!(
+        scene.house.aws.issued().is_empty(),
+        "a link alone issued something"
+    );
+    ensure!(page.attributes("option[selected]", "value")? == ["eu-central-1"]);
+    ensure!(page.select("#share")? == [scene.at(DEEP)]);
+
+    let page = browser.press("Open console", &[]).await?;
+    ensure!(
+        page.text().contains("You are signed in to the console"),
+        "{}",
+        page.text()
+    );
+    let going = link_field(&browser, "Destination");
+    ensure!(
+        going.as_deref()
+            == Some("https://eu-central-1.console.aws.amazon.com/s3/home?region=eu-central-1"),
+        "{going:?}"
+    );
+    ensure!(
+        link_field(&browser, "Issuer") == Some(scene.at(DEEP)),
+        "AWS's own way back is the link"
+    );
+    let page = browser.click("Sign in again at your portal").await?;
+    ensure!(page.url().as_str() == scene.at(DEEP));
+    Ok(())
+}
+
+#[tokio::test]
+async fn destinations_are_services_pages_and_the_permission_sets_own() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    for (destination, region, want) in [
+        ("", "", "https://console.aws.amazon.com/cloudwatch/"),
+        ("ec2", "", "https://console.aws.amazon.com/ec2/home"),
+        (
+            "ec2",
+            "eu-west-1",
+            "https://eu-west-1.console.aws.amazon.com/ec2/home?region=eu-west-1",
+        ),
+        (
+            "",
+            "eu-west-1",
+            "https://eu-west-1.console.aws.amazon.com/console/home?region=eu-west-1",
+        ),
+        (
+            "https://eu-west-1.console.aws.amazon.com/s3/buckets/x?tab=objects#a",
+            "",
+            "https://eu-west-1.console.aws.amazon.com/s3/buckets/x?tab=objects#a",
+        ),
+    ] {
+        let fields = [
+            ("account", "444455556666"),
+            ("permission_set", "Developer"),
+            ("destination", destination),
+            ("region", region),
+        ];
+        let (status, json) = scene.post_json(&pass, "/console", &fields).await?;
+        ensure!(status == 200, "{json}");
+        let link = Url::parse(json["location"].as_str().context("no link")?)?;
+        ensure!(
+            link.query_pairs()
+                .any(|(name, value)| name == "Destination" && value == want),
+            "{destination:?} in {region:?}: {link}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_console_session_lasts_as_long_as_the_grant() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    let fields = [("account", "444455556666"), ("permission_set", "Developer")];
+    let answer = scene.post(&pass, "/console", &fields).send().await?;
+    ensure!(answer.status() == 303 && location(&answer)?.starts_with(&scene.house.aws.url()));
+    let requests = scene.house.aws.requests();
+    let asked = requests
+        .iter()
+        .find(|request| request.action == "getSigninToken")
+        .context("no sign-in token")?;
+    ensure!(
+        asked.method == "POST" && asked.field("SessionDuration") == Some("14400"),
+        "{:?}",
+        asked.form.len()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_console_of_another_account_is_left_first() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    browser.press("Console", &[]).await?;
+    browser.open(&scene.at(DEEP)).await?;
+    let page = browser.press("Open console", &[]).await?;
+    ensure!(
+        page.text().contains("You must first log out"),
+        "{}",
+        page.text()
+    );
+
+    browser.open(&scene.at(DEEP)).await?;
+    let page = browser
+        .press("Open console", &[("sign_out_first", "true")])
+        .await?;
+    ensure!(
+        page.text().contains("You are signed in to the console"),
+        "{}",
+        page.text()
+    );
+    ensure!(link_field(&browser, "Issuer") == Some(scene.at(DEEP)));
+    let way: Vec<&str> = browser
+        .visits()
+        .iter()
+        .rev()
+        .take(4)
+        .map(|visit| visit.url.path())
+        .collect();
+    ensure!(
+        way[1].starts_with("/console/continue/") && way[2] == "/oauth" && way[3] == "/console",
+        "{way:?}"
+    );
+
+    // The ticket in between works once, and never for somebody else.
+    let ticket = browser
+        .visits()
+        .iter()
+        .rev()
+        .nth(1)
+        .context("no ticket")?
+        .url
+        .to_string();
+    let page = browser.open(&ticket).await?;
+    ensure!(
+        page.status().is_some_and(|status| status == 400) && page.text().contains("used already"),
+        "{}",
+        page.text()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_ticket_is_nothing_to_anybody_else() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (alice, bob) = (scene.pass("alice").await?, scene.pass("bob").await?);
+    let fields = [
+        ("account", "444455556666"),
+        ("permission_set", "Developer"),
+        ("sign_out_first", "true"),
+    ];
+    let answer = scene.post(&alice, "/console", &fields).send().await?;
+    let sign_out = Url::parse(&location(&answer)?)?;
+    let back = sign_out
+        .query_pairs()
+        .find(|(name, _)| name == "redirect_uri")
+        .context("no way back")?
+        .1
+        .into_owned();
+    ensure!(
+        back.starts_with(&scene.at("/console/continue/")) && scene.house.aws.issued().is_empty()
+    );
+    let answer = scene
+        .client
+        .get(&back)
+        .header(COOKIE, &bob.cookie)
+        .send()
+        .await?;
+    ensure!(answer.status() == 400 && scene.house.aws.issued().is_empty());
+    let answer = scene.client.get(&back).send().await?;
+    ensure!(answer.status() == 303 && location(&answer)?.starts_with("/sign-in?"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_link_to_what_is_locked_says_what_opens_it() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("bob").await?;
+    let link = "/console?account=111122223333&permission_set=Developer";
+    let page = browser.open(&scene.at(link)).await?;
+    ensure!(
+        page.select("form.stack")?.is_empty() && page.text().contains("second factor"),
+        "{}",
+        page.text()
+    );
+    scene.house.provider.put_person(
+        rolecall_testkit::oidc::Person::new("bob")
+            .groups(["payments-dev"])
+            .amr(["otp"]),
+    );
+    browser.click("Sign in again with a second factor").await?;
+    let page = browser.sign_in_at_provider("bob").await?;
+    ensure!(page.url().as_str() == scene.at(link), "{}", page.url());
+    ensure!(!page.select("form.stack")?.is_empty());
+    Ok(())
+}

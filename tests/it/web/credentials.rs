@@ -1,0 +1,164 @@
+//! Credentials: on a page, as JSON, and accepted by an AWS that checks their signature.
+
+use aws_credential_types::Credentials;
+use aws_sdk_sts::config::{BehaviorVersion, Region};
+
+use super::*;
+
+const ROLE: [(&str, &str); 2] = [("account", "444455556666"), ("permission_set", "Developer")];
+
+/// Who AWS says the bearer of these credentials is.
+async fn caller(scene: &Scene, json: &Value) -> Result<String> {
+    let part = |name: &str| {
+        json[name]
+            .as_str()
+            .context("a part is missing")
+            .map(str::to_owned)
+    };
+    let credentials = Credentials::new(
+        part("AccessKeyId")?,
+        part("SecretAccessKey")?,
+        Some(part("SessionToken")?),
+        None,
+        "test",
+    );
+    let config = aws_sdk_sts::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(rolecalld::aws::http_client())
+        .region(Region::from_static("eu-west-1"))
+        .endpoint_url(scene.house.aws.url())
+        .credentials_provider(credentials)
+        .build();
+    let answer = aws_sdk_sts::Client::from_conf(config).get_caller_identity();
+    Ok(answer.send().await?.arn().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn json_credentials_work_at_aws() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    let (status, json) = scene.post_json(&pass, "/credentials", &ROLE).await?;
+    ensure!(status == 200 && json["Version"] == 1 && json["AccountId"] == "444455556666");
+    let arn = caller(&scene, &json).await?;
+    ensure!(
+        arn.starts_with("arn:aws:sts::444455556666:assumed-role/Developer/alice@example.com"),
+        "{arn}"
+    );
+    let issued = scene.house.aws.issued();
+    ensure!(issued.len() == 1 && issued[0].source_identity.as_deref() == Some("alice@example.com"));
+    let tag = |key: &str| {
+        issued[0]
+            .tags
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.as_str())
+    };
+    ensure!(
+        tag("rolecall:account") == Some("444455556666")
+            && tag("rolecall:permission-set") == Some("Developer")
+    );
+    ensure!(tag("user") == Some("alice@example.com"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_intent_is_in_the_trail_before_its_outcome() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    let answer = scene.post(&pass, "/credentials", &ROLE).send().await?;
+    ensure!(answer.status() == 200);
+    let reference = answer.headers()["x-request-id"].to_str()?.to_owned();
+    let trail = scene.trail().await?;
+    let mine: Vec<&Value> = trail
+        .iter()
+        .filter(|event| event["reference"] == reference.as_str())
+        .collect();
+    ensure!(
+        mine.len() == 2 && mine[0]["event"] == "issue_intended" && mine[1]["event"] == "issue_done",
+        "{mine:?}"
+    );
+    ensure!(
+        mine[0]["delivery"] == "credentials" && mine[0]["duration"] == 14_400,
+        "{:?}",
+        mine[0]
+    );
+    ensure!(mine[1]["access_key_id"] == scene.house.aws.issued()[0].access_key_id.as_str());
+    let secret = &scene.house.aws.issued()[0].secret_access_key;
+    ensure!(!serde_json::to_string(&trail)?.contains(secret.as_str()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_page_has_a_tab_for_each_terminal() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    let page = browser.press("Credentials", &[]).await?;
+    ensure!(
+        page.url().path() == "/credentials" && page.status().is_some_and(|status| status == 200)
+    );
+    let tabs = page.attributes("input[name=format]", "value")?;
+    ensure!(
+        tabs == [
+            "bash",
+            "fish",
+            "powershell",
+            "cmd",
+            "dotenv",
+            "file",
+            "json"
+        ],
+        "{tabs:?}"
+    );
+    let issued = scene.house.aws.issued();
+    for part in [
+        &issued[0].access_key_id,
+        &issued[0].secret_access_key,
+        &issued[0].session_token,
+    ] {
+        ensure!(
+            page.body().matches(part.as_str()).count() == 7,
+            "each tab says it once"
+        );
+    }
+    let shown = page.select("#snippet-bash")?;
+    let want = format!("export AWS_ACCESS_KEY_ID='{}'", issued[0].access_key_id);
+    ensure!(shown[0].starts_with(&want), "{shown:?}");
+    ensure!(page.header("cache-control") == Some("no-store"));
+    ensure!(
+        page.text().contains("59 min") || page.text().contains("1 h"),
+        "{}",
+        page.text()
+    );
+
+    let json: Value = serde_json::from_str(&page.select("#snippet-json")?[0])?;
+    ensure!(caller(&scene, &json).await?.contains("alice@example.com"));
+    let page = browser.press("Get fresh ones", &[]).await?;
+    ensure!(
+        page.status().is_some_and(|status| status == 200) && scene.house.aws.issued().len() == 2
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_variant_is_a_role_of_its_own() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("bob").await?;
+    let [account, permission_set] = ROLE;
+    let fields = [account, permission_set, ("variant", "readonly")];
+    let (status, _) = scene.post_json(&pass, "/credentials", &fields).await?;
+    ensure!(status == 200);
+    let issued = scene.house.aws.issued();
+    ensure!(
+        issued[0]
+            .tags
+            .iter()
+            .any(|(_, value)| value == "Developer@readonly")
+    );
+    let requests = scene.house.aws.requests();
+    let order = requests.last().context("no request")?;
+    ensure!(order.field("DurationSeconds") == Some("3600"));
+    ensure!(
+        order.field("PolicyArns.member.1.arn") == Some("arn:aws:iam::aws:policy/ReadOnlyAccess")
+    );
+    Ok(())
+}

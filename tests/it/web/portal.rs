@@ -1,0 +1,123 @@
+//! The portal: what each of the three people sees, and finding a role among many.
+
+use super::*;
+
+#[tokio::test]
+async fn alice_sees_everything_she_may_use() -> Result<()> {
+    let scene = Scene::new().await?;
+    let browser = scene.signed_in("alice").await?;
+    let page = browser.page()?;
+    let text = page.text();
+    for part in [
+        "Alice",
+        "alice@example.com",
+        "Example ID",
+        "payments-prod",
+        "111122223333",
+        "Workloads/Prod",
+        "env=prod",
+        "sandbox",
+        "Administrator",
+        "Developer",
+        "readonly",
+        "8 h left",
+    ] {
+        ensure!(text.contains(part), "{part} is not in {text}");
+    }
+    ensure!(page.select("li.locked")?.is_empty(), "{text}");
+    let names = page.select("section.account h2")?;
+    ensure!(
+        names == ["payments-dev", "payments-prod", "sandbox"],
+        "{names:?}"
+    );
+    ensure!(
+        text.contains("limit of assignment payments-developers-in-production"),
+        "{text}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn bob_sees_what_a_second_factor_would_open() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("bob").await?;
+    let locked = browser.page()?.select("li.locked")?;
+    ensure!(locked.len() == 2, "{locked:?}");
+    ensure!(
+        locked[0].contains("Developer") && locked[0].contains("second factor"),
+        "{locked:?}"
+    );
+    ensure!(!browser.page()?.text().contains("Administrator"));
+
+    // The provider knows him already, and must ask again all the same.
+    let page = browser.click("Sign in again with a second factor").await?;
+    ensure!(
+        page.url().as_str().starts_with(&scene.house.provider.url()),
+        "{}",
+        page.url()
+    );
+    scene.house.provider.put_person(
+        rolecall_testkit::oidc::Person::new("bob")
+            .groups(["payments-dev"])
+            .amr(["pwd", "otp"]),
+    );
+    let page = browser.sign_in_at_provider("bob").await?;
+    ensure!(page.url().as_str() == scene.at("/"), "{}", page.url());
+    ensure!(page.select("li.locked")?.is_empty(), "{}", page.text());
+    Ok(())
+}
+
+#[tokio::test]
+async fn carol_is_told_whom_to_ask() -> Result<()> {
+    let scene = Scene::new().await?;
+    let browser = scene.signed_in("carol").await?;
+    let page = browser.page()?;
+    let text = page.text();
+    for part in [
+        "Nothing is assigned to you yet",
+        "Carol",
+        "carol@example.com",
+        "platform@example.com",
+        "Example ID",
+    ] {
+        ensure!(text.contains(part), "{part} is not in {text}");
+    }
+    reference(page)?;
+    ensure!(page.status().is_some_and(|status| status == 200));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_search_without_the_script_finds_roles() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    for (query, accounts, roles) in [
+        ("prod", vec!["payments-prod"], 4),
+        ("1111-2222-3333 READONLY", vec!["payments-prod"], 2),
+        ("env=sandbox admin", vec!["sandbox"], 1),
+        ("nothing like this", vec![], 0),
+    ] {
+        let page = browser.submit("form[role=search]", &[("q", query)]).await?;
+        ensure!(
+            page.url()
+                .query()
+                .is_some_and(|text| text.starts_with("q="))
+        );
+        let names = page.select("section.account h2")?;
+        let found = page.select("section.account li")?;
+        ensure!(
+            names == accounts && found.len() == roles,
+            "{query}: {names:?}, {found:?}"
+        );
+        ensure!(
+            page.text().contains(&format!("match “{query}”")),
+            "{}",
+            page.text()
+        );
+    }
+    let page = browser
+        .open(&scene.at("/?q=%3Cscript%3Ealert(1)%3C/script%3E"))
+        .await?;
+    ensure!(!page.body().contains("<script>alert"));
+    Ok(())
+}

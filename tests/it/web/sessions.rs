@@ -1,0 +1,152 @@
+//! My sessions: seeing them, ending them, and how they end by themselves.
+
+use std::time::Duration;
+
+use super::*;
+
+#[tokio::test]
+async fn sessions_are_listed_and_one_is_ended() -> Result<()> {
+    let scene = Scene::new().await?;
+    let phone = scene.pass("alice").await?;
+    let mut desk = scene.signed_in("alice").await?;
+    let page = desk.click("My sessions").await?;
+    ensure!(
+        page.select("ul.sessions > li")?.len() == 2 && page.text().contains("127.0.0.1"),
+        "{}",
+        page.text()
+    );
+    let page = desk
+        .press("End the session: A program on Linux, 127.0.0.1", &[])
+        .await?;
+    ensure!(
+        page.url().as_str() == scene.at("/sessions?ended=one")
+            && page.text().contains("That session has ended")
+    );
+    ensure!(page.select("ul.sessions > li")?.len() == 1);
+    let answer = scene.get("/").header(COOKIE, &phone.cookie).send().await?;
+    ensure!(answer.status() == 303, "an ended session lives");
+    let ended = scene.events("signed_out").await?;
+    ensure!(ended.len() == 1 && ended[0]["reason"] == "ended_by_owner");
+    Ok(())
+}
+
+#[tokio::test]
+async fn all_others_are_ended_at_once() -> Result<()> {
+    let scene = Scene::new().await?;
+    let others = [scene.pass("alice").await?, scene.pass("alice").await?];
+    let bob = scene.pass("bob").await?;
+    scene.clock.advance(Duration::from_secs(1));
+    let mut mine = scene.signed_in("alice").await?;
+    mine.click("My sessions").await?;
+    let page = mine.press("End all others", &[]).await?;
+    ensure!(
+        page.text().contains("All other sessions have ended")
+            && page.select("ul.sessions > li")?.len() == 1
+    );
+    for pass in others {
+        let answer = scene.get("/").header(COOKIE, &pass.cookie).send().await?;
+        ensure!(answer.status() == 303);
+    }
+    for pass in [bob, pass_of(&mine)?] {
+        let answer = scene.get("/").header(COOKIE, &pass.cookie).send().await?;
+        ensure!(answer.status() == 200, "ended too much");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_ends_the_session_of_somebody_else() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (alice, bob) = (scene.pass("alice").await?, scene.pass("bob").await?);
+    let events = scene.events("signed_in").await?;
+    let id = events[1]["session"].as_str().context("no id")?;
+    let answer = scene
+        .post(&alice, "/sessions/end", &[("session", id)])
+        .send()
+        .await?;
+    ensure!(answer.status() == 303);
+    let answer = scene.get("/").header(COOKIE, &bob.cookie).send().await?;
+    ensure!(answer.status() == 200 && scene.events("signed_out").await?.is_empty());
+    for fields in [&[] as &[(&str, &str)], &[("others", "yes")]] {
+        ensure!(
+            scene
+                .post(&alice, "/sessions/end", fields)
+                .send()
+                .await?
+                .status()
+                == 400
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_idle_session_ends_and_the_person_comes_back_to_their_place() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    scene.clock.advance(Duration::from_secs(59 * 60));
+    let page = browser.open(&scene.at("/sessions")).await?;
+    ensure!(
+        page.url().path() == "/sessions"
+            && browser
+                .visits()
+                .last()
+                .is_some_and(|visit| visit.url.path() == "/sessions")
+    );
+    let before = pass_of(&browser)?;
+    scene.clock.advance(Duration::from_secs(61 * 60));
+    let page = browser.open(&scene.at("/?q=prod")).await?;
+    ensure!(
+        page.url().as_str() == scene.at("/?q=prod"),
+        "{}",
+        page.url()
+    );
+    let way: Vec<&str> = browser
+        .visits()
+        .iter()
+        .rev()
+        .take(6)
+        .map(|visit| visit.url.path())
+        .collect();
+    ensure!(
+        way.contains(&"/sign-in") && way.contains(&"/authorize"),
+        "{way:?}"
+    );
+    ensure!(pass_of(&browser)?.cookie != before.cookie);
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_use_keeps_a_session_beyond_its_end() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    for round in 1..=16 {
+        let answer = scene.get("/").header(COOKIE, &pass.cookie).send().await?;
+        ensure!(answer.status() == 200, "ended in round {round}");
+        scene.clock.advance(Duration::from_secs(30 * 60));
+    }
+    let answer = scene.get("/").header(COOKIE, &pass.cookie).send().await?;
+    ensure!(answer.status() == 303 && location(&answer)? == "/sign-in?return_to=%2F");
+    let answer = scene
+        .get("/")
+        .header(COOKIE, &pass.cookie)
+        .header(ACCEPT, "application/json")
+        .send()
+        .await?;
+    ensure!(answer.status() == 401 && answer.json::<Value>().await?["error"] == "sign_in_first");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_form_sent_after_the_end_does_nothing() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    scene.clock.advance(Duration::from_secs(9 * 3_600));
+    let page = browser.press("Credentials", &[]).await?;
+    ensure!(page.url().as_str() == scene.at("/"), "{}", page.url());
+    ensure!(
+        scene.house.aws.issued().is_empty(),
+        "a form was sent again on somebody's behalf"
+    );
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! Signing out: here at once, then at the provider, and back to a page that says so.
+
+use super::*;
+
+/// Where a `Refresh` header leads.
+fn refresh(page: &Page) -> Result<String> {
+    let header = page.header("refresh").context("no Refresh")?;
+    Ok(header
+        .strip_prefix("0; url=")
+        .context("not at once")?
+        .to_owned())
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_here_and_at_the_provider() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    let old = pass_of(&browser)?;
+    let page = browser.press("Sign out", &[]).await?;
+    ensure!(
+        page.url().path() == "/sign-out" && page.text().contains("You are signed out"),
+        "{}",
+        page.text()
+    );
+    ensure!(browser.cookie(SESSION).is_none());
+    ensure!(page.header("clear-site-data") == Some("\"cache\""));
+    ensure!(
+        scene
+            .get("/")
+            .header(COOKIE, &old.cookie)
+            .send()
+            .await?
+            .status()
+            == 303
+    );
+    let ended = scene.events("signed_out").await?;
+    ensure!(ended.len() == 1 && ended[0]["reason"] == "sign_out");
+
+    let to = refresh(&page)?;
+    ensure!(to.starts_with(&scene.house.provider.url()), "{to}");
+    let page = browser.open(&to).await?;
+    ensure!(
+        page.url().path() == "/signed-out" && page.url().as_str().starts_with(scene.house.url()),
+        "{}",
+        page.url()
+    );
+    ensure!(page.text().contains("You are signed out"));
+    let page = browser.click("Sign in again").await?;
+    ensure!(
+        page.url().as_str().starts_with(&scene.house.provider.url()),
+        "the provider still knows her"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_sign_out_does_no_harm() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    ensure!(scene.post(&pass, "/sign-out", &[]).send().await?.status() == 200);
+    let answer = scene.post(&pass, "/sign-out", &[]).send().await?;
+    ensure!(answer.status() == 303 && location(&answer)?.starts_with("/sign-in"));
+    ensure!(scene.events("signed_out").await?.len() == 1);
+    Ok(())
+}
