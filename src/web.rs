@@ -24,7 +24,7 @@ pub mod view;
 mod words;
 
 use actix_web::http::header;
-use actix_web::web::{FormConfig, PathConfig, QueryConfig, ServiceConfig, get, post};
+use actix_web::web::{FormConfig, PathConfig, QueryConfig, ServiceConfig, resource};
 use actix_web::{HttpRequest, HttpResponse};
 
 pub use guard::guard;
@@ -40,27 +40,24 @@ pub fn routes(config: &mut ServiceConfig) {
         .app_data(FormConfig::default().limit(FORM_BYTES_MAX))
         .app_data(QueryConfig::default().error_handler(move |_, _| unreadable().into()))
         .app_data(PathConfig::default().error_handler(move |_, _| unreadable().into()))
-        .route("/", get().to(portal::home))
-        .route("/sign-in", get().to(sign_in::choose))
-        .route("/sign-in/{provider}", get().to(sign_in::start))
-        .route("/sign-in/{provider}/callback", get().to(sign_in::callback))
-        .route("/sign-out", post().to(sign_in::sign_out))
-        .route("/signed-out", get().to(sign_in::signed_out))
-        .route("/console", get().to(role::confirm_console))
-        .route("/console", post().to(role::open_console))
-        .route(
-            "/console/continue/{ticket}",
-            get().to(role::continue_to_console),
+        .service(resource("/").get(portal::home))
+        .service(resource("/sign-in").get(sign_in::choose))
+        .service(resource("/sign-in/{provider}").get(sign_in::start))
+        .service(resource("/sign-in/{provider}/callback").get(sign_in::callback))
+        .service(resource("/sign-out").post(sign_in::sign_out))
+        .service(resource("/signed-out").get(sign_in::signed_out))
+        .service(
+            resource("/console")
+                .get(role::confirm_console)
+                .post(role::open_console),
         )
-        .route("/credentials", post().to(role::credentials))
-        .route("/sessions", get().to(sessions::list))
-        .route("/sessions/end", post().to(sessions::end))
-        .route(
-            "/.well-known/openid-configuration",
-            get().to(issuer::openid_configuration),
-        )
-        .route("/jwks", get().to(issuer::jwks))
-        .route("/assets/{file}", get().to(asset));
+        .service(resource("/console/continue/{ticket}").get(role::continue_to_console))
+        .service(resource("/credentials").post(role::credentials))
+        .service(resource("/sessions").get(sessions::list))
+        .service(resource("/sessions/end").post(sessions::end))
+        .service(resource("/.well-known/openid-configuration").get(issuer::openid_configuration))
+        .service(resource("/jwks").get(issuer::jwks))
+        .service(resource("/assets/{file}").get(asset));
 }
 
 /// An embedded file under its hashed name, which a browser may keep for ever.

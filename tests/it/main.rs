@@ -11,3 +11,4 @@ mod readme;
 mod reference_config;
 mod renewal;
 mod store;
+mod web;

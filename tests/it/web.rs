@@ -236,3 +236,12 @@ fn reference(page: &Page) -> Result<String> {
     ensure!(page.header("x-request-id") == Some(shown.as_str()));
     Ok(shown)
 }
+
+/// Where a `Refresh` header leads.
+fn refresh(page: &Page) -> Result<String> {
+    let header = page.header("refresh").context("no Refresh")?;
+    Ok(header
+        .strip_prefix("0; url=")
+        .context("not at once")?
+        .to_owned())
+}

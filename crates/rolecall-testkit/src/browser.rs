@@ -80,6 +80,8 @@ struct Navigation {
     url: Url,
     body: Option<String>,
     from: Option<Page>,
+    /// A form, whatever its method: `form-action` holds back its redirects too.
+    by_form: bool,
 }
 
 impl Browser {
@@ -119,6 +121,7 @@ impl Browser {
             url,
             body: None,
             from: None,
+            by_form: false,
         })
         .await
     }
@@ -138,6 +141,7 @@ impl Browser {
             url,
             body: None,
             from: Some(from),
+            by_form: false,
         })
         .await
     }
@@ -171,6 +175,7 @@ impl Browser {
             url: Url::parse(url)?,
             body: None,
             from: Some(from),
+            by_form: false,
         })
         .await
     }
@@ -191,6 +196,7 @@ impl Browser {
             url: Url::parse(url)?,
             body: Some(body),
             from: Some(from),
+            by_form: true,
         })
         .await
     }
@@ -247,13 +253,14 @@ impl Browser {
             url,
             body,
             from: Some(from),
+            by_form: true,
         })
         .await
     }
 
     /// Follows a navigation through its redirects, and shows what is at the end.
     async fn go(&mut self, mut navigation: Navigation) -> Result<Page> {
-        let is_form = navigation.body.is_some();
+        let is_form = navigation.by_form;
         let mut worst = Relation::SameOrigin;
         for _ in 0..=REDIRECTS_MAX {
             let from = navigation.from.as_ref();
@@ -292,6 +299,7 @@ impl Browser {
             url,
             body,
             from,
+            by_form: _,
         } = navigation;
         let mut visit = Visit {
             method: method.clone(),
@@ -343,6 +351,7 @@ impl Browser {
             url,
             body,
             from,
+            by_form: _,
         } = navigation;
         let mut headers = HeaderMap::new();
         let accept =

@@ -31,7 +31,7 @@ async fn alice_sees_everything_she_may_use() -> Result<()> {
         "{names:?}"
     );
     ensure!(
-        text.contains("limit of assignment payments-developers-in-production"),
+        text.contains("Up to 1 h · limit of assignment payments-developers-in-production"),
         "{text}"
     );
     Ok(())

@@ -143,6 +143,18 @@ async fn a_form_sent_after_the_end_does_nothing() -> Result<()> {
     let mut browser = scene.signed_in("alice").await?;
     scene.clock.advance(Duration::from_secs(9 * 3_600));
     let page = browser.press("Credentials", &[]).await?;
+    ensure!(
+        page.status().is_some_and(|status| status == 401),
+        "{}",
+        page.text()
+    );
+    ensure!(
+        page.text()
+            .contains("your session has ended. Nothing was done."),
+        "{}",
+        page.text()
+    );
+    let page = browser.click("Sign in").await?;
     ensure!(page.url().as_str() == scene.at("/"), "{}", page.url());
     ensure!(
         scene.house.aws.issued().is_empty(),

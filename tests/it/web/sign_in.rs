@@ -98,6 +98,8 @@ async fn an_address_leads_to_its_provider() -> Result<()> {
     let page = browser
         .submit("/sign-in", &[("email", " Dora@Second.Example ")])
         .await?;
+    ensure!(page.text().contains("On to Second ID"), "{}", page.text());
+    let page = browser.open(&scene.at(&refresh(&page)?)).await?;
     ensure!(
         page.url().as_str().starts_with(&second.url()),
         "{}",
