@@ -24,6 +24,8 @@ fn pages() -> Result<Vec<(PathBuf, String)>> {
             let path = Path::new(folder).join(entry?.file_name());
             if path.extension().is_some_and(|extension| extension == "md") {
                 let text = fs::read_to_string(repository().join(&path))?;
+                let merged = !text.contains(concat!("<<<<", "<<< "));
+                ensure!(merged, "{}: a conflict is left", path.display());
                 pages.push((path, text));
             }
         }
