@@ -29,7 +29,6 @@ const DURATION_STEP_SECONDS: u32 = 900;
 /// AWS's sign-in endpoint.
 pub struct SignInEndpoint {
     http: reqwest::Client,
-    partition: Partition,
     /// The origins to ask, in order.
     origins: Vec<Url>,
     /// Where one signs out of the configured Region.
@@ -65,7 +64,6 @@ impl SignInEndpoint {
         };
         Ok(Self {
             http: http::client()?,
-            partition: settings.partition,
             origins,
             sign_out: match &settings.signin_endpoint {
                 Some(origin) => origin.clone(),
