@@ -192,11 +192,7 @@ fn print(answer: &Answer<'_>) -> Result<(), Failure> {
         out::line("In other circumstances:")?;
     }
     for role in &answer.locked {
-        out::line(format!(
-            "  {}  needs: {}",
-            role.label,
-            role.needs.join("; ")
-        ))?;
+        out::line(format!("  {}  {}", role.label, role.needs.join("; ")))?;
     }
     for (title, entries) in [
         ("Assignments:", &answer.assignments),

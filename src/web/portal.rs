@@ -137,7 +137,7 @@ fn locked_row<'a>(locked: &'a Locked, provider: &ProviderId) -> RoleRow<'a> {
 
 /// What must happen first, and the link that makes it happen where a new sign-in can.
 pub fn lock(unmet: &[Unmet], provider: &ProviderId, return_to: &str) -> Lock {
-    let sentences: Vec<String> = unmet.iter().map(|unmet| format!("{unmet}.")).collect();
+    let reason = words::sentence(&words::all_of(unmet));
     let helps = |unmet: &Unmet| matches!(unmet, Unmet::Mfa | Unmet::SignedInWithin(_));
     let again = format!(
         "/sign-in/{provider}?{}",
@@ -152,8 +152,5 @@ pub fn lock(unmet: &[Unmet], provider: &ProviderId, return_to: &str) -> Lock {
         href: again,
         text: text.to_owned(),
     });
-    Lock {
-        reason: sentences.join(" "),
-        action,
-    }
+    Lock { reason, action }
 }

@@ -4,7 +4,6 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use rolecall_core::access::Unmet;
 use rolecall_core::aws::{AccountId, Destination, Region};
 use rolecall_core::gateway::{ConsoleOutcome, ConsoleRequest, IssueError, IssuedRole, RoleRequest};
 use rolecall_core::secret::ConsoleTicket;
@@ -290,10 +289,4 @@ async fn detached<T: 'static>(
 
 fn count(metrics: &super::metrics::Metrics, delivery: &str, error: Option<&IssueError>) {
     metrics.issue(delivery, error.map_or("ok", IssueError::word));
-}
-
-/// What a locked role still needs, in one sentence.
-pub(super) fn unmet_text(unmet: &[Unmet]) -> String {
-    let parts: Vec<String> = unmet.iter().map(ToString::to_string).collect();
-    parts.join("; ")
 }

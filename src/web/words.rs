@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use rolecall_core::access::DurationReason;
+use rolecall_core::access::{DurationReason, Unmet};
 
 use super::view::Moment;
 
@@ -26,6 +26,22 @@ pub fn span(delta: TimeDelta) -> String {
         (days, 0, _) => format!("{days} d"),
         (days, hours, _) => format!("{days} d {hours} h"),
     }
+}
+
+/// What a role asks for beyond what there is, after the role's name: `needs a sign-in with a second factor`.
+pub fn all_of(unmet: &[Unmet]) -> String {
+    let parts: Vec<String> = unmet.iter().map(ToString::to_string).collect();
+    parts.join(" and ")
+}
+
+/// A sentence of its own: with a capital and a full stop.
+pub fn sentence(words: &str) -> String {
+    let mut rest = words.chars();
+    let first = rest
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
+    format!("{first}{}.", rest.as_str())
 }
 
 /// What cuts a role session short, where something beside the permission set does.

@@ -39,7 +39,7 @@ pub struct Condition {
     pub no_device_flow: bool,
 }
 
-/// A condition that does not hold, and by its text what the person may do about it.
+/// A condition that does not hold; its text goes on after the role's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmet {
     /// No second factor was used.
@@ -88,19 +88,17 @@ impl Condition {
 impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Mfa => f.write_str("sign in again with a second factor"),
-            Self::SignedInWithin(within) => write!(
-                f,
-                "sign in again: this role asks for a sign-in of the last {}",
-                Span(*within)
-            ),
-            Self::Network => f.write_str("use it from one of the networks it is meant for"),
-            Self::NotBefore(start) => {
-                write!(f, "it begins on {}", start.format("%-d %B %Y, %H:%M UTC"))
+            Self::Mfa => f.write_str("needs a sign-in with a second factor"),
+            Self::SignedInWithin(within) => {
+                write!(f, "needs a sign-in of the last {}", Span(*within))
             }
-            Self::NotAfter(end) => write!(f, "it ended on {}", end.format("%-d %B %Y, %H:%M UTC")),
+            Self::Network => f.write_str("works from certain networks only"),
+            Self::NotBefore(start) => {
+                write!(f, "begins on {}", start.format("%-d %B %Y, %H:%M UTC"))
+            }
+            Self::NotAfter(end) => write!(f, "ended on {}", end.format("%-d %B %Y, %H:%M UTC")),
             Self::DeviceFlow => {
-                f.write_str("sign in with a browser on the same machine, not with a device code")
+                f.write_str("needs a sign-in with a browser, not with a device code")
             }
         }
     }

@@ -235,15 +235,12 @@ fn when_is_met_or_named() {
 #[test]
 fn what_is_unmet_reads_well() {
     for (unmet, text) in [
-        (Unmet::Mfa, "sign in again with a second factor"),
+        (Unmet::Mfa, "needs a sign-in with a second factor"),
         (
             Unmet::SignedInWithin(TimeDelta::minutes(90)),
-            "sign in again: this role asks for a sign-in of the last 1 h 30 min",
+            "needs a sign-in of the last 1 h 30 min",
         ),
-        (
-            Unmet::NotBefore(now()),
-            "it begins on 15 June 2026, 12:00 UTC",
-        ),
+        (Unmet::NotBefore(now()), "begins on 15 June 2026, 12:00 UTC"),
     ] {
         assert_eq!(unmet.to_string(), text);
     }
@@ -301,7 +298,7 @@ reason = "a is not for prod"
         texts,
         [
             "mine (access.toml:18) holds",
-            "strong (access.toml:23) would hold in other circumstances: sign in again with a second factor",
+            "strong (access.toml:23) would hold in other circumstances: needs a sign-in with a second factor",
             "theirs (access.toml:29) is about other people: is for people of the provider google",
         ]
     );
