@@ -11,4 +11,5 @@ mod readme;
 mod reference_config;
 mod renewal;
 mod store;
+mod tls;
 mod web;

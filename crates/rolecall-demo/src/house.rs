@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use rolecall_core::gateway::Gateway;
 use rolecall_core::port::{Clock, Entropy as _};
 use rolecall_testkit::aws::{Aws, AwsSettings, Role};
+use rolecall_testkit::certificate::CertificateAuthority;
 use rolecall_testkit::clock::{self, Clock as Time};
 use rolecall_testkit::oidc::{OidcClient, OidcProvider, OidcSettings};
 use rolecalld::aws::keys::{KeyAlgorithm, KeyDirectory};
@@ -31,6 +32,8 @@ pub struct HouseSettings {
     pub port: u16,
     /// The gateway's public origin where that is not its own address: that of a balancer in front of it.
     pub public_url: Option<String>,
+    /// Whether the gateway itself speaks https, on `localhost` and with a certificate of [`House::authority`].
+    pub tls: bool,
     /// The time for everybody in the house.
     pub clock: Time,
     /// `[store] url`
@@ -52,6 +55,7 @@ impl Default for HouseSettings {
         Self {
             port: 0,
             public_url: None,
+            tls: false,
             clock: clock::system(),
             store: "memory:".to_owned(),
             database: "sqlite:audit.db".to_owned(),
@@ -74,6 +78,7 @@ pub struct House {
     folder: TempDir,
     clock: Time,
     public_url: String,
+    authority: Option<Vec<u8>>,
 }
 
 /// One running gateway.
@@ -111,8 +116,10 @@ impl House {
         })?;
         let public_url = match &settings.public_url {
             Some(url) => url.clone(),
+            None if settings.tls => format!("https://localhost:{}", listener.local_addr()?.port()),
             None => format!("http://127.0.0.1:{}", listener.local_addr()?.port()),
         };
+        let authority = settings.tls.then(|| certify(folder.path())).transpose()?;
         let mut provider = settings.provider.clone();
         provider.clock = settings.clock.clone();
         let redirect_uri = format!("{public_url}/sign-in/{PROVIDER_ID}/callback");
@@ -124,6 +131,7 @@ impl House {
         let aws = Aws::start(AwsSettings {
             clock: settings.clock.clone(),
             requests_kept: settings.requests_kept,
+            issuer_authority: authority.clone(),
             ..AwsSettings::default()
         })?;
         furnish(&aws, &public_url)?;
@@ -149,7 +157,13 @@ impl House {
             folder,
             clock: settings.clock,
             public_url,
+            authority,
         })
+    }
+
+    /// PEM of the authority that signed the gateway's certificate, where it speaks https.
+    pub fn authority(&self) -> Option<&[u8]> {
+        self.authority.as_deref()
     }
 
     /// The gateway's own origin, without a trailing slash.
@@ -239,7 +253,9 @@ impl Drop for Replica {
 
 /// Registers the gateway as an OIDC provider in every account and makes the roles that it hands out.
 fn furnish(aws: &Aws, issuer: &str) -> anyhow::Result<()> {
-    let host = issuer.trim_start_matches("http://");
+    let host = issuer
+        .trim_start_matches("https://")
+        .trim_start_matches("http://");
     for (id, _) in ACCOUNTS {
         let account = aws.account(id)?;
         let provider = account.oidc_provider(issuer, &["sts.amazonaws.com"])?;
@@ -262,6 +278,18 @@ fn furnish(aws: &Aws, issuer: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes a certificate for `localhost` and its key; returns the authority that signed it.
+fn certify(folder: &Path) -> anyhow::Result<Vec<u8>> {
+    let authority = CertificateAuthority::generate()?;
+    let certificate = authority.issue(&["localhost"])?;
+    fs::write(folder.join("tls.crt"), certificate.certificate_pem)?;
+    write_secret(
+        &folder.join("tls.key"),
+        &String::from_utf8(certificate.key_pem)?,
+    )?;
+    authority.pem()
+}
+
 struct Facts<'a> {
     public_url: &'a str,
     issuer: &'a str,
@@ -279,6 +307,10 @@ fn write_configuration(
         aws,
     } = facts;
     let (store, database, more) = (&settings.store, &settings.database, &settings.more);
+    let tls = match settings.tls {
+        true => r#"tls = { certificate = "tls.crt", key = { file = "tls.key" } }"#,
+        false => "",
+    };
     let mut key = [0_u8; 32];
     SystemEntropy.fill(&mut key);
     write_secret(&folder.join("seal.key"), &base64(&key))?;
@@ -291,6 +323,7 @@ access = ["access.toml"]
 [listen]
 address = "127.0.0.1:0"
 management = "127.0.0.1:0"
+{tls}
 
 [store]
 url = "{store}"

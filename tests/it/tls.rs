@@ -1,0 +1,67 @@
+//! The gateway behind its own certificate: what browsers and AWS get over https.
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::StatusCode;
+use rolecall_demo::{House, HouseSettings};
+use rolecall_testkit::browser::{Browser, BrowserSettings};
+
+async fn house() -> Result<(House, Browser)> {
+    let house = House::build(HouseSettings {
+        tls: true,
+        ..HouseSettings::default()
+    })
+    .await?;
+    let authority = house.authority().context("an authority")?.to_vec();
+    let browser = Browser::with(BrowserSettings {
+        authorities: vec![authority],
+        ..BrowserSettings::default()
+    })?;
+    Ok((house, browser))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cookies_are_bound_to_this_host_and_https() -> Result<()> {
+    let (house, mut browser) = house().await?;
+    browser.open(&house.at("/")).await?;
+    let portal = browser.sign_in_at_provider("alice").await?;
+    ensure!(portal.status() == Some(StatusCode::OK), "{}", portal.text());
+    for name in ["__Host-rc_s", "__Host-rc_t"] {
+        let cookie = browser.cookie(name).with_context(|| format!("no {name}"))?;
+        ensure!(cookie.secure && cookie.http_only, "{cookie:?}");
+    }
+    ensure!(browser.cookie("rc_s").is_none(), "no second name");
+    let kept_safe = portal.header("strict-transport-security");
+    ensure!(
+        kept_safe == Some("max-age=63072000; includeSubDomains"),
+        "{kept_safe:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aws_checks_tokens_over_https() -> Result<()> {
+    let (house, mut browser) = house().await?;
+    browser.open(&house.at("/")).await?;
+    browser.sign_in_at_provider("alice").await?;
+    browser
+        .open(&house.at("/console?account=777788889999&permission_set=Administrator"))
+        .await?;
+    let console = browser.submit("/console", &[]).await?;
+    ensure!(
+        console.text().contains("You are signed in to the console"),
+        "{}",
+        console.text()
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plain_http_gets_nothing() -> Result<()> {
+    let (house, mut browser) = house().await?;
+    let plain = house.at("/").replace("https://", "http://");
+    ensure!(
+        browser.open(&plain).await.is_err(),
+        "the port speaks TLS only"
+    );
+    Ok(())
+}
