@@ -108,13 +108,10 @@ fn admit(site: &Site, request: &HttpRequest) -> Result<(), Problem> {
 fn names_us(site: &Site, request: &HttpRequest) -> bool {
     let mut hosts = request.headers().get_all(header::HOST);
     let host = hosts.next().and_then(|host| host.to_str().ok());
-    let target = request
-        .uri()
-        .authority()
-        .is_none_or(|authority| authority.as_str().eq_ignore_ascii_case(&site.authority));
-    host.is_some_and(|host| host.eq_ignore_ascii_case(&site.authority))
+    let target = request.uri().authority();
+    host.is_some_and(|host| site.is_named(host))
         && hosts.next().is_none()
-        && target
+        && target.is_none_or(|target| site.is_named(target.as_str()))
 }
 
 fn changes_something(method: &Method) -> bool {

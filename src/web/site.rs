@@ -52,16 +52,12 @@ pub struct Site {
     pub metrics: Metrics,
     /// `Content-Security-Policy` of every page.
     pub content_security_policy: String,
-    /// `host` or `host:port` that requests must name.
-    pub authority: String,
 }
 
 impl Site {
     /// The site of `gateway`.
     pub fn new(gateway: Arc<Gateway>, settings: SiteSettings, metrics: Metrics) -> Self {
         let secure = settings.public_url.scheme() == "https";
-        let authority =
-            settings.public_url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
         let content_security_policy = format!(
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
              form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
@@ -72,7 +68,6 @@ impl Site {
             cookies: CookieNames::new(secure),
             metrics,
             content_security_policy,
-            authority,
             settings,
         }
     }
@@ -80,6 +75,11 @@ impl Site {
     /// Whether browsers reach us by https.
     pub fn is_https(&self) -> bool {
         self.settings.public_url.scheme() == "https"
+    }
+
+    /// Whether `host` is ours.
+    pub fn is_named(&self, host: &str) -> bool {
+        is_name_of(&self.settings.public_url, host)
     }
 
     /// Our own origin, without a trailing slash.
@@ -93,5 +93,49 @@ impl Site {
             .public_url
             .join(place.as_str())
             .unwrap_or_else(|_| self.settings.public_url.clone())
+    }
+}
+
+/// Whether a `Host` names the origin; some programs write the scheme's own port out (RFC 9110 4.2.3).
+fn is_name_of(origin: &Url, host: &str) -> bool {
+    let default_port = if origin.scheme() == "https" {
+        ":443"
+    } else {
+        ":80"
+    };
+    let bare = match origin.port() {
+        None => host.strip_suffix(default_port).unwrap_or(host),
+        Some(_) => host,
+    };
+    bare.eq_ignore_ascii_case(&origin[url::Position::BeforeHost..url::Position::AfterPort])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_name_is_ours() {
+        let (usual, odd) = (
+            Url::parse("https://sso.example.com").unwrap(),
+            Url::parse("http://127.0.0.1:8400").unwrap(),
+        );
+        for host in ["sso.example.com", "SSO.example.com", "sso.example.com:443"] {
+            assert!(is_name_of(&usual, host), "{host}");
+        }
+        for host in [
+            "",
+            "example.com",
+            "sso.example.com:80",
+            "sso.example.com:8443",
+            "sso.example.com.",
+            "sso.example.com:443:443",
+            "x.sso.example.com",
+            "sso.example.com@evil.example",
+        ] {
+            assert!(!is_name_of(&usual, host), "{host}");
+        }
+        assert!(is_name_of(&odd, "127.0.0.1:8400"));
+        assert!(!is_name_of(&odd, "127.0.0.1") && !is_name_of(&odd, "127.0.0.1:8400:80"));
     }
 }
