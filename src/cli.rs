@@ -62,7 +62,7 @@ struct ConfigArg {
 
 impl ConfigArg {
     fn load(&self) -> Result<Loaded, Failure> {
-        config::load(&self.config).map_err(|error| Failure::configuration(error.to_string()))
+        Ok(config::load(&self.config)?)
     }
 }
 
@@ -78,12 +78,13 @@ pub fn main() -> ExitCode {
     out::finish(outcome)
 }
 
-/// Runs something asynchronous to its end.
+/// Runs something asynchronous to its end. What is still under way then is left behind.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build();
-    runtime
-        .map_err(|error| Failure::failed(format!("no runtime could be started: {error}")))?
-        .block_on(work)
+        .build()
+        .map_err(|error| Failure::failed(format!("no runtime could be started: {error}")))?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_background();
+    outcome
 }

@@ -10,10 +10,12 @@ mod secret_ref;
 mod sections;
 
 use std::fmt;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use rolecall_core::access::Policy;
 use rolecall_core::config_error::ConfigError;
+use rolecall_core::limits;
 use rolecall_core::session::Lifetimes;
 use rolecall_core::toml_reader::{Document, Reader};
 use url::Url;
@@ -23,7 +25,7 @@ use crate::aws::AwsSettings;
 use crate::idp::OidcSettings;
 use crate::store::StoreSettings;
 
-pub use access::AccessFiles;
+pub use access::{AccessFiles, AccessRead};
 pub use sections::{Listen, SealingKey, Tls};
 
 /// Everything that `rolecall.toml` says.
@@ -59,16 +61,16 @@ pub struct Loaded {
     /// `rolecall.toml`
     pub settings: Settings,
     /// The access files.
-    pub policy: Policy,
+    pub access: AccessRead,
     /// SHA-256 of everything that was read, hexadecimal.
     pub digest: String,
     /// What is valid but looks wrong.
     pub warnings: Vec<ConfigError>,
 }
 
-/// Why a configuration cannot be used.
+/// One thing that makes a configuration unusable.
 #[derive(Debug)]
-pub enum LoadError {
+pub enum Mistake {
     /// A file cannot be read at all.
     Unreadable {
         /// Which.
@@ -76,29 +78,55 @@ pub enum LoadError {
         /// Why.
         source: std::io::Error,
     },
-    /// Everything that is wrong in the files, in order.
-    Mistakes(Vec<ConfigError>),
+    /// Something in a file.
+    InFile(ConfigError),
 }
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { path, source } => {
+                let path = path.display();
+                write!(f, "{path}: cannot be read: {source}")?;
+                match hint_for(source.kind()) {
+                    Some(hint) => write!(f, "\n  hint: {hint}"),
+                    None => Ok(()),
+                }
+            }
+            Self::InFile(error) => error.fmt(f),
+        }
+    }
+}
+
+/// What to do about a file of the configuration that cannot be read.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the enum is not ours, and open"
+)]
+fn hint_for(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::NotFound => {
+            Some("name rolecall.toml with --config; the paths in it are relative to its own folder")
+        }
+        ErrorKind::PermissionDenied => Some("the user the gateway runs as must be able to read it"),
+        ErrorKind::InvalidData => Some("save it as UTF-8 text"),
+        ErrorKind::FileTooLarge => Some("split it: `access` takes several files"),
+        _ => None,
+    }
+}
+
+/// Why a configuration cannot be used: everything that is wrong, in the order of the files and then of their lines.
+#[derive(Debug)]
+pub struct LoadError(Vec<Mistake>);
 
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable { path, source } => write!(
-                f,
-                "{}: cannot be read: {source}\n  hint: name the file with --config, or create it from config/rolecall.toml",
-                path.display()
-            ),
-            Self::Mistakes(mistakes) => {
-                for mistake in mistakes {
-                    writeln!(f, "{mistake}")?;
-                }
-                let count = mistakes.len();
-                write!(
-                    f,
-                    "{count} {} in the configuration",
-                    if count == 1 { "mistake" } else { "mistakes" }
-                )
-            }
+        for mistake in &self.0 {
+            writeln!(f, "{mistake}")?;
+        }
+        match self.0.len() {
+            1 => f.write_str("1 mistake in the configuration"),
+            count => write!(f, "{count} mistakes in the configuration"),
         }
     }
 }
@@ -108,10 +136,23 @@ impl std::error::Error for LoadError {}
 impl LoadError {
     /// How many mistakes there are.
     pub fn count(&self) -> u64 {
-        match self {
-            Self::Unreadable { .. } => 1,
-            Self::Mistakes(mistakes) => mistakes.len() as u64,
-        }
+        self.0.len() as u64
+    }
+
+    /// What is wrong.
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.0
+    }
+
+    fn unreadable(path: &Path, source: std::io::Error) -> Self {
+        Self(vec![Mistake::Unreadable {
+            path: path.to_owned(),
+            source,
+        }])
+    }
+
+    fn in_files(errors: Vec<ConfigError>) -> Self {
+        Self(errors.into_iter().map(Mistake::InFile).collect())
     }
 }
 
@@ -121,31 +162,31 @@ impl LoadError {
 /// [`LoadError`], with every mistake of every file.
 pub fn load(path: &Path) -> Result<Loaded, LoadError> {
     let text = read_text(path)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let read = read::settings(path, &text, folder);
-    let mut mistakes = read.findings.errors;
-    let mut warnings = read.findings.warnings;
-    let Some(settings) = read.settings else {
-        return Err(LoadError::Mistakes(mistakes));
-    };
-    match settings.access.load(&settings) {
-        Ok((policy, digest)) if mistakes.is_empty() => {
-            warnings.extend(policy.warnings().iter().cloned());
-            let digest = access::digest([text.as_bytes(), digest.as_bytes()]);
+    let read = read::settings(path, &text, folder(path));
+    let mut mistakes = LoadError::in_files(read.findings.errors).0;
+    let access = read.access.map(|access| access.load()).transpose();
+    match (read.settings, access) {
+        (Some(settings), Ok(Some(access))) if mistakes.is_empty() => {
+            let mut warnings = read.findings.warnings;
+            warnings.extend(access.policy.warnings().iter().cloned());
             Ok(Loaded {
                 settings,
-                policy,
-                digest,
+                digest: access::digest([text.as_bytes(), access.digest.as_bytes()]),
+                access,
                 warnings,
             })
         }
-        Ok(_) => Err(LoadError::Mistakes(mistakes)),
-        Err(LoadError::Mistakes(more)) => {
-            mistakes.extend(more);
-            Err(LoadError::Mistakes(mistakes))
+        (_, Ok(_)) => Err(LoadError(mistakes)),
+        (_, Err(more)) => {
+            mistakes.extend(more.0);
+            Err(LoadError(mistakes))
         }
-        Err(error @ LoadError::Unreadable { .. }) => Err(error),
     }
+}
+
+/// The folder that relative paths in the file at `path` are relative to.
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }
 
 /// Where the issuer's keys are, by the file at `path`; nothing else of it needs to be right yet.
@@ -170,16 +211,27 @@ fn read_one<T>(
 ) -> Result<T, LoadError> {
     let text = read_text(path)?;
     let document = Document::parse(path, &text);
-    let found = read(&document.root(), path.parent().unwrap_or(Path::new(".")));
+    let found = read(&document.root(), folder(path));
     let mistakes = document.into_findings().errors;
     found
         .filter(|_| mistakes.is_empty())
-        .ok_or(LoadError::Mistakes(mistakes))
+        .ok_or_else(|| LoadError::in_files(mistakes))
 }
 
+/// Reads a text that is not larger than any configuration.
 fn read_text(path: &Path) -> Result<String, LoadError> {
-    std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })
+    read_bounded(path).map_err(|source| LoadError::unreadable(path, source))
+}
+
+fn read_bounded(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let bound = limits::POLICY_FILE_BYTES_MAX as u64;
+    File::open(path)?
+        .take(bound + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > bound {
+        let message = format!("it is larger than {bound} bytes");
+        return Err(std::io::Error::new(ErrorKind::FileTooLarge, message));
+    }
+    Ok(text)
 }

@@ -1,10 +1,12 @@
 //! The composition root: settings become adapters, adapters a gateway, the gateway a bound listener that is not yet
 //! running. Nobody else constructs an adapter.
 
+mod probe;
 mod reload;
 mod tls;
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +21,7 @@ use rolecall_core::port::{Clock, Entropy};
 use rolecall_core::record::{Records, SealingKeys};
 use rolecall_core::sign_in::IdentityProvider;
 
-use crate::audit::{SqlAudit, Trail};
+use crate::audit::SqlAudit;
 use crate::aws::keys::KeyDirectory;
 use crate::aws::{SignInEndpoint, StsClient, TokenIssuer};
 use crate::config::{Loaded, Settings};
@@ -30,9 +32,12 @@ use crate::web::site::PublishedDocument;
 use crate::web::{self, Site, SiteSettings};
 use crate::{regions, store};
 
-pub use reload::watch;
+pub use probe::probe;
+use reload::Watcher;
 
-/// Requests that were accepted get this long to finish after a stop was asked for.
+/// New connections are still taken for this long after a stop was asked for, while `/readyz` sends them elsewhere.
+const LAST_CALL: Duration = Duration::from_secs(2);
+/// Requests that were accepted get this long to finish after that.
 const DRAIN: Duration = Duration::from_secs(25);
 /// A client must send its request's head within this time.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -76,6 +81,7 @@ pub struct Bound {
     audit: Arc<SqlAudit>,
     settings: Arc<Settings>,
     digest: String,
+    referred: Vec<PathBuf>,
     draining: Draining,
     public: HttpServerTask,
     management: HttpServerTask,
@@ -89,6 +95,13 @@ pub struct Stopper {
 }
 
 impl Stopper {
+    /// Says by `/readyz` that the end is near, waits until balancers have heard, then stops.
+    pub async fn take_leave(&self) {
+        self.draining.begin();
+        tokio::time::sleep(LAST_CALL).await;
+        self.stop().await;
+    }
+
     /// Takes no more connections and lets what was accepted finish.
     pub async fn stop(&self) {
         self.draining.begin();
@@ -106,7 +119,7 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Loaded {
         settings,
-        policy,
+        access,
         digest,
         ..
     } = loaded;
@@ -120,12 +133,12 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
     let audit = Arc::new(
         SqlAudit::open(&settings.database, clock.as_ref(), entropy.as_ref())
             .await
-            .context("the audit trail cannot be opened")?,
+            .context("[database]")?,
     );
     let gateway = Arc::new(
         build_gateway(
             &settings,
-            policy,
+            access.policy,
             Parts {
                 clock,
                 entropy,
@@ -158,6 +171,7 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
         issuer,
         audit,
         digest,
+        referred: access.referred,
         draining,
     })
 }
@@ -178,12 +192,7 @@ fn open_issuer(
         clock.clone(),
         entropy.clone(),
     )
-    .with_context(|| {
-        format!(
-            "the issuer's keys in {} cannot be used; make them with `rolecalld keys generate`",
-            settings.issuer_keys.display()
-        )
-    })
+    .context("[issuer]")
 }
 
 struct Parts {
@@ -215,7 +224,7 @@ async fn build_gateway(
     };
     let store = store::open(&settings.store, clock.clone())
         .await
-        .with_context(|| "the store of [store] cannot be opened")?;
+        .context("[store]")?;
     let first = settings.sealing_keys.first().context("no sealing key")?;
     let older: Vec<[u8; 32]> = settings
         .sealing_keys
@@ -269,43 +278,32 @@ fn site_settings(settings: &Settings, issuer: &Arc<TokenIssuer>) -> SiteSettings
     }
 }
 
-/// Asks everything the gateway needs: each provider, the store and the audit trail, by name.
-pub async fn probe(settings: &Settings) -> Vec<(String, anyhow::Result<()>)> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let Surroundings { clock, entropy, .. } = Surroundings::default();
-    let mut answers = Vec::new();
-    for provider in &settings.providers {
-        let asked = async {
-            let adapter = OidcProvider::new(
-                provider.clone(),
-                HttpClient::new()?,
-                clock.clone(),
-                entropy.clone(),
-            );
-            Ok(adapter.probe().await?)
-        };
-        answers.push((format!("provider {}", provider.id), asked.await));
-    }
-    let store = async {
-        Ok(store::open(&settings.store, clock.clone())
-            .await?
-            .ready()
-            .await?)
-    };
-    answers.push(("store".to_owned(), store.await));
-    let database = async {
-        Trail::open(&settings.database)
-            .await
-            .map(drop)
-            .map_err(anyhow::Error::from)
-    };
-    answers.push(("database".to_owned(), database.await));
-    answers
+/// A listener's address is taken, not ours, or not allowed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}")]
+pub struct CannotListen {
+    address: SocketAddr,
+    key: &'static str,
+    source: std::io::Error,
 }
 
-fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).with_context(|| {
-        format!("{address} cannot be listened on; is it in use? It is set by {key}")
+impl CannotListen {
+    /// What to do next.
+    pub fn hint(&self) -> String {
+        format!(
+            "another program may be listening there: stop it, or change {}",
+            self.key
+        )
+    }
+}
+
+fn listen(address: SocketAddr, key: &'static str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).map_err(|source| {
+        anyhow::Error::from(CannotListen {
+            address,
+            key,
+            source,
+        })
     })
 }
 
@@ -372,11 +370,12 @@ impl Bound {
             );
         }
         self.metrics.policy_load(true);
-        let watcher = reload::watch(
+        let watcher = Watcher::new(
             self.gateway.clone(),
             self.settings.clone(),
             self.issuer.clone(),
             self.metrics.clone(),
+            self.referred,
         );
         let management = self.management.handle();
         let (served, _, ()) = tokio::join!(

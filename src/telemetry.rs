@@ -3,8 +3,10 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::filter::{EnvFilter, FilterExt as _, Targets};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{fmt, registry};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,23 +17,24 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends the process's log lines to stderr. `filter` is a list such as `info,rolecalld=debug`; the directives of
-/// `ceiling` come after it and win.
+/// Sends the process's log lines to stderr. `filter` is a list such as `info,rolecalld=debug`. The directives of `ceiling`
+/// hold beside it: nothing in `filter`, however exact, lets through what they do not.
 ///
 /// # Errors
 /// When the filter cannot be read, or logging was set up before.
 pub fn install(format: LogFormat, filter: &str, ceiling: &[&str]) -> anyhow::Result<()> {
-    let capped = ceiling
-        .iter()
-        .fold(filter.to_owned(), |all, cap| format!("{all},{cap}"));
-    let filter = EnvFilter::builder().parse(capped)?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_span_events(FmtSpan::NONE);
-    let installed = match format {
-        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        // On a terminal the library decides: it knows NO_COLOR.
+        LogFormat::Text if std::io::stderr().is_terminal() => lines.boxed(),
+        LogFormat::Text => lines.with_ansi(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    installed.map_err(|error| anyhow::anyhow!("logging cannot be set up: {error}"))
+    let capped = EnvFilter::builder().parse(filter)?.and(cap(ceiling)?);
+    Ok(registry().with(lines.with_filter(capped)).try_init()?)
+}
+
+/// Lets everything through except what is above the ceiling.
+fn cap(ceiling: &[&str]) -> anyhow::Result<Targets> {
+    Ok(format!("trace,{}", ceiling.join(",")).parse()?)
 }

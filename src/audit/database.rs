@@ -101,7 +101,9 @@ impl OpenAuditError {
     /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Missing(_) => "compare database.url with the folder this runs in",
+            Self::Missing(_) => {
+                "`rolecalld serve` makes it; compare database.url, which is relative to rolecall.toml"
+            }
             Self::Unreachable(_) | Self::NotWritable(_) => {
                 "check database.url, that the server runs or the folder exists, and that the user may write there"
             }

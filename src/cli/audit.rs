@@ -1,15 +1,20 @@
 //! `rolecalld audit`
 
+use std::io::{BufWriter, ErrorKind, stdout};
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
 use super::out::{self, Done, Failure};
 use super::{ConfigArg, block_on};
-use crate::audit::{self, Format, Trail, VerifyReport};
+use crate::audit::{self, ExportError, Format, Trail, VerifyReport};
 use crate::config;
 
 /// The audit trail.
 #[derive(Debug, clap::Subcommand)]
+#[command(
+    after_help = "Examples:\n  rolecalld audit verify --config rolecall.toml\n  rolecalld audit export --config rolecall.toml --format csv --since 2026-03-01"
+)]
 pub enum Audit {
     /// Find out whether anybody changed, removed, inserted, moved or cut off a row
     Verify {
@@ -71,14 +76,15 @@ impl Audit {
                     Shape::Jsonl => Format::Jsonl,
                     Shape::Csv => Format::Csv,
                 };
-                let export = async {
-                    Ok(
-                        audit::export(&open(&config).await?, format, since, std::io::stdout())
-                            .await
-                            .map_err(anyhow::Error::from)?,
-                    )
-                };
-                block_on(export)?;
+                let exported = block_on(async {
+                    let (trail, output) = (open(&config).await?, BufWriter::new(stdout()));
+                    Ok(audit::export(&trail, format, since, output).await)
+                })?;
+                match exported {
+                    // Nobody reads any more, as behind `| head`.
+                    Err(ExportError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {}
+                    exported => drop(exported.map_err(anyhow::Error::from)?),
+                }
                 Ok(Done::Well)
             }
         }
@@ -86,12 +92,8 @@ impl Audit {
 }
 
 async fn open(config: &ConfigArg) -> Result<Trail, Failure> {
-    let url = config::database(&config.config)
-        .map_err(|error| Failure::configuration(error.to_string()))?;
-    Trail::open(&url).await.map_err(|error| {
-        let hint = error.hint();
-        Failure::from(anyhow::Error::from(error)).hint(hint)
-    })
+    let url = config::database(&config.config)?;
+    Ok(Trail::open(&url).await.map_err(anyhow::Error::from)?)
 }
 
 fn print(report: &VerifyReport) -> Result<(), Failure> {

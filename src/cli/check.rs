@@ -7,10 +7,13 @@ use crate::server;
 
 /// Report every mistake in every file, with line and column.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  rolecalld check --config rolecall.toml\n  rolecalld check --config rolecall.toml --online"
+)]
 pub struct Check {
     #[command(flatten)]
     config: ConfigArg,
-    /// Also ask the identity providers, the store and the database
+    /// Also ask the identity providers, the store and the database, and look at keys and certificate
     #[arg(long)]
     online: bool,
 }
@@ -23,13 +26,15 @@ impl Check {
             out::remark(format!("warning: {warning}"));
         }
         let (accounts, sets) = (
-            loaded.policy.accounts().count(),
-            loaded.policy.permission_sets().count(),
+            loaded.access.policy.accounts().count(),
+            loaded.access.policy.permission_sets().count(),
         );
         let summary = format!(
-            "{}: no mistakes; {} identity providers, {accounts} accounts, {sets} permission sets",
+            "{}: no mistakes; {}, {}, {}",
             self.config.config.display(),
-            loaded.settings.providers.len()
+            out::count(loaded.settings.providers.len(), "identity provider"),
+            out::count(accounts, "account"),
+            out::count(sets, "permission set")
         );
         if self.online && block_on(online(loaded))? == Done::Refused {
             return Ok(Done::Refused);
@@ -48,6 +53,9 @@ async fn online(loaded: Loaded) -> Result<Done, Failure> {
             Err(error) => {
                 done = Done::Refused;
                 out::remark(format!("{name}: {error:#}"));
+                if let Some(hint) = out::hint_of(&error) {
+                    out::remark(format!("  hint: {hint}"));
+                }
             }
         }
     }

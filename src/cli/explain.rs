@@ -3,10 +3,13 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use rolecall_core::access::{Circumstances, Considered, Explanation, Locked, Outcome};
+use rolecall_core::access::{
+    Account, Circumstances, Considered, Explanation, Locked, Outcome, Policy,
+};
 use rolecall_core::aws::AccountId;
 use rolecall_core::identity::ProviderId;
 use rolecall_core::port::Clock as _;
+use rolecall_core::suggest;
 use serde::Serialize;
 
 use super::ConfigArg;
@@ -16,6 +19,9 @@ use crate::world::SystemClock;
 
 /// Say which roles a person gets, and why, from the claims an identity provider would send.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  rolecalld explain --config rolecall.toml --provider okta --claims alice.json\n  rolecalld explain --config rolecall.toml --provider okta --claims alice.json --account payments-prod --permission-set Developer"
+)]
 pub struct Explain {
     #[command(flatten)]
     config: ConfigArg,
@@ -25,9 +31,9 @@ pub struct Explain {
     /// The claims: a JSON object as in an ID token
     #[arg(long, value_name = "FILE")]
     claims: PathBuf,
-    /// Only this account: its 12 digits
-    #[arg(long, value_parser = AccountId::parse)]
-    account: Option<AccountId>,
+    /// Only this account: its name or its 12 digits
+    #[arg(long)]
+    account: Option<String>,
     /// Only this permission set
     #[arg(long)]
     permission_set: Option<String>,
@@ -43,15 +49,14 @@ impl Explain {
     /// Runs the command.
     pub fn run(self) -> Result<Done, Failure> {
         let loaded = self.config.load()?;
-        let settings = loaded
-            .settings
-            .providers
+        let policy = &loaded.access.policy;
+        let about = self.about(policy)?;
+        let providers = &loaded.settings.providers;
+        let settings = providers
             .iter()
             .find(|provider| provider.id == self.provider)
             .ok_or_else(|| {
-                let known: Vec<&str> = loaded
-                    .settings
-                    .providers
+                let known: Vec<&str> = providers
                     .iter()
                     .map(|provider| provider.id.as_str())
                     .collect();
@@ -75,8 +80,8 @@ impl Explain {
             address: self.address,
             device_flow: false,
         };
-        let explanation = loaded.policy.explain(&identity, &circumstances);
-        let answer = self.answer(&explanation)?;
+        let explanation = policy.explain(&identity, &circumstances);
+        let answer = answer(&explanation, &about);
         if self.json {
             out::json(&answer)?
         } else {
@@ -89,50 +94,90 @@ impl Explain {
         })
     }
 
-    /// Narrows an explanation to what was asked about.
-    fn answer<'e>(&self, explanation: &'e Explanation) -> Result<Answer<'e>, Failure> {
-        let wanted = |account: &AccountId, set: &str| {
-            self.account.as_ref().is_none_or(|wanted| wanted == account)
-                && self
-                    .permission_set
-                    .as_deref()
-                    .is_none_or(|wanted| wanted == set)
+    /// What was asked about; both must be there.
+    fn about(&self, policy: &Policy) -> Result<About, Failure> {
+        let account = match &self.account {
+            None => None,
+            Some(wanted) => {
+                let is_it = |account: &&Account| {
+                    account.id.as_str() == wanted || account.name.as_str() == wanted
+                };
+                let found = policy.accounts().find(is_it);
+                let names = policy.accounts().map(|account| account.name.as_str());
+                Some(found.ok_or_else(|| unknown("account", wanted, names))?)
+            }
         };
-        let grants = explanation.grants();
-        let roles = grants
-            .iter()
-            .filter(|grant| wanted(&grant.account().id, grant.permission_set().name.as_str()))
-            .map(|grant| Role {
-                label: grant.label(),
-                role: grant.role().to_string(),
-                duration_seconds: grant.duration_max().seconds(),
-                limited_by: grant.duration_reason().to_string(),
-                assignments: grant.assignments().map(str::to_owned).collect(),
-            });
-        let locked = grants
-            .locked()
-            .filter(|locked| wanted(&locked.account.id, locked.permission_set.name.as_str()))
-            .map(|locked| LockedRole {
-                label: label(&locked),
-                needs: locked.unmet.iter().map(ToString::to_string).collect(),
-            });
-        let (assignments, denies) = match (&self.account, &self.permission_set) {
-            (Some(account), Some(set)) => explanation.about(account, set).ok_or_else(|| {
-                Failure::configuration(format!(
-                    "the policy has no permission set {set} or no account {account}"
-                ))
-            })?,
-            (Some(_), None) | (None, Some(_)) | (None, None) => (
-                explanation.assignments().iter().collect(),
-                explanation.denies().iter().collect(),
-            ),
-        };
-        Ok(Answer {
-            roles: roles.collect(),
-            locked: locked.collect(),
-            assignments,
-            denies,
+        if let Some(wanted) = &self.permission_set {
+            let mut names = policy.permission_sets().map(|set| set.name.as_str());
+            if !names.any(|name| name == wanted) {
+                let names = policy.permission_sets().map(|set| set.name.as_str());
+                return Err(unknown("permission set", wanted, names));
+            }
+        }
+        Ok(About {
+            account: account.map(|account| account.id.clone()),
+            permission_set: self.permission_set.clone(),
         })
+    }
+}
+
+fn unknown<'a>(kind: &str, wanted: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+    let otherwise = format!("the access files name every {kind}");
+    Failure::configuration(format!("no {kind} is called {wanted}"))
+        .hint(suggest::hint(wanted, known, &otherwise))
+}
+
+/// What is asked about; everything where nothing is.
+struct About {
+    account: Option<AccountId>,
+    permission_set: Option<String>,
+}
+
+impl About {
+    fn holds(&self, account: &AccountId, set: &str) -> bool {
+        self.account.as_ref().is_none_or(|wanted| wanted == account)
+            && self
+                .permission_set
+                .as_deref()
+                .is_none_or(|wanted| wanted == set)
+    }
+}
+
+/// Narrows an explanation to what was asked about.
+fn answer<'e>(explanation: &'e Explanation, about: &About) -> Answer<'e> {
+    let grants = explanation.grants();
+    let roles = grants
+        .iter()
+        .filter(|grant| about.holds(&grant.account().id, grant.permission_set().name.as_str()))
+        .map(|grant| Role {
+            label: grant.label(),
+            role: grant.role().to_string(),
+            duration_seconds: grant.duration_max().seconds(),
+            limited_by: grant.duration_reason().to_string(),
+            assignments: grant.assignments().map(str::to_owned).collect(),
+        });
+    let locked = grants
+        .locked()
+        .filter(|locked| about.holds(&locked.account.id, locked.permission_set.name.as_str()))
+        .map(|locked| LockedRole {
+            label: label(&locked),
+            needs: locked.unmet.iter().map(ToString::to_string).collect(),
+        });
+    let all = || {
+        (
+            explanation.assignments().iter().collect(),
+            explanation.denies().iter().collect(),
+        )
+    };
+    let (assignments, denies) = match (&about.account, &about.permission_set) {
+        (Some(account), Some(set)) => explanation.about(account, set).unwrap_or_else(all),
+        (Some(_), None) | (None, Some(_)) | (None, None) => all(),
+    };
+    Answer {
+        roles: roles.collect(),
+        locked: locked.collect(),
+        assignments,
+        denies,
     }
 }
 

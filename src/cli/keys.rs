@@ -11,6 +11,9 @@ use crate::world::SystemClock;
 
 /// The keys that sign tokens for AWS.
 #[derive(Debug, clap::Subcommand)]
+#[command(
+    after_help = "Examples:\n  rolecalld keys generate --config rolecall.toml     the first key signs, a second waits\n  rolecalld keys rotate --config rolecall.toml       a day later: the second signs\n  rolecalld keys list --config rolecall.toml --json"
+)]
 pub enum Keys {
     /// List every key, the oldest first
     List {
@@ -39,7 +42,8 @@ pub enum Keys {
     /// Withdraw a key
     Retire {
         /// Its id, as `keys list` prints it
-        #[arg(value_parser = KeyId::parse)]
+        // An id is base64url, so it may begin with a hyphen.
+        #[arg(value_parser = KeyId::parse, allow_hyphen_values = true)]
         kid: KeyId,
         #[command(flatten)]
         config: ConfigArg,
@@ -55,7 +59,7 @@ impl Keys {
         let now = SystemClock.now();
         match self {
             Self::List { config, json } => {
-                let keys = directory(&config)?.list().map_err(failure)?;
+                let keys = directory(&config)?.list().map_err(anyhow::Error::from)?;
                 if json {
                     out::json(&keys)?
                 } else {
@@ -66,13 +70,13 @@ impl Keys {
             Self::Generate { config, algorithm } => {
                 let made = directory(&config)?
                     .generate(algorithm, now)
-                    .map_err(failure)?;
+                    .map_err(anyhow::Error::from)?;
                 out::line(describe(&made, now))?;
             }
             Self::Rotate { config, emergency } => {
                 let signs = directory(&config)?
                     .rotate(haste(emergency), now)
-                    .map_err(failure)?;
+                    .map_err(anyhow::Error::from)?;
                 out::line(describe(&signs, now))?;
             }
             Self::Retire {
@@ -82,7 +86,7 @@ impl Keys {
             } => {
                 let ended = directory(&config)?
                     .retire(&kid, haste(emergency), now)
-                    .map_err(failure)?;
+                    .map_err(anyhow::Error::from)?;
                 out::line(describe(&ended, now))?;
             }
         }
@@ -99,18 +103,7 @@ fn haste(emergency: bool) -> Haste {
 }
 
 fn directory(config: &ConfigArg) -> Result<KeyDirectory, Failure> {
-    let keys = config::issuer_keys(&config.config)
-        .map_err(|error| Failure::configuration(error.to_string()))?;
-    Ok(KeyDirectory::new(keys))
-}
-
-fn failure(error: crate::aws::keys::KeyError) -> Failure {
-    let hint = error.hint();
-    let failure = Failure::from(anyhow::Error::from(error));
-    match hint {
-        Some(hint) => failure.hint(hint),
-        None => failure,
-    }
+    Ok(KeyDirectory::new(config::issuer_keys(&config.config)?))
 }
 
 fn describe(key: &KeyRecord, now: DateTime<Utc>) -> String {

@@ -1,7 +1,13 @@
 //! What commands print: results on stdout, problems on stderr, and the exit code that belongs to each.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
+
+use crate::audit::OpenAuditError;
+use crate::aws::keys::KeyError;
+use crate::config::LoadError;
+use crate::server::CannotListen;
+use crate::store::OpenStoreError;
 
 /// How a command that did not fail has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,32 +54,59 @@ impl Failure {
 }
 
 impl From<anyhow::Error> for Failure {
-    /// With the whole chain of causes.
+    /// With the whole chain of causes, and the hint of the first that has one.
     fn from(error: anyhow::Error) -> Self {
-        Self::failed(format!("{error:#}"))
+        Self {
+            hint: hint_of(&error),
+            ..Self::failed(format!("{error:#}"))
+        }
     }
 }
 
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::failed(error.to_string())
+impl From<LoadError> for Failure {
+    /// Every mistake has its own hint.
+    fn from(error: LoadError) -> Self {
+        Self::configuration(error.to_string())
     }
 }
 
-/// Prints a line of a result.
+/// What the first cause that knows says to do next.
+pub fn hint_of(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        let keys = cause.downcast_ref().and_then(KeyError::hint);
+        let store = cause.downcast_ref().map(OpenStoreError::hint);
+        let audit = cause.downcast_ref().map(OpenAuditError::hint);
+        let listen = cause.downcast_ref().map(CannotListen::hint);
+        let fixed = keys.or(store).or(audit).map(str::to_owned);
+        fixed.or(listen)
+    })
+}
+
+/// Prints a line of a result. That nobody reads any more, as behind `| head`, changes no outcome.
 ///
 /// # Errors
-/// When nobody reads any more.
+/// When it cannot be written, such as to a full disk.
 pub fn line(text: impl std::fmt::Display) -> Result<(), Failure> {
-    Ok(writeln!(std::io::stdout().lock(), "{text}")?)
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(format!(
+            "the result cannot be written: {error}"
+        ))),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Prints a value as JSON.
 ///
 /// # Errors
-/// When nobody reads any more.
+/// As [`line`].
 pub fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
     line(serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?)
+}
+
+/// So many of these, such as `1 account` or `2 accounts`.
+pub fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// Prints a remark on stderr.

@@ -1,8 +1,8 @@
 //! `rolecalld serve`
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::out::{self, Done, Failure};
+use super::out::{Done, Failure};
 use super::{ConfigArg, block_on};
 use crate::aws::LOG_CEILING;
 use crate::server::{self, Stopper, Surroundings};
@@ -10,6 +10,9 @@ use crate::telemetry::{self, LogFormat};
 
 /// Serve the portal until SIGTERM or SIGINT; SIGHUP reads the access policy again.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  rolecalld serve --config rolecall.toml\n  rolecalld serve --config rolecall.toml --log-format json --log info,rolecalld=debug"
+)]
 pub struct Serve {
     #[command(flatten)]
     config: ConfigArg,
@@ -49,51 +52,70 @@ impl Serve {
     /// Runs the command.
     pub fn run(self) -> Result<Done, Failure> {
         let loaded = self.config.load()?;
-        telemetry::install(self.log_format.into(), &self.log, LOG_CEILING)?;
+        telemetry::install(self.log_format.into(), &self.log, LOG_CEILING).map_err(|error| {
+            Failure::configuration(format!("--log {}: {error}", self.log))
+                .hint("write a level, or a list such as info,rolecalld=debug")
+        })?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
         let public_url = loaded.settings.public_url.clone();
         block_on(async move {
             let bound = server::bind(loaded, Surroundings::default()).await?;
+            let signals = Signals::listen()?;
             tracing::info!(address = %bound.public_address, management = %bound.management_address, url = %public_url, "serving");
             let stopper = bound.stopper();
             tokio::select! {
-                served = bound.run() => served?,
-                () = stop_twice(stopper) => out::remark("stopped at once, on the second signal"),
+                served = bound.run() => {
+                    served?;
+                    tracing::info!("stopped");
+                    Ok(Done::Well)
+                }
+                () = stop_twice(stopper, signals) => {
+                    tracing::warn!("stopped at once, on the second signal; requests were cut off");
+                    Ok(Done::Refused)
+                }
             }
-            Ok(Done::Well)
         })
     }
 }
 
-/// The first signal drains; returns on the second.
-async fn stop_twice(stopper: Stopper) {
-    a_signal().await;
-    tracing::info!("stopping: what was accepted is finished, nothing new is taken");
-    let drained = async {
-        stopper.stop().await;
+/// The first signal lets everything finish; returns on the second.
+async fn stop_twice(stopper: Stopper, mut signals: Signals) {
+    signals.next().await;
+    tracing::info!("stopping: what was accepted is finished; a second signal stops at once");
+    let leaving = async {
+        stopper.take_leave().await;
         std::future::pending().await
     };
     tokio::select! {
-        () = drained => {}
-        () = a_signal() => {}
+        () = leaving => {}
+        () = signals.next() => {}
     }
 }
 
-/// SIGTERM or SIGINT.
-async fn a_signal() {
-    let heard = |kind| async move {
-        match signal(kind) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(error) => {
-                tracing::error!(%error, "signals cannot be heard");
-                std::future::pending().await
-            }
+/// SIGTERM and SIGINT, heard from the moment this is made.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|error| Failure::failed(format!("signals cannot be heard: {error}")))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    };
-    tokio::select! {
-        () = heard(SignalKind::terminate()) => {}
-        () = heard(SignalKind::interrupt()) => {}
     }
 }

@@ -1,57 +1,66 @@
 //! The access files: `*.toml` files and directories of them, read together as one policy.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use rolecall_core::access::{Files, Policy, PolicyContext, ProviderFacts, Source};
-use rolecall_core::limits;
+use rolecall_core::aws::Partition;
 use sha2::{Digest as _, Sha256};
 
-use super::{LoadError, Settings, read_text};
+use super::{LoadError, folder, read_bounded, read_text};
 
-/// Which files hold the access policy.
+/// Which files hold the access policy, and what they must know of the rest of the configuration.
 #[derive(Clone, Debug)]
 pub struct AccessFiles {
-    places: Vec<PathBuf>,
+    /// Files or directories.
+    pub(super) places: Vec<PathBuf>,
+    /// Where all accounts are.
+    pub(super) partition: Partition,
+    /// Whom people may come from.
+    pub(super) providers: Vec<ProviderFacts>,
 }
 
-/// Files that a policy refers to, relative to the file that does.
-struct Beside;
+/// A policy, and what it was read from.
+#[derive(Debug)]
+pub struct AccessRead {
+    /// The policy.
+    pub policy: Policy,
+    /// SHA-256 of everything that was read, hexadecimal.
+    pub digest: String,
+    /// The files that the access files refer to, such as session policies.
+    pub referred: Vec<PathBuf>,
+}
+
+/// Files that a policy refers to, relative to the file that does; remembers what was read.
+#[derive(Default)]
+struct Beside(RefCell<Vec<(PathBuf, String)>>);
 
 impl Files for Beside {
     fn read(&self, relative_to: &Path, path: &str) -> Result<String, String> {
-        let folder = relative_to.parent().unwrap_or(Path::new("."));
-        std::fs::read_to_string(folder.join(path)).map_err(|error| error.to_string())
+        let path = folder(relative_to).join(path);
+        let text = read_bounded(&path).map_err(|error| error.to_string())?;
+        self.0.borrow_mut().push((path, text.clone()));
+        Ok(text)
     }
 }
 
 impl AccessFiles {
-    /// Files or directories.
-    pub fn new(places: Vec<PathBuf>) -> Self {
-        Self { places }
-    }
-
-    /// Every file there is now, in order: as listed, and by name within a directory.
+    /// Every access file there is now, in order: as listed, and by name within a directory.
     ///
     /// # Errors
-    /// [`LoadError::Unreadable`].
+    /// [`LoadError`], when a directory cannot be read.
     pub fn files(&self) -> Result<Vec<PathBuf>, LoadError> {
         let mut files = Vec::new();
         for place in &self.places {
             if place.is_dir() {
-                let unreadable = |source| LoadError::Unreadable {
-                    path: place.clone(),
-                    source,
-                };
                 let entries = std::fs::read_dir(place)
                     .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-                    .map_err(unreadable)?;
+                    .map_err(|source| LoadError::unreadable(place, source))?;
+                let is_toml = |path: &PathBuf| path.extension().is_some_and(|end| end == "toml");
                 let mut found: Vec<PathBuf> = entries
                     .into_iter()
                     .map(|entry| entry.path())
-                    .filter(|path| {
-                        path.extension()
-                            .is_some_and(|extension| extension == "toml")
-                    })
+                    .filter(is_toml)
                     .collect();
                 found.sort();
                 files.append(&mut found);
@@ -62,55 +71,40 @@ impl AccessFiles {
         Ok(files)
     }
 
-    /// Reads and parses them under the rest of the configuration; also the digest of what was read.
+    /// Reads and parses them.
     ///
     /// # Errors
-    /// [`LoadError`], with every mistake of every file.
-    pub fn load(&self, settings: &Settings) -> Result<(Policy, String), LoadError> {
-        let mut sources = Vec::new();
+    /// [`LoadError`], with every file that cannot be read, or else every mistake of every file.
+    pub fn load(&self) -> Result<AccessRead, LoadError> {
+        let (mut sources, mut unreadable) = (Vec::new(), Vec::new());
         for path in self.files()? {
-            let text = read_bounded(&path)?;
-            sources.push(Source { path, text });
+            match read_text(&path) {
+                Ok(text) => sources.push(Source { path, text }),
+                Err(error) => unreadable.extend(error.0),
+            }
         }
-        let digest = digest(sources.iter().map(|source| source.text.as_bytes()));
-        let providers: Vec<ProviderFacts> = settings
-            .providers
-            .iter()
-            .map(|provider| ProviderFacts {
-                id: provider.id.clone(),
-                title: provider.title.clone(),
-                domains: provider.believed_domains(),
-            })
-            .collect();
+        if !unreadable.is_empty() {
+            return Err(LoadError(unreadable));
+        }
+        let beside = Beside::default();
         let context = PolicyContext {
-            partition: settings.aws.partition,
-            providers: &providers,
-            files: &Beside,
+            partition: self.partition,
+            providers: &self.providers,
+            files: &beside,
         };
         let policy = Policy::parse(&sources, &context)
-            .map_err(|errors| LoadError::Mistakes(errors.into_vec()))?;
-        Ok((policy, digest))
+            .map_err(|errors| LoadError::in_files(errors.into_vec()))?;
+        let referred = beside.0.into_inner();
+        let texts = sources
+            .iter()
+            .map(|source| &source.text)
+            .chain(referred.iter().map(|(_, text)| text));
+        Ok(AccessRead {
+            policy,
+            digest: digest(texts.map(String::as_bytes)),
+            referred: referred.into_iter().map(|(path, _)| path).collect(),
+        })
     }
-}
-
-fn read_bounded(path: &Path) -> Result<String, LoadError> {
-    let size = std::fs::metadata(path)
-        .map_err(|source| LoadError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?
-        .len();
-    if usize::try_from(size).map_or(true, |size| size > limits::POLICY_FILE_BYTES_MAX) {
-        let source = std::io::Error::other(format!(
-            "larger than {} bytes",
-            limits::POLICY_FILE_BYTES_MAX
-        ));
-        return Err(LoadError::Unreadable {
-            path: path.to_owned(),
-            source,
-        });
-    }
-    read_text(path)
 }
 
 /// SHA-256 over all parts, each with its length, hexadecimal.

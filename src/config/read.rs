@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use rolecall_core::toml_reader::{Document, Findings, Reader};
+use rolecall_core::aws::Partition;
+use rolecall_core::toml_reader::{Document, Findings, Reader, Value};
 use url::{Host, Url};
 
 use super::{AccessFiles, Settings, provider, sections};
@@ -13,6 +14,8 @@ use crate::audit::DatabaseUrl;
 pub struct Read {
     /// The settings; none when something they need is missing or wrong.
     pub settings: Option<Settings>,
+    /// The access files, also where the settings are incomplete: their mistakes are told in the same run.
+    pub access: Option<AccessFiles>,
     /// Mistakes and warnings.
     pub findings: Findings,
 }
@@ -25,34 +28,23 @@ const LATER: [&str; 3] = ["clients", "administrator", "workload"];
 pub fn settings(path: &Path, text: &str, folder: &Path) -> Read {
     let document = Document::parse(path, text);
     let root = document.root();
-    let settings = read(&root, folder);
+    let (settings, access) = read(&root, folder);
     root.done();
+    // What stands in a text that is not TOML is guesswork, and so is what is wrong with the access files then.
+    let access = access.filter(|_| document.is_sound());
     Read {
         settings,
+        access,
         findings: document.into_findings(),
     }
 }
 
-fn read(root: &Reader<'_>, folder: &Path) -> Option<Settings> {
+fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFiles>) {
     let public_url = root
         .required("public_url")
         .and_then(|value| value.parse_with(parse_public_url))
         .map(|url| url.value);
-    let access = root.required("access").map(|value| {
-        let places = value.list().unwrap_or_default();
-        if places.is_empty() {
-            value
-                .spot()
-                .error("no access files", "write access = [\"access.toml\"]");
-        }
-        AccessFiles::new(
-            places
-                .iter()
-                .filter_map(|place| place.string())
-                .map(|place| folder.join(place.value))
-                .collect(),
-        )
-    });
+    let places = access_places(root, folder);
     let listen = sections::listen(root.table("listen"), folder);
     let store = root
         .required("store")
@@ -80,45 +72,50 @@ fn read(root: &Reader<'_>, folder: &Path) -> Option<Settings> {
             );
         }
     }
-    let tables = root.tables("provider");
-    if tables.is_empty() {
-        root.spot().error(
-            "no identity provider",
-            "add a [[provider]]: nobody could sign in",
-        );
+    // Mistakes that hang on the public URL are found in the same run when it is missing or wrong itself.
+    let named = public_url
+        .clone()
+        .or_else(|| Url::parse("https://unnamed.invalid").ok());
+    let providers = provider::providers(root, named.as_ref(), folder);
+    let access = places.map(|places| AccessFiles {
+        places,
+        partition: aws.as_ref().map_or(Partition::Aws, |aws| aws.partition),
+        providers: providers.facts,
+    });
+    let complete = || {
+        let (store, sealing_keys) = store?;
+        Some(Settings {
+            public_url: public_url?,
+            listen,
+            store,
+            sealing_keys,
+            database: database?,
+            lifetimes,
+            issuer_keys: issuer_keys?,
+            aws: aws?,
+            providers: providers.settings,
+            contact,
+            access: access.clone()?,
+        })
+    };
+    (complete(), access)
+}
+
+/// `access`
+fn access_places(root: &Reader<'_>, folder: &Path) -> Option<Vec<PathBuf>> {
+    let value = root.required("access")?;
+    let list = value.list()?;
+    if list.is_empty() {
+        value
+            .spot()
+            .error("no access files", "write access = [\"access.toml\"]");
     }
-    let public_url = public_url?;
-    let mut providers = Vec::new();
-    for table in &tables {
-        let Some(settings) = provider::provider(table, &public_url, folder) else {
-            continue;
-        };
-        if providers
-            .iter()
-            .any(|known: &crate::idp::OidcSettings| known.id == settings.id)
-        {
-            table.spot().error(
-                format!("two providers are called {}", settings.id),
-                "give each an id of its own: it is part of its redirect URI",
-            );
-        }
-        providers.push(settings);
-    }
-    tables.into_iter().for_each(Reader::done);
-    let (store, sealing_keys) = store?;
-    Some(Settings {
-        public_url,
-        listen,
-        store,
-        sealing_keys,
-        database: database?,
-        lifetimes,
-        issuer_keys: issuer_keys?,
-        aws: aws?,
-        providers,
-        contact,
-        access: access?,
-    })
+    let places: Vec<PathBuf> = list
+        .iter()
+        .filter_map(Value::string)
+        .map(|place| folder.join(place.value))
+        .collect();
+    (!places.is_empty()).then_some(places)
 }
 
 /// `[issuer] keys`

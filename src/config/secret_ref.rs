@@ -1,7 +1,7 @@
 //! Where a secret is: in a file or in the environment, never in the configuration itself.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rolecall_core::secret::SecretText;
 use rolecall_core::toml_reader::Value;
@@ -36,19 +36,37 @@ pub fn read(value: &Value<'_>, folder: &Path) -> Option<SecretText> {
     }
 }
 
-fn from_file(path: &Path) -> Result<SecretText, (String, String)> {
+/// The file in `{ file = "…" }`, for whoever reads it later; reports one that is not there or open to everybody.
+pub fn private_file(value: &Value<'_>, folder: &Path) -> Option<PathBuf> {
+    let reference = value.table("a secret file")?;
+    let file = reference.required("file").and_then(|file| file.string());
+    reference.done();
+    let path = folder.join(file?.value);
+    if let Err((message, hint)) = look_at(&path) {
+        value.spot().error(message, hint);
+    }
+    Some(path)
+}
+
+/// What is wrong, and what to do about it.
+type Wrong = (String, String);
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Wrong {
+    (
+        format!("the secret file {} cannot be read: {error}", path.display()),
+        "check the path and that the gateway's user may read it".to_owned(),
+    )
+}
+
+fn look_at(path: &Path) -> Result<(), Wrong> {
     let shown = path.display();
-    let unreadable = |error: std::io::Error| {
-        (
-            format!("the secret file {shown} cannot be read: {error}"),
-            "check the path and that the gateway's user may read it".to_owned(),
-        )
-    };
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    let metadata = std::fs::File::open(path)
+        .and_then(|file| file.metadata())
+        .map_err(|error| unreadable(path, &error))?;
     if metadata.permissions().mode() & 0o007 != 0 {
         return Err((
-            format!("everybody on this machine can read the secret file {shown}"),
-            format!("run: chmod 600 {shown}"),
+            format!("the secret file {shown} is open to everybody on this machine"),
+            format!("run: chmod o= {shown}"),
         ));
     }
     if metadata.len() > SECRET_BYTES_MAX {
@@ -57,12 +75,17 @@ fn from_file(path: &Path) -> Result<SecretText, (String, String)> {
             "it should hold the secret and nothing else".to_owned(),
         ));
     }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    Ok(())
+}
+
+fn from_file(path: &Path) -> Result<SecretText, Wrong> {
+    look_at(path)?;
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
     // Editors and `echo` end a file with a line break that is not part of the secret.
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
         return Err((
-            format!("the secret file {shown} is empty"),
+            format!("the secret file {} is empty", path.display()),
             "write the secret into it".to_owned(),
         ));
     }
@@ -73,7 +96,7 @@ fn from_file(path: &Path) -> Result<SecretText, (String, String)> {
     clippy::disallowed_methods,
     reason = "the one place where the configuration may name a variable"
 )]
-fn from_env(name: &str) -> Result<SecretText, (String, String)> {
+fn from_env(name: &str) -> Result<SecretText, Wrong> {
     match std::env::var(name) {
         Ok(secret) if !secret.is_empty() => Ok(SecretText::new(secret)),
         Ok(_) | Err(_) => Err((

@@ -107,15 +107,7 @@ pub fn listen(section: Option<Reader<'_>>, folder: &Path) -> Listen {
             .map(|path| folder.join(path.value));
         let key = tls
             .required("key")
-            .and_then(|value| value.table("key"))
-            .and_then(|key| {
-                let file = key
-                    .required("file")
-                    .and_then(|value| value.string())
-                    .map(|path| folder.join(path.value));
-                key.done();
-                file
-            });
+            .and_then(|value| secret_ref::private_file(&value, folder));
         tls.done();
         Some(Tls {
             certificate: certificate?,

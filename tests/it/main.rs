@@ -3,6 +3,7 @@
 mod audit;
 mod aws;
 mod browser;
+mod cli;
 mod idp;
 mod log;
 mod manual;

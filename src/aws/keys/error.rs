@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use openssl::error::ErrorStack;
 
 use super::KeyId;
@@ -57,7 +57,10 @@ pub enum KeyError {
     #[error("no key waits to become active")]
     NoneNext,
     /// AWS may not have seen the next key yet.
-    #[error("the next key, {id}, has not been published for a day yet; that is so from {from}")]
+    #[error(
+        "the next key, {id}, has not been published for a day yet; that is so from {}",
+        minute(from)
+    )]
     TooEarly {
         /// Which.
         id: KeyId,
@@ -71,7 +74,7 @@ pub enum KeyError {
     #[error("the key {0} is active")]
     Active(KeyId),
     /// Tokens it signed, or gateways that have not read the index again, may still need it.
-    #[error("the key {id} may still be needed until {until}")]
+    #[error("the key {id} may still be needed until {}", minute(until))]
     Needed {
         /// Which.
         id: KeyId,
@@ -84,6 +87,11 @@ pub enum KeyError {
     /// OpenSSL's answer.
     #[error("the key cannot be made or used: {0}")]
     Crypto(#[from] ErrorStack),
+}
+
+/// To the minute, rounded up: nothing is too early any more then.
+fn minute(at: &DateTime<Utc>) -> impl std::fmt::Display {
+    (*at + TimeDelta::seconds(59)).format("%Y-%m-%d %H:%M UTC")
 }
 
 impl KeyError {

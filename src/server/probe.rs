@@ -1,0 +1,61 @@
+//! Asks everything the gateway will need, one by one, and changes nothing.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::{Surroundings, open_issuer, tls};
+use crate::audit::{OpenAuditError, Trail};
+use crate::config::Settings;
+use crate::idp::{HttpClient, OidcProvider};
+use crate::store::{self, StoreUrl};
+
+/// What was asked, and what it answered.
+pub type Answer = (String, anyhow::Result<()>);
+
+/// Asks each provider, the store, the audit trail, the keys and the certificate.
+pub async fn probe(settings: &Settings) -> Vec<Answer> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let Surroundings { clock, entropy, .. } = Surroundings::default();
+    let mut answers = Vec::new();
+    for provider in &settings.providers {
+        let asked = async {
+            let (http, provider) = (HttpClient::new()?, provider.clone());
+            let adapter = OidcProvider::new(provider, http, clock.clone(), entropy.clone());
+            Ok(adapter.probe().await?)
+        };
+        answers.push((format!("provider {}", provider.id), asked.await));
+    }
+    let store = async {
+        match &settings.store.url {
+            // Opening it would make the file, perhaps as another user than the gateway's.
+            StoreUrl::Sqlite(path) if !path.exists() => folder_of(path),
+            StoreUrl::Sqlite(_) | StoreUrl::Redis(_) | StoreUrl::Memory => {
+                let store = store::open(&settings.store, clock.clone()).await?;
+                Ok(store.ready().await?)
+            }
+        }
+    };
+    answers.push(("store".to_owned(), store.await));
+    let database = match Trail::open(&settings.database).await {
+        Err(OpenAuditError::Missing(path)) => folder_of(&path),
+        opened => opened.map(drop).map_err(anyhow::Error::from),
+    };
+    answers.push(("database".to_owned(), database));
+    let keys = open_issuer(settings, &clock, &entropy).map(drop);
+    answers.push(("keys".to_owned(), keys));
+    if let Some(files) = &settings.listen.tls {
+        answers.push(("tls".to_owned(), tls::config(files).map(drop)));
+    }
+    answers
+}
+
+/// The folder of a file that the gateway will make.
+fn folder_of(path: &Path) -> anyhow::Result<()> {
+    let named = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = named.unwrap_or(Path::new("."));
+    let seen = folder.read_dir().map(drop);
+    seen.with_context(|| format!("the folder {} cannot be used", folder.display()))
+}

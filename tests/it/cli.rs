@@ -1,0 +1,91 @@
+//! The command line as its users meet it: what it prints where, and what it answers to the shell.
+
+mod audit;
+mod check;
+mod explain;
+mod help;
+mod keys;
+mod serve;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+/// What a command has said.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+/// Runs `rolecalld` in a folder, to its end.
+pub fn rolecalld(folder: &Path, arguments: &[&str]) -> Result<Ran> {
+    let output = program(folder).args(arguments).output()?;
+    Ok(Ran {
+        code: output.status.code().context("ended by a signal")?,
+        out: String::from_utf8(output.stdout)?,
+        err: String::from_utf8(output.stderr)?,
+    })
+}
+
+fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rolecalld"));
+    command
+        .current_dir(folder)
+        .env_remove("ROLECALL_CONFIG")
+        .env_remove("ROLECALL_LOG")
+        .env("ROLECALL_TEST_SECRET", "from the environment");
+    command
+}
+
+/// A configuration without a mistake.
+const SETTINGS: &str = r#"public_url = "https://sso.example.com"
+access = ["access.toml"]
+
+[listen]
+address = "127.0.0.1:0"
+management = "127.0.0.1:0"
+
+[store]
+url = "sqlite:store.db"
+sealing_keys = [{ file = "seal.key" }]
+
+[database]
+url = "sqlite:audit.db"
+
+[issuer]
+keys = "keys/"
+
+[aws]
+sts_region = "eu-west-1"
+
+[[provider]]
+id = "example"
+domains = ["example.com"]
+mfa = { amr = ["mfa"] }
+oidc = { issuer = "https://id.example.com", client_id = "rolecall", client_secret = { env = "ROLECALL_TEST_SECRET" } }
+"#;
+
+/// A folder with [`SETTINGS`], the demo's policy and a sealing key.
+fn folder() -> Result<TempDir> {
+    let folder = TempDir::new()?;
+    fs::write(folder.path().join("rolecall.toml"), SETTINGS)?;
+    fs::write(folder.path().join("access.toml"), rolecall_demo::ACCESS)?;
+    let key = folder.path().join("seal.key");
+    fs::write(&key, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n")?;
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
+    Ok(folder)
+}
+
+/// Changes the folder's `rolecall.toml`.
+fn change(folder: &TempDir, from: &str, to: &str) -> Result<()> {
+    let path = folder.path().join("rolecall.toml");
+    let text = fs::read_to_string(&path)?;
+    anyhow::ensure!(text.contains(from), "`{from}` is not there");
+    Ok(fs::write(path, text.replace(from, to))?)
+}

@@ -1,0 +1,119 @@
+//! `rolecalld audit`: a trail that somebody touched is not intact, and an export is what was written.
+
+use anyhow::{Context as _, Result, ensure};
+use rolecall_demo::House;
+use rolecall_testkit::browser::Browser;
+use serde_json::Value;
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::rolecalld;
+use crate::operate::{PROD, credentials, house_with, sign_in};
+
+const VERIFY: [&str; 4] = ["audit", "verify", "--config", "rolecall.toml"];
+
+/// A trail in which alice signed in and took credentials.
+async fn house() -> Result<House> {
+    let house = house_with("memory:").await?;
+    let mut alice = Browser::new()?;
+    sign_in(house.url(), &mut alice, "alice").await?;
+    let (status, issued) = credentials(&alice, PROD).await?;
+    ensure!(status.is_success(), "{issued}");
+    Ok(house)
+}
+
+async fn tamper(house: &House, statement: &'static str) -> Result<()> {
+    let url = format!("sqlite:{}", house.folder().join("audit.db").display());
+    let mut connection = SqliteConnection::connect(&url).await?;
+    let done = sqlx::query(statement).execute(&mut connection).await?;
+    ensure!(done.rows_affected() == 1, "{statement}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_untouched_trail_is_intact() -> Result<()> {
+    let house = house().await?;
+    let ran = rolecalld(house.folder(), &VERIFY)?;
+    ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
+    ensure!(
+        ran.out
+            .lines()
+            .last()
+            .is_some_and(|line| line.starts_with("intact: ")),
+        "{}",
+        ran.out
+    );
+    let ran = rolecalld(house.folder(), &[&VERIFY[..], &["--json"]].concat())?;
+    let report: Value = serde_json::from_str(&ran.out)?;
+    ensure!(
+        report["intact"] == true && report["findings_count"] == 0,
+        "{report}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_changed_event_and_a_missing_one_are_named() -> Result<()> {
+    for (statement, told) in [
+        (
+            "UPDATE audit_events SET canonical = replace(canonical, 'alice', 'mallory') WHERE event = 'signed_in'",
+            "was changed or moved",
+        ),
+        (
+            "DELETE FROM audit_events WHERE event = 'signed_in'",
+            "are gone",
+        ),
+    ] {
+        let house = house().await?;
+        tamper(&house, statement).await?;
+        let ran = rolecalld(house.folder(), &VERIFY)?;
+        ensure!(ran.code == 1 && ran.err.is_empty(), "{ran:?}");
+        let finding = ran.out.lines().find(|line| line.starts_with("tampered: "));
+        let finding = finding.with_context(|| ran.out.clone())?;
+        ensure!(
+            finding.contains(told) && finding.contains("event"),
+            "{finding}"
+        );
+        ensure!(ran.out.contains("\nNOT intact: "), "{}", ran.out);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_export_holds_what_happened_since() -> Result<()> {
+    let house = house().await?;
+    let export = ["audit", "export", "--config", "rolecall.toml"];
+    let ran = rolecalld(house.folder(), &export)?;
+    ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
+    let lines: Vec<Value> = ran
+        .out
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()?;
+    ensure!(lines.len() >= 4, "{}", ran.out);
+    let issued = house.aws.issued();
+    let key = &issued.first().context("nothing issued")?.access_key_id;
+    ensure!(ran.out.contains(key.as_str()), "{}", ran.out);
+    let csv = rolecalld(
+        house.folder(),
+        &[&export[..], &["--format", "csv", "--since", "2026-01-01"]].concat(),
+    )?;
+    ensure!(csv.out.lines().count() == lines.len() + 1, "{}", csv.out);
+    let none = rolecalld(
+        house.folder(),
+        &[&export[..], &["--since", "2999-01-01T00:00:00Z"]].concat(),
+    )?;
+    ensure!(none.code == 0 && none.out.is_empty(), "{none:?}");
+    Ok(())
+}
+
+#[test]
+fn a_trail_that_is_not_there_is_not_made() -> Result<()> {
+    let folder = super::folder()?;
+    let ran = rolecalld(folder.path(), &VERIFY)?;
+    ensure!(
+        ran.code == 1 && ran.err.contains("\nhint: `rolecalld serve` makes it"),
+        "{ran:?}"
+    );
+    ensure!(!folder.path().join("audit.db").exists());
+    Ok(())
+}

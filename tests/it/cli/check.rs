@@ -1,0 +1,201 @@
+//! `rolecalld check`: every mistake of every file in one run, each with its place and what to do.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use anyhow::{Result, ensure};
+use rolecall_demo::{House, HouseSettings};
+
+use super::{change, folder, rolecalld};
+
+const CHECK: [&str; 3] = ["check", "--config", "rolecall.toml"];
+
+#[test]
+fn what_is_right_is_said_to_be() -> Result<()> {
+    let ran = rolecalld(folder()?.path(), &CHECK)?;
+    ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
+    ensure!(
+        ran.out
+            == "rolecall.toml: no mistakes; 1 identity provider, 3 accounts, 3 permission sets\n",
+        "{}",
+        ran.out
+    );
+    Ok(())
+}
+
+#[test]
+fn every_mistake_of_both_files_is_told_at_once() -> Result<()> {
+    let folder = folder()?;
+    for (from, to) in [
+        ("public_url = \"https:", "public_url = \"http:"),
+        (
+            "[listen]",
+            "[listen]\nadress = \"x\"\ntrusted_proxies = [\"0.0.0.0/0\"]",
+        ),
+        ("sqlite:audit.db", "mysql://audit"),
+        ("{ env = \"ROLECALL_TEST_SECRET\" }", "\"hunter2\""),
+        ("https://id.example.com", "http://id.example.com"),
+    ] {
+        change(&folder, from, to)?;
+    }
+    let access = rolecall_demo::ACCESS
+        .replace("groups = [\"platform\"]", "group = [\"platform\"]")
+        .replace(
+            "accounts = [\"payments-prod\"]",
+            "accounts = [\"payments-prd\"]",
+        );
+    fs::write(folder.path().join("access.toml"), access)?;
+    let ran = rolecalld(folder.path(), &CHECK)?;
+    ensure!(ran.code == 2 && ran.out.is_empty(), "{ran:?}");
+    for told in [
+        "rolecall.toml:1:14: invalid `public_url`\n  hint: use https; plain http only on loopback",
+        "rolecall.toml:5:1: unknown key \"adress\"\n  hint: did you mean `address`?",
+        "rolecall.toml:6:20: every address would be a trusted proxy\n  hint: name the networks",
+        "rolecall.toml:15:7: the trail is kept in SQLite or PostgreSQL\n  hint: write sqlite:FILE",
+        "invalid `client_secret`\n  hint: a secret does not stand in the configuration",
+        "oidc.issuer: the issuer is not an https URL\n  hint: ",
+        "unknown key \"group\"\n  hint: did you mean `groups`?",
+        "unknown account \"payments-prd\"\n  hint: did you mean",
+    ] {
+        ensure!(ran.err.contains(told), "{told}:\n{}", ran.err);
+    }
+    ensure!(ran.err.contains("\naccess.toml:"), "{}", ran.err);
+    ensure!(
+        ran.err.ends_with(" mistakes in the configuration\n"),
+        "{}",
+        ran.err
+    );
+    ensure!(!ran.err.contains("hunter2"), "a secret was repeated");
+    Ok(())
+}
+
+#[test]
+fn files_that_are_not_there_are_named() -> Result<()> {
+    let folder = folder()?;
+    let ran = rolecalld(folder.path(), &["check", "--config", "nowhere.toml"])?;
+    ensure!(ran.code == 2, "{ran:?}");
+    ensure!(
+        ran.err.starts_with("nowhere.toml: cannot be read: "),
+        "{}",
+        ran.err
+    );
+    ensure!(
+        ran.err.contains("hint: name rolecall.toml with --config"),
+        "{}",
+        ran.err
+    );
+    change(
+        &folder,
+        "[\"access.toml\"]",
+        "[\"access.toml\", \"more.toml\"]",
+    )?;
+    change(&folder, "eu-west-1", "moon")?;
+    let ran = rolecalld(folder.path(), &CHECK)?;
+    ensure!(
+        ran.err.contains("more.toml: cannot be read: "),
+        "{}",
+        ran.err
+    );
+    ensure!(ran.err.contains("invalid `sts_region`"), "{}", ran.err);
+    ensure!(
+        ran.err.ends_with("2 mistakes in the configuration\n"),
+        "{}",
+        ran.err
+    );
+    Ok(())
+}
+
+#[test]
+fn a_secret_that_everybody_can_read_is_refused() -> Result<()> {
+    let folder = folder()?;
+    let key = folder.path().join("seal.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644))?;
+    let ran = rolecalld(folder.path(), &CHECK)?;
+    ensure!(ran.code == 2, "{ran:?}");
+    ensure!(
+        ran.err.contains("open to everybody on this machine"),
+        "{}",
+        ran.err
+    );
+    ensure!(ran.err.contains("hint: run: chmod o= "), "{}", ran.err);
+    // Of its group, such as a service's, it may be.
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640))?;
+    ensure!(rolecalld(folder.path(), &CHECK)?.code == 0);
+    Ok(())
+}
+
+#[test]
+fn a_tls_key_is_a_secret_too() -> Result<()> {
+    let folder = folder()?;
+    change(
+        &folder,
+        "[listen]",
+        "[listen]\ntls = { certificate = \"tls.crt\", key = { file = \"tls.key\" } }",
+    )?;
+    fs::write(folder.path().join("tls.key"), "no key at all")?;
+    fs::set_permissions(
+        folder.path().join("tls.key"),
+        fs::Permissions::from_mode(0o604),
+    )?;
+    let ran = rolecalld(folder.path(), &CHECK)?;
+    ensure!(ran.code == 2, "{ran:?}");
+    ensure!(
+        ran.err.contains("tls.key is open to everybody"),
+        "{}",
+        ran.err
+    );
+    Ok(())
+}
+
+#[test]
+fn a_variable_that_is_not_set_is_named() -> Result<()> {
+    let folder = folder()?;
+    change(&folder, "ROLECALL_TEST_SECRET", "ROLECALL_TEST_NOTHING")?;
+    let ran = rolecalld(folder.path(), &CHECK)?;
+    ensure!(ran.code == 2, "{ran:?}");
+    ensure!(
+        ran.err.contains("ROLECALL_TEST_NOTHING is not set"),
+        "{}",
+        ran.err
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn online_everything_is_asked_and_nothing_is_made() -> Result<()> {
+    let house = House::build(HouseSettings {
+        store: "sqlite:store.db".to_owned(),
+        ..HouseSettings::default()
+    })
+    .await?;
+    let online = ["check", "--config", "rolecall.toml", "--online"];
+    let ran = rolecalld(house.folder(), &online)?;
+    ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
+    for answer in [
+        "provider example: answers",
+        "store: answers",
+        "database: answers",
+        "keys: answers",
+    ] {
+        ensure!(ran.out.contains(answer), "{answer}: {}", ran.out);
+    }
+    let elsewhere = folder()?;
+    change(&elsewhere, "https://id.example.com", "http://127.0.0.1:1")?;
+    let ran = rolecalld(elsewhere.path(), &online)?;
+    ensure!(ran.code == 1, "{ran:?}");
+    ensure!(ran.err.contains("provider example: "), "{}", ran.err);
+    ensure!(
+        ran.err.contains("keys: ") && ran.err.contains("hint: run `rolecalld keys generate`"),
+        "{}",
+        ran.err
+    );
+    ensure!(
+        ran.out.contains("store: answers") && ran.out.contains("database: answers"),
+        "{}",
+        ran.out
+    );
+    ensure!(
+        !elsewhere.path().join("store.db").exists() && !elsewhere.path().join("audit.db").exists()
+    );
+    Ok(())
+}

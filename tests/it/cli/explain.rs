@@ -1,0 +1,141 @@
+//! `rolecalld explain`: who may what, and why, from claims in a file.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{Ran, folder, rolecalld};
+
+fn explain(folder: &TempDir, claims: &Value, more: &[&str]) -> Result<Ran> {
+    fs::write(folder.path().join("claims.json"), claims.to_string())?;
+    let mut arguments = vec![
+        "explain",
+        "--config",
+        "rolecall.toml",
+        "--claims",
+        "claims.json",
+    ];
+    if !more.contains(&"--provider") {
+        arguments.extend(["--provider", "example"]);
+    }
+    arguments.extend(more);
+    rolecalld(folder.path(), &arguments)
+}
+
+fn alice() -> Value {
+    json!({ "sub": "alice", "email": "alice@example.com", "email_verified": true,
+            "groups": ["platform", "payments-dev"], "amr": ["pwd", "mfa"] })
+}
+
+fn bob() -> Value {
+    json!({ "sub": "bob", "email": "bob@example.com", "email_verified": true, "groups": ["payments-dev"], "amr": ["pwd"] })
+}
+
+#[test]
+fn the_three_people_of_the_demo() -> Result<()> {
+    let folder = folder()?;
+    let ran = explain(&folder, &alice(), &[])?;
+    ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
+    ensure!(
+        ran.out.contains(
+            "  payments-prod/Administrator  arn:aws:iam::111122223333:role/rolecall/Administrator  "
+        ),
+        "{}",
+        ran.out
+    );
+    let ran = explain(&folder, &bob(), &[])?;
+    ensure!(ran.code == 0, "{ran:?}");
+    ensure!(!ran.out.contains("Administrator  arn:"), "{}", ran.out);
+    ensure!(
+        ran.out
+            .contains("In other circumstances:\n  payments-prod/Developer  needs: "),
+        "{}",
+        ran.out
+    );
+    let carol = json!({ "sub": "carol", "email": "carol@example.com", "email_verified": true });
+    let ran = explain(&folder, &carol, &[])?;
+    ensure!(ran.code == 1 && ran.err.is_empty(), "{ran:?}");
+    ensure!(ran.out.starts_with("No role today.\n"), "{}", ran.out);
+    Ok(())
+}
+
+#[test]
+fn one_role_by_name_or_number_as_json() -> Result<()> {
+    let folder = folder()?;
+    for account in ["payments-prod", "111122223333"] {
+        let about = [
+            "--account",
+            account,
+            "--permission-set",
+            "Developer",
+            "--json",
+        ];
+        let ran = explain(&folder, &alice(), &about)?;
+        ensure!(ran.code == 0, "{ran:?}");
+        let answer: Value = serde_json::from_str(&ran.out)?;
+        ensure!(
+            answer["roles"][0]["label"] == "payments-prod/Developer",
+            "{answer}"
+        );
+        ensure!(answer["roles"][0]["duration_seconds"] == 3_600, "{answer}");
+        let assignments = &answer["roles"][0]["assignments"];
+        ensure!(
+            *assignments == json!(["payments-developers-in-production"]),
+            "{answer}"
+        );
+    }
+    let about = [
+        "--account",
+        "payments-prod",
+        "--permission-set",
+        "Administrator",
+        "--json",
+    ];
+    let ran = explain(&folder, &bob(), &about)?;
+    ensure!(ran.code == 1, "{ran:?}");
+    let answer: Value = serde_json::from_str(&ran.out)?;
+    ensure!(answer["roles"] == json!([]), "{answer}");
+    ensure!(answer["assignments"][0]["id"] == "platform", "{answer}");
+    Ok(())
+}
+
+#[test]
+fn what_is_not_there_is_said_with_what_may_be_meant() -> Result<()> {
+    let folder = folder()?;
+    for (more, told) in [
+        (
+            &["--provider", "exmaple"][..],
+            "no identity provider is called exmaple\nhint: one of: example\n",
+        ),
+        (
+            &["--account", "payments-prd"],
+            "no account is called payments-prd\nhint: did you mean \"payments-prod\"?\n",
+        ),
+        (
+            &["--permission-set", "Devloper"],
+            "no permission set is called Devloper\nhint: did you mean \"Developer\"?\n",
+        ),
+    ] {
+        let ran = explain(&folder, &alice(), more)?;
+        ensure!(ran.code == 2 && ran.out.is_empty(), "{ran:?}");
+        ensure!(ran.err == told, "{}", ran.err);
+    }
+    let ran = explain(&folder, &json!(["no object"]), &[])?;
+    ensure!(
+        ran.code == 2 && ran.err.contains("claims.json: not a JSON object: "),
+        "{ran:?}"
+    );
+    ensure!(
+        ran.err
+            .contains("\nhint: write the claims as in an ID token"),
+        "{ran:?}"
+    );
+    let ran = explain(&folder, &json!({ "groups": [] }), &[])?;
+    ensure!(
+        ran.code == 2 && ran.err.starts_with("claims.json: "),
+        "{ran:?}"
+    );
+    Ok(())
+}

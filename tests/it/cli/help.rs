@@ -1,0 +1,64 @@
+//! `--help`, `--version`, and commands that do not exist.
+
+use anyhow::{Result, ensure};
+use tempfile::TempDir;
+
+use super::rolecalld;
+
+#[test]
+fn every_command_helps_with_examples_on_stdout() -> Result<()> {
+    let folder = TempDir::new()?;
+    for command in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["check", "--help"],
+        &["explain", "--help"],
+        &["keys", "--help"],
+        &["audit", "--help"],
+    ] {
+        let ran = rolecalld(folder.path(), command)?;
+        ensure!(ran.code == 0 && ran.err.is_empty(), "{command:?} {ran:?}");
+        ensure!(
+            ran.out.contains("Examples:\n  rolecalld "),
+            "{command:?} {}",
+            ran.out
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn the_version_is_the_packages() -> Result<()> {
+    let ran = rolecalld(TempDir::new()?.path(), &["--version"])?;
+    ensure!(ran.code == 0);
+    ensure!(
+        ran.out == format!("rolecalld {}\n", env!("CARGO_PKG_VERSION")),
+        "{}",
+        ran.out
+    );
+    Ok(())
+}
+
+#[test]
+fn wrong_usage_is_two_and_nothing_on_stdout() -> Result<()> {
+    let folder = TempDir::new()?;
+    for command in [
+        &[][..],
+        &["frobnicate"],
+        &["keys"],
+        &["keys", "retire"],
+        &["keys", "retire", "../../etc/passwd"],
+        &["keys", "generate", "--algorithm", "HS256"],
+        &["audit", "export", "--since", "yesterday"],
+        &["explain"],
+        &["check", "--offline"],
+    ] {
+        let ran = rolecalld(folder.path(), command)?;
+        ensure!(ran.code == 2, "{command:?} {ran:?}");
+        ensure!(
+            ran.out.is_empty() && !ran.err.is_empty(),
+            "{command:?} {ran:?}"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! `rolecalld keys`: made, listed, rotated in time, retired, never open to others.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Ran, folder, rolecalld};
+
+fn keys(folder: &TempDir, arguments: &[&str]) -> Result<Ran> {
+    let all = [&["keys"], arguments, &["--config", "rolecall.toml"]].concat();
+    rolecalld(folder.path(), &all)
+}
+
+fn kid(ran: &Ran) -> Result<String> {
+    let first = ran.out.split_whitespace().next();
+    Ok(first
+        .with_context(|| format!("no key: {ran:?}"))?
+        .to_owned())
+}
+
+#[test]
+fn the_life_of_keys() -> Result<()> {
+    let folder = folder()?;
+    let ran = keys(&folder, &["list"])?;
+    ensure!(ran.code == 1 && ran.out.is_empty(), "{ran:?}");
+    ensure!(
+        ran.err.contains("\nhint: run `rolecalld keys generate`\n"),
+        "{}",
+        ran.err
+    );
+    let first = keys(&folder, &["generate"])?;
+    ensure!(
+        first.code == 0 && first.out.contains("ES256") && first.out.contains("active: signs"),
+        "{first:?}"
+    );
+    let ran = keys(&folder, &["rotate"])?;
+    ensure!(ran.code == 1 && ran.err.contains("no key waits"), "{ran:?}");
+    let second = keys(&folder, &["generate", "--algorithm", "RS256"])?;
+    ensure!(
+        second.code == 0 && second.out.contains("RS256") && second.out.contains("waits for rotate"),
+        "{second:?}"
+    );
+    let ran = keys(&folder, &["rotate"])?;
+    ensure!(
+        ran.code == 1 && ran.err.contains("not been published for a day yet"),
+        "{ran:?}"
+    );
+    ensure!(
+        ran.err
+            .contains(" UTC\nhint: AWS remembers the keys it fetched: wait, or add --emergency"),
+        "{}",
+        ran.err
+    );
+    let ran = keys(&folder, &["retire", &kid(&first)?])?;
+    ensure!(
+        ran.code == 1 && ran.err.contains("hint: run `rolecalld keys rotate` first"),
+        "{ran:?}"
+    );
+    let ran = keys(&folder, &["rotate", "--emergency"])?;
+    ensure!(ran.code == 0 && kid(&ran)? == kid(&second)?, "{ran:?}");
+    let ran = keys(&folder, &["retire", &kid(&first)?, "--emergency"])?;
+    ensure!(ran.code == 0 && ran.out.ends_with("retired\n"), "{ran:?}");
+    let ran = keys(&folder, &["list", "--json"])?;
+    let listed: Vec<Value> = serde_json::from_str(&ran.out)?;
+    let ids: Vec<&Value> = listed.iter().map(|key| &key["id"]).collect();
+    ensure!(ids == [&*kid(&first)?, &*kid(&second)?], "{listed:?}");
+    let ran = keys(&folder, &["retire", "nobody"])?;
+    ensure!(
+        ran.code == 1 && ran.err.contains("hint: `rolecalld keys list`"),
+        "{ran:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_directory_that_others_can_enter_is_refused() -> Result<()> {
+    let folder = folder()?;
+    keys(&folder, &["generate"])?;
+    let open = fs::Permissions::from_mode(0o750);
+    fs::set_permissions(folder.path().join("keys"), open)?;
+    for command in ["list", "generate", "rotate"] {
+        let ran = keys(&folder, &[command])?;
+        ensure!(ran.code == 1 && ran.out.is_empty(), "{ran:?}");
+        ensure!(
+            ran.err.contains("is open to others (mode 750)\nhint: "),
+            "{}",
+            ran.err
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn keys_come_before_the_rest_of_the_configuration() -> Result<()> {
+    let folder = folder()?;
+    fs::write(
+        folder.path().join("rolecall.toml"),
+        "[issuer]\nkeys = \"keys/\"\n",
+    )?;
+    ensure!(keys(&folder, &["generate"])?.code == 0);
+    Ok(())
+}

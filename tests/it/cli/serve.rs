@@ -1,0 +1,287 @@
+//! `rolecalld serve`, the real process: how it starts, what it notices while it runs, and how it ends.
+
+use std::fs;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::StatusCode;
+use rolecall_demo::{ACCESS, House};
+use rolecall_testkit::aws::Fault;
+use rolecall_testkit::browser::Browser;
+use rolecall_testkit::process::{Process, Signal};
+use serde_json::Value;
+
+use super::{change, folder, program, rolecalld};
+use crate::operate::{
+    Balancer, PROD, RECOVERED_MAX, balanced_house_with, credentials, get, is_portal, sign_in, until,
+};
+
+/// A gateway in a process of its own, in a house's world and under its name.
+pub struct Serving {
+    pub house: House,
+    pub process: Process,
+    pub management: String,
+    _balancer: Balancer,
+}
+
+/// Starts `rolecalld serve` with the house's configuration, beside the house's own gateway, and leads everybody there.
+async fn serving() -> Result<Serving> {
+    let (house, balancer) = balanced_house_with("sqlite:store.db").await?;
+    let mut command = program(house.folder());
+    command.args(["serve", "--config", "rolecall.toml"]);
+    let mut process = Process::start(command)?;
+    let line = process.wait_for_line(" serving ", RECOVERED_MAX)?;
+    let word = |name: &str| {
+        line.split_whitespace()
+            .find_map(|word| word.strip_prefix(name))
+            .with_context(|| line.clone())
+    };
+    balancer.lead_to(&[word("address=")?.parse()?]);
+    let management = format!("http://{}", word("management=")?);
+    Ok(Serving {
+        house,
+        process,
+        management,
+        _balancer: balancer,
+    })
+}
+
+impl Serving {
+    async fn metrics(&self) -> Result<String> {
+        Ok(get(&format!("{}/metrics", self.management)).await?.1)
+    }
+
+    /// Waits until a line of the metrics is there.
+    async fn until_counted(&self, line: &str) -> Result<()> {
+        until(line, async || {
+            let metrics = self.metrics().await?;
+            Ok(metrics.lines().any(|counted| counted == line).then_some(()))
+        })
+        .await
+    }
+
+    fn write_access(&self, text: &str) -> Result<()> {
+        let (new, path) = (
+            self.house.folder().join("access.new"),
+            self.house.folder().join("access.toml"),
+        );
+        fs::write(&new, text)?;
+        Ok(fs::rename(new, path)?)
+    }
+}
+
+#[tokio::test]
+async fn it_serves_and_counts_on_its_own_listener_only() -> Result<()> {
+    let serving = serving().await?;
+    let (alive, _) = get(&format!("{}/livez", serving.management)).await?;
+    let (ready, _) = get(&format!("{}/readyz", serving.management)).await?;
+    ensure!((alive, ready) == (StatusCode::OK, StatusCode::OK));
+    for path in ["/livez", "/readyz", "/metrics"] {
+        let (status, _) = get(&serving.house.at(path)).await?;
+        ensure!(
+            status == StatusCode::NOT_FOUND,
+            "{path} on the public address: {status}"
+        );
+    }
+    for path in ["/", "/sign-in", "/jwks"] {
+        let (status, _) = get(&format!("{}{path}", serving.management)).await?;
+        ensure!(
+            status == StatusCode::NOT_FOUND,
+            "{path} on the management address: {status}"
+        );
+    }
+    let before = serving.metrics().await?;
+    ensure!(!before.contains("rolecall_sign_ins_total{"), "{before}");
+    ensure!(before.contains("rolecall_policy_stale 0"), "{before}");
+    let mut alice = Browser::new()?;
+    sign_in(serving.house.url(), &mut alice, "alice").await?;
+    let (status, issued) = credentials(&alice, PROD).await?;
+    ensure!(status == StatusCode::OK, "{issued}");
+    serving
+        .until_counted("rolecall_sign_ins_total{outcome=\"ok\",provider=\"example\"} 1")
+        .await?;
+    serving
+        .until_counted("rolecall_issues_total{delivery=\"credentials\",outcome=\"ok\"} 1")
+        .await?;
+    let after = serving.metrics().await?;
+    ensure!(
+        !after.contains("alice") && !after.contains(PROD.0),
+        "{after}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_policy_serves_and_a_broken_one_does_not() -> Result<()> {
+    let serving = serving().await?;
+    let mut carol = Browser::new()?;
+    carol.open(serving.house.url()).await?;
+    let page = carol.sign_in_at_provider("carol").await?;
+    ensure!(!is_portal(&page), "{}", page.text());
+    let for_all = "\n[[assignment]]\nid = \"all\"\nwho = { everyone = true }\naccounts = [\"payments-prod\"]\npermission_sets = [\"ReadOnly\"]\n";
+    serving.write_access(&format!("{ACCESS}{for_all}"))?;
+    until("carol's role", async || {
+        Ok(is_portal(&carol.reload().await?).then_some(()))
+    })
+    .await?;
+    serving.write_access("[[account]]\nid = \"1\"\n")?;
+    serving.until_counted("rolecall_policy_stale 1").await?;
+    ensure!(is_portal(&carol.reload().await?), "the old policy is gone");
+    let log = serving.process.output();
+    ensure!(
+        log.contains("the new access policy was refused; the old one serves on")
+            && log.contains("access.toml:2:6: "),
+        "{log}"
+    );
+    serving.write_access(ACCESS)?;
+    serving.process.signal(Signal::Hup)?;
+    serving.until_counted("rolecall_policy_stale 0").await?;
+    ensure!(
+        !is_portal(&carol.reload().await?),
+        "the old policy still serves"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn new_keys_are_published_without_a_restart() -> Result<()> {
+    let serving = serving().await?;
+    let jwks = async || -> Result<Vec<String>> {
+        let keys: Value = serde_json::from_str(&get(&serving.house.at("/jwks")).await?.1)?;
+        let ids = keys["keys"].as_array().context("no keys")?.iter();
+        Ok(ids
+            .filter_map(|key| key["kid"].as_str().map(str::to_owned))
+            .collect())
+    };
+    ensure!(jwks().await?.len() == 1);
+    let made = rolecalld(
+        serving.house.folder(),
+        &["keys", "generate", "--config", "rolecall.toml"],
+    )?;
+    let kid = made.out.split_whitespace().next().context("no key")?;
+    until("the new key", async || {
+        Ok(jwks().await?.iter().any(|id| id == kid).then_some(()))
+    })
+    .await?;
+    ensure!(
+        serving
+            .process
+            .output()
+            .contains("the issuer's keys were read again")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_first_signal_lets_a_slow_request_finish() -> Result<()> {
+    let mut serving = serving().await?;
+    let mut alice = Browser::new()?;
+    sign_in(serving.house.url(), &mut alice, "alice").await?;
+    serving
+        .house
+        .aws
+        .fault(Fault::SlowBy(Duration::from_millis(1_500)));
+    let asked = serving.house.aws.requests().len();
+    let slow = credentials(&alice, PROD);
+    let ending = async {
+        until("the request at STS", async || {
+            let begun = serving.house.aws.requests().len() > asked;
+            Ok(begun.then_some(()))
+        })
+        .await?;
+        serving.process.signal(Signal::Term)?;
+        until("readiness to go first", async || {
+            let (status, body) = get(&format!("{}/readyz", serving.management)).await?;
+            Ok((status == StatusCode::SERVICE_UNAVAILABLE && body == "draining\n").then_some(()))
+        })
+        .await?;
+        // Whoever has not heard yet is still served.
+        let (status, _) = get(&serving.house.at("/jwks")).await?;
+        ensure!(status == StatusCode::OK, "{status}");
+        anyhow::Ok(())
+    };
+    let (answer, ended) = tokio::join!(slow, ending);
+    ended?;
+    let (status, issued) = answer?;
+    ensure!(status == StatusCode::OK, "{issued}");
+    let last = ended_with(&mut serving.process)?;
+    ensure!(last.contains("exit status: 0"), "{last}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_second_signal_ends_it_at_once() -> Result<()> {
+    let mut serving = serving().await?;
+    serving.process.signal(Signal::Term)?;
+    serving.process.wait_for_line("stopping", RECOVERED_MAX)?;
+    let begun = Instant::now();
+    serving.process.signal(Signal::Term)?;
+    let last = ended_with(&mut serving.process)?;
+    ensure!(
+        last.contains("exit status: 1") && last.contains("on the second signal"),
+        "{last}"
+    );
+    ensure!(
+        begun.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        begun.elapsed()
+    );
+    Ok(())
+}
+
+/// Waits for the end; its exit status and last words.
+fn ended_with(process: &mut Process) -> Result<String> {
+    let ended = process.wait_for(RECOVERED_MAX, "end", || None::<()>);
+    Ok(ended.err().context("it goes on")?.to_string())
+}
+
+#[test]
+fn an_address_in_use_is_said_so() -> Result<()> {
+    let folder = folder()?;
+    rolecalld(
+        folder.path(),
+        &["keys", "generate", "--config", "rolecall.toml"],
+    )?;
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let address = taken.local_addr()?.to_string();
+    change(
+        &folder,
+        "address = \"127.0.0.1:0\"",
+        &format!("address = \"{address}\""),
+    )?;
+    let ran = rolecalld(folder.path(), &["serve", "--config", "rolecall.toml"])?;
+    ensure!(ran.code == 1 && ran.out.is_empty(), "{ran:?}");
+    ensure!(
+        ran.err.contains(&format!(
+            "cannot listen on {address}: Address already in use"
+        )),
+        "{}",
+        ran.err
+    );
+    ensure!(
+        ran.err.contains(
+            "\nhint: another program may be listening there: stop it, or change listen.address\n"
+        ),
+        "{}",
+        ran.err
+    );
+    Ok(())
+}
+
+#[test]
+fn what_it_cannot_start_without_comes_with_a_hint() -> Result<()> {
+    let folder = folder()?;
+    let serve = ["serve", "--config", "rolecall.toml"];
+    let ran = rolecalld(folder.path(), &serve)?;
+    ensure!(
+        ran.code == 1 && ran.err.contains("\nhint: run `rolecalld keys generate`\n"),
+        "{ran:?}"
+    );
+    let ran = rolecalld(folder.path(), &[&serve[..], &["--log", "x=loud"]].concat())?;
+    ensure!(
+        ran.code == 2 && ran.err.contains("\nhint: write a level"),
+        "{ran:?}"
+    );
+    Ok(())
+}
