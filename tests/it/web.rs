@@ -1,9 +1,12 @@
 //! The gateway as a browser meets it, in a house of its own for every test: stories, every route, and everything that
 //! should not work.
 
+mod callbacks;
 mod console;
 mod credentials;
+mod faults;
 mod portal;
+mod refusals;
 mod sessions;
 mod sign_in;
 mod sign_out;

@@ -1,0 +1,201 @@
+//! Coming back from a provider when one should not: twice, elsewhere, in another browser, with too much or too little.
+
+use super::*;
+
+/// Asserts that nobody was signed in, and why.
+async fn nobody(scene: &Scene, answer: Response, status: u16, why: &str) -> Result<()> {
+    ensure!(answer.status() == status, "{why}: {}", answer.status());
+    ensure!(cookie_set(&answer, SESSION).is_none(), "{why}: a session");
+    let reference = answer.headers()["x-request-id"].to_str()?.to_owned();
+    let events = scene.events("sign_in_refused").await?;
+    let event = events.last().context("nothing in the trail")?;
+    ensure!(
+        event["reference"] == reference.as_str() && event["reason"] == why,
+        "{event}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_state_is_good_once_in_one_browser_at_one_provider() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (authorize, cookie) = scene.begin("/sign-in/example", None).await?;
+    let callback = scene.approve(&authorize, "alice").await?;
+    let (_, foreign) = scene.begin("/sign-in/example", None).await?;
+
+    nobody(
+        &scene,
+        scene.come_back(&callback, None).await?,
+        400,
+        "other_browser",
+    )
+    .await?;
+    let elsewhere = callback.replace("/sign-in/example/", "/sign-in/elsewhere/");
+    nobody(
+        &scene,
+        scene.come_back(&elsewhere, Some(&cookie)).await?,
+        404,
+        "unknown_provider",
+    )
+    .await?;
+    let answer = scene.come_back(&callback, Some(&cookie)).await?;
+    ensure!(answer.status() == 303 && cookie_set(&answer, SESSION).is_some());
+    nobody(
+        &scene,
+        scene.come_back(&callback, Some(&cookie)).await?,
+        400,
+        "expired_state",
+    )
+    .await?;
+    nobody(
+        &scene,
+        scene.come_back(&callback, Some(&foreign)).await?,
+        400,
+        "expired_state",
+    )
+    .await?;
+    ensure!(
+        scene.house.provider.hits("/token") == 1,
+        "the code was sent more than once"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_link_with_somebody_elses_code_signs_nobody_in() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (authorize, _attackers) = scene.begin("/sign-in/example", None).await?;
+    let callback = scene.approve(&authorize, "bob").await?;
+    let mut victim = scene.browser()?;
+    victim.open(&scene.at("/")).await?;
+    let page = victim.lured_to("https://evil.example/", &callback).await?;
+    ensure!(page.status().is_some_and(|status| status == 400) && victim.cookie(SESSION).is_none());
+    ensure!(
+        page.text()
+            .contains("somebody may be trying to sign you in as themselves"),
+        "{}",
+        page.text()
+    );
+    ensure!(scene.house.provider.hits("/token") == 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_audited_and_spends_nothing() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (authorize, cookie) = scene.begin("/sign-in/example", None).await?;
+    let callback = scene.approve(&authorize, "alice").await?;
+    let query = callback.split_once('?').context("no query")?.1;
+    let part = |name: &str| {
+        query
+            .split('&')
+            .find(|pair| pair.starts_with(&format!("{name}=")))
+            .map(str::to_owned)
+    };
+    let (state, code) = (
+        part("state").context("no state")?,
+        part("code").context("no code")?,
+    );
+    let long = "a".repeat(5_000);
+    for bad in [
+        String::new(),
+        state.clone(),
+        code.clone(),
+        format!("{query}&{state}"),
+        format!("{query}&{code}"),
+        format!("{query}&iss=https%3A%2F%2Fevil.example"),
+        format!("{query}&error=access_denied"),
+        format!("{state}&code={long}"),
+        format!("{query}&error_description=a&error_description=b"),
+    ] {
+        let answer = scene
+            .come_back(
+                &scene.at(&format!("/sign-in/example/callback?{bad}")),
+                Some(&cookie),
+            )
+            .await?;
+        nobody(&scene, answer, 400, "unreadable").await?;
+    }
+    let answer = scene.come_back(&callback, Some(&cookie)).await?;
+    ensure!(answer.status() == 303, "the honest callback still works");
+    Ok(())
+}
+
+#[tokio::test]
+async fn errors_of_a_provider_are_words_and_never_markup() -> Result<()> {
+    let scene = Scene::new().await?;
+    for (error, why, status) in [
+        ("access_denied", "access_denied", 403),
+        ("login_required", "login_required", 403),
+        ("server_error", "provider_unavailable", 502),
+        ("temporarily_unavailable", "provider_unavailable", 502),
+        ("<script>alert(1)</script>", "other", 403),
+        ("\u{202e}\u{0}", "other", 403),
+    ] {
+        let (authorize, cookie) = scene.begin("/sign-in/example", None).await?;
+        let state = Url::parse(&authorize)?;
+        let state = state
+            .query_pairs()
+            .find(|(name, _)| name == "state")
+            .context("no state")?
+            .1
+            .into_owned();
+        let issuer = scene.house.provider.issuer();
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([
+                ("state", state.as_str()),
+                ("error", error),
+                ("error_description", "<img src=x onerror=alert(1)>"),
+                ("iss", &issuer),
+            ])
+            .finish();
+        let answer = scene
+            .come_back(
+                &scene.at(&format!("/sign-in/example/callback?{query}")),
+                Some(&cookie),
+            )
+            .await?;
+        let copy = scene
+            .client
+            .get(answer.url().clone())
+            .header(COOKIE, &cookie)
+            .send()
+            .await?
+            .text()
+            .await?;
+        ensure!(!copy.contains("<script>alert") && !copy.contains("<img src=x"));
+        let events = scene.events("sign_in_refused").await?;
+        ensure!(
+            answer.status() == status && events.iter().any(|event| event["reason"] == why),
+            "{error}: {} {events:?}",
+            answer.status()
+        );
+        ensure!(!answer.text().await?.contains("<script>alert"));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_a_hundred_callbacks_with_one_code_one_signs_in() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (authorize, cookie) = scene.begin("/sign-in/example", None).await?;
+    let callback = scene.approve(&authorize, "alice").await?;
+    let all =
+        futures_util::future::join_all((0..100).map(|_| scene.come_back(&callback, Some(&cookie))))
+            .await;
+    let mut sessions = 0;
+    for answer in all {
+        let answer = answer?;
+        match cookie_set(&answer, SESSION) {
+            Some(_) => sessions += 1,
+            None => ensure!(answer.status() == 400, "{}", answer.status()),
+        }
+    }
+    ensure!(sessions == 1, "{sessions} sessions");
+    ensure!(
+        scene.events("signed_in").await?.len() == 1
+            && scene.events("sign_in_refused").await?.len() == 99
+    );
+    ensure!(scene.house.provider.hits("/token") == 1);
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! Every misbehaviour of a provider, through the whole house: nobody is signed in, the trail says why, the page is kind,
+//! and an honest provider is believed again afterwards.
+
+use std::time::Duration;
+
+use rolecall_testkit::oidc::{Conduct, Fault, OidcClient, OidcProvider, OidcSettings, Verdict};
+
+use super::*;
+
+/// A house whose second provider, `second`, does this wrong.
+async fn house_with(fault: Fault) -> Result<(Scene, OidcProvider)> {
+    let clock = ManualClock::starting_now();
+    let mut settings = OidcSettings {
+        clock: clock.clock(),
+        ..OidcSettings::default()
+    };
+    fault.arrange(&mut settings);
+    let second = OidcProvider::start(settings)?;
+    let (issuer, domain) = (second.issuer(), Fault::HOSTED_DOMAIN);
+    let mut scene = Scene::with(|settings| {
+        settings.clock = clock.clock();
+        settings.more = format!(
+            "[[provider]]\nid = \"second\"\noidc = {{ issuer = \"{issuer}\", client_id = \"rolecall\", client_secret = {{ file = \"client.secret\" }}, \
+             hosted_domain = \"{domain}\" }}\n"
+        );
+    })
+    .await?;
+    scene.clock = clock;
+    let callback = scene.at("/sign-in/second/callback");
+    second.register(OidcClient::new(
+        "rolecall",
+        rolecall_demo::CLIENT_SECRET,
+        &callback,
+    ));
+    Ok((scene, second))
+}
+
+/// Goes through a sign-in as far as it goes.
+async fn sign_in(scene: &Scene, browser: &mut Browser) -> Result<Page> {
+    let page = browser
+        .open(&scene.at("/sign-in/second?fresh=true"))
+        .await?;
+    if page.url().as_str().starts_with(scene.house.url()) {
+        return Ok(page);
+    }
+    browser.sign_in_at_provider("alice").await
+}
+
+async fn meet(fault: Fault, verdict: Verdict) -> Result<()> {
+    let (scene, second) = house_with(fault).await?;
+    let mut browser = scene.browser()?;
+    let page = sign_in(&scene, &mut browser).await?;
+    ensure!(second.faulty_answers() > 0, "{fault:?} changed nothing");
+    ensure!(
+        second.canary().hits() == 0,
+        "{fault:?} made us follow an address"
+    );
+    let signed_in = browser.cookie(SESSION).is_some();
+    ensure!(
+        verdict != Verdict::Accepted || signed_in,
+        "{fault:?}: {}",
+        page.text()
+    );
+    if !signed_in {
+        refused(&scene, &page).await?;
+    }
+    ensure!(
+        verdict != Verdict::Refused || !signed_in,
+        "{fault:?} was believed"
+    );
+    ensure!(
+        !page.body().contains("<script>alert"),
+        "{fault:?} runs on the page"
+    );
+
+    second.clear_faults();
+    scene.clock.advance(Duration::from_secs(600));
+    let mut browser = scene.browser()?;
+    let page = sign_in(&scene, &mut browser).await?;
+    ensure!(
+        browser.cookie(SESSION).is_some(),
+        "{fault:?} lingers: {}",
+        page.text()
+    );
+    Ok(())
+}
+
+/// A kind page whose reference leads to the one refusal in the trail, and no session anywhere.
+async fn refused(scene: &Scene, page: &Page) -> Result<()> {
+    let text = page.text();
+    ensure!(
+        page.url().as_str().starts_with(scene.house.url()),
+        "left at {}",
+        page.url()
+    );
+    ensure!(
+        page.status()
+            .is_some_and(|status| status.is_client_error() || status == 502),
+        "{text}"
+    );
+    ensure!(
+        !page.select("p.hint")?.is_empty()
+            && page
+                .headers("set-cookie")
+                .all(|line| !line.starts_with(SESSION)),
+        "{text}"
+    );
+    let events = scene.events("sign_in_refused").await?;
+    ensure!(
+        events.len() == 1 && events[0]["reference"] == reference(page)?,
+        "{events:?}: {text}"
+    );
+    ensure!(
+        events[0]["provider"] == "second"
+            && events[0]["reason"]
+                .as_str()
+                .is_some_and(|why| !why.is_empty()),
+        "{events:?}"
+    );
+    ensure!(scene.events("signed_in").await?.is_empty());
+    for secret in [rolecall_demo::CLIENT_SECRET, "eyJ"] {
+        ensure!(!page.body().contains(secret), "{secret} on the page");
+    }
+    Ok(())
+}
+
+macro_rules! tests {
+    ($($name:ident: $fault:expr => $verdict:ident,)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() -> Result<()> {
+                meet($fault, Verdict::$verdict).await
+            }
+        )*
+    };
+}
+rolecall_testkit::for_each_oidc_fault!(tests);

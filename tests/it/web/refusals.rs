@@ -1,0 +1,295 @@
+//! When AWS says no, or nothing: the page says what to do, and its reference leads to the trail.
+
+use rolecall_testkit::aws::Fault;
+
+use super::*;
+
+const ROLE: [(&str, &str); 2] = [("account", "444455556666"), ("permission_set", "Developer")];
+
+/// What a person is told: the status, a piece of the explanation, a piece of the hint.
+type Told = (u16, &'static str, &'static str);
+
+/// Asks for credentials in the browser and holds the page against the trail.
+async fn told(scene: &Scene, browser: &mut Browser, path: &str, want: Told) -> Result<String> {
+    let fields = role_form(browser)?;
+    let fields: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let page = browser
+        .lured_to_post(scene.house.url(), &scene.at(path), &fields)
+        .await?;
+    let (status, explanation, hint) = want;
+    let text = page.text();
+    ensure!(
+        page.status().is_some_and(|got| got == status),
+        "{:?}: {text}",
+        page.status()
+    );
+    ensure!(text.contains(explanation) && text.contains(hint), "{text}");
+    let shown = reference(&page)?;
+    browser.open(&scene.at("/")).await?;
+    Ok(shown)
+}
+
+fn role_form(browser: &Browser) -> Result<Vec<(&'static str, String)>> {
+    let mut fields: Vec<(&'static str, String)> =
+        ROLE.map(|(name, value)| (name, value.to_owned())).to_vec();
+    fields.push(("csrf", pass_of(browser)?.csrf));
+    Ok(fields)
+}
+
+#[tokio::test]
+async fn every_refusal_says_what_to_do() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    let many = 1_000;
+    let table: [(Fault, &str, Told); 8] = [
+        (
+            Fault::AccessDenied,
+            "access_denied",
+            (
+                403,
+                "does not let Rolecall in",
+                "Check that arn:aws:iam::444455556666:role/rolecall/Developer exists",
+            ),
+        ),
+        (
+            Fault::RegionDisabled,
+            "region_disabled",
+            (
+                403,
+                "switched off in this Region",
+                "Activate the Region for STS in account 444455556666",
+            ),
+        ),
+        (
+            Fault::ExpiredToken,
+            "expired",
+            (403, "too old the moment it arrived", "clock is wrong"),
+        ),
+        (
+            Fault::IdpCommunicationError { times: many },
+            "provider_unreachable",
+            (
+                503,
+                "could not reach the gateway",
+                "must be reachable from the internet",
+            ),
+        ),
+        (
+            Fault::IdpRejectedClaim,
+            "rejected_claim",
+            (
+                403,
+                "did not accept the gateway’s token",
+                "equal to the letter",
+            ),
+        ),
+        (
+            Fault::PackedPolicyTooLarge,
+            "packed_too_large",
+            (
+                403,
+                "more than AWS takes",
+                "fewer policy_arns and session_tags",
+            ),
+        ),
+        (
+            Fault::MalformedPolicy,
+            "malformed_policy",
+            (
+                403,
+                "cannot read the session policy",
+                "Check session_policy",
+            ),
+        ),
+        (
+            Fault::Throttle { times: many },
+            "throttled",
+            (503, "too many requests", "Try again in a minute"),
+        ),
+    ];
+    for (fault, reason, mut want) in table {
+        want.1 = want.1.split('’').next().unwrap_or(want.1);
+        scene.house.aws.fault(fault);
+        let shown = told(&scene, &mut browser, "/credentials", want).await?;
+        scene.house.aws.clear_faults();
+        let failed = scene.events("issue_failed").await?;
+        let failed = failed.last().context("no outcome in the trail")?;
+        ensure!(
+            failed["reference"] == shown.as_str() && failed["reason"] == reason,
+            "{failed}"
+        );
+        ensure!(failed["aws_code"].is_string(), "{failed}");
+    }
+    let pass = pass_of(&browser)?;
+    ensure!(
+        scene.post_json(&pass, "/credentials", &ROLE).await?.0 == 200,
+        "an honest AWS is asked again"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_account_that_does_not_know_us_gets_the_command() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    scene
+        .house
+        .aws
+        .account("444455556666")?
+        .forget_oidc_provider(scene.house.url());
+    let command = format!(
+        "aws iam create-open-id-connect-provider --url {} --client-id-list sts.amazonaws.com",
+        scene.house.url()
+    );
+    let want = (
+        403,
+        "Account 444455556666 has no OIDC provider for",
+        "aws iam create-open-id-connect-provider",
+    );
+    for path in ["/credentials", "/console"] {
+        let shown = told(&scene, &mut browser, path, want).await?;
+        let failed = scene.events("issue_failed").await?;
+        ensure!(
+            failed
+                .last()
+                .is_some_and(|event| event["reference"] == shown.as_str()),
+            "{failed:?}"
+        );
+    }
+    let (status, json) = scene
+        .post_json(&pass_of(&browser)?, "/credentials", &ROLE)
+        .await?;
+    ensure!(
+        status == 403
+            && json["hint"]
+                .as_str()
+                .is_some_and(|hint| hint.contains(&command)),
+        "{json}"
+    );
+    ensure!(
+        json["reference"].is_string() && json["error"] == "provider_not_registered",
+        "{json}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_outage_is_no_denial() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    let many = 1_000;
+    for fault in [
+        Fault::ServerError { times: many },
+        Fault::DropConnection { times: many },
+    ] {
+        scene.house.aws.fault(fault);
+        let want = (502, "AWS STS does not answer", "Try again in a moment");
+        let shown = told(&scene, &mut browser, "/credentials", want).await?;
+        scene.house.aws.clear_faults();
+        let failed = scene.events("issue_failed").await?;
+        ensure!(
+            failed
+                .last()
+                .is_some_and(|event| event["reference"] == shown.as_str()
+                    && event["reason"] == "sts_unavailable"),
+            "{failed:?}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sign_in_endpoint_that_fails_leaves_credentials_as_a_way() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    for (fault, want) in [
+        (
+            Fault::SigninBadRequest,
+            (502, "AWS refused the console", "use credentials instead"),
+        ),
+        (
+            Fault::SigninHtml,
+            (502, "sign-in page does not answer", "Try again in a moment"),
+        ),
+        (
+            Fault::SigninServerError { times: 1_000 },
+            (502, "sign-in page does not answer", "Try again in a moment"),
+        ),
+    ] {
+        scene.house.aws.fault(fault);
+        let shown = told(&scene, &mut browser, "/console", want).await?;
+        scene.house.aws.clear_faults();
+        let trail = scene.trail().await?;
+        ensure!(
+            trail
+                .iter()
+                .any(|event| event["reference"] == shown.as_str())
+        );
+    }
+    scene.house.aws.fault(Fault::SigninRefusesDuration);
+    let page = browser.press("Console", &[]).await?;
+    ensure!(
+        page.text().contains("You are signed in to the console"),
+        "{}",
+        page.text()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_not_mine_and_what_is_not_there_look_alike() -> Result<()> {
+    let scene = Scene::new().await?;
+    let bob = scene.pass("bob").await?;
+    let mut answers = Vec::new();
+    for (account, permission_set, variant) in [
+        ("444455556666", "Administrator", ""),
+        ("444455556666", "developer", ""),
+        ("444455556666", "Developer ", ""),
+        ("444455556666", "Developer", "Readonly"),
+        ("444455556666", "Developer", "../readonly"),
+        ("444455556666", "rolecall/Developer", ""),
+        (
+            "444455556666",
+            "arn:aws:iam::444455556666:role/rolecall/Developer",
+            "",
+        ),
+        ("444455556666", "", ""),
+        ("999999999999", "Developer", ""),
+        ("777788889999", "ReadOnly", ""),
+    ] {
+        let fields = [
+            ("account", account),
+            ("permission_set", permission_set),
+            ("variant", variant),
+        ];
+        for path in ["/credentials", "/console"] {
+            let (status, mut json) = scene.post_json(&bob, path, &fields).await?;
+            json["reference"].take();
+            answers.push((status, json));
+        }
+        let link = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let answer = scene
+            .get(&format!("/console?{link}"))
+            .header(COOKIE, &bob.cookie)
+            .send()
+            .await?;
+        ensure!(answer.status() == 403);
+    }
+    ensure!(
+        answers.iter().all(|answer| *answer == answers[0]) && answers[0].0 == 403,
+        "{answers:?}"
+    );
+    ensure!(answers[0].1["error"] == "not_granted");
+    ensure!(
+        scene.house.aws.requests().is_empty() && scene.events("issue_refused").await?.len() == 20
+    );
+    let fields = [("account", "111122223333"), ("permission_set", "Developer")];
+    let (status, json) = scene.post_json(&bob, "/credentials", &fields).await?;
+    ensure!(status == 403 && json["error"] == "condition", "{json}");
+    Ok(())
+}
