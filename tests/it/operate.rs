@@ -5,7 +5,9 @@
 mod balancer;
 mod kinds;
 mod outages;
+mod peers;
 mod replicas;
+mod secrets;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,113 @@
+//! Programs that other people wrote use what the portal hands out: boto3, by JSON and by what is pasted into a shell.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::StatusCode;
+use rolecall_demo::House;
+use rolecall_testkit::browser::Browser;
+use rolecall_testkit::process;
+
+use super::{PROD, credentials, house_with, sign_in};
+
+/// Asks AWS who it is, with whatever credentials the environment holds.
+const WHO_AM_I: &str = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])";
+
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "where the test peers are is told by the environment, and a test that is left out says so"
+)]
+fn python() -> Option<String> {
+    let python = std::env::var("ROLECALL_PEERS_PYTHON").ok();
+    if python.is_none() {
+        eprintln!("LEFT OUT: ROLECALL_PEERS_PYTHON is not set; `cargo xtask test` sets it");
+    }
+    python
+}
+
+/// A command that finds no AWS but the house's.
+fn in_the_house(house: &House, program: &str) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env("AWS_ENDPOINT_URL_STS", house.aws.url())
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_DEFAULT_REGION", "eu-west-1")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env_remove("AWS_PROFILE");
+    command
+}
+
+fn ensure_is_alice(said: &[u8]) -> Result<()> {
+    let said = String::from_utf8_lossy(said);
+    let arn = format!("arn:aws:sts::{}:assumed-role/{}/", PROD.0, PROD.1);
+    ensure!(said.starts_with(&arn), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn boto3_is_let_in_with_the_portals_json() -> Result<()> {
+    let Some(python) = python() else {
+        return Ok(());
+    };
+    let house = house_with("memory:").await?;
+    let mut alice = Browser::new()?;
+    sign_in(house.url(), &mut alice, "alice").await?;
+    let (status, issued) = credentials(&alice, PROD).await?;
+    ensure!(status == StatusCode::OK, "{issued}");
+    let mut command = in_the_house(&house, &python);
+    for (name, key) in [
+        ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
+        ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
+        ("AWS_SESSION_TOKEN", "SessionToken"),
+    ] {
+        command.env(name, issued[key].as_str().with_context(|| key.to_owned())?);
+    }
+    command.args(["-c", WHO_AM_I]);
+    let said = tokio::task::spawn_blocking(|| process::run(command)).await??;
+    ensure_is_alice(&said)
+}
+
+#[tokio::test]
+async fn boto3_is_let_in_after_the_snippet_was_pasted() -> Result<()> {
+    let Some(python) = python() else {
+        return Ok(());
+    };
+    let house = house_with("memory:").await?;
+    let mut alice = Browser::new()?;
+    sign_in(house.url(), &mut alice, "alice").await?;
+    let role = [("account", PROD.0), ("permission_set", PROD.1)];
+    let page = alice.press("Credentials", &role).await?;
+    let pasted = text_of(page.body(), "snippet-bash")?;
+    ensure!(pasted.lines().count() >= 3, "{pasted}");
+    let mut command = in_the_house(&house, "sh");
+    let script = format!("{pasted}\nexec \"$0\" -c \"$1\"\n");
+    command.args(["-ec", &script, &python, WHO_AM_I]);
+    let said = tokio::task::spawn_blocking(|| process::run(command)).await??;
+    ensure_is_alice(&said)
+}
+
+/// What somebody copies out of an element, line breaks and all.
+fn text_of(body: &str, id: &str) -> Result<String> {
+    let element = body.split(&format!("id=\"{id}\"")).nth(1);
+    let inside = element.and_then(|rest| rest.split_once('>')?.1.split("</pre>").next());
+    let mut text = String::new();
+    for part in inside.with_context(|| format!("no {id}"))?.split('<') {
+        // The first part stands before any tag; each other one begins with a tag's rest.
+        text.push_str(part.split_once('>').map_or(part, |(_, after)| after));
+    }
+    let entities = [
+        ("&#39;", "'"),
+        ("&#34;", "\""),
+        ("&quot;", "\""),
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&amp;", "&"),
+        ("&#38;", "&"),
+    ];
+    Ok(entities
+        .iter()
+        .fold(text, |text, (entity, sign)| text.replace(entity, sign)))
+}

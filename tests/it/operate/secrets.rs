@@ -1,0 +1,185 @@
+//! What the gateway writes down: nothing in the store, the trail or the most talkative log lets anybody in.
+//!
+//! The real process logs everything it can while somebody signs in, takes credentials and opens the console.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::StatusCode;
+use rolecall_demo::{CLIENT_SECRET, House};
+use rolecall_testkit::browser::Browser;
+use rolecall_testkit::process::{Process, Signal};
+use rolecall_testkit::redis::Redis;
+
+use super::{PROD, balanced_house_with, credentials, sign_in, until};
+
+/// Starts the real process with its log in a file, since it says more at `trace` than anybody keeps in memory.
+fn serve(house: &House, log: &Path) -> Result<Process> {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "exec \"$0\" serve --config rolecall.toml --log trace,hyper_util::client=trace,reqwest::connect=trace 2>\"$1\""])
+        .arg(env!("CARGO_BIN_EXE_rolecalld"))
+        .arg(log)
+        .current_dir(house.folder());
+    Process::start(command)
+}
+
+/// Where it says that it serves.
+async fn address_in(log: &Path) -> Result<SocketAddr> {
+    let address = until("the process to serve", async || {
+        let text = fs::read_to_string(log).unwrap_or_default();
+        let line = text.lines().find(|line| line.contains(" serving "));
+        let address = line.and_then(|line| line.split(" address=").nth(1)?.split(' ').next());
+        Ok(address.map(str::to_owned))
+    });
+    Ok(address.await?.parse()?)
+}
+
+/// Everything that lets somebody in, by name, as the story's own ends of the wires saw it.
+fn secrets(house: &House, browser: &Browser, cookies: &[String]) -> Result<Vec<(String, String)>> {
+    let mut secrets = vec![
+        ("client secret".to_owned(), CLIENT_SECRET.to_owned()),
+        (
+            "sealing key".to_owned(),
+            fs::read_to_string(house.folder().join("seal.key"))?,
+        ),
+    ];
+    secrets.extend(
+        cookies
+            .iter()
+            .map(|value| ("cookie".to_owned(), value.clone())),
+    );
+    for visit in browser.visits() {
+        for (name, value) in visit.url.query_pairs() {
+            if ["state", "code", "nonce", "code_challenge", "SigninToken"].contains(&&*name) {
+                secrets.push((name.into_owned(), value.into_owned()));
+            }
+        }
+    }
+    for issued in house.aws.issued() {
+        secrets.push((
+            "SecretAccessKey".to_owned(),
+            issued.secret_access_key.clone(),
+        ));
+        secrets.push(("SessionToken".to_owned(), issued.session_token.clone()));
+    }
+    for request in house.aws.requests() {
+        let token = request.field("WebIdentityToken");
+        secrets.extend(token.map(|token| ("WebIdentityToken".to_owned(), token.to_owned())));
+    }
+    for name in [
+        "state",
+        "code",
+        "SigninToken",
+        "SecretAccessKey",
+        "WebIdentityToken",
+        "cookie",
+    ] {
+        ensure!(
+            secrets.iter().any(|(known, _)| known == name),
+            "no {name} was seen"
+        );
+    }
+    ensure!(
+        secrets.iter().all(|(_, value)| value.len() >= 12),
+        "too short to be searched for"
+    );
+    Ok(secrets)
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
+}
+
+#[tokio::test]
+async fn nothing_that_is_written_lets_anybody_in() -> Result<()> {
+    let redis = Redis::single().await?;
+    let (house, balancer) = balanced_house_with(&redis.url()).await?;
+    let log = house.folder().join("serve.log");
+    let mut process = serve(&house, &log)?;
+    balancer.lead_to(&[address_in(&log).await?]);
+
+    let mut alice = Browser::new()?;
+    sign_in(house.url(), &mut alice, "alice").await?;
+    let (status, issued) = credentials(&alice, PROD).await?;
+    ensure!(status == StatusCode::OK, "{issued}");
+    let cookies: Vec<String> = alice
+        .cookies()
+        .filter(|cookie| cookie.name.starts_with("rc_"))
+        .map(|cookie| cookie.value.clone())
+        .collect();
+    alice.press("Console", &[]).await?;
+    // A second sign-in is under way, so that there is a pending record to look at too.
+    let mut bob = Browser::new()?;
+    bob.open(house.url()).await?;
+
+    let stored = redis.dump()?;
+    ensure!(stored.len() >= 3, "{} records", stored.len());
+    for name in redis.cli(&["--scan"])?.lines() {
+        let life: i64 = redis.cli(&["PTTL", name])?.trim().parse()?;
+        ensure!(life > 0, "{name} never ends");
+    }
+    process.stop(Signal::Term)?;
+    let trail = [
+        fs::read(house.folder().join("audit.db"))?,
+        fs::read(house.folder().join("audit.db-wal")).unwrap_or_default(),
+    ]
+    .concat();
+    let log = fs::read(&log)?;
+    ensure!(
+        holds(&log, "TRACE") && holds(&log, "/sign-in/{provider}/callback"),
+        "the log says little"
+    );
+
+    for (name, secret) in secrets(&house, &alice, &cookies)? {
+        let secret = secret.trim();
+        for (key, value) in &stored {
+            ensure!(
+                !holds(key, secret) && !holds(value, secret),
+                "{name} is in Redis"
+            );
+        }
+        ensure!(!holds(&trail, secret), "{name} is in the trail");
+        ensure!(!holds(&log, secret), "{name} is in the log");
+    }
+    for person in ["alice@example.com", "Alice"] {
+        let told = stored
+            .iter()
+            .any(|(key, value)| holds(key, person) || holds(value, person));
+        ensure!(!told, "{person} is in Redis");
+    }
+    for issued in house.aws.issued() {
+        let key = &issued.access_key_id;
+        ensure!(holds(&trail, key), "the trail does not name the access key");
+        ensure!(!holds(&log, key), "the log names an access key");
+        ensure!(
+            !stored.iter().any(|(_, value)| holds(value, key)),
+            "Redis has an access key"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_log_finds_what_the_page_refers_to() -> Result<()> {
+    let redis = Redis::single().await?;
+    let (house, balancer) = balanced_house_with(&redis.url()).await?;
+    let log = house.folder().join("serve.log");
+    let _process = serve(&house, &log)?;
+    balancer.lead_to(&[address_in(&log).await?]);
+    let page = Browser::new()?.open(&house.at("/nowhere")).await?;
+    let reference = page
+        .header("x-request-id")
+        .context("no reference")?
+        .to_owned();
+    ensure!(page.text().contains(&reference), "{}", page.text());
+    until("the line of the log", async || {
+        Ok(fs::read_to_string(&log)?.contains(&reference).then_some(()))
+    })
+    .await
+}
