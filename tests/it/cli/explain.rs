@@ -50,7 +50,7 @@ fn the_three_people_of_the_demo() -> Result<()> {
     ensure!(!ran.out.contains("Administrator  arn:"), "{}", ran.out);
     ensure!(
         ran.out
-            .contains("In other circumstances:\n  payments-prod/Developer  needs: "),
+            .contains("In other circumstances:\n  payments-prod/Developer  needs "),
         "{}",
         ran.out
     );
