@@ -35,7 +35,8 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// A store that connects when it is first used, and again whenever the connection is lost.
+    /// A store that connects when it is first used, and again whenever the connection is lost. Must be called within the
+    /// runtime that is to own the connection.
     ///
     /// # Errors
     /// [`OpenStoreError::Certificates`], [`OpenStoreError::Redis`]; a server that does not answer is no error here.

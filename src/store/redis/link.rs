@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
 use rolecall_core::port::StoreError;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -62,15 +63,19 @@ struct Slot {
 /// The connection of a store.
 pub(super) struct Link {
     target: Arc<Target>,
+    /// Where connections live. Not where they are first used: that is a thread which renders pages, and every answer
+    /// for the other threads would wait until it has rendered those at hand.
+    runtime: Handle,
     // Not a Tokio mutex: nothing is awaited while it is held.
     slot: Mutex<Slot>,
 }
 
 impl Link {
-    /// Not connected yet.
+    /// Not connected yet. Connections will live on the runtime that this is called in.
     pub(super) fn new(target: Target) -> Self {
         Self {
             target: Arc::new(target),
+            runtime: Handle::current(),
             slot: Mutex::new(Slot {
                 next_number: 0,
                 current: None,
@@ -162,7 +167,7 @@ impl Link {
         }
         let number = slot.next_number;
         slot.next_number += 1;
-        let outcome = connect(Arc::clone(&self.target));
+        let outcome = connect(Arc::clone(&self.target), &self.runtime);
         slot.current = Some(Current {
             number,
             outcome: outcome.clone(),
@@ -181,13 +186,9 @@ impl Link {
 
 /// Connects in a task of its own, which outlives a caller who gave up: TLS to a distant server may take longer than
 /// an operation, and the next caller finds the work done. It ends after [`CONNECT_MAX`] at the latest.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "bounded by CONNECT_MAX and owned by the receiver; there is nothing to shut down"
-)]
-fn connect(target: Arc<Target>) -> watch::Receiver<Attempt> {
+fn connect(target: Arc<Target>, runtime: &Handle) -> watch::Receiver<Attempt> {
     let (sender, outcome) = watch::channel(None);
-    tokio::spawn(async move {
+    runtime.spawn(async move {
         let wire = timeout(CONNECT_MAX, target.connect())
             .await
             .unwrap_or_else(|elapsed| Err(std::io::Error::from(elapsed).into()));
