@@ -26,6 +26,6 @@ CREATE TABLE audit_events (
     PRIMARY KEY (writer, sequence)
 );
 
+-- Only what grows at its end. An index over references or people would make every event write pages of its own all over
+-- the file, four times as many; a search for them reads the table, which one machine's trail bears.
 CREATE INDEX audit_events_at ON audit_events (at);
-CREATE INDEX audit_events_reference ON audit_events (reference);
-CREATE INDEX audit_events_subject ON audit_events (provider, subject, at);

@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 /// Rows that one INSERT carries; few different sizes, so that their statements stay prepared.
-const INSERT_SIZES: [usize; 4] = [64, 16, 4, 1];
+const INSERT_SIZES: [usize; 5] = [64, 16, 8, 2, 1];
 
 /// What a row holds beside its place in the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
