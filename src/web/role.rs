@@ -9,6 +9,7 @@ use rolecall_core::gateway::{ConsoleOutcome, ConsoleRequest, IssueError, IssuedR
 use rolecall_core::secret::ConsoleTicket;
 use rolecall_core::sign_in::ReturnTo;
 use serde::Deserialize;
+use tokio::runtime::Handle;
 
 use super::extract::{Member, Posted};
 use super::problem::Problem;
@@ -173,7 +174,7 @@ pub async fn open_console(
             .await?;
         return Ok(console_reply(json, url.as_str()));
     }
-    let link = detached(async move {
+    let link = detached(member.visitor.site.runtime.clone(), async move {
         let Member {
             visitor, session, ..
         } = member;
@@ -198,7 +199,7 @@ pub async fn continue_to_console(
     member: Member,
     ticket: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let outcome = detached(async move {
+    let outcome = detached(member.visitor.site.runtime.clone(), async move {
         let Member {
             visitor, session, ..
         } = member;
@@ -239,7 +240,7 @@ pub async fn credentials(
     let role = form.parse()?;
     let viewer = member.viewer();
     let now = member.visitor.site.gateway.now();
-    let issued = detached(async move {
+    let issued = detached(member.visitor.site.runtime.clone(), async move {
         let Member {
             visitor, session, ..
         } = member;
@@ -278,10 +279,11 @@ pub async fn credentials(
 }
 
 /// Runs to its end even when the caller hangs up: an intent in the audit trail gets its outcome.
-async fn detached<T: 'static>(
-    work: impl Future<Output = Result<T, IssueError>> + 'static,
+async fn detached<T: Send + 'static>(
+    runtime: Handle,
+    work: impl Future<Output = Result<T, IssueError>> + Send + 'static,
 ) -> Result<T, Problem> {
-    match actix_web::rt::spawn(work).await {
+    match runtime.spawn(work).await {
         Ok(outcome) => Ok(outcome?),
         Err(error) => Err(Problem::internal("the request was interrupted").because(error)),
     }

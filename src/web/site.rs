@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use rolecall_core::gateway::Gateway;
 use rolecall_core::sign_in::ReturnTo;
+use tokio::runtime::Handle;
 use url::Url;
 
 use super::cookie::CookieNames;
@@ -52,10 +53,13 @@ pub struct Site {
     pub metrics: Metrics,
     /// `Content-Security-Policy` of every page.
     pub content_security_policy: String,
+    /// For work that outlives its request, and for whatever waits for the network more than once: workers render pages
+    /// meanwhile, and would come back late for each answer.
+    pub runtime: Handle,
 }
 
 impl Site {
-    /// The site of `gateway`.
+    /// The site of `gateway`. Must be called within the runtime that is to do what outlives a request.
     pub fn new(gateway: Arc<Gateway>, settings: SiteSettings, metrics: Metrics) -> Self {
         let secure = settings.public_url.scheme() == "https";
         let content_security_policy = format!(
@@ -69,6 +73,7 @@ impl Site {
             metrics,
             content_security_policy,
             settings,
+            runtime: Handle::current(),
         }
     }
 
