@@ -44,7 +44,7 @@ pub async fn home(member: Member, search: Query<Search>) -> Result<HttpResponse,
         accounts,
     };
     page.narrow(search.q.as_deref().unwrap_or_default());
-    reply::page(StatusCode::OK, &page)
+    reply::long_page(StatusCode::OK, &page, page.bytes())
 }
 
 fn no_access(member: &Member) -> NoAccessPage {
@@ -104,20 +104,21 @@ fn section<'a>(account: &'a Account, first: RoleRow<'a>) -> AccountSection<'a> {
         tags: account
             .tags
             .iter()
-            .map(|(key, value)| Cow::Owned(format!("{key}={value}")))
+            .map(|(key, value)| Cow::Owned([key, "=", value].concat()))
             .collect(),
         roles: vec![first],
     }
 }
 
 fn open_row(grant: &Grant) -> RoleRow<'_> {
+    let (duration, reason) = grant.duration();
     RoleRow {
         permission_set: Cow::Borrowed(grant.permission_set().name.as_str()),
         variant: grant
             .variant()
             .map_or(Cow::Borrowed(""), |variant| Cow::Borrowed(variant.as_str())),
-        duration: Cow::Owned(grant.duration_max().to_string()),
-        reason: Cow::Owned(words::limit(&grant.duration_reason())),
+        duration: Cow::Owned(duration.to_string()),
+        reason: Cow::Owned(words::limit(&reason)),
         lock: None,
     }
 }

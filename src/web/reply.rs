@@ -11,9 +11,21 @@ use super::problem::Problem;
 ///
 /// # Errors
 /// When the template fails, which only a formatter can make it do.
-pub fn page(status: StatusCode, page: &impl Template) -> Result<HttpResponse, Problem> {
-    let html = page
-        .render()
+pub fn page<T: Template>(status: StatusCode, page: &T) -> Result<HttpResponse, Problem> {
+    long_page(status, page, T::SIZE_HINT)
+}
+
+/// A page of about this many bytes, so that its buffer need not grow, which means to be copied, again and again.
+///
+/// # Errors
+/// As [`page`].
+pub fn long_page(
+    status: StatusCode,
+    page: &impl Template,
+    bytes: usize,
+) -> Result<HttpResponse, Problem> {
+    let mut html = String::with_capacity(bytes);
+    page.render_into(&mut html)
         .map_err(|error| Problem::internal("a page could not be rendered").because(error))?;
     Ok(HttpResponse::build(status)
         .content_type(ContentType::html())

@@ -47,7 +47,7 @@ pub fn sentence(words: &str) -> String {
 /// What cuts a role session short, where something beside the permission set does.
 pub fn limit(reason: &DurationReason) -> String {
     match reason {
-        DurationReason::Assignment(id) => format!("limit of assignment {id}"),
+        DurationReason::Assignment(id) => ["limit of assignment ", id].concat(),
         DurationReason::PermissionSet(_)
         | DurationReason::Variant(_)
         | DurationReason::AwsDefault => String::new(),

@@ -65,6 +65,15 @@ impl PortalPage<'_> {
             .sum()
     }
 
+    /// About how long the page will be.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        const FRAME: usize = 6 * 1024;
+        const ACCOUNT: usize = 384;
+        const ROLE: usize = 704;
+        FRAME + ACCOUNT * self.accounts.len() + ROLE * self.role_count()
+    }
+
     /// Keeps what matches `query`, for people without the script: each word must occur in the role's name or in its account's
     /// name, id, organizational unit or tags, whatever the case. The script's search follows the same rule.
     pub fn narrow(&mut self, query: &str) {

@@ -185,17 +185,24 @@ impl Grant {
     /// The longest a session may last: the shortest of what the permission set, the variant and every assignment
     /// that grants it say.
     pub fn duration_max(&self) -> RoleSessionDuration {
-        self.duration().0
+        self.shortest().0
     }
 
     /// Whose limit that is.
     pub fn duration_reason(&self) -> DurationReason {
-        match self.duration().1 {
+        self.duration().1
+    }
+
+    /// Both at once, for those who list many.
+    pub fn duration(&self) -> (RoleSessionDuration, DurationReason) {
+        let (duration, shortest) = self.shortest();
+        let reason = match shortest {
             Shortest::Assignment(id) => DurationReason::Assignment(id.to_owned()),
             Shortest::Set => DurationReason::PermissionSet(self.permission_set().name.to_string()),
             Shortest::Variant(name) => DurationReason::Variant(name.to_string()),
             Shortest::AwsDefault => DurationReason::AwsDefault,
-        }
+        };
+        (duration, reason)
     }
 
     /// The ids of the assignments that grant it, in the order of the files.
@@ -257,7 +264,7 @@ impl Grant {
             .map(|number| &self.tally.contents.assignments[number as usize])
     }
 
-    fn duration(&self) -> (RoleSessionDuration, Shortest<'_>) {
+    fn shortest(&self) -> (RoleSessionDuration, Shortest<'_>) {
         let set = self.permission_set();
         let of_set = set.session_duration.map(|limit| (limit, Shortest::Set));
         let of_assignments = self
