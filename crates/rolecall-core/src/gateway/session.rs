@@ -21,7 +21,12 @@ impl Gateway {
             return Ok(None);
         };
         let now = self.world.clock.now();
-        if !seen.record.is_live(now, &self.world.lifetimes) || self.is_void(&seen.record).await? {
+        // Nobody vouches for the people of a provider that was taken out of the configuration.
+        let vouched = self.provider(&seen.record.identity.provider).is_some();
+        if !vouched
+            || !seen.record.is_live(now, &self.world.lifetimes)
+            || self.is_void(&seen.record).await?
+        {
             return Ok(None);
         }
         if let Some(successor) = seen.record.superseded_by
@@ -216,7 +221,8 @@ impl Gateway {
         self.world.records.update(identity.key(), change).await
     }
 
-    /// Removes a session's record and audits its end; a session that is gone already is not audited again.
+    /// Audits a session's end, then removes its record; a session that is gone already is not audited again. In this
+    /// order no session ends unseen, whatever fails or whoever hangs up in between.
     pub(super) async fn end(
         &self,
         context: &RequestContext,
@@ -225,18 +231,20 @@ impl Gateway {
         key: SecretDigest,
         reason: &'static str,
     ) -> Result<(), StoreError> {
-        let Some(taken) = self.world.records.take::<Session>(key).await? else {
+        if self.world.records.get::<Session>(key).await?.is_none() {
             return Ok(());
-        };
-        if let Some(successor) = taken.superseded_by {
-            self.world.records.take::<Session>(successor).await?;
         }
         let ended = Happened::SignedOut {
             actor: Actor::from(identity),
             session: id.to_string(),
             reason: reason.to_owned(),
         };
-        self.append(context, ended).await
+        self.append(context, ended).await?;
+        let taken = self.world.records.take::<Session>(key).await?;
+        if let Some(successor) = taken.and_then(|taken| taken.superseded_by) {
+            self.world.records.take::<Session>(successor).await?;
+        }
+        Ok(())
     }
 
     /// Adds a session to its person's list; the oldest beyond the limit end.

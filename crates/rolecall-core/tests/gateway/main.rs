@@ -9,6 +9,7 @@
     reason = "the helpers of tests may fail as tests do"
 )]
 
+mod ending;
 mod issue;
 mod order;
 mod sign_in;

@@ -144,23 +144,9 @@ impl World {
         let okta = Arc::new(Provider::new("okta", clock.clone(), journal.clone()));
         let google = Arc::new(Provider::new("google", clock.clone(), journal.clone()));
         let aws = Arc::new(Aws::new(clock.clone(), journal.clone()));
-        let entropy = Arc::new(Unrepeated::default());
-        let keys = Arc::new(SealingKeys::new(&[7; 32], &[]));
         let parts = Parts {
             providers: vec![okta.clone(), google.clone()],
-            records: Records::new(store.clone(), keys, clock.clone(), entropy.clone()),
-            audit: trail.clone(),
-            sts: aws.clone(),
-            issuer: aws.clone(),
-            console: aws.clone(),
-            clock: clock.clone(),
-            entropy,
-            lifetimes: Lifetimes {
-                idle: IDLE,
-                absolute: ABSOLUTE,
-            },
-            public_url: "https://sso.example.com/".parse().unwrap(),
-            partition: Partition::Aws,
+            ..parts(&store, &clock, &trail, &aws)
         };
         Self {
             gateway: Arc::new(Gateway::new(parts, policy(access))),
@@ -172,6 +158,15 @@ impl World {
             aws,
             journal,
         }
+    }
+
+    /// The same gateway, started again after okta was taken out of its configuration.
+    pub fn without_okta(&self) -> Gateway {
+        let parts = Parts {
+            providers: vec![self.google.clone()],
+            ..parts(&self.store, &self.clock, &self.trail, &self.aws)
+        };
+        Gateway::new(parts, policy(ACCESS))
     }
 
     pub async fn begin(&self, provider: &str) -> Begun {
@@ -247,6 +242,33 @@ impl World {
 
     pub fn now(&self) -> DateTime<Utc> {
         self.gateway.now()
+    }
+}
+
+/// A world without providers.
+fn parts(
+    store: &Arc<Store>,
+    clock: &Arc<ManualClock>,
+    trail: &Arc<Trail>,
+    aws: &Arc<Aws>,
+) -> Parts {
+    let entropy = Arc::new(Unrepeated::default());
+    let keys = Arc::new(SealingKeys::new(&[7; 32], &[]));
+    Parts {
+        providers: vec![],
+        records: Records::new(store.clone(), keys, clock.clone(), entropy.clone()),
+        audit: trail.clone(),
+        sts: aws.clone(),
+        issuer: aws.clone(),
+        console: aws.clone(),
+        clock: clock.clone(),
+        entropy,
+        lifetimes: Lifetimes {
+            idle: IDLE,
+            absolute: ABSOLUTE,
+        },
+        public_url: "https://sso.example.com/".parse().unwrap(),
+        partition: Partition::Aws,
     }
 }
 
