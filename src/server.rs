@@ -258,8 +258,13 @@ fn site_settings(settings: &Settings, issuer: &Arc<TokenIssuer>) -> SiteSettings
         etag: document.etag,
     };
     let (discovery, jwks) = (issuer.clone(), issuer.clone());
-    let domain = settings.aws.partition.sign_in_domain();
-    let mut form_targets = vec![format!("https://{domain}"), format!("https://*.{domain}")];
+    // The form goes to AWS's sign-in, which redirects to the console; browsers hold each step against the list.
+    let aws = settings.aws.partition;
+    let hosts = [aws.sign_in_domain(), aws.console_domain()];
+    let mut form_targets: Vec<String> = hosts
+        .iter()
+        .flat_map(|host| [format!("https://{host}"), format!("https://*.{host}")])
+        .collect();
     form_targets.extend(
         settings
             .aws

@@ -33,7 +33,7 @@ pub struct SiteSettings {
     pub contact: Option<String>,
     /// Regions the console chooser offers: code and name.
     pub regions: &'static [(&'static str, &'static str)],
-    /// Origins a form of ours may end up at: AWS's sign-in hosts.
+    /// Origins a form of ours may end up at: AWS's sign-in and console hosts.
     pub form_targets: Vec<String>,
     /// `/.well-known/openid-configuration`
     pub openid_configuration: Document,

@@ -11,6 +11,7 @@ mod operate;
 mod readme;
 mod reference_config;
 mod renewal;
+mod security;
 mod store;
 mod tls;
 mod web;

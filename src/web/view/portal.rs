@@ -4,6 +4,9 @@ use super::{Link, Viewer};
 use askama::Template;
 use std::borrow::Cow;
 
+/// Words of a search that count: each is looked for in every row.
+const SEARCH_WORDS_MAX: usize = 16;
+
 /// `GET /`: every account and role of the person, searchable, with what can be done with each.
 #[derive(Debug, Template)]
 #[template(path = "portal.html")]
@@ -78,7 +81,8 @@ impl PortalPage<'_> {
     /// name, id, organizational unit or tags, whatever the case. The script's search follows the same rule.
     pub fn narrow(&mut self, query: &str) {
         self.query = query.trim().to_owned();
-        let words: Vec<String> = self.query.split_whitespace().map(search_word).collect();
+        let words = self.query.split_whitespace().take(SEARCH_WORDS_MAX);
+        let words: Vec<String> = words.map(search_word).collect();
         if words.is_empty() {
             return;
         }
