@@ -4,6 +4,7 @@
 //! A complaint names the file, the line and what to do.
 
 mod floors;
+mod limits;
 mod pages;
 mod shape;
 mod source;
