@@ -166,7 +166,7 @@ pub enum Happened {
     },
     /// No credentials were issued; ends the intent of the same reference.
     IssueFailed {
-        /// A stable word: [`crate::aws::StsRefusal::code`], `unavailable`, `token`, `console_refused`, `console_unavailable`.
+        /// A stable word: `token`, `sts_unavailable` or one of [`crate::aws::StsRefusal::code`].
         reason: String,
         /// AWS's error code.
         aws_code: Option<String>,

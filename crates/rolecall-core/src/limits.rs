@@ -13,7 +13,7 @@ pub const SIGN_IN_MAX: TimeDelta = TimeDelta::minutes(10);
 /// Life of a token minted for AWS; it is used at once. IAM itself adds five minutes after `exp`.
 pub const WEB_IDENTITY_TOKEN_LIFE: TimeDelta = TimeDelta::minutes(5);
 
-/// A session is written back at most this often when it is used, so that a page load costs one read.
+/// A session is written back at most this often when it is used, so that most page loads write nothing.
 pub const SESSION_TOUCH_INTERVAL: TimeDelta = TimeDelta::seconds(60);
 
 /// A session's secret is replaced when it has been in use for this long, so that one that leaked is soon worthless.

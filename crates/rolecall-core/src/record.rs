@@ -2,7 +2,8 @@
 //!
 //! A value is `1 || key id (4) || nonce (24) || XChaCha20-Poly1305(JSON)`, with the record's kind and key as
 //! associated data, so that a value opens only under the key it was stored at. Every record carries its own expiry,
-//! inside the seal; the store's expiry is garbage collection.
+//! inside the seal; the store's expiry is garbage collection. Whoever can write to the store can still remove a record
+//! or put back what stood at the same key before, until it expires.
 
 use std::sync::Arc;
 
@@ -176,6 +177,7 @@ impl Records {
         expires_at: DateTime<Utc>,
     ) -> Result<Vec<u8>, StoreError> {
         let plain = serde_json::to_vec(&EnvelopeRef { expires_at, record })
+            .map(zeroize::Zeroizing::new)
             .map_err(|error| StoreError::Unavailable(error.into()))?;
         self.keys.seal(key, &plain, self.entropy.as_ref())
     }

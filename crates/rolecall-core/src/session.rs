@@ -1,7 +1,7 @@
 //! Staying signed in: one browser's state here, ended by idleness, by age, by the person or from outside.
 //!
 //! The session's record is the authority; the per-person index exists so that "my sessions" can list and end them.
-//! An [`Epoch`] ends everything a person began before a moment, even a session that fell out of the index.
+//! A new [`Epoch`] ends everything a person began before it, even a session that fell out of the index.
 
 use std::net::IpAddr;
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::Identity;
 use crate::limits;
+use crate::port::Entropy;
 use crate::record::Record;
 use crate::secret::{SecretDigest, SecretText};
 
@@ -83,6 +84,8 @@ pub struct Session {
     pub secret_since: DateTime<Utc>,
     /// Finds the record under the secret that replaced this one.
     pub superseded_by: Option<SecretDigest>,
+    /// The person's epoch when it began.
+    pub epoch: Option<EpochId>,
 }
 
 impl Record for Session {
@@ -90,7 +93,7 @@ impl Record for Session {
 }
 
 impl Session {
-    /// Whether it is still alive at `now`.
+    /// Whether it is still alive at `now`; its person's epoch is another question, see [`Epoch::ends`].
     pub fn is_live(&self, now: DateTime<Utc>, lifetimes: &Lifetimes) -> bool {
         now < self.ends_at && now < self.last_seen_at + lifetimes.idle
     }
@@ -138,6 +141,11 @@ impl Record for SessionIndex {
 }
 
 impl SessionIndex {
+    /// Whether one more would push one out.
+    pub fn is_full(&self) -> bool {
+        self.entries.len() >= limits::SESSIONS_PER_SUBJECT_MAX
+    }
+
     /// Adds a session, drops those that are over, and returns those pushed out by
     /// [`limits::SESSIONS_PER_SUBJECT_MAX`], oldest first.
     pub fn add(&mut self, entry: SessionEntry, now: DateTime<Utc>) -> Vec<SessionEntry> {
@@ -151,13 +159,34 @@ impl SessionIndex {
     }
 }
 
-/// Sessions of a person that began until [`Epoch::void_until`] are void, indexed or not.
+/// Names an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpochId([u8; 16]);
+
+impl EpochId {
+    /// A new one.
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0; 16];
+        entropy.fill(&mut bytes);
+        Self(bytes)
+    }
+}
+
+/// A person's present epoch, by [`Identity::key`]: sessions of any other are over, indexed or not. It is a name and
+/// not a time, so that no two clocks have to agree on what came first. Without a record no session is over.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Epoch {
-    /// The moment.
-    pub void_until: DateTime<Utc>,
-    /// The one session that lives on: that of the person who ended all others.
-    pub except: Option<SessionId>,
+    /// Sessions that begin now carry this.
+    pub id: EpochId,
+    /// The one older session that lives on: that of the person who ended all others.
+    pub except: SessionId,
+}
+
+impl Epoch {
+    /// Whether it ended this session.
+    pub fn ends(&self, session: &Session) -> bool {
+        session.epoch != Some(self.id) && session.id != self.except
+    }
 }
 
 impl Record for Epoch {

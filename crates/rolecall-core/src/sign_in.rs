@@ -4,7 +4,6 @@
 //! provider is asked anything, so it ends at most once. It returns to the `return_to` that was fixed when it began.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -54,7 +53,7 @@ impl std::fmt::Debug for Correlation {
 }
 
 /// What a sign-in is asked to prove beyond who the person is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
     /// The provider shall ask the person again even if it remembers them (`prompt=login`, `ForceAuthn`), and what it
     /// answers must be fresh.
@@ -267,12 +266,8 @@ pub struct PendingSignIn {
     pub browser: SecretDigest,
     /// What the adapter remembers.
     pub correlation: Correlation,
-    /// What was asked of it.
-    pub demand: Demand,
     /// Where it goes on.
     pub return_to: ReturnTo,
-    /// When it began.
-    pub begun_at: DateTime<Utc>,
 }
 
 impl Record for PendingSignIn {

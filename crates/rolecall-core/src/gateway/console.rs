@@ -1,7 +1,7 @@
 //! The console: credentials become a link that signs a browser in. Where the person asks for it, AWS's own sign-out
 //! comes first; what stands between the two is a ticket, never a link.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -41,7 +41,6 @@ struct PendingConsole {
     session: SessionId,
     role: RoleRequest,
     request: ConsoleRequest,
-    begun_at: DateTime<Utc>,
 }
 
 impl Record for PendingConsole {
@@ -93,16 +92,15 @@ impl Gateway {
         request: ConsoleRequest,
     ) -> Result<Url, IssueError> {
         let ticket = ConsoleTicket::new(random_token(self.world.entropy.as_ref()));
-        let begun_at = self.world.clock.now();
         let pending = PendingConsole {
             session: session.id,
             role,
             request,
-            begun_at,
         };
+        let until = self.world.clock.now() + TICKET_LIFE;
         self.world
             .records
-            .insert(ticket.digest(), &pending, begun_at + TICKET_LIFE)
+            .insert(ticket.digest(), &pending, until)
             .await?;
         let then = self.own_url(&format!("/console/continue/{}", ticket.expose()));
         Ok(self.world.console.sign_out_url(&then))

@@ -13,7 +13,7 @@ use crate::aws::{
     AccountId, Advice, AdviceFacts, AssumeRole, ConsoleSignInError, Credentials, Issued, Proof,
     RoleSessionDuration, RoleSessionName, StsError, StsRefusal, WebIdentityClaims, advice,
 };
-use crate::identity::{Identity, Subject};
+use crate::identity::{Identity, InvalidSubject, Subject};
 use crate::limits;
 use crate::port::{Source, StoreError};
 use crate::session::Session;
@@ -217,7 +217,8 @@ impl Gateway {
         let proof = match grant.trust() {
             Trust::GatewayOidc => {
                 let claims = WebIdentityClaims {
-                    subject: web_identity_subject(identity),
+                    subject: web_identity_subject(identity)
+                        .map_err(|error| IssueError::Token(error.into()))?,
                     audience: audience.to_owned(),
                     tags: attributes.tags,
                     source_identity: attributes.source_identity,
@@ -275,7 +276,7 @@ impl Gateway {
 
 /// `sub` of a token for AWS, 6 to 255 characters: `provider|subject` where that fits, else `provider#digest`. Provider
 /// ids hold neither sign, so the two never meet and no two people share one.
-fn web_identity_subject(identity: &Identity) -> Subject {
+fn web_identity_subject(identity: &Identity) -> Result<Subject, InvalidSubject> {
     let plain = format!("{}|{}", identity.provider, identity.subject);
     let fits = (6..=255).contains(&plain.len()) && plain.bytes().all(|b| b.is_ascii_graphic());
     let text = if fits {
@@ -283,8 +284,7 @@ fn web_identity_subject(identity: &Identity) -> Subject {
     } else {
         format!("{}#{}", identity.provider, identity.key())
     };
-    // Both forms are short ASCII without control characters.
-    Subject::parse(&text).unwrap_or_else(|_| identity.subject.clone())
+    Subject::parse(&text)
 }
 
 fn intent(

@@ -1,12 +1,14 @@
 //! Staying signed in: finding, listing and ending sessions.
 
+use std::collections::HashSet;
+
 use crate::audit::{Actor, Happened};
 use crate::identity::Identity;
 use crate::limits;
 use crate::port::StoreError;
 use crate::record::Seen;
 use crate::secret::{SecretDigest, SessionSecret, random_token};
-use crate::session::{Epoch, Session, SessionEntry, SessionId, SessionIndex};
+use crate::session::{Epoch, EpochId, Session, SessionEntry, SessionId, SessionIndex};
 
 use super::{Gateway, RequestContext};
 
@@ -21,12 +23,8 @@ impl Gateway {
             return Ok(None);
         };
         let now = self.world.clock.now();
-        // Nobody vouches for the people of a provider that was taken out of the configuration.
-        let vouched = self.provider(&seen.record.identity.provider).is_some();
-        if !vouched
-            || !seen.record.is_live(now, &self.world.lifetimes)
-            || self.is_void(&seen.record).await?
-        {
+        let epoch = self.epoch(&seen.record.identity).await?;
+        if !self.lives(&seen.record, epoch.as_ref()) {
             return Ok(None);
         }
         if let Some(successor) = seen.record.superseded_by
@@ -118,63 +116,32 @@ impl Gateway {
         }
     }
 
-    async fn is_void(&self, session: &Session) -> Result<bool, StoreError> {
-        let epoch: Option<Seen<Epoch>> = self.world.records.get(session.identity.key()).await?;
-        Ok(epoch.is_some_and(|seen| {
-            session.started_at <= seen.record.void_until && seen.record.except != Some(session.id)
-        }))
-    }
-
     /// The person's live sessions, newest first.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn sessions(&self, session: &Session) -> Result<Vec<Session>, StoreError> {
-        let index: Option<Seen<SessionIndex>> =
-            self.world.records.get(session.identity.key()).await?;
-        let mut sessions = Vec::new();
-        for entry in index
-            .map(|seen| seen.record.entries)
-            .unwrap_or_default()
-            .into_iter()
-            .rev()
-        {
-            let Some(seen) = self.world.records.get::<Session>(entry.key).await? else {
-                continue;
-            };
-            if seen
-                .record
-                .is_live(self.world.clock.now(), &self.world.lifetimes)
-                && !self.is_void(&seen.record).await?
-            {
-                sessions.push(seen.record);
-            }
-        }
-        Ok(sessions)
+        let person = &session.identity;
+        let listed = self.listed(person, &self.index(person).await?).await?;
+        Ok(listed.into_iter().rev().flatten().collect())
     }
 
     /// Ends one of the person's own sessions; a name that is not theirs ends nothing.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// As [`Gateway::sign_out`].
     pub async fn end_session(
         &self,
         context: &RequestContext,
         session: &Session,
         id: &str,
     ) -> Result<(), StoreError> {
-        let index: Option<Seen<SessionIndex>> =
-            self.world.records.get(session.identity.key()).await?;
-        let entries = index.map(|seen| seen.record.entries).unwrap_or_default();
-        for entry in entries.iter().filter(|entry| entry.id.to_string() == id) {
-            self.end(
-                context,
-                &session.identity,
-                entry.id,
-                entry.key,
-                "ended_by_owner",
-            )
-            .await?;
+        let person = &session.identity;
+        for entry in self.index(person).await?.entries {
+            if entry.id.to_string() == id {
+                self.end(context, person, entry.id, entry.key, "ended_by_owner")
+                    .await?;
+            }
         }
         Ok(())
     }
@@ -182,41 +149,64 @@ impl Gateway {
     /// Ends all of the person's sessions but this one, those that fell out of the list included.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// As [`Gateway::sign_out`].
     pub async fn end_other_sessions(
         &self,
         context: &RequestContext,
         session: &Session,
     ) -> Result<(), StoreError> {
-        self.void_sessions(&session.identity, Some(session.id))
-            .await?;
-        let index: Option<Seen<SessionIndex>> =
-            self.world.records.get(session.identity.key()).await?;
-        let entries = index.map(|seen| seen.record.entries).unwrap_or_default();
-        for entry in entries.iter().filter(|entry| entry.id != session.id) {
-            self.end(
-                context,
-                &session.identity,
-                entry.id,
-                entry.key,
-                "ended_by_owner",
-            )
-            .await?;
+        let person = &session.identity;
+        self.begin_epoch(person, session.id).await?;
+        for entry in self.index(person).await?.entries {
+            if entry.id != session.id {
+                self.end(context, person, entry.id, entry.key, "ended_by_owner")
+                    .await?;
+            }
         }
         Ok(())
     }
 
-    /// Makes every session void that the person has begun so far, but for `except`.
-    async fn void_sessions(
+    fn lives(&self, session: &Session, epoch: Option<&Epoch>) -> bool {
+        // Nobody vouches for the people of a provider that was taken out of the configuration.
+        self.provider(&session.identity.provider).is_some()
+            && session.is_live(self.world.clock.now(), &self.world.lifetimes)
+            && !epoch.is_some_and(|epoch| epoch.ends(session))
+    }
+
+    async fn index(&self, identity: &Identity) -> Result<SessionIndex, StoreError> {
+        let seen: Option<Seen<SessionIndex>> = self.world.records.get(identity.key()).await?;
+        Ok(seen.map(|seen| seen.record).unwrap_or_default())
+    }
+
+    /// The session of each entry, in order; none where it has ended.
+    async fn listed(
         &self,
         identity: &Identity,
-        except: Option<SessionId>,
-    ) -> Result<(), StoreError> {
+        index: &SessionIndex,
+    ) -> Result<Vec<Option<Session>>, StoreError> {
+        let epoch = self.epoch(identity).await?;
+        let mut sessions = Vec::new();
+        for entry in &index.entries {
+            let seen: Option<Seen<Session>> = self.world.records.get(entry.key).await?;
+            let session = seen.map(|seen| seen.record);
+            sessions.push(session.filter(|session| self.lives(session, epoch.as_ref())));
+        }
+        Ok(sessions)
+    }
+
+    pub(super) async fn epoch(&self, identity: &Identity) -> Result<Option<Epoch>, StoreError> {
+        let seen = self.world.records.get(identity.key()).await?;
+        Ok(seen.map(|seen| seen.record))
+    }
+
+    /// Begins an epoch of the person's, which ends every session of theirs but `except`.
+    async fn begin_epoch(&self, identity: &Identity, except: SessionId) -> Result<(), StoreError> {
         let epoch = Epoch {
-            void_until: self.world.clock.now(),
+            id: EpochId::generate(self.world.entropy.as_ref()),
             except,
         };
-        let until = epoch.void_until + self.world.lifetimes.absolute;
+        // It has to outlive what it ends, even if the clock was set back or the timeout lowered since that began.
+        let until = self.world.clock.now() + self.world.lifetimes.absolute * 2;
         let change = |_: Option<Epoch>| (epoch.clone(), until, ());
         self.world.records.update(identity.key(), change).await
     }
@@ -255,10 +245,23 @@ impl Gateway {
         entry: SessionEntry,
     ) -> Result<(), StoreError> {
         let now = self.world.clock.now();
-        for old in self
-            .change_index(session, |index| index.add(entry.clone(), now))
-            .await?
-        {
+        let person = &session.identity;
+        let index = self.index(person).await?;
+        let mut ended = HashSet::new();
+        if index.is_full() {
+            // What has ended may linger in the list; it must not push out what lives.
+            let listed = self.listed(person, &index).await?;
+            let gone = index.entries.iter().zip(&listed);
+            ended.extend(
+                gone.filter(|(_, found)| found.is_none())
+                    .map(|(old, _)| old.key),
+            );
+        }
+        let add = |index: &mut SessionIndex| {
+            index.entries.retain(|old| !ended.contains(&old.key));
+            index.add(entry.clone(), now)
+        };
+        for old in self.change_index(session, add).await? {
             self.end(context, &session.identity, old.id, old.key, "too_many")
                 .await?;
         }

@@ -1,7 +1,7 @@
 //! Signing in: one sign-in, one browser, one provider, once.
 
 use crate::audit::{Actor, Happened};
-use crate::identity::ProviderId;
+use crate::identity::{Identity, ProviderId};
 use crate::limits;
 use crate::port::StoreError;
 use crate::secret::{BrowserSecret, SecretText, SessionSecret, State, random_token};
@@ -115,24 +115,23 @@ impl Gateway {
             Ok(begun) => begun,
             Err(error) => return self.refuse_sign_in(context, provider, error.into()).await,
         };
-        let now = self.world.clock.now();
         let pending = PendingSignIn {
             provider: provider.clone(),
             browser: browser.digest(),
             correlation,
-            demand,
             return_to,
-            begun_at: now,
         };
+        let until = self.world.clock.now() + limits::SIGN_IN_MAX;
         self.world
             .records
-            .insert(state.digest(), &pending, now + limits::SIGN_IN_MAX)
+            .insert(state.digest(), &pending, until)
             .await?;
         Ok(Begun { challenge, browser })
     }
 
     /// Ends a sign-in; `returned` is nothing when it could not be read. The pending record is taken out of the store
-    /// before the provider is asked anything.
+    /// before the provider is asked anything, and the sign-in is in the trail before there is a session. A session that
+    /// this browser held before is for [`Gateway::replace_session`] to end.
     ///
     /// # Errors
     /// [`SignInError`]; every refusal is audited with its reason.
@@ -174,7 +173,7 @@ impl Gateway {
         provider: &ProviderId,
         browser: Option<&BrowserSecret>,
         returned: Option<Returned>,
-    ) -> Result<(crate::identity::Identity, ReturnTo), SignInError> {
+    ) -> Result<(Identity, ReturnTo), SignInError> {
         let adapter = self
             .provider(provider)
             .ok_or(SignInError::UnknownProvider)?;
@@ -199,7 +198,7 @@ impl Gateway {
     async fn begin_session(
         &self,
         context: &RequestContext,
-        identity: crate::identity::Identity,
+        identity: Identity,
         return_to: ReturnTo,
     ) -> Result<SignedIn, StoreError> {
         let now = self.world.clock.now();
@@ -208,7 +207,6 @@ impl Gateway {
         let ends_at = now + self.world.lifetimes.absolute;
         let session = Session {
             id,
-            identity,
             started_at: now,
             last_seen_at: now,
             ends_at,
@@ -216,6 +214,8 @@ impl Gateway {
             form_key: SecretText::new(random_token(self.world.entropy.as_ref())),
             secret_since: now,
             superseded_by: None,
+            epoch: self.epoch(&identity).await?.map(|epoch| epoch.id),
+            identity,
         };
         let signed_in = Happened::SignedIn {
             actor: Actor::from(&session.identity),

@@ -13,7 +13,8 @@ impl Gateway {
     /// place.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: the session lives on.
+    /// [`StoreError::Unavailable`]: when the store is down, the session lives on; when only the trail is, the session
+    /// has ended all the same, since nobody is kept signed in for want of a record of it.
     pub async fn sign_out(
         &self,
         context: &RequestContext,

@@ -18,14 +18,15 @@ fn target(role: &RoleRequest) -> Target {
 /// The one thing in the trail is a refusal for this reason, and neither issuer nor STS heard of it.
 #[track_caller]
 fn assert_refused(world: &World, role: &RoleRequest, why: &str) {
-    match world.trail.take_only() {
-        Happened::IssueRefused {
-            target: asked,
-            reason,
-            ..
-        } => assert_eq!((asked, reason.as_str()), (target(role), why)),
-        other => panic!("{other:?}"),
-    }
+    let Happened::IssueRefused {
+        target: asked,
+        reason,
+        ..
+    } = world.trail.take_only()
+    else {
+        panic!("a refusal");
+    };
+    assert_eq!((asked, reason.as_str()), (target(role), why));
     assert_eq!(world.journal.take(), ["audit issue_refused"]);
 }
 
@@ -46,6 +47,12 @@ async fn the_intent_comes_first_and_the_outcome_before_the_answer() {
         "one reference joins them"
     );
     let happened: Vec<_> = events.into_iter().map(|event| event.happened).collect();
+    let Happened::IssueIntended {
+        role_session_name, ..
+    } = &happened[0]
+    else {
+        panic!("the intent comes first");
+    };
     let expected = [
         Happened::IssueIntended {
             actor: Actor::from(&session.identity),
@@ -54,12 +61,7 @@ async fn the_intent_comes_first_and_the_outcome_before_the_answer() {
             role: "arn:aws:iam::111122223333:role/rolecall/Developer".to_owned(),
             assignments: vec!["payments-developers".to_owned()],
             duration: 7_200,
-            role_session_name: match &happened[0] {
-                Happened::IssueIntended {
-                    role_session_name, ..
-                } => role_session_name.clone(),
-                other => panic!("{other:?}"),
-            },
+            role_session_name: role_session_name.clone(),
             source_identity: Some("alice@example.com".to_owned()),
             tag_keys: [
                 "rolecall:account",
