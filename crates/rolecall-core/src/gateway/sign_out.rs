@@ -13,8 +13,7 @@ impl Gateway {
     /// place.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: when the store is down, the session lives on; when only the trail is, the session
-    /// has ended all the same, since nobody is kept signed in for want of a record of it.
+    /// [`StoreError::Unavailable`]: the session lives on.
     pub async fn sign_out(
         &self,
         context: &RequestContext,

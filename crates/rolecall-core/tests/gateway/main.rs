@@ -9,8 +9,16 @@
     reason = "the helpers of tests may fail as tests do"
 )]
 
+mod console;
 mod ending;
 mod issue;
+mod issue_failures;
 mod order;
+mod outages;
+mod properties;
+mod sealing;
+mod session;
+mod sessions;
 mod sign_in;
+mod sign_out;
 mod world;

@@ -23,7 +23,7 @@ use rolecall_core::secret::{BrowserSecret, SecretText, State};
 use rolecall_core::session::{Lifetimes, Origin, Session};
 use rolecall_core::sign_in::{Callback, Challenge, Demand, ReturnTo};
 
-pub use aws::Aws;
+pub use aws::{Aws, Wanted};
 pub use provider::Provider;
 pub use store::Store;
 pub use time::{ManualClock, Unrepeated};

@@ -18,10 +18,6 @@ impl ManualClock {
     pub fn advance(&self, by: TimeDelta) {
         *self.0.lock().unwrap() += by;
     }
-
-    pub fn set(&self, now: DateTime<Utc>) {
-        *self.0.lock().unwrap() = now;
-    }
 }
 
 impl Clock for ManualClock {

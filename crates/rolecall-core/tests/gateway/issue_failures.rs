@@ -1,0 +1,174 @@
+//! When something fails on the way to credentials: every intent has one outcome, and nothing leaves unrecorded.
+
+use rolecall_core::aws::StsRefusal;
+use rolecall_core::gateway::IssueError;
+
+use rolecall_core::audit::Happened;
+
+use crate::world::{World, developer, plain};
+
+/// The trail holds an intent and a failure of the same reference, with this reason and AWS's code.
+#[track_caller]
+fn assert_failed(world: &World, why: &str, code: Option<&str>) {
+    let events = world.trail.take_events();
+    assert_eq!(events.len(), 2, "{events:#?}");
+    assert_eq!(events[0].reference, events[1].reference);
+    assert!(matches!(events[0].happened, Happened::IssueIntended { .. }));
+    let failed = Happened::IssueFailed {
+        reason: why.to_owned(),
+        aws_code: code.map(str::to_owned),
+        request_id: code.map(|_| "request-7".to_owned()),
+    };
+    assert_eq!(events[1].happened, failed);
+}
+
+#[tokio::test]
+async fn every_no_of_sts_comes_with_advice() {
+    let issuer = "https://sso.example.com";
+    for (refusal, code, advice) in [
+        (
+            StsRefusal::AccessDenied,
+            "AccessDenied",
+            "trust policy allows sts:AssumeRoleWithWebIdentity",
+        ),
+        (
+            StsRefusal::ProviderNotRegistered,
+            "InvalidIdentityToken",
+            "create-open-id-connect-provider --url https://sso.example.com --client-id-list rolecall-payments",
+        ),
+        (
+            StsRefusal::Audience,
+            "InvalidIdentityToken",
+            "--client-id rolecall-payments",
+        ),
+        (
+            StsRefusal::KeysUnreachable,
+            "InvalidIdentityToken",
+            "https://sso.example.com/jwks",
+        ),
+        (StsRefusal::InvalidProof, "InvalidIdentityToken", issuer),
+        (StsRefusal::RejectedClaim, "IDPRejectedClaim", issuer),
+        (
+            StsRefusal::ProviderUnreachable,
+            "IDPCommunicationError",
+            "/.well-known/openid-configuration",
+        ),
+        (StsRefusal::Expired, "ExpiredTokenException", "clock"),
+        (
+            StsRefusal::DurationTooLong,
+            "ValidationError",
+            "--max-session-duration 7200",
+        ),
+        (
+            StsRefusal::PackedTooLarge,
+            "PackedPolicyTooLarge",
+            "session_policy",
+        ),
+        (
+            StsRefusal::MalformedPolicy,
+            "MalformedPolicyDocument",
+            "policy_arns",
+        ),
+        (
+            StsRefusal::RegionDisabled,
+            "RegionDisabledException",
+            "sts_region",
+        ),
+        (StsRefusal::Throttled, "Throttling", "minute"),
+        (StsRefusal::Other, "SomethingNew", "administrator"),
+    ] {
+        let world = World::new();
+        let alice = world.session_of("alice").await;
+        world.trail.take();
+        world.aws.refuse_once(refusal, code);
+        let IssueError::Refused(refused) = world.issue(&alice, &developer()).await.unwrap_err()
+        else {
+            panic!("{refusal:?} is AWS's no");
+        };
+        assert_eq!((refused.refusal, refused.code.as_str()), (refusal, code));
+        assert_eq!(refused.message, "as AWS says");
+        assert_eq!(refused.request_id.as_deref(), Some("request-7"));
+        assert!(
+            refused.advice.hint.contains(advice),
+            "{}",
+            refused.advice.hint
+        );
+        assert_failed(&world, refusal.code(), Some(code));
+    }
+}
+
+#[tokio::test]
+async fn an_outage_of_sts_is_an_outage() {
+    let world = World::new();
+    let alice = world.session_of("alice").await;
+    world.trail.take();
+    world.aws.sts_down_once();
+    let error = world.issue(&alice, &developer()).await.unwrap_err();
+    assert!(matches!(error, IssueError::StsUnavailable(_)));
+    assert_failed(&world, "sts_unavailable", None);
+    assert!(world.issue(&alice, &developer()).await.is_ok(), "later");
+}
+
+#[tokio::test]
+async fn without_a_key_of_its_own_the_gateway_asks_nobody() {
+    let world = World::new();
+    let alice = world.session_of("alice").await;
+    world.trail.take();
+    world.aws.fail_mint_once();
+    let error = world.issue(&alice, &developer()).await.unwrap_err();
+    assert!(matches!(error, IssueError::Token(_)));
+    assert!(
+        !error.to_string().contains("no key"),
+        "the source is for the log"
+    );
+    assert_failed(&world, "token", None);
+    assert!(world.aws.take_orders().is_empty(), "STS heard nothing");
+}
+
+#[tokio::test]
+async fn without_a_durable_intent_nothing_is_minted_and_sts_hears_nothing() {
+    let world = World::new();
+    let alice = world.session_of("alice").await;
+    world.journal.take();
+    world.trail.outage.break_after(0);
+    let error = world.issue(&alice, &developer()).await.unwrap_err();
+    assert!(matches!(error, IssueError::Unavailable(_)));
+    assert_eq!(world.journal.take(), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn without_a_durable_outcome_the_credentials_stay_here() {
+    let world = World::new();
+    let alice = world.session_of("alice").await;
+    world.journal.take();
+    world.trail.outage.break_after(1);
+    let error = world.issue(&alice, &developer()).await.unwrap_err();
+    assert!(matches!(error, IssueError::Unavailable(_)));
+    assert_eq!(
+        world.journal.take(),
+        ["audit issue_intended", "mint", "assume"],
+        "they were made, and are not handed out"
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_that_cannot_be_recorded_is_an_outage_and_no_verdict() {
+    let world = World::new();
+    let bob = world.session_of("bob").await;
+    world.trail.outage.break_after(0);
+    let error = world.issue(&bob, &developer()).await.unwrap_err();
+    assert!(matches!(error, IssueError::Unavailable(_)));
+}
+
+#[tokio::test]
+async fn an_outage_of_the_store_holds_no_issue_up() {
+    let world = World::new();
+    let bob = world.session_of("bob").await;
+    world.store.outage.break_after(0);
+    world.store.take_verbs();
+    assert!(world.issue(&bob, &plain()).await.is_ok());
+    assert!(
+        world.store.take_verbs().is_empty(),
+        "a grant is never stored"
+    );
+}

@@ -1,0 +1,88 @@
+//! The store or the trail fails at each step in turn: never a session, never a denial, never somebody signed out.
+
+use rolecall_core::gateway::SignInError;
+use rolecall_core::port::StoreError;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn a_store_that_fails_at_any_step_signs_nobody_in() {
+    for step in 0.. {
+        let world = World::new();
+        world.store.outage.break_after(step);
+        let Ok(begun) = world.begin_in("okta", None).await else {
+            assert_eq!(step, 0, "beginning writes once");
+            continue;
+        };
+        let ended = world.complete("okta", &begun, "alice").await;
+        world.store.outage.repair();
+        match ended {
+            Ok(signed_in) => {
+                assert!(world.is_live(&signed_in).await);
+                assert_eq!(
+                    step,
+                    world.store.outage.calls() - 2,
+                    "the first with enough"
+                );
+                break;
+            }
+            Err(error) => {
+                assert!(
+                    matches!(error, SignInError::Unavailable(StoreError::Unavailable(_))),
+                    "step {step}: {error:?}"
+                );
+                // Nobody learned the secret; what is left of it is an entry that ends by itself.
+                let again = world.begin("okta").await;
+                assert!(world.complete("okta", &again, "alice").await.is_ok());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_trail_that_is_down_signs_nobody_in() {
+    let world = World::new();
+    let begun = world.begin("okta").await;
+    world.trail.outage.break_after(0);
+    let error = world.complete("okta", &begun, "alice").await.unwrap_err();
+    assert!(matches!(error, SignInError::Unavailable(_)));
+    assert!(world.store.keys("session").is_empty());
+}
+
+#[tokio::test]
+async fn a_refused_sign_in_that_cannot_be_recorded_is_an_outage() {
+    let world = World::new();
+    let begun = world.begin("okta").await;
+    world.trail.outage.break_after(0);
+    let error = world.complete("google", &begun, "alice").await.unwrap_err();
+    assert!(matches!(error, SignInError::Unavailable(_)));
+    assert!(world.store.keys("session").is_empty());
+}
+
+#[tokio::test]
+async fn an_outage_of_the_store_signs_nobody_out() {
+    let world = World::new();
+    let signed_in = world.sign_in("okta", "alice").await;
+    for step in 0..3 {
+        // The third call is the touch.
+        world.clock.advance(chrono::TimeDelta::minutes(2));
+        world.store.outage.break_after(step);
+        let found = world.gateway.session(&signed_in.secret).await;
+        assert!(
+            matches!(found, Err(StoreError::Unavailable(_))),
+            "step {step}"
+        );
+        world.store.outage.repair();
+    }
+    assert!(world.is_live(&signed_in).await);
+}
+
+#[tokio::test]
+async fn whether_it_is_ready_names_what_is_not() {
+    let world = World::new();
+    assert!(world.gateway.ready().await.is_ok());
+    world.trail.outage.break_after(0);
+    assert_eq!(world.gateway.ready().await.unwrap_err().0, "database");
+    world.store.outage.break_after(0);
+    assert_eq!(world.gateway.ready().await.unwrap_err().0, "store");
+}

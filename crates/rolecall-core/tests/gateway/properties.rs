@@ -1,0 +1,210 @@
+//! Whatever order people, intruders and outages come in: one session for a state, no credential without an intent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use rolecall_core::audit::{AuditEvent, Happened};
+use rolecall_core::gateway::SignedIn;
+
+use crate::world::{Begun, World, context, developer, plain};
+
+/// One thing that somebody does next; numbers choose among what there is.
+#[derive(Clone, Debug)]
+enum Step {
+    Begin,
+    Complete {
+        sign_in: usize,
+        at_google: bool,
+        foreign_browser: bool,
+        person: bool,
+    },
+    Issue {
+        session: usize,
+        privileged: bool,
+    },
+    EndOthers {
+        session: usize,
+    },
+    SignOut {
+        session: usize,
+    },
+    Wait {
+        minutes: i64,
+    },
+    StoreFailsAfter(usize),
+    TrailFailsAfter(usize),
+    Repair,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => Just(Step::Begin),
+        6 => (0..6_usize, prop::bool::weighted(0.1), prop::bool::weighted(0.1), any::<bool>()).prop_map(
+            |(sign_in, at_google, foreign_browser, person)| Step::Complete { sign_in, at_google, foreign_browser, person }
+        ),
+        5 => (0..6_usize, any::<bool>()).prop_map(|(session, privileged)| Step::Issue { session, privileged }),
+        1 => (0..6_usize).prop_map(|session| Step::EndOthers { session }),
+        1 => (0..6_usize).prop_map(|session| Step::SignOut { session }),
+        1 => (-20..20_i64).prop_map(|minutes| Step::Wait { minutes }),
+        1 => (0..6_usize).prop_map(Step::StoreFailsAfter),
+        1 => (0..3_usize).prop_map(Step::TrailFailsAfter),
+        2 => Just(Step::Repair),
+    ]
+}
+
+/// What a walk has led to.
+#[derive(Default)]
+struct Outcome {
+    begun: Vec<Begun>,
+    /// How many sessions each sign-in has led to.
+    sessions_of: BTreeMap<usize, usize>,
+    signed_in: Vec<SignedIn>,
+    ended: BTreeSet<String>,
+    /// Access key ids that were handed out.
+    handed_out: Vec<String>,
+}
+
+impl Outcome {
+    async fn take(&mut self, world: &World, step: Step) {
+        match step {
+            Step::Begin => self.begun.extend(world.begin_in("okta", None).await),
+            Step::Complete {
+                sign_in,
+                at_google,
+                foreign_browser,
+                person,
+            } => {
+                let Some(mut begun) = self.begun.get(sign_in).cloned() else {
+                    return;
+                };
+                if foreign_browser {
+                    begun.browser = rolecall_core::secret::BrowserSecret::new("foreign");
+                }
+                let provider = if at_google { "google" } else { "okta" };
+                let person = if person { "alice" } else { "bob" };
+                if let Ok(signed_in) = world.complete(provider, &begun, person).await {
+                    assert!(!at_google && !foreign_browser, "an intruder is in");
+                    *self.sessions_of.entry(sign_in).or_default() += 1;
+                    self.signed_in.push(signed_in);
+                }
+            }
+            Step::Issue {
+                session,
+                privileged,
+            } => {
+                let Some(signed_in) = self.signed_in.get(session) else {
+                    return;
+                };
+                let Ok(Some(session)) = world.gateway.session(&signed_in.secret).await else {
+                    return;
+                };
+                let alive = !self.ended.contains(&session.id.to_string());
+                assert!(alive, "a session that was ended is back");
+                let role = if privileged { developer() } else { plain() };
+                if let Ok(issued) = world.issue(&session, &role).await {
+                    let of_alice = session.identity.subject.as_str() == "subject-alice";
+                    assert!(of_alice || !privileged, "bob is no developer");
+                    self.handed_out.push(issued.credentials.access_key_id);
+                }
+            }
+            Step::EndOthers { session } => {
+                let Some(this) = self.signed_in.get(session) else {
+                    return;
+                };
+                let Ok(Some(live)) = world.gateway.session(&this.secret).await else {
+                    return;
+                };
+                if world
+                    .gateway
+                    .end_other_sessions(&context(), &live)
+                    .await
+                    .is_ok()
+                {
+                    let others = self.signed_in.iter().map(|other| &other.session);
+                    self.ended.extend(
+                        others
+                            .filter(|other| {
+                                other.identity.key() == live.identity.key() && other.id != live.id
+                            })
+                            .map(|other| other.id.to_string()),
+                    );
+                }
+            }
+            Step::SignOut { session } => {
+                let Some(this) = self.signed_in.get(session) else {
+                    return;
+                };
+                let out = world
+                    .gateway
+                    .sign_out(&context(), &this.session, &this.secret)
+                    .await;
+                if out.is_ok() {
+                    self.ended.insert(this.session.id.to_string());
+                }
+            }
+            Step::Wait { minutes } => world.clock.advance(chrono::TimeDelta::minutes(minutes)),
+            Step::StoreFailsAfter(calls) => world.store.outage.break_after(calls),
+            Step::TrailFailsAfter(calls) => world.trail.outage.break_after(calls),
+            Step::Repair => {
+                world.store.outage.repair();
+                world.trail.outage.repair();
+            }
+        }
+    }
+}
+
+/// Walks through the trail: an outcome follows its own intent, and whatever was handed out is written there.
+fn check_trail(events: Vec<AuditEvent>, orders: usize, handed_out: &[String]) {
+    let (mut intents, mut done) = (0, Vec::new());
+    let mut open = false;
+    for event in events {
+        match event.happened {
+            Happened::IssueIntended { .. } => {
+                intents += 1;
+                // The outcome of the intent before may be missing, if the trail failed then.
+                open = true;
+            }
+            Happened::IssueDone { access_key_id, .. } => {
+                assert!(std::mem::take(&mut open), "an outcome without an intent");
+                done.push(access_key_id);
+            }
+            Happened::IssueFailed { .. } => {
+                assert!(std::mem::take(&mut open), "an outcome without an intent");
+            }
+            Happened::WriterStarted { .. }
+            | Happened::SignedIn { .. }
+            | Happened::SignInRefused { .. }
+            | Happened::SignedOut { .. }
+            | Happened::IssueRefused { .. }
+            | Happened::ConfigurationLoaded { .. }
+            | Happened::ConfigurationRefused { .. } => {}
+        }
+    }
+    assert!(
+        orders <= intents,
+        "STS was asked {orders} times for {intents} intents"
+    );
+    assert_eq!(
+        done, handed_out,
+        "what was handed out is what the trail says"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_walk_forges_a_session_or_a_credential(steps in prop::collection::vec(step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let world = World::new();
+            let mut outcome = Outcome::default();
+            for step in steps {
+                outcome.take(&world, step).await;
+            }
+            assert!(outcome.sessions_of.values().all(|sessions| *sessions == 1), "a state was spent twice");
+            let orders = world.aws.take_orders().len();
+            check_trail(world.trail.take_events(), orders, &outcome.handed_out);
+        });
+    }
+}

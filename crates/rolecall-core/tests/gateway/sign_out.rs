@@ -1,0 +1,79 @@
+//! Signing out, and being signed in anew over an older session.
+
+use rolecall_core::audit::{Actor, Happened};
+use rolecall_core::gateway::SignedIn;
+use rolecall_core::secret::SessionSecret;
+
+use crate::world::{IDLE, World, context};
+
+fn out(signed_in: &SignedIn, reason: &str) -> Happened {
+    Happened::SignedOut {
+        actor: Actor::from(&signed_in.session.identity),
+        session: signed_in.session.id.to_string(),
+        reason: reason.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn who_signs_out_is_out_here_and_then_at_the_provider() {
+    let world = World::new();
+    let mine = world.sign_in("okta", "alice").await;
+    let other = world.sign_in("okta", "alice").await;
+    world.trail.take();
+    let sign_out = async || {
+        let gateway = &world.gateway;
+        gateway
+            .sign_out(&context(), &mine.session, &mine.secret)
+            .await
+    };
+    let next = sign_out().await.unwrap();
+    assert_eq!(
+        next.unwrap().as_str(),
+        "https://idp.example/end?who=subject-alice"
+    );
+    assert!(!world.is_live(&mine).await);
+    assert!(world.is_live(&other).await, "one browser, one session");
+    assert_eq!(world.trail.take_only(), out(&mine, "sign_out"));
+
+    assert!(
+        sign_out().await.unwrap().is_some(),
+        "a second click is no mistake"
+    );
+    assert_eq!(world.trail.take(), [], "and ends nothing");
+}
+
+#[tokio::test]
+async fn a_new_sign_in_replaces_the_browsers_old_session() {
+    let world = World::new();
+    let old = world.sign_in("okta", "alice").await;
+    let new = world.sign_in("google", "bob").await;
+    world.trail.take();
+    world
+        .gateway
+        .replace_session(&context(), &old.secret)
+        .await
+        .unwrap();
+    assert!(!world.is_live(&old).await && world.is_live(&new).await);
+    assert_eq!(
+        world.trail.take_only(),
+        out(&old, "replaced"),
+        "by its own person's name"
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_session_any_more_is_replaced_without_a_word() {
+    let world = World::new();
+    let old = world.sign_in("okta", "alice").await;
+    world.clock.advance(IDLE);
+    world.trail.take();
+    let made_up = SessionSecret::new("made up");
+    for secret in [&old.secret, &made_up] {
+        world
+            .gateway
+            .replace_session(&context(), secret)
+            .await
+            .unwrap();
+    }
+    assert_eq!(world.trail.take(), []);
+}
