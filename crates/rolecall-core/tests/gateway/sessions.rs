@@ -237,9 +237,10 @@ async fn sign_ins_at_once_are_all_listed() {
     for one in begun {
         let gateway = world.gateway.clone();
         sign_ins.spawn(async move {
-            let (at, code) = (crate::world::id("okta"), crate::world::code("alice"));
+            let at = crate::world::id("okta");
+            let returned = crate::world::back(&one.state, crate::world::code("alice"));
             gateway
-                .complete_sign_in(&context(), &at, &one.state, Some(&one.browser), code)
+                .complete_sign_in(&context(), &at, Some(&one.browser), returned)
                 .await
                 .unwrap()
         });
