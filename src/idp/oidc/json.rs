@@ -140,4 +140,46 @@ mod tests {
         let error = object(br#"{"secret-name":1,"secret-name":"hunter2"}"#).unwrap_err();
         assert!(!error.contains("secret"), "{error}");
     }
+
+    /// JSONTestSuite: what is no JSON is refused, what is JSON is taken as a member's value, nothing panics. Stricter
+    /// than RFC 8259 in one thing: a member twice.
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        clippy::print_stderr,
+        reason = "the corpus is not part of the repository; a test that is left out says so"
+    )]
+    fn the_test_suite_of_json_agrees() {
+        use base64::Engine as _;
+        let Ok(corpus) = std::env::var("ROLECALL_CORPUS") else {
+            eprintln!("LEFT OUT: ROLECALL_CORPUS is not set, so jsontestsuite.json was not run");
+            return;
+        };
+        let path = std::path::PathBuf::from(corpus).join("json/jsontestsuite.json");
+        let vectors: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let mut wrong = Vec::new();
+        for vector in &vectors {
+            let text = |name: &str| vector[name].as_str().unwrap();
+            // The two of great depth are not written out.
+            let bytes = match (vector["b64"].as_str(), text("name")) {
+                (Some(b64), _) => base64::engine::general_purpose::STANDARD
+                    .decode(b64)
+                    .unwrap(),
+                (None, "n_structure_100000_opening_arrays.json") => b"[".repeat(100_000),
+                (None, _) => b"[{\"\":".repeat(50_000),
+            };
+            let member = [b"{\"v\":".as_slice(), &bytes, b"}"].concat();
+            let (alone, within) = (object(&bytes).is_ok(), object(&member).is_ok());
+            let twice = text("name").contains("duplicated_key");
+            let right = match text("expect") {
+                "accept" => within != twice,
+                "reject" => !alone && !within,
+                _ => true,
+            };
+            if !right {
+                wrong.push(text("name"));
+            }
+        }
+        assert!(vectors.len() > 300 && wrong.is_empty(), "{wrong:?}");
+    }
 }
