@@ -1,15 +1,18 @@
 //! The outermost layer of every request: a reference, our own host, bounds, the origin of whatever changes something;
 //! then the security headers and the log line. A problem of any handler becomes a page, or JSON, here.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
+use futures_util::FutureExt as _;
 use rolecall_core::audit::ReferenceId;
 
 use super::extract::Renewed;
@@ -25,7 +28,7 @@ const HEADERS_MAX: usize = 64;
 /// Wraps a request; see the module.
 ///
 /// # Errors
-/// Never its own: problems become answers.
+/// Where a handler panicked: the error is a whole answer. Problems are answers, too.
 pub async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -39,23 +42,30 @@ pub async fn guard(
     };
     let reference = site.gateway.reference();
     request.extensions_mut().insert(reference.clone());
+    let json = reply::wants_json(request.request());
     // The router needs the request to itself, so nothing may hold on to it until the answer is there.
     let answered = match admit(&site, request.request()) {
-        Ok(()) => next.call(request).await?.map_into_boxed_body(),
+        Ok(()) => match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+            Ok(answered) => answered?.map_into_boxed_body(),
+            Err(_) => return Err(panicked(&site, json, &reference, started)),
+        },
         Err(problem) => request.into_response(HttpResponse::from_error(problem)),
     };
     let (http, mut response) = answered.into_parts();
     let problem = problem_of(&response);
     if let Some(problem) = &problem {
         let allow = response.headers_mut().remove(header::ALLOW).next();
-        response = render(&http, problem, &reference);
+        response = render(json, problem, &reference);
         // RFC 9110 15.5.6: a 405 says what is allowed.
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);
         }
     }
     renew(&site, &http, &mut response);
-    dress(&site, &http, response.headers_mut(), &reference);
+    dress(&site, response.headers_mut(), &reference);
+    if http.method() == Method::HEAD {
+        response.headers_mut().remove(header::TRANSFER_ENCODING);
+    }
     log(
         &site,
         &http,
@@ -153,8 +163,19 @@ fn described(error: &Error) -> Problem {
     }
 }
 
-fn render(request: &HttpRequest, problem: &Problem, reference: &ReferenceId) -> HttpResponse {
-    let mut response = body_of(request, problem, reference);
+/// The answer in place of a panicked handler's, which took the request with it. The panic itself is on stderr.
+fn panicked(site: &Site, json: bool, reference: &ReferenceId, started: Instant) -> Error {
+    let problem = Problem::internal("The request could not be answered.");
+    let mut response = render(json, &problem, reference);
+    dress(site, response.headers_mut(), reference);
+    site.metrics
+        .request("-", problem.status.as_u16(), started.elapsed());
+    tracing::error!(%reference, "a handler panicked");
+    InternalError::from_response("a handler panicked", response).into()
+}
+
+fn render(json: bool, problem: &Problem, reference: &ReferenceId) -> HttpResponse {
+    let mut response = body_of(json, problem, reference);
     if let Some(seconds) = problem.retry_after {
         let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -162,8 +183,8 @@ fn render(request: &HttpRequest, problem: &Problem, reference: &ReferenceId) -> 
     response
 }
 
-fn body_of(request: &HttpRequest, problem: &Problem, reference: &ReferenceId) -> HttpResponse {
-    if reply::wants_json(request) {
+fn body_of(json: bool, problem: &Problem, reference: &ReferenceId) -> HttpResponse {
+    if json {
         return HttpResponse::build(problem.status).json(serde_json::json!({
             "error": problem.code, "message": problem.message, "hint": problem.hint, "detail": problem.detail, "reference": reference.as_str(),
         }));
@@ -197,7 +218,7 @@ fn renew(site: &Site, request: &HttpRequest, response: &mut HttpResponse) {
 }
 
 /// Headers of every answer (`docs/threat-model.md` says what each is for).
-fn dress(site: &Site, request: &HttpRequest, headers: &mut HeaderMap, reference: &ReferenceId) {
+fn dress(site: &Site, headers: &mut HeaderMap, reference: &ReferenceId) {
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -239,9 +260,6 @@ fn dress(site: &Site, request: &HttpRequest, headers: &mut HeaderMap, reference:
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }
-    }
-    if request.method() == Method::HEAD {
-        headers.remove(header::TRANSFER_ENCODING);
     }
 }
 

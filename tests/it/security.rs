@@ -1,5 +1,8 @@
 //! What an attacker or a bad day would find, told from outside.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::{Context as _, Result, ensure};
 use rolecall_demo::{House, HouseSettings};
 use rolecall_testkit::browser::Browser;
@@ -29,4 +32,45 @@ async fn a_form_may_end_at_the_console_and_not_elsewhere() -> Result<()> {
         "{form_action}"
     );
     Ok(())
+}
+
+/// A clock that panics stands for any mistake in any handler.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::panic, reason = "the panic is what is tested")]
+async fn a_handler_that_panics_is_answered_and_harms_nobody() -> Result<()> {
+    let broken = Arc::new(AtomicBool::new(false));
+    let clock = {
+        let (broken, time) = (broken.clone(), rolecall_testkit::clock::system());
+        move || match broken.load(Ordering::SeqCst) {
+            true => panic!("a mistake"),
+            false => time(),
+        }
+    };
+    let house = House::build(HouseSettings {
+        clock: Arc::new(clock),
+        ..HouseSettings::default()
+    })
+    .await?;
+    let begin = house.at("/sign-in/example");
+    broken.store(true, Ordering::SeqCst);
+    let page = plain_client()?.get(&begin).send().await?;
+    broken.store(false, Ordering::SeqCst);
+    ensure!(page.status() == 500, "{}", page.status());
+    for name in ["x-request-id", "content-security-policy", "cache-control"] {
+        ensure!(page.headers().contains_key(name), "{name}");
+    }
+    let reference = page.headers()["x-request-id"].to_str()?.to_owned();
+    let text = page.text().await?;
+    ensure!(text.contains(&reference) && !text.contains("a mistake"));
+    ensure!(plain_client()?.get(&begin).send().await?.status() == 303);
+    Ok(())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's client, which keeps no cookies and follows nothing"
+)]
+fn plain_client() -> Result<reqwest::Client> {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    Ok(client.build()?)
 }
