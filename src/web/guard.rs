@@ -49,7 +49,8 @@ pub async fn guard(
             Ok(answered) => answered?.map_into_boxed_body(),
             Err(_) => return Err(panicked(&site, json, &reference, started)),
         },
-        Err(problem) => request.into_response(HttpResponse::from_error(problem)),
+        // Not `into_response`, which would forget the problem.
+        Err(problem) => request.error_response(problem),
     };
     let (http, mut response) = answered.into_parts();
     let problem = problem_of(&response);
