@@ -3,13 +3,17 @@
 
 mod callbacks;
 mod console;
+mod corpora;
 mod credentials;
 mod faults;
+mod forms;
 mod portal;
 mod refusals;
+mod routes;
 mod sessions;
 mod sign_in;
 mod sign_out;
+mod wire;
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};

@@ -1,0 +1,148 @@
+//! The corpora: every line of the redirect corpus stays on our own origin, every naughty string is shown as text.
+
+use rolecall_testkit::oidc::Person;
+
+use super::*;
+
+/// A file of the corpus that `ROLECALL_CORPUS` names; without one the test says so and passes.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the corpus is not part of the repository; a test that is left out says so"
+)]
+fn corpus(file: &str) -> Result<Option<String>> {
+    let Ok(folder) = std::env::var("ROLECALL_CORPUS") else {
+        eprintln!("LEFT OUT: ROLECALL_CORPUS is not set, so {file} was not run");
+        return Ok(None);
+    };
+    let path = std::path::PathBuf::from(folder).join(file);
+    let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+#[tokio::test]
+async fn no_line_of_the_redirect_corpus_leads_away() -> Result<()> {
+    let Some(corpus) = corpus("redirect/openredirects.txt")? else {
+        return Ok(());
+    };
+    let scene = Scene::new().await?;
+    let own = Url::parse(scene.house.url())?;
+    let lines: Vec<&str> = corpus.lines().filter(|line| !line.is_empty()).collect();
+    ensure!(lines.len() >= 558, "{} lines", lines.len());
+    let mut seen = std::collections::BTreeSet::new();
+    for line in lines {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("return_to", line)
+            .finish();
+        let chosen = location(&scene.get(&format!("/sign-in?{query}")).send().await?)?;
+        ensure!(
+            chosen.starts_with("/sign-in/example?return_to="),
+            "{line}: {chosen}"
+        );
+        // The chooser's way on is the same for most lines; each is walked once.
+        let chosen = seen.insert(chosen.clone()).then_some(chosen);
+        for start in chosen
+            .into_iter()
+            .chain([format!("/sign-in/example?{query}")])
+        {
+            let (authorize, cookie) = scene.begin(&start, None).await?;
+            let callback = scene.approve(&authorize, "alice").await?;
+            let to = location(&scene.come_back(&callback, Some(&cookie)).await?)?;
+            let stays = to.starts_with('/') && !to.starts_with("//") && !to.contains('\\');
+            ensure!(
+                stays && own.join(&to)?.origin() == own.origin(),
+                "{line} led to {to}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_line_of_the_redirect_corpus_is_a_destination() -> Result<()> {
+    let Some(corpus) = corpus("redirect/openredirects.txt")? else {
+        return Ok(());
+    };
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    for line in corpus.lines().filter(|line| !line.trim().is_empty()) {
+        let fields = [
+            ("account", "444455556666"),
+            ("permission_set", "Developer"),
+            ("destination", line),
+        ];
+        let (status, json) = scene.post_json(&pass, "/console", &fields).await?;
+        if status == 400 {
+            continue;
+        }
+        let link = Url::parse(
+            json["location"]
+                .as_str()
+                .with_context(|| format!("{line}: {status}"))?,
+        )?;
+        let to = link
+            .query_pairs()
+            .find(|(name, _)| name == "Destination")
+            .context("no destination")?
+            .1
+            .into_owned();
+        let host = Url::parse(&to)?.host_str().unwrap_or_default().to_owned();
+        ensure!(
+            host == "console.aws.amazon.com" || host.ends_with(".console.aws.amazon.com"),
+            "{line} led to {to}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn naughty_strings_are_shown_as_text() -> Result<()> {
+    let Some(corpus) = corpus("unicode/blns.json")? else {
+        return Ok(());
+    };
+    let scene = Scene::new().await?;
+    let strings: Vec<String> = serde_json::from_str(&corpus)?;
+    let plain = |text: &&String| {
+        !text.trim().is_empty() && text.len() <= 1_024 && !text.chars().any(char::is_control)
+    };
+    let strings: Vec<&String> = strings.iter().filter(plain).collect();
+    ensure!(strings.len() > 400, "{}", strings.len());
+    for chunk in strings.chunks(20) {
+        let mut carol = Person::new("carol");
+        carol.groups = chunk.iter().map(|text| (*text).clone()).collect();
+        carol.name = chunk.iter().map(|text| text.as_str()).take(3).collect();
+        scene.house.provider.put_person(carol);
+        let browser = scene.signed_in("carol").await?;
+        let page = browser.page()?;
+        let shown = page.select("ul.groups li.tag")?;
+        ensure!(shown.len() == chunk.len(), "{shown:?}");
+        for text in chunk {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            ensure!(
+                shown.contains(&words.join(" ")),
+                "{text:?} is not among {shown:?}"
+            );
+        }
+        ensure!(
+            page.select("script")?.len() == 1
+                && page
+                    .select("img, iframe, object, embed, style, base")?
+                    .is_empty()
+        );
+        for handler in [
+            "onerror",
+            "onload",
+            "onclick",
+            "onmouseover",
+            "onfocus",
+            "style",
+        ] {
+            ensure!(
+                page.attributes(&format!("[{handler}]"), handler)?
+                    .is_empty(),
+                "{handler} on the page"
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! Forms that are not ours, or not what they should be: refused, and nothing has happened.
+
+use reqwest::header::{CONTENT_ENCODING, ORIGIN};
+
+use super::*;
+
+const FIELDS: [(&str, &str); 3] = [
+    ("account", "444455556666"),
+    ("permission_set", "Developer"),
+    ("others", "true"),
+];
+const FORMS: [&str; 4] = ["/console", "/credentials", "/sessions/end", "/sign-out"];
+
+/// Asserts that nothing was issued and nobody's session has ended.
+async fn nothing_happened(scene: &Scene, passes: &[&Pass]) -> Result<()> {
+    for pass in passes {
+        let answer = scene.get("/").header(COOKIE, &pass.cookie).send().await?;
+        ensure!(answer.status() == 200, "a session has ended");
+    }
+    ensure!(scene.house.aws.requests().is_empty(), "AWS was asked");
+    ensure!(
+        scene.events("signed_out").await?.is_empty()
+            && scene.events("issue_intended").await?.is_empty()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_form_without_our_token_does_nothing() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (mine, second, bobs) = (
+        scene.pass("alice").await?,
+        scene.pass("alice").await?,
+        scene.pass("bob").await?,
+    );
+    let turned: String = mine.csrf.chars().rev().collect();
+    for path in FORMS {
+        for token in [
+            "",
+            second.csrf.as_str(),
+            bobs.csrf.as_str(),
+            &turned,
+            &mine.csrf[1..],
+            "é",
+        ] {
+            let forged = Pass {
+                csrf: token.to_owned(),
+                ..mine.clone()
+            };
+            let answer = scene.post(&forged, path, &FIELDS).send().await?;
+            ensure!(
+                answer.status() == 403,
+                "{path} with {token:?}: {}",
+                answer.status()
+            );
+        }
+        let request = scene
+            .client
+            .post(scene.at(path))
+            .header(COOKIE, &mine.cookie)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let answer = request
+            .body("account=444455556666&permission_set=Developer&others=true")
+            .send()
+            .await?;
+        ensure!(
+            answer.status() == 403,
+            "{path} without a token: {}",
+            answer.status()
+        );
+    }
+    nothing_happened(&scene, &[&mine, &second, &bobs]).await
+}
+
+#[tokio::test]
+async fn a_form_from_elsewhere_does_nothing_even_with_our_token() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    for path in FORMS {
+        for (name, value) in [
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+            ("sec-fetch-site", "anything"),
+            ("origin", "https://evil.example"),
+            ("origin", "http://127.0.0.1"),
+            ("origin", "https://127.0.0.1"),
+        ] {
+            let answer = scene
+                .post(&pass, path, &FIELDS)
+                .header(name, value)
+                .send()
+                .await?;
+            ensure!(
+                answer.status() == 403,
+                "{path} with {name}: {value}: {}",
+                answer.status()
+            );
+        }
+        let twice = scene
+            .post(&pass, path, &FIELDS)
+            .header(ORIGIN, scene.house.url())
+            .header(ORIGIN, "https://evil.example");
+        ensure!(twice.send().await?.status() == 403);
+    }
+    nothing_happened(&scene, &[&pass]).await?;
+
+    let mut browser = scene.signed_in("bob").await?;
+    let csrf = pass_of(&browser)?.csrf;
+    let fields = [
+        ("account", "444455556666"),
+        ("permission_set", "Developer"),
+        ("csrf", csrf.as_str()),
+    ];
+    let page = browser
+        .lured_to_post("https://evil.example/", &scene.at("/credentials"), &fields)
+        .await?;
+    ensure!(
+        page.status().is_some_and(|status| status == 403),
+        "{}",
+        page.text()
+    );
+    nothing_happened(&scene, &[&pass]).await
+}
+
+#[tokio::test]
+async fn reading_changes_nothing() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    let query = format!(
+        "account=444455556666&permission_set=Developer&others=true&csrf={}",
+        pass.csrf
+    );
+    for path in FORMS.iter().chain(&["/", "/sessions", "/signed-out"]) {
+        scene
+            .get(&format!("{path}?{query}"))
+            .header(COOKIE, &pass.cookie)
+            .send()
+            .await?;
+    }
+    nothing_happened(&scene, &[&pass]).await
+}
+
+#[tokio::test]
+async fn forms_that_make_no_sense_are_refused_kindly() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    let csrf = &pass.csrf;
+    let huge = "a".repeat(64 * 1024);
+    let bodies = [
+        String::new(),
+        format!("csrf={csrf}"),
+        format!("account=444455556666&account=111122223333&permission_set=Developer&csrf={csrf}"),
+        format!(
+            "account=444455556666&permission_set=Developer&permission_set=ReadOnly&csrf={csrf}"
+        ),
+        format!("account=44445555666&permission_set=Developer&csrf={csrf}"),
+        format!("account=%EF%BC%94444555566666&permission_set=Developer&csrf={csrf}"),
+        format!("account=444455556666%00&permission_set=Developer&csrf={csrf}"),
+        format!("account[]=444455556666&permission_set=Developer&csrf={csrf}"),
+        format!("account=444455556666&permission_set=%00%ff%fe&csrf={csrf}"),
+        format!("account=444455556666&permission_set={huge}&csrf={csrf}"),
+        "%".to_owned(),
+        "\u{0}\u{0}&&&===".to_owned(),
+    ];
+    for path in ["/credentials", "/console"] {
+        for body in &bodies {
+            let request = scene
+                .client
+                .post(scene.at(path))
+                .header(COOKIE, &pass.cookie);
+            let answer = request
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(body.clone())
+                .send()
+                .await?;
+            let shown: String = body.chars().take(60).collect();
+            ensure!(
+                answer.status().is_client_error(),
+                "{path}: {shown}: {}",
+                answer.status()
+            );
+            ensure!(answer.headers().contains_key("x-frame-options"));
+            ensure!(
+                answer.text().await?.contains("Reference"),
+                "{path}: {shown}"
+            );
+        }
+        let oversized = scene
+            .post(&pass, path, &[("account", &huge)])
+            .send()
+            .await?;
+        ensure!(oversized.status() == 413, "{}", oversized.status());
+        for kind in [
+            "application/json",
+            "text/plain",
+            "multipart/form-data; boundary=a",
+        ] {
+            let request = scene
+                .client
+                .post(scene.at(path))
+                .header(COOKIE, &pass.cookie);
+            let answer = request
+                .header(CONTENT_TYPE, kind)
+                .body(format!("csrf={csrf}"))
+                .send()
+                .await?;
+            ensure!(
+                answer.status().is_client_error(),
+                "{kind}: {}",
+                answer.status()
+            );
+        }
+        let packed = scene
+            .post(&pass, path, &FIELDS)
+            .header(CONTENT_ENCODING, "gzip")
+            .send()
+            .await?;
+        ensure!(packed.status() == 415, "{}", packed.status());
+    }
+    nothing_happened(&scene, &[&pass]).await
+}

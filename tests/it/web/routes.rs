@@ -1,0 +1,263 @@
+//! Every route of the public listener: which methods it takes, what every answer carries, and what no trick opens.
+
+use reqwest::header::{ALLOW, CACHE_CONTROL, HeaderMap, ORIGIN, USER_AGENT};
+use reqwest::{Method, StatusCode};
+
+use super::*;
+
+/// Path, and the methods it takes.
+const ROUTES: &[(&str, &str)] = &[
+    ("/", "GET"),
+    ("/sign-in", "GET"),
+    ("/sign-in/example", "GET"),
+    ("/sign-in/example/callback", "GET"),
+    ("/sign-out", "POST"),
+    ("/signed-out", "GET"),
+    ("/console", "GET, POST"),
+    ("/console/continue/ticket", "GET"),
+    ("/credentials", "POST"),
+    ("/sessions", "GET"),
+    ("/sessions/end", "POST"),
+    ("/.well-known/openid-configuration", "GET"),
+    ("/jwks", "GET"),
+    ("/assets/app.css", "GET"),
+];
+
+const METHODS: [&str; 8] = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW",
+];
+
+/// Routes that only a member may read.
+const PRIVATE: [&str; 4] = [
+    "/",
+    "/console?account=111122223333&permission_set=ReadOnly",
+    "/console/continue/ticket",
+    "/sessions",
+];
+
+/// Asserts what every answer of the public listener carries.
+fn dressed(scene: &Scene, headers: &HeaderMap) -> Result<()> {
+    let aws = scene.house.aws.url();
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' \
+         https://signin.aws.amazon.com https://*.signin.aws.amazon.com {aws}; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+    );
+    for (name, value) in [
+        ("content-security-policy", policy.as_str()),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("x-frame-options", "DENY"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+    ] {
+        let lines: Vec<_> = headers.get_all(name).iter().collect();
+        ensure!(lines.len() == 1 && lines[0] == value, "{name}: {lines:?}");
+    }
+    ensure!(headers.contains_key("permissions-policy") && headers.contains_key(CACHE_CONTROL));
+    let reference = headers.get("x-request-id").context("no reference")?;
+    ensure!(reference.len() == 16, "{reference:?}");
+    for absent in [
+        "server",
+        "x-powered-by",
+        "access-control-allow-origin",
+        "strict-transport-security",
+    ] {
+        ensure!(!headers.contains_key(absent), "{absent} is there");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_route_takes_its_methods_and_every_answer_is_dressed() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    for (path, allowed) in ROUTES {
+        for method in METHODS {
+            for cookie in ["", pass.cookie.as_str()] {
+                let name = Method::from_bytes(method.as_bytes())?;
+                let answer = scene
+                    .client
+                    .request(name, scene.at(path))
+                    .header(COOKIE, cookie)
+                    .send()
+                    .await?;
+                let (status, headers) = (answer.status(), answer.headers().clone());
+                dressed(&scene, &headers).with_context(|| format!("{method} {path}: {status}"))?;
+                let taken = allowed.split(", ").any(|known| known == method);
+                ensure!(
+                    taken == (status != StatusCode::METHOD_NOT_ALLOWED),
+                    "{method} {path}: {status}"
+                );
+                ensure!(status != 500, "{method} {path}: {status}");
+                if !taken {
+                    let told = headers.get(ALLOW).context("no Allow")?.to_str()?;
+                    ensure!(
+                        allowed.split(", ").all(|known| told.contains(known)),
+                        "{method} {path}: {told}"
+                    );
+                }
+                let sets = cookie_set(&answer, SESSION).is_some()
+                    || cookie_set(&answer, BROWSER).is_some();
+                ensure!(
+                    !sets || *path == "/sign-in/example",
+                    "{method} {path} sets a cookie"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_what_never_changes_is_cached() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    let page = scene
+        .get("/")
+        .header(COOKIE, &pass.cookie)
+        .send()
+        .await?
+        .text()
+        .await?;
+    let links: Vec<&str> = page
+        .split('"')
+        .filter(|part| part.starts_with("/assets/"))
+        .collect();
+    ensure!(links.len() == 3, "{links:?}");
+    for (path, want) in links
+        .iter()
+        .map(|path| (*path, "public, max-age=31536000, immutable"))
+        .chain([
+            ("/jwks", "public, max-age=3600"),
+            ("/.well-known/openid-configuration", "public, max-age=3600"),
+            ("/assets/app.css", "no-store"),
+            ("/", "no-store"),
+            ("/signed-out", "no-store"),
+            ("/nowhere", "no-store"),
+            ("/sign-in/example", "no-store"),
+        ])
+    {
+        let answer = scene.get(path).send().await?;
+        ensure!(
+            answer.headers()[CACHE_CONTROL] == want,
+            "{path}: {:?}",
+            answer.headers()[CACHE_CONTROL]
+        );
+        dressed(&scene, answer.headers())?;
+    }
+    let etag = scene.get("/jwks").send().await?.headers()["etag"].clone();
+    let answer = scene
+        .get("/jwks")
+        .header("if-none-match", etag)
+        .send()
+        .await?;
+    ensure!(answer.status() == 304);
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_reads_without_a_session_whatever_the_trick() -> Result<()> {
+    let scene = Scene::new().await?;
+    for path in PRIVATE {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        for trick in [
+            "",
+            "x=/healthz",
+            "x=%23",
+            "x=;/livez",
+            "x=/../jwks",
+            "x=%2e%2e/assets/",
+        ] {
+            let path = if trick.is_empty() {
+                path.to_owned()
+            } else {
+                format!("{path}{joint}{trick}")
+            };
+            for agent in ["kube-probe/1.30", "GoogleHC/1.0", "ELB-HealthChecker/2.0"] {
+                let answer = scene.get(&path).header(USER_AGENT, agent).send().await?;
+                ensure!(
+                    answer.status() == 303 && location(&answer)?.starts_with("/sign-in?return_to="),
+                    "{path}: {}",
+                    answer.status()
+                );
+                let request = scene
+                    .get(&path)
+                    .header(USER_AGENT, agent)
+                    .header(ACCEPT, "application/json");
+                let answer = request.send().await?;
+                ensure!(
+                    answer.status() == 401
+                        && answer.json::<Value>().await?["error"] == "sign_in_first",
+                    "{path}"
+                );
+            }
+        }
+    }
+    for path in [
+        "/;/sessions",
+        "/sessions;x",
+        "/sessions/",
+        "//sessions",
+        "/SESSIONS",
+        "/%73essions/..",
+        "/sessions%00",
+        "/./sessions%2f",
+    ] {
+        let answer = scene.get(path).send().await?;
+        ensure!(
+            answer.status() == 404 || answer.status() == 303,
+            "{path}: {}",
+            answer.status()
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_listener_has_its_own_routes() -> Result<()> {
+    let scene = Scene::new().await?;
+    for path in ["/livez", "/readyz", "/metrics"] {
+        ensure!(
+            scene.get(path).send().await?.status() == 404,
+            "{path} is public"
+        );
+        let inside = format!("http://{}{path}", scene.house.gateway.management);
+        ensure!(
+            scene.client.get(&inside).send().await?.status() == 200,
+            "{path}"
+        );
+    }
+    for (path, _) in ROUTES {
+        let inside = format!("http://{}{path}", scene.house.gateway.management);
+        ensure!(
+            scene.client.get(&inside).send().await?.status() == 404,
+            "{path} is on the management listener"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_foreign_origin_is_let_in() -> Result<()> {
+    let scene = Scene::new().await?;
+    for (path, _) in ROUTES {
+        let request = scene
+            .client
+            .request(Method::OPTIONS, scene.at(path))
+            .header(ORIGIN, "https://evil.example");
+        let answer = request
+            .header("access-control-request-method", "POST")
+            .send()
+            .await?;
+        let answers = answer
+            .headers()
+            .keys()
+            .any(|name| name.as_str().starts_with("access-control-"));
+        ensure!(
+            !answers && answer.status() == 405,
+            "{path}: {}",
+            answer.status()
+        );
+    }
+    Ok(())
+}
