@@ -10,6 +10,9 @@ use super::{ConfigArg, block_on};
 use crate::audit::{self, ExportError, Format, Trail, VerifyReport};
 use crate::config;
 
+/// A writer is one run of one process; years of restarts would scroll the verdict away.
+const HEADS_PRINTED_MAX: usize = 16;
+
 /// The audit trail.
 #[derive(Debug, clap::Subcommand)]
 #[command(
@@ -107,6 +110,18 @@ fn print(report: &VerifyReport) -> Result<(), Failure> {
             intent.reference, intent.at, intent.writer, intent.sequence
         ))?;
     }
+    for head in report.heads.iter().take(HEADS_PRINTED_MAX) {
+        out::line(format!(
+            "head: {} {} {}",
+            head.writer, head.sequence, head.hash
+        ))?;
+    }
+    if report.heads.len() > HEADS_PRINTED_MAX {
+        out::line(format!(
+            "… {} more heads; --json prints all",
+            report.heads.len() - HEADS_PRINTED_MAX
+        ))?;
+    }
     let verdict = if report.is_intact() {
         "intact"
     } else {
@@ -126,7 +141,7 @@ fn print_json(report: &VerifyReport) -> Result<(), Failure> {
     out::json(&json!({
         "intact": report.is_intact(),
         "events": report.events,
-        "writers": report.heads.len(),
+        "heads": report.heads,
         "findings": report.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "findings_count": report.findings_count,
         "open_intents": intents.collect::<Vec<_>>(),

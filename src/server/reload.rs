@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rolecall_core::gateway::Gateway;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,6 +14,9 @@ use crate::web::metrics::Metrics;
 
 /// How often the files' times are looked at. Asking for a file's time costs microseconds.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How often the keys are read although nothing has changed: one that retires by time leaves the published ones then.
+const KEYS_EVERY: Duration = Duration::from_secs(3_600);
 
 /// What files looked like: path, time of change, size.
 type Sight = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
@@ -61,14 +64,16 @@ impl Watcher {
             )
             .ok();
         let (mut keys, mut access) = (self.keys_now(), self.access_now());
+        let mut keys_read_at = Instant::now();
         loop {
             let asked = tokio::select! {
                 Some(()) = async { hangup.as_mut()?.recv().await } => true,
                 () = tokio::time::sleep(LOOK_EVERY) => false,
             };
             let now = self.keys_now();
-            if asked || now != keys {
+            if asked || now != keys || keys_read_at.elapsed() >= KEYS_EVERY {
                 keys = now;
+                keys_read_at = Instant::now();
                 self.reload_keys();
             }
             let now = self.access_now();

@@ -42,8 +42,18 @@ async fn an_untouched_trail_is_intact() -> Result<()> {
         "{}",
         ran.out
     );
+    let head = ran
+        .out
+        .lines()
+        .find_map(|line| line.strip_prefix("head: "))
+        .context("a head to keep")?;
     let ran = rolecalld(house.folder(), &[&VERIFY[..], &["--json"]].concat())?;
     let report: Value = serde_json::from_str(&ran.out)?;
+    let hash = report["heads"][0]["hash"].as_str().context("a hash")?;
+    ensure!(
+        head.ends_with(hash) && hash.len() == 64,
+        "{head} against {report}"
+    );
     ensure!(
         report["intact"] == true && report["findings_count"] == 0,
         "{report}"
