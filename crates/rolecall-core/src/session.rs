@@ -192,3 +192,51 @@ impl Epoch {
 impl Record for Epoch {
     const KIND: &'static str = "epoch";
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{Claims, Evidence, ProviderId, Subject};
+
+    #[test]
+    fn a_session_is_over_at_the_second_of_either_end() {
+        let start = DateTime::UNIX_EPOCH;
+        let lifetimes = Lifetimes {
+            idle: TimeDelta::hours(1),
+            absolute: TimeDelta::hours(8),
+        };
+        let secret = SecretDigest::of("test", &[]);
+        let mut session = Session {
+            id: SessionId::of(secret),
+            identity: Identity {
+                provider: ProviderId::parse("okta").unwrap(),
+                subject: Subject::parse("alice").unwrap(),
+                email: None,
+                name: None,
+                groups: vec![],
+                claims: Claims::default(),
+                mfa: false,
+                authenticated_at: start,
+                evidence: Evidence::IdToken {
+                    token: SecretText::new(""),
+                    sid: None,
+                },
+            },
+            started_at: start,
+            last_seen_at: start,
+            ends_at: start + lifetimes.absolute,
+            origin: Origin::default(),
+            form_key: SecretText::new(""),
+            secret_since: start,
+            superseded_by: None,
+            epoch: None,
+        };
+        let second = TimeDelta::seconds(1);
+        for end in [start + lifetimes.idle, start + lifetimes.absolute] {
+            session.last_seen_at = end - lifetimes.idle;
+            assert!(session.is_live(end - second, &lifetimes), "{end}");
+            assert!(!session.is_live(end, &lifetimes), "{end}");
+            assert_eq!(session.stored_until(&lifetimes), end);
+        }
+    }
+}

@@ -16,6 +16,7 @@ mod issue_failures;
 mod order;
 mod outages;
 mod properties;
+mod renewal;
 mod sealing;
 mod session;
 mod sessions;

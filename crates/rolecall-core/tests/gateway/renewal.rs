@@ -1,0 +1,174 @@
+//! A session's secret is replaced while the session goes on: nobody is signed out by it, and nobody keeps two.
+
+use chrono::TimeDelta;
+use rolecall_core::gateway::SignedIn;
+use rolecall_core::limits;
+use rolecall_core::secret::SessionSecret;
+use tokio::task::JoinSet;
+
+use crate::world::{World, context};
+
+const SECOND: TimeDelta = TimeDelta::seconds(1);
+
+/// Somebody whose secret is due.
+async fn due(world: &World) -> SignedIn {
+    let signed_in = world.sign_in("okta", "alice").await;
+    world.clock.advance(limits::SESSION_SECRET_LIFE);
+    signed_in
+}
+
+/// The same session under the secret that replaces its own.
+async fn renew(world: &World, old: &SignedIn) -> SignedIn {
+    let secret = world.gateway.renew_secret(&old.secret).await.unwrap();
+    let secret = secret.expect("it is due");
+    let session = world.gateway.session(&secret).await.unwrap().unwrap();
+    SignedIn {
+        secret,
+        session,
+        return_to: old.return_to.clone(),
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_replaced_when_it_is_due_and_not_before() {
+    let world = World::new();
+    let old = world.sign_in("okta", "alice").await;
+    world.clock.advance(limits::SESSION_SECRET_LIFE - SECOND);
+    let early = world.gateway.renew_secret(&old.secret).await.unwrap();
+    assert!(early.is_none());
+    world.clock.advance(SECOND);
+    let new = renew(&world, &old).await;
+
+    assert_ne!(new.secret.expose(), old.secret.expose());
+    assert_eq!(new.session.id, old.session.id, "it is the same session");
+    assert_eq!(
+        new.session.ends_at, old.session.ends_at,
+        "and ends when it would have"
+    );
+    assert_eq!(new.session.form_key.expose(), old.session.form_key.expose());
+    let listed = world.gateway.sessions(&new.session).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    for secret in [&old.secret, &new.secret, &SessionSecret::new("made up")] {
+        let again = world.gateway.renew_secret(secret).await.unwrap();
+        assert!(again.is_none());
+    }
+}
+
+#[tokio::test]
+async fn the_old_secret_works_a_little_longer_to_the_second() {
+    let world = World::new();
+    let old = due(&world).await;
+    let new = renew(&world, &old).await;
+    world.clock.advance(limits::SESSION_SECRET_GRACE - SECOND);
+    assert!(
+        world.is_live(&old).await,
+        "for what the browser has under way"
+    );
+    world.clock.advance(SECOND);
+    assert!(!world.is_live(&old).await);
+    assert!(world.is_live(&new).await);
+}
+
+#[tokio::test]
+async fn signing_out_with_either_ends_both() {
+    for with_old in [true, false] {
+        let world = World::new();
+        let old = due(&world).await;
+        let new = renew(&world, &old).await;
+        let this = if with_old { &old } else { &new };
+        let gateway = &world.gateway;
+        gateway
+            .sign_out(&context(), &this.session, &this.secret)
+            .await
+            .unwrap();
+        assert!(!world.is_live(&old).await && !world.is_live(&new).await);
+    }
+}
+
+#[tokio::test]
+async fn it_is_ended_by_its_name_and_with_the_others_as_before() {
+    for one_by_one in [true, false] {
+        let world = World::new();
+        let old = due(&world).await;
+        let new = renew(&world, &old).await;
+        let this = world.sign_in("okta", "alice").await;
+        let (gateway, context) = (&world.gateway, context());
+        if one_by_one {
+            let id = old.session.id.to_string();
+            gateway
+                .end_session(&context, &this.session, &id)
+                .await
+                .unwrap();
+        } else {
+            gateway
+                .end_other_sessions(&context, &this.session)
+                .await
+                .unwrap();
+        }
+        assert!(!world.is_live(&old).await && !world.is_live(&new).await);
+        assert!(world.is_live(&this).await);
+    }
+}
+
+#[tokio::test]
+async fn who_ended_all_others_stays_in_under_a_new_secret() {
+    let world = World::new();
+    let old = due(&world).await;
+    world
+        .gateway
+        .end_other_sessions(&context(), &old.session)
+        .await
+        .unwrap();
+    let new = renew(&world, &old).await;
+    assert!(world.is_live(&new).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_requests_at_once_one_brings_the_new_secret() {
+    let world = World::new();
+    let old = due(&world).await;
+    let mut requests = JoinSet::new();
+    for _ in 0..50 {
+        let (gateway, secret) = (world.gateway.clone(), old.secret.clone());
+        requests.spawn(async move {
+            let live = gateway.session(&secret).await.unwrap().is_some();
+            (live, gateway.renew_secret(&secret).await.unwrap())
+        });
+    }
+    let answers = requests.join_all().await;
+    assert!(
+        answers.iter().all(|(live, _)| *live),
+        "nobody is signed out by it"
+    );
+    let brought = answers.into_iter().filter_map(|(_, secret)| secret);
+    // Those that lost to a mere touch leave it to the next request.
+    let brought: Vec<_> = brought.collect();
+    assert!(brought.len() <= 1, "{brought:?}");
+    let kept = match brought.into_iter().next() {
+        Some(secret) => secret,
+        None => renew(&world, &old).await.secret,
+    };
+    assert!(world.gateway.session(&kept).await.unwrap().is_some());
+    assert_eq!(
+        world.store.keys("session").len(),
+        2,
+        "the old and the new, no stray ones"
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_fails_at_any_step_leaves_a_secret_that_works() {
+    for step in 0.. {
+        let world = World::new();
+        let old = due(&world).await;
+        world.store.outage.break_after(step);
+        let renewed = world.gateway.renew_secret(&old.secret).await;
+        world.store.outage.repair();
+        assert!(world.is_live(&old).await, "step {step}");
+        if let Ok(secret) = renewed {
+            let found = world.gateway.session(&secret.unwrap()).await.unwrap();
+            assert!(found.is_some(), "step {step}");
+            break;
+        }
+    }
+}
