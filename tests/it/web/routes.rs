@@ -40,7 +40,7 @@ fn dressed(scene: &Scene, headers: &HeaderMap) -> Result<()> {
     let aws = scene.house.aws.url();
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' \
-         https://signin.aws.amazon.com https://*.signin.aws.amazon.com {aws}; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+         https://signin.aws.amazon.com https://*.signin.aws.amazon.com https://console.aws.amazon.com https://*.console.aws.amazon.com {aws}; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
     );
     for (name, value) in [
         ("content-security-policy", policy.as_str()),
