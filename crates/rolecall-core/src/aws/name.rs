@@ -19,12 +19,11 @@ const SUFFIX_CHARS: usize = 10;
 pub struct RoleSessionName(Arc<str>);
 
 impl RoleSessionName {
-    /// The name of a person's role sessions: their believed e-mail address where it fits unchanged and no other
-    /// person can have it, else a readable beginning and a digest of provider and subject. One person always gets
-    /// the same name and no two people share one.
+    /// The name of a person's role sessions: a readable beginning, the believed e-mail address or else the subject, and a
+    /// digest of provider and subject. One person always gets the same name and no two people share one.
     ///
-    /// A provider is authoritative for the domains it is configured with; two providers may be configured with the
-    /// same domain, so the address alone would not do: the digest is always there.
+    /// The address alone would not do: two providers may be configured with the same domain, and one provider may give
+    /// an address to somebody else later.
     pub fn of(identity: &Identity) -> Self {
         let readable = identity
             .email
