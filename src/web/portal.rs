@@ -65,24 +65,12 @@ fn sections<'a>(
     provider: &ProviderId,
 ) -> Vec<AccountSection<'a>> {
     let open = held.iter().map(|grant| (grant.account(), open_row(grant)));
-    let locked = locked
-        .iter()
-        .map(|locked| (&locked.account, locked_row(locked, provider)));
-    let mut rows: Vec<(&Account, RoleRow<'a>)> = open.chain(locked).collect();
-    rows.sort_by(|(a, left), (b, right)| {
-        (
-            a.name.as_str(),
-            a.id.as_str(),
-            &left.permission_set,
-            &left.variant,
-        )
-            .cmp(&(
-                b.name.as_str(),
-                b.id.as_str(),
-                &right.permission_set,
-                &right.variant,
-            ))
-    });
+    let mut rows: Vec<(&Account, RoleRow<'a>)> = open.collect();
+    if !locked.is_empty() {
+        let row = |locked: &'a Locked| (&locked.account, locked_row(locked, provider));
+        rows.extend(locked.iter().map(row));
+        rows.sort_by(|left, right| place(left).cmp(&place(right)));
+    }
     let mut sections: Vec<AccountSection<'a>> = Vec::new();
     for (account, row) in rows {
         match sections.last_mut() {
@@ -91,6 +79,16 @@ fn sections<'a>(
         }
     }
     sections
+}
+
+/// Where a row stands on the page.
+fn place<'r>((account, role): &'r (&Account, RoleRow<'_>)) -> [&'r str; 4] {
+    [
+        account.name.as_str(),
+        account.id.as_str(),
+        &role.permission_set,
+        &role.variant,
+    ]
 }
 
 fn section<'a>(account: &'a Account, first: RoleRow<'a>) -> AccountSection<'a> {
@@ -132,7 +130,7 @@ fn locked_row<'a>(locked: &'a Locked, provider: &ProviderId) -> RoleRow<'a> {
             .map_or(Cow::Borrowed(""), |variant| Cow::Borrowed(variant.as_str())),
         duration: Cow::Borrowed(""),
         reason: Cow::Borrowed(""),
-        lock: Some(lock(&locked.unmet, provider, "/")),
+        lock: Some(Box::new(lock(&locked.unmet, provider, "/"))),
     }
 }
 

@@ -45,8 +45,8 @@ pub struct RoleRow<'a> {
     pub duration: Cow<'a, str>,
     /// What sets that limit, such as `limit of assignment payments-developers`; empty when it is the permission set's own.
     pub reason: Cow<'a, str>,
-    /// What must happen first; none when the role can be taken now.
-    pub lock: Option<Lock>,
+    /// What must happen first; none when the role can be taken now. Rare and large, so it stands elsewhere.
+    pub lock: Option<Box<Lock>>,
 }
 
 /// Why a role that the person has cannot be taken now.
@@ -147,10 +147,10 @@ pub(super) mod samples {
 
     fn locked(role: RoleRow<'static>, reason: &str, action: Option<Link>) -> RoleRow<'static> {
         RoleRow {
-            lock: Some(Lock {
+            lock: Some(Box::new(Lock {
                 reason: reason.into(),
                 action,
-            }),
+            })),
             ..role
         }
     }
