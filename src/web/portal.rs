@@ -115,7 +115,7 @@ fn open_row(grant: &Grant) -> RoleRow<'_> {
         variant: grant
             .variant()
             .map_or(Cow::Borrowed(""), |variant| Cow::Borrowed(variant.as_str())),
-        duration: Cow::Owned(duration.to_string()),
+        duration: words::role_session(duration),
         reason: Cow::Owned(words::limit(&reason)),
         lock: None,
     }

@@ -1,8 +1,11 @@
 //! Times, spans and browsers in words.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use rolecall_core::access::{DurationReason, Unmet};
+use rolecall_core::aws::RoleSessionDuration;
 
 use super::view::Moment;
 
@@ -42,6 +45,19 @@ pub fn sentence(words: &str) -> String {
         .map(|first| first.to_uppercase().to_string())
         .unwrap_or_default();
     format!("{first}{}.", rest.as_str())
+}
+
+/// How long a role session may last. Pages list hundreds, nearly all of them whole hours up to AWS's limit of twelve, which
+/// stand ready.
+pub fn role_session(duration: RoleSessionDuration) -> Cow<'static, str> {
+    const HOURS: [&str; 12] = [
+        "1 h", "2 h", "3 h", "4 h", "5 h", "6 h", "7 h", "8 h", "9 h", "10 h", "11 h", "12 h",
+    ];
+    let whole = |(_, hours): &(&&str, u32)| duration.seconds() == hours * 3_600;
+    match HOURS.iter().zip(1..).find(whole) {
+        Some((text, _)) => Cow::Borrowed(text),
+        None => Cow::Owned(duration.to_string()),
+    }
 }
 
 /// What cuts a role session short, where something beside the permission set does.
@@ -92,6 +108,14 @@ pub fn browser(user_agent: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_role_session_reads_as_it_does_everywhere() {
+        for seconds in (900..=43_200).step_by(450) {
+            let duration = RoleSessionDuration::from_seconds(seconds).unwrap();
+            assert_eq!(role_session(duration), duration.to_string());
+        }
+    }
 
     #[test]
     fn spans_read_well() {
