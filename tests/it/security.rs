@@ -7,6 +7,8 @@ use anyhow::{Context as _, Result, ensure};
 use rolecall_demo::{House, HouseSettings};
 use rolecall_testkit::browser::Browser;
 
+use crate::operate::{get, until};
+
 /// A browser holds every redirect after a form against `form-action`: AWS's sign-in goes on to the console.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_form_may_end_at_the_console_and_not_elsewhere() -> Result<()> {
@@ -52,6 +54,15 @@ async fn a_handler_that_panics_is_answered_and_harms_nobody() -> Result<()> {
     })
     .await?;
     let begin = house.at("/sign-in/example");
+    // Starting up asks for the time as well, and is no handler.
+    let metrics = format!("http://{}/metrics", house.gateway.management);
+    until("the start is over", async || {
+        let (_, counted) = get(&metrics).await?;
+        Ok(counted
+            .contains("rolecall_policy_loads_total{outcome=\"accepted\"} 1")
+            .then_some(()))
+    })
+    .await?;
     broken.store(true, Ordering::SeqCst);
     let page = plain_client()?.get(&begin).send().await?;
     broken.store(false, Ordering::SeqCst);
