@@ -2,17 +2,17 @@
 //! asks first.
 
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{Path, Query};
+use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use rolecall_core::aws::{AccountId, Destination, Region};
 use rolecall_core::gateway::{ConsoleOutcome, ConsoleRequest, IssueError, IssuedRole, RoleRequest};
 use rolecall_core::secret::ConsoleTicket;
 use rolecall_core::sign_in::ReturnTo;
 use serde::Deserialize;
-use tokio::runtime::Handle;
 
 use super::extract::{Member, Posted};
 use super::problem::Problem;
+use super::site::Site;
 use super::view::{ConsolePage, CredentialsPage, RegionChoice};
 use super::{credential_formats, portal, reply, words};
 
@@ -174,17 +174,14 @@ pub async fn open_console(
             .await?;
         return Ok(console_reply(json, url.as_str()));
     }
-    let link = detached(member.visitor.site.runtime.clone(), async move {
+    let link = detached(member.visitor.site.clone(), "console", async move {
         let Member {
             visitor, session, ..
         } = member;
-        let outcome = visitor
-            .site
-            .gateway
+        let gateway = &visitor.site.gateway;
+        gateway
             .console_link(&visitor.context, &session, &role, &wish)
-            .await;
-        count(&visitor.site.metrics, "console", outcome.as_ref().err());
-        outcome
+            .await
     })
     .await?;
     Ok(console_reply(json, link.expose()))
@@ -199,18 +196,15 @@ pub async fn continue_to_console(
     member: Member,
     ticket: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let outcome = detached(member.visitor.site.runtime.clone(), async move {
+    let outcome = detached(member.visitor.site.clone(), "console", async move {
         let Member {
             visitor, session, ..
         } = member;
         let ticket = ConsoleTicket::new(ticket.into_inner());
-        let outcome = visitor
-            .site
-            .gateway
+        let gateway = &visitor.site.gateway;
+        gateway
             .continue_to_console(&visitor.context, &session, &ticket)
-            .await;
-        count(&visitor.site.metrics, "console", outcome.as_ref().err());
-        outcome
+            .await
     });
     match outcome.await? {
         ConsoleOutcome::Link(link) => Ok(reply::see_other(link.expose())),
@@ -240,17 +234,12 @@ pub async fn credentials(
     let role = form.parse()?;
     let viewer = member.viewer();
     let now = member.visitor.site.gateway.now();
-    let issued = detached(member.visitor.site.runtime.clone(), async move {
+    let issued = detached(member.visitor.site.clone(), "credentials", async move {
         let Member {
             visitor, session, ..
         } = member;
-        let outcome = visitor
-            .site
-            .gateway
-            .credentials(&visitor.context, &session, &role)
-            .await;
-        count(&visitor.site.metrics, "credentials", outcome.as_ref().err());
-        outcome
+        let gateway = &visitor.site.gateway;
+        gateway.credentials(&visitor.context, &session, &role).await
     })
     .await?;
     let IssuedRole {
@@ -278,17 +267,23 @@ pub async fn credentials(
     reply::page(StatusCode::OK, &page)
 }
 
-/// Runs to its end even when the caller hangs up: an intent in the audit trail gets its outcome.
+/// Runs to its end even when the caller hangs up, and counts how it ended: an intent in the audit trail gets its outcome.
 async fn detached<T: Send + 'static>(
-    runtime: Handle,
+    site: Data<Site>,
+    delivery: &'static str,
     work: impl Future<Output = Result<T, IssueError>> + Send + 'static,
 ) -> Result<T, Problem> {
-    match runtime.spawn(work).await {
+    let metrics = site.metrics.clone();
+    let counted = async move {
+        let outcome = work.await;
+        metrics.issue(
+            delivery,
+            outcome.as_ref().err().map_or("ok", IssueError::word),
+        );
+        outcome
+    };
+    match site.runtime.spawn(counted).await {
         Ok(outcome) => Ok(outcome?),
         Err(error) => Err(Problem::internal("the request was interrupted").because(error)),
     }
-}
-
-fn count(metrics: &super::metrics::Metrics, delivery: &str, error: Option<&IssueError>) {
-    metrics.issue(delivery, error.map_or("ok", IssueError::word));
 }
