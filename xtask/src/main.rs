@@ -3,6 +3,7 @@
 //! Each chore installs what this machine lacks (or names it and exits 2), says on stderr what it does, and does its job. This file
 //! owns the command line and the exit codes; it depends on almost nothing, so that it builds in seconds on a fresh machine.
 
+mod aws_cli;
 mod bench;
 mod browser;
 mod cargo;

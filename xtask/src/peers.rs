@@ -10,6 +10,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
+use crate::aws_cli;
 use crate::browser;
 use crate::cargo::finish_on_stderr;
 use crate::machine::Machine;
@@ -23,6 +24,8 @@ pub(crate) struct Peers {
     /// The Python of the virtual environment with boto3 and moto.
     python: PathBuf,
     chromium: PathBuf,
+    /// A folder with AWS CLIs of several ages; none on a machine that is not Debian's.
+    aws_cli: Option<PathBuf>,
 }
 
 impl Peers {
@@ -32,6 +35,9 @@ impl Peers {
             .env("ROLECALL_PEERS_NODE", &self.node)
             .env("ROLECALL_PEERS_PYTHON", &self.python)
             .env("ROLECALL_PEERS_CHROMIUM", &self.chromium);
+        if let Some(folder) = &self.aws_cli {
+            command.env("ROLECALL_PEERS_AWS_CLI", folder);
+        }
     }
 }
 
@@ -47,6 +53,7 @@ pub(crate) fn install(machine: &Machine) -> anyhow::Result<Peers> {
     Ok(Peers {
         python: python(machine, &folder)?,
         chromium: browser::find_or_fetch(machine, &folder, &node)?,
+        aws_cli: aws_cli(machine, &folder)?,
         node,
     })
 }
@@ -106,6 +113,26 @@ fn python(machine: &Machine, folder: &Path) -> anyhow::Result<PathBuf> {
         )
     })?;
     Ok(home.join("bin/python"))
+}
+
+fn aws_cli(machine: &Machine, folder: &Path) -> anyhow::Result<Option<PathBuf>> {
+    if !aws_cli::is_possible(machine) {
+        say(
+            "no AWS CLI v2 for the tests: it comes from Debian's packages, and apt or Debian's keyring is not here",
+        );
+        return Ok(None);
+    }
+    let version = machine
+        .answer("python3", &["--version"])
+        .unwrap_or_default();
+    once(
+        folder,
+        "aws-cli",
+        &aws_cli::pins(machine),
+        &version,
+        |home| aws_cli::make(machine, home),
+    )
+    .map(Some)
 }
 
 /// The folder for these pins and whatever else decides its contents, made by `make` unless a former run completed it.

@@ -1,0 +1,199 @@
+//! Unmodified AWS CLIs of three ages, for the tests: Debian's own packages, unpacked into the cache beside the system.
+//!
+//! Nothing is installed system-wide: apt gets a state of its own, the packages are unpacked and not configured, and what they
+//! import comes from PyPI into a virtual environment. A machine without apt goes without, and the tests say so.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+
+use crate::cargo::finish_on_stderr;
+use crate::machine::Machine;
+use crate::say::say;
+
+/// Where Debian is when the machine does not say.
+const MIRROR: &str = "http://deb.debian.org/debian";
+/// Where apt is told its mirrors.
+const SOURCES: [&str; 2] = ["/etc/apt/sources.list", "/etc/apt/sources.list.d"];
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// What decides the contents of the folder.
+pub(crate) fn pins(machine: &Machine) -> [PathBuf; 2] {
+    ["packages.txt", "requirements.txt"]
+        .map(|name| machine.root.join("tests/peers/aws-cli").join(name))
+}
+
+/// Whether this machine can unpack Debian's packages and trusts Debian's keys.
+pub(crate) fn is_possible(machine: &Machine) -> bool {
+    ["apt-get", "dpkg"]
+        .iter()
+        .all(|program| machine.program(program).is_some())
+        && Path::new(KEYRING).is_file()
+}
+
+/// Fills `home` with one program for each suite: `aws-bookworm`, `aws-trixie`, `aws-sid`.
+pub(crate) fn make(machine: &Machine, home: &Path) -> anyhow::Result<()> {
+    say("fetching AWS CLIs of three ages from Debian");
+    let [packages, requirements] = pins(machine);
+    let text = fs::read_to_string(packages)?;
+    let wanted: Vec<(&str, &str)> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(' '))
+        .collect();
+    let apt = Apt::new(home, wanted.iter().map(|(suite, _)| *suite))?;
+    apt.run(&["-qq", "update"])?;
+    finish_on_stderr(
+        Command::new("python3")
+            .args(["-m", "venv"])
+            .arg(home.join("venv")),
+    )?;
+    let install = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--requirement",
+    ];
+    finish_on_stderr(
+        Command::new(home.join("venv/bin/python"))
+            .args(install)
+            .arg(requirements),
+    )?;
+    for (suite, version) in wanted {
+        apt.unpack(suite, version)?;
+        write_program(home, suite)?;
+    }
+    for folder in ["lists", "cache"] {
+        fs::remove_dir_all(home.join(folder))?;
+    }
+    Ok(())
+}
+
+/// The mirror of Debian that this machine uses already.
+fn mirror() -> String {
+    let in_folder = fs::read_dir(SOURCES[1]).into_iter().flatten().flatten();
+    let files = in_folder
+        .map(|entry| entry.path())
+        .chain([PathBuf::from(SOURCES[0])]);
+    let texts: String = files
+        .filter_map(|file| fs::read_to_string(file).ok())
+        .collect();
+    mirror_in(&texts).unwrap_or_else(|| MIRROR.to_owned())
+}
+
+/// The first address in apt's sources that ends in `/debian`.
+fn mirror_in(sources: &str) -> Option<String> {
+    sources
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .flat_map(str::split_whitespace)
+        .map(|word| word.trim_end_matches('/'))
+        .find(|word| word.starts_with("http") && word.ends_with("/debian"))
+        .map(str::to_owned)
+}
+
+/// An apt whose sources, lists and cache are in a folder of ours.
+struct Apt<'a> {
+    home: &'a Path,
+    options: Vec<String>,
+}
+
+impl<'a> Apt<'a> {
+    fn new(home: &'a Path, suites: impl Iterator<Item = &'a str>) -> anyhow::Result<Self> {
+        for folder in ["lists/partial", "cache/archives/partial"] {
+            fs::create_dir_all(home.join(folder))?;
+        }
+        let mirror = mirror();
+        let sources: String = suites
+            .map(|suite| format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"))
+            .collect();
+        let list = home.join("sources.list");
+        fs::write(&list, sources)?;
+        let option = |(name, value): (&str, &Path)| format!("{name}={}", value.display());
+        let mut options: Vec<String> = [
+            ("Dir::Etc::sourcelist", list.as_path()),
+            ("Dir::Etc::sourceparts", Path::new("/dev/null")),
+            ("Dir::State::lists", &home.join("lists")),
+            ("Dir::Cache", &home.join("cache")),
+            ("Dir::State::status", Path::new("/dev/null")),
+        ]
+        .map(option)
+        .to_vec();
+        // The unprivileged user that apt downloads as could not write into a home folder.
+        options.push("APT::Sandbox::User=root".to_owned());
+        Ok(Self { home, options })
+    }
+
+    fn run(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let mut command = Command::new("apt-get");
+        for option in &self.options {
+            command.args(["-o", option]);
+        }
+        finish_on_stderr(command.args(arguments).current_dir(self.home))
+    }
+
+    /// Unpacks the pinned version, or the suite's present one where it has moved on.
+    fn unpack(&self, suite: &str, version: &str) -> anyhow::Result<()> {
+        let pinned = format!("awscli={version}");
+        if self.run(&["-qq", "download", &pinned]).is_err() {
+            say(&format!(
+                "{suite} has no awscli {version} any more; the tests get its present one"
+            ));
+            self.run(&["-qq", "download", &format!("awscli/{suite}")])?;
+        }
+        let package = fs::read_dir(self.home)?
+            .flatten()
+            .map(|entry| entry.path())
+            .find(|path| path.extension().is_some_and(|end| end == "deb"))
+            .context("apt-get downloaded nothing")?;
+        finish_on_stderr(
+            Command::new("dpkg")
+                .arg("-x")
+                .arg(&package)
+                .arg(self.home.join(suite)),
+        )?;
+        Ok(fs::remove_file(package)?)
+    }
+}
+
+fn write_program(home: &Path, suite: &str) -> anyhow::Result<()> {
+    let unpacked = home.join(suite);
+    let script = format!(
+        "#!/bin/sh\nexport PYTHONPATH='{0}/usr/lib/python3/dist-packages'\nexec '{1}/venv/bin/python' '{0}/usr/bin/aws' \"$@\"\n",
+        unpacked.display(),
+        home.display()
+    );
+    let program = home.join(format!("aws-{suite}"));
+    fs::write(&program, script)?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    // It must start, or the tests would fail for a reason that is none of theirs.
+    finish_on_stderr(Command::new(program).arg("--version"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mirror_is_read_from_either_form_of_sources() {
+        let old = "# deb http://old.example/debian x main\ndeb [arch=amd64] https://mirror.example/debian/ bookworm main\n";
+        assert_eq!(
+            mirror_in(old).as_deref(),
+            Some("https://mirror.example/debian")
+        );
+        let new = "Types: deb\n# http://no.example/debian\nURIs: http://deb.debian.org/debian\n";
+        assert_eq!(
+            mirror_in(new).as_deref(),
+            Some("http://deb.debian.org/debian")
+        );
+        assert_eq!(
+            mirror_in("deb http://archive.ubuntu.com/ubuntu noble main"),
+            None
+        );
+    }
+}
