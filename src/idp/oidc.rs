@@ -8,7 +8,6 @@ mod cache;
 mod checks;
 mod claims;
 mod google;
-mod json;
 mod jwks;
 mod jws;
 mod metadata;

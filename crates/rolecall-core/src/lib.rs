@@ -9,6 +9,8 @@
 //! | [`limits`] | every bound in the system, each with its reason |
 //! | [`secret`] | bearer secrets: redacted, not comparable, stored by digest |
 //! | [`identity`] | a person some provider vouched for |
+//! | [`json`] | JSON without two meanings |
+//! | [`dpop`] | proofs that a caller holds the key a token is bound to (RFC 9449) |
 //! | [`aws`] | AWS's own nouns, parsed |
 //! | [`access`] | `access.toml`: accounts, permission sets, assignments, denies; [`access::Policy::grants`] |
 //! | [`config_error`], [`toml_reader`], [`suggest`] | reading a configuration file whole, with every mistake and its line |
@@ -22,8 +24,10 @@ pub mod access;
 pub mod audit;
 pub mod aws;
 pub mod config_error;
+pub mod dpop;
 pub mod gateway;
 pub mod identity;
+pub mod json;
 pub mod limits;
 pub mod port;
 pub mod record;

@@ -40,6 +40,11 @@ pub const ID_TOKEN_BYTES_MAX: usize = 64 * 1024;
 /// Characters of a token AWS takes (`AssumeRoleWithWebIdentity`, `WebIdentityToken`).
 pub const WEB_IDENTITY_TOKEN_CHARS_MAX: usize = 20_000;
 
+/// Bytes of a DPoP proof: one of ES256 has some 500.
+pub const DPOP_PROOF_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a proof's `jti`; clients send a UUID.
+pub const DPOP_ID_BYTES_MAX: usize = 255;
+
 /// Bytes of one answer of an identity provider: discovery, JWKS, token, userinfo.
 pub const UPSTREAM_BYTES_MAX: usize = 1024 * 1024;
 /// Keys of one provider's JWKS that are looked at.

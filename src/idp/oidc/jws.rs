@@ -6,11 +6,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openidconnect::core::CoreJwsSigningAlgorithm;
-use rolecall_core::limits;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
+use rolecall_core::{json, limits};
 use serde_json::{Map, Value};
-
-use super::json;
 
 /// A signature algorithm a provider may be allowed (RFC 7518 3.1, RFC 8037): asymmetric ones only. A provider whose
 /// keys are public cannot be asked to share a secret, so there is no HS256 here, and there is no `none`.

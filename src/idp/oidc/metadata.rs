@@ -3,12 +3,12 @@
 //! The issuer in it must be the configured one byte for byte, and every endpoint https; a provider on the internet
 //! cannot send us to this machine's loopback.
 
+use rolecall_core::json;
 use rolecall_core::sign_in::RejectReason;
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::cache::Trouble;
-use super::json;
 use super::settings::OidcSettings;
 use crate::idp::http::{callable, on_loopback};
 

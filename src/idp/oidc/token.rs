@@ -10,13 +10,13 @@ use openidconnect::{
     AsyncHttpClient, AuthorizationCode, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse,
     OAuth2TokenResponse, PkceCodeVerifier, RequestTokenError, TokenResponse,
 };
+use rolecall_core::json;
 use rolecall_core::secret::SecretText;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::Value;
 
 use super::cache::Trouble;
 use super::checks::well_formed;
-use super::json;
 use super::jws::{UnverifiedJws, malformed};
 use crate::idp::http::{HttpClient, HttpError};
 

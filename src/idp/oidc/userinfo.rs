@@ -3,13 +3,13 @@
 use openidconnect::http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use reqwest::{Method, Request};
 use rolecall_core::identity::Subject;
+use rolecall_core::json;
 use rolecall_core::secret::SecretText;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::cache::Trouble;
-use super::json;
 use super::jws::malformed;
 use crate::idp::http::HttpClient;
 

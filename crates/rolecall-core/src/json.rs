@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Nesting of a document from a provider; real ones stay below six.
+/// Nesting of a document from outside; real ones stay below six.
 const DEPTH_MAX: usize = 16;
 
 /// Parses bytes that must be one JSON object and nothing else.
