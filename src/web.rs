@@ -24,13 +24,26 @@ pub mod view;
 mod words;
 
 use actix_web::http::header;
-use actix_web::web::{FormConfig, PathConfig, QueryConfig, ServiceConfig, resource};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web::{self, FormConfig, PathConfig, QueryConfig, ServiceConfig, resource};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 
 pub use guard::guard;
 pub use site::{Site, SiteSettings};
 
 const FORM_BYTES_MAX: usize = 16 * 1024;
+
+/// A page or document: what answers GET answers HEAD, without the body (RFC 9110 9.3.2). Addresses that begin, continue or
+/// end something take GET alone, so that nothing happens for those who only look.
+fn readable<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args> + Clone,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+}
 
 /// The public routes.
 pub fn routes(config: &mut ServiceConfig) {
@@ -40,24 +53,23 @@ pub fn routes(config: &mut ServiceConfig) {
         .app_data(FormConfig::default().limit(FORM_BYTES_MAX))
         .app_data(QueryConfig::default().error_handler(move |_, _| unreadable().into()))
         .app_data(PathConfig::default().error_handler(move |_, _| unreadable().into()))
-        .service(resource("/").get(portal::home))
-        .service(resource("/sign-in").get(sign_in::choose))
+        .service(readable("/", portal::home))
+        .service(readable("/sign-in", sign_in::choose))
         .service(resource("/sign-in/{provider}").get(sign_in::start))
         .service(resource("/sign-in/{provider}/callback").get(sign_in::callback))
         .service(resource("/sign-out").post(sign_in::sign_out))
-        .service(resource("/signed-out").get(sign_in::signed_out))
-        .service(
-            resource("/console")
-                .get(role::confirm_console)
-                .post(role::open_console),
-        )
+        .service(readable("/signed-out", sign_in::signed_out))
+        .service(readable("/console", role::confirm_console).post(role::open_console))
         .service(resource("/console/continue/{ticket}").get(role::continue_to_console))
         .service(resource("/credentials").post(role::credentials))
-        .service(resource("/sessions").get(sessions::list))
+        .service(readable("/sessions", sessions::list))
         .service(resource("/sessions/end").post(sessions::end))
-        .service(resource("/.well-known/openid-configuration").get(issuer::openid_configuration))
-        .service(resource("/jwks").get(issuer::jwks))
-        .service(resource("/assets/{file}").get(asset));
+        .service(readable(
+            "/.well-known/openid-configuration",
+            issuer::openid_configuration,
+        ))
+        .service(readable("/jwks", issuer::jwks))
+        .service(readable("/assets/{file}", asset));
 }
 
 /// An embedded file under its hashed name, which a browser may keep for ever.

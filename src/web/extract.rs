@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{Data, Form};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use rolecall_core::audit::ReferenceId;
@@ -142,7 +142,7 @@ fn sign_in_first(request: &HttpRequest) -> Problem {
         .uri()
         .path_and_query()
         .map_or("/", |place| place.as_str());
-    let reading = request.method() == actix_web::http::Method::GET;
+    let reading = matches!(*request.method(), Method::GET | Method::HEAD);
     let return_to = ReturnTo::parse(here)
         .ok()
         .filter(|_| reading)

@@ -1,6 +1,7 @@
 //! What a token and the two documents say, for any claims that core lets through.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
@@ -16,7 +17,7 @@ use rolecall_core::limits::WEB_IDENTITY_TOKEN_CHARS_MAX;
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::verify;
 use rolecalld::aws::TokenIssuer;
-use rolecalld::aws::keys::KeyAlgorithm;
+use rolecalld::aws::keys::{KeyAlgorithm, KeyDirectory};
 use serde_json::{Value, json};
 
 use super::world::{Random, Shown, claims, key_directory};
@@ -25,6 +26,10 @@ const ISSUER: &str = "https://sso.example.com";
 
 fn issuer(algorithm: KeyAlgorithm, clock: &ManualClock) -> Result<TokenIssuer> {
     let (_home, directory) = key_directory(algorithm, clock.now())?;
+    issuer_of(directory, clock)
+}
+
+fn issuer_of(directory: KeyDirectory, clock: &ManualClock) -> Result<TokenIssuer> {
     Ok(TokenIssuer::open(
         ISSUER,
         directory,
@@ -192,7 +197,28 @@ fn the_documents_say_what_iam_wants() -> Result<()> {
         let public = certificate.public_key()?;
         assert!(certificate.verify(&public)?);
         assert!(issuer.jwks().etag.starts_with('"') && issuer.jwks().etag.ends_with('"'));
-        assert_eq!(issuer.jwks(), issuer.jwks());
     }
+    Ok(())
+}
+
+#[test]
+fn the_documents_change_with_the_keys_and_with_nothing_else() -> Result<()> {
+    let clock = ManualClock::starting_now();
+    let (_home, directory) = key_directory(KeyAlgorithm::Es256, clock.now())?;
+    let issuer = issuer_of(directory.clone(), &clock)?;
+    let (jwks, discovery) = (issuer.jwks(), issuer.discovery());
+    clock.advance(Duration::from_secs(3_600));
+    issuer.reload()?;
+    assert_eq!(
+        (issuer.jwks(), issuer.discovery()),
+        (jwks.clone(), discovery)
+    );
+    directory.generate(KeyAlgorithm::Es256, clock.now())?;
+    assert_eq!(issuer.jwks(), jwks, "not before it is read again");
+    issuer.reload()?;
+    let both = issuer.jwks();
+    assert_ne!(both.etag, jwks.etag);
+    let keys: Value = serde_json::from_str(&both.body)?;
+    assert_eq!(keys["keys"].as_array().map(Vec::len), Some(2));
     Ok(())
 }

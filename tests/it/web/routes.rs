@@ -7,20 +7,20 @@ use super::*;
 
 /// Path, and the methods it takes.
 const ROUTES: &[(&str, &str)] = &[
-    ("/", "GET"),
-    ("/sign-in", "GET"),
+    ("/", "GET, HEAD"),
+    ("/sign-in", "GET, HEAD"),
     ("/sign-in/example", "GET"),
     ("/sign-in/example/callback", "GET"),
     ("/sign-out", "POST"),
-    ("/signed-out", "GET"),
-    ("/console", "GET, POST"),
+    ("/signed-out", "GET, HEAD"),
+    ("/console", "GET, HEAD, POST"),
     ("/console/continue/ticket", "GET"),
     ("/credentials", "POST"),
-    ("/sessions", "GET"),
+    ("/sessions", "GET, HEAD"),
     ("/sessions/end", "POST"),
-    ("/.well-known/openid-configuration", "GET"),
-    ("/jwks", "GET"),
-    ("/assets/app.css", "GET"),
+    ("/.well-known/openid-configuration", "GET, HEAD"),
+    ("/jwks", "GET, HEAD"),
+    ("/assets/app.css", "GET, HEAD"),
 ];
 
 const METHODS: [&str; 8] = [
@@ -152,6 +152,49 @@ async fn only_what_never_changes_is_cached() -> Result<()> {
         .send()
         .await?;
     ensure!(answer.status() == 304);
+    Ok(())
+}
+
+#[tokio::test]
+async fn head_says_what_get_would_without_the_body() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    for path in [
+        "/",
+        "/sessions",
+        "/signed-out",
+        "/jwks",
+        "/.well-known/openid-configuration",
+    ] {
+        let with = |method: Method| {
+            let request = scene.client.request(method, scene.at(path));
+            request.header(COOKIE, &pass.cookie)
+        };
+        let (get, head) = (
+            with(Method::GET).send().await?,
+            with(Method::HEAD).send().await?,
+        );
+        ensure!(
+            head.status() == get.status() && head.status() == 200,
+            "{path}"
+        );
+        for name in ["content-type", "content-length", "etag", "cache-control"] {
+            let (got, told) = (get.headers().get(name), head.headers().get(name));
+            ensure!(got == told, "{path}: {name}: {got:?}, {told:?}");
+        }
+        ensure!(get.headers().contains_key("content-length"), "{path}");
+        ensure!(head.bytes().await?.is_empty(), "{path}");
+    }
+    // On the wire, too: a body after a HEAD would be read as the next answer.
+    let address = scene.house.gateway.address;
+    let (status, answer) = wire::say(
+        address,
+        &format!("HEAD /jwks HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
+    )
+    .await?;
+    ensure!(status == 200 && answer.ends_with("\r\n\r\n"), "{answer}");
+    let answer = scene.client.head(scene.at("/sessions")).send().await?;
+    ensure!(location(&answer)? == "/sign-in?return_to=%2Fsessions");
     Ok(())
 }
 

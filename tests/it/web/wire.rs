@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use super::*;
 
 /// Sends these bytes and reads to the end of the connection: the status and the whole answer.
-async fn say(address: SocketAddr, head: &str) -> Result<(u16, String)> {
+pub async fn say(address: SocketAddr, head: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(head.as_bytes()).await?;
     let mut answer = Vec::new();
