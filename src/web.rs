@@ -7,6 +7,7 @@ pub mod assets;
 mod cookie;
 mod credential_formats;
 mod csrf;
+mod dialect;
 mod extract;
 mod guard;
 pub mod health;

@@ -15,6 +15,7 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
 use rolecall_core::audit::ReferenceId;
 
+use super::dialect::Dialect;
 use super::extract::Renewed;
 use super::problem::{Fault, Problem};
 use super::reply;
@@ -42,12 +43,12 @@ pub async fn guard(
     };
     let reference = site.gateway.reference();
     request.extensions_mut().insert(reference.clone());
-    let json = reply::wants_json(request.request());
+    let dialect = Dialect::of(request.request());
     // The router needs the request to itself, so nothing may hold on to it until the answer is there.
     let answered = match admit(&site, request.request()) {
         Ok(()) => match AssertUnwindSafe(next.call(request)).catch_unwind().await {
             Ok(answered) => answered?.map_into_boxed_body(),
-            Err(_) => return Err(panicked(&site, json, &reference, started)),
+            Err(_) => return Err(panicked(&site, dialect, &reference, started)),
         },
         // Not `into_response`, which would forget the problem.
         Err(problem) => request.error_response(problem),
@@ -56,7 +57,7 @@ pub async fn guard(
     let problem = problem_of(&response);
     if let Some(problem) = &problem {
         let allow = response.headers_mut().remove(header::ALLOW).next();
-        response = render(json, problem, &reference);
+        response = render(dialect, problem, &reference);
         // RFC 9110 15.5.6: a 405 says what is allowed.
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);
@@ -64,6 +65,7 @@ pub async fn guard(
     }
     renew(&site, &http, &mut response);
     dress(&site, response.headers_mut(), &reference);
+    dialect.dress(response.headers_mut(), &reference);
     if http.method() == Method::HEAD {
         response.headers_mut().remove(header::TRANSFER_ENCODING);
     }
@@ -165,18 +167,20 @@ fn described(error: &Error) -> Problem {
 }
 
 /// The answer in place of a panicked handler's, which took the request with it. The panic itself is on stderr.
-fn panicked(site: &Site, json: bool, reference: &ReferenceId, started: Instant) -> Error {
+fn panicked(site: &Site, dialect: Dialect, reference: &ReferenceId, started: Instant) -> Error {
     let problem = Problem::internal("The request could not be answered.");
-    let mut response = render(json, &problem, reference);
+    let mut response = render(dialect, &problem, reference);
     dress(site, response.headers_mut(), reference);
+    dialect.dress(response.headers_mut(), reference);
     site.metrics
         .request("-", problem.status.as_u16(), started.elapsed());
     tracing::error!(%reference, "a handler panicked");
     InternalError::from_response("a handler panicked", response).into()
 }
 
-fn render(json: bool, problem: &Problem, reference: &ReferenceId) -> HttpResponse {
-    let mut response = body_of(json, problem, reference);
+fn render(dialect: Dialect, problem: &Problem, reference: &ReferenceId) -> HttpResponse {
+    let told = dialect.tell(problem, reference);
+    let mut response = told.unwrap_or_else(|| page_of(problem, reference));
     if let Some(seconds) = problem.retry_after {
         let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -184,12 +188,7 @@ fn render(json: bool, problem: &Problem, reference: &ReferenceId) -> HttpRespons
     response
 }
 
-fn body_of(json: bool, problem: &Problem, reference: &ReferenceId) -> HttpResponse {
-    if json {
-        return HttpResponse::build(problem.status).json(serde_json::json!({
-            "error": problem.code, "message": problem.message, "hint": problem.hint, "detail": problem.detail, "reference": reference.as_str(),
-        }));
-    }
+fn page_of(problem: &Problem, reference: &ReferenceId) -> HttpResponse {
     if let Some(to) = &problem.redirect {
         return reply::see_other(to);
     }

@@ -34,6 +34,8 @@ pub struct Details {
     pub fault: Fault,
     /// A stable word for programs and metrics.
     pub code: &'static str,
+    /// What AWS's clients call it, where that is not what its status is called; see [`super::dialect`].
+    pub exception: Option<&'static str>,
     /// A few words.
     pub title: String,
     /// What happened.
@@ -65,6 +67,7 @@ impl Problem {
             status,
             fault,
             code,
+            exception: None,
             title: title.to_owned(),
             message: message.into(),
             hint: None,

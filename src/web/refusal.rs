@@ -13,7 +13,7 @@ impl From<IssueError> for Problem {
         match error {
             IssueError::NotGranted => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "not_granted", "This role is not available to you", "Either there is no such role, or it is not assigned to you today.")
                 .hint("Ask the owner of the account, or whoever sent you the link, for access."),
-            IssueError::Locked(unmet) => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "condition", "Not from this sign-in", format!("The role is yours, but it {}.", words::all_of(&unmet)))
+            IssueError::Locked { unmet, .. } => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "condition", "Not from this sign-in", format!("The role is yours, but it {}.", words::all_of(&unmet)))
                 .hint("The portal shows what to do for each role."),
             IssueError::Attributes(error) => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "template", "Something is missing about you", error.to_string())
                 .hint("Ask your administrator: your identity provider does not send what this role needs."),

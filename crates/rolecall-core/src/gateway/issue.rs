@@ -53,7 +53,12 @@ pub enum IssueError {
     NotGranted,
     /// The role would be granted if a condition were met.
     #[error("this role needs more than this sign-in")]
-    Locked(Vec<Unmet>),
+    Locked {
+        /// What is missing.
+        unmet: Vec<Unmet>,
+        /// Whom to ask.
+        owners: Vec<String>,
+    },
     /// A template of the permission set needs a claim that the person does not have.
     #[error(transparent)]
     Attributes(#[from] AttributeError),
@@ -94,7 +99,7 @@ impl IssueError {
     pub fn word(&self) -> &'static str {
         match self {
             Self::NotGranted => "not_granted",
-            Self::Locked(_) => "condition",
+            Self::Locked { .. } => "condition",
             Self::Attributes(_) => "template",
             Self::Token(_) => "token",
             Self::Refused(refused) => refused.refusal.code(),
@@ -168,9 +173,12 @@ impl Gateway {
             return Ok(grant);
         }
         let locked = role.find_locked(&grants);
-        Err(locked.map_or(IssueError::NotGranted, |locked| {
-            IssueError::Locked(locked.unmet)
-        }))
+        Err(
+            locked.map_or(IssueError::NotGranted, |locked| IssueError::Locked {
+                unmet: locked.unmet,
+                owners: locked.owners,
+            }),
+        )
     }
 
     /// Audits a refusal and returns it.
@@ -329,7 +337,7 @@ fn outcome_event(outcome: &Result<Issued, IssueError>) -> Happened {
             let refused = match error {
                 IssueError::Refused(refused) => Some(refused),
                 IssueError::NotGranted
-                | IssueError::Locked(_)
+                | IssueError::Locked { .. }
                 | IssueError::Attributes(_)
                 | IssueError::Token(_)
                 | IssueError::StsUnavailable(_)

@@ -152,7 +152,7 @@ async fn a_role_behind_a_condition_says_what_is_missing() {
     world.journal.take();
     let error = world.issue(&bob, &careful).await.unwrap_err();
     assert!(
-        matches!(&error, IssueError::Locked(unmet) if *unmet == [Unmet::Mfa]),
+        matches!(&error, IssueError::Locked { unmet, .. } if *unmet == [Unmet::Mfa]),
         "{error:?}"
     );
     assert_refused(&world, &careful, "condition");
@@ -168,7 +168,7 @@ async fn a_role_behind_a_condition_says_what_is_missing() {
         .credentials(&elsewhere, &bob, &careful)
         .await
         .unwrap_err();
-    assert!(matches!(&error, IssueError::Locked(unmet) if *unmet == [Unmet::Network]));
+    assert!(matches!(&error, IssueError::Locked { unmet, .. } if *unmet == [Unmet::Network]));
     let mut unknown = context();
     unknown.origin.address = None;
     let error = world
@@ -177,7 +177,7 @@ async fn a_role_behind_a_condition_says_what_is_missing() {
         .await
         .unwrap_err();
     assert!(
-        matches!(error, IssueError::Locked(_)),
+        matches!(error, IssueError::Locked { .. }),
         "nowhere is not here"
     );
 }
@@ -197,7 +197,7 @@ async fn a_locked_role_is_known_by_its_variant_too() {
         asked.variant = variant.map(str::to_owned);
         let error = world.issue(&olga, &asked).await.unwrap_err();
         assert_eq!(
-            matches!(error, IssueError::Locked(_)),
+            matches!(error, IssueError::Locked { .. }),
             locked,
             "{variant:?}"
         );
