@@ -10,10 +10,10 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rolecall_core::aws::{WebIdentityClaims, WebIdentityIssuer};
+use rolecall_core::aws::{LoginTokenClaims, WebIdentityClaims, WebIdentityIssuer};
 use rolecall_core::limits::{WEB_IDENTITY_TOKEN_CHARS_MAX, WEB_IDENTITY_TOKEN_LIFE};
 use rolecall_core::port::{Clock, Entropy, Source};
-use rolecall_core::secret::{WebIdentityToken, random_token};
+use rolecall_core::secret::{SecretText, WebIdentityToken, random_token};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -43,7 +43,7 @@ pub enum MintError {
     #[error("the subject of a token for AWS has 6 to 255 characters, not {0}")]
     Subject(usize),
     /// OpenSSL's answer.
-    #[error("the token for AWS could not be signed")]
+    #[error("the token could not be signed")]
     Signature(#[source] Source),
 }
 
@@ -223,5 +223,18 @@ impl WebIdentityIssuer for TokenIssuer {
             return Err(MintError::TooLong(token.len()).into());
         }
         Ok(WebIdentityToken::new(token))
+    }
+
+    async fn mint_login_token(&self, claims: &LoginTokenClaims) -> Result<SecretText, Source> {
+        let payload = json!({
+            "iss": format!("{}/v1", self.issuer),
+            "sub": claims.session_arn,
+            "aud": claims.client_id,
+            "iat": self.clock.now().timestamp(),
+            "exp": claims.expires_at.timestamp(),
+        });
+        let key = Arc::clone(&self.current.load().active);
+        let token = signed(key, &payload).await.map_err(MintError::Signature)?;
+        Ok(SecretText::new(token))
     }
 }

@@ -17,8 +17,8 @@ pub use credentials::{ConsoleLink, ConsoleSignIn, Credentials, SignInError as Co
 pub use destination::{Destination, InvalidDestination};
 pub use name::{InvalidSourceIdentity, RoleSessionName, SourceIdentity};
 pub use order::{
-    AssumeRole, Issued, Proof, RoleSessionDuration, Sts, StsError, StsRefusal, WebIdentityClaims,
-    WebIdentityIssuer,
+    AssumeRole, Issued, LoginTokenClaims, Proof, RoleSessionDuration, Sts, StsError, StsRefusal,
+    WebIdentityClaims, WebIdentityIssuer,
 };
 pub use session_policy::{InvalidSessionPolicy, PolicyArn, SessionPolicy};
 pub use tags::{InvalidTag, RoleSessionTags, TagKey};

@@ -6,11 +6,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use chrono::TimeDelta;
 use openssl::x509::X509;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use rolecall_core::aws::{
-    RoleSessionTags, SourceIdentity, TagKey, WebIdentityClaims, WebIdentityIssuer as _,
+    LoginTokenClaims, RoleSessionTags, SourceIdentity, TagKey, WebIdentityClaims,
+    WebIdentityIssuer as _,
 };
 use rolecall_core::identity::Subject;
 use rolecall_core::limits::WEB_IDENTITY_TOKEN_CHARS_MAX;
@@ -159,6 +161,31 @@ async fn the_header_names_the_key_and_debug_hides_the_token() -> Result<()> {
         json!({ "alg": "ES256", "kid": jwks["keys"][0]["kid"], "typ": "JWT" })
     );
     assert!(!format!("{token:?}").contains("eyJ"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_login_token_names_the_session_and_is_no_token_for_aws() -> Result<()> {
+    let clock = ManualClock::starting_now();
+    let issuer = issuer(KeyAlgorithm::Es256, &clock)?;
+    let arn = "arn:aws:sts::111122223333:assumed-role/Developer@readonly/alice@example.com-k3";
+    let token = issuer
+        .mint_login_token(&LoginTokenClaims {
+            session_arn: arn.to_owned(),
+            client_id: "arn:aws:signin:::devtools/same-device",
+            expires_at: clock.now() + TimeDelta::hours(8),
+        })
+        .await
+        .map_err(anyhow::Error::from_boxed)?;
+    let read = verify(&serde_json::from_str(&issuer.jwks().body)?, token.expose())?;
+    let now = clock.now().timestamp();
+    assert_eq!(
+        read,
+        json!({
+            "iss": format!("{ISSUER}/v1"), "sub": arn, "aud": "arn:aws:signin:::devtools/same-device",
+            "iat": now, "exp": now + 8 * 3_600,
+        })
+    );
     Ok(())
 }
 

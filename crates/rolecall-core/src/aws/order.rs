@@ -4,7 +4,7 @@
 use std::num::NonZeroU32;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::identity::Subject;
 use crate::port::Source;
-use crate::secret::WebIdentityToken;
+use crate::secret::{SecretText, WebIdentityToken};
 
 /// `DurationSeconds` (STS): 900 to 43,200 seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -210,6 +210,18 @@ pub struct WebIdentityClaims {
     pub source_identity: Option<SourceIdentity>,
 }
 
+/// What the ID token of `aws login` says (AWS Sign-In, `CreateOAuth2Token`). It names the session to the client, which
+/// takes account and profile from `sub`; nobody is convinced of anything by it.
+#[derive(Clone, Debug)]
+pub struct LoginTokenClaims {
+    /// `sub`: the session's ARN.
+    pub session_arn: String,
+    /// `aud`: the client id.
+    pub client_id: &'static str,
+    /// `exp`: when the session ends at the latest.
+    pub expires_at: DateTime<Utc>,
+}
+
 /// Mints tokens that IAM trusts, signed with the gateway's own key.
 #[async_trait]
 pub trait WebIdentityIssuer: Send + Sync {
@@ -218,6 +230,13 @@ pub trait WebIdentityIssuer: Send + Sync {
     /// # Errors
     /// When no key can sign, or the token is larger than STS takes.
     async fn mint(&self, claims: &WebIdentityClaims) -> Result<WebIdentityToken, Source>;
+
+    /// The ID token of `aws login`. Its issuer is not the one that IAM knows, so that no account can take it for a
+    /// [`WebIdentityToken`].
+    ///
+    /// # Errors
+    /// When no key can sign.
+    async fn mint_login_token(&self, claims: &LoginTokenClaims) -> Result<SecretText, Source>;
 }
 
 #[cfg(test)]

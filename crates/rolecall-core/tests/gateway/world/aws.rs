@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use rolecall_core::aws::{
     AssumeRole, ConsoleLink, ConsoleSignIn, ConsoleSignInError, Credentials, Destination, Issued,
-    RoleSessionDuration, Sts, StsError, StsRefusal, WebIdentityClaims, WebIdentityIssuer,
+    LoginTokenClaims, RoleSessionDuration, Sts, StsError, StsRefusal, WebIdentityClaims,
+    WebIdentityIssuer,
 };
 use rolecall_core::port::{Clock as _, Source};
 use rolecall_core::secret::{SecretText, WebIdentityToken};
@@ -129,6 +130,18 @@ impl WebIdentityIssuer for Aws {
         }
         self.claims.lock().unwrap().push(claims.clone());
         Ok(WebIdentityToken::new("canary-web-identity-token"))
+    }
+
+    async fn mint_login_token(&self, claims: &LoginTokenClaims) -> Result<SecretText, Source> {
+        self.journal.note("mint login token");
+        let LoginTokenClaims {
+            session_arn,
+            client_id,
+            expires_at,
+        } = claims;
+        Ok(SecretText::new(format!(
+            "{session_arn} {client_id} {expires_at}"
+        )))
     }
 }
 
