@@ -10,7 +10,9 @@ const load = (key) => { try { return [JSON.parse(localStorage.getItem(key)) ?? [
 const save = (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* not remembered */ } };
 
 function portal(list) {
-  const search = $('#q'), count = $('#count'), quick = $('#quick'), nothing = $('#nothing'), star = $('#star').content.firstChild;
+  const search = $('#q'), count = $('#count'), nothing = $('#nothing');
+  // Where a role is chosen for a program there are no favourites.
+  const quick = $('#quick') ?? document.createElement('div'), star = $('#star')?.content.firstChild;
   const unfiltered = count.textContent;
   const text = (element) => element.textContent.toLowerCase();
   const accounts = $$('.account', list).map((element) => {

@@ -3,6 +3,7 @@
 pub mod console;
 pub mod credentials;
 pub mod error;
+pub mod login;
 pub mod portal;
 pub mod sessions;
 pub mod sign_in;
@@ -13,6 +14,7 @@ mod tests;
 pub use console::{ConsolePage, RegionChoice};
 pub use credentials::{CredentialsPage, Part, Snippet, mask};
 pub use error::{ErrorPage, NoAccessPage};
+pub use login::{LoginCodePage, LoginPage};
 pub use portal::{AccountSection, Lock, PortalPage, RoleRow};
 pub use sessions::{SessionRow, SessionsPage};
 pub use sign_in::{ProviderChoice, SignInPage, SignedOutPage};

@@ -77,28 +77,33 @@ impl PortalPage<'_> {
         FRAME + ACCOUNT * self.accounts.len() + ROLE * self.role_count()
     }
 
-    /// Keeps what matches `query`, for people without the script: each word must occur in the role's name or in its account's
-    /// name, id, organizational unit or tags, whatever the case. The script's search follows the same rule.
+    /// Keeps what matches `query`; see [`narrow`].
     pub fn narrow(&mut self, query: &str) {
         self.query = query.trim().to_owned();
-        let words = self.query.split_whitespace().take(SEARCH_WORDS_MAX);
-        let words: Vec<String> = words.map(search_word).collect();
-        if words.is_empty() {
-            return;
-        }
-        self.accounts.retain_mut(|account| {
-            let about = account.search_text();
-            let missing: Vec<&String> = words
-                .iter()
-                .filter(|word| !about.contains(word.as_str()))
-                .collect();
-            account.roles.retain(|role| {
-                let name = format!("{}@{}", role.permission_set, role.variant).to_lowercase();
-                missing.iter().all(|word| name.contains(word.as_str()))
-            });
-            !account.roles.is_empty()
-        });
+        narrow(&mut self.accounts, &self.query);
     }
+}
+
+/// Keeps what matches `query`, for people without the script: each word must occur in the role's name or in its account's
+/// name, id, organizational unit or tags, whatever the case. The script's search follows the same rule.
+pub(super) fn narrow(accounts: &mut Vec<AccountSection<'_>>, query: &str) {
+    let words = query.split_whitespace().take(SEARCH_WORDS_MAX);
+    let words: Vec<String> = words.map(search_word).collect();
+    if words.is_empty() {
+        return;
+    }
+    accounts.retain_mut(|account| {
+        let about = account.search_text();
+        let missing: Vec<&String> = words
+            .iter()
+            .filter(|word| !about.contains(word.as_str()))
+            .collect();
+        account.roles.retain(|role| {
+            let name = format!("{}@{}", role.permission_set, role.variant).to_lowercase();
+            missing.iter().all(|word| name.contains(word.as_str()))
+        });
+        !account.roles.is_empty()
+    });
 }
 
 impl AccountSection<'_> {

@@ -1,8 +1,8 @@
 //! Every page with every sample: nothing inline that the content security policy would stop, nothing unescaped, every form guarded,
 //! and the outline a screen reader needs.
 use super::{
-    ConsolePage, CredentialsPage, ErrorPage, NoAccessPage, PortalPage, SessionsPage, SignInPage,
-    SignedOutPage,
+    ConsolePage, CredentialsPage, ErrorPage, LoginCodePage, LoginPage, NoAccessPage, PortalPage,
+    SessionsPage, SignInPage, SignedOutPage,
 };
 use askama::Template;
 
@@ -22,6 +22,8 @@ pub fn pages() -> Vec<(String, String)> {
         render("portal", PortalPage::samples()),
         render("credentials", CredentialsPage::samples()),
         render("console", ConsolePage::samples()),
+        render("login", LoginPage::samples()),
+        render("login_code", LoginCodePage::samples()),
         render("sessions", SessionsPage::samples()),
         render("error", ErrorPage::samples()),
         render("no_access", NoAccessPage::samples()),
