@@ -4,6 +4,7 @@
 //! never inline: they come from a file or from the environment.
 
 mod access;
+mod clients;
 mod provider;
 mod read;
 mod secret_ref;
@@ -14,6 +15,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
+use rolecall_core::client::ClientRules;
 use rolecall_core::config_error::ConfigError;
 use rolecall_core::limits;
 use rolecall_core::session::Lifetimes;
@@ -43,6 +45,8 @@ pub struct Settings {
     pub database: DatabaseUrl,
     /// `[session]`
     pub lifetimes: Lifetimes,
+    /// `[clients]`
+    pub clients: ClientRules,
     /// `[issuer] keys`
     pub issuer_keys: PathBuf,
     /// `[aws]`

@@ -246,6 +246,7 @@ async fn build_gateway(
         clock,
         entropy,
         lifetimes: settings.lifetimes,
+        clients: settings.clients,
         public_url: settings.public_url.clone(),
         partition: settings.aws.partition,
     };

@@ -365,6 +365,7 @@ impl Walk {
             Happened::SignedIn { .. }
             | Happened::SignInRefused { .. }
             | Happened::SignedOut { .. }
+            | Happened::ClientSessionBegun { .. }
             | Happened::IssueRefused { .. }
             | Happened::ConfigurationLoaded { .. }
             | Happened::ConfigurationRefused { .. } => {}

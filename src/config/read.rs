@@ -7,7 +7,7 @@ use rolecall_core::aws::Partition;
 use rolecall_core::toml_reader::{Document, Findings, Reader, Value};
 use url::{Host, Url};
 
-use super::{AccessFiles, Settings, provider, sections};
+use super::{AccessFiles, Settings, clients, provider, sections};
 use crate::audit::DatabaseUrl;
 
 /// What reading brought: settings when they are complete, and what is wrong.
@@ -22,7 +22,7 @@ pub struct Read {
 
 /// Sections that belong to protocols this version does not speak. They ask for nothing that is not there, so they are
 /// let pass, with a word.
-const LATER: [&str; 3] = ["clients", "administrator", "workload"];
+const LATER: [&str; 2] = ["administrator", "workload"];
 
 /// Reads the text of the file at `path`.
 pub fn settings(path: &Path, text: &str, folder: &Path) -> Read {
@@ -52,6 +52,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         .and_then(|section| sections::store(section, folder));
     let database = database(root, folder);
     let lifetimes = sections::session(root.table("session"));
+    let clients = clients::clients(root.table("clients"));
     let issuer_keys = issuer_keys(root, folder);
     let aws = root
         .required("aws")
@@ -91,6 +92,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
             sealing_keys,
             database: database?,
             lifetimes,
+            clients,
             issuer_keys: issuer_keys?,
             aws: aws?,
             providers: providers.settings,

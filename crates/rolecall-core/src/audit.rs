@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::client_session::Flow;
+
 /// Joins everything that belongs to one request or one issue: shown on pages, in logs and in the trail.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ReferenceId(String);
@@ -79,6 +81,8 @@ pub enum Delivery {
     Console,
     /// Credentials in the browser.
     Credentials,
+    /// Credentials for a registered client.
+    Client,
 }
 
 /// How far a writer's chain reached when another writer looked.
@@ -125,8 +129,19 @@ pub enum Happened {
         actor: Actor,
         /// The session's public id.
         session: String,
-        /// `sign_out`, `ended_by_owner`, `replaced`, `too_many`
+        /// `sign_out`, `client_sign_out`, `ended_by_owner`, `replaced`, `too_many`, `refresh_token_reused`, `code_replayed`
         reason: String,
+    },
+    /// A registered client got its first tokens, by a person's consent.
+    ClientSessionBegun {
+        /// Who allowed it.
+        actor: Actor,
+        /// The client session's public id.
+        session: String,
+        /// What the client calls itself; unverified.
+        client: String,
+        /// How it came.
+        flow: Flow,
     },
     /// Credentials are about to be asked for. Durable before they leave.
     IssueIntended {

@@ -3,12 +3,15 @@
 //! A surface (browser, AWS client, command line) parses its request, calls one verb and renders what it got. Policy is
 //! asked anew at every issue; grants are never stored.
 
+mod client_session;
 mod console;
 mod grants;
 mod issue;
+mod register;
 mod session;
 mod sign_in;
 mod sign_out;
+mod token;
 
 use std::sync::Arc;
 
@@ -19,6 +22,7 @@ use url::Url;
 use crate::access::Policy;
 use crate::audit::{AuditEvent, Happened, ReferenceId};
 use crate::aws::{ConsoleSignIn, Partition, Sts, WebIdentityIssuer};
+use crate::client::ClientRules;
 use crate::identity::{EmailDomain, ProviderId};
 use crate::port::{AuditLog, Clock, Entropy, StoreError};
 use crate::record::Records;
@@ -27,7 +31,9 @@ use crate::sign_in::IdentityProvider;
 
 pub use console::{ConsoleOutcome, ConsoleRequest};
 pub use issue::{IssueError, IssuedRole, Refused, RoleRequest};
+pub use register::Registered;
 pub use sign_in::{Begun, Returned, SignInError, SignInWish, SignedIn};
+pub use token::TokenError;
 
 /// What the gateway needs of the world and of its configuration.
 pub struct World {
@@ -49,6 +55,8 @@ pub struct World {
     pub entropy: Arc<dyn Entropy>,
     /// How long sessions live.
     pub lifetimes: Lifetimes,
+    /// What registered clients may do.
+    pub clients: ClientRules,
     /// Our own origin.
     pub public_url: Url,
     /// The AWS partition of all accounts.

@@ -15,6 +15,7 @@
 //! | [`access`] | `access.toml`: accounts, permission sets, assignments, denies; [`access::Policy::grants`] |
 //! | [`config_error`], [`toml_reader`], [`suggest`] | reading a configuration file whole, with every mistake and its line |
 //! | [`sign_in`], [`session`] | signing in and staying signed in |
+//! | [`client`], [`client_session`] | AWS's command line and its like: what they are, and what a person allowed them |
 //! | [`audit`] | what happened, and the hash chain over it |
 //! | [`port`] | what the world must provide |
 //! | [`record`] | sealed records over a [`port::RecordStore`] |
@@ -23,6 +24,8 @@
 pub mod access;
 pub mod audit;
 pub mod aws;
+pub mod client;
+pub mod client_session;
 pub mod config_error;
 pub mod dpop;
 pub mod gateway;

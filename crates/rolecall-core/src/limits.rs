@@ -73,3 +73,32 @@ pub const POLICY_ARNS_MAX: usize = 10;
 
 /// Characters of a name from outside that are kept for the audit trail when it names nothing we know.
 pub const NAME_SHOWN_CHARS_MAX: usize = 64;
+
+/// Life of a client's registration; as long as AWS's.
+pub const REGISTRATION_LIFE: TimeDelta = TimeDelta::days(90);
+/// Characters of a client id: with the rest of an authorization request it fits into [`RETURN_TO_BYTES_MAX`].
+pub const CLIENT_ID_CHARS_MAX: usize = 1_280;
+/// Characters of a client's name that are shown.
+pub const CLIENT_NAME_CHARS_MAX: usize = 64;
+/// Scopes of one registration, as at AWS.
+pub const SCOPES_MAX: usize = 25;
+/// Bytes of one scope.
+pub const SCOPE_BYTES_MAX: usize = 80;
+/// Redirect URIs of one registration; AWS's clients have one.
+pub const REDIRECT_URIS_MAX: usize = 10;
+/// Bytes of one redirect URI.
+pub const REDIRECT_URI_BYTES_MAX: usize = 256;
+/// Bytes of `issuerUrl`.
+pub const ISSUER_URL_BYTES_MAX: usize = 512;
+
+/// Sessions of registered clients one person may have at once: a morning's parallel tools fit. One more ends the oldest.
+pub const CLIENT_SESSIONS_PER_SUBJECT_MAX: usize = 100;
+/// A refresh token that was replaced still gets its successors this long: parallel processes share one, and each may
+/// have read it before another wrote the next.
+pub const REFRESH_GRACE: TimeDelta = TimeDelta::seconds(60);
+/// Refresh tokens that were replaced within [`REFRESH_GRACE`] and are remembered; whoever is faster counts as reuse.
+pub const REFRESH_TOKENS_RETIRED_MAX: usize = 8;
+/// Access tokens of one client session that work at the same time.
+pub const ACCESS_TOKENS_MAX: usize = 16;
+/// Life of an access token of the device flow at most, whatever `[clients] access_token` says.
+pub const DEVICE_ACCESS_TOKEN_LIFE_MAX: TimeDelta = TimeDelta::hours(1);

@@ -116,6 +116,27 @@ bearer!(
     ConsoleTicket, "rolecall/console-ticket/v1"
 );
 
+bearer!(
+    /// What a registered client calls the portal's interface with (RFC 6749 1.4).
+    AccessToken, "rolecall/access-token/v1"
+);
+bearer!(
+    /// What a registered client gets its next access token with (RFC 6749 1.5).
+    RefreshToken, "rolecall/refresh-token/v1"
+);
+bearer!(
+    /// `code` of an authorization response (RFC 6749 4.1.2): 256 random bits, base64url.
+    AuthorizationCode, "rolecall/authorization-code/v1"
+);
+bearer!(
+    /// `device_code` (RFC 8628 3.2): what the client polls with; 256 random bits, base64url.
+    DeviceCode, "rolecall/device-code/v1"
+);
+bearer!(
+    /// `client_secret` of a registered client. Its clients are public, so it proves nothing but that it belongs to the id.
+    ClientSecret, "rolecall/client-secret/v1"
+);
+
 /// Writes a secret in clear, for the inside of a sealed [`crate::record::Record`] and nowhere else
 /// (`#[serde(with = "…")]`, so that each place is spelled out).
 pub(crate) mod sealed_text {

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::client_session::{ClientSession, Flow};
 use crate::identity::Identity;
 use crate::limits;
 use crate::port::Entropy;
@@ -114,6 +115,37 @@ impl Session {
     }
 }
 
+/// On whose behalf roles are listed and issued: a browser's session or a client's.
+#[derive(Clone, Copy, Debug)]
+pub struct Holder<'a> {
+    /// Who.
+    pub identity: &'a Identity,
+    /// The session's public name.
+    pub session: SessionId,
+    /// How a client came by its session; none for a browser's.
+    pub flow: Option<Flow>,
+}
+
+impl<'a> From<&'a Session> for Holder<'a> {
+    fn from(session: &'a Session) -> Self {
+        Self {
+            identity: &session.identity,
+            session: session.id,
+            flow: None,
+        }
+    }
+}
+
+impl<'a> From<&'a ClientSession> for Holder<'a> {
+    fn from(session: &'a ClientSession) -> Self {
+        Self {
+            identity: &session.identity,
+            session: session.id,
+            flow: Some(session.flow),
+        }
+    }
+}
+
 /// One line of "my sessions".
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SessionEntry {
@@ -183,9 +215,9 @@ pub struct Epoch {
 }
 
 impl Epoch {
-    /// Whether it ended this session.
-    pub fn ends(&self, session: &Session) -> bool {
-        session.epoch != Some(self.id) && session.id != self.except
+    /// Whether it ended the session of this name that began in that epoch.
+    pub fn ends(&self, session: SessionId, begun_in: Option<EpochId>) -> bool {
+        begun_in != Some(self.id) && session != self.except
     }
 }
 

@@ -60,7 +60,7 @@ impl Gateway {
         request: &ConsoleRequest,
     ) -> Result<ConsoleLink, IssueError> {
         let issued = self
-            .issue(context, session, role, Delivery::Console)
+            .issue(context, session.into(), role, Delivery::Console)
             .await?;
         let home = Destination::home(self.world.partition);
         let destination = request

@@ -1,7 +1,8 @@
 //! Which roles a person may use at this moment.
 
 use crate::access::{Circumstances, Grants, Locked};
-use crate::session::{Origin, Session};
+use crate::client_session::Flow;
+use crate::session::{Holder, Origin};
 
 use super::{Gateway, RoleRequest};
 
@@ -22,17 +23,13 @@ impl RoleRequest {
 
 impl Gateway {
     /// Today's grants of the session's person, from where they are now.
-    pub fn grants(&self, session: &Session, origin: &Origin) -> Grants {
-        self.policy
-            .load()
-            .grants(&session.identity, &self.circumstances(origin))
-    }
-
-    fn circumstances(&self, origin: &Origin) -> Circumstances {
-        Circumstances {
+    pub fn grants<'a>(&self, holder: impl Into<Holder<'a>>, origin: &Origin) -> Grants {
+        let holder = holder.into();
+        let circumstances = Circumstances {
             now: self.world.clock.now(),
             address: origin.address,
-            device_flow: false,
-        }
+            device_flow: holder.flow == Some(Flow::Device),
+        };
+        self.policy.load().grants(holder.identity, &circumstances)
     }
 }

@@ -16,7 +16,7 @@ use crate::aws::{
 use crate::identity::{Identity, InvalidSubject, Subject};
 use crate::limits;
 use crate::port::{Source, StoreError};
-use crate::session::Session;
+use crate::session::Holder;
 
 use super::{Gateway, RequestContext};
 
@@ -116,40 +116,44 @@ impl Gateway {
     ///
     /// # Errors
     /// [`IssueError`].
-    pub async fn credentials(
+    pub async fn credentials<'a>(
         &self,
         context: &RequestContext,
-        session: &Session,
+        holder: impl Into<Holder<'a>>,
         role: &RoleRequest,
     ) -> Result<IssuedRole, IssueError> {
-        self.issue(context, session, role, Delivery::Credentials)
-            .await
+        let holder = holder.into();
+        let delivery = match holder.flow {
+            Some(_) => Delivery::Client,
+            None => Delivery::Credentials,
+        };
+        self.issue(context, holder, role, delivery).await
     }
 
     pub(super) async fn issue(
         &self,
         context: &RequestContext,
-        session: &Session,
+        holder: Holder<'_>,
         role: &RoleRequest,
         delivery: Delivery,
     ) -> Result<IssuedRole, IssueError> {
-        let grant = match self.find_grant(context, session, role) {
+        let grant = match self.find_grant(context, holder, role) {
             Ok(grant) => grant,
-            Err(error) => return self.refuse(context, session, role, error).await,
+            Err(error) => return self.refuse(context, holder, role, error).await,
         };
-        let attributes = match grant.attributes(&session.identity) {
+        let attributes = match grant.attributes(holder.identity) {
             Ok(attributes) => attributes,
-            Err(error) => return self.refuse(context, session, role, error.into()).await,
+            Err(error) => return self.refuse(context, holder, role, error.into()).await,
         };
-        let session_name = RoleSessionName::of(&session.identity);
+        let session_name = RoleSessionName::of(holder.identity);
         let duration = grant.duration_max();
         self.append(
             context,
-            intent(session, &grant, &attributes, &session_name, delivery),
+            intent(holder, &grant, &attributes, &session_name, delivery),
         )
         .await?;
         let outcome = self
-            .assume(&session.identity, &grant, attributes, session_name)
+            .assume(holder.identity, &grant, attributes, session_name)
             .await;
         self.append(context, outcome_event(&outcome)).await?;
         let reason = grant.duration_reason();
@@ -163,10 +167,10 @@ impl Gateway {
     fn find_grant(
         &self,
         context: &RequestContext,
-        session: &Session,
+        holder: Holder<'_>,
         role: &RoleRequest,
     ) -> Result<Grant, IssueError> {
-        let grants = self.grants(session, &context.origin);
+        let grants = self.grants(holder, &context.origin);
         if let Some(grant) =
             grants.find(&role.account, &role.permission_set, role.variant.as_deref())
         {
@@ -185,7 +189,7 @@ impl Gateway {
     async fn refuse<T>(
         &self,
         context: &RequestContext,
-        session: &Session,
+        holder: Holder<'_>,
         role: &RoleRequest,
         error: IssueError,
     ) -> Result<T, IssueError> {
@@ -202,7 +206,7 @@ impl Gateway {
                 .map(|variant| variant.chars().take(limits::NAME_SHOWN_CHARS_MAX).collect()),
         };
         let refused = Happened::IssueRefused {
-            actor: Actor::from(&session.identity),
+            actor: Actor::from(holder.identity),
             target,
             reason: error.word().to_owned(),
         };
@@ -296,15 +300,15 @@ fn web_identity_subject(identity: &Identity) -> Result<Subject, InvalidSubject> 
 }
 
 fn intent(
-    session: &Session,
+    holder: Holder<'_>,
     grant: &Grant,
     attributes: &RoleSessionAttributes,
     session_name: &RoleSessionName,
     delivery: Delivery,
 ) -> Happened {
     Happened::IssueIntended {
-        actor: Actor::from(&session.identity),
-        session: session.id.to_string(),
+        actor: Actor::from(holder.identity),
+        session: holder.session.to_string(),
         target: Target {
             account: grant.account().id.to_string(),
             permission_set: grant.permission_set().name.to_string(),

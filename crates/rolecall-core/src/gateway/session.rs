@@ -126,7 +126,7 @@ impl Gateway {
         Ok(listed.into_iter().rev().flatten().collect())
     }
 
-    /// Ends one of the person's own sessions; a name that is not theirs ends nothing.
+    /// Ends one of the person's own sessions, a browser's or a client's; a name that is not theirs ends nothing.
     ///
     /// # Errors
     /// As [`Gateway::sign_out`].
@@ -143,10 +143,11 @@ impl Gateway {
                     .await?;
             }
         }
-        Ok(())
+        self.end_client_sessions(context, person, |entry| entry.id.to_string() == id)
+            .await
     }
 
-    /// Ends all of the person's sessions but this one, those that fell out of the list included.
+    /// Ends all of the person's sessions but this one, those of clients and those that fell out of the list included.
     ///
     /// # Errors
     /// As [`Gateway::sign_out`].
@@ -163,14 +164,14 @@ impl Gateway {
                     .await?;
             }
         }
-        Ok(())
+        self.end_client_sessions(context, person, |_| true).await
     }
 
     fn lives(&self, session: &Session, epoch: Option<&Epoch>) -> bool {
         // Nobody vouches for the people of a provider that was taken out of the configuration.
         self.provider(&session.identity.provider).is_some()
             && session.is_live(self.world.clock.now(), &self.world.lifetimes)
-            && !epoch.is_some_and(|epoch| epoch.ends(session))
+            && !epoch.is_some_and(|epoch| epoch.ends(session.id, session.epoch))
     }
 
     async fn index(&self, identity: &Identity) -> Result<SessionIndex, StoreError> {

@@ -177,6 +177,7 @@ fn check_trail(events: Vec<AuditEvent>, orders: usize, handed_out: &[String]) {
             | Happened::SignedOut { .. }
             | Happened::IssueRefused { .. }
             | Happened::ConfigurationLoaded { .. }
+            | Happened::ClientSessionBegun { .. }
             | Happened::ConfigurationRefused { .. } => {}
         }
     }

@@ -43,6 +43,7 @@ fn ended(world: &World) -> Vec<(String, String)> {
             | Happened::IssueFailed { .. }
             | Happened::IssueRefused { .. }
             | Happened::ConfigurationLoaded { .. }
+            | Happened::ClientSessionBegun { .. }
             | Happened::ConfigurationRefused { .. } => None,
         })
         .collect()

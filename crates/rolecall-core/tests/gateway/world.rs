@@ -13,6 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::access::{Files, Policy, PolicyContext, ProviderFacts, Source};
 use rolecall_core::audit::ReferenceId;
 use rolecall_core::aws::{AccountId, Partition};
+use rolecall_core::client::ClientRules;
 use rolecall_core::gateway::{
     Gateway, IssueError, IssuedRole, RequestContext, Returned, RoleRequest, SignInError,
     SignInWish, SignedIn, World as Parts,
@@ -267,6 +268,7 @@ fn parts(
             idle: IDLE,
             absolute: ABSOLUTE,
         },
+        clients: ClientRules::default(),
         public_url: "https://sso.example.com/".parse().unwrap(),
         partition: Partition::Aws,
     }

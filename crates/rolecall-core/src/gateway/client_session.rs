@@ -1,0 +1,192 @@
+//! What registered clients hold: finding, listing and ending their sessions. Signing out of the browser does not end
+//! them, as it does not end what a command line is doing; "end all others" and the button of each do.
+
+use crate::audit::{Actor, Happened};
+use crate::client_session::{
+    ClientSession, ClientSessionEntry, ClientSessionIndex, ClientTokens, NewClientSession,
+};
+use crate::identity::Identity;
+use crate::port::StoreError;
+use crate::record::Seen;
+use crate::secret::{AccessToken, SecretDigest};
+use crate::session::Session;
+
+use super::{Gateway, RequestContext};
+
+impl Gateway {
+    /// The live session of this access token. Two trips to the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: an outage, which costs nobody a token.
+    pub async fn client_session(
+        &self,
+        token: &AccessToken,
+    ) -> Result<Option<ClientSession>, StoreError> {
+        let Some(key) = token.session_key() else {
+            return Ok(None);
+        };
+        let found = self.live_client_session(key).await?;
+        let now = self.world.clock.now();
+        Ok(found
+            .map(|seen| seen.record)
+            .filter(|session| session.is_opened_by(token, now)))
+    }
+
+    /// Ends the session of this access token and with it every token of its family; a token that opens nothing ends
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`Gateway::sign_out`].
+    pub async fn end_client_session(
+        &self,
+        context: &RequestContext,
+        token: &AccessToken,
+    ) -> Result<(), StoreError> {
+        match (token.session_key(), self.client_session(token).await?) {
+            (Some(key), Some(session)) => {
+                self.end_client(context, &session, key, "client_sign_out")
+                    .await
+            }
+            (_, None) | (None, Some(_)) => Ok(()),
+        }
+    }
+
+    /// The person's live client sessions, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn client_sessions(
+        &self,
+        session: &Session,
+    ) -> Result<Vec<ClientSession>, StoreError> {
+        let mut found = Vec::new();
+        for entry in self.client_index(&session.identity).await?.entries {
+            found.extend(self.live_client_session(entry.key).await?);
+        }
+        Ok(found.into_iter().rev().map(|seen| seen.record).collect())
+    }
+
+    /// Ends those of the person's client sessions that `which` names.
+    pub(super) async fn end_client_sessions(
+        &self,
+        context: &RequestContext,
+        identity: &Identity,
+        which: impl Fn(&ClientSessionEntry) -> bool,
+    ) -> Result<(), StoreError> {
+        for entry in self.client_index(identity).await?.entries {
+            if !which(&entry) {
+                continue;
+            }
+            let seen: Option<Seen<ClientSession>> = self.world.records.get(entry.key).await?;
+            if let Some(seen) = seen {
+                self.end_client(context, &seen.record, entry.key, "ended_by_owner")
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The session at this key, unless it has ended.
+    pub(super) async fn live_client_session(
+        &self,
+        key: SecretDigest,
+    ) -> Result<Option<Seen<ClientSession>>, StoreError> {
+        let seen: Option<Seen<ClientSession>> = self.world.records.get(key).await?;
+        let Some(seen) = seen else {
+            return Ok(None);
+        };
+        let session = &seen.record;
+        // Nobody vouches for the people of a provider that was taken out of the configuration.
+        let vouched = self.provider(&session.identity.provider).is_some();
+        let epoch = self.epoch(&session.identity).await?;
+        let ended = epoch.is_some_and(|epoch| session.is_ended_by(&epoch));
+        Ok((vouched && !ended).then_some(seen))
+    }
+
+    /// Begins a session and lists it; its tokens leave only when all of it, the audit included, has been written.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: there is no session then.
+    pub(super) async fn begin_client_session(
+        &self,
+        context: &RequestContext,
+        new: NewClientSession,
+    ) -> Result<(SecretDigest, ClientTokens), StoreError> {
+        let now = self.world.clock.now();
+        let life = self.world.clients.access_token;
+        let (key, session, tokens) =
+            ClientSession::begin(new, now, life, self.world.entropy.as_ref());
+        let begun = Happened::ClientSessionBegun {
+            actor: Actor::from(&session.identity),
+            session: session.id.to_string(),
+            client: session.client_name.to_string(),
+            flow: session.flow,
+        };
+        self.append(context, begun).await?;
+        self.world
+            .records
+            .insert(key, &session, session.ends_at)
+            .await?;
+        let entry = ClientSessionEntry {
+            id: session.id,
+            key,
+            ends_at: session.ends_at,
+        };
+        for old in self.index_client_session(&session, entry).await? {
+            let seen: Option<Seen<ClientSession>> = self.world.records.get(old.key).await?;
+            if let Some(seen) = seen {
+                self.end_client(context, &seen.record, old.key, "too_many")
+                    .await?;
+            }
+        }
+        Ok((key, tokens))
+    }
+
+    /// Audits a session's end, then removes its record, in the order of [`Gateway::end`] and for its reasons.
+    pub(super) async fn end_client(
+        &self,
+        context: &RequestContext,
+        session: &ClientSession,
+        key: SecretDigest,
+        reason: &'static str,
+    ) -> Result<(), StoreError> {
+        let ended = Happened::SignedOut {
+            actor: Actor::from(&session.identity),
+            session: session.id.to_string(),
+            reason: reason.to_owned(),
+        };
+        self.append(context, ended).await?;
+        self.world.records.take::<ClientSession>(key).await?;
+        let person = session.identity.key();
+        let remove = |old: Option<ClientSessionIndex>| {
+            let mut index = old.unwrap_or_default();
+            index.entries.retain(|entry| entry.key != key);
+            let until = index.entries.iter().map(|entry| entry.ends_at).max();
+            (index, until.unwrap_or(session.ends_at), ())
+        };
+        match self.world.records.update(person, remove).await {
+            // The list is a convenience: what is in it and gone is not shown.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn index_client_session(
+        &self,
+        session: &ClientSession,
+        entry: ClientSessionEntry,
+    ) -> Result<Vec<ClientSessionEntry>, StoreError> {
+        let now = self.world.clock.now();
+        let add = |old: Option<ClientSessionIndex>| {
+            let mut index = old.unwrap_or_default();
+            let surplus = index.add(entry.clone(), now);
+            let until = index.entries.iter().map(|entry| entry.ends_at).max();
+            (index, until.unwrap_or(session.ends_at), surplus)
+        };
+        self.world.records.update(session.identity.key(), add).await
+    }
+
+    async fn client_index(&self, identity: &Identity) -> Result<ClientSessionIndex, StoreError> {
+        let seen: Option<Seen<ClientSessionIndex>> = self.world.records.get(identity.key()).await?;
+        Ok(seen.map(|seen| seen.record).unwrap_or_default())
+    }
+}

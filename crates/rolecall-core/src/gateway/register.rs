@@ -1,0 +1,48 @@
+//! RegisterClient of sso-oidc: anybody may register, and nothing is kept of it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::client::{
+    ClientId, InvalidRegistration, RegisteredClient, Registration, RegistrationForm, secret_of,
+};
+use crate::limits;
+use crate::secret::ClientSecret;
+
+use super::Gateway;
+
+/// A registration.
+#[derive(Clone, Debug)]
+pub struct Registered {
+    /// `clientId`
+    pub id: ClientId,
+    /// `clientSecret`
+    pub secret: ClientSecret,
+    /// What the id stands for.
+    pub client: RegisteredClient,
+}
+
+impl Gateway {
+    /// Registers a client for [`limits::REGISTRATION_LIFE`]. It is not stored: the id carries it, under our stamp.
+    ///
+    /// # Errors
+    /// [`InvalidRegistration`].
+    pub fn register_client(
+        &self,
+        form: RegistrationForm,
+    ) -> Result<Registered, InvalidRegistration> {
+        let now = self.world.clock.now();
+        let mut nonce = [0; 16];
+        self.world.entropy.fill(&mut nonce);
+        let client = RegisteredClient {
+            registration: Registration::parse(form)?,
+            issued_at: now,
+            expires_at: now + limits::REGISTRATION_LIFE,
+            nonce: URL_SAFE_NO_PAD.encode(nonce),
+        };
+        let keys = self.world.records.keys();
+        let id = client.id(keys).map_err(|_| InvalidRegistration::TooLarge)?;
+        let secret = secret_of(&id, keys);
+        Ok(Registered { id, secret, client })
+    }
+}

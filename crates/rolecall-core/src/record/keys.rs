@@ -1,0 +1,230 @@
+//! The key ring that seals records and stamps what is handed out. The first key does both, all of them open and know their
+//! own, so that a key can be replaced while its work is still about.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use sha2::{Digest as _, Sha256};
+
+use crate::port::{Entropy, Key, StoreError};
+
+const FORMAT: u8 = 1;
+const KEY_ID_BYTES: usize = 4;
+const NONCE_BYTES: usize = 24;
+
+struct SealingKey {
+    id: [u8; KEY_ID_BYTES],
+    cipher: XChaCha20Poly1305,
+    stamp: Hmac<Sha256>,
+}
+
+/// HKDF-SHA256 of a master key for one purpose. It fails only for outputs over 8160 bytes.
+fn derive<const N: usize>(master: &[u8; 32], purpose: &[u8]) -> zeroize::Zeroizing<[u8; N]> {
+    let mut key = zeroize::Zeroizing::new([0_u8; N]);
+    let expanded = Hkdf::<Sha256>::new(None, master).expand(purpose, key.as_mut());
+    assert!(expanded.is_ok(), "a key is within HKDF's limit");
+    key
+}
+
+impl SealingKey {
+    fn new(master: &[u8; 32]) -> Self {
+        let key = derive::<32>(master, b"rolecall/record/v1");
+        let stamp = derive::<64>(master, b"rolecall/stamp/v1");
+        let digest = Sha256::digest(key.as_ref());
+        let mut id = [0; KEY_ID_BYTES];
+        id.copy_from_slice(&digest[..KEY_ID_BYTES]);
+        Self {
+            id,
+            cipher: XChaCha20Poly1305::new(key.as_ref().into()),
+            stamp: Mac::new(stamp.as_slice().into()),
+        }
+    }
+
+    fn stamp(&self, purpose: &str, text: &str) -> Hmac<Sha256> {
+        let mut mac = self.stamp.clone();
+        for part in [purpose, text] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        mac
+    }
+}
+
+/// The key ring: the first key seals, all of them open.
+pub struct SealingKeys {
+    first: SealingKey,
+    rest: Vec<SealingKey>,
+}
+
+impl std::fmt::Debug for SealingKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SealingKeys({})", 1 + self.rest.len())
+    }
+}
+
+impl SealingKeys {
+    /// A ring of one key that seals and any number of older ones that only open; 32 random bytes each.
+    pub fn new(first: &[u8; 32], older: &[[u8; 32]]) -> Self {
+        Self {
+            first: SealingKey::new(first),
+            rest: older.iter().map(SealingKey::new).collect(),
+        }
+    }
+
+    /// A code that only this ring can make of this text for this purpose: HMAC-SHA-256, base64url.
+    pub fn stamp(&self, purpose: &str, text: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.first.stamp(purpose, text).finalize().into_bytes())
+    }
+
+    /// Whether one of the ring's keys made this code of this text for this purpose. Takes the same time for every code.
+    pub fn is_stamped(&self, purpose: &str, text: &str, code: &str) -> bool {
+        let Ok(code) = URL_SAFE_NO_PAD.decode(code) else {
+            return false;
+        };
+        let keys = std::iter::once(&self.first).chain(&self.rest);
+        // Not `any`, which would tell by its time which key it was.
+        keys.fold(false, |found, key| {
+            key.stamp(purpose, text).verify_slice(&code).is_ok() | found
+        })
+    }
+
+    pub(super) fn seal(
+        &self,
+        key: Key,
+        plain: &[u8],
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<u8>, StoreError> {
+        let mut nonce = [0; NONCE_BYTES];
+        entropy.fill(&mut nonce);
+        let aad = key.to_string();
+        let sealed = self
+            .first
+            .cipher
+            .encrypt(
+                XNonce::from_slice(&nonce),
+                Payload {
+                    msg: plain,
+                    aad: aad.as_bytes(),
+                },
+            )
+            .map_err(|_| StoreError::Unavailable("a record could not be sealed".into()))?;
+        let mut value = Vec::with_capacity(1 + KEY_ID_BYTES + NONCE_BYTES + sealed.len());
+        value.push(FORMAT);
+        value.extend_from_slice(&self.first.id);
+        value.extend_from_slice(&nonce);
+        value.extend_from_slice(&sealed);
+        Ok(value)
+    }
+
+    /// None when the value was not sealed by this ring for this key, or was changed since.
+    pub(super) fn open(&self, key: Key, value: &[u8]) -> Option<Vec<u8>> {
+        let (format, rest) = value.split_first()?;
+        let (id, rest) = rest.split_at_checked(KEY_ID_BYTES)?;
+        let (nonce, sealed) = rest.split_at_checked(NONCE_BYTES)?;
+        if *format != FORMAT {
+            return None;
+        }
+        let aad = key.to_string();
+        std::iter::once(&self.first)
+            .chain(&self.rest)
+            .filter(|candidate| candidate.id == id)
+            .find_map(|candidate| {
+                candidate
+                    .cipher
+                    .decrypt(
+                        XNonce::from_slice(nonce),
+                        Payload {
+                            msg: sealed,
+                            aad: aad.as_bytes(),
+                        },
+                    )
+                    .ok()
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::SecretDigest;
+
+    struct Counting;
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes
+                .iter_mut()
+                .enumerate()
+                .for_each(|(i, b)| *b = u8::try_from(i % 251).unwrap_or(0));
+        }
+    }
+
+    fn key(kind: &'static str, name: &str) -> Key {
+        Key::new(kind, SecretDigest::of("test", &[name.as_bytes()]))
+    }
+
+    #[test]
+    fn a_value_opens_only_where_it_was_sealed() {
+        let ring = SealingKeys::new(&[7; 32], &[]);
+        let value = ring
+            .seal(key("session", "a"), b"secret", &Counting)
+            .unwrap();
+        assert_eq!(
+            ring.open(key("session", "a"), &value).as_deref(),
+            Some(b"secret".as_slice())
+        );
+        assert_eq!(ring.open(key("session", "b"), &value), None, "another key");
+        assert_eq!(ring.open(key("sign-in", "a"), &value), None, "another kind");
+        assert!(!value.windows(6).any(|window| window == b"secret"));
+    }
+
+    #[test]
+    fn no_flipped_bit_and_no_cut_passes() {
+        let ring = SealingKeys::new(&[7; 32], &[]);
+        let value = ring
+            .seal(key("session", "a"), b"secret", &Counting)
+            .unwrap();
+        for at in 0..value.len() {
+            let mut changed = value.clone();
+            changed[at] ^= 1;
+            assert_eq!(ring.open(key("session", "a"), &changed), None, "byte {at}");
+            assert_eq!(
+                ring.open(key("session", "a"), &value[..at]),
+                None,
+                "cut at {at}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_stamp_is_for_one_text_one_purpose_and_one_ring() {
+        let old = SealingKeys::new(&[1; 32], &[]);
+        let both = SealingKeys::new(&[2; 32], &[[1; 32]]);
+        let new = SealingKeys::new(&[2; 32], &[]);
+        let stamp = old.stamp("client", "text");
+        assert!(old.is_stamped("client", "text", &stamp));
+        assert!(both.is_stamped("client", "text", &stamp), "after rotation");
+        assert!(both.is_stamped("client", "text", &both.stamp("client", "text")));
+        assert!(!new.is_stamped("client", "text", &stamp), "another ring");
+        assert!(!old.is_stamped("client", "texts", &stamp));
+        assert!(!old.is_stamped("clientt", "ext", &stamp));
+        for code in ["", "=", &stamp[1..], "A", &format!("{stamp}A")] {
+            assert!(!old.is_stamped("client", "text", code), "{code}");
+        }
+    }
+
+    #[test]
+    fn rotation_opens_the_old_and_seals_with_the_new() {
+        let old = SealingKeys::new(&[1; 32], &[]);
+        let both = SealingKeys::new(&[2; 32], &[[1; 32]]);
+        let new = SealingKeys::new(&[2; 32], &[]);
+        let k = key("session", "a");
+        let sealed_by_old = old.seal(k, b"x", &Counting).unwrap();
+        let sealed_by_both = both.seal(k, b"x", &Counting).unwrap();
+        assert!(both.open(k, &sealed_by_old).is_some());
+        assert!(new.open(k, &sealed_by_both).is_some());
+        assert!(new.open(k, &sealed_by_old).is_none() && old.open(k, &sealed_by_both).is_none());
+    }
+}
