@@ -5,6 +5,7 @@
 //! store that was lost breaks no laptop, and there is nothing to fill up.
 
 mod name;
+mod pkce;
 mod redirect;
 mod registration;
 
@@ -18,6 +19,7 @@ use crate::record::SealingKeys;
 use crate::secret::{ClientSecret, SecretDigest};
 
 pub use name::ClientName;
+pub use pkce::{CodeChallenge, InvalidCodeChallenge};
 pub use redirect::{InvalidRedirectUri, RedirectUri};
 pub use registration::{InvalidRegistration, Registration, RegistrationForm, Scope};
 
