@@ -1,10 +1,12 @@
 //! A browser without a screen: what a real one sends and keeps, as far as a gateway can tell.
 //!
 //! Cookies with their attributes, `Origin`, `Referer` and `Sec-Fetch-*`, redirects followed by hand and written down, forms
-//! and links as a person uses them, `form-action`. No script runs, and nothing is asked of a host that is not on this machine.
+//! and links as a person uses them, `form-action`. No script runs but the one that sends a page's own form, and nothing is
+//! asked of a host that is not on this machine.
 
 mod cookie;
 mod form;
+mod lure;
 mod memory;
 mod page;
 mod policy;
@@ -37,6 +39,8 @@ pub struct BrowserSettings {
     pub authorities: Vec<Vec<u8>>,
     /// When cookies expire.
     pub clock: Clock,
+    /// Whether a page's script may send its form, as the POST binding of SAML does. Without, a person presses the button.
+    pub scripts: bool,
 }
 
 impl Default for BrowserSettings {
@@ -45,6 +49,7 @@ impl Default for BrowserSettings {
             hosts: Vec::new(),
             authorities: Vec::new(),
             clock: clock::system(),
+            scripts: true,
         }
     }
 }
@@ -60,6 +65,8 @@ pub struct Visit {
     pub status: Option<StatusCode>,
     /// What was sent along, cookies included.
     pub sent: HeaderMap,
+    /// The form that was sent.
+    pub body: Option<String>,
     /// What came back along.
     pub received: HeaderMap,
 }
@@ -69,6 +76,7 @@ pub struct Browser {
     client: reqwest::Client,
     hosts: Vec<String>,
     clock: Clock,
+    scripts: bool,
     jar: Jar,
     page: Option<Page>,
     visits: Vec<Visit>,
@@ -82,6 +90,8 @@ struct Navigation {
     from: Option<Page>,
     /// A form, whatever its method: `form-action` holds back its redirects too.
     by_form: bool,
+    /// The page's own doing, not the person's.
+    by_script: bool,
 }
 
 impl Browser {
@@ -107,6 +117,7 @@ impl Browser {
             client: client.build()?,
             hosts: settings.hosts.into_iter().map(|(host, _)| host).collect(),
             clock: settings.clock,
+            scripts: settings.scripts,
             jar: Jar::default(),
             page: None,
             visits: Vec::new(),
@@ -122,6 +133,7 @@ impl Browser {
             body: None,
             from: None,
             by_form: false,
+            by_script: false,
         })
         .await
     }
@@ -142,6 +154,7 @@ impl Browser {
             body: None,
             from: Some(from),
             by_form: false,
+            by_script: false,
         })
         .await
     }
@@ -167,40 +180,6 @@ impl Browser {
         self.submit("#testkit-sign-in", &fields).await
     }
 
-    /// What a hostile page at `from` can make this browser do: follow a link.
-    pub async fn lured_to(&mut self, from: &str, url: &str) -> Result<Page> {
-        let from = Page::blank(Url::parse(from)?);
-        self.go(Navigation {
-            method: Method::GET,
-            url: Url::parse(url)?,
-            body: None,
-            from: Some(from),
-            by_form: false,
-        })
-        .await
-    }
-
-    /// What a hostile page at `from` can make this browser do: post a form with these fields.
-    pub async fn lured_to_post(
-        &mut self,
-        from: &str,
-        url: &str,
-        fields: &[(&str, &str)],
-    ) -> Result<Page> {
-        let from = Page::blank(Url::parse(from)?);
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish();
-        self.go(Navigation {
-            method: Method::POST,
-            url: Url::parse(url)?,
-            body: Some(body),
-            from: Some(from),
-            by_form: true,
-        })
-        .await
-    }
-
     async fn send(&mut self, submission: Submission) -> Result<Page> {
         let from = self.page()?.clone();
         let Submission { method, url, body } = submission;
@@ -210,12 +189,34 @@ impl Browser {
             body,
             from: Some(from),
             by_form: true,
+            by_script: false,
         })
         .await
     }
 
-    /// Follows a navigation through its redirects, and shows what is at the end.
+    /// Follows a navigation, and the forms that pages send by themselves, and shows what is at the end.
     async fn go(&mut self, mut navigation: Navigation) -> Result<Page> {
+        for _ in 0..=REDIRECTS_MAX {
+            let page = self.follow(navigation).await?;
+            let submission = page.automatic().filter(|_| self.scripts);
+            let Some(Submission { method, url, body }) = submission else {
+                self.page = Some(page.clone());
+                return Ok(page);
+            };
+            navigation = Navigation {
+                method,
+                url,
+                body,
+                from: Some(page),
+                by_form: true,
+                by_script: true,
+            };
+        }
+        bail!("more than {REDIRECTS_MAX} pages that send their own form")
+    }
+
+    /// Follows a navigation through its redirects.
+    async fn follow(&mut self, mut navigation: Navigation) -> Result<Page> {
         let is_form = navigation.by_form;
         let mut worst = Relation::SameOrigin;
         for _ in 0..=REDIRECTS_MAX {
@@ -228,7 +229,6 @@ impl Browser {
             }
             let page = self.load(&navigation, worst).await?;
             let Some(next) = page.redirect()? else {
-                self.page = Some(page.clone());
                 return Ok(page);
             };
             // 307 and 308 keep the method and the form; everything else becomes a GET (Fetch 4.4, 12).
@@ -256,12 +256,14 @@ impl Browser {
             body,
             from,
             by_form: _,
+            by_script: _,
         } = navigation;
         let mut visit = Visit {
             method: method.clone(),
             url: url.clone(),
             status: None,
             sent: HeaderMap::new(),
+            body: body.clone(),
             received: HeaderMap::new(),
         };
         if !self.is_here(url) {
@@ -308,6 +310,7 @@ impl Browser {
             body,
             from,
             by_form: _,
+            by_script,
         } = navigation;
         let mut headers = HeaderMap::new();
         let accept =
@@ -327,7 +330,9 @@ impl Browser {
             };
             headers.insert("sec-fetch-site", HeaderValue::from_static(site));
             headers.insert("sec-fetch-mode", HeaderValue::from_static("navigate"));
-            headers.insert("sec-fetch-user", HeaderValue::from_static("?1"));
+            if !by_script {
+                headers.insert("sec-fetch-user", HeaderValue::from_static("?1"));
+            }
             headers.insert("sec-fetch-dest", HeaderValue::from_static("document"));
         }
         if let Some(from) = from {

@@ -11,10 +11,13 @@ pub mod clock;
 pub mod keys;
 pub mod node;
 pub mod oidc;
+mod page;
 pub mod postgres;
 pub mod process;
 pub mod redis;
+pub mod saml;
 pub mod serve;
+pub mod xml;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

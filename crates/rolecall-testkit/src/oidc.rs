@@ -8,7 +8,6 @@ mod authorize;
 mod cases;
 mod fault;
 mod metadata;
-mod page;
 mod person;
 mod sign_out;
 mod token;

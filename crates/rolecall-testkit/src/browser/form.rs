@@ -7,6 +7,7 @@ use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::page::{Page, css, visible};
+use super::policy;
 
 /// A form, ready to be sent.
 pub(super) struct Submission {
@@ -16,6 +17,24 @@ pub(super) struct Submission {
 }
 
 impl Page {
+    /// The form that the page's script sends at once (SAML Bindings 3.5.4), where its policy lets an inline script run.
+    pub(super) fn automatic(&self) -> Option<Submission> {
+        let by_body = self.attributes("body[onload*='submit()']", "onload");
+        let by_script = self.scripts("forms[0].submit()");
+        let sends_itself = by_body.is_ok_and(|found| !found.is_empty()) || by_script;
+        (sends_itself && policy::allows_inline_script(self))
+            .then(|| self.submission("form", &[], None).ok())?
+    }
+
+    /// Whether a script in the page says this.
+    fn scripts(&self, text: &str) -> bool {
+        let document = Html::parse_document(self.body());
+        css("script").is_ok_and(|scripts| {
+            let mut found = document.select(&scripts);
+            found.any(|script| script.text().any(|code| code.contains(text)))
+        })
+    }
+
     /// Fills `fields` into a form and presses `button`, or its first one.
     pub(super) fn submission(
         &self,

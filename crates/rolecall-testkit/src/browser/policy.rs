@@ -54,6 +54,19 @@ pub(super) fn check_form_action(from: &Page, to: &Url) -> Result<()> {
     Ok(())
 }
 
+/// Whether every policy of the page lets an inline script run: one without `script-src` or `default-src`, or with
+/// `'unsafe-inline'`. Nonces and hashes are not looked at.
+pub(super) fn allows_inline_script(page: &Page) -> bool {
+    page.headers("content-security-policy").all(|policy| {
+        let sources = |name: &str| {
+            let mut directives = policy.split(';').map(str::trim);
+            directives.find_map(|directive| directive.strip_prefix(name))
+        };
+        let sources = sources("script-src ").or_else(|| sources("default-src "));
+        sources.is_none_or(|sources| sources.contains("'unsafe-inline'"))
+    })
+}
+
 /// CSP 6.7.2.8, without paths.
 fn allows(source: &str, page: &Url, to: &Url) -> bool {
     if source == "'self'" {

@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::answer::{Answer, Place};
-use super::page;
 use super::world::{Request, Session, World};
 use crate::keys::random_text;
+use crate::page;
 
 type Query = web::Query<Vec<(String, String)>>;
 type Form = web::Form<HashMap<String, String>>;
@@ -24,7 +24,7 @@ pub(super) async fn ask(world: web::Data<World>, http: HttpRequest, query: Query
     world.hit("/authorize");
     let asked = match Asked::parse(&world, query.into_inner()) {
         Ok(asked) => asked,
-        Err(Refusal::Shown(text)) => return page::problem(&world, text),
+        Err(Refusal::Shown(text)) => return page::problem(&world.title, text),
         Err(Refusal::Sent(request, error)) => return back_with_error(&world, &request, error),
     };
     let session = session(&world, &http).filter(|session| asked.is_fresh(session, world.now()));
@@ -36,14 +36,14 @@ pub(super) async fn ask(world: web::Data<World>, http: HttpRequest, query: Query
         Some(_) | None => match random_text(16) {
             Ok(id) => {
                 world.change(|state| state.requests.insert(id.clone(), asked.request));
-                page::sign_in(
+                sign_in(
                     &world,
                     &id,
                     asked.login_hint.as_deref().unwrap_or_default(),
                     None,
                 )
             }
-            Err(error) => page::problem(&world, &error.to_string()),
+            Err(error) => page::problem(&world.title, &error.to_string()),
         },
     }
 }
@@ -55,7 +55,7 @@ pub(super) async fn answer(world: web::Data<World>, form: Form) -> HttpResponse 
     let id = field("request");
     let Some(request) = world.read(|state| state.requests.get(id).cloned()) else {
         return page::problem(
-            &world,
+            &world.title,
             "This sign-in form is used up. Go back to the application and start again.",
         );
     };
@@ -66,7 +66,7 @@ pub(super) async fn answer(world: web::Data<World>, form: Form) -> HttpResponse 
     let username = field("username").trim();
     let username = username.strip_suffix("@example.com").unwrap_or(username);
     if world.person(username).is_none() {
-        return page::sign_in(&world, id, username, Some("Nobody by that name here."));
+        return sign_in(&world, id, username, Some("Nobody by that name here."));
     }
     world.change(|state| state.requests.remove(id));
     let session = Session {
@@ -74,7 +74,7 @@ pub(super) async fn answer(world: web::Data<World>, form: Form) -> HttpResponse 
         auth_time: world.now(),
     };
     let Ok(value) = random_text(32) else {
-        return page::problem(&world, "No randomness.");
+        return page::problem(&world.title, "No randomness.");
     };
     world.change(|state| state.sessions.insert(value.clone(), session.clone()));
     let mut response = back_with_code(&world, request, session);
@@ -85,8 +85,21 @@ pub(super) async fn answer(world: web::Data<World>, form: Form) -> HttpResponse 
         .finish();
     match response.add_cookie(&cookie) {
         Ok(()) => response,
-        Err(error) => page::problem(&world, &error.to_string()),
+        Err(error) => page::problem(&world.title, &error.to_string()),
     }
+}
+
+/// The form. `username` is filled in; `trouble` says what was wrong with the last try.
+fn sign_in(world: &World, request: &str, username: &str, trouble: Option<&str>) -> HttpResponse {
+    page::SignIn {
+        title: &world.title,
+        action: &format!("{}/authorize", world.issuer()),
+        request,
+        username,
+        people: &world.usernames(),
+        trouble,
+    }
+    .show()
 }
 
 /// Whose cookie this is.
@@ -175,7 +188,7 @@ fn back_with_code(world: &World, request: Request, session: Session) -> HttpResp
             &request,
             Map::from_iter([("code".to_owned(), json!(code))]),
         ),
-        Err(error) => page::problem(world, &error.to_string()),
+        Err(error) => page::problem(&world.title, &error.to_string()),
     }
 }
 
@@ -203,7 +216,7 @@ fn back(world: &World, request: &Request, mut parameters: Map<String, Value>) ->
                 .insert_header((header::CACHE_CONTROL, "no-store"))
                 .finish()
         }
-        (Err(error), Ok(_) | Err(_)) => page::problem(world, &error.to_string()),
-        (Ok(_), Err(error)) => page::problem(world, &error.to_string()),
+        (Err(error), Ok(_) | Err(_)) => page::problem(&world.title, &error.to_string()),
+        (Ok(_), Err(error)) => page::problem(&world.title, &error.to_string()),
     }
 }

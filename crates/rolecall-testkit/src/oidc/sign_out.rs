@@ -10,8 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use url::Url;
 
-use super::page;
 use super::world::World;
+use crate::page;
 
 type Fields = HashMap<String, String>;
 
@@ -42,7 +42,7 @@ fn end(world: &World, http: &HttpRequest, fields: &Fields) -> HttpResponse {
         Some(url) => HttpResponse::SeeOther()
             .insert_header((header::LOCATION, url.as_str()))
             .finish(),
-        None => page::signed_out(world),
+        None => page::signed_out(&world.title),
     };
     let mut gone = Cookie::build(world.cookie_name(), "")
         .path(world.cookie_path())
@@ -50,7 +50,7 @@ fn end(world: &World, http: &HttpRequest, fields: &Fields) -> HttpResponse {
     gone.make_removal();
     match response.add_cookie(&gone) {
         Ok(()) => response,
-        Err(error) => page::problem(world, &error.to_string()),
+        Err(error) => page::problem(&world.title, &error.to_string()),
     }
 }
 

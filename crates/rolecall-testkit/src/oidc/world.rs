@@ -155,6 +155,14 @@ impl World {
         })
     }
 
+    /// Who can sign in.
+    pub(super) fn usernames(&self) -> Vec<String> {
+        self.read(|state| {
+            let people = state.people.iter();
+            people.map(|person| person.username.clone()).collect()
+        })
+    }
+
     pub(super) fn rotate_keys(&self) -> Result<()> {
         let keys = generate(&self.algorithms)?;
         self.change(|state| state.keys = keys);

@@ -4,4 +4,5 @@ mod browser;
 mod node;
 mod oidc;
 mod oidc_faults;
+mod saml;
 mod stores;

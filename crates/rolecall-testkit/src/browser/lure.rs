@@ -1,0 +1,45 @@
+//! What pages of other people can make a browser do.
+
+use anyhow::Result;
+use reqwest::Method;
+use url::Url;
+
+use super::{Browser, Navigation, Page};
+
+impl Browser {
+    /// What a hostile page at `from` can make this browser do: follow a link.
+    pub async fn lured_to(&mut self, from: &str, url: &str) -> Result<Page> {
+        let from = Page::blank(Url::parse(from)?);
+        self.go(Navigation {
+            method: Method::GET,
+            url: Url::parse(url)?,
+            body: None,
+            from: Some(from),
+            by_form: false,
+            by_script: false,
+        })
+        .await
+    }
+
+    /// What a hostile page at `from` can make this browser do: post a form with these fields.
+    pub async fn lured_to_post(
+        &mut self,
+        from: &str,
+        url: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Page> {
+        let from = Page::blank(Url::parse(from)?);
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        self.go(Navigation {
+            method: Method::POST,
+            url: Url::parse(url)?,
+            body: Some(body),
+            from: Some(from),
+            by_form: true,
+            by_script: false,
+        })
+        .await
+    }
+}

@@ -1,0 +1,198 @@
+//! A message on its way, by Redirect or by POST (SAML Bindings 3.4 and 3.5): read, and sent.
+
+use std::io::{Read, Write};
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use anyhow::{Context, Result, bail, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
+use openssl::x509::X509;
+use url::form_urlencoded::{self, Serializer, byte_serialize};
+
+use super::signature::{self, Credential};
+use crate::page;
+use crate::xml::Element;
+
+/// Messages are small; what inflates beyond this is a bomb: bytes.
+const MESSAGE_MAX: u64 = 256 * 1024;
+
+/// How a message travels with the browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// In the query, deflated, with the signature beside it.
+    Redirect,
+    /// In a form, with the signature in it.
+    Post,
+}
+
+/// A message that came.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// The document.
+    pub document: Element,
+    /// Whether it came as `SAMLRequest`, not as `SAMLResponse`.
+    pub is_request: bool,
+    /// `RelayState`
+    pub relay_state: Option<String>,
+    signature: Seal,
+}
+
+#[derive(Clone, Debug)]
+enum Seal {
+    /// In the document, or nowhere.
+    Inside,
+    /// Beside it: what was signed, the method, the value.
+    Beside(String, String, String),
+}
+
+impl Message {
+    /// Reads the parameters of `GET` or `POST`, as they came: `name=value&…`, still encoded.
+    pub fn read(binding: Binding, encoded: &str) -> Result<Self> {
+        let field = |name: &str| {
+            let mut raw = encoded.split('&').filter_map(|pair| pair.split_once('='));
+            let found = raw.clone().filter(|(known, _)| *known == name).count();
+            ensure!(found <= 1, "`{name}` came {found} times");
+            Ok(raw
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| value))
+        };
+        let decoded = |raw: &str| -> String {
+            let pairs = form_urlencoded::parse(raw.as_bytes());
+            pairs.map(|(value, _)| value.into_owned()).collect()
+        };
+        let (name, raw) = match (field("SAMLRequest")?, field("SAMLResponse")?) {
+            (Some(raw), None) => ("SAMLRequest", raw),
+            (None, Some(raw)) => ("SAMLResponse", raw),
+            (Some(_), Some(_)) | (None, None) => bail!("one SAMLRequest or SAMLResponse is wanted"),
+        };
+        let text: String = decoded(raw).split_whitespace().collect();
+        let bytes = STANDARD.decode(text).context("the message is no base64")?;
+        let relay_state = field("RelayState")?;
+        let (document, signature) = match binding {
+            Binding::Post => (String::from_utf8(bytes)?, Seal::Inside),
+            Binding::Redirect => {
+                let mut document = String::new();
+                DeflateDecoder::new(bytes.as_slice())
+                    .take(MESSAGE_MAX)
+                    .read_to_string(&mut document)?;
+                let signature = match (field("SigAlg")?, field("Signature")?) {
+                    (Some(method), Some(value)) => {
+                        let relay = relay_state.map(|state| format!("&RelayState={state}"));
+                        let signed =
+                            format!("{name}={raw}{}&SigAlg={method}", relay.unwrap_or_default());
+                        Seal::Beside(signed, decoded(method), decoded(value))
+                    }
+                    (None, None) => Seal::Inside,
+                    (Some(_), None) | (None, Some(_)) => bail!("half a signature"),
+                };
+                (document, signature)
+            }
+        };
+        Ok(Self {
+            document: Element::parse(&document)?,
+            is_request: name == "SAMLRequest",
+            relay_state: relay_state.map(decoded),
+            signature,
+        })
+    }
+
+    /// Whether it carries any signature.
+    pub fn is_signed(&self) -> bool {
+        match &self.signature {
+            Seal::Inside => self.document.find("Signature").is_some(),
+            Seal::Beside(..) => true,
+        }
+    }
+
+    /// Checks its signature.
+    ///
+    /// # Errors
+    /// When it has none, or one that none of these certificates made.
+    pub fn verify(&self, certificates: &[X509]) -> Result<()> {
+        match &self.signature {
+            Seal::Inside => signature::verify(&self.document, &[], certificates),
+            Seal::Beside(signed, method, value) => {
+                signature::verify_query(signed, method, value, certificates)
+            }
+        }
+    }
+}
+
+/// A message to be sent.
+pub struct Sending<'a> {
+    /// The document, unsigned.
+    pub document: Element,
+    /// `SAMLRequest`, or else `SAMLResponse`.
+    pub is_request: bool,
+    /// `RelayState`
+    pub relay_state: Option<&'a str>,
+    /// Who signs; nobody, where there is none.
+    pub credential: Option<&'a Credential>,
+}
+
+impl Sending<'_> {
+    /// The address that carries it to `endpoint` by Redirect.
+    pub fn redirect(&self, endpoint: &str) -> Result<String> {
+        let mut deflated = DeflateEncoder::new(Vec::new(), Compression::default());
+        deflated.write_all(self.document.write().as_bytes())?;
+        let mut query = Serializer::new(String::new());
+        query.append_pair(self.field(), &STANDARD.encode(deflated.finish()?));
+        if let Some(relay_state) = self.relay_state {
+            query.append_pair("RelayState", relay_state);
+        }
+        let query = match self.credential {
+            None => query.finish(),
+            Some(credential) => {
+                query.append_pair("SigAlg", credential.method().uri());
+                let query = query.finish();
+                let signature = credential.sign_query(&query)?;
+                let signature: String = byte_serialize(signature.as_bytes()).collect();
+                format!("{query}&Signature={signature}")
+            }
+        };
+        let separator = if endpoint.contains('?') { '&' } else { '?' };
+        Ok(format!("{endpoint}{separator}{query}"))
+    }
+
+    /// The form's fields that carry it by POST.
+    pub fn fields(&self) -> Result<Vec<(String, String)>> {
+        let mut document = self.document.clone();
+        if let Some(credential) = self.credential {
+            signature::sign(&mut document, credential)?;
+        }
+        let message = (self.field().to_owned(), STANDARD.encode(document.write()));
+        let relay_state = self
+            .relay_state
+            .map(|state| ("RelayState".to_owned(), state.to_owned()));
+        Ok([message].into_iter().chain(relay_state).collect())
+    }
+
+    /// Sends the browser on to `endpoint`, from a page of this title.
+    #[expect(dead_code, reason = "for the faults, which come next")]
+    pub(super) fn send(
+        &self,
+        binding: Binding,
+        endpoint: &str,
+        title: &str,
+    ) -> Result<HttpResponse> {
+        Ok(match binding {
+            Binding::Redirect => HttpResponse::SeeOther()
+                .insert_header((header::LOCATION, self.redirect(endpoint)?))
+                .insert_header((header::CACHE_CONTROL, "no-store"))
+                .finish(),
+            Binding::Post => page::passing_on(title, endpoint, "post", &self.fields()?),
+        })
+    }
+
+    fn field(&self) -> &'static str {
+        if self.is_request {
+            "SAMLRequest"
+        } else {
+            "SAMLResponse"
+        }
+    }
+}

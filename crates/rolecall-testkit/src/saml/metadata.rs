@@ -1,0 +1,54 @@
+//! The provider's metadata (SAML Metadata 2.4.3).
+
+use actix_web::{HttpResponse, web};
+use anyhow::Result;
+
+use super::names::{DSIG, METADATA, POST, REDIRECT};
+use super::world::World;
+use crate::xml::Element;
+
+/// `GET /metadata`
+pub(super) async fn metadata(world: web::Data<World>) -> HttpResponse {
+    world.hit("/metadata");
+    match document(&world) {
+        Ok(document) => HttpResponse::Ok()
+            .content_type("application/samlmetadata+xml")
+            .body(document),
+        Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
+    }
+}
+
+/// What it says.
+pub(super) fn document(world: &World) -> Result<String> {
+    let credentials = world.read(|state| state.credentials.clone());
+    let keys = credentials.iter().map(|credential| {
+        let key_info = credential.key_info()?.with("xmlns:ds", DSIG);
+        Ok(Element::new("md:KeyDescriptor")
+            .with("use", "signing")
+            .child(key_info))
+    });
+    let endpoint = |name: &str, binding: &str, path: &str| {
+        Element::new(name)
+            .with("Binding", binding)
+            .with("Location", world.at(path))
+    };
+    let wants_signed = world.settings.wants_requests_signed.to_string();
+    let role = Element::new("md:IDPSSODescriptor")
+        .with("WantAuthnRequestsSigned", wants_signed)
+        .with("protocolSupportEnumeration", super::names::PROTOCOL)
+        .children(keys.collect::<Result<Vec<_>>>()?)
+        .children([
+            endpoint("md:SingleLogoutService", REDIRECT, "/slo"),
+            endpoint("md:SingleLogoutService", POST, "/slo"),
+        ])
+        .child(Element::new("md:NameIDFormat").text(&world.settings.name_id_format))
+        .children([
+            endpoint("md:SingleSignOnService", REDIRECT, "/sso"),
+            endpoint("md:SingleSignOnService", POST, "/sso"),
+        ]);
+    let entity = Element::new("md:EntityDescriptor")
+        .with("xmlns:md", METADATA)
+        .with("entityID", world.entity_id())
+        .child(role);
+    Ok(entity.write())
+}

@@ -1,0 +1,162 @@
+//! What the provider knows: keys, people, service providers, sessions.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::request::Asked;
+use super::signature::Credential;
+use super::{SamlSettings, ServiceProvider};
+use crate::keys::{Algorithm, random_text};
+use crate::lock;
+use crate::oidc::Person;
+
+/// One provider's memory, shared by its handlers.
+pub(super) struct World {
+    pub(super) settings: SamlSettings,
+    pub(super) hits: Mutex<HashMap<&'static str, usize>>,
+    #[expect(dead_code, reason = "for the faults, which come next")]
+    pub(super) canary: String,
+    state: Mutex<State>,
+}
+
+/// What changes.
+#[derive(Default)]
+pub(super) struct State {
+    port: u16,
+    pub(super) service_providers: Vec<ServiceProvider>,
+    pub(super) people: Vec<Person>,
+    /// By the value of the provider's cookie.
+    pub(super) sessions: HashMap<String, Session>,
+    /// Requests whose form is open, by the form's hidden field.
+    pub(super) requests: HashMap<String, Asked>,
+    /// The first signs.
+    pub(super) credentials: Vec<Credential>,
+}
+
+/// Somebody is signed in at the provider.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) username: String,
+    pub(super) since: DateTime<Utc>,
+    pub(super) index: String,
+}
+
+impl World {
+    pub(super) fn new(settings: SamlSettings, canary: String) -> Result<Self> {
+        let credentials = settings.keys.iter().copied().map(Credential::generate);
+        let state = State {
+            service_providers: settings.service_providers.clone(),
+            people: settings.people.clone(),
+            credentials: credentials.collect::<Result<_>>()?,
+            ..State::default()
+        };
+        Ok(Self {
+            settings,
+            hits: Mutex::default(),
+            canary,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Learns its own address.
+    pub(super) fn settle(&self, port: u16) {
+        self.change(|state| state.port = port);
+    }
+
+    pub(super) fn title(&self) -> &str {
+        &self.settings.title
+    }
+
+    pub(super) fn url(&self) -> String {
+        let port = self.read(|state| state.port);
+        format!("http://{}:{port}", self.settings.host)
+    }
+
+    /// The absolute address of a path.
+    pub(super) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url())
+    }
+
+    pub(super) fn entity_id(&self) -> String {
+        self.at("/metadata")
+    }
+
+    /// The provider's cookie. It names the port, because cookies are not kept apart by port (RFC 6265 8.5).
+    pub(super) fn cookie_name(&self) -> String {
+        format!("testkit_idp_{}", self.read(|state| state.port))
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        (self.settings.clock)()
+    }
+
+    /// How long an assertion is good.
+    pub(super) fn lifetime(&self) -> TimeDelta {
+        TimeDelta::from_std(self.settings.lifetime).unwrap_or(TimeDelta::MAX)
+    }
+
+    pub(super) fn hit(&self, path: &'static str) {
+        *lock(&self.hits).entry(path).or_default() += 1;
+    }
+
+    pub(super) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&lock(&self.state))
+    }
+
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut lock(&self.state))
+    }
+
+    pub(super) fn service_provider(&self, entity_id: &str) -> Option<ServiceProvider> {
+        self.read(|state| {
+            let mut known = state.service_providers.iter();
+            known.find(|known| known.entity_id == entity_id).cloned()
+        })
+    }
+
+    pub(super) fn person(&self, username: &str) -> Option<Person> {
+        self.read(|state| {
+            let mut known = state.people.iter();
+            known.find(|person| person.username == username).cloned()
+        })
+    }
+
+    /// Who can sign in.
+    pub(super) fn usernames(&self) -> Vec<String> {
+        self.read(|state| {
+            let people = state.people.iter();
+            people.map(|person| person.username.clone()).collect()
+        })
+    }
+
+    /// What signs.
+    pub(super) fn credential(&self) -> Result<Credential> {
+        let credential = self.read(|state| state.credentials.first().cloned());
+        credential.context("a provider needs a key")
+    }
+
+    /// A key of the same kind that nobody knows.
+    pub(super) fn stranger(&self) -> Result<Credential> {
+        let algorithm = self.settings.keys.first().copied();
+        Credential::generate(algorithm.unwrap_or(Algorithm::Rs256))
+    }
+
+    pub(super) fn rotate_keys(&self, announce: bool) -> Result<()> {
+        let fresh = self.stranger()?;
+        self.change(|state| {
+            if !announce {
+                state.credentials.clear();
+            }
+            state.credentials.insert(0, fresh);
+        });
+        Ok(())
+    }
+
+    /// A fresh ID (SAML Core 1.3.4): an NCName, 128 bits of it random.
+    pub(super) fn id(&self) -> Result<String> {
+        Ok(format!("_{}", random_text(16)?))
+    }
+}
