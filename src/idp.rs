@@ -5,6 +5,7 @@
 
 pub mod http;
 pub mod oidc;
+pub mod saml;
 
 pub use http::HttpClient;
 pub use oidc::{Algorithm, ClaimNames, MfaRule, OidcProvider, OidcSettings};

@@ -193,6 +193,16 @@ const FENCES: &[(&str, &[&str], &str)] = &[
         "OpenID Connect is spoken in `idp::oidc` and `aws::token_issuer`",
     ),
     (
+        "samael::",
+        &["src/idp/saml", "src/aws/saml_issuer"],
+        "XML signatures are verified in `idp::saml`, behind its guard, and made in `aws::saml_issuer`",
+    ),
+    (
+        "roxmltree::",
+        &["src/idp/saml"],
+        "XML from outside is read in `idp::saml`",
+    ),
+    (
         "redis::",
         &["src/store/redis"],
         "Redis is spoken in `store::redis`",

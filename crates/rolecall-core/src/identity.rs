@@ -5,6 +5,7 @@
 
 mod claims;
 mod email;
+mod name_id;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use crate::secret::{SecretDigest, SecretText};
 
 pub use claims::{Claims, InvalidClaims};
 pub use email::{EmailAddress, EmailDomain, InvalidEmail, believed_email};
+pub use name_id::NameId;
 
 /// Defines a newtype over a string with a parse rule.
 macro_rules! text_newtype {

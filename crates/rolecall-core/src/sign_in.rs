@@ -95,6 +95,26 @@ pub enum RejectReason {
     Claims,
     /// The token endpoint refused the code.
     Code,
+    /// A response that nobody here asked for, where none is taken.
+    Unsolicited,
+    /// Neither the SAML response nor the assertion in it is signed as configured.
+    Unsigned,
+    /// Assertions or signatures are not where SAML puts them: the mark of a wrapped or doctored document.
+    Structure,
+    /// The assertion could not be decrypted. Nothing says why.
+    Decryption,
+    /// `Status` is not success.
+    Status,
+    /// `Destination` is not our address.
+    Destination,
+    /// `InResponseTo` is not the request we sent.
+    InResponseTo,
+    /// `Conditions` are missing, or one of them is not known.
+    Conditions,
+    /// No bearer confirmation for our address and in time.
+    Confirmation,
+    /// There is no `AuthnStatement`: the provider does not say that anybody signed in.
+    AuthnStatement,
 }
 
 impl RejectReason {
@@ -116,6 +136,16 @@ impl RejectReason {
             Self::TooManyGroups => "too_many_groups",
             Self::Claims => "claims",
             Self::Code => "code",
+            Self::Unsolicited => "unsolicited",
+            Self::Unsigned => "unsigned",
+            Self::Structure => "structure",
+            Self::Decryption => "decryption",
+            Self::Status => "status",
+            Self::Destination => "destination",
+            Self::InResponseTo => "in_response_to",
+            Self::Conditions => "conditions",
+            Self::Confirmation => "confirmation",
+            Self::AuthnStatement => "authn_statement",
         }
     }
 }

@@ -1,0 +1,70 @@
+//! `NameID`: what a SAML provider calls a person, kept to speak of them again at sign-out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::identity::ProviderId;
+use crate::secret::SecretDigest;
+
+/// A `Format` that says nothing (SAML Core 8.3.1).
+const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
+
+/// `NameID` (SAML Core 2.2.3), as the provider wrote it: a `LogoutRequest` repeats it whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameId {
+    /// The text.
+    pub value: String,
+    /// `Format`
+    pub format: Option<String>,
+    /// `NameQualifier`
+    pub name_qualifier: Option<String>,
+    /// `SPNameQualifier`
+    pub sp_name_qualifier: Option<String>,
+}
+
+impl NameId {
+    /// Whether both mean the same person, for one provider: the same text, and no two different formats. Providers leave
+    /// out at sign-out what they wrote at sign-in, qualifiers above all.
+    pub fn means(&self, other: &Self) -> bool {
+        let format = |name: &Self| name.format.clone().filter(|format| format != UNSPECIFIED);
+        let same_format = match (format(self), format(other)) {
+            (Some(one), Some(two)) => one == two,
+            (None, _) | (_, None) => true,
+        };
+        self.value == other.value && same_format
+    }
+
+    /// Names it in the store, within its provider.
+    pub fn key(&self, provider: &ProviderId) -> SecretDigest {
+        let parts = [provider.as_str().as_bytes(), self.value.as_bytes()];
+        SecretDigest::of("rolecall/name-id/v1", &parts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(value: &str, format: Option<&str>) -> NameId {
+        NameId {
+            value: value.to_owned(),
+            format: format.map(str::to_owned),
+            name_qualifier: None,
+            sp_name_qualifier: None,
+        }
+    }
+
+    #[test]
+    fn the_text_and_a_stated_format_count() {
+        let alice = name("alice", Some("persistent"));
+        assert!(alice.means(&NameId {
+            name_qualifier: Some("idp".to_owned()),
+            ..alice.clone()
+        }));
+        assert!(alice.means(&name("alice", None)) && name("alice", None).means(&alice));
+        assert!(alice.means(&name("alice", Some(UNSPECIFIED))));
+        assert!(!alice.means(&name("alice", Some("transient"))));
+        for other in ["Alice", "alice ", "", "alice\0"] {
+            assert!(!alice.means(&name(other, Some("persistent"))), "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! SAML 2.0 (Core, Bindings, Profiles and Metadata of March 2005): what an identity provider says over it.
+//!
+//! [`verify`] is the way in: guard, signature, decryption, checks, in that order, and identity is read from verified bytes
+//! alone. Nothing here does I/O but [`metadata`], and nothing reads a clock.
+
+pub mod assertion;
+pub mod keys;
+pub mod trust;
+pub mod xml;
+
+pub use assertion::{Attribute, Expected, Signed, VerifiedAssertion};
+pub use keys::{DecryptionKeys, InvalidKey, SigningKeys};
+pub use trust::{Binding, Endpoint, InvalidMetadata, SamlPolicy, SamlTrust, TrustOptions};

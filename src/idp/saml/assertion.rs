@@ -1,0 +1,83 @@
+//! What is expected of a response, and what one that was verified says.
+//!
+//! A [`VerifiedAssertion`] is made by `verify` alone.
+
+use chrono::{DateTime, Utc};
+use rolecall_core::identity::{NameId, Subject};
+use rolecall_core::secret::SecretDigest;
+
+/// What a response is held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// Where it must have been sent: `Destination` and `Recipient` are one of these (Bindings 3.5.5.2, Profiles 4.1.4.2).
+    pub recipients: &'a [&'a str],
+    /// Whom it must be for: each `AudienceRestriction` names one of these (Core 2.5.1.4).
+    pub audiences: &'a [&'a str],
+    /// The id of the request it answers. Without one it must answer none: `InResponseTo` is nowhere (Profiles 4.1.5).
+    pub in_response_to: Option<&'a str>,
+    /// When the sign-in began, if it must have been a fresh one (`ForceAuthn`, Core 3.4.1).
+    pub fresh_since: Option<DateTime<Utc>>,
+}
+
+/// Which elements were signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signed {
+    /// The `Response`, and the assertion as a part of it.
+    Response,
+    /// The `Assertion` alone.
+    Assertion,
+    /// Each with a signature of its own.
+    Both,
+}
+
+/// One attribute (Core 2.7.3.1); those of the same `Name` are one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// `Name`
+    pub name: String,
+    /// `FriendlyName`
+    pub friendly_name: Option<String>,
+    /// The values, in order. One with elements inside is their text.
+    pub values: Vec<String>,
+}
+
+/// An assertion that passed every check.
+#[derive(Clone, Debug)]
+pub struct VerifiedAssertion {
+    /// `ID`
+    pub assertion_id: String,
+    /// Names the assertion: a digest of issuer and `ID`. It counts once, until [`Self::not_on_or_after`].
+    pub digest: SecretDigest,
+    /// After this it would be refused for its age by any clock within the leeway.
+    pub not_on_or_after: DateTime<Utc>,
+    /// `Issuer`: the provider's entity id.
+    pub issuer: String,
+    /// Which elements were signed.
+    pub signed: Signed,
+    /// `NameID`, where there is one.
+    pub name_id: Option<NameId>,
+    /// The person: the configured attribute, else the text of `NameID`.
+    pub subject: Subject,
+    /// The attributes, in order.
+    pub attributes: Vec<Attribute>,
+    /// `AuthnInstant`
+    pub authn_instant: DateTime<Utc>,
+    /// `SessionIndex`
+    pub session_index: Option<String>,
+    /// `SessionNotOnOrAfter`, the earliest where there are several.
+    pub session_not_on_or_after: Option<DateTime<Utc>>,
+    /// `AuthnContextClassRef`
+    pub authn_context: Option<String>,
+}
+
+impl VerifiedAssertion {
+    /// The values of an attribute, found by `Name` or else by `FriendlyName`.
+    pub fn values(&self, name: &str) -> &[String] {
+        let named = |attribute: &&Attribute| attribute.name == name;
+        let befriended = |attribute: &&Attribute| attribute.friendly_name.as_deref() == Some(name);
+        let found = self.attributes.iter().find(named);
+        found
+            .or_else(|| self.attributes.iter().find(befriended))
+            .map_or(&[], |attribute| &attribute.values)
+    }
+}

@@ -1,0 +1,205 @@
+//! The keys of SAML: the provider's certificates that may vouch, and our own keys that decrypt.
+//!
+//! A certificate stands for its key and nothing else: its name, issuer and dates prove nothing in SAML (Metadata 2.4.1.1), so they
+//! are not checked. A weak key is no key.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, TimeDelta, Utc};
+use openssl::asn1::Asn1Time;
+use openssl::nid::Nid;
+use openssl::pkey::{Id, PKey, PKeyRef, Private, Public};
+use openssl::x509::X509;
+
+/// NIST SP 800-131A: shorter RSA moduli no longer sign.
+const RSA_BITS_MIN: u32 = 2048;
+/// Certificates of one provider that are looked at; a rollover needs two.
+const KEYS_MAX: usize = 8;
+
+/// Why a certificate or key is not used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidKey(String);
+
+impl InvalidKey {
+    fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+/// The certificates whose keys may sign for a provider: at least one.
+#[derive(Clone, Debug)]
+pub struct SigningKeys {
+    keys: Vec<SigningKey>,
+    allow_sha1: bool,
+}
+
+/// One certificate.
+#[derive(Clone)]
+pub struct SigningKey {
+    /// DER.
+    pub(super) certificate: Vec<u8>,
+    /// Its key.
+    pub(super) public: PKey<Public>,
+    not_after: Option<DateTime<Utc>>,
+}
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SigningKey({} bits)", self.public.bits())
+    }
+}
+
+impl SigningKeys {
+    /// Takes DER certificates; those with a weak or unknown kind of key are left out.
+    ///
+    /// # Errors
+    /// [`InvalidKey`] when none is left: it says what was wrong with the last.
+    pub fn from_der<I, B>(certificates: I) -> Result<Self, InvalidKey>
+    where
+        I: IntoIterator<Item = B>,
+        B: AsRef<[u8]>,
+    {
+        let mut keys: Vec<SigningKey> = Vec::new();
+        let mut trouble = InvalidKey::new("there is no certificate");
+        for der in certificates {
+            match SigningKey::from_der(der.as_ref()) {
+                Ok(key) if keys.iter().any(|one| one.certificate == key.certificate) => {}
+                Ok(key) => keys.push(key),
+                Err(error) => trouble = error,
+            }
+            if keys.len() == KEYS_MAX {
+                break;
+            }
+        }
+        if keys.is_empty() {
+            return Err(trouble);
+        }
+        Ok(Self {
+            keys,
+            allow_sha1: false,
+        })
+    }
+
+    /// Takes certificates in PEM, one after another.
+    ///
+    /// # Errors
+    /// [`InvalidKey`].
+    pub fn from_pem(pem: &str) -> Result<Self, InvalidKey> {
+        let certificates = X509::stack_from_pem(pem.as_bytes())
+            .map_err(|_| InvalidKey::new("this is no certificate in PEM"))?;
+        let der: Result<Vec<_>, _> = certificates.iter().map(|one| one.to_der()).collect();
+        Self::from_der(der.map_err(|_| InvalidKey::new("a certificate cannot be read"))?)
+    }
+
+    /// Whether a signature or digest with SHA-1 counts; it does not unless somebody says so.
+    #[must_use]
+    pub fn allowing_sha1(mut self, allow: bool) -> Self {
+        self.allow_sha1 = allow;
+        self
+    }
+
+    /// Whether SHA-1 counts.
+    pub fn allow_sha1(&self) -> bool {
+        self.allow_sha1
+    }
+
+    /// The latest time at which a certificate says it ends: for warnings, since nobody else minds.
+    pub fn not_after(&self) -> Option<DateTime<Utc>> {
+        self.keys.iter().filter_map(|key| key.not_after).max()
+    }
+
+    /// The keys; the one with this certificate first, where it is among them.
+    pub fn candidates(&self, named: Option<&[u8]>) -> impl Iterator<Item = &SigningKey> {
+        let is_named = move |key: &&SigningKey| Some(key.certificate.as_slice()) == named;
+        let first = self.keys.iter().filter(is_named);
+        first.chain(self.keys.iter().filter(move |key| !is_named(key)))
+    }
+}
+
+impl SigningKey {
+    fn from_der(der: &[u8]) -> Result<Self, InvalidKey> {
+        let certificate =
+            X509::from_der(der).map_err(|_| InvalidKey::new("a certificate cannot be read"))?;
+        let public = certificate
+            .public_key()
+            .map_err(|_| InvalidKey::new("the key of a certificate cannot be read"))?;
+        strong(&public)?;
+        Ok(Self {
+            certificate: der.to_vec(),
+            public,
+            not_after: not_after(&certificate),
+        })
+    }
+}
+
+/// RSA of 2,048 bits or more, or ECDSA over P-256, P-384 or P-521.
+fn strong(key: &PKeyRef<Public>) -> Result<(), InvalidKey> {
+    match key.id() {
+        Id::RSA if key.bits() >= RSA_BITS_MIN => Ok(()),
+        Id::RSA => Err(InvalidKey::new(format!(
+            "an RSA key has {} bits; at least {RSA_BITS_MIN} are needed",
+            key.bits()
+        ))),
+        Id::EC => {
+            let curve = key.ec_key().ok().and_then(|ec| ec.group().curve_name());
+            let known = [Nid::X9_62_PRIME256V1, Nid::SECP384R1, Nid::SECP521R1];
+            if curve.is_some_and(|curve| known.contains(&curve)) {
+                return Ok(());
+            }
+            Err(InvalidKey::new(
+                "an EC key is on none of P-256, P-384, P-521",
+            ))
+        }
+        _ => Err(InvalidKey::new("a key is neither RSA nor EC")),
+    }
+}
+
+fn not_after(certificate: &X509) -> Option<DateTime<Utc>> {
+    let epoch = Asn1Time::from_unix(0).ok()?;
+    let span = epoch.diff(certificate.not_after()).ok()?;
+    let seconds =
+        TimeDelta::try_days(span.days.into())? + TimeDelta::try_seconds(span.secs.into())?;
+    DateTime::UNIX_EPOCH.checked_add_signed(seconds)
+}
+
+/// Reads a certificate as metadata and signatures carry it: base64 of DER, with white space.
+pub(super) fn certificate_der(text: &str) -> Option<Vec<u8>> {
+    let packed: String = text.split_ascii_whitespace().collect();
+    STANDARD.decode(packed).ok()
+}
+
+/// Our own keys for what providers encrypt for us; several while one takes over from another.
+#[derive(Clone, Default)]
+pub struct DecryptionKeys(Vec<PKey<Private>>);
+
+impl std::fmt::Debug for DecryptionKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DecryptionKeys({})", self.0.len())
+    }
+}
+
+impl DecryptionKeys {
+    /// Takes RSA keys in PEM, the current one first.
+    ///
+    /// # Errors
+    /// [`InvalidKey`].
+    pub fn from_pem<'a>(keys: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, InvalidKey> {
+        let mut taken = Vec::new();
+        for pem in keys {
+            let key = PKey::private_key_from_pem(pem)
+                .map_err(|_| InvalidKey::new("a decryption key is no private key in PEM"))?;
+            if key.id() != Id::RSA || key.bits() < RSA_BITS_MIN {
+                return Err(InvalidKey::new(format!(
+                    "a decryption key is RSA of at least {RSA_BITS_MIN} bits"
+                )));
+            }
+            taken.push(key);
+        }
+        Ok(Self(taken))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &PKey<Private>> {
+        self.0.iter()
+    }
+}

@@ -1,0 +1,248 @@
+//! What we know of a provider from its metadata (SAML Metadata 2.3, 2.4): its name, keys and addresses.
+//!
+//! There is no trust without a signing certificate: [`SamlTrust::parse`] is the only way to one. Metadata is read by
+//! namespace; what it says beyond that is not looked at.
+
+use chrono::{DateTime, Utc};
+use roxmltree::Node;
+use url::Url;
+
+use super::keys::{DecryptionKeys, InvalidKey, SigningKeys, certificate_der};
+use super::xml::{DSIG, METADATA, PROTOCOL, children, instant, is, text, trimmed};
+use crate::idp::http::callable;
+
+/// How a message travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// HTTP-Redirect (Bindings 3.4).
+    Redirect,
+    /// HTTP-POST (Bindings 3.5).
+    Post,
+}
+
+impl Binding {
+    /// Its name in metadata.
+    pub fn uri(self) -> &'static str {
+        match self {
+            Self::Redirect => "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect",
+            Self::Post => "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST",
+        }
+    }
+}
+
+/// Where a message goes (Metadata 2.2.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// How.
+    pub binding: Binding,
+    /// Where requests go.
+    pub location: Url,
+    /// Where responses go, if elsewhere.
+    pub response_location: Option<Url>,
+}
+
+/// What is taken from a provider beyond the defaults.
+#[derive(Clone, Debug, Default)]
+pub struct SamlPolicy {
+    /// Signatures and digests with SHA-1 count.
+    pub allow_sha1: bool,
+    /// AES-CBC is decrypted outside a verified signature too.
+    pub allow_cbc: bool,
+    /// The `Response` must be signed.
+    pub require_signed_response: bool,
+    /// The `Assertion` must be signed.
+    pub require_signed_assertion: bool,
+    /// The attribute that names the person, instead of `NameID`.
+    pub subject_attribute: Option<String>,
+    /// What decrypts assertions; none are taken encrypted without.
+    pub decryption_keys: DecryptionKeys,
+}
+
+/// How metadata is read.
+#[derive(Clone, Debug, Default)]
+pub struct TrustOptions {
+    /// The entity it must describe; where there is none, it must describe one identity provider alone.
+    pub entity_id: Option<String>,
+    /// Whose signature it must carry.
+    pub metadata_keys: Option<SigningKeys>,
+    /// What is taken from the provider.
+    pub policy: SamlPolicy,
+}
+
+/// Why metadata is no ground for trust.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the metadata of the identity provider: {0}")]
+pub struct InvalidMetadata(pub(super) String);
+
+impl From<InvalidKey> for InvalidMetadata {
+    fn from(error: InvalidKey) -> Self {
+        Self(format!("no usable signing certificate: {error}"))
+    }
+}
+
+/// A provider whose word can be verified.
+#[derive(Clone, Debug)]
+pub struct SamlTrust {
+    entity_id: String,
+    keys: SigningKeys,
+    single_sign_on: Vec<Endpoint>,
+    single_logout: Vec<Endpoint>,
+    wants_signed_requests: bool,
+    valid_until: Option<DateTime<Utc>>,
+    policy: SamlPolicy,
+}
+
+impl SamlTrust {
+    /// Reads metadata: an `EntityDescriptor`, or an `EntitiesDescriptor` with the entity in it.
+    ///
+    /// # Errors
+    /// [`InvalidMetadata`]: not such a document, no signing certificate, no address to send anybody to, another entity,
+    /// or no signature by the configured certificate.
+    pub fn parse(metadata: &str, options: &TrustOptions) -> Result<Self, InvalidMetadata> {
+        let document = super::xml::parse(metadata, 100_000)
+            .map_err(|error| InvalidMetadata(error.to_string()))?;
+        let (entity, role) = identity_provider(document.root_element(), options)?;
+        let entity_id = entity
+            .attribute("entityID")
+            .filter(|id| !id.trim().is_empty() && id.len() <= 1024)
+            .ok_or_else(|| InvalidMetadata("there is no entityID".to_owned()))?;
+        let keys = SigningKeys::from_der(signing_certificates(role))?;
+        let single_sign_on = endpoints(role, "SingleSignOnService");
+        if single_sign_on.is_empty() {
+            return Err(InvalidMetadata(
+                "there is no SingleSignOnService at an https address, by HTTP-Redirect or HTTP-POST"
+                    .to_owned(),
+            ));
+        }
+        Ok(Self {
+            entity_id: entity_id.to_owned(),
+            keys: keys.allowing_sha1(options.policy.allow_sha1),
+            single_sign_on,
+            single_logout: endpoints(role, "SingleLogoutService"),
+            wants_signed_requests: matches!(
+                role.attribute("WantAuthnRequestsSigned").map(trimmed),
+                Some("true" | "1")
+            ),
+            valid_until: valid_until(role)?,
+            policy: options.policy.clone(),
+        })
+    }
+
+    /// `entityID`: what the provider calls itself, and what `Issuer` must say.
+    pub fn entity_id(&self) -> &str {
+        &self.entity_id
+    }
+
+    /// The keys that may sign for it.
+    pub fn keys(&self) -> &SigningKeys {
+        &self.keys
+    }
+
+    /// What is taken from it.
+    pub fn policy(&self) -> &SamlPolicy {
+        &self.policy
+    }
+
+    /// `SingleSignOnService`, by this binding.
+    pub fn single_sign_on(&self, binding: Binding) -> Option<&Endpoint> {
+        self.single_sign_on
+            .iter()
+            .find(|one| one.binding == binding)
+    }
+
+    /// `SingleLogoutService`, by this binding.
+    pub fn single_logout(&self, binding: Binding) -> Option<&Endpoint> {
+        self.single_logout.iter().find(|one| one.binding == binding)
+    }
+
+    /// `WantAuthnRequestsSigned`
+    pub fn wants_signed_requests(&self) -> bool {
+        self.wants_signed_requests
+    }
+
+    /// `validUntil`: from then on the metadata is worth nothing (Metadata 2.3.2).
+    pub fn valid_until(&self) -> Option<DateTime<Utc>> {
+        self.valid_until
+    }
+}
+
+/// The entity and its role as an identity provider.
+fn identity_provider<'a, 'i>(
+    root: Node<'a, 'i>,
+    options: &TrustOptions,
+) -> Result<(Node<'a, 'i>, Node<'a, 'i>), InvalidMetadata> {
+    if !is(root, METADATA, "EntityDescriptor") && !is(root, METADATA, "EntitiesDescriptor") {
+        return Err(InvalidMetadata(
+            "it is neither an EntityDescriptor nor an EntitiesDescriptor".to_owned(),
+        ));
+    }
+    let wanted = options.entity_id.as_deref();
+    let mut found = root
+        .descendants()
+        .filter(|node| is(*node, METADATA, "EntityDescriptor"))
+        .filter(|node| wanted.is_none() || node.attribute("entityID") == wanted)
+        .flat_map(|entity| {
+            let roles = children(entity, METADATA, "IDPSSODescriptor");
+            roles.map(move |role| (entity, role))
+        })
+        .filter(|(_, role)| {
+            let protocols = role.attribute("protocolSupportEnumeration");
+            protocols.is_some_and(|list| list.split_ascii_whitespace().any(|one| one == PROTOCOL))
+        });
+    match (found.next(), found.next(), wanted) {
+        (Some(one), None, _) => Ok(one),
+        (None, _, Some(wanted)) => Err(InvalidMetadata(format!(
+            "it describes no SAML 2.0 identity provider with entityID {wanted:?}"
+        ))),
+        (None, _, None) => Err(InvalidMetadata(
+            "it describes no SAML 2.0 identity provider (IDPSSODescriptor)".to_owned(),
+        )),
+        (Some(_), Some(_), _) => Err(InvalidMetadata(
+            "it describes several identity providers; name one with entity_id".to_owned(),
+        )),
+    }
+}
+
+/// The certificates of key descriptors for signing, or for nothing in particular (Metadata 2.4.1.1).
+fn signing_certificates(role: Node<'_, '_>) -> Vec<Vec<u8>> {
+    children(role, METADATA, "KeyDescriptor")
+        .filter(|key| matches!(key.attribute("use").map(trimmed), None | Some("signing")))
+        .flat_map(|key| children(key, DSIG, "KeyInfo"))
+        .flat_map(|info| children(info, DSIG, "X509Data"))
+        .flat_map(|data| children(data, DSIG, "X509Certificate"))
+        .filter_map(|node| text(node).as_deref().and_then(certificate_der))
+        .collect()
+}
+
+/// The services of this kind at addresses we may send somebody to.
+fn endpoints(role: Node<'_, '_>, name: &str) -> Vec<Endpoint> {
+    let address = |node: Node<'_, '_>, name: &str| {
+        let url = Url::parse(trimmed(node.attribute(name)?)).ok()?;
+        (callable(&url) && url.fragment().is_none()).then_some(url)
+    };
+    children(role, METADATA, name)
+        .filter_map(|node| {
+            let binding = node.attribute("Binding").map(trimmed);
+            let known = [Binding::Redirect, Binding::Post];
+            Some(Endpoint {
+                binding: known.into_iter().find(|one| Some(one.uri()) == binding)?,
+                location: address(node, "Location")?,
+                response_location: address(node, "ResponseLocation"),
+            })
+        })
+        .collect()
+}
+
+/// The earliest `validUntil` of the role and of everything around it.
+fn valid_until(role: Node<'_, '_>) -> Result<Option<DateTime<Utc>>, InvalidMetadata> {
+    let mut earliest: Option<DateTime<Utc>> = None;
+    for node in role.ancestors().filter(Node::is_element) {
+        let until = instant(node, "validUntil")
+            .map_err(|_| InvalidMetadata("validUntil is no time".to_owned()))?;
+        earliest = match (earliest, until) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+    }
+    Ok(earliest)
+}

@@ -1,0 +1,102 @@
+//! Small words for reading XML by namespace, and the names SAML is made of.
+
+use chrono::{DateTime, Utc};
+use rolecall_core::sign_in::{ProviderError, RejectReason};
+use roxmltree::{Document, Node, ParsingOptions};
+
+/// `samlp`
+pub const PROTOCOL: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
+/// `saml`
+pub const ASSERTION: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
+/// `md`
+pub const METADATA: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
+/// `ds`
+pub const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
+/// `xenc`
+pub const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
+
+/// Whether the node is this element.
+pub fn is(node: Node<'_, '_>, namespace: &str, name: &str) -> bool {
+    node.is_element()
+        && node.tag_name().namespace() == Some(namespace)
+        && node.tag_name().name() == name
+}
+
+/// The child elements, whatever they are.
+pub fn elements<'a, 'i: 'a>(node: Node<'a, 'i>) -> impl Iterator<Item = Node<'a, 'i>> {
+    node.children().filter(Node::is_element)
+}
+
+/// The child elements of this name.
+pub fn children<'a, 'i: 'a>(
+    node: Node<'a, 'i>,
+    namespace: &'a str,
+    name: &'a str,
+) -> impl Iterator<Item = Node<'a, 'i>> {
+    node.children()
+        .filter(move |child| is(*child, namespace, name))
+}
+
+/// The one child element of this name, if there is none but it.
+pub fn only<'a, 'i: 'a>(
+    node: Node<'a, 'i>,
+    namespace: &'a str,
+    name: &'a str,
+) -> Option<Node<'a, 'i>> {
+    let mut found = children(node, namespace, name);
+    let first = found.next();
+    first.filter(|_| found.next().is_none())
+}
+
+/// The whole text of an element that holds text alone; none when there is an element in it. A comment never ends it.
+pub fn text(node: Node<'_, '_>) -> Option<String> {
+    if elements(node).next().is_some() {
+        return None;
+    }
+    Some(all_text(node))
+}
+
+/// Every text within, joined.
+pub fn all_text(node: Node<'_, '_>) -> String {
+    node.descendants()
+        .filter(Node::is_text)
+        .filter_map(|part| part.text())
+        .collect()
+}
+
+/// Without the white space that XML knows at either end.
+pub fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\r', '\n'])
+}
+
+/// A time of SAML (Core 1.3.3).
+///
+/// # Errors
+/// [`RejectReason::Malformed`].
+pub fn instant(node: Node<'_, '_>, name: &str) -> Result<Option<DateTime<Utc>>, ProviderError> {
+    let Some(text) = node.attribute(name) else {
+        return Ok(None);
+    };
+    DateTime::parse_from_rfc3339(trimmed(text))
+        .map(|time| Some(time.with_timezone(&Utc)))
+        .map_err(|_| malformed(format!("{name} is no time")))
+}
+
+/// Parses strictly: no document type, no more nodes than `nodes_max`.
+///
+/// # Errors
+/// [`RejectReason::Malformed`].
+pub fn parse(text: &str, nodes_max: u32) -> Result<Document<'_>, ProviderError> {
+    let options = ParsingOptions {
+        allow_dtd: false,
+        nodes_limit: nodes_max,
+        ..ParsingOptions::default()
+    };
+    Document::parse_with_options(text, options)
+        .map_err(|error| malformed(format!("it is no XML: {error}")))
+}
+
+/// Not what XML or SAML allow.
+pub fn malformed(detail: impl Into<String>) -> ProviderError {
+    ProviderError::rejected(RejectReason::Malformed, detail)
+}
