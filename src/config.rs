@@ -19,6 +19,7 @@ use rolecall_core::client::ClientRules;
 use rolecall_core::config_error::ConfigError;
 use rolecall_core::limits;
 use rolecall_core::session::Lifetimes;
+use rolecall_core::start_url::StartLabel;
 use rolecall_core::toml_reader::{Document, Reader};
 use url::Url;
 
@@ -47,6 +48,8 @@ pub struct Settings {
     pub lifetimes: Lifetimes,
     /// `[clients]`
     pub clients: ClientRules,
+    /// `[clients] start_url_label`, where it is said.
+    pub start_label: Option<StartLabel>,
     /// `[issuer] keys`
     pub issuer_keys: PathBuf,
     /// `[aws]`

@@ -20,6 +20,7 @@ use rolecall_core::gateway::{Gateway, World};
 use rolecall_core::port::{Clock, Entropy};
 use rolecall_core::record::{Records, SealingKeys};
 use rolecall_core::sign_in::IdentityProvider;
+use rolecall_core::start_url::StartUrls;
 
 use crate::audit::SqlAudit;
 use crate::aws::keys::KeyDirectory;
@@ -276,6 +277,8 @@ fn site_settings(settings: &Settings, issuer: &Arc<TokenIssuer>) -> SiteSettings
     SiteSettings {
         public_url: settings.public_url.clone(),
         trusted_proxies: settings.listen.trusted_proxies.clone(),
+        start_urls: StartUrls::new(&settings.public_url, aws, settings.start_label.as_ref()),
+        region: settings.aws.sts_region.clone(),
         contact: settings.contact.clone(),
         regions: regions::of(settings.aws.partition),
         form_targets,

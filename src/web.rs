@@ -4,6 +4,7 @@
 
 mod address;
 pub mod assets;
+mod aws_config;
 mod cookie;
 mod credential_formats;
 mod csrf;
@@ -19,8 +20,11 @@ mod refusal;
 mod reply;
 mod role;
 mod sessions;
+mod set_up;
+mod shell;
 mod sign_in;
 pub mod site;
+mod start;
 pub mod view;
 mod words;
 
@@ -46,6 +50,13 @@ where
         .route(web::head().to(handler))
 }
 
+/// The start URL, which people open and AWS's command line probes.
+fn start_url(path: &str) -> Resource {
+    resource(path)
+        .route(web::get().to(start::portal))
+        .route(web::head().to(start::probe))
+}
+
 /// The public routes.
 pub fn routes(config: &mut ServiceConfig) {
     let unreadable =
@@ -65,6 +76,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(resource("/credentials").post(role::credentials))
         .service(readable("/sessions", sessions::list))
         .service(resource("/sessions/end").post(sessions::end))
+        .service(readable("/config", set_up::show))
+        .service(start_url("/start"))
+        .service(start_url("/start/"))
         .service(readable(
             "/.well-known/openid-configuration",
             issuer::openid_configuration,

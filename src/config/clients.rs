@@ -2,13 +2,14 @@
 
 use chrono::TimeDelta;
 use rolecall_core::client::ClientRules;
+use rolecall_core::start_url::StartLabel;
 use rolecall_core::toml_reader::{Reader, Value};
 
-/// Reads `[clients]`; everything in it has a default.
-pub fn clients(section: Option<Reader<'_>>) -> ClientRules {
+/// Reads `[clients]`; everything in it has a default, and the start URL's label one of the installation's own.
+pub fn clients(section: Option<Reader<'_>>) -> (ClientRules, Option<StartLabel>) {
     let mut rules = ClientRules::default();
     let Some(section) = section else {
-        return rules;
+        return (rules, None);
     };
     let allowed = section
         .value("device_authorization")
@@ -41,6 +42,10 @@ pub fn clients(section: Option<Reader<'_>>) -> ClientRules {
     );
     rules.access_token = access_token.unwrap_or(rules.access_token);
     rules.refresh_token = refresh_token.unwrap_or(rules.refresh_token);
+    let label = section
+        .value("start_url_label")
+        .and_then(|value: Value<'_>| value.parse_with(StartLabel::parse))
+        .map(|label| label.value);
     section.done();
-    rules
+    (rules, label)
 }

@@ -52,7 +52,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         .and_then(|section| sections::store(section, folder));
     let database = database(root, folder);
     let lifetimes = sections::session(root.table("session"));
-    let clients = clients::clients(root.table("clients"));
+    let (clients, start_label) = clients::clients(root.table("clients"));
     let issuer_keys = issuer_keys(root, folder);
     let aws = root
         .required("aws")
@@ -93,6 +93,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
             database: database?,
             lifetimes,
             clients,
+            start_label,
             issuer_keys: issuer_keys?,
             aws: aws?,
             providers: providers.settings,

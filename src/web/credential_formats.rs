@@ -1,11 +1,10 @@
-//! Credentials, written for each kind of terminal, file and program.
-//!
-//! AWS's values are quoted for each shell all the same: what is pasted into a terminal is never taken on trust.
+//! Credentials, written for each kind of terminal, file and program. AWS's values are quoted all the same.
 
 use rolecall_core::access::Grant;
 use rolecall_core::aws::{AccountId, Credentials};
 use serde_json::json;
 
+use super::shell::{fish, powershell, profile_name, sh};
 use super::view::{Snippet, mask};
 
 /// The JSON that `credential_process` prints (AWS SDKs, "process credential provider").
@@ -31,7 +30,7 @@ pub fn snippets(credentials: &Credentials, grant: &Grant) -> Vec<Snippet> {
             .join("\n")
     };
     let account = grant.account();
-    let profile = profile_name(account.name.as_str(), grant.permission_set().name.as_str());
+    let profile = profile_name(&[account.name.as_str(), grant.permission_set().name.as_str()]);
     let file = format!(
         "[{profile}]\naws_access_key_id = {}\naws_secret_access_key = {}\naws_session_token = {}",
         credentials.access_key_id,
@@ -110,57 +109,4 @@ fn variables(credentials: &Credentials) -> [(&'static str, String); 4] {
                 .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
         ),
     ]
-}
-
-/// POSIX shells: single quotes, and a single quote as `'\''`.
-fn sh(value: &str) -> String {
-    format!("'{}'", value.replace('\'', r"'\''"))
-}
-
-/// fish: inside single quotes only `\` and `'` are special.
-fn fish(value: &str) -> String {
-    format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'"))
-}
-
-/// PowerShell: inside single quotes a single quote is written twice.
-fn powershell(value: &str) -> String {
-    format!("'{}'", value.replace('\'', "''"))
-}
-
-/// A profile name that needs no quoting anywhere.
-fn profile_name(account: &str, permission_set: &str) -> String {
-    format!("{account}-{permission_set}")
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quotes_survive_each_shell() {
-        assert_eq!(sh("a'b$c"), r"'a'\''b$c'");
-        assert_eq!(fish(r"a'b\c"), r"'a\'b\\c'");
-        assert_eq!(powershell("a'b$c"), "'a''b$c'");
-        assert_eq!(profile_name("R&D prod", "Admin+x"), "R-D-prod-Admin-x");
-    }
-
-    #[test]
-    fn a_posix_shell_reads_back_what_was_written() {
-        let hostile = "a'b\"c$(echo x)`echo y`\\ /+=";
-        let script = format!("printf %s {}", sh(hostile));
-        let output = std::process::Command::new("sh")
-            .args(["-c", &script])
-            .output()
-            .unwrap();
-        assert_eq!(String::from_utf8_lossy(&output.stdout), hostile);
-    }
 }

@@ -50,6 +50,16 @@ pub fn then(mut page: HttpResponse, to: &str) -> HttpResponse {
 
 /// Whether the caller wants JSON rather than a page.
 pub fn wants_json(request: &HttpRequest) -> bool {
+    accepts(request, "application/json")
+}
+
+/// Whether the caller wants plain text rather than a page.
+pub fn wants_text(request: &HttpRequest) -> bool {
+    accepts(request, "text/plain")
+}
+
+/// Whether the caller names this kind of document.
+fn accepts(request: &HttpRequest, kind: &str) -> bool {
     let accept = request
         .headers()
         .get(header::ACCEPT)
@@ -58,7 +68,7 @@ pub fn wants_json(request: &HttpRequest) -> bool {
     accept.split(',').any(|part| {
         part.split(';')
             .next()
-            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+            .is_some_and(|named| named.trim().eq_ignore_ascii_case(kind))
     })
 }
 

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use rolecall_core::aws::Region;
 use rolecall_core::gateway::Gateway;
 use rolecall_core::sign_in::ReturnTo;
+use rolecall_core::start_url::StartUrls;
 use tokio::runtime::Handle;
 use url::Url;
 
@@ -29,6 +31,10 @@ pub struct SiteSettings {
     pub public_url: Url,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// What AWS's clients call us.
+    pub start_urls: StartUrls,
+    /// The Region of generated profiles.
+    pub region: Region,
     /// Whom people are told to ask for access.
     pub contact: Option<String>,
     /// Regions the console chooser offers: code and name.

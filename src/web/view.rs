@@ -6,6 +6,7 @@ pub mod error;
 pub mod login;
 pub mod portal;
 pub mod sessions;
+pub mod set_up;
 pub mod sign_in;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub use error::{ErrorPage, NoAccessPage};
 pub use login::{LoginCodePage, LoginPage};
 pub use portal::{AccountSection, Lock, PortalPage, RoleRow};
 pub use sessions::{SessionRow, SessionsPage};
+pub use set_up::SetUpPage;
 pub use sign_in::{ProviderChoice, SignInPage, SignedOutPage};
 
 use std::fmt;

@@ -16,6 +16,7 @@
 //! | [`config_error`], [`toml_reader`], [`suggest`] | reading a configuration file whole, with every mistake and its line |
 //! | [`sign_in`], [`session`] | signing in and staying signed in |
 //! | [`client`], [`client_session`] | AWS's command line and its like: what they are, and what a person allowed them |
+//! | [`start_url`] | what AWS's clients call this installation |
 //! | [`audit`] | what happened, and the hash chain over it |
 //! | [`port`] | what the world must provide |
 //! | [`record`] | sealed records over a [`port::RecordStore`] |
@@ -37,5 +38,6 @@ pub mod record;
 pub mod secret;
 pub mod session;
 pub mod sign_in;
+pub mod start_url;
 pub mod suggest;
 pub mod toml_reader;

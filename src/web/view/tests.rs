@@ -2,7 +2,7 @@
 //! and the outline a screen reader needs.
 use super::{
     ConsolePage, CredentialsPage, ErrorPage, LoginCodePage, LoginPage, NoAccessPage, PortalPage,
-    SessionsPage, SignInPage, SignedOutPage,
+    SessionsPage, SetUpPage, SignInPage, SignedOutPage,
 };
 use askama::Template;
 
@@ -25,6 +25,7 @@ pub fn pages() -> Vec<(String, String)> {
         render("login", LoginPage::samples()),
         render("login_code", LoginCodePage::samples()),
         render("sessions", SessionsPage::samples()),
+        render("set_up", SetUpPage::samples()),
         render("error", ErrorPage::samples()),
         render("no_access", NoAccessPage::samples()),
     ]

@@ -17,6 +17,9 @@ const ROUTES: &[(&str, &str)] = &[
     ("/console/continue/ticket", "GET"),
     ("/credentials", "POST"),
     ("/sessions", "GET, HEAD"),
+    ("/config", "GET, HEAD"),
+    ("/start", "GET, HEAD"),
+    ("/start/", "GET, HEAD"),
     ("/sessions/end", "POST"),
     ("/.well-known/openid-configuration", "GET, HEAD"),
     ("/jwks", "GET, HEAD"),
@@ -28,11 +31,12 @@ const METHODS: [&str; 8] = [
 ];
 
 /// Routes that only a member may read.
-const PRIVATE: [&str; 4] = [
+const PRIVATE: [&str; 5] = [
     "/",
     "/console?account=111122223333&permission_set=ReadOnly",
     "/console/continue/ticket",
     "/sessions",
+    "/config",
 ];
 
 /// Asserts what every answer of the public listener carries.

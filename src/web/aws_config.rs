@@ -1,0 +1,237 @@
+//! `~/.aws/config` for one person's roles, and the environment variables beside it.
+//!
+//! The `[services]` section belongs to a profile and never to an `[sso-session]`: where a client asks for a token without a
+//! profile, and in the Rust SDK where it renews one, only the environment leads it here. So both are handed out.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use rolecall_core::access::{Account, Grants, PermissionSet, VariantName};
+
+use super::shell;
+use super::words;
+
+/// What the session and the services section are called.
+const NAME: &str = "rolecall";
+const ENDPOINTS: [(&str, &str); 3] = [
+    ("sso", "AWS_ENDPOINT_URL_SSO"),
+    ("sso_oidc", "AWS_ENDPOINT_URL_SSO_OIDC"),
+    ("signin", "AWS_ENDPOINT_URL_SIGNIN"),
+];
+
+/// Where the profiles lead.
+pub struct Place<'a> {
+    /// Our own origin, without a trailing slash.
+    pub origin: &'a str,
+    /// `sso_start_url`
+    pub start_url: &'a str,
+    /// `sso_region`, and the Region of the profiles.
+    pub region: &'a str,
+}
+
+/// One `[profile …]`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Unique, and without anything that needs quoting.
+    pub name: String,
+    account: String,
+    role: String,
+    /// What the role asks for beyond this sign-in.
+    note: Option<String>,
+}
+
+/// A role's name in AWS's interfaces: the permission set's, with the variant behind an `@`.
+pub fn role_name(permission_set: &PermissionSet, variant: Option<&VariantName>) -> String {
+    match variant {
+        Some(variant) => format!("{}@{variant}", permission_set.name),
+        None => permission_set.name.to_string(),
+    }
+}
+
+/// A profile for each role, those that today's sign-in does not open included: a file outlives a sign-in.
+pub fn profiles(grants: &Grants) -> Vec<Profile> {
+    let mut profiles: Vec<(String, Profile)> = Vec::new();
+    let mut add = |account: &Account, set: &PermissionSet, variant: Option<&VariantName>, note| {
+        let mut parts = vec![account.name.as_str(), set.name.as_str()];
+        parts.extend(variant.map(VariantName::as_str));
+        let profile = Profile {
+            name: shell::profile_name(&parts),
+            account: account.id.to_string(),
+            role: role_name(set, variant),
+            note,
+        };
+        profiles.push((account.name.to_string(), profile));
+    };
+    for grant in grants.iter() {
+        add(
+            grant.account(),
+            grant.permission_set(),
+            grant.variant(),
+            None,
+        );
+    }
+    for locked in grants.locked() {
+        let note = Some(words::all_of(&locked.unmet));
+        add(
+            &locked.account,
+            &locked.permission_set,
+            locked.variant.as_ref(),
+            note,
+        );
+    }
+    profiles.sort_by(|(left_account, left), (right_account, right)| {
+        let key =
+            |account, profile: &Profile| (account, profile.account.clone(), profile.role.clone());
+        key(left_account.clone(), left).cmp(&key(right_account.clone(), right))
+    });
+    distinguish(profiles.into_iter().map(|(_, profile)| profile).collect())
+}
+
+/// Makes names unique: by the account's number, and by counting where even that is not enough.
+fn distinguish(mut profiles: Vec<Profile>) -> Vec<Profile> {
+    let count = |profiles: &[Profile]| {
+        let mut times: HashMap<String, usize> = HashMap::new();
+        for profile in profiles {
+            *times.entry(profile.name.clone()).or_default() += 1;
+        }
+        times
+    };
+    let times = count(&profiles);
+    for profile in profiles.iter_mut().filter(|one| times[&one.name] > 1) {
+        profile.name = format!("{}-{}", profile.name, profile.account);
+    }
+    let times = count(&profiles);
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for profile in profiles.iter_mut().filter(|one| times[&one.name] > 1) {
+        let nth = seen.entry(profile.name.clone()).or_default();
+        *nth += 1;
+        profile.name = format!("{}-{nth}", profile.name);
+    }
+    profiles
+}
+
+/// The text of the file.
+pub fn file(place: &Place<'_>, profiles: &[Profile]) -> String {
+    let Place {
+        origin,
+        start_url,
+        region,
+    } = place;
+    let mut text = format!(
+        "[sso-session {NAME}]\nsso_start_url = {start_url}\nsso_region = {region}\nsso_registration_scopes = sso:account:access\n\n[services {NAME}]\n"
+    );
+    for (service, _) in ENDPOINTS {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{service} =\n  endpoint_url = {origin}");
+    }
+    for Profile {
+        name,
+        account,
+        role,
+        note,
+    } in profiles
+    {
+        text.push('\n');
+        if let Some(note) = note {
+            let _ = writeln!(text, "# {note}");
+        }
+        let _ = writeln!(
+            text,
+            "[profile {name}]\nsso_session = {NAME}\nsso_account_id = {account}\nsso_role_name = {role}\nregion = {region}\nservices = {NAME}"
+        );
+    }
+    text
+}
+
+/// The variables for each kind of terminal: its id, its name, and the lines.
+pub fn variables(origin: &str) -> [(&'static str, &'static str, String); 4] {
+    let lines = |write: fn(&str, &str) -> String| {
+        ENDPOINTS
+            .map(|(_, variable)| write(variable, origin))
+            .join("\n")
+    };
+    [
+        (
+            "bash",
+            "bash, zsh",
+            lines(|name, value| format!("export {name}={}", shell::sh(value))),
+        ),
+        (
+            "fish",
+            "fish",
+            lines(|name, value| format!("set -Ux {name} {}", shell::fish(value))),
+        ),
+        (
+            "powershell",
+            "PowerShell",
+            lines(|name, value| format!("$Env:{name} = {}", shell::powershell(value))),
+        ),
+        (
+            "cmd",
+            "cmd",
+            lines(|name, value| format!("setx {name} \"{value}\"")),
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn profile(name: &str, account: &str, role: &str) -> Profile {
+        Profile {
+            name: name.to_owned(),
+            account: account.to_owned(),
+            role: role.to_owned(),
+            note: None,
+        }
+    }
+
+    #[test]
+    fn no_two_profiles_share_a_name() {
+        let names = |profiles: Vec<Profile>| -> Vec<String> {
+            distinguish(profiles)
+                .into_iter()
+                .map(|one| one.name)
+                .collect()
+        };
+        let apart = names(vec![
+            profile("a-b-Dev", "111122223333", "Dev"),
+            profile("a-b-Dev", "444455556666", "Dev"),
+            profile("other-Dev", "777788889999", "Dev"),
+        ]);
+        assert_eq!(
+            apart,
+            ["a-b-Dev-111122223333", "a-b-Dev-444455556666", "other-Dev"]
+        );
+        // A variant `readonly` of `Dev`, and a permission set `Dev-readonly`.
+        let counted = names(vec![
+            profile("a-Dev-readonly", "111122223333", "Dev-readonly"),
+            profile("a-Dev-readonly", "111122223333", "Dev@readonly"),
+        ]);
+        assert_eq!(
+            counted,
+            [
+                "a-Dev-readonly-111122223333-1",
+                "a-Dev-readonly-111122223333-2"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_file_is_what_aws_clients_read() {
+        let place = Place {
+            origin: "https://sso.example.com",
+            start_url: "https://sso.example.com/start",
+            region: "eu-west-1",
+        };
+        let mut locked = profile("prod-Dev", "111122223333", "Dev@ro");
+        locked.note = Some("needs a sign-in with a second factor".to_owned());
+        assert_eq!(
+            file(&place, &[locked]),
+            "[sso-session rolecall]\nsso_start_url = https://sso.example.com/start\nsso_region = eu-west-1\nsso_registration_scopes = sso:account:access\n\n\
+             [services rolecall]\nsso =\n  endpoint_url = https://sso.example.com\nsso_oidc =\n  endpoint_url = https://sso.example.com\nsignin =\n  endpoint_url = https://sso.example.com\n\n\
+             # needs a sign-in with a second factor\n[profile prod-Dev]\nsso_session = rolecall\nsso_account_id = 111122223333\nsso_role_name = Dev@ro\nregion = eu-west-1\nservices = rolecall\n"
+        );
+    }
+}
