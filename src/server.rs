@@ -3,6 +3,7 @@
 
 mod probe;
 mod reload;
+mod site;
 mod tls;
 
 use std::net::{SocketAddr, TcpListener};
@@ -20,18 +21,16 @@ use rolecall_core::gateway::{Gateway, World};
 use rolecall_core::port::{Clock, Entropy};
 use rolecall_core::record::{Records, SealingKeys};
 use rolecall_core::sign_in::IdentityProvider;
-use rolecall_core::start_url::StartUrls;
 
 use crate::audit::SqlAudit;
 use crate::aws::keys::KeyDirectory;
 use crate::aws::{SignInEndpoint, StsClient, TokenIssuer};
 use crate::config::{Loaded, Settings};
 use crate::idp::{HttpClient, OidcProvider};
+use crate::store;
 use crate::web::health::{self, Draining};
 use crate::web::metrics::Metrics;
-use crate::web::site::PublishedDocument;
-use crate::web::{self, Site, SiteSettings};
-use crate::{regions, store};
+use crate::web::{self, Site};
 
 pub use probe::probe;
 use reload::Watcher;
@@ -152,7 +151,7 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
     let metrics = Metrics::new()?;
     let site = Data::new(Site::new(
         gateway.clone(),
-        site_settings(&settings, &issuer),
+        site::settings(&settings, &issuer),
         metrics.clone(),
     ));
     let draining = Draining::default();
@@ -252,39 +251,6 @@ async fn build_gateway(
         partition: settings.aws.partition,
     };
     Ok(Gateway::new(world, policy))
-}
-
-fn site_settings(settings: &Settings, issuer: &Arc<TokenIssuer>) -> SiteSettings {
-    let published = |document: crate::aws::Document| PublishedDocument {
-        body: document.body,
-        etag: document.etag,
-    };
-    let (discovery, jwks) = (issuer.clone(), issuer.clone());
-    // The form goes to AWS's sign-in, which redirects to the console; browsers hold each step against the list.
-    let aws = settings.aws.partition;
-    let hosts = [aws.sign_in_domain(), aws.console_domain()];
-    let mut form_targets: Vec<String> = hosts
-        .iter()
-        .flat_map(|host| [format!("https://{host}"), format!("https://*.{host}")])
-        .collect();
-    form_targets.extend(
-        settings
-            .aws
-            .signin_endpoint
-            .as_ref()
-            .map(|url| url.origin().ascii_serialization()),
-    );
-    SiteSettings {
-        public_url: settings.public_url.clone(),
-        trusted_proxies: settings.listen.trusted_proxies.clone(),
-        start_urls: StartUrls::new(&settings.public_url, aws, settings.start_label.as_ref()),
-        region: settings.aws.sts_region.clone(),
-        contact: settings.contact.clone(),
-        regions: regions::of(settings.aws.partition),
-        form_targets,
-        openid_configuration: Box::new(move || published(discovery.discovery())),
-        jwks: Box::new(move || published(jwks.jwks())),
-    }
 }
 
 /// A listener's address is taken, not ours, or not allowed.

@@ -24,6 +24,7 @@ mod set_up;
 mod shell;
 mod sign_in;
 pub mod site;
+mod sso;
 mod start;
 pub mod view;
 mod words;
@@ -77,6 +78,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(readable("/sessions", sessions::list))
         .service(resource("/sessions/end").post(sessions::end))
         .service(readable("/config", set_up::show))
+        .service(resource("/assignment/accounts").get(sso::list_accounts))
+        .service(resource("/assignment/roles").get(sso::list_account_roles))
+        .service(resource("/federation/credentials").get(sso::get_role_credentials))
+        .service(resource("/logout").post(sso::logout))
         .service(start_url("/start"))
         .service(start_url("/start/"))
         .service(readable(

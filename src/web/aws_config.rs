@@ -40,14 +40,6 @@ pub struct Profile {
     note: Option<String>,
 }
 
-/// A role's name in AWS's interfaces: the permission set's, with the variant behind an `@`.
-pub fn role_name(permission_set: &PermissionSet, variant: Option<&VariantName>) -> String {
-    match variant {
-        Some(variant) => format!("{}@{variant}", permission_set.name),
-        None => permission_set.name.to_string(),
-    }
-}
-
 /// A profile for each role, those that today's sign-in does not open included: a file outlives a sign-in.
 pub fn profiles(grants: &Grants) -> Vec<Profile> {
     let mut profiles: Vec<(String, Profile)> = Vec::new();
@@ -57,7 +49,7 @@ pub fn profiles(grants: &Grants) -> Vec<Profile> {
         let profile = Profile {
             name: shell::profile_name(&parts),
             account: account.id.to_string(),
-            role: role_name(set, variant),
+            role: set.role_name(variant),
             note,
         };
         profiles.push((account.name.to_string(), profile));

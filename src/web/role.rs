@@ -183,7 +183,7 @@ pub async fn open_console(
             .console_link(&visitor.context, &session, &role, &wish)
             .await
     })
-    .await?;
+    .await??;
     Ok(console_reply(json, link.expose()))
 }
 
@@ -206,7 +206,7 @@ pub async fn continue_to_console(
             .continue_to_console(&visitor.context, &session, &ticket)
             .await
     });
-    match outcome.await? {
+    match outcome.await?? {
         ConsoleOutcome::Link(link) => Ok(reply::see_other(link.expose())),
         ConsoleOutcome::Spent => Err(Problem::bad_request(
             "This way to the console was used already, or has expired.",
@@ -241,7 +241,7 @@ pub async fn credentials(
         let gateway = &visitor.site.gateway;
         gateway.credentials(&visitor.context, &session, &role).await
     })
-    .await?;
+    .await??;
     let IssuedRole {
         grant,
         credentials,
@@ -268,11 +268,14 @@ pub async fn credentials(
 }
 
 /// Runs to its end even when the caller hangs up, and counts how it ended: an intent in the audit trail gets its outcome.
-async fn detached<T: Send + 'static>(
+///
+/// # Errors
+/// When it could not be run to its end; its own error is inside.
+pub async fn detached<T: Send + 'static>(
     site: Data<Site>,
     delivery: &'static str,
     work: impl Future<Output = Result<T, IssueError>> + Send + 'static,
-) -> Result<T, Problem> {
+) -> Result<Result<T, IssueError>, Problem> {
     let metrics = site.metrics.clone();
     let counted = async move {
         let outcome = work.await;
@@ -282,8 +285,6 @@ async fn detached<T: Send + 'static>(
         );
         outcome
     };
-    match site.runtime.spawn(counted).await {
-        Ok(outcome) => Ok(outcome?),
-        Err(error) => Err(Problem::internal("the request was interrupted").because(error)),
-    }
+    let outcome = site.runtime.spawn(counted).await;
+    outcome.map_err(|error| Problem::internal("the request was interrupted").because(error))
 }

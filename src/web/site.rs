@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use rolecall_core::aws::Region;
 use rolecall_core::gateway::Gateway;
+use rolecall_core::identity::EmailAddress;
 use rolecall_core::sign_in::ReturnTo;
 use rolecall_core::start_url::StartUrls;
 use tokio::runtime::Handle;
@@ -59,6 +60,8 @@ pub struct Site {
     pub metrics: Metrics,
     /// `Content-Security-Policy` of every page.
     pub content_security_policy: String,
+    /// `emailAddress` of every account: AWS's clients show one beside the name.
+    pub account_email: String,
     /// For work that outlives its request, and for whatever waits for the network more than once: workers render pages
     /// meanwhile, and would come back late for each answer.
     pub runtime: Handle,
@@ -73,7 +76,12 @@ impl Site {
              form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
             settings.form_targets.join(" ")
         );
+        let is_address = |contact: &&String| EmailAddress::parse(contact).is_ok();
+        let contact = settings.contact.as_ref().filter(is_address);
+        let host = settings.public_url.host_str().unwrap_or_default();
+        let account_email = contact.cloned().unwrap_or_else(|| format!("nobody@{host}"));
         Self {
+            account_email,
             gateway,
             cookies: CookieNames::new(secure),
             metrics,

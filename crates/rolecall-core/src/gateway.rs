@@ -7,6 +7,7 @@ mod client_session;
 mod console;
 mod grants;
 mod issue;
+mod listing;
 mod register;
 mod session;
 mod sign_in;
@@ -31,6 +32,7 @@ use crate::sign_in::IdentityProvider;
 
 pub use console::{ConsoleOutcome, ConsoleRequest};
 pub use issue::{IssueError, IssuedRole, Refused, RoleRequest};
+pub use listing::{InvalidPageToken, Page, PageRequest};
 pub use register::Registered;
 pub use sign_in::{Begun, Returned, SignInError, SignInWish, SignedIn};
 pub use token::TokenError;

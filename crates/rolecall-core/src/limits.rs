@@ -102,3 +102,6 @@ pub const REFRESH_TOKENS_RETIRED_MAX: usize = 8;
 pub const ACCESS_TOKENS_MAX: usize = 16;
 /// Life of an access token of the device flow at most, whatever `[clients] access_token` says.
 pub const DEVICE_ACCESS_TOKEN_LIFE_MAX: TimeDelta = TimeDelta::hours(1);
+
+/// Entries of one page of the portal's interface, as at AWS (`sso`, `MaxResultType`).
+pub const PAGE_ENTRIES_MAX: usize = 100;

@@ -74,7 +74,7 @@ impl Grant {
         let set = self.permission_set();
         let always = [
             (ACCOUNT_TAG, self.account().id.as_str().to_owned()),
-            (PERMISSION_SET_TAG, self.name_with_variant()),
+            (PERMISSION_SET_TAG, self.role_name()),
         ];
         let mut tags = RoleSessionTags::default();
         for (key, value) in always {

@@ -134,6 +134,16 @@ pub struct PermissionSet {
     pub variants: Vec<Variant>,
 }
 
+impl PermissionSet {
+    /// What AWS's interfaces call it, or a variant of it: `Developer`, `Developer@readonly`.
+    pub fn role_name(&self, variant: Option<&VariantName>) -> String {
+        match variant {
+            Some(variant) => format!("{}@{variant}", self.name),
+            None => self.name.to_string(),
+        }
+    }
+}
+
 /// The same role for a narrower purpose: everything that is absent is as in the permission set.
 #[derive(Clone, Debug)]
 pub struct Variant {

@@ -23,12 +23,34 @@ impl Grants {
 
     /// By account name and id, then permission set, then variant; the permission set itself comes before its variants.
     pub fn iter(&self) -> impl Iterator<Item = Grant> {
-        self.0.pairs().flat_map(move |(account, set)| {
-            let variants = self.0.contents.sets[set as usize].variants.len();
-            std::iter::once(None)
-                .chain((0..variants).map(Some))
-                .map(move |variant| self.grant(account, set, variant))
-        })
+        let pairs = self.0.pairs();
+        pairs.flat_map(move |(account, set)| self.with_variants(account, set))
+    }
+
+    /// The accounts in which anything is granted, by name and id, from the first after the given name and id on.
+    pub fn accounts_after(&self, last: Option<(&str, &str)>) -> impl Iterator<Item = &Account> {
+        let accounts = &self.0.contents.accounts;
+        let first = last.map_or(0, |last| {
+            accounts.partition_point(|one| (one.name.as_str(), one.id.as_str()) <= last)
+        });
+        let held = self.0.accounts().map(|account| account as usize);
+        held.skip_while(move |account| *account < first)
+            .map(|account| &accounts[account])
+    }
+
+    /// What is granted in one account, in the order of [`Grants::iter`].
+    pub fn of_account(&self, account: &AccountId) -> impl Iterator<Item = Grant> {
+        let account = self.0.contents.account_by_id.get(account).copied();
+        let sets = account.map(|account| self.0.sets_of(account).map(move |set| (account, set)));
+        let pairs = sets.into_iter().flatten();
+        pairs.flat_map(move |(account, set)| self.with_variants(account, set))
+    }
+
+    fn with_variants(&self, account: AccountIndex, set: SetIndex) -> impl Iterator<Item = Grant> {
+        let variants = self.0.contents.sets[set as usize].variants.len();
+        std::iter::once(None)
+            .chain((0..variants).map(Some))
+            .map(move |variant| self.grant(account, set, variant))
     }
 
     pub(super) fn contents(&self) -> &crate::access::policy::Contents {
@@ -235,16 +257,12 @@ impl Grant {
 
     /// As it is written on the command line: `payments-prod/Developer@readonly`.
     pub fn label(&self) -> String {
-        format!("{}/{}", self.account().name, self.name_with_variant())
+        format!("{}/{}", self.account().name, self.role_name())
     }
 
-    /// `Developer@readonly`
-    pub(super) fn name_with_variant(&self) -> String {
-        let name = &self.permission_set().name;
-        match self.variant() {
-            Some(variant) => format!("{name}@{variant}"),
-            None => name.to_string(),
-        }
+    /// What AWS's interfaces call it.
+    pub fn role_name(&self) -> String {
+        self.permission_set().role_name(self.variant())
     }
 
     fn variant_entry(&self) -> Option<&Variant> {

@@ -25,6 +25,12 @@ pub(super) struct Tally {
     groups: Vec<Vec<AssignmentIndex>>,
 }
 
+/// The permission sets of one row.
+fn sets_in(words: &[u64]) -> impl Iterator<Item = SetIndex> {
+    let each = (0u32..).zip(words);
+    each.flat_map(|(word, bits)| Bits(*bits).map(move |bit| word * 64 + bit))
+}
+
 impl Tally {
     pub(super) fn new(contents: Arc<Contents>, applicable: Applicable) -> Self {
         let groups = by_accounts(&contents, &applicable.assignments);
@@ -84,14 +90,26 @@ impl Tally {
 
     /// Every granted pair, sorted.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (AccountIndex, SetIndex)> {
-        self.accounts
-            .iter()
-            .zip(self.sets.chunks(self.width.max(1)))
-            .flat_map(|(account, words)| {
-                let each = (0u32..).zip(words);
-                each.flat_map(|(word, bits)| Bits(*bits).map(move |bit| word * 64 + bit))
-                    .map(move |set| (*account, set))
-            })
+        self.rows()
+            .flat_map(|(account, words)| sets_in(words).map(move |set| (account, set)))
+    }
+
+    /// The accounts in which anything is granted, sorted.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = AccountIndex> {
+        let granted = |(_, words): &(AccountIndex, &[u64])| words.iter().any(|bits| *bits != 0);
+        self.rows().filter(granted).map(|(account, _)| account)
+    }
+
+    /// The permission sets granted in an account, sorted.
+    pub(super) fn sets_of(&self, account: AccountIndex) -> impl Iterator<Item = SetIndex> {
+        let row = self.accounts.binary_search(&account);
+        let words = row.map_or(&[][..], |row| &self.sets[row * self.width..][..self.width]);
+        sets_in(words)
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (AccountIndex, &[u64])> {
+        let words = self.sets.chunks(self.width.max(1));
+        self.accounts.iter().copied().zip(words)
     }
 
     pub(super) fn is_empty(&self) -> bool {

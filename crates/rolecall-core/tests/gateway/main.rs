@@ -13,6 +13,7 @@ mod console;
 mod ending;
 mod issue;
 mod issue_failures;
+mod listing;
 mod order;
 mod outages;
 mod properties;

@@ -1,0 +1,171 @@
+//! Accounts and roles in pages: complete, stable while the policy changes, and nobody else's.
+
+use rolecall_core::aws::AccountId;
+use rolecall_core::gateway::{InvalidPageToken, PageRequest};
+use rolecall_core::session::Session;
+
+use crate::world::{World, context};
+
+/// `count` accounts for everybody, and two sets in each; `without` leaves one of them out.
+fn access(count: usize, without: Option<usize>) -> String {
+    let accounts: String = (0..count)
+        .filter(|number| Some(*number) != without)
+        .map(|number| {
+            format!("[[account]]\nid = \"1000000{number:05}\"\nname = \"account {number:05}\"\n")
+        })
+        .collect();
+    format!(
+        "{accounts}
+[[permission_set]]
+name = \"Plain\"
+variants = {{ b = {{ session_duration = \"1h\" }}, a = {{ session_duration = \"1h\" }} }}
+[[permission_set]]
+name = \"Plain-a\"
+[[assignment]]
+id = \"all\"
+who = {{ everyone = true }}
+accounts = [\"*\"]
+permission_sets = [\"*\"]
+"
+    )
+}
+
+fn asked(entries_max: i64, token: Option<String>) -> PageRequest {
+    PageRequest {
+        entries_max: Some(entries_max),
+        token,
+    }
+}
+
+/// The ids on a page, and the way to the next.
+fn accounts(
+    world: &World,
+    session: &Session,
+    request: &PageRequest,
+) -> Result<(Vec<String>, Option<String>), InvalidPageToken> {
+    let grants = world.gateway.grants(session, &context().origin);
+    let page = world
+        .gateway
+        .accounts_page(&session.identity, &grants, request)?;
+    let ids = page.entries.iter().map(|one| one.id.to_string()).collect();
+    Ok((ids, page.next))
+}
+
+fn roles(
+    world: &World,
+    session: &Session,
+    account: &str,
+    request: &PageRequest,
+) -> Result<(Vec<String>, Option<String>), InvalidPageToken> {
+    let grants = world.gateway.grants(session, &context().origin);
+    let account = AccountId::parse(account).unwrap();
+    let page = world
+        .gateway
+        .roles_page(&session.identity, &grants, &account, request)?;
+    Ok((
+        page.entries.iter().map(|one| one.role_name()).collect(),
+        page.next,
+    ))
+}
+
+#[tokio::test]
+async fn all_pages_together_are_the_list() {
+    let world = World::with_access(&access(250, None));
+    let session = world.session_of("alice").await;
+    for (size, pages) in [
+        (i64::MIN, 250),
+        (0, 250),
+        (1, 250),
+        (7, 36),
+        (100, 3),
+        (101, 3),
+        (i64::MAX, 3),
+    ] {
+        let (mut ids, mut token, mut count) = (Vec::new(), None, 0);
+        loop {
+            let (page, next) = accounts(&world, &session, &asked(size, token)).unwrap();
+            assert!((1..=100).contains(&page.len()));
+            ids.extend(page);
+            count += 1;
+            token = next;
+            if token.is_none() {
+                break;
+            }
+        }
+        assert_eq!(count, pages, "pages of {size}");
+        let all: Vec<String> = (0..250)
+            .map(|number| format!("1000000{number:05}"))
+            .collect();
+        assert_eq!(ids, all, "pages of {size}");
+    }
+    let (first, _) = accounts(&world, &session, &PageRequest::default()).unwrap();
+    assert_eq!(first.len(), 100, "without max_result");
+}
+
+#[tokio::test]
+async fn an_account_that_goes_hides_no_other() {
+    let world = World::with_access(&access(4, None));
+    let session = world.session_of("alice").await;
+    let (page, token) = accounts(&world, &session, &asked(2, None)).unwrap();
+    assert_eq!(page, ["100000000000", "100000000001"]);
+    // The last one shown is gone, or one before it, or the next.
+    for (gone, next) in [(1, 2), (0, 2), (2, 3)] {
+        world.adopt(&access(4, Some(gone))).await;
+        let (page, _) = accounts(&world, &session, &asked(1, token.clone())).unwrap();
+        assert_eq!(page, [format!("10000000000{next}")], "without {gone}");
+    }
+}
+
+#[tokio::test]
+async fn a_set_comes_before_its_variants_on_every_page() {
+    let world = World::with_access(&access(1, None));
+    let session = world.session_of("alice").await;
+    let (mut names, mut token) = (Vec::new(), None);
+    loop {
+        let (page, next) = roles(&world, &session, "100000000000", &asked(1, token)).unwrap();
+        names.extend(page);
+        token = next;
+        if token.is_none() {
+            break;
+        }
+    }
+    assert_eq!(names, ["Plain", "Plain@a", "Plain@b", "Plain-a"]);
+    let nowhere = roles(&world, &session, "999999999999", &asked(1, None)).unwrap();
+    assert_eq!(nowhere, (Vec::new(), None));
+}
+
+#[tokio::test]
+async fn a_token_is_for_one_person_and_one_list() {
+    let world = World::with_access(&access(3, None));
+    let (alice, bob) = (
+        world.session_of("alice").await,
+        world.session_of("bob").await,
+    );
+    let (_, token) = accounts(&world, &alice, &asked(1, None)).unwrap();
+    let token = token.unwrap();
+    let (_, of_roles) = roles(&world, &alice, "100000000000", &asked(1, None)).unwrap();
+    let ask = |session, token: &str| accounts(&world, session, &asked(1, Some(token.to_owned())));
+    assert!(ask(&alice, &token).is_ok() && ask(&alice, "").is_ok());
+    assert_eq!(ask(&bob, &token), Err(InvalidPageToken), "another person's");
+    assert_eq!(
+        ask(&alice, &of_roles.unwrap()),
+        Err(InvalidPageToken),
+        "another list's"
+    );
+    let other = roles(
+        &world,
+        &alice,
+        "100000000000",
+        &asked(1, Some(token.clone())),
+    );
+    assert_eq!(other, Err(InvalidPageToken));
+    for at in 0..token.len() {
+        let mut changed = token.clone().into_bytes();
+        changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+        let changed = String::from_utf8(changed).unwrap();
+        assert_eq!(ask(&alice, &changed), Err(InvalidPageToken), "{changed}");
+    }
+    for nonsense in [".", "a.b", "é.é", &"x".repeat(10_000)] {
+        assert_eq!(ask(&alice, nonsense), Err(InvalidPageToken), "{nonsense}");
+    }
+}

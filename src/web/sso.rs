@@ -1,0 +1,57 @@
+//! The interface that AWS's clients call `sso` (2019-06-10), or the portal: by AWS's operation names, one file each.
+//!
+//! Nobody signs these requests; whoever shows an access token in its header is its client. The token is never looked for
+//! in an address or a cookie.
+
+mod bearer;
+mod get_role_credentials;
+mod list_account_roles;
+mod list_accounts;
+mod logout;
+
+use rolecall_core::aws::AccountId;
+use rolecall_core::gateway::PageRequest;
+use serde::Deserialize;
+
+use super::problem::Problem;
+
+pub use get_role_credentials::get_role_credentials;
+pub use list_account_roles::list_account_roles;
+pub use list_accounts::list_accounts;
+pub use logout::logout;
+
+/// Which page; a parameter that is there but empty is not there.
+#[derive(Deserialize)]
+pub struct Paging {
+    #[serde(default)]
+    max_result: String,
+    #[serde(default)]
+    next_token: String,
+}
+
+impl Paging {
+    fn parse(&self) -> Result<PageRequest, Problem> {
+        let entries_max = match self.max_result.as_str() {
+            "" => None,
+            text => Some(
+                text.parse()
+                    .map_err(|_| refuse("max_result is not a number"))?,
+            ),
+        };
+        Ok(PageRequest {
+            entries_max,
+            token: Some(self.next_token.clone()),
+        })
+    }
+}
+
+fn account(text: &str) -> Result<AccountId, Problem> {
+    AccountId::parse(text).map_err(|_| refuse("account_id is not an AWS account's 12 digits"))
+}
+
+/// `InvalidRequestException`
+fn refuse(message: impl Into<String>) -> Problem {
+    let mut problem = Problem::bad_request(message);
+    problem.hint = None;
+    problem
+}

@@ -1,0 +1,69 @@
+//! Whose client is calling: the access token in its header, and the session it opens.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpRequest};
+use rolecall_core::access::Grants;
+use rolecall_core::client_session::ClientSession;
+use rolecall_core::secret::AccessToken;
+
+use crate::web::extract::Visitor;
+use crate::web::problem::{Fault, Problem};
+
+/// The header of every operation. Some reverse proxies drop names with underscores unless they are told not to.
+const HEADER: &str = "x-amz-sso_bearer_token";
+
+/// A client with a live session.
+pub struct Bearer {
+    /// Where the request comes from.
+    pub visitor: Visitor,
+    /// What its person allowed it.
+    pub session: ClientSession,
+}
+
+impl Bearer {
+    /// Today's grants of its person, from where it calls.
+    pub fn grants(&self) -> Grants {
+        let Visitor { site, context } = &self.visitor;
+        site.gateway.grants(&self.session, &context.origin)
+    }
+}
+
+/// The token in the header, if there is exactly one.
+pub fn token(request: &HttpRequest) -> Option<AccessToken> {
+    let mut values = request.headers().get_all(HEADER);
+    let token = values.next()?.to_str().ok()?;
+    values.next().is_none().then(|| AccessToken::new(token))
+}
+
+/// The answer upon which clients forget a token and tell their person to sign in: only where that helps.
+fn unauthorized() -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        Fault::Caller,
+        "unauthorized",
+        "Sign in first",
+        "Session token not found or invalid.",
+    )
+    .hint("Run `aws sso login`.")
+}
+
+impl FromRequest for Bearer {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let visitor = Visitor::from_request(request, payload).into_inner();
+        let token = token(request);
+        Box::pin(async move {
+            let visitor = visitor?;
+            let token = token.ok_or_else(unauthorized)?;
+            let session = visitor.site.gateway.client_session(&token).await?;
+            let session = session.ok_or_else(unauthorized)?;
+            Ok(Self { visitor, session })
+        })
+    }
+}

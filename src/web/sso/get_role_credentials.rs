@@ -1,0 +1,165 @@
+//! GetRoleCredentials: the credentials of a role, if today's policy grants it.
+//!
+//! A refusal says what is missing and where to ask, since clients print the message and nothing else. A role that is not
+//! the person's and one that does not exist are refused alike.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::Query;
+use rolecall_core::access::Unmet;
+use rolecall_core::aws::StsRefusal;
+use rolecall_core::gateway::{IssueError, RoleRequest};
+use serde::{Deserialize, Serialize};
+
+use super::bearer::Bearer;
+use super::{account, refuse};
+use crate::web::problem::{Fault, Problem};
+use crate::web::role::detached;
+use crate::web::site::Site;
+use crate::web::words;
+
+/// Bytes of a role's name: a permission set's 64, an `@` and a variant's 32.
+const ROLE_NAME_BYTES_MAX: usize = 97;
+
+/// What is asked for.
+#[derive(Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    account_id: String,
+    #[serde(default)]
+    role_name: String,
+}
+
+impl Asked {
+    fn parse(&self) -> Result<RoleRequest, Problem> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
+        if !(1..=ROLE_NAME_BYTES_MAX).contains(&self.role_name.len())
+            || !self.role_name.bytes().all(plain)
+        {
+            return Err(refuse("role_name is not the name of a role"));
+        }
+        let (permission_set, variant) = match self.role_name.split_once('@') {
+            Some((set, variant)) => (set, Some(variant.to_owned())),
+            None => (self.role_name.as_str(), None),
+        };
+        Ok(RoleRequest {
+            account: account(&self.account_id)?,
+            permission_set: permission_set.to_owned(),
+            variant,
+        })
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Issued<'a> {
+    role_credentials: RoleCredentials<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RoleCredentials<'a> {
+    access_key_id: &'a str,
+    secret_access_key: &'a str,
+    session_token: &'a str,
+    /// Milliseconds since 1970.
+    expiration: i64,
+    /// Not of the model; the JavaScript SDK reads it.
+    account_id: &'a str,
+}
+
+/// `GET /federation/credentials`
+///
+/// # Errors
+/// `UnauthorizedException`, `InvalidRequestException`, `ForbiddenException`, `TooManyRequestsException`; 5xx in an outage.
+pub async fn get_role_credentials(
+    bearer: Bearer,
+    asked: Query<Asked>,
+) -> Result<HttpResponse, Problem> {
+    let role = asked.parse()?;
+    let site = bearer.visitor.site.clone();
+    let work = async move {
+        let Bearer { visitor, session } = bearer;
+        let gateway = &visitor.site.gateway;
+        gateway.credentials(&visitor.context, &session, &role).await
+    };
+    let issued = detached(site.clone(), "client", work)
+        .await?
+        .map_err(|error| refusal(&site, &asked, error))?;
+    let credentials = &issued.credentials;
+    Ok(HttpResponse::Ok().json(Issued {
+        role_credentials: RoleCredentials {
+            access_key_id: &credentials.access_key_id,
+            secret_access_key: credentials.secret_access_key.expose(),
+            session_token: credentials.session_token.expose(),
+            expiration: credentials.expires_at.timestamp_millis(),
+            account_id: issued.grant.account().id.as_str(),
+        },
+    }))
+}
+
+/// Why not, for somebody who sees nothing but this text.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "whatever a client has no word of its own for is told as everywhere"
+)]
+fn refusal(site: &Site, asked: &Asked, error: IssueError) -> Problem {
+    let Asked {
+        account_id,
+        role_name,
+    } = asked;
+    let forbidden = |code, message: String| {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            Fault::Caller,
+            code,
+            "No access",
+            message,
+        )
+    };
+    match error {
+        IssueError::NotGranted => {
+            let ask = match &site.settings.contact {
+                Some(contact) => format!("ask {contact} for more"),
+                None => "ask your administrator for more".to_owned(),
+            };
+            let message =
+                format!("No access: you have no role {role_name} in account {account_id} today.");
+            forbidden("not_granted", message).hint(format!(
+                "See what you have at {}/ and {ask}.",
+                site.origin()
+            ))
+        }
+        IssueError::Locked { unmet, owners } => {
+            let message = format!(
+                "No access now: {role_name} in account {account_id} {}.",
+                words::all_of(&unmet)
+            );
+            forbidden("condition", message).hint(way_out(site, &unmet, &owners))
+        }
+        IssueError::Refused(refused) if refused.refusal == StsRefusal::Throttled => {
+            let mut problem = Problem::from(IssueError::Refused(refused));
+            problem.status = StatusCode::TOO_MANY_REQUESTS;
+            problem.retry_after = Some(1);
+            problem
+        }
+        other => Problem::from(other),
+    }
+}
+
+/// What to do about a role that other circumstances would open.
+fn way_out(site: &Site, unmet: &[Unmet], owners: &[String]) -> String {
+    let origin = site.origin();
+    let again = |unmet: &Unmet| matches!(unmet, Unmet::Mfa | Unmet::SignedInWithin(_));
+    let first = if unmet.iter().any(again) {
+        format!("Sign in again at {origin}/ and then run `aws sso login`")
+    } else if unmet.contains(&Unmet::DeviceFlow) {
+        "Run `aws sso login` on a machine with a browser, without --use-device-code".to_owned()
+    } else {
+        format!("See {origin}/")
+    };
+    match owners {
+        [] => format!("{first}."),
+        owners => format!("{first}, or ask {}.", owners.join(" or ")),
+    }
+}
