@@ -3,13 +3,14 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Query;
-use rolecall_core::session::Session;
+use rolecall_core::client_session::{ClientSession, Flow};
+use rolecall_core::session::{Origin, Session};
 use serde::Deserialize;
 
 use super::extract::{Member, Posted};
 use super::problem::Problem;
 use super::reply;
-use super::view::{SessionRow, SessionsPage};
+use super::view::{ClientRow, SessionRow, SessionsPage};
 use super::words;
 
 /// What was just done, after a redirect.
@@ -35,6 +36,12 @@ pub async fn list(member: Member, done: Query<Done>) -> Result<HttpResponse, Pro
         Some("others") => Some("All other sessions have ended.".to_owned()),
         Some(_) | None => None,
     };
+    let clients = member
+        .visitor
+        .site
+        .gateway
+        .client_sessions(&member.session)
+        .await?;
     let rows = sessions
         .iter()
         .map(|session| row(session, &member))
@@ -44,6 +51,7 @@ pub async fn list(member: Member, done: Query<Done>) -> Result<HttpResponse, Pro
         &SessionsPage {
             viewer: member.viewer(),
             sessions: rows,
+            clients: clients.iter().map(client_row).collect(),
             notice,
         },
     )
@@ -59,11 +67,7 @@ fn row(session: &Session, member: &Member) -> SessionRow {
         id: session.id.to_string(),
         current: session.id == member.session.id,
         browser: words::browser(session.origin.user_agent.as_deref()),
-        address: session
-            .origin
-            .address
-            .map(|address| address.to_string())
-            .unwrap_or_default(),
+        address: address(&session.origin),
         provider: provider.map_or_else(
             || session.identity.provider.to_string(),
             |provider| provider.title().to_owned(),
@@ -71,6 +75,25 @@ fn row(session: &Session, member: &Member) -> SessionRow {
         started: words::moment(session.started_at),
         last_seen: words::moment(session.last_seen_at),
     }
+}
+
+fn client_row(client: &ClientSession) -> ClientRow {
+    ClientRow {
+        id: client.id.to_string(),
+        name: client.client_name.to_string(),
+        flow: match client.flow {
+            Flow::Code => "through a browser on its own machine",
+            Flow::Device => "with a code that was compared",
+        },
+        address: address(&client.origin),
+        started: words::moment(client.started_at),
+        ends: words::moment(client.ends_at),
+    }
+}
+
+fn address(origin: &Origin) -> String {
+    let address = origin.address.map(|address| address.to_string());
+    address.unwrap_or_default()
 }
 
 /// Which to end: one by its id, or all others.

@@ -17,7 +17,7 @@ pub use credentials::{CredentialsPage, Part, Snippet, mask};
 pub use error::{ErrorPage, NoAccessPage};
 pub use login::{LoginCodePage, LoginPage};
 pub use portal::{AccountSection, Lock, PortalPage, RoleRow};
-pub use sessions::{SessionRow, SessionsPage};
+pub use sessions::{ClientRow, SessionRow, SessionsPage};
 pub use set_up::SetUpPage;
 pub use sign_in::{ProviderChoice, SignInPage, SignedOutPage};
 

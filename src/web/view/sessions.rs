@@ -8,8 +8,10 @@ use askama::Template;
 pub struct SessionsPage {
     /// Who looks.
     pub viewer: Viewer,
-    /// The sessions, this one first.
+    /// The browsers, this one first.
     pub sessions: Vec<SessionRow>,
+    /// The command lines and other clients, newest first.
+    pub clients: Vec<ClientRow>,
     /// What was just done, such as "One session has been ended."
     pub notice: Option<String>,
 }
@@ -33,16 +35,33 @@ pub struct SessionRow {
     pub last_seen: Moment,
 }
 
+/// What a person allowed a command line or another client.
+#[derive(Debug, Clone)]
+pub struct ClientRow {
+    /// The public handle for ending it.
+    pub id: String,
+    /// What the client calls itself, which nobody has checked.
+    pub name: String,
+    /// How it signed in, such as `with this machine’s browser`.
+    pub flow: &'static str,
+    /// The address it asked from.
+    pub address: String,
+    /// Since when.
+    pub started: Moment,
+    /// The end at the latest.
+    pub ends: Moment,
+}
+
 impl SessionsPage {
     /// Whether there is anything else to end.
     fn has_others(&self) -> bool {
-        self.sessions.iter().any(|session| !session.current)
+        !self.clients.is_empty() || self.sessions.iter().any(|session| !session.current)
     }
 }
 
 #[cfg(test)]
 mod samples {
-    use super::{SessionRow, SessionsPage};
+    use super::{ClientRow, SessionRow, SessionsPage};
     use crate::web::view::samples::HOSTILE;
     use crate::web::view::{Moment, Viewer};
 
@@ -57,6 +76,18 @@ mod samples {
             provider,
             last_seen: Moment::sample("2030-03-04T11:18:00Z", "4 Mar 2030, 11:18 UTC"),
             started,
+        }
+    }
+
+    fn client(texts: [&str; 3]) -> ClientRow {
+        let [id, name, address] = texts.map(Into::into);
+        ClientRow {
+            id,
+            name,
+            flow: "with a code",
+            address,
+            started: Moment::sample("2030-03-04T09:30:00Z", "4 Mar 2030, 09:30 UTC"),
+            ends: Moment::sample("2030-03-04T17:30:00Z", "4 Mar 2030, 17:30 UTC"),
         }
     }
 
@@ -78,11 +109,13 @@ mod samples {
             let alone = Self {
                 viewer: Viewer::sample(),
                 sessions: vec![this.clone()],
+                clients: Vec::new(),
                 notice: None,
             };
             let many = Self {
                 viewer: Viewer::sample(),
                 sessions: std::iter::once(this).chain(others).collect(),
+                clients: vec![client(["f7a4", "botocore-client-rolecall", "192.0.2.17"])],
                 notice: Some("One session has been ended.".into()),
             };
             let mut hostile_row = row(false, [HOSTILE; 4]);
@@ -97,6 +130,7 @@ mod samples {
                     },
                     hostile_row,
                 ],
+                clients: vec![client([HOSTILE; 3])],
                 notice: Some(HOSTILE.into()),
             };
             vec![alone, many, hostile]
