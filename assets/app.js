@@ -211,6 +211,9 @@ function rememberFormat(radios) {
   }
 }
 
+// A page that only hands the browser on does not wait for its button.
+$('form[data-send]')?.submit();
+
 const list = $('#accounts');
 if (list) portal(list);
 countdowns($$('time[data-countdown]'));

@@ -11,6 +11,7 @@ mod csrf;
 mod dialect;
 mod extract;
 mod guard;
+mod hand_over;
 pub mod health;
 mod issuer;
 pub mod metrics;
@@ -23,6 +24,7 @@ mod sessions;
 mod set_up;
 mod shell;
 mod sign_in;
+mod sign_out;
 pub mod site;
 mod sso;
 mod start;
@@ -70,8 +72,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(readable("/sign-in", sign_in::choose))
         .service(resource("/sign-in/{provider}").get(sign_in::start))
         .service(resource("/sign-in/{provider}/callback").get(sign_in::callback))
-        .service(resource("/sign-out").post(sign_in::sign_out))
-        .service(readable("/signed-out", sign_in::signed_out))
+        .service(resource("/sign-out").post(sign_out::sign_out))
+        .service(readable("/signed-out", sign_out::signed_out))
         .service(readable("/console", role::confirm_console).post(role::open_console))
         .service(resource("/console/continue/{ticket}").get(role::continue_to_console))
         .service(resource("/credentials").post(role::credentials))

@@ -363,6 +363,7 @@ impl Walk {
                 self.open.remove(&reference);
             }
             Happened::SignedIn { .. }
+            | Happened::SignOutRefused { .. }
             | Happened::SignInRefused { .. }
             | Happened::SignedOut { .. }
             | Happened::ClientSessionBegun { .. }

@@ -11,6 +11,7 @@ mod google;
 mod jwks;
 mod jws;
 mod metadata;
+mod refusal;
 mod settings;
 mod token;
 mod userinfo;
@@ -23,17 +24,17 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreJsonWebKey};
 use openidconnect::{
-    AuthType, AuthUrl, ClientId, ClientSecret, CsrfToken, IssuerUrl, LoginHint, Nonce,
-    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenUrl,
+    AuthType, AuthUrl, AuthenticationContextClass, ClientId, ClientSecret, CsrfToken, IssuerUrl,
+    LoginHint, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenUrl,
 };
 use rolecall_core::identity::{EmailAddress, EmailDomain, Evidence, Identity, ProviderId};
 use rolecall_core::port::{Clock, Entropy};
 use rolecall_core::secret::{SecretText, State, random_token};
 use rolecall_core::sign_in::{
     Callback, Challenge, Correlation, Demand, IdentityProvider, ProviderError, RejectReason,
+    Vouched,
 };
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use self::cache::{Cached, Fetch, Trouble};
 use self::checks::Expected;
@@ -41,6 +42,7 @@ use self::jwks::{KeySet, NotVerified};
 pub use self::jws::Algorithm;
 use self::jws::{UnverifiedJws, not_allowed};
 use self::metadata::Metadata;
+use self::refusal::refusal;
 pub use self::settings::{ClaimNames, Finding, MfaRule, OidcSettings};
 use crate::idp::http::HttpClient;
 
@@ -290,6 +292,12 @@ impl IdentityProvider for OidcProvider {
         if let Some(domain) = &self.settings.hosted_domain {
             request = request.add_extra_param("hd", domain.as_str());
         }
+        if demand.second_factor {
+            for context in &self.settings.mfa.acr {
+                let context = AuthenticationContextClass::new(context.clone());
+                request = request.add_auth_context_value(context);
+            }
+        }
         if demand.fresh {
             request = request
                 .add_prompt(CoreAuthPrompt::Login)
@@ -305,26 +313,37 @@ impl IdentityProvider for OidcProvider {
         &self,
         correlation: Correlation,
         callback: Callback,
-    ) -> Result<Identity, ProviderError> {
+    ) -> Result<Vouched, ProviderError> {
         let begun: Begun = serde_json::from_value(correlation.0)
             .map_err(|_| ProviderError::rejected(RejectReason::Nonce, "not begun here"))?;
-        let (Callback::Code { iss, .. } | Callback::Error { iss, .. }) = &callback;
-        self.check_response_issuer(iss.as_deref(), false)?;
         match callback {
-            Callback::Error { error, .. } => Err(refusal(&error)),
+            Callback::Error { error, iss, .. } => {
+                self.check_response_issuer(iss.as_deref(), false)?;
+                Err(refusal(&error))
+            }
             Callback::Code { code, iss } => {
+                self.check_response_issuer(iss.as_deref(), false)?;
                 let metadata = self.metadata().await?;
                 self.check_response_issuer(iss.as_deref(), metadata.iss_parameter_required)?;
-                self.redeemed(begun, &metadata, code).await
+                Ok(self.redeemed(begun, &metadata, code).await?.into())
             }
+            Callback::Saml(_) => Err(ProviderError::rejected(
+                RejectReason::Malformed,
+                "a SAML response for an OpenID Connect provider",
+            )),
         }
     }
 
-    async fn sign_out_url(&self, identity: &Identity) -> Option<Url> {
+    async fn begin_sign_out(
+        &self,
+        identity: &Identity,
+        _: &State,
+    ) -> Option<(Challenge, Option<Correlation>)> {
         let mut url = self.metadata().await.ok()?.end_session_endpoint.clone()?;
-        let Evidence::IdToken { token, .. } = &identity.evidence;
         let mut query = url.query_pairs_mut();
-        if token.expose().len() <= ID_TOKEN_HINT_BYTES_MAX {
+        if let Evidence::IdToken { token, .. } = &identity.evidence
+            && token.expose().len() <= ID_TOKEN_HINT_BYTES_MAX
+        {
             query.append_pair("id_token_hint", token.expose());
         }
         query.append_pair("client_id", &self.settings.client_id);
@@ -332,60 +351,6 @@ impl IdentityProvider for OidcProvider {
             query.append_pair("post_logout_redirect_uri", place.as_str());
         }
         drop(query);
-        Some(url)
-    }
-}
-
-/// `error` of an authorization response (RFC 6749 4.1.2.1, Core 3.1.2.6) as one of our own words: what a browser brings
-/// is not repeated. An outage is not a refusal.
-fn refusal(error: &str) -> ProviderError {
-    const WORDS: [&str; 13] = [
-        "access_denied",
-        "login_required",
-        "interaction_required",
-        "account_selection_required",
-        "consent_required",
-        "invalid_request",
-        "unauthorized_client",
-        "unsupported_response_type",
-        "invalid_scope",
-        "invalid_request_uri",
-        "invalid_request_object",
-        "request_not_supported",
-        "registration_not_supported",
-    ];
-    match error {
-        "server_error" | "temporarily_unavailable" => {
-            Trouble::nonsense("the provider sent the browser back with an outage of its own").into()
-        }
-        error => ProviderError::Refused {
-            error: WORDS
-                .into_iter()
-                .find(|word| *word == error)
-                .unwrap_or("other"),
-        },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_of_the_browser_are_not_repeated() {
-        assert!(matches!(
-            refusal("access_denied"),
-            ProviderError::Refused {
-                error: "access_denied"
-            }
-        ));
-        assert!(matches!(
-            refusal("<script>"),
-            ProviderError::Refused { error: "other" }
-        ));
-        assert!(matches!(
-            refusal("temporarily_unavailable"),
-            ProviderError::Unavailable(_)
-        ));
+        Some((Challenge::Redirect(url), None))
     }
 }

@@ -17,6 +17,7 @@ use rolecall_core::audit::ReferenceId;
 
 use super::dialect::Dialect;
 use super::extract::Renewed;
+use super::hand_over::FormTarget;
 use super::problem::{Fault, Problem};
 use super::reply;
 use super::site::Site;
@@ -64,7 +65,14 @@ pub async fn guard(
         }
     }
     renew(&site, &http, &mut response);
+    let target = response.extensions_mut().remove::<FormTarget>();
     dress(&site, response.headers_mut(), &reference);
+    if let Some(FormTarget(origin)) = target
+        && let Ok(policy) = HeaderValue::from_str(&site.policy_with_form_to(&origin))
+    {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     dialect.dress(response.headers_mut(), &reference);
     if http.method() == Method::HEAD {
         response.headers_mut().remove(header::TRANSFER_ENCODING);

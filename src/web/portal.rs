@@ -138,10 +138,9 @@ fn locked_row<'a>(locked: &'a Locked, provider: &ProviderId) -> RoleRow<'a> {
 pub fn lock(unmet: &[Unmet], provider: &ProviderId, return_to: &str) -> Lock {
     let reason = words::sentence(&words::all_of(unmet));
     let helps = |unmet: &Unmet| matches!(unmet, Unmet::Mfa | Unmet::SignedInWithin(_));
-    let again = format!(
-        "/sign-in/{provider}?{}",
-        reply::query(&[("fresh", "true"), ("return_to", return_to)])
-    );
+    let mut wish = vec![("fresh", "true"), ("return_to", return_to)];
+    wish.extend(unmet.contains(&Unmet::Mfa).then_some(("mfa", "true")));
+    let again = format!("/sign-in/{provider}?{}", reply::query(&wish));
     let text = if unmet.contains(&Unmet::Mfa) {
         "Sign in again with a second factor"
     } else {

@@ -1,21 +1,22 @@
-//! Signing in and out, over HTTP.
+//! Signing in over HTTP: choosing a provider, going there, coming back.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header;
 use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use rolecall_core::gateway::{Gateway, Returned, SignInError, SignInWish};
+use rolecall_core::gateway::{Gateway, Returned, SignInError, SignInWish, SignedIn};
 use rolecall_core::identity::{EmailAddress, ProviderId};
 use rolecall_core::secret::{SecretText, State};
 use rolecall_core::sign_in::{
-    Callback, Challenge, Demand, IdentityProvider, ProviderError, RejectReason, ReturnTo,
+    Callback, Demand, IdentityProvider, ProviderError, RejectReason, ReturnTo,
 };
 use serde::Deserialize;
 
-use super::extract::{Member, Posted, Visitor};
+use super::extract::Visitor;
+use super::hand_over;
 use super::problem::{Fault, Problem};
 use super::reply;
-use super::view::{ProviderChoice, SignInPage, SignedOutPage};
+use super::site::Site;
+use super::view::{ProviderChoice, SignInPage};
 
 /// Longer than any state of ours or code of a provider's.
 const PARAMETER_BYTES_MAX: usize = 4 * 1024;
@@ -27,6 +28,8 @@ pub struct Wish {
     email: Option<String>,
     #[serde(default)]
     fresh: bool,
+    #[serde(default)]
+    mfa: bool,
 }
 
 impl Wish {
@@ -46,6 +49,7 @@ impl From<Wish> for SignInWish {
         Self {
             demand: Demand {
                 fresh: wish.fresh,
+                second_factor: wish.mfa,
                 login_hint: email.and_then(|email| EmailAddress::parse(email).ok()),
             },
             return_to,
@@ -53,7 +57,7 @@ impl From<Wish> for SignInWish {
     }
 }
 
-fn provider_id(text: &str) -> Result<ProviderId, Problem> {
+pub(super) fn provider_id(text: &str) -> Result<ProviderId, Problem> {
     ProviderId::parse(text).map_err(|_| SignInError::UnknownProvider.into())
 }
 
@@ -151,8 +155,8 @@ pub async fn start(
         .gateway
         .begin_sign_in(&visitor.context, &id, browser, wish.into_inner().into())
         .await?;
-    let Challenge::Redirect(to) = begun.challenge;
-    let mut response = reply::see_other(to.as_str());
+    let title = title(site, &id);
+    let mut response = hand_over::challenge(begun.challenge, &title)?;
     let set = response.add_cookie(&site.cookies.set_browser(&begun.browser));
     set.map_err(|error| Problem::internal("a cookie could not be set").because(error))?;
     Ok(response)
@@ -175,19 +179,37 @@ pub async fn callback(
         .gateway
         .complete_sign_in(&visitor.context, &id, browser.as_ref(), returned)
         .await;
+    finish(&visitor, &request, &id, outcome).await
+}
+
+/// Counts how a sign-in ended, and hands the browser its session.
+pub(super) async fn finish(
+    visitor: &Visitor,
+    request: &HttpRequest,
+    id: &ProviderId,
+    outcome: Result<SignedIn, SignInError>,
+) -> Result<HttpResponse, Problem> {
+    let site = &visitor.site;
     site.metrics.sign_in(
-        known(&site.gateway, &id),
+        known(&site.gateway, id),
         outcome.as_ref().map_or_else(SignInError::reason, |_| "ok"),
     );
     let signed_in = outcome
         .map_err(|error| Problem::from(error).action("Sign in again", format!("/sign-in/{id}")))?;
-    if let Some(old) = site.cookies.session(&request) {
+    if let Some(old) = site.cookies.session(request) {
         site.gateway.replace_session(&visitor.context, &old).await?;
     }
     let mut response = reply::see_other(signed_in.return_to.as_str());
     let set = response.add_cookie(&site.cookies.set_session(&signed_in.secret));
     set.map_err(|error| Problem::internal("a cookie could not be set").because(error))?;
     Ok(response)
+}
+
+/// How people know a provider.
+pub(super) fn title(site: &Site, id: &ProviderId) -> String {
+    site.gateway
+        .provider(id)
+        .map_or_else(|| id.to_string(), |provider| provider.title().to_owned())
 }
 
 /// A label for metrics: never what the request says.
@@ -228,56 +250,6 @@ fn parse_callback(query: &str) -> Option<Returned> {
     Some(Returned { state, callback })
 }
 
-/// Nothing but the token.
-#[derive(Deserialize)]
-pub struct Nothing {}
-
-/// `POST /sign-out`: ends the session here, then at the provider where there is a way.
-///
-/// # Errors
-/// When the store is down: the session lives on.
-pub async fn sign_out(posted: Posted<Nothing>) -> Result<HttpResponse, Problem> {
-    let Member {
-        visitor,
-        session,
-        secret,
-    } = &posted.member;
-    let site = &visitor.site;
-    let upstream = site
-        .gateway
-        .sign_out(&visitor.context, session, secret)
-        .await?;
-    let title = site
-        .gateway
-        .provider(&session.identity.provider)
-        .map(|provider| provider.title().to_owned());
-    let still_signed_in_at = if upstream.is_some() { None } else { title };
-    let mut response = reply::page(StatusCode::OK, &SignedOutPage { still_signed_in_at })?;
-    let cleared = response.add_cookie(&site.cookies.clear_session());
-    cleared.map_err(|error| Problem::internal("a cookie could not be removed").because(error))?;
-    response.headers_mut().insert(
-        header::HeaderName::from_static("clear-site-data"),
-        header::HeaderValue::from_static("\"cache\""),
-    );
-    Ok(match upstream {
-        Some(url) => reply::then(response, url.as_str()),
-        None => response,
-    })
-}
-
-/// `GET /signed-out`: where the provider sends the browser after its own sign-out.
-///
-/// # Errors
-/// When the page cannot be rendered.
-pub async fn signed_out(_: Visitor) -> Result<HttpResponse, Problem> {
-    reply::page(
-        StatusCode::OK,
-        &SignedOutPage {
-            still_signed_in_at: None,
-        },
-    )
-}
-
 impl From<SignInError> for Problem {
     fn from(error: SignInError) -> Self {
         match error {
@@ -286,6 +258,7 @@ impl From<SignInError> for Problem {
             SignInError::Expired => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "expired_state", "That took too long", "This sign-in has expired, or it was completed already.").hint("Start again; it is quick if you are still signed in at your provider."),
             SignInError::OtherBrowser => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "other_browser", "Begin in this browser", "This sign-in was begun in another browser or window, or this browser does not keep cookies.").hint("Start again here. If a link was sent to you, do not follow it: somebody may be trying to sign you in as themselves."),
             SignInError::OtherProvider => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "other_provider", "Begin again", "This sign-in was begun at another identity provider.").hint("Start again."),
+            SignInError::Replayed => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "replayed", "That was used already", "What your identity provider sent has signed somebody in already, and counts once.").hint("Start again; do not go back to the provider's page with the browser's back button."),
             SignInError::Provider(error) => Self::from(error),
             SignInError::Unavailable(error) => Self::from(error),
         }

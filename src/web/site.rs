@@ -71,11 +71,7 @@ impl Site {
     /// The site of `gateway`. Must be called within the runtime that is to do what outlives a request.
     pub fn new(gateway: Arc<Gateway>, settings: SiteSettings, metrics: Metrics) -> Self {
         let secure = settings.public_url.scheme() == "https";
-        let content_security_policy = format!(
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-             form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
-            settings.form_targets.join(" ")
-        );
+        let content_security_policy = policy(&settings.form_targets, None);
         let is_address = |contact: &&String| EmailAddress::parse(contact).is_ok();
         let contact = settings.contact.as_ref().filter(is_address);
         let host = settings.public_url.host_str().unwrap_or_default();
@@ -89,6 +85,11 @@ impl Site {
             settings,
             runtime: Handle::current(),
         }
+    }
+
+    /// `Content-Security-Policy` of a page whose form goes to this origin too.
+    pub fn policy_with_form_to(&self, origin: &str) -> String {
+        policy(&self.settings.form_targets, Some(origin))
     }
 
     /// Whether browsers reach us by https.
@@ -113,6 +114,19 @@ impl Site {
             .join(place.as_str())
             .unwrap_or_else(|_| self.settings.public_url.clone())
     }
+}
+
+fn policy(form_targets: &[String], one_more: Option<&str>) -> String {
+    let targets: Vec<&str> = form_targets
+        .iter()
+        .map(String::as_str)
+        .chain(one_more)
+        .collect();
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
+        targets.join(" ")
+    )
 }
 
 /// Whether a `Host` names the origin; some programs write the scheme's own port out (RFC 9110 4.2.3).

@@ -3,6 +3,7 @@
 pub mod console;
 pub mod credentials;
 pub mod error;
+pub mod hand_over;
 pub mod login;
 pub mod portal;
 pub mod sessions;
@@ -15,6 +16,7 @@ mod tests;
 pub use console::{ConsolePage, RegionChoice};
 pub use credentials::{CredentialsPage, Part, Snippet, mask};
 pub use error::{ErrorPage, NoAccessPage};
+pub use hand_over::{HandOverField, HandOverPage};
 pub use login::{LoginCodePage, LoginPage};
 pub use portal::{AccountSection, Lock, PortalPage, RoleRow};
 pub use sessions::{ClientRow, SessionRow, SessionsPage};

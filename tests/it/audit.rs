@@ -155,6 +155,7 @@ fn signed_in(subject: &str) -> AuditEvent {
         actor: actor(subject),
         session: "S".to_owned(),
         mfa: true,
+        unsolicited: false,
     })
 }
 

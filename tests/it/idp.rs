@@ -117,14 +117,16 @@ impl World {
             correlation,
             callback,
         } = returned;
-        self.adapter.complete(correlation, callback).await
+        let vouched = self.adapter.complete(correlation, callback).await?;
+        assert!(vouched.once.is_none(), "a code is spent at the provider");
+        Ok(vouched.identity)
     }
 
     /// Up to the moment the browser is back with the gateway.
     async fn visit_provider(&mut self, username: &str, demand: &Demand) -> Result<Returned, Ended> {
         let state = State::new(random_token(&*self.entropy));
         let (challenge, correlation) = self.adapter.begin(&state, demand).await?;
-        let Challenge::Redirect(url) = challenge;
+        let url = redirect(challenge).map_err(|_| Ended::AtTheDoor)?;
         let mut page = self.browser.open(url.as_str()).await?;
         if !page.url().as_str().starts_with(CALLBACK) {
             page = self.browser.sign_in_at_provider(username).await?;
@@ -134,6 +136,14 @@ impl World {
             correlation,
             callback,
         })
+    }
+}
+
+/// Where a challenge sends the browser, which an OpenID Connect provider's does by redirect.
+fn redirect(challenge: Challenge) -> Result<Url> {
+    match challenge {
+        Challenge::Redirect(url) => Ok(url),
+        Challenge::PostForm { action, .. } => anyhow::bail!("a form for {action}"),
     }
 }
 

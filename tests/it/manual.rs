@@ -159,6 +159,7 @@ fn every_stable_word_is_explained() -> Result<()> {
         ("crates/rolecall-core/src/sign_in.rs", "code"),
         ("crates/rolecall-core/src/aws/order.rs", "code"),
         ("crates/rolecall-core/src/gateway/sign_in.rs", "reason"),
+        ("crates/rolecall-core/src/gateway/sign_out.rs", "reason"),
         ("crates/rolecall-core/src/gateway/issue.rs", "word"),
     ] {
         for word in words(source, function)? {

@@ -115,6 +115,9 @@ pub enum Happened {
         session: String,
         /// Whether with a second factor.
         mfa: bool,
+        /// Whether the provider began it and nobody here (SAML Profiles 4.1.5).
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unsolicited: bool,
     },
     /// A sign-in was refused.
     SignInRefused {
@@ -129,7 +132,14 @@ pub enum Happened {
         actor: Actor,
         /// The session's public id.
         session: String,
-        /// `sign_out`, `client_sign_out`, `ended_by_owner`, `replaced`, `too_many`, `refresh_token_reused`, `code_replayed`
+        /// `sign_out`, `client_sign_out`, `ended_by_owner`, `ended_by_provider`, `replaced`, `too_many`, `refresh_token_reused`, `code_replayed`
+        reason: String,
+    },
+    /// A provider's order to end sessions was refused.
+    SignOutRefused {
+        /// At which provider, as far as known.
+        provider: Option<String>,
+        /// A stable word: one of [`crate::sign_in::RejectReason::code`] or of [`crate::gateway::SignOutError::reason`].
         reason: String,
     },
     /// A registered client got its first tokens, by a person's consent.

@@ -9,6 +9,7 @@ mod grants;
 mod issue;
 mod listing;
 mod register;
+mod saml;
 mod session;
 mod sign_in;
 mod sign_out;
@@ -35,6 +36,7 @@ pub use issue::{IssueError, IssuedRole, Refused, RoleRequest};
 pub use listing::{InvalidPageToken, Page, PageRequest};
 pub use register::Registered;
 pub use sign_in::{Begun, Returned, SignInError, SignInWish, SignedIn};
+pub use sign_out::SignOutError;
 pub use token::TokenError;
 
 /// What the gateway needs of the world and of its configuration.

@@ -104,6 +104,26 @@ pub enum Evidence {
         /// The provider's session id (`sid`, OIDC Front-Channel Logout 3) where it gave one.
         sid: Option<String>,
     },
+    /// A verified SAML assertion (SAML Core 2.3.3): what single logout needs of it. The assertion itself is of no more
+    /// use, since it counts once.
+    SamlAssertion {
+        /// `NameID`
+        name_id: NameId,
+        /// `SessionIndex` of the authentication statement.
+        session_index: Option<String>,
+        /// `SessionNotOnOrAfter`: no session of ours outlasts it (SAML Core 2.7.2).
+        ends_at: Option<DateTime<Utc>>,
+    },
+}
+
+impl Evidence {
+    /// When it stops to vouch for a session, where the provider said so.
+    pub fn ends_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::IdToken { .. } => None,
+            Self::SamlAssertion { ends_at, .. } => *ends_at,
+        }
+    }
 }
 
 /// A person some provider has vouched for, as of [`Identity::authenticated_at`].

@@ -10,6 +10,9 @@ pub const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 /// abandoned sign-in is worthless.
 pub const SIGN_IN_MAX: TimeDelta = TimeDelta::minutes(10);
 
+/// How long a SAML response waits for its browser to fetch the session: a redirect's time, on a slow line.
+pub const HELD_RESPONSE_MAX: TimeDelta = TimeDelta::minutes(2);
+
 /// Life of a token minted for AWS; it is used at once. IAM itself adds five minutes after `exp`.
 pub const WEB_IDENTITY_TOKEN_LIFE: TimeDelta = TimeDelta::minutes(5);
 

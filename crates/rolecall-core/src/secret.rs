@@ -112,6 +112,12 @@ bearer!(
 );
 
 bearer!(
+    /// A SAML response, as standard base64: what a provider's browser form holds, and what `AssumeRoleWithSAML` and AWS's
+    /// sign-in endpoint take.
+    SamlResponse, "rolecall/saml-response/v1"
+);
+
+bearer!(
     /// Leads back to the console after AWS's sign-out: 256 random bits, base64url, for one use in one session.
     ConsoleTicket, "rolecall/console-ticket/v1"
 );

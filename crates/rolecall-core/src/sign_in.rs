@@ -3,21 +3,34 @@
 //! A sign-in begins in one browser at one provider and ends there; its record is taken out of the store before the
 //! provider is asked anything, so it ends at most once. It returns to the `return_to` that was fixed when it began.
 
+mod return_to;
+mod saml;
+
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::identity::{EmailAddress, EmailDomain, Identity, ProviderId};
-use crate::limits;
 use crate::port::Source;
 use crate::record::Record;
-use crate::secret::{SecretDigest, SecretText, State};
+use crate::secret::{SamlResponse, SecretDigest, SecretText, State};
+
+pub use return_to::{InvalidReturnTo, ReturnTo};
+pub use saml::{HeldResponse, LogoutMessage, LogoutOrder, SamlServiceProvider};
 
 /// What we send a browser to the provider with.
 #[derive(Clone, Debug)]
 pub enum Challenge {
-    /// The authorization request (RFC 6749 4.1.1), as a redirect.
+    /// A redirect: the authorization request (RFC 6749 4.1.1), or SAML's HTTP-Redirect binding (Bindings 3.4).
     Redirect(Url),
+    /// A form that the browser posts (SAML Bindings 3.5).
+    PostForm {
+        /// Where to.
+        action: Url,
+        /// Name and value of each field.
+        fields: Vec<(&'static str, String)>,
+    },
 }
 
 /// What came back with the browser: untrusted until [`IdentityProvider::complete`] has looked at it.
@@ -39,6 +52,8 @@ pub enum Callback {
         /// `iss`
         iss: Option<String>,
     },
+    /// `SAMLResponse` as it was posted (SAML Bindings 3.5.4).
+    Saml(SamlResponse),
 }
 
 /// What the provider's adapter needs to remember between `begin` and `complete` (nonce, PKCE verifier …), in the
@@ -58,6 +73,9 @@ pub struct Demand {
     /// The provider shall ask the person again even if it remembers them (`prompt=login`, `ForceAuthn`), and what it
     /// answers must be fresh.
     pub fresh: bool,
+    /// The provider shall ask for a second factor (`acr_values`, `RequestedAuthnContext`), where it is configured how one
+    /// is called.
+    pub second_factor: bool,
     /// Whom to suggest (`login_hint`, OIDC Core 3.1.2.1).
     pub login_hint: Option<EmailAddress>,
 }
@@ -182,6 +200,33 @@ impl ProviderError {
     }
 }
 
+/// Something that counts once, and until when it could be shown again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OneTime {
+    /// Names it, among everything of its provider.
+    pub digest: SecretDigest,
+    /// After this it would be refused for its age.
+    pub until: DateTime<Utc>,
+}
+
+/// A person, as a provider has just vouched for them.
+#[derive(Clone, Debug)]
+pub struct Vouched {
+    /// Who.
+    pub identity: Identity,
+    /// What vouched, where it is a bearer document that somebody could show again (SAML Profiles 4.1.4.5).
+    pub once: Option<OneTime>,
+}
+
+impl From<Identity> for Vouched {
+    fn from(identity: Identity) -> Self {
+        Self {
+            identity,
+            once: None,
+        }
+    }
+}
+
 /// An upstream identity provider, OIDC or SAML: two verbs and one [`Identity`].
 #[async_trait]
 pub trait IdentityProvider: Send + Sync {
@@ -212,78 +257,20 @@ pub trait IdentityProvider: Send + Sync {
         &self,
         correlation: Correlation,
         callback: Callback,
-    ) -> Result<Identity, ProviderError>;
+    ) -> Result<Vouched, ProviderError>;
 
-    /// Where to send the browser after the session here has ended, so that it ends at the provider too
-    /// (OIDC RP-Initiated Logout 1.0); none where the provider has no such place.
-    async fn sign_out_url(&self, identity: &Identity) -> Option<Url>;
-}
+    /// What to send the browser with after the session here has ended, so that it ends at the provider too (OIDC
+    /// RP-Initiated Logout 1.0, SAML Profiles 4.4); none where the provider has no such place. What is to be remembered
+    /// for its answer comes along, where the answer is looked at. `state` comes back with the browser.
+    async fn begin_sign_out(
+        &self,
+        identity: &Identity,
+        state: &State,
+    ) -> Option<(Challenge, Option<Correlation>)>;
 
-/// A place on our own origin: a path with an optional query, that no browser reads as another site.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ReturnTo(String);
-
-/// Why a text is no [`ReturnTo`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a return path begins with one / and stays on this site")]
-pub struct InvalidReturnTo;
-
-impl ReturnTo {
-    /// The portal.
-    pub fn portal() -> Self {
-        Self("/".to_owned())
-    }
-
-    /// Parses a path on our own origin; refuses whatever some browser or proxy might take for another place: `//`,
-    /// backslashes, control characters, spaces, dot segments, encoded slashes, fragments, and anything that does not
-    /// survive a round through the URL Standard unchanged.
-    ///
-    /// # Errors
-    /// [`InvalidReturnTo`].
-    pub fn parse(text: &str) -> Result<Self, InvalidReturnTo> {
-        let plain = text.len() <= limits::RETURN_TO_BYTES_MAX
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_graphic() && b != b'\\' && b != b'#');
-        let path = text.split('?').next().unwrap_or_default();
-        let path_plain = path.starts_with('/')
-            && !path.contains("//")
-            && !path.split('/').any(|segment| {
-                segment.starts_with('.') && segment.trim_start_matches('.').is_empty()
-            })
-            && path.bytes().all(|b| {
-                b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.' | b'~')
-            });
-        if !plain || !path_plain {
-            return Err(InvalidReturnTo);
-        }
-        let base = Url::parse("https://origin.invalid/").map_err(|_| InvalidReturnTo)?;
-        let joined = base.join(text).map_err(|_| InvalidReturnTo)?;
-        let same = joined.origin() == base.origin() && &joined[url::Position::BeforePath..] == text;
-        if same {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidReturnTo)
-        }
-    }
-
-    /// Path and query.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for ReturnTo {
-    type Error = InvalidReturnTo;
-    fn try_from(text: String) -> Result<Self, InvalidReturnTo> {
-        Self::parse(&text)
-    }
-}
-
-impl From<ReturnTo> for String {
-    fn from(place: ReturnTo) -> String {
-        place.0
+    /// What only SAML can; none for any other kind of provider.
+    fn saml(&self) -> Option<&dyn SamlServiceProvider> {
+        None
     }
 }
 
@@ -304,48 +291,15 @@ impl Record for PendingSignIn {
     const KIND: &'static str = "sign-in";
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A sign-out under way at a provider, found by the digest of its `state`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PendingSignOut {
+    /// At which provider.
+    pub provider: ProviderId,
+    /// What the adapter remembers.
+    pub correlation: Correlation,
+}
 
-    #[test]
-    fn own_paths_parse() {
-        for good in [
-            "/",
-            "/sessions",
-            "/console?account=111122223333&permission_set=Developer",
-            "/a?x=https%3A%2F%2Fconsole.aws.amazon.com%2F",
-            "/console?destination=https://console.aws.amazon.com/s3/",
-        ] {
-            assert_eq!(
-                ReturnTo::parse(good).map(String::from),
-                Ok(good.to_owned()),
-                "{good}"
-            );
-        }
-    }
-
-    #[test]
-    fn other_places_do_not() {
-        for bad in [
-            "",
-            "//evil.example",
-            "/\\evil.example",
-            "https://evil.example",
-            "/..//evil.example",
-            "/.",
-            "/a/../b",
-            "/%2fevil.example",
-            "/a b",
-            "/a\tb",
-            "/a#b",
-            "\\/evil",
-            "javascript:alert(1)",
-            "/a/\u{2025}/",
-            "/%2e%2e/x",
-            "/@evil.example:",
-        ] {
-            assert_eq!(ReturnTo::parse(bad), Err(InvalidReturnTo), "{bad}");
-        }
-    }
+impl Record for PendingSignOut {
+    const KIND: &'static str = "sign-out";
 }

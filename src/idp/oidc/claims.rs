@@ -187,7 +187,9 @@ mod tests {
         assert_eq!(identity.name.as_deref(), Some("Alice"));
         assert_eq!(identity.email.unwrap().as_str(), "alice@example.com");
         assert!(identity.mfa);
-        let Evidence::IdToken { sid, .. } = identity.evidence;
+        let Evidence::IdToken { sid, .. } = identity.evidence else {
+            panic!("an ID token is the evidence");
+        };
         assert_eq!(sid.as_deref(), Some("s1"));
     }
 

@@ -1,8 +1,8 @@
 //! Every page with every sample: nothing inline that the content security policy would stop, nothing unescaped, every form guarded,
 //! and the outline a screen reader needs.
 use super::{
-    ConsolePage, CredentialsPage, ErrorPage, LoginCodePage, LoginPage, NoAccessPage, PortalPage,
-    SessionsPage, SetUpPage, SignInPage, SignedOutPage,
+    ConsolePage, CredentialsPage, ErrorPage, HandOverPage, LoginCodePage, LoginPage, NoAccessPage,
+    PortalPage, SessionsPage, SetUpPage, SignInPage, SignedOutPage,
 };
 use askama::Template;
 
@@ -27,6 +27,7 @@ pub fn pages() -> Vec<(String, String)> {
         render("sessions", SessionsPage::samples()),
         render("set_up", SetUpPage::samples()),
         render("error", ErrorPage::samples()),
+        render("hand_over", HandOverPage::samples()),
         render("no_access", NoAccessPage::samples()),
     ]
     .concat()
@@ -96,7 +97,9 @@ fn every_form_that_changes_something_carries_the_token() {
         for form in html.split("<form").skip(1) {
             let (tag, rest) = form.split_once('>').expect("the tag ends");
             let body = rest.split_once("</form>").expect("the form ends").0;
-            if tag.contains("method=\"post\"") {
+            if tag.contains("data-send") {
+                assert!(!body.contains("csrf"), "{name}: no token for others");
+            } else if tag.contains("method=\"post\"") {
                 assert_eq!(
                     body.matches("name=\"csrf\"").count(),
                     1,

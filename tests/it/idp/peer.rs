@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use rolecall_core::identity::EmailAddress;
 use rolecall_core::port::Entropy;
 use rolecall_core::secret::{State, random_token};
-use rolecall_core::sign_in::{Challenge, Demand, IdentityProvider as _};
+use rolecall_core::sign_in::{Demand, IdentityProvider as _};
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::Algorithm;
@@ -14,9 +14,10 @@ use rolecall_testkit::node::{self, OidcPeer};
 use rolecall_testkit::oidc::{OidcClient, Person};
 use rolecalld::idp::http::HttpClient;
 use rolecalld::idp::oidc::OidcProvider;
-use url::Url;
 
-use super::{CALLBACK, CLIENT_ID, CLIENT_SECRET, Counter, Hands, Returned, callback, settings_for};
+use super::{
+    CALLBACK, CLIENT_ID, CLIENT_SECRET, Counter, Hands, Returned, callback, redirect, settings_for,
+};
 
 #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 fn peers_are_here() -> bool {
@@ -35,7 +36,7 @@ async fn visit(
 ) -> Result<Returned> {
     let state = State::new(random_token(entropy));
     let (challenge, correlation) = adapter.begin(&state, &Demand::default()).await?;
-    let Challenge::Redirect(url) = challenge;
+    let url = redirect(challenge)?;
     browser.open(url.as_str()).await?;
     let page = OidcPeer::sign_in(browser, username).await?;
     let callback = callback(page.url(), &state)
@@ -66,7 +67,8 @@ async fn story(algorithm: Algorithm) -> Result<()> {
     let alice = adapter
         .complete(returned.correlation, returned.callback)
         .await
-        .with_context(|| peer.output())?;
+        .with_context(|| peer.output())?
+        .identity;
     ensure!(alice.subject.as_str() == "alice");
     ensure!(alice.groups == ["platform", "payments-dev"]);
     ensure!(alice.email.as_ref().map(EmailAddress::as_str) == Some("alice@example.com"));
@@ -77,14 +79,17 @@ async fn story(algorithm: Algorithm) -> Result<()> {
     let bob = adapter
         .complete(returned.correlation, returned.callback)
         .await
-        .with_context(|| peer.output())?;
+        .with_context(|| peer.output())?
+        .identity;
     ensure!(bob.groups == ["payments-dev"]);
 
     // Bob's token, because the provider no longer knows the key that signed Alice's.
-    let url: Url = adapter
-        .sign_out_url(&bob)
+    let state = State::new(random_token(&*entropy));
+    let (challenge, _) = adapter
+        .begin_sign_out(&bob, &state)
         .await
         .context("no place to sign out")?;
+    let url = redirect(challenge)?;
     let page = other.open(url.as_str()).await?;
     ensure!(
         page.status().is_some_and(|status| status.is_success()),

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use rolecall_core::identity::{EmailAddress, EmailDomain, Evidence, Identity};
 use rolecall_core::secret::{SecretText, State, random_token};
 use rolecall_core::sign_in::{
-    Callback, Challenge, Demand, IdentityProvider as _, ProviderError, RejectReason,
+    Callback, Demand, IdentityProvider as _, ProviderError, RejectReason,
 };
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::Algorithm;
@@ -17,7 +17,7 @@ use rolecalld::idp::http::HttpClient;
 use rolecalld::idp::oidc::OidcProvider;
 use serde_json::json;
 
-use super::{CALLBACK, CLIENT_ID, Ended, Hands, World, parameter, settings_for};
+use super::{CALLBACK, CLIENT_ID, Ended, Hands, World, parameter, redirect, settings_for};
 
 #[tokio::test]
 async fn an_identity_says_what_the_provider_said() -> Result<()> {
@@ -151,14 +151,18 @@ async fn a_public_client_needs_no_secret() -> Result<()> {
 async fn the_request_asks_for_everything_it_checks() -> Result<()> {
     let world = World::with(
         |_| (),
-        |adapter| adapter.hosted_domain = EmailDomain::parse("example.com").ok(),
+        |adapter| {
+            adapter.hosted_domain = EmailDomain::parse("example.com").ok();
+            adapter.mfa.acr = vec!["urn:mfa:one".to_owned(), "urn:mfa:two".to_owned()];
+        },
     )?;
     let state = State::new(random_token(&*world.entropy));
     let demand = Demand {
         fresh: true,
+        second_factor: true,
         login_hint: EmailAddress::parse("alice@example.com").ok(),
     };
-    let (Challenge::Redirect(url), _) = world.adapter.begin(&state, &demand).await?;
+    let url = redirect(world.adapter.begin(&state, &demand).await?.0)?;
     for (name, value) in [
         ("response_type", "code"),
         ("client_id", CLIENT_ID),
@@ -170,10 +174,11 @@ async fn the_request_asks_for_everything_it_checks() -> Result<()> {
         ("max_age", "0"),
         ("login_hint", "alice@example.com"),
         ("hd", "example.com"),
+        ("acr_values", "urn:mfa:one urn:mfa:two"),
     ] {
         ensure!(parameter(&url, name)? == value, "{name} in {url}");
     }
-    let (Challenge::Redirect(again), _) = world.adapter.begin(&state, &demand).await?;
+    let again = redirect(world.adapter.begin(&state, &demand).await?.0)?;
     for name in ["nonce", "code_challenge"] {
         let value = parameter(&url, name)?;
         ensure!(value.len() == 43, "{name} has not 256 bits");
@@ -186,6 +191,7 @@ async fn the_request_asks_for_everything_it_checks() -> Result<()> {
 async fn a_fresh_sign_in_is_told_from_a_remembered_one() -> Result<()> {
     let fresh = Demand {
         fresh: true,
+        second_factor: false,
         login_hint: None,
     };
     let mut world = World::new()?;
@@ -197,7 +203,8 @@ async fn a_fresh_sign_in_is_told_from_a_remembered_one() -> Result<()> {
     // A provider that remembers the person instead, as if prompt and max_age had been taken out on the way.
     world.clock.advance(Duration::from_secs(600));
     let state = State::new(random_token(&*world.entropy));
-    let (Challenge::Redirect(mut url), correlation) = world.adapter.begin(&state, &fresh).await?;
+    let (challenge, correlation) = world.adapter.begin(&state, &fresh).await?;
+    let mut url = redirect(challenge)?;
     let kept: Vec<_> = url
         .query_pairs()
         .filter(|(name, _)| name != "prompt" && name != "max_age")
@@ -296,14 +303,19 @@ async fn clocks_may_differ_by_a_minute_not_by_five() -> Result<()> {
 async fn signing_out_goes_by_the_provider() -> Result<()> {
     let mut world = World::new()?;
     let alice = world.sign_in("alice").await?;
-    let url = world
+    let state = State::new(random_token(&*world.entropy));
+    let (challenge, remembered) = world
         .adapter
-        .sign_out_url(&alice)
+        .begin_sign_out(&alice, &state)
         .await
         .context("no place to sign out")?;
+    ensure!(remembered.is_none(), "its answer says nothing");
+    let url = redirect(challenge)?;
     let endpoint = format!("{}/end_session?", world.upstream.issuer());
     ensure!(url.as_str().starts_with(&endpoint));
-    let Evidence::IdToken { token, .. } = &alice.evidence;
+    let Evidence::IdToken { token, .. } = &alice.evidence else {
+        anyhow::bail!("an ID token is the evidence");
+    };
     ensure!(parameter(&url, "id_token_hint")? == token.expose());
     ensure!(parameter(&url, "client_id")? == CLIENT_ID);
     let landed = world.browser.open(url.as_str()).await?;

@@ -175,8 +175,17 @@ impl Gateway {
     }
 
     async fn index(&self, identity: &Identity) -> Result<SessionIndex, StoreError> {
-        let seen: Option<Seen<SessionIndex>> = self.world.records.get(identity.key()).await?;
-        Ok(seen.map(|seen| seen.record).unwrap_or_default())
+        let entries = self.entries(identity.key()).await?;
+        Ok(SessionIndex { entries })
+    }
+
+    /// The list of a person's sessions, by the person's key; ended ones may linger in it.
+    pub(super) async fn entries(
+        &self,
+        person: SecretDigest,
+    ) -> Result<Vec<SessionEntry>, StoreError> {
+        let seen: Option<Seen<SessionIndex>> = self.world.records.get(person).await?;
+        Ok(seen.map(|seen| seen.record.entries).unwrap_or_default())
     }
 
     /// The session of each entry, in order; none where it has ended.

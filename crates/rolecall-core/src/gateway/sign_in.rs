@@ -6,7 +6,9 @@ use crate::limits;
 use crate::port::StoreError;
 use crate::secret::{BrowserSecret, SecretText, SessionSecret, State, random_token};
 use crate::session::{Session, SessionEntry, SessionId};
-use crate::sign_in::{Callback, Challenge, Demand, PendingSignIn, ProviderError, ReturnTo};
+use crate::sign_in::{
+    Callback, Challenge, Demand, PendingSignIn, ProviderError, ReturnTo, Vouched,
+};
 
 use super::{Gateway, RequestContext};
 
@@ -66,6 +68,9 @@ pub enum SignInError {
     /// It was begun at another provider.
     #[error("this sign-in was begun at another identity provider")]
     OtherProvider,
+    /// What the provider sent has signed somebody in already (SAML Profiles 4.1.4.5).
+    #[error("the identity provider's answer was used already")]
+    Replayed,
     /// The provider's side.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -83,6 +88,7 @@ impl SignInError {
             Self::Expired => "expired_state",
             Self::OtherBrowser => "other_browser",
             Self::OtherProvider => "other_provider",
+            Self::Replayed => "replayed",
             Self::Provider(ProviderError::Refused { error }) => error,
             Self::Provider(ProviderError::Rejected { reason, .. }) => reason.code(),
             Self::Provider(ProviderError::Unavailable(_)) => "provider_unavailable",
@@ -143,15 +149,35 @@ impl Gateway {
         returned: Option<Returned>,
     ) -> Result<SignedIn, SignInError> {
         match self.verify_sign_in(provider, browser, returned).await {
-            Ok((identity, return_to)) => {
-                Ok(self.begin_session(context, identity, return_to).await?)
-            }
+            Ok((vouched, return_to)) => self.vouched_for(context, vouched, return_to, false).await,
             Err(error) => self.refuse_sign_in(context, provider, error).await,
         }
     }
 
+    /// Spends what vouched for the person and begins their session. In this order no document signs in twice, on however
+    /// many replicas it is shown at once.
+    pub(super) async fn vouched_for(
+        &self,
+        context: &RequestContext,
+        vouched: Vouched,
+        return_to: ReturnTo,
+        unsolicited: bool,
+    ) -> Result<SignedIn, SignInError> {
+        let Vouched { identity, once } = vouched;
+        match self.spend(&identity.provider, once).await {
+            Ok(()) => Ok(self
+                .begin_session(context, identity, return_to, unsolicited)
+                .await?),
+            Err(StoreError::Exists) => {
+                self.refuse_sign_in(context, &identity.provider, SignInError::Replayed)
+                    .await
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Audits a refusal and returns it.
-    async fn refuse_sign_in<T>(
+    pub(super) async fn refuse_sign_in<T>(
         &self,
         context: &RequestContext,
         provider: &ProviderId,
@@ -173,7 +199,7 @@ impl Gateway {
         provider: &ProviderId,
         browser: Option<&BrowserSecret>,
         returned: Option<Returned>,
-    ) -> Result<(Identity, ReturnTo), SignInError> {
+    ) -> Result<(Vouched, ReturnTo), SignInError> {
         let adapter = self
             .provider(provider)
             .ok_or(SignInError::UnknownProvider)?;
@@ -191,8 +217,8 @@ impl Gateway {
         if &pending.provider != provider {
             return Err(SignInError::OtherProvider);
         }
-        let identity = adapter.complete(pending.correlation, callback).await?;
-        Ok((identity, pending.return_to))
+        let vouched = adapter.complete(pending.correlation, callback).await?;
+        Ok((vouched, pending.return_to))
     }
 
     async fn begin_session(
@@ -200,11 +226,16 @@ impl Gateway {
         context: &RequestContext,
         identity: Identity,
         return_to: ReturnTo,
+        unsolicited: bool,
     ) -> Result<SignedIn, StoreError> {
         let now = self.world.clock.now();
         let secret = SessionSecret::new(random_token(self.world.entropy.as_ref()));
         let id = SessionId::of(secret.digest());
-        let ends_at = now + self.world.lifetimes.absolute;
+        let latest = now + self.world.lifetimes.absolute;
+        let ends_at = identity
+            .evidence
+            .ends_at()
+            .map_or(latest, |end| end.min(latest));
         let session = Session {
             id,
             started_at: now,
@@ -221,6 +252,7 @@ impl Gateway {
             actor: Actor::from(&session.identity),
             session: id.to_string(),
             mfa: session.identity.mfa,
+            unsolicited,
         };
         self.append(context, signed_in).await?;
         self.world
@@ -239,6 +271,7 @@ impl Gateway {
             origin: session.origin.clone(),
         };
         self.index_session(context, &session, entry).await?;
+        self.remember_name_id(&session).await?;
         Ok(SignedIn {
             secret,
             session,

@@ -174,6 +174,7 @@ fn check_trail(events: Vec<AuditEvent>, orders: usize, handed_out: &[String]) {
             Happened::WriterStarted { .. }
             | Happened::SignedIn { .. }
             | Happened::SignInRefused { .. }
+            | Happened::SignOutRefused { .. }
             | Happened::SignedOut { .. }
             | Happened::IssueRefused { .. }
             | Happened::ConfigurationLoaded { .. }

@@ -38,6 +38,7 @@ fn ended(world: &World) -> Vec<(String, String)> {
             Happened::WriterStarted { .. }
             | Happened::SignedIn { .. }
             | Happened::SignInRefused { .. }
+            | Happened::SignOutRefused { .. }
             | Happened::IssueIntended { .. }
             | Happened::IssueDone { .. }
             | Happened::IssueFailed { .. }

@@ -46,6 +46,7 @@ async fn a_sign_in_ends_in_a_session_where_it_was_going() {
         actor: Actor::from(&session.identity),
         session: session.id.to_string(),
         mfa: false,
+        unsolicited: false,
     };
     assert_eq!(world.trail.take_only(), happened);
 }

@@ -2,6 +2,7 @@
 
 mod aws;
 mod provider;
+mod saml;
 mod store;
 mod switch;
 mod time;
@@ -26,6 +27,7 @@ use rolecall_core::sign_in::{Callback, Challenge, Demand, ReturnTo};
 
 pub use aws::{Aws, Wanted};
 pub use provider::Provider;
+pub use saml::{ASSERTION_LIFE, PROVIDER_SESSION, logout, saml, saml_callback};
 pub use store::Store;
 pub use time::{ManualClock, Unrepeated};
 pub use trail::Trail;
@@ -184,7 +186,9 @@ impl World {
             .gateway
             .begin_sign_in(&context(), &id(provider), browser, wish(return_to))
             .await?;
-        let Challenge::Redirect(url) = begun.challenge;
+        let Challenge::Redirect(url) = begun.challenge else {
+            panic!("the scripted provider redirects");
+        };
         let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
         Ok(Begun {
             state: State::new(state.1),

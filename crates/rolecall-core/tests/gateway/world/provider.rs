@@ -11,7 +11,8 @@ use rolecall_core::identity::{
 use rolecall_core::port::Clock as _;
 use rolecall_core::secret::{SecretText, State};
 use rolecall_core::sign_in::{
-    Callback, Challenge, Correlation, Demand, IdentityProvider, ProviderError,
+    Callback, Challenge, Correlation, Demand, IdentityProvider, ProviderError, SamlServiceProvider,
+    Vouched,
 };
 use serde_json::json;
 use url::Url;
@@ -59,7 +60,18 @@ impl Provider {
         change(entry.or_insert_with(|| person(&self.id, name, &[])));
     }
 
-    fn failing(&self) -> Result<(), ProviderError> {
+    /// What it says of somebody, with a new authentication.
+    pub(super) fn knows(&self, name: &str) -> Identity {
+        let mut identity = self.people.lock().unwrap()[name].clone();
+        identity.authenticated_at = self.clock.now();
+        identity
+    }
+
+    pub(super) fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    pub(super) fn failing(&self) -> Result<(), ProviderError> {
         let trouble = self.trouble.lock().unwrap().take();
         trouble.map_or(Ok(()), |error| Err(error()))
     }
@@ -113,7 +125,7 @@ impl IdentityProvider for Provider {
         &self,
         correlation: Correlation,
         callback: Callback,
-    ) -> Result<Identity, ProviderError> {
+    ) -> Result<Vouched, ProviderError> {
         self.journal.note(format!("complete at {}", self.id));
         tokio::task::yield_now().await;
         self.failing()?;
@@ -123,20 +135,30 @@ impl IdentityProvider for Provider {
             "what was remembered for somebody else"
         );
         match callback {
-            Callback::Code { code, .. } => {
-                let people = self.people.lock().unwrap();
-                let mut identity = people[code.expose()].clone();
-                identity.authenticated_at = self.clock.now();
-                Ok(identity)
-            }
+            Callback::Code { code, .. } => Ok(self.knows(code.expose()).into()),
+            Callback::Saml(response) => self.saml_said(&response),
             Callback::Error { .. } => Err(ProviderError::Refused {
                 error: "access_denied",
             }),
         }
     }
 
-    async fn sign_out_url(&self, identity: &Identity) -> Option<Url> {
-        let url = format!("https://idp.example/end?who={}", identity.subject);
-        Url::parse(&url).ok()
+    async fn begin_sign_out(
+        &self,
+        identity: &Identity,
+        state: &State,
+    ) -> Option<(Challenge, Option<Correlation>)> {
+        let mut url = Url::parse("https://idp.example/end").unwrap();
+        url.query_pairs_mut()
+            .append_pair("who", identity.subject.as_str())
+            .append_pair("state", state.expose());
+        let remembered = matches!(identity.evidence, Evidence::SamlAssertion { .. })
+            .then(|| Correlation(json!("canary-logout-request")));
+        Some((Challenge::Redirect(url), remembered))
+    }
+
+    fn saml(&self) -> Option<&dyn SamlServiceProvider> {
+        // One of the two speaks SAML.
+        (self.id.as_str() == "okta").then_some(self)
     }
 }

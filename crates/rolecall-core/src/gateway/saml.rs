@@ -1,0 +1,165 @@
+//! Signing in over SAML: a response comes as a form of another site, without our cookies, so it waits here until its own
+//! browser asks for the session; and a response that nobody asked for, where the provider may send one.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::identity::ProviderId;
+use crate::limits;
+use crate::port::StoreError;
+use crate::record::Record;
+use crate::secret::{BrowserSecret, SamlResponse, SecretDigest, SecretText, State};
+use crate::sign_in::{
+    Callback, HeldResponse, OneTime, PendingSignIn, ProviderError, RejectReason, ReturnTo,
+    SamlServiceProvider,
+};
+
+use super::{Gateway, RequestContext, Returned, SignInError, SignedIn};
+
+/// A document that has been used: of this kind and digest there is one, until it would be too old.
+#[derive(Serialize, Deserialize)]
+struct Spent {
+    at: DateTime<Utc>,
+}
+
+impl Record for Spent {
+    const KIND: &'static str = "spent";
+}
+
+impl Gateway {
+    /// Our SAML metadata for this provider; none where it is no SAML provider.
+    ///
+    /// # Errors
+    /// [`SignInError::UnknownProvider`], [`SignInError::Provider`].
+    pub fn saml_metadata(&self, provider: &ProviderId) -> Result<String, SignInError> {
+        Ok(self.saml(provider)?.metadata()?)
+    }
+
+    /// Keeps a response until its browser fetches the session with [`Gateway::complete_held_sign_in`]. It is not looked
+    /// at: whoever does not know the `state` of a sign-in under way can store nothing, and whoever does stores one.
+    ///
+    /// # Errors
+    /// [`SignInError`]; every refusal is audited with its reason.
+    pub async fn hold_response(
+        &self,
+        context: &RequestContext,
+        provider: &ProviderId,
+        state: &State,
+        response: SamlResponse,
+    ) -> Result<(), SignInError> {
+        match self.try_hold(provider, state, response).await {
+            Ok(()) => Ok(()),
+            Err(error) => self.refuse_sign_in(context, provider, error).await,
+        }
+    }
+
+    async fn try_hold(
+        &self,
+        provider: &ProviderId,
+        state: &State,
+        response: SamlResponse,
+    ) -> Result<(), SignInError> {
+        self.saml(provider)?;
+        let pending = self.world.records.get::<PendingSignIn>(state.digest());
+        let pending = pending.await?.ok_or(SignInError::Expired)?;
+        if &pending.record.provider != provider {
+            return Err(SignInError::OtherProvider);
+        }
+        let held = HeldResponse {
+            response: SecretText::new(response.expose()),
+        };
+        let until = self.world.clock.now() + limits::HELD_RESPONSE_MAX;
+        match self
+            .world
+            .records
+            .insert(state.digest(), &held, until)
+            .await
+        {
+            Err(StoreError::Exists) => Err(SignInError::Replayed),
+            kept => Ok(kept?),
+        }
+    }
+
+    /// Ends a sign-in whose response is held: as [`Gateway::complete_sign_in`], with the browser's own cookies.
+    ///
+    /// # Errors
+    /// As [`Gateway::complete_sign_in`].
+    pub async fn complete_held_sign_in(
+        &self,
+        context: &RequestContext,
+        provider: &ProviderId,
+        browser: Option<&BrowserSecret>,
+        state: State,
+    ) -> Result<SignedIn, SignInError> {
+        let held: Option<HeldResponse> = self.world.records.take(state.digest()).await?;
+        let Some(held) = held else {
+            return self
+                .refuse_sign_in(context, provider, SignInError::Expired)
+                .await;
+        };
+        let callback = Callback::Saml(SamlResponse::new(held.response.expose()));
+        let returned = Returned { state, callback };
+        self.complete_sign_in(context, provider, browser, Some(returned))
+            .await
+    }
+
+    /// Ends a sign-in that the provider began (SAML Profiles 4.1.5), where it may. Such a sign-in is bound to no browser;
+    /// it goes to the portal, whatever it says.
+    ///
+    /// # Errors
+    /// [`SignInError`]; every refusal is audited with its reason.
+    pub async fn complete_unsolicited_sign_in(
+        &self,
+        context: &RequestContext,
+        provider: &ProviderId,
+        response: SamlResponse,
+    ) -> Result<SignedIn, SignInError> {
+        let vouched = match self.saml(provider) {
+            Ok(saml) => saml.complete_unsolicited(response).await,
+            Err(error) => return self.refuse_sign_in(context, provider, error).await,
+        };
+        match vouched {
+            Ok(vouched) if vouched.once.is_some() => {
+                self.vouched_for(context, vouched, ReturnTo::portal(), true)
+                    .await
+            }
+            // What could be shown again and again must not sign in whoever shows it.
+            Ok(_) => {
+                let again = "a response that nobody asked for must count once";
+                let error = ProviderError::rejected(RejectReason::Unsolicited, again);
+                self.refuse_sign_in(context, provider, error.into()).await
+            }
+            Err(error) => self.refuse_sign_in(context, provider, error.into()).await,
+        }
+    }
+
+    pub(super) fn saml(
+        &self,
+        provider: &ProviderId,
+    ) -> Result<&dyn SamlServiceProvider, SignInError> {
+        self.provider(provider)
+            .and_then(|known| known.saml())
+            .ok_or(SignInError::UnknownProvider)
+    }
+
+    /// Uses up a document, before anything comes of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] where that has happened before, [`StoreError::Unavailable`].
+    pub(super) async fn spend(
+        &self,
+        provider: &ProviderId,
+        once: Option<OneTime>,
+    ) -> Result<(), StoreError> {
+        let Some(OneTime { digest, until }) = once else {
+            return Ok(());
+        };
+        let at = self.world.clock.now();
+        let key = SecretDigest::of(
+            "rolecall/spent/v1",
+            &[provider.as_str().as_bytes(), digest.as_bytes()],
+        );
+        // A verifier's leeway is in `until`; what is too old by our own clock is refused before it comes here.
+        self.world.records.insert(key, &Spent { at }, until).await
+    }
+}

@@ -1,0 +1,120 @@
+//! Where a flow goes on: a place on our own origin, fixed when the flow began.
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::limits;
+
+/// A place on our own origin: a path with an optional query, that no browser reads as another site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ReturnTo(String);
+
+/// Why a text is no [`ReturnTo`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a return path begins with one / and stays on this site")]
+pub struct InvalidReturnTo;
+
+impl ReturnTo {
+    /// The portal.
+    pub fn portal() -> Self {
+        Self("/".to_owned())
+    }
+
+    /// Parses a path on our own origin; refuses whatever some browser or proxy might take for another place: `//`,
+    /// backslashes, control characters, spaces, dot segments, encoded slashes, fragments, and anything that does not
+    /// survive a round through the URL Standard unchanged.
+    ///
+    /// # Errors
+    /// [`InvalidReturnTo`].
+    pub fn parse(text: &str) -> Result<Self, InvalidReturnTo> {
+        let plain = text.len() <= limits::RETURN_TO_BYTES_MAX
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && b != b'\\' && b != b'#');
+        let path = text.split('?').next().unwrap_or_default();
+        let path_plain = path.starts_with('/')
+            && !path.contains("//")
+            && !path.split('/').any(|segment| {
+                segment.starts_with('.') && segment.trim_start_matches('.').is_empty()
+            })
+            && path.bytes().all(|b| {
+                b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.' | b'~')
+            });
+        if !plain || !path_plain {
+            return Err(InvalidReturnTo);
+        }
+        let base = Url::parse("https://origin.invalid/").map_err(|_| InvalidReturnTo)?;
+        let joined = base.join(text).map_err(|_| InvalidReturnTo)?;
+        let same = joined.origin() == base.origin() && &joined[url::Position::BeforePath..] == text;
+        if same {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidReturnTo)
+        }
+    }
+
+    /// Path and query.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ReturnTo {
+    type Error = InvalidReturnTo;
+    fn try_from(text: String) -> Result<Self, InvalidReturnTo> {
+        Self::parse(&text)
+    }
+}
+
+impl From<ReturnTo> for String {
+    fn from(place: ReturnTo) -> String {
+        place.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_paths_parse() {
+        for good in [
+            "/",
+            "/sessions",
+            "/console?account=111122223333&permission_set=Developer",
+            "/a?x=https%3A%2F%2Fconsole.aws.amazon.com%2F",
+            "/console?destination=https://console.aws.amazon.com/s3/",
+        ] {
+            assert_eq!(
+                ReturnTo::parse(good).map(String::from),
+                Ok(good.to_owned()),
+                "{good}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_places_do_not() {
+        for bad in [
+            "",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/..//evil.example",
+            "/.",
+            "/a/../b",
+            "/%2fevil.example",
+            "/a b",
+            "/a\tb",
+            "/a#b",
+            "\\/evil",
+            "javascript:alert(1)",
+            "/a/\u{2025}/",
+            "/%2e%2e/x",
+            "/@evil.example:",
+        ] {
+            assert_eq!(ReturnTo::parse(bad), Err(InvalidReturnTo), "{bad}");
+        }
+    }
+}

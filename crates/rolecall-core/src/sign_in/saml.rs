@@ -1,0 +1,88 @@
+//! What a SAML provider can beyond signing people in when they ask for it: our metadata for it, responses nobody asked
+//! for, single logout from either side.
+//!
+//! Every message is untrusted until the adapter has verified its signature; none of them signs anybody in by itself.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::{Challenge, Correlation, OneTime, ProviderError, Vouched};
+use crate::identity::NameId;
+use crate::record::Record;
+use crate::secret::{SamlResponse, SecretText};
+
+/// A `LogoutRequest` or `LogoutResponse` as it arrived: untrusted.
+#[derive(Clone, Debug)]
+pub enum LogoutMessage {
+    /// HTTP-Redirect (SAML Bindings 3.4): the query as it was sent, since the signature is over its very letters.
+    Redirect(SecretText),
+    /// HTTP-POST (SAML Bindings 3.5).
+    Post {
+        /// `SAMLRequest` or `SAMLResponse`
+        message: SecretText,
+        /// `RelayState`
+        relay_state: Option<String>,
+    },
+}
+
+/// A provider's verified order to end sessions (`LogoutRequest`, SAML Core 3.7.1).
+#[derive(Clone, Debug)]
+pub struct LogoutOrder {
+    /// Whose.
+    pub name_id: NameId,
+    /// Which (`SessionIndex`); all of the person's when empty.
+    pub session_indexes: Vec<String>,
+    /// The request counts once.
+    pub once: OneTime,
+    /// What the adapter needs for its answer.
+    pub reply: Correlation,
+}
+
+/// What only a SAML provider can.
+#[async_trait]
+pub trait SamlServiceProvider: Send + Sync {
+    /// Our own metadata for this provider (SAML Metadata 2.4.4): XML.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`] when they cannot be made.
+    fn metadata(&self) -> Result<String, ProviderError>;
+
+    /// Verifies a response that nobody here asked for (SAML Profiles 4.1.5), where the provider may send such.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; [`super::RejectReason::Unsolicited`] where it may not.
+    async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError>;
+
+    /// Verifies a provider's order to end sessions.
+    ///
+    /// # Errors
+    /// [`ProviderError`].
+    async fn logout_ordered(&self, message: LogoutMessage) -> Result<LogoutOrder, ProviderError>;
+
+    /// What to send the browser back with once that was done (SAML Profiles 4.4.3.4); none where the provider has no
+    /// place for answers.
+    async fn logout_done(&self, order: &LogoutOrder) -> Option<Challenge>;
+
+    /// Verifies the provider's answer to our own request (`LogoutResponse`, SAML Core 3.7.2).
+    ///
+    /// # Errors
+    /// [`ProviderError`]; [`ProviderError::Refused`] where the session at the provider goes on.
+    async fn logout_answered(
+        &self,
+        correlation: Correlation,
+        message: LogoutMessage,
+    ) -> Result<(), ProviderError>;
+}
+
+/// A response that arrived without the browser's cookies, since another site posted it. It waits, for a minute or two,
+/// until the browser comes to fetch its session, under the digest of the sign-in's `state`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HeldResponse {
+    /// `SAMLResponse`
+    #[serde(with = "crate::secret::sealed_text")]
+    pub response: SecretText,
+}
+
+impl Record for HeldResponse {
+    const KIND: &'static str = "saml-response";
+}

@@ -1,0 +1,237 @@
+//! Responses that other sites post: held for their browser, spent once, and where nobody asked for one.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use rolecall_core::audit::Happened;
+use rolecall_core::gateway::{SignInError, SignedIn};
+use rolecall_core::limits;
+use rolecall_core::secret::{BrowserSecret, State};
+use rolecall_core::sign_in::{ProviderError, RejectReason};
+use tokio::task::JoinSet;
+
+use crate::world::{
+    ABSOLUTE, ASSERTION_LIFE, Begun, PROVIDER_SESSION, World, back, context, id, saml,
+    saml_callback,
+};
+
+impl World {
+    async fn hold(&self, begun: &Begun, response: &str) -> Result<(), SignInError> {
+        self.gateway
+            .hold_response(&context(), &id("okta"), &begun.state, saml(response))
+            .await
+    }
+
+    async fn fetch(&self, begun: &Begun) -> Result<SignedIn, SignInError> {
+        self.gateway
+            .complete_held_sign_in(
+                &context(),
+                &id("okta"),
+                Some(&begun.browser),
+                begun.state.clone(),
+            )
+            .await
+    }
+
+    async fn unsolicited(&self, response: &str) -> Result<SignedIn, SignInError> {
+        self.gateway
+            .complete_unsolicited_sign_in(&context(), &id("okta"), saml(response))
+            .await
+    }
+
+    /// The reason of the only refusal since the last time; nobody has a session.
+    #[track_caller]
+    fn refusal(&self) -> String {
+        assert!(self.store.keys("session").is_empty());
+        let happened = self.trail.take_only();
+        let Happened::SignInRefused { reason, .. } = happened else {
+            panic!("{happened:?}");
+        };
+        reason
+    }
+}
+
+#[tokio::test]
+async fn a_response_waits_for_its_browser_and_signs_in_there() {
+    let world = World::new();
+    let begun = world.begin("okta").await;
+    world.hold(&begun, "alice a1 s1").await.unwrap();
+    assert!(
+        world.store.keys("session").is_empty(),
+        "nobody is signed in by a form of another site"
+    );
+    let signed_in = world.fetch(&begun).await.unwrap();
+    assert_eq!(
+        signed_in.return_to.as_str(),
+        "/console?account=777788889999"
+    );
+    assert_eq!(
+        signed_in.session.ends_at,
+        world.now() + PROVIDER_SESSION,
+        "no longer than at the provider"
+    );
+    assert!(
+        PROVIDER_SESSION < ABSOLUTE,
+        "which is shorter than ours would be"
+    );
+    assert!(world.store.keys("saml-response").is_empty());
+}
+
+#[tokio::test]
+async fn only_the_state_of_a_sign_in_under_way_stores_anything() {
+    let world = World::new();
+    let nobody = Begun {
+        state: State::new("invented"),
+        browser: BrowserSecret::new("b"),
+    };
+    assert!(world.hold(&nobody, "alice a1 s1").await.is_err());
+    assert_eq!(world.refusal(), "expired_state");
+    let elsewhere = world.begin("google").await;
+    assert!(world.hold(&elsewhere, "alice a1 s1").await.is_err());
+    assert_eq!(world.refusal(), "other_provider");
+    let late = world.begin("okta").await;
+    world.clock.advance(limits::SIGN_IN_MAX);
+    assert!(world.hold(&late, "alice a1 s1").await.is_err());
+    assert_eq!(world.refusal(), "expired_state");
+    let begun = world.begin("okta").await;
+    let google = world
+        .gateway
+        .hold_response(&context(), &id("google"), &begun.state, saml("alice a1 s1"))
+        .await;
+    assert!(matches!(google, Err(SignInError::UnknownProvider)));
+    assert_eq!(world.refusal(), "unknown_provider");
+    assert!(world.store.keys("saml-response").is_empty());
+}
+
+#[tokio::test]
+async fn a_second_response_for_the_same_sign_in_is_not_taken() {
+    let world = World::new();
+    let begun = world.begin("okta").await;
+    world.hold(&begun, "alice a1 s1").await.unwrap();
+    assert!(world.hold(&begun, "bob a2 s2").await.is_err());
+    assert_eq!(world.refusal(), "replayed");
+    let signed_in = world.fetch(&begun).await.unwrap();
+    assert_eq!(signed_in.session.identity.subject.as_str(), "subject-alice");
+}
+
+#[tokio::test]
+async fn a_response_in_another_browser_signs_in_nobody() {
+    let world = World::new();
+    let mut begun = world.begin("okta").await;
+    world.hold(&begun, "alice a1 s1").await.unwrap();
+    begun.browser = world.begin("okta").await.browser;
+    assert!(matches!(
+        world.fetch(&begun).await,
+        Err(SignInError::OtherBrowser)
+    ));
+    assert_eq!(world.refusal(), "other_browser");
+    assert!(world.fetch(&begun).await.is_err(), "and it is gone");
+    assert_eq!(world.refusal(), "expired_state");
+}
+
+#[tokio::test]
+async fn a_response_does_not_wait_for_ever() {
+    let world = World::new();
+    let begun = world.begin("okta").await;
+    world.hold(&begun, "alice a1 s1").await.unwrap();
+    world.clock.advance(limits::HELD_RESPONSE_MAX);
+    assert!(world.fetch(&begun).await.is_err());
+    assert_eq!(world.refusal(), "expired_state");
+}
+
+#[tokio::test]
+async fn one_assertion_signs_in_once_whatever_sign_in_it_is_shown_to() {
+    let world = World::new();
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        let begun = world.begin("okta").await;
+        let returned = back(&begun.state, saml_callback("alice a1 s1"));
+        let browser = Some(&begun.browser);
+        let gateway = &world.gateway;
+        ends.push(
+            gateway
+                .complete_sign_in(&context(), &id("okta"), browser, returned)
+                .await,
+        );
+    }
+    assert!(ends[0].is_ok());
+    assert!(matches!(ends[1], Err(SignInError::Replayed)));
+    assert_eq!(world.store.keys("session").len(), 1);
+}
+
+#[tokio::test]
+async fn an_assertion_is_remembered_for_as_long_as_it_could_be_shown() {
+    let world = World::new();
+    world.unsolicited("alice a1 s1").await.unwrap();
+    world
+        .clock
+        .advance(ASSERTION_LIFE + limits::LEEWAY - TimeDelta::seconds(1));
+    let again = world.unsolicited("alice a1 s1").await;
+    assert!(matches!(again, Err(SignInError::Replayed)));
+}
+
+#[tokio::test]
+async fn of_a_hundred_at_once_one_is_signed_in() {
+    let world = Arc::new(World::new());
+    let mut all = JoinSet::new();
+    for _ in 0..100 {
+        let world = Arc::clone(&world);
+        all.spawn(async move { world.unsolicited("alice a1 s1").await.is_ok() });
+    }
+    let ends = all.join_all().await;
+    assert_eq!(ends.into_iter().filter(|ok| *ok).count(), 1);
+    assert_eq!(world.store.keys("session").len(), 1);
+}
+
+#[tokio::test]
+async fn who_comes_unasked_lands_at_the_portal_and_the_trail_says_so() {
+    let world = World::new();
+    let signed_in = world.unsolicited("alice a1 s1").await.unwrap();
+    assert_eq!(signed_in.return_to.as_str(), "/");
+    let happened = world.trail.take_only();
+    let said = matches!(
+        happened,
+        Happened::SignedIn {
+            unsolicited: true,
+            ..
+        }
+    );
+    assert!(said, "{happened:?}");
+}
+
+#[tokio::test]
+async fn a_provider_that_may_not_come_unasked_does_not() {
+    let world = World::new();
+    world
+        .okta
+        .fail_once(|| ProviderError::rejected(RejectReason::Unsolicited, "switched off"));
+    assert!(world.unsolicited("alice a1 s1").await.is_err());
+    assert_eq!(world.refusal(), "unsolicited");
+    let google = world
+        .gateway
+        .complete_unsolicited_sign_in(&context(), &id("google"), saml("alice a1 s1"))
+        .await;
+    assert!(matches!(google, Err(SignInError::UnknownProvider)));
+    assert_eq!(world.refusal(), "unknown_provider");
+}
+
+#[tokio::test]
+async fn nothing_is_signed_in_while_what_was_used_cannot_be_remembered() {
+    let world = World::new();
+    world.store.outage.break_after(0);
+    assert!(matches!(
+        world.unsolicited("alice a1 s1").await,
+        Err(SignInError::Unavailable(_))
+    ));
+    world.store.outage.repair();
+    assert!(world.store.keys("session").is_empty());
+}
+
+#[tokio::test]
+async fn only_a_saml_provider_has_metadata() {
+    let world = World::new();
+    assert!(world.gateway.saml_metadata(&id("okta")).is_ok());
+    for other in ["google", "nobody"] {
+        assert!(world.gateway.saml_metadata(&id(other)).is_err());
+    }
+}

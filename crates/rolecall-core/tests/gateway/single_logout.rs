@@ -1,0 +1,215 @@
+//! Single logout: what a provider may end, and what it says to our own requests.
+
+use rolecall_core::audit::Happened;
+use rolecall_core::gateway::{SignOutError, SignedIn};
+use rolecall_core::secret::State;
+use rolecall_core::sign_in::{Challenge, ProviderError, RejectReason};
+
+use crate::world::{World, context, id, logout, saml};
+
+impl World {
+    async fn by_saml(&self, response: &str) -> SignedIn {
+        self.gateway
+            .complete_unsolicited_sign_in(&context(), &id("okta"), saml(response))
+            .await
+            .unwrap()
+    }
+
+    async fn ordered(&self, order: &str) -> Result<Option<Challenge>, SignOutError> {
+        self.gateway
+            .sign_out_ordered(&context(), &id("okta"), Some(logout(order)))
+            .await
+    }
+}
+
+#[tokio::test]
+async fn an_order_ends_the_sessions_it_names_and_no_other() {
+    let world = World::new();
+    let first = world.by_saml("alice a1 s1").await;
+    let second = world.by_saml("alice a2 s2").await;
+    let bob = world.by_saml("bob a3 s1").await;
+    let oidc = world.sign_in("okta", "alice").await;
+    world.trail.take();
+
+    let answer = world.ordered("subject-alice r1 s1").await.unwrap();
+    let Some(Challenge::Redirect(url)) = answer else {
+        panic!("the provider hears of it");
+    };
+    assert_eq!(url.as_str(), "https://idp.example/done?to=r1");
+    assert!(!world.is_live(&first).await);
+    for other in [&second, &bob, &oidc] {
+        assert!(world.is_live(other).await);
+    }
+    let happened = world.trail.take_only();
+    let Happened::SignedOut {
+        session, reason, ..
+    } = happened
+    else {
+        panic!("{happened:?}");
+    };
+    assert_eq!(session, first.session.id.to_string());
+    assert_eq!(reason, "ended_by_provider");
+}
+
+#[tokio::test]
+async fn an_order_without_an_index_ends_all_of_the_persons() {
+    let world = World::new();
+    let sessions = [
+        world.by_saml("alice a1 s1").await,
+        world.by_saml("alice a2 s2").await,
+    ];
+    let bob = world.by_saml("bob a3 s3").await;
+    world.ordered("subject-alice r1").await.unwrap();
+    for session in &sessions {
+        assert!(!world.is_live(session).await);
+    }
+    assert!(world.is_live(&bob).await);
+}
+
+#[tokio::test]
+async fn a_guessed_index_ends_nobody_elses_session() {
+    let world = World::new();
+    let alice = world.by_saml("alice a1 s1").await;
+    world.ordered("subject-bob r1 s1").await.unwrap();
+    world.ordered("subject-alice r2 s9").await.unwrap();
+    assert!(world.is_live(&alice).await);
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_the_subject_finds_its_person() {
+    let world = World::new();
+    let alice = world.by_saml("alice a1 s1 transient-1").await;
+    let bob = world.by_saml("bob a2 s2 transient-2").await;
+    world.ordered("transient-1 r1 s1").await.unwrap();
+    assert!(!world.is_live(&alice).await && world.is_live(&bob).await);
+    world.ordered("subject-bob r2").await.unwrap();
+    assert!(
+        world.is_live(&bob).await,
+        "the provider never called them so"
+    );
+}
+
+#[tokio::test]
+async fn a_session_whose_secret_was_replaced_ends_too() {
+    let world = World::new();
+    let alice = world.by_saml("alice a1 s1").await;
+    world
+        .clock
+        .advance(rolecall_core::limits::SESSION_SECRET_LIFE);
+    let renewed = world.gateway.renew_secret(&alice.secret).await.unwrap();
+    let renewed = renewed.expect("it was due");
+    world.ordered("subject-alice r1 s1").await.unwrap();
+    let session = world.gateway.session(&renewed).await.unwrap();
+    assert!(session.is_none() && !world.is_live(&alice).await);
+}
+
+#[tokio::test]
+async fn an_order_counts_once() {
+    let world = World::new();
+    world.ordered("subject-alice r1").await.unwrap();
+    let alice = world.by_saml("alice a1 s1").await;
+    world.trail.take();
+    let again = world.ordered("subject-alice r1").await;
+    assert!(matches!(again, Err(SignOutError::Replayed)));
+    assert!(world.is_live(&alice).await);
+    let refused = Happened::SignOutRefused {
+        provider: Some("okta".to_owned()),
+        reason: "replayed".to_owned(),
+    };
+    assert_eq!(world.trail.take_only(), refused);
+}
+
+#[tokio::test]
+async fn an_order_that_does_not_verify_ends_nothing_and_is_audited() {
+    let world = World::new();
+    let alice = world.by_saml("alice a1 s1").await;
+    world.trail.take();
+    world
+        .okta
+        .fail_once(|| ProviderError::rejected(RejectReason::Signature, "forged"));
+    assert!(world.ordered("subject-alice r1").await.is_err());
+    let nothing = world
+        .gateway
+        .sign_out_ordered(&context(), &id("okta"), None)
+        .await;
+    assert!(matches!(nothing, Err(SignOutError::Unreadable)));
+    let other = world
+        .gateway
+        .sign_out_ordered(&context(), &id("google"), Some(logout("subject-alice r2")))
+        .await;
+    assert!(matches!(other, Err(SignOutError::UnknownProvider)));
+    assert!(world.is_live(&alice).await);
+    let reasons: Vec<String> = world
+        .trail
+        .take()
+        .into_iter()
+        .map(|happened| {
+            let Happened::SignOutRefused { reason, .. } = happened else {
+                panic!("{happened:?}");
+            };
+            reason
+        })
+        .collect();
+    assert_eq!(reasons, ["signature", "unreadable", "unknown_provider"]);
+}
+
+#[tokio::test]
+async fn an_answer_is_heard_once_by_the_sign_out_it_is_for() {
+    let world = World::new();
+    let alice = world.by_saml("alice a1 s1").await;
+    let gateway = &world.gateway;
+    let challenge = gateway
+        .sign_out(&context(), &alice.session, &alice.secret)
+        .await
+        .unwrap();
+    let Some(Challenge::Redirect(url)) = challenge else {
+        panic!("the provider has a place for it");
+    };
+    let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
+    let state = State::new(state.1);
+    let answer = async |provider: &str, state: &State| {
+        gateway
+            .sign_out_answered(&id(provider), state, logout("ok"))
+            .await
+    };
+    let strange = State::new("invented");
+    assert!(matches!(
+        answer("okta", &strange).await,
+        Err(SignOutError::Expired)
+    ));
+    assert!(matches!(
+        answer("google", &state).await,
+        Err(SignOutError::UnknownProvider)
+    ));
+    answer("okta", &state).await.unwrap();
+    assert!(matches!(
+        answer("okta", &state).await,
+        Err(SignOutError::Expired)
+    ));
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_end_its_session_is_heard_too() {
+    let world = World::new();
+    let alice = world.by_saml("alice a1 s1").await;
+    let gateway = &world.gateway;
+    let challenge = gateway
+        .sign_out(&context(), &alice.session, &alice.secret)
+        .await
+        .unwrap();
+    let Some(Challenge::Redirect(url)) = challenge else {
+        panic!("the provider has a place for it");
+    };
+    let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
+    world.okta.fail_once(|| ProviderError::Refused {
+        error: "partial_logout",
+    });
+    let heard = gateway
+        .sign_out_answered(&id("okta"), &State::new(state.1), logout("partly"))
+        .await;
+    assert_eq!(heard.unwrap_err().reason(), "partial_logout");
+    assert!(
+        !world.is_live(&alice).await,
+        "here it has ended all the same"
+    );
+}

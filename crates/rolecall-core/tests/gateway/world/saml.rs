@@ -1,0 +1,116 @@
+//! The scripted provider's SAML: a response is `PERSON ASSERTION SESSION_INDEX [NAME]`, an order to sign out is
+//! `NAME REQUEST [SESSION_INDEX …]`, both vouched for by whoever writes the test.
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use rolecall_core::identity::{Evidence, NameId};
+use rolecall_core::limits;
+use rolecall_core::port::Clock as _;
+use rolecall_core::secret::{SamlResponse, SecretDigest, SecretText};
+use rolecall_core::sign_in::{
+    Callback, Challenge, Correlation, LogoutMessage, LogoutOrder, OneTime, ProviderError,
+    SamlServiceProvider, Vouched,
+};
+use serde_json::json;
+
+use super::Provider;
+
+/// How long a response says to be good for.
+pub const ASSERTION_LIFE: TimeDelta = TimeDelta::minutes(5);
+/// `SessionNotOnOrAfter`, from the sign-in on.
+pub const PROVIDER_SESSION: TimeDelta = TimeDelta::hours(2);
+
+pub fn saml(text: &str) -> SamlResponse {
+    SamlResponse::new(text)
+}
+
+pub fn saml_callback(text: &str) -> Callback {
+    Callback::Saml(saml(text))
+}
+
+pub fn logout(text: &str) -> LogoutMessage {
+    LogoutMessage::Post {
+        message: SecretText::new(text),
+        relay_state: None,
+    }
+}
+
+impl Provider {
+    pub(super) fn saml_said(&self, response: &SamlResponse) -> Result<Vouched, ProviderError> {
+        self.failing()?;
+        let words: Vec<&str> = response.expose().split(' ').collect();
+        let [person, assertion, session_index, ref name @ ..] = words[..] else {
+            panic!("{words:?}");
+        };
+        let mut identity = self.knows(person);
+        let now = self.clock().now();
+        let name = name.first().copied().unwrap_or(identity.subject.as_str());
+        identity.evidence = Evidence::SamlAssertion {
+            name_id: name_id(name),
+            session_index: Some(session_index.to_owned()),
+            ends_at: Some(now + PROVIDER_SESSION),
+        };
+        Ok(Vouched {
+            identity,
+            once: Some(self.once(assertion)),
+        })
+    }
+
+    fn once(&self, id: &str) -> OneTime {
+        OneTime {
+            digest: SecretDigest::of("test/assertion", &[id.as_bytes()]),
+            until: self.clock().now() + ASSERTION_LIFE + limits::LEEWAY,
+        }
+    }
+}
+
+fn name_id(value: &str) -> NameId {
+    NameId {
+        value: value.to_owned(),
+        format: None,
+        name_qualifier: None,
+        sp_name_qualifier: None,
+    }
+}
+
+#[async_trait]
+impl SamlServiceProvider for Provider {
+    fn metadata(&self) -> Result<String, ProviderError> {
+        Ok("<EntityDescriptor/>".to_owned())
+    }
+
+    async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError> {
+        self.saml_said(&response)
+    }
+
+    async fn logout_ordered(&self, message: LogoutMessage) -> Result<LogoutOrder, ProviderError> {
+        self.failing()?;
+        let LogoutMessage::Post { message, .. } = message else {
+            panic!("tests post");
+        };
+        let words: Vec<&str> = message.expose().split(' ').collect();
+        let [name, request, ref indexes @ ..] = words[..] else {
+            panic!("{words:?}");
+        };
+        Ok(LogoutOrder {
+            name_id: name_id(name),
+            session_indexes: indexes.iter().map(|index| (*index).to_owned()).collect(),
+            once: self.once(request),
+            reply: Correlation(json!(request)),
+        })
+    }
+
+    async fn logout_done(&self, order: &LogoutOrder) -> Option<Challenge> {
+        let url = format!("https://idp.example/done?to={}", order.reply.0.as_str()?);
+        Some(Challenge::Redirect(url.parse().ok()?))
+    }
+
+    async fn logout_answered(
+        &self,
+        correlation: Correlation,
+        _: LogoutMessage,
+    ) -> Result<(), ProviderError> {
+        assert_eq!(correlation.0, json!("canary-logout-request"));
+        self.failing()
+    }
+}
