@@ -6,11 +6,15 @@
 mod federation;
 mod http;
 pub mod keys;
+mod saml_issuer;
 mod settings;
 mod sts;
 mod token_issuer;
 
 pub use federation::SignInEndpoint;
+pub use saml_issuer::{
+    DocumentError, RespondError, ResponseContent, ResponseIssuer, SamlAttribute,
+};
 pub use settings::{AwsSettings, WrongRegion};
 pub use sts::{Endpoints, StsClient, http_client};
 pub use token_issuer::{Document, MintError, TokenIssuer};

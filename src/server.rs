@@ -1,6 +1,7 @@
 //! The composition root: settings become adapters, adapters a gateway, the gateway a bound listener that is not yet
 //! running. Nobody else constructs an adapter.
 
+mod issuers;
 mod probe;
 mod reload;
 mod site;
@@ -23,8 +24,7 @@ use rolecall_core::record::{Records, SealingKeys};
 use rolecall_core::sign_in::IdentityProvider;
 
 use crate::audit::SqlAudit;
-use crate::aws::keys::KeyDirectory;
-use crate::aws::{SignInEndpoint, StsClient, TokenIssuer};
+use crate::aws::{SignInEndpoint, StsClient};
 use crate::config::{Loaded, Settings};
 use crate::idp::{HttpClient, OidcProvider};
 use crate::store;
@@ -32,6 +32,7 @@ use crate::web::health::{self, Draining};
 use crate::web::metrics::Metrics;
 use crate::web::{self, Site};
 
+use issuers::Issuers;
 pub use probe::probe;
 use reload::Watcher;
 
@@ -77,7 +78,7 @@ pub struct Bound {
     pub gateway: Arc<Gateway>,
     /// What is counted.
     pub metrics: Metrics,
-    issuer: Arc<TokenIssuer>,
+    issuers: Issuers,
     audit: Arc<SqlAudit>,
     settings: Arc<Settings>,
     digest: String,
@@ -129,7 +130,8 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
         public,
         management,
     } = surroundings;
-    let issuer = Arc::new(open_issuer(&settings, &clock, &entropy)?);
+    let issuers = Issuers::open(&settings, &clock, &entropy)?;
+    issuers.suffice(&access.policy)?;
     let audit = Arc::new(
         SqlAudit::open(&settings.database, clock.as_ref(), entropy.as_ref())
             .await
@@ -142,7 +144,7 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
             Parts {
                 clock,
                 entropy,
-                issuer: issuer.clone(),
+                issuers: issuers.clone(),
                 audit: audit.clone(),
             },
         )
@@ -151,7 +153,7 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
     let metrics = Metrics::new()?;
     let site = Data::new(Site::new(
         gateway.clone(),
-        site::settings(&settings, &issuer),
+        site::settings(&settings, &issuers),
         metrics.clone(),
     ));
     let draining = Draining::default();
@@ -168,7 +170,7 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
         settings: Arc::new(settings),
         gateway,
         metrics,
-        issuer,
+        issuers,
         audit,
         digest,
         referred: access.referred,
@@ -176,29 +178,10 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
     })
 }
 
-fn open_issuer(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-    entropy: &Arc<dyn Entropy>,
-) -> anyhow::Result<TokenIssuer> {
-    let issuer = settings
-        .public_url
-        .as_str()
-        .trim_end_matches('/')
-        .to_owned();
-    TokenIssuer::open(
-        issuer,
-        KeyDirectory::new(&settings.issuer_keys),
-        clock.clone(),
-        entropy.clone(),
-    )
-    .context("[issuer]")
-}
-
 struct Parts {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    issuer: Arc<TokenIssuer>,
+    issuers: Issuers,
     audit: Arc<SqlAudit>,
 }
 
@@ -210,7 +193,7 @@ async fn build_gateway(
     let Parts {
         clock,
         entropy,
-        issuer,
+        issuers,
         audit,
     } = parts;
     let http = HttpClient::new()?;
@@ -241,7 +224,8 @@ async fn build_gateway(
             settings.aws.clone(),
             crate::aws::http_client(),
         )),
-        issuer,
+        issuer: issuers.tokens,
+        saml: issuers.saml,
         console: Arc::new(SignInEndpoint::new(&settings.aws).map_err(anyhow::Error::from_boxed)?),
         clock,
         entropy,
@@ -348,7 +332,7 @@ impl Bound {
         let watcher = Watcher::new(
             self.gateway.clone(),
             self.settings.clone(),
-            self.issuer.clone(),
+            self.issuers.clone(),
             self.metrics.clone(),
             self.referred,
         );

@@ -91,6 +91,7 @@ pub fn routes(config: &mut ServiceConfig) {
             issuer::openid_configuration,
         ))
         .service(readable("/jwks", issuer::jwks))
+        .service(readable("/saml/metadata", issuer::saml_metadata))
         .service(readable("/assets/{file}", asset));
 }
 

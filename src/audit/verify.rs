@@ -359,7 +359,9 @@ impl Walk {
                 };
                 self.open.insert(reference, intent);
             }
-            Happened::IssueDone { .. } | Happened::IssueFailed { .. } => {
+            Happened::IssueDone { .. }
+            | Happened::IssuePosted { .. }
+            | Happened::IssueFailed { .. } => {
                 self.open.remove(&reference);
             }
             Happened::SignedIn { .. }

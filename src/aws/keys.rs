@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::limits::WEB_IDENTITY_TOKEN_LIFE;
 
 pub use error::KeyError;
-pub use index::{Haste, KeyRecord, KeyState};
+pub use index::{Haste, KeyRecord, KeyState, KeyUse};
 pub use material::{InvalidKeyId, KeyAlgorithm, KeyId, SigningKey, UnknownAlgorithm};
 
 use files::Directory;
@@ -32,10 +32,11 @@ const OVERLAP: TimeDelta = TimeDelta::seconds(
 
 const INDEX: &str = "keys.json";
 
-/// The directory of `[issuer] keys`.
+/// The directory of `[issuer] keys`, as it is seen for one use.
 #[derive(Clone, Debug)]
 pub struct KeyDirectory {
     path: PathBuf,
+    use_: KeyUse,
 }
 
 /// What is in force: the key that signs, and every key that is published, that one first.
@@ -47,9 +48,18 @@ pub struct KeySet {
 }
 
 impl KeyDirectory {
-    /// The directory at the path; it need not be there yet.
+    /// The directory at the path, for the keys of tokens; it need not be there yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            use_: KeyUse::Token,
+        }
+    }
+
+    /// The same directory, for the keys of another use.
+    #[must_use]
+    pub fn used_for(self, use_: KeyUse) -> Self {
+        Self { use_, ..self }
     }
 
     /// Where.
@@ -57,7 +67,7 @@ impl KeyDirectory {
         &self.path
     }
 
-    /// Every key that ever was, the oldest first.
+    /// Every key that ever was, of every use, the oldest first.
     ///
     /// # Errors
     /// When there is no directory, others can read it, or its index does not parse.
@@ -70,12 +80,15 @@ impl KeyDirectory {
     /// and waits for [`Self::rotate`].
     ///
     /// # Errors
-    /// As [`Self::list`]; when another command is at work, or there are too many keys.
+    /// As [`Self::list`]; when another command is at work, there are too many keys, or the algorithm is not for this use.
     pub fn generate(
         &self,
         algorithm: KeyAlgorithm,
         now: DateTime<Utc>,
     ) -> Result<KeyRecord, KeyError> {
+        if self.use_ == KeyUse::Saml && algorithm != KeyAlgorithm::Rs256 {
+            return Err(KeyError::NotForSaml);
+        }
         let directory = Directory::create(&self.path)?;
         let _lock = directory.lock()?;
         let mut index = match directory.exists(INDEX) {
@@ -83,7 +96,7 @@ impl KeyDirectory {
             false => Index::default(),
         };
         let key = SigningKey::generate(algorithm, now)?;
-        let record = index.add(key.id().clone(), algorithm, now)?;
+        let record = index.add(key.id().clone(), (self.use_, algorithm), now)?;
         directory.write(&key_file(key.id()), &key.to_pem()?)?;
         directory.write(&certificate_file(key.id()), &key.certificate_pem()?)?;
         write_index(&directory, &index)?;
@@ -99,7 +112,7 @@ impl KeyDirectory {
         let directory = Directory::open(&self.path)?;
         let _lock = directory.lock()?;
         let mut index = read_index(&directory)?;
-        let record = index.rotate(haste, now)?;
+        let record = index.rotate(self.use_, haste, now)?;
         // A key that cannot be read must not become the one that signs.
         read_key(&directory, &record)?;
         write_index(&directory, &index)?;
@@ -122,7 +135,7 @@ impl KeyDirectory {
         let mut index = read_index(&directory)?;
         let record = index.retire(id, haste, now)?;
         // Only the key that signs from now on must be sound: a broken one must not keep a leaked one published.
-        read_key(&directory, index.active()?)?;
+        read_key(&directory, index.active(record.use_)?)?;
         write_index(&directory, &index)?;
         directory.remove(&key_file(id))?;
         directory.remove(&certificate_file(id))?;
@@ -136,11 +149,10 @@ impl KeyDirectory {
     pub fn load(&self, now: DateTime<Utc>) -> Result<KeySet, KeyError> {
         let directory = Directory::open(&self.path)?;
         let index = read_index(&directory)?;
-        let active = Arc::new(read_key(&directory, index.active()?)?);
+        let active = Arc::new(read_key(&directory, index.active(self.use_)?)?);
         let mut published = vec![Arc::clone(&active)];
         for record in index
-            .keys
-            .iter()
+            .of(self.use_)
             .filter(|key| key.is_published(now) && key.id != *active.id())
         {
             published.push(Arc::new(read_key(&directory, record)?));

@@ -12,21 +12,19 @@ use async_trait::async_trait;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::config::{BehaviorVersion, Region as SdkRegion, retry::RetryPartition};
-use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityOutput as Output;
 use aws_sdk_sts::types::PolicyDescriptorType;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::{Builder as HttpBuilder, tls};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use rolecall_core::aws::{
-    AssumeRole, Credentials, Issued, Proof, Region, Sts, StsError, StsRefusal,
-};
-use rolecall_core::secret::SecretText;
+use rolecall_core::aws::{AssumeRole, Issued, Proof, Region, Sts, StsError, StsRefusal};
 use tokio::time::Instant;
 use url::Url;
 
 use super::AwsSettings;
+use answer::Answer;
 use failure::Failure;
 
+mod answer;
 mod failure;
 
 /// For one connection, TLS included.
@@ -170,58 +168,52 @@ impl Place {
 
     /// One call with the SDK's retries.
     async fn assume(&self, order: &AssumeRole) -> Result<Issued, Failure> {
-        let Proof::WebIdentity {
-            session_name,
-            token,
-        } = &order.proof;
-        let managed = order
+        let duration = order.duration.seconds().cast_signed();
+        let policy = order.session_policy.as_ref().map(|p| p.as_str().to_owned());
+        let managed: Vec<PolicyDescriptorType> = order
             .policy_arns
             .iter()
-            .map(|arn| PolicyDescriptorType::builder().arn(arn.as_str()).build());
-        let output = self
-            .client
-            .assume_role_with_web_identity()
-            .role_arn(order.role.as_str())
-            .role_session_name(session_name.as_str())
-            .web_identity_token(token.expose())
-            .duration_seconds(order.duration.seconds().cast_signed())
-            .set_policy(order.session_policy.as_ref().map(|p| p.as_str().to_owned()))
-            .set_policy_arns(Some(managed.collect()).filter(|arns: &Vec<_>| !arns.is_empty()))
-            .send()
-            .await
-            .map_err(|error| Failure::of(&error))?;
-        issued(output, &self.region)
+            .map(|arn| PolicyDescriptorType::builder().arn(arn.as_str()).build())
+            .collect();
+        let managed = Some(managed).filter(|arns| !arns.is_empty());
+        let answer: Answer = match &order.proof {
+            Proof::WebIdentity {
+                session_name,
+                token,
+            } => {
+                let call = self.client.assume_role_with_web_identity();
+                call.role_arn(order.role.as_str())
+                    .role_session_name(session_name.as_str())
+                    .web_identity_token(token.expose())
+                    .duration_seconds(duration)
+                    .set_policy(policy)
+                    .set_policy_arns(managed)
+                    .send()
+                    .await
+                    .map_err(|error| Failure::of(&error))?
+                    .into()
+            }
+            Proof::Saml {
+                principal,
+                response,
+            } => {
+                let call = self.client.assume_role_with_saml();
+                call.role_arn(order.role.as_str())
+                    .principal_arn(principal.as_str())
+                    .saml_assertion(response.expose())
+                    .duration_seconds(duration)
+                    .set_policy(policy)
+                    .set_policy_arns(managed)
+                    .send()
+                    .await
+                    .map_err(|error| Failure::of(&error))?
+                    .into()
+            }
+        };
+        answer
+            .issued(&self.region)
             .ok_or_else(|| Failure::Outage("STS answered without credentials".into()))
     }
-}
-
-/// Takes STS's answer over; nothing if it lacks what it must have.
-fn issued(output: Output, region: &Region) -> Option<Issued> {
-    use aws_sdk_sts::operation::RequestId as _;
-    #[expect(
-        deprecated,
-        reason = "STS replaced PackedPolicySize in 2026; emulators and older partitions send only that"
-    )]
-    let packed = output
-        .session_token_utilization()
-        .or(output.packed_policy_size());
-    let credentials = output.credentials()?;
-    let expiration = credentials.expiration();
-    Some(Issued {
-        credentials: Credentials {
-            access_key_id: credentials.access_key_id().to_owned(),
-            secret_access_key: SecretText::new(credentials.secret_access_key()),
-            session_token: SecretText::new(credentials.session_token()),
-            expires_at: chrono::DateTime::from_timestamp(
-                expiration.secs(),
-                expiration.subsec_nanos(),
-            )?,
-        },
-        assumed_role_arn: output.assumed_role_user()?.arn().to_owned(),
-        request_id: output.request_id().map(str::to_owned),
-        region: region.as_str().to_owned(),
-        packed_size_percent: packed.and_then(|percent| u8::try_from(percent).ok()),
-    })
 }
 
 #[async_trait]

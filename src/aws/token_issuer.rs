@@ -22,7 +22,7 @@ use super::keys::{KeyAlgorithm, KeyDirectory, KeyError, KeySet, SigningKey};
 /// `sub`, as AWS gives it back (`SubjectFromWebIdentityToken`).
 const SUBJECT_CHARS: std::ops::RangeInclusive<usize> = 6..=255;
 
-/// A published JSON document.
+/// A published document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     /// The bytes, always the same for the same keys.
@@ -156,27 +156,29 @@ impl Current {
         let algorithms: Vec<&str> = algorithms.into_iter().map(KeyAlgorithm::as_str).collect();
         Self {
             active: Arc::clone(&keys.active),
-            jwks: Document::of(&json!({ "keys": jwks })),
-            discovery: Document::of(&json!({
-                "issuer": issuer,
-                "jwks_uri": format!("{issuer}/jwks"),
-                "authorization_endpoint": format!("{issuer}/authorize"),
-                "response_types_supported": ["id_token"],
-                "subject_types_supported": ["public"],
-                "id_token_signing_alg_values_supported": algorithms,
-                "scopes_supported": ["openid"],
-                "claims_supported": [
-                    "iss", "sub", "aud", "iat", "exp", "jti",
-                    "https://aws.amazon.com/tags", "https://aws.amazon.com/source_identity",
-                ],
-            })),
+            jwks: Document::of(json!({ "keys": jwks }).to_string()),
+            discovery: Document::of(
+                json!({
+                    "issuer": issuer,
+                    "jwks_uri": format!("{issuer}/jwks"),
+                    "authorization_endpoint": format!("{issuer}/authorize"),
+                    "response_types_supported": ["id_token"],
+                    "subject_types_supported": ["public"],
+                    "id_token_signing_alg_values_supported": algorithms,
+                    "scopes_supported": ["openid"],
+                    "claims_supported": [
+                        "iss", "sub", "aud", "iat", "exp", "jti",
+                        "https://aws.amazon.com/tags", "https://aws.amazon.com/source_identity",
+                    ],
+                })
+                .to_string(),
+            ),
         }
     }
 }
 
 impl Document {
-    fn of(json: &Value) -> Self {
-        let body = json.to_string();
+    pub(super) fn of(body: String) -> Self {
         let etag = format!(
             "\"{}\"",
             URL_SAFE_NO_PAD.encode(&Sha256::digest(&body)[..16])

@@ -47,7 +47,7 @@ impl Check {
 /// Asks everything that the gateway will need; says what does not answer.
 async fn online(loaded: Loaded) -> Result<Done, Failure> {
     let mut done = Done::Well;
-    for (name, answer) in server::probe(&loaded.settings).await {
+    for (name, answer) in server::probe(&loaded.settings, &loaded.access.policy).await {
         match answer {
             Ok(()) => out::line(format!("{name}: answers"))?,
             Err(error) => {

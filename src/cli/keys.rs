@@ -1,18 +1,18 @@
-//! `rolecalld keys`
+//! `rolecalld keys`: those that sign tokens and, with `--saml`, those that sign SAML responses.
 
 use chrono::{DateTime, Utc};
 use rolecall_core::port::Clock as _;
 
 use super::ConfigArg;
 use super::out::{self, Done, Failure};
-use crate::aws::keys::{Haste, KeyAlgorithm, KeyDirectory, KeyId, KeyRecord, KeyState};
+use crate::aws::keys::{Haste, KeyAlgorithm, KeyDirectory, KeyId, KeyRecord, KeyState, KeyUse};
 use crate::config;
 use crate::world::SystemClock;
 
 /// The keys that sign tokens for AWS.
 #[derive(Debug, clap::Subcommand)]
 #[command(
-    after_help = "Examples:\n  rolecalld keys generate --config rolecall.toml     the first key signs, a second waits\n  rolecalld keys rotate --config rolecall.toml       a day later: the second signs\n  rolecalld keys list --config rolecall.toml --json"
+    after_help = "Examples:\n  rolecalld keys generate --config rolecall.toml     the first key signs, a second waits\n  rolecalld keys generate --saml --config rolecall.toml      for accounts with trust = \"gateway-saml\"\n  rolecalld keys rotate --config rolecall.toml       a day later: the second signs\n  rolecalld keys list --config rolecall.toml --json"
 )]
 pub enum Keys {
     /// List every key, the oldest first
@@ -28,8 +28,11 @@ pub enum Keys {
         #[command(flatten)]
         config: ConfigArg,
         /// ES256 or RS256
-        #[arg(long, default_value = "ES256")]
+        #[arg(long, default_value = "ES256", conflicts_with = "saml")]
         algorithm: KeyAlgorithm,
+        /// Make one for SAML responses, RSA with a certificate, instead of one for tokens
+        #[arg(long)]
+        saml: bool,
     },
     /// Let the key that waits sign from now on
     Rotate {
@@ -38,6 +41,9 @@ pub enum Keys {
         /// Even if it was published less than a day ago: AWS may refuse tokens until it has fetched it
         #[arg(long)]
         emergency: bool,
+        /// The one for SAML responses, once the SAML provider of every account has the new metadata
+        #[arg(long)]
+        saml: bool,
     },
     /// Withdraw a key
     Retire {
@@ -67,14 +73,25 @@ impl Keys {
                         .try_for_each(|key| out::line(describe(key, now)))?
                 }
             }
-            Self::Generate { config, algorithm } => {
+            Self::Generate {
+                config,
+                algorithm,
+                saml,
+            } => {
+                let algorithm = if saml { KeyAlgorithm::Rs256 } else { algorithm };
                 let made = directory(&config)?
+                    .used_for(use_of(saml))
                     .generate(algorithm, now)
                     .map_err(anyhow::Error::from)?;
                 out::line(describe(&made, now))?;
             }
-            Self::Rotate { config, emergency } => {
+            Self::Rotate {
+                config,
+                emergency,
+                saml,
+            } => {
                 let signs = directory(&config)?
+                    .used_for(use_of(saml))
                     .rotate(haste(emergency), now)
                     .map_err(anyhow::Error::from)?;
                 out::line(describe(&signs, now))?;
@@ -102,11 +119,19 @@ fn haste(emergency: bool) -> Haste {
     }
 }
 
+fn use_of(saml: bool) -> KeyUse {
+    if saml { KeyUse::Saml } else { KeyUse::Token }
+}
+
 fn directory(config: &ConfigArg) -> Result<KeyDirectory, Failure> {
     Ok(KeyDirectory::new(config::issuer_keys(&config.config)?))
 }
 
 fn describe(key: &KeyRecord, now: DateTime<Utc>) -> String {
+    let signs = match key.use_ {
+        KeyUse::Token => "",
+        KeyUse::Saml => " for SAML",
+    };
     let state = match key.state {
         KeyState::Next => "next: published, waits for rotate",
         KeyState::Active { .. } => "active: signs",
@@ -114,7 +139,7 @@ fn describe(key: &KeyRecord, now: DateTime<Utc>) -> String {
         KeyState::Retiring { .. } | KeyState::Retired { .. } => "retired",
     };
     format!(
-        "{}  {}  made {}  {state}",
+        "{}  {}{signs}  made {}  {state}",
         key.id,
         key.algorithm.as_str(),
         key.created_at.format("%Y-%m-%d %H:%M UTC")

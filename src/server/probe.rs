@@ -4,7 +4,10 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::{Surroundings, open_issuer, tls};
+use rolecall_core::access::Policy;
+
+use super::issuers::Issuers;
+use super::{Surroundings, tls};
 use crate::audit::{OpenAuditError, Trail};
 use crate::config::Settings;
 use crate::idp::{HttpClient, OidcProvider};
@@ -14,7 +17,7 @@ use crate::store::{self, StoreUrl};
 pub type Answer = (String, anyhow::Result<()>);
 
 /// Asks each provider, the store, the audit trail, the keys and the certificate.
-pub async fn probe(settings: &Settings) -> Vec<Answer> {
+pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Surroundings { clock, entropy, .. } = Surroundings::default();
     let mut answers = Vec::new();
@@ -42,7 +45,7 @@ pub async fn probe(settings: &Settings) -> Vec<Answer> {
         opened => opened.map(drop).map_err(anyhow::Error::from),
     };
     answers.push(("database".to_owned(), database));
-    let keys = open_issuer(settings, &clock, &entropy).map(drop);
+    let keys = Issuers::open(settings, &clock, &entropy).and_then(|keys| keys.suffice(policy));
     answers.push(("keys".to_owned(), keys));
     if let Some(files) = &settings.listen.tls {
         answers.push(("tls".to_owned(), tls::config(files).map(drop)));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rolecall_core::gateway::Gateway;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::aws::TokenIssuer;
+use super::issuers::Issuers;
 use crate::config::Settings;
 use crate::web::metrics::Metrics;
 
@@ -25,7 +25,7 @@ type Sight = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
 pub struct Watcher {
     gateway: Arc<Gateway>,
     settings: Arc<Settings>,
-    issuer: Arc<TokenIssuer>,
+    issuers: Issuers,
     metrics: Metrics,
     /// The files that the access files refer to.
     referred: Vec<PathBuf>,
@@ -36,14 +36,14 @@ impl Watcher {
     pub fn new(
         gateway: Arc<Gateway>,
         settings: Arc<Settings>,
-        issuer: Arc<TokenIssuer>,
+        issuers: Issuers,
         metrics: Metrics,
         referred: Vec<PathBuf>,
     ) -> Self {
         Self {
             gateway,
             settings,
-            issuer,
+            issuers,
             metrics,
             referred,
         }
@@ -105,7 +105,7 @@ impl Watcher {
     }
 
     fn reload_keys(&self) {
-        match self.issuer.reload() {
+        match self.issuers.reload() {
             Ok(()) => tracing::info!("the issuer's keys were read again"),
             Err(error) => tracing::error!(
                 error = &error as &dyn std::error::Error,
@@ -124,6 +124,11 @@ impl Watcher {
                 return false;
             }
         };
+        if let Ok(access) = &read
+            && let Err(error) = self.issuers.suffice(&access.policy)
+        {
+            tracing::error!("{error:#}; its roles cannot be used before it does");
+        }
         let (adopted, done) = match read {
             Ok(access) => match self.gateway.adopt(access.policy, access.digest).await {
                 Ok(()) => {

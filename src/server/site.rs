@@ -1,44 +1,54 @@
-//! What of the settings the pages need, and the documents they publish.
-
-use std::sync::Arc;
+//! The site's settings, from the configuration and from what the issuers publish.
 
 use rolecall_core::start_url::StartUrls;
 
-use crate::aws::TokenIssuer;
+use super::issuers::Issuers;
+use crate::aws::Document;
 use crate::config::Settings;
 use crate::regions;
 use crate::web::SiteSettings;
 use crate::web::site::PublishedDocument;
 
-pub(super) fn settings(settings: &Settings, issuer: &Arc<TokenIssuer>) -> SiteSettings {
-    let published = |document: crate::aws::Document| PublishedDocument {
+/// How the site is served.
+pub fn settings(settings: &Settings, issuers: &Issuers) -> SiteSettings {
+    let published = |document: Document| PublishedDocument {
         body: document.body,
         etag: document.etag,
     };
-    let (discovery, jwks) = (issuer.clone(), issuer.clone());
-    // The form goes to AWS's sign-in, which redirects to the console; browsers hold each step against the list.
-    let aws = settings.aws.partition;
-    let hosts = [aws.sign_in_domain(), aws.console_domain()];
-    let mut form_targets: Vec<String> = hosts
-        .iter()
-        .flat_map(|host| [format!("https://{host}"), format!("https://*.{host}")])
-        .collect();
-    form_targets.extend(
-        settings
-            .aws
-            .signin_endpoint
-            .as_ref()
-            .map(|url| url.origin().ascii_serialization()),
+    let (discovery, jwks, saml) = (
+        issuers.tokens.clone(),
+        issuers.tokens.clone(),
+        issuers.saml.clone(),
     );
     SiteSettings {
         public_url: settings.public_url.clone(),
         trusted_proxies: settings.listen.trusted_proxies.clone(),
-        start_urls: StartUrls::new(&settings.public_url, aws, settings.start_label.as_ref()),
+        start_urls: StartUrls::new(
+            &settings.public_url,
+            settings.aws.partition,
+            settings.start_label.as_ref(),
+        ),
         region: settings.aws.sts_region.clone(),
         contact: settings.contact.clone(),
         regions: regions::of(settings.aws.partition),
-        form_targets,
+        form_targets: form_targets(settings),
         openid_configuration: Box::new(move || published(discovery.discovery())),
         jwks: Box::new(move || published(jwks.jwks())),
+        saml_metadata: Box::new(move || saml.metadata().map(published)),
     }
+}
+
+/// The form goes to AWS's sign-in, which redirects to the console; browsers hold each step against the list.
+fn form_targets(settings: &Settings) -> Vec<String> {
+    let partition = settings.aws.partition;
+    let hosts = [partition.sign_in_domain(), partition.console_domain()];
+    let aws = hosts
+        .iter()
+        .flat_map(|host| [format!("https://{host}"), format!("https://*.{host}")]);
+    let own = settings
+        .aws
+        .signin_endpoint
+        .as_ref()
+        .map(|url| url.origin().ascii_serialization());
+    aws.chain(own).collect()
 }

@@ -1,15 +1,24 @@
-//! The gateway as IAM's OIDC provider: two public documents, cacheable, the same for everybody.
+//! The gateway as IAM's OIDC provider and as its SAML provider: public documents, cacheable, the same for everybody.
 
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 
 use super::extract::Visitor;
+use super::problem::Problem;
 use super::site::PublishedDocument;
 
 /// IAM fetches these when it pleases; an hour is far below the time a new key is published ahead of its use.
 const CACHE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=3600");
 
-fn document(request: &HttpRequest, document: &PublishedDocument) -> HttpResponse {
+const JSON: &str = "application/json";
+/// SAML Metadata 2.0, appendix A.
+const METADATA: &str = "application/samlmetadata+xml";
+
+fn document(
+    request: &HttpRequest,
+    document: &PublishedDocument,
+    content_type: &str,
+) -> HttpResponse {
     let known = request
         .headers()
         .get(header::IF_NONE_MATCH)
@@ -22,7 +31,7 @@ fn document(request: &HttpRequest, document: &PublishedDocument) -> HttpResponse
     response
         .insert_header(CACHE)
         .insert_header((header::ETAG, document.etag.as_ref()))
-        .content_type("application/json");
+        .content_type(content_type);
     if known {
         response.finish()
     } else {
@@ -32,10 +41,28 @@ fn document(request: &HttpRequest, document: &PublishedDocument) -> HttpResponse
 
 /// `GET /.well-known/openid-configuration` (OpenID Connect Discovery 1.0, section 4).
 pub async fn openid_configuration(visitor: Visitor, request: HttpRequest) -> impl Responder {
-    document(&request, &(visitor.site.settings.openid_configuration)())
+    let settings = &visitor.site.settings;
+    document(&request, &(settings.openid_configuration)(), JSON)
 }
 
 /// `GET /jwks` (RFC 7517, section 5).
 pub async fn jwks(visitor: Visitor, request: HttpRequest) -> impl Responder {
-    document(&request, &(visitor.site.settings.jwks)())
+    let settings = &visitor.site.settings;
+    document(&request, &(settings.jwks)(), JSON)
+}
+
+/// `GET /saml/metadata` (SAML Metadata 2.0): what IAM's SAML provider is made of.
+///
+/// # Errors
+/// When no key signs SAML responses.
+pub async fn saml_metadata(
+    visitor: Visitor,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    match (visitor.site.settings.saml_metadata)() {
+        Some(metadata) => Ok(document(&request, &metadata, METADATA)),
+        None => Err(Problem::from_status(StatusCode::NOT_FOUND).hint(
+            "This gateway has no key for SAML yet: `rolecalld keys generate --saml` makes one.",
+        )),
+    }
 }

@@ -1,11 +1,15 @@
 //! Using a role: the console and credentials. Both are POSTs of our own forms; a link only ever leads to a page that
 //! asks first.
 
+use std::collections::BTreeMap;
+
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use rolecall_core::aws::{AccountId, Destination, Region};
-use rolecall_core::gateway::{ConsoleOutcome, ConsoleRequest, IssueError, IssuedRole, RoleRequest};
+use rolecall_core::gateway::{
+    ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError, IssuedRole, RoleRequest,
+};
 use rolecall_core::secret::ConsoleTicket;
 use rolecall_core::sign_in::ReturnTo;
 use serde::Deserialize;
@@ -14,7 +18,7 @@ use super::extract::{Member, Posted};
 use super::problem::Problem;
 use super::site::Site;
 use super::view::{ConsolePage, CredentialsPage, RegionChoice};
-use super::{credential_formats, portal, reply, words};
+use super::{credential_formats, hand_over, portal, reply, words};
 
 /// A role's names, as forms and links carry them.
 #[derive(Clone, Deserialize)]
@@ -174,17 +178,17 @@ pub async fn open_console(
             .await?;
         return Ok(console_reply(json, url.as_str()));
     }
-    let link = detached(member.visitor.site.clone(), "console", async move {
+    let visit = detached(member.visitor.site.clone(), "console", async move {
         let Member {
             visitor, session, ..
         } = member;
         let gateway = &visitor.site.gateway;
         gateway
-            .console_link(&visitor.context, &session, &role, &wish)
+            .visit_console(&visitor.context, &session, &role, &wish)
             .await
     })
     .await??;
-    Ok(console_reply(json, link.expose()))
+    visit_reply(json, &visit)
 }
 
 /// `GET /console/continue/{ticket}`: back from AWS's sign-out, on to the console. The ticket works once, in the
@@ -207,11 +211,29 @@ pub async fn continue_to_console(
             .await
     });
     match outcome.await?? {
-        ConsoleOutcome::Link(link) => Ok(reply::see_other(link.expose())),
+        ConsoleOutcome::Visit(visit) => visit_reply(false, &visit),
         ConsoleOutcome::Spent => Err(Problem::bad_request(
             "This way to the console was used already, or has expired.",
         )),
     }
+}
+
+/// How the browser goes on: a redirect, or a form for AWS.
+fn visit_reply(json: bool, visit: &ConsoleVisit) -> Result<HttpResponse, Problem> {
+    let post = match visit {
+        ConsoleVisit::Link(link) => return Ok(console_reply(json, link.expose())),
+        ConsoleVisit::Post(post) => post,
+    };
+    let fields = vec![
+        ("SAMLResponse", post.response.expose().to_owned()),
+        ("RelayState", post.relay_state.as_url().to_string()),
+    ];
+    if json {
+        let fields: BTreeMap<_, _> = fields.into_iter().collect();
+        let form = serde_json::json!({ "action": post.action.to_string(), "fields": fields });
+        return Ok(HttpResponse::Ok().json(serde_json::json!({ "form": form })));
+    }
+    hand_over::form(post.action.as_url(), fields, "the AWS console")
 }
 
 fn console_reply(json: bool, url: &str) -> HttpResponse {

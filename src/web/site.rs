@@ -17,7 +17,7 @@ use super::metrics::Metrics;
 
 /// A document the gateway publishes for AWS IAM.
 pub struct PublishedDocument {
-    /// JSON.
+    /// JSON or XML.
     pub body: Arc<str>,
     /// Its entity tag, quotes included.
     pub etag: Arc<str>,
@@ -25,6 +25,9 @@ pub struct PublishedDocument {
 
 /// Gives a document as it stands now.
 pub type Document = Box<dyn Fn() -> PublishedDocument + Send + Sync>;
+
+/// As [`Document`], for one that need not be there.
+pub type OptionalDocument = Box<dyn Fn() -> Option<PublishedDocument> + Send + Sync>;
 
 /// How the site is served, from the configuration.
 pub struct SiteSettings {
@@ -46,6 +49,8 @@ pub struct SiteSettings {
     pub openid_configuration: Document,
     /// `/jwks`
     pub jwks: Document,
+    /// `/saml/metadata`; none as long as no key signs SAML responses.
+    pub saml_metadata: OptionalDocument,
 }
 
 /// Everything a handler may use.

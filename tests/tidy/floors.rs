@@ -212,7 +212,11 @@ const FENCES: &[(&str, &[&str], &str)] = &[
         &["src/store/sqlite", "src/audit"],
         "SQL is spoken in `store::sqlite` and `audit`",
     ),
-    ("askama::", &["src/web"], "pages are rendered in `web`"),
+    (
+        "askama::",
+        &["src/web", "src/aws/saml_issuer"],
+        "pages are rendered in `web`, SAML responses in `aws::saml_issuer`",
+    ),
     (
         "clap::",
         &["src/cli", "src/main.rs", "crates/rolecall-demo"],

@@ -47,11 +47,19 @@ pub const RULES: &[Rule] = &[
                 "<form method=\"post\" action=\"/sign-out\">\n<button>Go</button></form><input name=\"csrf\">",
             ),
             ("templates/a.html", "<form method=\"POST\">"),
+            (
+                "templates/a.html",
+                "<form method=\"post\" data-send><input name=\"csrf\"></form>",
+            ),
         ],
         keeps: &[
             (
                 "templates/a.html",
                 "<form method=\"post\">\n<input type=\"hidden\" name=\"csrf\" value=\"{{ csrf }}\">\n</form>",
+            ),
+            (
+                "templates/a.html",
+                "<form method=\"post\" action=\"{{ action }}\" data-send></form>",
             ),
             (
                 "templates/a.html",
@@ -108,15 +116,21 @@ fn csrf(source: &Source) -> Vec<Complaint> {
         return Vec::new();
     }
     let text = source.text.to_lowercase();
-    let forms = text.match_indices("<form").filter(|(at, _)| {
-        let form = text[*at..].split("</form").next().unwrap_or_default();
+    let complaint = |(at, _)| {
+        let form = text[at..].split("</form").next().unwrap_or_default();
         let tag = form.split('>').next().unwrap_or_default();
-        tag.contains("method=\"post\"") && !form.contains("name=\"csrf\"")
-    });
-    forms
-        .map(|(at, _)| Complaint {
+        let has_token = form.contains("name=\"csrf\"");
+        let advice = match (tag.contains("data-send"), has_token) {
+            (true, true) => "a form for another site carries nothing of ours",
+            (false, false) if tag.contains("method=\"post\"") => {
+                "add `<input type=\"hidden\" name=\"csrf\" …>`"
+            }
+            _ => return None,
+        };
+        Some(Complaint {
             line: text[..at].matches('\n').count() + 1,
-            advice: "add `<input type=\"hidden\" name=\"csrf\" …>`".to_owned(),
+            advice: advice.to_owned(),
         })
-        .collect()
+    };
+    text.match_indices("<form").filter_map(complaint).collect()
 }

@@ -21,9 +21,9 @@ mod who;
 pub use attributes::{ACCOUNT_TAG, AttributeError, PERMISSION_SET_TAG, RoleSessionAttributes};
 pub use condition::{Circumstances, Condition, Unmet};
 pub use directory::{
-    Account, AccountName, Audience, InvalidAccountName, InvalidAudience, InvalidOuPath,
-    InvalidPermissionSetName, InvalidVariantName, Limits, OuPath, PermissionSet, PermissionSetName,
-    Trust, Variant, VariantName,
+    Account, AccountName, Audience, ConsoleWay, GatewaySaml, InvalidAccountName, InvalidAudience,
+    InvalidOuPath, InvalidPermissionSetName, InvalidVariantName, Limits, OuPath, PermissionSet,
+    PermissionSetName, Trust, Variant, VariantName,
 };
 pub use explain::{Considered, Explanation, Outcome};
 pub use grant::{DurationReason, Grant, Grants, Locked};

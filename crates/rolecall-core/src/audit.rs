@@ -189,6 +189,16 @@ pub enum Happened {
         /// STS's request id.
         request_id: Option<String>,
     },
+    /// A SAML response was made for the browser to post to AWS's sign-in endpoint: no credentials passed the gateway. Ends
+    /// the intent of the same reference.
+    IssuePosted {
+        /// `ID` of the assertion.
+        assertion: String,
+        /// `Recipient`: which sign-in endpoint.
+        recipient: String,
+        /// Until when AWS takes it.
+        expires_at: DateTime<Utc>,
+    },
     /// No credentials were issued; ends the intent of the same reference.
     IssueFailed {
         /// A stable word: `token`, `sts_unavailable` or one of [`crate::aws::StsRefusal::code`].

@@ -23,7 +23,7 @@ use url::Url;
 
 use crate::access::Policy;
 use crate::audit::{AuditEvent, Happened, ReferenceId};
-use crate::aws::{ConsoleSignIn, Partition, Sts, WebIdentityIssuer};
+use crate::aws::{ConsoleSignIn, Partition, SamlIssuer, Sts, WebIdentityIssuer};
 use crate::client::ClientRules;
 use crate::identity::{EmailDomain, ProviderId};
 use crate::port::{AuditLog, Clock, Entropy, StoreError};
@@ -31,7 +31,7 @@ use crate::record::Records;
 use crate::session::{Lifetimes, Origin};
 use crate::sign_in::IdentityProvider;
 
-pub use console::{ConsoleOutcome, ConsoleRequest};
+pub use console::{ConsoleOutcome, ConsoleRequest, ConsoleVisit};
 pub use issue::{IssueError, IssuedRole, Refused, RoleRequest};
 pub use listing::{InvalidPageToken, Page, PageRequest};
 pub use register::Registered;
@@ -51,6 +51,8 @@ pub struct World {
     pub sts: Arc<dyn Sts>,
     /// The gateway's own tokens.
     pub issuer: Arc<dyn WebIdentityIssuer>,
+    /// The gateway's own SAML responses.
+    pub saml: Arc<dyn SamlIssuer>,
     /// AWS's sign-in endpoint.
     pub console: Arc<dyn ConsoleSignIn>,
     /// The time.

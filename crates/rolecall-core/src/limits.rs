@@ -16,6 +16,9 @@ pub const HELD_RESPONSE_MAX: TimeDelta = TimeDelta::minutes(2);
 /// Life of a token minted for AWS; it is used at once. IAM itself adds five minutes after `exp`.
 pub const WEB_IDENTITY_TOKEN_LIFE: TimeDelta = TimeDelta::minutes(5);
 
+/// Life of a SAML response for AWS, which takes one within five minutes of its making.
+pub const SAML_RESPONSE_LIFE: TimeDelta = TimeDelta::minutes(5);
+
 /// A session is written back at most this often when it is used, so that most page loads write nothing.
 pub const SESSION_TOUCH_INTERVAL: TimeDelta = TimeDelta::seconds(60);
 
@@ -47,6 +50,8 @@ pub const WEB_IDENTITY_TOKEN_CHARS_MAX: usize = 20_000;
 pub const DPOP_PROOF_BYTES_MAX: usize = 4 * 1024;
 /// Bytes of a proof's `jti`; clients send a UUID.
 pub const DPOP_ID_BYTES_MAX: usize = 255;
+/// Characters of a SAML response AWS takes (`AssumeRoleWithSAML`, `SAMLAssertion`).
+pub const SAML_RESPONSE_CHARS_MAX: usize = 100_000;
 
 /// Bytes of one answer of an identity provider: discovery, JWKS, token, userinfo.
 pub const UPSTREAM_BYTES_MAX: usize = 1024 * 1024;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta, Utc};
 use openssl::error::ErrorStack;
 
-use super::KeyId;
+use super::{KeyId, KeyUse};
 
 /// Why the keys cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -51,11 +51,14 @@ pub enum KeyError {
     #[error("another `rolecalld keys` command is at work in {}", .0.display())]
     Busy(PathBuf),
     /// No key signs.
-    #[error("no key is active")]
-    NoneActive,
+    #[error("no key is active{}", purpose(.0))]
+    NoneActive(KeyUse),
     /// No key waits.
-    #[error("no key waits to become active")]
-    NoneNext,
+    #[error("no key waits to become active{}", purpose(.0))]
+    NoneNext(KeyUse),
+    /// IAM takes RSA for SAML.
+    #[error("a key for SAML is RSA")]
+    NotForSaml,
     /// AWS may not have seen the next key yet.
     #[error(
         "the next key, {id}, has not been published for a day yet; that is so from {}",
@@ -66,6 +69,8 @@ pub enum KeyError {
         id: KeyId,
         /// When it has.
         from: DateTime<Utc>,
+        /// What it will sign.
+        use_: KeyUse,
     },
     /// Not one of ours, or retired already.
     #[error("there is no key {0} that could be retired")]
@@ -89,6 +94,13 @@ pub enum KeyError {
     Crypto(#[from] ErrorStack),
 }
 
+fn purpose(use_: &KeyUse) -> &'static str {
+    match use_ {
+        KeyUse::Token => "",
+        KeyUse::Saml => " for SAML",
+    }
+}
+
 /// To the minute, rounded up: nothing is too early any more then.
 fn minute(at: &DateTime<Utc>) -> impl std::fmt::Display {
     (*at + TimeDelta::seconds(59)).format("%Y-%m-%d %H:%M UTC")
@@ -109,7 +121,17 @@ impl KeyError {
                 Some("restore the directory from a backup; do not edit it by hand")
             }
             Self::Busy(_) => Some("wait for it to end"),
-            Self::NoneActive | Self::NoneNext => Some("run `rolecalld keys generate`"),
+            Self::NoneActive(KeyUse::Token) | Self::NoneNext(KeyUse::Token) => {
+                Some("run `rolecalld keys generate`")
+            }
+            Self::NoneActive(KeyUse::Saml) | Self::NoneNext(KeyUse::Saml) | Self::NotForSaml => {
+                Some("run `rolecalld keys generate --saml`")
+            }
+            Self::TooEarly {
+                use_: KeyUse::Saml, ..
+            } => Some(
+                "bring today's /saml/metadata to the SAML provider of every account meanwhile, or add --emergency if the active key has leaked",
+            ),
             Self::TooEarly { .. } => Some(
                 "AWS remembers the keys it fetched: wait, or add --emergency if the active key has leaked",
             ),

@@ -35,6 +35,17 @@ pub enum KeyState {
     },
 }
 
+/// What a key signs. Each use has its own active key and its own rotation; no key has two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyUse {
+    /// Tokens for AWS; published in the JWKS, which AWS fetches.
+    #[default]
+    Token,
+    /// SAML responses for AWS; published in the metadata, which administrators carry to IAM.
+    Saml,
+}
+
 /// A key as the index knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +54,9 @@ pub struct KeyRecord {
     pub id: KeyId,
     /// `alg`
     pub algorithm: KeyAlgorithm,
+    /// What it signs.
+    #[serde(default, rename = "use")]
+    pub use_: KeyUse,
     /// When it was made and first published.
     pub created_at: DateTime<Utc>,
     /// What it is for.
@@ -50,7 +64,12 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
-    /// Whether it belongs into the JWKS.
+    /// Whether it signs.
+    pub fn is_active(&self) -> bool {
+        matches!(self.state, KeyState::Active { .. })
+    }
+
+    /// Whether it belongs into the JWKS, or into the SAML metadata.
     pub fn is_published(&self, now: DateTime<Utc>) -> bool {
         match self.state {
             KeyState::Next | KeyState::Active { .. } => true,
@@ -80,12 +99,10 @@ impl Index {
     /// Parses, and refuses an index with two active keys or one key twice.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let index: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
-        let active = index
-            .keys
-            .iter()
-            .filter(|key| matches!(key.state, KeyState::Active { .. }));
-        if active.count() > 1 {
-            return Err("two keys are active".to_owned());
+        for use_ in [KeyUse::Token, KeyUse::Saml] {
+            if index.of(use_).filter(|key| key.is_active()).count() > 1 {
+                return Err("two keys are active".to_owned());
+            }
         }
         let mut ids: Vec<&KeyId> = index.keys.iter().map(|key| &key.id).collect();
         ids.sort_unstable();
@@ -102,34 +119,38 @@ impl Index {
         })
     }
 
-    pub fn active(&self) -> Result<&KeyRecord, KeyError> {
-        self.keys
-            .iter()
-            .find(|key| matches!(key.state, KeyState::Active { .. }))
-            .ok_or(KeyError::NoneActive)
+    /// The keys of a use, the oldest first.
+    pub fn of(&self, use_: KeyUse) -> impl Iterator<Item = &KeyRecord> {
+        self.keys.iter().filter(move |key| key.use_ == use_)
+    }
+
+    pub fn active(&self, use_: KeyUse) -> Result<&KeyRecord, KeyError> {
+        self.of(use_)
+            .find(|key| key.is_active())
+            .ok_or(KeyError::NoneActive(use_))
     }
 
     pub fn add(
         &mut self,
         id: KeyId,
-        algorithm: KeyAlgorithm,
+        (use_, algorithm): (KeyUse, KeyAlgorithm),
         now: DateTime<Utc>,
     ) -> Result<KeyRecord, KeyError> {
         let live = self
-            .keys
-            .iter()
+            .of(use_)
             .filter(|key| !matches!(key.state, KeyState::Retired { .. }))
             .count();
         if live >= LIVE_KEYS_MAX {
             return Err(KeyError::TooMany(live));
         }
-        let state = match self.active() {
+        let state = match self.active(use_) {
             Ok(_) => KeyState::Next,
             Err(_) => KeyState::Active { since: now },
         };
         let record = KeyRecord {
             id,
             algorithm,
+            use_,
             created_at: now,
             state,
         };
@@ -137,17 +158,23 @@ impl Index {
         Ok(record)
     }
 
-    pub fn rotate(&mut self, haste: Haste, now: DateTime<Utc>) -> Result<KeyRecord, KeyError> {
-        let next = self.next().ok_or(KeyError::NoneNext)?;
+    pub fn rotate(
+        &mut self,
+        use_: KeyUse,
+        haste: Haste,
+        now: DateTime<Utc>,
+    ) -> Result<KeyRecord, KeyError> {
+        let next = self.next(use_).ok_or(KeyError::NoneNext(use_))?;
         let seen_from = self.keys[next].created_at + CACHED_BY_AWS;
         if haste == Haste::Patient && now < seen_from {
             return Err(KeyError::TooEarly {
                 id: self.keys[next].id.clone(),
                 from: seen_from,
+                use_,
             });
         }
         for key in &mut self.keys {
-            if matches!(key.state, KeyState::Active { .. }) {
+            if key.use_ == use_ && key.is_active() {
                 key.state = KeyState::Retiring { since: now };
             }
         }
@@ -171,7 +198,7 @@ impl Index {
             (KeyState::Retired { .. }, _) => return Err(unknown()),
             (KeyState::Active { .. }, Haste::Patient) => return Err(KeyError::Active(id.clone())),
             (KeyState::Active { .. }, Haste::Emergency) => {
-                self.rotate(haste, now)?;
+                self.rotate(self.keys[place].use_, haste, now)?;
             }
             (KeyState::Retiring { since }, Haste::Patient) if now < since + OVERLAP => {
                 return Err(KeyError::Needed {
@@ -186,8 +213,9 @@ impl Index {
     }
 
     /// The key that waits longest.
-    fn next(&self) -> Option<usize> {
-        self.keys.iter().position(|key| key.state == KeyState::Next)
+    fn next(&self, use_: KeyUse) -> Option<usize> {
+        let waits = |key: &KeyRecord| key.use_ == use_ && key.state == KeyState::Next;
+        self.keys.iter().position(waits)
     }
 }
 
@@ -214,15 +242,19 @@ mod tests {
     fn a_life_of_keys() {
         let (mut index, start) = (Index::default(), DateTime::UNIX_EPOCH);
         assert!(matches!(
-            index.rotate(Haste::Emergency, start),
-            Err(KeyError::NoneNext)
+            index.rotate(KeyUse::Token, Haste::Emergency, start),
+            Err(KeyError::NoneNext(_))
         ));
-        index.add(id(1), KeyAlgorithm::Es256, start).unwrap();
-        index.add(id(2), KeyAlgorithm::Rs256, start).unwrap();
+        index
+            .add(id(1), (KeyUse::Token, KeyAlgorithm::Es256), start)
+            .unwrap();
+        index
+            .add(id(2), (KeyUse::Token, KeyAlgorithm::Rs256), start)
+            .unwrap();
         assert_eq!(states(&index), "an");
         let early = start + TimeDelta::hours(24) - TimeDelta::seconds(1);
         assert!(matches!(
-            index.rotate(Haste::Patient, early),
+            index.rotate(KeyUse::Token, Haste::Patient, early),
             Err(KeyError::TooEarly { .. })
         ));
         assert!(matches!(
@@ -230,7 +262,10 @@ mod tests {
             Err(KeyError::Active(_))
         ));
         let day = start + TimeDelta::hours(24);
-        assert_eq!(index.rotate(Haste::Patient, day).unwrap().id, id(2));
+        assert_eq!(
+            index.rotate(KeyUse::Token, Haste::Patient, day).unwrap().id,
+            id(2)
+        );
         assert_eq!(states(&index), "ra");
         assert!(index.keys[0].is_published(day + TimeDelta::hours(24)));
         assert!(matches!(
@@ -252,13 +287,17 @@ mod tests {
     #[test]
     fn an_emergency_never_leaves_without_an_active_key() {
         let (mut index, now) = (Index::default(), DateTime::UNIX_EPOCH);
-        index.add(id(1), KeyAlgorithm::Es256, now).unwrap();
+        index
+            .add(id(1), (KeyUse::Token, KeyAlgorithm::Es256), now)
+            .unwrap();
         assert!(matches!(
             index.retire(&id(1), Haste::Emergency, now),
-            Err(KeyError::NoneNext)
+            Err(KeyError::NoneNext(_))
         ));
         assert_eq!(states(&index), "a");
-        index.add(id(2), KeyAlgorithm::Es256, now).unwrap();
+        index
+            .add(id(2), (KeyUse::Token, KeyAlgorithm::Es256), now)
+            .unwrap();
         index.retire(&id(1), Haste::Emergency, now).unwrap();
         assert_eq!(states(&index), "xa");
     }
@@ -267,10 +306,12 @@ mod tests {
     fn an_index_that_contradicts_itself_is_refused() {
         let (mut index, now) = (Index::default(), DateTime::UNIX_EPOCH);
         for n in 0..16 {
-            index.add(id(n), KeyAlgorithm::Es256, now).unwrap();
+            index
+                .add(id(n), (KeyUse::Token, KeyAlgorithm::Es256), now)
+                .unwrap();
         }
         assert!(matches!(
-            index.add(id(16), KeyAlgorithm::Es256, now),
+            index.add(id(16), (KeyUse::Token, KeyAlgorithm::Es256), now),
             Err(KeyError::TooMany(16))
         ));
         let mut two = index.clone();
@@ -282,5 +323,31 @@ mod tests {
         for bad in ["", "{}", "{\"keys\":[],\"x\":1}", "[]", "null"] {
             assert!(Index::parse(bad.as_bytes()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn each_use_has_its_own_life() {
+        let (mut index, now) = (Index::default(), DateTime::UNIX_EPOCH);
+        let token = (KeyUse::Token, KeyAlgorithm::Es256);
+        let saml = (KeyUse::Saml, KeyAlgorithm::Rs256);
+        for (n, what) in [(1, token), (2, saml), (3, saml)] {
+            index.add(id(n), what, now).unwrap();
+        }
+        assert_eq!(states(&index), "aan");
+        let rotated = index.rotate(KeyUse::Saml, Haste::Emergency, now).unwrap();
+        assert_eq!((rotated.id, states(&index).as_str()), (id(3), "ara"));
+        assert!(matches!(
+            index.rotate(KeyUse::Token, Haste::Emergency, now),
+            Err(KeyError::NoneNext(KeyUse::Token))
+        ));
+        assert!(matches!(
+            index.retire(&id(3), Haste::Emergency, now),
+            Err(KeyError::NoneNext(KeyUse::Saml))
+        ));
+        let json = String::from_utf8(index.to_json().unwrap()).unwrap();
+        assert_eq!(Index::parse(json.as_bytes()).unwrap(), index);
+        // An index of before there were uses.
+        let old = json.replace("\"use\": \"token\",", "");
+        assert_eq!(Index::parse(old.as_bytes()).unwrap(), index);
     }
 }

@@ -229,6 +229,14 @@ impl SigningKey {
         self.certificate.to_pem()
     }
 
+    /// The certificate, DER.
+    ///
+    /// # Errors
+    /// OpenSSL's.
+    pub fn certificate_der(&self) -> Result<Vec<u8>, ErrorStack> {
+        self.certificate.to_der()
+    }
+
     /// A JWS signature: for ES256 r and s, 32 bytes each (RFC 7518 section 3.4), not OpenSSL's DER.
     ///
     /// # Errors

@@ -80,8 +80,10 @@ fn refusal(code: &str, message: &str) -> StsRefusal {
     match code {
         "AccessDenied" | "AccessDeniedException" => StsRefusal::AccessDenied,
         "InvalidIdentityToken" | "InvalidIdentityTokenException" => {
-            if says("no openidconnect provider") {
+            if says("no openidconnect provider") || says("provider doesn't exist") {
                 StsRefusal::ProviderNotRegistered
+            } else if says("signature invalid") || says("issuer not present") {
+                StsRefusal::Metadata
             } else if says("audience") {
                 StsRefusal::Audience
             } else if says("verification key") || says("thumbprint") {
@@ -89,6 +91,10 @@ fn refusal(code: &str, message: &str) -> StsRefusal {
             } else {
                 StsRefusal::InvalidProof
             }
+        }
+        // A code of AWS's sign-in that its troubleshooting page shows for STS as well.
+        "AuthSamlInvalidSamlResponseException" if says("issuer not present") => {
+            StsRefusal::Metadata
         }
         "IDPRejectedClaim" | "IDPRejectedClaimException" => StsRefusal::RejectedClaim,
         "IDPCommunicationError" | "IDPCommunicationErrorException" => {
@@ -169,6 +175,31 @@ mod tests {
                 R::KeysUnreachable,
             ),
             ("InvalidIdentityToken", "", R::InvalidProof),
+            (
+                "InvalidIdentityToken",
+                "Specified provider doesn't exist",
+                R::ProviderNotRegistered,
+            ),
+            (
+                "InvalidIdentityToken",
+                "Response signature invalid",
+                R::Metadata,
+            ),
+            (
+                "AuthSamlInvalidSamlResponseException",
+                "Issuer not present in specified provider",
+                R::Metadata,
+            ),
+            (
+                "InvalidIdentityToken",
+                "Response does not contain the required audience",
+                R::Audience,
+            ),
+            (
+                "InvalidIdentityToken",
+                "RoleSessionName is required in AuthnResponse",
+                R::InvalidProof,
+            ),
             ("IDPRejectedClaim", "", R::RejectedClaim),
             ("IDPCommunicationError", "", R::ProviderUnreachable),
             ("ExpiredTokenException", "", R::Expired),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use rolecall_core::aws::Sts as _;
 use rolecall_testkit::clock::ManualClock;
-use rolecalld::aws::keys::{Haste, KeyAlgorithm, KeyDirectory, KeyError, KeyState};
+use rolecalld::aws::keys::{Haste, KeyAlgorithm, KeyDirectory, KeyError, KeyState, KeyUse};
 use serde_json::Value;
 
 use super::world::{World, key_directory};
@@ -210,7 +210,7 @@ async fn an_emergency_takes_the_key_away_at_once() -> Result<()> {
     ));
     assert!(matches!(
         keys.retire(&leaked, Haste::Emergency, now),
-        Err(KeyError::NoneNext)
+        Err(KeyError::NoneNext(KeyUse::Token))
     ));
     let next = keys.generate(KeyAlgorithm::Es256, now)?;
     keys.retire(&leaked, Haste::Emergency, now)?;

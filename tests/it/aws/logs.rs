@@ -21,7 +21,9 @@ async fn logged(directives: &str) -> Result<(String, Vec<String>)> {
         .with_ansi(false)
         .finish();
     let order = world.order().await?;
-    let Proof::WebIdentity { token, .. } = &order.proof;
+    let Proof::WebIdentity { token, .. } = &order.proof else {
+        anyhow::bail!("not a token");
+    };
     let mut secrets: Vec<String> = token.expose().split('.').map(str::to_owned).collect();
     let (issued, link) = async {
         let issued = world.sts()?.assume(&order).await?;

@@ -7,7 +7,8 @@ use std::fmt;
 
 use crate::access::template::Template;
 use crate::aws::{
-    AccountId, Destination, PolicyArn, Region, RolePath, RoleSessionDuration, SessionPolicy, TagKey,
+    AccountId, Destination, PolicyArn, Recipient, Region, RolePath, RoleSessionDuration,
+    SamlProviderArn, SessionPolicy, TagKey,
 };
 use crate::identity::text_newtype;
 
@@ -51,7 +52,8 @@ text_newtype!(
 );
 
 text_newtype!(
-    /// `aud` of the tokens for an account: one of the client ids of the account's IAM OIDC provider.
+    /// `aud` of the tokens for an account, one of the client ids of the account's IAM OIDC provider; or the `Audience` of
+    /// SAML responses, AWS's entity id.
     Audience,
     InvalidAudience,
     "an audience is 1 to 255 printable characters without spaces, as registered with the account's OIDC provider",
@@ -59,18 +61,55 @@ text_newtype!(
 );
 
 /// How the roles of an account are convinced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
     /// `AssumeRoleWithWebIdentity` with a token that the gateway signs; IAM trusts the gateway as an OIDC provider.
     #[default]
     GatewayOidc,
+    /// `AssumeRoleWithSAML` with a response that the gateway signs; IAM trusts the gateway as a SAML provider.
+    GatewaySaml(GatewaySaml),
+}
+
+/// What `trust = "gateway-saml"` needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewaySaml {
+    /// The account's IAM SAML provider.
+    pub provider: SamlProviderArn,
+    /// How a browser gets to the console.
+    pub console: ConsoleWay,
+    /// `Recipient` of the responses; that of the Region when absent.
+    pub recipient: Option<Recipient>,
 }
 
 impl Trust {
     /// The word of `access.toml`.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::GatewayOidc => "gateway-oidc",
+            Self::GatewaySaml(_) => "gateway-saml",
+        }
+    }
+}
+
+/// How a browser gets to the console.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConsoleWay {
+    /// Credentials of the role become a link, at AWS's federation endpoint.
+    #[default]
+    Federation,
+    /// The browser posts the SAML response to AWS's sign-in endpoint: no call to STS, no credentials at the gateway.
+    SamlPost,
+}
+
+impl ConsoleWay {
+    /// Every way.
+    pub const ALL: [Self; 2] = [Self::Federation, Self::SamlPost];
+
+    /// The word of `access.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Federation => "federation",
+            Self::SamlPost => "saml-post",
         }
     }
 }
@@ -96,7 +135,8 @@ pub struct Account {
     pub tags: BTreeMap<String, String>,
     /// How its roles are convinced.
     pub trust: Trust,
-    /// `aud` of the tokens for it; `sts.amazonaws.com` when absent.
+    /// `aud` of the tokens for it, `sts.amazonaws.com` when absent; or `Audience` of the SAML responses, the partition's
+    /// when absent.
     pub audience: Option<Audience>,
     /// The Region whose STS is asked for it; the gateway's when absent.
     pub sts_region: Option<Region>,

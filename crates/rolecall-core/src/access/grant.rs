@@ -200,8 +200,8 @@ impl Grant {
     }
 
     /// How the role is convinced.
-    pub fn trust(&self) -> Trust {
-        self.account().trust
+    pub fn trust(&self) -> &Trust {
+        &self.account().trust
     }
 
     /// The longest a session may last: the shortest of what the permission set, the variant and every assignment

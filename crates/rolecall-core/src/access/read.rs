@@ -6,6 +6,7 @@
 mod account;
 mod permission_set;
 mod rules;
+mod trust;
 mod when;
 mod who;
 

@@ -89,6 +89,15 @@ impl Partition {
         }
     }
 
+    /// The `Audience` of SAML responses for AWS: the entity id of its sign-in service.
+    pub fn saml_audience(self) -> &'static str {
+        match self {
+            Self::Aws => "urn:amazon:webservices",
+            Self::China => "urn:amazon:webservices:cn-north-1",
+            Self::GovCloud => "urn:amazon:webservices:govcloud",
+        }
+    }
+
     /// Whether the Region belongs to this partition, by the prefixes of AWS's `partitions.json`.
     pub fn holds(self, region: &Region) -> bool {
         let of = if region.as_str().starts_with("cn-") {

@@ -2,19 +2,36 @@
 
 use url::Url;
 
-use super::{RoleArn, RoleSessionDuration, StsRefusal};
+use super::{RoleArn, RoleSessionDuration, SamlProviderArn, StsRefusal};
 
 /// What the advice is about.
 #[derive(Clone, Copy, Debug)]
 pub struct AdviceFacts<'a> {
-    /// `iss` of our tokens.
+    /// Our own origin: `iss` of our tokens, and where our metadata are.
     pub issuer: &'a Url,
-    /// `aud` of our tokens.
-    pub audience: &'a str,
+    /// What STS was shown.
+    pub proof: ProofFacts<'a>,
     /// The role.
     pub role: &'a RoleArn,
     /// `DurationSeconds`
     pub duration: RoleSessionDuration,
+}
+
+/// What STS was shown, as far as advice depends on it.
+#[derive(Clone, Copy, Debug)]
+pub enum ProofFacts<'a> {
+    /// A token that the gateway signed.
+    WebIdentity {
+        /// `aud`
+        audience: &'a str,
+    },
+    /// A SAML response.
+    Saml {
+        /// The account's provider.
+        provider: &'a SamlProviderArn,
+        /// `Audience`
+        audience: &'a str,
+    },
 }
 
 /// An explanation for the person and a next step for whoever can take it.
@@ -30,26 +47,48 @@ pub struct Advice {
 pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
     let AdviceFacts {
         issuer,
-        audience,
+        proof,
         role,
         duration,
     } = *facts;
     let issuer = issuer.as_str().trim_end_matches('/');
-    let provider = issuer.split_once("://").map_or(issuer, |(_, host)| host);
+    let oidc_provider = issuer.split_once("://").map_or(issuer, |(_, host)| host);
     let account = role.account();
     let name = role.role().name();
     let (explanation, hint) = match refusal {
         StsRefusal::AccessDenied => (
             format!("The role {name} in account {account} does not let Rolecall in, or does not exist."),
-            format!("Check that {role} exists and that its trust policy allows sts:AssumeRoleWithWebIdentity, sts:TagSession and sts:SetSourceIdentity for the OIDC provider {provider}, with conditions that this session meets."),
+            match proof {
+                ProofFacts::WebIdentity { .. } => format!("Check that {role} exists and that its trust policy allows sts:AssumeRoleWithWebIdentity, sts:TagSession and sts:SetSourceIdentity for the OIDC provider {oidc_provider}, with conditions that this session meets."),
+                ProofFacts::Saml { provider, .. } => format!("Check that {role} exists and that its trust policy allows sts:AssumeRoleWithSAML, sts:TagSession and sts:SetSourceIdentity for {provider}, with conditions that this session meets: SAML:aud is the Recipient of the response."),
+            },
         ),
-        StsRefusal::ProviderNotRegistered => (
-            format!("Account {account} has no OIDC provider for {issuer}."),
-            format!("In account {account}, run: aws iam create-open-id-connect-provider --url {issuer} --client-id-list {audience}"),
-        ),
-        StsRefusal::Audience => (
-            format!("The OIDC provider in account {account} does not accept tokens for {audience}."),
-            format!("In account {account}, run: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn arn:{}:iam::{account}:oidc-provider/{provider} --client-id {audience}", role.partition()),
+        StsRefusal::ProviderNotRegistered => match proof {
+            ProofFacts::WebIdentity { audience } => (
+                format!("Account {account} has no OIDC provider for {issuer}."),
+                format!("In account {account}, run: aws iam create-open-id-connect-provider --url {issuer} --client-id-list {audience}"),
+            ),
+            ProofFacts::Saml { provider, .. } => (
+                format!("Account {account} has no SAML provider {}.", provider.name()),
+                format!("Save the SAML metadata as metadata.xml and, in account {account}, run: aws iam create-saml-provider --name {} --saml-metadata-document file://metadata.xml", provider.name()),
+            ),
+        },
+        StsRefusal::Audience => match proof {
+            ProofFacts::WebIdentity { audience } => (
+                format!("The OIDC provider in account {account} does not accept tokens for {audience}."),
+                format!("In account {account}, run: aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn arn:{}:iam::{account}:oidc-provider/{oidc_provider} --client-id {audience}", role.partition()),
+            ),
+            ProofFacts::Saml { audience, .. } => (
+                format!("AWS does not accept SAML responses for {audience}."),
+                format!("Set audience of account {account} in the access policy to the entity id in AWS's own SAML metadata, https://signin.aws.amazon.com/static/saml-metadata.xml or that of the Region."),
+            ),
+        },
+        StsRefusal::Metadata => (
+            "AWS knows other signing keys than those of today.".to_owned(),
+            match proof {
+                ProofFacts::WebIdentity { .. } => format!("Compare the issuer, {issuer}, with the OIDC provider in account {account}: they must be equal to the letter."),
+                ProofFacts::Saml { provider, .. } => format!("Save the SAML metadata as metadata.xml and, in account {account}, run: aws iam update-saml-provider --saml-provider-arn {provider} --saml-metadata-document file://metadata.xml"),
+            },
         ),
         StsRefusal::KeysUnreachable => (
             "AWS could not read the gateway's public keys.".to_owned(),
@@ -59,12 +98,18 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             "AWS could not reach the gateway to check its token.".to_owned(),
             format!("{issuer}/.well-known/openid-configuration must be reachable from the internet by https. Try again in a moment."),
         ),
-        StsRefusal::InvalidProof | StsRefusal::RejectedClaim => (
-            "AWS did not accept the gateway's token.".to_owned(),
-            format!("Compare the issuer, {issuer}, with the OIDC provider in account {account}: they must be equal to the letter."),
-        ),
+        StsRefusal::InvalidProof | StsRefusal::RejectedClaim => match proof {
+            ProofFacts::WebIdentity { .. } => (
+                "AWS did not accept the gateway's token.".to_owned(),
+                format!("Compare the issuer, {issuer}, with the OIDC provider in account {account}: they must be equal to the letter."),
+            ),
+            ProofFacts::Saml { provider, .. } => (
+                "AWS did not accept the SAML response.".to_owned(),
+                format!("AWS's own message is below. Compare saml_provider_arn of account {account}, {provider}, with the provider in IAM, and its metadata with those of today."),
+            ),
+        },
         StsRefusal::Expired => (
-            "AWS found the gateway's token too old the moment it arrived.".to_owned(),
+            "AWS found the gateway's proof too old the moment it arrived.".to_owned(),
             "The gateway's clock is wrong: check that it is synchronised (timedatectl, chronyc tracking).".to_owned(),
         ),
         StsRefusal::DurationTooLong => (
@@ -104,7 +149,9 @@ mod tests {
         );
         let facts = AdviceFacts {
             issuer: &issuer,
-            audience: "sts.amazonaws.com",
+            proof: ProofFacts::WebIdentity {
+                audience: "sts.amazonaws.com",
+            },
             role: &role,
             duration: RoleSessionDuration::DEFAULT,
         };
@@ -120,5 +167,41 @@ mod tests {
             "{}",
             advice.hint
         );
+    }
+
+    #[test]
+    fn a_saml_provider_says_its_command() {
+        let issuer = Url::parse("https://sso.example.com/").unwrap();
+        let provider = "arn:aws:iam::111122223333:saml-provider/rolecall";
+        let role = RoleArn::new(
+            Partition::Aws,
+            AccountId::parse("111122223333").unwrap(),
+            RolePath::parse("rolecall/Developer").unwrap(),
+        );
+        let facts = AdviceFacts {
+            issuer: &issuer,
+            proof: ProofFacts::Saml {
+                provider: &SamlProviderArn::parse(provider).unwrap(),
+                audience: "urn:amazon:webservices",
+            },
+            role: &role,
+            duration: RoleSessionDuration::DEFAULT,
+        };
+        for (refusal, words) in [
+            (StsRefusal::AccessDenied, "sts:AssumeRoleWithSAML"),
+            (
+                StsRefusal::ProviderNotRegistered,
+                "aws iam create-saml-provider --name rolecall ",
+            ),
+            (
+                StsRefusal::Metadata,
+                "aws iam update-saml-provider --saml-provider-arn arn:aws:iam::111122223333:saml-provider/rolecall ",
+            ),
+            (StsRefusal::Audience, "audience of account 111122223333"),
+            (StsRefusal::InvalidProof, provider),
+        ] {
+            let hint = advice(refusal, &facts).hint;
+            assert!(hint.contains(words), "{hint}");
+        }
     }
 }

@@ -8,12 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Credentials, PolicyArn, Region, RoleArn, RoleSessionName, RoleSessionTags, SessionPolicy,
-    SourceIdentity,
+    Credentials, PolicyArn, Region, RoleArn, RoleSessionName, RoleSessionTags, SamlProviderArn,
+    SessionPolicy, SourceIdentity,
 };
 use crate::identity::Subject;
 use crate::port::Source;
-use crate::secret::{SecretText, WebIdentityToken};
+use crate::secret::{SamlResponse, SecretText, WebIdentityToken};
 
 /// `DurationSeconds` (STS): 900 to 43,200 seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,6 +72,13 @@ pub enum Proof {
         /// `WebIdentityToken`
         token: WebIdentityToken,
     },
+    /// `AssumeRoleWithSAML`: even the session name rides in the assertion.
+    Saml {
+        /// `PrincipalArn`
+        principal: SamlProviderArn,
+        /// `SAMLAssertion`
+        response: SamlResponse,
+    },
 }
 
 /// Everything one call to STS needs.
@@ -112,10 +119,14 @@ pub enum StsRefusal {
     /// `AccessDenied`: the role is not there, or its trust policy does not let this token in (`sts:TagSession` and
     /// `sts:SetSourceIdentity` included).
     AccessDenied,
-    /// `InvalidIdentityToken`, "No OpenIDConnect provider found": the account does not know the issuer.
+    /// `InvalidIdentityToken`, "No OpenIDConnect provider found" or "Specified provider doesn't exist": the account does
+    /// not know the issuer.
     ProviderNotRegistered,
-    /// `InvalidIdentityToken`, "Incorrect token audience".
+    /// `InvalidIdentityToken`, "Incorrect token audience" or "Response does not contain the required audience".
     Audience,
+    /// `InvalidIdentityToken`, "Response signature invalid" or "Issuer not present in specified provider": the account's
+    /// SAML provider has other metadata than the signer of today.
+    Metadata,
     /// `InvalidIdentityToken`, "Couldn't retrieve verification key": AWS cannot read our keys.
     KeysUnreachable,
     /// `InvalidIdentityToken`, anything else.
@@ -152,6 +163,7 @@ impl StsRefusal {
             Self::AccessDenied => "access_denied",
             Self::ProviderNotRegistered => "provider_not_registered",
             Self::Audience => "audience",
+            Self::Metadata => "metadata",
             Self::KeysUnreachable => "keys_unreachable",
             Self::InvalidProof => "invalid_proof",
             Self::RejectedClaim => "rejected_claim",

@@ -1,13 +1,13 @@
-//! The console: credentials become a link that signs a browser in. Where the person asks for it, AWS's own sign-out
-//! comes first; what stands between the two is a ticket, never a link.
+//! The console: credentials become a link that signs a browser in, or a SAML response is posted by the browser itself.
+//! Where the person asks for it, AWS's own sign-out comes first; what stands between the two is a ticket, never a link.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::access::Trust;
+use crate::access::{ConsoleWay, Trust};
 use crate::audit::Delivery;
-use crate::aws::{ConsoleLink, Destination};
+use crate::aws::{ConsoleLink, ConsolePost, Destination};
 use crate::record::Record;
 use crate::secret::{ConsoleTicket, random_token};
 use crate::session::{Session, SessionId};
@@ -27,11 +27,20 @@ pub struct ConsoleRequest {
     pub return_to: ReturnTo,
 }
 
+/// How a browser goes on to the console.
+#[derive(Debug)]
+pub enum ConsoleVisit {
+    /// By a link.
+    Link(ConsoleLink),
+    /// By a form that it posts to AWS.
+    Post(ConsolePost),
+}
+
 /// What a ticket led to.
 #[derive(Debug)]
 pub enum ConsoleOutcome {
     /// The console.
-    Link(ConsoleLink),
+    Visit(ConsoleVisit),
     /// Nothing: it was used, is too old, or belongs to another session.
     Spent,
 }
@@ -48,36 +57,48 @@ impl Record for PendingConsole {
 }
 
 impl Gateway {
-    /// A link that signs the person's browser in to the console.
+    /// What signs the person's browser in to the console.
     ///
     /// # Errors
     /// [`IssueError`].
-    pub async fn console_link(
+    pub async fn visit_console(
         &self,
         context: &RequestContext,
         session: &Session,
         role: &RoleRequest,
         request: &ConsoleRequest,
-    ) -> Result<ConsoleLink, IssueError> {
-        let issued = self
-            .issue(context, session.into(), role, Delivery::Console)
+    ) -> Result<ConsoleVisit, IssueError> {
+        let prepared = self
+            .prepare(context, session.into(), role, Delivery::Console)
             .await?;
+        let grant = prepared.grant.clone();
         let home = Destination::home(self.world.partition);
         let destination = request
             .destination
             .as_ref()
-            .or(issued.grant.destination())
+            .or(grant.destination())
             .unwrap_or(&home);
-        // Credentials of AssumeRoleWithWebIdentity may ask for a console session of their own length.
-        let duration = match issued.grant.trust() {
-            Trust::GatewayOidc => Some(issued.duration.0),
-        };
-        let issuer = self.own_url(request.return_to.as_str());
-        Ok(self
-            .world
-            .console
-            .link(&issued.credentials, duration, destination, &issuer)
-            .await?)
+        match grant.trust() {
+            Trust::GatewaySaml(saml) if saml.console == ConsoleWay::SamlPost => {
+                let minted = self
+                    .respond(context, session.into(), prepared, saml)
+                    .await?;
+                Ok(ConsoleVisit::Post(ConsolePost {
+                    action: minted.recipient,
+                    response: minted.response,
+                    relay_state: destination.clone(),
+                }))
+            }
+            // Credentials of both operations may ask for a console session of their own length.
+            Trust::GatewayOidc | Trust::GatewaySaml(_) => {
+                let issued = self.assume(context, session.into(), prepared).await?;
+                let duration = Some(grant.duration_max());
+                let issuer = self.own_url(request.return_to.as_str());
+                let console = &self.world.console;
+                let link = console.link(&issued.credentials, duration, destination, &issuer);
+                Ok(ConsoleVisit::Link(link.await?))
+            }
+        }
     }
 
     /// Where the browser signs out of the console first; it comes back with a ticket to
@@ -120,9 +141,9 @@ impl Gateway {
         let Some(pending) = pending.filter(|pending| pending.session == session.id) else {
             return Ok(ConsoleOutcome::Spent);
         };
-        self.console_link(context, session, &pending.role, &pending.request)
+        self.visit_console(context, session, &pending.role, &pending.request)
             .await
-            .map(ConsoleOutcome::Link)
+            .map(ConsoleOutcome::Visit)
     }
 
     fn own_url(&self, path: &str) -> Url {

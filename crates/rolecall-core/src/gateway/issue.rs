@@ -1,27 +1,26 @@
 //! Issuing: a grant and an identity become a proof, an order to STS, and credentials that are handed on at once.
 //!
-//! The order of events is the guarantee: today's policy, then the durable intent, then the token, then STS, then the
+//! The order of events is the guarantee: today's policy, then the durable intent, then the proof, then STS, then the
 //! durable outcome, and only then the answer.
 
 use serde::{Deserialize, Serialize};
 
 use crate::access::{
-    AttributeError, Audience, DurationReason, Grant, RoleSessionAttributes, Trust, Unmet,
+    AttributeError, DurationReason, GatewaySaml, Grant, RoleSessionAttributes, Unmet,
 };
 use crate::audit::{Actor, Delivery, Happened, Target};
 use crate::aws::{
-    AccountId, Advice, AdviceFacts, AssumeRole, ConsoleSignInError, Credentials, Issued, Proof,
-    RoleSessionDuration, RoleSessionName, StsError, StsRefusal, WebIdentityClaims, advice,
+    AccountId, Advice, ConsoleSignInError, Credentials, Issued, MintedSaml, RoleSessionDuration,
+    RoleSessionName, StsRefusal,
 };
-use crate::identity::{Identity, InvalidSubject, Subject};
 use crate::limits;
 use crate::port::{Source, StoreError};
 use crate::session::Holder;
 
 use super::{Gateway, RequestContext};
 
-/// `aud` where the account names none: what AWS's own documentation uses.
-const DEFAULT_AUDIENCE: &str = "sts.amazonaws.com";
+mod events;
+mod proof;
 
 /// Which role somebody asks for: names only, never an ARN.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +42,13 @@ pub struct IssuedRole {
     pub credentials: Credentials,
     /// How long they were asked for, and which limit made it so.
     pub duration: (RoleSessionDuration, DurationReason),
+}
+
+/// A role that may be had, with its intent in the trail.
+pub(super) struct Prepared {
+    pub(super) grant: Grant,
+    attributes: RoleSessionAttributes,
+    session_name: RoleSessionName,
 }
 
 /// Why nothing was issued.
@@ -127,16 +133,26 @@ impl Gateway {
             Some(_) => Delivery::Client,
             None => Delivery::Credentials,
         };
-        self.issue(context, holder, role, delivery).await
+        let prepared = self.prepare(context, holder, role, delivery).await?;
+        let grant = prepared.grant.clone();
+        let issued = self.assume(context, holder, prepared).await?;
+        let duration = grant.duration();
+        Ok(IssuedRole {
+            grant,
+            credentials: issued.credentials,
+            duration,
+        })
     }
 
-    pub(super) async fn issue(
+    /// Asks today's policy and writes the intent down. Who gets a [`Prepared`] must end it: [`Self::assume`] or
+    /// [`Self::respond`].
+    pub(super) async fn prepare(
         &self,
         context: &RequestContext,
         holder: Holder<'_>,
         role: &RoleRequest,
         delivery: Delivery,
-    ) -> Result<IssuedRole, IssueError> {
+    ) -> Result<Prepared, IssueError> {
         let grant = match self.find_grant(context, holder, role) {
             Ok(grant) => grant,
             Err(error) => return self.refuse(context, holder, role, error).await,
@@ -145,23 +161,39 @@ impl Gateway {
             Ok(attributes) => attributes,
             Err(error) => return self.refuse(context, holder, role, error.into()).await,
         };
-        let session_name = RoleSessionName::of(holder.identity);
-        let duration = grant.duration_max();
-        self.append(
-            context,
-            intent(holder, &grant, &attributes, &session_name, delivery),
-        )
-        .await?;
-        let outcome = self
-            .assume(holder.identity, &grant, attributes, session_name)
-            .await;
-        self.append(context, outcome_event(&outcome)).await?;
-        let reason = grant.duration_reason();
-        Ok(IssuedRole {
+        let prepared = Prepared {
             grant,
-            credentials: outcome?.credentials,
-            duration: (duration, reason),
-        })
+            attributes,
+            session_name: RoleSessionName::of(holder.identity),
+        };
+        let intent = events::intent(holder, &prepared, delivery);
+        self.append(context, intent).await?;
+        Ok(prepared)
+    }
+
+    /// Credentials from STS, and their outcome in the trail.
+    pub(super) async fn assume(
+        &self,
+        context: &RequestContext,
+        holder: Holder<'_>,
+        prepared: Prepared,
+    ) -> Result<Issued, IssueError> {
+        let outcome = self.ask_sts(holder.identity, prepared).await;
+        self.append(context, events::outcome(&outcome)).await?;
+        outcome
+    }
+
+    /// A SAML response for the browser to post, and that outcome in the trail.
+    pub(super) async fn respond(
+        &self,
+        context: &RequestContext,
+        holder: Holder<'_>,
+        prepared: Prepared,
+        saml: &GatewaySaml,
+    ) -> Result<MintedSaml, IssueError> {
+        let outcome = self.mint_saml(holder.identity, prepared, saml).await;
+        self.append(context, events::posted(&outcome)).await?;
+        outcome
     }
 
     fn find_grant(
@@ -212,147 +244,5 @@ impl Gateway {
         };
         self.append(context, refused).await?;
         Err(error)
-    }
-
-    async fn assume(
-        &self,
-        identity: &Identity,
-        grant: &Grant,
-        attributes: RoleSessionAttributes,
-        session_name: RoleSessionName,
-    ) -> Result<Issued, IssueError> {
-        let account = grant.account();
-        let audience = account
-            .audience
-            .as_ref()
-            .map_or(DEFAULT_AUDIENCE, Audience::as_str);
-        let proof = match grant.trust() {
-            Trust::GatewayOidc => {
-                let claims = WebIdentityClaims {
-                    subject: web_identity_subject(identity)
-                        .map_err(|error| IssueError::Token(error.into()))?,
-                    audience: audience.to_owned(),
-                    tags: attributes.tags,
-                    source_identity: attributes.source_identity,
-                };
-                let token = self
-                    .world
-                    .issuer
-                    .mint(&claims)
-                    .await
-                    .map_err(IssueError::Token)?;
-                Proof::WebIdentity {
-                    session_name,
-                    token,
-                }
-            }
-        };
-        let order = AssumeRole {
-            role: grant.role().clone(),
-            proof,
-            region: grant.account().sts_region.clone(),
-            duration: grant.duration_max(),
-            session_policy: grant.session_policy().cloned(),
-            policy_arns: grant.policy_arns().to_vec(),
-        };
-        self.world
-            .sts
-            .assume(&order)
-            .await
-            .map_err(|error| match error {
-                StsError::Unavailable(source) => IssueError::StsUnavailable(source),
-                StsError::Refused {
-                    refusal,
-                    code,
-                    message,
-                    request_id,
-                } => {
-                    let facts = AdviceFacts {
-                        issuer: &self.world.public_url,
-                        audience,
-                        role: &order.role,
-                        duration: order.duration,
-                    };
-                    let advice = advice(refusal, &facts);
-                    IssueError::Refused(Box::new(Refused {
-                        refusal,
-                        code,
-                        message,
-                        request_id,
-                        advice,
-                    }))
-                }
-            })
-    }
-}
-
-/// `sub` of a token for AWS, 6 to 255 characters: `provider|subject` where that fits, else `provider#digest`. Provider
-/// ids hold neither sign, so the two never meet and no two people share one.
-fn web_identity_subject(identity: &Identity) -> Result<Subject, InvalidSubject> {
-    let plain = format!("{}|{}", identity.provider, identity.subject);
-    let fits = (6..=255).contains(&plain.len()) && plain.bytes().all(|b| b.is_ascii_graphic());
-    let text = if fits {
-        plain
-    } else {
-        format!("{}#{}", identity.provider, identity.key())
-    };
-    Subject::parse(&text)
-}
-
-fn intent(
-    holder: Holder<'_>,
-    grant: &Grant,
-    attributes: &RoleSessionAttributes,
-    session_name: &RoleSessionName,
-    delivery: Delivery,
-) -> Happened {
-    Happened::IssueIntended {
-        actor: Actor::from(holder.identity),
-        session: holder.session.to_string(),
-        target: Target {
-            account: grant.account().id.to_string(),
-            permission_set: grant.permission_set().name.to_string(),
-            variant: grant.variant().map(ToString::to_string),
-        },
-        role: grant.role().to_string(),
-        assignments: grant.assignments().map(str::to_owned).collect(),
-        duration: grant.duration_max().seconds(),
-        role_session_name: session_name.as_str().to_owned(),
-        source_identity: attributes.source_identity.as_ref().map(ToString::to_string),
-        tag_keys: attributes
-            .tags
-            .iter()
-            .map(|(key, _)| key.to_owned())
-            .collect(),
-        delivery,
-    }
-}
-
-fn outcome_event(outcome: &Result<Issued, IssueError>) -> Happened {
-    match outcome {
-        Ok(issued) => Happened::IssueDone {
-            access_key_id: issued.credentials.access_key_id.clone(),
-            assumed_role: issued.assumed_role_arn.clone(),
-            expires_at: issued.credentials.expires_at,
-            region: issued.region.clone(),
-            request_id: issued.request_id.clone(),
-        },
-        Err(error) => {
-            let refused = match error {
-                IssueError::Refused(refused) => Some(refused),
-                IssueError::NotGranted
-                | IssueError::Locked { .. }
-                | IssueError::Attributes(_)
-                | IssueError::Token(_)
-                | IssueError::StsUnavailable(_)
-                | IssueError::Console(_)
-                | IssueError::Unavailable(_) => None,
-            };
-            Happened::IssueFailed {
-                reason: error.word().to_owned(),
-                aws_code: refused.map(|refused| refused.code.clone()),
-                request_id: refused.and_then(|refused| refused.request_id.clone()),
-            }
-        }
     }
 }

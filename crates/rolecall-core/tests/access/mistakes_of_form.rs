@@ -35,8 +35,36 @@ fn of_accounts() {
             "invalid `ou` | an organizational unit is names divided by /, such as Workloads/Prod",
         ),
         (
+            "id = \"000000000001\", name = \"x\", trust = <\"provider-oidc\"",
+            "this version of Rolecall does not support trust = \"provider-oidc\" yet | use trust = \"gateway-oidc\" or \"gateway-saml\"",
+        ),
+        (
             "id = \"000000000001\", name = \"x\", trust = <\"gateway-saml\"",
-            "this version of Rolecall does not support trust = \"gateway-saml\" yet | use trust = \"gateway-oidc\", or leave it out",
+            "trust = \"gateway-saml\" needs `saml_provider_arn` | add saml_provider_arn = \"arn:aws:iam::000000000001:saml-provider/rolecall\"",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"gateway-saml\", saml_provider_arn = <\"rolecall\"",
+            "invalid `saml_provider_arn` | a SAML provider is written as arn:aws:iam::111122223333:saml-provider/rolecall",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"gateway-saml\", saml_provider_arn = <\"arn:aws:iam::000000000002:saml-provider/r\"",
+            "arn:aws:iam::000000000002:saml-provider/r is not in account 000000000001 | IAM asks a provider of the role's own account: arn:aws:iam::000000000001:saml-provider/r",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", saml_provider_arn = <\"arn:aws:iam::000000000001:saml-provider/r\"",
+            "invalid `saml_provider_arn` | it belongs to trust = \"gateway-saml\"",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", console = <\"saml-post\"",
+            "invalid `console` | it belongs to trust = \"gateway-saml\"",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"gateway-saml\", saml_provider_arn = \"arn:aws:iam::000000000001:saml-provider/r\", console = <\"saml-pots\"",
+            "invalid `console` | did you mean \"saml-post\"?",
+        ),
+        (
+            "id = \"000000000001\", name = \"x\", trust = \"gateway-saml\", saml_provider_arn = \"arn:aws:iam::000000000001:saml-provider/r\", recipient = <\"https://evil.example/saml\"",
+            "invalid `recipient` | a recipient is the SAML address of AWS's sign-in endpoint in the partition, such as https://signin.aws.amazon.com/saml or https://eu-west-1.signin.aws.amazon.com/saml",
         ),
         (
             "id = \"000000000001\", name = \"x\", trust = <\"gateway-oicd\"",
@@ -158,7 +186,7 @@ fn columns_count_characters() {
     assert_eq!(
         found,
         [
-            "2:1 unknown key \"ü\" | this [[account]] takes id, name, description, ou, tags, trust, audience, sts_region",
+            "2:1 unknown key \"ü\" | this [[account]] takes id, name, description, ou, tags, trust, saml_provider_arn, console, recipient, audience, sts_region",
             "5:17 `ü😀` must be a text, not a number | put it in quotes: \"…\"",
         ]
     );

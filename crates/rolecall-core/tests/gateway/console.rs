@@ -2,7 +2,9 @@
 
 use chrono::TimeDelta;
 use rolecall_core::aws::{ConsoleSignInError, Destination, Partition};
-use rolecall_core::gateway::{ConsoleOutcome, ConsoleRequest, IssueError, RoleRequest};
+use rolecall_core::gateway::{
+    ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError, RoleRequest,
+};
 use rolecall_core::secret::ConsoleTicket;
 use rolecall_core::session::Session;
 use rolecall_core::sign_in::ReturnTo;
@@ -53,9 +55,12 @@ async fn a_link_opens_where_it_was_asked_else_where_the_set_says_else_at_home() 
         world.journal.take();
         let link = world
             .gateway
-            .console_link(&context(), &alice, &role, &request(destination))
+            .visit_console(&context(), &alice, &role, &request(destination))
             .await
             .unwrap();
+        let ConsoleVisit::Link(link) = link else {
+            panic!("not a link");
+        };
         assert_eq!(link.expose(), "https://signin.example/canary-link");
         let wanted = Wanted {
             access_key_id: "ASIA0000000000000001".to_owned(),
@@ -84,7 +89,7 @@ async fn the_trail_tells_a_link_from_credentials() {
     world.trail.take();
     world
         .gateway
-        .console_link(&context(), &alice, &plain(), &request(None))
+        .visit_console(&context(), &alice, &plain(), &request(None))
         .await
         .unwrap();
     let intended = serde_json::to_value(&world.trail.take()[0]).unwrap();
@@ -97,7 +102,7 @@ async fn a_link_needs_a_grant_like_everything_else() {
     let bob = world.session_of("bob").await;
     let link = world
         .gateway
-        .console_link(&context(), &bob, &developer(), &request(None))
+        .visit_console(&context(), &bob, &developer(), &request(None))
         .await;
     assert!(matches!(link, Err(IssueError::NotGranted)));
     assert!(world.aws.take_orders().is_empty() && world.aws.take_links().is_empty());
@@ -121,7 +126,7 @@ async fn a_sign_in_endpoint_that_fails_leaks_nothing_and_leaves_the_trail_true()
         world.aws.fail_console_once(error);
         let link = world
             .gateway
-            .console_link(&context(), &alice, &plain(), &request(None))
+            .visit_console(&context(), &alice, &plain(), &request(None))
             .await;
         assert_eq!(link.unwrap_err().word(), word);
         assert_eq!(
@@ -146,7 +151,7 @@ async fn a_trail_that_is_down_makes_no_link() {
         world.trail.outage.break_after(written);
         let link = world
             .gateway
-            .console_link(&context(), &alice, &plain(), &request(None))
+            .visit_console(&context(), &alice, &plain(), &request(None))
             .await;
         assert!(matches!(link, Err(IssueError::Unavailable(_))));
         assert!(world.aws.take_links().is_empty());
@@ -168,7 +173,7 @@ async fn a_ticket_leads_on_once() {
             .continue_to_console(&context(), &alice, &ticket)
             .await
     };
-    assert!(matches!(go().await, Ok(ConsoleOutcome::Link(_))));
+    assert!(matches!(go().await, Ok(ConsoleOutcome::Visit(_))));
     assert_eq!(
         world.aws.take_links()[0].destination,
         "https://console.aws.amazon.com/cloudwatch/"
@@ -223,7 +228,7 @@ async fn a_ticket_lives_five_minutes_to_the_second() {
             .await
             .unwrap();
         assert_eq!(
-            matches!(gone, ConsoleOutcome::Link(_)),
+            matches!(gone, ConsoleOutcome::Visit(_)),
             leads_on,
             "{seconds} s"
         );
@@ -265,7 +270,7 @@ async fn a_store_that_is_down_makes_no_ticket_and_spends_none() {
     let gone = gateway
         .continue_to_console(&context(), &alice, &ticket)
         .await;
-    assert!(matches!(gone, Ok(ConsoleOutcome::Link(_))));
+    assert!(matches!(gone, Ok(ConsoleOutcome::Visit(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -280,7 +285,7 @@ async fn of_many_who_hold_a_ticket_at_once_one_goes_on() {
             let gone = gateway
                 .continue_to_console(&context(), &alice, &ticket)
                 .await;
-            matches!(gone, Ok(ConsoleOutcome::Link(_)))
+            matches!(gone, Ok(ConsoleOutcome::Visit(_)))
         });
     }
     let gone = clicks.join_all().await;

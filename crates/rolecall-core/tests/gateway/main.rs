@@ -19,6 +19,7 @@ mod outages;
 mod properties;
 mod renewal;
 mod saml;
+mod saml_issuing;
 mod sealing;
 mod session;
 mod sessions;

@@ -11,7 +11,9 @@ async fn names(world: &World, provider: &str, person: &str) -> (String, String) 
     let session = world.sign_in(provider, person).await.session;
     world.issue(&session, &plain()).await.unwrap();
     let (order, claims) = world.aws.take_only();
-    let Proof::WebIdentity { session_name, .. } = &order.proof;
+    let Proof::WebIdentity { session_name, .. } = &order.proof else {
+        panic!("not a token");
+    };
     (
         session_name.as_str().to_owned(),
         claims.subject.as_str().to_owned(),
@@ -49,7 +51,9 @@ async fn the_order_says_what_the_grant_says() {
         order.region.as_ref().map(|region| region.as_str()),
         Some("eu-central-1")
     );
-    let Proof::WebIdentity { token, .. } = &order.proof;
+    let Proof::WebIdentity { token, .. } = &order.proof else {
+        panic!("not a token");
+    };
     assert_eq!(
         token.expose(),
         "canary-web-identity-token",

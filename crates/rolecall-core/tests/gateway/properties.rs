@@ -168,7 +168,7 @@ fn check_trail(events: Vec<AuditEvent>, orders: usize, handed_out: &[String]) {
                 assert!(std::mem::take(&mut open), "an outcome without an intent");
                 done.push(access_key_id);
             }
-            Happened::IssueFailed { .. } => {
+            Happened::IssuePosted { .. } | Happened::IssueFailed { .. } => {
                 assert!(std::mem::take(&mut open), "an outcome without an intent");
             }
             Happened::WriterStarted { .. }

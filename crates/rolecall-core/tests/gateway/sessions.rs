@@ -41,6 +41,7 @@ fn ended(world: &World) -> Vec<(String, String)> {
             | Happened::SignOutRefused { .. }
             | Happened::IssueIntended { .. }
             | Happened::IssueDone { .. }
+            | Happened::IssuePosted { .. }
             | Happened::IssueFailed { .. }
             | Happened::IssueRefused { .. }
             | Happened::ConfigurationLoaded { .. }

@@ -265,6 +265,7 @@ fn parts(
         audit: trail.clone(),
         sts: aws.clone(),
         issuer: aws.clone(),
+        saml: aws.clone(),
         console: aws.clone(),
         clock: clock.clone(),
         entropy,

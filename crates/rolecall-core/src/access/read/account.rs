@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Names, PolicyContext, line_of_text};
-use crate::access::directory::{Account, AccountName, Audience, OuPath, Trust};
+use super::{Names, PolicyContext, line_of_text, trust};
+use crate::access::directory::{Account, AccountName, Audience, OuPath};
 use crate::aws::{AccountId, Region};
-use crate::suggest;
-use crate::toml_reader::{At, Reader, Value, quoted};
+use crate::toml_reader::{At, Reader, quoted};
 
 /// Reads one account; none when it has a mistake in its id or name.
 pub(super) fn read(
@@ -24,9 +23,7 @@ pub(super) fn read(
     let description = line_of_text(&reader, "description");
     let ou: Option<At<'_, OuPath>> = reader.parse("ou");
     let tags = read_tags(&reader);
-    let trust = reader
-        .value("trust")
-        .map_or(Some(Trust::default()), |value| read_trust(&value));
+    let trust = trust::read(&reader, id.as_ref().map(|id| &id.value), context);
     let audience: Option<At<'_, Audience>> = reader.parse("audience");
     let sts_region: Option<At<'_, Region>> = reader.parse("sts_region");
     if let Some(region) = &sts_region
@@ -76,31 +73,4 @@ fn read_tags(reader: &Reader<'_>) -> BTreeMap<String, String> {
         tags.insert(key.value.to_owned(), text.value.to_owned());
     }
     tags
-}
-
-fn read_trust(value: &Value<'_>) -> Option<Trust> {
-    const LATER: [&str; 5] = [
-        "gateway-saml",
-        "provider-oidc",
-        "provider-saml",
-        "caller",
-        "federation-token",
-    ];
-    let word = value.string()?.value;
-    if word == Trust::GatewayOidc.as_str() {
-        return Some(Trust::GatewayOidc);
-    }
-    if LATER.contains(&word) {
-        value.spot().error(
-            format!("this version of Rolecall does not support trust = {word:?} yet"),
-            "use trust = \"gateway-oidc\", or leave it out",
-        );
-    } else {
-        let otherwise = "use trust = \"gateway-oidc\", or leave it out";
-        let hint = suggest::hint(word, [Trust::GatewayOidc.as_str()], otherwise);
-        value
-            .spot()
-            .error(format!("unknown trust {}", quoted(word)), hint);
-    }
-    None
 }

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use rolecall_core::aws::{
     AssumeRole, ConsoleLink, ConsoleSignIn, ConsoleSignInError, Credentials, Destination, Issued,
-    LoginTokenClaims, RoleSessionDuration, Sts, StsError, StsRefusal, WebIdentityClaims,
-    WebIdentityIssuer,
+    LoginTokenClaims, MintedSaml, Partition, Recipient, RoleSessionDuration, SamlClaims,
+    SamlIssuer, Sts, StsError, StsRefusal, WebIdentityClaims, WebIdentityIssuer,
 };
 use rolecall_core::port::{Clock as _, Source};
-use rolecall_core::secret::{SecretText, WebIdentityToken};
+use rolecall_core::secret::{SamlResponse, SecretText, WebIdentityToken};
 use url::Url;
 
 use super::{Journal, ManualClock};
@@ -30,6 +30,7 @@ pub struct Aws {
     journal: Journal,
     orders: Mutex<Vec<AssumeRole>>,
     claims: Mutex<Vec<WebIdentityClaims>>,
+    saml_claims: Mutex<Vec<SamlClaims>>,
     links: Mutex<Vec<Wanted>>,
     next_sts_error: Next<StsError>,
     next_console_error: Next<ConsoleSignInError>,
@@ -43,6 +44,7 @@ impl Aws {
             journal,
             orders: Mutex::default(),
             claims: Mutex::default(),
+            saml_claims: Mutex::default(),
             links: Mutex::default(),
             next_sts_error: Mutex::default(),
             next_console_error: Mutex::default(),
@@ -86,6 +88,10 @@ impl Aws {
 
     pub fn take_claims(&self) -> Vec<WebIdentityClaims> {
         std::mem::take(&mut *self.claims.lock().unwrap())
+    }
+
+    pub fn take_saml_claims(&self) -> Vec<SamlClaims> {
+        std::mem::take(&mut *self.saml_claims.lock().unwrap())
     }
 
     pub fn take_links(&self) -> Vec<Wanted> {
@@ -142,6 +148,24 @@ impl WebIdentityIssuer for Aws {
         Ok(SecretText::new(format!(
             "{session_arn} {client_id} {expires_at}"
         )))
+    }
+}
+
+#[async_trait]
+impl SamlIssuer for Aws {
+    async fn respond(&self, claims: &SamlClaims) -> Result<MintedSaml, Source> {
+        self.journal.note("mint");
+        if let Some(error) = self.next_mint_error.lock().unwrap().take() {
+            return Err(error);
+        }
+        self.saml_claims.lock().unwrap().push(claims.clone());
+        let own = Recipient::parse("https://signin.aws.amazon.com/saml", Partition::Aws).unwrap();
+        Ok(MintedSaml {
+            response: SamlResponse::new("canary-saml-response"),
+            assertion: "_assertion-1".to_owned(),
+            recipient: claims.recipient.clone().unwrap_or(own),
+            expires_at: self.clock.now() + rolecall_core::limits::SAML_RESPONSE_LIFE,
+        })
     }
 }
 

@@ -1,0 +1,77 @@
+//! What the audit trail is told of an issue: the intent before, the outcome after.
+
+use crate::audit::{Actor, Delivery, Happened, Target};
+use crate::aws::{Issued, MintedSaml};
+use crate::session::Holder;
+
+use super::{IssueError, Prepared};
+
+pub(super) fn intent(holder: Holder<'_>, prepared: &Prepared, delivery: Delivery) -> Happened {
+    let Prepared {
+        grant,
+        attributes,
+        session_name,
+    } = prepared;
+    Happened::IssueIntended {
+        actor: Actor::from(holder.identity),
+        session: holder.session.to_string(),
+        target: Target {
+            account: grant.account().id.to_string(),
+            permission_set: grant.permission_set().name.to_string(),
+            variant: grant.variant().map(ToString::to_string),
+        },
+        role: grant.role().to_string(),
+        assignments: grant.assignments().map(str::to_owned).collect(),
+        duration: grant.duration_max().seconds(),
+        role_session_name: session_name.as_str().to_owned(),
+        source_identity: attributes.source_identity.as_ref().map(ToString::to_string),
+        tag_keys: attributes
+            .tags
+            .iter()
+            .map(|(key, _)| key.to_owned())
+            .collect(),
+        delivery,
+    }
+}
+
+pub(super) fn outcome(outcome: &Result<Issued, IssueError>) -> Happened {
+    match outcome {
+        Ok(issued) => Happened::IssueDone {
+            access_key_id: issued.credentials.access_key_id.clone(),
+            assumed_role: issued.assumed_role_arn.clone(),
+            expires_at: issued.credentials.expires_at,
+            region: issued.region.clone(),
+            request_id: issued.request_id.clone(),
+        },
+        Err(error) => failed(error),
+    }
+}
+
+pub(super) fn posted(outcome: &Result<MintedSaml, IssueError>) -> Happened {
+    match outcome {
+        Ok(minted) => Happened::IssuePosted {
+            assertion: minted.assertion.clone(),
+            recipient: minted.recipient.to_string(),
+            expires_at: minted.expires_at,
+        },
+        Err(error) => failed(error),
+    }
+}
+
+fn failed(error: &IssueError) -> Happened {
+    let refused = match error {
+        IssueError::Refused(refused) => Some(refused),
+        IssueError::NotGranted
+        | IssueError::Locked { .. }
+        | IssueError::Attributes(_)
+        | IssueError::Token(_)
+        | IssueError::StsUnavailable(_)
+        | IssueError::Console(_)
+        | IssueError::Unavailable(_) => None,
+    };
+    Happened::IssueFailed {
+        reason: error.word().to_owned(),
+        aws_code: refused.map(|refused| refused.code.clone()),
+        request_id: refused.and_then(|refused| refused.request_id.clone()),
+    }
+}

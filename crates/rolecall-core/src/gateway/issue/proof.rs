@@ -1,0 +1,141 @@
+//! What convinces AWS: a token or a SAML response that the gateway signs, and the order to STS made of it.
+
+use crate::access::{Audience, GatewaySaml, Grant, Trust};
+use crate::aws::{
+    AdviceFacts, AssumeRole, Issued, MintedSaml, Proof, ProofFacts, SamlClaims, StsError,
+    WebIdentityClaims, advice,
+};
+use crate::identity::{Identity, InvalidSubject, Subject};
+
+use super::super::Gateway;
+use super::{IssueError, Prepared, Refused};
+
+/// `aud` of a token where the account names none: what AWS's own documentation uses.
+const TOKEN_AUDIENCE: &str = "sts.amazonaws.com";
+
+impl Gateway {
+    /// The one place that makes an order to STS.
+    pub(super) async fn ask_sts(
+        &self,
+        identity: &Identity,
+        prepared: Prepared,
+    ) -> Result<Issued, IssueError> {
+        let grant = prepared.grant.clone();
+        let order = AssumeRole {
+            role: grant.role().clone(),
+            proof: self.prove(identity, prepared).await?,
+            region: grant.account().sts_region.clone(),
+            duration: grant.duration_max(),
+            session_policy: grant.session_policy().cloned(),
+            policy_arns: grant.policy_arns().to_vec(),
+        };
+        let answer = self.world.sts.assume(&order).await;
+        answer.map_err(|error| self.explained(error, &grant))
+    }
+
+    async fn prove(&self, identity: &Identity, prepared: Prepared) -> Result<Proof, IssueError> {
+        match prepared.grant.trust().clone() {
+            Trust::GatewayOidc => {
+                let claims = WebIdentityClaims {
+                    subject: aws_subject(identity)
+                        .map_err(|error| IssueError::Token(error.into()))?,
+                    audience: self.audience(&prepared.grant).to_owned(),
+                    tags: prepared.attributes.tags,
+                    source_identity: prepared.attributes.source_identity,
+                };
+                let token = self.world.issuer.mint(&claims).await;
+                Ok(Proof::WebIdentity {
+                    session_name: prepared.session_name,
+                    token: token.map_err(IssueError::Token)?,
+                })
+            }
+            Trust::GatewaySaml(saml) => {
+                let minted = self.mint_saml(identity, prepared, &saml).await?;
+                Ok(Proof::Saml {
+                    principal: saml.provider,
+                    response: minted.response,
+                })
+            }
+        }
+    }
+
+    /// A SAML response for one role, whoever takes it to AWS.
+    pub(super) async fn mint_saml(
+        &self,
+        identity: &Identity,
+        prepared: Prepared,
+        saml: &GatewaySaml,
+    ) -> Result<MintedSaml, IssueError> {
+        let grant = &prepared.grant;
+        let claims = SamlClaims {
+            role: grant.role().clone(),
+            provider: saml.provider.clone(),
+            subject: aws_subject(identity).map_err(|error| IssueError::Token(error.into()))?,
+            authenticated_at: identity.authenticated_at,
+            session_name: prepared.session_name,
+            duration: grant.duration_max(),
+            audience: self.audience(grant).to_owned(),
+            recipient: saml.recipient.clone(),
+            region: grant.account().sts_region.clone(),
+            tags: prepared.attributes.tags,
+            source_identity: prepared.attributes.source_identity,
+        };
+        let minted = self.world.saml.respond(&claims).await;
+        minted.map_err(IssueError::Token)
+    }
+
+    /// `aud` or `Audience`: the account's, else AWS's own.
+    fn audience<'g>(&self, grant: &'g Grant) -> &'g str {
+        let configured = grant.account().audience.as_ref().map(Audience::as_str);
+        configured.unwrap_or(match grant.trust() {
+            Trust::GatewayOidc => TOKEN_AUDIENCE,
+            Trust::GatewaySaml(_) => self.world.partition.saml_audience(),
+        })
+    }
+
+    fn explained(&self, error: StsError, grant: &Grant) -> IssueError {
+        let (refusal, code, message, request_id) = match error {
+            StsError::Unavailable(source) => return IssueError::StsUnavailable(source),
+            StsError::Refused {
+                refusal,
+                code,
+                message,
+                request_id,
+            } => (refusal, code, message, request_id),
+        };
+        let audience = self.audience(grant);
+        let facts = AdviceFacts {
+            issuer: &self.world.public_url,
+            proof: match grant.trust() {
+                Trust::GatewayOidc => ProofFacts::WebIdentity { audience },
+                Trust::GatewaySaml(saml) => ProofFacts::Saml {
+                    provider: &saml.provider,
+                    audience,
+                },
+            },
+            role: grant.role(),
+            duration: grant.duration_max(),
+        };
+        let advice = advice(refusal, &facts);
+        IssueError::Refused(Box::new(Refused {
+            refusal,
+            code,
+            message,
+            request_id,
+            advice,
+        }))
+    }
+}
+
+/// The person as AWS gets to know them, `sub` or `NameID`, 6 to 255 characters: `provider|subject` where that fits, else
+/// `provider#digest`. Provider ids hold neither sign, so the two never meet and no two people share one.
+fn aws_subject(identity: &Identity) -> Result<Subject, InvalidSubject> {
+    let plain = format!("{}|{}", identity.provider, identity.subject);
+    let fits = (6..=255).contains(&plain.len()) && plain.bytes().all(|b| b.is_ascii_graphic());
+    let text = if fits {
+        plain
+    } else {
+        format!("{}#{}", identity.provider, identity.key())
+    };
+    Subject::parse(&text)
+}

@@ -1,0 +1,65 @@
+//! STS's answers to both operations, taken over into core's words. Nothing of them is believed to be there.
+
+use aws_sdk_sts::operation::RequestId as _;
+use aws_sdk_sts::operation::assume_role_with_saml::AssumeRoleWithSamlOutput;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityOutput;
+use aws_sdk_sts::types::{AssumedRoleUser, Credentials as SdkCredentials};
+use rolecall_core::aws::{Credentials, Issued, Region};
+use rolecall_core::secret::SecretText;
+
+/// What both operations answer.
+pub(super) struct Answer {
+    credentials: Option<SdkCredentials>,
+    user: Option<AssumedRoleUser>,
+    request_id: Option<String>,
+    packed: Option<i32>,
+}
+
+/// The outputs have the same members and no common type.
+macro_rules! answer_of {
+    ($output:ty) => {
+        impl From<$output> for Answer {
+            fn from(output: $output) -> Self {
+                let request_id = output.request_id().map(str::to_owned);
+                #[expect(
+                    deprecated,
+                    reason = "STS replaced PackedPolicySize in 2026; emulators and older partitions send only that"
+                )]
+                let packed = output
+                    .session_token_utilization()
+                    .or(output.packed_policy_size());
+                Self {
+                    credentials: output.credentials,
+                    user: output.assumed_role_user,
+                    request_id,
+                    packed,
+                }
+            }
+        }
+    };
+}
+answer_of!(AssumeRoleWithWebIdentityOutput);
+answer_of!(AssumeRoleWithSamlOutput);
+
+impl Answer {
+    /// Nothing if it lacks what it must have.
+    pub fn issued(self, region: &Region) -> Option<Issued> {
+        let credentials = self.credentials?;
+        let expiration = credentials.expiration();
+        Some(Issued {
+            credentials: Credentials {
+                access_key_id: credentials.access_key_id().to_owned(),
+                secret_access_key: SecretText::new(credentials.secret_access_key()),
+                session_token: SecretText::new(credentials.session_token()),
+                expires_at: chrono::DateTime::from_timestamp(
+                    expiration.secs(),
+                    expiration.subsec_nanos(),
+                )?,
+            },
+            assumed_role_arn: self.user?.arn().to_owned(),
+            request_id: self.request_id,
+            region: region.as_str().to_owned(),
+            packed_size_percent: self.packed.and_then(|percent| u8::try_from(percent).ok()),
+        })
+    }
+}
