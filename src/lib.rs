@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod aws;
+mod canonical_xml;
 pub mod cli;
 pub mod config;
 mod file;

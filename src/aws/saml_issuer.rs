@@ -23,7 +23,6 @@ use super::{AwsSettings, Document};
 pub use document::{DocumentError, ResponseContent, SamlAttribute};
 
 mod document;
-mod escape;
 
 /// What the names of AWS's attributes begin with.
 const ATTRIBUTES: &str = "https://aws.amazon.com/SAML/Attributes/";

@@ -214,8 +214,13 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "askama::",
-        &["src/web", "src/aws/saml_issuer"],
-        "pages are rendered in `web`, SAML responses in `aws::saml_issuer`",
+        &[
+            "src/web",
+            "src/aws/saml_issuer",
+            "src/canonical_xml",
+            "src/idp/saml",
+        ],
+        "pages are rendered in `web`, SAML in `aws::saml_issuer` and `idp::saml`",
     ),
     (
         "clap::",

@@ -4,13 +4,10 @@
 //! secret or a claim. Enveloped signature, exclusive canonicalisation, RSA-SHA256.
 
 use askama::Template;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use openssl::error::ErrorStack;
-use sha2::{Digest as _, Sha256};
 
-use super::escape;
 use crate::aws::keys::SigningKey;
+use crate::canonical_xml::{EnvelopedSignature, is_xml};
 
 /// An attribute with its values.
 #[derive(Clone, Debug)]
@@ -62,34 +59,19 @@ pub enum DocumentError {
     Signature(#[from] ErrorStack),
 }
 
-struct Signature<'a> {
-    reference: &'a str,
-    digest: String,
-    value: String,
-    certificate: &'a str,
-}
-
-#[derive(Template)]
-#[template(path = "saml/signed_info.xml")]
-struct SignedInfoXml<'a> {
-    /// Whether it stands alone, as it does when it is signed.
-    apex: bool,
-    signature: &'a Signature<'a>,
-}
-
 #[derive(Template)]
 #[template(path = "saml/assertion.xml")]
 struct AssertionXml<'a> {
     content: &'a ResponseContent,
-    assertion_signature: Option<&'a Signature<'a>>,
+    assertion_signature: Option<&'a EnvelopedSignature<'a>>,
 }
 
 #[derive(Template)]
 #[template(path = "saml/response.xml")]
 struct ResponseXml<'a> {
     content: &'a ResponseContent,
-    assertion_signature: Option<&'a Signature<'a>>,
-    response_signature: Option<&'a Signature<'a>>,
+    assertion_signature: Option<&'a EnvelopedSignature<'a>>,
+    response_signature: Option<&'a EnvelopedSignature<'a>>,
 }
 
 impl ResponseContent {
@@ -111,7 +93,7 @@ impl ResponseContent {
         let signature = sign(&response.render()?, &self.response_id, key, certificate)?;
         response.response_signature = Some(&signature);
         let document = response.render()?;
-        match document.chars().find(|c| !escape::is_xml(*c)) {
+        match document.chars().find(|c| !is_xml(*c)) {
             None => Ok(document),
             Some(c) => Err(DocumentError::NotXml(c)),
         }
@@ -124,18 +106,8 @@ fn sign<'a>(
     reference: &'a str,
     key: &SigningKey,
     certificate: &'a str,
-) -> Result<Signature<'a>, DocumentError> {
-    let mut signature = Signature {
-        reference,
-        digest: STANDARD.encode(Sha256::digest(element)),
-        value: String::new(),
-        certificate,
-    };
-    let signed_info = SignedInfoXml {
-        apex: true,
-        signature: &signature,
-    };
-    let value = key.sign(signed_info.render()?.as_bytes())?;
-    signature.value = STANDARD.encode(value);
-    Ok(signature)
+) -> Result<EnvelopedSignature<'a>, DocumentError> {
+    EnvelopedSignature::of(element, reference, certificate, |octets| {
+        Ok(key.sign(octets)?)
+    })
 }

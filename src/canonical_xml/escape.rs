@@ -7,11 +7,11 @@ use askama::filters::Escaper;
 
 /// A text node.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text;
+pub(crate) struct Text;
 
 /// An attribute's value within double quotes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Attribute;
+pub(crate) struct Attribute;
 
 impl Escaper for Text {
     fn write_escaped_str<W: Write>(&self, to: W, text: &str) -> fmt::Result {
@@ -56,7 +56,7 @@ fn write(
 }
 
 /// Whether XML 1.0 (section 2.2, `Char`) can hold the character at all, escaped or not.
-pub(super) fn is_xml(c: char) -> bool {
+pub(crate) fn is_xml(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
