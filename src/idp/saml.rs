@@ -4,10 +4,19 @@
 //! alone. Nothing here does I/O but [`metadata`], and nothing reads a clock.
 
 pub mod assertion;
+mod checks;
+mod decrypt;
+pub mod guard;
 pub mod keys;
+mod scan;
+pub mod signature;
+pub mod signature_shape;
+mod statements;
 pub mod trust;
-pub mod xml;
+mod verify;
+mod xml;
 
 pub use assertion::{Attribute, Expected, Signed, VerifiedAssertion};
 pub use keys::{DecryptionKeys, InvalidKey, SigningKeys};
 pub use trust::{Binding, Endpoint, InvalidMetadata, SamlPolicy, SamlTrust, TrustOptions};
+pub use verify::{verify, verify_with};

@@ -53,6 +53,9 @@ pub const DPOP_ID_BYTES_MAX: usize = 255;
 /// Characters of a SAML response AWS takes (`AssumeRoleWithSAML`, `SAMLAssertion`).
 pub const SAML_RESPONSE_CHARS_MAX: usize = 100_000;
 
+/// Bytes of `SAMLResponse` and its like as posted, in base64; with encryption and many groups they reach 100 KiB.
+pub const SAML_MESSAGE_BYTES_MAX: usize = 512 * 1024;
+
 /// Bytes of one answer of an identity provider: discovery, JWKS, token, userinfo.
 pub const UPSTREAM_BYTES_MAX: usize = 1024 * 1024;
 /// Keys of one provider's JWKS that are looked at.

@@ -110,7 +110,7 @@ impl SigningKeys {
     }
 
     /// The keys; the one with this certificate first, where it is among them.
-    pub fn candidates(&self, named: Option<&[u8]>) -> impl Iterator<Item = &SigningKey> {
+    pub(super) fn candidates(&self, named: Option<&[u8]>) -> impl Iterator<Item = &SigningKey> {
         let is_named = move |key: &&SigningKey| Some(key.certificate.as_slice()) == named;
         let first = self.keys.iter().filter(is_named);
         first.chain(self.keys.iter().filter(move |key| !is_named(key)))
@@ -199,7 +199,7 @@ impl DecryptionKeys {
         Ok(Self(taken))
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &PKey<Private>> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &PKey<Private>> {
         self.0.iter()
     }
 }

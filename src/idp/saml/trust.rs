@@ -4,6 +4,7 @@
 //! namespace; what it says beyond that is not looked at.
 
 use chrono::{DateTime, Utc};
+use rolecall_core::sign_in::ProviderError;
 use roxmltree::Node;
 use url::Url;
 
@@ -158,6 +159,20 @@ impl SamlTrust {
     /// `WantAuthnRequestsSigned`
     pub fn wants_signed_requests(&self) -> bool {
         self.wants_signed_requests
+    }
+
+    /// Whether the metadata still counts.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`] from `validUntil` on.
+    pub fn still_valid(&self, now: DateTime<Utc>) -> Result<(), ProviderError> {
+        match self.valid_until {
+            Some(until) if now >= until => {
+                let expired = InvalidMetadata(format!("it was valid until {until}"));
+                Err(ProviderError::Unavailable(Box::new(expired)))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// `validUntil`: from then on the metadata is worth nothing (Metadata 2.3.2).

@@ -1,0 +1,339 @@
+//! What a response and its assertion must say before anybody believes them (SAML Core 2, Profiles 4.1.4.2 and 4.1.4.3), in
+//! order.
+//!
+//! The assertion is read from verified bytes alone. A `Response` around it that nobody signed can only make things worse: what it
+//! says must fit, and nothing is taken from it.
+
+use chrono::{DateTime, Utc};
+use rolecall_core::limits;
+use rolecall_core::secret::SecretDigest;
+use rolecall_core::sign_in::{ProviderError, RejectReason};
+use roxmltree::{Document, Node};
+
+use super::assertion::{Expected, Signed, VerifiedAssertion};
+use super::guard::GuardedXml;
+use super::statements::{attributes, authentication, person};
+use super::trust::SamlTrust;
+use super::xml::{ASSERTION, PROTOCOL, children, elements, instant, is, only, text, trimmed};
+
+const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
+const ENTITY: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
+const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
+const CLOCKS: &str = "compare this machine's clock with the provider's";
+
+/// A response whose signatures are good: what is left is what it says.
+pub struct Reading<'a, 'i> {
+    response: Node<'a, 'i>,
+    assertion: Node<'a, 'i>,
+    signed: Signed,
+}
+
+impl<'a, 'i: 'a> Reading<'a, 'i> {
+    /// `verified` is what a signature covers: the response whole, or the assertion in `sent`.
+    ///
+    /// # Errors
+    /// [`RejectReason::Structure`].
+    pub fn new(
+        sent: &'a GuardedXml<'i>,
+        verified: &'a Document<'i>,
+        signed: Signed,
+    ) -> Result<Self, ProviderError> {
+        let root = verified.root_element();
+        let (response, assertion) = if is(root, ASSERTION, "Assertion") {
+            (sent.document().root_element(), Some(root))
+        } else {
+            (root, only(root, ASSERTION, "Assertion"))
+        };
+        let assertion = assertion
+            .ok_or_else(|| rejected(RejectReason::Structure, "what is signed is no assertion"))?;
+        Ok(Self {
+            response,
+            assertion,
+            signed,
+        })
+    }
+
+    /// Every check.
+    ///
+    /// # Errors
+    /// [`ProviderError::Rejected`] with the first reason found.
+    pub fn check(
+        self,
+        trust: &SamlTrust,
+        now: DateTime<Utc>,
+        expected: &Expected<'_>,
+    ) -> Result<VerifiedAssertion, ProviderError> {
+        self.signed_enough(trust)?;
+        self.response(trust, now, expected)?;
+        let assertion = self.assertion;
+        version(assertion)?;
+        issuer(only(assertion, ASSERTION, "Issuer"), trust)?;
+        let issued = issued(assertion, now)?;
+        let conditions_end = conditions(assertion, now, expected)?;
+        let subject = only(assertion, ASSERTION, "Subject")
+            .ok_or_else(|| rejected(RejectReason::Subject, "there is no Subject"))?;
+        let confirmed_until = confirmed(subject, now, expected)?;
+        let authentication = authentication(assertion, now, expected.fresh_since)?;
+        let attributes = attributes(assertion)?;
+        let (name_id, person) = person(subject, &attributes, trust.policy())?;
+        let id = assertion.attribute("ID").unwrap_or_default();
+        let too_old = issued + limits::SIGN_IN_MAX;
+        Ok(VerifiedAssertion {
+            assertion_id: id.to_owned(),
+            digest: SecretDigest::of(
+                "rolecall/saml-assertion/v1",
+                &[trust.entity_id().as_bytes(), id.as_bytes()],
+            ),
+            not_on_or_after: conditions_end.min(confirmed_until).min(too_old) + limits::LEEWAY,
+            issuer: trust.entity_id().to_owned(),
+            signed: self.signed,
+            name_id,
+            subject: person,
+            attributes,
+            authn_instant: authentication.instant,
+            session_index: authentication.session_index,
+            session_not_on_or_after: authentication.session_not_on_or_after,
+            authn_context: authentication.context,
+        })
+    }
+
+    fn signed_enough(&self, trust: &SamlTrust) -> Result<(), ProviderError> {
+        let policy = trust.policy();
+        let missing = match self.signed {
+            Signed::Response if policy.require_signed_assertion => "assertion",
+            Signed::Assertion if policy.require_signed_response => "response",
+            Signed::Response | Signed::Assertion | Signed::Both => return Ok(()),
+        };
+        Err(rejected(
+            RejectReason::Unsigned,
+            format!("the {missing} is not signed, and this provider must sign it"),
+        ))
+    }
+
+    /// The `Response` (Core 3.2.2; Bindings 3.5.5.2).
+    fn response(
+        &self,
+        trust: &SamlTrust,
+        now: DateTime<Utc>,
+        expected: &Expected<'_>,
+    ) -> Result<(), ProviderError> {
+        let response = self.response;
+        version(response)?;
+        match (response.attribute("Destination"), self.signed) {
+            (Some(to), _) if expected.recipients.contains(&to) => {}
+            (None, Signed::Assertion) => {}
+            (to, Signed::Response | Signed::Both | Signed::Assertion) => {
+                return Err(rejected(
+                    RejectReason::Destination,
+                    format!("Destination is {}, not our address", shown(to)),
+                ));
+            }
+        }
+        answers(response, expected)?;
+        if let Some(said) = only(response, ASSERTION, "Issuer") {
+            issuer(Some(said), trust)?;
+        }
+        let status = status(response);
+        if status != Some(SUCCESS) {
+            return Err(rejected(
+                RejectReason::Status,
+                format!("there is an assertion, but the status is {}", shown(status)),
+            ));
+        }
+        issued(response, now).map(drop)
+    }
+}
+
+/// Why there is no assertion: the provider says no, or it is no response at all (Core 3.2.2.2).
+pub fn no_assertion(response: Node<'_, '_>) -> ProviderError {
+    let Some(status) = status(response).filter(|status| *status != SUCCESS) else {
+        return rejected(RejectReason::Structure, "there is no assertion in it");
+    };
+    let code =
+        only(response, PROTOCOL, "Status").and_then(|status| only(status, PROTOCOL, "StatusCode"));
+    let second = code
+        .and_then(|code| only(code, PROTOCOL, "StatusCode"))
+        .and_then(|code| code.attribute("Value"));
+    let word = |status: &str| status.rsplit(':').next().unwrap_or_default().to_owned();
+    let error = match word(second.unwrap_or(status)).as_str() {
+        "AuthnFailed" => "authn_failed",
+        "NoAuthnContext" => "no_authn_context",
+        "NoPassive" => "no_passive",
+        "RequestDenied" => "request_denied",
+        "UnknownPrincipal" => "unknown_principal",
+        "InvalidNameIDPolicy" => "invalid_name_id_policy",
+        "RequestUnsupported" => "request_unsupported",
+        "Requester" => "requester",
+        "Responder" => "responder",
+        _ => "other",
+    };
+    ProviderError::Refused { error }
+}
+
+fn status<'a>(response: Node<'a, '_>) -> Option<&'a str> {
+    let status = only(response, PROTOCOL, "Status")?;
+    only(status, PROTOCOL, "StatusCode")?.attribute("Value")
+}
+
+fn version(node: Node<'_, '_>) -> Result<(), ProviderError> {
+    if node.attribute("Version") == Some("2.0") {
+        return Ok(());
+    }
+    Err(rejected(RejectReason::Malformed, "Version is not 2.0"))
+}
+
+/// `Issuer` is the provider, in no other format than that of entities (Profiles 4.1.4.2).
+fn issuer(node: Option<Node<'_, '_>>, trust: &SamlTrust) -> Result<(), ProviderError> {
+    let said = node.and_then(text);
+    let said = said.as_deref().map(trimmed);
+    let format = node.and_then(|node| node.attribute("Format"));
+    if said == Some(trust.entity_id()) && format.is_none_or(|format| format == ENTITY) {
+        return Ok(());
+    }
+    Err(rejected(
+        RejectReason::Issuer,
+        format!("Issuer is {}, not {:?}", shown(said), trust.entity_id()),
+    ))
+}
+
+/// `InResponseTo` is our request, or nowhere when there was none (Core 3.2.2, Profiles 4.1.5).
+fn answers(node: Node<'_, '_>, expected: &Expected<'_>) -> Result<(), ProviderError> {
+    if node.attribute("InResponseTo") == expected.in_response_to {
+        return Ok(());
+    }
+    Err(rejected(
+        RejectReason::InResponseTo,
+        "InResponseTo is not the request of this sign-in",
+    ))
+}
+
+/// `IssueInstant` is neither ahead of our clock nor older than a sign-in may take.
+fn issued(node: Node<'_, '_>, now: DateTime<Utc>) -> Result<DateTime<Utc>, ProviderError> {
+    let at = instant(node, "IssueInstant")?
+        .ok_or_else(|| rejected(RejectReason::Malformed, "there is no IssueInstant"))?;
+    if at > now + limits::LEEWAY {
+        return Err(early("IssueInstant", at, now));
+    }
+    if now >= at + limits::SIGN_IN_MAX + limits::LEEWAY {
+        return Err(late("IssueInstant", at, now));
+    }
+    Ok(at)
+}
+
+/// `Conditions` (Core 2.5): each must be known and met, and there must be an end and an audience.
+fn conditions(
+    assertion: Node<'_, '_>,
+    now: DateTime<Utc>,
+    expected: &Expected<'_>,
+) -> Result<DateTime<Utc>, ProviderError> {
+    let conditions = only(assertion, ASSERTION, "Conditions")
+        .ok_or_else(|| rejected(RejectReason::Conditions, "there are no Conditions"))?;
+    if let Some(at) = instant(conditions, "NotBefore")?
+        && now + limits::LEEWAY < at
+    {
+        return Err(early("NotBefore", at, now));
+    }
+    let end = instant(conditions, "NotOnOrAfter")?
+        .ok_or_else(|| rejected(RejectReason::Conditions, "Conditions have no NotOnOrAfter"))?;
+    if now >= end + limits::LEEWAY {
+        return Err(late("NotOnOrAfter", end, now));
+    }
+    let known = ["AudienceRestriction", "OneTimeUse", "ProxyRestriction"];
+    if let Some(other) =
+        elements(conditions).find(|one| !known.iter().any(|name| is(*one, ASSERTION, name)))
+    {
+        return Err(rejected(
+            RejectReason::Conditions,
+            format!(
+                "the condition {} is not known",
+                shown(Some(other.tag_name().name()))
+            ),
+        ));
+    }
+    // Every restriction must be met, by one of its audiences (2.5.1.4).
+    let for_us = |restriction: Node<'_, '_>| {
+        let mut audiences = children(restriction, ASSERTION, "Audience").filter_map(text);
+        audiences.any(|audience| expected.audiences.contains(&trimmed(&audience)))
+    };
+    let mut restrictions = children(conditions, ASSERTION, "AudienceRestriction").peekable();
+    if restrictions.peek().is_none() || !restrictions.all(for_us) {
+        return Err(rejected(
+            RejectReason::Audience,
+            "the assertion is for another audience; compare the provider's setting with our entity id",
+        ));
+    }
+    Ok(end)
+}
+
+/// One `SubjectConfirmation` is a bearer's, for our address, in time and in answer to our request (Profiles 4.1.4.2).
+fn confirmed(
+    subject: Node<'_, '_>,
+    now: DateTime<Utc>,
+    expected: &Expected<'_>,
+) -> Result<DateTime<Utc>, ProviderError> {
+    let mut until: Option<DateTime<Utc>> = None;
+    let mut trouble = "there is no SubjectConfirmation of a bearer".to_owned();
+    for confirmation in children(subject, ASSERTION, "SubjectConfirmation") {
+        if confirmation.attribute("Method") != Some(BEARER) {
+            continue;
+        }
+        match bearer(confirmation, now, expected) {
+            Ok(end) => until = until.max(Some(end)),
+            Err(error) => trouble = error.to_string(),
+        }
+    }
+    until.ok_or_else(|| rejected(RejectReason::Confirmation, trouble))
+}
+
+fn bearer(
+    confirmation: Node<'_, '_>,
+    now: DateTime<Utc>,
+    expected: &Expected<'_>,
+) -> Result<DateTime<Utc>, ProviderError> {
+    let no = |what: &str| rejected(RejectReason::Confirmation, what);
+    let data = only(confirmation, ASSERTION, "SubjectConfirmationData")
+        .ok_or_else(|| no("there is no SubjectConfirmationData"))?;
+    let to = data.attribute("Recipient");
+    if !to.is_some_and(|to| expected.recipients.contains(&to)) {
+        return Err(no(&format!("Recipient is {}, not our address", shown(to))));
+    }
+    if data.has_attribute("NotBefore") {
+        return Err(no("a bearer's confirmation has NotBefore"));
+    }
+    answers(data, expected)?;
+    let end = instant(data, "NotOnOrAfter")?.ok_or_else(|| no("there is no NotOnOrAfter"))?;
+    if now >= end + limits::LEEWAY {
+        return Err(late("NotOnOrAfter", end, now));
+    }
+    Ok(end)
+}
+
+/// Something lies ahead of our clock.
+pub(super) fn early(what: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> ProviderError {
+    let ahead = (at - now).num_seconds();
+    rejected(
+        RejectReason::NotYetValid,
+        format!("{what} lies {ahead} s in our future; {CLOCKS}"),
+    )
+}
+
+/// Something has passed.
+pub(super) fn late(what: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> ProviderError {
+    let ago = (now - at).num_seconds();
+    rejected(
+        RejectReason::Expired,
+        format!("{what} was {ago} s ago, with 60 s leeway; {CLOCKS}"),
+    )
+}
+
+pub(super) fn rejected(reason: RejectReason, detail: impl Into<String>) -> ProviderError {
+    ProviderError::rejected(reason, detail)
+}
+
+/// A text from outside, for the operator's log.
+fn shown(text: Option<&str>) -> String {
+    text.map_or_else(
+        || "missing".to_owned(),
+        |text| format!("{:?}", text.chars().take(200).collect::<String>()),
+    )
+}

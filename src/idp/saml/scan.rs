@@ -1,0 +1,248 @@
+//! The first look at XML from outside: a walk over its bytes that bounds everything before any parser allocates.
+//!
+//! It refuses document types, CDATA, processing instructions and control characters, and more elements, attributes,
+//! namespaces or depth than SAML has use for. It proves nothing well-formed: a strict parser comes next.
+
+use rolecall_core::sign_in::ProviderError;
+
+use super::xml::malformed;
+
+/// How deep elements nest; a response with an encrypted assertion reaches twelve.
+const DEPTH_MAX: usize = 32;
+/// Attributes of one element, namespace declarations among them.
+const ATTRIBUTES_MAX: usize = 64;
+/// Namespaces in scope at once.
+const NAMESPACES_MAX: usize = 64;
+
+/// What differs between kinds of documents.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes of the document.
+    pub bytes_max: usize,
+    /// Elements in it.
+    pub elements_max: usize,
+    /// Whether comments may stand in it.
+    pub comments: bool,
+}
+
+/// Walks over the document.
+///
+/// # Errors
+/// [`rolecall_core::sign_in::RejectReason::Malformed`].
+pub fn scan(text: &str, bounds: Bounds) -> Result<(), ProviderError> {
+    if text.len() > bounds.bytes_max {
+        return Err(malformed(format!(
+            "it has {} bytes, more than {}",
+            text.len(),
+            bounds.bytes_max
+        )));
+    }
+    let control = |b: &u8| *b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r');
+    if text.as_bytes().iter().any(|b| control(b)) {
+        return Err(malformed("it holds control characters"));
+    }
+    let mut walk = Walk {
+        rest: after_declaration(text)?.as_bytes(),
+        in_scope: Vec::with_capacity(DEPTH_MAX),
+        elements: 0,
+        bounds,
+    };
+    while walk.step()? {}
+    Ok(())
+}
+
+struct Walk<'a> {
+    rest: &'a [u8],
+    /// For each open element, how many namespaces are in scope in it.
+    in_scope: Vec<usize>,
+    elements: usize,
+    bounds: Bounds,
+}
+
+impl Walk<'_> {
+    /// Goes past the next tag; false at the end.
+    fn step(&mut self) -> Result<bool, ProviderError> {
+        let Some(start) = self.rest.iter().position(|b| *b == b'<') else {
+            return Ok(false);
+        };
+        self.rest = &self.rest[start + 1..];
+        match self.rest.first() {
+            Some(b'!') if self.bounds.comments && self.rest.starts_with(b"!--") => {
+                let end = self.rest.windows(3).skip(3).position(|end| end == b"-->");
+                let end = end.ok_or_else(|| malformed("a comment does not end"))?;
+                self.rest = &self.rest[end + 6..];
+            }
+            Some(b'!') => {
+                return Err(malformed(
+                    "there is a document type, a CDATA section or a comment in it",
+                ));
+            }
+            Some(b'?') => return Err(malformed("there is a processing instruction in it")),
+            Some(b'/') => {
+                self.in_scope.pop();
+            }
+            Some(_) | None => self.open()?,
+        }
+        Ok(true)
+    }
+
+    /// Goes past an opening tag and counts what is in it.
+    fn open(&mut self) -> Result<(), ProviderError> {
+        let (mut attributes, mut namespaces) = (0, 0);
+        let mut quote: Option<u8> = None;
+        let mut word = 0;
+        let mut end = None;
+        for (at, b) in self.rest.iter().copied().enumerate() {
+            match (quote, b) {
+                (Some(open), _) if b == open => quote = None,
+                (None, b'"' | b'\'') => quote = Some(b),
+                (None, b'=') => {
+                    attributes += 1;
+                    let name = &self.rest[word..at];
+                    namespaces += usize::from(name.starts_with(b"xmlns"));
+                }
+                (None, b'>') => {
+                    end = Some(at);
+                    break;
+                }
+                (None, b' ' | b'\t' | b'\r' | b'\n') => {
+                    let next = self.rest.get(at + 1);
+                    if next.is_some_and(|next| !matches!(next, b'=' | b' ' | b'\t' | b'\r' | b'\n'))
+                    {
+                        word = at + 1;
+                    }
+                }
+                (Some(_) | None, _) => {}
+            }
+        }
+        let end = end.ok_or_else(|| malformed("a tag does not end"))?;
+        let in_scope = self.in_scope.last().copied().unwrap_or_default() + namespaces;
+        self.elements += 1;
+        let closed = end > 0 && self.rest[end - 1] == b'/';
+        let too_many = [
+            (attributes > ATTRIBUTES_MAX, "attributes of one element"),
+            (in_scope > NAMESPACES_MAX, "namespaces"),
+            (self.elements > self.bounds.elements_max, "elements"),
+            (self.in_scope.len() >= DEPTH_MAX, "levels"),
+        ];
+        if let Some((_, what)) = too_many.iter().find(|(broken, _)| *broken) {
+            return Err(malformed(format!("it has too many {what}")));
+        }
+        if !closed {
+            self.in_scope.push(in_scope);
+        }
+        self.rest = &self.rest[end + 1..];
+        Ok(())
+    }
+}
+
+/// What follows the XML declaration, which says version 1.0 and UTF-8 or nothing.
+fn after_declaration(text: &str) -> Result<&str, ProviderError> {
+    let Some(declaration) = text.strip_prefix("<?xml") else {
+        return Ok(text);
+    };
+    let (declaration, rest) = declaration
+        .split_once("?>")
+        .ok_or_else(|| malformed("the XML declaration does not end"))?;
+    let plain: String = declaration
+        .replace('\'', "\"")
+        .split_ascii_whitespace()
+        .collect::<String>()
+        .to_ascii_lowercase();
+    let known = [
+        "version=\"1.0\"",
+        "version=\"1.0\"encoding=\"utf-8\"",
+        "version=\"1.0\"encoding=\"utf-8\"standalone=\"yes\"",
+        "version=\"1.0\"encoding=\"utf-8\"standalone=\"no\"",
+        "version=\"1.0\"standalone=\"yes\"",
+        "version=\"1.0\"standalone=\"no\"",
+    ];
+    if known.contains(&plain.as_str()) {
+        return Ok(rest);
+    }
+    Err(malformed("the XML declaration is not of XML 1.0 in UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages() -> Bounds {
+        Bounds {
+            bytes_max: 100_000,
+            elements_max: 1_000,
+            comments: false,
+        }
+    }
+
+    #[test]
+    fn ordinary_documents_pass() {
+        for good in [
+            "<a/>",
+            "<a></a>",
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<a b='<c d=\"e\">&lt;!DOCTYPE' >x > y</a>",
+            "<?xml version='1.0'?><a/>",
+            "<a xmlns=\"u:1\" xmlns:b = \"u:2\" b:c\n=\n'd'/>",
+            "<a>=====\"'</a>",
+        ] {
+            assert!(scan(good, messages()).is_ok(), "{good}");
+        }
+        let commented = "<!-- <!DOCTYPE --><a><!----><b/></a>";
+        assert!(scan(commented, messages()).is_err());
+        let bounds = Bounds {
+            comments: true,
+            ..messages()
+        };
+        assert!(scan(commented, bounds).is_ok());
+        assert!(scan("<a><!--</a>", bounds).is_err());
+        assert!(scan("<a><![CDATA[x]]></a>", bounds).is_err());
+    }
+
+    #[test]
+    fn what_no_message_needs_is_refused() {
+        for bad in [
+            "<!DOCTYPE a><a/>",
+            "<?xml version=\"1.0\"?><!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
+            "<a><!-- --></a>",
+            "<a><![CDATA[x]]></a>",
+            "<a><?php x?></a>",
+            "<a/><?x ?>",
+            "<?xml version=\"1.1\"?><a/>",
+            "<?xml version=\"1.0\" encoding=\"UTF-7\"?><a/>",
+            "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?><a/>",
+            "<?xml version=\"1.0\"",
+            "<a>\0</a>",
+            "<a>\u{1}</a>",
+            "<a b=\"c",
+            "<a",
+        ] {
+            assert!(scan(bad, messages()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn everything_is_bounded() {
+        let nested = |depth: usize| format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
+        assert!(scan(&nested(DEPTH_MAX), messages()).is_ok());
+        assert!(scan(&nested(DEPTH_MAX + 1), messages()).is_err());
+        let wide = |count: usize| format!("<r>{}</r>", "<a/>".repeat(count));
+        assert!(scan(&wide(999), messages()).is_ok());
+        assert!(scan(&wide(1_000), messages()).is_err());
+        let attributes = |count: usize| {
+            let list: String = (0..count).map(|n| format!(" a{n} = '='")).collect();
+            format!("<a{list}/>")
+        };
+        assert!(scan(&attributes(ATTRIBUTES_MAX), messages()).is_ok());
+        assert!(scan(&attributes(ATTRIBUTES_MAX + 1), messages()).is_err());
+        let inherited = |depth: usize, each: usize| {
+            let list: String = (0..each).map(|n| format!(" xmlns:a{n}='u:{n}'")).collect();
+            format!("<a{list}>").repeat(depth) + &"</a>".repeat(depth)
+        };
+        assert!(scan(&inherited(4, 16), messages()).is_ok());
+        assert!(scan(&inherited(5, 16), messages()).is_err());
+        // Siblings do not add up: every attribute value may declare its own.
+        let siblings = format!("<r>{}</r>", inherited(1, 16).repeat(100));
+        assert!(scan(&siblings, messages()).is_ok());
+        assert!(scan(&"x".repeat(100_001), messages()).is_err());
+    }
+}

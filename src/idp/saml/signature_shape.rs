@@ -1,0 +1,211 @@
+//! The one shape a signature may have (XML Signature 1.1, SAML Core 5.4): one reference to its own parent, enveloped, with
+//! exclusive canonicalisation, by an algorithm from a list.
+//!
+//! What `KeyInfo` says is never a key: at most it tells which of the configured certificates to try first.
+
+use rolecall_core::sign_in::{ProviderError, RejectReason};
+use roxmltree::{Node, NodeId};
+
+use super::keys::certificate_der;
+use super::xml::{DSIG, elements, is, text};
+
+const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+
+const SIGNATURES: &[&str] = &[
+    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
+    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384",
+    "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512",
+    "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
+    "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha384",
+    "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha512",
+];
+const DIGESTS: &[&str] = &[
+    "http://www.w3.org/2001/04/xmlenc#sha256",
+    "http://www.w3.org/2001/04/xmldsig-more#sha384",
+    "http://www.w3.org/2001/04/xmlenc#sha512",
+];
+const RSA_SHA1: &str = "http://www.w3.org/2000/09/xmldsig#rsa-sha1";
+const SHA1: &str = "http://www.w3.org/2000/09/xmldsig#sha1";
+
+/// A signature that has this shape.
+#[derive(Clone, Debug)]
+pub struct SignatureShape {
+    owner: NodeId,
+    owner_id: String,
+    owner_name: String,
+    sha1: bool,
+    certificate: Option<Vec<u8>>,
+}
+
+impl SignatureShape {
+    /// The element that is signed.
+    pub fn owner(&self) -> NodeId {
+        self.owner
+    }
+
+    /// Whether this element, of the verified document, is the one that was signed.
+    pub fn covers(&self, node: Node<'_, '_>) -> bool {
+        node.tag_name().name() == self.owner_name
+            && node.attribute("ID") == Some(self.owner_id.as_str())
+    }
+
+    /// Whether SHA-1 is in it.
+    pub fn sha1(&self) -> bool {
+        self.sha1
+    }
+
+    /// The certificate it names: a hint, nothing more.
+    pub fn certificate(&self) -> Option<&[u8]> {
+        self.certificate.as_deref()
+    }
+}
+
+/// Looks at a signature of this element.
+///
+/// # Errors
+/// [`RejectReason::Structure`], [`RejectReason::Algorithm`].
+pub fn signature_shape(
+    signature: Node<'_, '_>,
+    owner: Node<'_, '_>,
+) -> Result<SignatureShape, ProviderError> {
+    let (signed_info, key_info) = match named(signature)?.as_slice() {
+        [("SignedInfo", info), ("SignatureValue", value)] => (*info, leaf(*value).map(|()| None)?),
+        [
+            ("SignedInfo", info),
+            ("SignatureValue", value),
+            ("KeyInfo", key),
+        ] => (*info, leaf(*value).map(|()| Some(*key))?),
+        _ => {
+            return Err(structure(
+                "a Signature is not SignedInfo, SignatureValue, KeyInfo",
+            ));
+        }
+    };
+    let [
+        ("CanonicalizationMethod", canonicalization),
+        ("SignatureMethod", method),
+        ("Reference", reference),
+    ] = named(signed_info)?[..]
+    else {
+        return Err(structure("a SignedInfo has not exactly one Reference"));
+    };
+    let [
+        ("Transforms", transforms),
+        ("DigestMethod", digest),
+        ("DigestValue", value),
+    ] = named(reference)?[..]
+    else {
+        return Err(structure(
+            "a Reference is not Transforms, DigestMethod, DigestValue",
+        ));
+    };
+    for simple in [method, digest, value] {
+        leaf(simple)?;
+    }
+    let owner_id = owner.attribute("ID").filter(|id| !id.is_empty());
+    let owner_id = owner_id.ok_or_else(|| structure("what is signed has no ID"))?;
+    if reference
+        .attribute("URI")
+        .and_then(|uri| uri.strip_prefix('#'))
+        != Some(owner_id)
+    {
+        return Err(structure("a signature does not refer to its own parent"));
+    }
+    exclusive(canonicalization)?;
+    match elements(transforms).collect::<Vec<_>>().as_slice() {
+        [first, second] if is(*first, DSIG, "Transform") && is(*second, DSIG, "Transform") => {
+            if algorithm(*first) != ENVELOPED {
+                return Err(not_taken("transform", algorithm(*first)));
+            }
+            leaf(*first)?;
+            exclusive(*second)?;
+        }
+        _ => return Err(structure("there are other transforms than the two of SAML")),
+    }
+    let sha1 =
+        weak(method, "signature", SIGNATURES, RSA_SHA1)? | weak(digest, "digest", DIGESTS, SHA1)?;
+    Ok(SignatureShape {
+        owner: owner.id(),
+        owner_id: owner_id.to_owned(),
+        owner_name: owner.tag_name().name().to_owned(),
+        sha1,
+        certificate: key_info.map(hint).transpose()?.flatten(),
+    })
+}
+
+/// The child elements with their names; all are of XML Signature.
+fn named<'a, 'i>(node: Node<'a, 'i>) -> Result<Vec<(&'i str, Node<'a, 'i>)>, ProviderError> {
+    elements(node)
+        .map(|child| {
+            let name = child.tag_name();
+            let own = name.namespace() == Some(DSIG);
+            own.then_some((name.name(), child))
+                .ok_or_else(|| structure("there is a strange element in a signature"))
+        })
+        .collect()
+}
+
+/// Nothing but text.
+fn leaf(node: Node<'_, '_>) -> Result<(), ProviderError> {
+    match elements(node).next() {
+        None => Ok(()),
+        Some(_) => Err(structure("there is a strange element in a signature")),
+    }
+}
+
+/// Exclusive canonicalisation without comments, perhaps with a list of prefixes (Exclusive XML Canonicalization 4).
+fn exclusive(node: Node<'_, '_>) -> Result<(), ProviderError> {
+    if algorithm(node) != EXCLUSIVE {
+        return Err(not_taken("canonicalisation", algorithm(node)));
+    }
+    match elements(node).collect::<Vec<_>>().as_slice() {
+        [] => Ok(()),
+        [list] if is(*list, EXCLUSIVE, "InclusiveNamespaces") => leaf(*list),
+        _ => Err(structure("there is a strange element in a signature")),
+    }
+}
+
+/// Whether it is the one with SHA-1, if it is any of those we know.
+fn weak(node: Node<'_, '_>, what: &str, known: &[&str], sha1: &str) -> Result<bool, ProviderError> {
+    let algorithm = algorithm(node);
+    if known.contains(&algorithm) {
+        return Ok(false);
+    }
+    if algorithm == sha1 {
+        return Ok(true);
+    }
+    Err(not_taken(what, algorithm))
+}
+
+/// The certificate that `KeyInfo` holds, if it holds one. What could lead anywhere else is refused.
+fn hint(key_info: Node<'_, '_>) -> Result<Option<Vec<u8>>, ProviderError> {
+    let plain =
+        |(name, _): &(&str, Node<'_, '_>)| matches!(*name, "X509Data" | "KeyValue" | "KeyName");
+    if !named(key_info)?.iter().all(plain) {
+        return Err(structure("a KeyInfo leads somewhere else"));
+    }
+    let certificate = key_info
+        .descendants()
+        .find(|node| is(*node, DSIG, "X509Certificate"));
+    Ok(certificate
+        .and_then(text)
+        .as_deref()
+        .and_then(certificate_der))
+}
+
+fn algorithm<'a>(node: Node<'a, '_>) -> &'a str {
+    node.attribute("Algorithm").unwrap_or_default()
+}
+
+fn not_taken(what: &str, algorithm: &str) -> ProviderError {
+    let shown: String = algorithm.chars().take(100).collect();
+    ProviderError::rejected(
+        RejectReason::Algorithm,
+        format!("the {what} algorithm {shown:?} is not taken"),
+    )
+}
+
+fn structure(detail: &str) -> ProviderError {
+    ProviderError::rejected(RejectReason::Structure, detail)
+}
