@@ -6,5 +6,6 @@ mod keys;
 mod logs;
 mod moto;
 mod outages;
+mod saml_peers;
 mod tokens;
 mod world;

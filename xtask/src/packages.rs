@@ -67,6 +67,11 @@ pub(crate) const TEST: &[Need] = &[
         is_here: |m| initdb(m).is_some(),
     },
     Need {
+        what: "xmlsec1, which pysaml2 runs",
+        debian: &["xmlsec1"],
+        is_here: |m| m.program("xmlsec1").is_some(),
+    },
+    Need {
         what: "Chromium",
         debian: &["chromium", "fonts-dejavu-core"],
         // Ubuntu has no such package: `browser` fetches one there.

@@ -7,8 +7,9 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use rolecall_core::aws::{
     AccountId, AssumeRole, Issued, Partition, Proof, Region, RoleArn, RolePath,
-    RoleSessionDuration, RoleSessionName, RoleSessionTags, SourceIdentity, Sts as _, StsError,
-    StsRefusal, TagKey, WebIdentityClaims, WebIdentityIssuer as _,
+    RoleSessionDuration, RoleSessionName, RoleSessionTags, SamlClaims, SamlProviderArn,
+    SourceIdentity, Sts as _, StsError, StsRefusal, TagKey, WebIdentityClaims,
+    WebIdentityIssuer as _,
 };
 use rolecall_core::identity::{Claims, Evidence, Identity, ProviderId, Subject};
 use rolecall_core::port::{Clock, Entropy};
@@ -216,6 +217,32 @@ pub fn claims() -> Result<WebIdentityClaims> {
         audience: AUDIENCE.to_owned(),
         tags,
         source_identity: Some(SourceIdentity::parse("alice@example.com")?),
+    })
+}
+
+/// What a SAML response says of alice, whose provider gave her a difficult name.
+pub fn saml_claims() -> Result<SamlClaims> {
+    let WebIdentityClaims {
+        tags,
+        source_identity,
+        ..
+    } = claims()?;
+    Ok(SamlClaims {
+        role: RoleArn::new(
+            Partition::Aws,
+            AccountId::parse(ACCOUNT)?,
+            RolePath::parse("rolecall/Developer")?,
+        ),
+        provider: SamlProviderArn::parse("arn:aws:iam::111122223333:saml-provider/rolecall")?,
+        subject: Subject::parse("okta|00u1<alice>&\"'")?,
+        authenticated_at: DateTime::UNIX_EPOCH,
+        session_name: RoleSessionName::of(&alice()?),
+        duration: RoleSessionDuration::DEFAULT,
+        tags,
+        source_identity,
+        audience: Partition::Aws.saml_audience().to_owned(),
+        recipient: None,
+        region: None,
     })
 }
 
