@@ -1,16 +1,23 @@
-//! A listener that nobody should ever talk to: it counts who does.
+//! A listener that nobody should ever talk to, and a file that nobody should open: they tell who does.
 //!
 //! Its address goes into `jku`, `x5u`, redirects and distributed claims; a relying party that fetches what a token
 //! tells it to fetch sings here.
 
+use std::fs::OpenOptions;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use tempfile::TempDir;
+
+/// Linux's value (open(2)).
+const O_NONBLOCK: i32 = 0o4000;
 
 /// A counting listener on loopback. Ends when dropped.
 pub struct Canary {
@@ -77,6 +84,40 @@ impl Drop for Canary {
     }
 }
 
+/// A file that nobody should open: a pipe without a writer, so that a reader waits for ever, and is seen.
+pub struct Trap {
+    folder: TempDir,
+}
+
+impl Trap {
+    /// Makes one.
+    pub fn set() -> Result<Self> {
+        let trap = Self {
+            folder: tempfile::Builder::new()
+                .prefix("rolecall-trap-")
+                .tempdir()?,
+        };
+        let made = Command::new("mkfifo").arg(trap.path()).status()?;
+        ensure!(made.success(), "mkfifo failed");
+        Ok(trap)
+    }
+
+    /// Its path.
+    pub fn path(&self) -> String {
+        self.folder.path().join("trap").display().to_string()
+    }
+
+    /// Whether somebody is waiting in it right now. Whoever is, is let go.
+    pub fn is_sprung(&self) -> bool {
+        // Opening for writing without waiting works when there is a reader, and only then (open(2), ENXIO).
+        let writer = OpenOptions::new()
+            .write(true)
+            .custom_flags(O_NONBLOCK)
+            .open(self.path());
+        writer.is_ok()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +128,19 @@ mod tests {
         assert_eq!(canary.hits(), 0);
         assert!(reqwest::get(canary.url()).await.is_err());
         assert_eq!(canary.hits(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn a_trap_tells_who_is_in_it() -> Result<()> {
+        let trap = Trap::set()?;
+        assert!(!trap.is_sprung());
+        let path = trap.path();
+        let reader = std::thread::spawn(move || std::fs::read(path));
+        while !trap.is_sprung() {
+            std::thread::yield_now();
+        }
+        assert!(reader.join().is_ok());
         Ok(())
     }
 }

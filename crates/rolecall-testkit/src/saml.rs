@@ -5,7 +5,10 @@
 //! Signature library, so that it is a second opinion on whoever verifies.
 
 mod answer;
+mod cases;
 mod draft;
+pub mod fault;
+mod logout;
 mod message;
 mod metadata;
 pub mod names;
@@ -22,10 +25,12 @@ use std::time::Duration;
 use actix_web::web;
 use anyhow::Result;
 
+pub use cases::{ALL, Case};
+pub use fault::{Fault, Verdict};
 pub use message::{Binding, Message, Sending};
 pub use service_provider::ServiceProvider;
 
-use crate::canary::Canary;
+use crate::canary::{Canary, Trap};
 use crate::clock::{self, Clock};
 use crate::keys::Algorithm;
 use crate::lock;
@@ -84,6 +89,10 @@ pub struct SamlSettings {
     pub session_lifetime: Option<Duration>,
     /// Whether requests have to be signed (`WantAuthnRequestsSigned`). Signatures that come are checked in any case.
     pub wants_requests_signed: bool,
+    /// How logout requests go, where the service provider has a place for it; else as it likes best.
+    pub logout_binding: Option<Binding>,
+    /// What it does wrong from its first answer on.
+    pub faults: Vec<Fault>,
 }
 
 impl Default for SamlSettings {
@@ -107,6 +116,8 @@ impl Default for SamlSettings {
             lifetime: Duration::from_secs(300),
             session_lifetime: None,
             wants_requests_signed: false,
+            logout_binding: None,
+            faults: Vec::new(),
         }
     }
 }
@@ -114,16 +125,14 @@ impl Default for SamlSettings {
 /// A running provider. Ends when dropped.
 pub struct SamlProvider {
     server: LocalServer,
-    canary: Canary,
     world: Arc<World>,
 }
 
 impl SamlProvider {
     /// Starts listening; it answers before this returns.
     pub fn start(settings: SamlSettings) -> Result<Self> {
-        let canary = Canary::start()?;
         let port = settings.port;
-        let world = Arc::new(World::new(settings, canary.url())?);
+        let world = Arc::new(World::new(settings)?);
         let data = web::Data::from(Arc::clone(&world));
         let server = LocalServer::start(port, move |routes| {
             routes
@@ -134,14 +143,13 @@ impl SamlProvider {
                 .route("/sso", web::get().to(sso::by_redirect))
                 .route("/sso", web::post().to(sso::by_post))
                 .route("/start", web::get().to(sso::unasked))
-                .route("/sign-in", web::post().to(sso::answer));
+                .route("/sign-in", web::post().to(sso::answer))
+                .route("/slo", web::get().to(logout::by_redirect))
+                .route("/slo", web::post().to(logout::by_post))
+                .route("/sign-out", web::get().to(logout::begin));
         })?;
         world.settle(server.address().port());
-        Ok(Self {
-            server,
-            canary,
-            world,
-        })
+        Ok(Self { server, world })
     }
 
     /// Its entity ID, which is also where its metadata is.
@@ -174,6 +182,19 @@ impl SamlProvider {
         format!("{}/start?{}", self.url(), query.finish())
     }
 
+    /// Where a person goes to sign out here, and by that at the service provider (Profiles 4.4).
+    pub fn sign_out_url(&self) -> String {
+        self.world.at("/sign-out")
+    }
+
+    /// Whether somebody by this name is signed in here, in any browser.
+    pub fn is_signed_in(&self, username: &str) -> bool {
+        self.world.read(|state| {
+            let mut sessions = state.sessions.values();
+            sessions.any(|session| session.username == username)
+        })
+    }
+
     /// Lets a service provider ask for sign-ins from now on; one of the same entity ID is replaced.
     pub fn register(&self, service_provider: ServiceProvider) {
         self.world.change(|state| {
@@ -194,6 +215,21 @@ impl SamlProvider {
         });
     }
 
+    /// Does this wrong from now on, beside what it does wrong already.
+    pub fn fault(&self, fault: Fault) {
+        self.world.change(|state| state.faults.push(fault));
+    }
+
+    /// Is honest again.
+    pub fn clear_faults(&self) {
+        self.world.change(|state| state.faults.clear());
+    }
+
+    /// How many answers a fault has changed so far: a hostile test that reads 0 here has tested nothing.
+    pub fn faulty_answers(&self) -> usize {
+        self.world.read(|state| state.faulty_answers)
+    }
+
     /// Signs with a new key of the same kind. With `announce`, the old one stays in the metadata (Metadata 2.4.1.1).
     pub fn rotate_keys(&self, announce: bool) -> Result<()> {
         self.world.rotate_keys(announce)
@@ -209,6 +245,11 @@ impl SamlProvider {
 
     /// The listener that faults point at: whoever follows a reference, an entity or a schema location is counted here.
     pub fn canary(&self) -> &Canary {
-        &self.canary
+        &self.world.canary
+    }
+
+    /// The file that faults point at: whoever opens it waits there for ever.
+    pub fn trap(&self) -> &Trap {
+        &self.world.trap
     }
 }

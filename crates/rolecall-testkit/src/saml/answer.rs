@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::draft::{Assertion, Attribute, Authentication, Conditions, Confirmation, Draft, NameId};
+use super::fault::Facts;
 use super::names::{PASSWORD, REQUESTER, RESPONDER, SUCCESS, TWO_FACTORS};
 use super::plan::Plan;
 use super::request::Asked;
@@ -23,6 +24,13 @@ pub(super) fn answer(world: &World, asked: &Asked, session: &Session) -> Result<
     if !asked.contexts.is_empty() && !asked.contexts.contains(&context) {
         return refusal(world, asked, "NoAuthnContext");
     }
+    world.change(|state| {
+        for known in state.sessions.values_mut() {
+            if known.index == session.index {
+                known.at = Some(asked.service_provider.entity_id.clone());
+            }
+        }
+    });
     let mut draft = blank(world, asked, &[SUCCESS])?;
     draft.assertion = Some(assertion(world, asked, session, &person)?);
     send(world, asked, draft)
@@ -41,11 +49,37 @@ pub(super) fn refusal(world: &World, asked: &Asked, code: &str) -> Result<HttpRe
 }
 
 fn send(world: &World, asked: &Asked, draft: Draft) -> Result<HttpResponse> {
-    let fields = Plan::new(world, asked, draft).fields(&world.credential()?)?;
+    let credential = world.credential()?;
+    let mut plan = Plan::new(world, asked, draft);
+    let honest = plan.fields(&credential)?;
+    let faults = world.read(|state| state.faults.clone());
+    if faults.is_empty() {
+        return Ok(page::passing_on(
+            world.title(),
+            &asked.consumer,
+            "post",
+            &honest,
+        ));
+    }
+    let facts = Facts {
+        honest: &credential,
+        stranger: &world.stranger()?,
+        canary: &world.canary.url(),
+        trap: &world.trap.path(),
+        consumer: &asked.consumer,
+    };
+    for fault in faults {
+        fault.apply(&mut plan, &facts)?;
+    }
+    let fields = plan.fields(&credential)?;
+    let method = if plan.by_get { "get" } else { "post" };
+    if fields != honest || plan.by_get {
+        world.change(|state| state.faulty_answers += 1);
+    }
     Ok(page::passing_on(
         world.title(),
         &asked.consumer,
-        "post",
+        method,
         &fields,
     ))
 }

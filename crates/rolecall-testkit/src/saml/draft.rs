@@ -1,8 +1,8 @@
 //! What a response says, before it is an element: every part can be changed or left out (SAML Core 2 and 3.3.3).
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::names::{ASSERTION, BASIC, BEARER, PROTOCOL, SUCCESS, XS, XSI};
+use super::names::{ASSERTION, BASIC, BEARER, PROTOCOL, XS, XSI};
 use crate::xml::{Element, Node};
 
 /// A response with, mostly, one assertion.
@@ -111,8 +111,8 @@ impl Confirmation {
 }
 
 impl Draft {
-    /// The `samlp:Response` around whatever came of the assertion, unsigned.
-    pub(super) fn element(&self, assertion: Option<Element>) -> Element {
+    /// The `samlp:Response` around whatever came of its assertions, unsigned.
+    pub(super) fn element(&self, assertions: impl IntoIterator<Item = Element>) -> Element {
         let status = self.status.iter().rev().fold(None, |inner, code| {
             let code = Element::new("samlp:StatusCode").with("Value", code);
             Some(code.children(inner))
@@ -123,7 +123,7 @@ impl Draft {
             .with_some("InResponseTo", self.in_response_to.clone())
             .children(self.issuer.as_deref().map(issuer))
             .child(Element::new("samlp:Status").children(status))
-            .children(assertion)
+            .children(assertions)
     }
 
     /// Changes the assertion, where there is one.
@@ -131,27 +131,6 @@ impl Draft {
         if let Some(assertion) = &mut self.assertion {
             change(assertion);
         }
-    }
-
-    /// Moves every time by `by`, as if a clock were wrong.
-    #[expect(dead_code, reason = "for the faults, which come next")]
-    pub(super) fn shift(&mut self, by: TimeDelta) {
-        self.issue_instant += by;
-        self.assertion(|assertion| {
-            assertion.issue_instant += by;
-            for confirmation in &mut assertion.confirmations {
-                if let Some(data) = &mut confirmation.data {
-                    data.not_on_or_after = data.not_on_or_after.map(|time| time + by);
-                }
-            }
-            if let Some(conditions) = &mut assertion.conditions {
-                conditions.not_before = conditions.not_before.map(|time| time + by);
-                conditions.not_on_or_after = conditions.not_on_or_after.map(|time| time + by);
-            }
-            if let Some(authentication) = &mut assertion.authentication {
-                authentication.instant += by;
-            }
-        });
     }
 }
 
@@ -258,12 +237,6 @@ pub(super) fn message(name: &str, id: &str, now: DateTime<Utc>) -> Element {
 
 pub(super) fn issuer(name: &str) -> Element {
     Element::new("saml:Issuer").text(name)
-}
-
-/// `samlp:Status` of success.
-#[expect(dead_code, reason = "for the faults, which come next")]
-pub(super) fn success() -> Element {
-    Element::new("samlp:Status").child(Element::new("samlp:StatusCode").with("Value", SUCCESS))
 }
 
 /// As SAML Core 1.3.3 has times: UTC, with milliseconds as most products write them.

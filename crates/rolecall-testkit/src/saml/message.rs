@@ -172,7 +172,6 @@ impl Sending<'_> {
     }
 
     /// Sends the browser on to `endpoint`, from a page of this title.
-    #[expect(dead_code, reason = "for the faults, which come next")]
     pub(super) fn send(
         &self,
         binding: Binding,

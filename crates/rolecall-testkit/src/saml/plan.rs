@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Signed;
-use super::draft::Draft;
+use super::draft::{Assertion, Draft};
 use super::request::Asked;
 use super::signature::{self, Credential, Digest, Method};
 use super::world::World;
@@ -23,7 +23,6 @@ pub(super) type Filling = Box<dyn Fn(&mut Fields)>;
 pub(super) type Fields = Vec<(String, String)>;
 
 /// Whose key signs.
-#[expect(dead_code, reason = "for the faults, which come next")]
 pub(super) enum Signer {
     /// The provider's.
     Honest,
@@ -36,6 +35,8 @@ pub(super) enum Signer {
 /// A response in the making.
 pub(super) struct Plan {
     pub(super) draft: Draft,
+    /// One more assertion, signed as the first.
+    pub(super) also: Option<Assertion>,
     pub(super) signed: Option<Signed>,
     pub(super) signer: Signer,
     pub(super) method: Option<Method>,
@@ -60,6 +61,8 @@ pub(super) struct Plan {
     pub(super) encoded: Vec<Encoding>,
     /// On the form's fields.
     pub(super) filled: Vec<Filling>,
+    /// The form goes by GET.
+    pub(super) by_get: bool,
     relay_state: Option<String>,
 }
 
@@ -68,6 +71,7 @@ impl Plan {
     pub(super) fn new(world: &World, asked: &Asked, draft: Draft) -> Self {
         Self {
             draft,
+            also: None,
             signed: Some(world.settings.signed),
             signer: Signer::Honest,
             method: None,
@@ -82,6 +86,7 @@ impl Plan {
             written: Vec::new(),
             encoded: Vec::new(),
             filled: Vec::new(),
+            by_get: false,
             relay_state: asked.relay_state.clone(),
         }
     }
@@ -105,21 +110,13 @@ impl Plan {
     }
 
     fn document(&self, credential: &Credential) -> Result<Element> {
-        let assertion = match &self.draft.assertion {
-            None => None,
-            Some(assertion) => {
-                let mut assertion = assertion.element();
-                run(&self.unsigned, &mut assertion)?;
-                if matches!(self.signed, Some(Signed::Assertion | Signed::Both)) {
-                    self.sign(&mut assertion, credential)?;
-                }
-                run(&self.asserted, &mut assertion)?;
-                Some(assertion)
-            }
-        };
+        let assertions = [&self.draft.assertion, &self.also].into_iter().flatten();
+        let assertions = assertions
+            .map(|assertion| self.assertion(assertion, credential))
+            .collect::<Result<Vec<_>>>()?;
         // What says no has no assertion to sign.
-        let alone = assertion.is_none() && self.signed.is_some();
-        let mut response = self.draft.element(assertion);
+        let alone = assertions.is_empty() && self.signed.is_some();
+        let mut response = self.draft.element(assertions);
         run(&self.wrapped, &mut response)?;
         if alone || matches!(self.signed, Some(Signed::Response | Signed::Both)) {
             self.sign(&mut response, credential)?;
@@ -128,8 +125,18 @@ impl Plan {
         Ok(response)
     }
 
+    fn assertion(&self, assertion: &Assertion, credential: &Credential) -> Result<Element> {
+        let mut assertion = assertion.element();
+        run(&self.unsigned, &mut assertion)?;
+        if matches!(self.signed, Some(Signed::Assertion | Signed::Both)) {
+            self.sign(&mut assertion, credential)?;
+        }
+        run(&self.asserted, &mut assertion)?;
+        Ok(assertion)
+    }
+
     /// Signs in place, as this plan has it.
-    pub(super) fn sign(&self, target: &mut Element, credential: &Credential) -> Result<()> {
+    fn sign(&self, target: &mut Element, credential: &Credential) -> Result<()> {
         let (who, secret) = match &self.signer {
             Signer::Honest => (credential, None),
             Signer::Stranger(stranger) => (stranger.as_ref(), None),

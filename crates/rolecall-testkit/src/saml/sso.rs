@@ -96,6 +96,7 @@ fn sign_in(world: &World, asked: &Asked, username: &str) -> Result<HttpResponse>
         username: username.to_owned(),
         since: world.now(),
         index: world.id()?,
+        at: None,
     };
     let value = random_text(32)?;
     world.change(|state| state.sessions.insert(value.clone(), session.clone()));

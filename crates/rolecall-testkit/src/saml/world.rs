@@ -1,14 +1,15 @@
 //! What the provider knows: keys, people, service providers, sessions.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::request::Asked;
 use super::signature::Credential;
-use super::{SamlSettings, ServiceProvider};
+use super::{Fault, SamlSettings, ServiceProvider};
+use crate::canary::{Canary, Trap};
 use crate::keys::{Algorithm, random_text};
 use crate::lock;
 use crate::oidc::Person;
@@ -17,8 +18,8 @@ use crate::oidc::Person;
 pub(super) struct World {
     pub(super) settings: SamlSettings,
     pub(super) hits: Mutex<HashMap<&'static str, usize>>,
-    #[expect(dead_code, reason = "for the faults, which come next")]
-    pub(super) canary: String,
+    pub(super) canary: Canary,
+    pub(super) trap: Trap,
     state: Mutex<State>,
 }
 
@@ -28,10 +29,14 @@ pub(super) struct State {
     port: u16,
     pub(super) service_providers: Vec<ServiceProvider>,
     pub(super) people: Vec<Person>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) faulty_answers: usize,
     /// By the value of the provider's cookie.
     pub(super) sessions: HashMap<String, Session>,
     /// Requests whose form is open, by the form's hidden field.
     pub(super) requests: HashMap<String, Asked>,
+    /// Logout requests that wait for an answer, by ID.
+    pub(super) partings: Vec<String>,
     /// The first signs.
     pub(super) credentials: Vec<Credential>,
 }
@@ -42,21 +47,25 @@ pub(super) struct Session {
     pub(super) username: String,
     pub(super) since: DateTime<Utc>,
     pub(super) index: String,
+    /// The service provider that was told last.
+    pub(super) at: Option<String>,
 }
 
 impl World {
-    pub(super) fn new(settings: SamlSettings, canary: String) -> Result<Self> {
+    pub(super) fn new(settings: SamlSettings) -> Result<Self> {
         let credentials = settings.keys.iter().copied().map(Credential::generate);
         let state = State {
             service_providers: settings.service_providers.clone(),
             people: settings.people.clone(),
+            faults: settings.faults.clone(),
             credentials: credentials.collect::<Result<_>>()?,
             ..State::default()
         };
         Ok(Self {
             settings,
             hits: Mutex::default(),
-            canary,
+            canary: Canary::start()?,
+            trap: Trap::set()?,
             state: Mutex::new(state),
         })
     }
@@ -138,14 +147,28 @@ impl World {
         credential.context("a provider needs a key")
     }
 
-    /// A key of the same kind that nobody knows.
+    /// A key of the same kind that nobody knows. There is one of each kind for everybody: making one takes a while.
     pub(super) fn stranger(&self) -> Result<Credential> {
-        let algorithm = self.settings.keys.first().copied();
-        Credential::generate(algorithm.unwrap_or(Algorithm::Rs256))
+        static RSA: OnceLock<Credential> = OnceLock::new();
+        static EC: OnceLock<Credential> = OnceLock::new();
+        let algorithm = self.algorithm();
+        let known = match algorithm {
+            Algorithm::Rs256 => &RSA,
+            Algorithm::Es256 => &EC,
+        };
+        if known.get().is_none() {
+            drop(known.set(Credential::generate(algorithm)?));
+        }
+        known.get().cloned().context("it was just made")
+    }
+
+    fn algorithm(&self) -> Algorithm {
+        let first = self.settings.keys.first().copied();
+        first.unwrap_or(Algorithm::Rs256)
     }
 
     pub(super) fn rotate_keys(&self, announce: bool) -> Result<()> {
-        let fresh = self.stranger()?;
+        let fresh = Credential::generate(self.algorithm())?;
         self.change(|state| {
             if !announce {
                 state.credentials.clear();

@@ -5,4 +5,6 @@ mod node;
 mod oidc;
 mod oidc_faults;
 mod saml;
+mod saml_faults;
+mod saml_logout;
 mod stores;

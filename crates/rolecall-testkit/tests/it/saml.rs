@@ -39,7 +39,7 @@ pub(super) fn request(idp: &SamlProvider, clock: &Clock) -> Element {
         .child(Element::new("saml:Issuer").text(ENTITY))
 }
 
-fn sending(document: Element, credential: Option<&Credential>) -> Sending<'_> {
+pub(super) fn sending(document: Element, credential: Option<&Credential>) -> Sending<'_> {
     Sending {
         document,
         is_request: true,
@@ -65,7 +65,7 @@ pub(super) fn response(browser: &Browser) -> Result<Element> {
     Element::parse(&document)
 }
 
-fn problem(page: &Page) -> String {
+pub(super) fn problem(page: &Page) -> String {
     match page.status() {
         Some(status) if status == 400 => page.text(),
         _ => format!("no problem: {}", page.text()),

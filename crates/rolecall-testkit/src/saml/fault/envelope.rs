@@ -1,0 +1,271 @@
+//! Documents of the wrong shape, size or encoding; most of them well signed.
+
+use super::{step, step_at};
+use crate::saml::names::{ASSERTION, PROTOCOL};
+use crate::saml::plan::Plan;
+use crate::xml::{Element, Node};
+
+/// What is wrong with the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    /// The response is in an element of nobody's.
+    ForeignRoot,
+    /// The response is in a SOAP envelope.
+    Soap,
+    /// The assertion alone.
+    AssertionAlone,
+    /// A logout response in place of a response.
+    OtherMessage,
+    /// Two documents, one after the other.
+    TwoRoots,
+    /// Text after the document.
+    TrailingText,
+    /// A NUL and more after the document.
+    TrailingNul,
+    /// Text before the document.
+    LeadingText,
+    /// The end is missing.
+    Truncated,
+    /// UTF-16, and says so.
+    Utf16,
+    /// UTF-16, and says nothing.
+    Utf16Bare,
+    /// A byte order mark.
+    ByteOrderMark,
+    /// Says that it is UTF-7.
+    Utf7Declared,
+    /// Says that it is Latin-1.
+    Latin1Declared,
+    /// XML 1.1.
+    Xml11,
+    /// An honest XML declaration: sound.
+    Declared,
+    /// No UTF-8.
+    InvalidUtf8,
+    /// No bytes.
+    Empty,
+    /// No XML.
+    NotXml,
+    /// JSON.
+    Json,
+    /// Elements this deep.
+    Deep(usize),
+    /// This many attributes on one element.
+    ManyAttributes(usize),
+    /// This many namespaces on one element.
+    ManyNamespaces(usize),
+    /// This many elements.
+    ManyElements(usize),
+    /// This many assertions.
+    ManyAssertions(usize),
+    /// This many signatures.
+    ManySignatures(usize),
+    /// So many bytes of text where nobody reads.
+    Padded(usize),
+    /// A prefix that nobody declared.
+    UndeclaredPrefix,
+    /// An attribute twice.
+    DuplicateAttribute,
+    /// An attribute called `::`.
+    ColonAttribute,
+    /// The assertion is in the wrong namespace.
+    AssertionNamespace,
+    /// A foreign `Assertion` beside.
+    ForeignAssertion,
+    /// `x:ID` beside `ID` (the attribute pollution of 2025).
+    PrefixedId,
+    /// `samlp:ID` on the assertion.
+    ProtocolIdOnAssertion,
+    /// `xml:id` on the forged element.
+    XmlId,
+    /// `Id` in place of `ID`.
+    IdSpelling,
+    /// A relative namespace, at which some libraries canonicalize to nothing (the void canonicalization of 2025).
+    RelativeNamespace,
+    /// The same, over the digest of nothing.
+    VoidDigest,
+    /// An element of nobody's in the response.
+    ForeignChild,
+    /// `Extensions` that say nothing.
+    Extensions,
+}
+
+impl Envelope {
+    pub(super) fn apply(self, plan: &mut Plan) {
+        match self {
+            Self::ForeignRoot => {
+                around(plan, "<Envelope xmlns=\"urn:example:any\">", "</Envelope>");
+            }
+            Self::Soap => around(
+                plan,
+                "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>",
+                "</s:Body></s:Envelope>",
+            ),
+            Self::AssertionAlone => plan.finished.push(step(|response| {
+                *response = response.take("Assertion").unwrap_or_default();
+            })),
+            Self::OtherMessage => plan.finished.push(step(|response| {
+                response.name = "samlp:LogoutResponse".to_owned();
+            })),
+            Self::TwoRoots => plan.written.push(Box::new(|text| format!("{text}{text}"))),
+            Self::TrailingText => around(plan, "", "and more"),
+            Self::TrailingNul => around(plan, "", "\0<evil/>"),
+            Self::LeadingText => around(plan, "more and ", ""),
+            Self::Truncated => plan.written.push(Box::new(|text| {
+                text.strip_suffix("</samlp:Response>")
+                    .unwrap_or_default()
+                    .to_owned()
+            })),
+            Self::Utf16 => {
+                around(plan, "<?xml version=\"1.0\" encoding=\"UTF-16\"?>", "");
+                plan.encoded.push(Box::new(|bytes| utf16(&bytes)));
+            }
+            Self::Utf16Bare => plan.encoded.push(Box::new(|bytes| utf16(&bytes))),
+            Self::ByteOrderMark => around(plan, "\u{feff}", ""),
+            Self::Utf7Declared => around(plan, "<?xml version=\"1.0\" encoding=\"UTF-7\"?>", ""),
+            Self::Latin1Declared => {
+                around(plan, "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>", "");
+            }
+            Self::Xml11 => around(plan, "<?xml version=\"1.1\" encoding=\"UTF-8\"?>", ""),
+            Self::Declared => around(plan, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", ""),
+            Self::InvalidUtf8 => plan.encoded.push(Box::new(|mut bytes| {
+                let middle = bytes.len() / 2;
+                bytes.insert(middle, 0xff);
+                bytes
+            })),
+            Self::Empty => plan.encoded.push(Box::new(|_| Vec::new())),
+            Self::NotXml => plan
+                .written
+                .push(Box::new(|_| "no document at all".to_owned())),
+            Self::Json => plan
+                .written
+                .push(Box::new(|_| "{\"sub\":\"00u-alice\"}".to_owned())),
+            Self::Deep(depth) => extend(plan, move || {
+                // As text: a tree this deep could not be written down by recursion.
+                let mut deep = Element::new("samlp:Deep");
+                deep.children.push(Node::Raw {
+                    written: "<a>".repeat(depth) + &"</a>".repeat(depth),
+                    meaning: String::new(),
+                });
+                vec![deep]
+            }),
+            Self::ManyAttributes(count) => extend(plan, move || {
+                let many = (0..count).fold(Element::new("samlp:Many"), |many, n| {
+                    many.with(&format!("a{n}"), "1")
+                });
+                vec![many]
+            }),
+            Self::ManyNamespaces(count) => extend(plan, move || {
+                let many = (0..count).fold(Element::new("samlp:Many"), |many, n| {
+                    many.with(&format!("xmlns:n{n}"), format!("urn:example:{n}"))
+                });
+                vec![many]
+            }),
+            Self::ManyElements(count) => {
+                extend(plan, move || vec![Element::new("samlp:Many"); count]);
+            }
+            Self::ManyAssertions(count) => plan.finished.push(step(move |response| {
+                let assertion = response.find("Assertion").cloned();
+                for assertion in std::iter::repeat_n(assertion, count).flatten() {
+                    response.append(assertion);
+                }
+            })),
+            Self::ManySignatures(count) => {
+                plan.finished
+                    .push(step_at(&["Assertion"], move |assertion| {
+                        let signature = assertion.find("Signature").cloned();
+                        for signature in std::iter::repeat_n(signature, count).flatten() {
+                            assertion.append(signature);
+                        }
+                    }))
+            }
+            Self::Padded(bytes) => extend(plan, move || {
+                vec![Element::new("samlp:Padding").text("x".repeat(bytes))]
+            }),
+            Self::UndeclaredPrefix => extend(plan, || vec![Element::new("nobody:Knows")]),
+            Self::DuplicateAttribute => extend(plan, || {
+                vec![Element::new("samlp:Twice").with("a", "1").with("a", "2")]
+            }),
+            Self::ColonAttribute => {
+                extend(plan, || vec![Element::new("samlp:Odd").with("::", "1")])
+            }
+            Self::AssertionNamespace => plan.unsigned.push(step(|assertion| {
+                assertion.set("xmlns:saml", "urn:oasis:names:tc:SAML:1.0:assertion");
+            })),
+            Self::ForeignAssertion => plan.finished.push(step(|response| {
+                let foreign = Element::new("x:Assertion").with("xmlns:x", "urn:example:any");
+                response.append(foreign.text("not one of ours"));
+            })),
+            Self::PrefixedId => plan.finished.push(step(|response| {
+                let genuine = response.attribute("ID").unwrap_or_default().to_owned();
+                response.attributes.insert(0, ("x:ID".to_owned(), genuine));
+                response.set("xmlns:x", "urn:example:any");
+            })),
+            Self::ProtocolIdOnAssertion => plan.unsigned.push(step(|assertion| {
+                assertion.set("xmlns:samlp", PROTOCOL);
+                assertion.set("samlp:ID", "_forged");
+            })),
+            Self::XmlId => plan.finished.push(step(|response| {
+                let genuine = response
+                    .find("Assertion")
+                    .and_then(|one| one.attribute("ID"));
+                let genuine = genuine.unwrap_or_default().to_owned();
+                let evil = Element::new("samlp:Evil").with("xml:id", genuine);
+                response.insert_after("Issuer", Element::new("samlp:Extensions").child(evil));
+            })),
+            Self::IdSpelling => plan.unsigned.push(step(|assertion| {
+                let id = assertion.attribute("ID").unwrap_or_default().to_owned();
+                assertion.set("Id", id);
+            })),
+            Self::RelativeNamespace => plan.unsigned.push(step(relative)),
+            Self::VoidDigest => {
+                plan.unsigned.push(step(relative));
+                plan.signing
+                    .push(step_at(&["Reference", "DigestValue"], |value| {
+                        // SHA-256 of no bytes.
+                        value.set_text("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+                    }));
+            }
+            Self::ForeignChild => plan.finished.push(step(|response| {
+                response.append(Element::new("x:Any").with("xmlns:x", "urn:example:any"));
+            })),
+            Self::Extensions => extend(plan, || {
+                vec![
+                    Element::new("x:Any")
+                        .with("xmlns:x", "urn:example:any")
+                        .with("xmlns:a", ASSERTION),
+                ]
+            }),
+        }
+    }
+}
+
+/// A canonicalizer that refuses relative namespaces may come back with nothing at all.
+fn relative(assertion: &mut Element) {
+    assertion.set("xmlns:void", "relative/uri");
+    let void = Element::new("void:Any");
+    if let Some(subject) = assertion.find_mut("Subject") {
+        subject.children.push(Node::Element(void));
+    }
+}
+
+fn around(plan: &mut Plan, head: &'static str, tail: &'static str) {
+    plan.written
+        .push(Box::new(move |text| format!("{head}{text}{tail}")));
+}
+
+/// Puts these into `samlp:Extensions` of the response, which nobody signs.
+fn extend(plan: &mut Plan, elements: impl Fn() -> Vec<Element> + 'static) {
+    plan.finished.push(step(move |response| {
+        response.insert_after(
+            "Issuer",
+            Element::new("samlp:Extensions").children(elements()),
+        );
+    }));
+}
+
+fn utf16(text: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(text);
+    let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+    units.flat_map(u16::to_le_bytes).collect()
+}

