@@ -5,7 +5,8 @@
 
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends libssl-dev pkg-config \
+    && apt-get install --yes --no-install-recommends \
+        clang libclang-dev libssl-dev libxml2-dev libxmlsec1-dev libxmlsec1-openssl pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY . .
@@ -16,7 +17,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 
 FROM debian:bookworm-slim AS runtime
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates libssl3 \
+    && apt-get install --yes --no-install-recommends ca-certificates libssl3 libxml2 libxmlsec1 libxmlsec1-openssl \
     && rm -rf /var/lib/apt/lists/* \
     && install --directory --owner=65532 --group=65532 --mode=0700 /var/lib/rolecall
 # No name and no home: whoever this is owns /var/lib/rolecall and nothing else.

@@ -35,6 +35,25 @@ pub(crate) const BUILD: &[Need] = &[
         is_here: |m| m.agrees("pkg-config", &["--atleast-version=3", "openssl"]),
     },
     Need {
+        what: "libxml2 with its headers",
+        debian: &["libxml2-dev"],
+        is_here: |m| m.agrees("pkg-config", &["--exists", "libxml-2.0"]),
+    },
+    Need {
+        what: "xmlsec with its headers, over OpenSSL",
+        debian: &["libxmlsec1-dev", "libxmlsec1-openssl"],
+        is_here: |m| {
+            m.agrees("pkg-config", &["--exists", "xmlsec1-openssl"])
+                && m.program("xmlsec1-config").is_some()
+        },
+    },
+    Need {
+        // It reads the headers of xmlsec, to make Rust of them.
+        what: "clang with libclang",
+        debian: &["clang", "libclang-dev"],
+        is_here: |m| m.program("clang").is_some() && has_libclang(),
+    },
+    Need {
         what: "CA certificates",
         debian: &["ca-certificates"],
         is_here: |_| {
@@ -96,6 +115,18 @@ pub(crate) const TEST: &[Need] = &[
         },
     },
 ];
+
+/// Whether libclang is where Debian and Ubuntu put it; elsewhere the build itself will look.
+fn has_libclang() -> bool {
+    let Ok(versions) = std::fs::read_dir("/usr/lib") else {
+        return true;
+    };
+    let mut llvm = versions
+        .flatten()
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("llvm-"));
+    !std::fs::exists("/etc/debian_version").unwrap_or(false)
+        || llvm.any(|entry| entry.path().join("lib/libclang.so").exists())
+}
 
 /// PostgreSQL's `initdb`, which Debian keeps off the path.
 fn initdb(machine: &Machine) -> Option<PathBuf> {

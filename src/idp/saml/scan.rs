@@ -38,7 +38,7 @@ pub fn scan(text: &str, bounds: Bounds) -> Result<(), ProviderError> {
         )));
     }
     let control = |b: &u8| *b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r');
-    if text.as_bytes().iter().any(|b| control(b)) {
+    if text.as_bytes().iter().any(control) {
         return Err(malformed("it holds control characters"));
     }
     let mut walk = Walk {
