@@ -3,6 +3,7 @@
 //! Whatever arrives from a browser or a provider is untrusted until every check has passed; nothing is fetched from an
 //! address that a token names.
 
+mod cache;
 pub mod http;
 pub mod oidc;
 pub mod saml;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request};
 use rolecall_core::limits;
 use url::{Host, Url};
@@ -125,16 +125,33 @@ impl HttpClient {
     /// # Errors
     /// [`HttpError`].
     pub async fn get_json(&self, url: &Url) -> Result<Vec<u8>, HttpError> {
+        self.get(url, JSON).await?.json()
+    }
+
+    /// GETs an XML document, whatever its server calls it; tries once more when there was no connection at all.
+    ///
+    /// # Errors
+    /// [`HttpError`].
+    pub async fn get_xml(&self, url: &Url) -> Result<Vec<u8>, HttpError> {
+        let Answer {
+            host, status, body, ..
+        } = self.get(url, XML).await?;
+        match status {
+            200 => Ok(body),
+            _ => Err(HttpError::Status { host, status }),
+        }
+    }
+
+    async fn get(&self, url: &Url, accept: HeaderValue) -> Result<Answer, HttpError> {
         let request = || {
             let mut request = Request::new(Method::GET, url.clone());
-            request.headers_mut().insert(ACCEPT, JSON);
+            request.headers_mut().insert(ACCEPT, accept.clone());
             request
         };
-        let answer = match self.send(request()).await {
-            Err(HttpError::Connect { .. }) => self.send(request()).await?,
-            answer => answer?,
-        };
-        answer.json()
+        match self.send(request()).await {
+            Err(HttpError::Connect { .. }) => self.send(request()).await,
+            answer => answer,
+        }
     }
 
     /// Sends one request, once.
@@ -181,8 +198,9 @@ impl HttpClient {
     }
 }
 
-const JSON: reqwest::header::HeaderValue =
-    reqwest::header::HeaderValue::from_static("application/json");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const XML: HeaderValue =
+    HeaderValue::from_static("application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.8");
 
 /// Whether we call this URL at all.
 pub fn callable(url: &Url) -> bool {

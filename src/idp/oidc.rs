@@ -4,7 +4,6 @@
 //! and from nowhere else. Nothing is done at construction: a provider that is down does not keep the gateway from
 //! starting.
 
-mod cache;
 mod checks;
 mod claims;
 mod google;
@@ -21,7 +20,7 @@ mod wycheproof;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreJsonWebKey};
 use openidconnect::{
     AuthType, AuthUrl, AuthenticationContextClass, ClientId, ClientSecret, CsrfToken, IssuerUrl,
@@ -36,7 +35,6 @@ use rolecall_core::sign_in::{
 };
 use serde::{Deserialize, Serialize};
 
-use self::cache::{Cached, Fetch, Trouble};
 use self::checks::Expected;
 use self::jwks::{KeySet, NotVerified};
 pub use self::jws::Algorithm;
@@ -44,10 +42,16 @@ use self::jws::{UnverifiedJws, not_allowed};
 use self::metadata::Metadata;
 use self::refusal::refusal;
 pub use self::settings::{ClaimNames, Finding, MfaRule, OidcSettings};
+use crate::idp::cache::{Cached, Fetch, Lifetimes, Trouble};
 use crate::idp::http::HttpClient;
 
 /// Above this an ID token is left out of a sign-out URL: browsers and servers stop at 8 KiB.
 const ID_TOKEN_HINT_BYTES_MAX: usize = 4 * 1024;
+/// Discovery documents and keys: asked for every hour, and kept a day through an outage.
+const LIFETIMES: Lifetimes = Lifetimes {
+    fresh_for: TimeDelta::hours(1),
+    stale_max: TimeDelta::hours(24),
+};
 
 /// One configured OpenID Connect provider.
 pub struct OidcProvider {
@@ -78,8 +82,8 @@ impl OidcProvider {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            metadata: Cached::new(Arc::clone(&clock)),
-            keys: Cached::new(Arc::clone(&clock)),
+            metadata: Cached::new(Arc::clone(&clock), LIFETIMES),
+            keys: Cached::new(Arc::clone(&clock), LIFETIMES),
             domains: settings.believed_domains(),
             settings,
             http,

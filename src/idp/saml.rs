@@ -8,6 +8,8 @@ mod checks;
 mod decrypt;
 pub mod guard;
 pub mod keys;
+pub mod metadata;
+pub mod redirect;
 mod scan;
 pub mod signature;
 pub mod signature_shape;
@@ -18,5 +20,7 @@ mod xml;
 
 pub use assertion::{Attribute, Expected, Signed, VerifiedAssertion};
 pub use keys::{DecryptionKeys, InvalidKey, SigningKeys};
+pub use metadata::RemoteMetadata;
+pub use redirect::{Message, RedirectMessage};
 pub use trust::{Binding, Endpoint, InvalidMetadata, SamlPolicy, SamlTrust, TrustOptions};
 pub use verify::{verify, verify_with};

@@ -8,8 +8,8 @@ use rolecall_core::sign_in::RejectReason;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::cache::Trouble;
 use super::settings::OidcSettings;
+use crate::idp::cache::Trouble;
 use crate::idp::http::{callable, on_loopback};
 
 /// What we know of a provider from its own document.

@@ -2,7 +2,7 @@
 
 use rolecall_core::sign_in::ProviderError;
 
-use super::cache::Trouble;
+use crate::idp::cache::Trouble;
 
 /// `error` of an authorization response (RFC 6749 4.1.2.1, Core 3.1.2.6) as one of our own words: what a browser brings
 /// is not repeated. An outage is not a refusal.

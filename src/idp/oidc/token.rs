@@ -15,9 +15,9 @@ use rolecall_core::secret::SecretText;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::Value;
 
-use super::cache::Trouble;
 use super::checks::well_formed;
 use super::jws::{UnverifiedJws, malformed};
+use crate::idp::cache::Trouble;
 use crate::idp::http::{HttpClient, HttpError};
 
 /// The library's client with the two endpoints we give it.

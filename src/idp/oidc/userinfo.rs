@@ -9,8 +9,8 @@ use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::cache::Trouble;
 use super::jws::malformed;
+use crate::idp::cache::Trouble;
 use crate::idp::http::HttpClient;
 
 /// Fetches the claims.

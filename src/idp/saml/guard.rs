@@ -18,8 +18,6 @@ use super::xml::{ASSERTION, DSIG, METADATA, PROTOCOL, elements, is, malformed, p
 
 /// Bytes of a decoded message: base64 is four thirds of it.
 const MESSAGE_BYTES_MAX: usize = limits::SAML_MESSAGE_BYTES_MAX / 4 * 3;
-/// Nodes of one document, texts among them.
-const NODES_MAX: u32 = 100_000;
 
 /// Which kind of document is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,14 +75,22 @@ pub fn decoded(field: &str) -> Result<String, ProviderError> {
     String::from_utf8(bytes).map_err(|_| malformed("the message is not UTF-8"))
 }
 
+/// Reads XML strictly and within bounds; its shape is not looked at.
+///
+/// # Errors
+/// [`RejectReason::Malformed`].
+pub fn strict(text: &str, shape: Shape) -> Result<Document<'_>, ProviderError> {
+    scan(text, shape.bounds())?;
+    parse(text)
+}
+
 impl<'a> GuardedXml<'a> {
     /// Looks at the document.
     ///
     /// # Errors
     /// [`RejectReason::Malformed`], [`RejectReason::Structure`], [`RejectReason::Algorithm`].
     pub fn parse(text: &'a str, shape: Shape) -> Result<Self, ProviderError> {
-        scan(text, shape.bounds())?;
-        let document = parse(text, NODES_MAX)?;
+        let document = strict(text, shape)?;
         let root = document.root_element();
         if !elements(document.root()).eq([root]) {
             return Err(malformed("there is something beside the root element"));

@@ -14,8 +14,6 @@ use super::keys::SigningKeys;
 use super::signature_shape::SignatureShape;
 use super::xml::parse;
 
-const NODES_MAX: u32 = 100_000;
-
 const ALLOWED: &[Allowed] = &[
     Allowed::RsaSha256,
     Allowed::RsaSha384,
@@ -64,7 +62,7 @@ impl VerifiedXml {
     /// # Errors
     /// [`RejectReason::Signature`] when it is any other, or nothing.
     pub fn document(&self) -> Result<Document<'_>, ProviderError> {
-        let document = parse(&self.canonical, NODES_MAX)?;
+        let document = parse(&self.canonical)?;
         let root: Node<'_, '_> = document.root_element();
         if self.signature.covers(root) {
             return Ok(document);

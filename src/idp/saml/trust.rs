@@ -8,7 +8,9 @@ use rolecall_core::sign_in::ProviderError;
 use roxmltree::Node;
 use url::Url;
 
+use super::guard::{GuardedXml, Shape, strict};
 use super::keys::{DecryptionKeys, InvalidKey, SigningKeys, certificate_der};
+use super::signature::{VerifiedXml, XmlSignature as _, Xmlsec};
 use super::xml::{DSIG, METADATA, PROTOCOL, children, instant, is, text, trimmed};
 use crate::idp::http::callable;
 
@@ -75,6 +77,17 @@ pub struct TrustOptions {
 #[error("the metadata of the identity provider: {0}")]
 pub struct InvalidMetadata(pub(super) String);
 
+impl InvalidMetadata {
+    fn of(error: ProviderError) -> Self {
+        match error {
+            ProviderError::Rejected { detail, .. } => Self(detail),
+            ProviderError::Refused { .. } | ProviderError::Unavailable(_) => {
+                Self(error.to_string())
+            }
+        }
+    }
+}
+
 impl From<InvalidKey> for InvalidMetadata {
     fn from(error: InvalidKey) -> Self {
         Self(format!("no usable signing certificate: {error}"))
@@ -100,8 +113,16 @@ impl SamlTrust {
     /// [`InvalidMetadata`]: not such a document, no signing certificate, no address to send anybody to, another entity,
     /// or no signature by the configured certificate.
     pub fn parse(metadata: &str, options: &TrustOptions) -> Result<Self, InvalidMetadata> {
-        let document = super::xml::parse(metadata, 100_000)
-            .map_err(|error| InvalidMetadata(error.to_string()))?;
+        let metadata = metadata.trim_start_matches('\u{feff}');
+        let verified = match &options.metadata_keys {
+            Some(keys) => Some(signed(metadata, keys)?),
+            None => None,
+        };
+        let document = match &verified {
+            Some(verified) => verified.document(),
+            None => strict(metadata, Shape::Metadata),
+        };
+        let document = document.map_err(InvalidMetadata::of)?;
         let (entity, role) = identity_provider(document.root_element(), options)?;
         let entity_id = entity
             .attribute("entityID")
@@ -179,6 +200,13 @@ impl SamlTrust {
     pub fn valid_until(&self) -> Option<DateTime<Utc>> {
         self.valid_until
     }
+}
+
+/// What the configured certificate has signed of the metadata: all of it.
+fn signed(metadata: &str, keys: &SigningKeys) -> Result<VerifiedXml, InvalidMetadata> {
+    GuardedXml::parse(metadata, Shape::Metadata)
+        .and_then(|guarded| Xmlsec.verified(&guarded, keys))
+        .map_err(InvalidMetadata::of)
 }
 
 /// The entity and its role as an identity provider.

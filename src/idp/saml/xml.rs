@@ -82,14 +82,17 @@ pub fn instant(node: Node<'_, '_>, name: &str) -> Result<Option<DateTime<Utc>>, 
         .map_err(|_| malformed(format!("{name} is no time")))
 }
 
-/// Parses strictly: no document type, no more nodes than `nodes_max`.
+/// Nodes of one document, texts among them.
+const NODES_MAX: u32 = 100_000;
+
+/// Parses strictly: no document type, no more nodes than `NODES_MAX`.
 ///
 /// # Errors
 /// [`RejectReason::Malformed`].
-pub fn parse(text: &str, nodes_max: u32) -> Result<Document<'_>, ProviderError> {
+pub fn parse(text: &str) -> Result<Document<'_>, ProviderError> {
     let options = ParsingOptions {
         allow_dtd: false,
-        nodes_limit: nodes_max,
+        nodes_limit: NODES_MAX,
         ..ParsingOptions::default()
     };
     Document::parse_with_options(text, options)

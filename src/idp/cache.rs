@@ -13,12 +13,17 @@ use rolecall_core::sign_in::{ProviderError, RejectReason};
 
 use crate::idp::http::HttpError;
 
-/// How old a document may become before it is fetched again.
-const FRESH_FOR: TimeDelta = TimeDelta::hours(1);
-/// How old a document may become when the provider does not answer.
-const STALE_MAX: TimeDelta = TimeDelta::hours(24);
 /// How soon after a failure, or after a fetch out of turn, the next one may follow.
 const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
+
+/// How long a document counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// How old it may become before it is fetched again.
+    pub fresh_for: TimeDelta,
+    /// How old it may become when the provider does not answer.
+    pub stale_max: TimeDelta,
+}
 
 /// Why a provider's document could not be had. It can be told to everybody who waited for the same fetch.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -56,6 +61,7 @@ pub type Fetch<'a, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send +
 /// One document of one provider.
 pub struct Cached<T> {
     clock: Arc<dyn Clock>,
+    lifetimes: Lifetimes,
     state: Mutex<State<T>>,
     /// Held while fetching, so that there is one fetch at a time.
     flight: tokio::sync::Mutex<()>,
@@ -73,9 +79,10 @@ struct State<T> {
 
 impl<T> Cached<T> {
     /// Empty; nothing is fetched before it is asked for.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, lifetimes: Lifetimes) -> Self {
         Self {
             clock,
+            lifetimes,
             state: Mutex::new(State {
                 good: None,
                 failed: None,
@@ -96,13 +103,23 @@ impl<T> Cached<T> {
             let state = self.state();
             let failed_lately =
                 matches!(&state.failed, Some((_, at)) if within(*at, now, AGAIN_AFTER));
-            let fresh_for = if failed_lately { STALE_MAX } else { FRESH_FOR };
+            let fresh_for = if failed_lately {
+                self.lifetimes.stale_max
+            } else {
+                self.lifetimes.fresh_for
+            };
             if let Some(good) = state.younger_than(fresh_for, now) {
                 return Ok(good);
             }
         }
         let fetched = self.fetch(fetch).await;
-        fetched.or_else(|trouble| self.state().younger_than(STALE_MAX, now).ok_or(trouble))
+        let stale_max = self.lifetimes.stale_max;
+        fetched.or_else(|trouble| self.state().younger_than(stale_max, now).ok_or(trouble))
+    }
+
+    /// The last good copy, however old.
+    pub fn last(&self) -> Option<Arc<T>> {
+        self.state().good.as_ref().map(|(good, _)| Arc::clone(good))
     }
 
     /// A newer document than `seen`, because that one did not do; none when it was fetched out of turn lately.
@@ -187,6 +204,11 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    const LIFETIMES: Lifetimes = Lifetimes {
+        fresh_for: TimeDelta::hours(1),
+        stale_max: TimeDelta::hours(24),
+    };
+
     struct Hands(Mutex<DateTime<Utc>>);
     impl Clock for Hands {
         fn now(&self) -> DateTime<Utc> {
@@ -201,7 +223,7 @@ mod tests {
 
     fn cached() -> (Arc<Hands>, Arc<Cached<usize>>) {
         let hands = Arc::new(Hands(Mutex::new(DateTime::UNIX_EPOCH)));
-        let cached = Cached::new(Arc::clone(&hands) as Arc<dyn Clock>);
+        let cached = Cached::new(Arc::clone(&hands) as Arc<dyn Clock>, LIFETIMES);
         (hands, Arc::new(cached))
     }
 
@@ -256,13 +278,13 @@ mod tests {
         let (clock, cached) = cached();
         assert!(cached.get(down()).await.is_err());
         assert_eq!(*cached.get(good(1)).await.unwrap(), 1);
-        clock.advance(FRESH_FOR);
+        clock.advance(LIFETIMES.fresh_for);
         assert_eq!(*cached.get(down()).await.unwrap(), 1);
         // Just failed: the provider is left alone.
         assert_eq!(*cached.get(good(2)).await.unwrap(), 1);
         clock.advance(AGAIN_AFTER);
         assert_eq!(*cached.get(good(2)).await.unwrap(), 2);
-        clock.advance(STALE_MAX);
+        clock.advance(LIFETIMES.stale_max);
         assert!(cached.get(down()).await.is_err());
     }
 

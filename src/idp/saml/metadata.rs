@@ -1,0 +1,91 @@
+//! A provider's metadata at an https address: fetched in turn, and the last good copy kept through an outage.
+//!
+//! What is fetched replaces nothing unless it is trust as good as before: the same entity, a signing certificate, a signature
+//! where one is configured, and still valid.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rolecall_core::port::Clock;
+use rolecall_core::sign_in::ProviderError;
+use url::Url;
+
+use super::trust::{InvalidMetadata, SamlTrust, TrustOptions};
+use crate::idp::cache::{Cached, Lifetimes, Trouble};
+use crate::idp::http::HttpClient;
+
+/// How old metadata without `validUntil` may become when its address does not answer: a week's end and a holiday.
+const STALE_MAX: TimeDelta = TimeDelta::days(7);
+
+/// Metadata at an address.
+pub struct RemoteMetadata {
+    http: HttpClient,
+    url: Url,
+    options: TrustOptions,
+    clock: Arc<dyn Clock>,
+    kept: Cached<SamlTrust>,
+}
+
+impl RemoteMetadata {
+    /// Nothing is fetched before it is asked for; then every `refresh`.
+    pub fn new(
+        http: HttpClient,
+        url: Url,
+        refresh: TimeDelta,
+        options: TrustOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let lifetimes = Lifetimes {
+            fresh_for: refresh,
+            stale_max: STALE_MAX.max(refresh),
+        };
+        Self {
+            http,
+            url,
+            options,
+            kept: Cached::new(Arc::clone(&clock), lifetimes),
+            clock,
+        }
+    }
+
+    /// The trust of today.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`] when there is none and none can be had, or what there is has expired.
+    pub async fn trust(&self) -> Result<Arc<SamlTrust>, ProviderError> {
+        let trust = self.kept.get(Box::pin(self.fetch())).await?;
+        let Err(expired) = trust.still_valid(self.clock.now()) else {
+            return Ok(trust);
+        };
+        let newer = self.kept.newer_than(&trust, Box::pin(self.fetch())).await?;
+        newer.ok_or(expired)
+    }
+
+    async fn fetch(&self) -> Result<SamlTrust, Trouble> {
+        let document = self.http.get_xml(&self.url).await?;
+        let before = self.kept.last();
+        let before = before.as_deref().map(SamlTrust::entity_id);
+        adoptable(&document, &self.options, before, self.clock.now())
+            .map_err(|error| Trouble::nonsense(error.to_string()))
+    }
+}
+
+/// Reads metadata that is to take the place of what was known of the entity `before`.
+fn adoptable(
+    document: &[u8],
+    options: &TrustOptions,
+    before: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<SamlTrust, InvalidMetadata> {
+    let text =
+        std::str::from_utf8(document).map_err(|_| InvalidMetadata("it is not UTF-8".to_owned()))?;
+    let pinned = TrustOptions {
+        entity_id: options.entity_id.clone().or(before.map(str::to_owned)),
+        ..options.clone()
+    };
+    let trust = SamlTrust::parse(text, &pinned)?;
+    if trust.valid_until().is_some_and(|until| now >= until) {
+        return Err(InvalidMetadata("its validUntil has passed".to_owned()));
+    }
+    Ok(trust)
+}

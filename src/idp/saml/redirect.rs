@@ -1,0 +1,207 @@
+//! Messages by HTTP-Redirect (SAML Bindings 3.4): inflated within bounds, and verified by the signature over the query's very
+//! letters.
+//!
+//! There is no [`RedirectMessage`] whose signature is not good.
+
+use std::io::Read as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::DeflateDecoder;
+use openssl::bn::BigNum;
+use openssl::ecdsa::EcdsaSig;
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::pkey::{Id, PKey, Public};
+use openssl::sign::Verifier;
+use rolecall_core::limits;
+use rolecall_core::sign_in::{ProviderError, RejectReason};
+use url::form_urlencoded;
+
+use super::keys::SigningKeys;
+use super::xml::malformed;
+
+/// Bytes of an inflated message; requests and logout messages are a few KiB.
+const INFLATED_MAX: u64 = 256 * 1024;
+/// How much more an inflated message may be than what it came from; XML does not shrink further by itself.
+const RATIO_MAX: u64 = 20;
+
+/// Which of the two it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// `SAMLRequest`
+    Request,
+    /// `SAMLResponse`
+    Response,
+}
+
+/// A message that one of the provider's keys has signed. Its shape is still to be guarded.
+#[derive(Debug)]
+pub struct RedirectMessage {
+    /// Which it is.
+    pub message: Message,
+    /// The document.
+    pub xml: String,
+    /// `RelayState`
+    pub relay_state: Option<String>,
+}
+
+impl RedirectMessage {
+    /// Reads the query of a request, as it was sent, and verifies its signature (3.4.4.1).
+    ///
+    /// # Errors
+    /// [`RejectReason::Malformed`], [`RejectReason::Unsigned`], [`RejectReason::Algorithm`], [`RejectReason::Signature`].
+    pub fn verified(query: &str, keys: &SigningKeys) -> Result<Self, ProviderError> {
+        if query.len() > limits::SAML_MESSAGE_BYTES_MAX {
+            return Err(malformed("the query is too large"));
+        }
+        let (request, response) = (raw(query, "SAMLRequest")?, raw(query, "SAMLResponse")?);
+        let (message, name, sent) = match (request, response) {
+            (Some(sent), None) => (Message::Request, "SAMLRequest", sent),
+            (None, Some(sent)) => (Message::Response, "SAMLResponse", sent),
+            (Some(_), Some(_)) | (None, None) => {
+                return Err(malformed("there is not exactly one message in the query"));
+            }
+        };
+        let relay_state = raw(query, "RelayState")?;
+        let (algorithm, signature) = (raw(query, "SigAlg")?, raw(query, "Signature")?);
+        let (Some(algorithm), Some(signature)) = (algorithm, signature) else {
+            return Err(ProviderError::rejected(
+                RejectReason::Unsigned,
+                "the query is not signed",
+            ));
+        };
+        let relayed = relay_state.map_or_else(String::new, |value| format!("&RelayState={value}"));
+        let signed = format!("{name}={sent}{relayed}&SigAlg={algorithm}");
+        Detached::of(&decoded(algorithm), keys)?.verify(
+            signed.as_bytes(),
+            &bytes(signature)?,
+            keys,
+        )?;
+        let encoding = raw(query, "SAMLEncoding")?.map(decoded);
+        if encoding
+            .is_some_and(|how| how != "urn:oasis:names:tc:SAML:2.0:bindings:URL-Encoding:DEFLATE")
+        {
+            return Err(malformed("SAMLEncoding is not DEFLATE"));
+        }
+        Ok(Self {
+            message,
+            xml: inflated(&bytes(sent)?)?,
+            relay_state: relay_state.map(decoded),
+        })
+    }
+}
+
+/// The value of a parameter as it was sent, which is there at most once.
+fn raw<'a>(query: &'a str, name: &str) -> Result<Option<&'a str>, ProviderError> {
+    let mut found = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .filter(|(key, _)| decoded(key) == name)
+        .map(|(_, value)| value);
+    let first = found.next();
+    match found.next() {
+        None => Ok(first),
+        Some(_) => Err(malformed(format!("{name} is in the query twice"))),
+    }
+}
+
+fn decoded(text: &str) -> String {
+    form_urlencoded::parse(text.as_bytes())
+        .next()
+        .map(|(whole, _)| whole.into_owned())
+        .unwrap_or_default()
+}
+
+fn bytes(value: &str) -> Result<Vec<u8>, ProviderError> {
+    let text: String = form_urlencoded::parse(format!("v={value}").as_bytes())
+        .map(|(_, text)| text.replace(['\r', '\n'], ""))
+        .collect();
+    STANDARD
+        .decode(text)
+        .map_err(|_| malformed("a parameter of the query is not base64"))
+}
+
+/// Inflates (RFC 1951), and stops at a bomb.
+fn inflated(bytes: &[u8]) -> Result<String, ProviderError> {
+    let max = INFLATED_MAX.min(bytes.len() as u64 * RATIO_MAX + 1024);
+    let mut text = Vec::new();
+    let mut reader = DeflateDecoder::new(bytes).take(max + 1);
+    reader
+        .read_to_end(&mut text)
+        .map_err(|_| malformed("the message does not inflate"))?;
+    if text.len() as u64 > max {
+        return Err(malformed("the message inflates to more than is taken"));
+    }
+    String::from_utf8(text).map_err(|_| malformed("the message is not UTF-8"))
+}
+
+/// How the query is signed.
+struct Detached {
+    kind: Id,
+    digest: MessageDigest,
+}
+
+impl Detached {
+    fn of(uri: &str, keys: &SigningKeys) -> Result<Self, ProviderError> {
+        let name = uri.strip_prefix("http://www.w3.org/2001/04/xmldsig-more#");
+        let sha1 = uri == "http://www.w3.org/2000/09/xmldsig#rsa-sha1" && keys.allow_sha1();
+        let (kind, digest) = match name.unwrap_or_default() {
+            "rsa-sha256" => (Id::RSA, MessageDigest::sha256()),
+            "rsa-sha384" => (Id::RSA, MessageDigest::sha384()),
+            "rsa-sha512" => (Id::RSA, MessageDigest::sha512()),
+            "ecdsa-sha256" => (Id::EC, MessageDigest::sha256()),
+            "ecdsa-sha384" => (Id::EC, MessageDigest::sha384()),
+            "ecdsa-sha512" => (Id::EC, MessageDigest::sha512()),
+            _ if sha1 => (Id::RSA, MessageDigest::sha1()),
+            _ => {
+                return Err(ProviderError::rejected(
+                    RejectReason::Algorithm,
+                    "the query is signed with an algorithm that is not taken",
+                ));
+            }
+        };
+        Ok(Self { kind, digest })
+    }
+
+    fn verify(
+        &self,
+        signed: &[u8],
+        signature: &[u8],
+        keys: &SigningKeys,
+    ) -> Result<(), ProviderError> {
+        let of_kind = |key: &&super::keys::SigningKey| key.public.id() == self.kind;
+        let good = keys
+            .candidates(None)
+            .filter(of_kind)
+            .any(|key| self.fits(&key.public, signed, signature).unwrap_or(false));
+        if good {
+            return Ok(());
+        }
+        Err(ProviderError::rejected(
+            RejectReason::Signature,
+            "no certificate of the provider's metadata fits the query's signature",
+        ))
+    }
+
+    /// An ECDSA signature is r and s (RFC 4050), or DER as some providers write.
+    fn fits(
+        &self,
+        key: &PKey<Public>,
+        signed: &[u8],
+        signature: &[u8],
+    ) -> Result<bool, ErrorStack> {
+        let half = usize::try_from(key.bits().div_ceil(8)).unwrap_or_default();
+        let plain = self.kind == Id::EC && signature.len() == 2 * half;
+        let der = match plain.then(|| signature.split_at(half)) {
+            Some((r, s)) => {
+                let (r, s) = (BigNum::from_slice(r)?, BigNum::from_slice(s)?);
+                EcdsaSig::from_private_components(r, s)?.to_der()?
+            }
+            None => signature.to_vec(),
+        };
+        let mut verifier = Verifier::new(self.digest, key)?;
+        verifier.update(signed)?;
+        verifier.verify(&der)
+    }
+}
