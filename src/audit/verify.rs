@@ -369,6 +369,8 @@ impl Walk {
             | Happened::SignInRefused { .. }
             | Happened::SignedOut { .. }
             | Happened::ClientSessionBegun { .. }
+            | Happened::ConsentGiven { .. }
+            | Happened::ConsentDenied { .. }
             | Happened::IssueRefused { .. }
             | Happened::ConfigurationLoaded { .. }
             | Happened::ConfigurationRefused { .. } => {}

@@ -85,6 +85,19 @@ pub enum Delivery {
     Client,
 }
 
+/// What a registered client asked a person for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentAsked {
+    /// What the client calls itself; unverified.
+    pub client: String,
+    /// In which flow.
+    pub flow: Flow,
+    /// From which address; the event's own address is the browser's.
+    pub from: Option<IpAddr>,
+    /// How many requests one answer served.
+    pub requests: u32,
+}
+
 /// How far a writer's chain reached when another writer looked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriterHead {
@@ -152,6 +165,26 @@ pub enum Happened {
         client: String,
         /// How it came.
         flow: Flow,
+        /// The public id of the browser's session in which it was allowed.
+        allowed_in: String,
+    },
+    /// Somebody allowed a registered client to act for them.
+    ConsentGiven {
+        /// Who.
+        actor: Actor,
+        /// The public id of the browser's session.
+        session: String,
+        /// What is known of who asked.
+        asked: ConsentAsked,
+    },
+    /// Somebody refused a registered client.
+    ConsentDenied {
+        /// Who.
+        actor: Actor,
+        /// The public id of the browser's session.
+        session: String,
+        /// What is known of who asked.
+        asked: ConsentAsked,
     },
     /// Credentials are about to be asked for. Durable before they leave.
     IssueIntended {

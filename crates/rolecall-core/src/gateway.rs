@@ -3,8 +3,11 @@
 //! A surface (browser, AWS client, command line) parses its request, calls one verb and renders what it got. Policy is
 //! asked anew at every issue; grants are never stored.
 
+mod authorize;
 mod client_session;
+mod consent;
 mod console;
+mod device;
 mod grants;
 mod issue;
 mod listing;
@@ -13,6 +16,7 @@ mod saml;
 mod session;
 mod sign_in;
 mod sign_out;
+mod tally;
 mod token;
 
 use std::sync::Arc;
@@ -32,12 +36,15 @@ use crate::session::{Lifetimes, Origin};
 use crate::sign_in::IdentityProvider;
 
 pub use console::{ConsoleOutcome, ConsoleRequest, ConsoleVisit};
+pub use authorize::{AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAuthorization};
+pub use consent::ConsentError;
+pub use device::{DeviceAnswer, DeviceError, DeviceStarted};
 pub use issue::{IssueError, IssuedRole, Refused, RoleRequest};
 pub use listing::{InvalidPageToken, Page, PageRequest};
 pub use register::Registered;
 pub use sign_in::{Begun, Returned, SignInError, SignInWish, SignedIn};
 pub use sign_out::SignOutError;
-pub use token::TokenError;
+pub use token::{CodeRedemption, TokenError};
 
 /// What the gateway needs of the world and of its configuration.
 pub struct World {

@@ -17,6 +17,7 @@
 //! | [`sign_in`], [`session`] | signing in and staying signed in |
 //! | [`client`], [`client_session`] | AWS's command line and its like: what they are, and what a person allowed them |
 //! | [`start_url`] | what AWS's clients call this installation |
+//! | [`consent`], [`device`], [`authorization_code`] | how they are allowed it |
 //! | [`audit`] | what happened, and the hash chain over it |
 //! | [`port`] | what the world must provide |
 //! | [`record`] | sealed records over a [`port::RecordStore`] |
@@ -24,10 +25,13 @@
 
 pub mod access;
 pub mod audit;
+pub mod authorization_code;
 pub mod aws;
 pub mod client;
 pub mod client_session;
 pub mod config_error;
+pub mod consent;
+pub mod device;
 pub mod dpop;
 pub mod gateway;
 pub mod identity;

@@ -116,3 +116,31 @@ pub const DEVICE_ACCESS_TOKEN_LIFE_MAX: TimeDelta = TimeDelta::hours(1);
 
 /// Entries of one page of the portal's interface, as at AWS (`sso`, `MaxResultType`).
 pub const PAGE_ENTRIES_MAX: usize = 100;
+
+/// How long a person may take to answer a client's request (RFC 8628 3.2 `expires_in`; AWS's is the same).
+pub const AUTHORIZATION_LIFE: TimeDelta = TimeDelta::minutes(10);
+/// Life of an authorization code: it is redeemed at once (RFC 6749 4.1.2 recommends at most ten minutes).
+pub const AUTHORIZATION_CODE_LIFE: TimeDelta = TimeDelta::seconds(60);
+/// Bytes of `state` of an authorization request; AWS's CLI sends 36.
+pub const CLIENT_STATE_BYTES_MAX: usize = 512;
+/// Seconds between two polls of a device (RFC 8628 3.2 `interval`).
+pub const POLL_INTERVAL: TimeDelta = TimeDelta::seconds(5);
+/// Polls that come too soon, after which a device code is worthless.
+pub const EARLY_POLLS_MAX: u32 = 60;
+/// Device authorizations that one address may begin in [`DEVICE_AUTHORIZATIONS_WINDOW`]: an office behind one address,
+/// or a burst of tools, fits.
+pub const DEVICE_AUTHORIZATIONS_MAX: u32 = 120;
+/// See [`DEVICE_AUTHORIZATIONS_MAX`].
+pub const DEVICE_AUTHORIZATIONS_WINDOW: TimeDelta = TimeDelta::minutes(1);
+/// A person who allows a device must have signed in within this time: a stolen session is not enough.
+pub const DEVICE_APPROVAL_SIGN_IN_AGE: TimeDelta = TimeDelta::minutes(10);
+/// Wrong user codes that one session may type in [`WRONG_CODES_WINDOW`] (RFC 8628 5.1: 34.5 bits against five guesses).
+pub const WRONG_CODES_PER_SESSION_MAX: u32 = 5;
+/// Wrong user codes from one address in [`WRONG_CODES_WINDOW`].
+pub const WRONG_CODES_PER_ADDRESS_MAX: u32 = 20;
+/// See [`WRONG_CODES_PER_SESSION_MAX`].
+pub const WRONG_CODES_WINDOW: TimeDelta = TimeDelta::minutes(10);
+/// Requests of one client and address that began within this time of each other are answered together.
+pub const JOIN_WITHIN: TimeDelta = TimeDelta::seconds(60);
+/// Requests of one client and address that are remembered for that.
+pub const WAITING_MAX: usize = 100;

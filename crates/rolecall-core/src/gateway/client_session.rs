@@ -9,9 +9,17 @@ use crate::identity::Identity;
 use crate::port::StoreError;
 use crate::record::Seen;
 use crate::secret::{AccessToken, SecretDigest};
-use crate::session::Session;
+use crate::session::{Session, SessionId};
 
 use super::{Gateway, RequestContext};
+
+/// A session that is written and not yet handed out.
+pub(super) struct PreparedSession {
+    /// Finds its record.
+    pub(super) key: SecretDigest,
+    session: ClientSession,
+    tokens: ClientTokens,
+}
 
 impl Gateway {
     /// The live session of this access token. Two trips to the store.
@@ -74,12 +82,8 @@ impl Gateway {
         which: impl Fn(&ClientSessionEntry) -> bool,
     ) -> Result<(), StoreError> {
         for entry in self.client_index(identity).await?.entries {
-            if !which(&entry) {
-                continue;
-            }
-            let seen: Option<Seen<ClientSession>> = self.world.records.get(entry.key).await?;
-            if let Some(seen) = seen {
-                self.end_client(context, &seen.record, entry.key, "ended_by_owner")
+            if which(&entry) {
+                self.end_client_at(context, entry.key, "ended_by_owner")
                     .await?;
             }
         }
@@ -103,43 +107,89 @@ impl Gateway {
         Ok((vouched && !ended).then_some(seen))
     }
 
-    /// Begins a session and lists it; its tokens leave only when all of it, the audit included, has been written.
+    /// Writes a session's record; none when the person has ended their sessions since they allowed it. Its tokens must
+    /// not leave before [`Gateway::confirm_client_session`].
+    pub(super) async fn prepare_client_session(
+        &self,
+        new: NewClientSession,
+    ) -> Result<Option<PreparedSession>, StoreError> {
+        let (now, life) = (self.world.clock.now(), self.world.clients.access_token);
+        let (key, session, tokens) =
+            ClientSession::begin(new, now, life, self.world.entropy.as_ref());
+        let epoch = self.epoch(&session.identity).await?;
+        if now >= session.ends_at || epoch.is_some_and(|epoch| session.is_ended_by(&epoch)) {
+            return Ok(None);
+        }
+        let until = session.ends_at;
+        self.world.records.insert(key, &session, until).await?;
+        Ok(Some(PreparedSession {
+            key,
+            session,
+            tokens,
+        }))
+    }
+
+    /// Audits a session's beginning and lists it; hands out its tokens when both have been written.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: there is no session then.
-    pub(super) async fn begin_client_session(
+    pub(super) async fn confirm_client_session(
         &self,
         context: &RequestContext,
-        new: NewClientSession,
-    ) -> Result<(SecretDigest, ClientTokens), StoreError> {
-        let now = self.world.clock.now();
-        let life = self.world.clients.access_token;
-        let (key, session, tokens) =
-            ClientSession::begin(new, now, life, self.world.entropy.as_ref());
+        allowed_in: SessionId,
+        prepared: PreparedSession,
+    ) -> Result<ClientTokens, StoreError> {
+        let PreparedSession {
+            key,
+            session,
+            tokens,
+        } = prepared;
         let begun = Happened::ClientSessionBegun {
             actor: Actor::from(&session.identity),
             session: session.id.to_string(),
             client: session.client_name.to_string(),
             flow: session.flow,
+            allowed_in: allowed_in.to_string(),
         };
-        self.append(context, begun).await?;
-        self.world
-            .records
-            .insert(key, &session, session.ends_at)
-            .await?;
+        if let Err(error) = self.append(context, begun).await {
+            self.world.records.take::<ClientSession>(key).await?;
+            return Err(error);
+        }
         let entry = ClientSessionEntry {
             id: session.id,
             key,
             ends_at: session.ends_at,
         };
         for old in self.index_client_session(&session, entry).await? {
-            let seen: Option<Seen<ClientSession>> = self.world.records.get(old.key).await?;
-            if let Some(seen) = seen {
-                self.end_client(context, &seen.record, old.key, "too_many")
-                    .await?;
-            }
+            self.end_client_at(context, old.key, "too_many").await?;
         }
-        Ok((key, tokens))
+        Ok(tokens)
+    }
+
+    /// Removes what was prepared and is not needed: nobody knows its tokens.
+    pub(super) async fn discard_client_session(
+        &self,
+        prepared: PreparedSession,
+    ) -> Result<(), StoreError> {
+        self.world
+            .records
+            .take::<ClientSession>(prepared.key)
+            .await?;
+        Ok(())
+    }
+
+    /// Ends the session at this key, if it is still there.
+    pub(super) async fn end_client_at(
+        &self,
+        context: &RequestContext,
+        key: SecretDigest,
+        reason: &'static str,
+    ) -> Result<(), StoreError> {
+        let seen: Option<Seen<ClientSession>> = self.world.records.get(key).await?;
+        match seen {
+            Some(seen) => self.end_client(context, &seen.record, key, reason).await,
+            None => Ok(()),
+        }
     }
 
     /// Audits a session's end, then removes its record, in the order of [`Gateway::end`] and for its reasons.

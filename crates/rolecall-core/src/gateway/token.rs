@@ -1,9 +1,15 @@
 //! Tokens for registered clients: CreateToken of sso-oidc, one verb for each grant type.
 
+use crate::authorization_code::{CodeUse, IssuedCode};
 use crate::client::{ClientId, GrantType, RegisteredClient, client_key, is_secret_of};
-use crate::client_session::{ClientTokens, Refreshed};
+use crate::client_session::{ClientTokens, Flow, NewClientSession, Refreshed};
+use crate::consent::{Approval, Asking};
+use crate::device::{DeviceAuthorization, Polled};
 use crate::port::StoreError;
-use crate::secret::{ClientSecret, RefreshToken};
+use crate::record::Seen;
+use crate::secret::{
+    AuthorizationCode, ClientSecret, DeviceCode, RefreshToken, SecretDigest, SecretText,
+};
 
 use super::{Gateway, RequestContext};
 
@@ -22,9 +28,32 @@ pub enum TokenError {
     /// The code or token opens nothing: expired, spent, ended or somebody else's (`invalid_grant`).
     #[error("the code or token has expired, was used, or was issued to another client")]
     InvalidGrant,
+    /// The person has not answered yet (RFC 8628 3.5, `authorization_pending`).
+    #[error("the person has not answered yet")]
+    AuthorizationPending,
+    /// The client polls too often (`slow_down`).
+    #[error("polling too often: wait longer between two requests")]
+    SlowDown,
+    /// The person said no (`access_denied`).
+    #[error("the request was refused")]
+    AccessDenied,
+    /// The person did not answer in time (`expired_token`).
+    #[error("the device code has expired: begin again")]
+    ExpiredToken,
     /// Our own store or audit trail.
     #[error("tokens are unavailable")]
     Unavailable(#[from] StoreError),
+}
+
+/// What a client redeems a code with (RFC 6749 4.1.3).
+#[derive(Clone, Debug)]
+pub struct CodeRedemption {
+    /// `code`
+    pub code: AuthorizationCode,
+    /// `redirect_uri`, the same as in the request.
+    pub redirect_uri: String,
+    /// `code_verifier` (RFC 7636 4.5)
+    pub verifier: SecretText,
 }
 
 impl Gateway {
@@ -91,5 +120,159 @@ impl Gateway {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// The tokens of a device code, once (RFC 8628 3.4).
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn redeem_device_code(
+        &self,
+        context: &RequestContext,
+        client: &ClientId,
+        code: &DeviceCode,
+    ) -> Result<ClientTokens, TokenError> {
+        if !self.world.clients.device_flow {
+            return Err(TokenError::UnauthorizedClient);
+        }
+        let (key, records) = (code.digest(), &self.world.records);
+        let seen: Option<Seen<DeviceAuthorization>> = records.get(key).await?;
+        let seen = seen.ok_or(TokenError::InvalidGrant)?;
+        if seen.record.asking.client != client_key(client) {
+            return Err(TokenError::InvalidGrant);
+        }
+        let mut device = seen.record.clone();
+        let error = match device.poll(self.world.clock.now()) {
+            Polled::Expired => return Err(TokenError::ExpiredToken),
+            Polled::Approved(approval) => {
+                return self.spend_device_code(context, key, *approval).await;
+            }
+            Polled::Pending => TokenError::AuthorizationPending,
+            Polled::SlowDown => TokenError::SlowDown,
+            Polled::Denied => TokenError::AccessDenied,
+        };
+        let until = device.stored_until();
+        match records.replace(key, &seen, &device, until).await {
+            // Answered, or polled by somebody else, at this very moment: the next poll will see.
+            Ok(()) | Err(StoreError::Conflict | StoreError::Exists) => Err(error),
+            Err(error @ StoreError::Unavailable(_)) => Err(error.into()),
+        }
+    }
+
+    async fn spend_device_code(
+        &self,
+        context: &RequestContext,
+        key: SecretDigest,
+        approval: Approval,
+    ) -> Result<ClientTokens, TokenError> {
+        let taken: Option<DeviceAuthorization> = self.world.records.take(key).await?;
+        let asking = taken.ok_or(TokenError::InvalidGrant)?.asking;
+        let allowed_in = approval.session;
+        let new = new_session(context, asking, approval, Flow::Device);
+        let prepared = self.prepare_client_session(new).await?;
+        let prepared = prepared.ok_or(TokenError::AccessDenied)?;
+        Ok(self
+            .confirm_client_session(context, allowed_in, prepared)
+            .await?)
+    }
+
+    /// The tokens of an authorization code, once. A code that is shown with anything wrong is spoilt; one that is shown
+    /// again ends what it made.
+    ///
+    /// # Errors
+    /// [`TokenError::InvalidGrant`], [`TokenError::Unavailable`].
+    pub async fn redeem_code(
+        &self,
+        context: &RequestContext,
+        client: &ClientId,
+        redemption: &CodeRedemption,
+    ) -> Result<ClientTokens, TokenError> {
+        let (key, records) = (redemption.code.digest(), &self.world.records);
+        let seen: Option<Seen<IssuedCode>> = records.get(key).await?;
+        let seen = seen.ok_or(TokenError::InvalidGrant)?;
+        let issued = &seen.record;
+        match issued.outcome {
+            CodeUse::Unused => {}
+            CodeUse::Spoilt => return Err(TokenError::InvalidGrant),
+            CodeUse::Redeemed(session) => return self.replayed(context, session).await,
+        }
+        let right = issued.asking.client == client_key(client)
+            && issued.ask.redirect_uri.as_str() == redemption.redirect_uri
+            && issued.ask.code_challenge.is_met_by(&redemption.verifier)
+            && self.world.clock.now() < issued.expires_at;
+        let approval = issued.approval.clone();
+        let allowed_in = approval.session;
+        let new = new_session(context, issued.asking.clone(), approval, Flow::Code);
+        let prepared = match right {
+            true => self.prepare_client_session(new).await?,
+            false => None,
+        };
+        // The session is there before the code says so: whoever shows the code again finds what to end.
+        let outcome = match &prepared {
+            Some(prepared) => CodeUse::Redeemed(prepared.key),
+            None => CodeUse::Spoilt,
+        };
+        let spent = IssuedCode {
+            outcome,
+            ..issued.clone()
+        };
+        let written = records.replace(key, &seen, &spent, seen.expires_at).await;
+        match (written, prepared) {
+            (Ok(()), Some(prepared)) => Ok(self
+                .confirm_client_session(context, allowed_in, prepared)
+                .await?),
+            (Ok(()), None) => Err(TokenError::InvalidGrant),
+            (Err(error), prepared) => {
+                if let Some(prepared) = prepared {
+                    self.discard_client_session(prepared).await?;
+                }
+                match error {
+                    StoreError::Conflict | StoreError::Exists => {
+                        self.shown_again(context, key).await
+                    }
+                    StoreError::Unavailable(_) => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    /// Another redemption of the same code was faster.
+    async fn shown_again(
+        &self,
+        context: &RequestContext,
+        key: SecretDigest,
+    ) -> Result<ClientTokens, TokenError> {
+        let seen: Option<Seen<IssuedCode>> = self.world.records.get(key).await?;
+        match seen.map(|seen| seen.record.outcome) {
+            Some(CodeUse::Redeemed(session)) => self.replayed(context, session).await,
+            Some(CodeUse::Unused | CodeUse::Spoilt) | None => Err(TokenError::InvalidGrant),
+        }
+    }
+
+    async fn replayed(
+        &self,
+        context: &RequestContext,
+        session: SecretDigest,
+    ) -> Result<ClientTokens, TokenError> {
+        self.end_client_at(context, session, "code_replayed")
+            .await?;
+        Err(TokenError::InvalidGrant)
+    }
+}
+
+fn new_session(
+    context: &RequestContext,
+    asking: Asking,
+    approval: Approval,
+    flow: Flow,
+) -> NewClientSession {
+    NewClientSession {
+        client: asking.client,
+        client_name: asking.client_name,
+        identity: approval.identity,
+        ends_at: approval.ends_at,
+        origin: context.origin.clone(),
+        epoch: approval.epoch,
+        flow,
     }
 }

@@ -179,6 +179,8 @@ fn check_trail(events: Vec<AuditEvent>, orders: usize, handed_out: &[String]) {
             | Happened::IssueRefused { .. }
             | Happened::ConfigurationLoaded { .. }
             | Happened::ClientSessionBegun { .. }
+            | Happened::ConsentGiven { .. }
+            | Happened::ConsentDenied { .. }
             | Happened::ConfigurationRefused { .. } => {}
         }
     }

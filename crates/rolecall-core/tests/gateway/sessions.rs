@@ -46,6 +46,8 @@ fn ended(world: &World) -> Vec<(String, String)> {
             | Happened::IssueRefused { .. }
             | Happened::ConfigurationLoaded { .. }
             | Happened::ClientSessionBegun { .. }
+            | Happened::ConsentGiven { .. }
+            | Happened::ConsentDenied { .. }
             | Happened::ConfigurationRefused { .. } => None,
         })
         .collect()
