@@ -214,9 +214,19 @@ function rememberFormat(radios) {
 // A page that only hands the browser on does not wait for its button.
 $('form[data-send]')?.submit();
 
+// One answer may serve the questions of other tabs: they hear of it when the answer has arrived, and look again, which
+// leads them on.
+function waits(form) {
+  const tabs = new BroadcastChannel('answers');
+  tabs.addEventListener('message', () => location.reload());
+  form.addEventListener('submit', () => addEventListener('pagehide', () => tabs.postMessage('')));
+}
+
 const list = $('#accounts');
 if (list) portal(list);
 countdowns($$('time[data-countdown]'));
 copyButtons($$('button[data-copy]'));
 localTimes($$('time[data-local]'));
 rememberFormat($$('input[name=format]'));
+const question = $('form[data-waits]');
+if (question) waits(question);

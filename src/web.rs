@@ -5,9 +5,11 @@
 mod address;
 pub mod assets;
 mod aws_config;
+mod consent;
 mod cookie;
 mod credential_formats;
 mod csrf;
+mod device;
 mod dialect;
 mod extract;
 mod guard;
@@ -17,6 +19,7 @@ mod issuer;
 pub mod metrics;
 mod portal;
 mod problem;
+mod qr;
 mod refusal;
 mod reply;
 mod role;
@@ -27,6 +30,7 @@ mod sign_in;
 mod sign_out;
 pub mod site;
 mod sso;
+mod sso_oidc;
 mod start;
 pub mod view;
 mod words;
@@ -86,6 +90,15 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(resource("/logout").post(sso::logout))
         .service(start_url("/start"))
         .service(start_url("/start/"))
+        .service(resource("/device").get(device::show).post(device::answer))
+        .service(resource("/client/register").post(sso_oidc::register_client))
+        .service(resource("/device_authorization").post(sso_oidc::start_device_authorization))
+        .service(resource("/token").post(sso_oidc::create_token))
+        .service(
+            resource("/authorize")
+                .get(sso_oidc::authorize)
+                .post(sso_oidc::decide),
+        )
         .service(readable(
             "/.well-known/openid-configuration",
             issuer::openid_configuration,

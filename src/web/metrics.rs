@@ -15,6 +15,8 @@ pub struct Metrics {
     statuses: IntCounterVec,
     sign_ins: IntCounterVec,
     issues: IntCounterVec,
+    tokens: IntCounterVec,
+    consents: IntCounterVec,
     reloads: IntCounterVec,
     policy_stale: IntGauge,
 }
@@ -63,6 +65,16 @@ impl Metrics {
                 "Credentials asked for, by outcome",
                 &["delivery", "outcome"],
             )?,
+            tokens: counter(
+                "rolecall_client_tokens_total",
+                "Tokens that registered clients asked for, by outcome",
+                &["grant_type", "outcome"],
+            )?,
+            consents: counter(
+                "rolecall_consents_total",
+                "Answers to registered clients, by outcome",
+                &["flow", "outcome"],
+            )?,
             reloads: counter(
                 "rolecall_policy_loads_total",
                 "Access policies read, by outcome",
@@ -91,6 +103,16 @@ impl Metrics {
     /// Credentials were asked for: `ok`, or a word for why not.
     pub fn issue(&self, delivery: &str, outcome: &str) {
         self.issues.with_label_values(&[delivery, outcome]).inc();
+    }
+
+    /// A registered client asked for tokens: `ok`, or the error's name.
+    pub fn token(&self, grant_type: &str, outcome: &str) {
+        self.tokens.with_label_values(&[grant_type, outcome]).inc();
+    }
+
+    /// A person answered a registered client: `allowed`, `denied`, or a word for why the answer was not taken.
+    pub fn consent(&self, flow: &str, outcome: &str) {
+        self.consents.with_label_values(&[flow, outcome]).inc();
     }
 
     /// An access policy was read and serves, or was refused.

@@ -1,5 +1,6 @@
 //! What people see: one askama template with its view model for each page. View models are plain text, flags and small structs;
 //! whoever fills them has decided everything. Every value is escaped by askama, every form that changes something carries the session's CSRF token.
+pub mod consent;
 pub mod console;
 pub mod credentials;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod sign_in;
 #[cfg(test)]
 mod tests;
 
+pub use consent::{AnsweredPage, ConsentPage, DeviceCodePage, DevicePart};
 pub use console::{ConsolePage, RegionChoice};
 pub use credentials::{CredentialsPage, Part, Snippet, mask};
 pub use error::{ErrorPage, NoAccessPage};

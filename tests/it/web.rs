@@ -13,6 +13,7 @@ mod routes;
 mod sessions;
 mod sign_in;
 mod sign_out;
+mod sso_oidc;
 mod wire;
 
 use anyhow::{Context as _, Result, ensure};

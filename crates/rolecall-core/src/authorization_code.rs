@@ -4,40 +4,14 @@
 //! A request belongs to the browser's session that saw it. A code lives for a minute, is for one client, one redirect URI
 //! and one verifier, and works once; shown twice, it ends what it made (RFC 9700 2.1.1, OWASP ASVS 10.4.2).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq as _;
 
-use crate::client::RedirectUri;
+use crate::client::{CodeChallenge, RedirectUri};
 use crate::consent::{Answer, Approval, Asking};
-use crate::identity::text_newtype;
 use crate::record::Record;
-use crate::secret::{SecretDigest, SecretText};
+use crate::secret::SecretDigest;
 use crate::session::SessionId;
-
-text_newtype!(
-    /// `code_challenge` (RFC 7636 4.2) of the method `S256`: the SHA-256 of a verifier, base64url.
-    CodeChallenge,
-    InvalidCodeChallenge,
-    "code_challenge is 43 characters of base64url, by the method S256",
-    |text| text.len() == 43
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-);
-
-impl CodeChallenge {
-    /// Whether this verifier is the challenge's (RFC 7636 4.6): 43 to 128 unreserved characters with the right digest.
-    pub fn is_met_by(&self, verifier: &SecretText) -> bool {
-        let verifier = verifier.expose().as_bytes();
-        let unreserved =
-            |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-        let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
-        let same: bool = digest.as_bytes().ct_eq(self.as_str().as_bytes()).into();
-        (43..=128).contains(&verifier.len()) && verifier.iter().all(unreserved) && same
-    }
-}
 
 /// What an authorization request asks for, read and found in order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -138,50 +112,4 @@ pub enum CodeUse {
 
 impl Record for IssuedCode {
     const KIND: &'static str = "authorization-code";
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_example_of_rfc_7636_is_met_and_nothing_else() {
-        let challenge =
-            CodeChallenge::parse("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM").unwrap();
-        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-        assert!(challenge.is_met_by(&SecretText::new(verifier)));
-        for wrong in [
-            "",
-            &verifier[1..],
-            &format!("{verifier}A"),
-            &verifier.to_lowercase(),
-            challenge.as_str(),
-        ] {
-            assert!(!challenge.is_met_by(&SecretText::new(wrong)), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_short_verifier_is_none_even_if_its_digest_fits() {
-        let short = "A".repeat(42);
-        let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(short.as_bytes()));
-        let challenge = CodeChallenge::parse(&digest).unwrap();
-        assert!(!challenge.is_met_by(&SecretText::new(short)));
-    }
-
-    #[test]
-    fn challenges_have_43_characters() {
-        for bad in [
-            "",
-            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-c",
-            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM=",
-            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw+cM",
-        ] {
-            assert_eq!(
-                CodeChallenge::parse(bad),
-                Err(InvalidCodeChallenge),
-                "{bad}"
-            );
-        }
-    }
 }

@@ -35,9 +35,9 @@ use crate::record::Records;
 use crate::session::{Lifetimes, Origin};
 use crate::sign_in::IdentityProvider;
 
-pub use console::{ConsoleOutcome, ConsoleRequest, ConsoleVisit};
 pub use authorize::{AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAuthorization};
 pub use consent::ConsentError;
+pub use console::{ConsoleOutcome, ConsoleRequest, ConsoleVisit};
 pub use device::{DeviceAnswer, DeviceError, DeviceStarted};
 pub use issue::{IssueError, IssuedRole, Refused, RoleRequest};
 pub use listing::{InvalidPageToken, Page, PageRequest};

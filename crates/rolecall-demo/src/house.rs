@@ -34,6 +34,8 @@ pub struct HouseSettings {
     pub public_url: Option<String>,
     /// Whether the gateway itself speaks https, on `localhost` and with a certificate of [`House::authority`].
     pub tls: bool,
+    /// `[listen] trusted_proxies`: peers that may say from where a request comes.
+    pub trusted_proxies: Vec<String>,
     /// The time for everybody in the house.
     pub clock: Time,
     /// `[store] url`
@@ -56,6 +58,7 @@ impl Default for HouseSettings {
             port: 0,
             public_url: None,
             tls: false,
+            trusted_proxies: Vec::new(),
             clock: clock::system(),
             store: "memory:".to_owned(),
             database: "sqlite:audit.db".to_owned(),
@@ -307,6 +310,7 @@ fn write_configuration(
         aws,
     } = facts;
     let (store, database, more) = (&settings.store, &settings.database, &settings.more);
+    let proxies = &settings.trusted_proxies;
     let tls = match settings.tls {
         true => r#"tls = { certificate = "tls.crt", key = { file = "tls.key" } }"#,
         false => "",
@@ -323,6 +327,7 @@ access = ["access.toml"]
 [listen]
 address = "127.0.0.1:0"
 management = "127.0.0.1:0"
+trusted_proxies = {proxies:?}
 {tls}
 
 [store]

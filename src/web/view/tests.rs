@@ -1,8 +1,9 @@
 //! Every page with every sample: nothing inline that the content security policy would stop, nothing unescaped, every form guarded,
 //! and the outline a screen reader needs.
 use super::{
-    ConsolePage, CredentialsPage, ErrorPage, HandOverPage, LoginCodePage, LoginPage, NoAccessPage,
-    PortalPage, SessionsPage, SetUpPage, SignInPage, SignedOutPage,
+    AnsweredPage, ConsentPage, ConsolePage, CredentialsPage, DeviceCodePage, ErrorPage,
+    HandOverPage, LoginCodePage, LoginPage, NoAccessPage, PortalPage, SessionsPage, SetUpPage,
+    SignInPage, SignedOutPage,
 };
 use askama::Template;
 
@@ -21,6 +22,9 @@ pub fn pages() -> Vec<(String, String)> {
         render("signed_out", SignedOutPage::samples()),
         render("portal", PortalPage::samples()),
         render("credentials", CredentialsPage::samples()),
+        render("consent", ConsentPage::samples()),
+        render("device", DeviceCodePage::samples()),
+        render("answered", AnsweredPage::samples()),
         render("console", ConsolePage::samples()),
         render("login", LoginPage::samples()),
         render("login_code", LoginCodePage::samples()),

@@ -2,9 +2,11 @@
 //! browser. Every request is shown and answered; nothing is remembered as allowed for the next time (RFC 8252 8.6).
 
 use crate::authorization_code::{
-    AuthorizationAsk, AuthorizationRequest, CodeChallenge, CodeUse, IssuedCode, response,
+    AuthorizationAsk, AuthorizationRequest, CodeUse, IssuedCode, response,
 };
-use crate::client::{ClientId, ClientName, GrantType, RedirectUri, RegisteredClient, client_key};
+use crate::client::{
+    ClientId, ClientName, CodeChallenge, GrantType, RedirectUri, RegisteredClient, client_key,
+};
 use crate::client_session::Flow;
 use crate::consent::{Answer, Approval, Asked, Asking, Decision, Waiting};
 use crate::limits;
@@ -146,20 +148,6 @@ impl Gateway {
             user_code: None,
             others,
         })))
-    }
-
-    /// Whether this browser's request still waits for its person; changes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn authorization_waits(
-        &self,
-        session: &Session,
-        read: &ReadAuthorization,
-    ) -> Result<bool, StoreError> {
-        let key = AuthorizationRequest::key(session.id, read.client, &read.ask);
-        let found: Option<Seen<AuthorizationRequest>> = self.world.records.get(key).await?;
-        Ok(found.is_some_and(|seen| matches!(seen.record.answer, Answer::Pending)))
     }
 
     /// Takes the person's answer and sends it; `shown` are the names of the other requests on the page.

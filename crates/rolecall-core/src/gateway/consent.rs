@@ -1,6 +1,8 @@
 //! Consent, for both flows: what the person is shown, and what their answer does. One answer serves the requests that
 //! were listed beside it, and no others.
 
+use chrono::{DateTime, Utc};
+
 use crate::audit::{Actor, ConsentAsked, Happened};
 use crate::authorization_code::AuthorizationRequest;
 use crate::client_session::Flow;
@@ -177,14 +179,19 @@ impl Gateway {
         Ok(answered)
     }
 
+    /// When a client's session that this person allows now would end.
+    pub fn client_session_end(&self, session: &Session) -> DateTime<Utc> {
+        let longest = self.world.clock.now() + self.world.clients.refresh_token;
+        session.ends_at.min(longest)
+    }
+
     async fn approval(&self, session: &Session) -> Result<Approval, StoreError> {
         let epoch = self.epoch(&session.identity).await?;
-        let longest = self.world.clock.now() + self.world.clients.refresh_token;
         Ok(Approval {
             identity: session.identity.clone(),
             session: session.id,
             epoch: epoch.map(|epoch| epoch.id),
-            ends_at: session.ends_at.min(longest),
+            ends_at: self.client_session_end(session),
         })
     }
 

@@ -198,7 +198,10 @@ impl Gateway {
         }
         let right = issued.asking.client == client_key(client)
             && issued.ask.redirect_uri.as_str() == redemption.redirect_uri
-            && issued.ask.code_challenge.is_met_by(&redemption.verifier)
+            && issued
+                .ask
+                .code_challenge
+                .is_of(redemption.verifier.expose())
             && self.world.clock.now() < issued.expires_at;
         let approval = issued.approval.clone();
         let allowed_in = approval.session;

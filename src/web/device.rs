@@ -1,0 +1,175 @@
+//! `/device`: the person's side of the device flow. The code is typed, or comes with a link; then its second half is typed
+//! from the screen that shows it, since a link alone must never be enough.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::Query;
+use rolecall_core::consent::Decision;
+use rolecall_core::gateway::{ConsentError, DeviceAnswer};
+use serde::Deserialize;
+
+use super::consent::{self, ConsentForm};
+use super::extract::{Member, Posted};
+use super::problem::{Fault, Problem};
+use super::reply;
+use super::view::{AnsweredPage, DeviceCodePage};
+
+/// The link of `verificationUriComplete`.
+#[derive(Deserialize)]
+pub struct Link {
+    #[serde(default)]
+    user_code: String,
+}
+
+/// `GET /device`, with or without a code.
+///
+/// # Errors
+/// [`ConsentError`], where it is not about the code.
+pub async fn show(member: Member, link: Query<Link>) -> Result<HttpResponse, Problem> {
+    if link.user_code.is_empty() {
+        return ask_for_code(&member, "", None);
+    }
+    compare(&member, &link.user_code, None, None).await
+}
+
+/// What the pages of `/device` send.
+#[derive(Deserialize)]
+pub struct DeviceForm {
+    #[serde(default)]
+    user_code: String,
+    #[serde(default)]
+    retyped: Option<String>,
+    #[serde(flatten)]
+    consent: ConsentForm,
+}
+
+/// `POST /device`: a code that was typed, or an answer.
+///
+/// # Errors
+/// [`ConsentError`], where it is not about the code.
+pub async fn answer(posted: Posted<DeviceForm>) -> Result<HttpResponse, Problem> {
+    let Posted { member, form } = posted;
+    let Some(retyped) = form.retyped else {
+        // From the page that asks for the code: the person has typed all of it.
+        let typed = form.user_code.clone();
+        return compare(&member, &form.user_code, Some(typed), None).await;
+    };
+    let answer = DeviceAnswer {
+        user_code: form.user_code,
+        retyped,
+        decision: form.consent.decision()?,
+        shown: form.consent.shown(),
+    };
+    let site = &member.visitor.site;
+    let outcome = site
+        .gateway
+        .decide_device(&member.visitor.context, &member.session, &answer)
+        .await;
+    let word = match &outcome {
+        Ok(_) => consent::word(answer.decision),
+        Err(error) => error.word(),
+    };
+    site.metrics.consent("device", word);
+    match outcome {
+        Ok(_) => {
+            let page = AnsweredPage {
+                viewer: member.viewer(),
+                allowed: Some(answer.decision == Decision::Allow),
+                to: String::new(),
+            };
+            reply::page(StatusCode::OK, &page)
+        }
+        Err(error @ ConsentError::NotRetyped) => {
+            compare(&member, &answer.user_code, None, Some(error.to_string())).await
+        }
+        Err(error) => wrong(&member, &answer.user_code, error),
+    }
+}
+
+/// The page that asks, for the code that was typed or came with a link.
+async fn compare(
+    member: &Member,
+    user_code: &str,
+    retyped: Option<String>,
+    error: Option<String>,
+) -> Result<HttpResponse, Problem> {
+    let looked_up = member
+        .visitor
+        .site
+        .gateway
+        .look_up_device(&member.visitor.context, &member.session, user_code)
+        .await;
+    match looked_up {
+        Ok(asked) => {
+            let form = consent::Form {
+                action: "/device",
+                device: Some((user_code.to_owned(), retyped)),
+                error,
+            };
+            consent::page(member, &asked, form)
+        }
+        Err(error) => {
+            member.visitor.site.metrics.consent("device", error.word());
+            wrong(member, user_code, error)
+        }
+    }
+}
+
+/// A code that leads nowhere is asked for again; whatever else is wrong is a problem of its own.
+fn wrong(member: &Member, user_code: &str, error: ConsentError) -> Result<HttpResponse, Problem> {
+    match error {
+        ConsentError::UnknownCode | ConsentError::NotRetyped => {
+            let text = "No program waits with this code. It may be mistyped, have expired, or have been answered already.";
+            ask_for_code(member, user_code, Some(text.to_owned()))
+        }
+        ConsentError::NotFresh => Err(sign_in_again(member, user_code)),
+        ConsentError::TooManyTries => Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            Fault::Caller,
+            "too_many_tries",
+            "Too many wrong codes",
+            "Nothing was allowed.",
+        )
+        .hint("Wait ten minutes, start the program again, and type the code that it shows then.")),
+        ConsentError::DeviceFlowOff => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            Fault::Caller,
+            "device_flow_off",
+            "Codes are switched off here",
+            "This company does not let programs in by codes that are typed elsewhere.",
+        )
+        .hint("Run `aws sso login` on a machine with a browser, without --use-device-code.")),
+        ConsentError::Unavailable(error) => Err(error.into()),
+    }
+}
+
+fn ask_for_code(
+    member: &Member,
+    user_code: &str,
+    error: Option<String>,
+) -> Result<HttpResponse, Problem> {
+    let page = DeviceCodePage {
+        viewer: member.viewer(),
+        user_code: user_code.to_owned(),
+        error,
+    };
+    reply::page(StatusCode::OK, &page)
+}
+
+fn sign_in_again(member: &Member, user_code: &str) -> Problem {
+    let back = match user_code {
+        "" => "/device".to_owned(),
+        code => format!("/device?{}", reply::query(&[("user_code", code)])),
+    };
+    let provider = &member.session.identity.provider;
+    let query = reply::query(&[("fresh", "true"), ("return_to", &back)]);
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        Fault::Caller,
+        "not_fresh",
+        "Sign in once more first",
+        "A program on another machine is let in only by somebody who has signed in within the last ten minutes.",
+    )
+    .hint("If nobody told you to type a code just now but a message or a call, stop here: somebody may be after your access.")
+    .action("Sign in again", format!("/sign-in/{provider}?{query}"))
+}

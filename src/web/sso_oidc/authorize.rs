@@ -1,0 +1,152 @@
+//! `GET /authorize`: a client on the person's machine asks through the browser (RFC 6749 4.1.1), and the person's answer.
+//! The same address shows the question, and later the answer: a page that is reloaded goes on where it is.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
+use rolecall_core::gateway::{
+    AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAuthorization,
+};
+
+use crate::web::consent::{self, ConsentForm};
+use crate::web::extract::{Member, Posted, Visitor};
+use crate::web::problem::{Fault, Problem};
+use crate::web::reply;
+
+/// Longer than any parameter of a client's.
+const PARAMETER_BYTES_MAX: usize = 4 * 1024;
+
+/// `GET /authorize?…`.
+///
+/// # Errors
+/// When the request is not in order, or the store is down.
+pub async fn authorize(
+    visitor: Visitor,
+    request: HttpRequest,
+    member: Result<Member, Problem>,
+) -> Result<HttpResponse, Problem> {
+    let gateway = &visitor.site.gateway;
+    let read = match read(&visitor, &request)? {
+        Ok(read) => read,
+        Err(answer) => return Ok(reply::see_other(&answer)),
+    };
+    let member = member?;
+    let step = gateway
+        .begin_authorization(&visitor.context, &member.session, &read)
+        .await?;
+    match step {
+        AuthorizationStep::Ask(asked) => {
+            let here = request.uri().path_and_query();
+            let here = here.map_or("/authorize", |place| place.as_str());
+            consent::page(&member, &asked, consent::Form::at(here))
+        }
+        AuthorizationStep::Answer(to) => Ok(reply::see_other(&to)),
+        AuthorizationStep::Spent => Err(spent()),
+    }
+}
+
+/// `POST /authorize?…`: the person's answer to the request of the same address.
+///
+/// # Errors
+/// When the request is not in order, or the store or the audit trail is down.
+pub async fn decide(
+    posted: Posted<ConsentForm>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let Posted { member, form } = posted;
+    let visitor = &member.visitor;
+    let read = match read(visitor, &request)? {
+        Ok(read) => read,
+        Err(answer) => return consent::go_back(&member, &answer),
+    };
+    let decision = form.decision()?;
+    let shown = form.shown();
+    let step = visitor
+        .site
+        .gateway
+        .decide_authorization(&visitor.context, &member.session, &read, (decision, &shown))
+        .await?;
+    match step {
+        AuthorizationStep::Answer(to) => {
+            visitor
+                .site
+                .metrics
+                .consent("code", consent::word(decision));
+            consent::go_back(&member, &to)
+        }
+        AuthorizationStep::Ask(_) | AuthorizationStep::Spent => Err(spent()),
+    }
+}
+
+/// The request, or where the browser goes to tell the client what is wrong with it.
+fn read(
+    visitor: &Visitor,
+    request: &HttpRequest,
+) -> Result<Result<ReadAuthorization, String>, Problem> {
+    let form = parse(request.query_string()).ok_or_else(|| {
+        Problem::bad_request("A parameter of the request is there twice, or is too long.")
+    })?;
+    match visitor.site.gateway.read_authorization(form) {
+        Ok(read) => Ok(Ok(read)),
+        Err(AuthorizeError::Answer { to, .. }) => Ok(Err(to)),
+        Err(
+            error @ (AuthorizeError::InvalidClient
+            | AuthorizeError::InvalidRedirectUri
+            | AuthorizeError::TooLarge),
+        ) => Err(not_in_order(&error)),
+    }
+}
+
+/// Reads the query; a parameter that is there twice makes it none (RFC 6749 3.1). `scopes` is what AWS's CLI calls `scope`.
+fn parse(query: &str) -> Option<AuthorizationForm> {
+    let mut form = AuthorizationForm::default();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let place = match name.as_ref() {
+            "client_id" => &mut form.client_id,
+            "redirect_uri" => &mut form.redirect_uri,
+            "response_type" => &mut form.response_type,
+            "state" => &mut form.state,
+            "code_challenge" => &mut form.code_challenge,
+            "code_challenge_method" => &mut form.code_challenge_method,
+            "scope" | "scopes" => &mut form.scope,
+            _ => continue,
+        };
+        if value.len() > PARAMETER_BYTES_MAX || place.replace(value.into_owned()).is_some() {
+            return None;
+        }
+    }
+    Some(form)
+}
+
+fn not_in_order(error: &AuthorizeError) -> Problem {
+    let hint = match error {
+        AuthorizeError::InvalidClient => {
+            "Close this page and start again in your terminal. If it stays like this, remove the files in ~/.aws/sso/cache and start once more."
+        }
+        AuthorizeError::InvalidRedirectUri
+        | AuthorizeError::TooLarge
+        | AuthorizeError::Answer { .. } => {
+            "Close this page. If you did not start a program that signs in, somebody may have sent you here."
+        }
+    };
+    let message = format!("Nothing was allowed: {error}.");
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        Fault::Caller,
+        "authorization_refused",
+        "This program cannot be let in",
+        message,
+    )
+    .hint(hint)
+}
+
+fn spent() -> Problem {
+    Problem::new(
+        StatusCode::GONE,
+        Fault::Caller,
+        "authorization_spent",
+        "This was answered already",
+        "The program has its answer, or waited for too long.",
+    )
+    .hint("Close this page. If the program still waits, start it again.")
+    .action("Go to the portal", "/")
+}

@@ -1,0 +1,120 @@
+//! `CreateToken`: a device code, an authorization code or a refresh token becomes an access token.
+
+use actix_web::HttpResponse;
+use rolecall_core::client::{ClientId, GrantType};
+use rolecall_core::client_session::ClientTokens;
+use rolecall_core::gateway::{CodeRedemption, TokenError};
+use rolecall_core::secret::{
+    AuthorizationCode, ClientSecret, DeviceCode, RefreshToken, SecretText,
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::body::Body;
+use super::{refusal, required};
+use crate::web::extract::Visitor;
+use crate::web::problem::Problem;
+
+/// A request, for every grant type.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    #[serde(alias = "client_id")]
+    client_id: Option<String>,
+    #[serde(alias = "client_secret")]
+    client_secret: Option<String>,
+    #[serde(alias = "grant_type")]
+    grant_type: Option<String>,
+    #[serde(alias = "device_code")]
+    device_code: Option<String>,
+    code: Option<String>,
+    #[serde(alias = "redirect_uri")]
+    redirect_uri: Option<String>,
+    #[serde(alias = "code_verifier")]
+    code_verifier: Option<String>,
+    #[serde(alias = "refresh_token")]
+    refresh_token: Option<String>,
+}
+
+/// `POST /token`.
+///
+/// # Errors
+/// [`TokenError`], under AWS's names.
+pub async fn create_token(
+    visitor: Visitor,
+    request: Body<Request>,
+) -> Result<HttpResponse, Problem> {
+    let Body { body, form } = request;
+    let name = required(body.grant_type.as_deref(), "grantType")?;
+    let grant_type = GrantType::parse(name).ok_or_else(|| {
+        refusal(
+            "UnsupportedGrantTypeException",
+            "This grant type is not supported.",
+        )
+    })?;
+    let outcome = tokens(&visitor, body, grant_type).await;
+    let site = &visitor.site;
+    site.metrics.token(
+        grant_type.as_str(),
+        outcome.as_ref().err().map_or("ok", |problem| problem.code),
+    );
+    let tokens = outcome?;
+    let seconds = (tokens.access_expires_at - site.gateway.now()).num_seconds();
+    let (access, refresh) = (tokens.access_token.expose(), tokens.refresh_token.expose());
+    Ok(HttpResponse::Ok().json(match form {
+        true => json!({ "access_token": access, "token_type": "Bearer", "expires_in": seconds, "refresh_token": refresh }),
+        false => json!({ "accessToken": access, "tokenType": "Bearer", "expiresIn": seconds, "refreshToken": refresh }),
+    }))
+}
+
+async fn tokens(
+    visitor: &Visitor,
+    request: Request,
+    grant_type: GrantType,
+) -> Result<ClientTokens, Problem> {
+    let (gateway, context) = (&visitor.site.gateway, &visitor.context);
+    let id = required(request.client_id, "clientId")?;
+    let secret = ClientSecret::new(required(request.client_secret, "clientSecret")?);
+    let id = ClientId::parse(&id).map_err(|_| TokenError::InvalidClient)?;
+    gateway.authenticate_client(&id, &secret, grant_type)?;
+    Ok(match grant_type {
+        GrantType::DeviceCode => {
+            let code = DeviceCode::new(required(request.device_code, "deviceCode")?);
+            gateway.redeem_device_code(context, &id, &code).await?
+        }
+        GrantType::AuthorizationCode => {
+            let redemption = CodeRedemption {
+                code: AuthorizationCode::new(required(request.code, "code")?),
+                redirect_uri: required(request.redirect_uri, "redirectUri")?,
+                verifier: SecretText::new(required(request.code_verifier, "codeVerifier")?),
+            };
+            gateway.redeem_code(context, &id, &redemption).await?
+        }
+        GrantType::RefreshToken => {
+            let token = RefreshToken::new(required(request.refresh_token, "refreshToken")?);
+            gateway.refresh(context, &id, &token).await?
+        }
+    })
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        let (exception, code) = match error {
+            TokenError::InvalidClient => ("InvalidClientException", "invalid_client"),
+            TokenError::UnauthorizedClient => {
+                ("UnauthorizedClientException", "unauthorized_client")
+            }
+            TokenError::InvalidGrant => ("InvalidGrantException", "invalid_grant"),
+            TokenError::AuthorizationPending => {
+                ("AuthorizationPendingException", "authorization_pending")
+            }
+            TokenError::SlowDown => ("SlowDownException", "slow_down"),
+            TokenError::AccessDenied => ("AccessDeniedException", "access_denied"),
+            TokenError::ExpiredToken => ("ExpiredTokenException", "expired_token"),
+            TokenError::Unavailable(error) => return error.into(),
+        };
+        let mut problem = refusal(exception, error.to_string());
+        problem.code = code;
+        problem
+    }
+}

@@ -1,0 +1,202 @@
+//! A burst of parallel tools takes one click: requests of one client from one address that began within a minute, each of
+//! them on the page, and no others.
+
+use std::time::Duration;
+
+use super::*;
+
+#[tokio::test]
+async fn one_answer_serves_a_burst_of_devices() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let mut burst = Vec::new();
+    for _ in 0..12 {
+        burst.push(scene.start_device(&client).await?);
+    }
+    let code = burst[4].text("userCode")?;
+    let mut browser = scene.signed_in("alice").await?;
+    let page = browser
+        .open(&scene.at(&format!("/device?user_code={code}")))
+        .await?;
+    ensure!(
+        page.text().contains("12 requests from 127.0.0.1"),
+        "{}",
+        page.text()
+    );
+    ensure!(
+        page.select("li")?
+            .iter()
+            .filter(|line| line.contains("Another of the same program"))
+            .count()
+            == 11
+    );
+    // One that began after the page was shown is not served by it.
+    let late = scene.start_device(&client).await?;
+    browser.press("Allow", &[("retyped", &code[5..])]).await?;
+    for one in &burst {
+        scene
+            .poll(&client, &one.text("deviceCode")?)
+            .await?
+            .granted()?;
+    }
+    let answer = scene.poll(&client, &late.text("deviceCode")?).await?;
+    answer.refused(
+        400,
+        "AuthorizationPendingException",
+        "authorization_pending",
+    )?;
+    let given = scene.events("consent_given").await?;
+    ensure!(
+        given.len() == 1 && given[0]["asked"]["requests"] == 12,
+        "{given:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_no_is_for_all_of_them_too() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let burst = [
+        scene.start_device(&client).await?,
+        scene.start_device(&client).await?,
+    ];
+    let mut browser = scene.signed_in("alice").await?;
+    browser
+        .open(&burst[0].text("verificationUriComplete")?)
+        .await?;
+    browser.press("Deny", &[]).await?;
+    for one in &burst {
+        let answer = scene.poll(&client, &one.text("deviceCode")?).await?;
+        answer.refused(400, "AccessDeniedException", "access_denied")?;
+    }
+    Ok(())
+}
+
+/// A house behind a proxy that says from where each request comes.
+async fn proxied() -> Result<Scene> {
+    Scene::with(|settings| settings.trusted_proxies = vec!["127.0.0.0/8".to_owned()]).await
+}
+
+#[tokio::test]
+async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
+    let scene = proxied().await?;
+    let (client, namesake) = (scene.register().await?, scene.register().await?);
+    let start = |client: &Client, address: &'static str| {
+        let body = json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": "https://x" });
+        let request = scene.client.post(scene.at("/device_authorization"));
+        Answer::of(request.header("x-forwarded-for", address).json(&body))
+    };
+    let early = start(&client, "192.0.2.1").await?;
+    scene.clock.advance(Duration::from_secs(61));
+    let one = start(&client, "192.0.2.1").await?;
+    let elsewhere = start(&client, "192.0.2.2").await?;
+    let other = start(&namesake, "192.0.2.1").await?;
+    scene.clock.advance(Duration::from_secs(60));
+    let joined = start(&client, "192.0.2.1").await?;
+    scene.clock.advance(Duration::from_secs(1));
+    let late = start(&client, "192.0.2.1").await?;
+    let mut browser = scene.signed_in("alice").await?;
+    let page = browser.open(&one.text("verificationUriComplete")?).await?;
+    ensure!(
+        page.text().contains("2 requests from 192.0.2.1"),
+        "{}",
+        page.text()
+    );
+    // Names of other requests in the form change nothing.
+    let forged = page.attributes("input[name=others]", "value")?.remove(0);
+    let pass = pass_of(&browser)?;
+    let others = scene.device_names(&[&early, &elsewhere, &other, &late])?;
+    let fields = [
+        ("user_code", one.text("userCode")?),
+        ("retyped", one.text("userCode")?[5..].to_owned()),
+        ("decision", "allow".to_owned()),
+        ("others", format!("{forged} {others}")),
+    ];
+    let fields: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    ensure!(scene.post(&pass, "/device", &fields).send().await?.status() == 200);
+    for device in [&one, &joined] {
+        scene
+            .poll(&client, &device.text("deviceCode")?)
+            .await?
+            .granted()?;
+    }
+    for (client, device) in [
+        (&client, &early),
+        (&client, &elsewhere),
+        (&namesake, &other),
+        (&client, &late),
+    ] {
+        let answer = scene.poll(client, &device.text("deviceCode")?).await?;
+        answer.refused(
+            400,
+            "AuthorizationPendingException",
+            "authorization_pending",
+        )?;
+    }
+    Ok(())
+}
+
+impl Scene {
+    /// What a page would call these requests.
+    fn device_names(&self, devices: &[&Answer]) -> Result<String> {
+        let mut names = Vec::new();
+        for device in devices {
+            let code = rolecall_core::secret::DeviceCode::new(device.text("deviceCode")?);
+            names.push(rolecall_core::consent::RequestId::of(code.digest()).to_string());
+        }
+        Ok(names.join(" "))
+    }
+}
+
+#[tokio::test]
+async fn one_answer_serves_the_other_tabs() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let pass = scene.pass("alice").await?;
+    let stranger = scene.pass("alice").await?;
+    let get = |url: &str, pass: &Pass| scene.client.get(url).header(COOKIE, &pass.cookie).send();
+    let tabs: Vec<String> = (0..12)
+        .map(|tab| scene.authorize(&client, &format!("state-{tab}")))
+        .collect();
+    for tab in &tabs {
+        ensure!(get(tab, &pass).await?.status() == 200);
+    }
+    let elsewhere = scene.authorize(&client, "another-browser");
+    ensure!(get(&elsewhere, &stranger).await?.status() == 200);
+
+    let page = get(&tabs[0], &pass).await?.text().await?;
+    ensure!(page.contains("<b>12 requests</b> from 127.0.0.1"), "{page}");
+    let others = page
+        .split_once("name=\"others\" value=\"")
+        .and_then(|(_, rest)| rest.split_once('"'))
+        .context("no others")?
+        .0;
+    let path = tabs[0]
+        .strip_prefix(scene.house.url())
+        .context("elsewhere")?;
+    let answer = scene
+        .post(&pass, path, &[("decision", "allow"), ("others", others)])
+        .send()
+        .await?;
+    ensure!(answer.headers().contains_key("refresh"));
+    for (number, tab) in tabs.iter().enumerate().skip(1) {
+        let to = location(&get(tab, &pass).await?)?;
+        ensure!(to.ends_with(&format!("&state=state-{number}")), "{to}");
+        let code = to.split(['=', '&']).nth(1).context("no code")?.to_owned();
+        scene.redeem(&client, &code).await?.granted()?;
+        ensure!(
+            get(tab, &pass).await?.status() == 410,
+            "a code for a tab, once"
+        );
+    }
+    ensure!(
+        get(&elsewhere, &stranger).await?.status() == 200,
+        "another browser is asked itself"
+    );
+    ensure!(scene.events("consent_given").await?.len() == 1);
+    Ok(())
+}

@@ -1,0 +1,365 @@
+//! The authorization code flow: to the end, and against codes that are stolen, injected, shown twice or asked for without
+//! PKCE.
+
+use std::time::Duration;
+
+use super::*;
+
+#[tokio::test]
+async fn a_program_on_this_computer_is_let_in() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let url = scene.authorize(&client, "0b5a2d1e-5d3c-4a0f-9a3e-77c1f2b4d5e6");
+    let mut browser = scene.browser()?;
+    browser.open(&url).await?;
+    let page = browser.sign_in_at_provider("alice").await?;
+    ensure!(page.url().as_str() == url, "{}", page.url());
+    for part in [
+        "Let this program use your AWS access?",
+        "botocore-client-rc",
+        "Nobody has checked that",
+        "127.0.0.1",
+        "roles in 3 accounts",
+    ] {
+        ensure!(
+            page.text().contains(part),
+            "{part} is not in {}",
+            page.text()
+        );
+    }
+    let pass = Pass {
+        csrf: page.attributes("input[name=csrf]", "value")?.remove(0),
+        ..pass_of(&browser)?
+    };
+    let path = url.strip_prefix(scene.house.url()).context("elsewhere")?;
+    let answer = scene
+        .post(&pass, path, &[("decision", "allow")])
+        .send()
+        .await?;
+    let to = answer.headers()["refresh"].to_str()?.to_owned();
+    ensure!(to.starts_with(&format!("0; url={LISTENING}?code=")), "{to}");
+    ensure!(
+        to.ends_with("&state=0b5a2d1e-5d3c-4a0f-9a3e-77c1f2b4d5e6"),
+        "{to}"
+    );
+    let code = to.split(['=', '&']).nth(2).context("no code")?;
+
+    let answer = scene.redeem(&client, code).await?;
+    ensure!(
+        answer.body["expiresIn"] == 3_600 && scene.opens(&answer.granted()?).await?,
+        "{answer:?}"
+    );
+    ensure!(answer.text("refreshToken")?.starts_with("rcr_"));
+    let begun = scene.events("client_session_begun").await?;
+    ensure!(
+        begun.len() == 1
+            && begun[0]["flow"] == "code"
+            && begun[0]["client"] == "botocore-client-rc",
+        "{begun:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_page_goes_on_where_it_is_when_it_is_reloaded() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let pass = scene.pass("alice").await?;
+    let url = scene.authorize(&client, "s");
+    let get = || scene.client.get(&url).header(COOKIE, &pass.cookie).send();
+    ensure!(get().await?.status() == 200 && get().await?.status() == 200);
+    let to = scene.answered(&pass, &url, "allow").await?;
+    ensure!(to.contains("code="));
+    let again = get().await?;
+    ensure!(
+        again.status() == 410,
+        "the code is sent once: {}",
+        again.status()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_no_is_told_to_the_program() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let pass = scene.pass("alice").await?;
+    let to = scene
+        .answered(&pass, &scene.authorize(&client, "s"), "deny")
+        .await?;
+    ensure!(
+        to == format!(
+            "{LISTENING}?error=access_denied&error_description=the+person+said+no&state=s"
+        ),
+        "{to}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_not_in_order_is_told_to_the_program() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let pass = scene.pass("alice").await?;
+    for (changes, error) in [
+        (vec![("response_type", "")], "unsupported_response_type"),
+        (
+            vec![("response_type", "token")],
+            "unsupported_response_type",
+        ),
+        // PKCE downgrade: left out, plain, or a challenge that is none.
+        (vec![("code_challenge", "")], "invalid_request"),
+        (vec![("code_challenge_method", "")], "invalid_request"),
+        (vec![("code_challenge_method", "plain")], "invalid_request"),
+        (vec![("code_challenge_method", "s256")], "invalid_request"),
+        (
+            vec![
+                ("code_challenge", VERIFIER),
+                ("code_challenge_method", "plain"),
+            ],
+            "invalid_request",
+        ),
+        (
+            vec![(
+                "code_challenge",
+                "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-c",
+            )],
+            "invalid_request",
+        ),
+        (
+            vec![("scopes", "sso:account:access admin")],
+            "invalid_scope",
+        ),
+        (vec![("scopes", ""), ("scope", "admin")], "invalid_scope"),
+    ] {
+        let url = scene.authorize_with(&client, &changes);
+        for cookie in ["", pass.cookie.as_str()] {
+            let answer = scene.client.get(&url).header(COOKIE, cookie).send().await?;
+            let to = location(&answer)?;
+            ensure!(
+                to.starts_with(&format!("{LISTENING}?error={error}&error_description=")),
+                "{changes:?}: {to}"
+            );
+            ensure!(to.ends_with("&state=a1b2"), "{to}");
+        }
+    }
+    for changes in [
+        vec![("scopes", "")],
+        vec![("scopes", ""), ("scope", "sso:account:access")],
+        vec![("state", "")],
+    ] {
+        let url = scene.authorize_with(&client, &changes);
+        let answer = scene
+            .client
+            .get(&url)
+            .header(COOKIE, &pass.cookie)
+            .send()
+            .await?;
+        ensure!(answer.status() == 200, "{changes:?}: {}", answer.status());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn parameters_that_are_there_twice_and_strangers_go_nowhere() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let good = scene.authorize(&client, "s");
+    let foreign = Scene::new().await?.register().await?;
+    let twice = [
+        "client_id=x",
+        "redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Foauth%2Fcallback",
+        "response_type=code",
+        "state=s",
+        "code_challenge=x",
+        "code_challenge_method=S256",
+        "scope=x",
+    ];
+    let mut bad: Vec<String> = twice.iter().map(|more| format!("{good}&{more}")).collect();
+    bad.push(scene.authorize(&foreign, "s"));
+    bad.push(scene.authorize_with(&client, &[("client_id", "x")]));
+    bad.push(scene.authorize_with(&client, &[("client_id", "")]));
+    bad.push(scene.authorize_with(&client, &[("redirect_uri", "")]));
+    bad.push(scene.authorize(&client, &"s".repeat(600)));
+    bad.push(scene.at("/authorize"));
+    for url in bad {
+        let answer = scene.client.get(&url).send().await?;
+        ensure!(
+            answer.status() == 400 && !answer.headers().contains_key(LOCATION),
+            "{url}: {}",
+            answer.status()
+        );
+    }
+    scene.clock.advance(Duration::from_secs(90 * 86_400));
+    ensure!(scene.client.get(&good).send().await?.status() == 400);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_is_good_for_one_client_one_place_and_one_verifier() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (client, other) = (scene.register().await?, scene.register().await?);
+    let pass = scene.pass("alice").await?;
+    let redeem = |client: &Client, code: &str, redirect: &str, verifier: &str| {
+        let more = json!({ "grantType": "authorization_code", "code": code, "redirectUri": redirect, "codeVerifier": verifier });
+        let (scene, client) = (&scene, client.clone());
+        async move { scene.token(&client, more).await }
+    };
+    let wrong = "x".repeat(43);
+    for (number, (client_shown, redirect, verifier)) in [
+        (&other, LISTENING, VERIFIER),
+        (&client, REGISTERED, VERIFIER),
+        (&client, "http://127.0.0.1:33390/oauth/callback", VERIFIER),
+        (&client, LISTENING, wrong.as_str()),
+        (&client, LISTENING, CHALLENGE),
+        (&client, LISTENING, ""),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let code = scene
+            .allowed_code(&pass, &client, &number.to_string())
+            .await?;
+        let answer = redeem(client_shown, &code, redirect, verifier).await?;
+        answer.refused(400, "InvalidGrantException", "invalid_grant")?;
+        // Whoever had it: it was shown, and is worth nothing now.
+        let answer = scene.redeem(&client, &code).await?;
+        answer.refused(400, "InvalidGrantException", "invalid_grant")?;
+    }
+    ensure!(scene.events("client_session_begun").await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_that_is_shown_again_ends_what_it_made() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let pass = scene.pass("alice").await?;
+    let code = scene.allowed_code(&pass, &client, "s").await?;
+    let answer = scene.redeem(&client, &code).await?;
+    let refreshed = scene
+        .refresh(&client, &answer.text("refreshToken")?)
+        .await?;
+    ensure!(scene.opens(&answer.granted()?).await? && scene.opens(&refreshed.granted()?).await?);
+    // Also minutes later, and whoever shows it.
+    scene.clock.advance(Duration::from_secs(300));
+    let other = scene.register().await?;
+    scene
+        .redeem(&other, &code)
+        .await?
+        .refused(400, "InvalidGrantException", "invalid_grant")?;
+    for token in [answer.granted()?, refreshed.granted()?] {
+        ensure!(!scene.opens(&token).await?, "the tokens live on");
+    }
+    let refused = scene
+        .refresh(&client, &refreshed.text("refreshToken")?)
+        .await?;
+    refused.refused(400, "InvalidGrantException", "invalid_grant")?;
+    let ended = scene.events("signed_out").await?;
+    ensure!(
+        ended.len() == 1 && ended[0]["reason"] == "code_replayed",
+        "{ended:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_lives_for_a_minute() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let pass = scene.pass("alice").await?;
+    let (young, old) = (
+        scene.allowed_code(&pass, &client, "1").await?,
+        scene.allowed_code(&pass, &client, "2").await?,
+    );
+    scene.clock.advance(Duration::from_secs(59));
+    scene.redeem(&client, &young).await?.granted()?;
+    scene.clock.advance(Duration::from_secs(1));
+    scene
+        .redeem(&client, &old)
+        .await?
+        .refused(400, "InvalidGrantException", "invalid_grant")
+}
+
+#[tokio::test]
+async fn only_the_person_who_saw_the_request_answers_it() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let (alice, bob) = (scene.pass("alice").await?, scene.pass("bob").await?);
+    let url = scene.authorize(&client, "s");
+    scene
+        .client
+        .get(&url)
+        .header(COOKIE, &alice.cookie)
+        .send()
+        .await?;
+    let path = url.strip_prefix(scene.house.url()).context("elsewhere")?;
+    // bob has not seen it: his answer is to a request of his own that does not exist.
+    ensure!(
+        scene
+            .post(&bob, path, &[("decision", "allow")])
+            .send()
+            .await?
+            .status()
+            == 410
+    );
+    let mixed = Pass {
+        cookie: alice.cookie.clone(),
+        csrf: bob.csrf,
+    };
+    ensure!(
+        scene
+            .post(&mixed, path, &[("decision", "allow")])
+            .send()
+            .await?
+            .status()
+            == 403
+    );
+    for decision in ["", "yes", "ALLOW"] {
+        ensure!(
+            scene
+                .post(&alice, path, &[("decision", decision)])
+                .send()
+                .await?
+                .status()
+                == 400,
+            "{decision}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_ends_all_sessions_ends_what_was_just_allowed() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let (one, other) = (scene.pass("alice").await?, scene.pass("alice").await?);
+    let code = scene.allowed_code(&one, &client, "s").await?;
+    let live = scene.device_session(&client).await?.granted()?;
+    let answer = scene
+        .post(&other, "/sessions/end", &[("others", "true")])
+        .send()
+        .await?;
+    ensure!(answer.status() == 303);
+    ensure!(!scene.opens(&live).await?);
+    scene
+        .redeem(&client, &code)
+        .await?
+        .refused(400, "InvalidGrantException", "invalid_grant")
+}
+
+#[tokio::test]
+async fn signing_out_of_the_browser_leaves_the_terminal_alone() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let pass = scene.pass("alice").await?;
+    let code = scene.allowed_code(&pass, &client, "s").await?;
+    let answer = scene.redeem(&client, &code).await?;
+    ensure!(scene.post(&pass, "/sign-out", &[]).send().await?.status() == 200);
+    ensure!(scene.opens(&answer.granted()?).await?);
+    scene
+        .refresh(&client, &answer.text("refreshToken")?)
+        .await?
+        .granted()?;
+    Ok(())
+}

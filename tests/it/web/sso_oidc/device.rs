@@ -1,0 +1,340 @@
+//! The device flow: to the end, and against people who want a code typed that is not theirs.
+
+use std::time::Duration;
+
+use super::*;
+
+pub fn shown(user_code: &str) -> String {
+    format!("/device?user_code={user_code}")
+}
+
+#[tokio::test]
+async fn a_program_without_a_browser_is_let_in() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let started = scene.start_device(&client).await?;
+    let (code, device_code) = (started.text("userCode")?, started.text("deviceCode")?);
+    ensure!(
+        started.body["expiresIn"] == 600 && started.body["interval"] == 5,
+        "{started:?}"
+    );
+    ensure!(started.text("verificationUri")? == scene.at("/device"));
+    ensure!(started.text("verificationUriComplete")? == scene.at(&shown(&code)));
+    ensure!(code.len() == 9 && device_code.len() >= 43, "{started:?}");
+    let pending = scene.poll(&client, &device_code).await?;
+    pending.refused(
+        400,
+        "AuthorizationPendingException",
+        "authorization_pending",
+    )?;
+
+    let mut browser = scene.browser()?;
+    browser
+        .open(&started.text("verificationUriComplete")?)
+        .await?;
+    let page = browser.sign_in_at_provider("alice").await?;
+    ensure!(
+        page.url().as_str() == scene.at(&shown(&code)),
+        "{}",
+        page.url()
+    );
+    for part in [
+        "botocore-client-rc",
+        "Nobody has checked that",
+        "127.0.0.1",
+        "Alice",
+        "roles in 3 accounts",
+        &code[..4],
+        "Did somebody send you this link",
+    ] {
+        ensure!(
+            page.text().contains(part),
+            "{part} is not in {}",
+            page.text()
+        );
+    }
+    ensure!(
+        !page.text().contains(&code[5..]),
+        "what has to be typed is on the page"
+    );
+    let page = browser
+        .press("Allow", &[("retyped", &code[5..].to_lowercase())])
+        .await?;
+    ensure!(
+        page.text().contains("Go on in your terminal"),
+        "{}",
+        page.text()
+    );
+
+    let answer = scene.poll(&client, &device_code).await?;
+    let token = answer.granted()?;
+    ensure!(
+        answer.body["expiresIn"] == 3_600 && scene.opens(&token).await?,
+        "{answer:?}"
+    );
+    let again = scene.poll(&client, &device_code).await?;
+    again.refused(400, "InvalidGrantException", "invalid_grant")?;
+    ensure!(scene.opens(&token).await?);
+
+    let given = scene.events("consent_given").await?;
+    ensure!(
+        given.len() == 1
+            && given[0]["asked"]["flow"] == "device"
+            && given[0]["asked"]["from"] == "127.0.0.1",
+        "{given:?}"
+    );
+    let begun = scene.events("client_session_begun").await?;
+    ensure!(
+        begun.len() == 1
+            && begun[0]["flow"] == "device"
+            && begun[0]["allowed_in"] == given[0]["session"],
+        "{begun:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_is_typed_whole_where_there_is_no_link() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let started = scene.start_device(&client).await?;
+    let mut browser = scene.signed_in("alice").await?;
+    browser.open(&scene.at("/device")).await?;
+    let page = browser
+        .press("Continue", &[("user_code", "BCDF-XXXX")])
+        .await?;
+    ensure!(
+        page.text().contains("No program waits with this code"),
+        "{}",
+        page.text()
+    );
+    let typed = started.text("userCode")?.replace('-', " ").to_lowercase();
+    let page = browser.press("Continue", &[("user_code", &typed)]).await?;
+    ensure!(
+        page.text()
+            .contains("Let this program use your AWS access?"),
+        "{}",
+        page.text()
+    );
+    ensure!(page.select("#retyped")?.is_empty(), "asked twice");
+    let page = browser.press("Allow", &[]).await?;
+    ensure!(
+        page.text().contains("Go on in your terminal"),
+        "{}",
+        page.text()
+    );
+    scene
+        .poll(&client, &started.text("deviceCode")?)
+        .await?
+        .granted()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_link_alone_allows_nothing() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let started = scene.start_device(&client).await?;
+    let code = started.text("userCode")?;
+    let pass = scene.pass("alice").await?;
+    for retyped in ["", &code[..4], "XXXX"] {
+        let fields = [
+            ("user_code", code.as_str()),
+            ("retyped", retyped),
+            ("decision", "allow"),
+        ];
+        let page = scene
+            .post(&pass, "/device", &fields)
+            .send()
+            .await?
+            .text()
+            .await?;
+        ensure!(
+            page.contains("the code was not typed as the program shows it"),
+            "{retyped}: {page}"
+        );
+    }
+    let fields = [("user_code", code.as_str()), ("decision", "allow")];
+    let page = scene
+        .post(&pass, "/device", &fields)
+        .send()
+        .await?
+        .text()
+        .await?;
+    ensure!(!page.contains("Go on in your terminal"), "{page}");
+    let get = scene.get(&format!(
+        "{}&decision=allow&retyped={}",
+        shown(&code),
+        &code[5..]
+    ));
+    get.header(COOKIE, &pass.cookie).send().await?;
+    let pending = scene.poll(&client, &started.text("deviceCode")?).await?;
+    pending.refused(
+        400,
+        "AuthorizationPendingException",
+        "authorization_pending",
+    )
+}
+
+#[tokio::test]
+async fn a_no_is_final() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let started = scene.start_device(&client).await?;
+    let code = started.text("userCode")?;
+    let mut browser = scene.signed_in("alice").await?;
+    browser.open(&scene.at(&shown(&code))).await?;
+    let page = browser.press("Deny", &[]).await?;
+    ensure!(
+        page.text().contains("The program gets nothing"),
+        "{}",
+        page.text()
+    );
+    let denied = scene.poll(&client, &started.text("deviceCode")?).await?;
+    denied.refused(400, "AccessDeniedException", "access_denied")?;
+    let page = browser.open(&scene.at(&shown(&code))).await?;
+    ensure!(
+        page.text().contains("No program waits with this code"),
+        "{}",
+        page.text()
+    );
+    ensure!(scene.events("consent_denied").await?.len() == 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_old_sign_in_is_not_enough() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    let pass = pass_of(&browser)?;
+    scene.clock.advance(Duration::from_secs(601));
+    let started = scene.start_device(&client).await?;
+    let code = started.text("userCode")?;
+    let page = browser.open(&scene.at(&shown(&code))).await?;
+    ensure!(
+        page.text().contains("Sign in once more first") && !page.text().contains("botocore"),
+        "{}",
+        page.text()
+    );
+    let fields = [
+        ("user_code", code.as_str()),
+        ("retyped", &code[5..]),
+        ("decision", "allow"),
+    ];
+    ensure!(scene.post(&pass, "/device", &fields).send().await?.status() == 403);
+
+    browser.click("Sign in again").await?;
+    let page = browser.sign_in_at_provider("alice").await?;
+    ensure!(
+        page.url().as_str() == scene.at(&shown(&code)),
+        "{}",
+        page.url()
+    );
+    browser.press("Allow", &[("retyped", &code[5..])]).await?;
+    scene
+        .poll(&client, &started.text("deviceCode")?)
+        .await?
+        .granted()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_is_for_its_own_client() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (client, other) = (scene.register().await?, scene.register().await?);
+    let started = scene.start_device(&client).await?;
+    let pass = scene.pass("alice").await?;
+    scene
+        .allow_device(&pass, &started.text("userCode")?)
+        .await?;
+    let code = started.text("deviceCode")?;
+    scene
+        .poll(&other, &code)
+        .await?
+        .refused(400, "InvalidGrantException", "invalid_grant")?;
+    scene.poll(&client, &code).await?.granted()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn it_can_be_switched_off() -> Result<()> {
+    let scene = Scene::with(|settings| {
+        settings.more = "[clients]\ndevice_authorization = \"refused\"\n".to_owned();
+    })
+    .await?;
+    let client = scene.register().await?;
+    let answer = scene.start_device(&client).await?;
+    answer.refused(400, "UnauthorizedClientException", "unauthorized_client")?;
+    ensure!(
+        answer
+            .text("error_description")?
+            .contains("--use-device-code"),
+        "{answer:?}"
+    );
+    scene.poll(&client, "x").await?.refused(
+        400,
+        "UnauthorizedClientException",
+        "unauthorized_client",
+    )?;
+    let mut browser = scene.signed_in("alice").await?;
+    let page = browser.open(&scene.at(&shown("BCDF-GHJK"))).await?;
+    ensure!(
+        page.text().contains("Codes are switched off here"),
+        "{}",
+        page.text()
+    );
+    // The other flow is not touched.
+    let pass = scene.pass("alice").await?;
+    let code = scene.allowed_code(&pass, &client, "s").await?;
+    scene.redeem(&client, &code).await?.granted()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_foreign_form_and_a_stranger_allow_nothing() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let started = scene.start_device(&client).await?;
+    let code = started.text("userCode")?;
+    let (alice, bob) = (scene.pass("alice").await?, scene.pass("bob").await?);
+    let fields = [
+        ("user_code", code.as_str()),
+        ("retyped", &code[5..]),
+        ("decision", "allow"),
+    ];
+    let mixed = Pass {
+        cookie: alice.cookie.clone(),
+        csrf: bob.csrf.clone(),
+    };
+    ensure!(
+        scene
+            .post(&mixed, "/device", &fields)
+            .send()
+            .await?
+            .status()
+            == 403
+    );
+    let nobody = Pass {
+        cookie: String::new(),
+        csrf: bob.csrf,
+    };
+    ensure!(
+        scene
+            .post(&nobody, "/device", &fields)
+            .send()
+            .await?
+            .status()
+            == 401
+    );
+    let elsewhere = scene
+        .post(&alice, "/device", &fields)
+        .header("sec-fetch-site", "cross-site");
+    ensure!(elsewhere.send().await?.status() == 403);
+    let pending = scene.poll(&client, &started.text("deviceCode")?).await?;
+    pending.refused(
+        400,
+        "AuthorizationPendingException",
+        "authorization_pending",
+    )
+}

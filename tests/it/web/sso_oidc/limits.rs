@@ -1,0 +1,172 @@
+//! The limits of the device flow: guessed codes run out, hurried polls are slowed down, and everything expires.
+
+use std::time::Duration;
+
+use rolecall_core::limits;
+
+use super::device::shown;
+use super::*;
+
+#[tokio::test]
+async fn wrong_codes_run_out() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let started = scene.start_device(&client).await?;
+    let code = started.text("userCode")?;
+    let pass = scene.pass("alice").await?;
+    let look = |code: &str| scene.get(&shown(code)).header(COOKIE, &pass.cookie).send();
+    // The right one and what is no code at all do not count.
+    for code in [code.as_str(), "", "hello", code.as_str(), "AEIO-UAEI"] {
+        ensure!(look(code).await?.status() == 200, "{code}");
+    }
+    for number in 0..limits::WRONG_CODES_PER_SESSION_MAX {
+        ensure!(look("BCDF-BCDF").await?.status() == 200, "{number}");
+    }
+    for code in ["BCDF-BCDF", code.as_str()] {
+        let answer = look(code).await?;
+        ensure!(answer.status() == 429, "{code}: {}", answer.status());
+    }
+    let answer = scene
+        .post(
+            &pass,
+            "/device",
+            &[
+                ("user_code", &code),
+                ("retyped", &code[5..]),
+                ("decision", "allow"),
+            ],
+        )
+        .send()
+        .await?;
+    ensure!(answer.status() == 429);
+    // Somebody else at the same address may go on, until the address has had its share.
+    let mut left = limits::WRONG_CODES_PER_ADDRESS_MAX - limits::WRONG_CODES_PER_SESSION_MAX;
+    while left > 0 {
+        let pass = scene.pass("alice").await?;
+        let page = scene
+            .get(&shown(&code))
+            .header(COOKIE, &pass.cookie)
+            .send()
+            .await?;
+        ensure!(page.text().await?.contains("botocore-client-rc"), "{left}");
+        for _ in 0..limits::WRONG_CODES_PER_SESSION_MAX.min(left) {
+            scene
+                .get(&shown("BCDF-BCDF"))
+                .header(COOKIE, &pass.cookie)
+                .send()
+                .await?;
+            left -= 1;
+        }
+    }
+    let pass = scene.pass("bob").await?;
+    let answer = scene
+        .get(&shown(&code))
+        .header(COOKIE, &pass.cookie)
+        .send()
+        .await?;
+    ensure!(answer.status() == 429, "{}", answer.status());
+    scene.clock.advance(Duration::from_secs(599));
+    Ok(())
+}
+
+#[tokio::test]
+async fn guessing_in_parallel_gains_nothing() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    let looks = (0..40).map(|_| {
+        scene
+            .get(&shown("BCDF-BCDF"))
+            .header(COOKIE, &pass.cookie)
+            .send()
+    });
+    let mut looked = 0;
+    for answer in futures_util::future::join_all(looks).await {
+        looked += u32::from(answer?.status() == 200);
+    }
+    ensure!(
+        looked <= limits::WRONG_CODES_PER_SESSION_MAX,
+        "{looked} guesses"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn polling_follows_the_interval() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let started = scene.start_device(&client).await?;
+    let code = started.text("deviceCode")?;
+    let pending = || async {
+        let answer = scene.poll(&client, &code).await?;
+        answer.refused(
+            400,
+            "AuthorizationPendingException",
+            "authorization_pending",
+        )
+    };
+    // AWS's CLI asks once before it shows the code.
+    pending().await?;
+    pending().await?;
+    for _ in 0..5 {
+        scene.clock.advance(Duration::from_secs(5));
+        pending().await?;
+    }
+    scene.clock.advance(Duration::from_secs(1));
+    scene
+        .poll(&client, &code)
+        .await?
+        .refused(400, "SlowDownException", "slow_down")?;
+    scene.clock.advance(Duration::from_secs(5));
+    pending().await?;
+    scene.clock.advance(Duration::from_secs(568));
+    pending().await?;
+    scene.clock.advance(Duration::from_secs(1));
+    for _ in 0..3 {
+        scene
+            .poll(&client, &code)
+            .await?
+            .refused(400, "ExpiredTokenException", "expired_token")?;
+    }
+    let pass = scene.pass("alice").await?;
+    let page = scene
+        .get(&shown(&started.text("userCode")?))
+        .header(COOKIE, &pass.cookie)
+        .send()
+        .await?;
+    ensure!(
+        page.text()
+            .await?
+            .contains("No program waits with this code")
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_that_was_allowed_expires_too() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let started = scene.start_device(&client).await?;
+    let pass = scene.pass("alice").await?;
+    scene
+        .allow_device(&pass, &started.text("userCode")?)
+        .await?;
+    scene.clock.advance(Duration::from_secs(600));
+    let answer = scene.poll(&client, &started.text("deviceCode")?).await?;
+    answer.refused(400, "ExpiredTokenException", "expired_token")
+}
+
+#[tokio::test]
+async fn an_address_begins_so_many_and_no_more() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    for number in 0..limits::DEVICE_AUTHORIZATIONS_MAX {
+        ensure!(scene.start_device(&client).await?.status == 200, "{number}");
+    }
+    scene
+        .start_device(&client)
+        .await?
+        .refused(400, "SlowDownException", "slow_down")?;
+    scene.clock.advance(Duration::from_secs(60));
+    ensure!(scene.start_device(&client).await?.status == 200);
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! The redirect matrix, line by line and over the wire: where an answer may go, and where it must not, whatever a parser
+//! makes of it. A request is refused with a page, and nobody is redirected anywhere.
+
+use super::*;
+
+/// Ports and loopback literals that a client of `http://127.0.0.1/oauth/callback` may listen at (RFC 8252 7.3).
+const ALLOWED: [&str; 5] = [
+    "http://127.0.0.1/oauth/callback",
+    "http://127.0.0.1:1/oauth/callback",
+    "http://127.0.0.1:33389/oauth/callback",
+    "http://127.0.0.1:65535/oauth/callback",
+    "http://[::1]:5000/oauth/callback",
+];
+
+const REFUSED: [&str; 36] = [
+    "http://localhost:1/oauth/callback",
+    "http://127.0.0.2:1/oauth/callback",
+    "http://127.1:1/oauth/callback",
+    "http://0x7f.1:1/oauth/callback",
+    "http://2130706433:1/oauth/callback",
+    "http://127.0.0.1.evil.example/oauth/callback",
+    "http://127.0.0.1@evil.example/oauth/callback",
+    "http://evil.example#@127.0.0.1/oauth/callback",
+    "http://127.0.0.1:80@evil/",
+    "http://127.0.0.1:80@evil/oauth/callback",
+    "https://127.0.0.1:1/oauth/callback",
+    "HTTP://127.0.0.1:1/oauth/callback",
+    "http://127.0.0.1:1/oauth/callback/",
+    "http://127.0.0.1:1/oauth/callback/../x",
+    "http://127.0.0.1:1/oauth/callback/../callback",
+    "http://127.0.0.1:1/oauth/callback;x",
+    "http://127.0.0.1:1/oauth/callback?a=b",
+    "http://127.0.0.1:1/oauth/callback?",
+    "http://127.0.0.1:1/oauth/callback#f",
+    "http://127.0.0.1:1/oauth/callback%2e",
+    "http://127.0.0.1:1/oauth%2fcallback",
+    "http://127.0.0.1:1/OAUTH/CALLBACK",
+    "http://127.0.0.1:1/",
+    "http://127.0.0.1:0/oauth/callback",
+    "http://127.0.0.1:65536/oauth/callback",
+    "http://127.0.0.1:+80/oauth/callback",
+    "http://127.0.0.1:/oauth/callback",
+    "http://127.0.0.1\\@evil.example/oauth/callback",
+    "http:\\\\127.0.0.1:1/oauth/callback",
+    "http://127.0.0.1:1/oauth/call\tback",
+    "http://127.0.0.1:1/oauth/callback\r\nX-Evil: 1",
+    " http://127.0.0.1:1/oauth/callback",
+    "http://[::ffff:127.0.0.1]:1/oauth/callback",
+    "http://[::1%25lo]:1/oauth/callback",
+    "javascript:alert(1)//127.0.0.1/oauth/callback",
+    "//127.0.0.1:1/oauth/callback",
+];
+
+#[tokio::test]
+async fn answers_go_to_the_client_s_own_port_and_nowhere_else() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let pass = scene.pass("alice").await?;
+    for redirect in ALLOWED {
+        let url = scene.authorize_with(&client, &[("redirect_uri", redirect)]);
+        let to = scene.answered(&pass, &url, "allow").await?;
+        ensure!(
+            to.starts_with(&format!("{redirect}?code=")),
+            "{redirect}: {to}"
+        );
+    }
+    for redirect in REFUSED {
+        // With a fault that would be told at the redirect URI, and without.
+        for response_type in ["code", "token"] {
+            let url = scene.authorize_with(
+                &client,
+                &[("redirect_uri", redirect), ("response_type", response_type)],
+            );
+            let answer = scene
+                .client
+                .get(&url)
+                .header(COOKIE, &pass.cookie)
+                .send()
+                .await?;
+            ensure!(answer.status() == 400, "{redirect}: {}", answer.status());
+            ensure!(
+                !answer.headers().contains_key(LOCATION)
+                    && !answer.headers().contains_key("refresh"),
+                "{redirect}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_not_registered_is_not_answered() -> Result<()> {
+    let scene = Scene::new().await?;
+    let bare = scene
+        .register_as(json!({ "clientName": "x", "clientType": "public" }))
+        .await?;
+    let short = scene.register_as(json!({ "clientName": "x", "clientType": "public", "redirectUris": ["http://127.0.0.1"] })).await?;
+    let get = |client: &Client, redirect: &str| {
+        scene
+            .client
+            .get(scene.authorize_with(client, &[("redirect_uri", redirect), ("scopes", "")]))
+            .send()
+    };
+    ensure!(get(&bare, LISTENING).await?.status() == 400);
+    ensure!(get(&short, LISTENING).await?.status() == 400);
+    // What aws-sso-cli registers and uses.
+    for redirect in ["http://127.0.0.1:4711", "http://127.0.0.1:4711/"] {
+        let answer = get(&short, redirect).await?;
+        ensure!(
+            location(&answer)?.starts_with("/sign-in?return_to=%2Fauthorize"),
+            "{redirect}"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Refresh tokens: they rotate, forgive parallel processes for a minute, and give a thief away after that.
+
+use std::time::Duration;
+
+use super::*;
+
+#[tokio::test]
+async fn a_refresh_token_rotates() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let first = scene.device_session(&client).await?;
+    scene.clock.advance(Duration::from_secs(2_700));
+    let second = scene.refresh(&client, &first.text("refreshToken")?).await?;
+    ensure!(second.body["expiresIn"] == 3_600, "{second:?}");
+    ensure!(
+        second.granted()? != first.granted()?
+            && second.text("refreshToken")? != first.text("refreshToken")?
+    );
+    ensure!(scene.opens(&first.granted()?).await? && scene.opens(&second.granted()?).await?);
+    scene.clock.advance(Duration::from_secs(900));
+    ensure!(
+        !scene.opens(&first.granted()?).await?,
+        "the first lives for its hour"
+    );
+    ensure!(scene.opens(&second.granted()?).await?);
+    let third = scene
+        .refresh(&client, &second.text("refreshToken")?)
+        .await?;
+    ensure!(scene.opens(&third.granted()?).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn fifty_processes_share_one_token() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let first = scene.device_session(&client).await?;
+    scene.clock.advance(Duration::from_secs(3_600));
+    let token = first.text("refreshToken")?;
+    let refreshes = (0..50).map(|_| scene.refresh(&client, &token));
+    let mut successors = std::collections::BTreeSet::new();
+    for answer in futures_util::future::join_all(refreshes).await {
+        let answer = answer?;
+        ensure!(scene.opens(&answer.granted()?).await?);
+        successors.insert(answer.text("refreshToken")?);
+    }
+    ensure!(successors.len() == 1, "{} successors", successors.len());
+    // One of them writes last; whoever reads its file goes on.
+    let successor = successors.pop_first().context("none")?;
+    scene.clock.advance(Duration::from_secs(2_700));
+    scene.refresh(&client, &successor).await?.granted()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn within_the_grace_whoever_lags_behind_catches_up() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let first = scene.device_session(&client).await?.text("refreshToken")?;
+    let second = scene.refresh(&client, &first).await?.text("refreshToken")?;
+    scene.clock.advance(Duration::from_secs(30));
+    let third = scene.refresh(&client, &second).await?;
+    for behind in [&first, &second] {
+        let answer = scene.refresh(&client, behind).await?;
+        ensure!(answer.text("refreshToken")? == third.text("refreshToken")?);
+        ensure!(answer.granted()? == third.granted()?);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_copy_gives_itself_away() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let first = scene.device_session(&client).await?;
+    let second = scene.refresh(&client, &first.text("refreshToken")?).await?;
+    scene.clock.advance(Duration::from_secs(59));
+    scene
+        .refresh(&client, &first.text("refreshToken")?)
+        .await?
+        .granted()?;
+    scene.clock.advance(Duration::from_secs(1));
+    let copy = scene.refresh(&client, &first.text("refreshToken")?).await?;
+    copy.refused(400, "InvalidGrantException", "invalid_grant")?;
+    for token in [first.granted()?, second.granted()?] {
+        ensure!(!scene.opens(&token).await?, "the family lives on");
+    }
+    let victim = scene
+        .refresh(&client, &second.text("refreshToken")?)
+        .await?;
+    victim.refused(400, "InvalidGrantException", "invalid_grant")?;
+    let ended = scene.events("signed_out").await?;
+    ensure!(
+        ended.len() == 1 && ended[0]["reason"] == "refresh_token_reused",
+        "{ended:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_foreign_client_refreshes_nothing_and_ends_nothing() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (client, other) = (scene.register().await?, scene.register().await?);
+    let first = scene.device_session(&client).await?;
+    let token = first.text("refreshToken")?;
+    scene
+        .refresh(&other, &token)
+        .await?
+        .refused(400, "InvalidGrantException", "invalid_grant")?;
+    let access = first.granted()?;
+    for wrong in [
+        "",
+        "rcr_",
+        &access,
+        &token.replace("rcr_", "rca_"),
+        &token[..token.len() - 1],
+        &format!("{token}A"),
+    ] {
+        scene.refresh(&client, wrong).await?.refused(
+            400,
+            "InvalidGrantException",
+            "invalid_grant",
+        )?;
+    }
+    ensure!(scene.opens(&access).await?);
+    scene.refresh(&client, &token).await?.granted()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_outlives_what_was_allowed() -> Result<()> {
+    let scene = Scene::with(|settings| {
+        settings.more = "[session]\nidle_timeout = \"2h\"\nabsolute_timeout = \"2h\"\n[clients]\naccess_token = \"90m\"\n".to_owned();
+    })
+    .await?;
+    let client = scene.register().await?;
+    let pass = scene.pass("alice").await?;
+    scene.clock.advance(Duration::from_secs(60));
+    let code = scene.allowed_code(&pass, &client, "s").await?;
+    let first = scene.redeem(&client, &code).await?;
+    ensure!(first.body["expiresIn"] == 5_400, "{first:?}");
+    scene.clock.advance(Duration::from_secs(4_000));
+    let second = scene.refresh(&client, &first.text("refreshToken")?).await?;
+    // Two hours after the browser's sign-in all ends.
+    ensure!(second.body["expiresIn"] == 7_200 - 4_060, "{second:?}");
+    scene.clock.advance(Duration::from_secs(7_200 - 4_060));
+    ensure!(!scene.opens(&second.granted()?).await?);
+    scene
+        .refresh(&client, &second.text("refreshToken")?)
+        .await?
+        .refused(400, "InvalidGrantException", "invalid_grant")
+}
+
+#[tokio::test]
+async fn a_device_s_access_token_lives_for_an_hour_at_most() -> Result<()> {
+    let scene = Scene::with(|settings| {
+        settings.more = "[clients]\naccess_token = \"8h\"\nrefresh_token = \"90m\"\n".to_owned();
+    })
+    .await?;
+    let client = scene.register().await?;
+    let first = scene.device_session(&client).await?;
+    ensure!(first.body["expiresIn"] == 3_600, "{first:?}");
+    scene.clock.advance(Duration::from_secs(3_000));
+    let second = scene.refresh(&client, &first.text("refreshToken")?).await?;
+    ensure!(
+        second.body["expiresIn"] == 2_400,
+        "the rest of the 90 minutes: {second:?}"
+    );
+    Ok(())
+}

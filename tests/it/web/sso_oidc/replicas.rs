@@ -1,0 +1,118 @@
+//! Two gateways over one store: a code is spent once however many ask at both, and what ends at one has ended at the other.
+
+use rolecall_demo::Replica;
+use rolecall_testkit::redis::Redis;
+
+use super::*;
+
+/// Two replicas over one Redis.
+async fn two() -> Result<(Redis, Scene, Replica)> {
+    let redis = Redis::single().await?;
+    let scene = Scene::with(|settings| settings.store = redis.url()).await?;
+    let replica = scene.house.replica().await?;
+    Ok((redis, scene, replica))
+}
+
+/// As [`Scene::token`], at either replica.
+fn token_at(scene: &Scene, replica: Option<&Replica>, body: &Value) -> RequestBuilder {
+    let url = match replica {
+        Some(replica) => format!("http://{}/token", replica.address),
+        None => scene.at("/token"),
+    };
+    let host = scene.house.url().trim_start_matches("http://").to_owned();
+    scene.client.post(url).header("host", host).json(body)
+}
+
+async fn winners(scene: &Scene, replica: &Replica, body: &Value) -> Result<Vec<String>> {
+    let asks = (0..100).map(|n| Answer::of(token_at(scene, (n % 2 == 0).then_some(replica), body)));
+    let mut winners = Vec::new();
+    for answer in futures_util::future::join_all(asks).await {
+        let answer = answer?;
+        match answer.status {
+            200 => winners.push(answer.granted()?),
+            _ => answer.refused(400, "InvalidGrantException", "invalid_grant")?,
+        }
+    }
+    Ok(winners)
+}
+
+#[tokio::test]
+async fn of_a_hundred_who_show_a_device_code_one_wins() -> Result<()> {
+    let (_redis, scene, replica) = two().await?;
+    let client = scene.register().await?;
+    let started = scene.start_device(&client).await?;
+    let pass = scene.pass("alice").await?;
+    scene
+        .allow_device(&pass, &started.text("userCode")?)
+        .await?;
+    let body = json!({ "clientId": client.id, "clientSecret": client.secret, "grantType": DEVICE_CODE, "deviceCode": started.text("deviceCode")? });
+    let winners = winners(&scene, &replica, &body).await?;
+    ensure!(winners.len() == 1, "{} winners", winners.len());
+    ensure!(scene.opens(&winners[0]).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_a_hundred_who_show_a_code_one_wins_and_what_it_won_has_ended() -> Result<()> {
+    let (_redis, scene, replica) = two().await?;
+    let client = scene.register().await?;
+    let pass = scene.pass("alice").await?;
+    let code = scene.allowed_code(&pass, &client, "s").await?;
+    let body = json!({ "clientId": client.id, "clientSecret": client.secret, "grantType": "authorization_code", "code": code, "redirectUri": LISTENING, "codeVerifier": VERIFIER });
+    let winners = winners(&scene, &replica, &body).await?;
+    ensure!(winners.len() == 1, "{} winners", winners.len());
+    ensure!(!scene.opens(&winners[0]).await?, "it was shown again");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_ends_at_one_replica_has_ended_at_the_other() -> Result<()> {
+    let (_redis, scene, replica) = two().await?;
+    let client = scene.register().await?;
+    let (one, other) = (
+        scene.device_session(&client).await?,
+        scene.device_session(&client).await?,
+    );
+    let opens = |token: String| {
+        let verbs = replica.verbs.clone();
+        async move {
+            verbs
+                .client_session(&rolecall_core::secret::AccessToken::new(token))
+                .await
+                .map(|found| found.is_some())
+        }
+    };
+    ensure!(opens(one.granted()?).await? && opens(other.granted()?).await?);
+    let pass = scene.pass("alice").await?;
+    let token = rolecall_core::secret::AccessToken::new(one.granted()?);
+    let session = scene
+        .house
+        .gateway
+        .verbs
+        .client_session(&token)
+        .await?
+        .context("no session")?;
+    let name = session.id.to_string();
+    ensure!(
+        scene
+            .post(&pass, "/sessions/end", &[("session", &name)])
+            .send()
+            .await?
+            .status()
+            == 303
+    );
+    ensure!(!opens(one.granted()?).await? && opens(other.granted()?).await?);
+    ensure!(
+        scene
+            .post(&pass, "/sessions/end", &[("others", "true")])
+            .send()
+            .await?
+            .status()
+            == 303
+    );
+    ensure!(!opens(other.granted()?).await?);
+    let body = json!({ "clientId": client.id, "clientSecret": client.secret, "grantType": "refresh_token", "refreshToken": other.text("refreshToken")? });
+    Answer::of(token_at(&scene, Some(&replica), &body))
+        .await?
+        .refused(400, "InvalidGrantException", "invalid_grant")
+}

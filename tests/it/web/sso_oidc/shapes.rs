@@ -1,0 +1,381 @@
+//! What stands on the wire: every request that AWS's clients were seen to send is taken, and every refusal has the status,
+//! header and body that they look for.
+
+use super::*;
+
+/// RegisterClient bodies as CLI 2.36.7 (both flows, and a legacy profile), granted and aws-sso-cli sent them.
+fn recorded() -> Vec<Value> {
+    vec![
+        json!({"clientName":"botocore-client-rc","clientType":"public","grantTypes":["authorization_code","refresh_token"],
+               "redirectUris":["http://127.0.0.1/oauth/callback"],"issuerUrl":"https://x.awsapps.com/start","scopes":["sso:account:access"]}),
+        json!({"clientName":"botocore-client-rc","clientType":"public","scopes":["sso:account:access"]}),
+        json!({"clientName":"botocore-client-1795198274","clientType":"public"}),
+        json!({"clientName":"Granted CLI","clientType":"public","scopes":["sso-portal:*"]}),
+        json!({"clientName":"aws-sso-cli","clientType":"public","grantTypes":["authorization_code","refresh_token"],
+               "issuerUrl":"https://x.awsapps.com/start","scopes":["sso:account:access"],"redirectUris":["http://127.0.0.1"]}),
+        json!({"clientName":"x","clientType":"public","scopes":null,"grantTypes":null,"redirectUris":null,"issuerUrl":null,"entitledApplicationArn":null}),
+    ]
+}
+
+#[tokio::test]
+async fn every_recorded_registration_is_taken() -> Result<()> {
+    let scene = Scene::new().await?;
+    for body in recorded() {
+        let answer = scene.call("/client/register", body.clone()).await?;
+        ensure!(answer.status == 200, "{body}: {answer:?}");
+        let seconds = |name: &str| answer.body[name].as_i64().context("no seconds");
+        let (issued, expires) = (
+            seconds("clientIdIssuedAt")?,
+            seconds("clientSecretExpiresAt")?,
+        );
+        ensure!(expires - issued == 90 * 86_400, "{answer:?}");
+        ensure!(
+            (issued - scene.clock.now().timestamp()).abs() < 5,
+            "{answer:?}"
+        );
+        let client = Client {
+            id: answer.text("clientId")?,
+            secret: answer.text("clientSecret")?,
+        };
+        let may_use_devices = body["grantTypes"].is_null();
+        let started = scene.start_device(&client).await?;
+        ensure!(
+            (started.status == 200) == may_use_devices,
+            "{body}: {started:?}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn registrations_that_lead_elsewhere_are_refused_by_name() -> Result<()> {
+    let scene = Scene::new().await?;
+    let with = |name: &str, value: Value| {
+        let mut body = recorded().remove(0);
+        body[name] = value;
+        body
+    };
+    for (body, exception, error) in [
+        (
+            with("clientType", json!("confidential")),
+            "InvalidClientMetadataException",
+            "invalid_client_metadata",
+        ),
+        (
+            with("clientType", Value::Null),
+            "InvalidRequestException",
+            "invalid_request",
+        ),
+        (
+            with("clientName", Value::Null),
+            "InvalidRequestException",
+            "invalid_request",
+        ),
+        (
+            with("clientName", json!(["x"])),
+            "InvalidRequestException",
+            "invalid_request",
+        ),
+        (
+            with("redirectUris", json!(["https://evil.example/"])),
+            "InvalidRedirectUriException",
+            "invalid_redirect_uri",
+        ),
+        (
+            with("redirectUris", json!(["http://localhost/oauth/callback"])),
+            "InvalidRedirectUriException",
+            "invalid_redirect_uri",
+        ),
+        (
+            with("grantTypes", json!(["password"])),
+            "UnsupportedGrantTypeException",
+            "unsupported_grant_type",
+        ),
+        (
+            with("scopes", json!(vec!["s"; 26])),
+            "InvalidScopeException",
+            "invalid_scope",
+        ),
+        (
+            with("issuerUrl", json!("x".repeat(600))),
+            "InvalidClientMetadataException",
+            "invalid_client_metadata",
+        ),
+        (json!([]), "InvalidRequestException", "invalid_request"),
+    ] {
+        scene
+            .call("/client/register", body)
+            .await?
+            .refused(400, exception, error)?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn bodies_that_cannot_be_read_are_told_so_in_aws_words() -> Result<()> {
+    let scene = Scene::new().await?;
+    let json = "application/json";
+    for (kind, body, status) in [
+        (json, String::new(), 400),
+        (json, "{".to_owned(), 400),
+        (
+            json,
+            r#"{"grantType":"refresh_token","grantType":"refresh_token"}"#.to_owned(),
+            400,
+        ),
+        (
+            json,
+            r#"{"grantType":"refresh_token","grant_type":"refresh_token"}"#.to_owned(),
+            400,
+        ),
+        (json, format!("{}1", "[".repeat(10_000)), 400),
+        (json, "x".repeat(40_000), 413),
+        (
+            "application/x-www-form-urlencoded",
+            "grant_type=refresh_token&grant_type=refresh_token".to_owned(),
+            400,
+        ),
+    ] {
+        let request = scene
+            .client
+            .post(scene.at("/token"))
+            .header(CONTENT_TYPE, kind)
+            .body(body);
+        Answer::of(request)
+            .await?
+            .refused(status, "InvalidRequestException", "invalid_request")?;
+    }
+    let request = scene
+        .client
+        .get(scene.at("/token"))
+        .header(ACCEPT, "text/html");
+    Answer::of(request)
+        .await?
+        .refused(405, "InvalidRequestException", "invalid_request")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_is_not_ours_is_a_401() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let other = scene.register().await?;
+    let with = |id: &str, secret: &str| Client {
+        id: id.to_owned(),
+        secret: secret.to_owned(),
+    };
+    let foreign = Scene::new().await?.register().await?;
+    for wrong in [
+        with(&client.id, "x"),
+        with(&client.id, &other.secret),
+        with("x", &client.secret),
+        with("", ""),
+        with(&"x".repeat(5_000), "x"),
+        with(&format!("{}A", client.id), &client.secret),
+        foreign,
+    ] {
+        scene.start_device(&wrong).await?.refused(
+            401,
+            "InvalidClientException",
+            "invalid_client",
+        )?;
+        scene
+            .poll(&wrong, "x")
+            .await?
+            .refused(401, "InvalidClientException", "invalid_client")?;
+    }
+    scene
+        .clock
+        .advance(std::time::Duration::from_secs(90 * 86_400 - 10));
+    ensure!(scene.start_device(&client).await?.status == 200);
+    scene.clock.advance(std::time::Duration::from_secs(10));
+    scene
+        .start_device(&client)
+        .await?
+        .refused(401, "InvalidClientException", "invalid_client")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lost_store_breaks_no_registration() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    // The memory store forgets with the process; the sealing keys are the configuration's.
+    let replica = scene.house.replica().await?;
+    let body =
+        json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": "https://x" });
+    let request = scene
+        .client
+        .post(format!("http://{}/device_authorization", replica.address))
+        .header("host", scene.house.url().trim_start_matches("http://"))
+        .json(&body);
+    ensure!(Answer::of(request).await?.status == 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn missing_members_and_unknown_grant_types_have_their_own_names() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    for more in [
+        json!({}),
+        json!({ "grantType": null }),
+        json!({ "grantType": DEVICE_CODE }),
+        json!({ "grantType": "authorization_code", "code": "x", "redirectUri": LISTENING }),
+        json!({ "grantType": "authorization_code", "code": "x", "codeVerifier": VERIFIER }),
+        json!({ "grantType": "refresh_token" }),
+    ] {
+        scene.token(&client, more).await?.refused(
+            400,
+            "InvalidRequestException",
+            "invalid_request",
+        )?;
+    }
+    for grant_type in [
+        "password",
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "",
+    ] {
+        let answer = scene
+            .token(&client, json!({ "grantType": grant_type }))
+            .await?;
+        answer.refused(
+            400,
+            "UnsupportedGrantTypeException",
+            "unsupported_grant_type",
+        )?;
+    }
+    for more in [
+        json!({ "grantType": DEVICE_CODE, "deviceCode": "x" }),
+        json!({ "grantType": "authorization_code", "code": "x", "redirectUri": LISTENING, "codeVerifier": VERIFIER }),
+        json!({ "grantType": "refresh_token", "refreshToken": "x" }),
+    ] {
+        scene
+            .token(&client, more)
+            .await?
+            .refused(400, "InvalidGrantException", "invalid_grant")?;
+    }
+    let body = json!({ "clientId": client.id, "clientSecret": client.secret });
+    let answer = scene.call("/device_authorization", body).await?;
+    answer.refused(400, "InvalidRequestException", "invalid_request")
+}
+
+#[tokio::test]
+async fn who_registered_for_one_flow_does_not_use_another() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register_as(recorded().remove(0)).await?;
+    scene.start_device(&client).await?.refused(
+        400,
+        "UnauthorizedClientException",
+        "unauthorized_client",
+    )?;
+    scene.poll(&client, "x").await?.refused(
+        400,
+        "UnauthorizedClientException",
+        "unauthorized_client",
+    )
+}
+
+#[tokio::test]
+async fn plain_oauth_clients_are_answered_in_a_form_s_words() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let form = |path: &str, pairs: &[(&str, &str)]| {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([
+                ("client_id", client.id.as_str()),
+                ("client_secret", client.secret.as_str()),
+            ])
+            .extend_pairs(pairs)
+            .finish();
+        let request = scene.client.post(scene.at(path));
+        Answer::of(
+            request
+                .header(
+                    CONTENT_TYPE,
+                    "application/x-www-form-urlencoded; charset=utf-8",
+                )
+                .body(body),
+        )
+    };
+    let started = form("/device_authorization", &[]).await?;
+    for member in [
+        "device_code",
+        "user_code",
+        "verification_uri",
+        "verification_uri_complete",
+    ] {
+        started.text(member)?;
+    }
+    let pass = scene.pass("alice").await?;
+    scene
+        .allow_device(&pass, &started.text("user_code")?)
+        .await?;
+    let answer = form(
+        "/token",
+        &[
+            ("grant_type", DEVICE_CODE),
+            ("device_code", &started.text("device_code")?),
+        ],
+    )
+    .await?;
+    ensure!(
+        answer.body["token_type"] == "Bearer" && answer.body["expires_in"] == 3_600,
+        "{answer:?}"
+    );
+    ensure!(scene.opens(&answer.text("access_token")?).await?);
+    let refreshed = form(
+        "/token",
+        &[
+            ("grant_type", "refresh_token"),
+            ("refresh_token", &answer.text("refresh_token")?),
+        ],
+    )
+    .await?;
+    ensure!(scene.opens(&refreshed.text("access_token")?).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_cannot_call_it() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let body =
+        json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": "https://x" });
+    let request = scene
+        .client
+        .post(scene.at("/device_authorization"))
+        .header("origin", "https://evil.example")
+        .json(&body);
+    Answer::of(request)
+        .await?
+        .refused(403, "AccessDeniedException", "access_denied")
+}
+
+#[tokio::test]
+async fn nothing_secret_reaches_the_trail() -> Result<()> {
+    let scene = Scene::new().await?;
+    let client = scene.register().await?;
+    let started = scene.start_device(&client).await?;
+    let pass = scene.pass("alice").await?;
+    scene
+        .allow_device(&pass, &started.text("userCode")?)
+        .await?;
+    let answer = scene.poll(&client, &started.text("deviceCode")?).await?;
+    let trail = format!("{:?}", scene.trail().await?);
+    ensure!(
+        trail.contains("botocore-client-rc") && trail.contains("consent_given"),
+        "{trail}"
+    );
+    for secret in [
+        started.text("userCode")?,
+        started.text("deviceCode")?,
+        answer.granted()?,
+        answer.text("refreshToken")?,
+        client.secret,
+    ] {
+        ensure!(!trail.contains(&secret), "{secret} is in {trail}");
+    }
+    Ok(())
+}
