@@ -2,6 +2,8 @@
 //!
 //! Needs the browser and the Node.js peers that `cargo xtask test` installs; says so and passes where they are missing.
 
+mod consent;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -42,14 +44,22 @@ fn has_browser() -> bool {
     node::installed().is_some() && std::env::var_os("ROLECALL_PEERS_CHROMIUM").is_some()
 }
 
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 async fn walk(scheme: &'static str, width: u32) -> Result<()> {
+    match walked("portal.mjs", scheme, width).await? {
+        Some((house, seen)) => judge(&seen, &house).with_context(|| format!("{seen:#}")),
+        None => Ok(()),
+    }
+}
+
+/// What a script saw in a house of its own; none where there is no browser.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+async fn walked(script: &str, scheme: &'static str, width: u32) -> Result<Option<(House, Value)>> {
     if !has_browser() {
         eprintln!("SKIPPED: no browser; `cargo xtask test` installs it");
-        return Ok(());
+        return Ok(None);
     }
     let house = House::build(HouseSettings::default()).await?;
-    let mut script = node::script("portal.mjs")?;
+    let mut script = node::script(script)?;
     script
         .arg(house.url())
         .arg(pictures())
@@ -59,8 +69,8 @@ async fn walk(scheme: &'static str, width: u32) -> Result<()> {
         Process::start(script)?.wait_for_line("seen ", WALK_MAX)
     })
     .await??;
-    let seen: Value = serde_json::from_str(line.trim_start_matches("seen "))?;
-    judge(&seen, &house).with_context(|| format!("{seen:#}"))
+    let seen = serde_json::from_str(line.trim_start_matches("seen "))?;
+    Ok(Some((house, seen)))
 }
 
 /// Where the pictures go: below the build folder, which CI keeps.
@@ -68,8 +78,8 @@ fn pictures() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots")
 }
 
-fn judge(seen: &Value, house: &House) -> Result<()> {
-    let text = |name: &str| seen[name].as_str().unwrap_or_default().to_owned();
+/// Whether the walk got to its end, on this machine alone, with nothing to complain about on the way.
+fn well_behaved(seen: &Value) -> Result<()> {
     ensure!(seen.get("failure").is_none(), "the walk ended early");
     ensure!(
         seen["violations"].as_array().is_some_and(Vec::is_empty),
@@ -89,6 +99,12 @@ fn judge(seen: &Value, house: &House) -> Result<()> {
             .is_some_and(|hosts| hosts.iter().all(local)),
         "a request left the machine"
     );
+    Ok(())
+}
+
+fn judge(seen: &Value, house: &House) -> Result<()> {
+    well_behaved(seen)?;
+    let text = |name: &str| seen[name].as_str().unwrap_or_default().to_owned();
     for name in [
         "console",
         "portal",

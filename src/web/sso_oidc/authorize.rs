@@ -148,5 +148,4 @@ fn spent() -> Problem {
         "The program has its answer, or waited for too long.",
     )
     .hint("Close this page. If the program still waits, start it again.")
-    .action("Go to the portal", "/")
 }
