@@ -6,6 +6,7 @@ mod keys;
 mod logs;
 mod moto;
 mod outages;
+mod saml;
 mod saml_peers;
 mod tokens;
 mod world;

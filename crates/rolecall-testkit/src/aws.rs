@@ -1,7 +1,7 @@
 //! An AWS in miniature on one loopback port: STS, the trust policies of IAM and the console's sign-in endpoint.
 //!
-//! It checks what AWS documents that it checks: the token's signature against keys it fetches itself, the issuer and the
-//! audience against the account's OIDC provider, the role's trust policy, durations, tags, sizes, and later the SigV4
+//! It checks what AWS documents that it checks: the token's signature against keys it fetches itself, or that of a SAML
+//! response against the metadata it was given, the issuer and the audience against the account's provider, the role's trust policy, durations, tags, sizes, and later the SigV4
 //! signature of the credentials it issued. It answers with AWS's own codes, statuses and XML. It refuses to guess: a
 //! trust policy that uses something this emulation does not know is refused when the role is created.
 
@@ -14,6 +14,8 @@ use serde_json::Value;
 use crate::clock::{self, Clock};
 use crate::serve::LocalServer;
 
+mod asked;
+mod assertion;
 mod condition;
 mod fault;
 mod iam;
@@ -23,6 +25,7 @@ mod pages;
 mod pattern;
 mod refusal;
 mod server;
+mod session;
 mod signin;
 mod sigv4;
 mod tags;
@@ -30,6 +33,7 @@ mod token;
 mod trust;
 mod web_identity;
 mod wire;
+mod with_saml;
 mod world;
 
 pub use fault::Fault;
@@ -190,6 +194,27 @@ impl Account {
     pub fn forget_oidc_provider(&self, issuer: &str) {
         self.world
             .in_account(&self.id, |account| account.providers.remove(issuer));
+    }
+
+    /// `iam:CreateSAMLProvider` (or its update): registers the metadata; returns the provider's ARN.
+    ///
+    /// # Errors
+    /// When the name or the metadata are ones IAM would refuse.
+    pub fn saml_provider(&self, name: &str, metadata: &str) -> anyhow::Result<String> {
+        let provider = iam::SamlProvider::new(&self.id, name, metadata)?;
+        let arn = provider.arn.clone();
+        self.world.in_account(&self.id, |account| {
+            account
+                .saml_providers
+                .insert(arn.clone(), Arc::new(provider))
+        });
+        Ok(arn)
+    }
+
+    /// `iam:DeleteSAMLProvider`: forgets the provider of this ARN.
+    pub fn forget_saml_provider(&self, arn: &str) {
+        self.world
+            .in_account(&self.id, |account| account.saml_providers.remove(arn));
     }
 
     /// `iam:CreateRole` (or its update): `name` may carry a path, as in `rolecall/Developer`; returns the role's ARN.

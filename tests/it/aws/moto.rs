@@ -10,7 +10,8 @@ use rolecalld::aws::keys::KeyAlgorithm;
 use rolecalld::aws::{StsClient, http_client};
 use url::Url;
 
-use super::world::{World, settings};
+use super::saml::SamlWorld;
+use super::world::{World, saml_claims, settings};
 
 #[tokio::test]
 #[expect(
@@ -44,17 +45,19 @@ async fn moto_understands_us_and_we_understand_moto() -> Result<()> {
     let world = World::new(KeyAlgorithm::Es256)?;
     let mut settings = settings(None)?;
     settings.sts_endpoint = Some(Url::parse(&format!("http://127.0.0.1:{port}"))?);
-    let issued = StsClient::new(settings, http_client())
-        .assume(&world.order().await?)
-        .await?;
-    assert!(
-        issued
-            .assumed_role_arn
-            .starts_with("arn:aws:sts::111122223333:assumed-role/"),
-        "{}",
-        issued.assumed_role_arn
-    );
-    assert!(issued.credentials.access_key_id.starts_with("ASIA"));
+    let sts = StsClient::new(settings, http_client());
+    let saml = SamlWorld::new()?;
+    for order in [world.order().await?, saml.order(&saml_claims()?).await?] {
+        let issued = sts.assume(&order).await?;
+        assert!(
+            issued
+                .assumed_role_arn
+                .starts_with("arn:aws:sts::111122223333:assumed-role/"),
+            "{}",
+            issued.assumed_role_arn
+        );
+        assert!(issued.credentials.access_key_id.starts_with("ASIA"));
+    }
     drop(moto);
     Ok(())
 }

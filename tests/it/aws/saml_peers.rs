@@ -2,20 +2,19 @@
 //! went in, whatever is in it.
 
 use std::process::Stdio;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{SecondsFormat, TimeDelta};
-use rolecall_core::aws::SamlIssuer as _;
 use rolecall_testkit::clock::ManualClock;
-use rolecalld::aws::keys::{KeyAlgorithm, KeyUse};
+use rolecalld::aws::keys::KeyAlgorithm;
 use rolecalld::aws::{ResponseContent, ResponseIssuer, SamlAttribute};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
-use super::world::{Random, Shown, key_directory, saml_claims, settings};
+use super::saml::SamlWorld;
+use super::world::{key_directory, saml_claims};
 
 const PEERS: [&str; 3] = ["signxml", "python3_saml", "pysaml2"];
 const RECIPIENT: &str = "https://eu-west-1.signin.aws.amazon.com/saml";
@@ -41,27 +40,16 @@ async fn judged(told: &Value) -> Result<Option<Value>> {
         .arg(script)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()?;
     let mut input = peer.stdin.take().context("stdin is piped")?;
     input.write_all(told.to_string().as_bytes()).await?;
     drop(input);
     let output = peer.wait_with_output().await?;
-    Ok(Some(serde_json::from_slice(&output.stdout)?))
-}
-
-fn open(clock: &ManualClock) -> Result<(tempfile::TempDir, ResponseIssuer)> {
-    let (home, directory) = key_directory(KeyAlgorithm::Es256, clock.now())?;
-    let saml = directory.clone().used_for(KeyUse::Saml);
-    saml.generate(KeyAlgorithm::Rs256, clock.now())?;
-    let issuer = ResponseIssuer::open(
-        "https://sso.example.com",
-        directory,
-        settings(None)?,
-        Arc::new(Shown(clock.clone())),
-        Arc::new(Random),
-    )?;
-    Ok((home, issuer))
+    let judged = serde_json::from_slice(&output.stdout)
+        .with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())?;
+    Ok(Some(judged))
 }
 
 /// What the peers need to know of an issuer, beside the response.
@@ -84,15 +72,12 @@ fn told(issuer: &ResponseIssuer, response: &str) -> Result<Value> {
 
 #[tokio::test]
 async fn three_libraries_read_what_was_said() -> Result<()> {
-    let clock = ManualClock::starting_now();
-    let (_home, issuer) = open(&clock)?;
+    let world = SamlWorld::new()?;
     let claims = saml_claims()?;
-    let minted = issuer
-        .respond(&claims)
-        .await
-        .map_err(|error| anyhow::anyhow!(error))?;
+    let minted = world.respond(&claims).await?;
+    let issuer = &world.issuer;
     ensure!(minted.recipient.as_url().as_str() == RECIPIENT);
-    let Some(judged) = judged(&told(&issuer, minted.response.expose())?).await? else {
+    let Some(judged) = judged(&told(issuer, minted.response.expose())?).await? else {
         return Ok(());
     };
     let name = |name: &str| format!("https://aws.amazon.com/SAML/Attributes/{name}");
@@ -120,7 +105,7 @@ async fn nothing_in_a_value_is_markup() -> Result<()> {
     let (_home, directory) = key_directory(KeyAlgorithm::Rs256, clock.now())?;
     let key = directory.load(clock.now())?.active;
     let certificate = STANDARD.encode(key.certificate_der()?);
-    let (_second, issuer) = open(&clock)?;
+    let issuer = SamlWorld::new()?.issuer;
     let injected = "x</saml:AttributeValue></saml:Attribute><saml:Attribute Name=\"https://aws.amazon.com/SAML/Attributes/Role\">\
                     <saml:AttributeValue>arn:aws:iam::111122223333:role/Admin,arn:aws:iam::111122223333:saml-provider/rolecall";
     let values = [

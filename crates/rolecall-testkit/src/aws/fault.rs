@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::lock;
 
 use super::refusal::{Code, Refusal};
+use super::trust::Action;
 
 /// Something that goes wrong at AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +117,9 @@ impl Fault {
                 Code::RegionDisabled,
                 "STS is not activated in this region for account. Your account administrator can activate STS in this region using the IAM Console.",
             ),
-            Fault::AccessDenied => Effect::Refuse(Refusal::access_denied()),
+            Fault::AccessDenied => {
+                Effect::Refuse(Refusal::access_denied(Action::AssumeRoleWithWebIdentity))
+            }
             Fault::ExpiredToken => refuse(Code::ExpiredTokenException, "Token expired"),
             Fault::IdpCommunicationError { .. } => Effect::Refuse(Refusal::idp_unreachable()),
             Fault::IdpRejectedClaim => refuse(

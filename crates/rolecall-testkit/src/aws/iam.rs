@@ -1,14 +1,18 @@
-//! What IAM keeps of an account: its OIDC providers and the roles they lead to.
+//! What IAM keeps of an account: its OIDC and SAML providers and the roles they lead to.
 //!
 //! Both are checked when they are created, by the limits of the IAM API, so that nothing later meets an impossible one.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use openssl::x509::X509;
 use url::Url;
 
 use super::trust::TrustPolicy;
 use super::wire::{letters_digits, random_letters};
+use crate::xml::Element;
 
 /// An OpenID Connect provider of one account.
 pub(super) struct OidcProvider {
@@ -46,6 +50,81 @@ impl OidcProvider {
             client_ids: client_ids.iter().map(|&id| id.to_owned()).collect(),
         })
     }
+}
+
+/// A SAML provider of one account.
+pub(super) struct SamlProvider {
+    /// `arn:aws:iam::…:saml-provider/name`
+    pub arn: String,
+    pub account: String,
+    pub name: String,
+    pub entity_id: String,
+    /// What its responses may be signed with.
+    pub certificates: Vec<X509>,
+}
+
+impl SamlProvider {
+    pub fn new(account: &str, name: &str, metadata: &str) -> anyhow::Result<Self> {
+        ensure!(
+            (1..=128).contains(&name.len()) && letters_digits(name, "_.-"),
+            "{name:?} is no name of a SAML provider: 1 to 128 of [\\w._-]"
+        );
+        ensure!(
+            (1_000..=10_000_000).contains(&metadata.chars().count()),
+            "SAMLMetadataDocument has 1000 to 10000000 characters, not {}",
+            metadata.chars().count()
+        );
+        ensure!(
+            !metadata.starts_with('\u{feff}'),
+            "the metadata must not begin with a byte order mark"
+        );
+        let entity = Element::parse(metadata).context("Could not parse metadata")?;
+        let role = entity
+            .find("IDPSSODescriptor")
+            .context("Could not parse metadata: no IDPSSODescriptor")?;
+        let signs = |key: &&Element| {
+            key.local_name() == "KeyDescriptor"
+                && key
+                    .attribute("use")
+                    .is_none_or(|purpose| purpose == "signing")
+        };
+        let certificates = role
+            .elements()
+            .filter(signs)
+            .map(certificate)
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        ensure!(
+            (1..=10).contains(&certificates.len()),
+            "a SAML provider has 1 to 10 keys, not {}",
+            certificates.len()
+        );
+        ensure!(
+            role.find("SingleSignOnService").is_some(),
+            "Could not parse metadata: no SingleSignOnService"
+        );
+        let entity_id = entity.attribute("entityID").context("no entityID")?;
+        Ok(SamlProvider {
+            arn: format!("arn:aws:iam::{account}:saml-provider/{name}"),
+            account: account.to_owned(),
+            name: name.to_owned(),
+            entity_id: entity_id.to_owned(),
+            certificates,
+        })
+    }
+}
+
+fn certificate(key: &Element) -> anyhow::Result<X509> {
+    let text = key
+        .at(&["KeyInfo", "X509Data", "X509Certificate"])
+        .context("a KeyDescriptor without a certificate")?
+        .own_text();
+    let text: String = text.split_whitespace().collect();
+    let certificate = X509::from_der(&STANDARD.decode(text)?)?;
+    ensure!(
+        certificate.public_key()?.bits() >= 1_024,
+        "a key has at least 1024 bits"
+    );
+    Ok(certificate)
 }
 
 /// A role with its trust policy read.

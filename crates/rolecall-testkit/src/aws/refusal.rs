@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use super::trust::Action;
 use super::wire::{NAMESPACE, escape};
 
 /// The codes this emulation answers with.
@@ -71,10 +72,10 @@ impl Refusal {
     }
 
     /// The trust policy did not say yes; AWS never tells which part of it.
-    pub fn access_denied() -> Self {
+    pub fn access_denied(action: Action) -> Self {
         Self::new(
             Code::AccessDenied,
-            "Not authorized to perform sts:AssumeRoleWithWebIdentity",
+            format!("Not authorized to perform {}", action.wire()),
         )
     }
 

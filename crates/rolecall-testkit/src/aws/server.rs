@@ -1,4 +1,4 @@
-//! The HTTP side: STS at `/`, the sign-in endpoint at `/federation` and `/oauth`, the console at `/console`.
+//! The HTTP side: STS at `/`, the sign-in endpoint at `/federation`, `/saml` and `/oauth`, the console at `/console`.
 //!
 //! Faults strike here, before anything is looked at. Bodies past 256 KiB are refused.
 
@@ -15,7 +15,7 @@ use super::fault::{Effect, Surface};
 use super::refusal::{Code, Refusal};
 use super::wire::{NAMESPACE, VERSION, escape};
 use super::world::{SeenRequest, World};
-use super::{pages, signin, sigv4, web_identity};
+use super::{pages, signin, sigv4, web_identity, with_saml};
 
 const BODY_LIMIT: usize = 256 * 1_024;
 
@@ -26,6 +26,7 @@ pub(super) fn routes(routes: &mut ServiceConfig, world: Arc<World>) {
         .app_data(web::PayloadConfig::new(BODY_LIMIT))
         .route("/", web::to(sts))
         .route("/federation", web::to(federation))
+        .route("/saml", web::post().to(saml))
         .route("/oauth", web::get().to(oauth))
         .route("/console", web::get().to(console));
 }
@@ -34,6 +35,7 @@ pub(super) fn routes(routes: &mut ServiceConfig, world: Arc<World>) {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Operation {
     AssumeRoleWithWebIdentity,
+    AssumeRoleWithSaml,
     GetCallerIdentity,
 }
 
@@ -49,6 +51,7 @@ impl Operation {
             "AssumeRoleWithWebIdentity" if version == VERSION => {
                 Ok(Operation::AssumeRoleWithWebIdentity)
             }
+            "AssumeRoleWithSAML" if version == VERSION => Ok(Operation::AssumeRoleWithSaml),
             "GetCallerIdentity" if version == VERSION => Ok(Operation::GetCallerIdentity),
             _ => Err(Refusal::new(
                 Code::InvalidAction,
@@ -63,7 +66,9 @@ async fn sts(request: HttpRequest, body: Bytes, world: Data<World>) -> HttpRespo
     let request_id = world.next_request_id();
     let operation = Operation::parse(&form);
     let surfaces: &[Surface] = match operation {
-        Ok(Operation::AssumeRoleWithWebIdentity) => &[Surface::Sts, Surface::Issuing],
+        Ok(Operation::AssumeRoleWithWebIdentity | Operation::AssumeRoleWithSaml) => {
+            &[Surface::Sts, Surface::Issuing]
+        }
         Ok(Operation::GetCallerIdentity) | Err(_) => &[Surface::Sts],
     };
     let answer = match strike(&world, surfaces).await {
@@ -79,6 +84,10 @@ async fn sts(request: HttpRequest, body: Bytes, world: Data<World>) -> HttpRespo
         None => match operation {
             Ok(Operation::AssumeRoleWithWebIdentity) => {
                 web_identity::assume(&world, &form, &request_id).await
+            }
+            Ok(Operation::AssumeRoleWithSaml) => {
+                let host = request.connection_info().host().to_owned();
+                with_saml::assume(&world, &form, &host, &request_id)
             }
             Ok(Operation::GetCallerIdentity) => {
                 caller_identity(&world, &request, &body, &request_id)
@@ -148,6 +157,11 @@ async fn federation(request: HttpRequest, body: Bytes, world: Data<World>) -> Ht
             "The sign-in endpoint knows getSigninToken and login.",
         ),
     }
+}
+
+async fn saml(request: HttpRequest, body: Bytes, world: Data<World>) -> HttpResponse {
+    let form = receive(&request, &body, &world);
+    signin::saml(&world, &request, &form)
 }
 
 async fn oauth(request: HttpRequest, world: Data<World>) -> HttpResponse {

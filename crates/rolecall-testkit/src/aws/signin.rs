@@ -1,11 +1,12 @@
-//! The console's sign-in endpoint: credentials to a sign-in token, the token to a console session in the browser, sign-out.
+//! The console's sign-in endpoint: credentials to a sign-in token, the token or a SAML response to a console session in
+//! the browser, sign-out.
 //!
 //! A token serves once and for fifteen minutes. A browser holds one identity; another must sign out first.
 
 use std::sync::{Arc, Mutex};
 
 use actix_web::cookie::{Cookie, SameSite};
-use actix_web::http::header;
+use actix_web::http::{Uri, header};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use crate::lock;
 
 use super::pages;
 use super::wire::random_letters;
+use super::with_saml;
 use super::world::{Issued, Recent, World};
 
 const COOKIE: &str = "emulated-aws-console";
@@ -164,6 +166,48 @@ pub(super) fn login(
             .map(str::to_owned),
     };
     drop(tickets);
+    opened(world, id, console)
+}
+
+/// A SAML response that a browser posts: straight into the console.
+pub(super) fn saml(
+    world: &World,
+    request: &HttpRequest,
+    form: &[(String, String)],
+) -> HttpResponse {
+    let host = request.connection_info().host().to_owned();
+    let response = field(form, "SAMLResponse").unwrap_or_default();
+    let (session, seconds) = match with_saml::sign_in(world, response, &host) {
+        Ok(signed_in) => signed_in,
+        Err(refusal) => {
+            tracing::debug!(code = ?refusal.code, message = refusal.message, "refused");
+            return pages::notice("Your request could not be signed in", &refusal.message);
+        }
+    };
+    let now = world.now();
+    let open = world.desk.console(request, now);
+    if let Some((_, console)) = &open
+        && console.session.assumed_role_arn != session.assumed_role_arn
+    {
+        return pages::log_out_first(console, &Uri::from_static("/console"));
+    }
+    let Ok(id) = random_letters::<32>() else {
+        return HttpResponse::InternalServerError().finish();
+    };
+    let destination = field(form, "RelayState").filter(|url| is_web(url));
+    let console = Console {
+        session,
+        ends: now + TimeDelta::seconds(i64::try_from(seconds).unwrap_or(0)),
+        destination: destination
+            .unwrap_or("https://console.aws.amazon.com/")
+            .to_owned(),
+        issuer: None,
+    };
+    opened(world, id, console)
+}
+
+/// The console's page, and the cookie by which the browser comes back to it.
+fn opened(world: &World, id: String, console: Console) -> HttpResponse {
     let mut response = pages::console(&console);
     lock(&world.desk.consoles).insert(id.clone(), console);
     let cookie = Cookie::build(COOKIE, id)

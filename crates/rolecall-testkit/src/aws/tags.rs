@@ -1,4 +1,4 @@
-//! Session tags and the source identity, as a token carries them (aws-protocol 2.3).
+//! Session tags and the source identity, as a token carries them (aws-protocol 2.3), and the limits they keep.
 //!
 //! Shapes that are not the documented ones are an invalid token; values past the limits of the STS API are refused as STS
 //! refuses the same values in a request.
@@ -15,7 +15,7 @@ const TAGS: &str = "https://aws.amazon.com/tags";
 const SOURCE_IDENTITY: &str = "https://aws.amazon.com/source_identity";
 
 /// The tags of one session.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SessionTags {
     pub tags: Vec<(String, String)>,
     pub transitive: Vec<String>,
@@ -57,7 +57,8 @@ impl SessionTags {
         Ok(found)
     }
 
-    fn check(&self) -> Result<(), Refusal> {
+    /// The limits of the STS API.
+    pub fn check(&self) -> Result<(), Refusal> {
         let mut limits = Parameters::new(&[]);
         for (name, count) in [
             ("tags", self.tags.len()),
@@ -118,7 +119,7 @@ impl SessionTags {
     }
 }
 
-/// The source identity: 2 to 64 of `[\w+=,.@-]`, not starting with `aws:`.
+/// The source identity that a token carries.
 pub(super) fn source_identity(claims: &Claims) -> Result<Option<String>, Refusal> {
     let Some(claim) = claims.get(SOURCE_IDENTITY) else {
         return Ok(None);
@@ -128,6 +129,11 @@ pub(super) fn source_identity(claims: &Claims) -> Result<Option<String>, Refusal
             "The claim {SOURCE_IDENTITY} must be a string"
         )));
     };
+    parse_source_identity(text).map(Some)
+}
+
+/// 2 to 64 of `[\w+=,.@-]`, not starting with `aws:`.
+pub(super) fn parse_source_identity(text: &str) -> Result<String, Refusal> {
     let mut limits = Parameters::new(&[]);
     limits.length("sourceIdentity", text, 2, 64);
     limits.pattern("sourceIdentity", text, "_+=,.@-", "[\\w+=,.@-]*");
@@ -139,7 +145,7 @@ pub(super) fn source_identity(claims: &Claims) -> Result<Option<String>, Refusal
         );
     }
     limits.finish()?;
-    Ok(Some(text.to_owned()))
+    Ok(text.to_owned())
 }
 
 /// Letters, numbers, separators of any script, and AWS's punctuation.

@@ -13,14 +13,17 @@ use super::pattern::{Pattern, RequestKeys};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     AssumeRoleWithWebIdentity,
+    AssumeRoleWithSaml,
     TagSession,
     SetSourceIdentity,
 }
 
 impl Action {
-    fn wire(self) -> &'static str {
+    /// As in a policy.
+    pub fn wire(self) -> &'static str {
         match self {
             Action::AssumeRoleWithWebIdentity => "sts:AssumeRoleWithWebIdentity",
+            Action::AssumeRoleWithSaml => "sts:AssumeRoleWithSAML",
             Action::TagSession => "sts:TagSession",
             Action::SetSourceIdentity => "sts:SetSourceIdentity",
         }

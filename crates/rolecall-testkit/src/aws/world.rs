@@ -14,7 +14,7 @@ use crate::lock;
 
 use super::AwsSettings;
 use super::fault::Faults;
-use super::iam::{OidcProvider, TrustedRole};
+use super::iam::{OidcProvider, SamlProvider, TrustedRole};
 use super::issuers::KeyCache;
 use super::signin::Desk;
 
@@ -75,7 +75,7 @@ pub struct Issued {
     pub assumed_role_arn: String,
     /// `AROA…:session`
     pub assumed_role_id: String,
-    /// The token's `sub`.
+    /// The token's `sub`, or the response's `NameID`.
     pub subject: String,
     /// The source identity, when the token set one.
     pub source_identity: Option<String>,
@@ -148,6 +148,8 @@ pub(super) struct AccountState {
     /// By issuer, character for character.
     pub providers: HashMap<String, Arc<OidcProvider>>,
     /// By ARN.
+    pub saml_providers: HashMap<String, Arc<SamlProvider>>,
+    /// By ARN.
     pub roles: HashMap<String, Arc<TrustedRole>>,
 }
 
@@ -209,6 +211,16 @@ impl World {
             .get(account)?
             .providers
             .get(issuer)
+            .cloned()
+    }
+
+    pub fn saml_provider(&self, account: &str, arn: &str) -> Option<Arc<SamlProvider>> {
+        self.accounts
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(account)?
+            .saml_providers
+            .get(arn)
             .cloned()
     }
 

@@ -4,6 +4,7 @@
 
 mod caller;
 mod faults;
+mod saml;
 mod setup;
 mod signin;
 mod tokens;

@@ -1,0 +1,99 @@
+//! What both unsigned operations are asked with: a role, a duration, session policies.
+
+use serde_json::Value;
+
+use super::refusal::{Code, Refusal};
+use super::wire::Parameters;
+
+/// What AWS grants policies and tags together is not published. Tags count in full and policies, which compress, by a
+/// quarter; seven tags of GitHub's length are then too many, as they were seen to be.
+const PACKED_BYTES: usize = 1_024;
+
+/// The parameters that both operations have, within their limits.
+pub(super) struct Asked<'a> {
+    pub role_arn: &'a str,
+    pub seconds: u64,
+    policy: Option<&'a str>,
+    policy_arns: Vec<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    /// Reads them; what is wrong with them is complained of to `parameters`.
+    pub fn read(parameters: &mut Parameters<'a>) -> Self {
+        let asked = Asked {
+            role_arn: parameters.required("RoleArn", 20, 2_048),
+            seconds: parameters.duration(),
+            policy: parameters.get("Policy"),
+            policy_arns: parameters.list("PolicyArns", ".arn"),
+        };
+        if let Some(policy) = asked.policy {
+            parameters.length("policy", policy, 1, 2_048);
+        }
+        if asked.policy_arns.len() > 10 {
+            let count = format!("'{} members'", asked.policy_arns.len());
+            parameters.complain(
+                &count,
+                "policyArns",
+                "Member must have length less than or equal to 10",
+            );
+        }
+        for (n, arn) in (1..).zip(&asked.policy_arns) {
+            parameters.length(&format!("policyArns.{n}.member.arn"), arn, 20, 2_048);
+        }
+        asked
+    }
+
+    /// The account of the role ARN.
+    pub fn account(&self) -> Result<&'a str, Refusal> {
+        account_of(self.role_arn)
+            .ok_or_else(|| Refusal::new(Code::ValidationError, "Request ARN is invalid"))
+    }
+
+    /// Inline session policies must be JSON with statements; they cannot name a principal.
+    pub fn check_policy(&self) -> Result<(), Refusal> {
+        let malformed = |why: &str| Refusal::new(Code::MalformedPolicyDocument, why);
+        let Some(policy) = self.policy else {
+            return Ok(());
+        };
+        let document: Value = serde_json::from_str(policy)
+            .map_err(|_| malformed("This policy contains invalid Json"))?;
+        let statements: Vec<&Value> = match document.get("Statement") {
+            Some(Value::Array(list)) => list.iter().collect(),
+            Some(one @ Value::Object(_)) => vec![one],
+            Some(_) | None => return Err(malformed("Syntax errors in policy.")),
+        };
+        for statement in statements {
+            if !matches!(
+                statement.get("Effect").and_then(Value::as_str),
+                Some("Allow" | "Deny")
+            ) {
+                return Err(malformed("Syntax errors in policy."));
+            }
+            if statement.get("Principal").is_some() || statement.get("NotPrincipal").is_some() {
+                return Err(malformed("Policy document should not specify a principal."));
+            }
+        }
+        Ok(())
+    }
+
+    /// Percent of the allotted space, when anything is packed.
+    pub fn packed(&self, tags: &[(String, String)]) -> Result<Option<usize>, Refusal> {
+        let tag_bytes: usize = tags
+            .iter()
+            .map(|(key, value)| key.len() + value.len())
+            .sum();
+        let policy_bytes = self.policy.map_or(0, str::len)
+            + self.policy_arns.iter().map(|arn| arn.len()).sum::<usize>();
+        match (tag_bytes + policy_bytes / 4) * 100 / PACKED_BYTES {
+            _ if tag_bytes + policy_bytes == 0 => Ok(None),
+            percent if percent > 100 => Err(Refusal::packed_too_large(percent)),
+            percent => Ok(Some(percent)),
+        }
+    }
+}
+
+/// The account of a role ARN.
+pub(super) fn account_of(role_arn: &str) -> Option<&str> {
+    let (account, role) = role_arn.strip_prefix("arn:aws:iam::")?.split_once(':')?;
+    role.starts_with("role/").then_some(account)
+}

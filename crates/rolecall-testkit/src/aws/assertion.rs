@@ -1,0 +1,333 @@
+//! A SAML response for AWS, verified as IAM documents it: the provider's keys, issuer, audience, recipient, times, and
+//! the attributes that say which role (aws-protocol: "Configure SAML assertions for the authentication response").
+//!
+//! Nothing is read from a response before its signature is checked, except the issuer.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::iam::SamlProvider;
+use super::refusal::{Code, Refusal};
+use super::tags::{SessionTags, parse_source_identity};
+use super::wire::letters_digits;
+use crate::saml::names::{BEARER, SUCCESS};
+use crate::saml::signature;
+use crate::xml::Element;
+
+/// What AWS's attributes are called, without their end.
+const ATTRIBUTES: &str = "https://aws.amazon.com/SAML/Attributes/";
+/// AWS as an audience.
+const AUDIENCE: &str = "urn:amazon:webservices";
+/// A response is taken so long after it was made.
+const REDEEMED_WITHIN: TimeDelta = TimeDelta::minutes(5);
+/// How far clocks may differ.
+const SKEW: TimeDelta = TimeDelta::minutes(3);
+
+/// What a verified response says.
+pub(super) struct Assertion {
+    pub issuer: String,
+    /// `NameID`
+    pub subject: String,
+    /// Its format, without the prefix of SAML 2.0.
+    pub subject_type: String,
+    pub recipient: String,
+    /// Role and provider, as in the attribute `Role`.
+    pub roles: Vec<(String, String)>,
+    pub session_name: String,
+    /// `SessionDuration`, in seconds.
+    pub session_seconds: Option<u64>,
+    /// `SessionNotOnOrAfter`
+    pub session_ends: Option<DateTime<Utc>>,
+    pub tags: SessionTags,
+    pub source_identity: Option<String>,
+}
+
+impl Assertion {
+    /// Reads a response for the provider. `own_host` is this AWS's own, beside Amazon's sign-in hosts.
+    pub fn read(
+        encoded: &str,
+        provider: &SamlProvider,
+        own_host: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Refusal> {
+        let response = parse(encoded)?;
+        if issuer_of(&response) != Some(provider.entity_id.as_str()) {
+            return Err(Refusal::invalid_token(
+                "Issuer not present in specified provider",
+            ));
+        }
+        let assertion = verified(&response, provider)?;
+        let status = response.at(&["Status", "StatusCode"]);
+        if status.and_then(|code| code.attribute("Value")) != Some(SUCCESS) {
+            return Err(invalid());
+        }
+        check_times(assertion, now)?;
+        let recipient = recipient(assertion, own_host, now)?;
+        if !audiences(assertion).any(|audience| audience == AUDIENCE || audience == recipient) {
+            return Err(Refusal::invalid_token(
+                "Response does not contain the required audience",
+            ));
+        }
+        let name_id = assertion
+            .at(&["Subject", "NameID"])
+            .ok_or_else(|| Refusal::invalid_token("NameID is required in AuthnResponse"))?;
+        let format = name_id.attribute("Format").unwrap_or_default();
+        let session_ends = assertion
+            .find("AuthnStatement")
+            .and_then(|statement| statement.attribute("SessionNotOnOrAfter"))
+            .map(instant)
+            .transpose()?;
+        Ok(Self {
+            issuer: provider.entity_id.clone(),
+            subject: name_id.own_text(),
+            subject_type: format
+                .trim_start_matches("urn:oasis:names:tc:SAML:2.0:nameid-format:")
+                .to_owned(),
+            roles: roles(assertion)?,
+            session_name: session_name(assertion)?,
+            session_seconds: session_seconds(assertion)?,
+            session_ends,
+            tags: tags(assertion)?,
+            source_identity: one(assertion, "SourceIdentity")?
+                .map(|text| parse_source_identity(&text))
+                .transpose()?,
+            recipient,
+        })
+    }
+
+    /// How long a session may last at most, by what the response says.
+    pub fn seconds_max(&self, now: DateTime<Utc>) -> Option<u64> {
+        let by_end = self
+            .session_ends
+            .map(|end| u64::try_from((end - now).num_seconds()).unwrap_or(0));
+        self.session_seconds.into_iter().chain(by_end).min()
+    }
+}
+
+/// The providers that a response names in `Role`, before anything is believed.
+pub(super) fn claimed_providers(encoded: &str) -> Vec<String> {
+    let roles = parse(encoded)
+        .ok()
+        .and_then(|response| roles(response.find("Assertion")?).ok());
+    let roles = roles.unwrap_or_default();
+    roles.into_iter().map(|(_, provider)| provider).collect()
+}
+
+fn invalid() -> Refusal {
+    Refusal::invalid_token("Your request included an invalid SAML response")
+}
+
+fn parse(encoded: &str) -> Result<Element, Refusal> {
+    let document = STANDARD.decode(encoded).map_err(|_| invalid())?;
+    let text = String::from_utf8(document).map_err(|_| invalid())?;
+    let response = Element::parse(&text).map_err(|_| invalid())?;
+    match response.local_name() {
+        "Response" => Ok(response),
+        _ => Err(invalid()),
+    }
+}
+
+fn issuer_of(response: &Element) -> Option<&str> {
+    match response.find("Issuer")?.children.as_slice() {
+        [crate::xml::Node::Text(text)] => Some(text),
+        _ => None,
+    }
+}
+
+/// The one assertion, once every signature on the response is the provider's and there is one.
+fn verified<'r>(response: &'r Element, provider: &SamlProvider) -> Result<&'r Element, Refusal> {
+    let assertions: Vec<&Element> = response
+        .elements()
+        .filter(|element| element.local_name() == "Assertion")
+        .collect();
+    let &[assertion] = assertions.as_slice() else {
+        return Err(invalid());
+    };
+    let layers: [(&Element, &[&Element]); 2] = [(response, &[]), (assertion, &[response])];
+    let signed = layers
+        .into_iter()
+        .filter(|(element, _)| element.find("Signature").is_some());
+    let mut count = 0;
+    for (element, ancestors) in signed {
+        count += 1;
+        if let Err(error) = signature::verify(element, ancestors, &provider.certificates) {
+            tracing::debug!(%error, "a signature is not the provider's");
+            return Err(Refusal::invalid_token("Response signature invalid"));
+        }
+    }
+    match count {
+        0 => Err(Refusal::invalid_token("Response signature invalid")),
+        _ => Ok(assertion),
+    }
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, Refusal> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|at| at.to_utc())
+        .map_err(|_| invalid())
+}
+
+fn check_times(assertion: &Element, now: DateTime<Utc>) -> Result<(), Refusal> {
+    let expired = || {
+        Refusal::new(
+            Code::ExpiredTokenException,
+            "Token must be redeemed within 5 minutes of issuance",
+        )
+    };
+    let time = |element: Option<&Element>, name: &str| {
+        let text = element.and_then(|element| element.attribute(name));
+        text.map(instant).transpose()
+    };
+    let issued = time(Some(assertion), "IssueInstant")?.ok_or_else(invalid)?;
+    if now >= issued + REDEEMED_WITHIN {
+        return Err(expired());
+    }
+    let conditions = assertion.find("Conditions");
+    if time(conditions, "NotOnOrAfter")?.is_some_and(|end| now >= end) {
+        return Err(expired());
+    }
+    let early = |from: DateTime<Utc>| now < from - SKEW;
+    if early(issued) || time(conditions, "NotBefore")?.is_some_and(early) {
+        return Err(Refusal::invalid_token("The response is not valid yet"));
+    }
+    Ok(())
+}
+
+/// The one bearer confirmation's recipient: a sign-in endpoint.
+fn recipient(assertion: &Element, own_host: &str, now: DateTime<Utc>) -> Result<String, Refusal> {
+    let subject = assertion
+        .find("Subject")
+        .ok_or_else(|| Refusal::invalid_token("NameID is required in AuthnResponse"))?;
+    let confirmations: Vec<&Element> = subject
+        .elements()
+        .filter(|element| element.local_name() == "SubjectConfirmation")
+        .collect();
+    let &[confirmation] = confirmations.as_slice() else {
+        return Err(invalid());
+    };
+    let data = confirmation
+        .find("SubjectConfirmationData")
+        .filter(|_| confirmation.attribute("Method") == Some(BEARER))
+        .ok_or_else(invalid)?;
+    let ends = instant(data.attribute("NotOnOrAfter").ok_or_else(invalid)?)?;
+    let recipient = data.attribute("Recipient").unwrap_or_default();
+    let (host, path) = recipient
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('/'))
+        .unwrap_or_default();
+    let amazon = host == "signin.aws.amazon.com" || host.ends_with(".signin.aws.amazon.com");
+    if path != "saml" || !(host == own_host || amazon && recipient.starts_with("https://")) {
+        return Err(Refusal::invalid_token(
+            "The Recipient of the response is not a sign-in endpoint",
+        ));
+    }
+    if now >= ends {
+        return Err(Refusal::new(
+            Code::ExpiredTokenException,
+            "Token must be redeemed within 5 minutes of issuance",
+        ));
+    }
+    Ok(recipient.to_owned())
+}
+
+fn audiences(assertion: &Element) -> impl Iterator<Item = String> {
+    let conditions = assertion.find("Conditions").into_iter();
+    conditions
+        .flat_map(Element::elements)
+        .filter(|element| element.local_name() == "AudienceRestriction")
+        .flat_map(Element::elements)
+        .map(Element::own_text)
+}
+
+/// Every attribute with its values.
+fn attributes(assertion: &Element) -> impl Iterator<Item = (&str, Vec<String>)> {
+    assertion
+        .elements()
+        .filter(|element| element.local_name() == "AttributeStatement")
+        .flat_map(Element::elements)
+        .filter_map(|attribute| {
+            let values = attribute.elements().map(Element::own_text).collect();
+            Some((
+                attribute.attribute("Name")?.strip_prefix(ATTRIBUTES)?,
+                values,
+            ))
+        })
+}
+
+/// The one value of an attribute.
+fn one(assertion: &Element, name: &str) -> Result<Option<String>, Refusal> {
+    let mut found = attributes(assertion).filter(|(known, _)| *known == name);
+    match (found.next(), found.next()) {
+        (None, _) => Ok(None),
+        (Some((_, mut values)), None) if values.len() == 1 => Ok(values.pop()),
+        _ => Err(Refusal::invalid_token(format!(
+            "{name} in AuthnResponse must have one value"
+        ))),
+    }
+}
+
+fn roles(assertion: &Element) -> Result<Vec<(String, String)>, Refusal> {
+    let values = attributes(assertion).filter(|(name, _)| *name == "Role");
+    let pairs = values.flat_map(|(_, values)| values).map(|value| {
+        let (one, other) = value.split_once(',').ok_or_else(invalid)?;
+        let (one, other) = (one.trim().to_owned(), other.trim().to_owned());
+        // Either may come first.
+        let pair = if one.contains(":saml-provider/") {
+            (other, one)
+        } else {
+            (one, other)
+        };
+        let sound = pair.0.contains(":role/") && pair.1.contains(":saml-provider/");
+        sound.then_some(pair).ok_or_else(invalid)
+    });
+    let pairs = pairs.collect::<Result<Vec<_>, Refusal>>()?;
+    if pairs.is_empty() {
+        return Err(invalid());
+    }
+    Ok(pairs)
+}
+
+fn session_name(assertion: &Element) -> Result<String, Refusal> {
+    let name = one(assertion, "RoleSessionName")?
+        .ok_or_else(|| Refusal::invalid_token("RoleSessionName is required in AuthnResponse"))?;
+    if (2..=64).contains(&name.len()) && letters_digits(&name, "_+=,.@-") {
+        return Ok(name);
+    }
+    Err(Refusal::invalid_token(
+        "RoleSessionName in AuthnResponse must match [a-zA-Z_0-9+=,.@-]{2,64}",
+    ))
+}
+
+fn session_seconds(assertion: &Element) -> Result<Option<u64>, Refusal> {
+    let Some(text) = one(assertion, "SessionDuration")? else {
+        return Ok(None);
+    };
+    let seconds = text.parse().ok();
+    match seconds.filter(|seconds| (900..=43_200).contains(seconds)) {
+        Some(seconds) => Ok(Some(seconds)),
+        None => Err(Refusal::invalid_token(
+            "SessionDuration in AuthnResponse must be between 900 and 43200",
+        )),
+    }
+}
+
+fn tags(assertion: &Element) -> Result<SessionTags, Refusal> {
+    let mut found = SessionTags::default();
+    for (name, mut values) in attributes(assertion) {
+        if name == "TransitiveTagKeys" {
+            found.transitive.append(&mut values);
+        } else if let Some(key) = name.strip_prefix("PrincipalTag:") {
+            match values.as_slice() {
+                [value] => found.tags.push((key.to_owned(), value.clone())),
+                _ => {
+                    return Err(Refusal::invalid_token(format!(
+                        "{name} in AuthnResponse must have one value"
+                    )));
+                }
+            }
+        }
+    }
+    found.check()?;
+    Ok(found)
+}

@@ -1,0 +1,166 @@
+//! From a verified proof to a role session: the trust policy is asked, credentials are made, the answer is written.
+//!
+//! The same for a token and for a SAML response; what differs is in [`Person`].
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{SecondsFormat, TimeDelta};
+
+use super::iam::TrustedRole;
+use super::pattern::RequestKeys;
+use super::refusal::Refusal;
+use super::tags::SessionTags;
+use super::trust::Action;
+use super::wire::{NAMESPACE, escape, random_letters};
+use super::world::{Issued, World};
+
+/// The largest session token a caller may reserve room for (`MinimumSessionTokenSize`).
+const TOKEN_BYTES: usize = 4_096;
+
+/// Who wants to become a role, as the proof says.
+pub(super) struct Person<'a> {
+    /// The operation.
+    pub action: Action,
+    /// The provider's ARN in the account.
+    pub provider_arn: &'a str,
+    /// `RoleSessionName`
+    pub session_name: &'a str,
+    /// `sub` or `NameID`
+    pub subject: &'a str,
+    pub tags: SessionTags,
+    pub source_identity: Option<String>,
+}
+
+impl Person<'_> {
+    /// Asks the trust policy for the session itself and for what the proof adds to it. `keys` are the operation's own.
+    pub fn let_in(&self, role: &TrustedRole, mut keys: RequestKeys) -> Result<(), Refusal> {
+        for (key, value) in &self.tags.tags {
+            keys.add(&format!("aws:RequestTag/{key}"), value);
+            keys.add("aws:TagKeys", key);
+        }
+        for key in &self.tags.transitive {
+            keys.add("sts:TransitiveTagKeys", key);
+        }
+        if let Some(source) = &self.source_identity {
+            keys.add("sts:SourceIdentity", source);
+        }
+        keys.add("sts:RoleSessionName", self.session_name);
+        let wanted = [
+            (true, self.action),
+            (!self.tags.tags.is_empty(), Action::TagSession),
+            (self.source_identity.is_some(), Action::SetSourceIdentity),
+        ];
+        let missing = wanted.into_iter().find(|&(needed, action)| {
+            needed && !role.trust.allows(action, self.provider_arn, &keys)
+        });
+        match missing {
+            Some((_, action)) => {
+                tracing::debug!(
+                    role = role.arn,
+                    ?action,
+                    "the trust policy does not allow it"
+                );
+                Err(Refusal::access_denied(self.action))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Credentials for so many seconds.
+    pub fn issue(
+        self,
+        world: &World,
+        account: &str,
+        role: &TrustedRole,
+        seconds: u64,
+    ) -> Result<Arc<Issued>, Refusal> {
+        self.make(world, account, role, seconds)
+            .map_err(|_| Refusal::internal())
+    }
+
+    fn make(
+        self,
+        world: &World,
+        account: &str,
+        role: &TrustedRole,
+        seconds: u64,
+    ) -> anyhow::Result<Arc<Issued>> {
+        let mut random = [0_u8; 330];
+        openssl::rand::rand_bytes(&mut random)?;
+        let (secret, token) = random.split_at(30);
+        // AWS tells whole seconds.
+        let issued_at = world.now();
+        let lasts = TimeDelta::try_seconds(i64::try_from(seconds)?).unwrap_or_default();
+        let session = Arc::new(Issued {
+            access_key_id: format!("ASIA{}", random_letters::<16>()?),
+            secret_access_key: STANDARD.encode(secret),
+            session_token: STANDARD.encode(token),
+            issued_at,
+            expiration: chrono::DurationRound::duration_trunc(
+                issued_at + lasts,
+                TimeDelta::seconds(1),
+            )?,
+            account_id: account.to_owned(),
+            role_arn: role.arn.clone(),
+            assumed_role_arn: format!(
+                "arn:aws:sts::{account}:assumed-role/{}/{}",
+                role.name, self.session_name
+            ),
+            assumed_role_id: format!("{}:{}", role.id, self.session_name),
+            subject: self.subject.to_owned(),
+            source_identity: self.source_identity,
+            tags: self.tags.tags,
+            transitive_tag_keys: self.tags.transitive,
+        });
+        world.issue(Arc::clone(&session));
+        Ok(session)
+    }
+}
+
+/// The XML of success; `own` are the elements that only this operation has.
+pub(super) fn success(
+    operation: &str,
+    session: &Issued,
+    own: &[(&str, &str)],
+    packed: Option<usize>,
+    request_id: &str,
+) -> String {
+    let mut result = String::with_capacity(2_048);
+    let mut element = |name: &str, text: &str| {
+        // Writing into a String cannot fail.
+        let _ = writeln!(result, "    <{name}>{}</{name}>", escape(text));
+    };
+    for (name, text) in own {
+        element(name, text);
+    }
+    if let Some(source) = &session.source_identity {
+        element("SourceIdentity", source);
+    }
+    if let Some(percent) = packed {
+        element("PackedPolicySize", &percent.to_string());
+    }
+    let size = session.session_token.len();
+    element(
+        "SessionTokenUtilization",
+        &(size * 100 / TOKEN_BYTES).to_string(),
+    );
+    element("SessionTokenSize", &size.to_string());
+    format!(
+        "<{operation}Response xmlns=\"{NAMESPACE}\">\n  <{operation}Result>\n{result}    <AssumedRoleUser>\n      \
+         <AssumedRoleId>{}</AssumedRoleId>\n      <Arn>{}</Arn>\n    </AssumedRoleUser>\n    <Credentials>\n      <AccessKeyId>{}</AccessKeyId>\n      \
+         <SecretAccessKey>{}</SecretAccessKey>\n      <SessionToken>{}</SessionToken>\n      <Expiration>{}</Expiration>\n    </Credentials>\n  \
+         </{operation}Result>\n  <ResponseMetadata>\n    <RequestId>{request_id}</RequestId>\n  </ResponseMetadata>\n\
+         </{operation}Response>\n",
+        escape(&session.assumed_role_id),
+        escape(&session.assumed_role_arn),
+        session.access_key_id,
+        session.secret_access_key,
+        session.session_token,
+        session
+            .expiration
+            .to_rfc3339_opts(SecondsFormat::Secs, true),
+    )
+}
