@@ -14,6 +14,8 @@ mod scan;
 pub mod signature;
 pub mod signature_shape;
 mod statements;
+#[cfg(test)]
+mod testing;
 pub mod trust;
 mod verify;
 mod xml;

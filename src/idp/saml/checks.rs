@@ -14,7 +14,7 @@ use super::assertion::{Expected, Signed, VerifiedAssertion};
 use super::guard::GuardedXml;
 use super::statements::{attributes, authentication, person};
 use super::trust::SamlTrust;
-use super::xml::{ASSERTION, PROTOCOL, children, elements, instant, is, only, text, trimmed};
+use super::xml::{ASSERTION, PROTOCOL, children, elements, instant, is, only, text};
 
 const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 const ENTITY: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
@@ -144,28 +144,36 @@ impl<'a, 'i: 'a> Reading<'a, 'i> {
     }
 }
 
-/// Why there is no assertion: the provider says no, or it is no response at all (Core 3.2.2.2).
+/// Why there is no assertion: the provider says no, or cannot, or it is no response at all (Core 3.2.2.2).
 pub fn no_assertion(response: Node<'_, '_>) -> ProviderError {
-    let Some(status) = status(response).filter(|status| *status != SUCCESS) else {
+    let Some(first) = status(response).filter(|status| *status != SUCCESS) else {
         return rejected(RejectReason::Structure, "there is no assertion in it");
     };
-    let code =
-        only(response, PROTOCOL, "Status").and_then(|status| only(status, PROTOCOL, "StatusCode"));
-    let second = code
+    let status = only(response, PROTOCOL, "Status");
+    let second = status
+        .and_then(|status| only(status, PROTOCOL, "StatusCode"))
         .and_then(|code| only(code, PROTOCOL, "StatusCode"))
         .and_then(|code| code.attribute("Value"));
-    let word = |status: &str| status.rsplit(':').next().unwrap_or_default().to_owned();
-    let error = match word(second.unwrap_or(status)).as_str() {
+    let word = second.and_then(|code| code.strip_prefix("urn:oasis:names:tc:SAML:2.0:status:"));
+    let error = match word.unwrap_or_default() {
         "AuthnFailed" => "authn_failed",
         "NoAuthnContext" => "no_authn_context",
         "NoPassive" => "no_passive",
         "RequestDenied" => "request_denied",
         "UnknownPrincipal" => "unknown_principal",
-        "InvalidNameIDPolicy" => "invalid_name_id_policy",
-        "RequestUnsupported" => "request_unsupported",
-        "Requester" => "requester",
-        "Responder" => "responder",
-        _ => "other",
+        _ => {
+            let message = status.and_then(|status| only(status, PROTOCOL, "StatusMessage"));
+            let message = message.and_then(text);
+            return rejected(
+                RejectReason::Status,
+                format!(
+                    "the provider says {}, {}, message {}",
+                    shown(Some(first)),
+                    shown(second),
+                    shown(message.as_deref())
+                ),
+            );
+        }
     };
     ProviderError::Refused { error }
 }
@@ -185,7 +193,7 @@ fn version(node: Node<'_, '_>) -> Result<(), ProviderError> {
 /// `Issuer` is the provider, in no other format than that of entities (Profiles 4.1.4.2).
 fn issuer(node: Option<Node<'_, '_>>, trust: &SamlTrust) -> Result<(), ProviderError> {
     let said = node.and_then(text);
-    let said = said.as_deref().map(trimmed);
+    let said = said.as_deref();
     let format = node.and_then(|node| node.attribute("Format"));
     if said == Some(trust.entity_id()) && format.is_none_or(|format| format == ENTITY) {
         return Ok(());
@@ -253,7 +261,7 @@ fn conditions(
     // Every restriction must be met, by one of its audiences (2.5.1.4).
     let for_us = |restriction: Node<'_, '_>| {
         let mut audiences = children(restriction, ASSERTION, "Audience").filter_map(text);
-        audiences.any(|audience| expected.audiences.contains(&trimmed(&audience)))
+        audiences.any(|audience| expected.audiences.contains(&audience.as_str()))
     };
     let mut restrictions = children(conditions, ASSERTION, "AudienceRestriction").peekable();
     if restrictions.peek().is_none() || !restrictions.all(for_us) {
@@ -271,18 +279,19 @@ fn confirmed(
     now: DateTime<Utc>,
     expected: &Expected<'_>,
 ) -> Result<DateTime<Utc>, ProviderError> {
-    let mut until: Option<DateTime<Utc>> = None;
-    let mut trouble = "there is no SubjectConfirmation of a bearer".to_owned();
+    let none = "there is no SubjectConfirmation of a bearer";
+    let mut outcome = Err(rejected(RejectReason::Confirmation, none));
     for confirmation in children(subject, ASSERTION, "SubjectConfirmation") {
         if confirmation.attribute("Method") != Some(BEARER) {
             continue;
         }
-        match bearer(confirmation, now, expected) {
-            Ok(end) => until = until.max(Some(end)),
-            Err(error) => trouble = error.to_string(),
-        }
+        outcome = match (outcome, bearer(confirmation, now, expected)) {
+            (Ok(one), Ok(other)) => Ok(other.max(one)),
+            (Ok(good), Err(_)) | (Err(_), Ok(good)) => Ok(good),
+            (Err(_), Err(error)) => Err(error),
+        };
     }
-    until.ok_or_else(|| rejected(RejectReason::Confirmation, trouble))
+    outcome
 }
 
 fn bearer(
@@ -337,3 +346,6 @@ fn shown(text: Option<&str>) -> String {
         |text| format!("{:?}", text.chars().take(200).collect::<String>()),
     )
 }
+
+#[cfg(test)]
+mod tests;

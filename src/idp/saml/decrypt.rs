@@ -35,6 +35,10 @@ pub fn is_encrypted(assertion: Node<'_, '_>) -> bool {
     is(assertion, ASSERTION, "EncryptedAssertion")
 }
 
+fn is_clear(assertion: Node<'_, '_>) -> bool {
+    is(assertion, ASSERTION, "Assertion")
+}
+
 impl Spliced {
     /// Decrypts the response's `EncryptedAssertion`. `verified`: a signature covers the document.
     ///
@@ -91,7 +95,7 @@ impl Spliced {
     pub fn guarded(&self) -> Result<GuardedXml<'_>, ProviderError> {
         GuardedXml::parse(&self.text, Shape::Response)
             .ok()
-            .filter(|_| self.decrypted)
+            .filter(|opened| self.decrypted && opened.assertion().is_some_and(is_clear))
             .ok_or_else(|| {
                 ProviderError::rejected(
                     RejectReason::Decryption,
@@ -284,3 +288,6 @@ fn algorithm(detail: impl Into<String>) -> ProviderError {
 fn structure(detail: &str) -> ProviderError {
     ProviderError::rejected(RejectReason::Structure, detail)
 }
+
+#[cfg(test)]
+mod tests;

@@ -281,3 +281,6 @@ fn signatures(document: &Document<'_>, shape: Shape) -> Result<Vec<SignatureShap
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

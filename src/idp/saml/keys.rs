@@ -109,11 +109,17 @@ impl SigningKeys {
         self.keys.iter().filter_map(|key| key.not_after).max()
     }
 
-    /// The keys; the one with this certificate first, where it is among them.
-    pub(super) fn candidates(&self, named: Option<&[u8]>) -> impl Iterator<Item = &SigningKey> {
+    /// The keys of this type; the one with this certificate first, where it is among them.
+    pub(super) fn candidates(
+        &self,
+        named: Option<&[u8]>,
+        key_type: Id,
+    ) -> impl Iterator<Item = &SigningKey> {
         let is_named = move |key: &&SigningKey| Some(key.certificate.as_slice()) == named;
         let first = self.keys.iter().filter(is_named);
-        first.chain(self.keys.iter().filter(move |key| !is_named(key)))
+        first
+            .chain(self.keys.iter().filter(move |key| !is_named(key)))
+            .filter(move |key| key.public.id() == key_type)
     }
 }
 

@@ -89,3 +89,6 @@ fn adoptable(
     }
     Ok(trust)
 }
+
+#[cfg(test)]
+mod tests;

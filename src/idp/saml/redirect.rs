@@ -170,10 +170,8 @@ impl Detached {
         signature: &[u8],
         keys: &SigningKeys,
     ) -> Result<(), ProviderError> {
-        let of_kind = |key: &&super::keys::SigningKey| key.public.id() == self.kind;
         let good = keys
-            .candidates(None)
-            .filter(of_kind)
+            .candidates(None, self.kind)
             .any(|key| self.fits(&key.public, signed, signature).unwrap_or(false));
         if good {
             return Ok(());
@@ -205,3 +203,6 @@ impl Detached {
         verifier.verify(&der)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,7 +100,8 @@ impl XmlSignature for Xmlsec {
         // samael knows no SHA-1 to allow. Without its list all goes, but the guard has compared with ours.
         let allowed = (!sha1).then_some(ALLOWED);
         // One key at a time: a key of another type is an error to samael, which hides the keys after it.
-        for key in keys.candidates(outermost.certificate()) {
+        let (named, key_type) = (outermost.certificate(), outermost.key_type());
+        for key in keys.candidates(named, key_type) {
             let certificate = CertificateDer::from(key.certificate.clone());
             let reduced = Crypto::reduce_xml_to_signed_with_allowed_algorithms(
                 xml.text(),

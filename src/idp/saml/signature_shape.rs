@@ -3,6 +3,7 @@
 //!
 //! What `KeyInfo` says is never a key: at most it tells which of the configured certificates to try first.
 
+use openssl::pkey::Id;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use roxmltree::{Node, NodeId};
 
@@ -35,6 +36,7 @@ pub struct SignatureShape {
     owner_id: String,
     owner_name: String,
     sha1: bool,
+    key_type: Id,
     certificate: Option<Vec<u8>>,
 }
 
@@ -53,6 +55,11 @@ impl SignatureShape {
     /// Whether SHA-1 is in it.
     pub fn sha1(&self) -> bool {
         self.sha1
+    }
+
+    /// The type of key that its algorithm is for.
+    pub fn key_type(&self) -> Id {
+        self.key_type
     }
 
     /// The certificate it names: a hint, nothing more.
@@ -130,6 +137,10 @@ pub fn signature_shape(
         owner_id: owner_id.to_owned(),
         owner_name: owner.tag_name().name().to_owned(),
         sha1,
+        key_type: match algorithm(method).contains("#ecdsa-") {
+            true => Id::EC,
+            false => Id::RSA,
+        },
         certificate: key_info.map(hint).transpose()?.flatten(),
     })
 }

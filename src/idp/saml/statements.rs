@@ -155,6 +155,9 @@ pub fn person(
             name.value.clone()
         }
     };
+    if trimmed(&text).is_empty() {
+        return Err(no("the name of the person is blank".to_owned()));
+    }
     let subject = Subject::parse(&text).map_err(|error| no(error.to_string()))?;
     Ok((name_id, subject))
 }

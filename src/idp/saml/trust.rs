@@ -289,3 +289,6 @@ fn valid_until(role: Node<'_, '_>) -> Result<Option<DateTime<Utc>>, InvalidMetad
     }
     Ok(earliest)
 }
+
+#[cfg(test)]
+mod tests;

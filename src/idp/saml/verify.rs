@@ -46,7 +46,7 @@ pub fn verify_with(
     };
     if !is_encrypted(assertion) {
         let verified = signature.verified(&sent, trust.keys())?;
-        let (signed, within) = (signed(&sent), verified.document()?);
+        let (signed, within) = (covered(&sent), verified.document()?);
         return Reading::new(&sent, &within, signed)?.check(trust, now, expected);
     }
     // What is encrypted is opened only after a signature around it has been verified, and only as it was verified.
@@ -73,10 +73,13 @@ pub fn verify_with(
 }
 
 /// What the signatures of a guarded document cover.
-fn signed(guarded: &GuardedXml<'_>) -> Signed {
+fn covered(guarded: &GuardedXml<'_>) -> Signed {
     match (guarded.root_is_signed(), guarded.signatures().len()) {
         (true, 1) => Signed::Response,
         (true, _) => Signed::Both,
         (false, _) => Signed::Assertion,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,277 @@
+//! Well signed, and wrong in what is said; and what may be said in more ways than one.
+
+use super::super::SamlPolicy;
+use super::super::testing::*;
+use super::*;
+use crate::idp::saml::verify;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
+
+/// A response with one text replaced wherever it stands, signed whole afterwards.
+fn says(from: &str, to: &str) -> Result<VerifiedAssertion, ProviderError> {
+    let changed = draft().replace(from, to);
+    assert_ne!(changed, draft(), "{from} is not there");
+    posted(&signed(&changed, Signed::Response), &trust())
+}
+
+#[test]
+fn each_wrong_statement_has_its_reason() {
+    use RejectReason as R;
+    let restriction = format!(
+        "<saml:AudienceRestriction><saml:Audience>{SP}</saml:Audience></saml:AudienceRestriction>"
+    );
+    let other = "<saml:AudienceRestriction><saml:Audience>https://other.example</saml:Audience></saml:AudienceRestriction>";
+    let both = format!("{restriction}{other}");
+    let slash = format!("{SP}/</saml:Audience>");
+    for (from, to, reason_wanted) in [
+        (
+            "Version=\"2.0\" IssueInstant",
+            "Version=\"1.1\" IssueInstant",
+            R::Malformed,
+        ),
+        (" Version=\"2.0\"", "", R::Malformed),
+        (
+            "Destination=\"https://gateway",
+            "Destination=\"https://other",
+            R::Destination,
+        ),
+        (&format!(" Destination=\"{ACS}\""), "", R::Destination),
+        (
+            &format!("InResponseTo=\"{REQUEST}\""),
+            "InResponseTo=\"_other\"",
+            R::InResponseTo,
+        ),
+        (&format!("InResponseTo=\"{REQUEST}\""), "", R::InResponseTo),
+        (&format!("{IDP}<"), "https://other.example<", R::Issuer),
+        (&format!("{IDP}<"), &format!(" {IDP}<"), R::Issuer),
+        (
+            "<saml:Issuer>",
+            "<saml:Issuer Format=\"urn:oasis:names:tc:SAML:2.0:nameid-format:persistent\">",
+            R::Issuer,
+        ),
+        ("status:Success", "status:Responder", R::Status),
+        (
+            "<samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:Success\"/>",
+            "",
+            R::Status,
+        ),
+        ("12:00:00Z", "12:02:00Z", R::NotYetValid),
+        ("12:00:00Z", "11:49:00Z", R::Expired),
+        ("12:00:00Z", "noon", R::Malformed),
+        (
+            "NotBefore=\"2026-03-01T11:59:00Z\"",
+            "NotBefore=\"2026-03-01T12:02:00Z\"",
+            R::NotYetValid,
+        ),
+        ("12:05:00Z\"><saml:Aud", "11:59:00Z\"><saml:Aud", R::Expired),
+        (
+            " NotOnOrAfter=\"2026-03-01T12:05:00Z\"><saml:Aud",
+            "><saml:Aud",
+            R::Conditions,
+        ),
+        ("saml:Conditions", "saml:Circumstances", R::Conditions),
+        (&restriction, "", R::Audience),
+        (&restriction, other, R::Audience),
+        (&restriction, &both, R::Audience),
+        (&format!("{SP}</saml:Audience>"), &slash, R::Audience),
+        (
+            &restriction,
+            &format!("{restriction}<saml:Condition/>"),
+            R::Conditions,
+        ),
+        ("cm:bearer", "cm:holder-of-key", R::Confirmation),
+        (
+            &format!("Recipient=\"{ACS}\""),
+            "Recipient=\"https://other.example\"",
+            R::Confirmation,
+        ),
+        (&format!("Recipient=\"{ACS}\""), "", R::Confirmation),
+        (
+            "Recipient=",
+            "NotBefore=\"2026-03-01T11:00:00Z\" Recipient=",
+            R::Confirmation,
+        ),
+        ("12:05:00Z\" InR", "11:59:00Z\" InR", R::Expired),
+        (
+            " NotOnOrAfter=\"2026-03-01T12:05:00Z\" InR",
+            " InR",
+            R::Confirmation,
+        ),
+        ("saml:AuthnStatement", "saml:Statement", R::AuthnStatement),
+        (
+            "AuthnInstant=\"2026-03-01T11:59:50Z\"",
+            "",
+            R::AuthnStatement,
+        ),
+        ("11:59:50Z", "12:03:00Z", R::NotYetValid),
+        ("20:00:00Z", "12:00:30Z", R::Expired),
+        (">alice<", "><", R::Subject),
+        (">alice<", "> \t<", R::Subject),
+        (">alice<", ">a\nb<", R::Subject),
+        (">alice<", "><b>alice</b><", R::Subject),
+        ("saml:NameID", "saml:EncryptedID", R::Subject),
+        (
+            "</saml:NameID>",
+            "</saml:NameID><saml:NameID>bob</saml:NameID>",
+            R::Subject,
+        ),
+        (
+            "<saml:Attribute Name=\"groups\"",
+            "<saml:Attribute",
+            R::Claims,
+        ),
+        (
+            "<saml:Attribute Name=\"groups\">",
+            "<saml:EncryptedAttribute/><saml:Attribute Name=\"groups\">",
+            R::Claims,
+        ),
+    ] {
+        let outcome = says(from, to);
+        assert_eq!(reason(outcome), reason_wanted, "{from} → {to}");
+    }
+}
+
+#[test]
+fn what_may_be_said_in_more_ways_than_one() {
+    let ours = format!("<saml:Audience>{SP}</saml:Audience>");
+    let restriction = format!("<saml:AudienceRestriction>{ours}</saml:AudienceRestriction>");
+    let twice = format!("{restriction}{restriction}");
+    let bearer = "<saml:SubjectConfirmation Method";
+    let useless = "<saml:SubjectConfirmation Method=\"urn:oasis:names:tc:SAML:2.0:cm:bearer\"/><saml:SubjectConfirmation Method";
+    for (from, to) in [
+        (
+            ours.as_str(),
+            &*format!("<saml:Audience>urn:x</saml:Audience>{ours}"),
+        ),
+        (&restriction, &twice),
+        (
+            &restriction,
+            &format!("<saml:OneTimeUse/>{restriction}<saml:ProxyRestriction Count=\"0\"/>"),
+        ),
+        (bearer, useless),
+        ("12:00:00Z", "12:01:00Z"),
+        ("12:00:00Z", "12:00:00.123456789Z"),
+        ("12:05:00Z", "11:59:31Z"),
+        (
+            "NotBefore=\"2026-03-01T11:59:00Z\"",
+            "NotBefore=\"2026-03-01T12:01:30Z\"",
+        ),
+        (" SessionNotOnOrAfter=\"2026-03-01T20:00:00Z\"", ""),
+        (
+            "<saml:Issuer>",
+            "<saml:Issuer Format=\"urn:oasis:names:tc:SAML:2.0:nameid-format:entity\">",
+        ),
+    ] {
+        let verified = says(from, to).unwrap_or_else(|error| panic!("{from} → {to}: {error:?}"));
+        assert_eq!(verified.subject.as_str(), "alice");
+    }
+}
+
+#[test]
+fn a_provider_that_says_no_is_heard() {
+    let none = |code: &str| {
+        let xml = unsigned(&draft());
+        let start = xml.find("<saml:Assertion ").unwrap();
+        let xml = format!("{}</samlp:Response>", &xml[..start]);
+        let success = "<samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:Success\"/>";
+        posted(&xml.replace(success, code), &trust())
+    };
+    let second = |word: &str| {
+        format!(
+            "<samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:Responder\"><samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:{word}\"/></samlp:StatusCode>"
+        )
+    };
+    for (word, error_wanted) in [
+        ("AuthnFailed", "authn_failed"),
+        ("RequestDenied", "request_denied"),
+    ] {
+        match none(&second(word)) {
+            Err(ProviderError::Refused { error }) => assert_eq!(error, error_wanted),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(reason(none(&second("Strange"))), RejectReason::Status);
+    let success = "<samlp:StatusCode Value=\"urn:oasis:names:tc:SAML:2.0:status:Success\"/>";
+    assert_eq!(reason(none(success)), RejectReason::Structure);
+    assert_eq!(reason(none("")), RejectReason::Structure);
+}
+
+#[test]
+fn nobody_asked_means_no_request_anywhere() {
+    let unasked = draft().replace(&format!(" InResponseTo=\"{REQUEST}\""), "");
+    let field = STANDARD.encode(signed(&unasked, Signed::Both));
+    let solicited = STANDARD.encode(signed(&draft(), Signed::Both));
+    let none = Expected {
+        in_response_to: None,
+        ..expected()
+    };
+    assert!(verify(&field, &trust(), now(), &none).is_ok());
+    assert_eq!(
+        reason(verify(&solicited, &trust(), now(), &none)),
+        RejectReason::InResponseTo
+    );
+    assert_eq!(
+        reason(verify(&field, &trust(), now(), &expected())),
+        RejectReason::InResponseTo
+    );
+}
+
+#[test]
+fn a_fresh_sign_in_is_one_after_it_was_asked_for() {
+    let field = STANDARD.encode(signed(&draft(), Signed::Both));
+    let since = |at| Expected {
+        fresh_since: Some(at),
+        ..expected()
+    };
+    let signed_in = now() - TimeDelta::seconds(40);
+    assert!(verify(&field, &trust(), now(), &since(signed_in + limits::LEEWAY)).is_ok());
+    let late = signed_in + limits::LEEWAY + TimeDelta::seconds(1);
+    assert_eq!(
+        reason(verify(&field, &trust(), now(), &since(late))),
+        RejectReason::NotFresh
+    );
+}
+
+#[test]
+fn a_configured_attribute_names_the_person() {
+    let by = |name: &str| {
+        trust_with(SamlPolicy {
+            subject_attribute: Some(name.to_owned()),
+            ..SamlPolicy::default()
+        })
+    };
+    let xml = signed(&draft(), Signed::Response);
+    let mail = posted(&xml, &by("urn:oid:0.9.2342.19200300.100.1.3")).unwrap();
+    assert_eq!(mail.subject.as_str(), "alice@example.com");
+    assert_eq!(mail.name_id.unwrap().value, "alice");
+    for ambiguous in ["groups", "mail", "nothing"] {
+        assert_eq!(reason(posted(&xml, &by(ambiguous))), RejectReason::Subject);
+    }
+    let start = draft().find("<saml:NameID").unwrap();
+    let end = draft().find("</saml:NameID>").unwrap() + "</saml:NameID>".len();
+    let nameless = format!("{}{}", &draft()[..start], &draft()[end..]);
+    let nameless = signed(&nameless, Signed::Response);
+    assert!(posted(&nameless, &by("urn:oid:0.9.2342.19200300.100.1.3")).is_ok());
+    assert_eq!(reason(posted(&nameless, &trust())), RejectReason::Subject);
+}
+
+#[test]
+fn values_are_whole_whatever_is_in_them() {
+    let nested = "><saml:NameID>a</saml:NameID>\n<x xmlns=\"urn:x\">b</x><";
+    let verified = says(">dev<", nested).unwrap();
+    assert_eq!(verified.values("groups"), ["a\nb", "R&D <x>"]);
+    let verified = says(">dev<", "> dev\n<").unwrap();
+    assert_eq!(verified.values("groups"), [" dev\n", "R&D <x>"]);
+    let again = "</saml:AttributeStatement><saml:AttributeStatement><saml:Attribute Name=\"groups\"><saml:AttributeValue>more</saml:AttributeValue></saml:Attribute></saml:AttributeStatement>";
+    let verified = says("</saml:AttributeStatement>", again).unwrap();
+    assert_eq!(verified.values("groups"), ["dev", "R&D <x>", "more"]);
+    let many: String = (0..200)
+        .map(|n| format!("<saml:Attribute Name=\"a{n}\"/>"))
+        .collect();
+    let many = format!("{many}</saml:AttributeStatement>");
+    assert_eq!(
+        reason(says("</saml:AttributeStatement>", &many)),
+        RejectReason::Claims
+    );
+}

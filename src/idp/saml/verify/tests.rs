@@ -1,0 +1,185 @@
+//! Whole responses, signed in every way that counts and in some that do not.
+
+use super::super::testing::*;
+use super::super::{SamlPolicy, SigningKeys};
+use super::*;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
+use rolecall_core::sign_in::RejectReason;
+
+#[test]
+fn a_person_is_read_from_what_is_signed() {
+    for how in [Signed::Response, Signed::Assertion, Signed::Both] {
+        let verified = posted(&signed(&draft(), how), &trust()).unwrap();
+        assert_eq!(verified.signed, how);
+        assert_eq!(verified.subject.as_str(), "alice");
+        assert_eq!(verified.issuer, IDP);
+        assert_eq!(verified.assertion_id, "_a");
+        let name = verified.name_id.as_ref().unwrap();
+        assert_eq!(name.sp_name_qualifier.as_deref(), Some(SP));
+        assert!(name.format.as_deref().unwrap().ends_with(":persistent"));
+        assert_eq!(verified.values("groups"), ["dev", "R&D <x>"]);
+        assert_eq!(verified.values("mail"), ["alice@example.com"]);
+        assert!(verified.values("Groups").is_empty());
+        assert_eq!(verified.authn_instant, now() - TimeDelta::seconds(40));
+        assert_eq!(verified.session_index.as_deref(), Some("_s"));
+        assert!(verified.session_not_on_or_after.is_some());
+        assert!(
+            verified
+                .authn_context
+                .unwrap()
+                .ends_with(":PasswordProtectedTransport")
+        );
+        // Five minutes after it was issued, and the leeway.
+        assert_eq!(verified.not_on_or_after, now() + TimeDelta::seconds(330));
+    }
+}
+
+#[test]
+fn base64_may_be_wrapped_but_nothing_else() {
+    let field = STANDARD.encode(signed(&draft(), Signed::Both));
+    let check = |field: &str| verify(field, &trust(), now(), &expected());
+    let wrapped: Vec<&str> = field
+        .as_bytes()
+        .chunks(76)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    assert!(check(&wrapped.join("\r\n")).is_ok());
+    for bad in [
+        format!(" {field}"),
+        format!("{field}="),
+        format!("{field}!"),
+        field.replace('=', ""),
+        field[1..].to_owned(),
+        String::new(),
+        "A".repeat(limit() + 1),
+    ] {
+        assert_eq!(reason(check(&bad)), RejectReason::Malformed, "{:.20}", bad);
+    }
+}
+
+fn limit() -> usize {
+    rolecall_core::limits::SAML_MESSAGE_BYTES_MAX
+}
+
+#[test]
+fn nobody_is_believed_without_a_signature() {
+    let nothing = unsigned(&draft());
+    assert_eq!(reason(posted(&nothing, &trust())), RejectReason::Unsigned);
+    for how in [Signed::Response, Signed::Assertion, Signed::Both] {
+        let good = signed(&draft(), how);
+        for (from, to) in [
+            (">alice<", ">mallory<"),
+            (">dev<", ">admin<"),
+            ("12:05:00Z\" InR", "12:06:00Z\" InR"),
+        ] {
+            let bad = good.replace(from, to);
+            assert_ne!(bad, good);
+            assert_eq!(
+                reason(posted(&bad, &trust())),
+                RejectReason::Signature,
+                "{from} {how:?}"
+            );
+        }
+    }
+    // What is outside a signed assertion can be changed, and can only do harm.
+    let good = signed(&draft(), Signed::Assertion);
+    let bad = good.replacen(REQUEST, "_another", 1);
+    assert_eq!(reason(posted(&bad, &trust())), RejectReason::InResponseTo);
+}
+
+#[test]
+fn a_strangers_key_is_no_key_whatever_the_document_says() {
+    let blank = sha256_signature("_a");
+    let own = draft()
+        .replace("{{response}}", "")
+        .replace("{{assertion}}", &blank);
+    let certificate = STRANGER.certificate_text();
+    let with_key = own.replace(
+        "<ds:SignatureValue/>",
+        &format!("<ds:SignatureValue/><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"),
+    );
+    for document in [&own, &with_key] {
+        let forged = STRANGER.sign(document);
+        assert_eq!(reason(posted(&forged, &trust())), RejectReason::Signature);
+        // The provider's own signature is good beside a certificate that does not fit.
+        assert!(posted(&PROVIDER.sign(document), &trust()).is_ok());
+    }
+}
+
+#[test]
+fn every_configured_key_counts() {
+    let ecdsa = blank_signature(
+        "_a",
+        "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
+        "http://www.w3.org/2001/04/xmlenc#sha256",
+    );
+    let document = unsigned(&draft().replace("{{assertion}}", &ecdsa));
+    assert!(posted(&ELLIPTIC.sign(&document), &trust()).is_ok());
+}
+
+#[test]
+fn sha1_counts_only_when_somebody_says_so() {
+    let sha1 = "http://www.w3.org/2000/09/xmldsig#sha1";
+    let sha256 = "http://www.w3.org/2001/04/xmlenc#sha256";
+    let rsa_sha1 = "http://www.w3.org/2000/09/xmldsig#rsa-sha1";
+    let rsa_sha256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
+    let allowing = trust_with(SamlPolicy {
+        allow_sha1: true,
+        ..SamlPolicy::default()
+    });
+    for (method, digest) in [(rsa_sha1, sha1), (rsa_sha1, sha256), (rsa_sha256, sha1)] {
+        let blank = blank_signature("_a", method, digest);
+        let xml = PROVIDER.sign(&unsigned(&draft().replace("{{assertion}}", &blank)));
+        assert_eq!(reason(posted(&xml, &trust())), RejectReason::Algorithm);
+        assert!(posted(&xml, &allowing).is_ok());
+        let bad = xml.replace(">alice<", ">mallory<");
+        assert_eq!(reason(posted(&bad, &allowing)), RejectReason::Signature);
+    }
+}
+
+#[test]
+fn a_provider_may_have_to_sign_more() {
+    let both = |response, assertion| {
+        trust_with(SamlPolicy {
+            require_signed_response: response,
+            require_signed_assertion: assertion,
+            ..SamlPolicy::default()
+        })
+    };
+    let by = |how| signed(&draft(), how);
+    assert_eq!(
+        reason(posted(&by(Signed::Assertion), &both(true, false))),
+        RejectReason::Unsigned
+    );
+    assert_eq!(
+        reason(posted(&by(Signed::Response), &both(false, true))),
+        RejectReason::Unsigned
+    );
+    assert!(posted(&by(Signed::Both), &both(true, true)).is_ok());
+}
+
+#[test]
+fn many_threads_may_begin_at_once() {
+    let (xml, trust) = (signed(&draft(), Signed::Both), trust());
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..16)
+            .map(|_| scope.spawn(|| posted(&xml, &trust).is_ok()))
+            .collect();
+        assert!(all.into_iter().all(|thread| thread.join().unwrap()));
+    });
+}
+
+#[test]
+fn expired_metadata_vouches_for_nobody() {
+    let text = metadata(&[&PROVIDER.certificate_text()]);
+    let text = text.replace(
+        " ID=\"_m\"",
+        " ID=\"_m\" validUntil=\"2026-03-01T12:00:00Z\"",
+    );
+    let trust = SamlTrust::parse(&text, &super::super::TrustOptions::default()).unwrap();
+    let outcome = posted(&signed(&draft(), Signed::Both), &trust);
+    assert!(matches!(outcome, Err(ProviderError::Unavailable(_))));
+    assert!(SigningKeys::from_pem("").is_err());
+}
