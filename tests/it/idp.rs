@@ -3,6 +3,7 @@
 mod documents;
 mod faults;
 mod peer;
+mod saml_faults;
 mod sign_in;
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@
 mod answer;
 mod cases;
 mod draft;
+pub mod encryption;
 pub mod fault;
 mod logout;
 mod message;
@@ -36,6 +37,7 @@ use crate::keys::Algorithm;
 use crate::lock;
 use crate::oidc::Person;
 use crate::serve::LocalServer;
+use encryption::Encryption;
 use world::World;
 
 /// Which elements the provider signs.
@@ -79,6 +81,8 @@ pub struct SamlSettings {
     pub keys: Vec<Algorithm>,
     /// What is signed.
     pub signed: Signed,
+    /// How assertions are encrypted, for service providers that have a certificate for it.
+    pub encryption: Option<Encryption>,
     /// The `Format` of what the subject is called.
     pub name_id_format: String,
     /// What attributes are called.
@@ -107,6 +111,7 @@ impl Default for SamlSettings {
             clock: clock::system(),
             keys: vec![Algorithm::Rs256],
             signed: Signed::Assertion,
+            encryption: None,
             name_id_format: names::PERSISTENT.to_owned(),
             attributes: AttributeNames {
                 email: "email".to_owned(),

@@ -2,7 +2,8 @@
 //!
 //! [`for_each_saml_fault`](crate::for_each_saml_fault) hands it to a macro, so that a new row is a new test everywhere.
 
-use super::fault::{Delivery, Envelope, Forgery, Ids, Markup, Statement, Wrapping};
+use super::encryption::Content;
+use super::fault::{Concealed, Delivery, Envelope, Forgery, Ids, Markup, Statement, Wrapping};
 use super::{Fault, Verdict};
 
 /// A fault with its name and what has to come of it.
@@ -20,7 +21,7 @@ pub struct Case {
 
 /// Calls the macro `$each` once with every row: `name: fault => verdict [reasons],`.
 ///
-/// Bring `Fault` and what is in `saml::fault` into scope; `verdict` is a bare variant of `Verdict`.
+/// Bring `Fault`, `encryption::Content` and what is in `saml::fault` into scope; `verdict` is a bare variant of `Verdict`.
 #[macro_export]
 macro_rules! for_each_saml_fault {
     ($each:ident) => {
@@ -215,6 +216,45 @@ macro_rules! for_each_saml_fault {
             says_second_attribute_statement: Fault::Statement(Statement::SecondAttributeStatement) => Either [],
             says_many_groups: Fault::Statement(Statement::ManyGroups(3_000)) => Either [],
             says_long_attribute: Fault::Statement(Statement::LongAttribute(100_000)) => Either [],
+            hidden_unsigned_inside: Fault::Concealed(Concealed::UnsignedInside) => Refused ["unsigned"],
+            hidden_foreign_inside: Fault::Concealed(Concealed::ForeignInside) => Refused ["signature"],
+            hidden_plain_beside: Fault::Concealed(Concealed::PlainBeside) => Refused ["structure"],
+            hidden_forged_beside: Fault::Concealed(Concealed::HiddenBeside) => Refused ["structure"],
+            hidden_twice: Fault::Concealed(Concealed::Twice) => Refused ["structure"],
+            hidden_swapped_under_a_signature: Fault::Concealed(Concealed::Swapped) => Refused ["signature"],
+            hidden_short_gcm_0: Fault::Concealed(Concealed::Short(Content::Aes256Gcm, 0)) => Refused ["decryption", "structure"],
+            hidden_short_gcm_5: Fault::Concealed(Concealed::Short(Content::Aes256Gcm, 5)) => Refused ["decryption", "structure"],
+            hidden_short_gcm_12: Fault::Concealed(Concealed::Short(Content::Aes256Gcm, 12)) => Refused ["decryption", "structure"],
+            hidden_short_gcm_16: Fault::Concealed(Concealed::Short(Content::Aes256Gcm, 16)) => Refused ["decryption", "structure"],
+            hidden_short_gcm_28: Fault::Concealed(Concealed::Short(Content::Aes256Gcm, 28)) => Refused ["decryption", "structure"],
+            hidden_short_gcm_30: Fault::Concealed(Concealed::Short(Content::Aes256Gcm, 30)) => Refused ["decryption", "structure"],
+            hidden_turned_gcm: Fault::Concealed(Concealed::Turned(Content::Aes256Gcm)) => Refused ["decryption"],
+            hidden_turned_first_gcm: Fault::Concealed(Concealed::TurnedFirst(Content::Aes256Gcm)) => Refused ["decryption"],
+            hidden_short_cbc_0: Fault::Concealed(Concealed::Short(Content::Aes256Cbc, 0)) => Refused ["decryption", "structure"],
+            hidden_short_cbc_5: Fault::Concealed(Concealed::Short(Content::Aes256Cbc, 5)) => Refused ["decryption", "structure"],
+            hidden_short_cbc_12: Fault::Concealed(Concealed::Short(Content::Aes256Cbc, 12)) => Refused ["decryption", "structure"],
+            hidden_short_cbc_16: Fault::Concealed(Concealed::Short(Content::Aes256Cbc, 16)) => Refused ["decryption", "structure"],
+            hidden_short_cbc_28: Fault::Concealed(Concealed::Short(Content::Aes256Cbc, 28)) => Refused ["decryption", "structure"],
+            hidden_short_cbc_30: Fault::Concealed(Concealed::Short(Content::Aes256Cbc, 30)) => Refused ["decryption", "structure"],
+            hidden_turned_cbc: Fault::Concealed(Concealed::Turned(Content::Aes256Cbc)) => Refused ["decryption"],
+            hidden_turned_first_cbc: Fault::Concealed(Concealed::TurnedFirst(Content::Aes256Cbc)) => Refused ["decryption"],
+            hidden_turned_padding: Fault::Concealed(Concealed::TurnedPadding) => Refused ["decryption"],
+            hidden_noise_key: Fault::Concealed(Concealed::NoiseKey) => Refused ["decryption"],
+            hidden_rsa15: Fault::Concealed(Concealed::Rsa15) => Refused ["algorithm"],
+            hidden_cbc_in_the_open: Fault::Concealed(Concealed::CbcInTheOpen) => Refused ["algorithm"],
+            hidden_other_recipient: Fault::Concealed(Concealed::OtherRecipient) => Refused ["decryption"],
+            hidden_not_xml: Fault::Concealed(Concealed::NotXml) => Refused ["decryption", "malformed", "structure", "unsigned"],
+            hidden_not_text: Fault::Concealed(Concealed::NotText) => Refused ["decryption", "malformed", "structure", "unsigned"],
+            hidden_not_an_assertion: Fault::Concealed(Concealed::NotAnAssertion) => Refused ["decryption", "malformed", "structure"],
+            hidden_nested: Fault::Concealed(Concealed::Nested) => Refused ["decryption", "malformed", "structure", "unsigned"],
+            hidden_breaks_out: Fault::Concealed(Concealed::BreaksOut) => Refused ["decryption", "malformed", "structure"],
+            hidden_document_type_inside: Fault::Concealed(Concealed::DocumentTypeInside) => Refused ["decryption", "malformed", "structure"],
+            hidden_cipher_reference: Fault::Concealed(Concealed::CipherReference) => Refused ["structure"],
+            hidden_retrieval_method: Fault::Concealed(Concealed::RetrievalMethod) => Refused ["structure"],
+            hidden_many_keys: Fault::Concealed(Concealed::ManyKeys(200)) => Refused ["structure"],
+            hidden_two_data: Fault::Concealed(Concealed::TwoData) => Refused ["structure"],
+            hidden_empty: Fault::Concealed(Concealed::Empty) => Refused ["structure"],
+            hidden_triple_des: Fault::Concealed(Concealed::TripleDes) => Refused ["algorithm"],
             delivered_by_get: Fault::Delivery(Delivery::ByGet) => Refused [],
             delivered_wrapped_base64: Fault::Delivery(Delivery::WrappedBase64) => Accepted [],
             delivered_url_safe_base64: Fault::Delivery(Delivery::UrlSafeBase64) => Refused [],

@@ -1,6 +1,7 @@
 //! Everything a hostile or broken identity provider, or whoever stands between it and the gateway, can show a service
 //! provider: one variant per lie, in families.
 
+mod concealed;
 mod delivery;
 mod envelope;
 mod forgery;
@@ -17,6 +18,7 @@ use super::world::World;
 use super::{SamlSettings, Signed};
 use crate::xml::{Element, Node};
 
+pub use concealed::Concealed;
 pub use delivery::Delivery;
 pub use envelope::Envelope;
 pub use forgery::Forgery;
@@ -39,6 +41,8 @@ pub enum Fault {
     Envelope(Envelope),
     /// Well signed, and wrong in what it says.
     Statement(Statement),
+    /// What is encrypted must not be believed, or decrypted.
+    Concealed(Concealed),
     /// The form that carries it is wrong.
     Delivery(Delivery),
     /// A logout message is wrong; answers to sign-ins are not.
@@ -74,11 +78,12 @@ impl Fault {
     /// What a forged document calls the person: nobody at the provider.
     pub const FORGED: &'static str = "00u-mallory";
 
-    /// Sets a provider up so that this fault can bite: what it has to sign.
+    /// Sets a provider up so that this fault can bite: what it has to sign, and to encrypt.
     pub fn arrange(self, settings: &mut SamlSettings) {
         match self {
             Self::Wrapping(wrapping) => settings.signed = wrapping.signed(),
             Self::Statement(_) => settings.signed = Signed::Both,
+            Self::Concealed(concealed) => concealed.arrange(settings),
             Self::Forgery(_)
             | Self::Markup(_)
             | Self::Envelope(_)
@@ -96,6 +101,7 @@ impl Fault {
             Self::Markup(markup) => markup.apply(plan, facts),
             Self::Envelope(envelope) => envelope.apply(plan),
             Self::Statement(statement) => statement.apply(plan, facts),
+            Self::Concealed(concealed) => return concealed.apply(plan, facts),
             Self::Delivery(delivery) => delivery.apply(plan, facts),
             Self::Logout(_) => {}
         }
@@ -111,6 +117,7 @@ impl Fault {
             | Self::Markup(_)
             | Self::Envelope(_)
             | Self::Statement(_)
+            | Self::Concealed(_)
             | Self::Delivery(_) => Ok(parting),
         }
     }

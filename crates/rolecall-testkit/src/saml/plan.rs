@@ -7,7 +7,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Signed;
+use openssl::x509::X509;
+
 use super::draft::{Assertion, Draft};
+use super::encryption::Encryption;
 use super::request::Asked;
 use super::signature::{self, Credential, Digest, Method};
 use super::world::World;
@@ -16,6 +19,8 @@ use crate::xml::Element;
 
 /// Changes an element.
 pub(super) type Step = Box<dyn Fn(&mut Element) -> Result<()>>;
+/// Changes the text of a document.
+pub(super) type Writing = Box<dyn Fn(String) -> String>;
 /// Changes the bytes of a document.
 pub(super) type Encoding = Box<dyn Fn(Vec<u8>) -> Vec<u8>>;
 /// Changes the form that carries it: names and values.
@@ -51,16 +56,22 @@ pub(super) struct Plan {
     pub(super) sealed: Vec<Step>,
     /// On the assertion, after its signature was made.
     pub(super) asserted: Vec<Step>,
+    /// On what is about to be encrypted.
+    pub(super) plain: Vec<Writing>,
+    /// On the encrypted assertion.
+    pub(super) concealed: Vec<Step>,
     /// On the response, before its signature is made.
     pub(super) wrapped: Vec<Step>,
     /// On the response, after every signature was made.
     pub(super) finished: Vec<Step>,
     /// On the text of the document.
-    pub(super) written: Vec<Box<dyn Fn(String) -> String>>,
+    pub(super) written: Vec<Writing>,
     /// On its bytes.
     pub(super) encoded: Vec<Encoding>,
     /// On the form's fields.
     pub(super) filled: Vec<Filling>,
+    /// To whom, and how, the assertion is encrypted.
+    pub(super) encryption: Option<(Encryption, X509)>,
     /// The form goes by GET.
     pub(super) by_get: bool,
     relay_state: Option<String>,
@@ -81,11 +92,17 @@ impl Plan {
             signing: Vec::new(),
             sealed: Vec::new(),
             asserted: Vec::new(),
+            plain: Vec::new(),
+            concealed: Vec::new(),
             wrapped: Vec::new(),
             finished: Vec::new(),
             written: Vec::new(),
             encoded: Vec::new(),
             filled: Vec::new(),
+            encryption: world
+                .settings
+                .encryption
+                .zip(asked.service_provider.encryption.clone()),
             by_get: false,
             relay_state: asked.relay_state.clone(),
         }
@@ -132,7 +149,16 @@ impl Plan {
             self.sign(&mut assertion, credential)?;
         }
         run(&self.asserted, &mut assertion)?;
-        Ok(assertion)
+        let Some((encryption, certificate)) = &self.encryption else {
+            return Ok(assertion);
+        };
+        let plain = self
+            .plain
+            .iter()
+            .fold(assertion.write(), |plain, step| step(plain));
+        let mut encrypted = encryption.encrypt(&plain, certificate)?;
+        run(&self.concealed, &mut encrypted)?;
+        Ok(encrypted)
     }
 
     /// Signs in place, as this plan has it.

@@ -1,26 +1,44 @@
 //! Every fault of the SAML provider, seen to bite: a hostile test against a lie that is never told proves nothing.
 
+use std::sync::OnceLock;
+
 use anyhow::{Context, Result, ensure};
 use rolecall_testkit::clock::ManualClock;
+use rolecall_testkit::keys::Algorithm;
+use rolecall_testkit::saml::encryption::Content;
 use rolecall_testkit::saml::fault::{
-    Delivery, Envelope, Forgery, Ids, Markup, Statement, Wrapping,
+    Concealed, Delivery, Envelope, Forgery, Ids, Markup, Statement, Wrapping,
 };
-use rolecall_testkit::saml::{ALL, Fault, SamlProvider, Verdict, signature};
+use rolecall_testkit::saml::signature::{self, Credential};
+use rolecall_testkit::saml::{ALL, Fault, SamlProvider, Verdict};
+use rolecall_testkit::xml::Element;
 
 use super::saml::{certificates, response, settings, sign_in};
 
+/// What the service provider decrypts with. There is one for all tests here: making one takes a while.
+fn decryption() -> Result<&'static Credential> {
+    static KEY: OnceLock<Credential> = OnceLock::new();
+    if KEY.get().is_none() {
+        drop(KEY.set(Credential::generate(Algorithm::Rs256)?));
+    }
+    KEY.get().context("it was just made")
+}
+
 async fn bites(fault: Fault, verdict: Verdict) -> Result<()> {
     let clock = ManualClock::starting_now().clock();
+    let ours = decryption()?;
     let mut settings = settings();
     settings.clock = clock.clone();
+    settings.service_providers[0].encryption = Some(ours.certificate().clone());
     fault.arrange(&mut settings);
+    let encryption = settings.encryption;
     let provider = SamlProvider::start(settings)?;
     let browser = sign_in(&provider, &clock, "alice").await?;
     ensure!(provider.faulty_answers() == 1, "{fault:?} changed nothing");
+    let certificates = certificates(&provider)?;
     if let Fault::Statement(_) = fault {
         // The signatures are sound, so that nothing but what is said can be refused.
         let response = response(&browser)?;
-        let certificates = certificates(&provider)?;
         signature::verify(&response, &[], &certificates)?;
         if let Some(assertion) = response.find("Assertion") {
             signature::verify(assertion, &[&response], &certificates)?;
@@ -29,9 +47,16 @@ async fn bites(fault: Fault, verdict: Verdict) -> Result<()> {
     provider.clear_faults();
     let browser = sign_in(&provider, &clock, "alice").await?;
     let honest = response(&browser).with_context(|| format!("after {fault:?} ({verdict:?})"))?;
-    let assertion = honest.find("Assertion").context("an assertion")?;
+    let opened = match (honest.find("EncryptedAssertion"), encryption) {
+        (Some(hidden), Some(encryption)) => {
+            let plain = encryption.decrypt(hidden, ours.key().private_key())?;
+            Some(Element::parse(&plain)?)
+        }
+        (_, _) => None,
+    };
+    let assertion = opened.as_ref().or(honest.find("Assertion"));
+    let assertion = assertion.context("an assertion")?;
     ensure!(provider.faulty_answers() == 1 && provider.canary().hits() == 0);
-    let certificates = certificates(&provider)?;
     let signed = signature::verify(assertion, &[&honest], &certificates)
         .or_else(|_| signature::verify(&honest, &[], &certificates));
     signed.with_context(|| format!("honest again after {fault:?}"))

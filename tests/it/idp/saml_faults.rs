@@ -1,0 +1,246 @@
+//! Every misbehaviour of a SAML provider, at the verifier: what is refused, why, and that it costs little and touches nothing.
+//!
+//! The provider signs with code of its own, so that two people's ideas of a signature meet here.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use rolecall_core::sign_in::{ProviderError, RejectReason};
+use rolecall_testkit::browser::Browser;
+use rolecall_testkit::clock::ManualClock;
+use rolecall_testkit::keys::Algorithm;
+use rolecall_testkit::saml::encryption::{Content, Encryption, Transport};
+use rolecall_testkit::saml::fault::{
+    Concealed, Delivery, Envelope, Forgery, Ids, Markup, Statement, Wrapping,
+};
+use rolecall_testkit::saml::names::{ASSERTION, PROTOCOL};
+use rolecall_testkit::saml::signature::Credential;
+use rolecall_testkit::saml::{
+    Fault, SamlProvider, SamlSettings, Sending, ServiceProvider, Signed, Verdict,
+};
+use rolecall_testkit::xml::Element;
+use rolecalld::idp::saml::{
+    self, DecryptionKeys, Expected, SamlPolicy, SamlTrust, TrustOptions, VerifiedAssertion,
+};
+use url::form_urlencoded;
+
+const CONSUMER: &str = "https://sso.example/sign-in/adfs/acs";
+const ENTITY: &str = "https://sso.example/sign-in/adfs/metadata";
+const REQUEST: &str = "_0123456789abcdef0123456789abcdef";
+
+/// What the gateway decrypts with. There is one for all tests here: making one takes a while.
+fn decryption() -> Result<&'static Credential> {
+    static KEY: OnceLock<Credential> = OnceLock::new();
+    if KEY.get().is_none() {
+        drop(KEY.set(Credential::generate(Algorithm::Rs256)?));
+    }
+    KEY.get().context("it was just made")
+}
+
+/// A provider, and what is known of it.
+struct World {
+    clock: ManualClock,
+    upstream: SamlProvider,
+    trust: SamlTrust,
+}
+
+impl World {
+    fn new(change: impl FnOnce(&mut SamlSettings)) -> Result<Self> {
+        let clock = ManualClock::starting_now();
+        let mut settings = SamlSettings {
+            clock: clock.clock(),
+            service_providers: vec![ServiceProvider {
+                encryption: Some(decryption()?.certificate().clone()),
+                ..ServiceProvider::new(ENTITY, CONSUMER)
+            }],
+            ..SamlSettings::default()
+        };
+        change(&mut settings);
+        let upstream = SamlProvider::start(settings)?;
+        let key = decryption()?.key().private_pem()?;
+        let options = TrustOptions {
+            policy: SamlPolicy {
+                decryption_keys: DecryptionKeys::from_pem([key.as_slice()])?,
+                ..SamlPolicy::default()
+            },
+            ..TrustOptions::default()
+        };
+        let trust = SamlTrust::parse(&upstream.metadata()?, &options)?;
+        Ok(Self {
+            clock,
+            upstream,
+            trust,
+        })
+    }
+
+    /// Signs `alice` in; what arrives at the consumer, by POST or by GET.
+    async fn fields(&self) -> Result<Vec<(String, String)>> {
+        let now = (self.clock.clock())()
+            .format("%Y-%m-%dT%H:%M:%SZ")
+            .to_string();
+        let sso = format!("{}/sso", self.upstream.url());
+        let document = Element::new("samlp:AuthnRequest")
+            .with("xmlns:samlp", PROTOCOL)
+            .with("xmlns:saml", ASSERTION)
+            .with("ID", REQUEST)
+            .with("Version", "2.0")
+            .with("IssueInstant", now)
+            .with("Destination", &sso)
+            .child(Element::new("saml:Issuer").text(ENTITY));
+        let sending = Sending {
+            document,
+            is_request: true,
+            relay_state: None,
+            credential: None,
+        };
+        let mut browser = Browser::new()?;
+        browser.open(&sending.redirect(&sso)?).await?;
+        browser.sign_in_at_provider("alice").await?;
+        let visit = browser.visits().last().context("it went nowhere")?;
+        let sent = visit
+            .body
+            .as_deref()
+            .or(visit.url.query())
+            .unwrap_or_default();
+        Ok(form_urlencoded::parse(sent.as_bytes())
+            .into_owned()
+            .collect())
+    }
+
+    fn verify(&self, response: &str) -> Result<VerifiedAssertion, ProviderError> {
+        let expected = Expected {
+            recipients: &[CONSUMER],
+            audiences: &[ENTITY],
+            in_response_to: Some(REQUEST),
+            fresh_since: None,
+        };
+        saml::verify(response, &self.trust, self.clock.now(), &expected)
+    }
+
+    async fn sign_in(&self) -> Result<Result<VerifiedAssertion, ProviderError>> {
+        let fields = self.fields().await?;
+        let (_, response) = fields.first().context("nothing came")?;
+        Ok(self.verify(response))
+    }
+}
+
+fn is_alice(verified: &VerifiedAssertion) -> bool {
+    verified.subject.as_str() == "00u-alice"
+}
+
+async fn meet(fault: Fault, verdict: Verdict, reasons: &[&str]) -> Result<()> {
+    let world = World::new(|settings| {
+        // An RSA key takes a while to make; what is wrong with a signature or with a key needs one.
+        if !matches!(fault, Fault::Forgery(_) | Fault::Concealed(_)) {
+            settings.keys = vec![Algorithm::Es256];
+        }
+        fault.arrange(settings);
+    })?;
+    // What is wrong with the form is not for the verifier, but for whoever reads the form.
+    if matches!(fault, Fault::Delivery(delivery) if delivery != Delivery::WrappedBase64) {
+        return Ok(());
+    }
+    let fields = world.fields().await?;
+    ensure!(
+        world.upstream.faulty_answers() == 1,
+        "{fault:?} changed nothing"
+    );
+    let (_, response) = fields.first().context("nothing came")?;
+    let before = cpu()?;
+    let ended = world.verify(response);
+    let cost = cpu()? - before;
+    ensure!(
+        cost < Duration::from_millis(250),
+        "{fault:?} costs {cost:?}"
+    );
+    ensure!(
+        world.upstream.canary().hits() == 0,
+        "{fault:?} made us follow an address"
+    );
+    ensure!(
+        !world.upstream.trap().is_sprung(),
+        "{fault:?} made us open a file"
+    );
+    match (&ended, verdict) {
+        (Ok(verified), Verdict::Accepted | Verdict::Either) => {
+            let forged = verified.subject.as_str() == Fault::FORGED;
+            ensure!(!forged, "{fault:?} was believed");
+        }
+        (Ok(_), Verdict::Refused) => anyhow::bail!("{fault:?} was believed"),
+        (Err(error), Verdict::Accepted) => anyhow::bail!("{fault:?}: {error:?}"),
+        (Err(error), Verdict::Refused | Verdict::Either) => {
+            let code = match error {
+                ProviderError::Rejected { reason, .. } => reason.code(),
+                ProviderError::Refused { .. } => RejectReason::Status.code(),
+                ProviderError::Unavailable(_) => anyhow::bail!("{fault:?}: {error:?}"),
+            };
+            let known = reasons.is_empty() || reasons.contains(&code);
+            ensure!(known, "{fault:?}: {code} is none of {reasons:?}: {error:?}");
+        }
+    }
+    world.upstream.clear_faults();
+    let honest = world.sign_in().await?;
+    ensure!(
+        honest.as_ref().is_ok_and(is_alice),
+        "{fault:?} lingers: {honest:?}"
+    );
+    Ok(())
+}
+
+/// What this thread has cost so far (proc(5), `schedstat`): nanoseconds on a processor.
+fn cpu() -> Result<Duration> {
+    let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let spent = schedstat.split(' ').next().context("a number")?;
+    Ok(Duration::from_nanos(spent.parse()?))
+}
+
+macro_rules! tests {
+    ($($name:ident: $fault:expr => $verdict:ident [$($reason:literal),*],)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() -> Result<()> {
+                meet($fault, Verdict::$verdict, &[$($reason),*]).await
+            }
+        )*
+    };
+}
+rolecall_testkit::for_each_saml_fault!(tests);
+
+#[tokio::test]
+async fn every_sound_way_to_sign_and_to_encrypt_is_taken() -> Result<()> {
+    let contents = [
+        None,
+        Some(Content::Aes128Gcm),
+        Some(Content::Aes256Gcm),
+        Some(Content::Aes128Cbc),
+        Some(Content::Aes256Cbc),
+    ];
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
+        for signed in [Signed::Response, Signed::Assertion, Signed::Both] {
+            for content in contents {
+                let cbc = matches!(content, Some(Content::Aes128Cbc | Content::Aes256Cbc));
+                if cbc && signed == Signed::Assertion {
+                    continue;
+                }
+                let encryption = content.map(|content| Encryption {
+                    transport: Transport::Oaep256,
+                    key_beside: cbc,
+                    ..Encryption::with(content)
+                });
+                let world = World::new(|settings| {
+                    settings.keys = vec![algorithm];
+                    settings.signed = signed;
+                    settings.encryption = encryption;
+                })?;
+                let ended = world.sign_in().await?;
+                let verified =
+                    ended.with_context(|| format!("{algorithm:?} {signed:?} {content:?}"))?;
+                ensure!(is_alice(&verified));
+                ensure!(verified.values("groups") == ["platform", "payments-dev"]);
+                ensure!(format!("{:?}", verified.signed) == format!("{signed:?}"));
+            }
+        }
+    }
+    Ok(())
+}
