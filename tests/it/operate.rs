@@ -25,6 +25,8 @@ pub const RECOVERED_MAX: Duration = Duration::from_secs(20);
 
 /// A role that alice has.
 pub const PROD: (&str, &str) = ("111122223333", "Administrator");
+/// A role in an account that trusts by SAML.
+pub const SANDBOX: (&str, &str) = ("777788889999", "Administrator");
 
 /// A house with this store.
 pub async fn house_with(store: &str) -> Result<House> {

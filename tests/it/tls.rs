@@ -44,7 +44,7 @@ async fn aws_checks_tokens_over_https() -> Result<()> {
     browser.open(&house.at("/")).await?;
     browser.sign_in_at_provider("alice").await?;
     browser
-        .open(&house.at("/console?account=777788889999&permission_set=Administrator"))
+        .open(&house.at("/console?account=444455556666&permission_set=Administrator"))
         .await?;
     let console = browser.submit("/console", &[]).await?;
     ensure!(

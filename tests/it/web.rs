@@ -3,6 +3,7 @@
 
 mod callbacks;
 mod console;
+mod console_saml;
 mod corpora;
 mod credentials;
 mod faults;

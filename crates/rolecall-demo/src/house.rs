@@ -5,26 +5,23 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use rolecall_core::gateway::Gateway;
 use rolecall_core::port::{Clock, Entropy as _};
-use rolecall_testkit::aws::{Aws, AwsSettings, Role};
+use rolecall_testkit::aws::{Aws, AwsSettings};
 use rolecall_testkit::certificate::CertificateAuthority;
 use rolecall_testkit::clock::{self, Clock as Time};
 use rolecall_testkit::oidc::{OidcClient, OidcProvider, OidcSettings};
-use rolecalld::aws::keys::{KeyAlgorithm, KeyDirectory};
 use rolecalld::config;
 use rolecalld::server::{self, Stopper, Surroundings};
 use rolecalld::world::SystemEntropy;
 use tempfile::TempDir;
 
-use crate::plan::{ACCESS, ACCOUNTS, CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
+use crate::plan::{ACCESS, CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
 
-/// How the emulated roles may be used at most; the permission sets ask for less.
-const ROLE_SESSION_MAX: Duration = Duration::from_secs(12 * 3_600);
+mod furnish;
 
 /// What a house is built of.
 pub struct HouseSettings {
@@ -137,7 +134,9 @@ impl House {
             issuer_authority: authority.clone(),
             ..AwsSettings::default()
         })?;
-        furnish(&aws, &public_url)?;
+        let clock: Arc<dyn Clock> = Arc::new(TimeOf(settings.clock.clone()));
+        let keys = furnish::make_keys(folder.path(), &clock)?;
+        furnish::furnish(&aws, &public_url, keys, clock)?;
         write_configuration(
             folder.path(),
             &settings,
@@ -254,33 +253,6 @@ impl Drop for Replica {
     }
 }
 
-/// Registers the gateway as an OIDC provider in every account and makes the roles that it hands out.
-fn furnish(aws: &Aws, issuer: &str) -> anyhow::Result<()> {
-    let host = issuer
-        .trim_start_matches("https://")
-        .trim_start_matches("http://");
-    for (id, _) in ACCOUNTS {
-        let account = aws.account(id)?;
-        let provider = account.oidc_provider(issuer, &["sts.amazonaws.com"])?;
-        for permission_set in ["Administrator", "Developer", "ReadOnly"] {
-            let trust = serde_json::json!({ "Version": "2012-10-17", "Statement": [{
-                "Effect": "Allow",
-                "Principal": { "Federated": provider },
-                "Action": ["sts:AssumeRoleWithWebIdentity", "sts:TagSession", "sts:SetSourceIdentity"],
-                "Condition": {
-                    "StringEquals": { format!("{host}:aud"): "sts.amazonaws.com", "aws:RequestTag/rolecall:account": id },
-                    "StringLike": { "aws:RequestTag/rolecall:permission-set": [permission_set, format!("{permission_set}@*")], "sts:SourceIdentity": "*@example.com" },
-                },
-            }] });
-            account.role(
-                &format!("rolecall/{permission_set}"),
-                Role::trusting(trust).lasting(ROLE_SESSION_MAX),
-            )?;
-        }
-    }
-    Ok(())
-}
-
 /// Writes a certificate for `localhost` and its key; returns the authority that signed it.
 fn certify(folder: &Path) -> anyhow::Result<Vec<u8>> {
     let authority = CertificateAuthority::generate()?;
@@ -358,7 +330,6 @@ domains = ["example.com"]
 {more}"#
     );
     fs::write(folder.join("rolecall.toml"), text)?;
-    KeyDirectory::new(folder.join("keys")).generate(KeyAlgorithm::Es256, (settings.clock)())?;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
     Ok(())
 }

@@ -7,6 +7,9 @@ pub const CLIENT_SECRET: &str = "only-for-the-demo";
 /// The identity provider's id in the gateway's configuration.
 pub const PROVIDER_ID: &str = "example";
 
+/// The name of the gateway as a SAML provider in every account.
+pub const SAML_PROVIDER: &str = "rolecall";
+
 /// Number and name of the accounts.
 pub const ACCOUNTS: [(&str, &str); 3] = [
     ("111122223333", "payments-prod"),
@@ -14,7 +17,8 @@ pub const ACCOUNTS: [(&str, &str); 3] = [
     ("777788889999", "sandbox"),
 ];
 
-/// The access policy. `alice` is in `platform` and `payments-dev` and signs in with a second factor, `bob` is in
+/// The access policy. One account for each way of trust: the gateway as OpenID provider, but in the sandbox as SAML
+/// provider, where browsers go to the console without STS. `alice` is in `platform` and `payments-dev` and signs in with a second factor, `bob` is in
 /// `payments-dev` and does not, `carol` is in no group.
 pub const ACCESS: &str = r#"
 [[account]]
@@ -34,6 +38,9 @@ id = "777788889999"
 name = "sandbox"
 ou = "Sandbox"
 tags = { env = "sandbox" }
+trust = "gateway-saml"
+saml_provider_arn = "arn:aws:iam::777788889999:saml-provider/rolecall"
+console = "saml-post"
 
 [[permission_set]]
 name = "Administrator"

@@ -199,3 +199,29 @@ async fn online_everything_is_asked_and_nothing_is_made() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn a_key_that_the_policy_needs_is_missed() -> Result<()> {
+    let folder = folder()?;
+    let generate = ["keys", "generate", "--config", "rolecall.toml"];
+    ensure!(rolecalld(folder.path(), &generate)?.code == 0);
+    let told = |ran: &super::Ran| {
+        ran.code == 1
+            && ran
+                .err
+                .contains("account sandbox: trust = \"gateway-saml\": no key is active for SAML")
+            && ran
+                .err
+                .contains("hint: run `rolecalld keys generate --saml`")
+    };
+    let online = [&CHECK[..], &["--online"]].concat();
+    let ran = rolecalld(folder.path(), &online)?;
+    ensure!(told(&ran), "{ran:?}");
+    let ran = rolecalld(folder.path(), &["serve", "--config", "rolecall.toml"])?;
+    ensure!(told(&ran), "{ran:?}");
+    let saml = [&generate[..], &["--saml"]].concat();
+    ensure!(rolecalld(folder.path(), &saml)?.code == 0);
+    let ran = rolecalld(folder.path(), &online)?;
+    ensure!(ran.out.contains("keys: answers"), "{ran:?}");
+    Ok(())
+}

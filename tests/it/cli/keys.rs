@@ -76,6 +76,44 @@ fn the_life_of_keys() -> Result<()> {
 }
 
 #[test]
+fn keys_for_saml_have_a_life_of_their_own() -> Result<()> {
+    let folder = folder()?;
+    ensure!(keys(&folder, &["generate"])?.code == 0);
+    let ran = keys(&folder, &["rotate", "--saml"])?;
+    ensure!(
+        ran.code == 1
+            && ran.err.contains("no key waits to become active for SAML\n")
+            && ran
+                .err
+                .contains("hint: run `rolecalld keys generate --saml`"),
+        "{ran:?}"
+    );
+    let first = keys(&folder, &["generate", "--saml"])?;
+    ensure!(
+        first.code == 0 && first.out.contains("RS256 for SAML") && first.out.contains("active"),
+        "{first:?}"
+    );
+    let second = keys(&folder, &["generate", "--saml"])?;
+    ensure!(second.out.contains("waits for rotate"), "{second:?}");
+    let ran = keys(&folder, &["rotate", "--saml"])?;
+    ensure!(
+        ran.code == 1 && ran.err.contains("hint: bring today's /saml/metadata"),
+        "{ran:?}"
+    );
+    let ran = keys(&folder, &["rotate", "--saml", "--emergency"])?;
+    ensure!(ran.code == 0 && kid(&ran)? == kid(&second)?, "{ran:?}");
+    let ran = keys(&folder, &["rotate"])?;
+    ensure!(ran.code == 1, "the key for tokens is alone: {ran:?}");
+    let ran = keys(&folder, &["list", "--json"])?;
+    let listed: Vec<Value> = serde_json::from_str(&ran.out)?;
+    let uses: Vec<&Value> = listed.iter().map(|key| &key["use"]).collect();
+    ensure!(uses == ["token", "saml", "saml"], "{listed:?}");
+    let ran = keys(&folder, &["generate", "--saml", "--algorithm", "ES256"])?;
+    ensure!(ran.code == 2, "IAM takes RSA: {ran:?}");
+    Ok(())
+}
+
+#[test]
 fn a_directory_that_others_can_enter_is_refused() -> Result<()> {
     let folder = folder()?;
     keys(&folder, &["generate"])?;

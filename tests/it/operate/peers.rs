@@ -8,7 +8,7 @@ use rolecall_demo::House;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::process;
 
-use super::{PROD, credentials, house_with, sign_in};
+use super::{PROD, SANDBOX, credentials, house_with, sign_in};
 
 /// Asks AWS who it is, with whatever credentials the environment holds.
 const WHO_AM_I: &str = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])";
@@ -40,9 +40,9 @@ fn in_the_house(house: &House, program: &str) -> Command {
     command
 }
 
-fn ensure_is_alice(said: &[u8]) -> Result<()> {
+fn ensure_is_alice(said: &[u8], (account, role): (&str, &str)) -> Result<()> {
     let said = String::from_utf8_lossy(said);
-    let arn = format!("arn:aws:sts::{}:assumed-role/{}/", PROD.0, PROD.1);
+    let arn = format!("arn:aws:sts::{account}:assumed-role/{role}/");
     ensure!(said.starts_with(&arn), "{said}");
     Ok(())
 }
@@ -55,19 +55,23 @@ async fn boto3_is_let_in_with_the_portals_json() -> Result<()> {
     let house = house_with("memory:").await?;
     let mut alice = Browser::new()?;
     sign_in(house.url(), &mut alice, "alice").await?;
-    let (status, issued) = credentials(&alice, PROD).await?;
-    ensure!(status == StatusCode::OK, "{issued}");
-    let mut command = in_the_house(&house, &python);
-    for (name, key) in [
-        ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
-        ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
-        ("AWS_SESSION_TOKEN", "SessionToken"),
-    ] {
-        command.env(name, issued[key].as_str().with_context(|| key.to_owned())?);
+    // The one trusts by OpenID Connect, the other by SAML.
+    for role in [PROD, SANDBOX] {
+        let (status, issued) = credentials(&alice, role).await?;
+        ensure!(status == StatusCode::OK, "{issued}");
+        let mut command = in_the_house(&house, &python);
+        for (name, key) in [
+            ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
+            ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
+            ("AWS_SESSION_TOKEN", "SessionToken"),
+        ] {
+            command.env(name, issued[key].as_str().with_context(|| key.to_owned())?);
+        }
+        command.args(["-c", WHO_AM_I]);
+        let said = tokio::task::spawn_blocking(|| process::run(command)).await??;
+        ensure_is_alice(&said, role)?;
     }
-    command.args(["-c", WHO_AM_I]);
-    let said = tokio::task::spawn_blocking(|| process::run(command)).await??;
-    ensure_is_alice(&said)
+    Ok(())
 }
 
 #[tokio::test]
@@ -86,7 +90,7 @@ async fn boto3_is_let_in_after_the_snippet_was_pasted() -> Result<()> {
     let script = format!("{pasted}\nexec \"$0\" -c \"$1\"\n");
     command.args(["-ec", &script, &python, WHO_AM_I]);
     let said = tokio::task::spawn_blocking(|| process::run(command)).await??;
-    ensure_is_alice(&said)
+    ensure_is_alice(&said, PROD)
 }
 
 /// What somebody copies out of an element, line breaks and all.

@@ -5,6 +5,7 @@
 mod caller;
 mod faults;
 mod saml;
+mod saml_setup;
 mod setup;
 mod signin;
 mod tokens;

@@ -1,0 +1,160 @@
+//! Accounts that trust the gateway as a SAML provider: the console by a form that goes to AWS, credentials through STS.
+
+use super::*;
+
+const SANDBOX: [(&str, &str); 2] = [
+    ("account", "777788889999"),
+    ("permission_set", "Administrator"),
+];
+const LINK: &str = "/console?account=777788889999&permission_set=Administrator&destination=s3";
+
+#[tokio::test]
+async fn the_console_opens_without_sts() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    browser.open(&scene.at(LINK)).await?;
+    let page = browser.press("Open console", &[]).await?;
+    ensure!(
+        page.text().contains("On to the AWS console"),
+        "{}",
+        page.text()
+    );
+    let own = page.attributes("form[data-send] input", "name")?;
+    ensure!(own == ["SAMLResponse", "RelayState"], "{own:?}");
+    ensure!(page.header("cache-control") == Some("no-store"));
+    // What the script does by itself.
+    let page = browser.press("Continue", &[]).await?;
+    ensure!(
+        page.url().as_str() == format!("{}/saml", scene.house.aws.url()),
+        "{}",
+        page.url()
+    );
+    for words in [
+        "You are signed in to the console",
+        "777788889999",
+        "Administrator",
+        "https://console.aws.amazon.com/s3/home",
+        "rolecall:account = 777788889999",
+    ] {
+        ensure!(page.text().contains(words), "{words}: {}", page.text());
+    }
+    let asked: Vec<String> = scene
+        .house
+        .aws
+        .requests()
+        .into_iter()
+        .map(|request| format!("{} {}", request.method, request.path))
+        .collect();
+    ensure!(asked == ["POST /saml"], "{asked:?}");
+
+    let trail = scene.trail().await?;
+    let kinds: Vec<&str> = trail
+        .iter()
+        .filter_map(|event| event["event"].as_str())
+        .filter(|kind| kind.starts_with("issue"))
+        .collect();
+    ensure!(kinds == ["issue_intended", "issue_posted"], "{kinds:?}");
+    let intended = scene.events("issue_intended").await?.remove(0);
+    ensure!(intended["delivery"] == "console", "{intended}");
+    let posted = scene.events("issue_posted").await?.remove(0);
+    ensure!(
+        posted["recipient"] == format!("{}/saml", scene.house.aws.url()),
+        "{posted}"
+    );
+    let issued = scene.house.aws.issued().pop().context("a session")?;
+    ensure!(issued.subject == "example|alice" || issued.subject.starts_with("example|"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_console_may_outlast_what_sts_would_give() -> Result<()> {
+    let twelve = "session_duration = \"12h\"";
+    let scene = Scene::with(|settings| {
+        settings.access = settings
+            .access
+            .replacen("session_duration = \"1h\"", twelve, 1);
+    })
+    .await?;
+    let mut browser = scene.signed_in("alice").await?;
+    browser.open(&scene.at(LINK)).await?;
+    browser.press("Open console", &[]).await?;
+    let page = browser.press("Continue", &[]).await?;
+    let ends = scene.clock.now() + chrono::TimeDelta::hours(12);
+    let ends = ends.format("%Y-%m-%d %H:%M").to_string();
+    ensure!(page.text().contains(&ends), "{ends}: {}", page.text());
+    Ok(())
+}
+
+#[tokio::test]
+async fn programs_get_the_form_and_credentials_come_from_sts() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    let (status, answer) = scene.post_json(&pass, "/console", &SANDBOX).await?;
+    ensure!(status == 200, "{answer}");
+    let form = &answer["form"];
+    ensure!(form["action"] == format!("{}/saml", scene.house.aws.url()));
+    ensure!(form["fields"]["RelayState"] == "https://console.aws.amazon.com/");
+    ensure!(form["fields"]["SAMLResponse"].is_string());
+    ensure!(scene.house.aws.issued().is_empty());
+
+    let (status, answer) = scene.post_json(&pass, "/credentials", &SANDBOX).await?;
+    ensure!(status == 200, "{answer}");
+    let issued = scene.house.aws.issued().pop().context("a session")?;
+    ensure!(answer["AccessKeyId"] == issued.access_key_id, "{answer}");
+    let asked = scene.house.aws.requests().pop().context("a request")?;
+    ensure!(asked.action == "AssumeRoleWithSAML", "{}", asked.action);
+    let kinds = scene.events("issue_done").await?;
+    ensure!(kinds.len() == 1, "{kinds:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn signing_out_of_the_console_first_leads_to_the_form() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    browser.open(&scene.at(LINK)).await?;
+    let page = browser
+        .press("Open console", &[("sign_out_first", "true")])
+        .await?;
+    ensure!(
+        page.url().path().starts_with("/console/continue/"),
+        "{}",
+        page.url()
+    );
+    let page = browser.press("Continue", &[]).await?;
+    ensure!(page.text().contains("You are signed in to the console"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_gets_a_response_for_what_is_not_theirs() -> Result<()> {
+    let scene = Scene::new().await?;
+    let bob = scene.pass("bob").await?;
+    let (status, answer) = scene.post_json(&bob, "/console", &SANDBOX).await?;
+    ensure!(status == 403 && answer.get("form").is_none(), "{answer}");
+    let refused = scene.events("issue_refused").await?;
+    ensure!(refused.len() == 1 && scene.events("issue_intended").await?.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_metadata_are_public_and_cacheable() -> Result<()> {
+    let scene = Scene::new().await?;
+    let answer = scene.get("/saml/metadata").send().await?;
+    let header = |name: &str| {
+        let value = answer.headers().get(name);
+        value
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    ensure!(header("content-type").as_deref() == Some("application/samlmetadata+xml"));
+    ensure!(header("cache-control").as_deref() == Some("public, max-age=3600"));
+    let etag = header("etag").context("an entity tag")?;
+    let metadata = answer.text().await?;
+    let entity = format!("entityID=\"{}\"", scene.at("/saml/metadata"));
+    ensure!(metadata.contains(&entity), "{metadata}");
+    ensure!(metadata.len() > 1_000, "IAM takes no shorter ones");
+    let again = scene.get("/saml/metadata").header("if-none-match", etag);
+    ensure!(again.send().await?.status() == 304);
+    Ok(())
+}
