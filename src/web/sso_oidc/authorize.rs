@@ -3,6 +3,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
+use rolecall_core::consent::Asked;
 use rolecall_core::gateway::{
     AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAuthorization,
 };
@@ -34,11 +35,7 @@ pub async fn authorize(
         .begin_authorization(&visitor.context, &member.session, &read)
         .await?;
     match step {
-        AuthorizationStep::Ask(asked) => {
-            let here = request.uri().path_and_query();
-            let here = here.map_or("/authorize", |place| place.as_str());
-            consent::page(&member, &asked, consent::Form::at(here))
-        }
+        AuthorizationStep::Ask(asked) => ask(&member, &request, &asked),
         AuthorizationStep::Answer(to) => Ok(reply::see_other(&to)),
         AuthorizationStep::Spent => Err(spent()),
     }
@@ -73,8 +70,16 @@ pub async fn decide(
                 .consent("code", consent::word(decision));
             consent::go_back(&member, &to)
         }
-        AuthorizationStep::Ask(_) | AuthorizationStep::Spent => Err(spent()),
+        AuthorizationStep::Ask(asked) => ask(&member, &request, &asked),
+        AuthorizationStep::Spent => Err(spent()),
     }
+}
+
+/// The question, whose answer goes to the same address.
+fn ask(member: &Member, request: &HttpRequest, asked: &Asked) -> Result<HttpResponse, Problem> {
+    let here = request.uri().path_and_query();
+    let here = here.map_or("/authorize", |place| place.as_str());
+    consent::page(member, asked, consent::Form::at(here))
 }
 
 /// The request, or where the browser goes to tell the client what is wrong with it.

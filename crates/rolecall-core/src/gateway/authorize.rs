@@ -150,7 +150,7 @@ impl Gateway {
         })))
     }
 
-    /// Takes the person's answer and sends it; `shown` are the names of the other requests on the page.
+    /// Takes the person's answer to what they have seen, and sends it; `shown` are the names of the other requests on the page.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -164,7 +164,8 @@ impl Gateway {
         let key = AuthorizationRequest::key(session.id, read.client, &read.ask);
         let records = &self.world.records;
         let Some(seen) = records.get::<AuthorizationRequest>(key).await? else {
-            return Ok(AuthorizationStep::Spent);
+            // The page is from another session, or too old: whoever looks now is asked now.
+            return self.begin_authorization(context, session, read).await;
         };
         if matches!(seen.record.answer, Answer::Pending) {
             let asking = &seen.record.asking;

@@ -5,7 +5,6 @@ use crate::audit::{Actor, Happened};
 use crate::client_session::{
     ClientSession, ClientSessionEntry, ClientSessionIndex, ClientTokens, NewClientSession,
 };
-use crate::identity::Identity;
 use crate::port::StoreError;
 use crate::record::Seen;
 use crate::secret::{AccessToken, SecretDigest};
@@ -68,22 +67,23 @@ impl Gateway {
         session: &Session,
     ) -> Result<Vec<ClientSession>, StoreError> {
         let mut found = Vec::new();
-        for entry in self.client_index(&session.identity).await?.entries {
+        for entry in self.client_index(session.identity.key()).await?.entries {
             found.extend(self.live_client_session(entry.key).await?);
         }
         Ok(found.into_iter().rev().map(|seen| seen.record).collect())
     }
 
-    /// Ends those of the person's client sessions that `which` names.
+    /// Ends those of a person's client sessions that `which` names; the person is named by [`crate::identity::Identity::key`].
     pub(super) async fn end_client_sessions(
         &self,
         context: &RequestContext,
-        identity: &Identity,
-        which: impl Fn(&ClientSessionEntry) -> bool,
+        (person, reason): (SecretDigest, &'static str),
+        which: impl Fn(&ClientSession) -> bool,
     ) -> Result<(), StoreError> {
-        for entry in self.client_index(identity).await?.entries {
-            if which(&entry) {
-                self.end_client_at(context, entry.key, "ended_by_owner")
+        for entry in self.client_index(person).await?.entries {
+            let seen: Option<Seen<ClientSession>> = self.world.records.get(entry.key).await?;
+            if let Some(seen) = seen.filter(|seen| which(&seen.record)) {
+                self.end_client(context, &seen.record, entry.key, reason)
                     .await?;
             }
         }
@@ -235,8 +235,8 @@ impl Gateway {
         self.world.records.update(session.identity.key(), add).await
     }
 
-    async fn client_index(&self, identity: &Identity) -> Result<ClientSessionIndex, StoreError> {
-        let seen: Option<Seen<ClientSessionIndex>> = self.world.records.get(identity.key()).await?;
+    async fn client_index(&self, person: SecretDigest) -> Result<ClientSessionIndex, StoreError> {
+        let seen: Option<Seen<ClientSessionIndex>> = self.world.records.get(person).await?;
         Ok(seen.map(|seen| seen.record).unwrap_or_default())
     }
 }

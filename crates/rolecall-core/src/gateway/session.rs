@@ -143,8 +143,10 @@ impl Gateway {
                     .await?;
             }
         }
-        self.end_client_sessions(context, person, |entry| entry.id.to_string() == id)
-            .await
+        self.end_client_sessions(context, (person.key(), "ended_by_owner"), |client| {
+            client.id.to_string() == id
+        })
+        .await
     }
 
     /// Ends all of the person's sessions but this one, those of clients and those that fell out of the list included.
@@ -164,7 +166,8 @@ impl Gateway {
                     .await?;
             }
         }
-        self.end_client_sessions(context, person, |_| true).await
+        self.end_client_sessions(context, (person.key(), "ended_by_owner"), |_| true)
+            .await
     }
 
     fn lives(&self, session: &Session, epoch: Option<&Epoch>) -> bool {

@@ -170,7 +170,8 @@ impl Gateway {
         order: &LogoutOrder,
     ) -> Result<(), StoreError> {
         for subject in self.subjects_of(provider, &order.name_id).await? {
-            for entry in self.entries(person_key(provider, &subject)).await? {
+            let person = person_key(provider, &subject);
+            for entry in self.entries(person).await? {
                 let seen: Option<Seen<Session>> = self.world.records.get(entry.key).await?;
                 let Some(session) = seen.map(|seen| seen.record) else {
                     continue;
@@ -181,6 +182,12 @@ impl Gateway {
                         .await?;
                 }
             }
+            // What a person allowed a client stands on the same word of the provider's.
+            let told = (person, "ended_by_provider");
+            self.end_client_sessions(context, told, |client| {
+                means(order, &client.identity.evidence)
+            })
+            .await?;
         }
         Ok(())
     }

@@ -1,0 +1,157 @@
+//! Registered clients: registering, asking in both flows, being allowed, and what they hold.
+
+mod attacks;
+mod failures;
+mod sessions;
+mod stories;
+mod walks;
+
+use chrono::TimeDelta;
+use rolecall_core::client::{ClientId, GrantType, RegisteredClient, RegistrationForm};
+use rolecall_core::client_session::ClientTokens;
+use rolecall_core::consent::Decision;
+use rolecall_core::gateway::{
+    AuthorizationForm, AuthorizationStep, CodeRedemption, ConsentError, DeviceAnswer,
+    DeviceStarted, Gateway, TokenError,
+};
+use rolecall_core::secret::{AuthorizationCode, SecretText};
+use rolecall_core::session::Session;
+
+use crate::world::{World, context, context_from};
+
+/// RFC 7636, appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+const LISTENING: &str = "http://127.0.0.1:33389/oauth/callback";
+
+/// A client that has registered.
+#[derive(Clone)]
+struct Known {
+    id: ClientId,
+    client: RegisteredClient,
+}
+
+fn register(gateway: &Gateway) -> Known {
+    let form = RegistrationForm {
+        client_name: "canary-client".to_owned(),
+        client_type: "public".to_owned(),
+        redirect_uris: vec!["http://127.0.0.1/oauth/callback".to_owned()],
+        ..RegistrationForm::default()
+    };
+    let registered = gateway.register_client(form).unwrap();
+    let known =
+        gateway.authenticate_client(&registered.id, &registered.secret, GrantType::DeviceCode);
+    Known {
+        client: known.unwrap(),
+        id: registered.id,
+    }
+}
+
+async fn start(world: &World, known: &Known) -> DeviceStarted {
+    let from = context_from("192.0.2.7");
+    world
+        .gateway
+        .start_device_authorization(&from, &known.id, &known.client)
+        .await
+        .unwrap()
+}
+
+/// Somebody's answer to a device, with the code typed as it is shown.
+fn answer(started: &DeviceStarted, decision: Decision) -> DeviceAnswer {
+    let user_code = started.user_code.to_string();
+    DeviceAnswer {
+        retyped: user_code[5..].to_owned(),
+        user_code,
+        decision,
+        shown: vec![],
+    }
+}
+
+async fn decide(
+    world: &World,
+    session: &Session,
+    answer: &DeviceAnswer,
+) -> Result<u32, ConsentError> {
+    world
+        .gateway
+        .decide_device(&context(), session, answer)
+        .await
+}
+
+async fn poll(
+    world: &World,
+    known: &Known,
+    started: &DeviceStarted,
+) -> Result<ClientTokens, TokenError> {
+    let code = &started.device_code;
+    world
+        .gateway
+        .redeem_device_code(&context_from("192.0.2.7"), &known.id, code)
+        .await
+}
+
+/// What a client got by the device flow.
+async fn by_device(world: &World, known: &Known, session: &Session) -> ClientTokens {
+    let started = start(world, known).await;
+    decide(world, session, &answer(&started, Decision::Allow))
+        .await
+        .unwrap();
+    poll(world, known, &started).await.unwrap()
+}
+
+fn form(known: &Known, state: &str) -> AuthorizationForm {
+    AuthorizationForm {
+        client_id: Some(known.id.as_str().to_owned()),
+        redirect_uri: Some(LISTENING.to_owned()),
+        response_type: Some("code".to_owned()),
+        state: Some(state.to_owned()),
+        code_challenge: Some(CHALLENGE.to_owned()),
+        code_challenge_method: Some("S256".to_owned()),
+        scope: None,
+    }
+}
+
+/// Has somebody allow a client on their machine; the code.
+async fn code(world: &World, known: &Known, session: &Session, state: &str) -> AuthorizationCode {
+    let gateway = &world.gateway;
+    let read = gateway.read_authorization(form(known, state)).unwrap();
+    let step = gateway
+        .begin_authorization(&context(), session, &read)
+        .await;
+    assert!(matches!(step, Ok(AuthorizationStep::Ask(_))), "{step:?}");
+    let decided = (Decision::Allow, [].as_slice());
+    let step = gateway
+        .decide_authorization(&context(), session, &read, decided)
+        .await;
+    match step.unwrap() {
+        AuthorizationStep::Answer(to) => {
+            let code = to.split(['=', '&']).nth(1).unwrap();
+            AuthorizationCode::new(code)
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn redeem(
+    gateway: &Gateway,
+    known: &Known,
+    code: &AuthorizationCode,
+) -> Result<ClientTokens, TokenError> {
+    let redemption = CodeRedemption {
+        code: code.clone(),
+        redirect_uri: LISTENING.to_owned(),
+        verifier: SecretText::new(VERIFIER),
+    };
+    gateway
+        .redeem_code(&context(), &known.id, &redemption)
+        .await
+}
+
+async fn opens(world: &World, tokens: &ClientTokens) -> bool {
+    let found = world.gateway.client_session(&tokens.access_token).await;
+    found.unwrap().is_some()
+}
+
+fn minutes(minutes: i64) -> TimeDelta {
+    TimeDelta::minutes(minutes)
+}

@@ -1,0 +1,292 @@
+//! What must not work: stolen, swapped, guessed and repeated codes, in order and at the same time.
+
+use futures_util::future::join_all;
+use rolecall_core::audit::Happened;
+use rolecall_core::limits;
+
+use super::*;
+
+#[tokio::test]
+async fn of_a_hundred_redemptions_one_wins() {
+    let world = World::new();
+    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
+    let started = start(&world, &known).await;
+    decide(&world, &alice, &answer(&started, Decision::Allow))
+        .await
+        .unwrap();
+    let polls = (0..100).map(|_| poll(&world, &known, &started));
+    let won: Vec<_> = join_all(polls)
+        .await
+        .into_iter()
+        .filter_map(Result::ok)
+        .collect();
+    assert_eq!(won.len(), 1);
+    assert!(opens(&world, &won[0]).await);
+
+    let code = code(&world, &known, &alice, "s").await;
+    let redemptions = (0..100).map(|_| redeem(&world.gateway, &known, &code));
+    let won: Vec<_> = join_all(redemptions)
+        .await
+        .into_iter()
+        .filter_map(Result::ok)
+        .collect();
+    assert_eq!(won.len(), 1);
+    assert!(!opens(&world, &won[0]).await, "the code was shown again");
+    assert_eq!(
+        world.store.keys("client-session").len(),
+        1,
+        "nothing is left of those that lost"
+    );
+}
+
+#[tokio::test]
+async fn fifty_refreshes_at_once_get_the_same_successors() {
+    let world = World::new();
+    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
+    let tokens = by_device(&world, &known, &alice).await;
+    world.clock.advance(minutes(60));
+    let context = context();
+    let refreshes = (0..50).map(|_| {
+        world
+            .gateway
+            .refresh(&context, &known.id, &tokens.refresh_token)
+    });
+    let mut successors: Vec<String> = Vec::new();
+    for refreshed in join_all(refreshes).await {
+        let refreshed = refreshed.unwrap();
+        assert!(opens(&world, &refreshed).await);
+        successors.push(refreshed.refresh_token.expose().to_owned());
+    }
+    successors.dedup();
+    assert_eq!(successors.len(), 1);
+}
+
+#[tokio::test]
+async fn hurried_rotation_forgets_the_oldest_and_counts_it_as_reuse() {
+    let world = World::new();
+    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
+    let mut chain = vec![by_device(&world, &known, &alice).await];
+    for _ in 0..=limits::REFRESH_TOKENS_RETIRED_MAX {
+        let newest = &chain.last().unwrap().refresh_token;
+        chain.push(
+            world
+                .gateway
+                .refresh(&context(), &known.id, newest)
+                .await
+                .unwrap(),
+        );
+    }
+    let newest = chain.last().unwrap();
+    for behind in &chain[1..] {
+        let again = world
+            .gateway
+            .refresh(&context(), &known.id, &behind.refresh_token)
+            .await;
+        if behind.refresh_token.expose() == newest.refresh_token.expose() {
+            break;
+        }
+        assert_eq!(
+            again.unwrap().access_token.expose(),
+            newest.access_token.expose()
+        );
+    }
+    assert!(opens(&world, newest).await);
+    world.trail.take();
+    let oldest = world
+        .gateway
+        .refresh(&context(), &known.id, &chain[0].refresh_token)
+        .await;
+    assert!(matches!(oldest, Err(TokenError::InvalidGrant)));
+    assert!(!opens(&world, newest).await, "somebody has a copy");
+    match world.trail.take_only() {
+        Happened::SignedOut { reason, .. } => assert_eq!(reason, "refresh_token_reused"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn access_tokens_that_work_at_once_are_bounded() {
+    let world = World::new();
+    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
+    let mut all = vec![by_device(&world, &known, &alice).await];
+    for _ in 0..limits::ACCESS_TOKENS_MAX {
+        let newest = &all.last().unwrap().refresh_token;
+        all.push(
+            world
+                .gateway
+                .refresh(&context(), &known.id, newest)
+                .await
+                .unwrap(),
+        );
+    }
+    assert!(!opens(&world, &all[0]).await);
+    for tokens in &all[1..] {
+        assert!(opens(&world, tokens).await);
+    }
+}
+
+#[tokio::test]
+async fn swapped_records_open_for_nobody() {
+    let world = World::new();
+    let known = register(&world.gateway);
+    let (alice, bob) = (
+        world.session_of("alice").await,
+        world.session_of("bob").await,
+    );
+    let (hers, his) = (
+        by_device(&world, &known, &alice).await,
+        by_device(&world, &known, &bob).await,
+    );
+    let keys = world.store.keys("client-session");
+    world.store.swap(keys[0], keys[1]);
+    assert!(!opens(&world, &hers).await && !opens(&world, &his).await);
+    world.store.swap(keys[0], keys[1]);
+
+    // A device that alice allowed is not bob's device's.
+    let (one, other) = (start(&world, &known).await, start(&world, &known).await);
+    decide(&world, &alice, &answer(&one, Decision::Allow))
+        .await
+        .unwrap();
+    let keys = world.store.keys("device");
+    world.store.swap(keys[0], keys[1]);
+    for started in [&one, &other] {
+        assert!(matches!(
+            poll(&world, &known, started).await,
+            Err(TokenError::InvalidGrant)
+        ));
+    }
+}
+
+#[tokio::test]
+async fn a_dump_shows_no_code_no_token_and_no_name() {
+    let world = World::new();
+    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
+    let waiting = start(&world, &known).await;
+    let code = code(&world, &known, &alice, "canary-state").await;
+    let tokens = by_device(&world, &known, &alice).await;
+    let refreshed = world
+        .gateway
+        .refresh(&context(), &known.id, &tokens.refresh_token)
+        .await
+        .unwrap();
+    let user_code = waiting.user_code.to_string();
+    let bare = user_code.replace('-', "");
+    let secrets = [
+        "alice",
+        "canary",
+        "botocore",
+        LISTENING,
+        user_code.as_str(),
+        bare.as_str(),
+        waiting.device_code.expose(),
+        code.expose(),
+        known.id.as_str(),
+        tokens.access_token.expose(),
+        tokens.refresh_token.expose(),
+        refreshed.refresh_token.expose(),
+        &tokens.access_token.expose()[4..47],
+    ];
+    let kinds: std::collections::BTreeSet<String> = world
+        .store
+        .dump()
+        .iter()
+        .filter_map(|(key, _)| Some(key.split(':').next()?.to_owned()))
+        .collect();
+    for kind in [
+        "authorization",
+        "authorization-code",
+        "client-session",
+        "client-session-index",
+        "device",
+        "tally",
+        "user-code",
+        "waiting",
+    ] {
+        assert!(kinds.contains(kind), "{kind} is not in {kinds:?}");
+    }
+    for (key, value) in world.store.dump() {
+        for secret in secrets {
+            let held = value
+                .windows(secret.len())
+                .any(|window| window == secret.as_bytes());
+            assert!(!held && !key.contains(secret), "{key} holds {secret}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn wrong_codes_are_counted_by_session_and_by_address() {
+    let world = World::new();
+    let known = register(&world.gateway);
+    let alice = world.session_of("alice").await;
+    let started = start(&world, &known).await;
+    let right = started.user_code.to_string();
+    let look = |session: Session, code: &'static str| {
+        let gateway = world.gateway.clone();
+        async move {
+            gateway
+                .look_up_device(&context(), &session, code)
+                .await
+                .map(|_| ())
+        }
+    };
+    for _ in 0..limits::WRONG_CODES_PER_SESSION_MAX {
+        assert!(matches!(
+            look(alice.clone(), "BCDF-BCDF").await,
+            Err(ConsentError::UnknownCode)
+        ));
+    }
+    assert!(matches!(
+        look(alice.clone(), "BCDF-BCDF").await,
+        Err(ConsentError::TooManyTries)
+    ));
+    let blocked = decide(&world, &alice, &answer(&started, Decision::Allow)).await;
+    assert!(matches!(blocked, Err(ConsentError::TooManyTries)));
+    let bob = world.session_of("bob").await;
+    assert!(
+        world
+            .gateway
+            .look_up_device(&context(), &bob, &right)
+            .await
+            .is_ok()
+    );
+    world.clock.advance(limits::WRONG_CODES_WINDOW);
+    // Ten minutes later the old code has expired, and so has the sign-in.
+    let alice = world.session_of("alice").await;
+    assert!(matches!(
+        look(alice, "BCDF-BCDF").await,
+        Err(ConsentError::UnknownCode)
+    ));
+}
+
+#[tokio::test]
+async fn a_wrong_half_is_a_wrong_code() {
+    let world = World::new();
+    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
+    let started = start(&world, &known).await;
+    let guess = DeviceAnswer {
+        retyped: "XXXX".to_owned(),
+        ..answer(&started, Decision::Allow)
+    };
+    for _ in 0..limits::WRONG_CODES_PER_SESSION_MAX {
+        assert!(matches!(
+            decide(&world, &alice, &guess).await,
+            Err(ConsentError::NotRetyped)
+        ));
+    }
+    assert!(matches!(
+        decide(&world, &alice, &guess).await,
+        Err(ConsentError::TooManyTries)
+    ));
+    // Denying needs no retyping, and works for whoever may still look.
+    let bob = world.session_of("bob").await;
+    let deny = DeviceAnswer {
+        retyped: String::new(),
+        ..answer(&started, Decision::Deny)
+    };
+    assert_eq!(decide(&world, &bob, &deny).await.unwrap(), 1);
+    assert!(matches!(
+        poll(&world, &known, &started).await,
+        Err(TokenError::AccessDenied)
+    ));
+}

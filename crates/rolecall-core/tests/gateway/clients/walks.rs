@@ -1,0 +1,82 @@
+//! Random walks: whatever people and programs do in whatever order, a code is redeemed at most once, and only after a yes.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Poll,
+    Allow,
+    Deny,
+    Mistype,
+    Wait(u16),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => Just(Step::Poll),
+        2 => Just(Step::Allow),
+        1 => Just(Step::Deny),
+        1 => Just(Step::Mistype),
+        3 => (0_u16..400).prop_map(Step::Wait),
+    ]
+}
+
+async fn walk(steps: &[Step]) -> Result<(), TestCaseError> {
+    let world = World::new();
+    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
+    let started = start(&world, &known).await;
+    let begun_at = world.now();
+    let (mut allowed, mut denied, mut redeemed) = (false, false, 0);
+    for step in steps {
+        match step {
+            Step::Wait(seconds) => world.clock.advance(TimeDelta::seconds(i64::from(*seconds))),
+            Step::Poll => {
+                let late = world.now() >= begun_at + minutes(10);
+                match poll(&world, &known, &started).await {
+                    Ok(_) => {
+                        prop_assert!(allowed && !denied && !late);
+                        redeemed += 1;
+                    }
+                    Err(TokenError::ExpiredToken) => prop_assert!(late),
+                    Err(TokenError::AccessDenied) => prop_assert!(denied),
+                    Err(TokenError::InvalidGrant) => prop_assert!(redeemed == 1 || late),
+                    Err(TokenError::AuthorizationPending | TokenError::SlowDown) => {
+                        prop_assert!(redeemed == 0 && !late)
+                    }
+                    Err(other) => prop_assert!(false, "{other:?}"),
+                }
+            }
+            Step::Allow | Step::Deny | Step::Mistype => {
+                let decision = if matches!(step, Step::Deny) {
+                    Decision::Deny
+                } else {
+                    Decision::Allow
+                };
+                let mut said = answer(&started, decision);
+                if matches!(step, Step::Mistype) {
+                    said.retyped = "XXXX".to_owned();
+                }
+                if decide(&world, &alice, &said).await.is_ok() {
+                    prop_assert!(!matches!(step, Step::Mistype));
+                    prop_assert!(!allowed && !denied, "it is answered once");
+                    prop_assert!(world.now() < begun_at + minutes(10));
+                    allowed = decision == Decision::Allow;
+                    denied = !allowed;
+                }
+            }
+        }
+    }
+    prop_assert!(redeemed <= 1);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(50))]
+    #[test]
+    fn a_device_code_is_redeemed_at_most_once_and_only_after_a_yes(steps in prop::collection::vec(step(), 1..24)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(walk(&steps))?;
+    }
+}
