@@ -30,3 +30,73 @@ fn nothing_worse_takes_its_place() {
     }
     assert!(adoptable(b"\xff\xfe<\0", &TrustOptions::default(), None, now()).is_err());
 }
+
+struct Hands(std::sync::Mutex<DateTime<Utc>>);
+
+impl Clock for Hands {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// Answers one request after another with these documents, then none.
+fn serve(documents: Vec<String>) -> Url {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/metadata", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for document in documents {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.push(byte[0]);
+            }
+            let length = document.len();
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+            stream
+                .write_all(format!("{head}{document}").as_bytes())
+                .unwrap();
+        }
+    });
+    url.parse().unwrap()
+}
+
+#[tokio::test]
+async fn the_last_good_copy_serves_until_a_better_one_comes() {
+    let good = metadata(&[&PROVIDER.certificate_text()]);
+    let next = metadata(&[&ELLIPTIC.certificate_text(), &PROVIDER.certificate_text()]);
+    let documents = vec![
+        good.clone(),
+        metadata(&[]),
+        good.replace(IDP, "https://other.example"),
+        next,
+    ];
+    let hands = Arc::new(Hands(std::sync::Mutex::new(now())));
+    let remote = RemoteMetadata::new(
+        HttpClient::new().unwrap(),
+        serve(documents),
+        TimeDelta::hours(1),
+        TrustOptions::default(),
+        Arc::clone(&hands) as Arc<dyn Clock>,
+    );
+    let first = remote.trust().await.unwrap();
+    let advance = |by: TimeDelta| *hands.0.lock().unwrap() += by;
+    assert!(Arc::ptr_eq(&first, &remote.trust().await.unwrap()));
+    // Without a certificate, and then of somebody else: neither is adopted.
+    for _ in 0..2 {
+        advance(TimeDelta::hours(1));
+        assert!(Arc::ptr_eq(&first, &remote.trust().await.unwrap()));
+    }
+    advance(TimeDelta::hours(1));
+    let newer = remote.trust().await.unwrap();
+    assert!(!Arc::ptr_eq(&first, &newer));
+    assert_eq!(newer.entity_id(), IDP);
+    // Nobody answers any more: it serves on, and not for ever.
+    advance(TimeDelta::days(2));
+    assert!(Arc::ptr_eq(&newer, &remote.trust().await.unwrap()));
+    advance(STALE_MAX);
+    assert!(remote.trust().await.is_err());
+}
