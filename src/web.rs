@@ -5,6 +5,7 @@
 mod address;
 pub mod assets;
 mod aws_config;
+mod aws_login;
 mod consent;
 mod cookie;
 mod credential_formats;
@@ -88,6 +89,12 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(resource("/assignment/roles").get(sso::list_account_roles))
         .service(resource("/federation/credentials").get(sso::get_role_credentials))
         .service(resource("/logout").post(sso::logout))
+        .service(readable("/v1/authorize", aws_login::authorize).post(aws_login::choose))
+        .service(readable(
+            "/v1/sessions/confirmation",
+            aws_login::confirmation,
+        ))
+        .service(resource("/v1/token").post(aws_login::token))
         .service(start_url("/start"))
         .service(start_url("/start/"))
         .service(resource("/device").get(device::show).post(device::answer))

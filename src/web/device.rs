@@ -122,7 +122,13 @@ fn wrong(member: &Member, user_code: &str, error: ConsentError) -> Result<HttpRe
             let text = "No program waits with this code. It may be mistyped, have expired, or have been answered already.";
             ask_for_code(member, user_code, Some(text.to_owned()))
         }
-        ConsentError::NotFresh => Err(sign_in_again(member, user_code)),
+        ConsentError::NotFresh => {
+            let back = match user_code {
+                "" => "/device".to_owned(),
+                code => format!("/device?{}", reply::query(&[("user_code", code)])),
+            };
+            Err(sign_in_again(member, &back))
+        }
         ConsentError::TooManyTries => Err(Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             Fault::Caller,
@@ -156,13 +162,10 @@ fn ask_for_code(
     reply::page(StatusCode::OK, &page)
 }
 
-fn sign_in_again(member: &Member, user_code: &str) -> Problem {
-    let back = match user_code {
-        "" => "/device".to_owned(),
-        code => format!("/device?{}", reply::query(&[("user_code", code)])),
-    };
+/// What stands between an old sign-in and a program on another machine; the person comes back to `return_to`.
+pub fn sign_in_again(member: &Member, return_to: &str) -> Problem {
     let provider = &member.session.identity.provider;
-    let query = reply::query(&[("fresh", "true"), ("return_to", &back)]);
+    let query = reply::query(&[("fresh", "true"), ("return_to", return_to)]);
     Problem::new(
         StatusCode::FORBIDDEN,
         Fault::Caller,
@@ -170,6 +173,6 @@ fn sign_in_again(member: &Member, user_code: &str) -> Problem {
         "Sign in once more first",
         "A program on another machine is let in only by somebody who has signed in within the last ten minutes.",
     )
-    .hint("If nobody told you to type a code just now but a message or a call, stop here: somebody may be after your access.")
+    .hint("Was it a message or a call that told you to come here? Then stop: somebody may be after your access.")
     .action("Sign in again", format!("/sign-in/{provider}?{query}"))
 }

@@ -77,9 +77,14 @@ impl Dialect {
             }
             Self::Sso => json!({ "message": said, "__type": exception }),
             Self::SsoOidc => json!({ "error": oauth_error(exception), "error_description": said }),
-            Self::SignIn => json!({ "error": problem.code, "message": said }),
+            Self::SignIn => json!({ "error": sign_in_error(problem), "message": said }),
         };
-        let mut response = HttpResponse::build(problem.status).json(body);
+        let status = match self {
+            // Its model knows no other.
+            Self::SignIn if problem.status.is_server_error() => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Page | Self::Json | Self::Sso | Self::SsoOidc | Self::SignIn => problem.status,
+        };
+        let mut response = HttpResponse::build(status).json(body);
         response
             .headers_mut()
             .insert(ERROR_TYPE, HeaderValue::from_static(exception));
@@ -109,6 +114,20 @@ fn said(problem: &Problem) -> String {
     match &problem.hint {
         Some(hint) => format!("{} {hint}", problem.message),
         None => problem.message.clone(),
+    }
+}
+
+/// `error` of signin's model (`OAuth2ErrorCode`); what the door or the framework refused has only a general word.
+fn sign_in_error(problem: &Problem) -> &'static str {
+    const WORDS: [&str; 3] = [
+        "TOKEN_EXPIRED",
+        "AUTHCODE_EXPIRED",
+        "INSUFFICIENT_PERMISSIONS",
+    ];
+    match problem.code {
+        known if WORDS.contains(&known) => known,
+        _ if problem.status.is_server_error() => "server_error",
+        _ => "INVALID_REQUEST",
     }
 }
 

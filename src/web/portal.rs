@@ -37,7 +37,7 @@ pub async fn home(member: Member, search: Query<Search>) -> Result<HttpResponse,
     }
     let (held, locked): (Vec<Grant>, Vec<Locked>) =
         (grants.iter().collect(), grants.locked().collect());
-    let accounts = sections(&held, &locked, &member.session.identity.provider);
+    let accounts = sections(&held, &locked, &member.session.identity.provider, "/");
     let mut page = PortalPage {
         viewer: member.viewer(),
         query: String::new(),
@@ -47,7 +47,7 @@ pub async fn home(member: Member, search: Query<Search>) -> Result<HttpResponse,
     reply::long_page(StatusCode::OK, &page, page.bytes())
 }
 
-fn no_access(member: &Member) -> NoAccessPage {
+pub fn no_access(member: &Member) -> NoAccessPage {
     let groups = &member.session.identity.groups;
     NoAccessPage {
         viewer: member.viewer(),
@@ -58,16 +58,17 @@ fn no_access(member: &Member) -> NoAccessPage {
     }
 }
 
-/// Grants and locked roles, by account; both come sorted.
-fn sections<'a>(
+/// Grants and locked roles, by account; both come sorted. Who signs in again for a locked role comes back to `return_to`.
+pub fn sections<'a>(
     held: &'a [Grant],
     locked: &'a [Locked],
     provider: &ProviderId,
+    return_to: &str,
 ) -> Vec<AccountSection<'a>> {
     let open = held.iter().map(|grant| (grant.account(), open_row(grant)));
     let mut rows: Vec<(&Account, RoleRow<'a>)> = open.collect();
     if !locked.is_empty() {
-        let row = |locked: &'a Locked| (&locked.account, locked_row(locked, provider));
+        let row = |locked: &'a Locked| (&locked.account, locked_row(locked, provider, return_to));
         rows.extend(locked.iter().map(row));
         rows.sort_by(|left, right| place(left).cmp(&place(right)));
     }
@@ -121,7 +122,7 @@ fn open_row(grant: &Grant) -> RoleRow<'_> {
     }
 }
 
-fn locked_row<'a>(locked: &'a Locked, provider: &ProviderId) -> RoleRow<'a> {
+fn locked_row<'a>(locked: &'a Locked, provider: &ProviderId, return_to: &str) -> RoleRow<'a> {
     RoleRow {
         permission_set: Cow::Borrowed(locked.permission_set.name.as_str()),
         variant: locked
@@ -130,7 +131,7 @@ fn locked_row<'a>(locked: &'a Locked, provider: &ProviderId) -> RoleRow<'a> {
             .map_or(Cow::Borrowed(""), |variant| Cow::Borrowed(variant.as_str())),
         duration: Cow::Borrowed(""),
         reason: Cow::Borrowed(""),
-        lock: Some(Box::new(lock(&locked.unmet, provider, "/"))),
+        lock: Some(Box::new(lock(&locked.unmet, provider, return_to))),
     }
 }
 

@@ -8,7 +8,7 @@ use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use rolecall_core::aws::{AccountId, Destination, Region};
 use rolecall_core::gateway::{
-    ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError, IssuedRole, RoleRequest,
+    ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError, IssuedRole, LoginError, RoleRequest,
 };
 use rolecall_core::secret::ConsoleTicket;
 use rolecall_core::sign_in::ReturnTo;
@@ -289,22 +289,37 @@ pub async fn credentials(
     reply::page(StatusCode::OK, &page)
 }
 
+/// Why nothing was issued, as metrics count it.
+pub trait Worded {
+    /// A stable word.
+    fn word(&self) -> &'static str;
+}
+
+impl Worded for IssueError {
+    fn word(&self) -> &'static str {
+        self.word()
+    }
+}
+
+impl Worded for LoginError {
+    fn word(&self) -> &'static str {
+        self.word()
+    }
+}
+
 /// Runs to its end even when the caller hangs up, and counts how it ended: an intent in the audit trail gets its outcome.
 ///
 /// # Errors
 /// When it could not be run to its end; its own error is inside.
-pub async fn detached<T: Send + 'static>(
+pub async fn detached<T: Send + 'static, E: Worded + Send + 'static>(
     site: Data<Site>,
     delivery: &'static str,
-    work: impl Future<Output = Result<T, IssueError>> + Send + 'static,
-) -> Result<Result<T, IssueError>, Problem> {
+    work: impl Future<Output = Result<T, E>> + Send + 'static,
+) -> Result<Result<T, E>, Problem> {
     let metrics = site.metrics.clone();
     let counted = async move {
         let outcome = work.await;
-        metrics.issue(
-            delivery,
-            outcome.as_ref().err().map_or("ok", IssueError::word),
-        );
+        metrics.issue(delivery, outcome.as_ref().err().map_or("ok", E::word));
         outcome
     };
     let outcome = site.runtime.spawn(counted).await;

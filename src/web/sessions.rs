@@ -81,10 +81,15 @@ fn client_row(client: &ClientSession) -> ClientRow {
     ClientRow {
         id: client.id.to_string(),
         name: client.client_name.to_string(),
-        flow: match client.flow {
-            Flow::Code => "through a browser on its own machine",
-            Flow::Device => "with a code that was compared",
+        flow: match (client.flow, &client.login) {
+            (Flow::Code, _) => "through a browser on its own machine",
+            (Flow::Device, None) => "with a code that was compared",
+            (Flow::Device, Some(_)) => "with a code that was carried over",
         },
+        role: client.login.as_ref().map(|login| {
+            let role = &login.role;
+            format!("{} in {}", role.role_name(), role.account)
+        }),
         address: address(&client.origin),
         started: words::moment(client.started_at),
         ends: words::moment(client.ends_at),

@@ -3,6 +3,7 @@
 //! Needs the browser and the Node.js peers that `cargo xtask test` installs; says so and passes where they are missing.
 
 mod consent;
+mod login;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -13,6 +13,7 @@ mod grant;
 mod index;
 mod policy;
 mod read;
+mod role_request;
 mod selector;
 mod tally;
 mod template;
@@ -29,6 +30,7 @@ pub use explain::{Considered, Explanation, Outcome};
 pub use grant::{DurationReason, Grant, Grants, Locked};
 pub use policy::Policy;
 pub use read::{Files, PolicyContext, ProviderFacts, Source, WhoUse};
+pub use role_request::RoleRequest;
 pub use template::{InvalidTemplate, Missing, Placeholder, Template};
 pub use who::{Anchored, InvalidPattern, Mismatch, Who};
 

@@ -83,6 +83,8 @@ pub enum Delivery {
     Credentials,
     /// Credentials for a registered client.
     Client,
+    /// Credentials of a quarter of an hour for `aws login`.
+    AwsLogin,
 }
 
 /// What a registered client asked a person for.

@@ -8,7 +8,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::access::RoleRequest;
 use crate::client::ClientName;
+use crate::dpop::KeyThumbprint;
 use crate::identity::Identity;
 use crate::limits;
 use crate::port::Entropy;
@@ -41,6 +43,15 @@ impl Flow {
     }
 }
 
+/// What a session of `aws login` is bound to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Login {
+    /// The one role that the person chose.
+    pub role: RoleRequest,
+    /// The key that each refresh is proved with (RFC 9449 5).
+    pub key: KeyThumbprint,
+}
+
 /// What a person allowed a registered client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClientSession {
@@ -62,6 +73,8 @@ pub struct ClientSession {
     pub epoch: Option<EpochId>,
     /// How it came.
     pub flow: Flow,
+    /// What it is bound to, if it is one of `aws login`: then it is for refreshing alone, and no access token opens it.
+    pub login: Option<Login>,
     tokens: Tokens,
 }
 
@@ -121,6 +134,8 @@ pub struct NewClientSession {
     pub epoch: Option<EpochId>,
     /// How it came.
     pub flow: Flow,
+    /// What it is bound to, if it is one of `aws login`.
+    pub login: Option<Login>,
 }
 
 /// What became of a refresh token that was presented.
@@ -157,6 +172,7 @@ impl ClientSession {
             origin: new.origin,
             epoch: new.epoch,
             flow: new.flow,
+            login: new.login,
             tokens: Tokens {
                 access: Vec::new(),
                 refresh: refresh.digest(),
@@ -176,7 +192,8 @@ impl ClientSession {
     pub fn is_opened_by(&self, token: &AccessToken, now: DateTime<Utc>) -> bool {
         let digest = token.digest();
         let mut tokens = self.tokens.access.iter();
-        now < self.ends_at && tokens.any(|one| one.digest == digest && now < one.expires_at)
+        let portal = self.login.is_none() && now < self.ends_at;
+        portal && tokens.any(|one| one.digest == digest && now < one.expires_at)
     }
 
     /// Whether the person ended it together with others.

@@ -27,6 +27,7 @@ pub mod access;
 pub mod audit;
 pub mod authorization_code;
 pub mod aws;
+pub mod aws_login;
 pub mod client;
 pub mod client_session;
 pub mod config_error;

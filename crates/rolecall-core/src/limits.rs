@@ -82,6 +82,9 @@ pub const SESSION_POLICY_CHARS_MAX: usize = 2_048;
 /// Managed policies of one role session (STS, `PolicyArns`).
 pub const POLICY_ARNS_MAX: usize = 10;
 
+/// Life of a code that a person carries to a terminal by hand.
+pub const CARRIED_CODE_LIFE: TimeDelta = TimeDelta::minutes(5);
+
 /// Characters of a name from outside that are kept for the audit trail when it names nothing we know.
 pub const NAME_SHOWN_CHARS_MAX: usize = 64;
 

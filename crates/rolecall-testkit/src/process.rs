@@ -2,7 +2,7 @@
 //!
 //! Waiting is by what the child does (a line, an open port) and always has a deadline; its output is in every error.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -66,11 +66,22 @@ impl Process {
     /// # Errors
     /// When the program is not installed, with a hint.
     pub fn start(mut command: Command) -> Result<Self> {
+        command.stdin(Stdio::null());
+        Self::start_as_it_is(command)
+    }
+
+    /// Starts `command` so that it can be told something by [`Process::tell`].
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub fn start_listening(mut command: Command) -> Result<Self> {
+        command.stdin(Stdio::piped());
+        Self::start_as_it_is(command)
+    }
+
+    fn start_as_it_is(mut command: Command) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command
             .spawn()
             .map_err(|error| not_installed(&name, &error))?;
@@ -98,6 +109,16 @@ impl Process {
     /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Types a line, for a process that listens.
+    ///
+    /// # Errors
+    /// When it does not, or has ended.
+    pub fn tell(&mut self, line: &str) -> Result<()> {
+        let input = self.child.stdin.as_mut();
+        let input = input.with_context(|| format!("{} does not listen", self.name))?;
+        Ok(writeln!(input, "{line}")?)
     }
 
     /// Everything it wrote so far, both streams (the last 2,000 lines).

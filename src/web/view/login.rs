@@ -10,10 +10,8 @@ use askama::Template;
 pub struct LoginPage<'a> {
     /// Who looks.
     pub viewer: Viewer,
-    /// Whether the program may be on another computer than the browser.
-    pub remote: bool,
-    /// Where the program on this computer waits, such as `127.0.0.1:33389`; empty when it is `remote`.
-    pub answered_at: String,
+    /// Where the program on this computer waits, such as `127.0.0.1:33389`; none when it may be on another.
+    pub answered_at: Option<String>,
     /// Until when the program keeps the role.
     pub until: Moment,
     /// The authorization request, which every form of the page sends along.
@@ -56,8 +54,8 @@ pub struct LoginCodePage {
     pub viewer: Viewer,
     /// What the AWS CLI takes: base64 of `state=…&code=…`.
     pub code: String,
-    /// How long the code works.
-    pub minutes: i64,
+    /// How long the code works, such as `5 min`.
+    pub left: String,
 }
 
 #[cfg(test)]
@@ -79,8 +77,7 @@ mod samples {
             let mut accounts = || portals.next().map(|page| page.accounts).unwrap_or_default();
             let plain = Self {
                 viewer: Viewer::sample(),
-                remote: false,
-                answered_at: "127.0.0.1:33389".into(),
+                answered_at: Some("127.0.0.1:33389".into()),
                 until: until(),
                 request: request("0b9a5c5e-0000-4000-8000-000000000000"),
                 query: String::new(),
@@ -88,8 +85,7 @@ mod samples {
             };
             let remote = Self {
                 viewer: Viewer::sample(),
-                remote: true,
-                answered_at: String::new(),
+                answered_at: None,
                 until: until(),
                 request: request("x"),
                 query: "nothing like it".into(),
@@ -97,8 +93,7 @@ mod samples {
             };
             let hostile = Self {
                 viewer: Viewer::hostile(),
-                remote: false,
-                answered_at: HOSTILE.into(),
+                answered_at: Some(HOSTILE.into()),
                 until: Moment::sample(HOSTILE, HOSTILE),
                 request: request(HOSTILE),
                 query: HOSTILE.into(),
@@ -113,7 +108,7 @@ mod samples {
             let page = |viewer, code: &str| Self {
                 viewer,
                 code: code.into(),
-                minutes: 5,
+                left: "5 min".into(),
             };
             vec![
                 page(Viewer::sample(), "c3RhdGU9MGI5YTVjNWUmY29kZT1hYmM="),

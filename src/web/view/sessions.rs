@@ -44,6 +44,8 @@ pub struct ClientRow {
     pub name: String,
     /// How it signed in, such as `with this machine’s browser`.
     pub flow: &'static str,
+    /// The one role that it has, such as `Developer in 444455556666`; none when it has all of the person's.
+    pub role: Option<String>,
     /// The address it asked from.
     pub address: String,
     /// Since when.
@@ -80,11 +82,12 @@ mod samples {
     }
 
     fn client(texts: [&str; 3]) -> ClientRow {
-        let [id, name, address] = texts.map(Into::into);
+        let [id, name, address] = texts.map(String::from);
         ClientRow {
             id,
-            name,
             flow: "with a code",
+            role: Some(name.clone()),
+            name,
             address,
             started: Moment::sample("2030-03-04T09:30:00Z", "4 Mar 2030, 09:30 UTC"),
             ends: Moment::sample("2030-03-04T17:30:00Z", "4 Mar 2030, 17:30 UTC"),

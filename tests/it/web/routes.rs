@@ -32,6 +32,9 @@ const ROUTES: &[(&str, &str)] = &[
     ("/authorize", "GET, POST"),
     ("/.well-known/openid-configuration", "GET, HEAD"),
     ("/jwks", "GET, HEAD"),
+    ("/v1/authorize", "GET, HEAD, POST"),
+    ("/v1/sessions/confirmation", "GET, HEAD"),
+    ("/v1/token", "POST"),
     ("/assets/app.css", "GET, HEAD"),
 ];
 

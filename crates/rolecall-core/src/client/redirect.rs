@@ -60,6 +60,12 @@ impl RedirectUri {
         &self.text
     }
 
+    /// Whose it is: `127.0.0.1:33389`.
+    pub fn authority(&self) -> &str {
+        let before_path = &self.text[..self.path_at];
+        before_path.strip_prefix("http://").unwrap_or(before_path)
+    }
+
     /// The path; `/` and nothing are one (RFC 3986 6.2.3).
     fn path(&self) -> &str {
         match &self.text[self.path_at..] {

@@ -185,7 +185,7 @@ impl Gateway {
         session.ends_at.min(longest)
     }
 
-    async fn approval(&self, session: &Session) -> Result<Approval, StoreError> {
+    pub(super) async fn approval(&self, session: &Session) -> Result<Approval, StoreError> {
         let epoch = self.epoch(&session.identity).await?;
         Ok(Approval {
             identity: session.identity.clone(),

@@ -146,7 +146,7 @@ impl Gateway {
             .map(ConsoleOutcome::Visit)
     }
 
-    fn own_url(&self, path: &str) -> Url {
+    pub(super) fn own_url(&self, path: &str) -> Url {
         self.world
             .public_url
             .join(path)

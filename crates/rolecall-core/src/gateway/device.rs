@@ -178,6 +178,12 @@ impl Gateway {
         }
     }
 
+    /// Whether the sign-in is young enough for letting in a program that need not be on the person's machine.
+    pub(super) fn is_fresh(&self, session: &Session) -> bool {
+        let signed_in_at = session.identity.authenticated_at;
+        self.world.clock.now() <= signed_in_at + limits::DEVICE_APPROVAL_SIGN_IN_AGE
+    }
+
     async fn find_device(
         &self,
         context: &RequestContext,
@@ -188,7 +194,7 @@ impl Gateway {
         if !self.world.clients.device_flow {
             return Err(ConsentError::DeviceFlowOff);
         }
-        if now > session.identity.authenticated_at + limits::DEVICE_APPROVAL_SIGN_IN_AGE {
+        if !self.is_fresh(session) {
             return Err(ConsentError::NotFresh);
         }
         let code = UserCode::parse(typed).map_err(|_| ConsentError::UnknownCode)?;

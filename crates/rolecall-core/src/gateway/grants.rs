@@ -1,25 +1,10 @@
 //! Which roles a person may use at this moment.
 
-use crate::access::{Circumstances, Grants, Locked};
+use crate::access::{Circumstances, Grants};
 use crate::client_session::Flow;
 use crate::session::{Holder, Origin};
 
-use super::{Gateway, RoleRequest};
-
-impl RoleRequest {
-    /// The role among those that the person would have in other circumstances.
-    pub fn find_locked(&self, grants: &Grants) -> Option<Locked> {
-        grants.locked().find(|locked| {
-            locked.account.id == self.account
-                && locked.permission_set.name.as_str() == self.permission_set
-                && locked
-                    .variant
-                    .as_ref()
-                    .map(crate::access::VariantName::as_str)
-                    == self.variant.as_deref()
-        })
-    }
-}
+use super::Gateway;
 
 impl Gateway {
     /// Today's grants of the session's person, from where they are now.

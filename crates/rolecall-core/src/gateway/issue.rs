@@ -3,14 +3,12 @@
 //! The order of events is the guarantee: today's policy, then the durable intent, then the proof, then STS, then the
 //! durable outcome, and only then the answer.
 
-use serde::{Deserialize, Serialize};
-
 use crate::access::{
-    AttributeError, DurationReason, GatewaySaml, Grant, RoleSessionAttributes, Unmet,
+    AttributeError, DurationReason, GatewaySaml, Grant, RoleRequest, RoleSessionAttributes, Unmet,
 };
 use crate::audit::{Actor, Delivery, Happened, Target};
 use crate::aws::{
-    AccountId, Advice, ConsoleSignInError, Credentials, Issued, MintedSaml, RoleSessionDuration,
+    Advice, ConsoleSignInError, Credentials, Issued, MintedSaml, RoleSessionDuration,
     RoleSessionName, StsRefusal,
 };
 use crate::limits;
@@ -21,17 +19,6 @@ use super::{Gateway, RequestContext};
 
 mod events;
 mod proof;
-
-/// Which role somebody asks for: names only, never an ARN.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoleRequest {
-    /// The account.
-    pub account: AccountId,
-    /// The permission set's name.
-    pub permission_set: String,
-    /// The variant's name.
-    pub variant: Option<String>,
-}
 
 /// Credentials and what a person wants to know of them.
 #[derive(Debug)]
@@ -49,6 +36,7 @@ pub(super) struct Prepared {
     pub(super) grant: Grant,
     attributes: RoleSessionAttributes,
     session_name: RoleSessionName,
+    duration: RoleSessionDuration,
 }
 
 /// Why nothing was issued.
@@ -162,6 +150,7 @@ impl Gateway {
             Err(error) => return self.refuse(context, holder, role, error.into()).await,
         };
         let prepared = Prepared {
+            duration: duration_of(&grant, delivery),
             grant,
             attributes,
             session_name: RoleSessionName::of(holder.identity),
@@ -196,7 +185,7 @@ impl Gateway {
         outcome
     }
 
-    fn find_grant(
+    pub(super) fn find_grant(
         &self,
         context: &RequestContext,
         holder: Holder<'_>,
@@ -244,5 +233,13 @@ impl Gateway {
         };
         self.append(context, refused).await?;
         Err(error)
+    }
+}
+
+/// `aws login` renews every quarter of an hour, and its clients know no longer life.
+fn duration_of(grant: &Grant, delivery: Delivery) -> RoleSessionDuration {
+    match delivery {
+        Delivery::AwsLogin => RoleSessionDuration::MIN,
+        Delivery::Console | Delivery::Credentials | Delivery::Client => grant.duration_max(),
     }
 }

@@ -89,11 +89,21 @@ impl Gateway {
         client: &ClientId,
         presented: &RefreshToken,
     ) -> Result<ClientTokens, TokenError> {
+        self.rotate(context, client_key(client), presented).await
+    }
+
+    /// As [`Gateway::refresh`], for whatever client stands in the record.
+    pub(super) async fn rotate(
+        &self,
+        context: &RequestContext,
+        client: SecretDigest,
+        presented: &RefreshToken,
+    ) -> Result<ClientTokens, TokenError> {
         let key = presented.session_key().ok_or(TokenError::InvalidGrant)?;
         for _ in 0..REFRESH_TRIES {
             let seen = self.live_client_session(key).await?;
             let seen = seen.ok_or(TokenError::InvalidGrant)?;
-            if seen.record.client != client_key(client) {
+            if seen.record.client != client {
                 return Err(TokenError::InvalidGrant);
             }
             let mut session = seen.record.clone();
@@ -277,5 +287,6 @@ fn new_session(
         origin: context.origin.clone(),
         epoch: approval.epoch,
         flow,
+        login: None,
     }
 }

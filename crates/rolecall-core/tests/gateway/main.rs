@@ -15,6 +15,7 @@ mod ending;
 mod issue;
 mod issue_failures;
 mod listing;
+mod login;
 mod order;
 mod outages;
 mod properties;

@@ -30,7 +30,7 @@ pub use provider::Provider;
 pub use saml::{ASSERTION_LIFE, PROVIDER_SESSION, logout, saml, saml_callback};
 pub use store::Store;
 pub use time::{ManualClock, Unrepeated};
-pub use trail::Trail;
+pub use trail::{Trail, word};
 
 /// What was called, over all ports, in order.
 #[derive(Clone, Default)]

@@ -11,6 +11,7 @@ pub(super) fn intent(holder: Holder<'_>, prepared: &Prepared, delivery: Delivery
         grant,
         attributes,
         session_name,
+        duration,
     } = prepared;
     Happened::IssueIntended {
         actor: Actor::from(holder.identity),
@@ -22,7 +23,7 @@ pub(super) fn intent(holder: Holder<'_>, prepared: &Prepared, delivery: Delivery
         },
         role: grant.role().to_string(),
         assignments: grant.assignments().map(str::to_owned).collect(),
-        duration: grant.duration_max().seconds(),
+        duration: duration.seconds(),
         role_session_name: session_name.as_str().to_owned(),
         source_identity: attributes.source_identity.as_ref().map(ToString::to_string),
         tag_keys: attributes

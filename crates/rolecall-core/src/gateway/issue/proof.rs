@@ -22,10 +22,10 @@ impl Gateway {
     ) -> Result<Issued, IssueError> {
         let grant = prepared.grant.clone();
         let order = AssumeRole {
+            duration: prepared.duration,
             role: grant.role().clone(),
             proof: self.prove(identity, prepared).await?,
             region: grant.account().sts_region.clone(),
-            duration: grant.duration_max(),
             session_policy: grant.session_policy().cloned(),
             policy_arns: grant.policy_arns().to_vec(),
         };
@@ -73,7 +73,7 @@ impl Gateway {
             subject: aws_subject(identity).map_err(|error| IssueError::Token(error.into()))?,
             authenticated_at: identity.authenticated_at,
             session_name: prepared.session_name,
-            duration: grant.duration_max(),
+            duration: prepared.duration,
             audience: self.audience(grant).to_owned(),
             recipient: saml.recipient.clone(),
             region: grant.account().sts_region.clone(),

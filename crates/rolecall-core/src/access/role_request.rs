@@ -1,0 +1,49 @@
+//! Which role somebody asks for: names only, which mean something when a policy has been asked.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Grants, Locked, VariantName};
+use crate::aws::AccountId;
+
+/// Which role somebody asks for: names only, never an ARN.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleRequest {
+    /// The account.
+    pub account: AccountId,
+    /// The permission set's name.
+    pub permission_set: String,
+    /// The variant's name.
+    pub variant: Option<String>,
+}
+
+impl RoleRequest {
+    /// The role that is called so in the account, as AWS's interfaces write it: `Developer`, `Developer@readonly`.
+    pub fn named(account: AccountId, role_name: &str) -> Self {
+        let (permission_set, variant) = match role_name.split_once('@') {
+            Some((set, variant)) => (set, Some(variant.to_owned())),
+            None => (role_name, None),
+        };
+        Self {
+            account,
+            permission_set: permission_set.to_owned(),
+            variant,
+        }
+    }
+
+    /// What AWS's interfaces call it within its account: `Developer@readonly`.
+    pub fn role_name(&self) -> String {
+        match &self.variant {
+            Some(variant) => format!("{}@{variant}", self.permission_set),
+            None => self.permission_set.clone(),
+        }
+    }
+
+    /// The role among those that the person would have in other circumstances.
+    pub fn find_locked(&self, grants: &Grants) -> Option<Locked> {
+        grants.locked().find(|locked| {
+            locked.account.id == self.account
+                && locked.permission_set.name.as_str() == self.permission_set
+                && locked.variant.as_ref().map(VariantName::as_str) == self.variant.as_deref()
+        })
+    }
+}

@@ -1,0 +1,320 @@
+//! `aws login`: AWS's CLI asks for one role with an authorization code flow of its own (AWS Sign-In, 2023-01-01), on this
+//! machine or, with `--remote`, on another.
+//!
+//! The clients are not registered and have no names but these two. What a person allows one is a client session that is
+//! bound to one role, and to the key with which the client redeemed its code (RFC 9449): a copied refresh token is
+//! worth nothing without it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use url::Url;
+use url::form_urlencoded::Serializer as Query;
+
+use crate::access::RoleRequest;
+use crate::authorization_code::CodeUse;
+use crate::client::{ClientName, CodeChallenge, RedirectUri};
+use crate::client_session::Flow;
+use crate::consent::Approval;
+use crate::limits;
+use crate::record::Record;
+use crate::secret::{RefreshToken, SecretDigest, SecretText};
+
+/// Where the browser goes when `aws login --remote` was allowed: a page of ours that shows the code.
+pub const CONFIRMATION_PATH: &str = "/v1/sessions/confirmation";
+/// Where AWS's CLI listens, on any port.
+const CALLBACK: &str = "http://127.0.0.1/oauth/callback";
+
+/// Which of AWS's two clients asks (`clientId`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoginClient {
+    /// `aws login`: the browser is on the same machine.
+    SameDevice,
+    /// `aws login --remote`: it may be on another, and the person carries the code over.
+    CrossDevice,
+}
+
+impl LoginClient {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::SameDevice, Self::CrossDevice];
+
+    /// `client_id`, the same for everybody.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::SameDevice => "arn:aws:signin:::devtools/same-device",
+            Self::CrossDevice => "arn:aws:signin:::devtools/cross-device",
+        }
+    }
+
+    /// The client of this id.
+    pub fn parse(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|client| client.id() == id)
+    }
+
+    /// What it is called where client sessions are listed.
+    pub fn name(self) -> ClientName {
+        ClientName::new(match self {
+            Self::SameDevice => "aws login",
+            Self::CrossDevice => "aws login --remote",
+        })
+    }
+
+    /// Stands in records in place of the id. No registered client has the same.
+    pub fn key(self) -> SecretDigest {
+        SecretDigest::of("rolecall/login-client/v1", &[self.id().as_bytes()])
+    }
+
+    /// Who asks from another machine could be anybody, as in the device flow.
+    pub fn flow(self) -> Flow {
+        match self {
+            Self::SameDevice => Flow::Code,
+            Self::CrossDevice => Flow::Device,
+        }
+    }
+}
+
+/// An authorization request as it arrived.
+#[derive(Clone, Debug, Default)]
+pub struct LoginForm {
+    /// `response_type`
+    pub response_type: String,
+    /// `client_id`
+    pub client_id: String,
+    /// `redirect_uri`
+    pub redirect_uri: String,
+    /// `state`
+    pub state: String,
+    /// `scope`
+    pub scope: String,
+    /// `code_challenge_method`
+    pub code_challenge_method: String,
+    /// `code_challenge`
+    pub code_challenge: String,
+}
+
+/// Where the answer to an authorization request goes.
+#[derive(Clone, Debug)]
+enum Answering {
+    Loopback(RedirectUri),
+    Confirmation,
+}
+
+/// An authorization request of `aws login`, read.
+#[derive(Clone, Debug)]
+pub struct LoginRequest {
+    client: LoginClient,
+    answering: Answering,
+    redirect_uri: String,
+    state: String,
+    challenge: CodeChallenge,
+}
+
+/// Why an authorization request is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLogin {
+    /// `client_id` is neither of the two, or `redirect_uri` is not the client's: nobody can be told but the person.
+    #[error("this is no request of `aws login`")]
+    Unanswerable,
+    /// Anything else, and where the browser takes the news to the client (RFC 6749 4.1.2.1).
+    #[error("the request of `aws login` is not in order: {reason}")]
+    Refused {
+        /// What is wrong.
+        reason: &'static str,
+        /// The client's address, with the error.
+        answer: String,
+    },
+}
+
+impl LoginRequest {
+    /// Reads a request to the gateway at `public_url`.
+    ///
+    /// # Errors
+    /// [`InvalidLogin`].
+    pub fn parse(form: LoginForm, public_url: &Url) -> Result<Self, InvalidLogin> {
+        let client = LoginClient::parse(&form.client_id).ok_or(InvalidLogin::Unanswerable)?;
+        let answering = match client {
+            LoginClient::SameDevice => loopback(&form.redirect_uri),
+            LoginClient::CrossDevice => confirmation(&form.redirect_uri, public_url),
+        };
+        let answering = answering.ok_or(InvalidLogin::Unanswerable)?;
+        let visible = form.state.bytes().all(|b| (b' '..=b'~').contains(&b));
+        let stated = (1..=limits::CLIENT_STATE_BYTES_MAX).contains(&form.state.len()) && visible;
+        let refused = |error, reason, state| InvalidLogin::Refused {
+            reason,
+            answer: answering.with(&[
+                ("error", error),
+                ("error_description", reason),
+                ("state", state),
+            ]),
+        };
+        if !stated {
+            let reason = "state is 1 to 512 visible characters";
+            return Err(refused("invalid_request", reason, ""));
+        }
+        let refused = |error, reason| refused(error, reason, form.state.as_str());
+        if form.response_type != "code" {
+            let reason = "response_type is code";
+            return Err(refused("unsupported_response_type", reason));
+        }
+        if form.scope != "openid" {
+            return Err(refused("invalid_scope", "scope is openid"));
+        }
+        // A plain challenge, or none, would let whoever saw the request redeem the code (RFC 9700 2.1.1).
+        let challenge = CodeChallenge::parse(&form.code_challenge).ok();
+        let challenge = challenge.filter(|_| form.code_challenge_method == "SHA-256");
+        let Some(challenge) = challenge else {
+            let reason = "code_challenge_method is SHA-256, with a code_challenge of 43 characters";
+            return Err(refused("invalid_request", reason));
+        };
+        Ok(Self {
+            client,
+            answering,
+            redirect_uri: form.redirect_uri,
+            state: form.state,
+            challenge,
+        })
+    }
+
+    /// Who asks.
+    pub fn client(&self) -> LoginClient {
+        self.client
+    }
+
+    /// Where a client on this machine waits, such as `http://127.0.0.1:33389/oauth/callback`.
+    pub fn waits_at(&self) -> Option<&RedirectUri> {
+        match &self.answering {
+            Answering::Loopback(uri) => Some(uri),
+            Answering::Confirmation => None,
+        }
+    }
+
+    /// The request once more, for a form that sends it along.
+    pub fn parameters(&self) -> Vec<(&'static str, String)> {
+        let fixed = |text: &str| text.to_owned();
+        vec![
+            ("response_type", fixed("code")),
+            ("client_id", fixed(self.client.id())),
+            ("redirect_uri", self.redirect_uri.clone()),
+            ("state", self.state.clone()),
+            ("scope", fixed("openid")),
+            ("code_challenge_method", fixed("SHA-256")),
+            ("code_challenge", self.challenge.to_string()),
+        ]
+    }
+
+    /// Where the browser takes the code.
+    pub(crate) fn answer(&self, code: &str) -> String {
+        self.answering
+            .with(&[("code", code), ("state", &self.state)])
+    }
+
+    /// Where the browser goes when the person said no; none where nobody waits for it.
+    pub fn denial(&self) -> Option<String> {
+        let no = [("error", "access_denied"), ("state", self.state.as_str())];
+        self.waits_at().map(|_| self.answering.with(&no))
+    }
+
+    pub(crate) fn issued_code(
+        &self,
+        role: RoleRequest,
+        approval: Approval,
+        now: DateTime<Utc>,
+    ) -> LoginCode {
+        let life = match self.client {
+            LoginClient::SameDevice => limits::AUTHORIZATION_CODE_LIFE,
+            LoginClient::CrossDevice => limits::CARRIED_CODE_LIFE,
+        };
+        LoginCode {
+            client: self.client,
+            redirect_uri: self.redirect_uri.clone(),
+            challenge: self.challenge.clone(),
+            role,
+            expires_at: approval.ends_at.min(now + life),
+            approval,
+            outcome: CodeUse::Unused,
+        }
+    }
+}
+
+impl Answering {
+    fn with(&self, parameters: &[(&str, &str)]) -> String {
+        let query = Query::new(String::new()).extend_pairs(parameters).finish();
+        match self {
+            Self::Loopback(uri) => uri.with_query(&query),
+            Self::Confirmation => format!("{CONFIRMATION_PATH}?{query}"),
+        }
+    }
+}
+
+fn loopback(redirect_uri: &str) -> Option<Answering> {
+    let registered = RedirectUri::parse(CALLBACK).ok()?;
+    let asked = RedirectUri::parse(redirect_uri).ok()?;
+    registered
+        .allows(&asked)
+        .then_some(Answering::Loopback(asked))
+}
+
+fn confirmation(redirect_uri: &str, public_url: &Url) -> Option<Answering> {
+    let own = public_url.join(CONFIRMATION_PATH).ok()?;
+    (own.as_str() == redirect_uri).then_some(Answering::Confirmation)
+}
+
+/// A code that was issued, found by its digest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LoginCode {
+    /// For whom.
+    pub client: LoginClient,
+    /// `redirect_uri` of the request, to be repeated byte for byte (RFC 6749 4.1.3).
+    pub redirect_uri: String,
+    /// The verifier's digest.
+    pub challenge: CodeChallenge,
+    /// What for.
+    pub role: RoleRequest,
+    /// Who said yes.
+    pub approval: Approval,
+    /// After this it is too late. The record is kept longer, to know a code that is shown again.
+    pub expires_at: DateTime<Utc>,
+    /// What became of it.
+    pub outcome: CodeUse,
+}
+
+impl Record for LoginCode {
+    const KIND: &'static str = "login-code";
+}
+
+/// What a client shows for its first tokens (`CreateOAuth2Token`, `grantType` `authorization_code`).
+#[derive(Clone, Debug)]
+pub struct LoginExchange {
+    /// `clientId`
+    pub client: LoginClient,
+    /// `code`
+    pub code: crate::secret::AuthorizationCode,
+    /// `codeVerifier`
+    pub code_verifier: SecretText,
+    /// `redirectUri`
+    pub redirect_uri: String,
+}
+
+impl LoginCode {
+    /// Whether the code was issued for what is shown with it.
+    pub(crate) fn fits(&self, shown: &LoginExchange) -> bool {
+        self.client == shown.client
+            && self.redirect_uri == shown.redirect_uri
+            && self.challenge.is_of(shown.code_verifier.expose())
+    }
+}
+
+/// What a client gets (`CreateOAuth2Token`): credentials, and the way to the next ones.
+#[derive(Debug)]
+pub struct LoginTokens {
+    /// `accessToken`: the credentials themselves.
+    pub credentials: crate::aws::Credentials,
+    /// `expiresIn`, seconds; AWS's clients know no more than 900.
+    pub expires_in: i64,
+    /// `refreshToken`
+    pub refresh_token: RefreshToken,
+    /// `idToken`, with the first credentials only.
+    pub id_token: Option<SecretText>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! `aws login` in the browser: a person reads who asks, and gives a program one role that today's policy grants them.
+
+use chrono::{DateTime, Utc};
+
+use crate::access::{Grants, RoleRequest};
+use crate::audit::{Actor, ConsentAsked, Happened};
+use crate::authorization_code::CodeUse;
+use crate::aws_login::{InvalidLogin, LoginClient, LoginCode, LoginForm, LoginRequest};
+use crate::client_session::Flow;
+use crate::limits;
+use crate::port::StoreError;
+use crate::record::Seen;
+use crate::secret::{AuthorizationCode, random_token};
+use crate::session::{Holder, Origin, Session};
+
+use super::{Gateway, IssueError, RequestContext};
+
+/// Why a person's choice of a role for a client was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AllowLoginError {
+    /// The device flow is switched off, and `aws login --remote` with it.
+    #[error("programs on other machines are not let in here")]
+    RemoteOff,
+    /// The sign-in is too old for letting in a program on another machine.
+    #[error("letting in a program on another machine takes a fresh sign-in")]
+    NotFresh,
+    /// Not this role.
+    #[error(transparent)]
+    Role(#[from] IssueError),
+    /// Our own store or audit trail.
+    #[error("consent is unavailable")]
+    Unavailable(#[from] StoreError),
+}
+
+impl Gateway {
+    /// Reads an authorization request.
+    ///
+    /// # Errors
+    /// [`InvalidLogin`].
+    pub fn read_login(&self, form: LoginForm) -> Result<LoginRequest, InvalidLogin> {
+        LoginRequest::parse(form, &self.world.public_url)
+    }
+
+    /// Whether the person may give this client anything in this session. Who asks from another machine could be anybody, so
+    /// that takes what the device flow takes.
+    ///
+    /// # Errors
+    /// [`AllowLoginError::RemoteOff`], [`AllowLoginError::NotFresh`].
+    pub fn may_allow_login(
+        &self,
+        session: &Session,
+        client: LoginClient,
+    ) -> Result<(), AllowLoginError> {
+        match client.flow() {
+            Flow::Device if !self.world.clients.device_flow => Err(AllowLoginError::RemoteOff),
+            Flow::Device if !self.is_fresh(session) => Err(AllowLoginError::NotFresh),
+            Flow::Device | Flow::Code => Ok(()),
+        }
+    }
+
+    /// The roles that the person may give this client, today and from where their browser is.
+    pub fn login_grants(&self, session: &Session, client: LoginClient, origin: &Origin) -> Grants {
+        let holder = Holder {
+            flow: Some(client.flow()),
+            ..Holder::from(session)
+        };
+        self.grants(holder, origin)
+    }
+
+    /// Gives the client a code for the role: the address to which the browser takes it.
+    ///
+    /// # Errors
+    /// [`AllowLoginError`].
+    pub async fn allow_login(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        request: &LoginRequest,
+        role: RoleRequest,
+    ) -> Result<String, AllowLoginError> {
+        self.may_allow_login(session, request.client())?;
+        let holder = Holder {
+            flow: Some(request.client().flow()),
+            ..Holder::from(session)
+        };
+        self.find_grant(context, holder, &role)?;
+        let given = Happened::ConsentGiven {
+            actor: Actor::from(&session.identity),
+            session: session.id.to_string(),
+            asked: asked(request.client()),
+        };
+        self.append(context, given).await?;
+        let approval = self.approval(session).await?;
+        let code = AuthorizationCode::new(random_token(self.world.entropy.as_ref()));
+        let now = self.world.clock.now();
+        let issued = request.issued_code(role, approval, now);
+        // Longer than the code works, so that a code shown again is known.
+        let until = now + limits::AUTHORIZATION_LIFE;
+        self.world
+            .records
+            .insert(code.digest(), &issued, until)
+            .await?;
+        Ok(request.answer(code.expose()))
+    }
+
+    /// Until when a code that this session allowed works; none when it does not any more, or is another's.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn login_code(
+        &self,
+        session: &Session,
+        code: &AuthorizationCode,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let seen: Option<Seen<LoginCode>> = self.world.records.get(code.digest()).await?;
+        let code = seen.map(|seen| seen.record);
+        let code = code.filter(|code| {
+            code.approval.session == session.id
+                && code.outcome == CodeUse::Unused
+                && self.world.clock.now() < code.expires_at
+        });
+        Ok(code.map(|code| code.expires_at))
+    }
+
+    /// The person gives the client nothing: the address to which the browser takes the news, where somebody waits for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn deny_login(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        request: &LoginRequest,
+    ) -> Result<Option<String>, StoreError> {
+        let denied = Happened::ConsentDenied {
+            actor: Actor::from(&session.identity),
+            session: session.id.to_string(),
+            asked: asked(request.client()),
+        };
+        self.append(context, denied).await?;
+        Ok(request.denial())
+    }
+}
+
+/// The client calls for the first time when it has a code, so that nobody knows yet from where.
+fn asked(client: LoginClient) -> ConsentAsked {
+    ConsentAsked {
+        client: client.name().to_string(),
+        flow: client.flow(),
+        from: None,
+        requests: 1,
+    }
+}

@@ -1,0 +1,203 @@
+//! `aws login`: a terminal that speaks as AWS's CLI does, honest or not, and the browser in which somebody chooses a role.
+
+mod clients;
+mod hostile;
+mod proofs;
+mod stories;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rolecall_testkit::keys::{Algorithm, SigningKey};
+use serde_json::{Map, json};
+use sha2::{Digest as _, Sha256};
+
+use super::*;
+
+const SAME_DEVICE: &str = "arn:aws:signin:::devtools/same-device";
+const CROSS_DEVICE: &str = "arn:aws:signin:::devtools/cross-device";
+const DEVELOPER: &str = "Use Developer in payments-dev";
+
+/// What the CLI keeps while its person is in the browser, and afterwards.
+struct Terminal {
+    key: SigningKey,
+    verifier: String,
+    client_id: &'static str,
+    redirect_uri: String,
+    next_id: std::cell::Cell<u32>,
+}
+
+impl Terminal {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            key: SigningKey::generate(Algorithm::Es256)?,
+            verifier: rolecall_testkit::keys::random_text(48)?,
+            client_id: SAME_DEVICE,
+            redirect_uri: "http://127.0.0.1:33389/oauth/callback".to_owned(),
+            next_id: std::cell::Cell::new(0),
+        })
+    }
+
+    fn remote(scene: &Scene) -> Result<Self> {
+        Ok(Self {
+            client_id: CROSS_DEVICE,
+            redirect_uri: scene.at("/v1/sessions/confirmation"),
+            ..Self::new()?
+        })
+    }
+
+    /// The parameters in the order of AWS CLI 2.38.1.
+    fn request(&self) -> Vec<(&'static str, String)> {
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&self.verifier));
+        [
+            ("response_type", "code"),
+            ("client_id", self.client_id),
+            ("state", "0b9a5c5e-9b0f-4c5e-8f0e-2d7f1a1b1c1d"),
+            ("code_challenge_method", "SHA-256"),
+            ("scope", "openid"),
+            ("redirect_uri", &self.redirect_uri),
+            ("code_challenge", &challenge),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+        .into()
+    }
+
+    fn address(&self) -> String {
+        address(&self.request())
+    }
+
+    /// Header and claims of a proof as the CLI makes it, each with a `jti` of its own.
+    fn proof_parts(&self, scene: &Scene) -> Result<(Map<String, Value>, Value)> {
+        let number = self.next_id.replace(self.next_id.get() + 1);
+        let whole = self.key.jwk()?;
+        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": whole["x"], "y": whole["y"] });
+        let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk });
+        let claims = json!({
+            "htm": "POST", "htu": scene.at("/v1/token"), "iat": scene.clock.now().timestamp(), "jti": format!("jti-{number}"),
+        });
+        let header = header.as_object().context("an object")?.clone();
+        Ok((header, claims))
+    }
+
+    fn proof(&self, scene: &Scene) -> Result<String> {
+        let (header, claims) = self.proof_parts(scene)?;
+        self.key.jws(&header, claims.to_string().as_bytes())
+    }
+
+    fn exchange(&self, code: &str) -> Value {
+        json!({
+            "clientId": self.client_id, "grantType": "authorization_code", "code": code,
+            "codeVerifier": self.verifier, "redirectUri": self.redirect_uri,
+        })
+    }
+
+    fn renewal(&self, refresh_token: &str) -> Value {
+        json!({ "clientId": self.client_id, "grantType": "refresh_token", "refreshToken": refresh_token })
+    }
+
+    /// Redeems a code with a proper proof.
+    async fn redeem(&self, scene: &Scene, code: &str) -> Result<Told> {
+        let proof = self.proof(scene)?;
+        tell(scene, &[&proof], &self.exchange(code)).await
+    }
+
+    async fn refresh(&self, scene: &Scene, refresh_token: &str) -> Result<Told> {
+        let proof = self.proof(scene)?;
+        tell(scene, &[&proof], &self.renewal(refresh_token)).await
+    }
+
+    /// Signs `person` in, chooses a role and brings the code.
+    async fn code(&self, scene: &Scene, person: &str, button: &str) -> Result<String> {
+        let mut browser = scene.signed_in(person).await?;
+        self.code_in(scene, &mut browser, button).await
+    }
+
+    async fn code_in(&self, scene: &Scene, browser: &mut Browser, button: &str) -> Result<String> {
+        browser.open(&scene.at(&self.address())).await?;
+        let page = browser.press(button, &[]).await?;
+        let to = match page.header("refresh") {
+            Some(_) => refresh(&page)?,
+            None => page.url().to_string(),
+        };
+        parameter(&to, "code").with_context(|| format!("no code in {to}: {}", page.text()))
+    }
+}
+
+/// What the token endpoint answered.
+#[derive(Debug)]
+struct Told {
+    status: u16,
+    kind: String,
+    body: Value,
+}
+
+impl Told {
+    fn text(&self, pointer: &str) -> Result<String> {
+        let text = self.body.pointer(pointer).and_then(Value::as_str);
+        Ok(text
+            .with_context(|| format!("no {pointer}: {self:?}"))?
+            .to_owned())
+    }
+
+    fn refresh_token(&self) -> Result<String> {
+        self.text("/refreshToken")
+    }
+
+    /// To the second, which STS does not divide.
+    fn lasts_a_quarter_of_an_hour(&self) -> bool {
+        [json!(899), json!(900)].contains(&self.body["expiresIn"])
+    }
+
+    /// Asserts a refusal in AWS's own shape.
+    fn refused(&self, status: u16, kind: &str, error: &str) -> Result<()> {
+        let told = (self.status, self.kind.as_str(), &self.body["error"]);
+        ensure!(told == (status, kind, &json!(error)), "{self:?}");
+        ensure!(
+            self.body["message"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{self:?}"
+        );
+        Ok(())
+    }
+
+    fn is_invalid(&self) -> Result<()> {
+        self.refused(400, "ValidationException", "INVALID_REQUEST")
+    }
+}
+
+/// Speaks to the token endpoint with these proofs.
+async fn tell(scene: &Scene, proofs: &[&str], body: &Value) -> Result<Told> {
+    let mut request = scene
+        .client
+        .post(scene.at("/v1/token"))
+        .header(CONTENT_TYPE, "application/json");
+    for proof in proofs {
+        request = request.header("DPoP", *proof);
+    }
+    told(request.body(body.to_string()).send().await?).await
+}
+
+async fn told(answer: Response) -> Result<Told> {
+    let kind = answer.headers().get("x-amzn-errortype");
+    ensure!(answer.headers().contains_key("x-amzn-requestid"));
+    ensure!(answer.headers()["cache-control"] == "no-store");
+    Ok(Told {
+        status: answer.status().as_u16(),
+        kind: kind.map_or(Ok(""), |kind| kind.to_str())?.to_owned(),
+        body: answer.json().await?,
+    })
+}
+
+/// `/v1/authorize` with these parameters.
+fn address(parameters: &[(&'static str, String)]) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(parameters);
+    format!("/v1/authorize?{}", query.finish())
+}
+
+/// A parameter of an address.
+fn parameter(address: &str, name: &str) -> Option<String> {
+    let url = Url::parse("http://127.0.0.1/").ok()?.join(address).ok()?;
+    let found = url.query_pairs().find(|(known, _)| known == name)?;
+    Some(found.1.into_owned())
+}

@@ -1,0 +1,330 @@
+//! What must not work: codes for others, used twice or too late, requests that lead elsewhere, and forms of others.
+
+use std::time::Duration;
+
+use super::*;
+
+const CODE_SPENT: (u16, &str, &str) = (401, "AccessDeniedException", "AUTHCODE_EXPIRED");
+
+fn is_spent(told: &Told) -> Result<()> {
+    let (status, kind, error) = CODE_SPENT;
+    told.refused(status, kind, error)
+}
+
+#[tokio::test]
+async fn a_code_that_is_shown_again_ends_what_it_made() -> Result<()> {
+    let scene = Scene::new().await?;
+    let terminal = Terminal::new()?;
+    let code = terminal.code(&scene, "alice", DEVELOPER).await?;
+    let told = terminal.redeem(&scene, &code).await?;
+    is_spent(&terminal.redeem(&scene, &code).await?)?;
+    let over = terminal.refresh(&scene, &told.refresh_token()?).await?;
+    over.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")?;
+    let ended = scene.events("signed_out").await?;
+    ensure!(ended[0]["reason"] == "code_replayed", "{ended:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_code_lives_for_a_minute() -> Result<()> {
+    let scene = Scene::new().await?;
+    let terminal = Terminal::new()?;
+    let code = terminal.code(&scene, "alice", DEVELOPER).await?;
+    scene.clock.advance(Duration::from_secs(60));
+    is_spent(&terminal.redeem(&scene, &code).await?)?;
+    let remote = Terminal::remote(&scene)?;
+    let code = remote.code(&scene, "alice", DEVELOPER).await?;
+    scene.clock.advance(Duration::from_secs(300));
+    is_spent(&remote.redeem(&scene, &code).await?)?;
+    is_spent(&terminal.redeem(&scene, "no-such-code").await?)
+}
+
+#[tokio::test]
+async fn a_code_is_for_one_client_one_address_and_one_verifier() -> Result<()> {
+    let scene = Scene::new().await?;
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 5] = [
+        ("another verifier", |body| {
+            body["codeVerifier"] = "A".repeat(64).into()
+        }),
+        ("a verifier that is too short", |body| {
+            body["codeVerifier"] = "A".into()
+        }),
+        ("another port", |body| {
+            body["redirectUri"] = "http://127.0.0.1:33390/oauth/callback".into()
+        }),
+        ("the other loopback", |body| {
+            body["redirectUri"] = "http://[::1]:33389/oauth/callback".into()
+        }),
+        ("the other client", |body| {
+            body["clientId"] = CROSS_DEVICE.into()
+        }),
+    ];
+    for (name, change) in changes {
+        let terminal = Terminal::new()?;
+        let code = terminal.code(&scene, "alice", DEVELOPER).await?;
+        let mut body = terminal.exchange(&code);
+        change(&mut body);
+        let told = tell(&scene, &[&terminal.proof(&scene)?], &body).await?;
+        told.is_invalid().context(name)?;
+        // Whoever tried has spoilt it: nobody can go on guessing.
+        is_spent(&terminal.redeem(&scene, &code).await?).context(name)?;
+    }
+    ensure!(scene.house.aws.issued().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_many_redemptions_one_wins_on_two_replicas() -> Result<()> {
+    let scene = Scene::with(|settings| settings.store = "sqlite:sessions.db".to_owned()).await?;
+    let replica = scene.house.replica().await?;
+    let terminal = Terminal::new()?;
+    let code = terminal.code(&scene, "alice", DEVELOPER).await?;
+    let own = scene.house.gateway.address;
+    let mut tries = Vec::new();
+    for number in 0..100 {
+        let address = if number % 2 == 0 {
+            own
+        } else {
+            replica.address
+        };
+        let request = scene
+            .client
+            .post(format!("http://{address}/v1/token"))
+            .header("host", own.to_string())
+            .header(CONTENT_TYPE, "application/json")
+            .header("DPoP", terminal.proof(&scene)?);
+        tries.push(request.body(terminal.exchange(&code).to_string()).send());
+    }
+    let mut won = 0;
+    for answer in futures_util::future::join_all(tries).await {
+        let told = told(answer?).await?;
+        if told.status == 200 {
+            won += 1;
+        } else {
+            is_spent(&told)?;
+        }
+    }
+    ensure!(won == 1, "{won} won");
+    ensure!(scene.house.aws.issued().len() == 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn tokens_of_one_kind_are_nothing_for_another() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (terminal, remote) = (Terminal::new()?, Terminal::remote(&scene)?);
+    let code = terminal.code(&scene, "alice", DEVELOPER).await?;
+    let token = terminal.redeem(&scene, &code).await?.refresh_token()?;
+    // The other client of AWS, with the right key.
+    let mut body = remote.renewal(&token);
+    let told = tell(&scene, &[&terminal.proof(&scene)?], &body).await?;
+    told.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")?;
+    for other in [
+        "",
+        "rcr_x",
+        &token.replace("rcr_", "rca_"),
+        &format!("{token}A"),
+    ] {
+        body = terminal.renewal(other);
+        let told = tell(&scene, &[&terminal.proof(&scene)?], &body).await?;
+        told.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")
+            .context(other.to_owned())?;
+    }
+    // It is no key to the portal's interface.
+    let request = scene
+        .get("/assignment/accounts")
+        .header("x-amz-sso_bearer_token", &token);
+    ensure!(request.send().await?.status() == 401);
+    ensure!(terminal.refresh(&scene, &token).await?.status == 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_was_replaced_ends_the_session() -> Result<()> {
+    let scene = Scene::new().await?;
+    let terminal = Terminal::new()?;
+    let code = terminal.code(&scene, "alice", DEVELOPER).await?;
+    let old = terminal.redeem(&scene, &code).await?.refresh_token()?;
+    let new = terminal.refresh(&scene, &old).await?.refresh_token()?;
+    scene.clock.advance(Duration::from_secs(61));
+    for token in [&old, &new] {
+        let told = terminal.refresh(&scene, token).await?;
+        told.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")?;
+    }
+    let ended = scene.events("signed_out").await?;
+    ensure!(ended[0]["reason"] == "refresh_token_reused", "{ended:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_request_leads_elsewhere() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    let asked = |name: &str, value: &str| {
+        let mut request = Terminal::new()?.request();
+        for (known, old) in &mut request {
+            if *known == name {
+                value.clone_into(old);
+            }
+        }
+        anyhow::Ok(address(&request))
+    };
+    let get = |path: String| scene.get(&path).header(COOKIE, &pass.cookie).send();
+    for (name, value) in [
+        ("client_id", "arn:aws:signin:::devtools/other"),
+        ("client_id", CROSS_DEVICE),
+        ("redirect_uri", "https://evil.example/oauth/callback"),
+        ("redirect_uri", "http://localhost:33389/oauth/callback"),
+        (
+            "redirect_uri",
+            "http://127.0.0.1:33389@evil.example/oauth/callback",
+        ),
+        ("redirect_uri", "http://127.0.0.1:33389/oauth/callback/../x"),
+        ("redirect_uri", "http://127.0.0.1:33389/oauth/callback?a=b"),
+    ] {
+        let answer = get(asked(name, value)?).await?;
+        ensure!(
+            answer.status() == 400,
+            "{name}={value}: {}",
+            answer.status()
+        );
+    }
+    for (name, value, error) in [
+        ("code_challenge_method", "plain", "invalid_request"),
+        ("code_challenge_method", "S256", "invalid_request"),
+        ("code_challenge", "", "invalid_request"),
+        ("response_type", "token", "unsupported_response_type"),
+        ("scope", "openid admin", "invalid_scope"),
+    ] {
+        let answer = get(asked(name, value)?).await?;
+        let to = location(&answer)?;
+        ensure!(
+            answer.status() == 302
+                && to.starts_with(&format!(
+                    "http://127.0.0.1:33389/oauth/callback?error={error}&"
+                )),
+            "{name}={value}: {to}"
+        );
+    }
+    let twice = format!(
+        "{}&redirect_uri=https%3A%2F%2Fevil.example%2F",
+        Terminal::new()?.address()
+    );
+    ensure!(get(twice).await?.status() == 400, "a parameter twice");
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_chooses_for_somebody_else() -> Result<()> {
+    let scene = Scene::new().await?;
+    let terminal = Terminal::new()?;
+    let (alice, bob) = (scene.pass("alice").await?, scene.pass("bob").await?);
+    let mut fields: Vec<(&str, &str)> = Vec::new();
+    let request = terminal.request();
+    fields.extend(request.iter().map(|(name, value)| (*name, value.as_str())));
+    // A role that is not bob's, one that needs more than his sign-in, and one that is not there.
+    for role in [
+        "777788889999/Administrator",
+        "111122223333/Developer",
+        "777788889999/Nothing",
+        "x",
+        "777788889999",
+    ] {
+        let mut fields = fields.clone();
+        fields.push(("role", role));
+        let answer = scene.post(&bob, "/v1/authorize", &fields).send().await?;
+        ensure!(
+            answer.status().is_client_error(),
+            "{role}: {}",
+            answer.status()
+        );
+        ensure!(!answer.headers().contains_key("refresh"), "{role}");
+    }
+    fields.push(("role", "777788889999/Developer"));
+    let forged = Pass {
+        csrf: bob.csrf,
+        ..alice.clone()
+    };
+    ensure!(
+        scene
+            .post(&forged, "/v1/authorize", &fields)
+            .send()
+            .await?
+            .status()
+            == 403
+    );
+    let foreign = scene
+        .post(&alice, "/v1/authorize", &fields)
+        .header("origin", "https://evil.example");
+    ensure!(foreign.send().await?.status() == 403);
+    let twice = scene.post(
+        &alice,
+        "/v1/authorize",
+        &[fields.as_slice(), &[("redirect_uri", "x")]].concat(),
+    );
+    ensure!(twice.send().await?.status() == 400);
+    ensure!(
+        scene
+            .post(&alice, "/v1/authorize", &fields)
+            .send()
+            .await?
+            .status()
+            == 200
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn whatever_is_no_request_is_answered_in_aws_words() -> Result<()> {
+    let scene = Scene::new().await?;
+    let terminal = Terminal::new()?;
+    let proof = terminal.proof(&scene)?;
+    let good = terminal.exchange("x");
+    let without = |name: &str| {
+        let mut body = good.clone();
+        body.as_object_mut().map(|members| members.remove(name));
+        body.to_string()
+    };
+    let bodies = [
+        String::new(),
+        "[]".to_owned(),
+        "{".to_owned(),
+        "{}".to_owned(),
+        good.to_string().replacen('{', r#"{"code":"y","#, 1),
+        good.to_string().replace("\"x\"", "7"),
+        good.to_string().replace("authorization_code", "password"),
+        good.to_string().replace("same-device", "other"),
+        good.to_string()
+            .replace("\"x\"", &format!("\"{}\"", "x".repeat(9_000))),
+        without("clientId"),
+        without("grantType"),
+        without("code"),
+        without("codeVerifier"),
+        without("redirectUri"),
+        json!({ "clientId": SAME_DEVICE, "grantType": "refresh_token" }).to_string(),
+    ];
+    let post = |kind: &'static str, body: String| {
+        let request = scene
+            .client
+            .post(scene.at("/v1/token"))
+            .header("DPoP", &proof);
+        request.header(CONTENT_TYPE, kind).body(body).send()
+    };
+    for body in bodies {
+        let told = told(post("application/json", body.clone()).await?).await?;
+        ensure!((400..500).contains(&told.status), "{body}: {told:?}");
+        ensure!(
+            told.kind == "ValidationException" && told.body["error"] == "INVALID_REQUEST",
+            "{body}: {told:?}"
+        );
+    }
+    let form = told(post("application/x-www-form-urlencoded", good.to_string()).await?).await?;
+    form.is_invalid()?;
+    let got = told(scene.get("/v1/token").send().await?).await?;
+    ensure!(
+        got.status == 405 && got.kind == "ValidationException",
+        "{got:?}"
+    );
+    Ok(())
+}
