@@ -3,6 +3,7 @@
 //! Appends and proves; never changes or deletes. What an event is and how it is chained stands in
 //! [`rolecall_core::audit`].
 
+mod append;
 mod database;
 mod export;
 mod row;

@@ -5,11 +5,11 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use rolecall_core::audit::ChainHash;
 use serde::Deserialize;
-use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row as _};
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::{Any, Row as _};
 
-/// Rows that one INSERT carries; few different sizes, so that their statements stay prepared.
-const INSERT_SIZES: [usize; 5] = [64, 16, 8, 2, 1];
+/// A statement whose parameters are being bound.
+pub(super) type Statement<'q> = sqlx::query::Query<'q, Any, AnyArguments>;
 
 /// What a row holds beside its place in the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub(super) struct Row {
     pub(super) hash: String,
 }
 
-/// All columns, in the order in which [`Row::read`] and [`insert`] take them.
+/// All columns, in the order in which [`Row::read`] and [`bind`] take them.
 pub(super) const NAMES: &str =
     "writer, sequence, at, event, reference, provider, subject, email, account, canonical, hash";
 const COLUMNS: usize = 11;
@@ -112,48 +112,32 @@ impl Row {
     }
 }
 
-/// Inserts the rows, as part of the caller's transaction.
-pub(super) async fn insert(
-    connection: &mut AnyConnection,
-    mut rows: &[Row],
-) -> Result<(), sqlx::Error> {
-    for size in INSERT_SIZES {
-        while let Some((now, later)) = rows.split_at_checked(size) {
-            rows = later;
-            let mut statement = sqlx::query(sqlx::AssertSqlSafe(insert_text(size)));
-            for row in now {
-                let columns = &row.columns;
-                statement = statement
-                    .bind(&row.writer)
-                    .bind(row.sequence)
-                    .bind(&columns.at)
-                    .bind(&columns.event)
-                    .bind(&columns.reference)
-                    .bind(columns.provider.as_deref())
-                    .bind(columns.subject.as_deref())
-                    .bind(columns.email.as_deref())
-                    .bind(columns.account.as_deref())
-                    .bind(&row.canonical)
-                    .bind(&row.hash);
-            }
-            statement.execute(&mut *connection).await?;
-        }
-    }
-    Ok(())
-}
-
-/// `INSERT … VALUES ($1, …, $11), ($12, …) …` for this many rows.
-fn insert_text(size: usize) -> String {
-    let rows: Vec<String> = (0..size)
+/// `($6, …, $16), ($17, …) …`: placeholders for this many rows, behind the parameters that come before them.
+pub(super) fn values(before: usize, rows: usize) -> String {
+    let rows: Vec<String> = (0..rows)
         .map(|row| {
             let numbers: Vec<String> = (1..=COLUMNS)
-                .map(|column| format!("${}", row * COLUMNS + column))
+                .map(|column| format!("${}", before + row * COLUMNS + column))
                 .collect();
             format!("({})", numbers.join(", "))
         })
         .collect();
-    format!(
-        "INSERT INTO audit_events ({NAMES}) VALUES {}",
-        rows.join(", ")
-    )
+    rows.join(", ")
+}
+
+/// Binds a row to the next placeholders.
+pub(super) fn bind<'q>(statement: Statement<'q>, row: Row) -> Statement<'q> {
+    let columns = row.columns;
+    statement
+        .bind(row.writer)
+        .bind(row.sequence)
+        .bind(columns.at)
+        .bind(columns.event)
+        .bind(columns.reference)
+        .bind(columns.provider)
+        .bind(columns.subject)
+        .bind(columns.email)
+        .bind(columns.account)
+        .bind(row.canonical)
+        .bind(row.hash)
 }

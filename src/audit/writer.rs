@@ -9,16 +9,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rolecall_core::audit::{AuditEvent, ChainHash, Happened, ReferenceId, WriterHead};
 use rolecall_core::port::{AuditLog, Clock, Entropy, Source, StoreError};
-use sqlx::{AnyPool, Row as _};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyPool, AssertSqlSafe, Row as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::append::{Appender, Move};
 use super::database::{DatabaseUrl, OpenAuditError, Trail};
 use super::row::{self, Columns, Row, sortable};
 
-/// Events that share one transaction at most.
-const BATCH_MAX: usize = 256;
+/// Events that share one transaction at most; as many statements are kept prepared.
+const BATCH_MAX: usize = 64;
 /// Events that may wait; more than that, and the database is not keeping up.
 const QUEUE_MAX: usize = 1_024;
 /// How long an event waits for a place in the queue.
@@ -83,7 +85,7 @@ impl SqlAudit {
         entropy: &dyn Entropy,
     ) -> Result<Self, OpenAuditError> {
         let trail = Trail::open_or_create(url).await?;
-        let chain = Chain::begin(trail.pool, clock, entropy)
+        let chain = Chain::begin(trail, clock, entropy)
             .await
             .map_err(OpenAuditError::NotWritable)?;
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
@@ -155,6 +157,7 @@ fn start(mut chain: Chain, mut queue: mpsc::Receiver<Waiting>) -> JoinHandle<()>
                 let _ = waiting.done.send(outcome.clone());
             }
         }
+        drop(chain.connection);
         chain.pool.close().await;
     })
 }
@@ -184,6 +187,9 @@ impl Head {
 /// This process's chain.
 struct Chain {
     pool: AnyPool,
+    /// The connection that writes, as long as nothing has gone wrong on it.
+    connection: Option<PoolConnection<Any>>,
+    appender: Appender,
     writer: String,
     head: Head,
     /// Where the chain may end instead, after transactions of unknown outcome. Empty: `head` is certain.
@@ -193,7 +199,7 @@ struct Chain {
 impl Chain {
     /// A new chain with its first event.
     async fn begin(
-        pool: AnyPool,
+        Trail { pool, is_postgres }: Trail,
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Self, Source> {
@@ -240,7 +246,14 @@ impl Chain {
         .bind(head.hash.to_string())
         .execute(&mut *transaction)
         .await?;
-        row::insert(&mut transaction, &[first]).await?;
+        let insert = format!(
+            "INSERT INTO audit_events ({}) VALUES {}",
+            row::NAMES,
+            row::values(0, 1)
+        );
+        row::bind(sqlx::query(AssertSqlSafe(insert)), first)
+            .execute(&mut *transaction)
+            .await?;
         for seen in &earlier {
             sqlx::query(
                 "UPDATE audit_writers SET witnessed = $1 WHERE writer = $2 AND witnessed < $1",
@@ -253,6 +266,8 @@ impl Chain {
         transaction.commit().await?;
         Ok(Self {
             pool,
+            connection: None,
+            appender: Appender::new(is_postgres),
             writer,
             head,
             doubts: Vec::new(),
@@ -263,7 +278,7 @@ impl Chain {
     async fn append(&mut self, batch: &mut [Waiting]) -> Result<(), NotWritten> {
         let events = batch.iter_mut().filter_map(|waiting| waiting.event.take());
         let events: Vec<_> = events.collect();
-        timeout(TRANSACTION_MAX, async {
+        let outcome = timeout(TRANSACTION_MAX, async {
             self.settle().await?;
             let mut after = self.head;
             let rows: Vec<Row> = events
@@ -274,13 +289,20 @@ impl Chain {
                 self.doubts.remove(0);
             }
             self.doubts.push(after);
-            self.write(after, &rows).await?;
+            self.write(after, rows).await?;
             self.head = after;
             self.doubts.clear();
             Ok(())
         })
         .await
-        .unwrap_or(Err(NotWritten::TimedOut))
+        .unwrap_or(Err(NotWritten::TimedOut));
+        if outcome.is_err()
+            && let Some(mut connection) = self.connection.take()
+        {
+            // It may stand within a transaction that nobody ends.
+            connection.close_on_drop();
+        }
+        outcome
     }
 
     /// After a failure, asks the database where the chain ends.
@@ -307,24 +329,20 @@ impl Chain {
         Ok(())
     }
 
-    async fn write(&self, after: Head, rows: &[Row]) -> Result<(), NotWritten> {
-        let mut transaction = self.pool.begin().await?;
-        // First of all, since it takes the write lock and shows that the chain still ends where it did.
-        let moved = sqlx::query(
-            "UPDATE audit_writers SET sequence = $1, hash = $2 WHERE writer = $3 AND sequence = $4 AND hash = $5",
-        )
-        .bind(after.sequence)
-        .bind(after.hash.to_string())
-        .bind(&self.writer)
-        .bind(self.head.sequence)
-        .bind(self.head.hash.to_string())
-        .execute(&mut *transaction)
-        .await?;
-        if moved.rows_affected() != 1 {
-            return Err(NotWritten::Changed);
+    async fn write(&mut self, after: Head, rows: Vec<Row>) -> Result<(), NotWritten> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none @ None => none.insert(self.pool.acquire().await?),
+        };
+        let head = Move {
+            writer: &self.writer,
+            from: (self.head.sequence, self.head.hash.to_string()),
+            to: (after.sequence, after.hash.to_string()),
+        };
+        if self.appender.append(connection, head, rows).await? {
+            Ok(())
+        } else {
+            Err(NotWritten::Changed)
         }
-        row::insert(&mut transaction, rows).await?;
-        transaction.commit().await?;
-        Ok(())
     }
 }
