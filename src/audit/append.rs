@@ -58,10 +58,7 @@ impl Appender {
         }
         // Not `fetch_one`, which would leave at the first answer of several statements.
         let answer = statement.fetch_all(connection).await?;
-        let written: i64 = answer
-            .last()
-            .ok_or(sqlx::Error::RowNotFound)?
-            .try_get(0)?;
+        let written: i64 = answer.last().ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
         Ok(usize::try_from(written) == Ok(expected.max(1)))
     }
 }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
-use aws_sdk_sts::config::{BehaviorVersion, Region as SdkRegion, retry::RetryPartition};
+use aws_sdk_sts::config::{
+    BehaviorVersion, Region as SdkRegion, StalledStreamProtectionConfig, retry::RetryPartition,
+};
 use aws_sdk_sts::types::PolicyDescriptorType;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::{Builder as HttpBuilder, tls};
@@ -136,6 +138,8 @@ impl Place {
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .timeout_config(timeouts)
             .retry_config(retries)
+            // Requests and answers are short: the timeouts above catch a stalled one, without counting bytes.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             // The budget of retries that a Region may spend on its own; an outage there costs no other Region's.
             .retry_partition(RetryPartition::new(format!(
                 "sts {region} {}",

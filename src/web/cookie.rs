@@ -9,7 +9,7 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header;
 use chrono::TimeDelta;
 use rolecall_core::limits;
-use rolecall_core::secret::{BrowserSecret, SessionSecret};
+use rolecall_core::secret::{BrowserSecret, SessionSecret, TOKEN_CHARACTERS};
 
 /// What our cookies are called on this origin.
 #[derive(Clone, Copy, Debug)]
@@ -39,12 +39,12 @@ impl CookieNames {
 
     /// The session's secret; none when the cookie is there twice, since then somebody else may have set one of them.
     pub fn session(&self, request: &HttpRequest) -> Option<SessionSecret> {
-        sole(request, self.session).map(SessionSecret::new)
+        sole(request, self.session, SessionSecret::CHARACTERS).map(SessionSecret::new)
     }
 
     /// The secret of this browser's sign-ins under way.
     pub fn browser(&self, request: &HttpRequest) -> Option<BrowserSecret> {
-        sole(request, self.browser).map(BrowserSecret::new)
+        sole(request, self.browser, TOKEN_CHARACTERS).map(BrowserSecret::new)
     }
 
     /// Sets the session cookie until the browser closes; the session itself ends sooner or later on its own.
@@ -81,8 +81,8 @@ fn seconds(delta: TimeDelta) -> Duration {
     Duration::seconds(delta.num_seconds())
 }
 
-/// The value of the only cookie of this name, if it looks like one of ours: 43 characters of base64url.
-fn sole(request: &HttpRequest, name: &str) -> Option<String> {
+/// The value of the only cookie of this name, if it looks like one of ours: so many characters of base64url.
+fn sole(request: &HttpRequest, name: &str, characters: usize) -> Option<String> {
     let mut values = request
         .headers()
         .get_all(header::COOKIE)
@@ -92,7 +92,7 @@ fn sole(request: &HttpRequest, name: &str) -> Option<String> {
         .filter(|(key, _)| key.trim() == name)
         .map(|(_, value)| value.trim());
     let value = values.next()?;
-    let ours = value.len() == 43
+    let ours = value.len() == characters
         && value
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
@@ -104,7 +104,8 @@ mod tests {
     use super::*;
     use actix_web::test::TestRequest;
 
-    const VALUE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    const VALUE: &str =
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
     fn read(lines: &[&str]) -> Option<String> {
         let request = lines.iter().fold(TestRequest::default(), |request, line| {

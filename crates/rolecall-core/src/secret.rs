@@ -32,6 +32,12 @@ impl SecretDigest {
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// What `Display` wrote.
+    fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        bytes.try_into().map(Self).ok()
+    }
 }
 
 impl fmt::Display for SecretDigest {
@@ -95,9 +101,26 @@ macro_rules! bearer {
 }
 
 bearer!(
-    /// What a browser's session cookie holds: 256 random bits, base64url.
+    /// What a browser's session cookie holds: 256 random bits and the key of its person, base64url.
     SessionSecret, "rolecall/session/v1"
 );
+
+impl SessionSecret {
+    /// Characters of one that we made.
+    pub const CHARACTERS: usize = 2 * TOKEN_CHARACTERS;
+
+    /// A new one. It carries the key of its person, which is no secret, so that all that decides over the session can be
+    /// asked for at once. Nobody can put another person's there: the record is found by the digest of the whole.
+    pub fn generate(entropy: &dyn Entropy, person: SecretDigest) -> Self {
+        Self::new(format!("{}{person}", random_token(entropy)))
+    }
+
+    /// The key of its person; none in what we did not make.
+    pub fn person(&self) -> Option<SecretDigest> {
+        SecretDigest::parse(self.expose().get(TOKEN_CHARACTERS..)?)
+    }
+}
+
 bearer!(
     /// What the browser that began a sign-in holds until it comes back: 256 random bits, base64url.
     BrowserSecret, "rolecall/browser/v1"
@@ -158,7 +181,10 @@ pub(crate) mod sealed_text {
     }
 }
 
-/// 256 random bits as base64url without padding (43 characters).
+/// Characters of 256 bits as base64url without padding.
+pub const TOKEN_CHARACTERS: usize = 43;
+
+/// 256 random bits as base64url without padding.
 pub fn random_token(entropy: &dyn Entropy) -> String {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     entropy.fill(bytes.as_mut());

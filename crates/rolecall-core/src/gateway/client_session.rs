@@ -102,7 +102,7 @@ impl Gateway {
         let session = &seen.record;
         // Nobody vouches for the people of a provider that was taken out of the configuration.
         let vouched = self.provider(&session.identity.provider).is_some();
-        let epoch = self.epoch(&session.identity).await?;
+        let epoch = self.epoch(session.identity.key()).await?;
         let ended = epoch.is_some_and(|epoch| session.is_ended_by(&epoch));
         Ok((vouched && !ended).then_some(seen))
     }

@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 
+use futures_util::future::try_join;
+
 use crate::audit::{Actor, Happened};
 use crate::identity::Identity;
 use crate::limits;
 use crate::port::StoreError;
 use crate::record::Seen;
-use crate::secret::{SecretDigest, SessionSecret, random_token};
+use crate::secret::{SecretDigest, SessionSecret};
 use crate::session::{Epoch, EpochId, Session, SessionEntry, SessionId, SessionIndex};
 
 use super::{Gateway, RequestContext};
@@ -18,12 +20,20 @@ impl Gateway {
     /// # Errors
     /// [`StoreError::Unavailable`]: an outage, which signs nobody out.
     pub async fn session(&self, secret: &SessionSecret) -> Result<Option<Session>, StoreError> {
+        let Some(person) = secret.person() else {
+            return Ok(None);
+        };
         let digest = secret.digest();
-        let Some(mut seen) = self.world.records.get::<Session>(digest).await? else {
+        // Both in one trip to the store: this is asked at every request.
+        let (seen, epoch) = try_join(
+            self.world.records.get::<Session>(digest),
+            self.epoch(person),
+        )
+        .await?;
+        let Some(mut seen) = seen else {
             return Ok(None);
         };
         let now = self.world.clock.now();
-        let epoch = self.epoch(&seen.record.identity).await?;
         if !self.lives(&seen.record, epoch.as_ref()) {
             return Ok(None);
         }
@@ -70,7 +80,8 @@ impl Gateway {
         if !seen.record.needs_new_secret(now) {
             return Ok(None);
         }
-        let secret = SessionSecret::new(random_token(self.world.entropy.as_ref()));
+        let secret =
+            SessionSecret::generate(self.world.entropy.as_ref(), seen.record.identity.key());
         let renewed = Session {
             secret_since: now,
             last_seen_at: now,
@@ -197,7 +208,7 @@ impl Gateway {
         identity: &Identity,
         index: &SessionIndex,
     ) -> Result<Vec<Option<Session>>, StoreError> {
-        let epoch = self.epoch(identity).await?;
+        let epoch = self.epoch(identity.key()).await?;
         let mut sessions = Vec::new();
         for entry in &index.entries {
             let seen: Option<Seen<Session>> = self.world.records.get(entry.key).await?;
@@ -207,8 +218,9 @@ impl Gateway {
         Ok(sessions)
     }
 
-    pub(super) async fn epoch(&self, identity: &Identity) -> Result<Option<Epoch>, StoreError> {
-        let seen = self.world.records.get(identity.key()).await?;
+    /// The present epoch of the person of this key.
+    pub(super) async fn epoch(&self, person: SecretDigest) -> Result<Option<Epoch>, StoreError> {
+        let seen = self.world.records.get(person).await?;
         Ok(seen.map(|seen| seen.record))
     }
 

@@ -229,7 +229,7 @@ impl Gateway {
         unsolicited: bool,
     ) -> Result<SignedIn, StoreError> {
         let now = self.world.clock.now();
-        let secret = SessionSecret::new(random_token(self.world.entropy.as_ref()));
+        let secret = SessionSecret::generate(self.world.entropy.as_ref(), identity.key());
         let id = SessionId::of(secret.digest());
         let latest = now + self.world.lifetimes.absolute;
         let ends_at = identity
@@ -245,7 +245,7 @@ impl Gateway {
             form_key: SecretText::new(random_token(self.world.entropy.as_ref())),
             secret_since: now,
             superseded_by: None,
-            epoch: self.epoch(&identity).await?.map(|epoch| epoch.id),
+            epoch: self.epoch(identity.key()).await?.map(|epoch| epoch.id),
             identity,
         };
         let signed_in = Happened::SignedIn {
