@@ -8,6 +8,7 @@ mod keys;
 mod out;
 mod serve;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -80,7 +81,10 @@ pub fn main() -> ExitCode {
 
 /// Runs something asynchronous to its end. What is still under way then is left behind.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    // Pages have threads of their own, one for each core; beside them this runtime talks to Redis, AWS and the database.
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.div_ceil(2))
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("no runtime could be started: {error}")))?;

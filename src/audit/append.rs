@@ -8,8 +8,9 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::row::{self, NAMES, Row};
 
-/// Parameters of the head, before those of the rows: `$1` to `$5`.
-const HEAD: &str = "UPDATE audit_writers SET sequence = $1, hash = $2 WHERE writer = $3 AND sequence = $4 AND hash = $5";
+/// In the order of the placeholders: the new sequence and hash; writer, old sequence and hash.
+const SQLITE_HEAD: &str = "UPDATE audit_writers SET sequence = ?, hash = ? WHERE writer = ? AND sequence = ? AND hash = ?";
+const POSTGRES_HEAD: &str = "UPDATE audit_writers SET sequence = $1, hash = $2 WHERE writer = $3 AND sequence = $4 AND hash = $5";
 const HEAD_PARAMETERS: usize = 5;
 
 /// Where a chain ends, and where it shall end.
@@ -66,19 +67,23 @@ impl Appender {
 /// The statement for this many rows. It answers with one number: the rows written or, if there are none to write, the
 /// heads moved.
 fn text(is_postgres: bool, rows: usize) -> String {
-    let values = row::values(HEAD_PARAMETERS, rows);
+    // SQLite looks numbered placeholders up one by one, in time that grows with their number squared.
+    let numbering = is_postgres.then_some(HEAD_PARAMETERS);
+    let values = row::values(numbering, rows);
     match (is_postgres, rows) {
-        (false, 0) => format!("{HEAD}; SELECT changes()"),
+        (false, 0) => format!("{SQLITE_HEAD}; SELECT changes()"),
         // `IMMEDIATE` takes the write lock first, which another process's lock can only delay; `changes()` speaks of the
         // statement before.
         (false, _) => format!(
-            "BEGIN IMMEDIATE; {HEAD}; \
+            "BEGIN IMMEDIATE; {SQLITE_HEAD}; \
              INSERT INTO audit_events ({NAMES}) SELECT * FROM (VALUES {values}) WHERE changes() = 1; \
              COMMIT; SELECT changes()"
         ),
-        (true, 0) => format!("WITH moved AS ({HEAD} RETURNING 1) SELECT count(*) FROM moved"),
+        (true, 0) => {
+            format!("WITH moved AS ({POSTGRES_HEAD} RETURNING 1) SELECT count(*) FROM moved")
+        }
         (true, _) => format!(
-            "WITH moved AS ({HEAD} RETURNING 1), written AS (\
+            "WITH moved AS ({POSTGRES_HEAD} RETURNING 1), written AS (\
              INSERT INTO audit_events ({NAMES}) SELECT fresh.* FROM moved, (VALUES {values}) AS fresh RETURNING 1) \
              SELECT count(*) FROM written"
         ),

@@ -112,12 +112,15 @@ impl Row {
     }
 }
 
-/// `($6, …, $16), ($17, …) …`: placeholders for this many rows, behind the parameters that come before them.
-pub(super) fn values(before: usize, rows: usize) -> String {
+/// Placeholders for this many rows: `($6, …, $16), ($17, …) …` behind that many others, or `(?, …), (?, …) …`.
+pub(super) fn values(numbered_after: Option<usize>, rows: usize) -> String {
     let rows: Vec<String> = (0..rows)
         .map(|row| {
             let numbers: Vec<String> = (1..=COLUMNS)
-                .map(|column| format!("${}", before + row * COLUMNS + column))
+                .map(|column| match numbered_after {
+                    Some(before) => format!("${}", before + row * COLUMNS + column),
+                    None => "?".to_owned(),
+                })
                 .collect();
             format!("({})", numbers.join(", "))
         })

@@ -151,17 +151,33 @@ fn start(mut chain: Chain, mut queue: mpsc::Receiver<Waiting>) -> JoinHandle<()>
     tokio::spawn(async move {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while queue.recv_many(&mut batch, BATCH_MAX).await > 0 {
+            gather(&mut batch, &mut queue).await;
             let outcome = chain.append(&mut batch).await;
             for waiting in batch.drain(..) {
                 // Nobody listens any more if the caller gave up; the event stands all the same.
                 let _ = waiting.done.send(outcome.clone());
             }
-            // Those who are ready anyway come along: one commit for many is what keeps this fast.
-            tokio::task::yield_now().await;
         }
         drop(chain.connection);
         chain.pool.close().await;
     })
+}
+
+/// Takes along whoever is about to arrive: one commit for many is what keeps this fast. Lets all that is ready run, as
+/// long as that brings more events; waits for nothing else, so that an event that comes alone is not held up.
+async fn gather(batch: &mut Vec<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
+    loop {
+        let before = batch.len();
+        tokio::task::yield_now().await;
+        while batch.len() < BATCH_MAX
+            && let Ok(waiting) = queue.try_recv()
+        {
+            batch.push(waiting);
+        }
+        if batch.len() == before || batch.len() == BATCH_MAX {
+            return;
+        }
+    }
 }
 
 /// The end of a chain.
@@ -251,7 +267,7 @@ impl Chain {
         let insert = format!(
             "INSERT INTO audit_events ({}) VALUES {}",
             row::NAMES,
-            row::values(0, 1)
+            row::values(Some(0), 1)
         );
         row::bind(sqlx::query(AssertSqlSafe(insert)), first)
             .execute(&mut *transaction)

@@ -123,9 +123,8 @@ impl Place {
     fn new(region: Region, endpoint: Option<Url>, http: SharedHttpClient) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(TRY_TIMEOUT)
+            // The whole, tries and places together, has a deadline of its own.
             .operation_attempt_timeout(TRY_TIMEOUT)
-            .operation_timeout(TOTAL_TIMEOUT)
             .build();
         let retries = RetryConfig::standard()
             .with_max_attempts(TRIES)

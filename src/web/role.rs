@@ -254,7 +254,7 @@ pub async fn credentials(
 ) -> Result<HttpResponse, Problem> {
     let Posted { member, form } = posted;
     let role = form.parse()?;
-    let viewer = member.viewer();
+    let viewer = (!reply::wants_json(&request)).then(|| member.viewer());
     let now = member.visitor.site.gateway.now();
     let issued = detached(member.visitor.site.clone(), "credentials", async move {
         let Member {
@@ -269,12 +269,12 @@ pub async fn credentials(
         credentials,
         duration,
     } = issued;
-    if reply::wants_json(&request) {
+    let Some(viewer) = viewer else {
         let json = credential_formats::process(&credentials, &grant.account().id);
         return Ok(HttpResponse::Ok()
             .insert_header((header::VARY, "accept, cookie"))
             .json(json));
-    }
+    };
     let page = CredentialsPage {
         viewer,
         account_id: grant.account().id.to_string(),
