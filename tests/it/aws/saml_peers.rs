@@ -173,7 +173,7 @@ async fn nothing_in_a_value_is_markup() -> Result<()> {
         .signed(&key, &certificate)?
         .replace("R&amp;D", "R&amp;E");
     let (_third, directory) = key_directory(KeyAlgorithm::Rs256, clock.now())?;
-    let foreign = content.signed(&*directory.load(clock.now())?.active, &certificate)?;
+    let foreign = content.signed(&directory.load(clock.now())?.active, &certificate)?;
     for bad in [altered, foreign] {
         told["response"] = STANDARD.encode(bad).into();
         let judged = self::judged(&told).await?.context("they are here")?;

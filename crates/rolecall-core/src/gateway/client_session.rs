@@ -116,7 +116,7 @@ impl Gateway {
         let (now, life) = (self.world.clock.now(), self.world.clients.access_token);
         let (key, session, tokens) =
             ClientSession::begin(new, now, life, self.world.entropy.as_ref());
-        let epoch = self.epoch(&session.identity).await?;
+        let epoch = self.epoch(session.identity.key()).await?;
         if now >= session.ends_at || epoch.is_some_and(|epoch| session.is_ended_by(&epoch)) {
             return Ok(None);
         }

@@ -186,7 +186,7 @@ impl Gateway {
     }
 
     pub(super) async fn approval(&self, session: &Session) -> Result<Approval, StoreError> {
-        let epoch = self.epoch(&session.identity).await?;
+        let epoch = self.epoch(session.identity.key()).await?;
         Ok(Approval {
             identity: session.identity.clone(),
             session: session.id,
