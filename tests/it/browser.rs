@@ -112,6 +112,7 @@ fn judge(seen: &Value, house: &House) -> Result<()> {
         "search",
         "credentials",
         "sessions",
+        "terminal",
         "not-found",
         "signed-out",
         "no-access",
@@ -148,6 +149,11 @@ fn judge(seen: &Value, house: &House) -> Result<()> {
     ensure!(
         text("copied").contains(&last.session_token) && text("copied").starts_with("export "),
         "and copied whole"
+    );
+    ensure!(
+        text("config").contains("[profile sandbox-Developer]")
+            && text("config").contains("endpoint_url = http://127.0.0.1:"),
+        "the profiles are copied whole"
     );
     ensure!(
         text("noAccess").contains("carol") && text("noAccess").contains("platform@example.com"),

@@ -4,6 +4,7 @@ mod audit;
 mod aws;
 mod browser;
 mod cli;
+mod clients;
 mod idp;
 mod log;
 mod manual;

@@ -13,8 +13,10 @@ mod portal;
 mod refusals;
 mod routes;
 mod sessions;
+mod set_up;
 mod sign_in;
 mod sign_out;
+mod sso;
 mod sso_oidc;
 mod wire;
 

@@ -3,6 +3,7 @@
 
 mod house;
 mod plan;
+mod terminal;
 
 pub use house::{House, HouseSettings, Replica};
 pub use plan::{ACCESS, ACCOUNTS, CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};

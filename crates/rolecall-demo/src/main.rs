@@ -37,17 +37,22 @@ async fn run(demo: Demo) -> anyhow::Result<()> {
         ..HouseSettings::default()
     })
     .await?;
-    std::io::stdout().write_all(welcome(&house).as_bytes())?;
+    std::io::stdout().write_all(welcome(&house)?.as_bytes())?;
     tokio::signal::ctrl_c().await?;
     house.gateway.stop().await
 }
 
-fn welcome(house: &House) -> String {
-    let (portal, aws) = (house.url(), house.aws.url());
+fn welcome(house: &House) -> anyhow::Result<String> {
+    let portal = house.url();
+    let terminal: String = house
+        .terminal()?
+        .lines()
+        .map(|line| format!("  {line}\n"))
+        .collect();
     let accounts = ACCOUNTS
         .map(|(id, name)| format!("  {id}  {name}"))
         .join("\n");
-    format!(
+    Ok(format!(
         "
 Rolecall is running:  {portal}
 
@@ -59,16 +64,14 @@ Sign in as (any password):
 Accounts, each trusting this gateway as an OIDC provider:
 {accounts}
 
-To use credentials from the portal with an unmodified aws, boto3 or SDK, paste
-this first, then the portal's own block:
+To use it with an unmodified aws, boto3 or SDK, paste this; a browser opens and
+asks. Credentials from the portal's own block work there, too:
 
-  export AWS_ENDPOINT_URL_STS={aws}
-  export AWS_REGION=eu-west-1 AWS_DEFAULT_REGION=eu-west-1
-  export AWS_CONFIG_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true
-
+{terminal}
+  aws sso login
   aws sts get-caller-identity
 
 Press Ctrl-C to stop. Nothing leaves this machine, and nothing is kept.
 "
-    )
+    ))
 }

@@ -4,8 +4,9 @@
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -51,6 +52,7 @@ pub struct Process {
     name: String,
     child: Child,
     log: Arc<Log>,
+    readers: Vec<JoinHandle<()>>,
     ends_by: Option<Signal>,
 }
 
@@ -86,16 +88,18 @@ impl Process {
             .spawn()
             .map_err(|error| not_installed(&name, &error))?;
         let log = Arc::new(Log::default());
+        let mut readers = Vec::new();
         if let Some(output) = child.stdout.take() {
-            Log::fill(&log, output)?;
+            readers.push(Log::fill(&log, output)?);
         }
         if let Some(output) = child.stderr.take() {
-            Log::fill(&log, output)?;
+            readers.push(Log::fill(&log, output)?);
         }
         Ok(Self {
             name,
             child,
             log,
+            readers,
             ends_by: None,
         })
     }
@@ -196,6 +200,31 @@ impl Process {
         }
     }
 
+    /// Waits until it has ended by itself, and for the last of its output.
+    ///
+    /// # Errors
+    /// When it takes longer than `deadline`.
+    pub fn finish(&mut self, deadline: Duration) -> Result<ExitStatus> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                for reader in self.readers.drain(..) {
+                    // A reader that panicked has told so on stderr; what it read is there.
+                    drop(reader.join());
+                }
+                return Ok(status);
+            }
+            if begun.elapsed() > deadline {
+                bail!(
+                    "{} goes on after {deadline:?}:\n{}",
+                    self.name,
+                    self.output()
+                );
+            }
+            self.log.wait(LOOK_AGAIN);
+        }
+    }
+
     /// Waits for its next line, or a moment: paces whoever looks at something else that this process does.
     ///
     /// # Errors
@@ -240,9 +269,9 @@ impl Drop for Process {
 
 impl Log {
     /// Reads `output` to its end on a thread, which ends with the child.
-    fn fill(log: &Arc<Self>, output: impl Read + Send + 'static) -> Result<()> {
+    fn fill(log: &Arc<Self>, output: impl Read + Send + 'static) -> Result<JoinHandle<()>> {
         let log = Arc::clone(log);
-        std::thread::Builder::new()
+        Ok(std::thread::Builder::new()
             .name("testkit-log".to_owned())
             .spawn(move || {
                 for line in BufReader::new(output).split(b'\n') {
@@ -254,8 +283,7 @@ impl Log {
                     lines.push(String::from_utf8_lossy(&line).trim_end().to_owned());
                     log.grown.notify_all();
                 }
-            })?;
-        Ok(())
+            })?)
     }
 
     /// Returns at the next line, or after `patience`.
@@ -343,6 +371,18 @@ mod tests {
             .err()
             .context("it is never ready")?;
         assert!(error.to_string().contains("exit status: 3"), "{error}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_child_that_ends_has_said_everything() -> Result<()> {
+        let mut child = Process::start(shell("echo one; echo two >&2; exit 3"))?;
+        assert_eq!(child.finish(Duration::from_secs(5))?.code(), Some(3));
+        let mut said: Vec<String> = child.output().lines().map(str::to_owned).collect();
+        said.sort();
+        assert_eq!(said, ["one", "two"]);
+        let mut endless = Process::start(shell("exec tail -f /dev/null"))?;
+        assert!(endless.finish(Duration::from_millis(20)).is_err());
         Ok(())
     }
 

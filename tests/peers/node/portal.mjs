@@ -80,6 +80,10 @@ try {
 
   await page.goto(own('/sessions'));
   await look('sessions');
+  await page.getByRole('link', { name: 'Terminal' }).click();
+  await look('terminal');
+  await page.getByRole('button', { name: 'Copy' }).first().click();
+  seen.config = await page.evaluate(() => navigator.clipboard.readText());
   await page.goto(own('/no-such-page'));
   await look('not-found');
   await page.goto(own('/'));

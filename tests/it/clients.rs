@@ -1,0 +1,170 @@
+//! Other people's programs, unmodified, against the gateway: AWS's command line in four ages, boto3, JavaScript and Rust.
+//!
+//! Each starts with a home of its own and nothing of AWS's in the environment but what a test sets. Needs what
+//! `cargo xtask test` installs; says so and passes where it is missing.
+
+mod aws_cli;
+mod boto3;
+mod demo;
+mod javascript;
+mod laptop;
+mod oldest;
+mod rust_sdk;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use chrono::{SecondsFormat, TimeDelta};
+use rolecall_demo::{House, HouseSettings};
+use rolecall_testkit::browser::{Browser, BrowserSettings};
+use serde_json::Value;
+
+use laptop::{Laptop, Ran};
+
+/// Profiles of alice's, as `/config` names them.
+const PROFILE: &str = "sandbox-Developer";
+const OTHER_PROFILE: &str = "payments-prod-ReadOnly";
+const ACCOUNT: &str = "777788889999";
+
+/// A house and what its gateway's page says about setting up a terminal.
+struct Scene {
+    house: House,
+    browser: Browser,
+    laptop: Laptop,
+}
+
+impl Scene {
+    /// A gateway with https, whose start URL the newest CLI asks for.
+    async fn secure() -> Result<Self> {
+        Self::with(|settings| settings.tls = true).await
+    }
+
+    /// A gateway without, as the demo is.
+    async fn plain() -> Result<Self> {
+        Self::with(|_| ()).await
+    }
+
+    /// Alice has signed in and saved what `/config` shows.
+    async fn with(change: impl FnOnce(&mut HouseSettings)) -> Result<Self> {
+        let mut settings = HouseSettings::default();
+        change(&mut settings);
+        let house = House::build(settings).await?;
+        let mut browser = Browser::with(BrowserSettings {
+            authorities: house.authority().map(<[u8]>::to_vec).into_iter().collect(),
+            ..BrowserSettings::default()
+        })?;
+        browser.open(&house.at("/config?format=text")).await?;
+        let file = browser.sign_in_at_provider("alice").await?;
+        let mut laptop = Laptop::new()?;
+        laptop.save(".aws/config", file.body())?;
+        laptop.set("AWS_ENDPOINT_URL_STS", &house.aws.url());
+        if let Some(authority) = house.authority() {
+            let path = laptop.save("authority.pem", &String::from_utf8_lossy(authority))?;
+            for variable in ["AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"] {
+                laptop.set(variable, &path.display().to_string());
+            }
+        }
+        Ok(Self {
+            house,
+            browser,
+            laptop,
+        })
+    }
+
+    /// Signs in with the newest command line that this machine has, through the browser.
+    async fn sign_in(&mut self, cli: &std::path::Path) -> Result<Ran> {
+        let ran = self.sign_in_with(cli, &["--profile", PROFILE]).await?;
+        ensure!(ran.is_success(), "{ran:?}");
+        Ok(ran)
+    }
+
+    /// `aws sso login`: the page it opens is confirmed in alice's browser.
+    async fn sign_in_with(&mut self, cli: &std::path::Path, arguments: &[&str]) -> Result<Ran> {
+        let mut login = self.laptop.command(cli);
+        login.args(["sso", "login"]).args(arguments);
+        let mut running = self.laptop.start(login)?;
+        let address = running.opened().await?;
+        self.browser.open(&address).await?;
+        let Some((_, code)) = address.split_once("user_code=") else {
+            laptop::allow(&mut self.browser).await?;
+            return running.finish().await;
+        };
+        laptop::compare(&mut self.browser, code).await?;
+        let ran = running.finish().await?;
+        ensure!(ran.text.contains(code), "the code is not shown: {ran:?}");
+        Ok(ran)
+    }
+
+    /// `aws sts get-caller-identity`
+    async fn caller(&self, cli: &std::path::Path, profile: &str) -> Result<Ran> {
+        let mut command = self.laptop.command(cli);
+        command.args(["sts", "get-caller-identity", "--output", "json"]);
+        command.args(["--profile", profile]);
+        self.laptop.run(command).await
+    }
+
+    /// Sets the variables that `/config` shows.
+    fn set_endpoints(&mut self) {
+        for service in ["SSO", "SSO_OIDC", "SIGNIN"] {
+            let variable = format!("AWS_ENDPOINT_URL_{service}");
+            self.laptop.set(&variable, self.house.url());
+        }
+    }
+
+    /// The one token in the cache.
+    fn token(&self) -> Result<(PathBuf, Value)> {
+        let tokens = self.laptop.tokens()?;
+        let [path] = tokens.as_slice() else {
+            bail!("{} tokens", tokens.len());
+        };
+        let token = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+        Ok((path.clone(), token))
+    }
+
+    fn access_token(&self) -> Result<String> {
+        let (_, token) = self.token()?;
+        Ok(token["accessToken"]
+            .as_str()
+            .context("no token")?
+            .to_owned())
+    }
+
+    /// Lets the cached token end after this while, as far as clients know.
+    fn let_token_live(&self, left: TimeDelta) -> Result<()> {
+        let (path, mut token) = self.token()?;
+        let end = self.house.gateway.verbs.now() + left;
+        token["expiresAt"] = end.to_rfc3339_opts(SecondsFormat::Secs, true).into();
+        Ok(std::fs::write(path, token.to_string())?)
+    }
+
+    /// Lets it have ended an hour ago.
+    fn expire_token(&self) -> Result<()> {
+        self.let_token_live(-TimeDelta::hours(1))
+    }
+
+    /// Asserts that a program became alice in this role.
+    fn is_alice(&self, ran: &Ran, account: &str, role: &str) -> Result<()> {
+        let arn = format!("arn:aws:sts::{account}:assumed-role/{role}/alice@example.com");
+        ensure!(ran.is_success() && ran.text.contains(&arn), "{ran:?}");
+        Ok(())
+    }
+}
+
+/// Where a kind of peer is, or a word why the test passes without it.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "where the test peers are is told by the environment, and a skipped test says so"
+)]
+fn peer(variable: &str) -> Option<PathBuf> {
+    let found = std::env::var_os(variable).map(PathBuf::from);
+    if found.is_none() {
+        eprintln!("SKIPPED: {variable} is not set (`cargo xtask test` sets it)");
+    }
+    found
+}
+
+/// The AWS CLI of this suite of Debian's.
+fn aws_cli(suite: &str) -> Option<PathBuf> {
+    peer("ROLECALL_PEERS_AWS_CLI").map(|folder| folder.join(format!("aws-{suite}")))
+}

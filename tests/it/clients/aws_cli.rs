@@ -1,0 +1,226 @@
+//! AWS CLI v2 as Debian ships it today and shipped it last year: signing in through the browser and with a code, becoming
+//! a role, signing out; and what it prints when the answer is no.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+
+use super::laptop::{self, Ran};
+use super::{ACCOUNT, OTHER_PROFILE, PROFILE, Scene, aws_cli};
+
+/// A morning with the command line: signed in once, it becomes two roles; signed out, none.
+async fn morning(scene: &mut Scene, cli: &Path, login: &[&str]) -> Result<()> {
+    let ran = scene.sign_in_with(cli, login).await?;
+    ensure!(
+        ran.is_success() && ran.text.contains("Successfully logged into Start URL"),
+        "{ran:?}"
+    );
+    scene.is_alice(&scene.caller(cli, PROFILE).await?, ACCOUNT, "Developer")?;
+    let other = scene.caller(cli, OTHER_PROFILE).await?;
+    scene.is_alice(&other, "111122223333", "ReadOnly")?;
+    sign_out(scene, cli).await
+}
+
+/// After `aws sso logout` the token opens nothing, here or anywhere.
+async fn sign_out(scene: &Scene, cli: &Path) -> Result<()> {
+    let tokens = scene.laptop.tokens()?;
+    let kept: Vec<String> = tokens
+        .iter()
+        .map(std::fs::read_to_string)
+        .collect::<Result<_, _>>()?;
+    let mut logout = scene.laptop.command(cli);
+    // `aws sso logout` speaks to the endpoint of the profile in use.
+    logout.args(["sso", "logout", "--profile", PROFILE]);
+    let ran = scene.laptop.run(logout).await?;
+    ensure!(ran.is_success(), "{ran:?}");
+    ensure!(scene.laptop.tokens()?.is_empty(), "a token is left");
+    // Somebody had copied the file.
+    for (path, text) in tokens.iter().zip(kept) {
+        std::fs::write(path, text)?;
+    }
+    let ran = scene.caller(cli, PROFILE).await?;
+    ensure!(
+        !ran.is_success() && ran.text.contains("aws sso login"),
+        "{ran:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_newest_signs_in_through_a_browser() -> Result<()> {
+    let Some(cli) = aws_cli("sid") else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    morning(&mut scene, &cli, &["--profile", PROFILE]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_newest_signs_in_by_the_start_url_of_aws() -> Result<()> {
+    let Some(cli) = aws_cli("sid") else {
+        return Ok(());
+    };
+    let mut scene = Scene::plain().await?;
+    morning(&mut scene, &cli, &["--profile", PROFILE]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_newest_signs_in_with_a_code() -> Result<()> {
+    let Some(cli) = aws_cli("sid") else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    morning(
+        &mut scene,
+        &cli,
+        &["--profile", PROFILE, "--use-device-code"],
+    )
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn last_years_signs_in_through_a_browser() -> Result<()> {
+    let Some(cli) = aws_cli("trixie") else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    morning(&mut scene, &cli, &["--profile", PROFILE]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn last_years_signs_in_with_a_code() -> Result<()> {
+    let Some(cli) = aws_cli("trixie") else {
+        return Ok(());
+    };
+    let mut scene = Scene::plain().await?;
+    morning(
+        &mut scene,
+        &cli,
+        &["--profile", PROFILE, "--use-device-code"],
+    )
+    .await
+}
+
+/// Without a profile there are no `[services]`, so the variables have to lead here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_signs_in_without_a_profile() -> Result<()> {
+    let Some(cli) = aws_cli("sid") else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    scene.set_endpoints();
+    let ran = scene
+        .sign_in_with(&cli, &["--sso-session", "rolecall"])
+        .await?;
+    ensure!(ran.is_success(), "{ran:?}");
+    scene.is_alice(&scene.caller(&cli, PROFILE).await?, ACCOUNT, "Developer")
+}
+
+/// The start URL with what people type behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_start_url_may_be_written_in_several_ways() -> Result<()> {
+    let Some(cli) = aws_cli("sid") else {
+        return Ok(());
+    };
+    for ending in ["/start/", "/start#", "/start/#/"] {
+        let mut scene = Scene::secure().await?;
+        scene.laptop.edit(".aws/config", |text| {
+            text.replace("/start\n", &format!("{ending}\n"))
+        })?;
+        scene.sign_in(&cli).await?;
+        scene.is_alice(&scene.caller(&cli, PROFILE).await?, ACCOUNT, "Developer")?;
+    }
+    Ok(())
+}
+
+/// Everybody's own accounts and roles, by AWS's own commands and in pages.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_and_roles_are_listed() -> Result<()> {
+    let Some(cli) = aws_cli("sid") else {
+        return Ok(());
+    };
+    let mut scene = Scene::plain().await?;
+    scene.sign_in(&cli).await?;
+    let token = scene.access_token()?;
+    let list = async |arguments: &[&str]| -> Result<Ran> {
+        let mut command = scene.laptop.command(&cli);
+        command.arg("sso").args(arguments);
+        command.args(["--profile", PROFILE, "--access-token", &token]);
+        command.args(["--output", "text", "--page-size", "1"]);
+        scene.laptop.run(command).await
+    };
+    let accounts = list(&["list-accounts"]).await?;
+    for name in ["payments-dev", "payments-prod", "sandbox"] {
+        ensure!(accounts.text.contains(name), "{accounts:?}");
+    }
+    let roles = list(&["list-account-roles", "--account-id", ACCOUNT]).await?;
+    for name in [
+        "Administrator",
+        "Developer",
+        "Developer@readonly",
+        "ReadOnly",
+    ] {
+        ensure!(roles.text.contains(name), "{roles:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_says_what_is_missing_and_whom_to_ask() -> Result<()> {
+    let Some(cli) = aws_cli("sid") else {
+        return Ok(());
+    };
+    let mut scene = Scene::with(|settings| {
+        settings.access = settings.access.replace(
+            "when = { mfa = true }\nsession_duration = \"1h\"",
+            "when = { device_flow = false }\nsession_duration = \"1h\"",
+        );
+    })
+    .await?;
+    scene.laptop.edit(".aws/config", |text| {
+        text.replace("sso_role_name = ReadOnly", "sso_role_name = NoSuchRole")
+    })?;
+    let arguments = ["--profile", PROFILE, "--use-device-code"];
+    let ran = scene.sign_in_with(&cli, &arguments).await?;
+    ensure!(ran.is_success(), "{ran:?}");
+    let url = scene.house.url().to_owned();
+    let ran = scene.caller(&cli, OTHER_PROFILE).await?;
+    ensure!(
+        !ran.is_success() && ran.text.contains("ForbiddenException"),
+        "{ran:?}"
+    );
+    for part in ["NoSuchRole", "111122223333", "platform@example.com", &url] {
+        ensure!(ran.text.contains(part), "{part}: {ran:?}");
+    }
+    let ran = scene.caller(&cli, "payments-prod-Developer").await?;
+    for part in [
+        "ForbiddenException",
+        "--use-device-code",
+        "payments-leads@example.com",
+    ] {
+        ensure!(
+            !ran.is_success() && ran.text.contains(part),
+            "{part}: {ran:?}"
+        );
+    }
+    Ok(())
+}
+
+/// Denied in the browser, the command line ends and says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_no_in_the_browser_ends_the_command() -> Result<()> {
+    let Some(cli) = aws_cli("sid") else {
+        return Ok(());
+    };
+    let mut scene = Scene::plain().await?;
+    let mut login = scene.laptop.command(&cli);
+    login.args(["sso", "login", "--profile", PROFILE]);
+    let mut running = scene.laptop.start(login)?;
+    let address = running.opened().await?;
+    scene.browser.open(&address).await?;
+    laptop::deny(&mut scene.browser).await?;
+    let ran = running.finish().await?;
+    ensure!(!ran.is_success(), "{ran:?}");
+    ensure!(scene.laptop.tokens()?.is_empty());
+    Ok(())
+}

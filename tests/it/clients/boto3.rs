@@ -1,0 +1,153 @@
+//! boto3: signed in by the command line, it becomes a role and renews its token by itself, also in fifty processes at
+//! once; a legacy profile, which has no session, works until its token ends.
+
+use anyhow::{Context as _, Result, ensure};
+use rolecalld::audit::{DatabaseUrl, Format, Trail, export};
+use serde_json::Value;
+
+use super::laptop::Ran;
+use super::{ACCOUNT, PROFILE, Scene, aws_cli, peer};
+
+/// Processes that find an expired token at the same moment.
+const PROCESSES: usize = 50;
+
+impl Scene {
+    /// Runs `tests/peers/python/caller.py` as this profile.
+    async fn boto3(&self, profile: &str, processes: usize) -> Result<Ran> {
+        let python = peer("ROLECALL_PEERS_PYTHON").context("checked before")?;
+        let mut command = self.laptop.command(python);
+        command
+            .arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/peers/python/caller.py"
+            ))
+            .args([profile, &processes.to_string()]);
+        self.laptop.run(command).await
+    }
+
+    /// How often this kind of event stands in the audit trail.
+    async fn count(&self, kind: &str) -> Result<usize> {
+        let file = self.house.folder().join("audit.db");
+        let url: DatabaseUrl = format!("sqlite:{}", file.display()).parse()?;
+        let mut lines = Vec::new();
+        export(&Trail::open(&url).await?, Format::Jsonl, None, &mut lines).await?;
+        let text = String::from_utf8(lines)?;
+        let events: Result<Vec<Value>, _> = text.lines().map(serde_json::from_str).collect();
+        let of_kind = |event: &&Value| event["event"]["event"] == kind;
+        Ok(events?.iter().filter(of_kind).count())
+    }
+}
+
+fn has_both() -> Option<std::path::PathBuf> {
+    peer("ROLECALL_PEERS_PYTHON")?;
+    aws_cli("sid")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_near_its_end_is_renewed() -> Result<()> {
+    let Some(cli) = has_both() else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    scene.sign_in(&cli).await?;
+    scene.is_alice(&scene.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
+    let first = scene.access_token()?;
+    scene.is_alice(&scene.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
+    ensure!(scene.access_token()? == first, "renewed too early");
+    scene.let_token_live(chrono::TimeDelta::minutes(5))?;
+    scene.is_alice(&scene.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
+    ensure!(scene.access_token()? != first, "not renewed");
+    ensure!(
+        scene.count("client_session_begun").await? == 1,
+        "signed in again"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_processes_renew_one_expired_token_without_a_failure() -> Result<()> {
+    let Some(cli) = has_both() else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    scene.sign_in(&cli).await?;
+    for _ in 0..2 {
+        let before = scene.access_token()?;
+        scene.expire_token()?;
+        let ran = scene.boto3(PROFILE, PROCESSES).await?;
+        let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/Developer/alice@example.com");
+        ensure!(
+            ran.is_success() && ran.text.matches(&arn).count() == PROCESSES,
+            "{ran:?}"
+        );
+        ensure!(scene.access_token()? != before, "nobody renewed it");
+    }
+    ensure!(
+        scene.count("client_session_begun").await? == 1,
+        "signed in again"
+    );
+    ensure!(
+        scene.count("signed_out").await? == 0,
+        "the family was ended"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_legacy_profile_works_until_its_token_ends() -> Result<()> {
+    let Some(cli) = has_both() else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    let start = scene.house.at("/start");
+    scene.laptop.edit(".aws/config", |text| {
+        format!(
+            "{text}\n[profile legacy]\nsso_start_url = {start}\nsso_region = eu-west-1\nsso_account_id = {ACCOUNT}\nsso_role_name = Developer@readonly\nservices = rolecall\n"
+        )
+    })?;
+    let ran = scene.sign_in_with(&cli, &["--profile", "legacy"]).await?;
+    ensure!(ran.is_success(), "{ran:?}");
+    scene.is_alice(&scene.boto3("legacy", 1).await?, ACCOUNT, "Developer")?;
+    scene.is_alice(&scene.caller(&cli, "legacy").await?, ACCOUNT, "Developer")?;
+    scene.expire_token()?;
+    let ran = scene.boto3("legacy", 1).await?;
+    ensure!(
+        !ran.is_success() && ran.text.contains("aws sso login"),
+        "{ran:?}"
+    );
+    Ok(())
+}
+
+/// What ended here is over for boto3 at once, whatever its cache says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_was_ended_in_the_portal_is_over() -> Result<()> {
+    let Some(cli) = has_both() else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    scene.sign_in(&cli).await?;
+    scene.is_alice(&scene.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
+    let page = scene.browser.open(&scene.house.at("/sessions")).await?;
+    ensure!(
+        page.text().contains("botocore-client-rolecall") && page.text().contains("127.0.0.1"),
+        "{}",
+        page.text()
+    );
+    let end = "End the program’s session: botocore-client-rolecall, 127.0.0.1";
+    let page = scene.browser.press(end, &[]).await?;
+    ensure!(
+        !page.text().contains("botocore-client-rolecall"),
+        "{}",
+        page.text()
+    );
+    let ran = scene.boto3(PROFILE, 1).await?;
+    ensure!(
+        !ran.is_success() && ran.text.contains("aws sso login"),
+        "{ran:?}"
+    );
+    // Neither does the refresh token bring it back.
+    scene.expire_token()?;
+    let ran = scene.boto3(PROFILE, 1).await?;
+    ensure!(!ran.is_success(), "{ran:?}");
+    Ok(())
+}

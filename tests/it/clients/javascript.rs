@@ -1,0 +1,46 @@
+//! The JavaScript SDK, version 3: with the profile in `AWS_PROFILE` it reads `[services]`; the variables always lead here.
+
+use anyhow::{Result, ensure};
+use rolecall_testkit::node;
+
+use super::laptop::Ran;
+use super::{ACCOUNT, PROFILE, Scene, aws_cli};
+
+impl Scene {
+    /// Runs `tests/peers/node/caller.mjs`, which takes the profile from its argument if there is one.
+    async fn javascript(&self, profile: &[&str]) -> Result<Ran> {
+        let script = node::script("caller.mjs")?;
+        let mut command = self.laptop.command(script.get_program());
+        command.args(script.get_args()).args(profile);
+        let variables = script.get_envs();
+        command.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+        self.laptop.run(command).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_becomes_a_role_and_renews_its_token() -> Result<()> {
+    let (Some(cli), Some(_)) = (aws_cli("sid"), node::installed()) else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    scene.sign_in(&cli).await?;
+    scene.laptop.set("AWS_PROFILE", PROFILE);
+    scene.is_alice(&scene.javascript(&[]).await?, ACCOUNT, "Developer")?;
+    let first = scene.access_token()?;
+    scene.let_token_live(chrono::TimeDelta::minutes(2))?;
+    scene.is_alice(&scene.javascript(&[]).await?, ACCOUNT, "Developer")?;
+    ensure!(scene.access_token()? != first, "not renewed");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_profile_that_the_program_names_needs_the_variables() -> Result<()> {
+    let (Some(cli), Some(_)) = (aws_cli("sid"), node::installed()) else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    scene.sign_in(&cli).await?;
+    scene.set_endpoints();
+    scene.is_alice(&scene.javascript(&[PROFILE]).await?, ACCOUNT, "Developer")
+}

@@ -1,0 +1,118 @@
+//! "Use it in your terminal", and the start URL that its profiles name.
+
+use reqwest::Method;
+use reqwest::header::{HeaderValue, USER_AGENT};
+
+use super::*;
+
+#[tokio::test]
+async fn the_page_has_a_profile_for_each_role() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    let page = browser.click("Terminal").await?;
+    ensure!(page.url().as_str() == scene.at("/config"), "{}", page.url());
+    let shown = page.select("#config")?.concat();
+    let pass = pass_of(&browser)?;
+    let text = scene
+        .get("/config?format=text")
+        .header(COOKIE, &pass.cookie);
+    let file = text.send().await?.text().await?;
+    let words = |text: &str| {
+        text.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    ensure!(words(&shown) == words(&file), "{shown}");
+    let names: Vec<&str> = file
+        .lines()
+        .filter_map(|line| line.strip_prefix("[profile ")?.strip_suffix(']'))
+        .collect();
+    ensure!(
+        names
+            == [
+                "payments-dev-Administrator",
+                "payments-dev-Developer",
+                "payments-dev-Developer-readonly",
+                "payments-dev-ReadOnly",
+                "payments-prod-Administrator",
+                "payments-prod-Developer",
+                "payments-prod-Developer-readonly",
+                "payments-prod-ReadOnly",
+                "sandbox-Administrator",
+                "sandbox-Developer",
+                "sandbox-Developer-readonly",
+                "sandbox-ReadOnly",
+            ],
+        "{names:?}"
+    );
+    let variables = page.select("#snippet-bash")?.concat();
+    for name in ["SSO", "SSO_OIDC", "SIGNIN"] {
+        let line = format!("export AWS_ENDPOINT_URL_{name}='{}'", scene.house.url());
+        ensure!(variables.contains(&line), "{variables}");
+    }
+    ensure!(
+        page.text()
+            .contains("aws sso login --profile payments-dev-Administrator")
+    );
+    for request in [
+        scene.get("/config?format=text"),
+        scene.get("/config").header(ACCEPT, "text/plain"),
+    ] {
+        let answer = request.header(COOKIE, &pass.cookie).send().await?;
+        ensure!(answer.headers()[CONTENT_TYPE] == "text/plain; charset=utf-8");
+        ensure!(answer.text().await? == file, "not the same");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_locked_role_has_a_profile_that_says_so() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("bob").await?;
+    let page = browser.open(&scene.at("/config?format=text")).await?;
+    let locked = "# needs a sign-in with a second factor\n[profile payments-prod-Developer]\n";
+    ensure!(page.body().contains(locked), "{}", page.body());
+    let mut browser = scene.signed_in("carol").await?;
+    let page = browser.open(&scene.at("/config")).await?;
+    ensure!(
+        page.text().contains("No role is assigned to you today")
+            && !page.text().contains("[profile"),
+        "{}",
+        page.text()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_probe_of_the_newest_cli_is_led_to_aws_once() -> Result<()> {
+    let scene = Scene::new().await?;
+    let agent = HeaderValue::from_static("Python-urllib/3.13");
+    let mut led = Vec::new();
+    for path in ["/start", "/start/", "/start?x=y"] {
+        let probe = scene.client.request(Method::HEAD, scene.at(path));
+        let answer = probe.header(USER_AGENT, &agent).send().await?;
+        ensure!(answer.status() == 302, "{path}: {}", answer.status());
+        led.push(location(&answer)?);
+        let answer = scene.get(path).send().await?;
+        ensure!(
+            answer.status() == 303 && location(&answer)? == "/",
+            "{path}"
+        );
+    }
+    led.dedup();
+    let [to] = led.as_slice() else {
+        anyhow::bail!("{led:?}");
+    };
+    let label = to
+        .strip_prefix("https://d-rolecall-")
+        .and_then(|rest| rest.strip_suffix(".awsapps.com/start"))
+        .context("a label of its own")?;
+    ensure!(label.len() == 32 && label.bytes().all(|b| b.is_ascii_hexdigit()));
+    let chosen = Scene::with(|settings| {
+        settings.more = "[clients]\nstart_url_label = \"acme-sso\"\n".to_owned();
+    })
+    .await?;
+    let probe = chosen.client.request(Method::HEAD, chosen.at("/start"));
+    ensure!(location(&probe.send().await?)? == "https://acme-sso.awsapps.com/start");
+    Ok(())
+}

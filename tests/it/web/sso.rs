@@ -1,0 +1,480 @@
+//! The portal interface as AWS's clients call it: AWS's names, bodies and headers, today's policy, and refusals that clients
+//! can act on. Tokens come by the device flow, over the wire.
+
+use std::time::Duration;
+
+use chrono::DateTime;
+use reqwest::header::{AUTHORIZATION, CACHE_CONTROL};
+use rolecall_testkit::aws::Fault;
+use serde_json::json;
+
+use super::*;
+
+const BEARER: &str = "x-amz-sso_bearer_token";
+const SANDBOX: &str = "777788889999";
+const PROD: &str = "111122223333";
+
+impl Scene {
+    async fn post_to(&self, path: &str, body: Value) -> Result<Value> {
+        let answer = self.client.post(self.at(path)).json(&body).send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status == 200, "{path}: {status} {text}");
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// The tokens of a command line that this browser's person lets in with a code.
+    pub async fn let_in(&self, browser: &mut Browser) -> Result<Value> {
+        let client = json!({ "clientName": "botocore-client-test", "clientType": "public", "scopes": ["sso:account:access"] });
+        let client = self.post_to("/client/register", client).await?;
+        let mut body = json!({ "clientId": client["clientId"], "clientSecret": client["clientSecret"], "startUrl": "https://x.awsapps.com/start" });
+        let device = self.post_to("/device_authorization", body.clone()).await?;
+        let complete = device["verificationUriComplete"]
+            .as_str()
+            .context("no address")?;
+        browser.open(complete).await?;
+        let code = device["userCode"].as_str().context("no code")?;
+        let (_, end) = code.split_once('-').context("a code has two halves")?;
+        let page = browser.press("Allow", &[("retyped", end)]).await?;
+        ensure!(
+            page.text().contains("Go on in your terminal"),
+            "{}",
+            page.text()
+        );
+        body["grantType"] = "urn:ietf:params:oauth:grant-type:device_code".into();
+        body["deviceCode"] = device["deviceCode"].clone();
+        self.post_to("/token", body).await
+    }
+
+    /// The access token of somebody's command line.
+    async fn token_of(&self, username: &str) -> Result<String> {
+        let mut browser = self.signed_in(username).await?;
+        let tokens = self.let_in(&mut browser).await?;
+        Ok(tokens["accessToken"]
+            .as_str()
+            .context("no token")?
+            .to_owned())
+    }
+
+    /// Asks with a token: status, what AWS's clients call it, and the body.
+    async fn ask(&self, token: &str, path: &str) -> Result<(u16, String, Value)> {
+        told(self.get(path).header(BEARER, token).send().await?).await
+    }
+}
+
+async fn told(answer: Response) -> Result<(u16, String, Value)> {
+    let headers = answer.headers();
+    let kind = headers.get("x-amzn-errortype");
+    let kind = kind.map_or(Ok(""), |kind| kind.to_str())?.to_owned();
+    ensure!(headers["x-amzn-requestid"] == headers["x-request-id"]);
+    ensure!(headers[CACHE_CONTROL] == "no-store");
+    ensure!(headers[CONTENT_TYPE] == "application/json");
+    Ok((answer.status().as_u16(), kind, answer.json().await?))
+}
+
+fn credentials_of(account: &str, role: &str) -> String {
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("role_name", role)
+        .append_pair("account_id", account)
+        .finish();
+    format!("/federation/credentials?{query}")
+}
+
+#[tokio::test]
+async fn accounts_and_roles_have_the_shape_of_aws() -> Result<()> {
+    let scene = Scene::new().await?;
+    let token = scene.token_of("alice").await?;
+    let (status, _, accounts) = scene.ask(&token, "/assignment/accounts").await?;
+    let account = |id: &str, name: &str| json!({ "accountId": id, "accountName": name, "emailAddress": "platform@example.com" });
+    let all = [
+        account("444455556666", "payments-dev"),
+        account(PROD, "payments-prod"),
+        account(SANDBOX, "sandbox"),
+    ];
+    ensure!(
+        status == 200 && accounts == json!({ "nextToken": null, "accountList": all }),
+        "{accounts}"
+    );
+    let (_, _, first) = scene
+        .ask(&token, "/assignment/accounts?max_result=2")
+        .await?;
+    ensure!(first["accountList"] == json!(all[..2]), "{first}");
+    let next = first["nextToken"].as_str().context("no way on")?;
+    let path = format!("/assignment/accounts?next_token={next}&max_result=1000");
+    let (_, _, rest) = scene.ask(&token, &path).await?;
+    ensure!(
+        rest == json!({ "nextToken": null, "accountList": all[2..] }),
+        "{rest}"
+    );
+
+    let (_, _, roles) = scene
+        .ask(&token, &format!("/assignment/roles?account_id={SANDBOX}"))
+        .await?;
+    let role = |name: &str| json!({ "roleName": name, "accountId": SANDBOX });
+    let names = [
+        "Administrator",
+        "Developer",
+        "Developer@readonly",
+        "ReadOnly",
+    ]
+    .map(role);
+    ensure!(
+        roles == json!({ "nextToken": null, "roleList": names }),
+        "{roles}"
+    );
+    let (status, _, none) = scene
+        .ask(&token, "/assignment/roles?account_id=999999999999")
+        .await?;
+    ensure!(status == 200 && none["roleList"] == json!([]), "{none}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn credentials_are_those_that_aws_issued() -> Result<()> {
+    let scene = Scene::new().await?;
+    let token = scene.token_of("alice").await?;
+    for (role, minutes) in [("Developer", 240), ("Developer@readonly", 60)] {
+        let (status, _, body) = scene.ask(&token, &credentials_of(SANDBOX, role)).await?;
+        let issued = scene.house.aws.issued();
+        let issued = issued.last().context("nothing was issued")?;
+        let got = &body["roleCredentials"];
+        ensure!(
+            status == 200
+                && got["accessKeyId"] == issued.access_key_id.as_str()
+                && got["sessionToken"] == issued.session_token.as_str()
+                && got["secretAccessKey"]
+                    .as_str()
+                    .is_some_and(|key| key.len() == 40)
+                && got["accountId"] == SANDBOX,
+            "{body}"
+        );
+        let end = got["expiration"]
+            .as_i64()
+            .and_then(DateTime::from_timestamp_millis);
+        let left = end.context("no end")? - scene.house.gateway.verbs.now();
+        ensure!((left.num_minutes() - minutes).abs() <= 1, "{role}: {left}");
+    }
+    let intents = scene.events("issue_intended").await?;
+    ensure!(intents.len() == 2 && intents.iter().all(|one| one["delivery"] == "client"));
+    ensure!(intents[1]["target"]["variant"] == "readonly", "{intents:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_not_there_and_what_is_not_mine_look_alike() -> Result<()> {
+    let scene = Scene::new().await?;
+    let token = scene.token_of("bob").await?;
+    let mut seen = Vec::new();
+    for (account, role) in [
+        (SANDBOX, "Administrator"),
+        (SANDBOX, "NoSuchRole"),
+        ("999999999999", "Administrator"),
+        (SANDBOX, "Developer@nosuchvariant"),
+        (SANDBOX, "@"),
+    ] {
+        let (status, kind, body) = scene.ask(&token, &credentials_of(account, role)).await?;
+        let message = body["message"].as_str().context("no message")?;
+        seen.push((
+            status,
+            kind,
+            message.replace(role, "ROLE").replace(account, "ACCOUNT"),
+        ));
+    }
+    let url = scene.house.url();
+    let message = format!(
+        "No access: you have no role ROLE in account ACCOUNT today. See what you have at {url}/ and ask platform@example.com for more."
+    );
+    ensure!(
+        seen.iter()
+            .all(|one| *one == (403, "ForbiddenException".to_owned(), message.clone())),
+        "{seen:#?}"
+    );
+    ensure!(scene.house.aws.issued().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_condition_is_told_with_a_way_out() -> Result<()> {
+    let scene = Scene::with(|settings| {
+        settings.access.push_str(
+            "\n[[assignment]]\nid = \"by-browser\"\nwho = { everyone = true }\naccounts = [\"sandbox\"]\npermission_sets = [\"ReadOnly\"]\nwhen = { device_flow = false }\nowner = \"sandbox@example.com\"\n",
+        );
+    })
+    .await?;
+    let token = scene.token_of("bob").await?;
+    let (status, kind, body) = scene
+        .ask(&token, &credentials_of(PROD, "Developer"))
+        .await?;
+    let message = body["message"].as_str().context("no message")?;
+    ensure!(status == 403 && kind == "ForbiddenException", "{body}");
+    for part in [
+        "second factor",
+        "payments-leads@example.com",
+        "aws sso login",
+        scene.house.url(),
+    ] {
+        ensure!(message.contains(part), "{part}: {message}");
+    }
+    let (status, _, body) = scene
+        .ask(&token, &credentials_of(SANDBOX, "ReadOnly"))
+        .await?;
+    let message = body["message"].as_str().context("no message")?;
+    ensure!(status == 403, "{body}");
+    for part in [
+        "not with a device code",
+        "without --use-device-code",
+        "sandbox@example.com",
+    ] {
+        ensure!(message.contains(part), "{part}: {message}");
+    }
+    // Locked roles are not listed: clients take a list for what works.
+    let (_, _, roles) = scene
+        .ask(&token, &format!("/assignment/roles?account_id={SANDBOX}"))
+        .await?;
+    ensure!(!roles.to_string().contains("ReadOnly"), "{roles}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn todays_policy_decides_at_each_call() -> Result<()> {
+    let scene = Scene::new().await?;
+    let token = scene.token_of("alice").await?;
+    let path = credentials_of(SANDBOX, "Developer");
+    ensure!(scene.ask(&token, &path).await?.0 == 200);
+    let access = scene.house.folder().join("access.toml");
+    let text = std::fs::read_to_string(&access)?;
+    let deny = "\n[[deny]]\nid = \"stop\"\nwho = { everyone = true }\naccounts = [\"sandbox\"]\n";
+    std::fs::write(&access, format!("{text}{deny}"))?;
+    let refused = crate::operate::until("the new policy", async || {
+        let answer = scene.ask(&token, &path).await?;
+        Ok((answer.0 != 200).then_some(answer))
+    })
+    .await?;
+    ensure!(refused.0 == 403, "{refused:?}");
+    let (_, _, accounts) = scene.ask(&token, "/assignment/accounts").await?;
+    ensure!(!accounts.to_string().contains("sandbox"), "{accounts}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_the_header_opens_anything() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    let token = scene.token_of("alice").await?;
+    let paths = [
+        "/assignment/accounts".to_owned(),
+        format!("/assignment/roles?account_id={SANDBOX}"),
+        credentials_of(SANDBOX, "Developer"),
+    ];
+    for path in &paths {
+        let and = if path.contains('?') { '&' } else { '?' };
+        let tries = [
+            scene.get(path),
+            scene.get(path).header(COOKIE, &pass.cookie),
+            scene
+                .get(path)
+                .header(AUTHORIZATION, format!("Bearer {token}")),
+            scene.get(&format!("{path}{and}access_token={token}&{BEARER}={token}")),
+            scene.get(path).header(BEARER, ""),
+            scene.get(path).header(BEARER, &token[..token.len() - 1]),
+            scene.get(path).header(BEARER, format!("{token}A")),
+            scene.get(path).header(BEARER, token.to_uppercase()),
+            scene.get(path).header(BEARER, "x".repeat(4_000)),
+            scene
+                .get(path)
+                .header(BEARER, &token)
+                .header(BEARER, &token),
+        ];
+        for (number, request) in tries.into_iter().enumerate() {
+            let (status, kind, body) = told(request.send().await?).await?;
+            ensure!(
+                status == 401 && kind == "UnauthorizedException",
+                "{path}, try {number}: {status} {kind} {body}"
+            );
+            let message = body["message"].as_str().unwrap_or_default();
+            ensure!(
+                message.starts_with("Session token not found or invalid"),
+                "{body}"
+            );
+        }
+    }
+    ensure!(scene.house.aws.issued().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_an_invalid_request() -> Result<()> {
+    let scene = Scene::new().await?;
+    let token = scene.token_of("alice").await?;
+    let account = format!("account_id={SANDBOX}");
+    for path in [
+        "/assignment/accounts?max_result=many".to_owned(),
+        "/assignment/accounts?next_token=nonsense".to_owned(),
+        "/assignment/accounts?max_result=1&max_result=2".to_owned(),
+        "/assignment/roles".to_owned(),
+        "/assignment/roles?account_id=1".to_owned(),
+        "/assignment/roles?account_id=77778888999x".to_owned(),
+        format!("/assignment/roles?{account}&{account}"),
+        format!("/assignment/roles?{account}&next_token=.."),
+        "/federation/credentials".to_owned(),
+        format!("/federation/credentials?{account}"),
+        "/federation/credentials?role_name=Developer".to_owned(),
+        format!("/federation/credentials?{account}&role_name="),
+        format!("/federation/credentials?{account}&role_name=a%0Ab"),
+        format!("/federation/credentials?{account}&role_name=a%2Fb"),
+        format!(
+            "/federation/credentials?{account}&role_name={}",
+            "a".repeat(98)
+        ),
+        format!("/federation/credentials?{account}&role_name=Developer&role_name=ReadOnly"),
+    ] {
+        let (status, kind, body) = scene.ask(&token, &path).await?;
+        ensure!(
+            status == 400 && kind == "InvalidRequestException" && body["message"].is_string(),
+            "{path}: {status} {kind} {body}"
+        );
+    }
+    ensure!(scene.house.aws.issued().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_outage_or_a_throttle_costs_no_token() -> Result<()> {
+    let scene = Scene::new().await?;
+    let token = scene.token_of("alice").await?;
+    let path = credentials_of(SANDBOX, "Developer");
+    for (fault, expected) in [
+        (Fault::ServerError { times: 1_000 }, 500..600),
+        (Fault::Throttle { times: 1_000 }, 429..430),
+    ] {
+        scene.house.aws.fault(fault);
+        let (status, kind, body) = scene.ask(&token, &path).await?;
+        ensure!(expected.contains(&status), "{status} {kind} {body}");
+        let name = if status == 429 {
+            "TooManyRequestsException"
+        } else {
+            "InternalServerException"
+        };
+        ensure!(kind == name && body["message"].is_string(), "{kind} {body}");
+        scene.house.aws.clear_faults();
+        ensure!(
+            scene.ask(&token, &path).await?.0 == 200,
+            "the token is gone"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sign_out_ends_the_family_and_asks_nothing_of_strangers() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    let tokens = scene.let_in(&mut browser).await?;
+    let token = tokens["accessToken"].as_str().context("no token")?;
+    ensure!(scene.ask(token, "/assignment/accounts").await?.0 == 200);
+    for bearer in [
+        "",
+        "nonsense",
+        "rca_",
+        "é",
+        &token.replace(|c| c == 'A', "B"),
+        token,
+        token,
+    ] {
+        let mut request = scene.client.post(scene.at("/logout"));
+        if let Ok(value) = reqwest::header::HeaderValue::from_str(bearer) {
+            request = request.header(BEARER, value);
+        }
+        let answer = request.send().await?;
+        ensure!(answer.status() == 200, "{bearer}: {}", answer.status());
+        ensure!(answer.text().await?.is_empty());
+    }
+    let (status, kind, _) = scene.ask(token, "/assignment/accounts").await?;
+    ensure!(status == 401 && kind == "UnauthorizedException");
+    let ended = scene.events("signed_out").await?;
+    ensure!(
+        ended.len() == 1 && ended[0]["reason"] == "client_sign_out",
+        "{ended:?}"
+    );
+    // The browser goes on.
+    let page = browser.open(&scene.at("/")).await?;
+    ensure!(page.status().is_some_and(|status| status == 200));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_ends_with_its_hour() -> Result<()> {
+    let scene = Scene::new().await?;
+    let token = scene.token_of("alice").await?;
+    scene.clock.advance(Duration::from_secs(59 * 60));
+    ensure!(scene.ask(&token, "/assignment/accounts").await?.0 == 200);
+    scene.clock.advance(Duration::from_secs(60));
+    ensure!(scene.ask(&token, "/assignment/accounts").await?.0 == 401);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_is_seen_and_ended_beside_the_browsers() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        let token = scene.let_in(&mut browser).await?["accessToken"].take();
+        tokens.push(token.as_str().context("no token")?.to_owned());
+    }
+    let bobs = scene.token_of("bob").await?;
+    let page = browser.open(&scene.at("/sessions")).await?;
+    let shown = page.select("ul[aria-labelledby=clients] > li")?;
+    ensure!(
+        shown.len() == 2
+            && shown
+                .iter()
+                .all(|one| one.contains("botocore-client-test") && one.contains("127.0.0.1")),
+        "{shown:?}"
+    );
+    let end = "End the program’s session: botocore-client-test, 127.0.0.1";
+    let page = browser.press(end, &[]).await?;
+    ensure!(page.select("ul[aria-labelledby=clients] > li")?.len() == 1);
+    let mut live = 0;
+    for token in &tokens {
+        live += u16::from(scene.ask(token, "/assignment/accounts").await?.0 == 200);
+    }
+    ensure!(live == 1, "{live} live");
+    let page = browser.press("End all others", &[]).await?;
+    ensure!(page.select("ul[aria-labelledby=clients] > li")?.is_empty());
+    for token in &tokens {
+        ensure!(scene.ask(token, "/assignment/accounts").await?.0 == 401);
+    }
+    ensure!(scene.ask(&bobs, "/assignment/accounts").await?.0 == 200);
+    Ok(())
+}
+
+/// Whatever is in the way of a client is told in its own words, and never as a page.
+#[tokio::test]
+async fn the_door_speaks_as_aws_does() -> Result<()> {
+    let scene = Scene::new().await?;
+    let wrong_host = scene
+        .get("/assignment/accounts")
+        .header("host", "evil.example");
+    let (status, kind, _) = told(wrong_host.send().await?).await?;
+    ensure!(
+        status == 421 && kind == "InvalidRequestException",
+        "{status} {kind}"
+    );
+    let wrong_method = scene.client.put(scene.at("/federation/credentials"));
+    let (status, kind, body) = told(wrong_method.send().await?).await?;
+    ensure!(
+        status == 405 && kind == "InvalidRequestException",
+        "{status} {kind}"
+    );
+    ensure!(body["message"].is_string(), "{body}");
+    let of_a_page = scene
+        .client
+        .post(scene.at("/logout"))
+        .header("origin", "https://evil.example");
+    let (status, kind, _) = told(of_a_page.send().await?).await?;
+    ensure!(
+        status == 403 && kind == "ForbiddenException",
+        "{status} {kind}"
+    );
+    Ok(())
+}
