@@ -27,7 +27,8 @@ use crate::load::{self, Caller, HttpCaller, Round};
 use crate::report::{Bound, Row};
 use crate::world::{ACCOUNT, PERMISSION_SET, World};
 
-const IN_FLIGHT: usize = 32;
+/// Callers at once.
+pub const IN_FLIGHT: usize = 32;
 const PERCENT_MIN: f64 = 50.0;
 const ADDED_P50_MAX: f64 = 5.0;
 const ADDED_P99_MAX: f64 = 20.0;
@@ -48,10 +49,20 @@ pub async fn measure(world: &World, effort: Effort) -> anyhow::Result<Vec<Row>> 
         ];
         requests.push(post(world.host(), "/credentials", cookie, &fields));
     }
-    let mut subject = HttpCaller::all(gateway.address, requests).await?;
-    let order = Arc::new(Order::of(world, &cookies[0]).await?);
-    let client = client(&world.house.aws.url());
+    let subject = HttpCaller::all(gateway.address, requests).await?;
+    let (floors, subjects) = beside_the_floor(world, &cookies[0], subject, effort).await?;
+    Ok(rows(&floors, &subjects))
+}
 
+/// Rounds of the SDK's own calls and of these callers', in turn.
+pub async fn beside_the_floor(
+    world: &World,
+    cookie: &str,
+    mut subject: Vec<HttpCaller>,
+    effort: Effort,
+) -> anyhow::Result<(Vec<Round>, Vec<Round>)> {
+    let order = Arc::new(Order::of(world, cookie).await?);
+    let client = client(&world.house.aws.url());
     let (mut floors, mut subjects) = (Vec::new(), Vec::new());
     (_, subject) = load::round(subject, effort.warm_up).await?;
     load::round(order.callers(&client).await?, effort.warm_up).await?;
@@ -61,7 +72,7 @@ pub async fn measure(world: &World, effort: Effort) -> anyhow::Result<Vec<Row>> 
         let (round, again) = load::round(subject, effort.round).await?;
         (subject, _) = (again, subjects.push(round));
     }
-    Ok(rows(&floors, &subjects))
+    Ok((floors, subjects))
 }
 
 fn rows(floors: &[Round], subjects: &[Round]) -> Vec<Row> {

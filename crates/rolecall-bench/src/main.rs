@@ -2,6 +2,7 @@
 //!
 //! Prints a table, and ends with exit code 1 when a bound is missed. It is no test: figures depend on the machine.
 
+mod client;
 mod credentials;
 mod figures;
 mod floor;
@@ -56,6 +57,8 @@ enum Measure {
     Portal,
     /// Credentials through the gateway
     Credentials,
+    /// AWS's clients: lists and credentials
+    Client,
     /// Resident memory
     Memory,
 }
@@ -146,7 +149,7 @@ async fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     if bench.only == [Measure::Policy] {
         return Ok(rows);
     }
-    let world = World::build(effort.sessions).await?;
+    let world = World::build(effort.sessions, world::ACCOUNTS).await?;
     if wanted(Measure::Startup) {
         rows.push(startup::measure(&world, effort).await?);
     }
@@ -155,6 +158,9 @@ async fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     }
     if wanted(Measure::Credentials) {
         rows.extend(credentials::measure(&world, effort).await?);
+    }
+    if wanted(Measure::Client) {
+        rows.extend(client::measure(effort).await?);
     }
     if wanted(Measure::Memory) {
         rows.extend(memory::measure(&world, effort).await?);

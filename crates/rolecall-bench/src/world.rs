@@ -24,7 +24,8 @@ pub const PERMISSION_SET: &str = "ReadOnly";
 /// What the portal says above the page that is measured.
 pub const ROLES_SHOWN: &str = "200 roles in 40 accounts";
 
-const MORE_ACCOUNTS: usize = 39;
+/// Accounts of the portal that is measured.
+pub const ACCOUNTS: usize = 40;
 const PERMISSION_SETS: [&str; 5] = ["ReadOnly", "Auditor", "Billing", "Operator", "Support"];
 const BROWSERS: usize = 8;
 
@@ -39,15 +40,15 @@ pub struct World {
 }
 
 impl World {
-    /// Builds the world, with people enough for this many sessions.
-    pub async fn build(sessions: usize) -> anyhow::Result<Self> {
+    /// Builds the world, with people enough for this many sessions, each of whom has roles in this many accounts.
+    pub async fn build(sessions: usize, accounts: usize) -> anyhow::Result<Self> {
         let redis = Redis::single().await?;
         let people = sessions.div_ceil(SESSIONS_PER_SUBJECT_MAX).max(32);
         let disk = tempfile::tempdir_in(target_folder()?)?;
         let house = House::build(HouseSettings {
             store: redis.url(),
             database: format!("sqlite:{}", disk.path().join("other.db").display()),
-            access: access(),
+            access: access(accounts),
             provider: OidcSettings {
                 people: (0..people).map(person).collect(),
                 ..OidcSettings::default()
@@ -124,11 +125,11 @@ fn person(number: usize) -> Person {
         .amr(["pwd", "otp", "mfa"])
 }
 
-/// The demo's policy, with 200 roles in 40 accounts for the group `bench`.
-fn access() -> String {
+/// The demo's policy, with five roles in each of so many accounts for the group `bench`.
+fn access(accounts: usize) -> String {
     let mut text = ACCESS.to_owned();
     // Writing to a string cannot fail.
-    for number in 0..MORE_ACCOUNTS {
+    for number in 1..accounts {
         let stage = ["prod", "stage", "dev"][number % 3];
         let team = ["payments", "search", "data", "identity"][number % 4];
         let _ = write!(

@@ -172,9 +172,21 @@ impl Running {
     }
 }
 
-/// Presses the button of the page that asks about a program.
+/// Presses the button of the page that asks about a program, and goes on to the program as the answer says.
 pub async fn allow(browser: &mut Browser) -> Result<Page> {
-    browser.press("Allow", &[]).await
+    answer(browser, "Allow").await
+}
+
+/// Presses the other button.
+pub async fn deny(browser: &mut Browser) -> Result<Page> {
+    answer(browser, "Deny").await
+}
+
+async fn answer(browser: &mut Browser, button: &str) -> Result<Page> {
+    let page = browser.press(button, &[]).await?;
+    let header = page.header("refresh").with_context(|| page.text())?;
+    let to = header.strip_prefix("0; url=").context("not at once")?;
+    browser.open(to).await
 }
 
 /// As [`allow`], after comparing the code on the screen and typing its end.
@@ -190,9 +202,4 @@ pub async fn compare(browser: &mut Browser, code: &str) -> Result<Page> {
         page.text()
     );
     Ok(page)
-}
-
-/// Presses the other button.
-pub async fn deny(browser: &mut Browser) -> Result<Page> {
-    browser.press("Deny", &[]).await
 }

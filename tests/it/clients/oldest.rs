@@ -64,8 +64,6 @@ async fn the_first_cli_uses_what_the_second_signed_in() -> Result<()> {
     // An hour later it gets a token of its own.
     scene.expire_token()?;
     let before = scene.access_token()?;
-    // The credentials of before would do for another while.
-    std::fs::remove_dir_all(scene.laptop.path(".aws/cli"))?;
     scene.is_alice(&scene.caller(&first, PROFILE).await?, ACCOUNT, "Developer")?;
     ensure!(
         scene.access_token()? != before,
