@@ -73,7 +73,7 @@ async fn the_first_cli_uses_what_the_second_signed_in() -> Result<()> {
     login.args(["sso", "login", "--profile", PROFILE]);
     let ran = scene.laptop.run(login).await?;
     ensure!(
-        !ran.is_success() && ran.text.contains("invalid choice"),
+        !ran.is_success() && ran.text.contains("nvalid choice"),
         "{ran:?}"
     );
     Ok(())
