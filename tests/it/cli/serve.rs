@@ -236,10 +236,10 @@ fn ended_with(process: &mut Process) -> Result<String> {
 #[test]
 fn an_address_in_use_is_said_so() -> Result<()> {
     let folder = folder()?;
-    rolecalld(
-        folder.path(),
-        &["keys", "generate", "--config", "rolecall.toml"],
-    )?;
+    for more in [&[][..], &["--saml"]] {
+        let generate = ["keys", "generate", "--config", "rolecall.toml"];
+        rolecalld(folder.path(), &[&generate, more].concat())?;
+    }
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let address = taken.local_addr()?.to_string();
     change(

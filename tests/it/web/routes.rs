@@ -35,6 +35,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("/v1/authorize", "GET, HEAD, POST"),
     ("/v1/sessions/confirmation", "GET, HEAD"),
     ("/v1/token", "POST"),
+    ("/saml/metadata", "GET, HEAD"),
     ("/assets/app.css", "GET, HEAD"),
 ];
 
@@ -145,6 +146,7 @@ async fn only_what_never_changes_is_cached() -> Result<()> {
         .map(|path| (*path, "public, max-age=31536000, immutable"))
         .chain([
             ("/jwks", "public, max-age=3600"),
+            ("/saml/metadata", "public, max-age=3600"),
             ("/.well-known/openid-configuration", "public, max-age=3600"),
             ("/assets/app.css", "no-store"),
             ("/", "no-store"),
@@ -180,6 +182,7 @@ async fn head_says_what_get_would_without_the_body() -> Result<()> {
         "/sessions",
         "/signed-out",
         "/jwks",
+        "/saml/metadata",
         "/.well-known/openid-configuration",
     ] {
         let with = |method: Method| {
