@@ -135,7 +135,7 @@ async fn meet(fault: Fault, verdict: Verdict, reasons: &[&str]) -> Result<()> {
         if !matches!(fault, Fault::Forgery(_) | Fault::Concealed(_)) {
             settings.keys = vec![Algorithm::Es256];
         }
-        fault.arrange(settings);
+        settings.faults.push(fault);
     })?;
     // What is wrong with the form is not for the verifier, but for whoever reads the form.
     if matches!(fault, Fault::Delivery(delivery) if delivery != Delivery::WrappedBase64) {

@@ -67,6 +67,7 @@ fn send(world: &World, asked: &Asked, draft: Draft) -> Result<HttpResponse> {
         canary: &world.canary.url(),
         trap: &world.trap.path(),
         consumer: &asked.consumer,
+        recipient: asked.service_provider.encryption.as_ref(),
     };
     for fault in faults {
         fault.apply(&mut plan, &facts)?;

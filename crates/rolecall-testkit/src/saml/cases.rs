@@ -263,7 +263,7 @@ macro_rules! for_each_saml_fault {
             delivered_no_response: Fault::Delivery(Delivery::NoResponse) => Refused [],
             delivered_empty_response: Fault::Delivery(Delivery::EmptyResponse) => Refused [],
             delivered_two_responses: Fault::Delivery(Delivery::TwoResponses) => Refused [],
-            delivered_request_beside: Fault::Delivery(Delivery::RequestBeside) => Refused [],
+            delivered_request_beside: Fault::Delivery(Delivery::RequestBeside) => Either [],
             delivered_no_relay_state: Fault::Delivery(Delivery::NoRelayState) => Refused [],
             delivered_other_relay_state: Fault::Delivery(Delivery::OtherRelayState) => Refused [],
             delivered_two_relay_states: Fault::Delivery(Delivery::TwoRelayStates) => Refused [],

@@ -114,7 +114,8 @@ impl Encryption {
             let value = element
                 .at(&["CipherData", "CipherValue"])
                 .context("no CipherValue")?;
-            Ok::<_, anyhow::Error>(STANDARD.decode(value.own_text())?)
+            let text: String = value.own_text().split_whitespace().collect();
+            Ok::<_, anyhow::Error>(STANDARD.decode(text)?)
         };
         let wrapped = data
             .at(&["KeyInfo", "EncryptedKey"])
@@ -146,7 +147,8 @@ impl Encryption {
 }
 
 impl Content {
-    fn uri(self) -> &'static str {
+    /// Its identifier.
+    pub fn uri(self) -> &'static str {
         match self {
             Self::Aes128Gcm => "http://www.w3.org/2009/xmlenc11#aes128-gcm",
             Self::Aes256Gcm => "http://www.w3.org/2009/xmlenc11#aes256-gcm",

@@ -11,11 +11,12 @@ mod statement;
 mod wrapping;
 
 use anyhow::Result;
+use openssl::x509::X509;
 
+use super::Signed;
 use super::plan::{Plan, Step};
 use super::signature::Credential;
 use super::world::World;
-use super::{SamlSettings, Signed};
 use crate::xml::{Element, Node};
 
 pub use concealed::Concealed;
@@ -72,29 +73,26 @@ pub(super) struct Facts<'a> {
     pub(super) trap: &'a str,
     /// Where the answer goes.
     pub(super) consumer: &'a str,
+    /// What the service provider wants assertions encrypted for.
+    pub(super) recipient: Option<&'a X509>,
 }
 
 impl Fault {
     /// What a forged document calls the person: nobody at the provider.
     pub const FORGED: &'static str = "00u-mallory";
 
-    /// Sets a provider up so that this fault can bite: what it has to sign, and to encrypt.
-    pub fn arrange(self, settings: &mut SamlSettings) {
-        match self {
-            Self::Wrapping(wrapping) => settings.signed = wrapping.signed(),
-            Self::Statement(_) => settings.signed = Signed::Both,
-            Self::Concealed(concealed) => concealed.arrange(settings),
-            Self::Forgery(_)
-            | Self::Markup(_)
-            | Self::Envelope(_)
-            | Self::Delivery(_)
-            | Self::Logout(_) => settings.signed = Signed::Assertion,
-        }
-        settings.faults.push(self);
-    }
-
     /// Changes how an answer is made.
     pub(super) fn apply(self, plan: &mut Plan, facts: &Facts<'_>) -> Result<()> {
+        // Where this fault can bite, whatever the provider signs otherwise.
+        plan.signed = match self {
+            Self::Wrapping(wrapping) => Some(wrapping.signed()),
+            Self::Statement(_) => Some(Signed::Both),
+            Self::Concealed(concealed) => Some(concealed.signed()),
+            Self::Logout(_) => plan.signed,
+            Self::Forgery(_) | Self::Markup(_) | Self::Envelope(_) | Self::Delivery(_) => {
+                Some(Signed::Assertion)
+            }
+        };
         match self {
             Self::Wrapping(wrapping) => wrapping.apply(plan),
             Self::Forgery(forgery) => return forgery.apply(plan, facts),

@@ -7,4 +7,5 @@ mod oidc_faults;
 mod saml;
 mod saml_faults;
 mod saml_logout;
+mod saml_peer;
 mod stores;

@@ -123,7 +123,11 @@ async fn a_person_is_told_about_and_what_is_said_is_signed() -> Result<()> {
 }
 
 pub(super) fn certificates(idp: &SamlProvider) -> Result<Vec<openssl::x509::X509>> {
-    let metadata = Element::parse(&idp.metadata()?)?;
+    certificates_of(&idp.metadata()?)
+}
+
+pub(super) fn certificates_of(metadata: &str) -> Result<Vec<openssl::x509::X509>> {
+    let metadata = Element::parse(metadata)?;
     let role = metadata.find("IDPSSODescriptor").context("a role")?;
     let keys = role
         .elements()
@@ -131,6 +135,7 @@ pub(super) fn certificates(idp: &SamlProvider) -> Result<Vec<openssl::x509::X509
     keys.map(|key| {
         let certificate = key.at(&["KeyInfo", "X509Data", "X509Certificate"]);
         let text = certificate.context("a certificate")?.own_text();
+        let text: String = text.split_whitespace().collect();
         Ok(openssl::x509::X509::from_der(&STANDARD.decode(text)?)?)
     })
     .collect()

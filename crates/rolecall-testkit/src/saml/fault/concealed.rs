@@ -5,9 +5,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Facts, falsify, step, step_at};
+use crate::saml::Signed;
 use crate::saml::encryption::{Content, Encryption, Transport};
 use crate::saml::plan::{Plan, Signer, Step};
-use crate::saml::{SamlSettings, Signed};
 use crate::xml::{Element, Node};
 
 /// What is wrong with the encrypted assertion.
@@ -68,16 +68,46 @@ pub enum Concealed {
 }
 
 impl Concealed {
-    pub(super) fn arrange(self, settings: &mut SamlSettings) {
-        let gcm = Encryption::with(Content::Aes256Gcm);
-        let (signed, encryption) = match self {
-            Self::Short(content, _) | Self::Turned(content) | Self::TurnedFirst(content) => {
-                (Signed::Response, Encryption::with(content))
-            }
-            Self::TurnedPadding => (Signed::Response, Encryption::with(Content::Aes256Cbc)),
-            Self::Rsa15 => (Signed::Response, gcm),
-            Self::Swapped => (Signed::Response, gcm),
+    /// What has to be signed for it to bite.
+    pub(super) fn signed(self) -> Signed {
+        match self {
+            Self::Short(..)
+            | Self::Turned(_)
+            | Self::TurnedFirst(_)
+            | Self::TurnedPadding
+            | Self::Rsa15
+            | Self::Swapped => Signed::Response,
             Self::UnsignedInside
+            | Self::ForeignInside
+            | Self::PlainBeside
+            | Self::HiddenBeside
+            | Self::Twice
+            | Self::NoiseKey
+            | Self::CbcInTheOpen
+            | Self::OtherRecipient
+            | Self::NotXml
+            | Self::NotText
+            | Self::NotAnAssertion
+            | Self::Nested
+            | Self::BreaksOut
+            | Self::DocumentTypeInside
+            | Self::CipherReference
+            | Self::RetrievalMethod
+            | Self::ManyKeys(_)
+            | Self::TwoData
+            | Self::TripleDes
+            | Self::Empty => Signed::Assertion,
+        }
+    }
+
+    /// What it is encrypted with.
+    fn content(self) -> Content {
+        match self {
+            Self::Short(content, _) | Self::Turned(content) | Self::TurnedFirst(content) => content,
+            Self::TurnedPadding | Self::CbcInTheOpen => Content::Aes256Cbc,
+            Self::Rsa15
+            | Self::Swapped
+            | Self::UnsignedInside
             | Self::ForeignInside
             | Self::PlainBeside
             | Self::HiddenBeside
@@ -95,15 +125,17 @@ impl Concealed {
             | Self::ManyKeys(_)
             | Self::TwoData
             | Self::TripleDes
-            | Self::CbcInTheOpen
-            | Self::Empty => (Signed::Assertion, gcm),
-        };
-        settings.signed = signed;
-        settings.encryption = Some(encryption);
+            | Self::Empty => Content::Aes256Gcm,
+        }
     }
 
     pub(super) fn apply(self, plan: &mut Plan, facts: &Facts<'_>) -> Result<()> {
-        let (encryption, certificate) = plan.encryption.clone().context("nothing is encrypted")?;
+        let certificate = facts
+            .recipient
+            .context("nothing is encrypted for it")?
+            .clone();
+        let encryption = Encryption::with(self.content());
+        plan.encryption = Some((encryption, certificate.clone()));
         let canary = facts.canary.to_owned();
         match self {
             Self::UnsignedInside => plan.signed = None,
@@ -152,9 +184,8 @@ impl Concealed {
                     certificate,
                 ));
             }
-            Self::CbcInTheOpen => {
-                plan.encryption = Some((Encryption::with(Content::Aes256Cbc), certificate));
-            }
+            // How it is signed and encrypted is all that is wrong.
+            Self::CbcInTheOpen => {}
             Self::OtherRecipient => {
                 plan.encryption = Some((encryption, facts.stranger.certificate().clone()));
             }

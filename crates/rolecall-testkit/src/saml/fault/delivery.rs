@@ -25,7 +25,7 @@ pub enum Delivery {
     EmptyResponse,
     /// Two responses.
     TwoResponses,
-    /// A request beside the response.
+    /// A request beside the response: nobody reads it.
     RequestBeside,
     /// No relay state.
     NoRelayState,
