@@ -14,12 +14,14 @@ use rolecall_testkit::aws::{Aws, AwsSettings};
 use rolecall_testkit::certificate::CertificateAuthority;
 use rolecall_testkit::clock::{self, Clock as Time};
 use rolecall_testkit::oidc::{OidcClient, OidcProvider, OidcSettings};
+use rolecall_testkit::saml::SamlProvider;
 use rolecalld::config;
 use rolecalld::server::{self, Stopper, Surroundings};
 use rolecalld::world::SystemEntropy;
 use tempfile::TempDir;
 
 use crate::plan::{ACCESS, CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
+use crate::saml::{self, SamlHouse};
 
 mod furnish;
 
@@ -45,6 +47,8 @@ pub struct HouseSettings {
     pub more: String,
     /// The identity provider; its clients are filled in.
     pub provider: OidcSettings,
+    /// A SAML provider beside it, where there is one.
+    pub saml: Option<SamlHouse>,
     /// Requests that the emulated AWS remembers.
     pub requests_kept: usize,
 }
@@ -62,6 +66,7 @@ impl Default for HouseSettings {
             access: ACCESS.to_owned(),
             more: String::new(),
             provider: OidcSettings::default(),
+            saml: None,
             requests_kept: 1_000,
         }
     }
@@ -71,6 +76,8 @@ impl Default for HouseSettings {
 pub struct House {
     /// The identity provider.
     pub provider: OidcProvider,
+    /// The SAML provider beside it.
+    pub saml: Option<SamlProvider>,
     /// AWS.
     pub aws: Aws,
     /// The first gateway.
@@ -137,6 +144,9 @@ impl House {
         let clock: Arc<dyn Clock> = Arc::new(TimeOf(settings.clock.clone()));
         let keys = furnish::make_keys(folder.path(), &clock)?;
         furnish::furnish(&aws, &public_url, keys, clock)?;
+        let saml = settings.saml.as_ref();
+        let saml = saml.map(|saml| saml.prepare(folder.path(), settings.clock.clone()));
+        let (saml, beside) = saml.transpose()?.unzip();
         write_configuration(
             folder.path(),
             &settings,
@@ -144,6 +154,7 @@ impl House {
                 public_url: &public_url,
                 issuer: &provider.issuer(),
                 aws: &aws.url(),
+                beside: beside.as_deref().unwrap_or_default(),
             },
         )?;
         let gateway = Replica::start(
@@ -152,8 +163,12 @@ impl House {
             settings.clock.clone(),
         )
         .await?;
+        if let Some(saml) = &saml {
+            saml::introduce(saml, &public_url, authority.as_deref()).await?;
+        }
         Ok(Self {
             provider,
+            saml,
             aws,
             gateway,
             folder,
@@ -269,6 +284,8 @@ struct Facts<'a> {
     public_url: &'a str,
     issuer: &'a str,
     aws: &'a str,
+    /// Another `[[provider]]`.
+    beside: &'a str,
 }
 
 fn write_configuration(
@@ -280,6 +297,7 @@ fn write_configuration(
         public_url,
         issuer,
         aws,
+        beside,
     } = facts;
     let (store, database, more) = (&settings.store, &settings.database, &settings.more);
     let proxies = &settings.trusted_proxies;
@@ -327,14 +345,15 @@ oidc = {{ issuer = "{issuer}", client_id = "{CLIENT_ID}", client_secret = {{ fil
 mfa = {{ amr = ["mfa", "otp", "hwk"] }}
 domains = ["example.com"]
 
-{more}"#
+{more}
+{beside}"#
     );
     fs::write(folder.join("rolecall.toml"), text)?;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
     Ok(())
 }
 
-fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(crate) fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create_new(true)

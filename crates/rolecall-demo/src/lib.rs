@@ -3,7 +3,9 @@
 
 mod house;
 mod plan;
+mod saml;
 mod terminal;
 
 pub use house::{House, HouseSettings, Replica};
-pub use plan::{ACCESS, ACCOUNTS, CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
+pub use plan::{ACCESS, ACCOUNTS, CLIENT_ID, CLIENT_SECRET, PROVIDER_ID, SAML_PROVIDER_ID};
+pub use saml::SamlHouse;

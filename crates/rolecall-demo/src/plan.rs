@@ -6,6 +6,8 @@ pub const CLIENT_ID: &str = "rolecall";
 pub const CLIENT_SECRET: &str = "only-for-the-demo";
 /// The identity provider's id in the gateway's configuration.
 pub const PROVIDER_ID: &str = "example";
+/// The SAML provider's, where there is one.
+pub const SAML_PROVIDER_ID: &str = "corporate";
 
 /// The name of the gateway as a SAML provider in every account.
 pub const SAML_PROVIDER: &str = "rolecall";
