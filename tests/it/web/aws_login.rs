@@ -15,7 +15,7 @@ use super::*;
 
 const SAME_DEVICE: &str = "arn:aws:signin:::devtools/same-device";
 const CROSS_DEVICE: &str = "arn:aws:signin:::devtools/cross-device";
-const DEVELOPER: &str = "Use Developer in payments-dev";
+const DEVELOPER: &str = "Use this role: Developer in payments-dev";
 
 /// What the CLI keeps while its person is in the browser, and afterwards.
 struct Terminal {

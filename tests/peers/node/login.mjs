@@ -111,7 +111,7 @@ try {
   // Another machine: the code is copied, and pasted there.
   await page.goto(authorize(there, 'remote'));
   await look(page, 'login-remote');
-  await page.getByRole('button', { name: 'Use ReadOnly in payments-prod' }).click();
+  await page.getByRole('button', { name: 'Use this role: ReadOnly in payments-prod' }).click();
   await page.waitForURL(own('/v1/sessions/confirmation**'));
   await look(page, 'login-code');
   await page.getByRole('button', { name: 'Copy' }).click();
@@ -127,9 +127,9 @@ try {
   await look(plain, 'login-plain', false);
   await plain.locator('#q').fill('payments-dev read');
   await plain.keyboard.press('Enter');
-  await plain.getByText('match').waitFor();
+  await plain.getByText('match “').waitFor();
   await look(plain, 'login-plain-search', false);
-  await plain.getByRole('button', { name: 'Use ReadOnly in payments-dev' }).click();
+  await plain.getByRole('button', { name: 'Use this role: ReadOnly in payments-dev' }).click();
   await plain.getByText('You can close this window.').waitFor();
   await redeem(here, arrived.get('plain').get('code'));
 } catch (error) {

@@ -1,4 +1,5 @@
-//! Unmodified clients of AWS's: the CLI signs in here and on another machine, and the CLI and boto3 renew what it got.
+//! Unmodified clients of AWS's: the CLI signs in here and on another machine, and the CLI, boto3 and the
+//! JavaScript SDK renew what it got.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +11,8 @@ use super::*;
 
 /// A loaded machine starts Python slowly.
 const CLIENT_MAX: Duration = Duration::from_secs(90);
-const WHO_AM_I: &str = "import boto3; print(boto3.Session(profile_name='dev').client('sts').get_caller_identity()['Arn'])";
+const BOTO3: &str = "import boto3; print(boto3.Session(profile_name='dev').client('sts').get_caller_identity()['Arn'])";
+const JAVASCRIPT: &str = "const { STSClient, GetCallerIdentityCommand } = require('@aws-sdk/client-sts'); new STSClient({ profile: 'dev' }).send(new GetCallerIdentityCommand({})).then((who) => console.log(who.Arn));";
 
 #[expect(
     clippy::disallowed_methods,
@@ -58,6 +60,10 @@ impl Desk {
             .env("AWS_PAGER", "")
             .env("BROWSER", "true")
             .env("PYTHONUNBUFFERED", "1")
+            .envs(
+                peer("ROLECALL_PEERS_NODE")
+                    .map(|folder| ("NODE_PATH", folder.join("node_modules"))),
+            )
             .args(arguments);
         command
     }
@@ -129,10 +135,29 @@ impl Desk {
     }
 }
 
+impl Desk {
+    /// boto3 and the JavaScript SDK renew what the CLI keeps, when it has expired and shortly before.
+    async fn sdks_renew(&self) -> Result<()> {
+        let python = peer("ROLECALL_PEERS_PYTHON").map(|python| (python, ["-c", BOTO3]));
+        let node =
+            peer("ROLECALL_PEERS_NODE").map(|folder| (folder.join("bin/node"), ["-e", JAVASCRIPT]));
+        for (program, arguments) in [python, node].into_iter().flatten() {
+            for seconds in [-3_600, 240] {
+                let (before, issued) = (self.let_end_in(seconds)?, self.house.aws.issued().len());
+                let told = self.says(&program, &arguments).await?;
+                ensure!(told.starts_with(ARN), "{told}");
+                ensure!(self.house.aws.issued().len() == issued + 1);
+                self.renewed_since(&before)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 const ARN: &str = "arn:aws:sts::444455556666:assumed-role/Developer/alice@example.com-";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_cli_signs_in_by_the_browser_and_it_and_boto3_renew() -> Result<()> {
+async fn the_cli_signs_in_by_the_browser_and_it_and_the_sdks_renew() -> Result<()> {
     let Some(desk) = Desk::new().await? else {
         return Ok(());
     };
@@ -166,16 +191,7 @@ async fn the_cli_signs_in_by_the_browser_and_it_and_boto3_renew() -> Result<()> 
         "{told}"
     );
     desk.renewed_since(&before)?;
-    let Some(python) = peer("ROLECALL_PEERS_PYTHON") else {
-        return Ok(());
-    };
-    let before = desk.let_end_in(-3_600)?;
-    let told = desk.says(&python, &["-c", WHO_AM_I]).await?;
-    ensure!(
-        told.starts_with(ARN) && desk.house.aws.issued().len() == 3,
-        "{told}"
-    );
-    desk.renewed_since(&before)?;
+    desk.sdks_renew().await?;
     // Somebody ends it in the browser: the next renewal says what to do.
     browser.open(&desk.house.at("/sessions")).await?;
     let page = browser.page()?;
@@ -202,7 +218,10 @@ async fn the_cli_signs_in_on_another_machine() -> Result<()> {
         .begin(&["login", "--remote", "--profile", "dev"])
         .await?;
     let browser = desk
-        .choose(&address, "Use Developer readonly in payments-dev")
+        .choose(
+            &address,
+            "Use this role: Developer readonly in payments-dev",
+        )
         .await?;
     let shown = browser.page()?.select("#code")?;
     login.tell(shown.first().context("no code")?)?;

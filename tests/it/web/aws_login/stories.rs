@@ -25,7 +25,7 @@ async fn a_role_is_chosen_and_its_credentials_arrive() -> Result<()> {
         ensure!(page.text().contains(words), "{words}: {}", page.text());
     }
     let page = browser
-        .press("Use Developer readonly in payments-dev", &[])
+        .press("Use this role: Developer readonly in payments-dev", &[])
         .await?;
     let to = refresh(&page)?;
     ensure!(
@@ -237,7 +237,9 @@ async fn the_search_works_without_a_script_and_keeps_the_request() -> Result<()>
     let page = browser.press("Search", &[("q", "sandbox read")]).await?;
     let found = page.select("li button[name=role]")?.len();
     ensure!(found == 2 && all > 10, "{found} of {all}");
-    let page = browser.press("Use ReadOnly in sandbox", &[]).await?;
+    let page = browser
+        .press("Use this role: ReadOnly in sandbox", &[])
+        .await?;
     ensure!(refresh(&page)?.starts_with("http://127.0.0.1:33389/oauth/callback?code="));
     Ok(())
 }
