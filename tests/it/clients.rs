@@ -5,6 +5,7 @@
 
 mod aws_cli;
 mod boto3;
+mod chromium;
 mod demo;
 mod javascript;
 mod laptop;

@@ -1,0 +1,62 @@
+//! `aws sso login` with a real browser: Chromium opens what the command line opens, alice presses *Allow*, and the
+//! command ends by itself.
+
+use anyhow::{Result, ensure};
+use rolecall_demo::{House, HouseSettings};
+use rolecall_testkit::node;
+use serde_json::Value;
+
+use super::laptop::Laptop;
+use super::{aws_cli, peer};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chromium_confirms_and_the_command_ends_by_itself() -> Result<()> {
+    let (Some(cli), Some(_), Some(chromium)) = (
+        aws_cli("sid"),
+        node::installed(),
+        peer("ROLECALL_PEERS_CHROMIUM"),
+    ) else {
+        return Ok(());
+    };
+    let house = House::build(HouseSettings::default()).await?;
+    let mut laptop = Laptop::new()?;
+    house.terminal()?;
+    let config = house.folder().join("aws-config");
+    laptop.set("AWS_CONFIG_FILE", &config.display().to_string());
+    let mut login = laptop.command(&cli);
+    login.args(["sso", "login"]);
+    let mut running = laptop.start(login)?;
+    let address = running.opened().await?;
+
+    let pictures = concat!(env!("CARGO_TARGET_TMPDIR"), "/screenshots");
+    let mut script = node::script("confirm.mjs")?;
+    script.args([&address, pictures]);
+    script.env("ROLECALL_PEERS_CHROMIUM", chromium);
+    // Not as the laptop's: the driver keeps files of its own.
+    let confirmed = tokio::task::spawn_blocking(move || rolecall_testkit::process::run(script));
+    let confirmed = String::from_utf8(confirmed.await??)?;
+    let seen: Value = serde_json::from_str(confirmed.trim_start_matches("seen "))?;
+    let text = |name: &str| seen[name].as_str().unwrap_or_default();
+    ensure!(seen.get("failure").is_none(), "{seen:#}");
+    for part in [
+        "botocore-client-rolecall",
+        "127.0.0.1",
+        "Nobody has checked",
+        "Alice",
+    ] {
+        ensure!(text("consent").contains(part), "{part}: {seen:#}");
+    }
+    ensure!(!text("callback").is_empty(), "{seen:#}");
+
+    let ran = running.finish().await?;
+    ensure!(
+        ran.is_success() && ran.text.contains("Successfully logged into Start URL"),
+        "{ran:?}"
+    );
+    let mut caller = laptop.command(&cli);
+    caller.args(["sts", "get-caller-identity"]);
+    let ran = laptop.run(caller).await?;
+    let arn = "arn:aws:sts::777788889999:assumed-role/Developer/alice@example.com";
+    ensure!(ran.is_success() && ran.text.contains(arn), "{ran:?}");
+    Ok(())
+}
