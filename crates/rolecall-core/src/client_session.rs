@@ -1,7 +1,8 @@
 //! What a person allowed a registered client: to list their roles and to get credentials, until it ends.
 //!
 //! The record is found by a handle that is part of each of its tokens, so that one removal ends them all, at once and
-//! everywhere. It holds digests of tokens only. The tokens that follow a refresh token are derived from it and a random
+//! everywhere. The handle names its person, too, so that all that decides over a token can be asked for at once. The
+//! record holds digests of tokens only. The tokens that follow a refresh token are derived from it and a random
 //! salt in the record: whoever presents the same one again within the grace gets the same successors, and the record
 //! does not grow with the number of parallel processes.
 
@@ -15,13 +16,15 @@ use crate::identity::Identity;
 use crate::limits;
 use crate::port::Entropy;
 use crate::record::Record;
-use crate::secret::{AccessToken, RefreshToken, SecretDigest, SecretText, random_token};
+use crate::secret::{
+    AccessToken, RefreshToken, SecretDigest, SecretText, TOKEN_CHARACTERS, random_token,
+};
 use crate::session::{Epoch, EpochId, Origin, SessionId};
 
 const ACCESS_PREFIX: &str = "rca_";
 const REFRESH_PREFIX: &str = "rcr_";
-/// Characters of 256 bits in base64url.
-const PART: usize = 43;
+/// Characters of a handle: 256 random bits and the key of its person.
+const HANDLE_CHARACTERS: usize = 2 * TOKEN_CHARACTERS;
 
 /// How a client came by its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,7 +160,7 @@ impl ClientSession {
         access_life: TimeDelta,
         entropy: &dyn Entropy,
     ) -> (SecretDigest, Self, ClientTokens) {
-        let handle = random_token(entropy);
+        let handle = format!("{}{}", random_token(entropy), new.identity.key());
         let access = AccessToken::new(format!("{ACCESS_PREFIX}{handle}{}", random_token(entropy)));
         let refresh =
             RefreshToken::new(format!("{REFRESH_PREFIX}{handle}{}", random_token(entropy)));
@@ -310,24 +313,44 @@ fn following(token: &RefreshToken, salt: &SecretText) -> (AccessToken, RefreshTo
 fn handle_of<'a>(token: &'a str, prefix: &str) -> Option<&'a str> {
     let parts = token.strip_prefix(prefix)?;
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    (parts.len() == 2 * PART && parts.bytes().all(plain)).then(|| &parts[..PART])
+    let whole = parts.len() == HANDLE_CHARACTERS + TOKEN_CHARACTERS && parts.bytes().all(plain);
+    whole.then(|| &parts[..HANDLE_CHARACTERS])
 }
 
 fn key_of(handle: &str) -> SecretDigest {
     SecretDigest::of("rolecall/client-session/v1", &[handle.as_bytes()])
 }
 
+/// Where each token of a session leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handle {
+    /// Finds the record.
+    pub key: SecretDigest,
+    /// The key of its person. Nobody can put another's there: the record is found by the digest of the whole.
+    pub person: SecretDigest,
+}
+
+impl Handle {
+    fn parse(token: &str, prefix: &str) -> Option<Self> {
+        let handle = handle_of(token, prefix)?;
+        Some(Self {
+            key: key_of(handle),
+            person: SecretDigest::parse(&handle[TOKEN_CHARACTERS..])?,
+        })
+    }
+}
+
 impl AccessToken {
-    /// What finds its session; none when it is not of our form.
-    pub fn session_key(&self) -> Option<SecretDigest> {
-        handle_of(self.expose(), ACCESS_PREFIX).map(key_of)
+    /// Where it leads; none when it is not of our form.
+    pub fn handle(&self) -> Option<Handle> {
+        Handle::parse(self.expose(), ACCESS_PREFIX)
     }
 }
 
 impl RefreshToken {
-    /// What finds its session; none when it is not of our form.
-    pub fn session_key(&self) -> Option<SecretDigest> {
-        handle_of(self.expose(), REFRESH_PREFIX).map(key_of)
+    /// Where it leads; none when it is not of our form.
+    pub fn handle(&self) -> Option<Handle> {
+        Handle::parse(self.expose(), REFRESH_PREFIX)
     }
 }
 

@@ -34,7 +34,7 @@ impl SecretDigest {
     }
 
     /// What `Display` wrote.
-    fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         bytes.try_into().map(Self).ok()
     }

@@ -1,9 +1,11 @@
 //! What registered clients hold: finding, listing and ending their sessions. Signing out of the browser does not end
 //! them, as it does not end what a command line is doing; "end all others" and the button of each do.
 
+use futures_util::future::try_join;
+
 use crate::audit::{Actor, Happened};
 use crate::client_session::{
-    ClientSession, ClientSessionEntry, ClientSessionIndex, ClientTokens, NewClientSession,
+    ClientSession, ClientSessionEntry, ClientSessionIndex, ClientTokens, Handle, NewClientSession,
 };
 use crate::port::StoreError;
 use crate::record::Seen;
@@ -21,7 +23,7 @@ pub(super) struct PreparedSession {
 }
 
 impl Gateway {
-    /// The live session of this access token. Two trips to the store.
+    /// The live session of this access token. One trip to the store.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: an outage, which costs nobody a token.
@@ -29,10 +31,10 @@ impl Gateway {
         &self,
         token: &AccessToken,
     ) -> Result<Option<ClientSession>, StoreError> {
-        let Some(key) = token.session_key() else {
+        let Some(handle) = token.handle() else {
             return Ok(None);
         };
-        let found = self.live_client_session(key).await?;
+        let found = self.live_client_session(handle).await?;
         let now = self.world.clock.now();
         Ok(found
             .map(|seen| seen.record)
@@ -49,9 +51,9 @@ impl Gateway {
         context: &RequestContext,
         token: &AccessToken,
     ) -> Result<(), StoreError> {
-        match (token.session_key(), self.client_session(token).await?) {
-            (Some(key), Some(session)) => {
-                self.end_client(context, &session, key, "client_sign_out")
+        match (token.handle(), self.client_session(token).await?) {
+            (Some(handle), Some(session)) => {
+                self.end_client(context, &session, handle.key, "client_sign_out")
                     .await
             }
             (_, None) | (None, Some(_)) => Ok(()),
@@ -66,9 +68,9 @@ impl Gateway {
         &self,
         session: &Session,
     ) -> Result<Vec<ClientSession>, StoreError> {
-        let mut found = Vec::new();
-        for entry in self.client_index(session.identity.key()).await?.entries {
-            found.extend(self.live_client_session(entry.key).await?);
+        let (mut found, person) = (Vec::new(), session.identity.key());
+        for ClientSessionEntry { key, .. } in self.client_index(person).await?.entries {
+            found.extend(self.live_client_session(Handle { key, person }).await?);
         }
         Ok(found.into_iter().rev().map(|seen| seen.record).collect())
     }
@@ -90,21 +92,24 @@ impl Gateway {
         Ok(())
     }
 
-    /// The session at this key, unless it has ended.
+    /// The session that this leads to, unless it has ended.
     pub(super) async fn live_client_session(
         &self,
-        key: SecretDigest,
+        handle: Handle,
     ) -> Result<Option<Seen<ClientSession>>, StoreError> {
-        let seen: Option<Seen<ClientSession>> = self.world.records.get(key).await?;
-        let Some(seen) = seen else {
-            return Ok(None);
+        // Both in one trip to the store: this is asked at every call of a client.
+        let (seen, epoch) = try_join(
+            self.world.records.get::<ClientSession>(handle.key),
+            self.epoch(handle.person),
+        )
+        .await?;
+        let lives = |seen: &Seen<ClientSession>| {
+            let session = &seen.record;
+            // Nobody vouches for the people of a provider that was taken out of the configuration.
+            let vouched = self.provider(&session.identity.provider).is_some();
+            vouched && !epoch.is_some_and(|epoch| session.is_ended_by(&epoch))
         };
-        let session = &seen.record;
-        // Nobody vouches for the people of a provider that was taken out of the configuration.
-        let vouched = self.provider(&session.identity.provider).is_some();
-        let epoch = self.epoch(session.identity.key()).await?;
-        let ended = epoch.is_some_and(|epoch| session.is_ended_by(&epoch));
-        Ok((vouched && !ended).then_some(seen))
+        Ok(seen.filter(lives))
     }
 
     /// Writes a session's record; none when the person has ended their sessions since they allowed it. Its tokens must

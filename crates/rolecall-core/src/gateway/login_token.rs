@@ -126,8 +126,8 @@ impl Gateway {
         client: LoginClient,
         presented: &RefreshToken,
     ) -> Result<LoginTokens, LoginError> {
-        let key = presented.session_key().ok_or(LoginError::SessionOver)?;
-        let seen = self.live_client_session(key).await?;
+        let handle = presented.handle().ok_or(LoginError::SessionOver)?;
+        let seen = self.live_client_session(handle).await?;
         let session = seen.ok_or(LoginError::SessionOver)?.record;
         let login = session.login.as_ref();
         let login = login.filter(|_| session.client == client.key());
@@ -137,7 +137,7 @@ impl Gateway {
         let entropy = self.world.entropy.as_ref();
         let mut foreseen = session.clone();
         if let Refreshed::Reused = foreseen.refresh(presented, now, life, entropy) {
-            self.end_client(context, &session, key, "refresh_token_reused")
+            self.end_client(context, &session, handle.key, "refresh_token_reused")
                 .await?;
             return Err(LoginError::SessionOver);
         }

@@ -99,9 +99,10 @@ impl Gateway {
         client: SecretDigest,
         presented: &RefreshToken,
     ) -> Result<ClientTokens, TokenError> {
-        let key = presented.session_key().ok_or(TokenError::InvalidGrant)?;
+        let handle = presented.handle().ok_or(TokenError::InvalidGrant)?;
+        let key = handle.key;
         for _ in 0..REFRESH_TRIES {
-            let seen = self.live_client_session(key).await?;
+            let seen = self.live_client_session(handle).await?;
             let seen = seen.ok_or(TokenError::InvalidGrant)?;
             if seen.record.client != client {
                 return Err(TokenError::InvalidGrant);

@@ -14,7 +14,7 @@ use rolecall_core::gateway::{
     AuthorizationForm, AuthorizationStep, CodeRedemption, ConsentError, DeviceAnswer,
     DeviceStarted, Gateway, TokenError,
 };
-use rolecall_core::secret::{AuthorizationCode, SecretText};
+use rolecall_core::secret::{AccessToken, AuthorizationCode, SecretText};
 use rolecall_core::session::Session;
 
 use crate::world::{World, context, context_from};

@@ -290,3 +290,24 @@ async fn a_wrong_half_is_a_wrong_code() {
         Err(TokenError::AccessDenied)
     ));
 }
+
+#[tokio::test]
+async fn no_token_gets_around_its_person_s_end_under_another_name() {
+    let world = World::new();
+    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
+    let bob = world.session_of("bob").await;
+    let mut tokens = by_device(&world, &known, &alice).await;
+    for key in world.store.keys("client-session-index") {
+        world.store.remove(key);
+    }
+    let ended = world.gateway.end_other_sessions(&context(), &alice).await;
+    ended.unwrap();
+    assert!(!opens(&world, &tokens).await, "her epoch ended it");
+
+    let own = alice.identity.key().to_string();
+    let access = tokens.access_token.expose();
+    assert!(access.contains(&own), "it names its person");
+    let named_anew = access.replace(&own, &bob.identity.key().to_string());
+    tokens.access_token = AccessToken::new(named_anew);
+    assert!(!opens(&world, &tokens).await, "his epoch is not asked for");
+}

@@ -123,7 +123,7 @@ async fn the_policy_can_refuse_the_device_flow_role_by_role() {
 }
 
 #[tokio::test]
-async fn a_token_is_looked_up_in_two_trips_and_a_poll_takes_two() {
+async fn a_token_is_looked_up_by_two_reads_and_a_poll_takes_two_trips() {
     let world = World::new();
     let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
     let tokens = by_device(&world, &known, &alice).await;
