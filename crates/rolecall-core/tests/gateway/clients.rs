@@ -123,13 +123,11 @@ async fn code(world: &World, known: &Known, session: &Session, state: &str) -> A
     let step = gateway
         .decide_authorization(&context(), session, &read, decided)
         .await;
-    match step.unwrap() {
-        AuthorizationStep::Answer(to) => {
-            let code = to.split(['=', '&']).nth(1).unwrap();
-            AuthorizationCode::new(code)
-        }
-        other => panic!("{other:?}"),
-    }
+    let step = step.unwrap();
+    let AuthorizationStep::Answer(to) = &step else {
+        panic!("{step:?}");
+    };
+    AuthorizationCode::new(to.split(['=', '&']).nth(1).unwrap())
 }
 
 async fn redeem(

@@ -33,17 +33,16 @@ async fn a_device_is_let_in_and_gets_roles() {
             .unwrap(),
         1
     );
-    match world.trail.take_only() {
-        Happened::ConsentGiven { session, asked, .. } => {
-            assert_eq!(session, alice.id.to_string());
-            assert_eq!(
-                (asked.client.as_str(), asked.requests),
-                ("canary-client", 1)
-            );
-            assert_eq!(asked.from, "192.0.2.7".parse().ok());
-        }
-        other => panic!("{other:?}"),
-    }
+    let happened = world.trail.take_only();
+    let Happened::ConsentGiven { session, asked, .. } = &happened else {
+        panic!("{happened:?}");
+    };
+    assert_eq!(*session, alice.id.to_string());
+    assert_eq!(
+        (asked.client.as_str(), asked.requests),
+        ("canary-client", 1)
+    );
+    assert_eq!(asked.from, "192.0.2.7".parse().ok());
     let tokens = poll(&world, &known, &started).await.unwrap();
     assert_eq!(tokens.access_expires_at, world.now() + minutes(60));
     let client = world
