@@ -1,4 +1,4 @@
-//! Rolecall's chores: `cargo xtask test | demo | bench | ci`.
+//! Rolecall's chores: `cargo xtask test | demo | bench | fuzz | ci`.
 //!
 //! Each chore installs what this machine lacks (or names it and exits 2), says on stderr what it does, and does its job. This file
 //! owns the command line and the exit codes; it depends on almost nothing, so that it builds in seconds on a fresh machine.
@@ -10,6 +10,7 @@ mod cargo;
 mod ci;
 mod demo;
 mod deny;
+mod fuzz;
 mod machine;
 mod packages;
 mod peers;
@@ -30,6 +31,7 @@ Commands:
   test  [CARGO TEST ARGUMENTS]   install what the tests need, then run all of them
   demo  [ROLECALL-DEMO ARGUMENTS]  build and serve the demo: http://127.0.0.1:8400
   bench [BENCH ARGUMENTS]        measure the release build against its floors
+  fuzz  [SECONDS]                feed the SAML verifier what nobody thought of; a minute unless told
   ci    [STEP…]                  everything continuous integration checks, or only the named steps
   setup                          only install what `test` needs
 
@@ -67,6 +69,7 @@ fn run(arguments: Vec<String>) -> anyhow::Result<()> {
         "test" => test::run(&machine, rest),
         "demo" => demo::run(&machine, rest),
         "bench" => bench::run(&machine, rest),
+        "fuzz" => fuzz::run(&machine, rest),
         "ci" => ci::run(&machine, rest),
         "setup" => peers::install(&machine)
             .map(|_| say("everything that `cargo xtask test` needs is here")),

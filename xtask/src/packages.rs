@@ -64,6 +64,12 @@ pub(crate) const BUILD: &[Need] = &[
     },
 ];
 
+pub(crate) const FUZZ: &[Need] = &[Need {
+    what: "a C++ compiler (c++), for libFuzzer",
+    debian: &["g++"],
+    is_here: |m| m.program("c++").is_some(),
+}];
+
 pub(crate) const TEST: &[Need] = &[
     Need {
         what: "redis-server",

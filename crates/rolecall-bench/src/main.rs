@@ -13,6 +13,7 @@ mod memory;
 mod policy;
 mod portal;
 mod report;
+mod saml;
 mod sign_in;
 mod startup;
 mod world;
@@ -61,6 +62,16 @@ enum Measure {
     Client,
     /// Resident memory
     Memory,
+    /// A SAML sign-in, verified
+    Saml,
+}
+
+impl Bench {
+    /// Whether anything is measured that goes on in the gateway's own process.
+    fn needs_gateway(&self) -> bool {
+        let in_here = |measure: &Measure| matches!(measure, Measure::Policy | Measure::Saml);
+        self.only.is_empty() || !self.only.iter().all(in_here)
+    }
 }
 
 /// How long and how much is measured.
@@ -118,7 +129,9 @@ fn run(bench: &Bench) -> anyhow::Result<bool> {
         !cfg!(debug_assertions),
         "this is a debug build, whose figures mean nothing\nhint: run `cargo xtask bench`"
     );
-    gateway::build()?;
+    if bench.needs_gateway() {
+        gateway::build()?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -146,7 +159,10 @@ async fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     if wanted(Measure::Policy) {
         rows.extend(policy::measure(effort)?);
     }
-    if bench.only == [Measure::Policy] {
+    if wanted(Measure::Saml) {
+        rows.extend(saml::measure(effort).await?);
+    }
+    if !bench.needs_gateway() {
         return Ok(rows);
     }
     let world = World::build(effort.sessions, world::ACCOUNTS).await?;

@@ -18,6 +18,7 @@ mod request;
 mod service_provider;
 pub mod signature;
 mod sso;
+mod visit;
 mod world;
 
 use std::sync::Arc;

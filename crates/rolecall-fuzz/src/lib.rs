@@ -1,0 +1,153 @@
+//! What is fuzzed, and what must hold whatever comes: nothing panics or hangs, and nobody is believed but who was signed.
+//!
+//! An input of [`guard`] is a kind of document and the document. An input of [`verification`] is a little program that takes
+//! genuine responses apart and puts them together again ([`mutation`]), or a document. `cargo xtask fuzz` runs both for a while.
+
+mod genuine;
+pub mod mutation;
+pub mod seeds;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rolecall_core::sign_in::ProviderError;
+use rolecalld::idp::saml::guard::{GuardedXml, Shape, decoded};
+use rolecalld::idp::saml::{SamlTrust, TrustOptions};
+
+use genuine::genuine;
+
+/// The first byte of an input of [`verification`] that is a document, and no program.
+pub const DOCUMENT: u8 = 0xff;
+
+/// Looks at a document as the guard does. The first byte says what it should be.
+///
+/// # Panics
+/// When what the guard has let through is not of the shape that it promises: a finding.
+#[expect(clippy::panic, reason = "how a fuzzer hears of a finding")]
+pub fn guard(input: &[u8]) {
+    let Some((kind, text)) = input.split_first() else {
+        return;
+    };
+    let text = String::from_utf8_lossy(text);
+    let shape = match kind % 4 {
+        0 => Shape::Response,
+        1 => Shape::Logout,
+        2 => {
+            drop(SamlTrust::parse(&text, &TrustOptions::default()));
+            Shape::Metadata
+        }
+        _ => return drop(decoded(&text)),
+    };
+    let Ok(guarded) = GuardedXml::parse(&text, shape) else {
+        return;
+    };
+    if let Err(broken) = promise(&guarded) {
+        panic!("{broken}, but the guard let it pass: {text}");
+    }
+}
+
+/// What everybody relies on who works with a guarded document.
+fn promise(guarded: &GuardedXml<'_>) -> Result<(), &'static str> {
+    let document = guarded.document();
+    let with_id = |id: &str| {
+        let nodes = document.descendants();
+        nodes
+            .filter(|node| node.attribute("ID") == Some(id))
+            .count()
+    };
+    for signature in guarded.signatures() {
+        let owner = document
+            .get_node(signature.owner())
+            .ok_or("an owner is nowhere")?;
+        let id = owner.attribute("ID").ok_or("an owner has no ID")?;
+        if with_id(id) != 1 || !signature.covers(owner) {
+            return Err("a signature covers something else");
+        }
+    }
+    let assertions = document
+        .descendants()
+        .filter(|node| matches!(node.tag_name().name(), "Assertion" | "EncryptedAssertion"));
+    let expected = usize::from(guarded.assertion().is_some());
+    let is_response = document.root_element().tag_name().name() == "Response";
+    if is_response && assertions.count() != expected {
+        return Err("there is an assertion elsewhere");
+    }
+    if guarded.text().contains("<!DOCTYPE") {
+        return Err("there is a document type");
+    }
+    Ok(())
+}
+
+/// Verifies what a program has made of genuine responses, or a document.
+///
+/// # Panics
+/// When somebody is believed whom the provider has not signed: a finding.
+#[expect(clippy::panic, reason = "how a fuzzer hears of a finding")]
+pub fn verification(input: &[u8]) {
+    let Some((first, rest)) = input.split_first() else {
+        return;
+    };
+    let genuine = genuine();
+    let base = usize::from(*first) % genuine.documents.len();
+    let document = if *first == DOCUMENT {
+        String::from_utf8_lossy(rest).into_owned()
+    } else {
+        mutation::run(&genuine.documents, base, rest)
+    };
+    let provider = genuine.provider_of(base);
+    match provider.verify(&STANDARD.encode(&document)) {
+        Ok(verified) if provider.has_said(&verified) => {}
+        Ok(verified) => panic!(
+            "{verified:?} was believed\nof {document}\nunder {}",
+            provider.metadata
+        ),
+        Err(ProviderError::Rejected { .. } | ProviderError::Refused { .. }) => {}
+        Err(ProviderError::Unavailable(error)) => panic!("{error} at {document}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The fuzzer runs millions; these few hundred are always the same, and run with every test.
+    #[test]
+    fn programs_are_never_believed() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut byte = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_be_bytes()[3]
+        };
+        for length in (0..400).map(|n| 1 + n % 24) {
+            let program: Vec<u8> = (0..length).map(|_| byte()).collect();
+            verification(&program);
+        }
+    }
+
+    #[test]
+    fn seeds_are_met() -> anyhow::Result<()> {
+        for (_, input) in seeds::guard(None)? {
+            guard(&input);
+        }
+        for (_, input) in seeds::verify(None)? {
+            verification(&input);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn genuine_responses_are_believed() {
+        let genuine = genuine();
+        for (at, document) in genuine.documents.iter().enumerate() {
+            let provider = genuine.provider_of(at);
+            let verified = provider.verify(&STANDARD.encode(document)).unwrap();
+            assert!(provider.has_said(&verified));
+            let other = rolecalld::idp::saml::VerifiedAssertion {
+                session_index: None,
+                ..verified
+            };
+            assert!(!provider.has_said(&other), "anything goes");
+        }
+    }
+}

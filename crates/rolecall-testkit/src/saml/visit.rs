@@ -1,0 +1,69 @@
+//! A sign-in from the request to the answer, for those who want the answer alone.
+
+use anyhow::{Context, Result};
+use url::form_urlencoded;
+
+use super::SamlProvider;
+use super::message::Sending;
+use super::names::{ASSERTION, PROTOCOL};
+use crate::browser::Browser;
+use crate::xml::Element;
+
+impl SamlProvider {
+    /// The fields with which the browser of this person arrives at the service provider, in answer to the request of this
+    /// ID: in the form's body, or in the address.
+    ///
+    /// # Errors
+    /// When the provider knows no such service provider or person.
+    pub async fn fields_for(
+        &self,
+        service_provider: &str,
+        request: &str,
+        username: &str,
+    ) -> Result<Vec<(String, String)>> {
+        let sso = self.world.at("/sso");
+        let now = self.world.now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let document = Element::new("samlp:AuthnRequest")
+            .with("xmlns:samlp", PROTOCOL)
+            .with("xmlns:saml", ASSERTION)
+            .with("ID", request)
+            .with("Version", "2.0")
+            .with("IssueInstant", now)
+            .with("Destination", &sso)
+            .child(Element::new("saml:Issuer").text(service_provider));
+        let sending = Sending {
+            document,
+            is_request: true,
+            relay_state: None,
+            credential: None,
+        };
+        let mut browser = Browser::new()?;
+        browser.open(&sending.redirect(&sso)?).await?;
+        browser.sign_in_at_provider(username).await?;
+        let visit = browser.visits().last().context("it went nowhere")?;
+        let sent = visit.body.as_deref().or(visit.url.query());
+        Ok(form_urlencoded::parse(sent.unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect())
+    }
+
+    /// The `SAMLResponse` among them.
+    ///
+    /// # Errors
+    /// Those of [`Self::fields_for`], and when there is none.
+    pub async fn response_for(
+        &self,
+        service_provider: &str,
+        request: &str,
+        username: &str,
+    ) -> Result<String> {
+        let fields = self.fields_for(service_provider, request, username).await?;
+        let mut named = fields
+            .into_iter()
+            .filter(|(name, _)| name == "SAMLResponse");
+        named
+            .next()
+            .map(|(_, value)| value)
+            .context("no SAMLResponse")
+    }
+}

@@ -1,0 +1,151 @@
+//! Many verifications in one process leave nothing behind, and the first of them may be many at once.
+//!
+//! What happens once in a process is seen in a process of its own: the tests start this program again.
+
+use std::process::Command;
+use std::sync::Barrier;
+
+use anyhow::{Context, Result, ensure};
+use chrono::{DateTime, Utc};
+use rolecall_core::sign_in::ProviderError;
+use rolecall_testkit::clock::ManualClock;
+use rolecall_testkit::saml::{SamlProvider, SamlSettings, ServiceProvider, Signed};
+use rolecalld::idp::saml::{self, Expected, SamlTrust, TrustOptions, VerifiedAssertion};
+
+use super::{CONSUMER, ENTITY, REQUEST};
+
+/// Set in the process that a test has started: what it is there for is the test's own name.
+const ALONE: &str = "ROLECALL_TEST_ALONE";
+const VERIFICATIONS: usize = 10_000;
+const GROWTH_MAX_KIB: u64 = 5 * 1024;
+const THREADS: usize = 16;
+
+/// A response, and who it is from.
+struct Genuine {
+    response: String,
+    trust: SamlTrust,
+    now: DateTime<Utc>,
+}
+
+impl Genuine {
+    async fn new(signed: Signed) -> Result<Self> {
+        let clock = ManualClock::starting_now();
+        let provider = SamlProvider::start(SamlSettings {
+            clock: clock.clock(),
+            service_providers: vec![ServiceProvider::new(ENTITY, CONSUMER)],
+            signed,
+            ..SamlSettings::default()
+        })?;
+        Ok(Self {
+            response: provider.response_for(ENTITY, REQUEST, "alice").await?,
+            trust: SamlTrust::parse(&provider.metadata()?, &TrustOptions::default())?,
+            now: clock.now(),
+        })
+    }
+
+    fn verify(&self, response: &str) -> Result<VerifiedAssertion, ProviderError> {
+        let expected = Expected {
+            recipients: &[CONSUMER],
+            audiences: &[ENTITY],
+            in_response_to: Some(REQUEST),
+            fresh_since: None,
+        };
+        saml::verify(response, &self.trust, self.now, &expected)
+    }
+}
+
+/// Runs `work` in a process where nothing was verified before; true in the process that has done it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the process that was started has to know that it was"
+)]
+fn alone(test: &str) -> Result<bool> {
+    if std::env::var_os(ALONE).is_some() {
+        return Ok(true);
+    }
+    let output = Command::new(std::env::current_exe()?)
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(ALONE, "1")
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(
+        output.status.success() && said.contains("1 passed"),
+        "{test} alone ended with {}:\n{said}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(false)
+}
+
+/// Resident memory of this process in KiB (proc(5), `VmRSS`).
+fn resident() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.context("no VmRSS")?.parse()?)
+}
+
+#[tokio::test]
+async fn ten_thousand_verifications_leave_nothing_behind() -> Result<()> {
+    if !alone("endurance::ten_thousand_verifications_leave_nothing_behind")? {
+        return Ok(());
+    }
+    let genuine = Genuine::new(Signed::Both).await?;
+    // Refusals at every station leave as little: the guard, the signature, the checks.
+    let other = Genuine::new(Signed::Both).await?;
+    let cut = &genuine.response[..genuine.response.len() / 8 * 4];
+    let round = |at: usize| -> Result<()> {
+        ensure!(match at % 10 {
+            0 => genuine.verify(&other.response).is_err(),
+            1 => genuine.verify(cut).is_err(),
+            _ => genuine.verify(&genuine.response)?.subject.as_str() == "00u-alice",
+        });
+        Ok(())
+    };
+    // What is made once is made before: tables of OpenSSL and libxml2, the allocator's arenas.
+    (0..500).try_for_each(round)?;
+    let before = resident()?;
+    (0..VERIFICATIONS).try_for_each(round)?;
+    let grown = resident()?.saturating_sub(before);
+    ensure!(
+        grown < GROWTH_MAX_KIB,
+        "{VERIFICATIONS} verifications took {grown} KiB"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn sixteen_threads_may_be_the_first() -> Result<()> {
+    // The race is over in a moment, and each process runs it once: some of them, then.
+    for _ in 0..8 {
+        if alone("endurance::sixteen_threads_may_be_the_first")? {
+            return race().await;
+        }
+    }
+    Ok(())
+}
+
+async fn race() -> Result<()> {
+    let genuine = Genuine::new(Signed::Assertion).await?;
+    let start = Barrier::new(THREADS);
+    let ended = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                scope.spawn(|| {
+                    start.wait();
+                    genuine.verify(&genuine.response)
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join())
+            .collect::<Vec<_>>()
+    });
+    ensure!(ended.len() == THREADS);
+    for ended in ended {
+        let verified = ended.ok().context("a thread panicked")??;
+        ensure!(verified.subject.as_str() == "00u-alice");
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! What the SAML verifier is worth, shown on other people's documents, beside another verifier, over time and under load.
+
+mod corpus;
+mod endurance;
+mod samples;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use openssl::x509::X509;
+use rolecall_core::sign_in::{ProviderError, RejectReason};
+use rolecalld::idp::saml::{InvalidMetadata, SamlPolicy, SamlTrust, TrustOptions};
+
+/// Where the testkit's responses are sent, for whom, and in answer to what.
+const CONSUMER: &str = "https://sso.example/sign-in/adfs/acs";
+const ENTITY: &str = "https://sso.example/sign-in/adfs/metadata";
+const REQUEST: &str = "_0123456789abcdef0123456789abcdef";
+
+/// What this thread has used so far (proc(5)): what it costs to verify, and whether anything was read meanwhile.
+#[derive(Clone, Copy, Debug)]
+struct Used {
+    /// On a processor (`schedstat`).
+    cpu: Duration,
+    /// `read` and its kin (`io`, `syscr`): files and pipes, and sockets that are read like files.
+    reads: u64,
+}
+
+impl Used {
+    fn so_far() -> Result<Self> {
+        let io = std::fs::read_to_string("/proc/thread-self/io")?;
+        let reads = io.lines().find_map(|line| line.strip_prefix("syscr: "));
+        let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+        let spent = schedstat.split(' ').next().context("a number")?;
+        Ok(Self {
+            cpu: Duration::from_nanos(spent.parse()?),
+            reads: reads.context("no syscr")?.parse()?,
+        })
+    }
+
+    /// What `work` uses, and what comes of it.
+    fn by<T>(work: impl FnOnce() -> T) -> Result<(Self, T)> {
+        // Looking costs reads of its own, always as many.
+        let (first, second) = (Self::so_far()?, Self::so_far()?);
+        let done = work();
+        let last = Self::so_far()?;
+        let looking = second.reads - first.reads;
+        let used = Self {
+            cpu: last.cpu - second.cpu,
+            reads: last.reads - second.reads - looking,
+        };
+        Ok((used, done))
+    }
+}
+
+/// What a refusal is called; nothing when it is none.
+fn reason<T>(ended: &Result<T, ProviderError>) -> Option<RejectReason> {
+    match ended {
+        Ok(_) | Err(ProviderError::Unavailable(_)) => None,
+        Err(ProviderError::Rejected { reason, .. }) => Some(*reason),
+        Err(ProviderError::Refused { .. }) => Some(RejectReason::Status),
+    }
+}
+
+/// Says what was run, to whoever wants to know (`--nocapture`).
+#[expect(
+    clippy::print_stdout,
+    reason = "a count that nobody sees proves nothing"
+)]
+fn tell(line: &str) {
+    println!("{line}");
+}
+
+/// A provider of this name that signs with one of these certificates.
+fn trust(
+    entity_id: &str,
+    certificates: &[X509],
+    policy: SamlPolicy,
+) -> Result<SamlTrust, InvalidMetadata> {
+    let keys: String = certificates
+        .iter()
+        .filter_map(|certificate| certificate.to_der().ok())
+        .map(|der| {
+            format!(
+                r#"<KeyDescriptor><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></KeyDescriptor>"#,
+                STANDARD.encode(der)
+            )
+        })
+        .collect();
+    let entity_id = entity_id.replace('&', "&amp;").replace('"', "&quot;");
+    let metadata = format!(
+        r#"<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" xmlns:ds="http://www.w3.org/2000/09/xmldsig#" entityID="{entity_id}"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">{keys}<SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" Location="https://idp.example/sso"/></IDPSSODescriptor></EntityDescriptor>"#
+    );
+    let options = TrustOptions {
+        policy,
+        ..TrustOptions::default()
+    };
+    SamlTrust::parse(&metadata, &options)
+}

@@ -1,0 +1,249 @@
+//! Other people's responses, from the corpus that `ROLECALL_CORPUS` names: each with what its manifest says about it.
+//!
+//! Where the manifest names no certificate, name or time, the document's own are taken: nobody could be more trusting, so what
+//! is refused then is refused for what it is.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use flate2::read::DeflateDecoder;
+use openssl::x509::X509;
+use rolecall_testkit::keys::Algorithm;
+use rolecall_testkit::saml::signature::Credential;
+use rolecalld::idp::saml::{Expected, SamlPolicy, SamlTrust};
+use serde_json::Value;
+
+use super::trust;
+
+/// Whose certificates these are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whose {
+    /// The provider's, says the manifest.
+    Manifest,
+    /// The ones that the document brings along.
+    Embedded,
+    /// A stranger's: there is none, or none with a key that anybody should take.
+    Stranger,
+}
+
+/// One document.
+pub struct Sample {
+    /// Its name below the corpus.
+    pub file: String,
+    /// `accept`, `reject`, …
+    pub expect: String,
+    /// Signed with SHA-1.
+    pub sha1: bool,
+    /// As XML.
+    pub xml: Vec<u8>,
+    pub issuer: String,
+    pub certificates: Vec<X509>,
+    pub whose: Whose,
+    pub now: DateTime<Utc>,
+    recipients: Vec<String>,
+    audiences: Vec<String>,
+    in_response_to: Option<String>,
+}
+
+impl Sample {
+    /// In its provider; every document has one.
+    pub fn trust(&self, allow_sha1: bool) -> Result<SamlTrust> {
+        let policy = SamlPolicy {
+            allow_sha1,
+            ..SamlPolicy::default()
+        };
+        trust(&self.issuer, &self.certificates, policy).context(self.file.clone())
+    }
+
+    /// Asks with what is expected of it.
+    pub fn expecting<T>(&self, ask: impl FnOnce(&Expected<'_>) -> T) -> T {
+        let recipients: Vec<_> = self.recipients.iter().map(String::as_str).collect();
+        let audiences: Vec<_> = self.audiences.iter().map(String::as_str).collect();
+        ask(&Expected {
+            recipients: &recipients,
+            audiences: &audiences,
+            in_response_to: self.in_response_to.as_deref(),
+            fresh_since: None,
+        })
+    }
+}
+
+/// All that the manifest lists.
+pub struct Samples {
+    pub samples: Vec<Sample>,
+    /// What was left out, and why.
+    pub skipped: Vec<(String, &'static str)>,
+}
+
+/// Reads them; none without a corpus, and the test that asks says so.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the corpus is not part of the repository; a test that is left out says so"
+)]
+pub fn samples() -> Result<Option<Samples>> {
+    let Ok(folder) = std::env::var("ROLECALL_CORPUS") else {
+        eprintln!(
+            "LEFT OUT: ROLECALL_CORPUS is not set, so no SAML document of other people was run"
+        );
+        return Ok(None);
+    };
+    let folder = PathBuf::from(folder);
+    let manifest = std::fs::read_to_string(folder.join("MANIFEST.jsonl"))?;
+    let mut all = Samples {
+        samples: Vec::new(),
+        skipped: Vec::new(),
+    };
+    for line in manifest.lines() {
+        let row: Value = serde_json::from_str(line)?;
+        let file = text(&row["file"]);
+        if !file.starts_with("saml/") {
+            continue;
+        }
+        if row["kind"] != "saml-response" {
+            all.skipped.push((file, kind(&row)));
+        } else if folder.join(&file).exists() {
+            let sample = sample(&folder, &row).with_context(|| file)?;
+            all.samples.push(sample);
+        } else {
+            all.skipped.push((file, "is not in this copy"));
+        }
+    }
+    Ok(Some(all))
+}
+
+fn kind(row: &Value) -> &'static str {
+    match row["kind"].as_str() {
+        Some("key") => "is a key or certificate",
+        Some("metadata") => "is metadata",
+        Some("saml-request") => "is a request, which we never take",
+        Some("saml-logout") => "is a logout message, which is no response",
+        _ => "is no document",
+    }
+}
+
+fn sample(folder: &Path, row: &Value) -> Result<Sample> {
+    let xml = xml(
+        &std::fs::read(folder.join(text(&row["file"])))?,
+        &row["encoding"],
+    )?;
+    let (context, facts) = (&row["context"], &row["facts"]);
+    let (whose, certificates) = certificates(folder, context, &xml)?;
+    let root = &facts["root_attrs"];
+    let named = |known: &Value, own: Vec<String>| match known.as_str() {
+        Some(known) => vec![known.to_owned()],
+        None => own,
+    };
+    let own = texts(&facts["recipients"]).into_iter();
+    let own = own.chain(texts(&root["Destination"])).collect();
+    let audience = if context["audience"].is_string() {
+        &context["audience"]
+    } else if context["audience_check"].is_string() {
+        &Value::Null
+    } else {
+        &context["sp_entity"]
+    };
+    let asked = context["in_response_to"].as_str();
+    let clock = [&context["clock"], &root["IssueInstant"]];
+    let mut clock = clock.into_iter().filter_map(Value::as_str);
+    let now = clock.find_map(|at| DateTime::parse_from_rfc3339(at).ok());
+    let algorithms = texts(&facts["sig_algs"]).into_iter();
+    Ok(Sample {
+        file: text(&row["file"]),
+        expect: text(&row["expect"]),
+        sha1: algorithms
+            .chain(texts(&facts["digest_algs"]))
+            .any(|name| name.ends_with("sha1")),
+        issuer: texts(&facts["issuers"])
+            .first()
+            .filter(|issuer| !issuer.trim().is_empty())
+            .map_or_else(
+                || "https://idp.example".to_owned(),
+                |own| own.trim().to_owned(),
+            ),
+        certificates,
+        whose,
+        now: now.map_or(DateTime::UNIX_EPOCH, |now| now.to_utc()),
+        recipients: named(&context["acs"], own),
+        audiences: named(audience, texts(&facts["audiences"])),
+        in_response_to: asked.or(root["InResponseTo"].as_str()).map(str::to_owned),
+        xml,
+    })
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// A text, or several.
+fn texts(value: &Value) -> Vec<String> {
+    match value.as_array() {
+        Some(values) => values.iter().map(text).collect(),
+        None => value.as_str().map(str::to_owned).into_iter().collect(),
+    }
+}
+
+fn xml(bytes: &[u8], encoding: &Value) -> Result<Vec<u8>> {
+    if encoding == "raw" {
+        return Ok(bytes.to_vec());
+    }
+    let letters: Vec<u8> = bytes
+        .iter()
+        .copied()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    let bytes = STANDARD.decode(letters)?;
+    if encoding == "base64" {
+        return Ok(bytes);
+    }
+    let mut inflated = Vec::new();
+    DeflateDecoder::new(bytes.as_slice()).read_to_end(&mut inflated)?;
+    Ok(inflated)
+}
+
+/// Those with a key that counts.
+fn certificates(folder: &Path, context: &Value, xml: &[u8]) -> Result<(Whose, Vec<X509>)> {
+    let named = context["idp_cert"].as_str().map(|file| folder.join(file));
+    let described = context["idp_metadata"]
+        .as_str()
+        .map(|file| folder.join(file));
+    let known = match (named, described.filter(|file| file.exists())) {
+        (Some(file), _) => vec![X509::from_pem(&std::fs::read(file)?)?],
+        (None, Some(file)) => embedded(&std::fs::read(file)?),
+        (None, None) => Vec::new(),
+    };
+    let strong = |certificates: &[X509]| {
+        trust("https://idp.example", certificates, SamlPolicy::default()).is_ok()
+    };
+    if strong(&known) {
+        return Ok((Whose::Manifest, known));
+    }
+    let own = embedded(xml);
+    if strong(&own) {
+        return Ok((Whose::Embedded, own));
+    }
+    static STRANGER: OnceLock<Credential> = OnceLock::new();
+    if STRANGER.get().is_none() {
+        drop(STRANGER.set(Credential::generate(Algorithm::Rs256)?));
+    }
+    let stranger = STRANGER.get().context("it was just made")?;
+    Ok((Whose::Stranger, vec![stranger.certificate().clone()]))
+}
+
+/// The certificates in a document, however it looks otherwise.
+fn embedded(xml: &[u8]) -> Vec<X509> {
+    String::from_utf8_lossy(xml)
+        .split("X509Certificate>")
+        .skip(1)
+        .step_by(2)
+        .filter_map(|text| {
+            let text: String = text.split('<').next()?.split_whitespace().collect();
+            X509::from_der(&STANDARD.decode(text).ok()?).ok()
+        })
+        .collect()
+}
