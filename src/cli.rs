@@ -7,6 +7,7 @@ mod explain;
 mod keys;
 mod out;
 mod serve;
+mod sessions;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -43,6 +44,9 @@ enum Command {
     /// Make, list, rotate and retire the keys that AWS trusts
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// End what people are signed in with
+    #[command(subcommand)]
+    Sessions(sessions::Sessions),
     /// Verify or export the audit trail
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -74,6 +78,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Explain(explain) => explain.run(),
         Command::Keys(keys) => keys.run(),
+        Command::Sessions(sessions) => sessions.run(),
         Command::Audit(audit) => audit.run(),
     };
     out::finish(outcome)

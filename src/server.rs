@@ -110,6 +110,26 @@ impl Stopper {
     }
 }
 
+/// The verbs over the configured store, for a command that is run beside the gateway, and the trail, to be closed at the end.
+///
+/// # Errors
+/// With what could not be built or opened.
+pub async fn verbs(loaded: Loaded) -> anyhow::Result<(Gateway, Arc<SqlAudit>)> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let Surroundings { clock, entropy, .. } = Surroundings::default();
+    let issuers = Issuers::open(&loaded.settings, &clock, &entropy)?;
+    let audit = SqlAudit::open(&loaded.settings.database, clock.as_ref(), entropy.as_ref());
+    let audit = Arc::new(audit.await.context("[database]")?);
+    let parts = Parts {
+        clock,
+        entropy,
+        issuers,
+        audit: audit.clone(),
+    };
+    let gateway = build_gateway(&loaded.settings, loaded.access.policy, parts).await?;
+    Ok((gateway, audit))
+}
+
 /// Builds every adapter, opens the store and the audit trail, and binds both listeners.
 ///
 /// # Errors

@@ -17,7 +17,8 @@ use crate::world::{ACCOUNT, PERMISSION_SET, World};
 const ACCOUNTS: usize = 1_000;
 const LISTS_MIN: f64 = 1_500.0;
 const PERCENT_MIN: f64 = 50.0;
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// `grant_type` of the device flow (RFC 8628 3.4).
+pub const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// Lists a second, and credentials as a share of the floor's.
 pub async fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
@@ -113,14 +114,16 @@ async fn let_in(
     Ok(AccessToken::new(text(&tokens, "access_token")?))
 }
 
-async fn ask(connection: &mut Connection, request: &[u8]) -> anyhow::Result<Value> {
+/// Asks, for JSON of a 200.
+pub async fn ask(connection: &mut Connection, request: &[u8]) -> anyhow::Result<Value> {
     let answer = connection.exchange(request).await?;
     let body = String::from_utf8_lossy(answer.body).into_owned();
     ensure!(answer.status == 200, "answered {}: {body}", answer.status);
     Ok(serde_json::from_str(&body)?)
 }
 
-fn text(answer: &Value, member: &str) -> anyhow::Result<String> {
+/// A text of an answer.
+pub fn text(answer: &Value, member: &str) -> anyhow::Result<String> {
     let text = answer[member].as_str();
     Ok(text
         .with_context(|| format!("no {member}: {answer}"))?

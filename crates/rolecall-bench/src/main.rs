@@ -11,6 +11,7 @@ mod http;
 mod load;
 mod memory;
 mod policy;
+mod polling;
 mod portal;
 mod report;
 mod saml;
@@ -60,6 +61,8 @@ enum Measure {
     Credentials,
     /// AWS's clients: lists and credentials
     Client,
+    /// Devices that wait for their person
+    Polling,
     /// Resident memory
     Memory,
     /// A SAML sign-in, verified
@@ -177,6 +180,9 @@ async fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     }
     if wanted(Measure::Client) {
         rows.extend(client::measure(effort).await?);
+    }
+    if wanted(Measure::Polling) {
+        rows.extend(polling::measure(&world, effort).await?);
     }
     if wanted(Measure::Memory) {
         rows.extend(memory::measure(&world, effort).await?);

@@ -47,6 +47,7 @@ impl World {
         let disk = tempfile::tempdir_in(target_folder()?)?;
         let house = House::build(HouseSettings {
             store: redis.url(),
+            trusted_proxies: vec!["127.0.0.1/32".to_owned()],
             database: format!("sqlite:{}", disk.path().join("other.db").display()),
             access: access(accounts),
             provider: OidcSettings {

@@ -147,7 +147,7 @@ pub enum Happened {
         actor: Actor,
         /// The session's public id.
         session: String,
-        /// `sign_out`, `client_sign_out`, `ended_by_owner`, `ended_by_provider`, `replaced`, `too_many`, `refresh_token_reused`, `code_replayed`
+        /// `sign_out`, `client_sign_out`, `ended_by_owner`, `ended_by_administrator`, `ended_by_provider`, `replaced`, `too_many`, `refresh_token_reused`, `code_replayed`
         reason: String,
     },
     /// A provider's order to end sessions was refused.

@@ -3,6 +3,7 @@
 //! A surface (browser, AWS client, command line) parses its request, calls one verb and renders what it got. Policy is
 //! asked anew at every issue; grants are never stored.
 
+mod administer;
 mod authorize;
 mod client_session;
 mod consent;

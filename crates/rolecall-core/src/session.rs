@@ -210,14 +210,14 @@ impl EpochId {
 pub struct Epoch {
     /// Sessions that begin now carry this.
     pub id: EpochId,
-    /// The one older session that lives on: that of the person who ended all others.
-    pub except: SessionId,
+    /// The one older session that lives on: that of the person who ended all others. None when all were ended from outside.
+    pub except: Option<SessionId>,
 }
 
 impl Epoch {
     /// Whether it ended the session of this name that began in that epoch.
     pub fn ends(&self, session: SessionId, begun_in: Option<EpochId>) -> bool {
-        begun_in != Some(self.id) && session != self.except
+        begun_in != Some(self.id) && self.except != Some(session)
     }
 }
 

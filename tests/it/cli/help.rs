@@ -14,6 +14,7 @@ fn every_command_helps_with_examples_on_stdout() -> Result<()> {
         &["check", "--help"],
         &["explain", "--help"],
         &["keys", "--help"],
+        &["sessions", "--help"],
         &["audit", "--help"],
     ] {
         let ran = rolecalld(folder.path(), command)?;
@@ -50,6 +51,7 @@ fn wrong_usage_is_two_and_nothing_on_stdout() -> Result<()> {
         &["keys", "retire", "../../etc/passwd"],
         &["keys", "generate", "--algorithm", "HS256"],
         &["audit", "export", "--since", "yesterday"],
+        &["sessions", "end", "--provider", "okta"],
         &["explain"],
         &["check", "--offline"],
     ] {

@@ -170,7 +170,7 @@ impl Gateway {
         session: &Session,
     ) -> Result<(), StoreError> {
         let person = &session.identity;
-        self.begin_epoch(person, session.id).await?;
+        self.begin_epoch(person.key(), Some(session.id)).await?;
         for entry in self.index(person).await?.entries {
             if entry.id != session.id {
                 self.end(context, person, entry.id, entry.key, "ended_by_owner")
@@ -225,7 +225,11 @@ impl Gateway {
     }
 
     /// Begins an epoch of the person's, which ends every session of theirs but `except`.
-    async fn begin_epoch(&self, identity: &Identity, except: SessionId) -> Result<(), StoreError> {
+    pub(super) async fn begin_epoch(
+        &self,
+        person: SecretDigest,
+        except: Option<SessionId>,
+    ) -> Result<(), StoreError> {
         let epoch = Epoch {
             id: EpochId::generate(self.world.entropy.as_ref()),
             except,
@@ -233,7 +237,7 @@ impl Gateway {
         // It has to outlive what it ends, even if the clock was set back or the timeout lowered since that began.
         let until = self.world.clock.now() + self.world.lifetimes.absolute * 2;
         let change = |_: Option<Epoch>| (epoch.clone(), until, ());
-        self.world.records.update(identity.key(), change).await
+        self.world.records.update(person, change).await
     }
 
     /// Audits a session's end, then removes its record; a session that is gone already is not audited again. In this

@@ -116,3 +116,51 @@ async fn what_ends_at_one_replica_has_ended_at_the_other() -> Result<()> {
         .await?
         .refused(400, "InvalidGrantException", "invalid_grant")
 }
+
+#[tokio::test]
+async fn an_administrator_ends_everything_of_a_person_s_at_once() -> Result<()> {
+    let (_redis, scene, replica) = two().await?;
+    let client = scene.register().await?;
+    let tokens = scene.device_session(&client).await?;
+    let pass = scene.pass("alice").await?;
+    let bob = scene.pass("bob").await?;
+    let signed_in = scene.events("signed_in").await?;
+    let alice = signed_in
+        .iter()
+        .find(|event| event["actor"]["email"] == "alice@example.com");
+    let subject = alice.context("no alice")?["actor"]["subject"]
+        .as_str()
+        .context("no subject")?
+        .to_owned();
+    let config = scene.house.config();
+    let ran = tokio::task::spawn_blocking(move || {
+        std::process::Command::new(env!("CARGO_BIN_EXE_rolecalld"))
+            .args(["sessions", "end", "--provider", "example", "--subject"])
+            .arg(subject)
+            .arg("--config")
+            .arg(config)
+            .output()
+    })
+    .await??;
+    ensure!(ran.status.success(), "{ran:?}");
+    let token = rolecall_core::secret::AccessToken::new(tokens.granted()?);
+    for verbs in [&scene.house.gateway.verbs, &replica.verbs] {
+        ensure!(verbs.client_session(&token).await?.is_none());
+    }
+    let get = |pass: &Pass| scene.get("/").header(COOKIE, &pass.cookie).send();
+    ensure!(get(&pass).await?.status() == 303, "the browser, too");
+    ensure!(get(&bob).await?.status() == 200, "and nobody else");
+    let ended = scene.events("signed_out").await?;
+    ensure!(
+        ended.len() == 3
+            && ended
+                .iter()
+                .all(|event| event["reason"] == "ended_by_administrator"),
+        "two browsers and a client: {ended:?}"
+    );
+    ensure!(
+        scene.device_session(&client).await?.status == 200,
+        "a new sign-in is for the provider to refuse"
+    );
+    Ok(())
+}

@@ -193,3 +193,33 @@ async fn a_provider_s_order_ends_what_stands_on_its_word() {
     assert!(!opens(&world, &named).await);
     assert!(opens(&world, &other).await && opens(&world, &bob).await);
 }
+
+#[tokio::test]
+async fn an_administrator_ends_everything_of_one_person_s() {
+    let world = World::new();
+    let known = register(&world.gateway);
+    let (alice, bob) = (
+        world.sign_in("okta", "alice").await,
+        world.sign_in("okta", "bob").await,
+    );
+    let listed = by_device(&world, &known, &alice.session).await;
+    let his = by_device(&world, &known, &bob.session).await;
+    for key in world.store.keys("session-index") {
+        world.store.remove(key);
+    }
+    let started = start(&world, &known).await;
+    decide(&world, &alice.session, &answer(&started, Decision::Allow))
+        .await
+        .unwrap();
+    let who = &alice.session.identity;
+    world
+        .gateway
+        .end_person(&who.provider, &who.subject)
+        .await
+        .unwrap();
+    assert!(!opens(&world, &listed).await && !world.is_live(&alice).await);
+    let redeemed = poll(&world, &known, &started).await;
+    assert!(matches!(redeemed, Err(TokenError::AccessDenied)));
+    assert!(opens(&world, &his).await && world.is_live(&bob).await);
+    assert!(world.is_live(&world.sign_in("okta", "alice").await).await);
+}
