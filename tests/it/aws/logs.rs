@@ -3,12 +3,13 @@
 use anyhow::{Context as _, Result};
 use rolecall_core::aws::{ConsoleSignIn as _, Destination, Partition, Proof, Sts as _};
 use rolecalld::aws::keys::KeyAlgorithm;
-use rolecalld::aws::{LOG_CEILING, SignInEndpoint};
+use rolecalld::aws::{LOG_CEILING, SignInEndpoint, StsClient, http_client};
 use tracing::instrument::WithSubscriber as _;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::world::{World, settings};
+use super::saml::SamlWorld;
+use super::world::{World, saml_claims, settings};
 use crate::log::Log;
 
 /// One role session and one console link, logged at these levels: the log, and what must not be in it.
@@ -76,6 +77,43 @@ async fn the_ceiling_holds_whatever_is_asked_for() -> Result<()> {
     let (log, _) = logged(&format!("trace,{}", LOG_CEILING.join(","))).await?;
     for library in ["aws_", "hyper", "reqwest"] {
         assert!(!log.contains(library), "{log}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_level_shows_a_saml_response() -> Result<()> {
+    let world = SamlWorld::new()?;
+    let (aws, _) = world.aws()?;
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_new("trace")?)
+        .with_writer(log.clone())
+        .with_ansi(false)
+        .finish();
+    let (order, issued) = async {
+        let order = world.order(&saml_claims()?).await?;
+        let sts = StsClient::new(settings(Some(&aws))?, http_client());
+        let issued = sts.assume(&order).await?;
+        anyhow::Ok((order, issued))
+    }
+    .with_subscriber(subscriber)
+    .await?;
+    let Proof::Saml { response, .. } = &order.proof else {
+        anyhow::bail!("not a response");
+    };
+    let log = log.text();
+    assert!(log.contains("AssumeRoleWithSAML"), "{log}");
+    // Letters and digits alone are the same in a form.
+    let pieces = response
+        .expose()
+        .split(|c: char| !c.is_ascii_alphanumeric());
+    let session_token = issued.credentials.session_token.expose();
+    for secret in pieces
+        .filter(|piece| piece.len() > 40)
+        .chain([session_token])
+    {
+        assert!(!log.contains(secret), "{log}");
     }
     Ok(())
 }

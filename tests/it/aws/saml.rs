@@ -75,7 +75,7 @@ impl SamlWorld {
     }
 
     /// An AWS that trusts it.
-    fn aws(&self) -> Result<(Aws, Account)> {
+    pub fn aws(&self) -> Result<(Aws, Account)> {
         let aws = Aws::start(Emulated {
             clock: self.clock.clock(),
             ..Emulated::default()
