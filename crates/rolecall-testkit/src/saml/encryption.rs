@@ -135,7 +135,15 @@ impl Encryption {
         let (iv, sealed) = sealed.split_at(cipher.iv_len().unwrap_or_default());
         let plain = match self.content {
             Content::Aes128Cbc | Content::Aes256Cbc => {
-                openssl::symm::decrypt(cipher, &content_key, Some(iv), sealed)?
+                let mut crypter = Crypter::new(cipher, Mode::Decrypt, &content_key, Some(iv))?;
+                // The last byte says how many there are to drop, and the others say nothing (XML Encryption 5.2).
+                crypter.pad(false);
+                let mut plain = vec![0; sealed.len() + cipher.block_size()];
+                let length = crypter.update(sealed, &mut plain)?;
+                plain.truncate(length);
+                let padding = plain.last().copied().map_or(0, usize::from);
+                plain.truncate(length.saturating_sub(padding));
+                plain
             }
             Content::Aes128Gcm | Content::Aes256Gcm => {
                 let (sealed, tag) = sealed.split_at(sealed.len().saturating_sub(GCM_TAG));
