@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
+use chrono::TimeDelta;
 
 use super::laptop::{self, Ran};
 use super::{ACCOUNT, OTHER_PROFILE, PROFILE, Scene, aws_cli};
@@ -18,6 +19,12 @@ async fn morning(scene: &mut Scene, cli: &Path, login: &[&str]) -> Result<()> {
     scene.is_alice(&scene.caller(cli, PROFILE).await?, ACCOUNT, "Developer")?;
     let other = scene.caller(cli, OTHER_PROFILE).await?;
     scene.is_alice(&other, "111122223333", "ReadOnly")?;
+    let first = scene.access_token()?;
+    scene.let_token_live(TimeDelta::minutes(5))?;
+    // The credentials it keeps would do for another while.
+    std::fs::remove_dir_all(scene.laptop.path(".aws/cli/cache"))?;
+    scene.is_alice(&scene.caller(cli, PROFILE).await?, ACCOUNT, "Developer")?;
+    ensure!(scene.access_token()? != first, "the token was not renewed");
     sign_out(scene, cli).await
 }
 

@@ -41,6 +41,13 @@ async fn a_profile_that_the_program_names_needs_the_variables() -> Result<()> {
     };
     let mut scene = Scene::secure().await?;
     scene.sign_in(&cli).await?;
+    let ran = scene.javascript(&[PROFILE]).await?;
+    ensure!(
+        !ran.is_success() && ran.text.contains("asks portal.sso.eu-west-1.amazonaws.com"),
+        "the JavaScript SDK has learnt better, and the manual may say so: {ran:?}"
+    );
     scene.set_endpoints();
-    scene.is_alice(&scene.javascript(&[PROFILE]).await?, ACCOUNT, "Developer")
+    let ran = scene.javascript(&[PROFILE]).await?;
+    ensure!(!ran.text.contains("amazonaws.com"), "{ran:?}");
+    scene.is_alice(&ran, ACCOUNT, "Developer")
 }

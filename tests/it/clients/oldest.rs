@@ -37,11 +37,17 @@ async fn the_oldest_signs_in_with_a_code_and_models_of_its_own() -> Result<()> {
             .save(&path, &endpoint_rules(scene.house.url()))?;
     }
     scene.sign_in(&cli).await?;
-    let mut command = scene.laptop.command(&cli);
-    command.args(["sts", "get-caller-identity", "--profile", PROFILE]);
-    command.args(["--endpoint-url", &scene.house.aws.url()]);
-    let ran = scene.laptop.run(command).await?;
-    scene.is_alice(&ran, ACCOUNT, "Developer")?;
+    let first = scene.access_token()?;
+    for _ in 0..2 {
+        let mut command = scene.laptop.command(&cli);
+        command.args(["sts", "get-caller-identity", "--profile", PROFILE]);
+        command.args(["--endpoint-url", &scene.house.aws.url()]);
+        let ran = scene.laptop.run(command).await?;
+        scene.is_alice(&ran, ACCOUNT, "Developer")?;
+        std::fs::remove_dir_all(scene.laptop.path(".aws/cli/cache"))?;
+        scene.expire_token()?;
+    }
+    ensure!(scene.access_token()? != first, "the token was not renewed");
     let mut logout = scene.laptop.command(&cli);
     logout.args(["sso", "logout", "--profile", PROFILE]);
     let ran = scene.laptop.run(logout).await?;

@@ -3,6 +3,14 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 const require = createRequire(join(process.env.ROLECALL_PEERS_NODE, 'package.json'));
+// Says which hosts are asked, and lets no request leave this machine.
+const dns = require('node:dns');
+const { lookup } = dns;
+dns.lookup = (host, ...rest) => {
+  console.log(`asks ${host}`);
+  const known = ['localhost', '127.0.0.1'].includes(host);
+  return known ? lookup(host, ...rest) : rest.at(-1)(new Error('not from a test'));
+};
 const { fromNodeProviderChain } = require('@aws-sdk/credential-providers');
 const { STSClient, GetCallerIdentityCommand } = require('@aws-sdk/client-sts');
 
