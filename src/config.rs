@@ -5,8 +5,10 @@
 
 mod access;
 mod clients;
+mod oidc;
 mod provider;
 mod read;
+mod saml;
 mod secret_ref;
 mod sections;
 
@@ -25,7 +27,7 @@ use url::Url;
 
 use crate::audit::DatabaseUrl;
 use crate::aws::AwsSettings;
-use crate::idp::OidcSettings;
+use crate::idp::ProviderSettings;
 use crate::store::StoreSettings;
 
 pub use access::{AccessFiles, AccessRead};
@@ -55,7 +57,7 @@ pub struct Settings {
     /// `[aws]`
     pub aws: AwsSettings,
     /// `[[provider]]`
-    pub providers: Vec<OidcSettings>,
+    pub providers: Vec<ProviderSettings>,
     /// `[portal] contact`
     pub contact: Option<String>,
     /// `access`

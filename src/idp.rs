@@ -6,7 +6,10 @@
 mod cache;
 pub mod http;
 pub mod oidc;
+mod provider;
 pub mod saml;
 
 pub use http::HttpClient;
-pub use oidc::{Algorithm, ClaimNames, MfaRule, OidcProvider, OidcSettings};
+pub use oidc::{Algorithm, ClaimNames, Finding, MfaRule, OidcProvider, OidcSettings};
+pub use provider::ProviderSettings;
+pub use saml::{SamlProvider, SamlSettings};

@@ -26,7 +26,7 @@ use rolecall_core::sign_in::IdentityProvider;
 use crate::audit::SqlAudit;
 use crate::aws::{SignInEndpoint, StsClient};
 use crate::config::{Loaded, Settings};
-use crate::idp::{HttpClient, OidcProvider};
+use crate::idp::{HttpClient, OidcProvider, ProviderSettings, SamlProvider};
 use crate::store;
 use crate::web::health::{self, Draining};
 use crate::web::metrics::Metrics;
@@ -217,13 +217,17 @@ async fn build_gateway(
         audit,
     } = parts;
     let http = HttpClient::new()?;
-    let provider = |provider: &crate::idp::OidcSettings| -> Arc<dyn IdentityProvider> {
-        Arc::new(OidcProvider::new(
-            provider.clone(),
-            http.clone(),
-            clock.clone(),
-            entropy.clone(),
-        ))
+    let provider = |settings: &ProviderSettings| -> anyhow::Result<Arc<dyn IdentityProvider>> {
+        let (http, clock, entropy) = (http.clone(), clock.clone(), entropy.clone());
+        Ok(match settings.clone() {
+            ProviderSettings::Oidc(oidc) => {
+                Arc::new(OidcProvider::new(*oidc, http, clock, entropy))
+            }
+            ProviderSettings::Saml(saml) => {
+                let adapter = SamlProvider::new(*saml, http, clock, entropy);
+                Arc::new(adapter.with_context(|| format!("provider {}", settings.id()))?)
+            }
+        })
     };
     let store = store::open(&settings.store, clock.clone())
         .await
@@ -237,7 +241,11 @@ async fn build_gateway(
         .collect();
     let keys = Arc::new(SealingKeys::new(first.expose(), &older));
     let world = World {
-        providers: settings.providers.iter().map(provider).collect(),
+        providers: settings
+            .providers
+            .iter()
+            .map(provider)
+            .collect::<anyhow::Result<_>>()?,
         records: Records::new(store, keys, clock.clone(), entropy.clone()),
         audit,
         sts: Arc::new(StsClient::new(

@@ -4,6 +4,7 @@
 
 mod address;
 pub mod assets;
+mod at_provider;
 mod aws_config;
 mod aws_login;
 mod consent;
@@ -24,6 +25,7 @@ mod qr;
 mod refusal;
 mod reply;
 mod role;
+mod saml;
 mod sessions;
 mod set_up;
 mod shell;
@@ -37,7 +39,9 @@ pub mod view;
 mod words;
 
 use actix_web::http::header;
-use actix_web::web::{self, FormConfig, PathConfig, QueryConfig, ServiceConfig, resource};
+use actix_web::web::{
+    self, FormConfig, PathConfig, PayloadConfig, QueryConfig, ServiceConfig, resource,
+};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 
 pub use guard::guard;
@@ -65,6 +69,11 @@ fn start_url(path: &str) -> Resource {
         .route(web::head().to(start::probe))
 }
 
+/// Where other sites send forms that are larger than ours.
+fn from_elsewhere(path: &str) -> Resource {
+    resource(path).app_data(PayloadConfig::new(saml::FORM_BYTES_MAX))
+}
+
 /// The public routes.
 pub fn routes(config: &mut ServiceConfig) {
     let unreadable =
@@ -77,6 +86,16 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(readable("/sign-in", sign_in::choose))
         .service(resource("/sign-in/{provider}").get(sign_in::start))
         .service(resource("/sign-in/{provider}/callback").get(sign_in::callback))
+        .service(from_elsewhere("/sign-in/{provider}/acs").post(saml::consume))
+        .service(resource("/sign-in/{provider}/continue").get(saml::go_on))
+        .service(from_elsewhere("/sign-in/{provider}/aws-acs").post(at_provider::receive))
+        .service(resource("/sign-in/{provider}/aws-continue/{ticket}").get(at_provider::go_on))
+        .service(readable("/sign-in/{provider}/metadata", saml::metadata))
+        .service(
+            from_elsewhere("/sign-in/{provider}/slo")
+                .get(saml::logout_by_redirect)
+                .post(saml::logout_by_form),
+        )
         .service(resource("/sign-out").post(sign_out::sign_out))
         .service(readable("/signed-out", sign_out::signed_out))
         .service(readable("/console", role::confirm_console).post(role::open_console))

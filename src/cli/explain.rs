@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::ConfigArg;
 use super::out::{self, Done, Failure};
-use crate::idp::OidcProvider;
+use crate::idp::{OidcProvider, ProviderSettings, SamlProvider};
 use crate::world::SystemClock;
 
 /// Say which roles a person gets, and why, from the claims an identity provider would send.
@@ -54,11 +54,11 @@ impl Explain {
         let providers = &loaded.settings.providers;
         let settings = providers
             .iter()
-            .find(|provider| provider.id == self.provider)
+            .find(|provider| *provider.id() == self.provider)
             .ok_or_else(|| {
                 let known: Vec<&str> = providers
                     .iter()
-                    .map(|provider| provider.id.as_str())
+                    .map(|provider| provider.id().as_str())
                     .collect();
                 Failure::configuration(format!("no identity provider is called {}", self.provider))
                     .hint(format!("one of: {}", known.join(", ")))
@@ -73,8 +73,12 @@ impl Explain {
                 )
             })?;
         let now = SystemClock.now();
-        let identity = OidcProvider::suppose(settings, &claims, now)
-            .map_err(|error| Failure::configuration(format!("{shown}: {error}")))?;
+        let supposed = match settings {
+            ProviderSettings::Oidc(settings) => OidcProvider::suppose(settings, &claims, now),
+            ProviderSettings::Saml(settings) => SamlProvider::suppose(settings, &claims, now),
+        };
+        let identity =
+            supposed.map_err(|error| Failure::configuration(format!("{shown}: {error}")))?;
         let circumstances = Circumstances {
             now,
             address: self.address,

@@ -1,4 +1,10 @@
-//! `rolecalld keys`: those that sign tokens and, with `--saml`, those that sign SAML responses.
+//! `rolecalld keys`: those that sign tokens and, with `--saml`, those that sign SAML responses; and `certificate`, a key for
+//! an identity provider that speaks SAML.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use rolecall_core::port::Clock as _;
@@ -7,7 +13,8 @@ use super::ConfigArg;
 use super::out::{self, Done, Failure};
 use crate::aws::keys::{Haste, KeyAlgorithm, KeyDirectory, KeyId, KeyRecord, KeyState, KeyUse};
 use crate::config;
-use crate::world::SystemClock;
+use crate::idp::saml::OwnKey;
+use crate::world::{SystemClock, SystemEntropy};
 
 /// The keys that sign tokens for AWS.
 #[derive(Debug, clap::Subcommand)]
@@ -44,6 +51,14 @@ pub enum Keys {
         /// The one for SAML responses, once the SAML provider of every account has the new metadata
         #[arg(long)]
         saml: bool,
+    },
+    /// Make a key and its certificate for a SAML provider, `signing_keys` or `encryption_keys`, in a file of their own
+    Certificate {
+        /// The file; it must not be there yet
+        file: PathBuf,
+        /// What the certificate says who we are; providers show it, and check nothing of it
+        #[arg(long, default_value = "rolecall")]
+        name: String,
     },
     /// Withdraw a key
     Retire {
@@ -85,6 +100,13 @@ impl Keys {
                     .map_err(anyhow::Error::from)?;
                 out::line(describe(&made, now))?;
             }
+            Self::Certificate { file, name } => {
+                certificate(&file, &name)?;
+                out::line(format!(
+                    "{}: a key and its certificate; every replica needs the same",
+                    file.display()
+                ))?;
+            }
             Self::Rotate {
                 config,
                 emergency,
@@ -109,6 +131,24 @@ impl Keys {
         }
         Ok(Done::Well)
     }
+}
+
+/// Writes a new key and its certificate, which nobody but the file's owner may read.
+fn certificate(file: &Path, name: &str) -> Result<(), Failure> {
+    let shown = file.display();
+    let pem =
+        OwnKey::generate(name, SystemClock.now(), &SystemEntropy).map_err(anyhow::Error::from)?;
+    let opened = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file);
+    opened
+        .and_then(|mut file| file.write_all(pem.expose().as_bytes()))
+        .map_err(|error| {
+            Failure::configuration(format!("{shown}: cannot be written: {error}"))
+                .hint("name a file that is not there yet, in a folder that is")
+        })
 }
 
 fn haste(emergency: bool) -> Haste {

@@ -3,28 +3,61 @@
 use std::path::Path;
 
 use rolecall_core::access::ProviderFacts;
+use rolecall_core::aws::Partition;
 use rolecall_core::identity::{EmailDomain, ProviderId};
-use rolecall_core::secret::SecretText;
-use rolecall_core::toml_reader::{Reader, Value};
+use rolecall_core::toml_reader::{Reader, Spot};
 use url::Url;
 
-use super::secret_ref;
-use crate::idp::{Algorithm, ClaimNames, MfaRule, OidcSettings};
+use super::oidc::Oidc;
+use super::saml::Saml;
+use crate::idp::{Finding, MfaRule, ProviderSettings};
 
-/// What is asked for when nothing is said: who the person is, their address and their name.
-const SCOPES: [&str; 3] = ["openid", "email", "profile"];
+/// What a provider depends on in the rest of the file.
+pub struct Surroundings<'a> {
+    /// Our own origin, as far as it could be read.
+    pub public_url: Option<&'a Url>,
+    /// What paths are relative to.
+    pub folder: &'a Path,
+    /// Where all accounts are.
+    pub partition: Partition,
+}
+
+/// What every kind of provider has.
+pub struct Common {
+    /// `id`
+    pub id: Option<ProviderId>,
+    /// `title`
+    pub title: Option<String>,
+    /// `domains`
+    pub domains: Vec<EmailDomain>,
+    /// `claims`
+    pub claims: GivenClaims,
+    /// `mfa`
+    pub mfa: Option<MfaRule>,
+}
+
+/// `claims = { … }`, as far as it is there.
+#[derive(Default)]
+pub struct GivenClaims {
+    /// `email`
+    pub email: Option<String>,
+    /// `name`
+    pub name: Option<String>,
+    /// `groups`
+    pub groups: Option<String>,
+}
 
 /// What `[[provider]]` says, over all of them.
 #[derive(Default)]
 pub struct Providers {
     /// Those that are complete.
-    pub settings: Vec<OidcSettings>,
+    pub settings: Vec<ProviderSettings>,
     /// What the access files must know, also of those that are not.
     pub facts: Vec<ProviderFacts>,
 }
 
 /// Reads every `[[provider]]`.
-pub fn providers(root: &Reader<'_>, public_url: Option<&Url>, folder: &Path) -> Providers {
+pub fn providers(root: &Reader<'_>, surroundings: &Surroundings<'_>) -> Providers {
     let tables = root.tables("provider");
     if tables.is_empty() {
         root.spot().error(
@@ -41,16 +74,16 @@ pub fn providers(root: &Reader<'_>, public_url: Option<&Url>, folder: &Path) -> 
             .map(|id| id.value)
         else {
             // The rest of it is read all the same, for its mistakes.
-            read(table, None, public_url, folder);
+            read(table, None, surroundings);
             continue;
         };
         if providers.facts.iter().any(|known| known.id == id) {
             spot.error(
                 format!("two providers are called {id}"),
-                "give each an id of its own: it is part of its redirect URI",
+                "give each an id of its own: it is part of its addresses",
             );
         }
-        let (facts, settings) = read(table, Some(id), public_url, folder);
+        let (facts, settings) = read(table, Some(id), surroundings);
         providers.facts.extend(facts);
         providers.settings.extend(settings);
     }
@@ -60,167 +93,106 @@ pub fn providers(root: &Reader<'_>, public_url: Option<&Url>, folder: &Path) -> 
 fn read(
     table: Reader<'_>,
     id: Option<ProviderId>,
-    public_url: Option<&Url>,
-    folder: &Path,
-) -> (Option<ProviderFacts>, Option<OidcSettings>) {
-    let title = table
-        .string("title")
-        .map(|title| title.value.to_owned())
-        .or_else(|| id.as_ref().map(ToString::to_string));
-    let domains: Vec<EmailDomain> = table
-        .list("domains")
-        .iter()
-        .filter_map(|value| value.parse_with(EmailDomain::parse))
-        .map(|domain| domain.value)
-        .collect();
-    let (claims, mfa) = (claims(table.table("claims")), mfa(table.table("mfa")));
-    if let Some(saml) = table.value("saml") {
-        saml.spot().error(
-            "this version of Rolecall signs people in with OIDC only",
-            "use `oidc`, or wait for a version that takes SAML",
-        );
-    }
+    surroundings: &Surroundings<'_>,
+) -> (Option<ProviderFacts>, Option<ProviderSettings>) {
+    let common = Common {
+        title: table
+            .string("title")
+            .map(|title| title.value.to_owned())
+            .or_else(|| id.as_ref().map(ToString::to_string)),
+        domains: table
+            .list("domains")
+            .iter()
+            .filter_map(|value| value.parse_with(EmailDomain::parse))
+            .map(|domain| domain.value)
+            .collect(),
+        claims: claims(table.table("claims")),
+        mfa: table.table("mfa").map(mfa),
+        id,
+    };
+    let facts = common
+        .id
+        .clone()
+        .zip(common.title.clone())
+        .map(|(id, title)| ProviderFacts {
+            id,
+            title,
+            domains: common.domains.clone(),
+        });
     if let Some(directory) = table.value("directory") {
         directory.spot().warning(
             "`directory` has no effect in this version",
-            "groups come from the ID token or from userinfo",
+            "groups come from the ID token, from userinfo or from the SAML response",
         );
     }
     let oidc = table
-        .required("oidc")
+        .value("oidc")
         .and_then(|value| value.table("oidc"))
-        .map(|oidc| Oidc::read(oidc, folder));
+        .map(|oidc| Oidc::read(oidc, surroundings.folder));
+    let saml = table
+        .value("saml")
+        .and_then(|value| value.table("saml"))
+        .map(|saml| Saml::read(saml, surroundings));
+    if table.has("oidc") == table.has("saml") {
+        table.spot().error(
+            "a provider speaks one protocol",
+            "give it either `oidc` or `saml`",
+        );
+    }
     let spot = table.spot();
     table.done();
-    let complete = || {
-        let (id, oidc, public_url) = (id.clone()?, oidc?, public_url?);
-        let settings = OidcSettings {
-            redirect_uri: public_url.join(&format!("/sign-in/{id}/callback")).ok()?,
-            post_logout_redirect_uri: public_url.join("/signed-out").ok(),
-            title: title.clone()?,
-            id,
-            issuer: oidc.issuer?,
-            client_id: oidc.client_id?,
-            client_secret: oidc.secret,
-            scopes: oidc.scopes,
-            hosted_domain: oidc.hosted_domain,
-            domains: domains.clone(),
-            claims,
-            mfa,
-            algorithms: oidc.algorithms,
-            extra_audiences: oidc.extra_audiences,
-            endpoint_hosts: oidc.endpoint_hosts,
-        };
-        for finding in settings.findings() {
-            let message = format!("{}: {}", finding.key, finding.message);
-            if finding.fatal {
-                spot.error(message, finding.hint)
-            } else {
-                spot.warning(message, finding.hint)
-            }
-        }
-        Some(settings)
+    let settings = match (oidc, saml) {
+        (Some(oidc), None) => oidc
+            .complete(common, surroundings)
+            .map(|(settings, findings)| (ProviderSettings::Oidc(Box::new(settings)), findings)),
+        (None, Some(saml)) => saml
+            .complete(common, surroundings)
+            .map(|(settings, findings)| (ProviderSettings::Saml(Box::new(settings)), findings)),
+        (Some(_), Some(_)) | (None, None) => None,
     };
-    let settings = complete();
-    let facts = id.zip(title).map(|(id, title)| ProviderFacts {
-        id,
-        title,
-        domains: settings
-            .as_ref()
-            .map_or(domains, OidcSettings::believed_domains),
+    let Some((settings, findings)) = settings else {
+        return (facts, None);
+    };
+    tell(findings, spot);
+    let facts = facts.map(|facts| ProviderFacts {
+        domains: match &settings {
+            ProviderSettings::Oidc(settings) => settings.believed_domains(),
+            ProviderSettings::Saml(settings) => settings.domains.clone(),
+        },
+        ..facts
     });
-    (facts, settings)
+    (facts, Some(settings))
 }
 
-/// `oidc = { … }`, as far as it could be read. Whatever is missing here has been reported.
-struct Oidc {
-    issuer: Option<String>,
-    client_id: Option<String>,
-    secret: Option<SecretText>,
-    scopes: Vec<String>,
-    hosted_domain: Option<EmailDomain>,
-    algorithms: Vec<Algorithm>,
-    extra_audiences: Vec<String>,
-    endpoint_hosts: Vec<String>,
-}
-
-impl Oidc {
-    fn read(table: Reader<'_>, folder: &Path) -> Self {
-        let text = |key| {
-            table
-                .required(key)
-                .and_then(|value| value.string())
-                .map(|text| text.value.to_owned())
-        };
-        let texts = |key| -> Vec<String> {
-            let texts = table.strings(key);
-            texts.iter().map(|text| text.value.to_owned()).collect()
-        };
-        let algorithm = |value: &Value<'_>| {
-            let parsed = value.parse_with(|name| {
-                Algorithm::parse(name)
-                    .ok_or("one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA")
-            });
-            parsed.map(|algorithm| algorithm.value)
-        };
-        let or = |given: Vec<String>, usual: &[&str]| match given.is_empty() {
-            true => usual.iter().map(|text| (*text).to_owned()).collect(),
-            false => given,
-        };
-        let algorithms: Vec<Algorithm> = table
-            .list("algorithms")
-            .iter()
-            .filter_map(algorithm)
-            .collect();
-        let oidc = Self {
-            issuer: text("issuer"),
-            client_id: text("client_id"),
-            secret: table
-                .value("client_secret")
-                .and_then(|value| secret_ref::read(&value, folder)),
-            scopes: or(texts("scopes"), &SCOPES),
-            hosted_domain: table
-                .value("hosted_domain")
-                .and_then(|value| value.parse_with(EmailDomain::parse))
-                .map(|domain| domain.value),
-            algorithms: match algorithms.is_empty() {
-                true => OidcSettings::ALGORITHMS.to_vec(),
-                false => algorithms,
-            },
-            extra_audiences: texts("extra_audiences"),
-            endpoint_hosts: texts("endpoint_hosts"),
-        };
-        table.done();
-        oidc
-    }
-}
-
-fn claims(table: Option<Reader<'_>>) -> ClaimNames {
-    let mut names = ClaimNames::default();
-    let Some(table) = table else { return names };
-    for (key, name) in [
-        ("email", &mut names.email),
-        ("name", &mut names.name),
-        ("groups", &mut names.groups),
-    ] {
-        if let Some(text) = table.string(key) {
-            *name = text.value.to_owned();
+fn tell(findings: Vec<Finding>, spot: Spot<'_>) {
+    for finding in findings {
+        let message = format!("{}: {}", finding.key, finding.message);
+        if finding.fatal {
+            spot.error(message, finding.hint)
+        } else {
+            spot.warning(message, finding.hint)
         }
     }
-    table.done();
-    names
 }
 
-fn mfa(table: Option<Reader<'_>>) -> MfaRule {
+fn claims(table: Option<Reader<'_>>) -> GivenClaims {
     let Some(table) = table else {
-        return MfaRule::default();
+        return GivenClaims::default();
     };
+    let text = |key| table.string(key).map(|text| text.value.to_owned());
+    let claims = GivenClaims {
+        email: text("email"),
+        name: text("name"),
+        groups: text("groups"),
+    };
+    table.done();
+    claims
+}
+
+fn mfa(table: Reader<'_>) -> MfaRule {
     let texts = |key| -> Vec<String> {
-        table
-            .strings(key)
-            .into_iter()
-            .map(|text| text.value.to_owned())
-            .collect()
+        let texts = table.strings(key);
+        texts.iter().map(|text| text.value.to_owned()).collect()
     };
     let rule = MfaRule {
         amr: texts("amr"),

@@ -77,10 +77,16 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
     let named = public_url
         .clone()
         .or_else(|| Url::parse("https://unnamed.invalid").ok());
-    let providers = provider::providers(root, named.as_ref(), folder);
+    let partition = aws.as_ref().map_or(Partition::Aws, |aws| aws.partition);
+    let surroundings = provider::Surroundings {
+        public_url: named.as_ref(),
+        folder,
+        partition,
+    };
+    let providers = provider::providers(root, &surroundings);
     let access = places.map(|places| AccessFiles {
         places,
-        partition: aws.as_ref().map_or(Partition::Aws, |aws| aws.partition),
+        partition,
         providers: providers.facts,
     });
     let complete = || {

@@ -1,19 +1,30 @@
 //! SAML 2.0 (Core, Bindings, Profiles and Metadata of March 2005): what an identity provider says over it.
 //!
 //! [`verify`] is the way in: guard, signature, decryption, checks, in that order, and identity is read from verified bytes
-//! alone. Nothing here does I/O but [`metadata`], and nothing reads a clock.
+//! alone. [`SamlProvider`] is the flow around it; nothing of the verifier does I/O or reads a clock.
 
 pub mod assertion;
 mod checks;
 mod decrypt;
+mod expectation;
+mod for_aws;
 pub mod guard;
+mod identity;
 pub mod keys;
+mod logout;
+mod message;
 pub mod metadata;
+mod own_keys;
+mod provider;
 pub mod redirect;
+mod request;
 mod scan;
+mod settings;
 pub mod signature;
 pub mod signature_shape;
+mod source;
 mod statements;
+mod suppose;
 #[cfg(test)]
 mod testing;
 pub mod trust;
@@ -23,6 +34,9 @@ mod xml;
 pub use assertion::{Attribute, Expected, Signed, VerifiedAssertion};
 pub use keys::{DecryptionKeys, InvalidKey, SigningKeys};
 pub use metadata::RemoteMetadata;
+pub use own_keys::{InvalidOwnKey, OwnKey};
+pub use provider::SamlProvider;
 pub use redirect::{Message, RedirectMessage};
+pub use settings::{Addresses, AttributeNames, AwsApplication, MetadataSource, SamlSettings};
 pub use trust::{Binding, Endpoint, InvalidMetadata, SamlPolicy, SamlTrust, TrustOptions};
 pub use verify::{verify, verify_with};

@@ -54,7 +54,7 @@ impl Issuers {
     pub fn suffice(&self, policy: &Policy) -> anyhow::Result<()> {
         let needs = |trust: &Trust| match trust {
             Trust::GatewaySaml(_) => true,
-            Trust::GatewayOidc => false,
+            Trust::GatewayOidc | Trust::ProviderSaml(_) => false,
         };
         match policy.accounts().find(|account| needs(&account.trust)) {
             None => Ok(()),

@@ -10,7 +10,7 @@ use super::issuers::Issuers;
 use super::{Surroundings, tls};
 use crate::audit::{OpenAuditError, Trail};
 use crate::config::Settings;
-use crate::idp::{HttpClient, OidcProvider};
+use crate::idp::{HttpClient, OidcProvider, ProviderSettings, SamlProvider};
 use crate::store::{self, StoreUrl};
 
 /// What was asked, and what it answered.
@@ -23,11 +23,20 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
     let mut answers = Vec::new();
     for provider in &settings.providers {
         let asked = async {
-            let (http, provider) = (HttpClient::new()?, provider.clone());
-            let adapter = OidcProvider::new(provider, http, clock.clone(), entropy.clone());
-            Ok(adapter.probe().await?)
+            let (http, clock, entropy) = (HttpClient::new()?, clock.clone(), entropy.clone());
+            match provider.clone() {
+                ProviderSettings::Oidc(settings) => {
+                    let adapter = OidcProvider::new(*settings, http, clock, entropy);
+                    adapter.probe().await?;
+                }
+                ProviderSettings::Saml(settings) => {
+                    let adapter = SamlProvider::new(*settings, http, clock, entropy)?;
+                    adapter.probe().await?;
+                }
+            }
+            Ok(())
         };
-        answers.push((format!("provider {}", provider.id), asked.await));
+        answers.push((format!("provider {}", provider.id()), asked.await));
     }
     let store = async {
         match &settings.store.url {

@@ -22,7 +22,7 @@ use super::view::Viewer;
 use super::{address, csrf, words};
 
 /// A form is a few hundred bytes; whoever sends one slower than this holds a worker's memory for nothing.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const USER_AGENT_CHARS_MAX: usize = 256;
 
 /// Anybody: where the request comes from.

@@ -119,7 +119,10 @@ fn admit(site: &Site, request: &HttpRequest) -> Result<(), Problem> {
         )
         .action("Go to the portal", site.origin().to_owned()));
     }
-    if changes_something(request.method()) && !from_us(site, headers) {
+    if changes_something(request.method())
+        && !from_us(site, headers)
+        && !comes_from_elsewhere(request.path())
+    {
         return Err(Problem::foreign_form());
     }
     Ok(())
@@ -137,6 +140,13 @@ fn names_us(site: &Site, request: &HttpRequest) -> bool {
 
 fn changes_something(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whether other sites' pages send forms to this address: SAML's identity providers do (Bindings 3.5). What comes there
+/// counts for the signature it carries, and never for the cookies it comes with.
+fn comes_from_elsewhere(path: &str) -> bool {
+    let segments: Vec<&str> = path.split('/').collect();
+    matches!(segments[..], ["", "sign-in", _, "acs" | "slo" | "aws-acs"])
 }
 
 /// Whether a browser says that the request comes from our own pages (Fetch Metadata, RFC 6454 `Origin`). `Origin` is

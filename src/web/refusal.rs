@@ -3,7 +3,7 @@
 
 use actix_web::http::StatusCode;
 use rolecall_core::aws::ConsoleSignInError;
-use rolecall_core::gateway::IssueError;
+use rolecall_core::gateway::{IssueError, Mismatch};
 
 use super::problem::{Fault, Problem};
 use super::words;
@@ -17,6 +17,11 @@ impl From<IssueError> for Problem {
                 .hint("The portal shows what to do for each role."),
             IssueError::Attributes(error) => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "template", "Something is missing about you", error.to_string())
                 .hint("Ask your administrator: your identity provider does not send what this role needs."),
+            IssueError::AtProvider { .. } => Self::new(StatusCode::CONFLICT, Fault::Caller, "at_provider", "By way of your identity provider", "AWS wants the word of your identity provider itself for this role, and that takes a browser.")
+                .hint("Open the role in the portal. If you are there already: your administrator has not set up AWS at your identity provider yet (saml.aws).")
+                .action("Go to the portal", "/"),
+            IssueError::Mismatch(mismatch) => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, mismatch.code(), "That was for something else", mismatch_text(mismatch))
+                .hint("Sign in here as the same person as at your identity provider; its application for AWS must name this role, with the account's provider."),
             IssueError::Token(source) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Ours, "token", "Rolecall cannot sign tokens", "The gateway's own key could not be used, so AWS cannot be convinced.")
                     .hint("Tell your administrator the reference below.")
@@ -38,6 +43,18 @@ impl From<IssueError> for Problem {
                 .hint("Try again, or use credentials instead. A sign-in policy of the account may forbid it from your network.")
                 .detail(error.to_string()),
             IssueError::Unavailable(error) => Self::from(error),
+        }
+    }
+}
+
+fn mismatch_text(mismatch: Mismatch) -> &'static str {
+    match mismatch {
+        Mismatch::Subject => {
+            "Your identity provider sent AWS its word about somebody else than you are here."
+        }
+        Mismatch::Role => "Your identity provider's word to AWS does not name this role.",
+        Mismatch::SourceIdentity => {
+            "Your identity provider's word to AWS has another source identity than this role needs."
         }
     }
 }

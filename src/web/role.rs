@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
 use rolecall_core::aws::{AccountId, Destination, Region};
 use rolecall_core::gateway::{
     ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError, IssuedRole, LoginError, RoleRequest,
@@ -17,8 +18,8 @@ use serde::Deserialize;
 use super::extract::{Member, Posted};
 use super::problem::Problem;
 use super::site::Site;
-use super::view::{ConsolePage, CredentialsPage, RegionChoice};
-use super::{credential_formats, hand_over, portal, reply, words};
+use super::view::{ConsolePage, CredentialsPage, RegionChoice, Viewer};
+use super::{at_provider, credential_formats, hand_over, portal, reply, words};
 
 /// A role's names, as forms and links carry them.
 #[derive(Clone, Deserialize)]
@@ -187,8 +188,11 @@ pub async fn open_console(
             .visit_console(&visitor.context, &session, &role, &wish)
             .await
     })
-    .await??;
-    visit_reply(json, &visit)
+    .await?;
+    match visit {
+        Err(IssueError::AtProvider { start: Some(start) }) if !json => at_provider::go(&start),
+        visit => visit_reply(json, &visit?),
+    }
 }
 
 /// `GET /console/continue/{ticket}`: back from AWS's sign-out, on to the console. The ticket works once, in the
@@ -219,7 +223,7 @@ pub async fn continue_to_console(
 }
 
 /// How the browser goes on: a redirect, or a form for AWS.
-fn visit_reply(json: bool, visit: &ConsoleVisit) -> Result<HttpResponse, Problem> {
+pub(super) fn visit_reply(json: bool, visit: &ConsoleVisit) -> Result<HttpResponse, Problem> {
     let post = match visit {
         ConsoleVisit::Link(link) => return Ok(console_reply(json, link.expose())),
         ConsoleVisit::Post(post) => post,
@@ -255,26 +259,42 @@ pub async fn credentials(
     let Posted { member, form } = posted;
     let role = form.parse()?;
     let viewer = (!reply::wants_json(&request)).then(|| member.viewer());
-    let now = member.visitor.site.gateway.now();
-    let issued = detached(member.visitor.site.clone(), "credentials", async move {
+    let site = member.visitor.site.clone();
+    let issued = detached(site.clone(), "credentials", async move {
         let Member {
             visitor, session, ..
         } = member;
         let gateway = &visitor.site.gateway;
         gateway.credentials(&visitor.context, &session, &role).await
     })
-    .await??;
+    .await?;
+    let Some(viewer) = viewer else {
+        let issued = issued?;
+        let json = credential_formats::process(&issued.credentials, &issued.grant.account().id);
+        return Ok(HttpResponse::Ok()
+            .insert_header((header::VARY, "accept, cookie"))
+            .json(json));
+    };
+    match issued {
+        Err(IssueError::AtProvider { start: Some(start) }) => at_provider::go(&start),
+        issued => credentials_page(viewer, issued?, site.gateway.now()),
+    }
+}
+
+/// Credentials for a person to take along.
+///
+/// # Errors
+/// When the page cannot be rendered.
+pub(super) fn credentials_page(
+    viewer: Viewer,
+    issued: IssuedRole,
+    now: DateTime<Utc>,
+) -> Result<HttpResponse, Problem> {
     let IssuedRole {
         grant,
         credentials,
         duration,
     } = issued;
-    let Some(viewer) = viewer else {
-        let json = credential_formats::process(&credentials, &grant.account().id);
-        return Ok(HttpResponse::Ok()
-            .insert_header((header::VARY, "accept, cookie"))
-            .json(json));
-    };
     let page = CredentialsPage {
         viewer,
         account_id: grant.account().id.to_string(),

@@ -5,9 +5,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anyhow::Context as _;
+use chrono::DateTime;
+use rolecall_core::secret::SecretText;
 use rolecalld::config::{self, Loaded};
+use rolecalld::idp::ProviderSettings;
+use rolecalld::idp::saml::OwnKey;
+use rolecalld::world::SystemEntropy;
 use tempfile::TempDir;
 
 fn repository() -> &'static Path {
@@ -18,6 +24,29 @@ fn reference() -> anyhow::Result<String> {
     Ok(fs::read_to_string(
         repository().join("config/rolecall.toml"),
     )?)
+}
+
+/// A key and certificate for SAML, in PEM; there is one, since making it takes a while.
+fn key() -> anyhow::Result<&'static str> {
+    static KEY: OnceLock<String> = OnceLock::new();
+    if KEY.get().is_none() {
+        let pem = OwnKey::generate("sso.example.com", DateTime::UNIX_EPOCH, &SystemEntropy)?;
+        drop(KEY.set(pem.expose().to_owned()));
+    }
+    KEY.get().map(String::as_str).context("it was just made")
+}
+
+/// The metadata of a SAML provider.
+fn provider_metadata() -> anyhow::Result<String> {
+    let key = OwnKey::from_pem(&SecretText::new(key()?))?;
+    Ok(format!(
+        "<EntityDescriptor xmlns=\"urn:oasis:names:tc:SAML:2.0:metadata\" entityID=\"https://adfs.example.com\">\
+         <IDPSSODescriptor protocolSupportEnumeration=\"urn:oasis:names:tc:SAML:2.0:protocol\"><KeyDescriptor>\
+         <KeyInfo xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><X509Data><X509Certificate>{}</X509Certificate></X509Data></KeyInfo>\
+         </KeyDescriptor><SingleSignOnService Binding=\"urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST\" \
+         Location=\"https://adfs.example.com/adfs/ls/\"/></IDPSSODescriptor></EntityDescriptor>",
+        key.certificate()
+    ))
 }
 
 /// Loads `text` beside the shipped access files, with every secret file that it names.
@@ -33,8 +62,13 @@ fn load(text: &str) -> anyhow::Result<Loaded> {
         .filter_map(|rest| rest.split('"').next())
     {
         let path = folder.path().join(secret);
-        // 32 bytes in base64 are a sealing key, and a client secret as good as any.
-        fs::write(&path, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n")?;
+        let held = match secret.rsplit_once('.') {
+            Some((_, "xml")) => provider_metadata()?,
+            Some((_, "pem")) => key()?.to_owned(),
+            // 32 bytes in base64 are a sealing key, and a client secret as good as any.
+            Some(_) | None => "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n".to_owned(),
+        };
+        fs::write(&path, held)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
     }
     let path = folder.path().join("rolecall.toml");
@@ -68,7 +102,7 @@ fn the_reference_parses_as_it_stands() -> anyhow::Result<()> {
 #[test]
 fn what_it_shows_as_optional_parses_too() -> anyhow::Result<()> {
     let loaded = load(&with_every_key()?)?;
-    assert_eq!(loaded.settings.providers.len(), 3);
+    assert_eq!(loaded.settings.providers.len(), 5);
     assert!(loaded.settings.listen.tls.is_some());
     Ok(())
 }
@@ -77,14 +111,17 @@ fn what_it_shows_as_optional_parses_too() -> anyhow::Result<()> {
 fn what_it_calls_a_default_is_one() -> anyhow::Result<()> {
     let loaded = load(&reference()?)?.settings;
     let text = reference()?;
+    let ProviderSettings::Oidc(okta) = &loaded.providers[1] else {
+        anyhow::bail!("the second provider speaks OpenID Connect");
+    };
     for (line, default) in [
         ("#address = ", loaded.listen.address.to_string()),
         ("#management = ", loaded.listen.management.to_string()),
         ("#prefix = ", loaded.store.prefix),
         ("#partition = ", loaded.aws.partition.to_string()),
-        ("#email = ", loaded.providers[1].claims.email.clone()),
-        ("#name = ", loaded.providers[1].claims.name.clone()),
-        ("#groups = ", loaded.providers[1].claims.groups.clone()),
+        ("#email = ", okta.claims.email.clone()),
+        ("#name = ", okta.claims.name.clone()),
+        ("#groups = ", okta.claims.groups.clone()),
     ] {
         assert!(
             text.contains(&format!("{line}\"{default}\"")),
@@ -95,7 +132,7 @@ fn what_it_calls_a_default_is_one() -> anyhow::Result<()> {
 }
 
 /// Keys of protocols that this version does not speak; the reader knows them to say so.
-const LATER: [&str; 4] = ["saml", "directory", "administrator", "workload"];
+const LATER: [&str; 3] = ["directory", "administrator", "workload"];
 
 /// Every text in `src/config` that is the first argument of a call and looks like a key.
 fn known_keys() -> anyhow::Result<BTreeSet<String>> {

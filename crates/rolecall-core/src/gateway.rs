@@ -4,6 +4,7 @@
 //! asked anew at every issue; grants are never stored.
 
 mod administer;
+mod at_provider;
 mod authorize;
 mod client_session;
 mod consent;
@@ -39,6 +40,7 @@ use crate::session::{Lifetimes, Origin};
 use crate::sign_in::IdentityProvider;
 
 pub use crate::access::RoleRequest;
+pub use at_provider::{Mismatch, ProofOutcome};
 pub use authorize::{AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAuthorization};
 pub use consent::ConsentError;
 pub use console::{ConsoleOutcome, ConsoleRequest, ConsoleVisit};

@@ -107,8 +107,8 @@ pub enum Evidence {
     /// A verified SAML assertion (SAML Core 2.3.3): what single logout needs of it. The assertion itself is of no more
     /// use, since it counts once.
     SamlAssertion {
-        /// `NameID`
-        name_id: NameId,
+        /// `NameID`, where there was one: without it the provider cannot be told of a sign-out, nor tell of one.
+        name_id: Option<NameId>,
         /// `SessionIndex` of the authentication statement.
         session_index: Option<String>,
         /// `SessionNotOnOrAfter`: no session of ours outlasts it (SAML Core 2.7.2).

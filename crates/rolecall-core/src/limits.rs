@@ -55,6 +55,8 @@ pub const SAML_RESPONSE_CHARS_MAX: usize = 100_000;
 
 /// Bytes of `SAMLResponse` and its like as posted, in base64; with encryption and many groups they reach 100 KiB.
 pub const SAML_MESSAGE_BYTES_MAX: usize = 512 * 1024;
+/// Bytes of a `RelayState` (SAML Bindings 3.4.3).
+pub const RELAY_STATE_BYTES_MAX: usize = 80;
 
 /// Bytes of one answer of an identity provider: discovery, JWKS, token, userinfo.
 pub const UPSTREAM_BYTES_MAX: usize = 1024 * 1024;

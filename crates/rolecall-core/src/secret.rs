@@ -166,6 +166,12 @@ bearer!(
     ClientSecret, "rolecall/client-secret/v1"
 );
 
+bearer!(
+    /// Leads the browser from a provider's response for AWS to what it was for: 256 random bits, base64url, for one use in
+    /// one session.
+    ProofTicket, "rolecall/proof-ticket/v1"
+);
+
 /// Writes a secret in clear, for the inside of a sealed [`crate::record::Record`] and nowhere else
 /// (`#[serde(with = "…")]`, so that each place is spelled out).
 pub(crate) mod sealed_text {

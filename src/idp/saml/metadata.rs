@@ -61,6 +61,17 @@ impl RemoteMetadata {
         newer.ok_or(expired)
     }
 
+    /// Newer trust than `seen`, because its keys did not do; none when it was asked for out of turn lately.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`].
+    pub async fn newer_than(
+        &self,
+        seen: &Arc<SamlTrust>,
+    ) -> Result<Option<Arc<SamlTrust>>, ProviderError> {
+        Ok(self.kept.newer_than(seen, Box::pin(self.fetch())).await?)
+    }
+
     async fn fetch(&self) -> Result<SamlTrust, Trouble> {
         let document = self.http.get_xml(&self.url).await?;
         let before = self.kept.last();

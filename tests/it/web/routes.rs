@@ -11,6 +11,12 @@ const ROUTES: &[(&str, &str)] = &[
     ("/sign-in", "GET, HEAD"),
     ("/sign-in/example", "GET"),
     ("/sign-in/example/callback", "GET"),
+    ("/sign-in/example/acs", "POST"),
+    ("/sign-in/example/continue", "GET"),
+    ("/sign-in/example/aws-acs", "POST"),
+    ("/sign-in/example/aws-continue/ticket", "GET"),
+    ("/sign-in/example/metadata", "GET, HEAD"),
+    ("/sign-in/example/slo", "GET, POST"),
     ("/sign-out", "POST"),
     ("/signed-out", "GET, HEAD"),
     ("/console", "GET, HEAD, POST"),
@@ -44,7 +50,8 @@ const METHODS: [&str; 8] = [
 ];
 
 /// Routes that only a member may read.
-const PRIVATE: [&str; 5] = [
+const PRIVATE: [&str; 6] = [
+    "/sign-in/example/aws-continue/ticket",
     "/",
     "/console?account=111122223333&permission_set=ReadOnly",
     "/console/continue/ticket",

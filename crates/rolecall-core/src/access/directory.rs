@@ -68,6 +68,8 @@ pub enum Trust {
     GatewayOidc,
     /// `AssumeRoleWithSAML` with a response that the gateway signs; IAM trusts the gateway as a SAML provider.
     GatewaySaml(GatewaySaml),
+    /// `AssumeRoleWithSAML` with a response that the person's own identity provider made for AWS; IAM trusts that provider.
+    ProviderSaml(SamlProviderArn),
 }
 
 /// What `trust = "gateway-saml"` needs to know.
@@ -87,6 +89,7 @@ impl Trust {
         match self {
             Self::GatewayOidc => "gateway-oidc",
             Self::GatewaySaml(_) => "gateway-saml",
+            Self::ProviderSaml(_) => "provider-saml",
         }
     }
 }

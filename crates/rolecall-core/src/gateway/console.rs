@@ -13,6 +13,7 @@ use crate::secret::{ConsoleTicket, random_token};
 use crate::session::{Session, SessionId};
 use crate::sign_in::ReturnTo;
 
+use super::at_provider::{Purpose, Wish};
 use super::{Gateway, IssueError, RequestContext, RoleRequest};
 
 /// AWS's sign-out takes a redirect or two.
@@ -68,9 +69,19 @@ impl Gateway {
         role: &RoleRequest,
         request: &ConsoleRequest,
     ) -> Result<ConsoleVisit, IssueError> {
-        let prepared = self
-            .prepare(context, session.into(), role, Delivery::Console)
-            .await?;
+        let purpose = Purpose::Console(request.clone());
+        let wish = Wish::new(role, Delivery::Console).or_at_provider(&purpose);
+        self.visit(context, session, wish, request).await
+    }
+
+    pub(super) async fn visit(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        wish: Wish<'_>,
+        request: &ConsoleRequest,
+    ) -> Result<ConsoleVisit, IssueError> {
+        let prepared = self.prepare(context, session.into(), wish).await?;
         let grant = prepared.grant.clone();
         let home = Destination::home(self.world.partition);
         let destination = request
@@ -89,8 +100,8 @@ impl Gateway {
                     relay_state: destination.clone(),
                 }))
             }
-            // Credentials of both operations may ask for a console session of their own length.
-            Trust::GatewayOidc | Trust::GatewaySaml(_) => {
+            // Credentials of either operation may ask for a console session of their own length.
+            Trust::GatewayOidc | Trust::GatewaySaml(_) | Trust::ProviderSaml(_) => {
                 let issued = self.assume(context, session.into(), prepared).await?;
                 let duration = Some(grant.duration_max());
                 let issuer = self.own_url(request.return_to.as_str());

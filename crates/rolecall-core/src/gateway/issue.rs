@@ -3,8 +3,11 @@
 //! The order of events is the guarantee: today's policy, then the durable intent, then the proof, then STS, then the
 //! durable outcome, and only then the answer.
 
+use url::Url;
+
 use crate::access::{
-    AttributeError, DurationReason, GatewaySaml, Grant, RoleRequest, RoleSessionAttributes, Unmet,
+    AttributeError, DurationReason, GatewaySaml, Grant, RoleRequest, RoleSessionAttributes, Trust,
+    Unmet,
 };
 use crate::audit::{Actor, Delivery, Happened, Target};
 use crate::aws::{
@@ -15,6 +18,7 @@ use crate::limits;
 use crate::port::{Source, StoreError};
 use crate::session::Holder;
 
+use super::at_provider::{Mismatch, Proven, Purpose, Wish};
 use super::{Gateway, RequestContext};
 
 mod events;
@@ -37,6 +41,8 @@ pub(super) struct Prepared {
     attributes: RoleSessionAttributes,
     session_name: RoleSessionName,
     duration: RoleSessionDuration,
+    /// What the provider itself says to AWS, where the role is convinced by that.
+    proven: Option<Proven>,
 }
 
 /// Why nothing was issued.
@@ -56,6 +62,15 @@ pub enum IssueError {
     /// A template of the permission set needs a claim that the person does not have.
     #[error(transparent)]
     Attributes(#[from] AttributeError),
+    /// AWS is to be convinced by the person's own provider, and that takes a browser: it goes there, and comes back.
+    #[error("this role is reached by way of your identity provider, in a browser")]
+    AtProvider {
+        /// Where to; nowhere for programs, and where the provider has no application for AWS.
+        start: Option<Url>,
+    },
+    /// The provider's response for AWS is about somebody else, or about another role.
+    #[error("the identity provider's response for AWS is {}", .0.said())]
+    Mismatch(Mismatch),
     /// The gateway could not mint its own token.
     #[error("the gateway cannot sign tokens")]
     Token(#[source] Source),
@@ -95,6 +110,8 @@ impl IssueError {
             Self::NotGranted => "not_granted",
             Self::Locked { .. } => "condition",
             Self::Attributes(_) => "template",
+            Self::AtProvider { .. } => "at_provider",
+            Self::Mismatch(mismatch) => mismatch.code(),
             Self::Token(_) => "token",
             Self::Refused(refused) => refused.refusal.code(),
             Self::StsUnavailable(_) => "sts_unavailable",
@@ -121,7 +138,19 @@ impl Gateway {
             Some(_) => Delivery::Client,
             None => Delivery::Credentials,
         };
-        let prepared = self.prepare(context, holder, role, delivery).await?;
+        let purpose = Purpose::Credentials;
+        let wish = Wish::new(role, delivery).or_at_provider(&purpose);
+        self.issue(context, holder, wish).await
+    }
+
+    /// Credentials for a role.
+    pub(super) async fn issue(
+        &self,
+        context: &RequestContext,
+        holder: Holder<'_>,
+        wish: Wish<'_>,
+    ) -> Result<IssuedRole, IssueError> {
+        let prepared = self.prepare(context, holder, wish).await?;
         let grant = prepared.grant.clone();
         let issued = self.assume(context, holder, prepared).await?;
         let duration = grant.duration();
@@ -138,9 +167,9 @@ impl Gateway {
         &self,
         context: &RequestContext,
         holder: Holder<'_>,
-        role: &RoleRequest,
-        delivery: Delivery,
+        wish: Wish<'_>,
     ) -> Result<Prepared, IssueError> {
+        let Wish { role, delivery, .. } = wish;
         let grant = match self.find_grant(context, holder, role) {
             Ok(grant) => grant,
             Err(error) => return self.refuse(context, holder, role, error).await,
@@ -149,11 +178,25 @@ impl Gateway {
             Ok(attributes) => attributes,
             Err(error) => return self.refuse(context, holder, role, error.into()).await,
         };
+        let proven = match grant.trust().clone() {
+            Trust::GatewayOidc | Trust::GatewaySaml(_) => None,
+            Trust::ProviderSaml(provider) => match wish.proven {
+                None => return Err(self.go_to_provider(holder, &wish).await?),
+                Some(proven) => match proven.fits(&grant, &provider, &attributes) {
+                    Ok(()) => Some(proven),
+                    Err(mismatch) => {
+                        let error = IssueError::Mismatch(mismatch);
+                        return self.refuse(context, holder, role, error).await;
+                    }
+                },
+            },
+        };
         let prepared = Prepared {
             duration: duration_of(&grant, delivery),
             grant,
             attributes,
             session_name: RoleSessionName::of(holder.identity),
+            proven,
         };
         let intent = events::intent(holder, &prepared, delivery);
         self.append(context, intent).await?;
@@ -207,7 +250,7 @@ impl Gateway {
     }
 
     /// Audits a refusal and returns it.
-    async fn refuse<T>(
+    pub(super) async fn refuse<T>(
         &self,
         context: &RequestContext,
         holder: Holder<'_>,

@@ -17,6 +17,7 @@ use crate::record::Seen;
 use crate::secret::{RefreshToken, SecretDigest};
 use crate::session::{Holder, SessionId};
 
+use super::at_provider::Wish;
 use super::{Gateway, IssueError, RequestContext, TokenError};
 
 /// Why `aws login` got no credentials.
@@ -67,6 +68,8 @@ impl LoginError {
                 IssueError::NotGranted
                 | IssueError::Locked { .. }
                 | IssueError::Attributes(_)
+                | IssueError::AtProvider { .. }
+                | IssueError::Mismatch(_)
                 | IssueError::Console(_) => false,
             },
             Self::Unavailable(_) => true,
@@ -243,8 +246,8 @@ impl Gateway {
         holder: Holder<'_>,
         role: &RoleRequest,
     ) -> Result<(Grant, Credentials), IssueError> {
-        let delivery = Delivery::AwsLogin;
-        let prepared = self.prepare(context, holder, role, delivery).await?;
+        let wish = Wish::new(role, Delivery::AwsLogin);
+        let prepared = self.prepare(context, holder, wish).await?;
         let grant = prepared.grant.clone();
         let issued = self.assume(context, holder, prepared).await?;
         Ok((grant, issued.credentials))

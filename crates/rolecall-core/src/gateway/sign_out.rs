@@ -106,12 +106,13 @@ impl Gateway {
     pub async fn sign_out_answered(
         &self,
         provider: &ProviderId,
-        state: &State,
+        state: Option<&State>,
         message: LogoutMessage,
     ) -> Result<(), SignOutError> {
         let saml = self
             .saml(provider)
             .map_err(|_| SignOutError::UnknownProvider)?;
+        let state = state.ok_or(SignOutError::Expired)?;
         let pending: Option<PendingSignOut> = self.world.records.take(state.digest()).await?;
         let pending = pending
             .filter(|pending| &pending.provider == provider)
@@ -209,7 +210,11 @@ impl Gateway {
     /// Remembers under which name a person signed in, where it is not their subject.
     pub(super) async fn remember_name_id(&self, session: &Session) -> Result<(), StoreError> {
         let identity = &session.identity;
-        let Evidence::SamlAssertion { name_id, .. } = &identity.evidence else {
+        let Evidence::SamlAssertion {
+            name_id: Some(name_id),
+            ..
+        } = &identity.evidence
+        else {
             return Ok(());
         };
         if name_id.value == identity.subject.as_str() {
@@ -258,7 +263,9 @@ fn means(order: &LogoutOrder, evidence: &Evidence) -> bool {
             ..
         } => {
             let named = |index: &String| order.session_indexes.contains(index);
-            order.name_id.means(name_id)
+            name_id
+                .as_ref()
+                .is_some_and(|name_id| order.name_id.means(name_id))
                 && (order.session_indexes.is_empty() || session_index.as_ref().is_some_and(named))
         }
         Evidence::IdToken { .. } => false,

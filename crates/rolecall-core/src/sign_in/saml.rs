@@ -5,9 +5,10 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{Challenge, Correlation, OneTime, ProviderError, Vouched};
-use crate::identity::NameId;
+use crate::identity::{NameId, Subject};
 use crate::record::Record;
 use crate::secret::{SamlResponse, SecretText};
 
@@ -38,6 +39,34 @@ pub struct LogoutOrder {
     pub reply: Correlation,
 }
 
+/// A response that a provider made for AWS, verified: what it is good for, and for whom.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ResponseForAws {
+    /// The person: the same as at a sign-in.
+    pub subject: Subject,
+    /// `Role`: pairs of a role and a provider, as the response writes them.
+    pub roles: Vec<String>,
+    /// `RoleSessionName`
+    pub session_name: Option<String>,
+    /// `SourceIdentity`
+    pub source_identity: Option<String>,
+    /// The keys of `PrincipalTag:…`.
+    pub tag_keys: Vec<String>,
+    /// It counts once, here as well.
+    #[serde(skip)]
+    pub once: Option<OneTime>,
+}
+
+impl ResponseForAws {
+    /// Whether it names this role with this provider, in either order (AWS: "Configure SAML assertions").
+    pub fn is_for(&self, role: &str, provider: &str) -> bool {
+        self.roles.iter().any(|pair| {
+            let parts = pair.split_once(',').map(|(a, b)| (a.trim(), b.trim()));
+            parts == Some((role, provider)) || parts == Some((provider, role))
+        })
+    }
+}
+
 /// What only a SAML provider can.
 #[async_trait]
 pub trait SamlServiceProvider: Send + Sync {
@@ -52,6 +81,16 @@ pub trait SamlServiceProvider: Send + Sync {
     /// # Errors
     /// [`ProviderError`]; [`super::RejectReason::Unsolicited`] where it may not.
     async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError>;
+
+    /// Where the provider starts its application for AWS; none where it has none.
+    fn start_for_aws(&self) -> Option<Url>;
+
+    /// Verifies a response that the provider made for AWS. It signs nobody in.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; [`super::RejectReason::Unsolicited`] where the provider has no such application.
+    async fn verify_for_aws(&self, response: SamlResponse)
+    -> Result<ResponseForAws, ProviderError>;
 
     /// Verifies a provider's order to end sessions.
     ///

@@ -36,7 +36,7 @@ fn of_accounts() {
         ),
         (
             "id = \"000000000001\", name = \"x\", trust = <\"provider-oidc\"",
-            "this version of Rolecall does not support trust = \"provider-oidc\" yet | use trust = \"gateway-oidc\" or \"gateway-saml\"",
+            "this version of Rolecall does not support trust = \"provider-oidc\" yet | use trust = \"gateway-oidc\", \"gateway-saml\" or \"provider-saml\"",
         ),
         (
             "id = \"000000000001\", name = \"x\", trust = <\"gateway-saml\"",

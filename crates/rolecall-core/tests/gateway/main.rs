@@ -9,6 +9,7 @@
     reason = "the helpers of tests may fail as tests do"
 )]
 
+mod at_provider;
 mod clients;
 mod console;
 mod ending;

@@ -169,7 +169,7 @@ async fn an_answer_is_heard_once_by_the_sign_out_it_is_for() {
     let state = State::new(state.1);
     let answer = async |provider: &str, state: &State| {
         gateway
-            .sign_out_answered(&id(provider), state, logout("ok"))
+            .sign_out_answered(&id(provider), Some(state), logout("ok"))
             .await
     };
     let strange = State::new("invented");
@@ -205,7 +205,7 @@ async fn a_provider_that_does_not_end_its_session_is_heard_too() {
         error: "partial_logout",
     });
     let heard = gateway
-        .sign_out_answered(&id("okta"), &State::new(state.1), logout("partly"))
+        .sign_out_answered(&id("okta"), Some(&State::new(state.1)), logout("partly"))
         .await;
     assert_eq!(heard.unwrap_err().reason(), "partial_logout");
     assert!(

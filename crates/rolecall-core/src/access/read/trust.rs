@@ -8,16 +8,12 @@ use crate::toml_reader::{Reader, Value, quoted};
 
 const GATEWAY_OIDC: &str = "gateway-oidc";
 const GATEWAY_SAML: &str = "gateway-saml";
+const PROVIDER_SAML: &str = "provider-saml";
 /// What `trust` can be.
-const WORDS: [&str; 2] = [GATEWAY_OIDC, GATEWAY_SAML];
+const WORDS: [&str; 3] = [GATEWAY_OIDC, GATEWAY_SAML, PROVIDER_SAML];
 /// What it may become.
-const LATER: [&str; 4] = [
-    "provider-oidc",
-    "provider-saml",
-    "caller",
-    "federation-token",
-];
-const OTHERWISE: &str = "use trust = \"gateway-oidc\" or \"gateway-saml\"";
+const LATER: [&str; 3] = ["provider-oidc", "caller", "federation-token"];
+const OTHERWISE: &str = "use trust = \"gateway-oidc\", \"gateway-saml\" or \"provider-saml\"";
 
 /// Reads `trust` and what goes with it; none when there is a mistake in it. `account` is none when its id has one.
 pub(super) fn read(
@@ -39,16 +35,15 @@ pub(super) fn read(
         }
         return Some(Trust::GatewayOidc);
     }
-    if let (None, Some(trust)) = (&provider, &trust) {
-        let id = account.map_or("111122223333", AccountId::as_str);
-        trust.spot().error(
-            "trust = \"gateway-saml\" needs `saml_provider_arn`",
-            format!(
-                "add saml_provider_arn = \"arn:{}:iam::{id}:saml-provider/rolecall\"",
-                context.partition
-            ),
-        );
+    if word == PROVIDER_SAML {
+        for value in [console, recipient].into_iter().flatten() {
+            value.invalid("it belongs to trust = \"gateway-saml\"");
+        }
+        missing_provider(&provider, trust.as_ref(), word, account, context);
+        let provider = read_provider(&provider?, account, context)?;
+        return Some(Trust::ProviderSaml(provider));
     }
+    missing_provider(&provider, trust.as_ref(), word, account, context);
     let provider = provider.and_then(|value| read_provider(&value, account, context));
     let console = match &console {
         None => Some(ConsoleWay::default()),
@@ -65,6 +60,25 @@ pub(super) fn read(
         console: console?,
         recipient: recipient?,
     }))
+}
+
+fn missing_provider(
+    provider: &Option<Value<'_>>,
+    trust: Option<&Value<'_>>,
+    word: &str,
+    account: Option<&AccountId>,
+    context: &PolicyContext<'_>,
+) {
+    if let (None, Some(trust)) = (provider, trust) {
+        let id = account.map_or("111122223333", AccountId::as_str);
+        trust.spot().error(
+            format!("trust = \"{word}\" needs `saml_provider_arn`"),
+            format!(
+                "add saml_provider_arn = \"arn:{}:iam::{id}:saml-provider/rolecall\"",
+                context.partition
+            ),
+        );
+    }
 }
 
 fn known_word(value: &Value<'_>) -> Option<&'static str> {

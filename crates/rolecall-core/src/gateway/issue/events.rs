@@ -12,7 +12,18 @@ pub(super) fn intent(holder: Holder<'_>, prepared: &Prepared, delivery: Delivery
         attributes,
         session_name,
         duration,
+        proven,
     } = prepared;
+    // What the provider says to AWS, where it is the provider that speaks.
+    let said = proven.as_ref().map(|proven| &proven.said);
+    let own_source = || attributes.source_identity.as_ref().map(ToString::to_string);
+    let own_tags = || {
+        attributes
+            .tags
+            .iter()
+            .map(|(key, _)| key.to_owned())
+            .collect()
+    };
     Happened::IssueIntended {
         actor: Actor::from(holder.identity),
         session: holder.session.to_string(),
@@ -24,13 +35,11 @@ pub(super) fn intent(holder: Holder<'_>, prepared: &Prepared, delivery: Delivery
         role: grant.role().to_string(),
         assignments: grant.assignments().map(str::to_owned).collect(),
         duration: duration.seconds(),
-        role_session_name: session_name.as_str().to_owned(),
-        source_identity: attributes.source_identity.as_ref().map(ToString::to_string),
-        tag_keys: attributes
-            .tags
-            .iter()
-            .map(|(key, _)| key.to_owned())
-            .collect(),
+        role_session_name: said
+            .and_then(|said| said.session_name.clone())
+            .unwrap_or_else(|| session_name.as_str().to_owned()),
+        source_identity: said.map_or_else(own_source, |said| said.source_identity.clone()),
+        tag_keys: said.map_or_else(own_tags, |said| said.tag_keys.clone()),
         delivery,
     }
 }
@@ -65,6 +74,8 @@ fn failed(error: &IssueError) -> Happened {
         IssueError::NotGranted
         | IssueError::Locked { .. }
         | IssueError::Attributes(_)
+        | IssueError::AtProvider { .. }
+        | IssueError::Mismatch(_)
         | IssueError::Token(_)
         | IssueError::StsUnavailable(_)
         | IssueError::Console(_)

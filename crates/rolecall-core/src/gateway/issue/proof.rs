@@ -49,6 +49,13 @@ impl Gateway {
                     token: token.map_err(IssueError::Token)?,
                 })
             }
+            Trust::ProviderSaml(principal) => match prepared.proven {
+                Some(proven) => Ok(Proof::Saml {
+                    principal,
+                    response: proven.response,
+                }),
+                None => Err(IssueError::AtProvider { start: None }),
+            },
             Trust::GatewaySaml(saml) => {
                 let minted = self.mint_saml(identity, prepared, &saml).await?;
                 Ok(Proof::Saml {
@@ -89,7 +96,7 @@ impl Gateway {
         let configured = grant.account().audience.as_ref().map(Audience::as_str);
         configured.unwrap_or(match grant.trust() {
             Trust::GatewayOidc => TOKEN_AUDIENCE,
-            Trust::GatewaySaml(_) => self.world.partition.saml_audience(),
+            Trust::GatewaySaml(_) | Trust::ProviderSaml(_) => self.world.partition.saml_audience(),
         })
     }
 
@@ -108,10 +115,8 @@ impl Gateway {
             issuer: &self.world.public_url,
             proof: match grant.trust() {
                 Trust::GatewayOidc => ProofFacts::WebIdentity { audience },
-                Trust::GatewaySaml(saml) => ProofFacts::Saml {
-                    provider: &saml.provider,
-                    audience,
-                },
+                Trust::GatewaySaml(GatewaySaml { provider, .. })
+                | Trust::ProviderSaml(provider) => ProofFacts::Saml { provider, audience },
             },
             role: grant.role(),
             duration: grant.duration_max(),

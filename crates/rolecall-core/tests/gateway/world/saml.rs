@@ -9,9 +9,10 @@ use rolecall_core::port::Clock as _;
 use rolecall_core::secret::{SamlResponse, SecretDigest, SecretText};
 use rolecall_core::sign_in::{
     Callback, Challenge, Correlation, LogoutMessage, LogoutOrder, OneTime, ProviderError,
-    SamlServiceProvider, Vouched,
+    ResponseForAws, SamlServiceProvider, Vouched,
 };
 use serde_json::json;
+use url::Url;
 
 use super::Provider;
 
@@ -46,7 +47,7 @@ impl Provider {
         let now = self.clock().now();
         let name = name.first().copied().unwrap_or(identity.subject.as_str());
         identity.evidence = Evidence::SamlAssertion {
-            name_id: name_id(name),
+            name_id: Some(name_id(name)),
             session_index: Some(session_index.to_owned()),
             ends_at: Some(now + PROVIDER_SESSION),
         };
@@ -81,6 +82,30 @@ impl SamlServiceProvider for Provider {
 
     async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError> {
         self.saml_said(&response)
+    }
+
+    fn start_for_aws(&self) -> Option<Url> {
+        Url::parse("https://idp.example/aws").ok()
+    }
+
+    /// A response for AWS is `PERSON ASSERTION ROLE,PROVIDER [SOURCE_IDENTITY]`.
+    async fn verify_for_aws(
+        &self,
+        response: SamlResponse,
+    ) -> Result<ResponseForAws, ProviderError> {
+        self.failing()?;
+        let words: Vec<&str> = response.expose().split(' ').collect();
+        let [person, assertion, role, ref source @ ..] = words[..] else {
+            panic!("{words:?}");
+        };
+        Ok(ResponseForAws {
+            subject: self.knows(person).subject,
+            roles: vec![role.to_owned()],
+            session_name: Some("named-by-the-provider".to_owned()),
+            source_identity: source.first().map(|one| (*one).to_owned()),
+            tag_keys: vec!["team".to_owned()],
+            once: Some(self.once(assertion)),
+        })
     }
 
     async fn logout_ordered(&self, message: LogoutMessage) -> Result<LogoutOrder, ProviderError> {

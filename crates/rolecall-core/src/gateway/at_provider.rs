@@ -1,0 +1,281 @@
+//! Roles that the person's own identity provider convinces AWS of: the browser goes there, and what it brings back is for
+//! AWS alone.
+//!
+//! The response signs nobody in and is kept no longer than the browser takes to follow a redirect. It must be about the
+//! person whose session this is, and about the role that today's policy grants.
+
+use crate::access::{Grant, RoleSessionAttributes};
+use crate::audit::Delivery;
+use crate::aws::SamlProviderArn;
+use crate::identity::ProviderId;
+use crate::limits;
+use crate::port::StoreError;
+use crate::record::Record;
+use crate::secret::{ProofTicket, SamlResponse, SecretDigest, SecretText, random_token};
+use crate::session::{Holder, Session, SessionId};
+use crate::sign_in::ResponseForAws;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ConsoleRequest, ConsoleVisit, Gateway, IssueError, IssuedRole, RequestContext, RoleRequest,
+    SignInError,
+};
+
+/// What somebody was about to do when they were sent to their provider.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Purpose {
+    /// Open the console.
+    Console(ConsoleRequest),
+    /// Take credentials along.
+    Credentials,
+}
+
+/// What is asked of an issue.
+#[derive(Clone)]
+pub(super) struct Wish<'a> {
+    /// Which role.
+    pub(super) role: &'a RoleRequest,
+    /// What for.
+    pub(super) delivery: Delivery,
+    /// What to go on with after a visit at the provider; nothing when there can be none.
+    purpose: Option<&'a Purpose>,
+    /// What the provider has said to AWS.
+    pub(super) proven: Option<Proven>,
+}
+
+impl<'a> Wish<'a> {
+    pub(super) fn new(role: &'a RoleRequest, delivery: Delivery) -> Self {
+        Self {
+            role,
+            delivery,
+            purpose: None,
+            proven: None,
+        }
+    }
+
+    /// Where AWS wants the provider's own word, the browser may go and get it.
+    pub(super) fn or_at_provider(self, purpose: &'a Purpose) -> Self {
+        Self {
+            purpose: Some(purpose),
+            ..self
+        }
+    }
+
+    fn proven(self, proven: Proven) -> Self {
+        Self {
+            proven: Some(proven),
+            ..self
+        }
+    }
+}
+
+/// A provider's response for AWS, of the person whose session this is.
+#[derive(Clone)]
+pub(super) struct Proven {
+    /// What it says.
+    pub(super) said: ResponseForAws,
+    /// What STS is shown.
+    pub(super) response: SamlResponse,
+}
+
+/// In what a provider's response for AWS does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// It is about somebody else than this session's person.
+    Subject,
+    /// It does not name the role that was asked for, with the account's provider.
+    Role,
+    /// `SourceIdentity` is not what the permission set demands.
+    SourceIdentity,
+}
+
+impl Mismatch {
+    /// A stable word for the audit trail and for metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Subject => "other_subject",
+            Self::Role => "other_role",
+            Self::SourceIdentity => "other_source_identity",
+        }
+    }
+
+    pub(super) fn said(self) -> &'static str {
+        match self {
+            Self::Subject => "about somebody else",
+            Self::Role => "not for this role",
+            Self::SourceIdentity => "with another source identity than this role needs",
+        }
+    }
+}
+
+impl Proven {
+    /// Whether it is for this role. Which roles the response names beside it does not matter: STS is asked for this one.
+    pub(super) fn fits(
+        &self,
+        grant: &Grant,
+        provider: &SamlProviderArn,
+        attributes: &RoleSessionAttributes,
+    ) -> Result<(), Mismatch> {
+        if !self
+            .said
+            .is_for(&grant.role().to_string(), provider.as_str())
+        {
+            return Err(Mismatch::Role);
+        }
+        let demanded = attributes.source_identity.as_ref().map(ToString::to_string);
+        if demanded.is_some() && demanded != self.said.source_identity {
+            return Err(Mismatch::SourceIdentity);
+        }
+        Ok(())
+    }
+}
+
+/// What a ticket from the provider led to.
+#[derive(Debug)]
+pub enum ProofOutcome {
+    /// The console.
+    Visit(ConsoleVisit),
+    /// Credentials.
+    Issued(Box<IssuedRole>),
+    /// Nothing: it was used, is too old, or nothing was asked for in this session.
+    Spent,
+}
+
+/// What a session waits for while its browser is at the provider; one at a time.
+#[derive(Serialize, Deserialize)]
+struct PendingAtProvider {
+    role: RoleRequest,
+    purpose: Purpose,
+}
+
+impl Record for PendingAtProvider {
+    const KIND: &'static str = "at-provider";
+}
+
+/// A verified response on the way to its session.
+#[derive(Serialize, Deserialize)]
+struct HeldProof {
+    provider: ProviderId,
+    said: ResponseForAws,
+    #[serde(with = "crate::secret::sealed_text")]
+    response: SecretText,
+}
+
+impl Record for HeldProof {
+    const KIND: &'static str = "proof";
+}
+
+fn waiting(session: SessionId) -> SecretDigest {
+    SecretDigest::of("rolecall/at-provider/v1", &[session.to_string().as_bytes()])
+}
+
+impl Gateway {
+    /// Remembers what was asked for and says where the browser gets the provider's word. It is an error only in that
+    /// nothing was issued yet.
+    pub(super) async fn go_to_provider(
+        &self,
+        holder: Holder<'_>,
+        wish: &Wish<'_>,
+    ) -> Result<IssueError, IssueError> {
+        let provider = self.provider(&holder.identity.provider);
+        let start = provider
+            .and_then(|known| known.saml())
+            .and_then(|saml| saml.start_for_aws());
+        let (Some(purpose), None, Some(start)) = (wish.purpose, holder.flow, start) else {
+            return Ok(IssueError::AtProvider { start: None });
+        };
+        let until = self.world.clock.now() + limits::SIGN_IN_MAX;
+        let pending = |_: Option<PendingAtProvider>| {
+            let pending = PendingAtProvider {
+                role: wish.role.clone(),
+                purpose: purpose.clone(),
+            };
+            (pending, until, ())
+        };
+        let records = &self.world.records;
+        records.update(waiting(holder.session), pending).await?;
+        Ok(IssueError::AtProvider { start: Some(start) })
+    }
+
+    /// Verifies a response that the provider made for AWS, and keeps it until its browser comes with its session. It
+    /// signs nobody in, whatever it says.
+    ///
+    /// # Errors
+    /// [`SignInError`]; every refusal is audited with its reason.
+    pub async fn receive_for_aws(
+        &self,
+        context: &RequestContext,
+        provider: &ProviderId,
+        response: SamlResponse,
+    ) -> Result<ProofTicket, SignInError> {
+        match self.try_receive(provider, response).await {
+            Ok(ticket) => Ok(ticket),
+            Err(error) => self.refuse_sign_in(context, provider, error).await,
+        }
+    }
+
+    async fn try_receive(
+        &self,
+        provider: &ProviderId,
+        response: SamlResponse,
+    ) -> Result<ProofTicket, SignInError> {
+        let said = self
+            .saml(provider)?
+            .verify_for_aws(response.clone())
+            .await?;
+        match self.spend(provider, said.once).await {
+            Err(StoreError::Exists) => return Err(SignInError::Replayed),
+            spent => spent?,
+        }
+        let ticket = ProofTicket::new(random_token(self.world.entropy.as_ref()));
+        let held = HeldProof {
+            provider: provider.clone(),
+            said,
+            response: SecretText::new(response.expose()),
+        };
+        let until = self.world.clock.now() + limits::HELD_RESPONSE_MAX;
+        let records = &self.world.records;
+        records.insert(ticket.digest(), &held, until).await?;
+        Ok(ticket)
+    }
+
+    /// Goes on with what the session was about to do, once, with the provider's response for AWS.
+    ///
+    /// # Errors
+    /// [`IssueError`].
+    pub async fn continue_with_proof(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        ticket: &ProofTicket,
+    ) -> Result<ProofOutcome, IssueError> {
+        let held: Option<HeldProof> = self.world.records.take(ticket.digest()).await?;
+        let pending: Option<PendingAtProvider> =
+            self.world.records.take(waiting(session.id)).await?;
+        let (Some(held), Some(pending)) = (held, pending) else {
+            return Ok(ProofOutcome::Spent);
+        };
+        let role = &pending.role;
+        let identity = &session.identity;
+        if held.provider != identity.provider || held.said.subject != identity.subject {
+            let error = IssueError::Mismatch(Mismatch::Subject);
+            return self.refuse(context, session.into(), role, error).await;
+        }
+        let proven = Proven {
+            said: held.said,
+            response: SamlResponse::new(held.response.expose()),
+        };
+        match &pending.purpose {
+            Purpose::Console(request) => {
+                let wish = Wish::new(role, Delivery::Console).proven(proven);
+                let visit = self.visit(context, session, wish, request).await?;
+                Ok(ProofOutcome::Visit(visit))
+            }
+            Purpose::Credentials => {
+                let wish = Wish::new(role, Delivery::Credentials).proven(proven);
+                let issued = self.issue(context, session.into(), wish).await?;
+                Ok(ProofOutcome::Issued(Box::new(issued)))
+            }
+        }
+    }
+}

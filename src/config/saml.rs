@@ -1,0 +1,301 @@
+//! `saml = { … }` of a `[[provider]]`.
+
+use std::path::Path;
+
+use chrono::TimeDelta;
+use rolecall_core::aws::{Recipient, Region};
+use rolecall_core::toml_reader::{Reader, Value};
+use url::Url;
+
+use super::provider::{Common, Surroundings};
+use super::{read_bounded, secret_ref};
+use crate::idp::saml::{
+    Addresses, AttributeNames, AwsApplication, Binding, DecryptionKeys, MetadataSource, OwnKey,
+    SamlPolicy, SamlSettings, SamlTrust, SigningKeys, TrustOptions,
+};
+use crate::idp::{Finding, http};
+use crate::regions;
+
+/// How often metadata at an address is fetched when nothing is said.
+const REFRESH: TimeDelta = TimeDelta::hours(1);
+/// Fetching is for a provider's rollovers, not for every sign-in.
+const REFRESH_MIN: TimeDelta = TimeDelta::minutes(1);
+const REFRESH_MAX: TimeDelta = TimeDelta::days(7);
+
+/// `saml = { … }`, as far as it could be read. Whatever is missing here has been reported.
+pub struct Saml {
+    metadata: Option<Metadata>,
+    policy: SamlPolicy,
+    signing_keys: Vec<OwnKey>,
+    encryption_keys: Vec<OwnKey>,
+    sign_requests: bool,
+    request_binding: Option<Binding>,
+    name_id_format: Option<String>,
+    allow_idp_initiated: bool,
+    aws: Option<AwsApplication>,
+}
+
+/// `metadata = { … }`
+struct Metadata {
+    source: MetadataSource,
+    entity_id: Option<String>,
+    keys: Option<SigningKeys>,
+}
+
+impl Saml {
+    /// Reads it.
+    pub fn read(table: Reader<'_>, surroundings: &Surroundings<'_>) -> Self {
+        let folder = surroundings.folder;
+        let on = |key| table.boolean(key).unwrap_or(false);
+        let signing_keys = own_keys(&table, "signing_keys", folder);
+        let encryption_keys = own_keys(&table, "encryption_keys", folder);
+        let pem = encryption_keys.iter().map(|key| key.pem().expose());
+        let policy = SamlPolicy {
+            allow_sha1: on("allow_sha1"),
+            allow_cbc: on("allow_cbc"),
+            require_signed_response: on("require_signed_response"),
+            require_signed_assertion: on("require_signed_assertion"),
+            subject_attribute: table
+                .string("subject_attribute")
+                .map(|name| name.value.to_owned()),
+            // Each was read as one before.
+            decryption_keys: DecryptionKeys::from_pem(pem.map(str::as_bytes)).unwrap_or_default(),
+        };
+        let metadata = table.required("metadata").and_then(|value| {
+            let metadata = metadata(&value, folder)?;
+            if let MetadataSource::Text(text) = &metadata.source
+                && let Err(error) = SamlTrust::parse(text, &metadata.options(&policy))
+            {
+                value.spot().error(
+                    error.to_string(),
+                    "export the identity provider's metadata again, whole and unchanged",
+                );
+                return None;
+            }
+            Some(metadata)
+        });
+        let saml = Self {
+            metadata,
+            policy,
+            sign_requests: table
+                .boolean("sign_requests")
+                .unwrap_or(!signing_keys.is_empty()),
+            signing_keys,
+            encryption_keys,
+            request_binding: table
+                .value("request_binding")
+                .and_then(|value| value.parse_with(parse_binding).map(|binding| binding.value)),
+            name_id_format: table
+                .value("name_id_format")
+                .and_then(|value| value.parse_with(parse_format))
+                .map(|format| format.value),
+            allow_idp_initiated: on("allow_idp_initiated"),
+            aws: table
+                .table("aws")
+                .and_then(|aws| application(aws, surroundings)),
+        };
+        table.done();
+        saml
+    }
+
+    /// The settings of a provider, and what is odd about them; none when something is missing.
+    pub fn complete(
+        self,
+        common: Common,
+        surroundings: &Surroundings<'_>,
+    ) -> Option<(SamlSettings, Vec<Finding>)> {
+        let id = common.id?;
+        let metadata = self.metadata?;
+        let mut attributes = AttributeNames::default();
+        for (names, given) in [
+            (&mut attributes.email, common.claims.email),
+            (&mut attributes.name, common.claims.name),
+            (&mut attributes.groups, common.claims.groups),
+        ] {
+            *names = given.map_or_else(|| std::mem::take(names), |name| vec![name]);
+        }
+        let settings = SamlSettings {
+            addresses: Addresses::of(surroundings.public_url?, &id)?,
+            id,
+            title: common.title?,
+            options: metadata.options(&self.policy),
+            metadata: metadata.source,
+            signing_keys: self.signing_keys,
+            encryption_keys: self.encryption_keys,
+            sign_requests: self.sign_requests,
+            request_binding: self.request_binding,
+            name_id_format: self.name_id_format,
+            allow_idp_initiated: self.allow_idp_initiated,
+            domains: common.domains,
+            attributes,
+            requested_contexts: common
+                .mfa
+                .as_ref()
+                .map(|mfa| mfa.acr.clone())
+                .unwrap_or_default(),
+            mfa: common.mfa.unwrap_or_else(SamlSettings::default_mfa),
+            aws: self.aws,
+        };
+        let findings = settings.findings();
+        Some((settings, findings))
+    }
+}
+
+impl Metadata {
+    fn options(&self, policy: &SamlPolicy) -> TrustOptions {
+        TrustOptions {
+            entity_id: self.entity_id.clone(),
+            metadata_keys: self.keys.clone(),
+            policy: policy.clone(),
+        }
+    }
+}
+
+/// `{ file = "…" }` or `{ url = "https://…", refresh = "1h" }`, either with `entity_id` and `certificate`.
+fn metadata(value: &Value<'_>, folder: &Path) -> Option<Metadata> {
+    let table = value.table("metadata")?;
+    let (file, url) = (table.string("file"), table.value("url"));
+    let refresh = table.duration("refresh");
+    let entity_id = table
+        .string("entity_id")
+        .map(|entity_id| entity_id.value.to_owned());
+    let certificate = table
+        .value("certificate")
+        .map(|value| certificate(&value, folder));
+    let spot = table.spot();
+    table.done();
+    if let Some(refresh) = &refresh
+        && !(REFRESH_MIN..=REFRESH_MAX).contains(&refresh.value)
+    {
+        refresh.spot.error(
+            "metadata is refreshed every minute at most, every 7 days at least",
+            "write refresh = \"1h\", or leave it out",
+        );
+    }
+    let source = match (file, url) {
+        (Some(file), None) => match read_bounded(&folder.join(file.value)) {
+            Ok(text) => Some(MetadataSource::Text(text)),
+            Err(error) => {
+                file.spot.error(
+                    format!("the metadata file {} cannot be read: {error}", file.value),
+                    "save the identity provider's metadata there; the path is relative to this file's folder",
+                );
+                None
+            }
+        },
+        (None, Some(url)) => url
+            .parse_with(parse_address)
+            .map(|url| MetadataSource::Url {
+                url: url.value,
+                refresh: refresh.map_or(REFRESH, |refresh| refresh.value),
+            }),
+        (Some(_), Some(_)) | (None, None) => {
+            spot.error(
+                "metadata is in one place",
+                "write { file = \"idp.xml\" } or { url = \"https://…\" }",
+            );
+            None
+        }
+    };
+    let keys = match certificate {
+        None => None,
+        // A certificate that was meant and cannot be read is not left out.
+        Some(read) => Some(read?),
+    };
+    Some(Metadata {
+        source: source?,
+        entity_id,
+        keys,
+    })
+}
+
+/// `certificate = { file = "…" }`: whose signature the metadata must carry.
+fn certificate(value: &Value<'_>, folder: &Path) -> Option<SigningKeys> {
+    let table = value.table("a certificate")?;
+    let file = table.required("file").and_then(|file| file.string());
+    table.done();
+    let file = file?;
+    let read = read_bounded(&folder.join(file.value))
+        .map_err(|error| error.to_string())
+        .and_then(|pem| SigningKeys::from_pem(&pem).map_err(|error| error.to_string()));
+    match read {
+        Ok(keys) => Some(keys),
+        Err(error) => {
+            file.spot.error(
+                format!("the certificate {} cannot be used: {error}", file.value),
+                "it is the certificate, in PEM, of the key that signs the metadata",
+            );
+            None
+        }
+    }
+}
+
+/// A list of key files of ours.
+fn own_keys(table: &Reader<'_>, key: &'static str, folder: &Path) -> Vec<OwnKey> {
+    let mut keys = Vec::new();
+    for value in table.list(key) {
+        let Some(pem) = secret_ref::read(&value, folder) else {
+            continue;
+        };
+        match OwnKey::from_pem(&pem) {
+            Ok(key) => keys.push(key),
+            Err(error) => value.spot().error(
+                format!("a key of `{key}` cannot be used: {error}"),
+                "make one with `rolecalld keys certificate FILE`: an RSA key and its certificate, both in PEM",
+            ),
+        }
+    }
+    keys
+}
+
+/// `aws = { start = "https://…" }`
+fn application(table: Reader<'_>, surroundings: &Surroundings<'_>) -> Option<AwsApplication> {
+    let start = table
+        .required("start")
+        .and_then(|value| value.parse_with(parse_address));
+    table.done();
+    let partition = surroundings.partition;
+    let regions = regions::of(partition)
+        .iter()
+        .filter_map(|(code, _)| Region::parse(code).ok())
+        .filter_map(|region| Recipient::of(partition, &region));
+    let global = format!("https://{}/saml", partition.sign_in_domain());
+    let mut recipients: Vec<String> = regions.map(|recipient| recipient.to_string()).collect();
+    if !recipients.contains(&global) {
+        recipients.push(global.clone());
+    }
+    Some(AwsApplication {
+        start: start?.value,
+        // AWS takes either.
+        audiences: vec![partition.saml_audience().to_owned(), global],
+        recipients,
+    })
+}
+
+fn parse_address(text: &str) -> Result<Url, &'static str> {
+    Url::parse(text)
+        .ok()
+        .filter(|url| http::callable(url) && url.fragment().is_none())
+        .ok_or("write an https address; plain http only on loopback")
+}
+
+fn parse_binding(text: &str) -> Result<Binding, &'static str> {
+    match text {
+        "redirect" => Ok(Binding::Redirect),
+        "post" => Ok(Binding::Post),
+        _ => Err("write \"redirect\" or \"post\", or leave it out"),
+    }
+}
+
+/// A format by its short name, or any other in full (SAML Core 8.3).
+fn parse_format(text: &str) -> Result<String, &'static str> {
+    let full = match text {
+        "persistent" => "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+        "transient" => "urn:oasis:names:tc:SAML:2.0:nameid-format:transient",
+        "email" => "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
+        "unspecified" => "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified",
+        text if text.contains(':') => text,
+        _ => return Err("write persistent, transient, email, unspecified, or a whole URN"),
+    };
+    Ok(full.to_owned())
+}

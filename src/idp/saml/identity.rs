@@ -1,0 +1,259 @@
+//! From a verified assertion to an [`Identity`]: attributes become claims; e-mail, name, groups, second factor.
+
+use std::collections::BTreeMap;
+
+use rolecall_core::identity::{Claims, Evidence, Identity, believed_email};
+use rolecall_core::sign_in::{OneTime, ProviderError, RejectReason, Vouched};
+
+use super::assertion::VerifiedAssertion;
+use super::settings::SamlSettings;
+
+/// Entra ID's stand-in for groups that are too many: the address where they could be asked for.
+const OVERAGE: &str = "http://schemas.microsoft.com/claims/groups.link";
+/// How somebody signed in, as Entra ID and ADFS say it, and as others do.
+const METHODS: [&str; 2] = [
+    "http://schemas.microsoft.com/claims/authnmethodsreferences",
+    "amr",
+];
+/// Means nothing from one sign-in to the next (SAML Core 8.3.8).
+const TRANSIENT: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient";
+const EMAIL_ADDRESS: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress";
+
+/// Makes the identity, and names what vouched for it.
+///
+/// # Errors
+/// [`RejectReason::Subject`], [`RejectReason::TooManyGroups`], [`RejectReason::Claims`].
+pub fn vouched(
+    settings: &SamlSettings,
+    verified: VerifiedAssertion,
+) -> Result<Vouched, ProviderError> {
+    let format = verified
+        .name_id
+        .as_ref()
+        .and_then(|name| name.format.as_deref());
+    if format == Some(TRANSIENT) && settings.options.policy.subject_attribute.is_none() {
+        return Err(ProviderError::rejected(
+            RejectReason::Subject,
+            "the NameID is transient, so it does not say who this is: let the provider send a persistent one or an \
+             e-mail address, or name an attribute with saml.subject_attribute",
+        ));
+    }
+    if !verified.values(OVERAGE).is_empty() {
+        return Err(ProviderError::rejected(
+            RejectReason::TooManyGroups,
+            "the provider left the groups out because there are too many; let it send only the groups assigned to this \
+             application (Entra ID: Attributes & Claims, group claim, \"Groups assigned to the application\")",
+        ));
+    }
+    let first = |names: &[String]| -> Vec<String> {
+        let mut found = names.iter().map(|name| verified.values(name));
+        found
+            .find(|values| !values.is_empty())
+            .unwrap_or_default()
+            .to_vec()
+    };
+    let single = |names: &[String]| match first(names).as_slice() {
+        [value] => Some(value.clone()),
+        _ => None,
+    };
+    let address = single(&settings.attributes.email).or_else(|| {
+        let name = verified.name_id.as_ref();
+        name.filter(|_| format == Some(EMAIL_ADDRESS))
+            .map(|name| name.value.clone())
+    });
+    let context = verified.authn_context.as_ref();
+    let by_context = context.is_some_and(|context| settings.mfa.acr.contains(context));
+    let by_method = METHODS
+        .iter()
+        .flat_map(|name| verified.values(name))
+        .any(|method| settings.mfa.amr.contains(method));
+    let identity = Identity {
+        provider: settings.id.clone(),
+        email: believed_email(address.as_deref(), None, &settings.domains),
+        name: single(&settings.attributes.name),
+        groups: first(&settings.attributes.groups),
+        claims: claims(&verified)?,
+        mfa: by_context || by_method,
+        authenticated_at: verified.authn_instant,
+        evidence: Evidence::SamlAssertion {
+            name_id: verified.name_id,
+            session_index: verified.session_index,
+            ends_at: verified.session_not_on_or_after,
+        },
+        subject: verified.subject,
+    };
+    Ok(Vouched {
+        identity,
+        once: Some(OneTime {
+            digest: verified.digest,
+            until: verified.not_on_or_after,
+        }),
+    })
+}
+
+/// Every attribute under its `Name`, and under its `FriendlyName` where nothing else is called so.
+fn claims(verified: &VerifiedAssertion) -> Result<Claims, ProviderError> {
+    let mut claims: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for attribute in &verified.attributes {
+        claims.insert(attribute.name.clone(), attribute.values.clone());
+    }
+    for attribute in &verified.attributes {
+        let Some(friendly) = &attribute.friendly_name else {
+            continue;
+        };
+        let bearers = verified.attributes.iter();
+        let alone = bearers
+            .filter(|other| other.friendly_name.as_ref() == Some(friendly))
+            .count()
+            == 1;
+        if alone && !claims.contains_key(friendly) {
+            claims.insert(friendly.clone(), attribute.values.clone());
+        }
+    }
+    Claims::parse(claims)
+        .map_err(|error| ProviderError::rejected(RejectReason::Claims, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::assertion::{Attribute, Signed};
+    use super::super::settings::tests::settings;
+    use super::*;
+    use chrono::DateTime;
+    use rolecall_core::identity::{EmailDomain, NameId, Subject};
+    use rolecall_core::secret::SecretDigest;
+
+    fn attribute(name: &str, friendly: Option<&str>, values: &[&str]) -> Attribute {
+        Attribute {
+            name: name.to_owned(),
+            friendly_name: friendly.map(str::to_owned),
+            values: values.iter().map(|value| (*value).to_owned()).collect(),
+        }
+    }
+
+    fn verified(format: &str, attributes: Vec<Attribute>) -> VerifiedAssertion {
+        VerifiedAssertion {
+            assertion_id: "_1".to_owned(),
+            digest: SecretDigest::of("test", &[]),
+            not_on_or_after: DateTime::UNIX_EPOCH,
+            issuer: "https://idp.example".to_owned(),
+            signed: Signed::Assertion,
+            name_id: Some(NameId {
+                value: "alice@example.com".to_owned(),
+                format: Some(format.to_owned()),
+                name_qualifier: None,
+                sp_name_qualifier: None,
+            }),
+            subject: Subject::parse("alice@example.com").unwrap(),
+            attributes,
+            authn_instant: DateTime::UNIX_EPOCH,
+            session_index: Some("s1".to_owned()),
+            session_not_on_or_after: None,
+            authn_context: None,
+        }
+    }
+
+    fn reason(error: &ProviderError) -> &'static str {
+        match error {
+            ProviderError::Rejected { reason, .. } => reason.code(),
+            ProviderError::Refused { .. } | ProviderError::Unavailable(_) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn attributes_become_what_they_mean_under_any_of_their_usual_names() {
+        let mut settings = settings();
+        settings.domains = vec![EmailDomain::parse("example.com").unwrap()];
+        let said = verified(
+            "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent",
+            vec![
+                attribute(
+                    "urn:oid:0.9.2342.19200300.100.1.3",
+                    Some("mail"),
+                    &["Alice@Example.com"],
+                ),
+                attribute("displayName", None, &["Alice"]),
+                attribute("http://schemas.xmlsoap.org/claims/Group", None, &["a", "b"]),
+            ],
+        );
+        let vouched = vouched(&settings, said).unwrap();
+        let identity = vouched.identity;
+        assert_eq!(
+            identity.email.map(|email| email.to_string()).as_deref(),
+            Some("alice@example.com")
+        );
+        assert_eq!(identity.name.as_deref(), Some("Alice"));
+        assert_eq!(identity.groups, ["a", "b"]);
+        assert_eq!(identity.claims.values("mail"), ["Alice@Example.com"]);
+        assert!(!identity.mfa && vouched.once.is_some());
+    }
+
+    #[test]
+    fn an_address_is_believed_in_the_providers_domains_only() {
+        let mut settings = settings();
+        let said = || verified(EMAIL_ADDRESS, vec![]);
+        assert!(vouched(&settings, said()).unwrap().identity.email.is_none());
+        settings.domains = vec![EmailDomain::parse("example.com").unwrap()];
+        let email = vouched(&settings, said()).unwrap().identity.email;
+        assert!(email.is_some(), "a NameID that is an address is one");
+        let two = vec![attribute(
+            "email",
+            None,
+            &["a@example.com", "b@example.com"],
+        )];
+        let identity = vouched(&settings, verified("x", two)).unwrap().identity;
+        assert!(identity.email.is_none(), "of two nobody knows which");
+    }
+
+    #[test]
+    fn a_transient_name_is_nobody_unless_an_attribute_says_who() {
+        let mut settings = settings();
+        let error = vouched(&settings, verified(TRANSIENT, vec![])).unwrap_err();
+        assert_eq!(reason(&error), "subject");
+        settings.options.policy.subject_attribute = Some("uid".to_owned());
+        assert!(vouched(&settings, verified(TRANSIENT, vec![])).is_ok());
+    }
+
+    #[test]
+    fn a_second_factor_is_what_is_configured() {
+        let settings = settings();
+        let mfa = |said: VerifiedAssertion| vouched(&settings, said).unwrap().identity.mfa;
+        let mut said = verified("x", vec![]);
+        said.authn_context =
+            Some("urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport".to_owned());
+        assert!(!mfa(said.clone()));
+        said.authn_context = Some("https://refeds.org/profile/mfa".to_owned());
+        assert!(mfa(said));
+        let method = |value: &str| verified("x", vec![attribute(METHODS[0], None, &["x", value])]);
+        assert!(mfa(method(
+            "http://schemas.microsoft.com/claims/multipleauthn"
+        )));
+        assert!(!mfa(method(
+            "http://schemas.microsoft.com/claims/MultipleAuthn"
+        )));
+    }
+
+    #[test]
+    fn groups_left_out_for_being_too_many_are_a_refusal() {
+        let said = verified("x", vec![attribute(OVERAGE, None, &["https://graph"])]);
+        let error = vouched(&settings(), said).unwrap_err();
+        assert_eq!(reason(&error), "too_many_groups");
+    }
+
+    #[test]
+    fn a_friendly_name_never_takes_the_place_of_another() {
+        let said = verified(
+            "x",
+            vec![
+                attribute("urn:a", Some("role"), &["evil"]),
+                attribute("role", None, &["honest"]),
+                attribute("urn:b", Some("both"), &["1"]),
+                attribute("urn:c", Some("both"), &["2"]),
+            ],
+        );
+        let claims = vouched(&settings(), said).unwrap().identity.claims;
+        assert_eq!(claims.values("role"), ["honest"]);
+        assert!(claims.values("both").is_empty());
+        assert_eq!(claims.values("urn:a"), ["evil"]);
+    }
+}

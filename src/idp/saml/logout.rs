@@ -1,0 +1,320 @@
+//! Single logout: what a provider's signed message says (SAML Core 3.7, Profiles 4.4).
+//!
+//! Of a message only what its signature covers is read, and every one must be for us, from the provider, and of this moment.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rolecall_core::identity::NameId;
+use rolecall_core::limits;
+use rolecall_core::secret::SecretDigest;
+use rolecall_core::sign_in::{Correlation, LogoutOrder, OneTime, ProviderError, RejectReason};
+use roxmltree::Node;
+use serde::{Deserialize, Serialize};
+
+use super::message::Incoming;
+use super::xml::{
+    ASSERTION, PROTOCOL, children, instant, is, malformed, only, parse, text, trimmed,
+};
+
+/// A message is from this moment: how old one may be.
+const AGE_MAX: TimeDelta = TimeDelta::minutes(5);
+/// Sessions named in one order.
+const INDEXES_MAX: usize = 64;
+const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
+
+/// Whom a message must be from and for.
+pub struct Parties<'a> {
+    /// The provider's entity id.
+    pub provider: &'a str,
+    /// Our single logout service.
+    pub destination: &'a str,
+    /// The time.
+    pub now: DateTime<Utc>,
+}
+
+/// What is remembered of a provider's request until it is answered.
+#[derive(Serialize, Deserialize)]
+pub struct Reply {
+    /// The request's `ID`.
+    pub id: String,
+    /// Its `RelayState`, which goes back with the answer.
+    pub relay_state: Option<String>,
+}
+
+/// Reads a `LogoutRequest` that was verified.
+///
+/// # Errors
+/// [`ProviderError::Rejected`].
+pub fn order(incoming: Incoming, parties: &Parties<'_>) -> Result<LogoutOrder, ProviderError> {
+    let document = parse(&incoming.xml)?;
+    let request = document.root_element();
+    if !is(request, PROTOCOL, "LogoutRequest") {
+        return Err(malformed("it is no LogoutRequest"));
+    }
+    let issued = parties.check(request)?;
+    if let Some(end) = instant(request, "NotOnOrAfter")?
+        && parties.now >= end + limits::LEEWAY
+    {
+        return Err(ProviderError::rejected(
+            RejectReason::Expired,
+            "NotOnOrAfter of the LogoutRequest has passed",
+        ));
+    }
+    if let Some(state) = &incoming.relay_state
+        && state.len() > limits::RELAY_STATE_BYTES_MAX
+    {
+        return Err(malformed("RelayState is longer than 80 bytes"));
+    }
+    let id = request.attribute("ID").unwrap_or_default().to_owned();
+    let session_indexes: Vec<String> = children(request, PROTOCOL, "SessionIndex")
+        .filter_map(text)
+        .map(|index| trimmed(&index).to_owned())
+        .collect();
+    if session_indexes.len() > INDEXES_MAX {
+        return Err(malformed("it names too many sessions"));
+    }
+    let digest = SecretDigest::of(
+        "rolecall/logout-request/v1",
+        &[parties.provider.as_bytes(), id.as_bytes()],
+    );
+    let reply = Reply {
+        id,
+        relay_state: incoming.relay_state,
+    };
+    Ok(LogoutOrder {
+        name_id: name_id(request)?,
+        session_indexes,
+        once: OneTime {
+            digest,
+            until: issued + AGE_MAX + limits::LEEWAY,
+        },
+        reply: Correlation(
+            serde_json::to_value(reply)
+                .map_err(|error| ProviderError::Unavailable(error.into()))?,
+        ),
+    })
+}
+
+/// Reads a `LogoutResponse` that was verified: the answer to our request of this id.
+///
+/// # Errors
+/// [`ProviderError::Refused`] where the provider did not end every session, [`ProviderError::Rejected`].
+pub fn answer(
+    incoming: &Incoming,
+    request_id: &str,
+    parties: &Parties<'_>,
+) -> Result<(), ProviderError> {
+    let document = parse(&incoming.xml)?;
+    let response = document.root_element();
+    if !is(response, PROTOCOL, "LogoutResponse") {
+        return Err(malformed("it is no LogoutResponse"));
+    }
+    parties.check(response)?;
+    if response.attribute("InResponseTo") != Some(request_id) {
+        return Err(ProviderError::rejected(
+            RejectReason::InResponseTo,
+            "InResponseTo is not our request",
+        ));
+    }
+    let status = only(response, PROTOCOL, "Status");
+    let code = status.and_then(|status| only(status, PROTOCOL, "StatusCode"));
+    let second = code.and_then(|code| only(code, PROTOCOL, "StatusCode"));
+    let ends = |node: Option<Node<'_, '_>>, word: &str| {
+        node.and_then(|node| node.attribute("Value"))
+            .is_some_and(|value| value.ends_with(word))
+    };
+    // A provider that could not reach everybody says so beside its success (Core 3.7.3.2).
+    if ends(code, ":PartialLogout") || ends(second, ":PartialLogout") {
+        return Err(ProviderError::Refused {
+            error: "partial_logout",
+        });
+    }
+    match code.and_then(|code| code.attribute("Value")) {
+        Some(SUCCESS) => Ok(()),
+        Some(_) => Err(ProviderError::Refused {
+            error: "logout_refused",
+        }),
+        None => Err(malformed("there is no Status")),
+    }
+}
+
+impl Parties<'_> {
+    /// What requests and responses share; returns `IssueInstant`.
+    fn check(&self, message: Node<'_, '_>) -> Result<DateTime<Utc>, ProviderError> {
+        let rejected =
+            |reason, what: &str| -> ProviderError { ProviderError::rejected(reason, what) };
+        if message.attribute("Version") != Some("2.0") {
+            return Err(malformed("Version is not 2.0"));
+        }
+        let issuer = only(message, ASSERTION, "Issuer").and_then(text);
+        if issuer.as_deref().map(trimmed) != Some(self.provider) {
+            return Err(rejected(RejectReason::Issuer, "Issuer is not the provider"));
+        }
+        if message.attribute("Destination") != Some(self.destination) {
+            return Err(rejected(
+                RejectReason::Destination,
+                "Destination is not our address",
+            ));
+        }
+        let issued = instant(message, "IssueInstant")?
+            .ok_or_else(|| malformed("there is no IssueInstant"))?;
+        if issued > self.now + limits::LEEWAY {
+            return Err(rejected(
+                RejectReason::NotYetValid,
+                "IssueInstant lies in the future",
+            ));
+        }
+        if self.now >= issued + AGE_MAX + limits::LEEWAY {
+            return Err(rejected(RejectReason::Expired, "IssueInstant is long ago"));
+        }
+        Ok(issued)
+    }
+}
+
+/// `NameID` in clear; a request that says it otherwise (`BaseID`, `EncryptedID`) is not understood, and ends nothing.
+fn name_id(request: Node<'_, '_>) -> Result<NameId, ProviderError> {
+    let refused = || {
+        ProviderError::rejected(
+            RejectReason::Subject,
+            "the LogoutRequest has no NameID in clear",
+        )
+    };
+    let node = only(request, ASSERTION, "NameID").ok_or_else(refused)?;
+    let attribute = |name: &str| node.attribute(name).map(str::to_owned);
+    let value = text(node).ok_or_else(refused)?;
+    Ok(NameId {
+        value: trimmed(&value).to_owned(),
+        format: attribute("Format"),
+        name_qualifier: attribute("NameQualifier"),
+        sp_name_qualifier: attribute("SPNameQualifier"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "2026-03-01T12:00:00Z";
+
+    fn parties() -> Parties<'static> {
+        Parties {
+            provider: "https://idp.example",
+            destination: "https://sso.example/slo",
+            now: NOW.parse().unwrap(),
+        }
+    }
+
+    fn incoming(xml: &str) -> Incoming {
+        Incoming {
+            xml: xml.to_owned(),
+            relay_state: Some("r".to_owned()),
+        }
+    }
+
+    fn request(change: fn(String) -> String) -> Result<LogoutOrder, ProviderError> {
+        let xml = format!(
+            "<p:LogoutRequest xmlns:p=\"{PROTOCOL}\" xmlns:a=\"{ASSERTION}\" ID=\"_1\" Version=\"2.0\" \
+             IssueInstant=\"{NOW}\" Destination=\"https://sso.example/slo\"><a:Issuer>https://idp.example</a:Issuer>\
+             <a:NameID Format=\"f\"> alice </a:NameID><p:SessionIndex>s1</p:SessionIndex></p:LogoutRequest>"
+        );
+        order(incoming(&change(xml)), &parties())
+    }
+
+    fn reason<T>(ended: Result<T, ProviderError>) -> &'static str {
+        match ended.map(drop).unwrap_err() {
+            ProviderError::Rejected { reason, .. } => reason.code(),
+            ProviderError::Refused { error } => error,
+            ProviderError::Unavailable(_) => "unavailable",
+        }
+    }
+
+    #[test]
+    fn an_order_says_whose_and_which() {
+        let order = request(|xml| xml).unwrap();
+        assert_eq!(order.name_id.value, "alice");
+        assert_eq!(order.name_id.format.as_deref(), Some("f"));
+        assert_eq!(order.session_indexes, ["s1"]);
+        let reply: Reply = serde_json::from_value(order.reply.0).unwrap();
+        assert_eq!(
+            (reply.id.as_str(), reply.relay_state.as_deref()),
+            ("_1", Some("r"))
+        );
+    }
+
+    #[test]
+    fn an_order_for_others_or_of_another_time_is_refused() {
+        for (change, why) in [
+            (
+                (|xml: String| xml.replace("Issuer>https", "Issuer>http")) as fn(String) -> String,
+                "issuer",
+            ),
+            (
+                |xml| xml.replace("sso.example", "evil.example"),
+                "destination",
+            ),
+            (
+                |xml| xml.replace(" Destination=", " Consent="),
+                "destination",
+            ),
+            (
+                |xml| xml.replace("T12:00:00Z", "T12:01:01Z"),
+                "not_yet_valid",
+            ),
+            (|xml| xml.replace("T12:00:00Z", "T11:54:00Z"), "expired"),
+            (
+                |xml| {
+                    xml.replace(
+                        " Version=",
+                        " NotOnOrAfter=\"2026-03-01T11:59:00Z\" Version=",
+                    )
+                },
+                "expired",
+            ),
+            (|xml| xml.replace("2.0\"", "1.1\""), "malformed"),
+            (|xml| xml.replace("a:NameID", "a:EncryptedID"), "subject"),
+            (
+                |xml| xml.replace("LogoutRequest", "LogoutResponse"),
+                "malformed",
+            ),
+            (
+                |xml| {
+                    xml.replace(
+                        "<p:SessionIndex>s1</p:SessionIndex>",
+                        &"<p:SessionIndex>s</p:SessionIndex>".repeat(65),
+                    )
+                },
+                "malformed",
+            ),
+        ] {
+            assert_eq!(reason(request(change)), why);
+        }
+    }
+
+    #[test]
+    fn an_answer_is_to_our_request_and_says_how_it_went() {
+        let said = |id: &str, status: &str| {
+            let xml = format!(
+                "<p:LogoutResponse xmlns:p=\"{PROTOCOL}\" xmlns:a=\"{ASSERTION}\" ID=\"_2\" InResponseTo=\"{id}\" \
+                 Version=\"2.0\" IssueInstant=\"{NOW}\" Destination=\"https://sso.example/slo\">\
+                 <a:Issuer>https://idp.example</a:Issuer><p:Status>{status}</p:Status></p:LogoutResponse>"
+            );
+            answer(&incoming(&xml), "_1", &parties())
+        };
+        let code = |value: &str, inner: &str| {
+            let prefix = "urn:oasis:names:tc:SAML:2.0:status";
+            format!("<p:StatusCode Value=\"{prefix}:{value}\">{inner}</p:StatusCode>")
+        };
+        said("_1", &code("Success", "")).unwrap();
+        assert_eq!(reason(said("_9", &code("Success", ""))), "in_response_to");
+        let partial = code("PartialLogout", "");
+        assert_eq!(
+            reason(said("_1", &code("Success", &partial))),
+            "partial_logout"
+        );
+        assert_eq!(
+            reason(said("_1", &code("Responder", &partial))),
+            "partial_logout"
+        );
+        assert_eq!(reason(said("_1", &code("Requester", ""))), "logout_refused");
+        assert_eq!(reason(said("_1", "")), "malformed");
+    }
+}

@@ -1,0 +1,151 @@
+//! Messages on their way with a browser: by Redirect, deflated and signed beside (SAML Bindings 3.4), or in a form, signed
+//! within (3.5).
+//!
+//! Logout messages that arrive are taken only with the provider's signature, and give up nothing but what it covers.
+
+use std::io::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use rolecall_core::sign_in::{Challenge, LogoutMessage, ProviderError};
+use url::Url;
+use url::form_urlencoded::byte_serialize;
+
+use super::guard::{GuardedXml, Shape, decoded};
+use super::keys::SigningKeys;
+use super::own_keys::OwnKey;
+use super::redirect::{Message, RedirectMessage};
+use super::signature::{XmlSignature as _, Xmlsec};
+use super::trust::{Binding, Endpoint};
+
+const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
+
+/// Something of ours that cannot be written or signed.
+pub fn unwritable(error: impl Into<rolecall_core::port::Source>) -> ProviderError {
+    ProviderError::Unavailable(error.into())
+}
+
+/// A message of ours, not yet on its way.
+pub struct Outgoing<'a> {
+    /// What it is.
+    pub message: Message,
+    /// `RelayState`
+    pub relay_state: Option<&'a str>,
+    /// Who signs; nobody when there is none.
+    pub key: Option<&'a OwnKey>,
+}
+
+impl Outgoing<'_> {
+    /// Sends it to an endpoint. `written` writes it, and signs it where it is asked to.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`] when it cannot be written or signed.
+    pub fn to(
+        &self,
+        binding: Binding,
+        to: &Url,
+        written: impl FnOnce(Option<&OwnKey>) -> Result<String, ProviderError>,
+    ) -> Result<Challenge, ProviderError> {
+        match binding {
+            Binding::Redirect => Ok(Challenge::Redirect(self.redirect(to, &written(None)?)?)),
+            Binding::Post => {
+                let message = STANDARD.encode(written(self.key)?);
+                let mut fields = vec![(parameter(self.message), message)];
+                fields.extend(
+                    self.relay_state
+                        .map(|state| ("RelayState", state.to_owned())),
+                );
+                Ok(Challenge::PostForm {
+                    action: to.clone(),
+                    fields,
+                })
+            }
+        }
+    }
+
+    /// The DEFLATE encoding, and the signature over the very letters of the query (3.4.4.1).
+    fn redirect(&self, to: &Url, message: &str) -> Result<Url, ProviderError> {
+        let mut deflated = DeflateEncoder::new(Vec::new(), Compression::best());
+        deflated.write_all(message.as_bytes()).map_err(unwritable)?;
+        let deflated = deflated.finish().map_err(unwritable)?;
+        let pair = |name: &str, value: &str| {
+            let value: String = byte_serialize(value.as_bytes()).collect();
+            format!("{name}={value}")
+        };
+        let mut query = pair(parameter(self.message), &STANDARD.encode(deflated));
+        if let Some(state) = self.relay_state {
+            query = format!("{query}&{}", pair("RelayState", state));
+        }
+        if let Some(key) = self.key {
+            query = format!("{query}&{}", pair("SigAlg", RSA_SHA256));
+            let signature = key.rsa_sha256(query.as_bytes()).map_err(unwritable)?;
+            query = format!("{query}&{}", pair("Signature", &STANDARD.encode(signature)));
+        }
+        let mut url = to.clone();
+        url.set_query(Some(&match to.query().filter(|old| !old.is_empty()) {
+            Some(old) => format!("{old}&{query}"),
+            None => query,
+        }));
+        Ok(url)
+    }
+}
+
+/// What a message is called on the way.
+fn parameter(message: Message) -> &'static str {
+    match message {
+        Message::Request => "SAMLRequest",
+        Message::Response => "SAMLResponse",
+    }
+}
+
+/// Where answers go: the place for them, else the place for requests.
+pub fn answers_to(endpoint: &Endpoint) -> &Url {
+    endpoint
+        .response_location
+        .as_ref()
+        .unwrap_or(&endpoint.location)
+}
+
+/// A logout message whose signature is the provider's.
+#[derive(Debug)]
+pub struct Incoming {
+    /// What was signed: XML, and nothing beside it.
+    pub xml: String,
+    /// `RelayState`
+    pub relay_state: Option<String>,
+}
+
+impl Incoming {
+    /// Verifies the signature of a message.
+    ///
+    /// # Errors
+    /// [`ProviderError::Rejected`].
+    pub fn verified(message: &LogoutMessage, keys: &SigningKeys) -> Result<Self, ProviderError> {
+        match message {
+            LogoutMessage::Redirect(query) => {
+                let message = RedirectMessage::verified(query.expose(), keys)?;
+                GuardedXml::parse(&message.xml, Shape::Logout)?;
+                Ok(Self {
+                    xml: message.xml,
+                    relay_state: message.relay_state,
+                })
+            }
+            LogoutMessage::Post {
+                message,
+                relay_state,
+            } => {
+                let text = decoded(message.expose())?;
+                let guarded = GuardedXml::parse(&text, Shape::Logout)?;
+                let verified = Xmlsec.verified(&guarded, keys)?;
+                // Whether it is the root that was signed is for the document to say.
+                verified.document()?;
+                Ok(Self {
+                    xml: verified.text().to_owned(),
+                    relay_state: relay_state.clone(),
+                })
+            }
+        }
+    }
+}

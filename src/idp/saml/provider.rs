@@ -1,0 +1,399 @@
+//! One configured SAML provider, as the core knows it: sign-in by the web browser profile (SAML Profiles 4.1), single
+//! logout (4.4), our metadata for it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use rolecall_core::identity::{EmailDomain, Evidence, Identity, ProviderId};
+use rolecall_core::port::{Clock, Entropy};
+use rolecall_core::secret::{SamlResponse, State};
+use rolecall_core::sign_in::{
+    Callback, Challenge, Correlation, Demand, IdentityProvider, LogoutMessage, LogoutOrder,
+    ProviderError, RejectReason, ResponseForAws, SamlServiceProvider, Vouched,
+};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::assertion::VerifiedAssertion;
+use super::expectation::Expectation;
+use super::for_aws;
+use super::identity;
+use super::logout::{self, Parties, Reply};
+use super::message::{Incoming, Outgoing, answers_to, unwritable};
+use super::own_keys::OwnKey;
+use super::redirect::Message;
+use super::request::{self, AuthnRequest, LogoutRequest, LogoutResponse, fresh_id, moment};
+use super::settings::SamlSettings;
+use super::source::Source;
+use super::suppose::suppose;
+use super::trust::{Binding, Endpoint, InvalidMetadata, SamlTrust};
+use super::verify;
+use crate::idp::http::HttpClient;
+
+/// How long a request of ours to end a session is good.
+const LOGOUT_REQUEST_LIFE: TimeDelta = TimeDelta::minutes(5);
+
+/// One configured SAML provider.
+pub struct SamlProvider {
+    settings: SamlSettings,
+    metadata: Source,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// What is remembered while the person is at the provider.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    id: String,
+    fresh: bool,
+    at: DateTime<Utc>,
+}
+
+/// What is remembered until the provider has answered a sign-out.
+#[derive(Serialize, Deserialize)]
+struct LogoutBegun {
+    id: String,
+}
+
+impl SamlProvider {
+    /// Makes the adapter; nothing is fetched yet.
+    ///
+    /// # Errors
+    /// [`InvalidMetadata`] when the metadata is in a file and no ground for trust.
+    pub fn new(
+        settings: SamlSettings,
+        http: HttpClient,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, InvalidMetadata> {
+        Ok(Self {
+            metadata: Source::new(&settings, http, Arc::clone(&clock))?,
+            settings,
+            clock,
+            entropy,
+        })
+    }
+
+    /// The person these attributes would make if this provider had signed them: for explaining the access policy, never
+    /// for signing in.
+    ///
+    /// # Errors
+    /// [`ProviderError::Rejected`], as at a sign-in.
+    pub fn suppose(
+        settings: &SamlSettings,
+        said: &serde_json::Map<String, serde_json::Value>,
+        now: DateTime<Utc>,
+    ) -> Result<Identity, ProviderError> {
+        suppose(settings, said, now)
+    }
+
+    /// Gets the provider's metadata, as every sign-in does.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`].
+    pub async fn probe(&self) -> Result<(), ProviderError> {
+        self.metadata.trust().await.map(drop)
+    }
+
+    /// Verifies a response. A provider that signs with a key we do not know is asked for its metadata once more.
+    async fn verified(
+        &self,
+        response: SamlResponse,
+        expected: Expectation,
+    ) -> Result<VerifiedAssertion, ProviderError> {
+        let work = Arc::new((response, expected));
+        let trust = self.metadata.trust().await?;
+        let first = self.verified_by(&trust, &work).await;
+        if !first.as_ref().is_err_and(is_of_signature) {
+            return first;
+        }
+        match self.metadata.newer_than(&trust).await? {
+            Some(newer) => self.verified_by(&newer, &work).await,
+            None => first,
+        }
+    }
+
+    /// On a thread of its own, since it takes a processor and no network.
+    async fn verified_by(
+        &self,
+        trust: &Arc<SamlTrust>,
+        work: &Arc<(SamlResponse, Expectation)>,
+    ) -> Result<VerifiedAssertion, ProviderError> {
+        let (trust, work) = (Arc::clone(trust), Arc::clone(work));
+        let now = self.clock.now();
+        let verifying = tokio::task::spawn_blocking(move || {
+            let (response, expected) = work.as_ref();
+            expected.hold(|expected| verify(response.expose(), &trust, now, expected))
+        });
+        verifying.await.map_err(unwritable)?
+    }
+
+    /// What a response for ourselves is held against.
+    fn for_us(&self, in_response_to: Option<String>) -> Expectation {
+        Expectation {
+            recipients: vec![self.settings.addresses.consumer.to_string()],
+            audiences: vec![self.settings.addresses.entity_id.clone()],
+            in_response_to,
+            fresh_since: None,
+        }
+    }
+
+    /// Verifies the signature of a logout message, as [`Self::verified`] does.
+    async fn incoming(
+        &self,
+        message: LogoutMessage,
+    ) -> Result<(Incoming, Arc<SamlTrust>), ProviderError> {
+        let trust = self.metadata.trust().await?;
+        let first = verified_message(&message, &trust).await;
+        if !first.as_ref().is_err_and(is_of_signature) {
+            return first.map(|incoming| (incoming, trust));
+        }
+        match self.metadata.newer_than(&trust).await? {
+            Some(newer) => Ok((verified_message(&message, &newer).await?, newer)),
+            None => first.map(|incoming| (incoming, trust)),
+        }
+    }
+
+    fn parties<'a>(&'a self, trust: &'a SamlTrust) -> Parties<'a> {
+        Parties {
+            provider: trust.entity_id(),
+            destination: self.settings.addresses.logout.as_str(),
+            now: self.clock.now(),
+        }
+    }
+
+    /// The provider's place for single logout: none where we have no key, since every message of it is signed (Profiles
+    /// 4.4.3.1).
+    fn logout_place<'a>(&'a self, trust: &'a SamlTrust) -> Option<(&'a Endpoint, &'a OwnKey)> {
+        let endpoint = self.preferred(|binding| trust.single_logout(binding))?;
+        Some((endpoint, self.settings.signing_keys.first()?))
+    }
+
+    /// By the configured binding; else by Redirect, which needs neither script nor button, where there is a choice.
+    fn preferred<'a>(
+        &self,
+        place: impl Fn(Binding) -> Option<&'a Endpoint>,
+    ) -> Option<&'a Endpoint> {
+        match self.settings.request_binding {
+            Some(binding) => place(binding),
+            None => place(Binding::Redirect).or_else(|| place(Binding::Post)),
+        }
+    }
+
+    /// Where requests for a sign-in go.
+    fn sign_in_place<'a>(&self, trust: &'a SamlTrust) -> Result<&'a Endpoint, ProviderError> {
+        let found = self.preferred(|binding| trust.single_sign_on(binding));
+        found.ok_or_else(|| {
+            unwritable("the provider's metadata has no sign-in service by the configured binding")
+        })
+    }
+}
+
+fn is_of_signature(error: &ProviderError) -> bool {
+    matches!(
+        error,
+        ProviderError::Rejected {
+            reason: RejectReason::Signature,
+            ..
+        }
+    )
+}
+
+async fn verified_message(
+    message: &LogoutMessage,
+    trust: &Arc<SamlTrust>,
+) -> Result<Incoming, ProviderError> {
+    let (message, trust) = (message.clone(), Arc::clone(trust));
+    let verifying = tokio::task::spawn_blocking(move || Incoming::verified(&message, trust.keys()));
+    verifying.await.map_err(unwritable)?
+}
+
+#[async_trait]
+impl IdentityProvider for SamlProvider {
+    fn id(&self) -> &ProviderId {
+        &self.settings.id
+    }
+
+    fn title(&self) -> &str {
+        &self.settings.title
+    }
+
+    fn domains(&self) -> &[EmailDomain] {
+        &self.settings.domains
+    }
+
+    async fn begin(
+        &self,
+        state: &State,
+        demand: &Demand,
+    ) -> Result<(Challenge, Correlation), ProviderError> {
+        let trust = self.metadata.trust().await?;
+        let endpoint = self.sign_in_place(&trust)?;
+        let now = self.clock.now();
+        let request = AuthnRequest {
+            id: fresh_id(&*self.entropy),
+            issued_at: moment(now),
+            destination: endpoint.location.to_string(),
+            consumer: self.settings.addresses.consumer.to_string(),
+            issuer: self.settings.addresses.entity_id.clone(),
+            force_authn: demand.fresh,
+            name_id_format: self.settings.name_id_format.clone(),
+            contexts: match demand.second_factor {
+                true => self.settings.requested_contexts.clone(),
+                false => Vec::new(),
+            },
+        };
+        let signs = self.settings.sign_requests || trust.wants_signed_requests();
+        let outgoing = Outgoing {
+            message: Message::Request,
+            relay_state: Some(state.expose()),
+            key: self.settings.signing_keys.first().filter(|_| signs),
+        };
+        let challenge = outgoing.to(endpoint.binding, &endpoint.location, |key| {
+            request.written(key)
+        })?;
+        let begun = Begun {
+            id: request.id,
+            fresh: demand.fresh,
+            at: now,
+        };
+        let correlation = serde_json::to_value(&begun).map_err(unwritable)?;
+        Ok((challenge, Correlation(correlation)))
+    }
+
+    async fn complete(
+        &self,
+        correlation: Correlation,
+        callback: Callback,
+    ) -> Result<Vouched, ProviderError> {
+        let Callback::Saml(response) = callback else {
+            return Err(ProviderError::rejected(
+                RejectReason::Malformed,
+                "no SAML response",
+            ));
+        };
+        let begun: Begun = serde_json::from_value(correlation.0)
+            .map_err(|_| ProviderError::rejected(RejectReason::InResponseTo, "not begun here"))?;
+        let expected = Expectation {
+            fresh_since: begun.fresh.then_some(begun.at),
+            ..self.for_us(Some(begun.id))
+        };
+        identity::vouched(&self.settings, self.verified(response, expected).await?)
+    }
+
+    async fn begin_sign_out(
+        &self,
+        identity: &Identity,
+        state: &State,
+    ) -> Option<(Challenge, Option<Correlation>)> {
+        let Evidence::SamlAssertion {
+            name_id: Some(name_id),
+            session_index,
+            ..
+        } = &identity.evidence
+        else {
+            return None;
+        };
+        let trust = self.metadata.trust().await.ok()?;
+        let (endpoint, key) = self.logout_place(&trust)?;
+        let now = self.clock.now();
+        let request = LogoutRequest {
+            id: fresh_id(&*self.entropy),
+            issued_at: moment(now),
+            expires_at: moment(now + LOGOUT_REQUEST_LIFE),
+            destination: endpoint.location.to_string(),
+            issuer: self.settings.addresses.entity_id.clone(),
+            name_id,
+            session_index: session_index.as_deref(),
+        };
+        let outgoing = Outgoing {
+            message: Message::Request,
+            relay_state: Some(state.expose()),
+            key: Some(key),
+        };
+        let challenge = outgoing.to(endpoint.binding, &endpoint.location, |key| {
+            request.written(key)
+        });
+        let begun = serde_json::to_value(LogoutBegun { id: request.id });
+        Some((challenge.ok()?, Some(Correlation(begun.ok()?))))
+    }
+
+    fn saml(&self) -> Option<&dyn SamlServiceProvider> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl SamlServiceProvider for SamlProvider {
+    fn metadata(&self) -> Result<String, ProviderError> {
+        request::metadata(&self.settings)
+    }
+
+    async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError> {
+        if !self.settings.allow_idp_initiated {
+            return Err(ProviderError::rejected(
+                RejectReason::Unsolicited,
+                "nobody here asked for this response; saml.allow_idp_initiated is not set",
+            ));
+        }
+        let verified = self.verified(response, self.for_us(None)).await?;
+        identity::vouched(&self.settings, verified)
+    }
+
+    fn start_for_aws(&self) -> Option<Url> {
+        let application = self.settings.aws.as_ref()?;
+        Some(application.start.clone())
+    }
+
+    async fn verify_for_aws(
+        &self,
+        response: SamlResponse,
+    ) -> Result<ResponseForAws, ProviderError> {
+        let Some(application) = &self.settings.aws else {
+            return Err(ProviderError::rejected(
+                RejectReason::Unsolicited,
+                "this provider has no application for AWS: saml.aws is not set",
+            ));
+        };
+        let expected = for_aws::expectation(application);
+        for_aws::read(self.verified(response, expected).await?)
+    }
+
+    async fn logout_ordered(&self, message: LogoutMessage) -> Result<LogoutOrder, ProviderError> {
+        let (incoming, trust) = self.incoming(message).await?;
+        logout::order(incoming, &self.parties(&trust))
+    }
+
+    async fn logout_done(&self, order: &LogoutOrder) -> Option<Challenge> {
+        let trust = self.metadata.trust().await.ok()?;
+        let (endpoint, key) = self.logout_place(&trust)?;
+        let to = answers_to(endpoint);
+        let reply: Reply = serde_json::from_value(order.reply.0.clone()).ok()?;
+        let response = LogoutResponse {
+            id: fresh_id(&*self.entropy),
+            in_response_to: &reply.id,
+            issued_at: moment(self.clock.now()),
+            destination: to.to_string(),
+            issuer: self.settings.addresses.entity_id.clone(),
+        };
+        let outgoing = Outgoing {
+            message: Message::Response,
+            relay_state: reply.relay_state.as_deref(),
+            key: Some(key),
+        };
+        let challenge = outgoing.to(endpoint.binding, to, |key| response.written(key));
+        challenge.ok()
+    }
+
+    async fn logout_answered(
+        &self,
+        correlation: Correlation,
+        message: LogoutMessage,
+    ) -> Result<(), ProviderError> {
+        let begun: LogoutBegun = serde_json::from_value(correlation.0)
+            .map_err(|_| ProviderError::rejected(RejectReason::InResponseTo, "not begun here"))?;
+        let (incoming, trust) = self.incoming(message).await?;
+        logout::answer(&incoming, &begun.id, &self.parties(&trust))
+    }
+}

@@ -1,0 +1,373 @@
+//! What we ask of a provider: `AuthnRequest` (SAML Core 3.4.1) and `LogoutRequest` (3.7.1), and what we answer to its own;
+//! and our metadata (SAML Metadata 2.4.4).
+
+use askama::Template;
+use chrono::{DateTime, SecondsFormat, Utc};
+use rolecall_core::identity::NameId;
+use rolecall_core::port::Entropy;
+use rolecall_core::sign_in::ProviderError;
+
+use super::message::unwritable;
+use super::own_keys::OwnKey;
+use super::settings::SamlSettings;
+use crate::canonical_xml::{EnvelopedSignature, is_xml};
+
+/// A fresh `ID` (Core 1.3.4): an NCName, 128 bits of it random.
+pub fn fresh_id(entropy: &dyn Entropy) -> String {
+    let mut bytes = [0; 16];
+    entropy.fill(&mut bytes);
+    format!("_{:032x}", u128::from_be_bytes(bytes))
+}
+
+/// `xs:dateTime` in UTC, as SAML wants it (Core 1.3.3).
+pub fn moment(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// `samlp:AuthnRequest`
+pub struct AuthnRequest {
+    /// `ID`
+    pub id: String,
+    /// `IssueInstant`
+    pub issued_at: String,
+    /// `Destination`
+    pub destination: String,
+    /// `AssertionConsumerServiceURL`
+    pub consumer: String,
+    /// `Issuer`
+    pub issuer: String,
+    /// `ForceAuthn`
+    pub force_authn: bool,
+    /// `NameIDPolicy/@Format`
+    pub name_id_format: Option<String>,
+    /// `RequestedAuthnContext`: one of these exactly; none is requested when empty.
+    pub contexts: Vec<String>,
+}
+
+/// `samlp:LogoutRequest`
+pub struct LogoutRequest<'a> {
+    /// `ID`
+    pub id: String,
+    /// `IssueInstant`
+    pub issued_at: String,
+    /// `NotOnOrAfter`
+    pub expires_at: String,
+    /// `Destination`
+    pub destination: String,
+    /// `Issuer`
+    pub issuer: String,
+    /// Whose session, as the provider called them.
+    pub name_id: &'a NameId,
+    /// Which.
+    pub session_index: Option<&'a str>,
+}
+
+/// `samlp:LogoutResponse`, with success.
+pub struct LogoutResponse<'a> {
+    /// `ID`
+    pub id: String,
+    /// `InResponseTo`
+    pub in_response_to: &'a str,
+    /// `IssueInstant`
+    pub issued_at: String,
+    /// `Destination`
+    pub destination: String,
+    /// `Issuer`
+    pub issuer: String,
+}
+
+#[derive(Template)]
+#[template(path = "saml/authn_request.xml")]
+struct AuthnRequestXml<'a> {
+    request: &'a AuthnRequest,
+    signature: Option<&'a EnvelopedSignature<'a>>,
+}
+
+#[derive(Template)]
+#[template(path = "saml/logout_request.xml")]
+struct LogoutRequestXml<'a> {
+    request: &'a LogoutRequest<'a>,
+    signature: Option<&'a EnvelopedSignature<'a>>,
+}
+
+#[derive(Template)]
+#[template(path = "saml/logout_response.xml")]
+struct LogoutResponseXml<'a> {
+    response: &'a LogoutResponse<'a>,
+    signature: Option<&'a EnvelopedSignature<'a>>,
+}
+
+impl AuthnRequest {
+    /// Writes it, signed where there is a key.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`].
+    pub fn written(&self, key: Option<&OwnKey>) -> Result<String, ProviderError> {
+        written(&self.id, key, |signature| {
+            let request = self;
+            AuthnRequestXml { request, signature }.render()
+        })
+    }
+}
+
+impl LogoutRequest<'_> {
+    /// As [`AuthnRequest::written`].
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`].
+    pub fn written(&self, key: Option<&OwnKey>) -> Result<String, ProviderError> {
+        written(&self.id, key, |signature| {
+            let request = self;
+            LogoutRequestXml { request, signature }.render()
+        })
+    }
+}
+
+impl LogoutResponse<'_> {
+    /// As [`AuthnRequest::written`].
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`].
+    pub fn written(&self, key: Option<&OwnKey>) -> Result<String, ProviderError> {
+        written(&self.id, key, |signature| {
+            let response = self;
+            LogoutResponseXml {
+                response,
+                signature,
+            }
+            .render()
+        })
+    }
+}
+
+/// Why a message was not written.
+#[derive(Debug, thiserror::Error)]
+enum Unwritten {
+    #[error(transparent)]
+    Template(#[from] askama::Error),
+    #[error(transparent)]
+    Signature(#[from] openssl::error::ErrorStack),
+    #[error("a character that XML cannot hold")]
+    NotXml,
+}
+
+fn written(
+    id: &str,
+    key: Option<&OwnKey>,
+    render: impl Fn(Option<&EnvelopedSignature<'_>>) -> Result<String, askama::Error>,
+) -> Result<String, ProviderError> {
+    let document = || -> Result<String, Unwritten> {
+        let plain = render(None)?;
+        if !plain.chars().all(is_xml) {
+            return Err(Unwritten::NotXml);
+        }
+        let Some(key) = key else {
+            return Ok(plain);
+        };
+        let sign = |octets: &[u8]| Ok::<_, Unwritten>(key.rsa_sha256(octets)?);
+        let signature = EnvelopedSignature::of(&plain, id, key.certificate(), sign)?;
+        Ok(render(Some(&signature))?)
+    };
+    document().map_err(unwritable)
+}
+
+#[derive(Template)]
+#[template(path = "saml/service_provider.xml")]
+struct ServiceProviderXml<'a> {
+    entity_id: &'a str,
+    requests_signed: bool,
+    wants_assertions_signed: bool,
+    signing: Vec<&'a str>,
+    encryption: Vec<&'a str>,
+    name_id_format: Option<&'a str>,
+    consumer: &'a str,
+    logout: &'a str,
+}
+
+/// Our metadata for a provider.
+///
+/// # Errors
+/// [`ProviderError::Unavailable`] when the template fails.
+pub fn metadata(settings: &SamlSettings) -> Result<String, ProviderError> {
+    ServiceProviderXml {
+        entity_id: &settings.addresses.entity_id,
+        requests_signed: settings.sign_requests,
+        wants_assertions_signed: !settings.options.policy.require_signed_response,
+        signing: certificates(&settings.signing_keys),
+        encryption: certificates(&settings.encryption_keys),
+        name_id_format: settings.name_id_format.as_deref(),
+        consumer: settings.addresses.consumer.as_str(),
+        logout: settings.addresses.logout.as_str(),
+    }
+    .render()
+    .map_err(unwritable)
+}
+
+fn certificates(keys: &[OwnKey]) -> Vec<&str> {
+    keys.iter().map(OwnKey::certificate).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::guard::{GuardedXml, Shape};
+    use super::super::message::{Incoming, Outgoing};
+    use super::super::own_keys::tests::{Sevens, pem};
+    use super::super::redirect::Message;
+    use super::super::settings::tests::settings;
+    use super::super::signature::{XmlSignature as _, Xmlsec};
+    use super::super::{SigningKeys, trust::Binding};
+    use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use rolecall_core::secret::SecretText;
+    use rolecall_core::sign_in::{Challenge, LogoutMessage, RejectReason};
+
+    const HOSTILE: &str = "a&b<c>\"d'\té</saml:NameID>";
+
+    fn name_id() -> NameId {
+        NameId {
+            value: HOSTILE.to_owned(),
+            format: Some(HOSTILE.to_owned()),
+            name_qualifier: Some("q".to_owned()),
+            sp_name_qualifier: None,
+        }
+    }
+
+    fn logout_request(name_id: &NameId) -> LogoutRequest<'_> {
+        LogoutRequest {
+            id: fresh_id(&Sevens),
+            issued_at: moment(DateTime::UNIX_EPOCH),
+            expires_at: moment(DateTime::UNIX_EPOCH),
+            destination: "https://idp.example/slo?a=b&c=d".to_owned(),
+            issuer: "https://sso.example/sign-in/adfs/metadata".to_owned(),
+            name_id,
+            session_index: Some(HOSTILE),
+        }
+    }
+
+    fn keys(key: &OwnKey) -> SigningKeys {
+        SigningKeys::from_der([STANDARD.decode(key.certificate()).unwrap()]).unwrap()
+    }
+
+    fn key() -> OwnKey {
+        OwnKey::from_pem(&pem(0)).unwrap()
+    }
+
+    #[test]
+    fn what_is_signed_is_canonical_and_says_what_was_meant() {
+        let (key, name_id) = (key(), name_id());
+        let xml = logout_request(&name_id).written(Some(&key)).unwrap();
+        let guarded = GuardedXml::parse(&xml, Shape::Logout).unwrap();
+        let verified = Xmlsec.verified(&guarded, &keys(&key)).unwrap();
+        let document = verified.document().unwrap();
+        let name = document
+            .descendants()
+            .find(|node| node.has_tag_name("NameID") || node.tag_name().name() == "NameID")
+            .unwrap();
+        assert_eq!(name.text(), Some(HOSTILE));
+        assert_eq!(name.attribute("Format"), Some(HOSTILE));
+    }
+
+    #[test]
+    fn a_request_by_redirect_is_read_back_and_every_letter_is_signed() {
+        let (key, name_id) = (key(), name_id());
+        let outgoing = Outgoing {
+            message: Message::Request,
+            relay_state: Some("a b+c&d"),
+            key: Some(&key),
+        };
+        let to = "https://idp.example/slo?tenant=x".parse().unwrap();
+        let request = logout_request(&name_id);
+        let challenge = outgoing
+            .to(Binding::Redirect, &to, |key| request.written(key))
+            .unwrap();
+        let Challenge::Redirect(url) = challenge else {
+            panic!("{challenge:?}");
+        };
+        let query = url.query().unwrap();
+        assert!(query.starts_with("tenant=x&SAMLRequest="));
+        let read = |query: &str| {
+            let message = LogoutMessage::Redirect(SecretText::new(query));
+            Incoming::verified(&message, &keys(&key))
+        };
+        let incoming = read(query).unwrap();
+        assert_eq!(incoming.relay_state.as_deref(), Some("a b+c&d"));
+        assert_eq!(incoming.xml, request.written(None).unwrap());
+
+        let reason = |ended: Result<Incoming, ProviderError>| match ended.unwrap_err() {
+            ProviderError::Rejected { reason, .. } => reason,
+            error @ (ProviderError::Refused { .. } | ProviderError::Unavailable(_)) => {
+                panic!("{error}")
+            }
+        };
+        let unsigned = query.split("&SigAlg").next().unwrap();
+        assert_eq!(reason(read(unsigned)), RejectReason::Unsigned);
+        let twice = format!("{query}&SAMLRequest=x");
+        assert_eq!(reason(read(&twice)), RejectReason::Malformed);
+        let other = query.replace("a+b", "a+c");
+        assert_eq!(reason(read(&other)), RejectReason::Signature);
+        let weak = query.replace("rsa-sha256", "rsa-sha1");
+        assert_eq!(reason(read(&weak)), RejectReason::Algorithm);
+        let strange = LogoutMessage::Redirect(SecretText::new(query));
+        let stranger = keys(&OwnKey::from_pem(&pem(1)).unwrap());
+        let ended = Incoming::verified(&strange, &stranger);
+        assert_eq!(reason(ended), RejectReason::Signature);
+    }
+
+    #[test]
+    fn an_authn_request_by_form_is_signed_within() {
+        let key = key();
+        let request = AuthnRequest {
+            id: "_1".to_owned(),
+            issued_at: moment(DateTime::UNIX_EPOCH),
+            destination: "https://idp.example/sso".to_owned(),
+            consumer: "https://sso.example/acs".to_owned(),
+            issuer: HOSTILE.to_owned(),
+            force_authn: true,
+            name_id_format: Some("f".to_owned()),
+            contexts: vec![HOSTILE.to_owned(), "b".to_owned()],
+        };
+        let xml = request.written(Some(&key)).unwrap();
+        let document = roxmltree::Document::parse(&xml).unwrap();
+        let root = document.root_element();
+        assert_eq!(root.attribute("ForceAuthn"), Some("true"));
+        let children: Vec<&str> = root
+            .children()
+            .map(|child| child.tag_name().name())
+            .collect();
+        assert_eq!(
+            children,
+            [
+                "Issuer",
+                "Signature",
+                "NameIDPolicy",
+                "RequestedAuthnContext"
+            ],
+            "in the schema's order"
+        );
+        assert_eq!(root.first_element_child().unwrap().text(), Some(HOSTILE));
+    }
+
+    #[test]
+    fn metadata_hold_every_key_and_are_xml() {
+        let mut settings = settings();
+        let parsed = |settings: &SamlSettings| metadata(settings).unwrap();
+        assert!(!parsed(&settings).contains("SingleLogoutService"));
+        settings.signing_keys = vec![key(), OwnKey::from_pem(&pem(1)).unwrap()];
+        settings.encryption_keys = vec![key()];
+        settings.addresses.entity_id = "https://sso.example/\"&<".to_owned();
+        let xml = parsed(&settings);
+        let document = roxmltree::Document::parse(&xml).unwrap();
+        assert_eq!(
+            document.root_element().attribute("entityID"),
+            Some("https://sso.example/\"&<")
+        );
+        let uses: Vec<_> = document
+            .descendants()
+            .filter(|node| node.tag_name().name() == "KeyDescriptor")
+            .map(|node| node.attribute("use").unwrap())
+            .collect();
+        assert_eq!(uses, ["signing", "signing", "encryption"]);
+        assert!(xml.contains("https://sso.example/sign-in/adfs/slo"));
+    }
+}

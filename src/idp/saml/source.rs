@@ -1,0 +1,71 @@
+//! Where trust in a provider comes from: a file that was read with the configuration, or an address.
+
+use std::sync::Arc;
+
+use rolecall_core::port::Clock;
+use rolecall_core::sign_in::ProviderError;
+
+use super::metadata::RemoteMetadata;
+use super::settings::{MetadataSource, SamlSettings};
+use super::trust::{InvalidMetadata, SamlTrust};
+use crate::idp::http::HttpClient;
+
+/// A provider's metadata, wherever it is.
+pub enum Source {
+    /// Read once; it changes with the configuration.
+    Fixed(Arc<SamlTrust>, Arc<dyn Clock>),
+    /// Fetched in turn.
+    Remote(Box<RemoteMetadata>),
+}
+
+impl Source {
+    /// Reads metadata from a file's text; fetches nothing.
+    ///
+    /// # Errors
+    /// [`InvalidMetadata`] of a file.
+    pub fn new(
+        settings: &SamlSettings,
+        http: HttpClient,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, InvalidMetadata> {
+        let options = settings.options.clone();
+        match &settings.metadata {
+            MetadataSource::Text(text) => Ok(Self::Fixed(
+                Arc::new(SamlTrust::parse(text, &options)?),
+                clock,
+            )),
+            MetadataSource::Url { url, refresh } => {
+                let remote = RemoteMetadata::new(http, url.clone(), *refresh, options, clock);
+                Ok(Self::Remote(Box::new(remote)))
+            }
+        }
+    }
+
+    /// The trust of today.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`].
+    pub async fn trust(&self) -> Result<Arc<SamlTrust>, ProviderError> {
+        match self {
+            Self::Fixed(trust, clock) => {
+                trust.still_valid(clock.now())?;
+                Ok(Arc::clone(trust))
+            }
+            Self::Remote(remote) => remote.trust().await,
+        }
+    }
+
+    /// Newer trust than this, because it did not do; none where there is no newer.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`].
+    pub async fn newer_than(
+        &self,
+        seen: &Arc<SamlTrust>,
+    ) -> Result<Option<Arc<SamlTrust>>, ProviderError> {
+        match self {
+            Self::Fixed(..) => Ok(None),
+            Self::Remote(remote) => remote.newer_than(seen).await,
+        }
+    }
+}

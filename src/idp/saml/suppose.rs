@@ -1,0 +1,74 @@
+//! Who somebody would be if a provider had said so: for explaining the access policy, never for signing in.
+
+use chrono::{DateTime, Utc};
+use rolecall_core::identity::{Identity, Subject};
+use rolecall_core::secret::SecretDigest;
+use rolecall_core::sign_in::{ProviderError, RejectReason};
+use serde_json::{Map, Value};
+
+use super::assertion::{Attribute, Signed, VerifiedAssertion};
+use super::identity;
+use super::settings::SamlSettings;
+
+/// The person these attributes would make: `sub` is the subject, `acr` the `AuthnContextClassRef`, everything else an
+/// attribute with one value or a list.
+///
+/// # Errors
+/// [`ProviderError::Rejected`], as at a sign-in.
+pub fn suppose(
+    settings: &SamlSettings,
+    said: &Map<String, Value>,
+    now: DateTime<Utc>,
+) -> Result<Identity, ProviderError> {
+    let text = |name: &str| said.get(name).and_then(Value::as_str);
+    let subject = Subject::parse(text("sub").unwrap_or_default())
+        .map_err(|error| ProviderError::rejected(RejectReason::Subject, error.to_string()))?;
+    let attributes = said
+        .iter()
+        .filter(|(name, _)| !["sub", "acr"].contains(&name.as_str()))
+        .map(|(name, value)| Attribute {
+            name: name.clone(),
+            friendly_name: None,
+            values: values(value),
+        });
+    let supposed = VerifiedAssertion {
+        assertion_id: String::new(),
+        digest: SecretDigest::of("rolecall/supposed/v1", &[]),
+        not_on_or_after: now,
+        issuer: String::new(),
+        signed: Signed::Assertion,
+        name_id: None,
+        subject,
+        attributes: attributes.collect(),
+        authn_instant: now,
+        session_index: None,
+        session_not_on_or_after: None,
+        authn_context: text("acr").map(str::to_owned),
+    };
+    Ok(identity::vouched(settings, supposed)?.identity)
+}
+
+fn values(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(list) => list.iter().flat_map(values).collect(),
+        Value::String(text) => vec![text.clone()],
+        Value::Null => Vec::new(),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => vec![value.to_string()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::settings::tests::settings;
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_supposed_person_is_read_as_a_real_one() {
+        let said = json!({"sub": "alice", "groups": ["a", "b"], "acr": "https://refeds.org/profile/mfa", "level": 3});
+        let alice = suppose(&settings(), said.as_object().unwrap(), DateTime::UNIX_EPOCH).unwrap();
+        assert_eq!(alice.groups, ["a", "b"]);
+        assert!(alice.mfa && alice.claims.values("level") == ["3"]);
+        assert!(suppose(&settings(), &Map::new(), DateTime::UNIX_EPOCH).is_err());
+    }
+}

@@ -1,0 +1,89 @@
+//! Roles that the person's own identity provider convinces AWS of: there, and back with a response for AWS.
+//!
+//! The response is another site's form, without our cookies. It signs nobody in: what it is for waits in a session that is
+//! there already, and the browser comes for it with a request of its own.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::Path;
+use rolecall_core::gateway::{ProofOutcome, SignInError};
+use rolecall_core::secret::{ProofTicket, SamlResponse};
+use url::Url;
+
+use super::extract::{Member, Visitor};
+use super::problem::Problem;
+use super::reply;
+use super::role::{credentials_page, detached, visit_reply};
+use super::saml::SamlForm;
+use super::sign_in::provider_id;
+use super::view::{ProviderChoice, SignInPage};
+
+/// On to the provider. Not a redirect: after a form, `form-action` would hold it back.
+///
+/// # Errors
+/// When the page cannot be rendered.
+pub fn go(start: &Url) -> Result<HttpResponse, Problem> {
+    let page = SignInPage {
+        notice: Some(
+            "On to your identity provider, which speaks to AWS for this role …".to_owned(),
+        ),
+        providers: vec![ProviderChoice {
+            title: "your identity provider".to_owned(),
+            href: start.to_string(),
+        }],
+        email_field: false,
+        email: String::new(),
+        email_error: None,
+        return_to: String::new(),
+    };
+    let page = reply::page(StatusCode::OK, &page)?;
+    Ok(reply::then(page, start.as_str()))
+}
+
+/// `POST /sign-in/{provider}/aws-acs`: the provider's response for AWS.
+///
+/// # Errors
+/// When the response is refused; see [`SignInError`].
+pub async fn receive(
+    visitor: Visitor,
+    id: Path<String>,
+    form: SamlForm,
+) -> Result<HttpResponse, Problem> {
+    let id = provider_id(&id)?;
+    let response = SamlResponse::new(form.response().ok_or(SignInError::Unreadable)?);
+    let gateway = &visitor.site.gateway;
+    let ticket = gateway
+        .receive_for_aws(&visitor.context, &id, response)
+        .await?;
+    let place = format!("/sign-in/{id}/aws-continue/{}", ticket.expose());
+    Ok(reply::see_other(&place))
+}
+
+/// `GET /sign-in/{provider}/aws-continue/{ticket}`: the browser comes with its session for what it had asked for.
+///
+/// # Errors
+/// [`rolecall_core::gateway::IssueError`].
+pub async fn go_on(member: Member, path: Path<(String, String)>) -> Result<HttpResponse, Problem> {
+    let (_, ticket) = path.into_inner();
+    let (viewer, site) = (member.viewer(), member.visitor.site.clone());
+    let outcome = detached(site.clone(), "provider", async move {
+        let Member {
+            visitor, session, ..
+        } = member;
+        let ticket = ProofTicket::new(ticket);
+        let gateway = &visitor.site.gateway;
+        gateway
+            .continue_with_proof(&visitor.context, &session, &ticket)
+            .await
+    });
+    match outcome.await?? {
+        ProofOutcome::Visit(visit) => visit_reply(false, &visit),
+        ProofOutcome::Issued(issued) => credentials_page(viewer, *issued, site.gateway.now()),
+        ProofOutcome::Spent => Err(Problem::bad_request(
+            "Nothing waits for your identity provider's word to AWS here: it was used already, took too long, or was never \
+             asked for.",
+        )
+        .hint("Choose the role in the portal again.")
+        .action("Go to the portal", "/")),
+    }
+}

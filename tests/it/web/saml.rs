@@ -1,0 +1,288 @@
+//! Signing in over SAML as a person does it, at a provider of another site: by Redirect and by POST, with scripts and
+//! without.
+
+use std::fs;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rolecall_testkit::browser::Visit;
+use rolecall_testkit::saml::{SamlProvider, SamlSettings, ServiceProvider, Signed};
+use rolecalld::idp::saml::OwnKey;
+use rolecalld::world::{SystemClock, SystemEntropy};
+use tempfile::TempDir;
+
+use super::*;
+
+/// A key and certificate of ours, which take a while to make, in a file.
+fn key_file() -> Result<String> {
+    static FILE: OnceLock<(TempDir, String)> = OnceLock::new();
+    if let Some((_, path)) = FILE.get() {
+        return Ok(path.clone());
+    }
+    let folder = TempDir::new()?;
+    let path = folder.path().join("saml.pem");
+    let now = rolecall_core::port::Clock::now(&SystemClock);
+    let pem = OwnKey::generate("sso.example", now, &SystemEntropy)?;
+    let mut file = fs::OpenOptions::new();
+    let file = file.write(true).create(true).truncate(true).mode(0o600);
+    std::io::Write::write_all(&mut file.open(&path)?, pem.expose().as_bytes())?;
+    let shown = path.display().to_string();
+    Ok(FILE.get_or_init(|| (folder, shown)).1.clone())
+}
+
+/// A house with a SAML provider, `adfs`, at a site of its own: the gateway is at 127.0.0.1, the provider at localhost.
+pub(super) struct SamlScene {
+    pub(super) scene: Scene,
+    pub(super) upstream: SamlProvider,
+}
+
+impl std::ops::Deref for SamlScene {
+    type Target = Scene;
+    fn deref(&self) -> &Scene {
+        &self.scene
+    }
+}
+
+impl SamlScene {
+    pub(super) async fn new() -> Result<Self> {
+        Self::with("", |_| ()).await
+    }
+
+    /// With more keys of `saml = { … }`, and another provider.
+    pub(super) async fn with(keys: &str, change: impl FnOnce(&mut SamlSettings)) -> Result<Self> {
+        Self::under(rolecall_demo::ACCESS, keys, change).await
+    }
+
+    /// Under another access policy; `UPSTREAM` in the keys is the provider's address.
+    pub(super) async fn under(
+        access: &str,
+        keys: &str,
+        change: impl FnOnce(&mut SamlSettings),
+    ) -> Result<Self> {
+        let clock = ManualClock::starting_now();
+        let mut settings = SamlSettings {
+            host: "localhost".to_owned(),
+            clock: clock.clock(),
+            ..SamlSettings::default()
+        };
+        change(&mut settings);
+        let upstream = SamlProvider::start(settings)?;
+        let more = format!(
+            "[[provider]]\nid = \"adfs\"\ntitle = \"Corporate\"\ndomains = [\"example.com\"]\n\
+             [provider.saml]\nmetadata = {{ url = \"{}\" }}\nsigning_keys = [{{ file = \"{}\" }}]\n{}\n",
+            upstream.entity_id(),
+            key_file()?,
+            keys.replace("UPSTREAM", &upstream.url()),
+        );
+        let mut scene = Scene::with(|settings| {
+            settings.clock = clock.clock();
+            settings.store = "sqlite:store.db".to_owned();
+            settings.access = access.to_owned();
+            settings.more = more;
+        })
+        .await?;
+        scene.clock = clock;
+        let metadata = scene.get("/sign-in/adfs/metadata").send().await?;
+        ensure!(metadata.headers()[CONTENT_TYPE] == "application/samlmetadata+xml");
+        upstream.register(ServiceProvider::from_metadata(&metadata.text().await?)?);
+        Ok(Self { scene, upstream })
+    }
+
+    pub(super) fn entity_id(&self) -> String {
+        self.at("/sign-in/adfs/metadata")
+    }
+
+    /// A browser in which somebody has signed in by SAML; it shows "my sessions".
+    pub(super) async fn by_saml(&self, username: &str) -> Result<Browser> {
+        let mut browser = self.browser()?;
+        self.sign_in(&mut browser, username).await?;
+        Ok(browser)
+    }
+
+    async fn sign_in(&self, browser: &mut Browser, username: &str) -> Result<()> {
+        let start = self.at("/sign-in/adfs?return_to=/sessions");
+        let mut page = browser.open(&start).await?;
+        if page.text().contains("On to Corporate") {
+            page = browser.press("Continue", &[]).await?;
+        }
+        ensure!(
+            page.url().as_str().starts_with(&self.upstream.url()),
+            "{}: {}",
+            page.url(),
+            page.text()
+        );
+        let page = browser.sign_in_at_provider(username).await?;
+        ensure!(
+            page.url().as_str() == self.at("/sessions"),
+            "{}: {}",
+            page.url(),
+            page.text()
+        );
+        Ok(())
+    }
+
+    /// A browser that runs no script.
+    pub(super) fn plain_browser(&self) -> Result<Browser> {
+        Browser::with(BrowserSettings {
+            clock: self.clock.clock(),
+            scripts: false,
+            ..BrowserSettings::default()
+        })
+    }
+
+    /// Begins, and signs in at the provider, without delivering the response: its fields.
+    pub(super) async fn undelivered(&self, browser: &mut Browser) -> Result<Vec<(String, String)>> {
+        browser.open(&self.at("/sign-in/adfs")).await?;
+        let page = browser.sign_in_at_provider("alice").await?;
+        fields(&page)
+    }
+
+    /// A response that nobody asked for, undelivered.
+    pub(super) async fn unasked(&self, relay_state: Option<&str>) -> Result<Vec<(String, String)>> {
+        let mut browser = self.plain_browser()?;
+        let url = self.upstream.unasked_url(&self.entity_id(), relay_state);
+        browser.open(&url).await?;
+        fields(&browser.sign_in_at_provider("alice").await?)
+    }
+
+    /// The reasons of refused sign-ins, oldest first.
+    pub(super) async fn refusals(&self) -> Result<Vec<String>> {
+        let events = self.events("sign_in_refused").await?;
+        let reason = |event: &Value| event["reason"].as_str().unwrap_or_default().to_owned();
+        Ok(events.iter().map(reason).collect())
+    }
+}
+
+/// The fields of the form on a page that is to be passed on.
+pub(super) fn fields(page: &Page) -> Result<Vec<(String, String)>> {
+    let names = page.attributes("form input[type=hidden]", "name")?;
+    let values = page.attributes("form input[type=hidden]", "value")?;
+    let fields: Vec<_> = names.into_iter().zip(values).collect();
+    ensure!(
+        fields.iter().any(|(name, _)| name == "SAMLResponse"),
+        "{}",
+        page.text()
+    );
+    Ok(fields)
+}
+
+pub(super) fn lent(fields: &[(String, String)]) -> Vec<(&str, &str)> {
+    fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
+}
+
+fn visit<'a>(browser: &'a Browser, path: &str) -> Result<&'a Visit> {
+    let mut visits = browser.visits().iter();
+    visits
+        .find(|visit| visit.url.path() == path)
+        .with_context(|| format!("{path} was never visited"))
+}
+
+#[tokio::test]
+async fn a_person_signs_in_across_sites() -> Result<()> {
+    let scene = SamlScene::new().await?;
+    let browser = scene.by_saml("alice").await?;
+
+    let posted = visit(&browser, "/sign-in/adfs/acs")?;
+    ensure!(posted.sent["sec-fetch-site"] == "cross-site");
+    ensure!(
+        posted.sent.get(COOKIE).is_none() && posted.received.get(SET_COOKIE).is_none(),
+        "another site's form brings no cookie and gets none"
+    );
+    let fetched = visit(&browser, "/sign-in/adfs/continue")?;
+    ensure!(fetched.sent[COOKIE].to_str()?.contains(BROWSER));
+
+    let events = scene.events("signed_in").await?;
+    ensure!(events.len() == 1 && events[0].get("unsolicited").is_none());
+    ensure!(
+        events[0]["actor"]["email"] == "alice@example.com",
+        "{events:?}"
+    );
+    let page = browser.page()?;
+    ensure!(page.text().contains("Corporate"), "{}", page.text());
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_form_of_signing_and_sending_signs_in() -> Result<()> {
+    for (signed, keys) in [
+        (Signed::Response, "request_binding = \"post\""),
+        (Signed::Assertion, "require_signed_assertion = true"),
+        (
+            Signed::Both,
+            "require_signed_assertion = true\nrequire_signed_response = true",
+        ),
+    ] {
+        let change = |settings: &mut SamlSettings| {
+            settings.signed = signed;
+            settings.wants_requests_signed = true;
+        };
+        let scene = SamlScene::with(keys, change).await?;
+        scene.by_saml("alice").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_scripts_a_button_does() -> Result<()> {
+    let scene = SamlScene::with("request_binding = \"post\"", |_| ()).await?;
+    let mut browser = scene.plain_browser()?;
+    let page = browser.open(&scene.at("/sign-in/adfs")).await?;
+    ensure!(page.text().contains("On to Corporate"), "{}", page.text());
+    let policy = page.header("content-security-policy").context("no CSP")?;
+    ensure!(
+        policy.contains("form-action 'self'") && policy.contains(&scene.upstream.url()),
+        "{policy}"
+    );
+    ensure!(policy.contains("script-src 'self';"), "{policy}");
+    browser.press("Continue", &[]).await?;
+    browser.sign_in_at_provider("alice").await?;
+    let page = browser.submit("/acs", &[]).await?;
+    ensure!(page.url().as_str() == scene.at("/"), "{}", page.url());
+    // The next page is the usual one again.
+    let policy = page.header("content-security-policy").context("no CSP")?;
+    ensure!(!policy.contains(&scene.upstream.url()), "{policy}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_provider_is_asked_again_for_a_fresh_sign_in() -> Result<()> {
+    let scene = SamlScene::new().await?;
+    let mut browser = scene.by_saml("alice").await?;
+    scene.clock.advance(Duration::from_secs(300));
+    let page = browser.open(&scene.at("/sign-in/adfs")).await?;
+    ensure!(page.url().as_str() == scene.at("/"), "it remembers them");
+    scene.clock.advance(Duration::from_secs(300));
+    browser.open(&scene.at("/sign-in/adfs?fresh=true")).await?;
+    let page = browser.sign_in_at_provider("alice").await?;
+    ensure!(page.url().as_str() == scene.at("/"), "{}", page.url());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_ends_no_later_than_the_providers() -> Result<()> {
+    let short = |settings: &mut SamlSettings| {
+        settings.session_lifetime = Some(Duration::from_secs(600));
+    };
+    let scene = SamlScene::with("", short).await?;
+    let mut browser = scene.by_saml("alice").await?;
+    scene.clock.advance(Duration::from_secs(590));
+    ensure!(browser.reload().await?.url().path() == "/sessions");
+    scene.clock.advance(Duration::from_secs(20));
+    ensure!(browser.reload().await?.url().path() != "/sessions");
+    Ok(())
+}
+
+#[tokio::test]
+async fn new_keys_of_the_provider_are_fetched_when_they_are_needed() -> Result<()> {
+    let scene = SamlScene::new().await?;
+    scene.by_saml("alice").await?;
+    let fetched = scene.upstream.hits("/metadata");
+    scene.upstream.rotate_keys(false)?;
+    scene.by_saml("alice").await?;
+    ensure!(scene.upstream.hits("/metadata") == fetched + 1);
+    Ok(())
+}

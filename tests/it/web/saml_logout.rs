@@ -1,0 +1,117 @@
+//! Single logout over SAML, begun by either side, by Redirect and by POST; and orders that nobody follows.
+
+use rolecall_testkit::saml::{Binding, SamlSettings};
+
+use super::saml::SamlScene;
+use super::*;
+
+/// Signs out in the portal and follows where it leads.
+async fn sign_out(browser: &mut Browser) -> Result<Page> {
+    let page = browser.submit("/sign-out", &[]).await?;
+    match refresh(&page) {
+        Ok(next) => browser.open(&next).await,
+        Err(_) => browser.press("Continue", &[]).await,
+    }
+}
+
+#[tokio::test]
+async fn who_signs_out_here_is_signed_out_there() -> Result<()> {
+    for keys in ["", "request_binding = \"post\""] {
+        let scene = SamlScene::with(keys, |_| ()).await?;
+        let mut browser = scene.by_saml("alice").await?;
+        ensure!(scene.upstream.is_signed_in("alice"));
+        let page = sign_out(&mut browser).await?;
+        ensure!(
+            page.url().path() == "/sign-in/adfs/slo" && page.text().contains("You are signed out"),
+            "{}: {}",
+            page.url(),
+            page.text()
+        );
+        ensure!(
+            !page.text().contains("still be signed in"),
+            "{}",
+            page.text()
+        );
+        ensure!(!scene.upstream.is_signed_in("alice"));
+        ensure!(scene.events("signed_out").await?.len() == 1);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_signs_out_there_is_signed_out_here() -> Result<()> {
+    for binding in [Binding::Redirect, Binding::Post] {
+        let change = |settings: &mut SamlSettings| settings.logout_binding = Some(binding);
+        let scene = SamlScene::with("", change).await?;
+        let mut browser = scene.by_saml("alice").await?;
+        let other = scene.by_saml("alice").await?;
+        let page = browser.open(&scene.upstream.sign_out_url()).await?;
+        ensure!(
+            page.url().as_str().starts_with(&scene.upstream.url()),
+            "{}: {}",
+            page.url(),
+            page.text()
+        );
+        ensure!(page.text().contains("signed out"), "{}", page.text());
+        let events = scene.events("signed_out").await?;
+        ensure!(
+            events.len() == 1 && events[0]["reason"] == "ended_by_provider",
+            "one session, not all of hers: {events:?}"
+        );
+        ensure!(browser.open(&scene.at("/sessions")).await?.url().path() != "/sessions");
+        drop(other);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_order_that_is_not_the_providers_ends_nothing() -> Result<()> {
+    let scene = SamlScene::new().await?;
+    let mut browser = scene.by_saml("alice").await?;
+    let xml = format!(
+        "<p:LogoutRequest xmlns:p=\"urn:oasis:names:tc:SAML:2.0:protocol\" xmlns:a=\"urn:oasis:names:tc:SAML:2.0:assertion\" \
+         ID=\"_1\" Version=\"2.0\" IssueInstant=\"{}\" Destination=\"{}\"><a:Issuer>{}</a:Issuer><a:NameID>00u-alice</a:NameID>\
+         </p:LogoutRequest>",
+        (scene.clock.clock())().format("%Y-%m-%dT%H:%M:%SZ"),
+        scene.at("/sign-in/adfs/slo"),
+        scene.upstream.entity_id(),
+    );
+    let message = openssl::base64::encode_block(xml.as_bytes());
+    let slo = scene.at("/sign-in/adfs/slo");
+    let page = browser
+        .lured_to_post("http://localhost:9/", &slo, &[("SAMLRequest", &message)])
+        .await?;
+    ensure!(
+        page.status() == Some(reqwest::StatusCode::FORBIDDEN),
+        "{}",
+        page.text()
+    );
+    for query in [
+        "",
+        "?SAMLRequest=x",
+        "?SAMLRequest=x&SAMLRequest=x",
+        "?RelayState=x",
+    ] {
+        let page = browser
+            .lured_to("http://localhost:9/", &format!("{slo}{query}"))
+            .await?;
+        ensure!(
+            page.status().is_some_and(|status| status.is_client_error()),
+            "{query}"
+        );
+    }
+    // An answer to nothing says nothing, and ends nothing.
+    let page = browser
+        .lured_to("http://localhost:9/", &format!("{slo}?SAMLResponse=x"))
+        .await?;
+    ensure!(
+        page.text().contains("You are signed out"),
+        "{}",
+        page.text()
+    );
+    ensure!(browser.open(&scene.at("/sessions")).await?.url().path() == "/sessions");
+    let reasons: Vec<_> = scene.events("sign_out_refused").await?;
+    ensure!(reasons[0]["reason"] == "unsigned", "{reasons:?}");
+    ensure!(reasons.len() == 5, "{reasons:?}");
+    Ok(())
+}
