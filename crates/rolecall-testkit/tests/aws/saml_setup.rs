@@ -235,7 +235,10 @@ fn response(clock: &ManualClock) -> Element {
 #[track_caller]
 pub fn at<'e>(response: &'e mut Element, path: &[&str]) -> &'e mut Element {
     let path = [&["Assertion"], path].concat();
-    response.at_mut(&path).expect("it is there")
+    let Some(element) = response.at_mut(&path) else {
+        panic!("there is no {path:?}");
+    };
+    element
 }
 
 /// Sets the values of one of AWS's attributes; none takes it away.
