@@ -122,10 +122,12 @@ async fn wait(gateway: SocketAddr, polls: &[Vec<u8>]) -> anyhow::Result<Vec<Dura
     let mut tasks = JoinSet::new();
     let begun = Instant::now() + INTERVAL;
     for (number, poll) in polls.iter().enumerate() {
-        let mut connection = Connection::open(gateway).await?;
         let poll = poll.clone();
         let offset = INTERVAL.mul_f64(number as f64 / polls.len() as f64);
         tasks.spawn(async move {
+            // Not earlier: a connection on which nobody says anything is closed.
+            tokio::time::sleep_until((begun + offset).into()).await;
+            let mut connection = Connection::open(gateway).await?;
             let mut waits = Vec::new();
             for round in 0..3 {
                 let wanted = begun + offset + INTERVAL * round;
