@@ -2,19 +2,20 @@
 //!
 //! Waiting is by what the child does (a line, an open port) and always has a deadline; its output is in every error.
 
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write as _};
+mod log;
+
+use std::io::{ErrorKind, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::lock;
+use log::Log;
 
-/// Lines of output that are kept: the last ones say why something failed.
-const LINES_MAX: usize = 2_000;
 /// How long a child may take to end by itself before it is killed.
 const ENDING_MAX: Duration = Duration::from_secs(5);
 /// The longest pause between two looks at something that reports nothing by itself, such as a port.
@@ -54,12 +55,6 @@ pub struct Process {
     log: Arc<Log>,
     readers: Vec<JoinHandle<()>>,
     ends_by: Option<Signal>,
-}
-
-#[derive(Default)]
-struct Log {
-    lines: Mutex<Vec<String>>,
-    grown: Condvar,
 }
 
 impl Process {
@@ -264,36 +259,6 @@ impl Drop for Process {
         // Both fail only when it has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
-    }
-}
-
-impl Log {
-    /// Reads `output` to its end on a thread, which ends with the child.
-    fn fill(log: &Arc<Self>, output: impl Read + Send + 'static) -> Result<JoinHandle<()>> {
-        let log = Arc::clone(log);
-        Ok(std::thread::Builder::new()
-            .name("testkit-log".to_owned())
-            .spawn(move || {
-                for line in BufReader::new(output).split(b'\n') {
-                    let Ok(line) = line else { break };
-                    let mut lines = lock(&log.lines);
-                    if lines.len() == LINES_MAX {
-                        lines.remove(0);
-                    }
-                    lines.push(String::from_utf8_lossy(&line).trim_end().to_owned());
-                    log.grown.notify_all();
-                }
-            })?)
-    }
-
-    /// Returns at the next line, or after `patience`.
-    fn wait(&self, patience: Duration) {
-        let lines = lock(&self.lines);
-        drop(
-            self.grown
-                .wait_timeout(lines, patience)
-                .unwrap_or_else(PoisonError::into_inner),
-        );
     }
 }
 
