@@ -75,16 +75,20 @@ pub async fn beside_the_floor(
     Ok((floors, subjects))
 }
 
-fn rows(floors: &[Round], subjects: &[Round]) -> Vec<Row> {
+/// Throughput as a share of the floor's.
+pub fn share(name: &str, floors: &[Round], subjects: &[Round]) -> Row {
     let (measured, floor) = (load::per_second(subjects), load::per_second(floors));
-    let throughput = Row {
-        what: format!("credentials, {IN_FLIGHT} in flight"),
+    Row {
+        what: format!("{name}, {IN_FLIGHT} in flight"),
         value: measured.median() / floor.median() * 100.0,
         measured,
         floor: Some(floor),
         unit: Unit::Percent,
         bound: Bound::AtLeast(PERCENT_MIN),
-    };
+    }
+}
+
+fn rows(floors: &[Round], subjects: &[Round]) -> Vec<Row> {
     let added = |name: &str, which: fn(&Round) -> std::time::Duration, most: f64| {
         let (measured, floor) = (load::latency(subjects, which), load::latency(floors, which));
         Row {
@@ -97,7 +101,7 @@ fn rows(floors: &[Round], subjects: &[Round]) -> Vec<Row> {
         }
     };
     vec![
-        throughput,
+        share("credentials", floors, subjects),
         added("p50", |round| round.p50, ADDED_P50_MAX),
         added("p99", |round| round.p99, ADDED_P99_MAX),
     ]

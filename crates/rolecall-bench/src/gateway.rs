@@ -17,8 +17,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// Builds `rolecalld`, with the features that this program was built with, so that nothing is compiled twice.
 pub fn build() -> anyhow::Result<()> {
     let target = target_folder()?;
+    let profile = if cfg!(debug_assertions) {
+        "dev"
+    } else {
+        "release"
+    };
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--quiet", "--bins"])
+        .args(["build", "--profile", profile, "--quiet", "--bins"])
         .args(["--package", "rolecalld", "--package", "rolecall-bench"])
         .arg("--target-dir")
         .arg(target)
@@ -52,7 +57,7 @@ impl Gateway {
         management: SocketAddr,
     ) -> anyhow::Result<(Self, Duration)> {
         let log = config.with_extension("log");
-        let program = target_folder()?.join("release").join("rolecalld");
+        let program = std::env::current_exe()?.with_file_name("rolecalld");
         let mut command = Command::new(program);
         command
             .arg("serve")

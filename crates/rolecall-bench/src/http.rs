@@ -162,6 +162,24 @@ pub fn post(host: &str, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Ve
     .into_bytes()
 }
 
+/// A POST of JSON.
+pub fn post_json(host: &str, path: &str, body: &serde_json::Value) -> Vec<u8> {
+    let body = body.to_string();
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: rolecall-bench\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// The request with one more header.
+pub fn with_header(request: &[u8], name: &str, value: &str) -> anyhow::Result<Vec<u8>> {
+    let text = std::str::from_utf8(request)?;
+    let (line, rest) = text.split_once("\r\n").context("no request line")?;
+    Ok(format!("{line}\r\n{name}: {value}\r\n{rest}").into_bytes())
+}
+
 fn cookie_line(cookie: &str) -> String {
     if cookie.is_empty() {
         String::new()

@@ -74,10 +74,11 @@ pub fn latency(rounds: &[Round], which: fn(&Round) -> Duration) -> Figures {
     )
 }
 
-/// A caller over HTTP: always the same request, and always 200.
+/// A caller over HTTP: its requests in turn, and always 200.
 pub struct HttpCaller {
     connection: Connection,
-    request: Vec<u8>,
+    requests: Vec<Vec<u8>>,
+    next: usize,
 }
 
 impl HttpCaller {
@@ -86,12 +87,20 @@ impl HttpCaller {
         address: std::net::SocketAddr,
         requests: impl IntoIterator<Item = Vec<u8>>,
     ) -> anyhow::Result<Vec<Self>> {
+        Self::in_turn(address, requests.into_iter().map(|request| vec![request])).await
+    }
+
+    /// One connection to `address` for each lot of requests, which is not empty.
+    pub async fn in_turn(
+        address: std::net::SocketAddr,
+        lots: impl IntoIterator<Item = Vec<Vec<u8>>>,
+    ) -> anyhow::Result<Vec<Self>> {
         let mut callers = Vec::new();
-        for request in requests {
-            let connection = Connection::open(address).await?;
+        for requests in lots {
             callers.push(Self {
-                connection,
-                request,
+                connection: Connection::open(address).await?,
+                requests,
+                next: 0,
             });
         }
         Ok(callers)
@@ -100,7 +109,9 @@ impl HttpCaller {
 
 impl Caller for HttpCaller {
     async fn ask(&mut self) -> anyhow::Result<()> {
-        let answer = self.connection.exchange(&self.request).await?;
+        let request = &self.requests[self.next % self.requests.len()];
+        self.next += 1;
+        let answer = self.connection.exchange(request).await?;
         anyhow::ensure!(
             answer.status == 200,
             "answered {}: {}",

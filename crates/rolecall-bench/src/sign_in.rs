@@ -54,6 +54,22 @@ impl Browser {
         ensure!(completed.status == 303, "answered {}", completed.status);
         Ok(completed.cookie("rc_s")?.to_owned())
     }
+
+    /// Opens the page on which a program asks to be let in, in this session, and presses "Allow"; where the browser goes.
+    pub async fn allow(&mut self, session: &str, path: &str) -> anyhow::Result<Url> {
+        let page = get(&self.host, path, session);
+        let page = self.gateway.exchange(&page).await?;
+        let (csrf, others) = (page.field("csrf")?, page.field("others")?);
+        let fields = [
+            ("csrf", csrf.as_str()),
+            ("others", others.as_str()),
+            ("decision", "allow"),
+        ];
+        let answer = post(&self.host, path, session, &fields);
+        let answered = self.gateway.exchange(&answer).await?;
+        let to = answered.header("refresh")?.strip_prefix("0; url=");
+        Ok(Url::parse(to.context("not at once")?)?)
+    }
 }
 
 /// Path and query of a URL.

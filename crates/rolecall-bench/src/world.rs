@@ -88,18 +88,22 @@ impl World {
         self.house.url().trim_start_matches("http://")
     }
 
+    /// A machine at which people sign in and press buttons.
+    pub async fn browser(&self, gateway: &Gateway) -> anyhow::Result<Browser> {
+        Browser::open(self.host(), gateway.address, self.provider()?).await
+    }
+
+    fn provider(&self) -> anyhow::Result<SocketAddr> {
+        let address = self.house.provider.url();
+        let address = address.trim_start_matches("http://").parse();
+        address.context("the provider's address")
+    }
+
     /// Signs people in by their browsers until there are this many sessions, at most 20 for each person; gives the
     /// cookies.
     pub async fn sign_in(&self, gateway: &Gateway, sessions: usize) -> anyhow::Result<Vec<String>> {
         let host = self.host().to_owned();
-        let gateway = gateway.address;
-        let provider: SocketAddr = self
-            .house
-            .provider
-            .url()
-            .trim_start_matches("http://")
-            .parse()
-            .context("the provider's address")?;
+        let (gateway, provider) = (gateway.address, self.provider()?);
         let people: Vec<String> = (0..sessions).map(|n| username(n % self.people)).collect();
         load::spread(people, BROWSERS, move |people| {
             let host = host.clone();
