@@ -9,6 +9,7 @@ mod corpora;
 mod credentials;
 mod faults;
 mod forms;
+mod peer;
 mod portal;
 mod refusals;
 mod routes;

@@ -47,6 +47,8 @@ pub struct HouseSettings {
     pub more: String,
     /// The identity provider; its clients are filled in.
     pub provider: OidcSettings,
+    /// The issuer at which people sign in instead, where there is one; it knows the gateway as [`CLIENT_ID`].
+    pub issuer: Option<String>,
     /// A SAML provider beside it, where there is one.
     pub saml: Option<SamlHouse>,
     /// Requests that the emulated AWS remembers.
@@ -66,6 +68,7 @@ impl Default for HouseSettings {
             access: ACCESS.to_owned(),
             more: String::new(),
             provider: OidcSettings::default(),
+            issuer: None,
             saml: None,
             requests_kept: 1_000,
         }
@@ -152,7 +155,7 @@ impl House {
             &settings,
             &Facts {
                 public_url: &public_url,
-                issuer: &provider.issuer(),
+                issuer: &settings.issuer.clone().unwrap_or_else(|| provider.issuer()),
                 aws: &aws.url(),
                 beside: beside.as_deref().unwrap_or_default(),
             },

@@ -1,0 +1,76 @@
+//! A house whose people sign in at npm's `oidc-provider`: a provider that was not written to agree with us, all the way
+//! from its own pages to the portal and back.
+
+use rolecall_demo::{CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
+use rolecall_testkit::keys::Algorithm;
+use rolecall_testkit::node::{self, OidcPeer};
+use rolecall_testkit::oidc::{OidcClient, Person};
+
+use super::*;
+
+/// The house at the peer, which knows the gateway.
+async fn house_of(peer: &mut OidcPeer) -> Result<House> {
+    let house = House::build(HouseSettings {
+        issuer: Some(peer.issuer().to_owned()),
+        ..HouseSettings::default()
+    })
+    .await?;
+    let callback = house.at(&format!("/sign-in/{PROVIDER_ID}/callback"));
+    let client = OidcClient::new(CLIENT_ID, CLIENT_SECRET, &callback);
+    peer.register(client.landing_at(&house.at("/signed-out")))?;
+    Ok(house)
+}
+
+#[tokio::test]
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+async fn people_of_somebody_else_s_provider_come_in_and_go() -> Result<()> {
+    if node::installed().is_none() {
+        eprintln!("LEFT OUT: ROLECALL_PEERS_NODE is not set; `cargo xtask test` sets it");
+        return Ok(());
+    }
+    let mut peer = OidcPeer::start(Person::cast(), Algorithm::Es256).await?;
+    let house = house_of(&mut peer).await?;
+
+    // The gateway has the provider's keys from now on.
+    let mut his = Browser::new()?;
+    his.open(&house.at("/")).await?;
+    let page = OidcPeer::sign_in(&mut his, "bob").await?;
+    ensure!(page.url().as_str() == house.at("/"), "{}", page.text());
+
+    let mut hers = Browser::new()?;
+    let form = hers.open(&house.at("/")).await?;
+    ensure!(form.url().as_str().starts_with(peer.issuer()));
+    peer.rotate_keys()?;
+    let page = OidcPeer::sign_in(&mut hers, "alice").await?;
+    ensure!(
+        page.url().as_str() == house.at("/"),
+        "{} {}\n{}",
+        page.url(),
+        page.text(),
+        peer.output()
+    );
+    for part in ["alice@example.com", "payments-prod", "Developer"] {
+        ensure!(page.text().contains(part), "no {part}: {}", page.text());
+    }
+
+    let page = hers.press("Sign out", &[]).await?;
+    let at_provider = refresh(&page)?;
+    ensure!(at_provider.starts_with(peer.issuer()), "{at_provider}");
+    ensure!(hers.cookie(SESSION).is_none());
+    hers.open(&at_provider).await?;
+    let page = hers.press("Yes, sign me out", &[]).await?;
+    ensure!(
+        page.url().path() == "/signed-out" && page.url().as_str().starts_with(house.url()),
+        "{} {}",
+        page.url(),
+        page.text()
+    );
+    hers.open(&house.at("/")).await?;
+    let page = hers.page()?;
+    ensure!(
+        page.url().as_str().starts_with(peer.issuer()) && page.text().contains("Sign-in"),
+        "the provider still knows her: {}",
+        page.text()
+    );
+    Ok(())
+}
