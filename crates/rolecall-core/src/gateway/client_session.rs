@@ -1,7 +1,7 @@
 //! What registered clients hold: finding, listing and ending their sessions. Signing out of the browser does not end
 //! them, as it does not end what a command line is doing; "end all others" and the button of each do.
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join_all};
 
 use crate::audit::{Actor, Happened};
 use crate::client_session::{
@@ -68,11 +68,15 @@ impl Gateway {
         &self,
         session: &Session,
     ) -> Result<Vec<ClientSession>, StoreError> {
-        let (mut found, person) = (Vec::new(), session.identity.key());
-        for ClientSessionEntry { key, .. } in self.client_index(person).await?.entries {
-            found.extend(self.live_client_session(Handle { key, person }).await?);
-        }
-        Ok(found.into_iter().rev().map(|seen| seen.record).collect())
+        let person = session.identity.key();
+        let entries = self.client_index(person).await?.entries;
+        let handles = entries
+            .iter()
+            .map(|&ClientSessionEntry { key, .. }| Handle { key, person });
+        // All at once, since there may be a morning's worth of tools.
+        let found = try_join_all(handles.map(|handle| self.live_client_session(handle))).await?;
+        let live = found.into_iter().rev().flatten();
+        Ok(live.map(|seen| seen.record).collect())
     }
 
     /// Ends those of a person's client sessions that `which` names; the person is named by [`crate::identity::Identity::key`].
