@@ -70,6 +70,51 @@ fn every_mistake_of_both_files_is_told_at_once() -> Result<()> {
 }
 
 #[test]
+fn every_mistake_of_a_saml_provider_is_told_at_once() -> Result<()> {
+    let folder = folder()?;
+    fs::write(folder.path().join("idp.xml"), "<EntityDescriptor/>")?;
+    let key = folder.path().join("saml.pem");
+    fs::write(&key, "not a key")?;
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
+    let mut file = fs::OpenOptions::new()
+        .append(true)
+        .open(folder.path().join("rolecall.toml"))?;
+    let more = r#"
+[[provider]]
+id = "adfs"
+[provider.saml]
+metadata = { file = "idp.xml" }
+signing_keys = [{ file = "saml.pem" }]
+request_binding = "soap"
+name_id_format = "uid"
+allow_sha = true
+aws = { start = "http://idp.example.com" }
+[[provider]]
+id = "campus"
+saml = { metadata = { file = "nowhere.xml", url = "https://idp.example.com", refresh = "1s" }, sign_requests = true }
+[[provider]]
+id = "both"
+"#;
+    std::io::Write::write_all(&mut file, more.as_bytes())?;
+    let ran = rolecalld(folder.path(), &CHECK)?;
+    ensure!(ran.code == 2 && ran.out.is_empty(), "{ran:?}");
+    for told in [
+        "the metadata of the identity provider: it is neither an EntityDescriptor",
+        "a key of `signing_keys` cannot be used: there is no private key in PEM\n  hint: make one with `rolecalld keys certificate FILE`",
+        "invalid `request_binding`\n  hint: write \"redirect\" or \"post\"",
+        "invalid `name_id_format`\n  hint: write persistent",
+        "unknown key \"allow_sha\"\n  hint: did you mean `allow_sha1`?",
+        "invalid `start`\n  hint: write an https address",
+        "metadata is refreshed every minute at most",
+        "metadata is in one place\n  hint: ",
+        "a provider speaks one protocol\n  hint: give it either `oidc` or `saml`",
+    ] {
+        ensure!(ran.err.contains(told), "{told}:\n{}", ran.err);
+    }
+    Ok(())
+}
+
+#[test]
 fn files_that_are_not_there_are_named() -> Result<()> {
     let folder = folder()?;
     let ran = rolecalld(folder.path(), &["check", "--config", "nowhere.toml"])?;

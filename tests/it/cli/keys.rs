@@ -141,3 +141,25 @@ fn keys_come_before_the_rest_of_the_configuration() -> Result<()> {
     ensure!(keys(&folder, &["generate"])?.code == 0);
     Ok(())
 }
+
+#[test]
+fn a_key_for_a_saml_provider_is_made_and_read() -> Result<()> {
+    let folder = folder()?;
+    let make = || rolecalld(folder.path(), &["keys", "certificate", "saml.pem"]);
+    let ran = make()?;
+    ensure!(
+        ran.code == 0 && ran.out.starts_with("saml.pem: "),
+        "{ran:?}"
+    );
+    let file = folder.path().join("saml.pem");
+    ensure!(fs::metadata(&file)?.permissions().mode() & 0o777 == 0o600);
+    let pem = fs::read_to_string(&file)?;
+    ensure!(pem.contains("BEGIN PRIVATE KEY") && pem.contains("BEGIN CERTIFICATE"));
+    let ran = make()?;
+    ensure!(
+        ran.code == 2 && ran.err.contains("cannot be written"),
+        "{ran:?}"
+    );
+    ensure!(fs::read_to_string(&file)? == pem, "it is not overwritten");
+    Ok(())
+}

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rolecall_testkit::browser::Visit;
+use rolecall_testkit::saml::encryption::{Content, Encryption};
 use rolecall_testkit::saml::{SamlProvider, SamlSettings, ServiceProvider, Signed};
 use rolecalld::idp::saml::OwnKey;
 use rolecalld::world::{SystemClock, SystemEntropy};
@@ -221,6 +222,23 @@ async fn every_form_of_signing_and_sending_signs_in() -> Result<()> {
             settings.wants_requests_signed = true;
         };
         let scene = SamlScene::with(keys, change).await?;
+        scene.by_saml("alice").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn encrypted_assertions_sign_in() -> Result<()> {
+    let keys = format!("encryption_keys = [{{ file = \"{}\" }}]", key_file()?);
+    for (content, signed) in [
+        (Content::Aes256Gcm, Signed::Assertion),
+        (Content::Aes256Cbc, Signed::Both),
+    ] {
+        let change = |settings: &mut SamlSettings| {
+            settings.signed = signed;
+            settings.encryption = Some(Encryption::with(content));
+        };
+        let scene = SamlScene::with(&keys, change).await?;
         scene.by_saml("alice").await?;
     }
     Ok(())
