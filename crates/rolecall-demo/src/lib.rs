@@ -7,5 +7,7 @@ mod saml;
 mod terminal;
 
 pub use house::{House, HouseSettings, Replica};
-pub use plan::{ACCESS, ACCOUNTS, CLIENT_ID, CLIENT_SECRET, PROVIDER_ID, SAML_PROVIDER_ID};
+pub use plan::{
+    ACCESS, ACCOUNTS, CLIENT_ID, CLIENT_SECRET, PROVIDER_ID, SAML_PROVIDER_ID, access_by_both,
+};
 pub use saml::SamlHouse;

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use rolecall_demo::{ACCOUNTS, House, HouseSettings};
+use rolecall_demo::{ACCOUNTS, House, HouseSettings, SamlHouse, access_by_both};
 
 /// Try Rolecall without an identity provider or an AWS account: everything runs in this process, and nothing is kept.
 #[derive(Debug, Parser)]
@@ -34,6 +34,8 @@ async fn main() -> ExitCode {
 async fn run(demo: Demo) -> anyhow::Result<()> {
     let house = House::build(HouseSettings {
         port: demo.port,
+        saml: Some(SamlHouse::default()),
+        access: access_by_both(),
         ..HouseSettings::default()
     })
     .await?;
@@ -56,7 +58,7 @@ fn welcome(house: &House) -> anyhow::Result<String> {
         "
 Rolecall is running:  {portal}
 
-Sign in as (any password):
+Sign in as (any password), by OpenID Connect or by SAML:
   alice   groups platform and payments-dev, with a second factor
   bob     group payments-dev, without one
   carol   no groups: sees whom to ask

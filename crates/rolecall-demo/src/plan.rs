@@ -99,3 +99,8 @@ permission_sets = ["Administrator", "ReadOnly"]
 when = { mfa = true }
 owner = "platform@example.com"
 "#;
+
+/// [`ACCESS`] for people of either provider: their groups are called the same.
+pub fn access_by_both() -> String {
+    ACCESS.replace(&format!("provider = \"{PROVIDER_ID}\", "), "")
+}

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// A key and certificate of ours, which take a while to make, in a file.
-fn key_file() -> Result<String> {
+pub(super) fn key_file() -> Result<String> {
     static FILE: OnceLock<(TempDir, String)> = OnceLock::new();
     if let Some((_, path)) = FILE.get() {
         return Ok(path.clone());

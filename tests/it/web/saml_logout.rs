@@ -6,7 +6,7 @@ use super::saml::SamlScene;
 use super::*;
 
 /// Signs out in the portal and follows where it leads.
-async fn sign_out(browser: &mut Browser) -> Result<Page> {
+pub(super) async fn sign_out(browser: &mut Browser) -> Result<Page> {
     let page = browser.submit("/sign-out", &[]).await?;
     match refresh(&page) {
         Ok(next) => browser.open(&next).await,

@@ -1,0 +1,233 @@
+//! Every misbehaviour of a SAML provider, through the whole house: nobody is signed in, the trail says why once, the page is
+//! kind, nothing is fetched or opened, and an honest provider is believed again afterwards.
+
+use rolecall_testkit::saml::fault::Logout;
+use rolecall_testkit::saml::{ALL, Binding, Case, Fault, Verdict};
+
+use super::saml::{SamlScene, key_file};
+use super::*;
+
+/// A house whose provider may encrypt for it.
+async fn house() -> Result<SamlScene> {
+    let key = key_file()?;
+    SamlScene::with(
+        &format!("encryption_keys = [{{ file = \"{key}\" }}]"),
+        |_| (),
+    )
+    .await
+}
+
+/// Goes through a sign-in as far as it goes.
+async fn sign_in(scene: &SamlScene, browser: &mut Browser) -> Result<Page> {
+    let page = browser.open(&scene.at("/sign-in/adfs")).await?;
+    ensure!(
+        page.url().as_str().starts_with(&scene.upstream.url()),
+        "{}: {}",
+        page.url(),
+        page.text()
+    );
+    browser.sign_in_at_provider("alice").await
+}
+
+async fn meet(scene: &SamlScene, case: &Case) -> Result<()> {
+    let (faulty, refused) = (
+        scene.upstream.faulty_answers(),
+        scene.events("sign_in_refused").await?.len(),
+    );
+    scene.upstream.fault(case.fault);
+    let mut browser = scene.browser()?;
+    let page = sign_in(scene, &mut browser).await?;
+    scene.upstream.clear_faults();
+    ensure!(
+        scene.upstream.faulty_answers() == faulty + 1,
+        "nothing was wrong"
+    );
+    ensure!(
+        scene.upstream.canary().hits() == 0,
+        "we followed an address"
+    );
+    ensure!(!scene.upstream.trap().is_sprung(), "we opened a file");
+    ensure!(
+        page.url().as_str().starts_with(scene.house.url()),
+        "left at {}",
+        page.url()
+    );
+    ensure!(
+        !page.body().contains("<script>alert"),
+        "it runs on the page"
+    );
+    if browser.cookie(SESSION).is_some() {
+        ensure!(case.verdict != Verdict::Refused, "it was believed");
+        let page = browser.open(&scene.at("/")).await?;
+        ensure!(!page.body().contains(Fault::FORGED) && !page.body().contains("mallory"));
+        return Ok(());
+    }
+    ensure!(
+        case.verdict != Verdict::Accepted,
+        "it was refused: {}",
+        page.text()
+    );
+    ensure!(
+        page.status().is_some_and(|status| status.is_client_error()),
+        "{:?}: {}",
+        page.status(),
+        page.text()
+    );
+    let events = scene.events("sign_in_refused").await?;
+    // What is too large, or no form of a provider's, is refused before anybody knows of which sign-in it speaks.
+    let unread = matches!(case.fault, Fault::Delivery(_))
+        || page.status().is_some_and(|status| status == 413);
+    if unread && events.len() == refused {
+        return Ok(());
+    }
+    ensure!(
+        events.len() == refused + 1,
+        "{} refusals",
+        events.len() - refused
+    );
+    let event = events.last().context("a refusal")?;
+    ensure!(
+        event["provider"] == "adfs" && event["reference"] == reference(&page)?,
+        "{event}"
+    );
+    let reason = event["reason"].as_str().context("a reason")?;
+    // A provider that says so itself is not at fault.
+    let reason = reason
+        .strip_prefix("refused_by_provider")
+        .map_or(reason, |_| "status");
+    ensure!(
+        case.reasons.is_empty() || case.reasons.contains(&reason),
+        "{event} is none of {:?}",
+        case.reasons
+    );
+    ensure!(
+        !page.select("p.hint")?.is_empty(),
+        "no hint: {}",
+        page.text()
+    );
+    Ok(())
+}
+
+/// Meets every case whose name begins so, in one house, and then an honest provider.
+async fn family(beginnings: &[&str]) -> Result<()> {
+    let scene = house().await?;
+    let of_family = |case: &&Case| {
+        beginnings
+            .iter()
+            .any(|beginning| case.name.starts_with(beginning))
+    };
+    let cases: Vec<_> = ALL.iter().filter(of_family).collect();
+    ensure!(!cases.is_empty());
+    let mut wrong = Vec::new();
+    for case in cases {
+        if let Err(error) = meet(&scene, case).await {
+            wrong.push(format!("{}: {error:#}", case.name));
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let mut browser = scene.browser()?;
+    let page = sign_in(&scene, &mut browser).await?;
+    ensure!(
+        browser.cookie(SESSION).is_some(),
+        "something lingers: {}",
+        page.text()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn wrapped_signatures() -> Result<()> {
+    family(&["xsw", "wrapped_"]).await
+}
+
+#[tokio::test]
+async fn forged_signatures() -> Result<()> {
+    family(&["signature_"]).await
+}
+
+#[tokio::test]
+async fn markup_that_readers_disagree_about() -> Result<()> {
+    family(&["markup_"]).await
+}
+
+#[tokio::test]
+async fn documents_of_the_wrong_shape() -> Result<()> {
+    family(&["document_"]).await
+}
+
+#[tokio::test]
+async fn well_signed_lies() -> Result<()> {
+    family(&["says_"]).await
+}
+
+#[tokio::test]
+async fn encrypted_lies() -> Result<()> {
+    family(&["hidden_"]).await
+}
+
+#[tokio::test]
+async fn wrong_deliveries() -> Result<()> {
+    family(&["delivered_"]).await
+}
+
+#[test]
+fn no_case_is_in_no_family() {
+    let families = [
+        "xsw",
+        "wrapped_",
+        "signature_",
+        "markup_",
+        "document_",
+        "says_",
+        "hidden_",
+        "delivered_",
+    ];
+    let lost = ALL
+        .iter()
+        .find(|case| !families.iter().any(|family| case.name.starts_with(family)));
+    assert!(lost.is_none(), "{lost:?}");
+}
+
+#[tokio::test]
+async fn logout_orders_that_nobody_may_give() -> Result<()> {
+    let lies = [
+        (Logout::Unsigned, "unsigned"),
+        (Logout::SelfSigned, "signature"),
+        (Logout::WrongIssuer, "issuer"),
+        (Logout::WrongDestination, "destination"),
+        (Logout::Expired, "expired"),
+        (Logout::Stale, "expired"),
+        (Logout::Wrapped, ""),
+        (Logout::OtherSubject, ""),
+        (Logout::OtherSession, ""),
+    ];
+    for binding in [Binding::Redirect, Binding::Post] {
+        let scene = SamlScene::with("", |settings| settings.logout_binding = Some(binding)).await?;
+        for (lie, reason) in lies {
+            let mut browser = scene.by_saml("alice").await?;
+            let refused = scene.events("sign_out_refused").await?.len();
+            let faulty = scene.upstream.faulty_answers();
+            scene.upstream.fault(Fault::Logout(lie));
+            let page = browser.open(&scene.upstream.sign_out_url()).await?;
+            scene.upstream.clear_faults();
+            ensure!(
+                scene.upstream.faulty_answers() == faulty + 1,
+                "{lie:?} changed nothing"
+            );
+            let events = scene.events("sign_out_refused").await?;
+            let told = events
+                .last()
+                .map(|event| event["reason"].clone())
+                .unwrap_or_default();
+            let named = reason.is_empty() || (events.len() == refused + 1 && told == reason);
+            ensure!(named, "{binding:?} {lie:?}: {told}: {}", page.text());
+            let page = browser.open(&scene.at("/sessions")).await?;
+            ensure!(
+                page.url().path() == "/sessions",
+                "{binding:?} {lie:?} ended her session"
+            );
+        }
+        ensure!(scene.events("signed_out").await?.is_empty());
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! pysaml2's identity provider, which signs with xmlsec1: what we agree on with it, we did not agree on with ourselves.
+//! Every way to sign, encrypted assertions, requests by Redirect and by POST, and single logout begun by either side.
+
+use std::io::Write as _;
+
+use rolecall_testkit::oidc::Person;
+use rolecall_testkit::python::{self, SamlPeer};
+use rolecall_testkit::saml::Signed;
+use rolecall_testkit::saml::encryption::Content;
+use tempfile::NamedTempFile;
+
+use super::saml::key_file;
+use super::saml_logout::sign_out;
+use super::*;
+
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+fn peers_are_here() -> bool {
+    let here = python::installed().is_some();
+    if !here {
+        eprintln!("LEFT OUT: ROLECALL_PEERS_PYTHON is not set; `cargo xtask test` sets it");
+    }
+    here
+}
+
+/// A house whose second provider, `peer`, is pysaml2.
+async fn house(
+    signed: Signed,
+    content: Option<Content>,
+    binding: &str,
+) -> Result<(Scene, SamlPeer)> {
+    let peer = SamlPeer::start(Person::cast(), signed, content).await?;
+    let mut metadata = NamedTempFile::new()?;
+    metadata.write_all(peer.metadata().await?.as_bytes())?;
+    let (file, key) = (metadata.path().display(), key_file()?);
+    let more = format!(
+        "[[provider]]\nid = \"peer\"\ntitle = \"pysaml2\"\ndomains = [\"example.com\"]\n\
+         [provider.saml]\nmetadata = {{ file = \"{file}\" }}\nsigning_keys = [{{ file = \"{key}\" }}]\n\
+         encryption_keys = [{{ file = \"{key}\" }}]\nrequest_binding = \"{binding}\"\n"
+    );
+    // Its clock is the machine's.
+    let scene = Scene::with(|settings| {
+        settings.clock = rolecall_testkit::clock::system();
+        settings.more = more;
+    })
+    .await?;
+    let ours = scene.get("/sign-in/peer/metadata").send().await?;
+    peer.register(&ours.text().await?).await?;
+    Ok((scene, peer))
+}
+
+/// Signs `alice` in at the peer; the page that shows her sessions.
+async fn sign_in(scene: &Scene, peer: &SamlPeer) -> Result<Browser> {
+    let mut browser = Browser::new()?;
+    let start = scene.at("/sign-in/peer?return_to=/sessions");
+    let mut page = browser.open(&start).await?;
+    if page.text().contains("On to pysaml2") {
+        page = browser.press("Continue", &[]).await?;
+    }
+    ensure!(
+        page.url().as_str().starts_with(&peer.at("/")),
+        "{}: {}\n{}",
+        page.url(),
+        page.text(),
+        peer.output()
+    );
+    let fields = [("username", "alice"), ("password", "any password")];
+    let page = browser.submit("form", &fields).await?;
+    ensure!(
+        page.url().as_str() == scene.at("/sessions"),
+        "{}: {}\n{}",
+        page.url(),
+        page.text(),
+        peer.output()
+    );
+    ensure!(peer.sessions().await? == ["alice"]);
+    Ok(browser)
+}
+
+async fn story(signed: Signed, content: Option<Content>, binding: &str) -> Result<()> {
+    if !peers_are_here() {
+        return Ok(());
+    }
+    let (scene, peer) = house(signed, content, binding).await?;
+    sign_in(&scene, &peer).await?;
+    let events = scene.events("signed_in").await?;
+    ensure!(events.len() == 1, "{events:?}");
+    let told = events[0].to_string();
+    for word in ["\"peer\"", "00u-alice", "alice@example.com"] {
+        ensure!(told.contains(word), "no {word} in {told}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_a_signed_response() -> Result<()> {
+    story(Signed::Response, None, "redirect").await
+}
+
+#[tokio::test]
+async fn with_a_signed_assertion() -> Result<()> {
+    story(Signed::Assertion, None, "post").await
+}
+
+#[tokio::test]
+async fn with_both_signed() -> Result<()> {
+    story(Signed::Both, None, "redirect").await
+}
+
+#[tokio::test]
+async fn with_a_signed_and_encrypted_assertion() -> Result<()> {
+    story(Signed::Assertion, Some(Content::Aes256Gcm), "post").await
+}
+
+#[tokio::test]
+async fn with_an_encrypted_assertion_in_a_signed_response() -> Result<()> {
+    story(Signed::Response, Some(Content::Aes128Cbc), "redirect").await
+}
+
+#[tokio::test]
+async fn who_signs_out_here_is_signed_out_there() -> Result<()> {
+    if !peers_are_here() {
+        return Ok(());
+    }
+    for binding in ["redirect", "post"] {
+        let (scene, peer) = house(Signed::Both, None, binding).await?;
+        let mut browser = sign_in(&scene, &peer).await?;
+        let landed = sign_out(&mut browser).await?;
+        ensure!(browser.cookie(SESSION).is_none());
+        ensure!(
+            peer.sessions().await?.is_empty(),
+            "{binding}: {}: {}\n{}",
+            landed.url(),
+            landed.text(),
+            peer.output()
+        );
+        ensure!(
+            landed.url().as_str().starts_with(scene.house.url()),
+            "left at {}",
+            landed.url()
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_signs_out_there_is_signed_out_here() -> Result<()> {
+    if !peers_are_here() {
+        return Ok(());
+    }
+    for binding in ["redirect", "post"] {
+        let (scene, peer) = house(Signed::Assertion, None, "redirect").await?;
+        let mut browser = sign_in(&scene, &peer).await?;
+        let page = browser
+            .open(&peer.at(&format!("/sign-out?by={binding}")))
+            .await?;
+        ensure!(
+            page.text().contains("You are signed out"),
+            "{binding}: {}: {}\n{}",
+            page.url(),
+            page.text(),
+            peer.output()
+        );
+        ensure!(scene.events("signed_out").await?.len() == 1);
+        let page = browser.open(&scene.at("/sessions")).await?;
+        ensure!(
+            page.url().path() != "/sessions",
+            "still signed in: {}",
+            page.text()
+        );
+    }
+    Ok(())
+}
