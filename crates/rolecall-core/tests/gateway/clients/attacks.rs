@@ -312,3 +312,74 @@ async fn no_token_gets_around_its_person_s_end_under_another_name() {
     tokens.access_token = AccessToken::new(named_anew);
     assert!(!opens(&world, &tokens).await, "his epoch is not asked for");
 }
+
+#[tokio::test]
+async fn a_code_that_is_shown_again_ends_what_it_made() {
+    let world = World::new();
+    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
+    let code = code(&world, &known, &alice, "s").await;
+    let tokens = redeem(&world.gateway, &known, &code).await.unwrap();
+    world.clock.advance(minutes(5));
+    let again = redeem(&world.gateway, &known, &code).await;
+    assert!(matches!(again, Err(TokenError::InvalidGrant)));
+    assert!(!opens(&world, &tokens).await);
+}
+
+#[tokio::test]
+async fn a_code_is_for_one_redirect_uri() {
+    let world = World::new();
+    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
+    let code = code(&world, &known, &alice, "s").await;
+    let elsewhere = CodeRedemption {
+        code: code.clone(),
+        redirect_uri: LISTENING.replace("33389", "33390"),
+        verifier: SecretText::new(VERIFIER),
+    };
+    let redeemed = world
+        .gateway
+        .redeem_code(&context(), &known.id, &elsewhere)
+        .await;
+    assert!(matches!(redeemed, Err(TokenError::InvalidGrant)));
+    let spoilt = redeem(&world.gateway, &known, &code).await;
+    assert!(matches!(spoilt, Err(TokenError::InvalidGrant)));
+}
+
+#[tokio::test]
+async fn a_replaced_refresh_token_is_reuse_after_the_grace() {
+    let world = World::new();
+    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
+    let first = by_device(&world, &known, &alice).await;
+    let refresh = || {
+        let (gateway, id) = (world.gateway.clone(), known.id.clone());
+        let token = first.refresh_token.clone();
+        async move { gateway.refresh(&context(), &id, &token).await }
+    };
+    let second = refresh().await.unwrap();
+    world
+        .clock
+        .advance(limits::REFRESH_GRACE - TimeDelta::seconds(1));
+    assert!(refresh().await.is_ok());
+    world.clock.advance(TimeDelta::seconds(1));
+    assert!(matches!(refresh().await, Err(TokenError::InvalidGrant)));
+    assert!(!opens(&world, &second).await);
+}
+
+#[tokio::test]
+async fn requests_more_than_a_minute_apart_are_not_answered_together() {
+    let world = World::new();
+    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
+    start(&world, &known).await;
+    world
+        .clock
+        .advance(limits::JOIN_WITHIN + TimeDelta::seconds(1));
+    let late = start(&world, &known).await;
+    let look = || async {
+        let (typed, from) = (late.user_code.to_string(), context());
+        let asked = world.gateway.look_up_device(&from, &alice, &typed);
+        asked.await.unwrap().others.len()
+    };
+    assert_eq!(look().await, 0);
+    world.clock.advance(limits::JOIN_WITHIN);
+    start(&world, &known).await;
+    assert_eq!(look().await, 1);
+}
