@@ -2,7 +2,10 @@
 
 mod corpus;
 mod endurance;
+mod findings;
+mod pure_rust;
 mod samples;
+mod second_opinion;
 
 use std::time::Duration;
 

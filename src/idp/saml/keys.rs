@@ -109,6 +109,11 @@ impl SigningKeys {
         self.keys.iter().filter_map(|key| key.not_after).max()
     }
 
+    /// The certificates, in DER, for a verifier of signatures.
+    pub fn certificates(&self) -> impl Iterator<Item = &[u8]> {
+        self.keys.iter().map(|key| key.certificate.as_slice())
+    }
+
     /// The keys of this type; the one with this certificate first, where it is among them.
     pub(super) fn candidates(
         &self,

@@ -1,0 +1,230 @@
+//! Two verifiers that have nothing in common, on every document there is: where they do not agree about what is signed, one of
+//! them is wrong, or the guard knows better than to ask.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rolecall_core::sign_in::{ProviderError, RejectReason};
+use rolecall_testkit::clock::ManualClock;
+use rolecall_testkit::keys::Algorithm;
+use rolecall_testkit::saml::encryption::{Content, Encryption};
+use rolecall_testkit::saml::signature::Credential;
+use rolecall_testkit::saml::{ALL, Fault, SamlProvider, SamlSettings, ServiceProvider, Signed};
+use rolecalld::idp::saml::guard::{GuardedXml, Shape};
+use rolecalld::idp::saml::signature::{VerifiedXml, XmlSignature, Xmlsec};
+use rolecalld::idp::saml::{
+    DecryptionKeys, Expected, SamlPolicy, SamlTrust, SigningKeys, TrustOptions, verify, verify_with,
+};
+
+use super::findings::FINDINGS;
+use super::pure_rust::PureRust;
+use super::samples::samples;
+use super::{CONSUMER, ENTITY, REQUEST, tell};
+
+/// What ours says: the outermost signed element, or why there is none.
+fn ours(text: &str, keys: &SigningKeys) -> Result<String, String> {
+    let said = |error: ProviderError| match error {
+        ProviderError::Rejected { reason, detail } => format!("{}: {detail}", reason.code()),
+        ProviderError::Refused { .. } | ProviderError::Unavailable(_) => error.to_string(),
+    };
+    let guarded = GuardedXml::parse(text, Shape::Response).map_err(said)?;
+    let verified = Xmlsec.verified(&guarded, keys).map_err(said)?;
+    let document = verified.document().map_err(said)?;
+    let root = document.root_element();
+    let id = root.attribute("ID").unwrap_or_default();
+    Ok(format!("{}#{id}", root.tag_name().name()))
+}
+
+/// What they do not agree about, if anything.
+fn disagreement(text: &str, certificates: &[Vec<u8>]) -> Result<Option<String>> {
+    let keys = SigningKeys::from_der(certificates)?.allowing_sha1(true);
+    let certificates: Vec<&[u8]> = certificates.iter().map(Vec::as_slice).collect();
+    Ok(
+        match (ours(text, &keys), PureRust.signed(text, &certificates)) {
+            (Ok(one), Ok(other)) if one == other => None,
+            (Err(_), Err(_)) => None,
+            (Err(why), Ok(_)) => Some(why),
+            (Ok(one), other) => Some(format!("ours: {one}, theirs: {other:?}")),
+        },
+    )
+}
+
+/// Compares what is disagreed about with what is known to be.
+fn settle(found: &BTreeMap<String, Vec<String>>, documents: usize) -> Result<()> {
+    let mut news = Vec::new();
+    for (what, who) in found {
+        let known = FINDINGS.iter().find(|(known, ..)| what.starts_with(known));
+        let (_, listed, why) = known.unwrap_or(&("", &[], ""));
+        tell(&format!("{}: {what}: {why}", who.len()));
+        let unlisted = |file: &&String| !listed.iter().any(|end| file.ends_with(end));
+        news.extend(
+            who.iter()
+                .filter(unlisted)
+                .map(|file| format!("{file}: {what}")),
+        );
+    }
+    tell(&format!("{documents} documents were shown to both"));
+    ensure!(news.is_empty(), "new findings:\n{}", news.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn on_the_corpus() -> Result<()> {
+    let Some(all) = samples()? else {
+        return Ok(());
+    };
+    let mut found = BTreeMap::<String, Vec<String>>::new();
+    let mut documents = 0;
+    for sample in all.samples {
+        // What is no UTF-8 comes to neither.
+        let Ok(text) = String::from_utf8(sample.xml) else {
+            continue;
+        };
+        let der: Result<Vec<_>, _> = sample.certificates.iter().map(|one| one.to_der()).collect();
+        documents += 1;
+        if let Some(what) = disagreement(&text, &der?)? {
+            found.entry(what).or_default().push(sample.file);
+        }
+    }
+    ensure!(documents > 350, "only {documents} documents");
+    settle(&found, documents)
+}
+
+#[tokio::test]
+async fn on_every_lie() -> Result<()> {
+    let mut found = BTreeMap::<String, Vec<String>>::new();
+    let mut documents = 0;
+    for case in ALL {
+        let world = World::new(|settings| {
+            // An RSA key takes a while to make; what is wrong with a signature or with a key needs one.
+            if !matches!(case.fault, Fault::Forgery(_) | Fault::Concealed(_)) {
+                settings.keys = vec![Algorithm::Es256];
+            }
+            settings.faults.push(case.fault);
+        })?;
+        if matches!(case.fault, Fault::Delivery(_)) {
+            continue;
+        }
+        let response = world.response("alice").await?;
+        let Ok(Ok(text)) = STANDARD.decode(&response).map(String::from_utf8) else {
+            continue;
+        };
+        documents += 1;
+        let der: Vec<Vec<u8>> = world
+            .trust
+            .keys()
+            .certificates()
+            .map(<[u8]>::to_vec)
+            .collect();
+        if let Some(what) = disagreement(&text, &der)? {
+            found.entry(what).or_default().push(case.name.to_owned());
+        }
+    }
+    ensure!(documents > 150, "only {documents} documents");
+    settle(&found, documents)
+}
+
+/// Both, and nothing that they do not agree about to the byte.
+struct Both;
+
+impl XmlSignature for Both {
+    fn verified(
+        &self,
+        xml: &GuardedXml<'_>,
+        keys: &SigningKeys,
+    ) -> Result<VerifiedXml, ProviderError> {
+        let (one, other) = (Xmlsec.verified(xml, keys)?, PureRust.verified(xml, keys)?);
+        if one.text() == other.text() {
+            return Ok(one);
+        }
+        let detail = format!("{}\nis not\n{}", one.text(), other.text());
+        Err(ProviderError::rejected(RejectReason::Signature, detail))
+    }
+}
+
+/// The verifier can be swapped, or doubled, also where an assertion is encrypted.
+#[tokio::test]
+async fn on_every_genuine_response_to_the_byte() -> Result<()> {
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
+        for signed in [Signed::Response, Signed::Assertion, Signed::Both] {
+            for content in [None, Some(Content::Aes256Gcm)] {
+                let world = World::new(|settings| {
+                    settings.keys = vec![algorithm];
+                    settings.signed = signed;
+                    settings.encryption = content.map(Encryption::with);
+                })?;
+                let response = world.response("alice").await?;
+                let now = world.clock.now();
+                let usual = verify(&response, &world.trust, now, &EXPECTED)?;
+                let verifiers: [&dyn XmlSignature; 2] = [&PureRust, &Both];
+                for verifier in verifiers {
+                    let other = verify_with(verifier, &response, &world.trust, now, &EXPECTED);
+                    let other = other.with_context(|| format!("{algorithm:?} {signed:?}"))?;
+                    ensure!(format!("{usual:?}") == format!("{other:?}"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+const EXPECTED: Expected<'_> = Expected {
+    recipients: &[CONSUMER],
+    audiences: &[ENTITY],
+    in_response_to: Some(REQUEST),
+    fresh_since: None,
+};
+
+/// What the gateway decrypts with. There is one for all: making one takes a while.
+fn decryption() -> Result<&'static Credential> {
+    static KEY: OnceLock<Credential> = OnceLock::new();
+    if KEY.get().is_none() {
+        drop(KEY.set(Credential::generate(Algorithm::Rs256)?));
+    }
+    KEY.get().context("it was just made")
+}
+
+/// A provider, and what is known of it.
+struct World {
+    clock: ManualClock,
+    upstream: SamlProvider,
+    trust: SamlTrust,
+}
+
+impl World {
+    fn new(change: impl FnOnce(&mut SamlSettings)) -> Result<Self> {
+        let clock = ManualClock::starting_now();
+        let own = decryption()?;
+        let mut settings = SamlSettings {
+            clock: clock.clock(),
+            service_providers: vec![ServiceProvider {
+                encryption: Some(own.certificate().clone()),
+                ..ServiceProvider::new(ENTITY, CONSUMER)
+            }],
+            ..SamlSettings::default()
+        };
+        change(&mut settings);
+        let upstream = SamlProvider::start(settings)?;
+        let key = own.key().private_pem()?;
+        let options = TrustOptions {
+            policy: SamlPolicy {
+                decryption_keys: DecryptionKeys::from_pem([key.as_slice()])?,
+                ..SamlPolicy::default()
+            },
+            ..TrustOptions::default()
+        };
+        let trust = SamlTrust::parse(&upstream.metadata()?, &options)?;
+        Ok(Self {
+            clock,
+            upstream,
+            trust,
+        })
+    }
+
+    async fn response(&self, username: &str) -> Result<String> {
+        self.upstream.response_for(ENTITY, REQUEST, username).await
+    }
+}
