@@ -309,8 +309,11 @@ async fn no_token_gets_around_its_person_s_end_under_another_name() {
     let access = tokens.access_token.expose();
     assert!(access.contains(&own), "it names its person");
     let named_anew = access.replace(&own, &bob.identity.key().to_string());
+    let known = tokens.access_token.handle().map(|handle| handle.key);
     tokens.access_token = AccessToken::new(named_anew);
-    assert!(!opens(&world, &tokens).await, "his epoch is not asked for");
+    let named = tokens.access_token.handle().map(|handle| handle.key);
+    assert!(named.is_some() && named != known, "it finds nothing");
+    assert!(!opens(&world, &tokens).await);
 }
 
 #[tokio::test]
