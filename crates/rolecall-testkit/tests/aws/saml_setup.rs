@@ -228,10 +228,6 @@ fn response(clock: &ManualClock) -> Element {
 }
 
 /// The element of this path below the assertion.
-#[expect(
-    clippy::expect_used,
-    reason = "the helpers of tests may fail as tests do"
-)]
 #[track_caller]
 pub fn at<'e>(response: &'e mut Element, path: &[&str]) -> &'e mut Element {
     let path = [&["Assertion"], path].concat();
