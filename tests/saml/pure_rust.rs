@@ -95,10 +95,7 @@ fn canonical(text: &str, certificates: &[&[u8]]) -> Result<String> {
         .subtract(&NodeSet::tree_with_comments(signature, &document));
     // Of the transforms, not of the canonicalisation of SignedInfo.
     let below = document.descendants(signature);
-    let transform = below
-        .into_iter()
-        .filter(|node| named(*node, "Transform"))
-        .next_back();
+    let transform = below.into_iter().rfind(|node| named(*node, "Transform"));
     let lists = transform
         .map(|node| document.children(node))
         .unwrap_or_default();
