@@ -77,7 +77,7 @@ impl PortalPage<'_> {
         FRAME + ACCOUNT * self.accounts.len() + ROLE * self.role_count()
     }
 
-    /// Keeps what matches `query`; see [`narrow`].
+    /// Keeps what matches `query`; see `narrow`.
     pub fn narrow(&mut self, query: &str) {
         self.query = query.trim().to_owned();
         narrow(&mut self.accounts, &self.query);
