@@ -13,7 +13,7 @@ pub struct Case {
     pub name: &'static str,
     /// What is wrong.
     pub fault: Fault,
-    /// What a sound service provider does, when the provider was set up by [`Fault::arrange`].
+    /// What a sound service provider does, when the provider was set up by its `Fault`.
     pub verdict: Verdict,
     /// What the reason may be called where there is one; empty where nothing is determined.
     pub reasons: &'static [&'static str],
