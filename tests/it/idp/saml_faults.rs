@@ -7,23 +7,17 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rolecall_core::sign_in::{ProviderError, RejectReason};
-use rolecall_testkit::browser::Browser;
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::encryption::{Content, Encryption, Transport};
 use rolecall_testkit::saml::fault::{
     Concealed, Delivery, Envelope, Forgery, Ids, Markup, Statement, Wrapping,
 };
-use rolecall_testkit::saml::names::{ASSERTION, PROTOCOL};
 use rolecall_testkit::saml::signature::Credential;
-use rolecall_testkit::saml::{
-    Fault, SamlProvider, SamlSettings, Sending, ServiceProvider, Signed, Verdict,
-};
-use rolecall_testkit::xml::Element;
+use rolecall_testkit::saml::{Fault, SamlProvider, SamlSettings, ServiceProvider, Signed, Verdict};
 use rolecalld::idp::saml::{
     self, DecryptionKeys, Expected, SamlPolicy, SamlTrust, TrustOptions, VerifiedAssertion,
 };
-use url::form_urlencoded;
 
 const CONSUMER: &str = "https://sso.example/sign-in/adfs/acs";
 const ENTITY: &str = "https://sso.example/sign-in/adfs/metadata";
@@ -76,36 +70,7 @@ impl World {
 
     /// Signs `alice` in; what arrives at the consumer, by POST or by GET.
     async fn fields(&self) -> Result<Vec<(String, String)>> {
-        let now = (self.clock.clock())()
-            .format("%Y-%m-%dT%H:%M:%SZ")
-            .to_string();
-        let sso = format!("{}/sso", self.upstream.url());
-        let document = Element::new("samlp:AuthnRequest")
-            .with("xmlns:samlp", PROTOCOL)
-            .with("xmlns:saml", ASSERTION)
-            .with("ID", REQUEST)
-            .with("Version", "2.0")
-            .with("IssueInstant", now)
-            .with("Destination", &sso)
-            .child(Element::new("saml:Issuer").text(ENTITY));
-        let sending = Sending {
-            document,
-            is_request: true,
-            relay_state: None,
-            credential: None,
-        };
-        let mut browser = Browser::new()?;
-        browser.open(&sending.redirect(&sso)?).await?;
-        browser.sign_in_at_provider("alice").await?;
-        let visit = browser.visits().last().context("it went nowhere")?;
-        let sent = visit
-            .body
-            .as_deref()
-            .or(visit.url.query())
-            .unwrap_or_default();
-        Ok(form_urlencoded::parse(sent.as_bytes())
-            .into_owned()
-            .collect())
+        self.upstream.fields_for(ENTITY, REQUEST, "alice").await
     }
 
     fn verify(&self, response: &str) -> Result<VerifiedAssertion, ProviderError> {
