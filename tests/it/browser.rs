@@ -120,8 +120,8 @@ fn judge(seen: &Value, house: &House) -> Result<()> {
         ensure!(
             seen["pages"][name]
                 .as_str()
-                .is_some_and(|title| !title.is_empty()),
-            "{name} has no heading"
+                .is_some_and(|text| !text.is_empty()),
+            "{name} is empty"
         );
     }
     ensure!(
