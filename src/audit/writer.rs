@@ -21,6 +21,9 @@ use super::row::{self, Columns, Row, sortable};
 
 /// Events that share one transaction at most; as many statements are kept prepared.
 const BATCH_MAX: usize = 64;
+/// Events that are waited for, as long as more are about to arrive. With more, everybody would wait for one and the same
+/// commit, and the processors for everybody.
+const GATHERED_MAX: usize = 12;
 /// Events that may wait; more than that, and the database is not keeping up.
 const QUEUE_MAX: usize = 1_024;
 /// How long an event waits for a place in the queue.
@@ -166,16 +169,14 @@ fn start(mut chain: Chain, mut queue: mpsc::Receiver<Waiting>) -> JoinHandle<()>
 /// Takes along whoever is about to arrive: one commit for many is what keeps this fast. Lets all that is ready run, as
 /// long as that brings more events; waits for nothing else, so that an event that comes alone is not held up.
 async fn gather(batch: &mut Vec<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
-    loop {
-        let before = batch.len();
+    let mut before = 0;
+    while before < batch.len() && batch.len() < GATHERED_MAX {
+        before = batch.len();
         tokio::task::yield_now().await;
         while batch.len() < BATCH_MAX
             && let Ok(waiting) = queue.try_recv()
         {
             batch.push(waiting);
-        }
-        if batch.len() == before || batch.len() == BATCH_MAX {
-            return;
         }
     }
 }

@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::config::{
-    BehaviorVersion, Region as SdkRegion, StalledStreamProtectionConfig, retry::RetryPartition,
+    BehaviorVersion, IdentityCache, Region as SdkRegion, StalledStreamProtectionConfig,
+    retry::RetryPartition,
 };
 use aws_sdk_sts::types::PolicyDescriptorType;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -137,6 +138,8 @@ impl Place {
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .timeout_config(timeouts)
             .retry_config(retries)
+            // There is no AWS credential here, so there is nothing to keep.
+            .identity_cache(IdentityCache::no_cache())
             // Requests and answers are short: the timeouts above catch a stalled one, without counting bytes.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             // The budget of retries that a Region may spend on its own; an outage there costs no other Region's.
