@@ -4,6 +4,8 @@ mod documents;
 mod faults;
 mod peer;
 mod saml_faults;
+#[path = "../support/saml_world.rs"]
+mod saml_world;
 mod sign_in;
 
 use std::sync::Arc;

@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 use rolecall_core::sign_in::ProviderError;
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::saml::{SamlProvider, SamlSettings, ServiceProvider, Signed};
-use rolecalld::idp::saml::{self, Expected, SamlTrust, TrustOptions, VerifiedAssertion};
+use rolecalld::idp::saml::{self, SamlTrust, TrustOptions, VerifiedAssertion};
 
-use super::{CONSUMER, ENTITY, REQUEST};
+use super::saml_world::{CONSUMER, ENTITY, EXPECTED, REQUEST};
 
 /// Set in the process that a test has started: what it is there for is the test's own name.
 const ALONE: &str = "ROLECALL_TEST_ALONE";
@@ -44,13 +44,7 @@ impl Genuine {
     }
 
     fn verify(&self, response: &str) -> Result<VerifiedAssertion, ProviderError> {
-        let expected = Expected {
-            recipients: &[CONSUMER],
-            audiences: &[ENTITY],
-            in_response_to: Some(REQUEST),
-            fresh_since: None,
-        };
-        saml::verify(response, &self.trust, self.now, &expected)
+        saml::verify(response, &self.trust, self.now, &EXPECTED)
     }
 }
 

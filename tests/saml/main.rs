@@ -4,6 +4,8 @@ mod corpus;
 mod endurance;
 mod findings;
 mod pure_rust;
+#[path = "../support/saml_world.rs"]
+mod saml_world;
 mod samples;
 mod second_opinion;
 
@@ -15,11 +17,6 @@ use base64::engine::general_purpose::STANDARD;
 use openssl::x509::X509;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use rolecalld::idp::saml::{InvalidMetadata, SamlPolicy, SamlTrust, TrustOptions};
-
-/// Where the testkit's responses are sent, for whom, and in answer to what.
-const CONSUMER: &str = "https://sso.example/sign-in/adfs/acs";
-const ENTITY: &str = "https://sso.example/sign-in/adfs/metadata";
-const REQUEST: &str = "_0123456789abcdef0123456789abcdef";
 
 /// What this thread has used so far (proc(5)): what it costs to verify, and whether anything was read meanwhile.
 #[derive(Clone, Copy, Debug)]

@@ -2,27 +2,23 @@
 //! them is wrong, or the guard knows better than to ask.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
-use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::encryption::{Content, Encryption};
-use rolecall_testkit::saml::signature::Credential;
-use rolecall_testkit::saml::{ALL, Fault, SamlProvider, SamlSettings, ServiceProvider, Signed};
+use rolecall_testkit::saml::{ALL, Fault, Signed};
 use rolecalld::idp::saml::guard::{GuardedXml, Shape};
 use rolecalld::idp::saml::signature::{VerifiedXml, XmlSignature, Xmlsec};
-use rolecalld::idp::saml::{
-    DecryptionKeys, Expected, SamlPolicy, SamlTrust, SigningKeys, TrustOptions, verify, verify_with,
-};
+use rolecalld::idp::saml::{SigningKeys, verify_with};
 
 use super::findings::FINDINGS;
 use super::pure_rust::PureRust;
+use super::saml_world::{EXPECTED, World};
 use super::samples::samples;
-use super::{CONSUMER, ENTITY, REQUEST, tell};
+use super::tell;
 
 /// What ours says: the outermost signed element, or why there is none.
 fn ours(text: &str, keys: &SigningKeys) -> Result<String, String> {
@@ -108,7 +104,7 @@ async fn on_every_lie() -> Result<()> {
         if matches!(case.fault, Fault::Delivery(_)) {
             continue;
         }
-        let response = world.response("alice").await?;
+        let response = world.response().await?;
         let Ok(Ok(text)) = STANDARD.decode(&response).map(String::from_utf8) else {
             continue;
         };
@@ -156,9 +152,9 @@ async fn on_every_genuine_response_to_the_byte() -> Result<()> {
                     settings.signed = signed;
                     settings.encryption = content.map(Encryption::with);
                 })?;
-                let response = world.response("alice").await?;
+                let response = world.response().await?;
                 let now = world.clock.now();
-                let usual = verify(&response, &world.trust, now, &EXPECTED)?;
+                let usual = world.verify(&response)?;
                 let verifiers: [&dyn XmlSignature; 2] = [&PureRust, &Both];
                 for verifier in verifiers {
                     let other = verify_with(verifier, &response, &world.trust, now, &EXPECTED);
@@ -169,62 +165,4 @@ async fn on_every_genuine_response_to_the_byte() -> Result<()> {
         }
     }
     Ok(())
-}
-
-const EXPECTED: Expected<'_> = Expected {
-    recipients: &[CONSUMER],
-    audiences: &[ENTITY],
-    in_response_to: Some(REQUEST),
-    fresh_since: None,
-};
-
-/// What the gateway decrypts with. There is one for all: making one takes a while.
-fn decryption() -> Result<&'static Credential> {
-    static KEY: OnceLock<Credential> = OnceLock::new();
-    if KEY.get().is_none() {
-        drop(KEY.set(Credential::generate(Algorithm::Rs256)?));
-    }
-    KEY.get().context("it was just made")
-}
-
-/// A provider, and what is known of it.
-struct World {
-    clock: ManualClock,
-    upstream: SamlProvider,
-    trust: SamlTrust,
-}
-
-impl World {
-    fn new(change: impl FnOnce(&mut SamlSettings)) -> Result<Self> {
-        let clock = ManualClock::starting_now();
-        let own = decryption()?;
-        let mut settings = SamlSettings {
-            clock: clock.clock(),
-            service_providers: vec![ServiceProvider {
-                encryption: Some(own.certificate().clone()),
-                ..ServiceProvider::new(ENTITY, CONSUMER)
-            }],
-            ..SamlSettings::default()
-        };
-        change(&mut settings);
-        let upstream = SamlProvider::start(settings)?;
-        let key = own.key().private_pem()?;
-        let options = TrustOptions {
-            policy: SamlPolicy {
-                decryption_keys: DecryptionKeys::from_pem([key.as_slice()])?,
-                ..SamlPolicy::default()
-            },
-            ..TrustOptions::default()
-        };
-        let trust = SamlTrust::parse(&upstream.metadata()?, &options)?;
-        Ok(Self {
-            clock,
-            upstream,
-            trust,
-        })
-    }
-
-    async fn response(&self, username: &str) -> Result<String> {
-        self.upstream.response_for(ENTITY, REQUEST, username).await
-    }
 }

@@ -44,7 +44,10 @@ async fn chromium_confirms_and_the_command_ends_by_itself() -> Result<()> {
         "Nobody has checked",
         "Alice",
     ] {
-        ensure!(text(&seen["pages"]["aws-sso-login"]).contains(part), "{part}: {seen:#}");
+        ensure!(
+            text(&seen["pages"]["aws-sso-login"]).contains(part),
+            "{part}: {seen:#}"
+        );
     }
     ensure!(!text(&seen["callback"]).is_empty(), "{seen:#}");
 

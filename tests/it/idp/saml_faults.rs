@@ -2,93 +2,19 @@
 //!
 //! The provider signs with code of its own, so that two people's ideas of a signature meet here.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rolecall_core::sign_in::{ProviderError, RejectReason};
-use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::encryption::{Content, Encryption, Transport};
 use rolecall_testkit::saml::fault::{
     Concealed, Delivery, Envelope, Forgery, Ids, Markup, Statement, Wrapping,
 };
-use rolecall_testkit::saml::signature::Credential;
-use rolecall_testkit::saml::{Fault, SamlProvider, SamlSettings, ServiceProvider, Signed, Verdict};
-use rolecalld::idp::saml::{
-    self, DecryptionKeys, Expected, SamlPolicy, SamlTrust, TrustOptions, VerifiedAssertion,
-};
+use rolecall_testkit::saml::{Fault, Signed, Verdict};
+use rolecalld::idp::saml::VerifiedAssertion;
 
-const CONSUMER: &str = "https://sso.example/sign-in/adfs/acs";
-const ENTITY: &str = "https://sso.example/sign-in/adfs/metadata";
-const REQUEST: &str = "_0123456789abcdef0123456789abcdef";
-
-/// What the gateway decrypts with. There is one for all tests here: making one takes a while.
-fn decryption() -> Result<&'static Credential> {
-    static KEY: OnceLock<Credential> = OnceLock::new();
-    if KEY.get().is_none() {
-        drop(KEY.set(Credential::generate(Algorithm::Rs256)?));
-    }
-    KEY.get().context("it was just made")
-}
-
-/// A provider, and what is known of it.
-struct World {
-    clock: ManualClock,
-    upstream: SamlProvider,
-    trust: SamlTrust,
-}
-
-impl World {
-    fn new(change: impl FnOnce(&mut SamlSettings)) -> Result<Self> {
-        let clock = ManualClock::starting_now();
-        let mut settings = SamlSettings {
-            clock: clock.clock(),
-            service_providers: vec![ServiceProvider {
-                encryption: Some(decryption()?.certificate().clone()),
-                ..ServiceProvider::new(ENTITY, CONSUMER)
-            }],
-            ..SamlSettings::default()
-        };
-        change(&mut settings);
-        let upstream = SamlProvider::start(settings)?;
-        let key = decryption()?.key().private_pem()?;
-        let options = TrustOptions {
-            policy: SamlPolicy {
-                decryption_keys: DecryptionKeys::from_pem([key.as_slice()])?,
-                ..SamlPolicy::default()
-            },
-            ..TrustOptions::default()
-        };
-        let trust = SamlTrust::parse(&upstream.metadata()?, &options)?;
-        Ok(Self {
-            clock,
-            upstream,
-            trust,
-        })
-    }
-
-    /// Signs `alice` in; what arrives at the consumer, by POST or by GET.
-    async fn fields(&self) -> Result<Vec<(String, String)>> {
-        self.upstream.fields_for(ENTITY, REQUEST, "alice").await
-    }
-
-    fn verify(&self, response: &str) -> Result<VerifiedAssertion, ProviderError> {
-        let expected = Expected {
-            recipients: &[CONSUMER],
-            audiences: &[ENTITY],
-            in_response_to: Some(REQUEST),
-            fresh_since: None,
-        };
-        saml::verify(response, &self.trust, self.clock.now(), &expected)
-    }
-
-    async fn sign_in(&self) -> Result<Result<VerifiedAssertion, ProviderError>> {
-        let fields = self.fields().await?;
-        let (_, response) = fields.first().context("nothing came")?;
-        Ok(self.verify(response))
-    }
-}
+use super::saml_world::World;
 
 fn is_alice(verified: &VerifiedAssertion) -> bool {
     verified.subject.as_str() == "00u-alice"
@@ -106,14 +32,13 @@ async fn meet(fault: Fault, verdict: Verdict, reasons: &[&str]) -> Result<()> {
     if matches!(fault, Fault::Delivery(delivery) if delivery != Delivery::WrappedBase64) {
         return Ok(());
     }
-    let fields = world.fields().await?;
+    let response = world.response().await?;
     ensure!(
         world.upstream.faulty_answers() == 1,
         "{fault:?} changed nothing"
     );
-    let (_, response) = fields.first().context("nothing came")?;
     let before = cpu()?;
-    let ended = world.verify(response);
+    let ended = world.verify(&response);
     let cost = cpu()? - before;
     ensure!(
         cost < Duration::from_millis(250),
@@ -145,7 +70,7 @@ async fn meet(fault: Fault, verdict: Verdict, reasons: &[&str]) -> Result<()> {
         }
     }
     world.upstream.clear_faults();
-    let honest = world.sign_in().await?;
+    let honest = world.verify(&world.response().await?);
     ensure!(
         honest.as_ref().is_ok_and(is_alice),
         "{fault:?} lingers: {honest:?}"
@@ -198,7 +123,7 @@ async fn every_sound_way_to_sign_and_to_encrypt_is_taken() -> Result<()> {
                     settings.signed = signed;
                     settings.encryption = encryption;
                 })?;
-                let ended = world.sign_in().await?;
+                let ended = world.verify(&world.response().await?);
                 let verified =
                     ended.with_context(|| format!("{algorithm:?} {signed:?} {content:?}"))?;
                 ensure!(is_alice(&verified));
