@@ -9,8 +9,20 @@ use chrono::TimeDelta;
 use super::laptop::{self, Ran};
 use super::{ACCOUNT, OTHER_PROFILE, PROFILE, Scene, aws_cli};
 
-/// A morning with the command line: signed in once, it becomes two roles; signed out, none.
-async fn morning(scene: &mut Scene, cli: &Path, login: &[&str]) -> Result<()> {
+/// How `aws sso login` is told to sign in.
+const BY_BROWSER: [&str; 2] = ["--profile", PROFILE];
+const BY_CODE: [&str; 3] = ["--profile", PROFILE, "--use-device-code"];
+
+/// A morning with the command line of a release: signed in once, it becomes two roles; signed out, none.
+async fn morning(
+    release: &str,
+    scene: impl Future<Output = Result<Scene>>,
+    login: &[&str],
+) -> Result<()> {
+    let Some(cli) = &aws_cli(release) else {
+        return Ok(());
+    };
+    let mut scene = scene.await?;
     let ran = scene.sign_in_with(cli, login).await?;
     ensure!(
         ran.is_success() && ran.text.contains("Successfully logged into Start URL"),
@@ -25,7 +37,7 @@ async fn morning(scene: &mut Scene, cli: &Path, login: &[&str]) -> Result<()> {
     std::fs::remove_dir_all(scene.laptop.path(".aws/cli/cache"))?;
     scene.is_alice(&scene.caller(cli, PROFILE).await?, ACCOUNT, "Developer")?;
     ensure!(scene.access_token()? != first, "the token was not renewed");
-    sign_out(scene, cli).await
+    sign_out(&scene, cli).await
 }
 
 /// After `aws sso logout` the token opens nothing, here or anywhere.
@@ -55,57 +67,27 @@ async fn sign_out(scene: &Scene, cli: &Path) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_newest_signs_in_through_a_browser() -> Result<()> {
-    let Some(cli) = aws_cli("sid") else {
-        return Ok(());
-    };
-    let mut scene = Scene::secure().await?;
-    morning(&mut scene, &cli, &["--profile", PROFILE]).await
+    morning("sid", Scene::secure(), &BY_BROWSER).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_newest_signs_in_by_the_start_url_of_aws() -> Result<()> {
-    let Some(cli) = aws_cli("sid") else {
-        return Ok(());
-    };
-    let mut scene = Scene::plain().await?;
-    morning(&mut scene, &cli, &["--profile", PROFILE]).await
+    morning("sid", Scene::plain(), &BY_BROWSER).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_newest_signs_in_with_a_code() -> Result<()> {
-    let Some(cli) = aws_cli("sid") else {
-        return Ok(());
-    };
-    let mut scene = Scene::secure().await?;
-    morning(
-        &mut scene,
-        &cli,
-        &["--profile", PROFILE, "--use-device-code"],
-    )
-    .await
+    morning("sid", Scene::secure(), &BY_CODE).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn last_years_signs_in_through_a_browser() -> Result<()> {
-    let Some(cli) = aws_cli("trixie") else {
-        return Ok(());
-    };
-    let mut scene = Scene::secure().await?;
-    morning(&mut scene, &cli, &["--profile", PROFILE]).await
+    morning("trixie", Scene::secure(), &BY_BROWSER).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn last_years_signs_in_with_a_code() -> Result<()> {
-    let Some(cli) = aws_cli("trixie") else {
-        return Ok(());
-    };
-    let mut scene = Scene::plain().await?;
-    morning(
-        &mut scene,
-        &cli,
-        &["--profile", PROFILE, "--use-device-code"],
-    )
-    .await
+    morning("trixie", Scene::plain(), &BY_CODE).await
 }
 
 /// Without a profile there are no `[services]`, so the variables have to lead here.
@@ -187,8 +169,7 @@ async fn a_refusal_says_what_is_missing_and_whom_to_ask() -> Result<()> {
     scene.laptop.edit(".aws/config", |text| {
         text.replace("sso_role_name = ReadOnly", "sso_role_name = NoSuchRole")
     })?;
-    let arguments = ["--profile", PROFILE, "--use-device-code"];
-    let ran = scene.sign_in_with(&cli, &arguments).await?;
+    let ran = scene.sign_in_with(&cli, &BY_CODE).await?;
     ensure!(ran.is_success(), "{ran:?}");
     let url = scene.house.url().to_owned();
     let ran = scene.caller(&cli, OTHER_PROFILE).await?;

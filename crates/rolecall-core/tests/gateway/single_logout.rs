@@ -15,6 +15,20 @@ impl World {
             .unwrap()
     }
 
+    /// Signs somebody out here; the state that the provider's answer will carry.
+    async fn leaves(&self, person: &SignedIn) -> State {
+        let challenge = self
+            .gateway
+            .sign_out(&context(), &person.session, &person.secret)
+            .await
+            .unwrap();
+        let Some(Challenge::Redirect(url)) = challenge else {
+            panic!("the provider has a place for it");
+        };
+        let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
+        State::new(state.1)
+    }
+
     async fn ordered(&self, order: &str) -> Result<Option<Challenge>, SignOutError> {
         self.gateway
             .sign_out_ordered(&context(), &id("okta"), Some(logout(order)))
@@ -158,15 +172,7 @@ async fn an_answer_is_heard_once_by_the_sign_out_it_is_for() {
     let world = World::new();
     let alice = world.by_saml("alice a1 s1").await;
     let gateway = &world.gateway;
-    let challenge = gateway
-        .sign_out(&context(), &alice.session, &alice.secret)
-        .await
-        .unwrap();
-    let Some(Challenge::Redirect(url)) = challenge else {
-        panic!("the provider has a place for it");
-    };
-    let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
-    let state = State::new(state.1);
+    let state = world.leaves(&alice).await;
     let answer = async |provider: &str, state: &State| {
         gateway
             .sign_out_answered(&id(provider), Some(state), logout("ok"))
@@ -193,19 +199,12 @@ async fn a_provider_that_does_not_end_its_session_is_heard_too() {
     let world = World::new();
     let alice = world.by_saml("alice a1 s1").await;
     let gateway = &world.gateway;
-    let challenge = gateway
-        .sign_out(&context(), &alice.session, &alice.secret)
-        .await
-        .unwrap();
-    let Some(Challenge::Redirect(url)) = challenge else {
-        panic!("the provider has a place for it");
-    };
-    let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
+    let state = world.leaves(&alice).await;
     world.okta.fail_once(|| ProviderError::Refused {
         error: "partial_logout",
     });
     let heard = gateway
-        .sign_out_answered(&id("okta"), Some(&State::new(state.1)), logout("partly"))
+        .sign_out_answered(&id("okta"), Some(&state), logout("partly"))
         .await;
     assert_eq!(heard.unwrap_err().reason(), "partial_logout");
     assert!(
