@@ -9,27 +9,15 @@ on a processor.
 import json
 import os
 import sys
-import tempfile
 import time
-from urllib.parse import urlsplit
+
+from saml_peers import pysaml2_client, python3_saml_request, python3_saml_settings
 
 
 def python3_saml(told):
     from onelogin.saml2.response import OneLogin_Saml2_Response
-    from onelogin.saml2.settings import OneLogin_Saml2_Settings
 
-    settings = OneLogin_Saml2_Settings({
-        "strict": True,
-        "sp": {"entityId": told["audience"], "assertionConsumerService": {"url": told["recipient"]}},
-        "idp": {
-            "entityId": told["issuer"],
-            "singleSignOnService": {"url": "https://idp.example/sso"},
-            "x509cert": told["certificate"],
-        },
-        "security": {"wantAssertionsSigned": True, "wantNameId": True, "rejectDeprecatedAlgorithm": True},
-    })
-    here = urlsplit(told["recipient"])
-    request = {"https": "on", "http_host": here.netloc, "script_name": here.path, "get_data": {}, "post_data": {}}
+    settings, request = python3_saml_settings(told), python3_saml_request(told)
 
     def verify():
         response = OneLogin_Saml2_Response(settings, told["response"])
@@ -42,24 +30,8 @@ def python3_saml(told):
 
 def pysaml2(told):
     from saml2 import BINDING_HTTP_POST
-    from saml2.client import Saml2Client
-    from saml2.config import SPConfig
 
-    with tempfile.NamedTemporaryFile("w", suffix=".xml", encoding="utf-8") as metadata:
-        metadata.write(told["metadata"])
-        metadata.flush()
-        config = SPConfig()
-        config.load({
-            "entityid": told["audience"],
-            "metadata": {"local": [metadata.name]},
-            "allow_unknown_attributes": True,
-            "service": {"sp": {
-                "endpoints": {"assertion_consumer_service": [(told["recipient"], BINDING_HTTP_POST)]},
-                "want_response_signed": False,
-                "want_assertions_signed": True,
-            }},
-        })
-        client = Saml2Client(config)
+    client = pysaml2_client(told, want_response_signed=False)
 
     def verify():
         outstanding = {told["request"]: "/"}

@@ -7,10 +7,9 @@ Reads JSON from stdin: `response` (base64), `certificate` (base64 of DER), `meta
 import base64
 import json
 import sys
-import tempfile
-from urllib.parse import urlsplit
 
 from lxml import etree
+from saml_peers import pysaml2_client, python3_saml_request, python3_saml_settings
 
 SAML = "{urn:oasis:names:tc:SAML:2.0:assertion}"
 
@@ -41,33 +40,10 @@ def by_signxml(told, document):
 
 def by_python3_saml(told, document):
     from onelogin.saml2.response import OneLogin_Saml2_Response
-    from onelogin.saml2.settings import OneLogin_Saml2_Settings
 
-    settings = OneLogin_Saml2_Settings({
-        "strict": True,
-        "sp": {"entityId": told["audience"], "assertionConsumerService": {"url": told["recipient"]}},
-        "idp": {
-            "entityId": told["issuer"],
-            "singleSignOnService": {"url": "https://idp.example/sso"},
-            "x509cert": told["certificate"],
-        },
-        "security": {
-            "wantMessagesSigned": True,
-            "wantAssertionsSigned": True,
-            "wantNameId": True,
-            "rejectDeprecatedAlgorithm": True,
-        },
-    })
+    settings = python3_saml_settings(told, wantMessagesSigned=True)
     response = OneLogin_Saml2_Response(settings, told["response"])
-    here = urlsplit(told["recipient"])
-    request = {
-        "https": "on" if here.scheme == "https" else "off",
-        "http_host": here.netloc,
-        "script_name": here.path,
-        "get_data": {},
-        "post_data": {},
-    }
-    if not response.is_valid(request):
+    if not response.is_valid(python3_saml_request(told)):
         raise ValueError(response.get_error())
     attributes = [[name, values] for name, values in response.get_attributes().items()]
     return {"subject": response.get_nameid(), "attributes": attributes}
@@ -75,32 +51,15 @@ def by_python3_saml(told, document):
 
 def by_pysaml2(told, document):
     from saml2 import BINDING_HTTP_POST
-    from saml2.client import Saml2Client
-    from saml2.config import SPConfig
 
-    with tempfile.NamedTemporaryFile("w", suffix=".xml", encoding="utf-8") as metadata:
-        metadata.write(told["metadata"])
-        metadata.flush()
-        config = SPConfig()
-        config.load({
-            "entityid": told["audience"],
-            "metadata": {"local": [metadata.name]},
-            "allow_unknown_attributes": True,
-            "service": {"sp": {
-                "endpoints": {"assertion_consumer_service": [(told["recipient"], BINDING_HTTP_POST)]},
-                "allow_unsolicited": True,
-                "want_response_signed": True,
-                "want_assertions_signed": True,
-            }},
-        })
-        client = Saml2Client(config)
-        response = client.parse_authn_request_response(told["response"], BINDING_HTTP_POST)
-        attributes = [
-            [attribute.name, [value.text or "" for value in attribute.attribute_value]]
-            for statement in response.assertion.attribute_statement
-            for attribute in statement.attribute
-        ]
-        return {"subject": response.name_id.text, "attributes": attributes}
+    client = pysaml2_client(told, allow_unsolicited=True, want_response_signed=True)
+    response = client.parse_authn_request_response(told["response"], BINDING_HTTP_POST)
+    attributes = [
+        [attribute.name, [value.text or "" for value in attribute.attribute_value]]
+        for statement in response.assertion.attribute_statement
+        for attribute in statement.attribute
+    ]
+    return {"subject": response.name_id.text, "attributes": attributes}
 
 
 def main():
