@@ -4,8 +4,10 @@
 //! [`rolecall_core::audit`].
 
 mod append;
+mod chain;
 mod database;
 mod export;
+mod not_written;
 mod row;
 mod verify;
 mod writer;
