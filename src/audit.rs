@@ -7,6 +7,7 @@ mod append;
 mod chain;
 mod database;
 mod export;
+mod flush;
 mod not_written;
 mod row;
 mod verify;

@@ -2,6 +2,9 @@
 //!
 //! A transaction that failed moves nothing. If the outcome of a commit is unknown, the database is asked before the next one, so no gap can arise.
 
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rolecall_core::audit::{AuditEvent, ChainHash, Happened, ReferenceId, WriterHead};
@@ -19,6 +22,9 @@ use super::row::{self, Columns, Row, sortable};
 const TRANSACTION_MAX: Duration = Duration::from_millis(2_500);
 /// Commits of unknown outcome that are remembered.
 const DOUBTS_MAX: usize = 64;
+
+/// The log is flushed by a [`super::flush::Flusher`].
+const COMMIT_ONLY: &str = "PRAGMA synchronous = NORMAL";
 
 /// An event on its way: its canonical form, and the columns that repeat parts of it.
 pub(super) type Entry = (String, Columns);
@@ -45,11 +51,29 @@ impl Head {
     }
 }
 
+struct Connection {
+    sql: PoolConnection<Any>,
+    /// What must be flushed before its commits are durable. Looked up after its first commit: from then on, and as long as it
+    /// is open, SQLite keeps this very file.
+    log: Option<Arc<File>>,
+}
+
+impl Connection {
+    async fn open(pool: &AnyPool, has_log: bool) -> Result<Self, sqlx::Error> {
+        let mut sql = pool.acquire().await?;
+        if has_log {
+            sqlx::raw_sql(COMMIT_ONLY).execute(&mut *sql).await?;
+        }
+        Ok(Self { sql, log: None })
+    }
+}
+
 /// This process's chain.
 pub(super) struct Chain {
     pool: AnyPool,
+    write_ahead_log: Option<PathBuf>,
     /// The connection that writes, as long as nothing has gone wrong on it.
-    connection: Option<PoolConnection<Any>>,
+    connection: Option<Connection>,
     appender: Appender,
     writer: String,
     head: Head,
@@ -60,10 +84,15 @@ pub(super) struct Chain {
 impl Chain {
     /// A new chain with its first event.
     pub(super) async fn begin(
-        Trail { pool, is_postgres }: Trail,
+        trail: Trail,
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Self, Source> {
+        let is_postgres = trail.is_postgres();
+        let Trail {
+            pool,
+            write_ahead_log,
+        } = trail;
         let writer = ReferenceId::generate(entropy);
         let grown = sqlx::query(
             "SELECT writer, sequence, hash FROM audit_writers WHERE witnessed < sequence ORDER BY writer",
@@ -127,6 +156,7 @@ impl Chain {
         transaction.commit().await?;
         Ok(Self {
             pool,
+            write_ahead_log,
             connection: None,
             appender: Appender::new(is_postgres),
             writer,
@@ -135,8 +165,12 @@ impl Chain {
         })
     }
 
-    /// Writes a batch in one transaction. An empty one only tells whether the trail can be written to.
-    pub(super) async fn append(&mut self, events: Vec<Entry>) -> Result<(), NotWritten> {
+    /// Commits a batch in one transaction. An empty one only tells whether the trail can be written to. Says what must be
+    /// flushed to make the commit durable, unless it is.
+    pub(super) async fn commit(
+        &mut self,
+        events: Vec<Entry>,
+    ) -> Result<Option<Arc<File>>, NotWritten> {
         let outcome = timeout(TRANSACTION_MAX, async {
             self.settle().await?;
             let mut after = self.head;
@@ -148,10 +182,10 @@ impl Chain {
                 self.doubts.remove(0);
             }
             self.doubts.push(after);
-            self.write(after, rows).await?;
+            let log = self.write(after, rows).await?;
             self.head = after;
             self.doubts.clear();
-            Ok(())
+            Ok(log)
         })
         .await
         .unwrap_or(Err(NotWritten::TimedOut));
@@ -159,7 +193,7 @@ impl Chain {
             && let Some(mut connection) = self.connection.take()
         {
             // It may stand within a transaction that nobody ends.
-            connection.close_on_drop();
+            connection.sql.close_on_drop();
         }
         outcome
     }
@@ -194,21 +228,35 @@ impl Chain {
         Ok(())
     }
 
-    async fn write(&mut self, after: Head, rows: Vec<Row>) -> Result<(), NotWritten> {
-        let connection = match &mut self.connection {
+    async fn write(
+        &mut self,
+        after: Head,
+        rows: Vec<Row>,
+    ) -> Result<Option<Arc<File>>, NotWritten> {
+        let connection = match self.connection.take() {
             Some(connection) => connection,
-            none @ None => none.insert(self.pool.acquire().await?),
+            None => Connection::open(&self.pool, self.write_ahead_log.is_some()).await?,
         };
+        let connection = self.connection.insert(connection);
         let head = Move {
             writer: &self.writer,
             from: (self.head.sequence, self.head.hash.to_string()),
             to: (after.sequence, after.hash.to_string()),
         };
-        if self.appender.append(connection, head, rows).await? {
-            Ok(())
-        } else {
-            Err(NotWritten::Changed)
+        if !self
+            .appender
+            .append(&mut connection.sql, head, rows)
+            .await?
+        {
+            return Err(NotWritten::Changed);
         }
+        if connection.log.is_none()
+            && let Some(path) = &self.write_ahead_log
+        {
+            let log = File::open(path).map_err(sqlx::Error::Io)?;
+            connection.log = Some(Arc::new(log));
+        }
+        Ok(connection.log.clone())
     }
 }
 

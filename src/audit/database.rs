@@ -22,7 +22,7 @@ const ACQUIRE_MAX: Duration = Duration::from_millis(900);
 /// One writes, the others read; and one that hangs does not block all.
 const CONNECTIONS: u32 = 4;
 
-/// Each commit reaches the disk (`FULL`); another process's lock is waited for two seconds.
+/// Each commit reaches the disk (`FULL`), except the writer's own, which a [`super::flush::Flusher`] brings there; another process's lock is waited for two seconds.
 const SQLITE_SETTINGS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;";
 
@@ -137,7 +137,8 @@ impl From<MigrateError> for OpenAuditError {
 /// An open audit trail.
 pub struct Trail {
     pub(super) pool: AnyPool,
-    pub(super) is_postgres: bool,
+    /// Where SQLite's commits stand first; nowhere on PostgreSQL. It exists as long as a connection does.
+    pub(super) write_ahead_log: Option<PathBuf>,
 }
 
 impl Trail {
@@ -160,7 +161,7 @@ impl Trail {
         let options = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_MAX);
-        let (connecting, migrator, is_postgres) = match url {
+        let (connecting, migrator, write_ahead_log) = match url {
             DatabaseUrl::Sqlite(path) => {
                 crate::file::create_private(path)
                     .map_err(|error| OpenAuditError::Unreachable(error.into()))?;
@@ -170,13 +171,23 @@ impl Trail {
                         Ok(())
                     })
                 });
-                (options.connect(&sqlite_url(path)).await, &SQLITE, false)
+                let mut log = path.clone().into_os_string();
+                log.push("-wal");
+                let connecting = options.connect(&sqlite_url(path)).await;
+                (connecting, &SQLITE, Some(log.into()))
             }
-            DatabaseUrl::Postgres(url) => (options.connect(url.expose()).await, &POSTGRES, true),
+            DatabaseUrl::Postgres(url) => (options.connect(url.expose()).await, &POSTGRES, None),
         };
         let pool = connecting.map_err(|error| OpenAuditError::Unreachable(error.into()))?;
         migrator.run(&pool).await?;
-        Ok(Self { pool, is_postgres })
+        Ok(Self {
+            pool,
+            write_ahead_log,
+        })
+    }
+
+    pub(super) fn is_postgres(&self) -> bool {
+        self.write_ahead_log.is_none()
     }
 }
 

@@ -15,6 +15,10 @@ pub(super) enum NotWritten {
         "the audit trail was changed behind its writer's back; hint: run `rolecalld audit verify`"
     )]
     Changed,
+    #[error(
+        "the disk did not keep the audit trail; hint: mend the disk, then start rolecalld again"
+    )]
+    NotKept(#[source] Arc<std::io::Error>),
     #[error("the audit trail is closed")]
     Closed,
     #[error("the audit queue is full")]

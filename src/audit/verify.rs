@@ -162,7 +162,7 @@ impl VerifyReport {
 /// When the database fails; what is wrong with the trail is in the report.
 pub async fn verify(trail: &Trail) -> Result<VerifyReport, sqlx::Error> {
     let mut snapshot = trail.pool.begin().await?;
-    if trail.is_postgres {
+    if trail.is_postgres() {
         sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             .execute(&mut *snapshot)
             .await?;

@@ -1,8 +1,10 @@
 //! Appends events: one task writes what has queued up in one transaction, so that many requests share one fsync.
 //!
-//! An append returns when its event is durable, or fails; it never returns early.
+//! An append returns when its event is durable, or fails; it never returns early. The outcome of an intent needs to be
+//! committed for that, and its flush follows.
 
-use std::sync::{Mutex, PoisonError};
+use std::fs::File;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,6 +16,7 @@ use tokio::time::timeout;
 
 use super::chain::{Chain, Entry, entry};
 use super::database::{DatabaseUrl, OpenAuditError, Trail};
+use super::flush::{Answer, Flusher, Sync};
 use super::not_written::NotWritten;
 
 /// Events that share one transaction at most; as many statements are kept prepared.
@@ -37,7 +40,17 @@ pub struct SqlAudit {
 /// An event on its way; `None` only asks whether the trail can be written to.
 struct Waiting {
     event: Option<Entry>,
-    done: oneshot::Sender<Result<(), NotWritten>>,
+    until: Until,
+    answer: Answer,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// The event outlives this process.
+    Committed,
+    /// It outlives the machine's next power failure.
+    Durable,
 }
 
 impl SqlAudit {
@@ -51,6 +64,15 @@ impl SqlAudit {
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Self, OpenAuditError> {
+        Self::open_with(url, clock, entropy, Box::new(File::sync_data)).await
+    }
+
+    async fn open_with(
+        url: &DatabaseUrl,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+        sync: Sync,
+    ) -> Result<Self, OpenAuditError> {
         let trail = Trail::open_or_create(url).await?;
         let chain = Chain::begin(trail, clock, entropy)
             .await
@@ -58,7 +80,7 @@ impl SqlAudit {
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
         Ok(Self {
             queue: Mutex::new(Some(sender)),
-            task: Mutex::new(Some(start(chain, queue))),
+            task: Mutex::new(Some(start(chain, Flusher::start(sync), queue))),
         })
     }
 
@@ -73,14 +95,18 @@ impl SqlAudit {
         }
     }
 
-    async fn pass(&self, event: Option<Entry>) -> Result<(), NotWritten> {
+    async fn pass(&self, event: Option<Entry>, until: Until) -> Result<(), NotWritten> {
         let queue = lock(&self.queue).clone().ok_or(NotWritten::Closed)?;
         let place = timeout(QUEUE_WAIT_MAX, queue.reserve())
             .await
             .map_err(|_| NotWritten::Full)?
             .map_err(|_| NotWritten::Closed)?;
-        let (done, outcome) = oneshot::channel();
-        place.send(Waiting { event, done });
+        let (answer, outcome) = oneshot::channel();
+        place.send(Waiting {
+            event,
+            until,
+            answer,
+        });
         timeout(APPEND_MAX, outcome)
             .await
             .map_err(|_| NotWritten::TimedOut)?
@@ -96,11 +122,16 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 impl AuditLog for SqlAudit {
     async fn append(&self, event: &AuditEvent) -> Result<(), StoreError> {
         let entry = entry(event).map_err(|error| StoreError::Unavailable(error.into()))?;
-        Ok(self.pass(Some(entry)).await?)
+        Ok(self.pass(Some(entry), Until::Durable).await?)
+    }
+
+    async fn append_outcome(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        let entry = entry(event).map_err(|error| StoreError::Unavailable(error.into()))?;
+        Ok(self.pass(Some(entry), Until::Committed).await?)
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        Ok(self.pass(None).await?)
+        Ok(self.pass(None, Until::Durable).await?)
     }
 }
 
@@ -108,20 +139,42 @@ impl AuditLog for SqlAudit {
     clippy::disallowed_methods,
     reason = "ends when the queue's sender is dropped, and `close` waits for it"
 )]
-fn start(mut chain: Chain, mut queue: mpsc::Receiver<Waiting>) -> JoinHandle<()> {
+fn start(mut chain: Chain, flusher: Flusher, mut queue: mpsc::Receiver<Waiting>) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while queue.recv_many(&mut batch, BATCH_MAX).await > 0 {
             gather(&mut batch, &mut queue).await;
             let events = batch.iter_mut().filter_map(|waiting| waiting.event.take());
-            let outcome = chain.append(events.collect()).await;
-            for waiting in batch.drain(..) {
-                // Nobody listens any more if the caller gave up; the event stands all the same.
-                let _ = waiting.done.send(outcome.clone());
-            }
+            let committed = chain.commit(events.collect()).await;
+            answer(&mut batch, committed, &flusher).await;
         }
+        flusher.close().await;
         chain.close().await;
     })
+}
+
+/// Answers who waited for the commit alone, and passes the others on, if there is anything left to flush.
+async fn answer(
+    batch: &mut Vec<Waiting>,
+    committed: Result<Option<Arc<File>>, NotWritten>,
+    flusher: &Flusher,
+) {
+    let (outcome, log) = match committed {
+        Ok(log) => (Ok(()), log),
+        Err(error) => (Err(error), None),
+    };
+    let mut durable = Vec::new();
+    for waiting in batch.drain(..) {
+        if log.is_some() && waiting.until == Until::Durable {
+            durable.push(waiting.answer);
+        } else {
+            // Nobody listens any more if the caller gave up; the event stands all the same.
+            let _ = waiting.answer.send(outcome.clone());
+        }
+    }
+    if let Some(log) = log {
+        flusher.pass(log, durable).await;
+    }
 }
 
 /// Takes along whoever is about to arrive: one commit for many is what keeps this fast. Lets all that is ready run, as
@@ -136,5 +189,85 @@ async fn gather(batch: &mut Vec<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
         {
             batch.push(waiting);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+    use rolecall_core::audit::{Happened, ReferenceId};
+
+    use super::*;
+    use crate::world::{SystemClock, SystemEntropy};
+
+    /// A disk that says when it is asked, and answers when it is told to.
+    fn slow_disk() -> (Sync, Receiver<()>, SyncSender<()>) {
+        let (asked, is_asked) = sync_channel(9);
+        let (answer, answers) = sync_channel::<()>(9);
+        let sync = move |_: &File| {
+            let _ = asked.send(());
+            answers.recv().map_err(std::io::Error::other)
+        };
+        (Box::new(sync), is_asked, answer)
+    }
+
+    fn event() -> AuditEvent {
+        AuditEvent {
+            at: SystemClock.now(),
+            reference: ReferenceId::generate(&SystemEntropy),
+            address: None,
+            user_agent: None,
+            happened: Happened::WriterStarted {
+                version: String::new(),
+                earlier: Vec::new(),
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn an_intent_waits_for_the_disk_and_an_outcome_for_the_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("trail.db"));
+        let (sync, asked, disk) = slow_disk();
+        let audit = SqlAudit::open_with(&url, &SystemClock, &SystemEntropy, sync);
+        let audit = Arc::new(audit.await.unwrap());
+
+        let intent = event();
+        let mut waiting = Box::pin(audit.append(&intent));
+        assert!(
+            timeout(Duration::from_millis(200), &mut waiting)
+                .await
+                .is_err()
+        );
+        asked.recv().unwrap();
+        audit.append_outcome(&event()).await.unwrap();
+        assert!(
+            timeout(Duration::from_millis(50), &mut waiting)
+                .await
+                .is_err(),
+            "the disk has not answered"
+        );
+        disk.send(()).unwrap();
+        waiting.await.unwrap();
+        // The outcome is flushed, too, though nobody waits for it.
+        tokio::task::spawn_blocking(move || asked.recv())
+            .await
+            .unwrap()
+            .unwrap();
+        disk.send(()).unwrap();
+        audit.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_fails_ends_all_issuing_and_readiness() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("trail.db"));
+        let sync = Box::new(|_: &File| Err(std::io::Error::other("the disk is on fire")));
+        let audit = SqlAudit::open_with(&url, &SystemClock, &SystemEntropy, sync);
+        let audit = audit.await.unwrap();
+        assert!(audit.append(&event()).await.is_err());
+        assert!(audit.ready().await.is_err());
+        audit.close().await;
     }
 }

@@ -72,9 +72,8 @@ pub async fn go_on(member: Member, path: Path<(String, String)>) -> Result<HttpR
         } = member;
         let ticket = ProofTicket::new(ticket);
         let gateway = &visitor.site.gateway;
-        gateway
-            .continue_with_proof(&visitor.context, &session, &ticket)
-            .await
+        let outcome = gateway.continue_with_proof(&visitor.context, &session, &ticket);
+        Ok(outcome.await)
     });
     match outcome.await?? {
         ProofOutcome::Visit(visit) => visit_reply(false, &visit),

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -104,50 +105,91 @@ impl Member {
     }
 }
 
+/// Somebody who says that they are signed in. Whoever goes on to wait for AWS looks the session up on the way, in the same
+/// visit to the runtime, so that this thread is woken once.
+pub struct Claim {
+    visitor: Visitor,
+    secret: SessionSecret,
+    /// Where a reader comes back to after signing in; a form is not sent again on their behalf.
+    here: Option<String>,
+    renewed: Renewed,
+}
+
+impl Claim {
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let visitor = visitor(request)?;
+        let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+        let here = reading.then(|| {
+            let here = request.uri().path_and_query();
+            here.map_or("/", |place| place.as_str()).to_owned()
+        });
+        let Some(secret) = visitor.site.cookies.session(request) else {
+            return Err(sign_in_first(here.as_deref()));
+        };
+        let renewed = Renewed::default();
+        request.extensions_mut().insert(renewed.clone());
+        Ok(Self {
+            visitor,
+            secret,
+            here,
+            renewed,
+        })
+    }
+
+    /// Looks the session up.
+    ///
+    /// # Errors
+    /// When there is none, and when the store does not answer.
+    pub async fn prove(self) -> Result<Member, Problem> {
+        let Self {
+            visitor,
+            secret,
+            here,
+            renewed,
+        } = self;
+        let gateway = &visitor.site.gateway;
+        let Some(session) = gateway.session(&secret).await? else {
+            return Err(sign_in_first(here.as_deref()));
+        };
+        if session.needs_new_secret(gateway.now())
+            && let Some(secret) = gateway.renew_secret(&secret).await?
+        {
+            // One request, one claim: nothing is there yet.
+            let _ = renewed.0.set(secret);
+        }
+        Ok(Member {
+            visitor,
+            session,
+            secret,
+        })
+    }
+}
+
 impl FromRequest for Member {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let visitor = visitor(&request)?;
-            let Some(secret) = visitor.site.cookies.session(&request) else {
-                return Err(sign_in_first(&request));
-            };
-            let gateway = &visitor.site.gateway;
-            let Some(session) = gateway.session(&secret).await? else {
-                return Err(sign_in_first(&request));
-            };
-            if session.needs_new_secret(gateway.now())
-                && let Some(renewed) = gateway.renew_secret(&secret).await?
-            {
-                request.extensions_mut().insert(Renewed(renewed));
-            }
-            Ok(Self {
-                visitor,
-                session,
-                secret,
-            })
-        })
+        let claim = Claim::of(request);
+        Box::pin(async move { claim?.prove().await })
     }
 }
 
-/// The secret that the browser shall hold from this answer on.
-pub struct Renewed(pub SessionSecret);
+/// The secret that the browser shall hold from this answer on, if it is another one.
+#[derive(Clone, Default)]
+pub struct Renewed(Arc<OnceLock<SessionSecret>>);
 
-/// A reader comes back to where they were; a form is not sent again on their behalf.
-fn sign_in_first(request: &HttpRequest) -> Problem {
-    let here = request
-        .uri()
-        .path_and_query()
-        .map_or("/", |place| place.as_str());
-    let reading = matches!(*request.method(), Method::GET | Method::HEAD);
-    let return_to = ReturnTo::parse(here)
-        .ok()
-        .filter(|_| reading)
-        .unwrap_or_else(ReturnTo::portal);
-    Problem::sign_in_first(return_to.as_str(), reading)
+impl Renewed {
+    /// See the type.
+    pub fn secret(&self) -> Option<&SessionSecret> {
+        self.0.get()
+    }
+}
+
+fn sign_in_first(here: Option<&str>) -> Problem {
+    let return_to = here.and_then(|here| ReturnTo::parse(here).ok());
+    let return_to = return_to.unwrap_or_else(ReturnTo::portal);
+    Problem::sign_in_first(return_to.as_str(), here.is_some())
 }
 
 /// A form of ours: sent by somebody who is signed in, from a page of their own session.
@@ -166,26 +208,58 @@ struct WithToken<T> {
     form: T,
 }
 
+/// A form as it came in, from somebody who says that they are signed in.
+pub struct Sent<T> {
+    claim: Claim,
+    form: Result<WithToken<T>, Problem>,
+}
+
+impl<T> Sent<T> {
+    /// The site.
+    pub fn site(&self) -> Data<Site> {
+        self.claim.visitor.site.clone()
+    }
+
+    /// Looks the session up and reads the form.
+    ///
+    /// # Errors
+    /// As [`Claim::prove`]; and when the form cannot be read, or is not of a page of this session.
+    pub async fn prove(self) -> Result<Posted<T>, Problem> {
+        let member = self.claim.prove().await?;
+        let WithToken { csrf: token, form } = self.form?;
+        if csrf::verify(&member.session.form_key, &token) {
+            Ok(Posted { member, form })
+        } else {
+            Err(Problem::foreign_form())
+        }
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Sent<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let claim = Claim::of(request);
+        let form = Form::<WithToken<T>>::from_request(request, payload);
+        Box::pin(async move {
+            let claim = claim?;
+            let form = match actix_web::rt::time::timeout(BODY_TIMEOUT, form).await {
+                Ok(form) => form.map(Form::into_inner).map_err(|e| form_problem(&e)),
+                Err(_) => Err(Problem::from_status(StatusCode::REQUEST_TIMEOUT)),
+            };
+            Ok(Self { claim, form })
+        })
+    }
+}
+
 impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let form = Form::<WithToken<T>>::from_request(request, payload);
-        let request = request.clone();
-        Box::pin(async move {
-            let mut nothing = Payload::None;
-            let member = Member::from_request(&request, &mut nothing).await?;
-            let read = actix_web::rt::time::timeout(BODY_TIMEOUT, form).await;
-            let read = read.map_err(|_| Problem::from_status(StatusCode::REQUEST_TIMEOUT))?;
-            let WithToken { csrf: token, form } =
-                read.map_err(|error| form_problem(&error))?.into_inner();
-            if csrf::verify(&member.session.form_key, &token) {
-                Ok(Self { member, form })
-            } else {
-                Err(Problem::foreign_form())
-            }
-        })
+        let sent = Sent::from_request(request, payload);
+        Box::pin(async move { sent.await?.prove().await })
     }
 }
 

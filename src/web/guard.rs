@@ -224,7 +224,7 @@ fn page_of(problem: &Problem, reference: &ReferenceId) -> HttpResponse {
 
 /// Hands the browser its session's new secret, unless the answer says something about that cookie already.
 fn renew(site: &Site, request: &HttpRequest, response: &mut HttpResponse) {
-    if let Some(Renewed(secret)) = request.extensions().get() {
+    if let Some(secret) = request.extensions().get().and_then(Renewed::secret) {
         let cookie = site.cookies.set_session(secret);
         let said = response
             .cookies()

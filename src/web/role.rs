@@ -15,7 +15,7 @@ use rolecall_core::secret::ConsoleTicket;
 use rolecall_core::sign_in::ReturnTo;
 use serde::Deserialize;
 
-use super::extract::{Member, Posted};
+use super::extract::{Member, Posted, Sent};
 use super::problem::Problem;
 use super::site::Site;
 use super::view::{ConsolePage, CredentialsPage, RegionChoice, Viewer};
@@ -184,9 +184,8 @@ pub async fn open_console(
             visitor, session, ..
         } = member;
         let gateway = &visitor.site.gateway;
-        gateway
-            .visit_console(&visitor.context, &session, &role, &wish)
-            .await
+        let visit = gateway.visit_console(&visitor.context, &session, &role, &wish);
+        Ok(visit.await)
     })
     .await?;
     match visit {
@@ -210,9 +209,8 @@ pub async fn continue_to_console(
         } = member;
         let ticket = ConsoleTicket::new(ticket.into_inner());
         let gateway = &visitor.site.gateway;
-        gateway
-            .continue_to_console(&visitor.context, &session, &ticket)
-            .await
+        let outcome = gateway.continue_to_console(&visitor.context, &session, &ticket);
+        Ok(outcome.await)
     });
     match outcome.await?? {
         ConsoleOutcome::Visit(visit) => visit_reply(false, &visit),
@@ -253,32 +251,37 @@ fn console_reply(json: bool, url: &str) -> HttpResponse {
 /// # Errors
 /// [`IssueError`] and whatever makes the form unreadable.
 pub async fn credentials(
-    posted: Posted<RoleFields>,
+    sent: Sent<RoleFields>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let Posted { member, form } = posted;
-    let role = form.parse()?;
-    let viewer = (!reply::wants_json(&request)).then(|| member.viewer());
-    let site = member.visitor.site.clone();
-    let issued = detached(site.clone(), "credentials", async move {
+    let json = reply::wants_json(&request);
+    let site = sent.site();
+    let work = async move {
+        let Posted { member, form } = sent.prove().await?;
+        let role = form.parse()?;
+        let viewer = (!json).then(|| member.viewer());
         let Member {
             visitor, session, ..
         } = member;
-        let gateway = &visitor.site.gateway;
-        gateway.credentials(&visitor.context, &session, &role).await
-    })
-    .await?;
-    let Some(viewer) = viewer else {
-        let issued = issued?;
-        let json = credential_formats::process(&issued.credentials, &issued.grant.account().id);
-        return Ok(HttpResponse::Ok()
-            .insert_header((header::VARY, "accept, cookie"))
-            .json(json));
+        let issued = visitor
+            .site
+            .gateway
+            .credentials(&visitor.context, &session, &role);
+        Ok(issued.await.map(|issued| (viewer, issued)))
     };
-    match issued {
-        Err(IssueError::AtProvider { start: Some(start) }) => at_provider::go(&start),
-        issued => credentials_page(viewer, issued?, site.gateway.now()),
+    let (viewer, issued) = match detached(site.clone(), "credentials", work).await? {
+        Err(IssueError::AtProvider { start: Some(start) }) if !json => {
+            return at_provider::go(&start);
+        }
+        issued => issued?,
+    };
+    if let Some(viewer) = viewer {
+        return credentials_page(viewer, issued, site.gateway.now());
     }
+    let json = credential_formats::process(&issued.credentials, &issued.grant.account().id);
+    Ok(HttpResponse::Ok()
+        .insert_header((header::VARY, "accept, cookie"))
+        .json(json))
 }
 
 /// Credentials for a person to take along.
@@ -328,20 +331,21 @@ impl Worded for LoginError {
 }
 
 /// Runs to its end even when the caller hangs up, and counts how it ended: an intent in the audit trail gets its outcome.
+/// Who never got as far as to ask for something is not counted.
 ///
 /// # Errors
-/// When it could not be run to its end; its own error is inside.
+/// When it could not be run to its end, or nothing was asked for; its own error is inside.
 pub async fn detached<T: Send + 'static, E: Worded + Send + 'static>(
     site: Data<Site>,
     delivery: &'static str,
-    work: impl Future<Output = Result<T, E>> + Send + 'static,
+    work: impl Future<Output = Result<Result<T, E>, Problem>> + Send + 'static,
 ) -> Result<Result<T, E>, Problem> {
     let metrics = site.metrics.clone();
     let counted = async move {
-        let outcome = work.await;
+        let outcome = work.await?;
         metrics.issue(delivery, outcome.as_ref().err().map_or("ok", E::word));
-        outcome
+        Ok(outcome)
     };
     let outcome = site.runtime.spawn(counted).await;
-    outcome.map_err(|error| Problem::internal("the request was interrupted").because(error))
+    outcome.map_err(|error| Problem::internal("the request was interrupted").because(error))?
 }

@@ -1,7 +1,7 @@
 //! Credentials through the gateway, beside a plain loop of the same SDK against the same STS.
 //!
-//! The gateway does on top: a form and its session from Redis, the policy, a fresh token, and two events in the audit trail
-//! that are on disk before and after AWS is asked.
+//! The gateway does on top: a form and its session from Redis, the policy, a fresh token, and two events in the audit
+//! trail, of which the intent is on disk before AWS is asked.
 
 use std::sync::Arc;
 

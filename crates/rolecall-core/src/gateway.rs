@@ -218,13 +218,27 @@ impl Gateway {
     }
 
     async fn append(&self, context: &RequestContext, happened: Happened) -> Result<(), StoreError> {
-        let event = AuditEvent {
+        let event = self.event(context, happened);
+        self.world.audit.append(&event).await
+    }
+
+    /// How an intent ended that is in the trail.
+    async fn append_outcome(
+        &self,
+        context: &RequestContext,
+        happened: Happened,
+    ) -> Result<(), StoreError> {
+        let event = self.event(context, happened);
+        self.world.audit.append_outcome(&event).await
+    }
+
+    fn event(&self, context: &RequestContext, happened: Happened) -> AuditEvent {
+        AuditEvent {
             at: self.world.clock.now(),
             reference: context.reference.clone(),
             address: context.origin.address,
             user_agent: context.origin.user_agent_digest(),
             happened,
-        };
-        self.world.audit.append(&event).await
+        }
     }
 }

@@ -115,14 +115,21 @@ pub trait RecordStore: Send + Sync {
     async fn ready(&self) -> Result<(), StoreError>;
 }
 
-/// The audit trail, append-only. When `append` returns, the event is durable.
+/// The audit trail, append-only.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
-    /// Appends.
+    /// Appends. When this returns, the event is durable.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it could not be made durable.
     async fn append(&self, event: &AuditEvent) -> Result<(), StoreError>;
+
+    /// Appends how an intent ended that is durable already. When this returns, the event outlives this process; it is made
+    /// durable right after, and nobody waits for that. A machine that loses its power in between leaves the intent open.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it could not be written.
+    async fn append_outcome(&self, event: &AuditEvent) -> Result<(), StoreError>;
 
     /// Whether the trail can be written to.
     ///

@@ -43,13 +43,16 @@ pub async fn token(
     let work = async move {
         let (gateway, context) = (&visitor.site.gateway, &visitor.context);
         let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
-        let proof = gateway.login_proof(&proofs)?;
-        match &asked {
+        let proof = match gateway.login_proof(&proofs) {
+            Ok(proof) => proof,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(match &asked {
             Asked::First(shown) => gateway.redeem_login(context, &proof, shown).await,
             Asked::Next(client, token) => {
                 gateway.refresh_login(context, &proof, *client, token).await
             }
-        }
+        })
     };
     let tokens = detached(site, "aws_login", work).await??;
     Ok(HttpResponse::Ok().json(Answer::of(&tokens)))

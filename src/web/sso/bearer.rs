@@ -1,10 +1,11 @@
 //! Whose client is calling: the access token in its header, and the session it opens.
 
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use rolecall_core::access::Grants;
 use rolecall_core::client_session::ClientSession;
@@ -12,6 +13,7 @@ use rolecall_core::secret::AccessToken;
 
 use crate::web::extract::Visitor;
 use crate::web::problem::{Fault, Problem};
+use crate::web::site::Site;
 
 /// The header of every operation. Some reverse proxies drop names with underscores unless they are told not to.
 const HEADER: &str = "x-amz-sso_bearer_token";
@@ -51,19 +53,49 @@ fn unauthorized() -> Problem {
     .hint("Run `aws sso login`.")
 }
 
+/// A client that says it has a session; see [`crate::web::extract::Claim`].
+pub struct Presented {
+    visitor: Visitor,
+    token: AccessToken,
+}
+
+impl Presented {
+    /// The site.
+    pub fn site(&self) -> Data<Site> {
+        self.visitor.site.clone()
+    }
+
+    /// Looks the session up.
+    ///
+    /// # Errors
+    /// `UnauthorizedException` when there is none; 5xx when the store does not answer.
+    pub async fn prove(self) -> Result<Bearer, Problem> {
+        let Self { visitor, token } = self;
+        let session = visitor.site.gateway.client_session(&token).await?;
+        let session = session.ok_or_else(unauthorized)?;
+        Ok(Bearer { visitor, session })
+    }
+}
+
+impl FromRequest for Presented {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let visitor = Visitor::from_request(request, payload).into_inner();
+        ready(visitor.and_then(|visitor| {
+            let token = token(request).ok_or_else(unauthorized)?;
+            Ok(Self { visitor, token })
+        }))
+    }
+}
+
 impl FromRequest for Bearer {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let visitor = Visitor::from_request(request, payload).into_inner();
-        let token = token(request);
-        Box::pin(async move {
-            let visitor = visitor?;
-            let token = token.ok_or_else(unauthorized)?;
-            let session = visitor.site.gateway.client_session(&token).await?;
-            let session = session.ok_or_else(unauthorized)?;
-            Ok(Self { visitor, session })
-        })
+        let presented = Presented::from_request(request, payload).into_inner();
+        Box::pin(async move { presented?.prove().await })
     }
 }

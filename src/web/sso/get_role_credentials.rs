@@ -11,7 +11,7 @@ use rolecall_core::aws::StsRefusal;
 use rolecall_core::gateway::{IssueError, RoleRequest};
 use serde::{Deserialize, Serialize};
 
-use super::bearer::Bearer;
+use super::bearer::{Bearer, Presented};
 use super::{account, refuse};
 use crate::web::problem::{Fault, Problem};
 use crate::web::role::detached;
@@ -73,15 +73,16 @@ struct RoleCredentials<'a> {
 /// # Errors
 /// `UnauthorizedException`, `InvalidRequestException`, `ForbiddenException`, `TooManyRequestsException`; 5xx in an outage.
 pub async fn get_role_credentials(
-    bearer: Bearer,
+    presented: Presented,
     asked: Query<Asked>,
 ) -> Result<HttpResponse, Problem> {
-    let role = asked.parse()?;
-    let site = bearer.visitor.site.clone();
+    let role = asked.parse();
+    let site = presented.site();
     let work = async move {
-        let Bearer { visitor, session } = bearer;
+        let Bearer { visitor, session } = presented.prove().await?;
+        let role = role?;
         let gateway = &visitor.site.gateway;
-        gateway.credentials(&visitor.context, &session, &role).await
+        Ok(gateway.credentials(&visitor.context, &session, &role).await)
     };
     let issued = detached(site.clone(), "client", work)
         .await?

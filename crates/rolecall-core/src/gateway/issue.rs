@@ -211,7 +211,8 @@ impl Gateway {
         prepared: Prepared,
     ) -> Result<Issued, IssueError> {
         let outcome = self.ask_sts(holder.identity, prepared).await;
-        self.append(context, events::outcome(&outcome)).await?;
+        self.append_outcome(context, events::outcome(&outcome))
+            .await?;
         outcome
     }
 
@@ -224,7 +225,8 @@ impl Gateway {
         saml: &GatewaySaml,
     ) -> Result<MintedSaml, IssueError> {
         let outcome = self.mint_saml(holder.identity, prepared, saml).await;
-        self.append(context, events::posted(&outcome)).await?;
+        self.append_outcome(context, events::posted(&outcome))
+            .await?;
         outcome
     }
 

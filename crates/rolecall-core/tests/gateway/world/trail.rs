@@ -62,6 +62,15 @@ impl AuditLog for Trail {
         Ok(())
     }
 
+    async fn append_outcome(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        let word = word(&event.happened);
+        assert!(
+            ["issue_done", "issue_posted", "issue_failed"].contains(&word.as_str()),
+            "{word} ends no intent"
+        );
+        self.append(event).await
+    }
+
     async fn ready(&self) -> Result<(), StoreError> {
         self.outage.pass()
     }

@@ -1,0 +1,161 @@
+//! Makes commits durable while the next ones are being written.
+//!
+//! If SQLite flushed its log itself (`synchronous = FULL`), the writer's connection, and everybody behind it, would wait for
+//! the disk at each commit. So that connection only commits (`NORMAL`), which outlives this process but not the machine, and
+//! the log is flushed here, once for all commits since the last time. In WAL mode the two settings differ by this flush and
+//! by nothing else (<https://sqlite.org/pragma.html#pragma_synchronous>).
+
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::not_written::NotWritten;
+
+/// Commits that may wait; with more, the writer waits for the disk after all.
+const QUEUE_MAX: usize = 64;
+
+/// Whoever waits for an event, and is told how it went.
+pub(super) type Answer = oneshot::Sender<Result<(), NotWritten>>;
+
+/// How a file is made durable: [`File::sync_data`], except in tests.
+pub(super) type Sync = Box<dyn Fn(&File) -> io::Result<()> + Send>;
+
+/// A commit that is not durable yet.
+struct Commit {
+    log: Arc<File>,
+    waiting: Vec<Answer>,
+}
+
+/// See the module. Ends by itself when dropped.
+pub(super) struct Flusher {
+    queue: mpsc::Sender<Commit>,
+    thread: JoinHandle<()>,
+}
+
+impl Flusher {
+    /// Starts the thread.
+    pub(super) fn start(sync: Sync) -> Self {
+        let (queue, commits) = mpsc::channel(QUEUE_MAX);
+        let thread = tokio::task::spawn_blocking(move || run(commits, &sync));
+        Self { queue, thread }
+    }
+
+    /// Flushes the log soon, and then answers.
+    pub(super) async fn pass(&self, log: Arc<File>, waiting: Vec<Answer>) {
+        // It ends only with its sender; and whoever hears nothing takes the event for not written.
+        let _ = self.queue.send(Commit { log, waiting }).await;
+    }
+
+    /// Waits until everything is flushed.
+    pub(super) async fn close(self) {
+        drop(self.queue);
+        if let Err(error) = self.thread.await {
+            tracing::error!(%error, "the audit trail's flusher ended badly");
+        }
+    }
+}
+
+fn run(mut commits: mpsc::Receiver<Commit>, sync: &Sync) {
+    let mut outcome = Ok(());
+    while let Some(first) = commits.blocking_recv() {
+        let Commit {
+            mut log,
+            mut waiting,
+        } = first;
+        while let Ok(more) = commits.try_recv() {
+            if !Arc::ptr_eq(&log, &more.log) {
+                flush(&mut outcome, &log, sync);
+                log = more.log;
+            }
+            waiting.extend(more.waiting);
+        }
+        flush(&mut outcome, &log, sync);
+        for answer in waiting {
+            // Nobody listens any more if the caller gave up; the event stands all the same.
+            let _ = answer.send(outcome.clone());
+        }
+    }
+}
+
+/// A disk that failed once may have dropped what it should have kept, and says nothing the next time. So nothing counts as
+/// durable from there on; a new process finds what is left, and begins behind it.
+fn flush(outcome: &mut Result<(), NotWritten>, log: &File, sync: &Sync) {
+    if outcome.is_ok()
+        && let Err(error) = sync(log)
+    {
+        tracing::error!(%error, "the disk did not keep the audit trail; nothing is issued until rolecalld is started again");
+        *outcome = Err(NotWritten::NotKept(Arc::new(error)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    fn log() -> Arc<File> {
+        Arc::new(tempfile::tempfile().unwrap())
+    }
+
+    #[tokio::test]
+    async fn nobody_hears_of_it_before_the_disk_and_one_flush_serves_all_who_wait() {
+        let (began, begins) = sync_channel(9);
+        let (go, goes) = sync_channel::<()>(9);
+        let flusher = Flusher::start(Box::new(move |_| {
+            began.send(()).unwrap();
+            goes.recv().map_err(io::Error::other)
+        }));
+        let log = log();
+        let (first, mut heard_first) = oneshot::channel();
+        flusher.pass(Arc::clone(&log), vec![first]).await;
+        begins.recv().unwrap();
+        let mut later = Vec::new();
+        for _ in 0..5 {
+            let (answer, heard) = oneshot::channel();
+            flusher.pass(Arc::clone(&log), vec![answer]).await;
+            later.push(heard);
+        }
+        assert!(heard_first.try_recv().is_err(), "the disk is not done");
+
+        go.send(()).unwrap();
+        assert!(heard_first.await.unwrap().is_ok());
+        begins.recv().unwrap();
+        assert!(later.iter_mut().all(|heard| heard.try_recv().is_err()));
+        go.send(()).unwrap();
+        for heard in later {
+            assert!(heard.await.unwrap().is_ok());
+        }
+        flusher.close().await;
+        assert!(begins.try_recv().is_err(), "two flushes for six commits");
+    }
+
+    /// What a disk lost once it does not own up to again.
+    #[tokio::test]
+    async fn after_a_failure_nothing_counts_as_durable() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&asked);
+        let flusher = Flusher::start(Box::new(move |_| {
+            match counter.fetch_add(1, Ordering::Relaxed) {
+                0 => Ok(()),
+                1 => Err(io::Error::other("the disk is on fire")),
+                _ => Ok(()),
+            }
+        }));
+        for kept in [true, false, false] {
+            let (answer, heard) = oneshot::channel();
+            flusher.pass(log(), vec![answer]).await;
+            let heard = heard.await.unwrap();
+            assert_eq!(heard.is_ok(), kept);
+            if let Err(error) = heard {
+                assert!(error.to_string().contains("start rolecalld again"));
+            }
+        }
+        flusher.close().await;
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+    }
+}
