@@ -41,7 +41,15 @@ export const tab = async (context) => {
   return page;
 };
 
-const picture = (page, name) => page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+/** On a busy machine Chromium now and then has no frame to give, and says so; it has one the next time. */
+const picture = async (page, name, tries = 3) => {
+  try {
+    await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage: true });
+  } catch (error) {
+    if (tries === 1 || !String(error).includes('Unable to capture screenshot')) throw error;
+    await picture(page, name, tries - 1);
+  }
+};
 
 /** Looks at a page of ours: a picture, its text and, where it may run scripts, what axe-core says of it. The page's policy lets no script in, so axe-core comes in beside it. */
 export const look = async (page, name, judge = true) => {
