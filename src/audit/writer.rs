@@ -95,6 +95,11 @@ impl SqlAudit {
         }
     }
 
+    async fn write(&self, event: &AuditEvent, until: Until) -> Result<(), StoreError> {
+        let entry = entry(event).map_err(|error| StoreError::Unavailable(error.into()))?;
+        Ok(self.pass(Some(entry), until).await?)
+    }
+
     async fn pass(&self, event: Option<Entry>, until: Until) -> Result<(), NotWritten> {
         let queue = lock(&self.queue).clone().ok_or(NotWritten::Closed)?;
         let place = timeout(QUEUE_WAIT_MAX, queue.reserve())
@@ -121,13 +126,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[async_trait]
 impl AuditLog for SqlAudit {
     async fn append(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        let entry = entry(event).map_err(|error| StoreError::Unavailable(error.into()))?;
-        Ok(self.pass(Some(entry), Until::Durable).await?)
+        self.write(event, Until::Durable).await
     }
 
     async fn append_outcome(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        let entry = entry(event).map_err(|error| StoreError::Unavailable(error.into()))?;
-        Ok(self.pass(Some(entry), Until::Committed).await?)
+        self.write(event, Until::Committed).await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
