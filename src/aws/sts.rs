@@ -24,9 +24,11 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::AwsSettings;
+use agent::Agent;
 use answer::Answer;
 use failure::Failure;
 
+mod agent;
 mod answer;
 mod failure;
 
@@ -136,6 +138,7 @@ impl Place {
             .http_client(http)
             .region(SdkRegion::new(region.as_str().to_owned()))
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .interceptor(Agent)
             .timeout_config(timeouts)
             .retry_config(retries)
             // There is no AWS credential here, so there is nothing to keep.

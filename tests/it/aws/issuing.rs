@@ -43,6 +43,19 @@ async fn a_token_becomes_credentials_that_aws_accepts() -> Result<()> {
         let requests = world.aws.requests();
         assert_eq!(requests.len(), 1);
         assert_eq!(requests[0].header("authorization"), None);
+        // What CloudTrail shows: the SDK's text and our name, once.
+        for name in ["user-agent", "x-amz-user-agent"] {
+            let said = requests[0].headers.iter().filter(|(key, _)| key == name);
+            let said: Vec<&str> = said.map(|(_, value)| value.as_str()).collect();
+            let [agent] = said[..] else {
+                anyhow::bail!("{name}: {said:?}");
+            };
+            assert!(agent.starts_with("aws-sdk-rust/"), "{agent}");
+            assert!(
+                agent.contains(" api/sts/") && agent.ends_with(" app/rolecalld"),
+                "{agent}"
+            );
+        }
         assert_eq!(
             (requests[0].method.as_str(), requests[0].path.as_str()),
             ("POST", "/")
