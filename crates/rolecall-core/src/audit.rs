@@ -11,6 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::client_session::Flow;
 
+/// An intent, the longest of the events that are written all day, seldom takes more.
+const CANONICAL_BYTES: usize = 1024;
+
 /// Joins everything that belongs to one request or one issue: shown on pages, in logs and in the trail.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ReferenceId(String);
@@ -286,7 +289,9 @@ impl AuditEvent {
     /// # Errors
     /// Never for the types above; the signature is serde's.
     pub fn canonical(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(self)
+        let mut text = Vec::with_capacity(CANONICAL_BYTES);
+        serde_json::to_writer(&mut text, self)?;
+        String::from_utf8(text).map_err(serde::ser::Error::custom)
     }
 }
 
@@ -316,7 +321,11 @@ impl ChainHash {
 
 impl std::fmt::Display for ChainHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half & 15)]);
+        let digits = |byte: &u8| [digit(byte >> 4), digit(*byte)];
+        let mut text = String::with_capacity(2 * self.0.len());
+        text.extend(self.0.iter().flat_map(digits));
+        f.write_str(&text)
     }
 }
 

@@ -31,7 +31,7 @@ impl RequestId {
 
 impl std::fmt::Display for RequestId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.to_string().get(..16).unwrap_or_default())
+        self.0.short().fmt(f)
     }
 }
 

@@ -45,4 +45,5 @@ pub mod session;
 pub mod sign_in;
 pub mod start_url;
 pub mod suggest;
+mod text;
 pub mod toml_reader;

@@ -3,6 +3,7 @@
 //! A secret is found again by its [`SecretDigest`]; two secrets are never compared byte by byte.
 
 use base64::Engine as _;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
@@ -33,6 +34,14 @@ impl SecretDigest {
         &self.0
     }
 
+    /// The first 16 characters of what `Display` writes: 96 bits tell things apart and keep lines short.
+    pub(crate) fn short(&self) -> impl fmt::Display {
+        Base64Display::new(
+            self.0.first_chunk::<12>().map_or(&[], <[u8; 12]>::as_slice),
+            &URL_SAFE_NO_PAD,
+        )
+    }
+
     /// What `Display` wrote.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
@@ -42,7 +51,7 @@ impl SecretDigest {
 
 impl fmt::Display for SecretDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+        Base64Display::new(&self.0, &URL_SAFE_NO_PAD).fmt(f)
     }
 }
 

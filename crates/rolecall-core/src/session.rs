@@ -31,8 +31,7 @@ impl SessionId {
 
 impl std::fmt::Display for SessionId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // 96 bits tell sessions apart and keep log lines short.
-        f.write_str(self.0.to_string().get(..16).unwrap_or_default())
+        self.0.short().fmt(f)
     }
 }
 
@@ -49,8 +48,8 @@ impl Origin {
     /// A short digest of the user agent: tells browsers apart in the audit trail without keeping what they say.
     pub fn user_agent_digest(&self) -> Option<String> {
         let agent = self.user_agent.as_ref()?;
-        let digest = SecretDigest::of("rolecall/user-agent/v1", &[agent.as_bytes()]).to_string();
-        digest.get(..16).map(str::to_owned)
+        let digest = SecretDigest::of("rolecall/user-agent/v1", &[agent.as_bytes()]);
+        Some(digest.short().to_string())
     }
 }
 

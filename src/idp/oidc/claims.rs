@@ -104,7 +104,8 @@ pub fn identity(
         .get("email_verified")
         .map(|value| *value == Value::Bool(true));
     let any_of = |name: &str, wanted: &[String]| {
-        said.values(name).iter().any(|value| wanted.contains(value))
+        said.values(name)
+            .any(|value| wanted.iter().any(|wanted| wanted == value))
     };
     Ok(Identity {
         provider: settings.id.clone(),
@@ -115,7 +116,10 @@ pub fn identity(
             &settings.believed_domains(),
         ),
         name: said.single(plain(&settings.claims.name)).map(str::to_owned),
-        groups: said.values(plain(&settings.claims.groups)).to_vec(),
+        groups: said
+            .values(plain(&settings.claims.groups))
+            .map(str::to_owned)
+            .collect(),
         mfa: any_of("amr", &settings.mfa.amr) || any_of("acr", &settings.mfa.acr),
         authenticated_at: verified.authenticated_at,
         evidence: Evidence::IdToken {

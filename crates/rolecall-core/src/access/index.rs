@@ -108,10 +108,10 @@ impl Postings {
                 let Some(claim) = self.claims.get(name) else {
                     continue;
                 };
-                found.extend(values.iter().flat_map(|value| under(&claim.values, value)));
-                if !values.is_empty() {
+                if values.len() > 0 {
                     found.extend(&claim.present);
                 }
+                found.extend(values.flat_map(|value| under(&claim.values, value)));
             }
         }
     }

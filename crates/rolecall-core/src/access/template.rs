@@ -154,11 +154,13 @@ impl Placeholder {
             Self::Name => identity.name.as_deref(),
             Self::Subject => Some(identity.subject.as_str()),
             Self::Provider => Some(identity.provider.as_str()),
-            Self::Claim(name) => match identity.claims.values(name) {
-                [] => None,
-                [value] => Some(value.as_str()),
-                [..] => return Err(Missing::Several(self.clone())),
-            },
+            Self::Claim(name) => {
+                let mut values = identity.claims.values(name);
+                if values.len() > 1 {
+                    return Err(Missing::Several(self.clone()));
+                }
+                values.next()
+            }
         };
         value
             .filter(|value| !value.is_empty())

@@ -158,14 +158,14 @@ impl Who {
             return Some(Mismatch::Groups(&self.groups));
         }
         for (name, wanted) in &self.claims {
-            let values = identity.claims.values(name);
-            if !values.iter().any(|value| wanted.contains(value)) {
+            let mut values = identity.claims.values(name);
+            if !values.any(|value| wanted.iter().any(|wanted| wanted == value)) {
                 return Some(Mismatch::Claim(name, wanted));
             }
         }
         for (name, pattern) in &self.claims_matching {
-            let values = identity.claims.values(name);
-            if !values.iter().any(|value| pattern.fits(value)) {
+            let mut values = identity.claims.values(name);
+            if !values.any(|value| pattern.fits(value)) {
                 return Some(Mismatch::ClaimMatching(name, &pattern.written));
             }
         }

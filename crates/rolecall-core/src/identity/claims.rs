@@ -1,15 +1,26 @@
 //! What a provider said of a person: every claim as a list of texts, bounded and never cut.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::limits;
 
 /// What the provider said: claim name to values, all as text. Nested objects appear under their JSON pointer
 /// (`/realm_access/roles`); numbers and booleans as JSON writes them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claims(BTreeMap<String, Vec<String>>);
+///
+/// They are read with the session at each request, so they lie in one text instead of a hundred.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// Each name followed by its values, claims in the order of their names.
+    text: String,
+    /// Where each name and each value ends in `text`.
+    ends: Vec<usize>,
+    /// Which of the `ends` are those of names.
+    names: Vec<usize>,
+}
 
 /// Why claims are refused: never cut, since fewer claims may mean a deny that no longer applies.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +56,12 @@ impl Claims {
                 return Err(InvalidClaims::ValueTooLong(name.clone()));
             }
         }
-        Ok(Self(claims))
+        let mut read = Self::default();
+        for (name, values) in &claims {
+            read.push_name(name);
+            values.iter().for_each(|value| read.push_value(value));
+        }
+        Ok(read)
     }
 
     /// Reads the claims of a JSON object (an ID token, userinfo): scalars and arrays of scalars under their name,
@@ -69,23 +85,147 @@ impl Claims {
     }
 
     /// The values of a claim; none when it is absent.
-    pub fn values(&self, name: &str) -> &[String] {
-        self.0.get(name).map_or(&[], Vec::as_slice)
+    pub fn values(&self, name: &str) -> impl ExactSizeIterator<Item = &str> + Clone {
+        let found = self
+            .names
+            .binary_search_by(|&place| self.piece(place).cmp(name));
+        self.values_of(found.unwrap_or(self.names.len()))
     }
 
     /// The value of a claim that has exactly one.
     pub fn single(&self, name: &str) -> Option<&str> {
-        match self.values(name) {
-            [value] => Some(value),
-            _ => None,
-        }
+        let mut values = self.values(name);
+        values.next().filter(|_| values.len() == 0)
     }
 
     /// All claims, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.0
-            .iter()
-            .map(|(name, values)| (name.as_str(), values.as_slice()))
+    pub fn iter(
+        &self,
+    ) -> impl Iterator<Item = (&str, impl ExactSizeIterator<Item = &str> + Clone)> {
+        let claims = self.names.iter().enumerate();
+        claims.map(|(claim, &place)| (self.piece(place), self.values_of(claim)))
+    }
+
+    /// Of the claim with this number; none when there is no such claim.
+    fn values_of(&self, claim: usize) -> impl ExactSizeIterator<Item = &str> + Clone {
+        let from = self
+            .names
+            .get(claim)
+            .map_or(self.ends.len(), |&name| name + 1);
+        let to = self
+            .names
+            .get(claim + 1)
+            .copied()
+            .unwrap_or(self.ends.len());
+        (from..to).map(|place| self.piece(place))
+    }
+
+    fn piece(&self, place: usize) -> &str {
+        let before = place
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before));
+        let from = before.copied().unwrap_or(0);
+        let to = self.ends.get(place).copied().unwrap_or(from);
+        self.text.get(from..to).unwrap_or_default()
+    }
+
+    fn push_name(&mut self, name: &str) {
+        self.names.push(self.ends.len());
+        self.push_value(name);
+    }
+
+    fn push_value(&mut self, value: &str) {
+        self.text.push_str(value);
+        self.ends.push(self.text.len());
+    }
+}
+
+impl Serialize for Claims {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        into.collect_map(self.iter().map(|(name, values)| (name, Values(values))))
+    }
+}
+
+struct Values<I>(I);
+
+impl<'a, I: Iterator<Item = &'a str> + Clone> Serialize for Values<I> {
+    fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
+        into.collect_seq(self.0.clone())
+    }
+}
+
+/// Reads what `Serialize` wrote, in its order.
+impl<'de> Deserialize<'de> for Claims {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct AsMap;
+        impl<'de> Visitor<'de> for AsMap {
+            type Value = Claims;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("claims")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
+                let mut claims = Claims::default();
+                while map
+                    .next_key_seed(Push(&mut claims, Claims::push_name))?
+                    .is_some()
+                {
+                    map.next_value_seed(PushAll(&mut claims))?;
+                }
+                Ok(claims)
+            }
+        }
+        from.deserialize_map(AsMap)
+    }
+}
+
+/// Takes over one text.
+struct Push<'c>(&'c mut Claims, fn(&mut Claims, &str));
+
+impl<'de> DeserializeSeed<'de> for Push<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Push<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        (self.1)(self.0, text);
+        Ok(())
+    }
+}
+
+/// Takes over the values of one claim.
+struct PushAll<'c>(&'c mut Claims);
+
+impl<'de> DeserializeSeed<'de> for PushAll<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for PushAll<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a claim's values")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
+        while values
+            .next_element_seed(Push(self.0, Claims::push_value))?
+            .is_some()
+        {}
+        Ok(())
     }
 }
 
@@ -134,9 +274,62 @@ mod tests {
             return;
         };
         let claims = Claims::from_json(&object).unwrap_or_default();
-        assert_eq!(claims.values("/realm_access/roles"), ["a", "1", "true"]);
+        assert!(claims.values("/realm_access/roles").eq(["a", "1", "true"]));
         assert_eq!(claims.single("/a~1b/c"), Some("d"));
-        assert_eq!(claims.values("x"), [] as [&str; 0]);
+        assert_eq!(claims.values("x").len(), 0);
+    }
+
+    #[test]
+    fn claims_outlive_their_record() {
+        let claims = [
+            ("", vec![""]),
+            ("a", vec![]),
+            ("b", vec!["ä", "", "\"q\n"]),
+            ("c", vec!["1"]),
+        ];
+        let claims = claims.map(|(name, values)| {
+            (
+                name.to_owned(),
+                values.into_iter().map(str::to_owned).collect::<Vec<_>>(),
+            )
+        });
+        let read = Claims::parse(BTreeMap::from(claims.clone())).unwrap();
+        let text = serde_json::to_string(&read).unwrap();
+        assert_eq!(
+            text,
+            serde_json::to_string(&BTreeMap::from(claims.clone())).unwrap()
+        );
+        assert_eq!(serde_json::from_str::<Claims>(&text).unwrap(), read);
+        assert_eq!(read.iter().count(), claims.len());
+        for ((name, values), found) in claims.iter().zip(read.iter()) {
+            assert_eq!(
+                (found.0, found.1.collect::<Vec<_>>()),
+                (name.as_str(), values.iter().map(String::as_str).collect())
+            );
+            assert!(
+                read.values(name).eq(values.iter().map(String::as_str)),
+                "{name}"
+            );
+        }
+        assert_eq!(
+            (
+                read.single("c"),
+                read.single("b"),
+                read.single("a"),
+                read.single("d")
+            ),
+            (Some("1"), None, None, None)
+        );
+        assert_eq!(read.values("bb").len(), 0);
+        for text in [
+            "[]",
+            "null",
+            r#"{"a":"b"}"#,
+            r#"{"a":[1]}"#,
+            r#"{"a":["b"]"#,
+        ] {
+            assert!(serde_json::from_str::<Claims>(text).is_err(), "{text}");
+        }
     }
 
     #[test]
