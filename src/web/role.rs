@@ -7,6 +7,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
 use rolecall_core::aws::{AccountId, Destination, Region};
 use rolecall_core::gateway::{
     ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError, IssuedRole, LoginError, RoleRequest,
@@ -335,17 +336,20 @@ impl Worded for LoginError {
 ///
 /// # Errors
 /// When it could not be run to its end, or nothing was asked for; its own error is inside.
-pub async fn detached<T: Send + 'static, E: Worded + Send + 'static>(
+pub fn detached<T: Send + 'static, E: Worded + Send + 'static>(
     site: Data<Site>,
     delivery: &'static str,
     work: impl Future<Output = Result<Result<T, E>, Problem>> + Send + 'static,
-) -> Result<Result<T, E>, Problem> {
-    let metrics = site.metrics.clone();
-    let counted = async move {
-        let outcome = work.await?;
-        metrics.issue(delivery, outcome.as_ref().err().map_or("ok", E::word));
-        Ok(outcome)
-    };
-    let outcome = site.runtime.spawn(counted).await;
-    outcome.map_err(|error| Problem::internal("the request was interrupted").because(error))?
+) -> impl Future<Output = Result<Result<T, E>, Problem>> {
+    let runtime = site.runtime.clone();
+    // Not an `async` block, which would keep room for the work twice.
+    let task = runtime.spawn(work.inspect(move |outcome| {
+        if let Ok(outcome) = outcome {
+            let word = outcome.as_ref().err().map_or("ok", E::word);
+            site.metrics.issue(delivery, word);
+        }
+    }));
+    task.map(|outcome| {
+        outcome.map_err(|error| Problem::internal("the request was interrupted").because(error))?
+    })
 }
