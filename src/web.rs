@@ -84,22 +84,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .app_data(PathConfig::default().error_handler(move |_, _| unreadable().into()))
         .service(readable("/", portal::home))
         .service(readable("/sign-in", sign_in::choose))
-        .service(resource("/sign-in/{provider}").get(sign_in::start))
-        .service(resource("/sign-in/{provider}/callback").get(sign_in::callback))
-        .service(from_elsewhere("/sign-in/{provider}/acs").post(saml::consume))
-        .service(resource("/sign-in/{provider}/continue").get(saml::go_on))
-        .service(from_elsewhere("/sign-in/{provider}/aws-acs").post(at_provider::receive))
-        .service(resource("/sign-in/{provider}/aws-continue/{ticket}").get(at_provider::go_on))
-        .service(readable("/sign-in/{provider}/metadata", saml::metadata))
-        .service(
-            from_elsewhere("/sign-in/{provider}/slo")
-                .get(saml::logout_by_redirect)
-                .post(saml::logout_by_form),
-        )
         .service(resource("/sign-out").post(sign_out::sign_out))
         .service(readable("/signed-out", sign_out::signed_out))
         .service(readable("/console", role::confirm_console).post(role::open_console))
-        .service(resource("/console/continue/{ticket}").get(role::continue_to_console))
         .service(resource("/credentials").post(role::credentials))
         .service(readable("/sessions", sessions::list))
         .service(resource("/sessions/end").post(sessions::end))
@@ -131,7 +118,21 @@ pub fn routes(config: &mut ServiceConfig) {
         ))
         .service(readable("/jwks", issuer::jwks))
         .service(readable("/saml/metadata", issuer::saml_metadata))
-        .service(readable("/assets/{file}", asset));
+        // Addresses with a part to read: each is a regular expression, tried in turn, so they come behind all others.
+        .service(readable("/assets/{file}", asset))
+        .service(resource("/sign-in/{provider}").get(sign_in::start))
+        .service(resource("/sign-in/{provider}/callback").get(sign_in::callback))
+        .service(from_elsewhere("/sign-in/{provider}/acs").post(saml::consume))
+        .service(resource("/sign-in/{provider}/continue").get(saml::go_on))
+        .service(from_elsewhere("/sign-in/{provider}/aws-acs").post(at_provider::receive))
+        .service(resource("/sign-in/{provider}/aws-continue/{ticket}").get(at_provider::go_on))
+        .service(readable("/sign-in/{provider}/metadata", saml::metadata))
+        .service(
+            from_elsewhere("/sign-in/{provider}/slo")
+                .get(saml::logout_by_redirect)
+                .post(saml::logout_by_form),
+        )
+        .service(resource("/console/continue/{ticket}").get(role::continue_to_console));
 }
 
 /// An embedded file under its hashed name, which a browser may keep for ever.
