@@ -10,11 +10,14 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rolecall_core::aws::{LoginTokenClaims, WebIdentityClaims, WebIdentityIssuer};
+use rolecall_core::aws::{
+    LoginTokenClaims, RoleSessionTags, SourceIdentity, WebIdentityClaims, WebIdentityIssuer,
+};
 use rolecall_core::limits::{WEB_IDENTITY_TOKEN_CHARS_MAX, WEB_IDENTITY_TOKEN_LIFE};
 use rolecall_core::port::{Clock, Entropy, Source};
 use rolecall_core::secret::{SecretText, WebIdentityToken, random_token};
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::keys::{KeyAlgorithm, KeyDirectory, KeyError, KeySet, SigningKey};
@@ -112,38 +115,43 @@ impl TokenIssuer {
     pub fn jwks(&self) -> Document {
         self.current.load().jwks.clone()
     }
+}
 
-    /// The claims as AWS reads them (IAM User Guide, "Passing session tags using AssumeRoleWithWebIdentity").
-    fn payload(&self, claims: &WebIdentityClaims) -> Value {
-        let now = self.clock.now();
-        let mut payload = Map::new();
-        let mut set = |name: &str, value: Value| payload.insert(name.to_owned(), value);
-        set("iss", self.issuer.as_str().into());
-        set("sub", claims.subject.as_str().into());
-        set("aud", claims.audience.as_str().into());
-        set("iat", now.timestamp().into());
-        set("exp", (now + WEB_IDENTITY_TOKEN_LIFE).timestamp().into());
-        set("jti", random_token(&*self.entropy).into());
-        if let Some(source_identity) = &claims.source_identity {
-            set(
-                "https://aws.amazon.com/source_identity",
-                source_identity.as_str().into(),
-            );
-        }
-        if !claims.tags.is_empty() {
-            let tags: Map<String, Value> = claims
-                .tags
-                .iter()
-                .map(|(key, value)| (key.to_owned(), json!([value])))
-                .collect();
-            let transitive: Vec<&str> = claims.tags.transitive().collect();
-            set(
-                "https://aws.amazon.com/tags",
-                json!({ "principal_tags": tags, "transitive_tag_keys": transitive }),
-            );
-        }
-        payload.into()
-    }
+/// The claims as AWS reads them (IAM User Guide, "Passing session tags using AssumeRoleWithWebIdentity").
+#[derive(Serialize)]
+struct Payload<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    aud: &'a str,
+    iat: i64,
+    exp: i64,
+    jti: String,
+    #[serde(
+        rename = "https://aws.amazon.com/source_identity",
+        skip_serializing_if = "Option::is_none"
+    )]
+    source_identity: Option<&'a str>,
+    #[serde(
+        rename = "https://aws.amazon.com/tags",
+        skip_serializing_if = "Option::is_none"
+    )]
+    tags: Option<Tags<'a>>,
+}
+
+#[derive(Serialize)]
+struct Tags<'a> {
+    #[serde(serialize_with = "principal_tags")]
+    principal_tags: &'a RoleSessionTags,
+    #[serde(serialize_with = "transitive_tag_keys")]
+    transitive_tag_keys: &'a RoleSessionTags,
+}
+
+fn principal_tags<S: Serializer>(tags: &RoleSessionTags, into: S) -> Result<S::Ok, S::Error> {
+    into.collect_map(tags.iter().map(|(key, value)| (key, [value])))
+}
+
+fn transitive_tag_keys<S: Serializer>(tags: &RoleSessionTags, into: S) -> Result<S::Ok, S::Error> {
+    into.collect_seq(tags.transitive())
 }
 
 impl Current {
@@ -191,11 +199,10 @@ impl Document {
 }
 
 /// RFC 7515 section 3.1: header, payload and signature, base64url, with dots between.
-async fn signed(key: Arc<SigningKey>, payload: &Value) -> Result<String, Source> {
-    let header = json!({ "alg": key.algorithm().as_str(), "kid": key.id().as_str(), "typ": "JWT" });
-    let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
+async fn signed(key: Arc<SigningKey>, payload: Vec<u8>) -> Result<String, Source> {
+    let mut token = key.jwt_header().to_owned();
     token.push('.');
-    URL_SAFE_NO_PAD.encode_string(payload.to_string(), &mut token);
+    URL_SAFE_NO_PAD.encode_string(payload, &mut token);
     let signature = match key.algorithm() {
         // Some 40 microseconds.
         KeyAlgorithm::Es256 => key.sign(token.as_bytes())?,
@@ -218,7 +225,22 @@ impl WebIdentityIssuer for TokenIssuer {
             return Err(MintError::Subject(subject_chars).into());
         }
         let key = Arc::clone(&self.current.load().active);
-        let token = signed(key, &self.payload(claims))
+        let now = self.clock.now();
+        let tags = Some(&claims.tags).filter(|tags| !tags.is_empty());
+        let payload = Payload {
+            iss: &self.issuer,
+            sub: claims.subject.as_str(),
+            aud: &claims.audience,
+            iat: now.timestamp(),
+            exp: (now + WEB_IDENTITY_TOKEN_LIFE).timestamp(),
+            jti: random_token(&*self.entropy),
+            source_identity: claims.source_identity.as_ref().map(SourceIdentity::as_str),
+            tags: tags.map(|tags| Tags {
+                principal_tags: tags,
+                transitive_tag_keys: tags,
+            }),
+        };
+        let token = signed(key, serde_json::to_vec(&payload)?)
             .await
             .map_err(MintError::Signature)?;
         if token.len() > WEB_IDENTITY_TOKEN_CHARS_MAX {
@@ -236,7 +258,8 @@ impl WebIdentityIssuer for TokenIssuer {
             "exp": claims.expires_at.timestamp(),
         });
         let key = Arc::clone(&self.current.load().active);
-        let token = signed(key, &payload).await.map_err(MintError::Signature)?;
+        let token = signed(key, payload.to_string().into_bytes());
+        let token = token.await.map_err(MintError::Signature)?;
         Ok(SecretText::new(token))
     }
 }

@@ -20,6 +20,7 @@ use openssl::sign::Signer;
 use openssl::x509::extension::{BasicConstraints, KeyUsage};
 use openssl::x509::{X509, X509Builder, X509NameBuilder};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -130,6 +131,7 @@ pub struct SigningKey {
     key: PKey<Private>,
     certificate: X509,
     jwk: serde_json::Value,
+    jwt_header: String,
 }
 
 impl fmt::Debug for SigningKey {
@@ -195,7 +197,9 @@ impl SigningKey {
             "x5c".to_owned(),
             vec![STANDARD.encode(certificate.to_der()?)].into(),
         );
+        let header = json!({ "alg": algorithm.as_str(), "kid": id.as_str(), "typ": "JWT" });
         Ok(Self {
+            jwt_header: URL_SAFE_NO_PAD.encode(header.to_string()),
             id,
             algorithm,
             key,
@@ -212,6 +216,11 @@ impl SigningKey {
     /// `alg`
     pub fn algorithm(&self) -> KeyAlgorithm {
         self.algorithm
+    }
+
+    /// The header of each JWT that it signs, base64url (RFC 7515 section 3.1).
+    pub fn jwt_header(&self) -> &str {
+        &self.jwt_header
     }
 
     /// The public half as a JWK with `kid`, `alg`, `use` and `x5c`.
