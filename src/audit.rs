@@ -5,6 +5,7 @@
 
 mod append;
 mod chain;
+mod connection;
 mod database;
 mod export;
 mod flush;

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use sqlx::{
+    AssertSqlSafe, ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Row as _, Type,
+};
 
 use super::row::{self, NAMES, Row};
 
@@ -37,12 +39,22 @@ impl Appender {
     /// Moves the head and writes the rows. Says `false`, and writes nothing, when the chain does not end where it should.
     ///
     /// After an error, and when dropped before its end, the connection may be left within a transaction: close it.
-    pub(super) async fn append(
+    pub(super) async fn append<DB>(
         &mut self,
-        connection: &mut AnyConnection,
+        connection: &mut DB::Connection,
         head: Move<'_>,
         rows: Vec<Row>,
-    ) -> Result<bool, sqlx::Error> {
+    ) -> Result<bool, sqlx::Error>
+    where
+        DB: Database<Connection: Sized>,
+        DB::Arguments: IntoArguments<DB>,
+        for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+        for<'q> i64: Encode<'q, DB> + Decode<'q, DB> + Type<DB>,
+        for<'q> String: Encode<'q, DB> + Type<DB>,
+        for<'q> &'q str: Encode<'q, DB> + Type<DB>,
+        for<'q> Option<String>: Encode<'q, DB> + Type<DB>,
+        usize: ColumnIndex<DB::Row>,
+    {
         let (is_postgres, expected) = (self.is_postgres, rows.len());
         let text = self
             .texts

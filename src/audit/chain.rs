@@ -1,19 +1,19 @@
 //! One writer's chain in the database: where it ends, and how a batch of events is put behind its end, all or nothing.
 //!
-//! A transaction that failed moves nothing. If the outcome of a commit is unknown, the database is asked before the next one, so no gap can arise.
+//! A transaction that failed moves nothing. If the outcome of a commit is unknown, the database is asked before the next
+//! one, so no gap can arise.
 
 use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rolecall_core::audit::{AuditEvent, ChainHash, Happened, ReferenceId, WriterHead};
 use rolecall_core::port::{Clock, Entropy, Source};
-use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyPool, AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Row as _};
 use tokio::time::timeout;
 
 use super::append::{Appender, Move};
+use super::connection::Connection;
 use super::database::Trail;
 use super::not_written::NotWritten;
 use super::row::{self, Columns, Row, sortable};
@@ -22,9 +22,6 @@ use super::row::{self, Columns, Row, sortable};
 const TRANSACTION_MAX: Duration = Duration::from_millis(2_500);
 /// Commits of unknown outcome that are remembered.
 const DOUBTS_MAX: usize = 64;
-
-/// The log is flushed by a [`super::flush::Flusher`].
-const COMMIT_ONLY: &str = "PRAGMA synchronous = NORMAL";
 
 /// An event on its way: its canonical form, and the columns that repeat parts of it.
 pub(super) type Entry = (String, Columns);
@@ -51,27 +48,9 @@ impl Head {
     }
 }
 
-struct Connection {
-    sql: PoolConnection<Any>,
-    /// What must be flushed before its commits are durable. Looked up after its first commit: from then on, and as long as it
-    /// is open, SQLite keeps this very file.
-    log: Option<Arc<File>>,
-}
-
-impl Connection {
-    async fn open(pool: &AnyPool, has_log: bool) -> Result<Self, sqlx::Error> {
-        let mut sql = pool.acquire().await?;
-        if has_log {
-            sqlx::raw_sql(COMMIT_ONLY).execute(&mut *sql).await?;
-        }
-        Ok(Self { sql, log: None })
-    }
-}
-
 /// This process's chain.
 pub(super) struct Chain {
-    pool: AnyPool,
-    write_ahead_log: Option<PathBuf>,
+    trail: Trail,
     /// The connection that writes, as long as nothing has gone wrong on it.
     connection: Option<Connection>,
     appender: Appender,
@@ -88,16 +67,12 @@ impl Chain {
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Self, Source> {
-        let is_postgres = trail.is_postgres();
-        let Trail {
-            pool,
-            write_ahead_log,
-        } = trail;
+        let pool = &trail.pool;
         let writer = ReferenceId::generate(entropy);
         let grown = sqlx::query(
             "SELECT writer, sequence, hash FROM audit_writers WHERE witnessed < sequence ORDER BY writer",
         )
-        .fetch_all(&pool)
+        .fetch_all(pool)
         .await?;
         let earlier = grown
             .iter()
@@ -155,10 +130,9 @@ impl Chain {
         }
         transaction.commit().await?;
         Ok(Self {
-            pool,
-            write_ahead_log,
+            appender: Appender::new(trail.is_postgres()),
+            trail,
             connection: None,
-            appender: Appender::new(is_postgres),
             writer,
             head,
             doubts: Vec::new(),
@@ -189,11 +163,9 @@ impl Chain {
         })
         .await
         .unwrap_or(Err(NotWritten::TimedOut));
-        if outcome.is_err()
-            && let Some(mut connection) = self.connection.take()
-        {
+        if outcome.is_err() {
             // It may stand within a transaction that nobody ends.
-            connection.sql.close_on_drop();
+            self.connection = None;
         }
         outcome
     }
@@ -201,7 +173,7 @@ impl Chain {
     /// Gives everything back to the database.
     pub(super) async fn close(self) {
         drop(self.connection);
-        self.pool.close().await;
+        self.trail.pool.close().await;
     }
 
     /// After a failure, asks the database where the chain ends.
@@ -211,7 +183,7 @@ impl Chain {
         }
         let row = sqlx::query("SELECT sequence, hash FROM audit_writers WHERE writer = $1")
             .bind(&self.writer)
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.trail.pool)
             .await?
             .ok_or(NotWritten::Changed)?;
         let found = Head {
@@ -235,7 +207,7 @@ impl Chain {
     ) -> Result<Option<Arc<File>>, NotWritten> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => Connection::open(&self.pool, self.write_ahead_log.is_some()).await?,
+            None => Connection::open(&self.trail.url).await?,
         };
         let connection = self.connection.insert(connection);
         let head = Move {
@@ -243,20 +215,11 @@ impl Chain {
             from: (self.head.sequence, self.head.hash.to_string()),
             to: (after.sequence, after.hash.to_string()),
         };
-        if !self
-            .appender
-            .append(&mut connection.sql, head, rows)
-            .await?
-        {
+        let appended = connection.append(&mut self.appender, head, rows).await?;
+        if !appended {
             return Err(NotWritten::Changed);
         }
-        if connection.log.is_none()
-            && let Some(path) = &self.write_ahead_log
-        {
-            let log = File::open(path).map_err(sqlx::Error::Io)?;
-            connection.log = Some(Arc::new(log));
-        }
-        Ok(connection.log.clone())
+        Ok(connection.log(&self.trail.url).map_err(sqlx::Error::Io)?)
     }
 }
 

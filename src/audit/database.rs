@@ -23,7 +23,7 @@ const ACQUIRE_MAX: Duration = Duration::from_millis(900);
 const CONNECTIONS: u32 = 4;
 
 /// Each commit reaches the disk (`FULL`), except the writer's own, which a [`super::flush::Flusher`] brings there; another process's lock is waited for two seconds.
-const SQLITE_SETTINGS: &str =
+pub(super) const SQLITE_SETTINGS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;";
 
 /// Where the audit trail is.
@@ -137,8 +137,7 @@ impl From<MigrateError> for OpenAuditError {
 /// An open audit trail.
 pub struct Trail {
     pub(super) pool: AnyPool,
-    /// Where SQLite's commits stand first; nowhere on PostgreSQL. It exists as long as a connection does.
-    pub(super) write_ahead_log: Option<PathBuf>,
+    pub(super) url: DatabaseUrl,
 }
 
 impl Trail {
@@ -161,7 +160,7 @@ impl Trail {
         let options = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_MAX);
-        let (connecting, migrator, write_ahead_log) = match url {
+        let (connecting, migrator) = match url {
             DatabaseUrl::Sqlite(path) => {
                 crate::file::create_private(path)
                     .map_err(|error| OpenAuditError::Unreachable(error.into()))?;
@@ -171,23 +170,20 @@ impl Trail {
                         Ok(())
                     })
                 });
-                let mut log = path.clone().into_os_string();
-                log.push("-wal");
-                let connecting = options.connect(&sqlite_url(path)).await;
-                (connecting, &SQLITE, Some(log.into()))
+                (options.connect(&sqlite_url(path)).await, &SQLITE)
             }
-            DatabaseUrl::Postgres(url) => (options.connect(url.expose()).await, &POSTGRES, None),
+            DatabaseUrl::Postgres(url) => (options.connect(url.expose()).await, &POSTGRES),
         };
         let pool = connecting.map_err(|error| OpenAuditError::Unreachable(error.into()))?;
         migrator.run(&pool).await?;
         Ok(Self {
             pool,
-            write_ahead_log,
+            url: url.clone(),
         })
     }
 
     pub(super) fn is_postgres(&self) -> bool {
-        self.write_ahead_log.is_none()
+        matches!(self.url, DatabaseUrl::Postgres(_))
     }
 }
 

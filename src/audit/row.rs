@@ -5,11 +5,9 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use rolecall_core::audit::ChainHash;
 use serde::Deserialize;
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::{Any, Row as _};
-
-/// A statement whose parameters are being bound.
-pub(super) type Statement<'q> = sqlx::query::Query<'q, Any, AnyArguments>;
+use sqlx::any::AnyRow;
+use sqlx::query::Query;
+use sqlx::{Database, Encode, Row as _, Type};
 
 /// What a row holds beside its place in the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +127,15 @@ pub(super) fn values(numbered_after: Option<usize>, rows: usize) -> String {
 }
 
 /// Binds a row to the next placeholders.
-pub(super) fn bind<'q>(statement: Statement<'q>, row: Row) -> Statement<'q> {
+pub(super) fn bind<'q, DB: Database>(
+    statement: Query<'q, DB, DB::Arguments>,
+    row: Row,
+) -> Query<'q, DB, DB::Arguments>
+where
+    i64: Encode<'q, DB> + Type<DB>,
+    String: Encode<'q, DB> + Type<DB>,
+    Option<String>: Encode<'q, DB> + Type<DB>,
+{
     let columns = row.columns;
     statement
         .bind(row.writer)

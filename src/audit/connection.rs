@@ -1,0 +1,78 @@
+//! The connection that appends, by the database's own driver: through `Any`, which serves everything else, each text would
+//! be copied once more on its way.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection};
+
+use super::append::{Appender, Move};
+use super::database::{DatabaseUrl, SQLITE_SETTINGS};
+use super::row::Row;
+
+/// The log is flushed by a [`super::flush::Flusher`].
+const COMMIT_ONLY: &str = "PRAGMA synchronous = NORMAL";
+
+/// See the module. Closed when dropped; what it has begun then is undone.
+pub(super) enum Connection {
+    Sqlite {
+        sql: SqliteConnection,
+        /// What must be flushed before its commits are durable. Looked up after its first commit: from then on, and as long
+        /// as it is open, SQLite keeps this very file.
+        log: Option<Arc<File>>,
+    },
+    Postgres(PgConnection),
+}
+
+impl Connection {
+    pub(super) async fn open(url: &DatabaseUrl) -> Result<Self, sqlx::Error> {
+        match url {
+            DatabaseUrl::Sqlite(path) => {
+                let options = SqliteConnectOptions::new().filename(path);
+                let mut sql = SqliteConnection::connect_with(&options).await?;
+                for settings in [SQLITE_SETTINGS, COMMIT_ONLY] {
+                    sqlx::raw_sql(settings).execute(&mut sql).await?;
+                }
+                Ok(Self::Sqlite { sql, log: None })
+            }
+            DatabaseUrl::Postgres(url) => {
+                Ok(Self::Postgres(PgConnection::connect(url.expose()).await?))
+            }
+        }
+    }
+
+    /// As [`Appender::append`].
+    pub(super) async fn append(
+        &mut self,
+        appender: &mut Appender,
+        head: Move<'_>,
+        rows: Vec<Row>,
+    ) -> Result<bool, sqlx::Error> {
+        match self {
+            Self::Sqlite { sql, .. } => appender.append::<Sqlite>(sql, head, rows).await,
+            Self::Postgres(sql) => appender.append::<Postgres>(sql, head, rows).await,
+        }
+    }
+
+    /// What must be flushed to make the commits so far durable, unless they are.
+    pub(super) fn log(&mut self, url: &DatabaseUrl) -> io::Result<Option<Arc<File>>> {
+        let (Self::Sqlite { log, .. }, DatabaseUrl::Sqlite(path)) = (self, url) else {
+            return Ok(None);
+        };
+        if log.is_none() {
+            *log = Some(Arc::new(File::open(write_ahead_log(path))?));
+        }
+        Ok(log.clone())
+    }
+}
+
+/// Where SQLite's commits stand first.
+fn write_ahead_log(database: &Path) -> OsString {
+    let mut log = database.as_os_str().to_owned();
+    log.push("-wal");
+    log
+}
