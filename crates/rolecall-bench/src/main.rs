@@ -16,6 +16,7 @@ mod polling;
 mod portal;
 mod report;
 mod saml;
+mod schedule;
 mod sign_in;
 mod startup;
 mod world;
@@ -140,13 +141,17 @@ fn run(bench: &Bench) -> anyhow::Result<bool> {
     if bench.needs_gateway() {
         gateway::build()?;
     }
+    // Before there is a second thread, which would keep its own policy.
+    let batch = schedule::as_batch();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     let report = Report {
         rows: runtime.block_on(measure(bench))?,
     };
-    std::io::stdout().write_all(report.table().as_bytes())?;
+    let mut output = std::io::stdout();
+    output.write_all(report.table().as_bytes())?;
+    output.write_all(schedule::said(batch).as_bytes())?;
     if let Some(path) = &bench.json {
         std::fs::write(path, report.json()?)
             .with_context(|| format!("{} cannot be written", path.display()))?;
