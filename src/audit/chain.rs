@@ -225,7 +225,5 @@ impl Chain {
 
 /// What is written of an event.
 pub(super) fn entry(event: &AuditEvent) -> Result<Entry, serde_json::Error> {
-    let canonical = event.canonical()?;
-    let columns = Columns::of(&canonical)?;
-    Ok((canonical, columns))
+    Ok((event.canonical()?, Columns::of(event)))
 }

@@ -1,9 +1,8 @@
-//! An event as a row: its canonical form, and the parts of it that are repeated in columns for searching.
-//!
-//! The columns are read from the canonical form alone, so that `verify` can tell when somebody changed one.
+//! An event as a row: its canonical form, and the parts of it that are repeated in columns for searching. They can be
+//! read from the canonical form again, so that `verify` can tell when somebody changed one.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use rolecall_core::audit::ChainHash;
+use rolecall_core::audit::{AuditEvent, ChainHash};
 use serde::Deserialize;
 use sqlx::any::AnyRow;
 use sqlx::query::Query;
@@ -44,8 +43,24 @@ struct Target {
 }
 
 impl Columns {
+    /// The columns of an event.
+    pub(super) fn of(event: &AuditEvent) -> Self {
+        let about = event.happened.about();
+        let actor = about.actor;
+        let provider = actor.map_or(about.provider, |actor| Some(&actor.provider));
+        Self {
+            at: sortable(event.at),
+            event: about.event.to_owned(),
+            reference: event.reference.as_str().to_owned(),
+            provider: provider.map(str::to_owned),
+            subject: actor.map(|actor| actor.subject.clone()),
+            email: actor.and_then(|actor| actor.email.clone()),
+            account: about.target.map(|target| target.account.clone()),
+        }
+    }
+
     /// The columns that belong to this canonical form.
-    pub(super) fn of(canonical: &str) -> Result<Self, serde_json::Error> {
+    pub(super) fn read(canonical: &str) -> Result<Self, serde_json::Error> {
         let event: Event = serde_json::from_str(canonical)?;
         let (provider, subject, email) = match event.actor {
             Some(actor) => (Some(actor.provider), Some(actor.subject), actor.email),
@@ -149,4 +164,141 @@ where
         .bind(columns.account)
         .bind(row.canonical)
         .bind(row.hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use rolecall_core::audit::{Actor, ConsentAsked, Delivery, Happened, ReferenceId, Target};
+    use rolecall_core::client_session::Flow;
+
+    use super::*;
+    use crate::world::SystemEntropy;
+
+    fn every_kind() -> Vec<Happened> {
+        let text = |text: &str| text.to_owned();
+        let actor = Actor {
+            provider: text("okta"),
+            subject: text("00u1"),
+            email: Some(text("alice@example.com")),
+        };
+        let target = Target {
+            account: text("111122223333"),
+            permission_set: text("Developer"),
+            variant: None,
+        };
+        let asked = ConsentAsked {
+            client: text("botocore"),
+            flow: Flow::Device,
+            from: None,
+            requests: 1,
+        };
+        let at = DateTime::UNIX_EPOCH;
+        vec![
+            Happened::WriterStarted {
+                version: text("1"),
+                earlier: vec![],
+            },
+            Happened::SignedIn {
+                actor: actor.clone(),
+                session: text("s"),
+                mfa: true,
+                unsolicited: true,
+            },
+            Happened::SignInRefused {
+                provider: Some(text("google")),
+                reason: text("nonce"),
+            },
+            Happened::SignInRefused {
+                provider: None,
+                reason: text("state"),
+            },
+            Happened::SignedOut {
+                actor: Actor {
+                    email: None,
+                    ..actor.clone()
+                },
+                session: text("s"),
+                reason: text("sign_out"),
+            },
+            Happened::SignOutRefused {
+                provider: Some(text("adfs")),
+                reason: text("signature"),
+            },
+            Happened::ClientSessionBegun {
+                actor: actor.clone(),
+                session: text("s"),
+                client: text("botocore"),
+                flow: Flow::Device,
+                allowed_in: text("t"),
+            },
+            Happened::ConsentGiven {
+                actor: actor.clone(),
+                session: text("s"),
+                asked: asked.clone(),
+            },
+            Happened::ConsentDenied {
+                actor: actor.clone(),
+                session: text("s"),
+                asked,
+            },
+            Happened::IssueIntended {
+                actor: actor.clone(),
+                session: text("s"),
+                target: target.clone(),
+                role: text("arn:aws:iam::111122223333:role/Developer"),
+                assignments: vec![text("payments")],
+                duration: 3_600,
+                role_session_name: text("alice"),
+                source_identity: None,
+                tag_keys: vec![],
+                delivery: Delivery::Client,
+            },
+            Happened::IssueDone {
+                access_key_id: text("ASIA"),
+                assumed_role: text("arn"),
+                expires_at: at,
+                region: text("eu-west-1"),
+                request_id: None,
+            },
+            Happened::IssuePosted {
+                assertion: text("_1"),
+                recipient: text("https://signin.aws.amazon.com/saml"),
+                expires_at: at,
+            },
+            Happened::IssueFailed {
+                reason: text("token"),
+                aws_code: None,
+                request_id: None,
+            },
+            Happened::IssueRefused {
+                actor,
+                target,
+                reason: text("not_granted"),
+            },
+            Happened::ConfigurationLoaded { digest: text("d") },
+            Happened::ConfigurationRefused { mistakes: 1 },
+        ]
+    }
+
+    #[test]
+    fn the_columns_of_every_event_can_be_read_again() {
+        for (happened, nanoseconds) in every_kind()
+            .into_iter()
+            .zip([0, 1_000, 120_000_000, 999_999_999].into_iter().cycle())
+        {
+            let event = AuditEvent {
+                at: DateTime::UNIX_EPOCH + chrono::TimeDelta::nanoseconds(nanoseconds),
+                reference: ReferenceId::generate(&SystemEntropy),
+                address: None,
+                user_agent: None,
+                happened,
+            };
+            let canonical = event.canonical().unwrap();
+            assert_eq!(
+                Columns::read(&canonical).unwrap(),
+                Columns::of(&event),
+                "{canonical}"
+            );
+        }
+    }
 }

@@ -264,7 +264,7 @@ impl Walk {
             hash: Some(ChainHash::genesis(&row.writer)),
         });
         self.link(&row, &chain);
-        match Columns::of(&row.canonical) {
+        match Columns::read(&row.canonical) {
             Ok(columns) if columns == row.columns => {}
             Ok(_) | Err(_) => self.report.found(Finding::Relabelled {
                 writer: row.writer.clone(),

@@ -3,6 +3,8 @@
 //! An event names people, roles and reasons; it never holds a secret. Events are written by a writer (one run of one
 //! process) as `h_n = SHA-256(h_{n-1} || canonical(event_n))`; the adapter keeps the chain, this module defines it.
 
+mod about;
+
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::client_session::Flow;
+
+pub use about::About;
 
 /// An intent, the longest of the events that are written all day, seldom takes more.
 const CANONICAL_BYTES: usize = 1024;
