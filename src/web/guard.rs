@@ -67,10 +67,9 @@ pub async fn guard(
     renew(&site, &http, &mut response);
     let target = response.extensions_mut().remove::<FormTarget>();
     dress(&site, response.headers_mut(), &reference);
-    if let Some(FormTarget(origin)) = target
-        && let Ok(policy) = HeaderValue::from_str(&site.policy_with_form_to(&origin))
-    {
+    if let Some(FormTarget(origin)) = target {
         let headers = response.headers_mut();
+        let policy = site.policy_with_form_to(&origin);
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     dialect.dress(response.headers_mut(), &reference);
@@ -103,7 +102,12 @@ fn admit(site: &Site, request: &HttpRequest) -> Result<(), Problem> {
         )
         .hint("Remove this site's cookies and try again."));
     }
-    if request.uri().to_string().len() > URI_BYTES_MAX {
+    let uri = request.uri();
+    let authority = uri
+        .authority()
+        .map_or(0, |authority| authority.as_str().len());
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    if authority + path > URI_BYTES_MAX {
         return Err(Problem::from_status(StatusCode::URI_TOO_LONG));
     }
     if headers.contains_key(header::CONTENT_ENCODING) {
@@ -267,17 +271,10 @@ fn dress(site: &Site, headers: &mut HeaderMap, reference: &ReferenceId) {
             HeaderValue::from_static("max-age=63072000; includeSubDomains"),
         );
     }
-    let computed = [
-        (
-            header::CONTENT_SECURITY_POLICY,
-            site.content_security_policy.as_str(),
-        ),
-        (HeaderName::from_static("x-request-id"), reference.as_str()),
-    ];
-    for (name, value) in computed {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
-        }
+    let policy = site.content_security_policy.clone();
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    if let Ok(reference) = HeaderValue::from_str(reference.as_str()) {
+        headers.insert(HeaderName::from_static("x-request-id"), reference);
     }
 }
 

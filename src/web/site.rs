@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header::HeaderValue;
 use ipnet::IpNet;
 use rolecall_core::aws::Region;
 use rolecall_core::gateway::Gateway;
@@ -64,7 +65,7 @@ pub struct Site {
     /// What is counted.
     pub metrics: Metrics,
     /// `Content-Security-Policy` of every page.
-    pub content_security_policy: String,
+    pub content_security_policy: HeaderValue,
     /// `emailAddress` of every account: AWS's clients show one beside the name.
     pub account_email: String,
     /// For work that outlives its request, and for whatever waits for the network more than once: workers render pages
@@ -93,7 +94,7 @@ impl Site {
     }
 
     /// `Content-Security-Policy` of a page whose form goes to this origin too.
-    pub fn policy_with_form_to(&self, origin: &str) -> String {
+    pub fn policy_with_form_to(&self, origin: &str) -> HeaderValue {
         policy(&self.settings.form_targets, Some(origin))
     }
 
@@ -121,17 +122,19 @@ impl Site {
     }
 }
 
-fn policy(form_targets: &[String], one_more: Option<&str>) -> String {
+/// Forbids everything if an origin has something in it that no header may have.
+fn policy(form_targets: &[String], one_more: Option<&str>) -> HeaderValue {
     let targets: Vec<&str> = form_targets
         .iter()
         .map(String::as_str)
         .chain(one_more)
         .collect();
-    format!(
+    let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
          form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
         targets.join(" ")
-    )
+    );
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }
 
 /// Whether a `Host` names the origin; some programs write the scheme's own port out (RFC 9110 4.2.3).
