@@ -18,6 +18,9 @@ use url::{Host, Url};
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 /// How long a request may take, from the name lookup to the last byte.
 const TOTAL_MAX: Duration = Duration::from_secs(5);
+/// How long a connection may rest before it is used again. Servers close theirs after five seconds and more: a code that is
+/// sent while they do is lost, since it is not sent twice.
+const IDLE_MAX: Duration = Duration::from_secs(3);
 
 /// Why a request brought nothing usable. The texts are for logs: they name hosts and statuses, never bodies.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +117,7 @@ impl HttpClient {
             .referer(false)
             .connect_timeout(CONNECT_MAX)
             .timeout(TOTAL_MAX)
+            .pool_idle_timeout(IDLE_MAX)
             .dns_resolver(Arc::new(NoLinkLocal))
             .user_agent(concat!("rolecall/", env!("CARGO_PKG_VERSION")))
             .build()
