@@ -172,7 +172,11 @@ impl Chain {
 
     /// Gives everything back to the database.
     pub(super) async fn close(self) {
-        drop(self.connection);
+        if let Some(connection) = self.connection
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "the audit trail's connection was not closed");
+        }
         self.trail.pool.close().await;
     }
 
@@ -225,5 +229,7 @@ impl Chain {
 
 /// What is written of an event.
 pub(super) fn entry(event: &AuditEvent) -> Result<Entry, serde_json::Error> {
-    Ok((event.canonical()?, Columns::of(event)))
+    let (canonical, columns) = (event.canonical()?, Columns::of(event));
+    debug_assert_eq!(Columns::read(&canonical).ok().as_ref(), Some(&columns));
+    Ok((canonical, columns))
 }

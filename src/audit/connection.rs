@@ -6,18 +6,27 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection};
 
+use tokio::time::timeout;
+
 use super::append::{Appender, Move};
 use super::database::{DatabaseUrl, SQLITE_SETTINGS};
+use super::not_written::NotWritten;
 use super::row::Row;
+
+/// How long it may take to be had; callers wait for it.
+const OPEN_MAX: Duration = Duration::from_millis(900);
+/// How long the process waits for it at its end.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
 
 /// The log is flushed by a [`super::flush::Flusher`].
 const COMMIT_ONLY: &str = "PRAGMA synchronous = NORMAL";
 
-/// See the module. Closed when dropped; what it has begun then is undone.
+/// See the module. Closed when dropped; what it has begun then is undone or done, as only the database knows.
 pub(super) enum Connection {
     Sqlite {
         sql: SqliteConnection,
@@ -29,7 +38,12 @@ pub(super) enum Connection {
 }
 
 impl Connection {
-    pub(super) async fn open(url: &DatabaseUrl) -> Result<Self, sqlx::Error> {
+    pub(super) async fn open(url: &DatabaseUrl) -> Result<Self, NotWritten> {
+        let opened = timeout(OPEN_MAX, Self::connect(url)).await;
+        Ok(opened.map_err(|_| NotWritten::TimedOut)??)
+    }
+
+    async fn connect(url: &DatabaseUrl) -> Result<Self, sqlx::Error> {
         match url {
             DatabaseUrl::Sqlite(path) => {
                 let options = SqliteConnectOptions::new().filename(path);
@@ -43,6 +57,17 @@ impl Connection {
                 Ok(Self::Postgres(PgConnection::connect(url.expose()).await?))
             }
         }
+    }
+
+    /// Says goodbye: SQLite brings what stands in its log into the database, if nobody else has it open.
+    pub(super) async fn close(self) -> Result<(), NotWritten> {
+        let closed = timeout(CLOSE_MAX, async {
+            match self {
+                Self::Sqlite { sql, .. } => sql.close().await,
+                Self::Postgres(sql) => sql.close().await,
+            }
+        });
+        Ok(closed.await.map_err(|_| NotWritten::TimedOut)??)
     }
 
     /// As [`Appender::append`].

@@ -16,11 +16,11 @@ use sqlx::postgres::PgConnectOptions;
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// How long a connection may take to be had; callers wait for it.
+/// How long one of the pool's connections may take to be had; callers wait for it.
 const ACQUIRE_MAX: Duration = Duration::from_millis(900);
 
-/// One writes, the others read; and one that hangs does not block all.
-const CONNECTIONS: u32 = 4;
+/// Beside the one that appends ([`super::connection`]): one that hangs does not block all.
+const CONNECTIONS: u32 = 3;
 
 /// Each commit reaches the disk (`FULL`), except the writer's own, which a [`super::flush::Flusher`] brings there; another process's lock is waited for two seconds.
 pub(super) const SQLITE_SETTINGS: &str =
