@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::limits;
@@ -12,7 +12,7 @@ use crate::limits;
 /// (`/realm_access/roles`); numbers and booleans as JSON writes them.
 ///
 /// They are read with the session at each request, so they lie in one text instead of a hundred.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Claims {
     /// Each name followed by its values, claims in the order of their names.
     text: String,
@@ -140,6 +140,15 @@ impl Claims {
     }
 }
 
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let claims = self.iter();
+        f.debug_map()
+            .entries(claims.map(|(name, values)| (name, values.collect::<Vec<_>>())))
+            .finish()
+    }
+}
+
 impl Serialize for Claims {
     fn serialize<S: Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
         into.collect_map(self.iter().map(|(name, values)| (name, Values(values))))
@@ -154,7 +163,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Serialize for Values<I> {
     }
 }
 
-/// Reads what `Serialize` wrote, in its order.
+/// Reads what `Serialize` wrote; in any other order claims would not be found, and what is not found denies nothing.
 impl<'de> Deserialize<'de> for Claims {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct AsMap;
@@ -171,6 +180,11 @@ impl<'de> Deserialize<'de> for Claims {
                     .next_key_seed(Push(&mut claims, Claims::push_name))?
                     .is_some()
                 {
+                    if let [.., before, last] = claims.names[..]
+                        && claims.piece(before) >= claims.piece(last)
+                    {
+                        return Err(A::Error::custom("claims out of order"));
+                    }
                     map.next_value_seed(PushAll(&mut claims))?;
                 }
                 Ok(claims)
@@ -327,6 +341,8 @@ mod tests {
             r#"{"a":"b"}"#,
             r#"{"a":[1]}"#,
             r#"{"a":["b"]"#,
+            r#"{"b":[],"a":[]}"#,
+            r#"{"a":[],"a":[]}"#,
         ] {
             assert!(serde_json::from_str::<Claims>(text).is_err(), "{text}");
         }
