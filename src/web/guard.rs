@@ -103,11 +103,9 @@ fn admit(site: &Site, request: &HttpRequest) -> Result<(), Problem> {
         .hint("Remove this site's cookies and try again."));
     }
     let uri = request.uri();
-    let authority = uri
-        .authority()
-        .map_or(0, |authority| authority.as_str().len());
-    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
-    if authority + path > URI_BYTES_MAX {
+    let host_bytes = uri.authority().map_or(0, |host| host.as_str().len());
+    let place_bytes = uri.path_and_query().map_or(0, |place| place.as_str().len());
+    if host_bytes + place_bytes > URI_BYTES_MAX {
         return Err(Problem::from_status(StatusCode::URI_TOO_LONG));
     }
     if headers.contains_key(header::CONTENT_ENCODING) {

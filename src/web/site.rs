@@ -122,7 +122,7 @@ impl Site {
     }
 }
 
-/// Forbids everything if an origin has something in it that no header may have.
+/// Forbids all of it if an origin has something in it that no header may have.
 fn policy(form_targets: &[String], one_more: Option<&str>) -> HeaderValue {
     let targets: Vec<&str> = form_targets
         .iter()
@@ -134,7 +134,9 @@ fn policy(form_targets: &[String], one_more: Option<&str>) -> HeaderValue {
          form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
         targets.join(" ")
     );
-    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(
+        "default-src 'none'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'",
+    ))
 }
 
 /// Whether a `Host` names the origin; some programs write the scheme's own port out (RFC 9110 4.2.3).

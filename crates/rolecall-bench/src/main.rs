@@ -151,7 +151,7 @@ fn run(bench: &Bench) -> anyhow::Result<bool> {
     };
     let mut output = std::io::stdout();
     output.write_all(report.table().as_bytes())?;
-    output.write_all(schedule::said(batch).as_bytes())?;
+    output.write_all(schedule::footnote(batch).as_bytes())?;
     if let Some(path) = &bench.json {
         std::fs::write(path, report.json()?)
             .with_context(|| format!("{} cannot be written", path.display()))?;

@@ -13,11 +13,11 @@ pub fn as_batch() -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// What to say about it under the table.
-pub fn said(batch: bool) -> &'static str {
+/// The line under the table.
+pub fn footnote(batch: bool) -> &'static str {
     if batch {
         "\nEverything ran as batch processes (SCHED_BATCH), the floors too.\n"
     } else {
-        "\nNothing ran as a batch process (SCHED_BATCH), as the gateway should: there is no chrt here.\n"
+        "\nNothing ran as a batch process (SCHED_BATCH), as the gateway should: chrt is not here, or may not do it.\n"
     }
 }
