@@ -22,7 +22,9 @@ pub fn build() -> anyhow::Result<()> {
     } else {
         "release"
     };
-    let status = Command::new(env!("CARGO"))
+    // The cargo that runs this program, if one does: another one's version would compile everything again.
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo)
         .args(["build", "--profile", profile, "--quiet", "--bins"])
         .args(["--package", "rolecalld", "--package", "rolecall-bench"])
         .arg("--target-dir")
