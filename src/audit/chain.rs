@@ -223,7 +223,7 @@ impl Chain {
         if !appended {
             return Err(NotWritten::Changed);
         }
-        Ok(connection.log(&self.trail.url).map_err(sqlx::Error::Io)?)
+        Ok(connection.log().map_err(sqlx::Error::Io)?)
     }
 }
 

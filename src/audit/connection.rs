@@ -4,7 +4,6 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +29,8 @@ const COMMIT_ONLY: &str = "PRAGMA synchronous = NORMAL";
 pub(super) enum Connection {
     Sqlite {
         sql: SqliteConnection,
+        /// Where commits stand first.
+        log_path: OsString,
         /// What must be flushed before its commits are durable. Looked up after its first commit: from then on, and as long
         /// as it is open, SQLite keeps this very file.
         log: Option<Arc<File>>,
@@ -51,7 +52,13 @@ impl Connection {
                 for settings in [SQLITE_SETTINGS, COMMIT_ONLY] {
                     sqlx::raw_sql(settings).execute(&mut sql).await?;
                 }
-                Ok(Self::Sqlite { sql, log: None })
+                let mut log_path = path.as_os_str().to_owned();
+                log_path.push("-wal");
+                Ok(Self::Sqlite {
+                    sql,
+                    log_path,
+                    log: None,
+                })
             }
             DatabaseUrl::Postgres(url) => {
                 Ok(Self::Postgres(PgConnection::connect(url.expose()).await?))
@@ -84,20 +91,13 @@ impl Connection {
     }
 
     /// What must be flushed to make the commits so far durable, unless they are.
-    pub(super) fn log(&mut self, url: &DatabaseUrl) -> io::Result<Option<Arc<File>>> {
-        let (Self::Sqlite { log, .. }, DatabaseUrl::Sqlite(path)) = (self, url) else {
+    pub(super) fn log(&mut self) -> io::Result<Option<Arc<File>>> {
+        let Self::Sqlite { log_path, log, .. } = self else {
             return Ok(None);
         };
         if log.is_none() {
-            *log = Some(Arc::new(File::open(write_ahead_log(path))?));
+            *log = Some(Arc::new(File::open(log_path)?));
         }
         Ok(log.clone())
     }
-}
-
-/// Where SQLite's commits stand first.
-fn write_ahead_log(database: &Path) -> OsString {
-    let mut log = database.as_os_str().to_owned();
-    log.push("-wal");
-    log
 }

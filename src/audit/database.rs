@@ -22,7 +22,8 @@ const ACQUIRE_MAX: Duration = Duration::from_millis(900);
 /// Beside the one that appends ([`super::connection`]): one that hangs does not block all.
 const CONNECTIONS: u32 = 3;
 
-/// Each commit reaches the disk (`FULL`), except the writer's own, which a [`super::flush::Flusher`] brings there; another process's lock is waited for two seconds.
+/// Each commit reaches the disk (`FULL`), except the writer's own, which a [`super::flush::Flusher`] brings there; another
+/// process's lock is waited for two seconds.
 pub(super) const SQLITE_SETTINGS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;";
 
