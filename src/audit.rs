@@ -8,6 +8,7 @@ mod chain;
 mod connection;
 mod database;
 mod export;
+mod finding;
 mod flush;
 mod not_written;
 mod row;
@@ -16,5 +17,6 @@ mod writer;
 
 pub use self::database::{DatabaseUrl, InvalidDatabaseUrl, OpenAuditError, Trail};
 pub use self::export::{ExportError, Format, export};
-pub use self::verify::{Finding, OpenIntent, VerifyReport, verify};
+pub use self::finding::Finding;
+pub use self::verify::{OpenIntent, VerifyReport, verify};
 pub use self::writer::SqlAudit;

@@ -1,12 +1,17 @@
 //! Logs: one line an event, JSON or text, on stderr. What an operator asks for is capped for libraries that would
 //! write whole requests, secrets included.
 
+mod stderr;
+
 use std::io::IsTerminal as _;
+use std::sync::Arc;
 
 use tracing_subscriber::filter::{EnvFilter, FilterExt as _, Targets};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{fmt, registry};
+
+use stderr::Stderr;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +26,9 @@ pub enum LogFormat {
 /// hold beside it: nothing in `filter`, however exact, lets through what they do not.
 ///
 /// # Errors
-/// When the filter cannot be read, or logging was set up before.
+/// When the filter cannot be read, stderr cannot be had, or logging was set up before.
 pub fn install(format: LogFormat, filter: &str, ceiling: &[&str]) -> anyhow::Result<()> {
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = fmt::layer().with_writer(Arc::new(Stderr::open()?));
     let lines = match format {
         // On a terminal the library decides: it knows NO_COLOR.
         LogFormat::Text if std::io::stderr().is_terminal() => lines.boxed(),

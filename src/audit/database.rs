@@ -207,7 +207,9 @@ fn sqlite_url(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::chain::Chain;
     use super::*;
+    use crate::world::{SystemClock, SystemEntropy};
 
     #[test]
     fn databases_are_named_by_url() {
@@ -230,6 +232,44 @@ mod tests {
             assert!(!error.hint().is_empty());
             assert!(!format!("{error} {error:?}").contains("hunter2"));
         }
+    }
+
+    /// What an earlier release wrote is all there, and proves to be.
+    #[tokio::test]
+    async fn a_trail_of_the_first_schema_is_carried_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trail.db");
+        let url = DatabaseUrl::Sqlite(path.clone());
+        crate::file::create_private(&path).unwrap();
+        sqlx::any::install_default_drivers();
+        let pool = AnyPool::connect(&sqlite_url(&path)).await.unwrap();
+        let first = Migrator {
+            migrations: SQLITE.migrations[..1].to_vec().into(),
+            ..Migrator::DEFAULT
+        };
+        first.run(&pool).await.unwrap();
+        for _ in 0..3 {
+            let url = url.clone();
+            let trail = Trail {
+                pool: pool.clone(),
+                url,
+            };
+            Chain::begin(trail, &SystemClock, &SystemEntropy)
+                .await
+                .unwrap();
+        }
+        pool.close().await;
+
+        let trail = Trail::open(&url).await.unwrap();
+        let report = super::super::verify(&trail).await.unwrap();
+        assert!(report.is_intact() && report.events == 3, "{report:?}");
+        let indices: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND tbl_name = 'audit_events'",
+        )
+        .fetch_one(&trail.pool)
+        .await
+        .unwrap();
+        assert_eq!(indices, 0);
     }
 
     #[test]

@@ -3,114 +3,20 @@
 //! Reads one snapshot, row by row. What it cannot see: a trail that somebody with all rights rewrote from its first
 //! row, heads and all. Against that, keep the heads it prints somewhere else.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::TryStreamExt as _;
 use rolecall_core::audit::{AuditEvent, ChainHash, Happened, WriterHead};
 use sqlx::{AnyConnection, Row as _};
 
 use super::database::Trail;
+use super::finding::Finding;
 use super::row::{Columns, NAMES, Row};
 
 /// Findings that are described; more are only counted.
 const FINDINGS_MAX: usize = 1_000;
 /// Open intents that are listed; more are only counted.
 const OPEN_INTENTS_MAX: usize = 1_000;
-
-/// Something that is not as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
-    /// An event, its place or its hash was changed: it does not follow from the one before.
-    Altered {
-        /// Whose chain.
-        writer: String,
-        /// Which event.
-        sequence: i64,
-    },
-    /// The columns for searching tell another story than the event.
-    Relabelled {
-        /// Whose chain.
-        writer: String,
-        /// Which event.
-        sequence: i64,
-    },
-    /// Events are gone from the middle or the beginning.
-    Missing {
-        /// Whose chain.
-        writer: String,
-        /// The first that is gone.
-        from: i64,
-        /// The last that is gone.
-        to: i64,
-    },
-    /// The chain ends before its recorded head: events were cut off.
-    CutOff {
-        /// Whose chain.
-        writer: String,
-        /// The last event there is; 0 for none.
-        last: i64,
-        /// The last event there was.
-        recorded: i64,
-    },
-    /// Events stand where none was written: behind the recorded head, before the first, or without a head.
-    Inserted {
-        /// Whose chain.
-        writer: String,
-        /// Which event.
-        sequence: i64,
-    },
-    /// The recorded head is not the end of the chain that is there.
-    HeadAltered {
-        /// Whose chain.
-        writer: String,
-    },
-    /// A later writer put another end of this chain on record, or a chain that is gone.
-    Contradicted {
-        /// Whose chain.
-        writer: String,
-        /// The event that was its last then.
-        sequence: u64,
-        /// Who put it on record.
-        by: String,
-    },
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Altered { writer, sequence } => {
-                write!(f, "{writer}: event {sequence} was changed or moved")
-            }
-            Self::Relabelled { writer, sequence } => {
-                write!(f, "{writer}: the columns of event {sequence} were changed")
-            }
-            Self::Missing { writer, from, to } => {
-                write!(f, "{writer}: events {from} to {to} are gone")
-            }
-            Self::CutOff {
-                writer,
-                last,
-                recorded,
-            } => write!(
-                f,
-                "{writer}: the chain ends at event {last}, but reached {recorded}"
-            ),
-            Self::Inserted { writer, sequence } => {
-                write!(f, "{writer}: event {sequence} was never written here")
-            }
-            Self::HeadAltered { writer } => write!(f, "{writer}: the recorded head was changed"),
-            Self::Contradicted {
-                writer,
-                sequence,
-                by,
-            } => write!(
-                f,
-                "{writer}: event {sequence} is gone or not the one that {by} saw"
-            ),
-        }
-    }
-}
 
 /// Credentials that were about to be asked for, with no word on what became of it: in flight, or the process died.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,12 +85,14 @@ pub async fn verify(trail: &Trail) -> Result<VerifyReport, sqlx::Error> {
     drop(rows);
     walk.end_of_chain();
     walk.untouched_heads();
-    for witness in std::mem::take(&mut walk.witnesses) {
-        if !stands(&mut snapshot, &witness.seen).await? {
+    let witnesses = std::mem::take(&mut walk.witnesses);
+    let standing = standing(&mut snapshot, &witnesses).await?;
+    for Witness { by, seen } in witnesses {
+        if !standing.contains(&seen) {
             walk.report.found(Finding::Contradicted {
-                writer: witness.seen.writer,
-                sequence: witness.seen.sequence,
-                by: witness.by,
+                writer: seen.writer,
+                sequence: seen.sequence,
+                by,
             });
         }
     }
@@ -205,18 +113,34 @@ async fn heads(connection: &mut AnyConnection) -> Result<BTreeMap<String, Record
     Ok(heads)
 }
 
-/// Whether the event that a later writer saw at a chain's end is still there.
-async fn stands(connection: &mut AnyConnection, seen: &WriterHead) -> Result<bool, sqlx::Error> {
-    let Ok(sequence) = i64::try_from(seen.sequence) else {
-        return Ok(false);
-    };
-    let hash: Option<String> =
-        sqlx::query_scalar("SELECT hash FROM audit_events WHERE writer = $1 AND sequence = $2")
-            .bind(&seen.writer)
-            .bind(sequence)
-            .fetch_optional(connection)
-            .await?;
-    Ok(hash.as_ref() == Some(&seen.hash))
+/// Which of the events that later writers saw at a chain's end are still there. One reading for all: the embedded trail has
+/// no index that leads to an event.
+async fn standing(
+    connection: &mut AnyConnection,
+    witnesses: &[Witness],
+) -> Result<HashSet<WriterHead>, sqlx::Error> {
+    let wanted: HashSet<(&str, u64)> = witnesses
+        .iter()
+        .map(|witness| (witness.seen.writer.as_str(), witness.seen.sequence))
+        .collect();
+    let mut standing = HashSet::new();
+    if wanted.is_empty() {
+        return Ok(standing);
+    }
+    let mut rows = sqlx::query("SELECT writer, sequence, hash FROM audit_events").fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let writer: &str = row.try_get(0)?;
+        if let Ok(sequence) = u64::try_from(row.try_get::<i64, _>(1)?)
+            && wanted.contains(&(writer, sequence))
+        {
+            standing.insert(WriterHead {
+                writer: writer.to_owned(),
+                sequence,
+                hash: row.try_get(2)?,
+            });
+        }
+    }
+    Ok(standing)
 }
 
 /// What the table of heads says of a chain.

@@ -106,8 +106,8 @@ impl Effort {
             }
         } else {
             Self {
-                rounds: 7,
-                round: Duration::from_secs(3),
+                rounds: 21,
+                round: Duration::from_secs(1),
                 warm_up: Duration::from_secs(1),
                 sessions: 10_000,
                 devices: 60_000,

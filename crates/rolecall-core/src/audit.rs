@@ -108,7 +108,7 @@ pub struct ConsentAsked {
 }
 
 /// How far a writer's chain reached when another writer looked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WriterHead {
     /// The writer.
     pub writer: String,

@@ -129,7 +129,7 @@ async fn a_schema_that_is_not_ours_is_refused(database: Database) -> Result<()> 
             "backup",
         ),
         (
-            "UPDATE _sqlx_migrations SET version = 9999",
+            "UPDATE _sqlx_migrations SET version = version + 9998",
             "newer rolecalld",
         ),
     ] {

@@ -246,3 +246,23 @@ async fn a_forged_hash_shows_at_the_next_event() -> Result<()> {
     ensure!(found.contains(&altered(&scene.first, 6)), "{found:?}");
     Ok(())
 }
+
+/// The embedded trail has no index that would keep two events from one place.
+#[tokio::test]
+async fn an_event_in_the_place_of_another_is_found() -> Result<()> {
+    let columns = "writer, sequence, at, event, reference, provider, subject, email, account, CANONICAL, hash";
+    for canonical in ["canonical", "replace(canonical, 'alice', 'mallo')"] {
+        let scene = Scene::set(Database::sqlite()?).await?;
+        let found = scene
+            .after(&format!(
+                "INSERT INTO audit_events SELECT {} FROM audit_events WHERE writer = '<first>' AND sequence = 5",
+                columns.replace("CANONICAL", canonical)
+            ))
+            .await?;
+        ensure!(
+            found.contains(&altered(&scene.first, 5)),
+            "{canonical}: {found:?}"
+        );
+    }
+    Ok(())
+}
