@@ -104,9 +104,10 @@ pub async fn confirm_console(
     let site = &member.visitor.site;
     let role = link.role.parse()?;
     link.destination(&member)?;
+    let origin = &member.visitor.context.origin;
     let grants = site
         .gateway
-        .grants(&member.session, &member.visitor.context.origin);
+        .grants_in(&role.account, &member.session, origin);
     let grant = grants.find(&role.account, &role.permission_set, role.variant.as_deref());
     let locked = role.find_locked(&grants);
     let account = grant

@@ -8,6 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use rolecall_core::access::Grants;
+use rolecall_core::aws::AccountId;
 use rolecall_core::client_session::ClientSession;
 use rolecall_core::secret::AccessToken;
 
@@ -31,6 +32,13 @@ impl Bearer {
     pub fn grants(&self) -> Grants {
         let Visitor { site, context } = &self.visitor;
         site.gateway.grants(&self.session, &context.origin)
+    }
+
+    /// Those of them that are in one account.
+    pub fn grants_in(&self, account: &AccountId) -> Grants {
+        let Visitor { site, context } = &self.visitor;
+        let gateway = &site.gateway;
+        gateway.grants_in(account, &self.session, &context.origin)
     }
 }
 

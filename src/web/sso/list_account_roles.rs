@@ -41,7 +41,7 @@ pub async fn list_account_roles(
     asked: Query<Asked>,
 ) -> Result<HttpResponse, Problem> {
     let account = account(&asked.account_id)?;
-    let grants = bearer.grants();
+    let grants = bearer.grants_in(&account);
     let identity = &bearer.session.identity;
     let gateway = &bearer.visitor.site.gateway;
     let page = gateway

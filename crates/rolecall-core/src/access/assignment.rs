@@ -32,13 +32,30 @@ pub(super) struct Scope {
 
 impl Scope {
     pub(super) fn holds(&self, account: AccountIndex, set: SetIndex) -> bool {
-        self.sets.holds(set) && self.accounts.binary_search(&account).is_ok()
+        self.sets.holds(set) && self.touches(account)
     }
 
-    /// Each account with each permission set, sorted.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (AccountIndex, SetIndex)> {
+    pub(super) fn touches(&self, account: AccountIndex) -> bool {
+        self.accounts.binary_search(&account).is_ok()
+    }
+
+    /// Its accounts, or of them the one that alone matters.
+    pub(super) fn accounts_within(&self, only: Option<AccountIndex>) -> &[AccountIndex] {
+        match only.map(|account| self.accounts.binary_search(&account)) {
+            None => &self.accounts,
+            Some(Ok(at)) => &self.accounts[at..=at],
+            Some(Err(_)) => &[],
+        }
+    }
+
+    /// Each account, or the one that alone matters, with each permission set, sorted.
+    pub(super) fn pairs_within(
+        &self,
+        only: Option<AccountIndex>,
+    ) -> impl Iterator<Item = (AccountIndex, SetIndex)> {
         let with_each = |account| self.sets.numbers().map(move |set| (account, set));
-        self.accounts.iter().copied().flat_map(with_each)
+        let accounts = self.accounts_within(only).iter().copied();
+        accounts.flat_map(with_each)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Grants: permission to become one role, today.
 //!
-//! Only [`crate::access::Policy::grants`] makes them, they are never stored, and nothing becomes a role without one.
+//! Only [`crate::access::Policy`] makes them, they are never stored, and nothing becomes a role without one.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::access::directory::{Account, PermissionSet, Trust, Variant, VariantNa
 use crate::access::tally::Tally;
 use crate::aws::{AccountId, Destination, PolicyArn, RoleArn, RoleSessionDuration, SessionPolicy};
 
-/// Everything one person may become, in the circumstances that were asked about. Cheap to clone.
+/// Everything one person may become, in the circumstances that were asked about, or in one account of them. Cheap to clone.
 #[derive(Clone)]
 pub struct Grants(Arc<Tally>);
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::access::assignment::{AccountIndex, Assignment, AssignmentIndex, Deny, SetIndex};
+use crate::access::assignment::{AccountIndex, Assignment, AssignmentIndex, Deny, Scope, SetIndex};
 use crate::access::condition::{Circumstances, Unmet};
 use crate::access::directory::{Account, PermissionSet};
 use crate::access::explain::{Explanation, Reasons};
@@ -60,9 +60,9 @@ impl Observer for Silence {
 }
 
 /// The entries to look at, in order.
-struct Candidates<N> {
-    assignments: N,
-    denies: N,
+struct Candidates<A, D> {
+    assignments: A,
+    denies: D,
 }
 
 /// What is true for one person now, before it is added up.
@@ -79,17 +79,44 @@ pub(super) struct Applicable {
 impl Policy {
     /// What the person may become, in these circumstances.
     pub fn grants(&self, identity: &Identity, circumstances: &Circumstances) -> Grants {
+        self.grants_within(None, identity, circumstances)
+    }
+
+    /// What the person may become in one account: of [`Policy::grants`] that part, at the cost of that part.
+    pub fn grants_in(
+        &self,
+        account: &AccountId,
+        identity: &Identity,
+        circumstances: &Circumstances,
+    ) -> Grants {
+        match self.0.account_by_id.get(account) {
+            Some(account) => self.grants_within(Some(*account), identity, circumstances),
+            None => Grants::new(Tally::new(Arc::clone(&self.0), Applicable::default(), None)),
+        }
+    }
+
+    fn grants_within(
+        &self,
+        only: Option<AccountIndex>,
+        identity: &Identity,
+        circumstances: &Circumstances,
+    ) -> Grants {
+        let contents = &*self.0;
         let person = Person::new(identity);
-        let applicable = self.0.walk(
+        let matters = |scope: &Scope| only.is_none_or(|account| scope.touches(account));
+        let assignments = contents.assignment_index.candidates(&person).into_iter();
+        let denies = contents.deny_index.candidates(&person).into_iter();
+        let applicable = contents.walk(
             Candidates {
-                assignments: self.0.assignment_index.candidates(&person),
-                denies: self.0.deny_index.candidates(&person),
+                assignments: assignments
+                    .filter(|number| matters(&contents.assignments[*number as usize].scope)),
+                denies: denies.filter(|number| matters(&contents.denies[*number as usize].scope)),
             },
             &person,
             circumstances,
             &mut Silence,
         );
-        Grants::new(Tally::new(Arc::clone(&self.0), applicable))
+        Grants::new(Tally::new(Arc::clone(&self.0), applicable, only))
     }
 
     /// The same, looking at every entry and keeping the reasons.
@@ -105,7 +132,7 @@ impl Policy {
             circumstances,
             &mut reasons,
         );
-        let tally = Tally::new(Arc::clone(&self.0), applicable);
+        let tally = Tally::new(Arc::clone(&self.0), applicable, None);
         reasons.explain(Grants::new(tally))
     }
 
@@ -134,7 +161,7 @@ impl Contents {
     /// The one walk: judges each of the given entries.
     fn walk(
         &self,
-        candidates: Candidates<impl IntoIterator<Item = u32>>,
+        candidates: Candidates<impl IntoIterator<Item = u32>, impl IntoIterator<Item = u32>>,
         person: &Person<'_>,
         circumstances: &Circumstances,
         observer: &mut impl Observer,

@@ -1,7 +1,8 @@
 //! Adds up what holds for one person: for each account that any assignment touches, the permission sets that are
 //! granted and not denied.
 //!
-//! Rows exist only for touched accounts, so neither time nor memory grows with the rest of the file.
+//! Rows exist only for touched accounts, so neither time nor memory grows with the rest of the file; and where one account
+//! alone matters, only for that.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use crate::access::policy::{Applicable, Contents};
 pub(super) struct Tally {
     pub(super) contents: Arc<Contents>,
     pub(super) applicable: Applicable,
+    /// The account that alone matters, if not all do.
+    only: Option<AccountIndex>,
     /// The touched accounts, sorted; a row each.
     accounts: Vec<AccountIndex>,
     /// The granted permission sets, `width` words a row.
@@ -32,12 +35,17 @@ fn sets_in(words: &[u64]) -> impl Iterator<Item = SetIndex> {
 }
 
 impl Tally {
-    pub(super) fn new(contents: Arc<Contents>, applicable: Applicable) -> Self {
+    pub(super) fn new(
+        contents: Arc<Contents>,
+        applicable: Applicable,
+        only: Option<AccountIndex>,
+    ) -> Self {
         let groups = by_accounts(&contents, &applicable.assignments);
         let scope = |number: &AssignmentIndex| &contents.assignments[*number as usize].scope;
         // All of a group have the same accounts, so the first one's will do.
         let accounts_of = |group: &Vec<AssignmentIndex>| -> &[AccountIndex] {
-            group.first().map_or(&[], |number| &scope(number).accounts)
+            let first = group.first();
+            first.map_or(&[], |number| scope(number).accounts_within(only))
         };
         let rows = Rows::of(&contents, groups.iter().flat_map(&accounts_of));
         let width = contents.sets.len().div_ceil(64);
@@ -68,7 +76,7 @@ impl Tally {
         for deny in &applicable.denies {
             let scope = &contents.denies[*deny as usize].scope;
             for (row, account) in rows.accounts.iter().enumerate() {
-                if scope.accounts.binary_search(account).is_ok() {
+                if scope.touches(*account) {
                     for (word, bits) in scope.sets.words() {
                         sets[row * width + word] &= !bits;
                     }
@@ -79,6 +87,7 @@ impl Tally {
         Self {
             contents,
             applicable,
+            only,
             accounts,
             sets,
             width,
@@ -155,7 +164,7 @@ impl Tally {
         let mut locks: BTreeMap<_, Lock<'_>> = BTreeMap::new();
         for (number, unmet) in &self.applicable.locked {
             let scope = &self.contents.assignments[*number as usize].scope;
-            for (account, set) in scope.pairs() {
+            for (account, set) in scope.pairs_within(self.only) {
                 if self.holds(account, set) || self.is_denied(account, set) {
                     continue;
                 }

@@ -236,7 +236,7 @@ impl Gateway {
         holder: Holder<'_>,
         role: &RoleRequest,
     ) -> Result<Grant, IssueError> {
-        let grants = self.grants(holder, &context.origin);
+        let grants = self.grants_in(&role.account, holder, &context.origin);
         if let Some(grant) =
             grants.find(&role.account, &role.permission_set, role.variant.as_deref())
         {

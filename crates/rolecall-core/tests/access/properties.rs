@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use rolecall_core::access::{Policy, Template};
+use rolecall_core::access::{Grant, Grants, Policy, Template};
+use rolecall_core::aws::AccountId;
 use rolecall_core::identity::Identity;
 
 use crate::support::{circumstances, in_groups, labels, parse, person, with_claims};
@@ -143,6 +144,35 @@ proptest! {
         for locked in grants.locked() {
             prop_assert!(grants.find(&locked.account.id, locked.permission_set.name.as_str(), None).is_none());
             prop_assert!(!locked.unmet.is_empty());
+        }
+    }
+
+    #[test]
+    fn one_account_is_that_part_of_all(
+        assignments in prop::collection::vec(rule("assignment"), 0..12),
+        denies in prop::collection::vec(rule("deny"), 0..3),
+        identity in somebody(),
+    ) {
+        let text = format!("{WORLD}{}{}", written("assignment", &assignments), written("deny", &denies));
+        let policy = parse(&text);
+        prop_assume!(policy.is_ok());
+        let policy = policy.unwrap();
+        let all = policy.grants(&identity, &circumstances());
+        for id in (1..=5).map(|n| AccountId::parse(&format!("{n:012}")).unwrap()) {
+            let part = policy.grants_in(&id, &identity, &circumstances());
+            let story = |grant: &Grant| (
+                grant.label(),
+                grant.duration(),
+                grant.assignments().map(str::to_owned).collect::<Vec<_>>(),
+            );
+            let expected: Vec<_> = all.of_account(&id).map(|grant| story(&grant)).collect();
+            prop_assert_eq!(part.iter().map(|grant| story(&grant)).collect::<Vec<_>>(), expected);
+            let locked = |grants: &Grants| {
+                let locked = grants.locked().filter(|locked| locked.account.id == id);
+                locked.map(|locked| format!("{locked:?}")).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(part.locked().count(), locked(&part).len());
+            prop_assert_eq!(locked(&part), locked(&all));
         }
     }
 

@@ -191,7 +191,7 @@ fn denied_by<'p>(who: &Who, scope: &Scope, denies: &'p [Deny]) -> Option<&'p Den
     let covering: Vec<&Deny> = denies.iter().filter(|deny| deny.who.covers(who)).collect();
     let first = covering.first().copied()?;
     scope
-        .pairs()
+        .pairs_within(None)
         .all(|(account, set)| covering.iter().any(|deny| deny.scope.holds(account, set)))
         .then_some(first)
 }
