@@ -23,7 +23,7 @@ use super::not_written::NotWritten;
 const BATCH_MAX: usize = 64;
 /// Events that are waited for, as long as more are about to arrive. With more, everybody would wait for one and the same
 /// commit, and the processors for everybody.
-const GATHERED_MAX: usize = 12;
+const GATHERED_MAX: usize = 24;
 /// Events that may wait; more than that, and the database is not keeping up.
 const QUEUE_MAX: usize = 1_024;
 /// How long an event waits for a place in the queue.
