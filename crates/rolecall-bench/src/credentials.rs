@@ -77,12 +77,11 @@ pub async fn beside_the_floor(
 
 /// Throughput as a share of the floor's.
 pub fn share(name: &str, floors: &[Round], subjects: &[Round]) -> Row {
-    let (measured, floor) = (load::per_second(subjects), load::per_second(floors));
     Row {
         what: format!("{name}, {IN_FLIGHT} in flight"),
-        value: measured.median() / floor.median() * 100.0,
-        measured,
-        floor: Some(floor),
+        value: load::share(floors, subjects),
+        measured: load::per_second(subjects),
+        floor: Some(load::per_second(floors)),
         unit: Unit::Percent,
         bound: Bound::AtLeast(PERCENT_MIN),
     }

@@ -66,6 +66,14 @@ pub fn per_second(rounds: &[Round]) -> Figures {
     Figures::new(Unit::PerSecond, rounds.iter().map(|round| round.per_second))
 }
 
+/// How many percent of the floor's answers the subject gave: the median of what each turn says. Within a turn the machine is
+/// as busy for one as for the other; between turns it may be twice as busy.
+pub fn share(floors: &[Round], subjects: &[Round]) -> f64 {
+    let turns = floors.iter().zip(subjects);
+    let shares = turns.map(|(floor, subject)| subject.per_second / floor.per_second * 100.0);
+    Figures::new(Unit::Percent, shares).median()
+}
+
 /// A latency in milliseconds, over all rounds.
 pub fn latency(rounds: &[Round], which: fn(&Round) -> Duration) -> Figures {
     Figures::new(

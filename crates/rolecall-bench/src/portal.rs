@@ -41,12 +41,11 @@ pub async fn measure(world: &World, effort: Effort) -> anyhow::Result<Row> {
         let (round, again) = load::round(subject, effort.round).await?;
         (subject, _) = (again, subjects.push(round));
     }
-    let (measured, floor) = (load::per_second(&subjects), load::per_second(&floors));
     Ok(Row {
         what: format!("portal page, 200 roles, {kibibytes} KiB"),
-        value: measured.median() / floor.median() * 100.0,
-        measured,
-        floor: Some(floor),
+        value: load::share(&floors, &subjects),
+        measured: load::per_second(&subjects),
+        floor: Some(load::per_second(&floors)),
         unit: Unit::Percent,
         bound: Bound::AtLeast(PERCENT_MIN),
     })
