@@ -5,6 +5,7 @@
 
 mod access;
 mod clients;
+mod listen;
 mod oidc;
 mod provider;
 mod read;
@@ -31,7 +32,8 @@ use crate::idp::ProviderSettings;
 use crate::store::StoreSettings;
 
 pub use access::{AccessFiles, AccessRead};
-pub use sections::{Listen, SealingKey, Tls};
+pub use listen::{Listen, Tls};
+pub use sections::SealingKey;
 
 /// Everything that `rolecall.toml` says.
 #[derive(Debug)]

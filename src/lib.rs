@@ -4,6 +4,7 @@ pub mod audit;
 pub mod aws;
 mod canonical_xml;
 pub mod cli;
+mod client_address;
 pub mod config;
 mod file;
 pub mod idp;

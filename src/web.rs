@@ -44,6 +44,7 @@ use actix_web::web::{
 };
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 
+pub use address::ClientAddresses;
 pub use guard::guard;
 pub use site::{Site, SiteSettings};
 

@@ -7,7 +7,7 @@ use rolecall_core::aws::Partition;
 use rolecall_core::toml_reader::{Document, Findings, Reader, Value};
 use url::{Host, Url};
 
-use super::{AccessFiles, Settings, clients, provider, sections};
+use super::{AccessFiles, Settings, clients, listen, provider, sections};
 use crate::audit::DatabaseUrl;
 
 /// What reading brought: settings when they are complete, and what is wrong.
@@ -45,7 +45,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         .and_then(|value| value.parse_with(parse_public_url))
         .map(|url| url.value);
     let places = access_places(root, folder);
-    let listen = sections::listen(root.table("listen"), folder);
+    let listen = listen::listen(root.table("listen"), folder);
     let store = root
         .required("store")
         .and_then(|value| value.table("[store]"))

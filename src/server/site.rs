@@ -6,8 +6,8 @@ use super::issuers::Issuers;
 use crate::aws::Document;
 use crate::config::Settings;
 use crate::regions;
-use crate::web::SiteSettings;
 use crate::web::site::PublishedDocument;
+use crate::web::{ClientAddresses, SiteSettings};
 
 /// How the site is served.
 pub fn settings(settings: &Settings, issuers: &Issuers) -> SiteSettings {
@@ -22,7 +22,10 @@ pub fn settings(settings: &Settings, issuers: &Issuers) -> SiteSettings {
     );
     SiteSettings {
         public_url: settings.public_url.clone(),
-        trusted_proxies: settings.listen.trusted_proxies.clone(),
+        client_addresses: ClientAddresses::new(
+            settings.listen.client_address,
+            settings.listen.trusted_proxies.clone(),
+        ),
         start_urls: StartUrls::new(
             &settings.public_url,
             settings.aws.partition,

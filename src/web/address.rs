@@ -1,137 +1,138 @@
-//! The client's address: the peer's, or what trusted proxies say of it. Nobody else's word counts.
+//! The client's address of a request, and warnings where proxies and `[listen]` do not fit together.
 
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use actix_web::HttpRequest;
+use actix_web::{HttpMessage as _, HttpRequest};
 use ipnet::IpNet;
 
-/// The rightmost address that is no trusted proxy's, starting from the peer. A hop that cannot be read ends the search
-/// at the last one that could.
-pub fn client(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
-    let peer = request.peer_addr()?.ip().to_canonical();
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
-    let mut client = peer;
-    for hop in hops(request).into_iter().rev() {
-        if !is_trusted(&client) {
-            break;
+use crate::client_address::{self, AddressHeader, ClientAddress, UnknownAddress};
+
+/// A warning is repeated after this time at the earliest.
+const REPEAT_AFTER: Duration = Duration::from_secs(3_600);
+
+/// `[listen] client_address` and `trusted_proxies`.
+pub struct ClientAddresses {
+    header: AddressHeader,
+    trusted: Vec<IpNet>,
+    other_header: Throttle,
+    nobody_trusted: Throttle,
+    unreadable: Throttle,
+}
+
+impl ClientAddresses {
+    /// Reads `header` from peers in `trusted`.
+    pub fn new(header: AddressHeader, trusted: Vec<IpNet>) -> Self {
+        Self {
+            header,
+            trusted,
+            other_header: Throttle::default(),
+            nobody_trusted: Throttle::default(),
+            unreadable: Throttle::default(),
         }
-        match hop {
-            Some(address) => client = address,
-            None => break,
+    }
+
+    /// The client of this request. Call it once a request: it warns about the set-up.
+    pub(super) fn of(&self, request: &HttpRequest) -> ClientAddress {
+        let Some(peer) = request.peer_addr() else {
+            return ClientAddress::Unknown(UnknownAddress::NoPeer);
+        };
+        let peer = peer.ip();
+        let headers = request.headers();
+        let lines: Vec<&[u8]> = self
+            .header
+            .name()
+            .into_iter()
+            .flat_map(|name| headers.get_all(name))
+            .map(|value| value.as_bytes())
+            .collect();
+        let other = self.header.other().and_then(AddressHeader::name);
+        let other_present = other.is_some_and(|name| headers.contains_key(name));
+        let client =
+            client_address::resolve(self.header, peer, &self.trusted, &lines, other_present);
+        self.warn(peer, client, !lines.is_empty());
+        client
+    }
+
+    fn warn(&self, peer: IpAddr, client: ClientAddress, header_present: bool) {
+        let header = self.header.name().unwrap_or_default();
+        match client {
+            ClientAddress::Unknown(UnknownAddress::OtherHeader) => {
+                let other = self.header.other().and_then(AddressHeader::name);
+                let other = other.unwrap_or_default();
+                if self.other_header.is_due() {
+                    tracing::warn!(
+                        proxy = %peer,
+                        "a trusted proxy sends `{other}` and no `{header}`: the addresses of its clients are unknown and fit no `network`; set listen.client_address = \"{other}\" if the proxy itself writes that header"
+                    );
+                }
+            }
+            ClientAddress::Unknown(reason) => {
+                if self.unreadable.is_due() {
+                    tracing::warn!(
+                        proxy = %peer,
+                        "the address of a client is unknown and fits no `network`: `{header}` from a trusted proxy: {reason}"
+                    );
+                }
+            }
+            ClientAddress::Known(_) => {
+                let ignored = header_present && self.trusted.is_empty() && is_private(peer);
+                if ignored && self.nobody_trusted.is_due() {
+                    tracing::warn!(
+                        %peer,
+                        "`{header}` arrives from a private address and is ignored, because listen.trusted_proxies is empty; if a proxy is there, add its network to listen.trusted_proxies: until then every client has the address of the proxy"
+                    );
+                }
+            }
         }
     }
-    Some(client)
 }
 
-/// The addresses of `X-Forwarded-For`, else of `Forwarded` (RFC 7239), in the order they were added.
-fn hops(request: &HttpRequest) -> Vec<Option<IpAddr>> {
-    let lines = |name: &str| -> Vec<String> {
-        request
-            .headers()
-            .get_all(name)
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|line| line.split(','))
-            .map(|item| item.trim().to_owned())
-            .collect()
-    };
-    let listed = lines("x-forwarded-for");
-    if !listed.is_empty() {
-        return listed.iter().map(|item| parse(item)).collect();
-    }
-    lines("forwarded")
-        .iter()
-        .map(|item| {
-            item.split(';')
-                .filter_map(|pair| pair.split_once('='))
-                .find(|(key, _)| key.trim().eq_ignore_ascii_case("for"))
-                .and_then(|(_, value)| parse(value.trim().trim_matches('"')))
-        })
-        .collect()
+/// The client's address, as the guard found it; none where it is unknown. All unknown addresses count as one client
+/// wherever requests are counted by address.
+pub fn known(request: &HttpRequest) -> Option<IpAddr> {
+    request
+        .extensions()
+        .get::<ClientAddress>()
+        .and_then(|client| client.known())
 }
 
-/// An address with or without port and brackets.
-fn parse(text: &str) -> Option<IpAddr> {
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.split(']').next());
-    let address = bare.unwrap_or(text).parse::<IpAddr>().ok().or_else(|| {
-        text.parse::<std::net::SocketAddr>()
-            .ok()
-            .map(|socket| socket.ip())
-    });
-    address.map(|address| address.to_canonical())
+/// Why the client's address is unknown, for the log.
+pub(super) fn unknown(request: &HttpRequest) -> Option<UnknownAddress> {
+    match request.extensions().get::<ClientAddress>() {
+        Some(ClientAddress::Unknown(reason)) => Some(*reason),
+        Some(ClientAddress::Known(_)) | None => None,
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use actix_web::test::TestRequest;
-
-    fn seen(peer: &str, headers: &[(&'static str, &'static str)], trusted: &[&str]) -> String {
-        let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().unwrap()).collect();
-        let request = headers.iter().fold(
-            TestRequest::default().peer_addr(format!("{peer}:1").parse().unwrap()),
-            |request, header| request.append_header(*header),
-        );
-        client(&request.to_http_request(), &trusted)
-            .map(|address| address.to_string())
-            .unwrap_or_default()
+/// Addresses that proxies have: loopback, private (RFC 1918, RFC 4193), link-local and shared (RFC 6598).
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            address.is_loopback()
+                || address.is_private()
+                || address.is_link_local()
+                || (first == 100 && (64..128).contains(&second))
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
     }
+}
 
-    #[test]
-    fn a_strangers_word_does_not_count() {
-        assert_eq!(
-            seen("203.0.113.9", &[("x-forwarded-for", "10.0.0.1")], &[]),
-            "203.0.113.9"
-        );
-        assert_eq!(
-            seen(
-                "203.0.113.9",
-                &[("x-forwarded-for", "10.0.0.1"), ("x-real-ip", "10.0.0.1")],
-                &["10.0.0.0/8"]
-            ),
-            "203.0.113.9"
-        );
-    }
+/// Lets one warning pass in [`REPEAT_AFTER`].
+#[derive(Default)]
+struct Throttle(Mutex<Option<Instant>>);
 
-    #[test]
-    fn the_rightmost_untrusted_hop_is_the_client() {
-        let trusted = &["10.0.0.0/8"];
-        assert_eq!(
-            seen(
-                "10.0.0.2",
-                &[("x-forwarded-for", "1.1.1.1, 198.51.100.7, 10.0.0.1")],
-                trusted
-            ),
-            "198.51.100.7"
-        );
-        assert_eq!(
-            seen(
-                "10.0.0.2",
-                &[
-                    ("x-forwarded-for", "1.1.1.1"),
-                    ("x-forwarded-for", "198.51.100.7:4711")
-                ],
-                trusted
-            ),
-            "198.51.100.7"
-        );
-        assert_eq!(
-            seen(
-                "10.0.0.2",
-                &[("forwarded", "for=\"[2001:db8::7]:443\";proto=https")],
-                trusted
-            ),
-            "2001:db8::7"
-        );
-        assert_eq!(
-            seen(
-                "10.0.0.2",
-                &[("x-forwarded-for", "198.51.100.7, unknown")],
-                trusted
-            ),
-            "10.0.0.2",
-            "what cannot be read is not believed"
-        );
+impl Throttle {
+    fn is_due(&self) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|last| last.elapsed() >= REPEAT_AFTER);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
     }
 }

@@ -107,8 +107,8 @@ pub fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<HttpRespon
         viewer: member.viewer(),
         action: form.action.to_owned(),
         name: asked.asking.client_name.to_string(),
-        address: address(theirs),
-        own_address: address(here),
+        address: words::address(theirs),
+        own_address: words::address(here),
         elsewhere: asked.flow == Flow::Device && !same_network(theirs, here),
         begun: words::moment(asked.asking.begun_at),
         roles,
@@ -124,13 +124,6 @@ pub fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<HttpRespon
         error: form.error,
     };
     reply::page(StatusCode::OK, &page)
-}
-
-fn address(address: Option<IpAddr>) -> String {
-    address.map_or_else(
-        || "an unknown address".to_owned(),
-        |address| address.to_canonical().to_string(),
-    )
 }
 
 /// Whether two addresses are likely of one place: the same /24, or the same /48 of IPv6.

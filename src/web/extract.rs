@@ -60,7 +60,7 @@ fn visitor(request: &HttpRequest) -> Result<Visitor, Problem> {
         .and_then(|value| value.to_str().ok())
         .map(|agent| agent.chars().take(USER_AGENT_CHARS_MAX).collect());
     let origin = Origin {
-        address: address::client(request, &site.settings.trusted_proxies),
+        address: address::known(request),
         user_agent,
     };
     Ok(Visitor {

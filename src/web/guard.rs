@@ -15,6 +15,7 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
 use rolecall_core::audit::ReferenceId;
 
+use super::address;
 use super::dialect::Dialect;
 use super::extract::Renewed;
 use super::hand_over::FormTarget;
@@ -43,7 +44,9 @@ pub async fn guard(
             .map(ServiceResponse::map_into_boxed_body);
     };
     let reference = site.gateway.reference();
+    let client = site.settings.client_addresses.of(request.request());
     request.extensions_mut().insert(reference.clone());
+    request.extensions_mut().insert(client);
     let dialect = Dialect::of(request.request());
     // The router needs the request to itself, so nothing may hold on to it until the answer is there.
     let answered = match admit(&site, request.request()) {
@@ -293,8 +296,9 @@ fn log(
         status.as_u16(),
         elapsed.as_secs_f64() * 1_000.0,
     );
+    let unknown_address = address::unknown(request).map(tracing::field::display);
     let Some(problem) = problem else {
-        tracing::info!(%reference, method, route, status, milliseconds, "request");
+        tracing::info!(%reference, method, route, status, milliseconds, unknown_address, "request");
         return;
     };
     let (code, detail, causes) = (
@@ -304,13 +308,13 @@ fn log(
     );
     match problem.fault {
         Fault::Caller => {
-            tracing::info!(%reference, method, route, status, milliseconds, code, detail, causes, "request")
+            tracing::info!(%reference, method, route, status, milliseconds, unknown_address, code, detail, causes, "request")
         }
         Fault::Upstream => {
-            tracing::warn!(%reference, method, route, status, milliseconds, code, detail, causes, "request")
+            tracing::warn!(%reference, method, route, status, milliseconds, unknown_address, code, detail, causes, "request")
         }
         Fault::Ours => {
-            tracing::error!(%reference, method, route, status, milliseconds, code, detail, causes, "request")
+            tracing::error!(%reference, method, route, status, milliseconds, unknown_address, code, detail, causes, "request")
         }
     }
 }

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Query;
 use rolecall_core::client_session::{ClientSession, Flow};
-use rolecall_core::session::{Origin, Session};
+use rolecall_core::session::Session;
 use serde::Deserialize;
 
 use super::extract::{Member, Posted};
@@ -67,7 +67,7 @@ fn row(session: &Session, member: &Member) -> SessionRow {
         id: session.id.to_string(),
         current: session.id == member.session.id,
         browser: words::browser(session.origin.user_agent.as_deref()),
-        address: address(&session.origin),
+        address: words::address(session.origin.address),
         provider: provider.map_or_else(
             || session.identity.provider.to_string(),
             |provider| provider.title().to_owned(),
@@ -90,15 +90,10 @@ fn client_row(client: &ClientSession) -> ClientRow {
             let role = &login.role;
             format!("{} in {}", role.role_name(), role.account)
         }),
-        address: address(&client.origin),
+        address: words::address(client.origin.address),
         started: words::moment(client.started_at),
         ends: words::moment(client.ends_at),
     }
-}
-
-fn address(origin: &Origin) -> String {
-    let address = origin.address.map(|address| address.to_string());
-    address.unwrap_or_default()
 }
 
 /// Which to end: one by its id, or all others.

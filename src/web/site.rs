@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use actix_web::http::header::HeaderValue;
-use ipnet::IpNet;
 use rolecall_core::aws::Region;
 use rolecall_core::gateway::Gateway;
 use rolecall_core::identity::EmailAddress;
@@ -13,6 +12,7 @@ use rolecall_core::start_url::StartUrls;
 use tokio::runtime::Handle;
 use url::Url;
 
+use super::address::ClientAddresses;
 use super::cookie::CookieNames;
 use super::metrics::Metrics;
 
@@ -34,8 +34,8 @@ pub type OptionalDocument = Box<dyn Fn() -> Option<PublishedDocument> + Send + S
 pub struct SiteSettings {
     /// Our own origin: scheme, host and port, nothing else.
     pub public_url: Url,
-    /// Peers whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpNet>,
+    /// How a client's address is found.
+    pub client_addresses: ClientAddresses,
     /// What AWS's clients call us.
     pub start_urls: StartUrls,
     /// The Region of generated profiles.

@@ -1,6 +1,7 @@
-//! Times, spans and browsers in words.
+//! Times, spans, addresses and browsers in words.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
@@ -15,6 +16,14 @@ pub fn moment(at: DateTime<Utc>) -> Moment {
         iso: at.to_rfc3339_opts(SecondsFormat::Secs, true),
         text: at.format("%-d %b %Y, %H:%M UTC").to_string(),
     }
+}
+
+/// Where something came from.
+pub fn address(address: Option<IpAddr>) -> String {
+    address.map_or_else(
+        || "an unknown address".to_owned(),
+        |address| address.to_canonical().to_string(),
+    )
 }
 
 /// A span of time, to the minute: `6 h 12 min`, `2 d 3 h`.

@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod help;
 mod keys;
+mod proxies;
 mod serve;
 
 use std::fs;

@@ -39,13 +39,18 @@ pub async fn house_with(store: &str) -> Result<House> {
 
 /// A house with this store behind a balancer that leads to its one gateway so far.
 pub async fn balanced_house_with(store: &str) -> Result<(House, Balancer)> {
+    balanced_house(|settings| settings.store = store.to_owned()).await
+}
+
+/// As [`balanced_house_with`], with other settings.
+pub async fn balanced_house(change: impl FnOnce(&mut HouseSettings)) -> Result<(House, Balancer)> {
     let balancer = Balancer::start()?;
-    let house = House::build(HouseSettings {
-        store: store.to_owned(),
+    let mut settings = HouseSettings {
         public_url: Some(balancer.url()),
         ..HouseSettings::default()
-    })
-    .await?;
+    };
+    change(&mut settings);
+    let house = House::build(settings).await?;
     balancer.lead_to(&[house.gateway.address]);
     Ok((house, balancer))
 }

@@ -1,6 +1,7 @@
 //! The gateway as a browser meets it, in a house of its own for every test: stories, every route, and everything that
 //! should not work.
 
+mod address;
 mod aws_login;
 mod callbacks;
 mod console;

@@ -35,6 +35,8 @@ pub struct HouseSettings {
     pub tls: bool,
     /// `[listen] trusted_proxies`: peers that may say from where a request comes.
     pub trusted_proxies: Vec<String>,
+    /// More lines of `[listen]`.
+    pub listen: String,
     /// The time for everybody in the house.
     pub clock: Time,
     /// `[store] url`
@@ -62,6 +64,7 @@ impl Default for HouseSettings {
             public_url: None,
             tls: false,
             trusted_proxies: Vec::new(),
+            listen: String::new(),
             clock: clock::system(),
             store: "memory:".to_owned(),
             database: "sqlite:audit.db".to_owned(),
@@ -303,7 +306,7 @@ fn write_configuration(
         beside,
     } = facts;
     let (store, database, more) = (&settings.store, &settings.database, &settings.more);
-    let proxies = &settings.trusted_proxies;
+    let (proxies, listen) = (&settings.trusted_proxies, &settings.listen);
     let tls = match settings.tls {
         true => r#"tls = { certificate = "tls.crt", key = { file = "tls.key" } }"#,
         false => "",
@@ -321,6 +324,7 @@ access = ["access.toml"]
 address = "127.0.0.1:0"
 management = "127.0.0.1:0"
 trusted_proxies = {proxies:?}
+{listen}
 {tls}
 
 [store]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
-use rolecall_demo::{ACCESS, House};
+use rolecall_demo::{ACCESS, House, HouseSettings};
 use rolecall_testkit::aws::Fault;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::process::{Process, Signal};
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::{change, folder, program, rolecalld};
 use crate::operate::{
-    Balancer, PROD, RECOVERED_MAX, balanced_house_with, credentials, get, is_portal, sign_in, until,
+    Balancer, PROD, RECOVERED_MAX, balanced_house, credentials, get, is_portal, sign_in, until,
 };
 
 /// A gateway in a process of its own, in a house's world and under its name.
@@ -27,7 +27,16 @@ pub struct Serving {
 
 /// Starts `rolecalld serve` with the house's configuration, beside the house's own gateway, and leads everybody there.
 async fn serving() -> Result<Serving> {
-    let (house, balancer) = balanced_house_with("sqlite:store.db").await?;
+    serving_with(|_| ()).await
+}
+
+/// As [`serving`], in a house with other settings.
+pub async fn serving_with(change: impl FnOnce(&mut HouseSettings)) -> Result<Serving> {
+    let (house, balancer) = balanced_house(|settings| {
+        settings.store = "sqlite:store.db".to_owned();
+        change(settings);
+    })
+    .await?;
     let mut command = program(house.folder());
     command.args(["serve", "--config", "rolecall.toml"]);
     let mut process = Process::start(command)?;

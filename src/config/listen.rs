@@ -1,0 +1,98 @@
+//! `[listen]`: where connections come in, and who is believed about a client's address.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ipnet::IpNet;
+use rolecall_core::toml_reader::{Reader, Value};
+
+use super::secret_ref;
+use crate::client_address::AddressHeader;
+
+/// `[listen]`
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// Where people and AWS come in.
+    pub address: SocketAddr,
+    /// TLS of our own; none behind a proxy that ends it, or on loopback.
+    pub tls: Option<Tls>,
+    /// Where probes and Prometheus come in.
+    pub management: SocketAddr,
+    /// Networks of proxies, which are believed about their clients' addresses.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The header that is read from them.
+    pub client_address: AddressHeader,
+}
+
+/// Certificate and key, PEM.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The chain, our own certificate first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// Reads `[listen]`; every key has a default.
+pub fn listen(section: Option<Reader<'_>>, folder: &Path) -> Listen {
+    let mut listen = Listen {
+        address: SocketAddr::from(([0, 0, 0, 0], 8443)),
+        tls: None,
+        management: SocketAddr::from(([127, 0, 0, 1], 9400)),
+        trusted_proxies: Vec::new(),
+        client_address: AddressHeader::default(),
+    };
+    let Some(section) = section else {
+        return listen;
+    };
+    let socket = |key| {
+        section.value(key).and_then(|value: Value<'_>| {
+            value.parse_with(|text| {
+                text.parse::<SocketAddr>()
+                    .map_err(|_| "write address and port, such as 0.0.0.0:8443")
+            })
+        })
+    };
+    if let Some(address) = socket("address") {
+        listen.address = address.value;
+    }
+    if let Some(address) = socket("management") {
+        listen.management = address.value;
+    }
+    let header = section
+        .value("client_address")
+        .and_then(|value: Value<'_>| value.parse_with(AddressHeader::parse));
+    if let Some(header) = header {
+        listen.client_address = header.value;
+    }
+    for value in section.list("trusted_proxies") {
+        let net = value.parse_with(|text| {
+            text.parse::<IpNet>()
+                .map_err(|_| "write a network such as 10.0.0.0/8")
+        });
+        match net {
+            Some(net) if net.value.prefix_len() == 0 => net.spot.error(
+                "every address would be a trusted proxy",
+                "name the networks of your proxies",
+            ),
+            Some(net) => listen.trusted_proxies.push(net.value),
+            None => {}
+        }
+    }
+    listen.tls = section.table("tls").and_then(|tls| {
+        let certificate = tls
+            .required("certificate")
+            .and_then(|value| value.string())
+            .map(|path| folder.join(path.value));
+        let key = tls
+            .required("key")
+            .and_then(|value| secret_ref::private_file(&value, folder));
+        tls.done();
+        Some(Tls {
+            certificate: certificate?,
+            key: key?,
+        })
+    });
+    section.done();
+    listen
+}

@@ -1,0 +1,108 @@
+//! What the log says about proxies that do not fit `[listen]`: each cause once, and why an address is unknown.
+
+use anyhow::{Result, ensure};
+use rolecall_demo::HouseSettings;
+
+use super::serve::{Serving, serving_with};
+use crate::operate::client;
+
+const WARNING: &str = " WARN ";
+
+/// A gateway in a process of its own, after three requests with these headers; its warnings about addresses.
+async fn warnings(
+    change: impl FnOnce(&mut HouseSettings),
+    headers: &[(&str, &str)],
+) -> Result<(Serving, Vec<String>)> {
+    let serving = serving_with(change).await?;
+    for _ in 0..3 {
+        let mut request = client()?.get(serving.house.at("/jwks"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        ensure!(request.send().await?.status().is_success());
+    }
+    let log = serving.process.output();
+    let about = |line: &&str| line.contains(WARNING) && line.contains("forwarded");
+    let found = log.lines().filter(about).map(str::to_owned).collect();
+    Ok((serving, found))
+}
+
+fn trusting(settings: &mut HouseSettings) {
+    settings.trusted_proxies = vec!["127.0.0.1/32".to_owned()];
+}
+
+#[tokio::test]
+async fn a_proxy_that_sends_only_the_other_header_is_named_once() -> Result<()> {
+    let (_serving, found) = warnings(trusting, &[("forwarded", "for=192.0.2.1")]).await?;
+    ensure!(
+        found.len() == 1
+            && found[0].contains("proxy=127.0.0.1")
+            && found[0].contains("set listen.client_address = \"forwarded\""),
+        "{found:?}"
+    );
+    let forwarded = |settings: &mut HouseSettings| {
+        trusting(settings);
+        settings.listen = "client_address = \"forwarded\"".to_owned();
+    };
+    let (_serving, found) = warnings(forwarded, &[("x-forwarded-for", "192.0.2.1")]).await?;
+    ensure!(
+        found.len() == 1 && found[0].contains("set listen.client_address = \"x-forwarded-for\""),
+        "{found:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_private_peer_that_nobody_trusts_is_named_once() -> Result<()> {
+    let (_serving, found) = warnings(|_| (), &[("x-forwarded-for", "192.0.2.1")]).await?;
+    ensure!(
+        found.len() == 1
+            && found[0].contains("peer=127.0.0.1")
+            && found[0].contains("listen.trusted_proxies is empty"),
+        "{found:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_fits_is_not_warned_of() -> Result<()> {
+    for (change, headers) in [
+        (
+            trusting as fn(&mut HouseSettings),
+            &[("x-forwarded-for", "192.0.2.1")][..],
+        ),
+        (
+            trusting,
+            &[
+                ("x-forwarded-for", "192.0.2.1"),
+                ("forwarded", "for=192.0.2.2"),
+            ],
+        ),
+        (trusting, &[]),
+        (|_| (), &[]),
+        (
+            |settings| settings.listen = "client_address = \"peer\"".to_owned(),
+            &[("x-forwarded-for", "192.0.2.1")],
+        ),
+    ] {
+        let (_serving, found) = warnings(change, headers).await?;
+        ensure!(found.is_empty(), "{headers:?}: {found:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_log_says_why_an_address_is_unknown() -> Result<()> {
+    let headers = [("x-forwarded-for", "192.0.2.1, unknown, 127.0.0.1")];
+    let (serving, found) = warnings(trusting, &headers).await?;
+    ensure!(
+        found.len() == 1 && found[0].contains("entry 2 from the right is not an address"),
+        "{found:?}"
+    );
+    let log = serving.process.output();
+    let said = |line: &&str| {
+        line.contains("unknown_address=entry 2 from the right") && line.contains("route=\"/jwks\"")
+    };
+    ensure!(log.lines().filter(said).count() == 3, "{log}");
+    Ok(())
+}
