@@ -221,6 +221,7 @@ fn refusal(member: &Member, here: &str, error: AllowLoginError) -> Problem {
             "This company does not let in programs on other machines than the browser's.",
         )
         .hint("Run `aws login` without --remote, on a machine with a browser."),
+        AllowLoginError::SessionEnded => Problem::sign_in_first(here, false),
         AllowLoginError::Role(error) => error.into(),
         AllowLoginError::Unavailable(error) => error.into(),
     }

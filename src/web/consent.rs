@@ -73,9 +73,8 @@ impl<'a> Form<'a> {
 pub fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<HttpResponse, Problem> {
     let site = &member.visitor.site;
     let holder = Holder {
-        identity: &member.session.identity,
-        session: member.session.id,
         flow: Some(asked.flow),
+        ..Holder::from(&member.session)
     };
     let grants = site.gateway.grants(holder, &asked.asking.origin);
     let mut accounts: Vec<_> = grants

@@ -145,6 +145,7 @@ fn wrong(member: &Member, user_code: &str, error: ConsentError) -> Result<HttpRe
             "This company does not let programs in by codes that are typed elsewhere.",
         )
         .hint("Run `aws sso login` on a machine with a browser, without --use-device-code.")),
+        ConsentError::SessionEnded => Err(Problem::sign_in_first("/device", false)),
         ConsentError::Unavailable(error) => Err(error.into()),
     }
 }

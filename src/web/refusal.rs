@@ -22,6 +22,7 @@ impl From<IssueError> for Problem {
                 .action("Go to the portal", "/"),
             IssueError::Mismatch(mismatch) => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, mismatch.code(), "That was for something else", mismatch_text(mismatch))
                 .hint("Sign in here as the same person as at your identity provider; its application for AWS must name this role, with the account's provider."),
+            IssueError::SessionEnded => Self::sign_in_first("/", false),
             IssueError::Token(source) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Ours, "token", "Rolecall cannot sign tokens", "The gateway's own key could not be used, so AWS cannot be convinced.")
                     .hint("Tell your administrator the reference below.")

@@ -133,6 +133,8 @@ pub struct NewClientSession {
     pub ends_at: DateTime<Utc>,
     /// Where the client asked from.
     pub origin: Origin,
+    /// The browser's session in which it was allowed.
+    pub allowed_in: SessionId,
     /// The person's epoch when they allowed it.
     pub epoch: Option<EpochId>,
     /// How it came.

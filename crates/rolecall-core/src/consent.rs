@@ -55,7 +55,7 @@ pub struct Approval {
     pub identity: Identity,
     /// In which browser's session.
     pub session: SessionId,
-    /// The person's epoch at that moment.
+    /// The person's epoch at that moment: one that this session survived. An approval is never newer than its session.
     pub epoch: Option<EpochId>,
     /// How long what follows from it may last.
     pub ends_at: DateTime<Utc>,

@@ -10,6 +10,7 @@ mod client_session;
 mod consent;
 mod console;
 mod device;
+mod ended;
 mod grants;
 mod issue;
 mod listing;

@@ -29,6 +29,13 @@ impl SessionId {
     }
 }
 
+impl SessionId {
+    /// Where it is written down that this session was ended, see [`EndedSession`].
+    pub fn ended_key(self) -> SecretDigest {
+        SecretDigest::of("rolecall/ended-session/v1", &[self.0.as_bytes()])
+    }
+}
+
 impl std::fmt::Display for SessionId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.short().fmt(f)
@@ -121,6 +128,8 @@ pub struct Holder<'a> {
     pub identity: &'a Identity,
     /// The session's public name.
     pub session: SessionId,
+    /// The person's epoch when the session began.
+    pub epoch: Option<EpochId>,
     /// How a client came by its session; none for a browser's.
     pub flow: Option<Flow>,
 }
@@ -130,6 +139,7 @@ impl<'a> From<&'a Session> for Holder<'a> {
         Self {
             identity: &session.identity,
             session: session.id,
+            epoch: session.epoch,
             flow: None,
         }
     }
@@ -140,6 +150,7 @@ impl<'a> From<&'a ClientSession> for Holder<'a> {
         Self {
             identity: &session.identity,
             session: session.id,
+            epoch: session.epoch,
             flow: Some(session.flow),
         }
     }
@@ -222,6 +233,16 @@ impl Epoch {
 
 impl Record for Epoch {
     const KIND: &'static str = "epoch";
+}
+
+/// Marks a session that was ended by itself, by [`SessionId::ended_key`], until it would have ended anyway. A request that
+/// had found the session before its end sees the mark before it writes or issues anything: the session's record alone
+/// would not tell, since its key changes with the browser's secret.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct EndedSession {}
+
+impl Record for EndedSession {
+    const KIND: &'static str = "ended-session";
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ pub async fn authorize(
         AuthorizationStep::Ask(asked) => ask(&member, &request, &asked),
         AuthorizationStep::Answer(to) => Ok(reply::see_other(&to)),
         AuthorizationStep::Spent => Err(spent()),
+        AuthorizationStep::SessionEnded => Err(Problem::sign_in_first("/", false)),
     }
 }
 
@@ -72,6 +73,7 @@ pub async fn decide(
         }
         AuthorizationStep::Ask(asked) => ask(&member, &request, &asked),
         AuthorizationStep::Spent => Err(spent()),
+        AuthorizationStep::SessionEnded => Err(Problem::sign_in_first("/", false)),
     }
 }
 

@@ -76,6 +76,8 @@ pub enum AuthorizationStep {
     Answer(String),
     /// The answer was sent already, or the request has expired.
     Spent,
+    /// The session of the person who answers has ended in the meantime.
+    SessionEnded,
 }
 
 impl Gateway {
@@ -175,7 +177,10 @@ impl Gateway {
                 decision: decided.0,
                 shown: decided.1,
             };
-            self.answer(context, session, answering).await?;
+            let answered = self.answer(context, session, answering).await?;
+            if answered.is_none() {
+                return Ok(AuthorizationStep::SessionEnded);
+            }
         }
         match records.get::<AuthorizationRequest>(key).await? {
             Some(seen) => self.send_answer(key, seen).await,

@@ -18,6 +18,7 @@ use super::{Gateway, RequestContext};
 pub(super) struct PreparedSession {
     /// Finds its record.
     pub(super) key: SecretDigest,
+    allowed_in: SessionId,
     session: ClientSession,
     tokens: ClientTokens,
 }
@@ -116,40 +117,44 @@ impl Gateway {
         Ok(seen.filter(lives))
     }
 
-    /// Writes a session's record; none when the person has ended their sessions since they allowed it. Its tokens must
-    /// not leave before [`Gateway::confirm_client_session`].
+    /// Writes a session's record; none when the person has ended their sessions since they allowed it, or the one in which
+    /// they did. Its tokens must not leave before [`Gateway::confirm_client_session`].
     pub(super) async fn prepare_client_session(
         &self,
         new: NewClientSession,
     ) -> Result<Option<PreparedSession>, StoreError> {
         let (now, life) = (self.world.clock.now(), self.world.clients.access_token);
+        let allowed_in = new.allowed_in;
         let (key, session, tokens) =
             ClientSession::begin(new, now, life, self.world.entropy.as_ref());
-        let epoch = self.epoch(session.identity.key()).await?;
-        if now >= session.ends_at || epoch.is_some_and(|epoch| session.is_ended_by(&epoch)) {
+        let (epoch, ended) = self.ends(session.identity.key(), allowed_in).await?;
+        let over = ended || epoch.is_some_and(|epoch| session.is_ended_by(&epoch));
+        if over || now >= session.ends_at {
             return Ok(None);
         }
         let until = session.ends_at;
         self.world.records.insert(key, &session, until).await?;
         Ok(Some(PreparedSession {
             key,
+            allowed_in,
             session,
             tokens,
         }))
     }
 
-    /// Audits a session's beginning and lists it; hands out its tokens when both have been written.
+    /// Audits a session's beginning and lists it; hands out its tokens when both have been written. None, and no session,
+    /// when the browser's session that allowed it was ended meanwhile.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: there is no session then.
     pub(super) async fn confirm_client_session(
         &self,
         context: &RequestContext,
-        allowed_in: SessionId,
         prepared: PreparedSession,
-    ) -> Result<ClientTokens, StoreError> {
+    ) -> Result<Option<ClientTokens>, StoreError> {
         let PreparedSession {
             key,
+            allowed_in,
             session,
             tokens,
         } = prepared;
@@ -172,7 +177,8 @@ impl Gateway {
         for old in self.index_client_session(&session, entry).await? {
             self.end_client_at(context, old.key, "too_many").await?;
         }
-        Ok(tokens)
+        let withdrawn = self.withdraw_if_ended(context, allowed_in, key).await?;
+        Ok((!withdrawn).then_some(tokens))
     }
 
     /// Removes what was prepared and is not needed: nobody knows its tokens.
@@ -201,7 +207,7 @@ impl Gateway {
         }
     }
 
-    /// Audits a session's end, then removes its record, in the order of [`Gateway::end`] and for its reasons.
+    /// Audits a session's end, marks it as ended, and removes its record, in the order of [`Gateway::end`] and for its reasons.
     pub(super) async fn end_client(
         &self,
         context: &RequestContext,
@@ -215,6 +221,7 @@ impl Gateway {
             reason: reason.to_owned(),
         };
         self.append(context, ended).await?;
+        self.mark_ended(session.id, session.ends_at).await?;
         self.world.records.take::<ClientSession>(key).await?;
         let person = session.identity.key();
         let remove = |old: Option<ClientSessionIndex>| {

@@ -6,9 +6,7 @@ use chrono::{DateTime, Utc};
 use crate::audit::{Actor, ConsentAsked, Happened};
 use crate::authorization_code::AuthorizationRequest;
 use crate::client_session::Flow;
-use crate::consent::{
-    Answer, Approval, Asking, Decision, OtherRequest, RequestId, Waiting, WaitingList,
-};
+use crate::consent::{Answer, Asking, Decision, OtherRequest, RequestId, Waiting, WaitingList};
 use crate::device::DeviceAuthorization;
 use crate::limits;
 use crate::port::StoreError;
@@ -39,6 +37,9 @@ pub enum ConsentError {
     /// The device flow is switched off.
     #[error("the device flow is switched off here")]
     DeviceFlowOff,
+    /// The session of the person who answers has ended in the meantime.
+    #[error("your session has ended")]
+    SessionEnded,
     /// Our own store or audit trail.
     #[error("consent is unavailable")]
     Unavailable(#[from] StoreError),
@@ -53,6 +54,7 @@ impl ConsentError {
             Self::TooManyTries => "too_many_tries",
             Self::NotFresh => "not_fresh",
             Self::DeviceFlowOff => "device_flow_off",
+            Self::SessionEnded => "session_ended",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -127,13 +129,15 @@ impl Gateway {
         })
     }
 
-    /// Audits an answer, then gives it to the request and to those that were shown beside it; how many took it.
+    /// Audits an answer, then gives it to the request and to those that were shown beside it; how many took it. None
+    /// when the session has ended since it was found. A yes is dated before the audit trail is waited for: an end that falls
+    /// in between is later than it.
     pub(super) async fn answer(
         &self,
         context: &RequestContext,
         session: &Session,
         answering: Answering<'_>,
-    ) -> Result<u32, StoreError> {
+    ) -> Result<Option<u32>, StoreError> {
         let Answering {
             asking,
             waiting,
@@ -152,17 +156,22 @@ impl Gateway {
             from: asking.origin.address,
             requests: u32::try_from(all.len()).unwrap_or(u32::MAX),
         };
+        let given = match decision {
+            Decision::Allow => self.approval(session).await?,
+            Decision::Deny => None,
+        };
         let (actor, id) = (Actor::from(&session.identity), session.id.to_string());
-        let (happened, answer) = match decision {
-            Decision::Allow => (
+        let (happened, answer) = match (decision, given) {
+            (Decision::Allow, None) => return Ok(None),
+            (Decision::Allow, Some(approval)) => (
                 Happened::ConsentGiven {
                     actor,
                     session: id,
                     asked,
                 },
-                Answer::Approved(Box::new(self.approval(session).await?)),
+                Answer::Approved(Box::new(approval)),
             ),
-            Decision::Deny => (
+            (Decision::Deny, _) => (
                 Happened::ConsentDenied {
                     actor,
                     session: id,
@@ -176,23 +185,13 @@ impl Gateway {
         for one in &all {
             answered += u32::from(self.answer_one(one, &answer).await?);
         }
-        Ok(answered)
+        Ok(Some(answered))
     }
 
     /// When a client's session that this person allows now would end.
     pub fn client_session_end(&self, session: &Session) -> DateTime<Utc> {
         let longest = self.world.clock.now() + self.world.clients.refresh_token;
         session.ends_at.min(longest)
-    }
-
-    pub(super) async fn approval(&self, session: &Session) -> Result<Approval, StoreError> {
-        let epoch = self.epoch(session.identity.key()).await?;
-        Ok(Approval {
-            identity: session.identity.clone(),
-            session: session.id,
-            epoch: epoch.map(|epoch| epoch.id),
-            ends_at: self.client_session_end(session),
-        })
     }
 
     /// Whether the request was still open and took the answer.

@@ -173,8 +173,9 @@ impl Gateway {
             shown: &answer.shown,
         };
         match self.answer(context, session, answering).await? {
-            0 => Err(ConsentError::UnknownCode),
-            served => Ok(served),
+            None => Err(ConsentError::SessionEnded),
+            Some(0) => Err(ConsentError::UnknownCode),
+            Some(served) => Ok(served),
         }
     }
 

@@ -68,6 +68,9 @@ pub enum IssueError {
         /// Where to; nowhere for programs, and where the provider has no application for AWS.
         start: Option<Url>,
     },
+    /// The session was ended after it had been found: nothing was asked of AWS.
+    #[error("your session has ended")]
+    SessionEnded,
     /// The provider's response for AWS is about somebody else, or about another role.
     #[error("the identity provider's response for AWS is {}", .0.said())]
     Mismatch(Mismatch),
@@ -112,6 +115,7 @@ impl IssueError {
             Self::Attributes(_) => "template",
             Self::AtProvider { .. } => "at_provider",
             Self::Mismatch(mismatch) => mismatch.code(),
+            Self::SessionEnded => "session_ended",
             Self::Token(_) => "token",
             Self::Refused(refused) => refused.refusal.code(),
             Self::StsUnavailable(_) => "sts_unavailable",
@@ -210,7 +214,7 @@ impl Gateway {
         holder: Holder<'_>,
         prepared: Prepared,
     ) -> Result<Issued, IssueError> {
-        let outcome = self.ask_sts(holder.identity, prepared).await;
+        let outcome = self.ask_sts(holder, prepared).await;
         self.append_outcome(context, events::outcome(&outcome))
             .await?;
         outcome
@@ -224,10 +228,17 @@ impl Gateway {
         prepared: Prepared,
         saml: &GatewaySaml,
     ) -> Result<MintedSaml, IssueError> {
-        let outcome = self.mint_saml(holder.identity, prepared, saml).await;
+        let minted = self.mint_saml(holder.identity, prepared, saml).await;
+        let outcome = match minted {
+            Ok(minted) => self.still_lives(holder).await.map(|()| minted),
+            Err(error) => Err(error),
+        };
         self.append_outcome(context, events::posted(&outcome))
             .await?;
-        outcome
+        let minted = outcome?;
+        // Nobody holds the response yet. The trail says more than happened when the session has ended since.
+        self.still_lives(holder).await?;
+        Ok(minted)
     }
 
     pub(super) fn find_grant(

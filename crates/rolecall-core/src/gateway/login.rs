@@ -27,6 +27,9 @@ pub enum AllowLoginError {
     /// Not this role.
     #[error(transparent)]
     Role(#[from] IssueError),
+    /// The person's session has ended in the meantime.
+    #[error("your session has ended")]
+    SessionEnded,
     /// Our own store or audit trail.
     #[error("consent is unavailable")]
     Unavailable(#[from] StoreError),
@@ -89,8 +92,10 @@ impl Gateway {
             session: session.id.to_string(),
             asked: asked(request.client()),
         };
-        self.append(context, given).await?;
+        // Dated before the audit trail is waited for: an end that falls in between is later than it.
         let approval = self.approval(session).await?;
+        let approval = approval.ok_or(AllowLoginError::SessionEnded)?;
+        self.append(context, given).await?;
         let code = AuthorizationCode::new(random_token(self.world.entropy.as_ref()));
         let now = self.world.clock.now();
         let issued = request.issued_code(role, approval, now);

@@ -70,6 +70,7 @@ impl LoginError {
                 | IssueError::Attributes(_)
                 | IssueError::AtProvider { .. }
                 | IssueError::Mismatch(_)
+                | IssueError::SessionEnded
                 | IssueError::Console(_) => false,
             },
             Self::Unavailable(_) => true,
@@ -187,13 +188,13 @@ impl Gateway {
             self.discard_client_session(prepared).await?;
             return Err(error);
         }
-        let allowed_in = code.approval.session;
-        let begun = self.confirm_client_session(context, allowed_in, prepared);
-        let outcome = match begun.await {
-            Ok(tokens) => {
+        let begun = self.confirm_client_session(context, prepared).await;
+        let outcome = match begun {
+            Ok(Some(tokens)) => {
                 self.first_credentials(context, key, code, tokens.refresh_token)
                     .await
             }
+            Ok(None) => Err(LoginError::CodeSpent),
             Err(error) => Err(error.into()),
         };
         if let Err(error) = &outcome {
@@ -216,6 +217,7 @@ impl Gateway {
         let holder = Holder {
             identity,
             session: SessionId::of(key),
+            epoch: code.approval.epoch,
             flow: Some(code.client.flow()),
         };
         let (grant, credentials) = self.login_credentials(context, holder, &code.role).await?;
@@ -233,6 +235,10 @@ impl Gateway {
             expires_at: code.approval.ends_at,
         };
         let id_token = self.world.issuer.mint_login_token(&claims).await;
+        let allowed_in = code.approval.session;
+        if self.withdraw_if_ended(context, allowed_in, key).await? {
+            return Err(LoginError::CodeSpent);
+        }
         let tokens = self.login_tokens(credentials, refresh_token);
         Ok(LoginTokens {
             id_token: Some(id_token.map_err(IssueError::Token)?),
@@ -245,12 +251,15 @@ impl Gateway {
         context: &RequestContext,
         holder: Holder<'_>,
         role: &RoleRequest,
-    ) -> Result<(Grant, Credentials), IssueError> {
+    ) -> Result<(Grant, Credentials), LoginError> {
         let wish = Wish::new(role, Delivery::AwsLogin);
         let prepared = self.prepare(context, holder, wish).await?;
         let grant = prepared.grant.clone();
-        let issued = self.assume(context, holder, prepared).await?;
-        Ok((grant, issued.credentials))
+        match self.assume(context, holder, prepared).await {
+            Ok(issued) => Ok((grant, issued.credentials)),
+            Err(IssueError::SessionEnded) => Err(LoginError::SessionOver),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn login_tokens(&self, credentials: Credentials, refresh_token: RefreshToken) -> LoginTokens {
@@ -333,9 +342,9 @@ impl Gateway {
 fn new_session(context: &RequestContext, proof: &Proof, code: &LoginCode) -> NewClientSession {
     let Approval {
         identity,
+        session,
         epoch,
         ends_at,
-        ..
     } = code.approval.clone();
     NewClientSession {
         client: code.client.key(),
@@ -343,6 +352,7 @@ fn new_session(context: &RequestContext, proof: &Proof, code: &LoginCode) -> New
         identity,
         ends_at,
         origin: context.origin.clone(),
+        allowed_in: session,
         epoch,
         flow: code.client.flow(),
         login: Some(Login {

@@ -10,7 +10,7 @@ use crate::limits;
 use crate::port::StoreError;
 use crate::record::Seen;
 use crate::secret::{SecretDigest, SessionSecret};
-use crate::session::{Epoch, EpochId, Session, SessionEntry, SessionId, SessionIndex};
+use crate::session::{Epoch, Session, SessionEntry, SessionId, SessionIndex};
 
 use super::{Gateway, RequestContext};
 
@@ -170,7 +170,10 @@ impl Gateway {
         session: &Session,
     ) -> Result<(), StoreError> {
         let person = &session.identity;
-        self.begin_epoch(person.key(), Some(session.id)).await?;
+        if !self.begin_epoch(person.key(), Some(session)).await? {
+            // It has been ended itself in the meantime, and ends nobody else's.
+            return Ok(());
+        }
         for entry in self.index(person).await?.entries {
             if entry.id != session.id {
                 self.end(context, person, entry.id, entry.key, "ended_by_owner")
@@ -218,30 +221,8 @@ impl Gateway {
         Ok(sessions)
     }
 
-    /// The present epoch of the person of this key.
-    pub(super) async fn epoch(&self, person: SecretDigest) -> Result<Option<Epoch>, StoreError> {
-        let seen = self.world.records.get(person).await?;
-        Ok(seen.map(|seen| seen.record))
-    }
-
-    /// Begins an epoch of the person's, which ends every session of theirs but `except`.
-    pub(super) async fn begin_epoch(
-        &self,
-        person: SecretDigest,
-        except: Option<SessionId>,
-    ) -> Result<(), StoreError> {
-        let epoch = Epoch {
-            id: EpochId::generate(self.world.entropy.as_ref()),
-            except,
-        };
-        // It has to outlive what it ends, even if the clock was set back or the timeout lowered since that began.
-        let until = self.world.clock.now() + self.world.lifetimes.absolute * 2;
-        let change = |_: Option<Epoch>| (epoch.clone(), until, ());
-        self.world.records.update(person, change).await
-    }
-
-    /// Audits a session's end, then removes its record; a session that is gone already is not audited again. In this
-    /// order no session ends unseen, whatever fails or whoever hangs up in between.
+    /// Audits a session's end, then marks it as ended and removes its record; a session that is gone already is not audited
+    /// again. In this order no session ends unseen, whatever fails or whoever hangs up in between.
     pub(super) async fn end(
         &self,
         context: &RequestContext,
@@ -250,18 +231,29 @@ impl Gateway {
         key: SecretDigest,
         reason: &'static str,
     ) -> Result<(), StoreError> {
-        if self.world.records.get::<Session>(key).await?.is_none() {
+        let Some(seen) = self.world.records.get::<Session>(key).await? else {
             return Ok(());
-        }
+        };
         let ended = Happened::SignedOut {
             actor: Actor::from(identity),
             session: id.to_string(),
             reason: reason.to_owned(),
         };
         self.append(context, ended).await?;
-        let taken = self.world.records.take::<Session>(key).await?;
-        if let Some(successor) = taken.and_then(|taken| taken.superseded_by) {
-            self.world.records.take::<Session>(successor).await?;
+        self.mark_ended(id, seen.record.ends_at).await?;
+        match self.world.records.take::<Session>(key).await? {
+            Some(taken) => {
+                if let Some(successor) = taken.superseded_by {
+                    self.world.records.take::<Session>(successor).await?;
+                }
+            }
+            // Its secret was replaced while the trail was waited for: the list knows the record of the new one.
+            None => {
+                let entries = self.entries(identity.key()).await?;
+                for entry in entries.iter().filter(|entry| entry.id == id) {
+                    self.world.records.take::<Session>(entry.key).await?;
+                }
+            }
         }
         Ok(())
     }

@@ -178,13 +178,11 @@ impl Gateway {
     ) -> Result<ClientTokens, TokenError> {
         let taken: Option<DeviceAuthorization> = self.world.records.take(key).await?;
         let asking = taken.ok_or(TokenError::InvalidGrant)?.asking;
-        let allowed_in = approval.session;
         let new = new_session(context, asking, approval, Flow::Device);
         let prepared = self.prepare_client_session(new).await?;
         let prepared = prepared.ok_or(TokenError::AccessDenied)?;
-        Ok(self
-            .confirm_client_session(context, allowed_in, prepared)
-            .await?)
+        let confirmed = self.confirm_client_session(context, prepared).await?;
+        confirmed.ok_or(TokenError::AccessDenied)
     }
 
     /// The tokens of an authorization code, once. A code that is shown with anything wrong is spoilt; one that is shown
@@ -215,7 +213,6 @@ impl Gateway {
                 .is_of(redemption.verifier.expose())
             && self.world.clock.now() < issued.expires_at;
         let approval = issued.approval.clone();
-        let allowed_in = approval.session;
         let new = new_session(context, issued.asking.clone(), approval, Flow::Code);
         let prepared = match right {
             true => self.prepare_client_session(new).await?,
@@ -232,9 +229,10 @@ impl Gateway {
         };
         let written = records.replace(key, &seen, &spent, seen.expires_at).await;
         match (written, prepared) {
-            (Ok(()), Some(prepared)) => Ok(self
-                .confirm_client_session(context, allowed_in, prepared)
-                .await?),
+            (Ok(()), Some(prepared)) => {
+                let confirmed = self.confirm_client_session(context, prepared).await?;
+                confirmed.ok_or(TokenError::InvalidGrant)
+            }
             (Ok(()), None) => Err(TokenError::InvalidGrant),
             (Err(error), prepared) => {
                 if let Some(prepared) = prepared {
@@ -286,6 +284,7 @@ fn new_session(
         identity: approval.identity,
         ends_at: approval.ends_at,
         origin: context.origin.clone(),
+        allowed_in: approval.session,
         epoch: approval.epoch,
         flow,
         login: None,

@@ -17,18 +17,18 @@ const PROVIDER: &str = "arn:aws:iam::111122223333:saml-provider/okta";
 const ROLE: &str = "arn:aws:iam::111122223333:role/rolecall/Developer";
 
 /// The usual world, except that payments-prod trusts the people's own provider.
-fn world() -> World {
+pub(crate) fn world() -> World {
     let trust = format!("trust = \"provider-saml\"\nsaml_provider_arn = \"{PROVIDER}\"");
     World::with_access(&ACCESS.replacen("audience = \"rolecall-payments\"", &trust, 1))
 }
 
-fn said(person: &str, assertion: &str) -> String {
+pub(crate) fn said(person: &str, assertion: &str) -> String {
     format!("{person} {assertion} {ROLE},{PROVIDER} alice@example.com")
 }
 
 impl World {
     /// Asks for credentials of the role, which leads to the provider.
-    async fn sent_away(&self, session: &Session) {
+    pub(crate) async fn sent_away(&self, session: &Session) {
         let error = self.issue(session, &developer()).await.unwrap_err();
         let IssueError::AtProvider { start: Some(start) } = error else {
             panic!("{error}");
@@ -36,7 +36,7 @@ impl World {
         assert_eq!(start.as_str(), "https://idp.example/aws");
     }
 
-    async fn received(&self, response: &str) -> Result<ProofTicket, SignInError> {
+    pub(crate) async fn received(&self, response: &str) -> Result<ProofTicket, SignInError> {
         self.gateway
             .receive_for_aws(&context(), &id("okta"), saml(response))
             .await

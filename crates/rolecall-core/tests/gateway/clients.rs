@@ -26,12 +26,12 @@ const LISTENING: &str = "http://127.0.0.1:33389/oauth/callback";
 
 /// A client that has registered.
 #[derive(Clone)]
-struct Known {
-    id: ClientId,
+pub(crate) struct Known {
+    pub(crate) id: ClientId,
     client: RegisteredClient,
 }
 
-fn register(gateway: &Gateway) -> Known {
+pub(crate) fn register(gateway: &Gateway) -> Known {
     let form = RegistrationForm {
         client_name: "canary-client".to_owned(),
         client_type: "public".to_owned(),
@@ -47,7 +47,7 @@ fn register(gateway: &Gateway) -> Known {
     }
 }
 
-async fn start(world: &World, known: &Known) -> DeviceStarted {
+pub(crate) async fn start(world: &World, known: &Known) -> DeviceStarted {
     let from = context_from("192.0.2.7");
     world
         .gateway
@@ -57,7 +57,7 @@ async fn start(world: &World, known: &Known) -> DeviceStarted {
 }
 
 /// Somebody's answer to a device, with the code typed as it is shown.
-fn answer(started: &DeviceStarted, decision: Decision) -> DeviceAnswer {
+pub(crate) fn answer(started: &DeviceStarted, decision: Decision) -> DeviceAnswer {
     let user_code = started.user_code.to_string();
     DeviceAnswer {
         retyped: user_code[5..].to_owned(),
@@ -67,7 +67,7 @@ fn answer(started: &DeviceStarted, decision: Decision) -> DeviceAnswer {
     }
 }
 
-async fn decide(
+pub(crate) async fn decide(
     world: &World,
     session: &Session,
     answer: &DeviceAnswer,
@@ -78,7 +78,7 @@ async fn decide(
         .await
 }
 
-async fn poll(
+pub(crate) async fn poll(
     world: &World,
     known: &Known,
     started: &DeviceStarted,
@@ -91,7 +91,7 @@ async fn poll(
 }
 
 /// What a client got by the device flow.
-async fn by_device(world: &World, known: &Known, session: &Session) -> ClientTokens {
+pub(crate) async fn by_device(world: &World, known: &Known, session: &Session) -> ClientTokens {
     let started = start(world, known).await;
     decide(world, session, &answer(&started, Decision::Allow))
         .await
@@ -99,7 +99,7 @@ async fn by_device(world: &World, known: &Known, session: &Session) -> ClientTok
     poll(world, known, &started).await.unwrap()
 }
 
-fn form(known: &Known, state: &str) -> AuthorizationForm {
+pub(crate) fn form(known: &Known, state: &str) -> AuthorizationForm {
     AuthorizationForm {
         client_id: Some(known.id.as_str().to_owned()),
         redirect_uri: Some(LISTENING.to_owned()),
@@ -112,7 +112,12 @@ fn form(known: &Known, state: &str) -> AuthorizationForm {
 }
 
 /// Has somebody allow a client on their machine; the code.
-async fn code(world: &World, known: &Known, session: &Session, state: &str) -> AuthorizationCode {
+pub(crate) async fn code(
+    world: &World,
+    known: &Known,
+    session: &Session,
+    state: &str,
+) -> AuthorizationCode {
     let gateway = &world.gateway;
     let read = gateway.read_authorization(form(known, state)).unwrap();
     let step = gateway
@@ -130,7 +135,7 @@ async fn code(world: &World, known: &Known, session: &Session, state: &str) -> A
     AuthorizationCode::new(to.split(['=', '&']).nth(1).unwrap())
 }
 
-async fn redeem(
+pub(crate) async fn redeem(
     gateway: &Gateway,
     known: &Known,
     code: &AuthorizationCode,
@@ -145,7 +150,7 @@ async fn redeem(
         .await
 }
 
-async fn opens(world: &World, tokens: &ClientTokens) -> bool {
+pub(crate) async fn opens(world: &World, tokens: &ClientTokens) -> bool {
     let found = world.gateway.client_session(&tokens.access_token).await;
     found.unwrap().is_some()
 }

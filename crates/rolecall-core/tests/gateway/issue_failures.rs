@@ -161,14 +161,19 @@ async fn a_refusal_that_cannot_be_recorded_is_an_outage_and_no_verdict() {
 }
 
 #[tokio::test]
-async fn an_outage_of_the_store_holds_no_issue_up() {
+async fn an_outage_of_the_store_is_one_of_issuing() {
     let world = World::new();
     let bob = world.session_of("bob").await;
-    world.store.outage.break_after(0);
     world.store.take_verbs();
     assert!(world.issue(&bob, &plain()).await.is_ok());
-    assert!(
-        world.store.take_verbs().is_empty(),
-        "a grant is never stored"
-    );
+    let asked = world.store.take_verbs();
+    let looked = std::collections::BTreeMap::from([("get", 2)]);
+    assert_eq!(asked, looked, "a grant is never stored");
+
+    // Whether the session still lives cannot be told.
+    world.store.outage.break_after(0);
+    world.aws.take_orders();
+    let error = world.issue(&bob, &plain()).await.unwrap_err();
+    assert!(matches!(error, IssueError::Unavailable(_)));
+    assert!(world.aws.take_orders().is_empty());
 }

@@ -1,5 +1,7 @@
 //! `aws login`: one role for one key, by today's policy, and no token lost to an outage.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
@@ -16,11 +18,13 @@ use crate::world::{ACCESS, World, context, developer, plain, word};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
+/// No two proofs of a test are one.
+static PROOFS: AtomicU32 = AtomicU32::new(0);
+
 /// A program with a key of its own.
-struct Program {
+pub(crate) struct Program {
     client: LoginClient,
     key: SigningKey,
-    proofs: std::cell::Cell<u32>,
 }
 
 impl Program {
@@ -28,11 +32,10 @@ impl Program {
         Self {
             client,
             key: SigningKey::from_slice(&[seed; 32]).unwrap(),
-            proofs: std::cell::Cell::new(0),
         }
     }
 
-    fn here() -> Self {
+    pub(crate) fn here() -> Self {
         Self::new(LoginClient::SameDevice, 7)
     }
 
@@ -43,7 +46,7 @@ impl Program {
         }
     }
 
-    fn request(&self, world: &World) -> LoginRequest {
+    pub(crate) fn request(&self, world: &World) -> LoginRequest {
         let text = str::to_owned;
         let form = LoginForm {
             response_type: text("code"),
@@ -58,8 +61,8 @@ impl Program {
     }
 
     /// A proof that no request has used.
-    fn proof(&self, world: &World) -> Proof {
-        let number = self.proofs.replace(self.proofs.get() + 1);
+    pub(crate) fn proof(&self, world: &World) -> Proof {
+        let number = PROOFS.fetch_add(1, Ordering::Relaxed);
         let point = self.key.verifying_key().to_sec1_point(false);
         let (x, y) = point.as_bytes()[1..].split_at(32);
         let [x, y] = [x, y].map(|part| URL_SAFE_NO_PAD.encode(part));
@@ -78,7 +81,7 @@ impl Program {
         world.gateway.login_proof(&[&whole]).unwrap()
     }
 
-    async fn allowed(
+    pub(crate) async fn allowed(
         &self,
         world: &World,
         session: &Session,
@@ -98,7 +101,7 @@ impl Program {
         })
     }
 
-    async fn redeem(
+    pub(crate) async fn redeem(
         &self,
         world: &World,
         shown: &LoginExchange,
@@ -107,7 +110,7 @@ impl Program {
         world.gateway.redeem_login(&context(), &proof, shown).await
     }
 
-    async fn refresh(
+    pub(crate) async fn refresh(
         &self,
         world: &World,
         token: &RefreshToken,

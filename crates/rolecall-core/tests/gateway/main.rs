@@ -13,6 +13,7 @@ mod at_provider;
 mod clients;
 mod console;
 mod ending;
+mod ends;
 mod issue;
 mod issue_failures;
 mod listing;

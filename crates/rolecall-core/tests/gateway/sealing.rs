@@ -41,7 +41,14 @@ async fn a_dump_of_the_store_names_nobody_and_holds_no_secret() {
     kinds.sort_unstable();
     assert_eq!(
         kinds,
-        ["console", "epoch", "session", "session-index", "sign-in"]
+        [
+            "console",
+            "ended-session",
+            "epoch",
+            "session",
+            "session-index",
+            "sign-in"
+        ]
     );
     for (key, value) in &dump {
         for secret in [

@@ -1,6 +1,7 @@
 //! A gateway and everything it needs, scripted: what the tests of the verbs begin with.
 
 mod aws;
+mod gate;
 mod provider;
 mod saml;
 mod store;
@@ -26,6 +27,7 @@ use rolecall_core::session::{Lifetimes, Origin, Session};
 use rolecall_core::sign_in::{Callback, Challenge, Demand, ReturnTo};
 
 pub use aws::{Aws, Wanted};
+pub use gate::Gate;
 pub use provider::Provider;
 pub use saml::{ASSERTION_LIFE, PROVIDER_SESSION, logout, saml, saml_callback};
 pub use store::Store;
@@ -132,6 +134,8 @@ pub struct World {
     pub google: Arc<Provider>,
     pub aws: Arc<Aws>,
     pub journal: Journal,
+    /// In front of the store, the trail and AWS.
+    pub gate: Arc<Gate>,
 }
 
 impl World {
@@ -142,11 +146,12 @@ impl World {
     pub fn with_access(access: &str) -> Self {
         let journal = Journal::default();
         let clock = Arc::new(ManualClock::new("2026-06-15T12:00:00Z".parse().unwrap()));
-        let store = Arc::new(Store::new(clock.clone()));
-        let trail = Arc::new(Trail::new(journal.clone()));
+        let gate = Arc::new(Gate::default());
+        let store = Arc::new(Store::new(clock.clone(), gate.clone()));
+        let trail = Arc::new(Trail::new(journal.clone(), gate.clone()));
         let okta = Arc::new(Provider::new("okta", clock.clone(), journal.clone()));
         let google = Arc::new(Provider::new("google", clock.clone(), journal.clone()));
-        let aws = Arc::new(Aws::new(clock.clone(), journal.clone()));
+        let aws = Arc::new(Aws::new(clock.clone(), journal.clone(), gate.clone()));
         let parts = Parts {
             providers: vec![okta.clone(), google.clone()],
             ..parts(&store, &clock, &trail, &aws)
@@ -160,6 +165,7 @@ impl World {
             google,
             aws,
             journal,
+            gate,
         }
     }
 

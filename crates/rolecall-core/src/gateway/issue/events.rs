@@ -76,6 +76,7 @@ fn failed(error: &IssueError) -> Happened {
         | IssueError::Attributes(_)
         | IssueError::AtProvider { .. }
         | IssueError::Mismatch(_)
+        | IssueError::SessionEnded
         | IssueError::Token(_)
         | IssueError::StsUnavailable(_)
         | IssueError::Console(_)

@@ -6,6 +6,7 @@ use crate::aws::{
     WebIdentityClaims, advice,
 };
 use crate::identity::{Identity, InvalidSubject, Subject};
+use crate::session::Holder;
 
 use super::super::Gateway;
 use super::{IssueError, Prepared, Refused};
@@ -14,21 +15,22 @@ use super::{IssueError, Prepared, Refused};
 const TOKEN_AUDIENCE: &str = "sts.amazonaws.com";
 
 impl Gateway {
-    /// The one place that makes an order to STS.
+    /// The one place that makes an order to STS. The session must still live when it is sent.
     pub(super) async fn ask_sts(
         &self,
-        identity: &Identity,
+        holder: Holder<'_>,
         prepared: Prepared,
     ) -> Result<Issued, IssueError> {
         let grant = prepared.grant.clone();
         let order = AssumeRole {
             duration: prepared.duration,
             role: grant.role().clone(),
-            proof: self.prove(identity, prepared).await?,
+            proof: self.prove(holder.identity, prepared).await?,
             region: grant.account().sts_region.clone(),
             session_policy: grant.session_policy().cloned(),
             policy_arns: grant.policy_arns().to_vec(),
         };
+        self.still_lives(holder).await?;
         let answer = self.world.sts.assume(&order).await;
         answer.map_err(|error| self.explained(error, &grant))
     }

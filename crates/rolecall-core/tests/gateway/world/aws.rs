@@ -12,7 +12,7 @@ use rolecall_core::port::{Clock as _, Source};
 use rolecall_core::secret::{SamlResponse, SecretText, WebIdentityToken};
 use url::Url;
 
-use super::{Journal, ManualClock};
+use super::{Gate, Journal, ManualClock};
 
 /// What the sign-in endpoint was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,7 @@ type Next<E> = Mutex<Option<E>>;
 pub struct Aws {
     clock: Arc<ManualClock>,
     journal: Journal,
+    gate: Arc<Gate>,
     orders: Mutex<Vec<AssumeRole>>,
     claims: Mutex<Vec<WebIdentityClaims>>,
     saml_claims: Mutex<Vec<SamlClaims>>,
@@ -38,10 +39,11 @@ pub struct Aws {
 }
 
 impl Aws {
-    pub fn new(clock: Arc<ManualClock>, journal: Journal) -> Self {
+    pub fn new(clock: Arc<ManualClock>, journal: Journal, gate: Arc<Gate>) -> Self {
         Self {
             clock,
             journal,
+            gate,
             orders: Mutex::default(),
             claims: Mutex::default(),
             saml_claims: Mutex::default(),
@@ -103,6 +105,7 @@ impl Aws {
 impl Sts for Aws {
     async fn assume(&self, order: &AssumeRole) -> Result<Issued, StsError> {
         self.journal.note("assume");
+        self.gate.pass().await;
         tokio::task::yield_now().await;
         let number = {
             let mut orders = self.orders.lock().unwrap();
@@ -131,6 +134,7 @@ impl Sts for Aws {
 impl WebIdentityIssuer for Aws {
     async fn mint(&self, claims: &WebIdentityClaims) -> Result<WebIdentityToken, Source> {
         self.journal.note("mint");
+        self.gate.pass().await;
         if let Some(error) = self.next_mint_error.lock().unwrap().take() {
             return Err(error);
         }
@@ -140,6 +144,7 @@ impl WebIdentityIssuer for Aws {
 
     async fn mint_login_token(&self, claims: &LoginTokenClaims) -> Result<SecretText, Source> {
         self.journal.note("mint login token");
+        self.gate.pass().await;
         let LoginTokenClaims {
             session_arn,
             client_id,
@@ -155,6 +160,7 @@ impl WebIdentityIssuer for Aws {
 impl SamlIssuer for Aws {
     async fn respond(&self, claims: &SamlClaims) -> Result<MintedSaml, Source> {
         self.journal.note("mint");
+        self.gate.pass().await;
         if let Some(error) = self.next_mint_error.lock().unwrap().take() {
             return Err(error);
         }
@@ -179,6 +185,7 @@ impl ConsoleSignIn for Aws {
         issuer: &Url,
     ) -> Result<ConsoleLink, ConsoleSignInError> {
         self.journal.note("link");
+        self.gate.pass().await;
         if let Some(error) = self.next_console_error.lock().unwrap().take() {
             return Err(error);
         }

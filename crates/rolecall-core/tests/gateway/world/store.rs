@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rolecall_core::port::{Clock, Key, RecordStore, StoreError, Version};
 
-use super::ManualClock;
 use super::switch::Switch;
+use super::{Gate, ManualClock};
 
 struct Kept {
     value: Vec<u8>,
@@ -20,13 +20,15 @@ pub struct Store {
     clock: Arc<ManualClock>,
     records: Mutex<HashMap<Key, Kept>>,
     verbs: Mutex<BTreeMap<&'static str, usize>>,
+    gate: Arc<Gate>,
     pub outage: Switch,
 }
 
 impl Store {
-    pub fn new(clock: Arc<ManualClock>) -> Self {
+    pub fn new(clock: Arc<ManualClock>, gate: Arc<Gate>) -> Self {
         Self {
             clock,
+            gate,
             records: Mutex::default(),
             verbs: Mutex::default(),
             outage: Switch::default(),
@@ -72,6 +74,7 @@ impl Store {
 
     async fn call(&self, verb: &'static str) -> Result<(), StoreError> {
         *self.verbs.lock().unwrap().entry(verb).or_default() += 1;
+        self.gate.pass().await;
         // Where the real store waits for the network, others get their turn.
         tokio::task::yield_now().await;
         self.outage.pass()

@@ -1,24 +1,26 @@
 //! An audit trail that is read back event by event.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use rolecall_core::audit::{AuditEvent, Happened};
 use rolecall_core::port::{AuditLog, StoreError};
 
-use super::Journal;
 use super::switch::Switch;
+use super::{Gate, Journal};
 
 pub struct Trail {
     journal: Journal,
     events: Mutex<Vec<AuditEvent>>,
+    gate: Arc<Gate>,
     pub outage: Switch,
 }
 
 impl Trail {
-    pub fn new(journal: Journal) -> Self {
+    pub fn new(journal: Journal, gate: Arc<Gate>) -> Self {
         Self {
             journal,
+            gate,
             events: Mutex::default(),
             outage: Switch::default(),
         }
@@ -54,6 +56,7 @@ pub fn word(happened: &Happened) -> String {
 #[async_trait]
 impl AuditLog for Trail {
     async fn append(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        self.gate.pass().await;
         tokio::task::yield_now().await;
         self.outage.pass()?;
         self.journal

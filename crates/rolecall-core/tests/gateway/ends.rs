@@ -1,0 +1,264 @@
+//! Ends that hold: whatever a stolen session was doing when it was ended, nothing that it leaves behind works afterwards.
+//!
+//! Each flow is held back at each of its calls to the store, the trail and AWS in turn, while the session is ended.
+
+mod flows;
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use rolecall_core::gateway::SignedIn;
+use rolecall_core::limits;
+
+use crate::world::{World, context, id};
+use flows::{Flow, Left, Stage};
+
+/// Who ends the session.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    /// Its person, from another browser: "end all others".
+    AllOthers,
+    /// Its person, in the same browser; for a client's session, the client signs out.
+    SignOut,
+    /// Its person, from another browser, by its own button.
+    ThisOne,
+    /// The operator: `rolecalld sessions end`.
+    Administrator,
+    /// The identity provider (SAML single logout).
+    Provider,
+}
+
+impl End {
+    const ALL: [Self; 5] = [
+        Self::AllOthers,
+        Self::SignOut,
+        Self::ThisOne,
+        Self::Administrator,
+        Self::Provider,
+    ];
+
+    async fn come(self, stage: &Stage) {
+        let (gateway, stolen) = (&stage.world.gateway, &stage.stolen);
+        let (context, mine) = (context(), &stage.desk.session);
+        let ended = match (self, &stage.client) {
+            (Self::AllOthers, _) => gateway.end_other_sessions(&context, mine).await,
+            (Self::SignOut, Some(token)) => gateway.end_client_session(&context, token).await,
+            (Self::SignOut, None) => {
+                let signed_out = gateway.sign_out(&context, &stolen.session, &stolen.secret);
+                signed_out.await.map(|_| ())
+            }
+            (Self::ThisOne, client) => {
+                let own = match client {
+                    Some(token) => gateway.client_session(token).await.unwrap(),
+                    None => None,
+                };
+                let name = own.map_or(stolen.session.id, |client| client.id);
+                gateway.end_session(&context, mine, &name.to_string()).await
+            }
+            (Self::Administrator, _) => {
+                let who = &stolen.session.identity;
+                gateway.end_person(&who.provider, &who.subject).await
+            }
+            (Self::Provider, _) => {
+                let order = Some(crate::world::logout("subject-alice r1 stolen-0"));
+                let ordered = gateway.sign_out_ordered(&context, &id("okta"), order).await;
+                ordered.unwrap();
+                Ok(())
+            }
+        };
+        ended.unwrap();
+    }
+
+    /// What a person allowed before they signed out of the browser works on; all other ends end that too.
+    fn is_for(self, flow: Flow) -> bool {
+        match self {
+            Self::AllOthers | Self::Administrator => true,
+            Self::SignOut => flow != Flow::RefreshLogin,
+            // The list is where a session's name leads to its record.
+            Self::ThisOne => !matches!(flow, Flow::RefreshLogin | Flow::EndOthers),
+            Self::Provider => flow != Flow::EndOthers,
+        }
+    }
+}
+
+/// Runs the flow up to its call of this number, then the end, then the rest; whether there was such a call.
+async fn hold_back(flow: Flow, end: End, call: usize) -> bool {
+    let stage = Stage::set(flow).await;
+    let gate = &stage.world.gate;
+    let mut running: std::pin::Pin<Box<dyn Future<Output = Left> + Send + '_>> =
+        Box::pin(flow.run(&stage));
+    let mut left = gate.drive(call, &mut running).await;
+    let held_back = left.is_none();
+    if held_back {
+        end.come(&stage).await;
+        stage.world.journal.take();
+        left = Some(running.await);
+        let later = stage.world.journal.take();
+        // A client's session that has begun before its browser signed out may be on its way; it gets nothing.
+        let begun = flow == Flow::RedeemLogin && matches!(end, End::SignOut | End::ThisOne);
+        let asked = later.iter().any(|call| call == "assume");
+        assert!(
+            !asked || begun,
+            "{flow:?}, {end:?}, call {call}: AWS was asked after the end: {later:?}"
+        );
+        let left = left.as_ref().unwrap();
+        assert!(
+            !left.posted,
+            "{flow:?}, {end:?}, call {call}: a response for AWS left"
+        );
+        // Of two browsers that end all others, the first one wins: its epoch is written by its second call.
+        let first = flow == Flow::EndOthers && end == End::AllOthers && call > 1;
+        let survivors = left.survivors(&stage).await;
+        assert!(
+            survivors.is_empty() || (first && !stage.world.is_live(&stage.desk).await),
+            "{flow:?}, {end:?}, call {call}: {survivors:?}"
+        );
+    }
+    drop(left);
+    held_back
+}
+
+#[tokio::test]
+async fn nothing_that_is_written_after_an_end_works() {
+    let mut calls = 0;
+    for flow in Flow::ALL {
+        for end in End::ALL.into_iter().filter(|end| end.is_for(flow)) {
+            let mut call = 0;
+            while hold_back(flow, end, call).await {
+                call += 1;
+            }
+            assert!(call > 0, "{flow:?} waits for nothing");
+            calls += call;
+        }
+    }
+    assert!(calls > 500, "{calls}");
+}
+
+/// The end itself is held back, too, and the flow goes through meanwhile.
+async fn interleave(flow: Flow, end: End, call: usize, end_call: usize) -> bool {
+    let stage = Stage::set(flow).await;
+    let gate = &stage.world.gate;
+    let mut running: std::pin::Pin<Box<dyn Future<Output = Left> + Send + '_>> =
+        Box::pin(flow.run(&stage));
+    if gate.drive(call, &mut running).await.is_some() {
+        return false;
+    }
+    let mut ending: std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> =
+        Box::pin(end.come(&stage));
+    let ended = gate.drive(end_call, &mut ending).await;
+    let left = running.await;
+    if ended.is_none() {
+        ending.await;
+    }
+    let survivors = left.survivors(&stage).await;
+    assert!(
+        survivors.is_empty(),
+        "{flow:?} at {call}, {end:?} at {end_call}: {survivors:?}"
+    );
+    true
+}
+
+#[tokio::test]
+async fn nothing_that_is_written_during_an_end_works() {
+    for flow in Flow::ALL {
+        for end in [End::AllOthers, End::Administrator, End::Provider] {
+            // Of two browsers that end all others, either may be first.
+            let either = flow == Flow::EndOthers && end == End::AllOthers;
+            if !end.is_for(flow) || either {
+                continue;
+            }
+            for end_call in [2, 5] {
+                let mut call = 0;
+                while interleave(flow, end, call, end_call).await {
+                    call += 1;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_allowed_before_and_redeemed_lives_on_after_a_sign_out() {
+    for flow in [Flow::RedeemDevice, Flow::RedeemCode, Flow::RedeemLogin] {
+        let stage = Stage::set(flow).await;
+        let left = flow.run(&stage).await;
+        End::SignOut.come(&stage).await;
+        assert_eq!(left.survivors(&stage).await.len(), 1, "{flow:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_browser_of_an_end_of_all_others_may_go_on_allowing() {
+    for flow in [Flow::AllowDevice, Flow::AllowCode, Flow::AllowLogin] {
+        let stage = Stage::set(flow).await;
+        let (gateway, mine) = (&stage.world.gateway, &stage.stolen.session);
+        gateway.end_other_sessions(&context(), mine).await.unwrap();
+        let left = flow.run(&stage).await;
+        assert_eq!(left.survivors(&stage).await.len(), 1, "{flow:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_replaced_while_the_trail_stalls_outlives_no_end() {
+    let world = World::new();
+    let mine: SignedIn = world.sign_in("okta", "alice").await;
+    world.clock.advance(limits::SESSION_SECRET_LIFE);
+    let context = context();
+    let mut ending: std::pin::Pin<Box<dyn Future<Output = _> + Send + '_>> = Box::pin(
+        world
+            .gateway
+            .sign_out(&context, &mine.session, &mine.secret),
+    );
+    // It has found the session, and waits for the trail.
+    assert!(world.gate.drive(1, &mut ending).await.is_none());
+    let renewed = world.gateway.renew_secret(&mine.secret).await.unwrap();
+    world
+        .clock
+        .advance(limits::SESSION_SECRET_GRACE + TimeDelta::seconds(1));
+    ending.await.unwrap();
+    let renewed = renewed.expect("it was due");
+    assert!(world.gateway.session(&renewed).await.unwrap().is_none());
+}
+
+const THIEVES: usize = 4;
+
+/// How often each flow is raced; every round is another interleaving, as the machine makes it. `ROLECALL_RACE_ROUNDS` asks
+/// for more.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "names how long the tests may take"
+)]
+fn rounds() -> usize {
+    let asked = std::env::var("ROLECALL_RACE_ROUNDS").ok();
+    asked.map_or(10, |rounds| rounds.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_outruns_an_end_with_a_stolen_cookie() {
+    let ends = [End::AllOthers, End::Administrator];
+    for flow in Flow::ALL {
+        // Of two browsers that end all others, either may be first.
+        let ends = &ends[usize::from(flow == Flow::EndOthers)..];
+        let world = Arc::new(flow.world());
+        for round in 0..rounds() {
+            let end = ends[round % ends.len()];
+            let stage = Arc::new(Stage::on(world.clone(), flow, round).await);
+            let mut thieves = tokio::task::JoinSet::new();
+            for _ in 0..THIEVES {
+                let stage = stage.clone();
+                thieves.spawn(async move { flow.run(&stage).await });
+            }
+            for _ in 0..round % 32 {
+                tokio::task::yield_now().await;
+            }
+            end.come(&stage).await;
+            for left in thieves.join_all().await {
+                let survivors = left.survivors(&stage).await;
+                assert!(
+                    survivors.is_empty(),
+                    "{flow:?}, {end:?}, round {round}: {survivors:?}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! What a stolen session can be in the middle of, and what it leaves behind.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use rolecall_core::aws_login::LoginExchange;
+use rolecall_core::client_session::ClientTokens;
+use rolecall_core::consent::Decision;
+use rolecall_core::gateway::{
+    AuthorizationStep, ConsoleOutcome, ConsoleRequest, ConsoleVisit, DeviceStarted, ProofOutcome,
+    ReadAuthorization, SignedIn,
+};
+use rolecall_core::limits;
+use rolecall_core::secret::{
+    AccessToken, AuthorizationCode, ConsoleTicket, ProofTicket, RefreshToken, SessionSecret,
+};
+use rolecall_core::sign_in::ReturnTo;
+
+use crate::at_provider;
+use crate::clients::{self, Known};
+use crate::login::Program;
+use crate::world::{ACCESS, World, context, id, plain, saml};
+
+/// A flow in which something is awaited between the check of a session and a write, or a delivery.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Flow {
+    AllowDevice,
+    RedeemDevice,
+    AllowCode,
+    RedeemCode,
+    RefreshTokens,
+    AllowLogin,
+    RedeemLogin,
+    RefreshLogin,
+    Credentials,
+    ClientCredentials,
+    ConsoleLink,
+    ConsolePost,
+    ConsoleTicket,
+    AtProvider,
+    RenewSecret,
+    Touch,
+    EndOthers,
+}
+
+impl Flow {
+    pub const ALL: [Self; 17] = [
+        Self::AllowDevice,
+        Self::RedeemDevice,
+        Self::AllowCode,
+        Self::RedeemCode,
+        Self::RefreshTokens,
+        Self::AllowLogin,
+        Self::RedeemLogin,
+        Self::RefreshLogin,
+        Self::Credentials,
+        Self::ClientCredentials,
+        Self::ConsoleLink,
+        Self::ConsolePost,
+        Self::ConsoleTicket,
+        Self::AtProvider,
+        Self::RenewSecret,
+        Self::Touch,
+        Self::EndOthers,
+    ];
+
+    pub fn world(self) -> World {
+        if self == Self::AtProvider {
+            return at_provider::world();
+        }
+        if self != Self::ConsolePost {
+            return World::new();
+        }
+        let sandbox = "name = \"sandbox\"";
+        let trust = r#"
+trust = "gateway-saml"
+console = "saml-post"
+saml_provider_arn = "arn:aws:iam::777788889999:saml-provider/rolecall""#;
+        World::with_access(&ACCESS.replacen(sandbox, &format!("{sandbox}{trust}"), 1))
+    }
+}
+
+/// A person at their desk, and somebody with a copy of the cookie of their other browser.
+pub struct Stage {
+    pub world: Arc<World>,
+    pub desk: SignedIn,
+    pub stolen: SignedIn,
+    /// The client's session that the flow is about, where it is not the browser's.
+    pub client: Option<AccessToken>,
+    known: Known,
+    program: Program,
+    prepared: Prepared,
+}
+
+/// What there was before the flow.
+enum Prepared {
+    Nothing,
+    Device(Arc<DeviceStarted>),
+    Read(Box<ReadAuthorization>),
+    Code(AuthorizationCode),
+    Tokens(ClientTokens),
+    Login(LoginExchange),
+    LoginTokens(RefreshToken),
+    Ticket(ConsoleTicket),
+    Proof(ProofTicket),
+}
+
+/// What somebody holds after the flow.
+#[derive(Default)]
+pub struct Left {
+    device: Option<Arc<DeviceStarted>>,
+    code: Option<AuthorizationCode>,
+    tokens: Vec<ClientTokens>,
+    login: Option<LoginExchange>,
+    login_tokens: Vec<RefreshToken>,
+    secrets: Vec<SessionSecret>,
+    /// A SAML response for AWS.
+    pub posted: bool,
+}
+
+impl Stage {
+    pub async fn set(flow: Flow) -> Self {
+        Self::on(Arc::new(flow.world()), flow, 0).await
+    }
+
+    /// In a world that has seen others before.
+    pub async fn on(world: Arc<World>, flow: Flow, round: usize) -> Self {
+        // A minute between two rounds, so that no rate limit is met.
+        world.clock.advance(TimeDelta::minutes(1));
+        let response = format!("alice a-{round} stolen-{round}");
+        let desk = world.sign_in("okta", "alice").await;
+        let stolen = world
+            .gateway
+            .complete_unsolicited_sign_in(&context(), &id("okta"), saml(&response))
+            .await
+            .unwrap();
+        let (known, program) = (clients::register(&world.gateway), Program::here());
+        let mut stage = Self {
+            world,
+            desk,
+            stolen,
+            client: None,
+            known,
+            program,
+            prepared: Prepared::Nothing,
+        };
+        stage.prepared = stage.prepare(flow, round).await;
+        if let Prepared::Tokens(tokens) = &stage.prepared {
+            stage.client = Some(tokens.access_token.clone());
+        }
+        stage
+    }
+
+    async fn prepare(&self, flow: Flow, round: usize) -> Prepared {
+        let (world, known, session) = (&self.world, &self.known, &self.stolen.session);
+        match flow {
+            Flow::AllowDevice => Prepared::Device(Arc::new(clients::start(world, known).await)),
+            Flow::RedeemDevice => {
+                let started = clients::start(world, known).await;
+                let yes = clients::answer(&started, Decision::Allow);
+                clients::decide(world, session, &yes).await.unwrap();
+                Prepared::Device(Arc::new(started))
+            }
+            Flow::AllowCode => {
+                let form = clients::form(known, "s");
+                Prepared::Read(Box::new(world.gateway.read_authorization(form).unwrap()))
+            }
+            Flow::RedeemCode => Prepared::Code(clients::code(world, known, session, "s").await),
+            Flow::RefreshTokens | Flow::ClientCredentials => {
+                Prepared::Tokens(clients::by_device(world, known, session).await)
+            }
+            Flow::RedeemLogin => {
+                let allowed = self.program.allowed(world, session, plain()).await;
+                Prepared::Login(allowed.unwrap())
+            }
+            Flow::RefreshLogin => {
+                let allowed = self.program.allowed(world, session, plain()).await.unwrap();
+                let tokens = self.program.redeem(world, &allowed).await.unwrap();
+                Prepared::LoginTokens(tokens.refresh_token)
+            }
+            Flow::ConsoleTicket => {
+                let gateway = &world.gateway;
+                let url = gateway.sign_out_of_console(session, plain(), request());
+                let url = url.await.unwrap();
+                let (_, ticket) = url.as_str().rsplit_once("continue%2F").unwrap();
+                Prepared::Ticket(ConsoleTicket::new(ticket))
+            }
+            Flow::AtProvider => {
+                world.sent_away(session).await;
+                let response = at_provider::said("alice", &format!("b-{round}"));
+                Prepared::Proof(world.received(&response).await.unwrap())
+            }
+            Flow::RenewSecret | Flow::Touch => {
+                world.clock.advance(limits::SESSION_SECRET_LIFE);
+                Prepared::Nothing
+            }
+            Flow::EndOthers => {
+                // What fell out of the list is ended by the epoch alone.
+                for key in world.store.keys("session-index") {
+                    world.store.remove(key);
+                }
+                Prepared::Nothing
+            }
+            Flow::AllowLogin | Flow::Credentials | Flow::ConsoleLink | Flow::ConsolePost => {
+                Prepared::Nothing
+            }
+        }
+    }
+}
+
+fn request() -> ConsoleRequest {
+    ConsoleRequest {
+        destination: None,
+        return_to: ReturnTo::portal(),
+    }
+}
+
+impl Flow {
+    /// Goes through with it, as far as it gets.
+    pub async fn run(self, stage: &Stage) -> Left {
+        let (world, known, session) = (&stage.world, &stage.known, &stage.stolen.session);
+        let (gateway, context) = (&world.gateway, context());
+        let mut left = Left::default();
+        match (self, &stage.prepared) {
+            (Self::AllowDevice, Prepared::Device(started)) => {
+                let yes = clients::answer(started, Decision::Allow);
+                let _ = clients::decide(world, session, &yes).await;
+                left.device = Some(started.clone());
+            }
+            (Self::RedeemDevice, Prepared::Device(started)) => {
+                left.tokens
+                    .extend(clients::poll(world, known, started).await);
+                left.device = Some(started.clone());
+            }
+            (Self::AllowCode, Prepared::Read(read)) => {
+                let _ = gateway.begin_authorization(&context, session, read).await;
+                let yes = (Decision::Allow, [].as_slice());
+                let step = gateway.decide_authorization(&context, session, read, yes);
+                if let Ok(AuthorizationStep::Answer(to)) = step.await {
+                    left.code = to.split(['=', '&']).nth(1).map(AuthorizationCode::new);
+                }
+            }
+            (Self::RedeemCode, Prepared::Code(code)) => {
+                left.tokens
+                    .extend(clients::redeem(gateway, known, code).await);
+            }
+            (Self::RefreshTokens, Prepared::Tokens(tokens)) => {
+                let presented = &tokens.refresh_token;
+                left.tokens
+                    .extend(gateway.refresh(&context, &known.id, presented).await);
+                left.tokens.push(tokens.clone());
+            }
+            (Self::AllowLogin, _) => {
+                left.login = stage.program.allowed(world, session, plain()).await.ok();
+            }
+            (Self::RedeemLogin, Prepared::Login(shown)) => {
+                let redeemed = stage.program.redeem(world, shown).await;
+                left.login_tokens
+                    .extend(redeemed.map(|tokens| tokens.refresh_token));
+            }
+            (Self::RefreshLogin, Prepared::LoginTokens(token)) => {
+                let refreshed = stage.program.refresh(world, token).await;
+                left.login_tokens
+                    .extend(refreshed.map(|tokens| tokens.refresh_token));
+                left.login_tokens.push(token.clone());
+            }
+            (Self::Credentials, _) => {
+                let _ = world.issue(session, &plain()).await;
+            }
+            (Self::ClientCredentials, Prepared::Tokens(tokens)) => {
+                let found = gateway.client_session(&tokens.access_token).await;
+                if let Ok(Some(client)) = found {
+                    let _ = gateway.credentials(&context, &client, &plain()).await;
+                }
+                left.tokens.push(tokens.clone());
+            }
+            (Self::ConsoleLink | Self::ConsolePost, _) => {
+                let (role, request) = (plain(), request());
+                let visit = gateway.visit_console(&context, session, &role, &request);
+                left.posted = matches!(visit.await, Ok(ConsoleVisit::Post(_)));
+            }
+            (Self::ConsoleTicket, Prepared::Ticket(ticket)) => {
+                let outcome = gateway.continue_to_console(&context, session, ticket).await;
+                let visit = matches!(outcome, Ok(ConsoleOutcome::Visit(ConsoleVisit::Post(_))));
+                left.posted = visit;
+            }
+            (Self::AtProvider, Prepared::Proof(ticket)) => {
+                let outcome = gateway.continue_with_proof(&context, session, ticket).await;
+                let visit = matches!(outcome, Ok(ProofOutcome::Visit(ConsoleVisit::Post(_))));
+                left.posted = visit;
+            }
+            (Self::RenewSecret, _) => {
+                let renewed = gateway.renew_secret(&stage.stolen.secret).await;
+                left.secrets.extend(renewed.ok().flatten());
+                left.secrets.push(stage.stolen.secret.clone());
+            }
+            (Self::Touch, _) => {
+                let _ = gateway.session(&stage.stolen.secret).await;
+                left.secrets.push(stage.stolen.secret.clone());
+            }
+            (Self::EndOthers, _) => {
+                let _ = gateway.end_other_sessions(&context, session).await;
+                left.secrets.push(stage.stolen.secret.clone());
+            }
+            (flow, _) => panic!("{flow:?} was not prepared"),
+        }
+        left
+    }
+}
+
+impl Left {
+    /// What of it still works.
+    pub async fn survivors(&self, stage: &Stage) -> Vec<&'static str> {
+        let (world, known) = (&stage.world, &stage.known);
+        let gateway = &world.gateway;
+        let mut survivors = Vec::new();
+        if let Some(started) = &self.device
+            && self.tokens.is_empty()
+            && clients::poll(world, known, started).await.is_ok()
+        {
+            survivors.push("device code");
+        }
+        if let Some(code) = &self.code
+            && clients::redeem(gateway, known, code).await.is_ok()
+        {
+            survivors.push("authorization code");
+        }
+        if let Some(shown) = &self.login
+            && stage.program.redeem(world, shown).await.is_ok()
+        {
+            survivors.push("code of aws login");
+        }
+        for tokens in &self.tokens {
+            if clients::opens(world, tokens).await {
+                survivors.push("access token");
+            } else if gateway
+                .refresh(&context(), &known.id, &tokens.refresh_token)
+                .await
+                .is_ok()
+            {
+                survivors.push("refresh token");
+            }
+        }
+        for token in &self.login_tokens {
+            if stage.program.refresh(world, token).await.is_ok() {
+                survivors.push("refresh token of aws login");
+            }
+        }
+        for secret in &self.secrets {
+            if gateway.session(secret).await.unwrap().is_some() {
+                survivors.push("cookie");
+            }
+        }
+        survivors
+    }
+}
