@@ -1,7 +1,9 @@
 //! The composition root: settings become adapters, adapters a gateway, the gateway a bound listener that is not yet
 //! running. Nobody else constructs an adapter.
 
+mod connections;
 mod issuers;
+mod listener;
 mod probe;
 mod reload;
 mod site;
@@ -13,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server as HttpServerTask, ServerHandle};
-use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use anyhow::Context as _;
@@ -25,25 +26,20 @@ use rolecall_core::sign_in::IdentityProvider;
 
 use crate::audit::SqlAudit;
 use crate::aws::{SignInEndpoint, StsClient};
-use crate::config::{Loaded, Settings};
+use crate::config::{Listen, Loaded, Settings};
 use crate::idp::{HttpClient, OidcProvider, ProviderSettings, SamlProvider};
 use crate::store;
+use crate::web::Site;
 use crate::web::health::{self, Draining};
 use crate::web::metrics::Metrics;
-use crate::web::{self, Site};
 
+use connections::Connections;
 use issuers::Issuers;
 pub use probe::probe;
 use reload::Watcher;
 
 /// New connections are still taken for this long after a stop was asked for, while `/readyz` sends them elsewhere.
 const LAST_CALL: Duration = Duration::from_secs(2);
-/// Requests that were accepted get this long to finish after that.
-const DRAIN: Duration = Duration::from_secs(25);
-/// A client must send its request's head within this time.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-const CONNECTIONS_PER_WORKER_MAX: usize = 10_000;
 
 /// What tests bring along instead of the machine's own.
 pub struct Surroundings {
@@ -177,6 +173,14 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
         metrics.clone(),
     ));
     let draining = Draining::default();
+    let Listen {
+        tls,
+        connections,
+        trusted_proxies,
+        ..
+    } = &settings.listen;
+    let tls = tls.as_ref().map(tls::config).transpose()?;
+    let connections = Connections::new(*connections, trusted_proxies.clone(), metrics.clone());
     let public = public.map_or_else(|| listen(settings.listen.address, "listen.address"), Ok)?;
     let management = management.map_or_else(
         || listen(settings.listen.management, "listen.management"),
@@ -185,7 +189,7 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
     Ok(Bound {
         public_address: public.local_addr()?,
         management_address: management.local_addr()?,
-        public: serve_public(public, site.clone(), settings.listen.tls.as_ref())?,
+        public: listener::serve(public, site.clone(), tls, connections)?,
         management: serve_management(management, site, draining.clone())?,
         settings: Arc::new(settings),
         gateway,
@@ -292,30 +296,6 @@ fn listen(address: SocketAddr, key: &'static str) -> anyhow::Result<TcpListener>
             source,
         })
     })
-}
-
-fn serve_public(
-    listener: TcpListener,
-    site: Data<Site>,
-    tls: Option<&crate::config::Tls>,
-) -> anyhow::Result<HttpServerTask> {
-    let app = move || {
-        App::new()
-            .app_data(site.clone())
-            .wrap(from_fn(web::guard))
-            .configure(web::routes)
-    };
-    let server = HttpServer::new(app)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
-        .max_connections(CONNECTIONS_PER_WORKER_MAX)
-        .shutdown_timeout(DRAIN.as_secs())
-        .disable_signals();
-    let server = match tls {
-        Some(files) => server.listen_rustls_0_23(listener, tls::config(files)?)?,
-        None => server.listen(listener)?,
-    };
-    Ok(server.run())
 }
 
 fn serve_management(

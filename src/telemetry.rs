@@ -2,6 +2,7 @@
 //! write whole requests, secrets included.
 
 mod stderr;
+mod throttle;
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{fmt, registry};
 
 use stderr::Stderr;
+pub use throttle::Throttle;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

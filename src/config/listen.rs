@@ -22,6 +22,8 @@ pub struct Listen {
     pub trusted_proxies: Vec<IpNet>,
     /// The header that is read from them.
     pub client_address: AddressHeader,
+    /// `[limits] connections`: open connections of one client address.
+    pub connections: usize,
 }
 
 /// Certificate and key, PEM.
@@ -33,6 +35,29 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
+/// Open connections of one client address when nothing is said.
+const CONNECTIONS: usize = 512;
+/// As many as a worker of the gateway takes in all.
+const CONNECTIONS_MAX: i64 = 10_000;
+
+/// Reads `[limits] connections`: how many connections one client address may have open.
+pub fn connections(limits: &Reader<'_>) -> usize {
+    let value = limits.value("connections");
+    let Some(number) = value.and_then(|value: Value<'_>| value.integer()) else {
+        return CONNECTIONS;
+    };
+    match usize::try_from(number.value) {
+        Ok(connections) if (1..=CONNECTIONS_MAX).contains(&number.value) => connections,
+        Ok(_) | Err(_) => {
+            number.spot.error(
+                "connections is out of bounds",
+                format!("write a number between 1 and {CONNECTIONS_MAX}"),
+            );
+            CONNECTIONS
+        }
+    }
+}
+
 /// Reads `[listen]`; every key has a default.
 pub fn listen(section: Option<Reader<'_>>, folder: &Path) -> Listen {
     let mut listen = Listen {
@@ -41,6 +66,7 @@ pub fn listen(section: Option<Reader<'_>>, folder: &Path) -> Listen {
         management: SocketAddr::from(([127, 0, 0, 1], 9400)),
         trusted_proxies: Vec::new(),
         client_address: AddressHeader::default(),
+        connections: CONNECTIONS,
     };
     let Some(section) = section else {
         return listen;

@@ -45,7 +45,11 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         .and_then(|value| value.parse_with(parse_public_url))
         .map(|url| url.value);
     let places = access_places(root, folder);
-    let listen = listen::listen(root.table("listen"), folder);
+    let mut listen = listen::listen(root.table("listen"), folder);
+    if let Some(limits) = root.table("limits") {
+        listen.connections = listen::connections(&limits);
+        limits.done();
+    }
     let store = root
         .required("store")
         .and_then(|value| value.table("[store]"))

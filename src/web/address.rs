@@ -1,16 +1,12 @@
 //! The client's address of a request, and warnings where proxies and `[listen]` do not fit together.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use ipnet::IpNet;
 
 use crate::client_address::{self, AddressHeader, ClientAddress, UnknownAddress};
-
-/// A warning is repeated after this time at the earliest.
-const REPEAT_AFTER: Duration = Duration::from_secs(3_600);
+use crate::telemetry::Throttle;
 
 /// `[listen] client_address` and `trusted_proxies`.
 pub struct ClientAddresses {
@@ -119,20 +115,5 @@ fn is_private(address: IpAddr) -> bool {
         IpAddr::V6(address) => {
             address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
         }
-    }
-}
-
-/// Lets one warning pass in [`REPEAT_AFTER`].
-#[derive(Default)]
-struct Throttle(Mutex<Option<Instant>>);
-
-impl Throttle {
-    fn is_due(&self) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = last.is_none_or(|last| last.elapsed() >= REPEAT_AFTER);
-        if due {
-            *last = Some(Instant::now());
-        }
-        due
     }
 }

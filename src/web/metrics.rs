@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
 };
 
 /// The gateway's metrics. Cheap to clone; all clones count together.
@@ -19,6 +20,7 @@ pub struct Metrics {
     consents: IntCounterVec,
     reloads: IntCounterVec,
     policy_stale: IntGauge,
+    connections_refused: IntCounter,
 }
 
 impl Metrics {
@@ -48,6 +50,11 @@ impl Metrics {
             "1 while the newest access policy was refused and an older one serves",
         )?;
         registry.register(Box::new(policy_stale.clone()))?;
+        let connections_refused = IntCounter::new(
+            "rolecall_connections_refused_total",
+            "Connections closed because their address had as many as it may",
+        )?;
+        registry.register(Box::new(connections_refused.clone()))?;
         Ok(Self {
             requests,
             statuses: counter(
@@ -81,6 +88,7 @@ impl Metrics {
                 &["outcome"],
             )?,
             policy_stale,
+            connections_refused,
             registry,
         })
     }
@@ -121,6 +129,11 @@ impl Metrics {
             .with_label_values(&[if accepted { "accepted" } else { "refused" }])
             .inc();
         self.policy_stale.set(i64::from(!accepted));
+    }
+
+    /// A connection was closed because its address had as many as it may.
+    pub fn connection_refused(&self) {
+        self.connections_refused.inc();
     }
 
     /// Everything, in Prometheus's text format.

@@ -4,6 +4,7 @@
 mod address;
 mod aws_login;
 mod callbacks;
+mod connections;
 mod console;
 mod console_saml;
 mod corpora;

@@ -1,0 +1,179 @@
+//! Open connections of each client address: counted from the moment they are accepted, TLS handshake included, so that
+//! nobody takes all there are.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ipnet::{IpNet, Ipv6Net};
+
+use crate::client_address::is_in;
+use crate::telemetry::Throttle;
+use crate::web::metrics::Metrics;
+
+/// An IPv6 /48 may have this many times as many connections as one /64 in it.
+const SITE_FACTOR: usize = 10;
+
+/// Counts connections by IPv4 address, and by IPv6 /64 and /48. Trusted proxies are not counted: all clients come from
+/// them.
+pub struct Connections {
+    max: usize,
+    trusted: Vec<IpNet>,
+    open: Mutex<HashMap<IpNet, usize>>,
+    metrics: Metrics,
+    refused: Throttle,
+}
+
+/// One connection that is counted as long as this exists.
+pub struct OpenConnection {
+    connections: Arc<Connections>,
+    networks: Vec<IpNet>,
+}
+
+impl Connections {
+    /// Admits `max` connections of each address that is not in `trusted`.
+    pub fn new(max: usize, trusted: Vec<IpNet>, metrics: Metrics) -> Arc<Self> {
+        Arc::new(Self {
+            max,
+            trusted,
+            open: Mutex::default(),
+            metrics,
+            refused: Throttle::default(),
+        })
+    }
+
+    /// Counts a connection from `peer`; none when its address has as many as it may.
+    pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<OpenConnection> {
+        let bounds = match is_in(&self.trusted, peer) {
+            true => Vec::new(),
+            false => self.bounds(peer),
+        };
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let full =
+            |(network, max): &(IpNet, usize)| open.get(network).copied().unwrap_or(0) >= *max;
+        if let Some((network, max)) = bounds.iter().find(|bound| full(bound)) {
+            self.metrics.connection_refused();
+            if self.refused.is_due() {
+                tracing::warn!(%network, max, "connections are closed: this address has as many as limits.connections allows");
+            }
+            return None;
+        }
+        let networks: Vec<IpNet> = bounds.into_iter().map(|(network, _)| network).collect();
+        for network in &networks {
+            *open.entry(*network).or_default() += 1;
+        }
+        drop(open);
+        Some(OpenConnection {
+            connections: self.clone(),
+            networks,
+        })
+    }
+
+    /// The networks that an address counts for, and how many connections each may have.
+    fn bounds(&self, address: IpAddr) -> Vec<(IpNet, usize)> {
+        match address.to_canonical() {
+            address @ IpAddr::V4(_) => vec![(IpNet::from(address), self.max)],
+            IpAddr::V6(address) => [(64, self.max), (48, self.max.saturating_mul(SITE_FACTOR))]
+                .into_iter()
+                .filter_map(|(length, max)| {
+                    let network = Ipv6Net::new(address, length).ok()?.trunc();
+                    Some((IpNet::V6(network), max))
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        let open = &self.connections.open;
+        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        for network in &self.networks {
+            if let Some(count) = open.get_mut(network) {
+                *count -= 1;
+                if *count == 0 {
+                    open.remove(network);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connections(max: usize, trusted: &[&str]) -> Arc<Connections> {
+        let trusted = trusted.iter().map(|text| text.parse().unwrap()).collect();
+        Connections::new(max, trusted, Metrics::new().unwrap())
+    }
+
+    fn admitted(connections: &Arc<Connections>, peers: &[&str]) -> Vec<bool> {
+        let held: Vec<_> = peers
+            .iter()
+            .map(|peer| connections.admit(peer.parse().unwrap()))
+            .collect();
+        held.iter().map(Option::is_some).collect()
+    }
+
+    #[test]
+    fn each_address_has_its_own_bound() {
+        let two = connections(2, &[]);
+        assert_eq!(
+            admitted(
+                &two,
+                &["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1", "192.0.2.2"]
+            ),
+            [true, true, false, true]
+        );
+        assert_eq!(
+            admitted(
+                &two,
+                &[
+                    "2001:db8::1",
+                    "2001:db8::2",
+                    "2001:db8::3",
+                    "2001:db8:0:1::1"
+                ]
+            ),
+            [true, true, false, true]
+        );
+    }
+
+    #[test]
+    fn a_closed_connection_makes_room() {
+        let one = connections(1, &[]);
+        for _ in 0..3 {
+            assert_eq!(admitted(&one, &["192.0.2.1", "192.0.2.1"]), [true, false]);
+        }
+        assert!(one.open.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_ipv6_site_has_ten_times_as_many() {
+        let one = connections(1, &[]);
+        let peers: Vec<String> = (0..12).map(|net| format!("2001:db8:0:{net}::1")).collect();
+        let peers: Vec<&str> = peers.iter().map(String::as_str).collect();
+        let admitted = admitted(&one, &peers);
+        assert_eq!(admitted.iter().filter(|admitted| **admitted).count(), 10);
+        assert!(one.open.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn trusted_proxies_are_not_counted() {
+        let one = connections(1, &["10.0.0.0/8"]);
+        assert_eq!(
+            admitted(
+                &one,
+                &[
+                    "10.0.0.1",
+                    "10.0.0.1",
+                    "::ffff:10.0.0.1",
+                    "127.0.0.1",
+                    "127.0.0.1"
+                ]
+            ),
+            [true, true, true, true, false]
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! The public listener: HTTP/1.1 over TCP or TLS. It is put together here rather than by `HttpServer`, so that a connection
+//! is counted before its TLS handshake.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
+
+use actix_http::body::BoxBody;
+use actix_http::{HttpServiceBuilder, Request, Response};
+use actix_service::{IntoServiceFactory as _, Service, ServiceFactory, ServiceFactoryExt as _};
+use actix_service::{apply_fn_factory, map_config};
+use actix_web::App;
+use actix_web::dev::{AppConfig, Server};
+use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
+use actix_web::web::Data;
+use rustls::ServerConfig;
+
+use super::connections::Connections;
+use crate::web::{self, Site};
+
+/// Requests that were accepted get this long to finish after a stop.
+const DRAIN: Duration = Duration::from_secs(25);
+/// A client must send its request's head within this time.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// An answer that nobody reads is given up after this time.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const CONNECTIONS_PER_WORKER_MAX: usize = 10_000;
+/// TLS handshakes under way; each may take three seconds. More than one address may have open connections.
+const HANDSHAKES_PER_WORKER_MAX: usize = 2_048;
+
+/// Serves `site` on `listener`, with TLS where it is configured.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve(
+    listener: TcpListener,
+    site: Data<Site>,
+    tls: Option<ServerConfig>,
+    connections: Arc<Connections>,
+) -> io::Result<Server> {
+    actix_tls::accept::max_concurrent_tls_connect(HANDSHAKES_PER_WORKER_MAX);
+    let builder = Server::build()
+        .max_concurrent_connections(CONNECTIONS_PER_WORKER_MAX)
+        .shutdown_timeout(DRAIN.as_secs())
+        .disable_signals();
+    let stopping = builder.graceful_shutdown_signal();
+    let address = listener.local_addr()?;
+    let stopping = move || {
+        let stopping = stopping.clone();
+        async move { stopping.notified().await }
+    };
+    let app = move || {
+        let app = App::new()
+            .app_data(site.clone())
+            .wrap(from_fn(web::guard))
+            .configure(web::routes)
+            .into_factory()
+            .map_err(|error: actix_web::Error| error.error_response());
+        map_config(app, |()| AppConfig::default())
+    };
+    let builder = match tls {
+        None => builder.listen("public", listener, move || {
+            let http = http(stopping.clone(), address).finish(app());
+            bounded(http.tcp(), connections.clone())
+        })?,
+        Some(config) => builder.listen("public", listener, move || {
+            let http = http(stopping.clone(), address).finish(app());
+            bounded(http.rustls_0_23(config.clone()), connections.clone())
+        })?,
+    };
+    Ok(builder.run())
+}
+
+/// How connections are kept, and ended once `stopping` ends.
+fn http<T, S, F>(
+    stopping: impl Fn() -> F + 'static,
+    address: SocketAddr,
+) -> HttpServiceBuilder<T, S>
+where
+    S: ServiceFactory<Request, Config = ()>,
+    S::Error: Into<Response<BoxBody>> + 'static,
+    S::InitError: fmt::Debug,
+    <S::Service as Service<Request>>::Future: 'static,
+    F: Future<Output = ()> + 'static,
+{
+    HttpServiceBuilder::default()
+        .graceful_shutdown_signal(stopping)
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .local_addr(address)
+}
+
+/// Closes connections of an address that has as many as it may, before anything is read from them.
+fn bounded<F>(
+    service: F,
+    connections: Arc<Connections>,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = F::Error, InitError = F::InitError>
+where
+    F: ServiceFactory<TcpStream, Config = (), Response = ()>,
+{
+    apply_fn_factory(service, move |stream: TcpStream, service: &F::Service| {
+        let peer = stream.peer_addr().ok();
+        let counted = peer.and_then(|peer| connections.admit(peer.ip()));
+        let served = counted.map(|counted| (service.call(stream), counted));
+        async move {
+            match served {
+                Some((served, _counted)) => served.await,
+                None => Ok(()),
+            }
+        }
+    })
+}

@@ -1,0 +1,122 @@
+//! Open connections: one address has so many, whatever they do, and trusted proxies as many as they want.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+use super::*;
+
+/// `[limits] connections` when nothing is said.
+const DEFAULT: usize = 512;
+/// A connection that is closed for being one too many is closed within this time; others live longer.
+const SOON: Duration = Duration::from_secs(2);
+
+async fn connect(scene: &Scene, from: Ipv4Addr) -> Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((from, 0)))?;
+    Ok(socket.connect(scene.house.gateway.address).await?)
+}
+
+async fn connect_many(scene: &Scene, number: usize) -> Result<Vec<TcpStream>> {
+    let mut streams = Vec::new();
+    for _ in 0..number {
+        streams.push(connect(scene, Ipv4Addr::LOCALHOST).await?);
+    }
+    Ok(streams)
+}
+
+/// Whether the gateway answers a request on this connection.
+async fn answers(scene: &Scene, stream: &mut TcpStream) -> Result<bool> {
+    let host = scene.house.gateway.address;
+    let request = format!("GET /jwks HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    if stream.write_all(request.as_bytes()).await.is_err() {
+        return Ok(false);
+    }
+    let mut start = [0; 12];
+    match timeout(SOON, stream.read_exact(&mut start)).await? {
+        Ok(_) => Ok(&start == b"HTTP/1.1 200"),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Whether the gateway closes this connection without having read from it.
+async fn is_closed(stream: &mut TcpStream) -> bool {
+    let read = timeout(SOON, stream.read_u8()).await;
+    read.is_ok_and(|read| read.is_err())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_connection_beyond_the_limit_is_closed_and_others_are_answered() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut held = connect_many(&scene, DEFAULT).await?;
+    let mut last = connect(&scene, Ipv4Addr::LOCALHOST).await?;
+    ensure!(is_closed(&mut last).await, "connection 513 is open");
+    let newest = held.last_mut().context("none")?;
+    ensure!(
+        answers(&scene, newest).await?,
+        "an open connection is served"
+    );
+    let mut elsewhere = connect(&scene, Ipv4Addr::new(127, 0, 0, 2)).await?;
+    ensure!(
+        answers(&scene, &mut elsewhere).await?,
+        "another address is served"
+    );
+    let metrics = format!("http://{}/metrics", scene.house.gateway.management);
+    let metrics = scene.client.get(metrics).send().await?.text().await?;
+    ensure!(
+        metrics.contains("rolecall_connections_refused_total 1"),
+        "{metrics}"
+    );
+    drop(held);
+    let mut served = false;
+    for _ in 0..100 {
+        let mut next = connect(&scene, Ipv4Addr::LOCALHOST).await?;
+        served = answers(&scene, &mut next).await?;
+        if served {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ensure!(served, "closed connections make room");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trusted_proxy_is_not_limited() -> Result<()> {
+    let scene = Scene::with(|settings| {
+        settings.trusted_proxies = vec!["127.0.0.1/32".to_owned()];
+        settings.more = "[limits]\nconnections = 4\n".to_owned();
+    })
+    .await?;
+    let mut held = connect_many(&scene, 40).await?;
+    for stream in &mut held {
+        ensure!(
+            answers(&scene, stream).await?,
+            "a proxy's connection is refused"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tls_handshakes_under_way_count() -> Result<()> {
+    let scene = Scene::with(|settings| {
+        settings.tls = true;
+        settings.more = "[limits]\nconnections = 4\n".to_owned();
+    })
+    .await?;
+    // Nobody says hello on these.
+    let mut held = connect_many(&scene, 4).await?;
+    let mut last = connect(&scene, Ipv4Addr::LOCALHOST).await?;
+    ensure!(is_closed(&mut last).await, "the fifth handshake may begin");
+    let first = held.first_mut().context("none")?;
+    let waiting = timeout(Duration::from_millis(200), first.read_u8()).await;
+    ensure!(waiting.is_err(), "a handshake within the limit is cut off");
+    let mut elsewhere = connect(&scene, Ipv4Addr::new(127, 0, 0, 2)).await?;
+    let waiting = timeout(Duration::from_millis(200), elsewhere.read_u8()).await;
+    ensure!(waiting.is_err(), "another address may not begin");
+    Ok(())
+}
