@@ -8,6 +8,7 @@ mod clients;
 mod listen;
 mod oidc;
 mod provider;
+mod provider_files;
 mod read;
 mod saml;
 mod secret_ref;
@@ -33,6 +34,8 @@ use crate::store::StoreSettings;
 
 pub use access::{AccessFiles, AccessRead};
 pub use listen::{Listen, Tls};
+pub use provider_files::{ProviderFiles, ProviderSource, ProvidersRead};
+pub use secret_ref::complaint;
 pub use sections::SealingKey;
 
 /// Everything that `rolecall.toml` says.
@@ -60,6 +63,8 @@ pub struct Settings {
     pub aws: AwsSettings,
     /// `[[provider]]`
     pub providers: Vec<ProviderSettings>,
+    /// The files that they name.
+    pub provider_files: Vec<ProviderFiles>,
     /// `[portal] contact`
     pub contact: Option<String>,
     /// `access`
@@ -73,6 +78,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// The access files.
     pub access: AccessRead,
+    /// For reading the files of providers again.
+    pub provider_source: ProviderSource,
     /// SHA-256 of everything that was read, hexadecimal.
     pub digest: String,
     /// What is valid but looks wrong.
@@ -180,9 +187,11 @@ pub fn load(path: &Path) -> Result<Loaded, LoadError> {
         (Some(settings), Ok(Some(access))) if mistakes.is_empty() => {
             let mut warnings = read.findings.warnings;
             warnings.extend(access.policy.warnings().iter().cloned());
+            let digest = access::digest([text.as_bytes(), access.digest.as_bytes()]);
             Ok(Loaded {
+                provider_source: ProviderSource::new(path, text, &settings),
                 settings,
-                digest: access::digest([text.as_bytes(), access.digest.as_bytes()]),
+                digest,
                 access,
                 warnings,
             })

@@ -7,9 +7,11 @@ mod cache;
 pub mod http;
 pub mod oidc;
 mod provider;
+mod reloadable;
 pub mod saml;
 
 pub use http::HttpClient;
 pub use oidc::{Algorithm, ClaimNames, Finding, MfaRule, OidcProvider, OidcSettings};
 pub use provider::ProviderSettings;
+pub use reloadable::Reloadable;
 pub use saml::{SamlProvider, SamlSettings};

@@ -5,6 +5,7 @@ mod connections;
 mod issuers;
 mod listener;
 mod probe;
+mod providers;
 mod reload;
 mod site;
 mod tls;
@@ -26,8 +27,7 @@ use rolecall_core::sign_in::IdentityProvider;
 
 use crate::audit::SqlAudit;
 use crate::aws::{SignInEndpoint, StsClient};
-use crate::config::{Listen, Loaded, Settings};
-use crate::idp::{HttpClient, OidcProvider, ProviderSettings, SamlProvider};
+use crate::config::{Listen, Loaded, ProviderSource, Settings};
 use crate::store;
 use crate::web::Site;
 use crate::web::health::{self, Draining};
@@ -36,7 +36,9 @@ use crate::web::metrics::Metrics;
 use connections::Connections;
 use issuers::Issuers;
 pub use probe::probe;
-use reload::Watcher;
+use providers::Providers;
+use reload::Watched;
+use tls::Certificate;
 
 /// New connections are still taken for this long after a stop was asked for, while `/readyz` sends them elsewhere.
 const LAST_CALL: Duration = Duration::from_secs(2);
@@ -75,6 +77,9 @@ pub struct Bound {
     /// What is counted.
     pub metrics: Metrics,
     issuers: Issuers,
+    certificate: Option<Arc<Certificate>>,
+    providers: Providers,
+    provider_source: ProviderSource,
     audit: Arc<SqlAudit>,
     settings: Arc<Settings>,
     digest: String,
@@ -116,11 +121,13 @@ pub async fn verbs(loaded: Loaded) -> anyhow::Result<(Gateway, Arc<SqlAudit>)> {
     let issuers = Issuers::open(&loaded.settings, &clock, &entropy)?;
     let audit = SqlAudit::open(&loaded.settings.database, clock.as_ref(), entropy.as_ref());
     let audit = Arc::new(audit.await.context("[database]")?);
+    let providers = Providers::open(&loaded.settings, clock.clone(), entropy.clone())?;
     let parts = Parts {
         clock,
         entropy,
         issuers,
         audit: audit.clone(),
+        providers: providers.adapters(),
     };
     let gateway = build_gateway(&loaded.settings, loaded.access.policy, parts).await?;
     Ok((gateway, audit))
@@ -138,6 +145,7 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
         settings,
         access,
         digest,
+        provider_source,
         ..
     } = loaded;
     let Surroundings {
@@ -148,6 +156,7 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
     } = surroundings;
     let issuers = Issuers::open(&settings, &clock, &entropy)?;
     issuers.suffice(&access.policy)?;
+    let providers = Providers::open(&settings, clock.clone(), entropy.clone())?;
     let audit = Arc::new(
         SqlAudit::open(&settings.database, clock.as_ref(), entropy.as_ref())
             .await
@@ -162,6 +171,7 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
                 entropy,
                 issuers: issuers.clone(),
                 audit: audit.clone(),
+                providers: providers.adapters(),
             },
         )
         .await?,
@@ -179,7 +189,8 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
         trusted_proxies,
         ..
     } = &settings.listen;
-    let tls = tls.as_ref().map(tls::config).transpose()?;
+    let certificate = tls.as_ref().map(Certificate::open).transpose()?;
+    let tls = certificate.as_ref().map(Certificate::config);
     let connections = Connections::new(*connections, trusted_proxies.clone(), metrics.clone());
     let public = public.map_or_else(|| listen(settings.listen.address, "listen.address"), Ok)?;
     let management = management.map_or_else(
@@ -196,6 +207,9 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
         metrics,
         issuers,
         audit,
+        certificate,
+        providers,
+        provider_source,
         digest,
         referred: access.referred,
         draining,
@@ -207,6 +221,7 @@ struct Parts {
     entropy: Arc<dyn Entropy>,
     issuers: Issuers,
     audit: Arc<SqlAudit>,
+    providers: Vec<Arc<dyn IdentityProvider>>,
 }
 
 async fn build_gateway(
@@ -219,20 +234,8 @@ async fn build_gateway(
         entropy,
         issuers,
         audit,
+        providers,
     } = parts;
-    let http = HttpClient::new()?;
-    let provider = |settings: &ProviderSettings| -> anyhow::Result<Arc<dyn IdentityProvider>> {
-        let (http, clock, entropy) = (http.clone(), clock.clone(), entropy.clone());
-        Ok(match settings.clone() {
-            ProviderSettings::Oidc(oidc) => {
-                Arc::new(OidcProvider::new(*oidc, http, clock, entropy))
-            }
-            ProviderSettings::Saml(saml) => {
-                let adapter = SamlProvider::new(*saml, http, clock, entropy);
-                Arc::new(adapter.with_context(|| format!("provider {}", settings.id()))?)
-            }
-        })
-    };
     let store = store::open(&settings.store, clock.clone())
         .await
         .context("[store]")?;
@@ -245,11 +248,7 @@ async fn build_gateway(
         .collect();
     let keys = Arc::new(SealingKeys::new(first.expose(), &older));
     let world = World {
-        providers: settings
-            .providers
-            .iter()
-            .map(provider)
-            .collect::<anyhow::Result<_>>()?,
+        providers,
         records: Records::new(store, keys, clock.clone(), entropy.clone()),
         audit,
         sts: Arc::new(StsClient::new(
@@ -337,13 +336,16 @@ impl Bound {
             );
         }
         self.metrics.policy_load(true);
-        let watcher = Watcher::new(
-            self.gateway.clone(),
-            self.settings.clone(),
-            self.issuers.clone(),
-            self.metrics.clone(),
-            self.referred,
-        );
+        let watched = Watched {
+            gateway: self.gateway,
+            settings: self.settings,
+            issuers: self.issuers,
+            certificate: self.certificate,
+            providers: self.providers,
+            provider_source: self.provider_source,
+            metrics: self.metrics,
+            referred: self.referred,
+        };
         let management = self.management.handle();
         let (served, _, ()) = tokio::join!(
             async {
@@ -352,7 +354,7 @@ impl Bound {
                 served
             },
             self.management,
-            watcher.until(self.draining.begun()),
+            watched.until(self.draining.begun()),
         );
         self.audit.close().await;
         served.context("the listener failed")

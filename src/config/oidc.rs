@@ -1,13 +1,11 @@
 //! `oidc = { … }` of a `[[provider]]`.
 
-use std::path::Path;
-
 use rolecall_core::identity::EmailDomain;
 use rolecall_core::secret::SecretText;
 use rolecall_core::toml_reader::{Reader, Value};
 
 use super::provider::{Common, Surroundings};
-use super::secret_ref;
+use super::provider_files::FileReader;
 use crate::idp::{Algorithm, ClaimNames, Finding, OidcSettings};
 
 /// What is asked for when nothing is said: who the person is, their address and their name.
@@ -27,7 +25,7 @@ pub struct Oidc {
 
 impl Oidc {
     /// Reads it.
-    pub fn read(table: Reader<'_>, folder: &Path) -> Self {
+    pub fn read(table: Reader<'_>, files: &FileReader<'_>) -> Self {
         let text = |key| {
             table
                 .required(key)
@@ -59,7 +57,7 @@ impl Oidc {
             client_id: text("client_id"),
             secret: table
                 .value("client_secret")
-                .and_then(|value| secret_ref::read(&value, folder)),
+                .and_then(|value| files.secret(&value)),
             scopes: or(texts("scopes"), &SCOPES),
             hosted_domain: table
                 .value("hosted_domain")

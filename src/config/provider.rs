@@ -9,6 +9,7 @@ use rolecall_core::toml_reader::{Reader, Spot};
 use url::Url;
 
 use super::oidc::Oidc;
+use super::provider_files::{FileReader, ProviderFiles};
 use super::saml::Saml;
 use crate::idp::{Finding, MfaRule, ProviderSettings};
 
@@ -54,6 +55,8 @@ pub struct Providers {
     pub settings: Vec<ProviderSettings>,
     /// What the access files must know, also of those that are not.
     pub facts: Vec<ProviderFacts>,
+    /// The files that each of them names.
+    pub files: Vec<ProviderFiles>,
 }
 
 /// Reads every `[[provider]]`.
@@ -74,7 +77,12 @@ pub fn providers(root: &Reader<'_>, surroundings: &Surroundings<'_>) -> Provider
             .map(|id| id.value)
         else {
             // The rest of it is read all the same, for its mistakes.
-            read(table, None, surroundings);
+            read(
+                table,
+                None,
+                surroundings,
+                &FileReader::new(surroundings.folder),
+            );
             continue;
         };
         if providers.facts.iter().any(|known| known.id == id) {
@@ -83,7 +91,9 @@ pub fn providers(root: &Reader<'_>, surroundings: &Surroundings<'_>) -> Provider
                 "give each an id of its own: it is part of its addresses",
             );
         }
-        let (facts, settings) = read(table, Some(id), surroundings);
+        let files = FileReader::new(surroundings.folder);
+        let (facts, settings) = read(table, Some(id.clone()), surroundings, &files);
+        providers.files.push(files.finish(id));
         providers.facts.extend(facts);
         providers.settings.extend(settings);
     }
@@ -94,6 +104,7 @@ fn read(
     table: Reader<'_>,
     id: Option<ProviderId>,
     surroundings: &Surroundings<'_>,
+    files: &FileReader<'_>,
 ) -> (Option<ProviderFacts>, Option<ProviderSettings>) {
     let common = Common {
         title: table
@@ -128,11 +139,11 @@ fn read(
     let oidc = table
         .value("oidc")
         .and_then(|value| value.table("oidc"))
-        .map(|oidc| Oidc::read(oidc, surroundings.folder));
+        .map(|oidc| Oidc::read(oidc, files));
     let saml = table
         .value("saml")
         .and_then(|value| value.table("saml"))
-        .map(|saml| Saml::read(saml, surroundings));
+        .map(|saml| Saml::read(saml, surroundings, files));
     if table.has("oidc") == table.has("saml") {
         table.spot().error(
             "a provider speaks one protocol",

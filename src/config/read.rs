@@ -7,7 +7,8 @@ use rolecall_core::aws::Partition;
 use rolecall_core::toml_reader::{Document, Findings, Reader, Value};
 use url::{Host, Url};
 
-use super::{AccessFiles, Settings, clients, listen, provider, sections};
+use super::provider::{self, Providers};
+use super::{AccessFiles, Settings, clients, listen, sections};
 use crate::audit::DatabaseUrl;
 
 /// What reading brought: settings when they are complete, and what is wrong.
@@ -62,6 +63,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         .required("aws")
         .and_then(|value| value.table("[aws]"))
         .and_then(sections::aws);
+    let partition = aws.as_ref().map_or(Partition::Aws, |aws| aws.partition);
     let contact = root.table("portal").and_then(|portal| {
         let contact = portal
             .string("contact")
@@ -77,17 +79,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
             );
         }
     }
-    // Mistakes that hang on the public URL are found in the same run when it is missing or wrong itself.
-    let named = public_url
-        .clone()
-        .or_else(|| Url::parse("https://unnamed.invalid").ok());
-    let partition = aws.as_ref().map_or(Partition::Aws, |aws| aws.partition);
-    let surroundings = provider::Surroundings {
-        public_url: named.as_ref(),
-        folder,
-        partition,
-    };
-    let providers = provider::providers(root, &surroundings);
+    let providers = providers(root, public_url.clone(), partition, folder);
     let access = places.map(|places| AccessFiles {
         places,
         partition,
@@ -107,11 +99,28 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
             issuer_keys: issuer_keys?,
             aws: aws?,
             providers: providers.settings,
+            provider_files: providers.files,
             contact,
             access: access.clone()?,
         })
     };
     (complete(), access)
+}
+
+/// `[[provider]]`. Mistakes that hang on the public URL are found in the same run when it is missing or wrong itself.
+pub fn providers(
+    root: &Reader<'_>,
+    public_url: Option<Url>,
+    partition: Partition,
+    folder: &Path,
+) -> Providers {
+    let named = public_url.or_else(|| Url::parse("https://unnamed.invalid").ok());
+    let surroundings = provider::Surroundings {
+        public_url: named.as_ref(),
+        folder,
+        partition,
+    };
+    provider::providers(root, &surroundings)
 }
 
 /// `access`

@@ -1,14 +1,12 @@
 //! `saml = { … }` of a `[[provider]]`.
 
-use std::path::Path;
-
 use chrono::TimeDelta;
 use rolecall_core::aws::{Recipient, Region};
 use rolecall_core::toml_reader::{Reader, Value};
 use url::Url;
 
 use super::provider::{Common, Surroundings};
-use super::{read_bounded, secret_ref};
+use super::provider_files::FileReader;
 use crate::idp::saml::{
     Addresses, AttributeNames, AwsApplication, Binding, DecryptionKeys, MetadataSource, OwnKey,
     SamlPolicy, SamlSettings, SamlTrust, SigningKeys, TrustOptions,
@@ -44,11 +42,14 @@ struct Metadata {
 
 impl Saml {
     /// Reads it.
-    pub fn read(table: Reader<'_>, surroundings: &Surroundings<'_>) -> Self {
-        let folder = surroundings.folder;
+    pub fn read(
+        table: Reader<'_>,
+        surroundings: &Surroundings<'_>,
+        files: &FileReader<'_>,
+    ) -> Self {
         let on = |key| table.boolean(key).unwrap_or(false);
-        let signing_keys = own_keys(&table, "signing_keys", folder);
-        let encryption_keys = own_keys(&table, "encryption_keys", folder);
+        let signing_keys = own_keys(&table, "signing_keys", files);
+        let encryption_keys = own_keys(&table, "encryption_keys", files);
         let pem = encryption_keys.iter().map(|key| key.pem().expose());
         let policy = SamlPolicy {
             allow_sha1: on("allow_sha1"),
@@ -62,7 +63,7 @@ impl Saml {
             decryption_keys: DecryptionKeys::from_pem(pem.map(str::as_bytes)).unwrap_or_default(),
         };
         let metadata = table.required("metadata").and_then(|value| {
-            let metadata = metadata(&value, folder)?;
+            let metadata = metadata(&value, files)?;
             if let MetadataSource::Text(text) = &metadata.source
                 && let Err(error) = SamlTrust::parse(text, &metadata.options(&policy))
             {
@@ -152,7 +153,7 @@ impl Metadata {
 }
 
 /// `{ file = "…" }` or `{ url = "https://…", refresh = "1h" }`, either with `entity_id` and `certificate`.
-fn metadata(value: &Value<'_>, folder: &Path) -> Option<Metadata> {
+fn metadata(value: &Value<'_>, files: &FileReader<'_>) -> Option<Metadata> {
     let table = value.table("metadata")?;
     let (file, url) = (table.string("file"), table.value("url"));
     let refresh = table.duration("refresh");
@@ -161,7 +162,7 @@ fn metadata(value: &Value<'_>, folder: &Path) -> Option<Metadata> {
         .map(|entity_id| entity_id.value.to_owned());
     let certificate = table
         .value("certificate")
-        .map(|value| certificate(&value, folder));
+        .map(|value| certificate(&value, files));
     let spot = table.spot();
     table.done();
     if let Some(refresh) = &refresh
@@ -173,7 +174,7 @@ fn metadata(value: &Value<'_>, folder: &Path) -> Option<Metadata> {
         );
     }
     let source = match (file, url) {
-        (Some(file), None) => match read_bounded(&folder.join(file.value)) {
+        (Some(file), None) => match files.document(file.value) {
             Ok(text) => Some(MetadataSource::Text(text)),
             Err(error) => {
                 file.spot.error(
@@ -210,12 +211,13 @@ fn metadata(value: &Value<'_>, folder: &Path) -> Option<Metadata> {
 }
 
 /// `certificate = { file = "…" }`: whose signature the metadata must carry.
-fn certificate(value: &Value<'_>, folder: &Path) -> Option<SigningKeys> {
+fn certificate(value: &Value<'_>, files: &FileReader<'_>) -> Option<SigningKeys> {
     let table = value.table("a certificate")?;
     let file = table.required("file").and_then(|file| file.string());
     table.done();
     let file = file?;
-    let read = read_bounded(&folder.join(file.value))
+    let read = files
+        .document(file.value)
         .map_err(|error| error.to_string())
         .and_then(|pem| SigningKeys::from_pem(&pem).map_err(|error| error.to_string()));
     match read {
@@ -231,10 +233,10 @@ fn certificate(value: &Value<'_>, folder: &Path) -> Option<SigningKeys> {
 }
 
 /// A list of key files of ours.
-fn own_keys(table: &Reader<'_>, key: &'static str, folder: &Path) -> Vec<OwnKey> {
+fn own_keys(table: &Reader<'_>, key: &'static str, files: &FileReader<'_>) -> Vec<OwnKey> {
     let mut keys = Vec::new();
     for value in table.list(key) {
-        let Some(pem) = secret_ref::read(&value, folder) else {
+        let Some(pem) = files.secret(&value) else {
             continue;
         };
         match OwnKey::from_pem(&pem) {

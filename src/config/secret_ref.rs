@@ -11,6 +11,11 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// Reads the secret that `{ file = "…" }` or `{ env = "…" }` names; reports what is wrong with it.
 pub fn read(value: &Value<'_>, folder: &Path) -> Option<SecretText> {
+    read_with_path(value, folder).map(|(secret, _)| secret)
+}
+
+/// As [`read`], with the file where it was in one.
+pub fn read_with_path(value: &Value<'_>, folder: &Path) -> Option<(SecretText, Option<PathBuf>)> {
     if value.as_text().is_some() {
         value.invalid("a secret does not stand in the configuration: write { file = \"…\" } or { env = \"NAME\" }");
         return None;
@@ -20,15 +25,18 @@ pub fn read(value: &Value<'_>, folder: &Path) -> Option<SecretText> {
     let (file, env) = (reference.string("file"), reference.string("env"));
     reference.done();
     let found = match (file, env) {
-        (Some(file), None) => from_file(&folder.join(file.value)),
-        (None, Some(env)) => from_env(env.value),
+        (Some(file), None) => {
+            let path = folder.join(file.value);
+            from_file(&path).map(|secret| (secret, Some(path)))
+        }
+        (None, Some(env)) => from_env(env.value).map(|secret| (secret, None)),
         (Some(_), Some(_)) | (None, None) => Err((
             "a secret is in one place".to_owned(),
             "write { file = \"…\" } or { env = \"NAME\" }".to_owned(),
         )),
     };
     match found {
-        Ok(secret) => Some(secret),
+        Ok(found) => Some(found),
         Err((message, hint)) => {
             spot.error(message, hint);
             None
@@ -46,6 +54,12 @@ pub fn private_file(value: &Value<'_>, folder: &Path) -> Option<PathBuf> {
         value.spot().error(message, hint);
     }
     Some(path)
+}
+
+/// Why a file must not hold a secret, in one line; nothing when it may.
+pub fn complaint(path: &Path) -> Option<String> {
+    let (message, hint) = look_at(path).err()?;
+    Some(format!("{message}; {hint}"))
 }
 
 /// What is wrong, and what to do about it.

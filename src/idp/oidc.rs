@@ -31,7 +31,7 @@ use rolecall_core::port::{Clock, Entropy};
 use rolecall_core::secret::{SecretText, State, random_token};
 use rolecall_core::sign_in::{
     Callback, Challenge, Correlation, Demand, IdentityProvider, ProviderError, RejectReason,
-    Vouched,
+    SamlServiceProvider, Vouched,
 };
 use serde::{Deserialize, Serialize};
 
@@ -336,6 +336,10 @@ impl IdentityProvider for OidcProvider {
                 "a SAML response for an OpenID Connect provider",
             )),
         }
+    }
+
+    fn saml(&self) -> Option<&dyn SamlServiceProvider> {
+        None
     }
 
     async fn begin_sign_out(

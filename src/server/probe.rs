@@ -6,8 +6,9 @@ use anyhow::Context as _;
 
 use rolecall_core::access::Policy;
 
+use super::Surroundings;
 use super::issuers::Issuers;
-use super::{Surroundings, tls};
+use super::tls::Certificate;
 use crate::audit::{OpenAuditError, Trail};
 use crate::config::Settings;
 use crate::idp::{HttpClient, OidcProvider, ProviderSettings, SamlProvider};
@@ -57,7 +58,7 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
     let keys = Issuers::open(settings, &clock, &entropy).and_then(|keys| keys.suffice(policy));
     answers.push(("keys".to_owned(), keys));
     if let Some(files) = &settings.listen.tls {
-        answers.push(("tls".to_owned(), tls::config(files).map(drop)));
+        answers.push(("tls".to_owned(), Certificate::open(files).map(drop)));
     }
     answers
 }

@@ -1,5 +1,5 @@
-//! New access policies and keys while the gateway runs: on SIGHUP, and when a file changes. A policy is adopted whole or
-//! not at all; the old one keeps serving.
+//! New access policies, keys, certificates and files of providers while the gateway runs: on SIGHUP, and when a file
+//! changes. Each kind is adopted whole or not at all; the old one keeps serving.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,9 @@ use rolecall_core::gateway::Gateway;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::issuers::Issuers;
-use crate::config::Settings;
+use super::providers::Providers;
+use super::tls::Certificate;
+use crate::config::{ProviderSource, Settings};
 use crate::web::metrics::Metrics;
 
 /// How often the files' times are looked at. Asking for a file's time costs microseconds.
@@ -18,39 +20,40 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often the keys are read although nothing has changed: one that retires by time leaves the published ones then.
 const KEYS_EVERY: Duration = Duration::from_secs(3_600);
 
+/// The kinds of files, as metrics name them.
+const CERTIFICATE: &str = "certificate";
+const ISSUER_KEYS: &str = "issuer_keys";
+const PROVIDERS: &str = "providers";
+
 /// What files looked like: path, time of change, size.
 type Sight = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
 
-/// Watches what can change under a running gateway.
-pub struct Watcher {
-    gateway: Arc<Gateway>,
-    settings: Arc<Settings>,
-    issuers: Issuers,
-    metrics: Metrics,
+/// What can change under a running gateway.
+pub struct Watched {
+    /// Takes a new policy.
+    pub gateway: Arc<Gateway>,
+    /// Where the files are.
+    pub settings: Arc<Settings>,
+    /// The gateway's own keys.
+    pub issuers: Issuers,
+    /// The certificate of the public listener.
+    pub certificate: Option<Arc<Certificate>>,
+    /// The adapters of the identity providers.
+    pub providers: Providers,
+    /// How their files are read.
+    pub provider_source: ProviderSource,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The files that the access files refer to.
-    referred: Vec<PathBuf>,
+    pub referred: Vec<PathBuf>,
 }
 
-impl Watcher {
-    /// A watcher for the gateway's files; `referred` are those that the access files refer to.
-    pub fn new(
-        gateway: Arc<Gateway>,
-        settings: Arc<Settings>,
-        issuers: Issuers,
-        metrics: Metrics,
-        referred: Vec<PathBuf>,
-    ) -> Self {
-        Self {
-            gateway,
-            settings,
-            issuers,
-            metrics,
-            referred,
-        }
-    }
-
+impl Watched {
     /// Watches until `end`.
     pub async fn until(mut self, end: impl Future<Output = ()>) {
+        for files in [CERTIFICATE, ISSUER_KEYS, PROVIDERS] {
+            self.metrics.files_load(files, true);
+        }
         tokio::select! {
             () = self.watch() => {}
             () = end => {}
@@ -64,6 +67,7 @@ impl Watcher {
             )
             .ok();
         let (mut keys, mut access) = (self.keys_now(), self.access_now());
+        let (mut certificate, mut providers) = (self.certificate_now(), self.providers_now());
         let mut keys_read_at = Instant::now();
         loop {
             let asked = tokio::select! {
@@ -76,12 +80,19 @@ impl Watcher {
                 keys_read_at = Instant::now();
                 self.reload_keys();
             }
+            let now = self.certificate_now();
+            if asked || now != certificate {
+                certificate = now;
+                self.reload_certificate();
+            }
+            let now = self.providers_now();
+            if (asked || now != providers) && self.reload_providers().await {
+                providers = as_seen_before(&now, self.providers_now());
+            }
             let now = self.access_now();
-            if asked || now != access {
-                // What could not be audited is tried again at the next look.
-                if self.reload_access().await {
-                    access = self.access_now_as_in(&now);
-                }
+            // What could not be audited is tried again at the next look.
+            if (asked || now != access) && self.reload_access().await {
+                access = as_seen_before(&now, self.access_now());
             }
         }
     }
@@ -95,22 +106,92 @@ impl Watcher {
         sight(files.into_iter().chain(self.referred.iter().cloned()))
     }
 
-    /// The files of this moment, each as it was seen `before` it was read: a change since then is still news.
-    fn access_now_as_in(&self, before: &Sight) -> Sight {
-        let known = |path: &PathBuf| before.iter().find(|(known, _)| known == path).cloned();
-        let now = self.access_now();
-        now.into_iter()
-            .map(|seen| known(&seen.0).unwrap_or(seen))
-            .collect()
+    fn certificate_now(&self) -> Sight {
+        let files = self.certificate.iter().flat_map(|files| files.files());
+        sight(files)
+    }
+
+    fn providers_now(&self) -> Sight {
+        sight(self.providers.files().iter().cloned())
     }
 
     fn reload_keys(&self) {
-        match self.issuers.reload() {
+        let read = self.issuers.reload();
+        self.metrics.files_load(ISSUER_KEYS, read.is_ok());
+        match read {
             Ok(()) => tracing::info!("the issuer's keys were read again"),
             Err(error) => tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "the issuer's keys could not be read again; the old ones serve on"
             ),
+        }
+    }
+
+    fn reload_certificate(&self) {
+        let Some(certificate) = &self.certificate else {
+            return;
+        };
+        let read = certificate.reload();
+        self.metrics.files_load(CERTIFICATE, read.is_ok());
+        match read {
+            Ok(()) => tracing::info!("the TLS certificate was read again"),
+            Err(error) => {
+                tracing::error!(
+                    "the TLS certificate could not be read again; the old one serves on: {error:#}"
+                );
+            }
+        }
+    }
+
+    /// Whether the files are done with: they serve, or were refused.
+    async fn reload_providers(&mut self) -> bool {
+        let source = self.provider_source.clone();
+        let read = match tokio::task::spawn_blocking(move || source.read()).await {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::error!(%error, "reading the providers' files was interrupted; the old ones serve on");
+                return false;
+            }
+        };
+        let (accepted, done) = match read {
+            Ok(read) => {
+                let gateway = self.gateway.clone();
+                let adopt = async |digest| Ok(gateway.record_load(digest).await?);
+                match self.providers.replace(read, adopt).await {
+                    Ok(0) => (true, true),
+                    Ok(number) => {
+                        tracing::info!(
+                            providers = number,
+                            "new secrets, keys or metadata of providers serve"
+                        );
+                        (true, true)
+                    }
+                    Err(error) => {
+                        tracing::error!(
+                            "new files of providers cannot be used; the old ones serve on: {error:#}"
+                        );
+                        (false, false)
+                    }
+                }
+            }
+            Err(mistakes) => {
+                tracing::error!(
+                    "new files of providers were refused; the old ones serve on:\n{mistakes}"
+                );
+                self.audit_refusal(mistakes.count()).await;
+                (false, true)
+            }
+        };
+        self.metrics.files_load(PROVIDERS, accepted);
+        done
+    }
+
+    async fn audit_refusal(&self, mistakes: u64) {
+        if let Err(error) = self.gateway.record_refused_load(mistakes).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the refusal could not be audited"
+            );
         }
     }
 
@@ -148,18 +229,21 @@ impl Watcher {
                 tracing::error!(
                     "the new access policy was refused; the old one serves on:\n{mistakes}"
                 );
-                if let Err(error) = self.gateway.record_refused_load(mistakes.count()).await {
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        "the refusal could not be audited"
-                    );
-                }
+                self.audit_refusal(mistakes.count()).await;
                 (false, true)
             }
         };
         self.metrics.policy_load(adopted);
         done
     }
+}
+
+/// The files of `now`, each as it was seen `before` it was read: a change since then is still news.
+fn as_seen_before(before: &Sight, now: Sight) -> Sight {
+    let known = |path: &PathBuf| before.iter().find(|(known, _)| known == path).cloned();
+    now.into_iter()
+        .map(|seen| known(&seen.0).unwrap_or(seen))
+        .collect()
 }
 
 fn sight(files: impl IntoIterator<Item = PathBuf>) -> Sight {

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
 };
 
 /// The gateway's metrics. Cheap to clone; all clones count together.
@@ -21,6 +21,7 @@ pub struct Metrics {
     reloads: IntCounterVec,
     policy_stale: IntGauge,
     connections_refused: IntCounter,
+    files_stale: IntGaugeVec,
 }
 
 impl Metrics {
@@ -55,6 +56,14 @@ impl Metrics {
             "Connections closed because their address had as many as it may",
         )?;
         registry.register(Box::new(connections_refused.clone()))?;
+        let files_stale = IntGaugeVec::new(
+            Opts::new(
+                "rolecall_files_stale",
+                "1 while the newest files of this kind were refused and older ones serve",
+            ),
+            &["files"],
+        )?;
+        registry.register(Box::new(files_stale.clone()))?;
         Ok(Self {
             requests,
             statuses: counter(
@@ -89,6 +98,7 @@ impl Metrics {
             )?,
             policy_stale,
             connections_refused,
+            files_stale,
             registry,
         })
     }
@@ -129,6 +139,13 @@ impl Metrics {
             .with_label_values(&[if accepted { "accepted" } else { "refused" }])
             .inc();
         self.policy_stale.set(i64::from(!accepted));
+    }
+
+    /// Files of this kind were read again, or refused: `certificate`, `issuer_keys` or `providers`.
+    pub fn files_load(&self, files: &str, accepted: bool) {
+        self.files_stale
+            .with_label_values(&[files])
+            .set(i64::from(!accepted));
     }
 
     /// A connection was closed because its address had as many as it may.

@@ -6,6 +6,7 @@ mod balancer;
 mod kinds;
 mod outages;
 mod peers;
+mod reload;
 mod replicas;
 mod secrets;
 

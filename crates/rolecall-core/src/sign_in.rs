@@ -269,9 +269,7 @@ pub trait IdentityProvider: Send + Sync {
     ) -> Option<(Challenge, Option<Correlation>)>;
 
     /// What only SAML can; none for any other kind of provider.
-    fn saml(&self) -> Option<&dyn SamlServiceProvider> {
-        None
-    }
+    fn saml(&self) -> Option<&dyn SamlServiceProvider>;
 }
 
 /// A sign-in under way, found by the digest of its `state`.

@@ -1,0 +1,138 @@
+//! A provider whose secrets, keys and metadata are files that can change: it goes over to a new adapter whole, between two
+//! calls.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use rolecall_core::identity::{EmailDomain, Identity, ProviderId};
+use rolecall_core::secret::{SamlResponse, State};
+use rolecall_core::sign_in::{
+    Callback, Challenge, Correlation, Demand, IdentityProvider, LogoutMessage, LogoutOrder,
+    ProviderError, RejectReason, ResponseForAws, SamlServiceProvider, Vouched,
+};
+use url::Url;
+
+/// The adapter of this moment. Id, title and domains are those of the first.
+pub struct Reloadable {
+    id: ProviderId,
+    title: String,
+    domains: Vec<EmailDomain>,
+    current: ArcSwap<Arc<dyn IdentityProvider>>,
+}
+
+impl Reloadable {
+    /// Begins with this adapter.
+    pub fn new(adapter: Arc<dyn IdentityProvider>) -> Self {
+        Self {
+            id: adapter.id().clone(),
+            title: adapter.title().to_owned(),
+            domains: adapter.domains().to_vec(),
+            current: ArcSwap::from_pointee(adapter),
+        }
+    }
+
+    /// Goes over to another adapter of the same provider. Calls under way finish with the old one.
+    pub fn replace(&self, adapter: Arc<dyn IdentityProvider>) {
+        self.current.store(Arc::new(adapter));
+    }
+}
+
+/// What is never seen: [`Reloadable::saml`] gives nothing where the adapter speaks no SAML.
+fn no_saml() -> ProviderError {
+    ProviderError::rejected(RejectReason::Malformed, "this provider speaks no SAML")
+}
+
+#[async_trait]
+impl IdentityProvider for Reloadable {
+    fn id(&self) -> &ProviderId {
+        &self.id
+    }
+
+    fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn domains(&self) -> &[EmailDomain] {
+        &self.domains
+    }
+
+    async fn begin(
+        &self,
+        state: &State,
+        demand: &Demand,
+    ) -> Result<(Challenge, Correlation), ProviderError> {
+        self.current.load_full().begin(state, demand).await
+    }
+
+    async fn complete(
+        &self,
+        correlation: Correlation,
+        callback: Callback,
+    ) -> Result<Vouched, ProviderError> {
+        let current = self.current.load_full();
+        current.complete(correlation, callback).await
+    }
+
+    async fn begin_sign_out(
+        &self,
+        identity: &Identity,
+        state: &State,
+    ) -> Option<(Challenge, Option<Correlation>)> {
+        let current = self.current.load_full();
+        current.begin_sign_out(identity, state).await
+    }
+
+    fn saml(&self) -> Option<&dyn SamlServiceProvider> {
+        let speaks_saml = self.current.load().saml().is_some();
+        speaks_saml.then_some(self as &dyn SamlServiceProvider)
+    }
+}
+
+#[async_trait]
+impl SamlServiceProvider for Reloadable {
+    fn metadata(&self) -> Result<String, ProviderError> {
+        let current = self.current.load_full();
+        current.saml().ok_or_else(no_saml)?.metadata()
+    }
+
+    async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError> {
+        let current = self.current.load_full();
+        let saml = current.saml().ok_or_else(no_saml)?;
+        saml.complete_unsolicited(response).await
+    }
+
+    fn start_for_aws(&self) -> Option<Url> {
+        self.current.load_full().saml()?.start_for_aws()
+    }
+
+    async fn verify_for_aws(
+        &self,
+        response: SamlResponse,
+    ) -> Result<ResponseForAws, ProviderError> {
+        let current = self.current.load_full();
+        let saml = current.saml().ok_or_else(no_saml)?;
+        saml.verify_for_aws(response).await
+    }
+
+    async fn logout_ordered(&self, message: LogoutMessage) -> Result<LogoutOrder, ProviderError> {
+        let current = self.current.load_full();
+        let saml = current.saml().ok_or_else(no_saml)?;
+        saml.logout_ordered(message).await
+    }
+
+    async fn logout_done(&self, order: &LogoutOrder) -> Option<Challenge> {
+        let current = self.current.load_full();
+        current.saml()?.logout_done(order).await
+    }
+
+    async fn logout_answered(
+        &self,
+        correlation: Correlation,
+        message: LogoutMessage,
+    ) -> Result<(), ProviderError> {
+        let current = self.current.load_full();
+        let saml = current.saml().ok_or_else(no_saml)?;
+        saml.logout_answered(correlation, message).await
+    }
+}

@@ -1,0 +1,131 @@
+//! The adapters of the identity providers: built once, and again where a file that a provider names has changed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use rolecall_core::identity::ProviderId;
+use rolecall_core::port::{Clock, Entropy};
+use rolecall_core::secret::SecretDigest;
+use rolecall_core::sign_in::IdentityProvider;
+
+use crate::config::{ProviderFiles, ProvidersRead, Settings};
+use crate::idp::{HttpClient, OidcProvider, ProviderSettings, Reloadable, SamlProvider};
+
+/// Every configured provider, in the order people see them.
+pub struct Providers {
+    http: HttpClient,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    known: Vec<Known>,
+    files: Vec<PathBuf>,
+}
+
+struct Known {
+    id: ProviderId,
+    contents: Option<SecretDigest>,
+    adapter: Arc<Reloadable>,
+}
+
+impl Providers {
+    /// Makes the adapters; nothing is fetched yet.
+    ///
+    /// # Errors
+    /// When a provider's metadata is no ground for trust.
+    pub fn open(
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> anyhow::Result<Self> {
+        let mut providers = Self {
+            http: HttpClient::new()?,
+            clock,
+            entropy,
+            known: Vec::new(),
+            files: paths(&settings.provider_files),
+        };
+        for one in &settings.providers {
+            let adapter = Arc::new(Reloadable::new(providers.adapter(one)?));
+            providers.known.push(Known {
+                id: one.id().clone(),
+                contents: contents(&settings.provider_files, one.id()),
+                adapter,
+            });
+        }
+        Ok(providers)
+    }
+
+    /// The adapters, for a gateway.
+    pub fn adapters(&self) -> Vec<Arc<dyn IdentityProvider>> {
+        let adapters = self.known.iter();
+        adapters
+            .map(|known| known.adapter.clone() as Arc<dyn IdentityProvider>)
+            .collect()
+    }
+
+    /// The files that were read for them.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// Makes new adapters for the providers whose files have changed. `adopt` is asked once all of them are made, and none
+    /// serves unless it agrees. Returns how many there are.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and that of `adopt`; all old adapters stay.
+    pub async fn replace(
+        &mut self,
+        read: ProvidersRead,
+        adopt: impl AsyncFnOnce(String) -> anyhow::Result<()>,
+    ) -> anyhow::Result<usize> {
+        let ProvidersRead {
+            settings,
+            files,
+            digest,
+        } = read;
+        let mut changed = Vec::new();
+        for (index, known) in self.known.iter().enumerate() {
+            let contents = contents(&files, &known.id);
+            if contents != known.contents
+                && let Some(settings) = settings.iter().find(|one| *one.id() == known.id)
+            {
+                changed.push((index, contents, self.adapter(settings)?));
+            }
+        }
+        if !changed.is_empty() {
+            adopt(digest).await?;
+        }
+        let number = changed.len();
+        for (index, contents, adapter) in changed {
+            if let Some(known) = self.known.get_mut(index) {
+                known.contents = contents;
+                known.adapter.replace(adapter);
+            }
+        }
+        self.files = paths(&files);
+        Ok(number)
+    }
+
+    fn adapter(&self, settings: &ProviderSettings) -> anyhow::Result<Arc<dyn IdentityProvider>> {
+        let (http, clock, entropy) = (self.http.clone(), self.clock.clone(), self.entropy.clone());
+        Ok(match settings.clone() {
+            ProviderSettings::Oidc(oidc) => {
+                Arc::new(OidcProvider::new(*oidc, http, clock, entropy))
+            }
+            ProviderSettings::Saml(saml) => {
+                let adapter = SamlProvider::new(*saml, http, clock, entropy);
+                Arc::new(adapter.with_context(|| format!("provider {}", settings.id()))?)
+            }
+        })
+    }
+}
+
+fn paths(files: &[ProviderFiles]) -> Vec<PathBuf> {
+    let paths = files.iter().flat_map(|provider| provider.paths.clone());
+    paths.collect()
+}
+
+fn contents(files: &[ProviderFiles], id: &ProviderId) -> Option<SecretDigest> {
+    let found = files.iter().find(|provider| provider.id == *id);
+    found.map(|provider| provider.contents)
+}
