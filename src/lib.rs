@@ -7,6 +7,7 @@ pub mod cli;
 mod client_address;
 pub mod config;
 mod file;
+mod hardening;
 pub mod idp;
 mod regions;
 pub mod server;

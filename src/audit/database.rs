@@ -12,6 +12,7 @@ use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgConnectOptions;
+use url::Url;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -26,6 +27,8 @@ const CONNECTIONS: u32 = 3;
 /// process's lock is waited for two seconds.
 pub(super) const SQLITE_SETTINGS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;";
+
+const POSTGRES_FORM: &str = "write postgres://user@host:5432/database, special characters as %XX, and password = { file = \"…\" } beside it";
 
 /// Where the audit trail is.
 #[derive(Clone, Debug)]
@@ -51,6 +54,40 @@ impl InvalidDatabaseUrl {
     }
 }
 
+impl DatabaseUrl {
+    /// Whether the URL's own text holds a password.
+    pub fn holds_password(&self) -> bool {
+        let Self::Postgres(text) = self else {
+            return false;
+        };
+        let parameter = |url: &Url| url.query_pairs().any(|(name, _)| name == "password");
+        Url::parse(text.expose()).is_ok_and(|url| url.password().is_some() || parameter(&url))
+    }
+
+    /// With the password that stands beside the URL.
+    ///
+    /// # Errors
+    /// [`InvalidDatabaseUrl`] when there is no use for one, or the URL holds one already.
+    pub fn with_password(self, password: &SecretText) -> Result<Self, InvalidDatabaseUrl> {
+        let invalid = |reason, hint| Err(InvalidDatabaseUrl { reason, hint });
+        if self.holds_password() {
+            return invalid(
+                "the password stands in the database's URL and beside it",
+                "take it out of the URL",
+            );
+        }
+        let Self::Postgres(text) = &self else {
+            return invalid("only PostgreSQL takes a password", "leave `password` out");
+        };
+        let Ok(mut url) = Url::parse(text.expose()) else {
+            return invalid("this is no URL of a PostgreSQL database", POSTGRES_FORM);
+        };
+        url.query_pairs_mut()
+            .append_pair("password", password.expose());
+        Ok(Self::Postgres(SecretText::new(url)))
+    }
+}
+
 impl FromStr for DatabaseUrl {
     type Err = InvalidDatabaseUrl;
 
@@ -65,11 +102,11 @@ impl FromStr for DatabaseUrl {
             }
             Some(("postgres" | "postgresql", _)) => Err(invalid((
                 "this is no URL of a PostgreSQL database",
-                "write postgres://user:password@host:5432/database, special characters as %XX",
+                POSTGRES_FORM,
             ))),
             Some(_) | None => Err(invalid((
                 "the trail is kept in SQLite or PostgreSQL",
-                "write sqlite:FILE or postgres://user:password@host/database",
+                "write sqlite:FILE or postgres://user@host/database",
             ))),
         }
     }
@@ -270,6 +307,37 @@ mod tests {
         .await
         .unwrap();
         assert_eq!(indices, 0);
+    }
+
+    #[test]
+    fn a_password_may_stand_beside_the_url() {
+        let password = SecretText::new("hunter2 &%+é");
+        for text in [
+            "postgres://u@h/d",
+            "postgres://u@h/d?sslmode=require",
+            "postgres:///d?host=/run/postgresql&user=u",
+        ] {
+            let url: DatabaseUrl = text.parse().unwrap();
+            assert!(!url.holds_password());
+            let url = url.with_password(&password).unwrap();
+            assert!(url.holds_password() && !format!("{url:?}").contains("hunter2"));
+            let DatabaseUrl::Postgres(url) = url else {
+                panic!("{text}");
+            };
+            let read = Url::parse(url.expose()).unwrap();
+            let found = read.query_pairs().find(|(name, _)| name == "password");
+            assert_eq!(found.unwrap().1, password.expose());
+            assert!(PgConnectOptions::from_str(url.expose()).is_ok());
+        }
+        for text in [
+            "postgres://u:x@h/d",
+            "postgres://u@h/d?password=x",
+            "sqlite:a",
+        ] {
+            let url: DatabaseUrl = text.parse().unwrap();
+            let error = url.with_password(&password).expect_err(text);
+            assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::out::{Done, Failure};
 use super::{ConfigArg, block_on};
 use crate::aws::LOG_CEILING;
+use crate::hardening;
 use crate::server::{self, Stopper, Surroundings};
 use crate::telemetry::{self, LogFormat};
 
@@ -27,6 +28,9 @@ pub struct Serve {
         default_value = "info"
     )]
     log: String,
+    /// Allow core dumps and debuggers. Both can read every key: for finding a fault, not for production
+    #[arg(long)]
+    allow_debugging: bool,
 }
 
 /// How log lines look.
@@ -58,6 +62,13 @@ impl Serve {
         })?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
+        }
+        if self.allow_debugging {
+            tracing::warn!(
+                "--allow-debugging: core dumps and debuggers can read the keys of this process"
+            );
+        } else if let Err(error) = hardening::close_memory() {
+            tracing::warn!(%error, "core dumps and debuggers could not be turned off");
         }
         let public_url = loaded.settings.public_url.clone();
         block_on(async move {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
-use rolecall_core::toml_reader::{Reader, Value};
+use rolecall_core::toml_reader::{Reader, Spot, Value};
 
 use super::secret_ref;
 use crate::client_address::AddressHeader;
@@ -59,7 +59,7 @@ pub fn connections(limits: &Reader<'_>) -> usize {
 }
 
 /// Reads `[listen]`; every key has a default.
-pub fn listen(section: Option<Reader<'_>>, folder: &Path) -> Listen {
+pub fn listen(root: &Reader<'_>, folder: &Path) -> Listen {
     let mut listen = Listen {
         address: SocketAddr::from(([0, 0, 0, 0], 8443)),
         tls: None,
@@ -68,7 +68,8 @@ pub fn listen(section: Option<Reader<'_>>, folder: &Path) -> Listen {
         client_address: AddressHeader::default(),
         connections: CONNECTIONS,
     };
-    let Some(section) = section else {
+    let Some(section) = root.table("listen") else {
+        warn_of_plain_http(&listen, root.spot());
         return listen;
     };
     let socket = |key| {
@@ -119,6 +120,21 @@ pub fn listen(section: Option<Reader<'_>>, folder: &Path) -> Listen {
             key: key?,
         })
     });
+    let spot = section.spot();
     section.done();
+    warn_of_plain_http(&listen, spot);
     listen
+}
+
+/// Sessions and credentials cross the network unencrypted between a proxy elsewhere and a gateway without TLS.
+fn warn_of_plain_http(listen: &Listen, spot: Spot<'_>) {
+    if listen.tls.is_none() && !listen.address.ip().to_canonical().is_loopback() {
+        spot.warning(
+            format!(
+                "plain HTTP on {}: whoever is in between reads sessions and credentials",
+                listen.address
+            ),
+            "set listen.tls; or listen on 127.0.0.1 behind a proxy on this machine",
+        );
+    }
 }

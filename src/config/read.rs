@@ -8,7 +8,7 @@ use rolecall_core::toml_reader::{Document, Findings, Reader, Value};
 use url::{Host, Url};
 
 use super::provider::{self, Providers};
-use super::{AccessFiles, Settings, clients, listen, sections};
+use super::{AccessFiles, Settings, clients, listen, secret_ref, sections};
 use crate::audit::DatabaseUrl;
 
 /// What reading brought: settings when they are complete, and what is wrong.
@@ -46,7 +46,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         .and_then(|value| value.parse_with(parse_public_url))
         .map(|url| url.value);
     let places = access_places(root, folder);
-    let mut listen = listen::listen(root.table("listen"), folder);
+    let mut listen = listen::listen(root, folder);
     if let Some(limits) = root.table("limits") {
         listen.connections = listen::connections(&limits);
         limits.done();
@@ -151,13 +151,31 @@ pub fn issuer_keys(root: &Reader<'_>, folder: &Path) -> Option<PathBuf> {
     keys
 }
 
-/// `[database] url`
+/// `[database]`
 pub fn database(root: &Reader<'_>, folder: &Path) -> Option<DatabaseUrl> {
     let section = root.required("database")?.table("[database]")?;
     let text = section.required("url").and_then(|value| value.string());
+    let password = section
+        .value("password")
+        .map(|value| secret_ref::read(&value, folder));
     section.done();
     let text = text?;
-    match text.value.parse() {
+    let url = text.value.parse::<DatabaseUrl>();
+    if url.as_ref().is_ok_and(DatabaseUrl::holds_password) {
+        text.spot.warning(
+            "there is a password in the database's URL, so this file is a secret",
+            "take it out, and write password = { file = \"…\" } beside the URL",
+        );
+    }
+    let url = match password {
+        None => url,
+        // What is wrong with it has been reported.
+        Some(password) => {
+            let password = password?;
+            url.and_then(|url| url.with_password(&password))
+        }
+    };
+    match url {
         Ok(DatabaseUrl::Sqlite(path)) => Some(DatabaseUrl::Sqlite(folder.join(path))),
         Ok(url @ DatabaseUrl::Postgres(_)) => Some(url),
         Err(error) => {

@@ -39,9 +39,23 @@ impl std::fmt::Debug for SealingKey {
 
 /// Reads `[store]`.
 pub fn store(section: Reader<'_>, folder: &Path) -> Option<(StoreSettings, Vec<SealingKey>)> {
+    let secret = |key| match section.value(key) {
+        None => Some(None),
+        Some(value) => secret_ref::read(&value, folder).map(Some),
+    };
+    let passwords = secret("password").zip(secret("sentinel_password"));
     let url = section.required("url").and_then(|value| {
         let text = value.string()?;
-        match text.value.parse::<StoreUrl>() {
+        let url = text.value.parse::<StoreUrl>();
+        if url.as_ref().is_ok_and(StoreUrl::holds_password) {
+            text.spot.warning(
+                "there is a password in the store's URL, so this file is a secret",
+                "take it out, and write password = { file = \"…\" } beside the URL",
+            );
+        }
+        // What is wrong with a password has been reported.
+        let (password, sentinel_password) = passwords?;
+        match url.and_then(|url| url.with_passwords(password, sentinel_password)) {
             Ok(StoreUrl::Sqlite(path)) => Some(StoreUrl::Sqlite(folder.join(path))),
             Ok(url) => Some(url),
             Err(error) => {

@@ -87,8 +87,7 @@ impl InvalidStoreUrl {
 
 const FORMS: &str = "write redis://host:6379/0, rediss://…, redis+unix:///path/to/socket, redis-cluster://h1:p,h2:p, \
                      redis-sentinel://h1:p,h2:p/MASTER/0 or sqlite:FILE";
-const SIGN_IN: &str =
-    "user and password stand before the hosts as user:password@, special characters as %XX";
+const SIGN_IN: &str = "write the user before the hosts, as in redis://user@host, special characters as %XX, and password = { file = \"…\" } beside the URL";
 
 fn invalid<T>(reason: &'static str, hint: &'static str) -> Result<T, InvalidStoreUrl> {
     Err(InvalidStoreUrl { reason, hint })
@@ -117,6 +116,70 @@ impl FromStr for StoreUrl {
             _ => invalid("this is no URL of a store", FORMS),
         }
     }
+}
+
+impl StoreUrl {
+    /// Whether the URL's own text holds a password.
+    pub fn holds_password(&self) -> bool {
+        match self {
+            Self::Redis(url) => {
+                let sentinels = matches!(
+                    &url.topology,
+                    Topology::Sentinel {
+                        password: Some(_),
+                        ..
+                    }
+                );
+                sentinels || url.password.is_some()
+            }
+            Self::Sqlite(_) | Self::Memory => false,
+        }
+    }
+
+    /// With the passwords that stand beside the URL: the servers' and the Sentinels'.
+    ///
+    /// # Errors
+    /// [`InvalidStoreUrl`] when there is no use for one, when the URL holds one already, or when a user has none.
+    pub fn with_passwords(
+        mut self,
+        password: Option<SecretText>,
+        sentinel_password: Option<SecretText>,
+    ) -> Result<Self, InvalidStoreUrl> {
+        let Self::Redis(url) = &mut self else {
+            if password.is_some() || sentinel_password.is_some() {
+                return invalid("only Redis takes a password", "leave `password` out");
+            }
+            return Ok(self);
+        };
+        if let Topology::Sentinel { password: own, .. } = &mut url.topology {
+            beside(own, sentinel_password)?;
+        } else if sentinel_password.is_some() {
+            return invalid(
+                "only Sentinels take a `sentinel_password`",
+                "write redis-sentinel://h1:p,h2:p/MASTER, or leave it out",
+            );
+        }
+        beside(&mut url.password, password)?;
+        if url.username.is_some() && url.password.is_none() {
+            return invalid("the store's URL names a user without a password", SIGN_IN);
+        }
+        Ok(self)
+    }
+}
+
+/// Fills in a password that stands beside the URL.
+fn beside(
+    in_url: &mut Option<SecretText>,
+    given: Option<SecretText>,
+) -> Result<(), InvalidStoreUrl> {
+    if in_url.is_some() && given.is_some() {
+        return invalid(
+            "the password stands in the store's URL and beside it",
+            "take it out of the URL",
+        );
+    }
+    *in_url = given.or(in_url.take());
+    Ok(())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -234,7 +297,7 @@ type SignIn = (Option<String>, Option<SecretText>);
 
 fn sign_in(user_info: &str) -> Result<SignIn, InvalidStoreUrl> {
     let Some((username, password)) = user_info.split_once(':') else {
-        return invalid("the store's URL names a user without a password", SIGN_IN);
+        return Ok((Some(decode(user_info)?), None));
     };
     if password.is_empty() {
         return invalid("the password in the store's URL is empty", SIGN_IN);

@@ -96,7 +96,6 @@ fn what_is_refused_comes_with_a_hint_and_without_the_password() {
         "redis://a,b",
         "redis://h/x",
         "redis://h/70000",
-        "redis://hunter2@h",
         "redis://u:@h",
         "redis://u:hunter2%@h",
         "redis://u:hunter2%0@h",
@@ -132,6 +131,50 @@ fn what_is_refused_comes_with_a_hint_and_without_the_password() {
     }
     let many = format!("redis-cluster://{}h", "h,".repeat(HOSTS_MAX));
     assert!(many.parse::<StoreUrl>().is_err());
+}
+
+#[test]
+fn a_password_may_stand_beside_the_url() {
+    let with = |url: &str, password: Option<&str>, sentinel: Option<&str>| {
+        let url: StoreUrl = url.parse().unwrap();
+        url.with_passwords(password.map(SecretText::new), sentinel.map(SecretText::new))
+    };
+    let Ok(StoreUrl::Redis(url)) = with("redis://u@h", Some("p"), None) else {
+        panic!("it belongs to the user");
+    };
+    assert_eq!(url.username.as_deref(), Some("u"));
+    assert_eq!(url.password.unwrap().expose(), "p");
+    assert!(with("redis://h", Some("p"), None).is_ok());
+    let Ok(StoreUrl::Redis(url)) = with("redis-sentinel://a/m", Some("p"), Some("s")) else {
+        panic!("both have one");
+    };
+    let Topology::Sentinel { password, .. } = url.topology else {
+        panic!("sentinels");
+    };
+    assert_eq!(password.unwrap().expose(), "s");
+    for (url, password, sentinel) in [
+        ("redis://hunter2@h", None, None),
+        ("redis://u:hunter2@h", Some("hunter2"), None),
+        ("redis://h", None, Some("hunter2")),
+        (
+            "redis-sentinel://a/m?sentinel_password=hunter2",
+            None,
+            Some("x"),
+        ),
+        ("sqlite:a", Some("hunter2"), None),
+        ("memory:", None, Some("hunter2")),
+    ] {
+        let error = with(url, password, sentinel).expect_err(url);
+        assert!(!error.hint().is_empty());
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{url}");
+    }
+}
+
+#[test]
+fn a_password_in_the_url_is_noticed() {
+    let holds = |url: &str| url.parse::<StoreUrl>().unwrap().holds_password();
+    assert!(holds("redis://u:p@h") && holds("redis-sentinel://a/m?sentinel_password=s"));
+    assert!(!holds("redis://u@h") && !holds("redis-sentinel://a/m") && !holds("memory:"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod help;
 mod keys;
 mod proxies;
 mod serve;
+mod start;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

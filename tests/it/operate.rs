@@ -5,6 +5,7 @@
 mod balancer;
 mod kinds;
 mod outages;
+mod passwords;
 mod peers;
 mod reload;
 mod replicas;

@@ -76,7 +76,7 @@ fn load(text: &str) -> anyhow::Result<Loaded> {
     Ok(config::load(&path)?)
 }
 
-/// The reference with every optional key switched on.
+/// The reference with every optional key switched on, and with the kinds of store and database that take every password.
 fn with_every_key() -> anyhow::Result<String> {
     let switched_on = |line: &str| match line.strip_prefix('#') {
         Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => {
@@ -88,14 +88,26 @@ fn with_every_key() -> anyhow::Result<String> {
         .lines()
         .map(switched_on)
         .collect::<Vec<_>>()
-        .join("\n"))
+        .join("\n")
+        .replace(
+            "redis://127.0.0.1:6379/0",
+            "redis-sentinel://127.0.0.1:26379/mymaster/0",
+        )
+        .replace(
+            "sqlite:rolecall.db",
+            "postgres://rolecall@127.0.0.1/rolecall",
+        ))
 }
 
 #[test]
 fn the_reference_parses_as_it_stands() -> anyhow::Result<()> {
     let loaded = load(&reference()?)?;
     assert_eq!(loaded.settings.providers.len(), 2);
-    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert!(
+        matches!(&warnings[..], [only] if only.contains("plain HTTP on 0.0.0.0:8443")),
+        "{warnings:?}"
+    );
     Ok(())
 }
 
@@ -194,6 +206,85 @@ fn every_key_is_in_the_reference_and_in_the_manual() -> anyhow::Result<()> {
                 .any(|code| names(code, &key)),
             "{key} is missing in docs/configuration.md"
         );
+    }
+    Ok(())
+}
+
+/// `docker-compose.yml`, and the configuration in its head, as TOML.
+fn compose() -> anyhow::Result<(String, String)> {
+    let text = fs::read_to_string(repository().join("docker-compose.yml"))?;
+    let (_, head) = text
+        .split_once("and the providers:\n")
+        .context("the configuration in its head")?;
+    let (head, _) = head
+        .split_once("# The gateway speaks plain HTTP")
+        .context("the end of the configuration")?;
+    let lines = head.lines().map(|line| line.trim_start_matches(['#', ' ']));
+    let toml = lines.collect::<Vec<_>>().join("\n");
+    Ok((text, toml))
+}
+
+#[test]
+fn what_the_containers_are_told_parses() -> anyhow::Result<()> {
+    let (_, toml) = compose()?;
+    let rest = "\n[aws]\nsts_region = \"eu-west-1\"\n\n[[provider]]\nid = \"okta\"\noidc = { issuer = \"https://example.okta.com\", client_id = \"x\", client_secret = { file = \"/run/secrets/provider-secret\" }, scopes = [\"openid\", \"groups\"] }\n";
+    let text = format!(
+        "public_url = \"https://sso.example.com\"\naccess = [\"access.toml\"]\n{toml}{rest}"
+    );
+    let loaded = load(&text.replace("/run/secrets/", ""))?;
+    let listen = &loaded.settings.listen;
+    assert_eq!(listen.trusted_proxies.len(), 1);
+    assert!(
+        !listen.management.ip().is_loopback(),
+        "Prometheus reaches it"
+    );
+    let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+    assert!(
+        warnings.iter().all(|warning| !warning.contains("password")),
+        "{warnings:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_containers_are_as_closed_as_they_say() -> anyhow::Result<()> {
+    let (text, toml) = compose()?;
+    let proxy = toml
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("trusted_proxies = [\"")?
+                .split('/')
+                .next()
+        })
+        .context("trusted_proxies")?;
+    assert!(text.contains(&format!("gateway: {proxy} }}")), "{proxy}");
+    let settings = text.lines().filter(|line| !line.starts_with('#'));
+    for line in settings.clone().filter(|line| line.contains("ports:")) {
+        let published = line.split('"').skip(1).step_by(2);
+        for port in published {
+            assert!(
+                port.starts_with("127.0.0.1:"),
+                "{port} is published to everybody"
+            );
+        }
+    }
+    for line in settings.filter(|line| line.trim_start().starts_with("image: ")) {
+        let version = line
+            .split_once(':')
+            .and_then(|(_, image)| image.split_once(':'));
+        let exact = |(_, tag): (&str, &str)| {
+            let number = tag.split('-').next().unwrap_or_default();
+            number.split('.').count() >= 2
+                && number.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        };
+        let ours = line.contains("rolecall");
+        assert!(
+            ours || version.is_some_and(exact),
+            "{line} names no exact version"
+        );
+    }
+    for closed in ["--aclfile", "NOSUPERUSER", "internal: true", "core: 0"] {
+        assert!(text.contains(closed), "{closed}");
     }
     Ok(())
 }
