@@ -10,9 +10,12 @@ mod database;
 mod export;
 mod finding;
 mod flush;
+mod gate;
 mod not_written;
 mod row;
+mod task;
 mod verify;
+mod waiter;
 mod writer;
 
 pub use self::database::{DatabaseUrl, InvalidDatabaseUrl, OpenAuditError, Trail};

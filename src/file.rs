@@ -1,22 +1,6 @@
-//! Files of this machine that hold the gateway's state: how they are named, and that nobody else may read them.
+//! How files of this machine that hold the gateway's state are named in URLs.
 
-use std::fs::OpenOptions;
-use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-
-/// Creates an empty file of mode 0600, unless there is a file already; that one stays as it is.
-///
-/// # Errors
-/// Those of the file system.
-pub(crate) fn create_private(path: &Path) -> io::Result<()> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)
-        .map(drop)
-}
+use std::path::PathBuf;
 
 /// Why what follows `sqlite:` names no file: the reason, and a hint.
 pub(crate) type NoFile = (&'static str, &'static str);

@@ -11,6 +11,7 @@ mod hardening;
 pub mod idp;
 mod regions;
 pub mod server;
+mod sqlite_file;
 pub mod store;
 pub mod telemetry;
 pub mod web;

@@ -2,6 +2,7 @@
 //! running. Nobody else constructs an adapter.
 
 mod connections;
+mod embedded;
 mod issuers;
 mod listener;
 mod probe;
@@ -34,6 +35,7 @@ use crate::web::health::{self, Draining};
 use crate::web::metrics::Metrics;
 
 use connections::Connections;
+pub use embedded::TwoNames;
 use issuers::Issuers;
 pub use probe::probe;
 use providers::Providers;
@@ -119,6 +121,7 @@ pub async fn verbs(loaded: Loaded) -> anyhow::Result<(Gateway, Arc<SqlAudit>)> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Surroundings { clock, entropy, .. } = Surroundings::default();
     let issuers = Issuers::open(&loaded.settings, &clock, &entropy)?;
+    embedded::refuse_two_names(&loaded.settings)?;
     let audit = SqlAudit::open(&loaded.settings.database, clock.as_ref(), entropy.as_ref());
     let audit = Arc::new(audit.await.context("[database]")?);
     let providers = Providers::open(&loaded.settings, clock.clone(), entropy.clone())?;
@@ -157,6 +160,7 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
     let issuers = Issuers::open(&settings, &clock, &entropy)?;
     issuers.suffice(&access.policy)?;
     let providers = Providers::open(&settings, clock.clone(), entropy.clone())?;
+    embedded::refuse_two_names(&settings)?;
     let audit = Arc::new(
         SqlAudit::open(&settings.database, clock.as_ref(), entropy.as_ref())
             .await

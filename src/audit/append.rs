@@ -22,10 +22,19 @@ pub(super) struct Move<'a> {
     pub(super) to: (i64, String),
 }
 
+/// How the transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum End {
+    /// The rows stand.
+    Commit,
+    /// They were only tried. On PostgreSQL the caller's transaction is to be rolled back.
+    Rollback,
+}
+
 /// The texts, one for each number of rows, so that their statements stay prepared.
 pub(super) struct Appender {
     is_postgres: bool,
-    texts: HashMap<usize, Arc<str>>,
+    texts: HashMap<(usize, End), Arc<str>>,
 }
 
 impl Appender {
@@ -44,6 +53,7 @@ impl Appender {
         connection: &mut DB::Connection,
         head: Move<'_>,
         rows: Vec<Row>,
+        end: End,
     ) -> Result<bool, sqlx::Error>
     where
         DB: Database<Connection: Sized>,
@@ -58,8 +68,8 @@ impl Appender {
         let (is_postgres, expected) = (self.is_postgres, rows.len());
         let text = self
             .texts
-            .entry(expected)
-            .or_insert_with(|| text(is_postgres, expected).into());
+            .entry((expected, end))
+            .or_insert_with(|| text(is_postgres, expected, end).into());
         let mut statement = sqlx::query(AssertSqlSafe(Arc::clone(text)))
             .bind(head.to.0)
             .bind(head.to.1)
@@ -72,29 +82,28 @@ impl Appender {
         // Not `fetch_one`, which would leave at the first answer of several statements.
         let answer = statement.fetch_all(connection).await?;
         let written: i64 = answer.last().ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
-        Ok(usize::try_from(written) == Ok(expected.max(1)))
+        Ok(usize::try_from(written) == Ok(expected))
     }
 }
 
-/// The statement for this many rows. It answers with one number: the rows written or, if there are none to write, the
-/// heads moved.
-fn text(is_postgres: bool, rows: usize) -> String {
+/// The statement for this many rows, at least one. It answers with one number: the rows written.
+fn text(is_postgres: bool, rows: usize, end: End) -> String {
     // SQLite looks numbered placeholders up one by one, in time that grows with their number squared.
     let numbering = is_postgres.then_some(HEAD_PARAMETERS);
     let values = row::values(numbering, rows);
-    match (is_postgres, rows) {
-        (false, 0) => format!("{SQLITE_HEAD}; SELECT changes()"),
+    let end = match end {
+        End::Commit => "COMMIT",
+        End::Rollback => "ROLLBACK",
+    };
+    match is_postgres {
         // `IMMEDIATE` takes the write lock first, which another process's lock can only delay; `changes()` speaks of the
-        // statement before.
-        (false, _) => format!(
+        // last statement that wrote.
+        false => format!(
             "BEGIN IMMEDIATE; {SQLITE_HEAD}; \
              INSERT INTO audit_events ({NAMES}) SELECT * FROM (VALUES {values}) WHERE changes() = 1; \
-             COMMIT; SELECT changes()"
+             {end}; SELECT changes()"
         ),
-        (true, 0) => {
-            format!("WITH moved AS ({POSTGRES_HEAD} RETURNING 1) SELECT count(*) FROM moved")
-        }
-        (true, _) => format!(
+        true => format!(
             "WITH moved AS ({POSTGRES_HEAD} RETURNING 1), written AS (\
              INSERT INTO audit_events ({NAMES}) SELECT fresh.* FROM moved, (VALUES {values}) AS fresh RETURNING 1) \
              SELECT count(*) FROM written"

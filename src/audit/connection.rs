@@ -1,9 +1,7 @@
 //! The connection that appends, by the database's own driver: through `Any`, which serves everything else, each text would
 //! be copied once more on its way.
 
-use std::ffi::OsString;
 use std::fs::File;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +10,11 @@ use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection};
 
 use tokio::time::timeout;
 
-use super::append::{Appender, Move};
-use super::database::{DatabaseUrl, SQLITE_SETTINGS};
+use super::append::{Appender, End, Move};
+use super::database::{Place, SQLITE_SETTINGS, Trail};
 use super::not_written::NotWritten;
 use super::row::Row;
+use crate::sqlite_file::SqliteFile;
 
 /// How long it may take to be had; callers wait for it.
 const OPEN_MAX: Duration = Duration::from_millis(900);
@@ -29,8 +28,7 @@ const COMMIT_ONLY: &str = "PRAGMA synchronous = NORMAL";
 pub(super) enum Connection {
     Sqlite {
         sql: SqliteConnection,
-        /// Where commits stand first.
-        log_path: OsString,
+        file: SqliteFile,
         /// What must be flushed before its commits are durable. Looked up after its first commit: from then on, and as long
         /// as it is open, SQLite keeps this very file.
         log: Option<Arc<File>>,
@@ -39,30 +37,27 @@ pub(super) enum Connection {
 }
 
 impl Connection {
-    pub(super) async fn open(url: &DatabaseUrl) -> Result<Self, NotWritten> {
-        let opened = timeout(OPEN_MAX, Self::connect(url)).await;
-        Ok(opened.map_err(|_| NotWritten::TimedOut)??)
+    pub(super) async fn open(trail: &Trail) -> Result<Self, NotWritten> {
+        let opened = timeout(OPEN_MAX, Self::connect(trail)).await;
+        opened.map_err(|_| NotWritten::TimedOut)?
     }
 
-    async fn connect(url: &DatabaseUrl) -> Result<Self, sqlx::Error> {
-        match url {
-            DatabaseUrl::Sqlite(path) => {
-                let options = SqliteConnectOptions::new().filename(path);
+    async fn connect(trail: &Trail) -> Result<Self, NotWritten> {
+        match &trail.place {
+            Place::Sqlite(file) => {
+                file.is_in_place()?;
+                let options = SqliteConnectOptions::new().filename(file.path());
                 let mut sql = SqliteConnection::connect_with(&options).await?;
                 for settings in [SQLITE_SETTINGS, COMMIT_ONLY] {
                     sqlx::raw_sql(settings).execute(&mut sql).await?;
                 }
-                let mut log_path = path.as_os_str().to_owned();
-                log_path.push("-wal");
                 Ok(Self::Sqlite {
                     sql,
-                    log_path,
+                    file: file.clone(),
                     log: None,
                 })
             }
-            DatabaseUrl::Postgres(url) => {
-                Ok(Self::Postgres(PgConnection::connect(url.expose()).await?))
-            }
+            Place::Postgres(url) => Ok(Self::Postgres(PgConnection::connect(url.expose()).await?)),
         }
     }
 
@@ -83,21 +78,38 @@ impl Connection {
         appender: &mut Appender,
         head: Move<'_>,
         rows: Vec<Row>,
+        end: End,
     ) -> Result<bool, sqlx::Error> {
-        match self {
-            Self::Sqlite { sql, .. } => appender.append::<Sqlite>(sql, head, rows).await,
-            Self::Postgres(sql) => appender.append::<Postgres>(sql, head, rows).await,
+        match (self, end) {
+            (Self::Sqlite { sql, .. }, end) => {
+                appender.append::<Sqlite>(sql, head, rows, end).await
+            }
+            (Self::Postgres(sql), End::Commit) => {
+                appender.append::<Postgres>(sql, head, rows, end).await
+            }
+            (Self::Postgres(sql), End::Rollback) => {
+                let mut transaction = sql.begin().await?;
+                let appended = appender
+                    .append::<Postgres>(&mut transaction, head, rows, end)
+                    .await?;
+                transaction.rollback().await?;
+                Ok(appended)
+            }
         }
     }
 
-    /// What must be flushed to make the commits so far durable, unless they are.
-    pub(super) fn log(&mut self) -> io::Result<Option<Arc<File>>> {
-        let Self::Sqlite { log_path, log, .. } = self else {
+    /// What must be flushed to make the commits so far durable, unless they are. Refuses commits to files that nobody will
+    /// find again.
+    pub(super) fn log(&mut self) -> Result<Option<Arc<File>>, NotWritten> {
+        let Self::Sqlite { file, log, .. } = self else {
             return Ok(None);
         };
-        if log.is_none() {
-            *log = Some(Arc::new(File::open(log_path)?));
-        }
-        Ok(log.clone())
+        file.is_in_place()?;
+        let opened = match log {
+            Some(opened) => Arc::clone(opened),
+            None => Arc::new(File::open(file.wal()).map_err(sqlx::Error::Io)?),
+        };
+        file.is_wal_in_place(&opened)?;
+        Ok(Some(Arc::clone(log.insert(opened))))
     }
 }

@@ -14,11 +14,16 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
+use crate::sqlite_file::SqliteFile;
+
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long one of the pool's connections may take to be had; callers wait for it.
 const ACQUIRE_MAX: Duration = Duration::from_millis(900);
+
+/// How often it is tried to open a file before that counts as failed.
+const OPENINGS_MAX: u32 = 5;
 
 /// Beside the one that appends ([`super::connection`]): one that hangs does not block all.
 const CONNECTIONS: u32 = 3;
@@ -175,7 +180,14 @@ impl From<MigrateError> for OpenAuditError {
 /// An open audit trail.
 pub struct Trail {
     pub(super) pool: AnyPool,
-    pub(super) url: DatabaseUrl,
+    pub(super) place: Place,
+}
+
+/// Where an open trail is.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    Sqlite(SqliteFile),
+    Postgres(SecretText),
 }
 
 impl Trail {
@@ -198,31 +210,48 @@ impl Trail {
         let options = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_MAX);
-        let (connecting, migrator) = match url {
-            DatabaseUrl::Sqlite(path) => {
-                crate::file::create_private(path)
-                    .map_err(|error| OpenAuditError::Unreachable(error.into()))?;
-                let options = options.after_connect(|connection, _| {
-                    Box::pin(async move {
-                        sqlx::raw_sql(SQLITE_SETTINGS).execute(connection).await?;
-                        Ok(())
-                    })
-                });
-                (options.connect(&sqlite_url(path)).await, &SQLITE)
-            }
-            DatabaseUrl::Postgres(url) => (options.connect(url.expose()).await, &POSTGRES),
-        };
+        let (connecting, migrator, place) =
+            match url {
+                DatabaseUrl::Sqlite(path) => {
+                    let file = SqliteFile::prepare(path)
+                        .map_err(|error| OpenAuditError::Unreachable(error.into()))?;
+                    // None is closed for its age, which could leave the file without a lock for a moment.
+                    let options = options.idle_timeout(None).max_lifetime(None).after_connect(
+                        |connection, _| {
+                            Box::pin(async move {
+                                sqlx::raw_sql(SQLITE_SETTINGS).execute(connection).await?;
+                                Ok(())
+                            })
+                        },
+                    );
+                    let connecting = connect_to_file(&options, file.path()).await;
+                    (connecting, &SQLITE, Place::Sqlite(file))
+                }
+                DatabaseUrl::Postgres(url) => {
+                    let connecting = options.connect(url.expose()).await;
+                    (connecting, &POSTGRES, Place::Postgres(url.clone()))
+                }
+            };
         let pool = connecting.map_err(|error| OpenAuditError::Unreachable(error.into()))?;
         migrator.run(&pool).await?;
-        Ok(Self {
-            pool,
-            url: url.clone(),
-        })
+        Ok(Self { pool, place })
     }
 
     pub(super) fn is_postgres(&self) -> bool {
-        matches!(self.url, DatabaseUrl::Postgres(_))
+        matches!(self.place, Place::Postgres(_))
     }
+}
+
+/// A busy disk may take longer than a request would wait.
+async fn connect_to_file(options: &AnyPoolOptions, path: &Path) -> Result<AnyPool, sqlx::Error> {
+    let url = sqlite_url(path);
+    for _ in 1..OPENINGS_MAX {
+        match options.clone().connect(&url).await {
+            Err(sqlx::Error::PoolTimedOut) => {}
+            connected => return connected,
+        }
+    }
+    options.clone().connect(&url).await
 }
 
 /// The path as a URL for sqlx, which decodes it again.
@@ -277,7 +306,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trail.db");
         let url = DatabaseUrl::Sqlite(path.clone());
-        crate::file::create_private(&path).unwrap();
+        let file = SqliteFile::prepare(&path).unwrap();
         sqlx::any::install_default_drivers();
         let pool = AnyPool::connect(&sqlite_url(&path)).await.unwrap();
         let first = Migrator {
@@ -286,10 +315,9 @@ mod tests {
         };
         first.run(&pool).await.unwrap();
         for _ in 0..3 {
-            let url = url.clone();
             let trail = Trail {
                 pool: pool.clone(),
-                url,
+                place: Place::Sqlite(file.clone()),
             };
             Chain::begin(trail, &SystemClock, &SystemEntropy)
                 .await

@@ -9,16 +9,14 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::not_written::NotWritten;
+use super::waiter::Waiter;
 
 /// Commits that may wait; with more, the writer waits for the disk after all.
 const QUEUE_MAX: usize = 64;
-
-/// Whoever waits for an event, and is told how it went.
-pub(super) type Answer = oneshot::Sender<Result<(), NotWritten>>;
 
 /// How a file is made durable: [`File::sync_data`], except in tests.
 pub(super) type Sync = Box<dyn Fn(&File) -> io::Result<()> + Send>;
@@ -26,7 +24,7 @@ pub(super) type Sync = Box<dyn Fn(&File) -> io::Result<()> + Send>;
 /// A commit that is not durable yet.
 struct Commit {
     log: Arc<File>,
-    waiting: Vec<Answer>,
+    waiting: Vec<Waiter>,
 }
 
 /// See the module. Ends by itself when dropped.
@@ -44,7 +42,7 @@ impl Flusher {
     }
 
     /// Flushes the log soon, and then answers.
-    pub(super) async fn pass(&self, log: Arc<File>, waiting: Vec<Answer>) {
+    pub(super) async fn pass(&self, log: Arc<File>, waiting: Vec<Waiter>) {
         // It ends only with its sender; and whoever hears nothing takes the event for not written.
         let _ = self.queue.send(Commit { log, waiting }).await;
     }
@@ -73,9 +71,8 @@ fn run(mut commits: mpsc::Receiver<Commit>, sync: &Sync) {
             waiting.extend(more.waiting);
         }
         flush(&mut outcome, &log, sync);
-        for answer in waiting {
-            // Nobody listens any more if the caller gave up; the event stands all the same.
-            let _ = answer.send(outcome.clone());
+        for waiter in waiting {
+            waiter.tell(outcome.clone(), true);
         }
     }
 }
@@ -96,7 +93,21 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc::sync_channel;
 
+    use tokio::sync::oneshot;
+
     use super::*;
+    use crate::audit::waiter::Outcome;
+
+    fn waiter() -> (Waiter, oneshot::Receiver<Outcome>) {
+        let (answer, heard) = oneshot::channel();
+        let (abandoned, _) = mpsc::channel(1);
+        let waiter = Waiter {
+            answer,
+            intent: None,
+            abandoned,
+        };
+        (waiter, heard)
+    }
 
     fn log() -> Arc<File> {
         Arc::new(tempfile::tempfile().unwrap())
@@ -111,12 +122,12 @@ mod tests {
             goes.recv().map_err(io::Error::other)
         }));
         let log = log();
-        let (first, mut heard_first) = oneshot::channel();
+        let (first, mut heard_first) = waiter();
         flusher.pass(Arc::clone(&log), vec![first]).await;
         begins.recv().unwrap();
         let mut later = Vec::new();
         for _ in 0..5 {
-            let (answer, heard) = oneshot::channel();
+            let (answer, heard) = waiter();
             flusher.pass(Arc::clone(&log), vec![answer]).await;
             later.push(heard);
         }
@@ -147,7 +158,7 @@ mod tests {
             }
         }));
         for kept in [true, false, false] {
-            let (answer, heard) = oneshot::channel();
+            let (answer, heard) = waiter();
             flusher.pass(log(), vec![answer]).await;
             let heard = heard.await.unwrap();
             assert_eq!(heard.is_ok(), kept);

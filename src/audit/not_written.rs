@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use rolecall_core::port::StoreError;
 
+use crate::sqlite_file::FileFault;
+
 /// See the module.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum NotWritten {
     #[error("the audit database failed")]
     Database(#[source] Arc<sqlx::Error>),
+    #[error("the audit database cannot be used")]
+    File(#[source] Arc<FileFault>),
     #[error("the audit database did not answer in time")]
     TimedOut,
     #[error(
@@ -28,6 +32,12 @@ pub(super) enum NotWritten {
 impl From<sqlx::Error> for NotWritten {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(Arc::new(error))
+    }
+}
+
+impl From<FileFault> for NotWritten {
+    fn from(fault: FileFault) -> Self {
+        Self::File(Arc::new(fault))
     }
 }
 

@@ -8,6 +8,11 @@ use sqlx::any::AnyRow;
 use sqlx::query::Query;
 use sqlx::{Database, Encode, Row as _, Type};
 
+use super::chain::Entry;
+
+/// Larger than a page of SQLite, so that trying takes new pages.
+const SAMPLE_BYTES: usize = 16 * 1024;
+
 /// What a row holds beside its place in the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Columns {
@@ -40,6 +45,20 @@ struct Actor {
 #[derive(Deserialize)]
 struct Target {
     account: String,
+}
+
+/// What stands in for an event where it is only tried whether one could be written. As large as the largest of every day.
+pub(super) fn sample() -> Entry {
+    let columns = Columns {
+        at: String::new(),
+        event: "sample".to_owned(),
+        reference: String::new(),
+        provider: None,
+        subject: None,
+        email: None,
+        account: None,
+    };
+    ("-".repeat(SAMPLE_BYTES), columns)
 }
 
 impl Columns {

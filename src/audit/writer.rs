@@ -14,16 +14,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::chain::{Chain, Entry, entry};
-use super::database::{DatabaseUrl, OpenAuditError, Trail};
-use super::flush::{Answer, Flusher, Sync};
+use super::chain::Chain;
+use super::database::{DatabaseUrl, OpenAuditError, Place, Trail};
+use super::flush::{Flusher, Sync};
+use super::gate::Gate;
 use super::not_written::NotWritten;
+use super::task::{Task, Waiting};
+use super::waiter::{Intent, Pending, Until, Waiter};
 
-/// Events that share one transaction at most; as many statements are kept prepared.
-const BATCH_MAX: usize = 64;
-/// Events that are waited for, as long as more are about to arrive. With more, everybody would wait for one and the same
-/// commit, and the processors for everybody.
-const GATHERED_MAX: usize = 24;
 /// Events that may wait; more than that, and the database is not keeping up.
 const QUEUE_MAX: usize = 1_024;
 /// How long an event waits for a place in the queue.
@@ -34,23 +32,10 @@ const APPEND_MAX: Duration = Duration::from_secs(3);
 /// The audit trail in SQL, as this process writes it.
 pub struct SqlAudit {
     queue: Mutex<Option<mpsc::Sender<Waiting>>>,
+    abandoned: mpsc::Sender<Intent>,
+    gate: Arc<Gate>,
+    place: Place,
     task: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// An event on its way; `None` only asks whether the trail can be written to.
-struct Waiting {
-    event: Option<Entry>,
-    until: Until,
-    answer: Answer,
-}
-
-/// What is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Until {
-    /// The event outlives this process.
-    Committed,
-    /// It outlives the machine's next power failure.
-    Durable,
 }
 
 impl SqlAudit {
@@ -74,13 +59,25 @@ impl SqlAudit {
         sync: Sync,
     ) -> Result<Self, OpenAuditError> {
         let trail = Trail::open_or_create(url).await?;
+        let place = trail.place.clone();
         let chain = Chain::begin(trail, clock, entropy)
             .await
             .map_err(OpenAuditError::NotWritable)?;
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
+        let (abandoned, closing) = mpsc::channel(QUEUE_MAX);
+        let gate = Arc::<Gate>::default();
+        let task = Task {
+            chain,
+            flusher: Flusher::start(sync),
+            gate: Arc::clone(&gate),
+            retry: None,
+        };
         Ok(Self {
             queue: Mutex::new(Some(sender)),
-            task: Mutex::new(Some(start(chain, Flusher::start(sync), queue))),
+            abandoned,
+            gate,
+            place,
+            task: Mutex::new(Some(start(task, queue, closing))),
         })
     }
 
@@ -96,21 +93,31 @@ impl SqlAudit {
     }
 
     async fn write(&self, event: &AuditEvent, until: Until) -> Result<(), StoreError> {
-        let entry = entry(event).map_err(|error| StoreError::Unavailable(error.into()))?;
-        Ok(self.pass(Some(entry), until).await?)
+        let event =
+            Pending::new(event, until).map_err(|error| StoreError::Unavailable(error.into()))?;
+        Ok(self.pass(Some(event), until).await?)
     }
 
-    async fn pass(&self, event: Option<Entry>, until: Until) -> Result<(), NotWritten> {
+    async fn pass(&self, event: Option<Pending>, until: Until) -> Result<(), NotWritten> {
+        // An outcome is kept even while the database fails.
+        if until == Until::Durable {
+            self.gate.check()?;
+        }
         let queue = lock(&self.queue).clone().ok_or(NotWritten::Closed)?;
         let place = timeout(QUEUE_WAIT_MAX, queue.reserve())
             .await
             .map_err(|_| NotWritten::Full)?
             .map_err(|_| NotWritten::Closed)?;
         let (answer, outcome) = oneshot::channel();
+        let waiter = Waiter {
+            answer,
+            intent: event.as_ref().and_then(Pending::intent),
+            abandoned: self.abandoned.clone(),
+        };
         place.send(Waiting {
             event,
             until,
-            answer,
+            waiter,
         });
         timeout(APPEND_MAX, outcome)
             .await
@@ -134,7 +141,24 @@ impl AuditLog for SqlAudit {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
+        if let Place::Sqlite(file) = &self.place {
+            file.has_space().map_err(NotWritten::from)?;
+        }
         Ok(self.pass(None, Until::Durable).await?)
+    }
+
+    async fn accepts(&self) -> Result<(), StoreError> {
+        match self.gate.is_fresh() {
+            true => Ok(()),
+            false => Ok(self.pass(None, Until::Durable).await?),
+        }
+    }
+
+    fn is_shared(&self) -> bool {
+        match &self.place {
+            Place::Sqlite(_) => false,
+            Place::Postgres(_) => true,
+        }
     }
 }
 
@@ -142,57 +166,12 @@ impl AuditLog for SqlAudit {
     clippy::disallowed_methods,
     reason = "ends when the queue's sender is dropped, and `close` waits for it"
 )]
-fn start(mut chain: Chain, flusher: Flusher, mut queue: mpsc::Receiver<Waiting>) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let mut batch = Vec::with_capacity(BATCH_MAX);
-        while queue.recv_many(&mut batch, BATCH_MAX).await > 0 {
-            gather(&mut batch, &mut queue).await;
-            let events = batch.iter_mut().filter_map(|waiting| waiting.event.take());
-            let committed = chain.commit(events.collect()).await;
-            answer(&mut batch, committed, &flusher).await;
-        }
-        flusher.close().await;
-        chain.close().await;
-    })
-}
-
-/// Answers who waited for the commit alone, and passes the others on, if there is anything left to flush.
-async fn answer(
-    batch: &mut Vec<Waiting>,
-    committed: Result<Option<Arc<File>>, NotWritten>,
-    flusher: &Flusher,
-) {
-    let (outcome, log) = match committed {
-        Ok(log) => (Ok(()), log),
-        Err(error) => (Err(error), None),
-    };
-    let mut durable = Vec::new();
-    for waiting in batch.drain(..) {
-        if log.is_some() && waiting.until == Until::Durable {
-            durable.push(waiting.answer);
-        } else {
-            // Nobody listens any more if the caller gave up; the event stands all the same.
-            let _ = waiting.answer.send(outcome.clone());
-        }
-    }
-    if let Some(log) = log {
-        flusher.pass(log, durable).await;
-    }
-}
-
-/// Takes along whoever is about to arrive: one commit for many is what keeps this fast. Lets all that is ready run, as
-/// long as that brings more events; waits for nothing else, so that an event that comes alone is not held up.
-async fn gather(batch: &mut Vec<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
-    let mut before = 0;
-    while before < batch.len() && batch.len() < GATHERED_MAX {
-        before = batch.len();
-        tokio::task::yield_now().await;
-        while batch.len() < BATCH_MAX
-            && let Ok(waiting) = queue.try_recv()
-        {
-            batch.push(waiting);
-        }
-    }
+fn start(
+    task: Task,
+    queue: mpsc::Receiver<Waiting>,
+    abandoned: mpsc::Receiver<Intent>,
+) -> JoinHandle<()> {
+    tokio::spawn(task.run(queue, abandoned))
 }
 
 #[cfg(test)]

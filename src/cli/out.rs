@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::audit::OpenAuditError;
 use crate::aws::keys::KeyError;
 use crate::config::LoadError;
-use crate::server::CannotListen;
+use crate::server::{CannotListen, TwoNames};
 use crate::store::OpenStoreError;
 
 /// How a command that did not fail has ended.
@@ -76,8 +76,9 @@ pub fn hint_of(error: &anyhow::Error) -> Option<String> {
         let keys = cause.downcast_ref().and_then(KeyError::hint);
         let store = cause.downcast_ref().map(OpenStoreError::hint);
         let audit = cause.downcast_ref().map(OpenAuditError::hint);
+        let names = cause.downcast_ref().map(TwoNames::hint);
         let listen = cause.downcast_ref().map(CannotListen::hint);
-        let fixed = keys.or(store).or(audit).map(str::to_owned);
+        let fixed = keys.or(store).or(audit).or(names).map(str::to_owned);
         fixed.or(listen)
     })
 }

@@ -2,6 +2,7 @@
 
 use rolecall_core::start_url::StartUrls;
 
+use super::embedded;
 use super::issuers::Issuers;
 use crate::aws::Document;
 use crate::config::Settings;
@@ -37,6 +38,7 @@ pub fn settings(settings: &Settings, issuers: &Issuers) -> SiteSettings {
         form_targets: form_targets(settings),
         openid_configuration: Box::new(move || published(discovery.discovery())),
         jwks: Box::new(move || published(jwks.jwks())),
+        disk_free: embedded::disk_free(settings),
         saml_metadata: Box::new(move || saml.metadata().map(published)),
     }
 }

@@ -154,4 +154,8 @@ impl RecordStore for RedisStore {
         self.look_at_eviction().await;
         Ok(())
     }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
 }

@@ -14,12 +14,16 @@ use sqlx::{Row as _, SqlitePool};
 use tokio::time::timeout;
 
 use super::OpenStoreError;
+use crate::sqlite_file::SqliteFile;
 
 /// How long an operation may take, waiting for another writer of the file included.
 const OPERATION_MAX: Duration = Duration::from_secs(1);
 
 /// How long SQLite waits for another writer: less, so that it gives up before we do, and has not written then.
 const BUSY_MAX: Duration = Duration::from_millis(800);
+
+/// What is written to find out whether a record could be: larger than a page, so that it takes new ones.
+const SAMPLE_BYTES: usize = 16 * 1024;
 
 /// Connections for reading; writers queue for the one that SQLite allows.
 const READERS: u32 = 4;
@@ -32,6 +36,7 @@ const SWEEP: i64 = 8;
 pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
+    file: SqliteFile,
     prefix: String,
     clock: Arc<dyn Clock>,
 }
@@ -50,11 +55,14 @@ impl SqliteStore {
             path: path.to_owned(),
             source,
         };
-        crate::file::create_private(path).map_err(|error| failed(error.into()))?;
-        let (writer, readers) = pools(path).await.map_err(|error| failed(error.into()))?;
+        let file = SqliteFile::prepare(path).map_err(|error| failed(error.into()))?;
+        let (writer, readers) = pools(file.path())
+            .await
+            .map_err(|error| failed(error.into()))?;
         Ok(Self {
             writer,
             readers,
+            file,
             prefix: prefix.to_owned(),
             clock,
         })
@@ -77,7 +85,13 @@ async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), sqlx::Error> {
         // been spent at its provider as well.
         .synchronous(SqliteSynchronous::Normal)
         .busy_timeout(BUSY_MAX);
-    let pool = || SqlitePoolOptions::new().acquire_timeout(OPERATION_MAX);
+    // A connection that is closed for its age would now and then leave the file without any, and without a lock.
+    let pool = || {
+        SqlitePoolOptions::new()
+            .acquire_timeout(OPERATION_MAX)
+            .idle_timeout(None)
+            .max_lifetime(None)
+    };
     let writer = pool()
         .max_connections(1)
         .connect_with(options.clone())
@@ -180,9 +194,17 @@ impl RecordStore for SqliteStore {
             .map(|row| row.get(0)))
     }
 
-    /// Takes the file's write lock for a moment, and changes nothing.
+    /// Writes a record, and undoes it.
     async fn ready(&self) -> Result<(), StoreError> {
-        let probe = sqlx::query("UPDATE records SET key = key WHERE key = ''");
-        bounded(probe.execute(&self.writer)).await.map(drop)
+        let usable = self.file.is_in_place().and_then(|()| self.file.has_space());
+        usable.map_err(|fault| StoreError::Unavailable(fault.into()))?;
+        let insert = sqlx::query("INSERT INTO records (key, value, expires_at) VALUES ('', $1, 0)")
+            .bind(vec![0_u8; SAMPLE_BYTES]);
+        bounded(async {
+            let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+            insert.execute(&mut *transaction).await?;
+            transaction.rollback().await
+        })
+        .await
     }
 }

@@ -151,11 +151,19 @@ impl Claim {
         let Some(session) = gateway.session(&secret).await? else {
             return Err(sign_in_first(here.as_deref()));
         };
-        if session.needs_new_secret(gateway.now())
-            && let Some(secret) = gateway.renew_secret(&secret).await?
-        {
-            // One request, one claim: nothing is there yet.
-            let _ = renewed.0.set(secret);
+        if session.needs_new_secret(gateway.now()) {
+            match gateway.renew_secret(&secret).await {
+                Ok(Some(secret)) => {
+                    // One request, one claim: nothing is there yet.
+                    let _ = renewed.0.set(secret);
+                }
+                Ok(None) => {}
+                // A store that can only be read signs nobody out.
+                Err(error) => tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a session's secret could not be renewed; the old one works on"
+                ),
+            }
         }
         Ok(Member {
             visitor,

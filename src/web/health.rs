@@ -1,11 +1,13 @@
 //! The management listener: is it alive, is it ready, what has it counted. Never on the public address.
 
 use actix_web::web::{Data, ServiceConfig, get};
-use actix_web::{HttpResponse, Responder};
+use actix_web::{HttpRequest, HttpResponse, Responder};
+use rolecall_core::gateway::Health;
+use rolecall_core::port::StoreError;
+use std::error::Error as StdError;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-use super::problem::Problem;
 use super::site::Site;
 
 /// Set once the gateway has been asked to stop: it answers what it has accepted and takes no more.
@@ -41,21 +43,45 @@ async fn livez() -> impl Responder {
     "alive\n"
 }
 
-async fn readyz(site: Data<Site>, draining: Data<Draining>) -> HttpResponse {
+/// Whether traffic should come here; with `?full`, whether everything works.
+async fn readyz(request: HttpRequest, site: Data<Site>, draining: Data<Draining>) -> HttpResponse {
     if draining.has_begun() {
         return HttpResponse::ServiceUnavailable().body("draining\n");
+    }
+    if request.query_string().split('&').any(|key| key == "full") {
+        return everything(&site.gateway.health().await);
     }
     match site.gateway.ready().await {
         Ok(()) => HttpResponse::Ok().body("ready\n"),
         Err((part, error)) => {
-            let cause = Problem::from(error).causes.clone();
-            tracing::warn!(part, cause, "not ready");
-            HttpResponse::ServiceUnavailable().body(format!("{part} does not answer\n"))
+            report(part, &error);
+            HttpResponse::ServiceUnavailable().body(format!("{part} does not work\n"))
         }
     }
 }
 
+fn everything(health: &Health) -> HttpResponse {
+    let mut text = String::new();
+    for (part, error) in health.faults() {
+        report(part, error);
+        text.push_str(&format!("{part} does not work\n"));
+    }
+    match text.is_empty() {
+        true => HttpResponse::Ok().body("ready\n"),
+        false => HttpResponse::ServiceUnavailable().body(text),
+    }
+}
+
+fn report(part: &str, error: &StoreError) {
+    tracing::warn!(part, error = error as &dyn StdError, "not ready");
+}
+
+/// The gauges of store and trail say what they are at this moment.
 async fn metrics(site: Data<Site>) -> HttpResponse {
+    let health = site.gateway.health().await;
+    let free = (site.settings.disk_free)();
+    site.metrics
+        .health(health.store.is_ok(), health.trail.is_ok(), free);
     match site.metrics.text() {
         Ok(text) => HttpResponse::Ok()
             .content_type("text/plain; version=0.0.4")

@@ -22,6 +22,9 @@ pub struct Metrics {
     policy_stale: IntGauge,
     connections_refused: IntCounter,
     files_stale: IntGaugeVec,
+    store_up: IntGauge,
+    trail_up: IntGauge,
+    disk_free: IntGauge,
 }
 
 impl Metrics {
@@ -46,11 +49,15 @@ impl Metrics {
             &["route"],
         )?;
         registry.register(Box::new(requests.clone()))?;
-        let policy_stale = IntGauge::new(
+        let gauge = |name: &str, help: &str| -> Result<IntGauge, prometheus::Error> {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
+        let policy_stale = gauge(
             "rolecall_policy_stale",
             "1 while the newest access policy was refused and an older one serves",
         )?;
-        registry.register(Box::new(policy_stale.clone()))?;
         let connections_refused = IntCounter::new(
             "rolecall_connections_refused_total",
             "Connections closed because their address had as many as it may",
@@ -64,6 +71,12 @@ impl Metrics {
             &["files"],
         )?;
         registry.register(Box::new(files_stale.clone()))?;
+        let store_up = gauge("rolecall_store_up", "1 while sessions can be written")?;
+        let trail_up = gauge("rolecall_trail_up", "1 while audit events can be written")?;
+        let disk_free = gauge(
+            "rolecall_disk_free_bytes",
+            "Free bytes for embedded databases, where there is least; -1 without any",
+        )?;
         Ok(Self {
             requests,
             statuses: counter(
@@ -99,6 +112,9 @@ impl Metrics {
             policy_stale,
             connections_refused,
             files_stale,
+            store_up,
+            trail_up,
+            disk_free,
             registry,
         })
     }
@@ -151,6 +167,14 @@ impl Metrics {
     /// A connection was closed because its address had as many as it may.
     pub fn connection_refused(&self) {
         self.connections_refused.inc();
+    }
+
+    /// What can be written to, and the bytes that are free where embedded databases are.
+    pub fn health(&self, store: bool, trail: bool, disk_free: Option<u64>) {
+        self.store_up.set(store.into());
+        self.trail_up.set(trail.into());
+        let free = disk_free.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.disk_free.set(free);
     }
 
     /// Everything, in Prometheus's text format.

@@ -30,6 +30,9 @@ pub type Document = Box<dyn Fn() -> PublishedDocument + Send + Sync>;
 /// As [`Document`], for one that need not be there.
 pub type OptionalDocument = Box<dyn Fn() -> Option<PublishedDocument> + Send + Sync>;
 
+/// Looks for free bytes.
+pub type DiskFree = Box<dyn Fn() -> Option<u64> + Send + Sync>;
+
 /// How the site is served, from the configuration.
 pub struct SiteSettings {
     /// Our own origin: scheme, host and port, nothing else.
@@ -50,6 +53,8 @@ pub struct SiteSettings {
     pub openid_configuration: Document,
     /// `/jwks`
     pub jwks: Document,
+    /// Bytes that are free where embedded databases are, where there is least; none without an embedded database.
+    pub disk_free: DiskFree,
     /// `/saml/metadata`; none as long as no key signs SAML responses.
     pub saml_metadata: OptionalDocument,
 }

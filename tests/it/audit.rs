@@ -1,7 +1,9 @@
 //! The audit trail on SQLite and on PostgreSQL: durable, chained, exported, and not to be fooled.
 
+mod disk;
 mod events;
 mod exports;
+mod live;
 mod outages;
 mod tampering;
 
@@ -112,6 +114,22 @@ impl Database {
             }
         }
         Ok(())
+    }
+
+    /// The address of a PostgreSQL server.
+    fn server_url(&self) -> Result<String> {
+        match &self.0 {
+            Kind::Postgres(server) => Ok(server.url()),
+            Kind::Sqlite { .. } | Kind::Shared { .. } => anyhow::bail!("a server is needed"),
+        }
+    }
+
+    /// What a PostgreSQL server answers.
+    fn server_sql(&self, statement: &str) -> Result<String> {
+        match &self.0 {
+            Kind::Postgres(server) => server.sql(statement),
+            Kind::Sqlite { .. } | Kind::Shared { .. } => anyhow::bail!("a server is needed"),
+        }
     }
 
     /// Another process at the same SQLite file.

@@ -35,7 +35,7 @@ pub fn rolecalld(folder: &Path, arguments: &[&str]) -> Result<Ran> {
     })
 }
 
-fn program(folder: &Path) -> Command {
+pub fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rolecalld"));
     command
         .current_dir(folder)
@@ -74,7 +74,7 @@ oidc = { issuer = "https://id.example.com", client_id = "rolecall", client_secre
 "#;
 
 /// A folder with [`SETTINGS`], the demo's policy and a sealing key.
-fn folder() -> Result<TempDir> {
+pub fn folder() -> Result<TempDir> {
     let folder = TempDir::new()?;
     fs::write(folder.path().join("rolecall.toml"), SETTINGS)?;
     fs::write(folder.path().join("access.toml"), rolecall_demo::ACCESS)?;

@@ -3,6 +3,7 @@
 //! An event names people, roles and reasons; it never holds a secret. Events are written by a writer (one run of one
 //! process) as `h_n = SHA-256(h_{n-1} || canonical(event_n))`; the adapter keeps the chain, this module defines it.
 
+mod abandoned;
 mod about;
 
 use std::net::IpAddr;
@@ -243,7 +244,7 @@ pub enum Happened {
     },
     /// No credentials were issued; ends the intent of the same reference.
     IssueFailed {
-        /// A stable word: `token`, `sts_unavailable` or one of [`crate::aws::StsRefusal::code`].
+        /// A stable word: `token`, `sts_unavailable`, `audit_timeout` or one of [`crate::aws::StsRefusal::code`].
         reason: String,
         /// AWS's error code.
         aws_code: Option<String>,

@@ -12,6 +12,7 @@ mod console;
 mod device;
 mod ended;
 mod grants;
+mod health;
 mod issue;
 mod listing;
 mod login;
@@ -46,6 +47,7 @@ pub use authorize::{AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAu
 pub use consent::ConsentError;
 pub use console::{ConsoleOutcome, ConsoleRequest, ConsoleVisit};
 pub use device::{DeviceAnswer, DeviceError, DeviceStarted};
+pub use health::Health;
 pub use issue::{IssueError, IssuedRole, Refused};
 pub use listing::{InvalidPageToken, Page, PageRequest};
 pub use login::AllowLoginError;
@@ -192,23 +194,6 @@ impl Gateway {
             Happened::ConfigurationRefused { mistakes },
         )
         .await
-    }
-
-    /// Whether the gateway can sign people in and issue: the store and the audit trail both answer.
-    ///
-    /// # Errors
-    /// The name of what does not answer, and why.
-    pub async fn ready(&self) -> Result<(), (&'static str, StoreError)> {
-        self.world
-            .records
-            .ready()
-            .await
-            .map_err(|error| ("store", error))?;
-        self.world
-            .audit
-            .ready()
-            .await
-            .map_err(|error| ("database", error))
     }
 
     fn own_context(&self) -> RequestContext {

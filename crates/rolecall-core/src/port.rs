@@ -108,11 +108,16 @@ pub trait RecordStore: Send + Sync {
     /// [`StoreError::Unavailable`].
     async fn take(&self, key: Key) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Whether the store answers and can be written to.
+    /// Whether the store answers and can be written to: writes what a record needs, and undoes it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn ready(&self) -> Result<(), StoreError>;
+
+    /// Whether the other replicas use the same store, which is then full or read-only for all of them or for none.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 /// The audit trail, append-only.
@@ -131,9 +136,22 @@ pub trait AuditLog: Send + Sync {
     /// [`StoreError::Unavailable`] when it could not be written.
     async fn append_outcome(&self, event: &AuditEvent) -> Result<(), StoreError>;
 
-    /// Whether the trail can be written to.
+    /// Whether the trail can be written to: writes what an event needs, and undoes it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn ready(&self) -> Result<(), StoreError>;
+
+    /// As [`AuditLog::ready`], cheap enough to ask before each flow that would end in an event: the answer may be a second old.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn accepts(&self) -> Result<(), StoreError> {
+        self.ready().await
+    }
+
+    /// Whether the other replicas write to the same database, which then fails for all of them or for none.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }

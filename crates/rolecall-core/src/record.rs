@@ -106,6 +106,20 @@ impl Records {
         self.store.ready().await
     }
 
+    /// Whether the store can be read.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn readable(&self) -> Result<(), StoreError> {
+        let nothing = Key::new("ready", SecretDigest::of("ready", &[]));
+        self.store.get(nothing).await.map(drop)
+    }
+
+    /// As [`RecordStore::is_shared`].
+    pub fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
     /// Stores a new record.
     ///
     /// # Errors

@@ -30,6 +30,8 @@ pub enum Signal {
     Quit,
     /// Read the configuration again.
     Hup,
+    /// End now, without a chance to close anything.
+    Kill,
     /// Freeze.
     Stop,
     /// Go on.
@@ -42,6 +44,7 @@ impl Signal {
             Self::Term => "TERM",
             Self::Quit => "QUIT",
             Self::Hup => "HUP",
+            Self::Kill => "KILL",
             Self::Stop => "STOP",
             Self::Cont => "CONT",
         }

@@ -77,6 +77,75 @@ async fn a_server_that_drops_us_is_found_again_without_a_gap() -> Result<()> {
     Ok(())
 }
 
+/// A server that takes statements and does not finish them, and finishes them after all when everybody has given up.
+#[tokio::test]
+async fn intents_that_were_given_up_do_not_stay_open() -> Result<()> {
+    let database = Database::postgres().await?;
+    let writer = database.writer().await?;
+    writer.append(&signed_in("before")).await?;
+    let mut holder = PgConnection::connect(&database.server_url()?).await?;
+    sqlx::raw_sql("BEGIN; LOCK TABLE audit_events IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut holder)
+        .await?;
+    let mut waiting = tokio::task::JoinSet::new();
+    // The first is with the server, by a statement that it knows; the others wait here.
+    for wave in [1, 30, 30, 30] {
+        for _ in 0..wave {
+            let writer = Arc::clone(&writer);
+            waiting.spawn(async move { writer.append(&intended()).await });
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    while let Some(outcome) = waiting.join_next().await {
+        ensure!(is_unavailable(&outcome?));
+    }
+    let begin = Instant::now();
+    ensure!(is_unavailable(&writer.append(&intended()).await));
+    ensure!(is_unavailable(&writer.ready().await));
+    ensure!(
+        begin.elapsed() < Duration::from_millis(500),
+        "refused after {:?}",
+        begin.elapsed()
+    );
+    sqlx::raw_sql("ROLLBACK").execute(&mut holder).await?;
+    let begin = Instant::now();
+    while writer.append(&signed_in("after")).await.is_err() {
+        ensure!(begin.elapsed() < Duration::from_secs(8), "no recovery");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let report = database.verify().await?;
+    ensure!(report.is_intact(), "{report:?}");
+    ensure!(report.open_intents_count == 0, "{report:?}");
+    let closed = database.server_sql(
+        "SELECT count(*) FROM audit_events WHERE canonical LIKE '%\"reason\":\"audit_timeout\"%'",
+    )?;
+    ensure!(closed != "0", "none had become durable");
+    Ok(())
+}
+
+/// How an issue ended is written even when nobody waits for it any more.
+#[tokio::test]
+async fn an_outcome_is_written_when_the_database_is_back() -> Result<()> {
+    let database = Database::sqlite()?;
+    let writer = database.writer().await?;
+    let intent = intended();
+    writer.append(&intent).await?;
+    let mut other = database.store_connection().await?;
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await?;
+    ensure!(is_unavailable(
+        &writer.append_outcome(&failed(&intent)).await
+    ));
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await?;
+    let begin = Instant::now();
+    while database.verify().await?.open_intents_count != 0 {
+        ensure!(begin.elapsed() < Duration::from_secs(5), "it stays open");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let report = database.verify().await?;
+    ensure!(report.is_intact() && report.events == 3, "{report:?}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_server_that_is_gone_is_told_quickly() -> Result<()> {
     let mut database = Database::postgres().await?;

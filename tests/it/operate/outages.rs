@@ -139,10 +139,68 @@ async fn without_the_trail_nothing_is_issued_and_nobody_signs_in() -> Result<()>
     ensure!(is_portal(&alice.open(house.url()).await?));
     let page = alice.open(&house.at("/sessions")).await?;
     ensure!(page.status() == Some(StatusCode::OK), "{}", page.text());
-    let (ready, body) = get(&format!("http://{}/readyz", house.gateway.management)).await?;
+    // A sign-in that could not end is not begun.
+    let asked = house.provider.hits("/authorize");
+    let mut carol = Browser::new()?;
+    let begun = Instant::now();
+    let page = carol.open(&house.at("/sign-in/example")).await?;
+    ensure!(is_outage(&page), "{:?} {}", page.status(), page.text());
+    ensure!(begun.elapsed() < FAST, "{:?}", begun.elapsed());
+    ensure!(house.provider.hits("/authorize") == asked);
+    works_in_part(&house, "database").await?;
+    Ok(())
+}
+
+/// The balancer keeps sending people here, and operators see what is wrong.
+async fn works_in_part(house: &House, part: &str) -> Result<()> {
+    let management = house.gateway.management;
+    let (ready, body) = get(&format!("http://{management}/readyz")).await?;
+    ensure!(ready == StatusCode::OK, "{body}");
+    let (full, body) = get(&format!("http://{management}/readyz?full")).await?;
     ensure!(
-        ready == StatusCode::SERVICE_UNAVAILABLE && body.contains("database"),
+        full == StatusCode::SERVICE_UNAVAILABLE && body == format!("{part} does not work\n"),
         "{body}"
     );
+    let (status, _) = get(&house.at("/jwks")).await?;
+    ensure!(status == StatusCode::OK, "{status}");
+    let gauges = ["store", "database"].map(|name| {
+        let gauge = if name == "store" { "store" } else { "trail" };
+        format!("rolecall_{gauge}_up {}", u8::from(name != part))
+    });
+    let (_, metrics) = get(&format!("http://{management}/metrics")).await?;
+    for gauge in gauges {
+        ensure!(
+            metrics.lines().any(|line| line == gauge),
+            "{gauge}: {metrics}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_redis_that_is_full_or_read_only_lets_people_go_on() -> Result<()> {
+    let redis = Redis::single().await?;
+    let house = house_with(&redis.url()).await?;
+    let mut alice = Browser::new()?;
+    sign_in(house.url(), &mut alice, "alice").await?;
+    for (fault, repair) in [
+        (
+            ["CONFIG", "SET", "maxmemory", "1"].as_slice(),
+            ["CONFIG", "SET", "maxmemory", "0"].as_slice(),
+        ),
+        (
+            &["REPLICAOF", "127.0.0.1", "1"],
+            &["REPLICAOF", "NO", "ONE"],
+        ),
+    ] {
+        redis.cli(fault)?;
+        works_in_part(&house, "store").await?;
+        ensure!(is_portal(&alice.open(house.url()).await?), "{fault:?}");
+        let (status, issued) = credentials(&alice, PROD).await?;
+        ensure!(status == StatusCode::OK, "{fault:?}: {issued}");
+        redis.cli(repair)?;
+        let (full, body) = get(&format!("http://{}/readyz?full", house.gateway.management)).await?;
+        ensure!(full == StatusCode::OK, "{repair:?}: {body}");
+    }
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::session::{Epoch, Session, SessionEntry, SessionId, SessionIndex};
 use super::{Gateway, RequestContext};
 
 impl Gateway {
-    /// The live session of this secret; its use is remembered.
+    /// The live session of this secret; its use is remembered, unless the store can only be read.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: an outage, which signs nobody out.
@@ -56,9 +56,10 @@ impl Gateway {
                 .replace(digest, &seen, &seen.record, until)
                 .await
             {
-                // Another request of the same browser has touched it, or it has just ended: the next request will see.
-                Ok(()) | Err(StoreError::Conflict | StoreError::Exists) => {}
-                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                // Another request of the same browser has touched it, or it has just ended: the next request will see. A
+                // store that is full or read-only lets people go on; their session looks idle for longer than it was.
+                Ok(())
+                | Err(StoreError::Conflict | StoreError::Exists | StoreError::Unavailable(_)) => {}
             }
         }
         Ok(Some(seen.record))

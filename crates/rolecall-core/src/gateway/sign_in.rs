@@ -98,7 +98,7 @@ impl SignInError {
 }
 
 impl Gateway {
-    /// Begins a sign-in at `provider`. A browser that holds a secret already keeps it, so that several tabs can sign in
+    /// Begins a sign-in at `provider`, unless it could not end because the audit trail takes no events. A browser that holds a secret already keeps it, so that several tabs can sign in
     /// at once.
     ///
     /// # Errors
@@ -113,6 +113,7 @@ impl Gateway {
         let adapter = self
             .provider(provider)
             .ok_or(SignInError::UnknownProvider)?;
+        self.world.audit.accepts().await?;
         let SignInWish { demand, return_to } = wish;
         let entropy = self.world.entropy.as_ref();
         let state = State::new(random_token(entropy));

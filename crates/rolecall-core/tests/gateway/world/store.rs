@@ -1,6 +1,7 @@
 //! A store that keeps the port's promises and not one more: it never drops what has expired.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -22,6 +23,9 @@ pub struct Store {
     verbs: Mutex<BTreeMap<&'static str, usize>>,
     gate: Arc<Gate>,
     pub outage: Switch,
+    /// Fails whatever writes.
+    pub read_only: AtomicBool,
+    pub shared: AtomicBool,
 }
 
 impl Store {
@@ -32,6 +36,8 @@ impl Store {
             records: Mutex::default(),
             verbs: Mutex::default(),
             outage: Switch::default(),
+            read_only: AtomicBool::default(),
+            shared: AtomicBool::default(),
         }
     }
 
@@ -77,6 +83,9 @@ impl Store {
         self.gate.pass().await;
         // Where the real store waits for the network, others get their turn.
         tokio::task::yield_now().await;
+        if verb != "get" && self.read_only.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("read-only".into()));
+        }
         self.outage.pass()
     }
 }
@@ -142,5 +151,9 @@ impl RecordStore for Store {
 
     async fn ready(&self) -> Result<(), StoreError> {
         self.call("ready").await
+    }
+
+    fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
     }
 }

@@ -1,5 +1,6 @@
 //! An audit trail that is read back event by event.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ pub struct Trail {
     events: Mutex<Vec<AuditEvent>>,
     gate: Arc<Gate>,
     pub outage: Switch,
+    pub shared: AtomicBool,
 }
 
 impl Trail {
@@ -23,6 +25,7 @@ impl Trail {
             gate,
             events: Mutex::default(),
             outage: Switch::default(),
+            shared: AtomicBool::default(),
         }
     }
 
@@ -76,5 +79,9 @@ impl AuditLog for Trail {
 
     async fn ready(&self) -> Result<(), StoreError> {
         self.outage.pass()
+    }
+
+    fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
     }
 }

@@ -1,0 +1,77 @@
+//! The end of an intent whose caller did not wait until it was durable.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::{AuditEvent, Happened};
+
+impl AuditEvent {
+    /// What ends an intent that became durable only after its caller had stopped waiting, `waited` after it was made: AWS was
+    /// not asked. None for any other event.
+    pub fn abandoned(&self, waited: Duration) -> Option<Self> {
+        if !matches!(self.happened, Happened::IssueIntended { .. }) {
+            return None;
+        }
+        let waited = TimeDelta::from_std(waited).unwrap_or_default();
+        Some(Self {
+            at: self.at.checked_add_signed(waited).unwrap_or(self.at),
+            reference: self.reference.clone(),
+            address: self.address,
+            user_agent: self.user_agent.clone(),
+            happened: Happened::IssueFailed {
+                reason: "audit_timeout".to_owned(),
+                aws_code: None,
+                request_id: None,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ReferenceId, Target};
+    use super::*;
+    use crate::audit::{Actor, Delivery};
+
+    fn event(happened: Happened) -> AuditEvent {
+        AuditEvent {
+            at: chrono::DateTime::UNIX_EPOCH,
+            reference: ReferenceId("0123456789ABCDEF".to_owned()),
+            address: None,
+            user_agent: None,
+            happened,
+        }
+    }
+
+    #[test]
+    fn an_intent_ends_when_its_caller_gave_up_and_nothing_else_does() {
+        let intent = event(Happened::IssueIntended {
+            actor: Actor {
+                provider: "okta".to_owned(),
+                subject: "alice".to_owned(),
+                email: None,
+            },
+            session: "S".to_owned(),
+            target: Target {
+                account: "111122223333".to_owned(),
+                permission_set: "Developer".to_owned(),
+                variant: None,
+            },
+            role: "arn:aws:iam::111122223333:role/Developer".to_owned(),
+            assignments: vec![],
+            duration: 3_600,
+            role_session_name: "alice".to_owned(),
+            source_identity: None,
+            tag_keys: vec![],
+            delivery: Delivery::Client,
+        });
+        let end = intent.abandoned(Duration::from_secs(3)).unwrap();
+        assert_eq!(end.reference, intent.reference);
+        assert_eq!(end.at, intent.at + TimeDelta::seconds(3));
+        assert!(
+            matches!(&end.happened, Happened::IssueFailed { reason, .. } if reason == "audit_timeout")
+        );
+        assert!(end.abandoned(Duration::ZERO).is_none());
+    }
+}

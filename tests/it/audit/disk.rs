@@ -1,0 +1,113 @@
+//! A gateway whose disk fills up: turned away from before it is full, and well again when there is room.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::StatusCode;
+use rolecall_testkit::browser::Browser;
+
+use super::live::Live;
+use crate::cli::program;
+use crate::operate::{PROD, credentials, get, sign_in, until};
+
+/// Of the disk that fills up.
+const DISK_BYTES: u64 = 16 * 1024 * 1024;
+
+/// `unshare` as far as this user may, with the program after it in namespaces of its own; none where that is forbidden.
+fn unshare() -> Option<Command> {
+    for arguments in [&["--mount"][..], &["--mount", "--map-root-user"]] {
+        let command = || {
+            let mut command = Command::new("unshare");
+            command.args(arguments);
+            command
+        };
+        let mut trial = command();
+        trial.args(["mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
+        if trial.output().is_ok_and(|output| output.status.success()) {
+            return Some(command());
+        }
+    }
+    None
+}
+
+/// Fills the folder's file system until so much is free.
+fn fill(folder: &Path, leave: u64) -> Result<()> {
+    let filler = folder.join("filler");
+    // Not `df`, which looks for the mount in this process's namespace.
+    let out = Command::new("stat")
+        .args(["-f", "-c", "%a %S"])
+        .arg(folder)
+        .output()?;
+    let text = String::from_utf8(out.stdout)?;
+    let (blocks, size) = text.trim().split_once(' ').context(text.clone())?;
+    let free = blocks.parse::<u64>()? * size.parse::<u64>()?;
+    let more = free.saturating_sub(leave);
+    ensure!(
+        more <= DISK_BYTES,
+        "{free} bytes are free on the small disk"
+    );
+    let before = filler.metadata().map_or(0, |metadata| metadata.len());
+    let bytes = vec![1_u8; usize::try_from(before + more)?];
+    // The last page may not fit.
+    if let Err(error) = std::fs::write(&filler, bytes) {
+        ensure!(leave == 0, "{error}");
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+#[tokio::test]
+async fn a_disk_that_fills_up_is_left_before_it_is_full_and_recovers() -> Result<()> {
+    let Some(unshare) = unshare() else {
+        eprintln!("LEFT OUT: this user may not mount a tmpfs in a namespace of its own");
+        return Ok(());
+    };
+    let live = Live::start_by("sqlite:disk/store.db", "sqlite:disk/audit.db", |folder| {
+        let serve = r#"mkdir disk && mount -t tmpfs -o size=16m tmpfs disk && exec "$0" "$@""#;
+        let mut command = unshare;
+        command.current_dir(folder).args(["sh", "-c", serve]);
+        let program = program(folder);
+        command.arg(program.get_program());
+        command.args(["serve", "--config", "rolecall.toml"]);
+        command
+    })
+    .await?;
+    let root = PathBuf::from(format!("/proc/{}/root", live.gateway.id()));
+    let disk = root.join(live.folder.strip_prefix("/")?).join("disk");
+    let mut alice = Browser::new()?;
+    sign_in(&live.url, &mut alice, "alice").await?;
+    ensure!(live.is_ready().await?, "not ready on an empty disk");
+    fill(&disk, 1024 * 1024)?;
+    ensure!(
+        !live.is_ready().await?,
+        "ready on a disk that is nearly full"
+    );
+    let (status, issued) = credentials(&alice, PROD).await?;
+    ensure!(status == StatusCode::OK, "not red in time: {issued}");
+    let (_, metrics) = get(&format!("{}/metrics", live.management)).await?;
+    let free = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("rolecall_disk_free_bytes "))
+        .context("no gauge")?;
+    ensure!((1..=1024 * 1024).contains(&free.parse::<u64>()?), "{free}");
+    fill(&disk, 0)?;
+    let mut refused = false;
+    for _ in 0..200 {
+        let (status, _) = credentials(&alice, PROD).await?;
+        refused = status == StatusCode::SERVICE_UNAVAILABLE;
+        if refused {
+            break;
+        }
+    }
+    ensure!(refused, "a full disk took 200 issues");
+    ensure!(!live.is_ready().await?, "ready on a full disk");
+    std::fs::remove_file(disk.join("filler"))?;
+    until("issuing to go on", async || {
+        let (status, _) = credentials(&alice, PROD).await?;
+        Ok((status == StatusCode::OK).then_some(()))
+    })
+    .await?;
+    ensure!(live.is_ready().await?, "not ready after room was made");
+    Ok(())
+}
