@@ -14,10 +14,10 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use crate::json;
 use crate::limits::{DPOP_ID_BYTES_MAX, DPOP_PROOF_BYTES_MAX, LEEWAY};
 use crate::record::Record;
 use crate::secret::SecretDigest;
+use crate::{json, timestamp};
 
 /// Why a proof proves nothing, in the order of RFC 9449 section 4.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -156,9 +156,10 @@ impl Proof {
         }
         let issued_at = moment(claims, "iat")?.ok_or(Refusal::Malformed)?;
         // RFC 7519 4.1.4 and 4.1.5: not required in a proof, but never passed over.
-        let expired = moment(claims, "exp")?.is_some_and(|exp| exp + LEEWAY <= now);
-        let early = moment(claims, "nbf")?.is_some_and(|nbf| now + LEEWAY < nbf);
-        if expired || early || (now - issued_at).abs() > LEEWAY {
+        let (earliest, latest) = (now - LEEWAY, now + LEEWAY);
+        let expired = moment(claims, "exp")?.is_some_and(|exp| exp <= earliest);
+        let early = moment(claims, "nbf")?.is_some_and(|nbf| latest < nbf);
+        if expired || early || !(earliest..=latest).contains(&issued_at) {
             return Err(Refusal::Time);
         }
         Ok(Self {
@@ -239,9 +240,7 @@ fn moment(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc
     let Some(value) = claims.get(name) else {
         return Ok(None);
     };
-    let at = value
-        .as_i64()
-        .and_then(|at| DateTime::from_timestamp(at, 0));
+    let at = value.as_i64().and_then(|at| timestamp::from_unix(at, 0));
     at.map(Some).ok_or(Refusal::Malformed)
 }
 

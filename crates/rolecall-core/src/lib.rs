@@ -10,6 +10,7 @@
 //! | [`secret`] | bearer secrets: redacted, not comparable, stored by digest |
 //! | [`identity`] | a person some provider vouched for |
 //! | [`json`] | JSON without two meanings |
+//! | [`timestamp`] | timestamps from outside, within bounds |
 //! | [`dpop`] | proofs that a caller holds the key a token is bound to (RFC 9449) |
 //! | [`aws`] | AWS's own nouns, parsed |
 //! | [`access`] | `access.toml`: accounts, permission sets, assignments, denies; [`access::Policy::grants`] |
@@ -46,4 +47,5 @@ pub mod sign_in;
 pub mod start_url;
 pub mod suggest;
 mod text;
+pub mod timestamp;
 pub mod toml_reader;

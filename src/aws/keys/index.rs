@@ -5,6 +5,7 @@
 //! ```
 
 use chrono::{DateTime, Utc};
+use rolecall_core::timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{CACHED_BY_AWS, KeyAlgorithm, KeyError, KeyId, OVERLAP};
@@ -69,6 +70,18 @@ impl KeyRecord {
         matches!(self.state, KeyState::Active { .. })
     }
 
+    fn times_are_bounded(&self) -> bool {
+        let since = match self.state {
+            KeyState::Next => self.created_at,
+            KeyState::Active { since }
+            | KeyState::Retiring { since }
+            | KeyState::Retired { since } => since,
+        };
+        [self.created_at, since]
+            .into_iter()
+            .all(|at| timestamp::bounded(at).is_some())
+    }
+
     /// Whether it belongs into the JWKS, or into the SAML metadata.
     pub fn is_published(&self, now: DateTime<Utc>) -> bool {
         match self.state {
@@ -96,13 +109,16 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Parses, and refuses an index with two active keys or one key twice.
+    /// Parses, and refuses an index with two active keys, one key twice or a time out of range.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let index: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
         for use_ in [KeyUse::Token, KeyUse::Saml] {
             if index.of(use_).filter(|key| key.is_active()).count() > 1 {
                 return Err("two keys are active".to_owned());
             }
+        }
+        if let Some(key) = index.keys.iter().find(|key| !key.times_are_bounded()) {
+            return Err(format!("a time of the key {} is out of range", key.id));
         }
         let mut ids: Vec<&KeyId> = index.keys.iter().map(|key| &key.id).collect();
         ids.sort_unstable();
@@ -320,6 +336,15 @@ mod tests {
         let mut twice = index.clone();
         twice.keys[2].id = id(1);
         assert!(Index::parse(&twice.to_json().unwrap()).is_err());
+        let mut beyond = index.clone();
+        beyond.keys[3].created_at = DateTime::<Utc>::MAX_UTC;
+        let refusal = Index::parse(&beyond.to_json().unwrap()).unwrap_err();
+        assert!(refusal.contains("out of range"), "{refusal}");
+        beyond.keys[3] = index.keys[3].clone();
+        beyond.keys[3].state = KeyState::Retiring {
+            since: DateTime::<Utc>::MAX_UTC,
+        };
+        assert!(Index::parse(&beyond.to_json().unwrap()).is_err());
         for bad in ["", "{}", "{\"keys\":[],\"x\":1}", "[]", "null"] {
             assert!(Index::parse(bad.as_bytes()).is_err(), "{bad}");
         }

@@ -6,6 +6,7 @@ use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIden
 use aws_sdk_sts::types::{AssumedRoleUser, Credentials as SdkCredentials};
 use rolecall_core::aws::{Credentials, Issued, Region};
 use rolecall_core::secret::SecretText;
+use rolecall_core::timestamp;
 
 /// What both operations answer.
 pub(super) struct Answer {
@@ -51,10 +52,7 @@ impl Answer {
                 access_key_id: credentials.access_key_id().to_owned(),
                 secret_access_key: SecretText::new(credentials.secret_access_key()),
                 session_token: SecretText::new(credentials.session_token()),
-                expires_at: chrono::DateTime::from_timestamp(
-                    expiration.secs(),
-                    expiration.subsec_nanos(),
-                )?,
+                expires_at: timestamp::from_unix(expiration.secs(), expiration.subsec_nanos())?,
             },
             assumed_role_arn: self.user?.arn().to_owned(),
             request_id: self.request_id,

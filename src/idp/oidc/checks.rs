@@ -9,8 +9,8 @@ use openidconnect::{
     AccessToken, AccessTokenHash, ClaimsVerificationError, ClientId, IssuerUrl, Nonce,
 };
 use rolecall_core::identity::Subject;
-use rolecall_core::limits;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
+use rolecall_core::{limits, timestamp};
 use serde_json::{Map, Value};
 
 use super::jws::{Algorithm, malformed};
@@ -45,7 +45,7 @@ impl Verified {
     /// What claims say that nobody has signed: for explaining the access policy, never for signing in.
     ///
     /// # Errors
-    /// [`RejectReason::Subject`].
+    /// [`RejectReason::Subject`], [`RejectReason::Malformed`].
     pub fn supposed(
         claims: &Map<String, Value>,
         now: DateTime<Utc>,
@@ -57,13 +57,9 @@ impl Verified {
                 .unwrap_or_default(),
         )
         .map_err(|error| ProviderError::rejected(RejectReason::Subject, error.to_string()))?;
-        let told = claims.get("auth_time").and_then(Value::as_i64);
-        let authenticated_at = told
-            .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
-            .unwrap_or(now);
         Ok(Self {
             subject,
-            authenticated_at,
+            authenticated_at: time(claims, "auth_time")?.unwrap_or(now),
         })
     }
 }
@@ -280,15 +276,10 @@ fn at_hash(sent: Option<&str>, expected: &Expected<'_>) -> Result<(), ProviderEr
 
 /// A NumericDate (RFC 7519 2); fractions are cut off.
 fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc>>, ProviderError> {
-    /// The end of the year 9999.
-    const LATEST: f64 = 253_402_300_799.0;
     let Some(value) = claims.get(name) else {
         return Ok(None);
     };
-    value
-        .as_f64()
-        .filter(|seconds| (0.0..=LATEST).contains(seconds))
-        .and_then(|seconds| DateTime::from_timestamp(seconds as i64, 0))
+    timestamp::from_numeric_date(value)
         .map(Some)
         .ok_or_else(|| malformed(format!("{name} is no time")))
 }
@@ -327,6 +318,10 @@ mod tests {
             json!({"exp": null}),
             json!({"exp": -1}),
             json!({"exp": 1e300}),
+            json!({"exp": 8_210_266_876_799_i64}),
+            json!({"iat": i64::MIN}),
+            json!({"nbf": i64::MAX}),
+            json!({"auth_time": 253_402_300_800_i64}),
             json!({"exp": [1]}),
             json!({"iat": "1"}),
             json!({"nbf": "1"}),
@@ -372,13 +367,15 @@ mod tests {
     }
 
     #[test]
-    fn fractions_of_seconds_are_no_matter() {
-        let at = |value: Value| {
-            time(&claims(&json!({ "exp": value })), "exp")
-                .unwrap()
-                .unwrap()
+    fn supposed_claims_have_plausible_times() {
+        let now = DateTime::UNIX_EPOCH;
+        let of = |auth_time: Value| {
+            let claims = json!({"sub": "alice", "auth_time": auth_time});
+            Verified::supposed(claims.as_object().unwrap(), now)
         };
-        assert_eq!(at(json!(1_700_000_000)).timestamp(), 1_700_000_000);
-        assert_eq!(at(json!(1_700_000_000.25)).timestamp(), 1_700_000_000);
+        assert_eq!(of(json!(5)).unwrap().authenticated_at.timestamp(), 5);
+        for bad in [json!(i64::MAX), json!(-1), json!(1e18), json!("5")] {
+            assert!(of(bad.clone()).is_err(), "{bad}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use p256::ecdsa::SigningKey;
 use p256::ecdsa::signature::Signer as _;
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -116,6 +117,42 @@ fn the_time_counts_to_the_second_of_the_leeway() {
         refusal(with_claim("nbf", later.into())),
         Some(Refusal::Time)
     );
+}
+
+#[test]
+fn a_time_beyond_all_calendars_is_refused_and_nothing_panics() {
+    for name in ["exp", "nbf", "iat"] {
+        // The first is the last second that chrono knows: any addition to it overflows.
+        for bad in [
+            8_210_266_876_799,
+            8_210_266_876_800,
+            -8_334_601_228_800,
+            253_402_300_800,
+            i64::MAX,
+            i64::MIN,
+            -1,
+        ] {
+            let outcome = refusal(with_claim(name, bad.into()));
+            assert_eq!(outcome, Some(Refusal::Malformed), "{name} {bad}");
+        }
+    }
+    assert_eq!(refusal(with_claim("exp", 253_402_300_799_i64.into())), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_time_of_a_proof_panics(
+        exp in any::<i64>(),
+        nbf in any::<i64>(),
+        iat in any::<i64>(),
+        float in proptest::num::f64::ANY,
+    ) {
+        for (name, value) in [("exp", json!(exp)), ("nbf", json!(nbf)), ("iat", json!(iat)), ("exp", json!(float))] {
+            let _ = with_claim(name, value);
+        }
+    }
 }
 
 #[test]
