@@ -9,6 +9,7 @@ use rolecall_core::access::{
 use rolecall_core::aws::AccountId;
 use rolecall_core::identity::ProviderId;
 use rolecall_core::port::Clock as _;
+use rolecall_core::sign_in::ProviderError;
 use rolecall_core::suggest;
 use serde::Serialize;
 
@@ -77,8 +78,16 @@ impl Explain {
             ProviderSettings::Oidc(settings) => OidcProvider::suppose(settings, &claims, now),
             ProviderSettings::Saml(settings) => SamlProvider::suppose(settings, &claims, now),
         };
-        let identity =
-            supposed.map_err(|error| Failure::configuration(format!("{shown}: {error}")))?;
+        let refused = |why: String| Failure::configuration(format!("{shown}: {why}"));
+        let mut identity = supposed.map_err(|error| match error {
+            ProviderError::Rejected { detail, .. } => refused(detail),
+            ProviderError::Refused { .. } | ProviderError::Unavailable(_) => {
+                refused(error.to_string())
+            }
+        })?;
+        policy
+            .admit(&mut identity)
+            .map_err(|error| refused(error.to_string()))?;
         let circumstances = Circumstances {
             now,
             address: self.address,

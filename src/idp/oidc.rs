@@ -9,6 +9,7 @@ mod claims;
 mod google;
 mod jwks;
 mod jws;
+mod merge;
 mod metadata;
 mod refusal;
 mod settings;
@@ -230,7 +231,7 @@ impl OidcProvider {
         };
         let verified = checks::check(tokens.id_token.expose(), &said, &expected)?;
         claims::refuse_overage(&said, &self.settings)?;
-        if claims::incomplete(&said, &self.settings)?
+        if merge::incomplete(&said, &self.settings)
             && let Some(endpoint) = &metadata.userinfo_endpoint
         {
             let userinfo = userinfo::fetch(
@@ -241,7 +242,7 @@ impl OidcProvider {
             )
             .await?;
             claims::refuse_overage(&userinfo, &self.settings)?;
-            claims::add_missing(&mut said, userinfo);
+            merge::add_missing(&mut said, &userinfo, &self.settings.claims);
         }
         claims::identity(&self.settings, verified, &said, tokens.id_token)
     }

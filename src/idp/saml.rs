@@ -4,6 +4,7 @@
 //! alone. [`SamlProvider`] is the flow around it; nothing of the verifier does I/O or reads a clock.
 
 pub mod assertion;
+mod attributes;
 mod checks;
 mod decrypt;
 mod expectation;

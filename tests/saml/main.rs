@@ -1,6 +1,7 @@
 //! What the SAML verifier is worth, shown on other people's documents, beside another verifier, over time and under load.
 
 mod corpus;
+mod costs;
 mod endurance;
 mod findings;
 mod pure_rust;

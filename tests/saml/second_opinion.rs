@@ -30,7 +30,10 @@ fn ours(text: &str, keys: &SigningKeys) -> Result<String, String> {
     let verified = Xmlsec.verified(&guarded, keys).map_err(said)?;
     let document = verified.document().map_err(said)?;
     let root = document.root_element();
-    let id = root.attribute("ID").unwrap_or_default();
+    let id = root
+        .attributes()
+        .find(|one| one.namespace().is_none() && one.name() == "ID");
+    let id = id.map(|one| one.value()).unwrap_or_default();
     Ok(format!("{}#{id}", root.tag_name().name()))
 }
 

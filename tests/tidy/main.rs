@@ -5,6 +5,7 @@
 
 mod floors;
 mod limits;
+mod outside;
 mod pages;
 mod shape;
 mod source;
@@ -25,7 +26,13 @@ struct Rule {
     keeps: &'static [(&'static str, &'static str)],
 }
 
-const RULES: [&[Rule]; 4] = [shape::RULES, floors::RULES, pages::RULES, texts::RULES];
+const RULES: [&[Rule]; 5] = [
+    shape::RULES,
+    floors::RULES,
+    outside::RULES,
+    pages::RULES,
+    texts::RULES,
+];
 
 #[test]
 fn the_house_is_tidy() -> anyhow::Result<()> {

@@ -89,6 +89,7 @@ fn person() -> anyhow::Result<Identity> {
         name: Some("Alice".to_owned()),
         groups: (0..GROUPS).map(|group| format!("team-{group}")).collect(),
         claims: Claims::default(),
+        unread_claims: Default::default(),
         mfa: true,
         authenticated_at: now - TimeDelta::minutes(10),
         evidence: Evidence::IdToken {

@@ -5,6 +5,7 @@
 
 mod assignment;
 mod attributes;
+mod claim_names;
 mod condition;
 mod directory;
 mod explain;
@@ -29,9 +30,9 @@ pub use directory::{
 pub use explain::{Considered, Explanation, Outcome};
 pub use grant::{DurationReason, Grant, Grants, Locked};
 pub use policy::Policy;
-pub use read::{Files, PolicyContext, ProviderFacts, Source, WhoUse};
+pub use read::{Files, PolicyContext, ProviderFacts, Source};
 pub use role_request::RoleRequest;
 pub use template::{InvalidTemplate, Missing, Placeholder, Template};
-pub use who::{Anchored, InvalidPattern, Mismatch, Who};
+pub use who::{Anchored, InvalidPattern, Mismatch, Who, WhoUse};
 
 pub use crate::config_error::{ConfigError, ConfigErrors};

@@ -6,6 +6,7 @@
 mod claims;
 mod email;
 mod name_id;
+mod read;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,9 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::limits;
 use crate::secret::{SecretDigest, SecretText};
 
-pub use claims::{Claims, InvalidClaims};
+pub use claims::Claims;
 pub use email::{EmailAddress, EmailDomain, InvalidEmail, believed_email};
 pub use name_id::NameId;
+pub use read::{InvalidClaims, ReadClaims, Unread, UnreadClaims, claim_name};
 
 /// Defines a newtype over a string with a parse rule.
 macro_rules! text_newtype {
@@ -137,8 +139,11 @@ pub struct Identity {
     pub name: Option<String>,
     /// Group names, compared byte for byte, within this provider.
     pub groups: Vec<String>,
-    /// Everything the provider said.
+    /// What the provider said, as far as it could be read and kept.
     pub claims: Claims,
+    /// What it said beyond that, by name; see [`Identity::unread_claim`].
+    #[serde(default, skip_serializing_if = "UnreadClaims::is_empty")]
+    pub unread_claims: UnreadClaims,
     /// Whether a second factor was used, by the provider's `amr` or `acr` as configured.
     pub mfa: bool,
     /// When the person proved who they are (`auth_time`, OIDC Core 2); the sign-in's own time when not told.

@@ -13,6 +13,12 @@ pub const SIGN_IN_MAX: TimeDelta = TimeDelta::minutes(10);
 /// How long a SAML response waits for its browser to fetch the session: a redirect's time, on a slow line.
 pub const HELD_RESPONSE_MAX: TimeDelta = TimeDelta::minutes(2);
 
+/// Bytes of one held response, compressed and in base64: what is not encrypted shrinks to a quarter or less.
+pub const HELD_RESPONSE_BYTES_MAX: usize = 128 * 1024;
+/// Bytes of all responses that one replica holds within [`HELD_RESPONSE_MAX`]: 500 of the largest, or 10,000 of the usual
+/// ones, each signed by its provider.
+pub const HELD_RESPONSES_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// Life of a token minted for AWS; it is used at once. IAM itself adds five minutes after `exp`.
 pub const WEB_IDENTITY_TOKEN_LIFE: TimeDelta = TimeDelta::minutes(5);
 
@@ -30,8 +36,12 @@ pub const SESSION_SECRET_GRACE: TimeDelta = TimeDelta::seconds(30);
 /// Sessions one person may have at once; beginning one more ends the oldest.
 pub const SESSIONS_PER_SUBJECT_MAX: usize = 20;
 
-/// Claims of one identity; a token with more is refused rather than cut.
+/// Claims of one identity that are kept; of those beyond it that nothing depends on, the names are.
 pub const CLAIMS_MAX: usize = 128;
+/// Names of claims that are not kept, in one identity. A Keycloak token names each of some hundred clients.
+pub const UNREAD_CLAIMS_MAX: usize = 512;
+/// Bytes of those names together.
+pub const UNREAD_CLAIMS_BYTES_MAX: usize = 32 * 1024;
 /// Values of one claim. Entra stops at 200 groups and Okta at 100 in a token; userinfo may carry more.
 pub const CLAIM_VALUES_MAX: usize = 1_024;
 /// Bytes of one claim value.
@@ -55,6 +65,16 @@ pub const SAML_RESPONSE_CHARS_MAX: usize = 100_000;
 
 /// Bytes of `SAMLResponse` and its like as posted, in base64; with encryption and many groups they reach 100 KiB.
 pub const SAML_MESSAGE_BYTES_MAX: usize = 512 * 1024;
+/// Bytes of one tag of a SAML document, its attributes included; the longest are addresses.
+pub const XML_TAG_BYTES_MAX: usize = 8 * 1024;
+/// Prefixes of one `InclusiveNamespaces` (Exclusive XML Canonicalization 1.0, 4); providers list up to five.
+pub const SAML_PREFIXES_MAX: usize = 16;
+/// Bytes of that list.
+pub const SAML_PREFIX_LIST_BYTES_MAX: usize = 512;
+/// Characters of a `SignatureValue`: RSA with 16,384 bits has some 2,800 in lines.
+pub const SAML_SIGNATURE_VALUE_BYTES_MAX: usize = 4 * 1024;
+/// Attributes of one assertion.
+pub const SAML_ATTRIBUTES_MAX: usize = 512;
 /// Bytes of a `RelayState` (SAML Bindings 3.4.3).
 pub const RELAY_STATE_BYTES_MAX: usize = 80;
 

@@ -267,6 +267,7 @@ mod tests {
                 name: None,
                 groups: vec![],
                 claims: Claims::default(),
+                unread_claims: Default::default(),
                 mfa: false,
                 authenticated_at: start,
                 evidence: Evidence::IdToken {

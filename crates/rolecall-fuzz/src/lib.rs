@@ -45,20 +45,25 @@ pub fn guard(input: &[u8]) {
     }
 }
 
+fn id_of<'a>(node: roxmltree::Node<'a, '_>) -> Option<&'a str> {
+    let id = node
+        .attributes()
+        .find(|one| one.namespace().is_none() && one.name() == "ID");
+    id.map(|one| one.value())
+}
+
 /// What everybody relies on who works with a guarded document.
 fn promise(guarded: &GuardedXml<'_>) -> Result<(), &'static str> {
     let document = guarded.document();
     let with_id = |id: &str| {
         let nodes = document.descendants();
-        nodes
-            .filter(|node| node.attribute("ID") == Some(id))
-            .count()
+        nodes.filter(|node| id_of(*node) == Some(id)).count()
     };
     for signature in guarded.signatures() {
         let owner = document
             .get_node(signature.owner())
             .ok_or("an owner is nowhere")?;
-        let id = owner.attribute("ID").ok_or("an owner has no ID")?;
+        let id = id_of(owner).ok_or("an owner has no ID")?;
         if with_id(id) != 1 || !signature.covers(owner) {
             return Err("a signature covers something else");
         }

@@ -3,7 +3,9 @@
 //! A provider that had too many groups to send (overage) is refused: to go on with fewer would be to decide on a
 //! person we do not know. The address it names instead is never fetched.
 
-use rolecall_core::identity::{Claims, Evidence, Identity, believed_email};
+use rolecall_core::identity::{
+    Evidence, Identity, InvalidClaims, ReadClaims, believed_email, claim_name,
+};
 use rolecall_core::secret::SecretText;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
@@ -11,49 +13,6 @@ use serde_json::{Map, Value};
 use super::checks::Verified;
 use super::google;
 use super::settings::OidcSettings;
-
-/// Claims of the protocol: they count only where they are signed, in the ID token.
-const SIGNED_ONLY: [&str; 16] = [
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "iat",
-    "nbf",
-    "nonce",
-    "azp",
-    "at_hash",
-    "c_hash",
-    "auth_time",
-    "amr",
-    "acr",
-    "sid",
-    "hd",
-    "jti",
-];
-
-/// Whether something that only userinfo may tell is missing: the groups, or the e-mail address.
-///
-/// # Errors
-/// [`RejectReason::Claims`].
-pub fn incomplete(
-    claims: &Map<String, Value>,
-    settings: &OidcSettings,
-) -> Result<bool, ProviderError> {
-    let said = read(claims)?;
-    let lacks = |name: &str| !said.iter().any(|(claim, _)| claim == plain(name));
-    let groups_elsewhere = google::is_google(&settings.issuer);
-    Ok(lacks(&settings.claims.email) || (lacks(&settings.claims.groups) && !groups_elsewhere))
-}
-
-/// Adds what userinfo says (Core 5.3.2) where the ID token says nothing.
-pub fn add_missing(claims: &mut Map<String, Value>, userinfo: Map<String, Value>) {
-    for (name, value) in userinfo {
-        if !SIGNED_ONLY.contains(&name.as_str()) {
-            claims.entry(name).or_insert(value);
-        }
-    }
-}
 
 /// Refuses "too many groups": Entra ID's `_claim_names`, `hasgroups` and `groups:src1` (distributed claims, Core 5.6.2).
 ///
@@ -63,16 +22,16 @@ pub fn refuse_overage(
     claims: &Map<String, Value>,
     settings: &OidcSettings,
 ) -> Result<(), ProviderError> {
-    let groups = plain(&settings.claims.groups);
+    let groups = claim_name(&settings.claims.groups);
     let elsewhere = match claims.get("_claim_names") {
-        Some(Value::Object(names)) => names.contains_key(groups),
+        Some(Value::Object(names)) => names.contains_key(&groups),
         Some(_) => true,
         None => false,
     };
     let flagged = claims.iter().any(|(name, value)| {
         (name == "hasgroups" && *value != Value::Bool(false))
             || (name
-                .strip_prefix(groups)
+                .strip_prefix(groups.as_str())
                 .is_some_and(|rest| rest.starts_with(":src")))
     });
     if elsewhere || (flagged && groups == "groups") {
@@ -98,49 +57,67 @@ pub fn identity(
     if let Some(domain) = &settings.hosted_domain {
         google::check_hosted_domain(claims, domain)?;
     }
-    let said = read(claims)?;
+    let said = ReadClaims::from_json(claims);
     // Anything but a JSON true or an absent claim is a no.
     let email_verified = claims
         .get("email_verified")
         .map(|value| *value == Value::Bool(true));
     let any_of = |name: &str, wanted: &[String]| {
-        said.values(name)
+        let values = said.values(name).into_iter().flatten();
+        values
+            .into_iter()
             .any(|value| wanted.iter().any(|wanted| wanted == value))
     };
+    let address = address(&said, settings)?;
+    let groups = claim_name(&settings.claims.groups);
+    let groups = said.values(&groups).map_err(refused)?.map(str::to_owned);
+    let groups = groups.collect();
+    let mfa = any_of("amr", &settings.mfa.amr) || any_of("acr", &settings.mfa.acr);
+    let believed = believed_email(
+        address.as_deref(),
+        email_verified,
+        &settings.believed_domains(),
+    );
+    let name = said.single(&claim_name(&settings.claims.name));
+    let name = name.map(str::to_owned);
+    let sid = said.single("sid").map(str::to_owned);
+    let (claims, unread_claims) = said.into_parts();
     Ok(Identity {
         provider: settings.id.clone(),
         subject: verified.subject,
-        email: believed_email(
-            said.single(plain(&settings.claims.email)),
-            email_verified,
-            &settings.believed_domains(),
-        ),
-        name: said.single(plain(&settings.claims.name)).map(str::to_owned),
-        groups: said
-            .values(plain(&settings.claims.groups))
-            .map(str::to_owned)
-            .collect(),
-        mfa: any_of("amr", &settings.mfa.amr) || any_of("acr", &settings.mfa.acr),
+        email: believed,
+        name,
+        groups,
+        mfa,
         authenticated_at: verified.authenticated_at,
         evidence: Evidence::IdToken {
             token: id_token,
-            sid: said.single("sid").map(str::to_owned),
+            sid,
         },
-        claims: said,
+        claims,
+        unread_claims,
     })
 }
 
-fn read(claims: &Map<String, Value>) -> Result<Claims, ProviderError> {
-    Claims::from_json(claims)
-        .map_err(|error| ProviderError::rejected(RejectReason::Claims, error.to_string()))
+/// The one e-mail address, whether it is believed or not.
+fn address(said: &ReadClaims, settings: &OidcSettings) -> Result<Option<String>, ProviderError> {
+    let claim = claim_name(&settings.claims.email);
+    let mut addresses = said.values(&claim).map_err(refused)?;
+    let count = addresses.len();
+    if count > 1 {
+        let provider = settings.id.as_str();
+        tracing::warn!(
+            provider,
+            claim,
+            count,
+            "a person has no e-mail address here: the claim has several values"
+        );
+    }
+    Ok(addresses.next().filter(|_| count == 1).map(str::to_owned))
 }
 
-/// How [`Claims`] call it: a pointer of one segment is a top-level claim's name.
-fn plain(name: &str) -> &str {
-    match name.strip_prefix('/') {
-        Some(rest) if !rest.contains('/') => rest,
-        Some(_) | None => name,
-    }
+fn refused(error: InvalidClaims) -> ProviderError {
+    ProviderError::rejected(RejectReason::Claims, error.to_string())
 }
 
 #[cfg(test)]
@@ -279,28 +256,26 @@ mod tests {
     }
 
     #[test]
-    fn userinfo_adds_but_never_replaces() {
-        let mut claims = object(json!({"sub": "alice", "email": "a@example.com"}));
-        let userinfo = json!({"sub": "alice", "email": "evil@example.com", "groups": ["a"],
-                              "amr": ["mfa"], "acr": "high", "auth_time": 1, "hd": "example.com", "aud": "x"});
-        add_missing(&mut claims, object(userinfo));
-        assert_eq!(
-            Value::Object(claims),
-            json!({"sub": "alice", "email": "a@example.com", "groups": ["a"]})
-        );
-    }
-
-    #[test]
-    fn userinfo_is_asked_only_for_what_is_missing() {
-        let asked =
-            |claims, settings: &OidcSettings| incomplete(&object(claims), settings).unwrap();
-        let mut settings = settings();
-        assert!(!asked(json!({"email": "a", "groups": []}), &settings));
-        assert!(asked(json!({"email": "a"}), &settings));
-        assert!(asked(json!({"email": "a", "groups": null}), &settings));
-        assert!(asked(json!({"groups": ["a"]}), &settings));
-        settings.issuer = "https://accounts.google.com".to_owned();
-        assert!(!asked(json!({"email": "a"}), &settings));
+    fn what_cannot_be_read_refuses_where_something_depends_on_it() {
+        for bad in [
+            json!({"groups": ["dev", {"name": "contractors"}]}),
+            json!({"groups": ["dev", ["contractors"]]}),
+            json!({"groups": {"contractors": true}}),
+            json!({"email": {"value": "a@example.com"}}),
+        ] {
+            let error = made(&settings(), bad.clone()).unwrap_err();
+            let name = bad.as_object().unwrap().keys().next().unwrap();
+            let ProviderError::Rejected { reason, detail } = &error else {
+                panic!("{error}");
+            };
+            assert_eq!(*reason, RejectReason::Claims, "{bad}");
+            assert!(detail.contains(name), "{detail}");
+        }
+        let others = json!({"name": {"given": "A"}, "picture": "x".repeat(2_000), "address": [{"street": "x"}],
+                            "groups": ["dev"]});
+        let identity = made(&settings(), others).unwrap();
+        assert_eq!(identity.groups, ["dev"]);
+        assert!(identity.unread_claim("picture").is_some());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! A [`VerifiedAssertion`] is made by `verify` alone.
 
 use chrono::{DateTime, Utc};
-use rolecall_core::identity::{NameId, Subject};
+use rolecall_core::identity::{InvalidClaims, NameId, Subject, Unread};
 use rolecall_core::secret::SecretDigest;
 
 /// What a response is held against.
@@ -37,8 +37,10 @@ pub struct Attribute {
     pub name: String,
     /// `FriendlyName`
     pub friendly_name: Option<String>,
-    /// The values, in order. One with elements inside is their text.
+    /// The values, in order. One that is a `NameID` is its text.
     pub values: Vec<String>,
+    /// Why its values are not all known.
+    pub unread: Option<Unread>,
 }
 
 /// An assertion that passed every check.
@@ -71,13 +73,31 @@ pub struct VerifiedAssertion {
 }
 
 impl VerifiedAssertion {
-    /// The values of an attribute, found by `Name` or else by `FriendlyName`.
-    pub fn values(&self, name: &str) -> &[String] {
+    /// The values of an attribute, found by `Name` or else by `FriendlyName`; none when it is absent.
+    ///
+    /// # Errors
+    /// When they are not known: they are no strings, or several attributes have this `FriendlyName`.
+    pub fn values(&self, name: &str) -> Result<&[String], InvalidClaims> {
+        let unread = |why| InvalidClaims::Unread {
+            name: name.to_owned(),
+            why,
+        };
         let named = |attribute: &&Attribute| attribute.name == name;
         let befriended = |attribute: &&Attribute| attribute.friendly_name.as_deref() == Some(name);
-        let found = self.attributes.iter().find(named);
-        found
-            .or_else(|| self.attributes.iter().find(befriended))
-            .map_or(&[], |attribute| &attribute.values)
+        let mut friends = self.attributes.iter().filter(befriended);
+        let found = match self.attributes.iter().find(named) {
+            Some(attribute) => Some(attribute),
+            None => match (friends.next(), friends.next()) {
+                (_, Some(_)) => return Err(unread(Unread::Ambiguous)),
+                (one, None) => one,
+            },
+        };
+        match found {
+            None => Ok(&[]),
+            Some(attribute) => match attribute.unread {
+                Some(why) => Err(unread(why)),
+                None => Ok(&attribute.values),
+            },
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::assertion::{Expected, Signed, VerifiedAssertion};
 use super::guard::GuardedXml;
 use super::statements::{attributes, authentication, person};
 use super::trust::SamlTrust;
-use super::xml::{ASSERTION, PROTOCOL, children, elements, instant, is, only, text};
+use super::xml::{ASSERTION, PROTOCOL, attribute, children, elements, instant, is, only, text};
 
 const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 const ENTITY: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
@@ -76,7 +76,7 @@ impl<'a, 'i: 'a> Reading<'a, 'i> {
         let authentication = authentication(assertion, now, expected.fresh_since)?;
         let attributes = attributes(assertion)?;
         let (name_id, person) = person(subject, &attributes, trust.policy())?;
-        let id = assertion.attribute("ID").unwrap_or_default();
+        let id = attribute(assertion, "ID").unwrap_or_default();
         let too_old = issued + limits::SIGN_IN_MAX;
         Ok(VerifiedAssertion {
             assertion_id: id.to_owned(),
@@ -119,7 +119,7 @@ impl<'a, 'i: 'a> Reading<'a, 'i> {
     ) -> Result<(), ProviderError> {
         let response = self.response;
         version(response)?;
-        match (response.attribute("Destination"), self.signed) {
+        match (attribute(response, "Destination"), self.signed) {
             (Some(to), _) if expected.recipients.contains(&to) => {}
             (None, Signed::Assertion) => {}
             (to, Signed::Response | Signed::Both | Signed::Assertion) => {
@@ -153,7 +153,7 @@ pub fn no_assertion(response: Node<'_, '_>) -> ProviderError {
     let second = status
         .and_then(|status| only(status, PROTOCOL, "StatusCode"))
         .and_then(|code| only(code, PROTOCOL, "StatusCode"))
-        .and_then(|code| code.attribute("Value"));
+        .and_then(|code| attribute(code, "Value"));
     let word = second.and_then(|code| code.strip_prefix("urn:oasis:names:tc:SAML:2.0:status:"));
     let error = match word.unwrap_or_default() {
         "AuthnFailed" => "authn_failed",
@@ -180,11 +180,11 @@ pub fn no_assertion(response: Node<'_, '_>) -> ProviderError {
 
 fn status<'a>(response: Node<'a, '_>) -> Option<&'a str> {
     let status = only(response, PROTOCOL, "Status")?;
-    only(status, PROTOCOL, "StatusCode")?.attribute("Value")
+    attribute(only(status, PROTOCOL, "StatusCode")?, "Value")
 }
 
 fn version(node: Node<'_, '_>) -> Result<(), ProviderError> {
-    if node.attribute("Version") == Some("2.0") {
+    if attribute(node, "Version") == Some("2.0") {
         return Ok(());
     }
     Err(rejected(RejectReason::Malformed, "Version is not 2.0"))
@@ -194,7 +194,7 @@ fn version(node: Node<'_, '_>) -> Result<(), ProviderError> {
 fn issuer(node: Option<Node<'_, '_>>, trust: &SamlTrust) -> Result<(), ProviderError> {
     let said = node.and_then(text);
     let said = said.as_deref();
-    let format = node.and_then(|node| node.attribute("Format"));
+    let format = node.and_then(|node| attribute(node, "Format"));
     if said == Some(trust.entity_id()) && format.is_none_or(|format| format == ENTITY) {
         return Ok(());
     }
@@ -206,7 +206,7 @@ fn issuer(node: Option<Node<'_, '_>>, trust: &SamlTrust) -> Result<(), ProviderE
 
 /// `InResponseTo` is our request, or nowhere when there was none (Core 3.2.2, Profiles 4.1.5).
 fn answers(node: Node<'_, '_>, expected: &Expected<'_>) -> Result<(), ProviderError> {
-    if node.attribute("InResponseTo") == expected.in_response_to {
+    if attribute(node, "InResponseTo") == expected.in_response_to {
         return Ok(());
     }
     Err(rejected(
@@ -282,7 +282,7 @@ fn confirmed(
     let none = "there is no SubjectConfirmation of a bearer";
     let mut outcome = Err(rejected(RejectReason::Confirmation, none));
     for confirmation in children(subject, ASSERTION, "SubjectConfirmation") {
-        if confirmation.attribute("Method") != Some(BEARER) {
+        if attribute(confirmation, "Method") != Some(BEARER) {
             continue;
         }
         outcome = match (outcome, bearer(confirmation, now, expected)) {
@@ -302,11 +302,11 @@ fn bearer(
     let no = |what: &str| rejected(RejectReason::Confirmation, what);
     let data = only(confirmation, ASSERTION, "SubjectConfirmationData")
         .ok_or_else(|| no("there is no SubjectConfirmationData"))?;
-    let to = data.attribute("Recipient");
+    let to = attribute(data, "Recipient");
     if !to.is_some_and(|to| expected.recipients.contains(&to)) {
         return Err(no(&format!("Recipient is {}, not our address", shown(to))));
     }
-    if data.has_attribute("NotBefore") {
+    if attribute(data, "NotBefore").is_some() {
         return Err(no("a bearer's confirmation has NotBefore"));
     }
     answers(data, expected)?;

@@ -12,11 +12,10 @@ use rolecall_core::sign_in::{ProviderError, RejectReason};
 use roxmltree::{Document, Node};
 
 use super::guard::{GuardedXml, Shape};
-use super::keys::certificate_der as base64_text;
+use super::keys::base64_text;
 use super::trust::SamlPolicy;
-use super::xml::{ASSERTION, DSIG, XENC, children, elements, is, only, text};
+use super::xml::{ASSERTION, DSIG, XENC, XENC11, attribute, children, elements, is, only, text};
 
-const XENC11: &str = "http://www.w3.org/2009/xmlenc11#";
 const GCM_IV: usize = 12;
 const GCM_TAG: usize = 16;
 const BLOCK: usize = 16;
@@ -190,13 +189,13 @@ impl Wrapped {
             .ok_or_else(|| structure("an EncryptedKey names no method"))?;
         let digest = match only(chosen, DSIG, "DigestMethod") {
             None => MessageDigest::sha1(),
-            Some(node) => digest(node.attribute("Algorithm").unwrap_or_default())?,
+            Some(node) => digest(attribute(node, "Algorithm").unwrap_or_default())?,
         };
         let mgf1 = match method(key) {
             "http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p" => MessageDigest::sha1(),
             "http://www.w3.org/2009/xmlenc11#rsa-oaep" => match only(chosen, XENC11, "MGF") {
                 None => MessageDigest::sha1(),
-                Some(node) => mask(node.attribute("Algorithm").unwrap_or_default())?,
+                Some(node) => mask(attribute(node, "Algorithm").unwrap_or_default())?,
             },
             other => return Err(not_taken("key", other)),
         };
@@ -250,7 +249,7 @@ fn cipher_value(node: Node<'_, '_>) -> Result<Vec<u8>, ProviderError> {
 
 fn method<'a>(node: Node<'a, '_>) -> &'a str {
     only(node, XENC, "EncryptionMethod")
-        .and_then(|method| method.attribute("Algorithm"))
+        .and_then(|method| attribute(method, "Algorithm"))
         .unwrap_or_default()
 }
 

@@ -25,12 +25,17 @@ pub fn expectation(application: &AwsApplication) -> Expectation {
 /// # Errors
 /// [`RejectReason::Claims`] when it names no role.
 pub fn read(verified: VerifiedAssertion) -> Result<ResponseForAws, ProviderError> {
-    let values = |name: &str| verified.values(&format!("{ATTRIBUTES}{name}")).to_vec();
-    let single = |name: &str| match values(name).as_slice() {
-        [one] => Some(one.clone()),
-        _ => None,
+    let values = |name: &str| {
+        let values = verified.values(&format!("{ATTRIBUTES}{name}"));
+        values.map_err(|error| ProviderError::rejected(RejectReason::Claims, error.to_string()))
     };
-    let roles = values("Role");
+    let single = |name: &str| {
+        values(name).map(|values| match values {
+            [one] => Some(one.clone()),
+            _ => None,
+        })
+    };
+    let roles = values("Role")?.to_vec();
     if roles.is_empty() {
         return Err(ProviderError::rejected(
             RejectReason::Claims,
@@ -45,8 +50,8 @@ pub fn read(verified: VerifiedAssertion) -> Result<ResponseForAws, ProviderError
         .map(str::to_owned);
     Ok(ResponseForAws {
         roles,
-        session_name: single("RoleSessionName"),
-        source_identity: single("SourceIdentity"),
+        session_name: single("RoleSessionName")?,
+        source_identity: single("SourceIdentity")?,
         tag_keys: tag_keys.collect(),
         once: Some(OneTime {
             digest: verified.digest,

@@ -14,7 +14,9 @@ use roxmltree::{Document, Node};
 
 use super::scan::{Bounds, scan};
 use super::signature_shape::{SignatureShape, signature_shape};
-use super::xml::{ASSERTION, DSIG, METADATA, PROTOCOL, elements, is, malformed, parse};
+use super::xml::{
+    ASSERTION, DSIG, METADATA, PROTOCOL, elements, foreign_twin, is, malformed, parse,
+};
 
 /// Bytes of a decoded message: base64 is four thirds of it.
 const MESSAGE_BYTES_MAX: usize = limits::SAML_MESSAGE_BYTES_MAX / 4 * 3;
@@ -36,11 +38,14 @@ impl Shape {
             Self::Response | Self::Logout => Bounds {
                 bytes_max: MESSAGE_BYTES_MAX,
                 elements_max: 5_000,
+                // Three of each value: `xsi:type`, and the namespaces it needs.
+                attributes_max: 10_000,
                 comments: false,
             },
             Self::Metadata => Bounds {
                 bytes_max: limits::UPSTREAM_BYTES_MAX,
                 elements_max: 20_000,
+                attributes_max: 60_000,
                 comments: true,
             },
         }
@@ -75,13 +80,29 @@ pub fn decoded(field: &str) -> Result<String, ProviderError> {
     String::from_utf8(bytes).map_err(|_| malformed("the message is not UTF-8"))
 }
 
-/// Reads XML strictly and within bounds; its shape is not looked at.
+/// Reads XML strictly, within bounds and without attributes that could be taken for others; its shape is not looked at.
 ///
 /// # Errors
-/// [`RejectReason::Malformed`].
+/// [`RejectReason::Malformed`], [`RejectReason::Structure`].
 pub fn strict(text: &str, shape: Shape) -> Result<Document<'_>, ProviderError> {
     scan(text, shape.bounds())?;
-    parse(text)
+    let document = parse(text)?;
+    for node in document.descendants().filter(Node::is_element) {
+        if let Some(name) = foreign_twin(node) {
+            let element = node.tag_name().name();
+            return Err(structure(format!(
+                "the attribute {} of {} is of another namespace",
+                shown(name),
+                shown(element)
+            )));
+        }
+    }
+    Ok(document)
+}
+
+/// A name from outside, for the operator's log.
+fn shown(name: &str) -> String {
+    format!("{:?}", name.chars().take(100).collect::<String>())
 }
 
 impl<'a> GuardedXml<'a> {

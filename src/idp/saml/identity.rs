@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_core::identity::{Claims, Evidence, Identity, believed_email};
+use rolecall_core::identity::{
+    Evidence, Identity, InvalidClaims, ReadClaims, Unread, believed_email,
+};
 use rolecall_core::sign_in::{OneTime, ProviderError, RejectReason, Vouched};
 
-use super::assertion::VerifiedAssertion;
+use super::assertion::{Attribute, VerifiedAssertion};
 use super::settings::SamlSettings;
 
 /// Entra ID's stand-in for groups that are too many: the address where they could be asked for.
@@ -38,41 +40,64 @@ pub fn vouched(
              e-mail address, or name an attribute with saml.subject_attribute",
         ));
     }
-    if !verified.values(OVERAGE).is_empty() {
+    let is_named = |attribute: &Attribute| {
+        attribute.name == OVERAGE || attribute.friendly_name.as_deref() == Some(OVERAGE)
+    };
+    if verified.attributes.iter().any(is_named) {
         return Err(ProviderError::rejected(
             RejectReason::TooManyGroups,
             "the provider left the groups out because there are too many; let it send only the groups assigned to this \
              application (Entra ID: Attributes & Claims, group claim, \"Groups assigned to the application\")",
         ));
     }
-    let first = |names: &[String]| -> Vec<String> {
-        let mut found = names.iter().map(|name| verified.values(name));
-        found
-            .find(|values| !values.is_empty())
-            .unwrap_or_default()
-            .to_vec()
+    // The first of these attributes that has values.
+    let first = |names: &[String]| -> Result<Vec<String>, InvalidClaims> {
+        for name in names {
+            let values = verified.values(name)?;
+            if !values.is_empty() {
+                return Ok(values.to_vec());
+            }
+        }
+        Ok(Vec::new())
     };
-    let single = |names: &[String]| match first(names).as_slice() {
-        [value] => Some(value.clone()),
-        _ => None,
+    let groups = first(&settings.attributes.groups).map_err(refused)?;
+    let mut addresses = first(&settings.attributes.email).map_err(refused)?;
+    let address = match addresses.len() {
+        0 => {
+            let name = verified.name_id.as_ref();
+            name.filter(|_| format == Some(EMAIL_ADDRESS))
+                .map(|name| name.value.clone())
+        }
+        1 => addresses.pop(),
+        // Nobody knows which is meant, and the NameID is another one still.
+        count => {
+            let provider = settings.id.as_str();
+            tracing::warn!(
+                provider,
+                count,
+                "a person has no e-mail address here: the attribute has several values"
+            );
+            None
+        }
     };
-    let address = single(&settings.attributes.email).or_else(|| {
-        let name = verified.name_id.as_ref();
-        name.filter(|_| format == Some(EMAIL_ADDRESS))
-            .map(|name| name.value.clone())
-    });
+    let name = match first(&settings.attributes.name).as_deref() {
+        Ok([name]) => Some(name.clone()),
+        Ok(_) | Err(_) => None,
+    };
     let context = verified.authn_context.as_ref();
     let by_context = context.is_some_and(|context| settings.mfa.acr.contains(context));
     let by_method = METHODS
         .iter()
-        .flat_map(|name| verified.values(name))
+        .flat_map(|name| verified.values(name).unwrap_or_default())
         .any(|method| settings.mfa.amr.contains(method));
+    let (claims, unread_claims) = claims(&verified).into_parts();
     let identity = Identity {
         provider: settings.id.clone(),
         email: believed_email(address.as_deref(), None, &settings.domains),
-        name: single(&settings.attributes.name),
-        groups: first(&settings.attributes.groups),
-        claims: claims(&verified)?,
+        name,
+        groups,
+        claims,
+        unread_claims,
         mfa: by_context || by_method,
         authenticated_at: verified.authn_instant,
         evidence: Evidence::SamlAssertion {
@@ -91,32 +116,34 @@ pub fn vouched(
     })
 }
 
+fn refused(error: InvalidClaims) -> ProviderError {
+    ProviderError::rejected(RejectReason::Claims, error.to_string())
+}
+
 /// Every attribute under its `Name`, and under its `FriendlyName` where nothing else is called so.
-fn claims(verified: &VerifiedAssertion) -> Result<Claims, ProviderError> {
-    let mut claims: BTreeMap<String, Vec<String>> = BTreeMap::new();
+fn claims(verified: &VerifiedAssertion) -> ReadClaims {
+    let read = |attribute: &Attribute| match attribute.unread {
+        Some(why) => Err(why),
+        None => Ok(attribute.values.clone()),
+    };
+    let mut claims = BTreeMap::new();
     for attribute in &verified.attributes {
-        claims.insert(attribute.name.clone(), attribute.values.clone());
-    }
-    for attribute in &verified.attributes {
-        let Some(friendly) = &attribute.friendly_name else {
-            continue;
-        };
-        let bearers = verified.attributes.iter();
-        let alone = bearers
-            .filter(|other| other.friendly_name.as_ref() == Some(friendly))
-            .count()
-            == 1;
-        if alone && !claims.contains_key(friendly) {
-            claims.insert(friendly.clone(), attribute.values.clone());
+        if let Some(friendly) = &attribute.friendly_name {
+            let known = claims.entry(friendly.clone());
+            known
+                .and_modify(|values| *values = Err(Unread::Ambiguous))
+                .or_insert_with(|| read(attribute));
         }
     }
-    Claims::parse(claims)
-        .map_err(|error| ProviderError::rejected(RejectReason::Claims, error.to_string()))
+    for attribute in &verified.attributes {
+        claims.insert(attribute.name.clone(), read(attribute));
+    }
+    ReadClaims::of(claims)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::assertion::{Attribute, Signed};
+    use super::super::assertion::Signed;
     use super::super::settings::tests::settings;
     use super::*;
     use chrono::DateTime;
@@ -128,6 +155,7 @@ mod tests {
             name: name.to_owned(),
             friendly_name: friendly.map(str::to_owned),
             values: values.iter().map(|value| (*value).to_owned()).collect(),
+            unread: None,
         }
     }
 
@@ -199,13 +227,21 @@ mod tests {
         settings.domains = vec![EmailDomain::parse("example.com").unwrap()];
         let email = vouched(&settings, said()).unwrap().identity.email;
         assert!(email.is_some(), "a NameID that is an address is one");
-        let two = vec![attribute(
-            "email",
-            None,
-            &["a@example.com", "b@example.com"],
-        )];
-        let identity = vouched(&settings, verified("x", two)).unwrap().identity;
-        assert!(identity.email.is_none(), "of two nobody knows which");
+        let two = || {
+            vec![attribute(
+                "email",
+                None,
+                &["a@example.com", "b@example.com"],
+            )]
+        };
+        for format in ["x", EMAIL_ADDRESS] {
+            let said = verified(format, two());
+            let identity = vouched(&settings, said).unwrap().identity;
+            assert!(
+                identity.email.is_none(),
+                "of two nobody knows which, and the NameID is neither"
+            );
+        }
     }
 
     #[test]
@@ -244,6 +280,29 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_read_refuses_where_something_depends_on_it() {
+        let unread = |name: &str| Attribute {
+            unread: Some(Unread::Object),
+            ..attribute(name, None, &[])
+        };
+        for name in ["groups", "http://schemas.xmlsoap.org/claims/Group", "mail"] {
+            let error = vouched(&settings(), verified("x", vec![unread(name)])).unwrap_err();
+            assert_eq!(reason(&error), "claims", "{name}");
+        }
+        let twins = vec![
+            attribute("urn:a", Some("groups"), &["dev"]),
+            attribute("urn:b", Some("groups"), &["contractors"]),
+        ];
+        let error = vouched(&settings(), verified("x", twins)).unwrap_err();
+        assert_eq!(reason(&error), "claims");
+        let others = vec![unread("name"), unread("address")];
+        let identity = vouched(&settings(), verified("x", others))
+            .unwrap()
+            .identity;
+        assert_eq!(identity.unread_claim("address"), Some(Unread::Object));
+    }
+
+    #[test]
     fn a_friendly_name_never_takes_the_place_of_another() {
         let said = verified(
             "x",
@@ -254,7 +313,9 @@ mod tests {
                 attribute("urn:c", Some("both"), &["2"]),
             ],
         );
-        let claims = vouched(&settings(), said).unwrap().identity.claims;
+        let identity = vouched(&settings(), said).unwrap().identity;
+        assert_eq!(identity.unread_claim("both"), Some(Unread::Ambiguous));
+        let claims = identity.claims;
         assert_eq!(claims.values("role").collect::<Vec<_>>(), ["honest"]);
         assert!(claims.values("both").len() == 0);
         assert_eq!(claims.values("urn:a").collect::<Vec<_>>(), ["evil"]);

@@ -9,12 +9,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use openssl::asn1::Asn1Time;
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, PKeyRef, Private, Public};
+use openssl::rsa::Padding;
 use openssl::x509::X509;
+use rolecall_core::timestamp;
 
 /// NIST SP 800-131A: shorter RSA moduli no longer sign.
 const RSA_BITS_MIN: u32 = 2048;
 /// Certificates of one provider that are looked at; a rollover needs two.
 const KEYS_MAX: usize = 8;
+/// Keys that are tried for one signature: each canonicalises the whole document.
+const ATTEMPTS_MAX: usize = 4;
 
 /// Why a certificate or key is not used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,17 +118,27 @@ impl SigningKeys {
         self.keys.iter().map(|key| key.certificate.as_slice())
     }
 
-    /// The keys of this type; the one with this certificate first, where it is among them.
+    /// The keys of this type.
+    pub(super) fn of_type(&self, key_type: Id) -> impl Iterator<Item = &SigningKey> {
+        self.keys
+            .iter()
+            .filter(move |key| key.public.id() == key_type)
+    }
+
+    /// The keys of this type that may have made this XML signature, at most [`ATTEMPTS_MAX`]; the one with the named
+    /// certificate first, where it is among them.
     pub(super) fn candidates(
         &self,
         named: Option<&[u8]>,
         key_type: Id,
+        signature: &[u8],
     ) -> impl Iterator<Item = &SigningKey> {
         let is_named = move |key: &&SigningKey| Some(key.certificate.as_slice()) == named;
-        let first = self.keys.iter().filter(is_named);
-        first
-            .chain(self.keys.iter().filter(move |key| !is_named(key)))
-            .filter(move |key| key.public.id() == key_type)
+        let first = self.of_type(key_type).filter(is_named);
+        let others = self.of_type(key_type).filter(move |key| !is_named(key));
+        let all = first.chain(others);
+        all.filter(move |key| key.may_have_made(signature))
+            .take(ATTEMPTS_MAX)
     }
 }
 
@@ -141,6 +155,21 @@ impl SigningKey {
             public,
             not_after: not_after(&certificate),
         })
+    }
+}
+
+impl SigningKey {
+    /// Whether the signature opens to a block of PKCS #1 under this key (RFC 8017, 8.2.2): of RSA keys that takes the one
+    /// that made it, at a small part of what canonicalisation costs. Of EC keys nothing can be said.
+    fn may_have_made(&self, signature: &[u8]) -> bool {
+        let Ok(rsa) = self.public.rsa() else {
+            return true;
+        };
+        let mut block = vec![0; rsa.size() as usize];
+        signature.len() == block.len()
+            && rsa
+                .public_decrypt(signature, &mut block, Padding::PKCS1)
+                .is_ok()
     }
 }
 
@@ -169,13 +198,13 @@ fn strong(key: &PKeyRef<Public>) -> Result<(), InvalidKey> {
 fn not_after(certificate: &X509) -> Option<DateTime<Utc>> {
     let epoch = Asn1Time::from_unix(0).ok()?;
     let span = epoch.diff(certificate.not_after()).ok()?;
-    let seconds =
-        TimeDelta::try_days(span.days.into())? + TimeDelta::try_seconds(span.secs.into())?;
-    DateTime::UNIX_EPOCH.checked_add_signed(seconds)
+    let days = TimeDelta::try_days(span.days.into())?;
+    let whole = days.checked_add(&TimeDelta::try_seconds(span.secs.into())?)?;
+    timestamp::bounded(DateTime::UNIX_EPOCH.checked_add_signed(whole)?)
 }
 
-/// Reads a certificate as metadata and signatures carry it: base64 of DER, with white space.
-pub(super) fn certificate_der(text: &str) -> Option<Vec<u8>> {
+/// Reads what metadata, signatures and encryption carry: base64 with white space.
+pub(super) fn base64_text(text: &str) -> Option<Vec<u8>> {
     let packed: String = text.split_ascii_whitespace().collect();
     STANDARD.decode(packed).ok()
 }

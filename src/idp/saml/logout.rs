@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::message::Incoming;
 use super::xml::{
-    ASSERTION, PROTOCOL, children, instant, is, malformed, only, parse, text, trimmed,
+    ASSERTION, PROTOCOL, attribute, children, instant, is, malformed, only, parse, text, trimmed,
 };
 
 /// A message is from this moment: how old one may be.
@@ -64,7 +64,7 @@ pub fn order(incoming: Incoming, parties: &Parties<'_>) -> Result<LogoutOrder, P
     {
         return Err(malformed("RelayState is longer than 80 bytes"));
     }
-    let id = request.attribute("ID").unwrap_or_default().to_owned();
+    let id = attribute(request, "ID").unwrap_or_default().to_owned();
     let session_indexes: Vec<String> = children(request, PROTOCOL, "SessionIndex")
         .filter_map(text)
         .map(|index| trimmed(&index).to_owned())
@@ -109,7 +109,7 @@ pub fn answer(
         return Err(malformed("it is no LogoutResponse"));
     }
     parties.check(response)?;
-    if response.attribute("InResponseTo") != Some(request_id) {
+    if attribute(response, "InResponseTo") != Some(request_id) {
         return Err(ProviderError::rejected(
             RejectReason::InResponseTo,
             "InResponseTo is not our request",
@@ -119,7 +119,7 @@ pub fn answer(
     let code = status.and_then(|status| only(status, PROTOCOL, "StatusCode"));
     let second = code.and_then(|code| only(code, PROTOCOL, "StatusCode"));
     let ends = |node: Option<Node<'_, '_>>, word: &str| {
-        node.and_then(|node| node.attribute("Value"))
+        node.and_then(|node| attribute(node, "Value"))
             .is_some_and(|value| value.ends_with(word))
     };
     // A provider that could not reach everybody says so beside its success (Core 3.7.3.2).
@@ -128,7 +128,7 @@ pub fn answer(
             error: "partial_logout",
         });
     }
-    match code.and_then(|code| code.attribute("Value")) {
+    match code.and_then(|code| attribute(code, "Value")) {
         Some(SUCCESS) => Ok(()),
         Some(_) => Err(ProviderError::Refused {
             error: "logout_refused",
@@ -142,14 +142,14 @@ impl Parties<'_> {
     fn check(&self, message: Node<'_, '_>) -> Result<DateTime<Utc>, ProviderError> {
         let rejected =
             |reason, what: &str| -> ProviderError { ProviderError::rejected(reason, what) };
-        if message.attribute("Version") != Some("2.0") {
+        if attribute(message, "Version") != Some("2.0") {
             return Err(malformed("Version is not 2.0"));
         }
         let issuer = only(message, ASSERTION, "Issuer").and_then(text);
         if issuer.as_deref().map(trimmed) != Some(self.provider) {
             return Err(rejected(RejectReason::Issuer, "Issuer is not the provider"));
         }
-        if message.attribute("Destination") != Some(self.destination) {
+        if attribute(message, "Destination") != Some(self.destination) {
             return Err(rejected(
                 RejectReason::Destination,
                 "Destination is not our address",
@@ -179,13 +179,13 @@ fn name_id(request: Node<'_, '_>) -> Result<NameId, ProviderError> {
         )
     };
     let node = only(request, ASSERTION, "NameID").ok_or_else(refused)?;
-    let attribute = |name: &str| node.attribute(name).map(str::to_owned);
+    let own = |name: &str| attribute(node, name).map(str::to_owned);
     let value = text(node).ok_or_else(refused)?;
     Ok(NameId {
         value: trimmed(&value).to_owned(),
-        format: attribute("Format"),
-        name_qualifier: attribute("NameQualifier"),
-        sp_name_qualifier: attribute("SPNameQualifier"),
+        format: own("Format"),
+        name_qualifier: own("NameQualifier"),
+        sp_name_qualifier: own("SPNameQualifier"),
     })
 }
 

@@ -171,7 +171,7 @@ impl Detached {
         keys: &SigningKeys,
     ) -> Result<(), ProviderError> {
         let good = keys
-            .candidates(None, self.kind)
+            .of_type(self.kind)
             .any(|key| self.fits(&key.public, signed, signature).unwrap_or(false));
         if good {
             return Ok(());

@@ -3,6 +3,7 @@
 //! It refuses document types, CDATA, processing instructions and control characters, and more elements, attributes,
 //! namespaces or depth than SAML has use for. It proves nothing well-formed: a strict parser comes next.
 
+use rolecall_core::limits;
 use rolecall_core::sign_in::ProviderError;
 
 use super::xml::malformed;
@@ -21,6 +22,8 @@ pub struct Bounds {
     pub bytes_max: usize,
     /// Elements in it.
     pub elements_max: usize,
+    /// Attributes of all of them, namespace declarations among them.
+    pub attributes_max: usize,
     /// Whether comments may stand in it.
     pub comments: bool,
 }
@@ -45,6 +48,7 @@ pub fn scan(text: &str, bounds: Bounds) -> Result<(), ProviderError> {
         rest: after_declaration(text)?.as_bytes(),
         in_scope: Vec::with_capacity(DEPTH_MAX),
         elements: 0,
+        attributes: 0,
         bounds,
     };
     while walk.step()? {}
@@ -56,6 +60,7 @@ struct Walk<'a> {
     /// For each open element, how many namespaces are in scope in it.
     in_scope: Vec<usize>,
     elements: usize,
+    attributes: usize,
     bounds: Bounds,
 }
 
@@ -118,11 +123,14 @@ impl Walk<'_> {
         let end = end.ok_or_else(|| malformed("a tag does not end"))?;
         let in_scope = self.in_scope.last().copied().unwrap_or_default() + namespaces;
         self.elements += 1;
+        self.attributes += attributes;
         let closed = end > 0 && self.rest[end - 1] == b'/';
         let too_many = [
             (attributes > ATTRIBUTES_MAX, "attributes of one element"),
+            (end > limits::XML_TAG_BYTES_MAX, "bytes in one tag"),
             (in_scope > NAMESPACES_MAX, "namespaces"),
             (self.elements > self.bounds.elements_max, "elements"),
+            (self.attributes > self.bounds.attributes_max, "attributes"),
             (self.in_scope.len() >= DEPTH_MAX, "levels"),
         ];
         if let Some((_, what)) = too_many.iter().find(|(broken, _)| *broken) {

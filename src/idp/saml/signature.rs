@@ -101,7 +101,7 @@ impl XmlSignature for Xmlsec {
         let allowed = (!sha1).then_some(ALLOWED);
         // One key at a time: a key of another type is an error to samael, which hides the keys after it.
         let (named, key_type) = (outermost.certificate(), outermost.key_type());
-        for key in keys.candidates(named, key_type) {
+        for key in keys.candidates(named, key_type, outermost.value()) {
             let certificate = CertificateDer::from(key.certificate.clone());
             let reduced = Crypto::reduce_xml_to_signed_with_allowed_algorithms(
                 xml.text(),

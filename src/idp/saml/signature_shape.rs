@@ -4,14 +4,14 @@
 //! What `KeyInfo` says is never a key: at most it tells which of the configured certificates to try first.
 
 use openssl::pkey::Id;
+use rolecall_core::limits;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use roxmltree::{Node, NodeId};
 
-use super::keys::certificate_der;
-use super::xml::{DSIG, elements, is, text};
+use super::keys::base64_text;
+use super::xml::{DSIG, EXCLUSIVE, attribute, elements, is, text};
 
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
-const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 
 const SIGNATURES: &[&str] = &[
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
@@ -37,6 +37,7 @@ pub struct SignatureShape {
     owner_name: String,
     sha1: bool,
     key_type: Id,
+    value: Vec<u8>,
     certificate: Option<Vec<u8>>,
 }
 
@@ -49,7 +50,7 @@ impl SignatureShape {
     /// Whether this element, of the verified document, is the one that was signed.
     pub fn covers(&self, node: Node<'_, '_>) -> bool {
         node.tag_name().name() == self.owner_name
-            && node.attribute("ID") == Some(self.owner_id.as_str())
+            && attribute(node, "ID") == Some(self.owner_id.as_str())
     }
 
     /// Whether SHA-1 is in it.
@@ -60,6 +61,11 @@ impl SignatureShape {
     /// The type of key that its algorithm is for.
     pub fn key_type(&self) -> Id {
         self.key_type
+    }
+
+    /// The value of the signature.
+    pub fn value(&self) -> &[u8] {
+        &self.value
     }
 
     /// The certificate it names: a hint, nothing more.
@@ -76,13 +82,13 @@ pub fn signature_shape(
     signature: Node<'_, '_>,
     owner: Node<'_, '_>,
 ) -> Result<SignatureShape, ProviderError> {
-    let (signed_info, key_info) = match named(signature)?.as_slice() {
-        [("SignedInfo", info), ("SignatureValue", value)] => (*info, leaf(*value).map(|()| None)?),
+    let (signed_info, signature_value, key_info) = match named(signature)?.as_slice() {
+        [("SignedInfo", info), ("SignatureValue", value)] => (*info, *value, None),
         [
             ("SignedInfo", info),
             ("SignatureValue", value),
             ("KeyInfo", key),
-        ] => (*info, leaf(*value).map(|()| Some(*key))?),
+        ] => (*info, *value, Some(*key)),
         _ => {
             return Err(structure(
                 "a Signature is not SignedInfo, SignatureValue, KeyInfo",
@@ -107,16 +113,12 @@ pub fn signature_shape(
             "a Reference is not Transforms, DigestMethod, DigestValue",
         ));
     };
-    for simple in [method, digest, value] {
+    for simple in [method, digest, value, signature_value] {
         leaf(simple)?;
     }
-    let owner_id = owner.attribute("ID").filter(|id| !id.is_empty());
+    let owner_id = attribute(owner, "ID").filter(|id| !id.is_empty());
     let owner_id = owner_id.ok_or_else(|| structure("what is signed has no ID"))?;
-    if reference
-        .attribute("URI")
-        .and_then(|uri| uri.strip_prefix('#'))
-        != Some(owner_id)
-    {
+    if attribute(reference, "URI").and_then(|uri| uri.strip_prefix('#')) != Some(owner_id) {
         return Err(structure("a signature does not refer to its own parent"));
     }
     exclusive(canonicalization)?;
@@ -141,6 +143,11 @@ pub fn signature_shape(
             true => Id::EC,
             false => Id::RSA,
         },
+        value: text(signature_value)
+            .filter(|text| text.len() <= limits::SAML_SIGNATURE_VALUE_BYTES_MAX)
+            .as_deref()
+            .and_then(base64_text)
+            .ok_or_else(|| structure("a SignatureValue is not base64, or too long"))?,
         certificate: key_info.map(hint).transpose()?.flatten(),
     })
 }
@@ -172,9 +179,20 @@ fn exclusive(node: Node<'_, '_>) -> Result<(), ProviderError> {
     }
     match elements(node).collect::<Vec<_>>().as_slice() {
         [] => Ok(()),
-        [list] if is(*list, EXCLUSIVE, "InclusiveNamespaces") => leaf(*list),
+        [list] if is(*list, EXCLUSIVE, "InclusiveNamespaces") => {
+            leaf(*list)?;
+            few_prefixes(attribute(*list, "PrefixList").unwrap_or_default())
+        }
         _ => Err(structure("there is a strange element in a signature")),
     }
+}
+
+/// Canonicalisation looks for each prefix of the list at each element.
+fn few_prefixes(list: &str) -> Result<(), ProviderError> {
+    let few = list.len() <= limits::SAML_PREFIX_LIST_BYTES_MAX
+        && list.split_ascii_whitespace().count() <= limits::SAML_PREFIXES_MAX;
+    few.then_some(())
+        .ok_or_else(|| structure("an InclusiveNamespaces lists too many prefixes"))
 }
 
 /// Whether it is the one with SHA-1, if it is any of those we know.
@@ -199,14 +217,11 @@ fn hint(key_info: Node<'_, '_>) -> Result<Option<Vec<u8>>, ProviderError> {
     let certificate = key_info
         .descendants()
         .find(|node| is(*node, DSIG, "X509Certificate"));
-    Ok(certificate
-        .and_then(text)
-        .as_deref()
-        .and_then(certificate_der))
+    Ok(certificate.and_then(text).as_deref().and_then(base64_text))
 }
 
 fn algorithm<'a>(node: Node<'a, '_>) -> &'a str {
-    node.attribute("Algorithm").unwrap_or_default()
+    attribute(node, "Algorithm").unwrap_or_default()
 }
 
 fn not_taken(what: &str, algorithm: &str) -> ProviderError {

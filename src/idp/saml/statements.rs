@@ -3,7 +3,7 @@
 //! A text is taken whole or not at all; what is encrypted within is refused, never passed over.
 
 use chrono::{DateTime, Utc};
-use rolecall_core::identity::{NameId, Subject};
+use rolecall_core::identity::{NameId, Subject, Unread};
 use rolecall_core::limits;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use roxmltree::Node;
@@ -11,7 +11,7 @@ use roxmltree::Node;
 use super::assertion::Attribute;
 use super::checks::{early, late, rejected};
 use super::trust::SamlPolicy;
-use super::xml::{ASSERTION, all_text, children, elements, instant, is, only, text, trimmed};
+use super::xml::{ASSERTION, attribute, children, elements, instant, is, only, text, trimmed};
 
 /// How the person signed in at the provider (Core 2.7.2).
 pub struct Authentication {
@@ -68,7 +68,7 @@ pub fn authentication(
         .and_then(text);
     Ok(Authentication {
         instant: at,
-        session_index: first.attribute("SessionIndex").map(str::to_owned),
+        session_index: attribute(first, "SessionIndex").map(str::to_owned),
         session_not_on_or_after: ends,
         context: context.map(|context| trimmed(&context).to_owned()),
     })
@@ -82,19 +82,22 @@ pub fn attributes(assertion: Node<'_, '_>) -> Result<Vec<Attribute>, ProviderErr
     let mut all: Vec<Attribute> = Vec::new();
     let statements = children(assertion, ASSERTION, "AttributeStatement");
     for node in statements.flat_map(elements) {
-        let name = node.attribute("Name").filter(|name| !name.is_empty());
+        let name = attribute(node, "Name").filter(|name| !name.is_empty());
         let Some(name) = name.filter(|_| is(node, ASSERTION, "Attribute")) else {
             return Err(rejected(
                 RejectReason::Claims,
                 "an attribute is encrypted, or has no name",
             ));
         };
-        let values = children(node, ASSERTION, "AttributeValue").map(value);
+        let values: Option<Vec<String>> = elements(node).map(value).collect();
+        let unread = values.is_none().then_some(Unread::Object);
+        let values = values.unwrap_or_default();
         if let Some(same) = all.iter_mut().find(|one| one.name == name) {
             same.values.extend(values);
+            same.unread = same.unread.or(unread);
             continue;
         }
-        if all.len() == limits::CLAIMS_MAX {
+        if all.len() == limits::SAML_ATTRIBUTES_MAX {
             return Err(rejected(
                 RejectReason::Claims,
                 "there are too many attributes",
@@ -102,16 +105,30 @@ pub fn attributes(assertion: Node<'_, '_>) -> Result<Vec<Attribute>, ProviderErr
         }
         all.push(Attribute {
             name: name.to_owned(),
-            friendly_name: node.attribute("FriendlyName").map(str::to_owned),
-            values: values.collect(),
+            friendly_name: attribute(node, "FriendlyName").map(str::to_owned),
+            values,
+            unread,
         });
     }
     Ok(all)
 }
 
-/// The text of a value as it stands; of one with elements inside, such as a `NameID`, what is in those.
-fn value(node: Node<'_, '_>) -> String {
-    text(node).unwrap_or_else(|| trimmed(&all_text(node)).to_owned())
+/// The text of a value as it stands, or of the `NameID` in it (eduPersonTargetedID); none for any other element.
+fn value(node: Node<'_, '_>) -> Option<String> {
+    if !is(node, ASSERTION, "AttributeValue") {
+        return None;
+    }
+    text(node).or_else(|| {
+        let mut within = elements(node);
+        let name_id = within.next().filter(|one| is(*one, ASSERTION, "NameID"))?;
+        let alone =
+            within.next().is_none() && node.children().all(|part| is_blank_or(part, name_id));
+        text(name_id).filter(|_| alone)
+    })
+}
+
+fn is_blank_or(node: Node<'_, '_>, element: Node<'_, '_>) -> bool {
+    node == element || !node.is_text() || trimmed(node.text().unwrap_or_default()).is_empty()
 }
 
 /// `NameID`, and whom it means: the configured attribute where there is one, else the text of `NameID`.
@@ -140,7 +157,7 @@ pub fn person(
         Some(wanted) => {
             let found = attributes.iter().find(|one| one.name == *wanted);
             match found.map(|one| one.values.as_slice()) {
-                Some([one]) => one.clone(),
+                Some([one]) if found.is_some_and(|one| one.unread.is_none()) => one.clone(),
                 Some(_) | None => {
                     return Err(no(format!(
                         "the attribute {wanted:?} has not exactly one value"
@@ -165,11 +182,11 @@ pub fn person(
 fn name_id(node: Node<'_, '_>) -> Result<NameId, ProviderError> {
     let value = text(node)
         .ok_or_else(|| rejected(RejectReason::Subject, "there is an element in NameID"))?;
-    let attribute = |name: &str| node.attribute(name).map(str::to_owned);
+    let own = |name: &str| attribute(node, name).map(str::to_owned);
     Ok(NameId {
         value,
-        format: attribute("Format"),
-        name_qualifier: attribute("NameQualifier"),
-        sp_name_qualifier: attribute("SPNameQualifier"),
+        format: own("Format"),
+        name_qualifier: own("NameQualifier"),
+        sp_name_qualifier: own("SPNameQualifier"),
     })
 }

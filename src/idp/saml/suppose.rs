@@ -1,7 +1,7 @@
 //! Who somebody would be if a provider had said so: for explaining the access policy, never for signing in.
 
 use chrono::{DateTime, Utc};
-use rolecall_core::identity::{Identity, Subject};
+use rolecall_core::identity::{Identity, Subject, Unread};
 use rolecall_core::secret::SecretDigest;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
@@ -26,10 +26,14 @@ pub fn suppose(
     let attributes = said
         .iter()
         .filter(|(name, _)| !["sub", "acr"].contains(&name.as_str()))
-        .map(|(name, value)| Attribute {
-            name: name.clone(),
-            friendly_name: None,
-            values: values(value),
+        .map(|(name, value)| {
+            let values = values(value);
+            Attribute {
+                name: name.clone(),
+                friendly_name: None,
+                unread: values.is_none().then_some(Unread::Nested),
+                values: values.unwrap_or_default(),
+            }
         });
     let supposed = VerifiedAssertion {
         assertion_id: String::new(),
@@ -48,12 +52,19 @@ pub fn suppose(
     Ok(identity::vouched(settings, supposed)?.identity)
 }
 
-fn values(value: &Value) -> Vec<String> {
+/// A string, number or boolean, or a list of them; none for anything else.
+fn values(value: &Value) -> Option<Vec<String>> {
+    let scalar = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
     match value {
-        Value::Array(list) => list.iter().flat_map(values).collect(),
-        Value::String(text) => vec![text.clone()],
-        Value::Null => Vec::new(),
-        Value::Bool(_) | Value::Number(_) | Value::Object(_) => vec![value.to_string()],
+        Value::Array(list) => list.iter().map(scalar).collect(),
+        Value::Null => Some(Vec::new()),
+        Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            scalar(value).map(|one| vec![one])
+        }
     }
 }
 
@@ -70,5 +81,14 @@ mod tests {
         assert_eq!(alice.groups, ["a", "b"]);
         assert!(alice.mfa && alice.claims.values("level").eq(["3"]));
         assert!(suppose(&settings(), &Map::new(), DateTime::UNIX_EPOCH).is_err());
+        let nested = json!({"sub": "alice", "groups": ["a", {"name": "contractors"}]});
+        assert!(
+            suppose(
+                &settings(),
+                nested.as_object().unwrap(),
+                DateTime::UNIX_EPOCH
+            )
+            .is_err()
+        );
     }
 }

@@ -9,9 +9,9 @@ use roxmltree::Node;
 use url::Url;
 
 use super::guard::{GuardedXml, Shape, strict};
-use super::keys::{DecryptionKeys, InvalidKey, SigningKeys, certificate_der};
+use super::keys::{DecryptionKeys, InvalidKey, SigningKeys, base64_text};
 use super::signature::{VerifiedXml, XmlSignature as _, Xmlsec};
-use super::xml::{DSIG, METADATA, PROTOCOL, children, instant, is, text, trimmed};
+use super::xml::{DSIG, METADATA, PROTOCOL, attribute, children, instant, is, text, trimmed};
 use crate::idp::http::callable;
 
 /// How a message travels.
@@ -124,8 +124,7 @@ impl SamlTrust {
         };
         let document = document.map_err(InvalidMetadata::of)?;
         let (entity, role) = identity_provider(document.root_element(), options)?;
-        let entity_id = entity
-            .attribute("entityID")
+        let entity_id = attribute(entity, "entityID")
             .filter(|id| !id.trim().is_empty() && id.len() <= 1024)
             .ok_or_else(|| InvalidMetadata("there is no entityID".to_owned()))?;
         let keys = SigningKeys::from_der(signing_certificates(role))?;
@@ -142,7 +141,7 @@ impl SamlTrust {
             single_sign_on,
             single_logout: endpoints(role, "SingleLogoutService"),
             wants_signed_requests: matches!(
-                role.attribute("WantAuthnRequestsSigned").map(trimmed),
+                attribute(role, "WantAuthnRequestsSigned").map(trimmed),
                 Some("true" | "1")
             ),
             valid_until: valid_until(role)?,
@@ -223,13 +222,13 @@ fn identity_provider<'a, 'i>(
     let mut found = root
         .descendants()
         .filter(|node| is(*node, METADATA, "EntityDescriptor"))
-        .filter(|node| wanted.is_none() || node.attribute("entityID") == wanted)
+        .filter(|node| wanted.is_none() || attribute(*node, "entityID") == wanted)
         .flat_map(|entity| {
             let roles = children(entity, METADATA, "IDPSSODescriptor");
             roles.map(move |role| (entity, role))
         })
         .filter(|(_, role)| {
-            let protocols = role.attribute("protocolSupportEnumeration");
+            let protocols = attribute(*role, "protocolSupportEnumeration");
             protocols.is_some_and(|list| list.split_ascii_whitespace().any(|one| one == PROTOCOL))
         });
     match (found.next(), found.next(), wanted) {
@@ -249,23 +248,23 @@ fn identity_provider<'a, 'i>(
 /// The certificates of key descriptors for signing, or for nothing in particular (Metadata 2.4.1.1).
 fn signing_certificates(role: Node<'_, '_>) -> Vec<Vec<u8>> {
     children(role, METADATA, "KeyDescriptor")
-        .filter(|key| matches!(key.attribute("use").map(trimmed), None | Some("signing")))
+        .filter(|key| matches!(attribute(*key, "use").map(trimmed), None | Some("signing")))
         .flat_map(|key| children(key, DSIG, "KeyInfo"))
         .flat_map(|info| children(info, DSIG, "X509Data"))
         .flat_map(|data| children(data, DSIG, "X509Certificate"))
-        .filter_map(|node| text(node).as_deref().and_then(certificate_der))
+        .filter_map(|node| text(node).as_deref().and_then(base64_text))
         .collect()
 }
 
 /// The services of this kind at addresses we may send somebody to.
 fn endpoints(role: Node<'_, '_>, name: &str) -> Vec<Endpoint> {
     let address = |node: Node<'_, '_>, name: &str| {
-        let url = Url::parse(trimmed(node.attribute(name)?)).ok()?;
+        let url = Url::parse(trimmed(attribute(node, name)?)).ok()?;
         (callable(&url) && url.fragment().is_none()).then_some(url)
     };
     children(role, METADATA, name)
         .filter_map(|node| {
-            let binding = node.attribute("Binding").map(trimmed);
+            let binding = attribute(node, "Binding").map(trimmed);
             let known = [Binding::Redirect, Binding::Post];
             Some(Endpoint {
                 binding: known.into_iter().find(|one| Some(one.uri()) == binding)?,

@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use rolecall_core::sign_in::{ProviderError, RejectReason};
+use rolecall_core::timestamp;
 use roxmltree::{Document, Node, ParsingOptions};
+
+pub use super::attributes::{attribute, foreign_twin};
 
 /// `samlp`
 pub const PROTOCOL: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
@@ -14,6 +17,10 @@ pub const METADATA: &str = "urn:oasis:names:tc:SAML:2.0:metadata";
 pub const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 /// `xenc`
 pub const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
+/// `xenc11`
+pub const XENC11: &str = "http://www.w3.org/2009/xmlenc11#";
+/// `ec`
+pub const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 
 /// Whether the node is this element.
 pub fn is(node: Node<'_, '_>, namespace: &str, name: &str) -> bool {
@@ -74,12 +81,12 @@ pub fn trimmed(text: &str) -> &str {
 /// # Errors
 /// [`RejectReason::Malformed`].
 pub fn instant(node: Node<'_, '_>, name: &str) -> Result<Option<DateTime<Utc>>, ProviderError> {
-    let Some(text) = node.attribute(name) else {
+    let Some(text) = attribute(node, name) else {
         return Ok(None);
     };
-    DateTime::parse_from_rfc3339(trimmed(text))
-        .map(|time| Some(time.with_timezone(&Utc)))
-        .map_err(|_| malformed(format!("{name} is no time")))
+    timestamp::from_rfc3339(trimmed(text))
+        .map(Some)
+        .ok_or_else(|| malformed(format!("{name} is no time")))
 }
 
 /// Nodes of one document, texts among them.

@@ -254,6 +254,7 @@ pub fn alice() -> Result<Identity> {
         name: None,
         groups: Vec::new(),
         claims: Claims::default(),
+        unread_claims: Default::default(),
         mfa: true,
         authenticated_at: DateTime::UNIX_EPOCH,
         evidence: Evidence::IdToken {

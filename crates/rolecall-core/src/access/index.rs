@@ -28,6 +28,12 @@ struct ClaimPostings {
     values: HashMap<Box<str>, Vec<u32>>,
 }
 
+impl ClaimPostings {
+    fn all(&self) -> impl Iterator<Item = &u32> {
+        self.present.iter().chain(self.values.values().flatten())
+    }
+}
+
 impl Index {
     pub(super) fn new<'w>(all: impl Iterator<Item = &'w Who>) -> Self {
         let mut index = Self::default();
@@ -112,6 +118,11 @@ impl Postings {
                     found.extend(&claim.present);
                 }
                 found.extend(values.flat_map(|value| under(&claim.values, value)));
+            }
+            if identity.may_have_unread_claims() {
+                let named = self.claims.iter();
+                let unread = named.filter(|(name, _)| identity.unread_claim(name).is_some());
+                found.extend(unread.flat_map(|(_, claim)| claim.all()));
             }
         }
     }

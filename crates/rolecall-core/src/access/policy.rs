@@ -8,16 +8,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::access::assignment::{AccountIndex, Assignment, AssignmentIndex, Deny, Scope, SetIndex};
+use crate::access::claim_names::ClaimNames;
 use crate::access::condition::{Circumstances, Unmet};
 use crate::access::directory::{Account, PermissionSet};
 use crate::access::explain::{Explanation, Reasons};
 use crate::access::grant::Grants;
 use crate::access::index::Index;
 use crate::access::tally::Tally;
-use crate::access::who::{Mismatch, Person};
+use crate::access::who::{Mismatch, Person, WhoUse};
 use crate::aws::{AccountId, Partition};
 use crate::config_error::ConfigError;
-use crate::identity::Identity;
+use crate::identity::{Identity, InvalidClaims};
 
 /// Everything that may be granted, and to whom. Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +36,7 @@ pub(super) struct Contents {
     pub(super) assignment_index: Index,
     pub(super) denies: Vec<Deny>,
     pub(super) deny_index: Index,
+    pub(super) claim_names: ClaimNames,
     pub(super) warnings: Vec<ConfigError>,
 }
 
@@ -77,6 +79,23 @@ pub(super) struct Applicable {
 }
 
 impl Policy {
+    /// Prepares an identity that a provider has just sent: every claim that a rule for its people names must be
+    /// readable, or a deny might not hold; of all others as many are kept as a session may hold.
+    ///
+    /// # Errors
+    /// [`InvalidClaims`], naming the claim.
+    pub fn admit(&self, identity: &mut Identity) -> Result<(), InvalidClaims> {
+        let names = &self.0.claim_names;
+        for name in names.in_rules_for(&identity.provider) {
+            if let Some(why) = identity.unread_claim(name) {
+                let name = name.to_owned();
+                return Err(InvalidClaims::Unread { name, why });
+            }
+        }
+        let provider = identity.provider.clone();
+        identity.bound_claims(|name| names.needs(&provider, name))
+    }
+
     /// What the person may become, in these circumstances.
     pub fn grants(&self, identity: &Identity, circumstances: &Circumstances) -> Grants {
         self.grants_within(None, identity, circumstances)
@@ -169,7 +188,7 @@ impl Contents {
         let mut applicable = Applicable::default();
         for number in candidates.assignments {
             let assignment = &self.assignments[number as usize];
-            let mismatch = assignment.who.mismatch(person);
+            let mismatch = assignment.who.mismatch(person, WhoUse::Granting);
             let unmet = match mismatch {
                 Some(_) => Vec::new(),
                 None => assignment.when.unmet(person.identity, circumstances),
@@ -182,7 +201,8 @@ impl Contents {
             }
         }
         for number in candidates.denies {
-            let mismatch = self.denies[number as usize].who.mismatch(person);
+            let deny = &self.denies[number as usize];
+            let mismatch = deny.who.mismatch(person, WhoUse::Denying);
             observer.deny(number, mismatch);
             if mismatch.is_none() {
                 applicable.denies.push(number);

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::access::assignment::{Assignment, Deny};
+use crate::access::claim_names::ClaimNames;
 use crate::access::index::Index;
 use crate::access::policy::{Contents, Policy};
 use crate::access::selector::Selectors;
@@ -23,8 +24,6 @@ use crate::config_error::{ConfigError, ConfigErrors};
 use crate::identity::{EmailDomain, ProviderId};
 use crate::limits;
 use crate::toml_reader::{At, Document, Reader};
-
-pub use who::WhoUse;
 
 /// One file of the policy.
 #[derive(Clone, Debug)]
@@ -141,8 +140,11 @@ fn read<'d>(documents: &'d [Document<'d>], context: &PolicyContext<'_>) -> Conte
     }
     let account_by_id = (0..).zip(&accounts);
     let account_by_id: HashMap<_, _> = account_by_id.map(|(n, a)| (a.id.clone(), n)).collect();
+    let rules = resolved.iter().map(|entry| &entry.who);
+    let rules = rules.chain(resolved_denies.iter().map(|entry| &entry.who));
     Contents {
         partition: context.partition,
+        claim_names: ClaimNames::new(rules, &sets),
         account_by_id,
         accounts,
         sets,

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::identity::{EmailAddress, Identity};
+use crate::identity::{EmailAddress, Identity, claim_name};
 
 /// A text with placeholders. `{{` and `}}` stand for braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,14 +165,6 @@ impl Placeholder {
         value
             .filter(|value| !value.is_empty())
             .ok_or_else(|| Missing::Absent(self.clone()))
-    }
-}
-
-/// The name under which [`crate::identity::Claims`] keeps a claim: a pointer of one step is the claim itself.
-pub(super) fn claim_name(written: &str) -> String {
-    match written.strip_prefix('/') {
-        Some(step) if !step.contains('/') => step.replace("~1", "/").replace("~0", "~"),
-        Some(_) | None => written.to_owned(),
     }
 }
 

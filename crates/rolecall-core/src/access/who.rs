@@ -2,7 +2,7 @@
 //!
 //! Every key must hold, and a list means one of its members. Everything is compared byte for byte, except e-mail
 //! addresses, which are lower case and count only where the provider is believed about their domain. A claim that is
-//! absent never matches.
+//! absent never matches. One that was sent and whose values are not known grants nothing, and denies.
 
 use std::fmt;
 
@@ -20,6 +20,15 @@ pub struct Who {
     pub(super) groups: Vec<String>,
     pub(super) claims: Vec<(String, Vec<String>)>,
     pub(super) claims_matching: Vec<(String, Anchored)>,
+}
+
+/// What matching means: being let in, or being kept out. What is careless in the one is careful in the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhoUse {
+    /// People who match gain something.
+    Granting,
+    /// People who match lose something.
+    Denying,
 }
 
 /// A regular expression that fits whole values only. Linear in time, bounded in size.
@@ -134,12 +143,12 @@ impl<'i> Person<'i> {
 
 impl Who {
     /// Whether the person is meant.
-    pub fn holds(&self, identity: &Identity) -> bool {
-        self.mismatch(&Person::new(identity)).is_none()
+    pub fn holds(&self, identity: &Identity, usage: WhoUse) -> bool {
+        self.mismatch(&Person::new(identity), usage).is_none()
     }
 
     /// The first key that does not hold.
-    pub(super) fn mismatch(&self, person: &Person<'_>) -> Option<Mismatch<'_>> {
+    pub(super) fn mismatch(&self, person: &Person<'_>, usage: WhoUse) -> Option<Mismatch<'_>> {
         let identity = person.identity;
         if let Some(provider) = &self.provider
             && *provider != identity.provider
@@ -157,19 +166,29 @@ impl Who {
         if !self.groups.is_empty() && !self.groups.iter().any(member) {
             return Some(Mismatch::Groups(&self.groups));
         }
+        let presumed =
+            |name: &str| usage == WhoUse::Denying && identity.unread_claim(name).is_some();
         for (name, wanted) in &self.claims {
             let mut values = identity.claims.values(name);
-            if !values.any(|value| wanted.iter().any(|wanted| wanted == value)) {
+            let holds = values.any(|value| wanted.iter().any(|wanted| wanted == value));
+            if !holds && !presumed(name) {
                 return Some(Mismatch::Claim(name, wanted));
             }
         }
         for (name, pattern) in &self.claims_matching {
             let mut values = identity.claims.values(name);
-            if !values.any(|value| pattern.fits(value)) {
+            if !values.any(|value| pattern.fits(value)) && !presumed(name) {
                 return Some(Mismatch::ClaimMatching(name, &pattern.written));
             }
         }
         None
+    }
+
+    /// The claims it names.
+    pub(super) fn claim_names(&self) -> impl Iterator<Item = &str> {
+        let exact = self.claims.iter().map(|(name, _)| name.as_str());
+        let patterns = self.claims_matching.iter();
+        exact.chain(patterns.map(|(name, _)| name.as_str()))
     }
 
     /// Whether everybody whom `other` is about is meant as well, as far as the keys tell.

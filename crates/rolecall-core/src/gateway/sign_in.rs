@@ -7,7 +7,7 @@ use crate::port::StoreError;
 use crate::secret::{BrowserSecret, SecretText, SessionSecret, State, random_token};
 use crate::session::{Session, SessionEntry, SessionId};
 use crate::sign_in::{
-    Callback, Challenge, Demand, PendingSignIn, ProviderError, ReturnTo, Vouched,
+    Callback, Challenge, Demand, PendingSignIn, ProviderError, RejectReason, ReturnTo, Vouched,
 };
 
 use super::{Gateway, RequestContext};
@@ -164,7 +164,13 @@ impl Gateway {
         return_to: ReturnTo,
         unsolicited: bool,
     ) -> Result<SignedIn, SignInError> {
-        let Vouched { identity, once } = vouched;
+        let Vouched { mut identity, once } = vouched;
+        if let Err(why) = self.policy().admit(&mut identity) {
+            let rejected = ProviderError::rejected(RejectReason::Claims, why.to_string());
+            return self
+                .refuse_sign_in(context, &identity.provider, rejected.into())
+                .await;
+        }
         match self.spend(&identity.provider, once).await {
             Ok(()) => Ok(self
                 .begin_session(context, identity, return_to, unsolicited)

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::read::{InvalidClaims, Unread};
 use crate::limits;
 
 /// What the provider said: claim name to values, all as text. Nested objects appear under their JSON pointer
@@ -22,20 +23,6 @@ pub struct Claims {
     names: Vec<usize>,
 }
 
-/// Why claims are refused: never cut, since fewer claims may mean a deny that no longer applies.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidClaims {
-    /// More than [`limits::CLAIMS_MAX`].
-    #[error("the provider sent more than {} claims", limits::CLAIMS_MAX)]
-    TooMany,
-    /// More than [`limits::CLAIM_VALUES_MAX`] values.
-    #[error("the claim {0:?} has more than {max} values", max = limits::CLAIM_VALUES_MAX)]
-    TooManyValues(String),
-    /// A value over [`limits::CLAIM_VALUE_BYTES_MAX`].
-    #[error("a value of the claim {0:?} is longer than {max} bytes", max = limits::CLAIM_VALUE_BYTES_MAX)]
-    ValueTooLong(String),
-}
-
 impl Claims {
     /// Checks the bounds.
     ///
@@ -46,50 +33,58 @@ impl Claims {
             return Err(InvalidClaims::TooMany);
         }
         for (name, values) in &claims {
-            if values.len() > limits::CLAIM_VALUES_MAX {
-                return Err(InvalidClaims::TooManyValues(name.clone()));
-            }
-            if values
-                .iter()
-                .any(|value| value.len() > limits::CLAIM_VALUE_BYTES_MAX)
-            {
-                return Err(InvalidClaims::ValueTooLong(name.clone()));
+            if let Some(why) = Unread::of_values(values) {
+                let name = name.clone();
+                return Err(InvalidClaims::Unread { name, why });
             }
         }
-        let mut read = Self::default();
-        for (name, values) in &claims {
-            read.push_name(name);
-            values.iter().for_each(|value| read.push_value(value));
-        }
-        Ok(read)
+        Ok(Self::packed(claims.iter()))
     }
 
-    /// Reads the claims of a JSON object (an ID token, userinfo): scalars and arrays of scalars under their name,
-    /// nested objects under their JSON pointer, `null` not at all.
-    ///
-    /// # Errors
-    /// As [`Claims::parse`].
-    pub fn from_json(
-        object: &serde_json::Map<String, serde_json::Value>,
-    ) -> Result<Self, InvalidClaims> {
-        let mut claims = BTreeMap::new();
-        for (name, value) in object {
-            flatten(
-                &mut claims,
-                name,
-                &format!("/{}", escape_pointer(name)),
-                value,
-            );
+    /// Packs claims, given in the order of their names.
+    pub(super) fn packed<N, V>(claims: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: AsRef<str>,
+        V: IntoIterator,
+        V::Item: AsRef<str>,
+    {
+        let mut packed = Self::default();
+        for (name, values) in claims {
+            packed.push_name(name.as_ref());
+            for value in values {
+                packed.push_value(value.as_ref());
+            }
         }
-        Self::parse(claims)
+        packed
+    }
+
+    /// Whether there is a claim of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.position(name).is_ok()
+    }
+
+    fn position(&self, name: &str) -> Result<usize, usize> {
+        self.names
+            .binary_search_by(|&place| self.piece(place).cmp(name))
+    }
+
+    /// How many claims there are.
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether any claim's name begins with this.
+    pub(super) fn any_begins_with(&self, prefix: &str) -> bool {
+        let at = self
+            .names
+            .partition_point(|&place| self.piece(place) < prefix);
+        let found = self.names.get(at);
+        found.is_some_and(|&place| self.piece(place).starts_with(prefix))
     }
 
     /// The values of a claim; none when it is absent.
     pub fn values(&self, name: &str) -> impl ExactSizeIterator<Item = &str> + Clone {
-        let found = self
-            .names
-            .binary_search_by(|&place| self.piece(place).cmp(name));
-        self.values_of(found.unwrap_or(self.names.len()))
+        self.values_of(self.position(name).unwrap_or(self.names.len()))
     }
 
     /// The value of a claim that has exactly one.
@@ -243,55 +238,9 @@ impl<'de> Visitor<'de> for PushAll<'_> {
     }
 }
 
-fn escape_pointer(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
-}
-
-fn flatten(
-    into: &mut BTreeMap<String, Vec<String>>,
-    name: &str,
-    pointer: &str,
-    value: &serde_json::Value,
-) {
-    use serde_json::Value;
-    let scalar = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    };
-    match value {
-        Value::Null => {}
-        Value::String(_) | Value::Number(_) | Value::Bool(_) => {
-            into.insert(name.to_owned(), scalar(value).into_iter().collect());
-        }
-        Value::Array(items) => {
-            into.insert(name.to_owned(), items.iter().filter_map(scalar).collect());
-        }
-        Value::Object(members) => {
-            for (member, value) in members {
-                let pointer = format!("{pointer}/{}", escape_pointer(member));
-                flatten(into, &pointer.clone(), &pointer, value);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nested_claims_are_found_by_pointer() {
-        let serde_json::Value::Object(object) = serde_json::json!({"realm_access": {"roles": ["a", 1, true]}, "x": null, "a/b": {"c": "d"}})
-        else {
-            return;
-        };
-        let claims = Claims::from_json(&object).unwrap_or_default();
-        assert!(claims.values("/realm_access/roles").eq(["a", "1", "true"]));
-        assert_eq!(claims.single("/a~1b/c"), Some("d"));
-        assert_eq!(claims.values("x").len(), 0);
-    }
 
     #[test]
     fn claims_outlive_their_record() {
@@ -356,7 +305,10 @@ mod tests {
         )]);
         assert_eq!(
             Claims::parse(many),
-            Err(InvalidClaims::TooManyValues("groups".to_owned()))
+            Err(InvalidClaims::Unread {
+                name: "groups".to_owned(),
+                why: Unread::TooManyValues
+            })
         );
     }
 }

@@ -15,3 +15,4 @@ mod properties;
 mod roles;
 mod rules;
 mod support;
+mod unread;

@@ -97,6 +97,7 @@ pub fn person(name: &str) -> Identity {
         name: Some(name.to_owned()),
         groups: vec![],
         claims: Claims::default(),
+        unread_claims: Default::default(),
         mfa: false,
         authenticated_at: now() - TimeDelta::minutes(10),
         evidence: Evidence::IdToken {

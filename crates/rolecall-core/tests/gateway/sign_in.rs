@@ -3,12 +3,13 @@
 use chrono::TimeDelta;
 use rolecall_core::audit::{Actor, Happened};
 use rolecall_core::gateway::{SignInError, SignedIn};
+use rolecall_core::identity::ReadClaims;
 use rolecall_core::limits;
 use rolecall_core::secret::{BrowserSecret, State};
 use rolecall_core::sign_in::{Callback, ProviderError, RejectReason, ReturnTo};
 use tokio::task::JoinSet;
 
-use crate::world::{World, back, code, context, id, wish};
+use crate::world::{ACCESS, World, back, code, context, id, wish};
 
 /// The sign-in ended in this, nobody has a session, and the trail says why.
 #[track_caller]
@@ -307,4 +308,34 @@ async fn of_a_hundred_callbacks_with_one_state_one_wins() {
         .collect();
     assert_eq!(lost, ["expired_state"; 99]);
     assert_eq!(world.store.keys("session").len(), 1);
+}
+
+#[tokio::test]
+async fn a_claim_that_rules_name_and_nobody_can_read_refuses_the_sign_in() {
+    let deny = r#"
+        [[deny]]
+        id = "contractors"
+        who = { claims = { employment = ["contractor"] } }
+        permission_sets = ["Plain"]
+        "#;
+    let world = World::with_access(&format!("{ACCESS}{deny}"));
+    let says = |sent: serde_json::Value| {
+        world.okta.describe("alice", |alice| {
+            let read = ReadClaims::from_json(sent.as_object().unwrap());
+            (alice.claims, alice.unread_claims) = read.into_parts();
+        });
+    };
+    says(serde_json::json!({"employment": ["staff", {"kind": "contractor"}]}));
+    let begun = world.begin("okta").await;
+    let ended = world.complete("okta", &begun, "alice").await;
+    let Err(SignInError::Provider(ProviderError::Rejected { detail, .. })) = &ended else {
+        panic!("{ended:?}");
+    };
+    assert!(detail.contains("employment"), "{detail}");
+    assert_refused(&world, ended, "okta", "claims");
+    assert!(world.store.keys("session").is_empty());
+
+    says(serde_json::json!({"employment": "staff", "address": [{"street": "x"}]}));
+    let begun = world.begin("okta").await;
+    assert!(world.complete("okta", &begun, "alice").await.is_ok());
 }

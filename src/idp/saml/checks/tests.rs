@@ -257,16 +257,29 @@ fn a_configured_attribute_names_the_person() {
 }
 
 #[test]
-fn values_are_whole_whatever_is_in_them() {
-    let nested = "><saml:NameID>a</saml:NameID>\n<x xmlns=\"urn:x\">b</x><";
-    let verified = says(">dev<", nested).unwrap();
-    assert_eq!(verified.values("groups"), ["a\nb", "R&D <x>"]);
+fn values_are_whole_or_not_known() {
+    let name_id = says(">dev<", ">\n <saml:NameID>a</saml:NameID> <").unwrap();
+    assert_eq!(name_id.values("groups").unwrap(), ["a", "R&D <x>"]);
+    let other = "</saml:AttributeValue><x xmlns=\"urn:x\">contractors</x><saml:AttributeValue>dev<";
+    for nested in [
+        "><saml:NameID>a</saml:NameID>\n<x xmlns=\"urn:x\">b</x><",
+        ">dev<saml:NameID>a</saml:NameID><",
+        "><x xmlns=\"urn:x\">contractors</x><",
+        &format!(">{other}"),
+    ] {
+        let verified = says(">dev<", nested).unwrap();
+        assert!(verified.values("groups").is_err(), "{nested}");
+        assert_eq!(verified.values("mail").unwrap().len(), 1);
+    }
     let verified = says(">dev<", "> dev\n<").unwrap();
-    assert_eq!(verified.values("groups"), [" dev\n", "R&D <x>"]);
+    assert_eq!(verified.values("groups").unwrap(), [" dev\n", "R&D <x>"]);
     let again = "</saml:AttributeStatement><saml:AttributeStatement><saml:Attribute Name=\"groups\"><saml:AttributeValue>more</saml:AttributeValue></saml:Attribute></saml:AttributeStatement>";
     let verified = says("</saml:AttributeStatement>", again).unwrap();
-    assert_eq!(verified.values("groups"), ["dev", "R&D <x>", "more"]);
-    let many: String = (0..200)
+    assert_eq!(
+        verified.values("groups").unwrap(),
+        ["dev", "R&D <x>", "more"]
+    );
+    let many: String = (0..600)
         .map(|n| format!("<saml:Attribute Name=\"a{n}\"/>"))
         .collect();
     let many = format!("{many}</saml:AttributeStatement>");
@@ -274,4 +287,91 @@ fn values_are_whole_whatever_is_in_them() {
         reason(says("</saml:AttributeStatement>", &many)),
         RejectReason::Claims
     );
+}
+
+/// Declares `x`, then puts an attribute of it into the first tag that begins so.
+fn with_foreign(tag: &str, attribute: &str) -> Result<VerifiedAssertion, ProviderError> {
+    let declared = draft().replacen(
+        "<samlp:Response ",
+        "<samlp:Response xmlns:x=\"urn:x\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" \
+         xmlns:x500=\"urn:oasis:names:tc:SAML:2.0:profiles:attribute:X500\" xmlns:a=\"http://schemas.xmlsoap.org/ws/2009/09/identity/claims\" ",
+        1,
+    );
+    let whole = |(at, _): &(usize, &str)| {
+        !declared[at + tag.len()..].starts_with(|next: char| next.is_ascii_alphanumeric())
+    };
+    let (at, _) = declared.match_indices(tag).find(whole).unwrap();
+    let (before, after) = declared.split_at(at + tag.len());
+    let changed = format!("{before} {attribute}{after}");
+    posted(&signed(&changed, Signed::Response), &trust())
+}
+
+#[test]
+fn an_attribute_of_another_namespace_is_never_taken_for_one_of_saml() {
+    for (tag, name) in [
+        ("<samlp:Response", "Destination"),
+        ("<samlp:Response", "InResponseTo"),
+        ("<samlp:Response", "Version"),
+        ("<samlp:Response", "IssueInstant"),
+        ("<saml:Issuer", "Format"),
+        ("<samlp:StatusCode", "Value"),
+        ("<saml:Assertion", "Version"),
+        ("<saml:NameID", "Format"),
+        ("<saml:NameID", "NameQualifier"),
+        ("<saml:NameID", "SPNameQualifier"),
+        ("<saml:SubjectConfirmation", "Method"),
+        ("<saml:SubjectConfirmationData", "Recipient"),
+        ("<saml:SubjectConfirmationData", "NotBefore"),
+        ("<saml:SubjectConfirmationData", "NotOnOrAfter"),
+        ("<saml:SubjectConfirmationData", "InResponseTo"),
+        ("<saml:Conditions", "NotBefore"),
+        ("<saml:Conditions", "NotOnOrAfter"),
+        ("<saml:AuthnStatement", "AuthnInstant"),
+        ("<saml:AuthnStatement", "SessionIndex"),
+        ("<saml:AuthnStatement", "SessionNotOnOrAfter"),
+        ("<saml:Attribute", "Name"),
+        ("<saml:Attribute", "FriendlyName"),
+    ] {
+        let refused = with_foreign(tag, &format!("x:{name}=\"2026-03-01T12:05:00Z\""));
+        assert_eq!(reason(refused), RejectReason::Structure, "{tag} {name}");
+    }
+    // Alone it counts for nothing either: this one was signed, and is refused.
+    let moved = says(
+        "NotOnOrAfter=\"2026-03-01T12:05:00Z\"><saml:Aud",
+        "xmlns:x=\"urn:x\" x:NotOnOrAfter=\"2026-03-01T12:05:00Z\"><saml:Aud",
+    );
+    assert_eq!(reason(moved), RejectReason::Structure);
+}
+
+#[test]
+fn foreign_attributes_that_providers_send_sign_in() {
+    for (tag, attribute) in [
+        ("<saml:AttributeValue", "xsi:nil=\"false\""),
+        ("<saml:NameID", "xsi:type=\"saml:NameIDType\""),
+        (
+            "<saml:SubjectConfirmationData",
+            "xsi:type=\"saml:KeyInfoConfirmationDataType\"",
+        ),
+        ("<saml:Attribute", "x500:Encoding=\"LDAP\""),
+        (
+            "<saml:Attribute",
+            "a:OriginalIssuer=\"https://adfs.example/adfs/services/trust\"",
+        ),
+        ("<saml:AttributeValue", "xml:lang=\"en\""),
+        ("<saml:Attribute", "xml:lang=\"en\""),
+        // A name that is read on another element.
+        ("<saml:AttributeValue", "x:Name=\"x\""),
+        ("<saml:AuthnContext", "x:NotOnOrAfter=\"x\""),
+    ] {
+        let verified = with_foreign(tag, attribute);
+        let verified = verified.unwrap_or_else(|error| panic!("{attribute}: {error:?}"));
+        assert_eq!(verified.subject.as_str(), "alice", "{attribute}");
+        assert_eq!(verified.values("groups").unwrap(), ["dev", "R&D <x>"]);
+    }
+    let nil = "><saml:AttributeValue xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:nil=\"true\"/><saml:AttributeValue>dev<";
+    let nil = says(
+        "><saml:AttributeValue xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:type=\"xs:string\">dev<",
+        nil,
+    );
+    assert_eq!(nil.unwrap().subject.as_str(), "alice");
 }

@@ -47,7 +47,7 @@ fn what_is_encrypted_for_us_is_read() {
         let outer_only = posted(&sent(how, false, true), &trust()).unwrap();
         assert_eq!(outer_only.signed, Signed::Response, "{}", how.cipher);
         assert_eq!(outer_only.subject.as_str(), "alice");
-        assert_eq!(outer_only.values("groups"), ["dev", "R&D <x>"]);
+        assert_eq!(outer_only.values("groups").unwrap(), ["dev", "R&D <x>"]);
         let both = posted(&sent(how, true, true), &trust()).unwrap();
         assert_eq!(both.signed, Signed::Both);
     }

@@ -276,3 +276,44 @@ fn other_messages_have_shapes_of_their_own() {
     assert!(GuardedXml::parse(&commented, Shape::Metadata).is_ok());
     assert!(GuardedXml::parse(request, Shape::Metadata).is_err());
 }
+
+#[test]
+fn signatures_and_encryption_have_no_foreign_attributes() {
+    let long = "x".repeat(limits::SAML_PREFIX_LIST_BYTES_MAX + 1);
+    let many = "x ".repeat(limits::SAML_PREFIXES_MAX + 1);
+    let most = "x ".repeat(limits::SAML_PREFIXES_MAX);
+    let listed = |list: &str, more: &str| {
+        changed(
+            "<ds:Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/>",
+            &format!(
+                "<ds:Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"><e:InclusiveNamespaces xmlns:e=\"http://www.w3.org/2001/10/xml-exc-c14n#\" {more}PrefixList=\"{list}\"/></ds:Transform>"
+            ),
+        )
+    };
+    assert_eq!(response(&listed(&most, "")), Ok(()));
+    for bad in [
+        listed(&long, ""),
+        listed(&many, ""),
+        listed("xs", "e:PrefixList=\"xs\" "),
+        listed("xs", "xml:lang=\"en\" "),
+        changed("<ds:Reference ", "<ds:Reference xml:lang=\"en\" "),
+        changed(
+            "<ds:Reference ",
+            "<ds:Reference xmlns:x=\"urn:x\" x:URI=\"#_r\" ",
+        ),
+        changed(
+            "<ds:SignatureMethod ",
+            "<ds:SignatureMethod xmlns:x=\"urn:x\" x:y=\"z\" ",
+        ),
+        changed(
+            "<ds:Signature ",
+            "<ds:Signature xmlns:x=\"urn:x\" x:y=\"z\" ",
+        ),
+        changed(
+            "<saml:Subject>",
+            "<saml:Subject><xenc:EncryptedData xmlns:xenc=\"http://www.w3.org/2001/04/xmlenc#\" xml:lang=\"en\"/>",
+        ),
+    ] {
+        assert_eq!(response(&bad), Err(RejectReason::Structure), "{bad}");
+    }
+}

@@ -6,6 +6,7 @@ fn messages() -> Bounds {
     Bounds {
         bytes_max: 100_000,
         elements_max: 1_000,
+        attributes_max: 2_000,
         comments: false,
     }
 }
@@ -69,6 +70,15 @@ fn everything_is_bounded() {
     };
     assert!(scan(&attributes(ATTRIBUTES_MAX), messages()).is_ok());
     assert!(scan(&attributes(ATTRIBUTES_MAX + 1), messages()).is_err());
+    let spread = |each: usize| {
+        let list: String = (0..each).map(|n| format!(" a{n}=''")).collect();
+        format!("<r>{}</r>", format!("<a{list}/>").repeat(200))
+    };
+    assert!(scan(&spread(10), messages()).is_ok());
+    assert!(scan(&spread(11), messages()).is_err());
+    let long = |bytes: usize| format!("<a b='{}'/>", "x".repeat(bytes));
+    assert!(scan(&long(limits::XML_TAG_BYTES_MAX - 100), messages()).is_ok());
+    assert!(scan(&long(limits::XML_TAG_BYTES_MAX), messages()).is_err());
     let inherited = |depth: usize, each: usize| {
         let list: String = (0..each).map(|n| format!(" xmlns:a{n}='u:{n}'")).collect();
         format!("<a{list}>").repeat(depth) + &"</a>".repeat(depth)

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::permission_set::session_duration;
-use super::{Names, PolicyContext, WhoUse, line_of_text, when};
+use super::{Names, PolicyContext, line_of_text, when};
 use crate::access::assignment::{Assignment, Deny, Place, Scope};
 use crate::access::condition::Condition;
 use crate::access::selector::Selectors;
-use crate::access::who::Who;
+use crate::access::who::{Who, WhoUse};
 use crate::aws::RoleSessionDuration;
 use crate::identity::text_newtype;
 use crate::toml_reader::{At, Reader, Spot, Value};

@@ -3,20 +3,10 @@
 use std::fmt::Display;
 
 use super::ProviderFacts;
-use crate::access::template::claim_name;
-use crate::access::who::{Anchored, Who};
-use crate::identity::{EmailAddress, ProviderId, Subject};
+use crate::access::who::{Anchored, Who, WhoUse};
+use crate::identity::{EmailAddress, ProviderId, Subject, claim_name};
 use crate::suggest;
 use crate::toml_reader::{At, Reader, Spot, Value, quoted};
-
-/// What matching means: being let in, or being kept out. What is careless in the one is careful in the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhoUse {
-    /// People who match gain something.
-    Granting,
-    /// People who match lose something.
-    Denying,
-}
 
 /// The keys that single people out.
 const NAMING: [&str; 5] = ["users", "subjects", "groups", "claims", "claims_matching"];

@@ -86,6 +86,7 @@ fn person(provider: &ProviderId, name: &str, groups: &[&str]) -> Identity {
         name: Some(name.to_owned()),
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         claims: Claims::parse(claims).unwrap(),
+        unread_claims: Default::default(),
         mfa: false,
         authenticated_at: DateTime::<Utc>::UNIX_EPOCH,
         evidence: Evidence::IdToken {

@@ -1,0 +1,65 @@
+//! Which claims a policy names: in rules, where an unread claim would decide wrongly, and in templates, where it is missed.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::access::directory::PermissionSet;
+use crate::access::template::{Placeholder, Template};
+use crate::access::who::Who;
+use crate::identity::ProviderId;
+
+/// The names of claims, as [`crate::identity::Claims`] keep them.
+#[derive(Debug, Default)]
+pub(super) struct ClaimNames {
+    in_rules: BTreeSet<String>,
+    in_rules_of: HashMap<ProviderId, BTreeSet<String>>,
+    in_templates: BTreeSet<String>,
+}
+
+impl ClaimNames {
+    pub(super) fn new<'p>(rules: impl Iterator<Item = &'p Who>, sets: &[PermissionSet]) -> Self {
+        let mut names = Self::default();
+        for who in rules {
+            let of_rule = who.claim_names().map(str::to_owned);
+            match &who.provider {
+                Some(provider) => {
+                    let mut of_rule = of_rule.peekable();
+                    if of_rule.peek().is_some() {
+                        let of_provider = names.in_rules_of.entry(provider.clone());
+                        of_provider.or_default().extend(of_rule);
+                    }
+                }
+                None => names.in_rules.extend(of_rule),
+            }
+        }
+        let templates = sets.iter().flat_map(templates_of);
+        let placeholders = templates.flat_map(Template::placeholders);
+        names
+            .in_templates
+            .extend(placeholders.filter_map(|one| match one {
+                Placeholder::Claim(name) => Some(name.clone()),
+                Placeholder::Email
+                | Placeholder::Name
+                | Placeholder::Subject
+                | Placeholder::Provider => None,
+            }));
+        names
+    }
+
+    /// The claims that rules for people of this provider name.
+    pub(super) fn in_rules_for(&self, provider: &ProviderId) -> impl Iterator<Item = &str> {
+        let own = self.in_rules_of.get(provider).into_iter().flatten();
+        self.in_rules.iter().chain(own).map(String::as_str)
+    }
+
+    /// Whether anything may need the claim of a person of this provider.
+    pub(super) fn needs(&self, provider: &ProviderId, name: &str) -> bool {
+        let own = self.in_rules_of.get(provider);
+        self.in_rules.contains(name)
+            || own.is_some_and(|own| own.contains(name))
+            || self.in_templates.contains(name)
+    }
+}
+
+fn templates_of(set: &PermissionSet) -> impl Iterator<Item = &Template> {
+    set.session_tags.values().chain(&set.source_identity)
+}
