@@ -9,7 +9,7 @@ use rolecall_core::identity::{EmailDomain, Identity, ProviderId};
 use rolecall_core::secret::{SamlResponse, State};
 use rolecall_core::sign_in::{
     Callback, Challenge, Correlation, Demand, IdentityProvider, LogoutMessage, LogoutOrder,
-    ProviderError, RejectReason, ResponseForAws, SamlServiceProvider, Vouched,
+    PackedResponse, ProviderError, RejectReason, ResponseForAws, SamlServiceProvider, Vouched,
 };
 use url::Url;
 
@@ -94,6 +94,16 @@ impl SamlServiceProvider for Reloadable {
     fn metadata(&self) -> Result<String, ProviderError> {
         let current = self.current.load_full();
         current.saml().ok_or_else(no_saml)?.metadata()
+    }
+
+    async fn screen(&self, response: SamlResponse) -> Result<PackedResponse, ProviderError> {
+        let current = self.current.load_full();
+        current.saml().ok_or_else(no_saml)?.screen(response).await
+    }
+
+    fn unpack(&self, packed: &PackedResponse) -> Result<SamlResponse, ProviderError> {
+        let current = self.current.load_full();
+        current.saml().ok_or_else(no_saml)?.unpack(packed)
     }
 
     async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError> {

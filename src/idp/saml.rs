@@ -10,6 +10,7 @@ mod decrypt;
 mod expectation;
 mod for_aws;
 pub mod guard;
+mod held;
 mod identity;
 pub mod keys;
 mod logout;

@@ -121,7 +121,7 @@ pub const FINDINGS: &[Finding] = &[
         "The signature is good, and in another element than the one it signs",
     ),
     (
-        "structure: an id that is not",
+        "structure: the attribute \"ID\" of",
         &["document_prefixed_id", "document_protocol_id_on_assertion"],
         "Two kinds of ID are two ideas of what a Reference means",
     ),

@@ -13,6 +13,7 @@ mod device;
 mod ended;
 mod grants;
 mod health;
+mod held;
 mod issue;
 mod listing;
 mod login;
@@ -40,6 +41,8 @@ use crate::port::{AuditLog, Clock, Entropy, StoreError};
 use crate::record::Records;
 use crate::session::{Lifetimes, Origin};
 use crate::sign_in::IdentityProvider;
+
+use held::HeldBytes;
 
 pub use crate::access::RoleRequest;
 pub use at_provider::{Mismatch, ProofOutcome};
@@ -91,6 +94,7 @@ pub struct World {
 pub struct Gateway {
     world: World,
     policy: ArcSwap<Policy>,
+    held: HeldBytes,
 }
 
 /// Who is asking, as far as the transport knows: goes into the audit trail and into conditions.
@@ -108,6 +112,7 @@ impl Gateway {
         Self {
             world,
             policy: ArcSwap::from_pointee(policy),
+            held: HeldBytes::default(),
         }
     }
 

@@ -17,7 +17,9 @@ use crate::record::Record;
 use crate::secret::{SamlResponse, SecretDigest, SecretText, State};
 
 pub use return_to::{InvalidReturnTo, ReturnTo};
-pub use saml::{HeldResponse, LogoutMessage, LogoutOrder, ResponseForAws, SamlServiceProvider};
+pub use saml::{
+    HeldResponse, LogoutMessage, LogoutOrder, PackedResponse, ResponseForAws, SamlServiceProvider,
+};
 
 /// What we send a browser to the provider with.
 #[derive(Clone, Debug)]

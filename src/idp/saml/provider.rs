@@ -1,6 +1,8 @@
 //! One configured SAML provider, as the core knows it: sign-in by the web browser profile (SAML Profiles 4.1), single
 //! logout (4.4), our metadata for it.
 
+mod service;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,21 +11,19 @@ use rolecall_core::identity::{EmailDomain, Evidence, Identity, ProviderId};
 use rolecall_core::port::{Clock, Entropy};
 use rolecall_core::secret::{SamlResponse, State};
 use rolecall_core::sign_in::{
-    Callback, Challenge, Correlation, Demand, IdentityProvider, LogoutMessage, LogoutOrder,
-    ProviderError, RejectReason, ResponseForAws, SamlServiceProvider, Vouched,
+    Callback, Challenge, Correlation, Demand, IdentityProvider, ProviderError, RejectReason,
+    SamlServiceProvider, Vouched,
 };
 use serde::{Deserialize, Serialize};
-use url::Url;
 
 use super::assertion::VerifiedAssertion;
 use super::expectation::Expectation;
-use super::for_aws;
 use super::identity;
-use super::logout::{self, Parties, Reply};
-use super::message::{Incoming, Outgoing, answers_to, unwritable};
+use super::logout::Parties;
+use super::message::{Outgoing, unwritable};
 use super::own_keys::OwnKey;
 use super::redirect::Message;
-use super::request::{self, AuthnRequest, LogoutRequest, LogoutResponse, fresh_id, moment};
+use super::request::{AuthnRequest, LogoutRequest, fresh_id, moment};
 use super::settings::SamlSettings;
 use super::source::Source;
 use super::suppose::suppose;
@@ -96,37 +96,45 @@ impl SamlProvider {
         self.metadata.trust().await.map(drop)
     }
 
-    /// Verifies a response. A provider that signs with a key we do not know is asked for its metadata once more.
+    /// Verifies a response.
     async fn verified(
         &self,
         response: SamlResponse,
         expected: Expectation,
     ) -> Result<VerifiedAssertion, ProviderError> {
-        let work = Arc::new((response, expected));
+        self.with_trust(Arc::new((response, expected)), |work, trust, now| {
+            let (response, expected) = work;
+            expected.hold(|expected| verify(response.expose(), trust, now, expected))
+        })
+        .await
+    }
+
+    /// Does the work on a thread of its own, since it takes a processor and no network. A provider that signs with a key we
+    /// do not know is asked for its metadata once more.
+    async fn with_trust<W, T>(
+        &self,
+        work: Arc<W>,
+        verify: fn(&W, &SamlTrust, DateTime<Utc>) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError>
+    where
+        W: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let now = self.clock.now();
+        let attempt = async |trust: Arc<SamlTrust>| {
+            let work = Arc::clone(&work);
+            let verifying = tokio::task::spawn_blocking(move || verify(&work, &trust, now));
+            verifying.await.map_err(unwritable)?
+        };
         let trust = self.metadata.trust().await?;
-        let first = self.verified_by(&trust, &work).await;
+        let first = attempt(Arc::clone(&trust)).await;
         if !first.as_ref().is_err_and(is_of_signature) {
             return first;
         }
         match self.metadata.newer_than(&trust).await? {
-            Some(newer) => self.verified_by(&newer, &work).await,
+            Some(newer) => attempt(newer).await,
             None => first,
         }
-    }
-
-    /// On a thread of its own, since it takes a processor and no network.
-    async fn verified_by(
-        &self,
-        trust: &Arc<SamlTrust>,
-        work: &Arc<(SamlResponse, Expectation)>,
-    ) -> Result<VerifiedAssertion, ProviderError> {
-        let (trust, work) = (Arc::clone(trust), Arc::clone(work));
-        let now = self.clock.now();
-        let verifying = tokio::task::spawn_blocking(move || {
-            let (response, expected) = work.as_ref();
-            expected.hold(|expected| verify(response.expose(), &trust, now, expected))
-        });
-        verifying.await.map_err(unwritable)?
     }
 
     /// What a response for ourselves is held against.
@@ -136,22 +144,6 @@ impl SamlProvider {
             audiences: vec![self.settings.addresses.entity_id.clone()],
             in_response_to,
             fresh_since: None,
-        }
-    }
-
-    /// Verifies the signature of a logout message, as [`Self::verified`] does.
-    async fn incoming(
-        &self,
-        message: LogoutMessage,
-    ) -> Result<(Incoming, Arc<SamlTrust>), ProviderError> {
-        let trust = self.metadata.trust().await?;
-        let first = verified_message(&message, &trust).await;
-        if !first.as_ref().is_err_and(is_of_signature) {
-            return first.map(|incoming| (incoming, trust));
-        }
-        match self.metadata.newer_than(&trust).await? {
-            Some(newer) => Ok((verified_message(&message, &newer).await?, newer)),
-            None => first.map(|incoming| (incoming, trust)),
         }
     }
 
@@ -198,15 +190,6 @@ fn is_of_signature(error: &ProviderError) -> bool {
             ..
         }
     )
-}
-
-async fn verified_message(
-    message: &LogoutMessage,
-    trust: &Arc<SamlTrust>,
-) -> Result<Incoming, ProviderError> {
-    let (message, trust) = (message.clone(), Arc::clone(trust));
-    let verifying = tokio::task::spawn_blocking(move || Incoming::verified(&message, trust.keys()));
-    verifying.await.map_err(unwritable)?
 }
 
 #[async_trait]
@@ -321,79 +304,5 @@ impl IdentityProvider for SamlProvider {
 
     fn saml(&self) -> Option<&dyn SamlServiceProvider> {
         Some(self)
-    }
-}
-
-#[async_trait]
-impl SamlServiceProvider for SamlProvider {
-    fn metadata(&self) -> Result<String, ProviderError> {
-        request::metadata(&self.settings)
-    }
-
-    async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError> {
-        if !self.settings.allow_idp_initiated {
-            return Err(ProviderError::rejected(
-                RejectReason::Unsolicited,
-                "nobody here asked for this response; saml.allow_idp_initiated is not set",
-            ));
-        }
-        let verified = self.verified(response, self.for_us(None)).await?;
-        identity::vouched(&self.settings, verified)
-    }
-
-    fn start_for_aws(&self) -> Option<Url> {
-        let application = self.settings.aws.as_ref()?;
-        Some(application.start.clone())
-    }
-
-    async fn verify_for_aws(
-        &self,
-        response: SamlResponse,
-    ) -> Result<ResponseForAws, ProviderError> {
-        let Some(application) = &self.settings.aws else {
-            return Err(ProviderError::rejected(
-                RejectReason::Unsolicited,
-                "this provider has no application for AWS: saml.aws is not set",
-            ));
-        };
-        let expected = for_aws::expectation(application);
-        for_aws::read(self.verified(response, expected).await?)
-    }
-
-    async fn logout_ordered(&self, message: LogoutMessage) -> Result<LogoutOrder, ProviderError> {
-        let (incoming, trust) = self.incoming(message).await?;
-        logout::order(incoming, &self.parties(&trust))
-    }
-
-    async fn logout_done(&self, order: &LogoutOrder) -> Option<Challenge> {
-        let trust = self.metadata.trust().await.ok()?;
-        let (endpoint, key) = self.logout_place(&trust)?;
-        let to = answers_to(endpoint);
-        let reply: Reply = serde_json::from_value(order.reply.0.clone()).ok()?;
-        let response = LogoutResponse {
-            id: fresh_id(&*self.entropy),
-            in_response_to: &reply.id,
-            issued_at: moment(self.clock.now()),
-            destination: to.to_string(),
-            issuer: self.settings.addresses.entity_id.clone(),
-        };
-        let outgoing = Outgoing {
-            message: Message::Response,
-            relay_state: reply.relay_state.as_deref(),
-            key: Some(key),
-        };
-        let challenge = outgoing.to(endpoint.binding, to, |key| response.written(key));
-        challenge.ok()
-    }
-
-    async fn logout_answered(
-        &self,
-        correlation: Correlation,
-        message: LogoutMessage,
-    ) -> Result<(), ProviderError> {
-        let begun: LogoutBegun = serde_json::from_value(correlation.0)
-            .map_err(|_| ProviderError::rejected(RejectReason::InResponseTo, "not begun here"))?;
-        let (incoming, trust) = self.incoming(message).await?;
-        logout::answer(&incoming, &begun.id, &self.parties(&trust))
     }
 }

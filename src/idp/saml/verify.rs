@@ -39,15 +39,42 @@ pub fn verify_with(
     expected: &Expected<'_>,
 ) -> Result<VerifiedAssertion, ProviderError> {
     trust.still_valid(now)?;
+    authenticated(signature, &decoded(response)?, trust, |reading| {
+        reading.check(trust, now, expected)
+    })
+}
+
+/// Verifies that a posted `SAMLResponse` has the shape of one and is signed by a key of the provider, whatever it says:
+/// what can be known before its browser has come. Returns its XML.
+///
+/// # Errors
+/// Those of [`verify`] up to the signature.
+pub fn screen(
+    response: &str,
+    trust: &SamlTrust,
+    now: DateTime<Utc>,
+) -> Result<String, ProviderError> {
+    trust.still_valid(now)?;
     let text = decoded(response)?;
-    let sent = GuardedXml::parse(&text, Shape::Response)?;
+    authenticated(&Xmlsec, &text, trust, |_| Ok(()))?;
+    Ok(text)
+}
+
+/// Guard, signatures, decryption; then `read`, with what a signature covers.
+fn authenticated<T>(
+    signature: &dyn XmlSignature,
+    text: &str,
+    trust: &SamlTrust,
+    read: impl FnOnce(Reading<'_, '_>) -> Result<T, ProviderError>,
+) -> Result<T, ProviderError> {
+    let sent = GuardedXml::parse(text, Shape::Response)?;
     let Some(assertion) = sent.assertion() else {
         return Err(checks::no_assertion(sent.document().root_element()));
     };
     if !is_encrypted(assertion) {
         let verified = signature.verified(&sent, trust.keys())?;
         let (signed, within) = (covered(&sent), verified.document()?);
-        return Reading::new(&sent, &within, signed)?.check(trust, now, expected);
+        return read(Reading::new(&sent, &within, signed)?);
     }
     // What is encrypted is opened only after a signature around it has been verified, and only as it was verified.
     let outer = match sent.root_is_signed() {
@@ -69,7 +96,7 @@ pub fn verify_with(
     };
     let within = inner.as_ref().map(VerifiedXml::document).transpose()?;
     let within = within.as_ref().unwrap_or(opened.document());
-    Reading::new(&opened, within, signed)?.check(trust, now, expected)
+    read(Reading::new(&opened, within, signed)?)
 }
 
 /// What the signatures of a guarded document cover.

@@ -1,5 +1,8 @@
 //! SAML responses that sign nobody in: in the wrong browser, a second time, unasked for, or in no form that is taken.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::saml::{SamlScene, lent};
 use super::*;
 
@@ -64,6 +67,36 @@ async fn a_response_that_ended_a_sign_in_ends_no_other() -> Result<()> {
         page.text()
     );
     ensure!(scene.refusals().await? == ["expired_state"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_response_that_the_provider_did_not_sign_is_not_held() -> Result<()> {
+    let scene = SamlScene::new().await?;
+    let mut browser = scene.plain_browser()?;
+    let fields = scene.undelivered(&mut browser).await?;
+    let acs = scene.at("/sign-in/adfs/acs");
+    let post = async |change: fn(String) -> String| -> Result<u16> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in &fields {
+            let value = match name.as_str() {
+                "SAMLResponse" => {
+                    STANDARD.encode(change(String::from_utf8(STANDARD.decode(value)?)?))
+                }
+                _ => value.clone(),
+            };
+            form.append_pair(name, &value);
+        }
+        let request = scene.client.post(&acs).body(form.finish());
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        Ok(request.send().await?.status().as_u16())
+    };
+    ensure!(post(|xml| xml.replace("alice", "mallory")).await? == 403);
+    ensure!(post(|_| "<Response/>".to_owned()).await? == 403);
+    ensure!(scene.refusals().await? == ["signature", "structure"]);
+    // The sign-in goes on as if nothing had come.
+    let page = browser.submit("/acs", &[]).await?;
+    ensure!(page.url().as_str() == scene.at("/"), "{}", page.url());
     Ok(())
 }
 

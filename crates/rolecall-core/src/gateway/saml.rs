@@ -8,10 +8,10 @@ use crate::identity::ProviderId;
 use crate::limits;
 use crate::port::StoreError;
 use crate::record::Record;
-use crate::secret::{BrowserSecret, SamlResponse, SecretDigest, SecretText, State};
+use crate::secret::{BrowserSecret, SamlResponse, SecretDigest, State};
 use crate::sign_in::{
-    Callback, HeldResponse, OneTime, PendingSignIn, ProviderError, RejectReason, ReturnTo,
-    SamlServiceProvider,
+    Callback, HeldResponse, OneTime, PackedResponse, PendingSignIn, ProviderError, RejectReason,
+    ReturnTo, SamlServiceProvider,
 };
 
 use super::{Gateway, RequestContext, Returned, SignInError, SignedIn};
@@ -35,8 +35,8 @@ impl Gateway {
         Ok(self.saml(provider)?.metadata()?)
     }
 
-    /// Keeps a response until its browser fetches the session with [`Gateway::complete_held_sign_in`]. It is not looked
-    /// at: whoever does not know the `state` of a sign-in under way can store nothing, and whoever does stores one.
+    /// Keeps a response until its browser fetches the session with [`Gateway::complete_held_sign_in`]. It must belong to a
+    /// sign-in under way, which holds one, and be signed by a key of its provider; what it says is looked at then.
     ///
     /// # Errors
     /// [`SignInError`]; every refusal is audited with its reason.
@@ -59,16 +59,21 @@ impl Gateway {
         state: &State,
         response: SamlResponse,
     ) -> Result<(), SignInError> {
-        self.saml(provider)?;
+        let saml = self.saml(provider)?;
         let pending = self.world.records.get::<PendingSignIn>(state.digest());
         let pending = pending.await?.ok_or(SignInError::Expired)?;
         if &pending.record.provider != provider {
             return Err(SignInError::OtherProvider);
         }
-        let held = HeldResponse {
-            response: SecretText::new(response.expose()),
-        };
-        let until = self.world.clock.now() + limits::HELD_RESPONSE_MAX;
+        let packed = saml.screen(response).await?;
+        let now = self.world.clock.now();
+        let until = now + limits::HELD_RESPONSE_MAX;
+        let room = self.held.reserve(packed.bytes(), now, until);
+        let room = room.ok_or_else(|| {
+            let full = "responses that wait for their browsers fill the room there is for them";
+            StoreError::Unavailable(full.into())
+        })?;
+        let held = HeldResponse::Packed { packed };
         match self
             .world
             .records
@@ -76,7 +81,11 @@ impl Gateway {
             .await
         {
             Err(StoreError::Exists) => Err(SignInError::Replayed),
-            kept => Ok(kept?),
+            kept => {
+                kept?;
+                room.keep();
+                Ok(())
+            }
         }
     }
 
@@ -97,7 +106,15 @@ impl Gateway {
                 .refuse_sign_in(context, provider, SignInError::Expired)
                 .await;
         };
-        let callback = Callback::Saml(SamlResponse::new(held.response.expose()));
+        let response = match held {
+            HeldResponse::Packed { packed } => self.unpacked(provider, &packed),
+            HeldResponse::Posted { response } => Ok(SamlResponse::new(response.expose())),
+        };
+        let response = match response {
+            Ok(response) => response,
+            Err(error) => return self.refuse_sign_in(context, provider, error).await,
+        };
+        let callback = Callback::Saml(response);
         let returned = Returned { state, callback };
         self.complete_sign_in(context, provider, browser, Some(returned))
             .await
@@ -131,6 +148,14 @@ impl Gateway {
             }
             Err(error) => self.refuse_sign_in(context, provider, error.into()).await,
         }
+    }
+
+    fn unpacked(
+        &self,
+        provider: &ProviderId,
+        packed: &PackedResponse,
+    ) -> Result<SamlResponse, SignInError> {
+        Ok(self.saml(provider)?.unpack(packed)?)
     }
 
     pub(super) fn saml(

@@ -76,6 +76,19 @@ pub trait SamlServiceProvider: Send + Sync {
     /// [`ProviderError::Unavailable`] when they cannot be made.
     fn metadata(&self) -> Result<String, ProviderError>;
 
+    /// Verifies that a response has the shape of one and that a key of the provider signed it, whatever it says, and packs
+    /// it for the time until its browser comes.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; [`super::RejectReason::Malformed`] when it is too large to be held.
+    async fn screen(&self, response: SamlResponse) -> Result<PackedResponse, ProviderError>;
+
+    /// The response that [`SamlServiceProvider::screen`] packed.
+    ///
+    /// # Errors
+    /// [`ProviderError`] when it is none.
+    fn unpack(&self, packed: &PackedResponse) -> Result<SamlResponse, ProviderError>;
+
     /// Verifies a response that nobody here asked for (SAML Profiles 4.1.5), where the provider may send such.
     ///
     /// # Errors
@@ -113,15 +126,64 @@ pub trait SamlServiceProvider: Send + Sync {
     ) -> Result<(), ProviderError>;
 }
 
+/// A response whose signature was verified, packed by its adapter: at most
+/// [`limits::HELD_RESPONSE_BYTES_MAX`](crate::limits::HELD_RESPONSE_BYTES_MAX) in base64.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PackedResponse(#[serde(with = "crate::secret::sealed_text")] SecretText);
+
+impl PackedResponse {
+    /// Takes what the adapter packed.
+    pub fn new(text: SecretText) -> Self {
+        Self(text)
+    }
+
+    /// What the adapter packed.
+    pub fn text(&self) -> &SecretText {
+        &self.0
+    }
+
+    /// Bytes of it.
+    pub fn bytes(&self) -> usize {
+        self.0.expose().len()
+    }
+}
+
 /// A response that arrived without the browser's cookies, since another site posted it. It waits, for a minute or two,
 /// until the browser comes to fetch its session, under the digest of the sign-in's `state`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct HeldResponse {
-    /// `SAMLResponse`
-    #[serde(with = "crate::secret::sealed_text")]
-    pub response: SecretText,
+#[serde(untagged)]
+pub enum HeldResponse {
+    /// Verified and packed.
+    Packed {
+        /// By [`SamlServiceProvider::screen`].
+        packed: PackedResponse,
+    },
+    /// `SAMLResponse` as it was posted: what a replica of an earlier version holds.
+    Posted {
+        /// `SAMLResponse`
+        #[serde(with = "crate::secret::sealed_text")]
+        response: SecretText,
+    },
 }
 
 impl Record for HeldResponse {
     const KIND: &'static str = "saml-response";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_version_holds_can_be_read() {
+        let read = |text| serde_json::from_str::<HeldResponse>(text).unwrap();
+        let posted = read(r#"{"response":"PHg+"}"#);
+        assert!(matches!(posted, HeldResponse::Posted { response } if response.expose() == "PHg+"));
+        let held = HeldResponse::Packed {
+            packed: PackedResponse::new(SecretText::new("AAAA")),
+        };
+        let text = serde_json::to_string(&held).unwrap();
+        assert!(matches!(read(&text), HeldResponse::Packed { packed } if packed.bytes() == 4));
+    }
 }

@@ -11,7 +11,7 @@ use rolecall_core::sign_in::{ProviderError, RejectReason};
 use tokio::task::JoinSet;
 
 use crate::world::{
-    ABSOLUTE, ASSERTION_LIFE, Begun, PROVIDER_SESSION, World, back, context, id, saml,
+    ABSOLUTE, ASSERTION_LIFE, Begun, PROVIDER_SESSION, UNSIGNED, World, back, context, id, saml,
     saml_callback,
 };
 
@@ -49,6 +49,38 @@ impl World {
         };
         reason
     }
+}
+
+#[tokio::test]
+async fn a_response_that_nobody_signed_is_not_held() {
+    let world = World::new();
+    let begun = world.begin("okta").await;
+    assert!(world.hold(&begun, UNSIGNED).await.is_err());
+    assert_eq!(world.refusal(), "signature");
+    assert!(world.store.keys("saml-response").is_empty());
+    // It has not used up the sign-in.
+    world.hold(&begun, "alice a1 s1").await.unwrap();
+    assert!(world.fetch(&begun).await.is_ok());
+}
+
+#[tokio::test]
+async fn there_is_a_ceiling_for_all_that_is_held() {
+    let world = World::new();
+    let large = "x".repeat(limits::HELD_RESPONSES_BYTES_MAX / 4);
+    for _ in 0..4 {
+        let begun = world.begin("okta").await;
+        world.hold(&begun, &large).await.unwrap();
+    }
+    let begun = world.begin("okta").await;
+    let refused = world.hold(&begun, "alice a1 s1").await.unwrap_err();
+    assert!(
+        matches!(refused, SignInError::Unavailable(_)),
+        "{refused:?}"
+    );
+    assert_eq!(world.store.keys("saml-response").len(), 4);
+    world.clock.advance(limits::HELD_RESPONSE_MAX);
+    let begun = world.begin("okta").await;
+    world.hold(&begun, "alice a1 s1").await.unwrap();
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ use rolecall_core::sign_in::{Callback, Challenge, Demand, ReturnTo};
 pub use aws::{Aws, Wanted};
 pub use gate::Gate;
 pub use provider::Provider;
-pub use saml::{ASSERTION_LIFE, PROVIDER_SESSION, logout, saml, saml_callback};
+pub use saml::{ASSERTION_LIFE, PROVIDER_SESSION, UNSIGNED, logout, saml, saml_callback};
 pub use store::Store;
 pub use time::{ManualClock, Unrepeated};
 pub use trail::{Trail, word};

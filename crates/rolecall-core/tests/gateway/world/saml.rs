@@ -8,8 +8,8 @@ use rolecall_core::limits;
 use rolecall_core::port::Clock as _;
 use rolecall_core::secret::{SamlResponse, SecretDigest, SecretText};
 use rolecall_core::sign_in::{
-    Callback, Challenge, Correlation, LogoutMessage, LogoutOrder, OneTime, ProviderError,
-    ResponseForAws, SamlServiceProvider, Vouched,
+    Callback, Challenge, Correlation, LogoutMessage, LogoutOrder, OneTime, PackedResponse,
+    ProviderError, RejectReason, ResponseForAws, SamlServiceProvider, Vouched,
 };
 use serde_json::json;
 use url::Url;
@@ -18,6 +18,8 @@ use super::Provider;
 
 /// How long a response says to be good for.
 pub const ASSERTION_LIFE: TimeDelta = TimeDelta::minutes(5);
+/// A response that nobody has signed.
+pub const UNSIGNED: &str = "unsigned";
 /// `SessionNotOnOrAfter`, from the sign-in on.
 pub const PROVIDER_SESSION: TimeDelta = TimeDelta::hours(2);
 
@@ -78,6 +80,20 @@ fn name_id(value: &str) -> NameId {
 impl SamlServiceProvider for Provider {
     fn metadata(&self) -> Result<String, ProviderError> {
         Ok("<EntityDescriptor/>".to_owned())
+    }
+
+    async fn screen(&self, response: SamlResponse) -> Result<PackedResponse, ProviderError> {
+        if response.expose() == UNSIGNED {
+            return Err(ProviderError::rejected(
+                RejectReason::Signature,
+                "nobody signed",
+            ));
+        }
+        Ok(PackedResponse::new(SecretText::new(response.expose())))
+    }
+
+    fn unpack(&self, packed: &PackedResponse) -> Result<SamlResponse, ProviderError> {
+        Ok(saml(packed.text().expose()))
     }
 
     async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError> {

@@ -1,0 +1,120 @@
+//! What only a SAML provider can: our metadata for it, responses that are held or were not asked for, single logout.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rolecall_core::secret::SamlResponse;
+use rolecall_core::sign_in::{
+    Challenge, Correlation, LogoutMessage, LogoutOrder, PackedResponse, ProviderError,
+    RejectReason, ResponseForAws, SamlServiceProvider, Vouched,
+};
+use url::Url;
+
+use super::super::logout::{self, Reply};
+use super::super::message::{Incoming, Outgoing, answers_to};
+use super::super::redirect::Message;
+use super::super::request::{self, LogoutResponse, fresh_id, moment};
+use super::super::trust::SamlTrust;
+use super::super::verify::screen;
+use super::super::{for_aws, held, identity};
+use super::{LogoutBegun, SamlProvider};
+
+impl SamlProvider {
+    /// Verifies the signature of a logout message.
+    async fn incoming(
+        &self,
+        message: LogoutMessage,
+    ) -> Result<(Incoming, Arc<SamlTrust>), ProviderError> {
+        let incoming = self
+            .with_trust(Arc::new(message), |message, trust, _| {
+                Incoming::verified(message, trust.keys())
+            })
+            .await?;
+        Ok((incoming, self.metadata.trust().await?))
+    }
+}
+
+#[async_trait]
+impl SamlServiceProvider for SamlProvider {
+    fn metadata(&self) -> Result<String, ProviderError> {
+        request::metadata(&self.settings)
+    }
+
+    async fn screen(&self, response: SamlResponse) -> Result<PackedResponse, ProviderError> {
+        self.with_trust(Arc::new(response), |response, trust, now| {
+            held::packed(&screen(response.expose(), trust, now)?)
+        })
+        .await
+    }
+
+    fn unpack(&self, packed: &PackedResponse) -> Result<SamlResponse, ProviderError> {
+        held::unpacked(packed)
+    }
+
+    async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError> {
+        if !self.settings.allow_idp_initiated {
+            return Err(ProviderError::rejected(
+                RejectReason::Unsolicited,
+                "nobody here asked for this response; saml.allow_idp_initiated is not set",
+            ));
+        }
+        let verified = self.verified(response, self.for_us(None)).await?;
+        identity::vouched(&self.settings, verified)
+    }
+
+    fn start_for_aws(&self) -> Option<Url> {
+        let application = self.settings.aws.as_ref()?;
+        Some(application.start.clone())
+    }
+
+    async fn verify_for_aws(
+        &self,
+        response: SamlResponse,
+    ) -> Result<ResponseForAws, ProviderError> {
+        let Some(application) = &self.settings.aws else {
+            return Err(ProviderError::rejected(
+                RejectReason::Unsolicited,
+                "this provider has no application for AWS: saml.aws is not set",
+            ));
+        };
+        let expected = for_aws::expectation(application);
+        for_aws::read(self.verified(response, expected).await?)
+    }
+
+    async fn logout_ordered(&self, message: LogoutMessage) -> Result<LogoutOrder, ProviderError> {
+        let (incoming, trust) = self.incoming(message).await?;
+        logout::order(incoming, &self.parties(&trust))
+    }
+
+    async fn logout_done(&self, order: &LogoutOrder) -> Option<Challenge> {
+        let trust = self.metadata.trust().await.ok()?;
+        let (endpoint, key) = self.logout_place(&trust)?;
+        let to = answers_to(endpoint);
+        let reply: Reply = serde_json::from_value(order.reply.0.clone()).ok()?;
+        let response = LogoutResponse {
+            id: fresh_id(&*self.entropy),
+            in_response_to: &reply.id,
+            issued_at: moment(self.clock.now()),
+            destination: to.to_string(),
+            issuer: self.settings.addresses.entity_id.clone(),
+        };
+        let outgoing = Outgoing {
+            message: Message::Response,
+            relay_state: reply.relay_state.as_deref(),
+            key: Some(key),
+        };
+        let challenge = outgoing.to(endpoint.binding, to, |key| response.written(key));
+        challenge.ok()
+    }
+
+    async fn logout_answered(
+        &self,
+        correlation: Correlation,
+        message: LogoutMessage,
+    ) -> Result<(), ProviderError> {
+        let begun: LogoutBegun = serde_json::from_value(correlation.0)
+            .map_err(|_| ProviderError::rejected(RejectReason::InResponseTo, "not begun here"))?;
+        let (incoming, trust) = self.incoming(message).await?;
+        logout::answer(&incoming, &begun.id, &self.parties(&trust))
+    }
+}
