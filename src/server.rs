@@ -181,12 +181,6 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
         .await?,
     );
     let metrics = Metrics::new()?;
-    let site = Data::new(Site::new(
-        gateway.clone(),
-        site::settings(&settings, &issuers),
-        metrics.clone(),
-    ));
-    let draining = Draining::default();
     let Listen {
         tls,
         connections,
@@ -196,6 +190,12 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
     let certificate = tls.as_ref().map(Certificate::open).transpose()?;
     let tls = certificate.as_ref().map(Certificate::config);
     let connections = Connections::new(*connections, trusted_proxies.clone(), metrics.clone());
+    let site = Data::new(Site::new(
+        gateway.clone(),
+        site::settings(&settings, &issuers, connections.clone()),
+        metrics.clone(),
+    ));
+    let draining = Draining::default();
     let public = public.map_or_else(|| listen(settings.listen.address, "listen.address"), Ok)?;
     let management = management.map_or_else(
         || listen(settings.listen.management, "listen.management"),

@@ -44,10 +44,7 @@ impl Connections {
 
     /// Counts a connection from `peer`; none when its address has as many as it may.
     pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<OpenConnection> {
-        let bounds = match is_in(&self.trusted, peer) {
-            true => Vec::new(),
-            false => self.bounds(peer),
-        };
+        let bounds = self.bounds(peer);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let full =
             |(network, max): &(IpNet, usize)| open.get(network).copied().unwrap_or(0) >= *max;
@@ -69,8 +66,21 @@ impl Connections {
         })
     }
 
-    /// The networks that an address counts for, and how many connections each may have.
+    /// Whether the address of `peer` has more than half of the connections that it may have. They are then closed after
+    /// each answer instead of kept, so that people behind one address do not use them up by keeping them.
+    pub fn is_crowded(&self, peer: IpAddr) -> bool {
+        let bounds = self.bounds(peer);
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        bounds
+            .iter()
+            .any(|(network, max)| open.get(network).copied().unwrap_or(0) > max / 2)
+    }
+
+    /// The networks that an address counts for, and how many connections each may have; none for a trusted proxy.
     fn bounds(&self, address: IpAddr) -> Vec<(IpNet, usize)> {
+        if is_in(&self.trusted, address) {
+            return Vec::new();
+        }
         match address.to_canonical() {
             address @ IpAddr::V4(_) => vec![(IpNet::from(address), self.max)],
             IpAddr::V6(address) => [(64, self.max), (48, self.max.saturating_mul(SITE_FACTOR))]
@@ -138,6 +148,21 @@ mod tests {
             ),
             [true, true, false, true]
         );
+    }
+
+    #[test]
+    fn more_than_half_is_crowded() {
+        let four = connections(4, &["10.0.0.0/8"]);
+        let (peer, proxy) = ("192.0.2.1".parse().unwrap(), "10.0.0.1".parse().unwrap());
+        let mut held = Vec::new();
+        for crowded in [false, false, true, true] {
+            held.extend(four.admit(peer));
+            held.extend(four.admit(proxy));
+            assert_eq!(four.is_crowded(peer), crowded);
+            assert!(!four.is_crowded(proxy) && !four.is_crowded("192.0.2.2".parse().unwrap()));
+        }
+        drop(held);
+        assert!(!four.is_crowded(peer));
     }
 
     #[test]

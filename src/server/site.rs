@@ -1,7 +1,10 @@
 //! The site's settings, from the configuration and from what the issuers publish.
 
+use std::sync::Arc;
+
 use rolecall_core::start_url::StartUrls;
 
+use super::connections::Connections;
 use super::embedded;
 use super::issuers::Issuers;
 use crate::aws::Document;
@@ -11,7 +14,11 @@ use crate::web::site::PublishedDocument;
 use crate::web::{ClientAddresses, SiteSettings};
 
 /// How the site is served.
-pub fn settings(settings: &Settings, issuers: &Issuers) -> SiteSettings {
+pub fn settings(
+    settings: &Settings,
+    issuers: &Issuers,
+    connections: Arc<Connections>,
+) -> SiteSettings {
     let published = |document: Document| PublishedDocument {
         body: document.body,
         etag: document.etag,
@@ -27,6 +34,7 @@ pub fn settings(settings: &Settings, issuers: &Issuers) -> SiteSettings {
             settings.listen.client_address,
             settings.listen.trusted_proxies.clone(),
         ),
+        is_crowded: Box::new(move |peer| connections.is_crowded(peer)),
         start_urls: StartUrls::new(
             &settings.public_url,
             settings.aws.partition,

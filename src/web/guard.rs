@@ -8,7 +8,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
@@ -78,6 +78,13 @@ pub async fn guard(
     dialect.dress(response.headers_mut(), &reference);
     if http.method() == Method::HEAD {
         response.headers_mut().remove(header::TRANSFER_ENCODING);
+    }
+    if http
+        .peer_addr()
+        .is_some_and(|peer| (site.settings.is_crowded)(peer.ip()))
+    {
+        let head = response.head_mut();
+        head.set_connection_type(ConnectionType::Close);
     }
     log(
         &site,

@@ -1,6 +1,7 @@
 //! What every handler has at hand: the gateway, our own origin and how it is served. Built once by the composition
 //! root; decides nothing.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix_web::http::header::HeaderValue;
@@ -39,6 +40,8 @@ pub struct SiteSettings {
     pub public_url: Url,
     /// How a client's address is found.
     pub client_addresses: ClientAddresses,
+    /// Whether this peer has so many connections that they are not kept after an answer.
+    pub is_crowded: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
     /// What AWS's clients call us.
     pub start_urls: StartUrls,
     /// The Region of generated profiles.

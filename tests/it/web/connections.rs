@@ -84,6 +84,39 @@ async fn the_connection_beyond_the_limit_is_closed_and_others_are_answered() -> 
     Ok(())
 }
 
+/// The head of the answer to a request on this connection.
+async fn head(scene: &Scene, stream: &mut TcpStream) -> Result<String> {
+    let host = scene.house.gateway.address;
+    let request = format!("GET /jwks HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(timeout(SOON, stream.read_u8()).await??);
+    }
+    Ok(String::from_utf8(head)?.to_lowercase())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beyond_half_of_them_connections_are_not_kept() -> Result<()> {
+    let scene =
+        Scene::with(|settings| settings.more = "[limits]\nconnections = 8\n".to_owned()).await?;
+    let mut held = connect_many(&scene, 4).await?;
+    let first = held.first_mut().context("none")?;
+    ensure!(!head(&scene, first).await?.contains("connection: close"));
+    let mut fifth = connect(&scene, Ipv4Addr::LOCALHOST).await?;
+    let told = head(&scene, &mut fifth).await?;
+    ensure!(told.contains("connection: close"), "{told}");
+    let mut rest = Vec::new();
+    timeout(SOON, fifth.read_to_end(&mut rest)).await??;
+    // One by one, many more are served than may be open.
+    drop(held);
+    for _ in 0..40 {
+        let mut next = connect(&scene, Ipv4Addr::LOCALHOST).await?;
+        ensure!(answers(&scene, &mut next).await?);
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trusted_proxy_is_not_limited() -> Result<()> {
     let scene = Scene::with(|settings| {
