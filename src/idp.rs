@@ -11,7 +11,10 @@ mod reloadable;
 pub mod saml;
 
 pub use http::HttpClient;
-pub use oidc::{Algorithm, ClaimNames, Finding, MfaRule, OidcProvider, OidcSettings};
+pub use oidc::{
+    Algorithm, AssertionAudience, ClaimNames, ClientAuthentication, ClientKey, Finding, MfaRule,
+    OidcProvider, OidcSettings, UserinfoUse,
+};
 pub use provider::ProviderSettings;
 pub use reloadable::Reloadable;
 pub use saml::{SamlProvider, SamlSettings};

@@ -49,7 +49,12 @@ async fn online(loaded: Loaded) -> Result<Done, Failure> {
     let mut done = Done::Well;
     for (name, answer) in server::probe(&loaded.settings, &loaded.access.policy).await {
         match answer {
-            Ok(()) => out::line(format!("{name}: answers"))?,
+            Ok(remarks) => {
+                out::line(format!("{name}: answers"))?;
+                for remark in remarks {
+                    out::remark(format!("warning: {name}: {remark}"));
+                }
+            }
             Err(error) => {
                 done = Done::Refused;
                 out::remark(format!("{name}: {error:#}"));

@@ -6,7 +6,10 @@ use rolecall_core::toml_reader::{Reader, Value};
 
 use super::provider::{Common, Surroundings};
 use super::provider_files::FileReader;
-use crate::idp::{Algorithm, ClaimNames, Finding, OidcSettings};
+use crate::idp::{
+    Algorithm, AssertionAudience, ClaimNames, ClientAuthentication, ClientKey, Finding,
+    OidcSettings, UserinfoUse,
+};
 
 /// What is asked for when nothing is said: who the person is, their address and their name.
 const SCOPES: [&str; 3] = ["openid", "email", "profile"];
@@ -15,7 +18,8 @@ const SCOPES: [&str; 3] = ["openid", "email", "profile"];
 pub struct Oidc {
     issuer: Option<String>,
     client_id: Option<String>,
-    secret: Option<SecretText>,
+    client: Client,
+    userinfo: UserinfoUse,
     scopes: Vec<String>,
     hosted_domain: Option<EmailDomain>,
     algorithms: Vec<Algorithm>,
@@ -55,9 +59,14 @@ impl Oidc {
         let oidc = Self {
             issuer: text("issuer"),
             client_id: text("client_id"),
-            secret: table
-                .value("client_secret")
-                .and_then(|value| files.secret(&value)),
+            client: Client::read(&table, files),
+            userinfo: word(
+                &table,
+                "userinfo",
+                UserinfoUse::parse,
+                "\"when_needed\" or \"never\"",
+            )
+            .unwrap_or_default(),
             scopes: or(texts("scopes"), &SCOPES),
             hosted_domain: table
                 .value("hosted_domain")
@@ -96,7 +105,11 @@ impl Oidc {
             id,
             issuer: self.issuer?,
             client_id: self.client_id?,
-            client_secret: self.secret,
+            client_secret: self.client.secret,
+            client_authentication: self.client.authentication,
+            client_key: self.client.key,
+            client_assertion_audience: self.client.assertion_audience,
+            userinfo: self.userinfo,
             scopes: self.scopes,
             hosted_domain: self.hosted_domain,
             domains: common.domains,
@@ -109,4 +122,95 @@ impl Oidc {
         let findings = settings.findings();
         Some((settings, findings))
     }
+}
+
+/// How the client authenticates.
+struct Client {
+    secret: Option<SecretText>,
+    authentication: Option<ClientAuthentication>,
+    key: Option<ClientKey>,
+    assertion_audience: AssertionAudience,
+}
+
+impl Client {
+    fn read(table: &Reader<'_>, files: &FileReader<'_>) -> Self {
+        let secret = |key: &'static str| {
+            let value = table.value(key)?;
+            Some((value.spot(), files.secret(&value)?))
+        };
+        let key_id = table.string("client_key_id");
+        let key = secret("client_key").and_then(|(spot, pem)| {
+            let id = key_id.as_ref().map(|id| id.value.to_owned());
+            let parsed = ClientKey::parse(&pem, id);
+            parsed
+                .map_err(|error| {
+                    spot.error(
+                        format!("`client_key` cannot be used: {error}"),
+                        "make one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`, and register its public key with the provider",
+                    )
+                })
+                .ok()
+        });
+        let authentication = word(
+            table,
+            "client_authentication",
+            ClientAuthentication::parse,
+            "\"client_secret_basic\", \"client_secret_post\" or \"private_key_jwt\"",
+        );
+        agree(table, authentication);
+        Self {
+            secret: secret("client_secret").map(|(_, secret)| secret),
+            authentication,
+            key,
+            assertion_audience: word(
+                table,
+                "client_assertion_audience",
+                AssertionAudience::parse,
+                "\"token_endpoint\" or \"issuer\"",
+            )
+            .unwrap_or_default(),
+        }
+    }
+}
+
+/// Reports a method without what it needs, and credentials that no method uses.
+fn agree(table: &Reader<'_>, authentication: Option<ClientAuthentication>) {
+    let (secret, key) = (table.has("client_secret"), table.has("client_key"));
+    let by_key = authentication == Some(ClientAuthentication::PrivateKeyJwt);
+    let spot = table.spot();
+    match authentication {
+        None if secret && key => spot.error(
+            "there are a `client_secret` and a `client_key`",
+            "say which one counts: client_authentication = \"client_secret_basic\", \"client_secret_post\" or \"private_key_jwt\"",
+        ),
+        Some(method) if by_key && !key => spot.error(
+            format!("{} needs a `client_key`", method.name()),
+            "add client_key = { file = \"…\" }, a private key in PEM",
+        ),
+        Some(method) if !by_key && !secret => spot.error(
+            format!("{} needs a `client_secret`", method.name()),
+            "add client_secret = { file = \"…\" } or { env = \"NAME\" }",
+        ),
+        Some(method) if secret && key => spot.warning(
+            format!(
+                "`{}` has no effect with {}",
+                if by_key { "client_secret" } else { "client_key" },
+                method.name()
+            ),
+            "remove it",
+        ),
+        Some(_) | None => {}
+    }
+}
+
+/// One of a few words.
+fn word<T>(
+    table: &Reader<'_>,
+    key: &'static str,
+    parse: fn(&str) -> Option<T>,
+    words: &'static str,
+) -> Option<T> {
+    let value = table.value(key)?;
+    let parsed = value.parse_with(|name| parse(name).ok_or(words));
+    parsed.map(|word| word.value)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Method, Request};
 use rolecall_core::limits;
 use url::{Host, Url};
@@ -55,8 +55,8 @@ pub enum HttpError {
         /// The status.
         status: u16,
     },
-    /// Not JSON by its content type.
-    #[error("{host} answered with content type {found:?} where JSON was expected")]
+    /// A page for people.
+    #[error("{host} answered with a page ({found:?}) where JSON was expected")]
     ContentType {
         /// Who.
         host: String,
@@ -76,12 +76,14 @@ pub struct Answer {
     pub status: u16,
     /// The media type, lower case, without parameters; empty when not told.
     pub content_type: String,
+    /// `WWW-Authenticate`, the first one.
+    pub challenge: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// The body of a 200 that calls itself JSON (`application/json` or `…+json`).
+    /// The body of a 200, whatever it calls itself but HTML: servers of files send key sets as plain text or as bytes.
     ///
     /// # Errors
     /// [`HttpError::Status`], [`HttpError::ContentType`].
@@ -90,13 +92,14 @@ impl Answer {
         if status != 200 {
             return Err(HttpError::Status { host, status });
         }
-        if self.content_type == "application/json" || self.content_type.ends_with("+json") {
-            return Ok(self.body);
+        if matches!(
+            self.content_type.as_str(),
+            "text/html" | "application/xhtml+xml"
+        ) {
+            let found = self.content_type;
+            return Err(HttpError::ContentType { host, found });
         }
-        Err(HttpError::ContentType {
-            host,
-            found: self.content_type,
-        })
+        Ok(self.body)
     }
 }
 
@@ -179,10 +182,13 @@ impl HttpClient {
             }
         };
         let mut response = self.0.execute(request).await.map_err(failed)?;
-        let content_type = response
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
+        let header = |name| {
+            let value = response.headers().get(name);
+            value.and_then(|value| value.to_str().ok())
+        };
+        let challenge = response.headers().get(WWW_AUTHENTICATE);
+        let challenge = challenge.map(|value| String::from_utf8_lossy(value.as_bytes()).into());
+        let content_type = header(CONTENT_TYPE)
             .and_then(|value| value.split(';').next())
             .map(|value| value.trim().to_ascii_lowercase())
             .unwrap_or_default();
@@ -196,6 +202,7 @@ impl HttpClient {
         Ok(Answer {
             status: response.status().as_u16(),
             content_type,
+            challenge,
             body,
             host,
         })

@@ -6,6 +6,9 @@
 
 mod checks;
 mod claims;
+mod client_authentication;
+mod client_key;
+mod explanation;
 mod google;
 mod jwks;
 mod jws;
@@ -24,8 +27,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreJsonWebKey};
 use openidconnect::{
-    AuthType, AuthUrl, AuthenticationContextClass, ClientId, ClientSecret, CsrfToken, IssuerUrl,
-    LoginHint, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenUrl,
+    AuthUrl, AuthenticationContextClass, ClientId, CsrfToken, EndpointNotSet, EndpointSet,
+    IssuerUrl, LoginHint, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
 };
 use rolecall_core::identity::{EmailAddress, EmailDomain, Evidence, Identity, ProviderId};
 use rolecall_core::port::{Clock, Entropy};
@@ -37,12 +40,18 @@ use rolecall_core::sign_in::{
 use serde::{Deserialize, Serialize};
 
 use self::checks::Expected;
+pub use self::client_authentication::ClientAuthentication;
+use self::client_authentication::Credentials;
+pub use self::client_key::{AssertionAudience, ClientKey, InvalidClientKey};
 use self::jwks::{KeySet, NotVerified};
 pub use self::jws::Algorithm;
 use self::jws::{UnverifiedJws, not_allowed};
+use self::merge::Missing;
 use self::metadata::Metadata;
 use self::refusal::refusal;
 pub use self::settings::{ClaimNames, Finding, MfaRule, OidcSettings};
+use self::token::CodeExchange;
+pub use self::userinfo::UserinfoUse;
 use crate::idp::cache::{Cached, Fetch, Lifetimes, Trouble};
 use crate::idp::http::HttpClient;
 
@@ -53,6 +62,16 @@ const LIFETIMES: Lifetimes = Lifetimes {
     fresh_for: TimeDelta::hours(1),
     stale_max: TimeDelta::hours(24),
 };
+
+/// The library's client, for authorization requests alone.
+type Client = CoreClient<
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+>;
 
 /// One configured OpenID Connect provider.
 pub struct OidcProvider {
@@ -93,14 +112,16 @@ impl OidcProvider {
         }
     }
 
-    /// Fetches what every sign-in needs: the provider's metadata and its keys.
+    /// Fetches what every sign-in needs: the provider's metadata and its keys. Says what in them will not fit the
+    /// settings.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`].
-    pub async fn probe(&self) -> Result<(), ProviderError> {
+    pub async fn probe(&self) -> Result<Vec<String>, ProviderError> {
         let metadata = self.metadata().await?;
         self.keys.get(self.fetch_keys(&metadata)).await?;
-        Ok(())
+        let remarks = [client_authentication::remark(&self.settings, &metadata)];
+        Ok(remarks.into_iter().flatten().collect())
     }
 
     /// The person these claims would make if this provider had signed them: for explaining the access policy, never
@@ -163,27 +184,14 @@ impl OidcProvider {
         })
     }
 
-    fn client(&self, metadata: &Metadata) -> Result<token::Client, ProviderError> {
+    fn client(&self, metadata: &Metadata) -> Result<Client, ProviderError> {
         let settings = &self.settings;
         let issuer = IssuerUrl::new(settings.issuer.clone())
             .map_err(|_| Trouble::nonsense("the configured issuer is no URL"))?;
-        let client = CoreClient::new(
-            ClientId::new(settings.client_id.clone()),
-            issuer,
-            Default::default(),
-        )
-        .set_auth_uri(AuthUrl::from_url(metadata.authorization_endpoint.clone()))
-        .set_token_uri(TokenUrl::from_url(metadata.token_endpoint.clone()))
-        .set_redirect_uri(RedirectUrl::from_url(settings.redirect_uri.clone()))
-        .set_auth_type(if metadata.secret_in_body {
-            AuthType::RequestBody
-        } else {
-            AuthType::BasicAuth
-        });
-        Ok(match &settings.client_secret {
-            Some(secret) => client.set_client_secret(ClientSecret::new(secret.expose().to_owned())),
-            None => client,
-        })
+        let client_id = ClientId::new(settings.client_id.clone());
+        Ok(CoreClient::new(client_id, issuer, Default::default())
+            .set_auth_uri(AuthUrl::from_url(metadata.authorization_endpoint.clone()))
+            .set_redirect_uri(RedirectUrl::from_url(settings.redirect_uri.clone())))
     }
 
     /// `iss` of the authorization response (RFC 9207 2.4): a code of another provider never reaches this one's token
@@ -212,9 +220,15 @@ impl OidcProvider {
         metadata: &Metadata,
         code: SecretText,
     ) -> Result<Identity, ProviderError> {
-        let client = self.client(metadata)?;
-        let code_verifier = SecretText::new(begun.code_verifier);
-        let tokens = token::redeem(&client, &self.http, &code, &code_verifier).await?;
+        let exchange = CodeExchange {
+            endpoint: &metadata.token_endpoint,
+            redirect_uri: &self.settings.redirect_uri,
+            code: &code,
+            code_verifier: &SecretText::new(begun.code_verifier),
+        };
+        let now = self.clock.now();
+        let credentials = Credentials::for_request(&self.settings, metadata, now, &*self.entropy)?;
+        let tokens = exchange.redeem(&self.http, &credentials).await?;
         let jws = UnverifiedJws::parse(tokens.id_token.expose())?;
         if !self.settings.algorithms.contains(&jws.algorithm) {
             return Err(not_allowed(jws.algorithm.name()));
@@ -231,16 +245,17 @@ impl OidcProvider {
         };
         let verified = checks::check(tokens.id_token.expose(), &said, &expected)?;
         claims::refuse_overage(&said, &self.settings)?;
-        if merge::incomplete(&said, &self.settings)
+        if self.settings.userinfo == UserinfoUse::WhenNeeded
+            && let Some(missing) = Missing::of(&said, &self.settings)
             && let Some(endpoint) = &metadata.userinfo_endpoint
         {
-            let userinfo = userinfo::fetch(
-                &self.http,
+            let question = userinfo::Question {
                 endpoint,
-                &tokens.access_token,
-                &verified.subject,
-            )
-            .await?;
+                access_token: &tokens.access_token,
+                subject: &verified.subject,
+                missing: &missing,
+            };
+            let userinfo = question.ask(&self.http).await?;
             claims::refuse_overage(&userinfo, &self.settings)?;
             merge::add_missing(&mut said, &userinfo, &self.settings.claims);
         }
@@ -322,9 +337,13 @@ impl IdentityProvider for OidcProvider {
         let begun: Begun = serde_json::from_value(correlation.0)
             .map_err(|_| ProviderError::rejected(RejectReason::Nonce, "not begun here"))?;
         match callback {
-            Callback::Error { error, iss, .. } => {
+            Callback::Error {
+                error,
+                description,
+                iss,
+            } => {
                 self.check_response_issuer(iss.as_deref(), false)?;
-                Err(refusal(&error))
+                Err(refusal(&error, description.as_deref()))
             }
             Callback::Code { code, iss } => {
                 self.check_response_issuer(iss.as_deref(), false)?;

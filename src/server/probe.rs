@@ -14,8 +14,8 @@ use crate::config::Settings;
 use crate::idp::{HttpClient, OidcProvider, ProviderSettings, SamlProvider};
 use crate::store::{self, StoreUrl};
 
-/// What was asked, and what it answered.
-pub type Answer = (String, anyhow::Result<()>);
+/// What was asked, and what it answered: what will not fit the configuration, or why there is no answer.
+pub type Answer = (String, anyhow::Result<Vec<String>>);
 
 /// Asks each provider, the store, the audit trail, the keys and the certificate.
 pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
@@ -28,14 +28,14 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
             match provider.clone() {
                 ProviderSettings::Oidc(settings) => {
                     let adapter = OidcProvider::new(*settings, http, clock, entropy);
-                    adapter.probe().await?;
+                    Ok(adapter.probe().await?)
                 }
                 ProviderSettings::Saml(settings) => {
                     let adapter = SamlProvider::new(*settings, http, clock, entropy)?;
                     adapter.probe().await?;
+                    Ok(Vec::new())
                 }
             }
-            Ok(())
         };
         answers.push((format!("provider {}", provider.id()), asked.await));
     }
@@ -49,16 +49,17 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
             }
         }
     };
-    answers.push(("store".to_owned(), store.await));
+    answers.push(("store".to_owned(), store.await.map(|()| Vec::new())));
     let database = match Trail::open(&settings.database).await {
         Err(OpenAuditError::Missing(path)) => folder_of(&path),
         opened => opened.map(drop).map_err(anyhow::Error::from),
     };
-    answers.push(("database".to_owned(), database));
+    answers.push(("database".to_owned(), database.map(|()| Vec::new())));
     let keys = Issuers::open(settings, &clock, &entropy).and_then(|keys| keys.suffice(policy));
-    answers.push(("keys".to_owned(), keys));
+    answers.push(("keys".to_owned(), keys.map(|()| Vec::new())));
     if let Some(files) = &settings.listen.tls {
-        answers.push(("tls".to_owned(), Certificate::open(files).map(drop)));
+        let opened = Certificate::open(files);
+        answers.push(("tls".to_owned(), opened.map(|_| Vec::new())));
     }
     answers
 }

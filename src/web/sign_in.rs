@@ -18,7 +18,7 @@ use super::reply;
 use super::site::Site;
 use super::view::{ProviderChoice, SignInPage};
 
-/// Longer than any state of ours or code of a provider's.
+/// Longer than any state of ours or code of a provider's. Explanations may be longer.
 const PARAMETER_BYTES_MAX: usize = 4 * 1024;
 
 /// The query of the sign-in pages.
@@ -229,7 +229,8 @@ fn parse_callback(query: &str) -> Option<Returned> {
         else {
             continue;
         };
-        if value.len() > PARAMETER_BYTES_MAX || found[at].replace(value.into_owned()).is_some() {
+        let long = value.len() > PARAMETER_BYTES_MAX && name != "error_description";
+        if long || found[at].replace(value.into_owned()).is_some() {
             return None;
         }
     }
@@ -268,7 +269,12 @@ impl From<SignInError> for Problem {
 impl From<ProviderError> for Problem {
     fn from(error: ProviderError) -> Self {
         match error {
-            ProviderError::Refused { error } => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "refused", "Your identity provider said no", "You were not signed in: the identity provider refused, or the sign-in was cancelled.").hint("Try again. If it refuses again, ask whoever runs your identity provider whether you may use this application.").detail(error),
+            ProviderError::Refused { error, explanation } => {
+                let mut problem = Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "refused", "Your identity provider said no", "You were not signed in: the identity provider refused, or the sign-in was cancelled.").hint("Try again. If it refuses again, ask whoever runs your identity provider whether you may use this application.").detail(error);
+                // A browser brought it, so the page does not repeat it.
+                problem.causes = explanation.unwrap_or_default();
+                problem
+            }
             ProviderError::Rejected { reason: RejectReason::TooManyGroups, detail } => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "too_many_groups", "You are in too many groups", "Your identity provider left your groups out because there are too many, and Rolecall does not guess which ones you have.").hint("Ask your administrator to send only the groups that matter here.").detail(detail),
             ProviderError::Rejected { reason: RejectReason::Claims, detail } => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "claims", "Your attributes could not be read", "Your identity provider sent something about you that Rolecall cannot read and on which your access depends.").hint("Give your administrator the line below and the reference.").detail(detail),
             ProviderError::Rejected { reason, detail } => {

@@ -1,7 +1,9 @@
 //! Signing in at a provider: the adapter on one side, a provider and a browser on the other, no gateway between them.
 
+mod client_authentication;
 mod documents;
 mod faults;
+mod field;
 mod peer;
 mod saml_faults;
 #[path = "../support/saml_world.rs"]
@@ -23,7 +25,9 @@ use rolecall_testkit::browser::Browser;
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::oidc;
 use rolecalld::idp::http::HttpClient;
-use rolecalld::idp::oidc::{ClaimNames, MfaRule, OidcProvider, OidcSettings};
+use rolecalld::idp::oidc::{
+    AssertionAudience, ClaimNames, MfaRule, OidcProvider, OidcSettings, UserinfoUse,
+};
 use url::Url;
 
 const CLIENT_ID: &str = "rolecall";
@@ -193,6 +197,10 @@ fn settings_for(issuer: &str) -> Result<OidcSettings> {
         issuer: issuer.to_owned(),
         client_id: CLIENT_ID.to_owned(),
         client_secret: Some(SecretText::new(CLIENT_SECRET)),
+        client_authentication: None,
+        client_key: None,
+        client_assertion_audience: AssertionAudience::default(),
+        userinfo: UserinfoUse::default(),
         redirect_uri: Url::parse(CALLBACK)?,
         post_logout_redirect_uri: Some(Url::parse("https://sso.example/")?),
         scopes: ["openid", "email", "profile", "groups"]

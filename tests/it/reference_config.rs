@@ -114,7 +114,7 @@ fn the_reference_parses_as_it_stands() -> anyhow::Result<()> {
 #[test]
 fn what_it_shows_as_optional_parses_too() -> anyhow::Result<()> {
     let loaded = load(&with_every_key()?)?;
-    assert_eq!(loaded.settings.providers.len(), 5);
+    assert_eq!(loaded.settings.providers.len(), 6);
     assert!(loaded.settings.listen.tls.is_some());
     Ok(())
 }

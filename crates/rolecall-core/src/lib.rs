@@ -9,7 +9,7 @@
 //! | [`limits`] | every bound in the system, each with its reason |
 //! | [`secret`] | bearer secrets: redacted, not comparable, stored by digest |
 //! | [`identity`] | a person some provider vouched for |
-//! | [`json`] | JSON without two meanings |
+//! | [`json`], [`text`] | JSON without two meanings; one harmless line of a text from outside |
 //! | [`timestamp`] | timestamps from outside, within bounds |
 //! | [`dpop`] | proofs that a caller holds the key a token is bound to (RFC 9449) |
 //! | [`aws`] | AWS's own nouns, parsed |
@@ -46,6 +46,6 @@ pub mod session;
 pub mod sign_in;
 pub mod start_url;
 pub mod suggest;
-mod text;
+pub mod text;
 pub mod timestamp;
 pub mod toml_reader;

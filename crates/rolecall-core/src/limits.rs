@@ -80,8 +80,11 @@ pub const RELAY_STATE_BYTES_MAX: usize = 80;
 
 /// Bytes of one answer of an identity provider: discovery, JWKS, token, userinfo.
 pub const UPSTREAM_BYTES_MAX: usize = 1024 * 1024;
-/// Keys of one provider's JWKS that are looked at.
-pub const JWKS_KEYS_MAX: usize = 64;
+/// Keys of one provider's JWKS that are looked at: one for each client of a large installation that signs with keys of
+/// their own.
+pub const JWKS_KEYS_MAX: usize = 2_048;
+/// Characters of a provider's explanation (`error_description`, `StatusMessage`) that are logged.
+pub const PROVIDER_TEXT_CHARS_MAX: usize = 500;
 
 /// Bytes of `return_to`: a deep link into the console with a long destination fits.
 pub const RETURN_TO_BYTES_MAX: usize = 2_048;

@@ -103,6 +103,8 @@ pub enum RejectReason {
     NotYetValid,
     /// `sub` is missing or unusable, or userinfo speaks of someone else.
     Subject,
+    /// The userinfo endpoint refused our request, so claims that it would have sent are missing.
+    Userinfo,
     /// `at_hash` does not fit the access token.
     AccessTokenHash,
     /// `hd` is not the configured Google Workspace domain.
@@ -150,6 +152,7 @@ impl RejectReason {
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
             Self::Subject => "subject",
+            Self::Userinfo => "userinfo",
             Self::AccessTokenHash => "access_token_hash",
             Self::HostedDomain => "hosted_domain",
             Self::NotFresh => "not_fresh",
@@ -178,6 +181,9 @@ pub enum ProviderError {
     Refused {
         /// `error` of the authorization response, one of the registered words or `other`.
         error: &'static str,
+        /// What the provider said about it (`error_description`, `StatusMessage`), as [`crate::text::one_line`], for the
+        /// operator's log; never for the page, since a browser brought it.
+        explanation: Option<String>,
     },
     /// The provider's answer did not convince us. The detail is for the operator's log, never for the page.
     #[error("the identity provider's answer was not accepted ({})", reason.code())]

@@ -1,4 +1,4 @@
-//! Texts of records, parsed where they stand: no copy is made of what is read.
+//! Texts: those of records are parsed where they stand, without a copy; those from outside become one harmless line.
 
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
@@ -18,6 +18,46 @@ where
     from.deserialize_str(Text(PhantomData))
 }
 
+/// One line of a text from outside, of at most `chars_max` characters: white space becomes single spaces, and control,
+/// formatting and direction characters are left out. What is cut ends in an ellipsis.
+pub fn one_line(text: &str, chars_max: usize) -> String {
+    let visible: String = text
+        .chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .filter(|c| !is_hidden(*c))
+        .collect();
+    let words: Vec<&str> = visible.split(' ').filter(|word| !word.is_empty()).collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(chars_max) {
+        None => line,
+        Some(_) => line
+            .chars()
+            .take(chars_max.saturating_sub(1))
+            .chain(['…'])
+            .collect(),
+    }
+}
+
+/// Control characters, and those that turn text around, join it or take no room (Unicode's Cf, tags and fillers).
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'
+                | '\u{1160}'
+                | '\u{17b4}'
+                | '\u{17b5}'
+                | '\u{3164}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+        )
+        || matches!(c, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 struct Text<T>(PhantomData<T>);
 
 impl<T: FromStr<Err: Display>> Visitor<'_> for Text<T> {
@@ -29,5 +69,25 @@ impl<T: FromStr<Err: Display>> Visitor<'_> for Text<T> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
         text.parse().map_err(E::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_and_hides_nothing() {
+        for (given, max, shown) in [
+            ("AADSTS50105: not assigned", 64, "AADSTS50105: not assigned"),
+            ("a\r\nb\t\u{2028}c", 64, "a b c"),
+            ("a\u{1b}[31mb\u{202e}c\u{0}", 64, "a[31mbc"),
+            ("12345", 5, "12345"),
+            ("123456", 5, "1234…"),
+            ("日本語日本語", 3, "日本…"),
+            ("\u{200b}", 5, ""),
+        ] {
+            assert_eq!(one_line(given, max), shown, "{given:?}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::blocking;
 use crate::browser::{Browser, Page};
 use crate::keys::Algorithm;
-use crate::oidc::{OidcClient, Person};
+use crate::oidc::{ClientMethod, OidcClient, Person};
 use crate::process::{Process, Signal};
 
 /// A loaded machine starts slowly.
@@ -151,12 +151,25 @@ fn settings(
     generation: usize,
 ) -> Value {
     let client = |client: &OidcClient| {
-        json!({
+        let mut metadata = json!({
             "client_id": client.id,
             "client_secret": client.secret,
             "redirect_uris": client.redirect_uris,
             "post_logout_redirect_uris": client.post_logout_redirect_uris,
-        })
+        });
+        let method = match &client.method {
+            ClientMethod::Secret => None,
+            ClientMethod::SecretBasic => Some("client_secret_basic"),
+            ClientMethod::SecretPost => Some("client_secret_post"),
+            ClientMethod::PrivateKeyJwt { jwks, .. } => {
+                metadata["jwks"] = jwks.clone();
+                Some("private_key_jwt")
+            }
+        };
+        if let Some(method) = method {
+            metadata["token_endpoint_auth_method"] = json!(method);
+        }
+        metadata
     };
     let claims = |person: &Person| {
         json!({

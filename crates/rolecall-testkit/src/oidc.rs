@@ -6,11 +6,13 @@
 mod answer;
 mod authorize;
 mod cases;
+mod client;
 mod fault;
 mod metadata;
 mod person;
 mod sign_out;
 mod token;
+pub mod variation;
 mod world;
 
 use std::sync::Arc;
@@ -22,7 +24,7 @@ use anyhow::Result;
 pub use answer::Conduct;
 pub use cases::{ALL, Case};
 pub use fault::{Fault, Verdict};
-pub use person::{OidcClient, Person};
+pub use person::{ClientMethod, OidcClient, Person};
 
 use crate::canary::Canary;
 use crate::clock::{self, Clock};
@@ -172,6 +174,11 @@ impl OidcProvider {
     /// Is honest again.
     pub fn clear_faults(&self) {
         self.world.change(|state| state.faults.clear());
+    }
+
+    /// Speaks in this way of its own from now on.
+    pub fn vary(&self, variation: variation::Variation) {
+        self.world.change(|state| state.variation = variation);
     }
 
     /// How many answers a fault has changed so far: a hostile test that reads 0 here has tested nothing.

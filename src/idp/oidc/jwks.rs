@@ -65,13 +65,17 @@ impl KeySet {
     /// # Errors
     /// [`NotVerified`].
     pub fn verify(&self, jws: &UnverifiedJws) -> Result<&CoreJsonWebKey, NotVerified> {
-        let fits = |key: &&Key| {
-            key.algorithms.contains(&jws.algorithm)
-                && (jws.key_id.is_none() || jws.key_id == key.id)
+        let named = |key: &&Key| jws.key_id.is_some() && key.id == jws.key_id;
+        // A key without an id may be the one that a token names.
+        let possible = |key: &&Key| jws.key_id.is_none() || key.id.is_none();
+        let usable = || {
+            let keys = self.0.iter();
+            keys.filter(|key| key.algorithms.contains(&jws.algorithm))
         };
-        let mut tried = false;
-        for key in self.0.iter().filter(fits).take(CANDIDATES_MAX) {
-            tried = true;
+        let candidates = usable().filter(named).chain(usable().filter(possible));
+        let mut named_one = false;
+        for key in candidates.take(CANDIDATES_MAX) {
+            named_one |= named(&key);
             let verdict = key.public.verify_signature(
                 &jws.algorithm.core(),
                 jws.signing_input.as_bytes(),
@@ -81,7 +85,7 @@ impl KeySet {
                 return Ok(&key.public);
             }
         }
-        if tried && jws.key_id.is_some() {
+        if named_one {
             Err(NotVerified::BadSignature)
         } else {
             Err(NotVerified::NoKey)
@@ -91,6 +95,11 @@ impl KeySet {
 
 impl Key {
     fn parse(members: &Map<String, Value>) -> Option<Self> {
+        let members: Map<String, Value> = members
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         let text = |name: &str| members.get(name).and_then(Value::as_str);
         let absent_or = |name: &str, wanted: &str| {
             members
@@ -112,7 +121,7 @@ impl Key {
             Some(value) => Some(value.as_str()?.to_owned()),
         };
         let kid = id.clone().map(JsonWebKeyId::new);
-        let bytes = |name: &str| text(name).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        let bytes = |name: &str| text(name).and_then(number);
         let (public, of_type): (_, &[Algorithm]) = match (text("kty")?, text("crv")) {
             ("RSA", None) => {
                 use Algorithm::{Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
@@ -146,6 +155,15 @@ impl Key {
             public,
         })
     }
+}
+
+/// Base64url (RFC 7518 2), or the base64 with padding that some providers send.
+fn number(text: &str) -> Option<Vec<u8>> {
+    let url_safe = text
+        .trim_end_matches('=')
+        .replace('+', "-")
+        .replace('/', "_");
+    URL_SAFE_NO_PAD.decode(url_safe).ok()
 }
 
 fn ec(x: Vec<u8>, y: Vec<u8>, length: usize, kid: Option<JsonWebKeyId>) -> Option<CoreJsonWebKey> {
@@ -234,7 +252,6 @@ mod tests {
             with(rsa(2048), "e", json!("AQ")),
             with(rsa(2048), "e", json!("AA")),
             with(rsa(2048), "use", json!("enc")),
-            with(rsa(2048), "use", json!(null)),
             with(rsa(2048), "key_ops", json!(["encrypt"])),
             with(rsa(2048), "alg", json!("HS256")),
             with(rsa(2048), "alg", json!("ES256")),
@@ -253,6 +270,93 @@ mod tests {
         for document in ["{}", r#"{"keys":[]}"#, r#"{"keys":{}}"#, "[]", "<html>", ""] {
             assert!(KeySet::parse(document.as_bytes()).is_err(), "{document}");
         }
+    }
+
+    #[test]
+    fn members_that_say_nothing_are_absent() {
+        for name in ["use", "alg", "kid", "key_ops", "d", "crv", "x5c", "exp"] {
+            assert!(
+                set(&json!([with(rsa(2048), name, json!(null))])).is_ok(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_in_other_base64_are_read() {
+        use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+        let key = rsa(2048);
+        let n = URL_SAFE_NO_PAD.decode(key["n"].as_str().unwrap()).unwrap();
+        let Ok(KeySet(wanted)) = set(&json!([key])) else {
+            panic!("a key");
+        };
+        for text in [
+            STANDARD.encode(&n),
+            STANDARD_NO_PAD.encode(&n),
+            URL_SAFE.encode(&n),
+        ] {
+            let KeySet(found) = set(&json!([with(rsa(2048), "n", json!(text))])).unwrap();
+            assert_eq!(found[0].public, wanted[0].public, "{text}");
+        }
+        assert!(set(&json!([with(rsa(2048), "n", json!("not base64!"))])).is_err());
+    }
+
+    fn signed(kid: Option<&str>) -> (UnverifiedJws, Value) {
+        use openssl::ec::{EcGroup, EcKey};
+        use openssl::{bn::BigNumContext, ecdsa::EcdsaSig, nid::Nid, sha::sha256};
+        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        let key = EcKey::generate(&group).unwrap();
+        let (mut x, mut y) = (
+            openssl::bn::BigNum::new().unwrap(),
+            openssl::bn::BigNum::new().unwrap(),
+        );
+        let mut context = BigNumContext::new().unwrap();
+        key.public_key()
+            .affine_coordinates(&group, &mut x, &mut y, &mut context)
+            .unwrap();
+        let coordinate =
+            |n: &openssl::bn::BigNum| URL_SAFE_NO_PAD.encode(n.to_vec_padded(32).unwrap());
+        let jwk = json!({"kty": "EC", "crv": "P-256", "x": coordinate(&x), "y": coordinate(&y)});
+        let mut header = json!({"alg": "ES256"});
+        if let Some(kid) = kid {
+            header["kid"] = json!(kid);
+        }
+        let input = format!("{}.e30", URL_SAFE_NO_PAD.encode(header.to_string()));
+        let signature = EcdsaSig::sign(&sha256(input.as_bytes()), &key).unwrap();
+        let mut bytes = signature.r().to_vec_padded(32).unwrap();
+        bytes.extend(signature.s().to_vec_padded(32).unwrap());
+        let token = format!("{input}.{}", URL_SAFE_NO_PAD.encode(bytes));
+        (UnverifiedJws::parse(&token).unwrap(), jwk)
+    }
+
+    #[test]
+    fn a_key_without_an_id_may_be_the_one_a_token_names() {
+        let (jws, jwk) = signed(Some("k1"));
+        let (_, stranger) = signed(None);
+        let verdict = |keys: Value| set(&keys).unwrap().verify(&jws).map(drop);
+        let named = |key: &Value, id: &str| with(key.clone(), "kid", json!(id));
+        assert_eq!(verdict(json!([jwk])), Ok(()));
+        assert_eq!(verdict(json!([named(&stranger, "k2"), jwk])), Ok(()));
+        assert_eq!(verdict(json!([stranger, named(&jwk, "k1")])), Ok(()));
+        assert_eq!(verdict(json!([named(&stranger, "k1"), jwk])), Ok(()));
+        // An id that is there has to be the token's.
+        assert_eq!(verdict(json!([named(&jwk, "k2")])), Err(NotVerified::NoKey));
+        assert_eq!(
+            verdict(json!([named(&stranger, "k1")])),
+            Err(NotVerified::BadSignature)
+        );
+        assert_eq!(verdict(json!([stranger])), Err(NotVerified::NoKey));
+    }
+
+    #[test]
+    fn a_set_of_hundreds_of_keys_is_searched_whole() {
+        let (jws, jwk) = signed(Some("k500"));
+        let (_, stranger) = signed(None);
+        let mut keys: Vec<Value> = (0..500)
+            .map(|n| with(stranger.clone(), "kid", json!(format!("k{n}"))))
+            .collect();
+        keys.push(with(jwk, "kid", json!("k500")));
+        assert!(set(&Value::Array(keys)).unwrap().verify(&jws).is_ok());
     }
 
     #[test]

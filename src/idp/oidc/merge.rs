@@ -35,12 +35,40 @@ const VERIFIED: [(&str, &str); 2] = [
     ("phone_number", "phone_number_verified"),
 ];
 
-/// Whether something that only userinfo may tell is missing: the groups, or the e-mail address.
-pub fn incomplete(claims: &Map<String, Value>, settings: &OidcSettings) -> bool {
-    let said = ReadClaims::from_json(claims);
-    let lacks = |name: &str| !said.has(&claim_name(name));
-    let groups_elsewhere = google::is_google(&settings.issuer);
-    lacks(&settings.claims.email) || (lacks(&settings.claims.groups) && !groups_elsewhere)
+/// What an ID token lacks of that which userinfo may tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    email: bool,
+    groups: bool,
+}
+
+impl Missing {
+    /// What these claims lack: the groups, the e-mail address; none when both are there.
+    pub fn of(claims: &Map<String, Value>, settings: &OidcSettings) -> Option<Self> {
+        let said = ReadClaims::from_json(claims);
+        let lacks = |name: &str| !said.has(&claim_name(name));
+        let groups_elsewhere = google::is_google(&settings.issuer);
+        let missing = Self {
+            email: lacks(&settings.claims.email),
+            groups: lacks(&settings.claims.groups) && !groups_elsewhere,
+        };
+        (missing.email || missing.groups).then_some(missing)
+    }
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let what = match (self.groups, self.email) {
+            (true, true) => "neither groups nor an e-mail address",
+            (true, false) => "no groups",
+            (false, _) => "no e-mail address",
+        };
+        write!(
+            f,
+            "it was asked because the ID token has {what}: let the provider put them into the ID token, or set \
+             userinfo = \"never\" for this provider if people without them are to sign in without them"
+        )
+    }
 }
 
 /// Adds what userinfo says (Core 5.3.2) where the ID token says nothing.
@@ -306,7 +334,8 @@ mod tests {
 
     #[test]
     fn userinfo_is_asked_only_for_what_is_missing() {
-        let asked = |claims, settings: &OidcSettings| incomplete(&object(claims), settings);
+        let asked =
+            |claims, settings: &OidcSettings| Missing::of(&object(claims), settings).is_some();
         let mut settings = settings();
         assert!(!asked(json!({"email": "a", "groups": []}), &settings));
         assert!(asked(json!({"email": "a"}), &settings));

@@ -1,7 +1,7 @@
 //! A provider's discovery document (OpenID Connect Discovery 1.0, RFC 8414): the endpoints we use and nothing else.
 //!
 //! The issuer in it must be the configured one byte for byte, and every endpoint https; a provider on the internet
-//! cannot send us to this machine's loopback.
+//! cannot send us to this machine's loopback. An optional endpoint that we would not call is ignored until it is needed.
 
 use rolecall_core::json;
 use rolecall_core::sign_in::RejectReason;
@@ -21,14 +21,14 @@ pub struct Metadata {
     pub token_endpoint: Url,
     /// `jwks_uri`
     pub jwks_uri: Url,
-    /// `userinfo_endpoint`
-    pub userinfo_endpoint: Option<Url>,
-    /// `end_session_endpoint` (OIDC RP-Initiated Logout 1.0, 2.1)
+    /// `userinfo_endpoint`; where it is told but unusable, why: without its claims a deny by groups would not apply.
+    pub userinfo_endpoint: Option<Result<Url, Trouble>>,
+    /// `end_session_endpoint` (OIDC RP-Initiated Logout 1.0, 2.1), where it is usable.
     pub end_session_endpoint: Option<Url>,
     /// Whether an authorization response without `iss` is a forgery (RFC 9207, 3).
     pub iss_parameter_required: bool,
-    /// Whether the client secret goes into the body because the provider knows no other way.
-    pub secret_in_body: bool,
+    /// `token_endpoint_auth_methods_supported`; empty when not told.
+    pub client_authentication_offered: Vec<String>,
 }
 
 /// Where the document of an issuer is (Discovery 4.1).
@@ -63,27 +63,26 @@ impl Metadata {
             endpoint(&document, name, settings)?
                 .ok_or_else(|| nonsense(format!("{name} is missing")))
         };
-        let lists = |name: &str, wanted: &str| {
-            document
-                .get(name)
-                .and_then(Value::as_array)
-                .map(|list| list.iter().any(|item| item.as_str() == Some(wanted)))
+        let listed = |name: &str| -> Vec<String> {
+            let list = document.get(name).and_then(Value::as_array);
+            let texts = list.into_iter().flatten().filter_map(Value::as_str);
+            texts.map(str::to_owned).collect()
         };
         // RFC 9700 2.1.1: a provider that says which methods it knows and does not know S256 would ignore ours.
-        if lists("code_challenge_methods_supported", "S256") == Some(false) {
+        let challenges = listed("code_challenge_methods_supported");
+        if !challenges.is_empty() && !challenges.iter().any(|method| method == "S256") {
             return Err(nonsense("the provider does not support PKCE with S256"));
         }
-        let methods = "token_endpoint_auth_methods_supported";
         Ok(Self {
             authorization_endpoint: required("authorization_endpoint")?,
             token_endpoint: required("token_endpoint")?,
             jwks_uri: required("jwks_uri")?,
-            userinfo_endpoint: endpoint(&document, "userinfo_endpoint", settings)?,
-            end_session_endpoint: endpoint(&document, "end_session_endpoint", settings)?,
+            userinfo_endpoint: endpoint(&document, "userinfo_endpoint", settings).transpose(),
+            end_session_endpoint: endpoint(&document, "end_session_endpoint", settings)
+                .unwrap_or_default(),
             iss_parameter_required: document.get("authorization_response_iss_parameter_supported")
                 == Some(&Value::Bool(true)),
-            secret_in_body: lists(methods, "client_secret_basic") == Some(false)
-                && lists(methods, "client_secret_post") == Some(true),
+            client_authentication_offered: listed("token_endpoint_auth_methods_supported"),
         })
     }
 }
@@ -93,8 +92,10 @@ fn endpoint(
     name: &str,
     settings: &OidcSettings,
 ) -> Result<Option<Url>, Trouble> {
-    let Some(value) = document.get(name) else {
-        return Ok(None);
+    let value = match document.get(name) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) if text.is_empty() => return Ok(None),
+        Some(value) => value,
     };
     let url = value
         .as_str()
@@ -120,7 +121,7 @@ fn nonsense(what: impl std::fmt::Display) -> Trouble {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::settings::tests::settings;
     use super::*;
     use serde_json::json;
@@ -142,10 +143,15 @@ mod tests {
         Metadata::parse(document.to_string().as_bytes(), &settings())
     }
 
+    pub(in super::super) fn metadata(changes: Value) -> Metadata {
+        parse(changes).unwrap()
+    }
+
     #[test]
     fn a_small_document_is_enough() {
         let metadata = parse(json!({})).unwrap();
-        assert!(!metadata.iss_parameter_required && !metadata.secret_in_body);
+        assert!(!metadata.iss_parameter_required);
+        assert!(metadata.client_authentication_offered.is_empty());
         assert!(metadata.userinfo_endpoint.is_none());
         let metadata = parse(json!({
             "authorization_response_iss_parameter_supported": true,
@@ -153,7 +159,59 @@ mod tests {
             "code_challenge_methods_supported": ["plain", "S256"],
         }))
         .unwrap();
-        assert!(metadata.iss_parameter_required && metadata.secret_in_body);
+        assert!(metadata.iss_parameter_required);
+        assert_eq!(
+            metadata.client_authentication_offered,
+            ["client_secret_post"]
+        );
+    }
+
+    #[test]
+    fn optional_members_never_refuse_a_document() {
+        for odd in [
+            json!(null),
+            json!(""),
+            json!("http://idp.example/logout"),
+            json!("/logout"),
+            json!(["https://idp.example/logout"]),
+            json!({}),
+            json!(false),
+            json!("https://127.0.0.1/x"),
+            json!("https://169.254.169.254/latest"),
+        ] {
+            let changed = |name: &str| {
+                let mut changes = json!({});
+                changes[name] = odd.clone();
+                parse(changes).unwrap()
+            };
+            assert!(
+                changed("end_session_endpoint")
+                    .end_session_endpoint
+                    .is_none()
+            );
+            let userinfo = changed("userinfo_endpoint").userinfo_endpoint;
+            assert!(!matches!(userinfo, Some(Ok(_))), "{odd}");
+            let absent = odd.is_null() || odd == "";
+            assert_eq!(
+                userinfo.is_none(),
+                absent,
+                "{odd}: it must not be forgotten"
+            );
+            for unused in [
+                "registration_endpoint",
+                "revocation_endpoint",
+                "check_session_iframe",
+                "scopes_supported",
+                "claims_supported",
+                "token_endpoint_auth_methods_supported",
+                "authorization_response_iss_parameter_supported",
+            ] {
+                changed(unused);
+            }
+        }
+        for odd in [json!([]), json!(null), json!("S256"), json!([null])] {
+            parse(json!({ "code_challenge_methods_supported": odd })).unwrap();
+        }
     }
 
     #[test]
@@ -188,13 +246,7 @@ mod tests {
             "/x",
             "",
         ] {
-            for name in [
-                "authorization_endpoint",
-                "token_endpoint",
-                "jwks_uri",
-                "userinfo_endpoint",
-                "end_session_endpoint",
-            ] {
+            for name in ["authorization_endpoint", "token_endpoint", "jwks_uri"] {
                 let mut changes = json!({});
                 changes[name] = json!(url);
                 assert!(parse(changes).is_err(), "{name} {url}");

@@ -1,36 +1,49 @@
-//! A provider's no, in our own words: what a browser brings is not repeated, and an outage is not a refusal.
+//! A provider's refusal, in our own words: the page never repeats what a browser brings, and an outage is not a refusal.
 
 use rolecall_core::sign_in::ProviderError;
 
+use super::explanation;
 use crate::idp::cache::Trouble;
 
-/// `error` of an authorization response (RFC 6749 4.1.2.1, Core 3.1.2.6) as one of our own words: what a browser brings
-/// is not repeated. An outage is not a refusal.
-pub fn refusal(error: &str) -> ProviderError {
-    const WORDS: [&str; 13] = [
-        "access_denied",
-        "login_required",
-        "interaction_required",
-        "account_selection_required",
-        "consent_required",
-        "invalid_request",
-        "unauthorized_client",
-        "unsupported_response_type",
-        "invalid_scope",
-        "invalid_request_uri",
-        "invalid_request_object",
-        "request_not_supported",
-        "registration_not_supported",
-    ];
-    match error {
-        "server_error" | "temporarily_unavailable" => {
-            Trouble::nonsense("the provider sent the browser back with an outage of its own").into()
-        }
-        error => ProviderError::Refused {
-            error: WORDS
-                .into_iter()
-                .find(|word| *word == error)
-                .unwrap_or("other"),
+/// Errors of the authorization endpoint that are registered (IANA OAuth Extensions Error Registry).
+const REGISTERED: [&str; 17] = [
+    "access_denied",
+    "login_required",
+    "interaction_required",
+    "account_selection_required",
+    "consent_required",
+    "unmet_authentication_requirements",
+    "invalid_request",
+    "unauthorized_client",
+    "unsupported_response_type",
+    "invalid_scope",
+    "invalid_target",
+    "invalid_authorization_details",
+    "invalid_request_uri",
+    "invalid_request_object",
+    "request_not_supported",
+    "request_uri_not_supported",
+    "registration_not_supported",
+];
+
+/// `error` of an authorization response (RFC 6749 4.1.2.1, Core 3.1.2.6) as one of the registered words or `other`, with
+/// the provider's explanation for the log.
+pub fn refusal(error: &str, description: Option<&str>) -> ProviderError {
+    if matches!(error, "server_error" | "temporarily_unavailable") {
+        let said = explanation::of(Some(error), description).unwrap_or_default();
+        return Trouble::nonsense(format!(
+            "the provider sent the browser back with an outage of its own: {said}"
+        ))
+        .into();
+    }
+    match REGISTERED.into_iter().find(|word| *word == error) {
+        Some(word) => ProviderError::Refused {
+            error: word,
+            explanation: explanation::of(None, description),
+        },
+        None => ProviderError::Refused {
+            error: "other",
+            explanation: explanation::of(Some(error), description),
         },
     }
 }
@@ -39,21 +52,60 @@ pub fn refusal(error: &str) -> ProviderError {
 mod tests {
     use super::*;
 
-    #[test]
-    fn words_of_the_browser_are_not_repeated() {
-        assert!(matches!(
-            refusal("access_denied"),
-            ProviderError::Refused {
-                error: "access_denied"
+    fn refused(error: &str, description: Option<&str>) -> (&'static str, Option<String>) {
+        match refusal(error, description) {
+            ProviderError::Refused { error, explanation } => (error, explanation),
+            error @ (ProviderError::Rejected { .. } | ProviderError::Unavailable(_)) => {
+                panic!("{error}")
             }
-        ));
-        assert!(matches!(
-            refusal("<script>"),
-            ProviderError::Refused { error: "other" }
-        ));
-        assert!(matches!(
-            refusal("temporarily_unavailable"),
-            ProviderError::Unavailable(_)
-        ));
+        }
+    }
+
+    #[test]
+    fn registered_errors_keep_their_names() {
+        for word in REGISTERED {
+            assert_eq!(refused(word, None), (word, None));
+        }
+        assert_eq!(
+            refused("<script>", None),
+            ("other", Some("\"<script>\"".to_owned()))
+        );
+    }
+
+    #[test]
+    fn an_explanation_is_kept_for_the_log() {
+        for (vendor, description, shown) in [
+            (
+                "Entra ID",
+                "AADSTS50105: Your administrator has configured the application to block users.\r\nTrace ID: 1",
+                "\"AADSTS50105: Your administrator has configured the application to block users. Trace ID: 1\"",
+            ),
+            (
+                "Okta",
+                "User is not assigned to the client application.",
+                "\"User is not assigned to the client application.\"",
+            ),
+            (
+                "hostile",
+                "a\u{1b}[2Jb\u{202e}c\nerror: \"forged\"",
+                r#""a[2Jbc error: \"forged\"""#,
+            ),
+        ] {
+            assert_eq!(
+                refused("access_denied", Some(description)),
+                ("access_denied", Some(shown.to_owned())),
+                "{vendor}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_outage_is_not_a_refusal() {
+        let ProviderError::Unavailable(why) =
+            refusal("temporarily_unavailable", Some("maintenance"))
+        else {
+            panic!("an outage");
+        };
+        assert!(why.to_string().contains("maintenance"), "{why}");
     }
 }

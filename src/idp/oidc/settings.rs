@@ -4,8 +4,11 @@ use rolecall_core::identity::{EmailDomain, ProviderId};
 use rolecall_core::secret::SecretText;
 use url::Url;
 
+use super::client_authentication::ClientAuthentication;
+use super::client_key::{AssertionAudience, ClientKey};
 use super::google;
 use super::jws::Algorithm;
+use super::userinfo::UserinfoUse;
 use crate::idp::http::on_loopback;
 
 /// One OIDC provider, as configured.
@@ -19,8 +22,16 @@ pub struct OidcSettings {
     pub issuer: String,
     /// `client_id`
     pub client_id: String,
-    /// `client_secret`; none for a public client.
+    /// `client_secret`; none for a public client, and for one with a key.
     pub client_secret: Option<SecretText>,
+    /// How the client authenticates; where it is not said, as the credentials and the provider allow.
+    pub client_authentication: Option<ClientAuthentication>,
+    /// The key that signs client assertions.
+    pub client_key: Option<ClientKey>,
+    /// Whom client assertions are for.
+    pub client_assertion_audience: AssertionAudience,
+    /// Whether userinfo is asked.
+    pub userinfo: UserinfoUse,
     /// Where the provider sends browsers back to: its own path for every provider (RFC 9700 4.4.2).
     pub redirect_uri: Url,
     /// Where the provider sends browsers after signing out there; it must be registered with it.
@@ -223,6 +234,10 @@ pub(super) mod tests {
             issuer: "https://idp.example".to_owned(),
             client_id: "rolecall".to_owned(),
             client_secret: Some(SecretText::new("hunter2")),
+            client_authentication: None,
+            client_key: None,
+            client_assertion_audience: AssertionAudience::default(),
+            userinfo: UserinfoUse::default(),
             redirect_uri: Url::parse("https://sso.example/sign-in/idp/callback").unwrap(),
             post_logout_redirect_uri: None,
             scopes: vec!["openid".to_owned(), "email".to_owned()],

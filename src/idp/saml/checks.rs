@@ -175,7 +175,10 @@ pub fn no_assertion(response: Node<'_, '_>) -> ProviderError {
             );
         }
     };
-    ProviderError::Refused { error }
+    ProviderError::Refused {
+        error,
+        explanation: None,
+    }
 }
 
 fn status<'a>(response: Node<'a, '_>) -> Option<&'a str> {

@@ -126,12 +126,14 @@ pub fn answer(
     if ends(code, ":PartialLogout") || ends(second, ":PartialLogout") {
         return Err(ProviderError::Refused {
             error: "partial_logout",
+            explanation: None,
         });
     }
     match code.and_then(|code| attribute(code, "Value")) {
         Some(SUCCESS) => Ok(()),
         Some(_) => Err(ProviderError::Refused {
             error: "logout_refused",
+            explanation: None,
         }),
         None => Err(malformed("there is no Status")),
     }
@@ -222,7 +224,7 @@ mod tests {
     fn reason<T>(ended: Result<T, ProviderError>) -> &'static str {
         match ended.map(drop).unwrap_err() {
             ProviderError::Rejected { reason, .. } => reason.code(),
-            ProviderError::Refused { error } => error,
+            ProviderError::Refused { error, .. } => error,
             ProviderError::Unavailable(_) => "unavailable",
         }
     }

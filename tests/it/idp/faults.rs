@@ -106,7 +106,7 @@ async fn meet(fault: Fault) -> Result<()> {
         Err(Ended::ByTheAdapter(error)) => {
             let told = format!("{error} {error:?}");
             let end = match error {
-                ProviderError::Refused { error } => End::Refused(error),
+                ProviderError::Refused { error, .. } => End::Refused(error),
                 ProviderError::Rejected { reason, .. } => End::Rejected(reason),
                 ProviderError::Unavailable(_) => End::Unavailable,
             };

@@ -9,12 +9,13 @@ use rolecall_core::secret::{State, random_token};
 use rolecall_core::sign_in::{Demand, IdentityProvider as _};
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::clock::ManualClock;
-use rolecall_testkit::keys::Algorithm;
+use rolecall_testkit::keys::{self, Algorithm, SigningKey};
 use rolecall_testkit::node::{self, OidcPeer};
-use rolecall_testkit::oidc::{OidcClient, Person};
+use rolecall_testkit::oidc::{ClientMethod, OidcClient, Person};
 use rolecalld::idp::http::HttpClient;
-use rolecalld::idp::oidc::OidcProvider;
+use rolecalld::idp::oidc::{AssertionAudience, ClientAuthentication, OidcProvider, OidcSettings};
 
+use super::client_authentication::client_key;
 use super::{
     CALLBACK, CLIENT_ID, CLIENT_SECRET, Counter, Hands, Returned, callback, redirect, settings_for,
 };
@@ -47,12 +48,19 @@ async fn visit(
     })
 }
 
-async fn story(algorithm: Algorithm) -> Result<()> {
+async fn story(
+    algorithm: Algorithm,
+    method: ClientMethod,
+    ours: impl FnOnce(&mut OidcSettings),
+) -> Result<()> {
     let mut peer = OidcPeer::start(Person::cast(), algorithm).await?;
     peer.register(
-        OidcClient::new(CLIENT_ID, CLIENT_SECRET, CALLBACK).landing_at("https://sso.example/"),
+        OidcClient::new(CLIENT_ID, CLIENT_SECRET, CALLBACK)
+            .by(method)
+            .landing_at("https://sso.example/"),
     )?;
     let mut settings = settings_for(peer.issuer())?;
+    ours(&mut settings);
     settings.scopes.retain(|scope| scope != "groups");
     let entropy = Arc::new(Counter::default());
     let adapter = OidcProvider::new(
@@ -111,7 +119,7 @@ async fn with_es256_keys_rotate_and_sign_out() -> Result<()> {
     if !peers_are_here() {
         return Ok(());
     }
-    story(Algorithm::Es256).await
+    story(Algorithm::Es256, ClientMethod::Secret, |_| ()).await
 }
 
 #[tokio::test]
@@ -119,5 +127,31 @@ async fn with_rs256_keys_rotate_and_sign_out() -> Result<()> {
     if !peers_are_here() {
         return Ok(());
     }
-    story(Algorithm::Rs256).await
+    story(Algorithm::Rs256, ClientMethod::Secret, |_| ()).await
+}
+
+#[tokio::test]
+async fn with_each_way_to_authenticate_the_client() -> Result<()> {
+    if !peers_are_here() {
+        return Ok(());
+    }
+    story(Algorithm::Es256, ClientMethod::SecretPost, |settings| {
+        settings.client_authentication = Some(ClientAuthentication::SecretPost);
+    })
+    .await?;
+    for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
+        let key = SigningKey::generate(algorithm)?;
+        let method = ClientMethod::PrivateKeyJwt {
+            jwks: keys::jwks([&key])?,
+            for_issuer: true,
+        };
+        let ours = client_key(&key, Some(key.kid()))?;
+        story(algorithm, method, |settings| {
+            settings.client_secret = None;
+            settings.client_key = Some(ours);
+            settings.client_assertion_audience = AssertionAudience::Issuer;
+        })
+        .await?;
+    }
+    Ok(())
 }

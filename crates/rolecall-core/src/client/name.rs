@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits;
+use crate::{limits, text};
 
 /// `clientName`, made harmless.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,15 +13,8 @@ pub struct ClientName(String);
 impl ClientName {
     /// The name without control, formatting and direction characters, in at most
     /// [`limits::CLIENT_NAME_CHARS_MAX`] characters.
-    pub fn new(text: &str) -> Self {
-        let visible: String = text
-            .chars()
-            .map(|c| if c.is_whitespace() { ' ' } else { c })
-            .filter(|c| !is_hidden(*c))
-            .collect();
-        let words: Vec<&str> = visible.split(' ').filter(|word| !word.is_empty()).collect();
-        let name = words.join(" ");
-        let name: String = name.chars().take(limits::CLIENT_NAME_CHARS_MAX).collect();
+    pub fn new(given: &str) -> Self {
+        let name = text::one_line(given, limits::CLIENT_NAME_CHARS_MAX);
         match name.is_empty() {
             true => Self("no name".to_owned()),
             false => Self(name),
@@ -32,26 +25,6 @@ impl ClientName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// Control characters, and those that turn text around, join it or take no room (Unicode's Cf, tags and fillers).
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{34f}'
-                | '\u{61c}'
-                | '\u{115f}'
-                | '\u{1160}'
-                | '\u{17b4}'
-                | '\u{17b5}'
-                | '\u{3164}'
-                | '\u{feff}'
-                | '\u{ffa0}'
-        )
-        || matches!(c, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 impl From<String> for ClientName {

@@ -89,7 +89,7 @@ impl SignInError {
             Self::OtherBrowser => "other_browser",
             Self::OtherProvider => "other_provider",
             Self::Replayed => "replayed",
-            Self::Provider(ProviderError::Refused { error }) => error,
+            Self::Provider(ProviderError::Refused { error, .. }) => error,
             Self::Provider(ProviderError::Rejected { reason, .. }) => reason.code(),
             Self::Provider(ProviderError::Unavailable(_)) => "provider_unavailable",
             Self::Unavailable(_) => "unavailable",

@@ -54,7 +54,7 @@ impl SignOutError {
             Self::Unreadable => "unreadable",
             Self::Expired => "expired_state",
             Self::Replayed => "replayed",
-            Self::Provider(ProviderError::Refused { error }) => error,
+            Self::Provider(ProviderError::Refused { error, .. }) => error,
             Self::Provider(ProviderError::Rejected { reason, .. }) => reason.code(),
             Self::Provider(ProviderError::Unavailable(_)) => "provider_unavailable",
             Self::Unavailable(_) => "unavailable",

@@ -202,6 +202,7 @@ async fn a_provider_that_does_not_end_its_session_is_heard_too() {
     let state = world.leaves(&alice).await;
     world.okta.fail_once(|| ProviderError::Refused {
         error: "partial_logout",
+        explanation: None,
     });
     let heard = gateway
         .sign_out_answered(&id("okta"), Some(&state), logout("partly"))

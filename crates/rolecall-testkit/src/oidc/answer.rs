@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::web::Bytes;
 use anyhow::Result;
 use serde_json::{Map, Value};
 
+use super::variation::Raw;
 use crate::keys::{SigningKey, base64url, hs256, signing_input};
 
 /// Which answer it is.
@@ -100,6 +101,10 @@ pub(super) struct Answer {
     pub(super) signature: Signature,
     pub(super) shape: Shape,
     pub(super) conduct: Option<Conduct>,
+    /// Sent instead of the body.
+    pub(super) raw: Option<Raw>,
+    /// What the body is called, where it is not `application/json`.
+    pub(super) content_type: Option<String>,
 }
 
 impl Answer {
@@ -118,6 +123,8 @@ impl Answer {
             signature: Signature::Honest,
             shape: Shape::Compact,
             conduct: None,
+            raw: None,
+            content_type: None,
         }
     }
 
@@ -237,13 +244,16 @@ impl Answer {
 
     /// The answer as HTTP.
     pub(super) async fn respond(self, elsewhere: &str) -> HttpResponse {
+        if let Some(raw) = &self.raw {
+            return raw.respond();
+        }
         let json = match self.json() {
             Ok(json) => json,
             Err(error) => return HttpResponse::InternalServerError().body(error.to_string()),
         };
         let mut ok = HttpResponse::Ok();
         ok.insert_header((header::CACHE_CONTROL, "no-store"))
-            .content_type("application/json");
+            .content_type(self.content_type.as_deref().unwrap_or("application/json"));
         let Some(conduct) = self.conduct else {
             return ok.body(json);
         };
@@ -267,6 +277,19 @@ impl Answer {
             }),
             Conduct::DeepJson => ok.body("[".repeat(100_000) + &"]".repeat(100_000)),
         }
+    }
+}
+
+impl Raw {
+    fn respond(&self) -> HttpResponse {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::IM_A_TEAPOT);
+        let mut response = HttpResponse::build(status);
+        if let Some(challenge) = &self.challenge {
+            response.insert_header((header::WWW_AUTHENTICATE, challenge.as_str()));
+        }
+        response
+            .content_type(self.content_type.as_str())
+            .body(self.body.clone())
     }
 }
 

@@ -79,6 +79,25 @@ impl Person {
     }
 }
 
+/// How a relying party authenticates at the token endpoint (OpenID Connect Core 9).
+#[derive(Clone, Debug, Default)]
+pub enum ClientMethod {
+    /// `client_secret_basic` or `client_secret_post`; without a secret, none.
+    #[default]
+    Secret,
+    /// `client_secret_basic` alone.
+    SecretBasic,
+    /// `client_secret_post` alone.
+    SecretPost,
+    /// `private_key_jwt` under a key of this JWK set, with this audience or the issuer.
+    PrivateKeyJwt {
+        /// The client's public keys.
+        jwks: Value,
+        /// Whether `aud` must be the issuer; otherwise it must be the token endpoint.
+        for_issuer: bool,
+    },
+}
+
 /// A relying party.
 #[derive(Clone)]
 pub struct OidcClient {
@@ -88,6 +107,8 @@ pub struct OidcClient {
     pub secret: Option<String>,
     /// Compared character by character.
     pub redirect_uris: Vec<String>,
+    /// How it authenticates.
+    pub method: ClientMethod,
     /// Where a sign-out may lead.
     pub post_logout_redirect_uris: Vec<String>,
 }
@@ -99,8 +120,15 @@ impl OidcClient {
             id: id.to_owned(),
             secret: Some(secret.to_owned()),
             redirect_uris: vec![redirect_uri.to_owned()],
+            method: ClientMethod::default(),
             post_logout_redirect_uris: Vec::new(),
         }
+    }
+
+    /// That authenticates in this way alone.
+    pub fn by(mut self, method: ClientMethod) -> Self {
+        self.method = method;
+        self
     }
 
     /// With a place to land after signing out.

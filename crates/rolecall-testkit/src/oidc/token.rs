@@ -6,15 +6,12 @@ use std::collections::HashMap;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use url::form_urlencoded;
 
 use super::answer::Place;
 use super::world::{Code, World};
-use super::{GroupsIn, OidcClient};
+use super::{GroupsIn, OidcClient, client};
 use crate::keys::{base64url, random_text};
 
 /// `POST /token`
@@ -24,7 +21,7 @@ pub(super) async fn token(
     form: web::Form<HashMap<String, String>>,
 ) -> HttpResponse {
     world.hit("/token");
-    let Some(client) = authenticate(&world, &http, &form) else {
+    let Some(client) = client::authenticate(&world, &http, &form) else {
         return HttpResponse::Unauthorized()
             .insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"token\""))
             .json(json!({ "error": "invalid_client" }));
@@ -68,37 +65,6 @@ pub(super) async fn userinfo(world: web::Data<World>, http: HttpRequest) -> Http
             "",
         )
         .await
-}
-
-/// By `client_secret_basic` or `client_secret_post`, not both (RFC 6749 2.3); a public client only names itself.
-fn authenticate(
-    world: &World,
-    http: &HttpRequest,
-    form: &HashMap<String, String>,
-) -> Option<OidcClient> {
-    let posted = (
-        form.get("client_id").cloned(),
-        form.get("client_secret").cloned(),
-    );
-    let (id, secret) = match (http.headers().get(header::AUTHORIZATION), posted) {
-        (Some(value), (_, None)) => {
-            let basic = STANDARD
-                .decode(value.to_str().ok()?.strip_prefix("Basic ")?)
-                .ok()?;
-            let (id, secret) = std::str::from_utf8(&basic).ok()?.split_once(':')?;
-            (decoded(id), Some(decoded(secret)))
-        }
-        (None, (id, secret)) => (id?, secret),
-        (Some(_), (_, Some(_))) => return None,
-    };
-    world.client(&id).filter(|client| client.secret == secret)
-}
-
-/// Undoes the form encoding that RFC 6749 2.3.1 puts under Basic.
-fn decoded(text: &str) -> String {
-    form_urlencoded::parse(format!("={text}").as_bytes())
-        .map(|(_, value)| value.into_owned())
-        .collect()
 }
 
 fn fits(code: &Code, client: &OidcClient, form: &HashMap<String, String>, now: i64) -> bool {

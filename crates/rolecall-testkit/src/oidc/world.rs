@@ -1,6 +1,6 @@
 //! What the provider knows: keys, people, sessions, codes; and how an answer leaves it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use actix_web::HttpResponse;
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Place};
 use super::fault::Facts;
+use super::variation::Variation;
 use super::{Fault, GroupsIn, OidcClient, OidcSettings, Person};
 use crate::clock::Clock;
 use crate::keys::{Algorithm, SigningKey, random_text};
@@ -39,6 +40,9 @@ pub(super) struct State {
     pub(super) people: Vec<Person>,
     pub(super) faults: Vec<Fault>,
     pub(super) faulty_answers: usize,
+    pub(super) variation: Variation,
+    /// `jti`s of client assertions, each of which counts once.
+    pub(super) assertions: HashSet<String>,
     /// By the value of the provider's cookie.
     pub(super) sessions: HashMap<String, Session>,
     /// Requests whose form is open, by the form's hidden field.
@@ -217,6 +221,7 @@ impl World {
                 client_secret: client.as_ref().and_then(|client| client.secret.as_deref()),
                 now,
             };
+            state.variation.apply(&mut answer);
             for fault in &state.faults {
                 let honest = answer.clone();
                 fault.apply(&mut answer, &facts)?;

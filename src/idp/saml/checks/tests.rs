@@ -187,7 +187,7 @@ fn a_provider_that_says_no_is_heard() {
         ("RequestDenied", "request_denied"),
     ] {
         match none(&second(word)) {
-            Err(ProviderError::Refused { error }) => assert_eq!(error, error_wanted),
+            Err(ProviderError::Refused { error, .. }) => assert_eq!(error, error_wanted),
             other => panic!("{other:?}"),
         }
     }

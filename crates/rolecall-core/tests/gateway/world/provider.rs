@@ -140,6 +140,7 @@ impl IdentityProvider for Provider {
             Callback::Saml(response) => self.saml_said(&response),
             Callback::Error { .. } => Err(ProviderError::Refused {
                 error: "access_denied",
+                explanation: None,
             }),
         }
     }

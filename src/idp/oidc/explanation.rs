@@ -1,0 +1,41 @@
+//! What a provider says about its own refusal, made fit for a log line: cleaned, cut and quoted.
+
+use rolecall_core::limits::{NAME_SHOWN_CHARS_MAX, PROVIDER_TEXT_CHARS_MAX};
+use rolecall_core::text::one_line;
+
+/// `error` and `error_description` of any of the provider's answers (RFC 6749 4.1.2.1 and 5.2, RFC 6750 3) as one text;
+/// none when there is nothing in them.
+pub fn of(error: Option<&str>, description: Option<&str>) -> Option<String> {
+    let shown = |text: Option<&str>, chars_max: usize| {
+        let line = one_line(text?, chars_max);
+        (!line.is_empty()).then_some(line)
+    };
+    let error = shown(error, NAME_SHOWN_CHARS_MAX);
+    let description = shown(description, PROVIDER_TEXT_CHARS_MAX);
+    match (error, description) {
+        (Some(error), Some(description)) => Some(format!("{error:?} {description:?}")),
+        (Some(one), None) | (None, Some(one)) => Some(format!("{one:?}")),
+        (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_parts_are_quoted_cleaned_and_cut() {
+        assert_eq!(
+            of(
+                Some("access_denied"),
+                Some("AADSTS50105: not\r\nassigned\u{202e}.")
+            )
+            .as_deref(),
+            Some("\"access_denied\" \"AADSTS50105: not assigned.\"")
+        );
+        assert_eq!(of(Some(""), Some("why")).as_deref(), Some("\"why\""));
+        assert_eq!(of(None, Some("\u{7}")), None);
+        let long = of(None, Some(&"x".repeat(10_000))).unwrap();
+        assert!(long.chars().count() <= PROVIDER_TEXT_CHARS_MAX + 2 && long.ends_with("…\""));
+    }
+}

@@ -1,0 +1,117 @@
+//! How the gateway authenticates at the token endpoint, at a provider that verifies it.
+
+use anyhow::{Context, Result, ensure};
+use rolecall_core::secret::SecretText;
+use rolecall_core::sign_in::ProviderError;
+use rolecall_testkit::keys::{self, Algorithm, SigningKey};
+use rolecall_testkit::oidc::variation::Variation;
+use rolecall_testkit::oidc::{ClientMethod, OidcClient};
+use rolecalld::idp::oidc::{AssertionAudience, ClientAuthentication, ClientKey, OidcSettings};
+use serde_json::json;
+
+use super::{CALLBACK, CLIENT_ID, CLIENT_SECRET, Ended, World};
+
+/// A provider whose client authenticates in this way alone, and an adapter that is set up like this.
+fn world(method: ClientMethod, adapter: impl FnOnce(&mut OidcSettings)) -> Result<World> {
+    World::with(
+        |upstream| {
+            let client = OidcClient::new(CLIENT_ID, CLIENT_SECRET, CALLBACK);
+            upstream.clients = vec![client.by(method)];
+        },
+        adapter,
+    )
+}
+
+/// The gateway's key as its operator has it.
+pub(super) fn client_key(key: &SigningKey, id: Option<&str>) -> Result<ClientKey> {
+    let pem = SecretText::new(String::from_utf8(key.private_pem()?)?);
+    Ok(ClientKey::parse(&pem, id.map(str::to_owned))?)
+}
+
+fn method(wanted: ClientAuthentication) -> impl FnOnce(&mut OidcSettings) {
+    move |settings| settings.client_authentication = Some(wanted)
+}
+
+#[tokio::test]
+async fn a_secret_travels_as_configured() -> Result<()> {
+    use ClientAuthentication::{SecretBasic, SecretPost};
+    for (taken, sent, signed_in) in [
+        (ClientMethod::SecretPost, SecretPost, true),
+        (ClientMethod::SecretBasic, SecretBasic, true),
+        (ClientMethod::SecretPost, SecretBasic, false),
+        (ClientMethod::SecretBasic, SecretPost, false),
+    ] {
+        let case = format!("{taken:?} {sent:?}");
+        let ended = world(taken, method(sent))?.sign_in("alice").await;
+        match ended {
+            Ok(_) => ensure!(signed_in, "{case}"),
+            Err(Ended::ByTheAdapter(ProviderError::Unavailable(why))) => {
+                ensure!(!signed_in, "{case}: {why}");
+                ensure!(why.to_string().contains("client_authentication"), "{why}");
+            }
+            Err(other) => return Err(other).context(case),
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_method_what_discovery_offers_decides() -> Result<()> {
+    let mut world = world(ClientMethod::SecretPost, |_| ())?;
+    let offered =
+        json!({"token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"]});
+    world.upstream.vary(Variation {
+        discovery: offered.as_object().cloned().unwrap_or_default(),
+        ..Variation::default()
+    });
+    world.sign_in("alice").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_signs_an_assertion_that_counts_once_for_one_server() -> Result<()> {
+    for (algorithm, for_issuer) in [
+        (Algorithm::Es256, false),
+        (Algorithm::Rs256, false),
+        (Algorithm::Es256, true),
+    ] {
+        let key = SigningKey::generate(algorithm)?;
+        let jwks = keys::jwks([&key])?;
+        let taken = ClientMethod::PrivateKeyJwt { jwks, for_issuer };
+        let ours = client_key(&key, Some(key.kid()))?;
+        let mut world = world(taken, |settings| {
+            settings.client_secret = None;
+            settings.client_key = Some(ours);
+            if for_issuer {
+                settings.client_assertion_audience = AssertionAudience::Issuer;
+            }
+        })?;
+        // Twice: each assertion has a `jti` of its own.
+        world.sign_in("alice").await?;
+        world.sign_in("bob").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_key_or_audience_is_refused_by_the_provider() -> Result<()> {
+    let key = SigningKey::generate(Algorithm::Es256)?;
+    let other = SigningKey::generate(Algorithm::Es256)?.with_kid(key.kid());
+    for (signs, for_issuer) in [(&other, false), (&key, true)] {
+        let taken = ClientMethod::PrivateKeyJwt {
+            jwks: keys::jwks([&key])?,
+            for_issuer,
+        };
+        let ours = client_key(signs, Some(key.kid()))?;
+        let mut world = world(taken, |settings| {
+            settings.client_secret = None;
+            settings.client_key = Some(ours);
+        })?;
+        let ended = world.sign_in("alice").await;
+        let Err(Ended::ByTheAdapter(ProviderError::Unavailable(why))) = ended else {
+            anyhow::bail!("{ended:?}");
+        };
+        ensure!(why.to_string().contains("invalid_client"), "{why}");
+    }
+    Ok(())
+}
