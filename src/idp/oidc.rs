@@ -4,6 +4,7 @@
 //! and from nowhere else. Nothing is done at construction: a provider that is down does not keep the gateway from
 //! starting.
 
+mod audience;
 mod checks;
 mod claims;
 mod client_authentication;
@@ -243,7 +244,7 @@ impl OidcProvider {
             fresh_since: begun.fresh.then_some(begun.at),
             now: self.clock.now(),
         };
-        let verified = checks::check(tokens.id_token.expose(), &said, &expected)?;
+        let verified = checks::check(&said, &expected)?;
         claims::refuse_overage(&said, &self.settings)?;
         if self.settings.userinfo == UserinfoUse::WhenNeeded
             && let Some(missing) = Missing::of(&said, &self.settings)

@@ -6,17 +6,22 @@ use rolecall_core::text::one_line;
 /// `error` and `error_description` of any of the provider's answers (RFC 6749 4.1.2.1 and 5.2, RFC 6750 3) as one text;
 /// none when there is nothing in them.
 pub fn of(error: Option<&str>, description: Option<&str>) -> Option<String> {
-    let shown = |text: Option<&str>, chars_max: usize| {
+    let quotable = |text: Option<&str>, chars_max: usize| {
         let line = one_line(text?, chars_max);
         (!line.is_empty()).then_some(line)
     };
-    let error = shown(error, NAME_SHOWN_CHARS_MAX);
-    let description = shown(description, PROVIDER_TEXT_CHARS_MAX);
+    let error = quotable(error, NAME_SHOWN_CHARS_MAX);
+    let description = quotable(description, PROVIDER_TEXT_CHARS_MAX);
     match (error, description) {
         (Some(error), Some(description)) => Some(format!("{error:?} {description:?}")),
         (Some(one), None) | (None, Some(one)) => Some(format!("{one:?}")),
         (None, None) => None,
     }
+}
+
+/// A text of the provider's for the log.
+pub fn shown(text: &str) -> String {
+    one_line(text, PROVIDER_TEXT_CHARS_MAX)
 }
 
 #[cfg(test)]

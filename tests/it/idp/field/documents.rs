@@ -55,6 +55,9 @@ async fn sign_out_without_a_usable_endpoint_stays_here() -> Result<()> {
     Ok(())
 }
 
+/// What is odd about a key set.
+type Change = fn(&mut Map<String, Value>);
+
 #[tokio::test]
 async fn key_sets_are_read_under_other_names_and_with_odd_members() -> Result<()> {
     for content_type in [
@@ -73,7 +76,7 @@ async fn key_sets_are_read_under_other_names_and_with_odd_members() -> Result<()
     fn keys(set: &mut Map<String, Value>) -> &mut Vec<Value> {
         set["keys"].as_array_mut().expect("an array")
     }
-    let changes: [(&str, fn(&mut Map<String, Value>)); 5] = [
+    let changes: [(&str, Change); 5] = [
         ("use: null", |set| keys(set)[0]["use"] = json!(null)),
         ("padded numbers", |set| {
             let x = format!("{}=", keys(set)[0]["x"].as_str().unwrap_or_default());

@@ -1,0 +1,176 @@
+//! Claims of other types than the standards give them, on which nothing depends.
+
+use super::*;
+
+fn claims(claims: Value) -> Variation {
+    Variation {
+        claims: object(claims),
+        ..Variation::default()
+    }
+}
+
+#[tokio::test]
+async fn claims_on_which_nothing_depends_may_have_any_type() -> Result<()> {
+    for id in ["A1", "A5"] {
+        if let Some(case) = corpus(id)? {
+            is_alice(id, alice_at(variation(&case)).await)?;
+        }
+    }
+    for (vendor, unused) in [
+        (
+            "Auth0: ISO 8601",
+            json!({"updated_at": "2026-11-29T07:59:07.841Z", "nickname": "alice", "picture": "https://s.gravatar.com/avatar/1"}),
+        ),
+        (
+            "Cognito: text for everything",
+            json!({"phone_number_verified": "false", "cognito:username": "alice", "updated_at": "1795940000", "identities": [{"userId": "1", "primary": "true"}]}),
+        ),
+        (
+            "LinkedIn: a locale that is an object",
+            json!({"locale": {"country": "US", "language": "en"}, "picture": null}),
+        ),
+        (
+            "Slack and WSO2: objects and numbers for texts",
+            json!({"address": "1 Main Street", "birthdate": 19700101, "zoneinfo": ["Europe/Berlin"], "gender": [], "website": {}, "name#de": 7}),
+        ),
+        (
+            "Ping: texts for times and numbers",
+            json!({"updated_at": 1.7e9, "pi.sri": 1, "env": {"id": 1}, "profile": false, "phone_number": 4930123}),
+        ),
+    ] {
+        is_alice(vendor, alice_at(claims(unused)).await)?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_verified_by_a_true_is_not_believed() -> Result<()> {
+    if let Some(case) = corpus("A2")? {
+        let alice = alice_at(variation(&case)).await.context("A2")?;
+        ensure!(alice.email.is_none(), "A2: {:?}", alice.email);
+    }
+    for (vendor, value) in [
+        ("Cognito", json!("true")),
+        ("Apple", json!("false")),
+        ("a database's boolean", json!(1)),
+    ] {
+        let answers = claims(json!({ "email_verified": value }));
+        let alice = alice_at(answers).await.context(vendor)?;
+        ensure!(alice.email.is_none(), "{vendor}: {:?}", alice.email);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn protocol_claims_of_lenient_types_refuse_nobody() -> Result<()> {
+    for id in ["B1", "B3"] {
+        if let Some(case) = corpus(id)? {
+            is_alice(id, alice_at(variation(&case)).await)?;
+        }
+    }
+    for (vendor, lenient) in [
+        (
+            "Keycloak: acr as a number, sid null",
+            json!({"acr": 0, "sid": null, "amr": null}),
+        ),
+        (
+            "Entra ID v1: amr as one text, no nonce of another type",
+            json!({"amr": "mfa", "auth_time": "1795940000", "acr": ["1"]}),
+        ),
+        (
+            "Salesforce: null for what is not there",
+            json!({"azp": null, "nbf": null, "auth_time": null, "acr": null}),
+        ),
+    ] {
+        is_alice(vendor, alice_at(claims(lenient)).await)?;
+    }
+    let mfa = |amr: Value| async move {
+        let alice = alice_at(claims(json!({ "amr": amr }))).await?;
+        anyhow::Ok(alice.mfa)
+    };
+    ensure!(mfa(json!("mfa")).await?, "one text is a list of one");
+    ensure!(!mfa(json!("pwd")).await?);
+    ensure!(!mfa(json!({"mfa": true})).await?, "an object is not a list");
+    Ok(())
+}
+
+#[tokio::test]
+async fn claims_that_decide_keep_their_types() -> Result<()> {
+    for (bad, reason, told) in [
+        (json!({"exp": "1795940000"}), "malformed", "exp is no time"),
+        (json!({"nonce": null}), "nonce", "nonce"),
+        (json!({"sub": null}), "subject", "no sub"),
+        (json!({"sub": 7}), "malformed", "sub is not a string"),
+        (
+            json!({"aud": {"rolecall": true}}),
+            "malformed",
+            "aud is neither",
+        ),
+        (
+            json!({"azp": ["rolecall"]}),
+            "malformed",
+            "azp is not a string",
+        ),
+    ] {
+        let case = bad.to_string();
+        let (word, said) = refused(&case, alice_at(claims(bad)).await)?;
+        ensure!(
+            word == reason && said.contains(told),
+            "{case}: {word}, {said}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_made_for_us_may_name_siblings_that_are_configured() -> Result<()> {
+    let us = super::super::CLIENT_ID;
+    let any = |settings: &mut OidcSettings| settings.extra_audiences = vec!["*".to_owned()];
+    if let Some(case) = corpus("U1")? {
+        // The corpus calls its client otherwise.
+        let case: Value = serde_json::from_str(&case.to_string().replace("client-1", us))?;
+        let (word, said) = refused("U1", alice_at(variation(&case)).await)?;
+        ensure!(
+            word == "audience"
+                && said.contains("[\"383168317235462148\", \"other-app-of-the-project\"]")
+                && said.contains("extra_audiences"),
+            "{said}"
+        );
+        is_alice("U1", alice_with(variation(&case), any).await)?;
+    }
+    for (vendor, sent) in [
+        (
+            "Zitadel: the project and its other applications",
+            json!({"aud": ["383168317235462148", us, "383168317235462149"], "azp": us}),
+        ),
+        (
+            "Keycloak: an audience mapper",
+            json!({"aud": [us, "account"], "azp": us}),
+        ),
+    ] {
+        is_alice(vendor, alice_with(claims(sent), any).await)?;
+    }
+    for (case, sent, told) in [
+        (
+            "made for another",
+            json!({"aud": [us, "other"], "azp": "other"}),
+            "azp is \"other\"",
+        ),
+        (
+            "made for nobody",
+            json!({"aud": [us, "other", "third"]}),
+            "[\"other\", \"third\"]: add them to extra_audiences",
+        ),
+        (
+            "not for us",
+            json!({"aud": ["other"], "azp": us}),
+            "aud is [\"other\"], our client_id is \"rolecall\"",
+        ),
+    ] {
+        let (word, said) = refused(case, alice_with(claims(sent), any).await)?;
+        ensure!(word == "audience" && said.contains(told), "{case}: {said}");
+    }
+    let answers = claims(json!({"aud": [us, "other"], "azp": us}));
+    let listed = |settings: &mut OidcSettings| settings.extra_audiences = vec!["other".to_owned()];
+    is_alice("listed", alice_with(answers, listed).await)
+}
