@@ -11,6 +11,7 @@ mod consent;
 mod cookie;
 mod credential_formats;
 mod csrf;
+mod detached;
 mod device;
 mod dialect;
 mod extract;

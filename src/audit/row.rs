@@ -278,6 +278,7 @@ mod tests {
                 expires_at: at,
                 region: text("eu-west-1"),
                 request_id: None,
+                unanswered: 1,
             },
             Happened::IssuePosted {
                 assertion: text("_1"),
@@ -288,7 +289,9 @@ mod tests {
                 reason: text("token"),
                 aws_code: None,
                 request_id: None,
+                unanswered: 2,
             },
+            Happened::IssueUndelivered {},
             Happened::IssueRefused {
                 actor,
                 target,

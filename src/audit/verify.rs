@@ -296,6 +296,7 @@ impl Walk {
             | Happened::ConsentGiven { .. }
             | Happened::ConsentDenied { .. }
             | Happened::IssueRefused { .. }
+            | Happened::IssueUndelivered {}
             | Happened::ConfigurationLoaded { .. }
             | Happened::ConfigurationRefused { .. } => {}
         }

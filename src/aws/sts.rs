@@ -2,7 +2,8 @@
 //! outage, at the fallbacks. An answer that AWS gave is final: it is never asked of another Region.
 //!
 //! Time (eight seconds for everything) is shared out among the Regions that are left, so that a silent first Region
-//! cannot eat the time of the second; a Region that failed is asked last for half a minute.
+//! cannot eat the time of the second; a Region that failed is asked last for half a minute, and one that fails again and
+//! again is not asked for a while ([`breaker`]).
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -26,11 +27,15 @@ use url::Url;
 use super::AwsSettings;
 use agent::Agent;
 use answer::Answer;
+use breaker::Breaker;
 use failure::Failure;
+use tries::Tries;
 
 mod agent;
 mod answer;
+mod breaker;
 mod failure;
+mod tries;
 
 /// For one connection, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -70,6 +75,7 @@ struct Place {
     endpoint: Option<Url>,
     client: aws_sdk_sts::Client,
     aside_until: RwLock<Option<Instant>>,
+    breaker: Breaker,
 }
 
 impl StsClient {
@@ -158,6 +164,7 @@ impl Place {
             endpoint,
             client: aws_sdk_sts::Client::from_conf(config.build()),
             aside_until: RwLock::new(None),
+            breaker: Breaker::default(),
         }
     }
 
@@ -176,7 +183,7 @@ impl Place {
     }
 
     /// One call with the SDK's retries.
-    async fn assume(&self, order: &AssumeRole) -> Result<Issued, Failure> {
+    async fn assume(&self, order: &AssumeRole, tries: &Tries) -> Result<Issued, Failure> {
         let duration = order.duration.seconds().cast_signed();
         let policy = order.session_policy.as_ref().map(|p| p.as_str().to_owned());
         let managed: Vec<PolicyDescriptorType> = order
@@ -197,6 +204,8 @@ impl Place {
                     .duration_seconds(duration)
                     .set_policy(policy)
                     .set_policy_arns(managed)
+                    .customize()
+                    .interceptor(tries.clone())
                     .send()
                     .await
                     .map_err(|error| Failure::of(&error))?
@@ -213,6 +222,8 @@ impl Place {
                     .duration_seconds(duration)
                     .set_policy(policy)
                     .set_policy_arns(managed)
+                    .customize()
+                    .interceptor(tries.clone())
                     .send()
                     .await
                     .map_err(|error| Failure::of(&error))?
@@ -240,22 +251,60 @@ impl Sts for StsClient {
                 request_id: None,
             });
         }
+        let tries = Tries::default();
+        let answer = self.ask(order, &tries).await;
+        let unanswered = tries.unanswered();
+        if unanswered > 0 {
+            tracing::warn!(
+                role = %order.role,
+                unanswered,
+                "STS did not answer requests that it was sent whole; CloudTrail shows whether it issued credentials for them"
+            );
+        }
+        match answer {
+            Ok(issued) => Ok(Issued {
+                unanswered,
+                ..issued
+            }),
+            Err(StsError::Unavailable(source)) if unanswered > 0 => Err(StsError::Unanswered {
+                tries: unanswered,
+                source,
+            }),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl StsClient {
+    /// Asks one Region after the other, as long as there is time.
+    async fn ask(&self, order: &AssumeRole, tries: &Tries) -> Result<Issued, StsError> {
         let deadline = Instant::now() + TOTAL_TIMEOUT;
         let places = self.places_for(order.region.as_ref());
-        let mut outage = "no Region of the role's partition is configured".into();
+        let mut outage = match places.is_empty() {
+            true => "no Region of the role's partition is configured".into(),
+            false => "STS did not answer the last calls and is given a pause".into(),
+        };
         for (index, place) in places.iter().enumerate() {
+            let Some(leave) = place.breaker.leave(Instant::now()) else {
+                continue;
+            };
             let left = u32::try_from(places.len() - index).unwrap_or(u32::MAX);
             let share = deadline.saturating_duration_since(Instant::now()) / left;
-            let answer = tokio::time::timeout(share, place.assume(order)).await;
+            let answer = tokio::time::timeout(share, place.assume(order, tries)).await;
             match answer
                 .unwrap_or_else(|_| Err(Failure::Outage("STS did not answer in time".into())))
             {
                 Ok(issued) => {
+                    leave.answered();
                     place.put_aside(None);
                     return Ok(issued);
                 }
-                Err(Failure::Refused(error)) => return Err(error),
+                Err(Failure::Refused(error)) => {
+                    leave.answered();
+                    return Err(error);
+                }
                 Err(Failure::Outage(source)) => {
+                    leave.failed(Instant::now());
                     tracing::warn!(region = %place.region, error = %source, "STS is unavailable");
                     place.put_aside(Some(Instant::now() + ASIDE));
                     outage = source;

@@ -89,6 +89,8 @@ where
     HttpServiceBuilder::default()
         .graceful_shutdown_signal(stopping)
         .keep_alive(KEEP_ALIVE)
+        // Whoever closes a connection waits for no answer, and the trail says so of credentials.
+        .h1_allow_half_closed(false)
         .client_request_timeout(HEAD_TIMEOUT)
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
         .local_addr(address)

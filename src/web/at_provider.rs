@@ -10,10 +10,11 @@ use rolecall_core::gateway::{ProofOutcome, SignInError};
 use rolecall_core::secret::{ProofTicket, SamlResponse};
 use url::Url;
 
+use super::detached::detached;
 use super::extract::{Member, Visitor};
 use super::problem::Problem;
 use super::reply;
-use super::role::{credentials_page, detached, visit_reply};
+use super::role::{credentials_page, visit_reply};
 use super::saml::SamlForm;
 use super::sign_in::provider_id;
 use super::view::{ProviderChoice, SignInPage};
@@ -65,8 +66,9 @@ pub async fn receive(
 /// [`rolecall_core::gateway::IssueError`].
 pub async fn go_on(member: Member, path: Path<(String, String)>) -> Result<HttpResponse, Problem> {
     let (_, ticket) = path.into_inner();
-    let (viewer, site) = (member.viewer(), member.visitor.site.clone());
-    let outcome = detached(site.clone(), "provider", async move {
+    let viewer = member.viewer();
+    let (site, context) = member.visitor.parts();
+    let outcome = detached(site.clone(), context, "provider", async move {
         let Member {
             visitor, session, ..
         } = member;

@@ -34,6 +34,13 @@ pub struct Visitor {
     pub context: RequestContext,
 }
 
+impl Visitor {
+    /// Both, for work that outlives the request.
+    pub fn parts(&self) -> (Data<Site>, RequestContext) {
+        (self.site.clone(), self.context.clone())
+    }
+}
+
 impl FromRequest for Visitor {
     type Error = Problem;
     type Future = std::future::Ready<Result<Self, Problem>>;
@@ -223,9 +230,9 @@ pub struct Sent<T> {
 }
 
 impl<T> Sent<T> {
-    /// The site.
-    pub fn site(&self) -> Data<Site> {
-        self.claim.visitor.site.clone()
+    /// As [`Visitor::parts`].
+    pub fn parts(&self) -> (Data<Site>, RequestContext) {
+        self.claim.visitor.parts()
     }
 
     /// Looks the session up and reads the form.

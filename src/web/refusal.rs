@@ -2,11 +2,16 @@
 //! something about says what.
 
 use actix_web::http::StatusCode;
-use rolecall_core::aws::ConsoleSignInError;
+use rolecall_core::aws::{ConsoleSignInError, StsRefusal};
 use rolecall_core::gateway::{IssueError, Mismatch};
 
 use super::problem::{Fault, Problem};
 use super::words;
+
+/// `Retry-After` in an outage.
+const OUTAGE_SECONDS: u32 = 5;
+/// `Retry-After` when AWS throttles: its buckets fill again within a second.
+const THROTTLED_SECONDS: u32 = 1;
 
 impl From<IssueError> for Problem {
     fn from(error: IssueError) -> Self {
@@ -30,15 +35,20 @@ impl From<IssueError> for Problem {
             }
             IssueError::Refused(refused) => {
                 let request = refused.request_id.as_ref().map(|id| format!(" (AWS request {id})")).unwrap_or_default();
-                let status = match refused.refusal.is_transient() {
-                    true => StatusCode::SERVICE_UNAVAILABLE,
-                    false => StatusCode::FORBIDDEN,
+                let (status, retry_after) = if refused.refusal == StsRefusal::Throttled {
+                    (StatusCode::TOO_MANY_REQUESTS, Some(THROTTLED_SECONDS))
+                } else if refused.refusal.is_transient() {
+                    (StatusCode::SERVICE_UNAVAILABLE, Some(OUTAGE_SECONDS))
+                } else {
+                    (StatusCode::FORBIDDEN, None)
                 };
-                Self::new(status, Fault::Upstream, refused.refusal.code(), "AWS refused", refused.advice.explanation)
+                let mut problem = Self::new(status, Fault::Upstream, refused.refusal.code(), "AWS refused", refused.advice.explanation)
                     .hint(refused.advice.hint)
-                    .detail(format!("{}: {}{request}", refused.code, refused.message))
+                    .detail(format!("{}: {}{request}", refused.code, refused.message));
+                problem.retry_after = retry_after;
+                problem
             }
-            IssueError::StsUnavailable(source) => outage("AWS STS does not answer", "sts_unavailable", source.as_ref()),
+            IssueError::StsUnavailable(source) | IssueError::StsUnanswered { source, .. } => outage("AWS STS does not answer", "sts_unavailable", source.as_ref()),
             IssueError::Console(ConsoleSignInError::Unavailable(source)) => outage("AWS's sign-in page does not answer", "console_unavailable", source.as_ref()),
             IssueError::Console(error @ ConsoleSignInError::Refused { .. }) => Self::new(StatusCode::BAD_GATEWAY, Fault::Upstream, "console_refused", "AWS refused the console", "Credentials were issued, but AWS's sign-in endpoint made no console session of them.")
                 .hint("Try again, or use credentials instead. A sign-in policy of the account may forbid it from your network.")
@@ -73,6 +83,6 @@ fn outage(
         "Nothing is wrong with your access; the request could not be completed.",
     )
     .hint("Try again in a moment.");
-    problem.retry_after = Some(5);
+    problem.retry_after = Some(OUTAGE_SECONDS);
     problem.caused_by(source)
 }

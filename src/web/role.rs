@@ -4,21 +4,20 @@
 use std::collections::BTreeMap;
 
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{Data, Path, Query};
+use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
-use futures_util::FutureExt as _;
 use rolecall_core::aws::{AccountId, Destination, Region};
 use rolecall_core::gateway::{
-    ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError, IssuedRole, LoginError, RoleRequest,
+    ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError, IssuedRole, RoleRequest,
 };
 use rolecall_core::secret::ConsoleTicket;
 use rolecall_core::sign_in::ReturnTo;
 use serde::Deserialize;
 
+use super::detached::detached;
 use super::extract::{Member, Posted, Sent};
 use super::problem::Problem;
-use super::site::Site;
 use super::view::{ConsolePage, CredentialsPage, RegionChoice, Viewer};
 use super::{at_provider, credential_formats, hand_over, portal, reply, words};
 
@@ -181,7 +180,8 @@ pub async fn open_console(
             .await?;
         return Ok(console_reply(json, url.as_str()));
     }
-    let visit = detached(member.visitor.site.clone(), "console", async move {
+    let (site, context) = member.visitor.parts();
+    let visit = detached(site, context, "console", async move {
         let Member {
             visitor, session, ..
         } = member;
@@ -205,7 +205,8 @@ pub async fn continue_to_console(
     member: Member,
     ticket: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let outcome = detached(member.visitor.site.clone(), "console", async move {
+    let (site, context) = member.visitor.parts();
+    let outcome = detached(site, context, "console", async move {
         let Member {
             visitor, session, ..
         } = member;
@@ -257,7 +258,7 @@ pub async fn credentials(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let json = reply::wants_json(&request);
-    let site = sent.site();
+    let (site, context) = sent.parts();
     let work = async move {
         let Posted { member, form } = sent.prove().await?;
         let role = form.parse()?;
@@ -271,7 +272,7 @@ pub async fn credentials(
             .credentials(&visitor.context, &session, &role);
         Ok(issued.await.map(|issued| (viewer, issued)))
     };
-    let (viewer, issued) = match detached(site.clone(), "credentials", work).await? {
+    let (viewer, issued) = match detached(site.clone(), context, "credentials", work).await? {
         Err(IssueError::AtProvider { start: Some(start) }) if !json => {
             return at_provider::go(&start);
         }
@@ -312,45 +313,4 @@ pub(super) fn credentials_page(
         snippets: credential_formats::snippets(&credentials, &grant),
     };
     reply::page(StatusCode::OK, &page)
-}
-
-/// Why nothing was issued, as metrics count it.
-pub trait Worded {
-    /// A stable word.
-    fn word(&self) -> &'static str;
-}
-
-impl Worded for IssueError {
-    fn word(&self) -> &'static str {
-        self.word()
-    }
-}
-
-impl Worded for LoginError {
-    fn word(&self) -> &'static str {
-        self.word()
-    }
-}
-
-/// Runs to its end even when the caller hangs up, and counts how it ended: an intent in the audit trail gets its outcome.
-/// Who never got as far as to ask for something is not counted.
-///
-/// # Errors
-/// When it could not be run to its end, or nothing was asked for; its own error is inside.
-pub fn detached<T: Send + 'static, E: Worded + Send + 'static>(
-    site: Data<Site>,
-    delivery: &'static str,
-    work: impl Future<Output = Result<Result<T, E>, Problem>> + Send + 'static,
-) -> impl Future<Output = Result<Result<T, E>, Problem>> {
-    let runtime = site.runtime.clone();
-    // Not an `async` block, which would keep room for the work twice.
-    let task = runtime.spawn(work.inspect(move |outcome| {
-        if let Ok(outcome) = outcome {
-            let word = outcome.as_ref().err().map_or("ok", E::word);
-            site.metrics.issue(delivery, word);
-        }
-    }));
-    task.map(|outcome| {
-        outcome.map_err(|error| Problem::internal("the request was interrupted").because(error))?
-    })
 }

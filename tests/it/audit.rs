@@ -204,6 +204,7 @@ fn failed(intent: &AuditEvent) -> AuditEvent {
             reason: "unavailable".to_owned(),
             aws_code: None,
             request_id: None,
+            unanswered: 0,
         })
     }
 }

@@ -231,6 +231,9 @@ pub enum Happened {
         region: String,
         /// STS's request id.
         request_id: Option<String>,
+        /// Earlier tries that STS may have answered too, with credentials which never arrived.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        unanswered: u32,
     },
     /// A SAML response was made for the browser to post to AWS's sign-in endpoint: no credentials passed the gateway. Ends
     /// the intent of the same reference.
@@ -250,7 +253,12 @@ pub enum Happened {
         aws_code: Option<String>,
         /// STS's request id.
         request_id: Option<String>,
+        /// Tries that STS may have answered, with credentials which never arrived.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        unanswered: u32,
     },
+    /// The caller hung up before the issue of the same reference had ended: nobody has its credentials.
+    IssueUndelivered {},
     /// Somebody asked for a role that today's policy does not grant them.
     IssueRefused {
         /// Who.
@@ -270,6 +278,10 @@ pub enum Happened {
         /// How many mistakes.
         mistakes: u64,
     },
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// One event of the trail.

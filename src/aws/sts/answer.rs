@@ -58,6 +58,7 @@ impl Answer {
             request_id: self.request_id,
             region: region.as_str().to_owned(),
             packed_size_percent: self.packed.and_then(|percent| u8::try_from(percent).ok()),
+            unanswered: 0,
         })
     }
 }

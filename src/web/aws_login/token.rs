@@ -14,9 +14,9 @@ use rolecall_core::secret::{AuthorizationCode, RefreshToken, SecretText};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::web::detached::detached;
 use crate::web::extract::Visitor;
 use crate::web::problem::{Fault, Problem};
-use crate::web::role::detached;
 
 /// A code, a verifier and a refresh token of AWS's own sizes fit.
 const BODY_BYTES_MAX: usize = 8 * 1024;
@@ -39,7 +39,7 @@ pub async fn token(
 ) -> Result<HttpResponse, Problem> {
     let asked = read(&request, body).await?;
     let proofs: Vec<String> = proofs(&request);
-    let site = visitor.site.clone();
+    let (site, context) = visitor.parts();
     let work = async move {
         let (gateway, context) = (&visitor.site.gateway, &visitor.context);
         let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
@@ -54,7 +54,7 @@ pub async fn token(
             }
         })
     };
-    let tokens = detached(site, "aws_login", work).await??;
+    let tokens = detached(site, context, "aws_login", work).await??;
     Ok(HttpResponse::Ok().json(Answer::of(&tokens)))
 }
 

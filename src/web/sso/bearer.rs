@@ -10,6 +10,7 @@ use actix_web::{FromRequest, HttpRequest};
 use rolecall_core::access::Grants;
 use rolecall_core::aws::AccountId;
 use rolecall_core::client_session::ClientSession;
+use rolecall_core::gateway::RequestContext;
 use rolecall_core::secret::AccessToken;
 
 use crate::web::extract::Visitor;
@@ -68,9 +69,9 @@ pub struct Presented {
 }
 
 impl Presented {
-    /// The site.
-    pub fn site(&self) -> Data<Site> {
-        self.visitor.site.clone()
+    /// As [`Visitor::parts`].
+    pub fn parts(&self) -> (Data<Site>, RequestContext) {
+        self.visitor.parts()
     }
 
     /// Looks the session up.

@@ -7,14 +7,13 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Query;
 use rolecall_core::access::Unmet;
-use rolecall_core::aws::StsRefusal;
 use rolecall_core::gateway::{IssueError, RoleRequest};
 use serde::{Deserialize, Serialize};
 
 use super::bearer::{Bearer, Presented};
 use super::{account, refuse};
+use crate::web::detached::detached;
 use crate::web::problem::{Fault, Problem};
-use crate::web::role::detached;
 use crate::web::site::Site;
 use crate::web::words;
 
@@ -77,14 +76,14 @@ pub async fn get_role_credentials(
     asked: Query<Asked>,
 ) -> Result<HttpResponse, Problem> {
     let role = asked.parse();
-    let site = presented.site();
+    let (site, context) = presented.parts();
     let work = async move {
         let Bearer { visitor, session } = presented.prove().await?;
         let role = role?;
         let gateway = &visitor.site.gateway;
         Ok(gateway.credentials(&visitor.context, &session, &role).await)
     };
-    let issued = detached(site.clone(), "client", work)
+    let issued = detached(site.clone(), context, "client", work)
         .await?
         .map_err(|error| refusal(&site, &asked, error))?;
     let credentials = &issued.credentials;
@@ -137,12 +136,6 @@ fn refusal(site: &Site, asked: &Asked, error: IssueError) -> Problem {
                 words::all_of(&unmet)
             );
             forbidden("condition", message).hint(way_out(site, &unmet, &owners))
-        }
-        IssueError::Refused(refused) if refused.refusal == StsRefusal::Throttled => {
-            let mut problem = Problem::from(IssueError::Refused(refused));
-            problem.status = StatusCode::TOO_MANY_REQUESTS;
-            problem.retry_after = Some(1);
-            problem
         }
         other => Problem::from(other),
     }

@@ -70,7 +70,7 @@ async fn lasting_trouble_ends_after_three_tries() -> Result<()> {
         world.aws.fault(fault.clone());
         match (world.sts()?.assume(&world.order().await?).await, meaning) {
             (Err(StsError::Refused { refusal, .. }), Some(meaning)) => assert_eq!(refusal, meaning),
-            (Err(StsError::Unavailable(source)), None) => {
+            (Err(StsError::Unavailable(source) | StsError::Unanswered { source, .. }), None) => {
                 assert!(!source.to_string().contains("eyJ"), "{source}");
             }
             (other, _) => anyhow::bail!("{fault:?} ended in {other:?}"),
@@ -140,6 +140,71 @@ async fn the_accounts_own_region_comes_first() -> Result<()> {
     assert_eq!(sts.assume(&order).await?.region, "eu-west-1");
     order.region = Some(Region::parse("cn-north-1")?);
     assert_eq!(sts.assume(&order).await?.region, "eu-west-1");
+    Ok(())
+}
+
+/// A request that was sent whole may have been answered with credentials.
+#[tokio::test]
+async fn tries_whose_answer_was_lost_are_counted() -> Result<()> {
+    for (fault, lost) in [
+        (Fault::DropConnection { times: 2 }, 2),
+        (Fault::Throttle { times: 2 }, 0),
+        (Fault::ServerError { times: 2 }, 0),
+    ] {
+        let world = World::new(KeyAlgorithm::Es256)?;
+        world.aws.fault(fault.clone());
+        let issued = world.sts()?.assume(&world.order().await?).await?;
+        assert_eq!(issued.unanswered, lost, "{fault:?}");
+    }
+    let world = World::new(KeyAlgorithm::Es256)?;
+    world.aws.fault(Fault::DropConnection { times: 9 });
+    let answer = world.sts()?.assume(&world.order().await?).await;
+    assert!(
+        matches!(answer, Err(StsError::Unanswered { tries: 3, .. })),
+        "{answer:?}"
+    );
+    Ok(())
+}
+
+/// Callers do not queue up before an STS that hangs, and it is found again when it is back.
+#[tokio::test]
+async fn an_sts_that_hangs_is_not_asked_for_a_while() -> Result<()> {
+    let world = World::new(KeyAlgorithm::Es256)?;
+    let sts = world.sts()?;
+    let order = world.order().await?;
+    world.aws.fault(Fault::SlowBy(Duration::from_secs(60)));
+    let (one, two, three) =
+        tokio::join!(sts.assume(&order), sts.assume(&order), sts.assume(&order));
+    for answer in [one, two, three] {
+        assert!(
+            matches!(answer, Err(StsError::Unanswered { .. })),
+            "{answer:?}"
+        );
+    }
+    let asked = world.aws.requests().len();
+    let begun = Instant::now();
+    for _ in 0..20 {
+        let answer = sts.assume(&order).await;
+        assert!(
+            matches!(answer, Err(StsError::Unavailable(_))),
+            "{answer:?}"
+        );
+    }
+    assert!(
+        begun.elapsed() < Duration::from_millis(500),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(world.aws.requests().len(), asked);
+    world.aws.clear_faults();
+    let begun = Instant::now();
+    while sts.assume(&order).await.is_err() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(6),
+            "it is not found again"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     Ok(())
 }
 

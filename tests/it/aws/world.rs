@@ -268,7 +268,7 @@ pub fn alice() -> Result<Identity> {
 pub fn refusal(answer: Result<Issued, StsError>) -> Result<StsRefusal> {
     match answer {
         Err(StsError::Refused { refusal, .. }) => Ok(refusal),
-        Err(error @ StsError::Unavailable(_)) => Err(error.into()),
+        Err(error @ (StsError::Unavailable(_) | StsError::Unanswered { .. })) => Err(error.into()),
         Ok(issued) => anyhow::bail!("issued {}", issued.credentials.access_key_id),
     }
 }

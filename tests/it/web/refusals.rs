@@ -1,8 +1,11 @@
 //! When AWS says no, or nothing: the page says what to do, and its reference leads to the trail.
 
+use std::time::Duration;
+
 use rolecall_testkit::aws::Fault;
 
 use super::*;
+use crate::operate::until;
 
 const ROLE: [(&str, &str); 2] = [("account", "444455556666"), ("permission_set", "Developer")];
 
@@ -107,7 +110,7 @@ async fn every_refusal_says_what_to_do() -> Result<()> {
         (
             Fault::Throttle { times: many },
             "throttled",
-            (503, "too many requests", "Try again in a minute"),
+            (429, "too many requests", "Try again in a minute"),
         ),
     ];
     for (fault, reason, mut want) in table {
@@ -291,5 +294,36 @@ async fn what_is_not_mine_and_what_is_not_there_look_alike() -> Result<()> {
     let fields = [("account", "111122223333"), ("permission_set", "Developer")];
     let (status, json) = scene.post_json(&bob, "/credentials", &fields).await?;
     ensure!(status == 403 && json["error"] == "condition", "{json}");
+    Ok(())
+}
+
+/// Credentials that nobody waited for are told from those that were handed out.
+#[tokio::test]
+async fn a_caller_who_hangs_up_is_in_the_trail() -> Result<()> {
+    let scene = Scene::new().await?;
+    let browser = scene.signed_in("alice").await?;
+    let pass = pass_of(&browser)?;
+    scene
+        .house
+        .aws
+        .fault(Fault::SlowBy(Duration::from_millis(1_000)));
+    let asked = scene.post_json(&pass, "/credentials", &ROLE);
+    ensure!(
+        tokio::time::timeout(Duration::from_millis(400), asked)
+            .await
+            .is_err()
+    );
+    let undelivered = until("the outcome", async || {
+        Ok(scene.events("issue_undelivered").await?.pop())
+    })
+    .await?;
+    let done = scene.events("issue_done").await?;
+    ensure!(
+        done.len() == 1 && done[0]["reference"] == undelivered["reference"],
+        "{done:?} {undelivered}"
+    );
+    scene.house.aws.clear_faults();
+    ensure!(scene.post_json(&pass, "/credentials", &ROLE).await?.0 == 200);
+    ensure!(scene.events("issue_undelivered").await?.len() == 1);
     Ok(())
 }

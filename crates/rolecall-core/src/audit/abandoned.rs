@@ -23,6 +23,7 @@ impl AuditEvent {
                 reason: "audit_timeout".to_owned(),
                 aws_code: None,
                 request_id: None,
+                unanswered: 0,
             },
         })
     }

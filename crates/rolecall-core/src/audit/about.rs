@@ -50,6 +50,7 @@ impl Happened {
             Self::IssueDone { .. } => nobody("issue_done"),
             Self::IssuePosted { .. } => nobody("issue_posted"),
             Self::IssueFailed { .. } => nobody("issue_failed"),
+            Self::IssueUndelivered {} => nobody("issue_undelivered"),
             Self::IssueRefused { actor, target, .. } => About {
                 target: Some(target),
                 ..somebody("issue_refused", actor)

@@ -111,6 +111,8 @@ pub struct Issued {
     pub region: String,
     /// `PackedPolicySize` or its successor, in percent of what fits.
     pub packed_size_percent: Option<u8>,
+    /// Earlier tries that STS may have answered too, with credentials which never arrived.
+    pub unanswered: u32,
 }
 
 /// AWS's reasons to refuse (`aws-protocol` of STS: the error codes of `AssumeRole*`), as far as somebody can act on them.
@@ -197,6 +199,15 @@ pub enum StsError {
     /// No endpoint could be reached, or all failed.
     #[error("AWS STS is unavailable")]
     Unavailable(#[source] Source),
+    /// No endpoint answered, but at least one was sent the whole request: it may have issued credentials which never arrived.
+    #[error("AWS STS was asked and did not answer")]
+    Unanswered {
+        /// How many tries it may have answered.
+        tries: u32,
+        /// What happened.
+        #[source]
+        source: Source,
+    },
 }
 
 /// AWS's Security Token Service.

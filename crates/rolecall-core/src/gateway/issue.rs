@@ -83,6 +83,15 @@ pub enum IssueError {
     /// No STS endpoint answered.
     #[error("AWS STS is unavailable")]
     StsUnavailable(#[source] Source),
+    /// STS was asked and no answer arrived: credentials may have been issued that nobody has.
+    #[error("AWS STS was asked and did not answer")]
+    StsUnanswered {
+        /// How many tries it may have answered.
+        tries: u32,
+        /// What happened.
+        #[source]
+        source: Source,
+    },
     /// AWS's sign-in endpoint.
     #[error(transparent)]
     Console(#[from] ConsoleSignInError),
@@ -118,7 +127,7 @@ impl IssueError {
             Self::SessionEnded => "session_ended",
             Self::Token(_) => "token",
             Self::Refused(refused) => refused.refusal.code(),
-            Self::StsUnavailable(_) => "sts_unavailable",
+            Self::StsUnavailable(_) | Self::StsUnanswered { .. } => "sts_unavailable",
             Self::Console(ConsoleSignInError::Refused { .. }) => "console_refused",
             Self::Console(ConsoleSignInError::Unavailable(_)) => "console_unavailable",
             Self::Unavailable(_) => "unavailable",
@@ -205,6 +214,14 @@ impl Gateway {
         let intent = events::intent(holder, &prepared, delivery);
         self.append(context, intent).await?;
         Ok(prepared)
+    }
+
+    /// Audits that the caller of an issue hung up before it had ended.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn record_undelivered(&self, context: &RequestContext) -> Result<(), StoreError> {
+        self.append(context, Happened::IssueUndelivered {}).await
     }
 
     /// Credentials from STS, and their outcome in the trail.

@@ -63,6 +63,7 @@ impl LoginError {
             Self::Issue(error) => match error {
                 IssueError::Token(_)
                 | IssueError::StsUnavailable(_)
+                | IssueError::StsUnanswered { .. }
                 | IssueError::Unavailable(_) => true,
                 IssueError::Refused(refused) => refused.refusal.is_transient(),
                 IssueError::NotGranted

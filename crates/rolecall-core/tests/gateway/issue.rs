@@ -79,6 +79,7 @@ async fn the_intent_comes_first_and_the_outcome_before_the_answer() {
             expires_at: issued.credentials.expires_at,
             region: "eu-west-1".to_owned(),
             request_id: Some("request-1".to_owned()),
+            unanswered: 0,
         },
     ];
     assert_eq!(happened, expected);

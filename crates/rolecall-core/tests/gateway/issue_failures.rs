@@ -18,6 +18,7 @@ fn assert_failed(world: &World, why: &str, code: Option<&str>) {
         reason: why.to_owned(),
         aws_code: code.map(str::to_owned),
         request_id: code.map(|_| "request-7".to_owned()),
+        unanswered: 0,
     };
     assert_eq!(events[1].happened, failed);
 }

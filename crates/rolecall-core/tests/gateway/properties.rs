@@ -177,6 +177,7 @@ fn check_trail(events: Vec<AuditEvent>, orders: usize, handed_out: &[String]) {
             | Happened::SignOutRefused { .. }
             | Happened::SignedOut { .. }
             | Happened::IssueRefused { .. }
+            | Happened::IssueUndelivered {}
             | Happened::ConfigurationLoaded { .. }
             | Happened::ClientSessionBegun { .. }
             | Happened::ConsentGiven { .. }

@@ -44,6 +44,7 @@ fn ended(world: &World) -> Vec<(String, String)> {
             | Happened::IssuePosted { .. }
             | Happened::IssueFailed { .. }
             | Happened::IssueRefused { .. }
+            | Happened::IssueUndelivered {}
             | Happened::ConfigurationLoaded { .. }
             | Happened::ClientSessionBegun { .. }
             | Happened::ConsentGiven { .. }

@@ -52,6 +52,7 @@ pub(super) fn outcome(outcome: &Result<Issued, IssueError>) -> Happened {
             expires_at: issued.credentials.expires_at,
             region: issued.region.clone(),
             request_id: issued.request_id.clone(),
+            unanswered: issued.unanswered,
         },
         Err(error) => failed(error),
     }
@@ -79,12 +80,19 @@ fn failed(error: &IssueError) -> Happened {
         | IssueError::SessionEnded
         | IssueError::Token(_)
         | IssueError::StsUnavailable(_)
+        | IssueError::StsUnanswered { .. }
         | IssueError::Console(_)
         | IssueError::Unavailable(_) => None,
+    };
+    let unanswered = if let IssueError::StsUnanswered { tries, .. } = error {
+        *tries
+    } else {
+        0
     };
     Happened::IssueFailed {
         reason: error.word().to_owned(),
         aws_code: refused.map(|refused| refused.code.clone()),
         request_id: refused.and_then(|refused| refused.request_id.clone()),
+        unanswered,
     }
 }

@@ -105,6 +105,9 @@ impl Gateway {
     fn explained(&self, error: StsError, grant: &Grant) -> IssueError {
         let (refusal, code, message, request_id) = match error {
             StsError::Unavailable(source) => return IssueError::StsUnavailable(source),
+            StsError::Unanswered { tries, source } => {
+                return IssueError::StsUnanswered { tries, source };
+            }
             StsError::Refused {
                 refusal,
                 code,

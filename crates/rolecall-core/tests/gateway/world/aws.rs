@@ -126,6 +126,7 @@ impl Sts for Aws {
             request_id: Some("request-1".to_owned()),
             region: "eu-west-1".to_owned(),
             packed_size_percent: Some(3),
+            unanswered: 0,
         })
     }
 }
