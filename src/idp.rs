@@ -7,6 +7,7 @@ mod cache;
 pub mod http;
 pub mod oidc;
 mod provider;
+mod redact;
 mod reloadable;
 pub mod saml;
 

@@ -1,6 +1,7 @@
 //! Logs: one line an event, JSON or text, on stderr. What an operator asks for is capped for libraries that would
 //! write whole requests, secrets included.
 
+mod capture;
 mod stderr;
 mod throttle;
 
@@ -12,6 +13,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{fmt, registry};
 
+pub use capture::{Captured, capture_stderr};
 use stderr::Stderr;
 pub use throttle::Throttle;
 

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use rolecall_core::aws::{
     LoginTokenClaims, RoleSessionTags, SourceIdentity, WebIdentityClaims, WebIdentityIssuer,
 };
@@ -62,6 +63,8 @@ pub struct TokenIssuer {
 /// What one reading of the directory gave.
 struct Current {
     active: Arc<SigningKey>,
+    /// Signs the ID tokens of `aws login`; derived from `active`, and not in the JWKS.
+    login: Arc<SigningKey>,
     discovery: Document,
     jwks: Document,
 }
@@ -79,7 +82,8 @@ impl TokenIssuer {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, KeyError> {
         let issuer = issuer.into();
-        let current = Current::new(&issuer, &directory.load(clock.now())?);
+        let now = clock.now();
+        let current = Current::new(&issuer, &directory.load(now)?, now)?;
         Ok(Self {
             issuer,
             directory,
@@ -95,9 +99,10 @@ impl TokenIssuer {
     /// # Errors
     /// As [`Self::open`].
     pub fn reload(&self) -> Result<(), KeyError> {
-        let keys = self.directory.load(self.clock.now())?;
-        self.current
-            .store(Arc::new(Current::new(&self.issuer, &keys)));
+        let now = self.clock.now();
+        let keys = self.directory.load(now)?;
+        let current = Current::new(&self.issuer, &keys, now)?;
+        self.current.store(Arc::new(current));
         Ok(())
     }
 
@@ -155,15 +160,16 @@ fn transitive_tag_keys<S: Serializer>(tags: &RoleSessionTags, into: S) -> Result
 }
 
 impl Current {
-    fn new(issuer: &str, keys: &KeySet) -> Self {
+    fn new(issuer: &str, keys: &KeySet, now: DateTime<Utc>) -> Result<Self, KeyError> {
         let jwks: Vec<&Value> = keys.published.iter().map(|key| key.jwk()).collect();
         let mut algorithms: Vec<KeyAlgorithm> =
             keys.published.iter().map(|key| key.algorithm()).collect();
         algorithms.sort_unstable();
         algorithms.dedup();
         let algorithms: Vec<&str> = algorithms.into_iter().map(KeyAlgorithm::as_str).collect();
-        Self {
+        Ok(Self {
             active: Arc::clone(&keys.active),
+            login: Arc::new(keys.active.login_key(now)?),
             jwks: Document::of(json!({ "keys": jwks }).to_string()),
             discovery: Document::of(
                 json!({
@@ -181,7 +187,7 @@ impl Current {
                 })
                 .to_string(),
             ),
-        }
+        })
     }
 }
 
@@ -257,7 +263,7 @@ impl WebIdentityIssuer for TokenIssuer {
             "iat": self.clock.now().timestamp(),
             "exp": claims.expires_at.timestamp(),
         });
-        let key = Arc::clone(&self.current.load().active);
+        let key = Arc::clone(&self.current.load().login);
         let token = signed(key, payload.to_string().into_bytes());
         let token = token.await.map_err(MintError::Signature)?;
         Ok(SecretText::new(token))

@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use rolecall_core::port::Clock as _;
+use serde::Serialize;
 
 use super::ConfigArg;
 use super::out::{self, Done, Failure};
-use crate::aws::keys::{Haste, KeyAlgorithm, KeyDirectory, KeyId, KeyRecord, KeyState, KeyUse};
+use crate::aws::keys::{
+    Haste, KeyAlgorithm, KeyDirectory, KeyId, KeyRecord, KeyState, KeyUse, SigningKey,
+};
 use crate::config;
 use crate::idp::saml::OwnKey;
 use crate::world::{SystemClock, SystemEntropy};
@@ -80,12 +83,18 @@ impl Keys {
         let now = SystemClock.now();
         match self {
             Self::List { config, json } => {
-                let keys = directory(&config)?.list().map_err(anyhow::Error::from)?;
+                let directory = directory(&config)?;
+                let keys = directory.list().map_err(anyhow::Error::from)?;
+                // An index whose files cannot be read is listed all the same.
+                let in_force = directory.load(now).ok();
+                let signs = in_force.as_ref().map(|keys| &*keys.active);
+                let keys = keys.into_iter().map(|key| Listed::of(key, signs, now));
+                let keys: Vec<Listed> = keys.collect();
                 if json {
                     out::json(&keys)?
                 } else {
                     keys.iter()
-                        .try_for_each(|key| out::line(describe(key, now)))?
+                        .try_for_each(|key| out::line(key.describe(now)))?
                 }
             }
             Self::Generate {
@@ -130,6 +139,35 @@ impl Keys {
             }
         }
         Ok(Done::Well)
+    }
+}
+
+/// A key, and the one that is derived from it.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    key: KeyRecord,
+    /// `kid` of the ID tokens of `aws login`, while this key signs tokens for AWS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws_login_key: Option<KeyId>,
+}
+
+impl Listed {
+    fn of(key: KeyRecord, signs: Option<&SigningKey>, now: DateTime<Utc>) -> Self {
+        let signs = signs.filter(|signs| *signs.id() == key.id);
+        let derived = signs.and_then(|signs| signs.login_key(now).ok());
+        Self {
+            aws_login_key: derived.map(|derived| derived.id().clone()),
+            key,
+        }
+    }
+
+    fn describe(&self, now: DateTime<Utc>) -> String {
+        let key = describe(&self.key, now);
+        match &self.aws_login_key {
+            Some(derived) => format!("{key}; derived for aws login: {derived}"),
+            None => key,
+        }
     }
 }
 

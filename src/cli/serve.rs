@@ -60,6 +60,9 @@ impl Serve {
             Failure::configuration(format!("--log {}: {error}", self.log))
                 .hint("write a level, or a list such as info,rolecalld=debug")
         })?;
+        let _captured = telemetry::capture_stderr().map_err(|error| {
+            Failure::from(anyhow::Error::from(error).context("standard error cannot be read"))
+        })?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }

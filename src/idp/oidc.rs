@@ -55,6 +55,7 @@ use self::token::CodeExchange;
 pub use self::userinfo::UserinfoUse;
 use crate::idp::cache::{Cached, Fetch, Lifetimes, Trouble};
 use crate::idp::http::HttpClient;
+use crate::idp::redact::Redactor;
 
 /// Above this an ID token is left out of a sign-out URL: browsers and servers stop at 8 KiB.
 const ID_TOKEN_HINT_BYTES_MAX: usize = 4 * 1024;
@@ -83,6 +84,8 @@ pub struct OidcProvider {
     entropy: Arc<dyn Entropy>,
     metadata: Cached<Metadata>,
     keys: Cached<KeySet>,
+    /// Looks for what the provider must not make us log.
+    redactor: Redactor,
 }
 
 /// What is remembered while the person is at the provider.
@@ -106,6 +109,7 @@ impl OidcProvider {
             metadata: Cached::new(Arc::clone(&clock), LIFETIMES),
             keys: Cached::new(Arc::clone(&clock), LIFETIMES),
             domains: settings.believed_domains(),
+            redactor: Redactor::new(&settings.client_secret),
             settings,
             http,
             clock,
@@ -226,6 +230,7 @@ impl OidcProvider {
             redirect_uri: &self.settings.redirect_uri,
             code: &code,
             code_verifier: &SecretText::new(begun.code_verifier),
+            client_secret: self.settings.client_secret.as_ref(),
         };
         let now = self.clock.now();
         let credentials = Credentials::for_request(&self.settings, metadata, now, &*self.entropy)?;
@@ -344,13 +349,17 @@ impl IdentityProvider for OidcProvider {
                 iss,
             } => {
                 self.check_response_issuer(iss.as_deref(), false)?;
-                Err(refusal(&error, description.as_deref()))
+                let refused = refusal(&error, description.as_deref());
+                Err(self.redactor.error(refused))
             }
             Callback::Code { code, iss } => {
                 self.check_response_issuer(iss.as_deref(), false)?;
                 let metadata = self.metadata().await?;
                 self.check_response_issuer(iss.as_deref(), metadata.iss_parameter_required)?;
-                Ok(self.redeemed(begun, &metadata, code).await?.into())
+                let redeemed = self.redeemed(begun, &metadata, code).await;
+                redeemed
+                    .map(Vouched::from)
+                    .map_err(|error| self.redactor.error(error))
             }
             Callback::Saml(_) => Err(ProviderError::rejected(
                 RejectReason::Malformed,

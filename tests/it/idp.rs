@@ -5,6 +5,7 @@ mod documents;
 mod faults;
 mod field;
 mod peer;
+mod quotes;
 mod saml_faults;
 #[path = "../support/saml_world.rs"]
 mod saml_world;

@@ -19,6 +19,7 @@ mod saml;
 mod saml_aws;
 mod saml_faults;
 mod saml_house;
+mod saml_logged;
 mod saml_logout;
 mod saml_peer;
 mod saml_refused;

@@ -2,6 +2,8 @@
 //!
 //! ECDSA and RSA come from OpenSSL: constant time, and no `rsa` crate (RUSTSEC-2023-0071) near a private key.
 
+mod derived;
+
 use std::fmt;
 
 use base64::Engine as _;

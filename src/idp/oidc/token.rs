@@ -16,6 +16,7 @@ use super::explanation;
 use super::jws::malformed;
 use crate::idp::cache::Trouble;
 use crate::idp::http::{Answer, HttpClient, HttpError};
+use crate::idp::redact::Redactor;
 
 /// A code and what has to come with it.
 pub struct CodeExchange<'a> {
@@ -27,6 +28,8 @@ pub struct CodeExchange<'a> {
     pub code: &'a SecretText,
     /// `code_verifier` (RFC 7636 4.5)
     pub code_verifier: &'a SecretText,
+    /// The client's secret, which must not be told when the provider quotes it.
+    pub client_secret: Option<&'a SecretText>,
 }
 
 /// What the endpoint gave; nothing of it is verified yet.
@@ -97,13 +100,12 @@ impl CodeExchange<'_> {
         let text = |name: &str| members.get(name).and_then(Value::as_str);
         let error = text("error").unwrap_or_default();
         // Providers explain themselves here; some quote what they were sent.
-        let description = text("error_description").map(|text| {
-            text.replace(self.code.expose(), "…")
-                .replace(self.code_verifier.expose(), "…")
-        });
+        let sent = [self.code, self.code_verifier];
+        let sent = Redactor::new(sent.into_iter().chain(self.client_secret));
+        let description = text("error_description").map(|text| sent.clean(text));
         let detail = format!(
             "the token endpoint at {host} answered {status}: {}",
-            explanation::of(Some(error), description.as_deref()).unwrap_or_default()
+            explanation::of(Some(&sent.clean(error)), description.as_deref()).unwrap_or_default()
         );
         match error {
             "invalid_grant" => ProviderError::rejected(RejectReason::Code, detail),
@@ -200,6 +202,7 @@ mod tests {
             redirect_uri: &redirect_uri,
             code: &SecretText::new("a+b"),
             code_verifier: &SecretText::new("verifier"),
+            client_secret: None,
         };
         let credentials = Credentials {
             authorization: None,

@@ -67,6 +67,19 @@ fn the_life_of_keys() -> Result<()> {
     let listed: Vec<Value> = serde_json::from_str(&ran.out)?;
     let ids: Vec<&Value> = listed.iter().map(|key| &key["id"]).collect();
     ensure!(ids == [&*kid(&first)?, &*kid(&second)?], "{listed:?}");
+    // What signs the ID tokens of `aws login` is derived from the key that signs, and from no other.
+    ensure!(
+        listed[0].get("aws_login_key").is_some_and(Value::is_string)
+            || listed[1].get("aws_login_key").is_some_and(Value::is_string)
+    );
+    ensure!(
+        listed
+            .iter()
+            .filter(|key| key.get("aws_login_key").is_some())
+            .count()
+            == 1,
+        "{listed:?}"
+    );
     let ran = keys(&folder, &["retire", &"A".repeat(43)])?;
     ensure!(
         ran.code == 1 && ran.err.contains("hint: `rolecalld keys list`"),

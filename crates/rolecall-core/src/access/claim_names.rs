@@ -31,7 +31,7 @@ impl ClaimNames {
                 None => names.in_rules.extend(of_rule),
             }
         }
-        let templates = sets.iter().flat_map(templates_of);
+        let templates = sets.iter().flat_map(PermissionSet::templates);
         let placeholders = templates.flat_map(Template::placeholders);
         names
             .in_templates
@@ -58,8 +58,4 @@ impl ClaimNames {
             || own.is_some_and(|own| own.contains(name))
             || self.in_templates.contains(name)
     }
-}
-
-fn templates_of(set: &PermissionSet) -> impl Iterator<Item = &Template> {
-    set.session_tags.values().chain(&set.source_identity)
 }

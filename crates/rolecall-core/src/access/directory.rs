@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::access::template::Template;
+use crate::access::template::{Placeholder, Template};
 use crate::aws::{
     AccountId, Destination, PolicyArn, Recipient, Region, RolePath, RoleSessionDuration,
     SamlProviderArn, SessionPolicy, TagKey,
@@ -178,6 +178,17 @@ pub struct PermissionSet {
 }
 
 impl PermissionSet {
+    /// What its sessions say of their person.
+    pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.session_tags.values().chain(&self.source_identity)
+    }
+
+    /// Whether they say the person's e-mail address.
+    pub(super) fn names_email(&self) -> bool {
+        let mut placeholders = self.templates().flat_map(Template::placeholders);
+        placeholders.any(|one| *one == Placeholder::Email)
+    }
+
     /// What AWS's interfaces call it, or a variant of it: `Developer`, `Developer@readonly`.
     pub fn role_name(&self, variant: Option<&VariantName>) -> String {
         match variant {

@@ -4,6 +4,7 @@
 //! TOML is reported alone, together with the others' mistakes of form, since half of the names would be missing.
 
 mod account;
+mod contested;
 mod permission_set;
 mod rules;
 mod trust;
@@ -135,7 +136,7 @@ fn read<'d>(documents: &'d [Document<'d>], context: &PolicyContext<'_>) -> Conte
             resolved_denies.extend(raw.resolve(&mut selectors));
         }
         for raw in assignments {
-            resolved.extend(raw.resolve(&mut selectors, &resolved_denies));
+            resolved.extend(raw.resolve(&mut selectors, &resolved_denies, (&sets, context)));
         }
     }
     let account_by_id = (0..).zip(&accounts);

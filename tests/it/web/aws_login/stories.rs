@@ -43,9 +43,21 @@ async fn a_role_is_chosen_and_its_credentials_arrive() -> Result<()> {
     let issued = scene.house.aws.issued();
     let issued = issued.last().context("nothing was issued")?;
     ensure!(told.text("/accessToken/sessionToken")? == issued.session_token);
-    // An ID token that names account, role and person, by our own key; no account takes it for a proof.
+    // An ID token that names account, role and person, by a key that IAM does not know: no account takes it for a proof.
     let jwks: Value = scene.get("/jwks").send().await?.json().await?;
-    let id_token = verify(&jwks, &told.text("/idToken")?)?;
+    let token = told.text("/idToken")?;
+    ensure!(verify(&jwks, &token).is_err());
+    let part = |number: usize| -> Result<Value> {
+        let part = token.split('.').nth(number).context("no such part")?;
+        Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part)?)?)
+    };
+    let (header, id_token) = (part(0)?, part(1)?);
+    ensure!(
+        header["kid"].is_string()
+            && !jwks
+                .to_string()
+                .contains(header["kid"].as_str().context("no kid")?)
+    );
     let sub = id_token["sub"].as_str().context("no sub")?;
     let start = "arn:aws:sts::444455556666:assumed-role/Developer@readonly/alice@example.com-";
     ensure!(sub.starts_with(start), "{sub}");

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::contested::Contested;
 use super::permission_set::session_duration;
 use super::{Names, PolicyContext, line_of_text, when};
 use crate::access::assignment::{Assignment, Deny, Place, Scope};
 use crate::access::condition::Condition;
+use crate::access::directory::PermissionSet;
 use crate::access::selector::Selectors;
 use crate::access::who::{Who, WhoUse};
 use crate::aws::RoleSessionDuration;
@@ -151,9 +153,17 @@ impl RawAssignment<'_> {
         self,
         selectors: &mut Selectors<'_>,
         denies: &[Deny],
+        (sets, context): (&[PermissionSet], &PolicyContext<'_>),
     ) -> Option<Assignment> {
         let scope = self.rule.scope(selectors, "assignment");
         let (scope, id, who) = (scope?, self.rule.id.as_ref()?, self.rule.who.clone()?);
+        if who.provider.is_none()
+            && let Some(contested) = Contested::any(context.providers)
+            && let Some(set) = sets_of(&scope, sets).find(|set| set.names_email())
+        {
+            let what = format!("{} is made of {{email}} and assigned", set.name);
+            contested.warn(self.rule.spot, &what);
+        }
         if let Some(deny) = denied_by(&who, &scope, denies) {
             self.rule.spot.error(
                 format!("this assignment is unreachable: everything in it is denied, by {:?} among others", &*deny.id),
@@ -184,6 +194,14 @@ impl RawDeny<'_> {
             reason: self.reason,
         })
     }
+}
+
+fn sets_of<'s>(
+    scope: &Scope,
+    sets: &'s [PermissionSet],
+) -> impl Iterator<Item = &'s PermissionSet> {
+    let numbers = scope.sets.numbers();
+    numbers.filter_map(|number| sets.get(number as usize))
 }
 
 /// A deny, when denies that hold for everybody the assignment is about cover all of it.

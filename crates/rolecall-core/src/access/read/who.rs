@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use super::ProviderFacts;
+use super::contested::Contested;
 use crate::access::who::{Anchored, Who, WhoUse};
 use crate::identity::{EmailAddress, ProviderId, Subject, claim_name};
 use crate::suggest;
@@ -23,6 +24,9 @@ impl Who {
         let users: Vec<At<'_, EmailAddress>> = members(&reader, "users", EmailAddress::parse);
         if provider.is_none() || provider_id.is_some() {
             check_believed(&users, providers, provider_id.as_ref());
+        }
+        if provider.is_none() && usage == WhoUse::Granting {
+            warn_of_contested(&users, providers);
         }
         let who = Self {
             everyone: everyone == Some(true),
@@ -116,6 +120,21 @@ fn check_believed(
                 ),
             );
         }
+    }
+}
+
+/// Once for each domain: whoever controls one of its providers is each of these people.
+fn warn_of_contested(users: &[At<'_, EmailAddress>], providers: &[ProviderFacts]) {
+    let mut warned = Vec::new();
+    for user in users {
+        let domain = user.value.domain();
+        if warned.contains(&domain) {
+            continue;
+        }
+        if let Some(contested) = Contested::of(&domain, providers) {
+            contested.warn(user.spot, &format!("{} is named", user.value));
+        }
+        warned.push(domain);
     }
 }
 

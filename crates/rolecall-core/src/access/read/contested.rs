@@ -1,0 +1,50 @@
+//! Mail domains about which more than one provider is believed: an address there can come from each of them, and people who
+//! type theirs are sent to the first in the file.
+
+use super::ProviderFacts;
+use crate::identity::EmailDomain;
+use crate::toml_reader::Spot;
+
+/// A domain, and the providers that are believed about it, in the order of the file.
+pub(super) struct Contested<'p> {
+    domain: &'p EmailDomain,
+    believed: Vec<&'p ProviderFacts>,
+}
+
+impl<'p> Contested<'p> {
+    /// The domain, if several providers are believed about it.
+    pub(super) fn of(domain: &'p EmailDomain, providers: &'p [ProviderFacts]) -> Option<Self> {
+        let believed = providers
+            .iter()
+            .filter(|facts| facts.domains.contains(domain));
+        let believed: Vec<&ProviderFacts> = believed.collect();
+        (believed.len() > 1).then_some(Self { domain, believed })
+    }
+
+    /// The first of all such domains.
+    pub(super) fn any(providers: &'p [ProviderFacts]) -> Option<Self> {
+        let mut domains = providers.iter().flat_map(|facts| &facts.domains);
+        domains.find_map(|domain| Self::of(domain, providers))
+    }
+
+    /// Warns where an address of it is used without a provider. `what` uses it: `this user`.
+    pub(super) fn warn(&self, spot: Spot<'_>, what: &str) {
+        let ids: Vec<&str> = self
+            .believed
+            .iter()
+            .map(|facts| facts.id.as_str())
+            .collect();
+        let first = ids.first().copied().unwrap_or_default();
+        spot.warning(
+            format!(
+                "{what} without `provider`, and the providers {} are all believed about {}",
+                ids.join(", "),
+                self.domain
+            ),
+            format!(
+                "add provider = {first:?}, or leave the domain to one provider: each of them can vouch for every address there, and people who \
+                 type their address are sent to {first}, the first in the file"
+            ),
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! Addresses of a domain about which two providers are believed.
+
+use rolecall_core::access::{Policy, PolicyContext, ProviderFacts, Source};
+use rolecall_core::aws::Partition;
+use rolecall_core::identity::{EmailDomain, ProviderId};
+
+use crate::support::FILES;
+
+const WORLD: &str = r#"
+[[account]]
+id = "111122223333"
+name = "one"
+[[permission_set]]
+name = "Traced"
+source_identity = "{email}"
+[[permission_set]]
+name = "Plain"
+"#;
+
+fn warnings(domains: [&[&str]; 2], rules: &str) -> Vec<String> {
+    let facts = |id: &str, domains: &[&str]| ProviderFacts {
+        id: ProviderId::parse(id).unwrap(),
+        title: id.to_owned(),
+        domains: domains
+            .iter()
+            .map(|domain| EmailDomain::parse(domain).unwrap())
+            .collect(),
+    };
+    let context = PolicyContext {
+        partition: Partition::Aws,
+        providers: &[facts("okta", domains[0]), facts("google", domains[1])],
+        files: &FILES,
+    };
+    let source = Source {
+        path: "access.toml".into(),
+        text: format!("{WORLD}{rules}"),
+    };
+    let policy = Policy::parse(&[source], &context).unwrap();
+    let warnings = policy.warnings().iter();
+    warnings
+        .map(|warning| format!("{}: {}", warning.line, warning.message))
+        .collect()
+}
+
+fn assignment(who: &str, set: &str) -> String {
+    format!(
+        "[[assignment]]\nid = \"a\"\nwho = {{ {who} }}\naccounts = [\"*\"]\npermission_sets = [\"{set}\"]\n"
+    )
+}
+
+#[test]
+fn a_rule_that_trusts_an_address_of_two_providers_is_warned_about() {
+    let both: [&[&str]; 2] = [&["example.com"], &["corp.example", "example.com"]];
+    let alice = "users = [\"alice@example.com\", \"bob@example.com\"]";
+    let of_users = warnings(both, &assignment(alice, "Plain"));
+    assert_eq!(of_users.len(), 1, "{of_users:?}");
+    assert!(
+        of_users[0].contains("alice@example.com")
+            && of_users[0].contains("okta, google")
+            && of_users[0].contains("without `provider`"),
+        "{of_users:?}"
+    );
+    let of_template = warnings(both, &assignment("everyone = true", "Traced"));
+    assert_eq!(of_template.len(), 1, "{of_template:?}");
+    assert!(of_template[0].contains("{email}"), "{of_template:?}");
+}
+
+#[test]
+fn a_provider_or_a_domain_of_one_provider_needs_no_warning() {
+    let both: [&[&str]; 2] = [&["example.com"], &["corp.example", "example.com"]];
+    let one: [&[&str]; 2] = [&["example.com"], &["corp.example"]];
+    let named = "provider = \"okta\", users = [\"alice@example.com\"]";
+    let alice = "users = [\"alice@example.com\"]";
+    for (domains, rules) in [
+        (both, assignment(named, "Traced")),
+        (both, assignment("users = [\"a@corp.example\"]", "Plain")),
+        (both, assignment("everyone = true", "Plain")),
+        (one, assignment(alice, "Traced")),
+        (one, assignment("everyone = true", "Traced")),
+    ] {
+        assert_eq!(warnings(domains, &rules), Vec::<String>::new(), "{rules}");
+    }
+    // A deny that holds for both is what it should be.
+    let deny = format!(
+        "{}[[deny]]\nid = \"d\"\nwho = {{ {alice} }}\npermission_sets = [\"Plain\"]\n",
+        assignment("everyone = true", "Plain")
+    );
+    assert_eq!(warnings(both, &deny), Vec::<String>::new());
+}

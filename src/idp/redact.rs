@@ -1,0 +1,228 @@
+//! Cuts secrets out of what a provider answers, before anything of it is logged or told.
+//!
+//! Providers quote what they were sent, and not always as it was sent: percent-encoded (RFC 3986 section 2.1), as in a form,
+//! in base64 (alone, or within an `Authorization: Basic` header), with a backslash before a quote.
+
+use std::borrow::Cow;
+use std::error::Error;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use rolecall_core::secret::SecretText;
+use rolecall_core::sign_in::ProviderError;
+
+use super::cache::Trouble;
+
+/// Shorter texts are not looked for: they occur by chance, and are no secrets.
+const SECRET_BYTES_MIN: usize = 6;
+/// What stands in the place of a secret.
+const CUT: &str = "[secret]";
+
+/// Secrets that must not be told, in every form that is looked for.
+#[derive(Debug, Default)]
+pub struct Redactor {
+    forms: Vec<SecretText>,
+}
+
+impl Redactor {
+    /// Looks for these secrets.
+    pub fn new<'s>(secrets: impl IntoIterator<Item = &'s SecretText>) -> Self {
+        let mut forms: Vec<SecretText> = Vec::new();
+        for secret in secrets {
+            let secret = secret.expose();
+            let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+            for written in [secret, &encoded] {
+                if written.len() >= SECRET_BYTES_MIN {
+                    forms.push(SecretText::new(written));
+                    forms.extend(in_base64(written.as_bytes()).map(SecretText::new));
+                }
+            }
+        }
+        Self { forms }
+    }
+
+    /// The text without the secrets.
+    pub fn clean<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut cleaned = String::new();
+        let mut rest = text;
+        let mut kept = 0;
+        while let Some(next) = rest.get(kept..).and_then(|rest| rest.chars().next()) {
+            let here = &rest.as_bytes()[kept..];
+            let forms = self.forms.iter().map(|form| form.expose().as_bytes());
+            match forms.filter_map(|form| quoted(here, form)).max() {
+                Some(bytes) => {
+                    cleaned.push_str(&rest[..kept]);
+                    cleaned.push_str(CUT);
+                    rest = rest.get(kept + bytes..).unwrap_or_default();
+                    kept = 0;
+                }
+                None => kept += next.len_utf8(),
+            }
+        }
+        if cleaned.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        cleaned.push_str(rest);
+        Cow::Owned(cleaned)
+    }
+
+    /// An error that quotes no secret.
+    pub fn error(&self, error: ProviderError) -> ProviderError {
+        match error {
+            ProviderError::Refused { error, explanation } => ProviderError::Refused {
+                error,
+                explanation: explanation.map(|text| self.clean(&text).into_owned()),
+            },
+            ProviderError::Rejected { reason, detail } => {
+                ProviderError::rejected(reason, self.clean(&detail))
+            }
+            ProviderError::Unavailable(source) => match self.clean(&told(source.as_ref())) {
+                Cow::Borrowed(_) => ProviderError::Unavailable(source),
+                Cow::Owned(cleaned) => Trouble::nonsense(cleaned).into(),
+            },
+        }
+    }
+}
+
+/// What an error and its causes say.
+fn told(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// What of a text's base64 stays the same whatever stands before and after it, in both alphabets and at each of the three
+/// places within a group.
+fn in_base64(text: &[u8]) -> impl Iterator<Item = String> {
+    let shifted = (0..3).flat_map(move |before| {
+        let bytes = [&[0; 2][..before], text].concat();
+        // Each character is six bits: those that hold a bit of what stands beside the text are left out.
+        let (from, to) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
+        [
+            STANDARD_NO_PAD.encode(&bytes),
+            URL_SAFE_NO_PAD.encode(&bytes),
+        ]
+        .map(|encoded| encoded.get(from..to).unwrap_or_default().to_owned())
+    });
+    shifted.filter(|encoded| encoded.len() >= SECRET_BYTES_MIN)
+}
+
+/// How many bytes of the text quote the secret from its beginning on, if they do.
+fn quoted(text: &[u8], secret: &[u8]) -> Option<usize> {
+    let [wanted, rest @ ..] = secret else {
+        return Some(0);
+    };
+    let goes_on = |bytes: usize| Some(bytes + quoted(text.get(bytes..)?, rest)?);
+    let encoded = match text {
+        [b'%', high, low, ..] if hexadecimal(*high, *low) == Some(*wanted) => goes_on(3),
+        [b'\\', byte, ..] if byte == wanted => goes_on(2),
+        [b'+', ..] if *wanted == b' ' => goes_on(1),
+        _ => None,
+    };
+    match text.first() {
+        Some(byte) if encoded.is_none() && byte == wanted => goes_on(1),
+        Some(_) | None => encoded,
+    }
+}
+
+fn hexadecimal(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+    use proptest::prelude::*;
+    use rolecall_core::sign_in::RejectReason;
+
+    const SECRET: &str = "s3cr\"et +%/\\é?&~end";
+
+    fn encoded(secret: &str, each: impl Fn(u8) -> String) -> String {
+        secret.bytes().map(each).collect()
+    }
+
+    /// As providers have been seen to quote, and a few ways more.
+    fn quotes(secret: &str) -> Vec<String> {
+        let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        vec![
+            secret.to_owned(),
+            form.clone(),
+            form.replace('+', "%20"),
+            form.to_lowercase(),
+            encoded(secret, |byte| format!("%{byte:02x}")),
+            encoded(secret, |byte| format!("%{byte:02X}")),
+            format!("{secret:?}"),
+            STANDARD.encode(secret),
+            URL_SAFE.encode(secret),
+            STANDARD.encode(format!("rolecall:{secret}")),
+            STANDARD.encode(format!("client:{form}")),
+            STANDARD.encode(format!("cl:{secret}x")),
+            encoded(
+                &STANDARD.encode(format!("id:{secret}")),
+                |byte| match byte {
+                    b'+' | b'/' | b'=' => format!("%{byte:02X}"),
+                    other => char::from(other).to_string(),
+                },
+            ),
+        ]
+    }
+
+    #[test]
+    fn a_secret_is_cut_out_in_every_form() {
+        let redactor = Redactor::new([&SecretText::new(SECRET)]);
+        let innermost = &SECRET[1..SECRET.len() - 1];
+        for quote in quotes(SECRET) {
+            let text = format!("ü: the client sent {quote}, twice {quote}.");
+            let cleaned = redactor.clean(&text);
+            assert_eq!(cleaned.matches(CUT).count(), 2, "{quote}: {cleaned}");
+            assert!(!cleaned.contains(innermost), "{cleaned}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays_as_it_is() {
+        let redactor = Redactor::new([&SecretText::new(SECRET), &SecretText::new("x")]);
+        for text in ["", "invalid_client: x and s3cr", "%", "%e", "ü%C3"] {
+            assert!(matches!(redactor.clean(text), Cow::Borrowed(same) if same == text));
+        }
+        let unavailable = ProviderError::Unavailable("no answer".into());
+        assert!(format!("{:?}", redactor.error(unavailable)).contains("no answer"));
+    }
+
+    #[test]
+    fn errors_quote_no_secret_in_any_of_their_causes() {
+        let redactor = Redactor::new([&SecretText::new("hunter2hunter2")]);
+        let text = "client_secret hunter2hunter2 is wrong";
+        for error in [
+            ProviderError::rejected(RejectReason::Code, text),
+            ProviderError::Unavailable(Box::new(Trouble::nonsense(text))),
+        ] {
+            let cleaned = format!("{:?}", redactor.error(error));
+            assert!(
+                cleaned.contains(CUT) && !cleaned.contains("hunter2"),
+                "{cleaned}"
+            );
+        }
+        assert!(!format!("{redactor:?}").contains("hunter2"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_secret_is_left(secret in "[ -~]{8,40}", before in "\\PC{0,12}", after in "\\PC{0,12}") {
+            let redactor = Redactor::new([&SecretText::new(&*secret)]);
+            let text = format!("{before}{secret}{after}");
+            prop_assert!(!redactor.clean(&text).contains(&secret), "{text}");
+            let basic = STANDARD.encode(format!("{before}:{secret}{after}"));
+            prop_assert!(redactor.clean(&basic).contains(CUT), "{basic}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Providers that quote what they were sent: nothing of it is told.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use anyhow::{Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rolecall_core::secret::{SecretText, State, random_token};
+use rolecall_core::sign_in::{Callback, Demand, IdentityProvider as _};
+use rolecall_testkit::serve::LocalServer;
+use serde_json::json;
+
+use super::*;
+
+const SECRET: &str = "hunt/er+2 %&\"hunter2";
+
+/// Discovery, and a token endpoint that refuses every code with all that it was sent. `method` is how clients authenticate.
+fn talkative(method: &'static str) -> Result<LocalServer> {
+    let discovery = move |request: HttpRequest| async move {
+        let issuer = format!("http://{}", request.connection_info().host());
+        HttpResponse::Ok().json(json!({
+            "issuer": issuer, "authorization_endpoint": format!("{issuer}/authorize"),
+            "token_endpoint": format!("{issuer}/token"), "jwks_uri": format!("{issuer}/jwks"),
+            "response_types_supported": ["code"], "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "token_endpoint_auth_methods_supported": [method],
+        }))
+    };
+    let token = |request: HttpRequest, body: String| async move {
+        let header = request.headers().get("authorization");
+        let header = header
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("none");
+        HttpResponse::BadRequest().json(json!({
+            "error": format!("invalid_client {SECRET}"),
+            "error_description": format!("{SECRET}; {body}; {header}"),
+        }))
+    };
+    LocalServer::start(0, move |routes| {
+        routes.route(
+            "/.well-known/openid-configuration",
+            web::get().to(discovery),
+        );
+        routes.route("/token", web::post().to(token));
+    })
+}
+
+#[tokio::test]
+async fn a_client_secret_that_the_provider_quotes_is_cut_out() -> Result<()> {
+    for method in ["client_secret_post", "client_secret_basic"] {
+        let server = talkative(method)?;
+        let entropy = Arc::new(Counter::default());
+        let mut settings = settings_for(&server.url())?;
+        settings.client_secret = Some(SecretText::new(SECRET));
+        let clock = ManualClock::starting_now();
+        let adapter = OidcProvider::new(
+            settings,
+            HttpClient::new()?,
+            Arc::new(Hands(clock)),
+            Arc::clone(&entropy) as Arc<dyn Entropy>,
+        );
+        let state = State::new(random_token(&*entropy));
+        let (_, correlation) = adapter.begin(&state, &Demand::default()).await?;
+        let callback = Callback::Code {
+            code: SecretText::new("a-code-that-counts-once"),
+            iss: None,
+        };
+        let refused = adapter.complete(correlation, callback).await.err();
+        let told = format!("{refused:?}");
+        ensure!(told.contains("invalid_client"), "{method}: {told}");
+        let form: String = url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
+        let basic = STANDARD.encode(format!("{CLIENT_ID}:{form}"));
+        for secret in [
+            SECRET,
+            "hunter2",
+            "a-code-that-counts",
+            &form,
+            &form.to_lowercase(),
+            &basic[basic.len() / 2..],
+        ] {
+            ensure!(!told.contains(secret), "{method}: {secret} is in {told}");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! What a forged response leaves in the log of the real process: records, and nothing beside them.
+
+use std::process::Command;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rolecall_testkit::process::{Process, Signal};
+
+use super::saml::SamlScene;
+use super::*;
+
+#[tokio::test]
+async fn each_line_of_a_json_log_is_one_object() -> Result<()> {
+    let scene = SamlScene::with("allow_idp_initiated = true", |_| ()).await?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rolecalld"));
+    command
+        .args([
+            "serve",
+            "--config",
+            "rolecall.toml",
+            "--log-format",
+            "json",
+            "--log",
+            "debug",
+        ])
+        .current_dir(scene.house.folder());
+    let mut process = Process::start(command)?;
+    let line = process.wait_for_line("\"serving\"", Duration::from_secs(60))?;
+    let serving: Value = serde_json::from_str(&line)?;
+    let address = serving["address"]
+        .as_str()
+        .context("no address")?
+        .to_owned();
+    let host = Url::parse(scene.house.url())?;
+    let host = &host[url::Position::BeforeHost..url::Position::AfterPort];
+    // Signed by the provider, and changed since: this is what xmlsec complains about.
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in scene.unasked(None).await? {
+        let xml = String::from_utf8(STANDARD.decode(&value)?)?;
+        form.append_pair(&name, &STANDARD.encode(xml.replace("alice", "mallory")));
+    }
+    let request = scene
+        .client
+        .post(format!("http://{address}/sign-in/adfs/acs"));
+    let request = request
+        .header("host", host)
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let answer = request.body(form.finish()).send().await?;
+    ensure!(answer.status() == 403, "{}", answer.text().await?);
+    process.signal(Signal::Term)?;
+    process.finish(Duration::from_secs(20))?;
+    let mut from_xmlsec = 0;
+    for line in process.output().lines() {
+        let record: Value = serde_json::from_str(line).with_context(|| line.to_owned())?;
+        from_xmlsec += usize::from(record["target"] == "xmlsec");
+    }
+    ensure!(from_xmlsec > 0, "xmlsec said nothing: {}", process.output());
+    Ok(())
+}
