@@ -5,6 +5,7 @@
 
 mod access;
 mod clients;
+mod egress;
 mod listen;
 mod oidc;
 mod provider;
@@ -29,6 +30,7 @@ use url::Url;
 
 use crate::audit::DatabaseUrl;
 use crate::aws::AwsSettings;
+use crate::egress::Egress;
 use crate::idp::ProviderSettings;
 use crate::store::StoreSettings;
 
@@ -61,6 +63,8 @@ pub struct Settings {
     pub issuer_keys: PathBuf,
     /// `[aws]`
     pub aws: AwsSettings,
+    /// `[egress]`
+    pub egress: Egress,
     /// `[[provider]]`
     pub providers: Vec<ProviderSettings>,
     /// The files that they name.

@@ -255,13 +255,17 @@ async fn build_gateway(
         providers,
         records: Records::new(store, keys, clock.clone(), entropy.clone()),
         audit,
-        sts: Arc::new(StsClient::new(
-            settings.aws.clone(),
-            crate::aws::http_client(),
-        )),
+        sts: Arc::new(
+            StsClient::configured(settings.aws.clone(), &settings.egress)
+                .map_err(anyhow::Error::from_boxed)
+                .context("[egress]")?,
+        ),
         issuer: issuers.tokens,
         saml: issuers.saml,
-        console: Arc::new(SignInEndpoint::new(&settings.aws).map_err(anyhow::Error::from_boxed)?),
+        console: Arc::new(
+            SignInEndpoint::new(&settings.aws, &settings.egress)
+                .map_err(anyhow::Error::from_boxed)?,
+        ),
         clock,
         entropy,
         lifetimes: settings.lifetimes,

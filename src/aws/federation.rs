@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::{AwsSettings, http};
+use crate::egress::{self, Egress};
 
 /// For all tries.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,7 +53,7 @@ impl SignInEndpoint {
     ///
     /// # Errors
     /// When the machine's root certificates cannot be read or a Region makes no address.
-    pub fn new(settings: &AwsSettings) -> Result<Self, Source> {
+    pub fn new(settings: &AwsSettings, egress: &Egress) -> Result<Self, Source> {
         let origins = match &settings.signin_endpoint {
             Some(origin) => vec![origin.clone()],
             None => settings
@@ -63,7 +64,7 @@ impl SignInEndpoint {
                 .collect::<Result<_, _>>()?,
         };
         Ok(Self {
-            http: http::client()?,
+            http: http::client(egress)?,
             origins,
             sign_out: match &settings.signin_endpoint {
                 Some(origin) => origin.clone(),
@@ -110,7 +111,9 @@ impl SignInEndpoint {
             .form(&form)
             .send()
             .await
-            .map_err(|error| Failure::Outage(error.without_url().into()))?;
+            .map_err(|error| {
+                Failure::Outage(egress::advised(egress::causes(&error.without_url())).into())
+            })?;
         match answer.status().as_u16() {
             200 => token_of(answer).await.map_err(Failure::Outage),
             status @ 400..=499 => Err(Failure::Refused(status)),
@@ -211,13 +214,16 @@ mod tests {
     use super::*;
 
     fn endpoint(partition: Partition, region: &str, fallback: &str) -> SignInEndpoint {
-        SignInEndpoint::new(&AwsSettings {
-            partition,
-            sts_region: Region::parse(region).unwrap(),
-            sts_fallback_regions: vec![Region::parse(fallback).unwrap()],
-            sts_endpoint: None,
-            signin_endpoint: None,
-        })
+        SignInEndpoint::new(
+            &AwsSettings {
+                partition,
+                sts_region: Region::parse(region).unwrap(),
+                sts_fallback_regions: vec![Region::parse(fallback).unwrap()],
+                sts_endpoint: None,
+                signin_endpoint: None,
+            },
+            &Egress::default(),
+        )
         .unwrap()
     }
 

@@ -1,10 +1,13 @@
 //! The one outbound HTTP client of this adapter that is not the SDK's: for the console's sign-in endpoint.
 //!
-//! It follows no redirect, asks no proxy of the environment and reads no more of an answer than is allowed.
+//! It follows no redirect, takes the way out of `[egress]` and nothing of the environment, and reads no more of an answer than is
+//! allowed.
 
 use std::time::Duration;
 
 use rolecall_core::port::Source;
+
+use crate::egress::Egress;
 
 /// For one connection, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -17,13 +20,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
     clippy::disallowed_methods,
     reason = "adapters do not know one another, so this one has a client of its own"
 )]
-pub(super) fn client() -> Result<reqwest::Client, Source> {
-    reqwest::Client::builder()
+pub(super) fn client(egress: &Egress) -> Result<reqwest::Client, Source> {
+    let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
         .referer(false)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .build()
+        .connect_timeout(CONNECT_TIMEOUT);
+    egress
+        .applied_to(client)
+        .and_then(reqwest::ClientBuilder::build)
         .map_err(|error| error.without_url().into())
 }
 

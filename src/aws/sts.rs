@@ -18,24 +18,28 @@ use aws_sdk_sts::config::{
 };
 use aws_sdk_sts::types::PolicyDescriptorType;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_http_client::{Builder as HttpBuilder, tls};
+use aws_smithy_http_client::Builder as HttpBuilder;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use rolecall_core::aws::{AssumeRole, Issued, Proof, Region, Sts, StsError, StsRefusal};
+use rolecall_core::port::Source;
 use tokio::time::Instant;
 use url::Url;
 
 use super::AwsSettings;
+use crate::egress::Egress;
 use agent::Agent;
 use answer::Answer;
 use breaker::Breaker;
 use failure::Failure;
 use tries::Tries;
+use ways_out::{RUSTLS, WaysOut};
 
 mod agent;
 mod answer;
 mod breaker;
 mod failure;
 mod tries;
+mod ways_out;
 
 /// For one connection, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -48,13 +52,9 @@ const TRIES: u32 = 3;
 /// How long a Region that failed is asked last.
 const ASIDE: Duration = Duration::from_secs(30);
 
-/// The pool of connections to AWS: one for the process, cheap to clone. It asks no proxy of the environment.
+/// A pool of connections to AWS, cheap to clone. It goes straight and asks no proxy of the environment.
 pub fn http_client() -> SharedHttpClient {
-    HttpBuilder::new()
-        .tls_provider(tls::Provider::Rustls(
-            tls::rustls_provider::CryptoMode::Ring,
-        ))
-        .build_https()
+    HttpBuilder::new().tls_provider(RUSTLS).build_https()
 }
 
 /// Which endpoint stands in for a Region's own, if any.
@@ -63,7 +63,7 @@ pub type Endpoints = Arc<dyn Fn(&Region) -> Option<Url> + Send + Sync>;
 /// AWS's Security Token Service.
 pub struct StsClient {
     settings: AwsSettings,
-    http: SharedHttpClient,
+    http: WaysOut,
     endpoints: Endpoints,
     /// One for each Region asked so far; as many as the configuration names.
     places: RwLock<HashMap<Region, Arc<Place>>>,
@@ -79,7 +79,18 @@ struct Place {
 }
 
 impl StsClient {
-    /// STS as configured.
+    /// STS as configured, reached as `[egress]` says.
+    ///
+    /// # Errors
+    /// When an authority's certificate or the proxy's address cannot be used.
+    pub fn configured(settings: AwsSettings, egress: &Egress) -> Result<Self, Source> {
+        Ok(Self {
+            http: WaysOut::new(egress)?,
+            ..Self::new(settings, http_client())
+        })
+    }
+
+    /// STS as configured, over this client.
     pub fn new(settings: AwsSettings, http: SharedHttpClient) -> Self {
         let endpoint = settings.sts_endpoint.clone();
         Self::with_endpoints(settings, http, Arc::new(move |_| endpoint.clone()))
@@ -93,7 +104,7 @@ impl StsClient {
     ) -> Self {
         Self {
             settings,
-            http,
+            http: WaysOut::straight(http),
             endpoints,
             places: RwLock::default(),
         }
@@ -122,7 +133,10 @@ impl StsClient {
         }
         drop(known);
         let endpoint = (self.endpoints)(&region);
-        let place = Arc::new(Place::new(region.clone(), endpoint, self.http.clone()));
+        let http = self
+            .http
+            .to(&region, self.settings.partition, endpoint.as_ref());
+        let place = Arc::new(Place::new(region.clone(), endpoint, http));
         let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(places.entry(region).or_insert(place))
     }

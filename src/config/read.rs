@@ -8,7 +8,7 @@ use rolecall_core::toml_reader::{Document, Findings, Reader, Value};
 use url::{Host, Url};
 
 use super::provider::{self, Providers};
-use super::{AccessFiles, Settings, clients, listen, secret_ref, sections};
+use super::{AccessFiles, Settings, clients, egress, listen, secret_ref, sections};
 use crate::audit::DatabaseUrl;
 
 /// What reading brought: settings when they are complete, and what is wrong.
@@ -64,6 +64,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         .and_then(|value| value.table("[aws]"))
         .and_then(sections::aws);
     let partition = aws.as_ref().map_or(Partition::Aws, |aws| aws.partition);
+    let egress = egress::egress(root, folder);
     let contact = root.table("portal").and_then(|portal| {
         let contact = portal
             .string("contact")
@@ -98,6 +99,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
             start_label,
             issuer_keys: issuer_keys?,
             aws: aws?,
+            egress,
             providers: providers.settings,
             provider_files: providers.files,
             contact,

@@ -1,6 +1,6 @@
 //! The one outbound HTTP client: what identity providers are spoken to with.
 //!
-//! It follows no redirect, takes no proxy from the environment, sends no cookie, waits 2 s for a connection and 5 s in
+//! It follows no redirect, takes the way out of `[egress]` and nothing of the environment, sends no cookie, waits 2 s for a connection and 5 s in
 //! all, reads at most [`limits::UPSTREAM_BYTES_MAX`], speaks https (plain HTTP to loopback only) and connects to no
 //! link-local address, where clouds keep their metadata services.
 
@@ -14,8 +14,12 @@ use reqwest::{Method, Request};
 use rolecall_core::limits;
 use url::{Host, Url};
 
+use crate::egress::{self, Egress};
+
 /// How long a connection may take.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
+/// How long a name that the proxy will look up is looked up here.
+const LOOKUP_MAX: Duration = Duration::from_millis(500);
 /// How long a request may take, from the name lookup to the last byte.
 const TOTAL_MAX: Duration = Duration::from_secs(5);
 /// How long a connection may rest before it is used again. Servers close theirs after five seconds and more: a code that is
@@ -28,7 +32,10 @@ pub enum HttpError {
     /// The URL is not one we call.
     #[error("{0} is refused: only https is called, plain http on loopback alone")]
     Refused(String),
-    /// No connection: name lookup, TCP or TLS.
+    /// The host is a link-local one, where clouds keep their metadata services.
+    #[error("{0} leads to an address that is never called")]
+    LinkLocal(String),
+    /// No connection: name lookup, proxy, TCP or TLS.
     #[error("cannot connect to {host}: {cause}")]
     Connect {
         /// Whom.
@@ -105,7 +112,10 @@ impl Answer {
 
 /// The client. Clones share its connections.
 #[derive(Clone, Debug)]
-pub struct HttpClient(reqwest::Client);
+pub struct HttpClient {
+    client: reqwest::Client,
+    egress: Egress,
+}
 
 impl HttpClient {
     /// Builds it; reads the system's trusted certificates.
@@ -113,18 +123,19 @@ impl HttpClient {
     /// # Errors
     /// When TLS cannot be set up.
     #[expect(clippy::disallowed_methods, reason = "this is the outbound client")]
-    pub fn new() -> Result<Self, reqwest::Error> {
-        reqwest::Client::builder()
+    pub fn new(egress: &Egress) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
             .referer(false)
             .connect_timeout(CONNECT_MAX)
             .timeout(TOTAL_MAX)
             .pool_idle_timeout(IDLE_MAX)
             .dns_resolver(Arc::new(NoLinkLocal))
-            .user_agent(concat!("rolecall/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map(Self)
+            .user_agent(concat!("rolecall/", env!("CARGO_PKG_VERSION")));
+        Ok(Self {
+            client: egress.applied_to(client)?.build()?,
+            egress: egress.clone(),
+        })
     }
 
     /// GETs a JSON document; tries once more when there was no connection at all.
@@ -161,6 +172,22 @@ impl HttpClient {
         }
     }
 
+    /// Whether a host that the proxy would look up is known here as one that is never called. Where names outside cannot be
+    /// looked up, the proxy has to keep its own metadata service to itself.
+    async fn leads_to_metadata(&self, url: &Url) -> bool {
+        let Some(Host::Domain(name)) = url.host() else {
+            return false;
+        };
+        if self.egress.proxy_for(url).is_none() {
+            return false;
+        }
+        let found = tokio::time::timeout(LOOKUP_MAX, tokio::net::lookup_host((name, 0))).await;
+        match found {
+            Ok(Ok(mut addresses)) => addresses.any(|address| never_called(address.ip())),
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+
     /// Sends one request, once.
     ///
     /// # Errors
@@ -170,9 +197,12 @@ impl HttpClient {
         if !callable(request.url()) {
             return Err(HttpError::Refused(host));
         }
+        if self.leads_to_metadata(request.url()).await {
+            return Err(HttpError::LinkLocal(host));
+        }
         let failed = |error: reqwest::Error| {
             let error = error.without_url();
-            let (host, cause) = (host.clone(), causes(&error));
+            let (host, cause) = (host.clone(), egress::advised(egress::causes(&error)));
             if error.is_timeout() {
                 HttpError::Timeout(host)
             } else if error.is_connect() {
@@ -181,7 +211,7 @@ impl HttpClient {
                 HttpError::Broken { host, cause }
             }
         };
-        let mut response = self.0.execute(request).await.map_err(failed)?;
+        let mut response = self.client.execute(request).await.map_err(failed)?;
         let header = |name| {
             let value = response.headers().get(name);
             value.and_then(|value| value.to_str().ok())
@@ -276,17 +306,6 @@ fn place(url: &Url) -> String {
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,7 +343,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_url_is_not_called() {
-        let error = HttpClient::new()
+        let error = HttpClient::new(&Egress::default())
             .unwrap()
             .get_json(&Url::parse("http://idp.example/jwks").unwrap())
             .await

@@ -24,7 +24,8 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
     let mut answers = Vec::new();
     for provider in &settings.providers {
         let asked = async {
-            let (http, clock, entropy) = (HttpClient::new()?, clock.clone(), entropy.clone());
+            let http = HttpClient::new(&settings.egress)?;
+            let (clock, entropy) = (clock.clone(), entropy.clone());
             match provider.clone() {
                 ProviderSettings::Oidc(settings) => {
                     let adapter = OidcProvider::new(*settings, http, clock, entropy);

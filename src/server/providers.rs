@@ -38,7 +38,7 @@ impl Providers {
         entropy: Arc<dyn Entropy>,
     ) -> anyhow::Result<Self> {
         let mut providers = Self {
-            http: HttpClient::new()?,
+            http: HttpClient::new(&settings.egress)?,
             clock,
             entropy,
             known: Vec::new(),

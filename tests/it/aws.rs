@@ -1,6 +1,7 @@
 //! The AWS adapter against an AWS that checks what AWS checks.
 
 mod console;
+mod egress;
 mod issuing;
 mod keys;
 mod logs;

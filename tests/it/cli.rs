@@ -2,6 +2,7 @@
 
 mod audit;
 mod check;
+mod egress;
 mod explain;
 mod help;
 mod keys;

@@ -2,6 +2,7 @@
 
 mod client_authentication;
 mod documents;
+mod egress;
 mod faults;
 mod field;
 mod peer;
@@ -25,6 +26,7 @@ use rolecall_core::sign_in::{
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::oidc;
+use rolecalld::egress::Egress;
 use rolecalld::idp::http::HttpClient;
 use rolecalld::idp::oidc::{
     AssertionAudience, ClaimNames, MfaRule, OidcProvider, OidcSettings, UserinfoUse,
@@ -98,7 +100,7 @@ impl World {
         let entropy = Arc::new(Counter::default());
         let adapter = OidcProvider::new(
             settings,
-            HttpClient::new()?,
+            HttpClient::new(&Egress::default())?,
             Arc::new(Hands(clock.clone())),
             Arc::clone(&entropy) as Arc<dyn Entropy>,
         );

@@ -71,6 +71,7 @@ fn load(text: &str) -> anyhow::Result<Loaded> {
         fs::write(&path, held)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
     }
+    fs::write(folder.path().join("corp-ca.pem"), key()?)?;
     let path = folder.path().join("rolecall.toml");
     fs::write(&path, text)?;
     Ok(config::load(&path)?)

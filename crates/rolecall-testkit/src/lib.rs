@@ -14,6 +14,7 @@ pub mod oidc;
 mod page;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod python;
 pub mod redis;
 pub mod saml;

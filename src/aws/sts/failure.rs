@@ -8,6 +8,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use rolecall_core::aws::{StsError, StsRefusal};
 use rolecall_core::port::Source;
 
+use crate::egress;
+
 /// Characters of AWS's message that are kept.
 const MESSAGE_CHARS_MAX: usize = 512;
 /// Characters of AWS's error code that are kept; the longest known has 43.
@@ -31,7 +33,15 @@ impl Failure {
         let outage = match error {
             SdkError::ConstructionFailure(_) => "the request to STS could not be made".to_owned(),
             SdkError::TimeoutError(_) => "STS did not answer in time".to_owned(),
-            SdkError::DispatchFailure(_) => "STS cannot be reached".to_owned(),
+            SdkError::DispatchFailure(failure) => {
+                let causes = failure
+                    .as_connector_error()
+                    .map(|error| egress::causes(error));
+                match causes.as_deref().and_then(egress::advice) {
+                    Some(advice) => format!("STS cannot be reached: {advice}"),
+                    None => "STS cannot be reached".to_owned(),
+                }
+            }
             SdkError::ResponseError(_) => {
                 format!("STS answered with something else than XML ({status:?})")
             }

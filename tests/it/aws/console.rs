@@ -8,6 +8,7 @@ use rolecall_core::aws::{
 use rolecall_testkit::aws::Fault;
 use rolecalld::aws::SignInEndpoint;
 use rolecalld::aws::keys::KeyAlgorithm;
+use rolecalld::egress::Egress;
 use url::Url;
 
 use super::world::{World, settings};
@@ -17,7 +18,7 @@ async fn link(
     credentials: &Credentials,
     seconds: Option<u32>,
 ) -> Result<Result<ConsoleLink, ConsoleSignInError>> {
-    let endpoint = SignInEndpoint::new(&settings(Some(&world.aws))?)
+    let endpoint = SignInEndpoint::new(&settings(Some(&world.aws))?, &Egress::default())
         .map_err(|error| anyhow::anyhow!(error))?;
     let duration = seconds.and_then(RoleSessionDuration::from_seconds);
     let destination = Destination::parse(

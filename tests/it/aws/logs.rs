@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use rolecall_core::aws::{ConsoleSignIn as _, Destination, Partition, Proof, Sts as _};
 use rolecalld::aws::keys::KeyAlgorithm;
 use rolecalld::aws::{LOG_CEILING, SignInEndpoint, StsClient, http_client};
+use rolecalld::egress::Egress;
 use tracing::instrument::WithSubscriber as _;
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -28,7 +29,7 @@ async fn logged(directives: &str) -> Result<(String, Vec<String>)> {
     let mut secrets: Vec<String> = token.expose().split('.').map(str::to_owned).collect();
     let (issued, link) = async {
         let issued = world.sts()?.assume(&order).await?;
-        let endpoint = SignInEndpoint::new(&settings(Some(&world.aws))?)
+        let endpoint = SignInEndpoint::new(&settings(Some(&world.aws))?, &Egress::default())
             .map_err(|error| anyhow::anyhow!(error))?;
         let portal = Url::parse("https://sso.example.com/")?;
         let link = endpoint

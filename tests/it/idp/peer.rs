@@ -12,6 +12,7 @@ use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::{self, Algorithm, SigningKey};
 use rolecall_testkit::node::{self, OidcPeer};
 use rolecall_testkit::oidc::{ClientMethod, OidcClient, Person};
+use rolecalld::egress::Egress;
 use rolecalld::idp::http::HttpClient;
 use rolecalld::idp::oidc::{AssertionAudience, ClientAuthentication, OidcProvider, OidcSettings};
 
@@ -65,7 +66,7 @@ async fn story(
     let entropy = Arc::new(Counter::default());
     let adapter = OidcProvider::new(
         settings,
-        HttpClient::new()?,
+        HttpClient::new(&Egress::default())?,
         Arc::new(Hands(ManualClock::starting_now())),
         Arc::clone(&entropy) as Arc<dyn Entropy>,
     );

@@ -13,6 +13,7 @@ use rolecall_core::sign_in::{
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::oidc::{GroupsIn, Person};
+use rolecalld::egress::Egress;
 use rolecalld::idp::http::HttpClient;
 use rolecalld::idp::oidc::OidcProvider;
 use serde_json::json;
@@ -283,7 +284,7 @@ async fn clocks_may_differ_by_a_minute_not_by_five() -> Result<()> {
         let clock = ManualClock::at(world.clock.now() + TimeDelta::seconds(ours));
         world.adapter = OidcProvider::new(
             settings_for(&world.upstream.issuer())?,
-            HttpClient::new()?,
+            HttpClient::new(&Egress::default())?,
             Arc::new(Hands(clock)),
             Arc::clone(&world.entropy) as _,
         );

@@ -80,6 +80,14 @@ impl Partition {
         }
     }
 
+    /// The domain of its regional endpoints.
+    pub fn dns_suffix(self) -> &'static str {
+        match self {
+            Self::Aws | Self::GovCloud => "amazonaws.com",
+            Self::China => "amazonaws.com.cn",
+        }
+    }
+
     /// The domain of the console.
     pub fn console_domain(self) -> &'static str {
         match self {

@@ -76,7 +76,7 @@ async fn the_last_good_copy_serves_until_a_better_one_comes() {
     ];
     let hands = Arc::new(Hands(std::sync::Mutex::new(now())));
     let remote = RemoteMetadata::new(
-        HttpClient::new().unwrap(),
+        HttpClient::new(&crate::egress::Egress::default()).unwrap(),
         serve(documents),
         TimeDelta::hours(1),
         TrustOptions::default(),

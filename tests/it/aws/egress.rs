@@ -1,0 +1,106 @@
+//! AWS behind the proxy of `[egress]`: STS and the console's sign-in endpoint, by their own names.
+
+use std::collections::HashMap;
+
+use anyhow::{Context as _, Result, ensure};
+use rolecall_core::aws::{ConsoleSignIn as _, Destination, Partition, Sts as _};
+use rolecall_core::secret::SecretText;
+use rolecall_testkit::certificate::CertificateAuthority;
+use rolecall_testkit::proxy::{Proxy, ProxySettings, TlsFront};
+use rolecalld::aws::keys::KeyAlgorithm;
+use rolecalld::aws::{SignInEndpoint, StsClient};
+use rolecalld::egress::{self, Authorities, Egress, Exception};
+use url::Url;
+
+use super::world::{World, settings};
+
+const STS: &str = "sts.eu-west-1.amazonaws.com";
+const SIGN_IN: &str = "eu-west-1.signin.aws.amazon.com";
+
+struct Behind {
+    world: World,
+    proxy: Proxy,
+    front: TlsFront,
+    authorities: Vec<Authorities>,
+}
+
+impl Behind {
+    fn new() -> Result<Self> {
+        let world = World::new(KeyAlgorithm::Es256)?;
+        let authority = CertificateAuthority::generate()?;
+        let front = TlsFront::start(&authority, &[STS, SIGN_IN], &world.aws.url())?;
+        let hosts = [STS, SIGN_IN].map(|name| (name.to_owned(), front.address()));
+        let proxy = Proxy::start(ProxySettings {
+            credentials: Some(("gateway".to_owned(), "s:e c".to_owned())),
+            hosts: HashMap::from(hosts),
+        })?;
+        let authorities = vec![Authorities::parse(String::from_utf8(authority.pem()?)?)?];
+        Ok(Self {
+            world,
+            proxy,
+            front,
+            authorities,
+        })
+    }
+
+    fn egress(&self, exceptions: &[&str]) -> Result<Egress> {
+        let proxy = egress::Proxy {
+            url: Url::parse(&self.proxy.url())?,
+            credentials: Some(("gateway".to_owned(), SecretText::new("s:e c"))),
+        };
+        let exceptions = exceptions.iter().map(|text| Exception::parse(text));
+        Ok(Egress::new(
+            Some(proxy),
+            exceptions.collect::<Result<_, _>>()?,
+            self.authorities.clone(),
+        ))
+    }
+}
+
+fn sts(egress: &Egress, endpoint: Option<Url>) -> Result<StsClient> {
+    let mut settings = settings(None)?;
+    settings.sts_fallback_regions.clear();
+    settings.sts_endpoint = endpoint;
+    StsClient::configured(settings, egress).map_err(anyhow::Error::from_boxed)
+}
+
+#[tokio::test]
+async fn sts_and_the_console_are_reached_through_the_proxy() -> Result<()> {
+    let behind = Behind::new()?;
+    let egress = behind.egress(&[])?;
+    let order = behind.world.order().await?;
+    let issued = sts(&egress, None)?.assume(&order).await?;
+    let endpoint =
+        SignInEndpoint::new(&settings(None)?, &egress).map_err(anyhow::Error::from_boxed)?;
+    let portal = Url::parse("https://sso.example.com/")?;
+    let home = Destination::home(Partition::Aws);
+    endpoint
+        .link(&issued.credentials, None, &home, &portal)
+        .await?;
+    let asked = behind.proxy.asked();
+    for name in [STS, SIGN_IN] {
+        ensure!(asked.contains(&(format!("{name}:443"), 200)), "{asked:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_excepted_or_local_is_reached_directly() -> Result<()> {
+    let behind = Behind::new()?;
+    let order = behind.world.order().await?;
+    let excepted = behind.egress(&["*.amazonaws.com"])?;
+    ensure!(sts(&excepted, None)?.assume(&order).await.is_err());
+    let egress = behind.egress(&[])?;
+    let port = behind.front.address().port();
+    for local in [behind.world.aws.url(), format!("https://localhost:{port}")] {
+        let endpoint = Url::parse(&local)?;
+        let order = behind.world.order().await?;
+        sts(&egress, Some(endpoint))?
+            .assume(&order)
+            .await
+            .context(local)?;
+    }
+    let asked = behind.proxy.asked();
+    ensure!(asked.is_empty(), "{asked:?}");
+    Ok(())
+}
