@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rolecall_core::access::ProviderFacts;
+use rolecall_core::access::{Lacks, ProviderFacts};
 use rolecall_core::aws::Partition;
 use rolecall_core::identity::{EmailDomain, ProviderId};
 use rolecall_core::toml_reader::{Reader, Spot};
@@ -129,6 +129,7 @@ fn read(
             id,
             title,
             domains: common.domains.clone(),
+            lacks: Lacks::default(),
         });
     if let Some(directory) = table.value("directory") {
         directory.spot().warning(
@@ -165,11 +166,13 @@ fn read(
         return (facts, None);
     };
     tell(findings, spot);
+    let (domains, lacks) = match &settings {
+        ProviderSettings::Oidc(settings) => (settings.believed_domains(), settings.lacks()),
+        ProviderSettings::Saml(settings) => (settings.domains.clone(), Lacks::default()),
+    };
     let facts = facts.map(|facts| ProviderFacts {
-        domains: match &settings {
-            ProviderSettings::Oidc(settings) => settings.believed_domains(),
-            ProviderSettings::Saml(settings) => settings.domains.clone(),
-        },
+        domains,
+        lacks,
         ..facts
     });
     (facts, Some(settings))

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rolecall_core::access::{Circumstances, Files, Policy, PolicyContext, ProviderFacts, Source};
+use rolecall_core::access::{
+    Circumstances, Files, Lacks, Policy, PolicyContext, ProviderFacts, Source,
+};
 use rolecall_core::aws::Partition;
 use rolecall_core::identity::{Claims, EmailAddress, Evidence, Identity, ProviderId, Subject};
 use rolecall_core::port::Clock as _;
@@ -144,6 +146,7 @@ fn policy(accounts: usize, sets: usize, assignments: usize) -> anyhow::Result<Po
         id: ProviderId::parse("okta")?,
         title: "Okta".to_owned(),
         domains: Vec::new(),
+        lacks: Lacks::default(),
     };
     let context = PolicyContext {
         partition: Partition::Aws,

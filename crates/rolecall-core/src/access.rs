@@ -30,7 +30,7 @@ pub use directory::{
 pub use explain::{Considered, Explanation, Outcome};
 pub use grant::{DurationReason, Grant, Grants, Locked};
 pub use policy::Policy;
-pub use read::{Files, PolicyContext, ProviderFacts, Source};
+pub use read::{Files, Lacks, PolicyContext, ProviderFacts, Source};
 pub use role_request::RoleRequest;
 pub use template::{InvalidTemplate, Missing, Placeholder, Template};
 pub use who::{Anchored, InvalidPattern, Mismatch, Who, WhoUse};

@@ -1,5 +1,6 @@
 //! What is configured about one OIDC provider, and what is odd about it.
 
+use rolecall_core::access::Lacks;
 use rolecall_core::identity::{EmailDomain, ProviderId};
 use rolecall_core::secret::SecretText;
 use url::Url;
@@ -206,6 +207,16 @@ impl OidcSettings {
             );
         }
         findings
+    }
+
+    /// What the provider never says. Google's ID tokens have no groups, and `amr` only for applications that Google has
+    /// verified and that ask for it.
+    pub fn lacks(&self) -> Lacks {
+        let google = google::is_google(&self.issuer);
+        Lacks {
+            groups: google && self.claims.groups == ClaimNames::default().groups,
+            second_factor: google,
+        }
     }
 
     /// The mail domains about which the provider is believed: the configured ones and the Workspace domain.

@@ -270,3 +270,52 @@ fn a_key_that_the_policy_needs_is_missed() -> Result<()> {
     ensure!(ran.out.contains("keys: answers"), "{ran:?}");
     Ok(())
 }
+
+#[test]
+fn rules_that_google_can_never_satisfy_are_told() -> Result<()> {
+    let folder = folder()?;
+    let access = rolecall_demo::ACCESS.to_owned()
+        + r#"
+[[assignment]]
+id = "by-group"
+who = { provider = "google", groups = ["admins@example.com"] }
+accounts = ["sandbox"]
+permission_sets = ["Administrator"]
+[[assignment]]
+id = "strong"
+who = { provider = "google", users = ["alice@example.com"] }
+accounts = ["sandbox"]
+permission_sets = ["Administrator"]
+when = { mfa = true }
+[[deny]]
+id = "no-contractors"
+who = { provider = "google", groups = ["contractors@example.com"] }
+"#;
+    fs::write(folder.path().join("access.toml"), access)?;
+    let google = r#"
+[[provider]]
+id = "google"
+oidc = { issuer = "https://accounts.google.com", client_id = "rolecall", client_secret = { env = "ROLECALL_TEST_SECRET" }, hosted_domain = "example.com" }
+"#;
+    let path = folder.path().join("rolecall.toml");
+    fs::write(&path, fs::read_to_string(&path)? + google)?;
+    let ran = rolecalld(folder.path(), &CHECK)?;
+    ensure!(ran.code == 0, "{ran:?}");
+    let told = |what: &str| ran.err.matches(what).count();
+    ensure!(
+        told("the provider google sends no groups: this is about nobody") == 2
+            && told("the provider google does not say whether there was a second factor") == 1
+            && told("warning: ") == 3,
+        "{}",
+        ran.err
+    );
+    // Where another provider may say it, nothing is said of a rule about any provider.
+    change(
+        &folder,
+        "https://accounts.google.com",
+        "https://id.example.com/google",
+    )?;
+    let ran = rolecalld(folder.path(), &CHECK)?;
+    ensure!(!ran.err.contains("sends no groups"), "{}", ran.err);
+    Ok(())
+}

@@ -63,6 +63,34 @@ pub struct ProviderFacts {
     pub title: String,
     /// Whose addresses it is believed about.
     pub domains: Vec<EmailDomain>,
+    /// What it never says of anybody.
+    pub lacks: Lacks,
+}
+
+/// What a provider cannot say, so that a rule about it fits nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lacks {
+    /// Groups.
+    pub groups: bool,
+    /// Whether there was a second factor.
+    pub second_factor: bool,
+}
+
+impl PolicyContext<'_> {
+    /// The provider on whose word a rule about `provider` hangs, where it is one that lacks this; the first of all where
+    /// the rule is about any provider and all of them do.
+    fn lacking(
+        &self,
+        provider: Option<&ProviderId>,
+        lacks: fn(&Lacks) -> bool,
+    ) -> Option<&ProviderFacts> {
+        let mut asked = self
+            .providers
+            .iter()
+            .filter(|facts| provider.is_none_or(|id| facts.id == *id));
+        let first = asked.next()?;
+        (lacks(&first.lacks) && asked.all(|facts| lacks(&facts.lacks))).then_some(first)
+    }
 }
 
 impl Policy {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::access::{
-    Circumstances, ConfigErrors, Files, Grants, Policy, PolicyContext, ProviderFacts, Source,
+    Circumstances, ConfigErrors, Files, Grants, Lacks, Policy, PolicyContext, ProviderFacts, Source,
 };
 use rolecall_core::aws::Partition;
 use rolecall_core::identity::{
@@ -39,6 +39,7 @@ pub fn providers() -> Vec<ProviderFacts> {
         id: ProviderId::parse(id).unwrap(),
         title: id.to_owned(),
         domains: vec![EmailDomain::parse(domain).unwrap()],
+        lacks: Lacks::default(),
     };
     vec![
         provider("okta", "example.com"),

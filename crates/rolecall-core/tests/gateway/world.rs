@@ -12,7 +12,7 @@ mod trail;
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rolecall_core::access::{Files, Policy, PolicyContext, ProviderFacts, Source};
+use rolecall_core::access::{Files, Lacks, Policy, PolicyContext, ProviderFacts, Source};
 use rolecall_core::audit::ReferenceId;
 use rolecall_core::aws::{AccountId, Partition};
 use rolecall_core::client::ClientRules;
@@ -351,6 +351,7 @@ pub fn policy(access: &str) -> Policy {
         id: id(name),
         title: name.to_owned(),
         domains: vec![],
+        lacks: Lacks::default(),
     };
     let context = PolicyContext {
         partition: Partition::Aws,

@@ -52,7 +52,15 @@ pub(super) fn read_assignment<'d>(
     names: &mut Names,
 ) -> RawAssignment<'d> {
     let rule = Rule::read(&reader, context, names, WhoUse::Granting);
-    let when = reader.table("when").map(when::read).unwrap_or_default();
+    let when = reader.table("when").map(|table| {
+        let spot = table.spot();
+        let when = when::read(table);
+        if when.mfa {
+            rule.warn_of_second_factor(spot, context);
+        }
+        when
+    });
+    let when = when.unwrap_or_default();
     let session_duration = session_duration(&reader);
     let owner = line_of_text(&reader, "owner");
     let _for_people = line_of_text(&reader, "description");
@@ -102,12 +110,37 @@ impl<'d> Rule<'d> {
             names.take(kind, at);
         }
         let who = reader.required("who").and_then(|who| who.table("`who`"));
+        let who = who.map(|who| {
+            let spot = who.spot();
+            let who = Who::read(who, context.providers, usage);
+            let lacking = context.lacking(who.provider.as_ref(), |lacks| lacks.groups);
+            if let Some(provider) = lacking.filter(|_| !who.groups.is_empty()) {
+                spot.warning(
+                    format!("the provider {} sends no groups: this is about nobody", provider.id),
+                    "name users or claims instead, or use another provider for people whose access depends on groups",
+                );
+            }
+            who
+        });
         Self {
             id: id.map(|id| id.value),
             spot: reader.spot(),
-            who: who.map(|who| Who::read(who, context.providers, usage)),
+            who,
             accounts: selectors(reader, "accounts", usage),
             sets: selectors(reader, "permission_sets", usage),
+        }
+    }
+
+    fn warn_of_second_factor(&self, spot: Spot<'_>, context: &PolicyContext<'_>) {
+        let provider = self.who.as_ref().and_then(|who| who.provider.as_ref());
+        if let Some(provider) = context.lacking(provider, |lacks| lacks.second_factor) {
+            spot.warning(
+                format!(
+                    "the provider {} does not say whether there was a second factor: nobody meets `mfa`",
+                    provider.id
+                ),
+                "remove `mfa` and enforce a second factor at the provider, or use another provider",
+            );
         }
     }
 
