@@ -51,8 +51,8 @@ pub const SUBJECT_BYTES_MAX: usize = 255;
 /// Bytes of an e-mail address (RFC 5321 4.5.3.1.3).
 pub const EMAIL_BYTES_MAX: usize = 254;
 
-/// Bytes of an ID token at the callback; STS takes at most 20,000 characters, providers with many groups send more.
-pub const ID_TOKEN_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of an ID token at the callback: one with 600 groups by their LDAP names has 66 kB. STS takes at most 20,000 characters, providers with many groups send more.
+pub const ID_TOKEN_BYTES_MAX: usize = 96 * 1024;
 /// Characters of a token AWS takes (`AssumeRoleWithWebIdentity`, `WebIdentityToken`).
 pub const WEB_IDENTITY_TOKEN_CHARS_MAX: usize = 20_000;
 

@@ -3,6 +3,8 @@
 //! A provider that had too many groups to send (overage) is refused: to go on with fewer would be to decide on a
 //! person we do not know. The address it names instead is never fetched.
 
+use std::collections::BTreeMap;
+
 use rolecall_core::identity::{
     Evidence, Identity, InvalidClaims, ReadClaims, believed_email, claim_name,
 };
@@ -69,9 +71,7 @@ pub fn identity(
             .any(|value| wanted.iter().any(|wanted| wanted == value))
     };
     let address = address(&said, settings)?;
-    let groups = claim_name(&settings.claims.groups);
-    let groups = said.values(&groups).map_err(refused)?.map(str::to_owned);
-    let groups = groups.collect();
+    let groups = groups(&said, claims, &claim_name(&settings.claims.groups))?;
     let mfa = any_of("amr", &settings.mfa.amr) || any_of("acr", &settings.mfa.acr);
     let believed = believed_email(
         address.as_deref(),
@@ -97,6 +97,43 @@ pub fn identity(
         claims,
         unread_claims,
     })
+}
+
+/// The groups: the values of the claim, or the names of its members where each of them is an object, as Zitadel sends roles
+/// with the organisations that grant them.
+fn groups(
+    said: &ReadClaims,
+    claims: &Map<String, Value>,
+    name: &str,
+) -> Result<Vec<String>, ProviderError> {
+    match member_names(claims, name) {
+        // Within the bounds of any claim's values.
+        Some(names) => {
+            let bounded = ReadClaims::of(BTreeMap::from([(name.to_owned(), Ok(names))]));
+            values(&bounded, name)
+        }
+        None => values(said, name),
+    }
+}
+
+fn values(said: &ReadClaims, name: &str) -> Result<Vec<String>, ProviderError> {
+    let values = said.values(name).map_err(refused)?;
+    Ok(values.map(str::to_owned).collect())
+}
+
+/// The names of the members of an object that has some, each an object itself. A member of any other type could be a no.
+fn member_names(claims: &Map<String, Value>, name: &str) -> Option<Vec<String>> {
+    let claim = match claims.get(name) {
+        Some(claim) => claim,
+        None => {
+            let (first, rest) = name.strip_prefix('/')?.split_once('/')?;
+            let first = first.replace("~1", "/").replace("~0", "~");
+            claims.get(&first)?.pointer(&format!("/{rest}"))?
+        }
+    };
+    let members = claim.as_object().filter(|members| !members.is_empty())?;
+    let named = members.values().all(Value::is_object);
+    named.then(|| members.keys().cloned().collect())
 }
 
 /// The one e-mail address, whether it is believed or not.

@@ -104,7 +104,11 @@ impl UnverifiedJws {
     /// [`RejectReason::Malformed`], and [`RejectReason::Algorithm`] for one that we never speak, `none` among them.
     pub fn parse(text: &str) -> Result<Self, ProviderError> {
         if text.len() > limits::ID_TOKEN_BYTES_MAX {
-            return Err(malformed("the token is larger than we take"));
+            return Err(malformed(format!(
+                "the token has {} bytes, at most {} are taken: let the provider send fewer groups or claims",
+                text.len(),
+                limits::ID_TOKEN_BYTES_MAX
+            )));
         }
         let mut parts = text.split('.');
         let (Some(header), Some(payload), Some(signature), None) =

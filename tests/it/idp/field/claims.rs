@@ -174,3 +174,103 @@ async fn a_token_made_for_us_may_name_siblings_that_are_configured() -> Result<(
     let listed = |settings: &mut OidcSettings| settings.extra_audiences = vec!["other".to_owned()];
     is_alice("listed", alice_with(answers, listed).await)
 }
+
+#[tokio::test]
+async fn roles_as_names_of_members_are_groups() -> Result<()> {
+    let roles_in = |name: &'static str| {
+        move |settings: &mut OidcSettings| settings.claims.groups = name.to_owned()
+    };
+    const PROJECT: &str = "urn:zitadel:iam:org:project:roles";
+    if let Some(case) = corpus("U2")? {
+        let alice = alice_with(variation(&case), roles_in(PROJECT))
+            .await
+            .context("U2")?;
+        ensure!(alice.groups == ["aws-payments"], "U2: {:?}", alice.groups);
+    }
+    for (vendor, name, sent, wanted) in [
+        (
+            "Zitadel: of one project, by two organisations",
+            "urn:zitadel:iam:org:project:383168317235462148:roles",
+            json!({"urn:zitadel:iam:org:project:383168317235462148:roles": {"admin": {"1": "a.zitadel.cloud", "2": "b.zitadel.cloud"}, "dev": {"1": "a.zitadel.cloud"}}}),
+            vec!["admin", "dev"],
+        ),
+        (
+            "Descope: tenants",
+            "/tenants",
+            json!({"tenants": {"T2payments": {"roles": ["admin"]}}}),
+            vec!["T2payments"],
+        ),
+        (
+            "Keycloak: the clients with roles",
+            "resource_access",
+            json!({"resource_access": {"aws": {"roles": ["admin"]}}}),
+            vec!["aws"],
+        ),
+    ] {
+        let alice = alice_with(claims(sent), roles_in(name))
+            .await
+            .context(vendor)?;
+        ensure!(alice.groups == wanted, "{vendor}: {:?}", alice.groups);
+    }
+    // A member that is no object could be a no: that is refused with its name, as any claim that cannot be read.
+    for bad in [
+        json!({"contractors": true}),
+        json!({"admin": false, "dev": {}}),
+        json!({}),
+    ] {
+        let case = bad.to_string();
+        let ended = alice_at(claims(json!({ "groups": bad }))).await;
+        let (word, said) = refused(&case, ended)?;
+        ensure!(
+            word == "claims" && said.contains("groups"),
+            "{case}: {word}, {said}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn claims_beyond_what_is_kept_refuse_nobody() -> Result<()> {
+    for id in ["E1", "E3"] {
+        if let Some(case) = corpus(id)? {
+            is_alice(id, alice_at(variation(&case)).await)?;
+        }
+    }
+    let names: Vec<String> = (0..600)
+        .map(|n| {
+            format!("CN=Application Users {n:03},OU=Groups,OU=Europe,DC=corp,DC=example,DC=com")
+        })
+        .collect();
+    let alice = alice_at(claims(json!({ "groups": names })))
+        .await
+        .context("600 LDAP names")?;
+    ensure!(alice.groups.len() == 600, "E2: {}", alice.groups.len());
+    for (vendor, unused) in [
+        ("Entra ID: a photo", json!({"photo": "x".repeat(20_000)})),
+        (
+            "Salesforce: custom attributes and permissions",
+            json!({"custom_attributes": Map::from_iter((0..100).map(|n| (format!("a{n}"), json!("x".repeat(50)))))}),
+        ),
+        (
+            "Keycloak: authorization with nested permissions",
+            json!({"authorization": {"permissions": [{"rsid": "1", "scopes": ["view"]}]}}),
+        ),
+    ] {
+        is_alice(vendor, alice_at(claims(unused)).await)?;
+    }
+    let many: Vec<String> = (0..1_100).map(|n| n.to_string()).collect();
+    let (word, said) = refused(
+        "1,100 groups",
+        alice_at(claims(json!({ "groups": many }))).await,
+    )?;
+    ensure!(
+        word == "claims" && said.contains("groups") && said.contains("1024"),
+        "{said}"
+    );
+    let (word, said) = refused(
+        "200 kB",
+        alice_at(claims(json!({"x": "x".repeat(200_000)}))).await,
+    )?;
+    ensure!(word == "malformed" && said.contains("98304"), "{said}");
+    Ok(())
+}
