@@ -176,6 +176,31 @@ async fn errors_of_a_provider_are_words_and_never_markup() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_long_explanation_makes_no_callback_unreadable_and_is_not_shown() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (authorize, cookie) = scene.begin("/sign-in/example", None).await?;
+    let state = Url::parse(&authorize)?;
+    let state = state.query_pairs().find(|(name, _)| name == "state");
+    let state = state.context("no state")?.1.into_owned();
+    let explanation = format!("AADSTS50105: not assigned. {}", "x".repeat(5_000));
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([
+            ("state", state.as_str()),
+            ("error", "unmet_authentication_requirements"),
+            ("error_description", &explanation),
+        ])
+        .finish();
+    let callback = scene.at(&format!("/sign-in/example/callback?{query}"));
+    let answer = scene.come_back(&callback, Some(&cookie)).await?;
+    ensure!(answer.status() == 403, "{}", answer.status());
+    let events = scene.events("sign_in_refused").await?;
+    let reason = &events.last().context("nothing in the trail")?["reason"];
+    ensure!(reason == "unmet_authentication_requirements", "{reason}");
+    ensure!(!answer.text().await?.contains("AADSTS50105"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn of_a_hundred_callbacks_with_one_code_one_signs_in() -> Result<()> {
     let scene = Scene::new().await?;
     let (authorize, cookie) = scene.begin("/sign-in/example", None).await?;
