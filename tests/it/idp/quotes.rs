@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use rolecall_core::secret::{SecretText, State, random_token};
 use rolecall_core::sign_in::{Callback, Demand, IdentityProvider as _};
 use rolecall_testkit::serve::LocalServer;
+use rolecalld::egress::Egress;
 use serde_json::json;
 
 use super::*;
@@ -54,7 +55,7 @@ async fn a_client_secret_that_the_provider_quotes_is_cut_out() -> Result<()> {
         let clock = ManualClock::starting_now();
         let adapter = OidcProvider::new(
             settings,
-            HttpClient::new()?,
+            HttpClient::new(&Egress::default())?,
             Arc::new(Hands(clock)),
             Arc::clone(&entropy) as Arc<dyn Entropy>,
         );

@@ -1,6 +1,6 @@
 //! Addresses of a domain about which two providers are believed.
 
-use rolecall_core::access::{Policy, PolicyContext, ProviderFacts, Source};
+use rolecall_core::access::{Lacks, Policy, PolicyContext, ProviderFacts, Source};
 use rolecall_core::aws::Partition;
 use rolecall_core::identity::{EmailDomain, ProviderId};
 
@@ -25,6 +25,7 @@ fn warnings(domains: [&[&str]; 2], rules: &str) -> Vec<String> {
             .iter()
             .map(|domain| EmailDomain::parse(domain).unwrap())
             .collect(),
+        lacks: Lacks::default(),
     };
     let context = PolicyContext {
         partition: Partition::Aws,
