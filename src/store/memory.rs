@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use rolecall_core::port::{Clock, Key, RecordStore, StoreError, Version};
+use rolecall_core::port::{Clock, Counted, Counter, Key, RecordStore, StoreError, Version};
 
 /// Below this many records nobody looks for expired ones.
 const SWEEP_FROM: usize = 1_024;
@@ -17,11 +17,58 @@ struct Kept {
     expires_at: DateTime<Utc>,
 }
 
+struct Number {
+    total: i64,
+    expires_at: DateTime<Utc>,
+}
+
 struct Shelf {
     records: HashMap<Key, Kept>,
-    /// Expired records are looked for when there are this many: twice what was left the last time, so that the cost
-    /// per insert stays constant.
+    numbers: HashMap<Key, Number>,
+    /// Expired records and numbers are looked for when there are this many of both: twice what was left the last time,
+    /// so that the cost per insert stays constant.
     sweep_at: usize,
+}
+
+impl Shelf {
+    fn sweep(&mut self, now: DateTime<Utc>) {
+        if self.records.len() + self.numbers.len() < self.sweep_at {
+            return;
+        }
+        self.records.retain(|_, kept| now < kept.expires_at);
+        self.numbers.retain(|_, number| now < number.expires_at);
+        self.sweep_at = (2 * (self.records.len() + self.numbers.len())).max(SWEEP_FROM);
+    }
+
+    fn count(&mut self, counter: &Counter, now: DateTime<Utc>) -> Counted {
+        let Counter {
+            key,
+            by,
+            max,
+            window,
+        } = *counter;
+        let live = self.numbers.get_mut(&key);
+        let live = live.filter(|number| now < number.expires_at);
+        let (before, ends) = match &live {
+            Some(number) => (number.total, number.expires_at),
+            None => (0, now + window),
+        };
+        let total = before.saturating_add(by).max(0);
+        let added = by <= 0 || total <= max;
+        match live {
+            Some(number) if added => number.total = total,
+            None if added && by > 0 => {
+                let expires_at = ends;
+                self.numbers.insert(key, Number { total, expires_at });
+            }
+            Some(_) | None => {}
+        }
+        Counted {
+            total: if added { total } else { before },
+            added,
+            resets_in: ends - now,
+        }
+    }
 }
 
 /// The store `memory:`.
@@ -38,6 +85,7 @@ impl MemoryStore {
             clock,
             shelf: Mutex::new(Shelf {
                 records: HashMap::new(),
+                numbers: HashMap::new(),
                 sweep_at: SWEEP_FROM,
             }),
         }
@@ -66,10 +114,7 @@ impl RecordStore for MemoryStore {
         {
             return Err(StoreError::Exists);
         }
-        if shelf.records.len() >= shelf.sweep_at {
-            shelf.records.retain(|_, kept| now < kept.expires_at);
-            shelf.sweep_at = (2 * shelf.records.len()).max(SWEEP_FROM);
-        }
+        shelf.sweep(now);
         shelf.records.insert(key, Kept { value, expires_at });
         Ok(())
     }
@@ -110,6 +155,14 @@ impl RecordStore for MemoryStore {
             .remove(&key)
             .filter(|kept| now < kept.expires_at)
             .map(|kept| kept.value))
+    }
+
+    async fn count(&self, counters: &[Counter]) -> Result<Vec<Counted>, StoreError> {
+        let now = self.clock.now();
+        let mut shelf = self.shelf();
+        shelf.sweep(now);
+        let counted = counters.iter().map(|counter| shelf.count(counter, now));
+        Ok(counted.collect())
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -1,4 +1,5 @@
-//! Records in Redis 6.2 or newer: each verb is one command on one key, so that a Cluster serves them too.
+//! Records in Redis 6.2 or newer: each verb is one command on one key, so that a Cluster serves them too; counting is one
+//! command for each key.
 //!
 //! An operation answers within [`OPERATION_MAX`]. A read whose connection broke is tried again once; a write is not,
 //! because nobody knows whether it happened: unknown is unavailable, and a one-time value counts as spent.
@@ -12,9 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::try_join_all;
 use redis::{Cmd, cmd};
-use rolecall_core::port::{Clock, Key, RecordStore, StoreError, Version};
+use rolecall_core::port::{Clock, Counted, Counter, Key, RecordStore, StoreError, Version};
 
 use self::link::{Effect, Link};
 use super::{OpenStoreError, RedisUrl};
@@ -25,6 +27,16 @@ pub const OPERATION_MAX: Duration = Duration::from_millis(250);
 /// Compare-and-swap of one key.
 const REPLACE: &str = "if redis.call('GET',KEYS[1])==ARGV[1] then \
                        redis.call('SET',KEYS[1],ARGV[2],'PX',ARGV[3]) return 1 else return 0 end";
+
+/// Adds to one number, kept as `total:end` in milliseconds by the clock of whoever began it. Asks the server for no
+/// command but GET and SET, so that the users of an ACL need no more than for records.
+const COUNT: &str = "local v=redis.call('GET',KEYS[1]) local by=tonumber(ARGV[1]) local n,e=0,ARGV[3] \
+                     if v then local at=string.find(v,':',1,true) n=tonumber(string.sub(v,1,at-1)) e=string.sub(v,at+1) end \
+                     local sum=math.max(0,n+by) \
+                     if by>0 and sum>tonumber(ARGV[2]) then return {n,0,e} end \
+                     if v then redis.call('SET',KEYS[1],string.format('%.0f:%s',sum,e),'KEEPTTL') \
+                     elseif by>0 then redis.call('SET',KEYS[1],string.format('%.0f:%s',sum,e),'PX',ARGV[4]) end \
+                     return {sum,1,e}";
 
 /// The store `redis://` and its relatives.
 pub struct RedisStore {
@@ -61,6 +73,29 @@ impl RedisStore {
     /// that neither its clock nor a jump of ours brings a record back.
     fn life(&self, expires_at: DateTime<Utc>) -> i64 {
         (expires_at - self.clock.now()).num_milliseconds().max(1)
+    }
+
+    async fn add(&self, counter: &Counter) -> Result<Counted, StoreError> {
+        let now = self.clock.now();
+        let ends = now + counter.window;
+        let mut command = cmd("EVAL");
+        command
+            .arg(COUNT)
+            .arg(1)
+            .arg(self.key(counter.key))
+            .arg(counter.by)
+            .arg(counter.max)
+            .arg(ends.timestamp_millis())
+            .arg(self.life(ends));
+        let (total, added, ends): (i64, bool, i64) =
+            self.link.call(&command, Effect::Writes).await?;
+        let left = ends.saturating_sub(now.timestamp_millis());
+        Ok(Counted {
+            total,
+            added,
+            // The clock of the replica that began the window may differ from ours.
+            resets_in: TimeDelta::milliseconds(left).clamp(TimeDelta::zero(), counter.window),
+        })
     }
 
     /// Says once if Redis may drop records to make room; that is no error, since a lost record only ends a session.
@@ -140,6 +175,11 @@ impl RecordStore for RedisStore {
         self.link
             .call(&get_and_delete(&self.key(key)), Effect::Writes)
             .await
+    }
+
+    /// One command for each number, since in a Cluster they are on different servers; all are sent at once.
+    async fn count(&self, counters: &[Counter]) -> Result<Vec<Counted>, StoreError> {
+        try_join_all(counters.iter().map(|counter| self.add(counter))).await
     }
 
     /// Writes a probe and removes it again, so that a replica, a full server and one that is too old show.

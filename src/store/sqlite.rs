@@ -2,13 +2,15 @@
 //!
 //! Each verb is one statement, so atomic by itself. The file may be the audit trail's too; the table is this store's.
 
+mod counter;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use rolecall_core::port::{Clock, Key, RecordStore, StoreError, Version};
+use rolecall_core::port::{Clock, Counted, Counter, Key, RecordStore, StoreError, Version};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Row as _, SqlitePool};
 use tokio::time::timeout;
@@ -75,6 +77,15 @@ impl SqliteStore {
     fn now(&self) -> i64 {
         self.clock.now().timestamp_millis()
     }
+
+    async fn sweep(&self, now: i64) -> Result<(), sqlx::Error> {
+        let sweep = sqlx::query(
+            "DELETE FROM records WHERE rowid IN
+             (SELECT rowid FROM records WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+        );
+        let swept = sweep.bind(now).bind(SWEEP).execute(&self.writer).await;
+        swept.map(drop)
+    }
 }
 
 async fn pools(path: &Path) -> Result<(SqlitePool, SqlitePool), sqlx::Error> {
@@ -129,12 +140,6 @@ impl RecordStore for SqliteStore {
         expires_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let now = self.now();
-        let sweep = sqlx::query(
-            "DELETE FROM records WHERE rowid IN
-             (SELECT rowid FROM records WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
-        )
-        .bind(now)
-        .bind(SWEEP);
         let insert = sqlx::query(
             "INSERT INTO records (key, value, expires_at) VALUES ($1, $2, $3)
              ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at
@@ -145,7 +150,7 @@ impl RecordStore for SqliteStore {
         .bind(expires_at.timestamp_millis())
         .bind(now);
         let stored = bounded(async {
-            sweep.execute(&self.writer).await?;
+            self.sweep(now).await?;
             insert.execute(&self.writer).await
         })
         .await?;
@@ -192,6 +197,17 @@ impl RecordStore for SqliteStore {
         Ok(row
             .filter(|row| row.get::<i64, _>(1) > self.now())
             .map(|row| row.get(0)))
+    }
+
+    async fn count(&self, counters: &[Counter]) -> Result<Vec<Counted>, StoreError> {
+        bounded(async {
+            let mut counted = Vec::with_capacity(counters.len());
+            for counter in counters {
+                counted.push(self.add(counter).await?);
+            }
+            Ok(counted)
+        })
+        .await
     }
 
     /// Writes a record, and undoes it.

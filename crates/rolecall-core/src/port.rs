@@ -5,7 +5,7 @@
 use std::error::Error as StdError;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::audit::AuditEvent;
 use crate::secret::SecretDigest;
@@ -68,7 +68,33 @@ pub enum StoreError {
     Unavailable(#[source] Source),
 }
 
-/// Expiring values found by a key: four atomic verbs. One conformance suite runs against every implementation.
+/// An addition to a number in the store. The number starts at zero with its first positive addition and is dropped when
+/// [`Counter::window`] has passed since then, whatever was added in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// Names the number.
+    pub key: Key,
+    /// What to add. A positive amount is added only if the total stays within [`Counter::max`]; a negative one takes the
+    /// total down to zero at most, and does nothing where there is no number.
+    pub by: i64,
+    /// The largest total that a positive addition may reach.
+    pub max: i64,
+    /// Life of the number. Every caller passes the same one for the same key.
+    pub window: TimeDelta,
+}
+
+/// A number after an addition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The total.
+    pub total: i64,
+    /// Whether the amount was added.
+    pub added: bool,
+    /// Time until the number is dropped, by this machine's clock.
+    pub resets_in: TimeDelta,
+}
+
+/// Expiring values found by a key: four atomic verbs, and counters. One conformance suite runs against every implementation.
 ///
 /// The store may drop a record when it has expired; whoever reads checks the time as well.
 #[async_trait]
@@ -107,6 +133,13 @@ pub trait RecordStore: Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn take(&self, key: Key) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Adds to numbers, each atomically, however many do so at once; the answers are in the order of the counters. The
+    /// counters of one call are independent: one that is not added holds back no other.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; some of the counters may have been added.
+    async fn count(&self, counters: &[Counter]) -> Result<Vec<Counted>, StoreError>;
 
     /// Whether the store answers and can be written to: writes what a record needs, and undoes it.
     ///

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::port::{Clock, Entropy, Key, RecordStore, StoreError, Version};
+use crate::port::{Clock, Counted, Counter, Entropy, Key, RecordStore, StoreError, Version};
 use crate::secret::SecretDigest;
 
 pub use keys::SealingKeys;
@@ -77,6 +77,19 @@ impl Records {
     /// The ring: it also stamps what is handed out and comes back, such as client ids.
     pub fn keys(&self) -> &SealingKeys {
         &self.keys
+    }
+
+    /// The time, by which records expire.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Adds to numbers in the store, which are not sealed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn count(&self, counters: &[Counter]) -> Result<Vec<Counted>, StoreError> {
+        self.store.count(counters).await
     }
 
     fn seal<T: Record>(

@@ -11,6 +11,8 @@ use tokio::task::JoinSet;
 
 use super::{Shown, key, manual_clock, system_clock};
 
+mod counting;
+
 const RACERS: usize = 100;
 
 /// A store, and the time it lives in.
@@ -82,6 +84,7 @@ pub async fn conformance(make: impl AsyncFn() -> Result<World>) -> Result<()> {
     any_bytes_are_kept(fresh().await?).await?;
     a_megabyte_is_kept(fresh().await?).await?;
     kinds_do_not_collide(fresh().await?).await?;
+    counting::rules(&make).await?;
     a_store_says_it_is_ready(fresh().await?).await
 }
 

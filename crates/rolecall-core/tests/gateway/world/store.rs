@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use rolecall_core::port::{Clock, Key, RecordStore, StoreError, Version};
+use rolecall_core::port::{Clock, Counted, Counter, Key, RecordStore, StoreError, Version};
 
 use super::switch::Switch;
 use super::{Gate, ManualClock};
@@ -20,6 +20,7 @@ struct Kept {
 pub struct Store {
     clock: Arc<ManualClock>,
     records: Mutex<HashMap<Key, Kept>>,
+    numbers: Mutex<HashMap<Key, (i64, DateTime<Utc>)>>,
     verbs: Mutex<BTreeMap<&'static str, usize>>,
     gate: Arc<Gate>,
     pub outage: Switch,
@@ -34,6 +35,7 @@ impl Store {
             clock,
             gate,
             records: Mutex::default(),
+            numbers: Mutex::default(),
             verbs: Mutex::default(),
             outage: Switch::default(),
             read_only: AtomicBool::default(),
@@ -44,6 +46,11 @@ impl Store {
     /// How often each verb was called since the last time.
     pub fn take_verbs(&self) -> BTreeMap<&'static str, usize> {
         std::mem::take(&mut *self.verbs.lock().unwrap())
+    }
+
+    /// How many numbers are kept.
+    pub fn numbers(&self) -> usize {
+        self.numbers.lock().unwrap().len()
     }
 
     /// The keys of one kind.
@@ -147,6 +154,28 @@ impl RecordStore for Store {
         self.call("take").await?;
         let mut records = self.records.lock().unwrap();
         Ok(records.remove(&key).map(|kept| kept.value))
+    }
+
+    async fn count(&self, counters: &[Counter]) -> Result<Vec<Counted>, StoreError> {
+        self.call("count").await?;
+        let now = self.clock.now();
+        let mut numbers = self.numbers.lock().unwrap();
+        let count = |counter: &Counter| {
+            let fresh = (0, now + counter.window);
+            let live = numbers.get(&counter.key).filter(|(_, end)| now < *end);
+            let (before, end) = live.copied().unwrap_or(fresh);
+            let total = (before + counter.by).max(0);
+            let added = counter.by <= 0 || total <= counter.max;
+            if added && (total > 0 || before > 0) {
+                numbers.insert(counter.key, (total, end));
+            }
+            Counted {
+                total: if added { total } else { before },
+                added,
+                resets_in: end - now,
+            }
+        };
+        Ok(counters.iter().map(count).collect())
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
