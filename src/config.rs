@@ -10,6 +10,7 @@ mod listen;
 mod oidc;
 mod provider;
 mod provider_files;
+mod rate_limits;
 mod read;
 mod saml;
 mod secret_ref;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use rolecall_core::client::ClientRules;
 use rolecall_core::config_error::ConfigError;
 use rolecall_core::limits;
+use rolecall_core::rate_limit::RateLimits;
 use rolecall_core::session::Lifetimes;
 use rolecall_core::start_url::StartLabel;
 use rolecall_core::toml_reader::{Document, Reader};
@@ -57,6 +59,8 @@ pub struct Settings {
     pub lifetimes: Lifetimes,
     /// `[clients]`
     pub clients: ClientRules,
+    /// `[limits]` and `[aws] sts_rate`
+    pub limits: RateLimits,
     /// `[clients] start_url_label`, where it is said.
     pub start_label: Option<StartLabel>,
     /// `[issuer] keys`

@@ -7,6 +7,7 @@ mod issuers;
 mod listener;
 mod probe;
 mod providers;
+mod refusals;
 mod reload;
 mod site;
 mod tls;
@@ -270,6 +271,7 @@ async fn build_gateway(
         entropy,
         lifetimes: settings.lifetimes,
         clients: settings.clients,
+        limits: settings.limits,
         public_url: settings.public_url.clone(),
         partition: settings.aws.partition,
     };
@@ -344,6 +346,7 @@ impl Bound {
             );
         }
         self.metrics.policy_load(true);
+        let (gateway, draining) = (self.gateway.clone(), self.draining.clone());
         let watched = Watched {
             gateway: self.gateway,
             settings: self.settings,
@@ -355,7 +358,7 @@ impl Bound {
             referred: self.referred,
         };
         let management = self.management.handle();
-        let (served, _, ()) = tokio::join!(
+        let (served, _, (), ()) = tokio::join!(
             async {
                 let served = self.public.await;
                 management.stop(false).await;
@@ -363,7 +366,9 @@ impl Bound {
             },
             self.management,
             watched.until(self.draining.begun()),
+            refusals::write_until(&gateway, draining.begun()),
         );
+        refusals::write_last(&gateway).await;
         self.audit.close().await;
         served.context("the listener failed")
     }

@@ -15,6 +15,7 @@ mod detached;
 mod device;
 mod dialect;
 mod extract;
+mod fetch_metadata;
 mod guard;
 mod hand_over;
 pub mod health;

@@ -291,6 +291,8 @@ impl Walk {
             Happened::SignedIn { .. }
             | Happened::SignOutRefused { .. }
             | Happened::SignInRefused { .. }
+            | Happened::SignInRefusals { .. }
+            | Happened::SignOutRefusals { .. }
             | Happened::SignedOut { .. }
             | Happened::ClientSessionBegun { .. }
             | Happened::ConsentGiven { .. }

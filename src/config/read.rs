@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use rolecall_core::aws::Partition;
+use rolecall_core::rate_limit::RateLimits;
 use rolecall_core::toml_reader::{Document, Findings, Reader, Value};
 use url::{Host, Url};
 
 use super::provider::{self, Providers};
-use super::{AccessFiles, Settings, clients, egress, listen, secret_ref, sections};
+use super::{AccessFiles, Settings, clients, egress, listen, rate_limits, secret_ref, sections};
 use crate::audit::DatabaseUrl;
 
 /// What reading brought: settings when they are complete, and what is wrong.
@@ -47,9 +48,11 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         .map(|url| url.value);
     let places = access_places(root, folder);
     let mut listen = listen::listen(root, folder);
-    if let Some(limits) = root.table("limits") {
-        listen.connections = listen::connections(&limits);
-        limits.done();
+    let mut limits = RateLimits::default();
+    if let Some(section) = root.table("limits") {
+        listen.connections = listen::connections(&section);
+        limits = rate_limits::limits(&section);
+        section.done();
     }
     let store = root
         .required("store")
@@ -62,7 +65,10 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
     let aws = root
         .required("aws")
         .and_then(|value| value.table("[aws]"))
-        .and_then(sections::aws);
+        .and_then(|section| {
+            limits.sts_rate = rate_limits::sts_rate(&section);
+            sections::aws(section)
+        });
     let partition = aws.as_ref().map_or(Partition::Aws, |aws| aws.partition);
     let egress = egress::egress(root, folder);
     let contact = root.table("portal").and_then(|portal| {
@@ -96,6 +102,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
             database: database?,
             lifetimes,
             clients,
+            limits,
             start_label,
             issuer_keys: issuer_keys?,
             aws: aws?,

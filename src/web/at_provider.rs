@@ -3,15 +3,16 @@
 //! The response is another site's form, without our cookies. It signs nobody in: what it is for waits in a session that is
 //! there already, and the browser comes for it with a request of its own.
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
 use rolecall_core::gateway::{ProofOutcome, SignInError};
 use rolecall_core::secret::{ProofTicket, SamlResponse};
 use url::Url;
 
 use super::detached::detached;
 use super::extract::{Member, Visitor};
+use super::fetch_metadata::require_navigation;
 use super::problem::Problem;
 use super::reply;
 use super::role::{credentials_page, visit_reply};
@@ -47,9 +48,11 @@ pub fn go(start: &Url) -> Result<HttpResponse, Problem> {
 /// When the response is refused; see [`SignInError`].
 pub async fn receive(
     visitor: Visitor,
+    request: HttpRequest,
     id: Path<String>,
     form: SamlForm,
 ) -> Result<HttpResponse, Problem> {
+    require_navigation(&request)?;
     let id = provider_id(&id)?;
     let response = SamlResponse::new(form.response().ok_or(SignInError::Unreadable)?);
     let gateway = &visitor.site.gateway;

@@ -129,14 +129,17 @@ fn wrong(member: &Member, user_code: &str, error: ConsentError) -> Result<HttpRe
             };
             Err(sign_in_again(member, &back))
         }
-        ConsentError::TooManyTries => Err(Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            Fault::Caller,
-            "too_many_tries",
-            "Too many wrong codes",
-            "Nothing was allowed.",
-        )
-        .hint("Wait ten minutes, start the program again, and type the code that it shows then.")),
+        ConsentError::TooManyTries(exceeded) => {
+            let mut problem = Problem::from(exceeded);
+            problem.code = "too_many_tries";
+            problem.title = "Too many wrong codes".to_owned();
+            problem.message = "No access was granted.".to_owned();
+            let minutes = exceeded.retry_after_seconds().div_ceil(60);
+            let unit = if minutes == 1 { "minute" } else { "minutes" };
+            Err(problem.hint(format!(
+                "Wait {minutes} {unit}, then start the program again and enter the code that it shows."
+            )))
+        }
         ConsentError::DeviceFlowOff => Err(Problem::new(
             StatusCode::FORBIDDEN,
             Fault::Caller,

@@ -304,18 +304,22 @@ fn log(
         elapsed.as_secs_f64() * 1_000.0,
     );
     let unknown_address = address::unknown(request).map(tracing::field::display);
+    if let Some(limit) = problem.and_then(|problem| problem.limit) {
+        site.metrics.rate_limited(limit);
+    }
     let Some(problem) = problem else {
         tracing::info!(%reference, method, route, status, milliseconds, unknown_address, "request");
         return;
     };
-    let (code, detail, causes) = (
+    let (code, limit, detail, causes) = (
         problem.code,
+        problem.limit,
         problem.detail.as_deref().unwrap_or_default(),
         problem.causes.as_str(),
     );
     match problem.fault {
         Fault::Caller => {
-            tracing::info!(%reference, method, route, status, milliseconds, unknown_address, code, detail, causes, "request")
+            tracing::info!(%reference, method, route, status, milliseconds, unknown_address, code, limit, detail, causes, "request")
         }
         Fault::Upstream => {
             tracing::warn!(%reference, method, route, status, milliseconds, unknown_address, code, detail, causes, "request")

@@ -18,6 +18,7 @@ pub struct Metrics {
     issues: IntCounterVec,
     tokens: IntCounterVec,
     consents: IntCounterVec,
+    rate_limited: IntCounterVec,
     reloads: IntCounterVec,
     policy_stale: IntGauge,
     connections_refused: IntCounter,
@@ -104,6 +105,11 @@ impl Metrics {
                 "Answers to registered clients, by outcome",
                 &["flow", "outcome"],
             )?,
+            rate_limited: counter(
+                "rolecall_rate_limited_total",
+                "Requests refused with 429, by the limit that was reached",
+                &["limit"],
+            )?,
             reloads: counter(
                 "rolecall_policy_loads_total",
                 "Access policies read, by outcome",
@@ -147,6 +153,11 @@ impl Metrics {
     /// A person answered a registered client: `allowed`, `denied`, or a word for why the answer was not taken.
     pub fn consent(&self, flow: &str, outcome: &str) {
         self.consents.with_label_values(&[flow, outcome]).inc();
+    }
+
+    /// A request was refused because this limit was reached.
+    pub fn rate_limited(&self, limit: &str) {
+        self.rate_limited.with_label_values(&[limit]).inc();
     }
 
     /// An access policy was read and serves, or was refused.

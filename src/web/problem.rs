@@ -7,6 +7,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use rolecall_core::port::StoreError;
+use rolecall_core::rate_limit::{LimitExceeded, LimitName};
 
 use super::view::Link;
 
@@ -50,6 +51,8 @@ pub struct Details {
     pub redirect: Option<String>,
     /// `Retry-After` in seconds.
     pub retry_after: Option<u32>,
+    /// The rate limit that was reached, for logs and metrics.
+    pub limit: Option<&'static str>,
     /// The chain of causes, for the log.
     pub causes: String,
 }
@@ -75,6 +78,7 @@ impl Problem {
             action: None,
             redirect: None,
             retry_after: None,
+            limit: None,
             causes: String::new(),
         }))
     }
@@ -220,6 +224,38 @@ impl Problem {
             }
             _ => Self::internal("The request could not be answered."),
         }
+    }
+}
+
+impl From<LimitExceeded> for Problem {
+    fn from(exceeded: LimitExceeded) -> Self {
+        let seconds = exceeded.retry_after_seconds();
+        let unit = if seconds == 1 { "second" } else { "seconds" };
+        let mut problem = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            Fault::Caller,
+            "rate_limited",
+            "Too many requests",
+            limit_message(exceeded.limit),
+        )
+        .hint(format!("Try again in {seconds} {unit}."));
+        problem.retry_after = Some(seconds);
+        problem.limit = Some(exceeded.limit.code());
+        problem
+    }
+}
+
+fn limit_message(limit: LimitName) -> &'static str {
+    match limit {
+        LimitName::SignIn => "Too many sign-ins were started from your network and not completed.",
+        LimitName::Failures => "Too many requests from your network were refused.",
+        LimitName::Register => "Too many clients were registered from your network.",
+        LimitName::DeviceAuthorization => {
+            "Too many device authorizations were started from your network."
+        }
+        LimitName::Credentials => "You requested credentials too often.",
+        LimitName::StsRate => "Too many credentials are being requested for this account.",
+        LimitName::UserCodes => "Too many wrong codes were entered.",
     }
 }
 

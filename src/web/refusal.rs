@@ -53,6 +53,7 @@ impl From<IssueError> for Problem {
             IssueError::Console(error @ ConsoleSignInError::Refused { .. }) => Self::new(StatusCode::BAD_GATEWAY, Fault::Upstream, "console_refused", "AWS refused the console", "Credentials were issued, but AWS's sign-in endpoint made no console session of them.")
                 .hint("Try again, or use credentials instead. A sign-in policy of the account may forbid it from your network.")
                 .detail(error.to_string()),
+            IssueError::RateLimited(exceeded) => Self::from(exceeded),
             IssueError::Unavailable(error) => Self::from(error),
         }
     }

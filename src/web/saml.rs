@@ -10,7 +10,7 @@ use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, Path, Query};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
-use rolecall_core::gateway::{SignInError, SignOutError};
+use rolecall_core::gateway::{OrderedBy, SignInError, SignOutError};
 use rolecall_core::identity::ProviderId;
 use rolecall_core::limits;
 use rolecall_core::secret::{SamlResponse, SecretText, State};
@@ -18,6 +18,7 @@ use rolecall_core::sign_in::LogoutMessage;
 use serde::Deserialize;
 
 use super::extract::{BODY_TIMEOUT, Visitor};
+use super::fetch_metadata::{Destination, not_a_navigation, require_navigation};
 use super::problem::{Fault, Problem};
 use super::sign_in::{finish, provider_id, title};
 use super::sign_out::signed_out_page;
@@ -115,6 +116,7 @@ pub async fn consume(
     id: Path<String>,
     form: SamlForm,
 ) -> Result<HttpResponse, Problem> {
+    require_navigation(&request)?;
     let id = provider_id(&id)?;
     let (state, gateway) = (form.state(), &visitor.site.gateway);
     let response = form.response.ok_or(SignInError::Unreadable)?;
@@ -153,6 +155,7 @@ pub async fn go_on(
     id: Path<String>,
     continued: Query<Continued>,
 ) -> Result<HttpResponse, Problem> {
+    require_navigation(&request)?;
     let site = &visitor.site;
     let id = provider_id(&id)?;
     let browser = site.cookies.browser(&request);
@@ -173,6 +176,7 @@ pub async fn logout_by_redirect(
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
+    let by = ordered_by(&request)?;
     let id = provider_id(&id)?;
     let query = request.query_string();
     let sent = SamlForm::parse(query.as_bytes());
@@ -181,8 +185,8 @@ pub async fn logout_by_redirect(
         Some(sent) if sent.request.is_none() && sent.response.is_some() => {
             answered(&visitor, &id, sent.state(), message()).await
         }
-        Some(sent) => ordered(&visitor, &id, sent.request.map(|_| message())).await,
-        None => ordered(&visitor, &id, None).await,
+        Some(sent) => ordered(&visitor, &id, sent.request.map(|_| message()), by).await,
+        None => ordered(&visitor, &id, None, by).await,
     }
 }
 
@@ -192,9 +196,11 @@ pub async fn logout_by_redirect(
 /// As [`logout_by_redirect`].
 pub async fn logout_by_form(
     visitor: Visitor,
+    request: HttpRequest,
     id: Path<String>,
     form: SamlForm,
 ) -> Result<HttpResponse, Problem> {
+    let by = ordered_by(&request)?;
     let id = provider_id(&id)?;
     let state = form.state();
     let message = |text| LogoutMessage::Post {
@@ -203,8 +209,17 @@ pub async fn logout_by_form(
     };
     match (form.request, form.response) {
         (None, Some(response)) => answered(&visitor, &id, state, message(response)).await,
-        (Some(request), None) => ordered(&visitor, &id, Some(message(request))).await,
-        (Some(_), Some(_)) | (None, None) => ordered(&visitor, &id, None).await,
+        (Some(request), None) => ordered(&visitor, &id, Some(message(request)), by).await,
+        (Some(_), Some(_)) | (None, None) => ordered(&visitor, &id, None, by).await,
+    }
+}
+
+/// Identity providers end the sessions of several applications in frames of one page.
+fn ordered_by(request: &HttpRequest) -> Result<OrderedBy, Problem> {
+    match Destination::of(request) {
+        Destination::Window => Ok(OrderedBy::Navigation),
+        Destination::Frame => Ok(OrderedBy::Frame),
+        Destination::Resource => Err(not_a_navigation()),
     }
 }
 
@@ -213,9 +228,10 @@ async fn ordered(
     visitor: &Visitor,
     id: &ProviderId,
     message: Option<LogoutMessage>,
+    by: OrderedBy,
 ) -> Result<HttpResponse, Problem> {
     let gateway = &visitor.site.gateway;
-    let done = gateway.sign_out_ordered(&visitor.context, id, message);
+    let done = gateway.sign_out_ordered(&visitor.context, id, message, by);
     match done.await? {
         Some(challenge) => hand_over::challenge(challenge, &title(&visitor.site, id)),
         None => signed_out_page(None),
@@ -264,6 +280,7 @@ impl From<SignOutError> for Problem {
                 problem.hint = Some("Sign out in the portal itself.".to_owned());
                 problem.action("Go to the portal", "/")
             }
+            SignOutError::RateLimited(exceeded) => Self::from(exceeded),
             SignOutError::Unavailable(error) => Self::from(error),
         }
     }

@@ -12,6 +12,7 @@ use rolecall_core::sign_in::{
 use serde::Deserialize;
 
 use super::extract::Visitor;
+use super::fetch_metadata::require_navigation;
 use super::hand_over;
 use super::problem::{Fault, Problem};
 use super::reply;
@@ -149,11 +150,14 @@ pub async fn start(
     wish: Query<Wish>,
 ) -> Result<HttpResponse, Problem> {
     let site = &visitor.site;
+    require_navigation(&request)?;
     let id = provider_id(&id)?;
     let browser = site.cookies.browser(&request);
+    let session = site.cookies.session(&request);
+    let wish = wish.into_inner().into();
     let begun = site
         .gateway
-        .begin_sign_in(&visitor.context, &id, browser, wish.into_inner().into())
+        .begin_sign_in(&visitor.context, &id, browser, session.as_ref(), wish)
         .await?;
     let title = title(site, &id);
     let mut response = hand_over::challenge(begun.challenge, &title)?;
@@ -171,6 +175,7 @@ pub async fn callback(
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
+    require_navigation(&request)?;
     let site = &visitor.site;
     let id = provider_id(&id)?;
     let browser = site.cookies.browser(&request);
@@ -261,6 +266,7 @@ impl From<SignInError> for Problem {
             SignInError::OtherProvider => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "other_provider", "Begin again", "This sign-in was begun at another identity provider.").hint("Start again."),
             SignInError::Replayed => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "replayed", "That was used already", "What your identity provider sent has signed somebody in already, and counts once.").hint("Start again; do not go back to the provider's page with the browser's back button."),
             SignInError::Provider(error) => Self::from(error),
+            SignInError::RateLimited(exceeded) => Self::from(exceeded),
             SignInError::Unavailable(error) => Self::from(error),
         }
     }

@@ -163,6 +163,26 @@ impl Scene {
         Ok(events)
     }
 
+    /// The reasons of what was refused of `sign_in` or `sign_out`, oldest first: events of their own, and what was
+    /// summarised until now.
+    async fn refused(&self, what: &str) -> Result<Vec<String>> {
+        self.house.gateway.verbs.write_refusals(true).await?;
+        let (one, many) = (format!("{what}_refused"), format!("{what}_refusals"));
+        let mut all = Vec::new();
+        for event in self.trail().await? {
+            if event["event"] == one.as_str() {
+                all.push(event["reason"].as_str().context("no reason")?.to_owned());
+            } else if event["event"] == many.as_str() {
+                let reasons = event["reasons"].as_object().context("no reasons")?;
+                for (reason, count) in reasons {
+                    let count = usize::try_from(count.as_u64().context("no count")?)?;
+                    all.extend(std::iter::repeat_n(reason.clone(), count));
+                }
+            }
+        }
+        Ok(all)
+    }
+
     /// Begins a sign-in by hand: where the provider is asked, and the cookie to come back with.
     async fn begin(&self, path: &str, cookie: Option<&str>) -> Result<(String, String)> {
         let mut request = self.get(path);

@@ -5,6 +5,7 @@
 
 mod abandoned;
 mod about;
+mod refusals;
 
 use std::net::IpAddr;
 
@@ -15,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use crate::client_session::Flow;
 
 pub use about::About;
+pub use refusals::{RefusalCounts, RefusalRow, RefusalSummary, Refusals};
 
 /// An intent, the longest of the events that are written all day, seldom takes more.
 const CANONICAL_BYTES: usize = 1024;
@@ -149,6 +151,8 @@ pub enum Happened {
         /// A stable word: one of [`crate::sign_in::RejectReason::code`] or of [`crate::gateway::SignInError::reason`].
         reason: String,
     },
+    /// Sign-ins were refused that showed no live `state`: all of one address and window.
+    SignInRefusals(RefusalSummary),
     /// Somebody ended a session.
     SignedOut {
         /// Who.
@@ -165,6 +169,8 @@ pub enum Happened {
         /// A stable word: one of [`crate::sign_in::RejectReason::code`] or of [`crate::gateway::SignOutError::reason`].
         reason: String,
     },
+    /// Orders of providers to end sessions were refused: all of one address and window.
+    SignOutRefusals(RefusalSummary),
     /// A registered client got its first tokens, by a person's consent.
     ClientSessionBegun {
         /// Who allowed it.

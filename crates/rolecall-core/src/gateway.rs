@@ -15,6 +15,7 @@ mod grants;
 mod health;
 mod held;
 mod issue;
+mod limits;
 mod listing;
 mod login;
 mod login_token;
@@ -23,7 +24,6 @@ mod saml;
 mod session;
 mod sign_in;
 mod sign_out;
-mod tally;
 mod token;
 
 use std::sync::Arc;
@@ -33,11 +33,12 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use crate::access::Policy;
-use crate::audit::{AuditEvent, Happened, ReferenceId};
+use crate::audit::{AuditEvent, Happened, ReferenceId, RefusalCounts, Refusals};
 use crate::aws::{ConsoleSignIn, Partition, SamlIssuer, Sts, WebIdentityIssuer};
 use crate::client::ClientRules;
 use crate::identity::{EmailDomain, ProviderId};
 use crate::port::{AuditLog, Clock, Entropy, StoreError};
+use crate::rate_limit::{RateCounters, RateLimits};
 use crate::record::Records;
 use crate::session::{Lifetimes, Origin};
 use crate::sign_in::IdentityProvider;
@@ -52,12 +53,13 @@ pub use console::{ConsoleOutcome, ConsoleRequest, ConsoleVisit};
 pub use device::{DeviceAnswer, DeviceError, DeviceStarted};
 pub use health::Health;
 pub use issue::{IssueError, IssuedRole, Refused};
+pub use limits::LoginShown;
 pub use listing::{InvalidPageToken, Page, PageRequest};
 pub use login::AllowLoginError;
 pub use login_token::LoginError;
 pub use register::Registered;
 pub use sign_in::{Begun, Returned, SignInError, SignInWish, SignedIn};
-pub use sign_out::SignOutError;
+pub use sign_out::{OrderedBy, SignOutError};
 pub use token::{CodeRedemption, TokenError};
 
 /// What the gateway needs of the world and of its configuration.
@@ -84,6 +86,8 @@ pub struct World {
     pub lifetimes: Lifetimes,
     /// What registered clients may do.
     pub clients: ClientRules,
+    /// How often something may happen.
+    pub limits: RateLimits,
     /// Our own origin.
     pub public_url: Url,
     /// The AWS partition of all accounts.
@@ -95,6 +99,8 @@ pub struct Gateway {
     world: World,
     policy: ArcSwap<Policy>,
     held: HeldBytes,
+    rates: RateCounters,
+    refusals: RefusalCounts,
 }
 
 /// Who is asking, as far as the transport knows: goes into the audit trail and into conditions.
@@ -110,6 +116,8 @@ impl Gateway {
     /// A gateway over `world` under `policy`.
     pub fn new(world: World, policy: Policy) -> Self {
         Self {
+            rates: RateCounters::new(world.records.clone()),
+            refusals: RefusalCounts::default(),
             world,
             policy: ArcSwap::from_pointee(policy),
             held: HeldBytes::default(),
@@ -199,6 +207,31 @@ impl Gateway {
             Happened::ConfigurationRefused { mistakes },
         )
         .await
+    }
+
+    /// Audits the refusals of requests that showed nothing of ours: those whose window has ended, or `all` of them before
+    /// the process ends. What cannot be written is kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn write_refusals(&self, all: bool) -> Result<(), StoreError> {
+        let mut summaries = self.refusals.take(self.now(), all).into_iter();
+        while let Some(summary) = summaries.next() {
+            let mut context = self.own_context();
+            context.origin.address = summary.address();
+            if let Err(error) = self.append(&context, summary.happened()).await {
+                self.refusals.put_back(summary);
+                summaries.for_each(|summary| self.refusals.put_back(summary));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a refusal for [`Gateway::write_refusals`].
+    fn summarise(&self, kind: Refusals, context: &RequestContext, reason: &'static str) {
+        let address = context.origin.address;
+        self.refusals.add(kind, address, reason, self.now());
     }
 
     fn own_context(&self) -> RequestContext {

@@ -22,6 +22,7 @@
 //! | [`audit`] | what happened, and the hash chain over it |
 //! | [`port`] | what the world must provide |
 //! | [`record`] | sealed records over a [`port::RecordStore`] |
+//! | [`rate_limit`] | how often something may happen, counted in the store |
 //! | [`gateway`] | the verbs |
 
 pub mod access;
@@ -40,6 +41,7 @@ pub mod identity;
 pub mod json;
 pub mod limits;
 pub mod port;
+pub mod rate_limit;
 pub mod record;
 pub mod secret;
 pub mod session;

@@ -164,11 +164,22 @@ pub const DEVICE_AUTHORIZATIONS_WINDOW: TimeDelta = TimeDelta::minutes(1);
 pub const DEVICE_APPROVAL_SIGN_IN_AGE: TimeDelta = TimeDelta::minutes(10);
 /// Wrong user codes that one session may type in [`WRONG_CODES_WINDOW`] (RFC 8628 5.1: 34.5 bits against five guesses).
 pub const WRONG_CODES_PER_SESSION_MAX: u32 = 5;
-/// Wrong user codes from one address in [`WRONG_CODES_WINDOW`].
-pub const WRONG_CODES_PER_ADDRESS_MAX: u32 = 20;
+/// Wrong user codes of one person, in all their sessions, in [`WRONG_CODES_WINDOW`]. Who is signed in is held by their own
+/// number and never by their address's.
+pub const WRONG_CODES_PER_PERSON_MAX: u32 = 20;
 /// See [`WRONG_CODES_PER_SESSION_MAX`].
 pub const WRONG_CODES_WINDOW: TimeDelta = TimeDelta::minutes(10);
 /// Requests of one client and address that began within this time of each other are answered together.
 pub const JOIN_WITHIN: TimeDelta = TimeDelta::seconds(60);
 /// Requests of one client and address that are remembered for that.
 pub const WAITING_MAX: usize = 100;
+
+/// How long refusals of requests that show nothing of ours are counted before they are written to the audit trail.
+pub const REFUSALS_WINDOW: TimeDelta = TimeDelta::minutes(5);
+/// Rows of the audit trail that such refusals take in [`REFUSALS_WINDOW`], for each replica: some 30 MB a day under a
+/// flood that never ends.
+pub const REFUSAL_ROWS_MAX: usize = 256;
+
+/// Client addresses that one rate limit tells apart in its window; beyond it networks count: 200,000 numbers in Redis take
+/// some 30 MB.
+pub const RATE_BUCKETS_MAX: u32 = 200_000;

@@ -6,6 +6,8 @@
 mod return_to;
 mod saml;
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -291,6 +293,16 @@ pub struct PendingSignIn {
     pub correlation: Correlation,
     /// Where it goes on.
     pub return_to: ReturnTo,
+    /// Whose place it took of the limit on sign-ins.
+    #[serde(default)]
+    pub begun_from: Option<BegunFrom>,
+}
+
+/// The address whose place a sign-in took, for giving it back.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct BegunFrom {
+    /// The address; none when it was not known.
+    pub address: Option<IpAddr>,
 }
 
 impl Record for PendingSignIn {

@@ -8,7 +8,7 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use rolecall_core::aws::StsRefusal;
 use rolecall_core::aws_login::{LoginClient, LoginExchange, LoginTokens};
-use rolecall_core::gateway::{IssueError, LoginError};
+use rolecall_core::gateway::{IssueError, LoginError, LoginShown};
 use rolecall_core::json;
 use rolecall_core::secret::{AuthorizationCode, RefreshToken, SecretText};
 use serde::Serialize;
@@ -28,6 +28,15 @@ enum Asked {
     Next(LoginClient, RefreshToken),
 }
 
+impl Asked {
+    fn shown(&self) -> LoginShown<'_> {
+        match self {
+            Self::First(exchange) => LoginShown::Code(&exchange.code),
+            Self::Next(_, token) => LoginShown::Refresh(token),
+        }
+    }
+}
+
 /// `POST /v1/token`
 ///
 /// # Errors
@@ -43,15 +52,20 @@ pub async fn token(
     let work = async move {
         let (gateway, context) = (&visitor.site.gateway, &visitor.context);
         let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
-        let proof = match gateway.login_proof(&proofs) {
-            Ok(proof) => proof,
-            Err(error) => return Ok(Err(error)),
-        };
-        Ok(match &asked {
-            Asked::First(shown) => gateway.redeem_login(context, &proof, shown).await,
-            Asked::Next(client, token) => {
-                gateway.refresh_login(context, &proof, *client, token).await
+        let shown = asked.shown();
+        let exchange = async {
+            gateway.check_login(context, shown).await?;
+            let proof = gateway.login_proof(&proofs)?;
+            match &asked {
+                Asked::First(shown) => gateway.redeem_login(context, &proof, shown).await,
+                Asked::Next(client, token) => {
+                    gateway.refresh_login(context, &proof, *client, token).await
+                }
             }
+        };
+        Ok(match exchange.await {
+            Ok(tokens) => Ok(tokens),
+            Err(error) => Err(gateway.login_refused(context, shown, error).await),
         })
     };
     let tokens = detached(site, context, "aws_login", work).await??;
@@ -163,6 +177,8 @@ impl From<LoginError> for Problem {
             LoginError::Proof(_) | LoginError::OtherRequest => invalid(&message).detail(word),
             LoginError::CodeSpent => again("AUTHCODE_EXPIRED"),
             LoginError::SessionOver => again("TOKEN_EXPIRED"),
+            LoginError::RateLimited(exceeded)
+            | LoginError::Issue(IssueError::RateLimited(exceeded)) => Self::from(exceeded),
             LoginError::Issue(error) => {
                 let throttled = matches!(&error, IssueError::Refused(refused) if refused.refusal == StsRefusal::Throttled);
                 let mut problem = Self::from(error);

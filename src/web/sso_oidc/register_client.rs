@@ -30,7 +30,7 @@ pub struct Request {
 /// `POST /client/register`.
 ///
 /// # Errors
-/// [`InvalidRegistration`], under AWS's names.
+/// [`InvalidRegistration`], under AWS's names; `SlowDownException` when there are too many from one address.
 pub async fn register_client(
     visitor: Visitor,
     request: Body<Request>,
@@ -44,7 +44,9 @@ pub async fn register_client(
         redirect_uris: request.redirect_uris.unwrap_or_default(),
         issuer_url: request.issuer_url,
     };
-    let registered = visitor.site.gateway.register_client(form)?;
+    let gateway = &visitor.site.gateway;
+    gateway.admit_registration(&visitor.context).await?;
+    let registered = gateway.register_client(form)?;
     Ok(HttpResponse::Ok().json(json!({
         "clientId": registered.id.as_str(),
         "clientSecret": registered.secret.expose(),

@@ -72,7 +72,7 @@ impl From<DeviceError> for Problem {
     fn from(error: DeviceError) -> Self {
         let exception = match error {
             DeviceError::Off => "UnauthorizedClientException",
-            DeviceError::TooMany => "SlowDownException",
+            DeviceError::TooMany(exceeded) => return exceeded.into(),
             DeviceError::Unavailable(error) => return error.into(),
         };
         refusal(exception, error.to_string())

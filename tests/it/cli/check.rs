@@ -70,6 +70,34 @@ fn every_mistake_of_both_files_is_told_at_once() -> Result<()> {
 }
 
 #[test]
+fn every_mistake_of_the_limits_is_told_at_once() -> Result<()> {
+    let folder = folder()?;
+    let wrong = "[limits]\nsign_in = \"300\"\nfailures = \"0/10m\"\nregister = \"600/48h\"\ncredentials = 1200\n\
+                 connections = 0\nconections = 9\n\n[listen]";
+    change(&folder, "[listen]", wrong)?;
+    change(&folder, "[aws]", "[aws]\nsts_rate = \"300/1s\"")?;
+    let ran = rolecalld(folder.path(), &CHECK)?;
+    ensure!(ran.code == 2 && ran.out.is_empty(), "{ran:?}");
+    for told in [
+        "invalid `sign_in`\n  hint: write a number and a duration, such as \"300/1m\"",
+        "invalid `failures`\n  hint: the number is between 1 and 1000000",
+        "invalid `register`\n  hint: the duration is between 1s and 24h",
+        "credentials",
+        "connections is out of bounds\n  hint: write a number between 1 and 10000",
+        "unknown key \"conections\"\n  hint: did you mean `connections`?",
+        "sts_rate",
+    ] {
+        ensure!(ran.err.contains(told), "{told}:\n{}", ran.err);
+    }
+    ensure!(
+        ran.err.ends_with("7 mistakes in the configuration\n"),
+        "{}",
+        ran.err
+    );
+    Ok(())
+}
+
+#[test]
 fn every_mistake_of_a_saml_provider_is_told_at_once() -> Result<()> {
     let folder = folder()?;
     fs::write(folder.path().join("idp.xml"), "<EntityDescriptor/>")?;

@@ -178,7 +178,7 @@ async fn of_a_hundred_callbacks_with_one_code_one_signs_in() -> Result<()> {
             .any(|line| line.as_bytes().starts_with(b"rc_s="));
         match answer.status() {
             StatusCode::SEE_OTHER if session => sessions += 1,
-            StatusCode::BAD_REQUEST if !session => refused += 1,
+            StatusCode::BAD_REQUEST | StatusCode::TOO_MANY_REQUESTS if !session => refused += 1,
             status => anyhow::bail!("{status}: {}", answer.text().await?),
         }
     }

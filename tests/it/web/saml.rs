@@ -149,9 +149,7 @@ impl SamlScene {
 
     /// The reasons of refused sign-ins, oldest first.
     pub(super) async fn refusals(&self) -> Result<Vec<String>> {
-        let events = self.events("sign_in_refused").await?;
-        let reason = |event: &Value| event["reason"].as_str().unwrap_or_default().to_owned();
-        Ok(events.iter().map(reason).collect())
+        self.refused("sign_in").await
     }
 }
 

@@ -205,7 +205,7 @@ async fn logout_orders_that_nobody_may_give() -> Result<()> {
         let scene = SamlScene::with("", |settings| settings.logout_binding = Some(binding)).await?;
         for (lie, reason) in lies {
             let mut browser = scene.by_saml("alice").await?;
-            let refused = scene.events("sign_out_refused").await?.len();
+            let refused = scene.refused("sign_out").await?.len();
             let faulty = scene.upstream.faulty_answers();
             scene.upstream.fault(Fault::Logout(lie));
             let page = browser.open(&scene.upstream.sign_out_url()).await?;
@@ -214,12 +214,9 @@ async fn logout_orders_that_nobody_may_give() -> Result<()> {
                 scene.upstream.faulty_answers() == faulty + 1,
                 "{lie:?} changed nothing"
             );
-            let events = scene.events("sign_out_refused").await?;
-            let told = events
-                .last()
-                .map(|event| event["reason"].clone())
-                .unwrap_or_default();
-            let named = reason.is_empty() || (events.len() == refused + 1 && told == reason);
+            let reasons = scene.refused("sign_out").await?;
+            let told = reasons.last().map(String::as_str).unwrap_or_default();
+            let named = reason.is_empty() || (reasons.len() == refused + 1 && told == reason);
             ensure!(named, "{binding:?} {lie:?}: {told}: {}", page.text());
             let page = browser.open(&scene.at("/sessions")).await?;
             ensure!(

@@ -5,6 +5,7 @@ mod burst;
 mod code;
 mod device;
 mod limits;
+mod rate_limits;
 mod redirect;
 mod refresh;
 mod replicas;

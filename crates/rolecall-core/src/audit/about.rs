@@ -40,6 +40,8 @@ impl Happened {
                 provider: provider.as_deref(),
                 ..nobody("sign_out_refused")
             },
+            Self::SignInRefusals { .. } => nobody("sign_in_refusals"),
+            Self::SignOutRefusals { .. } => nobody("sign_out_refusals"),
             Self::ClientSessionBegun { actor, .. } => somebody("client_session_begun", actor),
             Self::ConsentGiven { actor, .. } => somebody("consent_given", actor),
             Self::ConsentDenied { actor, .. } => somebody("consent_denied", actor),

@@ -208,9 +208,10 @@ impl Gateway {
         provider: &ProviderId,
         response: SamlResponse,
     ) -> Result<ProofTicket, SignInError> {
+        self.check_failures(context)?;
         match self.try_receive(provider, response).await {
             Ok(ticket) => Ok(ticket),
-            Err(error) => self.refuse_sign_in(context, provider, error).await,
+            Err(error) => self.refuse_stranger(context, error).await,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::consent::{Answer, Asking, Decision, OtherRequest, RequestId, Waiting,
 use crate::device::DeviceAuthorization;
 use crate::limits;
 use crate::port::StoreError;
+use crate::rate_limit::LimitExceeded;
 use crate::record::Seen;
 use crate::secret::SecretDigest;
 use crate::session::Session;
@@ -30,7 +31,7 @@ pub enum ConsentError {
     NotRetyped,
     /// Too many wrong codes.
     #[error("too many wrong codes")]
-    TooManyTries,
+    TooManyTries(LimitExceeded),
     /// The sign-in is too old for allowing a device.
     #[error("allowing a device takes a fresh sign-in")]
     NotFresh,
@@ -51,7 +52,7 @@ impl ConsentError {
         match self {
             Self::UnknownCode => "unknown_code",
             Self::NotRetyped => "not_retyped",
-            Self::TooManyTries => "too_many_tries",
+            Self::TooManyTries(_) => "too_many_tries",
             Self::NotFresh => "not_fresh",
             Self::DeviceFlowOff => "device_flow_off",
             Self::SessionEnded => "session_ended",

@@ -9,12 +9,12 @@ use crate::consent::{Asked, Asking, Decision};
 use crate::device::{DeviceAuthorization, UserCode, UserCodeEntry};
 use crate::limits;
 use crate::port::StoreError;
+use crate::rate_limit::{LimitExceeded, Place, RateLimitError};
 use crate::record::Seen;
 use crate::secret::{DeviceCode, SecretDigest, random_token};
 use crate::session::Session;
 
 use super::consent::{Answering, waiting_device};
-use super::tally::{Limit, neighbourhood, tally_key};
 use super::{ConsentError, Gateway, RequestContext};
 
 /// How often another user code is drawn when one is taken.
@@ -42,11 +42,20 @@ pub enum DeviceError {
     )]
     Off,
     /// Too many from this address.
-    #[error("too many requests from your address: wait a minute")]
-    TooMany,
+    #[error(transparent)]
+    TooMany(#[from] LimitExceeded),
     /// Our own store.
     #[error("sign-in is unavailable")]
     Unavailable(#[from] StoreError),
+}
+
+impl From<RateLimitError> for DeviceError {
+    fn from(error: RateLimitError) -> Self {
+        match error {
+            RateLimitError::Exceeded(exceeded) => Self::TooMany(exceeded),
+            RateLimitError::Unavailable(error) => Self::Unavailable(error),
+        }
+    }
 }
 
 /// What the person answered on the page of a device.
@@ -76,15 +85,7 @@ impl Gateway {
         if !self.world.clients.device_flow {
             return Err(DeviceError::Off);
         }
-        let limit = Limit {
-            max: limits::DEVICE_AUTHORIZATIONS_MAX,
-            window: limits::DEVICE_AUTHORIZATIONS_WINDOW,
-        };
-        let address = context.origin.address.map(neighbourhood);
-        let tally = tally_key("device", &address.unwrap_or_default());
-        if !self.count(tally, limit).await? {
-            return Err(DeviceError::TooMany);
-        }
+        self.admit_device_authorization(context).await?;
         let entropy = self.world.entropy.as_ref();
         let device_code = DeviceCode::new(random_token(entropy));
         let key = device_code.digest();
@@ -163,7 +164,7 @@ impl Gateway {
             .await?;
         let device = seen.record;
         if answer.decision == Decision::Allow && !device.user_code.is_retyped_by(&answer.retyped) {
-            self.count_try(context, session).await?;
+            self.take_user_code_place(session).await?;
             return Err(ConsentError::NotRetyped);
         }
         let answering = Answering {
@@ -199,11 +200,16 @@ impl Gateway {
             return Err(ConsentError::NotFresh);
         }
         let code = UserCode::parse(typed).map_err(|_| ConsentError::UnknownCode)?;
-        self.count_try(context, session).await?;
+        // A wrong code is counted before it is known to be one.
+        let places = self.take_user_code_place(session).await?;
         let records = &self.world.records;
         let entry: Option<Seen<UserCodeEntry>> = records.get(code.key()).await?;
-        let entry = entry.ok_or(ConsentError::UnknownCode)?;
-        self.discount_try(context, session).await?;
+        let Some(entry) = entry else {
+            // It counts against the address too, but that refuses nobody who is signed in.
+            let _ = self.count_failure(context).await;
+            return Err(ConsentError::UnknownCode);
+        };
+        self.rates.give_back(&places).await?;
         let key = entry.record.device;
         let seen: Option<Seen<DeviceAuthorization>> = records.get(key).await?;
         let open = seen.filter(|seen| seen.record.is_open(now));
@@ -211,47 +217,12 @@ impl Gateway {
             .ok_or(ConsentError::UnknownCode)
     }
 
-    /// Counts a wrong code before it is known to be one.
-    async fn count_try(
-        &self,
-        context: &RequestContext,
-        session: &Session,
-    ) -> Result<(), ConsentError> {
-        for (key, limit) in wrong_codes(context, session) {
-            if !self.count(key, limit).await? {
-                return Err(ConsentError::TooManyTries);
-            }
+    async fn take_user_code_place(&self, session: &Session) -> Result<[Place; 2], ConsentError> {
+        let places = self.user_code_places(session);
+        match self.rates.take(&places).await {
+            Ok(_) => Ok(places),
+            Err(RateLimitError::Exceeded(exceeded)) => Err(ConsentError::TooManyTries(exceeded)),
+            Err(RateLimitError::Unavailable(error)) => Err(error.into()),
         }
-        Ok(())
     }
-
-    async fn discount_try(
-        &self,
-        context: &RequestContext,
-        session: &Session,
-    ) -> Result<(), StoreError> {
-        for (key, limit) in wrong_codes(context, session) {
-            self.discount(key, limit).await?;
-        }
-        Ok(())
-    }
-}
-
-/// The two tallies of wrong codes: of the session, and of the address.
-fn wrong_codes(context: &RequestContext, session: &Session) -> [(SecretDigest, Limit); 2] {
-    let address = context.origin.address.map(neighbourhood);
-    let limit = |max| Limit {
-        max,
-        window: limits::WRONG_CODES_WINDOW,
-    };
-    [
-        (
-            tally_key("wrong code in session", &session.id.to_string()),
-            limit(limits::WRONG_CODES_PER_SESSION_MAX),
-        ),
-        (
-            tally_key("wrong code from address", &address.unwrap_or_default()),
-            limit(limits::WRONG_CODES_PER_ADDRESS_MAX),
-        ),
-    ]
 }

@@ -6,8 +6,8 @@
 use url::Url;
 
 use crate::access::{
-    AttributeError, DurationReason, GatewaySaml, Grant, RoleRequest, RoleSessionAttributes, Trust,
-    Unmet,
+    AttributeError, ConsoleWay, DurationReason, GatewaySaml, Grant, RoleRequest,
+    RoleSessionAttributes, Trust, Unmet,
 };
 use crate::audit::{Actor, Delivery, Happened, Target};
 use crate::aws::{
@@ -16,6 +16,7 @@ use crate::aws::{
 };
 use crate::limits;
 use crate::port::{Source, StoreError};
+use crate::rate_limit::LimitExceeded;
 use crate::session::Holder;
 
 use super::at_provider::{Mismatch, Proven, Purpose, Wish};
@@ -95,6 +96,9 @@ pub enum IssueError {
     /// AWS's sign-in endpoint.
     #[error(transparent)]
     Console(#[from] ConsoleSignInError),
+    /// Too many requests of this person, or too many STS calls for this account.
+    #[error(transparent)]
+    RateLimited(#[from] LimitExceeded),
     /// Our own store or audit trail.
     #[error("credentials cannot be issued now")]
     Unavailable(#[from] StoreError),
@@ -130,6 +134,7 @@ impl IssueError {
             Self::StsUnavailable(_) | Self::StsUnanswered { .. } => "sts_unavailable",
             Self::Console(ConsoleSignInError::Refused { .. }) => "console_refused",
             Self::Console(ConsoleSignInError::Unavailable(_)) => "console_unavailable",
+            Self::RateLimited(_) => "rate_limited",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -183,7 +188,11 @@ impl Gateway {
         wish: Wish<'_>,
     ) -> Result<Prepared, IssueError> {
         let Wish { role, delivery, .. } = wish;
-        let grant = match self.find_grant(context, holder, role) {
+        let found = self.find_grant(context, holder, role);
+        let granted = found.as_ref().ok();
+        let sts = granted.and_then(|grant| sts_bucket(grant, &wish));
+        self.admit_issue(holder.identity, sts.as_deref()).await?;
+        let grant = match found {
             Ok(grant) => grant,
             Err(error) => return self.refuse(context, holder, role, error).await,
         };
@@ -307,6 +316,20 @@ impl Gateway {
         self.append(context, refused).await?;
         Err(error)
     }
+}
+
+/// What counts together against AWS's quota: the calls for one account in one Region. None where STS is not asked.
+fn sts_bucket(grant: &Grant, wish: &Wish<'_>) -> Option<String> {
+    let asks = match grant.trust() {
+        Trust::GatewayOidc => true,
+        Trust::GatewaySaml(saml) => {
+            saml.console != ConsoleWay::SamlPost || wish.delivery != Delivery::Console
+        }
+        Trust::ProviderSaml(_) => wish.proven.is_some(),
+    };
+    let account = grant.account();
+    let region = account.sts_region.as_ref().map(ToString::to_string);
+    asks.then(|| format!("{}/{}", account.id, region.unwrap_or_default()))
 }
 
 /// `aws login` renews every quarter of an hour, and its clients know no longer life.

@@ -13,6 +13,7 @@ use crate::client_session::{ClientSession, Login, NewClientSession, Refreshed};
 use crate::consent::Approval;
 use crate::dpop::{Proof, Refusal, SpentProof};
 use crate::port::StoreError;
+use crate::rate_limit::LimitExceeded;
 use crate::record::Seen;
 use crate::secret::{RefreshToken, SecretDigest};
 use crate::session::{Holder, SessionId};
@@ -38,6 +39,9 @@ pub enum LoginError {
     /// The role cannot be had.
     #[error(transparent)]
     Issue(#[from] IssueError),
+    /// Too many refusals from this address.
+    #[error(transparent)]
+    RateLimited(#[from] LimitExceeded),
     /// Our own store or audit trail.
     #[error("the sign-in cannot be completed now")]
     Unavailable(#[from] StoreError),
@@ -52,6 +56,7 @@ impl LoginError {
             Self::OtherRequest => "other_request",
             Self::SessionOver => "session_over",
             Self::Issue(error) => error.word(),
+            Self::RateLimited(_) => "rate_limited",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -64,6 +69,7 @@ impl LoginError {
                 IssueError::Token(_)
                 | IssueError::StsUnavailable(_)
                 | IssueError::StsUnanswered { .. }
+                | IssueError::RateLimited(_)
                 | IssueError::Unavailable(_) => true,
                 IssueError::Refused(refused) => refused.refusal.is_transient(),
                 IssueError::NotGranted
@@ -74,7 +80,7 @@ impl LoginError {
                 | IssueError::SessionEnded
                 | IssueError::Console(_) => false,
             },
-            Self::Unavailable(_) => true,
+            Self::RateLimited(_) | Self::Unavailable(_) => true,
         }
     }
 }

@@ -49,7 +49,11 @@ impl Gateway {
     ) -> Result<(), SignInError> {
         match self.try_hold(provider, state, response).await {
             Ok(()) => Ok(()),
-            Err(error) => self.refuse_sign_in(context, provider, error).await,
+            Err(error @ SignInError::Unavailable(_)) => Err(error),
+            Err(error @ (SignInError::Expired | SignInError::UnknownProvider)) => {
+                self.refuse_stranger(context, error).await
+            }
+            Err(error) => self.refuse_repeatable(context, provider, error).await,
         }
     }
 
@@ -102,9 +106,7 @@ impl Gateway {
     ) -> Result<SignedIn, SignInError> {
         let held: Option<HeldResponse> = self.world.records.take(state.digest()).await?;
         let Some(held) = held else {
-            return self
-                .refuse_sign_in(context, provider, SignInError::Expired)
-                .await;
+            return self.refuse_stranger(context, SignInError::Expired).await;
         };
         let response = match held {
             HeldResponse::Packed { packed } => self.unpacked(provider, &packed),
@@ -131,22 +133,10 @@ impl Gateway {
         provider: &ProviderId,
         response: SamlResponse,
     ) -> Result<SignedIn, SignInError> {
-        let vouched = match self.saml(provider) {
-            Ok(saml) => saml.complete_unsolicited(response).await,
-            Err(error) => return self.refuse_sign_in(context, provider, error).await,
-        };
-        match vouched {
-            Ok(vouched) if vouched.once.is_some() => {
-                self.vouched_for(context, vouched, ReturnTo::portal(), true)
-                    .await
-            }
-            // What could be shown again and again must not sign in whoever shows it.
-            Ok(_) => {
-                let again = "a response that nobody asked for must count once";
-                let error = ProviderError::rejected(RejectReason::Unsolicited, again);
-                self.refuse_sign_in(context, provider, error.into()).await
-            }
-            Err(error) => self.refuse_sign_in(context, provider, error.into()).await,
+        self.check_failures(context)?;
+        match self.try_unsolicited(context, provider, response).await {
+            Ok(signed_in) => Ok(signed_in),
+            Err(error) => self.refuse_stranger(context, error).await,
         }
     }
 
@@ -156,6 +146,22 @@ impl Gateway {
         packed: &PackedResponse,
     ) -> Result<SamlResponse, SignInError> {
         Ok(self.saml(provider)?.unpack(packed)?)
+    }
+
+    async fn try_unsolicited(
+        &self,
+        context: &RequestContext,
+        provider: &ProviderId,
+        response: SamlResponse,
+    ) -> Result<SignedIn, SignInError> {
+        let vouched = self.saml(provider)?.complete_unsolicited(response).await?;
+        // What could be shown again and again must not sign in whoever shows it.
+        if vouched.once.is_none() {
+            let again = "a response that nobody asked for must count once";
+            return Err(ProviderError::rejected(RejectReason::Unsolicited, again).into());
+        }
+        self.vouched_for(context, vouched, ReturnTo::portal(), true)
+            .await
     }
 
     pub(super) fn saml(

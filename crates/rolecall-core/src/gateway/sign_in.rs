@@ -1,9 +1,10 @@
 //! Signing in: one sign-in, one browser, one provider, once.
 
-use crate::audit::{Actor, Happened};
+use crate::audit::{Actor, Happened, Refusals};
 use crate::identity::{Identity, ProviderId};
 use crate::limits;
 use crate::port::StoreError;
+use crate::rate_limit::{LimitExceeded, RateLimitError};
 use crate::secret::{BrowserSecret, SecretText, SessionSecret, State, random_token};
 use crate::session::{Session, SessionEntry, SessionId};
 use crate::sign_in::{
@@ -74,6 +75,9 @@ pub enum SignInError {
     /// The provider's side.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// Too many sign-ins, or too many refusals, from this address.
+    #[error(transparent)]
+    RateLimited(#[from] LimitExceeded),
     /// Our own store or audit trail.
     #[error("sign-in is unavailable")]
     Unavailable(#[from] StoreError),
@@ -92,41 +96,60 @@ impl SignInError {
             Self::Provider(ProviderError::Refused { error, .. }) => error,
             Self::Provider(ProviderError::Rejected { reason, .. }) => reason.code(),
             Self::Provider(ProviderError::Unavailable(_)) => "provider_unavailable",
+            Self::RateLimited(_) => "rate_limited",
             Self::Unavailable(_) => "unavailable",
         }
     }
 }
 
+impl From<RateLimitError> for SignInError {
+    fn from(error: RateLimitError) -> Self {
+        match error {
+            RateLimitError::Exceeded(exceeded) => Self::RateLimited(exceeded),
+            RateLimitError::Unavailable(error) => Self::Unavailable(error),
+        }
+    }
+}
+
 impl Gateway {
-    /// Begins a sign-in at `provider`, unless it could not end because the audit trail takes no events. A browser that holds a secret already keeps it, so that several tabs can sign in
-    /// at once.
+    /// Begins a sign-in at `provider`, unless it could not end because the audit trail takes no events. A browser that holds
+    /// a secret already keeps it, so that several tabs can sign in at once. `session` is the one that the browser shows: a
+    /// live one gets in where its address has no place left.
     ///
     /// # Errors
-    /// [`SignInError::UnknownProvider`], [`SignInError::Unavailable`], and [`SignInError::Provider`], which is audited.
+    /// [`SignInError::UnknownProvider`], [`SignInError::RateLimited`], [`SignInError::Unavailable`], and
+    /// [`SignInError::Provider`], which is audited.
     pub async fn begin_sign_in(
         &self,
         context: &RequestContext,
         provider: &ProviderId,
         browser: Option<BrowserSecret>,
+        session: Option<&SessionSecret>,
         wish: SignInWish,
     ) -> Result<Begun, SignInError> {
         let adapter = self
             .provider(provider)
             .ok_or(SignInError::UnknownProvider)?;
         self.world.audit.accepts().await?;
+        let begun_from = self.admit_sign_in(context, session).await?;
         let SignInWish { demand, return_to } = wish;
         let entropy = self.world.entropy.as_ref();
         let state = State::new(random_token(entropy));
         let browser = browser.unwrap_or_else(|| BrowserSecret::new(random_token(entropy)));
         let (challenge, correlation) = match adapter.begin(&state, &demand).await {
             Ok(begun) => begun,
-            Err(error) => return self.refuse_sign_in(context, provider, error.into()).await,
+            Err(error) => {
+                let error = SignInError::from(error);
+                self.summarise(Refusals::SignIn, context, error.reason());
+                return Err(error);
+            }
         };
         let pending = PendingSignIn {
             provider: provider.clone(),
             browser: browser.digest(),
             correlation,
             return_to,
+            begun_from,
         };
         let until = self.world.clock.now() + limits::SIGN_IN_MAX;
         self.world
@@ -149,14 +172,61 @@ impl Gateway {
         browser: Option<&BrowserSecret>,
         returned: Option<Returned>,
     ) -> Result<SignedIn, SignInError> {
-        match self.verify_sign_in(provider, browser, returned).await {
+        let browser = match (browser, &returned) {
+            (Some(browser), _) => browser,
+            (None, returned) => {
+                return self
+                    .refuse_without_browser(context, provider, returned)
+                    .await;
+            }
+        };
+        let (pending, callback) = match self.take_pending(provider, returned).await {
+            Ok(taken) => taken,
+            Err(error) => return self.refuse_stranger(context, error).await,
+        };
+        let begun_from = pending.begun_from;
+        let verified = self.verify_sign_in(provider, browser, pending, callback);
+        let signed_in = match verified.await {
             Ok((vouched, return_to)) => self.vouched_for(context, vouched, return_to, false).await,
+            Err(error) => Err(error),
+        };
+        match signed_in {
+            Ok(signed_in) => {
+                self.sign_in_completed(begun_from).await;
+                Ok(signed_in)
+            }
+            Err(error @ SignInError::Unavailable(_)) => Err(error),
             Err(error) => self.refuse_sign_in(context, provider, error).await,
         }
     }
 
+    /// Refuses a browser that shows no secret of ours. The sign-in itself goes on in its own browser.
+    async fn refuse_without_browser(
+        &self,
+        context: &RequestContext,
+        provider: &ProviderId,
+        returned: &Option<Returned>,
+    ) -> Result<SignedIn, SignInError> {
+        let Some(returned) = returned else {
+            return self.refuse_stranger(context, SignInError::Unreadable).await;
+        };
+        let records = &self.world.records;
+        let pending = records
+            .get::<PendingSignIn>(returned.state.digest())
+            .await?;
+        let error = SignInError::OtherBrowser;
+        match (self.provider(provider), pending) {
+            (Some(_), Some(_)) => self.refuse_repeatable(context, provider, error).await,
+            (None, _) => {
+                let error = SignInError::UnknownProvider;
+                self.refuse_stranger(context, error).await
+            }
+            (Some(_), None) => self.refuse_stranger(context, error).await,
+        }
+    }
+
     /// Spends what vouched for the person and begins their session. In this order no document signs in twice, on however
-    /// many replicas it is shown at once.
+    /// many replicas it is shown at once. The caller audits a refusal.
     pub(super) async fn vouched_for(
         &self,
         context: &RequestContext,
@@ -167,18 +237,13 @@ impl Gateway {
         let Vouched { mut identity, once } = vouched;
         if let Err(why) = self.policy().admit(&mut identity) {
             let rejected = ProviderError::rejected(RejectReason::Claims, why.to_string());
-            return self
-                .refuse_sign_in(context, &identity.provider, rejected.into())
-                .await;
+            return Err(rejected.into());
         }
         match self.spend(&identity.provider, once).await {
             Ok(()) => Ok(self
                 .begin_session(context, identity, return_to, unsolicited)
                 .await?),
-            Err(StoreError::Exists) => {
-                self.refuse_sign_in(context, &identity.provider, SignInError::Replayed)
-                    .await
-            }
+            Err(StoreError::Exists) => Err(SignInError::Replayed),
             Err(error) => Err(error.into()),
         }
     }
@@ -201,23 +266,29 @@ impl Gateway {
         Err(error)
     }
 
+    /// Takes the sign-in of this `state` out of the store; whatever fails before that shows nothing of ours.
+    async fn take_pending(
+        &self,
+        provider: &ProviderId,
+        returned: Option<Returned>,
+    ) -> Result<(PendingSignIn, Callback), SignInError> {
+        self.provider(provider)
+            .ok_or(SignInError::UnknownProvider)?;
+        let Returned { state, callback } = returned.ok_or(SignInError::Unreadable)?;
+        let taken = self.world.records.take(state.digest()).await?;
+        Ok((taken.ok_or(SignInError::Expired)?, callback))
+    }
+
     async fn verify_sign_in(
         &self,
         provider: &ProviderId,
-        browser: Option<&BrowserSecret>,
-        returned: Option<Returned>,
+        browser: &BrowserSecret,
+        pending: PendingSignIn,
+        callback: Callback,
     ) -> Result<(Vouched, ReturnTo), SignInError> {
         let adapter = self
             .provider(provider)
             .ok_or(SignInError::UnknownProvider)?;
-        let Returned { state, callback } = returned.ok_or(SignInError::Unreadable)?;
-        let browser = browser.ok_or(SignInError::OtherBrowser)?;
-        let pending: PendingSignIn = self
-            .world
-            .records
-            .take(state.digest())
-            .await?
-            .ok_or(SignInError::Expired)?;
         if pending.browser != browser.digest() {
             return Err(SignInError::OtherBrowser);
         }

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::Happened;
+use crate::audit::Refusals;
 use crate::identity::{Evidence, NameId, ProviderId, Subject, person_key};
 use crate::limits;
 use crate::port::StoreError;
+use crate::rate_limit::LimitExceeded;
 use crate::record::{Record, Seen};
 use crate::secret::{SessionSecret, State, random_token};
 use crate::session::Session;
@@ -41,6 +42,9 @@ pub enum SignOutError {
     /// The provider's side.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// Too many refusals from this address.
+    #[error(transparent)]
+    RateLimited(#[from] LimitExceeded),
     /// Our own store or audit trail.
     #[error("sign-out is unavailable")]
     Unavailable(#[from] StoreError),
@@ -57,9 +61,20 @@ impl SignOutError {
             Self::Provider(ProviderError::Refused { error, .. }) => error,
             Self::Provider(ProviderError::Rejected { reason, .. }) => reason.code(),
             Self::Provider(ProviderError::Unavailable(_)) => "provider_unavailable",
+            Self::RateLimited(_) => "rate_limited",
             Self::Unavailable(_) => "unavailable",
         }
     }
+}
+
+/// How a browser came with a provider's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderedBy {
+    /// It went there.
+    Navigation,
+    /// A page loaded it in a frame. Any page can, so a refusal says nothing about the person and is not counted against
+    /// their address.
+    Frame,
 }
 
 impl Gateway {
@@ -124,23 +139,26 @@ impl Gateway {
     /// what that browser goes back with.
     ///
     /// # Errors
-    /// [`SignOutError`]; every refusal is audited with its reason.
+    /// [`SignOutError`]; refusals are summarised in the trail.
     pub async fn sign_out_ordered(
         &self,
         context: &RequestContext,
         provider: &ProviderId,
         message: Option<LogoutMessage>,
+        by: OrderedBy,
     ) -> Result<Option<Challenge>, SignOutError> {
-        match self.obey(context, provider, message).await {
-            Ok(challenge) => Ok(challenge),
-            Err(error) => {
-                let known = self.provider(provider);
-                let refused = Happened::SignOutRefused {
-                    provider: known.map(|known| known.id().as_str().to_owned()),
-                    reason: error.reason().to_owned(),
-                };
-                self.append(context, refused).await?;
-                Err(error)
+        self.check_failures(context)?;
+        let error = match self.obey(context, provider, message).await {
+            Ok(challenge) => return Ok(challenge),
+            Err(error @ SignOutError::Unavailable(_)) => return Err(error),
+            Err(error) => error,
+        };
+        self.summarise(Refusals::SignOut, context, error.reason());
+        match by {
+            OrderedBy::Frame => Err(error),
+            OrderedBy::Navigation => {
+                let exceeded = self.count_failure(context).await;
+                Err(exceeded.map_or(error, SignOutError::RateLimited))
             }
         }
     }

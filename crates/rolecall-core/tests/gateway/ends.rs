@@ -7,7 +7,7 @@ mod flows;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use rolecall_core::gateway::SignedIn;
+use rolecall_core::gateway::{OrderedBy, SignedIn};
 use rolecall_core::limits;
 
 use crate::world::{World, context, id};
@@ -61,7 +61,9 @@ impl End {
             }
             (Self::Provider, _) => {
                 let order = Some(crate::world::logout("subject-alice r1 stolen-0"));
-                let ordered = gateway.sign_out_ordered(&context, &id("okta"), order).await;
+                let ordered = gateway
+                    .sign_out_ordered(&context, &id("okta"), order, OrderedBy::Navigation)
+                    .await;
                 ordered.unwrap();
                 Ok(())
             }

@@ -12,10 +12,13 @@
 mod at_provider;
 mod clients;
 mod console;
+mod counters;
 mod ending;
 mod ends;
 mod issue;
 mod issue_failures;
+mod issue_limits;
+mod limits;
 mod listing;
 mod login;
 mod order;

@@ -175,6 +175,8 @@ fn check_trail(events: Vec<AuditEvent>, orders: usize, handed_out: &[String]) {
             | Happened::SignedIn { .. }
             | Happened::SignInRefused { .. }
             | Happened::SignOutRefused { .. }
+            | Happened::SignInRefusals { .. }
+            | Happened::SignOutRefusals { .. }
             | Happened::SignedOut { .. }
             | Happened::IssueRefused { .. }
             | Happened::IssueUndelivered {}

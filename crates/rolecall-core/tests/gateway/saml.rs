@@ -40,14 +40,17 @@ impl World {
     }
 
     /// The reason of the only refusal since the last time; nobody has a session.
-    #[track_caller]
-    fn refusal(&self) -> String {
+    async fn refusal(&self) -> String {
         assert!(self.store.keys("session").is_empty());
+        self.gateway.write_refusals(true).await.unwrap();
         let happened = self.trail.take_only();
-        let Happened::SignInRefused { reason, .. } = happened else {
+        if let Happened::SignInRefused { reason, .. } = happened {
+            return reason;
+        }
+        let Happened::SignInRefusals(summary) = happened else {
             panic!("{happened:?}");
         };
-        reason
+        summary.reasons.into_keys().collect()
     }
 }
 
@@ -56,7 +59,7 @@ async fn a_response_that_nobody_signed_is_not_held() {
     let world = World::new();
     let begun = world.begin("okta").await;
     assert!(world.hold(&begun, UNSIGNED).await.is_err());
-    assert_eq!(world.refusal(), "signature");
+    assert_eq!(world.refusal().await, "signature");
     assert!(world.store.keys("saml-response").is_empty());
     // It has not used up the sign-in.
     world.hold(&begun, "alice a1 s1").await.unwrap();
@@ -117,21 +120,21 @@ async fn only_the_state_of_a_sign_in_under_way_stores_anything() {
         browser: BrowserSecret::new("b"),
     };
     assert!(world.hold(&nobody, "alice a1 s1").await.is_err());
-    assert_eq!(world.refusal(), "expired_state");
+    assert_eq!(world.refusal().await, "expired_state");
     let elsewhere = world.begin("google").await;
     assert!(world.hold(&elsewhere, "alice a1 s1").await.is_err());
-    assert_eq!(world.refusal(), "other_provider");
+    assert_eq!(world.refusal().await, "other_provider");
     let late = world.begin("okta").await;
     world.clock.advance(limits::SIGN_IN_MAX);
     assert!(world.hold(&late, "alice a1 s1").await.is_err());
-    assert_eq!(world.refusal(), "expired_state");
+    assert_eq!(world.refusal().await, "expired_state");
     let begun = world.begin("okta").await;
     let google = world
         .gateway
         .hold_response(&context(), &id("google"), &begun.state, saml("alice a1 s1"))
         .await;
     assert!(matches!(google, Err(SignInError::UnknownProvider)));
-    assert_eq!(world.refusal(), "unknown_provider");
+    assert_eq!(world.refusal().await, "unknown_provider");
     assert!(world.store.keys("saml-response").is_empty());
 }
 
@@ -141,7 +144,7 @@ async fn a_second_response_for_the_same_sign_in_is_not_taken() {
     let begun = world.begin("okta").await;
     world.hold(&begun, "alice a1 s1").await.unwrap();
     assert!(world.hold(&begun, "bob a2 s2").await.is_err());
-    assert_eq!(world.refusal(), "replayed");
+    assert_eq!(world.refusal().await, "replayed");
     let signed_in = world.fetch(&begun).await.unwrap();
     assert_eq!(signed_in.session.identity.subject.as_str(), "subject-alice");
 }
@@ -156,9 +159,9 @@ async fn a_response_in_another_browser_signs_in_nobody() {
         world.fetch(&begun).await,
         Err(SignInError::OtherBrowser)
     ));
-    assert_eq!(world.refusal(), "other_browser");
+    assert_eq!(world.refusal().await, "other_browser");
     assert!(world.fetch(&begun).await.is_err(), "and it is gone");
-    assert_eq!(world.refusal(), "expired_state");
+    assert_eq!(world.refusal().await, "expired_state");
 }
 
 #[tokio::test]
@@ -168,7 +171,7 @@ async fn a_response_does_not_wait_for_ever() {
     world.hold(&begun, "alice a1 s1").await.unwrap();
     world.clock.advance(limits::HELD_RESPONSE_MAX);
     assert!(world.fetch(&begun).await.is_err());
-    assert_eq!(world.refusal(), "expired_state");
+    assert_eq!(world.refusal().await, "expired_state");
 }
 
 #[tokio::test]
@@ -238,13 +241,13 @@ async fn a_provider_that_may_not_come_unasked_does_not() {
         .okta
         .fail_once(|| ProviderError::rejected(RejectReason::Unsolicited, "switched off"));
     assert!(world.unsolicited("alice a1 s1").await.is_err());
-    assert_eq!(world.refusal(), "unsolicited");
+    assert_eq!(world.refusal().await, "unsolicited");
     let google = world
         .gateway
         .complete_unsolicited_sign_in(&context(), &id("google"), saml("alice a1 s1"))
         .await;
     assert!(matches!(google, Err(SignInError::UnknownProvider)));
-    assert_eq!(world.refusal(), "unknown_provider");
+    assert_eq!(world.refusal().await, "unknown_provider");
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ fn ended(world: &World) -> Vec<(String, String)> {
             | Happened::SignedIn { .. }
             | Happened::SignInRefused { .. }
             | Happened::SignOutRefused { .. }
+            | Happened::SignInRefusals { .. }
+            | Happened::SignOutRefusals { .. }
             | Happened::IssueIntended { .. }
             | Happened::IssueDone { .. }
             | Happened::IssuePosted { .. }

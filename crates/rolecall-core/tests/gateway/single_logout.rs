@@ -1,7 +1,7 @@
 //! Single logout: what a provider may end, and what it says to our own requests.
 
 use rolecall_core::audit::Happened;
-use rolecall_core::gateway::{SignOutError, SignedIn};
+use rolecall_core::gateway::{OrderedBy, SignOutError, SignedIn};
 use rolecall_core::secret::State;
 use rolecall_core::sign_in::{Challenge, ProviderError, RejectReason};
 
@@ -31,7 +31,12 @@ impl World {
 
     async fn ordered(&self, order: &str) -> Result<Option<Challenge>, SignOutError> {
         self.gateway
-            .sign_out_ordered(&context(), &id("okta"), Some(logout(order)))
+            .sign_out_ordered(
+                &context(),
+                &id("okta"),
+                Some(logout(order)),
+                OrderedBy::Navigation,
+            )
             .await
     }
 }
@@ -126,11 +131,7 @@ async fn an_order_counts_once() {
     let again = world.ordered("subject-alice r1").await;
     assert!(matches!(again, Err(SignOutError::Replayed)));
     assert!(world.is_live(&alice).await);
-    let refused = Happened::SignOutRefused {
-        provider: Some("okta".to_owned()),
-        reason: "replayed".to_owned(),
-    };
-    assert_eq!(world.trail.take_only(), refused);
+    assert_eq!(world.take_refusals().await, [("replayed".to_owned(), 1)]);
 }
 
 #[tokio::test]
@@ -144,27 +145,23 @@ async fn an_order_that_does_not_verify_ends_nothing_and_is_audited() {
     assert!(world.ordered("subject-alice r1").await.is_err());
     let nothing = world
         .gateway
-        .sign_out_ordered(&context(), &id("okta"), None)
+        .sign_out_ordered(&context(), &id("okta"), None, OrderedBy::Navigation)
         .await;
     assert!(matches!(nothing, Err(SignOutError::Unreadable)));
     let other = world
         .gateway
-        .sign_out_ordered(&context(), &id("google"), Some(logout("subject-alice r2")))
+        .sign_out_ordered(
+            &context(),
+            &id("google"),
+            Some(logout("subject-alice r2")),
+            OrderedBy::Navigation,
+        )
         .await;
     assert!(matches!(other, Err(SignOutError::UnknownProvider)));
     assert!(world.is_live(&alice).await);
-    let reasons: Vec<String> = world
-        .trail
-        .take()
-        .into_iter()
-        .map(|happened| {
-            let Happened::SignOutRefused { reason, .. } = happened else {
-                panic!("{happened:?}");
-            };
-            reason
-        })
-        .collect();
-    assert_eq!(reasons, ["signature", "unreadable", "unknown_provider"]);
+    let reasons = ["signature", "unknown_provider", "unreadable"];
+    let expected = reasons.map(|reason| (reason.to_owned(), 1));
+    assert_eq!(world.take_refusals().await, expected);
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use rolecall_core::gateway::{
     SignInWish, SignedIn, World as Parts,
 };
 use rolecall_core::identity::ProviderId;
+use rolecall_core::rate_limit::RateLimits;
 use rolecall_core::record::{Records, SealingKeys};
 use rolecall_core::secret::{BrowserSecret, SecretText, State};
 use rolecall_core::session::{Lifetimes, Origin, Session};
@@ -178,6 +179,20 @@ impl World {
         Gateway::new(parts, policy(ACCESS))
     }
 
+    /// One more gateway over the same store.
+    pub fn replica(&self) -> Gateway {
+        let parts = Parts {
+            providers: vec![self.okta.clone(), self.google.clone()],
+            ..parts(&self.store, &self.clock, &self.trail, &self.aws)
+        };
+        Gateway::new(parts, policy(ACCESS))
+    }
+
+    /// The sealed view of the store.
+    pub fn records(&self) -> Records {
+        parts(&self.store, &self.clock, &self.trail, &self.aws).records
+    }
+
     pub async fn begin(&self, provider: &str) -> Begun {
         self.begin_in(provider, None).await.unwrap()
     }
@@ -187,10 +202,19 @@ impl World {
         provider: &str,
         browser: Option<BrowserSecret>,
     ) -> Result<Begun, SignInError> {
+        self.begin_from(provider, &context(), browser).await
+    }
+
+    pub async fn begin_from(
+        &self,
+        provider: &str,
+        context: &RequestContext,
+        browser: Option<BrowserSecret>,
+    ) -> Result<Begun, SignInError> {
         let return_to = ReturnTo::parse("/console?account=777788889999").unwrap();
         let begun = self
             .gateway
-            .begin_sign_in(&context(), &id(provider), browser, wish(return_to))
+            .begin_sign_in(context, &id(provider), browser, None, wish(return_to))
             .await?;
         let Challenge::Redirect(url) = begun.challenge else {
             panic!("the scripted provider redirects");
@@ -280,6 +304,7 @@ fn parts(
             absolute: ABSOLUTE,
         },
         clients: ClientRules::default(),
+        limits: RateLimits::default(),
         public_url: "https://sso.example.com/".parse().unwrap(),
         partition: Partition::Aws,
     }

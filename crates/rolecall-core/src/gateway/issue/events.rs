@@ -82,6 +82,7 @@ fn failed(error: &IssueError) -> Happened {
         | IssueError::StsUnavailable(_)
         | IssueError::StsUnanswered { .. }
         | IssueError::Console(_)
+        | IssueError::RateLimited(_)
         | IssueError::Unavailable(_) => None,
     };
     let unanswered = if let IssueError::StsUnanswered { tries, .. } = error {

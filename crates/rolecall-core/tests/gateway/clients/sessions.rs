@@ -2,6 +2,7 @@
 //! the configuration.
 
 use rolecall_core::audit::Happened;
+use rolecall_core::gateway::OrderedBy;
 use rolecall_core::limits;
 
 use super::*;
@@ -187,7 +188,12 @@ async fn a_provider_s_order_ends_what_stands_on_its_word() {
     let bob = by_device(&world, &known, &sign_in("bob a3 s1").await).await;
     world
         .gateway
-        .sign_out_ordered(&context(), &id("okta"), Some(logout("subject-alice r1 s1")))
+        .sign_out_ordered(
+            &context(),
+            &id("okta"),
+            Some(logout("subject-alice r1 s1")),
+            OrderedBy::Navigation,
+        )
         .await
         .unwrap();
     assert!(!opens(&world, &named).await);

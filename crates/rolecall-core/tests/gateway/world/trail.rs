@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use rolecall_core::audit::{AuditEvent, Happened};
 use rolecall_core::port::{AuditLog, StoreError};
 
+use super::World;
 use super::switch::Switch;
 use super::{Gate, Journal};
 
@@ -47,6 +48,21 @@ impl Trail {
         let mut happened = self.take();
         assert_eq!(happened.len(), 1, "{happened:#?}");
         happened.remove(0)
+    }
+}
+
+impl World {
+    /// What was summarised of refusals since the last time: each reason, and how often.
+    pub async fn take_refusals(&self) -> Vec<(String, u64)> {
+        self.gateway.write_refusals(true).await.unwrap();
+        let mut all = Vec::new();
+        for happened in self.trail.take() {
+            if let Happened::SignInRefusals(summary) | Happened::SignOutRefusals(summary) = happened
+            {
+                all.extend(summary.reasons);
+            }
+        }
+        all
     }
 }
 

@@ -1,0 +1,242 @@
+//! Counting against limits, in the store.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::exceeded::Exceeded;
+use super::{LimitExceeded, LimitName, RateLimit, Width, rate_limit_prefix};
+use crate::limits;
+use crate::port::{Counted, Counter, Key, StoreError};
+use crate::record::Records;
+use crate::secret::SecretDigest;
+
+/// Kind of the store's keys.
+const KIND: &str = "rate";
+/// The limit of a network that stands for several addresses, as a multiple of the one of an address.
+const NETWORK_FACTOR: u32 = 10;
+/// A limit that gives places back may be free again at any moment, on any replica: it is asked again after this time.
+const ASK_AGAIN: TimeDelta = TimeDelta::seconds(1);
+
+/// One thing to count.
+#[derive(Clone, Debug)]
+pub struct Place {
+    limit: LimitName,
+    rate: RateLimit,
+    key: Key,
+}
+
+impl Place {
+    /// A place within `rate` for whatever `bucket` names: an address, a person, an account.
+    pub fn new(limit: LimitName, rate: RateLimit, bucket: &str) -> Self {
+        let parts = [limit.code().as_bytes(), bucket.as_bytes()];
+        let digest = SecretDigest::of("rolecall/rate/v1", &parts);
+        Self {
+            limit,
+            rate,
+            key: Key::new(KIND, digest),
+        }
+    }
+
+    fn counter(&self, by: i64) -> Counter {
+        Counter {
+            key: self.key,
+            by,
+            max: i64::from(self.rate.max()),
+            window: self.rate.window(),
+        }
+    }
+
+    fn gives_back(&self) -> bool {
+        matches!(self.limit, LimitName::SignIn | LimitName::UserCodes)
+    }
+}
+
+/// Why there is no place.
+#[derive(Debug, thiserror::Error)]
+pub enum RateLimitError {
+    /// The limit was reached.
+    #[error(transparent)]
+    Exceeded(#[from] LimitExceeded),
+    /// Our own store.
+    #[error("the rate limits are unavailable")]
+    Unavailable(#[from] StoreError),
+}
+
+/// Counts against limits. One for each gateway; those over one store count together.
+pub struct RateCounters {
+    records: Records,
+    exceeded: Exceeded,
+    /// Limits with more addresses than [`limits::RATE_BUCKETS_MAX`], and until when.
+    // Not a Tokio mutex: nothing is awaited while it is held.
+    crowded: Mutex<HashMap<LimitName, DateTime<Utc>>>,
+    buckets_max: u32,
+}
+
+impl RateCounters {
+    /// Counters in the store of `records`.
+    pub fn new(records: Records) -> Self {
+        Self {
+            records,
+            exceeded: Exceeded::default(),
+            crowded: Mutex::default(),
+            buckets_max: limits::RATE_BUCKETS_MAX,
+        }
+    }
+
+    /// The same, with another ceiling than [`limits::RATE_BUCKETS_MAX`].
+    #[must_use]
+    pub fn with_buckets_max(self, buckets_max: u32) -> Self {
+        Self {
+            buckets_max,
+            ..self
+        }
+    }
+
+    /// Takes a place for a client address. Addresses that are not known count together.
+    ///
+    /// # Errors
+    /// [`RateLimitError`].
+    pub async fn take_for_address(
+        &self,
+        limit: LimitName,
+        rate: RateLimit,
+        address: Option<IpAddr>,
+    ) -> Result<(), RateLimitError> {
+        let places = self.places(limit, rate, address);
+        let counted = self.take(&places).await?;
+        if counted.first().is_some_and(|first| first.total == 1) {
+            // The place is taken; the next new address says it again.
+            match self.note_new_bucket(limit, rate).await {
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a place back that [`RateCounters::take_for_address`] took.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn give_back_for_address(
+        &self,
+        limit: LimitName,
+        rate: RateLimit,
+        address: Option<IpAddr>,
+    ) -> Result<(), StoreError> {
+        self.give_back(&self.places(limit, rate, address)).await
+    }
+
+    /// Whether this replica knows that the address has no place left. Asks nobody.
+    pub fn known_exceeded(
+        &self,
+        limit: LimitName,
+        rate: RateLimit,
+        address: Option<IpAddr>,
+    ) -> Option<LimitExceeded> {
+        self.remembered(&self.places(limit, rate, address))
+    }
+
+    /// Takes all of these places: one trip to the store.
+    ///
+    /// # Errors
+    /// [`RateLimitError::Exceeded`] of the one that is longest without a place, [`RateLimitError::Unavailable`].
+    pub async fn take(&self, places: &[Place]) -> Result<Vec<Counted>, RateLimitError> {
+        if let Some(exceeded) = self.remembered(places) {
+            return Err(exceeded.into());
+        }
+        let counters: Vec<Counter> = places.iter().map(|place| place.counter(1)).collect();
+        let counted = self.records.count(&counters).await?;
+        let now = self.records.now();
+        let refused = places
+            .iter()
+            .zip(&counted)
+            .filter(|(_, counted)| !counted.added);
+        let mut longest: Option<LimitExceeded> = None;
+        for (place, counted) in refused {
+            let known_for = match place.gives_back() {
+                true => counted.resets_in.min(ASK_AGAIN),
+                false => counted.resets_in,
+            };
+            self.exceeded.remember(place.key, now + known_for, now);
+            let exceeded = LimitExceeded {
+                limit: place.limit,
+                retry_after: counted.resets_in,
+            };
+            longest = longest
+                .filter(|longest| longest.retry_after >= exceeded.retry_after)
+                .or(Some(exceeded));
+        }
+        longest.map_or(Ok(counted), |exceeded| Err(exceeded.into()))
+    }
+
+    /// Gives places back.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn give_back(&self, places: &[Place]) -> Result<(), StoreError> {
+        let counters: Vec<Counter> = places.iter().map(|place| place.counter(-1)).collect();
+        self.records.count(&counters).await?;
+        for place in places {
+            self.exceeded.forget(place.key);
+        }
+        Ok(())
+    }
+
+    fn remembered(&self, places: &[Place]) -> Option<LimitExceeded> {
+        let now = self.records.now();
+        places
+            .iter()
+            .filter_map(|place| {
+                let until = self.exceeded.until(place.key, now)?;
+                Some(LimitExceeded {
+                    limit: place.limit,
+                    retry_after: until - now,
+                })
+            })
+            .max_by_key(|exceeded| exceeded.retry_after)
+    }
+
+    fn places(&self, limit: LimitName, rate: RateLimit, address: Option<IpAddr>) -> Vec<Place> {
+        let Some(address) = address else {
+            return vec![Place::new(limit, rate, "unknown")];
+        };
+        let widths: &[(Width, u32)] = match self.is_crowded(limit) {
+            true => &[(Width::Coarse, NETWORK_FACTOR)],
+            false => &[(Width::Address, 1), (Width::Site, NETWORK_FACTOR)],
+        };
+        let place = |&(width, factor): &(Width, u32)| {
+            let prefix = rate_limit_prefix(address, width)?;
+            let rate = RateLimit::new(rate.max().saturating_mul(factor), rate.window());
+            Some(Place::new(limit, rate, &prefix.to_string()))
+        };
+        widths.iter().filter_map(place).collect()
+    }
+
+    fn is_crowded(&self, limit: LimitName) -> bool {
+        let now = self.records.now();
+        let crowded = self.crowded.lock().unwrap_or_else(PoisonError::into_inner);
+        crowded.get(&limit).is_some_and(|until| now < *until)
+    }
+
+    /// Counts an address that is new in its window; beyond the ceiling, networks count in place of addresses until the
+    /// window of that count ends.
+    async fn note_new_bucket(&self, limit: LimitName, rate: RateLimit) -> Result<(), StoreError> {
+        if self.is_crowded(limit) {
+            return Ok(());
+        }
+        let ceiling = RateLimit::new(self.buckets_max, rate.window());
+        let place = Place::new(limit, ceiling, "addresses");
+        let counted = self.records.count(&[place.counter(1)]).await?;
+        if let Some(counted) = counted.first()
+            && counted.total >= i64::from(self.buckets_max)
+        {
+            let until = self.records.now() + counted.resets_in;
+            let mut crowded = self.crowded.lock().unwrap_or_else(PoisonError::into_inner);
+            crowded.insert(limit, until);
+        }
+        Ok(())
+    }
+}

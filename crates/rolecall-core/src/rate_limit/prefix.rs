@@ -1,0 +1,92 @@
+//! Which requests count together: those of one client address, or of one network where single addresses are cheap.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// How much of an address counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Width {
+    /// One IPv4 address; the /64 of an IPv6 address, which is one household's or one machine's.
+    Address,
+    /// The /48 of an IPv6 address: what one customer of a provider gets. IPv4 addresses have none.
+    Site,
+    /// IPv4 /16, IPv6 /32: when there are too many to tell apart.
+    Coarse,
+}
+
+/// The network whose requests count together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AddressPrefix {
+    network: IpAddr,
+    length: u8,
+}
+
+impl AddressPrefix {
+    /// The address itself, where the prefix is one IPv4 address.
+    pub fn single(&self) -> Option<IpAddr> {
+        (self.length == 32 && self.network.is_ipv4()).then_some(self.network)
+    }
+}
+
+impl fmt::Display for AddressPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.single() {
+            Some(address) => address.fmt(f),
+            None => write!(f, "{}/{}", self.network, self.length),
+        }
+    }
+}
+
+/// The prefix of an address at a width. An IPv4-mapped IPv6 address counts as its IPv4 address. Of width
+/// [`Width::Site`] IPv4 addresses have none.
+pub fn rate_limit_prefix(address: IpAddr, width: Width) -> Option<AddressPrefix> {
+    let (network, length) = match (address.to_canonical(), width) {
+        (IpAddr::V4(address), Width::Address) => (IpAddr::V4(address), 32),
+        (IpAddr::V4(_), Width::Site) => return None,
+        (IpAddr::V4(address), Width::Coarse) => {
+            let [a, b, _, _] = address.octets();
+            (IpAddr::V4(Ipv4Addr::new(a, b, 0, 0)), 16)
+        }
+        (IpAddr::V6(address), width) => {
+            let length: u8 = match width {
+                Width::Address => 64,
+                Width::Site => 48,
+                Width::Coarse => 32,
+            };
+            let bits = u128::from(address) >> (128 - length) << (128 - length);
+            (IpAddr::V6(Ipv6Addr::from(bits)), length)
+        }
+    };
+    Some(AddressPrefix { network, length })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_network_count_together() {
+        let of = |text: &str, width| {
+            let prefix = rate_limit_prefix(text.parse().unwrap(), width);
+            prefix.map(|prefix| prefix.to_string())
+        };
+        for (address, narrow, site, coarse) in [
+            ("10.1.2.3", "10.1.2.3", None, "10.1.0.0/16"),
+            ("::ffff:10.1.2.3", "10.1.2.3", None, "10.1.0.0/16"),
+            (
+                "2001:db8:1:2:3::9",
+                "2001:db8:1:2::/64",
+                Some("2001:db8:1::/48"),
+                "2001:db8::/32",
+            ),
+        ] {
+            assert_eq!(of(address, Width::Address).as_deref(), Some(narrow));
+            assert_eq!(of(address, Width::Site).as_deref(), site);
+            assert_eq!(of(address, Width::Coarse).as_deref(), Some(coarse));
+        }
+        let narrow = |text| of(text, Width::Address);
+        assert_eq!(narrow("2001:db8:1:2::1"), narrow("2001:db8:1:2:ffff::9"));
+        assert_ne!(narrow("2001:db8:1:2::1"), narrow("2001:db8:1:3::1"));
+        assert_ne!(narrow("10.1.2.3"), narrow("10.1.2.4"));
+    }
+}

@@ -1,0 +1,351 @@
+//! Rate limits at the verbs: who is counted, who is never refused, and what a flood costs.
+
+use std::collections::VecDeque;
+
+use chrono::TimeDelta;
+use rolecall_core::audit::Happened;
+use rolecall_core::gateway::{Gateway, OrderedBy, RequestContext, SignInError};
+use rolecall_core::rate_limit::{LimitExceeded, LimitName, RateLimits};
+use rolecall_core::secret::{BrowserSecret, SessionSecret, State};
+use rolecall_core::sign_in::ReturnTo;
+
+use crate::world::{World, back, code, context, context_from, id, plain, saml, wish, word};
+
+const OFFICE: &str = "198.51.100.7";
+
+fn second() -> TimeDelta {
+    TimeDelta::seconds(1)
+}
+
+async fn begin(
+    gateway: &Gateway,
+    context: &RequestContext,
+    session: Option<&SessionSecret>,
+) -> Result<(), SignInError> {
+    let begun = gateway
+        .begin_sign_in(
+            context,
+            &id("okta"),
+            None,
+            session,
+            wish(ReturnTo::portal()),
+        )
+        .await;
+    begun.map(drop)
+}
+
+/// A callback with a `state` that nobody began.
+async fn stray(gateway: &Gateway, context: &RequestContext) -> SignInError {
+    let browser = BrowserSecret::new("somebody's");
+    let returned = back(&State::new("invented"), code("alice"));
+    gateway
+        .complete_sign_in(context, &id("okta"), Some(&browser), returned)
+        .await
+        .unwrap_err()
+}
+
+fn exceeded(error: &SignInError) -> Option<LimitExceeded> {
+    match error {
+        SignInError::RateLimited(exceeded) => Some(*exceeded),
+        SignInError::UnknownProvider
+        | SignInError::Unreadable
+        | SignInError::Expired
+        | SignInError::OtherBrowser
+        | SignInError::OtherProvider
+        | SignInError::Replayed
+        | SignInError::Provider(_)
+        | SignInError::Unavailable(_) => None,
+    }
+}
+
+/// Uses up every limit of an address.
+async fn exhaust(world: &World, context: &RequestContext) {
+    let limits = RateLimits::default();
+    while begin(&world.gateway, context, None).await.is_ok() {}
+    for _ in 0..=limits.failures.max() {
+        stray(&world.gateway, context).await;
+    }
+    while world.gateway.admit_registration(context).await.is_ok() {}
+    assert!(exceeded(&stray(&world.gateway, context).await).is_some());
+}
+
+#[tokio::test]
+async fn three_thousand_people_behind_one_address_sign_in_within_five_minutes() {
+    const PEOPLE: usize = 3_000;
+    let world = World::new();
+    let office = context_from(OFFICE);
+    // All of them at once, and whoever is refused tries again when the page says so. Each takes twenty seconds.
+    let mut waiting: VecDeque<(usize, i64)> = (0..PEOPLE).map(|person| (person, 0)).collect();
+    let mut at_provider = VecDeque::new();
+    let mut signed_in = 0;
+    for person in 0..PEOPLE {
+        world.okta.describe(&format!("p{person}"), |_| {});
+    }
+    for now in 0..300 {
+        for _ in 0..waiting.len() {
+            let (person, due) = waiting.pop_front().unwrap();
+            if due > now {
+                waiting.push_back((person, due));
+                continue;
+            }
+            match world.begin_from("okta", &office, None).await {
+                Ok(begun) => at_provider.push_back((now + 20, person, begun)),
+                Err(error) => {
+                    let wait = exceeded(&error).unwrap().retry_after_seconds();
+                    waiting.push_back((person, now + i64::from(wait)));
+                }
+            }
+        }
+        while let Some((_, person, begun)) =
+            at_provider.pop_front_if(|(done, ..): &mut (i64, usize, _)| *done <= now)
+        {
+            let completed = world.complete("okta", &begun, &format!("p{person}")).await;
+            completed.unwrap();
+            signed_in += 1;
+        }
+        world.clock.advance(second());
+    }
+    assert_eq!(signed_in, PEOPLE);
+}
+
+#[tokio::test]
+async fn a_completed_sign_in_gives_its_place_back_and_an_abandoned_one_keeps_it() {
+    let world = World::new();
+    let office = context_from(OFFICE);
+    let max = RateLimits::default().sign_in.max();
+    for number in 0..max + 20 {
+        let person = format!("p{number}");
+        world.okta.describe(&person, |_| {});
+        let begun = world.begin_from("okta", &office, None).await.unwrap();
+        world.complete("okta", &begun, &person).await.unwrap();
+    }
+    for number in 0..max {
+        assert!(
+            begin(&world.gateway, &office, None).await.is_ok(),
+            "{number}"
+        );
+    }
+    let refused = begin(&world.gateway, &office, None).await.unwrap_err();
+    assert_eq!(exceeded(&refused).unwrap().limit, LimitName::SignIn);
+    let elsewhere = context_from("198.51.100.8");
+    assert!(begin(&world.gateway, &elsewhere, None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_sign_in_by_saml_gives_its_place_back_too() {
+    let world = World::new();
+    let office = context_from(OFFICE);
+    for number in 0..RateLimits::default().sign_in.max() + 20 {
+        let person = format!("p{number}");
+        world.okta.describe(&person, |_| {});
+        let begun = world.begin_from("okta", &office, None).await.unwrap();
+        let response = saml(&format!("{person} a{number} s1"));
+        let (gateway, okta) = (&world.gateway, id("okta"));
+        gateway
+            .hold_response(&office, &okta, &begun.state, response)
+            .await
+            .unwrap();
+        gateway
+            .complete_held_sign_in(&office, &okta, Some(&begun.browser), begun.state.clone())
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_wait_is_the_rest_of_the_window_and_then_it_goes_on() {
+    let world = World::new();
+    let office = context_from(OFFICE);
+    while begin(&world.gateway, &office, None).await.is_ok() {}
+    for left in (1..=60).rev() {
+        let refused = begin(&world.gateway, &office, None).await.unwrap_err();
+        let told = exceeded(&refused).unwrap().retry_after_seconds();
+        assert!(told <= left && told >= 1, "{told} of {left}");
+        world.clock.advance(second());
+    }
+    assert!(begin(&world.gateway, &office, None).await.is_ok());
+}
+
+#[tokio::test]
+async fn who_shows_something_live_is_never_refused() {
+    let world = World::new();
+    let office = context_from(OFFICE);
+    let member = world.sign_in("okta", "alice").await;
+    let begun = world.begin_from("okta", &office, None).await.unwrap();
+    let by_saml = world.begin_from("okta", &office, None).await.unwrap();
+    exhaust(&world, &office).await;
+
+    let session = Some(&member.secret);
+    assert!(begin(&world.gateway, &office, session).await.is_ok());
+    let other = SessionSecret::new("of nobody");
+    assert!(begin(&world.gateway, &office, Some(&other)).await.is_err());
+    let (gateway, okta) = (&world.gateway, id("okta"));
+    let live = gateway
+        .complete_sign_in(
+            &office,
+            &okta,
+            Some(&begun.browser),
+            back(&begun.state, code("alice")),
+        )
+        .await;
+    assert!(live.is_ok(), "a callback with a live state");
+    let held = gateway
+        .hold_response(&office, &okta, &by_saml.state, saml("bob a1 s1"))
+        .await;
+    assert!(held.is_ok(), "an ACS post with a live state");
+    let browser = Some(&by_saml.browser);
+    let fetched = gateway
+        .complete_held_sign_in(&office, &okta, browser, by_saml.state.clone())
+        .await;
+    assert!(fetched.is_ok());
+    let issued = gateway
+        .credentials(&office, &member.session, &plain())
+        .await;
+    assert!(issued.is_ok(), "a live session");
+}
+
+#[tokio::test]
+async fn refusals_without_a_state_cost_neither_events_nor_trips_to_the_store() {
+    let world = World::new();
+    let office = context_from(OFFICE);
+    exhaust(&world, &office).await;
+    world.trail.take();
+    world.store.take_verbs();
+    for _ in 0..1_000 {
+        let unsolicited = world
+            .gateway
+            .complete_unsolicited_sign_in(&office, &id("okta"), saml("mallory a1 s1"))
+            .await;
+        assert!(exceeded(&unsolicited.unwrap_err()).is_some());
+        let ordered = world
+            .gateway
+            .sign_out_ordered(&office, &id("okta"), None, OrderedBy::Navigation)
+            .await;
+        assert_eq!(ordered.unwrap_err().reason(), "rate_limited");
+        assert!(world.gateway.admit_registration(&office).await.is_err());
+    }
+    assert!(world.store.take_verbs().is_empty());
+    assert!(world.trail.take().is_empty());
+    for _ in 0..1_000 {
+        stray(&world.gateway, &office).await;
+    }
+    let verbs = world.store.take_verbs();
+    assert!(
+        verbs.keys().eq(&["take"]),
+        "only whether the state is live: {verbs:?}"
+    );
+    assert!(world.trail.take().is_empty());
+}
+
+#[tokio::test]
+async fn refusals_without_a_state_are_one_event_for_an_address_and_window() {
+    let world = World::new();
+    let office = context_from(OFFICE);
+    for _ in 0..20 {
+        stray(&world.gateway, &office).await;
+    }
+    stray(&world.gateway, &context_from("2001:db8::1")).await;
+    let unreadable = world
+        .gateway
+        .complete_sign_in(&context(), &id("okta"), None, None)
+        .await;
+    assert!(unreadable.is_err());
+    let ordered = world
+        .gateway
+        .sign_out_ordered(&office, &id("okta"), None, OrderedBy::Frame)
+        .await;
+    assert!(ordered.is_err());
+    world.gateway.write_refusals(false).await.unwrap();
+    assert!(world.trail.take().is_empty(), "the window has not ended");
+    world.clock.advance(rolecall_core::limits::REFUSALS_WINDOW);
+    world.gateway.write_refusals(false).await.unwrap();
+    let mut events = world.trail.take_events();
+    events.sort_by_key(|event| (word(&event.happened), event.address));
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| {
+            let (Happened::SignInRefusals(summary) | Happened::SignOutRefusals(summary)) =
+                &event.happened
+            else {
+                panic!("{event:?}");
+            };
+            let address = event.address.map(|address| address.to_string());
+            let reasons: Vec<&str> = summary.reasons.keys().map(String::as_str).collect();
+            (
+                address,
+                summary.from.as_deref().unwrap(),
+                summary.refusals,
+                reasons,
+            )
+        })
+        .collect();
+    let text = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        told,
+        [
+            (None, "2001:db8::/64", 1, vec!["expired_state"]),
+            (text("10.1.2.3"), "10.1.2.3", 1, vec!["unreadable"]),
+            (text(OFFICE), OFFICE, 20, vec!["expired_state"]),
+            (text(OFFICE), OFFICE, 1, vec!["unreadable"]),
+        ]
+    );
+    world.gateway.write_refusals(true).await.unwrap();
+    assert!(world.trail.take().is_empty());
+}
+
+#[tokio::test]
+async fn what_the_trail_does_not_take_is_kept() {
+    let world = World::new();
+    stray(&world.gateway, &context()).await;
+    world.trail.outage.break_after(0);
+    assert!(world.gateway.write_refusals(true).await.is_err());
+    world.trail.outage.repair();
+    stray(&world.gateway, &context()).await;
+    let summary = world.take_refusals().await;
+    assert_eq!(summary, [("expired_state".to_owned(), 2)]);
+}
+
+#[tokio::test]
+async fn a_live_state_without_its_browser_is_an_event_each_up_to_the_limit() {
+    let world = World::new();
+    let begun = world.begin("okta").await;
+    let max = u64::from(RateLimits::default().failures.max());
+    for _ in 0..2 * max {
+        let returned = back(&begun.state, code("alice"));
+        let refused = world
+            .gateway
+            .complete_sign_in(&context(), &id("okta"), None, returned)
+            .await;
+        assert!(
+            matches!(refused, Err(SignInError::OtherBrowser)),
+            "{refused:?}"
+        );
+    }
+    let events = world.trail.take();
+    assert_eq!(events.len() as u64, max);
+    assert!(events.iter().all(|event| word(event) == "sign_in_refused"));
+    let summary = world.take_refusals().await;
+    assert_eq!(summary, [("other_browser".to_owned(), max)]);
+    assert!(world.complete("okta", &begun, "alice").await.is_ok());
+}
+
+#[tokio::test]
+async fn two_replicas_count_together() {
+    let world = World::new();
+    let second = world.replica();
+    let office = context_from(OFFICE);
+    let max = RateLimits::default().register.max();
+    for number in 0..max {
+        let gateway: &Gateway = if number % 2 == 0 {
+            &world.gateway
+        } else {
+            &second
+        };
+        let admitted = gateway.admit_registration(&office).await;
+        assert!(admitted.is_ok(), "{number}");
+    }
+    for gateway in [&world.gateway as &Gateway, &second] {
+        let refused = gateway.admit_registration(&office).await.unwrap_err();
+        assert_eq!(refused.limit, LimitName::Register);
+    }
+}

@@ -1,0 +1,46 @@
+//! `[limits]`: how often something may happen for one client address or one person.
+
+use rolecall_core::rate_limit::{RateLimit, RateLimits};
+use rolecall_core::toml_reader::{Reader, Value};
+
+/// Reads the rates of `[limits]`, each of which has a default.
+pub fn limits(section: &Reader<'_>) -> RateLimits {
+    let mut limits = RateLimits::default();
+    let keys: [(&'static str, &mut RateLimit); 4] = [
+        ("sign_in", &mut limits.sign_in),
+        ("failures", &mut limits.failures),
+        ("register", &mut limits.register),
+        ("credentials", &mut limits.credentials),
+    ];
+    for (key, limit) in keys {
+        let value = section.value(key);
+        if let Some(parsed) = value.and_then(|value: Value<'_>| value.parse::<RateLimit>()) {
+            *limit = parsed.value;
+        }
+    }
+    limits
+}
+
+/// The most STS calls a second that `[aws] sts_rate` may ask for.
+const STS_RATE_MAX: i64 = 100_000;
+
+/// Reads `[aws] sts_rate`: calls a second for one account and Region.
+pub fn sts_rate(section: &Reader<'_>) -> RateLimit {
+    let default = RateLimits::default().sts_rate;
+    let value = section.value("sts_rate");
+    let Some(calls) = value.and_then(|value: Value<'_>| value.integer()) else {
+        return default;
+    };
+    match u32::try_from(calls.value) {
+        Ok(number) if (1..=STS_RATE_MAX).contains(&calls.value) => RateLimits::per_second(number),
+        Ok(_) | Err(_) => {
+            calls.spot.error(
+                "sts_rate is out of bounds",
+                format!(
+                    "write the STS calls a second for one account and Region, between 1 and {STS_RATE_MAX}; AWS's quota is 600"
+                ),
+            );
+            default
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Writes the refusals of requests that show nothing of ours to the audit trail, summarised, while the gateway runs and
+//! once more before it ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rolecall_core::gateway::Gateway;
+
+/// How often it is asked whether a window has ended. Asking costs nothing where none has.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Writes until `end`.
+pub async fn write_until(gateway: &Arc<Gateway>, end: impl Future<Output = ()>) {
+    tokio::select! {
+        () = write_ended(gateway) => {}
+        () = end => {}
+    }
+}
+
+async fn write_ended(gateway: &Arc<Gateway>) {
+    let mut failing = false;
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        match gateway.write_refusals(false).await {
+            Ok(()) => failing = false,
+            Err(error) => {
+                if !failing {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "refused requests could not be summarised in the audit trail; they are kept until it answers"
+                    );
+                }
+                failing = true;
+            }
+        }
+    }
+}
+
+/// Writes what has not been written, before the trail is closed.
+pub async fn write_last(gateway: &Arc<Gateway>) {
+    if let Err(error) = gateway.write_refusals(true).await {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the last refused requests could not be summarised in the audit trail"
+        );
+    }
+}

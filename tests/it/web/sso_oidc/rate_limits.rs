@@ -1,0 +1,364 @@
+//! Rate limits over TCP: what is refused and how it is told, and who is never refused.
+
+use futures_util::StreamExt as _;
+use rolecall_core::rate_limit::RateLimits;
+
+use super::*;
+
+const SSO_TOKEN: &str = "x-amz-sso_bearer_token";
+
+/// A house whose limits are so.
+async fn limited(more: &str) -> Result<Scene> {
+    Scene::with(|settings| {
+        settings.more = more.to_owned();
+        settings.trusted_proxies = vec!["127.0.0.0/8".to_owned()];
+    })
+    .await
+}
+
+/// `Retry-After` in seconds.
+fn wait(answer: &Response) -> Result<u32> {
+    let value = answer
+        .headers()
+        .get("retry-after")
+        .context("no Retry-After")?;
+    Ok(value.to_str()?.parse()?)
+}
+
+/// A client session by the device flow: the token's answer.
+async fn device_tokens(scene: &Scene, client: &Client, pass: &Pass) -> Result<Answer> {
+    let started = scene.start_device(client).await?;
+    scene.allow_device(pass, &started.text("userCode")?).await?;
+    let answer = scene.poll(client, &started.text("deviceCode")?).await?;
+    answer.granted()?;
+    Ok(answer)
+}
+
+/// Asserts a 429 that says when to come back, at most so many seconds from now.
+fn ensure_limited(answer: &Response, most: u32) -> Result<()> {
+    ensure!(
+        answer.status() == 429,
+        "{} {}",
+        answer.url(),
+        answer.status()
+    );
+    let wait = wait(answer)?;
+    ensure!((1..=most).contains(&wait), "{wait} s");
+    Ok(())
+}
+
+#[tokio::test]
+async fn credentials_are_limited_for_a_person_on_all_surfaces_together() -> Result<()> {
+    let scene = limited("[limits]\ncredentials = \"3/1m\"").await?;
+    let client = scene.register().await?;
+    let pass = scene.pass("alice").await?;
+    let fields = [("account", "444455556666"), ("permission_set", "ReadOnly")];
+    let started = scene.start_device(&client).await?;
+    scene
+        .allow_device(&pass, &started.text("userCode")?)
+        .await?;
+    let token = scene
+        .poll(&client, &started.text("deviceCode")?)
+        .await?
+        .granted()?;
+    let role = || {
+        scene
+            .get("/federation/credentials?account_id=444455556666&role_name=ReadOnly")
+            .header(SSO_TOKEN, &token)
+    };
+    let (status, _) = scene.post_json(&pass, "/credentials", &fields).await?;
+    ensure!(status == 200);
+    ensure!(role().send().await?.status() == 200);
+    let console = scene.post(&pass, "/console", &fields).send().await?;
+    ensure!(console.status() == 303);
+
+    let refused = role().send().await?;
+    ensure_limited(&refused, 60)?;
+    let kind = refused.headers().get("x-amzn-errortype");
+    ensure!(kind.is_some_and(|kind| kind == "TooManyRequestsException"));
+    let refused = scene
+        .post(&pass, "/credentials", &fields)
+        .header(ACCEPT, "application/json");
+    let refused = refused.send().await?;
+    ensure_limited(&refused, 60)?;
+    let said: Value = refused.json().await?;
+    ensure!(said["error"] == "rate_limited", "{said}");
+    let refused = scene.post(&pass, "/console", &fields).send().await?;
+    ensure_limited(&refused, 60)?;
+    let page = refused.text().await?;
+    ensure!(
+        page.contains("Too many requests") && page.contains("Try again in "),
+        "{page}"
+    );
+    let intents = scene.events("issue_intended").await?.len();
+    ensure!(intents == 3, "{intents} intents");
+
+    let bob = scene.pass("bob").await?;
+    let (status, _) = scene.post_json(&bob, "/credentials", &fields).await?;
+    ensure!(status == 200, "somebody else");
+    let metrics = scene
+        .client
+        .get(format!("http://{}/metrics", scene.house.gateway.management));
+    let metrics = metrics.send().await?.text().await?;
+    ensure!(
+        metrics.contains("rolecall_rate_limited_total{limit=\"credentials\"} 3"),
+        "{metrics}"
+    );
+    scene.clock.advance(std::time::Duration::from_secs(60));
+    ensure!(role().send().await?.status() == 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn registrations_over_the_limit_are_told_to_slow_down() -> Result<()> {
+    let scene = limited("[limits]\nregister = \"2/1m\"").await?;
+    for _ in 0..2 {
+        scene.register().await?;
+    }
+    let body = json!({ "clientName": "x", "clientType": "public" });
+    let refused = scene
+        .client
+        .post(scene.at("/client/register"))
+        .json(&body)
+        .send()
+        .await?;
+    ensure_limited(&refused, 60)?;
+    let kind = refused.headers().get("x-amzn-errortype");
+    ensure!(kind.is_some_and(|kind| kind == "SlowDownException"));
+    let said: Value = refused.json().await?;
+    ensure!(said["error"] == "slow_down", "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_with_a_thousand_images_of_ours_hurts_nobody() -> Result<()> {
+    let scene = Scene::new().await?;
+    let paths = [
+        "/sign-in/example",
+        "/sign-in/example/callback?state=x&code=y",
+        "/sign-in/example/continue?state=x",
+        "/sign-in/example/slo?SAMLRequest=x",
+    ];
+    for number in 0..1_000 {
+        let path = paths[number % paths.len()];
+        let answer = scene
+            .get(path)
+            .header("sec-fetch-dest", "image")
+            .header("sec-fetch-site", "cross-site")
+            .send()
+            .await?;
+        ensure!(answer.status() == 403, "{path}: {}", answer.status());
+    }
+    // Frames, as single logout needs them.
+    for _ in 0..100 {
+        let answer = scene.get("/sign-in/example/slo?SAMLRequest=x");
+        let answer = answer.header("sec-fetch-dest", "iframe").send().await?;
+        ensure!(answer.status() == 404, "{}", answer.status());
+    }
+    for _ in 0..5 {
+        scene.signed_in("alice").await?;
+    }
+    let stray = scene
+        .get("/sign-in/example/callback?state=x&code=y")
+        .send()
+        .await?;
+    ensure!(
+        stray.status() == 400,
+        "the address has all its failures left"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_shows_something_live_is_let_in_while_the_address_is_over_every_limit() -> Result<()> {
+    let scene =
+        limited("[limits]\nsign_in = \"30/1m\"\nfailures = \"5/10m\"\nregister = \"9/1m\"").await?;
+    let client = scene.register().await?;
+    let pass = scene.pass("alice").await?;
+    let (authorize, cookie) = scene.begin("/sign-in/example", None).await?;
+    let callback = scene.approve(&authorize, "alice").await?;
+    let grant = device_tokens(&scene, &client, &pass).await?;
+    let waiting = scene.start_device(&client).await?;
+
+    for _ in 0..40 {
+        scene.get("/sign-in/example").send().await?;
+        scene
+            .get("/sign-in/example/callback?state=x&code=y")
+            .send()
+            .await?;
+        let body = json!({ "clientName": "x", "clientType": "public" });
+        scene
+            .client
+            .post(scene.at("/client/register"))
+            .json(&body)
+            .send()
+            .await?;
+    }
+    ensure_limited(&scene.get("/sign-in/example").send().await?, 60)?;
+    let stray = scene
+        .get("/sign-in/example/callback?state=x&code=y")
+        .send()
+        .await?;
+    ensure_limited(&stray, 600)?;
+
+    let back = scene.come_back(&callback, Some(&cookie)).await?;
+    ensure!(back.status() == 303, "a live state: {}", back.status());
+    let again = scene
+        .get("/sign-in/example")
+        .header(COOKIE, &pass.cookie)
+        .send()
+        .await?;
+    ensure!(again.status() == 303, "a live session: {}", again.status());
+    let page = scene.get("/").header(COOKIE, &pass.cookie).send().await?;
+    ensure!(page.status() == 200);
+    let lists = scene
+        .get("/assignment/accounts")
+        .header(SSO_TOKEN, grant.text("accessToken")?);
+    ensure!(lists.send().await?.status() == 200, "a live token");
+    scene
+        .allow_device(&pass, &waiting.text("userCode")?)
+        .await?;
+    scene
+        .poll(&client, &waiting.text("deviceCode")?)
+        .await?
+        .granted()?;
+    let refresh =
+        json!({ "grantType": "refresh_token", "refreshToken": grant.text("refreshToken")? });
+    scene.token(&client, refresh).await?.granted()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn seventy_five_programs_with_an_empty_cache_sign_in_at_once() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut all = Vec::new();
+    for _ in 0..75 {
+        all.push(async {
+            // Registers, asks by the browser, which is signed in nowhere, and by a device code.
+            let client = scene.register().await?;
+            let authorize = scene
+                .client
+                .get(scene.authorize(&client, "x"))
+                .send()
+                .await?;
+            ensure!(authorize.status() == 303, "{}", authorize.status());
+            let begun = scene.get("/sign-in/example").send().await?;
+            ensure!(begun.status() == 303, "{}", begun.status());
+            let started = scene.start_device(&client).await?;
+            ensure!(started.status == 200, "{started:?}");
+            Ok(())
+        });
+    }
+    futures_util::future::try_join_all(all).await?;
+    scene.signed_in("alice").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn five_hundred_and_fifty_parallel_renewals_all_succeed() -> Result<()> {
+    // Behind a proxy, which may have as many connections as it likes.
+    let scene = limited("").await?;
+    let client = scene.register().await?;
+    let pass = scene.pass("alice").await?;
+    let mut sessions = Vec::new();
+    for _ in 0..55 {
+        sessions.push(device_tokens(&scene, &client, &pass).await?);
+    }
+    scene.clock.advance(std::time::Duration::from_secs(1_800));
+    let mut renewals = Vec::new();
+    for session in &sessions {
+        let token = session.text("refreshToken")?;
+        for _ in 0..10 {
+            let body = json!({ "grantType": "refresh_token", "refreshToken": token });
+            renewals.push(scene.token(&client, body));
+        }
+    }
+    ensure!(renewals.len() == 550);
+    // As many at a time as a slow machine takes within the time that a request's head has.
+    let mut answers = futures_util::stream::iter(renewals).buffer_unordered(110);
+    while let Some(answer) = answers.next().await {
+        answer?.granted()?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn strangers_at_the_login_token_endpoint_are_refused_before_their_proof_is_read() -> Result<()>
+{
+    let scene = limited("[limits]\nfailures = \"3/10m\"").await?;
+    let ask = || {
+        let body = json!({
+            "clientId": "arn:aws:signin:::devtools/same-device", "grantType": "refresh_token", "refreshToken": "x",
+        });
+        scene.client.post(scene.at("/v1/token")).json(&body).send()
+    };
+    for _ in 0..3 {
+        let answer = ask().await?;
+        ensure!(answer.status() == 400, "no proof: {}", answer.status());
+    }
+    let refused = ask().await?;
+    ensure_limited(&refused, 600)?;
+    let kind = refused.headers().get("x-amzn-errortype");
+    ensure!(kind.is_some_and(|kind| kind == "TooManyRequestsError"));
+    let said: Value = refused.json().await?;
+    ensure!(said["error"] == "INVALID_REQUEST", "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_address_behind_a_proxy_has_its_own_limits() -> Result<()> {
+    let scene = limited("[limits]\nsign_in = \"2/1m\"").await?;
+    let begin = |from: &'static str| {
+        scene
+            .get("/sign-in/example")
+            .header("x-forwarded-for", from)
+    };
+    for from in ["192.0.2.1", "2001:db8:1:1::1"] {
+        for _ in 0..2 {
+            ensure!(begin(from).send().await?.status() == 303, "{from}");
+        }
+        ensure_limited(&begin(from).send().await?, 60)?;
+    }
+    ensure!(begin("192.0.2.2").send().await?.status() == 303);
+    ensure_limited(&begin("2001:db8:1:1:ffff::1").send().await?, 60)?;
+    ensure!(begin("2001:db8:1:2::1").send().await?.status() == 303);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_thousand_refusals_are_one_event_that_is_written_at_the_end() -> Result<()> {
+    let scene = Scene::new().await?;
+    for _ in 0..1_000 {
+        scene.get("/sign-in/example/callback?x").send().await?;
+    }
+    ensure!(
+        scene
+            .trail()
+            .await?
+            .iter()
+            .all(|event| event["event"] != "sign_in_refused")
+    );
+    scene.house.gateway.verbs.write_refusals(true).await?;
+    let events = scene.events("sign_in_refusals").await?;
+    ensure!(events.len() == 1, "{events:?}");
+    ensure!(events[0]["refusals"] == 1_000 && events[0]["reasons"]["unreadable"] == 1_000);
+    ensure!(events[0]["from"] == "127.0.0.1" && events[0]["address"] == "127.0.0.1");
+    Ok(())
+}
+
+#[test]
+fn the_defaults_are_those_of_the_documents() {
+    let limits = RateLimits::default();
+    let told = [
+        limits.sign_in,
+        limits.failures,
+        limits.register,
+        limits.credentials,
+        limits.sts_rate,
+    ]
+    .map(|limit| (limit.max(), limit.window().num_seconds()));
+    assert_eq!(
+        told,
+        [(300, 60), (60, 600), (600, 60), (1_200, 60), (300, 1)]
+    );
+}
