@@ -43,6 +43,11 @@ impl AwsClient {
         })
     }
 
+    /// Id and secret.
+    pub fn credentials(&self) -> (String, String) {
+        (self.id.clone(), self.secret.clone())
+    }
+
     /// Has the person in this session of the browser allow it; the access token.
     pub async fn sign_in(&self, browser: &mut Browser, session: &str) -> anyhow::Result<String> {
         let query = url::form_urlencoded::Serializer::new(String::new())

@@ -40,18 +40,27 @@ pub async fn measure(world: &World, effort: Effort) -> anyhow::Result<Vec<Row>> 
     let mut requests = Vec::new();
     let mut connection = Connection::open(gateway.address).await?;
     for cookie in &cookies {
-        let portal = connection.exchange(&get(world.host(), "/", cookie)).await?;
-        let csrf = portal.field("csrf")?;
-        let fields = [
-            ("account", ACCOUNT),
-            ("permission_set", PERMISSION_SET),
-            ("csrf", csrf.as_str()),
-        ];
-        requests.push(post(world.host(), "/credentials", cookie, &fields));
+        requests.push(form_for(world, &mut connection, cookie).await?);
     }
     let subject = HttpCaller::all(gateway.address, requests).await?;
     let (floors, subjects) = beside_the_floor(world, &cookies[0], subject, effort).await?;
     Ok(rows(&floors, &subjects))
+}
+
+/// The form of the portal that asks for credentials, in this session.
+pub async fn form_for(
+    world: &World,
+    connection: &mut Connection,
+    cookie: &str,
+) -> anyhow::Result<Vec<u8>> {
+    let portal = connection.exchange(&get(world.host(), "/", cookie)).await?;
+    let csrf = portal.field("csrf")?;
+    let fields = [
+        ("account", ACCOUNT),
+        ("permission_set", PERMISSION_SET),
+        ("csrf", csrf.as_str()),
+    ];
+    Ok(post(world.host(), "/credentials", cookie, &fields))
 }
 
 /// Rounds of the SDK's own calls and of these callers', in turn.

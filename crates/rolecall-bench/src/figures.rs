@@ -18,6 +18,8 @@ pub enum Unit {
     Percent,
     /// Times the floor.
     Times,
+    /// Rows of a table.
+    Rows,
 }
 
 impl Unit {
@@ -30,13 +32,14 @@ impl Unit {
             Self::Mebibytes => "MiB",
             Self::Percent => "%",
             Self::Times => "x",
+            Self::Rows => "rows",
         }
     }
 
     /// The figure with its unit.
     pub fn show(self, figure: f64) -> String {
         let digits = match self {
-            Self::PerSecond => 0,
+            Self::PerSecond | Self::Rows => 0,
             Self::Times => 2,
             Self::Milliseconds | Self::Microseconds | Self::Mebibytes | Self::Percent => 1,
         };

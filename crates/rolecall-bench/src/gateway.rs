@@ -97,6 +97,19 @@ impl Gateway {
         asked.is_ok_and(|answer| answer.status == 200)
     }
 
+    /// Stops it as an operator does, and waits until it has ended.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        let process = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &process]).status()?;
+        ensure!(asked.success(), "rolecalld cannot be stopped");
+        let begun = Instant::now();
+        while self.child.try_wait()?.is_none() {
+            ensure!(begun.elapsed() < READY_MAX, "rolecalld does not stop");
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    }
+
     /// MiB of memory that are resident now.
     pub fn resident(&self) -> anyhow::Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;

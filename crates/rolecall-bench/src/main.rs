@@ -6,6 +6,7 @@ mod aws_client;
 mod client;
 mod credentials;
 mod figures;
+mod flood;
 mod floor;
 mod gateway;
 mod http;
@@ -69,6 +70,8 @@ enum Measure {
     Memory,
     /// A SAML sign-in, verified
     Saml,
+    /// Honest people beside a flood of strangers
+    Flood,
 }
 
 impl Bench {
@@ -92,6 +95,8 @@ struct Effort {
     sessions: usize,
     /// Devices whose codes are polled: enough that none has to poll too soon.
     devices: usize,
+    /// A flood, and as long without it.
+    flood: Duration,
 }
 
 impl Effort {
@@ -103,6 +108,7 @@ impl Effort {
                 warm_up: Duration::from_millis(300),
                 sessions: 1_000,
                 devices: 16_000,
+                flood: Duration::from_secs(5),
             }
         } else {
             Self {
@@ -111,6 +117,7 @@ impl Effort {
                 warm_up: Duration::from_secs(1),
                 sessions: 10_000,
                 devices: 60_000,
+                flood: Duration::from_secs(60),
             }
         }
     }
@@ -176,6 +183,12 @@ async fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
         rows.extend(saml::measure(effort).await?);
     }
     if !bench.needs_gateway() {
+        return Ok(rows);
+    }
+    if wanted(Measure::Flood) {
+        rows.extend(flood::measure(effort).await?);
+    }
+    if bench.only == [Measure::Flood] {
         return Ok(rows);
     }
     let world = World::build(effort.sessions, world::ACCOUNTS).await?;

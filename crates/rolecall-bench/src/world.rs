@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::Context as _;
 use rolecall_core::limits::SESSIONS_PER_SUBJECT_MAX;
-use rolecall_demo::{ACCESS, House, HouseSettings};
+use rolecall_demo::{ACCESS, House, HouseSettings, SamlHouse};
 use rolecall_testkit::oidc::{OidcSettings, Person};
 use rolecall_testkit::process::free_ports;
 use rolecall_testkit::redis::Redis;
@@ -33,15 +33,28 @@ const BROWSERS: usize = 8;
 pub struct World {
     /// Identity provider, AWS, configuration. Its own gateway shares Redis and keys with the measured one and rests.
     pub house: House,
-    _redis: Redis,
+    redis: Redis,
     /// On the disk that holds the build, since `/tmp` may be memory.
-    _disk: TempDir,
+    disk: TempDir,
     people: usize,
 }
 
 impl World {
     /// Builds the world, with people enough for this many sessions, each of whom has roles in this many accounts.
     pub async fn build(sessions: usize, accounts: usize) -> anyhow::Result<Self> {
+        Self::with(sessions, accounts, None).await
+    }
+
+    /// A world of a few people, with a SAML provider beside the other.
+    pub async fn with_saml() -> anyhow::Result<Self> {
+        Self::with(1, ACCOUNTS, Some(SamlHouse::default())).await
+    }
+
+    async fn with(
+        sessions: usize,
+        accounts: usize,
+        saml: Option<SamlHouse>,
+    ) -> anyhow::Result<Self> {
         let redis = Redis::single().await?;
         let people = sessions.div_ceil(SESSIONS_PER_SUBJECT_MAX).max(32);
         let disk = tempfile::tempdir_in(target_folder()?)?;
@@ -55,20 +68,39 @@ impl World {
                 ..OidcSettings::default()
             },
             requests_kept: 0,
+            saml,
             ..HouseSettings::default()
         })
         .await?;
         Ok(Self {
             house,
-            _redis: redis,
-            _disk: disk,
+            redis,
+            disk,
             people,
         })
     }
 
     /// Starts a gateway beside the house's own, with the same configuration but a process, a port and an audit trail of
-    /// its own. It answers to the same name. Says how long it took to be ready.
+    /// its own. It answers to the same name, and its limits let a few people ask for as much as they can. Says how long it
+    /// took to be ready.
     pub async fn gateway(&self) -> anyhow::Result<(Gateway, std::time::Duration)> {
+        let raise = |text: &str| {
+            let text = text.replace("[aws]", "[aws]\nsts_rate = 100000");
+            format!("{text}\n[limits]\ncredentials = \"1000000/1m\"\n")
+        };
+        self.start(raise).await
+    }
+
+    /// The same with the default limits.
+    pub async fn gateway_with_default_limits(&self) -> anyhow::Result<Gateway> {
+        let (gateway, _) = self.start(str::to_owned).await?;
+        Ok(gateway)
+    }
+
+    async fn start(
+        &self,
+        change: impl FnOnce(&str) -> String,
+    ) -> anyhow::Result<(Gateway, std::time::Duration)> {
         let [public, management] =
             free_ports::<2>()?.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         let text = fs::read_to_string(self.house.config())?;
@@ -79,8 +111,28 @@ impl World {
             )
             .replace("other.db", "bench.db");
         let config = self.house.folder().join("bench.toml");
-        fs::write(&config, text)?;
+        fs::write(&config, change(&text))?;
         Gateway::start(&config, public, management).await
+    }
+
+    /// The file of the measured gateway's audit trail.
+    pub fn trail_file(&self) -> std::path::PathBuf {
+        self.disk.path().join("bench.db")
+    }
+
+    /// Bytes that Redis keeps.
+    pub fn store_bytes(&self) -> anyhow::Result<f64> {
+        let info = self.redis.cli(&["INFO", "memory"])?;
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("used_memory_dataset:"));
+        let bytes = line.and_then(|bytes| bytes.trim().parse().ok());
+        bytes.context("Redis does not say what it keeps")
+    }
+
+    /// The name of a person whom the provider knows.
+    pub fn username(&self, number: usize) -> String {
+        username(number % self.people)
     }
 
     /// The name that requests must bear.
