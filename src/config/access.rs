@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use rolecall_core::access::{Files, Policy, PolicyContext, ProviderFacts, Source};
 use rolecall_core::aws::Partition;
 use sha2::{Digest as _, Sha256};
@@ -18,6 +19,8 @@ pub struct AccessFiles {
     pub(super) partition: Partition,
     /// Whom people may come from.
     pub(super) providers: Vec<ProviderFacts>,
+    /// Whose machines report the addresses of their clients.
+    pub(super) trusted_proxies: Vec<IpNet>,
 }
 
 /// A policy, and what it was read from.
@@ -91,6 +94,7 @@ impl AccessFiles {
             partition: self.partition,
             providers: &self.providers,
             files: &beside,
+            trusted_proxies: &self.trusted_proxies,
         };
         let policy = Policy::parse(&sources, &context)
             .map_err(|errors| LoadError::in_files(errors.into_vec()))?;

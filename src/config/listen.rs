@@ -1,6 +1,6 @@
 //! `[listen]`: where connections come in, and who is believed about a client's address.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -93,16 +93,20 @@ pub fn listen(root: &Reader<'_>, folder: &Path) -> Listen {
         listen.client_address = header.value;
     }
     for value in section.list("trusted_proxies") {
-        let net = value.parse_with(|text| {
+        let network = value.parse_with(|text| {
             text.parse::<IpNet>()
-                .map_err(|_| "write a network such as 10.0.0.0/8")
+                .map(canonical)
+                .map_err(|_| "write a network such as 10.0.0.2/32")
         });
-        match net {
-            Some(net) if net.value.prefix_len() == 0 => net.spot.error(
-                "every address would be a trusted proxy",
-                "name the networks of your proxies",
+        match network {
+            Some(network) if is_too_wide(&network.value) => network.spot.error(
+                format!(
+                    "{} is too wide: every machine in it could choose its own address",
+                    network.value
+                ),
+                "name the addresses of your proxies, such as 10.0.0.2/32",
             ),
-            Some(net) => listen.trusted_proxies.push(net.value),
+            Some(network) => listen.trusted_proxies.push(network.value),
             None => {}
         }
     }
@@ -126,6 +130,27 @@ pub fn listen(root: &Reader<'_>, folder: &Path) -> Listen {
     listen
 }
 
+/// IPv4 also where it is written as IPv6, as peers' addresses are.
+fn canonical(network: IpNet) -> IpNet {
+    const MAPPED_BITS: u8 = 96;
+    let address = network.addr().to_canonical();
+    let prefix = match (network, address) {
+        (IpNet::V6(network), IpAddr::V4(_)) => network.prefix_len().checked_sub(MAPPED_BITS),
+        (IpNet::V4(_) | IpNet::V6(_), _) => Some(network.prefix_len()),
+    };
+    prefix
+        .and_then(|prefix| IpNet::new(address, prefix).ok())
+        .unwrap_or(network)
+}
+
+/// Wider than any private network: 10.0.0.0/8 and fc00::/7.
+fn is_too_wide(network: &IpNet) -> bool {
+    match network {
+        IpNet::V4(network) => network.prefix_len() < 8,
+        IpNet::V6(network) => network.prefix_len() < 7,
+    }
+}
+
 /// Sessions and credentials cross the network unencrypted between a proxy elsewhere and a gateway without TLS.
 fn warn_of_plain_http(listen: &Listen, spot: Spot<'_>) {
     if listen.tls.is_none() && !listen.address.ip().to_canonical().is_loopback() {
@@ -136,5 +161,43 @@ fn warn_of_plain_http(listen: &Listen, spot: Spot<'_>) {
             ),
             "set listen.tls; or listen on 127.0.0.1 behind a proxy on this machine",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_compared_as_addresses_are() {
+        for (written, meant) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:10.0.0.2/128", "10.0.0.2/32"),
+            ("::/0", "::/0"),
+            ("fc00::/7", "fc00::/7"),
+        ] {
+            assert_eq!(
+                canonical(written.parse().unwrap()).to_string(),
+                meant,
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_half_of_all_addresses_is_too_wide() {
+        for (network, too_wide) in [
+            ("0.0.0.0/0", true),
+            ("128.0.0.0/1", true),
+            ("10.0.0.0/8", false),
+            ("::/0", true),
+            ("8000::/1", true),
+            ("::ffff:0.0.0.0/96", true),
+            ("fc00::/7", false),
+        ] {
+            let network = canonical(network.parse().unwrap());
+            assert_eq!(is_too_wide(&network), too_wide, "{network}");
+        }
     }
 }

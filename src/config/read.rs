@@ -91,6 +91,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         places,
         partition,
         providers: providers.facts,
+        trusted_proxies: listen.trusted_proxies.clone(),
     });
     let complete = || {
         let (store, sealing_keys) = store?;

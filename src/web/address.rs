@@ -47,7 +47,7 @@ impl ClientAddresses {
         let other_present = other.is_some_and(|name| headers.contains_key(name));
         let client =
             client_address::resolve(self.header, peer, &self.trusted, &lines, other_present);
-        self.warn(peer, client, !lines.is_empty());
+        self.warn(peer, client, !lines.is_empty() || other_present);
         client
     }
 
@@ -73,11 +73,13 @@ impl ClientAddresses {
                 }
             }
             ClientAddress::Known(_) => {
-                let ignored = header_present && self.trusted.is_empty() && is_private(peer);
+                let ignored = header_present
+                    && is_private(peer)
+                    && !client_address::is_in(&self.trusted, peer);
                 if ignored && self.nobody_trusted.is_due() {
                     tracing::warn!(
                         %peer,
-                        "`{header}` arrives from a private address and is ignored, because listen.trusted_proxies is empty; if a proxy is there, add its network to listen.trusted_proxies: until then every client has the address of the proxy"
+                        "a header with a client address arrives from a private address that is not in listen.trusted_proxies, and is ignored; if a proxy is there, add its address to listen.trusted_proxies: until then every client has the address of the proxy"
                     );
                 }
             }

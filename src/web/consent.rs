@@ -109,6 +109,7 @@ pub fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<HttpRespon
         address: words::address(theirs),
         own_address: words::address(here),
         elsewhere: asked.flow == Flow::Device && !same_network(theirs, here),
+        addresses_known: theirs.is_some() && here.is_some(),
         begun: words::moment(asked.asking.begun_at),
         roles,
         accounts: accounts.len(),

@@ -21,7 +21,7 @@ pub fn moment(at: DateTime<Utc>) -> Moment {
 /// Where something came from.
 pub fn address(address: Option<IpAddr>) -> String {
     address.map_or_else(
-        || "an unknown address".to_owned(),
+        || "Unknown address".to_owned(),
         |address| address.to_canonical().to_string(),
     )
 }

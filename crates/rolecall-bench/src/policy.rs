@@ -152,6 +152,7 @@ fn policy(accounts: usize, sets: usize, assignments: usize) -> anyhow::Result<Po
         partition: Partition::Aws,
         providers: &[facts],
         files: &NoFiles,
+        trusted_proxies: &[],
     };
     Ok(Policy::parse(&[source], &context)?)
 }

@@ -19,6 +19,8 @@ pub struct ConsentPage {
     pub own_address: String,
     /// Whether the two are far apart and should not be.
     pub elsewhere: bool,
+    /// Whether both addresses are known.
+    pub addresses_known: bool,
     /// Since when it asks.
     pub begun: Moment,
     /// How many roles it would be able to use now.
@@ -89,6 +91,7 @@ mod samples {
             address: "192.0.2.17".into(),
             own_address: "192.0.2.17".into(),
             elsewhere: false,
+            addresses_known: true,
             begun: Moment::sample("2030-03-04T09:30:00Z", "4 Mar 2030, 09:30 UTC"),
             roles: 7,
             accounts: 3,
@@ -122,6 +125,7 @@ mod samples {
                 action: "/device".into(),
                 device: device("BCDF-GHJK", None),
                 elsewhere: true,
+                addresses_known: true,
                 address: "198.51.100.4".into(),
                 error: Some("the code was not typed as the program shows it".into()),
                 ..plain()
@@ -140,6 +144,7 @@ mod samples {
                 address: HOSTILE.into(),
                 own_address: HOSTILE.into(),
                 elsewhere: true,
+                addresses_known: true,
                 device: device(HOSTILE, Some(HOSTILE)),
                 others_field: HOSTILE.into(),
                 error: Some(HOSTILE.into()),

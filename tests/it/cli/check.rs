@@ -50,7 +50,7 @@ fn every_mistake_of_both_files_is_told_at_once() -> Result<()> {
     for told in [
         "rolecall.toml:1:14: invalid `public_url`\n  hint: use https; plain http only on loopback",
         "rolecall.toml:5:1: unknown key \"adress\"\n  hint: did you mean `address`?",
-        "rolecall.toml:6:20: every address would be a trusted proxy\n  hint: name the networks",
+        "rolecall.toml:6:20: 0.0.0.0/0 is too wide: every machine in it could choose its own address\n  hint: name the addresses",
         "rolecall.toml:15:7: the trail is kept in SQLite or PostgreSQL\n  hint: write sqlite:FILE",
         "invalid `client_secret`\n  hint: a secret does not stand in the configuration",
         "oidc.issuer: the issuer is not an https URL\n  hint: ",

@@ -22,7 +22,9 @@ async fn warnings(
         ensure!(request.send().await?.status().is_success());
     }
     let log = serving.process.output();
-    let about = |line: &&str| line.contains(WARNING) && line.contains("forwarded");
+    let about = |line: &&str| {
+        line.contains(WARNING) && (line.contains("forwarded") || line.contains("trusted_proxies"))
+    };
     let found = log.lines().filter(about).map(str::to_owned).collect();
     Ok((serving, found))
 }
@@ -54,13 +56,23 @@ async fn a_proxy_that_sends_only_the_other_header_is_named_once() -> Result<()> 
 
 #[tokio::test]
 async fn a_private_peer_that_nobody_trusts_is_named_once() -> Result<()> {
-    let (_serving, found) = warnings(|_| (), &[("x-forwarded-for", "192.0.2.1")]).await?;
-    ensure!(
-        found.len() == 1
-            && found[0].contains("peer=127.0.0.1")
-            && found[0].contains("listen.trusted_proxies is empty"),
-        "{found:?}"
-    );
+    let nobody = |_: &mut HouseSettings| ();
+    let another = |settings: &mut HouseSettings| {
+        settings.trusted_proxies = vec!["192.0.2.9/32".to_owned()];
+    };
+    for (change, header) in [
+        (nobody as fn(&mut HouseSettings), "x-forwarded-for"),
+        (nobody, "forwarded"),
+        (another, "x-forwarded-for"),
+    ] {
+        let (_serving, found) = warnings(change, &[(header, "for=192.0.2.1")]).await?;
+        ensure!(
+            found.len() == 1
+                && found[0].contains("peer=127.0.0.1")
+                && found[0].contains("not in listen.trusted_proxies"),
+            "{header}: {found:?}"
+        );
+    }
     Ok(())
 }
 

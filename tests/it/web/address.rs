@@ -135,7 +135,7 @@ async fn an_unknown_address_is_shown_as_one_and_joins_nothing() -> Result<()> {
     let request = scene.get("/sessions").header(COOKIE, session);
     let page = request.header("x-forwarded-for", "unknown").send().await?;
     let page = page.text().await?;
-    ensure!(page.contains("an unknown address"), "{page}");
+    ensure!(page.contains("Unknown address"), "{page}");
     let signed_in = scene.events("signed_in").await?;
     let newest = signed_in.last().context("no sign-in")?;
     ensure!(

@@ -15,6 +15,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use crate::access::assignment::{Assignment, Deny};
 use crate::access::claim_names::ClaimNames;
 use crate::access::index::Index;
@@ -52,6 +54,8 @@ pub struct PolicyContext<'a> {
     pub providers: &'a [ProviderFacts],
     /// The files it refers to.
     pub files: &'a dyn Files,
+    /// `[listen] trusted_proxies`: the networks whose machines report the addresses of their clients.
+    pub trusted_proxies: &'a [IpNet],
 }
 
 /// What a policy must know of an identity provider.

@@ -229,3 +229,27 @@ variants = { long = { session_duration = "2h" } }
         ]
     );
 }
+
+#[test]
+fn a_network_of_trusted_proxies_is_warned_of() {
+    let warned = |network: &str| {
+        let rules = format!(
+            "[[assignment]]\nid = \"a\"\nwho = {{ provider = \"okta\", groups = [\"g\"] }}\naccounts = [\"*\"]\npermission_sets = [\"*\"]\n\
+             when = {{ network = [\"{network}\"] }}\n"
+        );
+        let policy = parse_files(&[("world.toml", WORLD), ("access.toml", &rules)]).unwrap();
+        policy.warnings().iter().map(shown).collect::<Vec<_>>()
+    };
+    for overlapping in ["192.0.2.0/24", "192.0.2.0/28", "192.0.2.3"] {
+        let warnings = warned(overlapping);
+        assert!(
+            warnings.len() == 1
+                && warnings[0].starts_with("6:21 ")
+                && warnings[0].contains("overlaps 192.0.2.0/28 in listen.trusted_proxies"),
+            "{overlapping}: {warnings:?}"
+        );
+    }
+    for apart in ["192.0.2.16/28", "10.0.0.0/8", "2001:db8::/32"] {
+        assert_eq!(warned(apart), Vec::<String>::new(), "{apart}");
+    }
+}

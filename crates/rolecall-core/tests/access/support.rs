@@ -59,6 +59,7 @@ pub fn parse_files(files: &[(&str, &str)]) -> Result<Policy, ConfigErrors> {
         partition: Partition::Aws,
         providers: &providers(),
         files: &FILES,
+        trusted_proxies: &["192.0.2.0/28".parse().unwrap()],
     };
     Policy::parse(&sources, &context)
 }

@@ -382,6 +382,7 @@ pub fn policy(access: &str) -> Policy {
         partition: Partition::Aws,
         providers: &[provider("okta"), provider("google")],
         files: &OneFile,
+        trusted_proxies: &[],
     };
     let source = Source {
         path: "access.toml".into(),

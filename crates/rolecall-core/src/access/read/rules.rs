@@ -54,7 +54,7 @@ pub(super) fn read_assignment<'d>(
     let rule = Rule::read(&reader, context, names, WhoUse::Granting);
     let when = reader.table("when").map(|table| {
         let spot = table.spot();
-        let when = when::read(table);
+        let when = when::read(table, context);
         if when.mfa {
             rule.warn_of_second_factor(spot, context);
         }

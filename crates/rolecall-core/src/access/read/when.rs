@@ -4,11 +4,12 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use ipnet::IpNet;
 use toml::value::{Datetime, Offset};
 
+use super::PolicyContext;
 use crate::access::condition::Condition;
 use crate::toml_reader::{Reader, Value};
 
 /// Reads a condition.
-pub(super) fn read(reader: Reader<'_>) -> Condition {
+pub(super) fn read(reader: Reader<'_>, context: &PolicyContext<'_>) -> Condition {
     let mfa = reader.boolean("mfa").unwrap_or(false);
     let within = reader.value("signed_in_within");
     let signed_in_within = within.and_then(|value| {
@@ -23,7 +24,12 @@ pub(super) fn read(reader: Reader<'_>) -> Condition {
         if list.is_empty() {
             value.invalid("an empty list lets nobody in: name a network, or leave the key out");
         }
-        Some(list.iter().filter_map(network).collect())
+        let networks = list.iter().filter_map(|value| {
+            let network = network(value)?;
+            warn_of_proxies(value, network, context.trusted_proxies);
+            Some(network)
+        });
+        Some(networks.collect())
     });
     let not_before = reader.value("not_before");
     let not_after = reader.value("not_after");
@@ -66,6 +72,19 @@ fn network(value: &Value<'_>) -> Option<IpNet> {
         }
     })?;
     Some(parsed.value)
+}
+
+/// A client inside a trusted network can report any address, so a condition on such a network protects nothing from it.
+fn warn_of_proxies(value: &Value<'_>, network: IpNet, trusted_proxies: &[IpNet]) {
+    let overlaps = |proxies: &IpNet| network.contains(proxies) || proxies.contains(&network);
+    if let Some(proxies) = trusted_proxies.iter().find(|proxies| overlaps(proxies)) {
+        value.spot().warning(
+            format!(
+                "{network} overlaps {proxies} in listen.trusted_proxies: every machine there can choose the address it is seen with"
+            ),
+            "in trusted_proxies, name the addresses of your proxies alone, such as 10.0.0.2/32",
+        );
+    }
 }
 
 /// The first moment, and the first moment after: of a day in UTC, or of a point in time.
