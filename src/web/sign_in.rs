@@ -265,6 +265,7 @@ impl From<SignInError> for Problem {
             SignInError::OtherBrowser => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "other_browser", "Begin in this browser", "This sign-in was begun in another browser or window, or this browser does not keep cookies.").hint("Start again here. If a link was sent to you, do not follow it: somebody may be trying to sign you in as themselves."),
             SignInError::OtherProvider => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "other_provider", "Begin again", "This sign-in was begun at another identity provider.").hint("Start again."),
             SignInError::Replayed => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "replayed", "That was used already", "What your identity provider sent has signed somebody in already, and counts once.").hint("Start again; do not go back to the provider's page with the browser's back button."),
+            SignInError::EndedByProvider => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "ended_by_provider", "Sign-in has ended", "Your identity provider has ended the session that this sign-in belongs to.").hint("Sign in again.").action("Sign in", "/sign-in"),
             SignInError::Provider(error) => Self::from(error),
             SignInError::RateLimited(exceeded) => Self::from(exceeded),
             SignInError::Unavailable(error) => Self::from(error),

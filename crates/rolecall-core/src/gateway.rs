@@ -24,6 +24,7 @@ mod saml;
 mod session;
 mod sign_in;
 mod sign_out;
+mod single_logout;
 mod token;
 
 use std::sync::Arc;

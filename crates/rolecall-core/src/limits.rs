@@ -10,6 +10,10 @@ pub const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 /// abandoned sign-in is worthless.
 pub const SIGN_IN_MAX: TimeDelta = TimeDelta::minutes(10);
 
+/// How long a provider's order to end sessions also ends those of assertions that arrive after it (SAML Core 3.7.3.1). Longer
+/// than the order itself is accepted, since assertions may be.
+pub const LOGOUT_ORDER_KEPT: TimeDelta = TimeDelta::hours(1);
+
 /// How long a SAML response waits for its browser to fetch the session: a redirect's time, on a slow line.
 pub const HELD_RESPONSE_MAX: TimeDelta = TimeDelta::minutes(2);
 

@@ -83,6 +83,7 @@ pub fn order(incoming: Incoming, parties: &Parties<'_>) -> Result<LogoutOrder, P
     Ok(LogoutOrder {
         name_id: name_id(request)?,
         session_indexes,
+        issued_at: issued,
         once: OneTime {
             digest,
             until: issued + AGE_MAX + limits::LEEWAY,

@@ -26,6 +26,15 @@ impl Record for Spent {
     const KIND: &'static str = "spent";
 }
 
+impl Spent {
+    fn key(provider: &ProviderId, once: &OneTime) -> SecretDigest {
+        SecretDigest::of(
+            "rolecall/spent/v1",
+            &[provider.as_str().as_bytes(), once.digest.as_bytes()],
+        )
+    }
+}
+
 impl Gateway {
     /// Our SAML metadata for this provider; none where it is no SAML provider.
     ///
@@ -182,15 +191,24 @@ impl Gateway {
         provider: &ProviderId,
         once: Option<OneTime>,
     ) -> Result<(), StoreError> {
-        let Some(OneTime { digest, until }) = once else {
+        let Some(once) = once else {
             return Ok(());
         };
         let at = self.world.clock.now();
-        let key = SecretDigest::of(
-            "rolecall/spent/v1",
-            &[provider.as_str().as_bytes(), digest.as_bytes()],
-        );
+        let key = Spent::key(provider, &once);
         // A verifier's leeway is in `until`; what is too old by our own clock is refused before it comes here.
+        let until = once.until;
         self.world.records.insert(key, &Spent { at }, until).await
+    }
+
+    /// Whether a document has been used up.
+    pub(super) async fn was_spent(
+        &self,
+        provider: &ProviderId,
+        once: &OneTime,
+    ) -> Result<bool, StoreError> {
+        let key = Spent::key(provider, once);
+        let spent = self.world.records.get::<Spent>(key).await?;
+        Ok(spent.is_some())
     }
 }

@@ -11,7 +11,7 @@ use crate::sign_in::{
     Callback, Challenge, Demand, PendingSignIn, ProviderError, RejectReason, ReturnTo, Vouched,
 };
 
-use super::{Gateway, RequestContext};
+use super::{Gateway, RequestContext, single_logout};
 
 /// What a person wants of a sign-in.
 #[derive(Clone, Debug)]
@@ -72,6 +72,9 @@ pub enum SignInError {
     /// What the provider sent has signed somebody in already (SAML Profiles 4.1.4.5).
     #[error("the identity provider's answer was used already")]
     Replayed,
+    /// The provider has ended the session that its response is about.
+    #[error("the identity provider has ended this session")]
+    EndedByProvider,
     /// The provider's side.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -93,6 +96,7 @@ impl SignInError {
             Self::OtherBrowser => "other_browser",
             Self::OtherProvider => "other_provider",
             Self::Replayed => "replayed",
+            Self::EndedByProvider => single_logout::REASON,
             Self::Provider(ProviderError::Refused { error, .. }) => error,
             Self::Provider(ProviderError::Rejected { reason, .. }) => reason.code(),
             Self::Provider(ProviderError::Unavailable(_)) => "provider_unavailable",
@@ -195,7 +199,8 @@ impl Gateway {
                 self.sign_in_completed(begun_from).await;
                 Ok(signed_in)
             }
-            Err(error @ SignInError::Unavailable(_)) => Err(error),
+            // The end of its session is in the trail already.
+            Err(error @ (SignInError::Unavailable(_) | SignInError::EndedByProvider)) => Err(error),
             Err(error) => self.refuse_sign_in(context, provider, error).await,
         }
     }
@@ -240,9 +245,10 @@ impl Gateway {
             return Err(rejected.into());
         }
         match self.spend(&identity.provider, once).await {
-            Ok(()) => Ok(self
-                .begin_session(context, identity, return_to, unsolicited)
-                .await?),
+            Ok(()) => {
+                self.begin_session(context, identity, return_to, unsolicited)
+                    .await
+            }
             Err(StoreError::Exists) => Err(SignInError::Replayed),
             Err(error) => Err(error.into()),
         }
@@ -299,13 +305,14 @@ impl Gateway {
         Ok((vouched, pending.return_to))
     }
 
+    /// Begins a session. The end of one whose provider has ended it meanwhile is audited as such.
     async fn begin_session(
         &self,
         context: &RequestContext,
         identity: Identity,
         return_to: ReturnTo,
         unsolicited: bool,
-    ) -> Result<SignedIn, StoreError> {
+    ) -> Result<SignedIn, SignInError> {
         let now = self.world.clock.now();
         let secret = SessionSecret::generate(self.world.entropy.as_ref(), identity.key());
         let id = SessionId::of(secret.digest());
@@ -348,8 +355,15 @@ impl Gateway {
             ends_at,
             origin: session.origin.clone(),
         };
-        self.index_session(context, &session, entry).await?;
+        // In this order a provider's order to end the session finds it, or is found here.
         self.remember_name_id(&session).await?;
+        self.index_session(context, &session, entry).await?;
+        if self.was_ordered_to_end(&session).await? {
+            let reason = single_logout::REASON;
+            self.end(context, &session.identity, id, secret.digest(), reason)
+                .await?;
+            return Err(SignInError::EndedByProvider);
+        }
         Ok(SignedIn {
             secret,
             session,

@@ -1,28 +1,15 @@
 //! Signing out: here first, then at the provider; and because the provider says so.
 
-use serde::{Deserialize, Serialize};
-
 use crate::audit::Refusals;
-use crate::identity::{Evidence, NameId, ProviderId, Subject, person_key};
+use crate::identity::ProviderId;
 use crate::limits;
 use crate::port::StoreError;
 use crate::rate_limit::LimitExceeded;
-use crate::record::{Record, Seen};
 use crate::secret::{SessionSecret, State, random_token};
 use crate::session::Session;
-use crate::sign_in::{Challenge, LogoutMessage, LogoutOrder, PendingSignOut, ProviderError};
+use crate::sign_in::{Challenge, LogoutMessage, PendingSignOut, ProviderError};
 
 use super::{Gateway, RequestContext};
-
-/// Who a provider means by a `NameID` that is not the person's subject here.
-#[derive(Serialize, Deserialize)]
-struct Named {
-    subject: Subject,
-}
-
-impl Record for Named {
-    const KIND: &'static str = "name-id";
-}
 
 /// Why a provider's word on a sign-out had no effect.
 #[derive(Debug, thiserror::Error)]
@@ -174,77 +161,17 @@ impl Gateway {
             .map_err(|_| SignOutError::UnknownProvider)?;
         let message = message.ok_or(SignOutError::Unreadable)?;
         let order = saml.logout_ordered(message).await?;
-        match self.spend(provider, Some(order.once)).await {
-            Err(StoreError::Exists) => return Err(SignOutError::Replayed),
-            spent => spent?,
+        if self.was_spent(provider, &order.once).await? {
+            return Err(SignOutError::Replayed);
         }
         self.end_ordered(context, provider, &order).await?;
+        // It counts as used when it has been obeyed: a provider that was told of an outage sends it again.
+        match self.spend(provider, Some(order.once.clone())).await {
+            // The same order came twice at once, and both times it was obeyed.
+            Ok(()) | Err(StoreError::Exists) => {}
+            Err(error) => return Err(error.into()),
+        }
         Ok(saml.logout_done(&order).await)
-    }
-
-    async fn end_ordered(
-        &self,
-        context: &RequestContext,
-        provider: &ProviderId,
-        order: &LogoutOrder,
-    ) -> Result<(), StoreError> {
-        for subject in self.subjects_of(provider, &order.name_id).await? {
-            let person = person_key(provider, &subject);
-            for entry in self.entries(person).await? {
-                let seen: Option<Seen<Session>> = self.world.records.get(entry.key).await?;
-                let Some(session) = seen.map(|seen| seen.record) else {
-                    continue;
-                };
-                if means(order, &session.identity.evidence) {
-                    let reason = "ended_by_provider";
-                    self.end(context, &session.identity, entry.id, entry.key, reason)
-                        .await?;
-                }
-            }
-            // What a person allowed a client stands on the same word of the provider's.
-            let told = (person, "ended_by_provider");
-            self.end_client_sessions(context, told, |client| {
-                means(order, &client.identity.evidence)
-            })
-            .await?;
-        }
-        Ok(())
-    }
-
-    /// Who the provider may mean: whoever signed in under this name, and whoever is called so here.
-    async fn subjects_of(
-        &self,
-        provider: &ProviderId,
-        name: &NameId,
-    ) -> Result<Vec<Subject>, StoreError> {
-        let named: Option<Seen<Named>> = self.world.records.get(name.key(provider)).await?;
-        let mut subjects: Vec<Subject> =
-            named.map(|seen| seen.record.subject).into_iter().collect();
-        subjects.extend(Subject::parse(&name.value));
-        subjects.dedup();
-        Ok(subjects)
-    }
-
-    /// Remembers under which name a person signed in, where it is not their subject.
-    pub(super) async fn remember_name_id(&self, session: &Session) -> Result<(), StoreError> {
-        let identity = &session.identity;
-        let Evidence::SamlAssertion {
-            name_id: Some(name_id),
-            ..
-        } = &identity.evidence
-        else {
-            return Ok(());
-        };
-        if name_id.value == identity.subject.as_str() {
-            return Ok(());
-        }
-        let subject = &identity.subject;
-        let named = |_: Option<Named>| {
-            let subject = subject.clone();
-            (Named { subject }, session.ends_at, ())
-        };
-        let key = name_id.key(&identity.provider);
-        self.world.records.update(key, named).await
     }
 
     /// Ends the session this browser held before a new sign-in.
@@ -269,23 +196,5 @@ impl Gateway {
             }
             None => Ok(()),
         }
-    }
-}
-
-/// Whether the order is about a session of this evidence: its name, and its index where some are named.
-fn means(order: &LogoutOrder, evidence: &Evidence) -> bool {
-    match evidence {
-        Evidence::SamlAssertion {
-            name_id,
-            session_index,
-            ..
-        } => {
-            let named = |index: &String| order.session_indexes.contains(index);
-            name_id
-                .as_ref()
-                .is_some_and(|name_id| order.name_id.means(name_id))
-                && (order.session_indexes.is_empty() || session_index.as_ref().is_some_and(named))
-        }
-        Evidence::IdToken { .. } => false,
     }
 }

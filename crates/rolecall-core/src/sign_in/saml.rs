@@ -4,6 +4,7 @@
 //! Every message is untrusted until the adapter has verified its signature; none of them signs anybody in by itself.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -33,6 +34,8 @@ pub struct LogoutOrder {
     pub name_id: NameId,
     /// Which (`SessionIndex`); all of the person's when empty.
     pub session_indexes: Vec<String>,
+    /// `IssueInstant`
+    pub issued_at: DateTime<Utc>,
     /// The request counts once.
     pub once: OneTime,
     /// What the adapter needs for its answer.

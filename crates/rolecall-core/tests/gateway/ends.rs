@@ -60,7 +60,8 @@ impl End {
                 gateway.end_person(&who.provider, &who.subject).await
             }
             (Self::Provider, _) => {
-                let order = Some(crate::world::logout("subject-alice r1 stolen-0"));
+                let Stage { called, index, .. } = stage;
+                let order = Some(crate::world::logout(&format!("{called} r1 {index}")));
                 let ordered = gateway
                     .sign_out_ordered(&context, &id("okta"), order, OrderedBy::Navigation)
                     .await;
@@ -75,9 +76,10 @@ impl End {
     fn is_for(self, flow: Flow) -> bool {
         match self {
             Self::AllOthers | Self::Administrator => true,
-            Self::SignOut => flow != Flow::RefreshLogin,
+            // They end the session that was stolen, and no other.
+            Self::SignOut => !matches!(flow, Flow::RefreshLogin | Flow::SignIn),
             // The list is where a session's name leads to its record.
-            Self::ThisOne => !matches!(flow, Flow::RefreshLogin | Flow::EndOthers),
+            Self::ThisOne => !matches!(flow, Flow::RefreshLogin | Flow::EndOthers | Flow::SignIn),
             Self::Provider => flow != Flow::EndOthers,
         }
     }
@@ -110,9 +112,11 @@ async fn hold_back(flow: Flow, end: End, call: usize) -> bool {
         );
         // Of two browsers that end all others, the first one wins: its epoch is written by its second call.
         let first = flow == Flow::EndOthers && end == End::AllOthers && call > 1;
+        // A sign-in that has not looked for the person's epoch yet comes after the end; its assertion may be older than it.
+        let later = flow == Flow::SignIn && end != End::Provider && call <= 1;
         let survivors = left.survivors(&stage).await;
         assert!(
-            survivors.is_empty() || (first && !stage.world.is_live(&stage.desk).await),
+            survivors.is_empty() || later || (first && !stage.world.is_live(&stage.desk).await),
             "{flow:?}, {end:?}, call {call}: {survivors:?}"
         );
     }

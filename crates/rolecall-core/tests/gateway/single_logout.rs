@@ -1,11 +1,13 @@
 //! Single logout: what a provider may end, and what it says to our own requests.
 
+use chrono::TimeDelta;
 use rolecall_core::audit::Happened;
-use rolecall_core::gateway::{OrderedBy, SignOutError, SignedIn};
+use rolecall_core::gateway::{OrderedBy, SignInError, SignOutError, SignedIn};
+use rolecall_core::limits;
 use rolecall_core::secret::State;
 use rolecall_core::sign_in::{Challenge, ProviderError, RejectReason};
 
-use crate::world::{World, context, id, logout, saml};
+use crate::world::{World, context, id, logout, saml, word};
 
 impl World {
     async fn by_saml(&self, response: &str) -> SignedIn {
@@ -27,6 +29,13 @@ impl World {
         };
         let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
         State::new(state.1)
+    }
+
+    async fn sees_no_session_of(&self, person: &str) -> bool {
+        self.clock.advance(TimeDelta::seconds(1));
+        let later = self.by_saml(&format!("{person} later later")).await;
+        let sessions = self.gateway.sessions(&later.session).await.unwrap();
+        sessions.len() == 1
     }
 
     async fn ordered(&self, order: &str) -> Result<Option<Challenge>, SignOutError> {
@@ -126,12 +135,89 @@ async fn a_session_whose_secret_was_replaced_ends_too() {
 async fn an_order_counts_once() {
     let world = World::new();
     world.ordered("subject-alice r1").await.unwrap();
+    world.clock.advance(TimeDelta::seconds(1));
     let alice = world.by_saml("alice a1 s1").await;
     world.trail.take();
     let again = world.ordered("subject-alice r1").await;
     assert!(matches!(again, Err(SignOutError::Replayed)));
     assert!(world.is_live(&alice).await);
     assert_eq!(world.take_refusals().await, [("replayed".to_owned(), 1)]);
+}
+
+#[tokio::test]
+async fn an_order_also_ends_assertions_of_before_that_arrive_after_it() {
+    for order in ["subject-alice r1 s1", "subject-alice r1"] {
+        let world = World::new();
+        let (gateway, context) = (&world.gateway, context());
+        world.ordered(order).await.unwrap();
+        world.trail.take();
+        // Several that were collected before the order.
+        for assertion in ["a1", "a2"] {
+            let response = saml(&format!("alice {assertion} s1"));
+            let late = gateway
+                .complete_unsolicited_sign_in(&context, &id("okta"), response)
+                .await;
+            assert!(
+                matches!(late, Err(SignInError::EndedByProvider)),
+                "{late:?}"
+            );
+            let words: Vec<_> = world.trail.take().iter().map(word).collect();
+            assert_eq!(words, ["signed_in", "signed_out"]);
+        }
+        assert!(world.sees_no_session_of("alice").await);
+    }
+}
+
+#[tokio::test]
+async fn an_order_refuses_no_later_sign_in_and_no_other_session() {
+    let world = World::new();
+    world.ordered("subject-alice r1 s1").await.unwrap();
+    let other = world.by_saml("alice a1 s2").await;
+    let bob = world.by_saml("bob a2 s1").await;
+    world.clock.advance(TimeDelta::seconds(1));
+    let again = world.by_saml("alice a3 s1").await;
+    for session in [&other, &bob, &again] {
+        assert!(world.is_live(session).await);
+    }
+    // A late duplicate of an older order moves nothing back.
+    world.ordered("subject-alice r2").await.unwrap();
+    assert!(!world.is_live(&again).await);
+}
+
+#[tokio::test]
+async fn an_order_is_kept_longer_than_it_is_accepted() {
+    let world = World::new();
+    world.ordered("subject-alice r1 s1").await.unwrap();
+    let kept = world.store.keys("logout-order");
+    assert_eq!(kept.len(), 1);
+    assert_eq!(
+        world.store.expiry(kept[0]),
+        world.now() + limits::LOGOUT_ORDER_KEPT
+    );
+}
+
+#[tokio::test]
+async fn an_order_that_met_an_outage_is_obeyed_when_it_is_sent_again() {
+    let mut met = 0;
+    for calls in 0.. {
+        let world = World::new();
+        let sessions = [
+            world.by_saml("alice a1 s1").await,
+            world.by_saml("alice a2 s1").await,
+        ];
+        world.store.outage.break_after(calls);
+        let first = world.ordered("subject-alice r1 s1").await;
+        world.store.outage.repair();
+        if first.is_ok() {
+            break;
+        }
+        met += 1;
+        world.ordered("subject-alice r1 s1").await.unwrap();
+        for session in &sessions {
+            assert!(!world.is_live(session).await, "outage at call {calls}");
+        }
+    }
+    assert!(met > 5, "{met}");
 }
 
 #[tokio::test]

@@ -41,10 +41,12 @@ pub enum Flow {
     RenewSecret,
     Touch,
     EndOthers,
+    /// Another sign-in of the same session at the provider.
+    SignIn,
 }
 
 impl Flow {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::AllowDevice,
         Self::RedeemDevice,
         Self::AllowCode,
@@ -62,6 +64,7 @@ impl Flow {
         Self::RenewSecret,
         Self::Touch,
         Self::EndOthers,
+        Self::SignIn,
     ];
 
     pub fn world(self) -> World {
@@ -85,6 +88,10 @@ pub struct Stage {
     pub world: Arc<World>,
     pub desk: SignedIn,
     pub stolen: SignedIn,
+    /// What the provider calls the person whose session it ends.
+    pub called: String,
+    /// The provider's session.
+    pub index: String,
     /// The client's session that the flow is about, where it is not the browser's.
     pub client: Option<AccessToken>,
     known: Known,
@@ -134,11 +141,18 @@ impl Stage {
             .complete_unsolicited_sign_in(&context(), &id("okta"), saml(&response))
             .await
             .unwrap();
+        let called = match flow {
+            // A name that nobody has heard of before.
+            Flow::SignIn => format!("persistent-{round}"),
+            _ => "subject-alice".to_owned(),
+        };
         let (known, program) = (clients::register(&world.gateway), Program::here());
         let mut stage = Self {
             world,
             desk,
             stolen,
+            called,
+            index: format!("stolen-{round}"),
             client: None,
             known,
             program,
@@ -201,9 +215,11 @@ impl Stage {
                 }
                 Prepared::Nothing
             }
-            Flow::AllowLogin | Flow::Credentials | Flow::ConsoleLink | Flow::ConsolePost => {
-                Prepared::Nothing
-            }
+            Flow::AllowLogin
+            | Flow::Credentials
+            | Flow::ConsoleLink
+            | Flow::ConsolePost
+            | Flow::SignIn => Prepared::Nothing,
         }
     }
 }
@@ -301,6 +317,14 @@ impl Flow {
             (Self::EndOthers, _) => {
                 let _ = gateway.end_other_sessions(&context, session).await;
                 left.secrets.push(stage.stolen.secret.clone());
+            }
+            (Self::SignIn, _) => {
+                let Stage { called, index, .. } = stage;
+                let response = saml(&format!("alice {called} {index} {called}"));
+                let signed_in = gateway
+                    .complete_unsolicited_sign_in(&context, &id("okta"), response)
+                    .await;
+                left.secrets.extend(signed_in.map(|new| new.secret));
             }
             (flow, _) => panic!("{flow:?} was not prepared"),
         }

@@ -136,6 +136,7 @@ impl SamlServiceProvider for Provider {
         Ok(LogoutOrder {
             name_id: name_id(name),
             session_indexes: indexes.iter().map(|index| (*index).to_owned()).collect(),
+            issued_at: self.clock().now(),
             once: self.once(request),
             reply: Correlation(json!(request)),
         })

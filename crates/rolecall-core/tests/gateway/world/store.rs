@@ -63,6 +63,11 @@ impl Store {
             .collect()
     }
 
+    /// Until when something is kept.
+    pub fn expiry(&self, key: Key) -> DateTime<Utc> {
+        self.records.lock().unwrap()[&key].expires_at
+    }
+
     /// Everything that is kept: the key as text, and the sealed value.
     pub fn dump(&self) -> Vec<(String, Vec<u8>)> {
         let records = self.records.lock().unwrap();
