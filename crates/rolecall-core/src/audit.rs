@@ -263,7 +263,8 @@ pub enum Happened {
         #[serde(default, skip_serializing_if = "is_zero")]
         unanswered: u32,
     },
-    /// The caller hung up before the issue of the same reference had ended: nobody has its credentials.
+    /// The caller hung up before the issue of the same reference had ended, or its session ended meanwhile: nobody has its
+    /// credentials.
     IssueUndelivered {},
     /// Somebody asked for a role that today's policy does not grant them.
     IssueRefused {

@@ -124,6 +124,14 @@ impl Evidence {
             Self::SamlAssertion { ends_at, .. } => *ends_at,
         }
     }
+
+    /// What a provider's single logout is held against, where it has one. It holds no secret.
+    pub fn for_logout(&self) -> Option<Self> {
+        match self {
+            Self::IdToken { .. } => None,
+            Self::SamlAssertion { .. } => Some(self.clone()),
+        }
+    }
 }
 
 /// A person some provider has vouched for, as of [`Identity::authenticated_at`].

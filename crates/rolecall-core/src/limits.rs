@@ -6,13 +6,17 @@ use chrono::TimeDelta;
 /// stay well within it).
 pub const LEEWAY: TimeDelta = TimeDelta::seconds(60);
 
+/// How long the mark of an ended session outlasts the time at which it would have ended anyway: for clocks that differ, and
+/// for requests that take long.
+pub const ENDED_MARK_MARGIN: TimeDelta = TimeDelta::minutes(10);
+
 /// How long a person may take at the identity provider: long enough for a forgotten phone, short enough that an
 /// abandoned sign-in is worthless.
 pub const SIGN_IN_MAX: TimeDelta = TimeDelta::minutes(10);
 
 /// How long a provider's order to end sessions also ends those of assertions that arrive after it (SAML Core 3.7.3.1). Longer
 /// than the order itself is accepted, since assertions may be.
-pub const LOGOUT_ORDER_KEPT: TimeDelta = TimeDelta::hours(1);
+pub const LOGOUT_ORDER_KEPT: TimeDelta = TimeDelta::minutes(15);
 
 /// How long a SAML response waits for its browser to fetch the session: a redirect's time, on a slow line.
 pub const HELD_RESPONSE_MAX: TimeDelta = TimeDelta::minutes(2);

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::client_session::{ClientSession, Flow};
-use crate::identity::Identity;
+use crate::identity::{Evidence, Identity};
 use crate::limits;
 use crate::port::Entropy;
 use crate::record::Record;
@@ -110,6 +110,23 @@ impl Session {
         self.ends_at.min(self.last_seen_at + lifetimes.idle)
     }
 
+    /// Its line in its person's list; `key` finds its record.
+    pub fn entry(&self, key: SecretDigest) -> SessionEntry {
+        SessionEntry {
+            id: self.id,
+            key,
+            started_at: self.started_at,
+            ends_at: self.ends_at,
+            origin: self.origin.clone(),
+            logout: self.identity.evidence.for_logout(),
+        }
+    }
+
+    /// Whether the browser holds another secret than the one that the session began with.
+    pub fn was_renewed(&self) -> bool {
+        self.secret_since > self.started_at
+    }
+
     /// Whether the browser should get a new secret at `now`.
     pub fn needs_new_secret(&self, now: DateTime<Utc>) -> bool {
         self.superseded_by.is_none() && now >= self.secret_since + limits::SESSION_SECRET_LIFE
@@ -130,6 +147,8 @@ pub struct Holder<'a> {
     pub session: SessionId,
     /// The person's epoch when the session began.
     pub epoch: Option<EpochId>,
+    /// When the session ends, whatever happens.
+    pub ends_at: DateTime<Utc>,
     /// How a client came by its session; none for a browser's.
     pub flow: Option<Flow>,
 }
@@ -140,6 +159,7 @@ impl<'a> From<&'a Session> for Holder<'a> {
             identity: &session.identity,
             session: session.id,
             epoch: session.epoch,
+            ends_at: session.ends_at,
             flow: None,
         }
     }
@@ -151,6 +171,7 @@ impl<'a> From<&'a ClientSession> for Holder<'a> {
             identity: &session.identity,
             session: session.id,
             epoch: session.epoch,
+            ends_at: session.ends_at,
             flow: Some(session.flow),
         }
     }
@@ -169,6 +190,10 @@ pub struct SessionEntry {
     pub ends_at: DateTime<Utc>,
     /// Where it began.
     pub origin: Origin,
+    /// What the provider's single logout is held against when the record is gone. None for a provider without it, and in
+    /// entries of earlier versions.
+    #[serde(default)]
+    pub logout: Option<Evidence>,
 }
 
 /// A person's sessions, by [`Identity::key`].
@@ -235,7 +260,8 @@ impl Record for Epoch {
     const KIND: &'static str = "epoch";
 }
 
-/// Marks a session that was ended by itself, by [`SessionId::ended_key`], until it would have ended anyway. A request that
+/// Marks a session that was ended by itself, by [`SessionId::ended_key`], until [`limits::ENDED_MARK_MARGIN`] after it would
+/// have ended anyway. A request that
 /// had found the session before its end sees the mark before it writes or issues anything: the session's record alone
 /// would not tell, since its key changes with the browser's secret.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -248,7 +274,7 @@ impl Record for EndedSession {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::{Claims, Evidence, ProviderId, Subject};
+    use crate::identity::{Claims, ProviderId, Subject};
 
     #[test]
     fn a_session_is_over_at_the_second_of_either_end() {

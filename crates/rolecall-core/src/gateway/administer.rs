@@ -1,11 +1,10 @@
 //! What the gateway's operator does to somebody else's sessions.
 
-use crate::identity::{ProviderId, Subject, person_key};
+use crate::identity::{ProviderId, Subject};
 use crate::port::StoreError;
-use crate::record::Seen;
-use crate::session::Session;
 
 use super::Gateway;
+use super::session::Owner;
 
 /// What stands in the trail as the reason.
 const REASON: &str = "ended_by_administrator";
@@ -22,14 +21,11 @@ impl Gateway {
         provider: &ProviderId,
         subject: &Subject,
     ) -> Result<(), StoreError> {
-        let (person, context) = (person_key(provider, subject), self.own_context());
+        let (owner, context) = (Owner::of(provider, subject), self.own_context());
+        let person = owner.person;
         self.begin_epoch(person, None).await?;
         for entry in self.entries(person).await? {
-            let seen: Option<Seen<Session>> = self.world.records.get(entry.key).await?;
-            if let Some(Seen { record, .. }) = seen {
-                self.end(&context, &record.identity, entry.id, entry.key, REASON)
-                    .await?;
-            }
+            self.end(&context, &owner, &entry, REASON).await?;
         }
         self.end_client_sessions(&context, (person, REASON), |_| true)
             .await

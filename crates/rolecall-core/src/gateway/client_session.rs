@@ -152,12 +152,24 @@ impl Gateway {
         context: &RequestContext,
         prepared: PreparedSession,
     ) -> Result<Option<ClientTokens>, StoreError> {
-        let PreparedSession {
-            key,
-            allowed_in,
-            session,
-            tokens,
-        } = prepared;
+        let begun = self.begin_prepared(context, &prepared).await;
+        match begun {
+            Ok(true) => Ok(Some(prepared.tokens)),
+            Ok(false) => Ok(None),
+            Err(error) => {
+                self.discard_client_session(prepared).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether it has begun: not when the browser's session that allowed it was ended meanwhile.
+    async fn begin_prepared(
+        &self,
+        context: &RequestContext,
+        prepared: &PreparedSession,
+    ) -> Result<bool, StoreError> {
+        let (key, allowed_in, session) = (prepared.key, prepared.allowed_in, &prepared.session);
         let begun = Happened::ClientSessionBegun {
             actor: Actor::from(&session.identity),
             session: session.id.to_string(),
@@ -165,20 +177,21 @@ impl Gateway {
             flow: session.flow,
             allowed_in: allowed_in.to_string(),
         };
-        if let Err(error) = self.append(context, begun).await {
-            self.world.records.take::<ClientSession>(key).await?;
-            return Err(error);
-        }
+        self.append(context, begun).await?;
         let entry = ClientSessionEntry {
             id: session.id,
             key,
             ends_at: session.ends_at,
         };
-        for old in self.index_client_session(&session, entry).await? {
+        // The oldest beyond the limit end before they leave the list: an outage leaves none that nobody can find.
+        let mut foreseen = self.client_index(session.identity.key()).await?;
+        for old in foreseen.add(entry.clone(), self.world.clock.now()) {
             self.end_client_at(context, old.key, "too_many").await?;
         }
-        let withdrawn = self.withdraw_if_ended(context, allowed_in, key).await?;
-        Ok((!withdrawn).then_some(tokens))
+        for old in self.index_client_session(session, entry).await? {
+            self.end_client_at(context, old.key, "too_many").await?;
+        }
+        Ok(!self.withdraw_if_ended(context, allowed_in, key).await?)
     }
 
     /// Removes what was prepared and is not needed: nobody knows its tokens.

@@ -131,7 +131,7 @@ impl Gateway {
     }
 
     /// Audits an answer, then gives it to the request and to those that were shown beside it; how many took it. None
-    /// when the session has ended since it was found. A yes is dated before the audit trail is waited for: an end that falls
+    /// when the session has ended since it was found: it says neither yes nor no. A yes is dated before the audit trail is waited for: an end that falls
     /// in between is later than it.
     pub(super) async fn answer(
         &self,
@@ -157,14 +157,12 @@ impl Gateway {
             from: asking.origin.address,
             requests: u32::try_from(all.len()).unwrap_or(u32::MAX),
         };
-        let given = match decision {
-            Decision::Allow => self.approval(session).await?,
-            Decision::Deny => None,
+        let Some(approval) = self.approval(session).await? else {
+            return Ok(None);
         };
         let (actor, id) = (Actor::from(&session.identity), session.id.to_string());
-        let (happened, answer) = match (decision, given) {
-            (Decision::Allow, None) => return Ok(None),
-            (Decision::Allow, Some(approval)) => (
+        let (happened, answer) = match decision {
+            Decision::Allow => (
                 Happened::ConsentGiven {
                     actor,
                     session: id,
@@ -172,7 +170,7 @@ impl Gateway {
                 },
                 Answer::Approved(Box::new(approval)),
             ),
-            (Decision::Deny, _) => (
+            Decision::Deny => (
                 Happened::ConsentDenied {
                     actor,
                     session: id,

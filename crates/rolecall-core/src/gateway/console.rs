@@ -107,7 +107,10 @@ impl Gateway {
                 let issuer = self.own_url(request.return_to.as_str());
                 let console = &self.world.console;
                 let link = console.link(&issued.credentials, duration, destination, &issuer);
-                Ok(ConsoleVisit::Link(link.await?))
+                let link = link.await?;
+                // A link signs in whoever holds it.
+                self.still_lives(session.into()).await?;
+                Ok(ConsoleVisit::Link(link))
             }
         }
     }

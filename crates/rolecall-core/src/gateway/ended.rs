@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::try_join;
 
 use crate::consent::Approval;
+use crate::limits;
 use crate::port::StoreError;
 use crate::secret::SecretDigest;
 use crate::session::{EndedSession, Epoch, EpochId, Holder, Session, SessionId};
@@ -20,11 +21,7 @@ impl Gateway {
     pub(super) async fn approval(&self, session: &Session) -> Result<Option<Approval>, StoreError> {
         let person = session.identity.key();
         let (epoch, ended) = self.ends(person, session.id).await?;
-        if ended
-            || epoch
-                .as_ref()
-                .is_some_and(|epoch| epoch.ends(session.id, session.epoch))
-        {
+        if ended || self.is_over(session.into(), epoch.as_ref()) {
             return Ok(None);
         }
         Ok(Some(Approval {
@@ -35,15 +32,24 @@ impl Gateway {
         }))
     }
 
-    /// The last look before AWS is asked, or a signed response leaves.
+    /// Whether the session has ended since it was found.
+    pub(super) async fn has_ended(&self, holder: Holder<'_>) -> Result<bool, StoreError> {
+        let person = holder.identity.key();
+        let (epoch, ended) = self.ends(person, holder.session).await?;
+        Ok(ended || self.is_over(holder, epoch.as_ref()))
+    }
+
+    fn is_over(&self, holder: Holder<'_>, epoch: Option<&Epoch>) -> bool {
+        self.world.clock.now() >= holder.ends_at
+            || epoch.is_some_and(|epoch| epoch.ends(holder.session, holder.epoch))
+    }
+
+    /// The last look before AWS is asked, and before anything of what it answered leaves.
     ///
     /// # Errors
     /// [`IssueError::SessionEnded`], [`IssueError::Unavailable`].
     pub(super) async fn still_lives(&self, holder: Holder<'_>) -> Result<(), IssueError> {
-        let person = holder.identity.key();
-        let (epoch, ended) = self.ends(person, holder.session).await?;
-        let over = |epoch: Epoch| epoch.ends(holder.session, holder.epoch);
-        match ended || epoch.is_some_and(over) {
+        match self.has_ended(holder).await? {
             true => Err(IssueError::SessionEnded),
             false => Ok(()),
         }
@@ -59,7 +65,7 @@ impl Gateway {
     }
 
     /// Whether the session of this name was ended by itself.
-    async fn was_ended(&self, session: SessionId) -> Result<bool, StoreError> {
+    pub(super) async fn was_ended(&self, session: SessionId) -> Result<bool, StoreError> {
         let mark = self.world.records.get::<EndedSession>(session.ended_key());
         Ok(mark.await?.is_some())
     }
@@ -71,7 +77,8 @@ impl Gateway {
         ends_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let (key, mark) = (session.ended_key(), EndedSession {});
-        match self.world.records.insert(key, &mark, ends_at).await {
+        let until = ends_at + limits::ENDED_MARK_MARGIN;
+        match self.world.records.insert(key, &mark, until).await {
             Err(StoreError::Exists) => Ok(()),
             marked => marked,
         }
@@ -100,12 +107,17 @@ impl Gateway {
     }
 
     /// Begins an epoch of the person's, which ends every session of theirs but `except`; whether it began. It does not for
-    /// an exception that has ended itself, which would come back to life.
+    /// an exception that has ended itself, which would become valid again.
     pub(super) async fn begin_epoch(
         &self,
         person: SecretDigest,
         except: Option<&Session>,
     ) -> Result<bool, StoreError> {
+        if let Some(session) = except
+            && self.was_ended(session.id).await?
+        {
+            return Ok(false);
+        }
         let begun = Epoch {
             id: EpochId::generate(self.world.entropy.as_ref()),
             except: except.map(|session| session.id),

@@ -3,6 +3,7 @@
 //! The order of events is the guarantee: today's policy, then the durable intent, then the proof, then STS, then the
 //! durable outcome, and only then the answer.
 
+use futures_util::future::join;
 use url::Url;
 
 use crate::access::{
@@ -69,7 +70,7 @@ pub enum IssueError {
         /// Where to; nowhere for programs, and where the provider has no application for AWS.
         start: Option<Url>,
     },
-    /// The session was ended after it had been found: nothing was asked of AWS.
+    /// The session was ended after it had been found: nothing was delivered.
     #[error("your session has ended")]
     SessionEnded,
     /// The provider's response for AWS is about somebody else, or about another role.
@@ -233,17 +234,21 @@ impl Gateway {
         self.append(context, Happened::IssueUndelivered {}).await
     }
 
-    /// Credentials from STS, and their outcome in the trail.
+    /// Credentials from STS, and their outcome in the trail. A session that has ended meanwhile gets none of them.
     pub(super) async fn assume(
         &self,
         context: &RequestContext,
         holder: Holder<'_>,
         prepared: Prepared,
     ) -> Result<Issued, IssueError> {
-        let outcome = self.ask_sts(holder, prepared).await;
-        self.append_outcome(context, events::outcome(&outcome))
-            .await?;
-        outcome
+        let asked = self.ask_sts(holder, prepared).await;
+        // While AWS was asked the session may have ended. The trail says what AWS issued, delivered or not.
+        let outcome = self.append_outcome(context, events::outcome(&asked));
+        let (appended, lives) = join(outcome, self.still_lives(holder)).await;
+        appended?;
+        let issued = asked?;
+        lives?;
+        Ok(issued)
     }
 
     /// A SAML response for the browser to post, and that outcome in the trail.

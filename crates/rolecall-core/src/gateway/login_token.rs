@@ -225,6 +225,7 @@ impl Gateway {
             identity,
             session: SessionId::of(key),
             epoch: code.approval.epoch,
+            ends_at: code.approval.ends_at,
             flow: Some(code.client.flow()),
         };
         let (grant, credentials) = self.login_credentials(context, holder, &code.role).await?;

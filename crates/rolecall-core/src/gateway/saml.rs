@@ -145,6 +145,8 @@ impl Gateway {
         self.check_failures(context)?;
         match self.try_unsolicited(context, provider, response).await {
             Ok(signed_in) => Ok(signed_in),
+            // The end of its session is in the trail already.
+            Err(error @ SignInError::EndedByProvider) => Err(error),
             Err(error) => self.refuse_stranger(context, error).await,
         }
     }

@@ -5,14 +5,44 @@ use std::collections::HashSet;
 use futures_util::future::try_join;
 
 use crate::audit::{Actor, Happened};
-use crate::identity::Identity;
+use crate::identity::{Identity, ProviderId, Subject, person_key};
 use crate::limits;
 use crate::port::StoreError;
 use crate::record::Seen;
 use crate::secret::{SecretDigest, SessionSecret};
-use crate::session::{Epoch, Session, SessionEntry, SessionId, SessionIndex};
+use crate::session::{Epoch, Session, SessionEntry, SessionIndex};
 
 use super::{Gateway, RequestContext};
+
+/// Whose session ends.
+pub(super) struct Owner {
+    /// The person, see [`Identity::key`].
+    pub(super) person: SecretDigest,
+    /// For the audit trail, where the session's record is gone.
+    actor: Actor,
+}
+
+impl Owner {
+    pub(super) fn of(provider: &ProviderId, subject: &Subject) -> Self {
+        Self {
+            person: person_key(provider, subject),
+            actor: Actor {
+                provider: provider.as_str().to_owned(),
+                subject: subject.as_str().to_owned(),
+                email: None,
+            },
+        }
+    }
+}
+
+impl From<&Identity> for Owner {
+    fn from(identity: &Identity) -> Self {
+        Self {
+            person: identity.key(),
+            actor: Actor::from(identity),
+        }
+    }
+}
 
 impl Gateway {
     /// The live session of this secret; its use is remembered, unless the store can only be read.
@@ -45,6 +75,10 @@ impl Gateway {
                 .await?
                 .is_none()
         {
+            return Ok(None);
+        }
+        // Whoever ended it by name may have known its first record only.
+        if seen.record.was_renewed() && self.was_ended(seen.record.id).await? {
             return Ok(None);
         }
         if seen.record.needs_touch(now) {
@@ -111,20 +145,53 @@ impl Gateway {
             }
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
         }
-        let key = secret.digest();
+        match self.list_renewed(&renewed, secret.digest()).await {
+            Ok(()) => Ok(Some(secret)),
+            // A session that is not in the list could not be ended by its name: the browser keeps its old secret.
+            Err(error) => {
+                self.world.records.take::<Session>(secret.digest()).await?;
+                self.restore_secret(old, &seen.record).await?;
+                match error {
+                    StoreError::Conflict | StoreError::Exists => Ok(None),
+                    StoreError::Unavailable(_) => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Lets the list lead to the session's new record; a session that fell out of it comes back where there is room.
+    async fn list_renewed(&self, renewed: &Session, key: SecretDigest) -> Result<(), StoreError> {
         let moved = |index: &mut SessionIndex| {
-            for entry in index
-                .entries
-                .iter_mut()
-                .filter(|entry| entry.id == renewed.id)
-            {
-                entry.key = key;
+            let full = index.is_full();
+            let mut entries = index.entries.iter_mut();
+            match entries.find(|entry| entry.id == renewed.id) {
+                Some(entry) => entry.key = key,
+                None if !full => index.entries.push(renewed.entry(key)),
+                None => {}
             }
             Vec::new()
         };
-        match self.change_index(&renewed, moved).await {
-            // The list is a convenience: the browser must get its new secret whatever becomes of it.
-            Ok(_) | Err(_) => Ok(Some(secret)),
+        self.change_index(renewed, moved).await.map(drop)
+    }
+
+    /// Takes back that a secret was replaced, unless the session has ended meanwhile.
+    async fn restore_secret(
+        &self,
+        old: &SessionSecret,
+        session: &Session,
+    ) -> Result<(), StoreError> {
+        let digest = old.digest();
+        let Some(superseded) = self.world.records.get::<Session>(digest).await? else {
+            return Ok(());
+        };
+        let until = session.stored_until(&self.world.lifetimes);
+        let restored = self
+            .world
+            .records
+            .replace(digest, &superseded, session, until);
+        match restored.await {
+            Ok(()) | Err(StoreError::Conflict | StoreError::Exists) => Ok(()),
+            Err(error @ StoreError::Unavailable(_)) => Err(error),
         }
     }
 
@@ -138,7 +205,8 @@ impl Gateway {
         Ok(listed.into_iter().rev().flatten().collect())
     }
 
-    /// Ends one of the person's own sessions, a browser's or a client's; a name that is not theirs ends nothing.
+    /// Ends one of the person's own sessions, a browser's or a client's; a name that is not theirs ends nothing. False, and
+    /// nothing has ended, when the session that asks has itself ended meanwhile.
     ///
     /// # Errors
     /// As [`Gateway::sign_out`].
@@ -147,21 +215,26 @@ impl Gateway {
         context: &RequestContext,
         session: &Session,
         id: &str,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
+        if self.has_ended(session.into()).await? {
+            return Ok(false);
+        }
         let person = &session.identity;
         for entry in self.index(person).await?.entries {
             if entry.id.to_string() == id {
-                self.end(context, person, entry.id, entry.key, "ended_by_owner")
+                self.end(context, &person.into(), &entry, "ended_by_owner")
                     .await?;
             }
         }
         self.end_client_sessions(context, (person.key(), "ended_by_owner"), |client| {
             client.id.to_string() == id
         })
-        .await
+        .await?;
+        Ok(true)
     }
 
-    /// Ends all of the person's sessions but this one, those of clients and those that fell out of the list included.
+    /// Ends all of the person's sessions but this one, those of clients and those that fell out of the list included. False,
+    /// and nothing has ended, when this one has itself ended meanwhile.
     ///
     /// # Errors
     /// As [`Gateway::sign_out`].
@@ -169,20 +242,20 @@ impl Gateway {
         &self,
         context: &RequestContext,
         session: &Session,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let person = &session.identity;
         if !self.begin_epoch(person.key(), Some(session)).await? {
-            // It has been ended itself in the meantime, and ends nobody else's.
-            return Ok(());
+            return Ok(false);
         }
         for entry in self.index(person).await?.entries {
             if entry.id != session.id {
-                self.end(context, person, entry.id, entry.key, "ended_by_owner")
+                self.end(context, &person.into(), &entry, "ended_by_owner")
                     .await?;
             }
         }
         self.end_client_sessions(context, (person.key(), "ended_by_owner"), |_| true)
-            .await
+            .await?;
+        Ok(true)
     }
 
     fn lives(&self, session: &Session, epoch: Option<&Epoch>) -> bool {
@@ -215,46 +288,51 @@ impl Gateway {
         let epoch = self.epoch(identity.key()).await?;
         let mut sessions = Vec::new();
         for entry in &index.entries {
-            let seen: Option<Seen<Session>> = self.world.records.get(entry.key).await?;
+            let seen = self.world.records.get::<Session>(entry.key);
+            let (seen, ended) = try_join(seen, self.was_ended(entry.id)).await?;
             let session = seen.map(|seen| seen.record);
-            sessions.push(session.filter(|session| self.lives(session, epoch.as_ref())));
+            let lives = |session: &Session| !ended && self.lives(session, epoch.as_ref());
+            sessions.push(session.filter(lives));
         }
         Ok(sessions)
     }
 
-    /// Audits a session's end, then marks it as ended and removes its record; a session that is gone already is not audited
-    /// again. In this order no session ends unseen, whatever fails or whoever hangs up in between.
+    /// Audits a session's end, then marks it as ended and removes its record; one that is marked already is not audited
+    /// again. In this order no session ends unseen, whatever fails or whoever hangs up in between. Where the entry leads to
+    /// no record, the session may live on under another key, and what it allowed may be redeemable: the mark ends both.
     pub(super) async fn end(
         &self,
         context: &RequestContext,
-        identity: &Identity,
-        id: SessionId,
-        key: SecretDigest,
+        owner: &Owner,
+        entry: &SessionEntry,
         reason: &'static str,
     ) -> Result<(), StoreError> {
-        let Some(seen) = self.world.records.get::<Session>(key).await? else {
+        let seen = self.world.records.get::<Session>(entry.key).await?;
+        let over = seen.is_none()
+            && (self.world.clock.now() >= entry.ends_at || self.was_ended(entry.id).await?);
+        if over {
             return Ok(());
-        };
+        }
         let ended = Happened::SignedOut {
-            actor: Actor::from(identity),
-            session: id.to_string(),
+            actor: match seen {
+                Some(seen) => Actor::from(&seen.record.identity),
+                None => owner.actor.clone(),
+            },
+            session: entry.id.to_string(),
             reason: reason.to_owned(),
         };
         self.append(context, ended).await?;
-        self.mark_ended(id, seen.record.ends_at).await?;
-        match self.world.records.take::<Session>(key).await? {
-            Some(taken) => {
-                if let Some(successor) = taken.superseded_by {
-                    self.world.records.take::<Session>(successor).await?;
-                }
+        self.mark_ended(entry.id, entry.ends_at).await?;
+        if let Some(taken) = self.world.records.take::<Session>(entry.key).await? {
+            if let Some(successor) = taken.superseded_by {
+                self.world.records.take::<Session>(successor).await?;
             }
-            // Its secret was replaced while the trail was waited for: the list knows the record of the new one.
-            None => {
-                let entries = self.entries(identity.key()).await?;
-                for entry in entries.iter().filter(|entry| entry.id == id) {
-                    self.world.records.take::<Session>(entry.key).await?;
-                }
-            }
+            return Ok(());
+        }
+        // Its secret was replaced while the trail was waited for: the list knows the record of the new one.
+        let listed = self.entries(owner.person).await?;
+        for listed in listed.iter().filter(|listed| listed.id == entry.id) {
+            self.world.records.take::<Session>(listed.key).await?;
         }
         Ok(())
     }
@@ -274,18 +352,25 @@ impl Gateway {
             // What has ended may linger in the list; it must not push out what lives.
             let listed = self.listed(person, &index).await?;
             let gone = index.entries.iter().zip(&listed);
-            ended.extend(
-                gone.filter(|(_, found)| found.is_none())
-                    .map(|(old, _)| old.key),
-            );
+            for (old, _) in gone.filter(|(_, found)| found.is_none()) {
+                // Nobody could end by name what it allowed once it has left the list.
+                self.end(context, &person.into(), old, "too_many").await?;
+                ended.insert(old.key);
+            }
+        }
+        // The list loses the oldest when they have ended, so that an outage leaves no session that nobody can find.
+        let mut foreseen = index;
+        foreseen.entries.retain(|old| !ended.contains(&old.key));
+        for old in foreseen.add(entry.clone(), now) {
+            self.end(context, &person.into(), &old, "too_many").await?;
+            ended.insert(old.key);
         }
         let add = |index: &mut SessionIndex| {
             index.entries.retain(|old| !ended.contains(&old.key));
             index.add(entry.clone(), now)
         };
         for old in self.change_index(session, add).await? {
-            self.end(context, &session.identity, old.id, old.key, "too_many")
-                .await?;
+            self.end(context, &person.into(), &old, "too_many").await?;
         }
         Ok(())
     }

@@ -6,11 +6,12 @@ use crate::limits;
 use crate::port::StoreError;
 use crate::rate_limit::{LimitExceeded, RateLimitError};
 use crate::secret::{BrowserSecret, SecretText, SessionSecret, State, random_token};
-use crate::session::{Session, SessionEntry, SessionId};
+use crate::session::{Session, SessionId};
 use crate::sign_in::{
     Callback, Challenge, Demand, PendingSignIn, ProviderError, RejectReason, ReturnTo, Vouched,
 };
 
+use super::session::Owner;
 use super::{Gateway, RequestContext, single_logout};
 
 /// What a person wants of a sign-in.
@@ -348,19 +349,13 @@ impl Gateway {
                 session.stored_until(&self.world.lifetimes),
             )
             .await?;
-        let entry = SessionEntry {
-            id,
-            key: secret.digest(),
-            started_at: now,
-            ends_at,
-            origin: session.origin.clone(),
-        };
+        let entry = session.entry(secret.digest());
         // In this order a provider's order to end the session finds it, or is found here.
         self.remember_name_id(&session).await?;
-        self.index_session(context, &session, entry).await?;
+        self.index_session(context, &session, entry.clone()).await?;
         if self.was_ordered_to_end(&session).await? {
-            let reason = single_logout::REASON;
-            self.end(context, &session.identity, id, secret.digest(), reason)
+            let owner = Owner::from(&session.identity);
+            self.end(context, &owner, &entry, single_logout::REASON)
                 .await?;
             return Err(SignInError::EndedByProvider);
         }

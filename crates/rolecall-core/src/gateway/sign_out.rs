@@ -77,7 +77,8 @@ impl Gateway {
         secret: &SessionSecret,
     ) -> Result<Option<Challenge>, StoreError> {
         let identity = &session.identity;
-        self.end(context, identity, session.id, secret.digest(), "sign_out")
+        let entry = session.entry(secret.digest());
+        self.end(context, &identity.into(), &entry, "sign_out")
             .await?;
         let Some(provider) = self.provider(&identity.provider) else {
             return Ok(None);
@@ -166,7 +167,7 @@ impl Gateway {
         }
         self.end_ordered(context, provider, &order).await?;
         // It counts as used when it has been obeyed: a provider that was told of an outage sends it again.
-        match self.spend(provider, Some(order.once.clone())).await {
+        match self.spend(provider, Some(order.once)).await {
             // The same order came twice at once, and both times it was obeyed.
             Ok(()) | Err(StoreError::Exists) => {}
             Err(error) => return Err(error.into()),
@@ -185,14 +186,8 @@ impl Gateway {
     ) -> Result<(), StoreError> {
         match self.session(old).await? {
             Some(session) => {
-                self.end(
-                    context,
-                    &session.identity,
-                    session.id,
-                    old.digest(),
-                    "replaced",
-                )
-                .await
+                let (owner, entry) = ((&session.identity).into(), session.entry(old.digest()));
+                self.end(context, &owner, &entry, "replaced").await
             }
             None => Ok(()),
         }

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::identity::{Evidence, NameId, ProviderId, Subject, person_key};
+use crate::identity::{Evidence, NameId, ProviderId, Subject};
 use crate::limits;
 use crate::port::StoreError;
 use crate::record::{Record, Seen};
@@ -14,6 +14,7 @@ use crate::secret::SecretDigest;
 use crate::session::Session;
 use crate::sign_in::LogoutOrder;
 
+use super::session::Owner;
 use super::{Gateway, RequestContext};
 
 /// The reason in the audit trail.
@@ -66,19 +67,20 @@ impl Gateway {
     ) -> Result<(), StoreError> {
         self.remember_order(provider, order).await?;
         for subject in self.subjects_of(provider, &order.name_id).await? {
-            let person = person_key(provider, &subject);
-            for entry in self.entries(person).await? {
+            let owner = Owner::of(provider, &subject);
+            for entry in self.entries(owner.person).await? {
                 let seen: Option<Seen<Session>> = self.world.records.get(entry.key).await?;
-                let Some(session) = seen.map(|seen| seen.record) else {
-                    continue;
+                // Where the record is gone, what the session allowed may still be there.
+                let evidence = match seen {
+                    Some(seen) => Some(seen.record.identity.evidence),
+                    None => entry.logout.clone(),
                 };
-                if means(order, &session.identity.evidence) {
-                    self.end(context, &session.identity, entry.id, entry.key, REASON)
-                        .await?;
+                if evidence.is_some_and(|evidence| means(order, &evidence)) {
+                    self.end(context, &owner, &entry, REASON).await?;
                 }
             }
             // What a person allowed a client stands on the same word of the provider's.
-            let told = (person, REASON);
+            let told = (owner.person, REASON);
             self.end_client_sessions(context, told, |client| {
                 means(order, &client.identity.evidence)
             })

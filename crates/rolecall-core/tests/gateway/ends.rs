@@ -3,15 +3,19 @@
 //! Each flow is held back at each of its calls to the store, the trail and AWS in turn, while the session is ended.
 
 mod flows;
+mod left;
 
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use rolecall_core::gateway::{OrderedBy, SignedIn};
+use rolecall_core::consent::Decision;
+use rolecall_core::gateway::{ConsentError, IssueError, OrderedBy, SignedIn};
 use rolecall_core::limits;
 
-use crate::world::{World, context, id};
-use flows::{Flow, Left, Stage};
+use crate::clients;
+use crate::world::{World, context, id, plain};
+use flows::{Flow, Stage};
+use left::Left;
 
 /// Who ends the session.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,7 +45,7 @@ impl End {
         let (gateway, stolen) = (&stage.world.gateway, &stage.stolen);
         let (context, mine) = (context(), &stage.desk.session);
         let ended = match (self, &stage.client) {
-            (Self::AllOthers, _) => gateway.end_other_sessions(&context, mine).await,
+            (Self::AllOthers, _) => gateway.end_other_sessions(&context, mine).await.map(drop),
             (Self::SignOut, Some(token)) => gateway.end_client_session(&context, token).await,
             (Self::SignOut, None) => {
                 let signed_out = gateway.sign_out(&context, &stolen.session, &stolen.secret);
@@ -53,7 +57,8 @@ impl End {
                     None => None,
                 };
                 let name = own.map_or(stolen.session.id, |client| client.id);
-                gateway.end_session(&context, mine, &name.to_string()).await
+                let name = name.to_string();
+                gateway.end_session(&context, mine, &name).await.map(drop)
             }
             (Self::Administrator, _) => {
                 let who = &stolen.session.identity;
@@ -61,7 +66,9 @@ impl End {
             }
             (Self::Provider, _) => {
                 let Stage { called, index, .. } = stage;
-                let order = Some(crate::world::logout(&format!("{called} r1 {index}")));
+                let order = Some(crate::world::logout(&format!(
+                    "{called} order-{index} {index}"
+                )));
                 let ordered = gateway
                     .sign_out_ordered(&context, &id("okta"), order, OrderedBy::Navigation)
                     .await;
@@ -85,6 +92,12 @@ impl End {
     }
 }
 
+/// Whether the flow begins after the end: a sign-in that has not looked for the person's epoch yet. What the provider has
+/// ended is another matter, since the assertion may be older than the order.
+fn comes_later(flow: Flow, end: End, call: usize) -> bool {
+    flow == Flow::SignIn && end != End::Provider && call <= 1
+}
+
 /// Runs the flow up to its call of this number, then the end, then the rest; whether there was such a call.
 async fn hold_back(flow: Flow, end: End, call: usize) -> bool {
     let stage = Stage::set(flow).await;
@@ -99,6 +112,7 @@ async fn hold_back(flow: Flow, end: End, call: usize) -> bool {
         left = Some(running.await);
         let later = stage.world.journal.take();
         // A client's session that has begun before its browser signed out may be on its way; it gets nothing.
+        // AWS may be asked for it, and nothing of its answer leaves.
         let begun = flow == Flow::RedeemLogin && matches!(end, End::SignOut | End::ThisOne);
         let asked = later.iter().any(|call| call == "assume");
         assert!(
@@ -106,17 +120,20 @@ async fn hold_back(flow: Flow, end: End, call: usize) -> bool {
             "{flow:?}, {end:?}, call {call}: AWS was asked after the end: {later:?}"
         );
         let left = left.as_ref().unwrap();
+        assert_eq!(left.delivered, None, "{flow:?}, {end:?}, call {call}");
+        // Of two browsers that end all others, the first one wins: its epoch is written by its third call.
+        let first = flow == Flow::EndOthers && end == End::AllOthers && call > 2;
+        // A session that has ended ends no other; it looks for its own end first.
+        let own = matches!(end, End::SignOut) && call == 0;
         assert!(
-            !left.posted,
-            "{flow:?}, {end:?}, call {call}: a response for AWS left"
+            flow != Flow::EndOthers || !own || stage.world.is_live(&stage.desk).await,
+            "{flow:?}, {end:?}: it has ended another"
         );
-        // Of two browsers that end all others, the first one wins: its epoch is written by its second call.
-        let first = flow == Flow::EndOthers && end == End::AllOthers && call > 1;
-        // A sign-in that has not looked for the person's epoch yet comes after the end; its assertion may be older than it.
-        let later = flow == Flow::SignIn && end != End::Provider && call <= 1;
         let survivors = left.survivors(&stage).await;
         assert!(
-            survivors.is_empty() || later || (first && !stage.world.is_live(&stage.desk).await),
+            survivors.is_empty()
+                || comes_later(flow, end, call)
+                || (first && !stage.world.is_live(&stage.desk).await),
             "{flow:?}, {end:?}, call {call}: {survivors:?}"
         );
     }
@@ -140,32 +157,57 @@ async fn nothing_that_is_written_after_an_end_works() {
     assert!(calls > 500, "{calls}");
 }
 
+#[tokio::test]
+async fn what_is_withheld_after_an_end_comes_out_without_one() {
+    for flow in Flow::ALL {
+        let stage = Stage::set(flow).await;
+        let left = flow.run(&stage).await;
+        assert_eq!(left.delivered.is_some(), flow.delivers(), "{flow:?}");
+        let posted = left.delivered.is_some_and(|what| what.contains("Post("));
+        assert_eq!(posted, flow.posts(), "{flow:?}");
+    }
+}
+
+/// Whether both could be held back at these calls of theirs.
+enum Held {
+    Both,
+    FlowAlone,
+    Neither,
+}
+
 /// The end itself is held back, too, and the flow goes through meanwhile.
-async fn interleave(flow: Flow, end: End, call: usize, end_call: usize) -> bool {
+async fn interleave(flow: Flow, end: End, call: usize, end_call: usize) -> Held {
     let stage = Stage::set(flow).await;
     let gate = &stage.world.gate;
     let mut running: std::pin::Pin<Box<dyn Future<Output = Left> + Send + '_>> =
         Box::pin(flow.run(&stage));
     if gate.drive(call, &mut running).await.is_some() {
-        return false;
+        return Held::Neither;
     }
     let mut ending: std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> =
         Box::pin(end.come(&stage));
     let ended = gate.drive(end_call, &mut ending).await;
     let left = running.await;
-    if ended.is_none() {
+    let held = ended.is_none();
+    if held {
         ending.await;
     }
     let survivors = left.survivors(&stage).await;
     assert!(
-        survivors.is_empty(),
+        survivors.is_empty() || comes_later(flow, end, call),
         "{flow:?} at {call}, {end:?} at {end_call}: {survivors:?}"
     );
-    true
+    match held {
+        true => Held::Both,
+        false => Held::FlowAlone,
+    }
 }
 
 #[tokio::test]
 async fn nothing_that_is_written_during_an_end_works() {
+    // Every call of either is held back; whoever asks for more rounds gets every pair of them.
+    let stride = if rounds() > ROUNDS { 1 } else { 5 };
+    let mut pairs = 0;
     for flow in Flow::ALL {
         for end in [End::AllOthers, End::Administrator, End::Provider] {
             // Of two browsers that end all others, either may be first.
@@ -173,14 +215,72 @@ async fn nothing_that_is_written_during_an_end_works() {
             if !end.is_for(flow) || either {
                 continue;
             }
-            for end_call in [2, 5] {
-                let mut call = 0;
-                while interleave(flow, end, call, end_call).await {
-                    call += 1;
+            'flow: for call in 0.. {
+                for end_call in (call % stride..).step_by(stride) {
+                    match interleave(flow, end, call, end_call).await {
+                        Held::Both => pairs += 1,
+                        Held::FlowAlone => break,
+                        Held::Neither => break 'flow,
+                    }
                 }
             }
         }
     }
+    assert!(pairs > 500, "{pairs}");
+}
+
+/// A session that has ended since it was found.
+async fn an_ended_session() -> (World, SignedIn, SignedIn) {
+    let world = World::new();
+    let (mine, other) = (
+        world.sign_in("okta", "alice").await,
+        world.sign_in("okta", "alice").await,
+    );
+    world
+        .gateway
+        .sign_out(&context(), &mine.session, &mine.secret)
+        .await
+        .unwrap();
+    (world, mine, other)
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_ends_no_other() {
+    let (world, mine, other) = an_ended_session().await;
+    let (gateway, context) = (&world.gateway, context());
+    let all = gateway.end_other_sessions(&context, &mine.session).await;
+    assert!(!all.unwrap(), "nothing has ended, and it says so");
+    let name = other.session.id.to_string();
+    let one = gateway.end_session(&context, &mine.session, &name).await;
+    assert!(!one.unwrap(), "nothing has ended, and it says so");
+    assert!(world.is_live(&other).await);
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_denies_no_program() {
+    let (world, mine, other) = an_ended_session().await;
+    let known = clients::register(&world.gateway);
+    let started = clients::start(&world, &known).await;
+    let no = clients::answer(&started, Decision::Deny);
+    let denied = clients::decide(&world, &mine.session, &no).await;
+    assert!(matches!(denied, Err(ConsentError::SessionEnded)));
+    let yes = clients::answer(&started, Decision::Allow);
+    clients::decide(&world, &other.session, &yes).await.unwrap();
+    clients::poll(&world, &known, &started).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mark_outlasts_its_session_and_an_old_session_issues_nothing() {
+    let (world, mine, other) = an_ended_session().await;
+    let marks = world.store.keys("ended-session");
+    assert_eq!(marks.len(), 1);
+    assert_eq!(
+        world.store.expiry(marks[0]),
+        mine.session.ends_at + limits::ENDED_MARK_MARGIN
+    );
+    world.clock.advance(other.session.ends_at - world.now());
+    let late = world.issue(&other.session, &plain()).await;
+    assert!(matches!(late, Err(IssueError::SessionEnded)), "{late:?}");
 }
 
 #[tokio::test]
@@ -227,6 +327,7 @@ async fn a_secret_that_is_replaced_while_the_trail_stalls_outlives_no_end() {
 }
 
 const THIEVES: usize = 4;
+const ROUNDS: usize = 10;
 
 /// How often each flow is raced; every round is another interleaving, as the machine makes it. `ROLECALL_RACE_ROUNDS` asks
 /// for more.
@@ -236,15 +337,21 @@ const THIEVES: usize = 4;
 )]
 fn rounds() -> usize {
     let asked = std::env::var("ROLECALL_RACE_ROUNDS").ok();
-    asked.map_or(10, |rounds| rounds.parse().unwrap())
+    asked.map_or(ROUNDS, |rounds| rounds.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nobody_outruns_an_end_with_a_stolen_cookie() {
-    let ends = [End::AllOthers, End::Administrator];
     for flow in Flow::ALL {
-        // Of two browsers that end all others, either may be first.
-        let ends = &ends[usize::from(flow == Flow::EndOthers)..];
+        let ends: &[End] = if flow == Flow::EndOthers {
+            // Of two browsers that end all others, either may be first.
+            &[End::Administrator]
+        } else if flow == Flow::SignIn {
+            // A sign-in may begin after any other end.
+            &[End::Provider]
+        } else {
+            &[End::AllOthers, End::Administrator]
+        };
         let world = Arc::new(flow.world());
         for round in 0..rounds() {
             let end = ends[round % ends.len()];

@@ -168,7 +168,7 @@ async fn an_outage_of_the_store_is_one_of_issuing() {
     world.store.take_verbs();
     assert!(world.issue(&bob, &plain()).await.is_ok());
     let asked = world.store.take_verbs();
-    let looked = std::collections::BTreeMap::from([("count", 1), ("get", 2)]);
+    let looked = std::collections::BTreeMap::from([("count", 1), ("get", 4)]);
     assert_eq!(asked, looked, "a grant is never stored");
 
     // Whether the session still lives cannot be told.
@@ -177,4 +177,12 @@ async fn an_outage_of_the_store_is_one_of_issuing() {
     let error = world.issue(&bob, &plain()).await.unwrap_err();
     assert!(matches!(error, IssueError::Unavailable(_)));
     assert!(world.aws.take_orders().is_empty());
+
+    // Nor afterwards: AWS has issued, and nothing of it is delivered.
+    world.store.outage.break_after(2);
+    world.trail.take();
+    let error = world.issue(&bob, &plain()).await.unwrap_err();
+    assert!(matches!(error, IssueError::Unavailable(_)));
+    let words: Vec<_> = world.trail.take().iter().map(crate::world::word).collect();
+    assert_eq!(words, ["issue_intended", "issue_done"]);
 }

@@ -191,9 +191,10 @@ fn check_trail(events: Vec<AuditEvent>, orders: usize, handed_out: &[String]) {
         orders <= intents,
         "STS was asked {orders} times for {intents} intents"
     );
-    assert_eq!(
-        done, handed_out,
-        "what was handed out is what the trail says"
+    // More may be in the trail: what AWS issued is withheld when the store cannot tell whether the session still lives.
+    assert!(
+        handed_out.iter().all(|id| done.contains(id)),
+        "what was handed out is in the trail: {handed_out:?}, {done:?}"
     );
 }
 

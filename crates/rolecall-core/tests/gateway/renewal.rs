@@ -123,6 +123,80 @@ async fn who_ended_all_others_stays_in_under_a_new_secret() {
     assert!(world.is_live(&new).await);
 }
 
+#[tokio::test]
+async fn no_secret_is_replaced_that_the_list_does_not_know() {
+    let mut met = 0;
+    for (calls, lasting) in (0..8).flat_map(|calls| [(calls, false), (calls, true)]) {
+        let world = World::new();
+        let (gateway, context) = (&world.gateway, context());
+        let old = due(&world).await;
+        let outage = &world.store.outage;
+        match lasting {
+            true => outage.break_after(calls),
+            false => outage.fail_once_after(calls),
+        }
+        let renewed = gateway.renew_secret(&old.secret).await;
+        met += usize::from(renewed.is_err());
+        assert!(renewed.is_err() || outage.is_armed(), "call {calls}");
+        outage.repair();
+        let renewed = renewed.ok().flatten();
+        assert!(
+            renewed.is_some() || world.is_live(&old).await,
+            "call {calls}"
+        );
+        if renewed.is_none() && !lasting {
+            // The outage is forgotten: the old secret works on, and is replaced by the next request.
+            world.clock.advance(limits::SESSION_SECRET_GRACE);
+            assert!(world.is_live(&old).await, "call {calls}");
+            assert_eq!(gateway.sessions(&old.session).await.unwrap().len(), 1);
+        }
+        let this = world.sign_in("okta", "alice").await;
+        let id = old.session.id.to_string();
+        assert!(
+            gateway
+                .end_session(&context, &this.session, &id)
+                .await
+                .unwrap()
+        );
+        assert!(!world.is_live(&old).await, "call {calls}");
+        if let Some(secret) = renewed {
+            assert!(gateway.session(&secret).await.unwrap().is_none());
+        }
+    }
+    assert!(met > 6, "{met}");
+}
+
+#[tokio::test]
+async fn it_is_ended_by_its_name_though_the_list_leads_to_its_first_secret() {
+    for too_many in [false, true] {
+        let world = World::new();
+        let (gateway, context) = (&world.gateway, context());
+        let old = due(&world).await;
+        let list = world.store.keys("session-index")[0];
+        let stale = world.store.raw(list);
+        let new = renew(&world, &old).await;
+        world.store.put_back(list, stale);
+        world.clock.advance(limits::SESSION_SECRET_GRACE);
+        assert!(world.is_live(&new).await && !world.is_live(&old).await);
+        let mut this = world.sign_in("okta", "alice").await;
+        if too_many {
+            for _ in 0..limits::SESSIONS_PER_SUBJECT_MAX {
+                this = world.sign_in("okta", "alice").await;
+            }
+        } else {
+            let id = old.session.id.to_string();
+            assert!(
+                gateway
+                    .end_session(&context, &this.session, &id)
+                    .await
+                    .unwrap()
+            );
+        }
+        assert!(!world.is_live(&new).await, "{too_many}");
+        assert!(world.is_live(&this).await);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_requests_at_once_one_brings_the_new_secret() {
     let world = World::new();

@@ -2,11 +2,13 @@
 
 use chrono::TimeDelta;
 use rolecall_core::audit::Happened;
+use rolecall_core::consent::Decision;
 use rolecall_core::gateway::{OrderedBy, SignInError, SignOutError, SignedIn};
 use rolecall_core::limits;
 use rolecall_core::secret::State;
 use rolecall_core::sign_in::{Challenge, ProviderError, RejectReason};
 
+use crate::clients;
 use crate::world::{World, context, id, logout, saml, word};
 
 impl World {
@@ -129,6 +131,25 @@ async fn a_session_whose_secret_was_replaced_ends_too() {
     world.ordered("subject-alice r1 s1").await.unwrap();
     let session = world.gateway.session(&renewed).await.unwrap();
     assert!(session.is_none() && !world.is_live(&alice).await);
+}
+
+#[tokio::test]
+async fn an_order_also_ends_what_a_session_allowed_whose_record_is_gone() {
+    for order in ["subject-alice r1 s1", "subject-alice r2 s2"] {
+        let world = World::new();
+        let alice = world.by_saml("alice a1 s1").await;
+        let known = clients::register(&world.gateway);
+        let started = clients::start(&world, &known).await;
+        let yes = clients::answer(&started, Decision::Allow);
+        clients::decide(&world, &alice.session, &yes).await.unwrap();
+        // It was not used for too long.
+        for key in world.store.keys("session") {
+            world.store.remove(key);
+        }
+        world.ordered(order).await.unwrap();
+        let redeemed = clients::poll(&world, &known, &started).await;
+        assert_eq!(redeemed.is_ok(), order.ends_with("s2"), "{order}");
+    }
 }
 
 #[tokio::test]

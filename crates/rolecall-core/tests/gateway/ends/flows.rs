@@ -7,15 +7,16 @@ use rolecall_core::aws_login::LoginExchange;
 use rolecall_core::client_session::ClientTokens;
 use rolecall_core::consent::Decision;
 use rolecall_core::gateway::{
-    AuthorizationStep, ConsoleOutcome, ConsoleRequest, ConsoleVisit, DeviceStarted, ProofOutcome,
+    AuthorizationStep, ConsoleOutcome, ConsoleRequest, DeviceStarted, ProofOutcome,
     ReadAuthorization, SignedIn,
 };
 use rolecall_core::limits;
 use rolecall_core::secret::{
-    AccessToken, AuthorizationCode, ConsoleTicket, ProofTicket, RefreshToken, SessionSecret,
+    AccessToken, AuthorizationCode, ConsoleTicket, ProofTicket, RefreshToken,
 };
 use rolecall_core::sign_in::ReturnTo;
 
+use super::left::Left;
 use crate::at_provider;
 use crate::clients::{self, Known};
 use crate::login::Program;
@@ -67,11 +68,40 @@ impl Flow {
         Self::SignIn,
     ];
 
+    /// Whether what comes out is for AWS.
+    pub fn delivers(self) -> bool {
+        match self {
+            Self::RedeemLogin
+            | Self::RefreshLogin
+            | Self::Credentials
+            | Self::ClientCredentials
+            | Self::ConsoleLink
+            | Self::ConsolePost
+            | Self::ConsoleTicket
+            | Self::AtProvider => true,
+            Self::AllowDevice
+            | Self::RedeemDevice
+            | Self::AllowCode
+            | Self::RedeemCode
+            | Self::RefreshTokens
+            | Self::AllowLogin
+            | Self::RenewSecret
+            | Self::Touch
+            | Self::EndOthers
+            | Self::SignIn => false,
+        }
+    }
+
+    /// Whether the browser posts a SAML response to AWS.
+    pub fn posts(self) -> bool {
+        matches!(self, Self::ConsolePost | Self::ConsoleTicket)
+    }
+
     pub fn world(self) -> World {
         if self == Self::AtProvider {
             return at_provider::world();
         }
-        if self != Self::ConsolePost {
+        if !self.posts() {
             return World::new();
         }
         let sandbox = "name = \"sandbox\"";
@@ -94,8 +124,8 @@ pub struct Stage {
     pub index: String,
     /// The client's session that the flow is about, where it is not the browser's.
     pub client: Option<AccessToken>,
-    known: Known,
-    program: Program,
+    pub(super) known: Known,
+    pub(super) program: Program,
     prepared: Prepared,
 }
 
@@ -110,19 +140,6 @@ enum Prepared {
     LoginTokens(RefreshToken),
     Ticket(ConsoleTicket),
     Proof(ProofTicket),
-}
-
-/// What somebody holds after the flow.
-#[derive(Default)]
-pub struct Left {
-    device: Option<Arc<DeviceStarted>>,
-    code: Option<AuthorizationCode>,
-    tokens: Vec<ClientTokens>,
-    login: Option<LoginExchange>,
-    login_tokens: Vec<RefreshToken>,
-    secrets: Vec<SessionSecret>,
-    /// A SAML response for AWS.
-    pub posted: bool,
 }
 
 impl Stage {
@@ -141,10 +158,11 @@ impl Stage {
             .complete_unsolicited_sign_in(&context(), &id("okta"), saml(&response))
             .await
             .unwrap();
-        let called = match flow {
+        let called = if flow == Flow::SignIn {
             // A name that nobody has heard of before.
-            Flow::SignIn => format!("persistent-{round}"),
-            _ => "subject-alice".to_owned(),
+            format!("persistent-{round}")
+        } else {
+            "subject-alice".to_owned()
         };
         let (known, program) = (clients::register(&world.gateway), Program::here());
         let mut stage = Self {
@@ -271,39 +289,45 @@ impl Flow {
             }
             (Self::RedeemLogin, Prepared::Login(shown)) => {
                 let redeemed = stage.program.redeem(world, shown).await;
+                left.got(redeemed.as_ref());
                 left.login_tokens
                     .extend(redeemed.map(|tokens| tokens.refresh_token));
             }
             (Self::RefreshLogin, Prepared::LoginTokens(token)) => {
                 let refreshed = stage.program.refresh(world, token).await;
+                left.got(refreshed.as_ref());
                 left.login_tokens
                     .extend(refreshed.map(|tokens| tokens.refresh_token));
                 left.login_tokens.push(token.clone());
             }
             (Self::Credentials, _) => {
-                let _ = world.issue(session, &plain()).await;
+                left.got(world.issue(session, &plain()).await);
             }
             (Self::ClientCredentials, Prepared::Tokens(tokens)) => {
                 let found = gateway.client_session(&tokens.access_token).await;
                 if let Ok(Some(client)) = found {
-                    let _ = gateway.credentials(&context, &client, &plain()).await;
+                    left.got(gateway.credentials(&context, &client, &plain()).await);
                 }
                 left.tokens.push(tokens.clone());
             }
             (Self::ConsoleLink | Self::ConsolePost, _) => {
                 let (role, request) = (plain(), request());
                 let visit = gateway.visit_console(&context, session, &role, &request);
-                left.posted = matches!(visit.await, Ok(ConsoleVisit::Post(_)));
+                left.got(visit.await);
             }
             (Self::ConsoleTicket, Prepared::Ticket(ticket)) => {
                 let outcome = gateway.continue_to_console(&context, session, ticket).await;
-                let visit = matches!(outcome, Ok(ConsoleOutcome::Visit(ConsoleVisit::Post(_))));
-                left.posted = visit;
+                match outcome {
+                    Ok(ConsoleOutcome::Spent) => {}
+                    outcome => left.got(outcome),
+                }
             }
             (Self::AtProvider, Prepared::Proof(ticket)) => {
                 let outcome = gateway.continue_with_proof(&context, session, ticket).await;
-                let visit = matches!(outcome, Ok(ProofOutcome::Visit(ConsoleVisit::Post(_))));
-                left.posted = visit;
+                match outcome {
+                    Ok(ProofOutcome::Spent) => {}
+                    outcome => left.got(outcome),
+                }
             }
             (Self::RenewSecret, _) => {
                 let renewed = gateway.renew_secret(&stage.stolen.secret).await;
@@ -329,52 +353,5 @@ impl Flow {
             (flow, _) => panic!("{flow:?} was not prepared"),
         }
         left
-    }
-}
-
-impl Left {
-    /// What of it still works.
-    pub async fn survivors(&self, stage: &Stage) -> Vec<&'static str> {
-        let (world, known) = (&stage.world, &stage.known);
-        let gateway = &world.gateway;
-        let mut survivors = Vec::new();
-        if let Some(started) = &self.device
-            && self.tokens.is_empty()
-            && clients::poll(world, known, started).await.is_ok()
-        {
-            survivors.push("device code");
-        }
-        if let Some(code) = &self.code
-            && clients::redeem(gateway, known, code).await.is_ok()
-        {
-            survivors.push("authorization code");
-        }
-        if let Some(shown) = &self.login
-            && stage.program.redeem(world, shown).await.is_ok()
-        {
-            survivors.push("code of aws login");
-        }
-        for tokens in &self.tokens {
-            if clients::opens(world, tokens).await {
-                survivors.push("access token");
-            } else if gateway
-                .refresh(&context(), &known.id, &tokens.refresh_token)
-                .await
-                .is_ok()
-            {
-                survivors.push("refresh token");
-            }
-        }
-        for token in &self.login_tokens {
-            if stage.program.refresh(world, token).await.is_ok() {
-                survivors.push("refresh token of aws login");
-            }
-        }
-        for secret in &self.secrets {
-            if gateway.session(secret).await.unwrap().is_some() {
-                survivors.push("cookie");
-            }
-        }
-        survivors
     }
 }

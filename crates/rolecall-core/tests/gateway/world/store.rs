@@ -86,6 +86,16 @@ impl Store {
         records.insert(other, first);
     }
 
+    /// The value at a key, as it is kept.
+    pub fn raw(&self, key: Key) -> Vec<u8> {
+        self.records.lock().unwrap()[&key].value.clone()
+    }
+
+    /// Puts a value back that stood at the same key before.
+    pub fn put_back(&self, key: Key, value: Vec<u8>) {
+        self.records.lock().unwrap().get_mut(&key).unwrap().value = value;
+    }
+
     pub fn remove(&self, key: Key) {
         self.records.lock().unwrap().remove(&key);
     }

@@ -1,0 +1,78 @@
+//! What somebody holds when a flow is over, and what of it still works.
+
+use std::sync::Arc;
+
+use rolecall_core::aws_login::LoginExchange;
+use rolecall_core::client_session::ClientTokens;
+use rolecall_core::gateway::DeviceStarted;
+use rolecall_core::secret::{AuthorizationCode, RefreshToken, SessionSecret};
+
+use super::flows::Stage;
+use crate::clients;
+use crate::world::context;
+
+/// What somebody holds after the flow.
+#[derive(Default)]
+pub struct Left {
+    pub(super) device: Option<Arc<DeviceStarted>>,
+    pub(super) code: Option<AuthorizationCode>,
+    pub(super) tokens: Vec<ClientTokens>,
+    pub(super) login: Option<LoginExchange>,
+    pub(super) login_tokens: Vec<RefreshToken>,
+    pub(super) secrets: Vec<SessionSecret>,
+    /// What came out for AWS: credentials, a link, a SAML response.
+    pub delivered: Option<String>,
+}
+
+impl Left {
+    pub(super) fn got<T: std::fmt::Debug, E>(&mut self, outcome: Result<T, E>) {
+        self.delivered = outcome.ok().map(|delivered| format!("{delivered:?}"));
+    }
+}
+
+impl Left {
+    /// What of it still works.
+    pub async fn survivors(&self, stage: &Stage) -> Vec<&'static str> {
+        let (world, known) = (&stage.world, &stage.known);
+        let gateway = &world.gateway;
+        let mut survivors = Vec::new();
+        if let Some(started) = &self.device
+            && self.tokens.is_empty()
+            && clients::poll(world, known, started).await.is_ok()
+        {
+            survivors.push("device code");
+        }
+        if let Some(code) = &self.code
+            && clients::redeem(gateway, known, code).await.is_ok()
+        {
+            survivors.push("authorization code");
+        }
+        if let Some(shown) = &self.login
+            && stage.program.redeem(world, shown).await.is_ok()
+        {
+            survivors.push("code of aws login");
+        }
+        for tokens in &self.tokens {
+            if clients::opens(world, tokens).await {
+                survivors.push("access token");
+            } else if gateway
+                .refresh(&context(), &known.id, &tokens.refresh_token)
+                .await
+                .is_ok()
+            {
+                survivors.push("refresh token");
+            }
+        }
+        for token in &self.login_tokens {
+            if stage.program.refresh(world, token).await.is_ok() {
+                survivors.push("refresh token of aws login");
+            }
+        }
+        for secret in &self.secrets {
+            if gateway.session(secret).await.unwrap().is_some() {
+                survivors.push("cookie");
+            }
+        }
+        survivors
+    }
+}
