@@ -13,13 +13,30 @@ use subtle::ConstantTimeEq as _;
 const BYTES: usize = 32;
 
 fn unmasked(form_key: &SecretText) -> [u8; BYTES] {
+    mac(form_key, &[b"rolecall/csrf/v1"])
+}
+
+fn mac(form_key: &SecretText, parts: &[&[u8]]) -> [u8; BYTES] {
     // HMAC takes keys of any length.
     Hmac::<Sha256>::new_from_slice(form_key.expose().as_bytes())
         .map(|mut mac| {
-            mac.update(b"rolecall/csrf/v1");
+            for part in parts {
+                mac.update(part);
+            }
             mac.finalize().into_bytes().into()
         })
         .unwrap_or([0; BYTES])
+}
+
+/// Proves to a page that a notice is about something that was done in this session.
+pub fn notice(form_key: &SecretText, what: &str) -> String {
+    let proof = mac(form_key, &[b"rolecall/notice/v1", what.as_bytes()]);
+    URL_SAFE_NO_PAD.encode(proof)
+}
+
+/// Whether `proof` was made for this notice, in this session.
+pub fn is_notice(form_key: &SecretText, what: &str, proof: &str) -> bool {
+    bool::from(notice(form_key, what).as_bytes().ct_eq(proof.as_bytes()))
 }
 
 /// A token for this session's forms, under a random mask.
@@ -47,6 +64,15 @@ pub fn verify(form_key: &SecretText, token: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_notice_fits_its_session_only() {
+        let (mine, other) = (SecretText::new("a"), SecretText::new("b"));
+        let proof = notice(&mine, "others");
+        assert!(is_notice(&mine, "others", &proof));
+        assert!(!is_notice(&mine, "one", &proof) && !is_notice(&other, "others", &proof));
+        assert!(!is_notice(&mine, "others", "") && !verify(&mine, &proof));
+    }
 
     #[test]
     fn a_token_fits_its_session_only() {

@@ -122,13 +122,7 @@ fn wrong(member: &Member, user_code: &str, error: ConsentError) -> Result<HttpRe
             let text = "No program waits with this code. It may be mistyped, have expired, or have been answered already.";
             ask_for_code(member, user_code, Some(text.to_owned()))
         }
-        ConsentError::NotFresh => {
-            let back = match user_code {
-                "" => "/device".to_owned(),
-                code => format!("/device?{}", reply::query(&[("user_code", code)])),
-            };
-            Err(sign_in_again(member, &back))
-        }
+        ConsentError::NotFresh => Err(sign_in_again(member, &back_to(user_code))),
         ConsentError::TooManyTries(exceeded) => {
             let mut problem = Problem::from(exceeded);
             problem.code = "too_many_tries";
@@ -148,8 +142,16 @@ fn wrong(member: &Member, user_code: &str, error: ConsentError) -> Result<HttpRe
             "This company does not let programs in by codes that are typed elsewhere.",
         )
         .hint("Run `aws sso login` on a machine with a browser, without --use-device-code.")),
-        ConsentError::SessionEnded => Err(Problem::sign_in_first("/device", false)),
+        ConsentError::SessionEnded => Err(Problem::sign_in_first(&back_to(user_code), false)),
         ConsentError::Unavailable(error) => Err(error.into()),
+    }
+}
+
+/// Where the person comes back to with the code that they brought.
+fn back_to(user_code: &str) -> String {
+    match user_code {
+        "" => "/device".to_owned(),
+        code => format!("/device?{}", reply::query(&[("user_code", code)])),
     }
 }
 

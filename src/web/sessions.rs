@@ -9,14 +9,37 @@ use serde::Deserialize;
 
 use super::extract::{Member, Posted};
 use super::problem::Problem;
-use super::reply;
 use super::view::{ClientRow, SessionRow, SessionsPage};
 use super::words;
+use super::{csrf, reply};
 
 /// What was just done, after a redirect.
 #[derive(Deserialize)]
 pub struct Done {
     ended: Option<String>,
+    #[serde(default)]
+    proof: String,
+}
+
+impl Done {
+    /// Where it is told. The proof is this session's own, so that no link of somebody else's tells that anything has ended.
+    fn at(session: &Session, ended: &str) -> String {
+        let proof = csrf::notice(&session.form_key, ended);
+        let query = reply::query(&[("ended", ended), ("proof", &proof)]);
+        format!("/sessions?{query}")
+    }
+
+    fn notice(&self, session: &Session) -> Option<String> {
+        let ended = self.ended.as_deref()?;
+        if !csrf::is_notice(&session.form_key, ended, &self.proof) {
+            return None;
+        }
+        match ended {
+            "one" => Some("That session has ended.".to_owned()),
+            "others" => Some("All other sessions have ended.".to_owned()),
+            _ => None,
+        }
+    }
 }
 
 /// `GET /sessions`.
@@ -31,11 +54,7 @@ pub async fn list(member: Member, done: Query<Done>) -> Result<HttpResponse, Pro
         .sessions(&member.session)
         .await?;
     sessions.sort_by_key(|session| session.id != member.session.id);
-    let notice = match done.ended.as_deref() {
-        Some("one") => Some("That session has ended.".to_owned()),
-        Some("others") => Some("All other sessions have ended.".to_owned()),
-        Some(_) | None => None,
-    };
+    let notice = done.notice(&member.session);
     let clients = member
         .visitor
         .site
@@ -111,17 +130,22 @@ pub async fn end(posted: Posted<Which>) -> Result<HttpResponse, Problem> {
     let Posted { member, form } = posted;
     let gateway = &member.visitor.site.gateway;
     let context = &member.visitor.context;
-    match (form.session, form.others.as_deref()) {
-        (Some(id), _) => {
-            gateway.end_session(context, &member.session, &id).await?;
-            Ok(reply::see_other("/sessions?ended=one"))
-        }
+    let session = &member.session;
+    let (ended, which) = match (form.session, form.others.as_deref()) {
+        (Some(id), _) => (gateway.end_session(context, session, &id).await?, "one"),
         (None, Some("true")) => {
-            gateway.end_other_sessions(context, &member.session).await?;
-            Ok(reply::see_other("/sessions?ended=others"))
+            let ended = gateway.end_other_sessions(context, session).await?;
+            (ended, "others")
         }
-        (None, _) => Err(Problem::bad_request(
-            "The form does not say which session to end.",
-        )),
+        (None, _) => {
+            return Err(Problem::bad_request(
+                "The form does not say which session to end.",
+            ));
+        }
+    };
+    match ended {
+        true => Ok(reply::see_other(&Done::at(session, which))),
+        // This session has ended itself, and nothing else has.
+        false => Err(Problem::sign_in_first("/sessions", false)),
     }
 }

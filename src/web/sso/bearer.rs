@@ -51,7 +51,7 @@ pub fn token(request: &HttpRequest) -> Option<AccessToken> {
 }
 
 /// The answer upon which clients forget a token and tell their person to sign in: only where that helps.
-fn unauthorized() -> Problem {
+pub(super) fn unauthorized() -> Problem {
     Problem::new(
         StatusCode::UNAUTHORIZED,
         Fault::Caller,

@@ -10,7 +10,7 @@ use rolecall_core::access::Unmet;
 use rolecall_core::gateway::{IssueError, RoleRequest};
 use serde::{Deserialize, Serialize};
 
-use super::bearer::{Bearer, Presented};
+use super::bearer::{Bearer, Presented, unauthorized};
 use super::{account, refuse};
 use crate::web::detached::detached;
 use crate::web::problem::{Fault, Problem};
@@ -118,6 +118,7 @@ fn refusal(site: &Site, asked: &Asked, error: IssueError) -> Problem {
         )
     };
     match error {
+        IssueError::SessionEnded => unauthorized(),
         IssueError::NotGranted => {
             let ask = match &site.settings.contact {
                 Some(contact) => format!("ask {contact} for more"),

@@ -1,12 +1,13 @@
 //! `GET /authorize`: a client on the person's machine asks through the browser (RFC 6749 4.1.1), and the person's answer.
 //! The same address shows the question, and later the answer: a page that is reloaded goes on where it is.
 
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use rolecall_core::consent::Asked;
 use rolecall_core::gateway::{
     AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAuthorization,
 };
+use rolecall_core::sign_in::ReturnTo;
 
 use crate::web::consent::{self, ConsentForm};
 use crate::web::extract::{Member, Posted, Visitor};
@@ -38,7 +39,7 @@ pub async fn authorize(
         AuthorizationStep::Ask(asked) => ask(&member, &request, &asked),
         AuthorizationStep::Answer(to) => Ok(reply::see_other(&to)),
         AuthorizationStep::Spent => Err(spent()),
-        AuthorizationStep::SessionEnded => Err(Problem::sign_in_first("/", false)),
+        AuthorizationStep::SessionEnded => Err(ended(&visitor, &request)),
     }
 }
 
@@ -73,8 +74,18 @@ pub async fn decide(
         }
         AuthorizationStep::Ask(asked) => ask(&member, &request, &asked),
         AuthorizationStep::Spent => Err(spent()),
-        AuthorizationStep::SessionEnded => Err(Problem::sign_in_first("/", false)),
+        AuthorizationStep::SessionEnded => Err(ended(visitor, &request)),
     }
+}
+
+/// The session has ended meanwhile: the person signs in, and comes back to the request.
+fn ended(visitor: &Visitor, request: &HttpRequest) -> Problem {
+    visitor.site.metrics.consent("code", "session_ended");
+    let here = request.uri().path_and_query();
+    let here = here.and_then(|here| ReturnTo::parse(here.as_str()).ok());
+    let here = here.unwrap_or_else(ReturnTo::portal);
+    let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    Problem::sign_in_first(here.as_str(), reading)
 }
 
 /// The question, whose answer goes to the same address.

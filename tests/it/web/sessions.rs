@@ -19,7 +19,9 @@ async fn sessions_are_listed_and_one_is_ended() -> Result<()> {
         .press("End the session: A program on Linux, 127.0.0.1", &[])
         .await?;
     ensure!(
-        page.url().as_str() == scene.at("/sessions?ended=one")
+        page.url()
+            .as_str()
+            .starts_with(&scene.at("/sessions?ended=one&proof="))
             && page.text().contains("That session has ended")
     );
     ensure!(page.select("ul.sessions > li")?.len() == 1);
@@ -27,6 +29,37 @@ async fn sessions_are_listed_and_one_is_ended() -> Result<()> {
     ensure!(answer.status() == 303, "an ended session lives");
     let ended = scene.events("signed_out").await?;
     ensure!(ended.len() == 1 && ended[0]["reason"] == "ended_by_owner");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_link_of_somebody_else_tells_nobody_that_sessions_have_ended() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (mine, other) = (scene.pass("alice").await?, scene.pass("alice").await?);
+    let answer = scene
+        .post(&other, "/sessions/end", &[("others", "true")])
+        .send()
+        .await?;
+    let told = location(&answer)?;
+    let others = scene.pass("alice").await?;
+    let get = async |place: &str, pass: &Pass| -> Result<bool> {
+        let page = scene.get(place).header(COOKIE, &pass.cookie).send().await?;
+        Ok(page.text().await?.contains("All other sessions have ended"))
+    };
+    ensure!(get(&told, &other).await?);
+    for link in [
+        told.as_str(),
+        "/sessions?ended=others",
+        "/sessions?ended=others&proof=",
+    ] {
+        ensure!(!get(link, &others).await?, "{link}");
+    }
+    // One that has ended ends no other, and does not say so.
+    let answer = scene
+        .post(&mine, "/sessions/end", &[("others", "true")])
+        .send()
+        .await?;
+    ensure!(answer.status() == 401 && get("/sessions", &others).await?.eq(&false));
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 mod burst;
 mod code;
 mod device;
+mod ends;
 mod limits;
 mod rate_limits;
 mod redirect;

@@ -6,7 +6,7 @@ use rolecall_testkit::redis::Redis;
 use super::*;
 
 /// Two replicas over one Redis.
-async fn two() -> Result<(Redis, Scene, Replica)> {
+pub(super) async fn two() -> Result<(Redis, Scene, Replica)> {
     let redis = Redis::single().await?;
     let scene = Scene::with(|settings| settings.store = redis.url()).await?;
     let replica = scene.house.replica().await?;
@@ -124,25 +124,7 @@ async fn an_administrator_ends_everything_of_a_person_s_at_once() -> Result<()> 
     let tokens = scene.device_session(&client).await?;
     let pass = scene.pass("alice").await?;
     let bob = scene.pass("bob").await?;
-    let signed_in = scene.events("signed_in").await?;
-    let alice = signed_in
-        .iter()
-        .find(|event| event["actor"]["email"] == "alice@example.com");
-    let subject = alice.context("no alice")?["actor"]["subject"]
-        .as_str()
-        .context("no subject")?
-        .to_owned();
-    let config = scene.house.config();
-    let ran = tokio::task::spawn_blocking(move || {
-        std::process::Command::new(env!("CARGO_BIN_EXE_rolecalld"))
-            .args(["sessions", "end", "--provider", "example", "--subject"])
-            .arg(subject)
-            .arg("--config")
-            .arg(config)
-            .output()
-    })
-    .await??;
-    ensure!(ran.status.success(), "{ran:?}");
+    scene.end_all_of("alice").await?;
     let token = rolecall_core::secret::AccessToken::new(tokens.granted()?);
     for verbs in [&scene.house.gateway.verbs, &replica.verbs] {
         ensure!(verbs.client_session(&token).await?.is_none());
