@@ -109,7 +109,8 @@ impl Gateway {
                 let link = console.link(&issued.credentials, duration, destination, &issuer);
                 let link = link.await?;
                 // A link signs in whoever holds it.
-                self.still_lives(session.into()).await?;
+                let lives = self.still_lives(session.into()).await;
+                self.or_withheld(context, lives).await?;
                 Ok(ConsoleVisit::Link(link))
             }
         }

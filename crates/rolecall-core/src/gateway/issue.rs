@@ -226,7 +226,19 @@ impl Gateway {
         Ok(prepared)
     }
 
-    /// Audits that the caller of an issue hung up before it had ended.
+    /// Passes on whether the session still lives, after an outcome; audits that nothing is delivered where it does not.
+    pub(super) async fn or_withheld(
+        &self,
+        context: &RequestContext,
+        lives: Result<(), IssueError>,
+    ) -> Result<(), IssueError> {
+        if lives.is_err() {
+            self.record_undelivered(context).await?;
+        }
+        lives
+    }
+
+    /// Audits that nothing of an issue was delivered: its caller hung up, or its session ended.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -247,7 +259,7 @@ impl Gateway {
         let (appended, lives) = join(outcome, self.still_lives(holder)).await;
         appended?;
         let issued = asked?;
-        lives?;
+        self.or_withheld(context, lives).await?;
         Ok(issued)
     }
 
@@ -267,8 +279,9 @@ impl Gateway {
         self.append_outcome(context, events::posted(&outcome))
             .await?;
         let minted = outcome?;
-        // Nobody holds the response yet. The trail says more than happened when the session has ended since.
-        self.still_lives(holder).await?;
+        // Nobody holds the response yet.
+        let lives = self.still_lives(holder).await;
+        self.or_withheld(context, lives).await?;
         Ok(minted)
     }
 

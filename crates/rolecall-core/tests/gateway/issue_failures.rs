@@ -184,5 +184,5 @@ async fn an_outage_of_the_store_is_one_of_issuing() {
     let error = world.issue(&bob, &plain()).await.unwrap_err();
     assert!(matches!(error, IssueError::Unavailable(_)));
     let words: Vec<_> = world.trail.take().iter().map(crate::world::word).collect();
-    assert_eq!(words, ["issue_intended", "issue_done"]);
+    assert_eq!(words, ["issue_intended", "issue_done", "issue_undelivered"]);
 }

@@ -123,5 +123,7 @@ async fn credentials_are_withheld_from_a_client_whose_session_ended_while_aws_an
     ensure!(body.contains("aws sso login"), "{body}");
     let done = scene.events("issue_done").await?;
     ensure!(done.len() == 1, "the trail says what AWS issued");
+    let undelivered = scene.events("issue_undelivered").await?;
+    ensure!(undelivered.len() == 1, "and that nobody has it");
     Ok(())
 }
