@@ -13,8 +13,8 @@ pub mod saml;
 
 pub use http::HttpClient;
 pub use oidc::{
-    Algorithm, AssertionAudience, ClaimNames, ClientAuthentication, ClientKey, Finding, MfaRule,
-    OidcProvider, OidcSettings, UserinfoUse,
+    Algorithm, AssertionAudience, AuthTimeRule, ClaimNames, ClientAuthentication, ClientKey,
+    Finding, MfaRule, OidcProvider, OidcSettings, UserinfoUse,
 };
 pub use provider::ProviderSettings;
 pub use reloadable::Reloadable;

@@ -115,6 +115,7 @@ impl Oidc {
             domains: common.domains,
             claims,
             mfa: common.mfa.unwrap_or_default(),
+            auth_time: common.auth_time.unwrap_or_default(),
             algorithms: self.algorithms,
             extra_audiences: self.extra_audiences,
             endpoint_hosts: self.endpoint_hosts,

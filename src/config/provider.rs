@@ -11,7 +11,7 @@ use url::Url;
 use super::oidc::Oidc;
 use super::provider_files::{FileReader, ProviderFiles};
 use super::saml::Saml;
-use crate::idp::{Finding, MfaRule, ProviderSettings};
+use crate::idp::{AuthTimeRule, Finding, MfaRule, ProviderSettings};
 
 /// What a provider depends on in the rest of the file.
 pub struct Surroundings<'a> {
@@ -35,6 +35,8 @@ pub struct Common {
     pub claims: GivenClaims,
     /// `mfa`
     pub mfa: Option<MfaRule>,
+    /// `auth_time`
+    pub auth_time: Option<AuthTimeRule>,
 }
 
 /// `claims = { … }`, as far as it is there.
@@ -119,6 +121,7 @@ fn read(
             .collect(),
         claims: claims(table.table("claims")),
         mfa: table.table("mfa").map(mfa),
+        auth_time: auth_time(&table),
         id,
     };
     let facts = common
@@ -201,6 +204,20 @@ fn claims(table: Option<Reader<'_>>) -> GivenClaims {
     };
     table.done();
     claims
+}
+
+/// `auth_time`: for OpenID Connect alone, since every SAML assertion states its `AuthnInstant`.
+fn auth_time(table: &Reader<'_>) -> Option<AuthTimeRule> {
+    let value = table.value("auth_time")?;
+    if table.has("saml") {
+        value.spot().error(
+            "`auth_time` is for OpenID Connect",
+            "remove it: a SAML response always states AuthnInstant",
+        );
+    }
+    let rule =
+        value.parse_with(|text| AuthTimeRule::parse(text).ok_or("\"required\" or \"assume_now\""));
+    rule.map(|rule| rule.value)
 }
 
 fn mfa(table: Reader<'_>) -> MfaRule {

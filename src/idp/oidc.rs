@@ -50,7 +50,7 @@ use self::jws::{UnverifiedJws, not_allowed};
 use self::merge::Missing;
 use self::metadata::Metadata;
 use self::refusal::refusal;
-pub use self::settings::{ClaimNames, Finding, MfaRule, OidcSettings};
+pub use self::settings::{AuthTimeRule, ClaimNames, Finding, MfaRule, OidcSettings};
 use self::token::CodeExchange;
 pub use self::userinfo::UserinfoUse;
 use crate::idp::cache::{Cached, Fetch, Lifetimes, Trouble};
@@ -88,6 +88,12 @@ pub struct OidcProvider {
     redactor: Redactor,
 }
 
+/// `claims` of an authorization request (OIDC Core 5.5): what a provider may leave out when nobody asks.
+const CLAIMS_ASKED: &str = r#"{"id_token":{"auth_time":{"essential":true},"amr":null}}"#;
+const NO_AUTH_TIME: &str = "auth_time: the provider does not list it among the claims it sends; without it the age of a sign-in is unknown, and neither signed_in_within nor device codes work: make the provider send auth_time, or set auth_time = \"assume_now\" if it asks for the password whenever prompt=login is sent";
+/// `max_age` of a sign-in that must be a new one. Not 0, for which some providers ask again and again.
+const FRESH_MAX_AGE: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// What is remembered while the person is at the provider.
 #[derive(Serialize, Deserialize)]
 struct Begun {
@@ -117,15 +123,20 @@ impl OidcProvider {
         }
     }
 
-    /// Fetches what every sign-in needs: the provider's metadata and its keys. Says what in them will not fit the
-    /// settings.
+    /// Fetches the provider's metadata and its keys. Says what in them will not fit the settings.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`].
     pub async fn probe(&self) -> Result<Vec<String>, ProviderError> {
         let metadata = self.metadata().await?;
         self.keys.get(self.fetch_keys(&metadata)).await?;
-        let remarks = [client_authentication::remark(&self.settings, &metadata)];
+        let unstated = metadata.lists_auth_time == Some(false)
+            && self.settings.auth_time == AuthTimeRule::Required
+            && !google::is_google(&self.settings.issuer);
+        let remarks = [
+            client_authentication::remark(&self.settings, &metadata),
+            unstated.then(|| NO_AUTH_TIME.to_owned()),
+        ];
         Ok(remarks.into_iter().flatten().collect())
     }
 
@@ -288,7 +299,8 @@ impl IdentityProvider for OidcProvider {
         state: &State,
         demand: &Demand,
     ) -> Result<(Challenge, Correlation), ProviderError> {
-        let client = self.client(&*self.metadata().await?)?;
+        let metadata = self.metadata().await?;
+        let client = self.client(&metadata)?;
         let begun = Begun {
             nonce: random_token(&*self.entropy),
             code_verifier: random_token(&*self.entropy),
@@ -324,10 +336,13 @@ impl IdentityProvider for OidcProvider {
                 request = request.add_auth_context_value(context);
             }
         }
+        if metadata.claims_parameter {
+            request = request.add_extra_param("claims", CLAIMS_ASKED);
+        }
         if demand.fresh {
             request = request
                 .add_prompt(CoreAuthPrompt::Login)
-                .set_max_age(std::time::Duration::ZERO);
+                .set_max_age(FRESH_MAX_AGE);
         }
         let (url, _, _) = request.url();
         let correlation = serde_json::to_value(&begun)

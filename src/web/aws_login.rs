@@ -213,6 +213,7 @@ impl From<InvalidLogin> for Problem {
 fn refusal(member: &Member, here: &str, error: AllowLoginError) -> Problem {
     match error {
         AllowLoginError::NotFresh => device::sign_in_again(member, here),
+        AllowLoginError::AuthTimeMissing => device::auth_time_missing(member, here),
         AllowLoginError::RemoteOff => Problem::new(
             StatusCode::FORBIDDEN,
             Fault::Caller,

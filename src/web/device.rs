@@ -134,6 +134,7 @@ fn wrong(member: &Member, user_code: &str, error: ConsentError) -> Result<HttpRe
                 "Wait {minutes} {unit}, then start the program again and enter the code that it shows."
             )))
         }
+        ConsentError::AuthTimeMissing => Err(auth_time_missing(member, "/device")),
         ConsentError::DeviceFlowOff => Err(Problem::new(
             StatusCode::FORBIDDEN,
             Fault::Caller,
@@ -181,4 +182,26 @@ pub fn sign_in_again(member: &Member, return_to: &str) -> Problem {
     )
     .hint("Was it a message or a call that told you to come here? Then stop: somebody may be after your access.")
     .action("Sign in again", format!("/sign-in/{provider}?{query}"))
+}
+
+/// The provider does not say when the person signed in, so that signing in once more would lead here again.
+pub fn auth_time_missing(member: &Member, return_to: &str) -> Problem {
+    let id = &member.session.identity.provider;
+    let provider = member.visitor.site.gateway.provider(id);
+    let title = provider.map_or(id.as_str(), |provider| provider.title());
+    let query = reply::query(&[("fresh", "true"), ("return_to", return_to)]);
+    let message = format!(
+        "A program on another machine is let in only by somebody who has signed in within the last ten minutes. {title} does not say when you signed in."
+    );
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        Fault::Caller,
+        "auth_time_missing",
+        "The time of your sign-in is not known",
+        message,
+    )
+    .hint(format!(
+        "Ask your administrator to make the identity provider send auth_time, or to set auth_time = \"assume_now\" for the provider {id} in rolecall.toml. Then sign in again. A program on the machine of your browser needs none of this."
+    ))
+    .action("Sign in again", format!("/sign-in/{id}?{query}"))
 }

@@ -1,5 +1,6 @@
 //! Signing in at a provider: the adapter on one side, a provider and a browser on the other, no gateway between them.
 
+mod auth_time;
 mod client_authentication;
 mod documents;
 mod egress;
@@ -29,7 +30,7 @@ use rolecall_testkit::oidc;
 use rolecalld::egress::Egress;
 use rolecalld::idp::http::HttpClient;
 use rolecalld::idp::oidc::{
-    AssertionAudience, ClaimNames, MfaRule, OidcProvider, OidcSettings, UserinfoUse,
+    AssertionAudience, AuthTimeRule, ClaimNames, MfaRule, OidcProvider, OidcSettings, UserinfoUse,
 };
 use url::Url;
 
@@ -213,6 +214,7 @@ fn settings_for(issuer: &str) -> Result<OidcSettings> {
         domains: vec![EmailDomain::parse("example.com")?],
         claims: ClaimNames::default(),
         mfa: MfaRule::default(),
+        auth_time: AuthTimeRule::default(),
         algorithms: OidcSettings::ALGORITHMS.to_vec(),
         extra_audiences: Vec::new(),
         endpoint_hosts: Vec::new(),

@@ -2,6 +2,7 @@
 //! should not work.
 
 mod address;
+mod auth_time;
 mod aws_login;
 mod callbacks;
 mod connections;
@@ -251,6 +252,16 @@ fn pass_of(browser: &Browser) -> Result<Pass> {
         cookie: format!("{SESSION}={}", cookie.value),
         csrf: tokens.first().context("no form")?.clone(),
     })
+}
+
+/// How often the end of a session is raced; every round is another interleaving. `ROLECALL_RACE_ROUNDS` asks for more.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "names how long the tests may take"
+)]
+fn race_rounds() -> usize {
+    let asked = std::env::var("ROLECALL_RACE_ROUNDS").ok();
+    asked.and_then(|rounds| rounds.parse().ok()).unwrap_or(6)
 }
 
 /// `Location`.

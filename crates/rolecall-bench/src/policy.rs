@@ -11,7 +11,9 @@ use rolecall_core::access::{
     Circumstances, Files, Lacks, Policy, PolicyContext, ProviderFacts, Source,
 };
 use rolecall_core::aws::Partition;
-use rolecall_core::identity::{Claims, EmailAddress, Evidence, Identity, ProviderId, Subject};
+use rolecall_core::identity::{
+    AuthTime, Claims, EmailAddress, Evidence, Identity, ProviderId, Subject,
+};
 use rolecall_core::port::Clock as _;
 use rolecall_core::secret::SecretText;
 use rolecalld::world::SystemClock;
@@ -93,7 +95,8 @@ fn person() -> anyhow::Result<Identity> {
         claims: Claims::default(),
         unread_claims: Default::default(),
         mfa: true,
-        authenticated_at: now - TimeDelta::minutes(10),
+        auth_time: AuthTime::Stated,
+        vouched_at: now - TimeDelta::minutes(10),
         evidence: Evidence::IdToken {
             token: SecretText::new(String::new()),
             sid: None,

@@ -134,7 +134,25 @@ impl Evidence {
     }
 }
 
-/// A person some provider has vouched for, as of [`Identity::authenticated_at`].
+/// How it is known when the person proved who they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthTime {
+    /// The provider said so: `auth_time` (OIDC Core 2), `AuthnInstant` (SAML Core 2.7.2).
+    Stated,
+    /// It did not, but was told to authenticate the person anew (`prompt=login`, `max_age`), and `auth_time = "assume_now"`
+    /// is configured for it.
+    Assumed,
+    /// It did not say, in a sign-in that was not told to be a new one. The next one may tell.
+    Unstated,
+    /// It did not say although it was told to authenticate the person anew, which obliges it to (OIDC Core 3.1.2.1).
+    Withheld,
+    /// The record is of an earlier version.
+    #[default]
+    Unrecorded,
+}
+
+/// A person some provider has vouched for, as of [`Identity::vouched_at`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Identity {
     /// Who vouched.
@@ -154,8 +172,13 @@ pub struct Identity {
     pub unread_claims: UnreadClaims,
     /// Whether a second factor was used, by the provider's `amr` or `acr` as configured.
     pub mfa: bool,
-    /// When the person proved who they are (`auth_time`, OIDC Core 2); the sign-in's own time when not told.
-    pub authenticated_at: DateTime<Utc>,
+    /// The latest moment at which the person may have proved who they are: what the provider said, else the sign-in's own
+    /// time. How old the proof is, [`Identity::authenticated_at`] tells.
+    #[serde(rename = "authenticated_at")]
+    pub vouched_at: DateTime<Utc>,
+    /// How that moment is known.
+    #[serde(default)]
+    pub auth_time: AuthTime,
     /// What convinced us.
     pub evidence: Evidence,
 }
@@ -170,6 +193,20 @@ impl Identity {
             .unwrap_or(self.subject.as_str())
     }
 
+    /// When the person proved who they are; none when nobody can tell.
+    pub fn authenticated_at(&self) -> Option<DateTime<Utc>> {
+        let known = match self.auth_time {
+            AuthTime::Stated | AuthTime::Assumed => true,
+            AuthTime::Unstated | AuthTime::Withheld => false,
+            // Earlier versions took the time of the sign-in where an ID token had none.
+            AuthTime::Unrecorded => match self.evidence {
+                Evidence::SamlAssertion { .. } => true,
+                Evidence::IdToken { .. } => self.claims.single("auth_time").is_some(),
+            },
+        };
+        known.then_some(self.vouched_at)
+    }
+
     /// The person's key: a digest of provider and subject.
     pub fn key(&self) -> SecretDigest {
         person_key(&self.provider, &self.subject)
@@ -182,4 +219,41 @@ pub fn person_key(provider: &ProviderId, subject: &Subject) -> SecretDigest {
         "rolecall/person/v1",
         &[provider.as_str().as_bytes(), subject.as_str().as_bytes()],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record as versions without `auth_time` wrote it.
+    fn recorded(claims: &str, evidence: &str) -> Identity {
+        let text = format!(
+            r#"{{"provider":"okta","subject":"s","email":null,"name":null,"groups":[],"claims":{claims},"mfa":false,
+                "authenticated_at":"2026-06-15T12:00:00Z","evidence":{evidence}}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn an_old_record_knows_the_age_where_the_provider_had_said_it() {
+        let token = r#"{"IdToken":{"token":"","sid":null}}"#;
+        let told = recorded(r#"{"auth_time":["1781524800"]}"#, token);
+        assert_eq!(told.authenticated_at(), Some(told.vouched_at));
+        let untold = recorded("{}", token);
+        assert_eq!(untold.authenticated_at(), None);
+        let assertion = r#"{"SamlAssertion":{"name_id":null,"session_index":null,"ends_at":null}}"#;
+        let saml = recorded("{}", assertion);
+        assert_eq!(saml.authenticated_at(), Some(saml.vouched_at));
+    }
+
+    #[test]
+    fn earlier_versions_read_what_this_one_writes() {
+        let mut identity = recorded("{}", r#"{"IdToken":{"token":"","sid":null}}"#);
+        identity.auth_time = AuthTime::Withheld;
+        let written = serde_json::to_value(&identity).unwrap();
+        assert_eq!(written["authenticated_at"], "2026-06-15T12:00:00Z");
+        assert_eq!(written["auth_time"], "withheld");
+        let read: Identity = serde_json::from_value(written).unwrap();
+        assert_eq!(read.auth_time, AuthTime::Withheld);
+    }
 }

@@ -274,7 +274,7 @@ impl Record for EndedSession {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::{Claims, ProviderId, Subject};
+    use crate::identity::{AuthTime, Claims, ProviderId, Subject};
 
     #[test]
     fn a_session_is_over_at_the_second_of_either_end() {
@@ -295,7 +295,8 @@ mod tests {
                 claims: Claims::default(),
                 unread_claims: Default::default(),
                 mfa: false,
-                authenticated_at: start,
+                vouched_at: start,
+                auth_time: AuthTime::Stated,
                 evidence: Evidence::IdToken {
                     token: SecretText::new(""),
                     sid: None,

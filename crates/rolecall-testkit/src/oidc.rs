@@ -44,6 +44,18 @@ pub enum GroupsIn {
     Nowhere,
 }
 
+/// When an ID token has `auth_time` (OpenID Connect Core 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthTime {
+    /// Always: Okta, Keycloak.
+    Always,
+    /// Where it must (Core 3.1.2.1, 5.5.1): after `max_age`, or when the `claims` parameter asks for it: Google. Discovery
+    /// says that the parameter is known.
+    WhenAsked,
+    /// Never, whatever was asked.
+    Never,
+}
+
 /// How a provider is set up.
 #[derive(Clone)]
 pub struct OidcSettings {
@@ -63,6 +75,8 @@ pub struct OidcSettings {
     pub keys: Vec<Algorithm>,
     /// Where groups are told.
     pub groups: GroupsIn,
+    /// Whether ID tokens have `auth_time`, and discovery says so.
+    pub auth_time: AuthTime,
     /// How long an ID token is good.
     pub token_lifetime: Duration,
     /// What it does wrong from its first answer on.
@@ -81,6 +95,7 @@ impl Default for OidcSettings {
             clock: clock::system(),
             keys: vec![Algorithm::Es256],
             groups: GroupsIn::IdToken,
+            auth_time: AuthTime::Always,
             token_lifetime: Duration::from_secs(300),
             faults: Vec::new(),
         }

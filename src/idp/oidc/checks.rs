@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use openidconnect::core::CoreJsonWebKey;
 use openidconnect::{AccessToken, AccessTokenHash};
-use rolecall_core::identity::Subject;
+use rolecall_core::identity::{AuthTime, Subject};
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use rolecall_core::{limits, timestamp};
 use serde_json::{Map, Value};
@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::audience::Audiences;
 use super::explanation::shown;
 use super::jws::{Algorithm, malformed};
-use super::settings::OidcSettings;
+use super::settings::{AuthTimeRule, OidcSettings};
 
 /// What the token is held against.
 pub struct Expected<'a> {
@@ -38,7 +38,9 @@ pub struct Verified {
     /// `sub`
     pub subject: Subject,
     /// `auth_time`, or now.
-    pub authenticated_at: DateTime<Utc>,
+    pub vouched_at: DateTime<Utc>,
+    /// Which of the two, and why.
+    pub auth_time: AuthTime,
 }
 
 impl Verified {
@@ -57,9 +59,11 @@ impl Verified {
                 .unwrap_or_default(),
         )
         .map_err(|error| ProviderError::rejected(RejectReason::Subject, error.to_string()))?;
+        let told = auth_time(claims);
         Ok(Self {
             subject,
-            authenticated_at: auth_time(claims).unwrap_or(now),
+            vouched_at: told.unwrap_or(now),
+            auth_time: told.map_or(AuthTime::Unstated, |_| AuthTime::Stated),
         })
     }
 }
@@ -156,28 +160,28 @@ pub fn check(
     if let Some(at) = auth_time {
         not_ahead("auth_time", at, now)?;
     }
-    // 13. We asked for max_age=0, so there must be an auth_time, and it must be of this sign-in.
-    if let Some(since) = expected.fresh_since
-        && auth_time.is_none_or(|at| at < since - limits::LEEWAY)
+    // 13. We sent max_age, so an auth_time must be of this sign-in. Without one the age of the sign-in is unknown; refusing
+    // it would refuse every further try as well.
+    if let Some((since, at)) = expected.fresh_since.zip(auth_time)
+        && at < since - limits::LEEWAY
     {
+        let seconds = (since - at).num_seconds();
         return reject(
             RejectReason::NotFresh,
-            auth_time.map_or_else(
-                || "there is no auth_time".to_owned(),
-                |at| {
-                    format!(
-                        "auth_time lies {} s before the sign-in",
-                        (since - at).num_seconds()
-                    )
-                },
-            ),
+            format!("auth_time lies {seconds} s before the sign-in"),
         );
     }
     let subject = Subject::parse(text("sub").unwrap_or_default())
         .map_err(|error| ProviderError::rejected(RejectReason::Subject, error.to_string()))?;
     Ok(Verified {
         subject,
-        authenticated_at: auth_time.unwrap_or(now),
+        vouched_at: auth_time.unwrap_or(now),
+        auth_time: match (auth_time, expected.fresh_since, settings.auth_time) {
+            (Some(_), _, _) => AuthTime::Stated,
+            (None, Some(_), AuthTimeRule::AssumeNow) => AuthTime::Assumed,
+            (None, Some(_), AuthTimeRule::Required) => AuthTime::Withheld,
+            (None, None, _) => AuthTime::Unstated,
+        },
     })
 }
 
@@ -349,11 +353,14 @@ mod tests {
             Verified::supposed(claims.as_object().unwrap(), now)
         };
         for five in [json!(5), json!("5")] {
-            assert_eq!(of(five).unwrap().authenticated_at.timestamp(), 5);
+            let supposed = of(five).unwrap();
+            assert_eq!(supposed.vouched_at.timestamp(), 5);
+            assert_eq!(supposed.auth_time, AuthTime::Stated);
         }
         // As at a sign-in, what is no time is not told.
         for bad in [json!(i64::MAX), json!(-1), json!(1e18), json!("yesterday")] {
-            assert_eq!(of(bad.clone()).unwrap().authenticated_at, now, "{bad}");
+            let supposed = of(bad.clone()).unwrap();
+            assert_eq!(supposed.auth_time, AuthTime::Unstated, "{bad}");
         }
     }
 }

@@ -89,7 +89,8 @@ pub fn identity(
         name,
         groups,
         mfa,
-        authenticated_at: verified.authenticated_at,
+        vouched_at: verified.vouched_at,
+        auth_time: verified.auth_time,
         evidence: Evidence::IdToken {
             token: id_token,
             sid,
@@ -162,7 +163,7 @@ mod tests {
     use super::super::settings::tests::settings;
     use super::*;
     use chrono::DateTime;
-    use rolecall_core::identity::{EmailDomain, Subject};
+    use rolecall_core::identity::{AuthTime, EmailDomain, Subject};
     use serde_json::json;
 
     fn object(value: Value) -> Map<String, Value> {
@@ -172,7 +173,8 @@ mod tests {
     fn made(settings: &OidcSettings, claims: Value) -> Result<Identity, ProviderError> {
         let verified = Verified {
             subject: Subject::parse("alice").unwrap(),
-            authenticated_at: DateTime::UNIX_EPOCH,
+            vouched_at: DateTime::UNIX_EPOCH,
+            auth_time: AuthTime::Unstated,
         };
         identity(
             settings,

@@ -8,6 +8,7 @@ use rolecall_core::sign_in::RejectReason;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::google;
 use super::settings::OidcSettings;
 use crate::idp::cache::Trouble;
 use crate::idp::http::{callable, on_loopback};
@@ -29,6 +30,11 @@ pub struct Metadata {
     pub iss_parameter_required: bool,
     /// `token_endpoint_auth_methods_supported`; empty when not told.
     pub client_authentication_offered: Vec<String>,
+    /// `claims_parameter_supported` (Discovery 3): whether single claims may be asked for. Google knows the parameter and does
+    /// not list it; it sends `auth_time` to those who ask.
+    pub claims_parameter: bool,
+    /// Whether `claims_supported` lists `auth_time`; none where the provider lists no claims.
+    pub lists_auth_time: Option<bool>,
 }
 
 /// Where the document of an issuer is (Discovery 4.1).
@@ -83,6 +89,14 @@ impl Metadata {
             iss_parameter_required: document.get("authorization_response_iss_parameter_supported")
                 == Some(&Value::Bool(true)),
             client_authentication_offered: listed("token_endpoint_auth_methods_supported"),
+            claims_parameter: document.get("claims_parameter_supported")
+                == Some(&Value::Bool(true))
+                || google::is_google(&settings.issuer),
+            lists_auth_time: document.contains_key("claims_supported").then(|| {
+                listed("claims_supported")
+                    .iter()
+                    .any(|one| one == "auth_time")
+            }),
         })
     }
 }
@@ -254,6 +268,19 @@ pub(super) mod tests {
         }
         assert!(parse(json!({"jwks_uri": null})).is_err());
         assert!(parse(json!({"code_challenge_methods_supported": ["plain"]})).is_err());
+    }
+
+    #[test]
+    fn single_claims_are_asked_for_where_that_is_known_to_work() {
+        assert!(!parse(json!({})).unwrap().claims_parameter);
+        let listed = parse(json!({ "claims_parameter_supported": true }));
+        assert!(listed.unwrap().claims_parameter);
+        let mut google = settings();
+        google.issuer = "https://accounts.google.com".to_owned();
+        let mut document = document();
+        document["issuer"] = json!(google.issuer);
+        let google = Metadata::parse(document.to_string().as_bytes(), &google);
+        assert!(google.unwrap().claims_parameter);
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct OidcSettings {
     pub claims: ClaimNames,
     /// What counts as a second factor.
     pub mfa: MfaRule,
+    /// What a missing `auth_time` means.
+    pub auth_time: AuthTimeRule,
     /// The signature algorithms it may use.
     pub algorithms: Vec<Algorithm>,
     /// Audiences an ID token may have beside us.
@@ -90,6 +92,27 @@ impl Default for MfaRule {
         Self {
             amr: vec!["mfa".to_owned()],
             acr: Vec::new(),
+        }
+    }
+}
+
+/// What an ID token without `auth_time` means (OIDC Core 2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthTimeRule {
+    /// The age of the sign-in is unknown.
+    #[default]
+    Required,
+    /// A sign-in for which `prompt=login` and `max_age` were sent is of this moment; the age of any other is unknown.
+    AssumeNow,
+}
+
+impl AuthTimeRule {
+    /// Reads the value of `auth_time`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "required" => Some(Self::Required),
+            "assume_now" => Some(Self::AssumeNow),
+            _ => None,
         }
     }
 }
@@ -256,6 +279,7 @@ pub(super) mod tests {
             domains: Vec::new(),
             claims: ClaimNames::default(),
             mfa: MfaRule::default(),
+            auth_time: AuthTimeRule::default(),
             algorithms: OidcSettings::ALGORITHMS.to_vec(),
             extra_audiences: Vec::new(),
             endpoint_hosts: Vec::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rolecall_core::identity::{
-    Evidence, Identity, InvalidClaims, ReadClaims, Unread, believed_email,
+    AuthTime, Evidence, Identity, InvalidClaims, ReadClaims, Unread, believed_email,
 };
 use rolecall_core::sign_in::{OneTime, ProviderError, RejectReason, Vouched};
 
@@ -99,7 +99,8 @@ pub fn vouched(
         claims,
         unread_claims,
         mfa: by_context || by_method,
-        authenticated_at: verified.authn_instant,
+        vouched_at: verified.authn_instant,
+        auth_time: AuthTime::Stated,
         evidence: Evidence::SamlAssertion {
             name_id: verified.name_id,
             session_index: verified.session_index,

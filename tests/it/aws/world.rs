@@ -11,7 +11,7 @@ use rolecall_core::aws::{
     SourceIdentity, Sts as _, StsError, StsRefusal, TagKey, WebIdentityClaims,
     WebIdentityIssuer as _,
 };
-use rolecall_core::identity::{Claims, Evidence, Identity, ProviderId, Subject};
+use rolecall_core::identity::{AuthTime, Claims, Evidence, Identity, ProviderId, Subject};
 use rolecall_core::port::{Clock, Entropy};
 use rolecall_core::secret::SecretText;
 use rolecall_testkit::aws::{Account, Aws, AwsSettings as Emulated, Role};
@@ -256,7 +256,8 @@ pub fn alice() -> Result<Identity> {
         claims: Claims::default(),
         unread_claims: Default::default(),
         mfa: true,
-        authenticated_at: DateTime::UNIX_EPOCH,
+        vouched_at: DateTime::UNIX_EPOCH,
+        auth_time: AuthTime::Stated,
         evidence: Evidence::IdToken {
             token: SecretText::new("upstream"),
             sid: None,

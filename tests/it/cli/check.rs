@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Result, ensure};
 use rolecall_demo::{House, HouseSettings};
+use rolecall_testkit::oidc::{AuthTime, OidcSettings};
 
 use super::{change, folder, rolecalld};
 
@@ -270,6 +271,40 @@ async fn online_everything_is_asked_and_nothing_is_made() -> Result<()> {
     ensure!(
         !elsewhere.path().join("store.db").exists() && !elsewhere.path().join("audit.db").exists()
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_provider_without_auth_time_is_told_apart() -> Result<()> {
+    let silent = OidcSettings {
+        auth_time: AuthTime::Never,
+        ..OidcSettings::default()
+    };
+    for (more, warned) in [("", true), ("auth_time = \"assume_now\"\n", false)] {
+        let house = House::build(HouseSettings {
+            store: "sqlite:store.db".to_owned(),
+            provider: silent.clone(),
+            more: more.to_owned(),
+            ..HouseSettings::default()
+        })
+        .await?;
+        let online = ["check", "--config", "rolecall.toml", "--online"];
+        let ran = rolecalld(house.folder(), &online)?;
+        ensure!(ran.code == 0, "{ran:?}");
+        let told = ran.err.contains("warning: provider example: auth_time: ")
+            && ran.err.contains("set auth_time = \"assume_now\"");
+        ensure!(told == warned, "{more}: {}", ran.err);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_wrong_auth_time_is_an_error_with_its_place() -> Result<()> {
+    let folder = folder()?;
+    change(&folder, "mfa = ", "auth_time = \"now\"\nmfa = ")?;
+    let ran = rolecalld(folder.path(), &CHECK)?;
+    let told = ran.err.contains("\"required\" or \"assume_now\"");
+    ensure!(ran.code == 2 && told, "{ran:?}");
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod clients;
 mod hostile;
 mod proofs;
+mod race;
 mod stories;
 
 use base64::Engine as _;

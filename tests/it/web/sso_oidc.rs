@@ -6,6 +6,7 @@ mod code;
 mod device;
 mod ends;
 mod limits;
+mod race;
 mod rate_limits;
 mod redirect;
 mod refresh;

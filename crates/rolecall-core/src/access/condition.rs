@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Duration, Utc};
 use ipnet::IpNet;
 
-use crate::identity::Identity;
+use crate::identity::{AuthTime, Identity};
 
 /// What is true of a request besides who makes it.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +44,10 @@ pub struct Condition {
 pub enum Unmet {
     /// No second factor was used.
     Mfa,
-    /// The sign-in is older than this.
+    /// The sign-in is older than this, or of unknown age.
     SignedInWithin(Duration),
+    /// The sign-in should be younger than this, and the provider does not even tell the age of one that was demanded.
+    AuthTimeMissing(Duration),
     /// The address is in none of the networks, or not known.
     Network,
     /// Not yet.
@@ -60,7 +62,16 @@ impl Condition {
     /// What does not hold; nothing when the assignment does.
     pub fn unmet(&self, identity: &Identity, circumstances: &Circumstances) -> Vec<Unmet> {
         let now = circumstances.now;
-        let age = now - identity.authenticated_at;
+        let old = |within: Duration| {
+            let at = identity.authenticated_at();
+            at.is_none_or(|at| now - at > within)
+        };
+        let lacking = match identity.auth_time {
+            AuthTime::Withheld => Unmet::AuthTimeMissing,
+            AuthTime::Stated | AuthTime::Assumed | AuthTime::Unstated | AuthTime::Unrecorded => {
+                Unmet::SignedInWithin
+            }
+        };
         let address = circumstances.address.map(|address| address.to_canonical());
         let inside = |address: IpAddr| {
             self.network
@@ -70,8 +81,8 @@ impl Condition {
         [
             (self.mfa && !identity.mfa).then_some(Unmet::Mfa),
             self.signed_in_within
-                .filter(|within| age > *within)
-                .map(Unmet::SignedInWithin),
+                .filter(|within| old(*within))
+                .map(lacking),
             (!self.network.is_empty() && !address.is_some_and(inside)).then_some(Unmet::Network),
             self.not_before
                 .filter(|start| now < *start)
@@ -92,6 +103,12 @@ impl fmt::Display for Unmet {
             Self::SignedInWithin(within) => {
                 write!(f, "needs a sign-in of the last {}", Span(*within))
             }
+            Self::AuthTimeMissing(within) => write!(
+                f,
+                "needs a sign-in of the last {}, and your identity provider does not say when you signed in \
+                 (administrators: make it send auth_time, or set auth_time = \"assume_now\")",
+                Span(*within)
+            ),
             Self::Network => f.write_str("works from certain networks only"),
             Self::NotBefore(start) => {
                 write!(f, "begins on {}", start.format("%-d %B %Y, %H:%M UTC"))

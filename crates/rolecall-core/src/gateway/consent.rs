@@ -35,6 +35,9 @@ pub enum ConsentError {
     /// The sign-in is too old for allowing a device.
     #[error("allowing a device takes a fresh sign-in")]
     NotFresh,
+    /// The provider does not say when the person signed in, not even of a sign-in that was demanded.
+    #[error("the identity provider does not say when the person signed in")]
+    AuthTimeMissing,
     /// The device flow is switched off.
     #[error("the device flow is switched off here")]
     DeviceFlowOff,
@@ -54,6 +57,7 @@ impl ConsentError {
             Self::NotRetyped => "not_retyped",
             Self::TooManyTries(_) => "too_many_tries",
             Self::NotFresh => "not_fresh",
+            Self::AuthTimeMissing => "auth_time_missing",
             Self::DeviceFlowOff => "device_flow_off",
             Self::SessionEnded => "session_ended",
             Self::Unavailable(_) => "unavailable",

@@ -7,6 +7,7 @@ use crate::client::{ClientId, RegisteredClient, client_key};
 use crate::client_session::Flow;
 use crate::consent::{Asked, Asking, Decision};
 use crate::device::{DeviceAuthorization, UserCode, UserCodeEntry};
+use crate::identity::AuthTime;
 use crate::limits;
 use crate::port::StoreError;
 use crate::rate_limit::{LimitExceeded, Place, RateLimitError};
@@ -69,6 +70,16 @@ pub struct DeviceAnswer {
     pub decision: Decision,
     /// The names of the other requests that they were shown.
     pub shown: Vec<String>,
+}
+
+/// How fresh a sign-in is.
+pub(super) enum Freshness {
+    /// Within [`limits::DEVICE_APPROVAL_SIGN_IN_AGE`].
+    Fresh,
+    /// Older, or of unknown age: a new one may be fresh.
+    Old,
+    /// The provider does not tell the age of a new one either.
+    Withheld,
 }
 
 impl Gateway {
@@ -181,9 +192,14 @@ impl Gateway {
     }
 
     /// Whether the sign-in is young enough for letting in a program that need not be on the person's machine.
-    pub(super) fn is_fresh(&self, session: &Session) -> bool {
-        let signed_in_at = session.identity.authenticated_at;
-        self.world.clock.now() <= signed_in_at + limits::DEVICE_APPROVAL_SIGN_IN_AGE
+    pub(super) fn freshness(&self, session: &Session) -> Freshness {
+        let now = self.world.clock.now();
+        let identity = &session.identity;
+        match (identity.authenticated_at(), identity.auth_time) {
+            (Some(at), _) if now - at <= limits::DEVICE_APPROVAL_SIGN_IN_AGE => Freshness::Fresh,
+            (None, AuthTime::Withheld) => Freshness::Withheld,
+            (Some(_) | None, _) => Freshness::Old,
+        }
     }
 
     async fn find_device(
@@ -196,8 +212,10 @@ impl Gateway {
         if !self.world.clients.device_flow {
             return Err(ConsentError::DeviceFlowOff);
         }
-        if !self.is_fresh(session) {
-            return Err(ConsentError::NotFresh);
+        match self.freshness(session) {
+            Freshness::Fresh => {}
+            Freshness::Old => return Err(ConsentError::NotFresh),
+            Freshness::Withheld => return Err(ConsentError::AuthTimeMissing),
         }
         let code = UserCode::parse(typed).map_err(|_| ConsentError::UnknownCode)?;
         // A wrong code is counted before it is known to be one.

@@ -13,6 +13,7 @@ use crate::record::Seen;
 use crate::secret::{AuthorizationCode, random_token};
 use crate::session::{Holder, Origin, Session};
 
+use super::device::Freshness;
 use super::{Gateway, IssueError, RequestContext};
 
 /// Why a person's choice of a role for a client was not taken.
@@ -24,6 +25,9 @@ pub enum AllowLoginError {
     /// The sign-in is too old for letting in a program on another machine.
     #[error("letting in a program on another machine takes a fresh sign-in")]
     NotFresh,
+    /// The provider does not say when the person signed in, not even of a sign-in that was demanded.
+    #[error("the identity provider does not say when the person signed in")]
+    AuthTimeMissing,
     /// Not this role.
     #[error(transparent)]
     Role(#[from] IssueError),
@@ -48,7 +52,7 @@ impl Gateway {
     /// that takes what the device flow takes.
     ///
     /// # Errors
-    /// [`AllowLoginError::RemoteOff`], [`AllowLoginError::NotFresh`].
+    /// [`AllowLoginError::RemoteOff`], [`AllowLoginError::NotFresh`], [`AllowLoginError::AuthTimeMissing`].
     pub fn may_allow_login(
         &self,
         session: &Session,
@@ -56,8 +60,12 @@ impl Gateway {
     ) -> Result<(), AllowLoginError> {
         match client.flow() {
             Flow::Device if !self.world.clients.device_flow => Err(AllowLoginError::RemoteOff),
-            Flow::Device if !self.is_fresh(session) => Err(AllowLoginError::NotFresh),
-            Flow::Device | Flow::Code => Ok(()),
+            Flow::Device => match self.freshness(session) {
+                Freshness::Fresh => Ok(()),
+                Freshness::Old => Err(AllowLoginError::NotFresh),
+                Freshness::Withheld => Err(AllowLoginError::AuthTimeMissing),
+            },
+            Flow::Code => Ok(()),
         }
     }
 

@@ -37,7 +37,7 @@ fn a_payments_developer_who_also_runs_the_platform() {
 
     alice.mfa = true;
     assert_eq!(granted(&policy, &alice).len(), 10);
-    alice.authenticated_at -= TimeDelta::hours(1);
+    alice.vouched_at -= TimeDelta::hours(1);
     assert_eq!(granted(&policy, &alice), developer);
 }
 

@@ -240,6 +240,11 @@ fn what_is_unmet_reads_well() {
             Unmet::SignedInWithin(TimeDelta::minutes(90)),
             "needs a sign-in of the last 1 h 30 min",
         ),
+        (
+            Unmet::AuthTimeMissing(TimeDelta::hours(1)),
+            "needs a sign-in of the last 1 h, and your identity provider does not say when you signed in \
+             (administrators: make it send auth_time, or set auth_time = \"assume_now\")",
+        ),
         (Unmet::NotBefore(now()), "begins on 15 June 2026, 12:00 UTC"),
     ] {
         assert_eq!(unmet.to_string(), text);

@@ -9,7 +9,7 @@ use rolecall_core::access::{
 };
 use rolecall_core::aws::Partition;
 use rolecall_core::identity::{
-    Claims, EmailAddress, EmailDomain, Evidence, Identity, ProviderId, Subject,
+    AuthTime, Claims, EmailAddress, EmailDomain, Evidence, Identity, ProviderId, Subject,
 };
 use rolecall_core::secret::SecretText;
 
@@ -101,7 +101,8 @@ pub fn person(name: &str) -> Identity {
         claims: Claims::default(),
         unread_claims: Default::default(),
         mfa: false,
-        authenticated_at: now() - TimeDelta::minutes(10),
+        auth_time: AuthTime::Stated,
+        vouched_at: now() - TimeDelta::minutes(10),
         evidence: Evidence::IdToken {
             token: SecretText::new(String::new()),
             sid: None,

@@ -28,7 +28,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    fn new(client: LoginClient, seed: u8) -> Self {
+    pub(crate) fn new(client: LoginClient, seed: u8) -> Self {
         Self {
             client,
             key: SigningKey::from_slice(&[seed; 32]).unwrap(),

@@ -10,6 +10,7 @@
 )]
 
 mod at_provider;
+mod auth_time;
 mod clients;
 mod console;
 mod counters;

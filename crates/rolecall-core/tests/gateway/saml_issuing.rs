@@ -62,7 +62,7 @@ async fn credentials_by_a_response_of_ours() {
     );
     assert_eq!(claims.provider.as_str(), PROVIDER);
     assert_eq!(claims.subject.as_str(), "okta|subject-alice");
-    assert_eq!(claims.authenticated_at, alice.identity.authenticated_at);
+    assert_eq!(claims.authenticated_at, alice.identity.vouched_at);
     assert!(claims.session_name.as_str().starts_with("alice@"));
     assert_eq!(claims.duration, order.duration);
     assert_eq!(claims.audience, "urn:amazon:webservices");

@@ -132,6 +132,8 @@ impl Asked {
                 return Err(Refusal::Shown("A parameter was sent twice."));
             }
         }
+        let claims: &str = fields.get("claims").map_or("", String::as_str);
+        let asks_for_auth_time = fields.contains_key("max_age") || claims.contains("auth_time");
         let mut take = |name: &str| fields.remove(name).filter(|value| !value.is_empty());
         let client = take("client_id").and_then(|id| world.client(&id));
         let client = client.ok_or(Refusal::Shown("This application is not registered here."))?;
@@ -145,6 +147,7 @@ impl Asked {
             state: take("state"),
             nonce: take("nonce"),
             code_challenge: take("code_challenge").unwrap_or_default(),
+            asks_for_auth_time,
         };
         let refuse = |error| Refusal::Sent(Box::new(request.clone()), error);
         let words = |text: Option<String>| -> Vec<String> {

@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
+use super::AuthTime;
 use super::answer::Place;
 use super::world::World;
 use crate::keys;
@@ -18,6 +19,17 @@ pub(super) async fn discovery(world: web::Data<World>) -> HttpResponse {
             .collect::<Vec<_>>()
     });
     algorithms.dedup();
+    let mut claims = vec![
+        "sub",
+        "email",
+        "email_verified",
+        "name",
+        "preferred_username",
+        "groups",
+        "amr",
+        "acr",
+    ];
+    claims.extend((world.auth_time != AuthTime::Never).then_some("auth_time"));
     let document = json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{issuer}/authorize"),
@@ -34,7 +46,8 @@ pub(super) async fn discovery(world: web::Data<World>) -> HttpResponse {
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "scopes_supported": ["openid", "email", "profile", "groups"],
-        "claims_supported": ["sub", "email", "email_verified", "name", "preferred_username", "groups", "amr", "acr", "auth_time"],
+        "claims_supported": claims,
+        "claims_parameter_supported": world.auth_time == AuthTime::WhenAsked,
         "authorization_response_iss_parameter_supported": true,
     });
     world.say(Place::Discovery, document, "").await

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::answer::Place;
 use super::world::{Code, World};
-use super::{GroupsIn, OidcClient, client};
+use super::{AuthTime, GroupsIn, OidcClient, client};
 use crate::keys::{base64url, random_text};
 
 /// `POST /token`
@@ -96,7 +96,10 @@ fn tokens(world: &World, client: &OidcClient, code: &Code) -> anyhow::Result<Val
     put("aud", json!(client.id));
     put("exp", json!(now + world.token_lifetime));
     put("iat", json!(now));
-    put("auth_time", json!(code.session.auth_time));
+    let asked = code.request.asks_for_auth_time;
+    if world.auth_time == AuthTime::Always || (asked && world.auth_time == AuthTime::WhenAsked) {
+        put("auth_time", json!(code.session.auth_time));
+    }
     put(
         "at_hash",
         json!(base64url(&Sha256::digest(&access_token)[..16])),

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{Answer, Place};
 use super::fault::Facts;
 use super::variation::Variation;
-use super::{Fault, GroupsIn, OidcClient, OidcSettings, Person};
+use super::{AuthTime, Fault, GroupsIn, OidcClient, OidcSettings, Person};
 use crate::clock::Clock;
 use crate::keys::{Algorithm, SigningKey, random_text};
 use crate::lock;
@@ -23,6 +23,7 @@ pub(super) struct World {
     pub(super) title: String,
     pub(super) clock: Clock,
     pub(super) groups: GroupsIn,
+    pub(super) auth_time: AuthTime,
     pub(super) token_lifetime: i64,
     pub(super) hits: Mutex<HashMap<&'static str, usize>>,
     algorithms: Vec<Algorithm>,
@@ -69,6 +70,8 @@ pub(super) struct Request {
     pub(super) state: Option<String>,
     pub(super) nonce: Option<String>,
     pub(super) code_challenge: String,
+    /// By `max_age` or the `claims` parameter.
+    pub(super) asks_for_auth_time: bool,
 }
 
 /// What a code stands for.
@@ -95,6 +98,7 @@ impl World {
             title: settings.title,
             clock: settings.clock,
             groups: settings.groups,
+            auth_time: settings.auth_time,
             token_lifetime: settings.token_lifetime.as_secs().try_into()?,
             hits: Mutex::default(),
             algorithms: settings.keys,

@@ -80,7 +80,8 @@ impl Gateway {
             role: grant.role().clone(),
             provider: saml.provider.clone(),
             subject: aws_subject(identity).map_err(|error| IssueError::Token(error.into()))?,
-            authenticated_at: identity.authenticated_at,
+            // SAML knows no unknown instant, and AWS has no condition on it.
+            authenticated_at: identity.vouched_at,
             session_name: prepared.session_name,
             duration: prepared.duration,
             audience: self.audience(grant).to_owned(),

@@ -183,6 +183,15 @@ impl Stage {
         stage
     }
 
+    /// The sessions of browsers and of clients fall out of their person's lists.
+    pub fn unlist(&self) {
+        for list in ["session-index", "client-session-index"] {
+            for key in self.world.store.keys(list) {
+                self.world.store.remove(key);
+            }
+        }
+    }
+
     async fn prepare(&self, flow: Flow, round: usize) -> Prepared {
         let (world, known, session) = (&self.world, &self.known, &self.stolen.session);
         match flow {
@@ -227,10 +236,7 @@ impl Stage {
                 Prepared::Nothing
             }
             Flow::EndOthers => {
-                // What fell out of the list is ended by the epoch alone.
-                for key in world.store.keys("session-index") {
-                    world.store.remove(key);
-                }
+                self.unlist();
                 Prepared::Nothing
             }
             Flow::AllowLogin

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rolecall_core::identity::{
-    Claims, EmailAddress, EmailDomain, Evidence, Identity, ProviderId, Subject,
+    AuthTime, Claims, EmailAddress, EmailDomain, Evidence, Identity, ProviderId, Subject,
 };
 use rolecall_core::port::Clock as _;
 use rolecall_core::secret::{SecretText, State};
@@ -63,7 +63,7 @@ impl Provider {
     /// What it says of somebody, with a new authentication.
     pub(super) fn knows(&self, name: &str) -> Identity {
         let mut identity = self.people.lock().unwrap()[name].clone();
-        identity.authenticated_at = self.clock.now();
+        identity.vouched_at = self.clock.now();
         identity
     }
 
@@ -88,7 +88,8 @@ fn person(provider: &ProviderId, name: &str, groups: &[&str]) -> Identity {
         claims: Claims::parse(claims).unwrap(),
         unread_claims: Default::default(),
         mfa: false,
-        authenticated_at: DateTime::<Utc>::UNIX_EPOCH,
+        vouched_at: DateTime::<Utc>::UNIX_EPOCH,
+        auth_time: AuthTime::Stated,
         evidence: Evidence::IdToken {
             token: SecretText::new(format!("canary-id-token-of-{name}")),
             sid: None,

@@ -1,0 +1,66 @@
+//! How old a sign-in is: what the provider says of it, and what a silence means.
+
+use anyhow::{Result, ensure};
+use rolecall_core::identity::AuthTime as Known;
+use rolecall_core::secret::{State, random_token};
+use rolecall_core::sign_in::{Demand, IdentityProvider as _};
+use rolecall_testkit::oidc::AuthTime;
+use rolecalld::idp::AuthTimeRule;
+use serde_json::json;
+
+use super::{World, parameter, redirect};
+
+fn fresh() -> Demand {
+    Demand {
+        fresh: true,
+        ..Demand::default()
+    }
+}
+
+fn world(says: AuthTime, rule: AuthTimeRule) -> Result<World> {
+    World::with(
+        |upstream| upstream.auth_time = says,
+        |ours| ours.auth_time = rule,
+    )
+}
+
+#[tokio::test]
+async fn a_silence_is_of_unknown_age_unless_a_demanded_sign_in_may_be_assumed_new() -> Result<()> {
+    use AuthTime::{Always, Never, WhenAsked};
+    use AuthTimeRule::{AssumeNow, Required};
+    for (says, rule, plain, demanded) in [
+        (Always, Required, Known::Stated, Known::Stated),
+        (WhenAsked, Required, Known::Stated, Known::Stated),
+        (Never, Required, Known::Unstated, Known::Withheld),
+        (Always, AssumeNow, Known::Stated, Known::Stated),
+        (Never, AssumeNow, Known::Unstated, Known::Assumed),
+    ] {
+        for (demand, expected) in [(Demand::default(), plain), (fresh(), demanded)] {
+            let mut world = world(says, rule)?;
+            let alice = world.sign_in_as("alice", &demand).await?;
+            let case = format!("{says:?}, {rule:?}, fresh: {}", demand.fresh);
+            ensure!(alice.auth_time == expected, "{case}: {:?}", alice.auth_time);
+            let known = matches!(expected, Known::Stated | Known::Assumed);
+            let now = world.clock.now().timestamp();
+            let at = alice.authenticated_at().map(|at| at.timestamp());
+            ensure!(at == known.then_some(now), "{case}: {at:?}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_claims_are_asked_for_where_the_provider_knows_the_parameter() -> Result<()> {
+    let asked = async |says| {
+        let world = world(says, AuthTimeRule::Required)?;
+        let state = State::new(random_token(&*world.entropy));
+        redirect(world.adapter.begin(&state, &Demand::default()).await?.0)
+    };
+    let url = asked(AuthTime::WhenAsked).await?;
+    let claims: serde_json::Value = serde_json::from_str(&parameter(&url, "claims")?)?;
+    let expected = json!({ "id_token": { "auth_time": { "essential": true }, "amr": null } });
+    ensure!(claims == expected, "{claims}");
+    let url = asked(AuthTime::Always).await?;
+    ensure!(parameter(&url, "claims").is_err(), "{url}");
+    Ok(())
+}

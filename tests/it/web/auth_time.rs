@@ -1,0 +1,125 @@
+//! A provider that does not say when people signed in: they are signed in, and what takes a fresh sign-in says what to set.
+
+use rolecall_testkit::oidc::{AuthTime, OidcSettings};
+
+use reqwest::StatusCode;
+
+use super::*;
+
+const FRESH: &str = r#"
+[[permission_set]]
+name = "Fresh"
+[[assignment]]
+id = "fresh"
+who = { everyone = true }
+accounts = ["sandbox"]
+permission_sets = ["Fresh"]
+when = { signed_in_within = "1h" }
+"#;
+
+async fn scene(says: AuthTime, more: &str) -> Result<Scene> {
+    Scene::with(|settings| {
+        settings.provider = OidcSettings {
+            auth_time: says,
+            ..OidcSettings::default()
+        };
+        settings.more = more.to_owned();
+        settings.access.push_str(FRESH);
+    })
+    .await
+}
+
+#[tokio::test]
+async fn where_it_is_never_said_the_pages_say_what_to_set() -> Result<()> {
+    let scene = scene(AuthTime::Never, "").await?;
+    let mut browser = scene.signed_in("alice").await?;
+    let page = browser.open(&scene.at("/")).await?;
+    ensure!(
+        page.text().contains("Needs a sign-in of the last 1 h"),
+        "{}",
+        page.text()
+    );
+
+    let page = browser
+        .open(&scene.at("/device?user_code=BCDF-GHJK"))
+        .await?;
+    ensure!(
+        page.status() == Some(StatusCode::FORBIDDEN),
+        "{}",
+        page.text()
+    );
+    ensure!(
+        page.text().contains("Sign in once more first"),
+        "{}",
+        page.text()
+    );
+    // The provider obeys prompt=login and still says nothing: asking again would lead here again.
+    browser.click("Sign in again").await?;
+    let page = browser.sign_in_at_provider("alice").await?;
+    ensure!(
+        page.status() == Some(StatusCode::FORBIDDEN),
+        "{}",
+        page.text()
+    );
+    let text = page.text();
+    ensure!(
+        text.contains("The time of your sign-in is not known"),
+        "{text}"
+    );
+    ensure!(
+        text.contains("auth_time = \"assume_now\" for the provider example"),
+        "{text}"
+    );
+
+    let page = browser.open(&scene.at("/")).await?;
+    let text = page.text();
+    ensure!(
+        text.contains("your identity provider does not say when you signed in"),
+        "{text}"
+    );
+    ensure!(text.contains("auth_time = \"assume_now\""), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sign_in_that_was_demanded_may_be_assumed_to_be_new() -> Result<()> {
+    let scene = scene(AuthTime::Never, "auth_time = \"assume_now\"\n").await?;
+    let mut browser = scene.signed_in("alice").await?;
+    let page = browser
+        .open(&scene.at("/device?user_code=BCDF-GHJK"))
+        .await?;
+    ensure!(
+        page.text().contains("Sign in once more first"),
+        "a plain one may not: {}",
+        page.text()
+    );
+    browser.click("Sign in again").await?;
+    let page = browser.sign_in_at_provider("alice").await?;
+    ensure!(
+        page.text().contains("No program waits with this code"),
+        "{}",
+        page.text()
+    );
+    let page = browser.open(&scene.at("/")).await?;
+    ensure!(
+        !page.text().contains("Needs a sign-in of the last 1 h"),
+        "{}",
+        page.text()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_provider_that_says_it_when_asked_is_asked() -> Result<()> {
+    let scene = scene(AuthTime::WhenAsked, "").await?;
+    let mut browser = scene.signed_in("alice").await?;
+    let page = browser
+        .open(&scene.at("/device?user_code=BCDF-GHJK"))
+        .await?;
+    ensure!(
+        page.text().contains("No program waits with this code"),
+        "{}",
+        page.text()
+    );
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! A stolen cookie against the end of its session: four requests at a time for a code of `aws login`, until the end has been
+//! answered. No code that came of it works.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rolecall_core::identity::{ProviderId, Subject};
+use tokio::task::JoinSet;
+
+use super::*;
+
+const ROLE: &str = "444455556666/Developer";
+/// Of each thief's codes the last ones are those that came when the session ended.
+const TRIED: usize = 3;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_code_outlives_the_end_of_the_session_that_allowed_it() -> Result<()> {
+    let scene = Scene::new().await?;
+    let terminal = Terminal::new()?;
+    let mut fields = terminal.request();
+    fields.push(("role", ROLE.to_owned()));
+    let fields: Vec<(&str, &str)> = fields
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let mut tried = 0;
+    for round in 0..race_rounds() {
+        scene.clock.advance(Duration::from_secs(660));
+        let (mine, stolen) = (scene.pass("alice").await?, scene.pass("alice").await?);
+        let over = Arc::new(AtomicBool::new(false));
+        let mut thieves = JoinSet::new();
+        for _ in 0..4 {
+            let request = scene.post(&stolen, "/v1/authorize", &fields);
+            let over = over.clone();
+            thieves.spawn(async move {
+                let mut codes = Vec::new();
+                while !over.load(Ordering::Relaxed) {
+                    let request = request.try_clone().context("a form")?;
+                    let answer = request.send().await?;
+                    let to = answer.headers().get("refresh");
+                    let to = to.and_then(|to| to.to_str().ok()?.split_once("url="));
+                    codes.extend(to.and_then(|(_, to)| parameter(to, "code")));
+                }
+                anyhow::Ok(codes)
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(20 + round as u64 % 7)).await;
+        if round.is_multiple_of(2) {
+            let ended = scene.post(&mine, "/sessions/end", &[("others", "true")]);
+            ensure!(ended.send().await?.status() == 303);
+        } else {
+            let (provider, subject) = (ProviderId::parse("example")?, Subject::parse("00u-alice")?);
+            let verbs = &scene.house.gateway.verbs;
+            verbs.end_person(&provider, &subject).await?;
+        }
+        over.store(true, Ordering::Relaxed);
+        for codes in thieves.join_all().await {
+            for code in codes?.iter().rev().take(TRIED) {
+                tried += 1;
+                let told = terminal.redeem(&scene, code).await?;
+                ensure!(told.status != 200, "round {round}: {told:?}");
+            }
+        }
+    }
+    ensure!(tried > 0, "nobody raced");
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! A stolen cookie against the end of its session: codes and devices are allowed until the end has been answered. No program
+//! gets a token by one of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rolecall_core::identity::{ProviderId, Subject};
+use tokio::task::JoinSet;
+
+use super::*;
+
+/// What a thief may hold.
+enum Prize {
+    Code(String),
+    Device(String),
+}
+
+async fn next(scene: &Scene, stolen: &Pass, client: &Client, number: usize) -> Result<Prize> {
+    if number.is_multiple_of(2) {
+        let state = format!("s{number}");
+        let code = scene.allowed_code(stolen, client, &state).await?;
+        return Ok(Prize::Code(code));
+    }
+    let started = scene.start_device(client).await?;
+    let code = started.text("userCode")?;
+    scene.allow_device(stolen, &code).await?;
+    Ok(Prize::Device(started.text("deviceCode")?))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_consent_outlives_the_end_of_the_session_that_gave_it() -> Result<()> {
+    let scene = Arc::new(Scene::new().await?);
+    let client = scene.register().await?;
+    let mut tried = 0;
+    for round in 0..race_rounds() {
+        scene.clock.advance(Duration::from_secs(660));
+        let (mine, stolen) = (scene.pass("alice").await?, scene.pass("alice").await?);
+        let over = Arc::new(AtomicBool::new(false));
+        let mut thieves = JoinSet::new();
+        for thief in 0..4_usize {
+            let (scene, stolen, client) = (scene.clone(), stolen.clone(), client.clone());
+            let over = over.clone();
+            thieves.spawn(async move {
+                let (mut last, mut number) = (None, thief);
+                while !over.load(Ordering::Relaxed) {
+                    // Refused ones are what is hoped for.
+                    let prize = next(&scene, &stolen, &client, number).await;
+                    last = prize.ok().or(last);
+                    number += 5;
+                }
+                last
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(40 + round as u64 % 7)).await;
+        if round.is_multiple_of(2) {
+            let ended = scene.post(&mine, "/sessions/end", &[("others", "true")]);
+            ensure!(ended.send().await?.status() == 303);
+        } else {
+            let (provider, subject) = (ProviderId::parse("example")?, Subject::parse("00u-alice")?);
+            let verbs = &scene.house.gateway.verbs;
+            verbs.end_person(&provider, &subject).await?;
+        }
+        over.store(true, Ordering::Relaxed);
+        for prize in thieves.join_all().await.into_iter().flatten() {
+            tried += 1;
+            let answer = match &prize {
+                Prize::Code(code) => scene.redeem(&client, code).await?,
+                Prize::Device(code) => scene.poll(&client, code).await?,
+            };
+            ensure!(answer.status != 200, "round {round}: {answer:?}");
+        }
+    }
+    ensure!(tried > 0, "nobody raced");
+    Ok(())
+}
