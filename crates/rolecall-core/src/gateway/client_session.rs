@@ -14,6 +14,9 @@ use crate::session::{Session, SessionId};
 
 use super::{Gateway, RequestContext};
 
+/// Why a session ended whose authorization code was shown again.
+pub(super) const CODE_REPLAYED: &str = "code_replayed";
+
 /// A session that is written and not yet handed out.
 pub(super) struct PreparedSession {
     /// Finds its record.
@@ -220,7 +223,7 @@ impl Gateway {
         }
     }
 
-    /// Audits a session's end, marks it as ended, and removes its record, in the order of [`Gateway::end`] and for its reasons.
+    /// Audits a session's end, removes its record, and marks it as ended, in the order of [`Gateway::end`] and for its reasons.
     pub(super) async fn end_client(
         &self,
         context: &RequestContext,
@@ -234,8 +237,15 @@ impl Gateway {
             reason: reason.to_owned(),
         };
         self.append(context, ended).await?;
-        self.mark_ended(session.id, session.ends_at).await?;
-        self.world.records.take::<ClientSession>(key).await?;
+        let taken = self.world.records.take::<ClientSession>(key).await?;
+        if taken.is_none() {
+            // Somebody else has ended it at the same time, and does the rest.
+            return Ok(());
+        }
+        // Where a code is shown again, the one call to AWS that it has led to may end: of many redemptions one wins.
+        if reason != CODE_REPLAYED {
+            self.mark_ended(session.id, session.ends_at).await?;
+        }
         let person = session.identity.key();
         let remove = |old: Option<ClientSessionIndex>| {
             let mut index = old.unwrap_or_default();

@@ -19,6 +19,7 @@ use crate::secret::{RefreshToken, SecretDigest};
 use crate::session::{Holder, SessionId};
 
 use super::at_provider::Wish;
+use super::client_session::CODE_REPLAYED;
 use super::{Gateway, IssueError, RequestContext, TokenError};
 
 /// Why `aws login` got no credentials.
@@ -286,8 +287,7 @@ impl Gateway {
         context: &RequestContext,
         session: SecretDigest,
     ) -> Result<LoginTokens, LoginError> {
-        self.end_client_at(context, session, "code_replayed")
-            .await?;
+        self.end_client_at(context, session, CODE_REPLAYED).await?;
         Err(LoginError::CodeSpent)
     }
 

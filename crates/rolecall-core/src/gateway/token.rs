@@ -11,6 +11,7 @@ use crate::secret::{
     AuthorizationCode, ClientSecret, DeviceCode, RefreshToken, SecretDigest, SecretText,
 };
 
+use super::client_session::CODE_REPLAYED;
 use super::{Gateway, RequestContext};
 
 /// How often a refresh is tried again when another process refreshes at the same time; the second try finds its work.
@@ -266,8 +267,7 @@ impl Gateway {
         context: &RequestContext,
         session: SecretDigest,
     ) -> Result<ClientTokens, TokenError> {
-        self.end_client_at(context, session, "code_replayed")
-            .await?;
+        self.end_client_at(context, session, CODE_REPLAYED).await?;
         Err(TokenError::InvalidGrant)
     }
 }
