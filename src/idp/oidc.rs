@@ -5,6 +5,7 @@
 //! starting.
 
 mod audience;
+mod auth_time;
 mod checks;
 mod claims;
 mod client_authentication;
@@ -40,6 +41,7 @@ use rolecall_core::sign_in::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use self::auth_time::AuthTimeRule;
 use self::checks::Expected;
 pub use self::client_authentication::ClientAuthentication;
 use self::client_authentication::Credentials;
@@ -50,7 +52,7 @@ use self::jws::{UnverifiedJws, not_allowed};
 use self::merge::Missing;
 use self::metadata::Metadata;
 use self::refusal::refusal;
-pub use self::settings::{AuthTimeRule, ClaimNames, Finding, MfaRule, OidcSettings};
+pub use self::settings::{ClaimNames, Finding, MfaRule, OidcSettings};
 use self::token::CodeExchange;
 pub use self::userinfo::UserinfoUse;
 use crate::idp::cache::{Cached, Fetch, Lifetimes, Trouble};
@@ -59,7 +61,7 @@ use crate::idp::redact::Redactor;
 
 /// Above this an ID token is left out of a sign-out URL: browsers and servers stop at 8 KiB.
 const ID_TOKEN_HINT_BYTES_MAX: usize = 4 * 1024;
-/// Discovery documents and keys: asked for every hour, and kept a day through an outage.
+/// Discovery documents and keys are asked for every hour, and kept a day through an outage.
 const LIFETIMES: Lifetimes = Lifetimes {
     fresh_for: TimeDelta::hours(1),
     stale_max: TimeDelta::hours(24),
@@ -87,12 +89,6 @@ pub struct OidcProvider {
     /// Looks for what the provider must not make us log.
     redactor: Redactor,
 }
-
-/// `claims` of an authorization request (OIDC Core 5.5): what a provider may leave out when nobody asks.
-const CLAIMS_ASKED: &str = r#"{"id_token":{"auth_time":{"essential":true},"amr":null}}"#;
-const NO_AUTH_TIME: &str = "auth_time: the provider does not list it among the claims it sends; without it the age of a sign-in is unknown, and neither signed_in_within nor device codes work: make the provider send auth_time, or set auth_time = \"assume_now\" if it asks for the password whenever prompt=login is sent";
-/// `max_age` of a sign-in that must be a new one. Not 0, for which some providers ask again and again.
-const FRESH_MAX_AGE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What is remembered while the person is at the provider.
 #[derive(Serialize, Deserialize)]
@@ -130,14 +126,9 @@ impl OidcProvider {
     pub async fn probe(&self) -> Result<Vec<String>, ProviderError> {
         let metadata = self.metadata().await?;
         self.keys.get(self.fetch_keys(&metadata)).await?;
-        let unstated = metadata.lists_auth_time == Some(false)
-            && self.settings.auth_time == AuthTimeRule::Required
-            && !google::is_google(&self.settings.issuer);
-        let remarks = [
-            client_authentication::remark(&self.settings, &metadata),
-            unstated.then(|| NO_AUTH_TIME.to_owned()),
-        ];
-        Ok(remarks.into_iter().flatten().collect())
+        let method = client_authentication::remark(&self.settings, &metadata);
+        let auth_time = auth_time::remark(&self.settings, &metadata);
+        Ok(method.into_iter().chain(auth_time).collect())
     }
 
     /// The person these claims would make if this provider had signed them: for explaining the access policy, never
@@ -336,13 +327,12 @@ impl IdentityProvider for OidcProvider {
                 request = request.add_auth_context_value(context);
             }
         }
-        if metadata.claims_parameter {
-            request = request.add_extra_param("claims", CLAIMS_ASKED);
+        if let Some(claims) = auth_time::claims(&metadata) {
+            request = request.add_extra_param("claims", claims);
         }
         if demand.fresh {
-            request = request
-                .add_prompt(CoreAuthPrompt::Login)
-                .set_max_age(FRESH_MAX_AGE);
+            request = request.add_prompt(CoreAuthPrompt::Login);
+            request = request.set_max_age(auth_time::FRESH_MAX_AGE);
         }
         let (url, _, _) = request.url();
         let correlation = serde_json::to_value(&begun)

@@ -5,6 +5,7 @@
 
 mod abandoned;
 mod about;
+mod reference;
 mod refusals;
 
 use std::net::IpAddr;
@@ -16,40 +17,11 @@ use sha2::{Digest as _, Sha256};
 use crate::client_session::Flow;
 
 pub use about::About;
+pub use reference::ReferenceId;
 pub use refusals::{RefusalCounts, RefusalRow, RefusalSummary, Refusals};
 
 /// An intent, the longest of the events that are written all day, seldom takes more.
 const CANONICAL_BYTES: usize = 1024;
-
-/// Joins everything that belongs to one request or one issue: shown on pages, in logs and in the trail.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ReferenceId(String);
-
-impl ReferenceId {
-    /// A new id: 80 random bits in Crockford's base32, 16 characters, easy to read out.
-    pub fn generate(entropy: &dyn crate::port::Entropy) -> Self {
-        const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-        let mut bytes = [0_u8; 16];
-        entropy.fill(&mut bytes);
-        Self(
-            bytes
-                .iter()
-                .map(|b| char::from(ALPHABET[usize::from(b & 31)]))
-                .collect(),
-        )
-    }
-
-    /// The id.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for ReferenceId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Who acted: a person of a provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -152,6 +152,12 @@ pub enum AuthTime {
     Unrecorded,
 }
 
+impl AuthTime {
+    fn is_unrecorded(&self) -> bool {
+        *self == Self::Unrecorded
+    }
+}
+
 /// A person some provider has vouched for, as of [`Identity::vouched_at`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Identity {
@@ -177,7 +183,7 @@ pub struct Identity {
     #[serde(rename = "authenticated_at")]
     pub vouched_at: DateTime<Utc>,
     /// How that moment is known.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "AuthTime::is_unrecorded")]
     pub auth_time: AuthTime,
     /// What convinced us.
     pub evidence: Evidence,

@@ -12,9 +12,10 @@ use rolecall_core::{limits, timestamp};
 use serde_json::{Map, Value};
 
 use super::audience::Audiences;
+use super::auth_time::AuthTimeRule;
 use super::explanation::shown;
 use super::jws::{Algorithm, malformed};
-use super::settings::{AuthTimeRule, OidcSettings};
+use super::settings::OidcSettings;
 
 /// What the token is held against.
 pub struct Expected<'a> {

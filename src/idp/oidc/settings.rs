@@ -5,6 +5,7 @@ use rolecall_core::identity::{EmailDomain, ProviderId};
 use rolecall_core::secret::SecretText;
 use url::Url;
 
+use super::auth_time::AuthTimeRule;
 use super::client_authentication::ClientAuthentication;
 use super::client_key::{AssertionAudience, ClientKey};
 use super::google;
@@ -92,27 +93,6 @@ impl Default for MfaRule {
         Self {
             amr: vec!["mfa".to_owned()],
             acr: Vec::new(),
-        }
-    }
-}
-
-/// What an ID token without `auth_time` means (OIDC Core 2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AuthTimeRule {
-    /// The age of the sign-in is unknown.
-    #[default]
-    Required,
-    /// A sign-in for which `prompt=login` and `max_age` were sent is of this moment; the age of any other is unknown.
-    AssumeNow,
-}
-
-impl AuthTimeRule {
-    /// Reads the value of `auth_time`.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "required" => Some(Self::Required),
-            "assume_now" => Some(Self::AssumeNow),
-            _ => None,
         }
     }
 }

@@ -223,7 +223,7 @@ impl Gateway {
         }
     }
 
-    /// Audits a session's end, removes its record, and marks it as ended, in the order of [`Gateway::end`] and for its reasons.
+    /// Audits a session's end, marks it as ended and removes its record, in the order of [`Gateway::end`] and for its reasons.
     pub(super) async fn end_client(
         &self,
         context: &RequestContext,
@@ -237,14 +237,14 @@ impl Gateway {
             reason: reason.to_owned(),
         };
         self.append(context, ended).await?;
-        let taken = self.world.records.take::<ClientSession>(key).await?;
-        if taken.is_none() {
-            // Somebody else has ended it at the same time, and does the rest.
-            return Ok(());
-        }
-        // Where a code is shown again, the one call to AWS that it has led to may end: of many redemptions one wins.
+        // Where a code is shown again, the call to AWS that it has led to may complete: of many redemptions one wins.
         if reason != CODE_REPLAYED {
             self.mark_ended(session.id, session.ends_at).await?;
+        }
+        let taken = self.world.records.take::<ClientSession>(key).await?;
+        if taken.is_none() {
+            // Another request has ended it at the same time, and removes it from the list.
+            return Ok(());
         }
         let person = session.identity.key();
         let remove = |old: Option<ClientSessionIndex>| {

@@ -126,7 +126,12 @@ impl Gateway {
         for index in index.into_iter().chain([None]) {
             let key = Ordered::key(&identity.provider, name_id, index);
             let ordered: Option<Seen<Ordered>> = self.world.records.get(key).await?;
-            if ordered.is_some_and(|seen| seen.record.ends(identity.authenticated_at)) {
+            let ended = |order: &Ordered| {
+                identity
+                    .authenticated_at()
+                    .is_none_or(|authenticated_at| order.ends(authenticated_at))
+            };
+            if ordered.is_some_and(|seen| ended(&seen.record)) {
                 return Ok(true);
             }
         }

@@ -31,6 +31,7 @@ fn warnings(domains: [&[&str]; 2], rules: &str) -> Vec<String> {
         partition: Partition::Aws,
         providers: &[facts("okta", domains[0]), facts("google", domains[1])],
         files: &FILES,
+        trusted_proxies: &[],
     };
     let source = Source {
         path: "access.toml".into(),

@@ -123,7 +123,13 @@ async fn hold_back(flow: Flow, (end, listed): (End, bool), call: usize) -> bool 
             "{flow:?}, {end:?}, call {call}: AWS was asked after the end: {later:?}"
         );
         let left = left.as_ref().unwrap();
-        assert_eq!(left.delivered, None, "{flow:?}, {end:?}, call {call}");
+        // What fell out of the list is ended by the epoch alone, which may have been read before the last call: the answer
+        // is on its way then, and nothing that it holds can be renewed.
+        assert!(
+            left.delivered.is_none() || !listed,
+            "{flow:?}, {end:?}, call {call}: {:?}",
+            left.delivered
+        );
         // Of two browsers that end all others, the first one wins: its epoch is written by its third call.
         let first = flow == Flow::EndOthers && end == End::AllOthers && call > 2;
         // A session that has ended ends no other; it looks for its own end first.

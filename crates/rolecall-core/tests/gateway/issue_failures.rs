@@ -171,15 +171,17 @@ async fn an_outage_of_the_store_is_one_of_issuing() {
     let looked = std::collections::BTreeMap::from([("count", 1), ("get", 4)]);
     assert_eq!(asked, looked, "a grant is never stored");
 
-    // Whether the session still lives cannot be told.
-    world.store.outage.break_after(0);
-    world.aws.take_orders();
-    let error = world.issue(&bob, &plain()).await.unwrap_err();
-    assert!(matches!(error, IssueError::Unavailable(_)));
-    assert!(world.aws.take_orders().is_empty());
+    // Whether the person is within their limit cannot be told, or whether the session still lives.
+    for calls in [0, 1] {
+        world.store.outage.break_after(calls);
+        world.aws.take_orders();
+        let error = world.issue(&bob, &plain()).await.unwrap_err();
+        assert!(matches!(error, IssueError::Unavailable(_)));
+        assert!(world.aws.take_orders().is_empty(), "{calls}");
+    }
 
     // Nor afterwards: AWS has issued, and nothing of it is delivered.
-    world.store.outage.break_after(2);
+    world.store.outage.break_after(3);
     world.trail.take();
     let error = world.issue(&bob, &plain()).await.unwrap_err();
     assert!(matches!(error, IssueError::Unavailable(_)));

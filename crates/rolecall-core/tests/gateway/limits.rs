@@ -54,6 +54,7 @@ fn exceeded(error: &SignInError) -> Option<LimitExceeded> {
         | SignInError::OtherProvider
         | SignInError::Replayed
         | SignInError::Provider(_)
+        | SignInError::EndedByProvider
         | SignInError::Unavailable(_) => None,
     }
 }

@@ -97,7 +97,7 @@ async fn credentials_are_withheld_from_a_client_whose_session_ended_while_aws_an
     let (_redis, scene, _replica) = two().await?;
     let client = scene.register().await?;
     let token = scene.device_session(&client).await?.granted()?;
-    scene.house.aws.fault(Fault::SlowBy(Duration::from_secs(3)));
+    scene.house.aws.fault(Fault::SlowBy(Duration::from_millis(2_200)));
     let query = "account_id=111122223333&role_name=Developer";
     let asked = scene
         .get(&format!("/federation/credentials?{query}"))
@@ -108,7 +108,7 @@ async fn credentials_are_withheld_from_a_client_whose_session_ended_while_aws_an
         while scene.events("issue_intended").await?.is_empty() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         scene.end_all_of("alice").await
     };
     let (answer, ended) = tokio::join!(asked, ended);
