@@ -97,7 +97,10 @@ async fn credentials_are_withheld_from_a_client_whose_session_ended_while_aws_an
     let (_redis, scene, _replica) = two().await?;
     let client = scene.register().await?;
     let token = scene.device_session(&client).await?.granted()?;
-    scene.house.aws.fault(Fault::SlowBy(Duration::from_millis(2_200)));
+    scene
+        .house
+        .aws
+        .fault(Fault::SlowBy(Duration::from_millis(2_200)));
     let query = "account_id=111122223333&role_name=Developer";
     let asked = scene
         .get(&format!("/federation/credentials?{query}"))
