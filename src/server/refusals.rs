@@ -9,18 +9,15 @@ use rolecall_core::gateway::Gateway;
 /// How often it is asked whether a window has ended. Asking costs nothing where none has.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Writes until `end`.
+/// Writes until `end`. A write that has begun is finished first: what it has taken out would be lost otherwise.
 pub async fn write_until(gateway: &Arc<Gateway>, end: impl Future<Output = ()>) {
-    tokio::select! {
-        () = write_ended(gateway) => {}
-        () = end => {}
-    }
-}
-
-async fn write_ended(gateway: &Arc<Gateway>) {
+    let mut end = std::pin::pin!(end);
     let mut failing = false;
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = &mut end => return,
+        }
         match gateway.write_refusals(false).await {
             Ok(()) => failing = false,
             Err(error) => {
