@@ -4,6 +4,8 @@
 //! The environment is never read. Loopback and link-local addresses, where clouds keep their metadata services, are never
 //! reached through the proxy.
 
+mod place;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ use rolecall_core::secret::SecretText;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use url::{Host, Url};
+
+pub use place::{Place, is_localhost};
 
 /// The section, parsed. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -154,7 +158,7 @@ impl Egress {
         let proxy = self.proxy()?;
         let host = url.host()?;
         let excepted = self.0.exceptions.iter().any(|except| except.covers(&host));
-        (!excepted && !is_here(&host)).then_some(proxy)
+        (!excepted && Place::of_host(&host) == Place::Elsewhere).then_some(proxy)
     }
 
     /// The authorities beside the system's.
@@ -187,25 +191,6 @@ impl Egress {
             through = through.basic_auth(username, password.expose());
         }
         Ok(client.proxy(through))
-    }
-}
-
-/// Loopback and link-local: what is only here, the metadata services of clouds among them.
-fn is_here(host: &Host<&str>) -> bool {
-    let address = match host {
-        Host::Domain(name) => {
-            let name = name.trim_end_matches('.');
-            return name == "localhost" || name.ends_with(".localhost");
-        }
-        Host::Ipv4(address) => IpAddr::V4(*address),
-        Host::Ipv6(address) => IpAddr::V6(*address).to_canonical(),
-    };
-    let amazon_metadata = [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254];
-    match address {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local(),
-        IpAddr::V6(v6) => {
-            v6.is_loopback() || v6.is_unicast_link_local() || v6.segments() == amazon_metadata
-        }
     }
 }
 
@@ -313,6 +298,9 @@ mod tests {
             "http://[::1]/",
             "http://localhost:8080/",
             "http://idp.localhost/",
+            "http://idp.localhost./",
+            "https://[64:ff9b::169.254.169.254]/",
+            "https://[::ffff:127.0.0.1]/",
             "http://169.254.169.254/latest/meta-data",
             "http://169.254.170.2/v2/credentials",
             "https://[fe80::1]/",

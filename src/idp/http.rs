@@ -4,7 +4,9 @@
 //! all, reads at most [`limits::UPSTREAM_BYTES_MAX`], speaks https (plain HTTP to loopback only) and connects to no
 //! link-local address, where clouds keep their metadata services.
 
-use std::net::{IpAddr, SocketAddr};
+mod local_names;
+
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +16,11 @@ use reqwest::{Method, Request};
 use rolecall_core::limits;
 use url::{Host, Url};
 
-use crate::egress::{self, Egress};
+use self::local_names::LocalNames;
+use crate::egress::{self, Egress, Place, is_localhost};
 
 /// How long a connection may take.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
-/// How long a name that the proxy will look up is looked up here.
-const LOOKUP_MAX: Duration = Duration::from_millis(500);
 /// How long a request may take, from the name lookup to the last byte.
 const TOTAL_MAX: Duration = Duration::from_secs(5);
 /// How long a connection may rest before it is used again. Servers close theirs after five seconds and more: a code that is
@@ -32,9 +33,12 @@ pub enum HttpError {
     /// The URL is not one we call.
     #[error("{0} is refused: only https is called, plain http on loopback alone")]
     Refused(String),
-    /// The host is a link-local one, where clouds keep their metadata services.
-    #[error("{0} leads to an address that is never called")]
-    LinkLocal(String),
+    /// The host is this machine by a name that the proxy would look up, or a link-local one, where clouds keep their
+    /// metadata services.
+    #[error(
+        "{0} leads to this machine or to a metadata service, which are never reached through the proxy"
+    )]
+    LeadsHere(String),
     /// No connection: name lookup, proxy, TCP or TLS.
     #[error("cannot connect to {host}: {cause}")]
     Connect {
@@ -115,6 +119,7 @@ impl Answer {
 pub struct HttpClient {
     client: reqwest::Client,
     egress: Egress,
+    local_names: LocalNames,
 }
 
 impl HttpClient {
@@ -135,6 +140,7 @@ impl HttpClient {
         Ok(Self {
             client: egress.applied_to(client)?.build()?,
             egress: egress.clone(),
+            local_names: LocalNames::default(),
         })
     }
 
@@ -172,19 +178,13 @@ impl HttpClient {
         }
     }
 
-    /// Whether a host that the proxy would look up is known here as one that is never called. Where names outside cannot be
-    /// looked up, the proxy has to keep its own metadata service to itself.
-    async fn leads_to_metadata(&self, url: &Url) -> bool {
-        let Some(Host::Domain(name)) = url.host() else {
-            return false;
-        };
-        if self.egress.proxy_for(url).is_none() {
-            return false;
-        }
-        let found = tokio::time::timeout(LOOKUP_MAX, tokio::net::lookup_host((name, 0))).await;
-        match found {
-            Ok(Ok(mut addresses)) => addresses.any(|address| never_called(address.ip())),
-            Ok(Err(_)) | Err(_) => false,
+    /// Whether a host that the proxy would look up is known here as one that is never called, or as this machine.
+    async fn leads_here(&self, url: &Url) -> bool {
+        match url.host() {
+            Some(Host::Domain(name)) if self.egress.proxy_for(url).is_some() => {
+                self.local_names.is_local(name).await
+            }
+            Some(_) | None => false,
         }
     }
 
@@ -197,8 +197,8 @@ impl HttpClient {
         if !callable(request.url()) {
             return Err(HttpError::Refused(host));
         }
-        if self.leads_to_metadata(request.url()).await {
-            return Err(HttpError::LinkLocal(host));
+        if self.leads_here(request.url()).await {
+            return Err(HttpError::LeadsHere(host));
         }
         let failed = |error: reqwest::Error| {
             let error = error.without_url();
@@ -246,41 +246,19 @@ const XML: HeaderValue =
 /// Whether we call this URL at all.
 pub fn callable(url: &Url) -> bool {
     let plain = url.username().is_empty() && url.password().is_none();
-    let address = match url.host() {
-        Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-        Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-        Some(Host::Domain(_)) | None => None,
+    let place = url.host().map(|host| Place::of_host(&host));
+    let secure = match place {
+        Some(Place::Loopback) => matches!(url.scheme(), "http" | "https"),
+        Some(Place::Elsewhere) => url.scheme() == "https",
+        Some(Place::NeverCalled) | None => false,
     };
-    plain
-        && url.has_host()
-        && !address.is_some_and(never_called)
-        && (url.scheme() == "https" || (url.scheme() == "http" && on_loopback(url)))
+    plain && secure
 }
 
-/// Whether the URL's host is this machine: 127.0.0.0/8, `[::1]` or `localhost`.
+/// Whether the URL's host is this machine: 127.0.0.0/8 and `[::1]` in any spelling, `localhost` or a name below it.
 pub fn on_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
-}
-
-/// Addresses that no identity provider has: link-local (metadata services of clouds), multicast, unspecified.
-fn never_called(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            v4.is_link_local() || v4.is_multicast() || v4.is_unspecified() || v4.is_broadcast()
-        }
-        IpAddr::V6(v6) => {
-            let amazon_metadata = [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254];
-            v6.is_unicast_link_local()
-                || v6.is_multicast()
-                || v6.is_unspecified()
-                || v6.segments() == amazon_metadata
-        }
-    }
+    let place = url.host().map(|host| Place::of_host(&host));
+    place == Some(Place::Loopback)
 }
 
 /// Looks names up and leaves out the addresses that are never called; what is left is what is connected to.
@@ -290,7 +268,12 @@ impl Resolve for NoLinkLocal {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let usable: Vec<SocketAddr> = found.filter(|to| !never_called(to.ip())).collect();
+            // Plain HTTP is spoken to this machine alone, so its names lead nowhere else.
+            let usable = |place| match is_localhost(name.as_str()) {
+                true => place == Place::Loopback,
+                false => place != Place::NeverCalled,
+            };
+            let usable: Vec<SocketAddr> = found.filter(|to| usable(Place::of(to.ip()))).collect();
             if usable.is_empty() {
                 return Err("the name leads to no usable address".into());
             }
@@ -319,6 +302,8 @@ mod tests {
             "http://127.0.0.1:8080/",
             "http://[::1]:80/",
             "http://localhost/",
+            "http://idp.localhost:8080/",
+            "http://[::ffff:127.0.0.1]/",
         ] {
             assert!(call(good), "{good}");
         }
@@ -335,6 +320,8 @@ mod tests {
             "https://[fd00:ec2::254]/",
             "https://[::ffff:169.254.169.254]/",
             "https://0.0.0.0/",
+            "https://[64:ff9b::169.254.169.254]/",
+            "https://2852039166/",
             "https://[fe80::1]/",
         ] {
             assert!(!call(bad), "{bad}");
