@@ -112,22 +112,42 @@ fn in_base64(text: &[u8]) -> impl Iterator<Item = String> {
     shifted.filter(|encoded| encoded.len() >= SECRET_BYTES_MIN)
 }
 
-/// How many bytes of the text quote the secret from its beginning on, if they do.
+/// How many bytes of the text quote the secret from its beginning on, if they do; the most, where it can be read in several
+/// ways. Each byte of the secret is looked for once at each place that the one before it may end at, and these are at most
+/// three times as many as bytes have been read: a text of backslashes alone can be read in as many ways as it likes.
 fn quoted(text: &[u8], secret: &[u8]) -> Option<usize> {
-    let [wanted, rest @ ..] = secret else {
-        return Some(0);
-    };
-    let goes_on = |bytes: usize| Some(bytes + quoted(text.get(bytes..)?, rest)?);
+    let mut ends = vec![0];
+    for wanted in secret {
+        let mut next: Vec<usize> = ends
+            .iter()
+            .flat_map(|end| {
+                quoted_byte(text.get(*end..).unwrap_or_default(), *wanted)
+                    .map(|bytes| (*end, bytes))
+            })
+            .filter_map(|(end, bytes)| Some(end + bytes?))
+            .collect();
+        next.sort_unstable();
+        next.dedup();
+        if next.is_empty() {
+            return None;
+        }
+        ends = next;
+    }
+    ends.last().copied()
+}
+
+/// How many bytes quote this one here, in each way in which it may be quoted.
+fn quoted_byte(text: &[u8], wanted: u8) -> [Option<usize>; 2] {
     let encoded = match text {
-        [b'%', high, low, ..] if hexadecimal(*high, *low) == Some(*wanted) => goes_on(3),
-        [b'\\', byte, ..] if byte == wanted => goes_on(2),
-        [b'+', ..] if *wanted == b' ' => goes_on(1),
+        [b'%', high, low, ..] if hexadecimal(*high, *low) == Some(wanted) => Some(3),
+        [b'\\', byte, ..] if *byte == wanted => Some(2),
+        [b'+', ..] if wanted == b' ' => Some(1),
         _ => None,
     };
-    match text.first() {
-        Some(byte) if encoded.is_none() && byte == wanted => goes_on(1),
-        Some(_) | None => encoded,
-    }
+    [
+        encoded,
+        text.first().filter(|byte| **byte == wanted).map(|_| 1),
+    ]
 }
 
 fn hexadecimal(high: u8, low: u8) -> Option<u8> {
@@ -211,6 +231,20 @@ mod tests {
             );
         }
         assert!(!format!("{redactor:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_run_of_backslashes_is_read_in_bounded_work() {
+        let secret = "\\".repeat(64);
+        let redactor = Redactor::new([&SecretText::new(&*secret)]);
+        // Not the whole secret: nothing is found, whichever way each pair is read.
+        let almost = format!("{}x", "\\".repeat(63));
+        let text = almost.repeat(40);
+        assert_eq!(redactor.clean(&text), text);
+        let ended = SecretText::new(format!("{}!", "\\".repeat(64)));
+        let run = "\\".repeat(4_096);
+        assert_eq!(Redactor::new([&ended]).clean(&run), run);
+        assert!(redactor.clean(&run).contains(CUT));
     }
 
     proptest! {
