@@ -3,7 +3,9 @@
 //! Whatever arrives from a browser or a provider is untrusted until every check has passed; nothing is fetched from an
 //! address that a token names.
 
+mod address;
 mod cache;
+mod explanation;
 pub mod http;
 pub mod oidc;
 mod provider;

@@ -10,7 +10,6 @@ mod checks;
 mod claims;
 mod client_authentication;
 mod client_key;
-mod explanation;
 mod google;
 mod jwks;
 mod jws;

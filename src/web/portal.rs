@@ -48,9 +48,11 @@ pub async fn home(member: Member, search: Query<Search>) -> Result<HttpResponse,
 }
 
 pub fn no_access(member: &Member) -> NoAccessPage {
-    let groups = &member.session.identity.groups;
+    let identity = &member.session.identity;
+    let groups = &identity.groups;
     NoAccessPage {
         viewer: member.viewer(),
+        unbelieved_email: identity.unbelieved_email.as_ref().map(|it| it.to_string()),
         groups: groups.iter().take(GROUPS_SHOWN_MAX).cloned().collect(),
         groups_more: groups.len().saturating_sub(GROUPS_SHOWN_MAX),
         contact: member.visitor.site.settings.contact.clone(),

@@ -94,6 +94,7 @@ fn person() -> anyhow::Result<Identity> {
         groups: (0..GROUPS).map(|group| format!("team-{group}")).collect(),
         claims: Claims::default(),
         unread_claims: Default::default(),
+        unbelieved_email: None,
         mfa: true,
         auth_time: AuthTime::Stated,
         vouched_at: now - TimeDelta::minutes(10),

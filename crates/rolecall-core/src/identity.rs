@@ -7,6 +7,7 @@ mod claims;
 mod email;
 mod name_id;
 mod read;
+mod unbelieved;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -15,9 +16,10 @@ use crate::limits;
 use crate::secret::{SecretDigest, SecretText};
 
 pub use claims::Claims;
-pub use email::{EmailAddress, EmailDomain, InvalidEmail, believed_email};
+pub use email::{EmailAddress, EmailDomain, InvalidEmail};
 pub use name_id::NameId;
 pub use read::{InvalidClaims, ReadClaims, Unread, UnreadClaims, claim_name};
+pub use unbelieved::{Disbelief, UnbelievedEmail, believed_email};
 
 /// Defines a newtype over a string with a parse rule.
 macro_rules! text_newtype {
@@ -167,6 +169,9 @@ pub struct Identity {
     pub subject: Subject,
     /// The address, only where the provider is believed about its domain.
     pub email: Option<EmailAddress>,
+    /// What was sent as the address, where it is not believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unbelieved_email: Option<UnbelievedEmail>,
     /// For display only; any text.
     pub name: Option<String>,
     /// Group names, compared byte for byte, within this provider.

@@ -58,6 +58,8 @@ pub const CLAIM_VALUE_BYTES_MAX: usize = 1_024;
 pub const SUBJECT_BYTES_MAX: usize = 255;
 /// Bytes of an e-mail address (RFC 5321 4.5.3.1.3).
 pub const EMAIL_BYTES_MAX: usize = 254;
+/// Addresses of one person that are kept although none of them is believed.
+pub const UNBELIEVED_EMAILS_MAX: usize = 16;
 
 /// Bytes of an ID token at the callback: one with 600 groups by their LDAP names has 66 kB. STS takes at most 20,000 characters, providers with many groups send more.
 pub const ID_TOKEN_BYTES_MAX: usize = 96 * 1024;

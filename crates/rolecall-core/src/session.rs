@@ -294,6 +294,7 @@ mod tests {
                 groups: vec![],
                 claims: Claims::default(),
                 unread_claims: Default::default(),
+                unbelieved_email: None,
                 mfa: false,
                 vouched_at: start,
                 auth_time: AuthTime::Stated,

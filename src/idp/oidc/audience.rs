@@ -3,9 +3,9 @@
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::Value;
 
-use super::explanation::shown;
 use super::jws::malformed;
 use super::settings::OidcSettings;
+use crate::idp::explanation::shown;
 
 /// An entry of `extra_audiences` that stands for all of them, in a token that `azp` says was made for us.
 const ANY_AUDIENCE: &str = "*";

@@ -13,9 +13,9 @@ use serde_json::{Map, Value};
 
 use super::audience::Audiences;
 use super::auth_time::AuthTimeRule;
-use super::explanation::shown;
 use super::jws::{Algorithm, malformed};
 use super::settings::OidcSettings;
+use crate::idp::explanation::shown;
 
 /// What the token is held against.
 pub struct Expected<'a> {

@@ -5,9 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_core::identity::{
-    Evidence, Identity, InvalidClaims, ReadClaims, believed_email, claim_name,
-};
+use rolecall_core::identity::{Evidence, Identity, InvalidClaims, ReadClaims, claim_name};
 use rolecall_core::secret::SecretText;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
@@ -15,6 +13,7 @@ use serde_json::{Map, Value};
 use super::checks::Verified;
 use super::google;
 use super::settings::OidcSettings;
+use crate::idp::address;
 
 /// Refuses "too many groups": Entra ID's `_claim_names`, `hasgroups` and `groups:src1` (distributed claims, Core 5.6.2).
 ///
@@ -27,8 +26,8 @@ pub fn refuse_overage(
     let groups = claim_name(&settings.claims.groups);
     let elsewhere = match claims.get("_claim_names") {
         Some(Value::Object(names)) => names.contains_key(&groups),
+        Some(Value::Null) | None => false,
         Some(_) => true,
-        None => false,
     };
     let flagged = claims.iter().any(|(name, value)| {
         (name == "hasgroups" && *value != Value::Bool(false))
@@ -70,14 +69,12 @@ pub fn identity(
             .into_iter()
             .any(|value| wanted.iter().any(|wanted| wanted == value))
     };
-    let address = address(&said, settings)?;
+    let addresses = values(&said, &claim_name(&settings.claims.email))?;
     let groups = groups(&said, claims, &claim_name(&settings.claims.groups))?;
     let mfa = any_of("amr", &settings.mfa.amr) || any_of("acr", &settings.mfa.acr);
-    let believed = believed_email(
-        address.as_deref(),
-        email_verified,
-        &settings.believed_domains(),
-    );
+    let domains = settings.believed_domains();
+    let (email, unbelieved_email) =
+        address::judged(&settings.id, &addresses, email_verified, &domains);
     let name = said.single(&claim_name(&settings.claims.name));
     let name = name.map(str::to_owned);
     let sid = said.single("sid").map(str::to_owned);
@@ -85,7 +82,8 @@ pub fn identity(
     Ok(Identity {
         provider: settings.id.clone(),
         subject: verified.subject,
-        email: believed,
+        email,
+        unbelieved_email,
         name,
         groups,
         mfa,
@@ -101,7 +99,7 @@ pub fn identity(
 }
 
 /// The groups: the values of the claim, or the names of its members where each of them is an object, as Zitadel sends roles
-/// with the organisations that grant them.
+/// with the organisations that grant them. A role that no organisation grants is none.
 fn groups(
     said: &ReadClaims,
     claims: &Map<String, Value>,
@@ -133,25 +131,13 @@ fn member_names(claims: &Map<String, Value>, name: &str) -> Option<Vec<String>> 
         }
     };
     let members = claim.as_object().filter(|members| !members.is_empty())?;
-    let named = members.values().all(Value::is_object);
-    named.then(|| members.keys().cloned().collect())
-}
-
-/// The one e-mail address, whether it is believed or not.
-fn address(said: &ReadClaims, settings: &OidcSettings) -> Result<Option<String>, ProviderError> {
-    let claim = claim_name(&settings.claims.email);
-    let mut addresses = said.values(&claim).map_err(refused)?;
-    let count = addresses.len();
-    if count > 1 {
-        let provider = settings.id.as_str();
-        tracing::warn!(
-            provider,
-            claim,
-            count,
-            "a person has no e-mail address here: the claim has several values"
-        );
-    }
-    Ok(addresses.next().filter(|_| count == 1).map(str::to_owned))
+    let granted = |(name, organisations): (&String, &Value)| {
+        let organisations = organisations.as_object()?;
+        let is_granted = !organisations.values().all(Value::is_null);
+        Some(is_granted.then(|| name.clone()))
+    };
+    let granted: Option<Vec<_>> = members.iter().map(granted).collect();
+    Some(granted?.into_iter().flatten().collect())
 }
 
 fn refused(error: InvalidClaims) -> ProviderError {
@@ -246,6 +232,20 @@ mod tests {
     }
 
     #[test]
+    fn a_role_that_no_organisation_grants_is_none() {
+        let mut settings = settings();
+        settings.claims.groups = "urn:zitadel:iam:org:project:roles".to_owned();
+        let groups = |roles: Value| {
+            let claims = json!({ "urn:zitadel:iam:org:project:roles": roles });
+            made(&settings, claims).map(|identity| identity.groups)
+        };
+        let granted = json!({"admin": {"1": "acme.example"}, "reader": {}, "auditor": {"1": null}});
+        assert_eq!(groups(granted).unwrap(), ["admin"]);
+        assert!(groups(json!({"admin": {}})).unwrap().is_empty());
+        assert!(groups(json!({"admin": {}, "reader": true})).is_err());
+    }
+
+    #[test]
     fn a_second_factor_is_what_is_configured() {
         let mut settings = settings();
         settings.mfa.acr = vec!["urn:okta:loa:2fa:any".to_owned()];
@@ -279,6 +279,7 @@ mod tests {
             json!({}),
             json!({"groups": ["a"], "hasgroups": false}),
             json!({"_claim_names": {"address": "src1"}}),
+            json!({"_claim_names": null}),
             json!({"groups:srcery": 1, "x": 1})
                 .as_object()
                 .map(|_| json!({"groupssrc": 1}))

@@ -3,7 +3,7 @@
 //! An ID token's claim is never replaced. Where one claim vouches for another (`email_verified` for `email`), both come
 //! from the same document.
 
-use rolecall_core::identity::{ReadClaims, claim_name};
+use rolecall_core::identity::{EmailAddress, ReadClaims, claim_name};
 use serde_json::{Map, Value};
 
 use super::google;
@@ -34,6 +34,9 @@ const VERIFIED: [(&str, &str); 2] = [
     ("email", "email_verified"),
     ("phone_number", "phone_number_verified"),
 ];
+
+/// Names the claims that stand elsewhere.
+const CLAIM_NAMES: &str = "_claim_names";
 
 /// What an ID token lacks of that which userinfo may tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +91,7 @@ pub fn add_missing(
             claims.insert(name.clone(), value.clone());
         }
     }
+    merge_claim_names(claims, userinfo);
     for name in [&names.email, &names.name, &names.groups] {
         let name = claim_name(name);
         if only_told(&name) {
@@ -99,7 +103,7 @@ pub fn add_missing(
             "email" => claim_name(&names.email),
             other => other.to_owned(),
         };
-        let same = !told.has(&claim) || signed.single(&claim) == told.single(&claim);
+        let same = !told.has(&claim) || same_value(signed.single(&claim), told.single(&claim));
         let said = userinfo.get(verdict);
         let denied = said.is_some_and(|said| *said != Value::Bool(true));
         match (only_told(&claim), said) {
@@ -113,6 +117,31 @@ pub fn add_missing(
                 claims.insert(verdict.to_owned(), said.clone());
             }
             (true | false, _) => {}
+        }
+    }
+}
+
+/// Whether two documents speak of the same address or number: addresses are compared as they are believed, whatever their
+/// case.
+fn same_value(signed: Option<&str>, told: Option<&str>) -> bool {
+    let address = |value: Option<&str>| EmailAddress::parse(value?).ok();
+    signed == told || (address(signed).is_some() && address(signed) == address(told))
+}
+
+/// `_claim_names` (Core 5.6.2): what either document leaves out is left out.
+fn merge_claim_names(claims: &mut Map<String, Value>, userinfo: &Map<String, Value>) {
+    let Some(Value::Object(told)) = userinfo.get(CLAIM_NAMES) else {
+        return;
+    };
+    let signed = claims
+        .entry(CLAIM_NAMES)
+        .or_insert_with(|| Value::Object(Map::new()));
+    if signed.is_null() {
+        *signed = Value::Object(Map::new());
+    }
+    if let Value::Object(signed) = signed {
+        for (name, source) in told.iter().filter(|(_, source)| !source.is_null()) {
+            signed.insert(name.clone(), source.clone());
         }
     }
 }
@@ -154,196 +183,4 @@ fn unescaped(step: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::settings::tests::settings;
-    use super::*;
-    use serde_json::json;
-
-    fn object(value: Value) -> Map<String, Value> {
-        value.as_object().unwrap().clone()
-    }
-
-    fn merged(names: &ClaimNames, id_token: Value, userinfo: Value) -> Value {
-        let mut claims = object(id_token);
-        add_missing(&mut claims, &object(userinfo), names);
-        Value::Object(claims)
-    }
-
-    #[test]
-    fn userinfo_adds_but_never_replaces() {
-        let userinfo = json!({"sub": "alice", "email": "evil@example.com", "groups": ["a"],
-                              "amr": ["mfa"], "acr": "high", "auth_time": 1, "hd": "example.com", "aud": "x"});
-        let id_token = json!({"sub": "alice", "email": "a@example.com"});
-        assert_eq!(
-            merged(&ClaimNames::default(), id_token, userinfo),
-            json!({"sub": "alice", "email": "a@example.com", "groups": ["a"]})
-        );
-    }
-
-    #[test]
-    fn a_null_or_a_missing_member_is_filled_and_a_sent_one_is_not() {
-        let names = ClaimNames {
-            groups: "/realm_access/roles".to_owned(),
-            ..ClaimNames::default()
-        };
-        let userinfo = json!({"sub": "alice", "realm_access": {"roles": ["contractors"], "x": 2}, "name": "A"});
-        let with = |realm_access: Value| {
-            let id_token = json!({"sub": "alice", "name": null, "realm_access": realm_access});
-            merged(&names, id_token, userinfo.clone())
-        };
-        for absent in [
-            json!(null),
-            json!({}),
-            json!({"x": 1}),
-            json!({"roles": null}),
-            json!("none"),
-        ] {
-            let merged = with(absent.clone());
-            assert_eq!(
-                merged["realm_access"]["roles"],
-                json!(["contractors"]),
-                "{absent}"
-            );
-            assert_eq!(merged["name"], "A");
-        }
-        assert_eq!(with(json!({"x": 1}))["realm_access"]["x"], 1);
-        assert_eq!(
-            with(json!({"roles": []}))["realm_access"]["roles"],
-            json!([])
-        );
-        let namespaced = ClaimNames {
-            groups: "https://example.com/groups".to_owned(),
-            ..ClaimNames::default()
-        };
-        let userinfo = json!({"https://example.com/groups": ["a"]});
-        let merged = merged(&namespaced, json!({}), userinfo.clone());
-        assert_eq!(merged, userinfo);
-    }
-
-    #[test]
-    fn email_and_email_verified_are_a_pair_of_one_document() {
-        let upn = ClaimNames {
-            email: "upn".to_owned(),
-            ..ClaimNames::default()
-        };
-        let default = ClaimNames::default();
-        for (names, id_token, userinfo, wanted) in [
-            // The ID token's yes was about no address.
-            (
-                &default,
-                json!({"email_verified": true}),
-                json!({"email": "a"}),
-                None,
-            ),
-            (
-                &default,
-                json!({"email_verified": true}),
-                json!({"email": "a", "email_verified": false}),
-                Some(json!(false)),
-            ),
-            (
-                &default,
-                json!({"email_verified": true, "email": null}),
-                json!({"email": "a"}),
-                None,
-            ),
-            (
-                &default,
-                json!({"email_verified": false}),
-                json!({"email": "a", "email_verified": true}),
-                Some(json!(true)),
-            ),
-            (
-                &upn,
-                json!({"email_verified": true, "email": "b"}),
-                json!({"upn": "a"}),
-                None,
-            ),
-            // Nobody takes a no back by being silent.
-            (
-                &default,
-                json!({"email_verified": false}),
-                json!({"email": "a"}),
-                Some(json!(false)),
-            ),
-            // Userinfo's yes is about its own address.
-            (
-                &default,
-                json!({"email": "a"}),
-                json!({"email": "b", "email_verified": true}),
-                None,
-            ),
-            (
-                &default,
-                json!({"email": "a"}),
-                json!({"email": "a", "email_verified": true}),
-                None,
-            ),
-            (
-                &default,
-                json!({"email": "a"}),
-                json!({"email_verified": true}),
-                None,
-            ),
-            (
-                &default,
-                json!({"email": "a"}),
-                json!({"email": "b", "email_verified": false}),
-                None,
-            ),
-            // Its no about the same address counts.
-            (
-                &default,
-                json!({"email": "a"}),
-                json!({"email": "a", "email_verified": false}),
-                Some(json!(false)),
-            ),
-            (
-                &default,
-                json!({"email": "a"}),
-                json!({"email_verified": "no"}),
-                Some(json!("no")),
-            ),
-            (
-                &default,
-                json!({"email": "a", "email_verified": true}),
-                json!({"email": "a", "email_verified": false}),
-                Some(json!(true)),
-            ),
-            (
-                &default,
-                json!({}),
-                json!({"email": "a", "email_verified": true}),
-                Some(json!(true)),
-            ),
-        ] {
-            let merged = merged(names, id_token.clone(), userinfo.clone());
-            assert_eq!(
-                merged.get("email_verified"),
-                wanted.as_ref(),
-                "{id_token} {userinfo}"
-            );
-        }
-        let phone = merged(
-            &default,
-            json!({"phone_number_verified": true}),
-            json!({"phone_number": "1", "email": "a"}),
-        );
-        assert_eq!(phone.get("phone_number_verified"), None);
-    }
-
-    #[test]
-    fn userinfo_is_asked_only_for_what_is_missing() {
-        let asked =
-            |claims, settings: &OidcSettings| Missing::of(&object(claims), settings).is_some();
-        let mut settings = settings();
-        assert!(!asked(json!({"email": "a", "groups": []}), &settings));
-        assert!(asked(json!({"email": "a"}), &settings));
-        assert!(asked(json!({"email": "a", "groups": null}), &settings));
-        assert!(asked(json!({"groups": ["a"]}), &settings));
-        // What cannot be read is there.
-        assert!(!asked(json!({"email": "a", "groups": [{}]}), &settings));
-        settings.issuer = "https://accounts.google.com".to_owned();
-        assert!(!asked(json!({"email": "a"}), &settings));
-    }
-}
+mod tests;

@@ -2,8 +2,8 @@
 
 use rolecall_core::sign_in::ProviderError;
 
-use super::explanation;
 use crate::idp::cache::Trouble;
+use crate::idp::explanation;
 
 /// Errors of the authorization endpoint that are registered (IANA OAuth Extensions Error Registry).
 const REGISTERED: [&str; 17] = [

@@ -12,9 +12,9 @@ use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};
 
 use super::client_authentication::Credentials;
-use super::explanation;
 use super::jws::malformed;
 use crate::idp::cache::Trouble;
+use crate::idp::explanation;
 use crate::idp::http::{Answer, HttpClient, HttpError};
 use crate::idp::redact::Redactor;
 

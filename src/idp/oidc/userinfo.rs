@@ -12,10 +12,10 @@ use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::explanation;
 use super::jws::malformed;
 use super::merge::Missing;
 use crate::idp::cache::Trouble;
+use crate::idp::explanation;
 use crate::idp::http::{Answer, HttpClient};
 
 /// Whether userinfo may be asked.

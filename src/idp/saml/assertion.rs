@@ -2,6 +2,8 @@
 //!
 //! A [`VerifiedAssertion`] is made by `verify` alone.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use rolecall_core::identity::{InvalidClaims, NameId, Subject, Unread};
 use rolecall_core::secret::SecretDigest;
@@ -35,8 +37,8 @@ pub enum Signed {
 pub struct Attribute {
     /// `Name`
     pub name: String,
-    /// `FriendlyName`
-    pub friendly_name: Option<String>,
+    /// `FriendlyName`: each that was written beside this name.
+    pub friendly_names: Vec<String>,
     /// The values, in order. One that is a `NameID` is its text.
     pub values: Vec<String>,
     /// Why its values are not all known.
@@ -72,27 +74,53 @@ pub struct VerifiedAssertion {
     pub authn_context: Option<String>,
 }
 
+impl Attribute {
+    fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.friendly_names.iter().any(|friendly| friendly == name)
+    }
+
+    /// Whether nothing depends on which of the two is meant.
+    fn says_the_same_as(&self, other: &Self) -> bool {
+        let values = |one: &Self| -> BTreeSet<String> { one.values.iter().cloned().collect() };
+        self.unread.is_none() && other.unread.is_none() && values(self) == values(other)
+    }
+}
+
+/// The attribute that goes by this `Name` or `FriendlyName`; none when there is none.
+///
+/// # Errors
+/// [`Unread::Ambiguous`], when several do and have other values: nobody knows which is meant.
+pub fn named<'a>(attributes: &'a [Attribute], name: &str) -> Result<Option<&'a Attribute>, Unread> {
+    the_one(attributes.iter().filter(|one| one.is_called(name)))
+}
+
+/// The attribute that is meant by a name, of those that go by it.
+///
+/// # Errors
+/// As [`named`].
+pub fn the_one<'a>(
+    mut called: impl Iterator<Item = &'a Attribute>,
+) -> Result<Option<&'a Attribute>, Unread> {
+    let Some(first) = called.next() else {
+        return Ok(None);
+    };
+    match called.all(|other| first.says_the_same_as(other)) {
+        true => Ok(Some(first)),
+        false => Err(Unread::Ambiguous),
+    }
+}
+
 impl VerifiedAssertion {
-    /// The values of an attribute, found by `Name` or else by `FriendlyName`; none when it is absent.
+    /// The values of an attribute, found by `Name` or `FriendlyName`; none when it is absent.
     ///
     /// # Errors
-    /// When they are not known: they are no strings, or several attributes have this `FriendlyName`.
+    /// When they are not known: they are no strings, or several attributes go by this name.
     pub fn values(&self, name: &str) -> Result<&[String], InvalidClaims> {
         let unread = |why| InvalidClaims::Unread {
             name: name.to_owned(),
             why,
         };
-        let named = |attribute: &&Attribute| attribute.name == name;
-        let befriended = |attribute: &&Attribute| attribute.friendly_name.as_deref() == Some(name);
-        let mut friends = self.attributes.iter().filter(befriended);
-        let found = match self.attributes.iter().find(named) {
-            Some(attribute) => Some(attribute),
-            None => match (friends.next(), friends.next()) {
-                (_, Some(_)) => return Err(unread(Unread::Ambiguous)),
-                (one, None) => one,
-            },
-        };
-        match found {
+        match named(&self.attributes, name).map_err(unread)? {
             None => Ok(&[]),
             Some(attribute) => match attribute.unread {
                 Some(why) => Err(unread(why)),

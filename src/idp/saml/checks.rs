@@ -14,7 +14,10 @@ use super::assertion::{Expected, Signed, VerifiedAssertion};
 use super::guard::GuardedXml;
 use super::statements::{attributes, authentication, person};
 use super::trust::SamlTrust;
-use super::xml::{ASSERTION, PROTOCOL, attribute, children, elements, instant, is, only, text};
+use super::xml::{
+    ASSERTION, PROTOCOL, attribute, children, elements, instant, is, only, text, trimmed,
+};
+use crate::idp::explanation;
 
 const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 const ENTITY: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
@@ -119,7 +122,7 @@ impl<'a, 'i: 'a> Reading<'a, 'i> {
     ) -> Result<(), ProviderError> {
         let response = self.response;
         version(response)?;
-        match (attribute(response, "Destination"), self.signed) {
+        match (attribute(response, "Destination").map(trimmed), self.signed) {
             (Some(to), _) if expected.recipients.contains(&to) => {}
             (None, Signed::Assertion) => {}
             (to, Signed::Response | Signed::Both | Signed::Assertion) => {
@@ -154,6 +157,9 @@ pub fn no_assertion(response: Node<'_, '_>) -> ProviderError {
         .and_then(|status| only(status, PROTOCOL, "StatusCode"))
         .and_then(|code| only(code, PROTOCOL, "StatusCode"))
         .and_then(|code| attribute(code, "Value"));
+    let message = status
+        .and_then(|status| only(status, PROTOCOL, "StatusMessage"))
+        .and_then(text);
     let word = second.and_then(|code| code.strip_prefix("urn:oasis:names:tc:SAML:2.0:status:"));
     let error = match word.unwrap_or_default() {
         "AuthnFailed" => "authn_failed",
@@ -162,22 +168,21 @@ pub fn no_assertion(response: Node<'_, '_>) -> ProviderError {
         "RequestDenied" => "request_denied",
         "UnknownPrincipal" => "unknown_principal",
         _ => {
-            let message = status.and_then(|status| only(status, PROTOCOL, "StatusMessage"));
-            let message = message.and_then(text);
+            let said = explanation::of(None, message.as_deref());
             return rejected(
                 RejectReason::Status,
                 format!(
                     "the provider says {}, {}, message {}",
                     shown(Some(first)),
                     shown(second),
-                    shown(message.as_deref())
+                    said.as_deref().unwrap_or("missing")
                 ),
             );
         }
     };
     ProviderError::Refused {
         error,
-        explanation: None,
+        explanation: explanation::of(None, message.as_deref()),
     }
 }
 
@@ -305,7 +310,7 @@ fn bearer(
     let no = |what: &str| rejected(RejectReason::Confirmation, what);
     let data = only(confirmation, ASSERTION, "SubjectConfirmationData")
         .ok_or_else(|| no("there is no SubjectConfirmationData"))?;
-    let to = attribute(data, "Recipient");
+    let to = attribute(data, "Recipient").map(trimmed);
     if !to.is_some_and(|to| expected.recipients.contains(&to)) {
         return Err(no(&format!("Recipient is {}, not our address", shown(to))));
     }

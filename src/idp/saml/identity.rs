@@ -1,14 +1,13 @@
 //! From a verified assertion to an [`Identity`]: attributes become claims; e-mail, name, groups, second factor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall_core::identity::{
-    AuthTime, Evidence, Identity, InvalidClaims, ReadClaims, Unread, believed_email,
-};
+use rolecall_core::identity::{AuthTime, Evidence, Identity, InvalidClaims, ReadClaims};
 use rolecall_core::sign_in::{OneTime, ProviderError, RejectReason, Vouched};
 
-use super::assertion::{Attribute, VerifiedAssertion};
+use super::assertion::{Attribute, VerifiedAssertion, named, the_one};
 use super::settings::SamlSettings;
+use crate::idp::address;
 
 /// Entra ID's stand-in for groups that are too many: the address where they could be asked for.
 const OVERAGE: &str = "http://schemas.microsoft.com/claims/groups.link";
@@ -40,10 +39,7 @@ pub fn vouched(
              e-mail address, or name an attribute with saml.subject_attribute",
         ));
     }
-    let is_named = |attribute: &Attribute| {
-        attribute.name == OVERAGE || attribute.friendly_name.as_deref() == Some(OVERAGE)
-    };
-    if verified.attributes.iter().any(is_named) {
+    if !matches!(named(&verified.attributes, OVERAGE), Ok(None)) {
         return Err(ProviderError::rejected(
             RejectReason::TooManyGroups,
             "the provider left the groups out because there are too many; let it send only the groups assigned to this \
@@ -62,24 +58,11 @@ pub fn vouched(
     };
     let groups = first(&settings.attributes.groups).map_err(refused)?;
     let mut addresses = first(&settings.attributes.email).map_err(refused)?;
-    let address = match addresses.len() {
-        0 => {
-            let name = verified.name_id.as_ref();
-            name.filter(|_| format == Some(EMAIL_ADDRESS))
-                .map(|name| name.value.clone())
-        }
-        1 => addresses.pop(),
-        // Nobody knows which is meant, and the NameID is another one still.
-        count => {
-            let provider = settings.id.as_str();
-            tracing::warn!(
-                provider,
-                count,
-                "a person has no e-mail address here: the attribute has several values"
-            );
-            None
-        }
-    };
+    if addresses.is_empty() && format == Some(EMAIL_ADDRESS) {
+        addresses.extend(verified.name_id.iter().map(|name| name.value.clone()));
+    }
+    let (email, unbelieved_email) =
+        address::judged(&settings.id, &addresses, None, &settings.domains);
     let name = match first(&settings.attributes.name).as_deref() {
         Ok([name]) => Some(name.clone()),
         Ok(_) | Err(_) => None,
@@ -93,7 +76,8 @@ pub fn vouched(
     let (claims, unread_claims) = claims(&verified).into_parts();
     let identity = Identity {
         provider: settings.id.clone(),
-        email: believed_email(address.as_deref(), None, &settings.domains),
+        email,
+        unbelieved_email,
         name,
         groups,
         claims,
@@ -121,25 +105,27 @@ fn refused(error: InvalidClaims) -> ProviderError {
     ProviderError::rejected(RejectReason::Claims, error.to_string())
 }
 
-/// Every attribute under its `Name`, and under its `FriendlyName` where nothing else is called so.
+/// Every attribute under its `Name` and under each `FriendlyName`.
 fn claims(verified: &VerifiedAssertion) -> ReadClaims {
-    let read = |attribute: &Attribute| match attribute.unread {
-        Some(why) => Err(why),
-        None => Ok(attribute.values.clone()),
-    };
-    let mut claims = BTreeMap::new();
+    let mut called: BTreeMap<&str, Vec<&Attribute>> = BTreeMap::new();
     for attribute in &verified.attributes {
-        if let Some(friendly) = &attribute.friendly_name {
-            let known = claims.entry(friendly.clone());
-            known
-                .and_modify(|values| *values = Err(Unread::Ambiguous))
-                .or_insert_with(|| read(attribute));
+        let names: BTreeSet<&String> = std::iter::once(&attribute.name)
+            .chain(&attribute.friendly_names)
+            .collect();
+        for name in names {
+            called.entry(name).or_default().push(attribute);
         }
     }
-    for attribute in &verified.attributes {
-        claims.insert(attribute.name.clone(), read(attribute));
-    }
-    ReadClaims::of(claims)
+    let claims = called.into_iter().map(|(name, attributes)| {
+        let one = the_one(attributes.into_iter());
+        let values = one.and_then(|one| match one.map(|one| (one.unread, &one.values)) {
+            Some((Some(why), _)) => Err(why),
+            Some((None, values)) => Ok(values.clone()),
+            None => Ok(Vec::new()),
+        });
+        (name.to_owned(), values)
+    });
+    ReadClaims::of(claims.collect())
 }
 
 #[cfg(test)]
@@ -148,13 +134,13 @@ mod tests {
     use super::super::settings::tests::settings;
     use super::*;
     use chrono::DateTime;
-    use rolecall_core::identity::{EmailDomain, NameId, Subject};
+    use rolecall_core::identity::{Disbelief, EmailDomain, NameId, Subject, Unread};
     use rolecall_core::secret::SecretDigest;
 
     fn attribute(name: &str, friendly: Option<&str>, values: &[&str]) -> Attribute {
         Attribute {
             name: name.to_owned(),
-            friendly_name: friendly.map(str::to_owned),
+            friendly_names: friendly.map(str::to_owned).into_iter().collect(),
             values: values.iter().map(|value| (*value).to_owned()).collect(),
             unread: None,
         }
@@ -224,7 +210,12 @@ mod tests {
     fn an_address_is_believed_in_the_providers_domains_only() {
         let mut settings = settings();
         let said = || verified(EMAIL_ADDRESS, vec![]);
-        assert!(vouched(&settings, said()).unwrap().identity.email.is_none());
+        let identity = vouched(&settings, said()).unwrap().identity;
+        let unbelieved = identity.unbelieved_email.map(|one| one.why());
+        assert_eq!(
+            (identity.email, unbelieved),
+            (None, Some(Disbelief::OtherDomain))
+        );
         settings.domains = vec![EmailDomain::parse("example.com").unwrap()];
         let email = vouched(&settings, said()).unwrap().identity.email;
         assert!(email.is_some(), "a NameID that is an address is one");
@@ -242,6 +233,8 @@ mod tests {
                 identity.email.is_none(),
                 "of two nobody knows which, and the NameID is neither"
             );
+            let unbelieved = identity.unbelieved_email.map(|one| one.why());
+            assert_eq!(unbelieved, Some(Disbelief::Several));
         }
     }
 
@@ -312,13 +305,31 @@ mod tests {
                 attribute("role", None, &["honest"]),
                 attribute("urn:b", Some("both"), &["1"]),
                 attribute("urn:c", Some("both"), &["2"]),
+                attribute("urn:d", Some("same"), &["1", "2"]),
+                attribute("same", Some("same"), &["2", "1"]),
+                Attribute {
+                    friendly_names: vec!["first".to_owned(), "second".to_owned()],
+                    ..attribute("urn:e", None, &["e"])
+                },
             ],
         );
+        for name in ["role", "both"] {
+            assert!(said.values(name).is_err(), "{name}");
+        }
         let identity = vouched(&settings(), said).unwrap().identity;
-        assert_eq!(identity.unread_claim("both"), Some(Unread::Ambiguous));
+        for name in ["role", "both"] {
+            assert_eq!(
+                identity.unread_claim(name),
+                Some(Unread::Ambiguous),
+                "{name}"
+            );
+            assert!(identity.claims.values(name).len() == 0);
+        }
         let claims = identity.claims;
-        assert_eq!(claims.values("role").collect::<Vec<_>>(), ["honest"]);
-        assert!(claims.values("both").len() == 0);
-        assert_eq!(claims.values("urn:a").collect::<Vec<_>>(), ["evil"]);
+        assert!(claims.values("same").eq(["1", "2"]));
+        assert!(claims.values("urn:a").eq(["evil"]));
+        for name in ["urn:e", "first", "second"] {
+            assert!(claims.values(name).eq(["e"]), "{name}");
+        }
     }
 }

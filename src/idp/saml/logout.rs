@@ -67,7 +67,6 @@ pub fn order(incoming: Incoming, parties: &Parties<'_>) -> Result<LogoutOrder, P
     let id = attribute(request, "ID").unwrap_or_default().to_owned();
     let session_indexes: Vec<String> = children(request, PROTOCOL, "SessionIndex")
         .filter_map(text)
-        .map(|index| trimmed(&index).to_owned())
         .collect();
     if session_indexes.len() > INDEXES_MAX {
         return Err(malformed("it names too many sessions"));
@@ -185,7 +184,7 @@ fn name_id(request: Node<'_, '_>) -> Result<NameId, ProviderError> {
     let own = |name: &str| attribute(node, name).map(str::to_owned);
     let value = text(node).ok_or_else(refused)?;
     Ok(NameId {
-        value: trimmed(&value).to_owned(),
+        value,
         format: own("Format"),
         name_qualifier: own("NameQualifier"),
         sp_name_qualifier: own("SPNameQualifier"),

@@ -8,7 +8,7 @@ use rolecall_core::limits;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use roxmltree::Node;
 
-use super::assertion::Attribute;
+use super::assertion::{Attribute, named};
 use super::checks::{early, late, rejected};
 use super::trust::SamlPolicy;
 use super::xml::{ASSERTION, attribute, children, elements, instant, is, only, text, trimmed};
@@ -68,9 +68,9 @@ pub fn authentication(
         .and_then(text);
     Ok(Authentication {
         instant: at,
-        session_index: attribute(first, "SessionIndex").map(str::to_owned),
+        session_index: attribute(first, "SessionIndex").map(|index| trimmed(index).to_owned()),
         session_not_on_or_after: ends,
-        context: context.map(|context| trimmed(&context).to_owned()),
+        context,
     })
 }
 
@@ -82,7 +82,8 @@ pub fn attributes(assertion: Node<'_, '_>) -> Result<Vec<Attribute>, ProviderErr
     let mut all: Vec<Attribute> = Vec::new();
     let statements = children(assertion, ASSERTION, "AttributeStatement");
     for node in statements.flat_map(elements) {
-        let name = attribute(node, "Name").filter(|name| !name.is_empty());
+        let name = attribute(node, "Name").map(trimmed);
+        let name = name.filter(|name| !name.is_empty());
         let Some(name) = name.filter(|_| is(node, ASSERTION, "Attribute")) else {
             return Err(rejected(
                 RejectReason::Claims,
@@ -90,11 +91,20 @@ pub fn attributes(assertion: Node<'_, '_>) -> Result<Vec<Attribute>, ProviderErr
             ));
         };
         let values: Option<Vec<String>> = elements(node).map(value).collect();
-        let unread = values.is_none().then_some(Unread::Object);
+        let text_beside = node.children().any(|part| !is_blank_or_element(part));
+        let unread = match text_beside {
+            true => Some(Unread::OutsideValues),
+            false => values.is_none().then_some(Unread::Object),
+        };
         let values = values.unwrap_or_default();
+        let friendly = attribute(node, "FriendlyName").map(trimmed);
+        let friendly = friendly.filter(|name| !name.is_empty()).map(str::to_owned);
         if let Some(same) = all.iter_mut().find(|one| one.name == name) {
             same.values.extend(values);
             same.unread = same.unread.or(unread);
+            let known = |name: &String| same.friendly_names.contains(name);
+            same.friendly_names
+                .extend(friendly.filter(|name| !known(name)));
             continue;
         }
         if all.len() == limits::SAML_ATTRIBUTES_MAX {
@@ -105,7 +115,7 @@ pub fn attributes(assertion: Node<'_, '_>) -> Result<Vec<Attribute>, ProviderErr
         }
         all.push(Attribute {
             name: name.to_owned(),
-            friendly_name: attribute(node, "FriendlyName").map(str::to_owned),
+            friendly_names: friendly.into_iter().collect(),
             values,
             unread,
         });
@@ -113,7 +123,7 @@ pub fn attributes(assertion: Node<'_, '_>) -> Result<Vec<Attribute>, ProviderErr
     Ok(all)
 }
 
-/// The text of a value as it stands, or of the `NameID` in it (eduPersonTargetedID); none for any other element.
+/// The text of a value, or of the `NameID` in it (eduPersonTargetedID); none for any other element.
 fn value(node: Node<'_, '_>) -> Option<String> {
     if !is(node, ASSERTION, "AttributeValue") {
         return None;
@@ -121,14 +131,13 @@ fn value(node: Node<'_, '_>) -> Option<String> {
     text(node).or_else(|| {
         let mut within = elements(node);
         let name_id = within.next().filter(|one| is(*one, ASSERTION, "NameID"))?;
-        let alone =
-            within.next().is_none() && node.children().all(|part| is_blank_or(part, name_id));
+        let alone = within.next().is_none() && node.children().all(is_blank_or_element);
         text(name_id).filter(|_| alone)
     })
 }
 
-fn is_blank_or(node: Node<'_, '_>, element: Node<'_, '_>) -> bool {
-    node == element || !node.is_text() || trimmed(node.text().unwrap_or_default()).is_empty()
+fn is_blank_or_element(node: Node<'_, '_>) -> bool {
+    !node.is_text() || trimmed(node.text().unwrap_or_default()).is_empty()
 }
 
 /// `NameID`, and whom it means: the configured attribute where there is one, else the text of `NameID`.
@@ -155,12 +164,18 @@ pub fn person(
     };
     let text = match &policy.subject_attribute {
         Some(wanted) => {
-            let found = attributes.iter().find(|one| one.name == *wanted);
-            match found.map(|one| one.values.as_slice()) {
-                Some([one]) if found.is_some_and(|one| one.unread.is_none()) => one.clone(),
-                Some(_) | None => {
+            let unread = |why: Unread| no(format!("the attribute {wanted:?} {why}"));
+            let found = named(attributes, wanted).map_err(unread)?;
+            let found = found.ok_or_else(|| no(not_sent(wanted, attributes)))?;
+            if let Some(why) = found.unread {
+                return Err(unread(why));
+            }
+            match found.values.as_slice() {
+                [one] => one.clone(),
+                several => {
+                    let count = several.len();
                     return Err(no(format!(
-                        "the attribute {wanted:?} has not exactly one value"
+                        "the attribute {wanted:?} has {count} values, where one is expected"
                     )));
                 }
             }
@@ -172,11 +187,31 @@ pub fn person(
             name.value.clone()
         }
     };
-    if trimmed(&text).is_empty() {
+    if text.is_empty() {
         return Err(no("the name of the person is blank".to_owned()));
     }
     let subject = Subject::parse(&text).map_err(|error| no(error.to_string()))?;
     Ok((name_id, subject))
+}
+
+/// That there is no such attribute, and which there are.
+fn not_sent(wanted: &str, attributes: &[Attribute]) -> String {
+    const SHOWN_MAX: usize = 12;
+    let names = attributes.iter().take(SHOWN_MAX).map(|one| {
+        let friendly = one.friendly_names.first();
+        let friendly = friendly.map_or_else(String::new, |name| format!(" ({name:?})"));
+        format!("{:?}{friendly}", one.name)
+    });
+    let names: Vec<String> = names.collect();
+    let sent = match names.is_empty() {
+        true => "no attributes were sent".to_owned(),
+        false => format!("these were sent: {}", names.join(", ")),
+    };
+    let more = match attributes.len().saturating_sub(SHOWN_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("there is no attribute {wanted:?}, by Name or FriendlyName; {sent}{more}")
 }
 
 fn name_id(node: Node<'_, '_>) -> Result<NameId, ProviderError> {
@@ -190,3 +225,6 @@ fn name_id(node: Node<'_, '_>) -> Result<NameId, ProviderError> {
         sp_name_qualifier: own("SPNameQualifier"),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::assertion::{Attribute, Signed, VerifiedAssertion};
 use super::identity;
 use super::settings::SamlSettings;
+use super::xml::trimmed;
 
 /// The person these attributes would make: `sub` is the subject, `acr` the `AuthnContextClassRef`, everything else an
 /// attribute with one value or a list.
@@ -30,7 +31,7 @@ pub fn suppose(
             let values = values(value);
             Attribute {
                 name: name.clone(),
-                friendly_name: None,
+                friendly_names: Vec::new(),
                 unread: values.is_none().then_some(Unread::Nested),
                 values: values.unwrap_or_default(),
             }
@@ -55,7 +56,7 @@ pub fn suppose(
 /// A string, number or boolean, or a list of them; none for anything else.
 fn values(value: &Value) -> Option<Vec<String>> {
     let scalar = |value: &Value| match value {
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) => Some(trimmed(text).to_owned()),
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     };

@@ -55,12 +55,13 @@ pub fn only<'a, 'i: 'a>(
     first.filter(|_| found.next().is_none())
 }
 
-/// The whole text of an element that holds text alone; none when there is an element in it. A comment never ends it.
+/// The whole text of an element that holds text alone, without the white space around it, which tools that print XML
+/// readably put there; none when there is an element in it. A comment never ends it.
 pub fn text(node: Node<'_, '_>) -> Option<String> {
     if elements(node).next().is_some() {
         return None;
     }
-    Some(all_text(node))
+    Some(trimmed(&all_text(node)).to_owned())
 }
 
 /// Every text within, joined.

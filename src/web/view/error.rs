@@ -27,6 +27,8 @@ pub struct ErrorPage {
 pub struct NoAccessPage {
     /// Who looks.
     pub viewer: Viewer,
+    /// Which e-mail address the provider sent that is not believed, and why.
+    pub unbelieved_email: Option<String>,
     /// The groups the provider named, as many as are worth showing.
     pub groups: Vec<String>,
     /// How many more there are.
@@ -108,6 +110,7 @@ mod samples {
         pub fn samples() -> Vec<Self> {
             let page = |groups: &[&str], groups_more, contact: Option<&str>| Self {
                 viewer: Viewer::sample(),
+                unbelieved_email: None,
                 groups: groups.iter().map(|group| (*group).into()).collect(),
                 groups_more,
                 contact: contact.map(Into::into),
@@ -122,6 +125,7 @@ mod samples {
                 page(&[], 0, None),
                 Self {
                     viewer: Viewer::hostile(),
+                    unbelieved_email: Some(HOSTILE.into()),
                     reference: HOSTILE.into(),
                     ..page(&[HOSTILE], 3, Some(HOSTILE))
                 },

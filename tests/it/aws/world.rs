@@ -255,6 +255,7 @@ pub fn alice() -> Result<Identity> {
         groups: Vec::new(),
         claims: Claims::default(),
         unread_claims: Default::default(),
+        unbelieved_email: None,
         mfa: true,
         vouched_at: DateTime::UNIX_EPOCH,
         auth_time: AuthTime::Stated,

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Ended, World};
 
+mod address;
 mod claims;
 mod documents;
 mod userinfo;

@@ -88,6 +88,19 @@ async fn carol_is_told_whom_to_ask() -> Result<()> {
 }
 
 #[tokio::test]
+async fn who_has_no_role_is_told_which_address_is_not_believed() -> Result<()> {
+    let scene = Scene::new().await?;
+    let carol = rolecall_testkit::oidc::Person::new("carol").groups([]);
+    let carol = carol.claim("email_verified", false);
+    scene.house.provider.put_person(carol);
+    let browser = scene.signed_in("carol").await?;
+    let text = browser.page()?.text();
+    let told = "\"carol@example.com\" is not believed, because email_verified was sent with it and is not true";
+    ensure!(text.contains(told), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_search_without_the_script_finds_roles() -> Result<()> {
     let scene = Scene::new().await?;
     let mut browser = scene.signed_in("alice").await?;

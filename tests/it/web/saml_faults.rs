@@ -59,7 +59,11 @@ async fn meet(scene: &SamlScene, case: &Case) -> Result<()> {
     if browser.cookie(SESSION).is_some() {
         ensure!(case.verdict != Verdict::Refused, "it was believed");
         let page = browser.open(&scene.at("/")).await?;
-        ensure!(!page.body().contains(Fault::FORGED) && !page.body().contains("mallory"));
+        // Signed addresses of which nobody knows which is meant are named as such, and nowhere else.
+        let unbelieved = |line: &&str| line.contains("not believed, because more than one");
+        let lines = page.body().lines().filter(|line| !unbelieved(line));
+        let rest: String = lines.collect();
+        ensure!(!rest.contains(Fault::FORGED) && !rest.contains("mallory"));
         return Ok(());
     }
     ensure!(

@@ -5,7 +5,7 @@
 use crate::access::grant::Grant;
 use crate::access::template::{Missing, Placeholder, Template};
 use crate::aws::{InvalidTag, RoleSessionTags, SourceIdentity, TagKey};
-use crate::identity::Identity;
+use crate::identity::{Identity, UnbelievedEmail};
 
 /// The tag that is always there: the account's id.
 pub const ACCOUNT_TAG: &str = "rolecall:account";
@@ -32,6 +32,14 @@ pub enum AttributeError {
         /// What is lacking.
         placeholder: String,
     },
+    /// An address was sent that is not believed.
+    #[error("{attribute} is made of {{email}}, and the address {unbelieved}")]
+    Unbelieved {
+        /// Which tag, or the source identity.
+        attribute: String,
+        /// Which address, and why.
+        unbelieved: UnbelievedEmail,
+    },
     /// The person has more than one value.
     #[error("{attribute} is made of {{{placeholder}}}, and your identity provider sent several")]
     Several {
@@ -57,6 +65,7 @@ impl AttributeError {
             Self::Missing { .. } => {
                 "ask the administrators of your identity provider to release it, or Rolecall's to change the permission set"
             }
+            Self::Unbelieved { unbelieved, .. } => unbelieved.hint(),
             Self::Several { .. } => {
                 "ask the administrators of Rolecall to use a claim that has one value"
             }
@@ -123,11 +132,20 @@ fn render(
     attribute: impl Fn() -> String,
 ) -> Result<String, AttributeError> {
     let name = |placeholder: Placeholder| placeholder.to_string();
+    let unbelieved = identity.unbelieved_email.as_ref();
     template.render(identity).map_err(|missing| match missing {
-        Missing::Absent(placeholder) => AttributeError::Missing {
-            attribute: attribute(),
-            placeholder: name(placeholder),
-        },
+        Missing::Absent(placeholder) => {
+            match unbelieved.filter(|_| placeholder == Placeholder::Email) {
+                Some(unbelieved) => AttributeError::Unbelieved {
+                    attribute: attribute(),
+                    unbelieved: unbelieved.clone(),
+                },
+                None => AttributeError::Missing {
+                    attribute: attribute(),
+                    placeholder: name(placeholder),
+                },
+            }
+        }
         Missing::Several(placeholder) => AttributeError::Several {
             attribute: attribute(),
             placeholder: name(placeholder),

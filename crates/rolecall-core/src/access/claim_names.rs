@@ -51,11 +51,9 @@ impl ClaimNames {
         self.in_rules.iter().chain(own).map(String::as_str)
     }
 
-    /// Whether anything may need the claim of a person of this provider.
-    pub(super) fn needs(&self, provider: &ProviderId, name: &str) -> bool {
-        let own = self.in_rules_of.get(provider);
-        self.in_rules.contains(name)
-            || own.is_some_and(|own| own.contains(name))
-            || self.in_templates.contains(name)
+    /// The claims that rules and templates name for people of this provider.
+    pub(super) fn needed_for(&self, provider: &ProviderId) -> impl Iterator<Item = &str> {
+        let in_templates = self.in_templates.iter().map(String::as_str);
+        self.in_rules_for(provider).chain(in_templates)
     }
 }

@@ -8,8 +8,9 @@ use crate::access::assignment::{AssignmentIndex, Place};
 use crate::access::condition::Unmet;
 use crate::access::grant::Grants;
 use crate::access::policy::{Contents, Observer};
-use crate::access::who::Mismatch;
+use crate::access::who::{Mismatch, Who};
 use crate::aws::AccountId;
+use crate::identity::Identity;
 
 /// Every entry of the policy and what became of it for one person, and what the person may become.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub struct Considered {
     /// What became of it.
     pub outcome: Outcome,
     /// Why, for people: the key of `who` that does not hold, or what is missing of `when`. Empty when it holds, except
-    /// for a deny with a reason of its own.
+    /// for a deny with a reason of its own, or one that holds because an address is not believed.
     pub reasons: Vec<String>,
     /// Its number among its kind.
     #[serde(skip)]
@@ -107,17 +108,30 @@ impl fmt::Display for Considered {
 /// Keeps the reasons while the policy is walked.
 pub(super) struct Reasons<'p> {
     contents: &'p Contents,
+    identity: &'p Identity,
     assignments: Vec<Considered>,
     denies: Vec<Considered>,
 }
 
 impl<'p> Reasons<'p> {
-    pub(super) fn new(contents: &'p Contents) -> Self {
+    pub(super) fn new(contents: &'p Contents, identity: &'p Identity) -> Self {
         Self {
             contents,
+            identity,
             assignments: Vec::new(),
             denies: Vec::new(),
         }
+    }
+
+    /// Why an entry that names people by their addresses is or is not about this person, where the address that was sent
+    /// is not believed.
+    fn unbelieved(&self, who: &Who, presumed: bool) -> Option<String> {
+        let unbelieved = self.identity.unbelieved_email.as_ref();
+        let unbelieved = unbelieved.filter(|_| who.names_addresses())?;
+        Some(match presumed {
+            true => format!("may be about this person: the address {unbelieved}"),
+            false => format!("the address {unbelieved}"),
+        })
     }
 
     pub(super) fn explain(self, grants: Grants) -> Explanation {
@@ -138,7 +152,12 @@ impl Observer for Reasons<'_> {
     ) {
         let assignment = &self.contents.assignments[number as usize];
         let (outcome, reasons) = match mismatch {
-            Some(mismatch) => (Outcome::OtherPeople, vec![mismatch.to_string()]),
+            Some(mismatch) => {
+                let unbelieved = self.unbelieved(&assignment.who, false);
+                let unbelieved = unbelieved.filter(|_| mismatch == Mismatch::Users);
+                let reasons = std::iter::once(mismatch.to_string()).chain(unbelieved);
+                (Outcome::OtherPeople, reasons.collect())
+            }
             None if unmet.is_empty() => (Outcome::Holds, Vec::new()),
             None => (
                 Outcome::OtherCircumstances,
@@ -156,15 +175,19 @@ impl Observer for Reasons<'_> {
 
     fn deny(&mut self, number: u32, mismatch: Option<Mismatch<'_>>) {
         let deny = &self.contents.denies[number as usize];
-        let (outcome, reason) = match mismatch {
-            Some(mismatch) => (Outcome::OtherPeople, Some(mismatch.to_string())),
-            None => (Outcome::Holds, deny.reason.clone()),
+        let (outcome, reasons) = match mismatch {
+            Some(mismatch) => (Outcome::OtherPeople, vec![mismatch.to_string()]),
+            None => {
+                let presumed = self.unbelieved(&deny.who, true);
+                let reasons = deny.reason.clone().into_iter().chain(presumed);
+                (Outcome::Holds, reasons.collect())
+            }
         };
         self.denies.push(Considered {
             id: deny.id.to_string(),
             place: shown(&deny.place),
             outcome,
-            reasons: reason.into_iter().collect(),
+            reasons,
             number,
         });
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::access::who::{Person, Who};
+use crate::access::who::{Person, Who, WhoUse};
 use crate::identity::{EmailAddress, ProviderId};
 
 /// Numbers of entries, by what a person must have for them.
@@ -48,11 +48,14 @@ impl Index {
     }
 
     /// The entries that may be about the person, in order and each once.
-    pub(super) fn candidates(&self, person: &Person<'_>) -> Vec<u32> {
+    pub(super) fn candidates(&self, person: &Person<'_>, usage: WhoUse) -> Vec<u32> {
         let mut found = Vec::new();
-        self.of_any_provider.find(person, &mut found);
-        if let Some(postings) = self.of_provider.get(&person.identity.provider) {
+        let of_provider = self.of_provider.get(&person.identity.provider);
+        for postings in std::iter::once(&self.of_any_provider).chain(of_provider) {
             postings.find(person, &mut found);
+            if usage == WhoUse::Denying {
+                postings.find_presumed(person, &mut found);
+            }
         }
         found.sort_unstable();
         found.dedup();
@@ -119,11 +122,26 @@ impl Postings {
                 }
                 found.extend(values.flat_map(|value| under(&claim.values, value)));
             }
-            if identity.may_have_unread_claims() {
-                let named = self.claims.iter();
-                let unread = named.filter(|(name, _)| identity.unread_claim(name).is_some());
-                found.extend(unread.flat_map(|(_, claim)| claim.all()));
+        }
+    }
+
+    /// The entries that hold when what is not known of the person is presumed.
+    fn find_presumed(&self, person: &Person<'_>, found: &mut Vec<u32>) {
+        let identity = person.identity;
+        if let Some(unbelieved) = &identity.unbelieved_email {
+            match unbelieved.candidates() {
+                Some(candidates) => {
+                    for email in &candidates {
+                        found.extend(under(&self.users, email.as_str()));
+                    }
+                }
+                None => found.extend(self.users.values().flatten()),
             }
+        }
+        if !self.claims.is_empty() && identity.may_have_unread_claims() {
+            let named = self.claims.iter();
+            let unread = named.filter(|(name, _)| identity.unread_claim(name).is_some());
+            found.extend(unread.flat_map(|(_, claim)| claim.all()));
         }
     }
 }
@@ -167,7 +185,7 @@ mod tests {
         });
         let identity = serde_json::from_value(json).unwrap();
         assert_eq!(
-            index.candidates(&Person::new(&identity)),
+            index.candidates(&Person::new(&identity), WhoUse::Granting),
             [1_000, 1_002, 1_004]
         );
     }

@@ -93,7 +93,8 @@ impl Policy {
             }
         }
         let provider = identity.provider.clone();
-        identity.bound_claims(|name| names.needs(&provider, name))
+        identity.bound_claims(names.needed_for(&provider));
+        Ok(())
     }
 
     /// What the person may become, in these circumstances.
@@ -123,8 +124,10 @@ impl Policy {
         let contents = &*self.0;
         let person = Person::new(identity);
         let matters = |scope: &Scope| only.is_none_or(|account| scope.touches(account));
-        let assignments = contents.assignment_index.candidates(&person).into_iter();
-        let denies = contents.deny_index.candidates(&person).into_iter();
+        let assigning = &contents.assignment_index;
+        let assignments = assigning.candidates(&person, WhoUse::Granting).into_iter();
+        let denying = &contents.deny_index;
+        let denies = denying.candidates(&person, WhoUse::Denying).into_iter();
         let applicable = contents.walk(
             Candidates {
                 assignments: assignments
@@ -141,7 +144,7 @@ impl Policy {
     /// The same, looking at every entry and keeping the reasons.
     pub fn explain(&self, identity: &Identity, circumstances: &Circumstances) -> Explanation {
         let person = Person::new(identity);
-        let mut reasons = Reasons::new(&self.0);
+        let mut reasons = Reasons::new(&self.0, identity);
         let applicable = self.0.walk(
             Candidates {
                 assignments: 0..count(&self.0.assignments),

@@ -2,13 +2,14 @@
 //!
 //! Every key must hold, and a list means one of its members. Everything is compared byte for byte, except e-mail
 //! addresses, which are lower case and count only where the provider is believed about their domain. A claim that is
-//! absent never matches. One that was sent and whose values are not known grants nothing, and denies.
+//! absent never matches. One that was sent and whose values are not known grants nothing, and denies. So does an address
+//! that was sent and is not believed, where it may be one that is denied.
 
 use std::fmt;
 
 use regex::Regex;
 
-use crate::identity::{EmailAddress, Identity, ProviderId, Subject};
+use crate::identity::{EmailAddress, Identity, ProviderId, Subject, UnbelievedEmail};
 
 /// The people meant.
 #[derive(Clone, Debug, Default)]
@@ -155,8 +156,7 @@ impl Who {
         {
             return Some(Mismatch::Provider(provider));
         }
-        let believed = |email: &EmailAddress| self.users.contains(email);
-        if !self.users.is_empty() && !identity.email.as_ref().is_some_and(believed) {
+        if !self.users.is_empty() && !self.names_address_of(identity, usage) {
             return Some(Mismatch::Users);
         }
         if !self.subjects.is_empty() && !self.subjects.contains(&identity.subject) {
@@ -182,6 +182,22 @@ impl Who {
             }
         }
         None
+    }
+
+    fn names_address_of(&self, identity: &Identity, usage: WhoUse) -> bool {
+        let believed = |email: &EmailAddress| self.users.contains(email);
+        let presumed = |unbelieved: &UnbelievedEmail| {
+            let candidates = unbelieved.candidates();
+            usage == WhoUse::Denying
+                && candidates.is_none_or(|candidates| candidates.iter().any(believed))
+        };
+        identity.email.as_ref().is_some_and(believed)
+            || identity.unbelieved_email.as_ref().is_some_and(presumed)
+    }
+
+    /// Whether it names people by their addresses.
+    pub(super) fn names_addresses(&self) -> bool {
+        !self.users.is_empty()
     }
 
     /// The claims it names.

@@ -1,4 +1,4 @@
-//! E-mail addresses and their domains, and whose word counts about them.
+//! E-mail addresses and their domains.
 
 use std::fmt;
 
@@ -107,17 +107,6 @@ impl fmt::Display for EmailAddress {
     }
 }
 
-/// Decides whether an address is believed: a provider is authoritative for the domains it is configured with and for
-/// no others, and not even there when it says `email_verified: false`.
-pub fn believed_email(
-    address: Option<&str>,
-    verified: Option<bool>,
-    domains: &[EmailDomain],
-) -> Option<EmailAddress> {
-    let address = EmailAddress::parse(address?).ok()?;
-    (verified != Some(false) && domains.contains(&address.domain())).then_some(address)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,14 +135,5 @@ mod tests {
             EmailAddress::parse("Alice+aws@Example.COM").map(|a| a.to_string()),
             Ok("alice+aws@example.com".to_owned())
         );
-    }
-
-    #[test]
-    fn a_provider_is_believed_about_its_domains_only() {
-        let domains = [EmailDomain("example.com".to_owned())];
-        assert!(believed_email(Some("a@example.com"), None, &domains).is_some());
-        assert!(believed_email(Some("a@example.com"), Some(false), &domains).is_none());
-        assert!(believed_email(Some("a@sub.example.com"), Some(true), &domains).is_none());
-        assert!(believed_email(Some("a@example.com"), Some(true), &[]).is_none());
     }
 }

@@ -4,8 +4,8 @@
 //! hold. Its name is kept as unread. A sign-in is refused when configuration or policy name such a claim, and goes on
 //! when nothing depends on it.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -29,9 +29,15 @@ pub enum Unread {
     /// A value over [`limits::CLAIM_VALUE_BYTES_MAX`].
     #[error("has a value of more than {} bytes", limits::CLAIM_VALUE_BYTES_MAX)]
     ValueTooLong,
+    /// Text beside the values of an attribute (SAML Core 2.7.3.1 allows none).
+    #[error("has text outside of its AttributeValue elements")]
+    OutsideValues,
     /// Two claims or attributes that go by this name.
     #[error("is sent twice, by two claims of this name")]
     Ambiguous,
+    /// Left out, with another place to ask for it: an aggregated or distributed claim (OIDC Core 5.6.2).
+    #[error("was left out, and _claim_names says where to ask for it, which is never asked")]
+    Elsewhere,
     /// Not kept in the session, since nothing depended on it when the person signed in.
     #[error("was not kept when the person signed in")]
     NotKept,
@@ -40,8 +46,8 @@ pub enum Unread {
 /// Why claims are refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidClaims {
-    /// More than are kept, even by name.
-    #[error("the provider sent too many claims; let it send fewer")]
+    /// More than [`limits::CLAIMS_MAX`].
+    #[error("there are more than {} claims", limits::CLAIMS_MAX)]
     TooMany,
     /// Something depends on this claim, and its values cannot be read.
     #[error("the claim {name:?} {why}; the configuration or the access policy depends on it")]
@@ -67,50 +73,58 @@ impl Unread {
 /// The claims that the provider sent and whose values are not kept, by JSON pointer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<String>", into = "Vec<String>")]
-pub struct UnreadClaims(BTreeMap<String, Unread>);
+pub struct UnreadClaims {
+    named: BTreeMap<String, Unread>,
+    /// Whether there are more, of which not even the names are kept.
+    more: bool,
+}
+
+/// The pointer of the whole document (RFC 6901 5): in a record it stands for the claims that are not named.
+const MORE: &str = "";
 
 /// A record keeps the names alone.
 impl From<Vec<String>> for UnreadClaims {
     fn from(pointers: Vec<String>) -> Self {
-        let unread = pointers
-            .into_iter()
-            .map(|pointer| (pointer, Unread::NotKept));
-        Self(unread.collect())
+        let more = pointers.iter().any(|pointer| pointer == MORE);
+        let named = pointers.into_iter().filter(|pointer| pointer != MORE);
+        let named = named.map(|pointer| (pointer, Unread::NotKept)).collect();
+        Self { named, more }
     }
 }
 
 impl From<UnreadClaims> for Vec<String> {
     fn from(unread: UnreadClaims) -> Self {
-        unread.0.into_keys().collect()
+        let more = unread.more.then(|| MORE.to_owned());
+        more.into_iter().chain(unread.named.into_keys()).collect()
     }
 }
 
 impl UnreadClaims {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.named.is_empty() && !self.more
     }
 
     fn add(&mut self, name: &str, why: Unread) {
-        self.0.insert(pointer(name), why);
+        self.named.insert(pointer(name), why);
     }
 
     /// Why the claim is unread, itself or the one that it would be a member of.
     fn why(&self, pointer: &str) -> Option<Unread> {
-        if self.0.is_empty() {
+        if self.named.is_empty() {
             return None;
         }
-        if let Some(why) = self.0.get(pointer) {
+        if let Some(why) = self.named.get(pointer) {
             return Some(*why);
         }
-        let within = |prefix: &str| match self.0.get(prefix) {
+        let within = |prefix: &str| match self.named.get(prefix) {
             // An object without members has none of this name either.
             None | Some(Unread::Object) => None,
             Some(why) => Some(*why),
         };
         let ends = pointer.match_indices('/').skip(1);
         let member = format!("{pointer}/");
-        let mut members = self.0.range(member.clone()..);
+        let mut members = self.named.range(member.clone()..);
         ends.map(|(end, _)| &pointer[..end])
             .find_map(within)
             .or_else(|| {
@@ -129,11 +143,18 @@ pub struct ReadClaims {
 
 impl ReadClaims {
     /// Reads a JSON object (an ID token, userinfo): scalars and arrays of scalars under their name, members of objects
-    /// under their JSON pointer, `null` not at all.
+    /// under their JSON pointer, `null` not at all. A claim of which `_claim_names` (OIDC Core 5.6.2) says that it stands
+    /// elsewhere is unread, whatever stands here.
     pub fn from_json(object: &Map<String, Value>) -> Self {
         let mut claims = BTreeMap::new();
         for (name, value) in object {
             flatten(&mut claims, name, &pointer_to(name), value);
+        }
+        let elsewhere = object.get("_claim_names").and_then(Value::as_object);
+        for (name, source) in elsewhere.into_iter().flatten() {
+            if !source.is_null() {
+                claims.insert(name.clone(), Err(Unread::Elsewhere));
+            }
         }
         Self::of(claims)
     }
@@ -203,18 +224,13 @@ impl Identity {
     }
 
     /// Leaves claims out that are not `needed`, until as many are left as a record may hold.
-    ///
-    /// # Errors
-    /// [`InvalidClaims::TooMany`], when even their names are too many.
-    pub(crate) fn bound_claims(
-        &mut self,
-        needed: impl Fn(&str) -> bool,
-    ) -> Result<(), InvalidClaims> {
+    pub(crate) fn bound_claims<'n>(&mut self, needed: impl Iterator<Item = &'n str>) {
+        let needed: BTreeSet<&str> = needed.collect();
         if self.claims.len() > limits::CLAIMS_MAX {
             let mut room = limits::CLAIMS_MAX;
             let mut kept = Vec::new();
             for (name, values) in self.claims.iter() {
-                let fits = needed(name) || room > 0;
+                let fits = needed.contains(name) || room > 0;
                 room = room.saturating_sub(usize::from(fits));
                 match fits {
                     true => kept.push((name, values)),
@@ -223,22 +239,51 @@ impl Identity {
             }
             self.claims = Claims::packed(kept);
         }
-        let names = &self.unread_claims.0;
+        self.bound_unread_names(&needed);
+    }
+
+    /// Forgets names of unread claims beyond the bounds. From then on every claim that is not known may be one of them, so
+    /// those that are needed and were not sent are kept as claims without values.
+    fn bound_unread_names(&mut self, needed: &BTreeSet<&str>) {
+        let names = &self.unread_claims.named;
         let bytes: usize = names.keys().map(String::len).sum();
-        if names.len() > limits::UNREAD_CLAIMS_MAX || bytes > limits::UNREAD_CLAIMS_BYTES_MAX {
-            return Err(InvalidClaims::TooMany);
+        if names.len() <= limits::UNREAD_CLAIMS_MAX && bytes <= limits::UNREAD_CLAIMS_BYTES_MAX {
+            return;
         }
-        Ok(())
+        let absent = needed
+            .iter()
+            .filter(|name| !self.claims.has(name) && self.unread_claim(name).is_none());
+        let mut kept: BTreeMap<&str, Vec<&str>> = absent.map(|name| (*name, Vec::new())).collect();
+        let sent = self.claims.iter();
+        kept.extend(sent.map(|(name, values)| (name, values.collect())));
+        let claims = Claims::packed(kept);
+        let needed: BTreeSet<String> = needed.iter().map(|name| pointer(name)).collect();
+        let around_needed = |name: &str| {
+            let member = format!("{name}/");
+            let within = |one: &String| one.starts_with(&member);
+            needed.contains(name) || needed.range(member.clone()..).next().is_some_and(within)
+        };
+        let (mut count, mut bytes) = (0, 0);
+        self.unread_claims.named.retain(|name, _| {
+            count += 1;
+            bytes += name.len();
+            around_needed(name)
+                || (count <= limits::UNREAD_CLAIMS_MAX && bytes <= limits::UNREAD_CLAIMS_BYTES_MAX)
+        });
+        self.unread_claims.more = true;
+        self.claims = claims;
     }
 }
 
 fn why(claims: &Claims, unread: &UnreadClaims, name: &str) -> Option<Unread> {
     let pointer = pointer(name);
+    let is_known = || claims.has(name);
     let object = || {
         let has_members = claims.any_begins_with(&format!("{pointer}/"));
-        has_members.then_some(Unread::Object)
+        (has_members && !is_known()).then_some(Unread::Object)
     };
-    unread.why(&pointer).or_else(object)
+    let not_named = || (unread.more && !is_known()).then_some(Unread::NotKept);
+    unread.why(&pointer).or_else(object).or_else(not_named)
 }
 
 /// The name under which [`Claims`] keep a claim: a JSON pointer (RFC 6901) of one step is the claim itself.

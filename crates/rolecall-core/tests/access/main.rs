@@ -16,4 +16,5 @@ mod properties;
 mod roles;
 mod rules;
 mod support;
+mod unbelieved;
 mod unread;

@@ -100,6 +100,7 @@ pub fn person(name: &str) -> Identity {
         groups: vec![],
         claims: Claims::default(),
         unread_claims: Default::default(),
+        unbelieved_email: None,
         mfa: false,
         auth_time: AuthTime::Stated,
         vouched_at: now() - TimeDelta::minutes(10),

@@ -58,6 +58,8 @@ fn an_unread_claim_grants_nothing_and_denies() {
         json!({"employment": ["staff", {"kind": "contractor"}]}),
         json!({"employment": {"value": "contractor"}}),
         json!({"employment": {}}),
+        json!({"_claim_names": {"employment": "src1"}}),
+        json!({"_claim_names": {"employment": "src1"}, "employment": "staff"}),
     ] {
         assert_eq!(granted(unread.clone()), Vec::<String>::new(), "{unread}");
     }
@@ -118,6 +120,18 @@ fn an_identity_is_admitted_when_every_claim_that_rules_name_can_be_read() {
             "level",
             Unread::Object,
         ),
+        (
+            "google",
+            json!({"_claim_names": {"level": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://claims.example"}}}),
+            "level",
+            Unread::Elsewhere,
+        ),
+        (
+            "okta",
+            json!({"_claim_names": {"hr": "src1"}}),
+            "/hr/employment",
+            Unread::Elsewhere,
+        ),
     ] {
         let refused = admitted(provider, sent.clone()).unwrap_err();
         let name = name.to_owned();
@@ -129,6 +143,8 @@ fn an_identity_is_admitted_when_every_claim_that_rules_name_can_be_read() {
         json!({"address": [{"street": "x"}], "picture": "x".repeat(5_000), "hr": {"floor": [[1]]}}),
         json!({"level": {"low": true}}),
         json!({"team": [["payments"]]}),
+        json!({"_claim_names": {"address": "src1"}}),
+        json!({"resource_access": (0..2_000).map(|n| (format!("client-{n}"), json!({"roles": ["user"]}))).collect::<serde_json::Map<_, _>>()}),
         json!({"resource_access": (0..300).map(|n| (format!("client-{n}"), json!({"roles": ["user"]}))).collect::<serde_json::Map<_, _>>()}),
     ] {
         assert!(admitted("okta", sent.clone()).is_ok(), "{sent}");

@@ -143,23 +143,90 @@ fn claims_that_nothing_needs_are_left_out_by_name() {
         .chain([("zz-needed".to_owned(), json!("w"))])
         .collect();
     let mut person = identity(Value::Object(many));
-    person.bound_claims(|name| name == "zz-needed").unwrap();
+    person.bound_claims(["zz-needed"].into_iter());
     assert_eq!(person.claims.single("c000"), Some("v"));
     assert_eq!(person.claims.single("zz-needed"), Some("w"));
     assert_eq!(person.unread_claim("c199"), Some(Unread::NotKept));
     assert_eq!(person.unread_claim("c000"), None);
     assert!(person.claims.iter().count() <= limits::CLAIMS_MAX + 1);
+}
 
-    let endless: Map<String, Value> = (0..limits::CLAIMS_MAX + limits::UNREAD_CLAIMS_MAX + 1)
-        .map(|n| (format!("c{n:04}"), json!("v")))
-        .collect();
-    let mut person = identity(Value::Object(endless));
-    assert_eq!(person.bound_claims(|_| false), Err(InvalidClaims::TooMany));
-    let long = json!({ "x".repeat(limits::UNREAD_CLAIMS_BYTES_MAX): [{}] });
-    assert_eq!(
-        identity(long).bound_claims(|_| false),
-        Err(InvalidClaims::TooMany)
+#[test]
+fn names_beyond_the_bound_are_left_out_and_presumed() {
+    let clients = (0..2_000).map(|n| {
+        (
+            format!("client-{n:04}"),
+            json!({"roles": [format!("r{n}")]}),
+        )
+    });
+    let sent = json!({
+        "resource_access": clients.collect::<Map<_, _>>(), "zz": {"unreadable": [[1]], "x": "y"}, "team": "payments",
+    });
+    let needed = [
+        "/resource_access/client-1999/roles",
+        "/resource_access/absent/roles",
+        "/zz/unreadable",
+        "team",
+        "absent",
+    ];
+    let mut person = identity(sent);
+    person.bound_claims(needed.into_iter());
+    let record = serde_json::to_string(&person).unwrap();
+    let later: Identity = serde_json::from_str(&record).unwrap();
+    for person in [&person, &later] {
+        assert!(person.claims.values(needed[0]).eq(["r1999"]));
+        assert_eq!(person.claims.single("team"), Some("payments"));
+        for known in [needed[0], needed[1], "team", "absent"] {
+            assert_eq!(person.unread_claim(known), None, "{known}");
+        }
+        for absent in [needed[1], "absent"] {
+            assert_eq!(person.claims.values(absent).len(), 0, "{absent}");
+        }
+        assert!(person.unread_claim("/zz/unreadable").is_some());
+        // Sent or not, nobody knows any more.
+        for forgotten in [
+            "/resource_access/client-1998/roles",
+            "/resource_access",
+            "other",
+        ] {
+            assert!(person.unread_claim(forgotten).is_some(), "{forgotten}");
+        }
+        assert!(person.may_have_unread_claims());
+    }
+    assert!(
+        record.len() < 2 * limits::UNREAD_CLAIMS_BYTES_MAX,
+        "{}",
+        record.len()
     );
+
+    let long = json!({ "x".repeat(limits::UNREAD_CLAIMS_BYTES_MAX): [{}] });
+    let mut person = identity(long);
+    person.bound_claims(std::iter::empty());
+    assert_eq!(person.unread_claim("anything"), Some(Unread::NotKept));
+}
+
+#[test]
+fn a_claim_that_stands_elsewhere_is_unread() {
+    let sent = json!({
+        "_claim_names": {"employment": "src1", "/hr/team": "src2", "both": "src1", "none": null},
+        "_claim_sources": {"src1": {"endpoint": "https://claims.example"}, "src2": {"JWT": "x.y.z"}},
+        "both": "here", "none": "here", "hr": {"floor": 1},
+    });
+    let claims = read(sent);
+    for elsewhere in ["employment", "both", "/hr/team"] {
+        assert_eq!(
+            why(&claims, elsewhere),
+            Some(Unread::Elsewhere),
+            "{elsewhere}"
+        );
+        assert!(claims.has(elsewhere));
+    }
+    assert_eq!(why(&claims, "/employment/kind"), Some(Unread::Elsewhere));
+    assert_eq!(claims.single("none"), Some("here"));
+    assert_eq!(claims.single("/hr/floor"), Some("1"));
+    for nothing in [json!({"_claim_names": null}), json!({"_claim_names": {}})] {
+        assert_eq!(why(&read(nothing), "employment"), None);
+    }
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

@@ -87,6 +87,7 @@ fn person(provider: &ProviderId, name: &str, groups: &[&str]) -> Identity {
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         claims: Claims::parse(claims).unwrap(),
         unread_claims: Default::default(),
+        unbelieved_email: None,
         mfa: false,
         vouched_at: DateTime::<Utc>::UNIX_EPOCH,
         auth_time: AuthTime::Stated,

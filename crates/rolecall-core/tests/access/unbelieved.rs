@@ -1,0 +1,121 @@
+//! Addresses that a provider sent and that are not believed: they grant nothing, and a deny does not miss the person.
+
+use rolecall_core::access::AttributeError;
+use rolecall_core::identity::{EmailDomain, Identity, believed_email};
+
+use crate::support::{circumstances, person, policy};
+
+const POLICY: &str = r#"
+    [[account]]
+    id = "111122223333"
+    name = "one"
+    [[permission_set]]
+    name = "P"
+    source_identity = "{email}"
+    [[permission_set]]
+    name = "Q"
+    [[assignment]]
+    id = "everybody"
+    who = { everyone = true }
+    accounts = ["one"]
+    permission_sets = ["P"]
+    [[assignment]]
+    id = "mallory-too"
+    who = { users = ["mallory@example.com"] }
+    accounts = ["one"]
+    permission_sets = ["Q"]
+    [[deny]]
+    id = "mallory-never"
+    reason = "left the company"
+    who = { users = ["mallory@example.com", "eve@example.com"] }
+    accounts = ["one"]
+    permission_sets = ["P"]
+"#;
+
+fn sent(addresses: &[&str], verified: Option<bool>) -> Identity {
+    let addresses: Vec<String> = addresses.iter().map(|one| (*one).to_owned()).collect();
+    let domains = [EmailDomain::parse("example.com").unwrap()];
+    let mut identity = person("alice");
+    (identity.email, identity.unbelieved_email) =
+        match believed_email(&addresses, verified, &domains) {
+            Ok(email) => (email, None),
+            Err(unbelieved) => (None, Some(unbelieved)),
+        };
+    identity
+}
+
+fn granted(identity: &Identity) -> Vec<String> {
+    let policy = policy(POLICY);
+    let names = |grants: &rolecall_core::access::Grants| -> Vec<String> {
+        let each = grants.iter();
+        each.map(|grant| grant.permission_set().name.to_string())
+            .collect()
+    };
+    let granted = names(&policy.grants(identity, &circumstances()));
+    let explained = policy.explain(identity, &circumstances());
+    assert_eq!(granted, names(explained.grants()));
+    granted
+}
+
+#[test]
+fn an_unbelieved_address_grants_nothing_and_denies() {
+    let nothing: [&str; 0] = [];
+    assert_eq!(granted(&sent(&["alice@example.com"], None)), ["P"]);
+    assert_eq!(granted(&sent(&["mallory@example.com"], None)), ["Q"]);
+    assert_eq!(granted(&sent(&[], Some(false))), ["P"]);
+    for (addresses, verified) in [
+        (&["mallory@example.com"][..], Some(false)),
+        // Nobody vouches for the address: it may be anybody's.
+        (&["alice@example.com"], Some(false)),
+        (&["alice@example.com", "mallory@example.com"], None),
+        (&["Mallory@Example.com", "mallory@example.com"], Some(true)),
+        // None that could be compared.
+        (&["Mallory <mallory@example.com>"], None),
+        (&["m\u{e4}llory@example.com"], None),
+        (&["alice@example.com", "m\u{e4}llory@example.com"], None),
+    ] {
+        assert_eq!(
+            granted(&sent(addresses, verified)),
+            nothing,
+            "{addresses:?}"
+        );
+    }
+    for others in [
+        &["alice@elsewhere.example"][..],
+        &["alice@example.com", "bob@example.com"],
+    ] {
+        assert_eq!(granted(&sent(others, None)), ["P"], "{others:?}");
+    }
+}
+
+#[test]
+fn explaining_says_which_address_is_not_believed_and_why() {
+    let identity = sent(&["alice@example.com"], Some(false));
+    let explained = policy(POLICY).explain(&identity, &circumstances());
+    let told = "\"alice@example.com\" is not believed, because email_verified";
+    let deny = &explained.denies()[0];
+    assert_eq!(deny.reasons[0], "left the company");
+    assert!(deny.reasons[1].contains(told), "{deny}");
+    let assignment = &explained.assignments()[1];
+    assert!(assignment.to_string().contains(told), "{assignment}");
+    assert!(!explained.assignments()[0].to_string().contains(told));
+}
+
+#[test]
+fn a_template_names_the_address_that_is_not_believed() {
+    let identity = sent(&["bob@sub.example.com"], None);
+    let grants = policy(POLICY).grants(&identity, &circumstances());
+    let grant = grants.iter().next().unwrap();
+    let error = grant.attributes(&identity).unwrap_err();
+    assert!(
+        matches!(error, AttributeError::Unbelieved { .. }),
+        "{error}"
+    );
+    let told = error.to_string();
+    assert!(
+        told.contains("the source identity is made of {email}")
+            && told.contains("\"bob@sub.example.com\" is not believed, because its domain"),
+        "{told}"
+    );
+    assert!(error.hint().contains("domains"));
+}
