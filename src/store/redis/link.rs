@@ -38,13 +38,21 @@ enum Fate {
 }
 
 fn fate(error: &RedisError) -> Fate {
-    if error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) {
+    if is_read_only(error) {
         Fate::NotHere
     } else if error.is_io_error() || error.is_unrecoverable_error() {
         Fate::Unknown
     } else {
         Fate::Refused
     }
+}
+
+/// Whether a replica refused to write. Redis 6.2 puts that into the message where a script tried to.
+fn is_read_only(error: &RedisError) -> bool {
+    let in_a_script =
+        |detail: &str| detail.starts_with("Error running script") && detail.contains(" -READONLY ");
+    error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+        || error.detail().is_some_and(in_a_script)
 }
 
 type Attempt = Option<RedisResult<Wire>>;
@@ -244,4 +252,34 @@ fn unavailable(source: RedisError) -> StoreError {
         ("Redis cannot be used", "")
     };
     StoreError::Unavailable(Box::new(Failed { what, hint, source }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(reply: &str) -> RedisError {
+        let reply = format!("-{reply}\r\n");
+        let value = redis::parse_redis_value(reply.as_bytes()).unwrap();
+        value.extract_error().unwrap_err()
+    }
+
+    #[test]
+    fn a_replica_is_told_from_a_script_that_fails() {
+        for reply in [
+            // Redis 6.2 and 7.0: a command, and a script.
+            "READONLY You can't write against a read only replica.",
+            "ERR Error running script (call to f_f5b1): @user_script:1: @user_script: 1: -READONLY You can't write against a read only replica. ",
+            "READONLY You can't write against a read only replica. script: f5b1, on @user_script:1.",
+        ] {
+            assert!(fate(&error(reply)) == Fate::NotHere, "{reply}");
+        }
+        for reply in [
+            "ERR Error running script (call to f_f5b1): @user_script:1: @user_script: 1: -OOM command not allowed",
+            "ERR unknown command 'READONLY'",
+            "OOM command not allowed when used memory > 'maxmemory'.",
+        ] {
+            assert!(fate(&error(reply)) == Fate::Refused, "{reply}");
+        }
+    }
 }
