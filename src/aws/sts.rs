@@ -49,6 +49,8 @@ const TRY_TIMEOUT: Duration = Duration::from_secs(3);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(8);
 /// In one Region. The SDK waits a random part of 100 ms, then of 200 ms, before the next ("full jitter").
 const TRIES: u32 = 3;
+/// A Region that did not answer a whole request for so long has failed. Less time says more of the request.
+const SILENCE_MIN: Duration = Duration::from_secs(1);
 /// How long a Region that failed is asked last.
 const ASIDE: Duration = Duration::from_secs(30);
 
@@ -305,9 +307,14 @@ impl StsClient {
             let left = u32::try_from(places.len() - index).unwrap_or(u32::MAX);
             let share = deadline.saturating_duration_since(Instant::now()) / left;
             let answer = tokio::time::timeout(share, place.assume(order, tries)).await;
-            match answer
-                .unwrap_or_else(|_| Err(Failure::Outage("STS did not answer in time".into())))
-            {
+            let answer = answer.unwrap_or_else(|_| {
+                let late = "STS did not answer in time".into();
+                Err(match share < SILENCE_MIN {
+                    true => Failure::Request(late),
+                    false => Failure::Outage(late),
+                })
+            });
+            match answer {
                 Ok(issued) => {
                     leave.answered();
                     place.put_aside(None);
@@ -316,6 +323,12 @@ impl StsClient {
                 Err(Failure::Refused(error)) => {
                     leave.answered();
                     return Err(error);
+                }
+                // Nothing is found out about the Region.
+                Err(Failure::Request(source)) => {
+                    drop(leave);
+                    tracing::warn!(region = %place.region, error = %source, "a request to STS failed");
+                    outage = source;
                 }
                 Err(Failure::Outage(source)) => {
                     leave.failed(Instant::now());

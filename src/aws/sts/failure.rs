@@ -22,6 +22,9 @@ const SECRET_CHARS_MIN: usize = 100;
 pub(super) enum Failure {
     /// AWS said no.
     Refused(StsError),
+    /// This request failed, which says nothing of others: it could not be made, or was turned away with a status of 4xx and
+    /// without an error code of AWS, as proxies do.
+    Request(Source),
     /// No answer, or none that AWS would give in health. Says what, never with what.
     Outage(Source),
 }
@@ -31,7 +34,16 @@ impl Failure {
     pub(super) fn of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Self {
         let status = error.raw_response().map(|answer| answer.status().as_u16());
         let outage = match error {
-            SdkError::ConstructionFailure(_) => "the request to STS could not be made".to_owned(),
+            SdkError::ConstructionFailure(_) => {
+                return Self::Request("the request to STS could not be made".into());
+            }
+            _ if status.is_some_and(turns_away) && code(error).is_none() => {
+                let status = status.unwrap_or_default();
+                return Self::Request(
+                    format!("the request was answered with HTTP status {status}, and not by STS")
+                        .into(),
+                );
+            }
             SdkError::TimeoutError(_) => "STS did not answer in time".to_owned(),
             SdkError::DispatchFailure(failure) => {
                 let causes = failure
@@ -65,6 +77,15 @@ impl Failure {
         };
         Self::Outage(outage.into())
     }
+}
+
+fn code<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
+    error.as_service_error()?.code()
+}
+
+/// Whether it is the request that the server does not like. Timeouts and throttling (408, 429) are the server's state.
+fn turns_away(status: u16) -> bool {
+    (400..500).contains(&status) && !matches!(status, 408 | 429)
 }
 
 fn is_throttling(code: &str) -> bool {

@@ -1,7 +1,9 @@
 //! Retries, fallback Regions, and what an outage must not do.
 
+use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -228,6 +230,40 @@ async fn a_silent_region_does_not_eat_the_time_of_the_next() -> Result<()> {
         "{:?}",
         begun.elapsed()
     );
+    Ok(())
+}
+
+/// A proxy that turns requests away: none of them tells that the Region does not answer.
+#[tokio::test]
+async fn a_request_that_is_turned_away_counts_against_no_region() -> Result<()> {
+    let world = World::new(KeyAlgorithm::Es256)?;
+    let proxy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = proxy.local_addr()?;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in proxy.incoming() {
+            let mut stream = stream?;
+            if stream.read(&mut [0; 64 * 1024])? == 0 {
+                continue;
+            }
+            counter.fetch_add(1, Ordering::Relaxed);
+            stream.write_all(
+                b"HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno",
+            )?;
+        }
+        std::io::Result::Ok(())
+    });
+    let sts = regional(
+        &format!("http://{address}"),
+        &world.aws.url(),
+        "http://127.0.0.1:1",
+    )?;
+    for calls in 1..=5 {
+        let issued = sts.assume(&world.order().await?).await?;
+        assert_eq!(issued.region, "eu-central-1");
+        assert_eq!(asked.load(Ordering::Relaxed), calls, "it is not asked");
+    }
     Ok(())
 }
 
