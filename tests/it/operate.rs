@@ -7,7 +7,7 @@ mod kinds;
 mod outages;
 mod passwords;
 mod peers;
-mod reload;
+pub mod reload;
 mod replicas;
 mod secrets;
 

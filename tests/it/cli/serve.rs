@@ -9,10 +9,12 @@ use reqwest::StatusCode;
 use rolecall_demo::{ACCESS, House, HouseSettings};
 use rolecall_testkit::aws::Fault;
 use rolecall_testkit::browser::Browser;
+use rolecall_testkit::certificate::CertificateAuthority;
 use rolecall_testkit::process::{Process, Signal};
 use serde_json::Value;
 
 use super::{change, folder, program, rolecalld};
+use crate::operate::reload::{is_served_by, replace};
 use crate::operate::{
     Balancer, PROD, RECOVERED_MAX, balanced_house, credentials, get, is_portal, sign_in, until,
 };
@@ -176,6 +178,77 @@ async fn new_keys_are_published_without_a_restart() -> Result<()> {
     serving
         .process
         .wait_for_line("the issuer's keys were read again", RECOVERED_MAX)?;
+    Ok(())
+}
+
+/// SIGHUP reads the certificate again, whether or not the files look changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hangup_reads_the_certificate_again() -> Result<()> {
+    let serving = serving_with(|settings| {
+        settings.tls = true;
+        let plain = settings.public_url.take();
+        settings.public_url = plain.map(|url| url.replace("http://127.0.0.1", "https://localhost"));
+    })
+    .await?;
+    let folder = serving.house.folder();
+    let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
+    let old = serving.house.authority().context("an authority")?.to_vec();
+    ensure!(is_served_by(&serving.house, &old).await?);
+    let told = |line: &str| serving.process.output().matches(line).count();
+    let until_told = async |line: &str, times: usize| {
+        until(line, async || Ok((told(line) >= times).then_some(()))).await
+    };
+    let (taken, refused) = (
+        "the TLS certificate was read again",
+        "the TLS certificate could not be read again; the old one serves on",
+    );
+    replace(&certificate, b"not PEM")?;
+    // Once for the change. After that, only the signals are left.
+    until_told(refused, 1).await?;
+    for times in 2..=4 {
+        serving.process.signal(Signal::Hup)?;
+        until_told(refused, times).await?;
+        ensure!(
+            is_served_by(&serving.house, &old).await?,
+            "nothing is served"
+        );
+    }
+    let authority = CertificateAuthority::generate()?;
+    let issued = authority.issue(&["localhost"])?;
+    let before = told(taken);
+    replace(&key, &issued.key_pem)?;
+    replace(&certificate, &issued.certificate_pem)?;
+    serving.process.signal(Signal::Hup)?;
+    until_told(taken, before + 1).await?;
+    ensure!(is_served_by(&serving.house, &authority.pem()?).await?);
+    ensure!(
+        !is_served_by(&serving.house, &old).await?,
+        "the old one is served"
+    );
+    Ok(())
+}
+
+/// What was refused in the last minutes is in the trail when the process has ended.
+#[tokio::test]
+async fn refusals_are_summarised_before_the_end() -> Result<()> {
+    let mut serving = serving().await?;
+    for _ in 0..3 {
+        get(&serving.house.at("/sign-in/example/callback?x")).await?;
+    }
+    serving.process.signal(Signal::Term)?;
+    let last = ended_with(&mut serving.process)?;
+    ensure!(last.contains("exit status: 0"), "{last}");
+    let export = ["audit", "export", "--config", "rolecall.toml"];
+    let ran = rolecalld(serving.house.folder(), &export)?;
+    let summaries: Vec<_> = ran
+        .out
+        .lines()
+        .filter(|line| line.contains("sign_in_refusals"))
+        .collect();
+    ensure!(
+        summaries.len() == 1 && summaries[0].contains("\"refusals\":3"),
+        "{ran:?}"
+    );
     Ok(())
 }
 

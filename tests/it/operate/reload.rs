@@ -13,7 +13,7 @@ use rolecall_testkit::certificate::CertificateAuthority;
 use super::{get, is_portal, until};
 
 /// Replaces a file by a rename, with mode 0600.
-fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let new = path.with_extension("new");
     fs::write(&new, bytes)?;
     fs::set_permissions(&new, fs::Permissions::from_mode(0o600))?;
@@ -39,7 +39,7 @@ async fn until_stale(house: &House, files: &str, stale: bool) -> Result<()> {
     clippy::disallowed_methods,
     reason = "a test connects as a stranger would, and trusts one authority alone"
 )]
-async fn is_served_by(house: &House, authority: &[u8]) -> Result<bool> {
+pub async fn is_served_by(house: &House, authority: &[u8]) -> Result<bool> {
     let client = reqwest::Client::builder()
         .no_proxy()
         .tls_built_in_root_certs(false)
