@@ -27,6 +27,10 @@ const BUSY_MAX: Duration = Duration::from_millis(800);
 /// What is written to find out whether a record could be: larger than a page, so that it takes new ones.
 const SAMPLE_BYTES: usize = 16 * 1024;
 
+/// Whether a commit reaches the disk before it is answered. Records need not, but a disk that fails shows only there.
+const FLUSHED: &str = "PRAGMA synchronous = FULL";
+const UNFLUSHED: &str = "PRAGMA synchronous = NORMAL";
+
 /// Connections for reading; writers queue for the one that SQLite allows.
 const READERS: u32 = 4;
 
@@ -210,17 +214,32 @@ impl RecordStore for SqliteStore {
         .await
     }
 
-    /// Writes a record, and undoes it.
+    /// Commits a record that has ended already, and flushes it.
     async fn ready(&self) -> Result<(), StoreError> {
         let usable = self.file.is_in_place().and_then(|()| self.file.has_space());
         usable.map_err(|fault| StoreError::Unavailable(fault.into()))?;
-        let insert = sqlx::query("INSERT INTO records (key, value, expires_at) VALUES ('', $1, 0)")
-            .bind(vec![0_u8; SAMPLE_BYTES]);
+        let insert = sqlx::query(
+            "INSERT INTO records (key, value, expires_at) VALUES ('', $1, 0)
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        )
+        .bind(sample(self.now()));
         bounded(async {
-            let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-            insert.execute(&mut *transaction).await?;
-            transaction.rollback().await
+            let mut connection = self.writer.acquire().await?;
+            sqlx::raw_sql(FLUSHED).execute(&mut *connection).await?;
+            let inserted = insert.execute(&mut *connection).await;
+            // Also after a failure: the connection goes back to the pool.
+            sqlx::raw_sql(UNFLUSHED).execute(&mut *connection).await?;
+            inserted.map(drop)
         })
         .await
     }
+}
+
+/// Not the same bytes twice: SQLite writes no page that has not changed.
+fn sample(now: i64) -> Vec<u8> {
+    now.to_le_bytes()
+        .into_iter()
+        .cycle()
+        .take(SAMPLE_BYTES)
+        .collect()
 }
