@@ -5,6 +5,7 @@
 
 mod append;
 mod chain;
+mod committed;
 mod connection;
 mod database;
 mod export;
@@ -12,6 +13,7 @@ mod finding;
 mod flush;
 mod gate;
 mod not_written;
+mod owed;
 mod row;
 mod task;
 mod verify;

@@ -10,31 +10,33 @@ use sqlx::{
 
 use super::row::{self, NAMES, Row};
 
-/// In the order of the placeholders: the new sequence and hash; writer, old sequence and hash.
-const SQLITE_HEAD: &str = "UPDATE audit_writers SET sequence = ?, hash = ? WHERE writer = ? AND sequence = ? AND hash = ?";
-const POSTGRES_HEAD: &str = "UPDATE audit_writers SET sequence = $1, hash = $2 WHERE writer = $3 AND sequence = $4 AND hash = $5";
-const HEAD_PARAMETERS: usize = 5;
+/// In the order of the placeholders: the new sequence and hash; writer, old sequence and hash, fence.
+const SQLITE_HEAD: &str = "UPDATE audit_writers SET sequence = ?, hash = ? WHERE writer = ? AND sequence = ? AND hash = ? AND fence = ?";
+const POSTGRES_HEAD: &str = "UPDATE audit_writers SET sequence = $1, hash = $2 WHERE writer = $3 AND sequence = $4 AND hash = $5 AND fence = $6";
+const HEAD_PARAMETERS: usize = 6;
 
 /// Where a chain ends, and where it shall end.
-pub(super) struct Move<'a> {
-    pub(super) writer: &'a str,
+pub(super) struct Move {
+    pub(super) writer: String,
     pub(super) from: (i64, String),
     pub(super) to: (i64, String),
+    /// The number that the writer's fence must have.
+    pub(super) fence: i64,
 }
 
-/// How the transaction ends.
+/// Whose transaction it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum End {
-    /// The rows stand.
-    Commit,
-    /// They were only tried. On PostgreSQL the caller's transaction is to be rolled back.
-    Rollback,
+pub(super) enum Scope {
+    /// Its own, which is committed.
+    Transaction,
+    /// The caller's, who ends it.
+    Statement,
 }
 
 /// The texts, one for each number of rows, so that their statements stay prepared.
 pub(super) struct Appender {
     is_postgres: bool,
-    texts: HashMap<(usize, End), Arc<str>>,
+    texts: HashMap<(usize, Scope), Arc<str>>,
 }
 
 impl Appender {
@@ -51,9 +53,9 @@ impl Appender {
     pub(super) async fn append<DB>(
         &mut self,
         connection: &mut DB::Connection,
-        head: Move<'_>,
+        head: Move,
         rows: Vec<Row>,
-        end: End,
+        scope: Scope,
     ) -> Result<bool, sqlx::Error>
     where
         DB: Database<Connection: Sized>,
@@ -68,14 +70,15 @@ impl Appender {
         let (is_postgres, expected) = (self.is_postgres, rows.len());
         let text = self
             .texts
-            .entry((expected, end))
-            .or_insert_with(|| text(is_postgres, expected, end).into());
+            .entry((expected, scope))
+            .or_insert_with(|| text(is_postgres, expected, scope).into());
         let mut statement = sqlx::query(AssertSqlSafe(Arc::clone(text)))
             .bind(head.to.0)
             .bind(head.to.1)
             .bind(head.writer)
             .bind(head.from.0)
-            .bind(head.from.1);
+            .bind(head.from.1)
+            .bind(head.fence);
         for row in rows {
             statement = row::bind(statement, row);
         }
@@ -87,26 +90,27 @@ impl Appender {
 }
 
 /// The statement for this many rows, at least one. It answers with one number: the rows written.
-fn text(is_postgres: bool, rows: usize, end: End) -> String {
+fn text(is_postgres: bool, rows: usize, scope: Scope) -> String {
     // SQLite looks numbered placeholders up one by one, in time that grows with their number squared.
     let numbering = is_postgres.then_some(HEAD_PARAMETERS);
     let values = row::values(numbering, rows);
-    let end = match end {
-        End::Commit => "COMMIT",
-        End::Rollback => "ROLLBACK",
-    };
-    match is_postgres {
-        // `IMMEDIATE` takes the write lock first, which another process's lock can only delay; `changes()` speaks of the
-        // last statement that wrote.
-        false => format!(
-            "BEGIN IMMEDIATE; {SQLITE_HEAD}; \
-             INSERT INTO audit_events ({NAMES}) SELECT * FROM (VALUES {values}) WHERE changes() = 1; \
-             {end}; SELECT changes()"
-        ),
-        true => format!(
+    if is_postgres {
+        // One statement, and a transaction of its own unless it stands in another.
+        return format!(
             "WITH moved AS ({POSTGRES_HEAD} RETURNING 1), written AS (\
              INSERT INTO audit_events ({NAMES}) SELECT fresh.* FROM moved, (VALUES {values}) AS fresh RETURNING 1) \
              SELECT count(*) FROM written"
-        ),
+        );
     }
+    // `IMMEDIATE` takes the write lock first, which another process's lock can only delay; `changes()` speaks of the last
+    // statement that wrote.
+    let (begin, commit) = match scope {
+        Scope::Transaction => ("BEGIN IMMEDIATE; ", "COMMIT; "),
+        Scope::Statement => ("", ""),
+    };
+    format!(
+        "{begin}{SQLITE_HEAD}; \
+         INSERT INTO audit_events ({NAMES}) SELECT * FROM (VALUES {values}) WHERE changes() = 1; \
+         {commit}SELECT changes()"
+    )
 }

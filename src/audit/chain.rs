@@ -1,32 +1,28 @@
 //! One writer's chain in the database: where it ends, and how a batch of events is put behind its end, all or nothing.
 //!
-//! A transaction that failed moves nothing. If the outcome of a commit is unknown, the database is asked before the next
-//! one, so no gap can arise.
+//! A transaction that failed moves nothing. If the outcome of a commit is unknown, nothing is appended before the database has
+//! said where the chain ends, so no gap can arise and no event is written twice.
 
-use std::collections::VecDeque;
+mod begin;
+
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rolecall_core::audit::{AuditEvent, ChainHash, Happened, ReferenceId, WriterHead};
-use rolecall_core::port::{Clock, Entropy, Source};
-use sqlx::{AssertSqlSafe, Row as _};
-use tokio::time::timeout;
+use rolecall_core::audit::{AuditEvent, ChainHash};
+use tokio::time::{Instant, timeout};
 
-use super::append::{Appender, End, Move};
+use super::append::{Appender, Move};
+use super::committed::Committed;
 use super::connection::Connection;
 use super::database::Trail;
 use super::not_written::NotWritten;
-use super::row::{self, Columns, Row, sortable};
-use super::task::BATCH_MAX;
-use super::waiter::{Intent, Kind, Pending};
+use super::owed::Owed;
+use super::row::{self, Columns, Row};
+use super::waiter::{Kind, Pending};
 
 /// How long a transaction may take: two seconds of another process's lock, and the writing itself.
 const TRANSACTION_MAX: Duration = Duration::from_millis(2_500);
-/// Commits of unknown outcome that are remembered.
-const DOUBTS_MAX: usize = 64;
-/// Outcomes that wait while the database fails; they take about a kilobyte each.
-const OWED_MAX: usize = 4_096;
 
 /// An event on its way: its canonical form, and the columns that repeat parts of it.
 pub(super) type Entry = (String, Columns);
@@ -61,206 +57,107 @@ pub(super) struct Chain {
     appender: Appender,
     writer: String,
     head: Head,
-    /// Where the chain may end instead, after transactions of unknown outcome. Empty: `head` is certain.
-    doubts: Vec<Doubt>,
-    /// Events that must be written, and that nobody waits for: outcomes that could not be, and ends of abandoned intents.
-    owed: VecDeque<Entry>,
+    /// As the database has it; see [`Connection::raise_fence`].
+    fence: i64,
+    /// The last transaction, if its outcome is unknown. It is settled before the next one is begun.
+    doubt: Option<Doubt>,
+    owed: Owed,
 }
 
-/// A transaction of unknown outcome.
+/// A transaction of unknown outcome. Those who waited for its events were told that they failed.
 struct Doubt {
     /// Where the chain ends if it stands.
     head: Head,
-    /// The intents in it. Their callers were told that they failed.
-    intents: Vec<Intent>,
-    /// The outcomes in it.
-    outcomes: Vec<Entry>,
+    events: Vec<Pending>,
 }
 
 impl Chain {
-    /// A new chain with its first event.
-    pub(super) async fn begin(
-        trail: Trail,
-        clock: &dyn Clock,
-        entropy: &dyn Entropy,
-    ) -> Result<Self, Source> {
-        let pool = &trail.pool;
-        let writer = ReferenceId::generate(entropy);
-        let grown = sqlx::query(
-            "SELECT writer, sequence, hash FROM audit_writers WHERE witnessed < sequence ORDER BY writer",
-        )
-        .fetch_all(pool)
-        .await?;
-        let earlier = grown
-            .iter()
-            .map(|row| {
-                Ok(WriterHead {
-                    writer: row.try_get(0)?,
-                    sequence: u64::try_from(row.try_get::<i64, _>(1)?)?,
-                    hash: row.try_get(2)?,
-                })
-            })
-            .collect::<Result<Vec<_>, Source>>()?;
-        let event = AuditEvent {
-            at: clock.now(),
-            reference: writer.clone(),
-            address: None,
-            user_agent: None,
-            happened: Happened::WriterStarted {
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                earlier: earlier.clone(),
-            },
-        };
-        let writer = writer.as_str().to_owned();
-        let mut head = Head {
-            sequence: 0,
-            hash: ChainHash::genesis(&writer),
-        };
-        let first = head.push(&writer, entry(&event)?);
-
-        let mut transaction = pool.begin().await?;
-        sqlx::query(
-            "INSERT INTO audit_writers (writer, started_at, sequence, hash, witnessed) VALUES ($1, $2, $3, $4, 0)",
-        )
-        .bind(&writer)
-        .bind(sortable(event.at))
-        .bind(head.sequence)
-        .bind(head.hash.to_string())
-        .execute(&mut *transaction)
-        .await?;
-        let insert = format!(
-            "INSERT INTO audit_events ({}) VALUES {}",
-            row::NAMES,
-            row::values(Some(0), 1)
-        );
-        row::bind(sqlx::query(AssertSqlSafe(insert)), first)
-            .execute(&mut *transaction)
-            .await?;
-        for seen in &earlier {
-            sqlx::query(
-                "UPDATE audit_writers SET witnessed = $1 WHERE writer = $2 AND witnessed < $1",
-            )
-            .bind(i64::try_from(seen.sequence)?)
-            .bind(&seen.writer)
-            .execute(&mut *transaction)
-            .await?;
-        }
-        transaction.commit().await?;
-        Ok(Self {
-            appender: Appender::new(trail.is_postgres()),
-            trail,
-            connection: None,
-            writer,
-            head,
-            doubts: Vec::new(),
-            owed: VecDeque::new(),
-        })
-    }
-
-    /// Commits a batch in one transaction. Says what must be flushed to make the commit durable, unless it is.
+    /// Commits a batch: in one transaction or, if the database refuses what an event holds, each event in one of its own.
     ///
-    /// After a failure the outcomes in it are kept, to be written by [`Self::commit_owed`].
-    pub(super) async fn commit(
-        &mut self,
-        events: Vec<Pending>,
-    ) -> Result<Option<Arc<File>>, NotWritten> {
-        let mut events = Some(events);
-        let outcome = timeout(TRANSACTION_MAX, async {
-            self.settle().await?;
-            let (mut after, mut rows) = (self.head, Vec::new());
-            let (mut intents, mut outcomes) = (Vec::new(), Vec::new());
-            for Pending { entry, kind } in events.take().unwrap_or_default() {
-                match kind {
-                    Kind::Intent(intent) => intents.push(*intent),
-                    Kind::Outcome => outcomes.push(entry.clone()),
-                    Kind::Other => {}
-                }
-                rows.push(after.push(&self.writer, entry));
-            }
-            if self.doubts.len() == DOUBTS_MAX {
-                self.doubts.remove(0);
-            }
-            self.doubts.push(Doubt {
-                head: after,
-                intents,
-                outcomes,
-            });
-            let log = self.send(after, rows, End::Commit).await?;
-            self.head = after;
-            let stands = self.doubts.pop();
-            self.give_up_doubts(&stands.map(|doubt| doubt.outcomes).unwrap_or_default());
-            Ok(log)
-        })
-        .await
-        .unwrap_or(Err(NotWritten::TimedOut));
-        if outcome.is_err() {
-            // It may stand within a transaction that nobody ends.
-            self.connection = None;
-            self.keep_outcomes(events.unwrap_or_default());
+    /// Outcomes that are not written are kept, to be written by [`Self::commit_owed`].
+    pub(super) async fn commit(&mut self, events: Vec<Pending>) -> Committed {
+        let (committed, refused) = self.commit_parted(events).await;
+        for (event, error) in refused {
+            report(&event.entry.1, &error);
+            self.keep_outcomes(vec![event]);
         }
-        outcome
+        committed
     }
 
     /// Commits what is owed, as much as goes into one transaction.
-    pub(super) async fn commit_owed(&mut self) -> Result<Option<Arc<File>>, NotWritten> {
-        if !self.owes() {
-            return Ok(None);
+    pub(super) async fn commit_owed(&mut self) -> Committed {
+        // What is in doubt may turn out to be owed.
+        if self.owed.is_empty()
+            && let Err(error) = self.settle_and_keep().await
+        {
+            return Committed::failed(0, error);
         }
-        if self.owed.is_empty() {
-            // Written again: of two transactions that both begin at the head, one stands.
-            let again = self.doubts.iter().flat_map(|doubt| doubt.outcomes.clone());
-            let again: Vec<Entry> = again.collect();
-            again.into_iter().for_each(|outcome| self.owe_once(outcome));
-        }
-        let count = self.owed.len().min(BATCH_MAX);
-        let owed = self.owed.drain(..count).map(|entry| Pending {
+        let events = self.owed.take().into_iter().map(|entry| Pending {
             entry,
             kind: Kind::Outcome,
         });
-        let owed = owed.collect();
-        self.commit(owed).await
+        let events: Vec<_> = events.collect();
+        if events.is_empty() {
+            return Committed::default();
+        }
+        let (committed, refused) = self.commit_parted(events).await;
+        if refused.is_empty() && committed.fault.is_none() {
+            self.owed.succeeded();
+        }
+        if !refused.is_empty() && self.owed.failed() {
+            for (event, error) in &refused {
+                report(&event.entry.1, error);
+            }
+        }
+        self.keep_outcomes(refused.into_iter().map(|(event, _)| event).collect());
+        committed
     }
 
-    /// Whether something is owed.
-    pub(super) fn owes(&self) -> bool {
-        let doubtful = |doubt: &Doubt| !doubt.outcomes.is_empty();
-        !self.owed.is_empty() || self.doubts.iter().any(doubtful)
+    /// What is owed was not committed, though the database can be written to.
+    pub(super) fn postpone_owed(&mut self) {
+        self.owed.failed();
+    }
+
+    /// What is owed, which includes what may turn out to be.
+    pub(super) fn owed(&self) -> usize {
+        let doubtful = self.doubt.as_ref().map_or(0, |doubt| doubt.events.len());
+        self.owed.len() + doubtful
+    }
+
+    /// When [`Self::commit_owed`] should be called next.
+    pub(super) fn due_at(&self) -> Option<Instant> {
+        self.owed.due_at()
     }
 
     /// Takes in an event that must be written, whoever waits for it.
-    pub(super) fn owe(&mut self, event: Option<Entry>) {
-        if self.owed.len() == OWED_MAX {
-            tracing::error!(
-                "an issue stays open in the audit trail: too many outcomes wait to be written"
-            );
-            return;
-        }
-        self.owed.extend(event);
+    pub(super) fn owe(&mut self, event: Entry) {
+        self.owed.push(event);
     }
 
     /// Keeps the outcomes of events that were not written.
     pub(super) fn keep_outcomes(&mut self, events: Vec<Pending>) {
         for Pending { entry, kind } in events {
             if matches!(kind, Kind::Outcome) {
-                self.owe(Some(entry));
+                self.owe(entry);
             }
         }
     }
 
-    /// Whether an event could be written: writes one of the usual size, and undoes it.
+    /// Whether an event could be written: tries one of the usual size, and commits as much.
     pub(super) async fn probe(&mut self) -> Result<Option<Arc<File>>, NotWritten> {
-        let outcome = timeout(TRANSACTION_MAX, async {
-            self.settle().await?;
+        self.settle_and_keep().await?;
+        let probing = timeout(TRANSACTION_MAX, async {
             let mut after = self.head;
             let row = after.push(&self.writer, row::sample());
-            self.send(after, vec![row], End::Rollback).await
-        })
-        .await
-        .unwrap_or(Err(NotWritten::TimedOut));
-        if outcome.is_err() {
-            self.connection = None;
-        }
-        outcome
+            let head = self.moving_to(after);
+            let connection = open(&mut self.connection, &self.trail).await?;
+            if !connection.probe(&mut self.appender, head, row).await? {
+                return Err(NotWritten::Changed);
+            }
+            connection.log()
+        });
+        let outcome = probing.await.unwrap_or(Err(NotWritten::TimedOut));
+        self.keep_connection_after(outcome)
     }
 
     /// Gives everything back to the database.
@@ -273,79 +170,171 @@ impl Chain {
         self.trail.pool.close().await;
     }
 
-    /// After a failure, asks the database where the chain ends.
-    async fn settle(&mut self) -> Result<(), NotWritten> {
-        if self.doubts.is_empty() {
-            return Ok(());
-        }
-        let row = sqlx::query("SELECT sequence, hash FROM audit_writers WHERE writer = $1")
-            .bind(&self.writer)
-            .fetch_optional(&self.trail.pool)
-            .await?
-            .ok_or(NotWritten::Changed)?;
-        let found = Head {
-            sequence: row.try_get(0)?,
-            hash: row
-                .try_get::<String, _>(1)?
-                .parse()
-                .map_err(|_| NotWritten::Changed)?,
+    /// As [`Self::commit`], and hands back the events that the database refused while it took others.
+    async fn commit_parted(
+        &mut self,
+        events: Vec<Pending>,
+    ) -> (Committed, Vec<(Pending, NotWritten)>) {
+        let (count, mut refused) = (events.len(), Vec::new());
+        let error = match self.commit_together(events).await {
+            Ok(log) => return (Committed::all(count, log), refused),
+            Err(error) => error,
         };
-        if found == self.head {
-            return Ok(());
+        let Some(events) = self.refused_by(&error).await else {
+            return (Committed::failed(count, error), refused);
+        };
+        if count == 1 {
+            refused.extend(events.into_iter().map(|event| (event, error.clone())));
+            return (Committed::refused(error), refused);
         }
-        let stands = self.doubts.iter().position(|doubt| doubt.head == found);
-        let stands = self.doubts.swap_remove(stands.ok_or(NotWritten::Changed)?);
-        self.head = found;
-        self.give_up_doubts(&stands.outcomes);
-        for intent in stands.intents {
-            self.owe(intent.closing());
+        let mut committed = Committed::default();
+        let mut events = events.into_iter();
+        for event in events.by_ref() {
+            let error = match self.commit_together(vec![event]).await {
+                Ok(log) => {
+                    committed.push(Ok(()), log);
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let Some(event) = self.refused_by(&error).await else {
+                committed.fault = Some(error);
+                break;
+            };
+            refused.extend(event.into_iter().map(|event| (event, error.clone())));
+            committed.push(Err(error), None);
         }
-        Ok(())
+        self.keep_outcomes(events.collect());
+        (committed.of(count), refused)
     }
 
-    /// The chain has moved on, so nothing that was tried from where it was stands or ever will, except what is `written`: the
-    /// other outcomes are owed again.
-    fn give_up_doubts(&mut self, written: &[Entry]) {
-        self.owed.retain(|owed| !written.contains(owed));
-        for doubt in std::mem::take(&mut self.doubts) {
-            for outcome in doubt.outcomes {
-                if !written.contains(&outcome) {
-                    self.owe_once(outcome);
-                }
+    /// The events of the last transaction, if the database refused what one of them holds, and could write others.
+    async fn refused_by(&mut self, error: &NotWritten) -> Option<Vec<Pending>> {
+        if !error.is_about_a_row() {
+            return None;
+        }
+        let events = self.settle().await.ok()?;
+        match self.probe().await {
+            Ok(_) if !events.is_empty() => Some(events),
+            Ok(_) | Err(_) => {
+                self.keep_outcomes(events);
+                None
             }
         }
     }
 
-    fn owe_once(&mut self, outcome: Entry) {
-        if !self.owed.contains(&outcome) {
-            self.owe(Some(outcome));
+    async fn commit_together(
+        &mut self,
+        events: Vec<Pending>,
+    ) -> Result<Option<Arc<File>>, NotWritten> {
+        if let Err(error) = self.settle_and_keep().await {
+            self.keep_outcomes(events);
+            return Err(error);
         }
+        let mut after = self.head;
+        let rows = events
+            .iter()
+            .map(|event| after.push(&self.writer, event.entry.clone()))
+            .collect();
+        let head = self.moving_to(after);
+        self.doubt = Some(Doubt {
+            head: after,
+            events,
+        });
+        let writing = timeout(TRANSACTION_MAX, async {
+            let connection = open(&mut self.connection, &self.trail).await?;
+            if !connection.append(&mut self.appender, head, rows).await? {
+                return Err(NotWritten::Changed);
+            }
+            connection.log()
+        });
+        let outcome = writing.await.unwrap_or(Err(NotWritten::TimedOut));
+        if outcome.is_ok() {
+            self.head = after;
+            self.doubt = None;
+        }
+        self.keep_connection_after(outcome)
     }
 
-    async fn send(
-        &mut self,
-        after: Head,
-        rows: Vec<Row>,
-        end: End,
-    ) -> Result<Option<Arc<File>>, NotWritten> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => Connection::open(&self.trail).await?,
+    /// As [`Self::settle`], and keeps the outcomes that are not written.
+    async fn settle_and_keep(&mut self) -> Result<(), NotWritten> {
+        let events = self.settle().await?;
+        self.keep_outcomes(events);
+        Ok(())
+    }
+
+    /// After a transaction of unknown outcome, asks the database where the chain ends. Hands back the events of that
+    /// transaction, if they are not written.
+    async fn settle(&mut self) -> Result<Vec<Pending>, NotWritten> {
+        if self.doubt.is_none() {
+            return Ok(Vec::new());
+        }
+        let asking = timeout(TRANSACTION_MAX, async {
+            let connection = open(&mut self.connection, &self.trail).await?;
+            let recorded = connection.raise_fence(&self.writer).await?;
+            let (sequence, hash, fence) = recorded.ok_or(NotWritten::Changed)?;
+            let hash = hash.parse().map_err(|_| NotWritten::Changed)?;
+            Ok((Head { sequence, hash }, fence))
+        });
+        let answer = asking.await.unwrap_or(Err(NotWritten::TimedOut));
+        let (found, fence) = self.keep_connection_after(answer)?;
+        let is_known = found == self.head || self.doubt.as_ref().is_some_and(|d| d.head == found);
+        let Some(doubt) = self.doubt.take_if(|_| is_known) else {
+            return Err(NotWritten::Changed);
         };
-        let connection = self.connection.insert(connection);
-        let head = Move {
-            writer: &self.writer,
+        self.fence = fence;
+        if found == self.head {
+            return Ok(doubt.events);
+        }
+        self.head = found;
+        let intents = doubt.events.iter().filter_map(Pending::intent);
+        for closing in intents.filter_map(|intent| intent.closing()) {
+            self.owe(closing);
+        }
+        Ok(Vec::new())
+    }
+
+    /// A transaction may stand within a connection that has failed, so that one is closed.
+    fn keep_connection_after<T>(
+        &mut self,
+        outcome: Result<T, NotWritten>,
+    ) -> Result<T, NotWritten> {
+        if outcome.is_err() {
+            self.connection = None;
+        }
+        outcome
+    }
+
+    fn moving_to(&self, after: Head) -> Move {
+        Move {
+            writer: self.writer.clone(),
             from: (self.head.sequence, self.head.hash.to_string()),
             to: (after.sequence, after.hash.to_string()),
-        };
-        let appended = connection
-            .append(&mut self.appender, head, rows, end)
-            .await?;
-        if !appended {
-            return Err(NotWritten::Changed);
+            fence: self.fence,
         }
-        connection.log()
     }
+}
+
+/// The connection, opened if it is not.
+async fn open<'a>(
+    connection: &'a mut Option<Connection>,
+    trail: &Trail,
+) -> Result<&'a mut Connection, NotWritten> {
+    let open = match connection.take() {
+        Some(open) => open,
+        None => Connection::open(trail).await?,
+    };
+    Ok(connection.insert(open))
+}
+
+/// Of an event that the database refuses while it takes others.
+fn report(columns: &Columns, error: &NotWritten) {
+    tracing::error!(
+        reference = columns.reference,
+        event = columns.event,
+        error = error as &dyn std::error::Error,
+        "the audit database refuses this event and takes others; what depends on it is refused, and an outcome is tried again"
+    );
 }
 
 /// What is written of an event.

@@ -10,7 +10,7 @@ use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection};
 
 use tokio::time::timeout;
 
-use super::append::{Appender, End, Move};
+use super::append::{Appender, Move, Scope};
 use super::database::{Place, SQLITE_SETTINGS, Trail};
 use super::not_written::NotWritten;
 use super::row::Row;
@@ -23,6 +23,24 @@ const CLOSE_MAX: Duration = Duration::from_secs(5);
 
 /// The log is flushed by a [`super::flush::Flusher`].
 const COMMIT_ONLY: &str = "PRAGMA synchronous = NORMAL";
+
+/// Shorter than we wait, so that the server ends what it cannot finish, and its locks with it. Set by statements, since
+/// connection poolers refuse options at the start of a connection.
+const POSTGRES_SETTINGS: &str = "SET lock_timeout = '2s'; SET statement_timeout = '2s'";
+
+/// Writes as much as a large event, to be committed. SQLite keeps the row until the next time: what is inserted and deleted
+/// in one transaction does not reach its log.
+const SQLITE_PROBE: &str =
+    "DELETE FROM audit_probes; INSERT INTO audit_probes (filler) VALUES (hex(zeroblob(8192)))";
+const POSTGRES_PROBE: &str =
+    "INSERT INTO audit_probes (filler) VALUES (repeat('-', 16384)); DELETE FROM audit_probes";
+
+/// Ends every transaction that was begun before, and asks where the chain ends.
+const FENCE: &str =
+    "UPDATE audit_writers SET fence = fence + 1 WHERE writer = $1 RETURNING sequence, hash, fence";
+
+/// Where a chain ends, as the database says: sequence, hash, fence.
+pub(super) type Recorded = (i64, String, i64);
 
 /// See the module. Closed when dropped; what it has begun then is undone or done, as only the database knows.
 pub(super) enum Connection {
@@ -57,7 +75,11 @@ impl Connection {
                     log: None,
                 })
             }
-            Place::Postgres(url) => Ok(Self::Postgres(PgConnection::connect(url.expose()).await?)),
+            Place::Postgres(url) => {
+                let mut sql = PgConnection::connect(url.expose()).await?;
+                sqlx::raw_sql(POSTGRES_SETTINGS).execute(&mut sql).await?;
+                Ok(Self::Postgres(sql))
+            }
         }
     }
 
@@ -72,30 +94,78 @@ impl Connection {
         Ok(closed.await.map_err(|_| NotWritten::TimedOut)??)
     }
 
-    /// As [`Appender::append`].
+    /// As [`Appender::append`], in a transaction of its own.
     pub(super) async fn append(
         &mut self,
         appender: &mut Appender,
-        head: Move<'_>,
+        head: Move,
         rows: Vec<Row>,
-        end: End,
     ) -> Result<bool, sqlx::Error> {
-        match (self, end) {
-            (Self::Sqlite { sql, .. }, end) => {
-                appender.append::<Sqlite>(sql, head, rows, end).await
-            }
-            (Self::Postgres(sql), End::Commit) => {
-                appender.append::<Postgres>(sql, head, rows, end).await
-            }
-            (Self::Postgres(sql), End::Rollback) => {
-                let mut transaction = sql.begin().await?;
-                let appended = appender
-                    .append::<Postgres>(&mut transaction, head, rows, end)
+        let scope = Scope::Transaction;
+        match self {
+            Self::Sqlite { sql, .. } => appender.append::<Sqlite>(sql, head, rows, scope).await,
+            Self::Postgres(sql) => appender.append::<Postgres>(sql, head, rows, scope).await,
+        }
+    }
+
+    /// Tries to append the row, undoes that, and commits something of the same size elsewhere. Says as [`Appender::append`]
+    /// whether the chain ends where it should; if not, nothing is committed.
+    pub(super) async fn probe(
+        &mut self,
+        appender: &mut Appender,
+        head: Move,
+        row: Row,
+    ) -> Result<bool, sqlx::Error> {
+        let (rows, scope) = (vec![row], Scope::Statement);
+        match self {
+            Self::Sqlite { sql, .. } => {
+                let mut transaction = sql.begin_with("BEGIN IMMEDIATE").await?;
+                let mut trial = transaction.begin().await?;
+                let appended = appender.append::<Sqlite>(&mut trial, head, rows, scope);
+                if !appended.await? {
+                    return Ok(false);
+                }
+                trial.rollback().await?;
+                sqlx::raw_sql(SQLITE_PROBE)
+                    .execute(&mut *transaction)
                     .await?;
-                transaction.rollback().await?;
-                Ok(appended)
+                transaction.commit().await?;
+            }
+            Self::Postgres(sql) => {
+                let mut transaction = sql.begin().await?;
+                let mut trial = transaction.begin().await?;
+                let appended = appender.append::<Postgres>(&mut trial, head, rows, scope);
+                if !appended.await? {
+                    return Ok(false);
+                }
+                trial.rollback().await?;
+                sqlx::raw_sql(POSTGRES_PROBE)
+                    .execute(&mut *transaction)
+                    .await?;
+                transaction.commit().await?;
             }
         }
+        Ok(true)
+    }
+
+    /// Asks where the writer's chain ends. Transactions that were begun with an earlier fence append nothing from now on.
+    /// Answers with nothing if there is no such writer.
+    pub(super) async fn raise_fence(
+        &mut self,
+        writer: &str,
+    ) -> Result<Option<Recorded>, sqlx::Error> {
+        // All rows are fetched: a statement is committed when it has ended.
+        let mut recorded: Vec<Recorded> = match self {
+            Self::Sqlite { sql, .. } => {
+                let fence = sqlx::query_as(FENCE).bind(writer);
+                fence.fetch_all(sql).await?
+            }
+            Self::Postgres(sql) => {
+                let fence = sqlx::query_as(FENCE).bind(writer);
+                fence.fetch_all(sql).await?
+            }
+        };
+        Ok(recorded.pop())
     }
 
     /// What must be flushed to make the commits so far durable, unless they are. Refuses commits to files that nobody will

@@ -9,11 +9,12 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::gate::Gate;
 use super::not_written::NotWritten;
-use super::waiter::Waiter;
+use super::waiter::{Outcome, Waiter};
 
 /// Commits that may wait; with more, the writer waits for the disk after all.
 const QUEUE_MAX: usize = 64;
@@ -21,10 +22,11 @@ const QUEUE_MAX: usize = 64;
 /// How a file is made durable: [`File::sync_data`], except in tests.
 pub(super) type Sync = Box<dyn Fn(&File) -> io::Result<()> + Send>;
 
-/// A commit that is not durable yet.
+/// A commit that is not durable yet; without a log, only the end of those before it.
 struct Commit {
-    log: Arc<File>,
+    log: Option<Arc<File>>,
     waiting: Vec<Waiter>,
+    done: Option<oneshot::Sender<Outcome>>,
 }
 
 /// See the module. Ends by itself when dropped.
@@ -34,17 +36,38 @@ pub(super) struct Flusher {
 }
 
 impl Flusher {
-    /// Starts the thread.
-    pub(super) fn start(sync: Sync) -> Self {
+    /// Starts the thread. It shuts the gate for good when the disk fails.
+    pub(super) fn start(sync: Sync, gate: Arc<Gate>) -> Self {
         let (queue, commits) = mpsc::channel(QUEUE_MAX);
-        let thread = tokio::task::spawn_blocking(move || run(commits, &sync));
+        let thread = tokio::task::spawn_blocking(move || run(commits, &sync, &gate));
         Self { queue, thread }
     }
 
     /// Flushes the log soon, and then answers.
     pub(super) async fn pass(&self, log: Arc<File>, waiting: Vec<Waiter>) {
+        let commit = Commit {
+            log: Some(log),
+            waiting,
+            done: None,
+        };
         // It ends only with its sender; and whoever hears nothing takes the event for not written.
-        let _ = self.queue.send(Commit { log, waiting }).await;
+        let _ = self.queue.send(commit).await;
+    }
+
+    /// Flushes the log, if there is one, and waits until that and everything before it is done and answered.
+    ///
+    /// # Errors
+    /// [`NotWritten::NotKept`], also for an earlier log; [`NotWritten::Closed`].
+    pub(super) async fn flush(&self, log: Option<Arc<File>>) -> Outcome {
+        let (done, outcome) = oneshot::channel();
+        let commit = Commit {
+            log,
+            waiting: Vec::new(),
+            done: Some(done),
+        };
+        let sent = self.queue.send(commit).await;
+        sent.map_err(|_| NotWritten::Closed)?;
+        outcome.await.map_err(|_| NotWritten::Closed)?
     }
 
     /// Waits until everything is flushed.
@@ -56,35 +79,45 @@ impl Flusher {
     }
 }
 
-fn run(mut commits: mpsc::Receiver<Commit>, sync: &Sync) {
+fn run(mut commits: mpsc::Receiver<Commit>, sync: &Sync, gate: &Gate) {
     let mut outcome = Ok(());
     while let Some(first) = commits.blocking_recv() {
-        let Commit {
-            mut log,
-            mut waiting,
-        } = first;
+        let mut log = first.log;
+        let mut waiting = first.waiting;
+        let mut done = Vec::from_iter(first.done);
         while let Ok(more) = commits.try_recv() {
-            if !Arc::ptr_eq(&log, &more.log) {
-                flush(&mut outcome, &log, sync);
-                log = more.log;
+            if let (Some(before), Some(after)) = (&log, &more.log)
+                && !Arc::ptr_eq(before, after)
+            {
+                flush(&mut outcome, before, sync, gate);
             }
+            log = more.log.or(log);
             waiting.extend(more.waiting);
+            done.extend(more.done);
         }
-        flush(&mut outcome, &log, sync);
+        if let Some(log) = &log {
+            flush(&mut outcome, log, sync, gate);
+        }
         for waiter in waiting {
             waiter.tell(outcome.clone(), true);
+        }
+        for done in done {
+            // Whoever asked has stopped waiting.
+            let _ = done.send(outcome.clone());
         }
     }
 }
 
 /// A disk that failed once may have dropped what it should have kept, and says nothing the next time. So nothing counts as
 /// durable from there on; a new process finds what is left, and begins behind it.
-fn flush(outcome: &mut Result<(), NotWritten>, log: &File, sync: &Sync) {
+fn flush(outcome: &mut Outcome, log: &File, sync: &Sync, gate: &Gate) {
     if outcome.is_ok()
         && let Err(error) = sync(log)
     {
         tracing::error!(%error, "the disk did not keep the audit trail; nothing is issued until rolecalld is started again");
-        *outcome = Err(NotWritten::NotKept(Arc::new(error)));
+        let error = NotWritten::NotKept(Arc::new(error));
+        gate.end(error.clone());
+        *outcome = Err(error);
     }
 }
 
@@ -96,7 +129,6 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::audit::waiter::Outcome;
 
     fn waiter() -> (Waiter, oneshot::Receiver<Outcome>) {
         let (answer, heard) = oneshot::channel();
@@ -117,10 +149,13 @@ mod tests {
     async fn nobody_hears_of_it_before_the_disk_and_one_flush_serves_all_who_wait() {
         let (began, begins) = sync_channel(9);
         let (go, goes) = sync_channel::<()>(9);
-        let flusher = Flusher::start(Box::new(move |_| {
-            began.send(()).unwrap();
-            goes.recv().map_err(io::Error::other)
-        }));
+        let flusher = Flusher::start(
+            Box::new(move |_| {
+                began.send(()).unwrap();
+                goes.recv().map_err(io::Error::other)
+            }),
+            Arc::default(),
+        );
         let log = log();
         let (first, mut heard_first) = waiter();
         flusher.pass(Arc::clone(&log), vec![first]).await;
@@ -150,13 +185,15 @@ mod tests {
     async fn after_a_failure_nothing_counts_as_durable() {
         let asked = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&asked);
-        let flusher = Flusher::start(Box::new(move |_| {
-            match counter.fetch_add(1, Ordering::Relaxed) {
+        let gate = Arc::<Gate>::default();
+        let flusher = Flusher::start(
+            Box::new(move |_| match counter.fetch_add(1, Ordering::Relaxed) {
                 0 => Ok(()),
                 1 => Err(io::Error::other("the disk is on fire")),
                 _ => Ok(()),
-            }
-        }));
+            }),
+            Arc::clone(&gate),
+        );
         for kept in [true, false, false] {
             let (answer, heard) = waiter();
             flusher.pass(log(), vec![answer]).await;
@@ -166,6 +203,9 @@ mod tests {
                 assert!(error.to_string().contains("start rolecalld again"));
             }
         }
+        gate.open();
+        assert!(gate.check().is_err(), "a later commit opened the gate");
+        assert!(flusher.flush(None).await.is_err());
         flusher.close().await;
         assert_eq!(asked.load(Ordering::Relaxed), 2);
     }

@@ -20,6 +20,8 @@ pub(super) struct Gate(Mutex<State>);
 struct State {
     /// Why it is shut.
     shut: Option<NotWritten>,
+    /// Why it is shut until the process is started again.
+    ended: Option<NotWritten>,
     /// When the trail was last seen to be writable.
     written_at: Option<Instant>,
 }
@@ -30,7 +32,8 @@ impl Gate {
     /// # Errors
     /// Why not.
     pub(super) fn check(&self) -> Result<(), NotWritten> {
-        match &self.lock().shut {
+        let state = self.lock();
+        match state.ended.as_ref().or(state.shut.as_ref()) {
             None => Ok(()),
             Some(error) => Err(error.clone()),
         }
@@ -39,7 +42,9 @@ impl Gate {
     /// Whether the trail was written to within the last second.
     pub(super) fn is_fresh(&self) -> bool {
         let state = self.lock();
-        state.shut.is_none() && state.written_at.is_some_and(|at| at.elapsed() < FRESH)
+        state.ended.is_none()
+            && state.shut.is_none()
+            && state.written_at.is_some_and(|at| at.elapsed() < FRESH)
     }
 
     /// The trail was written to. Says whether the gate was shut.
@@ -52,6 +57,11 @@ impl Gate {
     /// The trail cannot be written to. Says whether the gate was open.
     pub(super) fn shut(&self, error: NotWritten) -> bool {
         self.lock().shut.replace(error).is_none()
+    }
+
+    /// The trail cannot be written to until the process is started again.
+    pub(super) fn end(&self, error: NotWritten) {
+        self.lock().ended = Some(error);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

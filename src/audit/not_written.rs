@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use rolecall_core::port::StoreError;
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
 
 use crate::sqlite_file::FileFault;
 
@@ -29,9 +31,50 @@ pub(super) enum NotWritten {
     Full,
 }
 
+/// Of PostgreSQL (SQLSTATE): a lock was not had in time, and a statement took too long.
+const POSTGRES_TIMEOUTS: [&str; 2] = ["55P03", "57014"];
+/// Classes of PostgreSQL's SQLSTATE that speak of a row: data exception, constraint, program limit, trigger.
+const POSTGRES_ROW: [&str; 4] = ["22", "23", "54", "P0"];
+/// Primary result codes of SQLite that speak of a row: `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`.
+const SQLITE_ROW: [i32; 3] = [18, 19, 20];
+
+impl NotWritten {
+    /// Whether the database refuses what the events hold, and perhaps takes others.
+    pub(super) fn is_about_a_row(&self) -> bool {
+        let Self::Database(error) = self else {
+            return false;
+        };
+        matches!(**error, sqlx::Error::Encode(_))
+            || error.as_database_error().is_some_and(refuses_a_row)
+    }
+
+    /// Whether this process alone cannot write, whatever the other replicas can.
+    pub(super) fn is_local(&self) -> bool {
+        match self {
+            Self::Changed | Self::NotKept(_) | Self::Closed => true,
+            Self::Database(_) | Self::File(_) | Self::TimedOut | Self::Full => false,
+        }
+    }
+}
+
+fn refuses_a_row(error: &dyn DatabaseError) -> bool {
+    let code = error.code().unwrap_or_default();
+    match error.try_downcast_ref::<PgDatabaseError>() {
+        Some(_) => POSTGRES_ROW.iter().any(|class| code.starts_with(class)),
+        // The extended code holds the primary one in its last byte.
+        None => code
+            .parse()
+            .is_ok_and(|code: i32| SQLITE_ROW.contains(&(code & 0xff))),
+    }
+}
+
 impl From<sqlx::Error> for NotWritten {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(Arc::new(error))
+        let code = error.as_database_error().and_then(DatabaseError::code);
+        match code {
+            Some(code) if POSTGRES_TIMEOUTS.contains(&&*code) => Self::TimedOut,
+            Some(_) | None => Self::Database(Arc::new(error)),
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Pending {
 pub(super) enum Kind {
     /// Nothing was done: `issue_failed` follows if it stands after all.
     Intent(Box<Intent>),
-    /// It tells how an intent ended, and is written as soon as that is possible.
+    /// It is written as soon as that is possible, and once: it tells how an intent ended, or its caller may not try again.
     Outcome,
     /// Any other event.
     Other,

@@ -20,7 +20,7 @@ use super::flush::{Flusher, Sync};
 use super::gate::Gate;
 use super::not_written::NotWritten;
 use super::task::{Task, Waiting};
-use super::waiter::{Intent, Pending, Until, Waiter};
+use super::waiter::{Intent, Outcome, Pending, Until, Waiter};
 
 /// Events that may wait; more than that, and the database is not keeping up.
 const QUEUE_MAX: usize = 1_024;
@@ -68,9 +68,10 @@ impl SqlAudit {
         let gate = Arc::<Gate>::default();
         let task = Task {
             chain,
-            flusher: Flusher::start(sync),
+            flusher: Flusher::start(sync, Arc::clone(&gate)),
             gate: Arc::clone(&gate),
             retry: None,
+            is_failing: false,
         };
         Ok(Self {
             queue: Mutex::new(Some(sender)),
@@ -103,6 +104,18 @@ impl SqlAudit {
         if until == Until::Durable {
             self.gate.check()?;
         }
+        let answer = self.enqueue(event, until).await?;
+        timeout(APPEND_MAX, answer)
+            .await
+            .map_err(|_| NotWritten::TimedOut)?
+            .map_err(|_| NotWritten::Closed)?
+    }
+
+    async fn enqueue(
+        &self,
+        event: Option<Pending>,
+        until: Until,
+    ) -> Result<oneshot::Receiver<Outcome>, NotWritten> {
         let queue = lock(&self.queue).clone().ok_or(NotWritten::Closed)?;
         let place = timeout(QUEUE_WAIT_MAX, queue.reserve())
             .await
@@ -119,10 +132,7 @@ impl SqlAudit {
             until,
             waiter,
         });
-        timeout(APPEND_MAX, outcome)
-            .await
-            .map_err(|_| NotWritten::TimedOut)?
-            .map_err(|_| NotWritten::Closed)?
+        Ok(outcome)
     }
 }
 
@@ -140,6 +150,17 @@ impl AuditLog for SqlAudit {
         self.write(event, Until::Committed).await
     }
 
+    async fn append_once(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        // While nothing can be written, it is the caller who keeps it.
+        self.gate.check()?;
+        let event = Pending::new(event, Until::Committed)
+            .map_err(|error| StoreError::Unavailable(error.into()))?;
+        let answer = self.enqueue(Some(event), Until::Committed).await?;
+        // Whatever comes of it now, it is kept as outcomes are.
+        let _ = timeout(APPEND_MAX, answer).await;
+        Ok(())
+    }
+
     async fn ready(&self) -> Result<(), StoreError> {
         if let Place::Sqlite(file) = &self.place {
             file.has_space().map_err(NotWritten::from)?;
@@ -151,6 +172,17 @@ impl AuditLog for SqlAudit {
         match self.gate.is_fresh() {
             true => Ok(()),
             false => Ok(self.pass(None, Until::Durable).await?),
+        }
+    }
+
+    fn local_fault(&self) -> Result<(), StoreError> {
+        let queue = lock(&self.queue);
+        if queue.as_ref().is_none_or(mpsc::Sender::is_closed) {
+            return Err(NotWritten::Closed.into());
+        }
+        match self.gate.check() {
+            Err(error) if error.is_local() => Err(error.into()),
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 

@@ -5,6 +5,7 @@ mod events;
 mod exports;
 mod live;
 mod outages;
+mod stalls;
 mod tampering;
 
 use std::path::PathBuf;

@@ -220,7 +220,8 @@ impl Gateway {
         while let Some(summary) = summaries.next() {
             let mut context = self.own_context();
             context.origin.address = summary.address();
-            if let Err(error) = self.append(&context, summary.happened()).await {
+            let event = self.event(&context, summary.happened());
+            if let Err(error) = self.world.audit.append_once(&event).await {
                 self.refusals.put_back(summary);
                 summaries.for_each(|summary| self.refusals.put_back(summary));
                 return Err(error);

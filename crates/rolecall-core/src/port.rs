@@ -169,7 +169,17 @@ pub trait AuditLog: Send + Sync {
     /// [`StoreError::Unavailable`] when it could not be written.
     async fn append_outcome(&self, event: &AuditEvent) -> Result<(), StoreError>;
 
-    /// Whether the trail can be written to: writes what an event needs, and undoes it.
+    /// Appends an event that must not be written twice: an append that fails may have happened after all, and whoever tries it
+    /// again writes another. When this returns, the event is in the trail, or is kept in memory until it is. A process that is
+    /// killed meanwhile loses it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the trail has not taken the event, and will not write it.
+    async fn append_once(&self, event: &AuditEvent) -> Result<(), StoreError> {
+        self.append(event).await
+    }
+
+    /// Whether the trail can be written to: commits as much as an event needs.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -181,6 +191,15 @@ pub trait AuditLog: Send + Sync {
     /// [`StoreError::Unavailable`].
     async fn accepts(&self) -> Result<(), StoreError> {
         self.ready().await
+    }
+
+    /// Whether this process has a fault of its own, which keeps it from writing to a database that other replicas can write to.
+    /// Answers from what is known, without asking the database.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    fn local_fault(&self) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Whether the other replicas write to the same database, which then fails for all of them or for none.

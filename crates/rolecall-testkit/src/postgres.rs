@@ -5,6 +5,7 @@
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -21,6 +22,16 @@ pub struct Postgres {
     process: Process,
     port: u16,
     directory: TempDir,
+    is_paused: AtomicBool,
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // What is frozen does not end.
+        if self.is_paused.load(Ordering::Relaxed) {
+            drop(self.resume());
+        }
+    }
 }
 
 impl Postgres {
@@ -52,6 +63,7 @@ impl Postgres {
             process,
             port,
             directory,
+            is_paused: AtomicBool::new(false),
         };
         server.psql("postgres", "CREATE DATABASE rolecall")?;
         Ok(server)
@@ -82,14 +94,16 @@ impl Postgres {
         self.psql("rolecall", statement)
     }
 
-    /// Freezes the process that accepts connections: clients wait.
+    /// Freezes all of its processes: clients wait, and none of their connections breaks.
     pub fn pause(&self) -> Result<()> {
-        self.process.signal(Signal::Stop)
+        self.is_paused.store(true, Ordering::Relaxed);
+        self.process.signal_with_children(Signal::Stop)
     }
 
     /// Goes on.
     pub fn resume(&self) -> Result<()> {
-        self.process.signal(Signal::Cont)
+        self.is_paused.store(false, Ordering::Relaxed);
+        self.process.signal_with_children(Signal::Cont)
     }
 
     /// Ends it at once; connections are refused from now on.

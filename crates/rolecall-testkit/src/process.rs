@@ -130,17 +130,20 @@ impl Process {
 
     /// Sends `signal` to this process only.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        let status = Command::new("sh")
-            .args([
-                "-c",
-                "kill -s \"$0\" \"$1\"",
-                signal.name(),
-                &self.id().to_string(),
-            ])
-            .stderr(Stdio::null())
-            .status()?;
-        if !status.success() {
+        if !send(signal, &self.id().to_string())? {
             bail!("{} ({}) takes no signals any more", self.name, self.id());
+        }
+        Ok(())
+    }
+
+    /// Sends `signal` to this process, and after that to its children.
+    pub fn signal_with_children(&self, signal: Signal) -> Result<()> {
+        self.signal(signal)?;
+        let id = self.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        for child in children.split_whitespace() {
+            // It may have ended meanwhile.
+            send(signal, child)?;
         }
         Ok(())
     }
@@ -252,6 +255,15 @@ impl Process {
         }
         Ok(())
     }
+}
+
+/// Says whether the process takes signals.
+fn send(signal: Signal, id: &str) -> Result<bool> {
+    let status = Command::new("sh")
+        .args(["-c", "kill -s \"$0\" \"$1\"", signal.name(), id])
+        .stderr(Stdio::null())
+        .status()?;
+    Ok(status.success())
 }
 
 impl Drop for Process {

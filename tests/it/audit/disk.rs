@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
 use rolecall_testkit::browser::Browser;
+use rolecall_testkit::process::{Process, Signal};
 
 use super::live::Live;
 use crate::cli::program;
@@ -110,4 +112,63 @@ async fn a_disk_that_fills_up_is_left_before_it_is_full_and_recovers() -> Result
     .await?;
     ensure!(live.is_ready().await?, "not ready after room was made");
     Ok(())
+}
+
+/// Lets system calls of a gateway at one file fail, for as long as the answer lives. None where this user may not trace, or
+/// `strace` is missing.
+fn fail_calls(live: &Live, call: &str, error: &str, file: &str) -> Option<Process> {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-p", &live.gateway.id().to_string()]);
+    command.args(["-e", &format!("trace={call}"), "-P"]);
+    command.arg(live.folder.join(file));
+    command.args(["-e", &format!("inject={call}:error={error}")]);
+    let mut process = Process::start(command).ok()?.ending_by(Signal::Term);
+    let attached = process.wait_for_line("attached", Duration::from_secs(5));
+    attached.is_ok().then_some(process)
+}
+
+/// Readiness tells a disk that fails, whatever it does otherwise, and issuing ends where the trail is on it.
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+async fn is_seen(call: &str, error: &str, file: &str, recovers: bool) -> Result<()> {
+    let live = Live::start("sqlite:store.db", "sqlite:audit.db").await?;
+    let mut alice = Browser::new()?;
+    sign_in(&live.url, &mut alice, "alice").await?;
+    ensure!(live.is_ready().await?, "not ready at the start");
+    let Some(failing) = fail_calls(&live, call, error, file) else {
+        eprintln!("LEFT OUT: `strace` is missing, or this user may not trace");
+        return Ok(());
+    };
+    // More than once: a failure may not be forgotten.
+    for _ in 0..5 {
+        ensure!(!live.is_ready().await?, "{call} {error}: ready");
+        if file.starts_with("audit") {
+            let (status, _) = credentials(&alice, PROD).await?;
+            ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{status}");
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    drop(failing);
+    if recovers {
+        until("readiness", async || {
+            Ok(live.is_ready().await?.then_some(()))
+        })
+        .await?;
+        let (status, issued) = credentials(&alice, PROD).await?;
+        ensure!(status == StatusCode::OK, "{issued}");
+    }
+    ensure!(live.is_ready().await? == recovers);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_disk_that_takes_no_writes_is_seen() -> Result<()> {
+    is_seen("pwrite64", "EIO", "audit.db-wal", true).await?;
+    is_seen("pwrite64", "EROFS", "store.db-wal", true).await
+}
+
+/// The trail's disk may have lost what it should have kept, so a restart is needed.
+#[tokio::test]
+async fn a_disk_that_does_not_flush_is_seen() -> Result<()> {
+    is_seen("fdatasync", "EIO", "audit.db-wal", false).await?;
+    is_seen("fdatasync", "EIO", "store.db-wal", true).await
 }

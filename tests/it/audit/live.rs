@@ -36,10 +36,11 @@ pub struct Live {
 }
 
 impl Live {
-    async fn start(store: &str, database: &str) -> Result<Self> {
+    pub async fn start(store: &str, database: &str) -> Result<Self> {
         let command = |folder: &Path| {
             let mut command = program(folder);
-            command.args(["serve", "--config", "rolecall.toml"]);
+            // A test may trace it.
+            command.args(["serve", "--config", "rolecall.toml", "--allow-debugging"]);
             command
         };
         Self::start_by(store, database, command).await

@@ -9,7 +9,9 @@ use rolecall_testkit::browser::{Browser, Page};
 use rolecall_testkit::postgres::Postgres;
 use rolecall_testkit::redis::Redis;
 
-use super::{PROD, credentials, get, house_with, is_at_provider, is_portal, sign_in, until_ready};
+use super::{
+    PROD, credentials, get, house_with, is_at_provider, is_portal, sign_in, until, until_ready,
+};
 
 /// What a person waits at most for "not now": an operation of the store, twice, on a loaded machine.
 const FAST: Duration = Duration::from_millis(1_500);
@@ -149,6 +151,34 @@ async fn without_the_trail_nothing_is_issued_and_nobody_signs_in() -> Result<()>
     ensure!(house.provider.hits("/authorize") == asked);
     works_in_part(&house, "database").await?;
     Ok(())
+}
+
+/// A fault that the other replicas do not have: traffic goes to them.
+#[tokio::test]
+async fn a_replica_whose_chain_was_changed_gets_no_traffic() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let house = House::build(HouseSettings {
+        database: postgres.url(),
+        ..HouseSettings::default()
+    })
+    .await?;
+    let mut alice = Browser::new()?;
+    sign_in(house.url(), &mut alice, "alice").await?;
+    let management = house.gateway.management;
+    let (ready, body) = get(&format!("http://{management}/readyz")).await?;
+    ensure!(ready == StatusCode::OK, "{body}");
+    postgres.sql("UPDATE audit_writers SET sequence = 1")?;
+    let (status, refusal) = credentials(&alice, PROD).await?;
+    ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{refusal}");
+    until("the replica to leave", async || {
+        let (ready, body) = get(&format!("http://{management}/readyz")).await?;
+        ensure!(
+            ready == StatusCode::OK || body.contains("database"),
+            "{body}"
+        );
+        Ok((ready == StatusCode::SERVICE_UNAVAILABLE).then_some(()))
+    })
+    .await
 }
 
 /// The balancer keeps sending people here, and operators see what is wrong.

@@ -27,7 +27,8 @@ impl Health {
 
 impl Gateway {
     /// Whether traffic should be routed to this replica. A fault that the replicas share, and in which most of the service
-    /// works, is no reason to refuse it: a shared store that cannot be written to, a shared database that is down.
+    /// works, is no reason to refuse it: a shared store that cannot be written to, a shared database that is down. What keeps this
+    /// replica alone from writing to a shared database is one.
     ///
     /// # Errors
     /// The name of what does not work here, and why.
@@ -41,7 +42,7 @@ impl Gateway {
         };
         let trail = async {
             match audit.is_shared() {
-                true => Ok(()),
+                true => audit.local_fault(),
                 false => audit.ready().await,
             }
         };

@@ -243,7 +243,8 @@ impl Gateway {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn record_undelivered(&self, context: &RequestContext) -> Result<(), StoreError> {
-        self.append(context, Happened::IssueUndelivered {}).await
+        self.append_outcome(context, Happened::IssueUndelivered {})
+            .await
     }
 
     /// Credentials from STS, and their outcome in the trail. A session that has ended meanwhile gets none of them.

@@ -87,7 +87,13 @@ impl AuditLog for Trail {
     async fn append_outcome(&self, event: &AuditEvent) -> Result<(), StoreError> {
         let word = word(&event.happened);
         assert!(
-            ["issue_done", "issue_posted", "issue_failed"].contains(&word.as_str()),
+            [
+                "issue_done",
+                "issue_posted",
+                "issue_failed",
+                "issue_undelivered"
+            ]
+            .contains(&word.as_str()),
             "{word} ends no intent"
         );
         self.append(event).await

@@ -1,0 +1,93 @@
+//! How a chain begins: its first event puts the ends of the earlier chains on record.
+
+use rolecall_core::audit::{AuditEvent, ChainHash, Happened, ReferenceId, WriterHead};
+use rolecall_core::port::{Clock, Entropy, Source};
+use sqlx::{AssertSqlSafe, Row as _};
+
+use super::{Chain, Head, entry};
+use crate::audit::append::Appender;
+use crate::audit::database::Trail;
+use crate::audit::owed::Owed;
+use crate::audit::row::{self, sortable};
+
+impl Chain {
+    /// A new chain with its first event.
+    pub(in crate::audit) async fn begin(
+        trail: Trail,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, Source> {
+        let pool = &trail.pool;
+        let writer = ReferenceId::generate(entropy);
+        let grown = sqlx::query(
+            "SELECT writer, sequence, hash FROM audit_writers WHERE witnessed < sequence ORDER BY writer",
+        )
+        .fetch_all(pool)
+        .await?;
+        let earlier = grown
+            .iter()
+            .map(|row| {
+                Ok(WriterHead {
+                    writer: row.try_get(0)?,
+                    sequence: u64::try_from(row.try_get::<i64, _>(1)?)?,
+                    hash: row.try_get(2)?,
+                })
+            })
+            .collect::<Result<Vec<_>, Source>>()?;
+        let event = AuditEvent {
+            at: clock.now(),
+            reference: writer.clone(),
+            address: None,
+            user_agent: None,
+            happened: Happened::WriterStarted {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                earlier: earlier.clone(),
+            },
+        };
+        let writer = writer.as_str().to_owned();
+        let mut head = Head {
+            sequence: 0,
+            hash: ChainHash::genesis(&writer),
+        };
+        let first = head.push(&writer, entry(&event)?);
+
+        let mut transaction = pool.begin().await?;
+        sqlx::query(
+            "INSERT INTO audit_writers (writer, started_at, sequence, hash, witnessed) VALUES ($1, $2, $3, $4, 0)",
+        )
+        .bind(&writer)
+        .bind(sortable(event.at))
+        .bind(head.sequence)
+        .bind(head.hash.to_string())
+        .execute(&mut *transaction)
+        .await?;
+        let insert = format!(
+            "INSERT INTO audit_events ({}) VALUES {}",
+            row::NAMES,
+            row::values(Some(0), 1)
+        );
+        row::bind(sqlx::query(AssertSqlSafe(insert)), first)
+            .execute(&mut *transaction)
+            .await?;
+        for seen in &earlier {
+            sqlx::query(
+                "UPDATE audit_writers SET witnessed = $1 WHERE writer = $2 AND witnessed < $1",
+            )
+            .bind(i64::try_from(seen.sequence)?)
+            .bind(&seen.writer)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(Self {
+            appender: Appender::new(trail.is_postgres()),
+            trail,
+            connection: None,
+            writer,
+            head,
+            fence: 0,
+            doubt: None,
+            owed: Owed::default(),
+        })
+    }
+}
