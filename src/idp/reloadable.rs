@@ -96,9 +96,19 @@ impl SamlServiceProvider for Reloadable {
         current.saml().ok_or_else(no_saml)?.metadata()
     }
 
-    async fn screen(&self, response: SamlResponse) -> Result<PackedResponse, ProviderError> {
+    async fn screen(
+        &self,
+        correlation: &Correlation,
+        response: SamlResponse,
+    ) -> Result<PackedResponse, ProviderError> {
         let current = self.current.load_full();
-        current.saml().ok_or_else(no_saml)?.screen(response).await
+        let saml = current.saml().ok_or_else(no_saml)?;
+        saml.screen(correlation, response).await
+    }
+
+    fn pack(&self, response: &SamlResponse) -> Result<PackedResponse, ProviderError> {
+        let current = self.current.load_full();
+        current.saml().ok_or_else(no_saml)?.pack(response)
     }
 
     fn unpack(&self, packed: &PackedResponse) -> Result<SamlResponse, ProviderError> {

@@ -95,6 +95,19 @@ pub fn detached<T: Delivery + Send + 'static, E: Worded + Send + 'static>(
     })
 }
 
+/// Runs to its end even when the caller hangs up: a sign-in that is refused gets its event, and one that succeeds gives
+/// its place back.
+///
+/// # Errors
+/// When it could not be run to its end.
+pub async fn uninterrupted<T: Send + 'static>(
+    site: &Site,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Problem> {
+    let running = site.runtime.spawn(work).await;
+    running.map_err(|error| Problem::internal("the request was interrupted").because(error))
+}
+
 async fn undelivered(site: &Site, context: &RequestContext, delivery: &'static str) {
     let reference = &context.reference;
     tracing::warn!(%reference, delivery, "the caller hung up before the credentials were issued; nobody has them");

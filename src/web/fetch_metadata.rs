@@ -51,6 +51,17 @@ pub fn require_navigation(request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
+/// Whether a script of another site sent a window here, without anybody having clicked (`Sec-Fetch-Site: cross-site` without
+/// `Sec-Fetch-User`). It can do so over and over again.
+pub fn is_scripted(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    let said = |name, value: &str| {
+        let mut values = headers.get_all(name);
+        values.any(|said| said.as_bytes() == value.as_bytes())
+    };
+    said("sec-fetch-site", "cross-site") && !said("sec-fetch-user", "?1")
+}
+
 /// The answer to a request that another page embeds.
 pub fn not_a_navigation() -> Problem {
     Problem::new(
@@ -69,6 +80,26 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
+
+    #[test]
+    fn a_window_that_a_script_of_another_site_sent_is_told_from_a_click() {
+        let scripted = |headers: &[(&'static str, &'static str)]| {
+            let request = headers
+                .iter()
+                .fold(TestRequest::default(), |request, header| {
+                    request.append_header(*header)
+                });
+            is_scripted(&request.to_http_request())
+        };
+        let site = |value| ("sec-fetch-site", value);
+        assert!(scripted(&[site("cross-site")]));
+        assert!(scripted(&[site("cross-site"), ("sec-fetch-user", "?0")]));
+        assert!(!scripted(&[site("cross-site"), ("sec-fetch-user", "?1")]));
+        for other in ["none", "same-origin", "same-site"] {
+            assert!(!scripted(&[site(other)]), "{other}");
+        }
+        assert!(!scripted(&[]), "programs and old browsers");
+    }
 
     #[test]
     fn only_a_window_is_a_navigation() {

@@ -248,7 +248,12 @@ impl From<LimitExceeded> for Problem {
 fn limit_message(limit: LimitName) -> &'static str {
     match limit {
         LimitName::SignIn => "Too many sign-ins were started from your network and not completed.",
-        LimitName::Failures => "Too many requests from your network were refused.",
+        LimitName::PendingSignIns => "Too many sign-ins were started and not completed.",
+        LimitName::Failures
+        | LimitName::UnverifiedMessages
+        | LimitName::UnverifiedFrames
+        | LimitName::RefusedSignIns => "Too many requests from your network were refused.",
+        LimitName::SamlResponses => "Too many responses were sent for one sign-in.",
         LimitName::Register => "Too many clients were registered from your network.",
         LimitName::DeviceAuthorization => {
             "Too many device authorizations were started from your network."

@@ -41,8 +41,13 @@ pub fn see_other(to: &str) -> HttpResponse {
 
 /// Shows a page that goes on by itself. Not a redirect: after a form, `form-action` holds back redirects to other sites,
 /// the next ones included.
-pub fn then(mut page: HttpResponse, to: &str) -> HttpResponse {
-    if let Ok(refresh) = header::HeaderValue::from_str(&format!("0; url={to}")) {
+pub fn then(page: HttpResponse, to: &str) -> HttpResponse {
+    then_after(page, 0, to)
+}
+
+/// As [`then`], after some seconds.
+pub fn then_after(mut page: HttpResponse, seconds: u32, to: &str) -> HttpResponse {
+    if let Ok(refresh) = header::HeaderValue::from_str(&format!("{seconds}; url={to}")) {
         page.headers_mut().insert(header::REFRESH, refresh);
     }
     page

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
@@ -17,6 +18,7 @@ use rolecall_core::secret::{SamlResponse, SecretText, State};
 use rolecall_core::sign_in::LogoutMessage;
 use serde::Deserialize;
 
+use super::detached::uninterrupted;
 use super::extract::{BODY_TIMEOUT, Visitor};
 use super::fetch_metadata::{Destination, not_a_navigation, require_navigation};
 use super::problem::{Fault, Problem};
@@ -121,16 +123,23 @@ pub async fn consume(
     let (state, gateway) = (form.state(), &visitor.site.gateway);
     let response = form.response.ok_or(SignInError::Unreadable)?;
     let response = SamlResponse::new(response);
+    let (gateway, context, provider) = (Arc::clone(gateway), visitor.context.clone(), id.clone());
     let Some(state) = state else {
-        let outcome = gateway
-            .complete_unsolicited_sign_in(&visitor.context, &id, response)
-            .await;
+        let completing = async move {
+            gateway
+                .complete_unsolicited_sign_in(&context, &provider, response)
+                .await
+        };
+        let outcome = uninterrupted(&visitor.site, completing).await?;
         return finish(&visitor, &request, &id, outcome).await;
     };
-    let held = gateway
-        .hold_response(&visitor.context, &id, &state, response)
-        .await;
-    match held {
+    let key = state.clone();
+    let holding = async move {
+        gateway
+            .hold_response(&context, &provider, &key, response)
+            .await
+    };
+    match uninterrupted(&visitor.site, holding).await? {
         Ok(()) => {
             let query = reply::query(&[("state", state.expose())]);
             Ok(reply::see_other(&format!("/sign-in/{id}/continue?{query}")))
@@ -160,10 +169,14 @@ pub async fn go_on(
     let id = provider_id(&id)?;
     let browser = site.cookies.browser(&request);
     let state = State::new(continued.into_inner().state);
-    let outcome = site
-        .gateway
-        .complete_held_sign_in(&visitor.context, &id, browser.as_ref(), state)
-        .await;
+    let (gateway, context) = (Arc::clone(&site.gateway), visitor.context.clone());
+    let provider = id.clone();
+    let completing = async move {
+        gateway
+            .complete_held_sign_in(&context, &provider, browser.as_ref(), state)
+            .await
+    };
+    let outcome = uninterrupted(site, completing).await?;
     finish(&visitor, &request, &id, outcome).await
 }
 
@@ -246,7 +259,8 @@ async fn answered(
     message: LogoutMessage,
 ) -> Result<HttpResponse, Problem> {
     let gateway = &visitor.site.gateway;
-    match gateway.sign_out_answered(id, state.as_ref(), message).await {
+    let answered = gateway.sign_out_answered(&visitor.context, id, state.as_ref(), message);
+    match answered.await {
         Ok(()) => signed_out_page(None),
         Err(error @ SignOutError::UnknownProvider) => Err(error.into()),
         Err(error) => {

@@ -1,5 +1,7 @@
 //! Signing in over HTTP: choosing a provider, going there, coming back.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
@@ -11,8 +13,9 @@ use rolecall_core::sign_in::{
 };
 use serde::Deserialize;
 
+use super::detached::uninterrupted;
 use super::extract::Visitor;
-use super::fetch_metadata::require_navigation;
+use super::fetch_metadata::{is_scripted, require_navigation};
 use super::hand_over;
 use super::problem::{Fault, Problem};
 use super::reply;
@@ -21,6 +24,10 @@ use super::view::{ProviderChoice, SignInPage};
 
 /// Longer than any state of ours or code of a provider's. Explanations may be longer.
 const PARAMETER_BYTES_MAX: usize = 4 * 1024;
+
+/// How long a window that another site's script sent here waits before it goes on. One window cannot use up the sign-ins of
+/// its address ([`rolecall_core::rate_limit::RateLimits::sign_in`]) at this pace.
+const SCRIPTED_WAIT_SECONDS: u32 = 1;
 
 /// The query of the sign-in pages.
 #[derive(Deserialize)]
@@ -79,7 +86,10 @@ pub async fn choose(visitor: Visitor, wish: Query<Wish>) -> Result<HttpResponse,
     };
     let error = match EmailAddress::parse(typed) {
         Ok(email) => match gateway.provider_of_domain(&email.domain()) {
-            Some(provider) => return go_on(provider.as_ref(), &return_to, &email),
+            Some(provider) => {
+                let to = start_path(provider.id(), &return_to, Some(&email));
+                return go_on(provider.as_ref(), to, 0);
+            }
             None => format!("No identity provider is set up for {}.", email.domain()),
         },
         Err(error) => error.to_string(),
@@ -92,13 +102,12 @@ pub async fn choose(visitor: Visitor, wish: Query<Wish>) -> Result<HttpResponse,
     reply::page(StatusCode::OK, &page)
 }
 
-/// The provider that an address leads to.
+/// Says which provider comes next, and goes on to `href` by itself.
 fn go_on(
     provider: &dyn IdentityProvider,
-    return_to: &ReturnTo,
-    email: &EmailAddress,
+    href: String,
+    seconds: u32,
 ) -> Result<HttpResponse, Problem> {
-    let href = start_path(provider.id(), return_to, Some(email));
     let page = SignInPage {
         notice: Some(format!("On to {} …", provider.title())),
         providers: vec![ProviderChoice {
@@ -110,7 +119,8 @@ fn go_on(
         email_error: None,
         return_to: String::new(),
     };
-    Ok(reply::then(reply::page(StatusCode::OK, &page)?, &href))
+    let page = reply::page(StatusCode::OK, &page)?;
+    Ok(reply::then_after(page, seconds, &href))
 }
 
 fn chooser(gateway: &Gateway, return_to: &ReturnTo) -> SignInPage {
@@ -152,6 +162,12 @@ pub async fn start(
     let site = &visitor.site;
     require_navigation(&request)?;
     let id = provider_id(&id)?;
+    if is_scripted(&request) {
+        let provider = site.gateway.provider(&id);
+        let provider = provider.ok_or(SignInError::UnknownProvider)?;
+        let to = format!("/sign-in/{id}?{}", request.query_string());
+        return go_on(provider.as_ref(), to, SCRIPTED_WAIT_SECONDS);
+    }
     let browser = site.cookies.browser(&request);
     let session = site.cookies.session(&request);
     let wish = wish.into_inner().into();
@@ -180,10 +196,14 @@ pub async fn callback(
     let id = provider_id(&id)?;
     let browser = site.cookies.browser(&request);
     let returned = parse_callback(request.query_string());
-    let outcome = site
-        .gateway
-        .complete_sign_in(&visitor.context, &id, browser.as_ref(), returned)
-        .await;
+    let (gateway, context) = (Arc::clone(&site.gateway), visitor.context.clone());
+    let provider = id.clone();
+    let completing = async move {
+        gateway
+            .complete_sign_in(&context, &provider, browser.as_ref(), returned)
+            .await
+    };
+    let outcome = uninterrupted(site, completing).await?;
     finish(&visitor, &request, &id, outcome).await
 }
 

@@ -19,6 +19,7 @@ mod limits;
 mod listing;
 mod login;
 mod login_token;
+mod refused;
 mod register;
 mod saml;
 mod session;

@@ -190,6 +190,19 @@ pub const REFUSALS_WINDOW: TimeDelta = TimeDelta::minutes(5);
 /// flood that never ends.
 pub const REFUSAL_ROWS_MAX: usize = 256;
 
+/// Refused sign-ins with a live `state` that get an event of their own in [`REFUSALS_WINDOW`], for each replica; further
+/// ones are summarised. A provider that is set up wrongly refuses a whole company in the morning.
+pub const REFUSAL_EVENTS_MAX: u32 = 1_000;
+
+/// SAML responses that are verified for one sign-in: a second is a form that was sent twice.
+pub const SAML_RESPONSES_PER_SIGN_IN_MAX: u32 = 3;
+/// Threads that verify SAML messages have a queue; a message that waits longer than this is refused.
+pub const SAML_VERIFICATION_WAIT_MAX: TimeDelta = TimeDelta::seconds(5);
+
+/// Sign-ins of the whole installation that were begun and not completed in [`SIGN_IN_MAX`]: at some 700 bytes each 175 MB,
+/// at the largest `return_to` 750 MB. A live session is let in beyond it.
+pub const PENDING_SIGN_INS_MAX: u32 = 250_000;
+
 /// Client addresses that one rate limit tells apart in its window; beyond it networks count: 200,000 numbers in Redis take
 /// some 30 MB.
 pub const RATE_BUCKETS_MAX: u32 = 200_000;

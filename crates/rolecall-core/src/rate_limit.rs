@@ -16,7 +16,7 @@ use chrono::TimeDelta;
 use crate::limits;
 use crate::toml_reader::parse_duration;
 
-pub use counter::{Place, RateCounters, RateLimitError};
+pub use counter::{AddressPlaces, Place, RateCounters, RateLimitError};
 pub use prefix::{AddressPrefix, Width, rate_limit_prefix};
 
 /// The largest number of a limit.
@@ -87,7 +87,8 @@ impl FromStr for RateLimit {
 pub struct RateLimits {
     /// Sign-ins that were begun and not completed, per client address.
     pub sign_in: RateLimit,
-    /// Refused requests without a live `state`, session or token, and wrong user codes, per client address.
+    /// Refused requests without a live `state`, session or token, and wrong user codes, per client address. SAML messages
+    /// that fail verification are counted by the same limit, on their own.
     pub failures: RateLimit,
     /// Client registrations, per client address.
     pub register: RateLimit,
@@ -127,6 +128,16 @@ pub enum LimitName {
     SignIn,
     /// `[limits] failures`
     Failures,
+    /// `[limits] failures`, for SAML messages that nobody here asked for and that failed verification.
+    UnverifiedMessages,
+    /// The same, for those that a page loaded in a frame: any page can, so they count apart.
+    UnverifiedFrames,
+    /// `[limits] failures`, for refused sign-ins with a live `state`: beyond it they are summarised in the audit trail.
+    RefusedSignIns,
+    /// [`limits::SAML_RESPONSES_PER_SIGN_IN_MAX`]
+    SamlResponses,
+    /// [`limits::PENDING_SIGN_INS_MAX`]
+    PendingSignIns,
     /// `[limits] register`
     Register,
     /// `[limits] credentials`
@@ -145,6 +156,11 @@ impl LimitName {
         match self {
             Self::SignIn => "sign_in",
             Self::Failures => "failures",
+            Self::UnverifiedMessages => "unverified_messages",
+            Self::UnverifiedFrames => "unverified_frames",
+            Self::RefusedSignIns => "refused_sign_ins",
+            Self::SamlResponses => "saml_responses",
+            Self::PendingSignIns => "pending_sign_ins",
             Self::Register => "register",
             Self::Credentials => "credentials",
             Self::StsRate => "sts_rate",
@@ -180,6 +196,14 @@ impl fmt::Display for LimitExceeded {
 }
 
 impl std::error::Error for LimitExceeded {}
+
+/// The limit of [`limits::SAML_RESPONSES_PER_SIGN_IN_MAX`].
+pub(crate) const SAML_RESPONSES: RateLimit =
+    RateLimit::new(limits::SAML_RESPONSES_PER_SIGN_IN_MAX, limits::SIGN_IN_MAX);
+
+/// The limit of [`limits::PENDING_SIGN_INS_MAX`].
+const PENDING_SIGN_INS: RateLimit =
+    RateLimit::new(limits::PENDING_SIGN_INS_MAX, limits::SIGN_IN_MAX);
 
 /// The limit of [`limits::DEVICE_AUTHORIZATIONS_MAX`].
 pub(crate) const DEVICE_AUTHORIZATIONS: RateLimit = RateLimit::new(

@@ -6,8 +6,6 @@
 mod return_to;
 mod saml;
 
-use std::net::IpAddr;
-
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -15,6 +13,7 @@ use url::Url;
 
 use crate::identity::{EmailAddress, EmailDomain, Identity, ProviderId};
 use crate::port::Source;
+use crate::rate_limit::AddressPlaces;
 use crate::record::Record;
 use crate::secret::{SamlResponse, SecretDigest, SecretText, State};
 
@@ -293,16 +292,9 @@ pub struct PendingSignIn {
     pub correlation: Correlation,
     /// Where it goes on.
     pub return_to: ReturnTo,
-    /// Whose place it took of the limit on sign-ins.
+    /// The places that it took of the limit on sign-ins.
     #[serde(default)]
-    pub begun_from: Option<BegunFrom>,
-}
-
-/// The address whose place a sign-in took, for giving it back.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct BegunFrom {
-    /// The address; none when it was not known.
-    pub address: Option<IpAddr>,
+    pub begun_from: Option<AddressPlaces>,
 }
 
 impl Record for PendingSignIn {

@@ -2,6 +2,7 @@
 //! logout (4.4), our metadata for it.
 
 mod service;
+mod threads;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ use super::suppose::suppose;
 use super::trust::{Binding, Endpoint, InvalidMetadata, SamlTrust};
 use super::verify;
 use crate::idp::http::HttpClient;
+use threads::Threads;
 
 /// How long a request of ours to end a session is good.
 const LOGOUT_REQUEST_LIFE: TimeDelta = TimeDelta::minutes(5);
@@ -40,6 +42,10 @@ pub struct SamlProvider {
     metadata: Source,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    /// For answers to sign-ins and sign-outs that were begun here.
+    asked: Threads,
+    /// For messages that nobody here asked for, which must not keep the others waiting.
+    unasked: Threads,
 }
 
 /// What is remembered while the person is at the provider.
@@ -72,6 +78,8 @@ impl SamlProvider {
             settings,
             clock,
             entropy,
+            asked: Threads::all(),
+            unasked: Threads::half(),
         })
     }
 
@@ -99,13 +107,18 @@ impl SamlProvider {
     /// Verifies a response.
     async fn verified(
         &self,
+        threads: &Threads,
         response: SamlResponse,
         expected: Expectation,
     ) -> Result<VerifiedAssertion, ProviderError> {
-        self.with_trust(Arc::new((response, expected)), |work, trust, now| {
-            let (response, expected) = work;
-            expected.hold(|expected| verify(response.expose(), trust, now, expected))
-        })
+        self.with_trust(
+            threads,
+            Arc::new((response, expected)),
+            |work, trust, now| {
+                let (response, expected) = work;
+                expected.hold(|expected| verify(response.expose(), trust, now, expected))
+            },
+        )
         .await
     }
 
@@ -113,6 +126,7 @@ impl SamlProvider {
     /// do not know is asked for its metadata once more.
     async fn with_trust<W, T>(
         &self,
+        threads: &Threads,
         work: Arc<W>,
         verify: fn(&W, &SamlTrust, DateTime<Utc>) -> Result<T, ProviderError>,
     ) -> Result<T, ProviderError>
@@ -123,17 +137,17 @@ impl SamlProvider {
         let now = self.clock.now();
         let attempt = async |trust: Arc<SamlTrust>| {
             let work = Arc::clone(&work);
-            let verifying = tokio::task::spawn_blocking(move || verify(&work, &trust, now));
-            verifying.await.map_err(unwritable)?
+            threads.run(move || verify(&work, &trust, now)).await?
         };
         let trust = self.metadata.trust().await?;
         let first = attempt(Arc::clone(&trust)).await;
         if !first.as_ref().is_err_and(is_of_signature) {
             return first;
         }
-        match self.metadata.newer_than(&trust).await? {
-            Some(newer) => attempt(newer).await,
-            None => first,
+        match self.metadata.newer_than(&trust).await {
+            Ok(Some(newer)) => attempt(newer).await,
+            // By the metadata that there is, the signature is nobody's.
+            Ok(None) | Err(_) => first,
         }
     }
 
@@ -145,6 +159,16 @@ impl SamlProvider {
             in_response_to,
             fresh_since: None,
         }
+    }
+
+    /// What a response to this sign-in is held against.
+    fn expected_of(&self, correlation: &Correlation) -> Result<Expectation, ProviderError> {
+        let begun = Begun::deserialize(&correlation.0)
+            .map_err(|_| ProviderError::rejected(RejectReason::InResponseTo, "not begun here"))?;
+        Ok(Expectation {
+            fresh_since: begun.fresh.then_some(begun.at),
+            ..self.for_us(Some(begun.id))
+        })
     }
 
     fn parties<'a>(&'a self, trust: &'a SamlTrust) -> Parties<'a> {
@@ -256,13 +280,9 @@ impl IdentityProvider for SamlProvider {
                 "no SAML response",
             ));
         };
-        let begun: Begun = serde_json::from_value(correlation.0)
-            .map_err(|_| ProviderError::rejected(RejectReason::InResponseTo, "not begun here"))?;
-        let expected = Expectation {
-            fresh_since: begun.fresh.then_some(begun.at),
-            ..self.for_us(Some(begun.id))
-        };
-        identity::vouched(&self.settings, self.verified(response, expected).await?)
+        let expected = self.expected_of(&correlation)?;
+        let verified = self.verified(&self.asked, response, expected).await?;
+        identity::vouched(&self.settings, verified)
     }
 
     async fn begin_sign_out(

@@ -44,22 +44,6 @@ pub fn verify_with(
     })
 }
 
-/// Verifies that a posted `SAMLResponse` has the shape of one and is signed by a key of the provider, whatever it says:
-/// what can be known before its browser has come. Returns its XML.
-///
-/// # Errors
-/// Those of [`verify`] up to the signature.
-pub fn screen(
-    response: &str,
-    trust: &SamlTrust,
-    now: DateTime<Utc>,
-) -> Result<String, ProviderError> {
-    trust.still_valid(now)?;
-    let text = decoded(response)?;
-    authenticated(&Xmlsec, &text, trust, |_| Ok(()))?;
-    Ok(text)
-}
-
 /// Guard, signatures, decryption; then `read`, with what a signature covers.
 fn authenticated<T>(
     signature: &dyn XmlSignature,

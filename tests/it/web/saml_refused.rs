@@ -101,6 +101,33 @@ async fn a_response_that_the_provider_did_not_sign_is_not_held() -> Result<()> {
 }
 
 #[tokio::test]
+async fn only_the_answer_to_its_own_request_is_held() -> Result<()> {
+    let scene = SamlScene::new().await?;
+    let mut mine = scene.plain_browser()?;
+    let own = scene.undelivered(&mut mine).await?;
+    let other = scene.undelivered(&mut scene.plain_browser()?).await?;
+    let field = |fields: &[(String, String)], name: &str| -> Result<String> {
+        let found = fields.iter().find(|(known, _)| known == name);
+        Ok(found.context("no such field")?.1.clone())
+    };
+    // A good response of the same provider, with the state of another sign-in.
+    let form = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("SAMLResponse", &field(&other, "SAMLResponse")?)
+        .append_pair("RelayState", &field(&own, "RelayState")?)
+        .finish();
+    let post = async || -> Result<u16> {
+        let request = scene.client.post(scene.at("/sign-in/adfs/acs"));
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        Ok(request.body(form.clone()).send().await?.status().as_u16())
+    };
+    ensure!(post().await? == 403);
+    ensure!(scene.refusals().await? == ["in_response_to"]);
+    let page = mine.submit("/acs", &[]).await?;
+    ensure!(page.url().as_str() == scene.at("/"), "{}", page.url());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_provider_begins_only_where_it_may() -> Result<()> {
     let scene = SamlScene::new().await?;
     let acs = scene.at("/sign-in/adfs/acs");

@@ -6,6 +6,7 @@ use rolecall_testkit::browser::SameSite;
 use rolecall_testkit::oidc::{Conduct, Fault, OidcClient, OidcProvider, OidcSettings, Person};
 
 use super::*;
+use crate::operate::until;
 
 #[tokio::test]
 async fn a_person_signs_in_and_is_where_they_wanted_to_be() -> Result<()> {
@@ -207,6 +208,24 @@ async fn a_provider_that_is_down_is_no_fault_of_the_persons() -> Result<()> {
     browser.open(&scene.at("/")).await?;
     let page = browser.sign_in_at_provider("alice").await?;
     ensure!(page.url().as_str() == scene.at("/"), "{}", page.url());
+    Ok(())
+}
+
+/// What the provider says takes effect whether or not the browser still waits for it.
+#[tokio::test]
+async fn a_sign_in_whose_browser_hangs_up_is_in_the_trail() -> Result<()> {
+    let scene = Scene::new().await?;
+    let (authorize, cookie) = scene.begin("/sign-in/example", None).await?;
+    let callback = scene.approve(&authorize, "alice").await?;
+    let slow = Conduct::Slow(Duration::from_millis(1_000));
+    scene.house.provider.fault(Fault::TokenEndpoint(slow));
+    let returned = scene.client.get(callback).header("cookie", cookie).send();
+    let waited = tokio::time::timeout(Duration::from_millis(300), returned).await;
+    ensure!(waited.is_err(), "{waited:?}");
+    until("the sign-in", async || {
+        Ok(scene.events("signed_in").await?.pop())
+    })
+    .await?;
     Ok(())
 }
 

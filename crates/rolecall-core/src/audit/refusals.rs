@@ -73,8 +73,10 @@ type Rows = HashMap<(Refusals, Option<AddressPrefix>), RefusalRow>;
 /// Counts refusals until they are taken.
 #[derive(Default)]
 pub struct RefusalCounts {
-    // Not a Tokio mutex: nothing is awaited while it is held.
+    // Not Tokio mutexes: nothing is awaited while they are held.
     rows: Mutex<Rows>,
+    /// Refusals with an event of their own: since when, and how many.
+    events: Mutex<Option<(DateTime<Utc>, u32)>>,
 }
 
 impl RefusalCounts {
@@ -97,6 +99,17 @@ impl RefusalCounts {
         *row.reasons.entry(reason).or_default() += 1;
     }
 
+    /// Whether one more refusal may have an event of its own, of at most [`limits::REFUSAL_EVENTS_MAX`] in a window.
+    pub fn allows_event(&self, now: DateTime<Utc>) -> bool {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, count) = events
+            .filter(|(since, _)| now < *since + limits::REFUSALS_WINDOW)
+            .unwrap_or((now, 0));
+        let allowed = count < limits::REFUSAL_EVENTS_MAX;
+        *events = Some((since, count.saturating_add(u32::from(allowed))));
+        allowed
+    }
+
     /// Takes the summaries out whose window has ended; all of them where `all`.
     pub fn take(&self, now: DateTime<Utc>, all: bool) -> Vec<RefusalRow> {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
@@ -109,16 +122,23 @@ impl RefusalCounts {
     /// Puts a summary back that could not be written.
     pub fn put_back(&self, summary: RefusalRow) {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        match rows.get_mut(&(summary.kind, summary.from)) {
-            Some(row) => {
-                row.since = row.since.min(summary.since);
-                for (reason, count) in summary.reasons {
-                    *row.reasons.entry(reason).or_default() += count;
-                }
-            }
-            None => {
-                rows.insert((summary.kind, summary.from), summary);
-            }
+        let known = rows.contains_key(&(summary.kind, summary.from));
+        // Others may have taken its room.
+        let from = match known || rows.len() < limits::REFUSAL_ROWS_MAX - 2 {
+            true => summary.from,
+            false => None,
+        };
+        let row = rows
+            .entry((summary.kind, from))
+            .or_insert_with(|| RefusalRow {
+                kind: summary.kind,
+                from,
+                since: summary.since,
+                reasons: BTreeMap::new(),
+            });
+        row.since = row.since.min(summary.since);
+        for (reason, count) in summary.reasons {
+            *row.reasons.entry(reason).or_default() += count;
         }
     }
 }
@@ -164,6 +184,31 @@ mod tests {
         let total: u64 = rows.iter().flat_map(|row| row.reasons.values()).sum();
         assert_eq!(total, 2 * u64::from(many) + 1);
         assert!(counts.take(now, true).is_empty());
+        // Nor does what is put back go beyond the bound.
+        for number in 0..1_000_u32 {
+            counts.add(
+                Refusals::SignIn,
+                address((!number).wrapping_mul(0x0001_0001)),
+                "unreadable",
+                now,
+            );
+        }
+        rows.into_iter().for_each(|row| counts.put_back(row));
+        let rows = counts.take(now, true);
+        assert!(rows.len() <= limits::REFUSAL_ROWS_MAX, "{}", rows.len());
+        let again: u64 = rows.iter().flat_map(|row| row.reasons.values()).sum();
+        assert_eq!(again, total + 1_000);
+    }
+
+    #[test]
+    fn events_of_their_own_are_bounded_in_a_window() {
+        let counts = RefusalCounts::default();
+        let start = DateTime::UNIX_EPOCH;
+        let allowed = |at| (0..5_000).filter(|_| counts.allows_event(at)).count();
+        assert_eq!(allowed(start), limits::REFUSAL_EVENTS_MAX as usize);
+        let end = start + limits::REFUSALS_WINDOW;
+        assert_eq!(allowed(end - TimeDelta::seconds(1)), 0);
+        assert_eq!(allowed(end), limits::REFUSAL_EVENTS_MAX as usize);
     }
 
     #[test]

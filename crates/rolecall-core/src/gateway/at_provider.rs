@@ -10,10 +10,11 @@ use crate::aws::SamlProviderArn;
 use crate::identity::ProviderId;
 use crate::limits;
 use crate::port::StoreError;
+use crate::rate_limit::LimitName;
 use crate::record::Record;
-use crate::secret::{ProofTicket, SamlResponse, SecretDigest, SecretText, random_token};
+use crate::secret::{ProofTicket, SamlResponse, SecretDigest, random_token};
 use crate::session::{Holder, Session, SessionId};
-use crate::sign_in::ResponseForAws;
+use crate::sign_in::{HeldResponse, ResponseForAws};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -157,8 +158,8 @@ impl Record for PendingAtProvider {
 struct HeldProof {
     provider: ProviderId,
     said: ResponseForAws,
-    #[serde(with = "crate::secret::sealed_text")]
-    response: SecretText,
+    #[serde(flatten)]
+    response: HeldResponse,
 }
 
 impl Record for HeldProof {
@@ -208,7 +209,7 @@ impl Gateway {
         provider: &ProviderId,
         response: SamlResponse,
     ) -> Result<ProofTicket, SignInError> {
-        self.check_failures(context)?;
+        self.check_refusals(context, LimitName::UnverifiedMessages)?;
         match self.try_receive(provider, response).await {
             Ok(ticket) => Ok(ticket),
             Err(error) => self.refuse_stranger(context, error).await,
@@ -220,10 +221,9 @@ impl Gateway {
         provider: &ProviderId,
         response: SamlResponse,
     ) -> Result<ProofTicket, SignInError> {
-        let said = self
-            .saml(provider)?
-            .verify_for_aws(response.clone())
-            .await?;
+        let saml = self.saml(provider)?;
+        let said = saml.verify_for_aws(response.clone()).await?;
+        let packed = saml.pack(&response)?;
         match self.spend(provider, said.once).await {
             Err(StoreError::Exists) => return Err(SignInError::Replayed),
             spent => spent?,
@@ -232,11 +232,10 @@ impl Gateway {
         let held = HeldProof {
             provider: provider.clone(),
             said,
-            response: SecretText::new(response.expose()),
+            response: HeldResponse::Packed { packed },
         };
-        let until = self.world.clock.now() + limits::HELD_RESPONSE_MAX;
-        let records = &self.world.records;
-        records.insert(ticket.digest(), &held, until).await?;
+        let bytes = held.response.bytes();
+        self.keep_held(ticket.digest(), bytes, &held).await?;
         Ok(ticket)
     }
 
@@ -250,7 +249,7 @@ impl Gateway {
         session: &Session,
         ticket: &ProofTicket,
     ) -> Result<ProofOutcome, IssueError> {
-        let held: Option<HeldProof> = self.world.records.take(ticket.digest()).await?;
+        let held: Option<HeldProof> = self.take_held(ticket.digest()).await?;
         let pending: Option<PendingAtProvider> =
             self.world.records.take(waiting(session.id)).await?;
         let (Some(held), Some(pending)) = (held, pending) else {
@@ -262,9 +261,12 @@ impl Gateway {
             let error = IssueError::Mismatch(Mismatch::Subject);
             return self.refuse(context, session.into(), role, error).await;
         }
+        let Ok(response) = self.unpacked(&held.provider, &held.response) else {
+            return Ok(ProofOutcome::Spent);
+        };
         let proven = Proven {
             said: held.said,
-            response: SamlResponse::new(held.response.expose()),
+            response,
         };
         match &pending.purpose {
             Purpose::Console(request) => {

@@ -10,7 +10,7 @@ use crate::device::{DeviceAuthorization, UserCode, UserCodeEntry};
 use crate::identity::AuthTime;
 use crate::limits;
 use crate::port::StoreError;
-use crate::rate_limit::{LimitExceeded, Place, RateLimitError};
+use crate::rate_limit::{LimitExceeded, LimitName, Place, RateLimitError};
 use crate::record::Seen;
 use crate::secret::{DeviceCode, SecretDigest, random_token};
 use crate::session::Session;
@@ -224,7 +224,7 @@ impl Gateway {
         let entry: Option<Seen<UserCodeEntry>> = records.get(code.key()).await?;
         let Some(entry) = entry else {
             // It counts against the address too, but that refuses nobody who is signed in.
-            let _ = self.count_failure(context).await;
+            let _ = self.count_refusal(context, LimitName::Failures).await;
             return Err(ConsentError::UnknownCode);
         };
         self.rates.give_back(&places).await?;

@@ -3,55 +3,82 @@
 //! Each replica counts what it has stored itself, so that the ceiling of the installation is that of one replica times their
 //! number.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
 use crate::limits;
+use crate::port::StoreError;
+use crate::secret::SecretDigest;
 
-/// The bytes that were stored and have not expired.
+/// The bytes that were stored, not taken out here, and have not expired.
 #[derive(Debug, Default)]
 pub(super) struct HeldBytes(Mutex<Held>);
 
 #[derive(Debug, Default)]
 struct Held {
-    /// Until when, and how many bytes; the oldest first.
-    stored: VecDeque<(DateTime<Utc>, usize)>,
+    /// Under which key, and how many bytes.
+    bytes: HashMap<SecretDigest, usize>,
+    /// Until when; the oldest first. What was taken out stays here until then.
+    until: VecDeque<(DateTime<Utc>, SecretDigest)>,
     total: usize,
+}
+
+impl Held {
+    fn remove(&mut self, key: &SecretDigest) {
+        if let Some(bytes) = self.bytes.remove(key) {
+            self.total = self.total.saturating_sub(bytes);
+        }
+    }
 }
 
 /// Room that was taken; it is given back unless something is kept in it.
 #[derive(Debug)]
 pub(super) struct Room<'h> {
     held: &'h HeldBytes,
-    entry: (DateTime<Utc>, usize),
+    key: SecretDigest,
     kept: bool,
 }
 
 impl HeldBytes {
-    /// Takes room for a response that expires at `until`; none when there is none left.
+    /// Takes room for a response that is stored under `key` and expires at `until`.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when something is stored under this key, [`StoreError::Unavailable`] when there is no room
+    /// left.
     pub(super) fn reserve(
         &self,
+        key: SecretDigest,
         bytes: usize,
         now: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Option<Room<'_>> {
+    ) -> Result<Room<'_>, StoreError> {
         let mut held = self.lock();
-        while let Some((_, bytes)) = held.stored.pop_front_if(|(until, _)| *until <= now) {
-            held.total = held.total.saturating_sub(bytes);
+        while let Some((_, key)) = held.until.pop_front_if(|(until, _)| *until <= now) {
+            held.remove(&key);
         }
         let total = held.total.saturating_add(bytes);
+        if held.bytes.contains_key(&key) {
+            return Err(StoreError::Exists);
+        }
         if total > limits::HELD_RESPONSES_BYTES_MAX {
-            return None;
+            let full = "responses that wait for their browsers fill the room there is for them";
+            return Err(StoreError::Unavailable(full.into()));
         }
         held.total = total;
-        held.stored.push_back((until, bytes));
-        Some(Room {
+        held.bytes.insert(key, bytes);
+        held.until.push_back((until, key));
+        Ok(Room {
             held: self,
-            entry: (until, bytes),
+            key,
             kept: false,
         })
+    }
+
+    /// Gives the room of a response back that was taken out of the store. Another replica may have stored it.
+    pub(super) fn release(&self, key: &SecretDigest) {
+        self.lock().remove(key);
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -60,7 +87,7 @@ impl HeldBytes {
 }
 
 impl Room<'_> {
-    /// Something is kept in it, until it expires.
+    /// Something is kept in it, until it is taken out or expires.
     pub(super) fn keep(mut self) {
         self.kept = true;
     }
@@ -68,13 +95,8 @@ impl Room<'_> {
 
 impl Drop for Room<'_> {
     fn drop(&mut self) {
-        if self.kept {
-            return;
-        }
-        let mut held = self.held.lock();
-        if let Some(at) = held.stored.iter().rposition(|entry| *entry == self.entry) {
-            held.stored.remove(at);
-            held.total = held.total.saturating_sub(self.entry.1);
+        if !self.kept {
+            self.held.release(&self.key);
         }
     }
 }
@@ -84,6 +106,10 @@ mod tests {
     use super::*;
     use chrono::TimeDelta;
 
+    fn key(number: usize) -> SecretDigest {
+        SecretDigest::of("test/held", &[&number.to_be_bytes()])
+    }
+
     #[test]
     fn what_is_held_has_a_ceiling_and_expires() {
         let held = HeldBytes::default();
@@ -91,14 +117,39 @@ mod tests {
         let later = now + limits::HELD_RESPONSE_MAX;
         let one = limits::HELD_RESPONSE_BYTES_MAX;
         let fits = limits::HELD_RESPONSES_BYTES_MAX / one;
-        let keep = |bytes, now, until| held.reserve(bytes, now, until).map(Room::keep).is_some();
-        assert!((0..fits - 1).all(|_| keep(one, now, later)));
+        let keep = |number, bytes, now, until| {
+            let room = held.reserve(key(number), bytes, now, until);
+            room.map(Room::keep).is_ok()
+        };
+        assert!((0..fits - 1).all(|number| keep(number, one, now, later)));
         // What was not stored after all takes no room.
-        assert!((0..10).all(|_| held.reserve(one, now, later).is_some()));
-        assert!(keep(one, now, later));
-        assert!(!keep(1, now, later));
-        assert!(!keep(1, later - TimeDelta::seconds(1), later));
-        assert!(keep(one, later, later + limits::HELD_RESPONSE_MAX));
-        assert!(!keep(usize::MAX, later, later));
+        assert!((0..10).all(|_| held.reserve(key(fits), one, now, later).is_ok()));
+        assert!(keep(fits, one, now, later));
+        assert!(!keep(fits + 1, 1, now, later));
+        assert!(!keep(fits + 1, 1, later - TimeDelta::seconds(1), later));
+        // What was taken out makes room at once.
+        held.release(&key(3));
+        held.release(&key(3));
+        assert!(keep(fits + 1, one, now, later));
+        assert!(!keep(fits + 2, 1, now, later));
+        assert!(keep(
+            fits + 2,
+            one,
+            later,
+            later + limits::HELD_RESPONSE_MAX
+        ));
+        assert!(!keep(fits + 3, usize::MAX, later, later));
+    }
+
+    #[test]
+    fn one_key_holds_one_response() {
+        let held = HeldBytes::default();
+        let now = DateTime::UNIX_EPOCH;
+        let later = now + limits::HELD_RESPONSE_MAX;
+        let reserve = |bytes| held.reserve(key(1), bytes, now, later);
+        reserve(10).unwrap().keep();
+        assert!(matches!(reserve(20), Err(StoreError::Exists)));
+        held.release(&key(1));
+        assert!(reserve(20).is_ok());
     }
 }

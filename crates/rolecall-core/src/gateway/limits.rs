@@ -1,18 +1,17 @@
-//! Rate limits at the verbs: who is counted where, and what a refusal without anything of ours costs its address.
+//! Rate limits at the verbs: who is counted where.
 
-use crate::audit::Refusals;
 use crate::aws_login::LoginCode;
-use crate::identity::{Identity, ProviderId};
+use crate::identity::Identity;
 use crate::port::StoreError;
 use crate::rate_limit::{
-    DEVICE_AUTHORIZATIONS, LimitExceeded, LimitName, Place, RateLimit, RateLimitError,
+    AddressPlaces, DEVICE_AUTHORIZATIONS, LimitExceeded, LimitName, Place, RateLimit,
+    RateLimitError, SAML_RESPONSES,
 };
 use crate::record::Seen;
-use crate::secret::{AuthorizationCode, RefreshToken, SessionSecret};
+use crate::secret::{AuthorizationCode, RefreshToken, SecretDigest, SessionSecret};
 use crate::session::Session;
-use crate::sign_in::BegunFrom;
 
-use super::{Gateway, LoginError, RequestContext, SignInError};
+use super::{Gateway, LoginError, RequestContext};
 
 /// What a request to the token endpoint of `aws login` shows.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +29,7 @@ impl Gateway {
         &self,
         context: &RequestContext,
         session: Option<&SessionSecret>,
-    ) -> Result<Option<BegunFrom>, RateLimitError> {
+    ) -> Result<Option<AddressPlaces>, RateLimitError> {
         let rate = self.world.limits.sign_in;
         let address = context.origin.address;
         let taken = self
@@ -38,7 +37,7 @@ impl Gateway {
             .take_for_address(LimitName::SignIn, rate, address)
             .await;
         let exceeded = match taken {
-            Ok(()) => return Ok(Some(BegunFrom { address })),
+            Ok(taken) => return Ok(Some(taken)),
             Err(RateLimitError::Exceeded(exceeded)) => exceeded,
             Err(error @ RateLimitError::Unavailable(_)) => return Err(error),
         };
@@ -52,75 +51,26 @@ impl Gateway {
         Ok(None)
     }
 
-    /// Gives the place of a completed sign-in back.
-    pub(super) async fn sign_in_completed(&self, begun: Option<BegunFrom>) {
-        let Some(BegunFrom { address }) = begun else {
+    /// Gives the places of a sign-in back that was completed, or that could not begin.
+    pub(super) async fn give_sign_in_back(&self, begun: Option<AddressPlaces>) {
+        let Some(taken) = begun else {
             return;
         };
         let rate = self.world.limits.sign_in;
         let given = self
             .rates
-            .give_back_for_address(LimitName::SignIn, rate, address);
-        // The person is signed in; a place that is not given back is free again when its window ends.
+            .give_back_for_address(LimitName::SignIn, rate, taken);
+        // A place that is not given back is free again when its window ends.
         match given.await {
             Ok(()) | Err(_) => {}
         }
     }
 
-    /// Refuses a request that shows nothing of ours, before anything is looked up or verified for it, when its address
-    /// has had too many refusals. Costs no trip to the store.
-    pub(super) fn check_failures(&self, context: &RequestContext) -> Result<(), LimitExceeded> {
-        let (rate, address) = (self.world.limits.failures, context.origin.address);
-        let exceeded = self
-            .rates
-            .known_exceeded(LimitName::Failures, rate, address);
-        exceeded.map_or(Ok(()), Err)
-    }
-
-    /// Counts a refusal against its address; says whether the address has had too many. Where the store does not answer
-    /// nothing is counted: the request is refused anyway.
-    pub(super) async fn count_failure(&self, context: &RequestContext) -> Option<LimitExceeded> {
-        let (rate, address) = (self.world.limits.failures, context.origin.address);
-        let counted = self
-            .rates
-            .take_for_address(LimitName::Failures, rate, address);
-        match counted.await {
-            Err(RateLimitError::Exceeded(exceeded)) => Some(exceeded),
-            Ok(()) | Err(RateLimitError::Unavailable(_)) => None,
-        }
-    }
-
-    /// Refuses a sign-in that shows no live `state`: it is summarised in the trail, see [`Refusals`].
-    pub(super) async fn refuse_stranger<T>(
-        &self,
-        context: &RequestContext,
-        error: SignInError,
-    ) -> Result<T, SignInError> {
-        if let SignInError::Unavailable(_) | SignInError::RateLimited(_) = error {
-            return Err(error);
-        }
-        self.summarise(Refusals::SignIn, context, error.reason());
-        Err(self
-            .count_failure(context)
-            .await
-            .map_or(error, SignInError::RateLimited))
-    }
-
-    /// Refuses a sign-in whose `state` is live and lives on, so that it could be refused again and again: an event for
-    /// each as long as the address has a refusal left, then summarised.
-    pub(super) async fn refuse_repeatable<T>(
-        &self,
-        context: &RequestContext,
-        provider: &ProviderId,
-        error: SignInError,
-    ) -> Result<T, SignInError> {
-        match self.count_failure(context).await {
-            None => self.refuse_sign_in(context, provider, error).await,
-            Some(_) => {
-                self.summarise(Refusals::SignIn, context, error.reason());
-                Err(error)
-            }
-        }
+    /// Takes one of the few SAML responses that are verified for the sign-in of this `state`.
+    pub(super) async fn admit_response(&self, state: SecretDigest) -> Result<(), RateLimitError> {
+        let bucket = state.to_string();
+        let place = Place::new(LimitName::SamlResponses, SAML_RESPONSES, &bucket);
+        self.rates.take(&[place]).await.map(drop)
     }
 
     /// Takes a place for [`Gateway::register_client`], which needs no store: where that does not answer, nothing is
@@ -133,7 +83,7 @@ impl Gateway {
         let taken = self
             .rates
             .take_for_address(LimitName::Register, rate, address);
-        unless_exceeded(taken.await)
+        unless_exceeded(taken.await.map(drop))
     }
 
     /// Takes a place for a device authorization.
@@ -145,6 +95,7 @@ impl Gateway {
         self.rates
             .take_for_address(limit, DEVICE_AUTHORIZATIONS, address)
             .await
+            .map(drop)
     }
 
     /// Takes a place for credentials of this person and, where STS will be asked, one of the account's and Region's. Where
@@ -193,7 +144,7 @@ impl Gateway {
         context: &RequestContext,
         shown: LoginShown<'_>,
     ) -> Result<(), LoginError> {
-        match self.check_failures(context) {
+        match self.check_refusals(context, LimitName::Failures) {
             Err(exceeded) if !self.is_live_login(shown).await? => Err(exceeded.into()),
             Ok(()) | Err(_) => Ok(()),
         }
@@ -215,7 +166,7 @@ impl Gateway {
         };
         match counts {
             true => self
-                .count_failure(context)
+                .count_refusal(context, LimitName::Failures)
                 .await
                 .map_or(error, LoginError::RateLimited),
             false => error,

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::identity::ProviderId;
 use crate::limits;
 use crate::port::StoreError;
+use crate::rate_limit::{LimitName, RateLimitError};
 use crate::record::Record;
 use crate::secret::{BrowserSecret, SamlResponse, SecretDigest, State};
 use crate::sign_in::{
-    Callback, HeldResponse, OneTime, PackedResponse, PendingSignIn, ProviderError, RejectReason,
-    ReturnTo, SamlServiceProvider,
+    Callback, HeldResponse, OneTime, PendingSignIn, ProviderError, RejectReason, ReturnTo,
+    SamlServiceProvider,
 };
 
 use super::{Gateway, RequestContext, Returned, SignInError, SignedIn};
@@ -44,8 +45,8 @@ impl Gateway {
         Ok(self.saml(provider)?.metadata()?)
     }
 
-    /// Keeps a response until its browser fetches the session with [`Gateway::complete_held_sign_in`]. It must belong to a
-    /// sign-in under way, which holds one, and be signed by a key of its provider; what it says is looked at then.
+    /// Keeps a response until its browser fetches the session with [`Gateway::complete_held_sign_in`]. It must be the answer
+    /// to a sign-in under way, which holds one; few are verified for each.
     ///
     /// # Errors
     /// [`SignInError`]; every refusal is audited with its reason.
@@ -62,7 +63,7 @@ impl Gateway {
             Err(error @ (SignInError::Expired | SignInError::UnknownProvider)) => {
                 self.refuse_stranger(context, error).await
             }
-            Err(error) => self.refuse_repeatable(context, provider, error).await,
+            Err(error) => self.refuse_sign_in(context, provider, error).await,
         }
     }
 
@@ -73,36 +74,58 @@ impl Gateway {
         response: SamlResponse,
     ) -> Result<(), SignInError> {
         let saml = self.saml(provider)?;
-        let pending = self.world.records.get::<PendingSignIn>(state.digest());
-        let pending = pending.await?.ok_or(SignInError::Expired)?;
-        if &pending.record.provider != provider {
+        let key = state.digest();
+        let pending = self.world.records.get::<PendingSignIn>(key).await?;
+        let pending = pending.ok_or(SignInError::Expired)?.record;
+        if &pending.provider != provider {
             return Err(SignInError::OtherProvider);
         }
-        let packed = saml.screen(response).await?;
-        let now = self.world.clock.now();
-        let until = now + limits::HELD_RESPONSE_MAX;
-        let room = self.held.reserve(packed.bytes(), now, until);
-        let room = room.ok_or_else(|| {
-            let full = "responses that wait for their browsers fill the room there is for them";
-            StoreError::Unavailable(full.into())
-        })?;
+        match self.admit_response(key).await {
+            Ok(()) => {}
+            Err(RateLimitError::Exceeded(_)) => return Err(SignInError::Replayed),
+            Err(RateLimitError::Unavailable(error)) => return Err(error.into()),
+        }
+        let packed = saml.screen(&pending.correlation, response).await?;
         let held = HeldResponse::Packed { packed };
-        match self
-            .world
-            .records
-            .insert(state.digest(), &held, until)
-            .await
-        {
+        match self.keep_held(key, held.bytes(), &held).await {
             Err(StoreError::Exists) => Err(SignInError::Replayed),
-            kept => {
-                kept?;
-                room.keep();
-                Ok(())
-            }
+            kept => Ok(kept?),
         }
     }
 
-    /// Ends a sign-in whose response is held: as [`Gateway::complete_sign_in`], with the browser's own cookies.
+    /// Keeps a verified response until its browser comes, where there is room.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub(super) async fn keep_held<R: Record>(
+        &self,
+        key: SecretDigest,
+        bytes: usize,
+        held: &R,
+    ) -> Result<(), StoreError> {
+        let now = self.world.clock.now();
+        let until = now + limits::HELD_RESPONSE_MAX;
+        let room = self.held.reserve(key, bytes, now, until)?;
+        self.world.records.insert(key, held, until).await?;
+        room.keep();
+        Ok(())
+    }
+
+    /// Takes a response out that [`Gateway::keep_held`] kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub(super) async fn take_held<R: Record>(
+        &self,
+        key: SecretDigest,
+    ) -> Result<Option<R>, StoreError> {
+        let held = self.world.records.take(key).await?;
+        self.held.release(&key);
+        Ok(held)
+    }
+
+    /// Ends a sign-in whose response is held: as [`Gateway::complete_sign_in`], with the browser's own cookies. In another
+    /// browser the response stays where it is.
     ///
     /// # Errors
     /// As [`Gateway::complete_sign_in`].
@@ -113,15 +136,20 @@ impl Gateway {
         browser: Option<&BrowserSecret>,
         state: State,
     ) -> Result<SignedIn, SignInError> {
-        let held: Option<HeldResponse> = self.world.records.take(state.digest()).await?;
+        let key = state.digest();
+        let pending = self.world.records.get::<PendingSignIn>(key).await?;
+        let Some(pending) = pending else {
+            return self.refuse_stranger(context, SignInError::Expired).await;
+        };
+        if browser.is_none_or(|browser| browser.digest() != pending.record.browser) {
+            let error = SignInError::OtherBrowser;
+            return self.refuse_sign_in(context, provider, error).await;
+        }
+        let held: Option<HeldResponse> = self.take_held(key).await?;
         let Some(held) = held else {
             return self.refuse_stranger(context, SignInError::Expired).await;
         };
-        let response = match held {
-            HeldResponse::Packed { packed } => self.unpacked(provider, &packed),
-            HeldResponse::Posted { response } => Ok(SamlResponse::new(response.expose())),
-        };
-        let response = match response {
+        let response = match self.unpacked(provider, &held) {
             Ok(response) => response,
             Err(error) => return self.refuse_sign_in(context, provider, error).await,
         };
@@ -142,7 +170,7 @@ impl Gateway {
         provider: &ProviderId,
         response: SamlResponse,
     ) -> Result<SignedIn, SignInError> {
-        self.check_failures(context)?;
+        self.check_refusals(context, LimitName::UnverifiedMessages)?;
         match self.try_unsolicited(context, provider, response).await {
             Ok(signed_in) => Ok(signed_in),
             // The end of its session is in the trail already.
@@ -151,12 +179,16 @@ impl Gateway {
         }
     }
 
-    fn unpacked(
+    /// The response that is held.
+    pub(super) fn unpacked(
         &self,
         provider: &ProviderId,
-        packed: &PackedResponse,
+        held: &HeldResponse,
     ) -> Result<SamlResponse, SignInError> {
-        Ok(self.saml(provider)?.unpack(packed)?)
+        match held {
+            HeldResponse::Packed { packed } => Ok(self.saml(provider)?.unpack(packed)?),
+            HeldResponse::Posted { response } => Ok(SamlResponse::new(response.expose())),
+        }
     }
 
     async fn try_unsolicited(

@@ -4,11 +4,12 @@ use crate::audit::{Actor, Happened, Refusals};
 use crate::identity::{Identity, ProviderId};
 use crate::limits;
 use crate::port::StoreError;
-use crate::rate_limit::{LimitExceeded, RateLimitError};
+use crate::rate_limit::{AddressPlaces, LimitExceeded, RateLimitError};
 use crate::secret::{BrowserSecret, SecretText, SessionSecret, State, random_token};
 use crate::session::{Session, SessionId};
 use crate::sign_in::{
-    Callback, Challenge, Demand, PendingSignIn, ProviderError, RejectReason, ReturnTo, Vouched,
+    Callback, Challenge, Demand, IdentityProvider, PendingSignIn, ProviderError, RejectReason,
+    ReturnTo, Vouched,
 };
 
 use super::session::Owner;
@@ -137,20 +138,33 @@ impl Gateway {
             .ok_or(SignInError::UnknownProvider)?;
         self.world.audit.accepts().await?;
         let begun_from = self.admit_sign_in(context, session).await?;
+        let begun = self
+            .begin_at(adapter.as_ref(), browser, wish, begun_from)
+            .await;
+        if let Err(error) = &begun {
+            // Nothing was begun, and that is not the visitor's doing.
+            self.give_sign_in_back(begun_from).await;
+            if let SignInError::Provider(_) = error {
+                self.summarise(Refusals::SignIn, context, error.reason());
+            }
+        }
+        begun
+    }
+
+    async fn begin_at(
+        &self,
+        adapter: &dyn IdentityProvider,
+        browser: Option<BrowserSecret>,
+        wish: SignInWish,
+        begun_from: Option<AddressPlaces>,
+    ) -> Result<Begun, SignInError> {
         let SignInWish { demand, return_to } = wish;
         let entropy = self.world.entropy.as_ref();
         let state = State::new(random_token(entropy));
         let browser = browser.unwrap_or_else(|| BrowserSecret::new(random_token(entropy)));
-        let (challenge, correlation) = match adapter.begin(&state, &demand).await {
-            Ok(begun) => begun,
-            Err(error) => {
-                let error = SignInError::from(error);
-                self.summarise(Refusals::SignIn, context, error.reason());
-                return Err(error);
-            }
-        };
+        let (challenge, correlation) = adapter.begin(&state, &demand).await?;
         let pending = PendingSignIn {
-            provider: provider.clone(),
+            provider: adapter.id().clone(),
             browser: browser.digest(),
             correlation,
             return_to,
@@ -197,7 +211,7 @@ impl Gateway {
         };
         match signed_in {
             Ok(signed_in) => {
-                self.sign_in_completed(begun_from).await;
+                self.give_sign_in_back(begun_from).await;
                 Ok(signed_in)
             }
             // The end of its session is in the trail already.
@@ -222,7 +236,7 @@ impl Gateway {
             .await?;
         let error = SignInError::OtherBrowser;
         match (self.provider(provider), pending) {
-            (Some(_), Some(_)) => self.refuse_repeatable(context, provider, error).await,
+            (Some(_), Some(_)) => self.refuse_sign_in(context, provider, error).await,
             (None, _) => {
                 let error = SignInError::UnknownProvider;
                 self.refuse_stranger(context, error).await
@@ -253,24 +267,6 @@ impl Gateway {
             Err(StoreError::Exists) => Err(SignInError::Replayed),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Audits a refusal and returns it.
-    pub(super) async fn refuse_sign_in<T>(
-        &self,
-        context: &RequestContext,
-        provider: &ProviderId,
-        error: SignInError,
-    ) -> Result<T, SignInError> {
-        let provider = self
-            .provider(provider)
-            .map(|known| known.id().as_str().to_owned());
-        let refused = Happened::SignInRefused {
-            provider,
-            reason: error.reason().to_owned(),
-        };
-        self.append(context, refused).await?;
-        Err(error)
     }
 
     /// Takes the sign-in of this `state` out of the store; whatever fails before that shows nothing of ours.

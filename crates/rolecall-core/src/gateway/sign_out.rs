@@ -4,7 +4,7 @@ use crate::audit::Refusals;
 use crate::identity::ProviderId;
 use crate::limits;
 use crate::port::StoreError;
-use crate::rate_limit::LimitExceeded;
+use crate::rate_limit::{LimitExceeded, LimitName};
 use crate::secret::{SessionSecret, State, random_token};
 use crate::session::Session;
 use crate::sign_in::{Challenge, LogoutMessage, PendingSignOut, ProviderError};
@@ -59,9 +59,33 @@ impl SignOutError {
 pub enum OrderedBy {
     /// It went there.
     Navigation,
-    /// A page loaded it in a frame. Any page can, so a refusal says nothing about the person and is not counted against
-    /// their address.
+    /// A page loaded it in a frame. Any page can, so refusals count apart from those of navigations.
     Frame,
+}
+
+impl OrderedBy {
+    fn limit(self) -> LimitName {
+        match self {
+            Self::Navigation => LimitName::UnverifiedMessages,
+            Self::Frame => LimitName::UnverifiedFrames,
+        }
+    }
+}
+
+/// Whether processor time was spent on a message before it was refused.
+fn was_verified(error: &SignOutError) -> bool {
+    match error {
+        SignOutError::UnknownProvider
+        | SignOutError::Unreadable
+        | SignOutError::Expired
+        | SignOutError::RateLimited(_)
+        | SignOutError::Unavailable(_)
+        | SignOutError::Provider(ProviderError::Unavailable(_)) => false,
+        SignOutError::Replayed
+        | SignOutError::Provider(ProviderError::Refused { .. } | ProviderError::Rejected { .. }) => {
+            true
+        }
+    }
 }
 
 impl Gateway {
@@ -105,8 +129,24 @@ impl Gateway {
     /// Hears what the provider says to our request to end its session too. The session here has ended long since.
     ///
     /// # Errors
-    /// [`SignOutError`]; [`ProviderError::Refused`] where the session at the provider goes on.
+    /// [`SignOutError`], summarised in the trail; [`ProviderError::Refused`] where the session at the provider goes on.
     pub async fn sign_out_answered(
+        &self,
+        context: &RequestContext,
+        provider: &ProviderId,
+        state: Option<&State>,
+        message: LogoutMessage,
+    ) -> Result<(), SignOutError> {
+        let answered = self.try_answered(provider, state, message).await;
+        if let Err(error) = &answered
+            && !matches!(error, SignOutError::Unavailable(_))
+        {
+            self.summarise(Refusals::SignOut, context, error.reason());
+        }
+        answered
+    }
+
+    async fn try_answered(
         &self,
         provider: &ProviderId,
         state: Option<&State>,
@@ -116,6 +156,7 @@ impl Gateway {
             .saml(provider)
             .map_err(|_| SignOutError::UnknownProvider)?;
         let state = state.ok_or(SignOutError::Expired)?;
+        // One answer is verified for each request of ours.
         let pending: Option<PendingSignOut> = self.world.records.take(state.digest()).await?;
         let pending = pending
             .filter(|pending| &pending.provider == provider)
@@ -135,20 +176,18 @@ impl Gateway {
         message: Option<LogoutMessage>,
         by: OrderedBy,
     ) -> Result<Option<Challenge>, SignOutError> {
-        self.check_failures(context)?;
+        self.check_refusals(context, by.limit())?;
         let error = match self.obey(context, provider, message).await {
             Ok(challenge) => return Ok(challenge),
             Err(error @ SignOutError::Unavailable(_)) => return Err(error),
             Err(error) => error,
         };
         self.summarise(Refusals::SignOut, context, error.reason());
-        match by {
-            OrderedBy::Frame => Err(error),
-            OrderedBy::Navigation => {
-                let exceeded = self.count_failure(context).await;
-                Err(exceeded.map_or(error, SignOutError::RateLimited))
-            }
+        if !was_verified(&error) {
+            return Err(error);
         }
+        let exceeded = self.count_refusal(context, by.limit()).await;
+        Err(exceeded.map_or(error, SignOutError::RateLimited))
     }
 
     async fn obey(

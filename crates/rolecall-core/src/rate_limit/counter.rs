@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::exceeded::Exceeded;
-use super::{LimitExceeded, LimitName, RateLimit, Width, rate_limit_prefix};
+use super::{LimitExceeded, LimitName, PENDING_SIGN_INS, RateLimit, Width, rate_limit_prefix};
 use crate::limits;
 use crate::port::{Counted, Counter, Key, StoreError};
 use crate::record::Records;
@@ -15,8 +16,9 @@ use crate::secret::SecretDigest;
 
 /// Kind of the store's keys.
 const KIND: &str = "rate";
-/// The limit of a network that stands for several addresses, as a multiple of the one of an address.
-const NETWORK_FACTOR: u32 = 10;
+/// What counts of an address, and the limit there as a multiple of the one of an address.
+const WIDTHS: [(Width, u32); 3] = [(Width::Address, 1), (Width::Site, 10), COARSE];
+const COARSE: (Width, u32) = (Width::Coarse, 100);
 /// A limit that gives places back may be free again at any moment, on any replica: it is asked again after this time.
 const ASK_AGAIN: TimeDelta = TimeDelta::seconds(1);
 
@@ -50,7 +52,43 @@ impl Place {
     }
 
     fn gives_back(&self) -> bool {
-        matches!(self.limit, LimitName::SignIn | LimitName::UserCodes)
+        matches!(
+            self.limit,
+            LimitName::SignIn | LimitName::PendingSignIns | LimitName::UserCodes
+        )
+    }
+}
+
+/// The places of a limit that were taken for a client address, for giving them back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressPlaces {
+    /// None when it was not known.
+    address: Option<IpAddr>,
+    /// Only the network's was taken.
+    #[serde(default)]
+    coarse: bool,
+}
+
+/// A version of IP: a crowd of one leaves the addresses of the other alone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+
+    fn bucket(self) -> &'static str {
+        match self {
+            Self::V4 => "addresses/4",
+            Self::V6 => "addresses/6",
+        }
     }
 }
 
@@ -69,9 +107,9 @@ pub enum RateLimitError {
 pub struct RateCounters {
     records: Records,
     exceeded: Exceeded,
-    /// Limits with more addresses than [`limits::RATE_BUCKETS_MAX`], and until when.
+    /// Limits with more IPv4 or IPv6 addresses than [`limits::RATE_BUCKETS_MAX`], and until when.
     // Not a Tokio mutex: nothing is awaited while it is held.
-    crowded: Mutex<HashMap<LimitName, DateTime<Utc>>>,
+    crowded: Mutex<HashMap<(LimitName, Family), DateTime<Utc>>>,
     buckets_max: u32,
 }
 
@@ -104,19 +142,20 @@ impl RateCounters {
         limit: LimitName,
         rate: RateLimit,
         address: Option<IpAddr>,
-    ) -> Result<(), RateLimitError> {
-        let places = self.places(limit, rate, address);
-        let counted = self.take(&places).await?;
-        if counted.first().is_some_and(|first| first.total == 1) {
+    ) -> Result<AddressPlaces, RateLimitError> {
+        let taken = self.of_address(limit, address);
+        let counted = self.take(&places(limit, rate, taken)).await?;
+        let is_new = counted.first().is_some_and(|first| first.total == 1);
+        if let (Some(address), false, true) = (address, taken.coarse, is_new) {
             // The place is taken; the next new address says it again.
-            match self.note_new_bucket(limit, rate).await {
+            match self.note_new_bucket(limit, rate, address).await {
                 Ok(()) | Err(_) => {}
             }
         }
-        Ok(())
+        Ok(taken)
     }
 
-    /// Gives a place back that [`RateCounters::take_for_address`] took.
+    /// Gives the places back that [`RateCounters::take_for_address`] took.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -124,9 +163,9 @@ impl RateCounters {
         &self,
         limit: LimitName,
         rate: RateLimit,
-        address: Option<IpAddr>,
+        taken: AddressPlaces,
     ) -> Result<(), StoreError> {
-        self.give_back(&self.places(limit, rate, address)).await
+        self.give_back(&places(limit, rate, taken)).await
     }
 
     /// Whether this replica knows that the address has no place left. Asks nobody.
@@ -136,10 +175,10 @@ impl RateCounters {
         rate: RateLimit,
         address: Option<IpAddr>,
     ) -> Option<LimitExceeded> {
-        self.remembered(&self.places(limit, rate, address))
+        self.remembered(&places(limit, rate, self.of_address(limit, address)))
     }
 
-    /// Takes all of these places: one trip to the store.
+    /// Takes all of these places, or none: one trip to the store, and one more where only some are free.
     ///
     /// # Errors
     /// [`RateLimitError::Exceeded`] of the one that is longest without a place, [`RateLimitError::Unavailable`].
@@ -169,7 +208,18 @@ impl RateCounters {
                 .filter(|longest| longest.retry_after >= exceeded.retry_after)
                 .or(Some(exceeded));
         }
-        longest.map_or(Ok(counted), |exceeded| Err(exceeded.into()))
+        let Some(exceeded) = longest else {
+            return Ok(counted);
+        };
+        let added = places.iter().zip(&counted).filter(|(_, one)| one.added);
+        let added: Vec<Place> = added.map(|(place, _)| place.clone()).collect();
+        if !added.is_empty() {
+            // Places that are not given back are free again when their windows end.
+            match self.give_back(&added).await {
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Err(exceeded.into())
     }
 
     /// Gives places back.
@@ -199,44 +249,63 @@ impl RateCounters {
             .max_by_key(|exceeded| exceeded.retry_after)
     }
 
-    fn places(&self, limit: LimitName, rate: RateLimit, address: Option<IpAddr>) -> Vec<Place> {
-        let Some(address) = address else {
-            return vec![Place::new(limit, rate, "unknown")];
-        };
-        let widths: &[(Width, u32)] = match self.is_crowded(limit) {
-            true => &[(Width::Coarse, NETWORK_FACTOR)],
-            false => &[(Width::Address, 1), (Width::Site, NETWORK_FACTOR)],
-        };
-        let place = |&(width, factor): &(Width, u32)| {
-            let prefix = rate_limit_prefix(address, width)?;
-            let rate = RateLimit::new(rate.max().saturating_mul(factor), rate.window());
-            Some(Place::new(limit, rate, &prefix.to_string()))
-        };
-        widths.iter().filter_map(place).collect()
+    /// What counts of this address at present.
+    fn of_address(&self, limit: LimitName, address: Option<IpAddr>) -> AddressPlaces {
+        let coarse = address.is_some_and(|address| self.is_crowded(limit, Family::of(address)));
+        AddressPlaces { address, coarse }
     }
 
-    fn is_crowded(&self, limit: LimitName) -> bool {
+    fn is_crowded(&self, limit: LimitName, family: Family) -> bool {
         let now = self.records.now();
         let crowded = self.crowded.lock().unwrap_or_else(PoisonError::into_inner);
-        crowded.get(&limit).is_some_and(|until| now < *until)
+        crowded
+            .get(&(limit, family))
+            .is_some_and(|until| now < *until)
     }
 
     /// Counts an address that is new in its window; beyond the ceiling, networks count in place of addresses until the
     /// window of that count ends.
-    async fn note_new_bucket(&self, limit: LimitName, rate: RateLimit) -> Result<(), StoreError> {
-        if self.is_crowded(limit) {
-            return Ok(());
-        }
+    async fn note_new_bucket(
+        &self,
+        limit: LimitName,
+        rate: RateLimit,
+        address: IpAddr,
+    ) -> Result<(), StoreError> {
+        let family = Family::of(address);
         let ceiling = RateLimit::new(self.buckets_max, rate.window());
-        let place = Place::new(limit, ceiling, "addresses");
+        let place = Place::new(limit, ceiling, family.bucket());
         let counted = self.records.count(&[place.counter(1)]).await?;
         if let Some(counted) = counted.first()
             && counted.total >= i64::from(self.buckets_max)
         {
             let until = self.records.now() + counted.resets_in;
             let mut crowded = self.crowded.lock().unwrap_or_else(PoisonError::into_inner);
-            crowded.insert(limit, until);
+            crowded.insert((limit, family), until);
         }
         Ok(())
     }
+}
+
+/// The places of a limit that count for an address: the narrowest first, the whole installation's last.
+fn places(limit: LimitName, rate: RateLimit, of: AddressPlaces) -> Vec<Place> {
+    let widths = match of.coarse {
+        true => &[COARSE] as &[_],
+        false => &WIDTHS,
+    };
+    let mut places: Vec<Place> = match of.address {
+        None => vec![Place::new(limit, rate, "unknown")],
+        Some(address) => {
+            let place = |&(width, factor): &(Width, u32)| {
+                let prefix = rate_limit_prefix(address, width)?;
+                let rate = RateLimit::new(rate.max().saturating_mul(factor), rate.window());
+                Some(Place::new(limit, rate, &prefix.to_string()))
+            };
+            widths.iter().filter_map(place).collect()
+        }
+    };
+    if limit == LimitName::SignIn {
+        let all = Place::new(LimitName::PendingSignIns, PENDING_SIGN_INS, "all");
+        places.push(all);
+    }
+    places
 }

@@ -10,7 +10,7 @@ pub enum Width {
     Address,
     /// The /48 of an IPv6 address: what one customer of a provider gets. IPv4 addresses have none.
     Site,
-    /// IPv4 /16, IPv6 /32: when there are too many to tell apart.
+    /// IPv4 /16, IPv6 /32: what one provider gives to its customers.
     Coarse,
 }
 

@@ -79,14 +79,24 @@ pub trait SamlServiceProvider: Send + Sync {
     /// [`ProviderError::Unavailable`] when they cannot be made.
     fn metadata(&self) -> Result<String, ProviderError>;
 
-    /// Verifies that a response has the shape of one and that a key of the provider signed it, whatever it says, and packs
-    /// it for the time until its browser comes.
+    /// Verifies a response as [`super::IdentityProvider::complete`] does, against the sign-in that was begun, and packs it
+    /// for the time until its browser comes. It signs nobody in and uses nothing up.
     ///
     /// # Errors
     /// [`ProviderError`]; [`super::RejectReason::Malformed`] when it is too large to be held.
-    async fn screen(&self, response: SamlResponse) -> Result<PackedResponse, ProviderError>;
+    async fn screen(
+        &self,
+        correlation: &Correlation,
+        response: SamlResponse,
+    ) -> Result<PackedResponse, ProviderError>;
 
-    /// The response that [`SamlServiceProvider::screen`] packed.
+    /// Packs a response that was verified.
+    ///
+    /// # Errors
+    /// [`ProviderError`]; [`super::RejectReason::Malformed`] when it is too large to be held.
+    fn pack(&self, response: &SamlResponse) -> Result<PackedResponse, ProviderError>;
+
+    /// The response that was packed.
     ///
     /// # Errors
     /// [`ProviderError`] when it is none.
@@ -129,7 +139,7 @@ pub trait SamlServiceProvider: Send + Sync {
     ) -> Result<(), ProviderError>;
 }
 
-/// A response whose signature was verified, packed by its adapter: at most
+/// A response that was verified, packed by its adapter: at most
 /// [`limits::HELD_RESPONSE_BYTES_MAX`](crate::limits::HELD_RESPONSE_BYTES_MAX) in base64.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -159,7 +169,7 @@ impl PackedResponse {
 pub enum HeldResponse {
     /// Verified and packed.
     Packed {
-        /// By [`SamlServiceProvider::screen`].
+        /// By [`SamlServiceProvider::pack`].
         packed: PackedResponse,
     },
     /// `SAMLResponse` as it was posted: what a replica of an earlier version holds.
@@ -168,6 +178,16 @@ pub enum HeldResponse {
         #[serde(with = "crate::secret::sealed_text")]
         response: SecretText,
     },
+}
+
+impl HeldResponse {
+    /// Bytes of it.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Packed { packed } => packed.bytes(),
+            Self::Posted { response } => response.expose().len(),
+        }
+    }
 }
 
 impl Record for HeldResponse {

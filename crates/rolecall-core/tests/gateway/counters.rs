@@ -1,7 +1,7 @@
 //! Counting against limits for addresses: prefixes, and the ceiling of what is told apart.
 
 use chrono::TimeDelta;
-use rolecall_core::rate_limit::{LimitName, RateCounters, RateLimit};
+use rolecall_core::rate_limit::{LimitName, Place, RateCounters, RateLimit, RateLimitError};
 
 use crate::world::World;
 
@@ -28,8 +28,8 @@ async fn an_ipv6_network_of_64_bits_counts_as_one_and_one_of_48_as_ten() {
         "the /64 is full"
     );
     assert!(takes(&counters, "2001:db8:1:2::1").await, "another /64");
-    // The refused one took a place of the /48 as well.
-    for network in 3..28 {
+    // The refused one has given the place of the /48 back.
+    for network in 3..29 {
         let address = format!("2001:db8:1:{network:x}::1");
         assert!(takes(&counters, &address).await, "{address}");
     }
@@ -39,6 +39,25 @@ async fn an_ipv6_network_of_64_bits_counts_as_one_and_one_of_48_as_ten() {
     );
     assert!(takes(&counters, "2001:db8:2::1").await, "another /48");
     assert!(takes(&counters, "10.0.0.1").await);
+}
+
+#[tokio::test]
+async fn the_networks_of_one_provider_have_a_hundred_times_the_places_of_an_address() {
+    for networks in [
+        |number: u32| format!("2001:db8:{number:x}::1"),
+        |number: u32| format!("10.1.{}.{}", number / 200, number % 200),
+    ] {
+        let world = World::new();
+        let counters = RateCounters::new(world.records());
+        for number in 0..300 {
+            assert!(takes(&counters, &networks(number)).await, "{number}");
+        }
+        for number in 300..400 {
+            assert!(!takes(&counters, &networks(number)).await, "{number}");
+        }
+        assert!(takes(&counters, "2001:db9::1").await);
+        assert!(takes(&counters, "10.2.0.1").await);
+    }
 }
 
 #[tokio::test]
@@ -60,16 +79,17 @@ async fn beyond_the_ceiling_networks_count_in_place_of_addresses() {
         assert!(takes(&counters, &format!("10.1.0.{host}")).await);
     }
     let before = world.store.numbers();
-    // A /16 has ten times the places of an address.
-    for host in 0..30 {
-        assert!(takes(&counters, &format!("10.2.{host}.1")).await, "{host}");
+    // A /16 has a hundred times the places of an address.
+    for host in 0..200 {
+        let address = format!("10.2.{host}.1");
+        assert!(takes(&counters, &address).await, "{host}");
     }
-    assert!(!takes(&counters, "10.2.200.200").await);
     assert!(takes(&counters, "10.3.0.1").await);
-    for network in 0..500 {
-        takes(&counters, &format!("2001:db8:{network:x}::1")).await;
+    assert_eq!(world.store.numbers(), before + 2, "two /16");
+    // Addresses of the other version are told apart as before.
+    for host in 0..4 {
+        assert_eq!(takes(&counters, "2001:db8::1").await, host < 3, "{host}");
     }
-    assert_eq!(world.store.numbers(), before + 3, "two /16 and one /32");
     world.clock.advance(RATE.window());
     for host in 0..4 {
         assert_eq!(
@@ -78,4 +98,63 @@ async fn beyond_the_ceiling_networks_count_in_place_of_addresses() {
             "single addresses again"
         );
     }
+}
+
+#[tokio::test]
+async fn places_that_were_taken_before_a_crowd_are_given_back_where_they_were_taken() {
+    let world = World::new();
+    let counters = RateCounters::new(world.records()).with_buckets_max(10);
+    let (limit, address) = (LimitName::SignIn, Some("10.2.0.1".parse().unwrap()));
+    let mut taken = Vec::new();
+    for _ in 0..3 {
+        taken.push(
+            counters
+                .take_for_address(limit, RATE, address)
+                .await
+                .unwrap(),
+        );
+    }
+    for host in 1..=10 {
+        assert!(takes(&counters, &format!("10.1.0.{host}")).await);
+    }
+    for one in taken {
+        let given = counters.give_back_for_address(limit, RATE, one).await;
+        given.unwrap();
+    }
+    // As many again, by a replica that has seen no crowd.
+    let other = RateCounters::new(world.records());
+    for place in 0..4 {
+        assert_eq!(takes(&other, "10.2.0.1").await, place < 3, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn sign_ins_of_the_whole_installation_have_a_ceiling() {
+    let world = World::new();
+    let counters = RateCounters::new(world.records());
+    let wide = RateLimit::new(u32::MAX, RATE.window());
+    let max = rolecall_core::limits::PENDING_SIGN_INS_MAX;
+    let window = rolecall_core::limits::SIGN_IN_MAX;
+    let most = RateLimit::new(max, window);
+    let all = Place::new(LimitName::PendingSignIns, most, "all");
+    let others = vec![all; 1_000];
+    for _ in 0..max / 1_000 - 1 {
+        counters.take(&others).await.unwrap();
+    }
+    counters.take(&others[1..]).await.unwrap();
+    let take = |address: &str| {
+        let address = Some(address.parse().unwrap());
+        counters.take_for_address(LimitName::SignIn, wide, address)
+    };
+    let last = take("10.1.0.1").await.unwrap();
+    let refused = take("10.9.0.1").await;
+    assert!(
+        matches!(&refused, Err(RateLimitError::Exceeded(exceeded)) if exceeded.limit == LimitName::PendingSignIns),
+        "{refused:?}"
+    );
+    let given = counters
+        .give_back_for_address(LimitName::SignIn, wide, last)
+        .await;
+    given.unwrap();
+    assert!(take("10.9.0.1").await.is_ok());
 }

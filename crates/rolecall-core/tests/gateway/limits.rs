@@ -4,20 +4,22 @@ use std::collections::VecDeque;
 
 use chrono::TimeDelta;
 use rolecall_core::audit::Happened;
-use rolecall_core::gateway::{Gateway, OrderedBy, RequestContext, SignInError};
+use rolecall_core::gateway::{Gateway, OrderedBy, RequestContext, SignInError, SignOutError};
 use rolecall_core::rate_limit::{LimitExceeded, LimitName, RateLimits};
 use rolecall_core::secret::{BrowserSecret, SessionSecret, State};
 use rolecall_core::sign_in::ReturnTo;
 
-use crate::world::{World, back, code, context, context_from, id, plain, saml, wish, word};
+use crate::world::{
+    UNSIGNED, World, back, code, context, context_from, id, logout, plain, saml, wish, word,
+};
 
-const OFFICE: &str = "198.51.100.7";
+pub const OFFICE: &str = "198.51.100.7";
 
 fn second() -> TimeDelta {
     TimeDelta::seconds(1)
 }
 
-async fn begin(
+pub async fn begin(
     gateway: &Gateway,
     context: &RequestContext,
     session: Option<&SessionSecret>,
@@ -35,7 +37,7 @@ async fn begin(
 }
 
 /// A callback with a `state` that nobody began.
-async fn stray(gateway: &Gateway, context: &RequestContext) -> SignInError {
+pub async fn stray(gateway: &Gateway, context: &RequestContext) -> SignInError {
     let browser = BrowserSecret::new("somebody's");
     let returned = back(&State::new("invented"), code("alice"));
     gateway
@@ -68,6 +70,23 @@ async fn exhaust(world: &World, context: &RequestContext) {
     }
     while world.gateway.admit_registration(context).await.is_ok() {}
     assert!(exceeded(&stray(&world.gateway, context).await).is_some());
+    for by in [OrderedBy::Navigation, OrderedBy::Frame] {
+        for _ in 0..=limits.failures.max() {
+            unsigned_order(&world.gateway, context, by).await;
+        }
+    }
+}
+
+/// An order to sign out that fails verification.
+pub async fn unsigned_order(
+    gateway: &Gateway,
+    context: &RequestContext,
+    by: OrderedBy,
+) -> SignOutError {
+    let order = Some(logout(UNSIGNED));
+    let okta = id("okta");
+    let ordered = gateway.sign_out_ordered(context, &okta, order, by);
+    ordered.await.unwrap_err()
 }
 
 #[tokio::test]
@@ -215,14 +234,18 @@ async fn refusals_without_a_state_cost_neither_events_nor_trips_to_the_store() {
     for _ in 0..1_000 {
         let unsolicited = world
             .gateway
-            .complete_unsolicited_sign_in(&office, &id("okta"), saml("mallory a1 s1"))
+            .complete_unsolicited_sign_in(&office, &id("okta"), saml(UNSIGNED))
             .await;
         assert!(exceeded(&unsolicited.unwrap_err()).is_some());
-        let ordered = world
+        for by in [OrderedBy::Navigation, OrderedBy::Frame] {
+            let ordered = unsigned_order(&world.gateway, &office, by).await;
+            assert_eq!(ordered.reason(), "rate_limited");
+        }
+        let for_aws = world
             .gateway
-            .sign_out_ordered(&office, &id("okta"), None, OrderedBy::Navigation)
+            .receive_for_aws(&office, &id("okta"), saml(UNSIGNED))
             .await;
-        assert_eq!(ordered.unwrap_err().reason(), "rate_limited");
+        assert!(exceeded(&for_aws.unwrap_err()).is_some());
         assert!(world.gateway.admit_registration(&office).await.is_err());
     }
     assert!(world.store.take_verbs().is_empty());

@@ -25,6 +25,7 @@ mod login;
 mod order;
 mod outages;
 mod properties;
+mod refusals;
 mod renewal;
 mod saml;
 mod saml_issuing;

@@ -279,7 +279,7 @@ async fn an_answer_is_heard_once_by_the_sign_out_it_is_for() {
     let state = world.leaves(&alice).await;
     let answer = async |provider: &str, state: &State| {
         gateway
-            .sign_out_answered(&id(provider), Some(state), logout("ok"))
+            .sign_out_answered(&context(), &id(provider), Some(state), logout("ok"))
             .await
     };
     let strange = State::new("invented");
@@ -309,7 +309,7 @@ async fn a_provider_that_does_not_end_its_session_is_heard_too() {
         explanation: None,
     });
     let heard = gateway
-        .sign_out_answered(&id("okta"), Some(&state), logout("partly"))
+        .sign_out_answered(&context(), &id("okta"), Some(&state), logout("partly"))
         .await;
     assert_eq!(heard.unwrap_err().reason(), "partial_logout");
     assert!(

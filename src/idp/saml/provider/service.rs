@@ -10,23 +10,25 @@ use rolecall_core::sign_in::{
 };
 use url::Url;
 
+use super::super::guard::decoded;
 use super::super::logout::{self, Reply};
 use super::super::message::{Incoming, Outgoing, answers_to};
 use super::super::redirect::Message;
 use super::super::request::{self, LogoutResponse, fresh_id, moment};
 use super::super::trust::SamlTrust;
-use super::super::verify::screen;
 use super::super::{for_aws, held, identity};
+use super::threads::Threads;
 use super::{LogoutBegun, SamlProvider};
 
 impl SamlProvider {
     /// Verifies the signature of a logout message.
     async fn incoming(
         &self,
+        threads: &Threads,
         message: LogoutMessage,
     ) -> Result<(Incoming, Arc<SamlTrust>), ProviderError> {
         let incoming = self
-            .with_trust(Arc::new(message), |message, trust, _| {
+            .with_trust(threads, Arc::new(message), |message, trust, _| {
                 Incoming::verified(message, trust.keys())
             })
             .await?;
@@ -40,11 +42,19 @@ impl SamlServiceProvider for SamlProvider {
         request::metadata(&self.settings)
     }
 
-    async fn screen(&self, response: SamlResponse) -> Result<PackedResponse, ProviderError> {
-        self.with_trust(Arc::new(response), |response, trust, now| {
-            held::packed(&screen(response.expose(), trust, now)?)
-        })
-        .await
+    async fn screen(
+        &self,
+        correlation: &Correlation,
+        response: SamlResponse,
+    ) -> Result<PackedResponse, ProviderError> {
+        let expected = self.expected_of(correlation)?;
+        self.verified(&self.asked, response.clone(), expected)
+            .await?;
+        self.pack(&response)
+    }
+
+    fn pack(&self, response: &SamlResponse) -> Result<PackedResponse, ProviderError> {
+        held::packed(&decoded(response.expose())?)
     }
 
     fn unpack(&self, packed: &PackedResponse) -> Result<SamlResponse, ProviderError> {
@@ -58,7 +68,8 @@ impl SamlServiceProvider for SamlProvider {
                 "nobody here asked for this response; saml.allow_idp_initiated is not set",
             ));
         }
-        let verified = self.verified(response, self.for_us(None)).await?;
+        let expected = self.for_us(None);
+        let verified = self.verified(&self.unasked, response, expected).await?;
         identity::vouched(&self.settings, verified)
     }
 
@@ -78,11 +89,11 @@ impl SamlServiceProvider for SamlProvider {
             ));
         };
         let expected = for_aws::expectation(application);
-        for_aws::read(self.verified(response, expected).await?)
+        for_aws::read(self.verified(&self.unasked, response, expected).await?)
     }
 
     async fn logout_ordered(&self, message: LogoutMessage) -> Result<LogoutOrder, ProviderError> {
-        let (incoming, trust) = self.incoming(message).await?;
+        let (incoming, trust) = self.incoming(&self.unasked, message).await?;
         logout::order(incoming, &self.parties(&trust))
     }
 
@@ -114,7 +125,7 @@ impl SamlServiceProvider for SamlProvider {
     ) -> Result<(), ProviderError> {
         let begun: LogoutBegun = serde_json::from_value(correlation.0)
             .map_err(|_| ProviderError::rejected(RejectReason::InResponseTo, "not begun here"))?;
-        let (incoming, trust) = self.incoming(message).await?;
+        let (incoming, trust) = self.incoming(&self.asked, message).await?;
         logout::answer(&incoming, &begun.id, &self.parties(&trust))
     }
 }

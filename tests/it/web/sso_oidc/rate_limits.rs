@@ -170,6 +170,27 @@ async fn a_page_with_a_thousand_images_of_ours_hurts_nobody() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_window_that_another_sites_script_sends_here_uses_up_no_sign_in() -> Result<()> {
+    let scene = limited("[limits]\nsign_in = \"3/1m\"").await?;
+    let path = "/sign-in/example?return_to=%2Fconsole&mfa=true";
+    let cross_site = || scene.get(path).header("sec-fetch-site", "cross-site");
+    for _ in 0..20 {
+        let answer = cross_site().send().await?;
+        ensure!(answer.status() == 200, "{}", answer.status());
+        ensure!(answer.headers().get("set-cookie").is_none());
+        let refresh = answer.headers().get("refresh").context("it stays")?;
+        ensure!(refresh.to_str()? == format!("1; url={path}"), "{refresh:?}");
+    }
+    for _ in 0..3 {
+        let clicked = cross_site().header("sec-fetch-user", "?1").send().await?;
+        ensure!(clicked.status() == 303, "{}", clicked.status());
+    }
+    let over = cross_site().header("sec-fetch-user", "?1").send().await?;
+    ensure!(over.status() == 429, "{}", over.status());
+    Ok(())
+}
+
+#[tokio::test]
 async fn who_shows_something_live_is_let_in_while_the_address_is_over_every_limit() -> Result<()> {
     let scene =
         limited("[limits]\nsign_in = \"30/1m\"\nfailures = \"5/10m\"\nregister = \"9/1m\"").await?;

@@ -1,6 +1,7 @@
 //! An identity provider whose codes say whose they are, and which can be told to misbehave.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -27,6 +28,8 @@ pub struct Provider {
     journal: Journal,
     domains: Vec<EmailDomain>,
     trouble: Mutex<Option<Trouble>>,
+    /// How many SAML messages were verified.
+    pub(super) verified: AtomicUsize,
     people: Mutex<BTreeMap<String, Identity>>,
 }
 
@@ -41,6 +44,7 @@ impl Provider {
             clock,
             journal,
             trouble: Mutex::default(),
+            verified: AtomicUsize::default(),
             people: Mutex::new(BTreeMap::from([
                 ("alice".to_owned(), alice),
                 ("bob".to_owned(), bob),

@@ -1,6 +1,8 @@
 //! The scripted provider's SAML: a response is `PERSON ASSERTION SESSION_INDEX [NAME]`, an order to sign out is
 //! `NAME REQUEST [SESSION_INDEX …]`, both vouched for by whoever writes the test.
 
+use std::sync::atomic::Ordering;
+
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use rolecall_core::identity::{Evidence, NameId};
@@ -38,9 +40,30 @@ pub fn logout(text: &str) -> LogoutMessage {
     }
 }
 
+fn signed(message: &str) -> Result<(), ProviderError> {
+    match message {
+        UNSIGNED => Err(ProviderError::rejected(
+            RejectReason::Signature,
+            "nobody signed",
+        )),
+        _ => Ok(()),
+    }
+}
+
 impl Provider {
-    pub(super) fn saml_said(&self, response: &SamlResponse) -> Result<Vouched, ProviderError> {
+    /// How many messages were verified, whatever came of it.
+    pub fn verified(&self) -> usize {
+        self.verified.load(Ordering::Relaxed)
+    }
+
+    fn verify(&self, message: &str) -> Result<(), ProviderError> {
         self.failing()?;
+        self.verified.fetch_add(1, Ordering::Relaxed);
+        signed(message)
+    }
+
+    pub(super) fn saml_said(&self, response: &SamlResponse) -> Result<Vouched, ProviderError> {
+        self.verify(response.expose())?;
         let words: Vec<&str> = response.expose().split(' ').collect();
         let [person, assertion, session_index, ref name @ ..] = words[..] else {
             panic!("{words:?}");
@@ -82,13 +105,16 @@ impl SamlServiceProvider for Provider {
         Ok("<EntityDescriptor/>".to_owned())
     }
 
-    async fn screen(&self, response: SamlResponse) -> Result<PackedResponse, ProviderError> {
-        if response.expose() == UNSIGNED {
-            return Err(ProviderError::rejected(
-                RejectReason::Signature,
-                "nobody signed",
-            ));
-        }
+    async fn screen(
+        &self,
+        _: &Correlation,
+        response: SamlResponse,
+    ) -> Result<PackedResponse, ProviderError> {
+        self.verify(response.expose())?;
+        self.pack(&response)
+    }
+
+    fn pack(&self, response: &SamlResponse) -> Result<PackedResponse, ProviderError> {
         Ok(PackedResponse::new(SecretText::new(response.expose())))
     }
 
@@ -109,7 +135,7 @@ impl SamlServiceProvider for Provider {
         &self,
         response: SamlResponse,
     ) -> Result<ResponseForAws, ProviderError> {
-        self.failing()?;
+        self.verify(response.expose())?;
         let words: Vec<&str> = response.expose().split(' ').collect();
         let [person, assertion, role, ref source @ ..] = words[..] else {
             panic!("{words:?}");
@@ -125,10 +151,10 @@ impl SamlServiceProvider for Provider {
     }
 
     async fn logout_ordered(&self, message: LogoutMessage) -> Result<LogoutOrder, ProviderError> {
-        self.failing()?;
         let LogoutMessage::Post { message, .. } = message else {
             panic!("tests post");
         };
+        self.verify(message.expose())?;
         let words: Vec<&str> = message.expose().split(' ').collect();
         let [name, request, ref indexes @ ..] = words[..] else {
             panic!("{words:?}");

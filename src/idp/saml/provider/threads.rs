@@ -1,0 +1,113 @@
+//! How many SAML messages are verified at the same time: verification takes a processor and no network, and whoever likes
+//! can send messages.
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use rolecall_core::limits;
+use rolecall_core::sign_in::ProviderError;
+use tokio::sync::Semaphore;
+
+use super::unwritable;
+
+/// A number of threads for work that takes a processor.
+pub struct Threads {
+    free: Arc<Semaphore>,
+    wait_max: Duration,
+}
+
+impl Threads {
+    /// As many as there are processors.
+    pub fn all() -> Self {
+        Self::new(processors())
+    }
+
+    /// Half as many, at least one.
+    pub fn half() -> Self {
+        Self::new((processors() / 2).max(1))
+    }
+
+    fn new(threads: usize) -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(threads)),
+            wait_max: limits::SAML_VERIFICATION_WAIT_MAX
+                .to_std()
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Does the work on a thread of its own. It keeps its place until it has ended, whether or not anybody still waits
+    /// for it.
+    ///
+    /// # Errors
+    /// [`ProviderError::Unavailable`] when no thread becomes free in time, or the work panics.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ProviderError> {
+        let waiting = tokio::time::timeout(self.wait_max, Arc::clone(&self.free).acquire_owned());
+        let busy = |_| unwritable("too many SAML messages are being verified; try again");
+        let place = waiting.await.map_err(busy)?.map_err(unwritable)?;
+        let running = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(place);
+            done
+        });
+        running.await.map_err(unwritable)
+    }
+}
+
+fn processors() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    fn one() -> Threads {
+        Threads {
+            wait_max: Duration::from_millis(50),
+            ..Threads::new(1)
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_ever_and_work_that_nobody_waits_for_keeps_its_place() {
+        let threads = one();
+        let (go, blocked) = channel::<()>();
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let long = threads.run(move || {
+            let _ = begun.send(());
+            let _ = blocked.recv();
+        });
+        tokio::select! {
+            ended = long => panic!("{ended:?}"),
+            begun = has_begun => begun.unwrap(),
+        }
+        // Its caller has gone; it works on.
+        let refused = threads.run(|| ()).await;
+        assert!(
+            matches!(refused, Err(ProviderError::Unavailable(_))),
+            "{refused:?}"
+        );
+        drop(go);
+        let patient = Threads {
+            free: Arc::clone(&threads.free),
+            wait_max: Duration::from_secs(60),
+        };
+        patient.run(|| ()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_leaves_its_place_to_others() {
+        let threads = one();
+        let panicked = threads.run(|| panic!("as a test")).await;
+        let panicked: Result<(), ProviderError> = panicked;
+        assert!(panicked.is_err());
+        threads.run(|| ()).await.unwrap();
+    }
+}
