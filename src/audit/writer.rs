@@ -210,7 +210,7 @@ fn start(
 mod tests {
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-    use rolecall_core::audit::{Happened, ReferenceId};
+    use rolecall_core::audit::{Actor, Delivery, Happened, ReferenceId, Target};
 
     use super::*;
     use crate::world::{SystemClock, SystemEntropy};
@@ -271,6 +271,57 @@ mod tests {
             .unwrap();
         disk.send(()).unwrap();
         audit.close().await;
+    }
+
+    fn intended() -> AuditEvent {
+        let text = |text: &str| text.to_owned();
+        AuditEvent {
+            happened: Happened::IssueIntended {
+                actor: Actor {
+                    provider: text("okta"),
+                    subject: text("00u1"),
+                    email: None,
+                },
+                session: text("s"),
+                target: Target {
+                    account: text("111122223333"),
+                    permission_set: text("Developer"),
+                    variant: None,
+                },
+                role: text("arn:aws:iam::111122223333:role/Developer"),
+                assignments: vec![],
+                duration: 3_600,
+                role_session_name: text("alice"),
+                source_identity: None,
+                tag_keys: vec![],
+                delivery: Delivery::Client,
+            },
+            ..event()
+        }
+    }
+
+    /// Its caller hung up while the disk was busy, so AWS was not asked.
+    #[tokio::test]
+    async fn an_intent_that_nobody_waits_for_any_more_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = DatabaseUrl::Sqlite(folder.path().join("trail.db"));
+        let (sync, asked, disk) = slow_disk();
+        let audit = SqlAudit::open_with(&url, &SystemClock, &SystemEntropy, sync);
+        let audit = audit.await.unwrap();
+        let intent = intended();
+        let waiting = timeout(Duration::from_millis(200), audit.append(&intent));
+        assert!(waiting.await.is_err(), "the disk has not answered");
+        asked.recv().unwrap();
+        for _ in 0..3 {
+            disk.send(()).unwrap();
+        }
+        audit.close().await;
+        let trail = Trail::open(&url).await.unwrap();
+        let report = crate::audit::verify(&trail).await.unwrap();
+        assert!(
+            report.is_intact() && report.open_intents_count == 0 && report.events == 3,
+            "{report:?}"
+        );
     }
 
     #[tokio::test]

@@ -47,17 +47,46 @@ async fn refuses_for(writer: &Arc<SqlAudit>, time: Duration) -> Result<()> {
 }
 
 /// A synchronous standby that is gone: transactions are written, and their commits do not return.
+fn let_commits_hang(database: &Database) -> Result<()> {
+    database.server_sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")?;
+    database.server_sql("SELECT pg_reload_conf()")?;
+    Ok(())
+}
+
+fn let_commits_return(database: &Database) -> Result<()> {
+    database.server_sql("ALTER SYSTEM RESET synchronous_standby_names")?;
+    database.server_sql("SELECT pg_reload_conf()")?;
+    Ok(())
+}
+
+/// Readiness asks for a commit of its own, whether or not events come.
+#[tokio::test]
+async fn commits_that_hang_are_not_ready() -> Result<()> {
+    let database = Database::postgres().await?;
+    let writer = database.writer().await?;
+    writer.ready().await?;
+    let_commits_hang(&database)?;
+    // The server's processes read their settings one after the other.
+    let begun = Instant::now();
+    while writer.ready().await.is_ok() {
+        ensure!(begun.elapsed() < RECOVERY_MAX, "ready");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    ensure!(writer.ready().await.is_err(), "ready again");
+    let_commits_return(&database)?;
+    until_written(&writer).await?;
+    writer.ready().await?;
+    ensure!(database.verify().await?.is_intact());
+    Ok(())
+}
+
 #[tokio::test]
 async fn commits_that_hang_are_seen_and_settled() -> Result<()> {
     let database = Database::postgres().await?;
     let writer = database.writer().await?;
     writer.append(&signed_in("before")).await?;
-    for statement in [
-        "ALTER SYSTEM SET synchronous_standby_names = 'nobody'",
-        "SELECT pg_reload_conf()",
-    ] {
-        database.server_sql(statement)?;
-    }
+    let_commits_hang(&database)?;
     // The server's processes read their settings one after the other.
     let begun = Instant::now();
     let mut written = Vec::new();
@@ -70,12 +99,7 @@ async fn commits_that_hang_are_seen_and_settled() -> Result<()> {
         written.push(intent);
     }
     refuses_for(&writer, Duration::from_secs(12)).await?;
-    for statement in [
-        "ALTER SYSTEM RESET synchronous_standby_names",
-        "SELECT pg_reload_conf()",
-    ] {
-        database.server_sql(statement)?;
-    }
+    let_commits_return(&database)?;
     until_written(&writer).await?;
     for intent in written {
         writer.append_outcome(&failed(&intent)).await?;

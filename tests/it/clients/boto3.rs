@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::laptop::Ran;
 use super::{ACCOUNT, PROFILE, Scene, aws_cli, peer};
+use crate::operate::get;
 
 /// Processes that find an expired token at the same moment.
 const PROCESSES: usize = 50;
@@ -23,6 +24,15 @@ impl Scene {
             ))
             .args([profile, &processes.to_string()]);
         self.laptop.run(command).await
+    }
+
+    /// Requests that this limit has refused.
+    async fn limited(&self, limit: &str) -> Result<u64> {
+        let metrics = format!("http://{}/metrics", self.house.gateway.management);
+        let (_, metrics) = get(&metrics).await?;
+        let line = format!("rolecall_rate_limited_total{{limit=\"{limit}\"}} ");
+        let count = metrics.lines().find_map(|there| there.strip_prefix(&line));
+        Ok(count.unwrap_or("0").parse()?)
     }
 
     /// How often this kind of event stands in the audit trail.
@@ -149,5 +159,62 @@ async fn a_session_that_was_ended_in_the_portal_is_over() -> Result<()> {
     scene.expire_token()?;
     let ran = scene.boto3(PROFILE, 1).await?;
     ensure!(!ran.is_success(), "{ran:?}");
+    Ok(())
+}
+
+/// Over a limit, a client in any of its modes waits and goes on, as long as it may try again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limited_client_waits_and_goes_on() -> Result<()> {
+    let Some(cli) = has_both() else {
+        return Ok(());
+    };
+    let mut scene = Scene::with(|settings| {
+        settings.tls = true;
+        settings.more = "[limits]\ncredentials = \"1/10s\"".to_owned();
+    })
+    .await?;
+    scene.sign_in(&cli).await?;
+    scene.laptop.set("AWS_MAX_ATTEMPTS", "10");
+    let mut before = 0;
+    for mode in ["standard", "legacy"] {
+        scene.laptop.set("AWS_RETRY_MODE", mode);
+        for _ in 0..2 {
+            scene.is_alice(&scene.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
+        }
+        let limited = scene.limited("credentials").await?;
+        ensure!(limited > before, "{mode}: no request was over the limit");
+        before = limited;
+    }
+    // By default it tries three times within some seconds.
+    scene.laptop.set("AWS_MAX_ATTEMPTS", "2");
+    let ran = scene.boto3(PROFILE, 1).await?;
+    ensure!(
+        !ran.is_success() && ran.text.contains("TooManyRequestsException"),
+        "{ran:?}"
+    );
+    Ok(())
+}
+
+/// `SlowDownException` is no throttling to the SDKs, except where a device asks for its token.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limited_registration_is_told() -> Result<()> {
+    let Some(cli) = has_both() else {
+        return Ok(());
+    };
+    let mut scene = Scene::with(|settings| {
+        settings.tls = true;
+        settings.more = "[limits]\nregister = \"1/5m\"".to_owned();
+    })
+    .await?;
+    scene.sign_in(&cli).await?;
+    std::fs::remove_dir_all(scene.laptop.path(".aws/sso/cache"))?;
+    scene.laptop.set("AWS_RETRY_MODE", "standard");
+    let mut login = scene.laptop.command(&cli);
+    login.args(["sso", "login", "--profile", PROFILE]);
+    let ran = scene.laptop.run(login).await?;
+    ensure!(
+        !ran.is_success() && ran.text.contains("SlowDownException"),
+        "{ran:?}"
+    );
     Ok(())
 }
