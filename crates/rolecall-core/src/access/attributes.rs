@@ -2,6 +2,7 @@
 //!
 //! A claim that is missing refuses the session: an empty or a guessed tag would be matched by somebody's IAM policy.
 
+use crate::access::directory::PermissionSet;
 use crate::access::grant::Grant;
 use crate::access::template::{Missing, Placeholder, Template};
 use crate::aws::{InvalidTag, RoleSessionTags, SourceIdentity, TagKey};
@@ -80,33 +81,49 @@ impl Grant {
     /// # Errors
     /// [`AttributeError`].
     pub fn attributes(&self, identity: &Identity) -> Result<RoleSessionAttributes, AttributeError> {
-        let set = self.permission_set();
-        let always = [
-            (ACCOUNT_TAG, self.account().id.as_str().to_owned()),
-            (PERMISSION_SET_TAG, self.role_name()),
-        ];
-        let mut tags = RoleSessionTags::default();
-        for (key, value) in always {
-            let key = TagKey::parse(key).map_err(|error| unfit(key, error))?;
-            add(&mut tags, key, &value)?;
-        }
-        for (key, template) in &set.session_tags {
-            let value = render(template, identity, || tag_title(key.as_str()))?;
-            add(&mut tags, key.clone(), &value)?;
-        }
-        let source_identity = match &set.source_identity {
-            None => None,
-            Some(template) => {
-                let title = "the source identity";
-                let text = render(template, identity, || title.to_owned())?;
-                Some(SourceIdentity::parse(&text).map_err(|error| unfit(title, error))?)
-            }
-        };
-        Ok(RoleSessionAttributes {
-            tags,
-            source_identity,
-        })
+        let account = self.account().id.as_str();
+        attributes_of(self.permission_set(), account, self.role_name(), identity)
     }
+}
+
+/// Why no session of this permission set can be had for the person, in whichever account; none when one can.
+pub(super) fn unusable(set: &PermissionSet, identity: &Identity) -> Option<AttributeError> {
+    set.templates().next()?;
+    // Any account's id will do: they are all of one form.
+    attributes_of(set, "000000000000", set.role_name(None), identity).err()
+}
+
+fn attributes_of(
+    set: &PermissionSet,
+    account: &str,
+    role_name: String,
+    identity: &Identity,
+) -> Result<RoleSessionAttributes, AttributeError> {
+    let always = [
+        (ACCOUNT_TAG, account.to_owned()),
+        (PERMISSION_SET_TAG, role_name),
+    ];
+    let mut tags = RoleSessionTags::default();
+    for (key, value) in always {
+        let key = TagKey::parse(key).map_err(|error| unfit(key, error))?;
+        add(&mut tags, key, &value)?;
+    }
+    for (key, template) in &set.session_tags {
+        let value = render(template, identity, || tag_title(key.as_str()))?;
+        add(&mut tags, key.clone(), &value)?;
+    }
+    let source_identity = match &set.source_identity {
+        None => None,
+        Some(template) => {
+            let title = "the source identity";
+            let text = render(template, identity, || title.to_owned())?;
+            Some(SourceIdentity::parse(&text).map_err(|error| unfit(title, error))?)
+        }
+    };
+    Ok(RoleSessionAttributes {
+        tags,
+        source_identity,
+    })
 }
 
 fn add(tags: &mut RoleSessionTags, key: TagKey, value: &str) -> Result<(), AttributeError> {

@@ -40,7 +40,7 @@ pub struct Condition {
 }
 
 /// A condition that does not hold; its text goes on after the role's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unmet {
     /// No second factor was used.
     Mfa,
@@ -56,6 +56,13 @@ pub enum Unmet {
     NotAfter(DateTime<Utc>),
     /// Not through the device flow.
     DeviceFlow,
+    /// A session tag or the source identity cannot be made for this person: why, and what to do about it.
+    Attributes {
+        /// Why.
+        reason: String,
+        /// What to do next.
+        hint: &'static str,
+    },
 }
 
 impl Condition {
@@ -116,6 +123,9 @@ impl fmt::Display for Unmet {
             Self::NotAfter(end) => write!(f, "ended on {}", end.format("%-d %B %Y, %H:%M UTC")),
             Self::DeviceFlow => {
                 f.write_str("needs a sign-in with a browser, not with a device code")
+            }
+            Self::Attributes { reason, hint } => {
+                write!(f, "cannot be used, because {reason}; {hint}")
             }
         }
     }

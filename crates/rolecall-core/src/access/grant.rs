@@ -57,19 +57,19 @@ impl Grants {
         &self.0.contents
     }
 
-    /// How many.
+    /// How many there are that can be used.
     pub fn len(&self) -> usize {
         let variants = |set: SetIndex| self.0.contents.sets[set as usize].variants.len();
         self.0.pairs().map(|(_, set)| 1 + variants(set)).sum()
     }
 
-    /// Whether the person may become nothing.
+    /// Whether there are none that the person can use.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The grant of a permission set in an account, or of a variant of it. What is forbidden and what does not exist
-    /// look alike.
+    /// The grant of a permission set in an account, or of a variant of it, also where it cannot be used for what the
+    /// person's claims lack. What is forbidden and what does not exist look alike.
     pub fn find(
         &self,
         account: &AccountId,
@@ -93,7 +93,7 @@ impl Grants {
             .then(|| self.grant(account, set, variant))
     }
 
-    /// What the person would have in other circumstances, in the order of [`Grants::iter`].
+    /// What the person would have in other circumstances or with other claims, in the order of [`Grants::iter`].
     pub fn locked(&self) -> impl Iterator<Item = Locked> {
         let contents = &self.0.contents;
         self.0
@@ -327,7 +327,7 @@ impl fmt::Display for DurationReason {
     }
 }
 
-/// A role the person would have in other circumstances.
+/// A role the person would have in other circumstances, or with other claims.
 #[derive(Clone, Debug)]
 pub struct Locked {
     /// Where.

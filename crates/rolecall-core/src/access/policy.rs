@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::access::assignment::{AccountIndex, Assignment, AssignmentIndex, Deny, Scope, SetIndex};
+use crate::access::attributes;
 use crate::access::claim_names::ClaimNames;
 use crate::access::condition::{Circumstances, Unmet};
 use crate::access::directory::{Account, PermissionSet};
@@ -111,7 +112,7 @@ impl Policy {
     ) -> Grants {
         match self.0.account_by_id.get(account) {
             Some(account) => self.grants_within(Some(*account), identity, circumstances),
-            None => Grants::new(Tally::new(Arc::clone(&self.0), Applicable::default(), None)),
+            None => self.add_up(identity, Applicable::default(), None),
         }
     }
 
@@ -138,7 +139,24 @@ impl Policy {
             circumstances,
             &mut Silence,
         );
-        Grants::new(Tally::new(Arc::clone(&self.0), applicable, only))
+        self.add_up(identity, applicable, only)
+    }
+
+    fn add_up(
+        &self,
+        identity: &Identity,
+        applicable: Applicable,
+        only: Option<AccountIndex>,
+    ) -> Grants {
+        let unusable = |set: &PermissionSet| {
+            let error = attributes::unusable(set, identity)?;
+            Some(Unmet::Attributes {
+                reason: error.to_string(),
+                hint: error.hint(),
+            })
+        };
+        let contents = Arc::clone(&self.0);
+        Grants::new(Tally::new(contents, applicable, only, unusable))
     }
 
     /// The same, looking at every entry and keeping the reasons.
@@ -154,8 +172,7 @@ impl Policy {
             circumstances,
             &mut reasons,
         );
-        let tally = Tally::new(Arc::clone(&self.0), applicable, None);
-        reasons.explain(Grants::new(tally))
+        reasons.explain(self.add_up(identity, applicable, None))
     }
 
     /// What can be used but is probably not meant, found when the policy was parsed.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::access::assignment::{AccountIndex, AssignmentIndex, SetIndex, SetMask, bit_of};
 use crate::access::condition::Unmet;
+use crate::access::directory::PermissionSet;
 use crate::access::policy::{Applicable, Contents};
 
 pub(super) struct Tally {
@@ -26,6 +27,9 @@ pub(super) struct Tally {
     row_groups: Vec<usize>,
     /// Assignments that hold, those with the same accounts together: what is true of one is added up for all.
     groups: Vec<Vec<AssignmentIndex>>,
+    /// The granted permission sets of which the person can have no session: what their sessions would have to say cannot be
+    /// said.
+    unusable: BTreeMap<SetIndex, Vec<Unmet>>,
 }
 
 /// The permission sets of one row.
@@ -39,6 +43,7 @@ impl Tally {
         contents: Arc<Contents>,
         applicable: Applicable,
         only: Option<AccountIndex>,
+        unusable: impl Fn(&PermissionSet) -> Option<Unmet>,
     ) -> Self {
         let groups = by_accounts(&contents, &applicable.assignments);
         let scope = |number: &AssignmentIndex| &contents.assignments[*number as usize].scope;
@@ -83,8 +88,19 @@ impl Tally {
                 }
             }
         }
+        let mut granted = vec![0; width];
+        for row in sets.chunks(width.max(1)) {
+            granted
+                .iter_mut()
+                .zip(row)
+                .for_each(|(all, bits)| *all |= bits);
+        }
+        let unusable = sets_in(&granted)
+            .filter_map(|set| Some((set, vec![unusable(&contents.sets[set as usize])?])))
+            .collect();
         let accounts = rows.accounts;
         Self {
+            unusable,
             contents,
             applicable,
             only,
@@ -97,23 +113,27 @@ impl Tally {
         }
     }
 
-    /// Every granted pair, sorted.
+    /// Every granted pair that can be used, sorted.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (AccountIndex, SetIndex)> {
         self.rows()
-            .flat_map(|(account, words)| sets_in(words).map(move |set| (account, set)))
+            .flat_map(|(account, words)| self.usable_in(words).map(move |set| (account, set)))
     }
 
-    /// The accounts in which anything is granted, sorted.
+    /// The accounts in which anything is granted that can be used, sorted.
     pub(super) fn accounts(&self) -> impl Iterator<Item = AccountIndex> {
-        let granted = |(_, words): &(AccountIndex, &[u64])| words.iter().any(|bits| *bits != 0);
+        let granted = |(_, words): &(AccountIndex, &[u64])| self.usable_in(words).next().is_some();
         self.rows().filter(granted).map(|(account, _)| account)
     }
 
-    /// The permission sets granted in an account, sorted.
+    /// The permission sets granted in an account that can be used, sorted.
     pub(super) fn sets_of(&self, account: AccountIndex) -> impl Iterator<Item = SetIndex> {
         let row = self.accounts.binary_search(&account);
         let words = row.map_or(&[][..], |row| &self.sets[row * self.width..][..self.width]);
-        sets_in(words)
+        self.usable_in(words)
+    }
+
+    fn usable_in<'w>(&'w self, words: &'w [u64]) -> impl Iterator<Item = SetIndex> + 'w {
+        sets_in(words).filter(|set| !self.unusable.contains_key(set))
     }
 
     fn rows(&self) -> impl Iterator<Item = (AccountIndex, &[u64])> {
@@ -122,9 +142,10 @@ impl Tally {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.sets.iter().all(|bits| *bits == 0)
+        self.accounts().next().is_none()
     }
 
+    /// Whether the pair is granted, whether it can be used or not: who asks for it is told why not.
     pub(super) fn holds(&self, account: AccountIndex, set: SetIndex) -> bool {
         let (word, bit) = bit_of(set);
         self.accounts
@@ -159,9 +180,17 @@ impl Tally {
         })
     }
 
-    /// The pairs that only circumstances keep from the person, sorted.
+    /// The pairs that only circumstances, or what is known of the person, keep from them, sorted.
     pub(super) fn locked(&self) -> BTreeMap<(AccountIndex, SetIndex), Lock<'_>> {
         let mut locks: BTreeMap<_, Lock<'_>> = BTreeMap::new();
+        for (account, words) in self.rows().filter(|_| !self.unusable.is_empty()) {
+            for set in sets_in(words) {
+                if let Some(unmet) = self.unusable.get(&set) {
+                    let assignments = self.granting(account, set);
+                    locks.insert((account, set), Lock { unmet, assignments });
+                }
+            }
+        }
         for (number, unmet) in &self.applicable.locked {
             let scope = &self.contents.assignments[*number as usize].scope;
             for (account, set) in scope.pairs_within(self.only) {

@@ -19,7 +19,7 @@ use crate::support::{circumstances, person, policy};
     clippy::print_stderr,
     reason = "the corpus is not part of the repository; a test that is left out says so"
 )]
-fn read(file: &str) -> Option<String> {
+pub fn read(file: &str) -> Option<String> {
     let Ok(corpus) = std::env::var("ROLECALL_CORPUS") else {
         eprintln!("LEFT OUT: ROLECALL_CORPUS is not set, so {file} was not run");
         return None;

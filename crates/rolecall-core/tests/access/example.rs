@@ -18,7 +18,8 @@ fn it_parses_without_a_warning() {
 #[test]
 fn a_payments_developer_who_also_runs_the_platform() {
     let policy = policy(EXAMPLE);
-    let mut alice = in_groups(person("alice"), &["payments-dev", "platform"]);
+    let alice = in_groups(person("alice"), &["payments-dev", "platform"]);
+    let mut alice = with_claims(alice, &[("department", &["payments"])]);
     let developer = [
         "payments-dev/Developer",
         "payments-dev/Developer@readonly",
@@ -45,7 +46,13 @@ fn a_payments_developer_who_also_runs_the_platform() {
 fn a_contractor_has_everything_but_production() {
     let policy = policy(EXAMPLE);
     let bob = in_groups(person("bob"), &["payments-dev"]);
-    let bob = with_claims(bob, &[("employment", &["contractor"])]);
+    let bob = with_claims(
+        bob,
+        &[
+            ("department", &["payments"]),
+            ("employment", &["contractor"]),
+        ],
+    );
     assert_eq!(
         granted(&policy, &bob),
         [

@@ -18,3 +18,4 @@ mod rules;
 mod support;
 mod unbelieved;
 mod unread;
+mod unusable;

@@ -129,7 +129,10 @@ fn a_grant_knows_its_role() {
 fn attributes_are_whole_or_refused() {
     let text = ROLE.replace("fixed = \"{{x}}\"", "fixed = \"x\"");
     let render = |identity: &Identity| {
-        let grant = grants(&text, identity).iter().nth(1).unwrap();
+        let account = AccountId::parse("111122223333").unwrap();
+        let grant = grants(&text, identity)
+            .find(&account, "Developer", Some("readonly"))
+            .unwrap();
         grant.attributes(identity)
     };
     let alice = |values: &[&str]| with_claims(person("alice"), &[("department", values)]);

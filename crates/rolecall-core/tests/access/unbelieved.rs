@@ -11,7 +11,6 @@ const POLICY: &str = r#"
     name = "one"
     [[permission_set]]
     name = "P"
-    source_identity = "{email}"
     [[permission_set]]
     name = "Q"
     [[assignment]]
@@ -104,8 +103,14 @@ fn explaining_says_which_address_is_not_believed_and_why() {
 #[test]
 fn a_template_names_the_address_that_is_not_believed() {
     let identity = sent(&["bob@sub.example.com"], None);
-    let grants = policy(POLICY).grants(&identity, &circumstances());
-    let grant = grants.iter().next().unwrap();
+    let traced = POLICY.replacen(
+        "name = \"P\"",
+        "name = \"P\"\n    source_identity = \"{email}\"",
+        1,
+    );
+    let grants = policy(&traced).grants(&identity, &circumstances());
+    let account = "111122223333".parse().unwrap();
+    let grant = grants.find(&account, "P", None).unwrap();
     let error = grant.attributes(&identity).unwrap_err();
     assert!(
         matches!(error, AttributeError::Unbelieved { .. }),

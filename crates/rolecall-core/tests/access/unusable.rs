@@ -1,0 +1,159 @@
+//! Roles whose templates cannot be filled for a person: shown with the reason, and never offered.
+
+use rolecall_core::access::{Grants, Unmet};
+use rolecall_core::identity::{EmailAddress, Identity};
+
+use crate::corpus::read;
+use crate::support::{circumstances, labels, person, policy, with_claims};
+
+const POLICY: &str = r#"
+    [[account]]
+    id = "111122223333"
+    name = "one"
+    [[account]]
+    id = "444455556666"
+    name = "two"
+    [[permission_set]]
+    name = "Plain"
+    [[permission_set]]
+    name = "Traced"
+    source_identity = "{email}"
+    variants = { short = { session_duration = "15m" } }
+    [[permission_set]]
+    name = "Tagged"
+    session_tags = { team = "{claims.team}" }
+    [[assignment]]
+    id = "everybody"
+    who = { everyone = true }
+    accounts = ["*"]
+    permission_sets = ["Plain", "Traced"]
+    owner = "platform@example.com"
+    [[assignment]]
+    id = "tagged"
+    who = { everyone = true }
+    accounts = ["one"]
+    permission_sets = ["Tagged"]
+    when = { mfa = true }
+    [[deny]]
+    id = "never-in-two"
+    who = { everyone = true }
+    accounts = ["two"]
+    permission_sets = ["Traced"]
+"#;
+
+fn with_email(email: &str) -> Identity {
+    Identity {
+        email: EmailAddress::parse(email).ok(),
+        ..person("alice")
+    }
+}
+
+fn locked(grants: &Grants) -> Vec<String> {
+    let label = |role: String, unmet: &[Unmet]| {
+        let unmet: Vec<String> = unmet.iter().map(ToString::to_string).collect();
+        format!("{role}: {}", unmet.join(" and "))
+    };
+    let each = grants.locked();
+    each.map(|one| {
+        let name = one.permission_set.role_name(one.variant.as_ref());
+        label(format!("{}/{name}", one.account.name), &one.unmet)
+    })
+    .collect()
+}
+
+/// The address of a case of the field corpus, or this one.
+fn field(id: &str, otherwise: &str) -> String {
+    let email = |text: String| {
+        let case: serde_json::Value = serde_json::from_str(&text).unwrap();
+        case["case"]["claims"]["email"].as_str().unwrap().to_owned()
+    };
+    read(&format!("field/{id}.json")).map_or_else(|| otherwise.to_owned(), email)
+}
+
+#[test]
+fn a_role_that_cannot_be_had_is_locked_with_the_reason() {
+    let policy = policy(POLICY);
+    let grants = policy.grants(&with_email("alice@example.com"), &circumstances());
+    let usable = ["one/Plain", "one/Traced", "one/Traced@short", "two/Plain"];
+    assert_eq!(labels(&grants), usable);
+    assert_eq!(
+        locked(&grants),
+        ["one/Tagged: needs a sign-in with a second factor"]
+    );
+
+    for (case, email) in [
+        ("I1", field("I1", "o'brien@example.com")),
+        (
+            "I3",
+            field("I3", &format!("{}@example.com", "a".repeat(60))),
+        ),
+        (
+            "LDAP: a plus is fine for a tag, a slash is none for a source identity",
+            "ops/alice@example.com".to_owned(),
+        ),
+        ("JumpCloud: an ampersand", "r&d@example.com".to_owned()),
+    ] {
+        let identity = with_email(&email);
+        assert!(identity.email.is_some(), "{case}: {email}");
+        let grants = policy.grants(&identity, &circumstances());
+        assert_eq!(labels(&grants), ["one/Plain", "two/Plain"], "{case}");
+        assert_eq!(grants.len(), 2, "{case}");
+        let told = locked(&grants);
+        let traced: Vec<&String> = told.iter().filter(|one| one.contains("Traced")).collect();
+        assert_eq!(
+            traced.len(),
+            2,
+            "the denied one is not among them: {told:?}"
+        );
+        for one in traced {
+            assert!(
+                one.starts_with("one/Traced")
+                    && one.contains("cannot be used, because the source identity cannot hold"),
+                "{case}: {one}"
+            );
+        }
+        let of_one: Vec<String> = grants
+            .of_account(&"111122223333".parse().unwrap())
+            .map(|grant| grant.role_name())
+            .collect();
+        assert_eq!(of_one, ["Plain"], "{case}");
+        let accounts: Vec<&str> = grants
+            .accounts_after(None)
+            .map(|one| one.name.as_str())
+            .collect();
+        assert_eq!(accounts, ["one", "two"]);
+        // Who asks for it all the same is told the template's reason.
+        let asked = grants.find(&"111122223333".parse().unwrap(), "Traced", None);
+        assert!(asked.unwrap().attributes(&identity).is_err());
+        let explained = policy.explain(&identity, &circumstances());
+        assert_eq!(locked(explained.grants()), told, "{case}");
+    }
+}
+
+#[test]
+fn nothing_is_left_where_no_role_can_be_had() {
+    let traced = POLICY.replace("[\"Plain\", \"Traced\"]", "[\"Traced\"]");
+    let policy = policy(&traced);
+    let grants = policy.grants(&with_email("o'brien@example.com"), &circumstances());
+    assert!(grants.is_empty() && labels(&grants).is_empty());
+    assert!(
+        grants
+            .locked()
+            .any(|one| one.owners == ["platform@example.com"])
+    );
+}
+
+#[test]
+fn a_missing_claim_locks_what_is_made_of_it() {
+    let policy = policy(POLICY);
+    let with_mfa = |identity: Identity| Identity {
+        mfa: true,
+        ..identity
+    };
+    let none = policy.grants(&with_mfa(person("alice")), &circumstances());
+    let told = "one/Tagged: cannot be used, because the session tag team is made of {claims.team}, and your identity provider sent none";
+    assert!(locked(&none)[0].starts_with(told), "{:?}", locked(&none));
+    let some = with_claims(with_mfa(person("alice")), &[("team", &["payments"])]);
+    let some = policy.grants(&some, &circumstances());
+    assert!(locked(&some).is_empty() && labels(&some).contains(&"one/Tagged".to_owned()));
+}
