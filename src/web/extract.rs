@@ -202,9 +202,13 @@ impl Renewed {
 }
 
 fn sign_in_first(here: Option<&str>) -> Problem {
-    let return_to = here.and_then(|here| ReturnTo::parse(here).ok());
-    let return_to = return_to.unwrap_or_else(ReturnTo::portal);
-    Problem::sign_in_first(return_to.as_str(), here.is_some())
+    match here.map(ReturnTo::parse) {
+        Some(Ok(return_to)) => Problem::sign_in_first(&return_to.packed(), true),
+        // Nobody who follows a link shall wonder where it led.
+        Some(Err(_)) => Problem::sign_in_first("/", false)
+            .hint("This link cannot be kept while you sign in: it is too long, or not a link of this site. Sign in, then open it again."),
+        None => Problem::sign_in_first("/", false),
+    }
 }
 
 /// A form of ours: sent by somebody who is signed in, from a page of their own session.

@@ -45,7 +45,7 @@ impl Wish {
     fn return_to(&self) -> ReturnTo {
         self.return_to
             .as_deref()
-            .and_then(|text| ReturnTo::parse(text).ok())
+            .and_then(|text| ReturnTo::unpack(text).ok())
             .unwrap_or_else(ReturnTo::portal)
     }
 }
@@ -138,13 +138,14 @@ fn chooser(gateway: &Gateway, return_to: &ReturnTo) -> SignInPage {
             .any(|provider| !provider.domains().is_empty()),
         email: String::new(),
         email_error: None,
-        return_to: return_to.as_str().to_owned(),
+        return_to: return_to.packed().into_owned(),
         notice: None,
     }
 }
 
 fn start_path(id: &ProviderId, return_to: &ReturnTo, email: Option<&EmailAddress>) -> String {
-    let mut pairs = vec![("return_to", return_to.as_str())];
+    let return_to = return_to.packed();
+    let mut pairs = vec![("return_to", &*return_to)];
     pairs.extend(email.map(|email| ("email", email.as_str())));
     format!("/sign-in/{id}?{}", reply::query(&pairs))
 }

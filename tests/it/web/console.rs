@@ -51,6 +51,80 @@ async fn one_press_opens_the_console() -> Result<()> {
     Ok(())
 }
 
+/// A destination of the field corpus, and others as long as the console makes them.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the corpus is not part of the repository; a test that is left out says so"
+)]
+fn long_destinations() -> Result<Vec<(&'static str, String)>> {
+    let athena = "https://eu-west-1.console.aws.amazon.com/athena/home?region=eu-west-1#/query-editor/history/";
+    let metrics = "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#metricsV2?graph=~(";
+    let mut all = vec![
+        (
+            "CloudWatch metrics",
+            format!(
+                "{metrics}{}",
+                "~(~'AWS*2fEC2~'CPUUtilization~'InstanceId)".repeat(60)
+            ),
+        ),
+        ("Athena", format!("{athena}{}", "0f3e-".repeat(700))),
+        (
+            "percent-encoded already",
+            format!("{athena}{}", "%2525%20".repeat(250)),
+        ),
+    ];
+    match std::env::var("ROLECALL_CORPUS") {
+        Ok(folder) => {
+            let path = std::path::Path::new(&folder).join("field/S1-long-destination.txt");
+            let text = std::fs::read_to_string(path)?;
+            let line = text.lines().find(|line| line.starts_with("https://"));
+            all.push(("S1", line.context("a destination")?.to_owned()));
+        }
+        Err(_) => eprintln!("LEFT OUT: ROLECALL_CORPUS is not set, so field/S1 was not run"),
+    }
+    Ok(all)
+}
+
+#[tokio::test]
+async fn a_long_destination_survives_signing_in() -> Result<()> {
+    for (case, destination) in long_destinations()? {
+        ensure!(destination.len() > 1_024, "{case}");
+        let scene = Scene::new().await?;
+        let mut browser = scene.browser()?;
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("account", "111122223333")
+            .append_pair("permission_set", "ReadOnly")
+            .append_pair("destination", &destination)
+            .finish();
+        let link = scene.at(&format!("/console?{query}"));
+        browser.open(&link).await?;
+        let page = browser.sign_in_at_provider("alice").await?;
+        ensure!(page.url().as_str() == link, "{case}: {}", page.url());
+        browser.press("Open console", &[]).await.context(case)?;
+        ensure!(
+            link_field(&browser, "Destination").as_deref() == Some(&*destination),
+            "{case}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_link_that_cannot_be_kept_says_so() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.browser()?;
+    let page = browser
+        .open(&scene.at(&format!("{DEEP}&x={}", "y".repeat(6_000))))
+        .await?;
+    ensure!(
+        page.text().contains("Sign in, then open it again"),
+        "{}",
+        page.text()
+    );
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_deep_link_survives_signing_in() -> Result<()> {
     let scene = Scene::new().await?;

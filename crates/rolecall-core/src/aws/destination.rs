@@ -13,8 +13,27 @@ pub struct Destination(Url);
 
 /// Why a text is no [`Destination`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a destination is a page of the AWS console, such as https://console.aws.amazon.com/s3/")]
-pub struct InvalidDestination;
+pub enum InvalidDestination {
+    /// Not a page of the console in this partition.
+    #[error(
+        "a destination is a page of the AWS console, such as https://console.aws.amazon.com/s3/"
+    )]
+    Elsewhere,
+    /// Longer than [`limits::DESTINATION_BYTES_MAX`].
+    #[error(
+        "a destination has at most {} characters",
+        limits::DESTINATION_BYTES_MAX
+    )]
+    TooLong,
+}
+
+/// Consoles of the commercial partition that have names of their own: a host, or every host below it, which are Regions.
+const OWN_NAMES: [(&str, bool); 4] = [
+    ("health.aws.amazon.com", false),
+    ("phd.aws.amazon.com", false),
+    ("lightsail.aws.amazon.com", false),
+    ("quicksight.aws.amazon.com", true),
+];
 
 impl Destination {
     /// The console's front page in the partition.
@@ -25,29 +44,37 @@ impl Destination {
     }
 
     /// Parses a console URL of the partition: the console's host, or a host below it (Region and multi-session
-    /// labels, service consoles).
+    /// labels, service consoles), or one of the consoles that have names of their own.
     ///
     /// # Errors
     /// [`InvalidDestination`].
     pub fn parse(text: &str, partition: Partition) -> Result<Self, InvalidDestination> {
-        let plain = text.len() <= limits::DESTINATION_BYTES_MAX
-            && text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-        if !plain || !text.starts_with("https://") {
-            return Err(InvalidDestination);
+        if text.len() > limits::DESTINATION_BYTES_MAX {
+            return Err(InvalidDestination::TooLong);
         }
-        let url = Url::parse(text).map_err(|_| InvalidDestination)?;
+        let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+        if !plain || !text.starts_with("https://") {
+            return Err(InvalidDestination::Elsewhere);
+        }
+        let url = Url::parse(text).map_err(|_| InvalidDestination::Elsewhere)?;
+        let below = |host: &str, domain: &str| {
+            let rest = host.strip_suffix(domain);
+            rest.is_some_and(|rest| rest.ends_with('.'))
+        };
+        let own_name = |host: &str| {
+            let fits =
+                |(name, regions): &(&str, bool)| host == *name || (*regions && below(host, name));
+            partition == Partition::Aws && OWN_NAMES.iter().any(fits)
+        };
         let domain = partition.console_domain();
-        let host_fits = url.host_str().is_some_and(|host| {
-            host == domain
-                || host
-                    .strip_suffix(domain)
-                    .is_some_and(|rest| rest.ends_with('.'))
-        });
+        let host_fits = url
+            .host_str()
+            .is_some_and(|host| host == domain || below(host, domain) || own_name(host));
         let bare = url.username().is_empty() && url.password().is_none() && url.port().is_none();
         if host_fits && bare {
             Ok(Self(url))
         } else {
-            Err(InvalidDestination)
+            Err(InvalidDestination::Elsewhere)
         }
     }
 
@@ -108,6 +135,11 @@ mod tests {
             "https://console.aws.amazon.com/s3/",
             "https://eu-west-1.console.aws.amazon.com/ec2/home?region=eu-west-1#Instances:",
             "https://111122223333-abcd1234.eu-west-1.console.aws.amazon.com/x",
+            "https://health.aws.amazon.com/health/home#/account/dashboard",
+            "https://phd.aws.amazon.com/",
+            "https://lightsail.aws.amazon.com/ls/webapp/home",
+            "https://eu-west-1.quicksight.aws.amazon.com/sn/start",
+            "https://quicksight.aws.amazon.com/",
         ] {
             assert!(Destination::parse(good, Partition::Aws).is_ok(), "{good}");
         }
@@ -126,6 +158,11 @@ mod tests {
             "",
             "https:///console.aws.amazon.com",
             "https://s3.amazonaws.com/bucket/page.html",
+            "https://signin.aws.amazon.com/oauth?redirect_uri=https://evil.example",
+            "https://aws.amazon.com/",
+            "https://evil.health.aws.amazon.com/",
+            "https://evilquicksight.aws.amazon.com/",
+            "https://quicksight.aws.amazon.com.evil.example/",
         ] {
             // `https:///host` is repaired to `https://host` by the URL Standard, and so is safe.
             let allowed = bad == "https:///console.aws.amazon.com";
@@ -134,6 +171,25 @@ mod tests {
                 allowed,
                 "{bad}"
             );
+        }
+    }
+
+    #[test]
+    fn a_long_destination_is_one_and_a_longer_one_says_why_not() {
+        let insights = |bytes: usize| {
+            let start = "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:logs-insights$3FqueryDetail$3D~(";
+            let rest = "~'fields*20*40timestamp".repeat(bytes);
+            [start, &rest[..bytes - start.len()]].concat()
+        };
+        for bytes in [1_217, 2_500, limits::DESTINATION_BYTES_MAX] {
+            let page = Destination::parse(&insights(bytes), Partition::Aws).unwrap();
+            assert_eq!(page.as_url().as_str(), insights(bytes));
+        }
+        let error = Destination::parse(&insights(4_097), Partition::Aws).unwrap_err();
+        assert!(error.to_string().contains("at most 4096"), "{error}");
+        let own_name = "https://lightsail.aws.amazon.com/";
+        for partition in [Partition::China, Partition::GovCloud] {
+            assert!(Destination::parse(own_name, partition).is_err());
         }
     }
 
@@ -159,8 +215,8 @@ mod tests {
         );
         assert_eq!(
             page("https://evil.example/", region.as_ref()),
-            Err(InvalidDestination)
+            Err(InvalidDestination::Elsewhere)
         );
-        assert_eq!(page("S3 bucket", None), Err(InvalidDestination));
+        assert_eq!(page("S3 bucket", None), Err(InvalidDestination::Elsewhere));
     }
 }

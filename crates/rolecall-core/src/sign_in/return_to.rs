@@ -1,9 +1,18 @@
 //! Where a flow goes on: a place on our own origin, fixed when the flow began.
 
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::limits;
+
+/// Bytes of a path that is written as it is.
+const PLAIN_BYTES_MAX: usize = 1_024;
+/// Begins what is written in base64; no path begins so.
+const PACKED: &str = "~";
 
 /// A place on our own origin: a path with an optional query, that no browser reads as another site.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +63,29 @@ impl ReturnTo {
         }
     }
 
+    /// As a parameter of an address, which percent-encodes it: a long path with characters that are encoded already is
+    /// written in base64, so that it does not grow beyond what an address may have. [`Self::unpack`] reads either.
+    pub fn packed(&self) -> Cow<'_, str> {
+        match self.0.len() > PLAIN_BYTES_MAX {
+            true => Cow::Owned(format!("{PACKED}{}", URL_SAFE_NO_PAD.encode(&self.0))),
+            false => Cow::Borrowed(&self.0),
+        }
+    }
+
+    /// Reads what [`Self::packed`] wrote, or a plain path.
+    ///
+    /// # Errors
+    /// [`InvalidReturnTo`].
+    pub fn unpack(text: &str) -> Result<Self, InvalidReturnTo> {
+        let Some(packed) = text.strip_prefix(PACKED) else {
+            return Self::parse(text);
+        };
+        let path = URL_SAFE_NO_PAD
+            .decode(packed)
+            .map_err(|_| InvalidReturnTo)?;
+        Self::parse(std::str::from_utf8(&path).map_err(|_| InvalidReturnTo)?)
+    }
+
     /// Path and query.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -92,6 +124,27 @@ mod tests {
                 "{good}"
             );
         }
+    }
+
+    #[test]
+    fn long_paths_come_back_and_other_places_do_not() {
+        let long = format!("/console?destination={}", "%2525%20".repeat(600));
+        for path in ["/", "/console?a=~b", &long] {
+            let packed = ReturnTo::parse(path).unwrap().packed().into_owned();
+            assert!(packed.len() <= path.len() * 4 / 3 + 8, "{path:.40}");
+            assert!(
+                packed == path || !packed.contains(['%', '?']),
+                "{packed:.40}"
+            );
+            assert_eq!(ReturnTo::unpack(&packed).unwrap().as_str(), path);
+        }
+        let too_long = format!("/{}", "a".repeat(limits::RETURN_TO_BYTES_MAX));
+        assert!(ReturnTo::parse(&too_long).is_err());
+        for bad in ["//evil.example", "https://evil.example", "\u{fffd}", ""] {
+            let packed = format!("{PACKED}{}", URL_SAFE_NO_PAD.encode(bad));
+            assert!(ReturnTo::unpack(&packed).is_err(), "{bad}");
+        }
+        assert!(ReturnTo::unpack("~?").is_err() && ReturnTo::unpack("~_w").is_err());
     }
 
     #[test]
