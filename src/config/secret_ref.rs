@@ -80,7 +80,9 @@ fn look_at(path: &Path) -> Result<(), Wrong> {
     if metadata.permissions().mode() & 0o007 != 0 {
         return Err((
             format!("the secret file {shown} is open to everybody on this machine"),
-            format!("run: chmod o= {shown}"),
+            format!(
+                "run: chmod o= {shown}; for a Kubernetes Secret set defaultMode: 0440 in its volume and fsGroup in the pod's securityContext"
+            ),
         ));
     }
     if metadata.len() > SECRET_BYTES_MAX {

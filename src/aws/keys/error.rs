@@ -112,7 +112,8 @@ impl KeyError {
         match self {
             Self::Empty(_) => Some("run `rolecalld keys generate`"),
             Self::Open { .. } => Some(
-                "directories of keys have mode 0700, files 0600: run chmod -R go= on the directory",
+                "directories of keys have mode 0700, files 0600: run chmod -R go= on the directory; for a Kubernetes Secret set \
+                 defaultMode: 0440 in its volume and fsGroup in the pod's securityContext",
             ),
             Self::Io { .. } => Some(
                 "the folder above it must be there, and the gateway's user must own the directory of keys",

@@ -1,10 +1,12 @@
-//! The directory of keys on disk: modes 0700 and 0600, whole files or none, one writer at a time.
+//! The directory of keys on disk: modes 0700 and 0600, whole files or none, one writer at a time. A mounted Kubernetes Secret
+//! is read as it is: files of 0440 in a directory that others may list, by way of the symbolic link `..data`.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::StatVfsMountFlags;
 use zeroize::Zeroizing;
 
 use super::KeyError;
@@ -13,13 +15,13 @@ const LOCK: &str = "keys.lock";
 /// The largest file is the index; a private RSA key takes 2 KiB.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
-/// A directory that only its owner can enter.
+/// A directory that only its owner can write to.
 pub(super) struct Directory(PathBuf);
 
 impl Directory {
     pub fn open(path: &Path) -> Result<Self, KeyError> {
         match path.metadata() {
-            Ok(metadata) => private(path, metadata.mode()).map(|()| Self(path.to_owned())),
+            Ok(metadata) => unwritable(path, metadata.mode()).map(|()| Self(path.to_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(KeyError::Empty(path.to_owned()))
             }
@@ -49,8 +51,15 @@ impl Directory {
         self.0.join(name).exists()
     }
 
-    /// Keeps other writers out until the file is dropped.
+    /// Keeps other writers out until the file is dropped. Keys are only put where nobody else can enter.
     pub fn lock(&self) -> Result<File, KeyError> {
+        let mode = self.0.metadata().map_err(|source| KeyError::Io {
+            path: self.0.clone(),
+            source,
+        })?;
+        if mode.mode() & 0o077 != 0 {
+            return Err(open(&self.0, mode.mode()));
+        }
         let path = self.0.join(LOCK);
         let file = OpenOptions::new()
             .create(true)
@@ -69,7 +78,7 @@ impl Directory {
         }
     }
 
-    /// Reads a file that only its owner can read.
+    /// Reads a file that only its owner, or by mode 0440 its group, can read.
     pub fn read(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let path = self.0.join(name);
         let read = || -> io::Result<(u32, Zeroizing<Vec<u8>>)> {
@@ -131,13 +140,31 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses what group or others can read, write or enter.
+/// Refuses a directory in which group or others can put files. On a read-only file system nobody can, whatever the mode says:
+/// volumes of Kubernetes have 0777 and more.
+fn unwritable(path: &Path, mode: u32) -> Result<(), KeyError> {
+    let read_only = || {
+        let volume = rustix::fs::statvfs(path);
+        volume.is_ok_and(|volume| volume.f_flag.contains(StatVfsMountFlags::RDONLY))
+    };
+    match mode & 0o022 == 0 || read_only() {
+        true => Ok(()),
+        false => Err(open(path, mode)),
+    }
+}
+
+/// Refuses a file that group or others can read or write, but for 0440: what Kubernetes makes of a Secret for a pod with
+/// `fsGroup`.
 fn private(path: &Path, mode: u32) -> Result<(), KeyError> {
-    match mode & 0o077 {
-        0 => Ok(()),
-        _ => Err(KeyError::Open {
-            path: path.to_owned(),
-            mode: mode & 0o777,
-        }),
+    match mode & 0o077 == 0 || mode & 0o777 == 0o440 {
+        true => Ok(()),
+        false => Err(open(path, mode)),
+    }
+}
+
+fn open(path: &Path, mode: u32) -> KeyError {
+    KeyError::Open {
+        path: path.to_owned(),
+        mode: mode & 0o777,
     }
 }

@@ -78,7 +78,10 @@ fn only_the_owner_can_read_and_others_are_noticed() -> Result<()> {
     keys.load(now)?;
     let key = keys.path().join(format!("{}.key", keys.list()?[0].id));
     for (path, open, closed) in [
-        (keys.path(), 0o750, 0o700),
+        (keys.path(), 0o770, 0o700),
+        (keys.path(), 0o757, 0o700),
+        (key.as_path(), 0o460, 0o600),
+        (key.as_path(), 0o444, 0o600),
         (key.as_path(), 0o640, 0o600),
         (key.as_path(), 0o604, 0o600),
     ] {
@@ -92,6 +95,51 @@ fn only_the_owner_can_read_and_others_are_noticed() -> Result<()> {
         fs::set_permissions(path, Permissions::from_mode(closed))?;
     }
     keys.load(now)?;
+    Ok(())
+}
+
+/// As a pod sees a Secret: each file a symbolic link into `..data`, itself one to a folder that is replaced as a whole; modes
+/// of a volume with `fsGroup`.
+#[test]
+fn a_mounted_kubernetes_secret_is_read_as_it_is() -> Result<()> {
+    let now = ManualClock::starting_now().now();
+    let (home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
+    let volume = home.path().join("volume");
+    let data = volume.join("..2026_11_29_12_00_00.123");
+    fs::create_dir_all(&data)?;
+    std::os::unix::fs::symlink("..2026_11_29_12_00_00.123", volume.join("..data"))?;
+    for file in fs::read_dir(keys.path())? {
+        let name = file?.file_name();
+        let copy = data.join(&name);
+        fs::copy(keys.path().join(&name), &copy)?;
+        fs::set_permissions(&copy, Permissions::from_mode(0o440))?;
+        let link = std::path::Path::new("..data").join(&name);
+        std::os::unix::fs::symlink(link, volume.join(&name))?;
+    }
+    let mounted = KeyDirectory::new(&volume);
+    for (folder, file) in [(0o755, 0o440), (0o555, 0o400), (0o2755, 0o440)] {
+        fs::set_permissions(&volume, Permissions::from_mode(folder))?;
+        for one in fs::read_dir(&data)? {
+            fs::set_permissions(one?.path(), Permissions::from_mode(file))?;
+        }
+        let loaded = mounted
+            .load(now)
+            .with_context(|| format!("{folder:o}, {file:o}"))?;
+        assert_eq!(loaded.active.id(), keys.load(now)?.active.id());
+        assert_eq!(mounted.list()?.len(), 1);
+    }
+    // It is no place to make keys in.
+    fs::set_permissions(&volume, Permissions::from_mode(0o755))?;
+    let error = mounted
+        .generate(KeyAlgorithm::Es256, now)
+        .err()
+        .context("refused")?;
+    assert!(matches!(error, KeyError::Open { .. }), "{error}");
+    assert!(
+        error
+            .hint()
+            .is_some_and(|hint| hint.contains("defaultMode: 0440"))
+    );
     Ok(())
 }
 

@@ -132,7 +132,7 @@ fn a_directory_that_others_can_enter_is_refused() -> Result<()> {
     keys(&folder, &["generate"])?;
     let open = fs::Permissions::from_mode(0o750);
     fs::set_permissions(folder.path().join("keys"), open)?;
-    for command in ["list", "generate", "rotate"] {
+    for command in ["generate", "rotate"] {
         let ran = keys(&folder, &[command])?;
         ensure!(ran.code == 1 && ran.out.is_empty(), "{ran:?}");
         ensure!(
@@ -141,6 +141,11 @@ fn a_directory_that_others_can_enter_is_refused() -> Result<()> {
             ran.err
         );
     }
+    // They are read where others see no more than the names of files.
+    ensure!(keys(&folder, &["list"])?.code == 0);
+    let open = fs::Permissions::from_mode(0o770);
+    fs::set_permissions(folder.path().join("keys"), open)?;
+    ensure!(keys(&folder, &["list"])?.code == 1);
     Ok(())
 }
 
