@@ -1,9 +1,12 @@
 //! `rolecalld check`
 
+use rolecall_core::port::Clock as _;
+
 use super::out::{self, Done, Failure};
 use super::{ConfigArg, block_on};
 use crate::config::Loaded;
 use crate::server;
+use crate::world::SystemClock;
 
 /// Report every mistake in every file, with line and column.
 #[derive(Debug, clap::Args)]
@@ -24,6 +27,12 @@ impl Check {
         let loaded = self.config.load()?;
         for warning in &loaded.warnings {
             out::remark(format!("warning: {warning}"));
+        }
+        let now = SystemClock.now();
+        for provider in &loaded.settings.providers {
+            for remark in provider.remarks(now) {
+                out::remark(format!("warning: provider {}: {remark}", provider.id()));
+            }
         }
         let (accounts, sets) = (
             loaded.access.policy.accounts().count(),

@@ -8,6 +8,7 @@ use rolecall_core::access::{
 };
 use rolecall_core::aws::AccountId;
 use rolecall_core::identity::ProviderId;
+use rolecall_core::json;
 use rolecall_core::port::Clock as _;
 use rolecall_core::sign_in::ProviderError;
 use rolecall_core::suggest;
@@ -67,12 +68,11 @@ impl Explain {
         let shown = self.claims.display();
         let text = std::fs::read_to_string(&self.claims)
             .map_err(|error| Failure::configuration(format!("{shown}: cannot be read: {error}")))?;
-        let claims: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text)
-            .map_err(|error| {
-                Failure::configuration(format!("{shown}: not a JSON object: {error}")).hint(
-                    "write the claims as in an ID token: {\"sub\": \"…\", \"groups\": [\"…\"]}",
-                )
-            })?;
+        // As strictly as a token is read.
+        let claims = json::object(text.as_bytes()).map_err(|error| {
+            Failure::configuration(format!("{shown}: not a JSON object: {error}"))
+                .hint("write the claims as in an ID token: {\"sub\": \"…\", \"groups\": [\"…\"]}")
+        })?;
         let now = SystemClock.now();
         let supposed = match settings {
             ProviderSettings::Oidc(settings) => OidcProvider::suppose(settings, &claims, now),

@@ -1,6 +1,7 @@
 //! `oidc = { … }` of a `[[provider]]`.
 
 use rolecall_core::identity::EmailDomain;
+use rolecall_core::limits;
 use rolecall_core::secret::SecretText;
 use rolecall_core::toml_reader::{Reader, Value};
 
@@ -116,6 +117,7 @@ impl Oidc {
             claims,
             mfa: common.mfa.unwrap_or_default(),
             auth_time: common.auth_time.unwrap_or_default(),
+            leeway: common.leeway.unwrap_or(limits::LEEWAY),
             algorithms: self.algorithms,
             extra_audiences: self.extra_audiences,
             endpoint_hosts: self.endpoint_hosts,

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use chrono::TimeDelta;
 use rolecall_core::access::{Lacks, ProviderFacts};
 use rolecall_core::aws::Partition;
 use rolecall_core::identity::{EmailDomain, ProviderId};
+use rolecall_core::limits;
 use rolecall_core::toml_reader::{Reader, Spot};
 use url::Url;
 
@@ -37,6 +39,8 @@ pub struct Common {
     pub mfa: Option<MfaRule>,
     /// `auth_time`
     pub auth_time: Option<AuthTimeRule>,
+    /// `leeway`
+    pub leeway: Option<TimeDelta>,
 }
 
 /// `claims = { … }`, as far as it is there.
@@ -122,6 +126,7 @@ fn read(
         claims: claims(table.table("claims")),
         mfa: table.table("mfa").map(mfa),
         auth_time: auth_time(&table),
+        leeway: leeway(&table),
         id,
     };
     let facts = common
@@ -147,7 +152,7 @@ fn read(
     let saml = table
         .value("saml")
         .and_then(|value| value.table("saml"))
-        .map(|saml| Saml::read(saml, surroundings, files));
+        .map(|saml| Saml::read(saml, surroundings, files, common.leeway));
     if table.has("oidc") == table.has("saml") {
         table.spot().error(
             "a provider speaks one protocol",
@@ -218,6 +223,19 @@ fn auth_time(table: &Reader<'_>) -> Option<AuthTimeRule> {
     let rule =
         value.parse_with(|text| AuthTimeRule::parse(text).ok_or("\"required\" or \"assume_now\""));
     rule.map(|rule| rule.value)
+}
+
+/// `leeway`: beyond five minutes a clock is wrong.
+fn leeway(table: &Reader<'_>) -> Option<TimeDelta> {
+    let leeway = table.duration("leeway")?;
+    if leeway.value > limits::LEEWAY_MAX {
+        leeway.spot.error(
+            "`leeway` is at most 5m",
+            "keep the clocks of this machine and of the provider right (NTP), and write 5m or less",
+        );
+        return None;
+    }
+    Some(leeway.value)
 }
 
 fn mfa(table: Reader<'_>) -> MfaRule {

@@ -2,6 +2,7 @@
 //! runs; `rolecall.toml` itself is not.
 
 use std::cell::RefCell;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use url::Url;
 
 use super::{LoadError, Settings, access, folder, read, read_bounded, secret_ref};
 use crate::idp::ProviderSettings;
+use crate::idp::saml::{MetadataReader, TrustOptions};
 
 /// The files of one provider, as they were when they were read.
 #[derive(Clone, Debug)]
@@ -108,6 +110,18 @@ impl<'a> FileReader<'a> {
     pub fn document(&self, file: &str) -> io::Result<String> {
         let path = self.folder.join(file);
         let text = read_bounded(&path)?;
+        self.paths.borrow_mut().push(path);
+        self.documents.borrow_mut().push(text.clone());
+        Ok(text)
+    }
+
+    /// A SAML provider's metadata: all of it, or the entity of the options where it is a federation's.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is larger than any metadata.
+    pub fn metadata(&self, file: &str, options: &TrustOptions) -> io::Result<String> {
+        let path = self.folder.join(file);
+        let text = MetadataReader::new(options).read(File::open(&path)?)?;
         self.paths.borrow_mut().push(path);
         self.documents.borrow_mut().push(text.clone());
         Ok(text)

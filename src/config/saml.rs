@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use rolecall_core::aws::{Recipient, Region};
+use rolecall_core::limits;
 use rolecall_core::toml_reader::{Reader, Value};
 use url::Url;
 
@@ -46,6 +47,7 @@ impl Saml {
         table: Reader<'_>,
         surroundings: &Surroundings<'_>,
         files: &FileReader<'_>,
+        leeway: Option<TimeDelta>,
     ) -> Self {
         let on = |key| table.boolean(key).unwrap_or(false);
         let signing_keys = own_keys(&table, "signing_keys", files);
@@ -61,6 +63,7 @@ impl Saml {
                 .map(|name| name.value.to_owned()),
             // Each was read as one before.
             decryption_keys: DecryptionKeys::from_pem(pem.map(str::as_bytes)).unwrap_or_default(),
+            leeway: leeway.unwrap_or(limits::SAML_LEEWAY),
         };
         let metadata = table.required("metadata").and_then(|value| {
             let metadata = metadata(&value, files)?;
@@ -163,6 +166,16 @@ fn metadata(value: &Value<'_>, files: &FileReader<'_>) -> Option<Metadata> {
     let certificate = table
         .value("certificate")
         .map(|value| certificate(&value, files));
+    let keys = match certificate {
+        None => None,
+        // A certificate that was meant and cannot be read is not left out.
+        Some(read) => Some(read?),
+    };
+    let options = TrustOptions {
+        entity_id,
+        metadata_keys: keys,
+        ..TrustOptions::default()
+    };
     let spot = table.spot();
     table.done();
     if let Some(refresh) = &refresh
@@ -174,7 +187,7 @@ fn metadata(value: &Value<'_>, files: &FileReader<'_>) -> Option<Metadata> {
         );
     }
     let source = match (file, url) {
-        (Some(file), None) => match files.document(file.value) {
+        (Some(file), None) => match files.metadata(file.value, &options) {
             Ok(text) => Some(MetadataSource::Text(text)),
             Err(error) => {
                 file.spot.error(
@@ -198,15 +211,10 @@ fn metadata(value: &Value<'_>, files: &FileReader<'_>) -> Option<Metadata> {
             None
         }
     };
-    let keys = match certificate {
-        None => None,
-        // A certificate that was meant and cannot be read is not left out.
-        Some(read) => Some(read?),
-    };
     Some(Metadata {
         source: source?,
-        entity_id,
-        keys,
+        entity_id: options.entity_id,
+        keys: options.metadata_keys,
     })
 }
 

@@ -23,6 +23,8 @@ use crate::egress::{self, Egress, Place, is_localhost};
 const CONNECT_MAX: Duration = Duration::from_secs(2);
 /// How long a request may take, from the name lookup to the last byte.
 const TOTAL_MAX: Duration = Duration::from_secs(5);
+/// How long a document may take that comes in pieces.
+const DOCUMENT_MAX: Duration = Duration::from_secs(60);
 /// How long a connection may rest before it is used again. Servers close theirs after five seconds and more: a code that is
 /// sent while they do is lost, since it is not sent twice.
 const IDLE_MAX: Duration = Duration::from_secs(3);
@@ -152,28 +154,49 @@ impl HttpClient {
         self.get(url, JSON).await?.json()
     }
 
-    /// GETs an XML document, whatever its server calls it; tries once more when there was no connection at all.
+    /// GETs an XML document of any size, whatever its server calls it, and hands it over in pieces; tries once more when
+    /// there was no connection at all. The document may take [`DOCUMENT_MAX`], each piece of it as long as other answers.
     ///
     /// # Errors
-    /// [`HttpError`].
-    pub async fn get_xml(&self, url: &Url) -> Result<Vec<u8>, HttpError> {
-        let Answer {
-            host, status, body, ..
-        } = self.get(url, XML).await?;
-        match status {
-            200 => Ok(body),
-            _ => Err(HttpError::Status { host, status }),
+    /// [`HttpError`]; `take`'s own error, which ends it.
+    pub async fn read_xml<E: From<HttpError>>(
+        &self,
+        url: &Url,
+        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let request = || {
+            let mut request = get(url, XML);
+            *request.timeout_mut() = Some(DOCUMENT_MAX);
+            request
+        };
+        let late = |_| HttpError::Timeout(place(url));
+        let open = async || {
+            let opened = self.open(request());
+            tokio::time::timeout(TOTAL_MAX, opened)
+                .await
+                .map_err(late)?
+        };
+        let mut answer = match open().await {
+            Err(HttpError::Connect { .. }) => open().await?,
+            answer => answer?,
+        };
+        let status = answer.response.status().as_u16();
+        if status != 200 {
+            let host = answer.host;
+            return Err(HttpError::Status { host, status }.into());
+        }
+        loop {
+            let next = tokio::time::timeout(TOTAL_MAX, answer.piece()).await;
+            match next.map_err(late)?? {
+                Some(piece) => take(&piece)?,
+                None => return Ok(()),
+            }
         }
     }
 
     async fn get(&self, url: &Url, accept: HeaderValue) -> Result<Answer, HttpError> {
-        let request = || {
-            let mut request = Request::new(Method::GET, url.clone());
-            request.headers_mut().insert(ACCEPT, accept.clone());
-            request
-        };
-        match self.send(request()).await {
-            Err(HttpError::Connect { .. }) => self.send(request()).await,
+        match self.send(get(url, accept.clone())).await {
+            Err(HttpError::Connect { .. }) => self.send(get(url, accept)).await,
             answer => answer,
         }
     }
@@ -193,6 +216,35 @@ impl HttpClient {
     /// # Errors
     /// [`HttpError`], but not for a status: that is the caller's to judge.
     pub async fn send(&self, request: Request) -> Result<Answer, HttpError> {
+        let mut open = self.open(request).await?;
+        let mut body = Vec::new();
+        while let Some(piece) = open.piece().await? {
+            if body.len() + piece.len() > limits::UPSTREAM_BYTES_MAX {
+                return Err(HttpError::TooLarge(open.host));
+            }
+            body.extend_from_slice(&piece);
+        }
+        let header = |name| {
+            let value = open.response.headers().get(name);
+            value.and_then(|value| value.to_str().ok())
+        };
+        let challenge = open.response.headers().get(WWW_AUTHENTICATE);
+        let challenge = challenge.map(|value| String::from_utf8_lossy(value.as_bytes()).into());
+        let content_type = header(CONTENT_TYPE)
+            .and_then(|value| value.split(';').next())
+            .map(|value| value.trim().to_ascii_lowercase())
+            .unwrap_or_default();
+        Ok(Answer {
+            status: open.response.status().as_u16(),
+            content_type,
+            challenge,
+            body,
+            host: open.host,
+        })
+    }
+
+    /// Sends one request, once, and reads no more than the head of the answer.
+    async fn open(&self, request: Request) -> Result<OpenAnswer, HttpError> {
         let host = place(request.url());
         if !callable(request.url()) {
             return Err(HttpError::Refused(host));
@@ -200,43 +252,43 @@ impl HttpClient {
         if self.leads_here(request.url()).await {
             return Err(HttpError::LeadsHere(host));
         }
-        let failed = |error: reqwest::Error| {
-            let error = error.without_url();
-            let (host, cause) = (host.clone(), egress::advised(egress::causes(&error)));
-            if error.is_timeout() {
-                HttpError::Timeout(host)
-            } else if error.is_connect() {
-                HttpError::Connect { host, cause }
-            } else {
-                HttpError::Broken { host, cause }
-            }
-        };
-        let mut response = self.client.execute(request).await.map_err(failed)?;
-        let header = |name| {
-            let value = response.headers().get(name);
-            value.and_then(|value| value.to_str().ok())
-        };
-        let challenge = response.headers().get(WWW_AUTHENTICATE);
-        let challenge = challenge.map(|value| String::from_utf8_lossy(value.as_bytes()).into());
-        let content_type = header(CONTENT_TYPE)
-            .and_then(|value| value.split(';').next())
-            .map(|value| value.trim().to_ascii_lowercase())
-            .unwrap_or_default();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > limits::UPSTREAM_BYTES_MAX {
-                return Err(HttpError::TooLarge(host));
-            }
-            body.extend_from_slice(&chunk);
+        match self.client.execute(request).await {
+            Ok(response) => Ok(OpenAnswer { response, host }),
+            Err(error) => Err(failed(error, host)),
         }
-        Ok(Answer {
-            status: response.status().as_u16(),
-            content_type,
-            challenge,
-            body,
-            host,
-        })
     }
+}
+
+/// An answer whose body is still to come.
+struct OpenAnswer {
+    response: reqwest::Response,
+    host: String,
+}
+
+impl OpenAnswer {
+    async fn piece(&mut self) -> Result<Option<Vec<u8>>, HttpError> {
+        let piece = self.response.chunk().await;
+        let piece = piece.map(|piece| piece.map(Vec::from));
+        piece.map_err(|error| failed(error, self.host.clone()))
+    }
+}
+
+fn failed(error: reqwest::Error, host: String) -> HttpError {
+    let error = error.without_url();
+    let cause = egress::advised(egress::causes(&error));
+    if error.is_timeout() {
+        HttpError::Timeout(host)
+    } else if error.is_connect() {
+        HttpError::Connect { host, cause }
+    } else {
+        HttpError::Broken { host, cause }
+    }
+}
+
+fn get(url: &Url, accept: HeaderValue) -> Request {
+    let mut request = Request::new(Method::GET, url.clone());
+    request.headers_mut().insert(ACCEPT, accept);
+    request
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -17,6 +17,7 @@ mod merge;
 mod metadata;
 mod refusal;
 mod settings;
+mod suppose;
 mod token;
 mod userinfo;
 #[cfg(test)]
@@ -125,24 +126,13 @@ impl OidcProvider {
     pub async fn probe(&self) -> Result<Vec<String>, ProviderError> {
         let metadata = self.metadata().await?;
         self.keys.get(self.fetch_keys(&metadata)).await?;
+        let algorithms = jws::remark(&self.settings, &metadata);
         let method = client_authentication::remark(&self.settings, &metadata);
         let auth_time = auth_time::remark(&self.settings, &metadata);
-        Ok(method.into_iter().chain(auth_time).collect())
-    }
-
-    /// The person these claims would make if this provider had signed them: for explaining the access policy, never
-    /// for signing in.
-    ///
-    /// # Errors
-    /// [`ProviderError::Rejected`], as at a sign-in.
-    pub fn suppose(
-        settings: &OidcSettings,
-        claims: &serde_json::Map<String, serde_json::Value>,
-        now: DateTime<Utc>,
-    ) -> Result<Identity, ProviderError> {
-        claims::refuse_overage(claims, settings)?;
-        let verified = checks::Verified::supposed(claims, now)?;
-        claims::identity(settings, verified, claims, SecretText::new(""))
+        Ok([algorithms, method, auth_time]
+            .into_iter()
+            .flatten()
+            .collect())
     }
 
     async fn metadata(&self) -> Result<Arc<Metadata>, ProviderError> {

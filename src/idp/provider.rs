@@ -1,9 +1,10 @@
 //! One configured identity provider of whichever kind.
 
+use chrono::{DateTime, Utc};
 use rolecall_core::identity::ProviderId;
 
 use super::oidc::OidcSettings;
-use super::saml::SamlSettings;
+use super::saml::{MetadataSource, SamlSettings, SamlTrust};
 
 /// `[[provider]]`
 #[derive(Clone, Debug)]
@@ -21,5 +22,17 @@ impl ProviderSettings {
             Self::Oidc(settings) => &settings.id,
             Self::Saml(settings) => &settings.id,
         }
+    }
+
+    /// What an operator should know of it today, as far as files tell.
+    pub fn remarks(&self, now: DateTime<Utc>) -> Vec<String> {
+        let Self::Saml(settings) = self else {
+            return Vec::new();
+        };
+        let MetadataSource::Text(text) = &settings.metadata else {
+            return Vec::new();
+        };
+        let trust = SamlTrust::parse(text, &settings.options);
+        trust.map(|trust| trust.remarks(now)).unwrap_or_default()
     }
 }

@@ -3,11 +3,15 @@
 //! [`verify`] is the way in: guard, signature, decryption, checks, in that order, and identity is read from verified bytes
 //! alone. [`SamlProvider`] is the flow around it; nothing of the verifier does I/O or reads a clock.
 
+pub mod aggregate;
 pub mod assertion;
 mod attributes;
 mod checks;
+mod clocks;
 mod decrypt;
 mod expectation;
+#[cfg(test)]
+mod field;
 mod for_aws;
 pub mod guard;
 mod held;
@@ -33,6 +37,7 @@ pub mod trust;
 mod verify;
 mod xml;
 
+pub use aggregate::MetadataReader;
 pub use assertion::{Attribute, Expected, Signed, VerifiedAssertion};
 pub use keys::{DecryptionKeys, InvalidKey, SigningKeys};
 pub use metadata::RemoteMetadata;

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use rolecall_core::access::Policy;
+use rolecall_core::sign_in::ProviderError;
 
 use super::Surroundings;
 use super::issuers::Issuers;
@@ -33,12 +34,12 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
                 }
                 ProviderSettings::Saml(settings) => {
                     let adapter = SamlProvider::new(*settings, http, clock, entropy)?;
-                    adapter.probe().await?;
-                    Ok(Vec::new())
+                    Ok(adapter.probe().await?)
                 }
             }
         };
-        answers.push((format!("provider {}", provider.id()), asked.await));
+        let asked = asked.await.map_err(told);
+        answers.push((format!("provider {}", provider.id()), asked));
     }
     let store = async {
         match &settings.store.url {
@@ -63,6 +64,14 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
         answers.push(("tls".to_owned(), opened.map(|_| Vec::new())));
     }
     answers
+}
+
+/// An error with the detail that the log of the gateway has.
+fn told(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<ProviderError>() {
+        Some(ProviderError::Rejected { detail, .. }) => anyhow::anyhow!("{error}: {detail}"),
+        Some(ProviderError::Refused { .. } | ProviderError::Unavailable(_)) | None => error,
+    }
 }
 
 /// The folder of a file that the gateway will make.

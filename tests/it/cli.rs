@@ -9,6 +9,7 @@ mod keys;
 mod proxies;
 mod serve;
 mod start;
+mod verdicts;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

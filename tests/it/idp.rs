@@ -215,6 +215,7 @@ fn settings_for(issuer: &str) -> Result<OidcSettings> {
         claims: ClaimNames::default(),
         mfa: MfaRule::default(),
         auth_time: AuthTimeRule::default(),
+        leeway: rolecall_core::limits::LEEWAY,
         algorithms: OidcSettings::ALGORITHMS.to_vec(),
         extra_audiences: Vec::new(),
         endpoint_hosts: Vec::new(),

@@ -2,9 +2,13 @@
 
 use chrono::TimeDelta;
 
-/// How far clocks may differ, for verification and for replay records alike (OIDC Core 3.1.3.7; NTP-kept machines
-/// stay well within it).
+/// How far clocks may differ where nothing else is configured, for verification and for replay records alike (OIDC Core
+/// 3.1.3.7; NTP-kept machines stay well within it).
 pub const LEEWAY: TimeDelta = TimeDelta::seconds(60);
+/// The same for SAML providers (saml2int recommends three to five minutes).
+pub const SAML_LEEWAY: TimeDelta = TimeDelta::seconds(180);
+/// The most that one provider may be given.
+pub const LEEWAY_MAX: TimeDelta = TimeDelta::minutes(5);
 
 /// How long the mark of an ended session outlasts the time at which it would have ended anyway: for clocks that differ, and
 /// for requests that take long.
@@ -15,8 +19,8 @@ pub const ENDED_MARK_MARGIN: TimeDelta = TimeDelta::minutes(10);
 pub const SIGN_IN_MAX: TimeDelta = TimeDelta::minutes(10);
 
 /// How long a provider's order to end sessions also ends those of assertions that arrive after it (SAML Core 3.7.3.1). Longer
-/// than the order itself is accepted, since assertions may be.
-pub const LOGOUT_ORDER_KEPT: TimeDelta = TimeDelta::minutes(15);
+/// than any assertion of before it is accepted: [`SIGN_IN_MAX`] and twice [`LEEWAY_MAX`], for a clock that is ahead.
+pub const LOGOUT_ORDER_KEPT: TimeDelta = TimeDelta::minutes(20);
 
 /// How long a SAML response waits for its browser to fetch the session: a redirect's time, on a slow line.
 pub const HELD_RESPONSE_MAX: TimeDelta = TimeDelta::minutes(2);
@@ -90,16 +94,20 @@ pub const RELAY_STATE_BYTES_MAX: usize = 80;
 
 /// Bytes of one answer of an identity provider: discovery, JWKS, token, userinfo.
 pub const UPSTREAM_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of a federation's metadata, of which one entity is kept: eduGAIN has some 100 MB.
+pub const FEDERATION_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Keys of one provider's JWKS that are looked at: one for each client of a large installation that signs with keys of
 /// their own.
 pub const JWKS_KEYS_MAX: usize = 2_048;
 /// Characters of a provider's explanation (`error_description`, `StatusMessage`) that are logged.
 pub const PROVIDER_TEXT_CHARS_MAX: usize = 500;
 
-/// Bytes of `return_to`: a deep link into the console with a long destination fits.
-pub const RETURN_TO_BYTES_MAX: usize = 2_048;
-/// Bytes of a console destination.
-pub const DESTINATION_BYTES_MAX: usize = 1_024;
+/// Bytes of `return_to`: a deep link into the console with a long destination fits. In base64 and with the rest of an address
+/// it stays within the 8 KiB that a request's address may have.
+pub const RETURN_TO_BYTES_MAX: usize = 5_632;
+/// Bytes of a console destination: a query of CloudWatch Logs Insights has one or two thousand, percent-encoded in the link to
+/// AWS's sign-in endpoint it takes up to three times as many.
+pub const DESTINATION_BYTES_MAX: usize = 4_096;
 
 /// Entries of one access policy (accounts, permission sets, assignments and denies together).
 pub const POLICY_ENTRIES_MAX: usize = 100_000;

@@ -61,7 +61,7 @@ mod tests {
         (EARLIEST..=LATEST).contains(&at)
             && at.checked_add_signed(longest).is_some()
             && at.checked_sub_signed(longest).is_some()
-            && at.checked_add_signed(limits::LEEWAY).is_some()
+            && at.checked_add_signed(limits::LEEWAY_MAX).is_some()
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! What an ID token must say before anybody believes it (OpenID Connect Core 3.1.3.7), in the order of the standard.
 //!
 //! The signature has been verified before, in [`super::jwks`]. Of the claims only those of the protocol are looked at, with
-//! a leeway of [`limits::LEEWAY`] by our clock; no other claim can refuse a token here, whatever its type.
+//! the provider's `leeway` by our clock; no other claim can refuse a token here, whatever its type.
 
 use chrono::{DateTime, Utc};
 use openidconnect::core::CoreJsonWebKey;
 use openidconnect::{AccessToken, AccessTokenHash};
 use rolecall_core::identity::{AuthTime, Subject};
 use rolecall_core::sign_in::{ProviderError, RejectReason};
-use rolecall_core::{limits, timestamp};
+use rolecall_core::timestamp;
 use serde_json::{Map, Value};
 
 use super::audience::Audiences;
@@ -132,21 +132,21 @@ pub fn check(
     Audiences::read(present(claims, "aud"))?.check(text("azp"), settings)?;
     // 9.
     if let Some(at) = time(claims, "exp")?
-        && at <= now - limits::LEEWAY
+        && at <= now - settings.leeway
     {
         return reject(
             RejectReason::Expired,
             format!(
                 "exp was {} s ago, and {} s are allowed; {CLOCKS}",
                 (now - at).num_seconds(),
-                limits::LEEWAY.num_seconds()
+                settings.leeway.num_seconds()
             ),
         );
     }
     // RFC 7519 4.1.5 and 4.1.6.
     for name in ["nbf", "iat"] {
         if let Some(at) = time(claims, name)? {
-            not_ahead(name, at, now)?;
+            not_ahead(name, at, now, settings)?;
         }
     }
     // 11. Neither nonce is quoted.
@@ -159,12 +159,12 @@ pub fn check(
     at_hash(text("at_hash"), expected)?;
     let auth_time = auth_time(claims);
     if let Some(at) = auth_time {
-        not_ahead("auth_time", at, now)?;
+        not_ahead("auth_time", at, now, settings)?;
     }
     // 13. We sent max_age, so an auth_time must be of this sign-in. Without one the age of the sign-in is unknown; refusing
     // it would refuse every further try as well.
     if let Some((since, at)) = expected.fresh_since.zip(auth_time)
-        && at < since - limits::LEEWAY
+        && at < since - settings.leeway
     {
         let seconds = (since - at).num_seconds();
         return reject(
@@ -188,15 +188,21 @@ pub fn check(
 
 const CLOCKS: &str = "compare this machine's clock with the provider's";
 
-fn not_ahead(name: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), ProviderError> {
-    if at <= now + limits::LEEWAY {
+fn not_ahead(
+    name: &str,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    settings: &OidcSettings,
+) -> Result<(), ProviderError> {
+    if at <= now + settings.leeway {
         return Ok(());
     }
     Err(ProviderError::rejected(
         RejectReason::NotYetValid,
         format!(
-            "{name} lies {} s in our future; {CLOCKS}",
-            (at - now).num_seconds()
+            "{name} lies {} s in our future, and {} s are allowed; {CLOCKS}",
+            (at - now).num_seconds(),
+            settings.leeway.num_seconds()
         ),
     ))
 }

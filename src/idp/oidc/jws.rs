@@ -7,8 +7,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openidconnect::core::CoreJwsSigningAlgorithm;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
-use rolecall_core::{json, limits};
+use rolecall_core::{json, limits, text};
 use serde_json::{Map, Value};
+
+use super::metadata::Metadata;
+use super::settings::OidcSettings;
 
 /// A signature algorithm a provider may be allowed (RFC 7518 3.1, RFC 8037): asymmetric ones only. A provider whose
 /// keys are public cannot be asked to share a secret, so there is no HS256 here, and there is no `none`.
@@ -97,19 +100,51 @@ pub struct UnverifiedJws {
     pub signature: Vec<u8>,
 }
 
+/// What `check --online` says of a provider that signs ID tokens by no algorithm that is taken.
+pub fn remark(settings: &OidcSettings, metadata: &Metadata) -> Option<String> {
+    let offered = &metadata.algorithms_offered;
+    let ours: Vec<&str> = settings.algorithms.iter().map(|one| one.name()).collect();
+    let meets = offered.iter().any(|one| ours.contains(&one.as_str()));
+    if offered.is_empty() || meets {
+        return None;
+    }
+    Some(format!(
+        "the provider signs ID tokens with {} only, and {} are taken: nobody can sign in; give the provider a signing key for \
+         one of these, or name its algorithm in oidc.algorithms",
+        text::one_line(&offered.join(", "), limits::PROVIDER_TEXT_CHARS_MAX),
+        ours.join(", ")
+    ))
+}
+
+/// Whether an ID token with these claims is not too large (its signature aside).
+///
+/// # Errors
+/// [`RejectReason::Malformed`], as [`UnverifiedJws::parse`].
+pub fn fits(claims: &Map<String, Value>) -> Result<(), ProviderError> {
+    let bytes = serde_json::to_vec(claims)
+        .map_or(0, |text| text.len())
+        .div_ceil(3)
+        * 4;
+    bounded(bytes)
+}
+
+fn bounded(bytes: usize) -> Result<(), ProviderError> {
+    let max = limits::ID_TOKEN_BYTES_MAX;
+    if bytes <= max {
+        return Ok(());
+    }
+    Err(malformed(format!(
+        "the token has {bytes} bytes, at most {max} are taken: let the provider send fewer groups or claims"
+    )))
+}
+
 impl UnverifiedJws {
     /// Takes the text apart.
     ///
     /// # Errors
     /// [`RejectReason::Malformed`], and [`RejectReason::Algorithm`] for one that we never speak, `none` among them.
     pub fn parse(text: &str) -> Result<Self, ProviderError> {
-        if text.len() > limits::ID_TOKEN_BYTES_MAX {
-            return Err(malformed(format!(
-                "the token has {} bytes, at most {} are taken: let the provider send fewer groups or claims",
-                text.len(),
-                limits::ID_TOKEN_BYTES_MAX
-            )));
-        }
+        bounded(text.len())?;
         let mut parts = text.split('.');
         let (Some(header), Some(payload), Some(signature), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())

@@ -28,6 +28,8 @@ pub struct Metadata {
     pub end_session_endpoint: Option<Url>,
     /// Whether an authorization response without `iss` is a forgery (RFC 9207, 3).
     pub iss_parameter_required: bool,
+    /// `id_token_signing_alg_values_supported`; empty when not told.
+    pub algorithms_offered: Vec<String>,
     /// `token_endpoint_auth_methods_supported`; empty when not told.
     pub client_authentication_offered: Vec<String>,
     /// `claims_parameter_supported` (Discovery 3): whether single claims may be asked for. Google knows the parameter and does
@@ -88,6 +90,7 @@ impl Metadata {
                 .unwrap_or_default(),
             iss_parameter_required: document.get("authorization_response_iss_parameter_supported")
                 == Some(&Value::Bool(true)),
+            algorithms_offered: listed("id_token_signing_alg_values_supported"),
             client_authentication_offered: listed("token_endpoint_auth_methods_supported"),
             claims_parameter: document.get("claims_parameter_supported")
                 == Some(&Value::Bool(true))

@@ -1,5 +1,6 @@
 //! What is configured about one OIDC provider, and what is odd about it.
 
+use chrono::TimeDelta;
 use rolecall_core::access::Lacks;
 use rolecall_core::identity::{EmailDomain, ProviderId};
 use rolecall_core::secret::SecretText;
@@ -50,6 +51,8 @@ pub struct OidcSettings {
     pub mfa: MfaRule,
     /// What a missing `auth_time` means.
     pub auth_time: AuthTimeRule,
+    /// How far the provider's clock may differ from ours.
+    pub leeway: TimeDelta,
     /// The signature algorithms it may use.
     pub algorithms: Vec<Algorithm>,
     /// Audiences an ID token may have beside us.
@@ -260,6 +263,7 @@ pub(super) mod tests {
             claims: ClaimNames::default(),
             mfa: MfaRule::default(),
             auth_time: AuthTimeRule::default(),
+            leeway: rolecall_core::limits::LEEWAY,
             algorithms: OidcSettings::ALGORITHMS.to_vec(),
             extra_audiences: Vec::new(),
             endpoint_hosts: Vec::new(),

@@ -11,6 +11,7 @@ use rolecall_core::sign_in::{ProviderError, RejectReason};
 use roxmltree::{Document, Node};
 
 use super::assertion::{Expected, Signed, VerifiedAssertion};
+use super::clocks::Clocks;
 use super::guard::GuardedXml;
 use super::statements::{attributes, authentication, person};
 use super::trust::SamlTrust;
@@ -22,7 +23,6 @@ use crate::idp::explanation;
 const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 const ENTITY: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
-const CLOCKS: &str = "compare this machine's clock with the provider's";
 
 /// A response whose signatures are good: what is left is what it says.
 pub struct Reading<'a, 'i> {
@@ -71,12 +71,13 @@ impl<'a, 'i: 'a> Reading<'a, 'i> {
         let assertion = self.assertion;
         version(assertion)?;
         issuer(only(assertion, ASSERTION, "Issuer"), trust)?;
-        let issued = issued(assertion, now)?;
-        let conditions_end = conditions(assertion, now, expected)?;
+        let clock = Clocks::new(now, trust);
+        let issued = issued(assertion, clock)?;
+        let conditions_end = conditions(assertion, clock, expected)?;
         let subject = only(assertion, ASSERTION, "Subject")
             .ok_or_else(|| rejected(RejectReason::Subject, "there is no Subject"))?;
-        let confirmed_until = confirmed(subject, now, expected)?;
-        let authentication = authentication(assertion, now, expected.fresh_since)?;
+        let confirmed_until = confirmed(subject, clock, expected)?;
+        let authentication = authentication(assertion, clock, expected.fresh_since)?;
         let attributes = attributes(assertion)?;
         let (name_id, person) = person(subject, &attributes, trust.policy())?;
         let id = attribute(assertion, "ID").unwrap_or_default();
@@ -87,7 +88,7 @@ impl<'a, 'i: 'a> Reading<'a, 'i> {
                 "rolecall/saml-assertion/v1",
                 &[trust.entity_id().as_bytes(), id.as_bytes()],
             ),
-            not_on_or_after: conditions_end.min(confirmed_until).min(too_old) + limits::LEEWAY,
+            not_on_or_after: conditions_end.min(confirmed_until).min(too_old) + clock.leeway,
             issuer: trust.entity_id().to_owned(),
             signed: self.signed,
             name_id,
@@ -143,7 +144,7 @@ impl<'a, 'i: 'a> Reading<'a, 'i> {
                 format!("there is an assertion, but the status is {}", shown(status)),
             ));
         }
-        issued(response, now).map(drop)
+        issued(response, Clocks::new(now, trust)).map(drop)
     }
 }
 
@@ -224,14 +225,12 @@ fn answers(node: Node<'_, '_>, expected: &Expected<'_>) -> Result<(), ProviderEr
 }
 
 /// `IssueInstant` is neither ahead of our clock nor older than a sign-in may take.
-fn issued(node: Node<'_, '_>, now: DateTime<Utc>) -> Result<DateTime<Utc>, ProviderError> {
+fn issued(node: Node<'_, '_>, clock: Clocks) -> Result<DateTime<Utc>, ProviderError> {
     let at = instant(node, "IssueInstant")?
         .ok_or_else(|| rejected(RejectReason::Malformed, "there is no IssueInstant"))?;
-    if at > now + limits::LEEWAY {
-        return Err(early("IssueInstant", at, now));
-    }
-    if now >= at + limits::SIGN_IN_MAX + limits::LEEWAY {
-        return Err(late("IssueInstant", at, now));
+    clock.not_ahead("IssueInstant", at)?;
+    if clock.now >= at + limits::SIGN_IN_MAX + clock.leeway {
+        return Err(clock.late("IssueInstant", at));
     }
     Ok(at)
 }
@@ -239,21 +238,17 @@ fn issued(node: Node<'_, '_>, now: DateTime<Utc>) -> Result<DateTime<Utc>, Provi
 /// `Conditions` (Core 2.5): each must be known and met, and there must be an end and an audience.
 fn conditions(
     assertion: Node<'_, '_>,
-    now: DateTime<Utc>,
+    clock: Clocks,
     expected: &Expected<'_>,
 ) -> Result<DateTime<Utc>, ProviderError> {
     let conditions = only(assertion, ASSERTION, "Conditions")
         .ok_or_else(|| rejected(RejectReason::Conditions, "there are no Conditions"))?;
-    if let Some(at) = instant(conditions, "NotBefore")?
-        && now + limits::LEEWAY < at
-    {
-        return Err(early("NotBefore", at, now));
+    if let Some(at) = instant(conditions, "NotBefore")? {
+        clock.not_ahead("NotBefore", at)?;
     }
     let end = instant(conditions, "NotOnOrAfter")?
         .ok_or_else(|| rejected(RejectReason::Conditions, "Conditions have no NotOnOrAfter"))?;
-    if now >= end + limits::LEEWAY {
-        return Err(late("NotOnOrAfter", end, now));
-    }
+    clock.not_past("NotOnOrAfter", end)?;
     let known = ["AudienceRestriction", "OneTimeUse", "ProxyRestriction"];
     if let Some(other) =
         elements(conditions).find(|one| !known.iter().any(|name| is(*one, ASSERTION, name)))
@@ -284,7 +279,7 @@ fn conditions(
 /// One `SubjectConfirmation` is a bearer's, for our address, in time and in answer to our request (Profiles 4.1.4.2).
 fn confirmed(
     subject: Node<'_, '_>,
-    now: DateTime<Utc>,
+    clock: Clocks,
     expected: &Expected<'_>,
 ) -> Result<DateTime<Utc>, ProviderError> {
     let none = "there is no SubjectConfirmation of a bearer";
@@ -293,7 +288,7 @@ fn confirmed(
         if attribute(confirmation, "Method") != Some(BEARER) {
             continue;
         }
-        outcome = match (outcome, bearer(confirmation, now, expected)) {
+        outcome = match (outcome, bearer(confirmation, clock, expected)) {
             (Ok(one), Ok(other)) => Ok(other.max(one)),
             (Ok(good), Err(_)) | (Err(_), Ok(good)) => Ok(good),
             (Err(_), Err(error)) => Err(error),
@@ -304,7 +299,7 @@ fn confirmed(
 
 fn bearer(
     confirmation: Node<'_, '_>,
-    now: DateTime<Utc>,
+    clock: Clocks,
     expected: &Expected<'_>,
 ) -> Result<DateTime<Utc>, ProviderError> {
     let no = |what: &str| rejected(RejectReason::Confirmation, what);
@@ -319,28 +314,8 @@ fn bearer(
     }
     answers(data, expected)?;
     let end = instant(data, "NotOnOrAfter")?.ok_or_else(|| no("there is no NotOnOrAfter"))?;
-    if now >= end + limits::LEEWAY {
-        return Err(late("NotOnOrAfter", end, now));
-    }
+    clock.not_past("NotOnOrAfter", end)?;
     Ok(end)
-}
-
-/// Something lies ahead of our clock.
-pub(super) fn early(what: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> ProviderError {
-    let ahead = (at - now).num_seconds();
-    rejected(
-        RejectReason::NotYetValid,
-        format!("{what} lies {ahead} s in our future; {CLOCKS}"),
-    )
-}
-
-/// Something has passed.
-pub(super) fn late(what: &str, at: DateTime<Utc>, now: DateTime<Utc>) -> ProviderError {
-    let ago = (now - at).num_seconds();
-    rejected(
-        RejectReason::Expired,
-        format!("{what} was {ago} s ago, with 60 s leeway; {CLOCKS}"),
-    )
 }
 
 pub(super) fn rejected(reason: RejectReason, detail: impl Into<String>) -> ProviderError {

@@ -77,7 +77,12 @@ pub fn decoded(field: &str) -> Result<String, ProviderError> {
         STANDARD.decode(field)
     };
     let bytes = bytes.map_err(|_| malformed("the message is not base64"))?;
-    String::from_utf8(bytes).map_err(|_| malformed("the message is not UTF-8"))
+    let text = String::from_utf8(bytes).map_err(|_| malformed("the message is not UTF-8"))?;
+    // A byte order mark is no part of the document.
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(document) => document.to_owned(),
+        None => text,
+    })
 }
 
 /// Reads XML strictly, within bounds and without attributes that could be taken for others; its shape is not looked at.
@@ -188,6 +193,13 @@ fn names_and_ids(document: &Document<'_>) -> Result<(), ProviderError> {
             if attribute.namespace().is_some() || (ours && name != "ID") {
                 return Err(structure("an id that is not SAML's"));
             }
+            // Verifiers do not find what such an id names.
+            if attribute.value().starts_with(|c: char| c.is_ascii_digit()) {
+                return Err(structure(
+                    "an ID begins with a digit, which no ID may (XML Schema 3.3.8): let the provider begin its IDs with a \
+                     letter or _",
+                ));
+            }
             if !plain_id(attribute.value()) || !ids.insert(attribute.value()) {
                 return Err(structure("an id is no NCName, or there twice"));
             }
@@ -215,7 +227,8 @@ fn plain_id(id: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
-/// `Response`: its children are those of the schema, in its order, and there is no more than one assertion anywhere.
+/// `Response`: its children are those of the schema, in its order, and there is no more than one assertion anywhere. The
+/// signature alone may stand anywhere among them: Auth0 puts it last.
 fn response(root: Node<'_, '_>) -> Result<(), ProviderError> {
     if !is(root, PROTOCOL, "Response") {
         return Err(structure("the root is no Response"));
@@ -224,7 +237,6 @@ fn response(root: Node<'_, '_>) -> Result<(), ProviderError> {
         let name = node.tag_name();
         Some(match (name.namespace()?, name.name()) {
             (ASSERTION, "Issuer") => 0,
-            (DSIG, "Signature") => 1,
             (PROTOCOL, "Extensions") => 2,
             (PROTOCOL, "Status") => 3,
             (ASSERTION, "Assertion" | "EncryptedAssertion") => 4,
@@ -232,7 +244,8 @@ fn response(root: Node<'_, '_>) -> Result<(), ProviderError> {
         })
     };
     let mut last = -1;
-    for child in elements(root) {
+    let of_schema = |node: &Node<'_, '_>| !is(*node, DSIG, "Signature");
+    for child in elements(root).filter(of_schema) {
         match place(child) {
             Some(place) if place > last => last = place,
             Some(_) => {
@@ -270,8 +283,10 @@ fn metadata(root: Node<'_, '_>) -> Result<(), ProviderError> {
     Err(structure("the root is no entity's descriptor"))
 }
 
-/// Every signature belongs to the root or to its assertion, one to each, right after the issuer. Entities within metadata
-/// may carry signatures of their own: they are refused together with everything else that is not the root's.
+/// Every signature belongs to the root or to its assertion, one to each, as a child of what it signs. At which place among
+/// the children does not matter: it refers to its own parent by an id that is there once, and what is read is what was
+/// digested, without it. Entities within metadata may carry signatures of their own: they are refused together with
+/// everything else that is not the root's.
 fn signatures(document: &Document<'_>, shape: Shape) -> Result<Vec<SignatureShape>, ProviderError> {
     let root = document.root_element();
     let mut found: Vec<SignatureShape> = Vec::new();
@@ -289,17 +304,10 @@ fn signatures(document: &Document<'_>, shape: Shape) -> Result<Vec<SignatureShap
         if !is(node, DSIG, "Signature") || found.iter().any(|one| one.owner() == owner.id()) {
             return Err(structure("an element has two signatures, or a strange one"));
         }
-        let before: Vec<_> = elements(owner).take_while(|one| *one != node).collect();
-        let in_place = match before.as_slice() {
-            [] => owner == root,
-            [issuer] => is(*issuer, ASSERTION, "Issuer"),
-            _ => false,
-        };
-        if !in_place {
-            return Err(structure("a signature does not follow the Issuer"));
-        }
         found.push(signature_shape(node, owner)?);
     }
+    // The root's may stand after that of the assertion.
+    found.sort_by_key(|one| one.owner() != root.id());
     Ok(found)
 }
 

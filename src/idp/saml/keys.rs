@@ -203,9 +203,13 @@ fn not_after(certificate: &X509) -> Option<DateTime<Utc>> {
     timestamp::bounded(DateTime::UNIX_EPOCH.checked_add_signed(whole)?)
 }
 
-/// Reads what metadata, signatures and encryption carry: base64 with white space.
+/// Reads what metadata, signatures and encryption carry: base64 with white space, and with the lines of PEM (RFC 7468)
+/// around it that some put into metadata.
 pub(super) fn base64_text(text: &str) -> Option<Vec<u8>> {
-    let packed: String = text.split_ascii_whitespace().collect();
+    let text = text.trim_ascii();
+    let armoured = text.strip_prefix("-----BEGIN CERTIFICATE-----");
+    let within = armoured.and_then(|rest| rest.strip_suffix("-----END CERTIFICATE-----"));
+    let packed: String = within.unwrap_or(text).split_ascii_whitespace().collect();
     STANDARD.decode(packed).ok()
 }
 

@@ -29,6 +29,8 @@ pub struct Parties<'a> {
     pub destination: &'a str,
     /// The time.
     pub now: DateTime<Utc>,
+    /// How far the provider's clock may differ from ours.
+    pub leeway: TimeDelta,
 }
 
 /// What is remembered of a provider's request until it is answered.
@@ -52,7 +54,7 @@ pub fn order(incoming: Incoming, parties: &Parties<'_>) -> Result<LogoutOrder, P
     }
     let issued = parties.check(request)?;
     if let Some(end) = instant(request, "NotOnOrAfter")?
-        && parties.now >= end + limits::LEEWAY
+        && parties.now >= end + parties.leeway
     {
         return Err(ProviderError::rejected(
             RejectReason::Expired,
@@ -85,7 +87,7 @@ pub fn order(incoming: Incoming, parties: &Parties<'_>) -> Result<LogoutOrder, P
         issued_at: issued,
         once: OneTime {
             digest,
-            until: issued + AGE_MAX + limits::LEEWAY,
+            until: issued + AGE_MAX + parties.leeway,
         },
         reply: Correlation(
             serde_json::to_value(reply)
@@ -159,13 +161,13 @@ impl Parties<'_> {
         }
         let issued = instant(message, "IssueInstant")?
             .ok_or_else(|| malformed("there is no IssueInstant"))?;
-        if issued > self.now + limits::LEEWAY {
+        if issued > self.now + self.leeway {
             return Err(rejected(
                 RejectReason::NotYetValid,
                 "IssueInstant lies in the future",
             ));
         }
-        if self.now >= issued + AGE_MAX + limits::LEEWAY {
+        if self.now >= issued + AGE_MAX + self.leeway {
             return Err(rejected(RejectReason::Expired, "IssueInstant is long ago"));
         }
         Ok(issued)
@@ -202,6 +204,7 @@ mod tests {
             provider: "https://idp.example",
             destination: "https://sso.example/slo",
             now: NOW.parse().unwrap(),
+            leeway: limits::SAML_LEEWAY,
         }
     }
 
@@ -258,15 +261,15 @@ mod tests {
                 "destination",
             ),
             (
-                |xml| xml.replace("T12:00:00Z", "T12:01:01Z"),
+                |xml| xml.replace("T12:00:00Z", "T12:03:01Z"),
                 "not_yet_valid",
             ),
-            (|xml| xml.replace("T12:00:00Z", "T11:54:00Z"), "expired"),
+            (|xml| xml.replace("T12:00:00Z", "T11:52:00Z"), "expired"),
             (
                 |xml| {
                     xml.replace(
                         " Version=",
-                        " NotOnOrAfter=\"2026-03-01T11:59:00Z\" Version=",
+                        " NotOnOrAfter=\"2026-03-01T11:57:00Z\" Version=",
                     )
                 },
                 "expired",

@@ -10,9 +10,10 @@ use rolecall_core::port::Clock;
 use rolecall_core::sign_in::ProviderError;
 use url::Url;
 
+use super::aggregate::MetadataReader;
 use super::trust::{InvalidMetadata, SamlTrust, TrustOptions};
 use crate::idp::cache::{Cached, Lifetimes, Trouble};
-use crate::idp::http::HttpClient;
+use crate::idp::http::{HttpClient, HttpError};
 
 /// How old metadata without `validUntil` may become when its address does not answer: a week's end and a holiday.
 const STALE_MAX: TimeDelta = TimeDelta::days(7);
@@ -73,28 +74,50 @@ impl RemoteMetadata {
     }
 
     async fn fetch(&self) -> Result<SamlTrust, Trouble> {
-        let document = self.http.get_xml(&self.url).await?;
         let before = self.kept.last();
-        let before = before.as_deref().map(SamlTrust::entity_id);
-        adoptable(&document, &self.options, before, self.clock.now())
-            .map_err(|error| Trouble::nonsense(error.to_string()))
+        let options = pinned(&self.options, before.as_deref().map(SamlTrust::entity_id));
+        let mut reader = MetadataReader::new(&options);
+        let reading = self
+            .http
+            .read_xml(&self.url, |piece| Ok(reader.take(piece)?));
+        reading.await.map_err(|error: FetchError| error.0)?;
+        let trust = reader
+            .finish()
+            .and_then(|text| adoptable(&text, &options, self.clock.now()));
+        trust.map_err(|error| Trouble::nonsense(error.to_string()))
     }
 }
 
-/// Reads metadata that is to take the place of what was known of the entity `before`.
-fn adoptable(
-    document: &[u8],
-    options: &TrustOptions,
-    before: Option<&str>,
-    now: DateTime<Utc>,
-) -> Result<SamlTrust, InvalidMetadata> {
-    let text =
-        std::str::from_utf8(document).map_err(|_| InvalidMetadata("it is not UTF-8".to_owned()))?;
-    let pinned = TrustOptions {
+/// Why no metadata was fetched.
+struct FetchError(Trouble);
+
+impl From<HttpError> for FetchError {
+    fn from(error: HttpError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl From<InvalidMetadata> for FetchError {
+    fn from(error: InvalidMetadata) -> Self {
+        Self(Trouble::nonsense(error.to_string()))
+    }
+}
+
+/// What must be true of the metadata that takes the place of what was known of the entity `before`.
+fn pinned(options: &TrustOptions, before: Option<&str>) -> TrustOptions {
+    TrustOptions {
         entity_id: options.entity_id.clone().or(before.map(str::to_owned)),
         ..options.clone()
-    };
-    let trust = SamlTrust::parse(text, &pinned)?;
+    }
+}
+
+/// Reads metadata that is still valid.
+fn adoptable(
+    text: &str,
+    options: &TrustOptions,
+    now: DateTime<Utc>,
+) -> Result<SamlTrust, InvalidMetadata> {
+    let trust = SamlTrust::parse(text, options)?;
     if trust.valid_until().is_some_and(|until| now >= until) {
         return Err(InvalidMetadata("its validUntil has passed".to_owned()));
     }

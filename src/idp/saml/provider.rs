@@ -96,12 +96,13 @@ impl SamlProvider {
         suppose(settings, said, now)
     }
 
-    /// Gets the provider's metadata, as every sign-in does.
+    /// Gets the provider's metadata, as every sign-in does; says what an operator should know of it.
     ///
     /// # Errors
     /// [`ProviderError::Unavailable`].
-    pub async fn probe(&self) -> Result<(), ProviderError> {
-        self.metadata.trust().await.map(drop)
+    pub async fn probe(&self) -> Result<Vec<String>, ProviderError> {
+        let trust = self.metadata.trust().await?;
+        Ok(trust.remarks(self.clock.now()))
     }
 
     /// Verifies a response.
@@ -176,6 +177,7 @@ impl SamlProvider {
             provider: trust.entity_id(),
             destination: self.settings.addresses.logout.as_str(),
             now: self.clock.now(),
+            leeway: trust.policy().leeway,
         }
     }
 

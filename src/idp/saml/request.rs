@@ -2,7 +2,7 @@
 //! and our metadata (SAML Metadata 2.4.4).
 
 use askama::Template;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use rolecall_core::identity::NameId;
 use rolecall_core::port::Entropy;
 use rolecall_core::sign_in::ProviderError;
@@ -171,10 +171,15 @@ fn written(
     document().map_err(unwritable)
 }
 
+/// How long our metadata is good. It changes with the configuration alone, and providers that keep a copy shall not lose it
+/// overnight.
+const METADATA_LIFE: TimeDelta = TimeDelta::days(366);
+
 #[derive(Template)]
 #[template(path = "saml/service_provider.xml")]
 struct ServiceProviderXml<'a> {
     entity_id: &'a str,
+    valid_until: String,
     requests_signed: bool,
     wants_assertions_signed: bool,
     signing: Vec<&'a str>,
@@ -188,9 +193,10 @@ struct ServiceProviderXml<'a> {
 ///
 /// # Errors
 /// [`ProviderError::Unavailable`] when the template fails.
-pub fn metadata(settings: &SamlSettings) -> Result<String, ProviderError> {
+pub fn metadata(settings: &SamlSettings, now: DateTime<Utc>) -> Result<String, ProviderError> {
     ServiceProviderXml {
         entity_id: &settings.addresses.entity_id,
+        valid_until: moment(now + METADATA_LIFE),
         requests_signed: settings.sign_requests,
         wants_assertions_signed: !settings.options.policy.require_signed_response,
         signing: certificates(&settings.signing_keys),
@@ -353,7 +359,7 @@ mod tests {
     #[test]
     fn metadata_hold_every_key_and_are_xml() {
         let mut settings = settings();
-        let parsed = |settings: &SamlSettings| metadata(settings).unwrap();
+        let parsed = |settings: &SamlSettings| metadata(settings, DateTime::UNIX_EPOCH).unwrap();
         assert!(!parsed(&settings).contains("SingleLogoutService"));
         settings.signing_keys = vec![key(), OwnKey::from_pem(&pem(1)).unwrap()];
         settings.encryption_keys = vec![key()];
@@ -364,6 +370,8 @@ mod tests {
             attribute(document.root_element(), "entityID"),
             Some("https://sso.example/\"&<")
         );
+        let until = attribute(document.root_element(), "validUntil");
+        assert_eq!(until, Some("1971-01-02T00:00:00Z"));
         let uses: Vec<_> = document
             .descendants()
             .filter(|node| node.tag_name().name() == "KeyDescriptor")

@@ -13,6 +13,9 @@ use super::xml::{DSIG, EXCLUSIVE, attribute, elements, is, text};
 
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
+/// Responses have no comments, and those of metadata are signed by it.
+const EXCLUSIVE_WITH_COMMENTS: &str = "http://www.w3.org/2001/10/xml-exc-c14n#WithComments";
+
 const SIGNATURES: &[&str] = &[
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha384",
@@ -172,9 +175,9 @@ fn leaf(node: Node<'_, '_>) -> Result<(), ProviderError> {
     }
 }
 
-/// Exclusive canonicalisation without comments, perhaps with a list of prefixes (Exclusive XML Canonicalization 4).
+/// Exclusive canonicalisation with or without comments (SAML Core 5.4.3), perhaps with a list of prefixes (Exclusive XML Canonicalization 4).
 fn exclusive(node: Node<'_, '_>) -> Result<(), ProviderError> {
-    if algorithm(node) != EXCLUSIVE {
+    if ![EXCLUSIVE, EXCLUSIVE_WITH_COMMENTS].contains(&algorithm(node)) {
         return Err(not_taken("canonicalisation", algorithm(node)));
     }
     match elements(node).collect::<Vec<_>>().as_slice() {

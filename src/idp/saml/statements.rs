@@ -9,7 +9,8 @@ use rolecall_core::sign_in::{ProviderError, RejectReason};
 use roxmltree::Node;
 
 use super::assertion::{Attribute, named};
-use super::checks::{early, late, rejected};
+use super::checks::rejected;
+use super::clocks::Clocks;
 use super::trust::SamlPolicy;
 use super::xml::{ASSERTION, attribute, children, elements, instant, is, only, text, trimmed};
 
@@ -31,7 +32,7 @@ pub struct Authentication {
 /// [`RejectReason::AuthnStatement`], [`RejectReason::Expired`], [`RejectReason::NotFresh`].
 pub fn authentication(
     assertion: Node<'_, '_>,
-    now: DateTime<Utc>,
+    clock: Clocks,
     fresh_since: Option<DateTime<Utc>>,
 ) -> Result<Authentication, ProviderError> {
     let mut statements = children(assertion, ASSERTION, "AuthnStatement");
@@ -40,9 +41,7 @@ pub fn authentication(
         .ok_or_else(|| rejected(RejectReason::AuthnStatement, "there is no AuthnStatement"))?;
     let at = instant(first, "AuthnInstant")?
         .ok_or_else(|| rejected(RejectReason::AuthnStatement, "there is no AuthnInstant"))?;
-    if at > now + limits::LEEWAY {
-        return Err(early("AuthnInstant", at, now));
-    }
+    clock.not_ahead("AuthnInstant", at)?;
     let mut ends: Option<DateTime<Utc>> = None;
     for statement in std::iter::once(first).chain(statements) {
         if let Some(end) = instant(statement, "SessionNotOnOrAfter")? {
@@ -50,12 +49,12 @@ pub fn authentication(
         }
     }
     if let Some(end) = ends
-        && now >= end
+        && clock.now >= end
     {
-        return Err(late("SessionNotOnOrAfter", end, now));
+        return Err(clock.late("SessionNotOnOrAfter", end));
     }
     if let Some(since) = fresh_since
-        && at < since - limits::LEEWAY
+        && at < since - clock.leeway
     {
         let before = (since - at).num_seconds();
         return Err(rejected(

@@ -3,7 +3,8 @@
 //! There is no trust without a signing certificate: [`SamlTrust::parse`] is the only way to one. Metadata is read by
 //! namespace; what it says beyond that is not looked at.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
+use rolecall_core::limits;
 use rolecall_core::sign_in::ProviderError;
 use roxmltree::Node;
 use url::Url;
@@ -13,6 +14,9 @@ use super::keys::{DecryptionKeys, InvalidKey, SigningKeys, base64_text};
 use super::signature::{VerifiedXml, XmlSignature as _, Xmlsec};
 use super::xml::{DSIG, METADATA, PROTOCOL, attribute, children, instant, is, text, trimmed};
 use crate::idp::http::callable;
+
+/// Certificates that expire within this time are told of.
+const SOON: TimeDelta = TimeDelta::days(30);
 
 /// How a message travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +49,7 @@ pub struct Endpoint {
 }
 
 /// What is taken from a provider beyond the defaults.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct SamlPolicy {
     /// Signatures and digests with SHA-1 count.
     pub allow_sha1: bool,
@@ -59,6 +63,22 @@ pub struct SamlPolicy {
     pub subject_attribute: Option<String>,
     /// What decrypts assertions; none are taken encrypted without.
     pub decryption_keys: DecryptionKeys,
+    /// How far the provider's clock may differ from ours.
+    pub leeway: TimeDelta,
+}
+
+impl Default for SamlPolicy {
+    fn default() -> Self {
+        Self {
+            allow_sha1: false,
+            allow_cbc: false,
+            require_signed_response: false,
+            require_signed_assertion: false,
+            subject_attribute: None,
+            decryption_keys: DecryptionKeys::default(),
+            leeway: limits::SAML_LEEWAY,
+        }
+    }
 }
 
 /// How metadata is read.
@@ -113,7 +133,12 @@ impl SamlTrust {
     /// [`InvalidMetadata`]: not such a document, no signing certificate, no address to send anybody to, another entity,
     /// or no signature by the configured certificate.
     pub fn parse(metadata: &str, options: &TrustOptions) -> Result<Self, InvalidMetadata> {
-        let metadata = metadata.trim_start_matches('\u{feff}');
+        let metadata = metadata.trim_start_matches('\u{feff}').trim_start();
+        if is_html(metadata) {
+            return Err(InvalidMetadata(
+                "it is an HTML page, perhaps a sign-in or error page, and not metadata".to_owned(),
+            ));
+        }
         let verified = match &options.metadata_keys {
             Some(keys) => Some(signed(metadata, keys)?),
             None => None,
@@ -195,10 +220,50 @@ impl SamlTrust {
         }
     }
 
+    /// What an operator should know before people do: metadata that has expired, certificates that have or soon will.
+    pub fn remarks(&self, now: DateTime<Utc>) -> Vec<String> {
+        let expired = self.valid_until.filter(|until| now >= *until).map(|until| {
+            format!("the metadata was valid until {until}: nobody can sign in; get it anew from the provider")
+        });
+        let ends = self.keys.not_after().filter(|end| now + SOON >= *end);
+        let ends = ends.map(|end| {
+            format!("the provider's last signing certificate expires on {end}: get its metadata anew when it has another")
+        });
+        expired.into_iter().chain(ends).collect()
+    }
+
     /// `validUntil`: from then on the metadata is worth nothing (Metadata 2.3.2).
     pub fn valid_until(&self) -> Option<DateTime<Utc>> {
         self.valid_until
     }
+}
+
+/// The text of metadata: XML in UTF-8.
+///
+/// # Errors
+/// [`InvalidMetadata`], with the encoding that it seems to have.
+pub fn metadata_text(document: Vec<u8>) -> Result<String, InvalidMetadata> {
+    let utf16 = matches!(
+        document.as_slice(),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'<', 0, ..] | [0, b'<', ..]
+    );
+    let not_utf8 = |found: &str| {
+        InvalidMetadata(format!(
+            "it is in {found}, and must be in UTF-8: save it as UTF-8"
+        ))
+    };
+    if utf16 {
+        return Err(not_utf8("UTF-16"));
+    }
+    String::from_utf8(document).map_err(|_| not_utf8("another encoding"))
+}
+
+fn is_html(text: &str) -> bool {
+    let begins = |with: &str| {
+        let start = text.get(..with.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(with))
+    };
+    begins("<!doctype html") || begins("<html")
 }
 
 /// What the configured certificate has signed of the metadata: all of it.
@@ -248,7 +313,12 @@ fn identity_provider<'a, 'i>(
 /// The certificates of key descriptors for signing, or for nothing in particular (Metadata 2.4.1.1).
 fn signing_certificates(role: Node<'_, '_>) -> Vec<Vec<u8>> {
     children(role, METADATA, "KeyDescriptor")
-        .filter(|key| matches!(attribute(*key, "use").map(trimmed), None | Some("signing")))
+        .filter(|key| {
+            matches!(
+                attribute(*key, "use").map(trimmed),
+                None | Some("" | "signing")
+            )
+        })
         .flat_map(|key| children(key, DSIG, "KeyInfo"))
         .flat_map(|info| children(info, DSIG, "X509Data"))
         .flat_map(|data| children(data, DSIG, "X509Certificate"))

@@ -192,6 +192,7 @@ fn a_secret_that_everybody_can_read_is_refused() -> Result<()> {
         ran.err
     );
     ensure!(ran.err.contains("hint: run: chmod o= "), "{}", ran.err);
+    ensure!(ran.err.contains("defaultMode: 0440"), "{}", ran.err);
     // Of its group, such as a service's, it may be.
     fs::set_permissions(&key, fs::Permissions::from_mode(0o640))?;
     ensure!(rolecalld(folder.path(), &CHECK)?.code == 0);

@@ -39,7 +39,7 @@ impl SamlProvider {
 #[async_trait]
 impl SamlServiceProvider for SamlProvider {
     fn metadata(&self) -> Result<String, ProviderError> {
-        request::metadata(&self.settings)
+        request::metadata(&self.settings, self.clock.now())
     }
 
     async fn screen(

@@ -55,7 +55,7 @@ impl Logout {
             Self::Expired => {
                 document.set(
                     "NotOnOrAfter",
-                    written(world.now() - TimeDelta::seconds(90)),
+                    written(world.now() - TimeDelta::seconds(210)),
                 );
             }
             Self::Stale => {

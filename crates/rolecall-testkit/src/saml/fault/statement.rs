@@ -11,7 +11,7 @@ use crate::saml::plan::Plan;
 use crate::xml::{Element, Node};
 
 /// Beyond a leeway of one minute.
-const BEYOND_LEEWAY: TimeDelta = TimeDelta::seconds(90);
+const BEYOND_LEEWAY: TimeDelta = TimeDelta::seconds(210);
 /// Somebody else.
 const EVIL: &str = "https://evil.example";
 

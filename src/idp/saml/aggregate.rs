@@ -1,0 +1,358 @@
+//! Metadata of any size: a small document is kept whole; of a federation's file, which may have thousands of entities and
+//! 100 MB, one entity is taken out while the file passes by.
+//!
+//! What is taken out is read strictly afterwards like any other metadata, together with the `EntitiesDescriptor`s around it,
+//! whose `validUntil` counts. Memory stays within one entity; nothing is verified of the rest.
+
+use std::io::{self, Read};
+
+use rolecall_core::limits;
+
+use super::trust::{InvalidMetadata, TrustOptions, metadata_text};
+
+/// How deep elements nest.
+const DEPTH_MAX: usize = 64;
+/// Bytes that are read of a file at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// Bytes of an XML declaration.
+const DECLARATION_BYTES_MAX: usize = 256;
+
+/// Takes a document in pieces.
+pub struct MetadataReader {
+    /// The document as long as it is small.
+    whole: Option<Vec<u8>>,
+    bytes: usize,
+    /// Why only a small document can be used.
+    small_only: Option<&'static str>,
+    finder: Finder,
+}
+
+impl MetadataReader {
+    /// Looks for the entity that the options name.
+    pub fn new(options: &TrustOptions) -> Self {
+        let small_only = match (&options.entity_id, &options.metadata_keys) {
+            (None, _) => Some("name the entity with entity_id"),
+            (Some(_), Some(_)) => Some(
+                "the signature of so large a document is not verified: let certificate be checked on a document of this entity \
+                 alone (Metadata Query Protocol, MDQ), or leave certificate out",
+            ),
+            (Some(_), None) => None,
+        };
+        Self {
+            whole: Some(Vec::new()),
+            bytes: 0,
+            small_only,
+            finder: Finder::new(options.entity_id.clone().unwrap_or_default()),
+        }
+    }
+
+    /// Takes the next piece.
+    ///
+    /// # Errors
+    /// [`InvalidMetadata`] when the document is too large, or no metadata.
+    pub fn take(&mut self, piece: &[u8]) -> Result<(), InvalidMetadata> {
+        self.bytes += piece.len();
+        if self.bytes > limits::FEDERATION_BYTES_MAX {
+            let max = limits::FEDERATION_BYTES_MAX;
+            return Err(InvalidMetadata(format!("it has more than {max} bytes")));
+        }
+        if let Some(whole) = &mut self.whole {
+            whole.extend_from_slice(piece);
+            if whole.len() <= limits::UPSTREAM_BYTES_MAX {
+                return Ok(());
+            }
+            if let Some(why) = self.small_only {
+                let max = limits::UPSTREAM_BYTES_MAX;
+                return Err(InvalidMetadata(format!(
+                    "it has more than {max} bytes; {why}"
+                )));
+            }
+            let begun = self.whole.take().unwrap_or_default();
+            let begun = begun.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&begun);
+            return self.finder.take(begun);
+        }
+        self.finder.take(piece)
+    }
+
+    /// The document, or what was taken out of it.
+    ///
+    /// # Errors
+    /// [`InvalidMetadata`] when the entity is not there, or the document is broken.
+    pub fn finish(self) -> Result<String, InvalidMetadata> {
+        match self.whole {
+            Some(whole) => metadata_text(whole),
+            None => metadata_text(self.finder.finish()?),
+        }
+    }
+
+    /// Reads all of it from a file.
+    ///
+    /// # Errors
+    /// What reading says; [`io::ErrorKind::InvalidData`] with an [`InvalidMetadata`].
+    pub fn read(mut self, mut file: impl Read) -> io::Result<String> {
+        let invalid = |error: InvalidMetadata| io::Error::new(io::ErrorKind::InvalidData, error);
+        let mut buffer = vec![0; CHUNK_BYTES];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return self.finish().map_err(invalid),
+                bytes => self.take(&buffer[..bytes]).map_err(invalid)?,
+            }
+        }
+    }
+}
+
+/// What the walk is within.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    Text,
+    /// A `<` and what follows, until it is known what it begins.
+    Markup,
+    /// A tag, perhaps within a quoted value.
+    Tag(Option<u8>),
+    Comment,
+    Instruction,
+    Cdata,
+}
+
+/// Walks over the tags of a document and keeps one entity.
+struct Finder {
+    wanted: String,
+    within: Within,
+    /// The markup that has begun: whole for tags, the last bytes of everything else.
+    markup: Vec<u8>,
+    /// Whether anything came before.
+    begun: bool,
+    declaration: Vec<u8>,
+    /// The elements that are open: the tags of `EntitiesDescriptor`s.
+    open: Vec<Option<Vec<u8>>>,
+    /// The entity as far as it came, and how many elements are open around it.
+    entity: Option<(Vec<u8>, usize)>,
+    /// What was around the entities that were found.
+    around: Vec<Vec<u8>>,
+    found: Vec<u8>,
+}
+
+impl Finder {
+    fn new(wanted: String) -> Self {
+        Self {
+            wanted,
+            within: Within::Text,
+            markup: Vec::new(),
+            begun: false,
+            declaration: Vec::new(),
+            open: Vec::new(),
+            entity: None,
+            around: Vec::new(),
+            found: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Result<(), InvalidMetadata> {
+        for byte in piece {
+            self.step(*byte)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, byte: u8) -> Result<(), InvalidMetadata> {
+        if let Some((entity, _)) = &mut self.entity {
+            entity.push(byte);
+            if entity.len() > limits::UPSTREAM_BYTES_MAX {
+                return Err(broken("the entity is larger than other metadata may be"));
+            }
+        }
+        match self.within {
+            Within::Text => {
+                if byte == b'<' {
+                    self.markup.clear();
+                    self.markup.push(byte);
+                    self.within = Within::Markup;
+                }
+                return Ok(());
+            }
+            Within::Markup => {
+                self.markup.push(byte);
+                self.within = self.kind()?;
+                if self.within == Within::Comment {
+                    // `<!-->` does not end one.
+                    self.markup.clear();
+                }
+            }
+            Within::Tag(quote) => {
+                self.markup.push(byte);
+                if self.markup.len() > limits::XML_TAG_BYTES_MAX {
+                    return Err(broken("there is a tag of many bytes"));
+                }
+                self.within = match (quote, byte) {
+                    (Some(open), _) if open == byte => Within::Tag(None),
+                    (None, b'"' | b'\'') => Within::Tag(Some(byte)),
+                    (None | Some(_), _) => self.within,
+                };
+            }
+            Within::Comment => self.skip(byte, b"-->"),
+            Within::Instruction => self.skip(byte, b"?>"),
+            Within::Cdata => self.skip(byte, b"]]>"),
+        }
+        if self.within == Within::Tag(None) && byte == b'>' {
+            self.within = Within::Text;
+            let tag = std::mem::take(&mut self.markup);
+            self.tag(&tag)?;
+            self.markup = tag;
+        }
+        Ok(())
+    }
+
+    /// What has begun, as far as can be told.
+    fn kind(&self) -> Result<Within, InvalidMetadata> {
+        match self.markup.as_slice() {
+            b"<" | b"<!" | b"<!-" => Ok(Within::Markup),
+            b"<!--" => Ok(Within::Comment),
+            b"<![CDATA[" => Ok(Within::Cdata),
+            begun if b"<![CDATA[".starts_with(begun) => Ok(Within::Markup),
+            [b'<', b'!', ..] => Err(broken("there is a document type in it")),
+            [b'<', b'?', ..] => Ok(Within::Instruction),
+            _ => Ok(Within::Tag(None)),
+        }
+    }
+
+    /// Goes on to the end of what is not looked at.
+    fn skip(&mut self, byte: u8, end: &[u8]) {
+        self.markup.push(byte);
+        let is_declaration = self.within == Within::Instruction
+            && !self.begun
+            && self.markup.len() <= DECLARATION_BYTES_MAX;
+        if self.markup.len() > b"<?>".len() && self.markup.ends_with(end)
+            || self.within == Within::Comment && self.markup == end
+        {
+            if is_declaration && self.markup.starts_with(b"<?xml ") {
+                self.declaration.clone_from(&self.markup);
+            }
+            self.begun = true;
+            self.within = Within::Text;
+        } else if !is_declaration && self.markup.len() > CHUNK_BYTES {
+            self.markup.drain(..CHUNK_BYTES - end.len());
+        }
+    }
+
+    fn tag(&mut self, tag: &[u8]) -> Result<(), InvalidMetadata> {
+        self.begun = true;
+        if tag.starts_with(b"</") {
+            self.open
+                .pop()
+                .ok_or_else(|| broken("an element ends that did not begin"))?;
+            if let Some((entity, around)) = self.entity.take() {
+                match around == self.open.len() {
+                    true => self.found.extend(entity),
+                    false => self.entity = Some((entity, around)),
+                }
+            }
+            return Ok(());
+        }
+        if self.open.len() >= DEPTH_MAX {
+            return Err(broken("it has too many levels"));
+        }
+        let name = local_name(tag);
+        let is_entity = name == b"EntityDescriptor" && self.entity.is_none();
+        let is_wanted = is_entity && entity_id(tag).as_deref() == Some(self.wanted.as_str());
+        let is_whole = tag.ends_with(b"/>");
+        if is_wanted {
+            let around: Vec<Vec<u8>> = self.open.iter().flatten().cloned().collect();
+            if !self.found.is_empty() && self.around != around {
+                return Err(broken("the entity is there twice, at different places"));
+            }
+            self.around = around;
+            match is_whole {
+                true => self.found.extend(tag),
+                false => self.entity = Some((tag.to_vec(), self.open.len())),
+            }
+        }
+        if !is_whole {
+            let keeps = name == b"EntitiesDescriptor" && self.entity.is_none();
+            self.open.push(keeps.then(|| tag.to_vec()));
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Vec<u8>, InvalidMetadata> {
+        if self.within != Within::Text || !self.open.is_empty() {
+            return Err(broken("it ends within an element"));
+        }
+        if self.found.is_empty() {
+            return Err(broken(&format!(
+                "it describes no entity with entityID {:?}",
+                self.wanted
+            )));
+        }
+        let mut document = self.declaration;
+        document.extend(self.around.concat());
+        document.extend(self.found);
+        for tag in self.around.iter().rev() {
+            document.extend([b"</", name(tag), b">"].concat());
+        }
+        Ok(document)
+    }
+}
+
+fn broken(what: &str) -> InvalidMetadata {
+    InvalidMetadata(what.to_owned())
+}
+
+/// The name in an opening tag, with its prefix.
+fn name(tag: &[u8]) -> &[u8] {
+    let rest = tag.strip_prefix(b"<").unwrap_or(tag);
+    let end = rest
+        .iter()
+        .position(|b| b.is_ascii_whitespace() || matches!(b, b'/' | b'>'));
+    &rest[..end.unwrap_or(rest.len())]
+}
+
+fn local_name(tag: &[u8]) -> &[u8] {
+    let name = name(tag);
+    name.rsplit(|b| *b == b':').next().unwrap_or(name)
+}
+
+/// The value of `entityID`.
+fn entity_id(tag: &[u8]) -> Option<String> {
+    let mut rest = tag.get(1 + name(tag).len()..)?;
+    loop {
+        let equals = rest.iter().position(|b| *b == b'=')?;
+        let name = rest[..equals].trim_ascii();
+        rest = rest[equals + 1..].trim_ascii_start();
+        let quote = *rest.first().filter(|b| matches!(b, b'"' | b'\''))?;
+        let end = 1 + rest[1..].iter().position(|b| *b == quote)?;
+        if name == b"entityID" {
+            return unescaped(std::str::from_utf8(&rest[1..end]).ok()?);
+        }
+        rest = &rest[end + 1..];
+    }
+}
+
+/// Without character references and the entities of XML (XML 1.0 4.1, 4.6).
+fn unescaped(text: &str) -> Option<String> {
+    let mut plain = String::new();
+    let mut parts = text.split('&');
+    plain.push_str(parts.next()?);
+    for part in parts {
+        let (entity, after) = part.split_once(';')?;
+        plain.push(match entity {
+            "amp" => '&',
+            "lt" => '<',
+            "gt" => '>',
+            "quot" => '"',
+            "apos" => '\'',
+            number => {
+                let number = number.strip_prefix('#')?;
+                let code = match number.strip_prefix('x') {
+                    Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16),
+                    None => number.parse(),
+                };
+                char::from_u32(code.ok()?)?
+            }
+        });
+        plain.push_str(after);
+    }
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! One entity out of many, in pieces of any size.
+
+use super::super::keys::{SigningKeys, base64_text};
+use super::super::testing::*;
+use super::super::trust::SamlTrust;
+use super::*;
+
+fn options(entity_id: &str) -> TrustOptions {
+    TrustOptions {
+        entity_id: Some(entity_id.to_owned()),
+        ..TrustOptions::default()
+    }
+}
+
+fn read(document: &[u8], options: &TrustOptions, piece: usize) -> Result<String, InvalidMetadata> {
+    let mut reader = MetadataReader::new(options);
+    document
+        .chunks(piece)
+        .try_for_each(|piece| reader.take(piece))?;
+    reader.finish()
+}
+
+/// The provider of the other tests, in a federation of so many.
+fn federation(entities: usize, change: impl Fn(&str) -> String) -> String {
+    let ours = metadata(&[&PROVIDER.certificate_text()]);
+    let ours = ours
+        .split_once("?>")
+        .map_or(ours.as_str(), |(_, rest)| rest)
+        .trim();
+    let others: String = (0..entities)
+        .map(|n| {
+            format!(
+                "<md:EntityDescriptor entityID=\"https://idp{n}.example\"><!-- <x entityID='{IDP}'> --><md:Extensions a='>' b=\"/>\"><![CDATA[<md:EntityDescriptor entityID=\"{IDP}\">]]></md:Extensions><md:Organization>{}</md:Organization></md:EntityDescriptor>\n",
+                "x".repeat(300)
+            )
+        })
+        .collect();
+    change(&format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- a federation --><md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" validUntil=\"2026-03-08T00:00:00Z\"><md:EntitiesDescriptor Name='inner'>{others}</md:EntitiesDescriptor><md:EntitiesDescriptor validUntil=\"2026-03-02T00:00:00Z\">{ours}{}</md:EntitiesDescriptor></md:EntitiesDescriptor>\n",
+        others.replace("//idp", "//other")
+    ))
+}
+
+#[test]
+fn an_entity_is_taken_out_with_what_is_around_it() {
+    let document = federation(2_000, str::to_owned);
+    assert!(document.len() > limits::UPSTREAM_BYTES_MAX);
+    for piece in [1, 7, 1_000, CHUNK_BYTES, document.len()] {
+        let text = read(document.as_bytes(), &options(IDP), piece).unwrap();
+        assert!(text.len() < 8 * 1024, "{}", text.len());
+        let trust = SamlTrust::parse(&text, &options(IDP)).unwrap();
+        assert_eq!(trust.entity_id(), IDP);
+        let until = trust.valid_until().unwrap().to_rfc3339();
+        assert_eq!(until, "2026-03-02T00:00:00+00:00", "the earliest around it");
+    }
+    let text = MetadataReader::new(&options("https://idp7.example")).read(document.as_bytes());
+    assert!(text.unwrap().contains("https://idp7.example"));
+}
+
+#[test]
+fn a_small_document_is_kept_whole() {
+    let document = federation(3, str::to_owned);
+    assert_eq!(
+        read(document.as_bytes(), &TrustOptions::default(), 100).unwrap(),
+        document
+    );
+}
+
+#[test]
+fn an_entity_id_is_compared_without_its_escapes() {
+    let wanted = "https://idp.example/?a=1&b=\"2\"";
+    let escaped = "https://idp.example/?a=1&amp;b=&#34;2&#x22;";
+    let (from, to) = (
+        format!("ID=\"_m\" entityID=\"{IDP}\""),
+        format!("ID=\"_m\" entityID = '{escaped}'"),
+    );
+    let document = federation(2_000, |text| text.replace(&from, &to));
+    let text = read(document.as_bytes(), &options(wanted), 4_096).unwrap();
+    assert!(text.contains(escaped));
+    assert!(SamlTrust::parse(&text, &options(wanted)).is_ok());
+}
+
+#[test]
+fn what_cannot_be_used_says_what_to_do() {
+    let large = federation(2_000, str::to_owned);
+    let certificate = base64_text(&PROVIDER.certificate_text()).unwrap();
+    let signed = TrustOptions {
+        metadata_keys: Some(SigningKeys::from_der([certificate]).unwrap()),
+        ..options(IDP)
+    };
+    for (document, options, told) in [
+        (
+            large.clone(),
+            TrustOptions::default(),
+            "name the entity with entity_id",
+        ),
+        (large.clone(), signed, "MDQ"),
+        (
+            large.clone(),
+            options("https://nobody.example"),
+            "no entity with entityID \"https://nobody.example\"",
+        ),
+        (
+            large[..large.len() - 40].to_owned(),
+            options(IDP),
+            "it ends within an element",
+        ),
+        (
+            large.replacen("<!-- a federation -->", "<!DOCTYPE x>", 1),
+            options(IDP),
+            "document type",
+        ),
+        (
+            large.replacen("<!-- a federation -->", "</x>", 1),
+            options(IDP),
+            "did not begin",
+        ),
+        (
+            format!("{}{large}", "<a>".repeat(DEPTH_MAX + 1)),
+            options(IDP),
+            "levels",
+        ),
+    ] {
+        let error = read(document.as_bytes(), &options, 8_192).unwrap_err();
+        assert!(error.to_string().contains(told), "{told}: {error}");
+    }
+    let huge = large.replacen(
+        "<md:IDPSSODescriptor",
+        &format!(
+            "<md:Extensions>{}</md:Extensions><md:IDPSSODescriptor",
+            "x".repeat(limits::UPSTREAM_BYTES_MAX)
+        ),
+        1,
+    );
+    let error = read(huge.as_bytes(), &options(IDP), 8_192).unwrap_err();
+    assert!(error.to_string().contains("larger"), "{error}");
+    let utf16: Vec<u8> = "<md:EntityDescriptor/>"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let error = read(&utf16, &TrustOptions::default(), 100).unwrap_err();
+    assert!(
+        error.to_string().contains("UTF-16, and must be in UTF-8"),
+        "{error}"
+    );
+}
+
+/// What is held at once does not grow with the document.
+#[test]
+fn memory_stays_within_one_entity() {
+    let head = federation(0, str::to_owned);
+    let end = head.find("<md:EntitiesDescriptor Name='inner'>").unwrap();
+    let mut reader = MetadataReader::new(&options(IDP));
+    reader.take(&head.as_bytes()[..end]).unwrap();
+    let one = format!(
+        "<md:EntityDescriptor entityID=\"x\"><!-- {} --><?x {} ?>{}</md:EntityDescriptor>",
+        "c".repeat(200_000),
+        "p".repeat(200_000),
+        "t".repeat(200_000)
+    );
+    for _ in 0..20 {
+        reader.take(one.as_bytes()).unwrap();
+        let finder = &reader.finder;
+        assert!(reader.whole.as_ref().map_or(0, Vec::len) <= limits::UPSTREAM_BYTES_MAX);
+        assert!(finder.markup.capacity() + finder.found.capacity() <= 4 * CHUNK_BYTES);
+    }
+    assert!(reader.whole.is_none());
+    reader.take(&head.as_bytes()[end..]).unwrap();
+    assert!(SamlTrust::parse(&reader.finish().unwrap(), &options(IDP)).is_ok());
+}

@@ -1,0 +1,384 @@
+//! What real SAML providers send: the cases of the field corpus, and their siblings from the documentation of vendors.
+
+mod metadata;
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
+use rolecall_core::limits;
+use rolecall_core::sign_in::{ProviderError, RejectReason};
+use serde_json::Value;
+
+use super::settings::tests::settings;
+use super::testing::*;
+use super::*;
+
+/// A file of the corpus that `ROLECALL_CORPUS` names; without one the test says so and goes on.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the corpus is not part of the repository; a test that is left out says so"
+)]
+fn file(name: &str) -> Option<Vec<u8>> {
+    let Ok(folder) = std::env::var("ROLECALL_CORPUS") else {
+        eprintln!("LEFT OUT: ROLECALL_CORPUS is not set, so field/{name} was not read");
+        return None;
+    };
+    let path = PathBuf::from(folder).join("field").join(name);
+    Some(std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+}
+
+fn case(id: &str) -> Option<Value> {
+    file(&format!("{id}.json")).map(|text| serde_json::from_slice(&text).unwrap())
+}
+
+fn is_alice(case: &str, verified: Result<VerifiedAssertion, ProviderError>) {
+    let verified = verified.unwrap_or_else(|error| panic!("{case}: {error:?}"));
+    assert_eq!(verified.subject.as_str(), "alice", "{case}");
+    assert_eq!(
+        verified.values("groups").unwrap(),
+        ["dev", "R&D <x>"],
+        "{case}"
+    );
+    assert_eq!(
+        verified.values("mail").unwrap(),
+        ["alice@example.com"],
+        "{case}"
+    );
+}
+
+/// Texts with white space around them, as printers of XML leave it.
+fn spaced(space: &str) -> String {
+    let texts = [
+        ("<saml:Issuer>", "</saml:Issuer>"),
+        ("<saml:Audience>", "</saml:Audience>"),
+        ("xs:string\">", "</saml:AttributeValue>"),
+        ("<saml:AttributeValue>", "</saml:AttributeValue>"),
+    ];
+    let mut xml = draft();
+    for (start, end) in texts {
+        xml = xml.replace(start, &format!("{start}{space}"));
+        if !xml.contains(&format!("{space}{end}")) {
+            xml = xml.replace(end, &format!("{space}{end}"));
+        }
+    }
+    xml.replace(">alice<", &format!(">{space}alice{space}<"))
+}
+
+#[test]
+fn white_space_around_texts_means_nothing() {
+    if let Some(case) = case("R1") {
+        let space = case["saml"]["nl"].as_str().unwrap().to_owned();
+        is_alice(
+            "R1",
+            posted(&signed(&spaced(&space), Signed::Response), &trust()),
+        );
+    }
+    for (vendor, space) in [
+        ("Shibboleth, printed readably", "\n                "),
+        ("WSO2: tabs", "\n\t\t"),
+        ("a .NET serializer", "&#13;\n  "),
+        ("PingFederate: one space", " "),
+    ] {
+        let xml = spaced(space);
+        for how in [Signed::Response, Signed::Assertion, Signed::Both] {
+            is_alice(vendor, posted(&signed(&xml, how), &trust()));
+        }
+    }
+    // White space within a name is a part of it, and other spaces than those of XML are.
+    let other = signed(
+        &draft().replace(">alice<", ">\u{a0}alice<"),
+        Signed::Response,
+    );
+    let subject = posted(&other, &trust()).unwrap().subject;
+    assert_eq!(subject.as_str(), "\u{a0}alice");
+}
+
+#[test]
+fn a_subject_attribute_is_found_by_its_friendly_name() {
+    let by = |name: &str| {
+        trust_with(SamlPolicy {
+            subject_attribute: Some(name.to_owned()),
+            ..SamlPolicy::default()
+        })
+    };
+    let with = |attribute: &str| {
+        let statement = "<saml:AttributeStatement>";
+        let xml = draft().replace(statement, &format!("{statement}{attribute}"));
+        signed(
+            &xml.replace("nameid-format:persistent", "nameid-format:transient"),
+            Signed::Response,
+        )
+    };
+    if let Some(case) = case("W1-subject-attribute-friendlyname") {
+        let said = with(case["attribute"].as_str().unwrap());
+        let subject = posted(&said, &by("eppn")).unwrap().subject;
+        assert_eq!(subject.as_str(), "alice@example.edu", "W1");
+    }
+    for (vendor, name, attribute) in [
+        (
+            "Shibboleth: the pairwise id",
+            "pairwise-id",
+            "<saml:Attribute Name=\"urn:oasis:names:tc:SAML:attribute:pairwise-id\" FriendlyName=\"pairwise-id\"><saml:AttributeValue>alice-1</saml:AttributeValue></saml:Attribute>",
+        ),
+        (
+            "ADFS: a Name with a FriendlyName of its own",
+            "UPN",
+            "<saml:Attribute Name=\"http://schemas.xmlsoap.org/ws/2005/05/identity/claims/upn\" FriendlyName=\"UPN\"><saml:AttributeValue>\n alice-1 </saml:AttributeValue></saml:Attribute>",
+        ),
+        (
+            "SimpleSAMLphp: under both names",
+            "uid",
+            "<saml:Attribute Name=\"urn:oid:0.9.2342.19200300.100.1.1\" FriendlyName=\"uid\"><saml:AttributeValue>alice-1</saml:AttributeValue></saml:Attribute><saml:Attribute Name=\"uid\"><saml:AttributeValue>alice-1</saml:AttributeValue></saml:Attribute>",
+        ),
+    ] {
+        let subject = posted(&with(attribute), &by(name)).unwrap().subject;
+        assert_eq!(subject.as_str(), "alice-1", "{vendor}");
+    }
+    let two = "<saml:Attribute Name=\"urn:a\" FriendlyName=\"uid\"><saml:AttributeValue>alice</saml:AttributeValue></saml:Attribute><saml:Attribute Name=\"uid\"><saml:AttributeValue>mallory</saml:AttributeValue></saml:Attribute>";
+    assert_eq!(
+        reason(posted(&with(two), &by("uid"))),
+        RejectReason::Subject
+    );
+}
+
+#[test]
+fn a_signature_may_stand_anywhere_among_the_children_of_what_it_signs() {
+    let response = "{{response}}";
+    let assertion = "{{assertion}}";
+    let moved = |mark: &str, before: &str| {
+        draft()
+            .replace(mark, "")
+            .replacen(before, &format!("{mark}{before}"), 1)
+    };
+    let shape = case("X1-auth0-signature-last")
+        .map(|case| case["shape"].as_str().unwrap_or_default().to_owned());
+    assert!(
+        shape.is_none_or(|shape| shape.contains("last child of Response")),
+        "X1"
+    );
+    for (vendor, xml, how) in [
+        (
+            "X1, Auth0",
+            moved(response, "</samlp:Response>"),
+            Signed::Response,
+        ),
+        (
+            "a signature before the assertion",
+            moved(response, "<saml:Assertion "),
+            Signed::Both,
+        ),
+        (
+            "ComponentSpace: last in the assertion",
+            moved(assertion, "</saml:Assertion>"),
+            Signed::Assertion,
+        ),
+        (
+            "after the subject",
+            moved(assertion, "<saml:Conditions "),
+            Signed::Both,
+        ),
+    ] {
+        let good = signed(&xml, how);
+        is_alice(vendor, posted(&good, &trust()));
+        let bad = good.replace(">alice<", ">mallory<");
+        assert_eq!(
+            reason(posted(&bad, &trust())),
+            RejectReason::Signature,
+            "{vendor}"
+        );
+    }
+}
+
+#[test]
+fn an_id_that_begins_with_a_digit_says_what_to_change() {
+    for (vendor, from, id) in [
+        ("a hexadecimal id", "ID=\"_r\"", "1b3f1c0e8d"),
+        (
+            "a UUID",
+            "ID=\"_a\"",
+            "550e8400-e29b-41d4-a716-446655440000",
+        ),
+        ("a counter", "ID=\"_r\"", "7"),
+    ] {
+        let xml = draft().replace(from, &format!("ID=\"{id}\""));
+        let error = posted(&unsigned(&xml), &trust()).unwrap_err();
+        let told = format!("{error:?}");
+        assert!(
+            told.contains("begin its IDs with a letter or _"),
+            "{vendor}: {told}"
+        );
+    }
+}
+
+#[test]
+fn exclusive_canonicalisation_may_count_comments() {
+    let mode = case("P1").map(|case| case["saml"]["mode"].as_str().unwrap_or_default().to_owned());
+    assert!(mode.is_none_or(|mode| mode == "exc-comments"), "P1");
+    let with_comments = "xml-exc-c14n#WithComments\"";
+    let plain = sha256_signature("_r");
+    let (method, transform) = (
+        "CanonicalizationMethod Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"",
+        "Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"",
+    );
+    let changed = |what: &str, text: &str| {
+        text.replace(what, &what.replace("xml-exc-c14n#\"", with_comments))
+    };
+    for (vendor, signature) in [
+        (
+            "P1, Oracle Access Manager: both",
+            changed(method, &changed(transform, &plain)),
+        ),
+        (
+            "IBM Security Verify: of SignedInfo",
+            changed(method, &plain),
+        ),
+        (
+            "CA SiteMinder: of the reference",
+            changed(transform, &plain),
+        ),
+    ] {
+        let xml = PROVIDER.sign(&unsigned(&draft().replace("{{response}}", &signature)));
+        is_alice(vendor, posted(&xml, &trust()));
+        for bad in [
+            xml.replace(">alice<", "><!-- -->alice<"),
+            xml.replace(">alice<", ">alice<!-- -->.evil.example<"),
+        ] {
+            assert_eq!(
+                reason(posted(&bad, &trust())),
+                RejectReason::Malformed,
+                "{vendor}"
+            );
+        }
+    }
+}
+
+#[test]
+fn clocks_may_differ_by_the_leeway() {
+    let field = STANDARD.encode(signed(&draft(), Signed::Both));
+    let issued = now() - TimeDelta::seconds(30);
+    let at = |seconds: i64, leeway: TimeDelta| {
+        let trust = trust_with(SamlPolicy {
+            leeway,
+            ..SamlPolicy::default()
+        });
+        verify(
+            &field,
+            &trust,
+            issued + TimeDelta::seconds(seconds),
+            &expected(),
+        )
+    };
+    let skew = case("Q1").map(|case| case["saml"]["skew"].as_i64().unwrap());
+    // Seconds by which the provider is ahead of us; its assertion is good for five minutes.
+    for (vendor, ahead) in [
+        ("Q1", skew.unwrap_or(90)),
+        ("saml2int: three minutes", 180),
+        ("ADFS, a minute behind", -60),
+        (
+            "a virtual machine, almost three minutes behind",
+            179 - 5 * 60 - 180,
+        ),
+    ] {
+        is_alice(vendor, at(-ahead, limits::SAML_LEEWAY));
+    }
+    let five = TimeDelta::minutes(5);
+    is_alice("five minutes ahead", at(-300, five));
+    let verified = at(-300, five).unwrap();
+    let good_until = issued + five;
+    assert_eq!(
+        verified.not_on_or_after,
+        good_until + five,
+        "remembered as long"
+    );
+    for (ahead, leeway, wanted, told) in [
+        (
+            181,
+            limits::SAML_LEEWAY,
+            RejectReason::NotYetValid,
+            "lies 181 s in our future, and 180 s are allowed",
+        ),
+        (
+            -480,
+            limits::SAML_LEEWAY,
+            RejectReason::Expired,
+            "180 s are allowed",
+        ),
+        (
+            61,
+            TimeDelta::seconds(60),
+            RejectReason::NotYetValid,
+            "60 s are allowed",
+        ),
+        (
+            1,
+            TimeDelta::zero(),
+            RejectReason::NotYetValid,
+            "0 s are allowed",
+        ),
+    ] {
+        let error = at(-ahead, leeway).unwrap_err();
+        assert!(format!("{error:?}").contains(told), "{error:?}");
+        assert_eq!(reason::<()>(Err(error)), wanted);
+    }
+}
+
+#[test]
+fn two_addresses_are_told_and_none_is_believed() {
+    let mut settings = settings();
+    settings.domains = vec![rolecall_core::identity::EmailDomain::parse("example.com").unwrap()];
+    let vouched = |values: &[&str]| {
+        let values: String = values
+            .iter()
+            .map(|value| format!("<saml:AttributeValue>{value}</saml:AttributeValue>"))
+            .collect();
+        let one = "<saml:AttributeValue>alice@example.com</saml:AttributeValue>";
+        let verified = posted(
+            &signed(&draft().replace(one, &values), Signed::Response),
+            &trust(),
+        );
+        identity::vouched(&settings, verified.unwrap())
+            .unwrap()
+            .identity
+    };
+    let sent = case("H2").map(|case| {
+        let email = case["saml"]["attrs"][0].as_array().unwrap()[1..].to_vec();
+        email
+            .into_iter()
+            .map(|one| one.as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    });
+    let sent = sent.unwrap_or_else(|| {
+        vec![
+            "alice@example.com".to_owned(),
+            "a.smith@example.com".to_owned(),
+        ]
+    });
+    let sent: Vec<&str> = sent.iter().map(String::as_str).collect();
+    for (case, sent, wanted) in [
+        (
+            "H2",
+            sent.as_slice(),
+            "\"alice@example.com\" and \"a.smith@example.com\" are not believed, because more than one",
+        ),
+        (
+            "Keycloak: an umlaut",
+            &["m\u{fc}ller@example.com"],
+            "\"m\u{fc}ller@example.com\" is not believed, because it is not an ASCII address",
+        ),
+        (
+            "Okta: another domain",
+            &["alice@corp.example.com"],
+            "\"alice@corp.example.com\" is not believed, because its domain",
+        ),
+    ] {
+        let identity = vouched(sent);
+        let told = identity.unbelieved_email.unwrap().to_string();
+        assert!(
+            identity.email.is_none() && told.contains(wanted),
+            "{case}: {told}"
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! What `check --online` and `explain` say of what a provider sends: the words of the gateway's log, and its verdict.
+
+use std::fs;
+
+use anyhow::{Result, bail, ensure};
+use rolecall_demo::{House, HouseSettings};
+use rolecall_testkit::oidc::variation::Variation;
+use serde_json::{Value, json};
+
+use super::{folder, rolecalld};
+
+/// A member of a case of the field corpus, or this in its place.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the corpus is not part of the repository; a test that is left out says so"
+)]
+fn case(id: &str, pointer: &str, otherwise: Value) -> Result<Value> {
+    let Ok(folder) = std::env::var("ROLECALL_CORPUS") else {
+        eprintln!("LEFT OUT: ROLECALL_CORPUS is not set, so field/{id}.json was not run");
+        return Ok(otherwise);
+    };
+    let path = std::path::Path::new(&folder).join(format!("field/{id}.json"));
+    let case: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
+    Ok(case.pointer(pointer).cloned().unwrap_or_default())
+}
+
+#[tokio::test]
+async fn online_says_what_the_gateway_would_log() -> Result<()> {
+    let slash = json!({"issuer": "http://127.0.0.1:9000/mock/"});
+    let hs256 = json!({"id_token_signing_alg_values_supported": ["HS256"]});
+    for (name, document, code, told) in [
+        (
+            "J1",
+            case("J1", "/discovery/doc", slash)?,
+            1,
+            vec![
+                "the discovery document says issuer \"http://127.0.0.1:9000/mock/\"",
+                "configured is \"http://127.0.0.1:",
+            ],
+        ),
+        (
+            "J3",
+            case("J3", "/discovery/doc", hs256)?,
+            0,
+            vec![
+                "warning: provider example: the provider signs ID tokens with HS256 only",
+                "name its algorithm in oidc.algorithms",
+            ],
+        ),
+        (
+            "ADFS: another algorithm than is configured",
+            json!({"id_token_signing_alg_values_supported": ["HS512", "none"]}),
+            0,
+            vec!["with HS512, none only"],
+        ),
+        (
+            "no endpoint for tokens",
+            json!({"token_endpoint": null}),
+            1,
+            vec!["token_endpoint is missing"],
+        ),
+    ] {
+        let house = House::build(HouseSettings {
+            store: "sqlite:store.db".to_owned(),
+            ..HouseSettings::default()
+        })
+        .await?;
+        let Value::Object(discovery) = document else {
+            bail!("{name}: {document}");
+        };
+        house.provider.vary(Variation {
+            discovery,
+            ..Default::default()
+        });
+        let online = ["check", "--config", "rolecall.toml", "--online"];
+        let ran = rolecalld(house.folder(), &online)?;
+        ensure!(ran.code == code, "{name}: {ran:?}");
+        for told in told {
+            ensure!(ran.err.contains(told), "{name}: {}", ran.err);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn explain_reads_claims_as_a_sign_in_does() -> Result<()> {
+    let folder = folder()?;
+    let file = folder.path().join("claims.json");
+    let explain = |text: &str| -> Result<super::Ran> {
+        fs::write(&file, text)?;
+        let arguments = [
+            "explain",
+            "--config",
+            "rolecall.toml",
+            "--provider",
+            "example",
+            "--claims",
+            "claims.json",
+        ];
+        rolecalld(folder.path(), &arguments)
+    };
+    let mut alice = json!({"sub": "alice", "email": "alice@example.com", "groups": ["platform", "payments-dev"], "amr": "mfa"});
+    let sent = case(
+        "J2",
+        "/explain",
+        json!({"updated_at": "2026-11-29T07:59:07.841Z"}),
+    )?;
+    alice["updated_at"] = sent["updated_at"].clone();
+    let ran = explain(&alice.to_string())?;
+    ensure!(ran.code == 0, "J2, which signs in: {ran:?}");
+    let large = json!({"sub": "alice", "x": vec!["x".repeat(1_000); 100]});
+    for (name, text, told) in [
+        (
+            "a token of 130 kB",
+            large.to_string(),
+            "at most 98304 are taken",
+        ),
+        (
+            "a member twice",
+            r#"{"sub": "alice", "sub": "bob"}"#.to_owned(),
+            "sub",
+        ),
+        (
+            "Entra ID: too many groups",
+            json!({"sub": "a", "hasgroups": true}).to_string(),
+            "Groups assigned to the application",
+        ),
+        (
+            "groups that cannot be read",
+            json!({"sub": "a", "groups": [{"name": "dev"}]}).to_string(),
+            "\"groups\"",
+        ),
+    ] {
+        let ran = explain(&text)?;
+        ensure!(ran.code == 2 && ran.err.contains(told), "{name}: {ran:?}");
+    }
+    let unverified = json!({"sub": "a", "email": "alice@example.com", "email_verified": false});
+    let ran = explain(&unverified.to_string())?;
+    ensure!(ran.code == 1, "{ran:?}");
+    Ok(())
+}
