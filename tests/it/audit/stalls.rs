@@ -238,9 +238,14 @@ async fn what_must_not_be_written_twice_is_written_once() -> Result<()> {
 async fn all_outcomes_are_written_at_the_end() -> Result<()> {
     let database = Database::sqlite()?;
     let writer = database.writer().await?;
-    let intents: Vec<_> = (0..200).map(|_| intended()).collect();
-    for intent in &intents {
-        writer.append(intent).await?;
+    let intents: Vec<_> = (0..1_000).map(|_| intended()).collect();
+    let mut waiting = tokio::task::JoinSet::new();
+    for intent in intents.clone() {
+        let writer = Arc::clone(&writer);
+        waiting.spawn(async move { writer.append(&intent).await });
+    }
+    while let Some(outcome) = waiting.join_next().await {
+        outcome??;
     }
     let mut other = database.store_connection().await?;
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await?;
