@@ -107,6 +107,11 @@ async fn intents_that_were_given_up_do_not_stay_open() -> Result<()> {
         "refused after {:?}",
         begin.elapsed()
     );
+    // The trials that were given up do not pile up in the server.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let waiting = database
+        .server_sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")?;
+    ensure!(waiting.parse::<u32>()? <= 2, "{waiting} wait for the lock");
     sqlx::raw_sql("ROLLBACK").execute(&mut holder).await?;
     let begin = Instant::now();
     while writer.append(&signed_in("after")).await.is_err() {
