@@ -28,12 +28,7 @@ pub const FINDINGS: &[Finding] = &[
         "Canonical XML leaves comments out and expands entities: signed text and read text differ, which is how NameIDs were cut",
     ),
     (
-        "structure: a signature does not follow",
-        &["dex/assertion-signed.xml", "says_no_assertion_issuer"],
-        "The signature is good, and not where the schema has it",
-    ),
-    (
-        "structure: an id is no NCName",
+        "structure: an ID begins with a digit",
         &[
             "crewjam/TestSPRealWorldKeyInfoHasRSAPublicKeyNotX509Cert_response",
             "crewjam/TestSPRealWorldAssertionSignedNotResponse_response",
@@ -43,9 +38,6 @@ pub const FINDINGS: &[Finding] = &[
     (
         "structure: elements of the Response",
         &[
-            "gosaml2/providers/auth0_response.xml",
-            "node-saml/valid/response.root-signed.assertion-signed.1advice-signed.xml",
-            "samlify/response_signed.xml",
             "xsw3_fresh_ids",
             "wrapped_evil_after",
             "wrapped_two_assertions",
@@ -56,6 +48,7 @@ pub const FINDINGS: &[Finding] = &[
     (
         "structure: there is an assertion that",
         &[
+            "node-saml/valid/response.root-signed.assertion-signed.1advice-signed.xml",
             "node-saml/valid/response.root-signed.assertion-signed.1advice-unsigned.xml",
             "node-saml/valid/response.root-signed.assertion-signed.2advice-unsigned.xml",
             "node-saml/valid/response.root-signed.assertion-unsigned.1advice-unsigned.xml",
@@ -69,11 +62,6 @@ pub const FINDINGS: &[Finding] = &[
             "wrapped_genuine_in_advice",
         ],
         "The genuine assertion is signed, and there is another one (signature wrapping)",
-    ),
-    (
-        "algorithm: the canonicalisation",
-        &["signature_with_comments"],
-        "Canonicalisation with comments is sound, and nothing of SAML (Core 5.4.3)",
     ),
     (
         "malformed: a namespace is relative",
@@ -117,7 +105,7 @@ pub const FINDINGS: &[Finding] = &[
     ),
     (
         "structure: a signature does not refer",
-        &["wrapped_signature_moved"],
+        &["wrapped_signature_moved", "samlify/response_signed.xml"],
         "The signature is good, and in another element than the one it signs",
     ),
     (
