@@ -16,6 +16,7 @@ mod device;
 mod dialect;
 mod extract;
 mod fetch_metadata;
+mod form_room;
 mod guard;
 mod hand_over;
 pub mod health;

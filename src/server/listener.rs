@@ -28,8 +28,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const CONNECTIONS_PER_WORKER_MAX: usize = 10_000;
-/// TLS handshakes under way; each may take three seconds. More than one address may have open connections.
-const HANDSHAKES_PER_WORKER_MAX: usize = 2_048;
+/// TLS handshakes under way; each may take three seconds. As many as connections, so that silent ones take no more from
+/// others than open connections do.
+const HANDSHAKES_PER_WORKER_MAX: usize = CONNECTIONS_PER_WORKER_MAX;
 
 /// Serves `site` on `listener`, with TLS where it is configured.
 ///

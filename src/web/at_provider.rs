@@ -54,7 +54,8 @@ pub async fn receive(
 ) -> Result<HttpResponse, Problem> {
     require_navigation(&request)?;
     let id = provider_id(&id)?;
-    let response = SamlResponse::new(form.response().ok_or(SignInError::Unreadable)?);
+    let (response, _room) = form.response();
+    let response = SamlResponse::new(response.ok_or(SignInError::Unreadable)?);
     let gateway = &visitor.site.gateway;
     let ticket = gateway
         .receive_for_aws(&visitor.context, &id, response)

@@ -51,15 +51,16 @@ pub fn require_navigation(request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
-/// Whether a script of another site sent a window here, without anybody having clicked (`Sec-Fetch-Site: cross-site` without
-/// `Sec-Fetch-User`). It can do so over and over again.
+/// Whether a script of another origin sent a window here, without anybody having clicked (`Sec-Fetch-Site: cross-site` or
+/// `same-site` without `Sec-Fetch-User`). It can do so over and over again.
 pub fn is_scripted(request: &HttpRequest) -> bool {
     let headers = request.headers();
     let said = |name, value: &str| {
         let mut values = headers.get_all(name);
         values.any(|said| said.as_bytes() == value.as_bytes())
     };
-    said("sec-fetch-site", "cross-site") && !said("sec-fetch-user", "?1")
+    let elsewhere = said("sec-fetch-site", "cross-site") || said("sec-fetch-site", "same-site");
+    elsewhere && !said("sec-fetch-user", "?1")
 }
 
 /// The answer to a request that another page embeds.
@@ -95,7 +96,8 @@ mod tests {
         assert!(scripted(&[site("cross-site")]));
         assert!(scripted(&[site("cross-site"), ("sec-fetch-user", "?0")]));
         assert!(!scripted(&[site("cross-site"), ("sec-fetch-user", "?1")]));
-        for other in ["none", "same-origin", "same-site"] {
+        assert!(scripted(&[site("same-site")]));
+        for other in ["none", "same-origin"] {
             assert!(!scripted(&[site(other)]), "{other}");
         }
         assert!(!scripted(&[]), "programs and old browsers");

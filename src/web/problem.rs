@@ -248,7 +248,12 @@ impl From<LimitExceeded> for Problem {
 fn limit_message(limit: LimitName) -> &'static str {
     match limit {
         LimitName::SignIn => "Too many sign-ins were started from your network and not completed.",
-        LimitName::PendingSignIns => "Too many sign-ins were started and not completed.",
+        LimitName::PendingSignIns => {
+            "Too many sign-ins were started everywhere and not completed; few more are let in."
+        }
+        LimitName::PendingDevices => {
+            "Too many device authorizations were started everywhere; few more are let in."
+        }
         LimitName::Failures
         | LimitName::UnverifiedMessages
         | LimitName::UnverifiedFrames

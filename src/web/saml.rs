@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
-use actix_web::web::{Bytes, Path, Query};
+use actix_web::web::{Bytes, Data, Path, Query};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
 use rolecall_core::gateway::{OrderedBy, SignInError, SignOutError};
 use rolecall_core::identity::ProviderId;
@@ -18,12 +18,15 @@ use rolecall_core::secret::{SamlResponse, SecretText, State};
 use rolecall_core::sign_in::LogoutMessage;
 use serde::Deserialize;
 
+use super::address::known;
 use super::detached::uninterrupted;
 use super::extract::{BODY_TIMEOUT, Visitor};
 use super::fetch_metadata::{Destination, not_a_navigation, require_navigation};
+use super::form_room::TakenRoom;
 use super::problem::{Fault, Problem};
 use super::sign_in::{finish, provider_id, title};
 use super::sign_out::signed_out_page;
+use super::site::Site;
 use super::{hand_over, reply};
 
 /// Bytes of a whole form: the message with every `+`, `/` and `=` of it percent-encoded, and its `RelayState`.
@@ -36,6 +39,7 @@ pub struct SamlForm {
     request: Option<String>,
     response: Option<String>,
     relay_state: Option<String>,
+    room: Option<TakenRoom>,
 }
 
 impl FromRequest for SamlForm {
@@ -43,20 +47,51 @@ impl FromRequest for SamlForm {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let is_form = request.content_type() == "application/x-www-form-urlencoded";
+        // Before a byte of it is read.
+        let room = match room_for(request) {
+            Ok(room) => room,
+            Err(problem) => return Box::pin(async { Err(problem) }),
+        };
         let body = Bytes::from_request(request, payload);
         Box::pin(async move {
-            if !is_form {
-                return Err(Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
-            }
             let read = actix_web::rt::time::timeout(BODY_TIMEOUT, body).await;
             let read = read.map_err(|_| Problem::from_status(StatusCode::REQUEST_TIMEOUT))?;
             let body = read.map_err(|_| Problem::from_status(StatusCode::PAYLOAD_TOO_LARGE))?;
-            Self::parse(&body).ok_or_else(|| {
+            let form = Self::parse(&body).ok_or_else(|| {
                 Problem::bad_request("The identity provider's form has a field twice.")
-            })
+            })?;
+            Ok(Self { room, ..form })
         })
     }
+}
+
+/// Room for a form that a window or a frame sends.
+fn room_for(request: &HttpRequest) -> Result<Option<TakenRoom>, Problem> {
+    if request.content_type() != "application/x-www-form-urlencoded" {
+        return Err(Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+    if Destination::of(request) == Destination::Resource {
+        return Err(not_a_navigation());
+    }
+    let Some(site) = request.app_data::<Data<Site>>() else {
+        return Ok(None);
+    };
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let bytes = length.unwrap_or(FORM_BYTES_MAX).min(FORM_BYTES_MAX);
+    let room = site.form_room.take(known(request), bytes);
+    room.map(Some).ok_or_else(|| {
+        let mut problem = Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            Fault::Caller,
+            "rate_limited",
+            "Too many requests",
+            "Too many messages of identity providers are being read.",
+        )
+        .hint("Try again in 5 seconds.");
+        problem.retry_after = Some(5);
+        problem
+    })
 }
 
 impl SamlForm {
@@ -76,12 +111,13 @@ impl SamlForm {
             request,
             response,
             relay_state,
+            room: None,
         })
     }
 
-    /// `SAMLResponse`
-    pub fn response(self) -> Option<String> {
-        self.response
+    /// `SAMLResponse`, and the room that it takes as long as it is looked at.
+    pub fn response(self) -> (Option<String>, Option<TakenRoom>) {
+        (self.response, self.room)
     }
 
     /// The `state` of a sign-in that was begun here, if `RelayState` is one.
@@ -124,8 +160,10 @@ pub async fn consume(
     let response = form.response.ok_or(SignInError::Unreadable)?;
     let response = SamlResponse::new(response);
     let (gateway, context, provider) = (Arc::clone(gateway), visitor.context.clone(), id.clone());
+    let room = form.room;
     let Some(state) = state else {
         let completing = async move {
+            let _room = room;
             gateway
                 .complete_unsolicited_sign_in(&context, &provider, response)
                 .await
@@ -135,6 +173,7 @@ pub async fn consume(
     };
     let key = state.clone();
     let holding = async move {
+        let _room = room;
         gateway
             .hold_response(&context, &provider, &key, response)
             .await
@@ -325,6 +364,7 @@ mod tests {
                 request: None,
                 response: None,
                 relay_state: Some(relay_state.to_owned()),
+                room: None,
             };
             form.state().is_some()
         };

@@ -73,7 +73,11 @@ pub(super) fn provider_id(text: &str) -> Result<ProviderId, Problem> {
 ///
 /// # Errors
 /// When the page cannot be rendered.
-pub async fn choose(visitor: Visitor, wish: Query<Wish>) -> Result<HttpResponse, Problem> {
+pub async fn choose(
+    visitor: Visitor,
+    request: HttpRequest,
+    wish: Query<Wish>,
+) -> Result<HttpResponse, Problem> {
     let gateway = &visitor.site.gateway;
     let return_to = wish.return_to();
     let typed = wish.email.as_deref().map(str::trim);
@@ -88,7 +92,12 @@ pub async fn choose(visitor: Visitor, wish: Query<Wish>) -> Result<HttpResponse,
         Ok(email) => match gateway.provider_of_domain(&email.domain()) {
             Some(provider) => {
                 let to = start_path(provider.id(), &return_to, Some(&email));
-                return go_on(provider.as_ref(), to, 0);
+                let wait = if is_scripted(&request) {
+                    SCRIPTED_WAIT_SECONDS
+                } else {
+                    0
+                };
+                return go_on(provider.as_ref(), to, wait);
             }
             None => format!("No identity provider is set up for {}.", email.domain()),
         },

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::address::ClientAddresses;
 use super::cookie::CookieNames;
+use super::form_room::FormRoom;
 use super::metrics::Metrics;
 
 /// A document the gateway publishes for AWS IAM.
@@ -76,6 +77,8 @@ pub struct Site {
     pub content_security_policy: HeaderValue,
     /// `emailAddress` of every account: AWS's clients show one beside the name.
     pub account_email: String,
+    /// Where SAML forms are read.
+    pub form_room: Arc<FormRoom>,
     /// For work that outlives its request, and for whatever waits for the network more than once: workers render pages
     /// meanwhile, and would come back late for each answer.
     pub runtime: Handle,
@@ -97,6 +100,7 @@ impl Site {
             metrics,
             content_security_policy,
             settings,
+            form_room: Arc::default(),
             runtime: Handle::current(),
         }
     }

@@ -169,6 +169,11 @@ impl DeviceAuthorization {
         now < self.expires_at && matches!(self.answer, Answer::Pending)
     }
 
+    /// Whether it was refused for good: no poll changes it any more.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.answer, Answer::Denied)
+    }
+
     /// Looks whether there is an answer. The first two polls are never too soon: AWS's CLI asks once before it shows the
     /// code. Who goes on asking too soon is turned away for good.
     pub fn poll(&mut self, now: DateTime<Utc>) -> Polled {

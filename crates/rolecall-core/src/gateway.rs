@@ -26,6 +26,7 @@ mod session;
 mod sign_in;
 mod sign_out;
 mod single_logout;
+mod slow_lane;
 mod token;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ use crate::session::{Lifetimes, Origin};
 use crate::sign_in::IdentityProvider;
 
 use held::HeldBytes;
+use slow_lane::SlowLane;
 
 pub use crate::access::RoleRequest;
 pub use at_provider::{Mismatch, ProofOutcome};
@@ -103,6 +105,10 @@ pub struct Gateway {
     held: HeldBytes,
     rates: RateCounters,
     refusals: RefusalCounts,
+    /// For messages that nobody here asked for.
+    unasked: SlowLane,
+    /// For answers to sign-ins that were begun here.
+    asked: SlowLane,
 }
 
 /// Who is asking, as far as the transport knows: goes into the audit trail and into conditions.
@@ -123,6 +129,9 @@ impl Gateway {
             world,
             policy: ArcSwap::from_pointee(policy),
             held: HeldBytes::default(),
+            unasked: SlowLane::new(crate::limits::SLOW_LANE_MAX),
+            // There are no more of them than sign-ins that were begun, and those have a limit.
+            asked: SlowLane::new(usize::MAX),
         }
     }
 

@@ -79,6 +79,9 @@ pub const SAML_RESPONSE_CHARS_MAX: usize = 100_000;
 
 /// Bytes of `SAMLResponse` and its like as posted, in base64; with encryption and many groups they reach 100 KiB.
 pub const SAML_MESSAGE_BYTES_MAX: usize = 512 * 1024;
+/// Bytes of all SAML forms that a replica reads or looks at, as they were sent; one address may have an eighth. A form
+/// takes up to three times as many while it is looked at.
+pub const SAML_FORMS_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Bytes of one tag of a SAML document, its attributes included; the longest are addresses.
 pub const XML_TAG_BYTES_MAX: usize = 8 * 1024;
 /// Prefixes of one `InclusiveNamespaces` (Exclusive XML Canonicalization 1.0, 4); providers list up to five.
@@ -198,18 +201,25 @@ pub const REFUSALS_WINDOW: TimeDelta = TimeDelta::minutes(5);
 /// flood that never ends.
 pub const REFUSAL_ROWS_MAX: usize = 256;
 
-/// Refused sign-ins with a live `state` that get an event of their own in [`REFUSALS_WINDOW`], for each replica; further
-/// ones are summarised. A provider that is set up wrongly refuses a whole company in the morning.
-pub const REFUSAL_EVENTS_MAX: u32 = 1_000;
+/// Refused sign-ins with a live `state` that get an event of their own in [`REFUSALS_WINDOW`], for each replica: those that
+/// the provider refused, and as many that failed a check. Further ones are summarised. A provider that is set up wrongly
+/// refuses a whole company in the morning; a flood that never ends takes some 150 MB a day.
+pub const REFUSAL_EVENTS_MAX: u32 = 500;
 
 /// SAML responses that are verified for one sign-in: a second is a form that was sent twice.
 pub const SAML_RESPONSES_PER_SIGN_IN_MAX: u32 = 3;
 /// Threads that verify SAML messages have a queue; a message that waits longer than this is refused.
 pub const SAML_VERIFICATION_WAIT_MAX: TimeDelta = TimeDelta::seconds(5);
 
-/// Sign-ins of the whole installation that were begun and not completed in [`SIGN_IN_MAX`]: at some 700 bytes each 175 MB,
-/// at the largest `return_to` 750 MB. A live session is let in beyond it.
-pub const PENDING_SIGN_INS_MAX: u32 = 250_000;
+/// Messages of addresses over their limit that wait to be verified, one after the other; further ones are refused.
+pub const SLOW_LANE_MAX: usize = 64;
+
+/// Sign-ins, and as many device authorizations, of the whole installation that were begun and not completed in
+/// [`SIGN_IN_MAX`], before each address may have only [`FEW_PENDING`]: at some 700 bytes each 175 MB, at the largest
+/// `return_to` 750 MB, and twice that where one window follows another.
+pub const PENDING_MAX: u32 = 250_000;
+/// See [`PENDING_MAX`].
+pub const FEW_PENDING: u32 = 10;
 
 /// Client addresses that one rate limit tells apart in its window; beyond it networks count: 200,000 numbers in Redis take
 /// some 30 MB.

@@ -136,8 +136,10 @@ pub enum LimitName {
     RefusedSignIns,
     /// [`limits::SAML_RESPONSES_PER_SIGN_IN_MAX`]
     SamlResponses,
-    /// [`limits::PENDING_SIGN_INS_MAX`]
+    /// [`limits::PENDING_MAX`], of sign-ins
     PendingSignIns,
+    /// [`limits::PENDING_MAX`], of device authorizations
+    PendingDevices,
     /// `[limits] register`
     Register,
     /// `[limits] credentials`
@@ -161,6 +163,7 @@ impl LimitName {
             Self::RefusedSignIns => "refused_sign_ins",
             Self::SamlResponses => "saml_responses",
             Self::PendingSignIns => "pending_sign_ins",
+            Self::PendingDevices => "pending_devices",
             Self::Register => "register",
             Self::Credentials => "credentials",
             Self::StsRate => "sts_rate",
@@ -201,9 +204,8 @@ impl std::error::Error for LimitExceeded {}
 pub(crate) const SAML_RESPONSES: RateLimit =
     RateLimit::new(limits::SAML_RESPONSES_PER_SIGN_IN_MAX, limits::SIGN_IN_MAX);
 
-/// The limit of [`limits::PENDING_SIGN_INS_MAX`].
-const PENDING_SIGN_INS: RateLimit =
-    RateLimit::new(limits::PENDING_SIGN_INS_MAX, limits::SIGN_IN_MAX);
+/// What counts all sign-ins, or all device authorizations: it refuses nobody by itself, see [`limits::PENDING_MAX`].
+const PENDING: RateLimit = RateLimit::new(u32::MAX, limits::SIGN_IN_MAX);
 
 /// The limit of [`limits::DEVICE_AUTHORIZATIONS_MAX`].
 pub(crate) const DEVICE_AUTHORIZATIONS: RateLimit = RateLimit::new(

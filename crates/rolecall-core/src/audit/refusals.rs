@@ -70,13 +70,16 @@ impl RefusalRow {
 
 type Rows = HashMap<(Refusals, Option<AddressPrefix>), RefusalRow>;
 
+/// Events of one window: since when, and how many.
+type Events = (DateTime<Utc>, u32);
+
 /// Counts refusals until they are taken.
 #[derive(Default)]
 pub struct RefusalCounts {
     // Not Tokio mutexes: nothing is awaited while they are held.
     rows: Mutex<Rows>,
-    /// Refusals with an event of their own: since when, and how many.
-    events: Mutex<Option<(DateTime<Utc>, u32)>>,
+    /// Refusals with an event of their own, by who refused: since when, and how many.
+    events: Mutex<[Option<Events>; 2]>,
 }
 
 impl RefusalCounts {
@@ -100,8 +103,11 @@ impl RefusalCounts {
     }
 
     /// Whether one more refusal may have an event of its own, of at most [`limits::REFUSAL_EVENTS_MAX`] in a window.
-    pub fn allows_event(&self, now: DateTime<Utc>) -> bool {
+    /// Those that the provider refused are counted apart: whoever likes can bring them about.
+    pub fn allows_event(&self, by_provider: bool, now: DateTime<Utc>) -> bool {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let [others, refused_there] = &mut *events;
+        let events = if by_provider { refused_there } else { others };
         let (since, count) = events
             .filter(|(since, _)| now < *since + limits::REFUSALS_WINDOW)
             .unwrap_or((now, 0));
@@ -204,7 +210,12 @@ mod tests {
     fn events_of_their_own_are_bounded_in_a_window() {
         let counts = RefusalCounts::default();
         let start = DateTime::UNIX_EPOCH;
-        let allowed = |at| (0..5_000).filter(|_| counts.allows_event(at)).count();
+        let of = |by_provider, at| {
+            let events = (0..5_000).filter(|_| counts.allows_event(by_provider, at));
+            events.count()
+        };
+        let allowed = |at| of(false, at);
+        assert_eq!(of(true, start), limits::REFUSAL_EVENTS_MAX as usize);
         assert_eq!(allowed(start), limits::REFUSAL_EVENTS_MAX as usize);
         let end = start + limits::REFUSALS_WINDOW;
         assert_eq!(allowed(end - TimeDelta::seconds(1)), 0);

@@ -209,8 +209,11 @@ impl Gateway {
         provider: &ProviderId,
         response: SamlResponse,
     ) -> Result<ProofTicket, SignInError> {
-        self.check_refusals(context, LimitName::UnverifiedMessages)?;
-        match self.try_receive(provider, response).await {
+        let reason = self.too_many_refusals(context, LimitName::UnverifiedMessages);
+        let turn = self.unasked.turn(reason).await?;
+        let received = self.try_receive(provider, response).await;
+        drop(turn);
+        match received {
             Ok(ticket) => Ok(ticket),
             Err(error) => self.refuse_stranger(context, error).await,
         }
@@ -224,18 +227,19 @@ impl Gateway {
         let saml = self.saml(provider)?;
         let said = saml.verify_for_aws(response.clone()).await?;
         let packed = saml.pack(&response)?;
+        let ticket = ProofTicket::new(random_token(self.world.entropy.as_ref()));
+        // Room first: without it the response is not used up.
+        let room = self.reserve_held(ticket.digest(), packed.bytes())?;
         match self.spend(provider, said.once).await {
             Err(StoreError::Exists) => return Err(SignInError::Replayed),
             spent => spent?,
         }
-        let ticket = ProofTicket::new(random_token(self.world.entropy.as_ref()));
         let held = HeldProof {
             provider: provider.clone(),
             said,
             response: HeldResponse::Packed { packed },
         };
-        let bytes = held.response.bytes();
-        self.keep_held(ticket.digest(), bytes, &held).await?;
+        self.keep_held(room, &held).await?;
         Ok(ticket)
     }
 

@@ -87,6 +87,11 @@ impl HeldBytes {
 }
 
 impl Room<'_> {
+    /// Under which key something is to be stored.
+    pub(super) fn key(&self) -> SecretDigest {
+        self.key
+    }
+
     /// Something is kept in it, until it is taken out or expires.
     pub(super) fn keep(mut self) {
         self.kept = true;

@@ -73,6 +73,16 @@ impl Gateway {
         self.rates.take(&[place]).await.map(drop)
     }
 
+    /// Gives the place back of a response that could not be verified for want of the provider or the store.
+    pub(super) async fn give_response_back(&self, state: SecretDigest) {
+        let bucket = state.to_string();
+        let place = Place::new(LimitName::SamlResponses, SAML_RESPONSES, &bucket);
+        // One that is not given back is one response less.
+        match self.rates.give_back(&[place]).await {
+            Ok(()) | Err(_) => {}
+        }
+    }
+
     /// Takes a place for [`Gateway::register_client`], which needs no store: where that does not answer, nothing is
     /// counted.
     ///
@@ -144,9 +154,9 @@ impl Gateway {
         context: &RequestContext,
         shown: LoginShown<'_>,
     ) -> Result<(), LoginError> {
-        match self.check_refusals(context, LimitName::Failures) {
-            Err(exceeded) if !self.is_live_login(shown).await? => Err(exceeded.into()),
-            Ok(()) | Err(_) => Ok(()),
+        match self.too_many_refusals(context, LimitName::Failures) {
+            Some(exceeded) if !self.is_live_login(shown).await? => Err(exceeded.into()),
+            Some(_) | None => Ok(()),
         }
     }
 

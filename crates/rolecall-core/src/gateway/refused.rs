@@ -1,8 +1,8 @@
 //! Refusals: which of them count against an address, and which get an event of their own in the audit trail.
 //!
 //! A request that shows nothing of ours can be made any number of times, so its refusals are summarised. Messages that were
-//! verified in vain cost processor time, so they count apart from everything else and are the only ones that are refused
-//! unseen. Whoever shows a live `state` is never refused for what others did at the same address.
+//! verified in vain cost processor time, so they count apart from everything else; beyond their limit they are verified one
+//! after the other ([`super::slow_lane`]), and so are answers of an address that had many refused sign-ins.
 
 use crate::audit::{Happened, Refusals};
 use crate::identity::ProviderId;
@@ -12,16 +12,14 @@ use crate::sign_in::{ProviderError, RejectReason};
 use super::{Gateway, RequestContext, SignInError};
 
 impl Gateway {
-    /// Refuses a request before anything is looked up or verified for it when its address has had too many refusals of
-    /// this kind. Costs no trip to the store.
-    pub(super) fn check_refusals(
+    /// Whether the address has had too many refusals of this kind, as far as this replica knows. Costs no trip to the store.
+    pub(super) fn too_many_refusals(
         &self,
         context: &RequestContext,
         limit: LimitName,
-    ) -> Result<(), LimitExceeded> {
+    ) -> Option<LimitExceeded> {
         let (rate, address) = (self.world.limits.failures, context.origin.address);
-        let exceeded = self.rates.known_exceeded(limit, rate, address);
-        exceeded.map_or(Ok(()), Err)
+        self.rates.known_exceeded(limit, rate, address)
     }
 
     /// Counts a refusal against its address; says whether the address has had too many of this kind. Where the store does
@@ -65,7 +63,8 @@ impl Gateway {
         error: SignInError,
     ) -> Result<T, SignInError> {
         let exceeded = self.count_refusal(context, LimitName::RefusedSignIns).await;
-        if exceeded.is_some() || !self.refusals.allows_event(self.now()) {
+        let by_provider = matches!(error, SignInError::Provider(ProviderError::Refused { .. }));
+        if exceeded.is_some() || !self.refusals.allows_event(by_provider, self.now()) {
             self.summarise(Refusals::SignIn, context, error.reason());
             return Err(error);
         }

@@ -11,10 +11,11 @@ use crate::rate_limit::{LimitName, RateLimitError};
 use crate::record::Record;
 use crate::secret::{BrowserSecret, SamlResponse, SecretDigest, State};
 use crate::sign_in::{
-    Callback, HeldResponse, OneTime, PendingSignIn, ProviderError, RejectReason, ReturnTo,
-    SamlServiceProvider,
+    Callback, HeldResponse, OneTime, PackedResponse, PendingSignIn, ProviderError, RejectReason,
+    ReturnTo, SamlServiceProvider,
 };
 
+use super::held::Room;
 use super::{Gateway, RequestContext, Returned, SignInError, SignedIn};
 
 /// A document that has been used: of this kind and digest there is one, until it would be too old.
@@ -57,7 +58,7 @@ impl Gateway {
         state: &State,
         response: SamlResponse,
     ) -> Result<(), SignInError> {
-        match self.try_hold(provider, state, response).await {
+        match self.try_hold(context, provider, state, response).await {
             Ok(()) => Ok(()),
             Err(error @ SignInError::Unavailable(_)) => Err(error),
             Err(error @ (SignInError::Expired | SignInError::UnknownProvider)) => {
@@ -69,6 +70,7 @@ impl Gateway {
 
     async fn try_hold(
         &self,
+        context: &RequestContext,
         provider: &ProviderId,
         state: &State,
         response: SamlResponse,
@@ -85,28 +87,68 @@ impl Gateway {
             Err(RateLimitError::Exceeded(_)) => return Err(SignInError::Replayed),
             Err(RateLimitError::Unavailable(error)) => return Err(error.into()),
         }
-        let packed = saml.screen(&pending.correlation, response).await?;
+        let reason = self.too_many_refusals(context, LimitName::RefusedSignIns);
+        let turn = self.asked.turn(reason).await?;
+        let screened = saml.screen(&pending.correlation, response).await;
+        drop(turn);
+        let kept = match screened {
+            Ok(packed) => self
+                .keep_screened(key, packed)
+                .await
+                .map_err(SignInError::from),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(
+            SignInError::Unavailable(_) | SignInError::Provider(ProviderError::Unavailable(_)),
+        ) = kept
+        {
+            self.give_response_back(key).await;
+        }
+        kept
+    }
+
+    /// A form that was sent twice is as good as one: its browser goes on with what is held.
+    async fn keep_screened(
+        &self,
+        key: SecretDigest,
+        packed: PackedResponse,
+    ) -> Result<(), StoreError> {
         let held = HeldResponse::Packed { packed };
-        match self.keep_held(key, held.bytes(), &held).await {
-            Err(StoreError::Exists) => Err(SignInError::Replayed),
-            kept => Ok(kept?),
+        let kept = match self.reserve_held(key, held.bytes()) {
+            Ok(room) => self.keep_held(room, &held).await,
+            Err(error) => Err(error),
+        };
+        match kept {
+            Err(StoreError::Exists) => Ok(()),
+            kept => kept,
         }
     }
 
-    /// Keeps a verified response until its browser comes, where there is room.
+    /// Takes room for a response that waits for its browser.
+    ///
+    /// # Errors
+    /// [`StoreError`], see [`super::held::HeldBytes::reserve`].
+    pub(super) fn reserve_held(
+        &self,
+        key: SecretDigest,
+        bytes: usize,
+    ) -> Result<Room<'_>, StoreError> {
+        let now = self.world.clock.now();
+        self.held
+            .reserve(key, bytes, now, now + limits::HELD_RESPONSE_MAX)
+    }
+
+    /// Keeps a verified response until its browser comes, in the room that was taken for it.
     ///
     /// # Errors
     /// [`StoreError`]
     pub(super) async fn keep_held<R: Record>(
         &self,
-        key: SecretDigest,
-        bytes: usize,
+        room: Room<'_>,
         held: &R,
     ) -> Result<(), StoreError> {
-        let now = self.world.clock.now();
-        let until = now + limits::HELD_RESPONSE_MAX;
-        let room = self.held.reserve(key, bytes, now, until)?;
-        self.world.records.insert(key, held, until).await?;
+        let until = self.world.clock.now() + limits::HELD_RESPONSE_MAX;
+        self.world.records.insert(room.key(), held, until).await?;
         room.keep();
         Ok(())
     }
@@ -170,8 +212,11 @@ impl Gateway {
         provider: &ProviderId,
         response: SamlResponse,
     ) -> Result<SignedIn, SignInError> {
-        self.check_refusals(context, LimitName::UnverifiedMessages)?;
-        match self.try_unsolicited(context, provider, response).await {
+        let reason = self.too_many_refusals(context, LimitName::UnverifiedMessages);
+        let turn = self.unasked.turn(reason).await?;
+        let completed = self.try_unsolicited(context, provider, response).await;
+        drop(turn);
+        match completed {
             Ok(signed_in) => Ok(signed_in),
             // The end of its session is in the trail already.
             Err(error @ SignInError::EndedByProvider) => Err(error),

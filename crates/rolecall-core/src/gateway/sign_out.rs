@@ -176,8 +176,11 @@ impl Gateway {
         message: Option<LogoutMessage>,
         by: OrderedBy,
     ) -> Result<Option<Challenge>, SignOutError> {
-        self.check_refusals(context, by.limit())?;
-        let error = match self.obey(context, provider, message).await {
+        let reason = self.too_many_refusals(context, by.limit());
+        let turn = self.unasked.turn(reason).await?;
+        let obeyed = self.obey(context, provider, message).await;
+        drop(turn);
+        let error = match obeyed {
             Ok(challenge) => return Ok(challenge),
             Err(error @ SignOutError::Unavailable(_)) => return Err(error),
             Err(error) => error,

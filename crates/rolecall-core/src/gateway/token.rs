@@ -163,6 +163,10 @@ impl Gateway {
             Polled::SlowDown => TokenError::SlowDown,
             Polled::Denied => TokenError::AccessDenied,
         };
+        // Anybody can go on asking: it costs no write.
+        if seen.record.is_denied() {
+            return Err(error);
+        }
         let until = device.stored_until();
         match records.replace(key, &seen, &device, until).await {
             // Answered, or polled by somebody else, at this very moment: the next poll will see.

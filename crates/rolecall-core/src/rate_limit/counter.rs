@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::exceeded::Exceeded;
-use super::{LimitExceeded, LimitName, PENDING_SIGN_INS, RateLimit, Width, rate_limit_prefix};
+use super::{LimitExceeded, LimitName, PENDING, RateLimit, Width, rate_limit_prefix};
 use crate::limits;
 use crate::port::{Counted, Counter, Key, StoreError};
 use crate::record::Records;
@@ -54,7 +54,11 @@ impl Place {
     fn gives_back(&self) -> bool {
         matches!(
             self.limit,
-            LimitName::SignIn | LimitName::PendingSignIns | LimitName::UserCodes
+            LimitName::SignIn
+                | LimitName::PendingSignIns
+                | LimitName::PendingDevices
+                | LimitName::SamlResponses
+                | LimitName::UserCodes
         )
     }
 }
@@ -144,7 +148,15 @@ impl RateCounters {
         address: Option<IpAddr>,
     ) -> Result<AddressPlaces, RateLimitError> {
         let taken = self.of_address(limit, address);
-        let counted = self.take(&places(limit, rate, taken)).await?;
+        let places = places(limit, rate, taken);
+        let counted = self.take(&places).await?;
+        if let Some(exceeded) = beyond_pending(limit, &counted) {
+            // Places that are not given back are free again when their windows end.
+            match self.give_back(&places).await {
+                Ok(()) | Err(_) => {}
+            }
+            return Err(exceeded.into());
+        }
         let is_new = counted.first().is_some_and(|first| first.total == 1);
         if let (Some(address), false, true) = (address, taken.coarse, is_new) {
             // The place is taken; the next new address says it again.
@@ -303,9 +315,38 @@ fn places(limit: LimitName, rate: RateLimit, of: AddressPlaces) -> Vec<Place> {
             widths.iter().filter_map(place).collect()
         }
     };
-    if limit == LimitName::SignIn {
-        let all = Place::new(LimitName::PendingSignIns, PENDING_SIGN_INS, "all");
-        places.push(all);
-    }
+    let all = pending(limit).map(|pending| Place::new(pending, PENDING, "all"));
+    places.extend(all);
     places
+}
+
+/// What counts all of the installation that are under way.
+fn pending(limit: LimitName) -> Option<LimitName> {
+    match limit {
+        LimitName::SignIn => Some(LimitName::PendingSignIns),
+        LimitName::DeviceAuthorization => Some(LimitName::PendingDevices),
+        LimitName::Failures
+        | LimitName::UnverifiedMessages
+        | LimitName::UnverifiedFrames
+        | LimitName::RefusedSignIns
+        | LimitName::SamlResponses
+        | LimitName::PendingSignIns
+        | LimitName::PendingDevices
+        | LimitName::Register
+        | LimitName::Credentials
+        | LimitName::StsRate
+        | LimitName::UserCodes => None,
+    }
+}
+
+/// Where too many of all addresses are under way, each address may still have a few: nobody can lock everybody out.
+fn beyond_pending(limit: LimitName, counted: &[Counted]) -> Option<LimitExceeded> {
+    let pending = pending(limit)?;
+    let (own, all) = (counted.first()?, counted.last()?);
+    let few = own.total <= i64::from(limits::FEW_PENDING);
+    let beyond = all.total > i64::from(limits::PENDING_MAX) && !few;
+    beyond.then_some(LimitExceeded {
+        limit: pending,
+        retry_after: own.resets_in,
+    })
 }

@@ -1,6 +1,7 @@
 //! Counting against limits for addresses: prefixes, and the ceiling of what is told apart.
 
 use chrono::TimeDelta;
+use rolecall_core::limits::{FEW_PENDING, PENDING_MAX, SIGN_IN_MAX};
 use rolecall_core::rate_limit::{LimitName, Place, RateCounters, RateLimit, RateLimitError};
 
 use crate::world::World;
@@ -129,32 +130,39 @@ async fn places_that_were_taken_before_a_crowd_are_given_back_where_they_were_ta
 }
 
 #[tokio::test]
-async fn sign_ins_of_the_whole_installation_have_a_ceiling() {
-    let world = World::new();
-    let counters = RateCounters::new(world.records());
-    let wide = RateLimit::new(u32::MAX, RATE.window());
-    let max = rolecall_core::limits::PENDING_SIGN_INS_MAX;
-    let window = rolecall_core::limits::SIGN_IN_MAX;
-    let most = RateLimit::new(max, window);
-    let all = Place::new(LimitName::PendingSignIns, most, "all");
-    let others = vec![all; 1_000];
-    for _ in 0..max / 1_000 - 1 {
-        counters.take(&others).await.unwrap();
+async fn beyond_the_ceiling_of_the_installation_each_address_has_a_few() {
+    for (limit, all) in [
+        (LimitName::SignIn, LimitName::PendingSignIns),
+        (LimitName::DeviceAuthorization, LimitName::PendingDevices),
+    ] {
+        let world = World::new();
+        let counters = RateCounters::new(world.records());
+        let wide = RateLimit::new(1_000, RATE.window());
+        let most = RateLimit::new(u32::MAX, SIGN_IN_MAX);
+        let others = vec![Place::new(all, most, "all"); 1_000];
+        for _ in 0..PENDING_MAX / 1_000 {
+            counters.take(&others).await.unwrap();
+        }
+        let take = |address: &str| {
+            let address = Some(address.parse().unwrap());
+            counters.take_for_address(limit, wide, address)
+        };
+        let mut taken = None;
+        for address in ["10.1.0.1", "10.9.0.1"] {
+            for _ in 0..FEW_PENDING {
+                taken = Some(take(address).await.unwrap());
+            }
+            let refused = take(address).await;
+            assert!(
+                matches!(&refused, Err(RateLimitError::Exceeded(exceeded)) if exceeded.limit == all),
+                "{refused:?}"
+            );
+        }
+        // A completed one makes room for another.
+        let taken = taken.unwrap();
+        let given = counters.give_back_for_address(limit, wide, taken).await;
+        given.unwrap();
+        assert!(take("10.9.0.1").await.is_ok());
+        assert!(take("10.9.0.1").await.is_err());
     }
-    counters.take(&others[1..]).await.unwrap();
-    let take = |address: &str| {
-        let address = Some(address.parse().unwrap());
-        counters.take_for_address(LimitName::SignIn, wide, address)
-    };
-    let last = take("10.1.0.1").await.unwrap();
-    let refused = take("10.9.0.1").await;
-    assert!(
-        matches!(&refused, Err(RateLimitError::Exceeded(exceeded)) if exceeded.limit == LimitName::PendingSignIns),
-        "{refused:?}"
-    );
-    let given = counters
-        .give_back_for_address(LimitName::SignIn, wide, last)
-        .await;
-    given.unwrap();
-    assert!(take("10.9.0.1").await.is_ok());
 }

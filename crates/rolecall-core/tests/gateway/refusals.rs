@@ -1,32 +1,65 @@
 //! What refusals cost: messages that are verified in vain, events of their own, places of sign-ins that did not begin.
 
-use rolecall_core::gateway::{OrderedBy, RequestContext};
-use rolecall_core::limits::{REFUSAL_EVENTS_MAX, REFUSALS_WINDOW};
+use futures_util::future::join_all;
+use rolecall_core::gateway::{OrderedBy, RequestContext, TokenError};
+use rolecall_core::limits::{EARLY_POLLS_MAX, REFUSAL_EVENTS_MAX, REFUSALS_WINDOW, SLOW_LANE_MAX};
 use rolecall_core::rate_limit::RateLimits;
 use rolecall_core::secret::BrowserSecret;
 use rolecall_core::sign_in::ProviderError;
 
+use crate::clients::{poll, register, start};
 use crate::limits::{OFFICE, begin, stray, unsigned_order};
 use crate::world::{UNSIGNED, World, back, code, context, context_from, id, logout, saml};
 
 #[tokio::test]
-async fn every_message_that_is_verified_in_vain_counts() {
+async fn messages_that_are_verified_in_vain_count_and_then_wait_for_their_turn() {
     let max = RateLimits::default().failures.max();
     for by in [OrderedBy::Navigation, OrderedBy::Frame] {
         let world = World::new();
+        let gateway = &world.gateway;
         let office = context_from(OFFICE);
         for number in 0..max {
-            let refused = unsigned_order(&world.gateway, &office, by).await;
+            let refused = unsigned_order(gateway, &office, by).await;
             assert_eq!(refused.reason(), "signature", "{number}");
         }
-        unsigned_order(&world.gateway, &office, by).await;
+        let refused = unsigned_order(gateway, &office, by).await;
+        assert_eq!(refused.reason(), "rate_limited");
         let verified = world.okta.verified();
-        for _ in 0..10 {
-            let refused = unsigned_order(&world.gateway, &office, by).await;
+        let flood = (0..500).map(|_| unsigned_order(gateway, &office, by));
+        for refused in join_all(flood).await {
             assert_eq!(refused.reason(), "rate_limited");
         }
-        assert_eq!(world.okta.verified(), verified, "nothing more is verified");
+        assert_eq!(world.okta.verified(), verified + SLOW_LANE_MAX);
+        assert_eq!(world.okta.most_at_once(), 1);
+        // What the provider really says is heard.
+        let (okta, order) = (id("okta"), Some(logout("subject-alice r1")));
+        let ordered = gateway.sign_out_ordered(&office, &okta, order, by).await;
+        ordered.unwrap();
     }
+}
+
+#[tokio::test]
+async fn whatever_an_address_has_sent_the_providers_responses_are_taken() {
+    let world = World::new();
+    let gateway = &world.gateway;
+    let (office, okta) = (context_from(OFFICE), id("okta"));
+    for _ in 0..2 * RateLimits::default().failures.max() {
+        let unsigned = gateway.complete_unsolicited_sign_in(&office, &okta, saml(UNSIGNED));
+        assert!(unsigned.await.is_err());
+        let begun = world.begin_from("okta", &office, None).await.unwrap();
+        let held = gateway.hold_response(&office, &okta, &begun.state, saml(UNSIGNED));
+        assert!(held.await.is_err());
+    }
+    let unsolicited = gateway.complete_unsolicited_sign_in(&office, &okta, saml("alice a1 s1"));
+    unsolicited.await.unwrap();
+    let for_aws = saml("alice a2 arn:aws:iam::1:role/x,arn:aws:iam::1:saml-provider/y");
+    gateway
+        .receive_for_aws(&office, &okta, for_aws)
+        .await
+        .unwrap();
+    let begun = world.begin_from("okta", &office, None).await.unwrap();
+    let held = gateway.hold_response(&office, &okta, &begun.state, saml("bob a3 s3"));
+    held.await.unwrap();
 }
 
 #[tokio::test]
@@ -67,6 +100,27 @@ async fn one_state_buys_three_verifications() {
         assert!(held.is_err());
     }
     assert_eq!(world.okta.verified(), 3);
+}
+
+#[tokio::test]
+async fn a_response_that_could_not_be_verified_is_none_of_the_three() {
+    let world = World::new();
+    let begun = world.begin("okta").await;
+    let okta = id("okta");
+    let hold = || {
+        let (gateway, state) = (&world.gateway, &begun.state);
+        async {
+            gateway
+                .hold_response(&context(), &okta, state, saml("alice a1 s1"))
+                .await
+        }
+    };
+    for _ in 0..10 {
+        let down = || ProviderError::Unavailable("down".into());
+        world.okta.fail_once(down);
+        assert_eq!(hold().await.unwrap_err().reason(), "provider_unavailable");
+    }
+    hold().await.unwrap();
 }
 
 #[tokio::test]
@@ -121,4 +175,22 @@ async fn a_sign_in_that_could_not_begin_gives_its_place_back() {
         assert_eq!(refused.reason(), "provider_unavailable");
     }
     begin(&world.gateway, &office, None).await.unwrap();
+}
+
+/// Whoever has a device code can poll without end.
+#[tokio::test]
+async fn polls_of_a_device_that_was_turned_away_write_nothing() {
+    let world = World::new();
+    let known = register(&world.gateway);
+    let started = start(&world, &known).await;
+    for _ in 0..2 * EARLY_POLLS_MAX {
+        assert!(poll(&world, &known, &started).await.is_err());
+    }
+    world.store.take_verbs();
+    for _ in 0..100 {
+        let refused = poll(&world, &known, &started).await.unwrap_err();
+        assert!(matches!(refused, TokenError::AccessDenied), "{refused:?}");
+    }
+    let verbs = world.store.take_verbs();
+    assert!(verbs.keys().eq(&["get"]), "{verbs:?}");
 }

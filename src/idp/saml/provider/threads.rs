@@ -1,7 +1,7 @@
 //! How many SAML messages are verified at the same time: verification takes a processor and no network, and whoever likes
 //! can send messages.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -11,21 +11,26 @@ use tokio::sync::Semaphore;
 
 use super::unwritable;
 
-/// A number of threads for work that takes a processor.
+/// Of all providers together.
+static ALL: LazyLock<Threads> = LazyLock::new(|| Threads::new(processors()));
+static HALF: LazyLock<Threads> = LazyLock::new(|| Threads::new((processors() / 2).max(1)));
+
+/// A number of threads for work that takes a processor. Clones share them.
+#[derive(Clone)]
 pub struct Threads {
     free: Arc<Semaphore>,
     wait_max: Duration,
 }
 
 impl Threads {
-    /// As many as there are processors.
+    /// As many as there are processors, for all providers together.
     pub fn all() -> Self {
-        Self::new(processors())
+        ALL.clone()
     }
 
     /// Half as many, at least one.
     pub fn half() -> Self {
-        Self::new((processors() / 2).max(1))
+        HALF.clone()
     }
 
     fn new(threads: usize) -> Self {

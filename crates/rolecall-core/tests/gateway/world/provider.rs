@@ -30,6 +30,8 @@ pub struct Provider {
     trouble: Mutex<Option<Trouble>>,
     /// How many SAML messages were verified.
     pub(super) verified: AtomicUsize,
+    pub(super) verifying: AtomicUsize,
+    pub(super) most_at_once: AtomicUsize,
     people: Mutex<BTreeMap<String, Identity>>,
 }
 
@@ -45,6 +47,8 @@ impl Provider {
             journal,
             trouble: Mutex::default(),
             verified: AtomicUsize::default(),
+            verifying: AtomicUsize::default(),
+            most_at_once: AtomicUsize::default(),
             people: Mutex::new(BTreeMap::from([
                 ("alice".to_owned(), alice),
                 ("bob".to_owned(), bob),
@@ -143,7 +147,7 @@ impl IdentityProvider for Provider {
         );
         match callback {
             Callback::Code { code, .. } => Ok(self.knows(code.expose()).into()),
-            Callback::Saml(response) => self.saml_said(&response),
+            Callback::Saml(response) => self.saml_said(&response).await,
             Callback::Error { .. } => Err(ProviderError::Refused {
                 error: "access_denied",
                 explanation: None,

@@ -56,14 +56,26 @@ impl Provider {
         self.verified.load(Ordering::Relaxed)
     }
 
-    fn verify(&self, message: &str) -> Result<(), ProviderError> {
+    /// How many were verified at the same time at most.
+    pub fn most_at_once(&self) -> usize {
+        self.most_at_once.load(Ordering::Relaxed)
+    }
+
+    async fn verify(&self, message: &str) -> Result<(), ProviderError> {
         self.failing()?;
         self.verified.fetch_add(1, Ordering::Relaxed);
+        let at_once = self.verifying.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_at_once.fetch_max(at_once, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+        self.verifying.fetch_sub(1, Ordering::Relaxed);
         signed(message)
     }
 
-    pub(super) fn saml_said(&self, response: &SamlResponse) -> Result<Vouched, ProviderError> {
-        self.verify(response.expose())?;
+    pub(super) async fn saml_said(
+        &self,
+        response: &SamlResponse,
+    ) -> Result<Vouched, ProviderError> {
+        self.verify(response.expose()).await?;
         let words: Vec<&str> = response.expose().split(' ').collect();
         let [person, assertion, session_index, ref name @ ..] = words[..] else {
             panic!("{words:?}");
@@ -110,7 +122,7 @@ impl SamlServiceProvider for Provider {
         _: &Correlation,
         response: SamlResponse,
     ) -> Result<PackedResponse, ProviderError> {
-        self.verify(response.expose())?;
+        self.verify(response.expose()).await?;
         self.pack(&response)
     }
 
@@ -123,7 +135,7 @@ impl SamlServiceProvider for Provider {
     }
 
     async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError> {
-        self.saml_said(&response)
+        self.saml_said(&response).await
     }
 
     fn start_for_aws(&self) -> Option<Url> {
@@ -135,7 +147,7 @@ impl SamlServiceProvider for Provider {
         &self,
         response: SamlResponse,
     ) -> Result<ResponseForAws, ProviderError> {
-        self.verify(response.expose())?;
+        self.verify(response.expose()).await?;
         let words: Vec<&str> = response.expose().split(' ').collect();
         let [person, assertion, role, ref source @ ..] = words[..] else {
             panic!("{words:?}");
@@ -154,7 +166,7 @@ impl SamlServiceProvider for Provider {
         let LogoutMessage::Post { message, .. } = message else {
             panic!("tests post");
         };
-        self.verify(message.expose())?;
+        self.verify(message.expose()).await?;
         let words: Vec<&str> = message.expose().split(' ').collect();
         let [name, request, ref indexes @ ..] = words[..] else {
             panic!("{words:?}");
