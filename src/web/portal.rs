@@ -15,6 +15,7 @@ use super::view::{AccountSection, Link, Lock, NoAccessPage, PortalPage, RoleRow}
 use super::{reply, words};
 
 const GROUPS_SHOWN_MAX: usize = 24;
+const CLAIMS_SHOWN_MAX: usize = 40;
 
 /// The portal's query: a search for people without the script.
 #[derive(Deserialize)]
@@ -50,7 +51,11 @@ pub async fn home(member: Member, search: Query<Search>) -> Result<HttpResponse,
 pub fn no_access(member: &Member) -> NoAccessPage {
     let identity = &member.session.identity;
     let groups = &identity.groups;
+    let claims = identity.claims.iter().map(|(name, _)| name.to_owned());
+    let claims: Vec<String> = claims.collect();
     NoAccessPage {
+        claims_more: claims.len().saturating_sub(CLAIMS_SHOWN_MAX),
+        claims: claims.into_iter().take(CLAIMS_SHOWN_MAX).collect(),
         viewer: member.viewer(),
         unbelieved_email: identity.unbelieved_email.as_ref().map(|it| it.to_string()),
         groups: groups.iter().take(GROUPS_SHOWN_MAX).cloned().collect(),

@@ -29,6 +29,10 @@ pub struct NoAccessPage {
     pub viewer: Viewer,
     /// Which e-mail address the provider sent that is not believed, and why.
     pub unbelieved_email: Option<String>,
+    /// The names of the claims that came, as many as are worth showing.
+    pub claims: Vec<String>,
+    /// How many more there are.
+    pub claims_more: usize,
     /// The groups the provider named, as many as are worth showing.
     pub groups: Vec<String>,
     /// How many more there are.
@@ -111,6 +115,8 @@ mod samples {
             let page = |groups: &[&str], groups_more, contact: Option<&str>| Self {
                 viewer: Viewer::sample(),
                 unbelieved_email: None,
+                claims: vec!["department".into(), "/realm_access/roles".into()],
+                claims_more: groups_more,
                 groups: groups.iter().map(|group| (*group).into()).collect(),
                 groups_more,
                 contact: contact.map(Into::into),
@@ -126,6 +132,7 @@ mod samples {
                 Self {
                     viewer: Viewer::hostile(),
                     unbelieved_email: Some(HOSTILE.into()),
+                    claims: vec![HOSTILE.into()],
                     reference: HOSTILE.into(),
                     ..page(&[HOSTILE], 3, Some(HOSTILE))
                 },

@@ -97,6 +97,12 @@ async fn who_has_no_role_is_told_which_address_is_not_believed() -> Result<()> {
     let text = browser.page()?.text();
     let told = "\"carol@example.com\" is not believed, because email_verified was sent with it and is not true";
     ensure!(text.contains(told), "{text}");
+    let claims = text
+        .split_once("Claims received")
+        .map_or("", |(_, rest)| rest);
+    for claim in ["email", "email_verified", "name"] {
+        ensure!(claims.contains(claim), "{claim}: {text}");
+    }
     Ok(())
 }
 
