@@ -90,8 +90,6 @@ pub const SAML_PREFIXES_MAX: usize = 16;
 pub const SAML_PREFIX_LIST_BYTES_MAX: usize = 512;
 /// Characters of a `SignatureValue`: RSA with 16,384 bits has some 2,800 in lines.
 pub const SAML_SIGNATURE_VALUE_BYTES_MAX: usize = 4 * 1024;
-/// Attributes of one assertion.
-pub const SAML_ATTRIBUTES_MAX: usize = 512;
 /// Bytes of a `RelayState` (SAML Bindings 3.4.3).
 pub const RELAY_STATE_BYTES_MAX: usize = 80;
 

@@ -148,10 +148,19 @@ impl Finder {
     }
 
     fn take(&mut self, piece: &[u8]) -> Result<(), InvalidMetadata> {
-        for byte in piece {
+        let mut rest = piece;
+        loop {
+            if self.within == Within::Text && self.entity.is_none() {
+                // Most of a document is text that nobody reads.
+                let next = rest.iter().position(|byte| *byte == b'<');
+                rest = &rest[next.unwrap_or(rest.len())..];
+            }
+            let Some((byte, after)) = rest.split_first() else {
+                return Ok(());
+            };
             self.step(*byte)?;
+            rest = after;
         }
-        Ok(())
     }
 
     fn step(&mut self, byte: u8) -> Result<(), InvalidMetadata> {

@@ -4,7 +4,6 @@
 
 use chrono::{DateTime, Utc};
 use rolecall_core::identity::{NameId, Subject, Unread};
-use rolecall_core::limits;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use roxmltree::Node;
 
@@ -73,10 +72,11 @@ pub fn authentication(
     })
 }
 
-/// The attributes (Core 2.7.3), those of one name together.
+/// The attributes (Core 2.7.3), those of one name together. As many as a document may hold: of those that nothing depends on
+/// the identity keeps what it has room for.
 ///
 /// # Errors
-/// [`RejectReason::Claims`]: too many, without a name, or encrypted.
+/// [`RejectReason::Claims`]: without a name, or encrypted.
 pub fn attributes(assertion: Node<'_, '_>) -> Result<Vec<Attribute>, ProviderError> {
     let mut all: Vec<Attribute> = Vec::new();
     let statements = children(assertion, ASSERTION, "AttributeStatement");
@@ -105,12 +105,6 @@ pub fn attributes(assertion: Node<'_, '_>) -> Result<Vec<Attribute>, ProviderErr
             same.friendly_names
                 .extend(friendly.filter(|name| !known(name)));
             continue;
-        }
-        if all.len() == limits::SAML_ATTRIBUTES_MAX {
-            return Err(rejected(
-                RejectReason::Claims,
-                "there are too many attributes",
-            ));
         }
         all.push(Attribute {
             name: name.to_owned(),

@@ -100,3 +100,36 @@ async fn the_last_good_copy_serves_until_a_better_one_comes() {
     advance(STALE_MAX);
     assert!(remote.trust().await.is_err());
 }
+
+#[tokio::test]
+async fn one_entity_of_a_large_federation_is_fetched() {
+    let others = "<md:EntityDescriptor entityID=\"https://other.example\"/>\n".repeat(40_000);
+    let ours = metadata(&[&PROVIDER.certificate_text()]);
+    let federation = format!(
+        "<md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\">{others}{ours}{others}</md:EntitiesDescriptor>"
+    );
+    let fetched = async |entity_id: Option<&str>| {
+        let options = TrustOptions {
+            entity_id: entity_id.map(str::to_owned),
+            ..TrustOptions::default()
+        };
+        let remote = RemoteMetadata::new(
+            HttpClient::new(&crate::egress::Egress::default()).unwrap(),
+            serve(vec![federation.clone()]),
+            TimeDelta::hours(1),
+            options,
+            Arc::new(Hands(std::sync::Mutex::new(now()))),
+        );
+        remote.trust().await
+    };
+    assert_eq!(fetched(Some(IDP)).await.unwrap().entity_id(), IDP);
+    for (entity_id, told) in [
+        (None, "name the entity with entity_id"),
+        (Some("https://nobody.example"), "no entity with entityID"),
+    ] {
+        let ProviderError::Unavailable(why) = fetched(entity_id).await.unwrap_err() else {
+            panic!("{entity_id:?}");
+        };
+        assert!(why.to_string().contains(told), "{why}");
+    }
+}
