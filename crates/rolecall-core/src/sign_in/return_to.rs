@@ -136,6 +136,7 @@ mod tests {
                 packed == path || !packed.contains(['%', '?']),
                 "{packed:.40}"
             );
+            assert_eq!(packed.starts_with(PACKED), path.len() > PLAIN_BYTES_MAX);
             assert_eq!(ReturnTo::unpack(&packed).unwrap().as_str(), path);
         }
         let too_long = format!("/{}", "a".repeat(limits::RETURN_TO_BYTES_MAX));
