@@ -211,6 +211,8 @@ mod tests {
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
     use rolecall_core::audit::{Actor, Delivery, Happened, ReferenceId, Target};
+    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::{Connection as _, SqliteConnection};
 
     use super::*;
     use crate::world::{SystemClock, SystemEntropy};
@@ -322,6 +324,39 @@ mod tests {
             report.is_intact() && report.open_intents_count == 0 && report.events == 3,
             "{report:?}"
         );
+    }
+
+    /// What is committed again after a failure must reach the disk before events are taken.
+    #[tokio::test]
+    async fn a_database_that_failed_works_again_when_the_disk_has_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trail.db");
+        let url = DatabaseUrl::Sqlite(path.clone());
+        let (sync, _asked, disk) = slow_disk();
+        let audit = SqlAudit::open_with(&url, &SystemClock, &SystemEntropy, sync);
+        let audit = audit.await.unwrap();
+        let options = SqliteConnectOptions::new().filename(path);
+        let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+        let begin = sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other);
+        begin.await.unwrap();
+        assert!(audit.append(&event()).await.is_err());
+        while audit.gate.check().is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert!(audit.gate.check().is_err(), "the disk has not answered");
+        for _ in 0..9 {
+            disk.send(()).unwrap();
+        }
+        let opens = async {
+            while audit.gate.check().is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(8), opens).await.unwrap();
+        drop(disk);
+        audit.close().await;
     }
 
     #[tokio::test]

@@ -1,10 +1,15 @@
 //! Redis down, silent, full, read-only, or not letting us in: fast and honest answers, and recovery without help.
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use rolecall_testkit::redis::Redis;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tracing::instrument::WithSubscriber as _;
+use url::Url;
 
 use super::*;
 use crate::log::Log;
@@ -103,6 +108,55 @@ async fn a_one_time_value_is_not_given_twice_when_the_answer_was_lost() -> Resul
         store.take(key("a")).await?.is_none(),
         "the lost answer was the only one"
     );
+    Ok(())
+}
+
+/// Passes everything on to the server. When told, it loses the next answer, and the connection with it.
+async fn pass(mut client: TcpStream, server: SocketAddr, lose: Arc<AtomicBool>) -> Result<()> {
+    let mut server = TcpStream::connect(server).await?;
+    let (mut question, mut answer) = ([0; 4096], [0; 4096]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut question) => match read? {
+                0 => return Ok(()),
+                count => server.write_all(&question[..count]).await?,
+            },
+            read = server.read(&mut answer) => match read? {
+                0 => return Ok(()),
+                _ if lose.swap(false, Ordering::Relaxed) => return Ok(()),
+                count => client.write_all(&answer[..count]).await?,
+            },
+        }
+    }
+}
+
+/// A write whose answer was lost may have happened, so it is not sent again. A read is.
+#[tokio::test]
+async fn a_write_is_sent_once_and_a_read_again() -> Result<()> {
+    let redis = Redis::single().await?;
+    let server = Url::parse(&redis.url())?.socket_addrs(|| None)?[0];
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let url = format!("redis://{}", listener.local_addr()?);
+    let lose = Arc::new(AtomicBool::new(false));
+    let mut passing = tokio::task::JoinSet::new();
+    let losing = Arc::clone(&lose);
+    passing.spawn(async move {
+        let mut connections = tokio::task::JoinSet::new();
+        while let Ok((client, _)) = listener.accept().await {
+            connections.spawn(pass(client, server, Arc::clone(&losing)));
+        }
+    });
+    let store = store_at(&url).await?;
+    store
+        .insert(key("a"), b"one".to_vec(), in_a_minute())
+        .await?;
+    lose.store(true, Ordering::Relaxed);
+    ensure!(store.get(key("a")).await?.is_some(), "not read again");
+    ensure!(!lose.load(Ordering::Relaxed), "no answer was lost");
+    lose.store(true, Ordering::Relaxed);
+    ensure!(is_unavailable(&store.take(key("a")).await));
+    until_ready(&store).await?;
+    ensure!(store.get(key("a")).await?.is_none(), "it was not taken");
     Ok(())
 }
 
