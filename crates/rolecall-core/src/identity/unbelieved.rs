@@ -31,6 +31,9 @@ pub struct UnbelievedEmail {
     sent: Vec<String>,
     /// How many were sent.
     count: usize,
+    /// Whether one of them is no address as it was sent; what is kept of it may read as one.
+    #[serde(default)]
+    unreadable: bool,
 }
 
 impl UnbelievedEmail {
@@ -42,6 +45,7 @@ impl UnbelievedEmail {
                 .map(|one| text::one_line(one, limits::EMAIL_BYTES_MAX))
                 .collect(),
             count: sent.len(),
+            unreadable: sent.iter().any(|one| EmailAddress::parse(one).is_err()),
         }
     }
 
@@ -71,7 +75,11 @@ impl UnbelievedEmail {
     /// The addresses that may be the person's; none when it may be any, since what was sent was not verified or cannot be
     /// read.
     pub(crate) fn candidates(&self) -> Option<Vec<EmailAddress>> {
-        let whole = self.count == self.sent.len() && self.why != Disbelief::NotVerified;
+        match self.why {
+            Disbelief::NotVerified | Disbelief::NotAnAddress => return None,
+            Disbelief::OtherDomain | Disbelief::Several => {}
+        }
+        let whole = self.count == self.sent.len() && !self.unreadable;
         let parsed = self.sent.iter().map(|one| EmailAddress::parse(one));
         parsed.collect::<Result<_, _>>().ok().filter(|_| whole)
     }
@@ -227,9 +235,27 @@ mod tests {
             None,
             mallory
         ));
+        // Without its hidden character it would be somebody else's address.
+        for hidden in ["b\u{200b}ob@example.com", "bob@example.com\u{feff}"] {
+            assert!(may_be(&[hidden], None, mallory), "{hidden:?}");
+            assert!(may_be(&[hidden, "a@example.com"], None, mallory));
+        }
         let many: Vec<String> = (0..100).map(|n| format!("a{n}@example.com")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert!(may_be(&many, None, mallory), "not all of them are kept");
+    }
+
+    /// As it was kept before `unreadable` was.
+    #[test]
+    fn a_record_of_before_is_read() {
+        let record = |why: &str| {
+            let sent = r#"{"sent":["bob@example.com"],"count":1}"#;
+            sent.replacen('{', &format!(r#"{{"why":"{why}","#), 1)
+        };
+        let kept: UnbelievedEmail = serde_json::from_str(&record("not_an_address")).unwrap();
+        assert_eq!(kept.candidates(), None);
+        let kept: UnbelievedEmail = serde_json::from_str(&record("other_domain")).unwrap();
+        assert_eq!(kept.candidates().map(|all| all.len()), Some(1));
     }
 
     #[test]
