@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use rolecall_core::identity::{Evidence, Identity, InvalidClaims, ReadClaims, claim_name};
+use rolecall_core::identity::{Evidence, Identity, InvalidClaims, ReadClaims, Unread, claim_name};
 use rolecall_core::secret::SecretText;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
@@ -25,7 +25,11 @@ pub fn refuse_overage(
 ) -> Result<(), ProviderError> {
     let groups = claim_name(&settings.claims.groups);
     let elsewhere = match claims.get("_claim_names") {
-        Some(Value::Object(names)) => names.contains_key(&groups),
+        Some(Value::Object(names)) => {
+            let around = first_step(&groups).map(|(first, _)| first);
+            let stands_there = |name: &String| names.get(name).is_some_and(|at| !at.is_null());
+            names.contains_key(&groups) || around.as_ref().is_some_and(stands_there)
+        }
         Some(Value::Null) | None => false,
         Some(_) => true,
     };
@@ -105,13 +109,24 @@ fn groups(
     claims: &Map<String, Value>,
     name: &str,
 ) -> Result<Vec<String>, ProviderError> {
-    match member_names(claims, name) {
+    let unread = match said.values(name) {
+        Ok(values) => return Ok(values.map(str::to_owned).collect()),
+        Err(unread) => unread,
+    };
+    let is_object = matches!(
+        unread,
+        InvalidClaims::Unread {
+            why: Unread::Object,
+            ..
+        }
+    );
+    match member_names(claims, name).filter(|_| is_object) {
         // Within the bounds of any claim's values.
         Some(names) => {
             let bounded = ReadClaims::of(BTreeMap::from([(name.to_owned(), Ok(names))]));
             values(&bounded, name)
         }
-        None => values(said, name),
+        None => Err(refused(unread)),
     }
 }
 
@@ -125,8 +140,7 @@ fn member_names(claims: &Map<String, Value>, name: &str) -> Option<Vec<String>> 
     let claim = match claims.get(name) {
         Some(claim) => claim,
         None => {
-            let (first, rest) = name.strip_prefix('/')?.split_once('/')?;
-            let first = first.replace("~1", "/").replace("~0", "~");
+            let (first, rest) = first_step(name)?;
             claims.get(&first)?.pointer(&format!("/{rest}"))?
         }
     };
@@ -138,6 +152,12 @@ fn member_names(claims: &Map<String, Value>, name: &str) -> Option<Vec<String>> 
     };
     let granted: Option<Vec<_>> = members.iter().map(granted).collect();
     Some(granted?.into_iter().flatten().collect())
+}
+
+/// The claim in which a JSON pointer of several steps begins, and the other steps (RFC 6901).
+fn first_step(pointer: &str) -> Option<(String, &str)> {
+    let (first, rest) = pointer.strip_prefix('/')?.split_once('/')?;
+    Some((first.replace("~1", "/").replace("~0", "~"), rest))
 }
 
 fn refused(error: InvalidClaims) -> ProviderError {
@@ -243,6 +263,37 @@ mod tests {
         assert_eq!(groups(granted).unwrap(), ["admin"]);
         assert!(groups(json!({"admin": {}})).unwrap().is_empty());
         assert!(groups(json!({"admin": {}, "reader": true})).is_err());
+    }
+
+    /// Whatever stands here of a claim that stands elsewhere is not all of it.
+    #[test]
+    fn roles_of_a_claim_that_stands_elsewhere_are_not_known() {
+        let roles = json!({"admin": {"1": "acme.example"}});
+        for (pointer, claims) in [
+            (
+                "/res/roles",
+                json!({"res": {"roles": roles}, "_claim_names": {"res": "src1"}}),
+            ),
+            (
+                "/a~1b/roles",
+                json!({"a/b": {"roles": roles}, "_claim_names": {"a/b": "src1"}}),
+            ),
+            (
+                "roles",
+                json!({"roles": roles, "_claim_names": {"roles": "src1"}}),
+            ),
+        ] {
+            let mut settings = settings();
+            settings.claims.groups = pointer.to_owned();
+            let error = refuse_overage(&object(claims.clone()), &settings).unwrap_err();
+            assert_eq!(reason(error), RejectReason::TooManyGroups, "{pointer}");
+            let error = made(&settings, claims.clone()).unwrap_err();
+            assert_eq!(reason(error), RejectReason::Claims, "{pointer}");
+            let mut here = object(claims);
+            here.remove("_claim_names");
+            let identity = made(&settings, Value::Object(here)).unwrap();
+            assert_eq!(identity.groups, ["admin"]);
+        }
     }
 
     #[test]
