@@ -2,18 +2,22 @@
 //! 100 MB, one entity is taken out while the file passes by.
 //!
 //! What is taken out is read strictly afterwards like any other metadata, together with the `EntitiesDescriptor`s around it,
-//! whose `validUntil` counts. Memory stays within one entity; nothing is verified of the rest.
+//! whose `validUntil` and namespaces count. An entity within anything else, such as `Extensions`, is none. Memory stays within
+//! one entity; nothing is verified of the rest.
 
 use std::io::{self, Read};
 
 use rolecall_core::limits;
 
 use super::trust::{InvalidMetadata, TrustOptions, metadata_text};
+use super::xml::METADATA;
 
 /// How deep elements nest.
 const DEPTH_MAX: usize = 64;
 /// Bytes that are read of a file at once.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// Why an entity is not kept.
+const TOO_LARGE: &str = "the entity is larger than other metadata may be, or there too often";
 /// Bytes of an XML declaration.
 const DECLARATION_BYTES_MAX: usize = 256;
 
@@ -123,12 +127,13 @@ struct Finder {
     /// Whether anything came before.
     begun: bool,
     declaration: Vec<u8>,
-    /// The elements that are open: the tags of `EntitiesDescriptor`s.
+    /// The elements that are open: the tags of `EntitiesDescriptor`s that stand in no other element.
     open: Vec<Option<Vec<u8>>>,
     /// The entity as far as it came, and how many elements are open around it.
     entity: Option<(Vec<u8>, usize)>,
     /// What was around the entities that were found.
     around: Vec<Vec<u8>>,
+    /// The entities that were found, together no larger than other metadata.
     found: Vec<u8>,
 }
 
@@ -166,8 +171,8 @@ impl Finder {
     fn step(&mut self, byte: u8) -> Result<(), InvalidMetadata> {
         if let Some((entity, _)) = &mut self.entity {
             entity.push(byte);
-            if entity.len() > limits::UPSTREAM_BYTES_MAX {
-                return Err(broken("the entity is larger than other metadata may be"));
+            if self.found.len() + entity.len() > limits::UPSTREAM_BYTES_MAX {
+                return Err(broken(TOO_LARGE));
             }
         }
         match self.within {
@@ -260,26 +265,49 @@ impl Finder {
         if self.open.len() >= DEPTH_MAX {
             return Err(broken("it has too many levels"));
         }
-        let name = local_name(tag);
-        let is_entity = name == b"EntityDescriptor" && self.entity.is_none();
-        let is_wanted = is_entity && entity_id(tag).as_deref() == Some(self.wanted.as_str());
         let is_whole = tag.ends_with(b"/>");
-        if is_wanted {
+        let names_wanted = || attribute(tag, "entityID").as_deref() == Some(self.wanted.as_str());
+        if self.is_metadata(tag, "EntityDescriptor") && names_wanted() {
             let around: Vec<Vec<u8>> = self.open.iter().flatten().cloned().collect();
             if !self.found.is_empty() && self.around != around {
                 return Err(broken("the entity is there twice, at different places"));
             }
             self.around = around;
             match is_whole {
+                true if self.found.len() + tag.len() > limits::UPSTREAM_BYTES_MAX => {
+                    return Err(broken(TOO_LARGE));
+                }
                 true => self.found.extend(tag),
                 false => self.entity = Some((tag.to_vec(), self.open.len())),
             }
         }
         if !is_whole {
-            let keeps = name == b"EntitiesDescriptor" && self.entity.is_none();
+            // Within one that is not kept, none is.
+            let keeps = self.is_metadata(tag, "EntitiesDescriptor");
             self.open.push(keeps.then(|| tag.to_vec()));
         }
         Ok(())
+    }
+
+    /// Whether the tag opens this element of SAML metadata (Metadata 2.3) with nothing but `EntitiesDescriptor`s around it.
+    fn is_metadata(&self, tag: &[u8], local_name: &str) -> bool {
+        if self.open.last().is_some_and(Option::is_none) {
+            return false;
+        }
+        let name = name(tag);
+        let (declaration, local) = match name.iter().position(|byte| *byte == b':') {
+            Some(colon) => {
+                let prefix = String::from_utf8_lossy(&name[..colon]);
+                (format!("xmlns:{prefix}"), &name[colon + 1..])
+            }
+            None => ("xmlns".to_owned(), name),
+        };
+        // The innermost declaration counts (Namespaces in XML 6.1).
+        let around = self.open.iter().flatten().rev().map(Vec::as_slice);
+        let mut declared = std::iter::once(tag)
+            .chain(around)
+            .filter_map(|tag| attribute(tag, &declaration));
+        local == local_name.as_bytes() && declared.next().as_deref() == Some(METADATA)
     }
 
     fn finish(self) -> Result<Vec<u8>, InvalidMetadata> {
@@ -315,13 +343,8 @@ fn name(tag: &[u8]) -> &[u8] {
     &rest[..end.unwrap_or(rest.len())]
 }
 
-fn local_name(tag: &[u8]) -> &[u8] {
-    let name = name(tag);
-    name.rsplit(|b| *b == b':').next().unwrap_or(name)
-}
-
-/// The value of `entityID`.
-fn entity_id(tag: &[u8]) -> Option<String> {
+/// The value of an attribute by its name, with its prefix.
+fn attribute(tag: &[u8], wanted: &str) -> Option<String> {
     let mut rest = tag.get(1 + name(tag).len()..)?;
     loop {
         let equals = rest.iter().position(|b| *b == b'=')?;
@@ -329,7 +352,7 @@ fn entity_id(tag: &[u8]) -> Option<String> {
         rest = rest[equals + 1..].trim_ascii_start();
         let quote = *rest.first().filter(|b| matches!(b, b'"' | b'\''))?;
         let end = 1 + rest[1..].iter().position(|b| *b == quote)?;
-        if name == b"entityID" {
+        if name == wanted.as_bytes() {
             return unescaped(std::str::from_utf8(&rest[1..end]).ok()?);
         }
         rest = &rest[end + 1..];

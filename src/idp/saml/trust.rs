@@ -286,7 +286,7 @@ fn identity_provider<'a, 'i>(
     let wanted = options.entity_id.as_deref();
     let mut found = root
         .descendants()
-        .filter(|node| is(*node, METADATA, "EntityDescriptor"))
+        .filter(|node| is(*node, METADATA, "EntityDescriptor") && is_in_place(*node))
         .filter(|node| wanted.is_none() || attribute(*node, "entityID") == wanted)
         .flat_map(|entity| {
             let roles = children(entity, METADATA, "IDPSSODescriptor");
@@ -308,6 +308,13 @@ fn identity_provider<'a, 'i>(
             "it describes several identity providers; name one with entity_id".to_owned(),
         )),
     }
+}
+
+/// Whether an entity has nothing but `EntitiesDescriptor`s around it (Metadata 2.3.1). Within extensions (2.2.1) anything may
+/// stand, and it speaks for nobody.
+fn is_in_place(entity: Node<'_, '_>) -> bool {
+    let mut around = entity.ancestors().skip(1).filter(Node::is_element);
+    around.all(|node| is(node, METADATA, "EntitiesDescriptor"))
 }
 
 /// The certificates of key descriptors for signing, or for nothing in particular (Metadata 2.4.1.1).

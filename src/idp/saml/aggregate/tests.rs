@@ -2,7 +2,7 @@
 
 use super::super::keys::{SigningKeys, base64_text};
 use super::super::testing::*;
-use super::super::trust::SamlTrust;
+use super::super::trust::{Binding, SamlTrust};
 use super::*;
 
 fn options(entity_id: &str) -> TrustOptions {
@@ -167,4 +167,77 @@ fn memory_stays_within_one_entity() {
     assert!(reader.whole.is_none());
     reader.take(&head.as_bytes()[end..]).unwrap();
     assert!(SamlTrust::parse(&reader.finish().unwrap(), &options(IDP)).is_ok());
+}
+
+/// What a member of a federation may write into its own extensions: the wanted entity, with another address.
+fn planted() -> [String; 4] {
+    let evil = metadata(&[&STRANGER.certificate_text()])
+        .replace("https://idp.example/sso", "https://evil.example/sso")
+        .replace("\"_m\"", "\"_p\"");
+    let bare = evil.replace(" xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\"", "");
+    [
+        format!("<x:a xmlns:x=\"urn:x\" xmlns:md=\"urn:x\">{bare}</x:a>"),
+        format!("<x xmlns=\"urn:x\"><EntitiesDescriptor>{evil}</EntitiesDescriptor></x>"),
+        format!("<md:EntitiesDescriptor>{bare}</md:EntitiesDescriptor>"),
+        evil,
+    ]
+}
+
+#[test]
+fn an_entity_within_extensions_is_none() {
+    let wanted = format!("\"_m\" entityID=\"{IDP}\"");
+    let place = "<md:EntitiesDescriptor validUntil=\"2026-03-02T00:00:00Z\">";
+    // Beside the wanted entity, and in another group.
+    for at in [place, "<md:EntitiesDescriptor Name='inner'>"] {
+        for planted in planted() {
+            let member = format!(
+                "{at}<md:EntityDescriptor entityID=\"https://member.example\"><md:Extensions>{planted}</md:Extensions></md:EntityDescriptor>"
+            );
+            for entities in [0, 2_000] {
+                let document = federation(entities, |text| text.replacen(at, &member, 1));
+                let trusted = |document: &str| {
+                    let text = read(document.as_bytes(), &options(IDP), 8_192)?;
+                    SamlTrust::parse(&text, &options(IDP))
+                };
+                let trust = trusted(&document).unwrap();
+                let place = trust.single_sign_on(Binding::Redirect).unwrap();
+                assert_eq!(place.location.host_str(), Some("idp.example"), "{planted}");
+                let without = document.replace(&wanted, "\"_m\" entityID=\"https://gone.example\"");
+                let error = trusted(&without).unwrap_err().to_string();
+                assert!(error.contains("describes no"), "{error}: {planted}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_entity_of_another_namespace_is_none() {
+    let other = "xmlns:md=\"urn:x\" ID=\"_m\"";
+    let ours = "xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\" ID=\"_m\"";
+    let document = federation(2_000, |text| text.replace(ours, other));
+    let error = read(document.as_bytes(), &options(IDP), 8_192).unwrap_err();
+    assert!(error.to_string().contains("describes no"), "{error}");
+    // By the namespace that nothing around it declares anew.
+    let document = federation(2_000, |text| text.replace(ours, "ID=\"_m\""));
+    let text = read(document.as_bytes(), &options(IDP), 8_192).unwrap();
+    assert!(SamlTrust::parse(&text, &options(IDP)).is_ok());
+}
+
+#[test]
+fn what_is_found_again_and_again_is_bounded() {
+    let (one, rest) = (
+        metadata(&[&PROVIDER.certificate_text()]),
+        "</md:EntitiesDescriptor>",
+    );
+    let open = "<md:EntitiesDescriptor xmlns:md=\"urn:oasis:names:tc:SAML:2.0:metadata\">";
+    let empty = format!("<md:EntityDescriptor entityID=\"{IDP}\"/>");
+    for one in [one, empty] {
+        let many = one.repeat(2 * limits::UPSTREAM_BYTES_MAX / one.len());
+        let mut reader = MetadataReader::new(&options(IDP));
+        let document = format!("{open}{many}{rest}");
+        let mut pieces = document.as_bytes().chunks(CHUNK_BYTES);
+        let error = pieces.try_for_each(|piece| reader.take(piece)).unwrap_err();
+        assert!(error.to_string().contains("too often"), "{error}");
+        assert!(reader.finder.found.len() <= limits::UPSTREAM_BYTES_MAX);
+    }
 }
