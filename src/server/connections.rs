@@ -5,21 +5,22 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ipnet::{IpNet, Ipv6Net};
+use ipnet::IpNet;
+use rolecall_core::rate_limit::{AddressPrefix, Width, rate_limit_prefix};
 
 use crate::client_address::is_in;
 use crate::telemetry::Throttle;
 use crate::web::metrics::Metrics;
 
-/// An IPv6 /48 may have this many times as many connections as one /64 in it.
-const SITE_FACTOR: usize = 10;
+/// What counts of an address, and how many times as many connections it may have as an address.
+const WIDTHS: [(Width, usize); 2] = [(Width::Address, 1), (Width::Site, 10)];
 
 /// Counts connections by IPv4 address, and by IPv6 /64 and /48. Trusted proxies are not counted: all clients come from
 /// them.
 pub struct Connections {
     max: usize,
     trusted: Vec<IpNet>,
-    open: Mutex<HashMap<IpNet, usize>>,
+    open: Mutex<HashMap<AddressPrefix, usize>>,
     metrics: Metrics,
     refused: Throttle,
 }
@@ -27,7 +28,7 @@ pub struct Connections {
 /// One connection that is counted as long as this exists.
 pub struct OpenConnection {
     connections: Arc<Connections>,
-    networks: Vec<IpNet>,
+    networks: Vec<AddressPrefix>,
 }
 
 impl Connections {
@@ -46,8 +47,9 @@ impl Connections {
     pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<OpenConnection> {
         let bounds = self.bounds(peer);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let full =
-            |(network, max): &(IpNet, usize)| open.get(network).copied().unwrap_or(0) >= *max;
+        let full = |(network, max): &(AddressPrefix, usize)| {
+            open.get(network).copied().unwrap_or(0) >= *max
+        };
         if let Some((network, max)) = bounds.iter().find(|bound| full(bound)) {
             self.metrics.connection_refused();
             if self.refused.is_due() {
@@ -55,7 +57,7 @@ impl Connections {
             }
             return None;
         }
-        let networks: Vec<IpNet> = bounds.into_iter().map(|(network, _)| network).collect();
+        let networks: Vec<AddressPrefix> = bounds.into_iter().map(|(network, _)| network).collect();
         for network in &networks {
             *open.entry(*network).or_default() += 1;
         }
@@ -77,20 +79,15 @@ impl Connections {
     }
 
     /// The networks that an address counts for, and how many connections each may have; none for a trusted proxy.
-    fn bounds(&self, address: IpAddr) -> Vec<(IpNet, usize)> {
+    fn bounds(&self, address: IpAddr) -> Vec<(AddressPrefix, usize)> {
         if is_in(&self.trusted, address) {
             return Vec::new();
         }
-        match address.to_canonical() {
-            address @ IpAddr::V4(_) => vec![(IpNet::from(address), self.max)],
-            IpAddr::V6(address) => [(64, self.max), (48, self.max.saturating_mul(SITE_FACTOR))]
-                .into_iter()
-                .filter_map(|(length, max)| {
-                    let network = Ipv6Net::new(address, length).ok()?.trunc();
-                    Some((IpNet::V6(network), max))
-                })
-                .collect(),
-        }
+        let bound = |&(width, factor): &(Width, usize)| {
+            let prefix = rate_limit_prefix(address, width)?;
+            Some((prefix, self.max.saturating_mul(factor)))
+        };
+        WIDTHS.iter().filter_map(bound).collect()
     }
 }
 

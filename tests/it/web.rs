@@ -35,6 +35,7 @@ mod wire;
 use anyhow::{Context as _, Result, ensure};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{RequestBuilder, Response};
+use rolecall_core::identity::{ProviderId, Subject};
 use rolecall_demo::{House, HouseSettings};
 use rolecall_testkit::browser::{Browser, BrowserSettings, Page};
 use rolecall_testkit::clock::ManualClock;
@@ -193,6 +194,19 @@ impl Scene {
         let answer = request.send().await?;
         let to = location(&answer)?;
         Ok((to, cookie_set(&answer, BROWSER).context("no cookie")?))
+    }
+
+    /// Ends every other session of Alice's: in even rounds by herself in the portal, else by an operator.
+    async fn end_alice(&self, mine: &Pass, round: usize) -> Result<()> {
+        if round.is_multiple_of(2) {
+            let ended = self.post(mine, "/sessions/end", &[("others", "true")]);
+            ensure!(ended.send().await?.status() == 303);
+            return Ok(());
+        }
+        let (provider, subject) = (ProviderId::parse("example")?, Subject::parse("00u-alice")?);
+        let verbs = &self.house.gateway.verbs;
+        verbs.end_person(&provider, &subject).await?;
+        Ok(())
     }
 
     /// Signs in at the provider by hand: the address it sends the browser back to.

@@ -1,10 +1,6 @@
 //! Addresses of a domain about which two providers are believed.
 
-use rolecall_core::access::{Lacks, Policy, PolicyContext, ProviderFacts, Source};
-use rolecall_core::aws::Partition;
-use rolecall_core::identity::{EmailDomain, ProviderId};
-
-use crate::support::FILES;
+use crate::support::{parse_for, provider};
 
 const WORLD: &str = r#"
 [[account]]
@@ -18,26 +14,9 @@ name = "Plain"
 "#;
 
 fn warnings(domains: [&[&str]; 2], rules: &str) -> Vec<String> {
-    let facts = |id: &str, domains: &[&str]| ProviderFacts {
-        id: ProviderId::parse(id).unwrap(),
-        title: id.to_owned(),
-        domains: domains
-            .iter()
-            .map(|domain| EmailDomain::parse(domain).unwrap())
-            .collect(),
-        lacks: Lacks::default(),
-    };
-    let context = PolicyContext {
-        partition: Partition::Aws,
-        providers: &[facts("okta", domains[0]), facts("google", domains[1])],
-        files: &FILES,
-        trusted_proxies: &[],
-    };
-    let source = Source {
-        path: "access.toml".into(),
-        text: format!("{WORLD}{rules}"),
-    };
-    let policy = Policy::parse(&[source], &context).unwrap();
+    let providers = [provider("okta", domains[0]), provider("google", domains[1])];
+    let text = format!("{WORLD}{rules}");
+    let policy = parse_for(&providers, &[("access.toml", &text)]).unwrap();
     let warnings = policy.warnings().iter();
     warnings
         .map(|warning| format!("{}: {}", warning.line, warning.message))

@@ -33,21 +33,36 @@ pub const FILES: Texts = Texts(&[
     ("broken.json", "{"),
 ]);
 
-/// `okta`, believed about example.com, and `google`, believed about google.example.
-pub fn providers() -> Vec<ProviderFacts> {
-    let provider = |id: &str, domain: &str| ProviderFacts {
+/// A provider that is believed about these domains.
+pub fn provider(id: &str, domains: &[&str]) -> ProviderFacts {
+    let domains = domains.iter();
+    ProviderFacts {
         id: ProviderId::parse(id).unwrap(),
         title: id.to_owned(),
-        domains: vec![EmailDomain::parse(domain).unwrap()],
+        domains: domains
+            .map(|domain| EmailDomain::parse(domain).unwrap())
+            .collect(),
         lacks: Lacks::default(),
-    };
+    }
+}
+
+/// `okta`, believed about example.com, and `google`, believed about google.example.
+pub fn providers() -> Vec<ProviderFacts> {
     vec![
-        provider("okta", "example.com"),
-        provider("google", "google.example"),
+        provider("okta", &["example.com"]),
+        provider("google", &["google.example"]),
     ]
 }
 
 pub fn parse_files(files: &[(&str, &str)]) -> Result<Policy, ConfigErrors> {
+    parse_for(&providers(), files)
+}
+
+/// Parses files of a company with these providers.
+pub fn parse_for(
+    providers: &[ProviderFacts],
+    files: &[(&str, &str)],
+) -> Result<Policy, ConfigErrors> {
     let sources: Vec<Source> = files
         .iter()
         .map(|(path, text)| Source {
@@ -57,7 +72,7 @@ pub fn parse_files(files: &[(&str, &str)]) -> Result<Policy, ConfigErrors> {
         .collect();
     let context = PolicyContext {
         partition: Partition::Aws,
-        providers: &providers(),
+        providers,
         files: &FILES,
         trusted_proxies: &["192.0.2.0/28".parse().unwrap()],
     };

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rolecall_core::identity::{ProviderId, Subject};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -46,14 +45,7 @@ async fn no_code_outlives_the_end_of_the_session_that_allowed_it() -> Result<()>
             });
         }
         tokio::time::sleep(Duration::from_millis(20 + round as u64 % 7)).await;
-        if round.is_multiple_of(2) {
-            let ended = scene.post(&mine, "/sessions/end", &[("others", "true")]);
-            ensure!(ended.send().await?.status() == 303);
-        } else {
-            let (provider, subject) = (ProviderId::parse("example")?, Subject::parse("00u-alice")?);
-            let verbs = &scene.house.gateway.verbs;
-            verbs.end_person(&provider, &subject).await?;
-        }
+        scene.end_alice(&mine, round).await?;
         over.store(true, Ordering::Relaxed);
         for codes in thieves.join_all().await {
             for code in codes?.iter().rev().take(TRIED) {
