@@ -8,6 +8,7 @@ mod cache;
 mod explanation;
 pub mod http;
 pub mod oidc;
+mod probe;
 mod provider;
 mod redact;
 mod reloadable;
@@ -18,6 +19,7 @@ pub use oidc::{
     Algorithm, AssertionAudience, AuthTimeRule, ClaimNames, ClientAuthentication, ClientKey,
     Finding, MfaRule, OidcProvider, OidcSettings, UserinfoUse,
 };
+pub use probe::Probed;
 pub use provider::ProviderSettings;
 pub use reloadable::Reloadable;
 pub use saml::{SamlProvider, SamlSettings};

@@ -5,6 +5,7 @@ use rolecall_core::port::Clock as _;
 use super::out::{self, Done, Failure};
 use super::{ConfigArg, block_on};
 use crate::config::Loaded;
+use crate::idp::ProviderSettings;
 use crate::server;
 use crate::world::SystemClock;
 
@@ -33,6 +34,7 @@ impl Check {
             for remark in provider.remarks(now) {
                 out::remark(format!("warning: provider {}: {remark}", provider.id()));
             }
+            register(provider)?;
         }
         let (accounts, sets) = (
             loaded.access.policy.accounts().count(),
@@ -53,15 +55,30 @@ impl Check {
     }
 }
 
+/// Says what to enter at the provider.
+fn register(provider: &ProviderSettings) -> Result<(), Failure> {
+    out::line(format!("provider {}: register there", provider.id()))?;
+    let entries = provider.registration();
+    let widest = entries.iter().map(|(name, _)| name.len()).max();
+    let width = widest.unwrap_or_default();
+    for (name, value) in entries {
+        out::line(format!("  {name:width$}  {value}"))?;
+    }
+    Ok(())
+}
+
 /// Asks everything that the gateway will need; says what does not answer.
 async fn online(loaded: Loaded) -> Result<Done, Failure> {
     let mut done = Done::Well;
     for (name, answer) in server::probe(&loaded.settings, &loaded.access.policy).await {
         match answer {
-            Ok(remarks) => {
+            Ok(probed) => {
                 out::line(format!("{name}: answers"))?;
-                for remark in remarks {
-                    out::remark(format!("warning: {name}: {remark}"));
+                for note in probed.notes {
+                    out::line(format!("  {note}"))?;
+                }
+                for warning in probed.warnings {
+                    out::remark(format!("warning: {name}: {warning}"));
                 }
             }
             Err(error) => {

@@ -81,9 +81,9 @@ impl Explain {
         let refused = |why: String| Failure::configuration(format!("{shown}: {why}"));
         let mut identity = supposed.map_err(|error| match error {
             ProviderError::Rejected { detail, .. } => refused(detail),
-            ProviderError::Refused { .. } | ProviderError::Unavailable(_) => {
-                refused(error.to_string())
-            }
+            ProviderError::Refused { .. }
+            | ProviderError::Misconfigured(_)
+            | ProviderError::Unavailable(_) => refused(error.to_string()),
         })?;
         policy
             .admit(&mut identity)

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::port::Clock;
-use rolecall_core::sign_in::{ProviderError, RejectReason};
+use rolecall_core::sign_in::ProviderError;
 
 use crate::idp::http::HttpError;
 
@@ -31,12 +31,22 @@ pub enum Trouble {
     /// No answer, or none we take.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The same, of a document at an address.
+    #[error("{what} at {url}: {error}")]
+    Document {
+        /// Which.
+        what: &'static str,
+        /// Where.
+        url: String,
+        /// Why it could not be had.
+        error: HttpError,
+    },
     /// An answer that makes no sense.
     #[error("{0}")]
     Nonsense(String),
-    /// An answer that is wrong in a way with a name of its own.
-    #[error("{1}")]
-    Rejected(RejectReason, String),
+    /// An answer to which our settings do not fit.
+    #[error("{0}")]
+    Misfit(String),
 }
 
 impl Trouble {
@@ -44,13 +54,22 @@ impl Trouble {
     pub fn nonsense(what: impl Into<String>) -> Self {
         Self::Nonsense(what.into())
     }
+
+    /// Whether only an administrator can mend it, here or at the provider.
+    fn is_lasting(&self) -> bool {
+        match self {
+            Self::Http(error) | Self::Document { error, .. } => error.is_lasting(),
+            Self::Misfit(_) => true,
+            Self::Nonsense(_) => false,
+        }
+    }
 }
 
 impl From<Trouble> for ProviderError {
     fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Rejected(reason, detail) => Self::rejected(reason, detail),
-            Trouble::Http(_) | Trouble::Nonsense(_) => Self::Unavailable(Box::new(trouble)),
+        match trouble.is_lasting() {
+            true => Self::Misconfigured(Box::new(trouble)),
+            false => Self::Unavailable(Box::new(trouble)),
         }
     }
 }

@@ -4,18 +4,21 @@
 //! all, reads at most [`limits::UPSTREAM_BYTES_MAX`], speaks https (plain HTTP to loopback only) and connects to no
 //! link-local address, where clouds keep their metadata services.
 
+mod error;
 mod local_names;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Method, Request};
 use rolecall_core::limits;
 use url::{Host, Url};
 
+pub use self::error::HttpError;
 use self::local_names::LocalNames;
 use crate::egress::{self, Egress, Place, is_localhost};
 
@@ -29,58 +32,6 @@ const DOCUMENT_MAX: Duration = Duration::from_secs(60);
 /// sent while they do is lost, since it is not sent twice.
 const IDLE_MAX: Duration = Duration::from_secs(3);
 
-/// Why a request brought nothing usable. The texts are for logs: they name hosts and statuses, never bodies.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HttpError {
-    /// The URL is not one we call.
-    #[error("{0} is refused: only https is called, plain http on loopback alone")]
-    Refused(String),
-    /// The host is this machine by a name that the proxy would look up, or a link-local one, where clouds keep their
-    /// metadata services.
-    #[error(
-        "{0} leads to this machine or to a metadata service, which are never reached through the proxy"
-    )]
-    LeadsHere(String),
-    /// No connection: name lookup, proxy, TCP or TLS.
-    #[error("cannot connect to {host}: {cause}")]
-    Connect {
-        /// Whom.
-        host: String,
-        /// The chain of causes.
-        cause: String,
-    },
-    /// It took too long.
-    #[error("{0} did not answer in time")]
-    Timeout(String),
-    /// The connection broke, or what came is not HTTP.
-    #[error("the answer of {host} broke off: {cause}")]
-    Broken {
-        /// Whose.
-        host: String,
-        /// The chain of causes.
-        cause: String,
-    },
-    /// Another status than was asked for.
-    #[error("{host} answered with status {status}")]
-    Status {
-        /// Who.
-        host: String,
-        /// The status.
-        status: u16,
-    },
-    /// A page for people.
-    #[error("{host} answered with a page ({found:?}) where JSON was expected")]
-    ContentType {
-        /// Who.
-        host: String,
-        /// The type.
-        found: String,
-    },
-    /// More than [`limits::UPSTREAM_BYTES_MAX`].
-    #[error("the answer of {0} is larger than {max} bytes", max = limits::UPSTREAM_BYTES_MAX)]
-    TooLarge(String),
-}
-
 /// A whole answer. It may hold tokens, so it is never printed.
 pub struct Answer {
     /// Who gave it.
@@ -91,6 +42,8 @@ pub struct Answer {
     pub content_type: String,
     /// `WWW-Authenticate`, the first one.
     pub challenge: Option<String>,
+    /// `Date` (RFC 9110 6.6.1), where it is one.
+    pub date: Option<DateTime<Utc>>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -194,6 +147,14 @@ impl HttpClient {
         }
     }
 
+    /// The time by the clock of whoever answers at `url`; none where the answer does not say.
+    ///
+    /// # Errors
+    /// [`HttpError`], but not for a status.
+    pub async fn date(&self, url: &Url) -> Result<Option<DateTime<Utc>>, HttpError> {
+        Ok(self.get(url, JSON).await?.date)
+    }
+
     async fn get(&self, url: &Url, accept: HeaderValue) -> Result<Answer, HttpError> {
         match self.send(get(url, accept.clone())).await {
             Err(HttpError::Connect { .. }) => self.send(get(url, accept)).await,
@@ -234,10 +195,13 @@ impl HttpClient {
             .and_then(|value| value.split(';').next())
             .map(|value| value.trim().to_ascii_lowercase())
             .unwrap_or_default();
+        let date = header(DATE).and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        let date = date.map(|date| date.to_utc());
         Ok(Answer {
             status: open.response.status().as_u16(),
             content_type,
             challenge,
+            date,
             body,
             host: open.host,
         })

@@ -15,6 +15,7 @@ mod jwks;
 mod jws;
 mod merge;
 mod metadata;
+mod probe;
 mod refusal;
 mod settings;
 mod suppose;
@@ -119,35 +120,31 @@ impl OidcProvider {
         }
     }
 
-    /// Fetches the provider's metadata and its keys. Says what in them will not fit the settings.
-    ///
-    /// # Errors
-    /// [`ProviderError::Unavailable`].
-    pub async fn probe(&self) -> Result<Vec<String>, ProviderError> {
-        let metadata = self.metadata().await?;
-        self.keys.get(self.fetch_keys(&metadata)).await?;
-        let algorithms = jws::remark(&self.settings, &metadata);
-        let method = client_authentication::remark(&self.settings, &metadata);
-        let auth_time = auth_time::remark(&self.settings, &metadata);
-        Ok([algorithms, method, auth_time]
-            .into_iter()
-            .flatten()
-            .collect())
-    }
-
     async fn metadata(&self) -> Result<Arc<Metadata>, ProviderError> {
         Ok(self.metadata.get(Box::pin(self.fetch_metadata())).await?)
     }
 
     async fn fetch_metadata(&self) -> Result<Metadata, Trouble> {
         let url = metadata::discovery_url(&self.settings.issuer)?;
-        Metadata::parse(&self.http.get_json(&url).await?, &self.settings)
+        let document = self.http.get_json(&url).await;
+        let document = document.map_err(|error| Trouble::Document {
+            what: "the discovery document",
+            url: url.to_string(),
+            error,
+        })?;
+        Metadata::parse(&document, &self.settings)
     }
 
     fn fetch_keys(&self, metadata: &Metadata) -> Fetch<'static, KeySet> {
         let (http, jwks_uri) = (self.http.clone(), metadata.jwks_uri.clone());
         Box::pin(async move {
-            KeySet::parse(&http.get_json(&jwks_uri).await?)
+            let document = http.get_json(&jwks_uri).await;
+            let document = document.map_err(|error| Trouble::Document {
+                what: "the key set (jwks_uri)",
+                url: jwks_uri.to_string(),
+                error,
+            })?;
+            KeySet::parse(&document)
                 .map_err(|why| Trouble::nonsense(format!("the provider's JWKS: {why}")))
         })
     }
@@ -183,7 +180,7 @@ impl OidcProvider {
     fn client(&self, metadata: &Metadata) -> Result<Client, ProviderError> {
         let settings = &self.settings;
         let issuer = IssuerUrl::new(settings.issuer.clone())
-            .map_err(|_| Trouble::nonsense("the configured issuer is no URL"))?;
+            .map_err(|_| Trouble::Misfit("the configured issuer is no URL".to_owned()))?;
         let client_id = ClientId::new(settings.client_id.clone());
         Ok(CoreClient::new(client_id, issuer, Default::default())
             .set_auth_uri(AuthUrl::from_url(metadata.authorization_endpoint.clone()))

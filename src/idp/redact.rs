@@ -8,10 +8,9 @@ use std::error::Error;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use rolecall_core::port::Source;
 use rolecall_core::secret::SecretText;
 use rolecall_core::sign_in::ProviderError;
-
-use super::cache::Trouble;
 
 /// Shorter texts are not looked for: they occur by chance, and are no secrets.
 const SECRET_BYTES_MIN: usize = 6;
@@ -76,10 +75,17 @@ impl Redactor {
             ProviderError::Rejected { reason, detail } => {
                 ProviderError::rejected(reason, self.clean(&detail))
             }
-            ProviderError::Unavailable(source) => match self.clean(&told(source.as_ref())) {
-                Cow::Borrowed(_) => ProviderError::Unavailable(source),
-                Cow::Owned(cleaned) => Trouble::nonsense(cleaned).into(),
-            },
+            ProviderError::Misconfigured(source) => {
+                ProviderError::Misconfigured(self.cause(source))
+            }
+            ProviderError::Unavailable(source) => ProviderError::Unavailable(self.cause(source)),
+        }
+    }
+
+    fn cause(&self, source: Source) -> Source {
+        match self.clean(&told(source.as_ref())) {
+            Cow::Borrowed(_) => source,
+            Cow::Owned(cleaned) => cleaned.into(),
         }
     }
 }
@@ -222,7 +228,8 @@ mod tests {
         let text = "client_secret hunter2hunter2 is wrong";
         for error in [
             ProviderError::rejected(RejectReason::Code, text),
-            ProviderError::Unavailable(Box::new(Trouble::nonsense(text))),
+            ProviderError::Misconfigured(text.into()),
+            ProviderError::Unavailable(text.into()),
         ] {
             let cleaned = format!("{:?}", redactor.error(error));
             assert!(

@@ -12,11 +12,11 @@ use super::issuers::Issuers;
 use super::tls::Certificate;
 use crate::audit::{OpenAuditError, Trail};
 use crate::config::Settings;
-use crate::idp::{HttpClient, OidcProvider, ProviderSettings, SamlProvider};
+use crate::idp::{HttpClient, OidcProvider, Probed, ProviderSettings, SamlProvider};
 use crate::store::{self, StoreUrl};
 
-/// What was asked, and what it answered: what will not fit the configuration, or why there is no answer.
-pub type Answer = (String, anyhow::Result<Vec<String>>);
+/// What was asked, and what it answered, or why there is no answer.
+pub type Answer = (String, anyhow::Result<Probed>);
 
 /// Asks each provider, the store, the audit trail, the keys and the certificate.
 pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
@@ -30,15 +30,19 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
             match provider.clone() {
                 ProviderSettings::Oidc(settings) => {
                     let adapter = OidcProvider::new(*settings, http, clock, entropy);
-                    Ok(adapter.probe().await?)
+                    adapter.probe().await.map_err(detailed)
                 }
                 ProviderSettings::Saml(settings) => {
                     let adapter = SamlProvider::new(*settings, http, clock, entropy)?;
-                    Ok(adapter.probe().await?)
+                    let warnings = adapter.probe().await.map_err(detailed)?;
+                    Ok(Probed {
+                        warnings,
+                        ..Probed::default()
+                    })
                 }
             }
         };
-        let asked = asked.await.map_err(told);
+        let asked = asked.await;
         answers.push((format!("provider {}", provider.id()), asked));
     }
     let store = async {
@@ -51,26 +55,30 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
             }
         }
     };
-    answers.push(("store".to_owned(), store.await.map(|()| Vec::new())));
+    answers.push(("store".to_owned(), store.await.map(|()| Probed::default())));
     let database = match Trail::open(&settings.database).await {
         Err(OpenAuditError::Missing(path)) => folder_of(&path),
         opened => opened.map(drop).map_err(anyhow::Error::from),
     };
-    answers.push(("database".to_owned(), database.map(|()| Vec::new())));
+    answers.push(("database".to_owned(), database.map(|()| Probed::default())));
     let keys = Issuers::open(settings, &clock, &entropy).and_then(|keys| keys.suffice(policy));
-    answers.push(("keys".to_owned(), keys.map(|()| Vec::new())));
+    answers.push(("keys".to_owned(), keys.map(|()| Probed::default())));
     if let Some(files) = &settings.listen.tls {
         let opened = Certificate::open(files);
-        answers.push(("tls".to_owned(), opened.map(|_| Vec::new())));
+        answers.push(("tls".to_owned(), opened.map(|_| Probed::default())));
     }
     answers
 }
 
-/// An error with the detail that the log of the gateway has.
-fn told(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast_ref::<ProviderError>() {
-        Some(ProviderError::Rejected { detail, .. }) => anyhow::anyhow!("{error}: {detail}"),
-        Some(ProviderError::Refused { .. } | ProviderError::Unavailable(_)) | None => error,
+/// The error with what the gateway's log would say of it.
+fn detailed(error: ProviderError) -> anyhow::Error {
+    match error {
+        ProviderError::Rejected { reason, detail } => {
+            anyhow::anyhow!("{detail} (check: {})", reason.code())
+        }
+        ProviderError::Misconfigured(_)
+        | ProviderError::Unavailable(_)
+        | ProviderError::Refused { .. } => error.into(),
     }
 }
 

@@ -14,6 +14,7 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
 use rolecall_core::audit::ReferenceId;
+use rolecall_core::text;
 
 use super::address;
 use super::dialect::Dialect;
@@ -27,6 +28,8 @@ use super::view::ErrorPage;
 const URI_BYTES_MAX: usize = 8 * 1024;
 const COOKIE_BYTES_MAX: usize = 8 * 1024;
 const HEADERS_MAX: usize = 64;
+/// Characters of a foreign name that reach the log.
+const NAME_CHARS_MAX: usize = 300;
 
 /// Wraps a request; see the module.
 ///
@@ -122,14 +125,17 @@ fn admit(site: &Site, request: &HttpRequest) -> Result<(), Problem> {
         return Err(Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
     if !names_us(site, request) {
-        return Err(Problem::new(
+        let mut problem = Problem::new(
             StatusCode::MISDIRECTED_REQUEST,
             Fault::Caller,
             "wrong_host",
             "Wrong address",
             "This portal is not served under the address you used.",
         )
-        .action("Go to the portal", site.origin().to_owned()));
+        .hint("Use the address that your administrator gave you. If this is the one, tell them the reference below.");
+        // It may be the proxy's doing, and then a link to our own address would lead back here.
+        problem.causes = foreign_name(site, request);
+        return Err(problem);
     }
     if changes_something(request.method())
         && !from_us(site, headers)
@@ -138,6 +144,30 @@ fn admit(site: &Site, request: &HttpRequest) -> Result<(), Problem> {
         return Err(Problem::foreign_form());
     }
     Ok(())
+}
+
+/// What came in place of our name, for the log.
+fn foreign_name(site: &Site, request: &HttpRequest) -> String {
+    let hosts = request.headers().get_all(header::HOST);
+    let hosts: Vec<String> = hosts
+        .take(2)
+        .map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned())
+        .collect();
+    let came = match request.uri().authority() {
+        Some(target) => format!(
+            "{} in the request line, Host {}",
+            target,
+            hosts.join(" and ")
+        ),
+        None => format!("Host {}", hosts.join(" and ")),
+    };
+    text::one_line(
+        &format!(
+            "{came}; public_url is {}. A proxy in front must pass the browser's Host on",
+            site.origin()
+        ),
+        NAME_CHARS_MAX,
+    )
 }
 
 /// Exactly one `Host`, equal to ours; an absolute request target must name us as well (RFC 9112 3.2.2).
@@ -229,6 +259,7 @@ fn page_of(problem: &Problem, reference: &ReferenceId) -> HttpResponse {
         detail: problem.detail.clone(),
         reference: reference.to_string(),
         action: problem.action.clone(),
+        has_home: problem.status != StatusCode::MISDIRECTED_REQUEST,
     };
     reply::page(problem.status, &page)
         .unwrap_or_else(|_| HttpResponse::InternalServerError().body("Something went wrong here."))

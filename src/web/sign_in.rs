@@ -320,6 +320,9 @@ impl From<ProviderError> for Problem {
                 problem.causes = detail;
                 problem
             }
+            ProviderError::Misconfigured(source) => Self::new(StatusCode::BAD_GATEWAY, Fault::Ours, "provider_misconfigured", "Sign-in is not set up correctly", "Rolecall and your identity provider do not fit together, so nobody can be signed in through it until an administrator has changed the configuration.")
+                .hint("Tell your administrator the reference below: the gateway's log says what to change. Trying again does not help. Sessions that exist go on working.")
+                .caused_by(source.as_ref()),
             ProviderError::Unavailable(source) => Self::new(StatusCode::BAD_GATEWAY, Fault::Ours, "provider_unavailable", "Your identity provider does not answer", "Rolecall could not reach the identity provider, so nobody can be signed in through it right now.")
                 .hint("Try again in a minute. Sessions that exist go on working.")
                 .caused_by(source.as_ref()),

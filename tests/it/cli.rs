@@ -6,6 +6,7 @@ mod egress;
 mod explain;
 mod help;
 mod keys;
+mod misconfigured;
 mod proxies;
 mod serve;
 mod start;

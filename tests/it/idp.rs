@@ -7,6 +7,7 @@ mod egress;
 mod faults;
 mod field;
 mod peer;
+mod probe;
 mod quotes;
 mod saml_faults;
 #[path = "../support/saml_world.rs"]

@@ -58,7 +58,7 @@ impl Used {
 /// What a refusal is called; nothing when it is none.
 fn reason<T>(ended: &Result<T, ProviderError>) -> Option<RejectReason> {
     match ended {
-        Ok(_) | Err(ProviderError::Unavailable(_)) => None,
+        Ok(_) | Err(ProviderError::Misconfigured(_) | ProviderError::Unavailable(_)) => None,
         Err(ProviderError::Rejected { reason, .. }) => Some(*reason),
         Err(ProviderError::Refused { .. }) => Some(RejectReason::Status),
     }

@@ -24,7 +24,9 @@ use super::tell;
 fn ours(text: &str, keys: &SigningKeys) -> Result<String, String> {
     let said = |error: ProviderError| match error {
         ProviderError::Rejected { reason, detail } => format!("{}: {detail}", reason.code()),
-        ProviderError::Refused { .. } | ProviderError::Unavailable(_) => error.to_string(),
+        ProviderError::Refused { .. }
+        | ProviderError::Misconfigured(_)
+        | ProviderError::Unavailable(_) => error.to_string(),
     };
     let guarded = GuardedXml::parse(text, Shape::Response).map_err(said)?;
     let verified = Xmlsec.verified(&guarded, keys).map_err(said)?;

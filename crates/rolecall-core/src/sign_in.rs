@@ -194,6 +194,10 @@ pub enum ProviderError {
         /// What exactly, without secrets.
         detail: String,
     },
+    /// The provider and our settings for it do not fit together: nobody can sign in until an administrator has mended that.
+    /// What exactly is for the operator's log.
+    #[error("the identity provider is not set up correctly")]
+    Misconfigured(#[source] Source),
     /// The provider cannot be reached or answers nonsense.
     #[error("the identity provider is unavailable")]
     Unavailable(#[source] Source),

@@ -106,7 +106,9 @@ pub fn verification(input: &[u8]) {
             provider.metadata
         ),
         Err(ProviderError::Rejected { .. } | ProviderError::Refused { .. }) => {}
-        Err(ProviderError::Unavailable(error)) => panic!("{error} at {document}"),
+        Err(ProviderError::Misconfigured(error) | ProviderError::Unavailable(error)) => {
+            panic!("{error} at {document}")
+        }
     }
 }
 

@@ -193,7 +193,9 @@ mod tests {
     fn reason(error: ProviderError) -> RejectReason {
         match &error {
             ProviderError::Rejected { reason, .. } => *reason,
-            ProviderError::Refused { .. } | ProviderError::Unavailable(_) => panic!("{error}"),
+            ProviderError::Refused { .. }
+            | ProviderError::Misconfigured(_)
+            | ProviderError::Unavailable(_) => panic!("{error}"),
         }
     }
 

@@ -110,7 +110,8 @@ impl Credentials {
     ) -> Result<Self, ProviderError> {
         let client_id = || SecretText::new(settings.client_id.as_str());
         let secret = || {
-            let missing = || Trouble::nonsense("client_authentication needs a client_secret");
+            let missing =
+                || Trouble::Misfit("client_authentication needs a client_secret".to_owned());
             settings.client_secret.as_ref().ok_or_else(missing)
         };
         let (authorization, parameters) = match ClientAuthentication::of(settings, metadata) {
@@ -126,7 +127,8 @@ impl Credentials {
                 ],
             ),
             Some(ClientAuthentication::PrivateKeyJwt) => {
-                let missing = || Trouble::nonsense("client_authentication needs a client_key");
+                let missing =
+                    || Trouble::Misfit("client_authentication needs a client_key".to_owned());
                 let key = settings.client_key.as_ref().ok_or_else(missing)?;
                 let assertion = Assertion {
                     client_id: &settings.client_id,
@@ -160,7 +162,7 @@ fn basic(client_id: &str, secret: &SecretText) -> Result<HeaderValue, Trouble> {
     let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
     let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose()));
     let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair)))
-        .map_err(|_| Trouble::nonsense("the client secret does not fit into a header"))?;
+        .map_err(|_| Trouble::Misfit("the client secret does not fit into a header".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -4,13 +4,13 @@
 //! cannot send us to this machine's loopback. An optional endpoint that we would not call is ignored until it is needed.
 
 use rolecall_core::json;
-use rolecall_core::sign_in::RejectReason;
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::google;
 use super::settings::OidcSettings;
 use crate::idp::cache::Trouble;
+use crate::idp::explanation::shown;
 use crate::idp::http::{callable, on_loopback};
 
 /// What we know of a provider from its own document.
@@ -45,7 +45,7 @@ pub fn discovery_url(issuer: &str) -> Result<Url, Trouble> {
         "{}/.well-known/openid-configuration",
         issuer.trim_end_matches('/')
     ))
-    .map_err(|_| Trouble::nonsense("the configured issuer is no URL"))
+    .map_err(|_| Trouble::Misfit("the configured issuer is no URL".to_owned()))
 }
 
 impl Metadata {
@@ -54,18 +54,16 @@ impl Metadata {
     /// # Errors
     /// [`Trouble`]: another issuer, missing or unusable endpoints.
     pub fn parse(document: &[u8], settings: &OidcSettings) -> Result<Self, Trouble> {
-        let document =
-            json::object(document).map_err(|why| nonsense(format!("it is not usable: {why}")))?;
+        let document = json::object(document).map_err(|why| {
+            Trouble::nonsense(format!("the discovery document is not usable: {why}"))
+        })?;
         let issuer = document.get("issuer").and_then(Value::as_str);
         if issuer != Some(settings.issuer.as_str()) {
-            return Err(Trouble::Rejected(
-                RejectReason::Issuer,
-                format!(
-                    "the discovery document says issuer {:?}, configured is {:?}; they must be equal to the last character",
-                    issuer.unwrap_or_default(),
-                    settings.issuer
-                ),
-            ));
+            return Err(Trouble::Misfit(format!(
+                "the discovery document says issuer {:?}, configured is {:?}; they must be equal to the last character",
+                shown(issuer.unwrap_or_default()),
+                settings.issuer
+            )));
         }
         let required = |name: &str| {
             endpoint(&document, name, settings)?
@@ -134,7 +132,7 @@ fn endpoint(
 }
 
 fn nonsense(what: impl std::fmt::Display) -> Trouble {
-    Trouble::nonsense(format!("the discovery document: {what}"))
+    Trouble::Misfit(format!("the discovery document: {what}"))
 }
 
 #[cfg(test)]
@@ -240,10 +238,7 @@ pub(super) mod tests {
             "",
         ] {
             assert!(
-                matches!(
-                    parse(json!({ "issuer": other })),
-                    Err(Trouble::Rejected(RejectReason::Issuer, _))
-                ),
+                matches!(parse(json!({ "issuer": other })), Err(Trouble::Misfit(_))),
                 "{other}"
             );
         }

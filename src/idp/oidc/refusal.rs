@@ -55,9 +55,9 @@ mod tests {
     fn refused(error: &str, description: Option<&str>) -> (&'static str, Option<String>) {
         match refusal(error, description) {
             ProviderError::Refused { error, explanation } => (error, explanation),
-            error @ (ProviderError::Rejected { .. } | ProviderError::Unavailable(_)) => {
-                panic!("{error}")
-            }
+            error @ (ProviderError::Rejected { .. }
+            | ProviderError::Misconfigured(_)
+            | ProviderError::Unavailable(_)) => panic!("{error}"),
         }
     }
 

@@ -40,6 +40,16 @@ pub struct Tokens {
     pub access_token: SecretText,
 }
 
+/// What the token endpoint says of a client that shows a code which is none (RFC 6749 5.2).
+pub enum ProbedClient {
+    /// `invalid_grant`: it complains of the code.
+    Known,
+    /// It complains of the client.
+    Refused(ProviderError),
+    /// It complains of something else.
+    Unclear(ProviderError),
+}
+
 impl CodeExchange<'_> {
     /// Redeems the code.
     ///
@@ -61,6 +71,29 @@ impl CodeExchange<'_> {
         let members = json::object(&body)
             .map_err(|why| nonsense(format!("the token endpoint's answer: {why}")))?;
         tokens(&members)
+    }
+
+    /// Shows the endpoint a code that is none: what it says about the client.
+    ///
+    /// # Errors
+    /// [`HttpError`] when there is no answer.
+    pub async fn probe(
+        &self,
+        http: &HttpClient,
+        credentials: &Credentials,
+    ) -> Result<ProbedClient, HttpError> {
+        let answer = http.send(self.request(credentials)).await?;
+        let members = json::object(&answer.body).ok();
+        let error = members
+            .as_ref()
+            .and_then(|said| said.get("error")?.as_str());
+        match error {
+            Some("invalid_grant") => Ok(ProbedClient::Known),
+            Some("invalid_client" | "unauthorized_client") => {
+                Ok(ProbedClient::Refused(self.refusal(&answer)))
+            }
+            Some(_) | None => Ok(ProbedClient::Unclear(self.refusal(&answer))),
+        }
     }
 
     fn request(&self, credentials: &Credentials) -> Request {
@@ -109,9 +142,10 @@ impl CodeExchange<'_> {
         );
         match error {
             "invalid_grant" => ProviderError::rejected(RejectReason::Code, detail),
-            "invalid_client" | "unauthorized_client" => nonsense(format!(
+            "invalid_client" | "unauthorized_client" => Trouble::Misfit(format!(
                 "{detail}; check client_id, client_secret and client_authentication"
-            )),
+            ))
+            .into(),
             _ => nonsense(detail),
         }
     }

@@ -171,7 +171,9 @@ mod tests {
     fn reason(error: &ProviderError) -> &'static str {
         match error {
             ProviderError::Rejected { reason, .. } => reason.code(),
-            ProviderError::Refused { .. } | ProviderError::Unavailable(_) => panic!("{error}"),
+            ProviderError::Refused { .. }
+            | ProviderError::Misconfigured(_)
+            | ProviderError::Unavailable(_) => panic!("{error}"),
         }
     }
 

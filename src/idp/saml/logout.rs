@@ -228,6 +228,7 @@ mod tests {
         match ended.map(drop).unwrap_err() {
             ProviderError::Rejected { reason, .. } => reason.code(),
             ProviderError::Refused { error, .. } => error,
+            ProviderError::Misconfigured(_) => "misconfigured",
             ProviderError::Unavailable(_) => "unavailable",
         }
     }

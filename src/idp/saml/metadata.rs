@@ -80,26 +80,37 @@ impl RemoteMetadata {
         let reading = self
             .http
             .read_xml(&self.url, |piece| Ok(reader.take(piece)?));
-        reading.await.map_err(|error: FetchError| error.0)?;
+        let document = |error| Trouble::Document {
+            what: "the metadata",
+            url: self.url.to_string(),
+            error,
+        };
+        reading.await.map_err(|error| match error {
+            FetchError::Http(error) => document(error),
+            FetchError::Invalid(error) => Trouble::Misfit(error.to_string()),
+        })?;
         let trust = reader
             .finish()
             .and_then(|text| adoptable(&text, &options, self.clock.now()));
-        trust.map_err(|error| Trouble::nonsense(error.to_string()))
+        trust.map_err(|error| Trouble::Misfit(error.to_string()))
     }
 }
 
 /// Why no metadata was fetched.
-struct FetchError(Trouble);
+enum FetchError {
+    Http(HttpError),
+    Invalid(InvalidMetadata),
+}
 
 impl From<HttpError> for FetchError {
     fn from(error: HttpError) -> Self {
-        Self(error.into())
+        Self::Http(error)
     }
 }
 
 impl From<InvalidMetadata> for FetchError {
     fn from(error: InvalidMetadata) -> Self {
-        Self(Trouble::nonsense(error.to_string()))
+        Self::Invalid(error)
     }
 }
 

@@ -203,7 +203,8 @@ impl SamlProvider {
     fn sign_in_place<'a>(&self, trust: &'a SamlTrust) -> Result<&'a Endpoint, ProviderError> {
         let found = self.preferred(|binding| trust.single_sign_on(binding));
         found.ok_or_else(|| {
-            unwritable("the provider's metadata has no sign-in service by the configured binding")
+            let none = "the provider's metadata has no sign-in service by the configured saml.request_binding";
+            ProviderError::Misconfigured(none.into())
         })
     }
 }

@@ -303,9 +303,9 @@ mod tests {
 
         let reason = |ended: Result<Incoming, ProviderError>| match ended.unwrap_err() {
             ProviderError::Rejected { reason, .. } => reason,
-            error @ (ProviderError::Refused { .. } | ProviderError::Unavailable(_)) => {
-                panic!("{error}")
-            }
+            error @ (ProviderError::Refused { .. }
+            | ProviderError::Misconfigured(_)
+            | ProviderError::Unavailable(_)) => panic!("{error}"),
         };
         let unsigned = query.split("&SigAlg").next().unwrap();
         assert_eq!(reason(read(unsigned)), RejectReason::Unsigned);

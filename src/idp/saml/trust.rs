@@ -101,9 +101,9 @@ impl InvalidMetadata {
     fn of(error: ProviderError) -> Self {
         match error {
             ProviderError::Rejected { detail, .. } => Self(detail),
-            ProviderError::Refused { .. } | ProviderError::Unavailable(_) => {
-                Self(error.to_string())
-            }
+            ProviderError::Refused { .. }
+            | ProviderError::Misconfigured(_)
+            | ProviderError::Unavailable(_) => Self(error.to_string()),
         }
     }
 }
@@ -209,12 +209,12 @@ impl SamlTrust {
     /// Whether the metadata still counts.
     ///
     /// # Errors
-    /// [`ProviderError::Unavailable`] from `validUntil` on.
+    /// [`ProviderError::Misconfigured`] from `validUntil` on.
     pub fn still_valid(&self, now: DateTime<Utc>) -> Result<(), ProviderError> {
         match self.valid_until {
             Some(until) if now >= until => {
                 let expired = InvalidMetadata(format!("it was valid until {until}"));
-                Err(ProviderError::Unavailable(Box::new(expired)))
+                Err(ProviderError::Misconfigured(Box::new(expired)))
             }
             Some(_) | None => Ok(()),
         }

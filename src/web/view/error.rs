@@ -17,8 +17,10 @@ pub struct ErrorPage {
     pub detail: Option<String>,
     /// The request's reference id.
     pub reference: String,
-    /// The way on, such as signing in again; the way back to the portal is always there.
+    /// The way on, such as signing in again, beside the way back to the portal.
     pub action: Option<Link>,
+    /// Whether `/` of the address that was asked for is the portal.
+    pub has_home: bool,
 }
 
 /// For a signed-in person to whom nothing is assigned.
@@ -62,6 +64,7 @@ mod samples {
                 detail: detail.map(Into::into),
                 reference: "7Q4M-K2ZD-9XHT".into(),
                 action,
+                has_home: true,
             };
             let again = || Some(Link::sample("/sign-in", "Sign in again"));
             vec![
@@ -95,6 +98,7 @@ mod samples {
                     detail: None,
                     reference: "7Q4M-K2ZD-9XHT".into(),
                     action: None,
+                    has_home: false,
                 },
                 Self {
                     reference: HOSTILE.into(),

@@ -45,7 +45,7 @@ async fn a_secret_travels_as_configured() -> Result<()> {
         let ended = world(taken, method(sent))?.sign_in("alice").await;
         match ended {
             Ok(_) => ensure!(signed_in, "{case}"),
-            Err(Ended::ByTheAdapter(ProviderError::Unavailable(why))) => {
+            Err(Ended::ByTheAdapter(ProviderError::Misconfigured(why))) => {
                 ensure!(!signed_in, "{case}: {why}");
                 ensure!(why.to_string().contains("client_authentication"), "{why}");
             }
@@ -108,7 +108,7 @@ async fn another_key_or_audience_is_refused_by_the_provider() -> Result<()> {
             settings.client_key = Some(ours);
         })?;
         let ended = world.sign_in("alice").await;
-        let Err(Ended::ByTheAdapter(ProviderError::Unavailable(why))) = ended else {
+        let Err(Ended::ByTheAdapter(ProviderError::Misconfigured(why))) = ended else {
             anyhow::bail!("{ended:?}");
         };
         ensure!(why.to_string().contains("invalid_client"), "{why}");

@@ -17,6 +17,8 @@ enum End {
     Unavailable,
     Refused(&'static str),
     Accepted,
+    /// Nobody can sign in until it is set up differently.
+    Misconfigured,
     /// The web side turns it away before the adapter hears of it.
     AtTheDoor,
 }
@@ -30,7 +32,6 @@ fn end_of(fault: Fault) -> End {
         Fault::WrongIssuer
         | Fault::IssuerWithSlash
         | Fault::MissingIssuer
-        | Fault::DiscoveryIssuerMismatch
         | Fault::WrongIssParameter
         | Fault::MissingIssParameter => Issuer,
         Fault::WrongAudience
@@ -81,9 +82,10 @@ fn end_of(fault: Fault) -> End {
         | Fault::Discovery(_)
         | Fault::Jwks(_)
         | Fault::JwksEmpty
-        | Fault::DiscoveryPlainHttp
-        | Fault::DiscoveryMissingJwksUri
         | Fault::ErrorCallback("temporarily_unavailable") => return End::Unavailable,
+        Fault::DiscoveryIssuerMismatch
+        | Fault::DiscoveryPlainHttp
+        | Fault::DiscoveryMissingJwksUri => return End::Misconfigured,
         Fault::ErrorCallback("access_denied") => return End::Refused("access_denied"),
         Fault::ErrorCallback(_) => return End::Refused("other"),
         Fault::MissingKid | Fault::MissingKidAmongMany => return End::Accepted,
@@ -108,6 +110,7 @@ async fn meet(fault: Fault) -> Result<()> {
             let end = match error {
                 ProviderError::Refused { error, .. } => End::Refused(error),
                 ProviderError::Rejected { reason, .. } => End::Rejected(reason),
+                ProviderError::Misconfigured(_) => End::Misconfigured,
                 ProviderError::Unavailable(_) => End::Unavailable,
             };
             (end, told)

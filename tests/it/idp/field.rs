@@ -103,6 +103,9 @@ fn refused(case: &str, ended: Result<Identity, Ended>) -> Result<(&'static str, 
         Err(Ended::ByTheAdapter(ProviderError::Refused { error, explanation })) => {
             Ok((error, explanation.unwrap_or_default()))
         }
+        Err(Ended::ByTheAdapter(ProviderError::Misconfigured(why))) => {
+            Ok(("misconfigured", why.to_string()))
+        }
         Err(Ended::ByTheAdapter(ProviderError::Unavailable(why))) => {
             Ok(("unavailable", why.to_string()))
         }
@@ -200,7 +203,7 @@ async fn the_token_endpoints_explanation_is_cleaned_and_cut() -> Result<()> {
         ..Variation::default()
     };
     let (word, said) = refused("Entra ID", alice_at(answers).await)?;
-    ensure!(word == "unavailable", "{word}");
+    ensure!(word == "misconfigured", "{word}");
     ensure!(
         said.contains("AADSTS7000215: Invalid client secret x")
             && said.contains("client_secret")

@@ -63,7 +63,9 @@ async fn meet(fault: Fault, verdict: Verdict, reasons: &[&str]) -> Result<()> {
             let code = match error {
                 ProviderError::Rejected { reason, .. } => reason.code(),
                 ProviderError::Refused { .. } => RejectReason::Status.code(),
-                ProviderError::Unavailable(_) => anyhow::bail!("{fault:?}: {error:?}"),
+                ProviderError::Misconfigured(_) | ProviderError::Unavailable(_) => {
+                    anyhow::bail!("{fault:?}: {error:?}")
+                }
             };
             let known = reasons.is_empty() || reasons.contains(&code);
             ensure!(known, "{fault:?}: {code} is none of {reasons:?}: {error:?}");

@@ -263,7 +263,7 @@ async fn a_wrong_client_secret_is_not_the_persons_fault() -> Result<()> {
         |adapter| adapter.client_secret = Some(SecretText::new("wrong-one")),
     )?;
     let ended = world.sign_in("alice").await;
-    let Err(Ended::ByTheAdapter(ProviderError::Unavailable(why))) = ended else {
+    let Err(Ended::ByTheAdapter(ProviderError::Misconfigured(why))) = ended else {
         bail!("the client secret does not matter: {ended:?}");
     };
     ensure!(why.to_string().contains("client_secret"), "{why}");

@@ -211,6 +211,24 @@ async fn a_provider_that_is_down_is_no_fault_of_the_persons() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_provider_that_is_set_up_wrongly_is_not_called_down() -> Result<()> {
+    let scene = Scene::with(|settings| {
+        settings.provider.faults = vec![Fault::DiscoveryIssuerMismatch];
+    })
+    .await?;
+    let mut browser = scene.browser()?;
+    let page = browser.open(&scene.at("/")).await?;
+    ensure!(page.status().is_some_and(|status| status == 502));
+    let text = page.text();
+    ensure!(text.contains("Sign-in is not set up correctly"), "{text}");
+    ensure!(text.contains("Tell your administrator"), "{text}");
+    ensure!(!text.contains("Try again in a minute"), "{text}");
+    reference(&page)?;
+    ensure!(scene.refused("sign_in").await? == ["provider_misconfigured"]);
+    Ok(())
+}
+
 /// What the provider says takes effect whether or not the browser still waits for it.
 #[tokio::test]
 async fn a_sign_in_whose_browser_hangs_up_is_in_the_trail() -> Result<()> {

@@ -61,6 +61,8 @@ async fn only_our_own_name_is_served() -> Result<()> {
             "{hosts:?}: {answer}"
         );
         ensure!(!answer.contains("evil.example"), "{answer}");
+        // A link to our own address may lead back here.
+        ensure!(!answer.contains("href=\"/\""), "{answer}");
     }
     for target in [
         "http://evil.example/signed-out",

@@ -86,7 +86,7 @@ fn counted(error: &SignInError) -> Option<LimitName> {
     match error {
         SignInError::Unavailable(_)
         | SignInError::RateLimited(_)
-        | SignInError::Provider(ProviderError::Unavailable(_))
+        | SignInError::Provider(ProviderError::Misconfigured(_) | ProviderError::Unavailable(_))
         | SignInError::Provider(ProviderError::Rejected {
             reason: RejectReason::Unsolicited,
             ..

@@ -101,6 +101,7 @@ impl SignInError {
             Self::EndedByProvider => single_logout::REASON,
             Self::Provider(ProviderError::Refused { error, .. }) => error,
             Self::Provider(ProviderError::Rejected { reason, .. }) => reason.code(),
+            Self::Provider(ProviderError::Misconfigured(_)) => "provider_misconfigured",
             Self::Provider(ProviderError::Unavailable(_)) => "provider_unavailable",
             Self::RateLimited(_) => "rate_limited",
             Self::Unavailable(_) => "unavailable",

@@ -47,6 +47,7 @@ impl SignOutError {
             Self::Replayed => "replayed",
             Self::Provider(ProviderError::Refused { error, .. }) => error,
             Self::Provider(ProviderError::Rejected { reason, .. }) => reason.code(),
+            Self::Provider(ProviderError::Misconfigured(_)) => "provider_misconfigured",
             Self::Provider(ProviderError::Unavailable(_)) => "provider_unavailable",
             Self::RateLimited(_) => "rate_limited",
             Self::Unavailable(_) => "unavailable",
@@ -80,7 +81,9 @@ fn was_verified(error: &SignOutError) -> bool {
         | SignOutError::Expired
         | SignOutError::RateLimited(_)
         | SignOutError::Unavailable(_)
-        | SignOutError::Provider(ProviderError::Unavailable(_)) => false,
+        | SignOutError::Provider(ProviderError::Misconfigured(_) | ProviderError::Unavailable(_)) => {
+            false
+        }
         SignOutError::Replayed
         | SignOutError::Provider(ProviderError::Refused { .. } | ProviderError::Rejected { .. }) => {
             true

@@ -281,7 +281,7 @@ impl Answer {
 }
 
 impl Raw {
-    fn respond(&self) -> HttpResponse {
+    pub(super) fn respond(&self) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::IM_A_TEAPOT);
         let mut response = HttpResponse::build(status);
         if let Some(challenge) = &self.challenge {

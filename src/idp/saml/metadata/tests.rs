@@ -127,7 +127,7 @@ async fn one_entity_of_a_large_federation_is_fetched() {
         (None, "name the entity with entity_id"),
         (Some("https://nobody.example"), "no entity with entityID"),
     ] {
-        let ProviderError::Unavailable(why) = fetched(entity_id).await.unwrap_err() else {
+        let ProviderError::Misconfigured(why) = fetched(entity_id).await.unwrap_err() else {
             panic!("{entity_id:?}");
         };
         assert!(why.to_string().contains(told), "{why}");

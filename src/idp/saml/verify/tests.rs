@@ -185,6 +185,6 @@ fn expired_metadata_vouches_for_nobody() {
     );
     let trust = SamlTrust::parse(&text, &super::super::TrustOptions::default()).unwrap();
     let outcome = posted(&signed(&draft(), Signed::Both), &trust);
-    assert!(matches!(outcome, Err(ProviderError::Unavailable(_))));
+    assert!(matches!(outcome, Err(ProviderError::Misconfigured(_))));
     assert!(SigningKeys::from_pem("").is_err());
 }

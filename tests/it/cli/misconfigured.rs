@@ -1,0 +1,166 @@
+//! The usual mistakes of a first set-up: what `rolecalld check` and `check --online` say of each, and what to do next.
+
+use std::fs;
+
+use anyhow::{Context as _, Result, ensure};
+use rolecall_demo::{House, HouseSettings};
+use rolecall_testkit::oidc::{Conduct, Fault, OidcSettings};
+
+use super::{Ran, rolecalld};
+
+const ONLINE: [&str; 4] = ["check", "--config", "rolecall.toml", "--online"];
+
+async fn house(faults: Vec<Fault>) -> Result<House> {
+    House::build(HouseSettings {
+        store: "sqlite:store.db".to_owned(),
+        provider: OidcSettings {
+            faults,
+            ..OidcSettings::default()
+        },
+        ..HouseSettings::default()
+    })
+    .await
+}
+
+/// Changes the configuration.
+fn change(house: &House, old: &str, new: &str) -> Result<()> {
+    let path = house.folder().join("rolecall.toml");
+    let text = fs::read_to_string(&path)?;
+    ensure!(text.contains(old), "{old}");
+    Ok(fs::write(&path, text.replace(old, new))?)
+}
+
+/// What `check --online` says of a house that somebody has changed.
+async fn online(faults: Vec<Fault>, old: &str, new: &str) -> Result<Ran> {
+    let house = house(faults).await?;
+    change(&house, old, new)?;
+    rolecalld(house.folder(), &ONLINE)
+}
+
+#[tokio::test]
+async fn what_to_register_at_each_provider_is_printed() -> Result<()> {
+    let house = house(Vec::new()).await?;
+    let ran = rolecalld(house.folder(), &ONLINE)?;
+    ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
+    let redirect = format!(
+        "redirect URI           {}/sign-in/example/callback",
+        house.url()
+    );
+    ensure!(
+        ran.out.contains("provider example: register there") && ran.out.contains(&redirect),
+        "{}",
+        ran.out
+    );
+    ensure!(
+        ran.out.contains("the provider takes the client's secret"),
+        "{}",
+        ran.out
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_saml_provider_is_told_every_address_of_ours() -> Result<()> {
+    let adfs = r#"[[provider]]
+id = "adfs"
+title = "ADFS"
+saml = { metadata = { url = "https://adfs.example.com/metadata.xml" } }
+"#;
+    let house = House::build(HouseSettings {
+        store: "sqlite:store.db".to_owned(),
+        more: adfs.to_owned(),
+        ..HouseSettings::default()
+    })
+    .await?;
+    let ran = rolecalld(house.folder(), &ONLINE[..3])?;
+    ensure!(ran.code == 0, "{ran:?}");
+    for (name, path) in [
+        ("entity ID (audience)", "metadata"),
+        ("ACS URL (reply URL)", "acs"),
+        ("single logout URL", "slo"),
+        ("metadata", "metadata"),
+    ] {
+        let address = format!("{}/sign-in/adfs/{path}", house.url());
+        let line = ran
+            .out
+            .lines()
+            .find(|line| line.trim_start().starts_with(name) && line.ends_with(&address));
+        line.with_context(|| format!("{name}: {}", ran.out))?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wrong_client_secret_is_told() -> Result<()> {
+    let house = house(Vec::new()).await?;
+    fs::write(house.folder().join("client.secret"), "an old one")?;
+    let ran = rolecalld(house.folder(), &ONLINE)?;
+    ensure!(ran.code == 1, "{ran:?}");
+    ensure!(
+        ran.err.contains("invalid_client")
+            && ran
+                .err
+                .contains("check client_id, client_secret and client_authentication"),
+        "{}",
+        ran.err
+    );
+    ensure!(!ran.err.contains("an old one"), "{}", ran.err);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_issuer_with_another_end_is_told_with_both_values() -> Result<()> {
+    let ran = online(vec![Fault::DiscoveryIssuerMismatch], "[portal]", "[portal]").await?;
+    ensure!(ran.code == 1, "{ran:?}");
+    ensure!(
+        ran.err.contains("the discovery document says issuer")
+            && ran.err.contains("configured is")
+            && ran.err.contains("equal to the last character"),
+        "{}",
+        ran.err
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_document_that_is_not_there_is_named() -> Result<()> {
+    let ran = online(Vec::new(), "\", client_id", "/other\", client_id").await?;
+    ensure!(ran.code == 1, "{ran:?}");
+    ensure!(
+        ran.err.contains("the discovery document at http://")
+            && ran.err.contains("/other/.well-known/openid-configuration")
+            && ran.err.contains("404"),
+        "{}",
+        ran.err
+    );
+    let ran = online(
+        vec![Fault::Jwks(Conduct::ServerError)],
+        "[portal]",
+        "[portal]",
+    )
+    .await?;
+    ensure!(
+        ran.code == 1 && ran.err.contains("the key set (jwks_uri) at http://"),
+        "{ran:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_told() -> Result<()> {
+    let house = house(Vec::new()).await?;
+    let path = house.folder().join("rolecall.toml");
+    let text = fs::read_to_string(&path)?;
+    let issuer = text
+        .split_once("issuer = \"http://")
+        .context("no issuer")?
+        .1;
+    let issuer = issuer.split_once('"').context("no end")?.0.to_owned();
+    change(&house, &issuer, "127.0.0.1:1")?;
+    let ran = rolecalld(house.folder(), &ONLINE)?;
+    ensure!(
+        ran.code == 1 && ran.err.contains("cannot connect to 127.0.0.1:1"),
+        "{ran:?}"
+    );
+    Ok(())
+}
