@@ -21,11 +21,13 @@ use actix_web::dev::{Server as HttpServerTask, ServerHandle};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use anyhow::Context as _;
+use futures_util::FutureExt as _;
 use rolecall_core::access::Policy;
 use rolecall_core::gateway::{Gateway, World};
 use rolecall_core::port::{Clock, Entropy};
 use rolecall_core::record::{Records, SealingKeys};
 use rolecall_core::sign_in::IdentityProvider;
+use tokio::time::{Instant, timeout_at};
 
 use crate::audit::SqlAudit;
 use crate::aws::{SignInEndpoint, StsClient};
@@ -34,6 +36,7 @@ use crate::store;
 use crate::web::Site;
 use crate::web::health::{self, Draining};
 use crate::web::metrics::Metrics;
+use crate::web::unfinished::Unfinished;
 
 use connections::Connections;
 pub use embedded::TwoNames;
@@ -88,6 +91,7 @@ pub struct Bound {
     digest: String,
     referred: Vec<PathBuf>,
     draining: Draining,
+    unfinished: Unfinished,
     public: HttpServerTask,
     management: HttpServerTask,
 }
@@ -196,7 +200,7 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
         site::settings(&settings, &issuers, connections.clone()),
         metrics.clone(),
     ));
-    let draining = Draining::default();
+    let (draining, unfinished) = (Draining::default(), site.unfinished.clone());
     let public = public.map_or_else(|| listen(settings.listen.address, "listen.address"), Ok)?;
     let management = management.map_or_else(
         || listen(settings.listen.management, "listen.management"),
@@ -218,6 +222,7 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
         digest,
         referred: access.referred,
         draining,
+        unfinished,
     })
 }
 
@@ -358,7 +363,7 @@ impl Bound {
             referred: self.referred,
         };
         let management = self.management.handle();
-        let (served, _, (), ()) = tokio::join!(
+        let (served, _, (), (), begun) = tokio::join!(
             async {
                 let served = self.public.await;
                 management.stop(false).await;
@@ -367,7 +372,18 @@ impl Bound {
             self.management,
             watched.until(self.draining.begun()),
             refusals::write_until(&gateway, draining.begun()),
+            draining.begun().map(|()| Instant::now()),
         );
+        // Callers who hung up are no requests under way, but what was begun for them has an outcome.
+        let finished = timeout_at(
+            begun + LAST_CALL + listener::DRAIN,
+            self.unfinished.finished(),
+        );
+        if finished.await.is_err() {
+            tracing::error!(
+                "work was still under way when the time to stop was over; its outcome is not in the audit trail"
+            );
+        }
         refusals::write_last(&gateway).await;
         self.audit.close().await;
         served.context("the listener failed")

@@ -38,6 +38,7 @@ pub mod site;
 mod sso;
 mod sso_oidc;
 mod start;
+pub mod unfinished;
 pub mod view;
 mod words;
 

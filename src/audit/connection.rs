@@ -24,9 +24,11 @@ const CLOSE_MAX: Duration = Duration::from_secs(5);
 /// The log is flushed by a [`super::flush::Flusher`].
 const COMMIT_ONLY: &str = "PRAGMA synchronous = NORMAL";
 
-/// Shorter than we wait, so that the server ends what it cannot finish, and its locks with it. Set by statements, since
-/// connection poolers refuse options at the start of a connection.
-const POSTGRES_SETTINGS: &str = "SET lock_timeout = '2s'; SET statement_timeout = '2s'";
+/// Shorter than we wait, so that the server ends what it cannot finish, and its locks with it. A transaction whose client is
+/// gone without a word, as after a network failure, ends by the third. Set by statements, since connection poolers refuse
+/// options at the start of a connection.
+const POSTGRES_SETTINGS: &str = "SET lock_timeout = '2s'; SET statement_timeout = '2s'; \
+    SET idle_in_transaction_session_timeout = '5s'";
 
 /// Writes as much as a large event, to be committed. SQLite keeps the row until the next time: what is inserted and deleted
 /// in one transaction does not reach its log.

@@ -77,7 +77,8 @@ impl Task {
     async fn end(mut self, mut abandoned: mpsc::Receiver<Intent>) {
         // Intents that nobody acts on are known when everybody is answered.
         self.flusher.flush(None).await.ok();
-        let mut has_failed = false;
+        // Since something was written last.
+        let (mut has_failed, mut refused) = (false, 0);
         loop {
             while let Ok(intent) = abandoned.try_recv() {
                 intent
@@ -89,10 +90,19 @@ impl Task {
                 break;
             }
             let committed = self.chain.commit_owed().await;
-            let has_written = committed.has_written();
+            let is_over = if committed.has_written() {
+                (has_failed, refused) = (false, 0);
+                false
+            } else if committed.fault.is_some() {
+                // Once more: perhaps only the connection had broken.
+                std::mem::replace(&mut has_failed, true)
+            } else {
+                // What was refused is last in the row now, so this is reached when each was tried.
+                refused += committed.outcomes.len();
+                refused >= self.chain.owed()
+            };
             self.flusher.flush(committed.log).await.ok();
-            // Once more after a failure: perhaps only the connection had broken.
-            if !has_written && std::mem::replace(&mut has_failed, true) {
+            if is_over {
                 tracing::error!(
                     events = self.chain.owed(),
                     "outcomes of issues could not be written to the audit trail"

@@ -21,7 +21,7 @@ use super::connections::Connections;
 use crate::web::{self, Site};
 
 /// Requests that were accepted get this long to finish after a stop.
-const DRAIN: Duration = Duration::from_secs(25);
+pub(super) const DRAIN: Duration = Duration::from_secs(25);
 /// A client must send its request's head within this time.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// An answer that nobody reads is given up after this time.

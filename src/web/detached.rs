@@ -77,6 +77,7 @@ pub fn detached<T: Delivery + Send + 'static, E: Worded + Send + 'static>(
     let runtime = site.runtime.clone();
     let caller = Arc::new(());
     let watched = Arc::downgrade(&caller);
+    let piece = site.unfinished.begin();
     // Not an `async` block, which would keep room for the work twice.
     let task = runtime.spawn(work.then(move |outcome| async move {
         if let Ok(outcome) = &outcome {
@@ -87,6 +88,7 @@ pub fn detached<T: Delivery + Send + 'static, E: Worded + Send + 'static>(
         if is_issued && watched.strong_count() == 0 {
             undelivered(&site, &context, delivery).await;
         }
+        drop(piece);
         outcome
     }));
     task.map(move |outcome| {
@@ -104,7 +106,8 @@ pub async fn uninterrupted<T: Send + 'static>(
     site: &Site,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Problem> {
-    let running = site.runtime.spawn(work).await;
+    let piece = site.unfinished.begin();
+    let running = site.runtime.spawn(work.inspect(move |_| drop(piece))).await;
     running.map_err(|error| Problem::internal("the request was interrupted").because(error))
 }
 

@@ -17,6 +17,7 @@ use super::address::ClientAddresses;
 use super::cookie::CookieNames;
 use super::form_room::FormRoom;
 use super::metrics::Metrics;
+use super::unfinished::Unfinished;
 
 /// A document the gateway publishes for AWS IAM.
 pub struct PublishedDocument {
@@ -79,6 +80,8 @@ pub struct Site {
     pub account_email: String,
     /// Where SAML forms are read.
     pub form_room: Arc<FormRoom>,
+    /// What outlives its request and is under way.
+    pub unfinished: Unfinished,
     /// For work that outlives its request, and for whatever waits for the network more than once: workers render pages
     /// meanwhile, and would come back late for each answer.
     pub runtime: Handle,
@@ -101,6 +104,7 @@ impl Site {
             content_security_policy,
             settings,
             form_room: Arc::default(),
+            unfinished: Unfinished::default(),
             runtime: Handle::current(),
         }
     }

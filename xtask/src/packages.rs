@@ -92,6 +92,11 @@ pub(crate) const TEST: &[Need] = &[
         is_here: |m| initdb(m).is_some(),
     },
     Need {
+        what: "strace, with which tests let a disk fail",
+        debian: &["strace"],
+        is_here: |m| m.program("strace").is_some(),
+    },
+    Need {
         what: "xmlsec1, which pysaml2 runs",
         debian: &["xmlsec1"],
         is_here: |m| m.program("xmlsec1").is_some(),

@@ -148,6 +148,27 @@ async fn an_outcome_is_written_when_the_database_is_back() -> Result<()> {
     Ok(())
 }
 
+/// A replica whose network is gone closes nothing: the server must end what it has begun, and release its locks.
+#[tokio::test]
+async fn the_server_ends_what_a_silent_writer_has_begun() -> Result<()> {
+    let database = Database::postgres().await?;
+    let writer = database.writer().await?;
+    database
+        .store_sql(
+            "CREATE TABLE settings (value TEXT); \
+             CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             INSERT INTO settings SELECT concat_ws(' ', current_setting('lock_timeout'), \
+             current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')); \
+             RETURN NULL; END $$; \
+             CREATE TRIGGER note AFTER INSERT ON audit_events FOR EACH ROW EXECUTE FUNCTION note()",
+        )
+        .await?;
+    writer.append(&signed_in("alice")).await?;
+    let settings = database.server_sql("SELECT value FROM settings")?;
+    ensure!(settings.trim() == "2s 2s 5s", "{settings}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_server_that_is_gone_is_told_quickly() -> Result<()> {
     let mut database = Database::postgres().await?;

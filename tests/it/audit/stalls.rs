@@ -233,6 +233,54 @@ async fn what_must_not_be_written_twice_is_written_once() -> Result<()> {
     Ok(())
 }
 
+/// Outcomes that the database refuses do not take the others with them when the process ends.
+// `psql` waits here for locks that the writer gives back meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_at_the_end_holds_up_no_other() -> Result<()> {
+    let database = Database::postgres().await?;
+    let writer = database.writer().await?;
+    let intents: Vec<_> = (0..8).map(|_| intended()).collect();
+    for intent in &intents {
+        writer.append(intent).await?;
+    }
+    database.store_sql(REFUSE_ON_POSTGRES).await?;
+    let (bad, good) = intents.split_at(4);
+    for intent in bad {
+        let refused = AuditEvent {
+            user_agent: Some("mallory".to_owned()),
+            ..failed(intent)
+        };
+        ensure!(writer.append_outcome(&refused).await.is_err());
+    }
+    // After three failures each event has a transaction of its own.
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(3) {
+        writer.ready().await?;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let DatabaseUrl::Postgres(url) = database.url()? else {
+        anyhow::bail!("not PostgreSQL");
+    };
+    let mut other = PgConnection::connect(url.expose()).await?;
+    let lock = "BEGIN; LOCK TABLE audit_events IN EXCLUSIVE MODE";
+    sqlx::raw_sql(lock).execute(&mut other).await?;
+    let mut waiting = tokio::task::JoinSet::new();
+    for intent in good {
+        let (writer, outcome) = (Arc::clone(&writer), failed(intent));
+        waiting.spawn(async move { writer.append_outcome(&outcome).await });
+    }
+    while let Some(outcome) = waiting.join_next().await {
+        ensure!(outcome?.is_err(), "written in spite of the lock");
+    }
+    other.close().await?;
+    writer.close().await;
+    let report = database.verify().await?;
+    ensure!(report.is_intact(), "{:?}", report.findings);
+    let open = report.open_intents_count;
+    ensure!(open == 4, "{open} intents stay open");
+    Ok(())
+}
+
 /// More outcomes than share a transaction wait when the process ends.
 #[tokio::test]
 async fn all_outcomes_are_written_at_the_end() -> Result<()> {

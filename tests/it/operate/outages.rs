@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
 use rolecall_demo::{House, HouseSettings};
+use rolecall_testkit::aws::Fault;
 use rolecall_testkit::browser::{Browser, Page};
 use rolecall_testkit::postgres::Postgres;
 use rolecall_testkit::redis::Redis;
+use rolecalld::audit::{Trail, verify};
+use tokio::time::timeout;
 
 use super::{
     PROD, credentials, get, house_with, is_at_provider, is_portal, sign_in, until, until_ready,
@@ -114,6 +117,23 @@ async fn everything_is_flushed() -> Result<()> {
         is_portal(&alice.open(house.url()).await?),
         "the provider still knows alice"
     );
+    Ok(())
+}
+
+/// The process ends while AWS is asked for somebody who hung up: the outcome is in the trail all the same.
+#[tokio::test]
+async fn a_stop_waits_for_what_was_begun_for_a_caller_who_hung_up() -> Result<()> {
+    let house = House::build(HouseSettings::default()).await?;
+    let mut alice = Browser::new()?;
+    sign_in(house.url(), &mut alice, "alice").await?;
+    house.aws.fault(Fault::SlowBy(Duration::from_secs(2)));
+    let asking = timeout(Duration::from_millis(700), credentials(&alice, PROD));
+    ensure!(asking.await.is_err(), "answered at once");
+    let trail = format!("sqlite:{}", house.folder().join("audit.db").display());
+    house.gateway.stop().await?;
+    let report = verify(&Trail::open(&trail.parse()?).await?).await?;
+    ensure!(report.is_intact(), "{report:?}");
+    ensure!(report.open_intents_count == 0, "{report:?}");
     Ok(())
 }
 
