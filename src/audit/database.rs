@@ -6,18 +6,15 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use rolecall_core::port::Source;
 use rolecall_core::secret::SecretText;
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
-use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
+use super::open_error::OpenAuditError;
+use super::schema;
 use crate::sqlite_file::SqliteFile;
-
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long one of the pool's connections may take to be had; callers wait for it.
 const ACQUIRE_MAX: Duration = Duration::from_millis(900);
@@ -117,70 +114,12 @@ impl FromStr for DatabaseUrl {
     }
 }
 
-/// Why the trail cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenAuditError {
-    /// There is no such file.
-    #[error("there is no audit trail in {0}")]
-    Missing(PathBuf),
-    /// The file cannot be created, the server cannot be reached, or it refuses.
-    #[error("the audit database cannot be opened")]
-    Unreachable(#[source] Source),
-    /// A newer program has been here.
-    #[error("the audit database has schema version {0}, which this program does not know")]
-    Newer(i64),
-    /// A change of the schema ended half-way.
-    #[error("schema version {0} of the audit database is half applied")]
-    HalfApplied(i64),
-    /// The schema is not what its version says.
-    #[error("schema version {0} of the audit database is not the one this program was built with")]
-    Altered(i64),
-    /// The writer could not enter its first event.
-    #[error("the audit database cannot be written to")]
-    NotWritable(#[source] Source),
-}
-
-impl OpenAuditError {
-    /// What to do next.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Missing(_) => {
-                "`rolecalld serve` makes it; compare database.url, which is relative to rolecall.toml"
-            }
-            Self::Unreachable(_) | Self::NotWritable(_) => {
-                "check database.url, that the server runs or the folder exists, and that the user may write there"
-            }
-            Self::Newer(_) => {
-                "a newer rolecalld has used this database: run that version, or restore a backup"
-            }
-            Self::HalfApplied(_) | Self::Altered(_) => {
-                "restore the database from a backup; do not mend it by hand"
-            }
-        }
-    }
-}
-
-impl From<MigrateError> for OpenAuditError {
-    fn from(error: MigrateError) -> Self {
-        // The foreign enum is open: whatever else there is, the database could not be used.
-        if let MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) =
-            error
-        {
-            Self::Newer(version)
-        } else if let MigrateError::Dirty(version) = error {
-            Self::HalfApplied(version)
-        } else if let MigrateError::VersionMismatch(version) = error {
-            Self::Altered(version)
-        } else {
-            Self::Unreachable(error.into())
-        }
-    }
-}
-
 /// An open audit trail.
 pub struct Trail {
     pub(super) pool: AnyPool,
     pub(super) place: Place,
+    /// Migrations that the database lacks.
+    pending: usize,
 }
 
 /// Where an open trail is.
@@ -191,7 +130,8 @@ pub(super) enum Place {
 }
 
 impl Trail {
-    /// Opens the trail for reading; it must exist.
+    /// Opens the trail for reading; it must exist. An older schema is read as it is: bringing it up to date is for the
+    /// gateway, since replicas of the earlier version do not start with the new one.
     ///
     /// # Errors
     /// [`OpenAuditError`].
@@ -201,16 +141,41 @@ impl Trail {
         {
             return Err(OpenAuditError::Missing(path.clone()));
         }
-        Self::open_or_create(url).await
+        let mut trail = Self::connect(url).await?;
+        let connection = trail.pool.acquire().await;
+        let mut connection =
+            connection.map_err(|error| OpenAuditError::Unreachable(error.into()))?;
+        trail.pending = schema::pending(&mut connection, &trail.place).await?;
+        drop(connection);
+        Ok(trail)
+    }
+
+    /// What is to be said of a schema that is older than this program's.
+    pub fn remark(&self) -> Option<String> {
+        let changes = match self.pending {
+            0 => return None,
+            1 => "1 change".to_owned(),
+            count => format!("{count} changes"),
+        };
+        Some(format!(
+            "the schema of the audit database is older than this program by {changes}; it is read as it is, and \
+             `rolecalld serve` brings it up to date"
+        ))
     }
 
     /// Opens the trail and brings its schema up to date; creates a SQLite file with mode 0600.
     pub(super) async fn open_or_create(url: &DatabaseUrl) -> Result<Self, OpenAuditError> {
+        let trail = Self::connect(url).await?;
+        schema::migrator(&trail.place).run(&trail.pool).await?;
+        Ok(trail)
+    }
+
+    async fn connect(url: &DatabaseUrl) -> Result<Self, OpenAuditError> {
         sqlx::any::install_default_drivers();
         let options = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_MAX);
-        let (connecting, migrator, place) =
+        let (connecting, place) =
             match url {
                 DatabaseUrl::Sqlite(path) => {
                     let file = SqliteFile::prepare(path)
@@ -225,16 +190,19 @@ impl Trail {
                         },
                     );
                     let connecting = connect_to_file(&options, file.path()).await;
-                    (connecting, &SQLITE, Place::Sqlite(file))
+                    (connecting, Place::Sqlite(file))
                 }
                 DatabaseUrl::Postgres(url) => {
                     let connecting = options.connect(url.expose()).await;
-                    (connecting, &POSTGRES, Place::Postgres(url.clone()))
+                    (connecting, Place::Postgres(url.clone()))
                 }
             };
         let pool = connecting.map_err(|error| OpenAuditError::Unreachable(error.into()))?;
-        migrator.run(&pool).await?;
-        Ok(Self { pool, place })
+        Ok(Self {
+            pool,
+            place,
+            pending: 0,
+        })
     }
 
     pub(super) fn is_postgres(&self) -> bool {
@@ -273,6 +241,8 @@ fn sqlite_url(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sqlx::migrate::Migrator;
+
     use super::super::chain::Chain;
     use super::*;
     use crate::world::{SystemClock, SystemEntropy};
@@ -300,41 +270,44 @@ mod tests {
         }
     }
 
-    /// What an earlier release wrote is all there, and proves to be.
+    /// What an earlier release wrote is all there, and proves to be. Who only reads it changes nothing.
     #[tokio::test]
-    async fn a_trail_of_the_first_schema_is_carried_over() {
+    async fn a_trail_of_the_first_schema_is_read_and_carried_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trail.db");
         let url = DatabaseUrl::Sqlite(path.clone());
-        let file = SqliteFile::prepare(&path).unwrap();
-        sqlx::any::install_default_drivers();
-        let pool = AnyPool::connect(&sqlite_url(&path)).await.unwrap();
+        let trail = Trail::connect(&url).await.unwrap();
         let first = Migrator {
-            migrations: SQLITE.migrations[..1].to_vec().into(),
+            migrations: schema::SQLITE.migrations[..1].to_vec().into(),
             ..Migrator::DEFAULT
         };
-        first.run(&pool).await.unwrap();
+        first.run(&trail.pool).await.unwrap();
         for _ in 0..3 {
-            let trail = Trail {
-                pool: pool.clone(),
-                place: Place::Sqlite(file.clone()),
-            };
+            let trail = Trail::connect(&url).await.unwrap();
             Chain::begin(trail, &SystemClock, &SystemEntropy)
                 .await
                 .unwrap();
         }
-        pool.close().await;
+        trail.pool.close().await;
 
-        let trail = Trail::open(&url).await.unwrap();
-        let report = super::super::verify(&trail).await.unwrap();
-        assert!(report.is_intact() && report.events == 3, "{report:?}");
-        let indices: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND tbl_name = 'audit_events'",
-        )
-        .fetch_one(&trail.pool)
-        .await
-        .unwrap();
-        assert_eq!(indices, 0);
+        for open in [true, false] {
+            let trail = match open {
+                true => Trail::open(&url).await.unwrap(),
+                false => Trail::open_or_create(&url).await.unwrap(),
+            };
+            assert_eq!(trail.remark().is_some(), open);
+            let report = super::super::verify(&trail).await.unwrap();
+            assert!(report.is_intact() && report.events == 3, "{report:?}");
+            let indices: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND tbl_name = 'audit_events'",
+            )
+            .fetch_one(&trail.pool)
+            .await
+            .unwrap();
+            assert_eq!(indices > 0, open);
+            trail.pool.close().await;
+        }
+        assert_eq!(Trail::open(&url).await.unwrap().remark(), None);
     }
 
     #[test]

@@ -15,10 +15,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::chain::Chain;
-use super::database::{DatabaseUrl, OpenAuditError, Place, Trail};
+use super::database::{DatabaseUrl, Place, Trail};
 use super::flush::{Flusher, Sync};
 use super::gate::Gate;
 use super::not_written::NotWritten;
+use super::open_error::OpenAuditError;
 use super::task::{Task, Waiting};
 use super::waiter::{Intent, Outcome, Pending, Until, Waiter};
 

@@ -20,6 +20,7 @@ mod error;
 mod files;
 mod index;
 mod material;
+mod rights;
 
 /// How long a key is published before it signs, and after it has signed its last token: AWS may remember what it fetched.
 const CACHED_BY_AWS: TimeDelta = TimeDelta::hours(24);

@@ -96,7 +96,11 @@ impl Audit {
 
 async fn open(config: &ConfigArg) -> Result<Trail, Failure> {
     let url = config::database(&config.config)?;
-    Ok(Trail::open(&url).await.map_err(anyhow::Error::from)?)
+    let trail = Trail::open(&url).await.map_err(anyhow::Error::from)?;
+    if let Some(remark) = trail.remark() {
+        out::remark(format!("warning: {remark}"));
+    }
+    Ok(trail)
 }
 
 fn print(report: &VerifyReport) -> Result<(), Failure> {

@@ -56,11 +56,18 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
         }
     };
     answers.push(("store".to_owned(), store.await.map(|()| Probed::default())));
+    // Opened as by `audit verify`: a schema that is older is not brought up to date, and none is made.
     let database = match Trail::open(&settings.database).await {
-        Err(OpenAuditError::Missing(path)) => folder_of(&path),
-        opened => opened.map(drop).map_err(anyhow::Error::from),
+        Err(OpenAuditError::Missing(path)) => folder_of(&path).map(|()| Probed::default()),
+        Err(OpenAuditError::Empty) => Ok(Probed::default()),
+        opened => opened
+            .map(|trail| Probed {
+                warnings: trail.remark().into_iter().collect(),
+                ..Probed::default()
+            })
+            .map_err(anyhow::Error::from),
     };
-    answers.push(("database".to_owned(), database.map(|()| Probed::default())));
+    answers.push(("database".to_owned(), database));
     let keys = Issuers::open(settings, &clock, &entropy).and_then(|keys| keys.suffice(policy));
     answers.push(("keys".to_owned(), keys.map(|()| Probed::default())));
     if let Some(files) = &settings.listen.tls {

@@ -8,6 +8,8 @@ mod outages;
 mod stalls;
 mod tampering;
 
+pub use disk::unshare;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

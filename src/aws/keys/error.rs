@@ -22,6 +22,14 @@ pub enum KeyError {
         /// Its permission bits.
         mode: u32,
     },
+    /// Another user can change it.
+    #[error("{} belongs to the user {user}", path.display())]
+    Foreign {
+        /// Which file or directory.
+        path: PathBuf,
+        /// The user's number.
+        user: u32,
+    },
     /// The system's answer.
     #[error("{}: {source}", path.display())]
     Io {
@@ -113,7 +121,11 @@ impl KeyError {
             Self::Empty(_) => Some("run `rolecalld keys generate`"),
             Self::Open { .. } => Some(
                 "directories of keys have mode 0700, files 0600: run chmod -R go= on the directory; for a Kubernetes Secret set \
-                 defaultMode: 0440 in its volume and fsGroup in the pod's securityContext",
+                 defaultMode: 0440 in its volume and fsGroup in the pod's securityContext; elsewhere than in such a volume (a tmpfs \
+                 that is mounted read-only) these modes are not taken",
+            ),
+            Self::Foreign { .. } => Some(
+                "directories of keys and their files belong to the gateway's user or to root: run chown, and the command as that user",
             ),
             Self::Io { .. } => Some(
                 "the folder above it must be there, and the gateway's user must own the directory of keys",

@@ -1,15 +1,15 @@
 //! The directory of keys on disk: modes 0700 and 0600, whole files or none, one writer at a time. A mounted Kubernetes Secret
-//! is read as it is: files of 0440 in a directory that others may list, by way of the symbolic link `..data`.
+//! is read as it is: files of 0440 in a directory that others may list, by way of the symbolic link `..data`; see [`super::rights`].
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::StatVfsMountFlags;
 use zeroize::Zeroizing;
 
 use super::KeyError;
+use super::rights::{Distrust, Process, Rights};
 
 const LOCK: &str = "keys.lock";
 /// The largest file is the index; a private RSA key takes 2 KiB.
@@ -21,7 +21,12 @@ pub(super) struct Directory(PathBuf);
 impl Directory {
     pub fn open(path: &Path) -> Result<Self, KeyError> {
         match path.metadata() {
-            Ok(metadata) => unwritable(path, metadata.mode()).map(|()| Self(path.to_owned())),
+            Ok(metadata) => {
+                let rights = Rights::of(path, &metadata);
+                let trusted = rights.of_directory(&Process::current());
+                trusted.map_err(|why| distrusted(path, rights, why))?;
+                Ok(Self(path.to_owned()))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(KeyError::Empty(path.to_owned()))
             }
@@ -53,12 +58,13 @@ impl Directory {
 
     /// Keeps other writers out until the file is dropped. Keys are only put where nobody else can enter.
     pub fn lock(&self) -> Result<File, KeyError> {
-        let mode = self.0.metadata().map_err(|source| KeyError::Io {
+        let metadata = self.0.metadata().map_err(|source| KeyError::Io {
             path: self.0.clone(),
             source,
         })?;
-        if mode.mode() & 0o077 != 0 {
-            return Err(open(&self.0, mode.mode()));
+        if metadata.mode() & 0o077 != 0 {
+            let rights = Rights::of(&self.0, &metadata);
+            return Err(distrusted(&self.0, rights, Distrust::Open));
         }
         let path = self.0.join(LOCK);
         let file = OpenOptions::new()
@@ -78,21 +84,22 @@ impl Directory {
         }
     }
 
-    /// Reads a file that only its owner, or by mode 0440 its group, can read.
+    /// Reads a file that only its owner can read, or in a mounted Secret one of our groups.
     pub fn read(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         let path = self.0.join(name);
-        let read = || -> io::Result<(u32, Zeroizing<Vec<u8>>)> {
+        let read = || -> io::Result<(Rights, Zeroizing<Vec<u8>>)> {
             let file = File::open(&path)?;
-            let mode = file.metadata()?.mode();
+            let rights = Rights::of(&path, &file.metadata()?);
             let mut bytes = Zeroizing::new(Vec::new());
             file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
-            Ok((mode, bytes))
+            Ok((rights, bytes))
         };
-        let (mode, bytes) = read().map_err(|source| KeyError::Io {
+        let (rights, bytes) = read().map_err(|source| KeyError::Io {
             path: path.clone(),
             source,
         })?;
-        private(&path, mode)?;
+        let trusted = rights.of_file(&Process::current());
+        trusted.map_err(|why| distrusted(&path, rights, why))?;
         if bytes.len() as u64 > FILE_BYTES_MAX {
             return Err(KeyError::TooLarge(path));
         }
@@ -140,31 +147,16 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses a directory in which group or others can put files. On a read-only file system nobody can, whatever the mode says:
-/// volumes of Kubernetes have 0777 and more.
-fn unwritable(path: &Path, mode: u32) -> Result<(), KeyError> {
-    let read_only = || {
-        let volume = rustix::fs::statvfs(path);
-        volume.is_ok_and(|volume| volume.f_flag.contains(StatVfsMountFlags::RDONLY))
-    };
-    match mode & 0o022 == 0 || read_only() {
-        true => Ok(()),
-        false => Err(open(path, mode)),
-    }
-}
-
-/// Refuses a file that group or others can read or write, but for 0440: what Kubernetes makes of a Secret for a pod with
-/// `fsGroup`.
-fn private(path: &Path, mode: u32) -> Result<(), KeyError> {
-    match mode & 0o077 == 0 || mode & 0o777 == 0o440 {
-        true => Ok(()),
-        false => Err(open(path, mode)),
-    }
-}
-
-fn open(path: &Path, mode: u32) -> KeyError {
-    KeyError::Open {
-        path: path.to_owned(),
-        mode: mode & 0o777,
+fn distrusted(path: &Path, rights: Rights, why: Distrust) -> KeyError {
+    let path = path.to_owned();
+    match why {
+        Distrust::Open => KeyError::Open {
+            path,
+            mode: rights.mode,
+        },
+        Distrust::Foreign => KeyError::Foreign {
+            path,
+            user: rights.user,
+        },
     }
 }

@@ -17,7 +17,7 @@ use crate::operate::{PROD, credentials, get, sign_in, until};
 const DISK_BYTES: u64 = 16 * 1024 * 1024;
 
 /// `unshare` as far as this user may, with the program after it in namespaces of its own; none where that is forbidden.
-fn unshare() -> Option<Command> {
+pub fn unshare() -> Option<Command> {
     for arguments in [&["--mount"][..], &["--mount", "--map-root-user"]] {
         let command = || {
             let mut command = Command::new("unshare");

@@ -230,6 +230,10 @@ async fn a_schema_that_is_not_ours_is_refused(database: Database) -> Result<()> 
             anyhow::bail!("{statement}: opened");
         };
         ensure!(error.hint().contains(hint), "{statement}: {error:?}");
+        let Err(error) = Trail::open(&database.url()?).await else {
+            anyhow::bail!("{statement}: read");
+        };
+        ensure!(error.hint().contains(hint), "{statement}: {error:?}");
     }
     Ok(())
 }
@@ -246,6 +250,11 @@ async fn a_schema_that_is_not_ours_is_refused_on_postgres() -> Result<()> {
 
 #[tokio::test]
 async fn reading_makes_no_trail() -> Result<()> {
+    let empty = Database::postgres().await?;
+    let opened = Trail::open(&empty.url()?).await;
+    ensure!(matches!(opened, Err(OpenAuditError::Empty)));
+    let tables = empty.server_sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")?;
+    ensure!(tables.trim() == "0", "{tables} tables were made");
     let database = Database::sqlite()?;
     ensure!(matches!(
         Trail::open(&database.url()?).await,

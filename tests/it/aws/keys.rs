@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -12,6 +12,8 @@ use rolecalld::aws::keys::{Haste, KeyAlgorithm, KeyDirectory, KeyError, KeyState
 use serde_json::Value;
 
 use super::world::{World, key_directory};
+use crate::audit::unshare;
+use crate::cli;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -98,38 +100,46 @@ fn only_the_owner_can_read_and_others_are_noticed() -> Result<()> {
     Ok(())
 }
 
-/// As a pod sees a Secret: each file a symbolic link into `..data`, itself one to a folder that is replaced as a whole; modes
-/// of a volume with `fsGroup`.
-#[test]
-fn a_mounted_kubernetes_secret_is_read_as_it_is() -> Result<()> {
-    let now = ManualClock::starting_now().now();
-    let (home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
-    let volume = home.path().join("volume");
+/// As a pod sees a Secret: each file a symbolic link into `..data`, itself one to a folder that is replaced as a whole.
+fn as_secret(keys: &Path, volume: &Path) -> Result<PathBuf> {
     let data = volume.join("..2026_11_29_12_00_00.123");
     fs::create_dir_all(&data)?;
     std::os::unix::fs::symlink("..2026_11_29_12_00_00.123", volume.join("..data"))?;
-    for file in fs::read_dir(keys.path())? {
+    for file in fs::read_dir(keys)? {
         let name = file?.file_name();
-        let copy = data.join(&name);
-        fs::copy(keys.path().join(&name), &copy)?;
-        fs::set_permissions(&copy, Permissions::from_mode(0o440))?;
-        let link = std::path::Path::new("..data").join(&name);
-        std::os::unix::fs::symlink(link, volume.join(&name))?;
+        fs::copy(keys.join(&name), data.join(&name))?;
+        std::os::unix::fs::symlink(Path::new("..data").join(&name), volume.join(&name))?;
     }
+    Ok(data)
+}
+
+fn set_modes(volume: &Path, data: &Path, folder: u32, file: u32) -> Result<()> {
+    for one in fs::read_dir(data)? {
+        fs::set_permissions(one?.path(), Permissions::from_mode(file))?;
+    }
+    Ok(fs::set_permissions(volume, Permissions::from_mode(folder))?)
+}
+
+#[test]
+fn a_folder_like_a_kubernetes_secret_is_none() -> Result<()> {
+    let now = ManualClock::starting_now().now();
+    let (home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
+    let volume = home.path().join("volume");
+    let data = as_secret(keys.path(), &volume)?;
     let mounted = KeyDirectory::new(&volume);
-    for (folder, file) in [(0o755, 0o440), (0o555, 0o400), (0o2755, 0o440)] {
-        fs::set_permissions(&volume, Permissions::from_mode(folder))?;
-        for one in fs::read_dir(&data)? {
-            fs::set_permissions(one?.path(), Permissions::from_mode(file))?;
-        }
-        let loaded = mounted
-            .load(now)
-            .with_context(|| format!("{folder:o}, {file:o}"))?;
-        assert_eq!(loaded.active.id(), keys.load(now)?.active.id());
-        assert_eq!(mounted.list()?.len(), 1);
+    set_modes(&volume, &data, 0o755, 0o400)?;
+    assert_eq!(mounted.load(now)?.active.id(), keys.load(now)?.active.id());
+    // Modes that only a volume may have.
+    for (folder, file, refused) in [(0o755, 0o440, 0o440), (0o777, 0o400, 0o777)] {
+        set_modes(&volume, &data, folder, file)?;
+        let error = mounted.load(now).err().context("refused")?;
+        assert!(
+            matches!(error, KeyError::Open { mode, .. } if mode == refused),
+            "{error}"
+        );
     }
     // It is no place to make keys in.
-    fs::set_permissions(&volume, Permissions::from_mode(0o755))?;
+    set_modes(&volume, &data, 0o755, 0o400)?;
     let error = mounted
         .generate(KeyAlgorithm::Es256, now)
         .err()
@@ -140,6 +150,52 @@ fn a_mounted_kubernetes_secret_is_read_as_it_is() -> Result<()> {
             .hint()
             .is_some_and(|hint| hint.contains("defaultMode: 0440"))
     );
+    Ok(())
+}
+
+/// A volume of Kubernetes is a tmpfs that is mounted read-only, with modes that are refused elsewhere.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+fn a_mounted_kubernetes_secret_is_read_as_it_is() -> Result<()> {
+    let now = ManualClock::starting_now().now();
+    let (home, keys) = key_directory(KeyAlgorithm::Es256, now)?;
+    let volume = home.path().join("volume");
+    as_secret(keys.path(), &volume)?;
+    let id = keys.list()?[0].id.to_string();
+    let folder = cli::folder()?;
+    let config = folder.path().join("rolecall.toml");
+    let settings = fs::read_to_string(&config)?.replace("\"keys/\"", "\"/mnt\"");
+    fs::write(config, settings)?;
+    for (is_taken, modes, mount) in [
+        (true, "chmod 2777 /mnt; chmod 440 /mnt/..2*/*", "tmpfs ro"),
+        (true, "chmod 777 /mnt; chmod 400 /mnt/..2*/*", "tmpfs ro"),
+        (false, "chmod 777 /mnt; chmod 444 /mnt/..2*/*", "tmpfs ro"),
+        (false, "chmod 777 /mnt; chmod 400 /mnt/..2*/*", "tmpfs rw"),
+        (false, "chmod 755 /mnt; chmod 440 /mnt/..2*/*", "tmpfs rw"),
+        // As `ProtectSystem=strict` of systemd does: read-only here, and writable for others.
+        (false, "chmod 777 /mnt; chmod 400 /mnt/..2*/*", "ramfs ro"),
+    ] {
+        let Some(mut command) = unshare() else {
+            eprintln!("LEFT OUT: this user may not mount");
+            return Ok(());
+        };
+        let (kind, flag) = mount.split_once(' ').context("mount")?;
+        let script = format!(
+            "set -e; mount -t {kind} {kind} /mnt; cp -RP \"$1\"/. /mnt; {modes}; \
+             mount -o remount,bind,{flag} /mnt; shift; exec \"$@\""
+        );
+        command.args(["sh", "-c", &script, "sh"]).arg(&volume);
+        let program = cli::program(folder.path());
+        command.arg(program.get_program());
+        command.args(["keys", "list", "--config", "rolecall.toml"]);
+        let output = command.current_dir(folder.path()).output()?;
+        let (out, err) = (
+            String::from_utf8(output.stdout)?,
+            String::from_utf8(output.stderr)?,
+        );
+        assert_eq!(out.contains(&id), is_taken, "{mount} {modes}: {out}{err}");
+        assert_eq!(err.contains("is open to others"), !is_taken, "{err}");
+    }
     Ok(())
 }
 

@@ -1,0 +1,69 @@
+//! Why a trail cannot be opened, and what to do about it.
+
+use std::path::PathBuf;
+
+use rolecall_core::port::Source;
+use sqlx::migrate::MigrateError;
+
+/// Why the trail cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenAuditError {
+    /// There is no such file.
+    #[error("there is no audit trail in {0}")]
+    Missing(PathBuf),
+    /// There is a database, and no trail in it.
+    #[error("there is no audit trail in the database")]
+    Empty,
+    /// The file cannot be created, the server cannot be reached, or it refuses.
+    #[error("the audit database cannot be opened")]
+    Unreachable(#[source] Source),
+    /// A newer program has been here.
+    #[error("the audit database has schema version {0}, which this program does not know")]
+    Newer(i64),
+    /// A change of the schema ended half-way.
+    #[error("schema version {0} of the audit database is half applied")]
+    HalfApplied(i64),
+    /// The schema is not what its version says.
+    #[error("schema version {0} of the audit database is not the one this program was built with")]
+    Altered(i64),
+    /// The writer could not enter its first event.
+    #[error("the audit database cannot be written to")]
+    NotWritable(#[source] Source),
+}
+
+impl OpenAuditError {
+    /// What to do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Missing(_) | Self::Empty => {
+                "`rolecalld serve` makes it; compare database.url, which is relative to rolecall.toml"
+            }
+            Self::Unreachable(_) | Self::NotWritable(_) => {
+                "check database.url, that the server runs or the folder exists, and that the user may write there"
+            }
+            Self::Newer(_) => {
+                "a newer rolecalld has used this database: run that version, or restore a backup"
+            }
+            Self::HalfApplied(_) | Self::Altered(_) => {
+                "restore the database from a backup; do not mend it by hand"
+            }
+        }
+    }
+}
+
+impl From<MigrateError> for OpenAuditError {
+    fn from(error: MigrateError) -> Self {
+        // The foreign enum is open: whatever else there is, the database could not be used.
+        if let MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) =
+            error
+        {
+            Self::Newer(version)
+        } else if let MigrateError::Dirty(version) = error {
+            Self::HalfApplied(version)
+        } else if let MigrateError::VersionMismatch(version) = error {
+            Self::Altered(version)
+        } else {
+            Self::Unreachable(error.into())
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The schema of the trail: how it is brought up to date, and what is said of one that is not.
+
+use sqlx::AnyConnection;
+use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
+
+use super::database::Place;
+use super::open_error::OpenAuditError;
+
+pub(super) static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Where migrations are recorded.
+const TABLE: &str = "_sqlx_migrations";
+const SQLITE_TABLES: &str =
+    "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'";
+const POSTGRES_TABLES: &str = "SELECT count(to_regclass('_sqlx_migrations'))";
+
+/// The migrations for databases of this kind.
+pub(super) fn migrator(place: &Place) -> &'static Migrator {
+    match place {
+        Place::Sqlite(_) => &SQLITE,
+        Place::Postgres(_) => &POSTGRES,
+    }
+}
+
+/// How many migrations the database lacks; changes nothing.
+///
+/// # Errors
+/// [`OpenAuditError`] for a database without a trail, and for one whose migrations are not ours.
+pub(super) async fn pending(
+    connection: &mut AnyConnection,
+    place: &Place,
+) -> Result<usize, OpenAuditError> {
+    let (tables, migrator) = (
+        match place {
+            Place::Sqlite(_) => SQLITE_TABLES,
+            Place::Postgres(_) => POSTGRES_TABLES,
+        },
+        migrator(place),
+    );
+    let count: i64 = sqlx::query_scalar(tables)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(|error| OpenAuditError::Unreachable(error.into()))?;
+    if count == 0 {
+        return Err(OpenAuditError::Empty);
+    }
+    if let Some(version) = connection.dirty_version(TABLE).await? {
+        return Err(OpenAuditError::HalfApplied(version));
+    }
+    let applied = connection.list_applied_migrations(TABLE).await?;
+    if applied.is_empty() {
+        return Err(OpenAuditError::Empty);
+    }
+    for found in &applied {
+        let known = migrator.iter().find(|known| known.version == found.version);
+        match known {
+            None => return Err(MigrateError::VersionMissing(found.version).into()),
+            Some(known) if known.checksum != found.checksum => {
+                return Err(MigrateError::VersionMismatch(found.version).into());
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(migrator.iter().count().saturating_sub(applied.len()))
+}
