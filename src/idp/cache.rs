@@ -2,10 +2,12 @@
 //! through an outage.
 //!
 //! A bad answer never replaces a good one. A document asked for out of turn (a token names an unknown key) is fetched
-//! at most once in [`AGAIN_AFTER`], whatever tokens arrive.
+//! at most once in [`AGAIN_AFTER`], and no more than a hundredth of the time, whatever tokens arrive. Nobody waits long for a
+//! newer copy where an older one will do.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::port::Clock;
@@ -13,8 +15,12 @@ use rolecall_core::sign_in::ProviderError;
 
 use crate::idp::http::HttpError;
 
-/// How soon after a failure, or after a fetch out of turn, the next one may follow.
+/// How soon after a failure, or after a fetch out of turn, the next one may follow: at least.
 const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
+/// How many times longer than the last fetch took: anybody can cause one, with a signature by an unknown key.
+const AGAIN_AFTER_TIMES: i32 = 100;
+/// How long it takes to see that nobody answers. What fails later may have been loaded for nothing.
+const OUTAGE_SEEN_AFTER: TimeDelta = TimeDelta::seconds(10);
 
 /// How long a document counts.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +29,21 @@ pub struct Lifetimes {
     pub fresh_for: TimeDelta,
     /// How old it may become when the provider does not answer.
     pub stale_max: TimeDelta,
+    /// How long a fetch is waited for when there is a copy that may be used. The fetch goes on afterwards.
+    pub wait_max: Duration,
+}
+
+impl Lifetimes {
+    /// How soon the next fetch may follow one that took this long, where somebody wants one out of turn or after a failure.
+    fn pause_after<T>(&self, took: TimeDelta, fetched: &Result<T, Trouble>) -> TimeDelta {
+        let longest = self.fresh_for.max(AGAIN_AFTER);
+        let took = match fetched {
+            Err(Trouble::Http(_) | Trouble::Document { .. }) => took - OUTAGE_SEEN_AFTER,
+            Ok(_) | Err(Trouble::Nonsense(_) | Trouble::Misfit(_)) => took,
+        };
+        let pause = took.checked_mul(AGAIN_AFTER_TIMES).unwrap_or(longest);
+        pause.clamp(AGAIN_AFTER, longest)
+    }
 }
 
 /// Why a provider's document could not be had. It can be told to everybody who waited for the same fetch.
@@ -83,7 +104,7 @@ pub struct Cached<T> {
     lifetimes: Lifetimes,
     state: Mutex<State<T>>,
     /// Held while fetching, so that there is one fetch at a time.
-    flight: tokio::sync::Mutex<()>,
+    flight: Arc<tokio::sync::Mutex<()>>,
 }
 
 struct State<T> {
@@ -92,6 +113,8 @@ struct State<T> {
     failed: Option<(Trouble, DateTime<Utc>)>,
     /// The last fetch out of turn.
     out_of_turn: Option<DateTime<Utc>>,
+    /// How soon after one of these two the next fetch may follow.
+    pause: TimeDelta,
     /// How many fetches have ended.
     fetches: u64,
 }
@@ -106,22 +129,30 @@ impl<T> Cached<T> {
                 good: None,
                 failed: None,
                 out_of_turn: None,
+                pause: AGAIN_AFTER,
                 fetches: 0,
             }),
-            flight: tokio::sync::Mutex::new(()),
+            flight: Arc::default(),
         }
     }
 
-    /// The document: kept, fetched, or the stale one when fetching fails.
+    /// The document: kept, fetched, or the stale one when fetching fails or takes long.
     ///
     /// # Errors
     /// [`Trouble`] of the fetch when there is no copy to fall back on.
-    pub async fn get(&self, fetch: Fetch<'_, T>) -> Result<Arc<T>, Trouble> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the end of the process need not wait for a document"
+    )]
+    pub async fn get(self: &Arc<Self>, fetch: Fetch<'static, T>) -> Result<Arc<T>, Trouble>
+    where
+        T: Send + Sync + 'static,
+    {
         let now = self.clock.now();
-        {
+        let (stale, before) = {
             let state = self.state();
             let failed_lately =
-                matches!(&state.failed, Some((_, at)) if within(*at, now, AGAIN_AFTER));
+                matches!(&state.failed, Some((_, at)) if within(*at, now, state.pause));
             let fresh_for = if failed_lately {
                 self.lifetimes.stale_max
             } else {
@@ -130,10 +161,25 @@ impl<T> Cached<T> {
             if let Some(good) = state.younger_than(fresh_for, now) {
                 return Ok(good);
             }
+            let stale = state.younger_than(self.lifetimes.stale_max, now);
+            (stale, state.fetches)
+        };
+        let Some(stale) = stale else {
+            return self.fetch(fetch).await;
+        };
+        let Ok(alone) = Arc::clone(&self.flight).try_lock_owned() else {
+            // Somebody else waits for it.
+            return Ok(stale);
+        };
+        let cached = Arc::clone(self);
+        let refresh = tokio::spawn(async move {
+            let _alone = alone;
+            cached.fetch_alone(before, fetch).await
+        });
+        match tokio::time::timeout(self.lifetimes.wait_max, refresh).await {
+            Ok(Ok(Ok(good))) => Ok(good),
+            Ok(Ok(Err(_)) | Err(_)) | Err(_) => Ok(stale),
         }
-        let fetched = self.fetch(fetch).await;
-        let stale_max = self.lifetimes.stale_max;
-        fetched.or_else(|trouble| self.state().younger_than(stale_max, now).ok_or(trouble))
     }
 
     /// The last good copy, however old.
@@ -158,7 +204,7 @@ impl<T> Cached<T> {
             {
                 return Ok(Some(Arc::clone(good)));
             }
-            if matches!(state.out_of_turn, Some(at) if within(at, now, AGAIN_AFTER)) {
+            if matches!(state.out_of_turn, Some(at) if within(at, now, state.pause)) {
                 return match &state.failed {
                     Some((trouble, _)) => Err(trouble.clone()),
                     None => Ok(None),
@@ -173,6 +219,11 @@ impl<T> Cached<T> {
     async fn fetch(&self, fetch: Fetch<'_, T>) -> Result<Arc<T>, Trouble> {
         let before = self.state().fetches;
         let _alone = self.flight.lock().await;
+        self.fetch_alone(before, fetch).await
+    }
+
+    /// Fetches when `before` is how many fetches have ended; else takes the result of the last one.
+    async fn fetch_alone(&self, before: u64, fetch: Fetch<'_, T>) -> Result<Arc<T>, Trouble> {
         {
             let state = self.state();
             if state.fetches != before {
@@ -184,10 +235,12 @@ impl<T> Cached<T> {
                 }
             }
         }
+        let begun = self.clock.now();
         let fetched = fetch.await.map(Arc::new);
         let now = self.clock.now();
         let mut state = self.state();
         state.fetches += 1;
+        state.pause = self.lifetimes.pause_after(now - begun, &fetched);
         match &fetched {
             Ok(good) => {
                 state.good = Some((Arc::clone(good), now));
@@ -219,107 +272,4 @@ fn within(at: DateTime<Utc>, now: DateTime<Utc>, span: TimeDelta) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    const LIFETIMES: Lifetimes = Lifetimes {
-        fresh_for: TimeDelta::hours(1),
-        stale_max: TimeDelta::hours(24),
-    };
-
-    struct Hands(Mutex<DateTime<Utc>>);
-    impl Clock for Hands {
-        fn now(&self) -> DateTime<Utc> {
-            *self.0.lock().unwrap()
-        }
-    }
-    impl Hands {
-        fn advance(&self, by: TimeDelta) {
-            *self.0.lock().unwrap() += by;
-        }
-    }
-
-    fn cached() -> (Arc<Hands>, Arc<Cached<usize>>) {
-        let hands = Arc::new(Hands(Mutex::new(DateTime::UNIX_EPOCH)));
-        let cached = Cached::new(Arc::clone(&hands) as Arc<dyn Clock>, LIFETIMES);
-        (hands, Arc::new(cached))
-    }
-
-    fn good(value: usize) -> Fetch<'static, usize> {
-        Box::pin(async move { Ok(value) })
-    }
-
-    fn down() -> Fetch<'static, usize> {
-        Box::pin(async { Err(Trouble::nonsense("down")) })
-    }
-
-    #[tokio::test]
-    async fn a_hundred_at_once_fetch_once() {
-        let (_, cached) = cached();
-        let fetches = AtomicUsize::new(0);
-        let (open, gate) = tokio::sync::watch::channel(false);
-        let one = || async {
-            let mut gate = gate.clone();
-            cached
-                .get(Box::pin(async {
-                    fetches.fetch_add(1, Ordering::SeqCst);
-                    gate.wait_for(|open| *open).await.unwrap();
-                    Ok(7)
-                }))
-                .await
-        };
-        let all: Vec<_> = (0..100).map(|_| Box::pin(one())).collect();
-        let mut tasks = all;
-        // Every one of them has begun before the first fetch ends.
-        for task in &mut tasks {
-            assert!(futures_poll(task).await.is_none());
-        }
-        open.send(true).unwrap();
-        for task in tasks {
-            assert_eq!(*task.await.unwrap(), 7);
-        }
-        assert_eq!(fetches.load(Ordering::SeqCst), 1);
-    }
-
-    async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
-        std::future::poll_fn(|context| {
-            std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {
-                std::task::Poll::Ready(output) => Some(output),
-                std::task::Poll::Pending => None,
-            })
-        })
-        .await
-    }
-
-    #[tokio::test]
-    async fn stale_is_served_through_an_outage_but_not_for_ever() {
-        let (clock, cached) = cached();
-        assert!(cached.get(down()).await.is_err());
-        assert_eq!(*cached.get(good(1)).await.unwrap(), 1);
-        clock.advance(LIFETIMES.fresh_for);
-        assert_eq!(*cached.get(down()).await.unwrap(), 1);
-        // Just failed: the provider is left alone.
-        assert_eq!(*cached.get(good(2)).await.unwrap(), 1);
-        clock.advance(AGAIN_AFTER);
-        assert_eq!(*cached.get(good(2)).await.unwrap(), 2);
-        clock.advance(LIFETIMES.stale_max);
-        assert!(cached.get(down()).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn out_of_turn_is_rare() {
-        let (clock, cached) = cached();
-        let first = cached.get(good(1)).await.unwrap();
-        let second = cached.newer_than(&first, good(2)).await.unwrap().unwrap();
-        assert_eq!(*second, 2);
-        // Somebody else's refresh does for us too.
-        let again = cached.newer_than(&first, good(9)).await.unwrap().unwrap();
-        assert_eq!(*again, 2);
-        assert!(cached.newer_than(&second, good(9)).await.unwrap().is_none());
-        clock.advance(AGAIN_AFTER);
-        assert!(cached.newer_than(&second, down()).await.is_err());
-        assert!(cached.newer_than(&second, good(9)).await.is_err());
-        assert_eq!(*cached.get(good(9)).await.unwrap(), 2);
-    }
-}
+mod tests;

@@ -25,6 +25,7 @@ mod userinfo;
 mod wycheproof;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -66,6 +67,7 @@ const ID_TOKEN_HINT_BYTES_MAX: usize = 4 * 1024;
 const LIFETIMES: Lifetimes = Lifetimes {
     fresh_for: TimeDelta::hours(1),
     stale_max: TimeDelta::hours(24),
+    wait_max: Duration::from_secs(5),
 };
 
 /// The library's client, for authorization requests alone.
@@ -80,13 +82,13 @@ type Client = CoreClient<
 
 /// One configured OpenID Connect provider.
 pub struct OidcProvider {
-    settings: OidcSettings,
+    settings: Arc<OidcSettings>,
     domains: Vec<EmailDomain>,
     http: HttpClient,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    metadata: Cached<Metadata>,
-    keys: Cached<KeySet>,
+    metadata: Arc<Cached<Metadata>>,
+    keys: Arc<Cached<KeySet>>,
     /// Looks for what the provider must not make us log.
     redactor: Redactor,
 }
@@ -109,11 +111,11 @@ impl OidcProvider {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
-            metadata: Cached::new(Arc::clone(&clock), LIFETIMES),
-            keys: Cached::new(Arc::clone(&clock), LIFETIMES),
+            metadata: Arc::new(Cached::new(Arc::clone(&clock), LIFETIMES)),
+            keys: Arc::new(Cached::new(Arc::clone(&clock), LIFETIMES)),
             domains: settings.believed_domains(),
             redactor: Redactor::new(&settings.client_secret),
-            settings,
+            settings: Arc::new(settings),
             http,
             clock,
             entropy,
@@ -121,18 +123,21 @@ impl OidcProvider {
     }
 
     async fn metadata(&self) -> Result<Arc<Metadata>, ProviderError> {
-        Ok(self.metadata.get(Box::pin(self.fetch_metadata())).await?)
+        Ok(self.metadata.get(self.fetch_metadata()).await?)
     }
 
-    async fn fetch_metadata(&self) -> Result<Metadata, Trouble> {
-        let url = metadata::discovery_url(&self.settings.issuer)?;
-        let document = self.http.get_json(&url).await;
-        let document = document.map_err(|error| Trouble::Document {
-            what: "the discovery document",
-            url: url.to_string(),
-            error,
-        })?;
-        Metadata::parse(&document, &self.settings)
+    fn fetch_metadata(&self) -> Fetch<'static, Metadata> {
+        let (http, settings) = (self.http.clone(), Arc::clone(&self.settings));
+        Box::pin(async move {
+            let url = metadata::discovery_url(&settings.issuer)?;
+            let document = http.get_json(&url).await;
+            let document = document.map_err(|error| Trouble::Document {
+                what: "the discovery document",
+                url: url.to_string(),
+                error,
+            })?;
+            Metadata::parse(&document, &settings)
+        })
     }
 
     fn fetch_keys(&self, metadata: &Metadata) -> Fetch<'static, KeySet> {

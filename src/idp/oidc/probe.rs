@@ -58,7 +58,7 @@ impl OidcProvider {
         metadata: &Metadata,
         probed: &mut Probed,
     ) -> Result<(), ProviderError> {
-        let settings = &self.settings;
+        let settings: &OidcSettings = &self.settings;
         if settings.client_secret.is_none() && settings.client_key.is_none() {
             return Ok(());
         }

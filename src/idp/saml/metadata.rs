@@ -4,6 +4,7 @@
 //! where one is configured, and still valid.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::port::Clock;
@@ -12,19 +13,21 @@ use url::Url;
 
 use super::aggregate::MetadataReader;
 use super::trust::{InvalidMetadata, SamlTrust, TrustOptions};
-use crate::idp::cache::{Cached, Lifetimes, Trouble};
+use crate::idp::cache::{Cached, Fetch, Lifetimes, Trouble};
 use crate::idp::http::{HttpClient, HttpError};
 
 /// How old metadata without `validUntil` may become when its address does not answer: a week's end and a holiday.
 const STALE_MAX: TimeDelta = TimeDelta::days(7);
+/// How long a sign-in waits for newer metadata. A federation's may take a minute.
+const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Metadata at an address.
 pub struct RemoteMetadata {
     http: HttpClient,
     url: Url,
-    options: TrustOptions,
+    options: Arc<TrustOptions>,
     clock: Arc<dyn Clock>,
-    kept: Cached<SamlTrust>,
+    kept: Arc<Cached<SamlTrust>>,
 }
 
 impl RemoteMetadata {
@@ -39,12 +42,13 @@ impl RemoteMetadata {
         let lifetimes = Lifetimes {
             fresh_for: refresh,
             stale_max: STALE_MAX.max(refresh),
+            wait_max: WAIT_MAX,
         };
         Self {
             http,
             url,
-            options,
-            kept: Cached::new(Arc::clone(&clock), lifetimes),
+            options: Arc::new(options),
+            kept: Arc::new(Cached::new(Arc::clone(&clock), lifetimes)),
             clock,
         }
     }
@@ -54,11 +58,11 @@ impl RemoteMetadata {
     /// # Errors
     /// [`ProviderError::Unavailable`] when there is none and none can be had, or what there is has expired.
     pub async fn trust(&self) -> Result<Arc<SamlTrust>, ProviderError> {
-        let trust = self.kept.get(Box::pin(self.fetch())).await?;
+        let trust = self.kept.get(self.fetch()).await?;
         let Err(expired) = trust.still_valid(self.clock.now()) else {
             return Ok(trust);
         };
-        let newer = self.kept.newer_than(&trust, Box::pin(self.fetch())).await?;
+        let newer = self.kept.newer_than(&trust, self.fetch()).await?;
         newer.ok_or(expired)
     }
 
@@ -70,29 +74,30 @@ impl RemoteMetadata {
         &self,
         seen: &Arc<SamlTrust>,
     ) -> Result<Option<Arc<SamlTrust>>, ProviderError> {
-        Ok(self.kept.newer_than(seen, Box::pin(self.fetch())).await?)
+        Ok(self.kept.newer_than(seen, self.fetch()).await?)
     }
 
-    async fn fetch(&self) -> Result<SamlTrust, Trouble> {
-        let before = self.kept.last();
-        let options = pinned(&self.options, before.as_deref().map(SamlTrust::entity_id));
-        let mut reader = MetadataReader::new(&options);
-        let reading = self
-            .http
-            .read_xml(&self.url, |piece| Ok(reader.take(piece)?));
-        let document = |error| Trouble::Document {
-            what: "the metadata",
-            url: self.url.to_string(),
-            error,
-        };
-        reading.await.map_err(|error| match error {
-            FetchError::Http(error) => document(error),
-            FetchError::Invalid(error) => Trouble::Misfit(error.to_string()),
-        })?;
-        let trust = reader
-            .finish()
-            .and_then(|text| adoptable(&text, &options, self.clock.now()));
-        trust.map_err(|error| Trouble::Misfit(error.to_string()))
+    fn fetch(&self) -> Fetch<'static, SamlTrust> {
+        let (http, url, clock) = (self.http.clone(), self.url.clone(), Arc::clone(&self.clock));
+        let (kept, options) = (Arc::clone(&self.kept), Arc::clone(&self.options));
+        Box::pin(async move {
+            let before = kept.last();
+            let options = pinned(&options, before.as_deref().map(SamlTrust::entity_id));
+            let mut reader = MetadataReader::new(&options);
+            let reading = http.read_xml(&url, |piece| Ok(reader.take(piece)?));
+            reading.await.map_err(|error| match error {
+                FetchError::Http(error) => Trouble::Document {
+                    what: "the metadata",
+                    url: url.to_string(),
+                    error,
+                },
+                FetchError::Invalid(error) => Trouble::Misfit(error.to_string()),
+            })?;
+            let trust = reader
+                .finish()
+                .and_then(|text| adoptable(&text, &options, clock.now()));
+            trust.map_err(|error| Trouble::Misfit(error.to_string()))
+        })
     }
 }
 
