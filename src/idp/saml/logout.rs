@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::message::Incoming;
 use super::xml::{
-    ASSERTION, PROTOCOL, attribute, children, instant, is, malformed, only, parse, text, trimmed,
+    ASSERTION, PROTOCOL, attribute, children, exact_text, instant, is, malformed, only, parse,
+    text, trimmed,
 };
 
 /// A message is from this moment: how old one may be.
@@ -184,7 +185,7 @@ fn name_id(request: Node<'_, '_>) -> Result<NameId, ProviderError> {
     };
     let node = only(request, ASSERTION, "NameID").ok_or_else(refused)?;
     let own = |name: &str| attribute(node, name).map(str::to_owned);
-    let value = text(node).ok_or_else(refused)?;
+    let value = exact_text(node).ok_or_else(refused)?;
     Ok(NameId {
         value,
         format: own("Format"),
@@ -219,7 +220,7 @@ mod tests {
         let xml = format!(
             "<p:LogoutRequest xmlns:p=\"{PROTOCOL}\" xmlns:a=\"{ASSERTION}\" ID=\"_1\" Version=\"2.0\" \
              IssueInstant=\"{NOW}\" Destination=\"https://sso.example/slo\"><a:Issuer>https://idp.example</a:Issuer>\
-             <a:NameID Format=\"f\"> alice </a:NameID><p:SessionIndex>s1</p:SessionIndex></p:LogoutRequest>"
+             <a:NameID Format=\"f\">\n  alice\n</a:NameID><p:SessionIndex>s1</p:SessionIndex></p:LogoutRequest>"
         );
         order(incoming(&change(xml)), &parties())
     }

@@ -11,7 +11,9 @@ use super::assertion::{Attribute, named};
 use super::checks::rejected;
 use super::clocks::Clocks;
 use super::trust::SamlPolicy;
-use super::xml::{ASSERTION, attribute, children, elements, instant, is, only, text, trimmed};
+use super::xml::{
+    ASSERTION, attribute, children, elements, exact_text, instant, is, only, text, trimmed,
+};
 
 /// How the person signed in at the provider (Core 2.7.2).
 pub struct Authentication {
@@ -121,11 +123,11 @@ fn value(node: Node<'_, '_>) -> Option<String> {
     if !is(node, ASSERTION, "AttributeValue") {
         return None;
     }
-    text(node).or_else(|| {
+    exact_text(node).or_else(|| {
         let mut within = elements(node);
         let name_id = within.next().filter(|one| is(*one, ASSERTION, "NameID"))?;
         let alone = within.next().is_none() && node.children().all(is_blank_or_element);
-        text(name_id).filter(|_| alone)
+        exact_text(name_id).filter(|_| alone)
     })
 }
 
@@ -180,11 +182,24 @@ pub fn person(
             name.value.clone()
         }
     };
-    if text.is_empty() {
+    Ok((name_id, subject_of(&text)?))
+}
+
+/// The person of this name. With spaces at an end it could be mistaken for the name without them.
+///
+/// # Errors
+/// [`RejectReason::Subject`].
+pub fn subject_of(text: &str) -> Result<Subject, ProviderError> {
+    let no = |what: String| rejected(RejectReason::Subject, what);
+    if trimmed(text).is_empty() {
         return Err(no("the name of the person is blank".to_owned()));
     }
-    let subject = Subject::parse(&text).map_err(|error| no(error.to_string()))?;
-    Ok((name_id, subject))
+    if trimmed(text) != text {
+        return Err(no(
+            "the name of the person begins or ends with white space; let the provider send it without".to_owned(),
+        ));
+    }
+    Subject::parse(text).map_err(|error| no(error.to_string()))
 }
 
 /// That there is no such attribute, and which there are.
@@ -208,7 +223,7 @@ fn not_sent(wanted: &str, attributes: &[Attribute]) -> String {
 }
 
 fn name_id(node: Node<'_, '_>) -> Result<NameId, ProviderError> {
-    let value = text(node)
+    let value = exact_text(node)
         .ok_or_else(|| rejected(RejectReason::Subject, "there is an element in NameID"))?;
     let own = |name: &str| attribute(node, name).map(str::to_owned);
     Ok(NameId {

@@ -1,15 +1,16 @@
 //! Who somebody would be if a provider had said so: for explaining the access policy, never for signing in.
 
 use chrono::{DateTime, Utc};
-use rolecall_core::identity::{Identity, Subject, Unread};
+use rolecall_core::identity::{Identity, Unread};
 use rolecall_core::secret::SecretDigest;
-use rolecall_core::sign_in::{ProviderError, RejectReason};
+use rolecall_core::sign_in::ProviderError;
 use serde_json::{Map, Value};
 
 use super::assertion::{Attribute, Signed, VerifiedAssertion};
 use super::identity;
 use super::settings::SamlSettings;
-use super::xml::trimmed;
+use super::statements::subject_of;
+use super::xml::unindented;
 
 /// The person these attributes would make: `sub` is the subject, `acr` the `AuthnContextClassRef`, everything else an
 /// attribute with one value or a list.
@@ -22,8 +23,7 @@ pub fn suppose(
     now: DateTime<Utc>,
 ) -> Result<Identity, ProviderError> {
     let text = |name: &str| said.get(name).and_then(Value::as_str);
-    let subject = Subject::parse(text("sub").unwrap_or_default())
-        .map_err(|error| ProviderError::rejected(RejectReason::Subject, error.to_string()))?;
+    let subject = subject_of(unindented(text("sub").unwrap_or_default()))?;
     let attributes = said
         .iter()
         .filter(|(name, _)| !["sub", "acr"].contains(&name.as_str()))
@@ -56,7 +56,7 @@ pub fn suppose(
 /// A string, number or boolean, or a list of them; none for anything else.
 fn values(value: &Value) -> Option<Vec<String>> {
     let scalar = |value: &Value| match value {
-        Value::String(text) => Some(trimmed(text).to_owned()),
+        Value::String(text) => Some(unindented(text).to_owned()),
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     };
@@ -82,6 +82,20 @@ mod tests {
         assert_eq!(alice.groups, ["a", "b"]);
         assert!(alice.mfa && alice.claims.values("level").eq(["3"]));
         assert!(suppose(&settings(), &Map::new(), DateTime::UNIX_EPOCH).is_err());
+        let spaced = json!({"sub": "alice", "groups": ["admins ", "\n  b\n"]});
+        let spaced = suppose(
+            &settings(),
+            spaced.as_object().unwrap(),
+            DateTime::UNIX_EPOCH,
+        );
+        assert_eq!(spaced.unwrap().groups, ["admins ", "b"]);
+        let other = json!({"sub": "alice "});
+        let other = suppose(
+            &settings(),
+            other.as_object().unwrap(),
+            DateTime::UNIX_EPOCH,
+        );
+        assert!(other.is_err());
         let nested = json!({"sub": "alice", "groups": ["a", {"name": "contractors"}]});
         assert!(
             suppose(

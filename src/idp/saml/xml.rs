@@ -58,10 +58,17 @@ pub fn only<'a, 'i: 'a>(
 /// The whole text of an element that holds text alone, without the white space around it, which tools that print XML
 /// readably put there; none when there is an element in it. A comment never ends it.
 pub fn text(node: Node<'_, '_>) -> Option<String> {
-    if elements(node).next().is_some() {
-        return None;
-    }
-    Some(trimmed(&all_text(node)).to_owned())
+    Some(trimmed(&text_alone(node)?).to_owned())
+}
+
+/// As [`text`], for a text that says who somebody is or what they may do: spaces at its ends are a part of it, and only
+/// line breaks with the indentation beside them are not.
+pub fn exact_text(node: Node<'_, '_>) -> Option<String> {
+    Some(unindented(&text_alone(node)?).to_owned())
+}
+
+fn text_alone(node: Node<'_, '_>) -> Option<String> {
+    elements(node).next().is_none().then(|| all_text(node))
 }
 
 /// Every text within, joined.
@@ -75,6 +82,22 @@ pub fn all_text(node: Node<'_, '_>) -> String {
 /// Without the white space that XML knows at either end.
 pub fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\r', '\n'])
+}
+
+/// Without the white space at an end where it holds a line break.
+pub fn unindented(text: &str) -> &str {
+    let is_space = |c| [' ', '\t', '\r', '\n'].contains(&c);
+    let broken = |space: &str| space.contains(['\r', '\n']);
+    let rest = text.trim_start_matches(is_space);
+    let text = match broken(&text[..text.len() - rest.len()]) {
+        true => rest,
+        false => text,
+    };
+    let rest = text.trim_end_matches(is_space);
+    match broken(&text[rest.len()..]) {
+        true => rest,
+        false => text,
+    }
 }
 
 /// A time of SAML (Core 1.3.3).

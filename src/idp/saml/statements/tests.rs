@@ -46,6 +46,51 @@ fn a_configured_attribute_names_the_person() {
     assert_eq!(reason(posted(&nameless, &trust())), RejectReason::Subject);
 }
 
+/// Somebody who may choose a name or a group with a space at its end is not somebody else for it.
+#[test]
+fn spaces_at_the_ends_are_a_part_of_a_value() {
+    for (written, value) in [
+        ("dev ", "dev "),
+        (" dev", " dev"),
+        ("\tdev", "\tdev"),
+        (" dev\n  ", " dev"),
+        ("\n  dev ", "dev "),
+        ("\n  dev\r\n ", "dev"),
+        ("  \n\t dev &#13; ", "dev"),
+        ("<saml:NameID>dev </saml:NameID>", "dev "),
+        (" ", " "),
+        ("\n", ""),
+    ] {
+        let verified = says(">dev<", &format!(">{written}<")).unwrap();
+        let groups = verified.values("groups").unwrap();
+        assert_eq!(groups, [value, "R&D <x>"], "{written:?}");
+    }
+    for (written, told) in [
+        ("alice ", "white space"),
+        (" alice", "white space"),
+        ("\n  alice ", "white space"),
+        (" ", "blank"),
+        ("\n", "blank"),
+    ] {
+        let error = says(">alice<", &format!(">{written}<")).err().unwrap();
+        assert!(format!("{error:?}").contains(told), "{error:?}");
+        assert_eq!(
+            reason::<()>(Err(error)),
+            RejectReason::Subject,
+            "{written:?}"
+        );
+    }
+    let printed = says(">alice<", ">\n  alice\n<").unwrap();
+    assert_eq!(printed.subject.as_str(), "alice");
+    let by_mail = trust_with(SamlPolicy {
+        subject_attribute: Some("mail".to_owned()),
+        ..SamlPolicy::default()
+    });
+    let mail = draft().replace(">alice@example.com<", ">alice@example.com <");
+    let refused = posted(&signed(&mail, Signed::Both), &by_mail);
+    assert_eq!(reason(refused), RejectReason::Subject);
+}
+
 #[test]
 fn values_are_whole_or_not_known() {
     let name_id = says(">dev<", ">\n <saml:NameID>a</saml:NameID> <").unwrap();
@@ -62,8 +107,6 @@ fn values_are_whole_or_not_known() {
         assert!(verified.values("groups").is_err(), "{nested}");
         assert_eq!(verified.values("mail").unwrap().len(), 1);
     }
-    let verified = says(">dev<", "> dev\n<").unwrap();
-    assert_eq!(verified.values("groups").unwrap(), ["dev", "R&D <x>"]);
     let again = "</saml:AttributeStatement><saml:AttributeStatement><saml:Attribute Name=\" groups\" FriendlyName=\"roles\"><saml:AttributeValue>more</saml:AttributeValue></saml:Attribute></saml:AttributeStatement>";
     let verified = says("</saml:AttributeStatement>", again).unwrap();
     for name in ["groups", "roles"] {
