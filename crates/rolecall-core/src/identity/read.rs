@@ -82,7 +82,7 @@ pub struct UnreadClaims {
 /// The pointer of the whole document (RFC 6901 5): in a record it stands for the claims that are not named.
 const MORE: &str = "";
 
-/// A record keeps the names alone.
+/// A record keeps the names alone, and of an object that it has no members.
 impl From<Vec<String>> for UnreadClaims {
     fn from(pointers: Vec<String>) -> Self {
         let more = pointers.iter().any(|pointer| pointer == MORE);
@@ -95,7 +95,14 @@ impl From<Vec<String>> for UnreadClaims {
 impl From<UnreadClaims> for Vec<String> {
     fn from(unread: UnreadClaims) -> Self {
         let more = unread.more.then(|| MORE.to_owned());
-        more.into_iter().chain(unread.named.into_keys()).collect()
+        let named = unread.named.into_iter().map(|(mut pointer, why)| {
+            if why == Unread::Object {
+                // As if a member without a name were unread: then the object is unread, too, and its other members are not.
+                pointer.push('/');
+            }
+            pointer
+        });
+        more.into_iter().chain(named).collect()
     }
 }
 

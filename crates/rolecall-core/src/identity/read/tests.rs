@@ -125,6 +125,23 @@ fn values_that_cannot_be_compared_are_unread_and_not_absent() {
 }
 
 #[test]
+fn an_object_without_members_has_none_in_a_record_either() {
+    let sent = json!({"realm_access": {}, "a": {"b": {"c": null}}, "nested": [[]]});
+    let mut person = identity(sent);
+    // The second time from a record that was read.
+    for _ in 0..2 {
+        let record = serde_json::to_value(&person).unwrap();
+        person = serde_json::from_value(record).unwrap();
+        for unread in ["realm_access", "/a/b", "a", "nested", "/nested/x"] {
+            assert!(person.unread_claim(unread).is_some(), "{unread}");
+        }
+        for absent in ["/realm_access/roles", "/a/b/c", "/a/c", "realm"] {
+            assert_eq!(person.unread_claim(absent), None, "{absent}");
+        }
+    }
+}
+
+#[test]
 fn a_record_of_an_older_version_has_nothing_unread() {
     let old = json!({
         "provider": "okta", "subject": "s", "email": null, "name": null, "groups": [], "claims": {"a": ["b"]},
