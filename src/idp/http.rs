@@ -108,7 +108,7 @@ impl HttpClient {
     }
 
     /// GETs an XML document of any size, whatever its server calls it, and hands it over in pieces; tries once more when
-    /// there was no connection at all. The document may take [`DOCUMENT_MAX`], each piece of it as long as other answers.
+    /// there was no connection at all. The document may take a minute, each piece of it as long as other answers.
     ///
     /// # Errors
     /// [`HttpError`]; `take`'s own error, which ends it.
