@@ -164,3 +164,23 @@ async fn a_provider_that_is_down_is_told() -> Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn a_key_of_the_other_protocol_is_told() -> Result<()> {
+    let adfs = r#"[[provider]]
+id = "adfs"
+title = "ADFS"
+auth_time = "assume_now"
+saml = { metadata = { url = "https://adfs.example.com/metadata.xml" } }
+"#;
+    let house = house(Vec::new()).await?;
+    let path = house.folder().join("rolecall.toml");
+    let text = fs::read_to_string(&path)? + adfs;
+    fs::write(&path, text)?;
+    let ran = rolecalld(house.folder(), &ONLINE[..3])?;
+    ensure!(
+        ran.code == 2 && ran.err.contains("`auth_time` is for OpenID Connect"),
+        "{ran:?}"
+    );
+    Ok(())
+}

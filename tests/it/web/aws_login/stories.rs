@@ -255,3 +255,23 @@ async fn the_search_works_without_a_script_and_keeps_the_request() -> Result<()>
     ensure!(refresh(&page)?.starts_with("http://127.0.0.1:33389/oauth/callback?code="));
     Ok(())
 }
+
+#[tokio::test]
+async fn its_credentials_count_with_all_others_of_the_person() -> Result<()> {
+    let limits = "[limits]\ncredentials = \"2/1m\"";
+    let scene = Scene::with(|settings| settings.more = limits.to_owned()).await?;
+    let terminal = Terminal::new()?;
+    let button = "Use this role: Developer readonly in payments-dev";
+    let code = terminal.code(&scene, "alice", button).await?;
+    let told = terminal.redeem(&scene, &code).await?;
+    ensure!(told.status == 200, "{told:?}");
+    let told = terminal.refresh(&scene, &told.refresh_token()?).await?;
+    ensure!(told.status == 200, "{told:?}");
+    let refresh_token = told.refresh_token()?;
+    let refused = terminal.refresh(&scene, &refresh_token).await?;
+    refused.refused(429, "TooManyRequestsError", "INVALID_REQUEST")?;
+    scene.clock.advance(Duration::from_secs(60));
+    let told = terminal.refresh(&scene, &refresh_token).await?;
+    ensure!(told.status == 200, "{told:?}");
+    Ok(())
+}
