@@ -22,6 +22,8 @@ use crate::idp::explanation;
 
 const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 const ENTITY: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
+/// Audiences of a foreign assertion that reach the log.
+const AUDIENCES_SHOWN_MAX: usize = 5;
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 
 /// A response whose signatures are good: what is left is what it says.
@@ -266,11 +268,23 @@ fn conditions(
         let mut audiences = children(restriction, ASSERTION, "Audience").filter_map(text);
         audiences.any(|audience| expected.audiences.contains(&audience.as_str()))
     };
-    let mut restrictions = children(conditions, ASSERTION, "AudienceRestriction").peekable();
-    if restrictions.peek().is_none() || !restrictions.all(for_us) {
+    let restrictions = || children(conditions, ASSERTION, "AudienceRestriction");
+    if restrictions().next().is_none() || !restrictions().all(for_us) {
+        let named = restrictions().flat_map(|one| children(one, ASSERTION, "Audience"));
+        let named: Vec<String> = named
+            .take(AUDIENCES_SHOWN_MAX)
+            .map(|audience| shown(text(audience).as_deref()))
+            .collect();
+        let named = match named.is_empty() {
+            true => "no audience".to_owned(),
+            false => named.join(", "),
+        };
         return Err(rejected(
             RejectReason::Audience,
-            "the assertion is for another audience; compare the provider's setting with our entity id",
+            format!(
+                "the assertion is for {named}, and we are {}; enter our entity ID as audience at the provider",
+                expected.audiences.join(" or ")
+            ),
         ));
     }
     Ok(end)

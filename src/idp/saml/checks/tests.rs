@@ -132,6 +132,24 @@ fn each_wrong_statement_has_its_reason() {
 }
 
 #[test]
+fn another_audience_is_told_with_ours() {
+    let ours = format!("<saml:Audience>{SP}</saml:Audience>");
+    let refused = |to: &str| match says(&ours, to) {
+        Err(ProviderError::Rejected { detail, .. }) => detail,
+        other => panic!("{other:?}"),
+    };
+    let slash = refused(&format!(
+        "<saml:Audience>{SP}/</saml:Audience><saml:Audience>urn:x</saml:Audience>"
+    ));
+    let told = format!("the assertion is for \"{SP}/\", \"urn:x\", and we are {SP};");
+    assert!(slash.starts_with(&told), "{slash}");
+    let many = "<saml:Audience>urn:x</saml:Audience>".repeat(100);
+    assert!(refused(&many).len() < 400);
+    let hostile = refused("<saml:Audience>a\nforged: line</saml:Audience>");
+    assert!(!hostile.contains('\n'), "{hostile}");
+}
+
+#[test]
 fn what_may_be_said_in_more_ways_than_one() {
     let ours = format!("<saml:Audience>{SP}</saml:Audience>");
     let restriction = format!("<saml:AudienceRestriction>{ours}</saml:AudienceRestriction>");
