@@ -29,14 +29,16 @@ pub struct TakenRoom {
 
 impl FormRoom {
     /// Takes room for a form of so many bytes from this address. None where the address, or all together, have as much as
-    /// they may ([`limits::SAML_FORMS_BYTES_MAX`]).
+    /// they may ([`limits::SAML_FORMS_BYTES_MAX`]). A little is left to each address whatever others take, so that nobody
+    /// can lock all others out.
     pub fn take(self: &Arc<Self>, address: Option<IpAddr>, bytes: usize) -> Option<TakenRoom> {
         let address = address.and_then(|address| rate_limit_prefix(address, Width::Address));
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let all = taken.all.saturating_add(bytes);
         let own = taken.by_address.get(&address).copied().unwrap_or(0);
         let own = own.saturating_add(bytes);
-        if all > limits::SAML_FORMS_BYTES_MAX || own > limits::SAML_FORMS_BYTES_MAX / 8 {
+        let full = all > limits::SAML_FORMS_BYTES_MAX || own > limits::SAML_FORMS_BYTES_MAX / 8;
+        if full && own > limits::SAML_FORMS_FEW_BYTES {
             return None;
         }
         taken.all = all;
@@ -77,8 +79,14 @@ mod tests {
             .collect();
         assert_eq!(held.len(), 8);
         assert!(room.take(address(1), 1).is_none());
-        assert!(room.take(address(99), 1).is_none(), "all is taken");
-        drop(held);
+        let few = limits::SAML_FORMS_FEW_BYTES;
+        let others: Vec<TakenRoom> = (100..200)
+            .filter_map(|last| room.take(address(last), few))
+            .collect();
+        assert_eq!(others.len(), 100, "each has a little when all is taken");
+        assert!(room.take(address(100), 1).is_none());
+        assert!(room.take(address(250), few + 1).is_none());
+        drop((held, others));
         let mine = room.take(address(1), share);
         assert!(mine.is_some());
         assert!(room.take(address(1), 1).is_none(), "its share is taken");

@@ -107,8 +107,6 @@ pub struct Gateway {
     refusals: RefusalCounts,
     /// For messages that nobody here asked for.
     unasked: SlowLane,
-    /// For answers to sign-ins that were begun here.
-    asked: SlowLane,
 }
 
 /// Who is asking, as far as the transport knows: goes into the audit trail and into conditions.
@@ -130,8 +128,6 @@ impl Gateway {
             policy: ArcSwap::from_pointee(policy),
             held: HeldBytes::default(),
             unasked: SlowLane::new(crate::limits::SLOW_LANE_MAX),
-            // There are no more of them than sign-ins that were begun, and those have a limit.
-            asked: SlowLane::new(usize::MAX),
         }
     }
 

@@ -82,6 +82,8 @@ pub const SAML_MESSAGE_BYTES_MAX: usize = 512 * 1024;
 /// Bytes of all SAML forms that a replica reads or looks at, as they were sent; one address may have an eighth. A form
 /// takes up to three times as many while it is looked at.
 pub const SAML_FORMS_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Bytes of them that each address may have whatever others take: three of the largest, or some forty of the usual ones.
+pub const SAML_FORMS_FEW_BYTES: usize = 2 * 1024 * 1024;
 /// Bytes of one tag of a SAML document, its attributes included; the longest are addresses.
 pub const XML_TAG_BYTES_MAX: usize = 8 * 1024;
 /// Prefixes of one `InclusiveNamespaces` (Exclusive XML Canonicalization 1.0, 4); providers list up to five.

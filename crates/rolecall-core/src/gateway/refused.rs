@@ -2,7 +2,7 @@
 //!
 //! A request that shows nothing of ours can be made any number of times, so its refusals are summarised. Messages that were
 //! verified in vain cost processor time, so they count apart from everything else; beyond their limit they are verified one
-//! after the other ([`super::slow_lane`]), and so are answers of an address that had many refused sign-ins.
+//! after the other ([`super::slow_lane`]).
 
 use crate::audit::{Happened, Refusals};
 use crate::identity::ProviderId;

@@ -58,7 +58,7 @@ impl Gateway {
         state: &State,
         response: SamlResponse,
     ) -> Result<(), SignInError> {
-        match self.try_hold(context, provider, state, response).await {
+        match self.try_hold(provider, state, response).await {
             Ok(()) => Ok(()),
             Err(error @ SignInError::Unavailable(_)) => Err(error),
             Err(error @ (SignInError::Expired | SignInError::UnknownProvider)) => {
@@ -70,7 +70,6 @@ impl Gateway {
 
     async fn try_hold(
         &self,
-        context: &RequestContext,
         provider: &ProviderId,
         state: &State,
         response: SamlResponse,
@@ -87,10 +86,7 @@ impl Gateway {
             Err(RateLimitError::Exceeded(_)) => return Err(SignInError::Replayed),
             Err(RateLimitError::Unavailable(error)) => return Err(error.into()),
         }
-        let reason = self.too_many_refusals(context, LimitName::RefusedSignIns);
-        let turn = self.asked.turn(reason).await?;
         let screened = saml.screen(&pending.correlation, response).await;
-        drop(turn);
         let kept = match screened {
             Ok(packed) => self
                 .keep_screened(key, packed)

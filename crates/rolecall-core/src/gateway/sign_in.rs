@@ -4,7 +4,7 @@ use crate::audit::{Actor, Happened, Refusals};
 use crate::identity::{Identity, ProviderId};
 use crate::limits;
 use crate::port::StoreError;
-use crate::rate_limit::{AddressPlaces, LimitExceeded, LimitName, RateLimitError};
+use crate::rate_limit::{AddressPlaces, LimitExceeded, RateLimitError};
 use crate::secret::{BrowserSecret, SecretText, SessionSecret, State, random_token};
 use crate::session::{Session, SessionId};
 use crate::sign_in::{
@@ -205,13 +205,8 @@ impl Gateway {
             Err(error) => return self.refuse_stranger(context, error).await,
         };
         let begun_from = pending.begun_from;
-        let reason = self.too_many_refusals(context, LimitName::RefusedSignIns);
-        let turn = self.asked.turn(reason).await?;
-        let verified = self
-            .verify_sign_in(provider, browser, pending, callback)
-            .await;
-        drop(turn);
-        let signed_in = match verified {
+        let verified = self.verify_sign_in(provider, browser, pending, callback);
+        let signed_in = match verified.await {
             Ok((vouched, return_to)) => self.vouched_for(context, vouched, return_to, false).await,
             Err(error) => Err(error),
         };
