@@ -127,7 +127,7 @@ impl Gateway {
             world,
             policy: ArcSwap::from_pointee(policy),
             held: HeldBytes::default(),
-            unasked: SlowLane::new(crate::limits::SLOW_LANE_MAX),
+            unasked: SlowLane::default(),
         }
     }
 

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::lock::{Mutex, MutexGuard};
 
+use crate::limits;
 use crate::rate_limit::LimitExceeded;
 
 /// One at a time; a bounded number may wait.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SlowLane {
     turn: Mutex<()>,
     inside: AtomicUsize,
-    inside_max: usize,
 }
 
 /// A turn; the next begins when this is dropped.
@@ -35,15 +35,6 @@ impl Drop for Place<'_> {
 }
 
 impl SlowLane {
-    /// A lane that so many may be in, those that wait included.
-    pub(super) fn new(inside_max: usize) -> Self {
-        Self {
-            turn: Mutex::new(()),
-            inside: AtomicUsize::new(0),
-            inside_max,
-        }
-    }
-
     /// Waits for a turn, where there is a reason to; the limit that was exceeded is the reason.
     ///
     /// # Errors
@@ -57,7 +48,7 @@ impl SlowLane {
         };
         let before = self.inside.fetch_add(1, Ordering::Relaxed);
         let place = Place(&self.inside);
-        if before >= self.inside_max {
+        if before >= limits::SLOW_LANE_MAX {
             return Err(exceeded);
         }
         Ok(Some(Turn {
