@@ -248,7 +248,7 @@ impl From<LimitExceeded> for Problem {
 fn limit_message(limit: LimitName) -> &'static str {
     match limit {
         LimitName::SignIn => "Too many sign-ins were started from your network and not completed.",
-        LimitName::PendingSignIns => {
+        LimitName::PendingSignIns | LimitName::CompletedSignIns => {
             "Too many sign-ins were started everywhere and not completed; few more are let in."
         }
         LimitName::PendingDevices => {

@@ -215,7 +215,7 @@ pub const SAML_VERIFICATION_WAIT_MAX: TimeDelta = TimeDelta::seconds(5);
 pub const SLOW_LANE_MAX: usize = 64;
 
 /// Sign-ins, and as many device authorizations, of the whole installation that were begun and not completed in
-/// [`SIGN_IN_MAX`], before each address may have only [`FEW_PENDING`]: at some 700 bytes each 175 MB, at the largest
+/// [`SIGN_IN_MAX`], before each address from which nobody has signed in lately may have only [`FEW_PENDING`]: at some 700 bytes each 175 MB, at the largest
 /// `return_to` 750 MB, and twice that where one window follows another.
 pub const PENDING_MAX: u32 = 250_000;
 /// See [`PENDING_MAX`].
@@ -224,3 +224,6 @@ pub const FEW_PENDING: u32 = 10;
 /// Client addresses that one rate limit tells apart in its window; beyond it networks count: 200,000 numbers in Redis take
 /// some 30 MB.
 pub const RATE_BUCKETS_MAX: u32 = 200_000;
+/// How long an address is known from which somebody has completed a sign-in, from the first one on; the next one after that
+/// makes it known again.
+pub const SIGNED_IN_KEPT: TimeDelta = TimeDelta::hours(24);

@@ -75,7 +75,7 @@ pub struct Counter {
     /// Names the number.
     pub key: Key,
     /// What to add. A positive amount is added only if the total stays within [`Counter::max`]; a negative one takes the
-    /// total down to zero at most, and does nothing where there is no number.
+    /// total down to zero at most, and does nothing where there is no number. Zero reads the total.
     pub by: i64,
     /// The largest total that a positive addition may reach.
     pub max: i64,

@@ -142,6 +142,8 @@ pub enum LimitName {
     PendingDevices,
     /// `[limits] register`
     Register,
+    /// Sign-ins that were completed, which refuse nobody: see [`limits::SIGNED_IN_KEPT`].
+    CompletedSignIns,
     /// `[limits] credentials`
     Credentials,
     /// `[aws] sts_rate`
@@ -166,6 +168,7 @@ impl LimitName {
             Self::PendingDevices => "pending_devices",
             Self::Register => "register",
             Self::Credentials => "credentials",
+            Self::CompletedSignIns => "completed_sign_ins",
             Self::StsRate => "sts_rate",
             Self::DeviceAuthorization => "device_authorization",
             Self::UserCodes => "user_codes",
@@ -209,6 +212,9 @@ const PENDING: RateLimit = RateLimit::new(u32::MAX, limits::SIGN_IN_MAX);
 
 /// The limit of [`limits::DEVICE_AUTHORIZATIONS_MAX`].
 pub(crate) const DEVICE_AUTHORIZATIONS: RateLimit = RateLimit::new(
+/// What counts the completed sign-ins of an address.
+const SIGNED_IN: RateLimit = RateLimit::new(u32::MAX, limits::SIGNED_IN_KEPT);
+
     limits::DEVICE_AUTHORIZATIONS_MAX,
     limits::DEVICE_AUTHORIZATIONS_WINDOW,
 );

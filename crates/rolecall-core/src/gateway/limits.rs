@@ -51,17 +51,26 @@ impl Gateway {
         Ok(None)
     }
 
-    /// Gives the places of a sign-in back that was completed, or that could not begin.
-    pub(super) async fn give_sign_in_back(&self, begun: Option<AddressPlaces>) {
+    /// Gives the places of a sign-in back that could not begin.
+    pub(super) async fn give_sign_in_back(&self, begun: Option<&AddressPlaces>) {
         let Some(taken) = begun else {
             return;
         };
-        let rate = self.world.limits.sign_in;
-        let given = self
-            .rates
-            .give_back_for_address(LimitName::SignIn, rate, taken);
+        let (limit, rate) = (LimitName::SignIn, self.world.limits.sign_in);
         // A place that is not given back is free again when its window ends.
-        match given.await {
+        match self.rates.give_back_for_address(limit, rate, taken).await {
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    /// Gives the places of a sign-in back that was completed, and remembers its address.
+    pub(super) async fn sign_in_completed(&self, begun: Option<&AddressPlaces>) {
+        let Some(taken) = begun else {
+            return;
+        };
+        let (limit, rate) = (LimitName::SignIn, self.world.limits.sign_in);
+        // As above; the address is remembered the next time.
+        match self.rates.complete_for_address(limit, rate, taken).await {
             Ok(()) | Err(_) => {}
         }
     }

@@ -140,11 +140,11 @@ impl Gateway {
         self.world.audit.accepts().await?;
         let begun_from = self.admit_sign_in(context, session).await?;
         let begun = self
-            .begin_at(adapter.as_ref(), browser, wish, begun_from)
+            .begin_at(adapter.as_ref(), browser, wish, begun_from.clone())
             .await;
         if let Err(error) = &begun {
             // Nothing was begun, and that is not the visitor's doing.
-            self.give_sign_in_back(begun_from).await;
+            self.give_sign_in_back(begun_from.as_ref()).await;
             if let SignInError::Provider(_) = error {
                 self.summarise(Refusals::SignIn, context, error.reason());
             }
@@ -204,7 +204,7 @@ impl Gateway {
             Ok(taken) => taken,
             Err(error) => return self.refuse_stranger(context, error).await,
         };
-        let begun_from = pending.begun_from;
+        let begun_from = pending.begun_from.clone();
         let verified = self.verify_sign_in(provider, browser, pending, callback);
         let signed_in = match verified.await {
             Ok((vouched, return_to)) => self.vouched_for(context, vouched, return_to, false).await,
@@ -212,7 +212,7 @@ impl Gateway {
         };
         match signed_in {
             Ok(signed_in) => {
-                self.give_sign_in_back(begun_from).await;
+                self.sign_in_completed(begun_from.as_ref()).await;
                 Ok(signed_in)
             }
             // The end of its session is in the trail already.

@@ -1,24 +1,24 @@
 //! Counting against limits, in the store.
 
+mod address;
+
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 
 use super::exceeded::Exceeded;
-use super::{LimitExceeded, LimitName, PENDING, RateLimit, Width, rate_limit_prefix};
+use super::{LimitExceeded, LimitName, RateLimit};
 use crate::limits;
 use crate::port::{Counted, Counter, Key, StoreError};
 use crate::record::Records;
 use crate::secret::SecretDigest;
 
+pub use address::AddressPlaces;
+use address::Family;
+
 /// Kind of the store's keys.
 const KIND: &str = "rate";
-/// What counts of an address, and the limit there as a multiple of the one of an address.
-const WIDTHS: [(Width, u32); 3] = [(Width::Address, 1), (Width::Site, 10), COARSE];
-const COARSE: (Width, u32) = (Width::Coarse, 100);
 /// A limit that gives places back may be free again at any moment, on any replica: it is asked again after this time.
 const ASK_AGAIN: TimeDelta = TimeDelta::seconds(1);
 
@@ -63,39 +63,6 @@ impl Place {
     }
 }
 
-/// The places of a limit that were taken for a client address, for giving them back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AddressPlaces {
-    /// None when it was not known.
-    address: Option<IpAddr>,
-    /// Only the network's was taken.
-    #[serde(default)]
-    coarse: bool,
-}
-
-/// A version of IP: a crowd of one leaves the addresses of the other alone.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Family {
-    V4,
-    V6,
-}
-
-impl Family {
-    fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(_) => Self::V4,
-            IpAddr::V6(_) => Self::V6,
-        }
-    }
-
-    fn bucket(self) -> &'static str {
-        match self {
-            Self::V4 => "addresses/4",
-            Self::V6 => "addresses/6",
-        }
-    }
-}
-
 /// Why there is no place.
 #[derive(Debug, thiserror::Error)]
 pub enum RateLimitError {
@@ -135,59 +102,6 @@ impl RateCounters {
             buckets_max,
             ..self
         }
-    }
-
-    /// Takes a place for a client address. Addresses that are not known count together.
-    ///
-    /// # Errors
-    /// [`RateLimitError`].
-    pub async fn take_for_address(
-        &self,
-        limit: LimitName,
-        rate: RateLimit,
-        address: Option<IpAddr>,
-    ) -> Result<AddressPlaces, RateLimitError> {
-        let taken = self.of_address(limit, address);
-        let places = places(limit, rate, taken);
-        let counted = self.take(&places).await?;
-        if let Some(exceeded) = beyond_pending(limit, &counted) {
-            // Places that are not given back are free again when their windows end.
-            match self.give_back(&places).await {
-                Ok(()) | Err(_) => {}
-            }
-            return Err(exceeded.into());
-        }
-        let is_new = counted.first().is_some_and(|first| first.total == 1);
-        if let (Some(address), false, true) = (address, taken.coarse, is_new) {
-            // The place is taken; the next new address says it again.
-            match self.note_new_bucket(limit, rate, address).await {
-                Ok(()) | Err(_) => {}
-            }
-        }
-        Ok(taken)
-    }
-
-    /// Gives the places back that [`RateCounters::take_for_address`] took.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn give_back_for_address(
-        &self,
-        limit: LimitName,
-        rate: RateLimit,
-        taken: AddressPlaces,
-    ) -> Result<(), StoreError> {
-        self.give_back(&places(limit, rate, taken)).await
-    }
-
-    /// Whether this replica knows that the address has no place left. Asks nobody.
-    pub fn known_exceeded(
-        &self,
-        limit: LimitName,
-        rate: RateLimit,
-        address: Option<IpAddr>,
-    ) -> Option<LimitExceeded> {
-        self.remembered(&places(limit, rate, self.of_address(limit, address)))
     }
 
     /// Takes all of these places, or none: one trip to the store, and one more where only some are free.
@@ -239,8 +153,19 @@ impl RateCounters {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn give_back(&self, places: &[Place]) -> Result<(), StoreError> {
-        let counters: Vec<Counter> = places.iter().map(|place| place.counter(-1)).collect();
-        self.records.count(&counters).await?;
+        self.give_back_and_count(places, None).await
+    }
+
+    async fn give_back_and_count(
+        &self,
+        places: &[Place],
+        counted: Option<Place>,
+    ) -> Result<(), StoreError> {
+        let given = places.iter().map(|place| place.counter(-1));
+        let counters: Vec<Counter> = given.chain(counted.map(|place| place.counter(1))).collect();
+        if !counters.is_empty() {
+            self.records.count(&counters).await?;
+        }
         for place in places {
             self.exceeded.forget(place.key);
         }
@@ -260,93 +185,4 @@ impl RateCounters {
             })
             .max_by_key(|exceeded| exceeded.retry_after)
     }
-
-    /// What counts of this address at present.
-    fn of_address(&self, limit: LimitName, address: Option<IpAddr>) -> AddressPlaces {
-        let coarse = address.is_some_and(|address| self.is_crowded(limit, Family::of(address)));
-        AddressPlaces { address, coarse }
-    }
-
-    fn is_crowded(&self, limit: LimitName, family: Family) -> bool {
-        let now = self.records.now();
-        let crowded = self.crowded.lock().unwrap_or_else(PoisonError::into_inner);
-        crowded
-            .get(&(limit, family))
-            .is_some_and(|until| now < *until)
-    }
-
-    /// Counts an address that is new in its window; beyond the ceiling, networks count in place of addresses until the
-    /// window of that count ends.
-    async fn note_new_bucket(
-        &self,
-        limit: LimitName,
-        rate: RateLimit,
-        address: IpAddr,
-    ) -> Result<(), StoreError> {
-        let family = Family::of(address);
-        let ceiling = RateLimit::new(self.buckets_max, rate.window());
-        let place = Place::new(limit, ceiling, family.bucket());
-        let counted = self.records.count(&[place.counter(1)]).await?;
-        if let Some(counted) = counted.first()
-            && counted.total >= i64::from(self.buckets_max)
-        {
-            let until = self.records.now() + counted.resets_in;
-            let mut crowded = self.crowded.lock().unwrap_or_else(PoisonError::into_inner);
-            crowded.insert((limit, family), until);
-        }
-        Ok(())
-    }
-}
-
-/// The places of a limit that count for an address: the narrowest first, the whole installation's last.
-fn places(limit: LimitName, rate: RateLimit, of: AddressPlaces) -> Vec<Place> {
-    let widths = match of.coarse {
-        true => &[COARSE] as &[_],
-        false => &WIDTHS,
-    };
-    let mut places: Vec<Place> = match of.address {
-        None => vec![Place::new(limit, rate, "unknown")],
-        Some(address) => {
-            let place = |&(width, factor): &(Width, u32)| {
-                let prefix = rate_limit_prefix(address, width)?;
-                let rate = RateLimit::new(rate.max().saturating_mul(factor), rate.window());
-                Some(Place::new(limit, rate, &prefix.to_string()))
-            };
-            widths.iter().filter_map(place).collect()
-        }
-    };
-    let all = pending(limit).map(|pending| Place::new(pending, PENDING, "all"));
-    places.extend(all);
-    places
-}
-
-/// What counts all of the installation that are under way.
-fn pending(limit: LimitName) -> Option<LimitName> {
-    match limit {
-        LimitName::SignIn => Some(LimitName::PendingSignIns),
-        LimitName::DeviceAuthorization => Some(LimitName::PendingDevices),
-        LimitName::Failures
-        | LimitName::UnverifiedMessages
-        | LimitName::UnverifiedFrames
-        | LimitName::RefusedSignIns
-        | LimitName::SamlResponses
-        | LimitName::PendingSignIns
-        | LimitName::PendingDevices
-        | LimitName::Register
-        | LimitName::Credentials
-        | LimitName::StsRate
-        | LimitName::UserCodes => None,
-    }
-}
-
-/// Where too many of all addresses are under way, each address may still have a few: nobody can lock everybody out.
-fn beyond_pending(limit: LimitName, counted: &[Counted]) -> Option<LimitExceeded> {
-    let pending = pending(limit)?;
-    let (own, all) = (counted.first()?, counted.last()?);
-    let few = own.total <= i64::from(limits::FEW_PENDING);
-    let beyond = all.total > i64::from(limits::PENDING_MAX) && !few;
-    beyond.then_some(LimitExceeded {
-        limit: pending,
-        retry_after: own.resets_in,
-    })
 }

@@ -1,7 +1,9 @@
 //! Counting against limits for addresses: prefixes, and the ceiling of what is told apart.
 
+use std::net::IpAddr;
+
 use chrono::TimeDelta;
-use rolecall_core::limits::{FEW_PENDING, PENDING_MAX, SIGN_IN_MAX};
+use rolecall_core::limits::{FEW_PENDING, PENDING_MAX, SIGN_IN_MAX, SIGNED_IN_KEPT};
 use rolecall_core::rate_limit::{LimitName, Place, RateCounters, RateLimit, RateLimitError};
 
 use crate::world::World;
@@ -119,7 +121,7 @@ async fn places_that_were_taken_before_a_crowd_are_given_back_where_they_were_ta
         assert!(takes(&counters, &format!("10.1.0.{host}")).await);
     }
     for one in taken {
-        let given = counters.give_back_for_address(limit, RATE, one).await;
+        let given = counters.give_back_for_address(limit, RATE, &one).await;
         given.unwrap();
     }
     // As many again, by a replica that has seen no crowd.
@@ -160,9 +162,74 @@ async fn beyond_the_ceiling_of_the_installation_each_address_has_a_few() {
         }
         // A completed one makes room for another.
         let taken = taken.unwrap();
-        let given = counters.give_back_for_address(limit, wide, taken).await;
+        let given = counters.give_back_for_address(limit, wide, &taken).await;
         given.unwrap();
         assert!(take("10.9.0.1").await.is_ok());
         assert!(take("10.9.0.1").await.is_err());
     }
+}
+
+#[tokio::test]
+async fn beyond_that_ceiling_an_address_that_has_signed_in_keeps_its_limit() {
+    let world = World::new();
+    let counters = RateCounters::new(world.records());
+    let wide = RateLimit::new(1_000, RATE.window());
+    let office: Option<IpAddr> = Some("10.1.0.1".parse().unwrap());
+    let limit = LimitName::SignIn;
+    let begun = counters.take_for_address(limit, wide, office).await;
+    let begun = begun.unwrap();
+    let completed = counters.complete_for_address(limit, wide, &begun);
+    completed.await.unwrap();
+    for (limit, all) in [
+        (limit, LimitName::PendingSignIns),
+        (LimitName::DeviceAuthorization, LimitName::PendingDevices),
+    ] {
+        let most = RateLimit::new(u32::MAX, SIGN_IN_MAX);
+        let others = vec![Place::new(all, most, "all"); 1_000];
+        for _ in 0..PENDING_MAX / 1_000 {
+            counters.take(&others).await.unwrap();
+        }
+        for number in 0..wide.max() {
+            let taken = counters.take_for_address(limit, wide, office).await;
+            assert!(taken.is_ok(), "{number}: {taken:?}");
+        }
+        let refused = counters.take_for_address(limit, wide, office).await;
+        assert!(matches!(&refused, Err(RateLimitError::Exceeded(own)) if own.limit == limit));
+        // Nobody has signed in from there.
+        let stranger = Some("10.1.0.2".parse().unwrap());
+        for number in 0..2 * FEW_PENDING {
+            let taken = counters.take_for_address(limit, wide, stranger).await;
+            assert_eq!(taken.is_ok(), number < FEW_PENDING, "{number}");
+        }
+    }
+    world.clock.advance(SIGNED_IN_KEPT);
+    let most = RateLimit::new(u32::MAX, SIGN_IN_MAX);
+    let others = vec![Place::new(LimitName::PendingSignIns, most, "all"); 1_000];
+    for _ in 0..PENDING_MAX / 1_000 {
+        counters.take(&others).await.unwrap();
+    }
+    for number in 0..2 * FEW_PENDING {
+        let taken = counters.take_for_address(limit, wide, office).await;
+        assert_eq!(taken.is_ok(), number < FEW_PENDING, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn a_place_is_not_given_back_to_a_later_window() {
+    let world = World::new();
+    let counters = RateCounters::new(world.records());
+    let (limit, address) = (LimitName::SignIn, Some("10.1.0.1".parse().unwrap()));
+    let take = || counters.take_for_address(limit, RATE, address);
+    let early = take().await.unwrap();
+    world.clock.advance(RATE.window());
+    let mut late = Vec::new();
+    for _ in 0..RATE.max() {
+        late.push(take().await.unwrap());
+    }
+    let given = counters.give_back_for_address(limit, RATE, &early);
+    given.await.unwrap();
+    assert!(take().await.is_err(), "the place was of the first window");
+    let given = counters.give_back_for_address(limit, RATE, &late[0]);
+    given.await.unwrap();
+    assert!(take().await.is_ok());
 }

@@ -56,9 +56,11 @@ async fn a_number_grows_to_its_largest_and_no_further(world: World) -> Result<()
 async fn a_number_goes_down_to_zero_and_no_further(world: World) -> Result<()> {
     let nothing = world.count_one(counter("a", -1, 3)).await?;
     ensure!(nothing.total == 0, "{nothing:?}");
+    ensure!(world.count_one(counter("a", 0, 3)).await?.total == 0);
     let first = world.count_one(counter("a", 1, 3)).await?;
     ensure!(first.total == 1, "there was nothing to go down from");
     world.count_one(counter("a", 1, 3)).await?;
+    ensure!(world.count_one(counter("a", 0, 3)).await?.total == 2);
     ensure!(world.count_one(counter("a", -1, 3)).await?.total == 1);
     ensure!(world.count_one(counter("a", -5, 3)).await?.total == 0);
     ensure!(world.count_one(counter("a", 3, 3)).await?.total == 3);
