@@ -112,6 +112,8 @@ impl Gateway {
         let held = HeldResponse::Packed { packed };
         let kept = match self.reserve_held(key, held.bytes()) {
             Ok(room) => self.keep_held(room, &held).await,
+            // The other form has the room, but it may not be stored yet, and may fail.
+            Err(StoreError::Exists) => self.insert_held(key, &held).await,
             Err(error) => Err(error),
         };
         match kept {
@@ -143,10 +145,14 @@ impl Gateway {
         room: Room<'_>,
         held: &R,
     ) -> Result<(), StoreError> {
-        let until = self.world.clock.now() + limits::HELD_RESPONSE_MAX;
-        self.world.records.insert(room.key(), held, until).await?;
+        self.insert_held(room.key(), held).await?;
         room.keep();
         Ok(())
+    }
+
+    async fn insert_held<R: Record>(&self, key: SecretDigest, held: &R) -> Result<(), StoreError> {
+        let until = self.world.clock.now() + limits::HELD_RESPONSE_MAX;
+        self.world.records.insert(key, held, until).await
     }
 
     /// Takes a response out that [`Gateway::keep_held`] kept.

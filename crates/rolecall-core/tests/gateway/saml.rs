@@ -1,5 +1,6 @@
 //! Responses that other sites post: held for their browser, spent once, and where nobody asked for one.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -288,4 +289,21 @@ async fn only_a_saml_provider_has_metadata() {
     for other in ["google", "nobody"] {
         assert!(world.gateway.saml_metadata(&id(other)).is_err());
     }
+}
+
+/// A form that was sent twice, while the store is slow with the first.
+#[tokio::test]
+async fn what_is_said_to_be_held_is_in_the_store() {
+    let world = World::new();
+    let begun = world.begin("okta").await;
+    let mut first: Pin<Box<dyn Future<Output = _> + Send>> =
+        Box::pin(world.hold(&begun, "alice a1 s1"));
+    // The sign-in was looked up and the response counted.
+    assert!(world.gate.drive(2, &mut first).await.is_none());
+    assert!(world.store.keys("saml-response").is_empty());
+    world.hold(&begun, "alice a1 s1").await.unwrap();
+    assert_eq!(world.store.keys("saml-response").len(), 1);
+    // Its browser goes on at once.
+    world.fetch(&begun).await.unwrap();
+    drop(first);
 }
