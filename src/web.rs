@@ -16,7 +16,6 @@ mod device;
 mod dialect;
 mod extract;
 mod fetch_metadata;
-mod form_room;
 mod guard;
 mod hand_over;
 pub mod health;

@@ -9,7 +9,8 @@ use rolecall_core::identity::{EmailDomain, Identity, ProviderId};
 use rolecall_core::secret::{SamlResponse, State};
 use rolecall_core::sign_in::{
     Callback, Challenge, Correlation, Demand, IdentityProvider, LogoutMessage, LogoutOrder,
-    PackedResponse, ProviderError, RejectReason, ResponseForAws, SamlServiceProvider, Vouched,
+    OrderedBy, PackedResponse, ProviderError, RejectReason, ResponseForAws, SamlServiceProvider,
+    Turn, Vouched,
 };
 use url::Url;
 
@@ -116,10 +117,14 @@ impl SamlServiceProvider for Reloadable {
         current.saml().ok_or_else(no_saml)?.unpack(packed)
     }
 
-    async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError> {
+    async fn complete_unsolicited(
+        &self,
+        response: SamlResponse,
+        turn: &Turn,
+    ) -> Result<Vouched, ProviderError> {
         let current = self.current.load_full();
         let saml = current.saml().ok_or_else(no_saml)?;
-        saml.complete_unsolicited(response).await
+        saml.complete_unsolicited(response, turn).await
     }
 
     fn start_for_aws(&self) -> Option<Url> {
@@ -129,21 +134,26 @@ impl SamlServiceProvider for Reloadable {
     async fn verify_for_aws(
         &self,
         response: SamlResponse,
+        turn: &Turn,
     ) -> Result<ResponseForAws, ProviderError> {
         let current = self.current.load_full();
         let saml = current.saml().ok_or_else(no_saml)?;
-        saml.verify_for_aws(response).await
+        saml.verify_for_aws(response, turn).await
     }
 
-    async fn logout_ordered(&self, message: LogoutMessage) -> Result<LogoutOrder, ProviderError> {
+    async fn logout_ordered(
+        &self,
+        message: LogoutMessage,
+        turn: &Turn,
+    ) -> Result<LogoutOrder, ProviderError> {
         let current = self.current.load_full();
         let saml = current.saml().ok_or_else(no_saml)?;
-        saml.logout_ordered(message).await
+        saml.logout_ordered(message, turn).await
     }
 
-    async fn logout_done(&self, order: &LogoutOrder) -> Option<Challenge> {
+    async fn logout_done(&self, order: &LogoutOrder, by: OrderedBy) -> Option<Challenge> {
         let current = self.current.load_full();
-        current.saml()?.logout_done(order).await
+        current.saml()?.logout_done(order, by).await
     }
 
     async fn logout_answered(

@@ -7,9 +7,12 @@ use actix_web::web::Data;
 use futures_util::FutureExt as _;
 use rolecall_core::aws_login::LoginTokens;
 use rolecall_core::gateway::{
-    ConsoleOutcome, ConsoleVisit, IssueError, IssuedRole, LoginError, ProofOutcome, RequestContext,
+    ConsoleOutcome, ConsoleVisit, Gateway, IssueError, IssuedRole, LoginError, ProofOutcome,
+    RequestContext,
 };
+use rolecall_core::identity::ProviderId;
 
+use super::extract::Visitor;
 use super::problem::Problem;
 use super::site::Site;
 
@@ -97,15 +100,19 @@ pub fn detached<T: Delivery + Send + 'static, E: Worded + Send + 'static>(
     })
 }
 
-/// Runs to its end even when the caller hangs up: a sign-in that is refused gets its event, and one that succeeds gives
-/// its place back.
+/// Asks the gateway something about a provider's message and lets it finish even when the caller hangs up: a sign-in that is
+/// refused gets its event, and one that succeeds gives its place back.
 ///
 /// # Errors
 /// When it could not be run to its end.
-pub async fn uninterrupted<T: Send + 'static>(
-    site: &Site,
-    work: impl Future<Output = T> + Send + 'static,
+pub async fn uninterrupted<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    visitor: &Visitor,
+    provider: &ProviderId,
+    work: impl FnOnce(Arc<Gateway>, RequestContext, ProviderId) -> F,
 ) -> Result<T, Problem> {
+    let site = &visitor.site;
+    let (gateway, context) = (Arc::clone(&site.gateway), visitor.context.clone());
+    let work = work(gateway, context, provider.clone());
     let piece = site.unfinished.begin();
     let running = site.runtime.spawn(work.inspect(move |_| drop(piece))).await;
     running.map_err(|error| Problem::internal("the request was interrupted").because(error))

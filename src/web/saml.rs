@@ -5,24 +5,23 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, Data, Path, Query};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
-use rolecall_core::gateway::{OrderedBy, SignInError, SignOutError};
+use rolecall_core::gateway::{SignInError, SignOutError};
 use rolecall_core::identity::ProviderId;
 use rolecall_core::limits;
+use rolecall_core::rate_limit::Share;
 use rolecall_core::secret::{SamlResponse, SecretText, State};
-use rolecall_core::sign_in::LogoutMessage;
+use rolecall_core::sign_in::{LogoutMessage, OrderedBy};
 use serde::Deserialize;
 
 use super::address::known;
 use super::detached::uninterrupted;
 use super::extract::{BODY_TIMEOUT, Visitor};
 use super::fetch_metadata::{Destination, not_a_navigation, require_navigation};
-use super::form_room::TakenRoom;
 use super::problem::{Fault, Problem};
 use super::sign_in::{finish, provider_id, title};
 use super::sign_out::signed_out_page;
@@ -39,7 +38,7 @@ pub struct SamlForm {
     request: Option<String>,
     response: Option<String>,
     relay_state: Option<String>,
-    room: Option<TakenRoom>,
+    room: Option<Share>,
 }
 
 impl FromRequest for SamlForm {
@@ -66,7 +65,7 @@ impl FromRequest for SamlForm {
 }
 
 /// Room for a form that a window or a frame sends.
-fn room_for(request: &HttpRequest) -> Result<Option<TakenRoom>, Problem> {
+fn room_for(request: &HttpRequest) -> Result<Option<Share>, Problem> {
     if request.content_type() != "application/x-www-form-urlencoded" {
         return Err(Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
@@ -116,7 +115,7 @@ impl SamlForm {
     }
 
     /// `SAMLResponse`, and the room that it takes as long as it is looked at.
-    pub fn response(self) -> (Option<String>, Option<TakenRoom>) {
+    pub fn response(self) -> (Option<String>, Option<Share>) {
         (self.response, self.room)
     }
 
@@ -156,29 +155,27 @@ pub async fn consume(
 ) -> Result<HttpResponse, Problem> {
     require_navigation(&request)?;
     let id = provider_id(&id)?;
-    let (state, gateway) = (form.state(), &visitor.site.gateway);
+    let state = form.state();
     let response = form.response.ok_or(SignInError::Unreadable)?;
     let response = SamlResponse::new(response);
-    let (gateway, context, provider) = (Arc::clone(gateway), visitor.context.clone(), id.clone());
     let room = form.room;
     let Some(state) = state else {
-        let completing = async move {
+        let outcome = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
             let _room = room;
             gateway
                 .complete_unsolicited_sign_in(&context, &provider, response)
                 .await
-        };
-        let outcome = uninterrupted(&visitor.site, completing).await?;
-        return finish(&visitor, &request, &id, outcome).await;
+        });
+        return finish(&visitor, &request, &id, outcome.await?).await;
     };
     let key = state.clone();
-    let holding = async move {
+    let held = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
         let _room = room;
         gateway
             .hold_response(&context, &provider, &key, response)
             .await
-    };
-    match uninterrupted(&visitor.site, holding).await? {
+    });
+    match held.await? {
         Ok(()) => {
             let query = reply::query(&[("state", state.expose())]);
             Ok(reply::see_other(&format!("/sign-in/{id}/continue?{query}")))
@@ -204,19 +201,15 @@ pub async fn go_on(
     continued: Query<Continued>,
 ) -> Result<HttpResponse, Problem> {
     require_navigation(&request)?;
-    let site = &visitor.site;
     let id = provider_id(&id)?;
-    let browser = site.cookies.browser(&request);
+    let browser = visitor.site.cookies.browser(&request);
     let state = State::new(continued.into_inner().state);
-    let (gateway, context) = (Arc::clone(&site.gateway), visitor.context.clone());
-    let provider = id.clone();
-    let completing = async move {
+    let outcome = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
         gateway
             .complete_held_sign_in(&context, &provider, browser.as_ref(), state)
             .await
-    };
-    let outcome = uninterrupted(site, completing).await?;
-    finish(&visitor, &request, &id, outcome).await
+    });
+    finish(&visitor, &request, &id, outcome.await?).await
 }
 
 /// `GET /sign-in/{provider}/slo`: single logout by Redirect.

@@ -1,7 +1,5 @@
 //! Signing in over HTTP: choosing a provider, going there, coming back.
 
-use std::sync::Arc;
-
 use actix_web::http::StatusCode;
 use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
@@ -202,19 +200,15 @@ pub async fn callback(
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     require_navigation(&request)?;
-    let site = &visitor.site;
     let id = provider_id(&id)?;
-    let browser = site.cookies.browser(&request);
+    let browser = visitor.site.cookies.browser(&request);
     let returned = parse_callback(request.query_string());
-    let (gateway, context) = (Arc::clone(&site.gateway), visitor.context.clone());
-    let provider = id.clone();
-    let completing = async move {
+    let outcome = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
         gateway
             .complete_sign_in(&context, &provider, browser.as_ref(), returned)
             .await
-    };
-    let outcome = uninterrupted(site, completing).await?;
-    finish(&visitor, &request, &id, outcome).await
+    });
+    finish(&visitor, &request, &id, outcome.await?).await
 }
 
 /// Counts how a sign-in ended, and hands the browser its session.

@@ -8,6 +8,8 @@ use actix_web::http::header::HeaderValue;
 use rolecall_core::aws::Region;
 use rolecall_core::gateway::Gateway;
 use rolecall_core::identity::EmailAddress;
+use rolecall_core::limits;
+use rolecall_core::rate_limit::{AddressShares, ShareBounds};
 use rolecall_core::sign_in::ReturnTo;
 use rolecall_core::start_url::StartUrls;
 use tokio::runtime::Handle;
@@ -15,9 +17,15 @@ use url::Url;
 
 use super::address::ClientAddresses;
 use super::cookie::CookieNames;
-use super::form_room::FormRoom;
 use super::metrics::Metrics;
 use super::unfinished::Unfinished;
+
+/// The bytes of SAML forms that are being read.
+const FORM_ROOM: ShareBounds = ShareBounds {
+    all: limits::SAML_FORMS_BYTES_MAX,
+    each: limits::SAML_FORMS_BYTES_MAX / 8,
+    few: limits::SAML_FORMS_FEW_BYTES,
+};
 
 /// A document the gateway publishes for AWS IAM.
 pub struct PublishedDocument {
@@ -78,8 +86,8 @@ pub struct Site {
     pub content_security_policy: HeaderValue,
     /// `emailAddress` of every account: AWS's clients show one beside the name.
     pub account_email: String,
-    /// Where SAML forms are read.
-    pub form_room: Arc<FormRoom>,
+    /// The bytes of SAML forms that are read or looked at.
+    pub form_room: Arc<AddressShares>,
     /// What outlives its request and is under way.
     pub unfinished: Unfinished,
     /// For work that outlives its request, and for whatever waits for the network more than once: workers render pages
@@ -103,7 +111,7 @@ impl Site {
             metrics,
             content_security_policy,
             settings,
-            form_room: Arc::default(),
+            form_room: AddressShares::new(FORM_ROOM),
             unfinished: Unfinished::default(),
             runtime: Handle::current(),
         }

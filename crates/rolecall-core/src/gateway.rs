@@ -41,13 +41,12 @@ use crate::aws::{ConsoleSignIn, Partition, SamlIssuer, Sts, WebIdentityIssuer};
 use crate::client::ClientRules;
 use crate::identity::{EmailDomain, ProviderId};
 use crate::port::{AuditLog, Clock, Entropy, StoreError};
-use crate::rate_limit::{RateCounters, RateLimits};
+use crate::rate_limit::{AddressShares, RateCounters, RateLimits};
 use crate::record::Records;
 use crate::session::{Lifetimes, Origin};
 use crate::sign_in::IdentityProvider;
 
 use held::HeldBytes;
-use slow_lane::SlowLane;
 
 pub use crate::access::RoleRequest;
 pub use at_provider::{Mismatch, ProofOutcome};
@@ -63,7 +62,7 @@ pub use login::AllowLoginError;
 pub use login_token::LoginError;
 pub use register::Registered;
 pub use sign_in::{Begun, Returned, SignInError, SignInWish, SignedIn};
-pub use sign_out::{OrderedBy, SignOutError};
+pub use sign_out::SignOutError;
 pub use token::{CodeRedemption, TokenError};
 
 /// What the gateway needs of the world and of its configuration.
@@ -105,8 +104,8 @@ pub struct Gateway {
     held: HeldBytes,
     rates: RateCounters,
     refusals: RefusalCounts,
-    /// For messages that nobody here asked for.
-    unasked: SlowLane,
+    /// Messages that nobody here asked for, of addresses over their limit.
+    in_turn: Arc<AddressShares>,
 }
 
 /// Who is asking, as far as the transport knows: goes into the audit trail and into conditions.
@@ -127,7 +126,7 @@ impl Gateway {
             world,
             policy: ArcSwap::from_pointee(policy),
             held: HeldBytes::default(),
-            unasked: SlowLane::default(),
+            in_turn: AddressShares::new(slow_lane::BOUNDS),
         }
     }
 

@@ -211,8 +211,12 @@ pub const SAML_RESPONSES_PER_SIGN_IN_MAX: u32 = 3;
 /// Threads that verify SAML messages have a queue; a message that waits longer than this is refused.
 pub const SAML_VERIFICATION_WAIT_MAX: TimeDelta = TimeDelta::seconds(5);
 
-/// Messages of addresses over their limit that wait to be verified, one after the other; further ones are refused.
-pub const SLOW_LANE_MAX: usize = 64;
+/// Messages of addresses over their limit that are verified in turn, or wait for it; further ones are refused.
+pub const SLOW_LANE_MAX: usize = 512;
+/// Those of one address.
+pub const SLOW_LANE_OF_ADDRESS_MAX: usize = SLOW_LANE_MAX / 8;
+/// Those that each address may have whatever others have.
+pub const SLOW_LANE_FEW: usize = 4;
 
 /// Sign-ins, and as many device authorizations, of the whole installation that were begun and not completed in
 /// [`SIGN_IN_MAX`], before each address from which nobody has signed in lately may have only [`FEW_PENDING`]: at some 700 bytes each 175 MB, at the largest
@@ -220,10 +224,10 @@ pub const SLOW_LANE_MAX: usize = 64;
 pub const PENDING_MAX: u32 = 250_000;
 /// See [`PENDING_MAX`].
 pub const FEW_PENDING: u32 = 10;
+/// How long an address is known from which somebody has completed a sign-in, from the first one on; the next one after that
+/// makes it known again.
+pub const SIGNED_IN_KEPT: TimeDelta = TimeDelta::hours(24);
 
 /// Client addresses that one rate limit tells apart in its window; beyond it networks count: 200,000 numbers in Redis take
 /// some 30 MB.
 pub const RATE_BUCKETS_MAX: u32 = 200_000;
-/// How long an address is known from which somebody has completed a sign-in, from the first one on; the next one after that
-/// makes it known again.
-pub const SIGNED_IN_KEPT: TimeDelta = TimeDelta::hours(24);

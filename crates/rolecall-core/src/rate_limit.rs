@@ -7,6 +7,7 @@
 mod counter;
 mod exceeded;
 mod prefix;
+mod shares;
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,6 +19,7 @@ use crate::toml_reader::parse_duration;
 
 pub use counter::{AddressPlaces, Place, RateCounters, RateLimitError};
 pub use prefix::{AddressPrefix, Width, rate_limit_prefix};
+pub use shares::{AddressShares, Share, ShareBounds};
 
 /// The largest number of a limit.
 const MAX_LARGEST: u32 = 1_000_000;
@@ -140,10 +142,10 @@ pub enum LimitName {
     PendingSignIns,
     /// [`limits::PENDING_MAX`], of device authorizations
     PendingDevices,
-    /// `[limits] register`
-    Register,
     /// Sign-ins that were completed, which refuse nobody: see [`limits::SIGNED_IN_KEPT`].
     CompletedSignIns,
+    /// `[limits] register`
+    Register,
     /// `[limits] credentials`
     Credentials,
     /// `[aws] sts_rate`
@@ -166,9 +168,9 @@ impl LimitName {
             Self::SamlResponses => "saml_responses",
             Self::PendingSignIns => "pending_sign_ins",
             Self::PendingDevices => "pending_devices",
+            Self::CompletedSignIns => "completed_sign_ins",
             Self::Register => "register",
             Self::Credentials => "credentials",
-            Self::CompletedSignIns => "completed_sign_ins",
             Self::StsRate => "sts_rate",
             Self::DeviceAuthorization => "device_authorization",
             Self::UserCodes => "user_codes",
@@ -210,11 +212,11 @@ pub(crate) const SAML_RESPONSES: RateLimit =
 /// What counts all sign-ins, or all device authorizations: it refuses nobody by itself, see [`limits::PENDING_MAX`].
 const PENDING: RateLimit = RateLimit::new(u32::MAX, limits::SIGN_IN_MAX);
 
-/// The limit of [`limits::DEVICE_AUTHORIZATIONS_MAX`].
-pub(crate) const DEVICE_AUTHORIZATIONS: RateLimit = RateLimit::new(
 /// What counts the completed sign-ins of an address.
 const SIGNED_IN: RateLimit = RateLimit::new(u32::MAX, limits::SIGNED_IN_KEPT);
 
+/// The limit of [`limits::DEVICE_AUTHORIZATIONS_MAX`].
+pub(crate) const DEVICE_AUTHORIZATIONS: RateLimit = RateLimit::new(
     limits::DEVICE_AUTHORIZATIONS_MAX,
     limits::DEVICE_AUTHORIZATIONS_WINDOW,
 );

@@ -19,7 +19,8 @@ use crate::secret::{SamlResponse, SecretDigest, SecretText, State};
 
 pub use return_to::{InvalidReturnTo, ReturnTo};
 pub use saml::{
-    HeldResponse, LogoutMessage, LogoutOrder, PackedResponse, ResponseForAws, SamlServiceProvider,
+    HeldResponse, LogoutMessage, LogoutOrder, OrderedBy, PackedResponse, ResponseForAws,
+    SamlServiceProvider, Turn,
 };
 
 /// What we send a browser to the provider with.

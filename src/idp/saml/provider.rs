@@ -1,6 +1,7 @@
 //! One configured SAML provider, as the core knows it: sign-in by the web browser profile (SAML Profiles 4.1), single
 //! logout (4.4), our metadata for it.
 
+mod lines;
 mod service;
 mod threads;
 
@@ -13,7 +14,7 @@ use rolecall_core::port::{Clock, Entropy};
 use rolecall_core::secret::{SamlResponse, State};
 use rolecall_core::sign_in::{
     Callback, Challenge, Correlation, Demand, IdentityProvider, ProviderError, RejectReason,
-    SamlServiceProvider, Vouched,
+    SamlServiceProvider, Turn, Vouched,
 };
 use serde::{Deserialize, Serialize};
 
@@ -109,11 +110,13 @@ impl SamlProvider {
     async fn verified(
         &self,
         threads: &Threads,
+        turn: &Turn,
         response: SamlResponse,
         expected: Expectation,
     ) -> Result<VerifiedAssertion, ProviderError> {
         self.with_trust(
             threads,
+            turn,
             Arc::new((response, expected)),
             |work, trust, now| {
                 let (response, expected) = work;
@@ -128,6 +131,7 @@ impl SamlProvider {
     async fn with_trust<W, T>(
         &self,
         threads: &Threads,
+        turn: &Turn,
         work: Arc<W>,
         verify: fn(&W, &SamlTrust, DateTime<Utc>) -> Result<T, ProviderError>,
     ) -> Result<T, ProviderError>
@@ -138,7 +142,9 @@ impl SamlProvider {
         let now = self.clock.now();
         let attempt = async |trust: Arc<SamlTrust>| {
             let work = Arc::clone(&work);
-            threads.run(move || verify(&work, &trust, now)).await?
+            threads
+                .run(turn, move || verify(&work, &trust, now))
+                .await?
         };
         let trust = self.metadata.trust().await?;
         let first = attempt(Arc::clone(&trust)).await;
@@ -284,7 +290,9 @@ impl IdentityProvider for SamlProvider {
             ));
         };
         let expected = self.expected_of(&correlation)?;
-        let verified = self.verified(&self.asked, response, expected).await?;
+        let verified = self
+            .verified(&self.asked, &Turn::AtOnce, response, expected)
+            .await?;
         identity::vouched(&self.settings, verified)
     }
 

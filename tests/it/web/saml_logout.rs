@@ -64,6 +64,49 @@ async fn who_signs_out_there_is_signed_out_here() -> Result<()> {
     Ok(())
 }
 
+/// Providers end the sessions of several applications in frames of one page, where no page of ours is shown.
+#[tokio::test]
+async fn an_order_in_a_frame_is_answered_by_redirect() -> Result<()> {
+    for (destination, is_redirect) in [("document", false), ("iframe", true)] {
+        let change =
+            |settings: &mut SamlSettings| settings.logout_binding = Some(Binding::Redirect);
+        let scene = SamlScene::with("request_binding = \"post\"", change).await?;
+        let browser = scene.by_saml("alice").await?;
+        let cookies: Vec<String> = browser
+            .cookies()
+            .map(|cookie| format!("{}={}", cookie.name, cookie.value))
+            .collect();
+        let at_provider = client()?.get(scene.upstream.sign_out_url());
+        let order = at_provider.header("cookie", cookies.join("; "));
+        let order = location(&order.send().await?)?;
+        let slo = scene.at("/sign-in/adfs/slo?SAMLRequest=");
+        ensure!(order.starts_with(&slo), "{order}");
+        let brought = client()?.get(&order).header("sec-fetch-dest", destination);
+        let answer = brought.send().await?;
+        ensure!(
+            answer.status().is_redirection() == is_redirect,
+            "{destination}: {}",
+            answer.status()
+        );
+        if is_redirect {
+            let back = location(&answer)?;
+            ensure!(
+                back.starts_with(&scene.upstream.url()) && back.contains("SAMLResponse="),
+                "{back}"
+            );
+        }
+        let events = scene.events("signed_out").await?;
+        ensure!(events.len() == 1, "{events:?}");
+    }
+    Ok(())
+}
+
+fn location(answer: &reqwest::Response) -> Result<String> {
+    let location = answer.headers().get("location");
+    let location = location.with_context(|| format!("{answer:?}"))?;
+    Ok(location.to_str()?.to_owned())
+}
+
 #[tokio::test]
 async fn an_order_that_is_not_the_providers_ends_nothing() -> Result<()> {
     let scene = SamlScene::new().await?;

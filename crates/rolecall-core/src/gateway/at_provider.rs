@@ -209,11 +209,7 @@ impl Gateway {
         provider: &ProviderId,
         response: SamlResponse,
     ) -> Result<ProofTicket, SignInError> {
-        let reason = self.too_many_refusals(context, LimitName::UnverifiedMessages);
-        let turn = self.unasked.turn(reason).await?;
-        let received = self.try_receive(provider, response).await;
-        drop(turn);
-        match received {
+        match self.try_receive(context, provider, response).await {
             Ok(ticket) => Ok(ticket),
             Err(error) => self.refuse_stranger(context, error).await,
         }
@@ -221,11 +217,14 @@ impl Gateway {
 
     async fn try_receive(
         &self,
+        context: &RequestContext,
         provider: &ProviderId,
         response: SamlResponse,
     ) -> Result<ProofTicket, SignInError> {
         let saml = self.saml(provider)?;
-        let said = saml.verify_for_aws(response.clone()).await?;
+        let turn = self.turn(context, LimitName::UnverifiedMessages)?;
+        let said = saml.verify_for_aws(response.clone(), &turn).await?;
+        drop(turn);
         let packed = saml.pack(&response)?;
         let ticket = ProofTicket::new(random_token(self.world.entropy.as_ref()));
         // Room first: without it the response is not used up.

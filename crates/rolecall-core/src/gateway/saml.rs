@@ -214,11 +214,7 @@ impl Gateway {
         provider: &ProviderId,
         response: SamlResponse,
     ) -> Result<SignedIn, SignInError> {
-        let reason = self.too_many_refusals(context, LimitName::UnverifiedMessages);
-        let turn = self.unasked.turn(reason).await?;
-        let completed = self.try_unsolicited(context, provider, response).await;
-        drop(turn);
-        match completed {
+        match self.try_unsolicited(context, provider, response).await {
             Ok(signed_in) => Ok(signed_in),
             // The end of its session is in the trail already.
             Err(error @ SignInError::EndedByProvider) => Err(error),
@@ -244,7 +240,10 @@ impl Gateway {
         provider: &ProviderId,
         response: SamlResponse,
     ) -> Result<SignedIn, SignInError> {
-        let vouched = self.saml(provider)?.complete_unsolicited(response).await?;
+        let saml = self.saml(provider)?;
+        let turn = self.turn(context, LimitName::UnverifiedMessages)?;
+        let vouched = saml.complete_unsolicited(response, &turn).await?;
+        drop(turn);
         // What could be shown again and again must not sign in whoever shows it.
         if vouched.once.is_none() {
             let again = "a response that nobody asked for must count once";

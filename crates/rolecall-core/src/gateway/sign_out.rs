@@ -7,7 +7,7 @@ use crate::port::StoreError;
 use crate::rate_limit::{LimitExceeded, LimitName};
 use crate::secret::{SessionSecret, State, random_token};
 use crate::session::Session;
-use crate::sign_in::{Challenge, LogoutMessage, PendingSignOut, ProviderError};
+use crate::sign_in::{Challenge, LogoutMessage, OrderedBy, PendingSignOut, ProviderError};
 
 use super::{Gateway, RequestContext};
 
@@ -55,21 +55,12 @@ impl SignOutError {
     }
 }
 
-/// How a browser came with a provider's order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrderedBy {
-    /// It went there.
-    Navigation,
-    /// A page loaded it in a frame. Any page can, so refusals count apart from those of navigations.
-    Frame,
-}
-
-impl OrderedBy {
-    fn limit(self) -> LimitName {
-        match self {
-            Self::Navigation => LimitName::UnverifiedMessages,
-            Self::Frame => LimitName::UnverifiedFrames,
-        }
+/// The limit on messages that come this way: any page can load a frame, so refusals there count apart from those of
+/// navigations.
+fn limit(by: OrderedBy) -> LimitName {
+    match by {
+        OrderedBy::Navigation => LimitName::UnverifiedMessages,
+        OrderedBy::Frame => LimitName::UnverifiedFrames,
     }
 }
 
@@ -179,20 +170,18 @@ impl Gateway {
         message: Option<LogoutMessage>,
         by: OrderedBy,
     ) -> Result<Option<Challenge>, SignOutError> {
-        let reason = self.too_many_refusals(context, by.limit());
-        let turn = self.unasked.turn(reason).await?;
-        let obeyed = self.obey(context, provider, message).await;
-        drop(turn);
-        let error = match obeyed {
+        let error = match self.obey(context, provider, message, by).await {
             Ok(challenge) => return Ok(challenge),
-            Err(error @ SignOutError::Unavailable(_)) => return Err(error),
+            Err(error @ (SignOutError::Unavailable(_) | SignOutError::RateLimited(_))) => {
+                return Err(error);
+            }
             Err(error) => error,
         };
         self.summarise(Refusals::SignOut, context, error.reason());
         if !was_verified(&error) {
             return Err(error);
         }
-        let exceeded = self.count_refusal(context, by.limit()).await;
+        let exceeded = self.count_refusal(context, limit(by)).await;
         Err(exceeded.map_or(error, SignOutError::RateLimited))
     }
 
@@ -201,12 +190,15 @@ impl Gateway {
         context: &RequestContext,
         provider: &ProviderId,
         message: Option<LogoutMessage>,
+        by: OrderedBy,
     ) -> Result<Option<Challenge>, SignOutError> {
         let saml = self
             .saml(provider)
             .map_err(|_| SignOutError::UnknownProvider)?;
         let message = message.ok_or(SignOutError::Unreadable)?;
-        let order = saml.logout_ordered(message).await?;
+        let turn = self.turn(context, limit(by))?;
+        let order = saml.logout_ordered(message, &turn).await?;
+        drop(turn);
         if self.was_spent(provider, &order.once).await? {
             return Err(SignOutError::Replayed);
         }
@@ -217,7 +209,7 @@ impl Gateway {
             Ok(()) | Err(StoreError::Exists) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(saml.logout_done(&order).await)
+        Ok(saml.logout_done(&order, by).await)
     }
 
     /// Ends the session this browser held before a new sign-in.

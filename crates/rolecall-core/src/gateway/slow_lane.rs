@@ -1,59 +1,37 @@
-//! The slow lane: what an address over its limit still gets verified, one after the other.
+//! Messages that an address over its limit may still have verified: in turn, and a bounded number of them.
 //!
 //! Whoever sends messages that fail verification, or makes a page do so in somebody's browser, uses up the limit of that
 //! address. The provider's own messages come by the same address, and which is which is known only afterwards; so they are
 //! not refused for it, but wait for their turn.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use futures_util::lock::{Mutex, MutexGuard};
-
 use crate::limits;
-use crate::rate_limit::LimitExceeded;
+use crate::rate_limit::{AddressShares, LimitExceeded, LimitName, ShareBounds};
+use crate::sign_in::Turn;
 
-/// One at a time; a bounded number may wait.
-#[derive(Debug, Default)]
-pub(super) struct SlowLane {
-    turn: Mutex<()>,
-    inside: AtomicUsize,
-}
+use super::{Gateway, RequestContext};
 
-/// A turn; the next begins when this is dropped.
-#[derive(Debug)]
-pub(super) struct Turn<'l> {
-    _turn: MutexGuard<'l, ()>,
-    _place: Place<'l>,
-}
+/// How many messages may be in turn at the same time.
+pub(super) const BOUNDS: ShareBounds = ShareBounds {
+    all: limits::SLOW_LANE_MAX,
+    each: limits::SLOW_LANE_OF_ADDRESS_MAX,
+    few: limits::SLOW_LANE_FEW,
+};
 
-#[derive(Debug)]
-struct Place<'l>(&'l AtomicUsize);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl SlowLane {
-    /// Waits for a turn, where there is a reason to; the limit that was exceeded is the reason.
+impl Gateway {
+    /// When a message of this address is verified that nobody here asked for. What can be refused for free is refused
+    /// before this is asked.
     ///
     /// # Errors
-    /// The reason, when too many wait already.
-    pub(super) async fn turn(
+    /// The limit that was exceeded, when too many messages of the address wait already.
+    pub(super) fn turn(
         &self,
-        reason: Option<LimitExceeded>,
-    ) -> Result<Option<Turn<'_>>, LimitExceeded> {
-        let Some(exceeded) = reason else {
-            return Ok(None);
+        context: &RequestContext,
+        limit: LimitName,
+    ) -> Result<Turn, LimitExceeded> {
+        let Some(exceeded) = self.too_many_refusals(context, limit) else {
+            return Ok(Turn::AtOnce);
         };
-        let before = self.inside.fetch_add(1, Ordering::Relaxed);
-        let place = Place(&self.inside);
-        if before >= limits::SLOW_LANE_MAX {
-            return Err(exceeded);
-        }
-        Ok(Some(Turn {
-            _turn: self.turn.lock().await,
-            _place: place,
-        }))
+        let share = AddressShares::take(&self.in_turn, context.origin.address, 1);
+        share.map(Turn::InTurn).ok_or(exceeded)
     }
 }

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::{Challenge, Correlation, OneTime, ProviderError, Vouched};
 use crate::identity::{NameId, Subject};
+use crate::rate_limit::Share;
 use crate::record::Record;
 use crate::secret::{SamlResponse, SecretText};
 
@@ -70,6 +71,25 @@ impl ResponseForAws {
     }
 }
 
+/// How a browser came with a provider's order to sign out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderedBy {
+    /// It went there.
+    Navigation,
+    /// A page loaded it in a frame, where no page of ours is shown.
+    Frame,
+}
+
+/// When a message is verified that nobody here asked for.
+#[derive(Debug)]
+pub enum Turn {
+    /// At once.
+    AtOnce,
+    /// After those of its address that came before it, and in turn with those of other addresses; one at a time. The share
+    /// is its place in what all of them may have.
+    InTurn(Share),
+}
+
 /// What only a SAML provider can.
 #[async_trait]
 pub trait SamlServiceProvider: Send + Sync {
@@ -106,7 +126,11 @@ pub trait SamlServiceProvider: Send + Sync {
     ///
     /// # Errors
     /// [`ProviderError`]; [`super::RejectReason::Unsolicited`] where it may not.
-    async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError>;
+    async fn complete_unsolicited(
+        &self,
+        response: SamlResponse,
+        turn: &Turn,
+    ) -> Result<Vouched, ProviderError>;
 
     /// Where the provider starts its application for AWS; none where it has none.
     fn start_for_aws(&self) -> Option<Url>;
@@ -115,18 +139,25 @@ pub trait SamlServiceProvider: Send + Sync {
     ///
     /// # Errors
     /// [`ProviderError`]; [`super::RejectReason::Unsolicited`] where the provider has no such application.
-    async fn verify_for_aws(&self, response: SamlResponse)
-    -> Result<ResponseForAws, ProviderError>;
+    async fn verify_for_aws(
+        &self,
+        response: SamlResponse,
+        turn: &Turn,
+    ) -> Result<ResponseForAws, ProviderError>;
 
     /// Verifies a provider's order to end sessions.
     ///
     /// # Errors
     /// [`ProviderError`].
-    async fn logout_ordered(&self, message: LogoutMessage) -> Result<LogoutOrder, ProviderError>;
+    async fn logout_ordered(
+        &self,
+        message: LogoutMessage,
+        turn: &Turn,
+    ) -> Result<LogoutOrder, ProviderError>;
 
     /// What to send the browser back with once that was done (SAML Profiles 4.4.3.4); none where the provider has no
-    /// place for answers.
-    async fn logout_done(&self, order: &LogoutOrder) -> Option<Challenge>;
+    /// place for answers. In a frame a redirect is preferred, since a form of ours is not shown there.
+    async fn logout_done(&self, order: &LogoutOrder, by: OrderedBy) -> Option<Challenge>;
 
     /// Verifies the provider's answer to our own request (`LogoutResponse`, SAML Core 3.7.2).
     ///

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use rolecall_core::consent::Decision;
-use rolecall_core::gateway::{ConsentError, IssueError, OrderedBy, SignedIn};
+use rolecall_core::gateway::{ConsentError, IssueError, SignedIn};
 use rolecall_core::limits;
+use rolecall_core::sign_in::OrderedBy;
 
 use crate::clients;
 use crate::world::{World, context, id, plain};

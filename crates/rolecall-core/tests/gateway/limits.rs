@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use chrono::TimeDelta;
 use rolecall_core::audit::Happened;
-use rolecall_core::gateway::{Gateway, OrderedBy, RequestContext, SignInError, SignOutError};
+use rolecall_core::gateway::{Gateway, RequestContext, SignInError, SignOutError};
 use rolecall_core::rate_limit::{LimitExceeded, LimitName, RateLimits};
 use rolecall_core::secret::{BrowserSecret, SessionSecret, State};
-use rolecall_core::sign_in::ReturnTo;
+use rolecall_core::sign_in::{OrderedBy, ReturnTo};
 
 use crate::world::{
     UNSIGNED, World, back, code, context, context_from, id, logout, plain, saml, wish, word,

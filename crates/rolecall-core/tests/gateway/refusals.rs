@@ -1,11 +1,14 @@
 //! What refusals cost: messages that are verified in vain, events of their own, places of sign-ins that did not begin.
 
-use futures_util::future::join_all;
-use rolecall_core::gateway::{OrderedBy, RequestContext, TokenError};
-use rolecall_core::limits::{EARLY_POLLS_MAX, REFUSAL_EVENTS_MAX, REFUSALS_WINDOW, SLOW_LANE_MAX};
+use futures_util::future::{join, join_all};
+use rolecall_core::gateway::{Gateway, RequestContext, TokenError};
+use rolecall_core::limits::{
+    EARLY_POLLS_MAX, REFUSAL_EVENTS_MAX, REFUSALS_WINDOW, SLOW_LANE_FEW, SLOW_LANE_MAX,
+    SLOW_LANE_OF_ADDRESS_MAX,
+};
 use rolecall_core::rate_limit::RateLimits;
 use rolecall_core::secret::BrowserSecret;
-use rolecall_core::sign_in::ProviderError;
+use rolecall_core::sign_in::{OrderedBy, ProviderError};
 
 use crate::clients::{poll, register, start};
 use crate::limits::{OFFICE, begin, stray, unsigned_order};
@@ -29,13 +32,82 @@ async fn messages_that_are_verified_in_vain_count_and_then_wait_for_their_turn()
         for refused in join_all(flood).await {
             assert_eq!(refused.reason(), "rate_limited");
         }
-        assert_eq!(world.okta.verified(), verified + SLOW_LANE_MAX);
-        assert_eq!(world.okta.most_at_once(), 1);
+        assert_eq!(world.okta.verified(), verified + SLOW_LANE_OF_ADDRESS_MAX);
+        assert_eq!(world.okta.in_turn(), SLOW_LANE_OF_ADDRESS_MAX);
         // What the provider really says is heard.
         let (okta, order) = (id("okta"), Some(logout("subject-alice r1")));
         let ordered = gateway.sign_out_ordered(&office, &okta, order, by).await;
         ordered.unwrap();
     }
+}
+
+/// Uses up what an address may send in vain.
+async fn exceed(gateway: &Gateway, context: &RequestContext) {
+    for _ in 0..=RateLimits::default().failures.max() {
+        unsigned_order(gateway, context, OrderedBy::Navigation).await;
+    }
+}
+
+#[tokio::test]
+async fn strangers_over_their_limits_leave_an_address_its_share() {
+    let world = World::new();
+    let (gateway, by) = (&world.gateway, OrderedBy::Navigation);
+    let strangers: Vec<_> = (0..10)
+        .map(|number| context_from(&format!("203.0.113.{number}")))
+        .collect();
+    let office = context_from(OFFICE);
+    for context in strangers.iter().chain([&office]) {
+        exceed(gateway, context).await;
+    }
+    let verified = world.okta.verified();
+    let each = 2 * SLOW_LANE_OF_ADDRESS_MAX;
+    let flood = strangers.iter().flat_map(|stranger| {
+        let unsigned = move |_| unsigned_order(gateway, stranger, by);
+        (0..each).map(unsigned)
+    });
+    let flood = join_all(flood);
+    let office = async {
+        let sent = (0..SLOW_LANE_FEW).map(async |number| {
+            let response = saml(&format!("alice a{number} s1"));
+            let okta = id("okta");
+            let completed = gateway.complete_unsolicited_sign_in(&office, &okta, response);
+            completed.await.map(drop)
+        });
+        join_all(sent).await
+    };
+    let (_, signed_in) = join(flood, office).await;
+    assert!(signed_in.iter().all(Result::is_ok), "{signed_in:?}");
+    // The first eight strangers fill what all may have; the others have a little all the same.
+    let few = SLOW_LANE_FEW * (strangers.len() - SLOW_LANE_MAX / SLOW_LANE_OF_ADDRESS_MAX);
+    let sent = world.okta.verified() - verified;
+    assert_eq!(sent, SLOW_LANE_MAX + few + SLOW_LANE_FEW);
+}
+
+#[tokio::test]
+async fn what_is_refused_for_free_waits_for_no_turn() {
+    let world = World::new();
+    let (gateway, office) = (&world.gateway, context_from(OFFICE));
+    exceed(gateway, &office).await;
+    let by = OrderedBy::Navigation;
+    let flood = join_all((0..500).map(|_| unsigned_order(gateway, &office, by)));
+    let (okta, nobody) = (id("okta"), id("nobody"));
+    let free = async {
+        let unreadable = gateway.sign_out_ordered(&office, &okta, None, by).await;
+        let order = Some(logout("subject-alice r1"));
+        let unknown = gateway.sign_out_ordered(&office, &nobody, order, by).await;
+        let response = || saml("alice a1 s1");
+        let unsolicited = gateway.complete_unsolicited_sign_in(&office, &nobody, response());
+        let for_aws = gateway.receive_for_aws(&office, &nobody, response());
+        [
+            unreadable.unwrap_err().reason(),
+            unknown.unwrap_err().reason(),
+            unsolicited.await.unwrap_err().reason(),
+            for_aws.await.unwrap_err().reason(),
+        ]
+    };
+    let (_, reasons) = join(flood, free).await;
+    let unknown = "unknown_provider";
+    assert_eq!(reasons, ["unreadable", unknown, unknown, unknown]);
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use chrono::TimeDelta;
 use rolecall_core::audit::Happened;
 use rolecall_core::consent::Decision;
-use rolecall_core::gateway::{OrderedBy, SignInError, SignOutError, SignedIn};
+use rolecall_core::gateway::{SignInError, SignOutError, SignedIn};
 use rolecall_core::limits;
 use rolecall_core::secret::State;
-use rolecall_core::sign_in::{Challenge, ProviderError, RejectReason};
+use rolecall_core::sign_in::{Challenge, OrderedBy, ProviderError, RejectReason};
 
 use crate::clients;
 use crate::world::{World, context, id, logout, saml, word};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rolecall_core::secret::SamlResponse;
 use rolecall_core::sign_in::{
-    Challenge, Correlation, LogoutMessage, LogoutOrder, PackedResponse, ProviderError,
-    RejectReason, ResponseForAws, SamlServiceProvider, Vouched,
+    Challenge, Correlation, LogoutMessage, LogoutOrder, OrderedBy, PackedResponse, ProviderError,
+    RejectReason, ResponseForAws, SamlServiceProvider, Turn, Vouched,
 };
 use url::Url;
 
@@ -15,7 +15,7 @@ use super::super::logout::{self, Reply};
 use super::super::message::{Incoming, Outgoing, answers_to};
 use super::super::redirect::Message;
 use super::super::request::{self, LogoutResponse, fresh_id, moment};
-use super::super::trust::SamlTrust;
+use super::super::trust::{Binding, SamlTrust};
 use super::super::{for_aws, held, identity};
 use super::threads::Threads;
 use super::{LogoutBegun, SamlProvider};
@@ -25,10 +25,11 @@ impl SamlProvider {
     async fn incoming(
         &self,
         threads: &Threads,
+        turn: &Turn,
         message: LogoutMessage,
     ) -> Result<(Incoming, Arc<SamlTrust>), ProviderError> {
         let incoming = self
-            .with_trust(threads, Arc::new(message), |message, trust, _| {
+            .with_trust(threads, turn, Arc::new(message), |message, trust, _| {
                 Incoming::verified(message, trust.keys())
             })
             .await?;
@@ -48,7 +49,7 @@ impl SamlServiceProvider for SamlProvider {
         response: SamlResponse,
     ) -> Result<PackedResponse, ProviderError> {
         let expected = self.expected_of(correlation)?;
-        self.verified(&self.asked, response.clone(), expected)
+        self.verified(&self.asked, &Turn::AtOnce, response.clone(), expected)
             .await?;
         self.pack(&response)
     }
@@ -61,7 +62,11 @@ impl SamlServiceProvider for SamlProvider {
         held::unpacked(packed)
     }
 
-    async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError> {
+    async fn complete_unsolicited(
+        &self,
+        response: SamlResponse,
+        turn: &Turn,
+    ) -> Result<Vouched, ProviderError> {
         if !self.settings.allow_idp_initiated {
             return Err(ProviderError::rejected(
                 RejectReason::Unsolicited,
@@ -69,7 +74,9 @@ impl SamlServiceProvider for SamlProvider {
             ));
         }
         let expected = self.for_us(None);
-        let verified = self.verified(&self.unasked, response, expected).await?;
+        let verified = self
+            .verified(&self.unasked, turn, response, expected)
+            .await?;
         identity::vouched(&self.settings, verified)
     }
 
@@ -81,6 +88,7 @@ impl SamlServiceProvider for SamlProvider {
     async fn verify_for_aws(
         &self,
         response: SamlResponse,
+        turn: &Turn,
     ) -> Result<ResponseForAws, ProviderError> {
         let Some(application) = &self.settings.aws else {
             return Err(ProviderError::rejected(
@@ -89,17 +97,29 @@ impl SamlServiceProvider for SamlProvider {
             ));
         };
         let expected = for_aws::expectation(application);
-        for_aws::read(self.verified(&self.unasked, response, expected).await?)
+        for_aws::read(
+            self.verified(&self.unasked, turn, response, expected)
+                .await?,
+        )
     }
 
-    async fn logout_ordered(&self, message: LogoutMessage) -> Result<LogoutOrder, ProviderError> {
-        let (incoming, trust) = self.incoming(&self.unasked, message).await?;
+    async fn logout_ordered(
+        &self,
+        message: LogoutMessage,
+        turn: &Turn,
+    ) -> Result<LogoutOrder, ProviderError> {
+        let (incoming, trust) = self.incoming(&self.unasked, turn, message).await?;
         logout::order(incoming, &self.parties(&trust))
     }
 
-    async fn logout_done(&self, order: &LogoutOrder) -> Option<Challenge> {
+    async fn logout_done(&self, order: &LogoutOrder, by: OrderedBy) -> Option<Challenge> {
         let trust = self.metadata.trust().await.ok()?;
-        let (endpoint, key) = self.logout_place(&trust)?;
+        let (preferred, key) = self.logout_place(&trust)?;
+        let in_frame = match by {
+            OrderedBy::Navigation => None,
+            OrderedBy::Frame => trust.single_logout(Binding::Redirect),
+        };
+        let endpoint = in_frame.unwrap_or(preferred);
         let to = answers_to(endpoint);
         let reply: Reply = serde_json::from_value(order.reply.0.clone()).ok()?;
         let response = LogoutResponse {
@@ -125,7 +145,7 @@ impl SamlServiceProvider for SamlProvider {
     ) -> Result<(), ProviderError> {
         let begun: LogoutBegun = serde_json::from_value(correlation.0)
             .map_err(|_| ProviderError::rejected(RejectReason::InResponseTo, "not begun here"))?;
-        let (incoming, trust) = self.incoming(&self.asked, message).await?;
+        let (incoming, trust) = self.incoming(&self.asked, &Turn::AtOnce, message).await?;
         logout::answer(&incoming, &begun.id, &self.parties(&trust))
     }
 }

@@ -6,9 +6,10 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use rolecall_core::limits;
-use rolecall_core::sign_in::ProviderError;
+use rolecall_core::sign_in::{ProviderError, Turn};
 use tokio::sync::Semaphore;
 
+use super::lines::Lines;
 use super::unwritable;
 
 /// Of all providers together.
@@ -19,6 +20,7 @@ static HALF: LazyLock<Threads> = LazyLock::new(|| Threads::new((processors() / 2
 #[derive(Clone)]
 pub struct Threads {
     free: Arc<Semaphore>,
+    lines: Arc<Lines>,
     wait_max: Duration,
 }
 
@@ -36,22 +38,28 @@ impl Threads {
     fn new(threads: usize) -> Self {
         Self {
             free: Arc::new(Semaphore::new(threads)),
+            lines: Lines::new(),
             wait_max: limits::SAML_VERIFICATION_WAIT_MAX
                 .to_std()
                 .unwrap_or_default(),
         }
     }
 
-    /// Does the work on a thread of its own. It keeps its place until it has ended, whether or not anybody still waits
-    /// for it.
+    /// Does the work on a thread of its own, when it is its turn. It keeps its place until it has ended, whether or not
+    /// anybody still waits for it.
     ///
     /// # Errors
-    /// [`ProviderError::Unavailable`] when no thread becomes free in time, or the work panics.
+    /// [`ProviderError::Unavailable`] when it is not its turn in time, no thread becomes free in time, or the work panics.
     pub async fn run<T: Send + 'static>(
         &self,
+        turn: &Turn,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ProviderError> {
-        let waiting = tokio::time::timeout(self.wait_max, Arc::clone(&self.free).acquire_owned());
+        let waiting = tokio::time::timeout(self.wait_max, async {
+            let held = self.lines.wait(turn).await;
+            let place = Arc::clone(&self.free).acquire_owned().await;
+            place.map(|place| (held, place))
+        });
         let busy = |_| unwritable("too many SAML messages are being verified; try again");
         let place = waiting.await.map_err(busy)?.map_err(unwritable)?;
         let running = tokio::task::spawn_blocking(move || {
@@ -85,7 +93,7 @@ mod tests {
         let threads = one();
         let (go, blocked) = channel::<()>();
         let (begun, has_begun) = tokio::sync::oneshot::channel();
-        let long = threads.run(move || {
+        let long = threads.run(&Turn::AtOnce, move || {
             let _ = begun.send(());
             let _ = blocked.recv();
         });
@@ -94,25 +102,25 @@ mod tests {
             begun = has_begun => begun.unwrap(),
         }
         // Its caller has gone; it works on.
-        let refused = threads.run(|| ()).await;
+        let refused = threads.run(&Turn::AtOnce, || ()).await;
         assert!(
             matches!(refused, Err(ProviderError::Unavailable(_))),
             "{refused:?}"
         );
         drop(go);
         let patient = Threads {
-            free: Arc::clone(&threads.free),
             wait_max: Duration::from_secs(60),
+            ..threads.clone()
         };
-        patient.run(|| ()).await.unwrap();
+        patient.run(&Turn::AtOnce, || ()).await.unwrap();
     }
 
     #[tokio::test]
     async fn work_that_panics_leaves_its_place_to_others() {
         let threads = one();
-        let panicked = threads.run(|| panic!("as a test")).await;
+        let panicked = threads.run(&Turn::AtOnce, || panic!("as a test")).await;
         let panicked: Result<(), ProviderError> = panicked;
         assert!(panicked.is_err());
-        threads.run(|| ()).await.unwrap();
+        threads.run(&Turn::AtOnce, || ()).await.unwrap();
     }
 }

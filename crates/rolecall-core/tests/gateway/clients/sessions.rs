@@ -2,8 +2,8 @@
 //! the configuration.
 
 use rolecall_core::audit::Happened;
-use rolecall_core::gateway::OrderedBy;
 use rolecall_core::limits;
+use rolecall_core::sign_in::OrderedBy;
 
 use super::*;
 use crate::world::{id, logout, saml};

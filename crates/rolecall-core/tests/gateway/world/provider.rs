@@ -13,7 +13,7 @@ use rolecall_core::port::Clock as _;
 use rolecall_core::secret::{SecretText, State};
 use rolecall_core::sign_in::{
     Callback, Challenge, Correlation, Demand, IdentityProvider, ProviderError, SamlServiceProvider,
-    Vouched,
+    Turn, Vouched,
 };
 use serde_json::json;
 use url::Url;
@@ -30,8 +30,8 @@ pub struct Provider {
     trouble: Mutex<Option<Trouble>>,
     /// How many SAML messages were verified.
     pub(super) verified: AtomicUsize,
-    pub(super) verifying: AtomicUsize,
-    pub(super) most_at_once: AtomicUsize,
+    /// How many of them in turn.
+    pub(super) in_turn: AtomicUsize,
     people: Mutex<BTreeMap<String, Identity>>,
 }
 
@@ -47,8 +47,7 @@ impl Provider {
             journal,
             trouble: Mutex::default(),
             verified: AtomicUsize::default(),
-            verifying: AtomicUsize::default(),
-            most_at_once: AtomicUsize::default(),
+            in_turn: AtomicUsize::default(),
             people: Mutex::new(BTreeMap::from([
                 ("alice".to_owned(), alice),
                 ("bob".to_owned(), bob),
@@ -147,7 +146,7 @@ impl IdentityProvider for Provider {
         );
         match callback {
             Callback::Code { code, .. } => Ok(self.knows(code.expose()).into()),
-            Callback::Saml(response) => self.saml_said(&response).await,
+            Callback::Saml(response) => self.saml_said(&Turn::AtOnce, &response).await,
             Callback::Error { .. } => Err(ProviderError::Refused {
                 error: "access_denied",
                 explanation: None,

@@ -10,8 +10,9 @@ use rolecall_core::limits;
 use rolecall_core::port::Clock as _;
 use rolecall_core::secret::{SamlResponse, SecretDigest, SecretText};
 use rolecall_core::sign_in::{
-    Callback, Challenge, Correlation, LogoutMessage, LogoutOrder, OneTime, PackedResponse,
-    ProviderError, RejectReason, ResponseForAws, SamlServiceProvider, Vouched,
+    Callback, Challenge, Correlation, LogoutMessage, LogoutOrder, OneTime, OrderedBy,
+    PackedResponse, ProviderError, RejectReason, ResponseForAws, SamlServiceProvider, Turn,
+    Vouched,
 };
 use serde_json::json;
 use url::Url;
@@ -56,26 +57,27 @@ impl Provider {
         self.verified.load(Ordering::Relaxed)
     }
 
-    /// How many were verified at the same time at most.
-    pub fn most_at_once(&self) -> usize {
-        self.most_at_once.load(Ordering::Relaxed)
+    /// How many were to be verified in turn.
+    pub fn in_turn(&self) -> usize {
+        self.in_turn.load(Ordering::Relaxed)
     }
 
-    async fn verify(&self, message: &str) -> Result<(), ProviderError> {
+    async fn verify(&self, turn: &Turn, message: &str) -> Result<(), ProviderError> {
         self.failing()?;
         self.verified.fetch_add(1, Ordering::Relaxed);
-        let at_once = self.verifying.fetch_add(1, Ordering::Relaxed) + 1;
-        self.most_at_once.fetch_max(at_once, Ordering::Relaxed);
+        if let Turn::InTurn(_) = turn {
+            self.in_turn.fetch_add(1, Ordering::Relaxed);
+        }
         tokio::task::yield_now().await;
-        self.verifying.fetch_sub(1, Ordering::Relaxed);
         signed(message)
     }
 
     pub(super) async fn saml_said(
         &self,
+        turn: &Turn,
         response: &SamlResponse,
     ) -> Result<Vouched, ProviderError> {
-        self.verify(response.expose()).await?;
+        self.verify(turn, response.expose()).await?;
         let words: Vec<&str> = response.expose().split(' ').collect();
         let [person, assertion, session_index, ref name @ ..] = words[..] else {
             panic!("{words:?}");
@@ -122,7 +124,7 @@ impl SamlServiceProvider for Provider {
         _: &Correlation,
         response: SamlResponse,
     ) -> Result<PackedResponse, ProviderError> {
-        self.verify(response.expose()).await?;
+        self.verify(&Turn::AtOnce, response.expose()).await?;
         self.pack(&response)
     }
 
@@ -134,8 +136,12 @@ impl SamlServiceProvider for Provider {
         Ok(saml(packed.text().expose()))
     }
 
-    async fn complete_unsolicited(&self, response: SamlResponse) -> Result<Vouched, ProviderError> {
-        self.saml_said(&response).await
+    async fn complete_unsolicited(
+        &self,
+        response: SamlResponse,
+        turn: &Turn,
+    ) -> Result<Vouched, ProviderError> {
+        self.saml_said(turn, &response).await
     }
 
     fn start_for_aws(&self) -> Option<Url> {
@@ -146,8 +152,9 @@ impl SamlServiceProvider for Provider {
     async fn verify_for_aws(
         &self,
         response: SamlResponse,
+        turn: &Turn,
     ) -> Result<ResponseForAws, ProviderError> {
-        self.verify(response.expose()).await?;
+        self.verify(turn, response.expose()).await?;
         let words: Vec<&str> = response.expose().split(' ').collect();
         let [person, assertion, role, ref source @ ..] = words[..] else {
             panic!("{words:?}");
@@ -162,11 +169,15 @@ impl SamlServiceProvider for Provider {
         })
     }
 
-    async fn logout_ordered(&self, message: LogoutMessage) -> Result<LogoutOrder, ProviderError> {
+    async fn logout_ordered(
+        &self,
+        message: LogoutMessage,
+        turn: &Turn,
+    ) -> Result<LogoutOrder, ProviderError> {
         let LogoutMessage::Post { message, .. } = message else {
             panic!("tests post");
         };
-        self.verify(message.expose()).await?;
+        self.verify(turn, message.expose()).await?;
         let words: Vec<&str> = message.expose().split(' ').collect();
         let [name, request, ref indexes @ ..] = words[..] else {
             panic!("{words:?}");
@@ -180,7 +191,7 @@ impl SamlServiceProvider for Provider {
         })
     }
 
-    async fn logout_done(&self, order: &LogoutOrder) -> Option<Challenge> {
+    async fn logout_done(&self, order: &LogoutOrder, _: OrderedBy) -> Option<Challenge> {
         let url = format!("https://idp.example/done?to={}", order.reply.0.as_str()?);
         Some(Challenge::Redirect(url.parse().ok()?))
     }
