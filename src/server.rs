@@ -365,7 +365,7 @@ impl Bound {
         let management = self.management.handle();
         let (served, _, (), (), begun) = tokio::join!(
             async {
-                let served = self.public.await;
+                let served = listener::until_ended(self.public, &draining).await;
                 management.stop(false).await;
                 served
             },

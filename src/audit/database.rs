@@ -10,6 +10,7 @@ use rolecall_core::secret::SecretText;
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
 use sqlx::postgres::PgConnectOptions;
+use tokio::time::timeout;
 use url::Url;
 
 use super::open_error::OpenAuditError;
@@ -18,6 +19,9 @@ use crate::sqlite_file::SqliteFile;
 
 /// How long one of the pool's connections may take to be had; callers wait for it.
 const ACQUIRE_MAX: Duration = Duration::from_millis(900);
+
+/// How long the database may take for each step of a start, another replica's start included.
+const START_MAX: Duration = Duration::from_secs(15);
 
 /// How often it is tried to open a file before that counts as failed.
 const OPENINGS_MAX: u32 = 5;
@@ -142,11 +146,7 @@ impl Trail {
             return Err(OpenAuditError::Missing(path.clone()));
         }
         let mut trail = Self::connect(url).await?;
-        let connection = trail.pool.acquire().await;
-        let mut connection =
-            connection.map_err(|error| OpenAuditError::Unreachable(error.into()))?;
-        trail.pending = schema::pending(&mut connection, &trail.place).await?;
-        drop(connection);
+        trail.pending = trail.count_pending().await?;
         Ok(trail)
     }
 
@@ -166,8 +166,22 @@ impl Trail {
     /// Opens the trail and brings its schema up to date; creates a SQLite file with mode 0600.
     pub(super) async fn open_or_create(url: &DatabaseUrl) -> Result<Self, OpenAuditError> {
         let trail = Self::connect(url).await?;
-        schema::migrator(&trail.place).run(&trail.pool).await?;
+        let migrating = schema::migrator(&trail.place).run(&trail.pool);
+        match answered(trail.count_pending()).await {
+            // Nothing to do, or everything on a database without events.
+            Ok(0) | Err(OpenAuditError::Empty) => answered(migrating).await?,
+            // A large trail may take long.
+            Ok(_) => migrating.await?,
+            Err(error) => return Err(error),
+        }
         Ok(trail)
+    }
+
+    async fn count_pending(&self) -> Result<usize, OpenAuditError> {
+        let connection = self.pool.acquire().await;
+        let mut connection =
+            connection.map_err(|error| OpenAuditError::Unreachable(error.into()))?;
+        schema::pending(&mut connection, &self.place).await
     }
 
     async fn connect(url: &DatabaseUrl) -> Result<Self, OpenAuditError> {
@@ -208,6 +222,20 @@ impl Trail {
     pub(super) fn is_postgres(&self) -> bool {
         matches!(self.place, Place::Postgres(_))
     }
+}
+
+/// Waits for an answer at a start, but not for ever: commits hang where a synchronous standby is gone.
+///
+/// # Errors
+/// [`OpenAuditError::Stalled`], and what the answer is.
+pub(super) async fn answered<T, E>(
+    asking: impl Future<Output = Result<T, E>>,
+) -> Result<T, OpenAuditError>
+where
+    OpenAuditError: From<E>,
+{
+    let answer = timeout(START_MAX, asking).await;
+    Ok(answer.map_err(|_| OpenAuditError::Stalled(START_MAX))??)
 }
 
 /// A busy disk may take longer than a request would wait.

@@ -1,6 +1,7 @@
 //! Why a trail cannot be opened, and what to do about it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rolecall_core::port::Source;
 use sqlx::migrate::MigrateError;
@@ -26,6 +27,9 @@ pub enum OpenAuditError {
     /// The schema is not what its version says.
     #[error("schema version {0} of the audit database is not the one this program was built with")]
     Altered(i64),
+    /// The server was reached, and a statement or a commit did not return.
+    #[error("the audit database did not answer within {} seconds", .0.as_secs())]
+    Stalled(Duration),
     /// The writer could not enter its first event.
     #[error("the audit database cannot be written to")]
     NotWritable(#[source] Source),
@@ -40,6 +44,9 @@ impl OpenAuditError {
             }
             Self::Unreachable(_) | Self::NotWritable(_) => {
                 "check database.url, that the server runs or the folder exists, and that the user may write there"
+            }
+            Self::Stalled(_) => {
+                "look for what its transactions wait for: a synchronous standby that is gone (synchronous_standby_names), a lock (pg_stat_activity), or a disk that hangs"
             }
             Self::Newer(_) => {
                 "a newer rolecalld has used this database: run that version, or restore a backup"

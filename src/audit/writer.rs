@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::TryFutureExt as _;
 use rolecall_core::audit::AuditEvent;
 use rolecall_core::port::{AuditLog, Clock, Entropy, StoreError};
 use tokio::sync::{mpsc, oneshot};
@@ -15,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::chain::Chain;
-use super::database::{DatabaseUrl, Place, Trail};
+use super::database::{DatabaseUrl, Place, Trail, answered};
 use super::flush::{Flusher, Sync};
 use super::gate::Gate;
 use super::not_written::NotWritten;
@@ -61,9 +62,8 @@ impl SqlAudit {
     ) -> Result<Self, OpenAuditError> {
         let trail = Trail::open_or_create(url).await?;
         let place = trail.place.clone();
-        let chain = Chain::begin(trail, clock, entropy)
-            .await
-            .map_err(OpenAuditError::NotWritable)?;
+        let beginning = Chain::begin(trail, clock, entropy);
+        let chain = answered(beginning.map_err(OpenAuditError::NotWritable)).await?;
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
         let (abandoned, closing) = mpsc::channel(QUEUE_MAX);
         let gate = Arc::<Gate>::default();

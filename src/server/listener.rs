@@ -18,6 +18,7 @@ use actix_web::web::Data;
 use rustls::ServerConfig;
 
 use super::connections::Connections;
+use crate::web::health::Draining;
 use crate::web::{self, Site};
 
 /// Requests that were accepted get this long to finish after a stop.
@@ -116,4 +117,25 @@ where
             }
         }
     })
+}
+
+/// Waits for the public listener. One that ends without having been asked to ends everything else as well.
+pub async fn until_ended<T>(listener: impl Future<Output = T>, draining: &Draining) -> T {
+    let ended = listener.await;
+    draining.begin();
+    ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_that_ends_by_itself_ends_everything() {
+        let draining = Draining::default();
+        let ended = until_ended(async { 7 }, &draining);
+        let waiting = Duration::from_secs(5);
+        let both = tokio::time::timeout(waiting, async { tokio::join!(ended, draining.begun()) });
+        assert_eq!(both.await.unwrap(), (7, ()));
+    }
 }

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use rolecalld::audit::OpenAuditError;
+use tokio::time::timeout;
+
 use super::*;
+use crate::log::Log;
 
 /// Until the writer has found out that the database is back: a transaction that hangs, and a pause.
 const RECOVERY_MAX: Duration = Duration::from_secs(8);
@@ -105,6 +109,60 @@ async fn commits_that_hang_are_seen_and_settled() -> Result<()> {
         writer.append_outcome(&failed(&intent)).await?;
     }
     ensure!(ends_well(&database).await? > 0, "none had been written");
+    Ok(())
+}
+
+/// What was in doubt and stands is no loss, so the end says nothing of one.
+#[tokio::test]
+async fn an_end_after_commits_that_hung_reports_no_loss() -> Result<()> {
+    let database = Database::postgres().await?;
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).finish();
+    // The writer's task is on this thread.
+    let _subscribed = tracing::subscriber::set_default(subscriber);
+    let writer = database.writer().await?;
+    let_commits_hang(&database)?;
+    let begun = Instant::now();
+    while writer.append(&signed_in("hung")).await.is_ok() {
+        ensure!(begun.elapsed() < RECOVERY_MAX, "commits do not hang");
+    }
+    let_commits_return(&database)?;
+    writer.close().await;
+    ensure!(database.verify().await?.is_intact());
+    let log = log.text();
+    ensure!(
+        log.contains("the audit trail cannot be written") && !log.contains("outcomes of issues"),
+        "{log}"
+    );
+    Ok(())
+}
+
+/// A start does not wait for ever either.
+#[tokio::test]
+async fn a_start_while_commits_hang_fails() -> Result<()> {
+    let database = Database::postgres().await?;
+    database.writer().await?.close().await;
+    let_commits_hang(&database)?;
+    let started = timeout(Duration::from_secs(40), async {
+        // The server's processes read their settings one after the other.
+        loop {
+            match database.writer().await {
+                Ok(writer) => drop(writer),
+                Err(error) => return error,
+            }
+        }
+    });
+    let error = started.await?;
+    let stalled = error.downcast_ref::<OpenAuditError>();
+    ensure!(
+        matches!(stalled, Some(OpenAuditError::Stalled(_))),
+        "{error:?}"
+    );
+    let hint = stalled.map(OpenAuditError::hint).unwrap_or_default();
+    ensure!(hint.contains("synchronous_standby_names"), "{hint}");
+    let_commits_return(&database)?;
+    database.writer().await?.close().await;
+    ensure!(database.verify().await?.is_intact());
     Ok(())
 }
 
