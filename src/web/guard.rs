@@ -16,7 +16,6 @@ use futures_util::FutureExt as _;
 use rolecall_core::audit::ReferenceId;
 use rolecall_core::text;
 
-use super::address;
 use super::dialect::Dialect;
 use super::extract::Renewed;
 use super::hand_over::FormTarget;
@@ -24,6 +23,7 @@ use super::problem::{Fault, Problem};
 use super::reply;
 use super::site::Site;
 use super::view::ErrorPage;
+use super::{address, assets};
 
 const URI_BYTES_MAX: usize = 8 * 1024;
 const COOKIE_BYTES_MAX: usize = 8 * 1024;
@@ -124,7 +124,8 @@ fn admit(site: &Site, request: &HttpRequest) -> Result<(), Problem> {
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
-    if !names_us(site, request) {
+    // A page that says so is dressed like any other.
+    if !names_us(site, request) && !is_asset(request) {
         let mut problem = Problem::new(
             StatusCode::MISDIRECTED_REQUEST,
             Fault::Caller,
@@ -168,6 +169,11 @@ fn foreign_name(site: &Site, request: &HttpRequest) -> String {
         ),
         NAME_CHARS_MAX,
     )
+}
+
+/// Whether one of the files is asked for that all installations have: they say nothing about anybody.
+fn is_asset(request: &HttpRequest) -> bool {
+    !changes_something(request.method()) && assets::asset(request.path()).is_some()
 }
 
 /// Exactly one `Host`, equal to ours; an absolute request target must name us as well (RFC 9112 3.2.2).

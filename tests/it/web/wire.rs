@@ -64,6 +64,22 @@ async fn only_our_own_name_is_served() -> Result<()> {
         // A link to our own address may lead back here.
         ensure!(!answer.contains("href=\"/\""), "{answer}");
     }
+    // The page that says so looks like any other; nothing else is there.
+    let foreign = "Host: evil.example\r\n";
+    let (_, page) = say(address, &get("/signed-out", foreign)).await?;
+    let (_, style) = page
+        .split_once("<link rel=\"stylesheet\" href=\"")
+        .context("no style")?;
+    let (style, _) = style.split_once('"').context("no style")?;
+    let (status, answer) = say(address, &get(style, foreign)).await?;
+    ensure!(
+        status == 200 && answer.contains("content-type: text/css"),
+        "{style}: {answer}"
+    );
+    for path in ["/assets/app-000000000000.css", "/jwks", "/assets/"] {
+        let (status, _) = say(address, &get(path, foreign)).await?;
+        ensure!(status == 421, "{path}: {status}");
+    }
     for target in [
         "http://evil.example/signed-out",
         "https://evil.example/signed-out",
