@@ -4,9 +4,10 @@ use anyhow::{Result, ensure};
 use rolecall_demo::HouseSettings;
 
 use super::serve::{Serving, serving_with};
-use crate::operate::client;
+use crate::operate::{client, until};
 
 const WARNING: &str = " WARN ";
+const REQUESTS: usize = 3;
 
 /// A gateway in a process of its own, after three requests with these headers; its warnings about addresses.
 async fn warnings(
@@ -14,14 +15,17 @@ async fn warnings(
     headers: &[(&str, &str)],
 ) -> Result<(Serving, Vec<String>)> {
     let serving = serving_with(change).await?;
-    for _ in 0..3 {
+    for _ in 0..REQUESTS {
         let mut request = client()?.get(serving.house.at("/jwks"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         ensure!(request.send().await?.status().is_success());
     }
-    let log = serving.process.output();
+    // A request is answered before its line is read, and what is said of it stands above.
+    let requests = |log: &str| log.matches("route=\"/jwks\"").count();
+    let seen = || Some(serving.process.output()).filter(|log| requests(log) == REQUESTS);
+    let log = until("a line for each request", async || Ok(seen())).await?;
     let about = |line: &&str| {
         line.contains(WARNING) && (line.contains("forwarded") || line.contains("trusted_proxies"))
     };
@@ -115,6 +119,6 @@ async fn the_log_says_why_an_address_is_unknown() -> Result<()> {
     let said = |line: &&str| {
         line.contains("unknown_address=entry 2 from the right") && line.contains("route=\"/jwks\"")
     };
-    ensure!(log.lines().filter(said).count() == 3, "{log}");
+    ensure!(log.lines().filter(said).count() == REQUESTS, "{log}");
     Ok(())
 }
