@@ -269,23 +269,44 @@ fn the_containers_are_as_closed_as_they_say() -> anyhow::Result<()> {
             );
         }
     }
-    for line in settings.filter(|line| line.trim_start().starts_with("image: ")) {
-        let version = line
-            .split_once(':')
-            .and_then(|(_, image)| image.split_once(':'));
-        let exact = |(_, tag): (&str, &str)| {
-            let number = tag.split('-').next().unwrap_or_default();
-            number.split('.').count() >= 2
-                && number.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-        };
-        let ours = line.contains("rolecall");
-        assert!(
-            ours || version.is_some_and(exact),
-            "{line} names no exact version"
-        );
-    }
     for closed in ["--aclfile", "NOSUPERUSER", "internal: true", "core: 0"] {
         assert!(text.contains(closed), "{closed}");
+    }
+    Ok(())
+}
+
+/// Whether an image reference is a version with the digest of what it stands for.
+fn is_pinned(image: &str) -> bool {
+    let Some((name, digest)) = image.split_once("@sha256:") else {
+        return false;
+    };
+    name.contains(':') && digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+#[test]
+fn images_of_others_are_pinned_by_digest() -> anyhow::Result<()> {
+    let (compose, _) = compose()?;
+    let dockerfile = fs::read_to_string(repository().join("Dockerfile"))?;
+    let run = compose
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("image: "))
+        .filter(|image| !image.starts_with("rolecall"));
+    let mut stages = Vec::new();
+    let mut built_on = Vec::new();
+    for line in dockerfile.lines() {
+        let Some(from) = line.strip_prefix("FROM ") else {
+            continue;
+        };
+        let (image, stage) = from.split_once(" AS ").context("a stage has a name")?;
+        if !stages.contains(&image) {
+            built_on.push(image);
+        }
+        stages.push(stage);
+    }
+    let images: Vec<&str> = run.chain(built_on).collect();
+    assert_eq!(images.len(), 4, "{images:?}");
+    for image in images {
+        assert!(is_pinned(image), "{image} has no digest");
     }
     Ok(())
 }
