@@ -21,6 +21,8 @@ use crate::operate::{Balancer, PROD, RECOVERED_MAX, balanced_house, credentials,
 
 /// People who ask at the same time.
 const CALLERS: usize = 6;
+/// Readings of `/proc/locks` before a lock counts as lost.
+const READINGS: u32 = 10;
 const LOCKED: Duration = Duration::from_secs(5);
 /// After the lock: the transaction that waits, and the pause before the next.
 const RECOVERY_MAX: Duration = Duration::from_secs(4);
@@ -83,23 +85,31 @@ impl Live {
         self.folder.join(name)
     }
 
-    /// Whether the gateway holds a lock on this file.
-    fn holds_lock(&self, path: &Path) -> Result<bool> {
+    /// Whether the gateway holds a lock on this file. The kernel lists locks page by page, so that one reading can miss a
+    /// lock that is held while others come and go: a lock that was lost is in no reading.
+    async fn holds_lock(&self, path: &Path) -> Result<bool> {
         let inode = format!(":{}", path.metadata()?.ino());
         let process = self.gateway.id().to_string();
-        let locks = std::fs::read_to_string("/proc/locks")?;
-        Ok(locks.lines().any(|line| {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            words.get(1) == Some(&"POSIX")
-                && words.get(4) == Some(&process.as_str())
-                && words.get(5).is_some_and(|file| file.ends_with(&inode))
-        }))
+        for _ in 0..READINGS {
+            let locks = std::fs::read_to_string("/proc/locks")?;
+            let is_listed = locks.lines().any(|line| {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                words.get(1) == Some(&"POSIX")
+                    && words.get(4) == Some(&process.as_str())
+                    && words.get(5).is_some_and(|file| file.ends_with(&inode))
+            });
+            if is_listed {
+                return Ok(true);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(false)
     }
 
-    fn ensure_locked(&self, when: &str) -> Result<()> {
+    async fn ensure_locked(&self, when: &str) -> Result<()> {
         for name in ["audit.db", "audit.db-shm"] {
             ensure!(
-                self.holds_lock(&self.file(name))?,
+                self.holds_lock(&self.file(name)).await?,
                 "no lock on {name} {when}:\n{}",
                 std::fs::read_to_string("/proc/locks")?
             );
@@ -148,7 +158,7 @@ async fn load(browser: &Browser, stop: &AtomicBool) -> Result<Vec<(Instant, Opti
 /// What everyday operation does to a live database; says when the lock went.
 async fn disturb(live: &Live) -> Result<Instant> {
     let audit = live.file("audit.db");
-    live.ensure_locked("at the start")?;
+    live.ensure_locked("at the start").await?;
     for round in 0..2 {
         let mut backup = open(&audit).await?;
         let copy = format!(
@@ -159,9 +169,9 @@ async fn disturb(live: &Live) -> Result<Instant> {
             .execute(&mut backup)
             .await?;
         backup.close().await?;
-        live.ensure_locked("after a backup")?;
+        live.ensure_locked("after a backup").await?;
         recorded(&audit).await?;
-        live.ensure_locked("after a reader")?;
+        live.ensure_locked("after a reader").await?;
     }
     let folder = live.folder.clone();
     let ran = tokio::task::spawn_blocking(move || {
@@ -169,7 +179,7 @@ async fn disturb(live: &Live) -> Result<Instant> {
     });
     let ran = ran.await??;
     ensure!(ran.code == 0, "{ran:?}");
-    live.ensure_locked("after `audit verify`")?;
+    live.ensure_locked("after `audit verify`").await?;
     ensure!(live.file("audit.db-wal").exists(), "-wal is gone");
 
     let mut holder = open(&audit).await?;
@@ -187,7 +197,7 @@ async fn disturb(live: &Live) -> Result<Instant> {
     let released = Instant::now();
     tokio::time::sleep(RECOVERY_MAX + Duration::from_secs(1)).await;
     ensure!(live.is_ready().await?, "not ready after the lock");
-    live.ensure_locked("after a lock")?;
+    live.ensure_locked("after a lock").await?;
     Ok(released)
 }
 
@@ -290,7 +300,7 @@ async fn one_file_under_a_symbolic_link_is_one_file() -> Result<()> {
         .await?;
     sql.close().await?;
     ensure!(events > 0);
-    live.ensure_locked("after a reader by a link")
+    live.ensure_locked("after a reader by a link").await
 }
 
 #[tokio::test]
