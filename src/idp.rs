@@ -5,6 +5,7 @@
 
 mod address;
 mod cache;
+mod clock_advice;
 mod explanation;
 pub mod http;
 pub mod oidc;

@@ -30,12 +30,14 @@ impl Check {
             out::remark(format!("warning: {warning}"));
         }
         let now = SystemClock.now();
+        let mut said = Vec::new();
         for provider in &loaded.settings.providers {
             for remark in provider.remarks(now) {
-                out::remark(format!("warning: provider {}: {remark}", provider.id()));
+                said.push(format!("warning: provider {}: {remark}", provider.id()));
             }
             register(provider)?;
         }
+        said.iter().for_each(out::remark);
         let (accounts, sets) = (
             loaded.access.policy.accounts().count(),
             loaded.access.policy.permission_sets().count(),
@@ -47,7 +49,7 @@ impl Check {
             out::count(accounts, "account"),
             out::count(sets, "permission set")
         );
-        if self.online && block_on(online(loaded))? == Done::Refused {
+        if self.online && block_on(online(loaded, &said))? == Done::Refused {
             return Ok(Done::Refused);
         }
         out::line(summary)?;
@@ -67,8 +69,8 @@ fn register(provider: &ProviderSettings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks everything that the gateway will need; says what does not answer.
-async fn online(loaded: Loaded) -> Result<Done, Failure> {
+/// Asks everything that the gateway will need; says what does not answer, and which warnings come to those that were `said`.
+async fn online(loaded: Loaded, said: &[String]) -> Result<Done, Failure> {
     let mut done = Done::Well;
     for (name, answer) in server::probe(&loaded.settings, &loaded.access.policy).await {
         match answer {
@@ -77,9 +79,11 @@ async fn online(loaded: Loaded) -> Result<Done, Failure> {
                 for note in probed.notes {
                     out::line(format!("  {note}"))?;
                 }
-                for warning in probed.warnings {
-                    out::remark(format!("warning: {name}: {warning}"));
-                }
+                let warnings = probed.warnings.iter();
+                let warnings = warnings.map(|warning| format!("warning: {name}: {warning}"));
+                warnings
+                    .filter(|warning| !said.contains(warning))
+                    .for_each(out::remark);
             }
             Err(error) => {
                 done = Done::Refused;

@@ -8,6 +8,7 @@ mod clients;
 mod idp;
 mod log;
 mod manual;
+mod misconfigurations;
 mod operate;
 mod readme;
 mod reference_config;

@@ -170,7 +170,7 @@ impl House {
         )
         .await?;
         if let Some(saml) = &saml {
-            saml::introduce(saml, &public_url, authority.as_deref()).await?;
+            saml::introduce(saml, &gateway.verbs)?;
         }
         Ok(Self {
             provider,

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::ensure;
-use rolecall_testkit::browser::{Browser, BrowserSettings};
+use rolecall_core::gateway::Gateway;
+use rolecall_core::identity::ProviderId;
 use rolecall_testkit::clock::Clock;
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::signature::Credential;
@@ -59,23 +59,9 @@ encryption_keys = [{{ file = "saml.pem" }}]
 }
 
 /// Registers the gateway at the provider, by the metadata that the gateway publishes.
-pub(crate) async fn introduce(
-    provider: &SamlProvider,
-    gateway: &str,
-    authority: Option<&[u8]>,
-) -> anyhow::Result<()> {
-    let mut browser = Browser::with(BrowserSettings {
-        authorities: authority.map(<[u8]>::to_vec).into_iter().collect(),
-        ..BrowserSettings::default()
-    })?;
-    let page = browser
-        .open(&format!("{gateway}/sign-in/{SAML_PROVIDER_ID}/metadata"))
-        .await?;
-    ensure!(
-        page.status().is_some_and(|status| status.is_success()),
-        "the gateway has no metadata: {}",
-        page.text()
-    );
-    provider.register(ServiceProvider::from_metadata(page.body())?);
+pub(crate) fn introduce(provider: &SamlProvider, gateway: &Gateway) -> anyhow::Result<()> {
+    let id = ProviderId::parse(SAML_PROVIDER_ID)?;
+    let metadata = gateway.saml_metadata(&id)?;
+    provider.register(ServiceProvider::from_metadata(&metadata)?);
     Ok(())
 }

@@ -15,6 +15,7 @@ use super::audience::Audiences;
 use super::auth_time::AuthTimeRule;
 use super::jws::{Algorithm, malformed};
 use super::settings::OidcSettings;
+use crate::idp::clock_advice::clock_advice;
 use crate::idp::explanation::shown;
 
 /// What the token is held against.
@@ -123,7 +124,7 @@ pub fn check(
         return reject(
             RejectReason::Issuer,
             format!(
-                "iss is {:?}, the configured issuer is {:?}",
+                "iss is {:?}, the configured issuer is {:?}; if it is the right provider, set issuer to what it sends",
                 shown(text("iss").unwrap_or_default()),
                 settings.issuer
             ),
@@ -137,9 +138,10 @@ pub fn check(
         return reject(
             RejectReason::Expired,
             format!(
-                "exp was {} s ago, and {} s are allowed; {CLOCKS}",
+                "exp was {} s ago, and {} s are allowed; {}",
                 (now - at).num_seconds(),
-                settings.leeway.num_seconds()
+                settings.leeway.num_seconds(),
+                clock_advice(now - at)
             ),
         );
     }
@@ -186,8 +188,6 @@ pub fn check(
     })
 }
 
-const CLOCKS: &str = "compare this machine's clock with the provider's";
-
 fn not_ahead(
     name: &str,
     at: DateTime<Utc>,
@@ -200,9 +200,10 @@ fn not_ahead(
     Err(ProviderError::rejected(
         RejectReason::NotYetValid,
         format!(
-            "{name} lies {} s in our future, and {} s are allowed; {CLOCKS}",
+            "{name} lies {} s in our future, and {} s are allowed; {}",
             (at - now).num_seconds(),
-            settings.leeway.num_seconds()
+            settings.leeway.num_seconds(),
+            clock_advice(at - now)
         ),
     ))
 }

@@ -10,6 +10,7 @@ use super::metadata::{Metadata, discovery_url};
 use super::token::{CodeExchange, ProbedClient};
 use super::{OidcProvider, OidcSettings, auth_time, jws};
 use crate::idp::cache::Trouble;
+use crate::idp::clock_advice::clock_advice;
 use crate::idp::probe::Probed;
 
 /// A provider's clock that differs by more than this is told of, before the leeway is used up.
@@ -47,8 +48,9 @@ impl OidcProvider {
         let which = if which { "behind" } else { "ahead of" };
         (difference.abs() > CLOCK_DIFFERENCE_MAX).then(|| {
             format!(
-                "the provider's clock is {} s {which} this machine's; beyond the leeway nobody can sign in: compare both with the real time",
-                seconds.abs()
+                "the provider's clock is {} s {which} this machine's, and beyond the leeway nobody can sign in: {}",
+                seconds.abs(),
+                clock_advice(difference)
             )
         })
     }

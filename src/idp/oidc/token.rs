@@ -62,12 +62,12 @@ impl CodeExchange<'_> {
         credentials: &Credentials,
     ) -> Result<Tokens, ProviderError> {
         let answer = http.send(self.request(credentials)).await;
-        let answer = answer.map_err(unavailable)?;
+        let answer = answer.map_err(|error| self.unavailable(error))?;
         let status = answer.status;
         if (400..500).contains(&status) && status != 429 {
             return Err(self.refusal(&answer));
         }
-        let body = answer.json().map_err(unavailable)?;
+        let body = answer.json().map_err(|error| self.unavailable(error))?;
         let members = json::object(&body)
             .map_err(|why| nonsense(format!("the token endpoint's answer: {why}")))?;
         tokens(&members)
@@ -94,6 +94,15 @@ impl CodeExchange<'_> {
             }
             Some(_) | None => Ok(ProbedClient::Unclear(self.refusal(&answer))),
         }
+    }
+
+    fn unavailable(&self, error: HttpError) -> ProviderError {
+        let trouble = Trouble::Document {
+            what: "the token endpoint",
+            url: self.endpoint.to_string(),
+            error,
+        };
+        trouble.into()
     }
 
     fn request(&self, credentials: &Credentials) -> Request {
@@ -166,10 +175,6 @@ fn tokens(members: &Map<String, Value>) -> Result<Tokens, ProviderError> {
         id_token: SecretText::new(id_token),
         access_token: SecretText::new(access_token),
     })
-}
-
-fn unavailable(error: HttpError) -> ProviderError {
-    Trouble::from(error).into()
 }
 
 fn nonsense(what: impl Into<String>) -> ProviderError {

@@ -211,7 +211,11 @@ fn issuer(node: Option<Node<'_, '_>>, trust: &SamlTrust) -> Result<(), ProviderE
     }
     Err(rejected(
         RejectReason::Issuer,
-        format!("Issuer is {}, not {:?}", shown(said), trust.entity_id()),
+        format!(
+            "Issuer is {}, and the metadata is of {:?}; if the provider is the right one, take its metadata anew",
+            shown(said),
+            trust.entity_id()
+        ),
     ))
 }
 

@@ -5,9 +5,7 @@ use rolecall_core::sign_in::{ProviderError, RejectReason};
 
 use super::checks::rejected;
 use super::trust::SamlTrust;
-
-const ADVICE: &str =
-    "compare this machine's clock with the provider's, or set leeway for the provider";
+use crate::idp::clock_advice::clock_advice;
 
 /// Now, give or take.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +29,11 @@ impl Clocks {
         if at <= self.now + self.leeway {
             return Ok(());
         }
-        let ahead = (at - self.now).num_seconds();
+        let (ahead, advice) = ((at - self.now).num_seconds(), clock_advice(at - self.now));
         let allowed = self.leeway.num_seconds();
         Err(rejected(
             RejectReason::NotYetValid,
-            format!("{what} lies {ahead} s in our future, and {allowed} s are allowed; {ADVICE}"),
+            format!("{what} lies {ahead} s in our future, and {allowed} s are allowed; {advice}"),
         ))
     }
 
@@ -50,11 +48,11 @@ impl Clocks {
 
     /// That it has passed.
     pub fn late(self, what: &str, at: DateTime<Utc>) -> ProviderError {
-        let ago = (self.now - at).num_seconds();
+        let (ago, advice) = ((self.now - at).num_seconds(), clock_advice(self.now - at));
         let allowed = self.leeway.num_seconds();
         rejected(
             RejectReason::Expired,
-            format!("{what} was {ago} s ago, and {allowed} s are allowed; {ADVICE}"),
+            format!("{what} was {ago} s ago, and {allowed} s are allowed; {advice}"),
         )
     }
 }

@@ -227,7 +227,8 @@ impl SamlTrust {
         });
         let ends = self.keys.not_after().filter(|end| now + SOON >= *end);
         let ends = ends.map(|end| {
-            format!("the provider's last signing certificate expires on {end}: get its metadata anew when it has another")
+            let tense = if now >= end { "expired" } else { "expires" };
+            format!("the provider's last signing certificate {tense} on {end}: get its metadata anew when it has another")
         });
         expired.into_iter().chain(ends).collect()
     }

@@ -1,0 +1,318 @@
+//! The mistakes.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
+use openssl::asn1::Asn1Time;
+use openssl::hash::MessageDigest;
+use openssl::x509::X509;
+use rolecall_demo::{House, HouseSettings, SamlHouse};
+use rolecall_testkit::certificate::CertificateAuthority;
+use rolecall_testkit::clock;
+use rolecall_testkit::keys::{Algorithm, SigningKey};
+use rolecall_testkit::oidc::variation::Variation;
+use rolecall_testkit::oidc::{Conduct, Fault, GroupsIn, OidcClient};
+use rolecall_testkit::proxy::TlsFront;
+use rolecall_testkit::saml::fault::{Fault as SamlFault, Statement};
+use serde_json::Map;
+
+use super::Place::{Check, Log, Online, Page};
+use super::{Mistake, Visit, replace};
+
+fn as_usual(_: &mut HouseSettings) {}
+
+fn unchanged(_: &House) -> Result<Option<TlsFront>> {
+    Ok(None)
+}
+
+fn with_saml(settings: &mut HouseSettings) {
+    settings.saml = Some(SamlHouse::default());
+    settings.access = rolecall_demo::access_by_both();
+}
+
+/// Everybody in the house but the gateway's process is this far ahead.
+fn ahead(settings: &mut HouseSettings, by: TimeDelta) {
+    let now = clock::system();
+    settings.clock = std::sync::Arc::new(move || now() + by);
+}
+
+/// Puts a certificate of the same key, valid until yesterday, into the metadata.
+fn let_certificate_expire(house: &House) -> Result<Option<TlsFront>> {
+    let path = house.folder().join("saml.xml");
+    let metadata = fs::read_to_string(&path)?;
+    let (before, rest) = metadata
+        .split_once("X509Certificate>")
+        .context("a certificate")?;
+    let (base64, after) = rest.split_once("</").context("its end")?;
+    let ours = X509::from_der(&STANDARD.decode(base64.split_whitespace().collect::<String>())?)?;
+    let mut expired = X509::builder()?;
+    expired.set_version(2)?;
+    expired.set_subject_name(ours.subject_name())?;
+    expired.set_issuer_name(ours.subject_name())?;
+    expired.set_pubkey(&*ours.public_key()?)?;
+    let day = 24 * 60 * 60;
+    let now = clock::system()().timestamp();
+    expired.set_not_before(&*Asn1Time::from_unix(now - 10 * day)?)?;
+    expired.set_not_after(&*Asn1Time::from_unix(now - day)?)?;
+    expired.sign(
+        SigningKey::generate(Algorithm::Rs256)?.private_key(),
+        MessageDigest::sha256(),
+    )?;
+    let certificate = STANDARD.encode(expired.build().to_der()?);
+    fs::write(
+        path,
+        format!("{before}X509Certificate>{certificate}</{after}"),
+    )?;
+    Ok(None)
+}
+
+/// Moves the provider's address to a server whose certificate nobody here knows.
+fn behind_a_private_authority(house: &House) -> Result<Option<TlsFront>> {
+    let authority = CertificateAuthority::generate()?;
+    let front = TlsFront::start(&authority, &["localhost"], &house.provider.url())?;
+    let issuer = format!("https://localhost:{}", front.address().port());
+    replace(house, &house.provider.issuer(), &issuer)?;
+    Ok(Some(front))
+}
+
+const SIGN_IN: Visit = Visit::SignIn("example");
+const SIGN_IN_BY_SAML: Visit = Visit::SignIn("corporate");
+
+pub(super) const MISTAKES: [Mistake; 15] = [
+    Mistake {
+        name: "wrong client secret",
+        settings: as_usual,
+        change: |house| {
+            fs::write(house.folder().join("client.secret"), "an old one")?;
+            Ok(None)
+        },
+        visit: SIGN_IN,
+        later: None,
+        said: &[
+            (Online, "the token endpoint at"),
+            (Log, "invalid_client"),
+            (Page, "Sign-in is not set up correctly"),
+        ],
+        next: (
+            Online,
+            "check client_id, client_secret and client_authentication",
+        ),
+    },
+    Mistake {
+        name: "redirect URI",
+        settings: as_usual,
+        change: |house| {
+            let id = rolecall_demo::CLIENT_ID;
+            let secret = rolecall_demo::CLIENT_SECRET;
+            house
+                .provider
+                .register(OidcClient::new(id, secret, "https://old.example/callback"));
+            Ok(None)
+        },
+        visit: SIGN_IN,
+        later: None,
+        said: &[
+            (Check, "provider example: register there"),
+            (Page, "The redirect URI is not one of the application's"),
+        ],
+        next: (Check, "  redirect URI           http://127.0.0.1:"),
+    },
+    Mistake {
+        name: "issuer without its slash",
+        settings: as_usual,
+        change: |house| {
+            let issuer = format!("{}/", house.provider.issuer());
+            house.provider.vary(Variation {
+                discovery: Map::from_iter([("issuer".to_owned(), issuer.into())]),
+                ..Variation::default()
+            });
+            Ok(None)
+        },
+        visit: SIGN_IN,
+        later: None,
+        said: &[
+            (Online, "the discovery document says issuer"),
+            (Log, "provider_misconfigured"),
+            (Page, "Trying again does not help"),
+        ],
+        next: (Online, "they must be equal to the last character"),
+    },
+    Mistake {
+        name: "another entity ID at the provider",
+        settings: |settings| {
+            with_saml(settings);
+            settings.saml = settings.saml.take().map(|mut saml| {
+                saml.provider.faults = vec![SamlFault::Statement(Statement::WrongAudience)];
+                saml
+            });
+        },
+        change: unchanged,
+        visit: SIGN_IN_BY_SAML,
+        later: None,
+        said: &[
+            (Check, "entity ID (audience)"),
+            (Log, "the assertion is for"),
+            (Page, "check: audience"),
+        ],
+        next: (Log, "enter our entity ID as audience at the provider"),
+    },
+    Mistake {
+        name: "expired certificate",
+        settings: with_saml,
+        change: let_certificate_expire,
+        visit: SIGN_IN_BY_SAML,
+        later: None,
+        said: &[(Online, "certificate expired on"), (Page, "payments-prod")],
+        next: (Check, "get its metadata anew when it has another"),
+    },
+    Mistake {
+        name: "metadata of another tenant",
+        settings: with_saml,
+        change: |house| {
+            let path = house.folder().join("saml.xml");
+            let metadata = fs::read_to_string(&path)?;
+            let (ours, other) = (
+                "entityID=\"http",
+                "entityID=\"https://other-tenant.example/http",
+            );
+            fs::write(path, metadata.replacen(ours, other, 1))?;
+            Ok(None)
+        },
+        visit: SIGN_IN_BY_SAML,
+        later: None,
+        said: &[(Log, "and the metadata is of"), (Page, "check: issuer")],
+        next: (
+            Log,
+            "if the provider is the right one, take its metadata anew",
+        ),
+    },
+    Mistake {
+        name: "no groups claim",
+        settings: |settings| settings.provider.groups = GroupsIn::Nowhere,
+        change: unchanged,
+        visit: SIGN_IN,
+        later: None,
+        said: &[
+            (Page, "Your groups none that Example ID told us about"),
+            (Page, "Claims received amr, at_hash"),
+        ],
+        next: (
+            Page,
+            "Identity providers send groups only where they are set up to",
+        ),
+    },
+    Mistake {
+        name: "a clock that is off",
+        settings: |settings| ahead(settings, TimeDelta::minutes(7)),
+        change: unchanged,
+        visit: SIGN_IN,
+        later: None,
+        said: &[
+            (Log, "s in our future, and 60 s are allowed"),
+            (Page, "check: not_yet_valid"),
+        ],
+        next: (
+            Log,
+            "compare this machine's clock with the provider's, or set leeway",
+        ),
+    },
+    Mistake {
+        name: "plain http",
+        settings: as_usual,
+        change: |house| {
+            let url = format!("public_url = \"{}\"", house.url());
+            replace(house, &url, "public_url = \"http://sso.example.com\"")?;
+            Ok(None)
+        },
+        visit: Visit::Nobody,
+        later: None,
+        said: &[
+            (Online, "invalid `public_url`"),
+            (Log, "invalid `public_url`"),
+        ],
+        next: (Check, "use https; plain http only on loopback"),
+    },
+    Mistake {
+        name: "a proxy that changes Host",
+        settings: as_usual,
+        change: unchanged,
+        visit: Visit::OtherHost,
+        later: None,
+        said: &[
+            (
+                Log,
+                "Host internal.example:8080; public_url is http://127.0.0.1:",
+            ),
+            (Page, "This portal is not served under the address you used"),
+        ],
+        next: (Log, "A proxy in front must pass the browser's Host on"),
+    },
+    Mistake {
+        name: "a proxy that sends another X-Forwarded-Proto, which is not read",
+        settings: as_usual,
+        change: unchanged,
+        visit: Visit::ForwardedProto,
+        later: None,
+        said: &[(
+            Page,
+            "redirect_uri={public_url}%2Fsign-in%2Fexample%2Fcallback",
+        )],
+        next: (Check, "redirect URI"),
+    },
+    Mistake {
+        name: "private authority",
+        settings: as_usual,
+        change: behind_a_private_authority,
+        visit: SIGN_IN,
+        later: None,
+        said: &[
+            (Online, "invalid peer certificate: UnknownIssuer"),
+            (Log, "name its PEM file in [egress] ca"),
+            (Page, "Sign-in is not set up correctly"),
+        ],
+        next: (Online, "name its PEM file in [egress] ca"),
+    },
+    Mistake {
+        name: "provider down at the start",
+        settings: |settings| {
+            settings.provider.faults = vec![Fault::Discovery(Conduct::ServerError)]
+        },
+        change: unchanged,
+        visit: SIGN_IN,
+        later: None,
+        said: &[
+            (Online, "the discovery document at http://127.0.0.1:"),
+            (Log, "answered with status 500"),
+            (Page, "Your identity provider does not answer"),
+        ],
+        next: (Page, "Try again in a minute"),
+    },
+    Mistake {
+        name: "provider down later",
+        settings: as_usual,
+        change: unchanged,
+        visit: SIGN_IN,
+        later: Some(|house| {
+            house
+                .provider
+                .fault(Fault::TokenEndpoint(Conduct::ServerError))
+        }),
+        said: &[
+            (Log, "the token endpoint at http://127.0.0.1:"),
+            (Page, "Your identity provider does not answer"),
+        ],
+        next: (Page, "Try again in a minute"),
+    },
+    Mistake {
+        name: "a clock in another time zone",
+        settings: |settings| ahead(settings, TimeDelta::hours(2)),
+        change: unchanged,
+        visit: SIGN_IN,
+        later: None,
+        said: &[(Log, "s in our future"), (Page, "check: not_yet_valid")],
+        next: (Log, "one of them takes its local time for UTC"),
+    },
+];
