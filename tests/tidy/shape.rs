@@ -37,6 +37,18 @@ pub const RULES: &[Rule] = &[
         keeps: &[("src/a.rs", "// #[@ignore] is forbidden\n#[test]\nfn a() {}")],
     },
     Rule {
+        name: "no switched-off code",
+        check: |source| {
+            forbid(
+                source,
+                concat!("if ", "false {"),
+                "an assertion that is switched off proves nothing: mend what it found, or take it out",
+            )
+        },
+        breaks: &[("tests/it/a.rs", "        if @false {\n")],
+        keeps: &[("tests/it/a.rs", "if falsely {")],
+    },
+    Rule {
         name: "no expected panic",
         check: |source| {
             forbid(
