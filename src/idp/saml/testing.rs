@@ -48,6 +48,12 @@ impl Party {
         Self::new(PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap())
     }
 
+    pub fn elliptic() -> Self {
+        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        let key = EcKey::generate(&group).unwrap();
+        Self::new(PKey::from_ec_key(key).unwrap())
+    }
+
     pub fn certificate_text(&self) -> String {
         STANDARD.encode(self.certificate.to_der().unwrap())
     }
@@ -62,11 +68,7 @@ pub static PROVIDER: LazyLock<Party> = LazyLock::new(|| Party::rsa(2048));
 pub static STRANGER: LazyLock<Party> = LazyLock::new(|| Party::rsa(2048));
 /// Ours, for decryption.
 pub static OWN: LazyLock<Party> = LazyLock::new(|| Party::rsa(2048));
-pub static ELLIPTIC: LazyLock<Party> = LazyLock::new(|| {
-    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-    let key = EcKey::generate(&group).unwrap();
-    Party::new(PKey::from_ec_key(key).unwrap())
-});
+pub static ELLIPTIC: LazyLock<Party> = LazyLock::new(Party::elliptic);
 
 pub fn now() -> DateTime<Utc> {
     DateTime::parse_from_rfc3339("2026-03-01T12:00:30Z")

@@ -1,7 +1,7 @@
 //! Whole responses, signed in every way that counts and in some that do not.
 
 use super::super::testing::*;
-use super::super::{SamlPolicy, SigningKeys};
+use super::super::{SamlPolicy, SigningKeys, TrustOptions};
 use super::*;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -122,6 +122,33 @@ fn every_configured_key_counts() {
     );
     let document = unsigned(&draft().replace("{{assertion}}", &ecdsa));
     assert!(posted(&ELLIPTIC.sign(&document), &trust()).is_ok());
+}
+
+/// Each attempt canonicalises the document, so only some are made; with ECDSA nothing tells beforehand which key fits.
+#[test]
+fn the_certificate_that_the_signature_names_is_tried_first() {
+    let others: Vec<Party> = (0..7).map(|_| Party::elliptic()).collect();
+    let mut certificates: Vec<String> = others.iter().map(Party::certificate_text).collect();
+    certificates.push(ELLIPTIC.certificate_text());
+    let certificates: Vec<&str> = certificates.iter().map(String::as_str).collect();
+    let trust = SamlTrust::parse(&metadata(&certificates), &TrustOptions::default()).unwrap();
+    let blank = blank_signature(
+        "_a",
+        "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
+        "http://www.w3.org/2001/04/xmlenc#sha256",
+    );
+    let document = unsigned(&draft().replace("{{assertion}}", &blank));
+    let naming = |party: &Party| {
+        let certificate = party.certificate_text();
+        let named = format!(
+            "<ds:SignatureValue/><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
+        );
+        ELLIPTIC.sign(&document.replace("<ds:SignatureValue/>", &named))
+    };
+    assert!(posted(&naming(&ELLIPTIC), &trust).is_ok());
+    // A certificate of somebody else's names no key of ours.
+    let other = posted(&naming(&STRANGER), &trust);
+    assert_eq!(reason(other), RejectReason::Signature, "the last of eight");
 }
 
 #[test]
