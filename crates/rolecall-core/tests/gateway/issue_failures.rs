@@ -110,6 +110,36 @@ async fn an_outage_of_sts_is_an_outage() {
     assert!(world.issue(&alice, &developer()).await.is_ok(), "later");
 }
 
+/// Credentials may exist for tries that were sent and not answered: nobody has them, and the trail says how many.
+#[tokio::test]
+async fn tries_that_sts_did_not_answer_are_in_the_trail() {
+    let world = World::new();
+    let alice = world.session_of("alice").await;
+    world.trail.take();
+    world.aws.sts_silent_once(3);
+    let error = world.issue(&alice, &developer()).await.unwrap_err();
+    assert!(
+        matches!(error, IssueError::StsUnanswered { tries: 3, .. }),
+        "{error:?}"
+    );
+    let [_, failed] = &world.trail.take()[..] else {
+        panic!("an intent and its outcome")
+    };
+    assert!(
+        matches!(failed, Happened::IssueFailed { reason, unanswered: 3, .. } if reason == "sts_unavailable"),
+        "{failed:?}"
+    );
+    world.aws.lose_answers_once(2);
+    world.issue(&alice, &developer()).await.unwrap();
+    let [_, done] = &world.trail.take()[..] else {
+        panic!("an intent and its outcome")
+    };
+    assert!(
+        matches!(done, Happened::IssueDone { unanswered: 2, .. }),
+        "{done:?}"
+    );
+}
+
 #[tokio::test]
 async fn without_a_key_of_its_own_the_gateway_asks_nobody() {
     let world = World::new();

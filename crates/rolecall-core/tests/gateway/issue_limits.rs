@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use rolecall_core::gateway::IssueError;
 use rolecall_core::rate_limit::{LimitName, RateLimits};
 
-use crate::world::{World, developer, plain};
+use crate::world::{ACCESS, World, developer, plain};
 
 #[tokio::test]
 async fn credentials_are_limited_for_each_person_over_all_sessions() {
@@ -36,7 +36,7 @@ async fn credentials_are_limited_for_each_person_over_all_sessions() {
 }
 
 #[tokio::test]
-async fn sts_calls_are_limited_for_each_account_before_the_intent_is_written() {
+async fn sts_calls_are_limited_for_each_account_and_region_before_the_intent_is_written() {
     let world = World::new();
     let (alice, bob) = (
         world.session_of("alice").await,
@@ -59,6 +59,16 @@ async fn sts_calls_are_limited_for_each_account_before_the_intent_is_written() {
         world.issue(&alice, &developer()).await.is_ok(),
         "another account"
     );
+    let region = "id = \"777788889999\"\nsts_region = \"eu-west-3\"";
+    world
+        .adopt(&ACCESS.replacen("id = \"777788889999\"", region, 1))
+        .await;
+    assert!(
+        world.issue(&bob, &plain()).await.is_ok(),
+        "another Region of the same account"
+    );
+    world.adopt(ACCESS).await;
+    assert!(world.issue(&bob, &plain()).await.is_err());
     world.clock.advance(TimeDelta::seconds(1));
     assert!(world.issue(&bob, &plain()).await.is_ok());
 }

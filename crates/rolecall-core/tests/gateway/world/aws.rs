@@ -1,5 +1,6 @@
 //! AWS and the gateway's own issuer: what they were told is kept, what they answer can be chosen.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -34,6 +35,7 @@ pub struct Aws {
     saml_claims: Mutex<Vec<SamlClaims>>,
     links: Mutex<Vec<Wanted>>,
     next_sts_error: Next<StsError>,
+    lost_answers: AtomicU32,
     next_console_error: Next<ConsoleSignInError>,
     next_mint_error: Next<Source>,
 }
@@ -49,6 +51,7 @@ impl Aws {
             saml_claims: Mutex::default(),
             links: Mutex::default(),
             next_sts_error: Mutex::default(),
+            lost_answers: AtomicU32::default(),
             next_console_error: Mutex::default(),
             next_mint_error: Mutex::default(),
         }
@@ -65,6 +68,17 @@ impl Aws {
 
     pub fn sts_down_once(&self) {
         *self.next_sts_error.lock().unwrap() = Some(StsError::Unavailable("no route".into()));
+    }
+
+    /// The next call is sent so often and answered never.
+    pub fn sts_silent_once(&self, tries: u32) {
+        let source = "timed out".into();
+        *self.next_sts_error.lock().unwrap() = Some(StsError::Unanswered { tries, source });
+    }
+
+    /// The next call is answered after so many tries that were not.
+    pub fn lose_answers_once(&self, tries: u32) {
+        self.lost_answers.store(tries, Ordering::Relaxed);
     }
 
     pub fn fail_console_once(&self, error: ConsoleSignInError) {
@@ -126,7 +140,7 @@ impl Sts for Aws {
             request_id: Some("request-1".to_owned()),
             region: "eu-west-1".to_owned(),
             packed_size_percent: Some(3),
-            unanswered: 0,
+            unanswered: self.lost_answers.swap(0, Ordering::Relaxed),
         })
     }
 }
