@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod egress;
 mod explain;
+mod google;
 mod help;
 mod keys;
 mod misconfigured;

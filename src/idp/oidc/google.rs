@@ -4,6 +4,9 @@ use rolecall_core::identity::EmailDomain;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
 
+/// Claims that other providers send and Google does not.
+pub const NEVER_SENT: [&str; 4] = ["groups", "roles", "amr", "acr"];
+
 /// Whether the issuer is Google's.
 pub fn is_google(issuer: &str) -> bool {
     issuer == "https://accounts.google.com"

@@ -215,13 +215,17 @@ impl OidcSettings {
         findings
     }
 
-    /// What the provider never says. Google's ID tokens have no groups, and `amr` only for applications that Google has
-    /// verified and that ask for it.
+    /// What the provider never says. Google's ID tokens have no groups, and `amr` and `auth_time` only for applications
+    /// that Google has verified and that ask for them.
     pub fn lacks(&self) -> Lacks {
-        let google = google::is_google(&self.issuer);
+        if !google::is_google(&self.issuer) {
+            return Lacks::default();
+        }
         Lacks {
-            groups: google && self.claims.groups == ClaimNames::default().groups,
-            second_factor: google,
+            groups: self.claims.groups == ClaimNames::default().groups,
+            second_factor: true,
+            sign_in_time: self.auth_time == AuthTimeRule::Required,
+            claims: &google::NEVER_SENT,
         }
     }
 

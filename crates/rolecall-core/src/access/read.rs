@@ -5,6 +5,7 @@
 
 mod account;
 mod contested;
+mod lacking;
 mod permission_set;
 mod rules;
 mod trust;
@@ -78,23 +79,10 @@ pub struct Lacks {
     pub groups: bool,
     /// Whether there was a second factor.
     pub second_factor: bool,
-}
-
-impl PolicyContext<'_> {
-    /// The provider on whose word a rule about `provider` hangs, where it is one that lacks this; the first of all where
-    /// the rule is about any provider and all of them do.
-    fn lacking(
-        &self,
-        provider: Option<&ProviderId>,
-        lacks: fn(&Lacks) -> bool,
-    ) -> Option<&ProviderFacts> {
-        let mut asked = self
-            .providers
-            .iter()
-            .filter(|facts| provider.is_none_or(|id| facts.id == *id));
-        let first = asked.next()?;
-        (lacks(&first.lacks) && asked.all(|facts| lacks(&facts.lacks))).then_some(first)
-    }
+    /// When the person signed in there.
+    pub sign_in_time: bool,
+    /// Claims, by name.
+    pub claims: &'static [&'static str],
 }
 
 impl Policy {

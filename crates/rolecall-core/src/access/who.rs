@@ -9,7 +9,7 @@ use std::fmt;
 
 use regex::Regex;
 
-use crate::identity::{EmailAddress, Identity, ProviderId, Subject, UnbelievedEmail};
+use crate::identity::{EmailAddress, EmailDomain, Identity, ProviderId, Subject, UnbelievedEmail};
 
 /// The people meant.
 #[derive(Clone, Debug, Default)]
@@ -229,6 +229,38 @@ impl Who {
             && within(&self.groups, &other.groups)
             && self.claims.iter().all(claim)
             && self.claims_matching.iter().all(pattern)
+    }
+
+    /// Whether somebody of this provider, which is believed about these domains, may be meant. A deny holds for addresses
+    /// that are not believed, too.
+    pub(super) fn may_be_of(
+        &self,
+        provider: &ProviderId,
+        domains: &[EmailDomain],
+        usage: WhoUse,
+    ) -> bool {
+        let believed = |user: &EmailAddress| domains.contains(&user.domain());
+        self.provider.as_ref().is_none_or(|own| own == provider)
+            && (usage == WhoUse::Denying
+                || self.users.is_empty()
+                || self.users.iter().any(believed))
+    }
+
+    /// The addresses that it names.
+    pub(super) fn users_named(&self) -> impl Iterator<Item = &EmailAddress> {
+        self.users.iter()
+    }
+
+    /// Whether it names groups.
+    pub(super) fn names_groups(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
+    /// The claims that it names.
+    pub(super) fn claims_named(&self) -> impl Iterator<Item = &str> {
+        let values = self.claims.iter().map(|(name, _)| name.as_str());
+        let patterns = self.claims_matching.iter().map(|(name, _)| name.as_str());
+        values.chain(patterns)
     }
 
     /// Whether it has no key that singles people out, beside the provider.

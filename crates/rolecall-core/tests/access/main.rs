@@ -10,6 +10,7 @@ mod contested;
 mod corpus;
 mod example;
 mod hostile;
+mod lacking;
 mod mistakes;
 mod mistakes_of_form;
 mod properties;

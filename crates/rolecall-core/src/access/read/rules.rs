@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::contested::Contested;
+use super::lacking;
 use super::permission_set::session_duration;
 use super::{Names, PolicyContext, line_of_text, when};
 use crate::access::assignment::{Assignment, Deny, Place, Scope};
@@ -55,8 +56,8 @@ pub(super) fn read_assignment<'d>(
     let when = reader.table("when").map(|table| {
         let spot = table.spot();
         let when = when::read(table, context);
-        if when.mfa {
-            rule.warn_of_second_factor(spot, context);
+        if let Some(who) = &rule.who {
+            lacking::warn_of_conditions(who, &when, spot, context);
         }
         when
     });
@@ -113,13 +114,7 @@ impl<'d> Rule<'d> {
         let who = who.map(|who| {
             let spot = who.spot();
             let who = Who::read(who, context.providers, usage);
-            let lacking = context.lacking(who.provider.as_ref(), |lacks| lacks.groups);
-            if let Some(provider) = lacking.filter(|_| !who.groups.is_empty()) {
-                spot.warning(
-                    format!("the provider {} sends no groups: this is about nobody", provider.id),
-                    "name users or claims instead, or use another provider for people whose access depends on groups",
-                );
-            }
+            lacking::warn_of_people(&who, usage, spot, context);
             who
         });
         Self {
@@ -128,19 +123,6 @@ impl<'d> Rule<'d> {
             who,
             accounts: selectors(reader, "accounts", usage),
             sets: selectors(reader, "permission_sets", usage),
-        }
-    }
-
-    fn warn_of_second_factor(&self, spot: Spot<'_>, context: &PolicyContext<'_>) {
-        let provider = self.who.as_ref().and_then(|who| who.provider.as_ref());
-        if let Some(provider) = context.lacking(provider, |lacks| lacks.second_factor) {
-            spot.warning(
-                format!(
-                    "the provider {} does not say whether there was a second factor: nobody meets `mfa`",
-                    provider.id
-                ),
-                "remove `mfa` and enforce a second factor at the provider, or use another provider",
-            );
         }
     }
 

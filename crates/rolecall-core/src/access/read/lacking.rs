@@ -1,0 +1,118 @@
+//! Rules that hold for nobody, because the provider on which they hang never says what they ask for.
+
+use super::{Lacks, PolicyContext, ProviderFacts};
+use crate::access::condition::Condition;
+use crate::access::who::{Who, WhoUse};
+use crate::identity::EmailAddress;
+use crate::toml_reader::Spot;
+
+/// Whom a rule can never hold for, and the provider that is the reason.
+struct Lacking<'p> {
+    provider: &'p ProviderFacts,
+    /// One of the addresses that the rule names; everybody it is about, without one.
+    user: Option<&'p EmailAddress>,
+}
+
+impl<'p> Lacking<'p> {
+    /// Looks at the providers on whose word the rule hangs: for everybody it is about, else for each address in it.
+    fn find(
+        who: &'p Who,
+        usage: WhoUse,
+        context: &PolicyContext<'p>,
+        lacks: impl Fn(&Lacks) -> bool,
+    ) -> Option<Self> {
+        // The first of those that may be meant, where all of them lack it.
+        let of = |may_be: &dyn Fn(&ProviderFacts) -> bool| -> Option<&'p ProviderFacts> {
+            let mut asked = context.providers.iter().filter(|facts| may_be(facts));
+            let first = asked.next()?;
+            (lacks(&first.lacks) && asked.all(|facts| lacks(&facts.lacks))).then_some(first)
+        };
+        let may_be = |facts: &ProviderFacts| who.may_be_of(&facts.id, &facts.domains, usage);
+        if let Some(provider) = of(&may_be) {
+            let user = None;
+            return Some(Self { provider, user });
+        }
+        let named = who.users_named().filter(|_| usage == WhoUse::Granting);
+        let mut lacking = named.filter_map(|user| {
+            let believed =
+                |facts: &ProviderFacts| may_be(facts) && facts.domains.contains(&user.domain());
+            let provider = of(&believed)?;
+            let user = Some(user);
+            Some(Self { provider, user })
+        });
+        lacking.next()
+    }
+
+    /// That the rule is about nobody, or not about one of those it names.
+    fn about(&self) -> String {
+        match self.user {
+            Some(user) => format!("this is never about {user}"),
+            None => "this is about nobody".to_owned(),
+        }
+    }
+
+    /// That nobody meets a condition, or one of those it names does not.
+    fn meets(&self, condition: &str) -> String {
+        match self.user {
+            Some(user) => format!("{user} never meets `{condition}`"),
+            None => format!("nobody meets `{condition}`"),
+        }
+    }
+}
+
+/// Warns of groups and claims that never come.
+pub(super) fn warn_of_people(
+    who: &Who,
+    usage: WhoUse,
+    spot: Spot<'_>,
+    context: &PolicyContext<'_>,
+) {
+    if who.names_groups()
+        && let Some(lacking) = Lacking::find(who, usage, context, |lacks| lacks.groups)
+    {
+        let (id, about) = (&lacking.provider.id, lacking.about());
+        spot.warning(
+            format!("the provider {id} sends no groups: {about}"),
+            "name users or claims instead, or use another provider for people whose access depends on groups",
+        );
+    }
+    for claim in who.claims_named() {
+        let lacks = |lacks: &Lacks| lacks.claims.contains(&claim);
+        if let Some(lacking) = Lacking::find(who, usage, context, lacks) {
+            let (id, about) = (&lacking.provider.id, lacking.about());
+            spot.warning(
+                format!("the provider {id} never sends the claim {claim:?}: {about}"),
+                "name users or other claims instead, or use another provider for people whose access depends on it",
+            );
+        }
+    }
+}
+
+/// Warns of conditions that nobody meets.
+pub(super) fn warn_of_conditions(
+    who: &Who,
+    when: &Condition,
+    spot: Spot<'_>,
+    context: &PolicyContext<'_>,
+) {
+    let find = |lacks: fn(&Lacks) -> bool| Lacking::find(who, WhoUse::Granting, context, lacks);
+    if when.mfa
+        && let Some(lacking) = find(|lacks| lacks.second_factor)
+    {
+        let (id, meets) = (&lacking.provider.id, lacking.meets("mfa"));
+        spot.warning(
+            format!("the provider {id} does not say whether there was a second factor: {meets}"),
+            "remove `mfa` and enforce a second factor at the provider, or use another provider",
+        );
+    }
+    if when.signed_in_within.is_some()
+        && let Some(lacking) = find(|lacks| lacks.sign_in_time)
+    {
+        let (id, meets) = (&lacking.provider.id, lacking.meets("signed_in_within"));
+        spot.warning(
+            format!("the provider {id} does not say when somebody signed in: {meets}"),
+            "remove `signed_in_within`, use another provider, or set auth_time = \"assume_now\" for this one if it asks for \
+             the password whenever prompt=login is sent",
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! What `check` says of rules that hang on Google.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+
+use super::{Ran, change, folder, rolecalld};
+
+#[test]
+fn rules_that_google_can_never_satisfy_are_told() -> Result<()> {
+    let folder = folder()?;
+    let rule = |id: &str, who: &str, when: &str| {
+        format!(
+            "[[assignment]]\nid = \"{id}\"\nwho = {{ {who} }}\naccounts = [\"sandbox\"]\npermission_sets = [\"Administrator\"]\n{when}\n"
+        )
+    };
+    let of_google = "provider = \"google\"";
+    // The only provider that is believed about this domain.
+    let eve = "users = [\"eve@workspace.example\"]";
+    let rules = [
+        rule("by-group", &format!("{of_google}, groups = [\"admins\"]"), ""),
+        rule("strong", &format!("{of_google}, everyone = true"), "when = { mfa = true }"),
+        rule("strong-eve", eve, "when = { mfa = true }"),
+        rule("fresh-eve", eve, "when = { signed_in_within = \"1h\" }"),
+        "[[deny]]\nid = \"no-contractors\"\nwho = { provider = \"google\", groups = [\"contractors\"] }\n".to_owned(),
+    ];
+    let access = rolecall_demo::ACCESS.to_owned() + &rules.concat();
+    fs::write(folder.path().join("access.toml"), access)?;
+    let google = r#"
+[[provider]]
+id = "google"
+oidc = { issuer = "https://accounts.google.com", client_id = "rolecall", client_secret = { env = "ROLECALL_TEST_SECRET" }, hosted_domain = "workspace.example" }
+"#;
+    let path = folder.path().join("rolecall.toml");
+    fs::write(&path, fs::read_to_string(&path)? + google)?;
+    let ran = rolecalld(folder.path(), &["check", "--config", "rolecall.toml"])?;
+    ensure!(ran.code == 0, "{ran:?}");
+    let told = |ran: &Ran, what: &str| ran.err.matches(what).count();
+    ensure!(
+        told(
+            &ran,
+            "the provider google sends no groups: this is about nobody"
+        ) == 2
+            && told(
+                &ran,
+                "the provider google does not say whether there was a second factor"
+            ) == 2
+            && told(
+                &ran,
+                "the provider google does not say when somebody signed in"
+            ) == 1
+            && told(&ran, "warning: ") == 5,
+        "{}",
+        ran.err
+    );
+    // A sign-in that was asked for counts as of its moment.
+    change(
+        &folder,
+        "id = \"google\"\n",
+        "id = \"google\"\nauth_time = \"assume_now\"\n",
+    )?;
+    let ran = rolecalld(folder.path(), &["check", "--config", "rolecall.toml"])?;
+    ensure!(told(&ran, "warning: ") == 4, "{}", ran.err);
+    // Where another provider may say it, nothing is said of a rule about any provider.
+    change(
+        &folder,
+        "https://accounts.google.com",
+        "https://id.example.com/google",
+    )?;
+    let ran = rolecalld(folder.path(), &["check", "--config", "rolecall.toml"])?;
+    ensure!(!ran.err.contains("the provider google "), "{}", ran.err);
+    Ok(())
+}
