@@ -10,7 +10,7 @@ use rolecall_core::aws::AccountId;
 use rolecall_core::identity::ProviderId;
 use rolecall_core::json;
 use rolecall_core::port::Clock as _;
-use rolecall_core::sign_in::ProviderError;
+use rolecall_core::sign_in::{ProviderError, RejectReason};
 use rolecall_core::suggest;
 use serde::Serialize;
 
@@ -80,14 +80,20 @@ impl Explain {
         };
         let refused = |why: String| Failure::configuration(format!("{shown}: {why}"));
         let mut identity = supposed.map_err(|error| match error {
-            ProviderError::Rejected { detail, .. } => refused(detail),
+            ProviderError::Rejected { reason, detail } => refused(format!(
+                "a sign-in with these claims is refused ({}): {detail}",
+                reason.code()
+            )),
             ProviderError::Refused { .. }
             | ProviderError::Misconfigured(_)
             | ProviderError::Unavailable(_) => refused(error.to_string()),
         })?;
-        policy
-            .admit(&mut identity)
-            .map_err(|error| refused(error.to_string()))?;
+        policy.admit(&mut identity).map_err(|error| {
+            refused(format!(
+                "a sign-in with these claims is refused ({}): {error}",
+                RejectReason::Claims.code()
+            ))
+        })?;
         let circumstances = Circumstances {
             now,
             address: self.address,

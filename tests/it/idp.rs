@@ -13,6 +13,8 @@ mod saml_faults;
 #[path = "../support/saml_world.rs"]
 mod saml_world;
 mod sign_in;
+mod suppose;
+mod vendors;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -46,50 +46,65 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// What claims say that nobody has signed: for explaining the access policy, never for signing in.
+    /// What claims say that nobody has signed: for explaining the access policy, never for signing in. Claims of one
+    /// token alone (`exp`, `iat`, `nonce`, `at_hash`) are not compared, and of the others those that are there.
     ///
     /// # Errors
-    /// [`RejectReason::Subject`].
+    /// As [`check`].
     pub fn supposed(
         claims: &Map<String, Value>,
+        settings: &OidcSettings,
         now: DateTime<Utc>,
     ) -> Result<Self, ProviderError> {
-        let subject = Subject::parse(
-            claims
-                .get("sub")
-                .and_then(Value::as_str)
-                .unwrap_or_default(),
-        )
-        .map_err(|error| ProviderError::rejected(RejectReason::Subject, error.to_string()))?;
-        let told = auth_time(claims);
+        required(claims, &[("sub", RejectReason::Subject)])?;
+        types(claims)?;
+        if present(claims, "iss").is_some() {
+            issuer(claims, settings)?;
+        }
+        if let Some(audiences) = present(claims, "aud") {
+            Audiences::read(Some(audiences))?.check(text(claims, "azp"), settings)?;
+        }
+        let told = told_auth_time(claims, now, settings)?;
         Ok(Self {
-            subject,
+            subject: subject(claims)?,
             vouched_at: told.unwrap_or(now),
             auth_time: told.map_or(AuthTime::Unstated, |_| AuthTime::Stated),
         })
     }
 }
 
-/// The claims on which a verdict depends have the types that RFC 7519 and OpenID Connect give them, and those that must be
-/// there are. `null` is absent; any other type is refused, never taken for absent.
+/// The claims that every ID token has (Core 2), and the reason that belongs to each when it is missing.
+const REQUIRED: [(&str, RejectReason); 5] = [
+    ("iss", RejectReason::Issuer),
+    ("sub", RejectReason::Subject),
+    ("aud", RejectReason::Audience),
+    ("exp", RejectReason::Malformed),
+    ("iat", RejectReason::Malformed),
+];
+
+/// These claims are there.
+fn required(
+    claims: &Map<String, Value>,
+    names: &[(&str, RejectReason)],
+) -> Result<(), ProviderError> {
+    let missing = names
+        .iter()
+        .find(|(name, _)| present(claims, name).is_none());
+    match missing {
+        Some((name, reason)) => Err(ProviderError::rejected(
+            *reason,
+            format!("the token has no {name}"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The claims on which a verdict depends have the types that RFC 7519 and OpenID Connect give them, where they are there.
+/// `null` is absent; any other type is refused, never taken for absent.
 ///
 /// # Errors
-/// [`RejectReason::Malformed`], or the reason that belongs to the missing claim.
-fn well_formed(claims: &Map<String, Value>) -> Result<(), ProviderError> {
-    for (name, reason) in [
-        ("iss", RejectReason::Issuer),
-        ("sub", RejectReason::Subject),
-        ("aud", RejectReason::Audience),
-        ("exp", RejectReason::Malformed),
-        ("iat", RejectReason::Malformed),
-    ] {
-        if present(claims, name).is_none() {
-            return Err(ProviderError::rejected(
-                reason,
-                format!("the token has no {name}"),
-            ));
-        }
-    }
+/// [`RejectReason::Malformed`].
+fn types(claims: &Map<String, Value>) -> Result<(), ProviderError> {
     for name in ["iss", "sub", "azp", "nonce", "at_hash"] {
         if present(claims, name).is_some_and(|value| !value.is_string()) {
             return Err(malformed(format!("{name} is not a string")));
@@ -99,6 +114,45 @@ fn well_formed(claims: &Map<String, Value>) -> Result<(), ProviderError> {
         time(claims, name)?;
     }
     Audiences::read(present(claims, "aud")).map(drop)
+}
+
+/// A claim that is a string.
+fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    present(claims, name).and_then(Value::as_str)
+}
+
+/// `iss` is the provider (Core 3.1.3.7, 2.).
+fn issuer(claims: &Map<String, Value>, settings: &OidcSettings) -> Result<(), ProviderError> {
+    let said = text(claims, "iss");
+    if said == Some(settings.issuer.as_str()) {
+        return Ok(());
+    }
+    Err(ProviderError::rejected(
+        RejectReason::Issuer,
+        format!(
+            "iss is {:?}, the configured issuer is {:?}; if it is the right provider, set issuer to what it sends",
+            shown(said.unwrap_or_default()),
+            settings.issuer
+        ),
+    ))
+}
+
+fn subject(claims: &Map<String, Value>) -> Result<Subject, ProviderError> {
+    Subject::parse(text(claims, "sub").unwrap_or_default())
+        .map_err(|error| ProviderError::rejected(RejectReason::Subject, error.to_string()))
+}
+
+/// `auth_time`, where it is told and a time; never one that is still to come.
+fn told_auth_time(
+    claims: &Map<String, Value>,
+    now: DateTime<Utc>,
+    settings: &OidcSettings,
+) -> Result<Option<DateTime<Utc>>, ProviderError> {
+    let told = auth_time(claims);
+    if let Some(at) = told {
+        not_ahead("auth_time", at, now, settings)?;
+    }
+    Ok(told)
 }
 
 /// A claim that is there.
@@ -114,23 +168,12 @@ pub fn check(
     claims: &Map<String, Value>,
     expected: &Expected<'_>,
 ) -> Result<Verified, ProviderError> {
-    well_formed(claims)?;
+    required(claims, &REQUIRED)?;
+    types(claims)?;
     let Expected { settings, now, .. } = *expected;
     let reject = |reason, detail: String| Err(ProviderError::rejected(reason, detail));
-    let text = |name: &str| present(claims, name).and_then(Value::as_str);
-
-    // 2.
-    if text("iss") != Some(settings.issuer.as_str()) {
-        return reject(
-            RejectReason::Issuer,
-            format!(
-                "iss is {:?}, the configured issuer is {:?}; if it is the right provider, set issuer to what it sends",
-                shown(text("iss").unwrap_or_default()),
-                settings.issuer
-            ),
-        );
-    }
-    Audiences::read(present(claims, "aud"))?.check(text("azp"), settings)?;
+    issuer(claims, settings)?;
+    Audiences::read(present(claims, "aud"))?.check(text(claims, "azp"), settings)?;
     // 9.
     if let Some(at) = time(claims, "exp")?
         && at <= now - settings.leeway
@@ -152,17 +195,14 @@ pub fn check(
         }
     }
     // 11. Neither nonce is quoted.
-    if text("nonce") != Some(expected.nonce) {
+    if text(claims, "nonce") != Some(expected.nonce) {
         return reject(
             RejectReason::Nonce,
             "the nonce is not the one we sent".to_owned(),
         );
     }
-    at_hash(text("at_hash"), expected)?;
-    let auth_time = auth_time(claims);
-    if let Some(at) = auth_time {
-        not_ahead("auth_time", at, now, settings)?;
-    }
+    at_hash(text(claims, "at_hash"), expected)?;
+    let auth_time = told_auth_time(claims, now, settings)?;
     // 13. We sent max_age, so an auth_time must be of this sign-in. Without one the age of the sign-in is unknown; refusing
     // it would refuse every further try as well.
     if let Some((since, at)) = expected.fresh_since.zip(auth_time)
@@ -174,10 +214,8 @@ pub fn check(
             format!("auth_time lies {seconds} s before the sign-in"),
         );
     }
-    let subject = Subject::parse(text("sub").unwrap_or_default())
-        .map_err(|error| ProviderError::rejected(RejectReason::Subject, error.to_string()))?;
     Ok(Verified {
-        subject,
+        subject: subject(claims)?,
         vouched_at: auth_time.unwrap_or(now),
         auth_time: match (auth_time, expected.fresh_since, settings.auth_time) {
             (Some(_), _, _) => AuthTime::Stated,
@@ -245,130 +283,4 @@ fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc>>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn claims(changes: &Value) -> Map<String, Value> {
-        let mut claims = json!({"iss": "i", "sub": "s", "aud": "a", "exp": 1, "iat": 1});
-        for (name, value) in changes.as_object().unwrap() {
-            claims[name] = value.clone();
-        }
-        claims.as_object().unwrap().clone()
-    }
-
-    #[test]
-    fn registered_claims_have_their_types() {
-        assert!(well_formed(&claims(&json!({}))).is_ok());
-        assert!(
-            well_formed(&claims(
-                &json!({"aud": ["a", "b"], "exp": 1.5, "amr": ["mfa"]})
-            ))
-            .is_ok()
-        );
-        for lenient in [
-            json!({"acr": 1}),
-            json!({"acr": null}),
-            json!({"amr": "mfa"}),
-            json!({"amr": [1, null]}),
-            json!({"amr": {"mfa": true}}),
-            json!({"sid": null}),
-            json!({"sid": 17}),
-            json!({"azp": null, "nonce": null, "at_hash": null, "nbf": null, "auth_time": null}),
-            json!({"auth_time": "1795940000"}),
-            json!({"auth_time": "2026-11-29T07:59:07Z"}),
-            json!({"updated_at": "2026-11-29T07:59:07.841Z", "email_verified": "true", "picture": 1, "locale": {}}),
-            json!({"name": {"given": "A"}, "email": ["a@example.com"], "address": "x", "birthdate": 0, "gender": []}),
-        ] {
-            assert!(well_formed(&claims(&lenient)).is_ok(), "{lenient}");
-        }
-        for bad in [
-            json!({"iss": 1}),
-            json!({"sub": 1}),
-            json!({"sub": ["s"]}),
-            json!({"aud": 1}),
-            json!({"aud": {"a": 1}}),
-            json!({"aud": [1]}),
-            json!({"exp": "1"}),
-            json!({"exp": null}),
-            json!({"exp": -1}),
-            json!({"exp": 1e300}),
-            json!({"exp": 8_210_266_876_799_i64}),
-            json!({"iat": i64::MIN}),
-            json!({"nbf": i64::MAX}),
-            json!({"exp": [1]}),
-            json!({"iat": "1"}),
-            json!({"nbf": "1"}),
-            json!({"nbf": true}),
-            json!({"azp": ["a"]}),
-            json!({"nonce": 1}),
-            json!({"at_hash": {}}),
-        ] {
-            assert!(
-                matches!(
-                    well_formed(&claims(&bad)),
-                    Err(ProviderError::Rejected {
-                        reason: RejectReason::Malformed,
-                        ..
-                    })
-                ),
-                "{bad}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_time_of_signing_in_is_read_as_number_and_as_text() {
-        let told = |value: Value| auth_time(&claims(&json!({ "auth_time": value })));
-        for (value, seconds) in [
-            (json!(17), Some(17)),
-            (json!(17.9), Some(17)),
-            (json!("17"), Some(17)),
-            (json!("17.9"), None),
-            (json!("yesterday"), None),
-            (json!(-1), None),
-            (json!([17]), None),
-            (json!(null), None),
-        ] {
-            let found = told(value.clone()).map(|at| at.timestamp());
-            assert_eq!(found, seconds, "{value}");
-        }
-    }
-
-    #[test]
-    fn what_is_missing_is_named() {
-        for (name, wanted) in [
-            ("iss", RejectReason::Issuer),
-            ("sub", RejectReason::Subject),
-            ("aud", RejectReason::Audience),
-            ("exp", RejectReason::Malformed),
-            ("iat", RejectReason::Malformed),
-        ] {
-            let mut claims = claims(&json!({}));
-            claims.remove(name);
-            assert!(
-                matches!(well_formed(&claims), Err(ProviderError::Rejected { reason, .. }) if reason == wanted),
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn supposed_claims_have_plausible_times() {
-        let now = DateTime::UNIX_EPOCH;
-        let of = |auth_time: Value| {
-            let claims = json!({"sub": "alice", "auth_time": auth_time});
-            Verified::supposed(claims.as_object().unwrap(), now)
-        };
-        for five in [json!(5), json!("5")] {
-            let supposed = of(five).unwrap();
-            assert_eq!(supposed.vouched_at.timestamp(), 5);
-            assert_eq!(supposed.auth_time, AuthTime::Stated);
-        }
-        // As at a sign-in, what is no time is not told.
-        for bad in [json!(i64::MAX), json!(-1), json!(1e18), json!("yesterday")] {
-            let supposed = of(bad.clone()).unwrap();
-            assert_eq!(supposed.auth_time, AuthTime::Unstated, "{bad}");
-        }
-    }
-}
+mod tests;

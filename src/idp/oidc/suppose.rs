@@ -21,8 +21,8 @@ impl OidcProvider {
         now: DateTime<Utc>,
     ) -> Result<Identity, ProviderError> {
         jws::fits(said)?;
+        let verified = checks::Verified::supposed(said, settings, now)?;
         claims::refuse_overage(said, settings)?;
-        let verified = checks::Verified::supposed(said, now)?;
         claims::identity(settings, verified, said, SecretText::new(""))
     }
 }

@@ -22,6 +22,10 @@ use crate::idp::explanation;
 
 const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 const ENTITY: &str = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity";
+/// What came with no sign-in of ours answers a request all the same.
+pub const NO_RELAY_STATE: &str = "the response answers a request (InResponseTo), but the RelayState of that request did not come back \
+     with it, so its sign-in is not known: let the provider return RelayState unchanged (SAML Bindings 3.5.3), and remove a RelayState \
+     that is configured for this application there";
 /// Audiences of a foreign assertion that reach the log.
 const AUDIENCES_SHOWN_MAX: usize = 5;
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
@@ -224,10 +228,11 @@ fn answers(node: Node<'_, '_>, expected: &Expected<'_>) -> Result<(), ProviderEr
     if attribute(node, "InResponseTo") == expected.in_response_to {
         return Ok(());
     }
-    Err(rejected(
-        RejectReason::InResponseTo,
-        "InResponseTo is not the request of this sign-in",
-    ))
+    let why = match expected.in_response_to {
+        Some(_) => "InResponseTo is not the request of this sign-in",
+        None => NO_RELAY_STATE,
+    };
+    Err(rejected(RejectReason::InResponseTo, why))
 }
 
 /// `IssueInstant` is neither ahead of our clock nor older than a sign-in may take.

@@ -200,8 +200,14 @@ fn names_and_ids(document: &Document<'_>) -> Result<(), ProviderError> {
                      letter or _",
                 ));
             }
-            if !plain_id(attribute.value()) || !ids.insert(attribute.value()) {
-                return Err(structure("an id is no NCName, or there twice"));
+            if !plain_id(attribute.value()) {
+                return Err(structure(
+                    "an ID is not made of at most 256 letters, digits, _ - . alone (XML Schema 3.3.8): let the provider begin its \
+                     IDs with a letter or _ and write them without other characters",
+                ));
+            }
+            if !ids.insert(attribute.value()) {
+                return Err(structure("an ID is there twice"));
             }
         }
     }

@@ -7,6 +7,7 @@ use rolecall_core::sign_in::{OneTime, ProviderError, RejectReason, Vouched};
 
 use super::assertion::{Attribute, VerifiedAssertion, named, the_one};
 use super::settings::SamlSettings;
+use super::xml::trimmed;
 use crate::idp::address;
 
 /// Entra ID's stand-in for groups that are too many: the address where they could be asked for.
@@ -58,6 +59,10 @@ pub fn vouched(
     };
     let groups = first(&settings.attributes.groups).map_err(refused)?;
     let mut addresses = first(&settings.attributes.email).map_err(refused)?;
+    // No address has white space at an end.
+    for address in &mut addresses {
+        *address = trimmed(address).to_owned();
+    }
     if addresses.is_empty() && format == Some(EMAIL_ADDRESS) {
         addresses.extend(verified.name_id.iter().map(|name| name.value.clone()));
     }

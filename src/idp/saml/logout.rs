@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::message::Incoming;
 use super::xml::{
-    ASSERTION, PROTOCOL, attribute, children, exact_text, instant, is, malformed, only, parse,
-    text, trimmed,
+    ASSERTION, PROTOCOL, attribute, children, instant, is, malformed, only, parse, text,
 };
 
 /// A message is from this moment: how old one may be.
@@ -151,7 +150,7 @@ impl Parties<'_> {
             return Err(malformed("Version is not 2.0"));
         }
         let issuer = only(message, ASSERTION, "Issuer").and_then(text);
-        if issuer.as_deref().map(trimmed) != Some(self.provider) {
+        if issuer.as_deref() != Some(self.provider) {
             return Err(rejected(RejectReason::Issuer, "Issuer is not the provider"));
         }
         if attribute(message, "Destination") != Some(self.destination) {
@@ -185,7 +184,7 @@ fn name_id(request: Node<'_, '_>) -> Result<NameId, ProviderError> {
     };
     let node = only(request, ASSERTION, "NameID").ok_or_else(refused)?;
     let own = |name: &str| attribute(node, name).map(str::to_owned);
-    let value = exact_text(node).ok_or_else(refused)?;
+    let value = text(node).ok_or_else(refused)?;
     Ok(NameId {
         value,
         format: own("Format"),

@@ -127,7 +127,7 @@ fn value(node: Node<'_, '_>) -> Option<String> {
         let mut within = elements(node);
         let name_id = within.next().filter(|one| is(*one, ASSERTION, "NameID"))?;
         let alone = within.next().is_none() && node.children().all(is_blank_or_element);
-        exact_text(name_id).filter(|_| alone)
+        text(name_id).filter(|_| alone)
     })
 }
 
@@ -157,7 +157,7 @@ pub fn person(
             )));
         }
     };
-    let text = match &policy.subject_attribute {
+    let name = match &policy.subject_attribute {
         Some(wanted) => {
             let unread = |why: Unread| no(format!("the attribute {wanted:?} {why}"));
             let found = named(attributes, wanted).map_err(unread)?;
@@ -182,24 +182,20 @@ pub fn person(
             name.value.clone()
         }
     };
-    Ok((name_id, subject_of(&text)?))
+    Ok((name_id, subject_of(&name)?))
 }
 
-/// The person of this name. With spaces at an end it could be mistaken for the name without them.
+/// The person of this name, without the white space around it.
 ///
 /// # Errors
 /// [`RejectReason::Subject`].
-pub fn subject_of(text: &str) -> Result<Subject, ProviderError> {
+pub fn subject_of(name: &str) -> Result<Subject, ProviderError> {
     let no = |what: String| rejected(RejectReason::Subject, what);
-    if trimmed(text).is_empty() {
+    let name = trimmed(name);
+    if name.is_empty() {
         return Err(no("the name of the person is blank".to_owned()));
     }
-    if trimmed(text) != text {
-        return Err(no(
-            "the name of the person begins or ends with white space; let the provider send it without".to_owned(),
-        ));
-    }
-    Subject::parse(text).map_err(|error| no(error.to_string()))
+    Subject::parse(name).map_err(|error| no(error.to_string()))
 }
 
 /// That there is no such attribute, and which there are.
@@ -223,7 +219,7 @@ fn not_sent(wanted: &str, attributes: &[Attribute]) -> String {
 }
 
 fn name_id(node: Node<'_, '_>) -> Result<NameId, ProviderError> {
-    let value = exact_text(node)
+    let value = text(node)
         .ok_or_else(|| rejected(RejectReason::Subject, "there is an element in NameID"))?;
     let own = |name: &str| attribute(node, name).map(str::to_owned);
     Ok(NameId {

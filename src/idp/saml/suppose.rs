@@ -1,19 +1,33 @@
 //! Who somebody would be if a provider had said so: for explaining the access policy, never for signing in.
+//!
+//! What is supposed is written as an assertion and read as one, so that readers and limits are those of a sign-in.
 
+use askama::Template;
 use chrono::{DateTime, Utc};
-use rolecall_core::identity::{Identity, Unread};
+use rolecall_core::identity::Identity;
 use rolecall_core::secret::SecretDigest;
-use rolecall_core::sign_in::ProviderError;
+use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
 
-use super::assertion::{Attribute, Signed, VerifiedAssertion};
+use super::assertion::{Signed, VerifiedAssertion, named};
+use super::checks::rejected;
+use super::guard::{Shape, strict};
 use super::identity;
+use super::message::unwritable;
 use super::settings::SamlSettings;
-use super::statements::subject_of;
-use super::xml::unindented;
+use super::statements::{attributes, person};
+use super::xml::{ASSERTION, only, trimmed};
 
-/// The person these attributes would make: `sub` is the subject, `acr` the `AuthnContextClassRef`, everything else an
-/// attribute with one value or a list.
+#[derive(Template)]
+#[template(path = "saml/supposed.xml")]
+struct SupposedXml<'a> {
+    subject: &'a str,
+    name_id_format: Option<&'a str>,
+    attributes: Vec<(&'a str, Vec<Option<String>>)>,
+}
+
+/// The person these attributes would make: `sub` is the `NameID`, `acr` the `AuthnContextClassRef`, everything else an
+/// attribute with one value or a list. Where the attribute that says who somebody is stands nowhere, `sub` says it.
 ///
 /// # Errors
 /// [`ProviderError::Rejected`], as at a sign-in.
@@ -23,48 +37,56 @@ pub fn suppose(
     now: DateTime<Utc>,
 ) -> Result<Identity, ProviderError> {
     let text = |name: &str| said.get(name).and_then(Value::as_str);
-    let subject = subject_of(unindented(text("sub").unwrap_or_default()))?;
-    let attributes = said
-        .iter()
-        .filter(|(name, _)| !["sub", "acr"].contains(&name.as_str()))
-        .map(|(name, value)| {
-            let values = values(value);
-            Attribute {
-                name: name.clone(),
-                friendly_names: Vec::new(),
-                unread: values.is_none().then_some(Unread::Nested),
-                values: values.unwrap_or_default(),
-            }
-        });
+    let own = |(name, _): &(&String, &Value)| !["sub", "acr"].contains(&name.as_str());
+    let xml = SupposedXml {
+        subject: text("sub").unwrap_or_default(),
+        name_id_format: settings.name_id_format.as_deref(),
+        attributes: said
+            .iter()
+            .filter(own)
+            .map(|(name, value)| (name.as_str(), values(value)))
+            .collect(),
+    };
+    let xml = xml.render().map_err(unwritable)?;
+    let document = strict(&xml, Shape::Response)?;
+    let assertion = document.root_element();
+    let attributes = attributes(assertion)?;
+    let subject = only(assertion, ASSERTION, "Subject")
+        .ok_or_else(|| rejected(RejectReason::Subject, "there is no Subject"))?;
+    let mut policy = settings.options.policy.clone();
+    policy.subject_attribute = policy
+        .subject_attribute
+        .filter(|wanted| !matches!(named(&attributes, wanted), Ok(None)));
+    let (name_id, subject) = person(subject, &attributes, &policy)?;
     let supposed = VerifiedAssertion {
         assertion_id: String::new(),
         digest: SecretDigest::of("rolecall/supposed/v1", &[]),
         not_on_or_after: now,
         issuer: String::new(),
         signed: Signed::Assertion,
-        name_id: None,
+        name_id,
         subject,
-        attributes: attributes.collect(),
+        attributes,
         authn_instant: now,
         session_index: None,
         session_not_on_or_after: None,
-        authn_context: text("acr").map(str::to_owned),
+        authn_context: text("acr").map(|context| trimmed(context).to_owned()),
     };
     Ok(identity::vouched(settings, supposed)?.identity)
 }
 
-/// A string, number or boolean, or a list of them; none for anything else.
-fn values(value: &Value) -> Option<Vec<String>> {
+/// The values of an attribute; none for one that is an element, as an array or an object is in XML.
+fn values(value: &Value) -> Vec<Option<String>> {
     let scalar = |value: &Value| match value {
-        Value::String(text) => Some(unindented(text).to_owned()),
+        Value::String(text) => Some(text.clone()),
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     };
     match value {
         Value::Array(list) => list.iter().map(scalar).collect(),
-        Value::Null => Some(Vec::new()),
+        Value::Null => Vec::new(),
         Value::String(_) | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
-            scalar(value).map(|one| vec![one])
+            vec![scalar(value)]
         }
     }
 }
@@ -72,7 +94,9 @@ fn values(value: &Value) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::super::settings::tests::settings;
+    use super::super::testing::{draft, now, posted, signed, trust};
     use super::*;
+    use rolecall_core::identity::EmailDomain;
     use serde_json::json;
 
     #[test]
@@ -89,13 +113,6 @@ mod tests {
             DateTime::UNIX_EPOCH,
         );
         assert_eq!(spaced.unwrap().groups, ["admins ", "b"]);
-        let other = json!({"sub": "alice "});
-        let other = suppose(
-            &settings(),
-            other.as_object().unwrap(),
-            DateTime::UNIX_EPOCH,
-        );
-        assert!(other.is_err());
         let nested = json!({"sub": "alice", "groups": ["a", {"name": "contractors"}]});
         assert!(
             suppose(
@@ -105,5 +122,139 @@ mod tests {
             )
             .is_err()
         );
+    }
+
+    /// What a sign-in makes of these attributes of alice.
+    fn signed_in(settings: &SamlSettings, attributes: &str) -> Result<Identity, ProviderError> {
+        let xml = draft();
+        let (start, end) = ("<saml:AttributeStatement>", "</saml:AttributeStatement>");
+        let from = xml.find(start).unwrap() + start.len();
+        let to = xml.find(end).unwrap();
+        let xml = format!("{}{attributes}{}", &xml[..from], &xml[to..]);
+        let verified = posted(&signed(&xml, Signed::Response), &trust())?;
+        Ok(identity::vouched(settings, verified)?.identity)
+    }
+
+    fn attribute(name: &str, values: &[&str]) -> String {
+        let value = |text: &&str| format!("<saml:AttributeValue>{text}</saml:AttributeValue>");
+        let values: String = values.iter().map(value).collect();
+        format!("<saml:Attribute Name=\"{name}\">{values}</saml:Attribute>")
+    }
+
+    #[test]
+    fn the_verdict_is_that_of_a_sign_in() {
+        let mut settings = settings();
+        settings.domains = vec![EmailDomain::parse("example.com").unwrap()];
+        let element = "<saml:AttributeValue/>";
+        let long = "x".repeat(2_000);
+        let many: Vec<String> = (0..1_100).map(|n| format!("g{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let too_many = vec!["g"; 5_000];
+        let link = "http://schemas.microsoft.com/claims/groups.link";
+        for (case, claims, attributes) in [
+            (
+                "usual",
+                json!({"mail": "Alice@example.com", "groups": ["a", "b"], "level": 3, "on": true}),
+                [
+                    attribute("mail", &["Alice@example.com"]),
+                    attribute("groups", &["a", "b"]),
+                    attribute("level", &["3"]),
+                    attribute("on", &["true"]),
+                ]
+                .concat(),
+            ),
+            (
+                "one group, spaces",
+                json!({"groups": "dev ", "mail": " alice@example.com"}),
+                [
+                    attribute("groups", &["dev "]),
+                    attribute("mail", &[" alice@example.com"]),
+                ]
+                .concat(),
+            ),
+            (
+                "two addresses",
+                json!({"mail": ["a@example.com", "b@example.com"]}),
+                attribute("mail", &["a@example.com", "b@example.com"]),
+            ),
+            (
+                "nested group",
+                json!({"groups": ["a", {"name": "contractors"}]}),
+                attribute("groups", &["a", element]),
+            ),
+            (
+                "nested, unused",
+                json!({"address": {"street": "x"}, "groups": ["a"]}),
+                [
+                    attribute("address", &[element]),
+                    attribute("groups", &["a"]),
+                ]
+                .concat(),
+            ),
+            (
+                "a long value",
+                json!({"photo": long, "groups": ["a"]}),
+                [attribute("photo", &[&long]), attribute("groups", &["a"])].concat(),
+            ),
+            (
+                "many groups",
+                json!({"groups": many}),
+                attribute("groups", &many),
+            ),
+            (
+                "more elements than are taken",
+                json!({"groups": too_many}),
+                attribute("groups", &too_many),
+            ),
+            (
+                "too large",
+                json!({"x": "x".repeat(400_000)}),
+                attribute("x", &[&"x".repeat(400_000)]),
+            ),
+            (
+                "overage",
+                json!({link: "https://graph.example"}),
+                attribute(link, &["https://graph.example"]),
+            ),
+            ("no name", json!({"": "x"}), attribute("", &["x"])),
+            (
+                "markup",
+                json!({"groups": ["R&D <x>"]}),
+                attribute("groups", &["R&amp;D &lt;x&gt;"]),
+            ),
+        ] {
+            let mut claims = claims.as_object().unwrap().clone();
+            claims.insert("sub".to_owned(), json!("alice"));
+            let told = |outcome: Result<Identity, ProviderError>| match outcome {
+                Ok(one) => format!(
+                    "{} {:?} {:?} {:?} {:?} {:?} {:?}",
+                    one.subject,
+                    one.email,
+                    one.unbelieved_email,
+                    one.groups,
+                    one.mfa,
+                    one.claims,
+                    one.unread_claims
+                ),
+                Err(ProviderError::Rejected { reason, .. }) => reason.code().to_owned(),
+                Err(other) => format!("{other:?}"),
+            };
+            let supposed = told(suppose(&settings, &claims, now()));
+            assert_eq!(supposed, told(signed_in(&settings, &attributes)), "{case}");
+        }
+    }
+
+    #[test]
+    fn the_attribute_that_says_who_it_is_counts_where_it_is_sent() {
+        let mut settings = settings();
+        settings.options.policy.subject_attribute = Some("eppn".to_owned());
+        let named = |said: serde_json::Value| {
+            let supposed = suppose(&settings, said.as_object().unwrap(), now());
+            supposed.map(|one| one.subject.as_str().to_owned())
+        };
+        let both = json!({"sub": "_transient", "eppn": "alice@example.edu"});
+        assert_eq!(named(both).unwrap(), "alice@example.edu");
+        assert_eq!(named(json!({"sub": "alice"})).unwrap(), "alice");
+        assert!(named(json!({"sub": "alice", "eppn": ["a", "b"]})).is_err());
     }
 }

@@ -61,8 +61,8 @@ pub fn text(node: Node<'_, '_>) -> Option<String> {
     Some(trimmed(&text_alone(node)?).to_owned())
 }
 
-/// As [`text`], for a text that says who somebody is or what they may do: spaces at its ends are a part of it, and only
-/// line breaks with the indentation beside them are not.
+/// As [`text`], for the value of an attribute: spaces alone at an end are a part of it, and only line breaks and tabs with
+/// the spaces beside them are not.
 pub fn exact_text(node: Node<'_, '_>) -> Option<String> {
     Some(unindented(&text_alone(node)?).to_owned())
 }
@@ -84,10 +84,10 @@ pub fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\r', '\n'])
 }
 
-/// Without the white space at an end where it holds a line break.
+/// Without the white space at an end where it holds a line break or a tab.
 pub fn unindented(text: &str) -> &str {
     let is_space = |c| [' ', '\t', '\r', '\n'].contains(&c);
-    let broken = |space: &str| space.contains(['\r', '\n']);
+    let broken = |space: &str| space.contains(['\t', '\r', '\n']);
     let rest = text.trim_start_matches(is_space);
     let text = match broken(&text[..text.len() - rest.len()]) {
         true => rest,

@@ -13,7 +13,10 @@ use super::{Ended, World};
 
 mod address;
 mod claims;
+mod client;
 mod documents;
+mod fresh;
+mod nested;
 mod userinfo;
 
 /// A case of the corpus that `ROLECALL_CORPUS` names; without one the test says so and passes.

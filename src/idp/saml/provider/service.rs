@@ -10,6 +10,7 @@ use rolecall_core::sign_in::{
 };
 use url::Url;
 
+use super::super::checks;
 use super::super::guard::decoded;
 use super::super::logout::{self, Reply};
 use super::super::message::{Incoming, Outgoing, answers_to};
@@ -68,10 +69,11 @@ impl SamlServiceProvider for SamlProvider {
         turn: &Turn,
     ) -> Result<Vouched, ProviderError> {
         if !self.settings.allow_idp_initiated {
-            return Err(ProviderError::rejected(
-                RejectReason::Unsolicited,
-                "nobody here asked for this response; saml.allow_idp_initiated is not set",
-            ));
+            let why = match names_a_request(&response) {
+                true => checks::NO_RELAY_STATE,
+                false => "nobody here asked for this response; saml.allow_idp_initiated is not set",
+            };
+            return Err(ProviderError::rejected(RejectReason::Unsolicited, why));
         }
         let expected = self.for_us(None);
         let verified = self
@@ -147,5 +149,26 @@ impl SamlServiceProvider for SamlProvider {
             .map_err(|_| ProviderError::rejected(RejectReason::InResponseTo, "not begun here"))?;
         let (incoming, trust) = self.incoming(&self.asked, &Turn::AtOnce, message).await?;
         logout::answer(&incoming, &begun.id, &self.parties(&trust))
+    }
+}
+
+/// Whether a response that nobody has verified says that it answers a request: for the operator's log, never for a verdict.
+fn names_a_request(response: &SamlResponse) -> bool {
+    decoded(response.expose()).is_ok_and(|text| text.contains("InResponseTo="))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+
+    #[test]
+    fn what_answers_a_request_is_told_from_what_nobody_asked_for() {
+        let names = |xml: &str| names_a_request(&SamlResponse::new(STANDARD.encode(xml)));
+        assert!(names("<Response InResponseTo=\"_1\"/>"));
+        assert!(!names("<Response/>"));
+        assert!(!names_a_request(&SamlResponse::new("InResponseTo=")));
     }
 }

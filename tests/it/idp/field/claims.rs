@@ -241,9 +241,12 @@ async fn claims_beyond_what_is_kept_refuse_nobody() -> Result<()> {
             format!("CN=Application Users {n:03},OU=Groups,OU=Europe,DC=corp,DC=example,DC=com")
         })
         .collect();
+    if let Some(case) = corpus("E2")? {
+        ensure!(case.pointer("/case/claims/groups") == Some(&json!("__600dn__")));
+    }
     let alice = alice_at(claims(json!({ "groups": names })))
         .await
-        .context("600 LDAP names")?;
+        .context("E2: 600 LDAP names")?;
     ensure!(alice.groups.len() == 600, "E2: {}", alice.groups.len());
     for (vendor, unused) in [
         ("Entra ID: a photo", json!({"photo": "x".repeat(20_000)})),

@@ -1,0 +1,85 @@
+//! "Sign in again" at providers that tell `auth_time` in ways of their own, or never.
+
+use rolecall_core::identity::AuthTime as Known;
+use rolecall_testkit::oidc::AuthTime;
+use rolecalld::idp::AuthTimeRule;
+
+use super::*;
+
+/// What is known of the time of a sign-in that had to be fresh.
+async fn asked_again(says: AuthTime, rule: AuthTimeRule, sent: Value) -> Result<Known> {
+    let mut world = World::with(
+        |upstream| upstream.auth_time = says,
+        |ours| ours.auth_time = rule,
+    )?;
+    world.upstream.vary(Variation {
+        claims: object(sent),
+        ..Variation::default()
+    });
+    let fresh = Demand {
+        fresh: true,
+        ..Demand::default()
+    };
+    Ok(world.sign_in_as("alice", &fresh).await?.auth_time)
+}
+
+#[tokio::test]
+async fn a_sign_in_again_completes_whatever_is_told_of_its_time() -> Result<()> {
+    use AuthTime::{Always, Never, WhenAsked};
+    use AuthTimeRule::{AssumeNow, Required};
+    let soon = super::super::ManualClock::starting_now().now().timestamp();
+    if let Some(case) = corpus("G1")? {
+        let sent = case.pointer("/case/claims").cloned().unwrap_or_default();
+        ensure!(
+            case["query"]
+                .as_str()
+                .is_some_and(|query| query.contains("fresh=true"))
+        );
+        for (rule, known) in [(Required, Known::Withheld), (AssumeNow, Known::Assumed)] {
+            let told = asked_again(Never, rule, sent.clone()).await?;
+            ensure!(told == known, "G1: {told:?}");
+        }
+    }
+    for (vendor, says, rule, sent, known) in [
+        ("dex: never", Never, Required, json!({}), Known::Withheld),
+        (
+            "OneLogin: never, and it asks for the password",
+            Never,
+            AssumeNow,
+            json!({}),
+            Known::Assumed,
+        ),
+        (
+            "Auth0: after max_age",
+            WhenAsked,
+            Required,
+            json!({}),
+            Known::Stated,
+        ),
+        (
+            "Entra ID v1: as text",
+            Always,
+            Required,
+            json!({"auth_time": soon.to_string()}),
+            Known::Stated,
+        ),
+        (
+            "Salesforce: null",
+            Always,
+            Required,
+            json!({"auth_time": null}),
+            Known::Withheld,
+        ),
+        (
+            "a date, which is no time of a token",
+            Always,
+            AssumeNow,
+            json!({"auth_time": "2026-11-29T07:59:07Z"}),
+            Known::Assumed,
+        ),
+    ] {
+        let told = asked_again(says, rule, sent).await.context(vendor)?;
+        ensure!(told == known, "{vendor}: {told:?}");
+    }
+    Ok(())
+}
