@@ -1,6 +1,9 @@
 //! What real SAML providers send: the cases of the field corpus, and their siblings from the documentation of vendors.
 
+mod attributes;
 mod metadata;
+mod vendors;
+mod white_space;
 
 use std::path::PathBuf;
 
@@ -47,56 +50,6 @@ fn is_alice(case: &str, verified: Result<VerifiedAssertion, ProviderError>) {
         ["alice@example.com"],
         "{case}"
     );
-}
-
-/// Texts with white space around them, as printers of XML leave it.
-fn spaced(space: &str) -> String {
-    let texts = [
-        ("<saml:Issuer>", "</saml:Issuer>"),
-        ("<saml:Audience>", "</saml:Audience>"),
-        ("xs:string\">", "</saml:AttributeValue>"),
-        ("<saml:AttributeValue>", "</saml:AttributeValue>"),
-    ];
-    let mut xml = draft();
-    for (start, end) in texts {
-        xml = xml.replace(start, &format!("{start}{space}"));
-        if !xml.contains(&format!("{space}{end}")) {
-            xml = xml.replace(end, &format!("{space}{end}"));
-        }
-    }
-    xml.replace(">alice<", &format!(">{space}alice{space}<"))
-}
-
-#[test]
-fn white_space_around_texts_means_nothing() {
-    if let Some(case) = case("R1") {
-        let space = case["saml"]["nl"].as_str().unwrap().to_owned();
-        is_alice(
-            "R1",
-            posted(&signed(&spaced(&space), Signed::Response), &trust()),
-        );
-    }
-    for (vendor, space) in [
-        ("Shibboleth, printed readably", "\n                "),
-        ("WSO2: tabs", "\n\t\t"),
-        ("a .NET serializer", "&#13;\n  "),
-    ] {
-        let xml = spaced(space);
-        for how in [Signed::Response, Signed::Assertion, Signed::Both] {
-            is_alice(vendor, posted(&signed(&xml, how), &trust()));
-        }
-    }
-    // One space is none of a printer's: the texts of the protocol are read without it, the name of a person is not.
-    let one_space = spaced(" ").replace("> alice <", ">alice<");
-    let verified = posted(&signed(&one_space, Signed::Response), &trust()).unwrap();
-    assert_eq!(verified.values("mail").unwrap(), [" alice@example.com "]);
-    // White space within a name is a part of it, and other spaces than those of XML are.
-    let other = signed(
-        &draft().replace(">alice<", ">\u{a0}alice<"),
-        Signed::Response,
-    );
-    let subject = posted(&other, &trust()).unwrap().subject;
-    assert_eq!(subject.as_str(), "\u{a0}alice");
 }
 
 #[test]
@@ -196,7 +149,7 @@ fn a_signature_may_stand_anywhere_among_the_children_of_what_it_signs() {
 }
 
 #[test]
-fn an_id_that_begins_with_a_digit_says_what_to_change() {
+fn an_id_that_no_verifier_finds_says_what_to_change() {
     for (vendor, from, id) in [
         ("a hexadecimal id", "ID=\"_r\"", "1b3f1c0e8d"),
         (
@@ -205,6 +158,16 @@ fn an_id_that_begins_with_a_digit_says_what_to_change() {
             "550e8400-e29b-41d4-a716-446655440000",
         ),
         ("a counter", "ID=\"_r\"", "7"),
+        (
+            ".NET: a GUID in braces",
+            "ID=\"_a\"",
+            "{550e8400-e29b-41d4-a716-446655440000}",
+        ),
+        (
+            "a URN",
+            "ID=\"_r\"",
+            "urn:uuid:550e8400-e29b-41d4-a716-446655440000",
+        ),
     ] {
         let xml = draft().replace(from, &format!("ID=\"{id}\""));
         let error = posted(&unsigned(&xml), &trust()).unwrap_err();
@@ -213,6 +176,27 @@ fn an_id_that_begins_with_a_digit_says_what_to_change() {
             told.contains("begin its IDs with a letter or _"),
             "{vendor}: {told}"
         );
+    }
+}
+
+#[test]
+fn a_response_without_the_relay_state_says_so() {
+    let unasked = Expected {
+        in_response_to: None,
+        ..expected()
+    };
+    for (vendor, xml) in [
+        ("Shibboleth behind a proxy that drops it", draft()),
+        (
+            "ADFS 2.0: in the response alone",
+            draft().replace(&format!("InResponseTo=\"{REQUEST}\"/>"), "/>"),
+        ),
+    ] {
+        let field = STANDARD.encode(signed(&xml, Signed::Both));
+        let error = verify(&field, &trust(), now(), &unasked).unwrap_err();
+        let told = format!("{error:?}");
+        assert!(told.contains("RelayState unchanged"), "{vendor}: {told}");
+        assert_eq!(reason::<()>(Err(error)), RejectReason::InResponseTo);
     }
 }
 
