@@ -171,7 +171,13 @@ impl Trail {
             // Nothing to do, or everything on a database without events.
             Ok(0) | Err(OpenAuditError::Empty) => answered(migrating).await?,
             // A large trail may take long.
-            Ok(_) => migrating.await?,
+            Ok(changes) => {
+                tracing::info!(
+                    changes,
+                    "the schema of the audit database is brought up to date"
+                );
+                migrating.await?;
+            }
             Err(error) => return Err(error),
         }
         Ok(trail)

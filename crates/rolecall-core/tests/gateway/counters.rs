@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use chrono::TimeDelta;
 use rolecall_core::limits::{FEW_PENDING, PENDING_MAX, SIGN_IN_MAX, SIGNED_IN_KEPT};
-use rolecall_core::rate_limit::{LimitName, Place, RateCounters, RateLimit, RateLimitError};
+use rolecall_core::rate_limit::{
+    AddressPlaces, LimitName, Place, RateCounters, RateLimit, RateLimitError,
+};
 
 use crate::world::World;
 
@@ -232,4 +234,25 @@ async fn a_place_is_not_given_back_to_a_later_window() {
     let given = counters.give_back_for_address(limit, RATE, &late[0]);
     given.await.unwrap();
     assert!(take().await.is_ok());
+}
+
+/// Replicas of two versions share a store while they are replaced.
+#[tokio::test]
+async fn places_that_another_version_took_are_given_back() {
+    let world = World::new();
+    let counters = RateCounters::new(world.records());
+    let (limit, address) = (LimitName::SignIn, Some("10.1.0.1".parse().unwrap()));
+    let mut taken = None;
+    for _ in 0..RATE.max() {
+        taken = Some(counters.take_for_address(limit, RATE, address).await);
+    }
+    assert!(!takes(&counters, "10.1.0.1").await);
+    let old: AddressPlaces = serde_json::from_str(r#"{"address":"10.1.0.1"}"#).unwrap();
+    let given = counters.give_back_for_address(limit, RATE, &old);
+    given.await.unwrap();
+    assert!(takes(&counters, "10.1.0.1").await);
+    // The earlier version read these members, and no others.
+    let written = serde_json::to_value(taken.unwrap().unwrap()).unwrap();
+    assert_eq!(written["address"], "10.1.0.1");
+    assert_eq!(written["coarse"], false);
 }
