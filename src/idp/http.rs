@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::header::{
+    ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, WWW_AUTHENTICATE,
+};
 use reqwest::{Method, Request};
 use rolecall_core::limits;
 use url::{Host, Url};
@@ -21,6 +23,7 @@ use url::{Host, Url};
 pub use self::error::HttpError;
 use self::local_names::LocalNames;
 use crate::egress::{self, Egress, Place, is_localhost};
+use crate::idp::explanation::shown;
 
 /// How long a connection may take.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
@@ -44,16 +47,29 @@ pub struct Answer {
     pub challenge: Option<String>,
     /// `Date` (RFC 9110 6.6.1), where it is one.
     pub date: Option<DateTime<Utc>>,
+    /// Where a redirect leads: scheme, host and path.
+    leads_to: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl Answer {
+    /// That it is a redirect, and where it leads.
+    pub fn redirected(&self) -> Option<HttpError> {
+        let is_redirect = (300..400).contains(&self.status);
+        let to = self.leads_to.clone().filter(|_| is_redirect)?;
+        let (host, status) = (self.host.clone(), self.status);
+        Some(HttpError::Redirect { host, status, to })
+    }
+
     /// The body of a 200, whatever it calls itself but HTML: servers of files send key sets as plain text or as bytes.
     ///
     /// # Errors
-    /// [`HttpError::Status`], [`HttpError::ContentType`].
+    /// [`HttpError::Status`], [`HttpError::Redirect`], [`HttpError::ContentType`].
     pub fn json(self) -> Result<Vec<u8>, HttpError> {
+        if let Some(redirect) = self.redirected() {
+            return Err(redirect);
+        }
         let Self { host, status, .. } = self;
         if status != 200 {
             return Err(HttpError::Status { host, status });
@@ -136,7 +152,12 @@ impl HttpClient {
         let status = answer.response.status().as_u16();
         if status != 200 {
             let host = answer.host;
-            return Err(HttpError::Status { host, status }.into());
+            let leads_to = leads_to(url, answer.response.headers());
+            return Err(match leads_to.filter(|_| (300..400).contains(&status)) {
+                Some(to) => HttpError::Redirect { host, status, to },
+                None => HttpError::Status { host, status },
+            }
+            .into());
         }
         loop {
             let next = tokio::time::timeout(TOTAL_MAX, answer.piece()).await;
@@ -177,6 +198,7 @@ impl HttpClient {
     /// # Errors
     /// [`HttpError`], but not for a status: that is the caller's to judge.
     pub async fn send(&self, request: Request) -> Result<Answer, HttpError> {
+        let url = request.url().clone();
         let mut open = self.open(request).await?;
         let mut body = Vec::new();
         while let Some(piece) = open.piece().await? {
@@ -202,6 +224,7 @@ impl HttpClient {
             content_type,
             challenge,
             date,
+            leads_to: leads_to(&url, open.response.headers()),
             body,
             host: open.host,
         })
@@ -235,6 +258,21 @@ impl OpenAnswer {
         let piece = piece.map(|piece| piece.map(Vec::from));
         piece.map_err(|error| failed(error, self.host.clone()))
     }
+}
+
+/// `Location` (RFC 9110 10.2.2), without what could be a secret in it.
+fn leads_to(url: &Url, headers: &HeaderMap) -> Option<String> {
+    let to = headers.get(LOCATION)?.to_str().ok()?;
+    let to = url.join(to).ok()?;
+    let host = to.host_str()?;
+    let port = to
+        .port()
+        .map_or_else(String::new, |port| format!(":{port}"));
+    Some(shown(&format!(
+        "{}://{host}{port}{}",
+        to.scheme(),
+        to.path()
+    )))
 }
 
 fn failed(error: reqwest::Error, host: String) -> HttpError {

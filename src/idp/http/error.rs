@@ -41,6 +41,18 @@ pub enum HttpError {
         /// The status.
         status: u16,
     },
+    /// Another address instead, which is never gone to.
+    #[error(
+        "{host} answered with status {status} and leads to {to}, where nobody follows: if that address is right, configure it"
+    )]
+    Redirect {
+        /// Who.
+        host: String,
+        /// The status.
+        status: u16,
+        /// Where it leads: scheme, host and path.
+        to: String,
+    },
     /// A page for people.
     #[error("{host} answered with a page ({found:?}) where JSON was expected")]
     ContentType {
@@ -65,7 +77,8 @@ impl HttpError {
             Self::Status { status, .. } => {
                 (400..500).contains(status) && !matches!(status, 408 | 425 | 429)
             }
-            Self::Timeout(_)
+            Self::Redirect { .. }
+            | Self::Timeout(_)
             | Self::Broken { .. }
             | Self::ContentType { .. }
             | Self::TooLarge(_) => false,

@@ -130,6 +130,9 @@ impl CodeExchange<'_> {
 
     /// An error response (RFC 6749 5.2).
     fn refusal(&self, answer: &Answer) -> ProviderError {
+        if let Some(redirect) = answer.redirected() {
+            return self.unavailable(redirect);
+        }
         let Answer { host, status, .. } = answer;
         let members = match json::object(&answer.body) {
             Ok(members) => members,

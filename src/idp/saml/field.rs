@@ -243,6 +243,32 @@ fn exclusive_canonicalisation_may_count_comments() {
 }
 
 #[test]
+fn another_canonicalisation_says_what_to_choose() {
+    let exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";
+    let plain = sha256_signature("_r");
+    let transform = format!("<ds:Transform Algorithm=\"{exclusive}\"/>");
+    for (vendor, signature) in [
+        (
+            "an old .NET: inclusive",
+            plain.replace(exclusive, "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"),
+        ),
+        ("WIF: enveloped alone", plain.replace(&transform, "")),
+        (
+            "a Java stack: inclusive 1.1 of SignedInfo",
+            plain.replacen(exclusive, "http://www.w3.org/2006/12/xml-c14n11", 1),
+        ),
+    ] {
+        let xml = unsigned(&draft().replace("{{response}}", &signature));
+        let error = posted(&xml, &trust()).unwrap_err();
+        let told = format!("{error:?}");
+        assert!(
+            told.contains("exclusive canonicalisation"),
+            "{vendor}: {told}"
+        );
+    }
+}
+
+#[test]
 fn clocks_may_differ_by_the_leeway() {
     let field = STANDARD.encode(signed(&draft(), Signed::Both));
     let issued = now() - TimeDelta::seconds(30);

@@ -66,7 +66,7 @@ pub struct GuardedXml<'a> {
 pub fn decoded(field: &str) -> Result<String, ProviderError> {
     if field.len() > limits::SAML_MESSAGE_BYTES_MAX {
         return Err(malformed(format!(
-            "the message has {} characters, more than {}",
+            "the message has {} characters, more than {}: let the provider send fewer groups or attributes",
             field.len(),
             limits::SAML_MESSAGE_BYTES_MAX
         )));

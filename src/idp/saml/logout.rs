@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::message::Incoming;
 use super::xml::{
-    ASSERTION, PROTOCOL, attribute, children, instant, is, malformed, only, parse, text,
+    ASSERTION, PROTOCOL, attribute, children, instant, is, malformed, only, parse, text, trimmed,
 };
+use crate::idp::explanation;
 
 /// A message is from this moment: how old one may be.
 const AGE_MAX: TimeDelta = TimeDelta::minutes(5);
@@ -133,10 +134,13 @@ pub fn answer(
     }
     match code.and_then(|code| attribute(code, "Value")) {
         Some(SUCCESS) => Ok(()),
-        Some(_) => Err(ProviderError::Refused {
-            error: "logout_refused",
-            explanation: None,
-        }),
+        Some(_) => {
+            let message = status.and_then(|status| only(status, PROTOCOL, "StatusMessage"));
+            Err(ProviderError::Refused {
+                error: "logout_refused",
+                explanation: explanation::of(None, message.and_then(text).as_deref()),
+            })
+        }
         None => Err(malformed("there is no Status")),
     }
 }
@@ -153,7 +157,7 @@ impl Parties<'_> {
         if issuer.as_deref() != Some(self.provider) {
             return Err(rejected(RejectReason::Issuer, "Issuer is not the provider"));
         }
-        if attribute(message, "Destination") != Some(self.destination) {
+        if attribute(message, "Destination").map(trimmed) != Some(self.destination) {
             return Err(rejected(
                 RejectReason::Destination,
                 "Destination is not our address",
@@ -321,6 +325,12 @@ mod tests {
             "partial_logout"
         );
         assert_eq!(reason(said("_1", &code("Requester", ""))), "logout_refused");
+        let message = "<p:StatusMessage>\n no such session\n</p:StatusMessage>";
+        let refused = said("_1", &format!("{}{message}", code("Requester", ""))).unwrap_err();
+        assert!(
+            matches!(&refused, ProviderError::Refused { explanation: Some(said), .. } if said == "\"no such session\""),
+            "{refused:?}"
+        );
         assert_eq!(reason(said("_1", "")), "malformed");
     }
 }

@@ -125,16 +125,23 @@ impl Walk<'_> {
         self.elements += 1;
         self.attributes += attributes;
         let closed = end > 0 && self.rest[end - 1] == b'/';
-        let too_many = [
-            (attributes > ATTRIBUTES_MAX, "attributes of one element"),
-            (end > limits::XML_TAG_BYTES_MAX, "bytes in one tag"),
-            (in_scope > NAMESPACES_MAX, "namespaces"),
-            (self.elements > self.bounds.elements_max, "elements"),
-            (self.attributes > self.bounds.attributes_max, "attributes"),
-            (self.in_scope.len() >= DEPTH_MAX, "levels"),
+        let Bounds {
+            elements_max,
+            attributes_max,
+            ..
+        } = self.bounds;
+        let counted = [
+            (attributes, ATTRIBUTES_MAX, "attributes of one element"),
+            (end, limits::XML_TAG_BYTES_MAX, "bytes in one tag"),
+            (in_scope, NAMESPACES_MAX, "namespaces"),
+            (self.elements, elements_max, "elements"),
+            (self.attributes, attributes_max, "attributes"),
+            (self.in_scope.len() + 1, DEPTH_MAX, "levels"),
         ];
-        if let Some((_, what)) = too_many.iter().find(|(broken, _)| *broken) {
-            return Err(malformed(format!("it has too many {what}")));
+        if let Some((_, max, what)) = counted.iter().find(|(count, max, _)| count > max) {
+            return Err(malformed(format!(
+                "it has more than {max} {what}: let the provider send less, such as fewer groups"
+            )));
         }
         if !closed {
             self.in_scope.push(in_scope);

@@ -133,7 +133,12 @@ pub fn signature_shape(
             leaf(*first)?;
             exclusive(*second)?;
         }
-        _ => return Err(structure("there are other transforms than the two of SAML")),
+        _ => {
+            return Err(structure(
+                "there are other transforms than the two of SAML (Core 5.4.4): let the provider sign with \
+                 enveloped-signature and exclusive canonicalisation",
+            ));
+        }
     }
     let sha1 =
         weak(method, "signature", SIGNATURES, RSA_SHA1)? | weak(digest, "digest", DIGESTS, SHA1)?;
@@ -231,7 +236,10 @@ fn not_taken(what: &str, algorithm: &str) -> ProviderError {
     let shown: String = algorithm.chars().take(100).collect();
     ProviderError::rejected(
         RejectReason::Algorithm,
-        format!("the {what} algorithm {shown:?} is not taken"),
+        format!(
+            "the {what} algorithm {shown:?} is not taken: let the provider sign with RSA or ECDSA and SHA-256, and exclusive \
+             canonicalisation"
+        ),
     )
 }
 

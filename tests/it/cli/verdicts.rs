@@ -114,7 +114,7 @@ fn explain_reads_claims_as_a_sign_in_does() -> Result<()> {
         (
             "a token of 130 kB",
             large.to_string(),
-            "at most 98304 are taken",
+            "a sign-in with these claims is refused (malformed): the token has ",
         ),
         (
             "a member twice",

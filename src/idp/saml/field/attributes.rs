@@ -80,9 +80,20 @@ fn many_groups_are_all_there_or_the_limit_is_named() {
             with(count).unwrap_or_else(|error: ProviderError| panic!("{vendor}: {error:?}"));
         assert_eq!(alice.groups.len(), count + 1, "{vendor}");
     }
-    let error = with(5_000).unwrap_err();
-    assert!(
-        format!("{error:?}").contains("more than") || format!("{error:?}").contains("too many"),
-        "{error:?}"
-    );
+    // By characters of the message, and by elements.
+    let short = "<saml:AttributeValue>g</saml:AttributeValue>".repeat(5_000);
+    let one = "<saml:AttributeValue>R&amp;D &lt;x&gt;</saml:AttributeValue>";
+    let many = signed(&draft().replace(one, &short), Signed::Response);
+    for (error, told) in [
+        (
+            with(5_000).unwrap_err(),
+            "more than 524288: let the provider send fewer groups",
+        ),
+        (
+            posted(&many, &trust()).unwrap_err(),
+            "more than 5000 elements: let the provider send less",
+        ),
+    ] {
+        assert!(format!("{error:?}").contains(told), "{error:?}");
+    }
 }

@@ -58,5 +58,21 @@ async fn an_address_that_is_not_believed_is_called_that() -> Result<()> {
         };
         told(vendor, alice_at(answers).await.context(vendor)?, wanted)?;
     }
-    Ok(())
+    // Cognito's userinfo writes booleans as text; it is asked where the ID token has no address.
+    let userinfo = json!({"sub": "00u-alice", "email": "alice@example.com", "email_verified": "true", "groups": []});
+    let answers = Variation {
+        claims: object(json!({"email": ABSENT, "email_verified": ABSENT})),
+        userinfo: Some(Raw {
+            status: 200,
+            body: userinfo.to_string(),
+            content_type: "application/json".to_owned(),
+            challenge: None,
+        }),
+        ..Variation::default()
+    };
+    told(
+        "Cognito: at userinfo",
+        alice_at(answers).await?,
+        "\"alice@example.com\" is not believed, because email_verified",
+    )
 }

@@ -41,6 +41,33 @@ async fn optional_parts_of_discovery_refuse_nobody() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_document_that_moved_says_where_it_is() -> Result<()> {
+    use rolecall_testkit::oidc::{Conduct, Fault};
+    for (what, fault) in [
+        (
+            "the discovery document",
+            Fault::Discovery(Conduct::Redirect),
+        ),
+        ("the key set", Fault::Jwks(Conduct::Redirect)),
+        (
+            "the token endpoint",
+            Fault::TokenEndpoint(Conduct::Redirect),
+        ),
+    ] {
+        let mut world = World::new()?;
+        world.upstream.fault(fault);
+        let elsewhere = world.upstream.canary().url();
+        let (_, said) = refused(what, world.sign_in("alice").await)?;
+        ensure!(
+            said.contains("status 302") && said.contains(elsewhere.trim_end_matches('/')),
+            "{what}: {said}"
+        );
+        ensure!(world.upstream.canary().hits() == 0, "{what}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn sign_out_without_a_usable_endpoint_stays_here() -> Result<()> {
     use rolecall_core::secret::{State, random_token};
     use rolecall_core::sign_in::IdentityProvider as _;
