@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use rolecall_core::limits;
 
 use super::trust::{InvalidMetadata, TrustOptions, metadata_text};
-use super::xml::METADATA;
+use super::xml::{METADATA, trimmed};
 
 /// How deep elements nest.
 const DEPTH_MAX: usize = 64;
@@ -266,7 +266,8 @@ impl Finder {
             return Err(broken("it has too many levels"));
         }
         let is_whole = tag.ends_with(b"/>");
-        let names_wanted = || attribute(tag, "entityID").as_deref() == Some(self.wanted.as_str());
+        let named = || attribute(tag, "entityID");
+        let names_wanted = || named().is_some_and(|name| trimmed(&name) == self.wanted);
         if self.is_metadata(tag, "EntityDescriptor") && names_wanted() {
             let around: Vec<Vec<u8>> = self.open.iter().flatten().cloned().collect();
             if !self.found.is_empty() && self.around != around {

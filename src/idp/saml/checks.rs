@@ -163,7 +163,8 @@ pub fn no_assertion(response: Node<'_, '_>) -> ProviderError {
     let second = status
         .and_then(|status| only(status, PROTOCOL, "StatusCode"))
         .and_then(|code| only(code, PROTOCOL, "StatusCode"))
-        .and_then(|code| attribute(code, "Value"));
+        .and_then(|code| attribute(code, "Value"))
+        .map(trimmed);
     let message = status
         .and_then(|status| only(status, PROTOCOL, "StatusMessage"))
         .and_then(text);
@@ -195,7 +196,7 @@ pub fn no_assertion(response: Node<'_, '_>) -> ProviderError {
 
 fn status<'a>(response: Node<'a, '_>) -> Option<&'a str> {
     let status = only(response, PROTOCOL, "Status")?;
-    attribute(only(status, PROTOCOL, "StatusCode")?, "Value")
+    attribute(only(status, PROTOCOL, "StatusCode")?, "Value").map(trimmed)
 }
 
 fn version(node: Node<'_, '_>) -> Result<(), ProviderError> {
@@ -209,7 +210,7 @@ fn version(node: Node<'_, '_>) -> Result<(), ProviderError> {
 fn issuer(node: Option<Node<'_, '_>>, trust: &SamlTrust) -> Result<(), ProviderError> {
     let said = node.and_then(text);
     let said = said.as_deref();
-    let format = node.and_then(|node| attribute(node, "Format"));
+    let format = node.and_then(|node| attribute(node, "Format")).map(trimmed);
     if said == Some(trust.entity_id()) && format.is_none_or(|format| format == ENTITY) {
         return Ok(());
     }
@@ -225,7 +226,7 @@ fn issuer(node: Option<Node<'_, '_>>, trust: &SamlTrust) -> Result<(), ProviderE
 
 /// `InResponseTo` is our request, or nowhere when there was none (Core 3.2.2, Profiles 4.1.5).
 fn answers(node: Node<'_, '_>, expected: &Expected<'_>) -> Result<(), ProviderError> {
-    if attribute(node, "InResponseTo") == expected.in_response_to {
+    if attribute(node, "InResponseTo").map(trimmed) == expected.in_response_to {
         return Ok(());
     }
     let why = match expected.in_response_to {
@@ -308,7 +309,7 @@ fn confirmed(
     let none = "there is no SubjectConfirmation of a bearer";
     let mut outcome = Err(rejected(RejectReason::Confirmation, none));
     for confirmation in children(subject, ASSERTION, "SubjectConfirmation") {
-        if attribute(confirmation, "Method") != Some(BEARER) {
+        if attribute(confirmation, "Method").map(trimmed) != Some(BEARER) {
             continue;
         }
         outcome = match (outcome, bearer(confirmation, clock, expected)) {

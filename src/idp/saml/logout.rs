@@ -112,7 +112,7 @@ pub fn answer(
         return Err(malformed("it is no LogoutResponse"));
     }
     parties.check(response)?;
-    if attribute(response, "InResponseTo") != Some(request_id) {
+    if attribute(response, "InResponseTo").map(trimmed) != Some(request_id) {
         return Err(ProviderError::rejected(
             RejectReason::InResponseTo,
             "InResponseTo is not our request",
@@ -123,7 +123,7 @@ pub fn answer(
     let second = code.and_then(|code| only(code, PROTOCOL, "StatusCode"));
     let ends = |node: Option<Node<'_, '_>>, word: &str| {
         node.and_then(|node| attribute(node, "Value"))
-            .is_some_and(|value| value.ends_with(word))
+            .is_some_and(|value| trimmed(value).ends_with(word))
     };
     // A provider that could not reach everybody says so beside its success (Core 3.7.3.2).
     if ends(code, ":PartialLogout") || ends(second, ":PartialLogout") {
@@ -132,7 +132,7 @@ pub fn answer(
             explanation: None,
         });
     }
-    match code.and_then(|code| attribute(code, "Value")) {
+    match code.and_then(|code| attribute(code, "Value")).map(trimmed) {
         Some(SUCCESS) => Ok(()),
         Some(_) => {
             let message = status.and_then(|status| only(status, PROTOCOL, "StatusMessage"));
@@ -191,7 +191,7 @@ fn name_id(request: Node<'_, '_>) -> Result<NameId, ProviderError> {
     let value = text(node).ok_or_else(refused)?;
     Ok(NameId {
         value,
-        format: own("Format"),
+        format: attribute(node, "Format").map(|format| trimmed(format).to_owned()),
         name_qualifier: own("NameQualifier"),
         sp_name_qualifier: own("SPNameQualifier"),
     })

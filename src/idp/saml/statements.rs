@@ -224,7 +224,7 @@ fn name_id(node: Node<'_, '_>) -> Result<NameId, ProviderError> {
     let own = |name: &str| attribute(node, name).map(str::to_owned);
     Ok(NameId {
         value,
-        format: own("Format"),
+        format: attribute(node, "Format").map(|format| trimmed(format).to_owned()),
         name_qualifier: own("NameQualifier"),
         sp_name_qualifier: own("SPNameQualifier"),
     })

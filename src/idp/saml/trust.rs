@@ -150,7 +150,8 @@ impl SamlTrust {
         let document = document.map_err(InvalidMetadata::of)?;
         let (entity, role) = identity_provider(document.root_element(), options)?;
         let entity_id = attribute(entity, "entityID")
-            .filter(|id| !id.trim().is_empty() && id.len() <= 1024)
+            .map(trimmed)
+            .filter(|id| !id.is_empty() && id.len() <= 1024)
             .ok_or_else(|| InvalidMetadata("there is no entityID".to_owned()))?;
         let keys = SigningKeys::from_der(signing_certificates(role))?;
         let single_sign_on = endpoints(role, "SingleSignOnService");
@@ -288,7 +289,7 @@ fn identity_provider<'a, 'i>(
     let mut found = root
         .descendants()
         .filter(|node| is(*node, METADATA, "EntityDescriptor") && is_in_place(*node))
-        .filter(|node| wanted.is_none() || attribute(*node, "entityID") == wanted)
+        .filter(|node| wanted.is_none() || attribute(*node, "entityID").map(trimmed) == wanted)
         .flat_map(|entity| {
             let roles = children(entity, METADATA, "IDPSSODescriptor");
             roles.map(move |role| (entity, role))

@@ -109,6 +109,10 @@ fn explain_reads_claims_as_a_sign_in_does() -> Result<()> {
     alice["updated_at"] = sent["updated_at"].clone();
     let ran = explain(&alice.to_string())?;
     ensure!(ran.code == 0, "J2, which signs in: {ran:?}");
+    let access = folder.path().join("access.toml");
+    let deny =
+        "[[deny]]\nid = \"contractors\"\nwho = { claims = { employment = [\"contractor\"] } }\n";
+    fs::write(&access, fs::read_to_string(&access)? + deny)?;
     let large = json!({"sub": "alice", "x": vec!["x".repeat(1_000); 100]});
     for (name, text, told) in [
         (
@@ -125,6 +129,16 @@ fn explain_reads_claims_as_a_sign_in_does() -> Result<()> {
             "Entra ID: too many groups",
             json!({"sub": "a", "hasgroups": true}).to_string(),
             "Groups assigned to the application",
+        ),
+        (
+            "a claim of a deny that cannot be read",
+            json!({"sub": "a", "employment": [{"type": "contractor"}]}).to_string(),
+            "a sign-in with these claims is refused (claims): the claim \"employment\"",
+        ),
+        (
+            "another audience",
+            json!({"sub": "a", "aud": ["other"]}).to_string(),
+            "is refused (audience): aud is [\"other\"]",
         ),
         (
             "groups that cannot be read",

@@ -66,3 +66,48 @@ fn white_space_around_texts_means_nothing() {
     let subject = posted(&other, &trust()).unwrap().subject;
     assert_eq!(subject.as_str(), "\u{a0}alice");
 }
+
+/// Addresses, identifiers and references are of types whose white space collapses (XML Schema 3.2.17, 3.3.8).
+#[test]
+fn white_space_around_addresses_and_references_means_nothing() {
+    for (vendor, space) in [
+        ("a template with spaces", " "),
+        ("WSO2: line breaks", "\n  "),
+    ] {
+        let mut xml = draft();
+        for name in [
+            "Destination",
+            "InResponseTo",
+            "Recipient",
+            "Value",
+            "Method",
+            "Format",
+        ] {
+            let pieces: Vec<&str> = xml.split(&format!(" {name}=\"")).collect();
+            let spaced = |piece: &&str| {
+                let (value, rest) = piece.split_once('"').unwrap();
+                format!(" {name}=\"{space}{value}{space}\"{rest}")
+            };
+            let rest: String = pieces[1..].iter().map(spaced).collect();
+            assert!(!rest.is_empty(), "{name}");
+            xml = format!("{}{rest}", pieces[0]);
+        }
+        let verified = posted(&signed(&xml, Signed::Both), &trust()).unwrap();
+        let name_id = verified.name_id.as_ref().unwrap();
+        let format = name_id.format.as_deref().unwrap();
+        assert_eq!(format, format.trim(), "{vendor}");
+        is_alice(vendor, Ok(verified));
+        let entity = metadata(&[&PROVIDER.certificate_text()])
+            .replace("entityID=\"", &format!("entityID=\"{space}"));
+        for entity_id in [None, Some(IDP.to_owned())] {
+            let options = TrustOptions {
+                entity_id,
+                ..TrustOptions::default()
+            };
+            let taken =
+                super::super::aggregate::MetadataReader::new(&options).read(entity.as_bytes());
+            let trust = SamlTrust::parse(&taken.unwrap(), &options).unwrap();
+            assert_eq!(trust.entity_id(), IDP, "{vendor}");
+        }
+    }
+}
