@@ -29,6 +29,8 @@ mod furnish;
 pub struct HouseSettings {
     /// The gateway's port; 0 for any.
     pub port: u16,
+    /// AWS's port; 0 for any.
+    pub aws_port: u16,
     /// The gateway's public origin where that is not its own address: that of a balancer in front of it.
     pub public_url: Option<String>,
     /// Whether the gateway itself speaks https, on `localhost` and with a certificate of [`House::authority`].
@@ -61,6 +63,7 @@ impl Default for HouseSettings {
     fn default() -> Self {
         Self {
             port: 0,
+            aws_port: 0,
             public_url: None,
             tls: false,
             trusted_proxies: Vec::new(),
@@ -142,10 +145,10 @@ impl House {
         );
         let provider = OidcProvider::start(provider)?;
         let aws = Aws::start(AwsSettings {
+            port: settings.aws_port,
             clock: settings.clock.clone(),
             requests_kept: settings.requests_kept,
             issuer_authority: authority.clone(),
-            ..AwsSettings::default()
         })?;
         let clock: Arc<dyn Clock> = Arc::new(TimeOf(settings.clock.clone()));
         let keys = furnish::make_keys(folder.path(), &clock)?;
@@ -207,6 +210,14 @@ impl House {
     /// The configuration.
     pub fn config(&self) -> PathBuf {
         self.folder.path().join("rolecall.toml")
+    }
+
+    /// Stops the gateway as SIGTERM would, then everything else; the folder goes.
+    ///
+    /// # Errors
+    /// When the gateway ended badly.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.gateway.stop().await
     }
 
     /// One more gateway with the same configuration, at an address of its own. It answers to the same public name.

@@ -3,8 +3,11 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser;
 use rolecall_demo::{ACCOUNTS, House, HouseSettings, SamlHouse, access_by_both};
+use rolecall_testkit::oidc::OidcSettings;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Try Rolecall without an identity provider or an AWS account: everything runs in this process, and nothing is kept.
 #[derive(Debug, Parser)]
@@ -14,7 +17,7 @@ use rolecall_demo::{ACCOUNTS, House, HouseSettings, SamlHouse, access_by_both};
     after_help = "Examples:\n  rolecall-demo\n  rolecall-demo --port 9000"
 )]
 struct Demo {
-    /// The gateway's port
+    /// The gateway's port; providers and AWS take the three after it
     #[arg(long, default_value_t = 8400)]
     port: u16,
 }
@@ -31,20 +34,52 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Ports after the gateway's: of the OpenID provider, the SAML provider and AWS.
+const NEIGHBOURS: u16 = 3;
+
 async fn run(demo: Demo) -> anyhow::Result<()> {
+    let port = demo.port;
+    anyhow::ensure!(
+        port <= u16::MAX - NEIGHBOURS,
+        "the demo uses four ports, beginning with --port: choose one up to {}",
+        u16::MAX - NEIGHBOURS
+    );
+    // 0 is any free port, for each of them.
+    let after = |offset: u16| if port == 0 { 0 } else { port + offset };
+    let mut saml = SamlHouse::default();
+    saml.provider.port = after(2);
+    let provider = OidcSettings {
+        port: after(1),
+        ..OidcSettings::default()
+    };
     let house = House::build(HouseSettings {
-        port: demo.port,
-        saml: Some(SamlHouse::default()),
+        port,
+        aws_port: after(NEIGHBOURS),
+        provider,
+        saml: Some(saml),
         access: access_by_both(),
         ..HouseSettings::default()
     })
-    .await?;
-    std::io::stdout().write_all(welcome(&house)?.as_bytes())?;
-    tokio::signal::ctrl_c().await?;
-    house.gateway.stop().await
+    .await
+    .with_context(|| {
+        format!(
+            "the demo cannot start on the ports {port} to {}; choose others with --port",
+            after(NEIGHBOURS)
+        )
+    })?;
+    std::io::stdout().write_all(welcome(&house, port)?.as_bytes())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminated.recv() => {}
+        _ = hung_up.recv() => {}
+    }
+    // The house goes with its folder.
+    house.stop().await
 }
 
-fn welcome(house: &House) -> anyhow::Result<String> {
+fn welcome(house: &House, port: u16) -> anyhow::Result<String> {
     let portal = house.url();
     let terminal: String = house
         .terminal()?
@@ -52,8 +87,11 @@ fn welcome(house: &House) -> anyhow::Result<String> {
         .map(|line| format!("  {line}\n"))
         .collect();
     let accounts = ACCOUNTS
-        .map(|(id, name)| format!("  {id}  {name}"))
+        .map(|(id, name, trust)| format!("  {id}  {name:14}{trust}"))
         .join("\n");
+    let forwarded: String = (port..=port + NEIGHBOURS)
+        .map(|port| format!(" -L {port}:127.0.0.1:{port}"))
+        .collect();
     Ok(format!(
         "
 Rolecall is running:  {portal}
@@ -63,7 +101,7 @@ Sign in as (any password), by OpenID Connect or by SAML:
   bob     group payments-dev, without one
   carol   no groups: sees whom to ask
 
-Accounts, each trusting this gateway as an OIDC provider:
+Accounts, and how each trusts this gateway:
 {accounts}
 
 To use it with an unmodified aws, boto3 or SDK, paste this; a browser opens and
@@ -72,6 +110,10 @@ asks. Credentials from the portal's own block work there, too:
 {terminal}
   aws sso login
   aws sts get-caller-identity
+
+AWS CLI 2.13 or newer reads these variables. Providers and AWS are on the next
+three ports; from another machine forward all four:
+  ssh{forwarded} HOST
 
 Press Ctrl-C to stop. Nothing leaves this machine, and nothing is kept.
 "

@@ -13,10 +13,10 @@ pub const SAML_PROVIDER_ID: &str = "corporate";
 pub const SAML_PROVIDER: &str = "rolecall";
 
 /// Number and name of the accounts.
-pub const ACCOUNTS: [(&str, &str); 3] = [
-    ("111122223333", "payments-prod"),
-    ("444455556666", "payments-dev"),
-    ("777788889999", "sandbox"),
+pub const ACCOUNTS: [(&str, &str, &str); 3] = [
+    ("111122223333", "payments-prod", "as an OIDC provider"),
+    ("444455556666", "payments-dev", "as an OIDC provider"),
+    ("777788889999", "sandbox", "as a SAML provider"),
 ];
 
 /// The access policy. One account for each way of trust: the gateway as OpenID provider, but in the sandbox as SAML

@@ -89,7 +89,7 @@ pub(super) fn furnish(
     let host = issuer
         .trim_start_matches("https://")
         .trim_start_matches("http://");
-    for (id, _) in ACCOUNTS {
+    for (id, ..) in ACCOUNTS {
         let account = aws.account(id)?;
         let oidc = account.oidc_provider(issuer, &["sts.amazonaws.com"])?;
         let by_saml = account.saml_provider(SAML_PROVIDER, &metadata)?;
