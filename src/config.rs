@@ -26,7 +26,7 @@ use rolecall_core::config_error::ConfigError;
 use rolecall_core::limits;
 use rolecall_core::rate_limit::RateLimits;
 use rolecall_core::session::Lifetimes;
-use rolecall_core::start_url::StartLabel;
+use rolecall_core::start_url::StartUrls;
 use rolecall_core::toml_reader::{Document, Reader};
 use url::Url;
 
@@ -61,8 +61,8 @@ pub struct Settings {
     pub clients: ClientRules,
     /// `[limits]` and `[aws] sts_rate`
     pub limits: RateLimits,
-    /// `[clients] start_url_label`, where it is said.
-    pub start_label: Option<StartLabel>,
+    /// What AWS's clients call this installation: `public_url`, `[clients] start_url_label` and `former_labels`.
+    pub start_urls: StartUrls,
     /// `[issuer] keys`
     pub issuer_keys: PathBuf,
     /// `[aws]`

@@ -278,6 +278,7 @@ async fn build_gateway(
         clients: settings.clients,
         limits: settings.limits,
         public_url: settings.public_url.clone(),
+        start_urls: settings.start_urls.clone(),
         partition: settings.aws.partition,
     };
     Ok(Gateway::new(world, policy))

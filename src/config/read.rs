@@ -60,7 +60,7 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
         .and_then(|section| sections::store(section, folder));
     let database = database(root, folder);
     let lifetimes = sections::session(root.table("session"));
-    let (clients, start_label) = clients::clients(root.table("clients"));
+    let (clients, labels) = clients::clients(root.table("clients"));
     let issuer_keys = issuer_keys(root, folder);
     let aws = root
         .required("aws")
@@ -95,8 +95,11 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
     });
     let complete = || {
         let (store, sealing_keys) = store?;
+        let public_url = public_url?;
+        let aws = aws?;
         Some(Settings {
-            public_url: public_url?,
+            start_urls: labels.start_urls(&public_url, aws.partition),
+            public_url,
             listen,
             store,
             sealing_keys,
@@ -104,9 +107,8 @@ fn read(root: &Reader<'_>, folder: &Path) -> (Option<Settings>, Option<AccessFil
             lifetimes,
             clients,
             limits,
-            start_label,
             issuer_keys: issuer_keys?,
-            aws: aws?,
+            aws,
             egress,
             providers: providers.settings,
             provider_files: providers.files,

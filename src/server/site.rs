@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use rolecall_core::start_url::StartUrls;
-
 use super::connections::Connections;
 use super::embedded;
 use super::issuers::Issuers;
@@ -35,11 +33,6 @@ pub fn settings(
             settings.listen.trusted_proxies.clone(),
         ),
         is_crowded: Box::new(move |peer| connections.is_crowded(peer)),
-        start_urls: StartUrls::new(
-            &settings.public_url,
-            settings.aws.partition,
-            settings.start_label.as_ref(),
-        ),
         region: settings.aws.sts_region.clone(),
         contact: settings.contact.clone(),
         regions: regions::of(settings.aws.partition),

@@ -170,6 +170,13 @@ impl Problem {
         self
     }
 
+    /// Is called this by AWS's clients, whatever the status is called.
+    #[must_use]
+    pub fn exception(mut self, name: &'static str) -> Self {
+        self.exception = Some(name);
+        self
+    }
+
     /// Offers a way on.
     #[must_use]
     pub fn action(mut self, text: &str, href: impl Into<String>) -> Self {

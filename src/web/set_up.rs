@@ -31,7 +31,7 @@ pub async fn show(
     let origin = &member.visitor.context.origin;
     let place = Place {
         origin: site.origin(),
-        start_url: site.settings.start_urls.of_profiles(),
+        start_url: site.gateway.start_urls().of_profiles(),
         region: site.settings.region.as_str(),
     };
     let profiles = aws_config::profiles(&site.gateway.grants(&member.session, origin));

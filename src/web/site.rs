@@ -11,7 +11,6 @@ use rolecall_core::identity::EmailAddress;
 use rolecall_core::limits;
 use rolecall_core::rate_limit::{AddressShares, ShareBounds};
 use rolecall_core::sign_in::ReturnTo;
-use rolecall_core::start_url::StartUrls;
 use tokio::runtime::Handle;
 use url::Url;
 
@@ -52,8 +51,6 @@ pub struct SiteSettings {
     pub client_addresses: ClientAddresses,
     /// Whether this peer has so many connections that they are not kept after an answer.
     pub is_crowded: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
-    /// What AWS's clients call us.
-    pub start_urls: StartUrls,
     /// The Region of generated profiles.
     pub region: Region,
     /// Whom people are told to ask for access.

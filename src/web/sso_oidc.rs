@@ -22,9 +22,7 @@ fn refusal(exception: &'static str, message: impl Into<String>) -> Problem {
         "InvalidClientException" => (StatusCode::UNAUTHORIZED, "invalid_client"),
         _ => (StatusCode::BAD_REQUEST, "client_refused"),
     };
-    let mut problem = Problem::new(status, Fault::Caller, code, "Not for this client", message);
-    problem.exception = Some(exception);
-    problem
+    Problem::new(status, Fault::Caller, code, "Not for this client", message).exception(exception)
 }
 
 /// A member that has to be there.

@@ -134,6 +134,20 @@ impl RegisteredClient {
         (now < client.expires_at).then_some(client)
     }
 
+    /// Whether it gets new tokens by itself. A profile without `[sso-session]` registers no scope, and its program keeps no
+    /// refresh token.
+    pub fn renews(&self) -> bool {
+        let Registration {
+            scopes,
+            grant_types,
+            ..
+        } = &self.registration;
+        match grant_types.is_empty() {
+            true => !scopes.is_empty(),
+            false => grant_types.contains(&GrantType::RefreshToken),
+        }
+    }
+
     /// Whether it may use this grant type; one that named none may use all.
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         let named = &self.registration.grant_types;

@@ -6,6 +6,8 @@
 //! salt in the record: whoever presents the same one again within the grace gets the same successors, and the record
 //! does not grow with the number of parallel processes.
 
+mod handle;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,9 @@ use crate::secret::{
     AccessToken, RefreshToken, SecretDigest, SecretText, TOKEN_CHARACTERS, random_token,
 };
 use crate::session::{Epoch, EpochId, Origin, SessionId};
+
+pub use handle::Handle;
+use handle::{handle_of, key_of};
 
 const ACCESS_PREFIX: &str = "rca_";
 const REFRESH_PREFIX: &str = "rcr_";
@@ -78,7 +83,15 @@ pub struct ClientSession {
     pub flow: Flow,
     /// What it is bound to, if it is one of `aws login`: then it is for refreshing alone, and no access token opens it.
     pub login: Option<Login>,
+    /// Whether the client gets new tokens by itself.
+    #[serde(default = "renewing")]
+    renews: bool,
     tokens: Tokens,
+}
+
+/// Sessions that were written before clients were told apart.
+fn renewing() -> bool {
+    true
 }
 
 impl Record for ClientSession {
@@ -141,6 +154,8 @@ pub struct NewClientSession {
     pub flow: Flow,
     /// What it is bound to, if it is one of `aws login`.
     pub login: Option<Login>,
+    /// Whether the client gets new tokens by itself, see [`crate::client::RegisteredClient::renews`].
+    pub renews: bool,
 }
 
 /// What became of a refresh token that was presented.
@@ -150,6 +165,8 @@ pub enum Refreshed {
     Rotated(ClientTokens),
     /// It was replaced a moment ago: its successors once more, nothing has changed.
     Repeated(ClientTokens),
+    /// It is the newest, and has had [`limits::REFRESH_TOKENS_RETIRED_MAX`] predecessors within the grace.
+    TooOften,
     /// It was replaced long ago, or never was one of this session's: somebody has a copy.
     Reused,
 }
@@ -178,6 +195,7 @@ impl ClientSession {
             epoch: new.epoch,
             flow: new.flow,
             login: new.login,
+            renews: new.renews,
             tokens: Tokens {
                 access: Vec::new(),
                 refresh: refresh.digest(),
@@ -215,12 +233,15 @@ impl ClientSession {
         entropy: &dyn Entropy,
     ) -> Refreshed {
         let digest = presented.digest();
+        let old = &mut self.tokens.retired;
+        old.retain(|one| now < one.at + limits::REFRESH_GRACE);
         if digest == self.tokens.refresh {
+            if old.len() >= limits::REFRESH_TOKENS_RETIRED_MAX {
+                return Refreshed::TooOften;
+            }
             return Refreshed::Rotated(self.rotate(presented, now, access_life, entropy));
         }
-        let mut retired = self.tokens.retired.iter();
-        let recent =
-            retired.position(|old| old.digest == digest && now < old.at + limits::REFRESH_GRACE);
+        let recent = old.iter().position(|one| one.digest == digest);
         match recent.and_then(|at| self.successors(presented, at)) {
             Some(tokens) => Refreshed::Repeated(tokens),
             None => Refreshed::Reused,
@@ -241,11 +262,7 @@ impl ClientSession {
             at: now,
             salt,
         };
-        let old = &mut self.tokens.retired;
-        old.retain(|one| now < one.at + limits::REFRESH_GRACE);
-        old.push(retired);
-        let surplus = old.len().saturating_sub(limits::REFRESH_TOKENS_RETIRED_MAX);
-        old.drain(..surplus);
+        self.tokens.retired.push(retired);
         self.tokens.refresh = refresh_token.digest();
         let access_expires_at = self.admit(&access_token, now, access_life);
         ClientTokens {
@@ -281,8 +298,8 @@ impl ClientSession {
         access_life: TimeDelta,
     ) -> DateTime<Utc> {
         let life = match self.flow {
-            Flow::Code => access_life,
-            Flow::Device => access_life.min(limits::DEVICE_ACCESS_TOKEN_LIFE_MAX),
+            Flow::Device if self.renews => access_life.min(limits::DEVICE_ACCESS_TOKEN_LIFE_MAX),
+            Flow::Device | Flow::Code => access_life,
         };
         let expires_at = self.ends_at.min(now + life);
         let live = &mut self.tokens.access;
@@ -310,50 +327,6 @@ fn following(token: &RefreshToken, salt: &SecretText) -> (AccessToken, RefreshTo
         AccessToken::new(format!("{ACCESS_PREFIX}{handle}{access}")),
         RefreshToken::new(format!("{REFRESH_PREFIX}{handle}{refresh}")),
     )
-}
-
-fn handle_of<'a>(token: &'a str, prefix: &str) -> Option<&'a str> {
-    let parts = token.strip_prefix(prefix)?;
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    let whole = parts.len() == HANDLE_CHARACTERS + TOKEN_CHARACTERS && parts.bytes().all(plain);
-    whole.then(|| &parts[..HANDLE_CHARACTERS])
-}
-
-fn key_of(handle: &str) -> SecretDigest {
-    SecretDigest::of("rolecall/client-session/v1", &[handle.as_bytes()])
-}
-
-/// Where each token of a session leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Handle {
-    /// Finds the record.
-    pub key: SecretDigest,
-    /// The key of its person. Nobody can put another's there: the record is found by the digest of the whole.
-    pub person: SecretDigest,
-}
-
-impl Handle {
-    fn parse(token: &str, prefix: &str) -> Option<Self> {
-        let handle = handle_of(token, prefix)?;
-        Some(Self {
-            key: key_of(handle),
-            person: SecretDigest::parse(&handle[TOKEN_CHARACTERS..])?,
-        })
-    }
-}
-
-impl AccessToken {
-    /// Where it leads; none when it is not of our form.
-    pub fn handle(&self) -> Option<Handle> {
-        Handle::parse(self.expose(), ACCESS_PREFIX)
-    }
-}
-
-impl RefreshToken {
-    /// Where it leads; none when it is not of our form.
-    pub fn handle(&self) -> Option<Handle> {
-        Handle::parse(self.expose(), REFRESH_PREFIX)
-    }
 }
 
 /// One line of the list of a person's client sessions.

@@ -1,6 +1,6 @@
 //! A person's consent to what a client asks for: the part that both flows have in common.
 //!
-//! Requests of one client from one address that began within a minute are answered together, so that a burst of
+//! Requests of one program from one address that began within a minute are answered together, so that a burst of
 //! parallel tools takes one click. Each of them is listed on the page, and only those that were listed are answered.
 
 use chrono::{DateTime, Utc};
@@ -103,7 +103,7 @@ pub struct OtherRequest {
     pub begun_at: DateTime<Utc>,
 }
 
-/// Requests of one client from one address, by [`WaitingList::key`].
+/// Requests that may be answered together, by [`WaitingList::key`].
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct WaitingList {
     /// Oldest first; answered ones may linger.
@@ -128,12 +128,28 @@ impl Record for WaitingList {
 }
 
 impl WaitingList {
-    /// Where the list of this client at this address is; none where the address is not known, since nothing is joined
-    /// then.
-    pub fn key(asking: &Asking) -> Option<SecretDigest> {
+    /// Where the list is that this request belongs to; none where the address is not known, since nothing is joined then.
+    ///
+    /// Devices are joined by their client and its address: only who holds the client's secret can ask in its name.
+    /// Requests of the code flow are joined within one browser's session by the client's name, since tools that start
+    /// together without a registration register one each. Their codes go to that person's machine alone.
+    pub fn key(asking: &Asking, waiting: &Waiting) -> Option<SecretDigest> {
         let address = asking.origin.address?.to_canonical().to_string();
-        let parts: [&[u8]; 2] = [asking.client.as_bytes(), address.as_bytes()];
-        Some(SecretDigest::of("rolecall/waiting/v1", &parts))
+        let name = asking.client_name.to_string();
+        Some(match waiting.session {
+            None => SecretDigest::of(
+                "rolecall/waiting/v1",
+                &[asking.client.as_bytes(), address.as_bytes()],
+            ),
+            Some(session) => SecretDigest::of(
+                "rolecall/waiting-code/v1",
+                &[
+                    session.to_string().as_bytes(),
+                    name.as_bytes(),
+                    address.as_bytes(),
+                ],
+            ),
+        })
     }
 
     /// Adds a request; drops those that are too old to be joined, and the oldest beyond [`limits::WAITING_MAX`].

@@ -45,6 +45,7 @@ use crate::rate_limit::{AddressShares, RateCounters, RateLimits};
 use crate::record::Records;
 use crate::session::{Lifetimes, Origin};
 use crate::sign_in::IdentityProvider;
+use crate::start_url::StartUrls;
 
 use held::HeldBytes;
 
@@ -93,6 +94,8 @@ pub struct World {
     pub limits: RateLimits,
     /// Our own origin.
     pub public_url: Url,
+    /// What AWS's clients call us.
+    pub start_urls: StartUrls,
     /// The AWS partition of all accounts.
     pub partition: Partition,
 }

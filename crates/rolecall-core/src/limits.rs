@@ -156,10 +156,11 @@ pub const CLIENT_SESSIONS_PER_SUBJECT_MAX: usize = 100;
 /// A refresh token that was replaced still gets its successors this long: parallel processes share one, and each may
 /// have read it before another wrote the next.
 pub const REFRESH_GRACE: TimeDelta = TimeDelta::seconds(60);
-/// Refresh tokens that were replaced within [`REFRESH_GRACE`] and are remembered; whoever is faster counts as reuse.
-pub const REFRESH_TOKENS_RETIRED_MAX: usize = 8;
-/// Access tokens of one client session that work at the same time.
-pub const ACCESS_TOKENS_MAX: usize = 16;
+/// Replacements of one session's refresh token within [`REFRESH_GRACE`]. One more has to wait, so that none of those that
+/// were replaced is forgotten before its grace is over.
+pub const REFRESH_TOKENS_RETIRED_MAX: usize = 64;
+/// Access tokens of one client session that work at the same time; one more ends the oldest.
+pub const ACCESS_TOKENS_MAX: usize = 128;
 /// Life of an access token of the device flow at most, whatever `[clients] access_token` says.
 pub const DEVICE_ACCESS_TOKEN_LIFE_MAX: TimeDelta = TimeDelta::hours(1);
 
@@ -190,9 +191,9 @@ pub const WRONG_CODES_PER_SESSION_MAX: u32 = 5;
 pub const WRONG_CODES_PER_PERSON_MAX: u32 = 20;
 /// See [`WRONG_CODES_PER_SESSION_MAX`].
 pub const WRONG_CODES_WINDOW: TimeDelta = TimeDelta::minutes(10);
-/// Requests of one client and address that began within this time of each other are answered together.
+/// Requests of one program and address that began within this time of each other are answered together.
 pub const JOIN_WITHIN: TimeDelta = TimeDelta::seconds(60);
-/// Requests of one client and address that are remembered for that.
+/// Requests of one program and address that are remembered for that.
 pub const WAITING_MAX: usize = 100;
 
 /// How long refusals of requests that show nothing of ours are counted before they are written to the audit trail.

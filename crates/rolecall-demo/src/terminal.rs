@@ -52,7 +52,7 @@ impl House {
 
     fn write_aws_config(&self) -> anyhow::Result<PathBuf> {
         let url = Url::parse(self.url()).context("the house's own address")?;
-        let start_urls = StartUrls::new(&url, Partition::Aws, None);
+        let start_urls = StartUrls::new(&url, Partition::Aws, None, &[]);
         let services = SERVICES
             .map(|service| format!("{service} =\n  endpoint_url = {}\n", self.place_of(service)));
         let profiles = PROFILES.map(|(name, account, role)| {

@@ -50,6 +50,57 @@ pub fn token(request: &HttpRequest) -> Option<AccessToken> {
     values.next().is_none().then(|| AccessToken::new(token))
 }
 
+const INVALID_REQUEST: &str = "InvalidRequestException";
+/// How access tokens of AWS IAM Identity Center begin (CreateToken, example response).
+const AWS_TOKEN_PREFIX: &str = "aoa";
+
+/// No token, or more than one. AWS's clients take `UnauthorizedException` for a session that has expired and hide the
+/// message; signing in again does not help here, so they get the exception that they print.
+fn no_token(request: &HttpRequest) -> Problem {
+    let (message, detail) = match request.headers().contains_key(HEADER) {
+        true => (
+            "The header x-amz-sso_bearer_token is not one access token.",
+            "x-amz-sso_bearer_token is repeated or unreadable",
+        ),
+        false => (
+            "The header x-amz-sso_bearer_token did not arrive.",
+            "x-amz-sso_bearer_token did not arrive: a proxy may drop header names with underscores (nginx: underscores_in_headers on)",
+        ),
+    };
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        Fault::Caller,
+        "no_access_token",
+        "No access token",
+        message,
+    )
+    .hint("A reverse proxy in front of Rolecall may drop header names with underscores: nginx needs `underscores_in_headers on;`. Tell your administrator.")
+    .detail(detail)
+    .exception(INVALID_REQUEST)
+}
+
+/// A token that was not made here, as when `AWS_ENDPOINT_URL_SSO` leads a profile of another portal here. One of AWS's own
+/// is good there, so its client must not say that it has expired.
+fn foreign(token: &AccessToken, origin: &str) -> Problem {
+    let refused = Problem::new(
+        StatusCode::UNAUTHORIZED,
+        Fault::Caller,
+        "foreign_access_token",
+        "Not our access token",
+        format!("This access token was not issued by Rolecall at {origin}."),
+    );
+    if token.expose().starts_with(AWS_TOKEN_PREFIX) {
+        refused
+            .hint("It looks like one of AWS IAM Identity Center. For such a profile, unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC, which lead every profile here.")
+            .detail("the access token looks like one of AWS IAM Identity Center")
+            .exception(INVALID_REQUEST)
+    } else {
+        refused
+            .hint("Run `aws sso login`. If the profile is of another portal, unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC.")
+            .detail("the access token does not have the form of ours")
+    }
+}
+
 /// The answer upon which clients forget a token and tell their person to sign in: only where that helps.
 pub(super) fn unauthorized() -> Problem {
     Problem::new(
@@ -77,9 +128,13 @@ impl Presented {
     /// Looks the session up.
     ///
     /// # Errors
-    /// `UnauthorizedException` when there is none; 5xx when the store does not answer.
+    /// `UnauthorizedException` when there is none, or the token was not issued here; `InvalidRequestException` for one of
+    /// AWS's own; 5xx when the store does not answer.
     pub async fn prove(self) -> Result<Bearer, Problem> {
         let Self { visitor, token } = self;
+        if token.handle().is_none() {
+            return Err(foreign(&token, visitor.site.origin()));
+        }
         let session = visitor.site.gateway.client_session(&token).await?;
         let session = session.ok_or_else(unauthorized)?;
         Ok(Bearer { visitor, session })
@@ -93,7 +148,7 @@ impl FromRequest for Presented {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let visitor = Visitor::from_request(request, payload).into_inner();
         ready(visitor.and_then(|visitor| {
-            let token = token(request).ok_or_else(unauthorized)?;
+            let token = token(request).ok_or_else(|| no_token(request))?;
             Ok(Self { visitor, token })
         }))
     }

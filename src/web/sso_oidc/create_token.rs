@@ -76,11 +76,13 @@ async fn tokens(
     let id = required(request.client_id, "clientId")?;
     let secret = ClientSecret::new(required(request.client_secret, "clientSecret")?);
     let id = ClientId::parse(&id).map_err(|_| TokenError::InvalidClient)?;
-    gateway.authenticate_client(&id, &secret, grant_type)?;
+    let client = gateway.authenticate_client(&id, &secret, grant_type)?;
     Ok(match grant_type {
         GrantType::DeviceCode => {
             let code = DeviceCode::new(required(request.device_code, "deviceCode")?);
-            gateway.redeem_device_code(context, &id, &code).await?
+            gateway
+                .redeem_device_code(context, (&id, &client), &code)
+                .await?
         }
         GrantType::AuthorizationCode => {
             let redemption = CodeRedemption {
@@ -104,7 +106,9 @@ impl From<TokenError> for Problem {
             TokenError::UnauthorizedClient => {
                 ("UnauthorizedClientException", "unauthorized_client")
             }
-            TokenError::InvalidGrant => ("InvalidGrantException", "invalid_grant"),
+            TokenError::InvalidGrant | TokenError::Reused => {
+                ("InvalidGrantException", "invalid_grant")
+            }
             TokenError::AuthorizationPending => {
                 ("AuthorizationPendingException", "authorization_pending")
             }

@@ -64,6 +64,7 @@ impl From<InvalidRegistration> for Problem {
             InvalidRegistration::Scope => "InvalidScopeException",
             InvalidRegistration::GrantType => "UnsupportedGrantTypeException",
             InvalidRegistration::RedirectUri(_) => "InvalidRedirectUriException",
+            InvalidRegistration::StartUrl(_) => "InvalidRequestException",
         };
         refusal(exception, error.to_string())
     }

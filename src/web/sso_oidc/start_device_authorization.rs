@@ -13,7 +13,7 @@ use crate::web::extract::Visitor;
 use crate::web::problem::Problem;
 use crate::web::reply;
 
-/// A request. There is one gateway behind every start URL, so any will do.
+/// A request.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
@@ -36,9 +36,10 @@ pub async fn start_device_authorization(
     let Body { body, form } = request;
     let id = required(body.client_id, "clientId")?;
     let secret = ClientSecret::new(required(body.client_secret, "clientSecret")?);
-    if !form {
-        required(body.start_url, "startUrl")?;
-    }
+    let start_url = match form {
+        true => body.start_url,
+        false => Some(required(body.start_url, "startUrl")?),
+    };
     let id = ClientId::parse(&id).map_err(|_| TokenError::InvalidClient)?;
     let site = &visitor.site;
     let client = site
@@ -46,7 +47,7 @@ pub async fn start_device_authorization(
         .authenticate_client(&id, &secret, GrantType::DeviceCode)?;
     let started = site
         .gateway
-        .start_device_authorization(&visitor.context, &id, &client)
+        .start_device_authorization(&visitor.context, (&id, &client), start_url.as_deref())
         .await?;
     let code = started.user_code.to_string();
     let page = format!("{}/device", site.origin());
@@ -72,6 +73,7 @@ impl From<DeviceError> for Problem {
     fn from(error: DeviceError) -> Self {
         let exception = match error {
             DeviceError::Off => "UnauthorizedClientException",
+            DeviceError::StartUrl(_) => "InvalidRequestException",
             DeviceError::TooMany(exceeded) => return exceeded.into(),
             DeviceError::Unavailable(error) => return error.into(),
         };

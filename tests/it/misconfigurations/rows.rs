@@ -196,7 +196,7 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         visit: SIGN_IN,
         later: None,
         said: &[
-            (Page, "Your groups none that Example ID told us about"),
+            (Page, "Your groups None that Example ID told us about"),
             (Page, "Claims received amr, at_hash"),
         ],
         next: (

@@ -12,6 +12,7 @@ mod redirect;
 mod refresh;
 mod replicas;
 mod shapes;
+mod start_url;
 
 use serde_json::json;
 
@@ -95,7 +96,7 @@ impl Scene {
         self.register_as(json!({
             "clientName": "botocore-client-rc", "clientType": "public",
             "grantTypes": ["authorization_code", "refresh_token", DEVICE_CODE], "redirectUris": [REGISTERED],
-            "issuerUrl": "https://rolecall-x.awsapps.com/start", "scopes": ["sso:account:access"],
+            "issuerUrl": self.at("/start"), "scopes": ["sso:account:access"],
         }))
         .await
     }
@@ -110,7 +111,7 @@ impl Scene {
     }
 
     async fn start_device(&self, client: &Client) -> Result<Answer> {
-        let body = json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": "https://rolecall-x.awsapps.com/start" });
+        let body = json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": self.at("/start") });
         self.call("/device_authorization", body).await
     }
 

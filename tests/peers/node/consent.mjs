@@ -49,8 +49,8 @@ await walk('consent', async () => {
 
   // A device, by keyboard and without JavaScript.
   const plain = await tab(await profile({ javaScriptEnabled: false }));
-  const device = await call('/device_authorization', { ...credentials, startUrl: 'https://x.awsapps.com/start' });
-  const typed = await call('/device_authorization', { ...credentials, startUrl: 'https://x.awsapps.com/start' });
+  const device = await call('/device_authorization', { ...credentials, startUrl: own('/start') });
+  const typed = await call('/device_authorization', { ...credentials, startUrl: own('/start') });
   await plain.goto(device.verificationUri);
   await signIn(plain, 'alice');
   await plain.waitForURL(own('/device'));
@@ -73,7 +73,7 @@ await walk('consent', async () => {
     seen.tokens.push(answer.accessToken ?? JSON.stringify(answer));
   }
   // The same pages under axe-core, which needs JavaScript.
-  const judged = await call('/device_authorization', { ...credentials, startUrl: 'https://x.awsapps.com/start' });
+  const judged = await call('/device_authorization', { ...credentials, startUrl: own('/start') });
   await first.goto(own('/device'));
   await look(first, 'device-judged');
   await first.goto(judged.verificationUriComplete);

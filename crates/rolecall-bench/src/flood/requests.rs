@@ -67,7 +67,7 @@ impl Flood {
             ),
             10 => json(
                 "/device_authorization",
-                &json!({ "clientId": id, "clientSecret": secret, "startUrl": "https://flood.awsapps.com/start" }),
+                &json!({ "clientId": id, "clientSecret": secret, "startUrl": format!("http://{host}/start") }),
             ),
             11 => json(
                 "/token",

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{ClientName, GrantType, RedirectUri};
 use crate::identity::text_newtype;
 use crate::limits;
+use crate::start_url::ForeignStartUrl;
 
 text_newtype!(
     /// A scope (RFC 6749 3.3). Here it opens nothing by itself: each access token is for the portal's interface and for
@@ -55,7 +56,7 @@ pub struct Registration {
 }
 
 /// Why a registration was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRegistration {
     /// `clientType` is not `public`.
     #[error("clientType must be public")]
@@ -74,6 +75,9 @@ pub enum InvalidRegistration {
     /// A redirect URI that leads off the person's machine.
     #[error(transparent)]
     RedirectUri(#[from] super::InvalidRedirectUri),
+    /// `issuerUrl` is of another portal.
+    #[error(transparent)]
+    StartUrl(#[from] ForeignStartUrl),
 }
 
 impl Registration {

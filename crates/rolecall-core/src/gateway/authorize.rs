@@ -105,7 +105,15 @@ impl Gateway {
         if state.is_some_and(|state| state.len() > limits::CLIENT_STATE_BYTES_MAX) {
             return Err(AuthorizeError::TooLarge);
         }
-        match in_order(&form, &client) {
+        let registered = client.registration.issuer_url.as_deref();
+        let ours = registered.map_or(Ok(()), |url| self.world.start_urls.check(url));
+        let checked = ours
+            .map_err(|foreign| ("invalid_request", foreign.to_string()))
+            .and_then(|()| {
+                in_order(&form, &client)
+                    .map_err(|(error, description)| (error, description.to_owned()))
+            });
+        match checked {
             Ok(code_challenge) => Ok(ReadAuthorization {
                 client: client_key(&id),
                 client_name: client.registration.name,
@@ -117,7 +125,7 @@ impl Gateway {
             }),
             Err((error, description)) => {
                 let state = form.state.as_deref();
-                let to = response(&redirect_uri, state, ("error", error), Some(description));
+                let to = response(&redirect_uri, state, ("error", error), Some(&description));
                 Err(AuthorizeError::Answer { error, to })
             }
         }

@@ -77,7 +77,7 @@ pub(super) struct Answering<'a> {
 impl Gateway {
     /// Remembers a request for those that may join it. Where that fails it is answered on its own.
     pub(super) async fn wait(&self, asking: &Asking, waiting: Waiting) -> Result<(), StoreError> {
-        let Some(key) = WaitingList::key(asking) else {
+        let Some(key) = WaitingList::key(asking, &waiting) else {
             return Ok(());
         };
         let until = waiting.begun_at + limits::AUTHORIZATION_LIFE;
@@ -111,7 +111,7 @@ impl Gateway {
     }
 
     async fn beside(&self, asking: &Asking, waiting: &Waiting) -> Result<Vec<Waiting>, StoreError> {
-        let Some(key) = WaitingList::key(asking) else {
+        let Some(key) = WaitingList::key(asking, waiting) else {
             return Ok(Vec::new());
         };
         let seen: Option<Seen<WaitingList>> = self.world.records.get(key).await?;

@@ -14,6 +14,7 @@ use crate::rate_limit::{LimitExceeded, LimitName, Place, RateLimitError};
 use crate::record::Seen;
 use crate::secret::{DeviceCode, SecretDigest, random_token};
 use crate::session::Session;
+use crate::start_url::ForeignStartUrl;
 
 use super::consent::{Answering, waiting_device};
 use super::{ConsentError, Gateway, RequestContext};
@@ -42,6 +43,9 @@ pub enum DeviceError {
         "the device flow is switched off here: sign in with a browser on the same machine, as `aws sso login` does without --use-device-code"
     )]
     Off,
+    /// The client was configured for another portal.
+    #[error(transparent)]
+    StartUrl(#[from] ForeignStartUrl),
     /// Too many from this address.
     #[error(transparent)]
     TooMany(#[from] LimitExceeded),
@@ -83,18 +87,22 @@ pub(super) enum Freshness {
 }
 
 impl Gateway {
-    /// Begins a device authorization.
+    /// Begins a device authorization for a client that names this start URL; OAuth's own requests name none.
     ///
     /// # Errors
     /// [`DeviceError`].
     pub async fn start_device_authorization(
         &self,
         context: &RequestContext,
-        id: &ClientId,
-        client: &RegisteredClient,
+        (id, client): (&ClientId, &RegisteredClient),
+        start_url: Option<&str>,
     ) -> Result<DeviceStarted, DeviceError> {
         if !self.world.clients.device_flow {
             return Err(DeviceError::Off);
+        }
+        let registered = client.registration.issuer_url.as_deref();
+        for url in registered.into_iter().chain(start_url) {
+            self.world.start_urls.check(url)?;
         }
         self.admit_device_authorization(context).await?;
         let entropy = self.world.entropy.as_ref();

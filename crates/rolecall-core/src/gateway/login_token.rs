@@ -12,8 +12,9 @@ use crate::aws_login::{LoginClient, LoginCode, LoginExchange, LoginTokens};
 use crate::client_session::{ClientSession, Login, NewClientSession, Refreshed};
 use crate::consent::Approval;
 use crate::dpop::{Proof, Refusal, SpentProof};
+use crate::limits;
 use crate::port::StoreError;
-use crate::rate_limit::LimitExceeded;
+use crate::rate_limit::{LimitExceeded, LimitName};
 use crate::record::Seen;
 use crate::secret::{RefreshToken, SecretDigest};
 use crate::session::{Holder, SessionId};
@@ -148,10 +149,19 @@ impl Gateway {
         let (now, life) = (self.world.clock.now(), self.world.clients.access_token);
         let entropy = self.world.entropy.as_ref();
         let mut foreseen = session.clone();
-        if let Refreshed::Reused = foreseen.refresh(presented, now, life, entropy) {
-            self.end_client(context, &session, handle.key, "refresh_token_reused")
-                .await?;
-            return Err(LoginError::SessionOver);
+        match foreseen.refresh(presented, now, life, entropy) {
+            Refreshed::Rotated(_) | Refreshed::Repeated(_) => {}
+            Refreshed::TooOften => {
+                return Err(LoginError::RateLimited(LimitExceeded {
+                    limit: LimitName::Credentials,
+                    retry_after: limits::REFRESH_GRACE,
+                }));
+            }
+            Refreshed::Reused => {
+                self.end_client(context, &session, handle.key, "refresh_token_reused")
+                    .await?;
+                return Err(LoginError::SessionOver);
+            }
         }
         self.spend_proof(proof).await?;
         let outcome = self.renew_login(context, &session, login, presented).await;
@@ -367,5 +377,6 @@ fn new_session(context: &RequestContext, proof: &Proof, code: &LoginCode) -> New
             role: code.role.clone(),
             key: proof.key,
         }),
+        renews: true,
     }
 }

@@ -8,6 +8,7 @@ use crate::client::{
 };
 use crate::limits;
 use crate::secret::ClientSecret;
+use crate::start_url::StartUrls;
 
 use super::Gateway;
 
@@ -23,6 +24,11 @@ pub struct Registered {
 }
 
 impl Gateway {
+    /// What AWS's clients call this installation.
+    pub fn start_urls(&self) -> &StartUrls {
+        &self.world.start_urls
+    }
+
     /// Registers a client for [`limits::REGISTRATION_LIFE`]. It is not stored: the id carries it, under our stamp.
     ///
     /// # Errors
@@ -34,8 +40,12 @@ impl Gateway {
         let now = self.world.clock.now();
         let mut nonce = [0; 16];
         self.world.entropy.fill(&mut nonce);
+        let registration = Registration::parse(form)?;
+        if let Some(url) = &registration.issuer_url {
+            self.world.start_urls.check(url)?;
+        }
         let client = RegisteredClient {
-            registration: Registration::parse(form)?,
+            registration,
             issued_at: now,
             expires_at: now + limits::REGISTRATION_LIFE,
             nonce: URL_SAFE_NO_PAD.encode(nonce),

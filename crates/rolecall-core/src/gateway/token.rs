@@ -29,11 +29,17 @@ pub enum TokenError {
     /// The code or token opens nothing: expired, spent, ended or somebody else's (`invalid_grant`).
     #[error("the code or token has expired, was used, or was issued to another client")]
     InvalidGrant,
+    /// The refresh token was replaced longer ago than [`crate::limits::REFRESH_GRACE`]: two copies of it were in use, and
+    /// which of them is the client's cannot be told (`invalid_grant`, RFC 9700 4.14.2).
+    #[error(
+        "this refresh token was replaced before, so the session was ended: another copy of it has been used, as when ~/.aws was copied to a second machine. Sign in again on each machine"
+    )]
+    Reused,
     /// The person has not answered yet (RFC 8628 3.5, `authorization_pending`).
     #[error("the person has not answered yet")]
     AuthorizationPending,
-    /// The client polls too often (`slow_down`).
-    #[error("polling too often: wait longer between two requests")]
+    /// The client asks too often (`slow_down`).
+    #[error("asking too often: wait longer between two requests")]
     SlowDown,
     /// The person said no (`access_denied`).
     #[error("the request was refused")]
@@ -83,7 +89,7 @@ impl Gateway {
     /// successors for [`crate::limits::REFRESH_GRACE`]; after that its use ends the whole session (RFC 9700 4.14.2).
     ///
     /// # Errors
-    /// [`TokenError::InvalidGrant`], [`TokenError::Unavailable`].
+    /// [`TokenError::InvalidGrant`], [`TokenError::Reused`], [`TokenError::SlowDown`], [`TokenError::Unavailable`].
     pub async fn refresh(
         &self,
         context: &RequestContext,
@@ -114,10 +120,11 @@ impl Gateway {
             let entropy = self.world.entropy.as_ref();
             match session.refresh(presented, now, life, entropy) {
                 Refreshed::Repeated(tokens) => return Ok(tokens),
+                Refreshed::TooOften => return Err(TokenError::SlowDown),
                 Refreshed::Reused => {
                     self.end_client(context, &session, key, "refresh_token_reused")
                         .await?;
-                    return Err(TokenError::InvalidGrant);
+                    return Err(TokenError::Reused);
                 }
                 Refreshed::Rotated(tokens) => {
                     let until = session.ends_at;
@@ -141,7 +148,7 @@ impl Gateway {
     pub async fn redeem_device_code(
         &self,
         context: &RequestContext,
-        client: &ClientId,
+        (id, client): (&ClientId, &RegisteredClient),
         code: &DeviceCode,
     ) -> Result<ClientTokens, TokenError> {
         if !self.world.clients.device_flow {
@@ -150,14 +157,17 @@ impl Gateway {
         let (key, records) = (code.digest(), &self.world.records);
         let seen: Option<Seen<DeviceAuthorization>> = records.get(key).await?;
         let seen = seen.ok_or(TokenError::InvalidGrant)?;
-        if seen.record.asking.client != client_key(client) {
+        if seen.record.asking.client != client_key(id) {
             return Err(TokenError::InvalidGrant);
         }
         let mut device = seen.record.clone();
         let error = match device.poll(self.world.clock.now()) {
             Polled::Expired => return Err(TokenError::ExpiredToken),
             Polled::Approved(approval) => {
-                return self.spend_device_code(context, key, *approval).await;
+                let renews = client.renews();
+                return self
+                    .spend_device_code(context, key, (*approval, renews))
+                    .await;
             }
             Polled::Pending => TokenError::AuthorizationPending,
             Polled::SlowDown => TokenError::SlowDown,
@@ -179,11 +189,11 @@ impl Gateway {
         &self,
         context: &RequestContext,
         key: SecretDigest,
-        approval: Approval,
+        (approval, renews): (Approval, bool),
     ) -> Result<ClientTokens, TokenError> {
         let taken: Option<DeviceAuthorization> = self.world.records.take(key).await?;
         let asking = taken.ok_or(TokenError::InvalidGrant)?.asking;
-        let new = new_session(context, asking, approval, Flow::Device);
+        let new = new_session(context, asking, approval, (Flow::Device, renews));
         let prepared = self.prepare_client_session(new).await?;
         let prepared = prepared.ok_or(TokenError::AccessDenied)?;
         let confirmed = self.confirm_client_session(context, prepared).await?;
@@ -218,7 +228,7 @@ impl Gateway {
                 .is_of(redemption.verifier.expose())
             && self.world.clock.now() < issued.expires_at;
         let approval = issued.approval.clone();
-        let new = new_session(context, issued.asking.clone(), approval, Flow::Code);
+        let new = new_session(context, issued.asking.clone(), approval, (Flow::Code, true));
         let prepared = match right {
             true => self.prepare_client_session(new).await?,
             false => None,
@@ -280,7 +290,7 @@ fn new_session(
     context: &RequestContext,
     asking: Asking,
     approval: Approval,
-    flow: Flow,
+    (flow, renews): (Flow, bool),
 ) -> NewClientSession {
     NewClientSession {
         client: asking.client,
@@ -292,5 +302,6 @@ fn new_session(
         epoch: approval.epoch,
         flow,
         login: None,
+        renews,
     }
 }

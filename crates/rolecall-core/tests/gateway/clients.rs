@@ -51,7 +51,7 @@ pub(crate) async fn start(world: &World, known: &Known) -> DeviceStarted {
     let from = context_from("192.0.2.7");
     world
         .gateway
-        .start_device_authorization(&from, &known.id, &known.client)
+        .start_device_authorization(&from, (&known.id, &known.client), None)
         .await
         .unwrap()
 }
@@ -86,7 +86,7 @@ pub(crate) async fn poll(
     let code = &started.device_code;
     world
         .gateway
-        .redeem_device_code(&context_from("192.0.2.7"), &known.id, code)
+        .redeem_device_code(&context_from("192.0.2.7"), (&known.id, &known.client), code)
         .await
 }
 

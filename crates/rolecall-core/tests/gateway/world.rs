@@ -26,6 +26,7 @@ use rolecall_core::record::{Records, SealingKeys};
 use rolecall_core::secret::{BrowserSecret, SecretText, State};
 use rolecall_core::session::{Lifetimes, Origin, Session};
 use rolecall_core::sign_in::{Callback, Challenge, Demand, ReturnTo};
+use rolecall_core::start_url::StartUrls;
 
 pub use aws::{Aws, Wanted};
 pub use gate::Gate;
@@ -287,6 +288,7 @@ fn parts(
     trail: &Arc<Trail>,
     aws: &Arc<Aws>,
 ) -> Parts {
+    let public_url = "https://sso.example.com/".parse().unwrap();
     let entropy = Arc::new(Unrepeated::default());
     let keys = Arc::new(SealingKeys::new(&[7; 32], &[]));
     Parts {
@@ -305,7 +307,8 @@ fn parts(
         },
         clients: ClientRules::default(),
         limits: RateLimits::default(),
-        public_url: "https://sso.example.com/".parse().unwrap(),
+        start_urls: StartUrls::new(&public_url, Partition::Aws, None, &[]),
+        public_url,
         partition: Partition::Aws,
     }
 }

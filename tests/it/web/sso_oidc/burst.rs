@@ -53,6 +53,50 @@ async fn one_answer_serves_a_burst_of_devices() -> Result<()> {
     Ok(())
 }
 
+/// Tools that start together with an empty cache register one client each.
+#[tokio::test]
+async fn one_answer_serves_tabs_whose_programs_registered_at_the_same_time() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut clients = Vec::new();
+    for _ in 0..12 {
+        clients.push(scene.register().await?);
+    }
+    let (mut alice, mut bob) = (
+        scene.signed_in("alice").await?,
+        scene.signed_in("bob").await?,
+    );
+    let asks: Vec<String> = clients
+        .iter()
+        .map(|client| scene.authorize(client, "s"))
+        .collect();
+    bob.open(&asks[0]).await?;
+    for ask in &asks {
+        alice.open(ask).await?;
+    }
+    let page = alice.open(&asks[4]).await?;
+    ensure!(page.text().contains("12 requests from"), "{}", page.text());
+    alice.press("Allow", &[]).await.ok();
+    let given = scene.events("consent_given").await?;
+    ensure!(
+        given.len() == 1 && given[0]["asked"]["requests"] == 12,
+        "{given:?}"
+    );
+    // What another person's browser asks, and another program, is not answered.
+    let other = scene
+        .register_as(json!({
+            "clientName": "another", "clientType": "public", "redirectUris": [REGISTERED], "scopes": ["sso:account:access"],
+        }))
+        .await?;
+    for (browser, ask) in [
+        (&mut bob, &asks[0]),
+        (&mut alice, &scene.authorize(&other, "s")),
+    ] {
+        let page = browser.open(ask).await?;
+        ensure!(page.text().contains("Allow"), "{}", page.text());
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_no_is_for_all_of_them_too() -> Result<()> {
     let scene = Scene::new().await?;
@@ -83,7 +127,7 @@ async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
     let scene = proxied().await?;
     let (client, namesake) = (scene.register().await?, scene.register().await?);
     let start = |client: &Client, address: &'static str| {
-        let body = json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": "https://x" });
+        let body = json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": scene.at("/start") });
         let request = scene.client.post(scene.at("/device_authorization"));
         Answer::of(request.header("x-forwarded-for", address).json(&body))
     };

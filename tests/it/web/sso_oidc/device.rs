@@ -338,3 +338,29 @@ async fn a_foreign_form_and_a_stranger_allow_nothing() -> Result<()> {
         "authorization_pending",
     )
 }
+
+/// A profile without `[sso-session]` keeps no refresh token: its program could not go on after an hour.
+#[tokio::test]
+async fn a_program_that_cannot_renew_keeps_its_token_as_long_as_configured() -> Result<()> {
+    let scene = Scene::with(|settings| {
+        settings.more = "[clients]\naccess_token = \"4h\"\n".to_owned();
+    })
+    .await?;
+    let pass = scene.pass("alice").await?;
+    for (scopes, hours) in [(json!(null), 4), (json!(["sso:account:access"]), 1)] {
+        let client = scene
+            .register_as(json!({ "clientName": "botocore-client-1", "clientType": "public", "scopes": scopes }))
+            .await?;
+        let started = scene.start_device(&client).await?;
+        scene
+            .allow_device(&pass, &started.text("userCode")?)
+            .await?;
+        let answer = scene.poll(&client, &started.text("deviceCode")?).await?;
+        answer.granted()?;
+        ensure!(
+            answer.body["expiresIn"] == hours * 3_600,
+            "{scopes}: {answer:?}"
+        );
+    }
+    Ok(())
+}

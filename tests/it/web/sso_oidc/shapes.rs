@@ -4,15 +4,15 @@
 use super::*;
 
 /// RegisterClient bodies as CLI 2.36.7 (both flows, and a legacy profile), granted and aws-sso-cli sent them.
-fn recorded() -> Vec<Value> {
+fn recorded(start: &str) -> Vec<Value> {
     vec![
         json!({"clientName":"botocore-client-rc","clientType":"public","grantTypes":["authorization_code","refresh_token"],
-               "redirectUris":["http://127.0.0.1/oauth/callback"],"issuerUrl":"https://x.awsapps.com/start","scopes":["sso:account:access"]}),
+               "redirectUris":["http://127.0.0.1/oauth/callback"],"issuerUrl":start,"scopes":["sso:account:access"]}),
         json!({"clientName":"botocore-client-rc","clientType":"public","scopes":["sso:account:access"]}),
         json!({"clientName":"botocore-client-1795198274","clientType":"public"}),
         json!({"clientName":"Granted CLI","clientType":"public","scopes":["sso-portal:*"]}),
         json!({"clientName":"aws-sso-cli","clientType":"public","grantTypes":["authorization_code","refresh_token"],
-               "issuerUrl":"https://x.awsapps.com/start","scopes":["sso:account:access"],"redirectUris":["http://127.0.0.1"]}),
+               "issuerUrl":start,"scopes":["sso:account:access"],"redirectUris":["http://127.0.0.1"]}),
         json!({"clientName":"x","clientType":"public","scopes":null,"grantTypes":null,"redirectUris":null,"issuerUrl":null,"entitledApplicationArn":null}),
     ]
 }
@@ -20,7 +20,7 @@ fn recorded() -> Vec<Value> {
 #[tokio::test]
 async fn every_recorded_registration_is_taken() -> Result<()> {
     let scene = Scene::new().await?;
-    for body in recorded() {
+    for body in recorded(&scene.at("/start")) {
         let answer = scene.call("/client/register", body.clone()).await?;
         ensure!(answer.status == 200, "{body}: {answer:?}");
         let seconds = |name: &str| answer.body[name].as_i64().context("no seconds");
@@ -51,7 +51,7 @@ async fn every_recorded_registration_is_taken() -> Result<()> {
 async fn registrations_that_lead_elsewhere_are_refused_by_name() -> Result<()> {
     let scene = Scene::new().await?;
     let with = |name: &str, value: Value| {
-        let mut body = recorded().remove(0);
+        let mut body = recorded(&scene.at("/start")).remove(0);
         body[name] = value;
         body
     };
@@ -202,8 +202,7 @@ async fn a_lost_store_breaks_no_registration() -> Result<()> {
     let client = scene.register().await?;
     // The memory store forgets with the process; the sealing keys are the configuration's.
     let replica = scene.house.replica().await?;
-    let body =
-        json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": "https://x" });
+    let body = json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": scene.at("/start") });
     let request = scene
         .client
         .post(format!("http://{}/device_authorization", replica.address))
@@ -264,7 +263,9 @@ async fn missing_members_and_unknown_grant_types_have_their_own_names() -> Resul
 #[tokio::test]
 async fn who_registered_for_one_flow_does_not_use_another() -> Result<()> {
     let scene = Scene::new().await?;
-    let client = scene.register_as(recorded().remove(0)).await?;
+    let client = scene
+        .register_as(recorded(&scene.at("/start")).remove(0))
+        .await?;
     scene.start_device(&client).await?.refused(
         400,
         "UnauthorizedClientException",
@@ -341,8 +342,7 @@ async fn plain_oauth_clients_are_answered_in_a_form_s_words() -> Result<()> {
 async fn a_page_of_another_site_cannot_call_it() -> Result<()> {
     let scene = Scene::new().await?;
     let client = scene.register().await?;
-    let body =
-        json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": "https://x" });
+    let body = json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": scene.at("/start") });
     let request = scene
         .client
         .post(scene.at("/device_authorization"))

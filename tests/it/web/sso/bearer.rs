@@ -1,0 +1,102 @@
+//! What opens the portal's interface: one access token of ours in one header. Each other thing has its own message.
+
+use super::*;
+
+#[tokio::test]
+async fn only_the_header_opens_anything() -> Result<()> {
+    let scene = Scene::new().await?;
+    let pass = scene.pass("alice").await?;
+    let token = scene.token_of("alice").await?;
+    let paths = [
+        "/assignment/accounts".to_owned(),
+        format!("/assignment/roles?account_id={SANDBOX}"),
+        credentials_of(SANDBOX, "Developer"),
+    ];
+    for path in &paths {
+        let and = if path.contains('?') { '&' } else { '?' };
+        let unheard = "The header x-amz-sso_bearer_token did not arrive. A reverse proxy";
+        let unclear = "The header x-amz-sso_bearer_token is not one access token.";
+        let foreign = "This access token was not issued by Rolecall at http://127.0.0.1:";
+        let ended = "Session token not found or invalid";
+        let (expired, printed) = ("UnauthorizedException", "InvalidRequestException");
+        let spelt = |end: &str| format!("{}{end}", &token[..token.len() - end.len()]);
+        let tries = [
+            (scene.get(path), printed, unheard),
+            (
+                scene.get(path).header(COOKIE, &pass.cookie),
+                printed,
+                unheard,
+            ),
+            (
+                scene
+                    .get(path)
+                    .header(AUTHORIZATION, format!("Bearer {token}")),
+                printed,
+                unheard,
+            ),
+            (
+                scene.get(&format!("{path}{and}access_token={token}&{BEARER}={token}")),
+                printed,
+                unheard,
+            ),
+            (
+                scene
+                    .get(path)
+                    .header(BEARER, &token)
+                    .header(BEARER, &token),
+                printed,
+                unclear,
+            ),
+            (
+                scene.get(path).header(BEARER, &b"\xe9"[..]),
+                printed,
+                unclear,
+            ),
+            // As CreateToken of AWS's answers.
+            (
+                scene
+                    .get(path)
+                    .header(BEARER, "aoal-YigITUDiNX1xZwOMXM5MxOWDL0E0jg9P6_C:MGYC"),
+                printed,
+                foreign,
+            ),
+            (scene.get(path).header(BEARER, ""), expired, foreign),
+            (
+                scene.get(path).header(BEARER, &token[..token.len() - 1]),
+                expired,
+                foreign,
+            ),
+            (
+                scene.get(path).header(BEARER, format!("{token}A")),
+                expired,
+                foreign,
+            ),
+            (
+                scene.get(path).header(BEARER, token.to_uppercase()),
+                expired,
+                foreign,
+            ),
+            (
+                scene.get(path).header(BEARER, "x".repeat(4_000)),
+                expired,
+                foreign,
+            ),
+            (
+                scene.get(path).header(BEARER, spelt("AAAA")),
+                expired,
+                ended,
+            ),
+        ];
+        for (number, (request, exception, said)) in tries.into_iter().enumerate() {
+            let (status, kind, body) = told(request.send().await?).await?;
+            ensure!(
+                status == 401 && kind == exception,
+                "{path}, try {number}: {status} {kind} {body}"
+            );
+            let message = body["message"].as_str().unwrap_or_default();
+            ensure!(message.starts_with(said), "{path}, try {number}: {body}");
+        }
+    }
+    ensure!(scene.house.aws.issued().is_empty());
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! Programs that were set up for another portal: they are told, before anybody is asked to let them in.
+
+use std::fs;
+
+use rolecall_demo::Replica;
+
+use super::*;
+
+const MEANT: &str = "https://mycorp.awsapps.com/start";
+const LABEL: &str = "start_url_label = \"acme-sso\"";
+
+fn registration(issuer: &str) -> Value {
+    json!({
+        "clientName": "botocore-client-mycorp", "clientType": "public",
+        "grantTypes": ["authorization_code", "refresh_token"], "redirectUris": [REGISTERED],
+        "issuerUrl": issuer, "scopes": ["sso:account:access"],
+    })
+}
+
+/// That the answer names what came, what was expected, and the variables.
+fn names_both(answer: &Answer, scene: &Scene) -> Result<()> {
+    answer.refused(400, "InvalidRequestException", "invalid_request")?;
+    let said = answer.text("error_description")?;
+    for part in [
+        MEANT,
+        scene.house.url(),
+        "unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC",
+    ] {
+        ensure!(said.contains(part), "{part}: {said}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_program_that_means_another_portal_is_refused() -> Result<()> {
+    let scene = Scene::new().await?;
+    let answer = scene.call("/client/register", registration(MEANT)).await?;
+    names_both(&answer, &scene)?;
+    let client = scene.register().await?;
+    let body = json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": MEANT });
+    names_both(&scene.call("/device_authorization", body).await?, &scene)
+}
+
+/// Another replica of the house, after `[clients]` was changed.
+async fn after(scene: &Scene, old: &str, new: &str) -> Result<Replica> {
+    let path = scene.house.config();
+    let text = fs::read_to_string(&path)?;
+    ensure!(text.contains(old), "{text}");
+    fs::write(path, text.replace(old, new))?;
+    scene.house.replica().await
+}
+
+/// A registration lasts for 90 days, so one can be older than the label that it names.
+#[tokio::test]
+async fn a_label_that_was_given_up_is_foreign_unless_it_is_kept() -> Result<()> {
+    let scene = Scene::with(|settings| settings.more = format!("[clients]\n{LABEL}\n")).await?;
+    let acme = "https://acme-sso.awsapps.com/start";
+    let client = scene.register_as(registration(acme)).await?;
+    let ask = scene.authorize(&client, "s");
+    let host = scene.house.url().trim_start_matches("http://").to_owned();
+    let told = async |replica: &Replica| {
+        let url = ask.replacen(scene.house.url(), &format!("http://{}", replica.address), 1);
+        let answer = scene.client.get(url).header("host", &host).send().await?;
+        location(&answer)
+    };
+
+    let given_up = after(&scene, LABEL, "").await?;
+    let to = told(&given_up).await?;
+    ensure!(
+        to.starts_with(LISTENING)
+            && to.contains("error=invalid_request")
+            && to.contains("acme-sso.awsapps.com"),
+        "{to}"
+    );
+    let kept = after(
+        &scene,
+        "[clients]\n",
+        "[clients]\nformer_labels = [\"acme-sso\"]\n",
+    )
+    .await?;
+    let to = told(&kept).await?;
+    ensure!(to.contains("/sign-in"), "{to}");
+    Ok(())
+}
