@@ -14,6 +14,7 @@ mod faults;
 mod forms;
 mod peer;
 mod portal;
+mod proxies;
 mod refusals;
 mod routes;
 mod saml;

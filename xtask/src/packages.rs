@@ -3,7 +3,7 @@
 //! Only what is missing is installed, with apt-get, as root or through sudo; nothing is started. A machine without apt is told
 //! what to install, and nothing is done to it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::browser;
@@ -92,6 +92,21 @@ pub(crate) const TEST: &[Need] = &[
         is_here: |m| initdb(m).is_some(),
     },
     Need {
+        what: "nginx",
+        debian: &["nginx"],
+        is_here: |m| system_program(m, "nginx"),
+    },
+    Need {
+        what: "Caddy",
+        debian: &["caddy"],
+        is_here: |m| system_program(m, "caddy"),
+    },
+    Need {
+        what: "HAProxy",
+        debian: &["haproxy"],
+        is_here: |m| system_program(m, "haproxy"),
+    },
+    Need {
         what: "strace, with which tests let a disk fail",
         debian: &["strace"],
         is_here: |m| m.program("strace").is_some(),
@@ -137,6 +152,11 @@ fn has_libclang() -> bool {
         .filter(|entry| entry.file_name().to_string_lossy().starts_with("llvm-"));
     !std::fs::exists("/etc/debian_version").unwrap_or(false)
         || llvm.any(|entry| entry.path().join("lib/libclang.so").exists())
+}
+
+/// Whether a server is here. Debian puts some into `/usr/sbin`, which is not on everybody's path.
+fn system_program(machine: &Machine, name: &str) -> bool {
+    machine.program(name).is_some() || Path::new("/usr/sbin").join(name).is_file()
 }
 
 /// PostgreSQL's `initdb`, which Debian keeps off the path.

@@ -35,6 +35,9 @@ pub struct HouseSettings {
     pub public_url: Option<String>,
     /// Whether the gateway itself speaks https, on `localhost` and with a certificate of [`House::authority`].
     pub tls: bool,
+    /// PEM of the authority that signed the certificate of a proxy in front of the gateway, for those who ask the gateway
+    /// through it. With `tls`, the gateway's own authority is used.
+    pub proxy_authority: Option<Vec<u8>>,
     /// `[listen] trusted_proxies`: peers that may say from where a request comes.
     pub trusted_proxies: Vec<String>,
     /// More lines of `[listen]`.
@@ -66,6 +69,7 @@ impl Default for HouseSettings {
             aws_port: 0,
             public_url: None,
             tls: false,
+            proxy_authority: None,
             trusted_proxies: Vec::new(),
             listen: String::new(),
             clock: clock::system(),
@@ -135,7 +139,8 @@ impl House {
             None if settings.tls => format!("https://localhost:{}", listener.local_addr()?.port()),
             None => format!("http://127.0.0.1:{}", listener.local_addr()?.port()),
         };
-        let authority = settings.tls.then(|| certify(folder.path())).transpose()?;
+        let own = settings.tls.then(|| certify(folder.path())).transpose()?;
+        let authority = own.or_else(|| settings.proxy_authority.clone());
         let mut provider = settings.provider.clone();
         provider.clock = settings.clock.clone();
         let redirect_uri = format!("{public_url}/sign-in/{PROVIDER_ID}/callback");
@@ -187,7 +192,7 @@ impl House {
         })
     }
 
-    /// PEM of the authority that signed the gateway's certificate, where it speaks https.
+    /// PEM of the authority that signed the certificate of the gateway or of the proxy in front, where one speaks https.
     pub fn authority(&self) -> Option<&[u8]> {
         self.authority.as_deref()
     }

@@ -1,0 +1,225 @@
+//! nginx, Caddy and HAProxy in front of the gateway, with the very blocks of docs/operations.md.
+
+mod front;
+
+use std::net::Ipv4Addr;
+
+use reqwest::header::HeaderMap;
+use rolecall_demo::{SamlHouse, access_by_both};
+use rolecall_testkit::certificate::CertificateAuthority;
+
+use super::*;
+use front::{Front, Kind, replaced};
+
+const BEARER: &str = "x-amz-sso_bearer_token";
+/// From where the tests' own client comes: neither the address of the proxy nor one that it could make up.
+const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 5);
+const FORGED: &str = "10.1.2.3";
+/// As large as the gateway takes a form of SAML: a message of 512 KiB in Base64, percent-encoded in part.
+const FORM_BYTES: usize = 512 * 1024 / 8 * 9 + 8 * 1024;
+/// Of an address, and of cookies.
+const HEADER_BYTES: usize = 8 * 1024;
+/// Of an address that is kept while somebody signs in.
+const RETURN_TO_BYTES: u32 = 5_600;
+const CREDENTIALS: &str = "/federation/credentials?account_id=111122223333&role_name=Administrator";
+
+/// A gateway behind a proxy.
+struct Proxied {
+    scene: Scene,
+    authority: Vec<u8>,
+    _front: Front,
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test asks as a stranger would, without the limits of ours"
+)]
+fn client(authority: &[u8]) -> Result<reqwest::Client> {
+    Ok(reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .local_address(std::net::IpAddr::from(CLIENT))
+        .add_root_certificate(reqwest::Certificate::from_pem(authority)?)
+        .build()?)
+}
+
+impl Proxied {
+    /// Behind a proxy with its block of the document, changed like this.
+    async fn with(kind: Kind, change: impl FnOnce(String) -> Result<String>) -> Result<Self> {
+        let authority = CertificateAuthority::generate()?;
+        let front = Front::prepare(kind, &authority)?;
+        let authority = authority.pem()?;
+        let mut scene = Scene::with(|settings| {
+            settings.public_url = Some(front.url());
+            settings.proxy_authority = Some(authority.clone());
+            settings.trusted_proxies = vec!["127.0.0.1/32".to_owned()];
+            settings.saml = Some(SamlHouse::default());
+            settings.access = access_by_both();
+        })
+        .await?;
+        scene.client = client(&authority)?;
+        let _front = front.start(scene.house.gateway.address, change)?;
+        Ok(Self {
+            scene,
+            authority,
+            _front,
+        })
+    }
+
+    fn browser(&self) -> Result<Browser> {
+        Browser::with(BrowserSettings {
+            clock: self.scene.clock.clock(),
+            authorities: vec![self.authority.clone()],
+            ..BrowserSettings::default()
+        })
+    }
+
+    /// A browser whose person is signed in at this provider; it shows the portal.
+    async fn signed_in(&self, provider: &str) -> Result<Browser> {
+        let mut browser = self.browser()?;
+        let start = self.scene.at(&format!("/sign-in/{provider}"));
+        browser.open(&start).await?;
+        let page = browser.sign_in_at_provider("alice").await?;
+        let (url, text) = (page.url(), page.text());
+        ensure!(
+            url.as_str() == self.scene.at("/") && text.contains("payments-prod"),
+            "{provider}: {url}: {text}"
+        );
+        Ok(browser)
+    }
+
+    async fn token(&self) -> Result<String> {
+        let mut browser = self.signed_in("example").await?;
+        let tokens = self.scene.let_in(&mut browser).await?;
+        let token = tokens["accessToken"].as_str().context("no token")?;
+        Ok(token.to_owned())
+    }
+
+    /// GetRoleCredentials, from a client that claims to be elsewhere. Returns the client's address in the trail.
+    async fn credentials(&self, token: &str, forged: &[(&str, &str)]) -> Result<Value> {
+        let mut request = self.scene.get(CREDENTIALS).header(BEARER, token);
+        for (name, value) in forged {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(
+            status == 200 && text.contains("secretAccessKey"),
+            "{status} {text}"
+        );
+        let mut events = self.scene.events("issue_intended").await?;
+        let mut newest = events.pop().context("nothing was issued")?;
+        Ok(newest["address"].take())
+    }
+
+    /// The same request through the proxy and without it.
+    async fn both(
+        &self,
+        make: impl Fn(&reqwest::Client, String) -> RequestBuilder,
+        path: &str,
+    ) -> Result<[(u16, HeaderMap); 2]> {
+        let gateway = format!("http://{}{path}", self.scene.house.gateway.address);
+        let public = Url::parse(self.scene.house.url())?;
+        let host = format!("localhost:{}", public.port().context("a port")?);
+        let client = &self.scene.client;
+        let through = make(client, self.scene.at(path)).send().await?;
+        let direct = make(client, gateway).header("host", host).send().await?;
+        Ok([through, direct].map(|answer| (answer.status().as_u16(), answer.headers().clone())))
+    }
+}
+
+/// Everything that the table of *Proxies* asks for.
+async fn works_behind(kind: Kind) -> Result<()> {
+    let proxied = Proxied::with(kind, Ok).await?;
+    // `Host` is right, or the answer would be 421; the cookies are those of https.
+    let browser = proxied.signed_in("example").await?;
+    ensure!(browser.cookie("__Host-rc_s").is_some(), "no session");
+    proxied.signed_in("corporate").await?;
+
+    let token = proxied.token().await?;
+    let standard = format!("for={FORGED}");
+    let listed = format!("{FORGED}, {CLIENT}, 127.0.0.1");
+    for forged in [
+        &[][..],
+        &[("x-forwarded-for", FORGED)],
+        &[("x-forwarded-for", &listed)],
+        &[("x-forwarded-for", FORGED), ("forwarded", &standard)],
+        &[("x_forwarded_for", FORGED), ("x-real-ip", FORGED)],
+    ] {
+        let address = proxied.credentials(&token, forged).await?;
+        ensure!(address == CLIENT.to_string(), "{forged:?}: {address}");
+    }
+
+    let form = format!("SAMLResponse={}", "A".repeat(FORM_BYTES - 13));
+    let send = |client: &reqwest::Client, url: String| {
+        let request = client.post(url).body(form.clone());
+        request.header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+    };
+    let [through, direct] = proxied.both(send, "/sign-in/corporate/acs").await?;
+    let read_by_gateway = through.1.contains_key("x-request-id");
+    ensure!(
+        through.0 == direct.0 && read_by_gateway && through.0 != 413,
+        "a form: {through:?} {direct:?}"
+    );
+
+    let cookie = format!("a={}", "b".repeat(HEADER_BYTES - 2));
+    let look = |client: &reqwest::Client, url: String| client.get(url).header(COOKIE, &cookie);
+    let long = format!("/sign-in?q={}", "c".repeat(HEADER_BYTES - 256));
+    let [through, direct] = proxied.both(look, &long).await?;
+    ensure!(
+        through.0 == 200 && direct.0 == 200,
+        "a long address: {through:?} {direct:?}"
+    );
+    // Whoever is not signed in is redirected, with the address in `Location`; compressed, so it must not be regular.
+    let kept = (0..RETURN_TO_BYTES / 16).map(|number: u32| {
+        let digest = openssl::sha::sha256(&number.to_be_bytes());
+        digest[..8]
+            .iter()
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    });
+    let kept = format!("/console?q={}", kept.collect::<String>());
+    let [through, direct] = proxied.both(look, &kept).await?;
+    let location = through.1.get(LOCATION);
+    ensure!(
+        location.is_some() && location == direct.1.get(LOCATION),
+        "a long redirect: {through:?} {direct:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_works_behind_nginx() -> Result<()> {
+    works_behind(Kind::Nginx).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_works_behind_caddy() -> Result<()> {
+    works_behind(Kind::Caddy).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_works_behind_haproxy() -> Result<()> {
+    works_behind(Kind::Haproxy).await
+}
+
+/// As many set-ups are: `aws sso login` succeeds, and then nothing works.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_without_underscores_is_named_as_the_cause() -> Result<()> {
+    let proxied = Proxied::with(Kind::Nginx, |block| {
+        replaced(&block, "underscores_in_headers on;", "")
+    })
+    .await?;
+    let token = proxied.token().await?;
+    let request = proxied.scene.get(CREDENTIALS).header(BEARER, &token);
+    let answer = request.send().await?;
+    let kind = answer.headers().get("x-amzn-errortype").cloned();
+    let (status, text) = (answer.status(), answer.text().await?);
+    ensure!(
+        status == 401
+            && kind.is_some_and(|kind| kind == "InvalidRequestException")
+            && text.contains("The header x-amz-sso_bearer_token did not arrive")
+            && text.contains("underscores_in_headers on;"),
+        "{status} {text}"
+    );
+    Ok(())
+}
