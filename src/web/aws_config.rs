@@ -1,7 +1,9 @@
 //! `~/.aws/config` for one person's roles, and the environment variables beside it.
 //!
-//! The `[services]` section belongs to a profile and never to an `[sso-session]`: where a client asks for a token without a
-//! profile, and in the Rust SDK where it renews one, only the environment leads it here. So both are handed out.
+//! A profile names its `[services]`; an `[sso-session]` cannot. A client that has no profile, or that ignores the services of a
+//! profile, needs the `[default]` section or the environment variables.
+
+pub mod extra;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -13,11 +15,8 @@ use super::words;
 
 /// What the session and the services section are called.
 const NAME: &str = "rolecall";
-const ENDPOINTS: [(&str, &str); 3] = [
-    ("sso", "AWS_ENDPOINT_URL_SSO"),
-    ("sso_oidc", "AWS_ENDPOINT_URL_SSO_OIDC"),
-    ("signin", "AWS_ENDPOINT_URL_SIGNIN"),
-];
+/// The services section's keys.
+const SERVICES: [&str; 3] = ["sso", "sso_oidc", "signin"];
 
 /// Where the profiles lead.
 pub struct Place<'a> {
@@ -102,7 +101,8 @@ fn distinguish(mut profiles: Vec<Profile>) -> Vec<Profile> {
     profiles
 }
 
-/// The text of the file.
+/// The block for `~/.aws/config`, between marks. The AWS CLI and boto3 cannot read a file in which a section occurs twice, so
+/// a new block replaces the old one.
 pub fn file(place: &Place<'_>, profiles: &[Profile]) -> String {
     let Place {
         origin,
@@ -110,9 +110,9 @@ pub fn file(place: &Place<'_>, profiles: &[Profile]) -> String {
         region,
     } = place;
     let mut text = format!(
-        "[sso-session {NAME}]\nsso_start_url = {start_url}\nsso_region = {region}\nsso_registration_scopes = sso:account:access\n\n[services {NAME}]\n"
+        "# {NAME} begin: replace the old block, if there is one, up to \"{NAME} end\"\n[sso-session {NAME}]\nsso_start_url = {start_url}\nsso_region = {region}\nsso_registration_scopes = sso:account:access\n\n[services {NAME}]\n"
     );
-    for (service, _) in ENDPOINTS {
+    for service in SERVICES {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{service} =\n  endpoint_url = {origin}");
     }
@@ -132,38 +132,8 @@ pub fn file(place: &Place<'_>, profiles: &[Profile]) -> String {
             "[profile {name}]\nsso_session = {NAME}\nsso_account_id = {account}\nsso_role_name = {role}\nregion = {region}\nservices = {NAME}"
         );
     }
+    let _ = writeln!(text, "# {NAME} end");
     text
-}
-
-/// The variables for each kind of terminal: its id, its name, and the lines.
-pub fn variables(origin: &str) -> [(&'static str, &'static str, String); 4] {
-    let lines = |write: fn(&str, &str) -> String| {
-        ENDPOINTS
-            .map(|(_, variable)| write(variable, origin))
-            .join("\n")
-    };
-    [
-        (
-            "bash",
-            "bash, zsh",
-            lines(|name, value| format!("export {name}={}", shell::sh(value))),
-        ),
-        (
-            "fish",
-            "fish",
-            lines(|name, value| format!("set -Ux {name} {}", shell::fish(value))),
-        ),
-        (
-            "powershell",
-            "PowerShell",
-            lines(|name, value| format!("$Env:{name} = {}", shell::powershell(value))),
-        ),
-        (
-            "cmd",
-            "cmd",
-            lines(|name, value| format!("setx {name} \"{value}\"")),
-        ),
-    ]
 }
 
 #[cfg(test)]
@@ -221,9 +191,10 @@ mod tests {
         locked.note = Some("needs a sign-in with a second factor".to_owned());
         assert_eq!(
             file(&place, &[locked]),
-            "[sso-session rolecall]\nsso_start_url = https://sso.example.com/start\nsso_region = eu-west-1\nsso_registration_scopes = sso:account:access\n\n\
+            "# rolecall begin: replace the old block, if there is one, up to \"rolecall end\"\n\
+             [sso-session rolecall]\nsso_start_url = https://sso.example.com/start\nsso_region = eu-west-1\nsso_registration_scopes = sso:account:access\n\n\
              [services rolecall]\nsso =\n  endpoint_url = https://sso.example.com\nsso_oidc =\n  endpoint_url = https://sso.example.com\nsignin =\n  endpoint_url = https://sso.example.com\n\n\
-             # needs a sign-in with a second factor\n[profile prod-Dev]\nsso_session = rolecall\nsso_account_id = 111122223333\nsso_role_name = Dev@ro\nregion = eu-west-1\nservices = rolecall\n"
+             # needs a sign-in with a second factor\n[profile prod-Dev]\nsso_session = rolecall\nsso_account_id = 111122223333\nsso_role_name = Dev@ro\nregion = eu-west-1\nservices = rolecall\n# rolecall end\n"
         );
     }
 }

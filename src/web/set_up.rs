@@ -1,4 +1,4 @@
-//! "Use it in your terminal": what makes AWS's own programs, unmodified, get their credentials here.
+//! "Use it in your terminal": the configuration with which unmodified AWS CLIs and SDKs get their credentials here.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
@@ -6,22 +6,27 @@ use actix_web::web::Query;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
-use super::aws_config::{self, Place};
+use super::aws_config::{self, Place, Profile, extra};
 use super::extract::Member;
-use super::problem::Problem;
+use super::problem::{Fault, Problem};
 use super::reply;
+use super::view::set_up::{Example, ProfileChoice};
 use super::view::{SetUpPage, Snippet, mask};
 
-/// `?format=text`
+/// `?profile=NAME&format=text`
 #[derive(Deserialize)]
 pub struct Wanted {
+    /// The one profile to show; empty for all.
+    #[serde(default)]
+    profile: String,
     format: Option<String>,
 }
 
-/// `GET /config`: the page, or the file alone with `?format=text` or `Accept: text/plain`.
+/// `GET /config`: the page, or the file alone with `?format=text` or `Accept: text/plain`. With `?profile=NAME` it has that
+/// profile only.
 ///
 /// # Errors
-/// When the page cannot be rendered.
+/// When there is no such profile, or the page cannot be rendered.
 pub async fn show(
     member: Member,
     wanted: Query<Wanted>,
@@ -29,31 +34,75 @@ pub async fn show(
 ) -> Result<HttpResponse, Problem> {
     let site = &member.visitor.site;
     let origin = &member.visitor.context.origin;
+    let region = site.settings.region.as_str();
     let place = Place {
         origin: site.origin(),
         start_url: site.gateway.start_urls().of_profiles(),
-        region: site.settings.region.as_str(),
+        region,
     };
-    let profiles = aws_config::profiles(&site.gateway.grants(&member.session, origin));
-    let file = aws_config::file(&place, &profiles);
+    let all = aws_config::profiles(&site.gateway.grants(&member.session, origin));
+    let wants_one = !wanted.profile.is_empty();
+    let choices = all.iter().map(|profile| ProfileChoice {
+        selected: profile.name == wanted.profile,
+        name: profile.name.clone(),
+    });
+    let choices: Vec<ProfileChoice> = choices.collect();
+    if wants_one && !choices.iter().any(|choice| choice.selected) {
+        return Err(unknown_profile());
+    }
+    let shown: Vec<Profile> = all
+        .into_iter()
+        .filter(|profile| !wants_one || profile.name == wanted.profile)
+        .collect();
+    let file = aws_config::file(&place, &shown);
     if wanted.format.as_deref() == Some("text") || reply::wants_text(&request) {
         return Ok(HttpResponse::Ok()
             .content_type(ContentType::plaintext())
             .insert_header((header::VARY, "accept, cookie"))
             .body(file));
     }
-    let variables = aws_config::variables(place.origin).map(|(id, title, text)| Snippet {
+    let variables = extra::variables(place.origin).map(|(id, title, text)| Snippet {
         id,
         title,
         hint: "",
         parts: mask(&text, &[]),
     });
+    let partition = site.gateway.partition();
     let page = SetUpPage {
         viewer: member.viewer(),
-        first_profile: profiles.into_iter().next().map(|profile| profile.name),
+        choices,
+        text_href: text_href(&wanted.profile),
         file,
+        example: shown.into_iter().next().map(|profile| Example {
+            chained: extra::chained_profile(partition, &profile.name, region),
+            process: extra::process_profile(&profile.name, region),
+            profile: profile.name,
+        }),
+        default_section: extra::default_section(),
         variables: variables.to_vec(),
         plain_http: !site.is_https(),
     };
     reply::page(StatusCode::OK, &page)
+}
+
+/// The address of the file alone.
+fn text_href(profile: &str) -> String {
+    let mut pairs = vec![("format", "text")];
+    if !profile.is_empty() {
+        pairs.insert(0, ("profile", profile));
+    }
+    format!("/config?{}", reply::query(&pairs))
+}
+
+/// The name may be mistyped, or the role was taken away.
+fn unknown_profile() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        Fault::Caller,
+        "unknown_profile",
+        "Profile not found",
+        "None of your roles has a profile of this name.",
+    )
+    .hint("Choose one of the profiles on the Terminal page.")
+    .action("Terminal", "/config")
 }

@@ -1,4 +1,5 @@
-//! Other people's programs, unmodified, against the gateway: AWS's command line in four ages, boto3, JavaScript and Rust.
+//! Other people's programs, unmodified, against the gateway: AWS's command line in four ages, boto3,
+//! JavaScript, Rust and Terraform.
 //!
 //! Each starts with a home of its own and nothing of AWS's in the environment but what a test sets. Needs what
 //! `cargo xtask test` installs; says so and passes where it is missing.
@@ -11,6 +12,8 @@ mod javascript;
 mod laptop;
 mod oldest;
 mod rust_sdk;
+mod sections;
+mod terraform;
 
 use std::path::PathBuf;
 

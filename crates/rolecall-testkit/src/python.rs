@@ -1,4 +1,5 @@
-//! Programs in Python that other people wrote: a SAML identity provider by pysaml2, which was not made to agree with us.
+//! Programs in Python that other people wrote: a SAML identity provider by pysaml2 and an AWS by moto, which were not made to
+//! agree with us.
 //!
 //! `cargo xtask test` installs them and names the interpreter in `ROLECALL_PEERS_PYTHON`; the scripts that start them are in
 //! `tests/peers/python`.
@@ -14,7 +15,7 @@ use tempfile::TempDir;
 use crate::blocking;
 use crate::keys::Algorithm;
 use crate::oidc::Person;
-use crate::process::Process;
+use crate::process::{Process, free_ports};
 use crate::saml::Signed;
 use crate::saml::encryption::Content;
 use crate::saml::signature::Credential;
@@ -48,6 +49,50 @@ pub fn script(name: &str) -> Result<Command> {
             .join(name),
     );
     Ok(command)
+}
+
+/// A running moto: an AWS with STS and S3 that checks no proof, no key and no signature. Ends when dropped.
+pub struct Moto {
+    _process: Process,
+    url: String,
+}
+
+impl Moto {
+    /// Starts with nothing in it.
+    ///
+    /// # Errors
+    /// When the peers are not installed, or it does not listen in time.
+    pub async fn start() -> Result<Self> {
+        let python = installed().with_context(|| format!("{PYTHON} is not set"))?;
+        let [port] = free_ports::<1>()?;
+        let mut command = Command::new(python);
+        command.args(["-m", "moto.server", "-H", "127.0.0.1", "-p"]);
+        command.arg(port.to_string());
+        blocking(move || {
+            let mut process = Process::start(command)?;
+            process.wait_for_port(([127, 0, 0, 1], port).into(), READY_MAX)?;
+            Ok(Self {
+                _process: process,
+                url: format!("http://127.0.0.1:{port}"),
+            })
+        })
+        .await
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Creates an S3 bucket.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub async fn create_bucket(&self, name: &str) -> Result<()> {
+        let request = reqwest::Client::new().put(format!("{}/{name}", self.url));
+        request.send().await?.error_for_status()?;
+        Ok(())
+    }
 }
 
 /// A running identity provider by pysaml2, which signs with xmlsec1. Ends when dropped.

@@ -8,7 +8,7 @@ use super::{ACCOUNT, PROFILE, Scene, aws_cli};
 
 impl Scene {
     /// Runs `tests/peers/node/caller.mjs`, which takes the profile from its argument if there is one.
-    async fn javascript(&self, profile: &[&str]) -> Result<Ran> {
+    pub async fn javascript(&self, profile: &[&str]) -> Result<Ran> {
         let script = node::script("caller.mjs")?;
         let mut command = self.laptop.command(script.get_program());
         command.args(script.get_args()).args(profile);

@@ -45,6 +45,12 @@ async fn the_page_has_a_profile_for_each_role() -> Result<()> {
             ],
         "{names:?}"
     );
+    ensure!(
+        file.starts_with("# rolecall begin: replace the old block, if there is one, up to \"rolecall end\"\n[sso-session ")
+            && file.ends_with("\nservices = rolecall\n# rolecall end\n")
+            && file.matches("rolecall begin").count() == 1,
+        "{file}"
+    );
     let variables = page.select("#snippet-bash")?.concat();
     for name in ["SSO", "SSO_OIDC", "SIGNIN"] {
         let line = format!("export AWS_ENDPOINT_URL_{name}='{}'", scene.house.url());
@@ -62,6 +68,86 @@ async fn the_page_has_a_profile_for_each_role() -> Result<()> {
         ensure!(answer.headers()[CONTENT_TYPE] == "text/plain; charset=utf-8");
         ensure!(answer.text().await? == file, "not the same");
     }
+    Ok(())
+}
+
+/// The file and the commands come first. What only some programs need follows, with its condition and its warning.
+#[tokio::test]
+async fn what_some_programs_need_comes_second() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    let page = browser.open(&scene.at("/config")).await?;
+    let text = page.text();
+    let mut rest = text.as_str();
+    for part in [
+        "Requires AWS CLI 2.13 or newer.",
+        "replace the old one",
+        "[sso-session rolecall]",
+        "aws sso login --profile",
+        "AWS CLI 1, boto3, Go, Terraform, rclone and SAM need the block only.",
+        "JavaScript, Ruby and CDK with a profile named in code",
+        "If the file has a [default] section, add the line services to it.",
+        "[default] services = rolecall",
+        "Do not add it if you also use AWS IAM Identity Center:",
+        "Rust: environment variables",
+        "The variables apply to every SSO profile on this machine.",
+        "do not export them",
+        "export AWS_ENDPOINT_URL_SSO=",
+        "Each such profile needs services too.",
+        "source_profile = payments-dev-Administrator region = eu-west-1 services = rolecall",
+        "C++ (pyarrow), JavaScript SDK 2, AWS CLI before 2.13: credential_process",
+        "credential_process = aws configure export-credentials --profile payments-dev-Administrator --format process",
+        "Client compatibility",
+    ] {
+        let (_, after) = rest
+            .split_once(part)
+            .with_context(|| format!("{part}: {text}"))?;
+        rest = after;
+    }
+    ensure!(!page.select("#config")?.concat().contains("[default]"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_profile_can_be_had_alone() -> Result<()> {
+    let scene = Scene::new().await?;
+    let mut browser = scene.signed_in("alice").await?;
+    browser.open(&scene.at("/config")).await?;
+    let page = browser
+        .submit("form.choose", &[("profile", "sandbox-ReadOnly")])
+        .await?;
+    let shown = page.select("#config")?.concat();
+    ensure!(shown.matches("[profile ").count() == 1, "{shown}");
+    ensure!(
+        page.text()
+            .contains("aws sso login --profile sandbox-ReadOnly")
+    );
+    let page = browser.click("As plain text").await?;
+    let file = page.body();
+    for part in [
+        "# rolecall begin",
+        "[sso-session rolecall]\n",
+        "[services rolecall]\n",
+        "[profile sandbox-ReadOnly]\nsso_session = rolecall\nsso_account_id = 777788889999\nsso_role_name = ReadOnly\n",
+        "# rolecall end\n",
+    ] {
+        ensure!(file.contains(part), "{part}: {file}");
+    }
+    ensure!(file.matches("[profile ").count() == 1, "{file}");
+    let page = browser
+        .open(&scene.at("/config?profile=nobody&format=text"))
+        .await?;
+    ensure!(
+        page.status() == Some(reqwest::StatusCode::NOT_FOUND)
+            && page
+                .text()
+                .contains("None of your roles has a profile of this name.")
+            && page
+                .text()
+                .contains("Choose one of the profiles on the Terminal page."),
+        "{}",
+        page.text()
+    );
     Ok(())
 }
 

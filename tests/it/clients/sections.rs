@@ -1,0 +1,206 @@
+//! What the Terminal page offers besides the block, taken from the page and pasted: `[default]`, a profile with `role_arn`,
+//! a profile with `credential_process`; and why a new block replaces the old one.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use rolecall_testkit::node;
+use rolecall_testkit::proxy::{Proxy, ProxySettings};
+use rolecall_testkit::python::Moto;
+
+use super::laptop::Ran;
+use super::{ACCOUNT, PROFILE, Scene, aws_cli, peer};
+
+/// AWS's portal, where a token must not go.
+const PORTAL_OF_AWS: &str = "portal.sso.eu-west-1.amazonaws.com:443";
+
+impl Scene {
+    /// Sends whatever leaves this machine to a proxy that knows no host and keeps what it is asked for.
+    pub fn watch_outside(&mut self) -> Result<Proxy> {
+        let proxy = Proxy::start(ProxySettings::default())?;
+        self.laptop.set("HTTPS_PROXY", &proxy.url());
+        self.laptop.set("NO_PROXY", "localhost,127.0.0.1");
+        Ok(proxy)
+    }
+
+    /// A snippet of the Terminal page, for [`PROFILE`].
+    async fn snippet(&mut self, id: &str) -> Result<String> {
+        let address = self.house.at(&format!("/config?profile={PROFILE}"));
+        let page = self.browser.open(&address).await?;
+        let (_, rest) = page
+            .body()
+            .split_once(&format!("<pre id=\"{id}\""))
+            .with_context(|| format!("no snippet {id}: {}", page.body()))?;
+        let (_, rest) = rest.split_once('>').context("the tag ends")?;
+        let (text, _) = rest.split_once("</pre>").context("the snippet ends")?;
+        Ok(text.to_owned())
+    }
+
+    /// Adds a section to the file.
+    fn paste(&self, section: &str) -> Result<()> {
+        self.laptop
+            .edit(".aws/config", |text| format!("{text}\n{section}"))
+    }
+
+    async fn aws(&self, cli: &Path, arguments: &[&str]) -> Result<Ran> {
+        let mut command = self.laptop.command(cli);
+        command.args(arguments);
+        self.laptop.run(command).await
+    }
+}
+
+fn hosts(proxy: &Proxy) -> Vec<String> {
+    proxy.asked().into_iter().map(|(host, _)| host).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_default_section_serves_commands_without_a_profile() -> Result<()> {
+    let Some(cli) = aws_cli("sid") else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    let outside = scene.watch_outside()?;
+    scene.sign_in(&cli).await?;
+    scene.aws(&cli, &["sso", "logout"]).await?;
+    ensure!(
+        hosts(&outside).contains(&PORTAL_OF_AWS.to_owned()),
+        "the AWS CLI finds its services without a profile, and the manual may say so: {:?}",
+        outside.asked()
+    );
+
+    let mut scene = Scene::secure().await?;
+    let outside = scene.watch_outside()?;
+    let section = scene.snippet("default").await?;
+    scene.paste(&section)?;
+    let ran = scene
+        .sign_in_with(&cli, &["--sso-session", "rolecall"])
+        .await?;
+    ensure!(ran.is_success(), "{ran:?}");
+    scene.is_alice(&scene.caller(&cli, PROFILE).await?, ACCOUNT, "Developer")?;
+    if node::installed().is_some() {
+        // A profile that the program names.
+        let ran = scene.javascript(&[PROFILE]).await?;
+        ensure!(!ran.text.contains("amazonaws.com"), "{ran:?}");
+        scene.is_alice(&ran, ACCOUNT, "Developer")?;
+    }
+    let (path, token) = scene.token()?;
+    let ran = scene.aws(&cli, &["sso", "logout"]).await?;
+    ensure!(
+        ran.is_success() && scene.laptop.tokens()?.is_empty(),
+        "{ran:?}"
+    );
+    // Somebody had copied the file: the gateway has ended the session too.
+    std::fs::write(path, token.to_string())?;
+    let ran = scene.caller(&cli, PROFILE).await?;
+    ensure!(!ran.is_success(), "{ran:?}");
+    ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_profile_that_assumes_a_role_needs_services() -> Result<()> {
+    let (Some(cli), Some(_)) = (aws_cli("sid"), peer("ROLECALL_PEERS_PYTHON")) else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    let outside = scene.watch_outside()?;
+    scene.sign_in(&cli).await?;
+    // Whose STS knows AssumeRole.
+    let moto = Moto::start().await?;
+    scene.laptop.set("AWS_ENDPOINT_URL_STS", moto.url());
+    let section = scene.snippet("chained").await?;
+    let section = section
+        .replace("NAME]", "deploy]")
+        .replace("ACCOUNT_ID", "111122223333")
+        .replace("ROLE_NAME", "Deploy");
+    scene.paste(&section)?;
+    let ran = scene.caller(&cli, "deploy").await?;
+    ensure!(
+        ran.is_success()
+            && ran
+                .text
+                .contains("arn:aws:sts::111122223333:assumed-role/Deploy/"),
+        "{ran:?}"
+    );
+    ensure!(scene.house.aws.issued().len() == 1, "not from here");
+    ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
+
+    std::fs::remove_dir_all(scene.laptop.path(".aws/cli/cache"))?;
+    scene.laptop.edit(".aws/config", |text| {
+        text.replace(&section, &section.replace("services = rolecall\n", ""))
+    })?;
+    let ran = scene.caller(&cli, "deploy").await?;
+    ensure!(
+        !ran.is_success() && hosts(&outside).contains(&PORTAL_OF_AWS.to_owned()),
+        "the AWS CLI takes the source profile's services, and the manual may say so: {ran:?}, {:?}",
+        outside.asked()
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_serves_what_reads_neither_file_nor_variables() -> Result<()> {
+    let (Some(cli), Some(oldest)) = (aws_cli("sid"), aws_cli("bookworm")) else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    let outside = scene.watch_outside()?;
+    scene.sign_in(&cli).await?;
+    let section = scene.snippet("process").await?;
+    scene.paste(&section)?;
+    let programs = scene.laptop.path("bin");
+    std::fs::create_dir(&programs)?;
+    symlink(cli, programs.join("aws"))?;
+    let path = format!("{}:/usr/bin:/bin", programs.display());
+    scene.laptop.set("PATH", &path);
+    let process = format!("{PROFILE}-process");
+    let sts = scene.house.aws.url();
+    for _ in 0..2 {
+        // 2.9.19 knows no variable for the endpoint of STS either.
+        let arguments = ["sts", "get-caller-identity", "--endpoint-url", &sts];
+        let ran = scene
+            .aws(
+                &oldest,
+                &[&arguments[..], &["--profile", &process]].concat(),
+            )
+            .await?;
+        scene.is_alice(&ran, ACCOUNT, "Developer")?;
+        // The newer CLI renews for it.
+        std::fs::remove_dir_all(scene.laptop.path(".aws/cli/cache"))?;
+        scene.expire_token()?;
+    }
+    ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_block_stops_the_cli_until_the_old_one_is_removed() -> Result<()> {
+    let Some(cli) = aws_cli("sid") else {
+        return Ok(());
+    };
+    let scene = Scene::plain().await?;
+    scene.laptop.edit(".aws/config", |block| {
+        format!("[profile mine]\nregion = eu-west-1\n\n{block}\n{block}")
+    })?;
+    let list = ["configure", "list-profiles"];
+    let ran = scene.aws(&cli, &list).await?;
+    ensure!(
+        !ran.is_success() && ran.text.contains("Unable to parse config file"),
+        "{ran:?}"
+    );
+    // The command of the manual.
+    let manual =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clients.md"))?;
+    let remove = manual
+        .lines()
+        .find(|line| line.starts_with("sed -i"))
+        .context("the manual has no command")?;
+    let mut shell = scene.laptop.command("sh");
+    shell.args(["-c", remove]);
+    let ran = scene.laptop.run(shell).await?;
+    ensure!(ran.is_success(), "{ran:?}");
+    let ran = scene.aws(&cli, &list).await?;
+    ensure!(ran.is_success() && ran.text.trim() == "mine", "{ran:?}");
+    Ok(())
+}

