@@ -10,6 +10,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 /// Entries that are looked at, from the right. A longer chain of trusted proxies leaves the address unknown.
 pub const ENTRIES_MAX: usize = 32;
@@ -75,6 +76,29 @@ impl ClientAddress {
             Self::Known(address) => Some(address),
             Self::Unknown(_) => None,
         }
+    }
+}
+
+/// A client's address and where it was found: the answer of `GET /client-address`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenAddress {
+    /// The address, where it is known.
+    pub address: Option<IpAddr>,
+    /// The name of the header that it was read from, or [`SeenAddress::CONNECTION`].
+    pub source: String,
+    /// Which of the headers that carry a client's address arrived, whether they were read or not.
+    pub headers: Vec<String>,
+    /// Why the address is not known.
+    pub unknown: Option<String>,
+}
+
+impl SeenAddress {
+    /// The address is that of whoever opened the connection to the gateway.
+    pub const CONNECTION: &str = "connection";
+
+    /// Whether no header was read.
+    pub fn is_of_connection(&self) -> bool {
+        self.source == Self::CONNECTION
     }
 }
 

@@ -166,6 +166,12 @@ impl Egress {
         &self.0.authorities
     }
 
+    /// The same authorities without the proxy: for the gateway's own `public_url`, which proxies for the way out need not
+    /// reach.
+    pub fn direct(&self) -> Self {
+        Self::new(None, Vec::new(), self.authorities().to_vec())
+    }
+
     /// A client that goes out this way and by nothing that the environment says.
     ///
     /// # Errors
@@ -287,6 +293,7 @@ mod tests {
         }
         let none = super::Egress::new(egress.proxy().cloned(), vec![Exception::Every], Vec::new());
         assert!(!through(&none, "https://accounts.google.com"));
+        assert!(!through(&egress.direct(), "https://accounts.google.com"));
     }
 
     #[test]

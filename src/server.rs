@@ -41,7 +41,7 @@ use crate::web::unfinished::Unfinished;
 use connections::Connections;
 pub use embedded::TwoNames;
 use issuers::Issuers;
-pub use probe::probe;
+pub use probe::{PublicUrlFault, probe};
 use providers::Providers;
 use reload::Watched;
 use tls::Certificate;

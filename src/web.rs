@@ -28,6 +28,7 @@ mod refusal;
 mod reply;
 mod role;
 mod saml;
+mod seen;
 mod sessions;
 mod set_up;
 mod shell;
@@ -122,6 +123,7 @@ pub fn routes(config: &mut ServiceConfig) {
         ))
         .service(readable("/jwks", issuer::jwks))
         .service(readable("/saml/metadata", issuer::saml_metadata))
+        .service(resource("/client-address").get(seen::client_address))
         // Addresses with a part to read: each is a regular expression, tried in turn, so they come behind all others.
         .service(readable("/assets/{file}", asset))
         .service(resource("/sign-in/{provider}").get(sign_in::start))

@@ -17,7 +17,7 @@ use crate::world::SystemClock;
 pub struct Check {
     #[command(flatten)]
     config: ConfigArg,
-    /// Also ask the identity providers, the store and the database, and look at keys and certificate
+    /// Also ask the identity providers, the store, the database and the running gateway itself through `public_url`, and look at keys and certificate
     #[arg(long)]
     online: bool,
 }
@@ -75,7 +75,8 @@ async fn online(loaded: Loaded, said: &[String]) -> Result<Done, Failure> {
     for (name, answer) in server::probe(&loaded.settings, &loaded.access.policy).await {
         match answer {
             Ok(probed) => {
-                out::line(format!("{name}: answers"))?;
+                let outcome = probed.unreachable.as_deref().unwrap_or("answers");
+                out::line(format!("{name}: {outcome}"))?;
                 for note in probed.notes {
                     out::line(format!("  {note}"))?;
                 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::audit::OpenAuditError;
 use crate::aws::keys::KeyError;
 use crate::config::LoadError;
-use crate::server::{CannotListen, TwoNames};
+use crate::server::{CannotListen, PublicUrlFault, TwoNames};
 use crate::store::OpenStoreError;
 
 /// How a command that did not fail has ended.
@@ -78,8 +78,9 @@ pub fn hint_of(error: &anyhow::Error) -> Option<String> {
         let audit = cause.downcast_ref().map(OpenAuditError::hint);
         let names = cause.downcast_ref().map(TwoNames::hint);
         let listen = cause.downcast_ref().map(CannotListen::hint);
+        let public = cause.downcast_ref().map(PublicUrlFault::hint);
         let fixed = keys.or(store).or(audit).or(names).map(str::to_owned);
-        fixed.or(listen)
+        fixed.or(listen).or(public)
     })
 }
 

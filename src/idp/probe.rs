@@ -7,4 +7,6 @@ pub struct Probed {
     pub notes: Vec<String>,
     /// What will not fit the configuration.
     pub warnings: Vec<String>,
+    /// Why nothing could be asked, where that is no mistake: the gateway itself before its first start.
+    pub unreachable: Option<String>,
 }

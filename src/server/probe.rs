@@ -1,5 +1,8 @@
 //! Asks everything the gateway will need, one by one, and changes nothing.
 
+mod client_address;
+mod public_url;
+
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -15,10 +18,12 @@ use crate::config::Settings;
 use crate::idp::{HttpClient, OidcProvider, Probed, ProviderSettings, SamlProvider};
 use crate::store::{self, StoreUrl};
 
+pub use public_url::PublicUrlFault;
+
 /// What was asked, and what it answered, or why there is no answer.
 pub type Answer = (String, anyhow::Result<Probed>);
 
-/// Asks each provider, the store, the audit trail, the keys and the certificate.
+/// Asks each provider, the store, the audit trail, the keys, the certificate, and the gateway that runs at `public_url`.
 pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Surroundings { clock, entropy, .. } = Surroundings::default();
@@ -68,12 +73,20 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
             .map_err(anyhow::Error::from),
     };
     answers.push(("database".to_owned(), database));
-    let keys = Issuers::open(settings, &clock, &entropy).and_then(|keys| keys.suffice(policy));
+    let issuers = Issuers::open(settings, &clock, &entropy);
+    let own = issuers.as_ref().ok().cloned();
+    let keys = issuers.and_then(|keys| keys.suffice(policy));
     answers.push(("keys".to_owned(), keys.map(|()| Probed::default())));
     if let Some(files) = &settings.listen.tls {
         let opened = Certificate::open(files);
         answers.push(("tls".to_owned(), opened.map(|_| Probed::default())));
     }
+    let asked = public_url::ask(settings, own.as_ref()).await;
+    answers.extend(
+        asked
+            .into_iter()
+            .map(|asked| ("public_url".to_owned(), asked)),
+    );
     answers
 }
 

@@ -1,11 +1,11 @@
 //! The client's address of a request, and warnings where proxies and `[listen]` do not fit together.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use ipnet::IpNet;
 
-use crate::client_address::{self, AddressHeader, ClientAddress, UnknownAddress};
+use crate::client_address::{self, AddressHeader, ClientAddress, SeenAddress, UnknownAddress};
 use crate::telemetry::Throttle;
 
 /// `[listen] client_address` and `trusted_proxies`.
@@ -49,6 +49,27 @@ impl ClientAddresses {
             client_address::resolve(self.header, peer, &self.trusted, &lines, other_present);
         self.warn(peer, client, !lines.is_empty() || other_present);
         client
+    }
+
+    /// What [`known`] says of a request, and where it comes from.
+    pub(super) fn seen(&self, request: &HttpRequest) -> SeenAddress {
+        let arrived = |header: &AddressHeader| {
+            let name = header.name();
+            name.filter(|name| request.headers().contains_key(*name))
+        };
+        let headers = [AddressHeader::XForwardedFor, AddressHeader::Forwarded];
+        let is_trusted = |peer: SocketAddr| client_address::is_in(&self.trusted, peer.ip());
+        let read = arrived(&self.header).filter(|_| request.peer_addr().is_some_and(is_trusted));
+        SeenAddress {
+            address: known(request),
+            source: read.unwrap_or(SeenAddress::CONNECTION).to_owned(),
+            headers: headers
+                .iter()
+                .filter_map(arrived)
+                .map(str::to_owned)
+                .collect(),
+            unknown: unknown(request).map(|reason| reason.to_string()),
+        }
     }
 
     fn warn(&self, peer: IpAddr, client: ClientAddress, header_present: bool) {

@@ -1,6 +1,7 @@
 //! nginx, Caddy and HAProxy in front of the gateway, with the very blocks of docs/operations.md.
 
 mod front;
+mod online;
 
 use std::net::Ipv4Addr;
 
@@ -27,7 +28,7 @@ const CREDENTIALS: &str = "/federation/credentials?account_id=111122223333&role_
 struct Proxied {
     scene: Scene,
     authority: Vec<u8>,
-    _front: Front,
+    front: Front,
 }
 
 #[expect(
@@ -44,25 +45,35 @@ fn client(authority: &[u8]) -> Result<reqwest::Client> {
 }
 
 impl Proxied {
-    /// Behind a proxy with its block of the document, changed like this.
-    async fn with(kind: Kind, change: impl FnOnce(String) -> Result<String>) -> Result<Self> {
+    /// Behind a proxy with its block of the document.
+    async fn behind(kind: Kind) -> Result<Self> {
+        Self::trusting("127.0.0.1/32", kind, Ok).await
+    }
+
+    /// Behind a proxy with its block changed like this, at a gateway that trusts this network.
+    async fn trusting(
+        network: &str,
+        kind: Kind,
+        change: impl FnOnce(String) -> Result<String>,
+    ) -> Result<Self> {
         let authority = CertificateAuthority::generate()?;
         let front = Front::prepare(kind, &authority)?;
         let authority = authority.pem()?;
         let mut scene = Scene::with(|settings| {
             settings.public_url = Some(front.url());
             settings.proxy_authority = Some(authority.clone());
-            settings.trusted_proxies = vec!["127.0.0.1/32".to_owned()];
+            settings.trusted_proxies = vec![network.to_owned()];
+            settings.more = format!("[egress]\nca = [{:?}]\n", front.authority_file());
             settings.saml = Some(SamlHouse::default());
             settings.access = access_by_both();
         })
         .await?;
         scene.client = client(&authority)?;
-        let _front = front.start(scene.house.gateway.address, change)?;
+        let front = front.start(scene.house.gateway.address, change)?;
         Ok(Self {
             scene,
             authority,
-            _front,
+            front,
         })
     }
 
@@ -130,7 +141,7 @@ impl Proxied {
 
 /// Everything that the table of *Proxies* asks for.
 async fn works_behind(kind: Kind) -> Result<()> {
-    let proxied = Proxied::with(kind, Ok).await?;
+    let proxied = Proxied::behind(kind).await?;
     // `Host` is right, or the answer would be 421; the cookies are those of https.
     let browser = proxied.signed_in("example").await?;
     ensure!(browser.cookie("__Host-rc_s").is_some(), "no session");
@@ -205,10 +216,8 @@ async fn everything_works_behind_haproxy() -> Result<()> {
 /// As many set-ups are: `aws sso login` succeeds, and then nothing works.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nginx_without_underscores_is_named_as_the_cause() -> Result<()> {
-    let proxied = Proxied::with(Kind::Nginx, |block| {
-        replaced(&block, "underscores_in_headers on;", "")
-    })
-    .await?;
+    let without = |block: String| replaced(&block, "underscores_in_headers on;", "");
+    let proxied = Proxied::trusting("127.0.0.1/32", Kind::Nginx, without).await?;
     let token = proxied.token().await?;
     let request = proxied.scene.get(CREDENTIALS).header(BEARER, &token);
     let answer = request.send().await?;

@@ -42,6 +42,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("/v1/sessions/confirmation", "GET, HEAD"),
     ("/v1/token", "POST"),
     ("/saml/metadata", "GET, HEAD"),
+    ("/client-address", "GET"),
     ("/assets/app.css", "GET, HEAD"),
 ];
 

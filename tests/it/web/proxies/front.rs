@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
@@ -75,6 +75,7 @@ impl Front {
         let folder = TempDir::new()?;
         let certificate = authority.issue(&["localhost"])?;
         let (chain, key) = (certificate.certificate_pem, certificate.key_pem);
+        fs::write(folder.path().join("authority.pem"), authority.pem()?)?;
         fs::write(folder.path().join("fullchain.pem"), &chain)?;
         fs::write(folder.path().join("privkey.pem"), &key)?;
         fs::write(folder.path().join("haproxy.pem"), [chain, key].concat())?;
@@ -85,6 +86,16 @@ impl Front {
             folder,
             process: None,
         })
+    }
+
+    /// PEM of the authority that signed the certificate.
+    pub fn authority_file(&self) -> PathBuf {
+        self.folder.path().join("authority.pem")
+    }
+
+    /// Ends it; its port is free then.
+    pub fn stop(&mut self) {
+        self.process = None;
     }
 
     /// `public_url` of a gateway behind it.

@@ -1,0 +1,234 @@
+//! `rolecalld check --online` asks the gateway through the proxy in front of it, and names what the proxy does wrong.
+
+use std::fs;
+
+use rolecall_testkit::process::Process;
+
+use super::front::{Kind, replaced};
+use super::*;
+use crate::cli::{Ran, program, rolecalld};
+use crate::operate::{Balancer, RECOVERED_MAX, until};
+
+/// The proxy connects to the gateway from here, so that this machine itself is not one of its proxies.
+const PROXY: &str = "127.0.0.2/32";
+
+fn check(house: &House) -> Result<Ran> {
+    let online = ["check", "--config", "rolecall.toml", "--online"];
+    rolecalld(house.folder(), &online)
+}
+
+/// Puts a line in place of another one of the block of nginx, which connects from [`PROXY`] unless the line says otherwise.
+async fn behind(old: &str, new: &str) -> Result<Proxied> {
+    let change = |block: String| {
+        let block = replaced(&block, old, new)?;
+        let from = "location / {\n        proxy_bind 127.0.0.2;";
+        match block.contains("proxy_bind") {
+            true => Ok(block),
+            false => replaced(&block, "location / {", from),
+        }
+    };
+    Proxied::trusting(PROXY, Kind::Nginx, change).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_that_passes_everything_on_is_said_to() -> Result<()> {
+    let proxied = behind("", "").await?;
+    let ran = check(&proxied.scene.house)?;
+    ensure!(ran.code == 0 && !ran.err.contains("public_url"), "{ran:?}");
+    let said = "public_url: answers\n  \
+                this machine is seen as 127.0.0.1, by x-forwarded-for\n  \
+                Host and x-amz-sso_bearer_token arrive\n  \
+                /.well-known/openid-configuration and /jwks have this installation's issuer and keys\n";
+    ensure!(ran.out.contains(said), "{}", ran.out);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_mistake_of_a_proxy_is_named_with_what_to_change() -> Result<()> {
+    const FOR: &str = "proxy_set_header X-Forwarded-For $remote_addr;";
+    for (old, new, said, next) in [
+        (
+            "underscores_in_headers on;",
+            "",
+            "the header x-amz-sso_bearer_token does not arrive",
+            "underscores_in_headers on",
+        ),
+        (
+            "Host $http_host;",
+            "Host $proxy_host;",
+            "`Host` does not arrive as the client sends it",
+            "pass `Host` on unchanged",
+        ),
+        (
+            FOR,
+            "",
+            "the gateway sees 127.0.0.2, and no `x-forwarded-for` arrives",
+            "write the client's address to `x-forwarded-for`",
+        ),
+        (
+            FOR,
+            "proxy_set_header Forwarded for=$remote_addr;",
+            "the address of this machine is unknown to the gateway",
+            "let the proxy write `x-forwarded-for`, or set listen.client_address = \"forwarded\"",
+        ),
+        (
+            "location / {",
+            "location / {\n        proxy_bind 127.0.0.3;",
+            "the gateway sees 127.0.0.3, and does not trust the `x-forwarded-for` that it sends",
+            "add \"127.0.0.3/32\" to listen.trusted_proxies",
+        ),
+        (
+            "location / {",
+            "set_real_ip_from 0.0.0.0/0;\n    location / {",
+            "the gateway took 192.0.2.1, which this machine only claimed to have",
+            "let the proxy write `x-forwarded-for` itself",
+        ),
+        (
+            "location / {",
+            "location /jwks { return 403; }\n    location / {",
+            "/jwks, which AWS reads, does not arrive",
+            "for everybody",
+        ),
+        (
+            "location / {",
+            "location /client-address { return 403; }\n    location / {",
+            "not the gateway but something in front of it answers /client-address, with status 403",
+            "pass every path on",
+        ),
+    ] {
+        let new = new.replace(
+            "0.0.0.0/0;",
+            "0.0.0.0/0;\n    real_ip_header X-Forwarded-For;",
+        );
+        let proxied = behind(old, &new).await?;
+        let ran = check(&proxied.scene.house)?;
+        let faults = ran.err.matches("public_url: ").count();
+        ensure!(
+            ran.code == 1 && faults == 1 && ran.err.contains(said),
+            "{said}: {ran:?}"
+        );
+        let (_, fault) = ran.err.split_once("public_url: ").context("no fault")?;
+        let hint = fault.split("  hint: ").nth(1).unwrap_or_default();
+        ensure!(
+            hint.contains(next) && hint.contains("in docs/operations.md"),
+            "{next}: {ran:?}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_does_not_run_is_no_failure() -> Result<()> {
+    let mut proxied = behind(
+        "http://127.0.0.1:8443;",
+        "http://127.0.0.1:1; # 127.0.0.1:8443",
+    )
+    .await?;
+    for said in [
+        "answered with status 502, and not the gateway",
+        "cannot connect to localhost",
+    ] {
+        let ran = check(&proxied.scene.house)?;
+        ensure!(ran.code == 0 && !ran.err.contains("public_url"), "{ran:?}");
+        ensure!(
+            ran.out.contains("public_url: not reachable from here (") && ran.out.contains(said),
+            "{said}: {}",
+            ran.out
+        );
+        proxied.front.stop();
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_of_another_installation_are_named() -> Result<()> {
+    let proxied = behind("", "").await?;
+    let house = &proxied.scene.house;
+    let text = fs::read_to_string(house.config())?;
+    fs::write(
+        house.config(),
+        replaced(&text, "keys = \"keys/\"", "keys = \"new/\"")?,
+    )?;
+    for saml in [&[][..], &["--saml"]] {
+        let generate = ["keys", "generate", "--config", "rolecall.toml"];
+        let ran = rolecalld(house.folder(), &[&generate[..], saml].concat())?;
+        ensure!(ran.code == 0, "{ran:?}");
+    }
+    let ran = check(house)?;
+    ensure!(
+        ran.code == 1
+            && ran
+                .err
+                .contains("public_url: /jwks publishes other keys than this installation has")
+            && ran.err.contains("\"Issuer keys\" in docs/operations.md"),
+        "{ran:?}"
+    );
+    // The gateway that runs was started with https.
+    let balancer = Balancer::start()?;
+    let secure = balancer.url().replace("http://", "https://");
+    let scene = Scene::with(|settings| settings.public_url = Some(secure.clone())).await?;
+    balancer.lead_to(&[scene.house.gateway.address]);
+    let text = fs::read_to_string(scene.house.config())?;
+    fs::write(scene.house.config(), text.replace(&secure, &balancer.url()))?;
+    let ran = check(&scene.house)?;
+    let said = format!("names the issuer \"{secure}\", not \"{}\"", balancer.url());
+    ensure!(ran.code == 1 && ran.err.contains(&said), "{ran:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_nobody_trusts_is_a_failure() -> Result<()> {
+    let proxied = behind("", "").await?;
+    let house = &proxied.scene.house;
+    let trusted = format!("ca = [{:?}]", proxied.front.authority_file());
+    let text = fs::read_to_string(house.config())?;
+    fs::write(house.config(), replaced(&text, &trusted, "")?)?;
+    let ran = check(house)?;
+    ensure!(
+        ran.code == 1
+            && ran.err.contains("public_url: cannot connect to localhost")
+            && ran.err.contains("use a certificate of a public authority"),
+        "{ran:?}"
+    );
+    Ok(())
+}
+
+/// What the log says of a header that does not arrive, of a token that is not ours, and of one that has ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_tells_a_missing_header_from_a_bad_token() -> Result<()> {
+    let scene = Scene::new().await?;
+    let balancer = Balancer::start()?;
+    let text = fs::read_to_string(scene.house.config())?;
+    fs::write(
+        scene.house.config(),
+        replaced(&text, scene.house.url(), &balancer.url())?,
+    )?;
+    let mut command = program(scene.house.folder());
+    command.args(["serve", "--config", "rolecall.toml"]);
+    let mut process = Process::start(command)?;
+    let line = process.wait_for_line(" serving ", RECOVERED_MAX)?;
+    let mut words = line.split_whitespace();
+    let address = words.find_map(|word| word.strip_prefix("address="));
+    balancer.lead_to(&[address.context("no address")?.parse()?]);
+    let url = format!("{}{CREDENTIALS}", balancer.url());
+    // Made as ours are: a prefix and 129 characters.
+    let ended = format!("rca_{}", "A".repeat(129));
+    for (token, code) in [
+        (None, "no_access_token"),
+        (Some("made-up"), "foreign_access_token"),
+        (Some(ended.as_str()), "unauthorized"),
+    ] {
+        let mut request = scene.client.get(&url);
+        if let Some(token) = token {
+            request = request.header(BEARER, token);
+        }
+        let answer = request.send().await?;
+        ensure!(answer.status() == 401, "{code}: {}", answer.status());
+        let logged = format!("code=\"{code}\"");
+        until(&logged, async || {
+            Ok(process.output().contains(&logged).then_some(()))
+        })
+        .await?;
+    }
+    Ok(())
+}
