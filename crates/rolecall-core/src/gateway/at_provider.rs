@@ -10,13 +10,13 @@ use crate::aws::SamlProviderArn;
 use crate::identity::ProviderId;
 use crate::limits;
 use crate::port::StoreError;
-use crate::rate_limit::LimitName;
 use crate::record::Record;
 use crate::secret::{ProofTicket, SamlResponse, SecretDigest, random_token};
 use crate::session::{Holder, Session, SessionId};
-use crate::sign_in::{HeldResponse, ResponseForAws};
+use crate::sign_in::{HeldResponse, OrderedBy, ResponseForAws};
 use serde::{Deserialize, Serialize};
 
+use super::turns::Message;
 use super::{
     ConsoleRequest, ConsoleVisit, Gateway, IssueError, IssuedRole, RequestContext, RoleRequest,
     SignInError,
@@ -222,7 +222,7 @@ impl Gateway {
         response: SamlResponse,
     ) -> Result<ProofTicket, SignInError> {
         let saml = self.saml(provider)?;
-        let turn = self.turn(context, LimitName::UnverifiedMessages)?;
+        let turn = self.turn(context, Message::Unasked(OrderedBy::Navigation))?;
         let said = saml.verify_for_aws(response.clone(), &turn).await?;
         drop(turn);
         let packed = saml.pack(&response)?;

@@ -191,6 +191,13 @@ impl Gateway {
         Ok(Some(answered))
     }
 
+    /// Whether a client that this person allows now would soon have to ask again, because the browser's session ends long
+    /// before the client's would.
+    pub fn ends_client_session_early(&self, session: &Session) -> bool {
+        let left = session.ends_at - self.world.clock.now();
+        left < limits::LITTLE_OF_A_SESSION.min(self.world.clients.refresh_token / 2)
+    }
+
     /// When a client's session that this person allows now would end.
     pub fn client_session_end(&self, session: &Session) -> DateTime<Utc> {
         let longest = self.world.clock.now() + self.world.clients.refresh_token;

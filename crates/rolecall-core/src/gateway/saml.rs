@@ -7,15 +7,16 @@ use serde::{Deserialize, Serialize};
 use crate::identity::ProviderId;
 use crate::limits;
 use crate::port::StoreError;
-use crate::rate_limit::{LimitName, RateLimitError};
+use crate::rate_limit::RateLimitError;
 use crate::record::Record;
 use crate::secret::{BrowserSecret, SamlResponse, SecretDigest, State};
 use crate::sign_in::{
-    Callback, HeldResponse, OneTime, PackedResponse, PendingSignIn, ProviderError, RejectReason,
-    ReturnTo, SamlServiceProvider,
+    Callback, HeldResponse, OneTime, OrderedBy, PackedResponse, PendingSignIn, ProviderError,
+    RejectReason, ReturnTo, SamlServiceProvider,
 };
 
 use super::held::Room;
+use super::turns::Message;
 use super::{Gateway, RequestContext, Returned, SignInError, SignedIn};
 
 /// A document that has been used: of this kind and digest there is one, until it would be too old.
@@ -58,9 +59,9 @@ impl Gateway {
         state: &State,
         response: SamlResponse,
     ) -> Result<(), SignInError> {
-        match self.try_hold(provider, state, response).await {
+        match self.try_hold(context, provider, state, response).await {
             Ok(()) => Ok(()),
-            Err(error @ SignInError::Unavailable(_)) => Err(error),
+            Err(error @ (SignInError::Unavailable(_) | SignInError::RateLimited(_))) => Err(error),
             Err(error @ (SignInError::Expired | SignInError::UnknownProvider)) => {
                 self.refuse_stranger(context, error).await
             }
@@ -70,6 +71,7 @@ impl Gateway {
 
     async fn try_hold(
         &self,
+        context: &RequestContext,
         provider: &ProviderId,
         state: &State,
         response: SamlResponse,
@@ -86,16 +88,17 @@ impl Gateway {
             Err(RateLimitError::Exceeded(_)) => return Err(SignInError::Replayed),
             Err(RateLimitError::Unavailable(error)) => return Err(error.into()),
         }
-        let screened = saml.screen(&pending.correlation, response).await;
-        let kept = match screened {
-            Ok(packed) => self
-                .keep_screened(key, packed)
-                .await
-                .map_err(SignInError::from),
-            Err(error) => Err(error.into()),
+        let kept = async {
+            let turn = self.turn(context, Message::Answer)?;
+            let screened = saml.screen(&pending.correlation, response, &turn).await?;
+            drop(turn);
+            Ok(self.keep_screened(key, screened).await?)
         };
+        let kept: Result<(), SignInError> = kept.await;
         if let Err(
-            SignInError::Unavailable(_) | SignInError::Provider(ProviderError::Unavailable(_)),
+            SignInError::RateLimited(_)
+            | SignInError::Unavailable(_)
+            | SignInError::Provider(ProviderError::Unavailable(_)),
         ) = kept
         {
             self.give_response_back(key).await;
@@ -145,9 +148,12 @@ impl Gateway {
         room: Room<'_>,
         held: &R,
     ) -> Result<(), StoreError> {
-        self.insert_held(room.key(), held).await?;
-        room.keep();
-        Ok(())
+        let kept = self.insert_held(room.key(), held).await;
+        // Where another form was stored without room, this one's is for it.
+        if let Ok(()) | Err(StoreError::Exists) = kept {
+            room.keep();
+        }
+        kept
     }
 
     async fn insert_held<R: Record>(&self, key: SecretDigest, held: &R) -> Result<(), StoreError> {
@@ -241,7 +247,7 @@ impl Gateway {
         response: SamlResponse,
     ) -> Result<SignedIn, SignInError> {
         let saml = self.saml(provider)?;
-        let turn = self.turn(context, LimitName::UnverifiedMessages)?;
+        let turn = self.turn(context, Message::Unasked(OrderedBy::Navigation))?;
         let vouched = saml.complete_unsolicited(response, &turn).await?;
         drop(turn);
         // What could be shown again and again must not sign in whoever shows it.

@@ -9,6 +9,7 @@ use crate::secret::{SessionSecret, State, random_token};
 use crate::session::Session;
 use crate::sign_in::{Challenge, LogoutMessage, OrderedBy, PendingSignOut, ProviderError};
 
+use super::turns::Message;
 use super::{Gateway, RequestContext};
 
 /// Why a provider's word on a sign-out had no effect.
@@ -196,7 +197,7 @@ impl Gateway {
             .saml(provider)
             .map_err(|_| SignOutError::UnknownProvider)?;
         let message = message.ok_or(SignOutError::Unreadable)?;
-        let turn = self.turn(context, limit(by))?;
+        let turn = self.turn(context, Message::Unasked(by))?;
         let order = saml.logout_ordered(message, &turn).await?;
         drop(turn);
         if self.was_spent(provider, &order.once).await? {
