@@ -65,7 +65,19 @@ struct ConfigArg {
     config: PathBuf,
 }
 
+/// Access files that do not serve yet.
+#[derive(Debug, clap::Args)]
+struct AccessArg {
+    /// Access files or directories to read instead of those that the configuration names; repeatable
+    #[arg(long, value_name = "FILE")]
+    access: Vec<PathBuf>,
+}
+
 impl ConfigArg {
+    fn load_with(&self, access: &AccessArg) -> Result<Loaded, Failure> {
+        Ok(config::load_with_access(&self.config, &access.access)?)
+    }
+
     fn load(&self) -> Result<Loaded, Failure> {
         Ok(config::load(&self.config)?)
     }

@@ -187,8 +187,19 @@ impl LoadError {
 /// # Errors
 /// [`LoadError`], with every mistake of every file.
 pub fn load(path: &Path) -> Result<Loaded, LoadError> {
+    load_with_access(path, &[])
+}
+
+/// As [`load`], with other access files than the file at `path` names, where there are any.
+///
+/// # Errors
+/// [`LoadError`], with every mistake of every file.
+pub fn load_with_access(path: &Path, access: &[PathBuf]) -> Result<Loaded, LoadError> {
     let text = read_text(path)?;
-    let read = read::settings(path, &text, folder(path));
+    let mut read = read::settings(path, &text, folder(path));
+    if let Some(files) = read.access.as_mut().filter(|_| !access.is_empty()) {
+        access.clone_into(&mut files.places);
+    }
     let mut mistakes = LoadError::in_files(read.findings.errors).0;
     let access = read.access.map(|access| access.load()).transpose();
     match (read.settings, access) {

@@ -27,7 +27,7 @@ use rolecall_core::gateway::{Gateway, World};
 use rolecall_core::port::{Clock, Entropy};
 use rolecall_core::record::{Records, SealingKeys};
 use rolecall_core::sign_in::IdentityProvider;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::audit::SqlAudit;
 use crate::aws::{SignInEndpoint, StsClient};
@@ -48,6 +48,8 @@ use tls::Certificate;
 
 /// New connections are still taken for this long after a stop was asked for, while `/readyz` sends them elsewhere.
 const LAST_CALL: Duration = Duration::from_secs(2);
+/// How long a trail may take at the end whose disk or database hangs; an end in order takes a moment.
+const CLOSE_AUDIT_MAX: Duration = Duration::from_secs(30);
 
 /// What tests bring along instead of the machine's own.
 pub struct Surroundings {
@@ -386,7 +388,11 @@ impl Bound {
             );
         }
         refusals::write_last(&gateway).await;
-        self.audit.close().await;
+        if timeout(CLOSE_AUDIT_MAX, self.audit.close()).await.is_err() {
+            tracing::error!(
+                "the audit trail was not closed in time: its disk or database does not answer"
+            );
+        }
         served.context("the listener failed")
     }
 }

@@ -187,7 +187,9 @@ where
 
 #[cfg(test)]
 mod tests {
-    use rolecall_core::audit::{Actor, ConsentAsked, Delivery, Happened, ReferenceId, Target};
+    use rolecall_core::audit::{
+        AccessChanges, Actor, ConsentAsked, Delivery, Happened, ReferenceId, Target,
+    };
     use rolecall_core::client_session::Flow;
 
     use super::*;
@@ -297,7 +299,14 @@ mod tests {
                 target,
                 reason: text("not_granted"),
             },
-            Happened::ConfigurationLoaded { digest: text("d") },
+            Happened::ConfigurationLoaded {
+                digest: text("d"),
+                changes: Some(AccessChanges {
+                    assignments: 2,
+                    denies: 1,
+                    roles: 40,
+                }),
+            },
             Happened::ConfigurationRefused { mistakes: 1 },
         ]
     }

@@ -92,7 +92,7 @@ impl KeyDirectory {
         }
         let directory = Directory::create(&self.path)?;
         let _lock = directory.lock()?;
-        let mut index = match directory.exists(INDEX) {
+        let mut index = match directory.exists(INDEX)? {
             true => read_index(&directory)?,
             false => Index::default(),
         };
@@ -171,7 +171,7 @@ fn certificate_file(id: &KeyId) -> String {
 }
 
 fn read_index(directory: &Directory) -> Result<Index, KeyError> {
-    if !directory.exists(INDEX) {
+    if !directory.exists(INDEX)? {
         return Err(KeyError::Empty(directory.path().to_owned()));
     }
     Index::parse(&directory.read(INDEX)?).map_err(|reason| KeyError::Index {

@@ -3,7 +3,7 @@
 use rolecall_core::port::Clock as _;
 
 use super::out::{self, Done, Failure};
-use super::{ConfigArg, block_on};
+use super::{AccessArg, ConfigArg, block_on};
 use crate::config::Loaded;
 use crate::idp::ProviderSettings;
 use crate::server;
@@ -17,6 +17,8 @@ use crate::world::SystemClock;
 pub struct Check {
     #[command(flatten)]
     config: ConfigArg,
+    #[command(flatten)]
+    access: AccessArg,
     /// Also ask the identity providers, the store, the database and the running gateway itself through `public_url`, and look at keys and certificate
     #[arg(long)]
     online: bool,
@@ -25,7 +27,7 @@ pub struct Check {
 impl Check {
     /// Runs the command.
     pub fn run(self) -> Result<Done, Failure> {
-        let loaded = self.config.load()?;
+        let loaded = self.config.load_with(&self.access)?;
         for warning in &loaded.warnings {
             out::remark(format!("warning: {warning}"));
         }
@@ -49,11 +51,30 @@ impl Check {
             out::count(accounts, "account"),
             out::count(sets, "permission set")
         );
+        let changes = self.changes(&loaded);
         if self.online && block_on(online(loaded, &said))? == Done::Refused {
             return Ok(Done::Refused);
         }
         out::line(summary)?;
+        if let Some(changes) = changes {
+            out::line(changes)?;
+        }
         Ok(Done::Well)
+    }
+
+    /// How much the access files of the command line change of those that the configuration names.
+    fn changes(&self, new: &Loaded) -> Option<String> {
+        if self.access.access.is_empty() {
+            return None;
+        }
+        let changes = match self.config.load() {
+            Ok(old) => {
+                let changes = new.access.policy.changes_of(&old.access.policy);
+                format!("against the access files that the configuration names: {changes}")
+            }
+            Err(_) => "the access files that the configuration names have mistakes, so nothing is compared".to_owned(),
+        };
+        Some(changes)
     }
 }
 

@@ -14,8 +14,8 @@ use rolecall_core::sign_in::{ProviderError, RejectReason};
 use rolecall_core::suggest;
 use serde::Serialize;
 
-use super::ConfigArg;
 use super::out::{self, Done, Failure};
+use super::{AccessArg, ConfigArg};
 use crate::idp::{OidcProvider, ProviderSettings, SamlProvider};
 use crate::world::SystemClock;
 
@@ -27,6 +27,8 @@ use crate::world::SystemClock;
 pub struct Explain {
     #[command(flatten)]
     config: ConfigArg,
+    #[command(flatten)]
+    access: AccessArg,
     /// The provider the claims are from
     #[arg(long, value_parser = ProviderId::parse)]
     provider: ProviderId,
@@ -50,7 +52,7 @@ pub struct Explain {
 impl Explain {
     /// Runs the command.
     pub fn run(self) -> Result<Done, Failure> {
-        let loaded = self.config.load()?;
+        let loaded = self.config.load_with(&self.access)?;
         let policy = &loaded.access.policy;
         let about = self.about(policy)?;
         let providers = &loaded.settings.providers;

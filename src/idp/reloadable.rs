@@ -101,10 +101,11 @@ impl SamlServiceProvider for Reloadable {
         &self,
         correlation: &Correlation,
         response: SamlResponse,
+        turn: &Turn,
     ) -> Result<PackedResponse, ProviderError> {
         let current = self.current.load_full();
         let saml = current.saml().ok_or_else(no_saml)?;
-        saml.screen(correlation, response).await
+        saml.screen(correlation, response, turn).await
     }
 
     fn pack(&self, response: &SamlResponse) -> Result<PackedResponse, ProviderError> {

@@ -120,9 +120,17 @@ where
 }
 
 /// Waits for the public listener. One that ends without having been asked to ends everything else as well.
-pub async fn until_ended<T>(listener: impl Future<Output = T>, draining: &Draining) -> T {
-    let ended = listener.await;
+///
+/// # Errors
+/// The listener's, or that it ended by itself.
+pub async fn until_ended<T, E: Into<anyhow::Error>>(
+    listener: impl Future<Output = Result<T, E>>,
+    draining: &Draining,
+) -> anyhow::Result<T> {
+    let ended = listener.await.map_err(Into::into);
+    let was_asked = draining.has_begun();
     draining.begin();
+    anyhow::ensure!(was_asked || ended.is_err(), "the listener ended by itself");
     ended
 }
 
@@ -133,9 +141,19 @@ mod tests {
     #[tokio::test]
     async fn a_listener_that_ends_by_itself_ends_everything() {
         let draining = Draining::default();
-        let ended = until_ended(async { 7 }, &draining);
+        let ends = || async { Ok::<_, std::io::Error>(7) };
+        let ended = until_ended(ends(), &draining);
         let waiting = Duration::from_secs(5);
         let both = tokio::time::timeout(waiting, async { tokio::join!(ended, draining.begun()) });
-        assert_eq!(both.await.unwrap(), (7, ()));
+        let (ended, ()) = both.await.unwrap();
+        assert_eq!(
+            ended.unwrap_err().to_string(),
+            "the listener ended by itself"
+        );
+        assert_eq!(
+            until_ended(ends(), &draining).await.unwrap(),
+            7,
+            "it was asked to"
+        );
     }
 }

@@ -28,6 +28,30 @@ const PROVIDERS: &str = "providers";
 /// What files looked like: path, time of change, size.
 type Sight = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
 
+/// Files as they were when they were read, and as they were at the last look.
+struct Seen {
+    read: Sight,
+    last: Sight,
+}
+
+impl Seen {
+    fn new(now: Sight) -> Self {
+        let (read, last) = (now.clone(), now);
+        Self { read, last }
+    }
+
+    /// Whether to read them: when somebody asks, or when they have changed and then been quiet from one look to the next. A file
+    /// that is still being written is not taken half.
+    fn are_due(&mut self, now: &Sight, asked: bool) -> bool {
+        let quiet = *now == std::mem::replace(&mut self.last, now.clone());
+        asked || (quiet && *now != self.read)
+    }
+
+    fn are_read(&mut self, now: Sight) {
+        self.read = now;
+    }
+}
+
 /// What can change under a running gateway.
 pub struct Watched {
     /// Takes a new policy.
@@ -66,8 +90,10 @@ impl Watched {
                 |error| tracing::error!(%error, "SIGHUP cannot be heard; files are still watched"),
             )
             .ok();
-        let (mut keys, mut access) = (self.keys_now(), self.access_now());
-        let (mut certificate, mut providers) = (self.certificate_now(), self.providers_now());
+        let mut keys = Seen::new(self.keys_now());
+        let mut access = Seen::new(self.access_now());
+        let mut certificate = Seen::new(self.certificate_now());
+        let mut providers = Seen::new(self.providers_now());
         let mut keys_read_at = Instant::now();
         loop {
             let asked = tokio::select! {
@@ -75,24 +101,24 @@ impl Watched {
                 () = tokio::time::sleep(LOOK_EVERY) => false,
             };
             let now = self.keys_now();
-            if asked || now != keys || keys_read_at.elapsed() >= KEYS_EVERY {
-                keys = now;
+            if keys.are_due(&now, asked) || keys_read_at.elapsed() >= KEYS_EVERY {
+                keys.are_read(now);
                 keys_read_at = Instant::now();
                 self.reload_keys();
             }
             let now = self.certificate_now();
-            if asked || now != certificate {
-                certificate = now;
+            if certificate.are_due(&now, asked) {
+                certificate.are_read(now);
                 self.reload_certificate();
             }
             let now = self.providers_now();
-            if (asked || now != providers) && self.reload_providers().await {
-                providers = as_seen_before(&now, self.providers_now());
+            if providers.are_due(&now, asked) && self.reload_providers().await {
+                providers.are_read(as_seen_before(&now, self.providers_now()));
             }
             let now = self.access_now();
             // What could not be audited is tried again at the next look.
-            if (asked || now != access) && self.reload_access().await {
-                access = as_seen_before(&now, self.access_now());
+            if access.are_due(&now, asked) && self.reload_access().await {
+                access.are_read(as_seen_before(&now, self.access_now()));
             }
         }
     }
@@ -212,8 +238,13 @@ impl Watched {
         }
         let (adopted, done) = match read {
             Ok(access) => match self.gateway.adopt(access.policy, access.digest).await {
-                Ok(()) => {
-                    tracing::info!("a new access policy serves");
+                Ok(changes) => {
+                    tracing::info!(
+                        assignments = changes.assignments,
+                        denies = changes.denies,
+                        roles = changes.roles,
+                        "a new access policy serves: {changes}"
+                    );
                     self.referred = access.referred;
                     (true, true)
                 }
@@ -254,4 +285,27 @@ fn sight(files: impl IntoIterator<Item = PathBuf>) -> Sight {
         (path, seen)
     };
     files.into_iter().map(look).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(bytes: u64) -> Sight {
+        vec![("access.toml".into(), Some((SystemTime::UNIX_EPOCH, bytes)))]
+    }
+
+    #[test]
+    fn a_file_is_read_when_it_has_changed_and_been_quiet() {
+        let mut seen = Seen::new(written(1));
+        assert!(!seen.are_due(&written(1), false));
+        assert!(!seen.are_due(&written(2), false), "it is being written");
+        assert!(!seen.are_due(&written(3), false));
+        assert!(seen.are_due(&written(3), false));
+        assert!(seen.are_due(&written(3), false), "until it was read");
+        seen.are_read(written(3));
+        assert!(!seen.are_due(&written(3), false));
+        assert!(!seen.are_due(&Vec::new(), false));
+        assert!(seen.are_due(&written(4), true), "who asks does not wait");
+    }
 }

@@ -10,7 +10,7 @@ use rolecall_core::gateway::{ProofOutcome, SignInError};
 use rolecall_core::secret::{ProofTicket, SamlResponse};
 use url::Url;
 
-use super::detached::detached;
+use super::detached::{detached, uninterrupted};
 use super::extract::{Member, Visitor};
 use super::fetch_metadata::require_navigation;
 use super::problem::Problem;
@@ -54,12 +54,13 @@ pub async fn receive(
 ) -> Result<HttpResponse, Problem> {
     require_navigation(&request)?;
     let id = provider_id(&id)?;
-    let (response, _room) = form.response();
+    let (response, room) = form.response();
     let response = SamlResponse::new(response.ok_or(SignInError::Unreadable)?);
-    let gateway = &visitor.site.gateway;
-    let ticket = gateway
-        .receive_for_aws(&visitor.context, &id, response)
-        .await?;
+    let received = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
+        let _room = room;
+        gateway.receive_for_aws(&context, &provider, response).await
+    });
+    let ticket = received.await??;
     let place = format!("/sign-in/{id}/aws-continue/{}", ticket.expose());
     Ok(reply::see_other(&place))
 }

@@ -114,6 +114,10 @@ pub fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<HttpRespon
         roles,
         accounts: accounts.len(),
         until: words::moment(site.gateway.client_session_end(&member.session)),
+        sign_in_again: site
+            .gateway
+            .ends_client_session_early(&member.session)
+            .then(|| sign_in_again(member, asked, form.action)),
         device,
         others: asked
             .others
@@ -124,6 +128,19 @@ pub fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<HttpRespon
         error: form.error,
     };
     reply::page(StatusCode::OK, &page)
+}
+
+/// A new sign-in, after which the person is asked again.
+fn sign_in_again(member: &Member, asked: &Asked, action: &str) -> String {
+    let return_to = match &asked.user_code {
+        Some(code) => format!(
+            "/device?{}",
+            reply::query(&[("user_code", &code.to_string())])
+        ),
+        None => action.to_owned(),
+    };
+    let query = reply::query(&[("fresh", "true"), ("return_to", &return_to)]);
+    format!("/sign-in/{}?{query}", member.session.identity.provider)
 }
 
 /// Whether two addresses are likely of one place: the same /24, or the same /48 of IPv6.

@@ -26,7 +26,8 @@ impl Draining {
         let _ = self.0.subscribe().wait_for(|begun| *begun).await;
     }
 
-    fn has_begun(&self) -> bool {
+    /// Whether it has begun.
+    pub fn has_begun(&self) -> bool {
         *self.0.borrow()
     }
 }

@@ -228,10 +228,10 @@ pub async fn logout_by_redirect(
     let message = || LogoutMessage::Redirect(SecretText::new(query));
     match sent {
         Some(sent) if sent.request.is_none() && sent.response.is_some() => {
-            answered(&visitor, &id, sent.state(), message()).await
+            answered(&visitor, &id, sent.state(), message(), None).await
         }
-        Some(sent) => ordered(&visitor, &id, sent.request.map(|_| message()), by).await,
-        None => ordered(&visitor, &id, None, by).await,
+        Some(sent) => ordered(&visitor, &id, sent.request.map(|_| message()), by, None).await,
+        None => ordered(&visitor, &id, None, by, None).await,
     }
 }
 
@@ -253,9 +253,13 @@ pub async fn logout_by_form(
         relay_state: form.relay_state,
     };
     match (form.request, form.response) {
-        (None, Some(response)) => answered(&visitor, &id, state, message(response)).await,
-        (Some(request), None) => ordered(&visitor, &id, Some(message(request)), by).await,
-        (Some(_), Some(_)) | (None, None) => ordered(&visitor, &id, None, by).await,
+        (None, Some(response)) => {
+            answered(&visitor, &id, state, message(response), form.room).await
+        }
+        (Some(request), None) => {
+            ordered(&visitor, &id, Some(message(request)), by, form.room).await
+        }
+        (Some(_), Some(_)) | (None, None) => ordered(&visitor, &id, None, by, None).await,
     }
 }
 
@@ -274,10 +278,15 @@ async fn ordered(
     id: &ProviderId,
     message: Option<LogoutMessage>,
     by: OrderedBy,
+    room: Option<Share>,
 ) -> Result<HttpResponse, Problem> {
-    let gateway = &visitor.site.gateway;
-    let done = gateway.sign_out_ordered(&visitor.context, id, message, by);
-    match done.await? {
+    let done = uninterrupted(visitor, id, |gateway, context, provider| async move {
+        let _room = room;
+        gateway
+            .sign_out_ordered(&context, &provider, message, by)
+            .await
+    });
+    match done.await?? {
         Some(challenge) => hand_over::challenge(challenge, &title(&visitor.site, id)),
         None => signed_out_page(None),
     }
@@ -289,10 +298,15 @@ async fn answered(
     id: &ProviderId,
     state: Option<State>,
     message: LogoutMessage,
+    room: Option<Share>,
 ) -> Result<HttpResponse, Problem> {
-    let gateway = &visitor.site.gateway;
-    let answered = gateway.sign_out_answered(&visitor.context, id, state.as_ref(), message);
-    match answered.await {
+    let answered = uninterrupted(visitor, id, |gateway, context, provider| async move {
+        let _room = room;
+        gateway
+            .sign_out_answered(&context, &provider, state.as_ref(), message)
+            .await
+    });
+    match answered.await? {
         Ok(()) => signed_out_page(None),
         Err(error @ SignOutError::UnknownProvider) => Err(error.into()),
         Err(error) => {

@@ -24,6 +24,7 @@ const FORM_ROOM: ShareBounds = ShareBounds {
     all: limits::SAML_FORMS_BYTES_MAX,
     each: limits::SAML_FORMS_BYTES_MAX / 8,
     few: limits::SAML_FORMS_FEW_BYTES,
+    most: 2 * limits::SAML_FORMS_BYTES_MAX,
 };
 
 /// A document the gateway publishes for AWS IAM.

@@ -5,6 +5,7 @@
 
 mod assignment;
 mod attributes;
+mod changes;
 mod claim_names;
 mod condition;
 mod directory;
@@ -21,6 +22,7 @@ mod template;
 mod who;
 
 pub use attributes::{ACCOUNT_TAG, AttributeError, PERMISSION_SET_TAG, RoleSessionAttributes};
+pub use changes::PolicyChanges;
 pub use condition::{Circumstances, Condition, Unmet};
 pub use directory::{
     Account, AccountName, Audience, ConsoleWay, GatewaySaml, InvalidAccountName, InvalidAudience,

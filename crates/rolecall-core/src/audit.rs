@@ -5,6 +5,7 @@
 
 mod abandoned;
 mod about;
+mod access_changes;
 mod reference;
 mod refusals;
 
@@ -17,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use crate::client_session::Flow;
 
 pub use about::About;
+pub use access_changes::AccessChanges;
 pub use reference::ReferenceId;
 pub use refusals::{RefusalCounts, RefusalRow, RefusalSummary, Refusals};
 
@@ -251,6 +253,9 @@ pub enum Happened {
     ConfigurationLoaded {
         /// SHA-256 of everything that was read, hexadecimal.
         digest: String,
+        /// How much of the access policy changed, where a new one took the place of another.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        changes: Option<AccessChanges>,
     },
     /// A configuration was refused; the old one serves on.
     ConfigurationRefused {

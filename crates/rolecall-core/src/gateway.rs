@@ -26,8 +26,8 @@ mod session;
 mod sign_in;
 mod sign_out;
 mod single_logout;
-mod slow_lane;
 mod token;
+mod turns;
 
 use std::sync::Arc;
 
@@ -35,19 +35,20 @@ use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use crate::access::Policy;
+use crate::access::{Policy, PolicyChanges};
 use crate::audit::{AuditEvent, Happened, ReferenceId, RefusalCounts, Refusals};
 use crate::aws::{ConsoleSignIn, Partition, SamlIssuer, Sts, WebIdentityIssuer};
 use crate::client::ClientRules;
 use crate::identity::{EmailDomain, ProviderId};
 use crate::port::{AuditLog, Clock, Entropy, StoreError};
-use crate::rate_limit::{AddressShares, RateCounters, RateLimits};
+use crate::rate_limit::{RateCounters, RateLimits};
 use crate::record::Records;
 use crate::session::{Lifetimes, Origin};
 use crate::sign_in::IdentityProvider;
 use crate::start_url::StartUrls;
 
 use held::HeldBytes;
+use turns::WaitingMessages;
 
 pub use crate::access::RoleRequest;
 pub use at_provider::{Mismatch, ProofOutcome};
@@ -107,8 +108,7 @@ pub struct Gateway {
     held: HeldBytes,
     rates: RateCounters,
     refusals: RefusalCounts,
-    /// Messages that nobody here asked for, of addresses over their limit.
-    in_turn: Arc<AddressShares>,
+    waiting: WaitingMessages,
 }
 
 /// Who is asking, as far as the transport knows: goes into the audit trail and into conditions.
@@ -129,7 +129,7 @@ impl Gateway {
             world,
             policy: ArcSwap::from_pointee(policy),
             held: HeldBytes::default(),
-            in_turn: AddressShares::new(slow_lane::BOUNDS),
+            waiting: WaitingMessages::default(),
         }
     }
 
@@ -184,14 +184,15 @@ impl Gateway {
             .find(|provider| provider.domains().contains(domain))
     }
 
-    /// Lets a new policy serve from the next request on. `digest` names what was read.
+    /// Lets a new policy serve from the next request on; says how much it changes. `digest` names what was read.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the change could not be audited; the old policy serves on.
-    pub async fn adopt(&self, policy: Policy, digest: String) -> Result<(), StoreError> {
-        self.record_load(digest).await?;
+    pub async fn adopt(&self, policy: Policy, digest: String) -> Result<PolicyChanges, StoreError> {
+        let changes = policy.changes_of(&self.policy());
+        self.record(digest, Some(changes)).await?;
         self.policy.store(Arc::new(policy));
-        Ok(())
+        Ok(changes)
     }
 
     /// Audits that the configuration of this digest serves.
@@ -199,11 +200,17 @@ impl Gateway {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn record_load(&self, digest: String) -> Result<(), StoreError> {
-        self.append(
-            &self.own_context(),
-            Happened::ConfigurationLoaded { digest },
-        )
-        .await
+        self.record(digest, None).await
+    }
+
+    async fn record(
+        &self,
+        digest: String,
+        changes: Option<PolicyChanges>,
+    ) -> Result<(), StoreError> {
+        let changes = changes.map(Into::into);
+        let loaded = Happened::ConfigurationLoaded { digest, changes };
+        self.append(&self.own_context(), loaded).await
     }
 
     /// Audits that a configuration was refused and the old one serves on.

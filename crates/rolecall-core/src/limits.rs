@@ -79,10 +79,11 @@ pub const SAML_RESPONSE_CHARS_MAX: usize = 100_000;
 
 /// Bytes of `SAMLResponse` and its like as posted, in base64; with encryption and many groups they reach 100 KiB.
 pub const SAML_MESSAGE_BYTES_MAX: usize = 512 * 1024;
-/// Bytes of all SAML forms that a replica reads or looks at, as they were sent; one address may have an eighth. A form
-/// takes up to three times as many while it is looked at.
+/// Bytes of all SAML forms that a replica reads or looks at, as they were sent, before each address may have only
+/// [`SAML_FORMS_FEW_BYTES`]; with those there are at most twice as many. One address may have an eighth. A form takes up to
+/// three times as many while it is looked at.
 pub const SAML_FORMS_BYTES_MAX: usize = 128 * 1024 * 1024;
-/// Bytes of them that each address may have whatever others take: three of the largest, or some forty of the usual ones.
+/// Bytes of them that each address may have when others take the rest: three of the largest, or some forty of the usual ones.
 pub const SAML_FORMS_FEW_BYTES: usize = 2 * 1024 * 1024;
 /// Bytes of one tag of a SAML document, its attributes included; the longest are addresses.
 pub const XML_TAG_BYTES_MAX: usize = 8 * 1024;
@@ -191,6 +192,8 @@ pub const WRONG_CODES_PER_SESSION_MAX: u32 = 5;
 pub const WRONG_CODES_PER_PERSON_MAX: u32 = 20;
 /// See [`WRONG_CODES_PER_SESSION_MAX`].
 pub const WRONG_CODES_WINDOW: TimeDelta = TimeDelta::minutes(10);
+/// When less than this is left of a browser's session, somebody who lets a program in is asked whether to sign in again first.
+pub const LITTLE_OF_A_SESSION: TimeDelta = TimeDelta::hours(1);
 /// Requests of one program and address that began within this time of each other are answered together.
 pub const JOIN_WITHIN: TimeDelta = TimeDelta::seconds(60);
 /// Requests of one program and address that are remembered for that.
@@ -212,12 +215,13 @@ pub const SAML_RESPONSES_PER_SIGN_IN_MAX: u32 = 3;
 /// Threads that verify SAML messages have a queue; a message that waits longer than this is refused.
 pub const SAML_VERIFICATION_WAIT_MAX: TimeDelta = TimeDelta::seconds(5);
 
-/// Messages of addresses over their limit that are verified in turn, or wait for it; further ones are refused.
-pub const SLOW_LANE_MAX: usize = 512;
+/// SAML messages of one kind that are verified or wait for it, before each address may have only
+/// [`MESSAGES_WAITING_FEW`]; with those there are at most twice as many.
+pub const MESSAGES_WAITING_MAX: usize = 1024;
 /// Those of one address.
-pub const SLOW_LANE_OF_ADDRESS_MAX: usize = SLOW_LANE_MAX / 8;
-/// Those that each address may have whatever others have.
-pub const SLOW_LANE_FEW: usize = 4;
+pub const MESSAGES_WAITING_OF_ADDRESS_MAX: usize = MESSAGES_WAITING_MAX / 8;
+/// Those that each address may have when there are many.
+pub const MESSAGES_WAITING_FEW: usize = 4;
 
 /// Sign-ins, and as many device authorizations, of the whole installation that were begun and not completed in
 /// [`SIGN_IN_MAX`], before each address from which nobody has signed in lately may have only [`FEW_PENDING`]: at some 700 bytes each 175 MB, at the largest

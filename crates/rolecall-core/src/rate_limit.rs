@@ -19,7 +19,7 @@ use crate::toml_reader::parse_duration;
 
 pub use counter::{AddressPlaces, Place, RateCounters, RateLimitError};
 pub use prefix::{AddressPrefix, Width, rate_limit_prefix};
-pub use shares::{AddressShares, Share, ShareBounds};
+pub use shares::{AddressShares, Share, ShareBounds, Source};
 
 /// The largest number of a limit.
 const MAX_LARGEST: u32 = 1_000_000;

@@ -127,6 +127,9 @@ impl KeyError {
             Self::Foreign { .. } => Some(
                 "directories of keys and their files belong to the gateway's user or to root: run chown, and the command as that user",
             ),
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(
+                "this user may not read or write there: run the command as the gateway's user, which owns the directory of keys",
+            ),
             Self::Io { .. } => Some(
                 "the folder above it must be there, and the gateway's user must own the directory of keys",
             ),

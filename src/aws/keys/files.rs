@@ -3,7 +3,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -17,6 +17,15 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// A directory that only its owner can write to.
 pub(super) struct Directory(PathBuf);
+
+/// Gives what root made to the user who owns the directory it is in, so that the gateway's user can read it.
+fn hand_over(made: &File, directory: &Path) -> io::Result<()> {
+    let owner = directory.metadata()?;
+    if !rustix::process::geteuid().is_root() || owner.uid() == 0 {
+        return Ok(());
+    }
+    fchown(made, Some(owner.uid()), Some(owner.gid()))
+}
 
 impl Directory {
     pub fn open(path: &Path) -> Result<Self, KeyError> {
@@ -38,7 +47,11 @@ impl Directory {
     }
 
     pub fn create(path: &Path) -> Result<Self, KeyError> {
-        match DirBuilder::new().mode(0o700).create(path) {
+        let made = DirBuilder::new().mode(0o700).create(path).and_then(|()| {
+            let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+            hand_over(&File::open(path)?, above.unwrap_or(Path::new(".")))
+        });
+        match made {
             Ok(()) => Ok(Self(path.to_owned())),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Self::open(path),
             Err(source) => Err(KeyError::Io {
@@ -52,8 +65,14 @@ impl Directory {
         &self.0
     }
 
-    pub fn exists(&self, name: &str) -> bool {
-        self.0.join(name).exists()
+    /// Whether there is such a file.
+    ///
+    /// # Errors
+    /// [`KeyError::Io`], when this user may not look.
+    pub fn exists(&self, name: &str) -> Result<bool, KeyError> {
+        let path = self.0.join(name);
+        path.try_exists()
+            .map_err(|source| KeyError::Io { path, source })
     }
 
     /// Keeps other writers out until the file is dropped. Keys are only put where nobody else can enter.
@@ -73,6 +92,7 @@ impl Directory {
             .write(true)
             .mode(0o600)
             .open(&path)
+            .and_then(|file| hand_over(&file, &self.0).map(|()| file))
             .map_err(|source| KeyError::Io {
                 path: path.clone(),
                 source,
@@ -118,6 +138,7 @@ impl Directory {
                 .mode(0o600)
                 .open(&new)?;
             file.write_all(bytes)?;
+            hand_over(&file, &self.0)?;
             file.sync_all()?;
             std::fs::rename(&new, &path)?;
             File::open(&self.0)?.sync_all()

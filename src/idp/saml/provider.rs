@@ -191,7 +191,11 @@ impl SamlProvider {
     /// 4.4.3.1).
     fn logout_place<'a>(&'a self, trust: &'a SamlTrust) -> Option<(&'a Endpoint, &'a OwnKey)> {
         let endpoint = self.preferred(|binding| trust.single_logout(binding))?;
-        Some((endpoint, self.settings.signing_keys.first()?))
+        Some((endpoint, self.logout_key()?))
+    }
+
+    fn logout_key(&self) -> Option<&OwnKey> {
+        self.settings.signing_keys.first()
     }
 
     /// By the configured binding; else by Redirect, which needs neither script nor button, where there is a choice.
@@ -291,7 +295,7 @@ impl IdentityProvider for SamlProvider {
         };
         let expected = self.expected_of(&correlation)?;
         let verified = self
-            .verified(&self.asked, &Turn::AtOnce, response, expected)
+            .verified(&self.asked, &Turn::Ours, response, expected)
             .await?;
         identity::vouched(&self.settings, verified)
     }

@@ -29,6 +29,8 @@ pub struct ConsentPage {
     pub accounts: usize,
     /// Until when, at the latest.
     pub until: Moment,
+    /// Where the person signs in again first, when little of their session is left.
+    pub sign_in_again: Option<String>,
     /// The device flow's part.
     pub device: Option<DevicePart>,
     /// When the other requests began that the same answer serves.
@@ -96,6 +98,7 @@ mod samples {
             roles: 7,
             accounts: 3,
             until: Moment::sample("2030-03-04T17:30:00Z", "4 Mar 2030, 17:30 UTC"),
+            sign_in_again: None,
             device: None,
             others: vec![],
             others_field: String::new(),

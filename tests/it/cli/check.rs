@@ -335,3 +335,62 @@ fn a_key_that_the_policy_needs_is_missed() -> Result<()> {
     ensure!(ran.out.contains("keys: answers"), "{ran:?}");
     Ok(())
 }
+
+#[test]
+fn access_files_are_checked_before_they_serve() -> Result<()> {
+    let folder = folder()?;
+    let new = fs::read_to_string(folder.path().join("access.toml"))?;
+    let fewer = new.replace("groups = [\"platform\"]", "groups = [\"operators\"]");
+    ensure!(fewer != new);
+    fs::write(folder.path().join("new.toml"), &fewer)?;
+    let check = [&CHECK[..], &["--access", "new.toml"]].concat();
+    let ran = rolecalld(folder.path(), &check)?;
+    ensure!(
+        ran.code == 0
+            && ran
+                .out
+                .ends_with("against the access files that the configuration names: 1 assignment, 0 denies and 0 roles changed\n"),
+        "{ran:?}"
+    );
+    fs::write(
+        folder.path().join("new.toml"),
+        new.replace("[\"platform\"]", "[7]"),
+    )?;
+    let ran = rolecalld(folder.path(), &check)?;
+    ensure!(ran.code == 2 && ran.err.contains("new.toml:"), "{ran:?}");
+    let ran = rolecalld(
+        folder.path(),
+        &[&CHECK[..], &["--access", "nowhere.toml"]].concat(),
+    )?;
+    ensure!(
+        ran.code == 2 && ran.err.contains("nowhere.toml: cannot be read"),
+        "{ran:?}"
+    );
+
+    // A person asks by the new files, too.
+    fs::write(folder.path().join("new.toml"), &fewer)?;
+    fs::write(
+        folder.path().join("pat.json"),
+        "{\"sub\": \"pat\", \"groups\": [\"operators\"], \"amr\": [\"mfa\"], \"email\": \"pat@example.com\", \"email_verified\": true}",
+    )?;
+    let explain = [
+        "explain",
+        "--config",
+        "rolecall.toml",
+        "--provider",
+        "example",
+        "--claims",
+        "pat.json",
+    ];
+    let ran = rolecalld(folder.path(), &explain)?;
+    ensure!(ran.code == 1, "{ran:?}");
+    let ran = rolecalld(
+        folder.path(),
+        &[&explain[..], &["--access", "new.toml"]].concat(),
+    )?;
+    ensure!(
+        ran.code == 0 && ran.out.contains("Administrator"),
+        "{ran:?}"
+    );
+    Ok(())
+}

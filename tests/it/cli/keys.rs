@@ -1,7 +1,9 @@
 //! `rolecalld keys`: made, listed, rotated in time, retired, never open to others.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -179,5 +181,68 @@ fn a_key_for_a_saml_provider_is_made_and_read() -> Result<()> {
         "{ran:?}"
     );
     ensure!(fs::read_to_string(&file)? == pem, "it is not overwritten");
+    Ok(())
+}
+
+/// The gateway's user, who is nobody in particular here.
+const SERVICE: u32 = 65_532;
+
+/// Whether root runs this test; a word why it is left out otherwise.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn is_root(folder: &TempDir, why: &str) -> Result<bool> {
+    let is_root = folder.path().metadata()?.uid() == 0;
+    if !is_root {
+        eprintln!("SKIPPED: {why}");
+    }
+    Ok(is_root)
+}
+
+/// As README's commands do it, but by root, where only root can.
+#[test]
+fn what_root_makes_belongs_to_the_owner_of_the_directory() -> Result<()> {
+    let folder = folder()?;
+    if !is_root(&folder, "only root can make files for another user")? {
+        return Ok(());
+    }
+    chown(folder.path(), Some(SERVICE), Some(SERVICE))?;
+    let made = keys(&folder, &["generate"])?;
+    ensure!(made.code == 0, "{made:?}");
+    keys(&folder, &["generate", "--saml"])?;
+    let directory = folder.path().join("keys");
+    let mut files = vec![directory.clone()];
+    for entry in fs::read_dir(&directory)? {
+        files.push(entry?.path());
+    }
+    ensure!(files.len() > 5, "{files:?}");
+    for file in files {
+        let owner = (file.metadata()?.uid(), file.metadata()?.gid());
+        ensure!(owner == (SERVICE, SERVICE), "{}: {owner:?}", file.display());
+    }
+    Ok(())
+}
+
+#[test]
+fn keys_that_may_not_be_read_are_not_called_absent() -> Result<()> {
+    let folder = folder()?;
+    if !is_root(&folder, "only root can run a program as another user")? {
+        return Ok(());
+    }
+    keys(&folder, &["generate"])?;
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
+    // Where another user can reach it.
+    let program = folder.path().join("rolecalld");
+    fs::copy(env!("CARGO_BIN_EXE_rolecalld"), &program)?;
+    let ran = Command::new(program)
+        .args(["keys", "list", "--config", "rolecall.toml"])
+        .current_dir(folder.path())
+        .uid(SERVICE)
+        .gid(SERVICE)
+        .output()?;
+    let said = String::from_utf8(ran.stderr)?;
+    ensure!(
+        said.contains("keys/keys.json: Permission denied")
+            && said.contains("hint: this user may not read or write there"),
+        "{said}"
+    );
     Ok(())
 }

@@ -136,6 +136,10 @@ async fn a_new_policy_serves_and_a_broken_one_does_not() -> Result<()> {
         Ok(is_portal(&carol.reload().await?).then_some(()))
     })
     .await?;
+    serving.process.wait_for_line(
+        "a new access policy serves: 1 assignment, 0 denies and 0 roles changed",
+        RECOVERED_MAX,
+    )?;
     serving.write_access("[[account]]\nid = \"1\"\n")?;
     serving.until_counted("rolecall_policy_stale 1").await?;
     ensure!(is_portal(&carol.reload().await?), "the old policy is gone");

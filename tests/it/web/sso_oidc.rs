@@ -3,6 +3,7 @@
 
 mod burst;
 mod code;
+mod consent;
 mod device;
 mod ends;
 mod limits;

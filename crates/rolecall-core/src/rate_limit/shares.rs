@@ -9,12 +9,14 @@ use super::{AddressPrefix, Width, rate_limit_prefix};
 /// How much may be in use.
 #[derive(Clone, Copy, Debug)]
 pub struct ShareBounds {
-    /// By all addresses together.
+    /// By all addresses together, before each may have only `few`.
     pub all: usize,
-    /// By one address.
+    /// By one address; and beyond `all`, by one network of a provider (IPv4 /16, IPv6 /32).
     pub each: usize,
-    /// What each address may have whatever others use, so that nobody can lock all others out.
+    /// What each address may have when `all` is in use, so that few strangers cannot lock all others out.
     pub few: usize,
+    /// By all addresses together, whatever happens.
+    pub most: usize,
 }
 
 /// Counts what is in use by IPv4 address and by IPv6 /48. Addresses that are not known count together.
@@ -28,14 +30,24 @@ pub struct AddressShares {
 #[derive(Debug, Default)]
 struct Used {
     all: usize,
+    by_source: HashMap<Source, usize>,
     by_network: HashMap<Option<AddressPrefix>, usize>,
+}
+
+/// Whose something is: an address, in the network of its provider. Both are `None` for an address that is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// IPv4 /16, IPv6 /32.
+    pub network: Option<AddressPrefix>,
+    /// An IPv4 address, or an IPv6 /48: one customer of a network provider has the whole of it.
+    pub site: Option<AddressPrefix>,
 }
 
 /// A part that is in use for as long as this exists.
 #[derive(Debug)]
 pub struct Share {
     shares: Arc<AddressShares>,
-    network: Option<AddressPrefix>,
+    source: Source,
     amount: usize,
 }
 
@@ -48,28 +60,80 @@ impl AddressShares {
 
     /// Takes so much for this address; `None` when the address, or all together, would have more than they may.
     pub fn take(self: &Arc<Self>, address: Option<IpAddr>, amount: usize) -> Option<Share> {
-        let ShareBounds { all, each, few } = self.bounds;
-        let network = address.and_then(network);
+        let source = Source::of(address);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = used.by_network.get(&network).copied().unwrap_or(0);
-        let (total, own) = (used.all.saturating_add(amount), own.saturating_add(amount));
-        if (total > all || own > each) && own > few {
+        let after = used.with(source, amount);
+        if !self.bounds.allow(after) {
             return None;
         }
-        used.all = total;
-        used.by_network.insert(network, own);
+        used.set(source, after);
         Some(Share {
             shares: Arc::clone(self),
-            network,
+            source,
             amount,
         })
     }
 }
 
+/// What is in use by all, by a network and by an address of it.
+#[derive(Clone, Copy)]
+struct Amounts {
+    all: usize,
+    network: usize,
+    own: usize,
+}
+
+impl ShareBounds {
+    fn allow(&self, after: Amounts) -> bool {
+        let Amounts { all, network, own } = after;
+        if all <= self.all {
+            return own <= self.each;
+        }
+        all <= self.most && own <= self.few && network <= self.each
+    }
+}
+
+impl Used {
+    fn with(&self, source: Source, amount: usize) -> Amounts {
+        let network = self.by_network.get(&source.network).copied();
+        let own = self.by_source.get(&source).copied();
+        Amounts {
+            all: self.all.saturating_add(amount),
+            network: network.unwrap_or(0).saturating_add(amount),
+            own: own.unwrap_or(0).saturating_add(amount),
+        }
+    }
+
+    fn set(&mut self, source: Source, amounts: Amounts) {
+        let Amounts { all, network, own } = amounts;
+        self.all = all;
+        set(&mut self.by_network, source.network, network);
+        set(&mut self.by_source, source, own);
+    }
+}
+
+fn set<K: Eq + std::hash::Hash>(amounts: &mut HashMap<K, usize>, key: K, amount: usize) {
+    match amount {
+        0 => amounts.remove(&key),
+        amount => amounts.insert(key, amount),
+    };
+}
+
+impl Source {
+    /// Of this address.
+    pub fn of(address: Option<IpAddr>) -> Self {
+        let prefix = |width| address.and_then(|address| rate_limit_prefix(address, width));
+        Self {
+            network: prefix(Width::Coarse),
+            site: prefix(Width::Site).or_else(|| prefix(Width::Address)),
+        }
+    }
+}
+
 impl Share {
-    /// Whose it is; `None` for addresses that are not known.
-    pub fn network(&self) -> Option<AddressPrefix> {
-        self.network
+    /// Whose it is.
+    pub fn source(&self) -> Source {
+        self.source
     }
 }
 
@@ -77,19 +141,15 @@ impl Drop for Share {
     fn drop(&mut self) {
         let used = &self.shares.used;
         let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.all = used.all.saturating_sub(self.amount);
-        if let Some(own) = used.by_network.get_mut(&self.network) {
-            *own = own.saturating_sub(self.amount);
-            if *own == 0 {
-                used.by_network.remove(&self.network);
-            }
-        }
+        let now = used.with(self.source, 0);
+        let less = |amount: usize| amount.saturating_sub(self.amount);
+        let after = Amounts {
+            all: less(now.all),
+            network: less(now.network),
+            own: less(now.own),
+        };
+        used.set(self.source, after);
     }
-}
-
-/// One customer of a network provider has a whole /48 of IPv6.
-fn network(address: IpAddr) -> Option<AddressPrefix> {
-    rate_limit_prefix(address, Width::Site).or_else(|| rate_limit_prefix(address, Width::Address))
 }
 
 #[cfg(test)]
@@ -100,6 +160,7 @@ mod tests {
         all: 80,
         each: 10,
         few: 2,
+        most: 120,
     };
 
     fn address(last: u8) -> Option<IpAddr> {
@@ -109,18 +170,34 @@ mod tests {
     #[test]
     fn an_address_has_its_share_and_all_together_have_a_bound() {
         let shares = AddressShares::new(BOUNDS);
+        let far = |network: u8, last: u8| Some(IpAddr::from([network, 0, 2, last]));
         let held: Vec<Share> = (0..8)
             .filter_map(|last| shares.take(address(last), 10))
             .collect();
         assert_eq!(held.len(), 8);
         assert!(shares.take(address(1), 1).is_none());
-        let others: Vec<Share> = (100..200)
-            .filter_map(|last| shares.take(address(last), 2))
-            .collect();
-        assert_eq!(others.len(), 100, "each has a little when all is taken");
-        assert!(shares.take(address(100), 1).is_none());
-        assert!(shares.take(address(250), 3).is_none());
-        drop((held, others));
+        assert!(
+            shares.take(address(250), 1).is_none(),
+            "its network has enough"
+        );
+        let take = |network| -> Vec<Share> {
+            (0..6)
+                .filter_map(|last| shares.take(far(network, last), 2))
+                .collect()
+        };
+        let others: Vec<Vec<Share>> = (1..=4).map(take).collect();
+        for network in &others {
+            assert_eq!(
+                network.len(),
+                5,
+                "a little each, as much as one address in all"
+            );
+        }
+        assert!(shares.take(far(9, 1), 1).is_none(), "the most there may be");
+        drop(others);
+        assert!(shares.take(far(9, 1), 3).is_none());
+        assert!(shares.take(far(9, 1), 2).is_some());
+        drop(held);
         let mine = shares.take(address(1), 10);
         assert!(mine.is_some());
         assert!(shares.take(address(1), 1).is_none(), "its share is taken");
@@ -129,7 +206,7 @@ mod tests {
         assert!(shares.take(address(2), usize::MAX).is_none());
         drop(mine);
         let used = shares.used.lock().unwrap();
-        assert!(used.all == 0 && used.by_network.is_empty());
+        assert!(used.all == 0 && used.by_network.is_empty() && used.by_source.is_empty());
     }
 
     #[test]

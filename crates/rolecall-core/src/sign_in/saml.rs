@@ -80,14 +80,13 @@ pub enum OrderedBy {
     Frame,
 }
 
-/// When a message is verified that nobody here asked for.
+/// When a message is verified: addresses take turns, and so do the networks that they are in.
 #[derive(Debug)]
 pub enum Turn {
-    /// At once.
-    AtOnce,
-    /// After those of its address that came before it, and in turn with those of other addresses; one at a time. The share
-    /// is its place in what all of them may have.
-    InTurn(Share),
+    /// It has been verified before, or answers what only a signed-in person could ask: these have a turn of their own.
+    Ours,
+    /// It is of this address. The share is its place among the messages that wait.
+    Of(Share),
 }
 
 /// What only a SAML provider can.
@@ -108,6 +107,7 @@ pub trait SamlServiceProvider: Send + Sync {
         &self,
         correlation: &Correlation,
         response: SamlResponse,
+        turn: &Turn,
     ) -> Result<PackedResponse, ProviderError>;
 
     /// Packs a response that was verified.

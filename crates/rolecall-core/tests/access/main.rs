@@ -6,6 +6,7 @@
     reason = "the helpers of tests may fail as tests do"
 )]
 
+mod changes;
 mod contested;
 mod corpus;
 mod example;

@@ -1,96 +1,149 @@
-//! The order in which messages are verified whose addresses are over their limit: a line for each address, first come, first
-//! served; the first messages of all lines take turns, one at a time. An address that sends many messages holds up its own.
+//! Who is next when SAML messages wait to be verified: a line for each address, first come, first served. The addresses of
+//! a provider's network take turns, and so do the networks: who sends many messages, from however many addresses of one
+//! network, holds up few others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rolecall_core::rate_limit::AddressPrefix;
+use rolecall_core::rate_limit::{AddressPrefix, Source};
 use rolecall_core::sign_in::Turn;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
 
-/// The lines of all addresses.
-#[derive(Debug)]
-pub struct Lines {
-    // Fair: whoever waits longest is next.
-    first_of_all: Arc<Semaphore>,
-    // Not a Tokio mutex: nothing is awaited while it is held.
-    by_network: Mutex<HashMap<Option<AddressPrefix>, Line>>,
-}
+/// Places to work at, and those who wait for one. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Lines(Arc<Mutex<State>>);
 
 #[derive(Debug)]
-struct Line {
-    first: Arc<Semaphore>,
-    members: usize,
+struct State {
+    free: usize,
+    waiting: Networks,
 }
 
-/// A place in the line of an address.
+/// A place to work at; whoever is next has it when this is dropped.
 #[derive(Debug)]
-struct Member {
-    lines: Arc<Lines>,
-    network: Option<AddressPrefix>,
-}
+pub struct Place(Option<Lines>);
 
-/// A message's turn; the next one begins when this is dropped.
-#[derive(Debug)]
-pub struct Held {
-    _first_of_all: OwnedSemaphorePermit,
-    _first: OwnedSemaphorePermit,
-    _member: Member,
-}
+/// By the network of the address; `None` for messages that are ours.
+type Networks = Rotation<Option<Option<AddressPrefix>>, Sites>;
+/// By the address.
+type Sites = Rotation<Option<AddressPrefix>, VecDeque<oneshot::Sender<Place>>>;
 
 impl Lines {
-    /// Nobody waits.
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self {
-            first_of_all: Arc::new(Semaphore::new(1)),
-            by_network: Mutex::default(),
-        })
+    /// So many places, all free.
+    pub fn new(places: usize) -> Self {
+        let waiting = Networks::default();
+        let free = places;
+        Self(Arc::new(Mutex::new(State { free, waiting })))
     }
 
-    /// Waits for the message's turn; `None` where it need not wait. How many may wait is bounded by whoever made `turn`.
-    pub async fn wait(self: &Arc<Self>, turn: &Turn) -> Option<Held> {
-        let Turn::InTurn(share) = turn else {
-            return None;
+    /// Waits for a place. How many may wait is bounded by whoever made `turn`; who no longer waits leaves the line.
+    pub async fn place(&self, turn: &Turn) -> Place {
+        let waiting = {
+            let mut state = self.state();
+            if state.free > 0 {
+                state.free -= 1;
+                return Place(Some(self.clone()));
+            }
+            let (place, waiting) = oneshot::channel();
+            state.join(turn, place);
+            waiting
         };
-        let (first, member) = self.join(share.network());
-        // Nobody closes these semaphores.
-        let first = first.acquire_owned().await.ok()?;
-        let first_of_all = Arc::clone(&self.first_of_all).acquire_owned().await.ok()?;
-        Some(Held {
-            _first_of_all: first_of_all,
-            _first: first,
-            _member: member,
-        })
+        // Lines outlive those who wait in them.
+        waiting.await.unwrap_or(Place(None))
     }
 
-    fn join(self: &Arc<Self>, network: Option<AddressPrefix>) -> (Arc<Semaphore>, Member) {
-        let mut lines = self
-            .by_network
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let line = lines.entry(network).or_insert_with(|| Line {
-            first: Arc::new(Semaphore::new(1)),
-            members: 0,
-        });
-        line.members += 1;
-        let member = Member {
-            lines: Arc::clone(self),
-            network,
-        };
-        (Arc::clone(&line.first), member)
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a place to whoever is next and still waits.
+    fn give(&self) {
+        loop {
+            let next = {
+                let mut state = self.state();
+                let next = state.next();
+                if next.is_none() {
+                    state.free += 1;
+                }
+                next
+            };
+            let Some(next) = next else {
+                return;
+            };
+            // Not under the lock: a place that nobody takes comes back here.
+            match next.send(Place(Some(self.clone()))) {
+                Ok(()) => return,
+                Err(mut place) => place.0 = None,
+            }
+        }
     }
 }
 
-impl Drop for Member {
+impl Drop for Place {
     fn drop(&mut self) {
-        let lines = &self.lines.by_network;
-        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(line) = lines.get_mut(&self.network) {
-            line.members -= 1;
-            if line.members == 0 {
-                lines.remove(&self.network);
-            }
+        if let Some(lines) = self.0.take() {
+            lines.give();
         }
+    }
+}
+
+impl State {
+    fn join(&mut self, turn: &Turn, place: oneshot::Sender<Place>) {
+        let (network, site) = match turn {
+            Turn::Ours => (None, None),
+            Turn::Of(share) => {
+                let Source { network, site } = share.source();
+                (Some(network), site)
+            }
+        };
+        let line = self.waiting.entry(network).entry(site);
+        // Who has gone is not waited for; a line is as long as its shares allow.
+        line.retain(|waiting| !waiting.is_closed());
+        line.push_back(place);
+    }
+
+    fn next(&mut self) -> Option<oneshot::Sender<Place>> {
+        self.waiting.next(|sites| sites.next(VecDeque::pop_front))
+    }
+}
+
+/// Queues that take turns.
+#[derive(Debug)]
+struct Rotation<K, V> {
+    order: VecDeque<K>,
+    queues: HashMap<K, V>,
+}
+
+impl<K, V> Default for Rotation<K, V> {
+    fn default() -> Self {
+        Self {
+            order: VecDeque::new(),
+            queues: HashMap::new(),
+        }
+    }
+}
+
+impl<K: Copy + Eq + Hash, V: Default> Rotation<K, V> {
+    /// The queue of this key; it is the last to have a turn when it is new.
+    fn entry(&mut self, key: K) -> &mut V {
+        let order = &mut self.order;
+        self.queues.entry(key).or_insert_with(|| {
+            order.push_back(key);
+            V::default()
+        })
+    }
+
+    /// What the queue whose turn it is gives; those that have nothing left are gone.
+    fn next<T>(&mut self, mut take: impl FnMut(&mut V) -> Option<T>) -> Option<T> {
+        while let Some(key) = self.order.pop_front() {
+            if let Some(taken) = self.queues.get_mut(&key).and_then(&mut take) {
+                self.order.push_back(key);
+                return Some(taken);
+            }
+            self.queues.remove(&key);
+        }
+        None
     }
 }
 
@@ -99,78 +152,136 @@ mod tests {
     use std::net::IpAddr;
 
     use futures_util::FutureExt as _;
+    use futures_util::future::BoxFuture;
     use rolecall_core::rate_limit::{AddressShares, ShareBounds};
 
     use super::*;
 
-    fn turns(last: u8, number: usize) -> Vec<Turn> {
-        let (all, each, few) = (1_000, 1_000, 0);
-        let shares = AddressShares::new(ShareBounds { all, each, few });
-        let address = Some(IpAddr::from([192, 0, 2, last]));
-        let share = || shares.take(address, 1).unwrap();
-        (0..number).map(|_| Turn::InTurn(share())).collect()
+    const BOUNDS: ShareBounds = ShareBounds {
+        all: 1_000,
+        each: 1_000,
+        few: 0,
+        most: 1_000,
+    };
+
+    fn of(address: &str) -> Turn {
+        let address: IpAddr = address.parse().unwrap();
+        let share = AddressShares::new(BOUNDS).take(Some(address), 1);
+        Turn::Of(share.unwrap())
     }
 
-    #[tokio::test]
-    async fn nobody_waits_who_need_not() {
-        let lines = Lines::new();
-        let [held] = &turns(1, 1)[..] else {
-            panic!("one turn")
-        };
-        let _held = lines.wait(held).await.unwrap();
-        assert!(lines.wait(&Turn::AtOnce).await.is_none());
-    }
+    /// Those who wait, in the order in which they came.
+    struct Waiting(Vec<(&'static str, BoxFuture<'static, Place>)>);
 
-    #[tokio::test]
-    async fn each_address_has_its_own_line_and_the_lines_take_turns() {
-        let lines = Lines::new();
-        let (strangers, office) = (turns(1, 5), turns(2, 2));
-        let mut waiting: Vec<_> = strangers
-            .iter()
-            .map(|turn| ("stranger", lines.wait(turn).boxed()))
-            .chain(
-                office
-                    .iter()
-                    .map(|turn| ("office", lines.wait(turn).boxed())),
-            )
-            .collect();
-        let mut order = Vec::new();
-        let mut last: Option<Held> = None;
-        while !waiting.is_empty() {
-            let mut ready = Vec::new();
-            for (index, (_, one)) in waiting.iter_mut().enumerate() {
-                if let Some(held) = one.now_or_never() {
-                    ready.push((index, held.unwrap()));
+    impl Waiting {
+        fn new(lines: &Lines, who: &[&'static str]) -> Self {
+            let wait = |&address: &&'static str| {
+                let lines = lines.clone();
+                let mut waits = async move {
+                    let turn = match address {
+                        "ours" => Turn::Ours,
+                        address => of(address),
+                    };
+                    lines.place(&turn).await
+                }
+                .boxed();
+                assert!((&mut waits).now_or_never().is_none());
+                (address, waits)
+            };
+            Self(who.iter().map(wait).collect())
+        }
+
+        /// Who has a place now.
+        fn served(&mut self) -> Option<(&'static str, Place)> {
+            for (index, (_, waits)) in self.0.iter_mut().enumerate() {
+                if let Some(place) = waits.now_or_never() {
+                    return Some((self.0.remove(index).0, place));
                 }
             }
-            assert!(ready.len() <= 1, "one at a time");
-            for (index, held) in ready {
-                order.push(waiting.remove(index).0);
-                // The next begins when this one has ended.
-                drop(last.replace(held));
-            }
-            if last.take().is_some() {
-                tokio::task::yield_now().await;
-            }
+            None
         }
+
+        /// Everybody, one after the other, once `first` has ended.
+        fn order(mut self, first: Place) -> Vec<&'static str> {
+            let mut order = Vec::new();
+            let mut last = first;
+            while !self.0.is_empty() {
+                drop(last);
+                let (who, place) = self.served().unwrap();
+                assert!(self.served().is_none(), "one at a time");
+                order.push(who);
+                last = place;
+            }
+            order
+        }
+    }
+
+    #[tokio::test]
+    async fn addresses_and_their_networks_take_turns() {
+        let lines = Lines::new(1);
+        let first = lines.place(&Turn::Ours).await;
+        let waiting = Waiting::new(
+            &lines,
+            &[
+                "192.0.2.1",
+                "192.0.2.1",
+                "192.0.2.1",
+                "192.0.3.1",
+                "192.0.3.1",
+                "2001:db8:1::1",
+                "2001:db8:1:2::1",
+                "198.51.100.1",
+                "198.51.100.1",
+                "ours",
+            ],
+        );
         let expected = [
-            "stranger", "office", "stranger", "office", "stranger", "stranger", "stranger",
+            // One of each network, first come, first served ...
+            "192.0.2.1",
+            "2001:db8:1::1",
+            "198.51.100.1",
+            "ours",
+            // ... and the addresses of a network in turn.
+            "192.0.3.1",
+            "2001:db8:1:2::1",
+            "198.51.100.1",
+            "192.0.2.1",
+            "192.0.3.1",
+            "192.0.2.1",
         ];
-        assert_eq!(order, expected);
-        assert!(lines.by_network.lock().unwrap().is_empty());
+        assert_eq!(waiting.order(first), expected);
+        let state = lines.state();
+        assert!(state.free == 1 && state.waiting.order.len() <= 4);
+    }
+
+    #[tokio::test]
+    async fn one_address_has_all_places_while_nobody_else_waits() {
+        let lines = Lines::new(2);
+        let places = [
+            lines.place(&of("192.0.2.1")).await,
+            lines.place(&of("192.0.2.1")).await,
+        ];
+        let mut waiting = Waiting::new(&lines, &["192.0.2.1", "192.0.2.1"]);
+        assert!(waiting.served().is_none());
+        drop(places);
+        let (_first, _second) = (waiting.served().unwrap(), waiting.served().unwrap());
     }
 
     #[tokio::test]
     async fn whoever_goes_away_leaves_the_line() {
-        let lines = Lines::new();
-        let turns = turns(1, 3);
-        let held = lines.wait(&turns[0]).await;
-        let mut gone = lines.wait(&turns[1]).boxed();
-        let mut next = lines.wait(&turns[2]).boxed();
-        assert!((&mut gone).now_or_never().is_none());
-        assert!((&mut next).now_or_never().is_none());
-        drop((held, gone));
-        assert!(next.await.is_some());
-        assert!(lines.by_network.lock().unwrap().is_empty());
+        let lines = Lines::new(1);
+        let first = lines.place(&Turn::Ours).await;
+        let mut gone = Waiting::new(&lines, &["192.0.2.1", "192.0.2.1"]);
+        let mut next = Waiting::new(&lines, &["192.0.2.1", "198.51.100.1"]);
+        let given = {
+            drop(first);
+            // It was given a place, and goes away without having looked.
+            gone.0.remove(0)
+        };
+        drop(gone);
+        drop(given);
+        assert_eq!(next.served().unwrap().0, "198.51.100.1");
+        assert_eq!(next.served().unwrap().0, "192.0.2.1");
+        assert_eq!(lines.state().free, 1);
     }
 }

@@ -48,9 +48,10 @@ impl SamlServiceProvider for SamlProvider {
         &self,
         correlation: &Correlation,
         response: SamlResponse,
+        turn: &Turn,
     ) -> Result<PackedResponse, ProviderError> {
         let expected = self.expected_of(correlation)?;
-        self.verified(&self.asked, &Turn::AtOnce, response.clone(), expected)
+        self.verified(&self.asked, turn, response.clone(), expected)
             .await?;
         self.pack(&response)
     }
@@ -116,12 +117,14 @@ impl SamlServiceProvider for SamlProvider {
 
     async fn logout_done(&self, order: &LogoutOrder, by: OrderedBy) -> Option<Challenge> {
         let trust = self.metadata.trust().await.ok()?;
-        let (preferred, key) = self.logout_place(&trust)?;
         let in_frame = match by {
             OrderedBy::Navigation => None,
             OrderedBy::Frame => trust.single_logout(Binding::Redirect),
         };
-        let endpoint = in_frame.unwrap_or(preferred);
+        let (endpoint, key) = match in_frame {
+            Some(endpoint) => (endpoint, self.logout_key()?),
+            None => self.logout_place(&trust)?,
+        };
         let to = answers_to(endpoint);
         let reply: Reply = serde_json::from_value(order.reply.0.clone()).ok()?;
         let response = LogoutResponse {
@@ -147,7 +150,7 @@ impl SamlServiceProvider for SamlProvider {
     ) -> Result<(), ProviderError> {
         let begun: LogoutBegun = serde_json::from_value(correlation.0)
             .map_err(|_| ProviderError::rejected(RejectReason::InResponseTo, "not begun here"))?;
-        let (incoming, trust) = self.incoming(&self.asked, &Turn::AtOnce, message).await?;
+        let (incoming, trust) = self.incoming(&self.asked, &Turn::Ours, message).await?;
         logout::answer(&incoming, &begun.id, &self.parties(&trust))
     }
 }

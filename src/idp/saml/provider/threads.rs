@@ -1,13 +1,12 @@
 //! How many SAML messages are verified at the same time: verification takes a processor and no network, and whoever likes
 //! can send messages.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use rolecall_core::limits;
 use rolecall_core::sign_in::{ProviderError, Turn};
-use tokio::sync::Semaphore;
 
 use super::lines::Lines;
 use super::unwritable;
@@ -19,8 +18,7 @@ static HALF: LazyLock<Threads> = LazyLock::new(|| Threads::new((processors() / 2
 /// A number of threads for work that takes a processor. Clones share them.
 #[derive(Clone)]
 pub struct Threads {
-    free: Arc<Semaphore>,
-    lines: Arc<Lines>,
+    places: Lines,
     wait_max: Duration,
 }
 
@@ -37,8 +35,7 @@ impl Threads {
 
     fn new(threads: usize) -> Self {
         Self {
-            free: Arc::new(Semaphore::new(threads)),
-            lines: Lines::new(),
+            places: Lines::new(threads),
             wait_max: limits::SAML_VERIFICATION_WAIT_MAX
                 .to_std()
                 .unwrap_or_default(),
@@ -55,13 +52,9 @@ impl Threads {
         turn: &Turn,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ProviderError> {
-        let waiting = tokio::time::timeout(self.wait_max, async {
-            let held = self.lines.wait(turn).await;
-            let place = Arc::clone(&self.free).acquire_owned().await;
-            place.map(|place| (held, place))
-        });
+        let waiting = tokio::time::timeout(self.wait_max, self.places.place(turn));
         let busy = |_| unwritable("too many SAML messages are being verified; try again");
-        let place = waiting.await.map_err(busy)?.map_err(unwritable)?;
+        let place = waiting.await.map_err(busy)?;
         let running = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(place);
@@ -93,7 +86,7 @@ mod tests {
         let threads = one();
         let (go, blocked) = channel::<()>();
         let (begun, has_begun) = tokio::sync::oneshot::channel();
-        let long = threads.run(&Turn::AtOnce, move || {
+        let long = threads.run(&Turn::Ours, move || {
             let _ = begun.send(());
             let _ = blocked.recv();
         });
@@ -102,7 +95,7 @@ mod tests {
             begun = has_begun => begun.unwrap(),
         }
         // Its caller has gone; it works on.
-        let refused = threads.run(&Turn::AtOnce, || ()).await;
+        let refused = threads.run(&Turn::Ours, || ()).await;
         assert!(
             matches!(refused, Err(ProviderError::Unavailable(_))),
             "{refused:?}"
@@ -112,15 +105,15 @@ mod tests {
             wait_max: Duration::from_secs(60),
             ..threads.clone()
         };
-        patient.run(&Turn::AtOnce, || ()).await.unwrap();
+        patient.run(&Turn::Ours, || ()).await.unwrap();
     }
 
     #[tokio::test]
     async fn work_that_panics_leaves_its_place_to_others() {
         let threads = one();
-        let panicked = threads.run(&Turn::AtOnce, || panic!("as a test")).await;
+        let panicked = threads.run(&Turn::Ours, || panic!("as a test")).await;
         let panicked: Result<(), ProviderError> = panicked;
         assert!(panicked.is_err());
-        threads.run(&Turn::AtOnce, || ()).await.unwrap();
+        threads.run(&Turn::Ours, || ()).await.unwrap();
     }
 }

@@ -146,7 +146,7 @@ impl IdentityProvider for Provider {
         );
         match callback {
             Callback::Code { code, .. } => Ok(self.knows(code.expose()).into()),
-            Callback::Saml(response) => self.saml_said(&Turn::AtOnce, &response).await,
+            Callback::Saml(response) => self.saml_said(&Turn::Ours, &response).await,
             Callback::Error { .. } => Err(ProviderError::Refused {
                 error: "access_denied",
                 explanation: None,

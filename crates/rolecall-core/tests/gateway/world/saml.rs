@@ -65,7 +65,7 @@ impl Provider {
     async fn verify(&self, turn: &Turn, message: &str) -> Result<(), ProviderError> {
         self.failing()?;
         self.verified.fetch_add(1, Ordering::Relaxed);
-        if let Turn::InTurn(_) = turn {
+        if let Turn::Of(_) = turn {
             self.in_turn.fetch_add(1, Ordering::Relaxed);
         }
         tokio::task::yield_now().await;
@@ -123,8 +123,9 @@ impl SamlServiceProvider for Provider {
         &self,
         _: &Correlation,
         response: SamlResponse,
+        turn: &Turn,
     ) -> Result<PackedResponse, ProviderError> {
-        self.verify(&Turn::AtOnce, response.expose()).await?;
+        self.verify(turn, response.expose()).await?;
         self.pack(&response)
     }
 
