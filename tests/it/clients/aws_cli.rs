@@ -212,3 +212,33 @@ async fn a_no_in_the_browser_ends_the_command() -> Result<()> {
     ensure!(scene.laptop.tokens()?.is_empty());
     Ok(())
 }
+
+/// The variables lead a real Identity Center's profile here too: it is refused, and told which variables to unset.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_profile_of_identity_center_is_told_to_unset_the_variables() -> Result<()> {
+    let Some(cli) = aws_cli("sid") else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    scene.set_endpoints();
+    scene.laptop.edit(".aws/config", |text| {
+        format!(
+            "{text}\n[sso-session corp]\nsso_start_url = https://mycorp.awsapps.com/start\nsso_region = eu-west-1\nsso_registration_scopes = sso:account:access\n\n\
+             [profile corp]\nsso_session = corp\nsso_account_id = {ACCOUNT}\nsso_role_name = Developer\n"
+        )
+    })?;
+    let mut login = scene.laptop.command(&cli);
+    login.args(["sso", "login", "--profile", "corp"]);
+    let ran = scene.laptop.run(login).await?;
+    for part in [
+        "InvalidRequestException",
+        "mycorp.awsapps.com",
+        "unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC",
+    ] {
+        ensure!(
+            !ran.is_success() && ran.text.contains(part),
+            "{part}: {ran:?}"
+        );
+    }
+    Ok(())
+}

@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use rolecall_testkit::node;
 use rolecall_testkit::proxy::{Proxy, ProxySettings};
-use rolecall_testkit::python::Moto;
+use rolecall_testkit::python::{self, Moto};
 
-use super::laptop::Ran;
+use super::laptop::{self, Ran};
 use super::{ACCOUNT, PROFILE, Scene, aws_cli, peer};
 
 /// AWS's portal, where a token must not go.
@@ -96,6 +96,47 @@ async fn the_default_section_serves_commands_without_a_profile() -> Result<()> {
     ensure!(!ran.is_success(), "{ran:?}");
     ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
     Ok(())
+}
+
+/// `aws configure sso` finds its services in the default section; the profile that it writes has none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_wizard_uses_the_default_section() -> Result<()> {
+    let (Some(cli), Some(_)) = (aws_cli("sid"), peer("ROLECALL_PEERS_PYTHON")) else {
+        return Ok(());
+    };
+    let mut scene = Scene::secure().await?;
+    let outside = scene.watch_outside()?;
+    let section = scene.snippet("default").await?;
+    scene.paste(&section)?;
+    let script = python::script("wizard.py")?;
+    let mut command = scene.laptop.command(script.get_program());
+    command.args(script.get_args());
+    command.args(["SSO session name", "rolecall"]);
+    // The first account and role of the lists. Only what the prompt itself shows says that it listens.
+    command.args(["payments-dev", "", "Administrator", ""]);
+    command.args(["client Region", "", "output format", ""]);
+    command.args(["Profile name", "by-wizard", "--"]).arg(&cli);
+    command.args(["configure", "sso"]).env("TERM", "dumb");
+    let mut running = scene.laptop.start(command)?;
+    let address = running.opened().await?;
+    scene.browser.open(&address).await?;
+    laptop::allow(&mut scene.browser).await?;
+    let ran = running.finish().await?;
+    ensure!(ran.is_success(), "{ran:?}");
+    ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
+    let (account, role) = ("444455556666", "Administrator");
+    let ran = scene.caller(&cli, "by-wizard").await?;
+    ensure!(
+        !ran.is_success() && hosts(&outside).contains(&PORTAL_OF_AWS.to_owned()),
+        "the profile has services, and the manual may say so: {ran:?}"
+    );
+    scene.laptop.edit(".aws/config", |text| {
+        text.replace(
+            "[profile by-wizard]\n",
+            "[profile by-wizard]\nservices = rolecall\n",
+        )
+    })?;
+    scene.is_alice(&scene.caller(&cli, "by-wizard").await?, account, role)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
