@@ -1,5 +1,6 @@
 //! `rolecalld serve`
 
+use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::out::{Done, Failure};
@@ -25,7 +26,7 @@ pub struct Serve {
         long,
         value_name = "FILTER",
         env = "ROLECALL_LOG",
-        default_value = "info"
+        default_value = "info,actix_server=warn"
     )]
     log: String,
     /// Allow core dumps and debuggers. Both can read every key: for finding a fault, not for production
@@ -78,6 +79,7 @@ impl Serve {
             let bound = server::bind(loaded, Surroundings::default()).await?;
             let signals = Signals::listen()?;
             tracing::info!(address = %bound.public_address, management = %bound.management_address, url = %public_url, "serving");
+            tell_systemd(NotifyState::Ready);
             let stopper = bound.stopper();
             tokio::select! {
                 served = bound.run() => {
@@ -94,10 +96,18 @@ impl Serve {
     }
 }
 
+/// Tells systemd how far the process is (`sd_notify(3)`); nothing where it was not started by systemd.
+fn tell_systemd(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd could not be told");
+    }
+}
+
 /// The first signal lets everything finish; returns on the second.
 async fn stop_twice(stopper: Stopper, mut signals: Signals) {
     signals.next().await;
     tracing::info!("stopping: what was accepted is finished; a second signal stops at once");
+    tell_systemd(NotifyState::Stopping);
     let leaving = async {
         stopper.take_leave().await;
         std::future::pending().await

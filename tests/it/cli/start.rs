@@ -1,9 +1,10 @@
 //! What every start warns of, and what it switches off.
 
 use std::fs;
+use std::os::unix::net::UnixDatagram;
 
 use anyhow::{Context as _, Result, ensure};
-use rolecall_testkit::process::Process;
+use rolecall_testkit::process::{Process, Signal};
 use tempfile::TempDir;
 
 use super::{change, folder, program, rolecalld};
@@ -148,5 +149,29 @@ fn a_password_in_a_url_is_warned_of_and_never_printed() -> Result<()> {
             "{said}"
         );
     }
+    Ok(())
+}
+
+#[test]
+fn systemd_is_told_when_it_serves_and_when_it_stops() -> Result<()> {
+    let folder = ready_folder()?;
+    let path = folder.path().join("notify");
+    let systemd = UnixDatagram::bind(&path)?;
+    systemd.set_read_timeout(Some(RECOVERED_MAX))?;
+    let told = || -> Result<String> {
+        let mut bytes = [0; 256];
+        let length = systemd.recv(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes[..length]).trim().to_owned())
+    };
+    let mut command = program(folder.path());
+    command.args(SERVE).env("NOTIFY_SOCKET", &path);
+    let mut process = Process::start(command)?;
+    ensure!(told()? == "READY=1");
+    process.wait_for_line(" serving ", RECOVERED_MAX)?;
+    process.signal(Signal::Term)?;
+    ensure!(told()? == "STOPPING=1");
+    process.wait_for_line("stopped", RECOVERED_MAX)?;
+    let log = process.output();
+    ensure!(!log.contains("actix_server"), "{log}");
     Ok(())
 }
