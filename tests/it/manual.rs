@@ -218,3 +218,52 @@ fn every_audit_event_is_explained() -> Result<()> {
     assert!(seen > 5, "the search for events has gone blind");
     Ok(())
 }
+
+/// Where the version of a client that the suite runs is pinned. Terraform's is asked of Terraform itself.
+const PINS: [(&str, &str, &str); 5] = [
+    ("AWS CLI 2", "tests/peers/aws-cli/packages.txt", " VERSION-"),
+    (
+        "AWS CLI 1",
+        "tests/peers/python/requirements.txt",
+        "awscli==VERSION\n",
+    ),
+    (
+        "boto3 ",
+        "tests/peers/python/requirements.txt",
+        "boto3==VERSION\n",
+    ),
+    (
+        "JavaScript SDK",
+        "tests/peers/node/package.json",
+        "\"@aws-sdk/credential-providers\": \"VERSION.",
+    ),
+    (
+        "Rust SDK",
+        "Cargo.lock",
+        "name = \"aws-config\"\nversion = \"VERSION.",
+    ),
+];
+
+#[test]
+fn the_table_of_clients_has_the_versions_that_the_suite_runs() -> Result<()> {
+    let table = read("docs/clients.md")?;
+    let rows = table.lines().filter(|line| line.ends_with("| suite |"));
+    let mut seen = 0;
+    for row in rows {
+        let program = row.trim_start_matches("| ");
+        let version = program
+            .split(|c: char| c.is_whitespace() || "|,()".contains(c))
+            .find(|word| word.contains('.') && word.starts_with(|c: char| c.is_ascii_digit()));
+        let pin = PINS.iter().find(|(name, ..)| program.starts_with(name));
+        let (Some(version), Some((_, file, pin))) = (version, pin) else {
+            continue;
+        };
+        ensure!(
+            read(file)?.contains(&pin.replace("VERSION", version)),
+            "{file} does not pin what the suite is said to run: {row}"
+        );
+        seen += 1;
+    }
+    ensure!(seen >= 8, "the search for versions has gone blind: {seen}");
+    Ok(())
+}

@@ -83,6 +83,11 @@ async fn the_default_section_serves_commands_without_a_profile() -> Result<()> {
         let ran = scene.javascript(&[PROFILE]).await?;
         ensure!(!ran.text.contains("amazonaws.com"), "{ran:?}");
         scene.is_alice(&ran, ACCOUNT, "Developer")?;
+        let first = scene.access_token()?;
+        scene.let_token_live(chrono::TimeDelta::minutes(2))?;
+        let ran = scene.javascript(&[PROFILE]).await?;
+        ensure!(!ran.text.contains("amazonaws.com"), "{ran:?}");
+        ensure!(scene.access_token()? != first, "not renewed");
     }
     let (path, token) = scene.token()?;
     let ran = scene.aws(&cli, &["sso", "logout"]).await?;

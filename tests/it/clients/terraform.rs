@@ -3,7 +3,9 @@
 //! The AWS provider is a download of its own that no package registry has. It loads credentials with the same library as the
 //! backend, `aws-sdk-go-base`.
 
-use anyhow::{Result, ensure};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
 use rolecall_testkit::python::{self, Moto};
 
 use super::laptop::Ran;
@@ -43,18 +45,34 @@ impl Scene {
         let script = python::script("terraform.py")?;
         let mut command = self.laptop.command(script.get_program());
         command.args(script.get_args()).args(arguments);
-        command.args(["-no-color", "-input=false"]);
         command.env("CHECKPOINT_DISABLE", "1");
         let ran = self.laptop.run(command).await?;
         ensure!(ran.is_success(), "{ran:?}");
         Ok(ran)
     }
 
+    /// Asserts that the manual names the version that runs here.
+    async fn is_the_version_of_the_manual(&self) -> Result<()> {
+        let ran = self.terraform(&["version"]).await?;
+        let (_, version) = ran.text.split_once("Terraform v").context("no version")?;
+        let minor: Vec<&str> = version.split('.').take(2).collect();
+        let row = format!("| Terraform {}, S3 backend |", minor.join("."));
+        let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/clients.md");
+        ensure!(std::fs::read_to_string(manual)?.contains(&row), "{row}");
+        Ok(())
+    }
+
     /// Writes this value to the state, and reads it back.
     async fn apply(&self, value: &str) -> Result<()> {
         let variable = format!("-var=value={value}");
         let ran = self
-            .terraform(&["apply", "-auto-approve", &variable])
+            .terraform(&[
+                "apply",
+                "-no-color",
+                "-input=false",
+                "-auto-approve",
+                &variable,
+            ])
             .await?;
         let output = format!("value = \"{value}\"");
         ensure!(ran.text.contains(&output), "{ran:?}");
@@ -77,8 +95,11 @@ async fn the_s3_backend_becomes_a_role_and_renews_its_token() -> Result<()> {
     let moto = Moto::start().await?;
     moto.create_bucket("state").await?;
     scene.laptop.save("main.tf", &configuration(moto.url()))?;
+    scene.is_the_version_of_the_manual().await?;
     // The backend asks STS who it is, which checks the signature, before it opens the bucket.
-    scene.terraform(&["init"]).await?;
+    scene
+        .terraform(&["init", "-no-color", "-input=false"])
+        .await?;
     ensure!(scene.house.aws.issued().len() == 1, "not from here");
     scene.apply("morning").await?;
     let first = scene.access_token()?;
