@@ -97,11 +97,6 @@ pub(crate) const TEST: &[Need] = &[
         is_here: |m| system_program(m, "nginx"),
     },
     Need {
-        what: "Caddy",
-        debian: &["caddy"],
-        is_here: |m| system_program(m, "caddy"),
-    },
-    Need {
         what: "HAProxy",
         debian: &["haproxy"],
         is_here: |m| system_program(m, "haproxy"),

@@ -196,7 +196,7 @@ impl Asker<'_> {
         };
         Err(PublicUrlFault::new(
             problem,
-            "let the proxy pass header names with underscores (nginx: underscores_in_headers on): without it, no call of AWS's clients works; see \"Proxies\" in docs/operations.md",
+            "let the proxy pass header names with underscores (nginx and Caddy drop them unless told otherwise): without it, no call of AWS's clients works; see \"Proxies\" in docs/operations.md",
         ))
     }
 

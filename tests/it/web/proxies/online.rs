@@ -51,7 +51,7 @@ async fn each_mistake_of_a_proxy_is_named_with_what_to_change() -> Result<()> {
             "underscores_in_headers on;",
             "",
             "the header x-amz-sso_bearer_token does not arrive",
-            "underscores_in_headers on",
+            "pass header names with underscores",
         ),
         (
             "Host $http_host;",
