@@ -48,8 +48,8 @@ use tls::Certificate;
 
 /// New connections are still taken for this long after a stop was asked for, while `/readyz` sends them elsewhere.
 const LAST_CALL: Duration = Duration::from_secs(2);
-/// How long a trail may take at the end whose disk or database hangs; an end in order takes a moment.
-const CLOSE_AUDIT_MAX: Duration = Duration::from_secs(30);
+/// How long the last events may take to be written; an end in order takes a moment.
+const LAST_WRITES_MAX: Duration = Duration::from_secs(20);
 
 /// What tests bring along instead of the machine's own.
 pub struct Surroundings {
@@ -374,7 +374,7 @@ impl Bound {
             },
             self.management,
             watched.until(self.draining.begun()),
-            refusals::write_until(&gateway, draining.begun()),
+            refusals::write_until(&gateway, &draining, LAST_WRITES_MAX),
             draining.begun().map(|()| Instant::now()),
         );
         // Callers who hung up are no requests under way, but what was begun for them has an outcome.
@@ -387,8 +387,8 @@ impl Bound {
                 "work was still under way when the time to stop was over; its outcome is not in the audit trail"
             );
         }
-        refusals::write_last(&gateway).await;
-        if timeout(CLOSE_AUDIT_MAX, self.audit.close()).await.is_err() {
+        let last_writes = refusals::write_last(&gateway).then(|()| self.audit.close());
+        if timeout(LAST_WRITES_MAX, last_writes).await.is_err() {
             tracing::error!(
                 "the audit trail was not closed in time: its disk or database does not answer"
             );

@@ -161,9 +161,10 @@ impl SamlServiceProvider for Reloadable {
         &self,
         correlation: Correlation,
         message: LogoutMessage,
+        turn: &Turn,
     ) -> Result<(), ProviderError> {
         let current = self.current.load_full();
         let saml = current.saml().ok_or_else(no_saml)?;
-        saml.logout_answered(correlation, message).await
+        saml.logout_answered(correlation, message, turn).await
     }
 }

@@ -6,19 +6,29 @@ use std::time::Duration;
 
 use rolecall_core::gateway::Gateway;
 
+use crate::web::health::Draining;
+
 /// How often it is asked whether a window has ended. Asking costs nothing where none has.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Writes until `end`. A write that has begun is finished first: what it has taken out would be lost otherwise.
-pub async fn write_until(gateway: &Arc<Gateway>, end: impl Future<Output = ()>) {
-    let mut end = std::pin::pin!(end);
+/// Writes until the gateway stops. A write that has begun is finished first, since what it has taken out would be lost
+/// otherwise, unless it takes longer than `longest` then.
+pub async fn write_until(gateway: &Arc<Gateway>, draining: &Draining, longest: Duration) {
     let mut failing = false;
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = &mut end => return,
+            () = draining.begun() => return,
         }
-        match gateway.write_refusals(false).await {
+        let given_up = async {
+            draining.begun().await;
+            tokio::time::sleep(longest).await;
+        };
+        let written = tokio::select! {
+            written = gateway.write_refusals(false) => written,
+            () = given_up => return,
+        };
+        match written {
             Ok(()) => failing = false,
             Err(error) => {
                 if !failing {

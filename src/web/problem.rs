@@ -265,6 +265,9 @@ fn limit_message(limit: LimitName) -> &'static str {
         | LimitName::UnverifiedMessages
         | LimitName::UnverifiedFrames
         | LimitName::RefusedSignIns => "Too many requests from your network were refused.",
+        LimitName::WaitingMessages => {
+            "Too many messages of identity providers from your network are waiting to be read."
+        }
         LimitName::SamlResponses => "Too many responses were sent for one sign-in.",
         LimitName::Register => "Too many clients were registered from your network.",
         LimitName::DeviceAuthorization => {

@@ -132,7 +132,9 @@ pub enum LimitName {
     Failures,
     /// `[limits] failures`, for SAML messages that nobody here asked for and that failed verification.
     UnverifiedMessages,
-    /// The same, for those that a page loaded in a frame: any page can, so they count apart.
+    /// [`limits::MESSAGES_WAITING_OF_ADDRESS_MAX`]
+    WaitingMessages,
+    /// As [`LimitName::UnverifiedMessages`], for those that a page loaded in a frame: any page can, so they count apart.
     UnverifiedFrames,
     /// `[limits] failures`, for refused sign-ins with a live `state`: beyond it they are summarised in the audit trail.
     RefusedSignIns,
@@ -163,6 +165,7 @@ impl LimitName {
             Self::SignIn => "sign_in",
             Self::Failures => "failures",
             Self::UnverifiedMessages => "unverified_messages",
+            Self::WaitingMessages => "waiting_messages",
             Self::UnverifiedFrames => "unverified_frames",
             Self::RefusedSignIns => "refused_sign_ins",
             Self::SamlResponses => "saml_responses",

@@ -1,8 +1,8 @@
 //! Refusals: which of them count against an address, and which get an event of their own in the audit trail.
 //!
 //! A request that shows nothing of ours can be made any number of times, so its refusals are summarised. Messages that were
-//! verified in vain cost processor time, so they count apart from everything else; beyond their limit they are verified one
-//! after the other ([`super::slow_lane`]).
+//! verified in vain cost processor time, so they count apart from everything else; beyond their limit they are answered with
+//! it. When they are verified, [`super::turns`] says.
 
 use crate::audit::{Happened, Refusals};
 use crate::identity::ProviderId;

@@ -132,9 +132,12 @@ impl Gateway {
         state: Option<&State>,
         message: LogoutMessage,
     ) -> Result<(), SignOutError> {
-        let answered = self.try_answered(provider, state, message).await;
+        let answered = self.try_answered(context, provider, state, message).await;
         if let Err(error) = &answered
-            && !matches!(error, SignOutError::Unavailable(_))
+            && !matches!(
+                error,
+                SignOutError::Unavailable(_) | SignOutError::RateLimited(_)
+            )
         {
             self.summarise(Refusals::SignOut, context, error.reason());
         }
@@ -143,6 +146,7 @@ impl Gateway {
 
     async fn try_answered(
         &self,
+        context: &RequestContext,
         provider: &ProviderId,
         state: Option<&State>,
         message: LogoutMessage,
@@ -151,12 +155,14 @@ impl Gateway {
             .saml(provider)
             .map_err(|_| SignOutError::UnknownProvider)?;
         let state = state.ok_or(SignOutError::Expired)?;
+        let turn = self.turn(context, Message::Answer)?;
         // One answer is verified for each request of ours.
         let pending: Option<PendingSignOut> = self.world.records.take(state.digest()).await?;
         let pending = pending
             .filter(|pending| &pending.provider == provider)
             .ok_or(SignOutError::Expired)?;
-        Ok(saml.logout_answered(pending.correlation, message).await?)
+        let answered = saml.logout_answered(pending.correlation, message, &turn);
+        Ok(answered.await?)
     }
 
     /// Ends the sessions that the provider orders to end (SAML Profiles 4.4), whichever browser brings the order; returns

@@ -71,7 +71,7 @@ impl Gateway {
         };
         let share = waiting.take(context.origin.address, 1);
         share.map(Turn::Of).ok_or(LimitExceeded {
-            limit: LimitName::UnverifiedMessages,
+            limit: LimitName::WaitingMessages,
             retry_after: RETRY_AFTER,
         })
     }

@@ -11,9 +11,10 @@ use super::{AddressPrefix, Width, rate_limit_prefix};
 pub struct ShareBounds {
     /// By all addresses together, before each may have only `few`.
     pub all: usize,
-    /// By one address; and beyond `all`, by one network of a provider (IPv4 /16, IPv6 /32).
+    /// By one address.
     pub each: usize,
-    /// What each address may have when `all` is in use, so that few strangers cannot lock all others out.
+    /// What each address may have when `all` is in use, so that few strangers cannot lock all others out; the addresses of
+    /// one network of a provider (IPv4 /16, IPv6 /32) together have `each` of it.
     pub few: usize,
     /// By all addresses together, whatever happens.
     pub most: usize,
@@ -62,7 +63,7 @@ impl AddressShares {
     pub fn take(self: &Arc<Self>, address: Option<IpAddr>, amount: usize) -> Option<Share> {
         let source = Source::of(address);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let after = used.with(source, amount);
+        let after = used.with(source, amount, self.bounds.few);
         if !self.bounds.allow(after) {
             return None;
         }
@@ -75,7 +76,7 @@ impl AddressShares {
     }
 }
 
-/// What is in use by all, by a network and by an address of it.
+/// What is in use by all, by an address, and by its network, of which no address counts with more than `few`.
 #[derive(Clone, Copy)]
 struct Amounts {
     all: usize,
@@ -94,13 +95,25 @@ impl ShareBounds {
 }
 
 impl Used {
-    fn with(&self, source: Source, amount: usize) -> Amounts {
+    fn with(&self, source: Source, amount: usize, few: usize) -> Amounts {
         let network = self.by_network.get(&source.network).copied();
-        let own = self.by_source.get(&source).copied();
+        let before = self.by_source.get(&source).copied().unwrap_or(0);
+        let own = before.saturating_add(amount);
+        let others = network.unwrap_or(0).saturating_sub(before.min(few));
         Amounts {
             all: self.all.saturating_add(amount),
-            network: network.unwrap_or(0).saturating_add(amount),
-            own: own.unwrap_or(0).saturating_add(amount),
+            network: others + own.min(few),
+            own,
+        }
+    }
+
+    fn without(&self, source: Source, amount: usize, few: usize) -> Amounts {
+        let now = self.with(source, 0, few);
+        let own = now.own.saturating_sub(amount);
+        Amounts {
+            all: self.all.saturating_sub(amount),
+            network: now.network.saturating_sub(now.own.min(few)) + own.min(few),
+            own,
         }
     }
 
@@ -141,13 +154,7 @@ impl Drop for Share {
     fn drop(&mut self) {
         let used = &self.shares.used;
         let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = used.with(self.source, 0);
-        let less = |amount: usize| amount.saturating_sub(self.amount);
-        let after = Amounts {
-            all: less(now.all),
-            network: less(now.network),
-            own: less(now.own),
-        };
+        let after = used.without(self.source, self.amount, self.shares.bounds.few);
         used.set(self.source, after);
     }
 }
@@ -176,10 +183,6 @@ mod tests {
             .collect();
         assert_eq!(held.len(), 8);
         assert!(shares.take(address(1), 1).is_none());
-        assert!(
-            shares.take(address(250), 1).is_none(),
-            "its network has enough"
-        );
         let take = |network| -> Vec<Share> {
             (0..6)
                 .filter_map(|last| shares.take(far(network, last), 2))

@@ -83,7 +83,7 @@ pub enum OrderedBy {
 /// When a message is verified: addresses take turns, and so do the networks that they are in.
 #[derive(Debug)]
 pub enum Turn {
-    /// It has been verified before, or answers what only a signed-in person could ask: these have a turn of their own.
+    /// It has been verified before: it is next.
     Ours,
     /// It is of this address. The share is its place among the messages that wait.
     Of(Share),
@@ -167,6 +167,7 @@ pub trait SamlServiceProvider: Send + Sync {
         &self,
         correlation: Correlation,
         message: LogoutMessage,
+        turn: &Turn,
     ) -> Result<(), ProviderError>;
 }
 

@@ -17,6 +17,8 @@ pub struct Lines(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     free: usize,
+    /// Messages that have been verified before: each had its turn.
+    ours: Line,
     waiting: Networks,
 }
 
@@ -24,17 +26,21 @@ struct State {
 #[derive(Debug)]
 pub struct Place(Option<Lines>);
 
-/// By the network of the address; `None` for messages that are ours.
-type Networks = Rotation<Option<Option<AddressPrefix>>, Sites>;
+type Line = VecDeque<oneshot::Sender<Place>>;
+/// By the network of the address.
+type Networks = Rotation<Option<AddressPrefix>, Sites>;
 /// By the address.
-type Sites = Rotation<Option<AddressPrefix>, VecDeque<oneshot::Sender<Place>>>;
+type Sites = Rotation<Option<AddressPrefix>, Line>;
 
 impl Lines {
     /// So many places, all free.
     pub fn new(places: usize) -> Self {
-        let waiting = Networks::default();
-        let free = places;
-        Self(Arc::new(Mutex::new(State { free, waiting })))
+        let state = State {
+            free: places,
+            ours: Line::default(),
+            waiting: Networks::default(),
+        };
+        Self(Arc::new(Mutex::new(state)))
     }
 
     /// Waits for a place. How many may wait is bounded by whoever made `turn`; who no longer waits leaves the line.
@@ -90,22 +96,26 @@ impl Drop for Place {
 
 impl State {
     fn join(&mut self, turn: &Turn, place: oneshot::Sender<Place>) {
-        let (network, site) = match turn {
-            Turn::Ours => (None, None),
+        let line = match turn {
+            Turn::Ours => &mut self.ours,
             Turn::Of(share) => {
                 let Source { network, site } = share.source();
-                (Some(network), site)
+                self.waiting.entry(network).entry(site)
             }
         };
-        let line = self.waiting.entry(network).entry(site);
-        // Who has gone is not waited for; a line is as long as its shares allow.
+        // A line is as long as its shares allow.
         line.retain(|waiting| !waiting.is_closed());
         line.push_back(place);
     }
 
     fn next(&mut self) -> Option<oneshot::Sender<Place>> {
-        self.waiting.next(|sites| sites.next(VecDeque::pop_front))
+        first(&mut self.ours).or_else(|| self.waiting.next(|sites| sites.next(first)))
     }
+}
+
+/// The first of a line who still waits: who has gone takes no turn.
+fn first(line: &mut Line) -> Option<oneshot::Sender<Place>> {
+    std::iter::from_fn(|| line.pop_front()).find(|waiting| !waiting.is_closed())
 }
 
 /// Queues that take turns.
@@ -236,11 +246,11 @@ mod tests {
             ],
         );
         let expected = [
-            // One of each network, first come, first served ...
+            // What was verified before, then one of each network, first come, first served ...
+            "ours",
             "192.0.2.1",
             "2001:db8:1::1",
             "198.51.100.1",
-            "ours",
             // ... and the addresses of a network in turn.
             "192.0.3.1",
             "2001:db8:1:2::1",
@@ -265,6 +275,23 @@ mod tests {
         assert!(waiting.served().is_none());
         drop(places);
         let (_first, _second) = (waiting.served().unwrap(), waiting.served().unwrap());
+    }
+
+    #[tokio::test]
+    async fn who_has_gone_takes_nobodys_turn() {
+        let lines = Lines::new(1);
+        let held = lines.place(&Turn::Ours).await;
+        let mut gone = Waiting::new(&lines, &["192.0.2.1"; 50]);
+        let sites: Vec<String> = (1..50).map(|site| format!("192.0.2.{site}")).collect();
+        for site in &sites {
+            let turn = of(site);
+            assert!(lines.place(&turn).now_or_never().is_none());
+        }
+        gone.0.clear();
+        let waiting = Waiting::new(&lines, &["198.51.100.1", "192.0.2.1", "198.51.100.1"]);
+        let order = waiting.order(held);
+        assert_eq!(order, ["192.0.2.1", "198.51.100.1", "198.51.100.1"]);
+        assert!(lines.state().next().is_none());
     }
 
     #[tokio::test]

@@ -147,10 +147,11 @@ impl SamlServiceProvider for SamlProvider {
         &self,
         correlation: Correlation,
         message: LogoutMessage,
+        turn: &Turn,
     ) -> Result<(), ProviderError> {
         let begun: LogoutBegun = serde_json::from_value(correlation.0)
             .map_err(|_| ProviderError::rejected(RejectReason::InResponseTo, "not begun here"))?;
-        let (incoming, trust) = self.incoming(&self.asked, &Turn::Ours, message).await?;
+        let (incoming, trust) = self.incoming(&self.asked, turn, message).await?;
         logout::answer(&incoming, &begun.id, &self.parties(&trust))
     }
 }

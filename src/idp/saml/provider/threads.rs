@@ -46,7 +46,7 @@ impl Threads {
     /// anybody still waits for it.
     ///
     /// # Errors
-    /// [`ProviderError::Unavailable`] when it is not its turn in time, no thread becomes free in time, or the work panics.
+    /// [`ProviderError::Unavailable`] when it is not its turn in time, or the work panics.
     pub async fn run<T: Send + 'static>(
         &self,
         turn: &Turn,

@@ -225,6 +225,7 @@ fn pending(limit: LimitName) -> Option<LimitName> {
         LimitName::Failures
         | LimitName::UnverifiedMessages
         | LimitName::UnverifiedFrames
+        | LimitName::WaitingMessages
         | LimitName::RefusedSignIns
         | LimitName::SamlResponses
         | LimitName::PendingSignIns

@@ -201,6 +201,7 @@ impl SamlServiceProvider for Provider {
         &self,
         correlation: Correlation,
         _: LogoutMessage,
+        _: &Turn,
     ) -> Result<(), ProviderError> {
         assert_eq!(correlation.0, json!("canary-logout-request"));
         self.failing()
