@@ -48,8 +48,8 @@ use tls::Certificate;
 
 /// New connections are still taken for this long after a stop was asked for, while `/readyz` sends them elsewhere.
 const LAST_CALL: Duration = Duration::from_secs(2);
-/// How long the last events may take to be written; an end in order takes a moment.
-const LAST_WRITES_MAX: Duration = Duration::from_secs(20);
+/// How long the last summaries may take to be written, and again the trail to be closed; an end in order takes a moment.
+const LAST_WRITES_MAX: Duration = Duration::from_secs(10);
 
 /// What tests bring along instead of the machine's own.
 pub struct Surroundings {
@@ -387,8 +387,8 @@ impl Bound {
                 "work was still under way when the time to stop was over; its outcome is not in the audit trail"
             );
         }
-        let last_writes = refusals::write_last(&gateway).then(|()| self.audit.close());
-        if timeout(LAST_WRITES_MAX, last_writes).await.is_err() {
+        refusals::write_last(&gateway, LAST_WRITES_MAX).await;
+        if timeout(LAST_WRITES_MAX, self.audit.close()).await.is_err() {
             tracing::error!(
                 "the audit trail was not closed in time: its disk or database does not answer"
             );

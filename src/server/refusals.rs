@@ -11,8 +11,8 @@ use crate::web::health::Draining;
 /// How often it is asked whether a window has ended. Asking costs nothing where none has.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Writes until the gateway stops. A write that has begun is finished first, since what it has taken out would be lost
-/// otherwise, unless it takes longer than `longest` then.
+/// Writes until the gateway stops. A write that has begun is finished first, unless it takes longer than `longest` then; what is
+/// left of it is for [`write_last`].
 pub async fn write_until(gateway: &Arc<Gateway>, draining: &Draining, longest: Duration) {
     let mut failing = false;
     loop {
@@ -43,12 +43,16 @@ pub async fn write_until(gateway: &Arc<Gateway>, draining: &Draining, longest: D
     }
 }
 
-/// Writes what has not been written, before the trail is closed.
-pub async fn write_last(gateway: &Arc<Gateway>) {
-    if let Err(error) = gateway.write_refusals(true).await {
-        tracing::error!(
+/// Writes what has not been written, before the trail is closed, for so long at most.
+pub async fn write_last(gateway: &Arc<Gateway>, longest: Duration) {
+    match tokio::time::timeout(longest, gateway.write_refusals(true)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(
             error = &error as &dyn std::error::Error,
             "the last refused requests could not be summarised in the audit trail"
-        );
+        ),
+        Err(_) => tracing::error!(
+            "the audit trail is too slow: the last refused requests are not all summarised in it"
+        ),
     }
 }

@@ -308,7 +308,9 @@ async fn answered(
     });
     match answered.await? {
         Ok(()) => signed_out_page(None),
-        Err(error @ SignOutError::UnknownProvider) => Err(error.into()),
+        Err(error @ (SignOutError::UnknownProvider | SignOutError::RateLimited(_))) => {
+            Err(error.into())
+        }
         Err(error) => {
             let reason = error.reason();
             tracing::warn!(provider = %id, reason, %error, "the provider's session may go on");

@@ -231,14 +231,12 @@ impl Gateway {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn write_refusals(&self, all: bool) -> Result<(), StoreError> {
-        let mut summaries = self.refusals.take(self.now(), all).into_iter();
-        while let Some(summary) = summaries.next() {
+        for summary in self.refusals.taken(self.now(), all) {
             let mut context = self.own_context();
             context.origin.address = summary.address();
             let event = self.event(&context, summary.happened());
             if let Err(error) = self.world.audit.append_once(&event).await {
                 self.refusals.put_back(summary);
-                summaries.for_each(|summary| self.refusals.put_back(summary));
                 return Err(error);
             }
         }

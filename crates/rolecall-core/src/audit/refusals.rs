@@ -125,6 +125,14 @@ impl RefusalCounts {
         ended
     }
 
+    /// As [`RefusalCounts::take`]; what is not asked for comes back when this is dropped, as when a write is given up.
+    pub fn taken(&self, now: DateTime<Utc>, all: bool) -> TakenRows<'_> {
+        TakenRows {
+            counts: self,
+            rows: self.take(now, all).into_iter(),
+        }
+    }
+
     /// Puts a summary back that could not be written.
     pub fn put_back(&self, summary: RefusalRow) {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
@@ -163,6 +171,28 @@ fn bucket(rows: &Rows, kind: Refusals, address: Option<IpAddr>) -> Option<Addres
     })
 }
 
+/// Summaries on their way to the audit trail, see [`RefusalCounts::taken`].
+pub struct TakenRows<'a> {
+    counts: &'a RefusalCounts,
+    rows: std::vec::IntoIter<RefusalRow>,
+}
+
+impl Iterator for TakenRows<'_> {
+    type Item = RefusalRow;
+
+    fn next(&mut self) -> Option<RefusalRow> {
+        self.rows.next()
+    }
+}
+
+impl Drop for TakenRows<'_> {
+    fn drop(&mut self) {
+        for row in self.rows.by_ref() {
+            self.counts.put_back(row);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
@@ -171,6 +201,21 @@ mod tests {
 
     fn address(number: u32) -> Option<IpAddr> {
         Some(IpAddr::V4(number.into()))
+    }
+
+    #[test]
+    fn what_is_given_up_on_the_way_to_the_trail_is_kept() {
+        let counts = RefusalCounts::default();
+        let now = DateTime::UNIX_EPOCH;
+        for number in 0..5_u32 {
+            let from = address(number.wrapping_mul(0x0001_0000));
+            counts.add(Refusals::SignIn, from, "expired_state", now);
+        }
+        let mut taken = counts.taken(now, true);
+        assert!(taken.next().is_some());
+        assert!(counts.take(now, true).is_empty());
+        drop(taken);
+        assert_eq!(counts.take(now, true).len(), 4);
     }
 
     #[test]

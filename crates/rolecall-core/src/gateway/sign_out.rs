@@ -155,9 +155,13 @@ impl Gateway {
             .saml(provider)
             .map_err(|_| SignOutError::UnknownProvider)?;
         let state = state.ok_or(SignOutError::Expired)?;
+        let (key, records) = (state.digest(), &self.world.records);
+        // Only an answer to a request of ours waits among the others, and one is verified for each.
+        if records.get::<PendingSignOut>(key).await?.is_none() {
+            return Err(SignOutError::Expired);
+        }
         let turn = self.turn(context, Message::Answer)?;
-        // One answer is verified for each request of ours.
-        let pending: Option<PendingSignOut> = self.world.records.take(state.digest()).await?;
+        let pending: Option<PendingSignOut> = records.take(key).await?;
         let pending = pending
             .filter(|pending| &pending.provider == provider)
             .ok_or(SignOutError::Expired)?;

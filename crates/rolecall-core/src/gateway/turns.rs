@@ -37,7 +37,7 @@ pub(super) struct WaitingMessages {
 /// How a message came.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Message {
-    /// It answers a sign-in that was begun here.
+    /// It answers a sign-in or a sign-out that was begun here.
     Answer,
     /// Nobody here asked for it.
     Unasked(OrderedBy),

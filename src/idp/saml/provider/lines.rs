@@ -20,6 +20,8 @@ struct State {
     /// Messages that have been verified before: each had its turn.
     ours: Line,
     waiting: Networks,
+    /// Whether the last place went to one of `ours`: they have every second place while others wait.
+    was_ours: bool,
 }
 
 /// A place to work at; whoever is next has it when this is dropped.
@@ -39,11 +41,13 @@ impl Lines {
             free: places,
             ours: Line::default(),
             waiting: Networks::default(),
+            was_ours: false,
         };
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// Waits for a place. How many may wait is bounded by whoever made `turn`; who no longer waits leaves the line.
+    /// Waits for a place. How many strangers may wait is bounded by whoever made `turn`, how many of ours by the sign-ins that
+    /// were begun; who no longer waits leaves the line.
     pub async fn place(&self, turn: &Turn) -> Place {
         let waiting = {
             let mut state = self.state();
@@ -109,7 +113,14 @@ impl State {
     }
 
     fn next(&mut self) -> Option<oneshot::Sender<Place>> {
-        first(&mut self.ours).or_else(|| self.waiting.next(|sites| sites.next(first)))
+        let mut of_others = || self.waiting.next(|sites| sites.next(first));
+        if self.was_ours {
+            self.was_ours = false;
+            return of_others().or_else(|| first(&mut self.ours));
+        }
+        let ours = first(&mut self.ours);
+        self.was_ours = ours.is_some();
+        ours.or_else(of_others)
     }
 }
 
@@ -262,6 +273,18 @@ mod tests {
         assert_eq!(waiting.order(first), expected);
         let state = lines.state();
         assert!(state.free == 1 && state.waiting.order.len() <= 4);
+    }
+
+    #[tokio::test]
+    async fn what_was_verified_before_has_every_second_place() {
+        let lines = Lines::new(1);
+        let first = lines.place(&of("192.0.2.1")).await;
+        let who = ["192.0.2.1", "192.0.2.1", "ours", "ours", "ours", "ours"];
+        let order = Waiting::new(&lines, &who).order(first);
+        assert_eq!(
+            order,
+            ["ours", "192.0.2.1", "ours", "192.0.2.1", "ours", "ours"]
+        );
     }
 
     #[tokio::test]
