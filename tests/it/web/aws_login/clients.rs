@@ -156,8 +156,27 @@ impl Desk {
 
 const ARN: &str = "arn:aws:sts::444455556666:assumed-role/Developer/alice@example.com-";
 
+/// What the CLI says of about one key in 256 that it made itself, one that begins with a zero byte: it cannot read it
+/// back.
+const OWN_KEY_UNREADABLE: &str = "AWS_ERROR_CAL_UNSUPPORTED_KEY_FORMAT";
+
+/// Tells a story again, with another key, whose client cannot read its own.
+async fn with_a_readable_key<F: Future<Output = Result<()>>>(story: impl Fn() -> F) -> Result<()> {
+    for _ in 0..2 {
+        match story().await {
+            Err(error) if format!("{error:#}").contains(OWN_KEY_UNREADABLE) => {}
+            told => return told,
+        }
+    }
+    story().await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_cli_signs_in_by_the_browser_and_it_and_the_sdks_renew() -> Result<()> {
+    with_a_readable_key(signed_in_by_the_browser).await
+}
+
+async fn signed_in_by_the_browser() -> Result<()> {
     let Some(desk) = Desk::new().await? else {
         return Ok(());
     };
@@ -211,6 +230,10 @@ async fn the_cli_signs_in_by_the_browser_and_it_and_the_sdks_renew() -> Result<(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_cli_signs_in_on_another_machine() -> Result<()> {
+    with_a_readable_key(signed_in_on_another_machine).await
+}
+
+async fn signed_in_on_another_machine() -> Result<()> {
     let Some(desk) = Desk::new().await? else {
         return Ok(());
     };
