@@ -156,8 +156,7 @@ impl Desk {
 
 const ARN: &str = "arn:aws:sts::444455556666:assumed-role/Developer/alice@example.com-";
 
-/// What the CLI says of about one key in 256 that it made itself, one that begins with a zero byte: it cannot read it
-/// back.
+/// What the CLI rarely says of a key that it made itself: its cryptographic library cannot read it back.
 const OWN_KEY_UNREADABLE: &str = "AWS_ERROR_CAL_UNSUPPORTED_KEY_FORMAT";
 
 /// Tells a story again, with another key, whose client cannot read its own.
