@@ -90,6 +90,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(readable("/", portal::home))
         .service(readable("/sign-in", sign_in::choose))
         .service(resource("/sign-out").post(sign_out::sign_out))
+        .service(resource("/sign-out/clients").post(sign_out::end_clients))
         .service(readable("/signed-out", sign_out::signed_out))
         .service(readable("/console", role::confirm_console).post(role::open_console))
         .service(resource("/credentials").post(role::credentials))

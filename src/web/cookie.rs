@@ -1,4 +1,5 @@
-//! Our two cookies: the session's and that of a sign-in under way. Neither holds data, both are `HttpOnly`.
+//! Our cookies: the session's, that of a sign-in under way, and that of a sign-out which left command lines signed in. None
+//! holds data, all are `HttpOnly`.
 //!
 //! Over https they carry the `__Host-` prefix (RFC 6265bis 4.1.3.2), so that no other host can set them. On a loopback
 //! origin without TLS browsers refuse that prefix, so there, and only there, the plain names are used.
@@ -9,7 +10,7 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header;
 use chrono::TimeDelta;
 use rolecall_core::limits;
-use rolecall_core::secret::{BrowserSecret, SessionSecret, TOKEN_CHARACTERS};
+use rolecall_core::secret::{BrowserSecret, SessionSecret, SignOutTicket, TOKEN_CHARACTERS};
 
 /// What our cookies are called on this origin.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,7 @@ pub struct CookieNames {
     secure: bool,
     session: &'static str,
     browser: &'static str,
+    sign_out: &'static str,
 }
 
 impl CookieNames {
@@ -27,12 +29,14 @@ impl CookieNames {
                 secure,
                 session: "__Host-rc_s",
                 browser: "__Host-rc_t",
+                sign_out: "__Host-rc_o",
             }
         } else {
             Self {
                 secure,
                 session: "rc_s",
                 browser: "rc_t",
+                sign_out: "rc_o",
             }
         }
     }
@@ -45,6 +49,11 @@ impl CookieNames {
     /// The secret of this browser's sign-ins under way.
     pub fn browser(&self, request: &HttpRequest) -> Option<BrowserSecret> {
         sole(request, self.browser, TOKEN_CHARACTERS).map(BrowserSecret::new)
+    }
+
+    /// The ticket of this browser's sign-out.
+    pub fn sign_out_ticket(&self, request: &HttpRequest) -> Option<SignOutTicket> {
+        sole(request, self.sign_out, TOKEN_CHARACTERS).map(SignOutTicket::new)
     }
 
     /// Sets the session cookie until the browser closes; the session itself ends sooner or later on its own.
@@ -60,9 +69,25 @@ impl CookieNames {
         cookie
     }
 
+    /// Sets the cookie of a sign-out.
+    pub fn set_sign_out_ticket(&self, ticket: &SignOutTicket) -> Cookie<'static> {
+        let mut cookie = self.cookie(self.sign_out, ticket.expose().to_owned());
+        cookie.set_max_age(seconds(limits::SIGN_OUT_TICKET_LIFE));
+        cookie
+    }
+
     /// Removes the session cookie.
     pub fn clear_session(&self) -> Cookie<'static> {
-        let mut cookie = self.cookie(self.session, String::new());
+        self.cleared(self.session)
+    }
+
+    /// Removes the cookie of a sign-out.
+    pub fn clear_sign_out_ticket(&self) -> Cookie<'static> {
+        self.cleared(self.sign_out)
+    }
+
+    fn cleared(&self, name: &'static str) -> Cookie<'static> {
+        let mut cookie = self.cookie(name, String::new());
         cookie.make_removal();
         cookie
     }

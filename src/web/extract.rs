@@ -12,7 +12,7 @@ use actix_web::web::{Data, Form};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use rolecall_core::audit::ReferenceId;
 use rolecall_core::gateway::RequestContext;
-use rolecall_core::secret::SessionSecret;
+use rolecall_core::secret::{SessionSecret, SignOutTicket};
 use rolecall_core::session::{Origin, Session};
 use rolecall_core::sign_in::ReturnTo;
 use serde::de::DeserializeOwned;
@@ -260,13 +260,10 @@ impl<T: DeserializeOwned + 'static> FromRequest for Sent<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let claim = Claim::of(request);
-        let form = Form::<WithToken<T>>::from_request(request, payload);
+        let form = read_form(request, payload);
         Box::pin(async move {
             let claim = claim?;
-            let form = match actix_web::rt::time::timeout(BODY_TIMEOUT, form).await {
-                Ok(form) => form.map(Form::into_inner).map_err(|e| form_problem(&e)),
-                Err(_) => Err(Problem::from_status(StatusCode::REQUEST_TIMEOUT)),
-            };
+            let form = form.await;
             Ok(Self { claim, form })
         })
     }
@@ -281,6 +278,53 @@ impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
         Box::pin(async move { sent.await?.prove().await })
     }
 }
+
+/// Reads a form within [`BODY_TIMEOUT`].
+fn read_form<T: DeserializeOwned + 'static>(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<WithToken<T>, Problem>> + 'static {
+    let form = Form::<WithToken<T>>::from_request(request, payload);
+    async move {
+        match actix_web::rt::time::timeout(BODY_TIMEOUT, form).await {
+            Ok(form) => form.map(Form::into_inner).map_err(|e| form_problem(&e)),
+            Err(_) => Err(Problem::from_status(StatusCode::REQUEST_TIMEOUT)),
+        }
+    }
+}
+
+/// The form of a browser that has signed out: sent from the page that its ticket was shown on.
+pub struct TicketForm {
+    /// Where the request comes from.
+    pub visitor: Visitor,
+    /// What the browser holds.
+    pub ticket: SignOutTicket,
+}
+
+impl FromRequest for TicketForm {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let visitor = visitor(request);
+        let request = request.clone();
+        let form = read_form::<Nothing>(&request, payload);
+        Box::pin(async move {
+            let visitor = visitor?;
+            let form = form.await?;
+            let ticket = visitor.site.cookies.sign_out_ticket(&request);
+            let ticket = ticket.ok_or_else(Problem::ticket_expired)?;
+            match csrf::verify(&ticket.form_key(), &form.csrf) {
+                true => Ok(Self { visitor, ticket }),
+                false => Err(Problem::foreign_form()),
+            }
+        })
+    }
+}
+
+/// No field but the token.
+#[derive(serde::Deserialize)]
+pub struct Nothing {}
 
 fn form_problem(error: &actix_web::Error) -> Problem {
     match error.as_response_error().status_code() {

@@ -96,6 +96,19 @@ impl Problem {
         .hint("Try again. If it stays like this, tell your administrator the reference below.")
     }
 
+    /// The ticket of a sign-out that was used, or is too old.
+    pub fn ticket_expired() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            Fault::Caller,
+            "expired_sign_out",
+            "This page has expired",
+            "It was used already, or you signed out too long ago. No command line has been signed out now.",
+        )
+        .hint("Sign in again and end their sessions in “My sessions”.")
+        .action("Sign in", "/sign-in?return_to=%2Fsessions")
+    }
+
     /// A form that another page sent, or one that has grown old.
     pub fn foreign_form() -> Self {
         let message =

@@ -24,9 +24,8 @@ use super::extract::{BODY_TIMEOUT, Visitor};
 use super::fetch_metadata::{Destination, not_a_navigation, require_navigation};
 use super::problem::{Fault, Problem};
 use super::sign_in::{finish, provider_id, title};
-use super::sign_out::signed_out_page;
 use super::site::Site;
-use super::{hand_over, reply};
+use super::{hand_over, reply, sign_out};
 
 /// Bytes of a whole form: the message with every `+`, `/` and `=` of it percent-encoded, and its `RelayState`.
 pub const FORM_BYTES_MAX: usize = limits::SAML_MESSAGE_BYTES_MAX / 8 * 9 + 8 * 1024;
@@ -288,7 +287,7 @@ async fn ordered(
     });
     match done.await?? {
         Some(challenge) => hand_over::challenge(challenge, &title(&visitor.site, id)),
-        None => signed_out_page(None),
+        None => Ok(sign_out::show(None)),
     }
 }
 
@@ -307,14 +306,14 @@ async fn answered(
             .await
     });
     match answered.await? {
-        Ok(()) => signed_out_page(None),
+        Ok(()) => Ok(sign_out::show(None)),
         Err(error @ (SignOutError::UnknownProvider | SignOutError::RateLimited(_))) => {
             Err(error.into())
         }
         Err(error) => {
             let reason = error.reason();
             tracing::warn!(provider = %id, reason, %error, "the provider's session may go on");
-            signed_out_page(Some(title(&visitor.site, id)))
+            Ok(sign_out::show(Some(id)))
         }
     }
 }

@@ -17,6 +17,7 @@ use super::fetch_metadata::{is_scripted, require_navigation};
 use super::hand_over;
 use super::problem::{Fault, Problem};
 use super::reply;
+use super::sign_out;
 use super::site::Site;
 use super::view::{ProviderChoice, SignInPage};
 
@@ -231,6 +232,10 @@ pub(super) async fn finish(
     let mut response = reply::see_other(signed_in.return_to.as_str());
     let set = response.add_cookie(&site.cookies.set_session(&signed_in.secret));
     set.map_err(|error| Problem::internal("a cookie could not be set").because(error))?;
+    // The next person at this browser has nothing to do with the command lines of the last.
+    if site.cookies.sign_out_ticket(request).is_some() {
+        sign_out::clear_ticket(site, &mut response)?;
+    }
     Ok(response)
 }
 

@@ -23,7 +23,7 @@ pub use login::{LoginCodePage, LoginPage};
 pub use portal::{AccountSection, Lock, PortalPage, RoleRow};
 pub use sessions::{ClientRow, SessionRow, SessionsPage};
 pub use set_up::SetUpPage;
-pub use sign_in::{ProviderChoice, SignInPage, SignedOutPage};
+pub use sign_in::{ProviderChoice, SignInPage, SignedOutClients, SignedOutPage};
 
 use std::fmt;
 

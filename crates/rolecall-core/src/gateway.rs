@@ -21,6 +21,7 @@ mod login;
 mod login_token;
 mod refused;
 mod register;
+mod remaining_clients;
 mod saml;
 mod session;
 mod sign_in;
@@ -63,8 +64,9 @@ pub use listing::{InvalidPageToken, Page, PageRequest};
 pub use login::AllowLoginError;
 pub use login_token::LoginError;
 pub use register::Registered;
+pub use remaining_clients::RemainingClients;
 pub use sign_in::{Begun, Returned, SignInError, SignInWish, SignedIn};
-pub use sign_out::SignOutError;
+pub use sign_out::{SignOutError, SignedOut};
 pub use token::{CodeRedemption, TokenError};
 
 /// What the gateway needs of the world and of its configuration.

@@ -18,6 +18,10 @@ pub const ENDED_MARK_MARGIN: TimeDelta = TimeDelta::minutes(10);
 /// abandoned sign-in is worthless.
 pub const SIGN_IN_MAX: TimeDelta = TimeDelta::minutes(10);
 
+/// How long a browser that has signed out may end the command lines that are still signed in: a sign-out at the provider
+/// fits in between, as long as a sign-in may take there.
+pub const SIGN_OUT_TICKET_LIFE: TimeDelta = SIGN_IN_MAX;
+
 /// How long a provider's order to end sessions also ends those of assertions that arrive after it (SAML Core 3.7.3.1). Longer
 /// than any assertion of before it is accepted: [`SIGN_IN_MAX`] and twice [`LEEWAY_MAX`], for a clock that is ahead.
 pub const LOGOUT_ORDER_KEPT: TimeDelta = TimeDelta::minutes(20);
@@ -44,6 +48,9 @@ pub const SESSION_TOUCH_INTERVAL: TimeDelta = TimeDelta::seconds(60);
 pub const SESSION_SECRET_LIFE: TimeDelta = TimeDelta::minutes(15);
 /// A secret that was replaced still works this long: for requests that were under way, and for other tabs.
 pub const SESSION_SECRET_GRACE: TimeDelta = TimeDelta::seconds(30);
+
+/// The longest that a session may be configured to last.
+pub const SESSION_LIFE_MAX: TimeDelta = TimeDelta::days(30);
 
 /// Sessions one person may have at once; beginning one more ends the oldest.
 pub const SESSIONS_PER_SUBJECT_MAX: usize = 20;

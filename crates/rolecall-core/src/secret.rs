@@ -155,6 +155,18 @@ bearer!(
 );
 
 bearer!(
+    /// Ends the client sessions that outlived a sign-out: 256 random bits, base64url, for one use.
+    SignOutTicket, "rolecall/sign-out-ticket/v1"
+);
+
+impl SignOutTicket {
+    /// The key of forms that only the holder of this ticket may send.
+    pub fn form_key(&self) -> SecretText {
+        self.0.clone()
+    }
+}
+
+bearer!(
     /// What a registered client calls the portal's interface with (RFC 6749 1.4).
     AccessToken, "rolecall/access-token/v1"
 );

@@ -45,11 +45,18 @@ async fn judge(seen: &Value, house: &House) -> Result<()> {
     ensure!(seen["denied"] == "access_denied");
     let tokens = seen["tokens"].as_array().context("no tokens")?;
     ensure!(tokens.len() == 5, "three tabs and two devices");
+    for page in [page("signed-out-clients"), page("signed-out-plain")] {
+        ensure!(
+            page.contains("5 command lines and other programs are still signed in"),
+            "{page}"
+        );
+    }
+    ensure!(seen["working"] == serde_json::json!([5, 0]));
     for token in tokens {
         let token = token.as_str().unwrap_or_default();
         let token = rolecall_core::secret::AccessToken::new(token);
         let found = house.gateway.verbs.client_session(&token).await?;
-        ensure!(found.is_some(), "{token:?} opens nothing");
+        ensure!(found.is_none(), "{token:?} was signed out");
     }
     Ok(())
 }

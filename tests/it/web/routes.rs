@@ -18,6 +18,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("/sign-in/example/metadata", "GET, HEAD"),
     ("/sign-in/example/slo", "GET, POST"),
     ("/sign-out", "POST"),
+    ("/sign-out/clients", "POST"),
     ("/signed-out", "GET, HEAD"),
     ("/console", "GET, HEAD, POST"),
     ("/console/continue/ticket", "GET"),

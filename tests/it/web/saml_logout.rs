@@ -22,7 +22,7 @@ async fn who_signs_out_here_is_signed_out_there() -> Result<()> {
         ensure!(scene.upstream.is_signed_in("alice"));
         let page = sign_out(&mut browser).await?;
         ensure!(
-            page.url().path() == "/sign-in/adfs/slo" && page.text().contains("You are signed out"),
+            page.url().path() == "/signed-out" && page.text().contains("You are signed out"),
             "{}: {}",
             page.url(),
             page.text()

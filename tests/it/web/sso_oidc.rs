@@ -13,6 +13,7 @@ mod redirect;
 mod refresh;
 mod replicas;
 mod shapes;
+mod sign_out;
 mod start_url;
 
 use serde_json::json;

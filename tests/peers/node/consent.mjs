@@ -85,4 +85,21 @@ await walk('consent', async () => {
   await first.getByRole('button', { name: 'Deny' }).click();
   await first.getByText('The program gets nothing').waitFor();
   await look(first, 'device-denied');
+
+  // Signing out of a browser leaves the programs signed in; without JavaScript, one button ends them too.
+  const working = async () => {
+    const asked = seen.tokens.map((token) => fetch(own('/assignment/accounts'), { headers: { 'x-amz-sso_bearer_token': token } }));
+    return (await Promise.all(asked)).filter((answer) => answer.ok).length;
+  };
+  for (const page of [first, plain]) {
+    await page.goto(own('/'));
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.waitForURL(own('/signed-out'));
+    await look(page, page === plain ? 'signed-out-plain' : 'signed-out-clients', page !== plain);
+  }
+  seen.working = [await working()];
+  await plain.getByRole('button', { name: 'Sign them out too' }).click();
+  await plain.getByText('are signed out too').waitFor();
+  await look(plain, 'signed-out-ended', false);
+  seen.working.push(await working());
 });

@@ -72,7 +72,14 @@ impl Gateway {
         &self,
         session: &Session,
     ) -> Result<Vec<ClientSession>, StoreError> {
-        let person = session.identity.key();
+        self.live_clients_of(session.identity.key()).await
+    }
+
+    /// The live client sessions of the person of this key, newest first.
+    pub(super) async fn live_clients_of(
+        &self,
+        person: SecretDigest,
+    ) -> Result<Vec<ClientSession>, StoreError> {
         let entries = self.client_index(person).await?.entries;
         let handles = entries
             .iter()

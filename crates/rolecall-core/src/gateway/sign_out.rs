@@ -1,7 +1,7 @@
 //! Signing out: here first, then at the provider; and because the provider says so.
 
 use crate::audit::Refusals;
-use crate::identity::ProviderId;
+use crate::identity::{Identity, ProviderId};
 use crate::limits;
 use crate::port::StoreError;
 use crate::rate_limit::{LimitExceeded, LimitName};
@@ -9,6 +9,7 @@ use crate::secret::{SessionSecret, State, random_token};
 use crate::session::Session;
 use crate::sign_in::{Challenge, LogoutMessage, OrderedBy, PendingSignOut, ProviderError};
 
+use super::remaining_clients::RemainingClients;
 use super::turns::Message;
 use super::{Gateway, RequestContext};
 
@@ -83,9 +84,17 @@ fn was_verified(error: &SignOutError) -> bool {
     }
 }
 
+/// A session that has ended here.
+#[derive(Debug)]
+pub struct SignedOut {
+    /// What the browser goes on with to end the session at the provider as well, if there is a way.
+    pub upstream: Option<Challenge>,
+    /// What the person is still signed in with elsewhere.
+    pub remaining: Option<RemainingClients>,
+}
+
 impl Gateway {
-    /// Ends this session here; returns what the browser goes on with to end it at the provider as well, if there is a
-    /// way.
+    /// Ends this session here, and no other.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: the session lives on.
@@ -94,18 +103,26 @@ impl Gateway {
         context: &RequestContext,
         session: &Session,
         secret: &SessionSecret,
-    ) -> Result<Option<Challenge>, StoreError> {
-        let identity = &session.identity;
+    ) -> Result<SignedOut, StoreError> {
+        let owner = (&session.identity).into();
         let entry = session.entry(secret.digest());
-        self.end(context, &identity.into(), &entry, "sign_out")
-            .await?;
-        let Some(provider) = self.provider(&identity.provider) else {
-            return Ok(None);
-        };
+        self.end(context, &owner, &entry, "sign_out").await?;
+        let upstream = self.sign_out_upstream(&session.identity).await;
+        // The session here is over: without the store the offer is all that is missing.
+        let remaining = self
+            .offer_remaining_clients(session)
+            .await
+            .unwrap_or_default();
+        Ok(SignedOut {
+            upstream,
+            remaining,
+        })
+    }
+
+    async fn sign_out_upstream(&self, identity: &Identity) -> Option<Challenge> {
+        let provider = self.provider(&identity.provider)?;
         let state = State::new(random_token(self.world.entropy.as_ref()));
-        let Some((challenge, correlation)) = provider.begin_sign_out(identity, &state).await else {
-            return Ok(None);
-        };
+        let (challenge, correlation) = provider.begin_sign_out(identity, &state).await?;
         if let Some(correlation) = correlation {
             let pending = PendingSignOut {
                 provider: identity.provider.clone(),
@@ -114,11 +131,9 @@ impl Gateway {
             let until = self.world.clock.now() + limits::SIGN_IN_MAX;
             let kept = self.world.records.insert(state.digest(), &pending, until);
             // The session here is over; without a memory of the request its answer could not be told from a stranger's.
-            if kept.await.is_err() {
-                return Ok(None);
-            }
+            kept.await.ok()?;
         }
-        Ok(Some(challenge))
+        Some(challenge)
     }
 
     /// Hears what the provider says to our request to end its session too. The session here has ended long since.

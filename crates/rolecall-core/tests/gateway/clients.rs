@@ -2,6 +2,7 @@
 
 mod attacks;
 mod failures;
+mod remaining;
 mod sessions;
 mod stories;
 mod walks;

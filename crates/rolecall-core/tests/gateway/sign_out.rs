@@ -28,7 +28,8 @@ async fn who_signs_out_is_out_here_and_then_at_the_provider() {
             .await
     };
     let next = sign_out().await.unwrap();
-    let Some(Challenge::Redirect(url)) = next else {
+    assert!(next.remaining.is_none(), "no client was let in");
+    let Some(Challenge::Redirect(url)) = next.upstream else {
         panic!("the provider has a place for it");
     };
     let place = "https://idp.example/end?who=subject-alice&state=";
@@ -38,7 +39,7 @@ async fn who_signs_out_is_out_here_and_then_at_the_provider() {
     assert_eq!(world.trail.take_only(), out(&mine, "sign_out"));
 
     assert!(
-        sign_out().await.unwrap().is_some(),
+        sign_out().await.unwrap().upstream.is_some(),
         "a second click is no mistake"
     );
     assert_eq!(world.trail.take(), [], "and ends nothing");

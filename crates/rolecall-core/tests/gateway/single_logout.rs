@@ -26,7 +26,7 @@ impl World {
             .sign_out(&context(), &person.session, &person.secret)
             .await
             .unwrap();
-        let Some(Challenge::Redirect(url)) = challenge else {
+        let Some(Challenge::Redirect(url)) = challenge.upstream else {
             panic!("the provider has a place for it");
         };
         let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
