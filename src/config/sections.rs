@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use rolecall_core::aws::{Partition, Region};
+use rolecall_core::limits;
 use rolecall_core::session::Lifetimes;
 use rolecall_core::toml_reader::{Reader, Value};
 use url::Url;
@@ -115,7 +116,7 @@ pub fn session(section: Option<Reader<'_>>) -> Lifetimes {
         section.duration("absolute_timeout"),
     );
     for span in [idle.as_ref(), absolute.as_ref()].into_iter().flatten() {
-        if !(TimeDelta::minutes(1)..=TimeDelta::days(30)).contains(&span.value) {
+        if !(TimeDelta::minutes(1)..=limits::SESSION_LIFE_MAX).contains(&span.value) {
             span.spot.error(
                 "a session lasts between one minute and 30 days",
                 "write \"1h\" or \"8h\"",

@@ -10,6 +10,7 @@ mod keys;
 mod misconfigured;
 mod proxies;
 mod serve;
+mod sessions;
 mod start;
 mod verdicts;
 

@@ -51,7 +51,18 @@ fn wrong_usage_is_two_and_nothing_on_stdout() -> Result<()> {
         &["keys", "retire", "../../etc/passwd"],
         &["keys", "generate", "--algorithm", "HS256"],
         &["audit", "export", "--since", "yesterday"],
+        &["sessions", "end"],
         &["sessions", "end", "--provider", "okta"],
+        &["sessions", "end", "--user", "alice"],
+        &["sessions", "end", "alice@example.com"],
+        &[
+            "sessions",
+            "end",
+            "okta/00u1",
+            "--user",
+            "alice@example.com",
+        ],
+        &["sessions", "end", "okta/00u1", "--yes"],
         &["explain"],
         &["check", "--offline"],
     ] {

@@ -1,0 +1,74 @@
+//! Who has signed in under an e-mail address, as the trail knows them.
+
+use chrono::{DateTime, Utc};
+use sqlx::Row as _;
+
+use rolecall_core::identity::{EmailAddress, ProviderId, Subject};
+
+use super::database::Trail;
+use super::row::sortable;
+
+/// People that are listed; nobody has as many accounts.
+const PEOPLE_MAX: i64 = 100;
+
+/// Somebody who has signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownPerson {
+    /// At which provider.
+    pub provider: ProviderId,
+    /// What the provider calls them.
+    pub subject: Subject,
+    /// Their last sign-in, UTC, RFC 3339.
+    pub last_signed_in: String,
+}
+
+/// The people whose sign-ins since then carried this believed address, the latest first. Reads the whole trail.
+///
+/// # Errors
+/// When the database fails.
+pub async fn people_with_email(
+    trail: &Trail,
+    email: &EmailAddress,
+    since: DateTime<Utc>,
+) -> Result<Vec<KnownPerson>, sqlx::Error> {
+    let query = "SELECT provider, subject, MAX(at) AS last FROM audit_events \
+                 WHERE event = 'signed_in' AND email = $1 AND at >= $2 \
+                 GROUP BY provider, subject ORDER BY last DESC, provider, subject LIMIT $3";
+    let rows = sqlx::query(query)
+        .bind(email.to_string())
+        .bind(sortable(since))
+        .bind(PEOPLE_MAX)
+        .fetch_all(&trail.pool)
+        .await?;
+    // A row that names nobody was not written by a gateway; `audit verify` finds it.
+    let people = rows.iter().filter_map(|row| {
+        let text = |column: &str| row.try_get::<String, _>(column).ok();
+        Some(KnownPerson {
+            provider: ProviderId::parse(&text("provider")?).ok()?,
+            subject: Subject::parse(&text("subject")?).ok()?,
+            last_signed_in: text("last")?,
+        })
+    });
+    Ok(people.collect())
+}
+
+/// Whether this person has signed in since then. Reads the trail until it finds them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn has_signed_in(
+    trail: &Trail,
+    provider: &ProviderId,
+    subject: &Subject,
+    since: DateTime<Utc>,
+) -> Result<bool, sqlx::Error> {
+    let query = "SELECT at FROM audit_events \
+                 WHERE provider = $1 AND subject = $2 AND event = 'signed_in' AND at >= $3 LIMIT 1";
+    let found = sqlx::query(query)
+        .bind(provider.as_str().to_owned())
+        .bind(subject.as_str().to_owned())
+        .bind(sortable(since))
+        .fetch_optional(&trail.pool)
+        .await?;
+    Ok(found.is_some())
+}
