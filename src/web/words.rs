@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use rolecall_core::access::{DurationReason, Unmet};
 use rolecall_core::aws::RoleSessionDuration;
+use rolecall_core::user_agent::UserAgent;
 
 use super::view::Moment;
 
@@ -84,17 +85,7 @@ pub fn browser(user_agent: Option<&str>) -> String {
     let Some(agent) = user_agent else {
         return "Unknown browser".to_owned();
     };
-    // The order matters: most browsers claim to be several others as well.
-    let name = [
-        ("Edg/", "Edge"),
-        ("OPR/", "Opera"),
-        ("Firefox/", "Firefox"),
-        ("Chrome/", "Chrome"),
-        ("Safari/", "Safari"),
-        ("curl/", "curl"),
-    ]
-    .into_iter()
-    .find_map(|(mark, name)| agent.contains(mark).then_some(name));
+    let name = UserAgent::parse(agent).map(|agent| agent.family());
     let system = [
         ("iPhone", "iPhone"),
         ("iPad", "iPad"),

@@ -277,7 +277,8 @@ pub struct AuditEvent {
     pub reference: ReferenceId,
     /// From where.
     pub address: Option<IpAddr>,
-    /// A short digest of the `User-Agent`.
+    /// Which program asked, of its `User-Agent`: see [`crate::session::Origin::program`]. Events of earlier versions have a
+    /// short digest of the header.
     pub user_agent: Option<String>,
     /// What.
     #[serde(flatten)]
@@ -368,6 +369,15 @@ mod tests {
         for text in ["", "0", &"0".repeat(63), &"0".repeat(65), &"A".repeat(64)] {
             assert_eq!(text.parse::<ChainHash>(), Err(InvalidChainHash), "{text}");
         }
+    }
+
+    /// Its `user_agent` is a digest.
+    #[test]
+    fn an_event_of_an_earlier_version_stays_what_it_is_byte_for_byte() {
+        let written = r#"{"at":"2026-03-01T09:00:00.123456Z","reference":"0123456789abcdef","address":"192.0.2.7","user_agent":"q83vEjRWeJCrze8S","event":"configuration_refused","mistakes":1}"#;
+        let event: AuditEvent = serde_json::from_str(written).unwrap();
+        assert_eq!(event.user_agent.as_deref(), Some("q83vEjRWeJCrze8S"));
+        assert_eq!(event.canonical().unwrap(), written);
     }
 
     #[test]

@@ -278,7 +278,7 @@ impl Gateway {
             at: self.world.clock.now(),
             reference: context.reference.clone(),
             address: context.origin.address,
-            user_agent: context.origin.user_agent_digest(),
+            user_agent: context.origin.program(),
             happened,
         }
     }

@@ -11,6 +11,7 @@
 //! | [`identity`] | a person some provider vouched for |
 //! | [`json`], [`text`] | JSON without two meanings; one harmless line of a text from outside |
 //! | [`timestamp`] | timestamps from outside, within bounds |
+//! | [`user_agent`] | what a `User-Agent` header says: a program and its version |
 //! | [`dpop`] | proofs that a caller holds the key a token is bound to (RFC 9449) |
 //! | [`aws`] | AWS's own nouns, parsed |
 //! | [`access`] | `access.toml`: accounts, permission sets, assignments, denies; [`access::Policy::grants`] |
@@ -51,3 +52,4 @@ pub mod suggest;
 pub mod text;
 pub mod timestamp;
 pub mod toml_reader;
+pub mod user_agent;

@@ -18,6 +18,9 @@ pub const ENDED_MARK_MARGIN: TimeDelta = TimeDelta::minutes(10);
 /// abandoned sign-in is worthless.
 pub const SIGN_IN_MAX: TimeDelta = TimeDelta::minutes(10);
 
+/// Bytes of a program's name, and of its version, that are kept of a `User-Agent`: the longest names of AWS's clients have 25.
+pub const PRODUCT_BYTES_MAX: usize = 32;
+
 /// How long a browser that has signed out may end the command lines that are still signed in: a sign-out at the provider
 /// fits in between, as long as a sign-in may take there.
 pub const SIGN_OUT_TICKET_LIFE: TimeDelta = SIGN_IN_MAX;

@@ -14,6 +14,7 @@ use crate::limits;
 use crate::port::Entropy;
 use crate::record::Record;
 use crate::secret::{SecretDigest, SecretText};
+use crate::user_agent::UserAgent;
 
 /// Names a session to its owner and in the audit trail; finding the session's record takes the secret's digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -52,11 +53,12 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// A short digest of the user agent: tells browsers apart in the audit trail without keeping what they say.
-    pub fn user_agent_digest(&self) -> Option<String> {
-        let agent = self.user_agent.as_ref()?;
-        let digest = SecretDigest::of("rolecall/user-agent/v1", &[agent.as_bytes()]);
-        Some(digest.short().to_string())
+    /// The program and its version, for the audit trail: `Chrome 131`, `aws-cli/2.31.5`, or `other` for a header that names
+    /// no program we can read. None without a header.
+    pub fn program(&self) -> Option<String> {
+        let header = self.user_agent.as_deref()?;
+        let agent = UserAgent::parse(header);
+        Some(agent.map_or_else(|| "other".to_owned(), |agent| agent.to_string()))
     }
 }
 

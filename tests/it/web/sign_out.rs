@@ -1,5 +1,7 @@
 //! Signing out: here at once, then at the provider, and back to a page that says so.
 
+use reqwest::header::USER_AGENT;
+
 use super::*;
 
 #[tokio::test]
@@ -51,5 +53,32 @@ async fn a_second_sign_out_does_no_harm() -> Result<()> {
     ensure!(scene.post(&pass, "/sign-out", &[]).send().await?.status() == 200);
     ensure!(scene.post(&pass, "/sign-out", &[]).send().await?.status() == 401);
     ensure!(scene.events("signed_out").await?.len() == 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_trail_names_the_program_and_nothing_else_of_its_header() -> Result<()> {
+    let scene = Scene::new().await?;
+    for (header, written) in [
+        (
+            "aws-cli/2.31.5 md/awscrt#0.27.6 ua/2.1 os/linux#6.1 secret@example.com",
+            "aws-cli/2.31.5",
+        ),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+            "Chrome 131",
+        ),
+        ("=HYPERLINK(1)/1.0", "other"),
+        (&"a".repeat(4_000), "other"),
+    ] {
+        let pass = scene.pass("alice").await?;
+        let sent = scene
+            .post(&pass, "/sign-out", &[])
+            .header(USER_AGENT, header);
+        ensure!(sent.send().await?.status() == 200);
+        let ended = scene.events("signed_out").await?;
+        let ended = ended.last().context("no event")?;
+        ensure!(ended["user_agent"] == written, "{header}: {ended}");
+    }
     Ok(())
 }
