@@ -10,6 +10,7 @@ mod log;
 mod manual;
 mod misconfigurations;
 mod operate;
+mod package;
 mod readme;
 mod reference_config;
 mod renewal;

@@ -25,7 +25,7 @@ fn blocks(language: &str) -> Result<Vec<String>> {
 }
 
 /// The TOML block that holds `mark`.
-fn toml(mark: &str) -> Result<String> {
+pub fn toml(mark: &str) -> Result<String> {
     let block = blocks("toml")?
         .into_iter()
         .find(|block| block.contains(mark));

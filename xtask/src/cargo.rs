@@ -6,6 +6,20 @@ use anyhow::Context;
 
 use crate::machine::Machine;
 
+/// What cargo tells the program that it runs, this one. Build scripts of some crates depend on these variables: with them, cargo
+/// would build these crates again after each plain `cargo build`, and the other way round.
+const OF_THE_XTASK: [&str; 9] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
+
 /// A cargo command in the repository.
 pub(crate) fn cargo(machine: &Machine, arguments: &[&str]) -> Command {
     let mut command = Command::new(&machine.cargo);
@@ -13,6 +27,9 @@ pub(crate) fn cargo(machine: &Machine, arguments: &[&str]) -> Command {
         .args(arguments)
         .current_dir(&machine.root)
         .stdin(Stdio::null());
+    for variable in OF_THE_XTASK {
+        command.env_remove(variable);
+    }
     if let Some(target) = machine.target() {
         command.env("CARGO_TARGET_DIR", target);
     }

@@ -1,4 +1,4 @@
-//! Rolecall's chores: `cargo xtask test | demo | bench | fuzz | ci`.
+//! Rolecall's chores: `cargo xtask test | demo | bench | fuzz | ci | deb`.
 //!
 //! Each chore installs what this machine lacks (or names it and exits 2), says on stderr what it does, and does its job. This file
 //! owns the command line and the exit codes; it depends on almost nothing, so that it builds in seconds on a fresh machine.
@@ -7,7 +7,9 @@ mod aws_cli;
 mod bench;
 mod browser;
 mod cargo;
+mod chroot;
 mod ci;
+mod deb;
 mod demo;
 mod deny;
 mod fuzz;
@@ -16,6 +18,7 @@ mod packages;
 mod peers;
 mod say;
 mod test;
+mod tool;
 
 use std::process::ExitCode;
 
@@ -33,6 +36,7 @@ Commands:
   bench [BENCH ARGUMENTS]        measure the release build against its floors
   fuzz  [SECONDS]                feed the SAML verifier what nobody thought of; a minute unless told
   ci    [STEP…]                  everything continuous integration checks, or only the named steps
+  deb   [--test [RELEASE]]       build a Debian package of the gateway; --test installs and starts it in a chroot, as root
   setup                          only install what `test` needs
 
 On Debian and Ubuntu, missing system packages are installed with apt-get, as root or through sudo. Elsewhere they are named
@@ -71,6 +75,7 @@ fn run(arguments: Vec<String>) -> anyhow::Result<()> {
         "bench" => bench::run(&machine, rest),
         "fuzz" => fuzz::run(&machine, rest),
         "ci" => ci::run(&machine, rest),
+        "deb" => deb::run(&machine, rest),
         "setup" => peers::install(&machine)
             .map(|_| say("everything that `cargo xtask test` needs is here")),
         unknown => Err(Refused::new(format!(

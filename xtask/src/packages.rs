@@ -70,6 +70,25 @@ pub(crate) const FUZZ: &[Need] = &[Need {
     is_here: |m| m.program("c++").is_some(),
 }];
 
+pub(crate) const DEB: &[Need] = &[Need {
+    what: "dpkg-shlibdeps, which finds the packages that a program needs",
+    debian: &["dpkg-dev"],
+    is_here: |m| m.program("dpkg-shlibdeps").is_some(),
+}];
+
+pub(crate) const DEB_TEST: &[Need] = &[
+    Need {
+        what: "lintian",
+        debian: &["lintian"],
+        is_here: |m| m.program("lintian").is_some(),
+    },
+    Need {
+        what: "debootstrap",
+        debian: &["debootstrap"],
+        is_here: |m| system_program(m, "debootstrap"),
+    },
+];
+
 pub(crate) const TEST: &[Need] = &[
     Need {
         what: "redis-server",
@@ -90,6 +109,11 @@ pub(crate) const TEST: &[Need] = &[
         what: "PostgreSQL 13 or newer (initdb, postgres)",
         debian: &["postgresql"],
         is_here: |m| initdb(m).is_some(),
+    },
+    Need {
+        what: "curl, which the README uses",
+        debian: &["curl"],
+        is_here: |m| m.program("curl").is_some(),
     },
     Need {
         what: "nginx",
