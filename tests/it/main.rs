@@ -5,6 +5,7 @@ mod aws;
 mod browser;
 mod cli;
 mod clients;
+mod commands;
 mod idp;
 mod log;
 mod manual;

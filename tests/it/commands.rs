@@ -1,0 +1,141 @@
+//! The commands of `README.md`, `docs/operations.md` and `docs/runbooks.md` work: they are run from the text, one page after the
+//! other as somebody would who follows it, on a machine that is a folder. What cannot run there is listed with the reason.
+
+mod machine;
+mod page;
+
+use anyhow::{Context as _, Result, ensure};
+use rolecall_testkit::redis::Redis;
+
+use machine::Machine;
+use page::{Command, commands};
+
+/// What is not run here: how these commands begin, and why.
+const ELSEWHERE: [(&str, &str); 7] = [
+    ("cargo xtask demo", "`rolecall-demo` has tests of its own"),
+    ("cargo xtask test", "it is what runs this test"),
+    (
+        "cargo xtask deb",
+        "it builds a release: `cargo xtask deb --test`",
+    ),
+    ("cargo build ", "it builds a release: `cargo xtask deb`"),
+    (
+        "apt-get install ",
+        "the system stays as it is: `cargo xtask deb --test` installs the package in a chroot",
+    ),
+    (
+        "aws ",
+        "it needs an account at AWS: `clients` runs AWS's command line against the demo's",
+    ),
+    (
+        "docker compose ",
+        "it needs a container builder and its images",
+    ),
+];
+
+/// What is refused here, because days would have to pass or somebody to sign in first: how the command begins, and what it says.
+const REFUSED: [(&str, &str); 3] = [
+    ("rolecalld sessions end", "nobody has signed in"),
+    ("rolecalld keys rotate", "a day"),
+    ("rolecalld keys retire", "is active"),
+];
+
+/// Why the command is not run here.
+fn elsewhere(command: &Command) -> Option<&'static str> {
+    let row = ELSEWHERE
+        .iter()
+        .find(|(begins, _)| command.text.starts_with(begins));
+    row.map(|(_, reason)| *reason)
+}
+
+/// Runs every command of a page, or of the part of it below a heading.
+fn run(page: &str, machine: &mut Machine) -> Result<usize> {
+    let mut ran = 0;
+    for command in commands(page)? {
+        if command.is_first_of_its_block {
+            machine.goes_home();
+        }
+        if elsewhere(&command).is_some() {
+            continue;
+        }
+        let place = format!("{page}, {}: {}", command.heading, command.text);
+        let refused = REFUSED
+            .iter()
+            .find(|(begins, _)| command.text.starts_with(begins));
+        let outcome = match refused {
+            None => machine.runs(&command.text),
+            Some((_, says)) => machine.refuses(&command.text, says),
+        };
+        outcome.with_context(|| {
+            format!("{place}\nIf it cannot run in a test, list it in tests/it/commands.rs with the reason.")
+        })?;
+        ran += 1;
+    }
+    Ok(ran)
+}
+
+#[test]
+fn the_readme_leads_to_a_gateway_that_serves() -> Result<()> {
+    let mut machine = Machine::empty()?;
+    let ran = run("README.md", &mut machine)?;
+    ensure!(ran > 10, "the search for commands has gone blind: {ran}");
+    ensure!(
+        machine.serves(),
+        "`rolecalld serve` is not among the commands"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_commands_for_operators_work() -> Result<()> {
+    // The first page makes the keys itself.
+    let mut machine = Machine::configured()?;
+    let ran = run("docs/operations.md", &mut machine)?;
+    ensure!(ran > 10, "the search for commands has gone blind: {ran}");
+    let mut machine = Machine::configured()?;
+    machine.runs("rolecalld keys generate --config F")?;
+    machine.runs("rolecalld serve --config F")?;
+    let ran = run("docs/runbooks.md", &mut machine)?;
+    ensure!(ran >= 3, "the search for commands has gone blind: {ran}");
+    Ok(())
+}
+
+#[test]
+fn what_is_listed_is_in_the_text() -> Result<()> {
+    let mut all = Vec::new();
+    for page in ["README.md", "docs/operations.md", "docs/runbooks.md"] {
+        all.extend(commands(page)?);
+    }
+    let listed = ELSEWHERE.iter().chain(&REFUSED);
+    for (begins, _) in listed {
+        ensure!(
+            all.iter().any(|command| command.text.starts_with(begins)),
+            "`{begins}` is listed and not in the text"
+        );
+    }
+    Ok(())
+}
+
+/// The user of Redis that the manual makes has the rights that the gateway needs.
+#[tokio::test]
+async fn the_manuals_user_of_redis_serves() -> Result<()> {
+    let redis = Redis::single().await?;
+    let manual = crate::manual::read("docs/operations.md")?;
+    let acl = manual
+        .lines()
+        .find_map(|line| line.strip_prefix("ACL SETUSER rolecall "))
+        .context("the user of Redis")?;
+    let words: Vec<&str> = ["ACL", "SETUSER", "rolecall"]
+        .into_iter()
+        .chain(acl.split(' '))
+        .collect();
+    redis.cli(&words)?;
+    let mut machine = Machine::configured()?;
+    let url = redis
+        .url()
+        .replace("redis://", "redis://rolecall:PASSWORD@");
+    machine.stores_in(&url)?;
+    machine.runs("rolecalld keys generate --config F")?;
+    machine.runs("rolecalld serve --config F")?;
+    machine.is_ready()
+}
