@@ -21,13 +21,11 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use rolecall_core::client::ClientRules;
-use rolecall_core::config_error::ConfigError;
-use rolecall_core::limits;
-use rolecall_core::rate_limit::RateLimits;
-use rolecall_core::session::Lifetimes;
-use rolecall_core::start_url::StartUrls;
-use rolecall_core::toml_reader::{Document, Reader};
+use rolecall_core::base::limits;
+use rolecall_core::clients::StartUrls;
+use rolecall_core::config_file::{ConfigError, Document, Reader};
+use rolecall_core::record::rate_limit::RateLimits;
+use rolecall_core::session::{ClientRules, Lifetimes};
 use url::Url;
 
 use crate::audit::DatabaseUrl;

@@ -3,6 +3,7 @@
 
 mod connections;
 mod embedded;
+mod gateway;
 mod issuers;
 mod listener;
 mod probe;
@@ -22,17 +23,12 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use anyhow::Context as _;
 use futures_util::FutureExt as _;
-use rolecall_core::access::Policy;
-use rolecall_core::gateway::{Gateway, World};
-use rolecall_core::port::{Clock, Entropy};
-use rolecall_core::record::{Records, SealingKeys};
-use rolecall_core::sign_in::IdentityProvider;
+use rolecall_core::base::{Clock, Entropy};
+use rolecall_core::gateway::Gateway;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::audit::SqlAudit;
-use crate::aws::{SignInEndpoint, StsClient};
 use crate::config::{Listen, Loaded, ProviderSource, Settings};
-use crate::store;
 use crate::web::Site;
 use crate::web::health::{self, Draining};
 use crate::web::metrics::Metrics;
@@ -40,6 +36,7 @@ use crate::web::unfinished::Unfinished;
 
 use connections::Connections;
 pub use embedded::TwoNames;
+use gateway::{Parts, build_gateway};
 use issuers::Issuers;
 pub use probe::{PublicUrlFault, probe};
 use providers::Providers;
@@ -228,64 +225,6 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
     })
 }
 
-struct Parts {
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-    issuers: Issuers,
-    audit: Arc<SqlAudit>,
-    providers: Vec<Arc<dyn IdentityProvider>>,
-}
-
-async fn build_gateway(
-    settings: &Settings,
-    policy: Policy,
-    parts: Parts,
-) -> anyhow::Result<Gateway> {
-    let Parts {
-        clock,
-        entropy,
-        issuers,
-        audit,
-        providers,
-    } = parts;
-    let store = store::open(&settings.store, clock.clone())
-        .await
-        .context("[store]")?;
-    let first = settings.sealing_keys.first().context("no sealing key")?;
-    let older: Vec<[u8; 32]> = settings
-        .sealing_keys
-        .iter()
-        .skip(1)
-        .map(|key| *key.expose())
-        .collect();
-    let keys = Arc::new(SealingKeys::new(first.expose(), &older));
-    let world = World {
-        providers,
-        records: Records::new(store, keys, clock.clone(), entropy.clone()),
-        audit,
-        sts: Arc::new(
-            StsClient::configured(settings.aws.clone(), &settings.egress)
-                .map_err(anyhow::Error::from_boxed)
-                .context("[egress]")?,
-        ),
-        issuer: issuers.tokens,
-        saml: issuers.saml,
-        console: Arc::new(
-            SignInEndpoint::new(&settings.aws, &settings.egress)
-                .map_err(anyhow::Error::from_boxed)?,
-        ),
-        clock,
-        entropy,
-        lifetimes: settings.lifetimes,
-        clients: settings.clients,
-        limits: settings.limits,
-        public_url: settings.public_url.clone(),
-        start_urls: settings.start_urls.clone(),
-        partition: settings.aws.partition,
-    };
-    Ok(Gateway::new(world, policy))
-}
-
 /// A listener's address is taken, not ours, or not allowed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}")]
@@ -347,7 +286,12 @@ impl Bound {
     /// # Errors
     /// When a listener fails.
     pub async fn run(self) -> anyhow::Result<()> {
-        if let Err(error) = self.gateway.record_load(self.digest.clone()).await {
+        if let Err(error) = self
+            .gateway
+            .entitlements()
+            .record_load(self.digest.clone())
+            .await
+        {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "the configuration load could not be audited; nothing is issued until the audit trail answers"

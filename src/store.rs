@@ -10,7 +10,8 @@ mod url;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rolecall_core::port::{Clock, RecordStore, Source};
+use rolecall_core::base::{Clock, Source};
+use rolecall_core::record::RecordStore;
 
 pub use self::memory::MemoryStore;
 pub use self::redis::RedisStore;

@@ -1,7 +1,7 @@
 //! The one place each where the time and randomness come in.
 
 use chrono::{DateTime, Utc};
-use rolecall_core::port::{Clock, Entropy};
+use rolecall_core::base::{Clock, Entropy};
 
 /// The machine's clock.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rolecall_core::port::StoreError;
+use rolecall_core::record::StoreError;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 

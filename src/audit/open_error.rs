@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rolecall_core::port::Source;
+use rolecall_core::base::Source;
 use sqlx::migrate::MigrateError;
 
 /// Why the trail cannot be opened.

@@ -190,7 +190,7 @@ mod tests {
     use rolecall_core::audit::{
         AccessChanges, Actor, ConsentAsked, Delivery, Happened, ReferenceId, Target,
     };
-    use rolecall_core::client_session::Flow;
+    use rolecall_core::caller::Flow;
 
     use super::*;
     use crate::world::SystemEntropy;

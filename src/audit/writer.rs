@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryFutureExt as _;
-use rolecall_core::audit::AuditEvent;
-use rolecall_core::port::{AuditLog, Clock, Entropy, StoreError};
+use rolecall_core::audit::{AuditEvent, AuditLog};
+use rolecall_core::base::{Clock, Entropy};
+use rolecall_core::record::StoreError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;

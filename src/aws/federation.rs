@@ -11,7 +11,7 @@ use rolecall_core::aws::{
     ConsoleLink, ConsoleSignIn, ConsoleSignInError as SignInError, Credentials, Destination,
     Partition, Region, RoleSessionDuration,
 };
-use rolecall_core::port::Source;
+use rolecall_core::base::Source;
 use tokio::time::Instant;
 use url::Url;
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use rolecall_core::port::Source;
+use rolecall_core::base::Source;
 
 use crate::egress::Egress;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rolecall_core::limits::WEB_IDENTITY_TOKEN_LIFE;
+use rolecall_core::base::limits::WEB_IDENTITY_TOKEN_LIFE;
 
 pub use error::KeyError;
 pub use index::{Haste, KeyRecord, KeyState, KeyUse};

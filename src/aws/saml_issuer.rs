@@ -13,9 +13,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat, Utc};
 use rolecall_core::aws::{MintedSaml, Recipient, SamlClaims, SamlIssuer};
-use rolecall_core::limits::{LEEWAY, SAML_RESPONSE_CHARS_MAX, SAML_RESPONSE_LIFE};
-use rolecall_core::port::{Clock, Entropy, Source};
-use rolecall_core::secret::SamlResponse;
+use rolecall_core::base::limits::{LEEWAY, SAML_RESPONSE_CHARS_MAX, SAML_RESPONSE_LIFE};
+use rolecall_core::base::secret::SamlResponse;
+use rolecall_core::base::{Clock, Entropy, Source};
 
 use super::keys::{KeyDirectory, KeyError, KeySet, KeyUse, SigningKey};
 use super::{AwsSettings, Document};

@@ -21,7 +21,7 @@ use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_http_client::Builder as HttpBuilder;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use rolecall_core::aws::{AssumeRole, Issued, Proof, Region, Sts, StsError, StsRefusal};
-use rolecall_core::port::Source;
+use rolecall_core::base::Source;
 use tokio::time::Instant;
 use url::Url;
 

@@ -14,9 +14,9 @@ use chrono::{DateTime, Utc};
 use rolecall_core::aws::{
     LoginTokenClaims, RoleSessionTags, SourceIdentity, WebIdentityClaims, WebIdentityIssuer,
 };
-use rolecall_core::limits::{WEB_IDENTITY_TOKEN_CHARS_MAX, WEB_IDENTITY_TOKEN_LIFE};
-use rolecall_core::port::{Clock, Entropy, Source};
-use rolecall_core::secret::{SecretText, WebIdentityToken, random_token};
+use rolecall_core::base::limits::{WEB_IDENTITY_TOKEN_CHARS_MAX, WEB_IDENTITY_TOKEN_LIFE};
+use rolecall_core::base::secret::{SecretText, WebIdentityToken, random_token};
+use rolecall_core::base::{Clock, Entropy, Source};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

@@ -1,6 +1,6 @@
 //! `rolecalld check`
 
-use rolecall_core::port::Clock as _;
+use rolecall_core::base::Clock as _;
 
 use super::out::{self, Done, Failure};
 use super::{AccessArg, ConfigArg, block_on};

@@ -3,15 +3,13 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use rolecall_core::access::{
-    Account, Circumstances, Considered, Explanation, Locked, Outcome, Policy,
-};
+use rolecall_core::access::{Account, Considered, Explanation, Locked, Outcome, Policy};
 use rolecall_core::aws::AccountId;
+use rolecall_core::base::{Clock as _, json};
+use rolecall_core::caller::{Circumstances, Facts};
+use rolecall_core::config_file::suggest;
 use rolecall_core::identity::ProviderId;
-use rolecall_core::json;
-use rolecall_core::port::Clock as _;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
-use rolecall_core::suggest;
 use serde::Serialize;
 
 use super::out::{self, Done, Failure};
@@ -101,7 +99,7 @@ impl Explain {
             address: self.address,
             device_flow: false,
         };
-        let explanation = policy.explain(&identity, &circumstances);
+        let explanation = policy.explain(&Facts::new(&identity, circumstances));
         let answer = answer(&explanation, &about);
         if self.json {
             out::json(&answer)?

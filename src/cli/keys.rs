@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use rolecall_core::port::Clock as _;
+use rolecall_core::base::Clock as _;
 use serde::Serialize;
 
 use super::ConfigArg;

@@ -1,8 +1,8 @@
 //! `rolecalld sessions`
 
+use rolecall_core::base::Clock as _;
+use rolecall_core::base::limits;
 use rolecall_core::identity::{EmailAddress, ProviderId, Subject};
-use rolecall_core::limits;
-use rolecall_core::port::Clock as _;
 
 use super::out::{self, Done, Failure};
 use super::{ConfigArg, block_on};
@@ -168,7 +168,7 @@ impl Sessions {
             let (gateway, audit) = server::verbs(loaded).await?;
             let mut ended = Ok(());
             for Person { provider, subject } in &found.people {
-                ended = gateway.end_person(provider, subject).await;
+                ended = gateway.sessions().end_person(provider, subject).await;
                 if ended.is_err() {
                     break;
                 }

@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 use rolecall_core::aws::Partition;
-use rolecall_core::client::ClientRules;
-use rolecall_core::start_url::{StartLabel, StartUrls};
-use rolecall_core::toml_reader::{Reader, Value};
+use rolecall_core::clients::{StartLabel, StartUrls};
+use rolecall_core::config_file::{Reader, Value};
+use rolecall_core::session::ClientRules;
 use url::Url;
 
 /// AWS's command line renews an access token at every call when less than this is left of it.

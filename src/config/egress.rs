@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rolecall_core::toml_reader::{Reader, Value};
+use rolecall_core::config_file::{Reader, Value};
 use url::Url;
 
 use super::secret_ref;

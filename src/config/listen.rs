@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
-use rolecall_core::toml_reader::{Reader, Spot, Value};
+use rolecall_core::config_file::{Reader, Spot, Value};
 
 use super::secret_ref;
 use crate::client_address::AddressHeader;

@@ -1,9 +1,9 @@
 //! `oidc = { … }` of a `[[provider]]`.
 
+use rolecall_core::base::limits;
+use rolecall_core::base::secret::SecretText;
+use rolecall_core::config_file::{Reader, Value};
 use rolecall_core::identity::EmailDomain;
-use rolecall_core::limits;
-use rolecall_core::secret::SecretText;
-use rolecall_core::toml_reader::{Reader, Value};
 
 use super::provider::{Common, Surroundings};
 use super::provider_files::FileReader;

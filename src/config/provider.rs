@@ -5,9 +5,9 @@ use std::path::Path;
 use chrono::TimeDelta;
 use rolecall_core::access::{Lacks, ProviderFacts};
 use rolecall_core::aws::Partition;
+use rolecall_core::base::limits;
+use rolecall_core::config_file::{Reader, Spot};
 use rolecall_core::identity::{EmailDomain, ProviderId};
-use rolecall_core::limits;
-use rolecall_core::toml_reader::{Reader, Spot};
 use url::Url;
 
 use super::oidc::Oidc;

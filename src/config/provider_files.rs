@@ -7,9 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rolecall_core::aws::Partition;
+use rolecall_core::base::secret::{SecretDigest, SecretText};
+use rolecall_core::config_file::{Document, Value};
 use rolecall_core::identity::ProviderId;
-use rolecall_core::secret::{SecretDigest, SecretText};
-use rolecall_core::toml_reader::{Document, Value};
 use url::Url;
 
 use super::{LoadError, Settings, access, folder, read, read_bounded, secret_ref};

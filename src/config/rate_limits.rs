@@ -1,7 +1,7 @@
 //! `[limits]`: how often something may happen for one client address or one person.
 
-use rolecall_core::rate_limit::{RateLimit, RateLimits};
-use rolecall_core::toml_reader::{Reader, Value};
+use rolecall_core::config_file::{Reader, Value};
+use rolecall_core::record::rate_limit::{RateLimit, RateLimits};
 
 /// Reads the rates of `[limits]`, each of which has a default.
 pub fn limits(section: &Reader<'_>) -> RateLimits {

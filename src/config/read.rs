@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use rolecall_core::aws::Partition;
-use rolecall_core::rate_limit::RateLimits;
-use rolecall_core::toml_reader::{Document, Findings, Reader, Value};
+use rolecall_core::config_file::{Document, Findings, Reader, Value};
+use rolecall_core::record::rate_limit::RateLimits;
 use url::{Host, Url};
 
 use super::provider::{self, Providers};

@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use rolecall_core::aws::{Recipient, Region};
-use rolecall_core::limits;
-use rolecall_core::toml_reader::{Reader, Value};
+use rolecall_core::base::limits;
+use rolecall_core::config_file::{Reader, Value};
 use url::Url;
 
 use super::provider::{Common, Surroundings};

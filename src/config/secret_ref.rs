@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use rolecall_core::secret::SecretText;
-use rolecall_core::toml_reader::Value;
+use rolecall_core::base::secret::SecretText;
+use rolecall_core::config_file::Value;
 
 /// A secret is a line of text; a key file is not larger either.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;

@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use rolecall_core::aws::{Partition, Region};
-use rolecall_core::limits;
+use rolecall_core::base::limits;
+use rolecall_core::config_file::{Reader, Value};
 use rolecall_core::session::Lifetimes;
-use rolecall_core::toml_reader::{Reader, Value};
 use url::Url;
 use zeroize::Zeroizing;
 

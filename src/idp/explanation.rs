@@ -1,7 +1,7 @@
 //! What a provider says about its own refusal, made fit for a log line: cleaned, cut and quoted.
 
-use rolecall_core::limits::{NAME_SHOWN_CHARS_MAX, PROVIDER_TEXT_CHARS_MAX};
-use rolecall_core::text::one_line;
+use rolecall_core::base::limits::{NAME_SHOWN_CHARS_MAX, PROVIDER_TEXT_CHARS_MAX};
+use rolecall_core::base::text::one_line;
 
 /// `error` and `error_description` of any of the provider's answers (RFC 6749 4.1.2.1 and 5.2, RFC 6750 3) as one text;
 /// none when there is nothing in them.

@@ -17,7 +17,7 @@ use reqwest::header::{
     ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, LOCATION, WWW_AUTHENTICATE,
 };
 use reqwest::{Method, Request};
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 use url::{Host, Url};
 
 pub use self::error::HttpError;

@@ -34,9 +34,9 @@ use openidconnect::{
     AuthUrl, AuthenticationContextClass, ClientId, CsrfToken, EndpointNotSet, EndpointSet,
     IssuerUrl, LoginHint, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
 };
+use rolecall_core::base::secret::{SecretText, State, random_token};
+use rolecall_core::base::{Clock, Entropy};
 use rolecall_core::identity::{EmailAddress, EmailDomain, Evidence, Identity, ProviderId};
-use rolecall_core::port::{Clock, Entropy};
-use rolecall_core::secret::{SecretText, State, random_token};
 use rolecall_core::sign_in::{
     Callback, Challenge, Correlation, Demand, IdentityProvider, ProviderError, RejectReason,
     SamlServiceProvider, Vouched,

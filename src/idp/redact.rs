@@ -8,8 +8,8 @@ use std::error::Error;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use rolecall_core::port::Source;
-use rolecall_core::secret::SecretText;
+use rolecall_core::base::Source;
+use rolecall_core::base::secret::SecretText;
 use rolecall_core::sign_in::ProviderError;
 
 /// Shorter texts are not looked for: they occur by chance, and are no secrets.

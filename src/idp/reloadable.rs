@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use rolecall_core::base::secret::{SamlResponse, State};
 use rolecall_core::identity::{EmailDomain, Identity, ProviderId};
-use rolecall_core::secret::{SamlResponse, State};
 use rolecall_core::sign_in::{
     Callback, Challenge, Correlation, Demand, IdentityProvider, LogoutMessage, LogoutOrder,
     OrderedBy, PackedResponse, ProviderError, RejectReason, ResponseForAws, SamlServiceProvider,

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
-use rolecall_core::rate_limit::{AddressPrefix, Width, rate_limit_prefix};
+use rolecall_core::record::rate_limit::{AddressPrefix, Width, rate_limit_prefix};
 
 use crate::client_address::is_in;
 use crate::telemetry::Throttle;

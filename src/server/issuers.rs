@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use rolecall_core::access::{Policy, Trust};
-use rolecall_core::port::{Clock, Entropy};
+use rolecall_core::base::{Clock, Entropy};
 
 use crate::aws::keys::{KeyDirectory, KeyError};
 use crate::aws::{ResponseIssuer, TokenIssuer};

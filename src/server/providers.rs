@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use rolecall_core::base::secret::SecretDigest;
+use rolecall_core::base::{Clock, Entropy};
 use rolecall_core::identity::ProviderId;
-use rolecall_core::port::{Clock, Entropy};
-use rolecall_core::secret::SecretDigest;
 use rolecall_core::sign_in::IdentityProvider;
 
 use crate::config::{ProviderFiles, ProvidersRead, Settings};

@@ -25,7 +25,7 @@ pub async fn write_until(gateway: &Arc<Gateway>, draining: &Draining, longest: D
             tokio::time::sleep(longest).await;
         };
         let written = tokio::select! {
-            written = gateway.write_refusals(false) => written,
+            written = gateway.journal().write_refusals(false) => written,
             () = given_up => return,
         };
         match written {
@@ -45,7 +45,7 @@ pub async fn write_until(gateway: &Arc<Gateway>, draining: &Draining, longest: D
 
 /// Writes what has not been written, before the trail is closed, for so long at most.
 pub async fn write_last(gateway: &Arc<Gateway>, longest: Duration) {
-    match tokio::time::timeout(longest, gateway.write_refusals(true)).await {
+    match tokio::time::timeout(longest, gateway.journal().write_refusals(true)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(
             error = &error as &dyn std::error::Error,

@@ -182,7 +182,7 @@ impl Watched {
         let (accepted, done) = match read {
             Ok(read) => {
                 let gateway = self.gateway.clone();
-                let adopt = async |digest| Ok(gateway.record_load(digest).await?);
+                let adopt = async |digest| Ok(gateway.entitlements().record_load(digest).await?);
                 match self.providers.replace(read, adopt).await {
                     Ok(0) => (true, true),
                     Ok(number) => {
@@ -213,7 +213,12 @@ impl Watched {
     }
 
     async fn audit_refusal(&self, mistakes: u64) {
-        if let Err(error) = self.gateway.record_refused_load(mistakes).await {
+        if let Err(error) = self
+            .gateway
+            .entitlements()
+            .record_refused_load(mistakes)
+            .await
+        {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "the refusal could not be audited"
@@ -237,7 +242,12 @@ impl Watched {
             tracing::error!("{error:#}; its roles cannot be used before it does");
         }
         let (adopted, done) = match read {
-            Ok(access) => match self.gateway.adopt(access.policy, access.digest).await {
+            Ok(access) => match self
+                .gateway
+                .entitlements()
+                .replace_policy(access.policy, access.digest)
+                .await
+            {
                 Ok(changes) => {
                     tracing::info!(
                         assignments = changes.assignments,

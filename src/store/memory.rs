@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use rolecall_core::port::{Clock, Counted, Counter, Key, RecordStore, StoreError, Version};
+use rolecall_core::base::Clock;
+use rolecall_core::record::{Counted, Counter, Key, RecordStore, StoreError, Version};
 
 /// Below this many records nobody looks for expired ones.
 const SWEEP_FROM: usize = 1_024;
@@ -174,7 +175,7 @@ impl RecordStore for MemoryStore {
 mod tests {
     use super::*;
     use chrono::TimeDelta;
-    use rolecall_core::secret::SecretDigest;
+    use rolecall_core::base::secret::SecretDigest;
 
     struct Still;
     impl Clock for Still {

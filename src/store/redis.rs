@@ -16,7 +16,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::try_join_all;
 use redis::{Cmd, cmd};
-use rolecall_core::port::{Clock, Counted, Counter, Key, RecordStore, StoreError, Version};
+use rolecall_core::base::Clock;
+use rolecall_core::record::{Counted, Counter, Key, RecordStore, StoreError, Version};
 
 use self::link::{Effect, Link};
 use super::{OpenStoreError, RedisUrl};

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use rolecall_core::port::{Clock, Counted, Counter, Key, RecordStore, StoreError, Version};
+use rolecall_core::base::Clock;
+use rolecall_core::record::{Counted, Counter, Key, RecordStore, StoreError, Version};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Row as _, SqlitePool};
 use tokio::time::timeout;

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use rolecall_core::secret::SecretText;
+use rolecall_core::base::secret::SecretText;
 
 /// Hosts that one URL may list; a cluster tells its other nodes by itself.
 const HOSTS_MAX: usize = 64;

@@ -6,8 +6,9 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
-use rolecall_core::gateway::{ProofOutcome, SignInError};
-use rolecall_core::secret::{ProofTicket, SamlResponse};
+use rolecall_core::base::secret::{ProofTicket, SamlResponse};
+use rolecall_core::issue::ProofOutcome;
+use rolecall_core::sign_in::SignInError;
 use url::Url;
 
 use super::detached::{detached, uninterrupted};
@@ -58,7 +59,10 @@ pub async fn receive(
     let response = SamlResponse::new(response.ok_or(SignInError::Unreadable)?);
     let received = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
         let _room = room;
-        gateway.receive_for_aws(&context, &provider, response).await
+        gateway
+            .issuer()
+            .receive_for_aws(&context, &provider, response)
+            .await
     });
     let ticket = received.await??;
     let place = format!("/sign-in/{id}/aws-continue/{}", ticket.expose());
@@ -68,7 +72,7 @@ pub async fn receive(
 /// `GET /sign-in/{provider}/aws-continue/{ticket}`: the browser comes with its session for what it had asked for.
 ///
 /// # Errors
-/// [`rolecall_core::gateway::IssueError`].
+/// [`rolecall_core::issue::IssueError`].
 pub async fn go_on(member: Member, path: Path<(String, String)>) -> Result<HttpResponse, Problem> {
     let (_, ticket) = path.into_inner();
     let viewer = member.viewer();
@@ -79,7 +83,9 @@ pub async fn go_on(member: Member, path: Path<(String, String)>) -> Result<HttpR
         } = member;
         let ticket = ProofTicket::new(ticket);
         let gateway = &visitor.site.gateway;
-        let outcome = gateway.continue_with_proof(&visitor.context, &session, &ticket);
+        let outcome = gateway
+            .issuer()
+            .continue_with_proof(&visitor.context, &session, &ticket);
         Ok(outcome.await)
     });
     match outcome.await?? {

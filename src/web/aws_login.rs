@@ -9,11 +9,10 @@ use actix_web::web::Query;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
-use rolecall_core::access::{Grant, Locked};
+use rolecall_core::access::{Grant, Locked, RoleRequest};
 use rolecall_core::aws::AccountId;
-use rolecall_core::aws_login::{InvalidLogin, LoginForm, LoginRequest};
-use rolecall_core::gateway::{AllowLoginError, RoleRequest};
-use rolecall_core::secret::AuthorizationCode;
+use rolecall_core::aws_login::{AllowLoginError, InvalidLogin, LoginForm, LoginRequest};
+use rolecall_core::base::secret::AuthorizationCode;
 use serde::Deserialize;
 
 use super::extract::{Member, Posted};
@@ -72,15 +71,20 @@ pub struct Looking {
 pub async fn authorize(member: Member, looking: Query<Looking>) -> Result<HttpResponse, Problem> {
     let Looking { asked, q } = looking.into_inner();
     let gateway = &member.visitor.site.gateway;
-    let request = match gateway.read_login(asked.into()) {
+    let request = match gateway.aws_logins().read_login(asked.into()) {
         Err(InvalidLogin::Refused { answer, .. }) => return Ok(found(&answer)),
         read => read?,
     };
     let here = place(&request);
-    let allowed = gateway.may_allow_login(&member.session, request.client());
+    let allowed = gateway
+        .aws_logins()
+        .may_allow_login(&member.session, request.client());
     allowed.map_err(|error| refusal(&member, &here, error))?;
     let origin = &member.visitor.context.origin;
-    let grants = gateway.login_grants(&member.session, request.client(), origin);
+    let grants = gateway
+        .aws_logins()
+        .login_grants(&member.session, request.client(), origin)
+        .await?;
     let (held, locked): (Vec<Grant>, Vec<Locked>) =
         (grants.iter().collect(), grants.locked().collect());
     if held.is_empty() && locked.is_empty() {
@@ -90,7 +94,7 @@ pub async fn authorize(member: Member, looking: Query<Looking>) -> Result<HttpRe
     let mut page = LoginPage {
         viewer: member.viewer(),
         answered_at: request.waits_at().map(|uri| uri.authority().to_owned()),
-        until: words::moment(gateway.client_session_end(&member.session)),
+        until: words::moment(gateway.sessions().client_session_end(&member.session)),
         request: request.parameters(),
         query: String::new(),
         accounts: portal::sections(&held, &locked, provider, &here),
@@ -130,13 +134,17 @@ pub struct Choice {
 pub async fn choose(posted: Posted<Choice>) -> Result<HttpResponse, Problem> {
     let Posted { member, form } = posted;
     let (gateway, context) = (&member.visitor.site.gateway, &member.visitor.context);
-    let request = gateway.read_login(form.asked.into())?;
+    let request = gateway.aws_logins().read_login(form.asked.into())?;
     if form.role.is_empty() {
-        let to = gateway.deny_login(context, &member.session, &request).await;
+        let to = gateway
+            .aws_logins()
+            .deny_login(context, &member.session, &request)
+            .await;
         return onward(&member, &to?.unwrap_or_else(|| "/".to_owned()));
     }
     let role = role(&form.role)?;
     let allowed = gateway
+        .aws_logins()
         .allow_login(context, &member.session, &request, role)
         .await;
     let to = allowed.map_err(|error| refusal(&member, &place(&request), error))?;
@@ -182,7 +190,10 @@ pub async fn confirmation(
 ) -> Result<HttpResponse, Problem> {
     let gateway = &member.visitor.site.gateway;
     let code = AuthorizationCode::new(carried.code.as_str());
-    let until = gateway.login_code(&member.session, &code).await?;
+    let until = gateway
+        .aws_logins()
+        .login_code(&member.session, &code)
+        .await?;
     let until = until.ok_or_else(no_code)?;
     let pairs = [("state", carried.state.as_str()), ("code", code.expose())];
     let page = LoginCodePage {

@@ -5,9 +5,8 @@ use std::net::IpAddr;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use rolecall_core::client_session::Flow;
-use rolecall_core::consent::{Asked, Decision};
-use rolecall_core::session::Holder;
+use rolecall_core::caller::{Caller, Flow};
+use rolecall_core::clients::{Asked, Decision};
 use serde::Deserialize;
 
 use super::extract::Member;
@@ -70,13 +69,17 @@ impl<'a> Form<'a> {
 ///
 /// # Errors
 /// When it cannot be rendered.
-pub fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<HttpResponse, Problem> {
+pub async fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<HttpResponse, Problem> {
     let site = &member.visitor.site;
-    let holder = Holder {
+    let caller = Caller {
         flow: Some(asked.flow),
-        ..Holder::from(&member.session)
+        ..Caller::from(&member.session)
     };
-    let grants = site.gateway.grants(holder, &asked.asking.origin);
+    let grants = site
+        .gateway
+        .entitlements()
+        .grants(caller, &asked.asking.origin)
+        .await?;
     let mut accounts: Vec<_> = grants
         .iter()
         .map(|grant| grant.account().id.to_string())
@@ -113,9 +116,10 @@ pub fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<HttpRespon
         begun: words::moment(asked.asking.begun_at),
         roles,
         accounts: accounts.len(),
-        until: words::moment(site.gateway.client_session_end(&member.session)),
+        until: words::moment(site.gateway.sessions().client_session_end(&member.session)),
         sign_in_again: site
             .gateway
+            .sessions()
             .ends_client_session_early(&member.session)
             .then(|| sign_in_again(member, asked, form.action)),
         device,

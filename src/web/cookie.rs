@@ -9,8 +9,8 @@ use actix_web::cookie::time::Duration;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::header;
 use chrono::TimeDelta;
-use rolecall_core::limits;
-use rolecall_core::secret::{BrowserSecret, SessionSecret, SignOutTicket, TOKEN_CHARACTERS};
+use rolecall_core::base::limits;
+use rolecall_core::base::secret::{BrowserSecret, SessionSecret, SignOutTicket, TOKEN_CHARACTERS};
 
 /// What our cookies are called on this origin.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac as _};
-use rolecall_core::secret::SecretText;
+use rolecall_core::base::secret::SecretText;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 

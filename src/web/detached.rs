@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 use futures_util::FutureExt as _;
-use rolecall_core::aws_login::LoginTokens;
-use rolecall_core::gateway::{
-    ConsoleOutcome, ConsoleVisit, Gateway, IssueError, IssuedRole, LoginError, ProofOutcome,
-    RequestContext,
-};
+use rolecall_core::audit::RequestContext;
+use rolecall_core::aws_login::{LoginError, LoginTokens};
+use rolecall_core::gateway::Gateway;
 use rolecall_core::identity::ProviderId;
+use rolecall_core::issue::{ConsoleOutcome, ConsoleVisit, IssueError, IssuedRole, ProofOutcome};
 
 use super::extract::Visitor;
 use super::problem::Problem;
@@ -121,7 +120,7 @@ pub async fn uninterrupted<T: Send + 'static, F: Future<Output = T> + Send + 'st
 async fn undelivered(site: &Site, context: &RequestContext, delivery: &'static str) {
     let reference = &context.reference;
     tracing::warn!(%reference, delivery, "the caller hung up before the credentials were issued; nobody has them");
-    if let Err(error) = site.gateway.record_undelivered(context).await {
+    if let Err(error) = site.gateway.issuer().record_undelivered(context).await {
         tracing::error!(
             %reference,
             error = &error as &dyn std::error::Error,

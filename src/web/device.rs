@@ -4,8 +4,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Query;
-use rolecall_core::consent::Decision;
-use rolecall_core::gateway::{ConsentError, DeviceAnswer};
+use rolecall_core::clients::{ConsentError, Decision, DeviceAnswer};
 use serde::Deserialize;
 
 use super::consent::{self, ConsentForm};
@@ -63,6 +62,7 @@ pub async fn answer(posted: Posted<DeviceForm>) -> Result<HttpResponse, Problem>
     let site = &member.visitor.site;
     let outcome = site
         .gateway
+        .clients()
         .decide_device(&member.visitor.context, &member.session, &answer)
         .await;
     let word = match &outcome {
@@ -97,6 +97,7 @@ async fn compare(
         .visitor
         .site
         .gateway
+        .clients()
         .look_up_device(&member.visitor.context, &member.session, user_code)
         .await;
     match looked_up {
@@ -106,7 +107,7 @@ async fn compare(
                 device: Some((user_code.to_owned(), retyped)),
                 error,
             };
-            consent::page(member, &asked, form)
+            consent::page(member, &asked, form).await
         }
         Err(error) => {
             member.visitor.site.metrics.consent("device", error.word());
@@ -187,7 +188,7 @@ pub fn sign_in_again(member: &Member, return_to: &str) -> Problem {
 /// The provider does not say when the person signed in, so that signing in once more would lead here again.
 pub fn auth_time_missing(member: &Member, return_to: &str) -> Problem {
     let id = &member.session.identity.provider;
-    let provider = member.visitor.site.gateway.provider(id);
+    let provider = member.visitor.site.gateway.sign_ins().provider(id);
     let title = provider.map_or(id.as_str(), |provider| provider.title());
     let query = reply::query(&[("fresh", "true"), ("return_to", return_to)]);
     let message = format!(

@@ -10,10 +10,10 @@ use actix_web::dev::Payload;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{Data, Form};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
-use rolecall_core::audit::ReferenceId;
-use rolecall_core::gateway::RequestContext;
-use rolecall_core::secret::{SessionSecret, SignOutTicket};
-use rolecall_core::session::{Origin, Session};
+use rolecall_core::audit::{ReferenceId, RequestContext};
+use rolecall_core::base::secret::{SessionSecret, SignOutTicket};
+use rolecall_core::caller::Origin;
+use rolecall_core::session::Session;
 use rolecall_core::sign_in::ReturnTo;
 use serde::de::DeserializeOwned;
 
@@ -91,7 +91,7 @@ impl Member {
     pub fn viewer(&self) -> Viewer {
         let gateway = &self.visitor.site.gateway;
         let identity = &self.session.identity;
-        let provider = gateway.provider(&identity.provider);
+        let provider = gateway.sign_ins().provider(&identity.provider);
         let mut mask = [0; 32];
         gateway.fill(&mut mask);
         Viewer {
@@ -155,11 +155,11 @@ impl Claim {
             renewed,
         } = self;
         let gateway = &visitor.site.gateway;
-        let Some(session) = gateway.session(&secret).await? else {
+        let Some(session) = gateway.sessions().session(&secret).await? else {
             return Err(sign_in_first(here.as_deref()));
         };
         if session.needs_new_secret(gateway.now()) {
-            match gateway.renew_secret(&secret).await {
+            match gateway.sessions().renew_secret(&secret).await {
                 Ok(Some(secret)) => {
                     // One request, one claim: nothing is there yet.
                     let _ = renewed.0.set(secret);

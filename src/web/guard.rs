@@ -14,7 +14,7 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
 use rolecall_core::audit::ReferenceId;
-use rolecall_core::text;
+use rolecall_core::base::text;
 
 use super::dialect::Dialect;
 use super::extract::Renewed;

@@ -3,7 +3,7 @@
 use actix_web::web::{Data, ServiceConfig, get};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use rolecall_core::gateway::Health;
-use rolecall_core::port::StoreError;
+use rolecall_core::record::StoreError;
 use std::error::Error as StdError;
 use std::sync::Arc;
 use tokio::sync::watch;

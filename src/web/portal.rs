@@ -32,7 +32,9 @@ pub async fn home(member: Member, search: Query<Search>) -> Result<HttpResponse,
         .visitor
         .site
         .gateway
-        .grants(&member.session, &member.visitor.context.origin);
+        .entitlements()
+        .grants(&member.session, &member.visitor.context.origin)
+        .await?;
     if grants.is_empty() && grants.locked().next().is_none() {
         return reply::page(StatusCode::OK, &no_access(&member));
     }

@@ -6,8 +6,8 @@ use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
-use rolecall_core::port::StoreError;
-use rolecall_core::rate_limit::{LimitExceeded, LimitName};
+use rolecall_core::record::StoreError;
+use rolecall_core::record::rate_limit::{LimitExceeded, LimitName};
 
 use super::view::Link;
 

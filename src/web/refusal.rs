@@ -3,7 +3,7 @@
 
 use actix_web::http::StatusCode;
 use rolecall_core::aws::{ConsoleSignInError, StsRefusal};
-use rolecall_core::gateway::{IssueError, Mismatch};
+use rolecall_core::issue::{IssueError, Mismatch};
 
 use super::problem::{Fault, Problem};
 use super::words;

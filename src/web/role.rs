@@ -7,11 +7,10 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
+use rolecall_core::access::RoleRequest;
 use rolecall_core::aws::{AccountId, Destination, Region};
-use rolecall_core::gateway::{
-    ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError, IssuedRole, RoleRequest,
-};
-use rolecall_core::secret::ConsoleTicket;
+use rolecall_core::base::secret::ConsoleTicket;
+use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError, IssuedRole};
 use rolecall_core::sign_in::ReturnTo;
 use serde::Deserialize;
 
@@ -106,7 +105,9 @@ pub async fn confirm_console(
     let origin = &member.visitor.context.origin;
     let grants = site
         .gateway
-        .grants_in(&role.account, &member.session, origin);
+        .entitlements()
+        .grants_in(&role.account, &member.session, origin)
+        .await?;
     let grant = grants.find(&role.account, &role.permission_set, role.variant.as_deref());
     let locked = role.find_locked(&grants);
     let account = grant
@@ -176,6 +177,7 @@ pub async fn open_console(
         let site = &member.visitor.site;
         let url = site
             .gateway
+            .issuer()
             .sign_out_of_console(&member.session, role, wish)
             .await?;
         return Ok(console_reply(json, url.as_str()));
@@ -186,7 +188,9 @@ pub async fn open_console(
             visitor, session, ..
         } = member;
         let gateway = &visitor.site.gateway;
-        let visit = gateway.visit_console(&visitor.context, &session, &role, &wish);
+        let visit = gateway
+            .issuer()
+            .visit_console(&visitor.context, &session, &role, &wish);
         Ok(visit.await)
     })
     .await?;
@@ -212,7 +216,9 @@ pub async fn continue_to_console(
         } = member;
         let ticket = ConsoleTicket::new(ticket.into_inner());
         let gateway = &visitor.site.gateway;
-        let outcome = gateway.continue_to_console(&visitor.context, &session, &ticket);
+        let outcome = gateway
+            .issuer()
+            .continue_to_console(&visitor.context, &session, &ticket);
         Ok(outcome.await)
     });
     match outcome.await?? {
@@ -269,6 +275,7 @@ pub async fn credentials(
         let issued = visitor
             .site
             .gateway
+            .issuer()
             .credentials(&visitor.context, &session, &role);
         Ok(issued.await.map(|issued| (viewer, issued)))
     };

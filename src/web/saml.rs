@@ -10,12 +10,11 @@ use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, Data, Path, Query};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse};
-use rolecall_core::gateway::{SignInError, SignOutError};
+use rolecall_core::base::limits;
+use rolecall_core::base::secret::{SamlResponse, SecretText, State};
 use rolecall_core::identity::ProviderId;
-use rolecall_core::limits;
-use rolecall_core::rate_limit::Share;
-use rolecall_core::secret::{SamlResponse, SecretText, State};
-use rolecall_core::sign_in::{LogoutMessage, OrderedBy};
+use rolecall_core::record::rate_limit::Share;
+use rolecall_core::sign_in::{LogoutMessage, OrderedBy, SignInError, SignOutError};
 use serde::Deserialize;
 
 use super::address::known;
@@ -134,7 +133,11 @@ impl SamlForm {
 /// # Errors
 /// When there is no such SAML provider.
 pub async fn metadata(visitor: Visitor, id: Path<String>) -> Result<HttpResponse, Problem> {
-    let document = visitor.site.gateway.saml_metadata(&provider_id(&id)?)?;
+    let document = visitor
+        .site
+        .gateway
+        .sign_ins()
+        .saml_metadata(&provider_id(&id)?)?;
     Ok(HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
         .content_type("application/samlmetadata+xml")
@@ -162,6 +165,7 @@ pub async fn consume(
         let outcome = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
             let _room = room;
             gateway
+                .sign_ins()
                 .complete_unsolicited_sign_in(&context, &provider, response)
                 .await
         });
@@ -171,6 +175,7 @@ pub async fn consume(
     let held = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
         let _room = room;
         gateway
+            .sign_ins()
             .hold_response(&context, &provider, &key, response)
             .await
     });
@@ -205,6 +210,7 @@ pub async fn go_on(
     let state = State::new(continued.into_inner().state);
     let outcome = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
         gateway
+            .sign_ins()
             .complete_held_sign_in(&context, &provider, browser.as_ref(), state)
             .await
     });
@@ -282,6 +288,7 @@ async fn ordered(
     let done = uninterrupted(visitor, id, |gateway, context, provider| async move {
         let _room = room;
         gateway
+            .sign_ins()
             .sign_out_ordered(&context, &provider, message, by)
             .await
     });
@@ -302,6 +309,7 @@ async fn answered(
     let answered = uninterrupted(visitor, id, |gateway, context, provider| async move {
         let _room = room;
         gateway
+            .sign_ins()
             .sign_out_answered(&context, &provider, state.as_ref(), message)
             .await
     });

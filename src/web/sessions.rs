@@ -3,8 +3,8 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Query;
-use rolecall_core::client_session::{ClientSession, Flow};
-use rolecall_core::session::Session;
+use rolecall_core::caller::Flow;
+use rolecall_core::session::{ClientSession, Session};
 use serde::Deserialize;
 
 use super::extract::{Member, Posted};
@@ -51,7 +51,8 @@ pub async fn list(member: Member, done: Query<Done>) -> Result<HttpResponse, Pro
         .visitor
         .site
         .gateway
-        .sessions(&member.session)
+        .sessions()
+        .browser_sessions(&member.session)
         .await?;
     sessions.sort_by_key(|session| session.id != member.session.id);
     let notice = done.notice(&member.session);
@@ -59,6 +60,7 @@ pub async fn list(member: Member, done: Query<Done>) -> Result<HttpResponse, Pro
         .visitor
         .site
         .gateway
+        .sessions()
         .client_sessions(&member.session)
         .await?;
     let rows = sessions
@@ -81,6 +83,7 @@ fn row(session: &Session, member: &Member) -> SessionRow {
         .visitor
         .site
         .gateway
+        .sign_ins()
         .provider(&session.identity.provider);
     SessionRow {
         id: session.id.to_string(),
@@ -132,9 +135,18 @@ pub async fn end(posted: Posted<Which>) -> Result<HttpResponse, Problem> {
     let context = &member.visitor.context;
     let session = &member.session;
     let (ended, which) = match (form.session, form.others.as_deref()) {
-        (Some(id), _) => (gateway.end_session(context, session, &id).await?, "one"),
+        (Some(id), _) => (
+            gateway
+                .sessions()
+                .end_session(context, session, &id)
+                .await?,
+            "one",
+        ),
         (None, Some("true")) => {
-            let ended = gateway.end_other_sessions(context, session).await?;
+            let ended = gateway
+                .sessions()
+                .end_other_sessions(context, session)
+                .await?;
             (ended, "others")
         }
         (None, _) => {

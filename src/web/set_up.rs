@@ -37,10 +37,11 @@ pub async fn show(
     let region = site.settings.region.as_str();
     let place = Place {
         origin: site.origin(),
-        start_url: site.gateway.start_urls().of_profiles(),
+        start_url: site.gateway.clients().start_urls().of_profiles(),
         region,
     };
-    let all = aws_config::profiles(&site.gateway.grants(&member.session, origin));
+    let grants = site.gateway.entitlements().grants(&member.session, origin);
+    let all = aws_config::profiles(&grants.await?);
     let wants_one = !wanted.profile.is_empty();
     let choices = all.iter().map(|profile| ProfileChoice {
         selected: profile.name == wanted.profile,

@@ -3,11 +3,12 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use rolecall_core::gateway::{Gateway, Returned, SignInError, SignInWish, SignedIn};
+use rolecall_core::base::secret::{SecretText, State};
+use rolecall_core::gateway::Gateway;
 use rolecall_core::identity::{EmailAddress, ProviderId};
-use rolecall_core::secret::{SecretText, State};
 use rolecall_core::sign_in::{
-    Callback, Demand, IdentityProvider, ProviderError, RejectReason, ReturnTo,
+    Callback, Demand, IdentityProvider, ProviderError, RejectReason, ReturnTo, Returned,
+    SignInError, SignInWish, SignedIn,
 };
 use serde::Deserialize;
 
@@ -25,7 +26,7 @@ use super::view::{ProviderChoice, SignInPage};
 const PARAMETER_BYTES_MAX: usize = 4 * 1024;
 
 /// How long a window that another site's script sent here waits before it goes on. One window cannot use up the sign-ins of
-/// its address ([`rolecall_core::rate_limit::RateLimits::sign_in`]) at this pace.
+/// its address ([`rolecall_core::record::rate_limit::RateLimits::sign_in`]) at this pace.
 const SCRIPTED_WAIT_SECONDS: u32 = 1;
 
 /// The query of the sign-in pages.
@@ -81,14 +82,14 @@ pub async fn choose(
     let return_to = wish.return_to();
     let typed = wish.email.as_deref().map(str::trim);
     let Some(typed) = typed.filter(|email| !email.is_empty()) else {
-        if let [only] = gateway.providers() {
+        if let [only] = gateway.sign_ins().providers() {
             let to = start_path(only.id(), &return_to, None);
             return Ok(reply::see_other(&to));
         }
         return reply::page(StatusCode::OK, &chooser(gateway, &return_to));
     };
     let error = match EmailAddress::parse(typed) {
-        Ok(email) => match gateway.provider_of_domain(&email.domain()) {
+        Ok(email) => match gateway.sign_ins().provider_of_domain(&email.domain()) {
             Some(provider) => {
                 let to = start_path(provider.id(), &return_to, Some(&email));
                 let wait = if is_scripted(&request) {
@@ -132,7 +133,7 @@ fn go_on(
 }
 
 fn chooser(gateway: &Gateway, return_to: &ReturnTo) -> SignInPage {
-    let providers = gateway.providers();
+    let providers = gateway.sign_ins().providers();
     SignInPage {
         providers: providers
             .iter()
@@ -172,7 +173,7 @@ pub async fn start(
     require_navigation(&request)?;
     let id = provider_id(&id)?;
     if is_scripted(&request) {
-        let provider = site.gateway.provider(&id);
+        let provider = site.gateway.sign_ins().provider(&id);
         let provider = provider.ok_or(SignInError::UnknownProvider)?;
         let to = format!("/sign-in/{id}?{}", request.query_string());
         return go_on(provider.as_ref(), to, SCRIPTED_WAIT_SECONDS);
@@ -182,6 +183,7 @@ pub async fn start(
     let wish = wish.into_inner().into();
     let begun = site
         .gateway
+        .sign_ins()
         .begin_sign_in(&visitor.context, &id, browser, session.as_ref(), wish)
         .await?;
     let title = title(site, &id);
@@ -206,6 +208,7 @@ pub async fn callback(
     let returned = parse_callback(request.query_string());
     let outcome = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
         gateway
+            .sign_ins()
             .complete_sign_in(&context, &provider, browser.as_ref(), returned)
             .await
     });
@@ -227,7 +230,10 @@ pub(super) async fn finish(
     let signed_in = outcome
         .map_err(|error| Problem::from(error).action("Sign in again", format!("/sign-in/{id}")))?;
     if let Some(old) = site.cookies.session(request) {
-        site.gateway.replace_session(&visitor.context, &old).await?;
+        site.gateway
+            .sign_ins()
+            .replace_session(&visitor.context, &old)
+            .await?;
     }
     let mut response = reply::see_other(signed_in.return_to.as_str());
     let set = response.add_cookie(&site.cookies.set_session(&signed_in.secret));
@@ -242,6 +248,7 @@ pub(super) async fn finish(
 /// How people know a provider.
 pub(super) fn title(site: &Site, id: &ProviderId) -> String {
     site.gateway
+        .sign_ins()
         .provider(id)
         .map_or_else(|| id.to_string(), |provider| provider.title().to_owned())
 }
@@ -249,6 +256,7 @@ pub(super) fn title(site: &Site, id: &ProviderId) -> String {
 /// A label for metrics: never what the request says.
 fn known<'a>(gateway: &'a Gateway, id: &ProviderId) -> &'a str {
     gateway
+        .sign_ins()
         .provider(id)
         .map_or("-", |provider| provider.id().as_str())
 }

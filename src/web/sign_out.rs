@@ -6,8 +6,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::Query;
 use actix_web::{HttpRequest, HttpResponse};
+use rolecall_core::base::secret::SignOutTicket;
 use rolecall_core::identity::ProviderId;
-use rolecall_core::secret::SignOutTicket;
 use rolecall_core::sign_in::Challenge;
 use serde::Deserialize;
 
@@ -31,6 +31,7 @@ pub async fn sign_out(posted: Posted<Nothing>) -> Result<HttpResponse, Problem> 
     let site = &visitor.site;
     let signed_out = site
         .gateway
+        .sign_ins()
         .sign_out(&visitor.context, session, secret)
         .await?;
     let remaining = signed_out.remaining.as_ref();
@@ -75,7 +76,7 @@ pub async fn signed_out(
     let site = &visitor.site;
     let provider = after.still_at.as_deref().map(ProviderId::parse);
     let provider = provider.and_then(Result::ok);
-    let known = provider.and_then(|id| site.gateway.provider(&id));
+    let known = provider.and_then(|id| site.gateway.sign_ins().provider(&id));
     let still_at = known.map(|provider| provider.title().to_owned());
     let clients = match site.cookies.sign_out_ticket(&request) {
         Some(ticket) => remaining(site, &ticket).await,
@@ -85,7 +86,7 @@ pub async fn signed_out(
 }
 
 async fn remaining(site: &Site, ticket: &SignOutTicket) -> SignedOutClients {
-    match site.gateway.remaining_clients(ticket).await {
+    match site.gateway.sessions().remaining_clients(ticket).await {
         Ok(Some(count)) if count > 0 => offer(site, ticket, count),
         Ok(Some(_) | None) => SignedOutClients::Unknown,
         // The session here is over all the same, and the page says so.
@@ -105,6 +106,7 @@ pub async fn end_clients(form: TicketForm) -> Result<HttpResponse, Problem> {
     let site = &visitor.site;
     let ended = site
         .gateway
+        .sessions()
         .end_remaining_clients(&visitor.context, &ticket)
         .await?;
     if !ended {

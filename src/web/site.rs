@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use actix_web::http::header::HeaderValue;
 use rolecall_core::aws::Region;
+use rolecall_core::base::limits;
 use rolecall_core::gateway::Gateway;
 use rolecall_core::identity::EmailAddress;
-use rolecall_core::limits;
-use rolecall_core::rate_limit::{AddressShares, ShareBounds};
+use rolecall_core::record::rate_limit::{AddressShares, ShareBounds};
 use rolecall_core::sign_in::ReturnTo;
 use tokio::runtime::Handle;
 use url::Url;

@@ -10,7 +10,7 @@ mod list_accounts;
 mod logout;
 
 use rolecall_core::aws::AccountId;
-use rolecall_core::gateway::PageRequest;
+use rolecall_core::clients::PageRequest;
 use serde::Deserialize;
 
 use super::problem::Problem;

@@ -12,7 +12,10 @@ use super::site::Site;
 /// step. They never go there.
 pub async fn probe(site: Data<Site>) -> HttpResponse {
     HttpResponse::Found()
-        .insert_header((header::LOCATION, site.gateway.start_urls().at_aws()))
+        .insert_header((
+            header::LOCATION,
+            site.gateway.clients().start_urls().at_aws(),
+        ))
         .finish()
 }
 

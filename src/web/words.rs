@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use rolecall_core::access::{DurationReason, Unmet};
 use rolecall_core::aws::RoleSessionDuration;
-use rolecall_core::user_agent::UserAgent;
+use rolecall_core::base::user_agent::UserAgent;
 
 use super::view::Moment;
 

@@ -17,9 +17,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Result, ensure};
 use chrono::{DateTime, Utc};
 use rolecall_core::audit::{
-    Actor, AuditEvent, Delivery, Happened, ReferenceId, Target, WriterHead,
+    Actor, AuditEvent, AuditLog as _, Delivery, Happened, ReferenceId, Target, WriterHead,
 };
-use rolecall_core::port::{AuditLog as _, Clock, Entropy};
+use rolecall_core::base::{Clock, Entropy};
 use rolecall_testkit::postgres::Postgres;
 use rolecalld::audit::{DatabaseUrl, SqlAudit, Trail, VerifyReport, verify};
 use sha2::{Digest as _, Sha256};

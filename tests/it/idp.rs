@@ -21,9 +21,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
+use rolecall_core::base::secret::{SecretText, State, random_token};
+use rolecall_core::base::{Clock, Entropy};
 use rolecall_core::identity::{EmailDomain, Identity, ProviderId};
-use rolecall_core::port::{Clock, Entropy};
-use rolecall_core::secret::{SecretText, State, random_token};
 use rolecall_core::sign_in::{
     Callback, Challenge, Correlation, Demand, IdentityProvider as _, ProviderError,
 };
@@ -218,7 +218,7 @@ fn settings_for(issuer: &str) -> Result<OidcSettings> {
         claims: ClaimNames::default(),
         mfa: MfaRule::default(),
         auth_time: AuthTimeRule::default(),
-        leeway: rolecall_core::limits::LEEWAY,
+        leeway: rolecall_core::base::limits::LEEWAY,
         algorithms: OidcSettings::ALGORITHMS.to_vec(),
         extra_audiences: Vec::new(),
         endpoint_hosts: Vec::new(),

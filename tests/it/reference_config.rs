@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use anyhow::Context as _;
 use chrono::DateTime;
-use rolecall_core::secret::SecretText;
+use rolecall_core::base::secret::SecretText;
 use rolecalld::config::{self, Loaded};
 use rolecalld::idp::ProviderSettings;
 use rolecalld::idp::saml::OwnKey;

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
-use rolecall_core::port::{Clock, Key, RecordStore, StoreError};
-use rolecall_core::secret::SecretDigest;
+use rolecall_core::base::Clock;
+use rolecall_core::base::secret::SecretDigest;
+use rolecall_core::record::{Key, RecordStore, StoreError};
 use rolecall_testkit::clock::{self, ManualClock};
 use rolecalld::store::{StoreSettings, open};
 

@@ -169,7 +169,12 @@ impl Scene {
     /// The reasons of what was refused of `sign_in` or `sign_out`, oldest first: events of their own, and what was
     /// summarised until now.
     async fn refused(&self, what: &str) -> Result<Vec<String>> {
-        self.house.gateway.verbs.write_refusals(true).await?;
+        self.house
+            .gateway
+            .verbs
+            .journal()
+            .write_refusals(true)
+            .await?;
         let (one, many) = (format!("{what}_refused"), format!("{what}_refusals"));
         let mut all = Vec::new();
         for event in self.trail().await? {
@@ -206,7 +211,7 @@ impl Scene {
         }
         let (provider, subject) = (ProviderId::parse("example")?, Subject::parse("00u-alice")?);
         let verbs = &self.house.gateway.verbs;
-        verbs.end_person(&provider, &subject).await?;
+        verbs.sessions().end_person(&provider, &subject).await?;
         Ok(())
     }
 

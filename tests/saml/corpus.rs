@@ -8,8 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rolecall_core::sign_in::RejectReason;
 use rolecall_core::sign_in::RejectReason::{
-    self, Algorithm, Decryption, Destination, Expired, NotYetValid, Signature, Structure,
+    Algorithm, Decryption, Destination, Expired, NotYetValid, Signature, Structure,
 };
 use rolecall_testkit::canary::{Canary, Trap};
 use rolecalld::idp::saml::verify;

@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::x509::X509;
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::signature::Credential;

@@ -1,10 +1,10 @@
-//! Every limit limits something: a constant of `limits.rs` that no code names is a promise nobody keeps.
+//! Every limit limits something: a constant of `base/limits.rs` that no code names is a promise nobody keeps.
 
 use std::path::Path;
 
 use crate::source::{Source, names};
 
-const LIMITS: &str = "crates/rolecall-core/src/limits.rs";
+const LIMITS: &str = "crates/rolecall-core/src/base/limits.rs";
 
 #[test]
 fn every_limit_is_used() -> anyhow::Result<()> {

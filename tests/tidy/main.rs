@@ -3,6 +3,7 @@
 //! Every rule is a [`Rule`] with samples that break it and samples that keep it, so that a rule which has gone blind fails too.
 //! A complaint names the file, the line and what to do.
 
+mod core;
 mod floors;
 mod limits;
 mod outside;
@@ -26,8 +27,9 @@ struct Rule {
     keeps: &'static [(&'static str, &'static str)],
 }
 
-const RULES: [&[Rule]; 5] = [
+const RULES: [&[Rule]; 6] = [
     shape::RULES,
+    core::RULES,
     floors::RULES,
     outside::RULES,
     pages::RULES,

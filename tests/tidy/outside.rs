@@ -22,7 +22,7 @@ pub const RULES: &[Rule] = &[Rule {
     ],
     keeps: &[
         (
-            "crates/rolecall-core/src/timestamp.rs",
+            "crates/rolecall-core/src/base/timestamp.rs",
             "DateTime::from_@timestamp(seconds, 0)",
         ),
         ("src/a.rs", "timestamp::from_unix(seconds, 0)"),
@@ -60,7 +60,7 @@ fn timestamps(source: &Source) -> Vec<Complaint> {
         concat!("timestamp_", "opt"),
         concat!("timestamp_millis_", "opt"),
     ];
-    if source.path == "crates/rolecall-core/src/timestamp.rs" {
+    if source.path == "crates/rolecall-core/src/base/timestamp.rs" {
         return Vec::new();
     }
     let wrong = shipped(source)
@@ -69,7 +69,7 @@ fn timestamps(source: &Source) -> Vec<Complaint> {
     wrong
         .map(|(line, _)| Complaint {
             line,
-            advice: "read it with rolecall_core::timestamp, which refuses what overflows"
+            advice: "read it with rolecall_core::base::timestamp, which refuses what overflows"
                 .to_owned(),
         })
         .collect()

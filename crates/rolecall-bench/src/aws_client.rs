@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, ensure};
-use rolecall_core::client::GrantType;
+use rolecall_core::clients::GrantType;
 use serde_json::{Value, json};
 
 use crate::http::{Connection, post, post_json, with_header};

@@ -9,11 +9,11 @@ use aws_sdk_sts::Client;
 use aws_sdk_sts::config::{BehaviorVersion, Region};
 use aws_sdk_sts::types::PolicyDescriptorType;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use rolecall_core::access::Circumstances;
 use rolecall_core::aws::{AccountId, RoleSessionName, WebIdentityClaims, WebIdentityIssuer as _};
+use rolecall_core::base::Clock as _;
+use rolecall_core::base::secret::{SessionSecret, WebIdentityToken};
+use rolecall_core::caller::{Circumstances, Facts};
 use rolecall_core::identity::Subject;
-use rolecall_core::port::Clock as _;
-use rolecall_core::secret::{SessionSecret, WebIdentityToken};
 use rolecalld::aws::keys::KeyDirectory;
 use rolecalld::aws::{TokenIssuer, http_client};
 use rolecalld::world::{SystemClock, SystemEntropy};
@@ -130,14 +130,20 @@ impl Order {
     async fn of(world: &World, cookie: &str) -> anyhow::Result<Self> {
         let verbs = &world.house.gateway.verbs;
         let (_, secret) = cookie.split_once('=').context("a cookie")?;
-        let session = verbs.session(&SessionSecret::new(secret)).await?;
+        let session = verbs
+            .sessions()
+            .session(&SessionSecret::new(secret))
+            .await?;
         let identity = session.context("no such session")?.identity;
         let circumstances = Circumstances {
             now: SystemClock.now(),
             address: None,
             device_flow: false,
         };
-        let grants = verbs.policy().grants(&identity, &circumstances);
+        let grants = verbs
+            .entitlements()
+            .policy()
+            .grants(&Facts::new(&identity, circumstances));
         let grant = grants
             .find(&AccountId::parse(ACCOUNT)?, PERMISSION_SET, None)
             .context("the role is not granted")?;

@@ -7,15 +7,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rolecall_core::access::{
-    Circumstances, Files, Lacks, Policy, PolicyContext, ProviderFacts, Source,
-};
+use rolecall_core::access::{Files, Lacks, Policy, PolicyContext, ProviderFacts, Source};
 use rolecall_core::aws::Partition;
+use rolecall_core::base::Clock as _;
+use rolecall_core::base::secret::SecretText;
+use rolecall_core::caller::{Circumstances, Facts};
 use rolecall_core::identity::{
     AuthTime, Claims, EmailAddress, Evidence, Identity, ProviderId, Subject,
 };
-use rolecall_core::port::Clock as _;
-use rolecall_core::secret::SecretText;
 use rolecalld::world::SystemClock;
 
 use crate::Effort;
@@ -39,10 +38,8 @@ pub fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
         address: None,
         device_flow: false,
     };
-    let (few, many) = (
-        small.grants(&person, &circumstances),
-        large.grants(&person, &circumstances),
-    );
+    let facts = Facts::new(&person, circumstances);
+    let (few, many) = (small.grants(&facts), large.grants(&facts));
     anyhow::ensure!(
         few.len() == many.len() && !few.is_empty(),
         "the larger file changes what the person has: {} and {} roles",
@@ -52,7 +49,7 @@ pub fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
     let time = |policy: &Policy| {
         let begun = Instant::now();
         for _ in 0..CALLS {
-            black_box(policy.grants(black_box(&person), black_box(&circumstances)));
+            black_box(policy.grants(black_box(&facts)));
         }
         microseconds(begun.elapsed() / CALLS)
     };

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::{DateTime, Utc};
-use rolecall_core::port::Clock as _;
+use rolecall_core::base::Clock as _;
 use rolecall_testkit::saml::{SamlProvider, SamlSettings, ServiceProvider, Signed};
 use rolecall_testkit::{node, python};
 use rolecalld::idp::saml::{Expected, SamlTrust, TrustOptions, verify};

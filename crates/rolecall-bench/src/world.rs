@@ -6,7 +6,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::Context as _;
-use rolecall_core::limits::SESSIONS_PER_SUBJECT_MAX;
+use rolecall_core::base::limits::SESSIONS_PER_SUBJECT_MAX;
 use rolecall_demo::{ACCESS, House, HouseSettings, SamlHouse};
 use rolecall_testkit::oidc::{OidcSettings, Person};
 use rolecall_testkit::process::free_ports;

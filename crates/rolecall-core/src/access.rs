@@ -23,7 +23,7 @@ mod who;
 
 pub use attributes::{ACCOUNT_TAG, AttributeError, PERMISSION_SET_TAG, RoleSessionAttributes};
 pub use changes::PolicyChanges;
-pub use condition::{Circumstances, Condition, Unmet};
+pub use condition::{Condition, Unmet};
 pub use directory::{
     Account, AccountName, Audience, ConsoleWay, GatewaySaml, InvalidAccountName, InvalidAudience,
     InvalidOuPath, InvalidPermissionSetName, InvalidVariantName, Limits, OuPath, PermissionSet,
@@ -37,4 +37,4 @@ pub use role_request::RoleRequest;
 pub use template::{InvalidTemplate, Missing, Placeholder, Template};
 pub use who::{Anchored, InvalidPattern, Mismatch, Who, WhoUse};
 
-pub use crate::config_error::{ConfigError, ConfigErrors};
+pub use crate::config_file::{ConfigError, ConfigErrors};

@@ -6,6 +6,9 @@
 mod abandoned;
 mod about;
 mod access_changes;
+mod context;
+mod journal;
+mod log;
 mod reference;
 mod refusals;
 
@@ -15,10 +18,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::client_session::Flow;
+use crate::caller::Flow;
 
 pub use about::About;
 pub use access_changes::AccessChanges;
+pub use context::RequestContext;
+pub use journal::Journal;
+pub use log::AuditLog;
 pub use reference::ReferenceId;
 pub use refusals::{RefusalCounts, RefusalRow, RefusalSummary, Refusals};
 
@@ -122,7 +128,7 @@ pub enum Happened {
     SignInRefused {
         /// At which provider, as far as known.
         provider: Option<String>,
-        /// A stable word: one of [`crate::sign_in::RejectReason::code`] or of [`crate::gateway::SignInError::reason`].
+        /// A stable word: one of [`crate::sign_in::RejectReason::code`] or of [`crate::sign_in::SignInError::reason`].
         reason: String,
     },
     /// Sign-ins were refused that showed no live `state`: all of one address and window.
@@ -140,7 +146,7 @@ pub enum Happened {
     SignOutRefused {
         /// At which provider, as far as known.
         provider: Option<String>,
-        /// A stable word: one of [`crate::sign_in::RejectReason::code`] or of [`crate::gateway::SignOutError::reason`].
+        /// A stable word: one of [`crate::sign_in::RejectReason::code`] or of [`crate::sign_in::SignOutError::reason`].
         reason: String,
     },
     /// Orders of providers to end sessions were refused: all of one address and window.
@@ -277,7 +283,7 @@ pub struct AuditEvent {
     pub reference: ReferenceId,
     /// From where.
     pub address: Option<IpAddr>,
-    /// Which program asked, of its `User-Agent`: see [`crate::session::Origin::program`]. Events of earlier versions have a
+    /// Which program asked, of its `User-Agent`: see [`crate::caller::Origin::program`]. Events of earlier versions have a
     /// short digest of the header.
     pub user_agent: Option<String>,
     /// What.

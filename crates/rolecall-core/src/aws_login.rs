@@ -5,19 +5,52 @@
 //! bound to one role, and to the key with which the client redeemed its code (RFC 9449): a copied refresh token is
 //! worth nothing without it.
 
+mod authorize;
+pub mod dpop;
+mod error;
+mod refused;
+mod token;
+
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use url::form_urlencoded::Serializer as Query;
 
 use crate::access::RoleRequest;
-use crate::authorization_code::CodeUse;
-use crate::client::{ClientName, CodeChallenge, RedirectUri};
-use crate::client_session::Flow;
-use crate::consent::Approval;
-use crate::limits;
-use crate::record::Record;
-use crate::secret::{RefreshToken, SecretDigest, SecretText};
+use crate::audit::Journal;
+use crate::aws::{Partition, WebIdentityIssuer};
+use crate::base::secret::{RefreshToken, SecretDigest, SecretText};
+use crate::base::{Clock, Entropy, limits};
+use crate::caller::Flow;
+use crate::clients::{Clients, CodeChallenge, CodeUse, RedirectUri};
+use crate::entitlements::Entitlements;
+use crate::issue::Issuer;
+use crate::record::rate_limit::RateCounters;
+use crate::record::{Record, Records};
+use crate::session::{Approval, ClientName, ClientRules, Sessions};
+
+pub use authorize::AllowLoginError;
+pub use error::LoginError;
+pub use refused::LoginShown;
+
+/// Sign-ins of `aws login`.
+pub struct AwsLogins {
+    pub(crate) records: Records,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) rates: Arc<RateCounters>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) entitlements: Arc<Entitlements>,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) issuing: Arc<Issuer>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) issuer: Arc<dyn WebIdentityIssuer>,
+    pub(crate) rules: ClientRules,
+    pub(crate) public_url: Url,
+    pub(crate) partition: Partition,
+}
 
 /// Where the browser goes when `aws login --remote` was allowed: a page of ours that shows the code.
 pub const CONFIRMATION_PATH: &str = "/v1/sessions/confirmation";
@@ -287,7 +320,7 @@ pub struct LoginExchange {
     /// `clientId`
     pub client: LoginClient,
     /// `code`
-    pub code: crate::secret::AuthorizationCode,
+    pub code: crate::base::secret::AuthorizationCode,
     /// `codeVerifier`
     pub code_verifier: SecretText,
     /// `redirectUri`

@@ -1,76 +1,31 @@
-//! The verbs: everything that can be asked of Rolecall is decided here and nowhere else.
+//! The gateway: composes the services of the core. It has no logic of its own.
 //!
-//! A surface (browser, AWS client, command line) parses its request, calls one verb and renders what it got. Policy is
-//! asked anew at every issue; grants are never stored.
+//! A surface (browser, AWS client, command line) parses its request, calls one verb of a service and renders what it got.
 
-mod administer;
-mod at_provider;
-mod authorize;
-mod client_session;
-mod consent;
-mod console;
-mod device;
-mod ended;
-mod grants;
 mod health;
-mod held;
-mod issue;
-mod limits;
-mod listing;
-mod login;
-mod login_token;
-mod refused;
-mod register;
-mod remaining_clients;
-mod saml;
-mod session;
-mod sign_in;
-mod sign_out;
-mod single_logout;
-mod token;
-mod turns;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use crate::access::{Policy, PolicyChanges};
-use crate::audit::{AuditEvent, Happened, ReferenceId, RefusalCounts, Refusals};
+use crate::access::Policy;
+use crate::audit::{AuditLog, Journal, ReferenceId};
 use crate::aws::{ConsoleSignIn, Partition, SamlIssuer, Sts, WebIdentityIssuer};
-use crate::client::ClientRules;
-use crate::identity::{EmailDomain, ProviderId};
-use crate::port::{AuditLog, Clock, Entropy, StoreError};
-use crate::rate_limit::{RateCounters, RateLimits};
+use crate::aws_login::AwsLogins;
+use crate::base::{Clock, Entropy};
+use crate::clients::{Clients, StartUrls};
+use crate::entitlements::Entitlements;
+use crate::issue::Issuer;
 use crate::record::Records;
-use crate::session::{Lifetimes, Origin};
-use crate::sign_in::IdentityProvider;
-use crate::start_url::StartUrls;
+use crate::record::rate_limit::{RateCounters, RateLimits};
+use crate::session::{ClientRules, Lifetimes, Sessions};
+use crate::sign_in::{IdentityProvider, SignIns};
 
-use held::HeldBytes;
-use turns::WaitingMessages;
-
-pub use crate::access::RoleRequest;
-pub use at_provider::{Mismatch, ProofOutcome};
-pub use authorize::{AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAuthorization};
-pub use consent::ConsentError;
-pub use console::{ConsoleOutcome, ConsoleRequest, ConsoleVisit};
-pub use device::{DeviceAnswer, DeviceError, DeviceStarted};
 pub use health::Health;
-pub use issue::{IssueError, IssuedRole, Refused};
-pub use limits::LoginShown;
-pub use listing::{InvalidPageToken, Page, PageRequest};
-pub use login::AllowLoginError;
-pub use login_token::LoginError;
-pub use register::Registered;
-pub use remaining_clients::RemainingClients;
-pub use sign_in::{Begun, Returned, SignInError, SignInWish, SignedIn};
-pub use sign_out::{SignOutError, SignedOut};
-pub use token::{CodeRedemption, TokenError};
 
-/// What the gateway needs of the world and of its configuration.
-pub struct World {
+/// What the gateway needs: the ports to the outside, and its configuration.
+pub struct Ports {
     /// The configured identity providers, in the order people see them.
     pub providers: Vec<Arc<dyn IdentityProvider>>,
     /// Everything that expires.
@@ -103,183 +58,175 @@ pub struct World {
     pub partition: Partition,
 }
 
-/// The facade of the core: one verb for everything that can be asked.
+/// The services of the core over one set of ports.
 pub struct Gateway {
-    world: World,
-    policy: ArcSwap<Policy>,
-    held: HeldBytes,
-    rates: RateCounters,
-    refusals: RefusalCounts,
-    waiting: WaitingMessages,
-}
-
-/// Who is asking, as far as the transport knows: goes into the audit trail and into conditions.
-#[derive(Clone, Debug)]
-pub struct RequestContext {
-    /// Joins page, log and trail.
-    pub reference: ReferenceId,
-    /// From where.
-    pub origin: Origin,
+    journal: Arc<Journal>,
+    records: Records,
+    entitlements: Arc<Entitlements>,
+    sessions: Arc<Sessions>,
+    sign_ins: Arc<SignIns>,
+    clients: Arc<Clients>,
+    issuer: Arc<Issuer>,
+    aws_logins: AwsLogins,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    partition: Partition,
 }
 
 impl Gateway {
-    /// A gateway over `world` under `policy`.
-    pub fn new(world: World, policy: Policy) -> Self {
+    /// The services over `ports` under `policy`.
+    pub fn new(ports: Ports, policy: Policy) -> Self {
+        let Ports {
+            providers,
+            records,
+            audit,
+            sts,
+            issuer,
+            saml,
+            console,
+            clock,
+            entropy,
+            lifetimes,
+            clients: rules,
+            limits,
+            public_url,
+            start_urls,
+            partition,
+        } = ports;
+        let journal = Arc::new(Journal::new(audit, clock.clone(), entropy.clone()));
+        let rates = Arc::new(RateCounters::new(records.clone(), limits));
+        let entitlements = Entitlements::new(policy, journal.clone(), clock.clone());
+        let entitlements = Arc::new(entitlements);
+        let sessions = Arc::new(Sessions {
+            records: records.clone(),
+            journal: journal.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            lifetimes,
+            rules,
+            providers: providers.iter().map(|one| one.id().clone()).collect(),
+        });
+        let sign_ins = Arc::new(SignIns {
+            providers,
+            records: records.clone(),
+            journal: journal.clone(),
+            rates: rates.clone(),
+            sessions: sessions.clone(),
+            entitlements: entitlements.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            lifetimes,
+            held: Default::default(),
+            waiting: Default::default(),
+        });
+        let clients = Arc::new(Clients {
+            records: records.clone(),
+            journal: journal.clone(),
+            rates: rates.clone(),
+            sessions: sessions.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            rules,
+            start_urls,
+        });
+        let issuing = Arc::new(Issuer {
+            records: records.clone(),
+            journal: journal.clone(),
+            rates: rates.clone(),
+            sessions: sessions.clone(),
+            sign_ins: sign_ins.clone(),
+            entitlements: entitlements.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            sts,
+            issuer: issuer.clone(),
+            saml,
+            console,
+            public_url: public_url.clone(),
+            partition,
+        });
+        let aws_logins = AwsLogins {
+            records: records.clone(),
+            journal: journal.clone(),
+            rates,
+            sessions: sessions.clone(),
+            entitlements: entitlements.clone(),
+            clients: clients.clone(),
+            issuing: issuing.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            issuer,
+            rules,
+            public_url,
+            partition,
+        };
         Self {
-            rates: RateCounters::new(world.records.clone()),
-            refusals: RefusalCounts::default(),
-            world,
-            policy: ArcSwap::from_pointee(policy),
-            held: HeldBytes::default(),
-            waiting: WaitingMessages::default(),
+            journal,
+            records,
+            entitlements,
+            sessions,
+            sign_ins,
+            clients,
+            issuer: issuing,
+            aws_logins,
+            clock,
+            entropy,
+            partition,
         }
     }
 
-    /// The policy of this moment.
-    pub fn policy(&self) -> Arc<Policy> {
-        self.policy.load_full()
+    /// The policy, and what it grants.
+    pub fn entitlements(&self) -> &Entitlements {
+        &self.entitlements
     }
 
-    /// How long sessions live.
-    pub fn lifetimes(&self) -> Lifetimes {
-        self.world.lifetimes
+    /// Sessions of browsers and clients.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// Signing in and out.
+    pub fn sign_ins(&self) -> &SignIns {
+        &self.sign_ins
+    }
+
+    /// AWS's clients.
+    pub fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    /// Credentials and console sign-ins.
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// `aws login`.
+    pub fn aws_logins(&self) -> &AwsLogins {
+        &self.aws_logins
+    }
+
+    /// The audit trail.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// The partition of all accounts.
     pub fn partition(&self) -> Partition {
-        self.world.partition
+        self.partition
     }
 
     /// The time, as this gateway sees it.
     pub fn now(&self) -> DateTime<Utc> {
-        self.world.clock.now()
+        self.clock.now()
     }
 
     /// A fresh reference id.
     pub fn reference(&self) -> ReferenceId {
-        ReferenceId::generate(self.world.entropy.as_ref())
+        self.journal.reference()
     }
 
     /// Random bytes, for what a surface masks.
     pub fn fill(&self, bytes: &mut [u8]) {
-        self.world.entropy.fill(bytes);
-    }
-
-    /// The configured providers, in order.
-    pub fn providers(&self) -> &[Arc<dyn IdentityProvider>] {
-        &self.world.providers
-    }
-
-    /// The provider of this id.
-    pub fn provider(&self, id: &ProviderId) -> Option<&Arc<dyn IdentityProvider>> {
-        self.world
-            .providers
-            .iter()
-            .find(|provider| provider.id() == id)
-    }
-
-    /// The provider whose people have addresses in this domain.
-    pub fn provider_of_domain(&self, domain: &EmailDomain) -> Option<&Arc<dyn IdentityProvider>> {
-        self.world
-            .providers
-            .iter()
-            .find(|provider| provider.domains().contains(domain))
-    }
-
-    /// Lets a new policy serve from the next request on; says how much it changes. `digest` names what was read.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the change could not be audited; the old policy serves on.
-    pub async fn adopt(&self, policy: Policy, digest: String) -> Result<PolicyChanges, StoreError> {
-        let changes = policy.changes_of(&self.policy());
-        self.record(digest, Some(changes)).await?;
-        self.policy.store(Arc::new(policy));
-        Ok(changes)
-    }
-
-    /// Audits that the configuration of this digest serves.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn record_load(&self, digest: String) -> Result<(), StoreError> {
-        self.record(digest, None).await
-    }
-
-    async fn record(
-        &self,
-        digest: String,
-        changes: Option<PolicyChanges>,
-    ) -> Result<(), StoreError> {
-        let changes = changes.map(Into::into);
-        let loaded = Happened::ConfigurationLoaded { digest, changes };
-        self.append(&self.own_context(), loaded).await
-    }
-
-    /// Audits that a configuration was refused and the old one serves on.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn record_refused_load(&self, mistakes: u64) -> Result<(), StoreError> {
-        self.append(
-            &self.own_context(),
-            Happened::ConfigurationRefused { mistakes },
-        )
-        .await
-    }
-
-    /// Audits the refusals of requests that showed nothing of ours: those whose window has ended, or `all` of them before
-    /// the process ends. What cannot be written is kept.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn write_refusals(&self, all: bool) -> Result<(), StoreError> {
-        for summary in self.refusals.taken(self.now(), all) {
-            let mut context = self.own_context();
-            context.origin.address = summary.address();
-            let event = self.event(&context, summary.happened());
-            if let Err(error) = self.world.audit.append_once(&event).await {
-                self.refusals.put_back(summary);
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    /// Counts a refusal for [`Gateway::write_refusals`].
-    fn summarise(&self, kind: Refusals, context: &RequestContext, reason: &'static str) {
-        let address = context.origin.address;
-        self.refusals.add(kind, address, reason, self.now());
-    }
-
-    fn own_context(&self) -> RequestContext {
-        RequestContext {
-            reference: self.reference(),
-            origin: Origin::default(),
-        }
-    }
-
-    async fn append(&self, context: &RequestContext, happened: Happened) -> Result<(), StoreError> {
-        let event = self.event(context, happened);
-        self.world.audit.append(&event).await
-    }
-
-    /// How an intent ended that is in the trail.
-    async fn append_outcome(
-        &self,
-        context: &RequestContext,
-        happened: Happened,
-    ) -> Result<(), StoreError> {
-        let event = self.event(context, happened);
-        self.world.audit.append_outcome(&event).await
-    }
-
-    fn event(&self, context: &RequestContext, happened: Happened) -> AuditEvent {
-        AuditEvent {
-            at: self.world.clock.now(),
-            reference: context.reference.clone(),
-            address: context.origin.address,
-            user_agent: context.origin.program(),
-            happened,
-        }
+        self.entropy.fill(bytes);
     }
 }

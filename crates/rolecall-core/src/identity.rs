@@ -12,70 +12,14 @@ mod unbelieved;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::limits;
-use crate::secret::{SecretDigest, SecretText};
+use crate::base::secret::{SecretDigest, SecretText};
+use crate::base::{limits, text_newtype};
 
 pub use claims::Claims;
 pub use email::{EmailAddress, EmailDomain, InvalidEmail};
 pub use name_id::NameId;
 pub use read::{InvalidClaims, ReadClaims, Unread, UnreadClaims, claim_name};
 pub use unbelieved::{Disbelief, UnbelievedEmail, believed_email};
-
-/// Defines a newtype over a string with a parse rule.
-macro_rules! text_newtype {
-    ($(#[$doc:meta])* $name:ident, $error:ident, $message:literal, $ok:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(std::sync::Arc<str>);
-
-        #[doc = concat!("Why a text is no [`", stringify!($name), "`].")]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-        #[error($message)]
-        pub struct $error;
-
-        impl $name {
-            /// Parses it.
-            ///
-            /// # Errors
-            /// When the text breaks the rule of the type.
-            pub fn parse(text: &str) -> Result<Self, $error> {
-                let ok: fn(&str) -> bool = $ok;
-                if ok(text) { Ok(Self(text.into())) } else { Err($error) }
-            }
-
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, into: S) -> Result<S::Ok, S::Error> {
-                into.serialize_str(&self.0)
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-                crate::text::parse(from)
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = $error;
-            fn from_str(text: &str) -> Result<Self, $error> {
-                Self::parse(text)
-            }
-        }
-    };
-}
-pub(crate) use text_newtype;
 
 text_newtype!(
     /// The id of a configured identity provider: part of its redirect URI, so it is short and plain.
@@ -101,7 +45,7 @@ pub enum Evidence {
     /// A verified ID token (OIDC Core 2).
     IdToken {
         /// The token itself.
-        #[serde(with = "crate::secret::sealed_text")]
+        #[serde(with = "crate::base::secret::sealed_text")]
         token: SecretText,
         /// The provider's session id (`sid`, OIDC Front-Channel Logout 3) where it gave one.
         sid: Option<String>,

@@ -6,6 +6,8 @@
 //! or put back what stood at the same key before, until it expires.
 
 mod keys;
+pub mod rate_limit;
+mod store;
 
 use std::sync::Arc;
 
@@ -13,10 +15,11 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::port::{Clock, Counted, Counter, Entropy, Key, RecordStore, StoreError, Version};
-use crate::secret::SecretDigest;
+use crate::base::secret::SecretDigest;
+use crate::base::{Clock, Entropy};
 
 pub use keys::SealingKeys;
+pub use store::{Counted, Counter, Key, RecordStore, StoreError, Version};
 
 /// A value with a kind of its own.
 pub trait Record: Serialize + DeserializeOwned {

@@ -3,62 +3,61 @@
 //! The session's record is the authority; the per-person index exists so that "my sessions" can list and end them.
 //! A new [`Epoch`] ends everything a person began before it, even a session that fell out of the index.
 
-use std::net::IpAddr;
+mod administer;
+mod approval;
+mod browser_sessions;
+mod client_name;
+mod client_rules;
+mod client_session;
+mod client_sessions;
+mod ended;
+mod remaining_clients;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::client_session::{ClientSession, Flow};
-use crate::identity::{Evidence, Identity};
-use crate::limits;
-use crate::port::Entropy;
-use crate::record::Record;
-use crate::secret::{SecretDigest, SecretText};
-use crate::user_agent::UserAgent;
+use crate::audit::Journal;
+use crate::base::secret::{SecretDigest, SecretText};
+use crate::base::{Clock, Entropy, limits};
+use crate::caller::{Caller, EpochId, Origin, SessionId};
+use crate::identity::{Evidence, Identity, ProviderId};
+use crate::record::{Record, Records};
 
-/// Names a session to its owner and in the audit trail; finding the session's record takes the secret's digest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct SessionId(SecretDigest);
+pub use approval::Approval;
+pub(crate) use browser_sessions::Owner;
+pub use client_name::ClientName;
+pub use client_rules::ClientRules;
+pub use client_session::{
+    ClientSession, ClientSessionEntry, ClientSessionIndex, ClientTokens, Handle, Login,
+    NewClientSession, Refreshed,
+};
+pub(crate) use client_sessions::CODE_REPLAYED;
+pub use remaining_clients::RemainingClients;
 
-impl SessionId {
-    /// The id of the session whose cookie has this digest. One-way, so an id in a log finds no record.
-    pub fn of(secret: SecretDigest) -> Self {
-        Self(SecretDigest::of(
-            "rolecall/session-id/v1",
-            &[secret.as_bytes()],
-        ))
+/// Browser and client sessions: finding, listing and ending them.
+pub struct Sessions {
+    pub(crate) records: Records,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) rules: ClientRules,
+    /// The providers that are configured.
+    pub(crate) providers: BTreeSet<ProviderId>,
+}
+
+impl Sessions {
+    /// How long sessions live.
+    pub fn lifetimes(&self) -> Lifetimes {
+        self.lifetimes
     }
-}
 
-impl SessionId {
-    /// Where it is written down that this session was ended, see [`EndedSession`].
-    pub fn ended_key(self) -> SecretDigest {
-        SecretDigest::of("rolecall/ended-session/v1", &[self.0.as_bytes()])
-    }
-}
-
-impl std::fmt::Display for SessionId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.short().fmt(f)
-    }
-}
-
-/// Where a browser speaks from, for the person to recognise and for conditions to look at.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
-    /// The client's address, after trusted proxies.
-    pub address: Option<IpAddr>,
-    /// `User-Agent`, cut to 256 characters.
-    pub user_agent: Option<String>,
-}
-
-impl Origin {
-    /// The program and its version, for the audit trail: `Chrome 131`, `aws-cli/2.31.5`, or `other` for a header that names
-    /// no program we can read. None without a header.
-    pub fn program(&self) -> Option<String> {
-        let header = self.user_agent.as_deref()?;
-        let agent = UserAgent::parse(header);
-        Some(agent.map_or_else(|| "other".to_owned(), |agent| agent.to_string()))
+    /// Whether this provider is configured. Nobody vouches for the people of one that was taken out.
+    fn is_configured(&self, provider: &ProviderId) -> bool {
+        self.providers.contains(provider)
     }
 }
 
@@ -87,7 +86,7 @@ pub struct Session {
     /// Where it began.
     pub origin: Origin,
     /// Makes the tokens in our forms; stays when the secret is replaced, so that open pages keep working.
-    #[serde(with = "crate::secret::sealed_text")]
+    #[serde(with = "crate::base::secret::sealed_text")]
     pub form_key: SecretText,
     /// Since when the browser holds this secret.
     pub secret_since: DateTime<Utc>,
@@ -140,22 +139,7 @@ impl Session {
     }
 }
 
-/// On whose behalf roles are listed and issued: a browser's session or a client's.
-#[derive(Clone, Copy, Debug)]
-pub struct Holder<'a> {
-    /// Who.
-    pub identity: &'a Identity,
-    /// The session's public name.
-    pub session: SessionId,
-    /// The person's epoch when the session began.
-    pub epoch: Option<EpochId>,
-    /// When the session ends, whatever happens.
-    pub ends_at: DateTime<Utc>,
-    /// How a client came by its session; none for a browser's.
-    pub flow: Option<Flow>,
-}
-
-impl<'a> From<&'a Session> for Holder<'a> {
+impl<'a> From<&'a Session> for Caller<'a> {
     fn from(session: &'a Session) -> Self {
         Self {
             identity: &session.identity,
@@ -167,7 +151,7 @@ impl<'a> From<&'a Session> for Holder<'a> {
     }
 }
 
-impl<'a> From<&'a ClientSession> for Holder<'a> {
+impl<'a> From<&'a ClientSession> for Caller<'a> {
     fn from(session: &'a ClientSession) -> Self {
         Self {
             identity: &session.identity,
@@ -225,19 +209,6 @@ impl SessionIndex {
             .len()
             .saturating_sub(limits::SESSIONS_PER_SUBJECT_MAX);
         self.entries.drain(..surplus).collect()
-    }
-}
-
-/// Names an epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EpochId([u8; 16]);
-
-impl EpochId {
-    /// A new one.
-    pub fn generate(entropy: &dyn Entropy) -> Self {
-        let mut bytes = [0; 16];
-        entropy.fill(&mut bytes);
-        Self(bytes)
     }
 }
 

@@ -3,25 +3,60 @@
 //! A sign-in begins in one browser at one provider and ends there; its record is taken out of the store before the
 //! provider is asked anything, so it ends at most once. It returns to the `return_to` that was fixed when it began.
 
+mod admission;
+mod begin;
+mod held;
+mod providers;
+mod refused;
 mod return_to;
 mod saml;
+mod saml_response;
+mod sign_out;
+mod single_logout;
+mod turns;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::audit::Journal;
+use crate::base::secret::{SamlResponse, SecretDigest, SecretText, State};
+use crate::base::{Clock, Entropy, Source};
+use crate::entitlements::Entitlements;
 use crate::identity::{EmailAddress, EmailDomain, Identity, ProviderId};
-use crate::port::Source;
-use crate::rate_limit::AddressPlaces;
-use crate::record::Record;
-use crate::secret::{SamlResponse, SecretDigest, SecretText, State};
+use crate::record::rate_limit::{AddressPlaces, RateCounters};
+use crate::record::{Record, Records};
+use crate::session::{Lifetimes, Sessions};
 
+use held::HeldBytes;
+pub(crate) use turns::{Message, WaitingMessages};
+
+pub use begin::{Begun, Returned, SignInError, SignInWish, SignedIn};
 pub use return_to::{InvalidReturnTo, ReturnTo};
 pub use saml::{
     HeldResponse, LogoutMessage, LogoutOrder, OrderedBy, PackedResponse, ResponseForAws,
     SamlServiceProvider, Turn,
 };
+
+pub use sign_out::{SignOutError, SignedOut};
+
+/// Signing in and out at the configured providers.
+pub struct SignIns {
+    pub(crate) providers: Vec<Arc<dyn IdentityProvider>>,
+    pub(crate) records: Records,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) rates: Arc<RateCounters>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) entitlements: Arc<Entitlements>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) held: HeldBytes,
+    pub(crate) waiting: WaitingMessages,
+}
 
 /// What we send a browser to the provider with.
 #[derive(Clone, Debug)]
@@ -183,7 +218,7 @@ pub enum ProviderError {
     Refused {
         /// `error` of the authorization response, one of the registered words or `other`.
         error: &'static str,
-        /// What the provider said about it (`error_description`, `StatusMessage`), as [`crate::text::one_line`], for the
+        /// What the provider said about it (`error_description`, `StatusMessage`), as [`crate::base::text::one_line`], for the
         /// operator's log; never for the page, since a browser brought it.
         explanation: Option<String>,
     },

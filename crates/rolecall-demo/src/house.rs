@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
+use rolecall_core::base::{Clock, Entropy as _};
 use rolecall_core::gateway::Gateway;
-use rolecall_core::port::{Clock, Entropy as _};
 use rolecall_testkit::aws::{Aws, AwsSettings};
 use rolecall_testkit::certificate::CertificateAuthority;
 use rolecall_testkit::clock::{self, Clock as Time};

@@ -61,7 +61,7 @@ encryption_keys = [{{ file = "saml.pem" }}]
 /// Registers the gateway at the provider, by the metadata that the gateway publishes.
 pub(crate) fn introduce(provider: &SamlProvider, gateway: &Gateway) -> anyhow::Result<()> {
     let id = ProviderId::parse(SAML_PROVIDER_ID)?;
-    let metadata = gateway.saml_metadata(&id)?;
+    let metadata = gateway.sign_ins().saml_metadata(&id)?;
     provider.register(ServiceProvider::from_metadata(&metadata)?);
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use rolecall_core::aws::Partition;
-use rolecall_core::start_url::StartUrls;
+use rolecall_core::clients::StartUrls;
 use url::Url;
 
 use crate::House;

@@ -1,7 +1,7 @@
 //! How a chain begins: its first event puts the ends of the earlier chains on record.
 
 use rolecall_core::audit::{AuditEvent, ChainHash, Happened, ReferenceId, WriterHead};
-use rolecall_core::port::{Clock, Entropy, Source};
+use rolecall_core::base::{Clock, Entropy, Source};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{Chain, Head, entry};

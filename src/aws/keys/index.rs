@@ -5,7 +5,7 @@
 //! ```
 
 use chrono::{DateTime, Utc};
-use rolecall_core::timestamp;
+use rolecall_core::base::timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{CACHED_BY_AWS, KeyAlgorithm, KeyError, KeyId, OVERLAP};

@@ -5,8 +5,8 @@ use aws_sdk_sts::operation::assume_role_with_saml::AssumeRoleWithSamlOutput;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityOutput;
 use aws_sdk_sts::types::{AssumedRoleUser, Credentials as SdkCredentials};
 use rolecall_core::aws::{Credentials, Issued, Region};
-use rolecall_core::secret::SecretText;
-use rolecall_core::timestamp;
+use rolecall_core::base::secret::SecretText;
+use rolecall_core::base::timestamp;
 
 /// What both operations answer.
 pub(super) struct Answer {

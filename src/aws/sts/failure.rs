@@ -6,7 +6,7 @@ use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::RequestId as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use rolecall_core::aws::{StsError, StsRefusal};
-use rolecall_core::port::Source;
+use rolecall_core::base::Source;
 
 use crate::egress;
 

@@ -6,7 +6,7 @@ use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use rolecall_core::aws::{Partition, Region};
-use rolecall_core::port::Source;
+use rolecall_core::base::Source;
 use url::Url;
 
 use crate::egress::{Egress, Proxy};

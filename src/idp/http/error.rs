@@ -1,6 +1,6 @@
 //! Why a request to a provider brought nothing usable.
 
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 
 /// Why a request brought nothing usable. The texts are for logs: they name hosts and statuses, never bodies.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

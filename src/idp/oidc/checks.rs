@@ -6,9 +6,9 @@
 use chrono::{DateTime, Utc};
 use openidconnect::core::CoreJsonWebKey;
 use openidconnect::{AccessToken, AccessTokenHash};
+use rolecall_core::base::timestamp;
 use rolecall_core::identity::{AuthTime, Subject};
 use rolecall_core::sign_in::{ProviderError, RejectReason};
-use rolecall_core::timestamp;
 use serde_json::{Map, Value};
 
 use super::audience::Audiences;

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use rolecall_core::base::secret::SecretText;
 use rolecall_core::identity::{Evidence, Identity, InvalidClaims, ReadClaims, Unread, claim_name};
-use rolecall_core::secret::SecretText;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
 

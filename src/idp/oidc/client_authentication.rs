@@ -3,10 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openidconnect::http::header::HeaderValue;
-use rolecall_core::port::Entropy;
-use rolecall_core::secret::SecretText;
+use rolecall_core::base::secret::SecretText;
+use rolecall_core::base::{Entropy, limits, text};
 use rolecall_core::sign_in::ProviderError;
-use rolecall_core::{limits, text};
 use url::form_urlencoded::byte_serialize;
 
 use super::client_key::Assertion;

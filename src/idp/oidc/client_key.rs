@@ -14,8 +14,8 @@ use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::sign::Signer;
 use openssl::x509::X509;
-use rolecall_core::port::Entropy;
-use rolecall_core::secret::{SecretText, random_token};
+use rolecall_core::base::Entropy;
+use rolecall_core::base::secret::{SecretText, random_token};
 use serde_json::json;
 
 use super::metadata::Metadata;

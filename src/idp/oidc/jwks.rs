@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openidconnect::core::{CoreJsonCurveType, CoreJsonWebKey};
 use openidconnect::{JsonWebKey as _, JsonWebKeyId};
-use rolecall_core::{json, limits};
+use rolecall_core::base::{json, limits};
 use serde_json::{Map, Value};
 
 use super::jws::{Algorithm, UnverifiedJws};

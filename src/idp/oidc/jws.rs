@@ -6,8 +6,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openidconnect::core::CoreJwsSigningAlgorithm;
+use rolecall_core::base::{json, limits, text};
 use rolecall_core::sign_in::{ProviderError, RejectReason};
-use rolecall_core::{json, limits, text};
 use serde_json::{Map, Value};
 
 use super::metadata::Metadata;

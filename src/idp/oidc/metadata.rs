@@ -3,7 +3,7 @@
 //! The issuer in it must be the configured one byte for byte, and every endpoint https; a provider on the internet
 //! cannot send us to this machine's loopback. An optional endpoint that we would not call is ignored until it is needed.
 
-use rolecall_core::json;
+use rolecall_core::base::json;
 use serde_json::{Map, Value};
 use url::Url;
 

@@ -1,7 +1,7 @@
 //! What `rolecalld check --online` asks a provider: its documents, its clock, and whether it takes the client's secret.
 
 use chrono::TimeDelta;
-use rolecall_core::secret::{SecretText, random_token};
+use rolecall_core::base::secret::{SecretText, random_token};
 use rolecall_core::sign_in::ProviderError;
 use url::Url;
 

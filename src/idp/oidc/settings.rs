@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use rolecall_core::access::Lacks;
+use rolecall_core::base::secret::SecretText;
 use rolecall_core::identity::{EmailDomain, ProviderId};
-use rolecall_core::secret::SecretText;
 use url::Url;
 
 use super::auth_time::AuthTimeRule;
@@ -267,7 +267,7 @@ pub(super) mod tests {
             claims: ClaimNames::default(),
             mfa: MfaRule::default(),
             auth_time: AuthTimeRule::default(),
-            leeway: rolecall_core::limits::LEEWAY,
+            leeway: rolecall_core::base::limits::LEEWAY,
             algorithms: OidcSettings::ALGORITHMS.to_vec(),
             extra_audiences: Vec::new(),
             endpoint_hosts: Vec::new(),

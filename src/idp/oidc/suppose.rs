@@ -1,8 +1,8 @@
 //! Who somebody would be if a provider had said so: for explaining the access policy, never for signing in.
 
 use chrono::{DateTime, Utc};
+use rolecall_core::base::secret::SecretText;
 use rolecall_core::identity::Identity;
-use rolecall_core::secret::SecretText;
 use rolecall_core::sign_in::ProviderError;
 use serde_json::{Map, Value};
 

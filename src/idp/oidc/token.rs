@@ -5,8 +5,8 @@
 
 use openidconnect::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Body, Method, Request};
-use rolecall_core::json;
-use rolecall_core::secret::SecretText;
+use rolecall_core::base::json;
+use rolecall_core::base::secret::SecretText;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
 use url::{Url, form_urlencoded};

@@ -5,9 +5,9 @@
 
 use openidconnect::http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
 use reqwest::{Method, Request};
+use rolecall_core::base::json;
+use rolecall_core::base::secret::SecretText;
 use rolecall_core::identity::Subject;
-use rolecall_core::json;
-use rolecall_core::secret::SecretText;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
 use url::Url;

@@ -7,7 +7,7 @@
 
 use std::io::{self, Read};
 
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 
 use super::trust::{InvalidMetadata, TrustOptions, metadata_text};
 use super::xml::{METADATA, trimmed};

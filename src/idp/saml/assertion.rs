@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use rolecall_core::base::secret::SecretDigest;
 use rolecall_core::identity::{InvalidClaims, NameId, Subject, Unread};
-use rolecall_core::secret::SecretDigest;
 
 /// What a response is held against.
 #[derive(Clone, Copy, Debug)]

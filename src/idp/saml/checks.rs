@@ -5,8 +5,8 @@
 //! says must fit, and nothing is taken from it.
 
 use chrono::{DateTime, Utc};
-use rolecall_core::limits;
-use rolecall_core::secret::SecretDigest;
+use rolecall_core::base::limits;
+use rolecall_core::base::secret::SecretDigest;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use roxmltree::{Document, Node};
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::Value;
 

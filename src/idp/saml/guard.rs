@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use roxmltree::{Document, Node};
 

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
-use rolecall_core::limits;
-use rolecall_core::secret::{SamlResponse, SecretText};
+use rolecall_core::base::limits;
+use rolecall_core::base::secret::{SamlResponse, SecretText};
 use rolecall_core::sign_in::{PackedResponse, ProviderError};
 
 use super::message::unwritable;

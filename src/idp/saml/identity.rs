@@ -139,8 +139,8 @@ mod tests {
     use super::super::settings::tests::settings;
     use super::*;
     use chrono::DateTime;
+    use rolecall_core::base::secret::SecretDigest;
     use rolecall_core::identity::{Disbelief, EmailDomain, NameId, Subject, Unread};
-    use rolecall_core::secret::SecretDigest;
 
     fn attribute(name: &str, friendly: Option<&str>, values: &[&str]) -> Attribute {
         Attribute {

@@ -11,7 +11,7 @@ use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, PKeyRef, Private, Public};
 use openssl::rsa::Padding;
 use openssl::x509::X509;
-use rolecall_core::timestamp;
+use rolecall_core::base::timestamp;
 
 /// NIST SP 800-131A: shorter RSA moduli no longer sign.
 const RSA_BITS_MIN: u32 = 2048;

@@ -3,9 +3,9 @@
 //! Of a message only what its signature covers is read, and every one must be for us, from the provider, and of this moment.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rolecall_core::base::limits;
+use rolecall_core::base::secret::SecretDigest;
 use rolecall_core::identity::NameId;
-use rolecall_core::limits;
-use rolecall_core::secret::SecretDigest;
 use rolecall_core::sign_in::{Correlation, LogoutOrder, OneTime, ProviderError, RejectReason};
 use roxmltree::Node;
 use serde::{Deserialize, Serialize};

@@ -23,7 +23,7 @@ use super::trust::{Binding, Endpoint};
 const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
 
 /// Something of ours that cannot be written or signed.
-pub fn unwritable(error: impl Into<rolecall_core::port::Source>) -> ProviderError {
+pub fn unwritable(error: impl Into<rolecall_core::base::Source>) -> ProviderError {
     ProviderError::Unavailable(error.into())
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rolecall_core::port::Clock;
+use rolecall_core::base::Clock;
 use rolecall_core::sign_in::ProviderError;
 use url::Url;
 

@@ -14,8 +14,8 @@ use openssl::pkey::{Id, PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::sign::Signer;
 use openssl::x509::{X509, X509NameBuilder};
-use rolecall_core::port::Entropy;
-use rolecall_core::secret::SecretText;
+use rolecall_core::base::Entropy;
+use rolecall_core::base::secret::SecretText;
 
 /// Bits of a key that is made here: enough until the certificate ends (NIST SP 800-57).
 const RSA_BITS: u32 = 3_072;
@@ -141,7 +141,7 @@ impl OwnKey {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use rolecall_core::port::Entropy;
+    use rolecall_core::base::Entropy;
 
     pub struct Sevens;
     impl Entropy for Sevens {

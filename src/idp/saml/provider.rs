@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use rolecall_core::base::secret::{SamlResponse, State};
+use rolecall_core::base::{Clock, Entropy};
 use rolecall_core::identity::{EmailDomain, Evidence, Identity, ProviderId};
-use rolecall_core::port::{Clock, Entropy};
-use rolecall_core::secret::{SamlResponse, State};
 use rolecall_core::sign_in::{
     Callback, Challenge, Correlation, Demand, IdentityProvider, ProviderError, RejectReason,
     SamlServiceProvider, Turn, Vouched,

@@ -14,7 +14,7 @@ use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{Id, PKey, Public};
 use openssl::sign::Verifier;
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use url::form_urlencoded;
 

@@ -3,8 +3,8 @@
 
 use askama::Template;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use rolecall_core::base::Entropy;
 use rolecall_core::identity::NameId;
-use rolecall_core::port::Entropy;
 use rolecall_core::sign_in::ProviderError;
 
 use super::message::unwritable;
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
-    use rolecall_core::secret::SecretText;
+    use rolecall_core::base::secret::SecretText;
     use rolecall_core::sign_in::{Challenge, LogoutMessage, RejectReason};
 
     const HOSTILE: &str = "a&b<c>\"d'\té</saml:NameID>";

@@ -3,7 +3,7 @@
 //! It refuses document types, CDATA, processing instructions and control characters, and more elements, attributes,
 //! namespaces or depth than SAML has use for. It proves nothing well-formed: a strict parser comes next.
 
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 use rolecall_core::sign_in::ProviderError;
 
 use super::xml::malformed;

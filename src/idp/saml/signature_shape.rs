@@ -4,7 +4,7 @@
 //! What `KeyInfo` says is never a key: at most it tells which of the configured certificates to try first.
 
 use openssl::pkey::Id;
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use roxmltree::{Node, NodeId};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rolecall_core::port::Clock;
+use rolecall_core::base::Clock;
 use rolecall_core::sign_in::ProviderError;
 
 use super::metadata::RemoteMetadata;

@@ -4,8 +4,8 @@
 
 use askama::Template;
 use chrono::{DateTime, Utc};
+use rolecall_core::base::secret::SecretDigest;
 use rolecall_core::identity::Identity;
-use rolecall_core::secret::SecretDigest;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
 

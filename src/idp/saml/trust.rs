@@ -4,7 +4,7 @@
 //! namespace; what it says beyond that is not looked at.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 use rolecall_core::sign_in::ProviderError;
 use roxmltree::Node;
 use url::Url;

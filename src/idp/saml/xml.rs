@@ -1,8 +1,8 @@
 //! Small words for reading XML by namespace, and the names SAML is made of.
 
 use chrono::{DateTime, Utc};
+use rolecall_core::base::timestamp;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
-use rolecall_core::timestamp;
 use roxmltree::{Document, Node, ParsingOptions};
 
 pub use super::attributes::{attribute, foreign_twin};

@@ -16,7 +16,7 @@ use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo as _, ProtocolVersion,
     PushInfo, RedisConnectionInfo, RedisError, RedisResult, TlsCertificates, TlsMode, Value,
 };
-use rolecall_core::secret::SecretText;
+use rolecall_core::base::secret::SecretText;
 use tokio::sync::Mutex;
 
 use super::OPERATION_MAX;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::{Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
-use rolecall_core::port::StoreError;
+use rolecall_core::record::StoreError;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;

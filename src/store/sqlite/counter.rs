@@ -1,7 +1,7 @@
 //! Numbers that count: rows of the same table, whose value is an integer.
 
 use chrono::TimeDelta;
-use rolecall_core::port::{Counted, Counter};
+use rolecall_core::record::{Counted, Counter};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 

@@ -7,10 +7,10 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use rolecall_core::aws::StsRefusal;
-use rolecall_core::aws_login::{LoginClient, LoginExchange, LoginTokens};
-use rolecall_core::gateway::{IssueError, LoginError, LoginShown};
-use rolecall_core::json;
-use rolecall_core::secret::{AuthorizationCode, RefreshToken, SecretText};
+use rolecall_core::aws_login::{LoginClient, LoginError, LoginExchange, LoginShown, LoginTokens};
+use rolecall_core::base::json;
+use rolecall_core::base::secret::{AuthorizationCode, RefreshToken, SecretText};
+use rolecall_core::issue::IssueError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -54,18 +54,29 @@ pub async fn token(
         let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
         let shown = asked.shown();
         let exchange = async {
-            gateway.check_login(context, shown).await?;
-            let proof = gateway.login_proof(&proofs)?;
+            gateway.aws_logins().check_login(context, shown).await?;
+            let proof = gateway.aws_logins().login_proof(&proofs)?;
             match &asked {
-                Asked::First(shown) => gateway.redeem_login(context, &proof, shown).await,
+                Asked::First(shown) => {
+                    gateway
+                        .aws_logins()
+                        .redeem_login(context, &proof, shown)
+                        .await
+                }
                 Asked::Next(client, token) => {
-                    gateway.refresh_login(context, &proof, *client, token).await
+                    gateway
+                        .aws_logins()
+                        .refresh_login(context, &proof, *client, token)
+                        .await
                 }
             }
         };
         Ok(match exchange.await {
             Ok(tokens) => Ok(tokens),
-            Err(error) => Err(gateway.login_refused(context, shown, error).await),
+            Err(error) => Err(gateway
+                .aws_logins()
+                .login_refused(context, shown, error)
+                .await),
         })
     };
     let tokens = detached(site, context, "aws_login", work).await??;

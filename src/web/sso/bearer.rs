@@ -8,10 +8,11 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use rolecall_core::access::Grants;
+use rolecall_core::audit::RequestContext;
 use rolecall_core::aws::AccountId;
-use rolecall_core::client_session::ClientSession;
-use rolecall_core::gateway::RequestContext;
-use rolecall_core::secret::AccessToken;
+use rolecall_core::base::secret::AccessToken;
+use rolecall_core::record::StoreError;
+use rolecall_core::session::ClientSession;
 
 use crate::web::extract::Visitor;
 use crate::web::problem::{Fault, Problem};
@@ -30,16 +31,28 @@ pub struct Bearer {
 
 impl Bearer {
     /// Today's grants of its person, from where it calls.
-    pub fn grants(&self) -> Grants {
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    pub async fn grants(&self) -> Result<Grants, StoreError> {
         let Visitor { site, context } = &self.visitor;
-        site.gateway.grants(&self.session, &context.origin)
+        site.gateway
+            .entitlements()
+            .grants(&self.session, &context.origin)
+            .await
     }
 
     /// Those of them that are in one account.
-    pub fn grants_in(&self, account: &AccountId) -> Grants {
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    pub async fn grants_in(&self, account: &AccountId) -> Result<Grants, StoreError> {
         let Visitor { site, context } = &self.visitor;
         let gateway = &site.gateway;
-        gateway.grants_in(account, &self.session, &context.origin)
+        gateway
+            .entitlements()
+            .grants_in(account, &self.session, &context.origin)
+            .await
     }
 }
 
@@ -135,7 +148,12 @@ impl Presented {
         if token.handle().is_none() {
             return Err(foreign(&token, visitor.site.origin()));
         }
-        let session = visitor.site.gateway.client_session(&token).await?;
+        let session = visitor
+            .site
+            .gateway
+            .sessions()
+            .client_session(&token)
+            .await?;
         let session = session.ok_or_else(unauthorized)?;
         Ok(Bearer { visitor, session })
     }

@@ -6,8 +6,8 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Query;
-use rolecall_core::access::Unmet;
-use rolecall_core::gateway::{IssueError, RoleRequest};
+use rolecall_core::access::{RoleRequest, Unmet};
+use rolecall_core::issue::IssueError;
 use serde::{Deserialize, Serialize};
 
 use super::bearer::{Bearer, Presented, unauthorized};
@@ -81,7 +81,10 @@ pub async fn get_role_credentials(
         let Bearer { visitor, session } = presented.prove().await?;
         let role = role?;
         let gateway = &visitor.site.gateway;
-        Ok(gateway.credentials(&visitor.context, &session, &role).await)
+        Ok(gateway
+            .issuer()
+            .credentials(&visitor.context, &session, &role)
+            .await)
     };
     let issued = detached(site.clone(), context, "client", work)
         .await?

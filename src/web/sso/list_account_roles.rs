@@ -41,10 +41,11 @@ pub async fn list_account_roles(
     asked: Query<Asked>,
 ) -> Result<HttpResponse, Problem> {
     let account = account(&asked.account_id)?;
-    let grants = bearer.grants_in(&account);
+    let grants = bearer.grants_in(&account).await?;
     let identity = &bearer.session.identity;
     let gateway = &bearer.visitor.site.gateway;
     let page = gateway
+        .clients()
         .roles_page(identity, &grants, &account, &asked.paging.parse()?)
         .map_err(|error| refuse(error.to_string()))?;
     let listed = page.entries.iter().map(|grant| ListedRole {

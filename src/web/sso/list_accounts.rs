@@ -29,9 +29,10 @@ struct ListedAccount<'a> {
 /// `UnauthorizedException`, `InvalidRequestException`; 5xx in an outage.
 pub async fn list_accounts(bearer: Bearer, query: Query<Paging>) -> Result<HttpResponse, Problem> {
     let site = &bearer.visitor.site;
-    let grants = bearer.grants();
+    let grants = bearer.grants().await?;
     let page = site
         .gateway
+        .clients()
         .accounts_page(&bearer.session.identity, &grants, &query.parse()?)
         .map_err(|error| refuse(error.to_string()))?;
     let listed = page.entries.into_iter().map(|account| ListedAccount {

@@ -16,7 +16,10 @@ use crate::web::problem::Problem;
 pub async fn logout(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Problem> {
     if let Some(token) = bearer::token(&request) {
         let Visitor { site, context } = &visitor;
-        site.gateway.end_client_session(context, &token).await?;
+        site.gateway
+            .sessions()
+            .end_client_session(context, &token)
+            .await?;
     }
     Ok(HttpResponse::Ok().finish())
 }

@@ -3,9 +3,8 @@
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
-use rolecall_core::consent::Asked;
-use rolecall_core::gateway::{
-    AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAuthorization,
+use rolecall_core::clients::{
+    Asked, AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAuthorization,
 };
 use rolecall_core::sign_in::ReturnTo;
 
@@ -33,10 +32,11 @@ pub async fn authorize(
     };
     let member = member?;
     let step = gateway
+        .clients()
         .begin_authorization(&visitor.context, &member.session, &read)
         .await?;
     match step {
-        AuthorizationStep::Ask(asked) => ask(&member, &request, &asked),
+        AuthorizationStep::Ask(asked) => ask(&member, &request, &asked).await,
         AuthorizationStep::Answer(to) => Ok(reply::see_other(&to)),
         AuthorizationStep::Spent => Err(spent()),
         AuthorizationStep::SessionEnded => Err(ended(&visitor, &request)),
@@ -62,6 +62,7 @@ pub async fn decide(
     let step = visitor
         .site
         .gateway
+        .clients()
         .decide_authorization(&visitor.context, &member.session, &read, (decision, &shown))
         .await?;
     match step {
@@ -72,7 +73,7 @@ pub async fn decide(
                 .consent("code", consent::word(decision));
             consent::go_back(&member, &to)
         }
-        AuthorizationStep::Ask(asked) => ask(&member, &request, &asked),
+        AuthorizationStep::Ask(asked) => ask(&member, &request, &asked).await,
         AuthorizationStep::Spent => Err(spent()),
         AuthorizationStep::SessionEnded => Err(ended(visitor, &request)),
     }
@@ -89,10 +90,14 @@ fn ended(visitor: &Visitor, request: &HttpRequest) -> Problem {
 }
 
 /// The question, whose answer goes to the same address.
-fn ask(member: &Member, request: &HttpRequest, asked: &Asked) -> Result<HttpResponse, Problem> {
+async fn ask(
+    member: &Member,
+    request: &HttpRequest,
+    asked: &Asked,
+) -> Result<HttpResponse, Problem> {
     let here = request.uri().path_and_query();
     let here = here.map_or("/authorize", |place| place.as_str());
-    consent::page(member, asked, consent::Form::at(here))
+    consent::page(member, asked, consent::Form::at(here)).await
 }
 
 /// The request, or where the browser goes to tell the client what is wrong with it.
@@ -103,7 +108,7 @@ fn read(
     let form = parse(request.query_string()).ok_or_else(|| {
         Problem::bad_request("A parameter of the request is there twice, or is too long.")
     })?;
-    match visitor.site.gateway.read_authorization(form) {
+    match visitor.site.gateway.clients().read_authorization(form) {
         Ok(read) => Ok(Ok(read)),
         Err(AuthorizeError::Answer { to, .. }) => Ok(Err(to)),
         Err(

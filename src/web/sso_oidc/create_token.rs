@@ -1,12 +1,11 @@
 //! `CreateToken`: a device code, an authorization code or a refresh token becomes an access token.
 
 use actix_web::HttpResponse;
-use rolecall_core::client::{ClientId, GrantType};
-use rolecall_core::client_session::ClientTokens;
-use rolecall_core::gateway::{CodeRedemption, TokenError};
-use rolecall_core::secret::{
+use rolecall_core::base::secret::{
     AuthorizationCode, ClientSecret, DeviceCode, RefreshToken, SecretText,
 };
+use rolecall_core::clients::{ClientId, CodeRedemption, GrantType, TokenError};
+use rolecall_core::session::ClientTokens;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -76,11 +75,14 @@ async fn tokens(
     let id = required(request.client_id, "clientId")?;
     let secret = ClientSecret::new(required(request.client_secret, "clientSecret")?);
     let id = ClientId::parse(&id).map_err(|_| TokenError::InvalidClient)?;
-    let client = gateway.authenticate_client(&id, &secret, grant_type)?;
+    let client = gateway
+        .clients()
+        .authenticate_client(&id, &secret, grant_type)?;
     Ok(match grant_type {
         GrantType::DeviceCode => {
             let code = DeviceCode::new(required(request.device_code, "deviceCode")?);
             gateway
+                .clients()
                 .redeem_device_code(context, (&id, &client), &code)
                 .await?
         }
@@ -90,11 +92,14 @@ async fn tokens(
                 redirect_uri: required(request.redirect_uri, "redirectUri")?,
                 verifier: SecretText::new(required(request.code_verifier, "codeVerifier")?),
             };
-            gateway.redeem_code(context, &id, &redemption).await?
+            gateway
+                .clients()
+                .redeem_code(context, &id, &redemption)
+                .await?
         }
         GrantType::RefreshToken => {
             let token = RefreshToken::new(required(request.refresh_token, "refreshToken")?);
-            gateway.refresh(context, &id, &token).await?
+            gateway.clients().refresh(context, &id, &token).await?
         }
     })
 }

@@ -1,7 +1,7 @@
 //! `RegisterClient`: anybody may, and nothing is kept of it.
 
 use actix_web::HttpResponse;
-use rolecall_core::client::{InvalidRegistration, RegistrationForm};
+use rolecall_core::clients::{InvalidRegistration, RegistrationForm};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -45,8 +45,11 @@ pub async fn register_client(
         issuer_url: request.issuer_url,
     };
     let gateway = &visitor.site.gateway;
-    gateway.admit_registration(&visitor.context).await?;
-    let registered = gateway.register_client(form)?;
+    gateway
+        .clients()
+        .admit_registration(&visitor.context)
+        .await?;
+    let registered = gateway.clients().register_client(form)?;
     Ok(HttpResponse::Ok().json(json!({
         "clientId": registered.id.as_str(),
         "clientSecret": registered.secret.expose(),

@@ -1,9 +1,8 @@
 //! `StartDeviceAuthorization` (RFC 8628 3.1 and 3.2).
 
 use actix_web::HttpResponse;
-use rolecall_core::client::{ClientId, GrantType};
-use rolecall_core::gateway::{DeviceError, TokenError};
-use rolecall_core::secret::ClientSecret;
+use rolecall_core::base::secret::ClientSecret;
+use rolecall_core::clients::{ClientId, DeviceError, GrantType, TokenError};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -44,9 +43,11 @@ pub async fn start_device_authorization(
     let site = &visitor.site;
     let client = site
         .gateway
+        .clients()
         .authenticate_client(&id, &secret, GrantType::DeviceCode)?;
     let started = site
         .gateway
+        .clients()
         .start_device_authorization(&visitor.context, (&id, &client), start_url.as_deref())
         .await?;
     let code = started.user_code.to_string();

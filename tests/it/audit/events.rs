@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use rolecall_core::port::{RecordStore as _, StoreError};
+use rolecall_core::record::{RecordStore as _, StoreError};
 use rolecalld::store::SqliteStore;
 use tokio::task::JoinSet;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rolecall_core::port::StoreError;
+use rolecall_core::record::StoreError;
 use rolecalld::audit::OpenAuditError;
 
 use super::*;

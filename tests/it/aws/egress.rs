@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context as _, Result, ensure};
 use rolecall_core::aws::{ConsoleSignIn as _, Destination, Partition, Sts as _};
-use rolecall_core::secret::SecretText;
+use rolecall_core::base::secret::SecretText;
 use rolecall_testkit::certificate::CertificateAuthority;
 use rolecall_testkit::proxy::{Proxy, ProxySettings, TlsFront};
 use rolecalld::aws::keys::KeyAlgorithm;

@@ -14,8 +14,8 @@ use rolecall_core::aws::{
     LoginTokenClaims, RoleSessionTags, SourceIdentity, TagKey, WebIdentityClaims,
     WebIdentityIssuer as _,
 };
+use rolecall_core::base::limits::WEB_IDENTITY_TOKEN_CHARS_MAX;
 use rolecall_core::identity::Subject;
-use rolecall_core::limits::WEB_IDENTITY_TOKEN_CHARS_MAX;
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::verify;
 use rolecalld::aws::TokenIssuer;

@@ -11,9 +11,9 @@ use rolecall_core::aws::{
     SourceIdentity, Sts as _, StsError, StsRefusal, TagKey, WebIdentityClaims,
     WebIdentityIssuer as _,
 };
+use rolecall_core::base::secret::SecretText;
+use rolecall_core::base::{Clock, Entropy};
 use rolecall_core::identity::{AuthTime, Claims, Evidence, Identity, ProviderId, Subject};
-use rolecall_core::port::{Clock, Entropy};
-use rolecall_core::secret::SecretText;
 use rolecall_testkit::aws::{Account, Aws, AwsSettings as Emulated, Role};
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::serve::LocalServer;

@@ -54,8 +54,13 @@ async fn judge(seen: &Value, house: &House) -> Result<()> {
     ensure!(seen["working"] == serde_json::json!([5, 0]));
     for token in tokens {
         let token = token.as_str().unwrap_or_default();
-        let token = rolecall_core::secret::AccessToken::new(token);
-        let found = house.gateway.verbs.client_session(&token).await?;
+        let token = rolecall_core::base::secret::AccessToken::new(token);
+        let found = house
+            .gateway
+            .verbs
+            .sessions()
+            .client_session(&token)
+            .await?;
         ensure!(found.is_none(), "{token:?} was signed out");
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! How old a sign-in is: what the provider says of it, and what a silence means.
 
 use anyhow::{Result, ensure};
+use rolecall_core::base::secret::{State, random_token};
 use rolecall_core::identity::AuthTime as Known;
-use rolecall_core::secret::{State, random_token};
 use rolecall_core::sign_in::{Demand, IdentityProvider as _};
 use rolecall_testkit::oidc::AuthTime;
 use rolecalld::idp::AuthTimeRule;

@@ -1,7 +1,7 @@
 //! How the gateway authenticates at the token endpoint, at a provider that verifies it.
 
 use anyhow::{Context, Result, ensure};
-use rolecall_core::secret::SecretText;
+use rolecall_core::base::secret::SecretText;
 use rolecall_core::sign_in::ProviderError;
 use rolecall_testkit::keys::{self, Algorithm, SigningKey};
 use rolecall_testkit::oidc::variation::Variation;

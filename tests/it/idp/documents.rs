@@ -5,8 +5,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use rolecall_core::base::secret::{State, random_token};
 use rolecall_core::identity::Identity;
-use rolecall_core::secret::{State, random_token};
 use rolecall_core::sign_in::{Demand, IdentityProvider as _, ProviderError, RejectReason};
 use rolecall_testkit::oidc::{Conduct, Fault};
 

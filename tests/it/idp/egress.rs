@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Result, bail, ensure};
-use rolecall_core::secret::SecretText;
+use rolecall_core::base::secret::SecretText;
 use rolecall_testkit::certificate::CertificateAuthority;
 use rolecall_testkit::oidc::variation::Variation;
 use rolecall_testkit::proxy::{Proxy, ProxySettings, TlsFront};
@@ -84,7 +84,7 @@ async fn get(egress: &Egress, url: &str) -> Result<Result<Vec<u8>, HttpError>> {
 
 #[tokio::test]
 async fn a_sign_in_goes_through_the_proxy_and_trusts_the_private_authority() -> Result<()> {
-    use rolecall_core::secret::{State, random_token};
+    use rolecall_core::base::secret::{State, random_token};
     use rolecall_core::sign_in::{Demand, IdentityProvider as _};
     use rolecalld::idp::oidc::OidcProvider;
     use std::sync::Arc;

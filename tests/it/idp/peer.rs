@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
+use rolecall_core::base::Entropy;
+use rolecall_core::base::secret::{State, random_token};
 use rolecall_core::identity::EmailAddress;
-use rolecall_core::port::Entropy;
-use rolecall_core::secret::{State, random_token};
 use rolecall_core::sign_in::{Demand, IdentityProvider as _};
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::clock::ManualClock;

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use anyhow::{Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rolecall_core::secret::{SecretText, State, random_token};
+use rolecall_core::base::secret::{SecretText, State, random_token};
 use rolecall_core::sign_in::{Callback, Demand, IdentityProvider as _};
 use rolecall_testkit::serve::LocalServer;
 use rolecalld::egress::Egress;

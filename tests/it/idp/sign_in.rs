@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::TimeDelta;
+use rolecall_core::base::secret::{SecretText, State, random_token};
 use rolecall_core::identity::{EmailAddress, EmailDomain, Evidence, Identity};
-use rolecall_core::secret::{SecretText, State, random_token};
 use rolecall_core::sign_in::{
     Callback, Demand, IdentityProvider as _, ProviderError, RejectReason,
 };

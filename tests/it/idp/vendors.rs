@@ -8,7 +8,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use rolecall_core::access::{Circumstances, Policy};
+use rolecall_core::access::Policy;
+use rolecall_core::caller::{Circumstances, Facts};
 use rolecall_core::identity::EmailAddress;
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::oidc::variation::{ABSENT, Raw, Variation};
@@ -259,7 +260,7 @@ async fn each_provider_of_the_page_signs_a_person_in_with_its_block() -> Result<
             address: None,
             device_flow: false,
         };
-        let grants = policy.grants(&identity, &circumstances);
+        let grants = policy.grants(&Facts::new(&identity, circumstances));
         let labels: Vec<String> = grants.iter().map(|grant| grant.label()).collect();
         ensure!(
             labels == ["payments-prod/Developer"],

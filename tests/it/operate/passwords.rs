@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context as _, Result, ensure};
-use rolecall_core::secret::SecretText;
+use rolecall_core::base::secret::SecretText;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::postgres::Postgres;
 use rolecall_testkit::redis::Redis;

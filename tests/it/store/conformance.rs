@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
-use rolecall_core::port::{Clock, Key, RecordStore, StoreError};
-use rolecall_core::secret::SecretDigest;
+use rolecall_core::base::Clock;
+use rolecall_core::base::secret::SecretDigest;
+use rolecall_core::record::{Key, RecordStore, StoreError};
 use rolecall_testkit::clock::ManualClock;
 use tokio::task::JoinSet;
 

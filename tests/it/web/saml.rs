@@ -23,7 +23,7 @@ pub(super) fn key_file() -> Result<String> {
     }
     let folder = TempDir::new()?;
     let path = folder.path().join("saml.pem");
-    let now = rolecall_core::port::Clock::now(&SystemClock);
+    let now = rolecall_core::base::Clock::now(&SystemClock);
     let pem = OwnKey::generate("sso.example", now, &SystemEntropy)?;
     let mut file = fs::OpenOptions::new();
     let file = file.write(true).create(true).truncate(true).mode(0o600);

@@ -142,8 +142,14 @@ impl Scene {
 
     /// Whether the access token still opens its session.
     async fn opens(&self, token: &str) -> Result<bool> {
-        let token = rolecall_core::secret::AccessToken::new(token);
-        let found = self.house.gateway.verbs.client_session(&token).await?;
+        let token = rolecall_core::base::secret::AccessToken::new(token);
+        let found = self
+            .house
+            .gateway
+            .verbs
+            .sessions()
+            .client_session(&token)
+            .await?;
         Ok(found.is_some())
     }
 

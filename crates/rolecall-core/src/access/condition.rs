@@ -3,24 +3,13 @@
 //! A condition never hides that somebody has a role: who matches `who` but not `when` is told what is missing.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use chrono::{DateTime, Duration, Utc};
 use ipnet::IpNet;
 
+use crate::caller::Circumstances;
 use crate::identity::{AuthTime, Identity};
-
-/// What is true of a request besides who makes it.
-#[derive(Clone, Copy, Debug)]
-pub struct Circumstances {
-    /// The gateway's clock.
-    pub now: DateTime<Utc>,
-    /// The caller's address, where it is known.
-    pub address: Option<IpAddr>,
-    /// Whether the request's session came from the device flow (RFC 8628), where the person at the browser and the
-    /// one at the terminal may not be the same.
-    pub device_flow: bool,
-}
+use std::net::IpAddr;
 
 /// `when`, parsed. Empty when the assignment always holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

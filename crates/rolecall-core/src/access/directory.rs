@@ -10,7 +10,7 @@ use crate::aws::{
     AccountId, Destination, PolicyArn, Recipient, Region, RolePath, RoleSessionDuration,
     SamlProviderArn, SessionPolicy, TagKey,
 };
-use crate::identity::text_newtype;
+use crate::base::text_newtype;
 
 text_newtype!(
     /// An account's name: unique, and never mistaken for an id, a selector or the end of `ACCOUNT/PERMISSION_SET`.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::access::assignment::{AccountIndex, Assignment, AssignmentIndex, Deny, Scope, SetIndex};
 use crate::access::attributes;
 use crate::access::claim_names::ClaimNames;
-use crate::access::condition::{Circumstances, Unmet};
+use crate::access::condition::Unmet;
 use crate::access::directory::{Account, PermissionSet};
 use crate::access::explain::{Explanation, Reasons};
 use crate::access::grant::Grants;
@@ -18,7 +18,8 @@ use crate::access::index::Index;
 use crate::access::tally::Tally;
 use crate::access::who::{Mismatch, Person, WhoUse};
 use crate::aws::{AccountId, Partition};
-use crate::config_error::ConfigError;
+use crate::caller::{Circumstances, Facts};
+use crate::config_file::ConfigError;
 use crate::identity::{Identity, InvalidClaims};
 
 /// Everything that may be granted, and to whom. Cheap to clone.
@@ -98,30 +99,21 @@ impl Policy {
         Ok(())
     }
 
-    /// What the person may become, in these circumstances.
-    pub fn grants(&self, identity: &Identity, circumstances: &Circumstances) -> Grants {
-        self.grants_within(None, identity, circumstances)
+    /// The roles that these facts grant.
+    pub fn grants(&self, facts: &Facts<'_>) -> Grants {
+        self.grants_within(None, facts)
     }
 
-    /// What the person may become in one account: of [`Policy::grants`] that part, at the cost of that part.
-    pub fn grants_in(
-        &self,
-        account: &AccountId,
-        identity: &Identity,
-        circumstances: &Circumstances,
-    ) -> Grants {
+    /// Those of them that are in one account, at the cost of that account.
+    pub fn grants_in(&self, account: &AccountId, facts: &Facts<'_>) -> Grants {
         match self.0.account_by_id.get(account) {
-            Some(account) => self.grants_within(Some(*account), identity, circumstances),
-            None => self.add_up(identity, Applicable::default(), None),
+            Some(account) => self.grants_within(Some(*account), facts),
+            None => self.add_up(facts.identity, Applicable::default(), None),
         }
     }
 
-    fn grants_within(
-        &self,
-        only: Option<AccountIndex>,
-        identity: &Identity,
-        circumstances: &Circumstances,
-    ) -> Grants {
+    fn grants_within(&self, only: Option<AccountIndex>, facts: &Facts<'_>) -> Grants {
+        let identity = facts.identity;
         let contents = &*self.0;
         let person = Person::new(identity);
         let matters = |scope: &Scope| only.is_none_or(|account| scope.touches(account));
@@ -136,7 +128,7 @@ impl Policy {
                 denies: denies.filter(|number| matters(&contents.denies[*number as usize].scope)),
             },
             &person,
-            circumstances,
+            &facts.circumstances,
             &mut Silence,
         );
         self.add_up(identity, applicable, only)
@@ -160,7 +152,8 @@ impl Policy {
     }
 
     /// The same, looking at every entry and keeping the reasons.
-    pub fn explain(&self, identity: &Identity, circumstances: &Circumstances) -> Explanation {
+    pub fn explain(&self, facts: &Facts<'_>) -> Explanation {
+        let identity = facts.identity;
         let person = Person::new(identity);
         let mut reasons = Reasons::new(&self.0, identity);
         let applicable = self.0.walk(
@@ -169,7 +162,7 @@ impl Policy {
                 denies: 0..count(&self.0.denies),
             },
             &person,
-            circumstances,
+            &facts.circumstances,
             &mut reasons,
         );
         reasons.explain(self.add_up(identity, applicable, None))
@@ -240,7 +233,7 @@ impl Contents {
     }
 }
 
-/// How many entries there are; a policy has at most [`crate::limits::POLICY_ENTRIES_MAX`].
+/// How many entries there are; a policy has at most [`crate::base::limits::POLICY_ENTRIES_MAX`].
 pub(super) fn count<T>(entries: &[T]) -> u32 {
     u32::try_from(entries.len()).unwrap_or(u32::MAX)
 }

@@ -24,10 +24,9 @@ use crate::access::index::Index;
 use crate::access::policy::{Contents, Policy};
 use crate::access::selector::Selectors;
 use crate::aws::Partition;
-use crate::config_error::{ConfigError, ConfigErrors};
+use crate::base::limits;
+use crate::config_file::{At, ConfigError, ConfigErrors, Document, Reader};
 use crate::identity::{EmailDomain, ProviderId};
-use crate::limits;
-use crate::toml_reader::{At, Document, Reader};
 
 /// One file of the policy.
 #[derive(Clone, Debug)]

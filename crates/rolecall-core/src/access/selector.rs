@@ -16,8 +16,7 @@ use std::sync::Arc;
 use crate::access::assignment::{AccountIndex, SetIndex, SetMask};
 use crate::access::directory::{Account, PermissionSet};
 use crate::access::glob;
-use crate::suggest;
-use crate::toml_reader::{At, quoted};
+use crate::config_file::{At, quoted, suggest};
 
 /// What one selector comes to; remembered, since many assignments are written alike.
 enum Selected {

@@ -8,7 +8,7 @@ pub struct ReferenceId(pub(super) String);
 
 impl ReferenceId {
     /// A new id: 80 random bits in Crockford's base32, 16 characters, easy to read out.
-    pub fn generate(entropy: &dyn crate::port::Entropy) -> Self {
+    pub fn generate(entropy: &dyn crate::base::Entropy) -> Self {
         const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let mut bytes = [0_u8; 16];
         entropy.fill(&mut bytes);

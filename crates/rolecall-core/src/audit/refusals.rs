@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::limits;
-use crate::rate_limit::{AddressPrefix, Width, rate_limit_prefix};
+use crate::base::limits;
+use crate::record::rate_limit::{AddressPrefix, Width, rate_limit_prefix};
 
 use super::Happened;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::identity::text_newtype;
+use crate::base::text_newtype;
 
 text_newtype!(
     /// An AWS account's 12 digits.

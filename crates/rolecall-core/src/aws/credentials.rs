@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use super::{Destination, RoleSessionDuration};
-use crate::port::Source;
-use crate::secret::SecretText;
+use crate::base::Source;
+use crate::base::secret::SecretText;
 
 /// Temporary AWS credentials (STS, `Credentials`).
 #[derive(Clone, Debug)]

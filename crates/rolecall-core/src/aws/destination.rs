@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{Partition, Region};
-use crate::limits;
+use crate::base::limits;
 
 /// A page of the console, checked against an allow-list: `https`, the partition's console or one of its services,
 /// no user, no port, no other site.

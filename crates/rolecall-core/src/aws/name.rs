@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::identity::{Identity, text_newtype};
-use crate::secret::SecretDigest;
+use crate::base::secret::SecretDigest;
+use crate::base::text_newtype;
+use crate::identity::Identity;
 
 fn session_name_char(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"_=+,.@-".contains(&b)

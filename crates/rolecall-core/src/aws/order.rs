@@ -11,9 +11,9 @@ use super::{
     Credentials, PolicyArn, Region, RoleArn, RoleSessionName, RoleSessionTags, SamlProviderArn,
     SessionPolicy, SourceIdentity,
 };
+use crate::base::Source;
+use crate::base::secret::{SamlResponse, SecretText, WebIdentityToken};
 use crate::identity::Subject;
-use crate::port::Source;
-use crate::secret::{SamlResponse, SecretText, WebIdentityToken};
 
 /// `DurationSeconds` (STS): 900 to 43,200 seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -248,7 +248,7 @@ pub struct LoginTokenClaims {
 /// Mints tokens that IAM trusts, signed with the gateway's own key.
 #[async_trait]
 pub trait WebIdentityIssuer: Send + Sync {
-    /// A token of at most [`crate::limits::WEB_IDENTITY_TOKEN_LIFE`].
+    /// A token of at most [`crate::base::limits::WEB_IDENTITY_TOKEN_LIFE`].
     ///
     /// # Errors
     /// When no key can sign, or the token is larger than STS takes.

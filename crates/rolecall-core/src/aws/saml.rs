@@ -12,9 +12,9 @@ use super::{
     AccountId, Destination, Partition, Region, RoleArn, RoleSessionDuration, RoleSessionName,
     RoleSessionTags, SourceIdentity,
 };
-use crate::identity::{Subject, text_newtype};
-use crate::port::Source;
-use crate::secret::SamlResponse;
+use crate::base::secret::SamlResponse;
+use crate::base::{Source, text_newtype};
+use crate::identity::Subject;
 
 text_newtype!(
     /// An IAM SAML provider: `arn:aws:iam::111122223333:saml-provider/rolecall`.
@@ -166,7 +166,7 @@ pub struct MintedSaml {
 /// Signs responses that IAM trusts, with the gateway's own key.
 #[async_trait]
 pub trait SamlIssuer: Send + Sync {
-    /// A response of at most [`crate::limits::SAML_RESPONSE_LIFE`].
+    /// A response of at most [`crate::base::limits::SAML_RESPONSE_LIFE`].
     ///
     /// # Errors
     /// When no key can sign, or the response is larger than AWS takes.

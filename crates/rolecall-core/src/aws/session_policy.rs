@@ -1,7 +1,6 @@
 //! Session policies: what a role session may do at most, below what its role may do.
 
-use crate::identity::text_newtype;
-use crate::limits;
+use crate::base::{limits, text_newtype};
 
 text_newtype!(
     /// The ARN of a managed policy.

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::identity::text_newtype;
-use crate::limits;
+use crate::base::{limits, text_newtype};
 
 /// `[\p{L}\p{Z}\p{N}_.:/=+\-@]`, the characters of tag keys and values (STS, `Tag`).
 fn tag_char(c: char) -> bool {

@@ -256,6 +256,6 @@ fn the_two_clients_are_no_registered_ones_and_tell_each_other_apart() {
     for client in LoginClient::ALL {
         assert_eq!(LoginClient::parse(client.id()), Some(client));
         // The id is no text that could be a registered client's.
-        assert!(crate::client::ClientId::parse(client.id()).is_err());
+        assert!(crate::clients::ClientId::parse(client.id()).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use futures_util::future::join;
 
-use crate::port::StoreError;
+use crate::record::StoreError;
 
 use super::Gateway;
 
@@ -33,7 +33,7 @@ impl Gateway {
     /// # Errors
     /// The name of what does not work here, and why.
     pub async fn ready(&self) -> Result<(), (&'static str, StoreError)> {
-        let (records, audit) = (&self.world.records, &self.world.audit);
+        let (records, audit) = (&self.records, self.journal.trail());
         let store = async {
             match records.is_shared() {
                 true => records.readable().await,
@@ -53,7 +53,7 @@ impl Gateway {
 
     /// Whether everything works.
     pub async fn health(&self) -> Health {
-        let (store, trail) = join(self.world.records.ready(), self.world.audit.ready()).await;
+        let (store, trail) = join(self.records.ready(), self.journal.trail().ready()).await;
         Health { store, trail }
     }
 }

@@ -7,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::read::{InvalidClaims, Unread};
-use crate::limits;
+use crate::base::limits;
 
 /// What the provider said: claim name to values, all as text. Nested objects appear under their JSON pointer
 /// (`/realm_access/roles`); numbers and booleans as JSON writes them.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::secret::SecretDigest;
 use crate::identity::ProviderId;
-use crate::secret::SecretDigest;
 
 /// A `Format` that says nothing (SAML Core 8.3.1).
 const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::Identity;
 use super::claims::Claims;
-use crate::limits;
+use crate::base::limits;
 
 /// Why the values of a claim are not known, although the provider sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

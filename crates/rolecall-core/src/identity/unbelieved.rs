@@ -6,8 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{EmailAddress, EmailDomain};
-use crate::limits;
-use crate::text;
+use crate::base::{limits, text};
 
 /// Why an address that was sent is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,8 @@ use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::{Digest as _, Sha256};
 
-use crate::port::{Entropy, Key, StoreError};
+use crate::base::Entropy;
+use crate::record::{Key, StoreError};
 
 const FORMAT: u8 = 1;
 const KEY_ID_BYTES: usize = 4;
@@ -149,7 +150,7 @@ impl SealingKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::SecretDigest;
+    use crate::base::secret::SecretDigest;
 
     struct Counting;
     impl Entropy for Counting {

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::limits;
+use crate::base::limits;
 
 /// Bytes of a path that is written as it is.
 const PLAIN_BYTES_MAX: usize = 1_024;

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{Challenge, Correlation, OneTime, ProviderError, Vouched};
+use crate::base::secret::{SamlResponse, SecretText};
 use crate::identity::{NameId, Subject};
-use crate::rate_limit::Share;
 use crate::record::Record;
-use crate::secret::{SamlResponse, SecretText};
+use crate::record::rate_limit::Share;
 
 /// A `LogoutRequest` or `LogoutResponse` as it arrived: untrusted.
 #[derive(Clone, Debug)]
@@ -172,10 +172,10 @@ pub trait SamlServiceProvider: Send + Sync {
 }
 
 /// A response that was verified, packed by its adapter: at most
-/// [`limits::HELD_RESPONSE_BYTES_MAX`](crate::limits::HELD_RESPONSE_BYTES_MAX) in base64.
+/// [`limits::HELD_RESPONSE_BYTES_MAX`](crate::base::limits::HELD_RESPONSE_BYTES_MAX) in base64.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct PackedResponse(#[serde(with = "crate::secret::sealed_text")] SecretText);
+pub struct PackedResponse(#[serde(with = "crate::base::secret::sealed_text")] SecretText);
 
 impl PackedResponse {
     /// Takes what the adapter packed.
@@ -207,7 +207,7 @@ pub enum HeldResponse {
     /// `SAMLResponse` as it was posted: what a replica of an earlier version holds.
     Posted {
         /// `SAMLResponse`
-        #[serde(with = "crate::secret::sealed_text")]
+        #[serde(with = "crate::base::secret::sealed_text")]
         response: SecretText,
     },
 }

@@ -8,11 +8,11 @@ use rolecall_core::access::AttributeError;
 use rolecall_core::aws::{
     RoleSessionDuration, RoleSessionName, RoleSessionTags, SourceIdentity, TagKey,
 };
+use rolecall_core::base::limits;
 use rolecall_core::identity::{Identity, ReadClaims, Subject};
-use rolecall_core::limits;
 use serde_json::{Value, json};
 
-use crate::support::{circumstances, person, policy};
+use crate::support::{facts, person, policy};
 
 #[expect(
     clippy::disallowed_methods,
@@ -162,7 +162,7 @@ fn naughty_strings_harm_nobody() {
             unread_claims,
             ..called(string).unwrap_or_else(|| person("x"))
         };
-        for grant in policy.grants(&identity, &circumstances()).iter() {
+        for grant in policy.grants(&facts(&identity)).iter() {
             match grant.attributes(&identity) {
                 Ok(attributes) => {
                     let source = attributes.source_identity.unwrap();

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use rolecall_core::access::Unmet;
 
-use crate::support::{circumstances, granted, in_groups, person, policy, with_claims};
+use crate::support::{facts, granted, in_groups, person, policy, with_claims};
 
 const EXAMPLE: &str = include_str!("../../../../config/access.toml");
 
@@ -30,7 +30,7 @@ fn a_payments_developer_who_also_runs_the_platform() {
         "sandbox/ReadOnly",
     ];
     assert_eq!(granted(&policy, &alice), developer);
-    let grants = policy.grants(&alice, &circumstances());
+    let grants = policy.grants(&facts(&alice));
     let locked: Vec<_> = grants.locked().collect();
     assert_eq!(locked.len(), 3);
     assert_eq!(locked[0].unmet, [Unmet::Mfa]);

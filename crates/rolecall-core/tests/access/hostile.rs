@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use rolecall_core::access::{InvalidTemplate, Template};
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 
-use crate::support::{circumstances, granted, in_groups, parse, person, policy, with_claims};
+use crate::support::{facts, granted, in_groups, parse, person, policy, with_claims};
 
 const WORLD: &str =
     "[[account]]\nid = \"111122223333\"\nname = \"prod\"\n[[permission_set]]\nname = \"Admin\"\n";
@@ -124,7 +124,7 @@ fn a_person_with_thousands_of_groups_and_claims() {
     let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
     let alice = with_claims(in_groups(person("alice"), &groups), &[("c", &["v"])]);
     assert_eq!(granted(&policy, &alice), ["prod/Admin"]);
-    assert!(policy.explain(&alice, &circumstances()).grants().len() == 1);
+    assert!(policy.explain(&facts(&alice)).grants().len() == 1);
 }
 
 #[test]

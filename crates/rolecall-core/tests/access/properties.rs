@@ -7,7 +7,7 @@ use rolecall_core::access::{Grant, Grants, Policy, Template};
 use rolecall_core::aws::AccountId;
 use rolecall_core::identity::Identity;
 
-use crate::support::{circumstances, in_groups, labels, parse, person, with_claims};
+use crate::support::{facts, in_groups, labels, parse, person, with_claims};
 
 const WORLD: &str = r#"
 account = [
@@ -83,7 +83,7 @@ fn somebody() -> impl Strategy<Value = Identity> {
 }
 
 fn granted(policy: &Policy, identity: &Identity) -> BTreeSet<String> {
-    labels(&policy.grants(identity, &circumstances()))
+    labels(&policy.grants(&facts(identity)))
         .into_iter()
         .collect()
 }
@@ -132,8 +132,8 @@ proptest! {
         let policy = policy(&assignments, &denies);
         prop_assume!(policy.is_some());
         let policy = policy.unwrap();
-        let explanation = policy.explain(&identity, &circumstances());
-        let grants = policy.grants(&identity, &circumstances());
+        let explanation = policy.explain(&facts(&identity));
+        let grants = policy.grants(&facts(&identity));
         prop_assert_eq!(labels(explanation.grants()), labels(&grants));
         prop_assert_eq!(grants.len(), grants.iter().count());
         prop_assert_eq!(grants.is_empty(), grants.iter().next().is_none());
@@ -161,9 +161,9 @@ proptest! {
         let policy = policy(&assignments, &denies);
         prop_assume!(policy.is_some());
         let policy = policy.unwrap();
-        let all = policy.grants(&identity, &circumstances());
+        let all = policy.grants(&facts(&identity));
         for id in (1..=5).map(|n| AccountId::parse(&format!("{n:012}")).unwrap()) {
-            let part = policy.grants_in(&id, &identity, &circumstances());
+            let part = policy.grants_in(&id, &facts(&identity));
             let story = |grant: &Grant| (
                 grant.label(),
                 grant.duration(),

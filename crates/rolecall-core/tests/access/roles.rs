@@ -4,7 +4,7 @@ use rolecall_core::access::{DurationReason, Grants};
 use rolecall_core::aws::AccountId;
 use rolecall_core::identity::Identity;
 
-use crate::support::{circumstances, parse, person, policy, with_claims};
+use crate::support::{facts, parse, person, policy, with_claims};
 
 const DURATIONS: &str = r#"
 [[account]]
@@ -31,7 +31,7 @@ fn duration(rules: &str, set: &str, variant: Option<&str>) -> (String, DurationR
         })
         .collect();
     let policy = policy(&format!("{DURATIONS}{rules}"));
-    let grants = policy.grants(&person("alice"), &circumstances());
+    let grants = policy.grants(&facts(&person("alice")));
     let account = AccountId::parse("111122223333").unwrap();
     let grant = grants.find(&account, set, variant).unwrap();
     (grant.duration_max().to_string(), grant.duration_reason())
@@ -86,7 +86,7 @@ owner = "leads@example.com"
 "#;
 
 fn grants(text: &str, identity: &Identity) -> Grants {
-    policy(text).grants(identity, &circumstances())
+    policy(text).grants(&facts(identity))
 }
 
 #[test]

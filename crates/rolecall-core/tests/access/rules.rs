@@ -1,11 +1,12 @@
 //! What each key of assignments and denies means.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rolecall_core::access::{Circumstances, Outcome, Policy, Unmet};
+use rolecall_core::access::{Outcome, Policy, Unmet};
 use rolecall_core::aws::AccountId;
+use rolecall_core::caller::{Circumstances, Facts};
 use rolecall_core::identity::{Identity, ProviderId};
 
-use crate::support::{circumstances, granted, in_groups, now, person, policy, with_claims};
+use crate::support::{circumstances, facts, granted, in_groups, now, person, policy, with_claims};
 
 const WORLD: &str = r#"
 [[account]]
@@ -120,7 +121,7 @@ fn selectors_name_accounts() {
         let policy = policy(&format!(
             "{WORLD}[[assignment]]\nid = \"a\"\nwho = {{ everyone = true }}\naccounts = [{selectors}]\npermission_sets = [\"Ad*\"]\n"
         ));
-        let grants = policy.grants(&person("alice"), &circumstances());
+        let grants = policy.grants(&facts(&person("alice")));
         let names: Vec<String> = grants
             .iter()
             .map(|g| g.account().name.to_string())
@@ -133,7 +134,7 @@ fn unmet(when: &str, identity: &Identity, circumstances: &Circumstances) -> Vec<
     let policy = policy(&format!(
         "{WORLD}[[assignment]]\nid = \"a\"\nwho = {{ everyone = true }}\naccounts = [\"prod\"]\npermission_sets = [\"*\"]\nwhen = {{ {when} }}\n"
     ));
-    let grants = policy.grants(identity, circumstances);
+    let grants = policy.grants(&Facts::new(identity, *circumstances));
     let locked: Vec<_> = grants.locked().collect();
     assert_eq!(locked.is_empty(), !grants.is_empty());
     locked
@@ -280,7 +281,7 @@ reason = "a is not for prod"
     );
     let policy = policy(&text);
     let alice = in_groups(person("alice"), &["a"]);
-    let explanation = policy.explain(&alice, &circumstances());
+    let explanation = policy.explain(&facts(&alice));
     let outcomes: Vec<_> = explanation
         .assignments()
         .iter()

@@ -5,13 +5,14 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::access::{
-    Circumstances, ConfigErrors, Files, Grants, Lacks, Policy, PolicyContext, ProviderFacts, Source,
+    ConfigErrors, Files, Grants, Lacks, Policy, PolicyContext, ProviderFacts, Source,
 };
 use rolecall_core::aws::Partition;
+use rolecall_core::base::secret::SecretText;
+use rolecall_core::caller::{Circumstances, Facts};
 use rolecall_core::identity::{
     AuthTime, Claims, EmailAddress, EmailDomain, Evidence, Identity, ProviderId, Subject,
 };
-use rolecall_core::secret::SecretText;
 
 /// Files that a policy refers to.
 pub struct Texts(pub &'static [(&'static str, &'static str)]);
@@ -96,6 +97,11 @@ pub fn now() -> DateTime<Utc> {
     "2026-06-15T12:00:00Z".parse().unwrap()
 }
 
+/// What is known of somebody in ordinary circumstances.
+pub fn facts(identity: &Identity) -> Facts<'_> {
+    Facts::new(identity, circumstances())
+}
+
 /// Noon, the company's network, a browser.
 pub fn circumstances() -> Circumstances {
     Circumstances {
@@ -149,5 +155,5 @@ pub fn labels(grants: &Grants) -> Vec<String> {
 
 /// What somebody is granted in ordinary circumstances.
 pub fn granted(policy: &Policy, identity: &Identity) -> Vec<String> {
-    labels(&policy.grants(identity, &circumstances()))
+    labels(&policy.grants(&facts(identity)))
 }

@@ -3,7 +3,7 @@
 use rolecall_core::access::AttributeError;
 use rolecall_core::identity::{EmailDomain, Identity, believed_email};
 
-use crate::support::{circumstances, person, policy};
+use crate::support::{facts, person, policy};
 
 const POLICY: &str = r#"
     [[account]]
@@ -50,8 +50,8 @@ fn granted(identity: &Identity) -> Vec<String> {
         each.map(|grant| grant.permission_set().name.to_string())
             .collect()
     };
-    let granted = names(&policy.grants(identity, &circumstances()));
-    let explained = policy.explain(identity, &circumstances());
+    let granted = names(&policy.grants(&facts(identity)));
+    let explained = policy.explain(&facts(identity));
     assert_eq!(granted, names(explained.grants()));
     granted
 }
@@ -90,7 +90,7 @@ fn an_unbelieved_address_grants_nothing_and_denies() {
 #[test]
 fn explaining_says_which_address_is_not_believed_and_why() {
     let identity = sent(&["alice@example.com"], Some(false));
-    let explained = policy(POLICY).explain(&identity, &circumstances());
+    let explained = policy(POLICY).explain(&facts(&identity));
     let told = "\"alice@example.com\" is not believed, because email_verified";
     let deny = &explained.denies()[0];
     assert_eq!(deny.reasons[0], "left the company");
@@ -108,7 +108,7 @@ fn a_template_names_the_address_that_is_not_believed() {
         "name = \"P\"\n    source_identity = \"{email}\"",
         1,
     );
-    let grants = policy(&traced).grants(&identity, &circumstances());
+    let grants = policy(&traced).grants(&facts(&identity));
     let account = "111122223333".parse().unwrap();
     let grant = grants.find(&account, "P", None).unwrap();
     let error = grant.attributes(&identity).unwrap_err();

@@ -4,7 +4,7 @@ use rolecall_core::access::Grants;
 use rolecall_core::identity::{Identity, InvalidClaims, ReadClaims, Unread};
 use serde_json::{Value, json};
 
-use crate::support::{circumstances, person, policy};
+use crate::support::{facts, person, policy};
 
 #[test]
 fn an_unread_claim_grants_nothing_and_denies() {
@@ -41,8 +41,8 @@ fn an_unread_claim_grants_nothing_and_denies() {
             unread_claims,
             ..person("alice")
         };
-        let grants = policy.grants(&identity, &circumstances());
-        let explained = policy.explain(&identity, &circumstances());
+        let grants = policy.grants(&facts(&identity));
+        let explained = policy.explain(&facts(&identity));
         let names = |grants: &Grants| -> Vec<String> {
             let each = grants.iter();
             each.map(|grant| grant.permission_set().name.to_string())

@@ -4,7 +4,7 @@ use rolecall_core::access::{Grants, Unmet};
 use rolecall_core::identity::{EmailAddress, Identity};
 
 use crate::corpus::read;
-use crate::support::{circumstances, labels, person, policy, with_claims};
+use crate::support::{facts, labels, person, policy, with_claims};
 
 const POLICY: &str = r#"
     [[account]]
@@ -73,7 +73,7 @@ fn field(id: &str, otherwise: &str) -> String {
 #[test]
 fn a_role_that_cannot_be_had_is_locked_with_the_reason() {
     let policy = policy(POLICY);
-    let grants = policy.grants(&with_email("alice@example.com"), &circumstances());
+    let grants = policy.grants(&facts(&with_email("alice@example.com")));
     let usable = ["one/Plain", "one/Traced", "one/Traced@short", "two/Plain"];
     assert_eq!(labels(&grants), usable);
     assert_eq!(
@@ -95,7 +95,7 @@ fn a_role_that_cannot_be_had_is_locked_with_the_reason() {
     ] {
         let identity = with_email(&email);
         assert!(identity.email.is_some(), "{case}: {email}");
-        let grants = policy.grants(&identity, &circumstances());
+        let grants = policy.grants(&facts(&identity));
         assert_eq!(labels(&grants), ["one/Plain", "two/Plain"], "{case}");
         assert_eq!(grants.len(), 2, "{case}");
         let told = locked(&grants);
@@ -125,7 +125,7 @@ fn a_role_that_cannot_be_had_is_locked_with_the_reason() {
         // Who asks for it all the same is told the template's reason.
         let asked = grants.find(&"111122223333".parse().unwrap(), "Traced", None);
         assert!(asked.unwrap().attributes(&identity).is_err());
-        let explained = policy.explain(&identity, &circumstances());
+        let explained = policy.explain(&facts(&identity));
         assert_eq!(locked(explained.grants()), told, "{case}");
     }
 }
@@ -134,7 +134,7 @@ fn a_role_that_cannot_be_had_is_locked_with_the_reason() {
 fn nothing_is_left_where_no_role_can_be_had() {
     let traced = POLICY.replace("[\"Plain\", \"Traced\"]", "[\"Traced\"]");
     let policy = policy(&traced);
-    let grants = policy.grants(&with_email("o'brien@example.com"), &circumstances());
+    let grants = policy.grants(&facts(&with_email("o'brien@example.com")));
     assert!(grants.is_empty() && labels(&grants).is_empty());
     assert!(
         grants
@@ -150,10 +150,10 @@ fn a_missing_claim_locks_what_is_made_of_it() {
         mfa: true,
         ..identity
     };
-    let none = policy.grants(&with_mfa(person("alice")), &circumstances());
+    let none = policy.grants(&facts(&with_mfa(person("alice"))));
     let told = "one/Tagged: cannot be used, because the session tag team is made of {claims.team}, and your identity provider sent none";
     assert!(locked(&none)[0].starts_with(told), "{:?}", locked(&none));
     let some = with_claims(with_mfa(person("alice")), &[("team", &["payments"])]);
-    let some = policy.grants(&some, &circumstances());
+    let some = policy.grants(&facts(&some));
     assert!(locked(&some).is_empty() && labels(&some).contains(&"one/Tagged".to_owned()));
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use rolecall_core::audit::Happened;
 use rolecall_core::aws::Proof;
-use rolecall_core::gateway::{ConsoleRequest, ConsoleVisit, IssueError, ProofOutcome, SignInError};
-use rolecall_core::limits;
-use rolecall_core::secret::ProofTicket;
+use rolecall_core::base::limits;
+use rolecall_core::base::secret::ProofTicket;
+use rolecall_core::issue::{ConsoleRequest, ConsoleVisit, IssueError, ProofOutcome};
 use rolecall_core::session::Session;
-use rolecall_core::sign_in::{ProviderError, RejectReason, ReturnTo};
+use rolecall_core::sign_in::{ProviderError, RejectReason, ReturnTo, SignInError};
 use tokio::task::JoinSet;
 
 use crate::world::{ACCESS, World, context, developer, id, saml};
@@ -38,6 +38,7 @@ impl World {
 
     pub(crate) async fn received(&self, response: &str) -> Result<ProofTicket, SignInError> {
         self.gateway
+            .issuer()
             .receive_for_aws(&context(), &id("okta"), saml(response))
             .await
     }
@@ -48,6 +49,7 @@ impl World {
         ticket: &ProofTicket,
     ) -> Result<ProofOutcome, IssueError> {
         self.gateway
+            .issuer()
             .continue_with_proof(&context(), session, ticket)
             .await
     }
@@ -108,6 +110,7 @@ async fn the_console_opens_on_the_way_back() {
     };
     let gateway = &world.gateway;
     let visit = gateway
+        .issuer()
         .visit_console(&context(), &alice, &developer(), &request)
         .await;
     assert!(matches!(
@@ -225,6 +228,7 @@ async fn a_response_counts_once_and_is_verified_before_anything_is_stored() {
     assert!(matches!(
         world
             .gateway
+            .issuer()
             .receive_for_aws(&context(), &id("google"), saml("x"))
             .await,
         Err(SignInError::UnknownProvider)

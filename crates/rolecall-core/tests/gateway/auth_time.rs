@@ -1,10 +1,10 @@
 //! How old a sign-in is, where its provider does not say: nothing that takes a fresh one is had by it.
 
 use rolecall_core::access::Unmet;
-use rolecall_core::aws_login::LoginClient;
-use rolecall_core::consent::Decision;
-use rolecall_core::gateway::{AllowLoginError, ConsentError, IssueError};
+use rolecall_core::aws_login::{AllowLoginError, LoginClient};
+use rolecall_core::clients::{ConsentError, Decision};
 use rolecall_core::identity::AuthTime;
+use rolecall_core::issue::IssueError;
 use rolecall_core::session::Session;
 
 use crate::clients::{answer, decide, register, start};

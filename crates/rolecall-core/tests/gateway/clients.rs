@@ -8,15 +8,13 @@ mod stories;
 mod walks;
 
 use chrono::TimeDelta;
-use rolecall_core::client::{ClientId, GrantType, RegisteredClient, RegistrationForm};
-use rolecall_core::client_session::ClientTokens;
-use rolecall_core::consent::Decision;
-use rolecall_core::gateway::{
-    AuthorizationForm, AuthorizationStep, CodeRedemption, ConsentError, DeviceAnswer,
-    DeviceStarted, Gateway, TokenError,
+use rolecall_core::base::secret::{AccessToken, AuthorizationCode, SecretText};
+use rolecall_core::clients::{
+    AuthorizationForm, AuthorizationStep, ClientId, CodeRedemption, ConsentError, Decision,
+    DeviceAnswer, DeviceStarted, GrantType, RegisteredClient, RegistrationForm, TokenError,
 };
-use rolecall_core::secret::{AccessToken, AuthorizationCode, SecretText};
-use rolecall_core::session::Session;
+use rolecall_core::gateway::Gateway;
+use rolecall_core::session::{ClientTokens, Session};
 
 use crate::world::{World, context, context_from};
 
@@ -39,9 +37,12 @@ pub(crate) fn register(gateway: &Gateway) -> Known {
         redirect_uris: vec!["http://127.0.0.1/oauth/callback".to_owned()],
         ..RegistrationForm::default()
     };
-    let registered = gateway.register_client(form).unwrap();
-    let known =
-        gateway.authenticate_client(&registered.id, &registered.secret, GrantType::DeviceCode);
+    let registered = gateway.clients().register_client(form).unwrap();
+    let known = gateway.clients().authenticate_client(
+        &registered.id,
+        &registered.secret,
+        GrantType::DeviceCode,
+    );
     Known {
         client: known.unwrap(),
         id: registered.id,
@@ -52,6 +53,7 @@ pub(crate) async fn start(world: &World, known: &Known) -> DeviceStarted {
     let from = context_from("192.0.2.7");
     world
         .gateway
+        .clients()
         .start_device_authorization(&from, (&known.id, &known.client), None)
         .await
         .unwrap()
@@ -75,6 +77,7 @@ pub(crate) async fn decide(
 ) -> Result<u32, ConsentError> {
     world
         .gateway
+        .clients()
         .decide_device(&context(), session, answer)
         .await
 }
@@ -87,6 +90,7 @@ pub(crate) async fn poll(
     let code = &started.device_code;
     world
         .gateway
+        .clients()
         .redeem_device_code(&context_from("192.0.2.7"), (&known.id, &known.client), code)
         .await
 }
@@ -120,13 +124,18 @@ pub(crate) async fn code(
     state: &str,
 ) -> AuthorizationCode {
     let gateway = &world.gateway;
-    let read = gateway.read_authorization(form(known, state)).unwrap();
+    let read = gateway
+        .clients()
+        .read_authorization(form(known, state))
+        .unwrap();
     let step = gateway
+        .clients()
         .begin_authorization(&context(), session, &read)
         .await;
     assert!(matches!(step, Ok(AuthorizationStep::Ask(_))), "{step:?}");
     let decided = (Decision::Allow, [].as_slice());
     let step = gateway
+        .clients()
         .decide_authorization(&context(), session, &read, decided)
         .await;
     let step = step.unwrap();
@@ -147,12 +156,17 @@ pub(crate) async fn redeem(
         verifier: SecretText::new(VERIFIER),
     };
     gateway
+        .clients()
         .redeem_code(&context(), &known.id, &redemption)
         .await
 }
 
 pub(crate) async fn opens(world: &World, tokens: &ClientTokens) -> bool {
-    let found = world.gateway.client_session(&tokens.access_token).await;
+    let found = world
+        .gateway
+        .sessions()
+        .client_session(&tokens.access_token)
+        .await;
     found.unwrap().is_some()
 }
 

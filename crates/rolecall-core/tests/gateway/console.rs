@@ -1,11 +1,10 @@
 //! The console: where the link leads, how long it lasts, and the ticket that survives AWS's own sign-out.
 
 use chrono::TimeDelta;
+use rolecall_core::access::RoleRequest;
 use rolecall_core::aws::{ConsoleSignInError, Destination, Partition};
-use rolecall_core::gateway::{
-    ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError, RoleRequest,
-};
-use rolecall_core::secret::ConsoleTicket;
+use rolecall_core::base::secret::ConsoleTicket;
+use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError};
 use rolecall_core::session::Session;
 use rolecall_core::sign_in::ReturnTo;
 
@@ -25,6 +24,7 @@ fn request(destination: Option<&str>) -> ConsoleRequest {
 async fn ticket(world: &World, session: &Session, role: RoleRequest) -> ConsoleTicket {
     let gateway = &world.gateway;
     let url = gateway
+        .issuer()
         .sign_out_of_console(session, role, request(None))
         .await
         .unwrap();
@@ -55,6 +55,7 @@ async fn a_link_opens_where_it_was_asked_else_where_the_set_says_else_at_home() 
         world.journal.take();
         let link = world
             .gateway
+            .issuer()
             .visit_console(&context(), &alice, &role, &request(destination))
             .await
             .unwrap();
@@ -89,6 +90,7 @@ async fn the_trail_tells_a_link_from_credentials() {
     world.trail.take();
     world
         .gateway
+        .issuer()
         .visit_console(&context(), &alice, &plain(), &request(None))
         .await
         .unwrap();
@@ -102,6 +104,7 @@ async fn a_link_needs_a_grant_like_everything_else() {
     let bob = world.session_of("bob").await;
     let link = world
         .gateway
+        .issuer()
         .visit_console(&context(), &bob, &developer(), &request(None))
         .await;
     assert!(matches!(link, Err(IssueError::NotGranted)));
@@ -126,6 +129,7 @@ async fn a_sign_in_endpoint_that_fails_leaks_nothing_and_leaves_the_trail_true()
         world.aws.fail_console_once(error);
         let link = world
             .gateway
+            .issuer()
             .visit_console(&context(), &alice, &plain(), &request(None))
             .await;
         assert_eq!(link.unwrap_err().word(), word);
@@ -151,6 +155,7 @@ async fn a_trail_that_is_down_makes_no_link() {
         world.trail.outage.break_after(written);
         let link = world
             .gateway
+            .issuer()
             .visit_console(&context(), &alice, &plain(), &request(None))
             .await;
         assert!(matches!(link, Err(IssueError::Unavailable(_))));
@@ -170,6 +175,7 @@ async fn a_ticket_leads_on_once() {
     let go = async || {
         let gateway = &world.gateway;
         gateway
+            .issuer()
             .continue_to_console(&context(), &alice, &ticket)
             .await
     };
@@ -194,11 +200,13 @@ async fn a_ticket_is_worth_nothing_in_another_session() {
         let ticket = ticket(&world, &alice, plain()).await;
         let gone = world
             .gateway
+            .issuer()
             .continue_to_console(&context(), &other, &ticket)
             .await;
         assert!(matches!(gone, Ok(ConsoleOutcome::Spent)));
         let late = world
             .gateway
+            .issuer()
             .continue_to_console(&context(), &alice, &ticket)
             .await;
         assert!(
@@ -210,6 +218,7 @@ async fn a_ticket_is_worth_nothing_in_another_session() {
     let made_up = ConsoleTicket::new("made up");
     let gone = world
         .gateway
+        .issuer()
         .continue_to_console(&context(), &alice, &made_up)
         .await;
     assert!(matches!(gone, Ok(ConsoleOutcome::Spent)));
@@ -224,6 +233,7 @@ async fn a_ticket_lives_five_minutes_to_the_second() {
         world.clock.advance(TimeDelta::seconds(seconds));
         let gone = world
             .gateway
+            .issuer()
             .continue_to_console(&context(), &alice, &ticket)
             .await
             .unwrap();
@@ -245,6 +255,7 @@ async fn a_policy_that_changed_during_the_sign_out_is_the_one_that_counts() {
         .await;
     let gone = world
         .gateway
+        .issuer()
         .continue_to_console(&context(), &alice, &ticket)
         .await;
     assert!(matches!(gone, Err(IssueError::NotGranted)));
@@ -259,15 +270,18 @@ async fn a_store_that_is_down_makes_no_ticket_and_spends_none() {
     world.store.outage.break_after(0);
     let gateway = &world.gateway;
     let gone = gateway
+        .issuer()
         .continue_to_console(&context(), &alice, &ticket)
         .await;
     assert!(matches!(gone, Err(IssueError::Unavailable(_))));
     let made = gateway
+        .issuer()
         .sign_out_of_console(&alice, plain(), request(None))
         .await;
     assert!(matches!(made, Err(IssueError::Unavailable(_))));
     world.store.outage.repair();
     let gone = gateway
+        .issuer()
         .continue_to_console(&context(), &alice, &ticket)
         .await;
     assert!(matches!(gone, Ok(ConsoleOutcome::Visit(_))));
@@ -283,6 +297,7 @@ async fn of_many_who_hold_a_ticket_at_once_one_goes_on() {
         let (gateway, alice, ticket) = (world.gateway.clone(), alice.clone(), ticket.clone());
         clicks.spawn(async move {
             let gone = gateway
+                .issuer()
                 .continue_to_console(&context(), &alice, &ticket)
                 .await;
             matches!(gone, Ok(ConsoleOutcome::Visit(_)))

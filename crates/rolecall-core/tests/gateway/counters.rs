@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
-use rolecall_core::limits::{FEW_PENDING, PENDING_MAX, SIGN_IN_MAX, SIGNED_IN_KEPT};
-use rolecall_core::rate_limit::{
-    AddressPlaces, LimitName, Place, RateCounters, RateLimit, RateLimitError,
+use rolecall_core::base::limits::{FEW_PENDING, PENDING_MAX, SIGN_IN_MAX, SIGNED_IN_KEPT};
+use rolecall_core::record::rate_limit::{
+    AddressPlaces, LimitName, Place, RateCounters, RateLimit, RateLimitError, RateLimits,
 };
 
 use crate::world::World;
@@ -24,7 +24,7 @@ async fn takes(counters: &RateCounters, address: &str) -> bool {
 #[tokio::test]
 async fn an_ipv6_network_of_64_bits_counts_as_one_and_one_of_48_as_ten() {
     let world = World::new();
-    let counters = RateCounters::new(world.records());
+    let counters = RateCounters::new(world.records(), RateLimits::default());
     for host in 1..=3 {
         assert!(takes(&counters, &format!("2001:db8:1:1::{host}")).await);
     }
@@ -53,7 +53,7 @@ async fn the_networks_of_one_provider_have_a_hundred_times_the_places_of_an_addr
         |number: u32| format!("10.1.{}.{}", number / 200, number % 200),
     ] {
         let world = World::new();
-        let counters = RateCounters::new(world.records());
+        let counters = RateCounters::new(world.records(), RateLimits::default());
         for number in 0..300 {
             assert!(takes(&counters, &networks(number)).await, "{number}");
         }
@@ -68,7 +68,7 @@ async fn the_networks_of_one_provider_have_a_hundred_times_the_places_of_an_addr
 #[tokio::test]
 async fn addresses_that_are_not_known_count_together() {
     let world = World::new();
-    let counters = RateCounters::new(world.records());
+    let counters = RateCounters::new(world.records(), RateLimits::default());
     for _ in 0..3 {
         assert!(takes(&counters, "").await);
     }
@@ -79,7 +79,7 @@ async fn addresses_that_are_not_known_count_together() {
 #[tokio::test]
 async fn beyond_the_ceiling_networks_count_in_place_of_addresses() {
     let world = World::new();
-    let counters = RateCounters::new(world.records()).with_buckets_max(100);
+    let counters = RateCounters::new(world.records(), RateLimits::default()).with_buckets_max(100);
     for host in 0..100 {
         assert!(takes(&counters, &format!("10.1.0.{host}")).await);
     }
@@ -108,7 +108,7 @@ async fn beyond_the_ceiling_networks_count_in_place_of_addresses() {
 #[tokio::test]
 async fn places_that_were_taken_before_a_crowd_are_given_back_where_they_were_taken() {
     let world = World::new();
-    let counters = RateCounters::new(world.records()).with_buckets_max(10);
+    let counters = RateCounters::new(world.records(), RateLimits::default()).with_buckets_max(10);
     let (limit, address) = (LimitName::SignIn, Some("10.2.0.1".parse().unwrap()));
     let mut taken = Vec::new();
     for _ in 0..3 {
@@ -127,7 +127,7 @@ async fn places_that_were_taken_before_a_crowd_are_given_back_where_they_were_ta
         given.unwrap();
     }
     // As many again, by a replica that has seen no crowd.
-    let other = RateCounters::new(world.records());
+    let other = RateCounters::new(world.records(), RateLimits::default());
     for place in 0..4 {
         assert_eq!(takes(&other, "10.2.0.1").await, place < 3, "{place}");
     }
@@ -140,7 +140,7 @@ async fn beyond_the_ceiling_of_the_installation_each_address_has_a_few() {
         (LimitName::DeviceAuthorization, LimitName::PendingDevices),
     ] {
         let world = World::new();
-        let counters = RateCounters::new(world.records());
+        let counters = RateCounters::new(world.records(), RateLimits::default());
         let wide = RateLimit::new(1_000, RATE.window());
         let most = RateLimit::new(u32::MAX, SIGN_IN_MAX);
         let others = vec![Place::new(all, most, "all"); 1_000];
@@ -174,7 +174,7 @@ async fn beyond_the_ceiling_of_the_installation_each_address_has_a_few() {
 #[tokio::test]
 async fn beyond_that_ceiling_an_address_that_has_signed_in_keeps_its_limit() {
     let world = World::new();
-    let counters = RateCounters::new(world.records());
+    let counters = RateCounters::new(world.records(), RateLimits::default());
     let wide = RateLimit::new(1_000, RATE.window());
     let office: Option<IpAddr> = Some("10.1.0.1".parse().unwrap());
     let limit = LimitName::SignIn;
@@ -219,7 +219,7 @@ async fn beyond_that_ceiling_an_address_that_has_signed_in_keeps_its_limit() {
 #[tokio::test]
 async fn a_place_is_not_given_back_to_a_later_window() {
     let world = World::new();
-    let counters = RateCounters::new(world.records());
+    let counters = RateCounters::new(world.records(), RateLimits::default());
     let (limit, address) = (LimitName::SignIn, Some("10.1.0.1".parse().unwrap()));
     let take = || counters.take_for_address(limit, RATE, address);
     let early = take().await.unwrap();
@@ -240,7 +240,7 @@ async fn a_place_is_not_given_back_to_a_later_window() {
 #[tokio::test]
 async fn places_that_another_version_took_are_given_back() {
     let world = World::new();
-    let counters = RateCounters::new(world.records());
+    let counters = RateCounters::new(world.records(), RateLimits::default());
     let (limit, address) = (LimitName::SignIn, Some("10.1.0.1".parse().unwrap()));
     let mut taken = None;
     for _ in 0..RATE.max() {

@@ -10,8 +10,22 @@ async fn a_provider_that_is_taken_out_takes_its_peoples_sessions_along() {
     let okta = world.sign_in("okta", "alice").await;
     let google = world.sign_in("google", "alice").await;
     let later = world.without_okta();
-    assert!(later.session(&okta.secret).await.unwrap().is_none());
-    assert!(later.session(&google.secret).await.unwrap().is_some());
+    assert!(
+        later
+            .sessions()
+            .session(&okta.secret)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        later
+            .sessions()
+            .session(&google.secret)
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 #[tokio::test]
@@ -22,6 +36,7 @@ async fn a_session_that_cannot_be_said_to_have_ended_lives_on() {
     world.trail.outage.break_after(0);
     let ended = world
         .gateway
+        .sign_ins()
         .sign_out(&context(), &alice.session, &alice.secret)
         .await;
     assert!(ended.is_err() && world.is_live(&alice).await);
@@ -29,6 +44,7 @@ async fn a_session_that_cannot_be_said_to_have_ended_lives_on() {
     world.trail.outage.repair();
     let ended = world
         .gateway
+        .sign_ins()
         .sign_out(&context(), &alice.session, &alice.secret)
         .await;
     assert!(ended.is_ok() && !world.is_live(&alice).await);

@@ -4,19 +4,19 @@
 
 mod flows;
 mod left;
-
-use std::sync::Arc;
+mod race;
 
 use chrono::TimeDelta;
-use rolecall_core::consent::Decision;
-use rolecall_core::gateway::{ConsentError, IssueError, SignedIn};
-use rolecall_core::limits;
-use rolecall_core::sign_in::OrderedBy;
+use rolecall_core::base::limits;
+use rolecall_core::clients::{ConsentError, Decision};
+use rolecall_core::issue::IssueError;
+use rolecall_core::sign_in::{OrderedBy, SignedIn};
 
 use crate::clients;
 use crate::world::{World, context, id, plain};
 use flows::{Flow, Stage};
 use left::Left;
+use race::{ROUNDS, rounds};
 
 /// Who ends the session.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,24 +46,40 @@ impl End {
         let (gateway, stolen) = (&stage.world.gateway, &stage.stolen);
         let (context, mine) = (context(), &stage.desk.session);
         let ended = match (self, &stage.client) {
-            (Self::AllOthers, _) => gateway.end_other_sessions(&context, mine).await.map(drop),
-            (Self::SignOut, Some(token)) => gateway.end_client_session(&context, token).await,
+            (Self::AllOthers, _) => gateway
+                .sessions()
+                .end_other_sessions(&context, mine)
+                .await
+                .map(drop),
+            (Self::SignOut, Some(token)) => {
+                gateway.sessions().end_client_session(&context, token).await
+            }
             (Self::SignOut, None) => {
-                let signed_out = gateway.sign_out(&context, &stolen.session, &stolen.secret);
+                let signed_out =
+                    gateway
+                        .sign_ins()
+                        .sign_out(&context, &stolen.session, &stolen.secret);
                 signed_out.await.map(|_| ())
             }
             (Self::ThisOne, client) => {
                 let own = match client {
-                    Some(token) => gateway.client_session(token).await.unwrap(),
+                    Some(token) => gateway.sessions().client_session(token).await.unwrap(),
                     None => None,
                 };
                 let name = own.map_or(stolen.session.id, |client| client.id);
                 let name = name.to_string();
-                gateway.end_session(&context, mine, &name).await.map(drop)
+                gateway
+                    .sessions()
+                    .end_session(&context, mine, &name)
+                    .await
+                    .map(drop)
             }
             (Self::Administrator, _) => {
                 let who = &stolen.session.identity;
-                gateway.end_person(&who.provider, &who.subject).await
+                gateway
+                    .sessions()
+                    .end_person(&who.provider, &who.subject)
+                    .await
             }
             (Self::Provider, _) => {
                 let Stage { called, index, .. } = stage;
@@ -71,6 +87,7 @@ impl End {
                     "{called} order-{index} {index}"
                 )));
                 let ordered = gateway
+                    .sign_ins()
                     .sign_out_ordered(&context, &id("okta"), order, OrderedBy::Navigation)
                     .await;
                 ordered.unwrap();
@@ -255,6 +272,7 @@ async fn an_ended_session() -> (World, SignedIn, SignedIn) {
     );
     world
         .gateway
+        .sign_ins()
         .sign_out(&context(), &mine.session, &mine.secret)
         .await
         .unwrap();
@@ -265,10 +283,16 @@ async fn an_ended_session() -> (World, SignedIn, SignedIn) {
 async fn a_session_that_has_ended_ends_no_other() {
     let (world, mine, other) = an_ended_session().await;
     let (gateway, context) = (&world.gateway, context());
-    let all = gateway.end_other_sessions(&context, &mine.session).await;
+    let all = gateway
+        .sessions()
+        .end_other_sessions(&context, &mine.session)
+        .await;
     assert!(!all.unwrap(), "nothing has ended, and it says so");
     let name = other.session.id.to_string();
-    let one = gateway.end_session(&context, &mine.session, &name).await;
+    let one = gateway
+        .sessions()
+        .end_session(&context, &mine.session, &name)
+        .await;
     assert!(!one.unwrap(), "nothing has ended, and it says so");
     assert!(world.is_live(&other).await);
 }
@@ -315,7 +339,11 @@ async fn the_browser_of_an_end_of_all_others_may_go_on_allowing() {
     for flow in [Flow::AllowDevice, Flow::AllowCode, Flow::AllowLogin] {
         let stage = Stage::set(flow).await;
         let (gateway, mine) = (&stage.world.gateway, &stage.stolen.session);
-        gateway.end_other_sessions(&context(), mine).await.unwrap();
+        gateway
+            .sessions()
+            .end_other_sessions(&context(), mine)
+            .await
+            .unwrap();
         let left = flow.run(&stage).await;
         assert_eq!(left.survivors(&stage).await.len(), 1, "{flow:?}");
     }
@@ -330,68 +358,29 @@ async fn a_secret_that_is_replaced_while_the_trail_stalls_outlives_no_end() {
     let mut ending: std::pin::Pin<Box<dyn Future<Output = _> + Send + '_>> = Box::pin(
         world
             .gateway
+            .sign_ins()
             .sign_out(&context, &mine.session, &mine.secret),
     );
     // It has found the session, and waits for the trail.
     assert!(world.gate.drive(1, &mut ending).await.is_none());
-    let renewed = world.gateway.renew_secret(&mine.secret).await.unwrap();
+    let renewed = world
+        .gateway
+        .sessions()
+        .renew_secret(&mine.secret)
+        .await
+        .unwrap();
     world
         .clock
         .advance(limits::SESSION_SECRET_GRACE + TimeDelta::seconds(1));
     ending.await.unwrap();
     let renewed = renewed.expect("it was due");
-    assert!(world.gateway.session(&renewed).await.unwrap().is_none());
-}
-
-const THIEVES: usize = 4;
-const ROUNDS: usize = 10;
-
-/// How often each flow is raced; every round is another interleaving, as the machine makes it. `ROLECALL_RACE_ROUNDS` asks
-/// for more.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "names how long the tests may take"
-)]
-fn rounds() -> usize {
-    let asked = std::env::var("ROLECALL_RACE_ROUNDS").ok();
-    asked.map_or(ROUNDS, |rounds| rounds.parse().unwrap())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nobody_outruns_an_end_with_a_stolen_cookie() {
-    for flow in Flow::ALL {
-        let ends: &[End] = if flow == Flow::EndOthers {
-            // Of two browsers that end all others, either may be first.
-            &[End::Administrator]
-        } else if flow == Flow::SignIn {
-            // A sign-in may begin after any other end.
-            &[End::Provider]
-        } else {
-            &[End::AllOthers, End::Administrator]
-        };
-        let world = Arc::new(flow.world());
-        for round in 0..rounds() {
-            let end = ends[round % ends.len()];
-            let stage = Arc::new(Stage::on(world.clone(), flow, round).await);
-            if round % 4 > 1 {
-                stage.unlist();
-            }
-            let mut thieves = tokio::task::JoinSet::new();
-            for _ in 0..THIEVES {
-                let stage = stage.clone();
-                thieves.spawn(async move { flow.run(&stage).await });
-            }
-            for _ in 0..round % 32 {
-                tokio::task::yield_now().await;
-            }
-            end.come(&stage).await;
-            for left in thieves.join_all().await {
-                let survivors = left.survivors(&stage).await;
-                assert!(
-                    survivors.is_empty(),
-                    "{flow:?}, {end:?}, round {round}: {survivors:?}"
-                );
-            }
-        }
-    }
+    assert!(
+        world
+            .gateway
+            .sessions()
+            .session(&renewed)
+            .await
+            .unwrap()
+            .is_none()
+    );
 }

@@ -1,9 +1,9 @@
 //! Issuing: today's policy, the durable intent, the token, STS, the durable outcome, and only then the answer.
 
-use rolecall_core::access::Unmet;
+use rolecall_core::access::{RoleRequest, Unmet};
 use rolecall_core::audit::{Actor, Delivery, Happened, Target};
-use rolecall_core::gateway::{IssueError, RoleRequest};
 use rolecall_core::identity::Claims;
+use rolecall_core::issue::IssueError;
 
 use crate::world::{ACCESS, World, context, context_from, developer, plain, role};
 
@@ -166,6 +166,7 @@ async fn a_role_behind_a_condition_says_what_is_missing() {
     let elsewhere = context_from("203.0.113.7");
     let error = world
         .gateway
+        .issuer()
         .credentials(&elsewhere, &bob, &careful)
         .await
         .unwrap_err();
@@ -174,6 +175,7 @@ async fn a_role_behind_a_condition_says_what_is_missing() {
     unknown.origin.address = None;
     let error = world
         .gateway
+        .issuer()
         .credentials(&unknown, &bob, &careful)
         .await
         .unwrap_err();
@@ -248,7 +250,12 @@ async fn an_address_that_is_not_believed_makes_no_source_identity() {
 async fn a_policy_that_changed_between_the_page_and_the_click_is_the_one_that_counts() {
     let world = World::new();
     let alice = world.session_of("alice").await;
-    let shown = world.gateway.grants(&alice, &context().origin);
+    let shown = world
+        .gateway
+        .entitlements()
+        .grants(&alice, &context().origin)
+        .await
+        .unwrap();
     assert!(
         shown
             .iter()
@@ -273,7 +280,11 @@ async fn a_change_of_policy_that_cannot_be_audited_does_not_happen() {
     let alice = world.session_of("alice").await;
     world.trail.outage.break_after(0);
     let nothing = crate::world::policy(&ACCESS.replace("\"payments-dev\"", "\"nobody\""));
-    let adopted = world.gateway.adopt(nothing, "d2".to_owned()).await;
+    let adopted = world
+        .gateway
+        .entitlements()
+        .replace_policy(nothing, "d2".to_owned())
+        .await;
     assert!(adopted.is_err());
     world.trail.outage.repair();
     assert!(world.issue(&alice, &developer()).await.is_ok());

@@ -1,9 +1,8 @@
 //! When something fails on the way to credentials: every intent has one outcome, and nothing leaves unrecorded.
 
-use rolecall_core::aws::StsRefusal;
-use rolecall_core::gateway::IssueError;
-
 use rolecall_core::audit::Happened;
+use rolecall_core::aws::StsRefusal;
+use rolecall_core::issue::IssueError;
 
 use crate::world::{World, developer, plain};
 

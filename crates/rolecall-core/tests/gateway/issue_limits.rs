@@ -1,8 +1,8 @@
 //! Rate limits of credentials: of each person, and of each account and Region.
 
 use chrono::TimeDelta;
-use rolecall_core::gateway::IssueError;
-use rolecall_core::rate_limit::{LimitName, RateLimits};
+use rolecall_core::issue::IssueError;
+use rolecall_core::record::rate_limit::{LimitName, RateLimits};
 
 use crate::world::{ACCESS, World, developer, plain};
 

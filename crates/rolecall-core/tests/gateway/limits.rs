@@ -1,17 +1,17 @@
 //! Rate limits at the verbs: who is counted, who is never refused, and what a flood costs.
 
+mod refusals;
+
 use std::collections::VecDeque;
 
 use chrono::TimeDelta;
-use rolecall_core::audit::Happened;
-use rolecall_core::gateway::{Gateway, RequestContext, SignInError, SignOutError};
-use rolecall_core::rate_limit::{LimitExceeded, LimitName, RateLimits};
-use rolecall_core::secret::{BrowserSecret, SessionSecret, State};
-use rolecall_core::sign_in::{OrderedBy, ReturnTo};
+use rolecall_core::audit::RequestContext;
+use rolecall_core::base::secret::{BrowserSecret, SessionSecret, State};
+use rolecall_core::gateway::Gateway;
+use rolecall_core::record::rate_limit::{LimitExceeded, LimitName, RateLimits};
+use rolecall_core::sign_in::{OrderedBy, ReturnTo, SignInError, SignOutError};
 
-use crate::world::{
-    UNSIGNED, World, back, code, context, context_from, id, logout, plain, saml, wish, word,
-};
+use crate::world::{UNSIGNED, World, back, code, context_from, id, logout, plain, saml, wish};
 
 pub const OFFICE: &str = "198.51.100.7";
 
@@ -25,6 +25,7 @@ pub async fn begin(
     session: Option<&SessionSecret>,
 ) -> Result<(), SignInError> {
     let begun = gateway
+        .sign_ins()
         .begin_sign_in(
             context,
             &id("okta"),
@@ -41,6 +42,7 @@ pub async fn stray(gateway: &Gateway, context: &RequestContext) -> SignInError {
     let browser = BrowserSecret::new("somebody's");
     let returned = back(&State::new("invented"), code("alice"));
     gateway
+        .sign_ins()
         .complete_sign_in(context, &id("okta"), Some(&browser), returned)
         .await
         .unwrap_err()
@@ -68,7 +70,13 @@ async fn exhaust(world: &World, context: &RequestContext) {
     for _ in 0..=limits.failures.max() {
         stray(&world.gateway, context).await;
     }
-    while world.gateway.admit_registration(context).await.is_ok() {}
+    while world
+        .gateway
+        .clients()
+        .admit_registration(context)
+        .await
+        .is_ok()
+    {}
     assert!(exceeded(&stray(&world.gateway, context).await).is_some());
     for by in [OrderedBy::Navigation, OrderedBy::Frame] {
         for _ in 0..=limits.failures.max() {
@@ -85,7 +93,9 @@ pub async fn unsigned_order(
 ) -> SignOutError {
     let order = Some(logout(UNSIGNED));
     let okta = id("okta");
-    let ordered = gateway.sign_out_ordered(context, &okta, order, by);
+    let ordered = gateway
+        .sign_ins()
+        .sign_out_ordered(context, &okta, order, by);
     ordered.await.unwrap_err()
 }
 
@@ -162,10 +172,12 @@ async fn a_sign_in_by_saml_gives_its_place_back_too() {
         let response = saml(&format!("{person} a{number} s1"));
         let (gateway, okta) = (&world.gateway, id("okta"));
         gateway
+            .sign_ins()
             .hold_response(&office, &okta, &begun.state, response)
             .await
             .unwrap();
         gateway
+            .sign_ins()
             .complete_held_sign_in(&office, &okta, Some(&begun.browser), begun.state.clone())
             .await
             .unwrap();
@@ -201,6 +213,7 @@ async fn who_shows_something_live_is_never_refused() {
     assert!(begin(&world.gateway, &office, Some(&other)).await.is_err());
     let (gateway, okta) = (&world.gateway, id("okta"));
     let live = gateway
+        .sign_ins()
         .complete_sign_in(
             &office,
             &okta,
@@ -210,147 +223,21 @@ async fn who_shows_something_live_is_never_refused() {
         .await;
     assert!(live.is_ok(), "a callback with a live state");
     let held = gateway
+        .sign_ins()
         .hold_response(&office, &okta, &by_saml.state, saml("bob a1 s1"))
         .await;
     assert!(held.is_ok(), "an ACS post with a live state");
     let browser = Some(&by_saml.browser);
     let fetched = gateway
+        .sign_ins()
         .complete_held_sign_in(&office, &okta, browser, by_saml.state.clone())
         .await;
     assert!(fetched.is_ok());
     let issued = gateway
+        .issuer()
         .credentials(&office, &member.session, &plain())
         .await;
     assert!(issued.is_ok(), "a live session");
-}
-
-#[tokio::test]
-async fn refusals_without_a_state_cost_neither_events_nor_trips_to_the_store() {
-    let world = World::new();
-    let office = context_from(OFFICE);
-    exhaust(&world, &office).await;
-    world.trail.take();
-    world.store.take_verbs();
-    for _ in 0..1_000 {
-        let unsolicited = world
-            .gateway
-            .complete_unsolicited_sign_in(&office, &id("okta"), saml(UNSIGNED))
-            .await;
-        assert!(exceeded(&unsolicited.unwrap_err()).is_some());
-        for by in [OrderedBy::Navigation, OrderedBy::Frame] {
-            let ordered = unsigned_order(&world.gateway, &office, by).await;
-            assert_eq!(ordered.reason(), "rate_limited");
-        }
-        let for_aws = world
-            .gateway
-            .receive_for_aws(&office, &id("okta"), saml(UNSIGNED))
-            .await;
-        assert!(exceeded(&for_aws.unwrap_err()).is_some());
-        assert!(world.gateway.admit_registration(&office).await.is_err());
-    }
-    assert!(world.store.take_verbs().is_empty());
-    assert!(world.trail.take().is_empty());
-    for _ in 0..1_000 {
-        stray(&world.gateway, &office).await;
-    }
-    let verbs = world.store.take_verbs();
-    assert!(
-        verbs.keys().eq(&["take"]),
-        "only whether the state is live: {verbs:?}"
-    );
-    assert!(world.trail.take().is_empty());
-}
-
-#[tokio::test]
-async fn refusals_without_a_state_are_one_event_for_an_address_and_window() {
-    let world = World::new();
-    let office = context_from(OFFICE);
-    for _ in 0..20 {
-        stray(&world.gateway, &office).await;
-    }
-    stray(&world.gateway, &context_from("2001:db8::1")).await;
-    let unreadable = world
-        .gateway
-        .complete_sign_in(&context(), &id("okta"), None, None)
-        .await;
-    assert!(unreadable.is_err());
-    let ordered = world
-        .gateway
-        .sign_out_ordered(&office, &id("okta"), None, OrderedBy::Frame)
-        .await;
-    assert!(ordered.is_err());
-    world.gateway.write_refusals(false).await.unwrap();
-    assert!(world.trail.take().is_empty(), "the window has not ended");
-    world.clock.advance(rolecall_core::limits::REFUSALS_WINDOW);
-    world.gateway.write_refusals(false).await.unwrap();
-    let mut events = world.trail.take_events();
-    events.sort_by_key(|event| (word(&event.happened), event.address));
-    let told: Vec<_> = events
-        .iter()
-        .map(|event| {
-            let (Happened::SignInRefusals(summary) | Happened::SignOutRefusals(summary)) =
-                &event.happened
-            else {
-                panic!("{event:?}");
-            };
-            let address = event.address.map(|address| address.to_string());
-            let reasons: Vec<&str> = summary.reasons.keys().map(String::as_str).collect();
-            (
-                address,
-                summary.from.as_deref().unwrap(),
-                summary.refusals,
-                reasons,
-            )
-        })
-        .collect();
-    let text = |text: &str| Some(text.to_owned());
-    assert_eq!(
-        told,
-        [
-            (None, "2001:db8::/64", 1, vec!["expired_state"]),
-            (text("10.1.2.3"), "10.1.2.3", 1, vec!["unreadable"]),
-            (text(OFFICE), OFFICE, 20, vec!["expired_state"]),
-            (text(OFFICE), OFFICE, 1, vec!["unreadable"]),
-        ]
-    );
-    world.gateway.write_refusals(true).await.unwrap();
-    assert!(world.trail.take().is_empty());
-}
-
-#[tokio::test]
-async fn what_the_trail_does_not_take_is_kept() {
-    let world = World::new();
-    stray(&world.gateway, &context()).await;
-    world.trail.outage.break_after(0);
-    assert!(world.gateway.write_refusals(true).await.is_err());
-    world.trail.outage.repair();
-    stray(&world.gateway, &context()).await;
-    let summary = world.take_refusals().await;
-    assert_eq!(summary, [("expired_state".to_owned(), 2)]);
-}
-
-#[tokio::test]
-async fn a_live_state_without_its_browser_is_an_event_each_up_to_the_limit() {
-    let world = World::new();
-    let begun = world.begin("okta").await;
-    let max = u64::from(RateLimits::default().failures.max());
-    for _ in 0..2 * max {
-        let returned = back(&begun.state, code("alice"));
-        let refused = world
-            .gateway
-            .complete_sign_in(&context(), &id("okta"), None, returned)
-            .await;
-        assert!(
-            matches!(refused, Err(SignInError::OtherBrowser)),
-            "{refused:?}"
-        );
-    }
-    let events = world.trail.take();
-    assert_eq!(events.len() as u64, max);
-    assert!(events.iter().all(|event| word(event) == "sign_in_refused"));
-    let summary = world.take_refusals().await;
-    assert_eq!(summary, [("other_browser".to_owned(), max)]);
-    assert!(world.complete("okta", &begun, "alice").await.is_ok());
 }
 
 #[tokio::test]
@@ -365,11 +252,15 @@ async fn two_replicas_count_together() {
         } else {
             &second
         };
-        let admitted = gateway.admit_registration(&office).await;
+        let admitted = gateway.clients().admit_registration(&office).await;
         assert!(admitted.is_ok(), "{number}");
     }
     for gateway in [&world.gateway as &Gateway, &second] {
-        let refused = gateway.admit_registration(&office).await.unwrap_err();
+        let refused = gateway
+            .clients()
+            .admit_registration(&office)
+            .await
+            .unwrap_err();
         assert_eq!(refused.limit, LimitName::Register);
     }
 }

@@ -1,7 +1,7 @@
 //! Accounts and roles in pages: complete, stable while the policy changes, and nobody else's.
 
 use rolecall_core::aws::AccountId;
-use rolecall_core::gateway::{InvalidPageToken, PageRequest};
+use rolecall_core::clients::{InvalidPageToken, PageRequest};
 use rolecall_core::session::Session;
 
 use crate::world::{World, context};
@@ -38,29 +38,41 @@ fn asked(entries_max: i64, token: Option<String>) -> PageRequest {
 }
 
 /// The ids on a page, and the way to the next.
-fn accounts(
+async fn accounts(
     world: &World,
     session: &Session,
     request: &PageRequest,
 ) -> Result<(Vec<String>, Option<String>), InvalidPageToken> {
-    let grants = world.gateway.grants(session, &context().origin);
+    let grants = world
+        .gateway
+        .entitlements()
+        .grants(session, &context().origin)
+        .await
+        .unwrap();
     let page = world
         .gateway
+        .clients()
         .accounts_page(&session.identity, &grants, request)?;
     let ids = page.entries.iter().map(|one| one.id.to_string()).collect();
     Ok((ids, page.next))
 }
 
-fn roles(
+async fn roles(
     world: &World,
     session: &Session,
     account: &str,
     request: &PageRequest,
 ) -> Result<(Vec<String>, Option<String>), InvalidPageToken> {
-    let grants = world.gateway.grants(session, &context().origin);
+    let grants = world
+        .gateway
+        .entitlements()
+        .grants(session, &context().origin)
+        .await
+        .unwrap();
     let account = AccountId::parse(account).unwrap();
     let page = world
         .gateway
+        .clients()
         .roles_page(&session.identity, &grants, &account, request)?;
     Ok((
         page.entries.iter().map(|one| one.role_name()).collect(),
@@ -83,7 +95,9 @@ async fn all_pages_together_are_the_list() {
     ] {
         let (mut ids, mut token, mut count) = (Vec::new(), None, 0);
         loop {
-            let (page, next) = accounts(&world, &session, &asked(size, token)).unwrap();
+            let (page, next) = accounts(&world, &session, &asked(size, token))
+                .await
+                .unwrap();
             assert!((1..=100).contains(&page.len()));
             ids.extend(page);
             count += 1;
@@ -98,7 +112,9 @@ async fn all_pages_together_are_the_list() {
             .collect();
         assert_eq!(ids, all, "pages of {size}");
     }
-    let (first, _) = accounts(&world, &session, &PageRequest::default()).unwrap();
+    let (first, _) = accounts(&world, &session, &PageRequest::default())
+        .await
+        .unwrap();
     assert_eq!(first.len(), 100, "without max_result");
 }
 
@@ -106,12 +122,14 @@ async fn all_pages_together_are_the_list() {
 async fn an_account_that_goes_hides_no_other() {
     let world = World::with_access(&access(4, None));
     let session = world.session_of("alice").await;
-    let (page, token) = accounts(&world, &session, &asked(2, None)).unwrap();
+    let (page, token) = accounts(&world, &session, &asked(2, None)).await.unwrap();
     assert_eq!(page, ["100000000000", "100000000001"]);
     // The last one shown is gone, or one before it, or the next.
     for (gone, next) in [(1, 2), (0, 2), (2, 3)] {
         world.adopt(&access(4, Some(gone))).await;
-        let (page, _) = accounts(&world, &session, &asked(1, token.clone())).unwrap();
+        let (page, _) = accounts(&world, &session, &asked(1, token.clone()))
+            .await
+            .unwrap();
         assert_eq!(page, [format!("10000000000{next}")], "without {gone}");
     }
 }
@@ -122,7 +140,9 @@ async fn a_set_comes_before_its_variants_on_every_page() {
     let session = world.session_of("alice").await;
     let (mut names, mut token) = (Vec::new(), None);
     loop {
-        let (page, next) = roles(&world, &session, "100000000000", &asked(1, token)).unwrap();
+        let (page, next) = roles(&world, &session, "100000000000", &asked(1, token))
+            .await
+            .unwrap();
         names.extend(page);
         token = next;
         if token.is_none() {
@@ -130,7 +150,9 @@ async fn a_set_comes_before_its_variants_on_every_page() {
         }
     }
     assert_eq!(names, ["Plain", "Plain@a", "Plain@b", "Plain-a"]);
-    let nowhere = roles(&world, &session, "999999999999", &asked(1, None)).unwrap();
+    let nowhere = roles(&world, &session, "999999999999", &asked(1, None))
+        .await
+        .unwrap();
     assert_eq!(nowhere, (Vec::new(), None));
 }
 
@@ -141,14 +163,22 @@ async fn a_token_is_for_one_person_and_one_list() {
         world.session_of("alice").await,
         world.session_of("bob").await,
     );
-    let (_, token) = accounts(&world, &alice, &asked(1, None)).unwrap();
+    let (_, token) = accounts(&world, &alice, &asked(1, None)).await.unwrap();
     let token = token.unwrap();
-    let (_, of_roles) = roles(&world, &alice, "100000000000", &asked(1, None)).unwrap();
-    let ask = |session, token: &str| accounts(&world, session, &asked(1, Some(token.to_owned())));
-    assert!(ask(&alice, &token).is_ok() && ask(&alice, "").is_ok());
-    assert_eq!(ask(&bob, &token), Err(InvalidPageToken), "another person's");
+    let (_, of_roles) = roles(&world, &alice, "100000000000", &asked(1, None))
+        .await
+        .unwrap();
+    let ask = async |session, token: &str| {
+        accounts(&world, session, &asked(1, Some(token.to_owned()))).await
+    };
+    assert!(ask(&alice, &token).await.is_ok() && ask(&alice, "").await.is_ok());
     assert_eq!(
-        ask(&alice, &of_roles.unwrap()),
+        ask(&bob, &token).await,
+        Err(InvalidPageToken),
+        "another person's"
+    );
+    assert_eq!(
+        ask(&alice, &of_roles.unwrap()).await,
         Err(InvalidPageToken),
         "another list's"
     );
@@ -157,15 +187,24 @@ async fn a_token_is_for_one_person_and_one_list() {
         &alice,
         "100000000000",
         &asked(1, Some(token.clone())),
-    );
+    )
+    .await;
     assert_eq!(other, Err(InvalidPageToken));
     for at in 0..token.len() {
         let mut changed = token.clone().into_bytes();
         changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
         let changed = String::from_utf8(changed).unwrap();
-        assert_eq!(ask(&alice, &changed), Err(InvalidPageToken), "{changed}");
+        assert_eq!(
+            ask(&alice, &changed).await,
+            Err(InvalidPageToken),
+            "{changed}"
+        );
     }
     for nonsense in [".", "a.b", "é.é", &"x".repeat(10_000)] {
-        assert_eq!(ask(&alice, nonsense), Err(InvalidPageToken), "{nonsense}");
+        assert_eq!(
+            ask(&alice, nonsense).await,
+            Err(InvalidPageToken),
+            "{nonsense}"
+        );
     }
 }

@@ -7,11 +7,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
+use rolecall_core::access::RoleRequest;
 use rolecall_core::aws::StsRefusal;
-use rolecall_core::aws_login::{LoginClient, LoginExchange, LoginForm, LoginRequest, LoginTokens};
-use rolecall_core::dpop::{Proof, Refusal};
-use rolecall_core::gateway::{AllowLoginError, IssueError, LoginError, RoleRequest};
-use rolecall_core::secret::{AuthorizationCode, RefreshToken, SecretText};
+use rolecall_core::aws_login::dpop::{Proof, Refusal};
+use rolecall_core::aws_login::{
+    AllowLoginError, LoginClient, LoginError, LoginExchange, LoginForm, LoginRequest, LoginTokens,
+};
+use rolecall_core::base::secret::{AuthorizationCode, RefreshToken, SecretText};
+use rolecall_core::issue::IssueError;
 use rolecall_core::session::Session;
 
 use crate::world::{ACCESS, World, context, developer, plain, word};
@@ -57,7 +60,7 @@ impl Program {
             code_challenge_method: text("SHA-256"),
             code_challenge: text("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
         };
-        world.gateway.read_login(form).unwrap()
+        world.gateway.aws_logins().read_login(form).unwrap()
     }
 
     /// A proof that no request has used.
@@ -78,7 +81,7 @@ impl Program {
         let signature: Signature = self.key.sign(input.as_bytes());
         let signature = URL_SAFE_NO_PAD.encode(signature.to_bytes());
         let whole = format!("{input}.{signature}");
-        world.gateway.login_proof(&[&whole]).unwrap()
+        world.gateway.aws_logins().login_proof(&[&whole]).unwrap()
     }
 
     pub(crate) async fn allowed(
@@ -90,6 +93,7 @@ impl Program {
         let request = self.request(world);
         let gateway = &world.gateway;
         let to = gateway
+            .aws_logins()
             .allow_login(&context(), session, &request, role)
             .await?;
         let (_, code) = to.split_once("?code=").unwrap();
@@ -107,7 +111,11 @@ impl Program {
         shown: &LoginExchange,
     ) -> Result<LoginTokens, LoginError> {
         let proof = self.proof(world);
-        world.gateway.redeem_login(&context(), &proof, shown).await
+        world
+            .gateway
+            .aws_logins()
+            .redeem_login(&context(), &proof, shown)
+            .await
     }
 
     pub(crate) async fn refresh(
@@ -118,6 +126,7 @@ impl Program {
         let proof = self.proof(world);
         let gateway = &world.gateway;
         gateway
+            .aws_logins()
             .refresh_login(&context(), &proof, self.client, token)
             .await
     }
@@ -199,7 +208,12 @@ async fn an_outage_of_aws_costs_neither_code_nor_token_nor_proof() {
     let shown = program.allowed(&world, &alice, plain()).await.unwrap();
     let proof = program.proof(&world);
     let context = context();
-    let redeem = || world.gateway.redeem_login(&context, &proof, &shown);
+    let redeem = || {
+        world
+            .gateway
+            .aws_logins()
+            .redeem_login(&context, &proof, &shown)
+    };
     world.aws.sts_down_once();
     let down = redeem().await;
     assert!(matches!(
@@ -220,7 +234,9 @@ async fn an_outage_of_aws_costs_neither_code_nor_token_nor_proof() {
     let refresh = || {
         let client = LoginClient::SameDevice;
         let gateway = &world.gateway;
-        gateway.refresh_login(&context, &proof, client, &tokens.refresh_token)
+        gateway
+            .aws_logins()
+            .refresh_login(&context, &proof, client, &tokens.refresh_token)
     };
     world.aws.sts_down_once();
     assert!(refresh().await.unwrap_err().is_passing());
@@ -342,6 +358,7 @@ async fn ending_all_others_ends_these_too_and_codes_on_their_way() {
     let waiting = program.allowed(&world, &there, plain()).await.unwrap();
     world
         .gateway
+        .sessions()
         .end_other_sessions(&context(), &here)
         .await
         .unwrap();
@@ -361,7 +378,11 @@ async fn a_code_belongs_to_the_session_that_allowed_it() {
     let program = Program::new(LoginClient::CrossDevice, 8);
     let shown = program.allowed(&world, &alice, plain()).await.unwrap();
     let of = async |session: &Session| {
-        let code = world.gateway.login_code(session, &shown.code).await;
+        let code = world
+            .gateway
+            .aws_logins()
+            .login_code(session, &shown.code)
+            .await;
         code.unwrap().is_some()
     };
     assert!(of(&alice).await && !of(&bob).await);

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use rolecall_core::gateway::SignInError;
-use rolecall_core::port::StoreError;
+use rolecall_core::record::StoreError;
+use rolecall_core::sign_in::SignInError;
 
 use crate::world::World;
 
@@ -68,7 +68,7 @@ async fn an_outage_of_the_store_signs_nobody_out() {
     for step in 0..2 {
         world.clock.advance(chrono::TimeDelta::minutes(2));
         world.store.outage.break_after(step);
-        let found = world.gateway.session(&signed_in.secret).await;
+        let found = world.gateway.sessions().session(&signed_in.secret).await;
         assert!(
             matches!(found, Err(StoreError::Unavailable(_))),
             "step {step}"

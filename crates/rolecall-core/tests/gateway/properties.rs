@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use rolecall_core::audit::{AuditEvent, Happened};
-use rolecall_core::gateway::SignedIn;
+use rolecall_core::sign_in::SignedIn;
 
 use crate::world::{Begun, World, context, developer, plain};
 
@@ -78,7 +78,7 @@ impl Outcome {
                     return;
                 };
                 if foreign_browser {
-                    begun.browser = rolecall_core::secret::BrowserSecret::new("foreign");
+                    begun.browser = rolecall_core::base::secret::BrowserSecret::new("foreign");
                 }
                 let provider = if at_google { "google" } else { "okta" };
                 let person = if person { "alice" } else { "bob" };
@@ -95,7 +95,8 @@ impl Outcome {
                 let Some(signed_in) = self.signed_in.get(session) else {
                     return;
                 };
-                let Ok(Some(session)) = world.gateway.session(&signed_in.secret).await else {
+                let Ok(Some(session)) = world.gateway.sessions().session(&signed_in.secret).await
+                else {
                     return;
                 };
                 let alive = !self.ended.contains(&session.id.to_string());
@@ -111,11 +112,12 @@ impl Outcome {
                 let Some(this) = self.signed_in.get(session) else {
                     return;
                 };
-                let Ok(Some(live)) = world.gateway.session(&this.secret).await else {
+                let Ok(Some(live)) = world.gateway.sessions().session(&this.secret).await else {
                     return;
                 };
                 if world
                     .gateway
+                    .sessions()
                     .end_other_sessions(&context(), &live)
                     .await
                     .is_ok()
@@ -136,6 +138,7 @@ impl Outcome {
                 };
                 let out = world
                     .gateway
+                    .sign_ins()
                     .sign_out(&context(), &this.session, &this.secret)
                     .await;
                 if out.is_ok() {

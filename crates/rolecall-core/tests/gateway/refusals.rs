@@ -1,13 +1,15 @@
 //! What refusals cost: messages that are verified in vain, events of their own, places of sign-ins that did not begin.
 
 use futures_util::future::{join, join_all};
-use rolecall_core::gateway::{Gateway, RequestContext, TokenError};
-use rolecall_core::limits::{
+use rolecall_core::audit::RequestContext;
+use rolecall_core::base::limits::{
     EARLY_POLLS_MAX, MESSAGES_WAITING_FEW, MESSAGES_WAITING_MAX, MESSAGES_WAITING_OF_ADDRESS_MAX,
     REFUSAL_EVENTS_MAX, REFUSALS_WINDOW,
 };
-use rolecall_core::rate_limit::RateLimits;
-use rolecall_core::secret::BrowserSecret;
+use rolecall_core::base::secret::BrowserSecret;
+use rolecall_core::clients::TokenError;
+use rolecall_core::gateway::Gateway;
+use rolecall_core::record::rate_limit::RateLimits;
 use rolecall_core::sign_in::{OrderedBy, ProviderError};
 
 use crate::clients::{poll, register, start};
@@ -38,7 +40,10 @@ async fn messages_that_are_verified_in_vain_count_and_the_providers_own_are_hear
         assert_eq!(world.okta.in_turn(), verified);
         // What the provider really says is heard.
         let (okta, order) = (id("okta"), Some(logout("subject-alice r1")));
-        let ordered = gateway.sign_out_ordered(&office, &okta, order, by).await;
+        let ordered = gateway
+            .sign_ins()
+            .sign_out_ordered(&office, &okta, order, by)
+            .await;
         ordered.unwrap();
     }
 }
@@ -72,7 +77,9 @@ async fn strangers_over_their_limits_leave_an_address_its_share() {
         let sent = (0..MESSAGES_WAITING_FEW).map(async |number| {
             let response = saml(&format!("alice a{number} s1"));
             let okta = id("okta");
-            let completed = gateway.complete_unsolicited_sign_in(&office, &okta, response);
+            let completed = gateway
+                .sign_ins()
+                .complete_unsolicited_sign_in(&office, &okta, response);
             completed.await.map(drop)
         });
         join_all(sent).await
@@ -95,12 +102,23 @@ async fn what_is_refused_for_free_waits_for_no_turn() {
     let flood = join_all((0..500).map(|_| unsigned_order(gateway, &office, by)));
     let (okta, nobody) = (id("okta"), id("nobody"));
     let free = async {
-        let unreadable = gateway.sign_out_ordered(&office, &okta, None, by).await;
+        let unreadable = gateway
+            .sign_ins()
+            .sign_out_ordered(&office, &okta, None, by)
+            .await;
         let order = Some(logout("subject-alice r1"));
-        let unknown = gateway.sign_out_ordered(&office, &nobody, order, by).await;
+        let unknown = gateway
+            .sign_ins()
+            .sign_out_ordered(&office, &nobody, order, by)
+            .await;
         let response = || saml("alice a1 s1");
-        let unsolicited = gateway.complete_unsolicited_sign_in(&office, &nobody, response());
-        let for_aws = gateway.receive_for_aws(&office, &nobody, response());
+        let unsolicited =
+            gateway
+                .sign_ins()
+                .complete_unsolicited_sign_in(&office, &nobody, response());
+        let for_aws = gateway
+            .issuer()
+            .receive_for_aws(&office, &nobody, response());
         [
             unreadable.unwrap_err().reason(),
             unknown.unwrap_err().reason(),
@@ -119,21 +137,32 @@ async fn whatever_an_address_has_sent_the_providers_responses_are_taken() {
     let gateway = &world.gateway;
     let (office, okta) = (context_from(OFFICE), id("okta"));
     for _ in 0..2 * RateLimits::default().failures.max() {
-        let unsigned = gateway.complete_unsolicited_sign_in(&office, &okta, saml(UNSIGNED));
+        let unsigned =
+            gateway
+                .sign_ins()
+                .complete_unsolicited_sign_in(&office, &okta, saml(UNSIGNED));
         assert!(unsigned.await.is_err());
         let begun = world.begin_from("okta", &office, None).await.unwrap();
-        let held = gateway.hold_response(&office, &okta, &begun.state, saml(UNSIGNED));
+        let held = gateway
+            .sign_ins()
+            .hold_response(&office, &okta, &begun.state, saml(UNSIGNED));
         assert!(held.await.is_err());
     }
-    let unsolicited = gateway.complete_unsolicited_sign_in(&office, &okta, saml("alice a1 s1"));
+    let unsolicited =
+        gateway
+            .sign_ins()
+            .complete_unsolicited_sign_in(&office, &okta, saml("alice a1 s1"));
     unsolicited.await.unwrap();
     let for_aws = saml("alice a2 arn:aws:iam::1:role/x,arn:aws:iam::1:saml-provider/y");
     gateway
+        .issuer()
         .receive_for_aws(&office, &okta, for_aws)
         .await
         .unwrap();
     let begun = world.begin_from("okta", &office, None).await.unwrap();
-    let held = gateway.hold_response(&office, &okta, &begun.state, saml("bob a3 s3"));
+    let held = gateway
+        .sign_ins()
+        .hold_response(&office, &okta, &begun.state, saml("bob a3 s3"));
     held.await.unwrap();
 }
 
@@ -145,20 +174,31 @@ async fn refusals_that_cost_nothing_do_not_hold_up_a_message_of_the_provider() {
     let gateway = &world.gateway;
     for _ in 0..2 * RateLimits::default().failures.max() {
         stray(gateway, &office).await;
-        let unreadable = gateway.sign_out_ordered(&office, &okta, None, OrderedBy::Navigation);
+        let unreadable =
+            gateway
+                .sign_ins()
+                .sign_out_ordered(&office, &okta, None, OrderedBy::Navigation);
         assert!(unreadable.await.is_err());
         // A frame of any page can do this.
         unsigned_order(gateway, &office, OrderedBy::Frame).await;
         world
             .okta
             .fail_once(|| ProviderError::Unavailable("down".into()));
-        let outage = gateway.complete_unsolicited_sign_in(&office, &okta, saml("alice a1 s1"));
+        let outage =
+            gateway
+                .sign_ins()
+                .complete_unsolicited_sign_in(&office, &okta, saml("alice a1 s1"));
         assert_eq!(outage.await.unwrap_err().reason(), "provider_unavailable");
     }
-    let unsolicited = gateway.complete_unsolicited_sign_in(&office, &okta, saml("alice a1 s1"));
+    let unsolicited =
+        gateway
+            .sign_ins()
+            .complete_unsolicited_sign_in(&office, &okta, saml("alice a1 s1"));
     unsolicited.await.unwrap();
     let order = Some(logout("subject-alice r1"));
-    let ordered = gateway.sign_out_ordered(&office, &okta, order, OrderedBy::Navigation);
+    let ordered = gateway
+        .sign_ins()
+        .sign_out_ordered(&office, &okta, order, OrderedBy::Navigation);
     ordered.await.unwrap();
 }
 
@@ -170,6 +210,7 @@ async fn one_state_buys_three_verifications() {
     for _ in 0..50 {
         let held = world
             .gateway
+            .sign_ins()
             .hold_response(&context(), &okta, &begun.state, saml(UNSIGNED))
             .await;
         assert!(held.is_err());
@@ -186,6 +227,7 @@ async fn a_response_that_could_not_be_verified_is_none_of_the_three() {
         let (gateway, state) = (&world.gateway, &begun.state);
         async {
             gateway
+                .sign_ins()
                 .hold_response(&context(), &okta, state, saml("alice a1 s1"))
                 .await
         }
@@ -210,6 +252,7 @@ async fn refused_sign_ins_have_a_bounded_number_of_events() {
         let okta = id("okta");
         let completed = world
             .gateway
+            .sign_ins()
             .complete_sign_in(context, &okta, browser, returned);
         assert!(completed.await.is_err());
     };

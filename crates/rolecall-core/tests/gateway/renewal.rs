@@ -1,9 +1,9 @@
 //! A session's secret is replaced while the session goes on: nobody is signed out by it, and nobody keeps two.
 
 use chrono::TimeDelta;
-use rolecall_core::gateway::SignedIn;
-use rolecall_core::limits;
-use rolecall_core::secret::SessionSecret;
+use rolecall_core::base::limits;
+use rolecall_core::base::secret::SessionSecret;
+use rolecall_core::sign_in::SignedIn;
 use tokio::task::JoinSet;
 
 use crate::world::{World, context};
@@ -19,9 +19,20 @@ async fn due(world: &World) -> SignedIn {
 
 /// The same session under the secret that replaces its own.
 async fn renew(world: &World, old: &SignedIn) -> SignedIn {
-    let secret = world.gateway.renew_secret(&old.secret).await.unwrap();
+    let secret = world
+        .gateway
+        .sessions()
+        .renew_secret(&old.secret)
+        .await
+        .unwrap();
     let secret = secret.expect("it is due");
-    let session = world.gateway.session(&secret).await.unwrap().unwrap();
+    let session = world
+        .gateway
+        .sessions()
+        .session(&secret)
+        .await
+        .unwrap()
+        .unwrap();
     SignedIn {
         secret,
         session,
@@ -34,7 +45,12 @@ async fn a_secret_is_replaced_when_it_is_due_and_not_before() {
     let world = World::new();
     let old = world.sign_in("okta", "alice").await;
     world.clock.advance(limits::SESSION_SECRET_LIFE - SECOND);
-    let early = world.gateway.renew_secret(&old.secret).await.unwrap();
+    let early = world
+        .gateway
+        .sessions()
+        .renew_secret(&old.secret)
+        .await
+        .unwrap();
     assert!(early.is_none());
     world.clock.advance(SECOND);
     let new = renew(&world, &old).await;
@@ -46,10 +62,15 @@ async fn a_secret_is_replaced_when_it_is_due_and_not_before() {
         "and ends when it would have"
     );
     assert_eq!(new.session.form_key.expose(), old.session.form_key.expose());
-    let listed = world.gateway.sessions(&new.session).await.unwrap();
+    let listed = world
+        .gateway
+        .sessions()
+        .browser_sessions(&new.session)
+        .await
+        .unwrap();
     assert_eq!(listed.len(), 1);
     for secret in [&old.secret, &new.secret, &SessionSecret::new("made up")] {
-        let again = world.gateway.renew_secret(secret).await.unwrap();
+        let again = world.gateway.sessions().renew_secret(secret).await.unwrap();
         assert!(again.is_none());
     }
 }
@@ -78,6 +99,7 @@ async fn signing_out_with_either_ends_both() {
         let this = if with_old { &old } else { &new };
         let gateway = &world.gateway;
         gateway
+            .sign_ins()
             .sign_out(&context(), &this.session, &this.secret)
             .await
             .unwrap();
@@ -96,11 +118,13 @@ async fn it_is_ended_by_its_name_and_with_the_others_as_before() {
         if one_by_one {
             let id = old.session.id.to_string();
             gateway
+                .sessions()
                 .end_session(&context, &this.session, &id)
                 .await
                 .unwrap();
         } else {
             gateway
+                .sessions()
                 .end_other_sessions(&context, &this.session)
                 .await
                 .unwrap();
@@ -116,6 +140,7 @@ async fn who_ended_all_others_stays_in_under_a_new_secret() {
     let old = due(&world).await;
     world
         .gateway
+        .sessions()
         .end_other_sessions(&context(), &old.session)
         .await
         .unwrap();
@@ -135,7 +160,7 @@ async fn no_secret_is_replaced_that_the_list_does_not_know() {
             true => outage.break_after(calls),
             false => outage.fail_once_after(calls),
         }
-        let renewed = gateway.renew_secret(&old.secret).await;
+        let renewed = gateway.sessions().renew_secret(&old.secret).await;
         met += usize::from(renewed.is_err());
         assert!(renewed.is_err() || outage.is_armed(), "call {calls}");
         outage.repair();
@@ -148,19 +173,28 @@ async fn no_secret_is_replaced_that_the_list_does_not_know() {
             // The outage is forgotten: the old secret works on, and is replaced by the next request.
             world.clock.advance(limits::SESSION_SECRET_GRACE);
             assert!(world.is_live(&old).await, "call {calls}");
-            assert_eq!(gateway.sessions(&old.session).await.unwrap().len(), 1);
+            assert_eq!(
+                gateway
+                    .sessions()
+                    .browser_sessions(&old.session)
+                    .await
+                    .unwrap()
+                    .len(),
+                1
+            );
         }
         let this = world.sign_in("okta", "alice").await;
         let id = old.session.id.to_string();
         assert!(
             gateway
+                .sessions()
                 .end_session(&context, &this.session, &id)
                 .await
                 .unwrap()
         );
         assert!(!world.is_live(&old).await, "call {calls}");
         if let Some(secret) = renewed {
-            assert!(gateway.session(&secret).await.unwrap().is_none());
+            assert!(gateway.sessions().session(&secret).await.unwrap().is_none());
         }
     }
     assert!(met > 6, "{met}");
@@ -187,6 +221,7 @@ async fn it_is_ended_by_its_name_though_the_list_leads_to_its_first_secret() {
             let id = old.session.id.to_string();
             assert!(
                 gateway
+                    .sessions()
                     .end_session(&context, &this.session, &id)
                     .await
                     .unwrap()
@@ -205,8 +240,11 @@ async fn of_many_requests_at_once_one_brings_the_new_secret() {
     for _ in 0..50 {
         let (gateway, secret) = (world.gateway.clone(), old.secret.clone());
         requests.spawn(async move {
-            let live = gateway.session(&secret).await.unwrap().is_some();
-            (live, gateway.renew_secret(&secret).await.unwrap())
+            let live = gateway.sessions().session(&secret).await.unwrap().is_some();
+            (
+                live,
+                gateway.sessions().renew_secret(&secret).await.unwrap(),
+            )
         });
     }
     let answers = requests.join_all().await;
@@ -222,7 +260,15 @@ async fn of_many_requests_at_once_one_brings_the_new_secret() {
         Some(secret) => secret,
         None => renew(&world, &old).await.secret,
     };
-    assert!(world.gateway.session(&kept).await.unwrap().is_some());
+    assert!(
+        world
+            .gateway
+            .sessions()
+            .session(&kept)
+            .await
+            .unwrap()
+            .is_some()
+    );
     assert_eq!(
         world.store.keys("session").len(),
         2,
@@ -236,11 +282,16 @@ async fn a_store_that_fails_at_any_step_leaves_a_secret_that_works() {
         let world = World::new();
         let old = due(&world).await;
         world.store.outage.break_after(step);
-        let renewed = world.gateway.renew_secret(&old.secret).await;
+        let renewed = world.gateway.sessions().renew_secret(&old.secret).await;
         world.store.outage.repair();
         assert!(world.is_live(&old).await, "step {step}");
         if let Ok(secret) = renewed {
-            let found = world.gateway.session(&secret.unwrap()).await.unwrap();
+            let found = world
+                .gateway
+                .sessions()
+                .session(&secret.unwrap())
+                .await
+                .unwrap();
             assert!(found.is_some(), "step {step}");
             break;
         }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use rolecall_core::audit::Happened;
-use rolecall_core::gateway::{SignInError, SignedIn};
-use rolecall_core::limits;
-use rolecall_core::secret::{BrowserSecret, State};
-use rolecall_core::sign_in::{ProviderError, RejectReason};
+use rolecall_core::base::limits;
+use rolecall_core::base::secret::{BrowserSecret, State};
+use rolecall_core::sign_in::{ProviderError, RejectReason, SignInError, SignedIn};
 use tokio::task::JoinSet;
 
 use crate::world::{
@@ -19,12 +18,14 @@ use crate::world::{
 impl World {
     async fn hold(&self, begun: &Begun, response: &str) -> Result<(), SignInError> {
         self.gateway
+            .sign_ins()
             .hold_response(&context(), &id("okta"), &begun.state, saml(response))
             .await
     }
 
     async fn fetch(&self, begun: &Begun) -> Result<SignedIn, SignInError> {
         self.gateway
+            .sign_ins()
             .complete_held_sign_in(
                 &context(),
                 &id("okta"),
@@ -36,6 +37,7 @@ impl World {
 
     async fn unsolicited(&self, response: &str) -> Result<SignedIn, SignInError> {
         self.gateway
+            .sign_ins()
             .complete_unsolicited_sign_in(&context(), &id("okta"), saml(response))
             .await
     }
@@ -43,7 +45,7 @@ impl World {
     /// The reason of the only refusal since the last time; nobody has a session.
     async fn refusal(&self) -> String {
         assert!(self.store.keys("session").is_empty());
-        self.gateway.write_refusals(true).await.unwrap();
+        self.gateway.journal().write_refusals(true).await.unwrap();
         let happened = self.trail.take_only();
         if let Happened::SignInRefused { reason, .. } = happened {
             return reason;
@@ -132,6 +134,7 @@ async fn only_the_state_of_a_sign_in_under_way_stores_anything() {
     let begun = world.begin("okta").await;
     let google = world
         .gateway
+        .sign_ins()
         .hold_response(&context(), &id("google"), &begun.state, saml("alice a1 s1"))
         .await;
     assert!(matches!(google, Err(SignInError::UnknownProvider)));
@@ -163,6 +166,7 @@ async fn a_response_in_another_browser_signs_in_nobody() {
     assert_eq!(world.refusal().await, "other_browser");
     let none = world
         .gateway
+        .sign_ins()
         .complete_held_sign_in(&context(), &id("okta"), None, begun.state.clone())
         .await;
     assert!(matches!(none, Err(SignInError::OtherBrowser)));
@@ -205,6 +209,7 @@ async fn one_assertion_signs_in_once_whatever_sign_in_it_is_shown_to() {
         let gateway = &world.gateway;
         ends.push(
             gateway
+                .sign_ins()
                 .complete_sign_in(&context(), &id("okta"), browser, returned)
                 .await,
         );
@@ -264,6 +269,7 @@ async fn a_provider_that_may_not_come_unasked_does_not() {
     assert_eq!(world.refusal().await, "unsolicited");
     let google = world
         .gateway
+        .sign_ins()
         .complete_unsolicited_sign_in(&context(), &id("google"), saml("alice a1 s1"))
         .await;
     assert!(matches!(google, Err(SignInError::UnknownProvider)));
@@ -285,9 +291,9 @@ async fn nothing_is_signed_in_while_what_was_used_cannot_be_remembered() {
 #[tokio::test]
 async fn only_a_saml_provider_has_metadata() {
     let world = World::new();
-    assert!(world.gateway.saml_metadata(&id("okta")).is_ok());
+    assert!(world.gateway.sign_ins().saml_metadata(&id("okta")).is_ok());
     for other in ["google", "nobody"] {
-        assert!(world.gateway.saml_metadata(&id(other)).is_err());
+        assert!(world.gateway.sign_ins().saml_metadata(&id(other)).is_err());
     }
 }
 

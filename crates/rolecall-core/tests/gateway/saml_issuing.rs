@@ -2,8 +2,8 @@
 
 use rolecall_core::audit::Happened;
 use rolecall_core::aws::{Destination, Partition, Proof, SamlClaims, StsRefusal};
-use rolecall_core::gateway::{ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError};
-use rolecall_core::secret::ConsoleTicket;
+use rolecall_core::base::secret::ConsoleTicket;
+use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError};
 use rolecall_core::sign_in::ReturnTo;
 
 use crate::world::{ACCESS, World, context, developer, plain};
@@ -103,6 +103,7 @@ async fn the_console_by_post_asks_nobody() {
     world.trail.take();
     let visit = world
         .gateway
+        .issuer()
         .visit_console(&context(), &alice, &developer(), &request())
         .await
         .unwrap();
@@ -142,6 +143,7 @@ async fn the_console_by_post_asks_nobody() {
     assert_eq!(world.aws.take_orders().len(), 1);
     let visit = world
         .gateway
+        .issuer()
         .visit_console(&context(), &alice, &plain(), &request())
         .await;
     assert!(matches!(visit, Ok(ConsoleVisit::Link(_))));
@@ -158,6 +160,7 @@ async fn a_federated_console_is_the_usual_one() {
     };
     let visit = world
         .gateway
+        .issuer()
         .visit_console(&context(), &alice, &developer(), &request)
         .await;
     assert!(matches!(visit, Ok(ConsoleVisit::Link(_))));
@@ -172,13 +175,19 @@ async fn the_ticket_after_aws_sign_out_leads_to_the_form_once() {
     let alice = world.session_of("alice").await;
     let url = world
         .gateway
+        .issuer()
         .sign_out_of_console(&alice, developer(), request())
         .await
         .unwrap();
     let back = url.query_pairs().find(|(name, _)| name == "redirect_uri");
     let ticket = ConsoleTicket::new(back.unwrap().1.rsplit('/').next().unwrap());
     let context = context();
-    let go = || world.gateway.continue_to_console(&context, &alice, &ticket);
+    let go = || {
+        world
+            .gateway
+            .issuer()
+            .continue_to_console(&context, &alice, &ticket)
+    };
     assert!(matches!(
         go().await,
         Ok(ConsoleOutcome::Visit(ConsoleVisit::Post(_)))
@@ -194,6 +203,7 @@ async fn without_a_key_nothing_leaves_and_the_trail_says_so() {
     world.aws.fail_mint_once();
     let visit = world
         .gateway
+        .issuer()
         .visit_console(&context(), &alice, &developer(), &request())
         .await;
     assert!(matches!(visit, Err(IssueError::Token(_))));

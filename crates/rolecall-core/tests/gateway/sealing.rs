@@ -1,7 +1,7 @@
 //! What somebody learns and can do who reads and writes the store behind the gateway's back: nothing.
 
 use base64::Engine as _;
-use rolecall_core::gateway::ConsoleRequest;
+use rolecall_core::issue::ConsoleRequest;
 use rolecall_core::sign_in::ReturnTo;
 
 use crate::world::{World, context, plain};
@@ -20,6 +20,7 @@ async fn a_dump_of_the_store_names_nobody_and_holds_no_secret() {
     let second = world.sign_in("okta", "alice").await;
     let gateway = &world.gateway;
     gateway
+        .sessions()
         .end_other_sessions(&context(), &second.session)
         .await
         .unwrap();
@@ -28,6 +29,7 @@ async fn a_dump_of_the_store_names_nobody_and_holds_no_secret() {
         return_to: ReturnTo::portal(),
     };
     gateway
+        .issuer()
         .sign_out_of_console(&second.session, plain(), request)
         .await
         .unwrap();
@@ -108,6 +110,7 @@ async fn a_record_of_one_kind_is_none_of_another() {
     let other = world.sign_in("okta", "alice").await;
     world
         .gateway
+        .sessions()
         .end_other_sessions(&context(), &mine.session)
         .await
         .unwrap();
@@ -120,6 +123,11 @@ async fn a_record_of_one_kind_is_none_of_another() {
         !world.is_live(&other).await,
         "its record is gone all the same"
     );
-    let listed = world.gateway.sessions(&mine.session).await.unwrap();
+    let listed = world
+        .gateway
+        .sessions()
+        .browser_sessions(&mine.session)
+        .await
+        .unwrap();
     assert!(listed.is_empty(), "an epoch is no list");
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use rolecall_core::secret::SessionSecret;
-use rolecall_core::session::SessionId;
+use rolecall_core::base::secret::SessionSecret;
+use rolecall_core::caller::SessionId;
 
 use crate::world::{ABSOLUTE, IDLE, World};
 
@@ -55,7 +55,12 @@ async fn a_use_is_written_back_at_most_once_a_minute() {
     ] {
         world.clock.advance(SECOND * seconds);
         world.store.take_verbs();
-        let session = world.gateway.session(&signed_in.secret).await.unwrap();
+        let session = world
+            .gateway
+            .sessions()
+            .session(&signed_in.secret)
+            .await
+            .unwrap();
         assert_eq!(&world.store.take_verbs(), expected);
         if expected.contains_key("replace") {
             assert_eq!(session.unwrap().last_seen_at, world.now());
@@ -71,7 +76,7 @@ async fn pages_that_load_at_once_do_not_trip_over_the_touch() {
     let mut requests = tokio::task::JoinSet::new();
     for _ in 0..50 {
         let (gateway, secret) = (world.gateway.clone(), signed_in.secret.clone());
-        requests.spawn(async move { gateway.session(&secret).await.unwrap().is_some() });
+        requests.spawn(async move { gateway.sessions().session(&secret).await.unwrap().is_some() });
     }
     assert_eq!(requests.join_all().await, vec![true; 50]);
 }
@@ -89,7 +94,11 @@ async fn a_secret_that_nobody_was_given_opens_nothing() {
         &signed_in.session.id.to_string(),
         &format!("{secret} "),
     ] {
-        let found = world.gateway.session(&SessionSecret::new(guess)).await;
+        let found = world
+            .gateway
+            .sessions()
+            .session(&SessionSecret::new(guess))
+            .await;
         assert!(found.unwrap().is_none(), "{guess}");
     }
 }
@@ -119,6 +128,7 @@ async fn a_clock_that_goes_back_revives_nothing_that_was_ended() {
     let context = crate::world::context();
     let gateway = &world.gateway;
     gateway
+        .sign_ins()
         .sign_out(&context, &ended.session, &ended.secret)
         .await
         .unwrap();
@@ -128,7 +138,12 @@ async fn a_clock_that_goes_back_revives_nothing_that_was_ended() {
     let used = world.sign_in("okta", "alice").await;
     world.clock.advance(-IDLE);
     assert!(world.is_live(&used).await, "nor does it end what lives");
-    let session = gateway.session(&used.secret).await.unwrap().unwrap();
+    let session = gateway
+        .sessions()
+        .session(&used.secret)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         session.last_seen_at, used.session.last_seen_at,
         "nor take it back"

@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 use rolecall_core::audit::Happened;
-use rolecall_core::gateway::SignedIn;
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 use rolecall_core::session::Session;
+use rolecall_core::sign_in::SignedIn;
 
 use crate::world::{IDLE, World, context};
 
@@ -19,7 +19,12 @@ async fn sign_in_often(world: &World, person: &str, times: usize) -> Vec<SignedI
 }
 
 async fn names(world: &World, session: &Session) -> Vec<String> {
-    let sessions = world.gateway.sessions(session).await.unwrap();
+    let sessions = world
+        .gateway
+        .sessions()
+        .browser_sessions(session)
+        .await
+        .unwrap();
     sessions.iter().map(|one| one.id.to_string()).collect()
 }
 
@@ -84,6 +89,7 @@ async fn one_session_is_ended_by_its_name() {
         let (gateway, session) = (world.gateway.clone(), mine[0].session.clone());
         async move {
             gateway
+                .sessions()
                 .end_session(&context(), &session, &id)
                 .await
                 .unwrap()
@@ -116,6 +122,7 @@ async fn a_name_that_is_not_theirs_ends_nothing() {
     for id in names {
         let gateway = &world.gateway;
         gateway
+            .sessions()
             .end_session(&context(), &alice.session, &id)
             .await
             .unwrap();
@@ -135,6 +142,7 @@ async fn all_others_end_and_this_one_and_everybody_elses_live_on() {
     world.trail.take();
     world
         .gateway
+        .sessions()
         .end_other_sessions(&context(), &mine[1].session)
         .await
         .unwrap();
@@ -159,6 +167,7 @@ async fn all_others_end_and_this_one_and_everybody_elses_live_on() {
 
     world
         .gateway
+        .sessions()
         .end_other_sessions(&context(), &new.session)
         .await
         .unwrap();
@@ -181,6 +190,7 @@ async fn a_session_that_fell_out_of_the_list_ends_with_the_others() {
 
     world
         .gateway
+        .sessions()
         .end_other_sessions(&context(), &mine.session)
         .await
         .unwrap();
@@ -192,6 +202,7 @@ async fn a_session_that_fell_out_of_the_list_ends_with_the_others() {
     assert!(!world.is_live(&lost).await);
     world
         .gateway
+        .sessions()
         .end_other_sessions(&context(), &mine.session)
         .await
         .unwrap();
@@ -226,6 +237,7 @@ async fn sessions_that_have_ended_push_no_living_one_out() {
         let one = world.sign_in("okta", "alice").await;
         world
             .gateway
+            .sign_ins()
             .sign_out(&context(), &one.session, &one.secret)
             .await
             .unwrap();
@@ -248,6 +260,7 @@ async fn sign_ins_at_once_are_all_listed() {
             let at = crate::world::id("okta");
             let returned = crate::world::back(&one.state, crate::world::code("alice"));
             gateway
+                .sign_ins()
                 .complete_sign_in(&context(), &at, Some(&one.browser), returned)
                 .await
                 .unwrap()

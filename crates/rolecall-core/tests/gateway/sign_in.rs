@@ -2,11 +2,12 @@
 
 use chrono::TimeDelta;
 use rolecall_core::audit::{Actor, Happened};
-use rolecall_core::gateway::{SignInError, SignedIn};
+use rolecall_core::base::limits;
+use rolecall_core::base::secret::{BrowserSecret, State};
 use rolecall_core::identity::ReadClaims;
-use rolecall_core::limits;
-use rolecall_core::secret::{BrowserSecret, State};
-use rolecall_core::sign_in::{Callback, ProviderError, RejectReason, ReturnTo};
+use rolecall_core::sign_in::{
+    Callback, ProviderError, RejectReason, ReturnTo, SignInError, SignedIn,
+};
 use tokio::task::JoinSet;
 
 use crate::world::{ACCESS, World, back, code, context, id, wish};
@@ -51,7 +52,12 @@ async fn a_sign_in_ends_in_a_session_where_it_was_going() {
     assert_eq!(session.identity.subject.as_str(), "subject-alice");
     assert_eq!(session.started_at, world.now());
     assert_eq!(session.origin, context().origin);
-    let found = world.gateway.session(&signed_in.secret).await.unwrap();
+    let found = world
+        .gateway
+        .sessions()
+        .session(&signed_in.secret)
+        .await
+        .unwrap();
     assert_eq!(found.unwrap().id, session.id);
     let happened = Happened::SignedIn {
         actor: Actor::from(&session.identity),
@@ -83,6 +89,7 @@ async fn an_unknown_provider_begins_and_completes_nothing() {
     let nobody = id("nobody");
     let begun = world
         .gateway
+        .sign_ins()
         .begin_sign_in(&context(), &nobody, None, None, wish(ReturnTo::portal()))
         .await;
     assert!(matches!(begun, Err(SignInError::UnknownProvider)));
@@ -139,6 +146,7 @@ async fn without_a_cookie_nothing_ends_and_nothing_is_spent() {
     let begun = world.begin("okta").await;
     let ended = world
         .gateway
+        .sign_ins()
         .complete_sign_in(
             &context(),
             &id("okta"),
@@ -265,6 +273,7 @@ async fn a_person_who_cancels_is_refused_in_the_providers_word() {
     };
     let ended = world
         .gateway
+        .sign_ins()
         .complete_sign_in(
             &context(),
             &id("okta"),
@@ -297,6 +306,7 @@ async fn of_a_hundred_callbacks_with_one_state_one_wins() {
         callbacks.spawn(async move {
             let (at, browser) = (id("okta"), Some(&begun.browser));
             gateway
+                .sign_ins()
                 .complete_sign_in(&context(), &at, browser, back(&begun.state, code("alice")))
                 .await
                 .map_err(|error| error.reason())

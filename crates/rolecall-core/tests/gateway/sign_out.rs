@@ -1,9 +1,8 @@
 //! Signing out, and being signed in anew over an older session.
 
 use rolecall_core::audit::{Actor, Happened};
-use rolecall_core::gateway::SignedIn;
-use rolecall_core::secret::SessionSecret;
-use rolecall_core::sign_in::Challenge;
+use rolecall_core::base::secret::SessionSecret;
+use rolecall_core::sign_in::{Challenge, SignedIn};
 
 use crate::world::{IDLE, World, context};
 
@@ -24,6 +23,7 @@ async fn who_signs_out_is_out_here_and_then_at_the_provider() {
     let sign_out = async || {
         let gateway = &world.gateway;
         gateway
+            .sign_ins()
             .sign_out(&context(), &mine.session, &mine.secret)
             .await
     };
@@ -53,6 +53,7 @@ async fn a_new_sign_in_replaces_the_browsers_old_session() {
     world.trail.take();
     world
         .gateway
+        .sign_ins()
         .replace_session(&context(), &old.secret)
         .await
         .unwrap();
@@ -74,6 +75,7 @@ async fn what_is_no_session_any_more_is_replaced_without_a_word() {
     for secret in [&old.secret, &made_up] {
         world
             .gateway
+            .sign_ins()
             .replace_session(&context(), secret)
             .await
             .unwrap();

@@ -2,11 +2,12 @@
 
 use chrono::TimeDelta;
 use rolecall_core::audit::Happened;
-use rolecall_core::consent::Decision;
-use rolecall_core::gateway::{SignInError, SignOutError, SignedIn};
-use rolecall_core::limits;
-use rolecall_core::secret::State;
-use rolecall_core::sign_in::{Challenge, OrderedBy, ProviderError, RejectReason};
+use rolecall_core::base::limits;
+use rolecall_core::base::secret::State;
+use rolecall_core::clients::Decision;
+use rolecall_core::sign_in::{
+    Challenge, OrderedBy, ProviderError, RejectReason, SignInError, SignOutError, SignedIn,
+};
 
 use crate::clients;
 use crate::world::{World, context, id, logout, saml, word};
@@ -14,6 +15,7 @@ use crate::world::{World, context, id, logout, saml, word};
 impl World {
     async fn by_saml(&self, response: &str) -> SignedIn {
         self.gateway
+            .sign_ins()
             .complete_unsolicited_sign_in(&context(), &id("okta"), saml(response))
             .await
             .unwrap()
@@ -23,6 +25,7 @@ impl World {
     async fn leaves(&self, person: &SignedIn) -> State {
         let challenge = self
             .gateway
+            .sign_ins()
             .sign_out(&context(), &person.session, &person.secret)
             .await
             .unwrap();
@@ -36,12 +39,18 @@ impl World {
     async fn sees_no_session_of(&self, person: &str) -> bool {
         self.clock.advance(TimeDelta::seconds(1));
         let later = self.by_saml(&format!("{person} later later")).await;
-        let sessions = self.gateway.sessions(&later.session).await.unwrap();
+        let sessions = self
+            .gateway
+            .sessions()
+            .browser_sessions(&later.session)
+            .await
+            .unwrap();
         sessions.len() == 1
     }
 
     async fn ordered(&self, order: &str) -> Result<Option<Challenge>, SignOutError> {
         self.gateway
+            .sign_ins()
             .sign_out_ordered(
                 &context(),
                 &id("okta"),
@@ -125,11 +134,16 @@ async fn a_session_whose_secret_was_replaced_ends_too() {
     let alice = world.by_saml("alice a1 s1").await;
     world
         .clock
-        .advance(rolecall_core::limits::SESSION_SECRET_LIFE);
-    let renewed = world.gateway.renew_secret(&alice.secret).await.unwrap();
+        .advance(rolecall_core::base::limits::SESSION_SECRET_LIFE);
+    let renewed = world
+        .gateway
+        .sessions()
+        .renew_secret(&alice.secret)
+        .await
+        .unwrap();
     let renewed = renewed.expect("it was due");
     world.ordered("subject-alice r1 s1").await.unwrap();
-    let session = world.gateway.session(&renewed).await.unwrap();
+    let session = world.gateway.sessions().session(&renewed).await.unwrap();
     assert!(session.is_none() && !world.is_live(&alice).await);
 }
 
@@ -176,6 +190,7 @@ async fn an_order_also_ends_assertions_of_before_that_arrive_after_it() {
         for assertion in ["a1", "a2"] {
             let response = saml(&format!("alice {assertion} s1"));
             let late = gateway
+                .sign_ins()
                 .complete_unsolicited_sign_in(&context, &id("okta"), response)
                 .await;
             assert!(
@@ -252,11 +267,13 @@ async fn an_order_that_does_not_verify_ends_nothing_and_is_audited() {
     assert!(world.ordered("subject-alice r1").await.is_err());
     let nothing = world
         .gateway
+        .sign_ins()
         .sign_out_ordered(&context(), &id("okta"), None, OrderedBy::Navigation)
         .await;
     assert!(matches!(nothing, Err(SignOutError::Unreadable)));
     let other = world
         .gateway
+        .sign_ins()
         .sign_out_ordered(
             &context(),
             &id("google"),
@@ -279,6 +296,7 @@ async fn an_answer_is_heard_once_by_the_sign_out_it_is_for() {
     let state = world.leaves(&alice).await;
     let answer = async |provider: &str, state: &State| {
         gateway
+            .sign_ins()
             .sign_out_answered(&context(), &id(provider), Some(state), logout("ok"))
             .await
     };
@@ -309,6 +327,7 @@ async fn a_provider_that_does_not_end_its_session_is_heard_too() {
         explanation: None,
     });
     let heard = gateway
+        .sign_ins()
         .sign_out_answered(&context(), &id("okta"), Some(&state), logout("partly"))
         .await;
     assert_eq!(heard.unwrap_err().reason(), "partial_logout");

@@ -2,6 +2,7 @@
 
 mod aws;
 mod gate;
+mod journal;
 mod provider;
 mod saml;
 mod store;
@@ -9,47 +10,35 @@ mod switch;
 mod time;
 mod trail;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rolecall_core::access::{Files, Lacks, Policy, PolicyContext, ProviderFacts, Source};
-use rolecall_core::audit::ReferenceId;
-use rolecall_core::aws::{AccountId, Partition};
-use rolecall_core::client::ClientRules;
-use rolecall_core::gateway::{
-    Gateway, IssueError, IssuedRole, RequestContext, Returned, RoleRequest, SignInError,
-    SignInWish, SignedIn, World as Parts,
+use rolecall_core::access::{
+    Files, Lacks, Policy, PolicyContext, ProviderFacts, RoleRequest, Source,
 };
+use rolecall_core::audit::{ReferenceId, RequestContext};
+use rolecall_core::aws::{AccountId, Partition};
+use rolecall_core::base::secret::{BrowserSecret, SecretText, State};
+use rolecall_core::caller::Origin;
+use rolecall_core::clients::StartUrls;
+use rolecall_core::gateway::{Gateway, Ports as Parts};
 use rolecall_core::identity::ProviderId;
-use rolecall_core::rate_limit::RateLimits;
+use rolecall_core::issue::{IssueError, IssuedRole};
+use rolecall_core::record::rate_limit::RateLimits;
 use rolecall_core::record::{Records, SealingKeys};
-use rolecall_core::secret::{BrowserSecret, SecretText, State};
-use rolecall_core::session::{Lifetimes, Origin, Session};
-use rolecall_core::sign_in::{Callback, Challenge, Demand, ReturnTo};
-use rolecall_core::start_url::StartUrls;
+use rolecall_core::session::{ClientRules, Lifetimes, Session};
+use rolecall_core::sign_in::{
+    Callback, Challenge, Demand, ReturnTo, Returned, SignInError, SignInWish, SignedIn,
+};
 
 pub use aws::{Aws, Wanted};
 pub use gate::Gate;
+pub use journal::Journal;
 pub use provider::Provider;
 pub use saml::{ASSERTION_LIFE, PROVIDER_SESSION, UNSIGNED, logout, saml, saml_callback};
 pub use store::Store;
 pub use time::{ManualClock, Unrepeated};
 pub use trail::{Trail, word};
-
-/// What was called, over all ports, in order.
-#[derive(Clone, Default)]
-pub struct Journal(Arc<Mutex<Vec<String>>>);
-
-impl Journal {
-    pub fn note(&self, call: impl Into<String>) {
-        self.0.lock().unwrap().push(call.into());
-    }
-
-    /// The calls since the last time, without those of the store.
-    pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap())
-    }
-}
 
 pub const IDLE: TimeDelta = TimeDelta::hours(1);
 pub const ABSOLUTE: TimeDelta = TimeDelta::hours(8);
@@ -215,6 +204,7 @@ impl World {
         let return_to = ReturnTo::parse("/console?account=777788889999").unwrap();
         let begun = self
             .gateway
+            .sign_ins()
             .begin_sign_in(context, &id(provider), browser, None, wish(return_to))
             .await?;
         let Challenge::Redirect(url) = begun.challenge else {
@@ -236,6 +226,7 @@ impl World {
     ) -> Result<SignedIn, SignInError> {
         let browser = Some(&begun.browser);
         self.gateway
+            .sign_ins()
             .complete_sign_in(
                 &context(),
                 &id(provider),
@@ -260,18 +251,27 @@ impl World {
         session: &Session,
         role: &RoleRequest,
     ) -> Result<IssuedRole, IssueError> {
-        self.gateway.credentials(&context(), session, role).await
+        self.gateway
+            .issuer()
+            .credentials(&context(), session, role)
+            .await
     }
 
     /// Whether the cookie still opens a session.
     pub async fn is_live(&self, signed_in: &SignedIn) -> bool {
-        let session = self.gateway.session(&signed_in.secret).await.unwrap();
+        let session = self
+            .gateway
+            .sessions()
+            .session(&signed_in.secret)
+            .await
+            .unwrap();
         session.is_some()
     }
 
     pub async fn adopt(&self, access: &str) {
         self.gateway
-            .adopt(policy(access), "d1".to_owned())
+            .entitlements()
+            .replace_policy(policy(access), "d1".to_owned())
             .await
             .unwrap();
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rolecall_core::aws::{Partition, Region};
-use rolecall_core::port::Clock;
+use rolecall_core::base::Clock;
 use rolecall_testkit::aws::{Aws, Role};
 use rolecalld::aws::keys::{KeyAlgorithm, KeyDirectory, KeyUse};
 use rolecalld::aws::{AwsSettings, ResponseIssuer};

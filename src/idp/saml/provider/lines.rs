@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rolecall_core::rate_limit::{AddressPrefix, Source};
+use rolecall_core::record::rate_limit::{AddressPrefix, Source};
 use rolecall_core::sign_in::Turn;
 use tokio::sync::oneshot;
 
@@ -174,7 +174,7 @@ mod tests {
 
     use futures_util::FutureExt as _;
     use futures_util::future::BoxFuture;
-    use rolecall_core::rate_limit::{AddressShares, ShareBounds};
+    use rolecall_core::record::rate_limit::{AddressShares, ShareBounds};
 
     use super::*;
 

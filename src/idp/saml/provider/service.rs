@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rolecall_core::secret::SamlResponse;
+use rolecall_core::base::secret::SamlResponse;
 use rolecall_core::sign_in::{
     Challenge, Correlation, LogoutMessage, LogoutOrder, OrderedBy, PackedResponse, ProviderError,
     RejectReason, ResponseForAws, SamlServiceProvider, Turn, Vouched,

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 use rolecall_core::sign_in::{ProviderError, Turn};
 
 use super::lines::Lines;

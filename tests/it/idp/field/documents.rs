@@ -69,7 +69,7 @@ async fn a_document_that_moved_says_where_it_is() -> Result<()> {
 
 #[tokio::test]
 async fn sign_out_without_a_usable_endpoint_stays_here() -> Result<()> {
-    use rolecall_core::secret::{State, random_token};
+    use rolecall_core::base::secret::{State, random_token};
     use rolecall_core::sign_in::IdentityProvider as _;
     let mut world = World::new()?;
     world.upstream.vary(Variation {

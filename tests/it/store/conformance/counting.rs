@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::TimeDelta;
-use rolecall_core::port::{Counted, Counter};
+use rolecall_core::record::{Counted, Counter};
 use tokio::task::JoinSet;
 
 use super::{RACERS, World, key};
@@ -123,7 +123,7 @@ async fn a_window_ends_after_its_length(world: World) -> Result<()> {
     let give_up = world.later();
     while !world.count_one(brief).await?.added {
         ensure!(
-            rolecall_core::port::Clock::now(&*world.clock) < give_up,
+            rolecall_core::base::Clock::now(&*world.clock) < give_up,
             "it does not end"
         );
         tokio::task::yield_now().await;

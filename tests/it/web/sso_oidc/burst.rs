@@ -189,8 +189,8 @@ impl Scene {
     fn device_names(&self, devices: &[&Answer]) -> Result<String> {
         let mut names = Vec::new();
         for device in devices {
-            let code = rolecall_core::secret::DeviceCode::new(device.text("deviceCode")?);
-            names.push(rolecall_core::consent::RequestId::of(code.digest()).to_string());
+            let code = rolecall_core::base::secret::DeviceCode::new(device.text("deviceCode")?);
+            names.push(rolecall_core::clients::RequestId::of(code.digest()).to_string());
         }
         Ok(names.join(" "))
     }

@@ -79,9 +79,9 @@ async fn nothing_that_was_under_way_outlives_an_administrator() -> Result<()> {
         let mut granted = vec![tokens.granted()?];
         granted.extend(refreshed.ok().and_then(|answer| answer.granted().ok()));
         for token in granted {
-            let token = rolecall_core::secret::AccessToken::new(token);
+            let token = rolecall_core::base::secret::AccessToken::new(token);
             for verbs in [&scene.house.gateway.verbs, &replica.verbs] {
-                let found = verbs.client_session(&token).await?;
+                let found = verbs.sessions().client_session(&token).await?;
                 ensure!(found.is_none(), "round {round}: a token works");
             }
         }

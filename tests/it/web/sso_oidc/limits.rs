@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 
 use super::device::shown;
 use super::*;

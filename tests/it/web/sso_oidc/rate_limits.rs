@@ -1,7 +1,7 @@
 //! Rate limits over TCP: what is refused and how it is told, and who is never refused.
 
 use futures_util::StreamExt as _;
-use rolecall_core::rate_limit::RateLimits;
+use rolecall_core::record::rate_limit::RateLimits;
 
 use super::*;
 
@@ -359,7 +359,13 @@ async fn a_thousand_refusals_are_one_event_that_is_written_at_the_end() -> Resul
             .iter()
             .all(|event| event["event"] != "sign_in_refused")
     );
-    scene.house.gateway.verbs.write_refusals(true).await?;
+    scene
+        .house
+        .gateway
+        .verbs
+        .journal()
+        .write_refusals(true)
+        .await?;
     let events = scene.events("sign_in_refusals").await?;
     ensure!(events.len() == 1, "{events:?}");
     ensure!(events[0]["refusals"] == 1_000 && events[0]["reasons"]["unreadable"] == 1_000);

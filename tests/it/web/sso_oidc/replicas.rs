@@ -77,18 +77,20 @@ async fn what_ends_at_one_replica_has_ended_at_the_other() -> Result<()> {
         let verbs = replica.verbs.clone();
         async move {
             verbs
-                .client_session(&rolecall_core::secret::AccessToken::new(token))
+                .sessions()
+                .client_session(&rolecall_core::base::secret::AccessToken::new(token))
                 .await
                 .map(|found| found.is_some())
         }
     };
     ensure!(opens(one.granted()?).await? && opens(other.granted()?).await?);
     let pass = scene.pass("alice").await?;
-    let token = rolecall_core::secret::AccessToken::new(one.granted()?);
+    let token = rolecall_core::base::secret::AccessToken::new(one.granted()?);
     let session = scene
         .house
         .gateway
         .verbs
+        .sessions()
         .client_session(&token)
         .await?
         .context("no session")?;
@@ -125,9 +127,9 @@ async fn an_administrator_ends_everything_of_a_person_s_at_once() -> Result<()> 
     let pass = scene.pass("alice").await?;
     let bob = scene.pass("bob").await?;
     scene.end_all_of("alice").await?;
-    let token = rolecall_core::secret::AccessToken::new(tokens.granted()?);
+    let token = rolecall_core::base::secret::AccessToken::new(tokens.granted()?);
     for verbs in [&scene.house.gateway.verbs, &replica.verbs] {
-        ensure!(verbs.client_session(&token).await?.is_none());
+        ensure!(verbs.sessions().client_session(&token).await?.is_none());
     }
     let get = |pass: &Pass| scene.get("/").header(COOKIE, &pass.cookie).send();
     ensure!(get(&pass).await?.status() == 303, "the browser, too");

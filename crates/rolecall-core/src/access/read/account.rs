@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Names, PolicyContext, line_of_text, trust};
 use crate::access::directory::{Account, AccountName, Audience, OuPath};
 use crate::aws::{AccountId, Region};
-use crate::toml_reader::{At, Reader, quoted};
+use crate::config_file::{At, Reader, quoted};
 
 /// Reads one account; none when it has a mistake in its id or name.
 pub(super) fn read(

@@ -2,8 +2,8 @@
 //! type theirs are sent to the first in the file.
 
 use super::ProviderFacts;
+use crate::config_file::Spot;
 use crate::identity::EmailDomain;
-use crate::toml_reader::Spot;
 
 /// A domain, and the providers that are believed about it, in the order of the file.
 pub(super) struct Contested<'p> {

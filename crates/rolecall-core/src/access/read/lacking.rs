@@ -3,8 +3,8 @@
 use super::{Lacks, PolicyContext, ProviderFacts};
 use crate::access::condition::Condition;
 use crate::access::who::{Who, WhoUse};
+use crate::config_file::Spot;
 use crate::identity::EmailAddress;
-use crate::toml_reader::Spot;
 
 /// Whom a rule can never hold for, and the provider that is the reason.
 struct Lacking<'p> {

@@ -9,8 +9,8 @@ use crate::access::template::{Placeholder, Template};
 use crate::aws::{
     Destination, PolicyArn, RolePath, RoleSessionDuration, RoleSessionTags, SessionPolicy, TagKey,
 };
-use crate::limits;
-use crate::toml_reader::{At, Reader, Value, quoted};
+use crate::base::limits;
+use crate::config_file::{At, Reader, Value, quoted};
 
 /// Reads one permission set; none when it has a mistake in its name or role.
 pub(super) fn read(

@@ -12,8 +12,8 @@ use crate::access::directory::PermissionSet;
 use crate::access::selector::Selectors;
 use crate::access::who::{Who, WhoUse};
 use crate::aws::RoleSessionDuration;
-use crate::identity::text_newtype;
-use crate::toml_reader::{At, Reader, Spot, Value};
+use crate::base::text_newtype;
+use crate::config_file::{At, Reader, Spot, Value};
 
 text_newtype!(
     /// The id of an assignment or a deny: it ends in logs and in the audit trail.

@@ -3,8 +3,7 @@
 use super::PolicyContext;
 use crate::access::directory::{ConsoleWay, GatewaySaml, Trust};
 use crate::aws::{AccountId, Recipient, SamlProviderArn};
-use crate::suggest;
-use crate::toml_reader::{Reader, Value, quoted};
+use crate::config_file::{Reader, Value, quoted, suggest};
 
 const GATEWAY_OIDC: &str = "gateway-oidc";
 const GATEWAY_SAML: &str = "gateway-saml";

@@ -6,7 +6,7 @@ use toml::value::{Datetime, Offset};
 
 use super::PolicyContext;
 use crate::access::condition::Condition;
-use crate::toml_reader::{Reader, Value};
+use crate::config_file::{Reader, Value};
 
 /// Reads a condition.
 pub(super) fn read(reader: Reader<'_>, context: &PolicyContext<'_>) -> Condition {

@@ -5,9 +5,8 @@ use std::fmt::Display;
 use super::ProviderFacts;
 use super::contested::Contested;
 use crate::access::who::{Anchored, Who, WhoUse};
+use crate::config_file::{At, Reader, Spot, Value, quoted, suggest};
 use crate::identity::{EmailAddress, ProviderId, Subject, claim_name};
-use crate::suggest;
-use crate::toml_reader::{At, Reader, Spot, Value, quoted};
 
 /// The keys that single people out.
 const NAMING: [&str; 5] = ["users", "subjects", "groups", "claims", "claims_matching"];

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use rolecall_core::audit::Happened;
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 
 use super::*;
 
@@ -49,6 +49,7 @@ async fn fifty_refreshes_at_once_get_the_same_successors() {
     let refreshes = (0..50).map(|_| {
         world
             .gateway
+            .clients()
             .refresh(&context, &known.id, &tokens.refresh_token)
     });
     let mut successors: Vec<String> = Vec::new();
@@ -68,7 +69,11 @@ async fn however_often_a_token_is_replaced_each_keeps_its_grace() {
     let mut chain = vec![by_device(&world, &known, &alice).await];
     let refresh = async |tokens: &ClientTokens| {
         let token = &tokens.refresh_token;
-        world.gateway.refresh(&context(), &known.id, token).await
+        world
+            .gateway
+            .clients()
+            .refresh(&context(), &known.id, token)
+            .await
     };
     for _ in 0..limits::REFRESH_TOKENS_RETIRED_MAX {
         chain.push(refresh(chain.last().unwrap()).await.unwrap());
@@ -111,6 +116,7 @@ async fn access_tokens_that_work_at_once_are_bounded() {
         all.push(
             world
                 .gateway
+                .clients()
                 .refresh(&context(), &known.id, newest)
                 .await
                 .unwrap(),
@@ -163,6 +169,7 @@ async fn a_dump_shows_no_code_no_token_and_no_name() {
     let tokens = by_device(&world, &known, &alice).await;
     let refreshed = world
         .gateway
+        .clients()
         .refresh(&context(), &known.id, &tokens.refresh_token)
         .await
         .unwrap();
@@ -221,6 +228,7 @@ async fn wrong_codes_are_counted_by_session_and_by_address() {
         let gateway = world.gateway.clone();
         async move {
             gateway
+                .clients()
                 .look_up_device(&context(), &session, code)
                 .await
                 .map(|_| ())
@@ -242,6 +250,7 @@ async fn wrong_codes_are_counted_by_session_and_by_address() {
     assert!(
         world
             .gateway
+            .clients()
             .look_up_device(&context(), &bob, &right)
             .await
             .is_ok()
@@ -296,7 +305,11 @@ async fn no_token_gets_around_its_person_s_end_under_another_name() {
     for key in world.store.keys("client-session-index") {
         world.store.remove(key);
     }
-    let ended = world.gateway.end_other_sessions(&context(), &alice).await;
+    let ended = world
+        .gateway
+        .sessions()
+        .end_other_sessions(&context(), &alice)
+        .await;
     ended.unwrap();
     assert!(!opens(&world, &tokens).await, "her epoch ended it");
 
@@ -335,6 +348,7 @@ async fn a_code_is_for_one_redirect_uri() {
     };
     let redeemed = world
         .gateway
+        .clients()
         .redeem_code(&context(), &known.id, &elsewhere)
         .await;
     assert!(matches!(redeemed, Err(TokenError::InvalidGrant)));
@@ -350,7 +364,7 @@ async fn a_replaced_refresh_token_is_reuse_after_the_grace() {
     let refresh = || {
         let (gateway, id) = (world.gateway.clone(), known.id.clone());
         let token = first.refresh_token.clone();
-        async move { gateway.refresh(&context(), &id, &token).await }
+        async move { gateway.clients().refresh(&context(), &id, &token).await }
     };
     let second = refresh().await.unwrap();
     world
@@ -373,7 +387,10 @@ async fn requests_more_than_a_minute_apart_are_not_answered_together() {
     let late = start(&world, &known).await;
     let look = || async {
         let (typed, from) = (late.user_code.to_string(), context());
-        let asked = world.gateway.look_up_device(&from, &alice, &typed);
+        let asked = world
+            .gateway
+            .clients()
+            .look_up_device(&from, &alice, &typed);
         asked.await.unwrap().others.len()
     };
     assert_eq!(look().await, 0);

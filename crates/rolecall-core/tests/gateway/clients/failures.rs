@@ -1,7 +1,7 @@
 //! The store or the trail fails at each step in turn: nothing is allowed unseen, no token leaves unwritten, and an outage
 //! costs nobody a good token.
 
-use rolecall_core::port::StoreError;
+use rolecall_core::record::StoreError;
 
 use super::*;
 
@@ -65,7 +65,12 @@ async fn a_store_that_fails_at_any_step_lets_nobody_in_twice() {
         }
         // Where the code had not been spent, trying again helps; in no case do two sessions come of it.
         let second = redeem(&world.gateway, &known, &code).await;
-        let listed = world.gateway.client_sessions(&alice).await.unwrap();
+        let listed = world
+            .gateway
+            .sessions()
+            .client_sessions(&alice)
+            .await
+            .unwrap();
         assert_eq!(listed.len(), usize::from(second.is_ok()), "step {step}");
     }
 }
@@ -77,13 +82,18 @@ async fn an_outage_costs_nobody_a_token() {
     let tokens = by_device(&world, &known, &alice).await;
     for step in 0..2 {
         world.store.outage.break_after(step);
-        let found = world.gateway.client_session(&tokens.access_token).await;
+        let found = world
+            .gateway
+            .sessions()
+            .client_session(&tokens.access_token)
+            .await;
         assert!(
             matches!(found, Err(StoreError::Unavailable(_))),
             "step {step}"
         );
         let refreshed = world
             .gateway
+            .clients()
             .refresh(&context(), &known.id, &tokens.refresh_token)
             .await;
         assert!(
@@ -95,6 +105,7 @@ async fn an_outage_costs_nobody_a_token() {
     world.store.outage.break_after(2);
     let refreshed = world
         .gateway
+        .clients()
         .refresh(&context(), &known.id, &tokens.refresh_token)
         .await;
     assert!(
@@ -106,6 +117,7 @@ async fn an_outage_costs_nobody_a_token() {
     assert!(
         world
             .gateway
+            .clients()
             .refresh(&context(), &known.id, &tokens.refresh_token)
             .await
             .is_ok()

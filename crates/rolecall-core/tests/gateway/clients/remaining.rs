@@ -1,9 +1,10 @@
 //! Command lines that outlive a sign-out: counted and ended with the ticket of that sign-out, and with nothing else.
 
 use rolecall_core::audit::Happened;
-use rolecall_core::gateway::{RemainingClients, SignedIn};
-use rolecall_core::limits;
-use rolecall_core::secret::{SessionSecret, SignOutTicket};
+use rolecall_core::base::limits;
+use rolecall_core::base::secret::{SessionSecret, SignOutTicket};
+use rolecall_core::session::RemainingClients;
+use rolecall_core::sign_in::SignedIn;
 
 use super::*;
 
@@ -11,17 +12,26 @@ impl World {
     /// Signs out; what the browser is offered to end beside it.
     async fn leave(&self, person: &SignedIn) -> Option<RemainingClients> {
         let (session, secret) = (&person.session, &person.secret);
-        let signed_out = self.gateway.sign_out(&context(), session, secret).await;
+        let signed_out = self
+            .gateway
+            .sign_ins()
+            .sign_out(&context(), session, secret)
+            .await;
         signed_out.unwrap().remaining
     }
 
     async fn remaining(&self, ticket: &SignOutTicket) -> Option<usize> {
-        self.gateway.remaining_clients(ticket).await.unwrap()
+        self.gateway
+            .sessions()
+            .remaining_clients(ticket)
+            .await
+            .unwrap()
     }
 
     async fn end_remaining(&self, ticket: &SignOutTicket) -> bool {
         let gateway = &self.gateway;
         gateway
+            .sessions()
             .end_remaining_clients(&context(), ticket)
             .await
             .unwrap()
@@ -78,6 +88,7 @@ async fn who_has_no_client_gets_no_ticket() {
     let tokens = by_device(&world, &known, &alice.session).await;
     world
         .gateway
+        .sessions()
         .end_client_session(&context(), &tokens.access_token)
         .await
         .unwrap();
@@ -129,6 +140,7 @@ async fn an_outage_does_not_use_a_ticket_up() {
     world.trail.outage.break_after(0);
     let ended = world
         .gateway
+        .sessions()
         .end_remaining_clients(&context(), &offer.ticket)
         .await;
     assert!(ended.is_err());

@@ -2,7 +2,7 @@
 //! the configuration.
 
 use rolecall_core::audit::Happened;
-use rolecall_core::limits;
+use rolecall_core::base::limits;
 use rolecall_core::sign_in::OrderedBy;
 
 use super::*;
@@ -21,15 +21,34 @@ async fn their_owner_sees_them_newest_first_and_ends_one() {
         by_device(&world, &known, &alice).await,
     );
     let his = by_device(&world, &known, &bob).await;
-    let listed = world.gateway.client_sessions(&alice).await.unwrap();
+    let listed = world
+        .gateway
+        .sessions()
+        .client_sessions(&alice)
+        .await
+        .unwrap();
     let of = |tokens: &ClientTokens| {
         let (gateway, token) = (world.gateway.clone(), tokens.access_token.clone());
-        async move { gateway.client_session(&token).await.unwrap().unwrap().id }
+        async move {
+            gateway
+                .sessions()
+                .client_session(&token)
+                .await
+                .unwrap()
+                .unwrap()
+                .id
+        }
     };
     let names: Vec<_> = listed.iter().map(|one| one.id).collect();
     assert_eq!(names, [of(&second).await, of(&first).await]);
     assert_eq!(
-        world.gateway.sessions(&alice).await.unwrap().len(),
+        world
+            .gateway
+            .sessions()
+            .browser_sessions(&alice)
+            .await
+            .unwrap()
+            .len(),
         1,
         "browsers are listed by themselves"
     );
@@ -37,6 +56,7 @@ async fn their_owner_sees_them_newest_first_and_ends_one() {
     let name = of(&first).await.to_string();
     world
         .gateway
+        .sessions()
         .end_session(&context(), &bob, &name)
         .await
         .unwrap();
@@ -44,6 +64,7 @@ async fn their_owner_sees_them_newest_first_and_ends_one() {
     world.trail.take();
     world
         .gateway
+        .sessions()
         .end_session(&context(), &alice, &name)
         .await
         .unwrap();
@@ -60,7 +81,13 @@ async fn their_owner_sees_them_newest_first_and_ends_one() {
         "{happened:?}"
     );
     assert_eq!(
-        world.gateway.client_sessions(&alice).await.unwrap().len(),
+        world
+            .gateway
+            .sessions()
+            .client_sessions(&alice)
+            .await
+            .unwrap()
+            .len(),
         1
     );
 }
@@ -74,6 +101,7 @@ async fn a_client_signs_itself_out() {
     for _ in 0..2 {
         world
             .gateway
+            .sessions()
             .end_client_session(&context(), &tokens.access_token)
             .await
             .unwrap();
@@ -81,6 +109,7 @@ async fn a_client_signs_itself_out() {
     assert!(!opens(&world, &tokens).await);
     let refreshed = world
         .gateway
+        .clients()
         .refresh(&context(), &known.id, &tokens.refresh_token)
         .await;
     assert!(matches!(refreshed, Err(TokenError::InvalidGrant)));
@@ -109,6 +138,7 @@ async fn ending_all_others_ends_them_listed_or_not() {
         .unwrap();
     world
         .gateway
+        .sessions()
         .end_other_sessions(&context(), &alice)
         .await
         .unwrap();
@@ -141,7 +171,12 @@ async fn the_oldest_ends_when_there_are_too_many() {
             assert!(opens(&world, &redeemed).await);
         }
     }
-    let listed = world.gateway.client_sessions(&alice).await.unwrap();
+    let listed = world
+        .gateway
+        .sessions()
+        .client_sessions(&alice)
+        .await
+        .unwrap();
     assert_eq!(listed.len(), limits::CLIENT_SESSIONS_PER_SUBJECT_MAX);
     let ended =
         world.trail.take().into_iter().filter(
@@ -158,12 +193,14 @@ async fn a_provider_that_is_gone_takes_its_people_s_clients_along() {
     let without = world.without_okta();
     assert!(
         without
+            .sessions()
             .client_session(&tokens.access_token)
             .await
             .unwrap()
             .is_none()
     );
     let refreshed = without
+        .clients()
         .refresh(&context(), &known.id, &tokens.refresh_token)
         .await;
     assert!(matches!(refreshed, Err(TokenError::InvalidGrant)));
@@ -178,6 +215,7 @@ async fn a_provider_s_order_ends_what_stands_on_its_word() {
         let gateway = world.gateway.clone();
         async move {
             let signed_in = gateway
+                .sign_ins()
                 .complete_unsolicited_sign_in(&context(), &id("okta"), saml(response))
                 .await;
             signed_in.unwrap().session
@@ -188,6 +226,7 @@ async fn a_provider_s_order_ends_what_stands_on_its_word() {
     let bob = by_device(&world, &known, &sign_in("bob a3 s1").await).await;
     world
         .gateway
+        .sign_ins()
         .sign_out_ordered(
             &context(),
             &id("okta"),
@@ -220,6 +259,7 @@ async fn an_administrator_ends_everything_of_one_person_s() {
     let who = &alice.session.identity;
     world
         .gateway
+        .sessions()
         .end_person(&who.provider, &who.subject)
         .await
         .unwrap();

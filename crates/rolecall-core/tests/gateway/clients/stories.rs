@@ -2,8 +2,8 @@
 
 use rolecall_core::access::Unmet;
 use rolecall_core::audit::Happened;
-use rolecall_core::client_session::Flow;
-use rolecall_core::gateway::IssueError;
+use rolecall_core::caller::Flow;
+use rolecall_core::issue::IssueError;
 
 use super::*;
 use crate::world::{ABSOLUTE, ACCESS, plain};
@@ -20,6 +20,7 @@ async fn a_device_is_let_in_and_gets_roles() {
     let typed = started.user_code.to_string();
     let asked = world
         .gateway
+        .clients()
         .look_up_device(&context(), &alice, &typed)
         .await
         .unwrap();
@@ -47,6 +48,7 @@ async fn a_device_is_let_in_and_gets_roles() {
     assert_eq!(tokens.access_expires_at, world.now() + minutes(60));
     let client = world
         .gateway
+        .sessions()
         .client_session(&tokens.access_token)
         .await
         .unwrap()
@@ -55,6 +57,7 @@ async fn a_device_is_let_in_and_gets_roles() {
     assert_eq!((client.flow, client.ends_at), (Flow::Device, alice.ends_at));
     let issued = world
         .gateway
+        .issuer()
         .credentials(&context(), &client, &plain())
         .await;
     assert!(issued.is_ok(), "{issued:?}");
@@ -68,6 +71,7 @@ async fn a_program_on_the_same_machine_is_let_in() {
     let tokens = redeem(&world.gateway, &known, &code).await.unwrap();
     let client = world
         .gateway
+        .sessions()
         .client_session(&tokens.access_token)
         .await
         .unwrap()
@@ -89,10 +93,18 @@ async fn the_policy_can_refuse_the_device_flow_role_by_role() {
     let here = redeem(&world.gateway, &known, &code).await.unwrap();
     let session = |tokens: &ClientTokens| {
         let (gateway, token) = (world.gateway.clone(), tokens.access_token.clone());
-        async move { gateway.client_session(&token).await.unwrap().unwrap() }
+        async move {
+            gateway
+                .sessions()
+                .client_session(&token)
+                .await
+                .unwrap()
+                .unwrap()
+        }
     };
     let refused = world
         .gateway
+        .issuer()
         .credentials(&context(), &session(&device).await, &plain())
         .await;
     match refused {
@@ -102,12 +114,14 @@ async fn the_policy_can_refuse_the_device_flow_role_by_role() {
     // It stays so whatever is refreshed.
     let refreshed = world
         .gateway
+        .clients()
         .refresh(&context(), &known.id, &device.refresh_token)
         .await
         .unwrap();
     assert!(
         world
             .gateway
+            .issuer()
             .credentials(&context(), &session(&refreshed).await, &plain())
             .await
             .is_err()
@@ -115,6 +129,7 @@ async fn the_policy_can_refuse_the_device_flow_role_by_role() {
     assert!(
         world
             .gateway
+            .issuer()
             .credentials(&context(), &session(&here).await, &plain())
             .await
             .is_ok()
@@ -154,6 +169,7 @@ async fn it_ends_with_the_browser_session_it_was_allowed_in() {
     world.clock.advance(minutes(59));
     let tokens = world
         .gateway
+        .clients()
         .refresh(&context(), &known.id, &tokens.refresh_token)
         .await
         .unwrap();
@@ -162,6 +178,7 @@ async fn it_ends_with_the_browser_session_it_was_allowed_in() {
     assert!(!opens(&world, &tokens).await);
     let refreshed = world
         .gateway
+        .clients()
         .refresh(&context(), &known.id, &tokens.refresh_token)
         .await;
     assert!(matches!(refreshed, Err(TokenError::InvalidGrant)));

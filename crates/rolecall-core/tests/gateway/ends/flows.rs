@@ -4,17 +4,14 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use rolecall_core::aws_login::LoginExchange;
-use rolecall_core::client_session::ClientTokens;
-use rolecall_core::consent::Decision;
-use rolecall_core::gateway::{
-    AuthorizationStep, ConsoleOutcome, ConsoleRequest, DeviceStarted, ProofOutcome,
-    ReadAuthorization, SignedIn,
-};
-use rolecall_core::limits;
-use rolecall_core::secret::{
+use rolecall_core::base::limits;
+use rolecall_core::base::secret::{
     AccessToken, AuthorizationCode, ConsoleTicket, ProofTicket, RefreshToken,
 };
-use rolecall_core::sign_in::ReturnTo;
+use rolecall_core::clients::{AuthorizationStep, Decision, DeviceStarted, ReadAuthorization};
+use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ProofOutcome};
+use rolecall_core::session::ClientTokens;
+use rolecall_core::sign_in::{ReturnTo, SignedIn};
 
 use super::left::Left;
 use crate::at_provider;
@@ -155,6 +152,7 @@ impl Stage {
         let desk = world.sign_in("okta", "alice").await;
         let stolen = world
             .gateway
+            .sign_ins()
             .complete_unsolicited_sign_in(&context(), &id("okta"), saml(&response))
             .await
             .unwrap();
@@ -204,7 +202,9 @@ impl Stage {
             }
             Flow::AllowCode => {
                 let form = clients::form(known, "s");
-                Prepared::Read(Box::new(world.gateway.read_authorization(form).unwrap()))
+                Prepared::Read(Box::new(
+                    world.gateway.clients().read_authorization(form).unwrap(),
+                ))
             }
             Flow::RedeemCode => Prepared::Code(clients::code(world, known, session, "s").await),
             Flow::RefreshTokens | Flow::ClientCredentials => {
@@ -221,7 +221,9 @@ impl Stage {
             }
             Flow::ConsoleTicket => {
                 let gateway = &world.gateway;
-                let url = gateway.sign_out_of_console(session, plain(), request());
+                let url = gateway
+                    .issuer()
+                    .sign_out_of_console(session, plain(), request());
                 let url = url.await.unwrap();
                 let (_, ticket) = url.as_str().rsplit_once("continue%2F").unwrap();
                 Prepared::Ticket(ConsoleTicket::new(ticket))
@@ -273,9 +275,14 @@ impl Flow {
                 left.device = Some(started.clone());
             }
             (Self::AllowCode, Prepared::Read(read)) => {
-                let _ = gateway.begin_authorization(&context, session, read).await;
+                let _ = gateway
+                    .clients()
+                    .begin_authorization(&context, session, read)
+                    .await;
                 let yes = (Decision::Allow, [].as_slice());
-                let step = gateway.decide_authorization(&context, session, read, yes);
+                let step = gateway
+                    .clients()
+                    .decide_authorization(&context, session, read, yes);
                 if let Ok(AuthorizationStep::Answer(to)) = step.await {
                     left.code = to.split(['=', '&']).nth(1).map(AuthorizationCode::new);
                 }
@@ -286,8 +293,12 @@ impl Flow {
             }
             (Self::RefreshTokens, Prepared::Tokens(tokens)) => {
                 let presented = &tokens.refresh_token;
-                left.tokens
-                    .extend(gateway.refresh(&context, &known.id, presented).await);
+                left.tokens.extend(
+                    gateway
+                        .clients()
+                        .refresh(&context, &known.id, presented)
+                        .await,
+                );
                 left.tokens.push(tokens.clone());
             }
             (Self::AllowLogin, _) => {
@@ -310,48 +321,68 @@ impl Flow {
                 left.got(world.issue(session, &plain()).await);
             }
             (Self::ClientCredentials, Prepared::Tokens(tokens)) => {
-                let found = gateway.client_session(&tokens.access_token).await;
+                let found = gateway
+                    .sessions()
+                    .client_session(&tokens.access_token)
+                    .await;
                 if let Ok(Some(client)) = found {
-                    left.got(gateway.credentials(&context, &client, &plain()).await);
+                    left.got(
+                        gateway
+                            .issuer()
+                            .credentials(&context, &client, &plain())
+                            .await,
+                    );
                 }
                 left.tokens.push(tokens.clone());
             }
             (Self::ConsoleLink | Self::ConsolePost, _) => {
                 let (role, request) = (plain(), request());
-                let visit = gateway.visit_console(&context, session, &role, &request);
+                let visit = gateway
+                    .issuer()
+                    .visit_console(&context, session, &role, &request);
                 left.got(visit.await);
             }
             (Self::ConsoleTicket, Prepared::Ticket(ticket)) => {
-                let outcome = gateway.continue_to_console(&context, session, ticket).await;
+                let outcome = gateway
+                    .issuer()
+                    .continue_to_console(&context, session, ticket)
+                    .await;
                 match outcome {
                     Ok(ConsoleOutcome::Spent) => {}
                     outcome => left.got(outcome),
                 }
             }
             (Self::AtProvider, Prepared::Proof(ticket)) => {
-                let outcome = gateway.continue_with_proof(&context, session, ticket).await;
+                let outcome = gateway
+                    .issuer()
+                    .continue_with_proof(&context, session, ticket)
+                    .await;
                 match outcome {
                     Ok(ProofOutcome::Spent) => {}
                     outcome => left.got(outcome),
                 }
             }
             (Self::RenewSecret, _) => {
-                let renewed = gateway.renew_secret(&stage.stolen.secret).await;
+                let renewed = gateway.sessions().renew_secret(&stage.stolen.secret).await;
                 left.secrets.extend(renewed.ok().flatten());
                 left.secrets.push(stage.stolen.secret.clone());
             }
             (Self::Touch, _) => {
-                let _ = gateway.session(&stage.stolen.secret).await;
+                let _ = gateway.sessions().session(&stage.stolen.secret).await;
                 left.secrets.push(stage.stolen.secret.clone());
             }
             (Self::EndOthers, _) => {
-                let _ = gateway.end_other_sessions(&context, session).await;
+                let _ = gateway
+                    .sessions()
+                    .end_other_sessions(&context, session)
+                    .await;
                 left.secrets.push(stage.stolen.secret.clone());
             }
             (Self::SignIn, _) => {
                 let Stage { called, index, .. } = stage;
                 let response = saml(&format!("alice {called} {index} {called}"));
                 let signed_in = gateway
+                    .sign_ins()
                     .complete_unsolicited_sign_in(&context, &id("okta"), response)
                     .await;
                 left.secrets.extend(signed_in.map(|new| new.secret));

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use rolecall_core::aws_login::LoginExchange;
-use rolecall_core::client_session::ClientTokens;
-use rolecall_core::gateway::DeviceStarted;
-use rolecall_core::secret::{AuthorizationCode, RefreshToken, SessionSecret};
+use rolecall_core::base::secret::{AuthorizationCode, RefreshToken, SessionSecret};
+use rolecall_core::clients::DeviceStarted;
+use rolecall_core::session::ClientTokens;
 
 use super::flows::Stage;
 use crate::clients;
@@ -56,6 +56,7 @@ impl Left {
             if clients::opens(world, tokens).await {
                 survivors.push("access token");
             } else if gateway
+                .clients()
                 .refresh(&context(), &known.id, &tokens.refresh_token)
                 .await
                 .is_ok()
@@ -69,7 +70,7 @@ impl Left {
             }
         }
         for secret in &self.secrets {
-            if gateway.session(secret).await.unwrap().is_some() {
+            if gateway.sessions().session(secret).await.unwrap().is_some() {
                 survivors.push("cookie");
             }
         }

@@ -9,8 +9,8 @@ use rolecall_core::aws::{
     LoginTokenClaims, MintedSaml, Partition, Recipient, RoleSessionDuration, SamlClaims,
     SamlIssuer, Sts, StsError, StsRefusal, WebIdentityClaims, WebIdentityIssuer,
 };
-use rolecall_core::port::{Clock as _, Source};
-use rolecall_core::secret::{SamlResponse, SecretText, WebIdentityToken};
+use rolecall_core::base::secret::{SamlResponse, SecretText, WebIdentityToken};
+use rolecall_core::base::{Clock as _, Source};
 use url::Url;
 
 use super::{Gate, Journal, ManualClock};
@@ -185,7 +185,7 @@ impl SamlIssuer for Aws {
             response: SamlResponse::new("canary-saml-response"),
             assertion: "_assertion-1".to_owned(),
             recipient: claims.recipient.clone().unwrap_or(own),
-            expires_at: self.clock.now() + rolecall_core::limits::SAML_RESPONSE_LIFE,
+            expires_at: self.clock.now() + rolecall_core::base::limits::SAML_RESPONSE_LIFE,
         })
     }
 }

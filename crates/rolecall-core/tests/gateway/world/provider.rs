@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use rolecall_core::base::Clock as _;
+use rolecall_core::base::secret::{SecretText, State};
 use rolecall_core::identity::{
     AuthTime, Claims, EmailAddress, EmailDomain, Evidence, Identity, ProviderId, Subject,
 };
-use rolecall_core::port::Clock as _;
-use rolecall_core::secret::{SecretText, State};
 use rolecall_core::sign_in::{
     Callback, Challenge, Correlation, Demand, IdentityProvider, ProviderError, SamlServiceProvider,
     Turn, Vouched,

@@ -5,10 +5,9 @@ use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use rolecall_core::base::secret::{SamlResponse, SecretDigest, SecretText};
+use rolecall_core::base::{Clock as _, limits};
 use rolecall_core::identity::{Evidence, NameId};
-use rolecall_core::limits;
-use rolecall_core::port::Clock as _;
-use rolecall_core::secret::{SamlResponse, SecretDigest, SecretText};
 use rolecall_core::sign_in::{
     Callback, Challenge, Correlation, LogoutMessage, LogoutOrder, OneTime, OrderedBy,
     PackedResponse, ProviderError, RejectReason, ResponseForAws, SamlServiceProvider, Turn,

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use rolecall_core::port::{Clock, Counted, Counter, Key, RecordStore, StoreError, Version};
+use rolecall_core::base::Clock;
+use rolecall_core::record::{Counted, Counter, Key, RecordStore, StoreError, Version};
 
 use super::switch::Switch;
 use super::{Gate, ManualClock};

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use rolecall_core::port::StoreError;
+use rolecall_core::record::StoreError;
 
 /// Lets calls through, until it does not.
 #[derive(Default)]

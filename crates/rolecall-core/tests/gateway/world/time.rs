@@ -4,8 +4,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rolecall_core::port::{Clock, Entropy};
-use rolecall_core::secret::SecretDigest;
+use rolecall_core::base::secret::SecretDigest;
+use rolecall_core::base::{Clock, Entropy};
 
 pub struct ManualClock(Mutex<DateTime<Utc>>);
 

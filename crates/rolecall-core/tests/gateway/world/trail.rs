@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use rolecall_core::audit::{AuditEvent, Happened};
-use rolecall_core::port::{AuditLog, StoreError};
+use rolecall_core::audit::{AuditEvent, AuditLog, Happened};
+use rolecall_core::record::StoreError;
 
 use super::World;
 use super::switch::Switch;
@@ -54,7 +54,7 @@ impl Trail {
 impl World {
     /// What was summarised of refusals since the last time: each reason, and how often.
     pub async fn take_refusals(&self) -> Vec<(String, u64)> {
-        self.gateway.write_refusals(true).await.unwrap();
+        self.gateway.journal().write_refusals(true).await.unwrap();
         let mut all = Vec::new();
         for happened in self.trail.take() {
             if let Happened::SignInRefusals(summary) | Happened::SignOutRefusals(summary) = happened

@@ -1,0 +1,281 @@
+//! DPoP (RFC 9449): a proof, signed for one request, that the caller holds the key its code or token is bound to.
+//!
+//! Whoever copies a token out of a log or a cache file cannot use it without that key. Only ES256 over P-256 is spoken,
+//! which is what AWS's clients send. [`Proof::verify`] does the checks of section 4.3 that need no memory; that a proof is
+//! used once is for the gateway's store, by [`Proof::replay_key`].
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use p256::ecdsa::signature::Verifier as _;
+use p256::ecdsa::{Signature, VerifyingKey};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::base::limits::{DPOP_ID_BYTES_MAX, DPOP_PROOF_BYTES_MAX, LEEWAY};
+use crate::base::secret::SecretDigest;
+use crate::base::{KeyThumbprint, json, timestamp};
+use crate::record::Record;
+
+/// Why a proof proves nothing, in the order of RFC 9449 section 4.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no `DPoP` header.
+    #[error("the request carries no DPoP proof")]
+    Missing,
+    /// There is more than one.
+    #[error("the request carries several DPoP proofs")]
+    Several,
+    /// Not a compact JWT with the members a proof must have, or too large.
+    #[error("the DPoP proof cannot be read")]
+    Malformed,
+    /// `typ` is not `dpop+jwt`.
+    #[error("the DPoP proof is a token of another type")]
+    Type,
+    /// `alg` is not ES256.
+    #[error("the DPoP proof is signed with an algorithm other than ES256")]
+    Algorithm,
+    /// `jwk` is no public key on P-256, or gives the private half away.
+    #[error("the DPoP proof carries no public key on P-256")]
+    Key,
+    /// The signature was not made by that key.
+    #[error("the DPoP proof's signature does not verify")]
+    Signature,
+    /// `htm` is another method.
+    #[error("the DPoP proof was made for another method")]
+    Method,
+    /// `htu` is another address.
+    #[error("the DPoP proof was made for another address")]
+    Target,
+    /// `iat` is too far from now.
+    #[error("the DPoP proof was not made now: set this computer's clock")]
+    Time,
+    /// The proof was used before.
+    #[error("the DPoP proof was used before")]
+    Replayed,
+    /// Code or token are bound to another key.
+    #[error("the DPoP proof was made with another key")]
+    OtherKey,
+}
+
+impl Refusal {
+    /// A stable word for the log and for metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Missing => "dpop_missing",
+            Self::Several => "dpop_several",
+            Self::Malformed => "dpop_malformed",
+            Self::Type => "dpop_type",
+            Self::Algorithm => "dpop_algorithm",
+            Self::Key => "dpop_key",
+            Self::Signature => "dpop_signature",
+            Self::Method => "dpop_method",
+            Self::Target => "dpop_target",
+            Self::Time => "dpop_time",
+            Self::Replayed => "dpop_replayed",
+            Self::OtherKey => "dpop_other_key",
+        }
+    }
+}
+
+/// A proof whose signature, method, address and time are right; whether it is new, the store knows.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The key that made it.
+    pub key: KeyThumbprint,
+    issued_at: DateTime<Utc>,
+    replay_key: SecretDigest,
+}
+
+/// The mark a proof leaves in the store, so that it is used once.
+#[derive(Serialize, Deserialize)]
+pub struct SpentProof {}
+
+impl Record for SpentProof {
+    const KIND: &'static str = "dpop";
+}
+
+impl Proof {
+    /// Checks the `DPoP` headers of a request with `method` for `url` at `now` (RFC 9449 section 4.3, without 10 and 12).
+    ///
+    /// # Errors
+    /// The first [`Refusal`].
+    pub fn verify(
+        unverified_headers: &[&str],
+        method: &str,
+        url: &Url,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Refusal> {
+        let unverified = match unverified_headers {
+            [] => return Err(Refusal::Missing),
+            [one] => *one,
+            [..] => return Err(Refusal::Several),
+        };
+        if unverified.len() > DPOP_PROOF_BYTES_MAX {
+            return Err(Refusal::Malformed);
+        }
+        let mut parts = unverified.split('.');
+        let (Some(header), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Refusal::Malformed);
+        };
+        let signed = &unverified[..header.len() + 1 + payload.len()];
+        let (header, payload) = (object(header)?, object(payload)?);
+        let (point, thumbprint) = proof_key(&header)?;
+        let signature =
+            Signature::from_slice(&decode(signature)?).map_err(|_| Refusal::Signature)?;
+        let key = VerifyingKey::from_sec1_bytes(&point).map_err(|_| Refusal::Key)?;
+        key.verify(signed.as_bytes(), &signature)
+            .map_err(|_| Refusal::Signature)?;
+        Self::of_claims(&payload, thumbprint, method, url, now)
+    }
+
+    fn of_claims(
+        claims: &Map<String, Value>,
+        key: KeyThumbprint,
+        method: &str,
+        url: &Url,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Refusal> {
+        let id = text(claims, "jti")?;
+        if !(1..=DPOP_ID_BYTES_MAX).contains(&id.len()) {
+            return Err(Refusal::Malformed);
+        }
+        if text(claims, "htm")? != method {
+            return Err(Refusal::Method);
+        }
+        if address(text(claims, "htu")?) != address(url.as_str()) {
+            return Err(Refusal::Target);
+        }
+        let issued_at = moment(claims, "iat")?.ok_or(Refusal::Malformed)?;
+        // RFC 7519 4.1.4 and 4.1.5: not required in a proof, but never passed over.
+        let (earliest, latest) = (now - LEEWAY, now + LEEWAY);
+        let expired = moment(claims, "exp")?.is_some_and(|exp| exp <= earliest);
+        let early = moment(claims, "nbf")?.is_some_and(|nbf| latest < nbf);
+        if expired || early || !(earliest..=latest).contains(&issued_at) {
+            return Err(Refusal::Time);
+        }
+        Ok(Self {
+            key,
+            issued_at,
+            replay_key: SecretDigest::of("rolecall/dpop/v1", &[key.as_bytes(), id.as_bytes()]),
+        })
+    }
+
+    /// Names this proof in the store: key and `jti` together, so that nobody can use up another's.
+    pub fn replay_key(&self) -> SecretDigest {
+        self.replay_key
+    }
+
+    /// From when on the proof is too old anyway, on every replica's clock.
+    pub fn replay_until(&self) -> DateTime<Utc> {
+        self.issued_at + LEEWAY * 2
+    }
+
+    /// Whether it was made with the key that something is bound to (RFC 9449 4.3, 12).
+    ///
+    /// # Errors
+    /// [`Refusal::OtherKey`].
+    pub fn is_of(&self, bound: KeyThumbprint) -> Result<(), Refusal> {
+        if self.key == bound {
+            Ok(())
+        } else {
+            Err(Refusal::OtherKey)
+        }
+    }
+}
+
+/// Checks the header and takes the key out of it: an uncompressed point (SEC 1, 2.3.3) and its thumbprint.
+fn proof_key(header: &Map<String, Value>) -> Result<([u8; 65], KeyThumbprint), Refusal> {
+    if header.get("typ").and_then(Value::as_str) != Some("dpop+jwt") {
+        return Err(Refusal::Type);
+    }
+    if header.get("alg").and_then(Value::as_str) != Some("ES256") {
+        return Err(Refusal::Algorithm);
+    }
+    if header.contains_key("crit") {
+        return Err(Refusal::Malformed);
+    }
+    let jwk = header.get("jwk").and_then(Value::as_object);
+    let jwk = jwk.ok_or(Refusal::Key)?;
+    let member = |name: &str| jwk.get(name).and_then(Value::as_str).ok_or(Refusal::Key);
+    if member("kty")? != "EC" || member("crv")? != "P-256" || jwk.contains_key("d") {
+        return Err(Refusal::Key);
+    }
+    let (x, y) = (member("x")?, member("y")?);
+    let mut point = [4; 65];
+    for (text, place) in [x, y].iter().zip([1..33, 33..65]) {
+        let coordinate = decode(text).map_err(|_| Refusal::Key)?;
+        if coordinate.len() != 32 {
+            return Err(Refusal::Key);
+        }
+        point[place].copy_from_slice(&coordinate);
+    }
+    // Both coordinates are plain base64url now.
+    Ok((point, KeyThumbprint::of_p256(x, y)))
+}
+
+fn decode(part: &str) -> Result<Vec<u8>, Refusal> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)
+}
+
+fn object(part: &str) -> Result<Map<String, Value>, Refusal> {
+    json::object(&decode(part)?).map_err(|_| Refusal::Malformed)
+}
+
+fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<&'a str, Refusal> {
+    let value = claims.get(name).and_then(Value::as_str);
+    value.ok_or(Refusal::Malformed)
+}
+
+fn moment(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc>>, Refusal> {
+    let Some(value) = claims.get(name) else {
+        return Ok(None);
+    };
+    let at = value.as_i64().and_then(|at| timestamp::from_unix(at, 0));
+    at.map(Some).ok_or(Refusal::Malformed)
+}
+
+/// `htu` for comparison: without query and fragment, normalised by syntax and scheme (RFC 3986 6.2.2, 6.2.3). None where
+/// it is no plain http or https address.
+fn address(text: &str) -> Option<String> {
+    let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    let url = Url::parse(text).ok().filter(|_| plain)?;
+    let own = url.username().is_empty() && url.password().is_none();
+    if !own || !matches!(url.scheme(), "http" | "https") {
+        return None;
+    }
+    Some(format!(
+        "{}{}",
+        &url[..url::Position::BeforePath],
+        unescaped(url.path())
+    ))
+}
+
+/// RFC 3986 6.2.2.1 and 6.2.2.2: unreserved characters stand for themselves, other escapes are in upper case.
+fn unescaped(path: &str) -> String {
+    let mut rest = path;
+    let mut plain = String::with_capacity(path.len());
+    while let Some((before, after)) = rest.split_once('%') {
+        plain.push_str(before);
+        let hex = after
+            .get(..2)
+            .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        let byte = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        rest = &after[if byte.is_some() { 2 } else { 0 }..];
+        match byte {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                plain.push(char::from(byte));
+            }
+            Some(byte) => plain.push_str(&format!("%{byte:02X}")),
+            None => plain.push('%'),
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+#[cfg(test)]
+mod tests;

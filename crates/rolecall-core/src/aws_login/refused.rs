@@ -1,0 +1,75 @@
+//! Refusals at the token endpoint of `aws login`: which of them count against an address.
+
+use crate::audit::RequestContext;
+use crate::base::secret::{AuthorizationCode, RefreshToken};
+use crate::record::rate_limit::LimitName;
+use crate::record::{Seen, StoreError};
+
+use super::{AwsLogins, LoginCode, LoginError};
+
+/// What a request to the token endpoint of `aws login` shows.
+#[derive(Clone, Copy, Debug)]
+pub enum LoginShown<'a> {
+    /// `code`
+    Code(&'a AuthorizationCode),
+    /// `refreshToken`
+    Refresh(&'a RefreshToken),
+}
+
+impl AwsLogins {
+    /// Refuses a request to the token endpoint of `aws login`, before its proof is verified, when its address has had too
+    /// many refusals and what it shows is not live.
+    ///
+    /// # Errors
+    /// [`LoginError::RateLimited`], [`LoginError::Unavailable`].
+    pub async fn check_login(
+        &self,
+        context: &RequestContext,
+        shown: LoginShown<'_>,
+    ) -> Result<(), LoginError> {
+        match self
+            .rates
+            .known_refusals(context.origin.address, LimitName::Failures)
+        {
+            Some(exceeded) if !self.is_live_login(shown).await? => Err(exceeded.into()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Counts a refusal at the token endpoint of `aws login` where what was shown is not live; the error to answer with.
+    pub async fn login_refused(
+        &self,
+        context: &RequestContext,
+        shown: LoginShown<'_>,
+        error: LoginError,
+    ) -> LoginError {
+        let counts = match &error {
+            LoginError::Proof(_)
+            | LoginError::CodeSpent
+            | LoginError::OtherRequest
+            | LoginError::SessionOver => self.is_live_login(shown).await.is_ok_and(|live| !live),
+            LoginError::Issue(_) | LoginError::RateLimited(_) | LoginError::Unavailable(_) => false,
+        };
+        match counts {
+            true => self
+                .rates
+                .count_refusal(context.origin.address, LimitName::Failures)
+                .await
+                .map_or(error, LoginError::RateLimited),
+            false => error,
+        }
+    }
+
+    async fn is_live_login(&self, shown: LoginShown<'_>) -> Result<bool, StoreError> {
+        match shown {
+            LoginShown::Code(code) => {
+                let seen: Option<Seen<LoginCode>> = self.records.get(code.digest()).await?;
+                Ok(seen.is_some())
+            }
+            LoginShown::Refresh(token) => match token.handle() {
+                Some(handle) => Ok(self.sessions.live_client_session(handle).await?.is_some()),
+                None => Ok(false),
+            },
+        }
+    }
+}

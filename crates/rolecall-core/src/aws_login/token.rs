@@ -1,0 +1,330 @@
+//! `aws login` at the token endpoint: a program gets the credentials of its one role, and the next ones, for proofs of one
+//! key (RFC 9449).
+//!
+//! Today's policy is asked each time. Credentials are issued before a refresh token is replaced, and a code is given back
+//! when an outage left nothing to show for it, so that an outage costs nobody a token.
+
+use super::LoginError;
+use crate::access::{Grant, RoleRequest};
+use crate::audit::{Delivery, RequestContext};
+use crate::aws::{Credentials, LoginTokenClaims, RoleSessionDuration, RoleSessionName};
+use crate::aws_login::dpop::{Proof, Refusal, SpentProof};
+use crate::aws_login::{AwsLogins, LoginClient, LoginCode, LoginExchange, LoginTokens};
+use crate::base::limits;
+use crate::base::secret::{RefreshToken, SecretDigest};
+use crate::caller::{Caller, SessionId};
+use crate::clients::{CodeUse, TokenError};
+use crate::issue::{IssueError, Wish};
+use crate::record::rate_limit::{LimitExceeded, LimitName};
+use crate::record::{Seen, StoreError};
+use crate::session::{Approval, CODE_REPLAYED, ClientSession, Login, NewClientSession, Refreshed};
+
+impl AwsLogins {
+    /// Checks the `DPoP` headers of a request to the token endpoint, all but whether the proof is new.
+    ///
+    /// # Errors
+    /// [`LoginError::Proof`].
+    pub fn login_proof(&self, unverified_headers: &[&str]) -> Result<Proof, LoginError> {
+        let url = self.issuing.own_url("/v1/token");
+        let now = self.clock.now();
+        Ok(Proof::verify(unverified_headers, "POST", &url, now)?)
+    }
+
+    /// The first credentials for a code, and a session bound to the key of the proof. A code that is shown with anything
+    /// wrong is spoilt; one that is shown again ends what it made (RFC 9700 2.1.1).
+    ///
+    /// # Errors
+    /// [`LoginError`].
+    pub async fn redeem_login(
+        &self,
+        context: &RequestContext,
+        proof: &Proof,
+        shown: &LoginExchange,
+    ) -> Result<LoginTokens, LoginError> {
+        let digest = shown.code.digest();
+        let seen: Option<Seen<LoginCode>> = self.records.get(digest).await?;
+        let seen = seen.ok_or(LoginError::CodeSpent)?;
+        let code = &seen.record;
+        match code.outcome {
+            CodeUse::Unused if self.clock.now() < code.expires_at => {}
+            CodeUse::Unused | CodeUse::Spoilt => return Err(LoginError::CodeSpent),
+            CodeUse::Redeemed(session) => return self.code_replayed(context, session).await,
+        }
+        if !code.fits(shown) {
+            self.mark_code(digest, &seen, CodeUse::Spoilt).await?;
+            return Err(LoginError::OtherRequest);
+        }
+        self.spend_proof(proof).await?;
+        let outcome = self.redeem_fitting(context, proof, digest, &seen).await;
+        self.unspend_if_passing(proof, &outcome).await;
+        outcome
+    }
+
+    /// The next credentials, for a refresh token and a proof of the key that it is bound to (RFC 9449 5).
+    ///
+    /// # Errors
+    /// [`LoginError`].
+    pub async fn refresh_login(
+        &self,
+        context: &RequestContext,
+        proof: &Proof,
+        client: LoginClient,
+        presented: &RefreshToken,
+    ) -> Result<LoginTokens, LoginError> {
+        let handle = presented.handle().ok_or(LoginError::SessionOver)?;
+        let seen = self.sessions.live_client_session(handle).await?;
+        let session = seen.ok_or(LoginError::SessionOver)?.record;
+        let login = session.login.as_ref();
+        let login = login.filter(|_| session.client == client.key());
+        let login = login.ok_or(LoginError::SessionOver)?;
+        proof.is_of(login.key)?;
+        let (now, life) = (self.clock.now(), self.rules.access_token);
+        let entropy = self.entropy.as_ref();
+        let mut foreseen = session.clone();
+        match foreseen.refresh(presented, now, life, entropy) {
+            Refreshed::Rotated(_) | Refreshed::Repeated(_) => {}
+            Refreshed::TooOften => {
+                return Err(LoginError::RateLimited(LimitExceeded {
+                    limit: LimitName::Credentials,
+                    retry_after: limits::REFRESH_GRACE,
+                }));
+            }
+            Refreshed::Reused => {
+                self.sessions
+                    .end_client(context, &session, handle.key, "refresh_token_reused")
+                    .await?;
+                return Err(LoginError::SessionOver);
+            }
+        }
+        self.spend_proof(proof).await?;
+        let outcome = self.renew_login(context, &session, login, presented).await;
+        self.unspend_if_passing(proof, &outcome).await;
+        outcome
+    }
+
+    async fn renew_login(
+        &self,
+        context: &RequestContext,
+        session: &ClientSession,
+        login: &Login,
+        presented: &RefreshToken,
+    ) -> Result<LoginTokens, LoginError> {
+        let (_, credentials) = self
+            .login_credentials(context, session.into(), &login.role)
+            .await?;
+        match self
+            .clients
+            .rotate(context, session.client, presented)
+            .await
+        {
+            Ok(tokens) => Ok(self.login_tokens(credentials, tokens.refresh_token)),
+            Err(TokenError::Unavailable(error)) => Err(error.into()),
+            // It has ended while AWS answered.
+            Err(_) => Err(LoginError::SessionOver),
+        }
+    }
+
+    /// Of any number of requests with one code, one gets through.
+    async fn redeem_fitting(
+        &self,
+        context: &RequestContext,
+        proof: &Proof,
+        digest: SecretDigest,
+        seen: &Seen<LoginCode>,
+    ) -> Result<LoginTokens, LoginError> {
+        let code = &seen.record;
+        let new = new_session(context, proof, code);
+        let Some(prepared) = self.sessions.prepare_client_session(new).await? else {
+            return Err(LoginError::CodeSpent);
+        };
+        let key = prepared.key;
+        let redeemed = CodeUse::Redeemed(key);
+        if let Err(error) = self.mark_code(digest, seen, redeemed).await {
+            self.sessions.discard_client_session(prepared).await?;
+            return Err(error);
+        }
+        let begun = self
+            .sessions
+            .confirm_client_session(context, prepared)
+            .await;
+        let outcome = match begun {
+            Ok(Some(tokens)) => {
+                self.first_credentials(context, key, code, tokens.refresh_token)
+                    .await
+            }
+            Ok(None) => Err(LoginError::CodeSpent),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = &outcome {
+            self.sessions
+                .end_client_at(context, key, "no_credentials")
+                .await?;
+            if error.is_passing() {
+                self.give_code_back(digest, seen).await?;
+            }
+        }
+        outcome
+    }
+
+    async fn first_credentials(
+        &self,
+        context: &RequestContext,
+        key: SecretDigest,
+        code: &LoginCode,
+        refresh_token: RefreshToken,
+    ) -> Result<LoginTokens, LoginError> {
+        let identity = &code.approval.identity;
+        let caller = Caller {
+            identity,
+            session: SessionId::of(key),
+            epoch: code.approval.epoch,
+            ends_at: code.approval.ends_at,
+            flow: Some(code.client.flow()),
+        };
+        let (grant, credentials) = self.login_credentials(context, caller, &code.role).await?;
+        // The client keeps credentials under this name: another for each role, the same at each sign-in.
+        let session_arn = format!(
+            "arn:{}:sts::{}:assumed-role/{}/{}",
+            self.partition,
+            grant.account().id,
+            grant.role_name(),
+            RoleSessionName::of(identity).as_str()
+        );
+        let claims = LoginTokenClaims {
+            session_arn,
+            client_id: code.client.id(),
+            expires_at: code.approval.ends_at,
+        };
+        let id_token = self.issuer.mint_login_token(&claims).await;
+        let allowed_in = code.approval.session;
+        if self
+            .sessions
+            .withdraw_if_ended(context, allowed_in, key)
+            .await?
+        {
+            return Err(LoginError::CodeSpent);
+        }
+        let tokens = self.login_tokens(credentials, refresh_token);
+        Ok(LoginTokens {
+            id_token: Some(id_token.map_err(IssueError::Token)?),
+            ..tokens
+        })
+    }
+
+    async fn login_credentials(
+        &self,
+        context: &RequestContext,
+        caller: Caller<'_>,
+        role: &RoleRequest,
+    ) -> Result<(Grant, Credentials), LoginError> {
+        let wish = Wish::new(role, Delivery::AwsLogin);
+        let prepared = self.issuing.prepare(context, caller, wish).await?;
+        let grant = prepared.grant.clone();
+        match self.issuing.assume(context, caller, prepared).await {
+            Ok(issued) => Ok((grant, issued.credentials)),
+            Err(IssueError::SessionEnded) => Err(LoginError::SessionOver),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn login_tokens(&self, credentials: Credentials, refresh_token: RefreshToken) -> LoginTokens {
+        let left = credentials.expires_at - self.clock.now();
+        let longest = i64::from(RoleSessionDuration::MIN.seconds());
+        LoginTokens {
+            expires_in: left.num_seconds().clamp(1, longest),
+            credentials,
+            refresh_token,
+            id_token: None,
+        }
+    }
+
+    async fn code_replayed(
+        &self,
+        context: &RequestContext,
+        session: SecretDigest,
+    ) -> Result<LoginTokens, LoginError> {
+        self.sessions
+            .end_client_at(context, session, CODE_REPLAYED)
+            .await?;
+        Err(LoginError::CodeSpent)
+    }
+
+    /// Says what became of a code, unless somebody else was faster.
+    async fn mark_code(
+        &self,
+        digest: SecretDigest,
+        seen: &Seen<LoginCode>,
+        outcome: CodeUse,
+    ) -> Result<(), LoginError> {
+        let marked = LoginCode {
+            outcome,
+            ..seen.record.clone()
+        };
+        let records = &self.records;
+        match records
+            .replace(digest, seen, &marked, seen.expires_at)
+            .await
+        {
+            Ok(()) => Ok(()),
+            Err(StoreError::Conflict | StoreError::Exists) => Err(LoginError::CodeSpent),
+            Err(error @ StoreError::Unavailable(_)) => Err(error.into()),
+        }
+    }
+
+    async fn give_code_back(
+        &self,
+        digest: SecretDigest,
+        seen: &Seen<LoginCode>,
+    ) -> Result<(), StoreError> {
+        let until = seen.expires_at;
+        let unused = |_: Option<LoginCode>| (seen.record.clone(), until, ());
+        self.records.update(digest, unused).await
+    }
+
+    /// Uses a proof up (RFC 9449 11.1).
+    async fn spend_proof(&self, proof: &Proof) -> Result<(), LoginError> {
+        let mark = SpentProof {};
+        let until = proof.replay_until();
+        let records = &self.records;
+        match records.insert(proof.replay_key(), &mark, until).await {
+            Ok(()) => Ok(()),
+            Err(StoreError::Exists | StoreError::Conflict) => Err(Refusal::Replayed.into()),
+            Err(error @ StoreError::Unavailable(_)) => Err(error.into()),
+        }
+    }
+
+    /// AWS's clients try again with the same proof after an outage.
+    async fn unspend_if_passing<T>(&self, proof: &Proof, outcome: &Result<T, LoginError>) {
+        if outcome.as_ref().is_err_and(LoginError::is_passing) {
+            let records = &self.records;
+            match records.take::<SpentProof>(proof.replay_key()).await {
+                // Where even that fails, the next try fails too, and the one after that brings a new proof.
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+}
+
+fn new_session(context: &RequestContext, proof: &Proof, code: &LoginCode) -> NewClientSession {
+    let Approval {
+        identity,
+        session,
+        epoch,
+        ends_at,
+    } = code.approval.clone();
+    NewClientSession {
+        client: code.client.key(),
+        client_name: code.client.name(),
+        identity,
+        ends_at,
+        origin: context.origin.clone(),
+        allowed_in: session,
+        epoch,
+        flow: code.client.flow(),
+        login: Some(Login {
+            role: code.role.clone(),
+            key: proof.key,
+        }),
+        renews: true,
+    }
+}

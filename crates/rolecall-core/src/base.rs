@@ -1,0 +1,19 @@
+//! What everything else stands on: bounds, secrets, strict readers, and the ports for time and randomness.
+
+mod clock;
+pub mod duration;
+mod error;
+pub mod json;
+pub mod limits;
+mod newtype;
+pub mod secret;
+pub mod text;
+mod thumbprint;
+pub mod timestamp;
+pub mod user_agent;
+
+pub use clock::{Clock, Entropy};
+pub use error::Source;
+pub use thumbprint::KeyThumbprint;
+
+pub(crate) use newtype::text_newtype;

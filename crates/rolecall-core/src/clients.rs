@@ -1,0 +1,58 @@
+//! AWS's clients: how a program such as the AWS CLI registers, is allowed by a person, and gets its tokens (RFC 6749, RFC
+//! 7591, RFC 8628, AWS's sso-oidc and portal APIs).
+//!
+//! May import [`crate::session`] and what that may import.
+
+mod admission;
+mod answer;
+mod authorization_code;
+mod authorize;
+mod authorize_device;
+mod client;
+mod consent;
+mod device;
+mod listing;
+mod pkce;
+mod redirect;
+mod register;
+mod registration;
+mod start_url;
+mod token;
+
+use std::sync::Arc;
+
+use crate::audit::Journal;
+use crate::base::{Clock, Entropy};
+use crate::record::Records;
+use crate::record::rate_limit::RateCounters;
+use crate::session::{ClientRules, Sessions};
+
+pub use answer::ConsentError;
+pub use authorization_code::{AuthorizationAsk, AuthorizationRequest, CodeUse, IssuedCode};
+pub use authorize::{AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAuthorization};
+pub(crate) use authorize_device::Freshness;
+pub use authorize_device::{DeviceAnswer, DeviceError, DeviceStarted};
+pub use client::{
+    ClientId, GrantType, InvalidClientId, RegisteredClient, client_key, is_secret_of, secret_of,
+};
+pub use consent::{Answer, Asked, Asking, Decision, OtherRequest, RequestId, Waiting, WaitingList};
+pub use device::{DeviceAuthorization, InvalidUserCode, Polled, UserCode, UserCodeEntry};
+pub use listing::{InvalidPageToken, Page, PageRequest};
+pub use pkce::{CodeChallenge, InvalidCodeChallenge};
+pub use redirect::{InvalidRedirectUri, RedirectUri};
+pub use register::Registered;
+pub use registration::{InvalidRegistration, Registration, RegistrationForm, Scope};
+pub use start_url::{ForeignStartUrl, InvalidStartLabel, StartLabel, StartUrls};
+pub use token::{CodeRedemption, TokenError};
+
+/// Registration, consent, tokens and listings of AWS's clients.
+pub struct Clients {
+    pub(crate) records: Records,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) rates: Arc<RateCounters>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) rules: ClientRules,
+    pub(crate) start_urls: StartUrls,
+}

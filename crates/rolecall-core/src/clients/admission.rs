@@ -1,0 +1,53 @@
+//! Rate limits of clients: who is counted where.
+
+use crate::audit::RequestContext;
+use crate::base::limits;
+use crate::record::rate_limit::{
+    DEVICE_AUTHORIZATIONS, LimitExceeded, LimitName, Place, RateLimit, RateLimitError,
+    unless_exceeded,
+};
+use crate::session::Session;
+
+use super::Clients;
+
+impl Clients {
+    /// Takes a place for [`Clients::register_client`], which needs no store: where that does not answer, nothing is
+    /// counted.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`].
+    pub async fn admit_registration(&self, context: &RequestContext) -> Result<(), LimitExceeded> {
+        let (rate, address) = (self.rates.limits().register, context.origin.address);
+        let taken = self
+            .rates
+            .take_for_address(LimitName::Register, rate, address);
+        unless_exceeded(taken.await.map(drop))
+    }
+
+    /// Takes a place for a device authorization.
+    pub(super) async fn admit_device_authorization(
+        &self,
+        context: &RequestContext,
+    ) -> Result<(), RateLimitError> {
+        let (limit, address) = (LimitName::DeviceAuthorization, context.origin.address);
+        self.rates
+            .take_for_address(limit, DEVICE_AUTHORIZATIONS, address)
+            .await
+            .map(drop)
+    }
+
+    /// The places of user codes that are typed in this session: its own, and its person's.
+    pub(super) fn user_code_places(&self, session: &Session) -> [Place; 2] {
+        let place = |max, bucket: String| {
+            let rate = RateLimit::new(max, limits::WRONG_CODES_WINDOW);
+            Place::new(LimitName::UserCodes, rate, &bucket)
+        };
+        [
+            place(limits::WRONG_CODES_PER_SESSION_MAX, session.id.to_string()),
+            place(
+                limits::WRONG_CODES_PER_PERSON_MAX,
+                session.identity.key().to_string(),
+            ),
+        ]
+    }
+}

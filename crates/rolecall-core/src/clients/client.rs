@@ -1,0 +1,209 @@
+//! Registered clients: programs such as the AWS CLI that ask on a person's behalf (RegisterClient of sso-oidc, RFC 7591).
+//!
+//! Anybody may register, so nothing a client says of itself is believed: its name is shown as unverified, and its secret
+//! proves only that it belongs to the id. The id carries the whole registration under our stamp, so none is stored: a
+//! store that was lost breaks no laptop, and there is nothing to fill up.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::base::secret::{ClientSecret, SecretDigest};
+use crate::base::text_newtype;
+use crate::clients::Registration;
+use crate::record::SealingKeys;
+
+const ID_PURPOSE: &str = "rolecall/client-id/v1";
+const SECRET_PURPOSE: &str = "rolecall/client-secret/v1";
+
+/// How a client may ask for tokens (`grant_type`, RFC 6749 and RFC 8628 3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GrantType {
+    /// `authorization_code`
+    #[serde(rename = "c")]
+    AuthorizationCode,
+    /// `urn:ietf:params:oauth:grant-type:device_code`
+    #[serde(rename = "d")]
+    DeviceCode,
+    /// `refresh_token`
+    #[serde(rename = "r")]
+    RefreshToken,
+}
+
+impl GrantType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [
+        Self::AuthorizationCode,
+        Self::DeviceCode,
+        Self::RefreshToken,
+    ];
+
+    /// As it stands in requests.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::RefreshToken => "refresh_token",
+        }
+    }
+
+    /// The grant type of this name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == text)
+    }
+}
+
+text_newtype!(
+    /// `client_id`: a registration and our stamp on it. It fits into a return path, which is its upper bound.
+    ClientId,
+    InvalidClientId,
+    "a client id is up to 1280 characters of base64url, with one dot",
+    |text| (1..=crate::base::limits::CLIENT_ID_CHARS_MAX).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+);
+
+/// A client that registered, as its id says. Members have short names since the id is part of an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredClient {
+    /// What it said of itself.
+    #[serde(flatten)]
+    pub registration: Registration,
+    /// Since when.
+    #[serde(rename = "i", with = "chrono::serde::ts_seconds")]
+    pub issued_at: DateTime<Utc>,
+    /// Until when.
+    #[serde(rename = "e", with = "chrono::serde::ts_seconds")]
+    pub expires_at: DateTime<Utc>,
+    /// Tells it apart from another of the same words.
+    #[serde(rename = "j")]
+    pub nonce: String,
+}
+
+impl RegisteredClient {
+    /// Its id, under the stamp of this ring.
+    ///
+    /// # Errors
+    /// When it says more of itself than fits into an id.
+    pub fn id(&self, keys: &SealingKeys) -> Result<ClientId, InvalidClientId> {
+        let json = serde_json::to_vec(self).map_err(|_| InvalidClientId)?;
+        let body = URL_SAFE_NO_PAD.encode(json);
+        let stamp = keys.stamp(ID_PURPOSE, &body);
+        ClientId::parse(&format!("{body}.{stamp}"))
+    }
+
+    /// The client of this id, if this ring stamped it and it has not expired.
+    pub fn open(id: &ClientId, keys: &SealingKeys, now: DateTime<Utc>) -> Option<Self> {
+        let (body, stamp) = id.as_str().split_once('.')?;
+        if !keys.is_stamped(ID_PURPOSE, body, stamp) {
+            return None;
+        }
+        let json = URL_SAFE_NO_PAD.decode(body).ok()?;
+        let client: Self = serde_json::from_slice(&json).ok()?;
+        (now < client.expires_at).then_some(client)
+    }
+
+    /// Whether it gets new tokens by itself. A profile without `[sso-session]` registers no scope, and its program keeps no
+    /// refresh token.
+    pub fn renews(&self) -> bool {
+        let Registration {
+            scopes,
+            grant_types,
+            ..
+        } = &self.registration;
+        match grant_types.is_empty() {
+            true => !scopes.is_empty(),
+            false => grant_types.contains(&GrantType::RefreshToken),
+        }
+    }
+
+    /// Whether it may use this grant type; one that named none may use all.
+    pub fn may_use(&self, grant_type: GrantType) -> bool {
+        let named = &self.registration.grant_types;
+        named.is_empty() || named.contains(&grant_type)
+    }
+}
+
+/// Which client: stands in records in place of the id.
+pub fn client_key(id: &ClientId) -> SecretDigest {
+    SecretDigest::of("rolecall/client/v1", &[id.as_str().as_bytes()])
+}
+
+/// The secret of this id.
+pub fn secret_of(id: &ClientId, keys: &SealingKeys) -> ClientSecret {
+    ClientSecret::new(keys.stamp(SECRET_PURPOSE, id.as_str()))
+}
+
+/// Whether this is the id's secret; takes the same time for every secret.
+pub fn is_secret_of(id: &ClientId, secret: &ClientSecret, keys: &SealingKeys) -> bool {
+    keys.is_stamped(SECRET_PURPOSE, id.as_str(), secret.expose())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::RegistrationForm;
+    use chrono::TimeDelta;
+
+    fn client() -> RegisteredClient {
+        let form = RegistrationForm {
+            client_name: "botocore-client-rc".to_owned(),
+            client_type: "public".to_owned(),
+            scopes: vec!["sso:account:access".to_owned()],
+            grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
+            redirect_uris: vec!["http://127.0.0.1/oauth/callback".to_owned()],
+            issuer_url: Some("https://rolecall-0123456789abcdef.awsapps.com/start".to_owned()),
+        };
+        RegisteredClient {
+            registration: Registration::parse(form).unwrap(),
+            issued_at: DateTime::UNIX_EPOCH,
+            expires_at: DateTime::UNIX_EPOCH + TimeDelta::days(90),
+            nonce: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_id_carries_the_client_until_it_expires() {
+        let (keys, client) = (SealingKeys::new(&[7; 32], &[]), client());
+        let id = client.id(&keys).unwrap();
+        assert!(id.as_str().len() < 512, "{} characters", id.as_str().len());
+        let end = client.expires_at;
+        let second = TimeDelta::seconds(1);
+        assert_eq!(
+            RegisteredClient::open(&id, &keys, end - second),
+            Some(client)
+        );
+        assert_eq!(RegisteredClient::open(&id, &keys, end), None);
+    }
+
+    #[test]
+    fn nobody_else_makes_an_id_or_a_secret() {
+        let (keys, now) = (SealingKeys::new(&[7; 32], &[]), DateTime::UNIX_EPOCH);
+        let id = client().id(&keys).unwrap();
+        let secret = secret_of(&id, &keys);
+        assert!(is_secret_of(&id, &secret, &keys));
+        let foreign = SealingKeys::new(&[8; 32], &[]);
+        assert_eq!(RegisteredClient::open(&id, &foreign, now), None);
+        assert!(!is_secret_of(&id, &secret, &foreign));
+        for at in 0..id.as_str().len() {
+            let mut bytes = id.as_str().as_bytes().to_vec();
+            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+            let changed = ClientId::parse(std::str::from_utf8(&bytes).unwrap()).unwrap();
+            let opened = RegisteredClient::open(&changed, &keys, now);
+            // The last character of base64url has unused bits: other spellings of the same bytes are not taken either.
+            assert_eq!(opened, None, "character {at}");
+        }
+        let rotated = SealingKeys::new(&[9; 32], &[[7; 32]]);
+        assert!(RegisteredClient::open(&id, &rotated, now).is_some());
+        assert!(is_secret_of(&id, &secret, &rotated));
+    }
+
+    #[test]
+    fn grant_types_are_known_by_their_names() {
+        for grant_type in GrantType::ALL {
+            assert_eq!(GrantType::parse(grant_type.as_str()), Some(grant_type));
+        }
+        assert_eq!(GrantType::parse("password"), None);
+        assert_eq!(GrantType::parse("AUTHORIZATION_CODE"), None);
+    }
+}

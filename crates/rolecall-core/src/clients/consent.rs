@@ -1,0 +1,161 @@
+//! A person's consent to what a client asks for: the part that both flows have in common.
+//!
+//! Requests of one program from one address that began within a minute are answered together, so that a burst of
+//! parallel tools takes one click. Each of them is listed on the page, and only those that were listed are answered.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::base::limits;
+use crate::base::secret::SecretDigest;
+use crate::caller::{Flow, Origin, SessionId};
+use crate::clients::UserCode;
+use crate::record::Record;
+use crate::session::{Approval, ClientName};
+
+/// Names a request to the person who answers it; it finds no record by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestId(SecretDigest);
+
+impl RequestId {
+    /// The name of the request at this key.
+    pub fn of(key: SecretDigest) -> Self {
+        Self(SecretDigest::of(
+            "rolecall/request-id/v1",
+            &[key.as_bytes()],
+        ))
+    }
+}
+
+impl std::fmt::Display for RequestId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.short().fmt(f)
+    }
+}
+
+/// Who asks, as far as it can be told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Asking {
+    /// Which client, see [`crate::clients::client_key`].
+    pub client: SecretDigest,
+    /// What it calls itself; unverified.
+    pub client_name: ClientName,
+    /// From where.
+    pub origin: Origin,
+    /// Since when.
+    pub begun_at: DateTime<Utc>,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Answer {
+    /// Nobody has answered yet.
+    Pending,
+    /// Yes.
+    Approved(Box<Approval>),
+    /// No; or the client did not behave.
+    Denied,
+}
+
+/// What the person says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes.
+    Allow,
+    /// No.
+    Deny,
+}
+
+/// A request as the person sees it.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Who asks.
+    pub asking: Asking,
+    /// In which flow.
+    pub flow: Flow,
+    /// The code to compare (device flow).
+    pub user_code: Option<UserCode>,
+    /// Other requests that the same answer serves, oldest first.
+    pub others: Vec<OtherRequest>,
+}
+
+/// A request that is answered together with another.
+#[derive(Clone, Copy, Debug)]
+pub struct OtherRequest {
+    /// Its name.
+    pub id: RequestId,
+    /// Since when.
+    pub begun_at: DateTime<Utc>,
+}
+
+/// Requests that may be answered together, by [`WaitingList::key`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct WaitingList {
+    /// Oldest first; answered ones may linger.
+    pub entries: Vec<Waiting>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Finds its record.
+    pub key: SecretDigest,
+    /// In which flow.
+    pub flow: Flow,
+    /// In which browser's session (code flow).
+    pub session: Option<SessionId>,
+    /// Since when.
+    pub begun_at: DateTime<Utc>,
+}
+
+impl Record for WaitingList {
+    const KIND: &'static str = "waiting";
+}
+
+impl WaitingList {
+    /// Where the list is that this request belongs to; none where the address is not known, since nothing is joined then.
+    ///
+    /// Devices are joined by their client and its address: only who holds the client's secret can ask in its name.
+    /// Requests of the code flow are joined within one browser's session by the client's name, since tools that start
+    /// together without a registration register one each. Their codes go to that person's machine alone.
+    pub fn key(asking: &Asking, waiting: &Waiting) -> Option<SecretDigest> {
+        let address = asking.origin.address?.to_canonical().to_string();
+        let name = asking.client_name.to_string();
+        Some(match waiting.session {
+            None => SecretDigest::of(
+                "rolecall/waiting/v1",
+                &[asking.client.as_bytes(), address.as_bytes()],
+            ),
+            Some(session) => SecretDigest::of(
+                "rolecall/waiting-code/v1",
+                &[
+                    session.to_string().as_bytes(),
+                    name.as_bytes(),
+                    address.as_bytes(),
+                ],
+            ),
+        })
+    }
+
+    /// Adds a request; drops those that are too old to be joined, and the oldest beyond [`limits::WAITING_MAX`].
+    pub fn add(&mut self, waiting: Waiting) {
+        let now = waiting.begun_at;
+        self.entries.retain(|old| {
+            old.key != waiting.key && now < old.begun_at + limits::AUTHORIZATION_LIFE
+        });
+        self.entries.push(waiting);
+        let surplus = self.entries.len().saturating_sub(limits::WAITING_MAX);
+        self.entries.drain(..surplus);
+    }
+
+    /// Those that the answer to `one` may serve as well: the same flow, within [`limits::JOIN_WITHIN`] of it, and in
+    /// the same browser where they are in one.
+    pub fn beside<'a>(&'a self, one: &'a Waiting) -> impl Iterator<Item = &'a Waiting> {
+        self.entries.iter().filter(|other| {
+            other.key != one.key
+                && other.flow == one.flow
+                && other.session == one.session
+                && (other.begun_at - one.begun_at).abs() <= limits::JOIN_WITHIN
+        })
+    }
+}

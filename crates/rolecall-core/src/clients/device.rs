@@ -1,0 +1,305 @@
+//! The device flow (RFC 8628): a client without a browser polls until a person has typed its code elsewhere.
+//!
+//! Whoever types the code need not be whoever sees the terminal, and that is what phishers live on: the page asks for
+//! the code to be compared and typed, the sign-in must be fresh, and what is allowed can be refused by the access policy.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::base::secret::SecretDigest;
+use crate::base::{Entropy, limits};
+use crate::clients::{Answer, Asking};
+use crate::record::Record;
+use crate::session::Approval;
+
+/// Letters that are hard to mistake for one another and spell no words (RFC 8628 6.1).
+const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+const LETTERS: usize = 8;
+
+/// `user_code` (RFC 8628 3.2): 8 of 20 letters, 34.5 bits, shown as `BCDF-GHJK`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct UserCode(String);
+
+/// A text is no [`UserCode`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a code is eight letters, such as BCDF-GHJK")]
+pub struct InvalidUserCode;
+
+impl UserCode {
+    /// A random one.
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        let mut code = String::with_capacity(LETTERS);
+        while code.len() < LETTERS {
+            let mut byte = [0];
+            entropy.fill(&mut byte);
+            // Each letter has the same chance: bytes beyond the last whole round of the alphabet are thrown away.
+            if byte[0] < 240 {
+                code.push(char::from(ALPHABET[usize::from(byte[0]) % ALPHABET.len()]));
+            }
+        }
+        Self(code)
+    }
+
+    /// Reads what a person typed: lower case, spaces and dashes do not matter.
+    ///
+    /// # Errors
+    /// [`InvalidUserCode`].
+    pub fn parse(text: &str) -> Result<Self, InvalidUserCode> {
+        let code = letters(text, LETTERS).ok_or(InvalidUserCode)?;
+        Ok(Self(code))
+    }
+
+    /// The four letters that a link may fill in.
+    pub fn first_half(&self) -> &str {
+        &self.0[..LETTERS / 2]
+    }
+
+    /// Whether the person typed the four letters that no link fills in; the whole code will do as well.
+    pub fn is_retyped_by(&self, text: &str) -> bool {
+        let half = letters(text, LETTERS / 2);
+        half.as_deref() == Some(&self.0[LETTERS / 2..]) || Self::parse(text).as_ref() == Ok(self)
+    }
+
+    /// What finds its authorization.
+    pub fn key(&self) -> SecretDigest {
+        SecretDigest::of("rolecall/user-code/v1", &[self.0.as_bytes()])
+    }
+}
+
+fn letters(text: &str, count: usize) -> Option<String> {
+    let mut found = String::with_capacity(count);
+    for c in text.chars().filter(|c| !matches!(c, ' ' | '-')) {
+        let c = c.to_ascii_uppercase();
+        if found.len() == count || !c.is_ascii() || !ALPHABET.contains(&(c as u8)) {
+            return None;
+        }
+        found.push(c);
+    }
+    (found.len() == count).then_some(found)
+}
+
+impl std::fmt::Display for UserCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (first, second) = self.0.split_at(LETTERS / 2);
+        write!(f, "{first}-{second}")
+    }
+}
+
+impl TryFrom<String> for UserCode {
+    type Error = InvalidUserCode;
+    fn try_from(text: String) -> Result<Self, InvalidUserCode> {
+        Self::parse(&text)
+    }
+}
+
+impl From<UserCode> for String {
+    fn from(code: UserCode) -> String {
+        code.0
+    }
+}
+
+/// A device authorization under way, found by the digest of its `device_code`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DeviceAuthorization {
+    /// Who asks.
+    pub asking: Asking,
+    /// What the person types.
+    pub user_code: UserCode,
+    /// After this it is too late. The record is kept a little longer, so that whoever polls is told.
+    pub expires_at: DateTime<Utc>,
+    /// What the person said.
+    pub answer: Answer,
+    polls: u32,
+    polled_at: DateTime<Utc>,
+    early_polls: u32,
+}
+
+impl Record for DeviceAuthorization {
+    const KIND: &'static str = "device";
+}
+
+/// Leads from a user code to its [`DeviceAuthorization`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UserCodeEntry {
+    /// The key of the authorization.
+    pub device: SecretDigest,
+}
+
+impl Record for UserCodeEntry {
+    const KIND: &'static str = "user-code";
+}
+
+/// What a poll finds (RFC 8628 3.5).
+#[derive(Clone, Debug)]
+pub enum Polled {
+    /// Nobody has answered yet.
+    Pending,
+    /// Asked again too soon.
+    SlowDown,
+    /// The person said no.
+    Denied,
+    /// Too late.
+    Expired,
+    /// The person said yes.
+    Approved(Box<Approval>),
+}
+
+impl DeviceAuthorization {
+    /// A new one.
+    pub fn begin(asking: Asking, user_code: UserCode) -> Self {
+        Self {
+            expires_at: asking.begun_at + limits::AUTHORIZATION_LIFE,
+            polled_at: asking.begun_at,
+            asking,
+            user_code,
+            answer: Answer::Pending,
+            polls: 0,
+            early_polls: 0,
+        }
+    }
+
+    /// Until when the record is kept.
+    pub fn stored_until(&self) -> DateTime<Utc> {
+        self.expires_at + limits::AUTHORIZATION_LIFE
+    }
+
+    /// Whether somebody may still answer it.
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        now < self.expires_at && matches!(self.answer, Answer::Pending)
+    }
+
+    /// Whether it was refused for good: no poll changes it any more.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.answer, Answer::Denied)
+    }
+
+    /// Looks whether there is an answer. The first two polls are never too soon: AWS's CLI asks once before it shows the
+    /// code. Who goes on asking too soon is turned away for good.
+    pub fn poll(&mut self, now: DateTime<Utc>) -> Polled {
+        if now >= self.expires_at {
+            return Polled::Expired;
+        }
+        let soon = self.polls >= 2 && now < self.polled_at + limits::POLL_INTERVAL - SLACK;
+        self.polls = self.polls.saturating_add(1);
+        self.polled_at = now;
+        if soon {
+            self.early_polls = self.early_polls.saturating_add(1);
+        }
+        if self.early_polls > limits::EARLY_POLLS_MAX {
+            self.answer = Answer::Denied;
+        }
+        match &self.answer {
+            Answer::Denied => Polled::Denied,
+            Answer::Pending | Answer::Approved(_) if soon => Polled::SlowDown,
+            Answer::Pending => Polled::Pending,
+            Answer::Approved(approval) => Polled::Approved(approval.clone()),
+        }
+    }
+}
+
+/// A client that waits for the interval by its own clock may be this much early.
+const SLACK: TimeDelta = TimeDelta::seconds(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::caller::Origin;
+    use crate::session::ClientName;
+
+    struct Bytes(std::sync::Mutex<u8>);
+    impl Entropy for Bytes {
+        fn fill(&self, bytes: &mut [u8]) {
+            let mut next = self.0.lock().unwrap();
+            for byte in bytes {
+                *next = next.wrapping_add(37);
+                *byte = *next;
+            }
+        }
+    }
+
+    fn begun() -> DeviceAuthorization {
+        let asking = Asking {
+            client: SecretDigest::of("test", &[]),
+            client_name: ClientName::new("aws"),
+            origin: Origin::default(),
+            begun_at: DateTime::UNIX_EPOCH,
+        };
+        DeviceAuthorization::begin(asking, UserCode::parse("BCDFGHJK").unwrap())
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
+    }
+
+    #[test]
+    fn codes_are_read_as_people_type_them() {
+        let code = UserCode::parse("BCDF-GHJK").unwrap();
+        assert_eq!(code.to_string(), "BCDF-GHJK");
+        for typed in ["bcdfghjk", " bcdf ghjk ", "B-C-D-F-G-H-J-K"] {
+            assert_eq!(UserCode::parse(typed), Ok(code.clone()), "{typed}");
+        }
+        for typed in [
+            "",
+            "BCDFGHJ",
+            "BCDFGHJKL",
+            "ACDFGHJK",
+            "BCDF_GHJK",
+            "ВCDFGHJK",
+            "BCDF\tGHJK",
+        ] {
+            assert_eq!(UserCode::parse(typed), Err(InvalidUserCode), "{typed}");
+        }
+        assert!(
+            code.is_retyped_by("ghjk")
+                && code.is_retyped_by("GH-JK")
+                && code.is_retyped_by("bcdf-ghjk")
+        );
+        for typed in ["", "BCDF", "GHJ", "GHJKL", "GHJKBCDF"] {
+            assert!(!code.is_retyped_by(typed), "{typed}");
+        }
+    }
+
+    #[test]
+    fn random_codes_are_codes_and_differ() {
+        let entropy = Bytes(std::sync::Mutex::new(0));
+        let (one, two) = (UserCode::generate(&entropy), UserCode::generate(&entropy));
+        assert_ne!(one, two);
+        assert_eq!(UserCode::parse(&one.to_string()), Ok(one));
+    }
+
+    #[test]
+    fn who_keeps_the_interval_is_never_slowed_down() {
+        let mut device = begun();
+        for seconds in [0, 0, 5, 10, 14, 19] {
+            let polled = device.poll(at(seconds));
+            assert!(matches!(polled, Polled::Pending), "{seconds}: {polled:?}");
+        }
+        assert!(matches!(device.poll(at(22)), Polled::SlowDown));
+        assert!(
+            matches!(device.poll(at(27)), Polled::Pending),
+            "and is forgiven"
+        );
+    }
+
+    #[test]
+    fn who_hammers_is_turned_away_for_good() {
+        let mut device = begun();
+        device.poll(at(0));
+        device.poll(at(0));
+        for _ in 0..limits::EARLY_POLLS_MAX {
+            assert!(matches!(device.poll(at(1)), Polled::SlowDown));
+        }
+        assert!(matches!(device.poll(at(1)), Polled::Denied));
+        assert!(matches!(device.poll(at(100)), Polled::Denied));
+        assert!(!device.is_open(at(100)), "and nobody can allow it any more");
+    }
+
+    #[test]
+    fn it_expires_at_the_second() {
+        let mut device = begun();
+        assert!(device.is_open(at(599)) && !device.is_open(at(600)));
+        assert!(matches!(device.poll(at(599)), Polled::Pending));
+        assert!(matches!(device.poll(at(600)), Polled::Expired));
+    }
+}

@@ -1,0 +1,79 @@
+//! PKCE (RFC 7636): whoever redeems a code shows the verifier that only the one who asked for the code knows. Only SHA-256:
+//! a plain challenge would be the verifier itself.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+use crate::base::text_newtype;
+
+text_newtype!(
+    /// `code_challenge` (RFC 7636 4.2): SHA-256 of the verifier, base64url without padding.
+    CodeChallenge,
+    InvalidCodeChallenge,
+    "a code challenge is 43 characters of base64url without padding: the SHA-256 of the code verifier",
+    |text| URL_SAFE_NO_PAD.decode(text).is_ok_and(|digest| digest.len() == 32)
+);
+
+impl CodeChallenge {
+    /// Whether it was made of this `code_verifier`, 43 to 128 unreserved characters (RFC 7636 4.1, 4.6).
+    pub fn is_of(&self, unverified: &str) -> bool {
+        let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+        (43..=128).contains(&unverified.len())
+            && unverified.bytes().all(unreserved)
+            && URL_SAFE_NO_PAD.encode(Sha256::digest(unverified)) == self.as_str()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7636, appendix B.
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+    #[test]
+    fn only_the_verifier_fits() {
+        let challenge = CodeChallenge::parse(CHALLENGE).unwrap();
+        assert!(challenge.is_of(VERIFIER));
+        for other in [
+            "",
+            CHALLENGE,
+            &VERIFIER.to_lowercase(),
+            &VERIFIER[..42],
+            &format!("{VERIFIER}A"),
+        ] {
+            assert!(!challenge.is_of(other), "{other}");
+        }
+        let of = |text: &str| {
+            CodeChallenge::parse(&URL_SAFE_NO_PAD.encode(Sha256::digest(text))).unwrap()
+        };
+        for (verifier, fits) in [
+            ("a".repeat(42), false),
+            ("a".repeat(43), true),
+            ("-._~".repeat(32), true),
+            ("a".repeat(129), false),
+            (format!("{}+", "a".repeat(43)), false),
+            (format!("{}é", "a".repeat(43)), false),
+        ] {
+            assert_eq!(of(&verifier).is_of(&verifier), fits, "{verifier}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_is_a_whole_digest() {
+        for text in [
+            "",
+            &CHALLENGE[..42],
+            &format!("{CHALLENGE}="),
+            &format!("{CHALLENGE}A"),
+            &CHALLENGE.replace('-', "+"),
+            VERIFIER.get(..40).unwrap(),
+            // Its last character has bits that decode to nothing.
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cN",
+        ] {
+            assert!(CodeChallenge::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Where an authorization response may go: a loopback address literal of the machine the browser runs on, with any port
+//! (RFC 8252 7.3), and nowhere else.
+//!
+//! Read byte by byte and not by an URL parser: what two parsers read differently, such as `127.1`, `%2e` or a backslash,
+//! is refused.
+
+use serde::{Deserialize, Serialize};
+
+const HOSTS: [&str; 2] = ["127.0.0.1", "[::1]"];
+
+/// A loopback redirect URI (RFC 8252 7.3): `http://127.0.0.1` or `http://[::1]`, a port or none, a plain path or none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RedirectUri {
+    text: String,
+    path_at: usize,
+}
+
+/// Why a text is no [`RedirectUri`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a redirect URI is http://127.0.0.1 or http://[::1], with a port and a plain path, such as http://127.0.0.1/oauth/callback"
+)]
+pub struct InvalidRedirectUri;
+
+impl RedirectUri {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// [`InvalidRedirectUri`].
+    pub fn parse(text: &str) -> Result<Self, InvalidRedirectUri> {
+        let after_scheme = text.strip_prefix("http://").ok_or(InvalidRedirectUri)?;
+        let after_host = HOSTS
+            .iter()
+            .find_map(|host| after_scheme.strip_prefix(host))
+            .ok_or(InvalidRedirectUri)?;
+        let path = match after_host.strip_prefix(':') {
+            None => after_host,
+            Some(rest) => {
+                let digits = rest.find('/').unwrap_or(rest.len());
+                let (port, path) = rest.split_at(digits);
+                let plain = port.bytes().all(|b| b.is_ascii_digit()) && !port.starts_with('0');
+                match port.parse::<u16>() {
+                    Ok(1..) if plain => path,
+                    Ok(_) | Err(_) => return Err(InvalidRedirectUri),
+                }
+            }
+        };
+        if !is_plain_path(path) || text.len() > crate::base::limits::REDIRECT_URI_BYTES_MAX {
+            return Err(InvalidRedirectUri);
+        }
+        Ok(Self {
+            path_at: text.len() - path.len(),
+            text: text.to_owned(),
+        })
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whose it is: `127.0.0.1:33389`.
+    pub fn authority(&self) -> &str {
+        let before_path = &self.text[..self.path_at];
+        before_path.strip_prefix("http://").unwrap_or(before_path)
+    }
+
+    /// The path; `/` and nothing are one (RFC 3986 6.2.3).
+    fn path(&self) -> &str {
+        match &self.text[self.path_at..] {
+            "" => "/",
+            path => path,
+        }
+    }
+
+    /// Whether a client that registered this may be answered at `asked`: the same path byte for byte, on any port of
+    /// either loopback address (RFC 8252 7.3).
+    pub fn allows(&self, asked: &Self) -> bool {
+        self.path() == asked.path()
+    }
+
+    /// The URI with a query (RFC 6749 4.1.2).
+    pub fn with_query(&self, query: &str) -> String {
+        format!("{}{}?{query}", &self.text[..self.path_at], self.path())
+    }
+}
+
+/// Segments of unreserved characters: no `.` or `..`, no parameters, no escapes, no query, no fragment.
+fn is_plain_path(path: &str) -> bool {
+    let Some(segments) = path.strip_prefix('/') else {
+        return path.is_empty();
+    };
+    let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~');
+    segments
+        .split('/')
+        .all(|segment| segment.bytes().all(unreserved) && segment != "." && segment != "..")
+        && !path.contains("//")
+}
+
+impl TryFrom<String> for RedirectUri {
+    type Error = InvalidRedirectUri;
+    fn try_from(text: String) -> Result<Self, InvalidRedirectUri> {
+        Self::parse(&text)
+    }
+}
+
+impl From<RedirectUri> for String {
+    fn from(uri: RedirectUri) -> String {
+        uri.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REGISTERED: &str = "http://127.0.0.1/oauth/callback";
+
+    fn allowed(asked: &str) -> bool {
+        let registered = RedirectUri::parse(REGISTERED).unwrap();
+        RedirectUri::parse(asked).is_ok_and(|asked| registered.allows(&asked))
+    }
+
+    #[test]
+    fn any_port_of_a_loopback_literal_is_allowed() {
+        for asked in [
+            REGISTERED,
+            "http://127.0.0.1:1/oauth/callback",
+            "http://127.0.0.1:33389/oauth/callback",
+            "http://127.0.0.1:65535/oauth/callback",
+            "http://[::1]:5000/oauth/callback",
+        ] {
+            assert!(allowed(asked), "{asked}");
+        }
+    }
+
+    #[test]
+    fn nothing_else_is() {
+        for asked in [
+            "http://localhost:1/oauth/callback",
+            "http://127.0.0.2:1/oauth/callback",
+            "http://127.1:1/oauth/callback",
+            "http://0x7f.1:1/oauth/callback",
+            "http://2130706433:1/oauth/callback",
+            "http://127.0.0.1.evil.example/oauth/callback",
+            "http://127.0.0.1@evil.example/oauth/callback",
+            "http://evil.example#@127.0.0.1/oauth/callback",
+            "http://127.0.0.1:80@evil/oauth/callback",
+            "http://127.0.0.1:80@evil/",
+            "https://127.0.0.1:1/oauth/callback",
+            "HTTP://127.0.0.1:1/oauth/callback",
+            "http://127.0.0.1:1/oauth/callback/",
+            "http://127.0.0.1:1/oauth/callback/../x",
+            "http://127.0.0.1:1/oauth/./callback",
+            "http://127.0.0.1:1//oauth/callback",
+            "http://127.0.0.1:1/oauth/callback;x",
+            "http://127.0.0.1:1/oauth/callback?a=b",
+            "http://127.0.0.1:1/oauth/callback#f",
+            "http://127.0.0.1:1/oauth%2ecallback",
+            "http://127.0.0.1:1/OAUTH/callback",
+            "http://127.0.0.1:1/oauth",
+            "http://127.0.0.1:1",
+            "http://127.0.0.1:0/oauth/callback",
+            "http://127.0.0.1:65536/oauth/callback",
+            "http://127.0.0.1:+80/oauth/callback",
+            "http://127.0.0.1:080/oauth/callback",
+            "http://127.0.0.1:/oauth/callback",
+            "http://127.0.0.1\\oauth/callback",
+            "http:\\\\127.0.0.1:1/oauth/callback",
+            "http://127.0.0.1:1/oauth\t/callback",
+            "http://127.0.0.1:1/oauth/callback\n",
+            " http://127.0.0.1:1/oauth/callback",
+            "http://[::ffff:127.0.0.1]:1/oauth/callback",
+            "http://[::1%25lo]:1/oauth/callback",
+            "http://[0:0:0:0:0:0:0:1]:1/oauth/callback",
+            "http:/127.0.0.1:1/oauth/callback",
+            "//127.0.0.1:1/oauth/callback",
+            "javascript:alert(1)",
+            "urn:ietf:wg:oauth:2.0:oob",
+            "",
+        ] {
+            assert!(!allowed(asked), "{asked}");
+        }
+    }
+
+    #[test]
+    fn an_empty_path_and_a_slash_are_one() {
+        let bare = RedirectUri::parse("http://127.0.0.1").unwrap();
+        for asked in ["http://127.0.0.1:5001", "http://127.0.0.1:5001/"] {
+            let asked = RedirectUri::parse(asked).unwrap();
+            assert!(bare.allows(&asked));
+            assert_eq!(asked.with_query("code=a"), "http://127.0.0.1:5001/?code=a");
+        }
+        let asked = RedirectUri::parse("http://[::1]:5001/oauth/callback").unwrap();
+        assert!(!bare.allows(&asked));
+        assert_eq!(
+            asked.with_query("a=b"),
+            "http://[::1]:5001/oauth/callback?a=b"
+        );
+    }
+}

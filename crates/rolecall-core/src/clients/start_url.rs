@@ -1,0 +1,229 @@
+//! The start URL of AWS's `[sso-session]` profiles: what it is called here, and what the newest AWS CLI is led to.
+//!
+//! AWS CLI 2.35.13 and newer sign in only where a start URL is AWS's own, or redirects there once. The CLI never asks
+//! the address it is led to, so any label does; but somebody whose endpoint settings are missing would take that address
+//! to the real AWS, and whoever owned it there could pose as this gateway. The label therefore has to be one that nobody
+//! can own.
+
+use url::Url;
+
+use crate::aws::Partition;
+use crate::base::secret::SecretDigest;
+use crate::base::{text, text_newtype};
+
+/// Characters of a foreign start URL that a message repeats.
+const SHOWN_CHARS_MAX: usize = 120;
+
+text_newtype!(
+    /// The label below `awsapps.com`.
+    StartLabel,
+    InvalidStartLabel,
+    "a label is 1 to 63 lower-case letters, digits and hyphens, with no hyphen at its ends",
+    |text| (1..=63).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+);
+
+impl StartLabel {
+    /// The label of the installation at this address. It begins with `d-`, which no alias of AWS's may, and what follows
+    /// is no directory's id, which has ten digits (Directory Service, `AliasName` and `DirectoryId`).
+    pub fn of(public_url: &Url) -> Self {
+        let digest = SecretDigest::of("rolecall/start-label/v1", &[public_url.as_str().as_bytes()]);
+        let hexadecimal: String = digest
+            .as_bytes()
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Self(format!("d-rolecall-{hexadecimal}").into())
+    }
+}
+
+/// A client was configured for another start URL than ours: it means another portal, such as its company's real IAM
+/// Identity Center, and would take our answers for that portal's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "The start URL {start_url:?} is not of Rolecall at {own}. For an AWS IAM Identity Center, unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC, which lead every profile here; for Rolecall, set sso_start_url = {expected}."
+)]
+pub struct ForeignStartUrl {
+    start_url: String,
+    own: String,
+    expected: String,
+}
+
+/// The start URL by its two names, and the labels by which it was known before.
+#[derive(Clone, Debug)]
+pub struct StartUrls {
+    public_url: Url,
+    own: String,
+    at_aws: String,
+    hosts_at_aws: Vec<String>,
+}
+
+impl StartUrls {
+    /// The start URLs of the installation at this address, with the label that was chosen or else its own, and with the
+    /// labels that were chosen before.
+    pub fn new(
+        public_url: &Url,
+        partition: Partition,
+        chosen: Option<&StartLabel>,
+        former: &[StartLabel],
+    ) -> Self {
+        let derived = StartLabel::of(public_url);
+        let label = chosen.unwrap_or(&derived);
+        let domain = match partition {
+            Partition::Aws | Partition::GovCloud => "awsapps.com",
+            Partition::China => "awsapps.cn",
+        };
+        let labels = [label, &derived].into_iter().chain(former);
+        Self {
+            public_url: public_url.clone(),
+            own: format!("{}/start", public_url.as_str().trim_end_matches('/')),
+            at_aws: format!("https://{label}.{domain}/start"),
+            hosts_at_aws: labels.map(|label| format!("{label}.{domain}")).collect(),
+        }
+    }
+
+    /// Checks that a client means this installation: `startUrl` and `issuerUrl` of sso-oidc, with and without the path
+    /// `/start`, a slash at the end and a fragment, as AWS's clients send them.
+    ///
+    /// # Errors
+    /// [`ForeignStartUrl`], with what to change.
+    pub fn check(&self, start_url: &str) -> Result<(), ForeignStartUrl> {
+        if Url::parse(start_url).is_ok_and(|url| self.is_ours(&url)) {
+            return Ok(());
+        }
+        Err(ForeignStartUrl {
+            start_url: text::one_line(start_url, SHOWN_CHARS_MAX),
+            own: self.public_url.origin().ascii_serialization(),
+            expected: self.of_profiles().to_owned(),
+        })
+    }
+
+    fn is_ours(&self, url: &Url) -> bool {
+        let at_aws = || {
+            url.scheme() == "https"
+                && url.port().is_none()
+                && url.host_str().is_some_and(|host| {
+                    self.hosts_at_aws.iter().any(|known| known.as_str() == host)
+                })
+        };
+        let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+        let path = matches!(url.path().trim_end_matches('/'), "" | "/start");
+        bare && path && (url.origin() == self.public_url.origin() || at_aws())
+    }
+
+    /// Where the CLI's probe is led; nothing of ours is there.
+    pub fn at_aws(&self) -> &str {
+        &self.at_aws
+    }
+
+    /// What stands in a profile: our own address, or AWS's where ours is plain http, which the newest CLI refuses.
+    pub fn of_profiles(&self) -> &str {
+        if self.own.starts_with("https:") {
+            &self.own
+        } else {
+            &self.at_aws
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_label_is_stable_and_nobodys() {
+        let label = StartLabel::of(&url("https://sso.example.com"));
+        assert_eq!(label, StartLabel::of(&url("https://sso.example.com/")));
+        assert_ne!(label, StartLabel::of(&url("https://sso.example.org/")));
+        assert_eq!(StartLabel::parse(label.as_str()).as_ref(), Ok(&label));
+        // Directory Service: an alias matches ^(?!D-|d-)…, a directory's id is d- and ten digits.
+        assert!(label.as_str().starts_with("d-") && label.as_str().len() > 12);
+    }
+
+    #[test]
+    fn a_profile_gets_what_its_cli_takes() {
+        let label = StartLabel::parse("acme").unwrap();
+        let urls = |url: &Url, partition| StartUrls::new(url, partition, Some(&label), &[]);
+        let safe = urls(&url("https://sso.example.com:8443/"), Partition::Aws);
+        assert_eq!(safe.of_profiles(), "https://sso.example.com:8443/start");
+        assert_eq!(safe.at_aws(), "https://acme.awsapps.com/start");
+        let plain = urls(&url("http://127.0.0.1:8400/"), Partition::China);
+        assert_eq!(plain.of_profiles(), "https://acme.awsapps.cn/start");
+    }
+
+    #[test]
+    fn every_spelling_of_our_start_url_is_ours_and_no_other() {
+        let former = StartLabel::parse("acme-old").unwrap();
+        let chosen = StartLabel::parse("acme").unwrap();
+        let own = url("https://sso.example.com");
+        let urls = StartUrls::new(&own, Partition::Aws, Some(&chosen), &[former]);
+        let derived = format!("https://{}.awsapps.com/start", StartLabel::of(&own));
+        for ours in [
+            "https://sso.example.com",
+            "https://sso.example.com/",
+            "https://sso.example.com/start",
+            "https://sso.example.com/start/",
+            "https://SSO.example.com:443/start/#/",
+            "https://sso.example.com/start#",
+            "https://acme.awsapps.com/start",
+            "https://acme.awsapps.com/start/#/console",
+            "https://acme.awsapps.com",
+            "https://acme-old.awsapps.com/start/",
+            &derived,
+        ] {
+            assert_eq!(urls.check(ours), Ok(()), "{ours}");
+        }
+        for foreign in [
+            "",
+            "start",
+            "https://mycorp.awsapps.com/start",
+            "https://d-1234567890.awsapps.com/start",
+            "https://acme.awsapps.cn/start",
+            "http://acme.awsapps.com/start",
+            "https://acme.awsapps.com:8443/start",
+            "https://acme.awsapps.com.evil.example/start",
+            "https://evil.example/start#https://acme.awsapps.com/start",
+            "https://acme.awsapps.com@evil.example/start",
+            "https://sso.example.com@evil.example/start",
+            "https://me@sso.example.com/start",
+            "https://sso.example.com/start?x=https://acme.awsapps.com/start",
+            "https://sso.example.com/other",
+            "https://sso.example.com/start/start",
+            "https://sso.example.com:8443/start",
+            "http://sso.example.com/start",
+            "https://identitycenter.amazonaws.com/ssoins-1111222233334444",
+            "https://ssoins-1111.portal.eu-west-1.app.aws",
+        ] {
+            let error = urls.check(foreign).unwrap_err().to_string();
+            assert!(error.contains("AWS_ENDPOINT_URL_SSO_OIDC"), "{error}");
+            assert!(error.contains("https://sso.example.com/start"), "{error}");
+        }
+        let long = format!("https://{}.example/", "x".repeat(10_000));
+        assert!(urls.check(&long).unwrap_err().to_string().len() < 600);
+    }
+
+    #[test]
+    fn a_label_is_one_dns_label() {
+        for text in [
+            "",
+            "-a",
+            "a-",
+            "a.b",
+            "A",
+            "a_b",
+            "é",
+            &"a".repeat(64),
+            "a/b",
+            "a@b",
+        ] {
+            assert!(StartLabel::parse(text).is_err(), "{text}");
+        }
+    }
+}

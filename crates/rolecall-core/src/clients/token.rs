@@ -1,0 +1,314 @@
+//! Tokens for registered clients: CreateToken of sso-oidc, one verb for each grant type.
+
+use crate::audit::RequestContext;
+use crate::base::secret::{
+    AuthorizationCode, ClientSecret, DeviceCode, RefreshToken, SecretDigest, SecretText,
+};
+use crate::caller::Flow;
+use crate::clients::{
+    Asking, ClientId, Clients, CodeUse, DeviceAuthorization, GrantType, IssuedCode, Polled,
+    RegisteredClient, client_key, is_secret_of,
+};
+use crate::record::{Seen, StoreError};
+use crate::session::{Approval, CODE_REPLAYED, ClientTokens, NewClientSession, Refreshed};
+
+/// How often a refresh is tried again when another process refreshes at the same time; the second try finds its work.
+const REFRESH_TRIES: usize = 8;
+
+/// Why a client got no tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The id is not one of ours, has expired, or the secret is another's (RFC 6749 5.2, `invalid_client`).
+    #[error("this client is not registered here, or its registration has expired")]
+    InvalidClient,
+    /// The client did not register for this grant type (`unauthorized_client`).
+    #[error("this client did not register for this grant type")]
+    UnauthorizedClient,
+    /// The code or token opens nothing: expired, spent, ended or somebody else's (`invalid_grant`).
+    #[error("the code or token has expired, was used, or was issued to another client")]
+    InvalidGrant,
+    /// The refresh token was replaced longer ago than [`crate::base::limits::REFRESH_GRACE`]: two copies of it were in use, and
+    /// which of them is the client's cannot be told (`invalid_grant`, RFC 9700 4.14.2).
+    #[error(
+        "this refresh token was replaced before, so the session was ended: another copy of it has been used, as when ~/.aws was copied to a second machine. Sign in again on each machine"
+    )]
+    Reused,
+    /// The person has not answered yet (RFC 8628 3.5, `authorization_pending`).
+    #[error("the person has not answered yet")]
+    AuthorizationPending,
+    /// The client asks too often (`slow_down`).
+    #[error("asking too often: wait longer between two requests")]
+    SlowDown,
+    /// The person said no (`access_denied`).
+    #[error("the request was refused")]
+    AccessDenied,
+    /// The person did not answer in time (`expired_token`).
+    #[error("the device code has expired: begin again")]
+    ExpiredToken,
+    /// Our own store or audit trail.
+    #[error("tokens are unavailable")]
+    Unavailable(#[from] StoreError),
+}
+
+/// What a client redeems a code with (RFC 6749 4.1.3).
+#[derive(Clone, Debug)]
+pub struct CodeRedemption {
+    /// `code`
+    pub code: AuthorizationCode,
+    /// `redirect_uri`, the same as in the request.
+    pub redirect_uri: String,
+    /// `code_verifier` (RFC 7636 4.5)
+    pub verifier: SecretText,
+}
+
+impl Clients {
+    /// The client of this id and secret, if it may use this grant type.
+    ///
+    /// # Errors
+    /// [`TokenError::InvalidClient`], [`TokenError::UnauthorizedClient`].
+    pub fn authenticate_client(
+        &self,
+        id: &ClientId,
+        secret: &ClientSecret,
+        grant_type: GrantType,
+    ) -> Result<RegisteredClient, TokenError> {
+        let keys = self.records.keys();
+        let client = RegisteredClient::open(id, keys, self.clock.now());
+        match client {
+            Some(client) if is_secret_of(id, secret, keys) => match client.may_use(grant_type) {
+                true => Ok(client),
+                false => Err(TokenError::UnauthorizedClient),
+            },
+            Some(_) | None => Err(TokenError::InvalidClient),
+        }
+    }
+
+    /// The tokens that follow a refresh token (RFC 6749 6). Parallel processes that present the same one get the same
+    /// successors for [`crate::base::limits::REFRESH_GRACE`]; after that its use ends the whole session (RFC 9700 4.14.2).
+    ///
+    /// # Errors
+    /// [`TokenError::InvalidGrant`], [`TokenError::Reused`], [`TokenError::SlowDown`], [`TokenError::Unavailable`].
+    pub async fn refresh(
+        &self,
+        context: &RequestContext,
+        client: &ClientId,
+        presented: &RefreshToken,
+    ) -> Result<ClientTokens, TokenError> {
+        self.rotate(context, client_key(client), presented).await
+    }
+
+    /// As [`Clients::refresh`], for whatever client stands in the record.
+    pub(crate) async fn rotate(
+        &self,
+        context: &RequestContext,
+        client: SecretDigest,
+        presented: &RefreshToken,
+    ) -> Result<ClientTokens, TokenError> {
+        let handle = presented.handle().ok_or(TokenError::InvalidGrant)?;
+        let key = handle.key;
+        for _ in 0..REFRESH_TRIES {
+            let seen = self.sessions.live_client_session(handle).await?;
+            let seen = seen.ok_or(TokenError::InvalidGrant)?;
+            if seen.record.client != client {
+                return Err(TokenError::InvalidGrant);
+            }
+            let mut session = seen.record.clone();
+            let now = self.clock.now();
+            let life = self.rules.access_token;
+            let entropy = self.entropy.as_ref();
+            match session.refresh(presented, now, life, entropy) {
+                Refreshed::Repeated(tokens) => return Ok(tokens),
+                Refreshed::TooOften => return Err(TokenError::SlowDown),
+                Refreshed::Reused => {
+                    self.sessions
+                        .end_client(context, &session, key, "refresh_token_reused")
+                        .await?;
+                    return Err(TokenError::Reused);
+                }
+                Refreshed::Rotated(tokens) => {
+                    let until = session.ends_at;
+                    let written = self.records.replace(key, &seen, &session, until);
+                    match written.await {
+                        Ok(()) => return Ok(tokens),
+                        // Another process was faster; its successors are ours.
+                        Err(StoreError::Conflict | StoreError::Exists) => {}
+                        Err(error @ StoreError::Unavailable(_)) => return Err(error.into()),
+                    }
+                }
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// The tokens of a device code, once (RFC 8628 3.4).
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn redeem_device_code(
+        &self,
+        context: &RequestContext,
+        (id, client): (&ClientId, &RegisteredClient),
+        code: &DeviceCode,
+    ) -> Result<ClientTokens, TokenError> {
+        if !self.rules.device_flow {
+            return Err(TokenError::UnauthorizedClient);
+        }
+        let (key, records) = (code.digest(), &self.records);
+        let seen: Option<Seen<DeviceAuthorization>> = records.get(key).await?;
+        let seen = seen.ok_or(TokenError::InvalidGrant)?;
+        if seen.record.asking.client != client_key(id) {
+            return Err(TokenError::InvalidGrant);
+        }
+        let mut device = seen.record.clone();
+        let error = match device.poll(self.clock.now()) {
+            Polled::Expired => return Err(TokenError::ExpiredToken),
+            Polled::Approved(approval) => {
+                let renews = client.renews();
+                return self
+                    .spend_device_code(context, key, (*approval, renews))
+                    .await;
+            }
+            Polled::Pending => TokenError::AuthorizationPending,
+            Polled::SlowDown => TokenError::SlowDown,
+            Polled::Denied => TokenError::AccessDenied,
+        };
+        // Anybody can go on asking: it costs no write.
+        if seen.record.is_denied() {
+            return Err(error);
+        }
+        let until = device.stored_until();
+        match records.replace(key, &seen, &device, until).await {
+            // Answered, or polled by somebody else, at this very moment: the next poll will see.
+            Ok(()) | Err(StoreError::Conflict | StoreError::Exists) => Err(error),
+            Err(error @ StoreError::Unavailable(_)) => Err(error.into()),
+        }
+    }
+
+    async fn spend_device_code(
+        &self,
+        context: &RequestContext,
+        key: SecretDigest,
+        (approval, renews): (Approval, bool),
+    ) -> Result<ClientTokens, TokenError> {
+        let taken: Option<DeviceAuthorization> = self.records.take(key).await?;
+        let asking = taken.ok_or(TokenError::InvalidGrant)?.asking;
+        let new = new_session(context, asking, approval, (Flow::Device, renews));
+        let prepared = self.sessions.prepare_client_session(new).await?;
+        let prepared = prepared.ok_or(TokenError::AccessDenied)?;
+        let confirmed = self
+            .sessions
+            .confirm_client_session(context, prepared)
+            .await?;
+        confirmed.ok_or(TokenError::AccessDenied)
+    }
+
+    /// The tokens of an authorization code, once. A code that is shown with anything wrong is spoilt; one that is shown
+    /// again ends what it made.
+    ///
+    /// # Errors
+    /// [`TokenError::InvalidGrant`], [`TokenError::Unavailable`].
+    pub async fn redeem_code(
+        &self,
+        context: &RequestContext,
+        client: &ClientId,
+        redemption: &CodeRedemption,
+    ) -> Result<ClientTokens, TokenError> {
+        let (key, records) = (redemption.code.digest(), &self.records);
+        let seen: Option<Seen<IssuedCode>> = records.get(key).await?;
+        let seen = seen.ok_or(TokenError::InvalidGrant)?;
+        let issued = &seen.record;
+        match issued.outcome {
+            CodeUse::Unused => {}
+            CodeUse::Spoilt => return Err(TokenError::InvalidGrant),
+            CodeUse::Redeemed(session) => return self.replayed(context, session).await,
+        }
+        let right = issued.asking.client == client_key(client)
+            && issued.ask.redirect_uri.as_str() == redemption.redirect_uri
+            && issued
+                .ask
+                .code_challenge
+                .is_of(redemption.verifier.expose())
+            && self.clock.now() < issued.expires_at;
+        let approval = issued.approval.clone();
+        let new = new_session(context, issued.asking.clone(), approval, (Flow::Code, true));
+        let prepared = match right {
+            true => self.sessions.prepare_client_session(new).await?,
+            false => None,
+        };
+        // The session is there before the code says so: whoever shows the code again finds what to end.
+        let outcome = match &prepared {
+            Some(prepared) => CodeUse::Redeemed(prepared.key),
+            None => CodeUse::Spoilt,
+        };
+        let spent = IssuedCode {
+            outcome,
+            ..issued.clone()
+        };
+        let written = records.replace(key, &seen, &spent, seen.expires_at).await;
+        match (written, prepared) {
+            (Ok(()), Some(prepared)) => {
+                let confirmed = self
+                    .sessions
+                    .confirm_client_session(context, prepared)
+                    .await?;
+                confirmed.ok_or(TokenError::InvalidGrant)
+            }
+            (Ok(()), None) => Err(TokenError::InvalidGrant),
+            (Err(error), prepared) => {
+                if let Some(prepared) = prepared {
+                    self.sessions.discard_client_session(prepared).await?;
+                }
+                match error {
+                    StoreError::Conflict | StoreError::Exists => {
+                        self.shown_again(context, key).await
+                    }
+                    StoreError::Unavailable(_) => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    /// Another redemption of the same code was faster.
+    async fn shown_again(
+        &self,
+        context: &RequestContext,
+        key: SecretDigest,
+    ) -> Result<ClientTokens, TokenError> {
+        let seen: Option<Seen<IssuedCode>> = self.records.get(key).await?;
+        match seen.map(|seen| seen.record.outcome) {
+            Some(CodeUse::Redeemed(session)) => self.replayed(context, session).await,
+            Some(CodeUse::Unused | CodeUse::Spoilt) | None => Err(TokenError::InvalidGrant),
+        }
+    }
+
+    async fn replayed(
+        &self,
+        context: &RequestContext,
+        session: SecretDigest,
+    ) -> Result<ClientTokens, TokenError> {
+        self.sessions
+            .end_client_at(context, session, CODE_REPLAYED)
+            .await?;
+        Err(TokenError::InvalidGrant)
+    }
+}
+
+fn new_session(
+    context: &RequestContext,
+    asking: Asking,
+    approval: Approval,
+    (flow, renews): (Flow, bool),
+) -> NewClientSession {
+    NewClientSession {
+        client: asking.client,
+        client_name: asking.client_name,
+        identity: approval.identity,
+        ends_at: approval.ends_at,
+        origin: context.origin.clone(),
+        allowed_in: approval.session,
+        epoch: approval.epoch,
+        flow,
+        login: None,
+        renews,
+    }
+}

@@ -1,0 +1,301 @@
+//! Issuing: a grant and an identity become a proof, an order to STS, and credentials that are handed on at once.
+//!
+//! The order of events is the guarantee: today's policy, then the durable intent, then the proof, then STS, then the
+//! durable outcome, and only then the answer.
+
+mod admission;
+mod console;
+mod error;
+mod events;
+mod proof;
+mod via_provider;
+
+use std::sync::Arc;
+
+use futures_util::future::join;
+use url::Url;
+
+use crate::access::{
+    ConsoleWay, DurationReason, GatewaySaml, Grant, RoleRequest, RoleSessionAttributes, Trust,
+};
+use crate::audit::{Actor, Delivery, Happened, Journal, RequestContext, Target};
+use crate::aws::{
+    ConsoleSignIn, Credentials, Issued, MintedSaml, Partition, RoleSessionDuration,
+    RoleSessionName, SamlIssuer, Sts, WebIdentityIssuer,
+};
+use crate::base::{Clock, Entropy, limits};
+use crate::caller::Caller;
+use crate::entitlements::Entitlements;
+use crate::issue::via_provider::{Proven, Purpose};
+use crate::record::rate_limit::RateCounters;
+use crate::record::{Records, StoreError};
+use crate::session::Sessions;
+use crate::sign_in::SignIns;
+
+pub use console::{ConsoleOutcome, ConsoleRequest, ConsoleVisit};
+pub use error::{IssueError, Refused};
+pub(crate) use via_provider::Wish;
+pub use via_provider::{Mismatch, ProofOutcome};
+
+/// Issues roles: credentials and console sign-ins.
+pub struct Issuer {
+    pub(crate) records: Records,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) rates: Arc<RateCounters>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) sign_ins: Arc<SignIns>,
+    pub(crate) entitlements: Arc<Entitlements>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) sts: Arc<dyn Sts>,
+    pub(crate) issuer: Arc<dyn WebIdentityIssuer>,
+    pub(crate) saml: Arc<dyn SamlIssuer>,
+    pub(crate) console: Arc<dyn ConsoleSignIn>,
+    pub(crate) public_url: Url,
+    pub(crate) partition: Partition,
+}
+
+/// Credentials and what a person wants to know of them.
+#[derive(Debug)]
+pub struct IssuedRole {
+    /// What was granted.
+    pub grant: Grant,
+    /// The credentials.
+    pub credentials: Credentials,
+    /// How long they were asked for, and which limit made it so.
+    pub duration: (RoleSessionDuration, DurationReason),
+}
+
+/// A role that may be had, with its intent in the trail.
+pub(crate) struct Prepared {
+    pub(crate) grant: Grant,
+    attributes: RoleSessionAttributes,
+    session_name: RoleSessionName,
+    duration: RoleSessionDuration,
+    /// What the provider itself says to AWS, where the role is convinced by that.
+    proven: Option<Proven>,
+}
+
+impl Issuer {
+    /// Credentials for a role, for the person to take along.
+    ///
+    /// # Errors
+    /// [`IssueError`].
+    pub async fn credentials<'a>(
+        &self,
+        context: &RequestContext,
+        caller: impl Into<Caller<'a>>,
+        role: &RoleRequest,
+    ) -> Result<IssuedRole, IssueError> {
+        let caller = caller.into();
+        let delivery = match caller.flow {
+            Some(_) => Delivery::Client,
+            None => Delivery::Credentials,
+        };
+        let purpose = Purpose::Credentials;
+        let wish = Wish::new(role, delivery).or_at_provider(&purpose);
+        self.issue(context, caller, wish).await
+    }
+
+    /// Credentials for a role.
+    pub(crate) async fn issue(
+        &self,
+        context: &RequestContext,
+        caller: Caller<'_>,
+        wish: Wish<'_>,
+    ) -> Result<IssuedRole, IssueError> {
+        let prepared = self.prepare(context, caller, wish).await?;
+        let grant = prepared.grant.clone();
+        let issued = self.assume(context, caller, prepared).await?;
+        let duration = grant.duration();
+        Ok(IssuedRole {
+            grant,
+            credentials: issued.credentials,
+            duration,
+        })
+    }
+
+    /// Asks today's policy and writes the intent down. Who gets a [`Prepared`] must end it: [`Self::assume`] or
+    /// [`Self::respond`].
+    pub(crate) async fn prepare(
+        &self,
+        context: &RequestContext,
+        caller: Caller<'_>,
+        wish: Wish<'_>,
+    ) -> Result<Prepared, IssueError> {
+        let Wish { role, delivery, .. } = wish;
+        let found = self.find_grant(context, caller, role).await;
+        let granted = found.as_ref().ok();
+        let sts = granted.and_then(|grant| sts_bucket(grant, &wish));
+        self.admit_issue(caller.identity, sts.as_deref()).await?;
+        let grant = match found {
+            Ok(grant) => grant,
+            Err(error) => return self.refuse(context, caller, role, error).await,
+        };
+        let attributes = match grant.attributes(caller.identity) {
+            Ok(attributes) => attributes,
+            Err(error) => return self.refuse(context, caller, role, error.into()).await,
+        };
+        let proven = match grant.trust().clone() {
+            Trust::GatewayOidc | Trust::GatewaySaml(_) => None,
+            Trust::ProviderSaml(provider) => match wish.proven {
+                None => return Err(self.go_to_provider(caller, &wish).await?),
+                Some(proven) => match proven.fits(&grant, &provider, &attributes) {
+                    Ok(()) => Some(proven),
+                    Err(mismatch) => {
+                        let error = IssueError::Mismatch(mismatch);
+                        return self.refuse(context, caller, role, error).await;
+                    }
+                },
+            },
+        };
+        let prepared = Prepared {
+            duration: duration_of(&grant, delivery),
+            grant,
+            attributes,
+            session_name: RoleSessionName::of(caller.identity),
+            proven,
+        };
+        let intent = events::intent(caller, &prepared, delivery);
+        self.journal.append(context, intent).await?;
+        Ok(prepared)
+    }
+
+    /// Passes on whether the session still lives, after an outcome; audits that nothing is delivered where it does not.
+    pub(crate) async fn or_withheld(
+        &self,
+        context: &RequestContext,
+        lives: Result<(), IssueError>,
+    ) -> Result<(), IssueError> {
+        if lives.is_err() {
+            self.record_undelivered(context).await?;
+        }
+        lives
+    }
+
+    /// Audits that nothing of an issue was delivered: its caller hung up, or its session ended.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn record_undelivered(&self, context: &RequestContext) -> Result<(), StoreError> {
+        self.journal
+            .append_outcome(context, Happened::IssueUndelivered {})
+            .await
+    }
+
+    /// Credentials from STS, and their outcome in the trail. A session that has ended meanwhile gets none of them.
+    pub(crate) async fn assume(
+        &self,
+        context: &RequestContext,
+        caller: Caller<'_>,
+        prepared: Prepared,
+    ) -> Result<Issued, IssueError> {
+        let asked = self.ask_sts(caller, prepared).await;
+        // While AWS was asked the session may have ended. The trail says what AWS issued, delivered or not.
+        let outcome = self
+            .journal
+            .append_outcome(context, events::outcome(&asked));
+        let (appended, lives) = join(outcome, self.still_lives(caller)).await;
+        appended?;
+        let issued = asked?;
+        self.or_withheld(context, lives).await?;
+        Ok(issued)
+    }
+
+    /// A SAML response for the browser to post, and that outcome in the trail.
+    pub(crate) async fn respond(
+        &self,
+        context: &RequestContext,
+        caller: Caller<'_>,
+        prepared: Prepared,
+        saml: &GatewaySaml,
+    ) -> Result<MintedSaml, IssueError> {
+        let minted = self.mint_saml(caller.identity, prepared, saml).await;
+        let outcome = match minted {
+            Ok(minted) => self.still_lives(caller).await.map(|()| minted),
+            Err(error) => Err(error),
+        };
+        self.journal
+            .append_outcome(context, events::posted(&outcome))
+            .await?;
+        let minted = outcome?;
+        // Nobody holds the response yet.
+        let lives = self.still_lives(caller).await;
+        self.or_withheld(context, lives).await?;
+        Ok(minted)
+    }
+
+    pub(crate) async fn find_grant(
+        &self,
+        context: &RequestContext,
+        caller: Caller<'_>,
+        role: &RoleRequest,
+    ) -> Result<Grant, IssueError> {
+        let entitlements = &self.entitlements;
+        let grants = entitlements.grants_in(&role.account, caller, &context.origin);
+        let grants = grants.await?;
+        if let Some(grant) =
+            grants.find(&role.account, &role.permission_set, role.variant.as_deref())
+        {
+            return Ok(grant);
+        }
+        let locked = role.find_locked(&grants);
+        Err(
+            locked.map_or(IssueError::NotGranted, |locked| IssueError::Locked {
+                unmet: locked.unmet,
+                owners: locked.owners,
+            }),
+        )
+    }
+
+    /// Audits a refusal and returns it.
+    pub(crate) async fn refuse<T>(
+        &self,
+        context: &RequestContext,
+        caller: Caller<'_>,
+        role: &RoleRequest,
+        error: IssueError,
+    ) -> Result<T, IssueError> {
+        let target = Target {
+            account: role.account.to_string(),
+            permission_set: role
+                .permission_set
+                .chars()
+                .take(limits::NAME_SHOWN_CHARS_MAX)
+                .collect(),
+            variant: role
+                .variant
+                .as_ref()
+                .map(|variant| variant.chars().take(limits::NAME_SHOWN_CHARS_MAX).collect()),
+        };
+        let refused = Happened::IssueRefused {
+            actor: Actor::from(caller.identity),
+            target,
+            reason: error.word().to_owned(),
+        };
+        self.journal.append(context, refused).await?;
+        Err(error)
+    }
+}
+
+/// What counts together against AWS's quota: the calls for one account in one Region. None where STS is not asked.
+fn sts_bucket(grant: &Grant, wish: &Wish<'_>) -> Option<String> {
+    let asks = match grant.trust() {
+        Trust::GatewayOidc => true,
+        Trust::GatewaySaml(saml) => {
+            saml.console != ConsoleWay::SamlPost || wish.delivery != Delivery::Console
+        }
+        Trust::ProviderSaml(_) => wish.proven.is_some(),
+    };
+    let account = grant.account();
+    let region = account.sts_region.as_ref().map(ToString::to_string);
+    asks.then(|| format!("{}/{}", account.id, region.unwrap_or_default()))
+}
+
+/// `aws login` renews every quarter of an hour, and its clients know no longer life.
+fn duration_of(grant: &Grant, delivery: Delivery) -> RoleSessionDuration {
+    match delivery {
+        Delivery::AwsLogin => RoleSessionDuration::MIN,
+        Delivery::Console | Delivery::Credentials | Delivery::Client => grant.duration_max(),
+    }
+}

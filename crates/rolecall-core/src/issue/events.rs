@@ -1,0 +1,98 @@
+//! What the audit trail is told of an issue: the intent before, the outcome after.
+
+use crate::audit::{Actor, Delivery, Happened, Target};
+use crate::aws::{Issued, MintedSaml};
+use crate::caller::Caller;
+use crate::issue::{IssueError, Prepared};
+
+pub(crate) fn intent(caller: Caller<'_>, prepared: &Prepared, delivery: Delivery) -> Happened {
+    let Prepared {
+        grant,
+        attributes,
+        session_name,
+        duration,
+        proven,
+    } = prepared;
+    // What the provider says to AWS, where it is the provider that speaks.
+    let said = proven.as_ref().map(|proven| &proven.said);
+    let own_source = || attributes.source_identity.as_ref().map(ToString::to_string);
+    let own_tags = || {
+        attributes
+            .tags
+            .iter()
+            .map(|(key, _)| key.to_owned())
+            .collect()
+    };
+    Happened::IssueIntended {
+        actor: Actor::from(caller.identity),
+        session: caller.session.to_string(),
+        target: Target {
+            account: grant.account().id.to_string(),
+            permission_set: grant.permission_set().name.to_string(),
+            variant: grant.variant().map(ToString::to_string),
+        },
+        role: grant.role().to_string(),
+        assignments: grant.assignments().map(str::to_owned).collect(),
+        duration: duration.seconds(),
+        role_session_name: said
+            .and_then(|said| said.session_name.clone())
+            .unwrap_or_else(|| session_name.as_str().to_owned()),
+        source_identity: said.map_or_else(own_source, |said| said.source_identity.clone()),
+        tag_keys: said.map_or_else(own_tags, |said| said.tag_keys.clone()),
+        delivery,
+    }
+}
+
+pub(crate) fn outcome(outcome: &Result<Issued, IssueError>) -> Happened {
+    match outcome {
+        Ok(issued) => Happened::IssueDone {
+            access_key_id: issued.credentials.access_key_id.clone(),
+            assumed_role: issued.assumed_role_arn.clone(),
+            expires_at: issued.credentials.expires_at,
+            region: issued.region.clone(),
+            request_id: issued.request_id.clone(),
+            unanswered: issued.unanswered,
+        },
+        Err(error) => failed(error),
+    }
+}
+
+pub(crate) fn posted(outcome: &Result<MintedSaml, IssueError>) -> Happened {
+    match outcome {
+        Ok(minted) => Happened::IssuePosted {
+            assertion: minted.assertion.clone(),
+            recipient: minted.recipient.to_string(),
+            expires_at: minted.expires_at,
+        },
+        Err(error) => failed(error),
+    }
+}
+
+fn failed(error: &IssueError) -> Happened {
+    let refused = match error {
+        IssueError::Refused(refused) => Some(refused),
+        IssueError::NotGranted
+        | IssueError::Locked { .. }
+        | IssueError::Attributes(_)
+        | IssueError::AtProvider { .. }
+        | IssueError::Mismatch(_)
+        | IssueError::SessionEnded
+        | IssueError::Token(_)
+        | IssueError::StsUnavailable(_)
+        | IssueError::StsUnanswered { .. }
+        | IssueError::Console(_)
+        | IssueError::RateLimited(_)
+        | IssueError::Unavailable(_) => None,
+    };
+    let unanswered = if let IssueError::StsUnanswered { tries, .. } = error {
+        *tries
+    } else {
+        0
+    };
+    Happened::IssueFailed {
+        reason: error.word().to_owned(),
+        aws_code: refused.map(|refused| refused.code.clone()),
+        request_id: refused.and_then(|refused| refused.request_id.clone()),
+        unanswered,
+    }
+}

@@ -1,0 +1,285 @@
+//! Roles that the person's own identity provider convinces AWS of: the browser goes there, and what it brings back is for
+//! AWS alone.
+//!
+//! The response signs nobody in and is kept no longer than the browser takes to follow a redirect. It must be about the
+//! person whose session this is, and about the role that today's policy grants.
+
+use crate::access::{Grant, RoleRequest, RoleSessionAttributes};
+use crate::audit::{Delivery, RequestContext};
+use crate::aws::SamlProviderArn;
+use crate::base::limits;
+use crate::base::secret::{ProofTicket, SamlResponse, SecretDigest, random_token};
+use crate::caller::{Caller, SessionId};
+use crate::identity::ProviderId;
+use crate::issue::{ConsoleRequest, ConsoleVisit, IssueError, IssuedRole, Issuer};
+use crate::record::{Record, StoreError};
+use crate::session::Session;
+use crate::sign_in::{HeldResponse, Message, OrderedBy, ResponseForAws, SignInError};
+use serde::{Deserialize, Serialize};
+
+/// What somebody was about to do when they were sent to their provider.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Purpose {
+    /// Open the console.
+    Console(ConsoleRequest),
+    /// Take credentials along.
+    Credentials,
+}
+
+/// What is asked of an issue.
+#[derive(Clone)]
+pub(crate) struct Wish<'a> {
+    /// Which role.
+    pub(crate) role: &'a RoleRequest,
+    /// What for.
+    pub(crate) delivery: Delivery,
+    /// What to go on with after a visit at the provider; nothing when there can be none.
+    purpose: Option<&'a Purpose>,
+    /// What the provider has said to AWS.
+    pub(super) proven: Option<Proven>,
+}
+
+impl<'a> Wish<'a> {
+    pub(crate) fn new(role: &'a RoleRequest, delivery: Delivery) -> Self {
+        Self {
+            role,
+            delivery,
+            purpose: None,
+            proven: None,
+        }
+    }
+
+    /// Where AWS wants the provider's own word, the browser may go and get it.
+    pub(super) fn or_at_provider(self, purpose: &'a Purpose) -> Self {
+        Self {
+            purpose: Some(purpose),
+            ..self
+        }
+    }
+
+    fn proven(self, proven: Proven) -> Self {
+        Self {
+            proven: Some(proven),
+            ..self
+        }
+    }
+}
+
+/// A provider's response for AWS, of the person whose session this is.
+#[derive(Clone)]
+pub(super) struct Proven {
+    /// What it says.
+    pub(super) said: ResponseForAws,
+    /// What STS is shown.
+    pub(super) response: SamlResponse,
+}
+
+/// In what a provider's response for AWS does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// It is about somebody else than this session's person.
+    Subject,
+    /// It does not name the role that was asked for, with the account's provider.
+    Role,
+    /// `SourceIdentity` is not what the permission set demands.
+    SourceIdentity,
+}
+
+impl Mismatch {
+    /// A stable word for the audit trail and for metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Subject => "other_subject",
+            Self::Role => "other_role",
+            Self::SourceIdentity => "other_source_identity",
+        }
+    }
+
+    pub(crate) fn said(self) -> &'static str {
+        match self {
+            Self::Subject => "about somebody else",
+            Self::Role => "not for this role",
+            Self::SourceIdentity => "with another source identity than this role needs",
+        }
+    }
+}
+
+impl Proven {
+    /// Whether it is for this role. Which roles the response names beside it does not matter: STS is asked for this one.
+    pub(crate) fn fits(
+        &self,
+        grant: &Grant,
+        provider: &SamlProviderArn,
+        attributes: &RoleSessionAttributes,
+    ) -> Result<(), Mismatch> {
+        if !self
+            .said
+            .is_for(&grant.role().to_string(), provider.as_str())
+        {
+            return Err(Mismatch::Role);
+        }
+        let demanded = attributes.source_identity.as_ref().map(ToString::to_string);
+        if demanded.is_some() && demanded != self.said.source_identity {
+            return Err(Mismatch::SourceIdentity);
+        }
+        Ok(())
+    }
+}
+
+/// What a ticket from the provider led to.
+#[derive(Debug)]
+pub enum ProofOutcome {
+    /// The console.
+    Visit(ConsoleVisit),
+    /// Credentials.
+    Issued(Box<IssuedRole>),
+    /// Nothing: it was used, is too old, or nothing was asked for in this session.
+    Spent,
+}
+
+/// What a session waits for while its browser is at the provider; one at a time.
+#[derive(Serialize, Deserialize)]
+struct PendingAtProvider {
+    role: RoleRequest,
+    purpose: Purpose,
+}
+
+impl Record for PendingAtProvider {
+    const KIND: &'static str = "at-provider";
+}
+
+/// A verified response on the way to its session.
+#[derive(Serialize, Deserialize)]
+struct HeldProof {
+    provider: ProviderId,
+    said: ResponseForAws,
+    #[serde(flatten)]
+    response: HeldResponse,
+}
+
+impl Record for HeldProof {
+    const KIND: &'static str = "proof";
+}
+
+fn waiting(session: SessionId) -> SecretDigest {
+    SecretDigest::of("rolecall/at-provider/v1", &[session.to_string().as_bytes()])
+}
+
+impl Issuer {
+    /// Remembers what was asked for and says where the browser gets the provider's word. It is an error only in that
+    /// nothing was issued yet.
+    pub(super) async fn go_to_provider(
+        &self,
+        caller: Caller<'_>,
+        wish: &Wish<'_>,
+    ) -> Result<IssueError, IssueError> {
+        let provider = self.sign_ins.provider(&caller.identity.provider);
+        let start = provider
+            .and_then(|known| known.saml())
+            .and_then(|saml| saml.start_for_aws());
+        let (Some(purpose), None, Some(start)) = (wish.purpose, caller.flow, start) else {
+            return Ok(IssueError::AtProvider { start: None });
+        };
+        let until = self.clock.now() + limits::SIGN_IN_MAX;
+        let pending = |_: Option<PendingAtProvider>| {
+            let pending = PendingAtProvider {
+                role: wish.role.clone(),
+                purpose: purpose.clone(),
+            };
+            (pending, until, ())
+        };
+        let records = &self.records;
+        records.update(waiting(caller.session), pending).await?;
+        Ok(IssueError::AtProvider { start: Some(start) })
+    }
+
+    /// Verifies a response that the provider made for AWS, and keeps it until its browser comes with its session. It
+    /// signs nobody in, whatever it says.
+    ///
+    /// # Errors
+    /// [`SignInError`]; every refusal is audited with its reason.
+    pub async fn receive_for_aws(
+        &self,
+        context: &RequestContext,
+        provider: &ProviderId,
+        response: SamlResponse,
+    ) -> Result<ProofTicket, SignInError> {
+        match self.try_receive(context, provider, response).await {
+            Ok(ticket) => Ok(ticket),
+            Err(error) => self.sign_ins.refuse_stranger(context, error).await,
+        }
+    }
+
+    async fn try_receive(
+        &self,
+        context: &RequestContext,
+        provider: &ProviderId,
+        response: SamlResponse,
+    ) -> Result<ProofTicket, SignInError> {
+        let saml = self.sign_ins.saml(provider)?;
+        let turn = self
+            .sign_ins
+            .turn(context, Message::Unasked(OrderedBy::Navigation))?;
+        let said = saml.verify_for_aws(response.clone(), &turn).await?;
+        drop(turn);
+        let packed = saml.pack(&response)?;
+        let ticket = ProofTicket::new(random_token(self.entropy.as_ref()));
+        // Room first: without it the response is not used up.
+        let room = self
+            .sign_ins
+            .reserve_held(ticket.digest(), packed.bytes())?;
+        match self.sign_ins.spend(provider, said.once).await {
+            Err(StoreError::Exists) => return Err(SignInError::Replayed),
+            spent => spent?,
+        }
+        let held = HeldProof {
+            provider: provider.clone(),
+            said,
+            response: HeldResponse::Packed { packed },
+        };
+        self.sign_ins.keep_held(room, &held).await?;
+        Ok(ticket)
+    }
+
+    /// Goes on with what the session was about to do, once, with the provider's response for AWS.
+    ///
+    /// # Errors
+    /// [`IssueError`].
+    pub async fn continue_with_proof(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        ticket: &ProofTicket,
+    ) -> Result<ProofOutcome, IssueError> {
+        let held: Option<HeldProof> = self.sign_ins.take_held(ticket.digest()).await?;
+        let pending: Option<PendingAtProvider> = self.records.take(waiting(session.id)).await?;
+        let (Some(held), Some(pending)) = (held, pending) else {
+            return Ok(ProofOutcome::Spent);
+        };
+        let role = &pending.role;
+        let identity = &session.identity;
+        if held.provider != identity.provider || held.said.subject != identity.subject {
+            let error = IssueError::Mismatch(Mismatch::Subject);
+            return self.refuse(context, session.into(), role, error).await;
+        }
+        let Ok(response) = self.sign_ins.unpacked(&held.provider, &held.response) else {
+            return Ok(ProofOutcome::Spent);
+        };
+        let proven = Proven {
+            said: held.said,
+            response,
+        };
+        match &pending.purpose {
+            Purpose::Console(request) => {
+                let wish = Wish::new(role, Delivery::Console).proven(proven);
+                let visit = self.visit(context, session, wish, request).await?;
+                Ok(ProofOutcome::Visit(visit))
+            }
+            Purpose::Credentials => {
+                let wish = Wish::new(role, Delivery::Credentials).proven(proven);
+                let issued = self.issue(context, session.into(), wish).await?;
+                Ok(ProofOutcome::Issued(Box::new(issued)))
+            }
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Counting for client addresses: networks beside addresses, and what many addresses may have together.
+
+use std::net::IpAddr;
+use std::sync::PoisonError;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::limits;
+use crate::record::rate_limit::counter::{Place, RateCounters, RateLimitError};
+use crate::record::rate_limit::{
+    LimitExceeded, LimitName, PENDING, RateLimit, SIGNED_IN, Width, rate_limit_prefix,
+};
+use crate::record::{Counted, StoreError};
+
+/// What counts of an address, and the limit there as a multiple of the one of an address.
+const WIDTHS: [(Width, u32); 3] = [(Width::Address, 1), (Width::Site, 10), COARSE];
+const COARSE: (Width, u32) = (Width::Coarse, 100);
+/// The places of a limit that were taken for a client address, for giving them back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressPlaces {
+    /// None when it was not known.
+    address: Option<IpAddr>,
+    /// Only the network's was taken.
+    #[serde(default)]
+    coarse: bool,
+    /// When the window of each place ends, in seconds since 1970: a later window does not get it back. Empty when an
+    /// earlier version took them, which kept no times.
+    #[serde(default)]
+    ends_at: Vec<i64>,
+}
+
+/// A version of IP: a crowd of one leaves the addresses of the other alone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+
+    fn bucket(self) -> &'static str {
+        match self {
+            Self::V4 => "addresses/4",
+            Self::V6 => "addresses/6",
+        }
+    }
+}
+
+impl RateCounters {
+    /// Takes a place for a client address. Addresses that are not known count together.
+    ///
+    /// # Errors
+    /// [`RateLimitError`].
+    pub async fn take_for_address(
+        &self,
+        limit: LimitName,
+        rate: RateLimit,
+        address: Option<IpAddr>,
+    ) -> Result<AddressPlaces, RateLimitError> {
+        let mut taken = self.of_address(limit, address);
+        let places = places(limit, rate, &taken);
+        let counted = self.take(&places).await?;
+        if let Some(exceeded) = beyond_pending(limit, &counted)
+            && !self.has_signed_in(address).await?
+        {
+            // Places that are not given back are free again when their windows end.
+            match self.give_back(&places).await {
+                Ok(()) | Err(_) => {}
+            }
+            return Err(exceeded.into());
+        }
+        let is_new = counted.first().is_some_and(|first| first.total == 1);
+        if let (Some(address), false, true) = (address, taken.coarse, is_new) {
+            // The place is taken; the next new address says it again.
+            match self.note_new_bucket(limit, rate, address).await {
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let now = self.records.now();
+        let ends = counted.iter().map(|one| (now + one.resets_in).timestamp());
+        taken.ends_at = ends.collect();
+        Ok(taken)
+    }
+
+    /// Gives the places back that [`RateCounters::take_for_address`] took, where their windows have not ended.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn give_back_for_address(
+        &self,
+        limit: LimitName,
+        rate: RateLimit,
+        taken: &AddressPlaces,
+    ) -> Result<(), StoreError> {
+        let places = self.still_taken(limit, rate, taken);
+        self.give_back_and_count(&places, None).await
+    }
+
+    /// The same, for a sign-in that was completed: its address is known from now on, see [`limits::SIGNED_IN_KEPT`]. One trip to the
+    /// store.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn complete_for_address(
+        &self,
+        limit: LimitName,
+        rate: RateLimit,
+        taken: &AddressPlaces,
+    ) -> Result<(), StoreError> {
+        let places = self.still_taken(limit, rate, taken);
+        let known = taken.address.and_then(signed_in);
+        self.give_back_and_count(&places, known).await
+    }
+
+    /// Whether somebody has completed a sign-in from this address lately.
+    async fn has_signed_in(&self, address: Option<IpAddr>) -> Result<bool, StoreError> {
+        let Some(place) = address.and_then(signed_in) else {
+            return Ok(false);
+        };
+        let counted = self.records.count(&[place.counter(0)]).await?;
+        Ok(counted.first().is_some_and(|counted| counted.total > 0))
+    }
+
+    /// The places of an address whose windows have not ended.
+    fn still_taken(&self, limit: LimitName, rate: RateLimit, taken: &AddressPlaces) -> Vec<Place> {
+        let now = self.records.now().timestamp();
+        let ends = taken.ends_at.iter().copied();
+        let ends = ends.chain(std::iter::repeat(i64::MAX));
+        let places = places(limit, rate, taken).into_iter().zip(ends);
+        let still = places.filter(|(_, end)| now < *end);
+        still.map(|(place, _)| place).collect()
+    }
+
+    /// Whether this replica knows that the address has no place left. Asks nobody.
+    pub fn known_exceeded(
+        &self,
+        limit: LimitName,
+        rate: RateLimit,
+        address: Option<IpAddr>,
+    ) -> Option<LimitExceeded> {
+        self.remembered(&places(limit, rate, &self.of_address(limit, address)))
+    }
+
+    /// What counts of this address at present.
+    fn of_address(&self, limit: LimitName, address: Option<IpAddr>) -> AddressPlaces {
+        let coarse = address.is_some_and(|address| self.is_crowded(limit, Family::of(address)));
+        AddressPlaces {
+            address,
+            coarse,
+            ends_at: Vec::new(),
+        }
+    }
+
+    fn is_crowded(&self, limit: LimitName, family: Family) -> bool {
+        let now = self.records.now();
+        let crowded = self.crowded.lock().unwrap_or_else(PoisonError::into_inner);
+        crowded
+            .get(&(limit, family))
+            .is_some_and(|until| now < *until)
+    }
+
+    /// Counts an address that is new in its window; beyond the ceiling, networks count in place of addresses until the
+    /// window of that count ends.
+    async fn note_new_bucket(
+        &self,
+        limit: LimitName,
+        rate: RateLimit,
+        address: IpAddr,
+    ) -> Result<(), StoreError> {
+        let family = Family::of(address);
+        let ceiling = RateLimit::new(self.buckets_max, rate.window());
+        let place = Place::new(limit, ceiling, family.bucket());
+        let counted = self.records.count(&[place.counter(1)]).await?;
+        if let Some(counted) = counted.first()
+            && counted.total >= i64::from(self.buckets_max)
+        {
+            let until = self.records.now() + counted.resets_in;
+            let mut crowded = self.crowded.lock().unwrap_or_else(PoisonError::into_inner);
+            crowded.insert((limit, family), until);
+        }
+        Ok(())
+    }
+}
+
+/// The places of a limit that count for an address: the narrowest first, the whole installation's last.
+fn places(limit: LimitName, rate: RateLimit, of: &AddressPlaces) -> Vec<Place> {
+    let widths = match of.coarse {
+        true => &[COARSE] as &[_],
+        false => &WIDTHS,
+    };
+    let mut places: Vec<Place> = match of.address {
+        None => vec![Place::new(limit, rate, "unknown")],
+        Some(address) => {
+            let place = |&(width, factor): &(Width, u32)| {
+                let prefix = rate_limit_prefix(address, width)?;
+                let rate = RateLimit::new(rate.max().saturating_mul(factor), rate.window());
+                Some(Place::new(limit, rate, &prefix.to_string()))
+            };
+            widths.iter().filter_map(place).collect()
+        }
+    };
+    let all = pending(limit).map(|pending| Place::new(pending, PENDING, "all"));
+    places.extend(all);
+    places
+}
+
+/// Where the completed sign-ins of an address are counted.
+fn signed_in(address: IpAddr) -> Option<Place> {
+    let prefix = rate_limit_prefix(address, Width::Address)?;
+    let bucket = prefix.to_string();
+    Some(Place::new(LimitName::CompletedSignIns, SIGNED_IN, &bucket))
+}
+
+/// What counts all of the installation that are under way.
+fn pending(limit: LimitName) -> Option<LimitName> {
+    match limit {
+        LimitName::SignIn => Some(LimitName::PendingSignIns),
+        LimitName::DeviceAuthorization => Some(LimitName::PendingDevices),
+        LimitName::Failures
+        | LimitName::UnverifiedMessages
+        | LimitName::UnverifiedFrames
+        | LimitName::WaitingMessages
+        | LimitName::RefusedSignIns
+        | LimitName::SamlResponses
+        | LimitName::PendingSignIns
+        | LimitName::PendingDevices
+        | LimitName::CompletedSignIns
+        | LimitName::Register
+        | LimitName::Credentials
+        | LimitName::StsRate
+        | LimitName::UserCodes => None,
+    }
+}
+
+/// Where too many of all addresses are under way, each address may still have a few, and one from which somebody has signed
+/// in lately as many as always: nobody can lock everybody out.
+fn beyond_pending(limit: LimitName, counted: &[Counted]) -> Option<LimitExceeded> {
+    let pending = pending(limit)?;
+    let (own, all) = (counted.first()?, counted.last()?);
+    let few = own.total <= i64::from(limits::FEW_PENDING);
+    let beyond = all.total > i64::from(limits::PENDING_MAX) && !few;
+    beyond.then_some(LimitExceeded {
+        limit: pending,
+        retry_after: own.resets_in,
+    })
+}

@@ -1,0 +1,74 @@
+//! What this replica knows of limits that are reached, so that refusing costs no trip to the store. Bounded: when it is
+//! full of limits that still hold, further ones are asked about in the store.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+
+use crate::record::Key;
+
+/// Limits that are remembered: some 10 MB at most.
+const REMEMBERED_MAX: usize = 100_000;
+
+#[derive(Default)]
+pub(super) struct Exceeded {
+    // Not a Tokio mutex: nothing is awaited while it is held.
+    until: Mutex<HashMap<Key, DateTime<Utc>>>,
+}
+
+impl Exceeded {
+    /// Until when nothing more is allowed, if that is known.
+    pub(super) fn until(&self, key: Key, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.get(&key).copied().filter(|until| now < *until)
+    }
+
+    pub(super) fn remember(&self, key: Key, end: DateTime<Utc>, now: DateTime<Utc>) {
+        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        if until.len() >= REMEMBERED_MAX && !until.contains_key(&key) {
+            until.retain(|_, end| now < *end);
+        }
+        if until.len() < REMEMBERED_MAX || until.contains_key(&key) {
+            until.insert(key, end);
+        }
+    }
+
+    pub(super) fn forget(&self, key: Key) {
+        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.remove(&key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::base::secret::SecretDigest;
+
+    fn key(number: usize) -> Key {
+        Key::new("test", SecretDigest::of("test", &[&number.to_be_bytes()]))
+    }
+
+    #[test]
+    fn it_is_bounded_and_makes_room_by_what_has_ended() {
+        let exceeded = Exceeded::default();
+        let now = DateTime::UNIX_EPOCH;
+        let (soon, later) = (now + TimeDelta::seconds(1), now + TimeDelta::seconds(9));
+        for number in 0..=REMEMBERED_MAX {
+            exceeded.remember(key(number), soon, now);
+        }
+        assert_eq!(exceeded.until(key(0), now), Some(soon));
+        assert_eq!(
+            exceeded.until(key(REMEMBERED_MAX), now),
+            None,
+            "it was full"
+        );
+        exceeded.remember(key(REMEMBERED_MAX), later, soon);
+        assert_eq!(exceeded.until(key(REMEMBERED_MAX), soon), Some(later));
+        assert_eq!(exceeded.until(key(0), soon), None, "it has ended");
+        exceeded.forget(key(REMEMBERED_MAX));
+        assert_eq!(exceeded.until(key(REMEMBERED_MAX), soon), None);
+    }
+}

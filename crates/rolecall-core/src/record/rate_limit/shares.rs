@@ -1,0 +1,224 @@
+//! What all client addresses use at the same time: each may have a share of it, and all together have a bound.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::record::rate_limit::{AddressPrefix, Width, rate_limit_prefix};
+
+/// How much may be in use.
+#[derive(Clone, Copy, Debug)]
+pub struct ShareBounds {
+    /// By all addresses together, before each may have only `few`.
+    pub all: usize,
+    /// By one address.
+    pub each: usize,
+    /// What each address may have when `all` is in use, so that few strangers cannot lock all others out; the addresses of
+    /// one network of a provider (IPv4 /16, IPv6 /32) together have `each` of it.
+    pub few: usize,
+    /// By all addresses together, whatever happens.
+    pub most: usize,
+}
+
+/// Counts what is in use by IPv4 address and by IPv6 /48. Addresses that are not known count together.
+#[derive(Debug)]
+pub struct AddressShares {
+    bounds: ShareBounds,
+    // Not a Tokio mutex: nothing is awaited while it is held.
+    used: Mutex<Used>,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    all: usize,
+    by_source: HashMap<Source, usize>,
+    by_network: HashMap<Option<AddressPrefix>, usize>,
+}
+
+/// Whose something is: an address, in the network of its provider. Both are `None` for an address that is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// IPv4 /16, IPv6 /32.
+    pub network: Option<AddressPrefix>,
+    /// An IPv4 address, or an IPv6 /48: one customer of a network provider has the whole of it.
+    pub site: Option<AddressPrefix>,
+}
+
+/// A part that is in use for as long as this exists.
+#[derive(Debug)]
+pub struct Share {
+    shares: Arc<AddressShares>,
+    source: Source,
+    amount: usize,
+}
+
+impl AddressShares {
+    /// Nothing is in use yet.
+    pub fn new(bounds: ShareBounds) -> Arc<Self> {
+        let used = Mutex::default();
+        Arc::new(Self { bounds, used })
+    }
+
+    /// Takes so much for this address; `None` when the address, or all together, would have more than they may.
+    pub fn take(self: &Arc<Self>, address: Option<IpAddr>, amount: usize) -> Option<Share> {
+        let source = Source::of(address);
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = used.with(source, amount, self.bounds.few);
+        if !self.bounds.allow(after) {
+            return None;
+        }
+        used.set(source, after);
+        Some(Share {
+            shares: Arc::clone(self),
+            source,
+            amount,
+        })
+    }
+}
+
+/// What is in use by all, by an address, and by its network, of which no address counts with more than `few`.
+#[derive(Clone, Copy)]
+struct Amounts {
+    all: usize,
+    network: usize,
+    own: usize,
+}
+
+impl ShareBounds {
+    fn allow(&self, after: Amounts) -> bool {
+        let Amounts { all, network, own } = after;
+        if all <= self.all {
+            return own <= self.each;
+        }
+        all <= self.most && own <= self.few && network <= self.each
+    }
+}
+
+impl Used {
+    fn with(&self, source: Source, amount: usize, few: usize) -> Amounts {
+        let network = self.by_network.get(&source.network).copied();
+        let before = self.by_source.get(&source).copied().unwrap_or(0);
+        let own = before.saturating_add(amount);
+        let others = network.unwrap_or(0).saturating_sub(before.min(few));
+        Amounts {
+            all: self.all.saturating_add(amount),
+            network: others + own.min(few),
+            own,
+        }
+    }
+
+    fn without(&self, source: Source, amount: usize, few: usize) -> Amounts {
+        let now = self.with(source, 0, few);
+        let own = now.own.saturating_sub(amount);
+        Amounts {
+            all: self.all.saturating_sub(amount),
+            network: now.network.saturating_sub(now.own.min(few)) + own.min(few),
+            own,
+        }
+    }
+
+    fn set(&mut self, source: Source, amounts: Amounts) {
+        let Amounts { all, network, own } = amounts;
+        self.all = all;
+        set(&mut self.by_network, source.network, network);
+        set(&mut self.by_source, source, own);
+    }
+}
+
+fn set<K: Eq + std::hash::Hash>(amounts: &mut HashMap<K, usize>, key: K, amount: usize) {
+    match amount {
+        0 => amounts.remove(&key),
+        amount => amounts.insert(key, amount),
+    };
+}
+
+impl Source {
+    /// Of this address.
+    pub fn of(address: Option<IpAddr>) -> Self {
+        let prefix = |width| address.and_then(|address| rate_limit_prefix(address, width));
+        Self {
+            network: prefix(Width::Coarse),
+            site: prefix(Width::Site).or_else(|| prefix(Width::Address)),
+        }
+    }
+}
+
+impl Share {
+    /// Whose it is.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let used = &self.shares.used;
+        let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = used.without(self.source, self.amount, self.shares.bounds.few);
+        used.set(self.source, after);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: ShareBounds = ShareBounds {
+        all: 80,
+        each: 10,
+        few: 2,
+        most: 120,
+    };
+
+    fn address(last: u8) -> Option<IpAddr> {
+        Some(IpAddr::from([192, 0, 2, last]))
+    }
+
+    #[test]
+    fn an_address_has_its_share_and_all_together_have_a_bound() {
+        let shares = AddressShares::new(BOUNDS);
+        let far = |network: u8, last: u8| Some(IpAddr::from([network, 0, 2, last]));
+        let held: Vec<Share> = (0..8)
+            .filter_map(|last| shares.take(address(last), 10))
+            .collect();
+        assert_eq!(held.len(), 8);
+        assert!(shares.take(address(1), 1).is_none());
+        let take = |network| -> Vec<Share> {
+            (0..6)
+                .filter_map(|last| shares.take(far(network, last), 2))
+                .collect()
+        };
+        let others: Vec<Vec<Share>> = (1..=4).map(take).collect();
+        for network in &others {
+            assert_eq!(
+                network.len(),
+                5,
+                "a little each, as much as one address in all"
+            );
+        }
+        assert!(shares.take(far(9, 1), 1).is_none(), "the most there may be");
+        drop(others);
+        assert!(shares.take(far(9, 1), 3).is_none());
+        assert!(shares.take(far(9, 1), 2).is_some());
+        drop(held);
+        let mine = shares.take(address(1), 10);
+        assert!(mine.is_some());
+        assert!(shares.take(address(1), 1).is_none(), "its share is taken");
+        assert!(shares.take(address(2), 10).is_some());
+        assert!(shares.take(None, 10).is_some());
+        assert!(shares.take(address(2), usize::MAX).is_none());
+        drop(mine);
+        let used = shares.used.lock().unwrap();
+        assert!(used.all == 0 && used.by_network.is_empty() && used.by_source.is_empty());
+    }
+
+    #[test]
+    fn the_addresses_of_an_ipv6_site_have_one_share() {
+        let shares = AddressShares::new(BOUNDS);
+        let take = |text: &str| shares.take(Some(text.parse().unwrap()), 10);
+        let held = take("2001:db8:1:2::1");
+        assert!(held.is_some());
+        assert!(take("2001:db8:1:3::1").is_none());
+        assert!(take("2001:db8:2::1").is_some());
+    }
+}

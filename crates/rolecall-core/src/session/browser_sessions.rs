@@ -1,0 +1,374 @@
+//! Staying signed in: finding, listing and ending sessions.
+
+use std::collections::HashSet;
+
+use futures_util::future::try_join;
+
+use crate::audit::{Actor, Happened, RequestContext};
+use crate::base::limits;
+use crate::base::secret::{SecretDigest, SessionSecret};
+use crate::identity::{Identity, ProviderId, Subject, person_key};
+use crate::record::{Seen, StoreError};
+use crate::session::{Epoch, Session, SessionEntry, SessionIndex, Sessions};
+
+/// Whose session ends.
+pub(crate) struct Owner {
+    /// The person, see [`Identity::key`].
+    pub(crate) person: SecretDigest,
+    /// For the audit trail, where the session's record is gone.
+    actor: Actor,
+}
+
+impl Owner {
+    pub(crate) fn of(provider: &ProviderId, subject: &Subject) -> Self {
+        Self {
+            person: person_key(provider, subject),
+            actor: Actor {
+                provider: provider.as_str().to_owned(),
+                subject: subject.as_str().to_owned(),
+                email: None,
+            },
+        }
+    }
+}
+
+impl From<&Identity> for Owner {
+    fn from(identity: &Identity) -> Self {
+        Self {
+            person: identity.key(),
+            actor: Actor::from(identity),
+        }
+    }
+}
+
+impl Sessions {
+    /// The live session of this secret; its use is remembered, unless the store can only be read.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: an outage, which signs nobody out.
+    pub async fn session(&self, secret: &SessionSecret) -> Result<Option<Session>, StoreError> {
+        let Some(person) = secret.person() else {
+            return Ok(None);
+        };
+        let digest = secret.digest();
+        // Both in one trip to the store: this is asked at every request.
+        let (seen, epoch) =
+            try_join(self.records.get::<Session>(digest), self.epoch(person)).await?;
+        let Some(mut seen) = seen else {
+            return Ok(None);
+        };
+        let now = self.clock.now();
+        if !self.lives(&seen.record, epoch.as_ref()) {
+            return Ok(None);
+        }
+        if let Some(successor) = seen.record.superseded_by
+            && self.records.get::<Session>(successor).await?.is_none()
+        {
+            return Ok(None);
+        }
+        // Whoever ended it by name may have known its first record only.
+        if seen.record.was_renewed() && self.was_ended(seen.record.id).await? {
+            return Ok(None);
+        }
+        if seen.record.needs_touch(now) {
+            seen.record.last_seen_at = now;
+            let until = seen.record.stored_until(&self.lifetimes);
+            match self
+                .records
+                .replace(digest, &seen, &seen.record, until)
+                .await
+            {
+                // Another request of the same browser has touched it, or it has just ended: the next request will see. A
+                // store that is full or read-only lets people go on; their session looks idle for longer than it was.
+                Ok(())
+                | Err(StoreError::Conflict | StoreError::Exists | StoreError::Unavailable(_)) => {}
+            }
+        }
+        Ok(Some(seen.record))
+    }
+
+    /// Gives the session a new secret and lets the old one work a little longer. None when another request of the same
+    /// browser has done so already: its answer carries the new secret.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: the old secret works on.
+    pub async fn renew_secret(
+        &self,
+        old: &SessionSecret,
+    ) -> Result<Option<SessionSecret>, StoreError> {
+        let Some(seen) = self.records.get::<Session>(old.digest()).await? else {
+            return Ok(None);
+        };
+        let now = self.clock.now();
+        if !seen.record.needs_new_secret(now) {
+            return Ok(None);
+        }
+        let secret = SessionSecret::generate(self.entropy.as_ref(), seen.record.identity.key());
+        let renewed = Session {
+            secret_since: now,
+            last_seen_at: now,
+            ..seen.record.clone()
+        };
+        let until = renewed.stored_until(&self.lifetimes);
+        self.records
+            .insert(secret.digest(), &renewed, until)
+            .await?;
+        let superseded = Session {
+            superseded_by: Some(secret.digest()),
+            ..seen.record.clone()
+        };
+        let grace = now + limits::SESSION_SECRET_GRACE;
+        match self
+            .records
+            .replace(old.digest(), &seen, &superseded, grace)
+            .await
+        {
+            Ok(()) => {}
+            Err(StoreError::Conflict | StoreError::Exists) => {
+                self.records.take::<Session>(secret.digest()).await?;
+                return Ok(None);
+            }
+            Err(error @ StoreError::Unavailable(_)) => return Err(error),
+        }
+        match self.list_renewed(&renewed, secret.digest()).await {
+            Ok(()) => Ok(Some(secret)),
+            // A session that is not in the list could not be ended by its name: the browser keeps its old secret.
+            Err(error) => {
+                self.records.take::<Session>(secret.digest()).await?;
+                self.restore_secret(old, &seen.record).await?;
+                match error {
+                    StoreError::Conflict | StoreError::Exists => Ok(None),
+                    StoreError::Unavailable(_) => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Lets the list lead to the session's new record; a session that fell out of it comes back where there is room.
+    async fn list_renewed(&self, renewed: &Session, key: SecretDigest) -> Result<(), StoreError> {
+        let moved = |index: &mut SessionIndex| {
+            let full = index.is_full();
+            let mut entries = index.entries.iter_mut();
+            match entries.find(|entry| entry.id == renewed.id) {
+                Some(entry) => entry.key = key,
+                None if !full => index.entries.push(renewed.entry(key)),
+                None => {}
+            }
+            Vec::new()
+        };
+        self.change_index(renewed, moved).await.map(drop)
+    }
+
+    /// Takes back that a secret was replaced, unless the session has ended meanwhile.
+    async fn restore_secret(
+        &self,
+        old: &SessionSecret,
+        session: &Session,
+    ) -> Result<(), StoreError> {
+        let digest = old.digest();
+        let Some(superseded) = self.records.get::<Session>(digest).await? else {
+            return Ok(());
+        };
+        let until = session.stored_until(&self.lifetimes);
+        let restored = self.records.replace(digest, &superseded, session, until);
+        match restored.await {
+            Ok(()) | Err(StoreError::Conflict | StoreError::Exists) => Ok(()),
+            Err(error @ StoreError::Unavailable(_)) => Err(error),
+        }
+    }
+
+    /// The person's live sessions, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn browser_sessions(&self, session: &Session) -> Result<Vec<Session>, StoreError> {
+        let person = &session.identity;
+        let listed = self.listed(person, &self.index(person).await?).await?;
+        Ok(listed.into_iter().rev().flatten().collect())
+    }
+
+    /// Ends one of the person's own sessions, a browser's or a client's; a name that is not theirs ends nothing. False, and
+    /// nothing has ended, when the session that asks has itself ended meanwhile.
+    ///
+    /// # Errors
+    /// As [`crate::sign_in::SignIns::sign_out`].
+    pub async fn end_session(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        id: &str,
+    ) -> Result<bool, StoreError> {
+        if self.has_ended(session.into()).await? {
+            return Ok(false);
+        }
+        let person = &session.identity;
+        for entry in self.index(person).await?.entries {
+            if entry.id.to_string() == id {
+                self.end(context, &person.into(), &entry, "ended_by_owner")
+                    .await?;
+            }
+        }
+        self.end_client_sessions(context, (person.key(), "ended_by_owner"), |client| {
+            client.id.to_string() == id
+        })
+        .await?;
+        Ok(true)
+    }
+
+    /// Ends all of the person's sessions but this one, those of clients and those that fell out of the list included. False,
+    /// and nothing has ended, when this one has itself ended meanwhile.
+    ///
+    /// # Errors
+    /// As [`crate::sign_in::SignIns::sign_out`].
+    pub async fn end_other_sessions(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+    ) -> Result<bool, StoreError> {
+        let person = &session.identity;
+        if !self.begin_epoch(person.key(), Some(session)).await? {
+            return Ok(false);
+        }
+        for entry in self.index(person).await?.entries {
+            if entry.id != session.id {
+                self.end(context, &person.into(), &entry, "ended_by_owner")
+                    .await?;
+            }
+        }
+        self.end_client_sessions(context, (person.key(), "ended_by_owner"), |_| true)
+            .await?;
+        Ok(true)
+    }
+
+    fn lives(&self, session: &Session, epoch: Option<&Epoch>) -> bool {
+        // Nobody vouches for the people of a provider that was taken out of the configuration.
+        self.is_configured(&session.identity.provider)
+            && session.is_live(self.clock.now(), &self.lifetimes)
+            && !epoch.is_some_and(|epoch| epoch.ends(session.id, session.epoch))
+    }
+
+    async fn index(&self, identity: &Identity) -> Result<SessionIndex, StoreError> {
+        let entries = self.entries(identity.key()).await?;
+        Ok(SessionIndex { entries })
+    }
+
+    /// The list of a person's sessions, by the person's key; ended ones may linger in it.
+    pub(crate) async fn entries(
+        &self,
+        person: SecretDigest,
+    ) -> Result<Vec<SessionEntry>, StoreError> {
+        let seen: Option<Seen<SessionIndex>> = self.records.get(person).await?;
+        Ok(seen.map(|seen| seen.record.entries).unwrap_or_default())
+    }
+
+    /// The session of each entry, in order; none where it has ended.
+    async fn listed(
+        &self,
+        identity: &Identity,
+        index: &SessionIndex,
+    ) -> Result<Vec<Option<Session>>, StoreError> {
+        let epoch = self.epoch(identity.key()).await?;
+        let mut sessions = Vec::new();
+        for entry in &index.entries {
+            let seen = self.records.get::<Session>(entry.key);
+            let (seen, ended) = try_join(seen, self.was_ended(entry.id)).await?;
+            let session = seen.map(|seen| seen.record);
+            let lives = |session: &Session| !ended && self.lives(session, epoch.as_ref());
+            sessions.push(session.filter(lives));
+        }
+        Ok(sessions)
+    }
+
+    /// Audits a session's end, then marks it as ended and removes its record; one that is marked already is not audited
+    /// again. In this order no session ends unseen, whatever fails or whoever hangs up in between. Where the entry leads to
+    /// no record, the session may live on under another key, and what it allowed may be redeemable: the mark ends both.
+    pub(crate) async fn end(
+        &self,
+        context: &RequestContext,
+        owner: &Owner,
+        entry: &SessionEntry,
+        reason: &'static str,
+    ) -> Result<(), StoreError> {
+        let seen = self.records.get::<Session>(entry.key).await?;
+        let over = seen.is_none()
+            && (self.clock.now() >= entry.ends_at || self.was_ended(entry.id).await?);
+        if over {
+            return Ok(());
+        }
+        let ended = Happened::SignedOut {
+            actor: match seen {
+                Some(seen) => Actor::from(&seen.record.identity),
+                None => owner.actor.clone(),
+            },
+            session: entry.id.to_string(),
+            reason: reason.to_owned(),
+        };
+        self.journal.append(context, ended).await?;
+        self.mark_ended(entry.id, entry.ends_at).await?;
+        if let Some(taken) = self.records.take::<Session>(entry.key).await? {
+            if let Some(successor) = taken.superseded_by {
+                self.records.take::<Session>(successor).await?;
+            }
+            return Ok(());
+        }
+        // Its secret was replaced while the trail was waited for: the list knows the record of the new one.
+        let listed = self.entries(owner.person).await?;
+        for listed in listed.iter().filter(|listed| listed.id == entry.id) {
+            self.records.take::<Session>(listed.key).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds a session to its person's list; the oldest beyond the limit end.
+    pub(crate) async fn index_session(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        entry: SessionEntry,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let person = &session.identity;
+        let index = self.index(person).await?;
+        let mut ended = HashSet::new();
+        if index.is_full() {
+            // What has ended may linger in the list; it must not push out what lives.
+            let listed = self.listed(person, &index).await?;
+            let gone = index.entries.iter().zip(&listed);
+            for (old, _) in gone.filter(|(_, found)| found.is_none()) {
+                // Nobody could end by name what it allowed once it has left the list.
+                self.end(context, &person.into(), old, "too_many").await?;
+                ended.insert(old.key);
+            }
+        }
+        // The list loses the oldest when they have ended, so that an outage leaves no session that nobody can find.
+        let mut foreseen = index;
+        foreseen.entries.retain(|old| !ended.contains(&old.key));
+        for old in foreseen.add(entry.clone(), now) {
+            self.end(context, &person.into(), &old, "too_many").await?;
+            ended.insert(old.key);
+        }
+        let add = |index: &mut SessionIndex| {
+            index.entries.retain(|old| !ended.contains(&old.key));
+            index.add(entry.clone(), now)
+        };
+        for old in self.change_index(session, add).await? {
+            self.end(context, &person.into(), &old, "too_many").await?;
+        }
+        Ok(())
+    }
+
+    /// Changes the list of the session's person; returns what `change` returned.
+    async fn change_index(
+        &self,
+        session: &Session,
+        change: impl Fn(&mut SessionIndex) -> Vec<SessionEntry>,
+    ) -> Result<Vec<SessionEntry>, StoreError> {
+        let change = |old: Option<SessionIndex>| {
+            let mut index = old.unwrap_or_default();
+            let surplus = change(&mut index);
+            let until = index.entries.iter().map(|entry| entry.ends_at).max();
+            (index, until.unwrap_or(session.ends_at), surplus)
+        };
+        self.records.update(session.identity.key(), change).await
+    }
+}

@@ -1,0 +1,48 @@
+//! Where a client's token leads: the part of it that finds the record, and names its person.
+
+use super::{ACCESS_PREFIX, HANDLE_CHARACTERS, REFRESH_PREFIX};
+use crate::base::secret::{AccessToken, RefreshToken, SecretDigest, TOKEN_CHARACTERS};
+
+pub(super) fn handle_of<'a>(token: &'a str, prefix: &str) -> Option<&'a str> {
+    let parts = token.strip_prefix(prefix)?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let whole = parts.len() == HANDLE_CHARACTERS + TOKEN_CHARACTERS && parts.bytes().all(plain);
+    whole.then(|| &parts[..HANDLE_CHARACTERS])
+}
+
+pub(super) fn key_of(handle: &str) -> SecretDigest {
+    SecretDigest::of("rolecall/client-session/v1", &[handle.as_bytes()])
+}
+
+/// Where each token of a session leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handle {
+    /// Finds the record.
+    pub key: SecretDigest,
+    /// The key of its person. Nobody can put another's there: the record is found by the digest of the whole.
+    pub person: SecretDigest,
+}
+
+impl Handle {
+    fn parse(token: &str, prefix: &str) -> Option<Self> {
+        let handle = handle_of(token, prefix)?;
+        Some(Self {
+            key: key_of(handle),
+            person: SecretDigest::parse(&handle[TOKEN_CHARACTERS..])?,
+        })
+    }
+}
+
+impl AccessToken {
+    /// Where it leads; none when it is not of our form.
+    pub fn handle(&self) -> Option<Handle> {
+        Handle::parse(self.expose(), ACCESS_PREFIX)
+    }
+}
+
+impl RefreshToken {
+    /// Where it leads; none when it is not of our form.
+    pub fn handle(&self) -> Option<Handle> {
+        Handle::parse(self.expose(), REFRESH_PREFIX)
+    }
+}

@@ -1,0 +1,297 @@
+//! What registered clients hold: finding, listing and ending their sessions. Signing out of the browser does not end
+//! them, as it does not end what a command line is doing; "end all others" and the button of each do.
+
+use futures_util::future::{try_join, try_join_all};
+
+use crate::audit::{Actor, Happened, RequestContext};
+use crate::base::limits;
+use crate::base::secret::{AccessToken, SecretDigest};
+use crate::caller::SessionId;
+use crate::record::{Seen, StoreError};
+use crate::session::{
+    ClientSession, ClientSessionEntry, ClientSessionIndex, ClientTokens, Handle, NewClientSession,
+    Session, Sessions,
+};
+use chrono::{DateTime, Utc};
+
+/// Why a session ended whose authorization code was shown again.
+pub(crate) const CODE_REPLAYED: &str = "code_replayed";
+
+/// A session that is written and not yet handed out.
+pub(crate) struct PreparedSession {
+    /// Finds its record.
+    pub(crate) key: SecretDigest,
+    allowed_in: SessionId,
+    session: ClientSession,
+    tokens: ClientTokens,
+}
+
+impl Sessions {
+    /// Whether a client that this person allows now would soon have to ask again, because the browser's session ends long
+    /// before the client's would.
+    pub fn ends_client_session_early(&self, session: &Session) -> bool {
+        let left = session.ends_at - self.clock.now();
+        left < limits::LITTLE_OF_A_SESSION.min(self.rules.refresh_token / 2)
+    }
+
+    /// When a client's session that this person allows now would end.
+    pub fn client_session_end(&self, session: &Session) -> DateTime<Utc> {
+        let longest = self.clock.now() + self.rules.refresh_token;
+        session.ends_at.min(longest)
+    }
+
+    /// The live session of this access token. One trip to the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: an outage, which costs nobody a token.
+    pub async fn client_session(
+        &self,
+        token: &AccessToken,
+    ) -> Result<Option<ClientSession>, StoreError> {
+        let Some(handle) = token.handle() else {
+            return Ok(None);
+        };
+        let found = self.live_client_session(handle).await?;
+        let now = self.clock.now();
+        Ok(found
+            .map(|seen| seen.record)
+            .filter(|session| session.is_opened_by(token, now)))
+    }
+
+    /// Ends the session of this access token and with it every token of its family; a token that opens nothing ends
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`crate::sign_in::SignIns::sign_out`].
+    pub async fn end_client_session(
+        &self,
+        context: &RequestContext,
+        token: &AccessToken,
+    ) -> Result<(), StoreError> {
+        match (token.handle(), self.client_session(token).await?) {
+            (Some(handle), Some(session)) => {
+                self.end_client(context, &session, handle.key, "client_sign_out")
+                    .await
+            }
+            (_, None) | (None, Some(_)) => Ok(()),
+        }
+    }
+
+    /// The person's live client sessions, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn client_sessions(
+        &self,
+        session: &Session,
+    ) -> Result<Vec<ClientSession>, StoreError> {
+        self.live_clients_of(session.identity.key()).await
+    }
+
+    /// The live client sessions of the person of this key, newest first.
+    pub(super) async fn live_clients_of(
+        &self,
+        person: SecretDigest,
+    ) -> Result<Vec<ClientSession>, StoreError> {
+        let entries = self.client_index(person).await?.entries;
+        let handles = entries
+            .iter()
+            .map(|&ClientSessionEntry { key, .. }| Handle { key, person });
+        // All at once, since there may be a morning's worth of tools.
+        let found = try_join_all(handles.map(|handle| self.live_client_session(handle))).await?;
+        let live = found.into_iter().rev().flatten();
+        Ok(live.map(|seen| seen.record).collect())
+    }
+
+    /// Ends those of a person's client sessions that `which` names; the person is named by [`crate::identity::Identity::key`].
+    pub(crate) async fn end_client_sessions(
+        &self,
+        context: &RequestContext,
+        (person, reason): (SecretDigest, &'static str),
+        which: impl Fn(&ClientSession) -> bool,
+    ) -> Result<(), StoreError> {
+        for entry in self.client_index(person).await?.entries {
+            let seen: Option<Seen<ClientSession>> = self.records.get(entry.key).await?;
+            if let Some(seen) = seen.filter(|seen| which(&seen.record)) {
+                self.end_client(context, &seen.record, entry.key, reason)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The session that this leads to, unless it has ended.
+    pub(crate) async fn live_client_session(
+        &self,
+        handle: Handle,
+    ) -> Result<Option<Seen<ClientSession>>, StoreError> {
+        // Both in one trip to the store: this is asked at every call of a client.
+        let (seen, epoch) = try_join(
+            self.records.get::<ClientSession>(handle.key),
+            self.epoch(handle.person),
+        )
+        .await?;
+        let lives = |seen: &Seen<ClientSession>| {
+            let session = &seen.record;
+            // Nobody vouches for the people of a provider that was taken out of the configuration.
+            let vouched = self.is_configured(&session.identity.provider);
+            vouched && !epoch.is_some_and(|epoch| session.is_ended_by(&epoch))
+        };
+        Ok(seen.filter(lives))
+    }
+
+    /// Writes a session's record; none when the person has ended their sessions since they allowed it, or the one in which
+    /// they did. Its tokens must not leave before [`Sessions::confirm_client_session`].
+    pub(crate) async fn prepare_client_session(
+        &self,
+        new: NewClientSession,
+    ) -> Result<Option<PreparedSession>, StoreError> {
+        let (now, life) = (self.clock.now(), self.rules.access_token);
+        let allowed_in = new.allowed_in;
+        let (key, session, tokens) = ClientSession::begin(new, now, life, self.entropy.as_ref());
+        let (epoch, ended) = self.ends(session.identity.key(), allowed_in).await?;
+        let over = ended || epoch.is_some_and(|epoch| session.is_ended_by(&epoch));
+        if over || now >= session.ends_at {
+            return Ok(None);
+        }
+        let until = session.ends_at;
+        self.records.insert(key, &session, until).await?;
+        Ok(Some(PreparedSession {
+            key,
+            allowed_in,
+            session,
+            tokens,
+        }))
+    }
+
+    /// Audits a session's beginning and lists it; hands out its tokens when both have been written. None, and no session,
+    /// when the browser's session that allowed it was ended meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: there is no session then.
+    pub(crate) async fn confirm_client_session(
+        &self,
+        context: &RequestContext,
+        prepared: PreparedSession,
+    ) -> Result<Option<ClientTokens>, StoreError> {
+        let begun = self.begin_prepared(context, &prepared).await;
+        match begun {
+            Ok(true) => Ok(Some(prepared.tokens)),
+            Ok(false) => Ok(None),
+            Err(error) => {
+                self.discard_client_session(prepared).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether it has begun: not when the browser's session that allowed it was ended meanwhile.
+    async fn begin_prepared(
+        &self,
+        context: &RequestContext,
+        prepared: &PreparedSession,
+    ) -> Result<bool, StoreError> {
+        let (key, allowed_in, session) = (prepared.key, prepared.allowed_in, &prepared.session);
+        let begun = Happened::ClientSessionBegun {
+            actor: Actor::from(&session.identity),
+            session: session.id.to_string(),
+            client: session.client_name.to_string(),
+            flow: session.flow,
+            allowed_in: allowed_in.to_string(),
+        };
+        self.journal.append(context, begun).await?;
+        let entry = ClientSessionEntry {
+            id: session.id,
+            key,
+            ends_at: session.ends_at,
+        };
+        // The oldest beyond the limit end before they leave the list: an outage leaves none that nobody can find.
+        let mut foreseen = self.client_index(session.identity.key()).await?;
+        for old in foreseen.add(entry.clone(), self.clock.now()) {
+            self.end_client_at(context, old.key, "too_many").await?;
+        }
+        for old in self.index_client_session(session, entry).await? {
+            self.end_client_at(context, old.key, "too_many").await?;
+        }
+        Ok(!self.withdraw_if_ended(context, allowed_in, key).await?)
+    }
+
+    /// Removes what was prepared and is not needed: nobody knows its tokens.
+    pub(crate) async fn discard_client_session(
+        &self,
+        prepared: PreparedSession,
+    ) -> Result<(), StoreError> {
+        self.records.take::<ClientSession>(prepared.key).await?;
+        Ok(())
+    }
+
+    /// Ends the session at this key, if it is still there.
+    pub(crate) async fn end_client_at(
+        &self,
+        context: &RequestContext,
+        key: SecretDigest,
+        reason: &'static str,
+    ) -> Result<(), StoreError> {
+        let seen: Option<Seen<ClientSession>> = self.records.get(key).await?;
+        match seen {
+            Some(seen) => self.end_client(context, &seen.record, key, reason).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Audits a session's end, marks it as ended and removes its record, in the order of [`Sessions::end`] and for its reasons.
+    pub(crate) async fn end_client(
+        &self,
+        context: &RequestContext,
+        session: &ClientSession,
+        key: SecretDigest,
+        reason: &'static str,
+    ) -> Result<(), StoreError> {
+        let ended = Happened::SignedOut {
+            actor: Actor::from(&session.identity),
+            session: session.id.to_string(),
+            reason: reason.to_owned(),
+        };
+        self.journal.append(context, ended).await?;
+        // Where a code is shown again, the call to AWS that it has led to may complete: of many redemptions one wins.
+        if reason != CODE_REPLAYED {
+            self.mark_ended(session.id, session.ends_at).await?;
+        }
+        let taken = self.records.take::<ClientSession>(key).await?;
+        if taken.is_none() {
+            // Another request has ended it at the same time, and removes it from the list.
+            return Ok(());
+        }
+        let person = session.identity.key();
+        let remove = |old: Option<ClientSessionIndex>| {
+            let mut index = old.unwrap_or_default();
+            index.entries.retain(|entry| entry.key != key);
+            let until = index.entries.iter().map(|entry| entry.ends_at).max();
+            (index, until.unwrap_or(session.ends_at), ())
+        };
+        match self.records.update(person, remove).await {
+            // The list is a convenience: what is in it and gone is not shown.
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn index_client_session(
+        &self,
+        session: &ClientSession,
+        entry: ClientSessionEntry,
+    ) -> Result<Vec<ClientSessionEntry>, StoreError> {
+        let now = self.clock.now();
+        let add = |old: Option<ClientSessionIndex>| {
+            let mut index = old.unwrap_or_default();
+            let surplus = index.add(entry.clone(), now);
+            let until = index.entries.iter().map(|entry| entry.ends_at).max();
+            (index, until.unwrap_or(session.ends_at), surplus)
+        };
+        self.records.update(session.identity.key(), add).await
+    }
+
+    async fn client_index(&self, person: SecretDigest) -> Result<ClientSessionIndex, StoreError> {
+        let seen: Option<Seen<ClientSessionIndex>> = self.records.get(person).await?;
+        Ok(seen.map(|seen| seen.record).unwrap_or_default())
+    }
+}

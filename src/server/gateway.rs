@@ -1,0 +1,74 @@
+//! The gateway of these settings: its adapters are made here.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use rolecall_core::access::Policy;
+use rolecall_core::base::{Clock, Entropy};
+use rolecall_core::gateway::{Gateway, Ports};
+use rolecall_core::record::{Records, SealingKeys};
+use rolecall_core::sign_in::IdentityProvider;
+
+use super::issuers::Issuers;
+use crate::audit::SqlAudit;
+use crate::aws::{SignInEndpoint, StsClient};
+use crate::config::Settings;
+use crate::store;
+
+pub(super) struct Parts {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) issuers: Issuers,
+    pub(super) audit: Arc<SqlAudit>,
+    pub(super) providers: Vec<Arc<dyn IdentityProvider>>,
+}
+
+pub(super) async fn build_gateway(
+    settings: &Settings,
+    policy: Policy,
+    parts: Parts,
+) -> anyhow::Result<Gateway> {
+    let Parts {
+        clock,
+        entropy,
+        issuers,
+        audit,
+        providers,
+    } = parts;
+    let store = store::open(&settings.store, clock.clone())
+        .await
+        .context("[store]")?;
+    let first = settings.sealing_keys.first().context("no sealing key")?;
+    let older: Vec<[u8; 32]> = settings
+        .sealing_keys
+        .iter()
+        .skip(1)
+        .map(|key| *key.expose())
+        .collect();
+    let keys = Arc::new(SealingKeys::new(first.expose(), &older));
+    let ports = Ports {
+        providers,
+        records: Records::new(store, keys, clock.clone(), entropy.clone()),
+        audit,
+        sts: Arc::new(
+            StsClient::configured(settings.aws.clone(), &settings.egress)
+                .map_err(anyhow::Error::from_boxed)
+                .context("[egress]")?,
+        ),
+        issuer: issuers.tokens,
+        saml: issuers.saml,
+        console: Arc::new(
+            SignInEndpoint::new(&settings.aws, &settings.egress)
+                .map_err(anyhow::Error::from_boxed)?,
+        ),
+        clock,
+        entropy,
+        lifetimes: settings.lifetimes,
+        clients: settings.clients,
+        limits: settings.limits,
+        public_url: settings.public_url.clone(),
+        start_urls: settings.start_urls.clone(),
+        partition: settings.aws.partition,
+    };
+    Ok(Gateway::new(ports, policy))
+}
