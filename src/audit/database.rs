@@ -20,6 +20,9 @@ use crate::sqlite_file::SqliteFile;
 /// How long one of the pool's connections may take to be had; callers wait for it.
 const ACQUIRE_MAX: Duration = Duration::from_millis(900);
 
+/// Without notices, such as that the migrations' table exists already: the driver logs them at every start.
+const POSTGRES_QUIET: &str = "SET client_min_messages = warning";
+
 /// How long the database may take for each step of a start, another replica's start included.
 const START_MAX: Duration = Duration::from_secs(15);
 
@@ -213,6 +216,12 @@ impl Trail {
                     (connecting, Place::Sqlite(file))
                 }
                 DatabaseUrl::Postgres(url) => {
+                    let options = options.after_connect(|connection, _| {
+                        Box::pin(async move {
+                            sqlx::raw_sql(POSTGRES_QUIET).execute(connection).await?;
+                            Ok(())
+                        })
+                    });
                     let connecting = options.connect(url.expose()).await;
                     (connecting, Place::Postgres(url.clone()))
                 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 
 use anyhow::{Context as _, Result, ensure};
+use rolecall_testkit::postgres::Postgres;
 use rolecall_testkit::process::{Process, Signal};
 use tempfile::TempDir;
 
@@ -173,5 +174,20 @@ fn systemd_is_told_when_it_serves_and_when_it_stops() -> Result<()> {
     process.wait_for_line("stopped", RECOVERED_MAX)?;
     let log = process.output();
     ensure!(!log.contains("actix_server"), "{log}");
+    Ok(())
+}
+
+/// PostgreSQL's notice that the schema is there already is of no use to an operator.
+#[tokio::test]
+async fn a_second_start_with_postgresql_logs_no_notices() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let folder = ready_folder()?;
+    change(&folder, "sqlite:audit.db", &postgres.url())?;
+    for _ in ["makes the schema", "finds it"] {
+        let mut process = start(&folder, &[])?;
+        process.stop(Signal::Term)?;
+        let log = process.output();
+        ensure!(!log.contains("sqlx"), "{log}");
+    }
     Ok(())
 }
