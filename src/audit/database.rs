@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::open_error::OpenAuditError;
+use super::postgres_fault;
 use super::schema;
 use crate::sqlite_file::SqliteFile;
 
@@ -187,9 +188,7 @@ impl Trail {
     }
 
     async fn count_pending(&self) -> Result<usize, OpenAuditError> {
-        let connection = self.pool.acquire().await;
-        let mut connection =
-            connection.map_err(|error| OpenAuditError::Unreachable(error.into()))?;
+        let mut connection = self.pool.acquire().await?;
         schema::pending(&mut connection, &self.place).await
     }
 
@@ -222,8 +221,9 @@ impl Trail {
                             Ok(())
                         })
                     });
-                    let connecting = options.connect(url.expose()).await;
-                    (connecting, Place::Postgres(url.clone()))
+                    let connecting = postgres_fault::connect(options, url).await;
+                    let pool = connecting.map_err(OpenAuditError::Postgres)?;
+                    (Ok(pool), Place::Postgres(url.clone()))
                 }
             };
         let pool = connecting.map_err(|error| OpenAuditError::Unreachable(error.into()))?;

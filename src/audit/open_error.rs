@@ -6,6 +6,8 @@ use std::time::Duration;
 use rolecall_core::base::Source;
 use sqlx::migrate::MigrateError;
 
+use super::postgres_fault::PostgresFault;
+
 /// Why the trail cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenAuditError {
@@ -18,6 +20,9 @@ pub enum OpenAuditError {
     /// The file cannot be created, the server cannot be reached, or it refuses.
     #[error("the audit database cannot be opened")]
     Unreachable(#[source] Source),
+    /// PostgreSQL cannot be reached, or it refuses.
+    #[error("the audit database cannot be opened")]
+    Postgres(#[source] PostgresFault),
     /// A newer program has been here.
     #[error("the audit database has schema version {0}, which this program does not know")]
     Newer(i64),
@@ -42,6 +47,7 @@ impl OpenAuditError {
             Self::Missing(_) | Self::Empty => {
                 "`rolecalld serve` makes it; compare database.url, which is relative to rolecall.toml"
             }
+            Self::Postgres(fault) => fault.hint(),
             Self::Unreachable(_) | Self::NotWritable(_) => {
                 "check database.url, that the server runs or the folder exists, and that the user may write there"
             }
@@ -69,8 +75,22 @@ impl From<MigrateError> for OpenAuditError {
             Self::HalfApplied(version)
         } else if let MigrateError::VersionMismatch(version) = error {
             Self::Altered(version)
+        } else if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) =
+            error
+        {
+            error.into()
         } else {
             Self::Unreachable(error.into())
+        }
+    }
+}
+
+impl From<sqlx::Error> for OpenAuditError {
+    /// Of an error after the connection was made.
+    fn from(error: sqlx::Error) -> Self {
+        match PostgresFault::refused(&error) {
+            Some(fault) => Self::Postgres(fault),
+            None => Self::Unreachable(error.into()),
         }
     }
 }

@@ -40,8 +40,7 @@ pub(super) async fn pending(
     );
     let count: i64 = sqlx::query_scalar(tables)
         .fetch_one(&mut *connection)
-        .await
-        .map_err(|error| OpenAuditError::Unreachable(error.into()))?;
+        .await?;
     if count == 0 {
         return Err(OpenAuditError::Empty);
     }

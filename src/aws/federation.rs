@@ -12,6 +12,7 @@ use rolecall_core::aws::{
     Partition, Region, RoleSessionDuration,
 };
 use rolecall_core::base::Source;
+use rolecall_core::base::text;
 use tokio::time::Instant;
 use url::Url;
 
@@ -112,7 +113,7 @@ impl SignInEndpoint {
             .send()
             .await
             .map_err(|error| {
-                Failure::Outage(egress::advised(egress::causes(&error.without_url())).into())
+                Failure::Outage(egress::advised(text::chain(&error.without_url())).into())
             })?;
         match answer.status().as_u16() {
             200 => token_of(answer).await.map_err(Failure::Outage),

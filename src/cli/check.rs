@@ -1,6 +1,7 @@
 //! `rolecalld check`
 
 use rolecall_core::base::Clock as _;
+use rolecall_core::base::text;
 
 use super::out::{self, Done, Failure};
 use super::{AccessArg, ConfigArg, block_on};
@@ -109,7 +110,7 @@ async fn online(loaded: Loaded, said: &[String]) -> Result<Done, Failure> {
             }
             Err(error) => {
                 done = Done::Refused;
-                out::remark(format!("{name}: {error:#}"));
+                out::remark(format!("{name}: {}", text::chain(error.as_ref())));
                 if let Some(hint) = out::hint_of(&error) {
                     out::remark(format!("  hint: {hint}"));
                 }

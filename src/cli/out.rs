@@ -3,6 +3,8 @@
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
+use rolecall_core::base::text;
+
 use crate::audit::OpenAuditError;
 use crate::aws::keys::KeyError;
 use crate::config::LoadError;
@@ -58,7 +60,7 @@ impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self {
             hint: hint_of(&error),
-            ..Self::failed(format!("{error:#}"))
+            ..Self::failed(text::chain(error.as_ref()))
         }
     }
 }

@@ -18,6 +18,7 @@ use reqwest::header::{
 };
 use reqwest::{Method, Request};
 use rolecall_core::base::limits;
+use rolecall_core::base::text;
 use url::{Host, Url};
 
 pub use self::error::HttpError;
@@ -277,7 +278,7 @@ fn leads_to(url: &Url, headers: &HeaderMap) -> Option<String> {
 
 fn failed(error: reqwest::Error, host: String) -> HttpError {
     let error = error.without_url();
-    let cause = egress::advised(egress::causes(&error));
+    let cause = egress::advised(text::chain(&error));
     if error.is_timeout() {
         HttpError::Timeout(host)
     } else if error.is_connect() {

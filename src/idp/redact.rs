@@ -4,12 +4,12 @@
 //! in base64 (alone, or within an `Authorization: Basic` header), with a backslash before a quote.
 
 use std::borrow::Cow;
-use std::error::Error;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use rolecall_core::base::Source;
 use rolecall_core::base::secret::SecretText;
+use rolecall_core::base::text;
 use rolecall_core::sign_in::ProviderError;
 
 /// Shorter texts are not looked for: they occur by chance, and are no secrets.
@@ -83,23 +83,11 @@ impl Redactor {
     }
 
     fn cause(&self, source: Source) -> Source {
-        match self.clean(&told(source.as_ref())) {
+        match self.clean(&text::chain(source.as_ref())) {
             Cow::Borrowed(_) => source,
             Cow::Owned(cleaned) => cleaned.into(),
         }
     }
-}
-
-/// What an error and its causes say.
-fn told(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// What of a text's base64 stays the same whatever stands before and after it, in both alphabets and at each of the three

@@ -6,6 +6,7 @@ use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
+use rolecall_core::base::text;
 use rolecall_core::record::StoreError;
 use rolecall_core::record::rate_limit::{LimitExceeded, LimitName};
 
@@ -209,13 +210,7 @@ impl Problem {
     /// As [`Problem::because`], for a cause behind a reference.
     #[must_use]
     pub fn caused_by(mut self, cause: &(dyn StdError + 'static)) -> Self {
-        self.causes = cause.to_string();
-        let mut next = cause.source();
-        while let Some(error) = next {
-            self.causes.push_str(": ");
-            self.causes.push_str(&error.to_string());
-            next = error.source();
-        }
+        self.causes = text::chain(cause);
         self
     }
 

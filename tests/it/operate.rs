@@ -7,6 +7,7 @@ mod kinds;
 mod outages;
 mod passwords;
 mod peers;
+mod postgres;
 pub mod reload;
 mod replicas;
 mod secrets;

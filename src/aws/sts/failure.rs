@@ -7,6 +7,7 @@ use aws_sdk_sts::operation::RequestId as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use rolecall_core::aws::{StsError, StsRefusal};
 use rolecall_core::base::Source;
+use rolecall_core::base::text;
 
 use crate::egress;
 
@@ -46,9 +47,7 @@ impl Failure {
             }
             SdkError::TimeoutError(_) => "STS did not answer in time".to_owned(),
             SdkError::DispatchFailure(failure) => {
-                let causes = failure
-                    .as_connector_error()
-                    .map(|error| egress::causes(error));
+                let causes = failure.as_connector_error().map(|error| text::chain(error));
                 match causes.as_deref().and_then(egress::advice) {
                     Some(advice) => format!("STS cannot be reached: {advice}"),
                     None => "STS cannot be reached".to_owned(),

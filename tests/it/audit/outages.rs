@@ -186,7 +186,7 @@ async fn a_server_that_is_gone_is_told_quickly() -> Result<()> {
     );
     ensure!(matches!(
         SqlAudit::open(&database.url()?, &Noon, &ENTROPY).await,
-        Err(OpenAuditError::Unreachable(_))
+        Err(OpenAuditError::Postgres(_))
     ));
     Ok(())
 }

@@ -38,6 +38,21 @@ pub fn one_line(text: &str, chars_max: usize) -> String {
     }
 }
 
+/// An error and its causes in one text. A cause that the error before it has told already is not told again.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
 /// Control characters, and those that turn text around, join it or take no room (Unicode's Cf, tags and fillers).
 fn is_hidden(c: char) -> bool {
     c.is_control()
@@ -75,6 +90,25 @@ impl<T: FromStr<Err: Display>> Visitor<'_> for Text<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Told(&'static str, #[source] Option<Box<Told>>);
+
+    #[test]
+    fn causes_are_told_once() {
+        let chained = |texts: &[&'static str]| {
+            let error = texts
+                .iter()
+                .rev()
+                .fold(None, |cause, text| Some(Box::new(Told(text, cause))));
+            chain(error.unwrap().as_ref())
+        };
+        assert_eq!(chained(&["a", "b", "c"]), "a: b: c");
+        assert_eq!(chained(&["a", "b: c", "c"]), "a: b: c");
+        assert_eq!(chained(&["a", "b: c", "c", "d"]), "a: b: c: d");
+        assert_eq!(chained(&["a"]), "a");
+    }
 
     #[test]
     fn a_line_is_cut_and_hides_nothing() {
