@@ -71,7 +71,13 @@ fn node(machine: &Machine, folder: &Path) -> anyhow::Result<PathBuf> {
         }
         finish_on_stderr(
             Command::new("npm")
-                .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+                .args([
+                    "ci",
+                    "--ignore-scripts",
+                    "--no-audit",
+                    "--no-fund",
+                    "--loglevel=error",
+                ])
                 .current_dir(home),
         )?;
         // The distribution's Node.js may be too old for the peers; npm brings the pinned one where there is a build of it.
