@@ -200,6 +200,11 @@ impl Egress {
     }
 }
 
+/// Whether this machine knows any certificate authority, in the places where every TLS connection looks.
+pub fn system_has_authorities() -> bool {
+    !rustls_native_certs::load_native_certs().certs.is_empty()
+}
+
 /// What to do about a connection that failed for these reasons, where the configuration can help.
 pub fn advice(causes: &str) -> Option<&'static str> {
     if causes.contains("UnknownIssuer") {

@@ -6,13 +6,25 @@ use rolecall_core::config_file::{Reader, Value};
 use url::Url;
 
 use super::secret_ref;
-use crate::egress::{Authorities, Egress, Exception, Proxy};
+use crate::egress::{Authorities, Egress, Exception, Proxy, system_has_authorities};
 
 /// Variables by which other programs find a proxy.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// Reads it. Without it the gateway connects directly, and says so where the environment names a proxy.
+/// Reads it; warns where no server could be verified.
 pub fn egress(root: &Reader<'_>, folder: &Path) -> Egress {
+    let egress = read(root, folder);
+    if egress.authorities().is_empty() && !system_has_authorities() {
+        root.spot().warning(
+            "this system has no CA certificates: neither AWS nor an identity provider can be reached by https",
+            "install the package ca-certificates; or name a file with authorities in [egress] ca",
+        );
+    }
+    egress
+}
+
+/// Without it the gateway connects directly, and says so where the environment names a proxy.
+fn read(root: &Reader<'_>, folder: &Path) -> Egress {
     let Some(section) = root.table("egress") else {
         if let Some(variable) = VARIABLES.into_iter().find(|name| is_set(name)) {
             root.spot().warning(

@@ -63,6 +63,35 @@ fn a_proxy_of_the_environment_is_not_used_and_said_to_be() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_system_without_certificate_authorities_is_told_which_package_it_lacks() -> Result<()> {
+    let folder = folder()?;
+    let empty = folder.path().join("empty.pem");
+    fs::write(&empty, "")?;
+    let check = || -> Result<String> {
+        let ran = program(folder.path())
+            .args(CHECK)
+            .env("SSL_CERT_FILE", &empty)
+            .env("SSL_CERT_DIR", folder.path().join("keys"))
+            .output()?;
+        let said = String::from_utf8(ran.stderr)?;
+        ensure!(ran.status.code() == Some(0), "{said}");
+        Ok(said)
+    };
+    let said = check()?;
+    ensure!(
+        said.contains("warning: rolecall.toml:1:1: this system has no CA certificates")
+            && said.contains("install the package ca-certificates"),
+        "{said}"
+    );
+    let own = rolecall_testkit::certificate::CertificateAuthority::generate()?;
+    fs::write(folder.path().join("own.pem"), own.pem()?)?;
+    change(&folder, "[aws]", "[egress]\nca = [\"own.pem\"]\n\n[aws]")?;
+    let said = check()?;
+    ensure!(said.is_empty(), "{said}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn check_online_goes_through_the_proxy() -> Result<()> {
     let house = House::build(HouseSettings::default()).await?;
