@@ -5,10 +5,10 @@
 
 mod assignment;
 mod attributes;
+mod catalog;
 mod changes;
 mod claim_names;
 mod condition;
-mod directory;
 mod explain;
 mod glob;
 mod grant;
@@ -22,13 +22,13 @@ mod template;
 mod who;
 
 pub use attributes::{ACCOUNT_TAG, AttributeError, PERMISSION_SET_TAG, RoleSessionAttributes};
-pub use changes::PolicyChanges;
-pub use condition::{Condition, Unmet};
-pub use directory::{
+pub use catalog::{
     Account, AccountName, Audience, ConsoleWay, GatewaySaml, InvalidAccountName, InvalidAudience,
     InvalidOuPath, InvalidPermissionSetName, InvalidVariantName, Limits, OuPath, PermissionSet,
     PermissionSetName, Trust, Variant, VariantName,
 };
+pub use changes::PolicyChanges;
+pub use condition::{Condition, Unmet};
 pub use explain::{Considered, Explanation, Outcome};
 pub use grant::{DurationReason, Grant, Grants, Locked};
 pub use policy::Policy;

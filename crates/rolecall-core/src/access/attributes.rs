@@ -2,7 +2,7 @@
 //!
 //! A claim that is missing refuses the session: an empty or a guessed tag would be matched by somebody's IAM policy.
 
-use crate::access::directory::PermissionSet;
+use crate::access::catalog::PermissionSet;
 use crate::access::grant::Grant;
 use crate::access::template::{Missing, Placeholder, Template};
 use crate::aws::{InvalidTag, RoleSessionTags, SourceIdentity, TagKey};

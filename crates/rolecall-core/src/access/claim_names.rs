@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::access::directory::PermissionSet;
+use crate::access::catalog::PermissionSet;
 use crate::access::template::{Placeholder, Template};
 use crate::access::who::Who;
 use crate::identity::ProviderId;

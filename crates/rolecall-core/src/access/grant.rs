@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use crate::access::assignment::{AccountIndex, Assignment, SetIndex};
+use crate::access::catalog::{Account, PermissionSet, Trust, Variant, VariantName};
 use crate::access::condition::Unmet;
-use crate::access::directory::{Account, PermissionSet, Trust, Variant, VariantName};
 use crate::access::tally::Tally;
 use crate::aws::{AccountId, Destination, PolicyArn, RoleArn, RoleSessionDuration, SessionPolicy};
 
@@ -269,7 +269,7 @@ impl Grant {
         self.permission_set().variants.get(self.variant?)
     }
 
-    fn limits(&self) -> &crate::access::directory::Limits {
+    fn limits(&self) -> &crate::access::catalog::Limits {
         self.variant_entry()
             .and_then(|variant| variant.limits.as_ref())
             .unwrap_or(&self.permission_set().limits)

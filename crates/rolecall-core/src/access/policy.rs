@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use crate::access::assignment::{AccountIndex, Assignment, AssignmentIndex, Deny, Scope, SetIndex};
 use crate::access::attributes;
+use crate::access::catalog::{Account, PermissionSet};
 use crate::access::claim_names::ClaimNames;
 use crate::access::condition::Unmet;
-use crate::access::directory::{Account, PermissionSet};
 use crate::access::explain::{Explanation, Reasons};
 use crate::access::grant::Grants;
 use crate::access::index::Index;

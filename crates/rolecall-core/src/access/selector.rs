@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::access::assignment::{AccountIndex, SetIndex, SetMask};
-use crate::access::directory::{Account, PermissionSet};
+use crate::access::catalog::{Account, PermissionSet};
 use crate::access::glob;
 use crate::config_file::{At, quoted, suggest};
 

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::access::assignment::{AccountIndex, AssignmentIndex, SetIndex, SetMask, bit_of};
+use crate::access::catalog::PermissionSet;
 use crate::access::condition::Unmet;
-use crate::access::directory::PermissionSet;
 use crate::access::policy::{Applicable, Contents};
 
 pub(super) struct Tally {

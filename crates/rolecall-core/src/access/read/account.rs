@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Names, PolicyContext, line_of_text, trust};
-use crate::access::directory::{Account, AccountName, Audience, OuPath};
+use crate::access::catalog::{Account, AccountName, Audience, OuPath};
 use crate::aws::{AccountId, Region};
 use crate::config_file::{At, Reader, quoted};
 

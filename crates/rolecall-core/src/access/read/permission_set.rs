@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Names, PolicyContext, line_of_text};
 use crate::access::attributes::{ACCOUNT_TAG, PERMISSION_SET_TAG};
-use crate::access::directory::{Limits, PermissionSet, PermissionSetName, Variant, VariantName};
+use crate::access::catalog::{Limits, PermissionSet, PermissionSetName, Variant, VariantName};
 use crate::access::template::{Placeholder, Template};
 use crate::aws::{
     Destination, PolicyArn, RolePath, RoleSessionDuration, RoleSessionTags, SessionPolicy, TagKey,

@@ -1,7 +1,7 @@
 //! How the roles of an account are convinced: `trust` and the keys that belong to it.
 
 use super::PolicyContext;
-use crate::access::directory::{ConsoleWay, GatewaySaml, Trust};
+use crate::access::catalog::{ConsoleWay, GatewaySaml, Trust};
 use crate::aws::{AccountId, Recipient, SamlProviderArn};
 use crate::config_file::{Reader, Value, quoted, suggest};
 
