@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use rolecall_core::access::{Policy, Trust};
+use rolecall_core::access::Policy;
 use rolecall_core::base::{Clock, Entropy};
 
 use crate::aws::keys::{KeyDirectory, KeyError};
@@ -52,11 +52,8 @@ impl Issuers {
     /// # Errors
     /// [`KeyError::NoneActive`], with the account that needs the key.
     pub fn suffice(&self, policy: &Policy) -> anyhow::Result<()> {
-        let needs = |trust: &Trust| match trust {
-            Trust::GatewaySaml(_) => true,
-            Trust::GatewayOidc | Trust::ProviderSaml(_) => false,
-        };
-        match policy.accounts().find(|account| needs(&account.trust)) {
+        let mut accounts = policy.accounts();
+        match accounts.find(|account| account.trust.gateway_saml().is_some()) {
             None => Ok(()),
             Some(account) => self
                 .saml

@@ -1,10 +1,63 @@
-//! The order of the core's modules: none names one that stands above it, so no circle stands between two features.
+//! Rules on the core. The order of its modules: none names one that stands above it, so no circle stands between two
+//! features. And a request to STS is made in one place.
 
 use crate::Rule;
 use crate::floors::named_modules;
 use crate::source::{Complaint, Source};
 
-pub const RULES: &[Rule] = &[Rule {
+pub const RULES: &[Rule] = &[CORE_FLOORS, STS_REQUESTS];
+
+const STS_REQUESTS: Rule = Rule {
+    name: "requests to STS",
+    check: sts_requests,
+    breaks: &[
+        (
+            "crates/rolecall-core/src/clients/token.rs",
+            "let session = RoleSessionParameters { role, region };",
+        ),
+        (
+            "src/aws/sts/saml.rs",
+            "let session = aws::RoleSessionParameters {\n    role,\n};",
+        ),
+    ],
+    keeps: &[
+        (
+            "crates/rolecall-core/src/issue/proof.rs",
+            "let session = RoleSessionParameters { role, region };",
+        ),
+        (
+            "crates/rolecall-core/src/aws/sts.rs",
+            "pub struct RoleSessionParameters {",
+        ),
+        (
+            "src/aws/sts/saml.rs",
+            "fn a(session: &RoleSessionParameters) {}",
+        ),
+        (
+            "tests/it/aws/world.rs",
+            "RoleSessionParameters { role, region }",
+        ),
+    ],
+};
+
+/// A request to STS is made in one place, from a grant.
+fn sts_requests(source: &Source) -> Vec<Complaint> {
+    let product = ["src/", "crates/rolecall-core/src/"];
+    if !product.iter().any(|folder| source.path.starts_with(folder))
+        || source.path == "crates/rolecall-core/src/issue/proof.rs"
+    {
+        return Vec::new();
+    }
+    let made = |text: &str| {
+        text.contains("RoleSessionParameters {")
+            && !text.contains("struct RoleSessionParameters {")
+            && !text.contains("-> &RoleSessionParameters {")
+    };
+    let advice = "requests to STS are made in `issue/proof.rs` alone, from a grant";
+    source.complain(|text| made(text).then(|| advice.to_owned()))
+}
+
+const CORE_FLOORS: Rule = Rule {
     name: "core floors",
     check: core_floors,
     breaks: &[
@@ -40,7 +93,7 @@ pub const RULES: &[Rule] = &[Rule {
         ),
         ("crates/rolecall-core/src/lib.rs", "pub mod access;"),
     ],
-}];
+};
 
 /// The modules of the core. Each may name itself and those before it.
 const CORE: &[&str] = &[

@@ -1,14 +1,16 @@
-//! AWS's own nouns, parsed: an order to STS that type-checks is one that STS can read.
+//! AWS's own nouns, parsed: a request to STS that type-checks is one that STS can read.
 
 mod account;
 mod advice;
 mod credentials;
 mod destination;
+mod duration;
 mod name;
-mod order;
 mod saml;
 mod session_policy;
+mod sts;
 mod tags;
+mod web_identity;
 
 pub use account::{
     AccountId, InvalidAccountId, InvalidRegion, InvalidRole, Partition, Region, RoleArn, RolePath,
@@ -16,14 +18,16 @@ pub use account::{
 pub use advice::{Advice, AdviceFacts, ProofFacts, advice};
 pub use credentials::{ConsoleLink, ConsoleSignIn, Credentials, SignInError as ConsoleSignInError};
 pub use destination::{Destination, InvalidDestination};
+pub use duration::RoleSessionDuration;
 pub use name::{InvalidSourceIdentity, RoleSessionName, SourceIdentity};
-pub use order::{
-    AssumeRole, Issued, LoginTokenClaims, Proof, RoleSessionDuration, Sts, StsError, StsRefusal,
-    WebIdentityClaims, WebIdentityIssuer,
-};
 pub use saml::{
     ConsolePost, InvalidRecipient, InvalidSamlProvider, MintedSaml, Recipient, SamlClaims,
     SamlIssuer, SamlProviderArn,
 };
 pub use session_policy::{InvalidSessionPolicy, PolicyArn, SessionPolicy};
+pub use sts::{
+    AssumeRoleWithSaml, AssumeRoleWithWebIdentity, Issued, RoleSessionParameters, Sts, StsError,
+    StsRefusal, StsRequest,
+};
 pub use tags::{InvalidTag, RoleSessionTags, TagKey};
+pub use web_identity::{LoginTokenClaims, WebIdentityClaims, WebIdentityIssuer};

@@ -1,4 +1,4 @@
-//! Issuing: a grant and an identity become a proof, an order to STS, and credentials that are handed on at once.
+//! Issuing: a grant and an identity become a proof, a request to STS, and credentials that are handed on at once.
 //!
 //! The order of events is the guarantee: today's policy, then the durable intent, then the proof, then STS, then the
 //! durable outcome, and only then the answer.
@@ -15,9 +15,7 @@ use std::sync::Arc;
 use futures_util::future::join;
 use url::Url;
 
-use crate::access::{
-    ConsoleWay, DurationReason, GatewaySaml, Grant, RoleRequest, RoleSessionAttributes, Trust,
-};
+use crate::access::{DurationReason, GatewaySaml, Grant, RoleRequest, RoleSessionAttributes};
 use crate::audit::{Actor, Delivery, Happened, Journal, RequestContext, Target};
 use crate::aws::{
     ConsoleSignIn, Credentials, Issued, MintedSaml, Partition, RoleSessionDuration,
@@ -136,17 +134,15 @@ impl Issuer {
             Ok(attributes) => attributes,
             Err(error) => return self.refuse(context, caller, role, error.into()).await,
         };
-        let proven = match grant.trust().clone() {
-            Trust::GatewayOidc | Trust::GatewaySaml(_) => None,
-            Trust::ProviderSaml(provider) => match wish.proven {
-                None => return Err(self.go_to_provider(caller, &wish).await?),
-                Some(proven) => match proven.fits(&grant, &provider, &attributes) {
-                    Ok(()) => Some(proven),
-                    Err(mismatch) => {
-                        let error = IssueError::Mismatch(mismatch);
-                        return self.refuse(context, caller, role, error).await;
-                    }
-                },
+        let proven = match wish.proven {
+            _ if !grant.trust().needs_browser() => None,
+            None => return Err(self.go_to_provider(caller, &wish).await?),
+            Some(proven) => match proven.fits(&grant, &attributes) {
+                Ok(()) => Some(proven),
+                Err(mismatch) => {
+                    let error = IssueError::Mismatch(mismatch);
+                    return self.refuse(context, caller, role, error).await;
+                }
             },
         };
         let prepared = Prepared {
@@ -280,13 +276,10 @@ impl Issuer {
 
 /// What counts together against AWS's quota: the calls for one account in one Region. None where STS is not asked.
 fn sts_bucket(grant: &Grant, wish: &Wish<'_>) -> Option<String> {
-    let asks = match grant.trust() {
-        Trust::GatewayOidc => true,
-        Trust::GatewaySaml(saml) => {
-            saml.console != ConsoleWay::SamlPost || wish.delivery != Delivery::Console
-        }
-        Trust::ProviderSaml(_) => wish.proven.is_some(),
-    };
+    let trust = grant.trust();
+    let posts = wish.delivery == Delivery::Console && trust.console_post().is_some();
+    let waits = trust.needs_browser() && wish.proven.is_none();
+    let asks = !posts && !waits;
     let account = grant.account();
     let region = account.sts_region.as_ref().map(ToString::to_string);
     asks.then(|| format!("{}/{}", account.id, region.unwrap_or_default()))

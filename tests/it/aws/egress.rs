@@ -68,8 +68,8 @@ fn sts(egress: &Egress, endpoint: Option<Url>) -> Result<StsClient> {
 async fn sts_and_the_console_are_reached_through_the_proxy() -> Result<()> {
     let behind = Behind::new()?;
     let egress = behind.egress(&[])?;
-    let order = behind.world.order().await?;
-    let issued = sts(&egress, None)?.assume(&order).await?;
+    let request = behind.world.request().await?;
+    let issued = sts(&egress, None)?.assume(&request).await?;
     let endpoint =
         SignInEndpoint::new(&settings(None)?, &egress).map_err(anyhow::Error::from_boxed)?;
     let portal = Url::parse("https://sso.example.com/")?;
@@ -87,16 +87,16 @@ async fn sts_and_the_console_are_reached_through_the_proxy() -> Result<()> {
 #[tokio::test]
 async fn what_is_excepted_or_local_is_reached_directly() -> Result<()> {
     let behind = Behind::new()?;
-    let order = behind.world.order().await?;
+    let request = behind.world.request().await?;
     let excepted = behind.egress(&["*.amazonaws.com"])?;
-    ensure!(sts(&excepted, None)?.assume(&order).await.is_err());
+    ensure!(sts(&excepted, None)?.assume(&request).await.is_err());
     let egress = behind.egress(&[])?;
     let port = behind.front.address().port();
     for local in [behind.world.aws.url(), format!("https://localhost:{port}")] {
         let endpoint = Url::parse(&local)?;
-        let order = behind.world.order().await?;
+        let request = behind.world.request().await?;
         sts(&egress, Some(endpoint))?
-            .assume(&order)
+            .assume(&request)
             .await
             .context(local)?;
     }

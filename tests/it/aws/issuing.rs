@@ -11,19 +11,21 @@ use rolecall_testkit::aws::{Fault, Role};
 use rolecalld::aws::http_client;
 use rolecalld::aws::keys::KeyAlgorithm;
 
-use super::world::{AUDIENCE, World, claims, refusal};
+use super::world::{AUDIENCE, World, claims, refusal, session};
 
 #[tokio::test]
 async fn a_token_becomes_credentials_that_aws_accepts() -> Result<()> {
     for algorithm in [KeyAlgorithm::Es256, KeyAlgorithm::Rs256] {
         let world = World::new(algorithm)?;
-        let mut order = world.order().await?;
-        order.duration = RoleSessionDuration::from_seconds(7_200).context("two hours")?;
-        order.session_policy = Some(SessionPolicy::parse(
+        let mut request = world.request().await?;
+        session(&mut request).duration =
+            RoleSessionDuration::from_seconds(7_200).context("two hours")?;
+        session(&mut request).session_policy = Some(SessionPolicy::parse(
             r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
         )?);
-        order.policy_arns = vec![PolicyArn::parse("arn:aws:iam::aws:policy/ReadOnlyAccess")?];
-        let issued = world.sts()?.assume(&order).await?;
+        session(&mut request).policy_arns =
+            vec![PolicyArn::parse("arn:aws:iam::aws:policy/ReadOnlyAccess")?];
+        let issued = world.sts()?.assume(&request).await?;
 
         let seen = world.aws.issued();
         let session = seen.first().context("one session")?;
@@ -100,7 +102,7 @@ async fn every_refusal_has_its_meaning_and_is_asked_once() -> Result<()> {
     ] {
         let world = World::new(KeyAlgorithm::Es256)?;
         world.aws.fault(fault.clone());
-        let answer = world.sts()?.assume(&world.order().await?).await;
+        let answer = world.sts()?.assume(&world.request().await?).await;
         let Err(StsError::Refused {
             refusal,
             code,
@@ -129,18 +131,21 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
         audience: "another".to_owned(),
         ..claims()?
     };
-    let order = world
-        .order_for("rolecall/Developer", &other_audience)
+    let request = world
+        .request_for("rolecall/Developer", &other_audience)
         .await?;
-    assert_eq!(refusal(sts.assume(&order).await)?, StsRefusal::Audience);
+    assert_eq!(refusal(sts.assume(&request).await)?, StsRefusal::Audience);
 
-    let order = world.order_for("rolecall/Nobody", &claims()?).await?;
-    assert_eq!(refusal(sts.assume(&order).await)?, StsRefusal::AccessDenied);
-
-    let mut order = world.order().await?;
-    order.duration = RoleSessionDuration::MAX;
+    let request = world.request_for("rolecall/Nobody", &claims()?).await?;
     assert_eq!(
-        refusal(sts.assume(&order).await)?,
+        refusal(sts.assume(&request).await)?,
+        StsRefusal::AccessDenied
+    );
+
+    let mut request = world.request().await?;
+    session(&mut request).duration = RoleSessionDuration::MAX;
+    assert_eq!(
+        refusal(sts.assume(&request).await)?,
         StsRefusal::DurationTooLong
     );
 
@@ -152,19 +157,22 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
         &["sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity"],
     );
     world.account.role("Untagged", Role::trusting(untagged))?;
-    let order = world.order_for("Untagged", &claims()?).await?;
-    assert_eq!(refusal(sts.assume(&order).await)?, StsRefusal::AccessDenied);
+    let request = world.request_for("Untagged", &claims()?).await?;
+    assert_eq!(
+        refusal(sts.assume(&request).await)?,
+        StsRefusal::AccessDenied
+    );
 
-    let order = world.order().await?;
+    let request = world.request().await?;
     world
         .clock
         .advance(std::time::Duration::from_secs(5 * 60 + 301));
-    assert_eq!(refusal(sts.assume(&order).await)?, StsRefusal::Expired);
+    assert_eq!(refusal(sts.assume(&request).await)?, StsRefusal::Expired);
 
     world.account.forget_oidc_provider(world.issuer.issuer());
-    let order = world.order().await?;
+    let request = world.request().await?;
     assert_eq!(
-        refusal(sts.assume(&order).await)?,
+        refusal(sts.assume(&request).await)?,
         StsRefusal::ProviderNotRegistered
     );
     Ok(())
@@ -173,14 +181,15 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
 #[tokio::test]
 async fn a_role_of_another_partition_is_never_asked_for() -> Result<()> {
     let world = World::new(KeyAlgorithm::Es256)?;
-    let mut order = world.order().await?;
-    order.role = rolecall_core::aws::RoleArn::new(
+    let mut request = world.request().await?;
+    let role = &mut session(&mut request).role;
+    *role = rolecall_core::aws::RoleArn::new(
         rolecall_core::aws::Partition::China,
-        order.role.account().clone(),
-        order.role.role().clone(),
+        role.account().clone(),
+        role.role().clone(),
     );
     assert_eq!(
-        refusal(world.sts()?.assume(&order).await)?,
+        refusal(world.sts()?.assume(&request).await)?,
         StsRefusal::Other
     );
     assert!(world.aws.requests().is_empty());

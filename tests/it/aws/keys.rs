@@ -31,7 +31,7 @@ async fn a_rotation_goes_unnoticed() -> Result<()> {
     let world = World::new(KeyAlgorithm::Rs256)?;
     let (sts, keys) = (world.sts()?, &world.directory);
     let first = keys.list()?[0].id.clone();
-    sts.assume(&world.order().await?).await?;
+    sts.assume(&world.request().await?).await?;
 
     let second = keys.generate(KeyAlgorithm::Es256, world.clock.now())?;
     assert_eq!(second.state, KeyState::Next);
@@ -45,7 +45,7 @@ async fn a_rotation_goes_unnoticed() -> Result<()> {
     assert_ne!(world.issuer.jwks().etag, before.etag);
 
     world.clock.advance(DAY);
-    let in_flight = world.order().await?;
+    let in_flight = world.request().await?;
     assert_eq!(
         keys.rotate(Haste::Patient, world.clock.now())?.id,
         second.id
@@ -53,7 +53,7 @@ async fn a_rotation_goes_unnoticed() -> Result<()> {
     world.issuer.reload()?;
     assert_eq!(kids(&world)?, [second.id.to_string(), first.to_string()]);
     sts.assume(&in_flight).await?;
-    sts.assume(&world.order().await?).await?;
+    sts.assume(&world.request().await?).await?;
 
     assert!(matches!(
         keys.retire(&first, Haste::Patient, world.clock.now()),
@@ -64,7 +64,7 @@ async fn a_rotation_goes_unnoticed() -> Result<()> {
     assert_eq!(kids(&world)?, [second.id.to_string()]);
     keys.retire(&first, Haste::Patient, world.clock.now())?;
     assert!(!keys.path().join(format!("{first}.key")).exists());
-    sts.assume(&world.order().await?).await?;
+    sts.assume(&world.request().await?).await?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! However much an operator asks to be logged, nothing that AWS is sent or sends is in the log.
 
 use anyhow::{Context as _, Result};
-use rolecall_core::aws::{ConsoleSignIn as _, Destination, Partition, Proof, Sts as _};
+use rolecall_core::aws::{ConsoleSignIn as _, Destination, Partition, Sts as _, StsRequest};
 use rolecalld::aws::keys::KeyAlgorithm;
 use rolecalld::aws::{LOG_CEILING, SignInEndpoint, StsClient, http_client};
 use rolecalld::egress::Egress;
@@ -22,13 +22,13 @@ async fn logged(directives: &str) -> Result<(String, Vec<String>)> {
         .with_writer(log.clone())
         .with_ansi(false)
         .finish();
-    let order = world.order().await?;
-    let Proof::WebIdentity { token, .. } = &order.proof else {
+    let request = world.request().await?;
+    let StsRequest::AssumeRoleWithWebIdentity(sent) = &request else {
         anyhow::bail!("not a token");
     };
-    let mut secrets: Vec<String> = token.expose().split('.').map(str::to_owned).collect();
+    let mut secrets: Vec<String> = sent.token.expose().split('.').map(str::to_owned).collect();
     let (issued, link) = async {
-        let issued = world.sts()?.assume(&order).await?;
+        let issued = world.sts()?.assume(&request).await?;
         let endpoint = SignInEndpoint::new(&settings(Some(&world.aws))?, &Egress::default())
             .map_err(|error| anyhow::anyhow!(error))?;
         let portal = Url::parse("https://sso.example.com/")?;
@@ -92,21 +92,22 @@ async fn no_level_shows_a_saml_response() -> Result<()> {
         .with_writer(log.clone())
         .with_ansi(false)
         .finish();
-    let (order, issued) = async {
-        let order = world.order(&saml_claims()?).await?;
+    let (request, issued) = async {
+        let request = world.request(&saml_claims()?).await?;
         let sts = StsClient::new(settings(Some(&aws))?, http_client());
-        let issued = sts.assume(&order).await?;
-        anyhow::Ok((order, issued))
+        let issued = sts.assume(&request).await?;
+        anyhow::Ok((request, issued))
     }
     .with_subscriber(subscriber)
     .await?;
-    let Proof::Saml { response, .. } = &order.proof else {
+    let StsRequest::AssumeRoleWithSaml(sent) = &request else {
         anyhow::bail!("not a response");
     };
     let log = log.text();
     assert!(log.contains("AssumeRoleWithSAML"), "{log}");
     // Letters and digits alone are the same in a form.
-    let pieces = response
+    let pieces = sent
+        .response
         .expose()
         .split(|c: char| !c.is_ascii_alphanumeric());
     let session_token = issued.credentials.session_token.expose();

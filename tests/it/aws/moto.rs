@@ -25,8 +25,8 @@ async fn moto_understands_us_and_we_understand_moto() -> Result<()> {
     settings.sts_endpoint = Some(Url::parse(moto.url())?);
     let sts = StsClient::new(settings, http_client());
     let saml = SamlWorld::new()?;
-    for order in [world.order().await?, saml.order(&saml_claims()?).await?] {
-        let issued = sts.assume(&order).await?;
+    for request in [world.request().await?, saml.request(&saml_claims()?).await?] {
+        let issued = sts.assume(&request).await?;
         assert!(
             issued
                 .assumed_role_arn

@@ -13,7 +13,7 @@ use rolecalld::aws::keys::KeyAlgorithm;
 use rolecalld::aws::{StsClient, http_client};
 use url::Url;
 
-use super::world::{World, refusal, settings};
+use super::world::{World, refusal, session, settings};
 
 /// An STS whose Regions have endpoints of their own; `eu-west-1` is asked first, `eu-central-1` is the fallback.
 fn regional(west: &str, central: &str, others: &str) -> Result<StsClient> {
@@ -70,7 +70,7 @@ async fn lasting_trouble_ends_after_three_tries() -> Result<()> {
     ] {
         let world = World::new(KeyAlgorithm::Es256)?;
         world.aws.fault(fault.clone());
-        match (world.sts()?.assume(&world.order().await?).await, meaning) {
+        match (world.sts()?.assume(&world.request().await?).await, meaning) {
             (Err(StsError::Refused { refusal, .. }), Some(meaning)) => assert_eq!(refusal, meaning),
             (Err(StsError::Unavailable(source) | StsError::Unanswered { source, .. }), None) => {
                 assert!(!source.to_string().contains("eyJ"), "{source}");
@@ -90,7 +90,7 @@ async fn an_outage_goes_to_the_fallback_and_stays_there() -> Result<()> {
     let sts = regional(&world.aws.url(), &central.url(), "http://127.0.0.1:1")?;
     world.aws.fault(Fault::ServerError { times: 99 });
     assert_eq!(
-        sts.assume(&world.order().await?).await?.region,
+        sts.assume(&world.request().await?).await?.region,
         "eu-central-1"
     );
     assert_eq!(
@@ -98,7 +98,7 @@ async fn an_outage_goes_to_the_fallback_and_stays_there() -> Result<()> {
         (3, 1)
     );
     assert_eq!(
-        sts.assume(&world.order().await?).await?.region,
+        sts.assume(&world.request().await?).await?.region,
         "eu-central-1"
     );
     assert_eq!(
@@ -108,7 +108,10 @@ async fn an_outage_goes_to_the_fallback_and_stays_there() -> Result<()> {
     // When the fallback fails as well, the first is asked after all.
     world.aws.clear_faults();
     central.fault(Fault::DropConnection { times: 99 });
-    assert_eq!(sts.assume(&world.order().await?).await?.region, "eu-west-1");
+    assert_eq!(
+        sts.assume(&world.request().await?).await?.region,
+        "eu-west-1"
+    );
     Ok(())
 }
 
@@ -124,7 +127,7 @@ async fn a_refusal_is_final() -> Result<()> {
     ] {
         world.aws.clear_faults();
         world.aws.fault(fault);
-        assert_eq!(refusal(sts.assume(&world.order().await?).await)?, meaning);
+        assert_eq!(refusal(sts.assume(&world.request().await?).await)?, meaning);
     }
     assert!(central.requests().is_empty());
     Ok(())
@@ -135,13 +138,13 @@ async fn the_accounts_own_region_comes_first() -> Result<()> {
     let world = World::new(KeyAlgorithm::Es256)?;
     let (central, virginia) = (second_aws(&world)?, second_aws(&world)?);
     let sts = regional(&world.aws.url(), &central.url(), &virginia.url())?;
-    let mut order = world.order().await?;
-    order.region = Some(Region::parse("us-east-1")?);
-    assert_eq!(sts.assume(&order).await?.region, "us-east-1");
+    let mut request = world.request().await?;
+    session(&mut request).region = Some(Region::parse("us-east-1")?);
+    assert_eq!(sts.assume(&request).await?.region, "us-east-1");
     virginia.fault(Fault::DropConnection { times: 99 });
-    assert_eq!(sts.assume(&order).await?.region, "eu-west-1");
-    order.region = Some(Region::parse("cn-north-1")?);
-    assert_eq!(sts.assume(&order).await?.region, "eu-west-1");
+    assert_eq!(sts.assume(&request).await?.region, "eu-west-1");
+    session(&mut request).region = Some(Region::parse("cn-north-1")?);
+    assert_eq!(sts.assume(&request).await?.region, "eu-west-1");
     Ok(())
 }
 
@@ -155,12 +158,12 @@ async fn tries_whose_answer_was_lost_are_counted() -> Result<()> {
     ] {
         let world = World::new(KeyAlgorithm::Es256)?;
         world.aws.fault(fault.clone());
-        let issued = world.sts()?.assume(&world.order().await?).await?;
+        let issued = world.sts()?.assume(&world.request().await?).await?;
         assert_eq!(issued.unanswered, lost, "{fault:?}");
     }
     let world = World::new(KeyAlgorithm::Es256)?;
     world.aws.fault(Fault::DropConnection { times: 9 });
-    let answer = world.sts()?.assume(&world.order().await?).await;
+    let answer = world.sts()?.assume(&world.request().await?).await;
     assert!(
         matches!(answer, Err(StsError::Unanswered { tries: 3, .. })),
         "{answer:?}"
@@ -173,10 +176,13 @@ async fn tries_whose_answer_was_lost_are_counted() -> Result<()> {
 async fn an_sts_that_hangs_is_not_asked_for_a_while() -> Result<()> {
     let world = World::new(KeyAlgorithm::Es256)?;
     let sts = world.sts()?;
-    let order = world.order().await?;
+    let request = world.request().await?;
     world.aws.fault(Fault::SlowBy(Duration::from_secs(60)));
-    let (one, two, three) =
-        tokio::join!(sts.assume(&order), sts.assume(&order), sts.assume(&order));
+    let (one, two, three) = tokio::join!(
+        sts.assume(&request),
+        sts.assume(&request),
+        sts.assume(&request)
+    );
     for answer in [one, two, three] {
         assert!(
             matches!(answer, Err(StsError::Unanswered { .. })),
@@ -186,7 +192,7 @@ async fn an_sts_that_hangs_is_not_asked_for_a_while() -> Result<()> {
     let asked = world.aws.requests().len();
     let begun = Instant::now();
     for _ in 0..20 {
-        let answer = sts.assume(&order).await;
+        let answer = sts.assume(&request).await;
         assert!(
             matches!(answer, Err(StsError::Unavailable(_))),
             "{answer:?}"
@@ -200,7 +206,7 @@ async fn an_sts_that_hangs_is_not_asked_for_a_while() -> Result<()> {
     assert_eq!(world.aws.requests().len(), asked);
     world.aws.clear_faults();
     let begun = Instant::now();
-    while sts.assume(&order).await.is_err() {
+    while sts.assume(&request).await.is_err() {
         assert!(
             begun.elapsed() < Duration::from_secs(6),
             "it is not found again"
@@ -222,7 +228,7 @@ async fn a_silent_region_does_not_eat_the_time_of_the_next() -> Result<()> {
     )?;
     let begun = Instant::now();
     assert_eq!(
-        sts.assume(&world.order().await?).await?.region,
+        sts.assume(&world.request().await?).await?.region,
         "eu-central-1"
     );
     assert!(
@@ -260,7 +266,7 @@ async fn a_request_that_is_turned_away_counts_against_no_region() -> Result<()> 
         "http://127.0.0.1:1",
     )?;
     for calls in 1..=5 {
-        let issued = sts.assume(&world.order().await?).await?;
+        let issued = sts.assume(&world.request().await?).await?;
         assert_eq!(issued.region, "eu-central-1");
         assert_eq!(asked.load(Ordering::Relaxed), calls, "it is not asked");
     }
@@ -274,7 +280,7 @@ async fn nobody_at_home_is_told_soon() -> Result<()> {
     let gone = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let gone = format!("http://{gone}");
     let answer = regional(&gone, &gone, &gone)?
-        .assume(&world.order().await?)
+        .assume(&world.request().await?)
         .await;
     assert!(
         matches!(answer, Err(StsError::Unavailable(_))),

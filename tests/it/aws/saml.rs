@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use rolecall_core::aws::{
-    AssumeRole, MintedSaml, Partition, Proof, Recipient, Region, RoleSessionDuration, SamlClaims,
-    SamlIssuer as _, Sts as _, StsRefusal, TagKey,
+    AssumeRoleWithSaml, MintedSaml, Partition, Recipient, Region, RoleSessionDuration,
+    RoleSessionParameters, SamlClaims, SamlIssuer as _, Sts as _, StsRefusal, StsRequest, TagKey,
 };
 use rolecall_testkit::aws::{Account, Aws, AwsSettings as Emulated, Role};
 use rolecall_testkit::clock::ManualClock;
@@ -59,19 +59,19 @@ impl SamlWorld {
         minted.map_err(|error| anyhow::anyhow!(error))
     }
 
-    /// An order to STS with a fresh response.
-    pub async fn order(&self, claims: &SamlClaims) -> Result<AssumeRole> {
-        Ok(AssumeRole {
-            role: claims.role.clone(),
-            proof: Proof::Saml {
-                principal: claims.provider.clone(),
-                response: self.respond(claims).await?.response,
+    /// A request to STS with a fresh response.
+    pub async fn request(&self, claims: &SamlClaims) -> Result<StsRequest> {
+        Ok(StsRequest::AssumeRoleWithSaml(AssumeRoleWithSaml {
+            session: RoleSessionParameters {
+                role: claims.role.clone(),
+                region: None,
+                duration: claims.duration,
+                session_policy: None,
+                policy_arns: Vec::new(),
             },
-            region: None,
-            duration: claims.duration,
-            session_policy: None,
-            policy_arns: Vec::new(),
-        })
+            principal: claims.provider.clone(),
+            response: self.respond(claims).await?.response,
+        }))
     }
 
     /// An AWS that trusts it.
@@ -122,8 +122,8 @@ async fn a_response_becomes_credentials() -> Result<()> {
     let world = SamlWorld::new()?;
     let (aws, _) = world.aws()?;
     let claims = saml_claims()?;
-    let order = world.order(&claims).await?;
-    let issued = sts(&aws)?.assume(&order).await?;
+    let request = world.request(&claims).await?;
+    let issued = sts(&aws)?.assume(&request).await?;
     let session = aws.issued().pop().context("a session")?;
     assert_eq!(issued.assumed_role_arn, session.assumed_role_arn);
     assert_eq!(issued.credentials.access_key_id, session.access_key_id);
@@ -164,7 +164,7 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
     let (aws, account) = world.aws()?;
     let (sts, claims) = (sts(&aws)?, saml_claims()?);
     let stranger = SamlWorld::new()?;
-    let other = stranger.order(&claims).await?;
+    let other = stranger.request(&claims).await?;
     assert_eq!(
         refusal(sts.assume(&other).await)?,
         StsRefusal::Metadata,
@@ -172,30 +172,30 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
     );
     let mut elsewhere = claims.clone();
     elsewhere.audience = "urn:example".to_owned();
-    let order = world.order(&elsewhere).await?;
-    assert_eq!(refusal(sts.assume(&order).await)?, StsRefusal::Audience);
+    let request = world.request(&elsewhere).await?;
+    assert_eq!(refusal(sts.assume(&request).await)?, StsRefusal::Audience);
     let mut elsewhere = claims.clone();
     elsewhere.region = Some(Region::parse("eu-central-1")?);
-    let order = world.order(&elsewhere).await?;
+    let request = world.request(&elsewhere).await?;
     assert_eq!(
-        refusal(sts.assume(&order).await)?,
+        refusal(sts.assume(&request).await)?,
         StsRefusal::AccessDenied,
         "another recipient"
     );
     let mut long = claims.clone();
     long.duration = RoleSessionDuration::MAX;
-    let order = world.order(&long).await?;
+    let request = world.request(&long).await?;
     assert_eq!(
-        refusal(sts.assume(&order).await)?,
+        refusal(sts.assume(&request).await)?,
         StsRefusal::DurationTooLong
     );
-    let order = world.order(&claims).await?;
+    let request = world.request(&claims).await?;
     world.clock.advance(Duration::from_secs(300));
-    assert_eq!(refusal(sts.assume(&order).await)?, StsRefusal::Expired);
+    assert_eq!(refusal(sts.assume(&request).await)?, StsRefusal::Expired);
     account.forget_saml_provider(claims.provider.as_str());
-    let order = world.order(&claims).await?;
+    let request = world.request(&claims).await?;
     assert_eq!(
-        refusal(sts.assume(&order).await)?,
+        refusal(sts.assume(&request).await)?,
         StsRefusal::ProviderNotRegistered
     );
     Ok(())
@@ -213,20 +213,20 @@ async fn a_rotation_goes_unnoticed_once_iam_has_both_certificates() -> Result<()
     world.issuer.reload()?;
     assert_eq!(certificates(&world.metadata()?), 2);
     world.register(&account)?;
-    sts.assume(&world.order(&claims).await?).await?;
+    sts.assume(&world.request(&claims).await?).await?;
 
     let early = world.directory.rotate(Haste::Patient, world.clock.now());
     ensure!(early.is_err(), "administrators need time to carry it there");
     world.clock.advance(Duration::from_secs(24 * 3_600));
     world.directory.rotate(Haste::Patient, world.clock.now())?;
     world.issuer.reload()?;
-    sts.assume(&world.order(&claims).await?).await?;
+    sts.assume(&world.request(&claims).await?).await?;
     assert_eq!(certificates(&world.metadata()?), 2, "the old one for a day");
     world.clock.advance(Duration::from_secs(25 * 3_600));
     world.issuer.reload()?;
     assert_eq!(certificates(&world.metadata()?), 1);
     world.register(&account)?;
-    sts.assume(&world.order(&claims).await?).await?;
+    sts.assume(&world.request(&claims).await?).await?;
     Ok(())
 }
 

@@ -6,10 +6,10 @@ use actix_web::{HttpResponse, web};
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use rolecall_core::aws::{
-    AccountId, AssumeRole, Issued, Partition, Proof, Region, RoleArn, RolePath,
-    RoleSessionDuration, RoleSessionName, RoleSessionTags, SamlClaims, SamlProviderArn,
-    SourceIdentity, Sts as _, StsError, StsRefusal, TagKey, WebIdentityClaims,
-    WebIdentityIssuer as _,
+    AccountId, AssumeRoleWithWebIdentity, Issued, Partition, Region, RoleArn, RolePath,
+    RoleSessionDuration, RoleSessionName, RoleSessionParameters, RoleSessionTags, SamlClaims,
+    SamlProviderArn, SourceIdentity, Sts as _, StsError, StsRefusal, StsRequest, TagKey,
+    WebIdentityClaims, WebIdentityIssuer as _,
 };
 use rolecall_core::base::secret::SecretText;
 use rolecall_core::base::{Clock, Entropy};
@@ -163,36 +163,46 @@ impl World {
         Ok(StsClient::new(settings(Some(&self.aws))?, http_client()))
     }
 
-    /// An order with a fresh token.
-    pub async fn order(&self) -> Result<AssumeRole> {
-        self.order_for("rolecall/Developer", &claims()?).await
+    /// A request with a fresh token.
+    pub async fn request(&self) -> Result<StsRequest> {
+        self.request_for("rolecall/Developer", &claims()?).await
     }
 
-    pub async fn order_for(&self, role: &str, claims: &WebIdentityClaims) -> Result<AssumeRole> {
+    pub async fn request_for(&self, role: &str, claims: &WebIdentityClaims) -> Result<StsRequest> {
         let token = self
             .issuer
             .mint(claims)
             .await
             .map_err(|error| anyhow::anyhow!(error))?;
-        Ok(AssumeRole {
-            role: RoleArn::new(
-                Partition::Aws,
-                AccountId::parse(ACCOUNT)?,
-                RolePath::parse(role)?,
-            ),
-            proof: Proof::WebIdentity {
+        Ok(StsRequest::AssumeRoleWithWebIdentity(
+            AssumeRoleWithWebIdentity {
+                session: RoleSessionParameters {
+                    role: RoleArn::new(
+                        Partition::Aws,
+                        AccountId::parse(ACCOUNT)?,
+                        RolePath::parse(role)?,
+                    ),
+                    region: None,
+                    duration: RoleSessionDuration::DEFAULT,
+                    session_policy: None,
+                    policy_arns: Vec::new(),
+                },
                 session_name: RoleSessionName::of(&alice()?),
                 token,
             },
-            region: None,
-            duration: RoleSessionDuration::DEFAULT,
-            session_policy: None,
-            policy_arns: Vec::new(),
-        })
+        ))
     }
 
     pub async fn issued(&self) -> Result<Issued> {
-        Ok(self.sts()?.assume(&self.order().await?).await?)
+        Ok(self.sts()?.assume(&self.request().await?).await?)
+    }
+}
+
+/// What both operations have in common, to be changed.
+pub fn session(request: &mut StsRequest) -> &mut RoleSessionParameters {
+    match request {
+        StsRequest::AssumeRoleWithWebIdentity(request) => &mut request.session,
+        StsRequest::AssumeRoleWithSaml(request) => &mut request.session,
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::access::template::{Placeholder, Template};
 use crate::aws::{
-    AccountId, Destination, PolicyArn, Recipient, Region, RolePath, RoleSessionDuration,
+    AccountId, Destination, Partition, PolicyArn, Recipient, Region, RolePath, RoleSessionDuration,
     SamlProviderArn, SessionPolicy, TagKey,
 };
 use crate::base::text_newtype;
@@ -60,6 +60,9 @@ text_newtype!(
     |text| (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 );
 
+/// `aud` of a token where the account names none: what AWS's own documentation uses.
+const TOKEN_AUDIENCE: &str = "sts.amazonaws.com";
+
 /// How the roles of an account are convinced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
@@ -91,6 +94,46 @@ impl Trust {
             Self::GatewaySaml(_) => "gateway-saml",
             Self::ProviderSaml(_) => "provider-saml",
         }
+    }
+
+    /// `aud` of the token or `Audience` of the SAML response, where the account names none.
+    pub fn audience(&self, partition: Partition) -> &'static str {
+        match self {
+            Self::GatewayOidc => TOKEN_AUDIENCE,
+            Self::GatewaySaml(_) | Self::ProviderSaml(_) => partition.saml_audience(),
+        }
+    }
+
+    /// Whether a browser must visit the person's provider for each issue: programs get nothing from such an account.
+    pub fn needs_browser(&self) -> bool {
+        match self {
+            Self::GatewayOidc | Self::GatewaySaml(_) => false,
+            Self::ProviderSaml(_) => true,
+        }
+    }
+
+    /// The IAM SAML provider that the account's roles trust, if they trust one.
+    pub fn saml_provider(&self) -> Option<&SamlProviderArn> {
+        match self {
+            Self::GatewayOidc => None,
+            Self::GatewaySaml(GatewaySaml { provider, .. }) | Self::ProviderSaml(provider) => {
+                Some(provider)
+            }
+        }
+    }
+
+    /// How the gateway signs SAML responses for the account, if it does.
+    pub fn gateway_saml(&self) -> Option<&GatewaySaml> {
+        match self {
+            Self::GatewaySaml(saml) => Some(saml),
+            Self::GatewayOidc | Self::ProviderSaml(_) => None,
+        }
+    }
+
+    /// How the gateway signs the response that a browser posts to the console, where no call to STS is made for it.
+    pub fn console_post(&self) -> Option<&GatewaySaml> {
+        self.gateway_saml()
+            .filter(|saml| saml.console == ConsoleWay::SamlPost)
     }
 }
 
@@ -143,6 +186,14 @@ pub struct Account {
     pub audience: Option<Audience>,
     /// The Region whose STS is asked for it; the gateway's when absent.
     pub sts_region: Option<Region>,
+}
+
+impl Account {
+    /// `aud` of the tokens for it, or `Audience` of the SAML responses: its own, else that of its trust.
+    pub fn audience(&self, partition: Partition) -> &str {
+        let own = self.audience.as_ref().map(Audience::as_str);
+        own.unwrap_or_else(|| self.trust.audience(partition))
+    }
 }
 
 /// What a role session may do at most, below what its role may do. STS adds both up, then cuts the role by the sum.
@@ -212,4 +263,66 @@ pub struct Variant {
     /// Instead of the permission set's, both together: STS adds session policies up, so a read-only variant that kept
     /// the inline policy of its permission set would not be read-only.
     pub limits: Option<Limits>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_trust_answers_for_audience_browser_and_provider() {
+        let arn = "arn:aws:iam::111122223333:saml-provider/rolecall";
+        let provider = SamlProviderArn::parse(arn).unwrap();
+        let gateway_saml = |console| {
+            Trust::GatewaySaml(GatewaySaml {
+                provider: provider.clone(),
+                console,
+                recipient: None,
+            })
+        };
+        let entity_id = "urn:amazon:webservices";
+        for (trust, audience, browser, provider, signs, posts) in [
+            (
+                Trust::GatewayOidc,
+                "sts.amazonaws.com",
+                false,
+                None,
+                false,
+                false,
+            ),
+            (
+                gateway_saml(ConsoleWay::Federation),
+                entity_id,
+                false,
+                Some(arn),
+                true,
+                false,
+            ),
+            (
+                gateway_saml(ConsoleWay::SamlPost),
+                entity_id,
+                false,
+                Some(arn),
+                true,
+                true,
+            ),
+            (
+                Trust::ProviderSaml(provider.clone()),
+                entity_id,
+                true,
+                Some(arn),
+                false,
+                false,
+            ),
+        ] {
+            assert_eq!(trust.audience(Partition::Aws), audience, "{trust}");
+            assert_eq!(trust.needs_browser(), browser, "{trust}");
+            let trusted = trust.saml_provider().map(SamlProviderArn::as_str);
+            assert_eq!(trusted, provider, "{trust}");
+            assert_eq!(trust.gateway_saml().is_some(), signs, "{trust}");
+            assert_eq!(trust.console_post().is_some(), posts, "{trust}");
+        }
+        let china = Trust::ProviderSaml(provider).audience(Partition::China);
+        assert_eq!(china, Partition::China.saml_audience());
+    }
 }

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::access::{ConsoleWay, RoleRequest, Trust};
+use crate::access::RoleRequest;
 use crate::audit::{Delivery, RequestContext};
 use crate::aws::{ConsoleLink, ConsolePost, Destination};
 use crate::base::secret::{ConsoleTicket, random_token};
@@ -89,31 +89,27 @@ impl Issuer {
             .as_ref()
             .or(grant.destination())
             .unwrap_or(&home);
-        match grant.trust() {
-            Trust::GatewaySaml(saml) if saml.console == ConsoleWay::SamlPost => {
-                let minted = self
-                    .respond(context, session.into(), prepared, saml)
-                    .await?;
-                Ok(ConsoleVisit::Post(ConsolePost {
-                    action: minted.recipient,
-                    response: minted.response,
-                    relay_state: destination.clone(),
-                }))
-            }
-            // Credentials of either operation may ask for a console session of their own length.
-            Trust::GatewayOidc | Trust::GatewaySaml(_) | Trust::ProviderSaml(_) => {
-                let issued = self.assume(context, session.into(), prepared).await?;
-                let duration = Some(grant.duration_max());
-                let issuer = self.own_url(request.return_to.as_str());
-                let console = &self.console;
-                let link = console.link(&issued.credentials, duration, destination, &issuer);
-                let link = link.await?;
-                // A link signs in whoever holds it.
-                let lives = self.still_lives(session.into()).await;
-                self.or_withheld(context, lives).await?;
-                Ok(ConsoleVisit::Link(link))
-            }
+        if let Some(saml) = grant.trust().console_post() {
+            let minted = self
+                .respond(context, session.into(), prepared, saml)
+                .await?;
+            return Ok(ConsoleVisit::Post(ConsolePost {
+                action: minted.recipient,
+                response: minted.response,
+                relay_state: destination.clone(),
+            }));
         }
+        // Credentials of either operation may ask for a console session of their own length.
+        let issued = self.assume(context, session.into(), prepared).await?;
+        let duration = Some(grant.duration_max());
+        let issuer = self.own_url(request.return_to.as_str());
+        let console = &self.console;
+        let link = console.link(&issued.credentials, duration, destination, &issuer);
+        let link = link.await?;
+        // A link signs in whoever holds it.
+        let lives = self.still_lives(session.into()).await;
+        self.or_withheld(context, lives).await?;
+        Ok(ConsoleVisit::Link(link))
     }
 
     /// Where the browser signs out of the console first; it comes back with a ticket to

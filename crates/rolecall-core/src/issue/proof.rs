@@ -1,69 +1,83 @@
-//! What convinces AWS: a token or a SAML response that the gateway signs, and the order to STS made of it.
+//! The proof for AWS, a token or a SAML response, and the request to STS that carries it.
 
-use crate::access::{Audience, GatewaySaml, Grant, Trust};
+use crate::access::{GatewaySaml, Grant, Trust};
 use crate::aws::{
-    AdviceFacts, AssumeRole, Issued, MintedSaml, Proof, ProofFacts, SamlClaims, StsError,
-    WebIdentityClaims, advice,
+    AdviceFacts, AssumeRoleWithSaml, AssumeRoleWithWebIdentity, Issued, MintedSaml, ProofFacts,
+    RoleSessionParameters, SamlClaims, StsError, StsRequest, WebIdentityClaims, advice,
 };
+use crate::base::secret::WebIdentityToken;
 use crate::caller::Caller;
 use crate::identity::{Identity, InvalidSubject, Subject};
 use crate::issue::{IssueError, Issuer, Prepared, Refused};
 
-/// `aud` of a token where the account names none: what AWS's own documentation uses.
-const TOKEN_AUDIENCE: &str = "sts.amazonaws.com";
-
 impl Issuer {
-    /// The one place that makes an order to STS. The session must still live when it is sent.
+    /// Sends the request for a grant. The session must still live when it is sent.
     pub(super) async fn ask_sts(
         &self,
         caller: Caller<'_>,
         prepared: Prepared,
     ) -> Result<Issued, IssueError> {
         let grant = prepared.grant.clone();
-        let order = AssumeRole {
-            duration: prepared.duration,
+        let request = self.sts_request(caller.identity, prepared).await?;
+        self.still_lives(caller).await?;
+        let answer = self.sts.assume(&request).await;
+        answer.map_err(|error| self.explained(error, &request, &grant))
+    }
+
+    /// The one place that makes a request to STS: the account's trust decides the operation.
+    async fn sts_request(
+        &self,
+        identity: &Identity,
+        prepared: Prepared,
+    ) -> Result<StsRequest, IssueError> {
+        let grant = &prepared.grant;
+        let session = RoleSessionParameters {
             role: grant.role().clone(),
-            proof: self.prove(caller.identity, prepared).await?,
             region: grant.account().sts_region.clone(),
+            duration: prepared.duration,
             session_policy: grant.session_policy().cloned(),
             policy_arns: grant.policy_arns().to_vec(),
         };
-        self.still_lives(caller).await?;
-        let answer = self.sts.assume(&order).await;
-        answer.map_err(|error| self.explained(error, &grant))
-    }
-
-    async fn prove(&self, identity: &Identity, prepared: Prepared) -> Result<Proof, IssueError> {
-        match prepared.grant.trust().clone() {
-            Trust::GatewayOidc => {
-                let claims = WebIdentityClaims {
-                    subject: aws_subject(identity)
-                        .map_err(|error| IssueError::Token(error.into()))?,
-                    audience: self.audience(&prepared.grant).to_owned(),
-                    tags: prepared.attributes.tags,
-                    source_identity: prepared.attributes.source_identity,
-                };
-                let token = self.issuer.mint(&claims).await;
-                Ok(Proof::WebIdentity {
-                    session_name: prepared.session_name,
-                    token: token.map_err(IssueError::Token)?,
-                })
-            }
-            Trust::ProviderSaml(principal) => match prepared.proven {
-                Some(proven) => Ok(Proof::Saml {
-                    principal,
-                    response: proven.response,
-                }),
-                None => Err(IssueError::AtProvider { start: None }),
-            },
+        match grant.trust().clone() {
+            Trust::GatewayOidc => Ok(StsRequest::AssumeRoleWithWebIdentity(
+                AssumeRoleWithWebIdentity {
+                    session,
+                    session_name: prepared.session_name.clone(),
+                    token: self.mint_token(identity, prepared).await?,
+                },
+            )),
             Trust::GatewaySaml(saml) => {
                 let minted = self.mint_saml(identity, prepared, &saml).await?;
-                Ok(Proof::Saml {
+                Ok(StsRequest::AssumeRoleWithSaml(AssumeRoleWithSaml {
+                    session,
                     principal: saml.provider,
                     response: minted.response,
-                })
+                }))
             }
+            Trust::ProviderSaml(principal) => match prepared.proven {
+                Some(proven) => Ok(StsRequest::AssumeRoleWithSaml(AssumeRoleWithSaml {
+                    session,
+                    principal,
+                    response: proven.response,
+                })),
+                None => Err(IssueError::AtProvider { start: None }),
+            },
         }
+    }
+
+    async fn mint_token(
+        &self,
+        identity: &Identity,
+        prepared: Prepared,
+    ) -> Result<WebIdentityToken, IssueError> {
+        let claims = WebIdentityClaims {
+            subject: aws_subject(identity).map_err(|error| IssueError::Token(error.into()))?,
+            audience: self.audience(&prepared.grant).to_owned(),
+            tags: prepared.attributes.tags,
+            source_identity: prepared.attributes.source_identity,
+        };
+        let token = self.issuer.mint(&claims).await;
+        token.map_err(IssueError::Token)
     }
 
     /// A SAML response for one role, whoever takes it to AWS.
@@ -92,16 +106,11 @@ impl Issuer {
         minted.map_err(IssueError::Token)
     }
 
-    /// `aud` or `Audience`: the account's, else AWS's own.
     fn audience<'g>(&self, grant: &'g Grant) -> &'g str {
-        let configured = grant.account().audience.as_ref().map(Audience::as_str);
-        configured.unwrap_or(match grant.trust() {
-            Trust::GatewayOidc => TOKEN_AUDIENCE,
-            Trust::GatewaySaml(_) | Trust::ProviderSaml(_) => self.partition.saml_audience(),
-        })
+        grant.account().audience(self.partition)
     }
 
-    fn explained(&self, error: StsError, grant: &Grant) -> IssueError {
+    fn explained(&self, error: StsError, request: &StsRequest, grant: &Grant) -> IssueError {
         let (refusal, code, message, request_id) = match error {
             StsError::Unavailable(source) => return IssueError::StsUnavailable(source),
             StsError::Unanswered { tries, source } => {
@@ -117,10 +126,12 @@ impl Issuer {
         let audience = self.audience(grant);
         let facts = AdviceFacts {
             issuer: &self.public_url,
-            proof: match grant.trust() {
-                Trust::GatewayOidc => ProofFacts::WebIdentity { audience },
-                Trust::GatewaySaml(GatewaySaml { provider, .. })
-                | Trust::ProviderSaml(provider) => ProofFacts::Saml { provider, audience },
+            proof: match request {
+                StsRequest::AssumeRoleWithWebIdentity(_) => ProofFacts::WebIdentity { audience },
+                StsRequest::AssumeRoleWithSaml(request) => ProofFacts::Saml {
+                    provider: &request.principal,
+                    audience,
+                },
             },
             role: grant.role(),
             duration: grant.duration_max(),

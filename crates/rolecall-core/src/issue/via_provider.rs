@@ -6,7 +6,6 @@
 
 use crate::access::{Grant, RoleRequest, RoleSessionAttributes};
 use crate::audit::{Delivery, RequestContext};
-use crate::aws::SamlProviderArn;
 use crate::base::limits;
 use crate::base::secret::{ProofTicket, SamlResponse, SecretDigest, random_token};
 use crate::caller::{Caller, SessionId};
@@ -109,13 +108,11 @@ impl Proven {
     pub(crate) fn fits(
         &self,
         grant: &Grant,
-        provider: &SamlProviderArn,
         attributes: &RoleSessionAttributes,
     ) -> Result<(), Mismatch> {
-        if !self
-            .said
-            .is_for(&grant.role().to_string(), provider.as_str())
-        {
+        let role = grant.role().to_string();
+        let provider = grant.trust().saml_provider();
+        if !provider.is_some_and(|provider| self.said.is_for(&role, provider.as_str())) {
             return Err(Mismatch::Role);
         }
         let demanded = attributes.source_identity.as_ref().map(ToString::to_string);

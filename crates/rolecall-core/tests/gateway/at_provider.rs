@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rolecall_core::audit::Happened;
-use rolecall_core::aws::Proof;
+use rolecall_core::aws::StsRequest;
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::ProofTicket;
 use rolecall_core::issue::{ConsoleRequest, ConsoleVisit, IssueError, ProofOutcome};
@@ -61,24 +61,20 @@ async fn credentials_come_by_the_providers_own_response() {
     let alice = world.session_of("alice").await;
     world.trail.take();
     world.sent_away(&alice).await;
-    assert!(world.aws.take_orders().is_empty() && world.trail.take().is_empty());
+    assert!(world.aws.take_requests().is_empty() && world.trail.take().is_empty());
 
     let ticket = world.received(&said("alice", "a1")).await.unwrap();
     assert_eq!(world.store.keys("session").len(), 1, "it signs nobody in");
     let outcome = world.back(&alice, &ticket).await.unwrap();
     assert!(matches!(outcome, ProofOutcome::Issued(_)));
 
-    let order = world.aws.take_orders().remove(0);
-    let Proof::Saml {
-        principal,
-        response,
-    } = &order.proof
-    else {
+    let request = world.aws.take_requests().remove(0);
+    let StsRequest::AssumeRoleWithSaml(request) = request else {
         panic!("not a response");
     };
-    assert_eq!(principal.as_str(), PROVIDER);
-    assert_eq!(response.expose(), said("alice", "a1"), "as it came");
-    assert_eq!(order.role.as_str(), ROLE);
+    assert_eq!(request.principal.as_str(), PROVIDER);
+    assert_eq!(request.response.expose(), said("alice", "a1"), "as it came");
+    assert_eq!(request.session.role.as_str(), ROLE);
     let happened = world.trail.take();
     let Happened::IssueIntended {
         role_session_name,
@@ -161,7 +157,7 @@ async fn a_response_about_somebody_else_or_something_else_is_refused() {
             panic!("{happened:?}");
         };
         assert_eq!(reason, why);
-        assert!(world.aws.take_orders().is_empty());
+        assert!(world.aws.take_requests().is_empty());
     }
     // The pair may stand in either order.
     world.sent_away(&alice).await;
@@ -194,7 +190,7 @@ async fn nothing_is_issued_that_was_not_asked_for_in_this_session() {
     world.clock.advance(limits::HELD_RESPONSE_MAX);
     let spent = world.back(&alice, &ticket).await.unwrap();
     assert!(matches!(spent, ProofOutcome::Spent), "too late");
-    assert!(world.aws.take_orders().is_empty());
+    assert!(world.aws.take_requests().is_empty());
 }
 
 #[tokio::test]
@@ -208,7 +204,7 @@ async fn todays_policy_is_asked_on_the_way_back() {
         .await;
     let error = world.back(&alice, &ticket).await.unwrap_err();
     assert!(matches!(error, IssueError::NotGranted));
-    assert!(world.aws.take_orders().is_empty());
+    assert!(world.aws.take_requests().is_empty());
 }
 
 #[tokio::test]

@@ -108,7 +108,7 @@ async fn a_link_needs_a_grant_like_everything_else() {
         .visit_console(&context(), &bob, &developer(), &request(None))
         .await;
     assert!(matches!(link, Err(IssueError::NotGranted)));
-    assert!(world.aws.take_orders().is_empty() && world.aws.take_links().is_empty());
+    assert!(world.aws.take_requests().is_empty() && world.aws.take_links().is_empty());
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn a_ticket_leads_on_once() {
     let alice = world.session_of("alice").await;
     let ticket = ticket(&world, &alice, developer()).await;
     assert!(
-        world.aws.take_orders().is_empty(),
+        world.aws.take_requests().is_empty(),
         "nothing is issued before AWS's sign-out"
     );
     let go = async || {
@@ -185,7 +185,7 @@ async fn a_ticket_leads_on_once() {
         "https://console.aws.amazon.com/cloudwatch/"
     );
     assert!(matches!(go().await, Ok(ConsoleOutcome::Spent)));
-    assert_eq!(world.aws.take_orders().len(), 1);
+    assert_eq!(world.aws.take_requests().len(), 1);
 }
 
 #[tokio::test]
@@ -214,7 +214,7 @@ async fn a_ticket_is_worth_nothing_in_another_session() {
             "who took it spent it"
         );
     }
-    assert!(world.aws.take_orders().is_empty());
+    assert!(world.aws.take_requests().is_empty());
     let made_up = ConsoleTicket::new("made up");
     let gone = world
         .gateway
@@ -259,7 +259,7 @@ async fn a_policy_that_changed_during_the_sign_out_is_the_one_that_counts() {
         .continue_to_console(&context(), &alice, &ticket)
         .await;
     assert!(matches!(gone, Err(IssueError::NotGranted)));
-    assert!(world.aws.take_orders().is_empty());
+    assert!(world.aws.take_requests().is_empty());
 }
 
 #[tokio::test]

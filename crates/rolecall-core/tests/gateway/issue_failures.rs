@@ -152,7 +152,7 @@ async fn without_a_key_of_its_own_the_gateway_asks_nobody() {
         "the source is for the log"
     );
     assert_failed(&world, "token", None);
-    assert!(world.aws.take_orders().is_empty(), "STS heard nothing");
+    assert!(world.aws.take_requests().is_empty(), "STS heard nothing");
 }
 
 #[tokio::test]
@@ -203,10 +203,10 @@ async fn an_outage_of_the_store_is_one_of_issuing() {
     // Whether the person is within their limit cannot be told, or whether the session still lives.
     for calls in [0, 1] {
         world.store.outage.break_after(calls);
-        world.aws.take_orders();
+        world.aws.take_requests();
         let error = world.issue(&bob, &plain()).await.unwrap_err();
         assert!(matches!(error, IssueError::Unavailable(_)));
-        assert!(world.aws.take_orders().is_empty(), "{calls}");
+        assert!(world.aws.take_requests().is_empty(), "{calls}");
     }
 
     // Nor afterwards: AWS has issued, and nothing of it is delivered.

@@ -141,8 +141,8 @@ async fn a_quarter_of_an_hour_of_one_role_in_the_order_of_the_guarantee() {
     let shown = program.allowed(&world, &alice, developer()).await.unwrap();
     let tokens = program.redeem(&world, &shown).await.unwrap();
     assert_eq!(tokens.expires_in, 900);
-    let (order, claims) = world.aws.take_only();
-    assert_eq!(order.duration.seconds(), 900);
+    let (request, claims) = world.aws.take_only();
+    assert_eq!(request.session().duration.seconds(), 900);
     assert_eq!(claims.tags.iter().count(), 4, "as everywhere");
     let id_token = tokens.id_token.unwrap();
     let said: Vec<&str> = id_token.expose().split(' ').collect();

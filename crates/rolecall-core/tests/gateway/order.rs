@@ -1,7 +1,7 @@
 //! What STS and the gateway's issuer are told: exactly what the grant says, in the name of exactly one person.
 
 use rolecall_core::access::DurationReason;
-use rolecall_core::aws::Proof;
+use rolecall_core::aws::StsRequest;
 use rolecall_core::identity::{EmailAddress, Subject};
 
 use crate::world::{NO_DELETE, World, developer, plain};
@@ -10,52 +10,53 @@ use crate::world::{NO_DELETE, World, developer, plain};
 async fn names(world: &World, provider: &str, person: &str) -> (String, String) {
     let session = world.sign_in(provider, person).await.session;
     world.issue(&session, &plain()).await.unwrap();
-    let (order, claims) = world.aws.take_only();
-    let Proof::WebIdentity { session_name, .. } = &order.proof else {
+    let (request, claims) = world.aws.take_only();
+    let StsRequest::AssumeRoleWithWebIdentity(request) = request else {
         panic!("not a token");
     };
     (
-        session_name.as_str().to_owned(),
+        request.session_name.as_str().to_owned(),
         claims.subject.as_str().to_owned(),
     )
 }
 
 #[tokio::test]
-async fn the_order_says_what_the_grant_says() {
+async fn the_request_says_what_the_grant_says() {
     let world = World::new();
     let session = world.session_of("alice").await;
     let issued = world.issue(&session, &developer()).await.unwrap();
 
-    let (order, claims) = world.aws.take_only();
+    let (request, claims) = world.aws.take_only();
+    let asked = request.session();
     assert_eq!(
-        order.role.as_str(),
+        asked.role.as_str(),
         "arn:aws:iam::111122223333:role/rolecall/Developer"
     );
     assert_eq!(
-        order.duration.seconds(),
+        asked.duration.seconds(),
         7_200,
         "the assignment's two hours"
     );
     assert_eq!(
         issued.duration,
         (
-            order.duration,
+            asked.duration,
             DurationReason::Assignment("payments-developers".to_owned())
         )
     );
     let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-    let session_policy = order.session_policy.as_ref().unwrap();
+    let session_policy = asked.session_policy.as_ref().unwrap();
     assert_eq!(json(session_policy.as_str()), json(NO_DELETE));
-    assert_eq!(order.policy_arns, []);
+    assert_eq!(asked.policy_arns, []);
     assert_eq!(
-        order.region.as_ref().map(|region| region.as_str()),
+        asked.region.as_ref().map(|region| region.as_str()),
         Some("eu-central-1")
     );
-    let Proof::WebIdentity { token, .. } = &order.proof else {
+    let StsRequest::AssumeRoleWithWebIdentity(request) = request else {
         panic!("not a token");
     };
     assert_eq!(
-        token.expose(),
+        request.token.expose(),
         "canary-web-identity-token",
         "the token just minted"
     );
@@ -91,9 +92,10 @@ async fn a_variant_has_its_own_limits_and_its_own_tag() {
     readonly.variant = Some("readonly".to_owned());
     world.issue(&session, &readonly).await.unwrap();
 
-    let (order, claims) = world.aws.take_only();
-    assert_eq!(order.duration.seconds(), 1_800);
-    let arns: Vec<_> = order.policy_arns.iter().map(|arn| arn.as_str()).collect();
+    let (request, claims) = world.aws.take_only();
+    let asked = request.session();
+    assert_eq!(asked.duration.seconds(), 1_800);
+    let arns: Vec<_> = asked.policy_arns.iter().map(|arn| arn.as_str()).collect();
     assert_eq!(arns, ["arn:aws:iam::aws:policy/ReadOnlyAccess"]);
     let tagged = claims
         .tags
@@ -108,11 +110,12 @@ async fn what_nobody_configured_is_aws_default_and_left_out() {
     let session = world.session_of("bob").await;
     let issued = world.issue(&session, &plain()).await.unwrap();
 
-    let (order, claims) = world.aws.take_only();
-    assert_eq!(order.role.as_str(), "arn:aws:iam::777788889999:role/Plain");
-    assert_eq!(order.duration.seconds(), 3_600);
+    let (request, claims) = world.aws.take_only();
+    let asked = request.session();
+    assert_eq!(asked.role.as_str(), "arn:aws:iam::777788889999:role/Plain");
+    assert_eq!(asked.duration.seconds(), 3_600);
     assert_eq!(issued.duration.1, DurationReason::AwsDefault);
-    assert!(order.session_policy.is_none() && order.region.is_none());
+    assert!(asked.session_policy.is_none() && asked.region.is_none());
     assert_eq!(claims.audience, "sts.amazonaws.com");
     assert!(claims.source_identity.is_none());
     assert_eq!(claims.tags.len(), 2, "the two that are always there");

@@ -214,7 +214,7 @@ proptest! {
                 outcome.take(&world, step).await;
             }
             assert!(outcome.sessions_of.values().all(|sessions| *sessions == 1), "a state was spent twice");
-            let orders = world.aws.take_orders().len();
+            let orders = world.aws.take_requests().len();
             check_trail(world.trail.take_events(), orders, &outcome.handed_out);
         });
     }

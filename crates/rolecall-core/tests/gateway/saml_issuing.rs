@@ -1,7 +1,7 @@
 //! Accounts that trust the gateway as a SAML provider: what the response says, and the console without STS.
 
 use rolecall_core::audit::Happened;
-use rolecall_core::aws::{Destination, Partition, Proof, SamlClaims, StsRefusal};
+use rolecall_core::aws::{Destination, Partition, SamlClaims, StsRefusal, StsRequest};
 use rolecall_core::base::secret::ConsoleTicket;
 use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError};
 use rolecall_core::sign_in::ReturnTo;
@@ -42,18 +42,14 @@ async fn credentials_by_a_response_of_ours() {
         world.journal.take(),
         ["audit issue_intended", "mint", "assume", "audit issue_done"]
     );
-    let order = world.aws.take_orders().remove(0);
-    let Proof::Saml {
-        principal,
-        response,
-    } = &order.proof
-    else {
+    let request = world.aws.take_requests().remove(0);
+    let StsRequest::AssumeRoleWithSaml(request) = request else {
         panic!("not a response");
     };
-    assert_eq!(principal.as_str(), PROVIDER);
-    assert_eq!(response.expose(), "canary-saml-response");
-    assert_eq!(order.duration.seconds(), 7_200);
-    assert!(order.session_policy.is_some());
+    assert_eq!(request.principal.as_str(), PROVIDER);
+    assert_eq!(request.response.expose(), "canary-saml-response");
+    assert_eq!(request.session.duration.seconds(), 7_200);
+    assert!(request.session.session_policy.is_some());
 
     let claims = only_claims(&world);
     assert_eq!(
@@ -64,10 +60,10 @@ async fn credentials_by_a_response_of_ours() {
     assert_eq!(claims.subject.as_str(), "okta|subject-alice");
     assert_eq!(claims.authenticated_at, alice.identity.vouched_at);
     assert!(claims.session_name.as_str().starts_with("alice@"));
-    assert_eq!(claims.duration, order.duration);
+    assert_eq!(claims.duration, request.session.duration);
     assert_eq!(claims.audience, "urn:amazon:webservices");
     assert_eq!(claims.recipient, None);
-    assert_eq!(claims.region, order.region);
+    assert_eq!(claims.region, request.session.region);
     assert!(claims.source_identity.is_some());
     let keys: Vec<&str> = claims.tags.iter().map(|(key, _)| key).collect();
     assert_eq!(
@@ -135,12 +131,12 @@ async fn the_console_by_post_asks_nobody() {
         (assertion.as_str(), recipient.as_str()),
         ("_assertion-1", RECIPIENT)
     );
-    assert!(world.aws.take_orders().is_empty() && world.aws.take_links().is_empty());
+    assert!(world.aws.take_requests().is_empty() && world.aws.take_links().is_empty());
     assert_eq!(only_claims(&world).duration.seconds(), 7_200);
 
     // Credentials for a terminal still come from STS, and another account is none of its business.
     world.issue(&alice, &developer()).await.unwrap();
-    assert_eq!(world.aws.take_orders().len(), 1);
+    assert_eq!(world.aws.take_requests().len(), 1);
     let visit = world
         .gateway
         .issuer()

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use rolecall_core::aws::{
-    AssumeRole, ConsoleLink, ConsoleSignIn, ConsoleSignInError, Credentials, Destination, Issued,
+    ConsoleLink, ConsoleSignIn, ConsoleSignInError, Credentials, Destination, Issued,
     LoginTokenClaims, MintedSaml, Partition, Recipient, RoleSessionDuration, SamlClaims,
-    SamlIssuer, Sts, StsError, StsRefusal, WebIdentityClaims, WebIdentityIssuer,
+    SamlIssuer, Sts, StsError, StsRefusal, StsRequest, WebIdentityClaims, WebIdentityIssuer,
 };
 use rolecall_core::base::secret::{SamlResponse, SecretText, WebIdentityToken};
 use rolecall_core::base::{Clock as _, Source};
@@ -30,7 +30,7 @@ pub struct Aws {
     clock: Arc<ManualClock>,
     journal: Journal,
     gate: Arc<Gate>,
-    orders: Mutex<Vec<AssumeRole>>,
+    requests: Mutex<Vec<StsRequest>>,
     claims: Mutex<Vec<WebIdentityClaims>>,
     saml_claims: Mutex<Vec<SamlClaims>>,
     links: Mutex<Vec<Wanted>>,
@@ -46,7 +46,7 @@ impl Aws {
             clock,
             journal,
             gate,
-            orders: Mutex::default(),
+            requests: Mutex::default(),
             claims: Mutex::default(),
             saml_claims: Mutex::default(),
             links: Mutex::default(),
@@ -89,17 +89,17 @@ impl Aws {
         *self.next_mint_error.lock().unwrap() = Some("no key".into());
     }
 
-    /// The orders to STS since the last time.
-    pub fn take_orders(&self) -> Vec<AssumeRole> {
-        std::mem::take(&mut *self.orders.lock().unwrap())
+    /// The requests to STS since the last time.
+    pub fn take_requests(&self) -> Vec<StsRequest> {
+        std::mem::take(&mut *self.requests.lock().unwrap())
     }
 
-    /// The one order to STS, with the claims of its token.
+    /// The one request to STS, with the claims of its token.
     #[track_caller]
-    pub fn take_only(&self) -> (AssumeRole, WebIdentityClaims) {
-        let (mut orders, mut claims) = (self.take_orders(), self.take_claims());
-        assert_eq!((orders.len(), claims.len()), (1, 1));
-        (orders.remove(0), claims.remove(0))
+    pub fn take_only(&self) -> (StsRequest, WebIdentityClaims) {
+        let (mut requests, mut claims) = (self.take_requests(), self.take_claims());
+        assert_eq!((requests.len(), claims.len()), (1, 1));
+        (requests.remove(0), claims.remove(0))
     }
 
     pub fn take_claims(&self) -> Vec<WebIdentityClaims> {
@@ -117,14 +117,14 @@ impl Aws {
 
 #[async_trait]
 impl Sts for Aws {
-    async fn assume(&self, order: &AssumeRole) -> Result<Issued, StsError> {
+    async fn assume(&self, request: &StsRequest) -> Result<Issued, StsError> {
         self.journal.note("assume");
         self.gate.pass().await;
         tokio::task::yield_now().await;
         let number = {
-            let mut orders = self.orders.lock().unwrap();
-            orders.push(order.clone());
-            orders.len()
+            let mut requests = self.requests.lock().unwrap();
+            requests.push(request.clone());
+            requests.len()
         };
         if let Some(error) = self.next_sts_error.lock().unwrap().take() {
             return Err(error);
@@ -134,9 +134,9 @@ impl Sts for Aws {
                 access_key_id: format!("ASIA{number:016}"),
                 secret_access_key: SecretText::new("canary-secret-access-key"),
                 session_token: SecretText::new("canary-session-token"),
-                expires_at: self.clock.now() + order.duration.as_delta(),
+                expires_at: self.clock.now() + request.session().duration.as_delta(),
             },
-            assumed_role_arn: format!("{}/assumed", order.role),
+            assumed_role_arn: format!("{}/assumed", request.session().role),
             request_id: Some("request-1".to_owned()),
             region: "eu-west-1".to_owned(),
             packed_size_percent: Some(3),

@@ -1,0 +1,32 @@
+//! `AssumeRoleWithSAML`: unsigned, since the assertion is the proof.
+
+use aws_sdk_sts::Client;
+use rolecall_core::aws::AssumeRoleWithSaml;
+
+use super::answer::Answer;
+use super::error::Failure;
+use super::parameters;
+use super::tries::Tries;
+
+/// One call with the SDK's retries.
+pub(super) async fn call(
+    client: &Client,
+    request: &AssumeRoleWithSaml,
+    tries: &Tries,
+) -> Result<Answer, Failure> {
+    let session = &request.session;
+    let answer = client
+        .assume_role_with_saml()
+        .role_arn(session.role.as_str())
+        .principal_arn(request.principal.as_str())
+        .saml_assertion(request.response.expose())
+        .duration_seconds(parameters::duration(session))
+        .set_policy(parameters::policy(session))
+        .set_policy_arns(parameters::policy_arns(session))
+        .customize()
+        .interceptor(tries.clone())
+        .send()
+        .await
+        .map_err(|error| Failure::of(&error))?;
+    Ok(answer.into())
+}

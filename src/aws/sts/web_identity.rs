@@ -1,0 +1,32 @@
+//! `AssumeRoleWithWebIdentity`: unsigned, since the token is the proof.
+
+use aws_sdk_sts::Client;
+use rolecall_core::aws::AssumeRoleWithWebIdentity;
+
+use super::answer::Answer;
+use super::error::Failure;
+use super::parameters;
+use super::tries::Tries;
+
+/// One call with the SDK's retries.
+pub(super) async fn call(
+    client: &Client,
+    request: &AssumeRoleWithWebIdentity,
+    tries: &Tries,
+) -> Result<Answer, Failure> {
+    let session = &request.session;
+    let answer = client
+        .assume_role_with_web_identity()
+        .role_arn(session.role.as_str())
+        .role_session_name(request.session_name.as_str())
+        .web_identity_token(request.token.expose())
+        .duration_seconds(parameters::duration(session))
+        .set_policy(parameters::policy(session))
+        .set_policy_arns(parameters::policy_arns(session))
+        .customize()
+        .interceptor(tries.clone())
+        .send()
+        .await
+        .map_err(|error| Failure::of(&error))?;
+    Ok(answer.into())
+}
