@@ -1,11 +1,12 @@
 # The gateway's image: built from the clone, run as nobody in particular, with nothing but the libraries it needs.
 #
+#   cargo xtask image                                        with docker, podman or buildah; or
 #   docker build --tag rolecalld .
 #   docker build --tag rolecall-demo --target demo .
 #
 # Base images are pinned by digest; `apt-get upgrade` below brings the security fixes that came after them.
 
-FROM rust:1.95.0-slim-bookworm@sha256:d7482085ff5b415f84dba5647ae71606650bdef00db7aeb69f4b3d170c3e4082 AS build
+FROM docker.io/library/rust:1.95.0-slim-bookworm@sha256:d7482085ff5b415f84dba5647ae71606650bdef00db7aeb69f4b3d170c3e4082 AS build
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
         clang libclang-dev libssl-dev libxml2-dev libxmlsec1-dev libxmlsec1-openssl pkg-config \
@@ -17,7 +18,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --release --locked --package rolecalld --package rolecall-demo \
     && mkdir /out && cp target/release/rolecalld target/release/rolecall-demo /out/
 
-FROM debian:bookworm-slim@sha256:abd67ffcfa541b485a3dff59865ab629aa048a6c613e639d36e7456b0b229241 AS runtime
+FROM docker.io/library/debian:bookworm-slim@sha256:abd67ffcfa541b485a3dff59865ab629aa048a6c613e639d36e7456b0b229241 AS runtime
 RUN apt-get update \
     && apt-get upgrade --yes \
     && apt-get install --yes --no-install-recommends ca-certificates libssl3 libxml2 libxmlsec1 libxmlsec1-openssl \

@@ -1,4 +1,4 @@
-//! Rolecall's chores: `cargo xtask test | demo | bench | fuzz | ci | deb`.
+//! Rolecall's chores: `cargo xtask test | demo | bench | fuzz | ci | deb | image`.
 //!
 //! Each chore installs what this machine lacks (or names it and exits 2), says on stderr what it does, and does its job. This file
 //! owns the command line and the exit codes; it depends on almost nothing, so that it builds in seconds on a fresh machine.
@@ -13,6 +13,7 @@ mod deb;
 mod demo;
 mod deny;
 mod fuzz;
+mod image;
 mod machine;
 mod packages;
 mod peers;
@@ -37,6 +38,7 @@ Commands:
   fuzz  [SECONDS]                feed the SAML verifier what nobody thought of; a minute unless told
   ci    [STEP…]                  everything continuous integration checks, or only the named steps
   deb   [--test [RELEASE]]       build a Debian package of the gateway; --test installs and starts it in a chroot, as root
+  image [BUILD ARGUMENTS]        build the container image with docker, podman or buildah
   setup                          only install what `test` needs
 
 On Debian and Ubuntu, missing system packages are installed with apt-get, as root or through sudo. Elsewhere they are named
@@ -75,6 +77,7 @@ fn run(arguments: Vec<String>) -> anyhow::Result<()> {
         "bench" => bench::run(&machine, rest),
         "fuzz" => fuzz::run(&machine, rest),
         "ci" => ci::run(&machine, rest),
+        "image" => image::run(&machine, rest),
         "deb" => deb::run(&machine, rest),
         "setup" => peers::install(&machine)
             .map(|_| say("everything that `cargo xtask test` needs is here")),
