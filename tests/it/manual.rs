@@ -158,9 +158,9 @@ fn every_stable_word_is_explained() -> Result<()> {
     for (source, function) in [
         ("crates/rolecall-core/src/sign_in.rs", "code"),
         ("crates/rolecall-core/src/aws/order.rs", "code"),
-        ("crates/rolecall-core/src/gateway/sign_in.rs", "reason"),
-        ("crates/rolecall-core/src/gateway/sign_out.rs", "reason"),
-        ("crates/rolecall-core/src/gateway/issue.rs", "word"),
+        ("crates/rolecall-core/src/sign_in/begin.rs", "reason"),
+        ("crates/rolecall-core/src/sign_in/sign_out.rs", "reason"),
+        ("crates/rolecall-core/src/issue/error.rs", "word"),
     ] {
         for word in words(source, function)? {
             assert!(
