@@ -11,7 +11,7 @@ use machine::Machine;
 use page::{Command, commands};
 
 /// What is not run here: how these commands begin, and why.
-const ELSEWHERE: [(&str, &str); 7] = [
+const ELSEWHERE: [(&str, &str); 8] = [
     ("cargo xtask demo", "`rolecall-demo` has tests of its own"),
     ("cargo xtask test", "it is what runs this test"),
     (
@@ -22,6 +22,10 @@ const ELSEWHERE: [(&str, &str); 7] = [
     (
         "apt-get install ",
         "the system stays as it is: `cargo xtask deb --test` installs the package in a chroot",
+    ),
+    (
+        "runuser -u postgres ",
+        "it needs the superuser of PostgreSQL: `operate::postgres` makes the same role and database",
     ),
     (
         "aws ",
