@@ -28,8 +28,8 @@ use rolecall_core::record::rate_limit::RateLimits;
 use rolecall_core::session::{ClientRules, Lifetimes};
 use url::Url;
 
-use crate::audit::DatabaseUrl;
 use crate::aws::AwsSettings;
+use crate::database::DatabaseUrl;
 use crate::egress::Egress;
 use crate::idp::ProviderSettings;
 use crate::store::StoreSettings;

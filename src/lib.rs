@@ -6,6 +6,7 @@ mod canonical_xml;
 pub mod cli;
 mod client_address;
 pub mod config;
+pub mod database;
 pub mod egress;
 mod file;
 mod hardening;

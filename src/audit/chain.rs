@@ -15,11 +15,11 @@ use tokio::time::{Instant, timeout};
 use super::append::{Appender, Move};
 use super::committed::Committed;
 use super::connection::Connection;
-use super::database::Trail;
 use super::not_written::NotWritten;
 use super::owed::Owed;
 use super::row::{self, Columns, Row};
 use super::waiter::{Kind, Pending};
+use crate::database::Database;
 
 /// How long a transaction may take: two seconds of another process's lock, and the writing itself.
 const TRANSACTION_MAX: Duration = Duration::from_millis(2_500);
@@ -51,7 +51,7 @@ impl Head {
 
 /// This process's chain.
 pub(super) struct Chain {
-    trail: Trail,
+    trail: Database,
     /// The connection that writes, as long as nothing has gone wrong on it.
     connection: Option<Connection>,
     appender: Appender,
@@ -318,7 +318,7 @@ impl Chain {
 /// The connection, opened if it is not.
 async fn open<'a>(
     connection: &'a mut Option<Connection>,
-    trail: &Trail,
+    trail: &Database,
 ) -> Result<&'a mut Connection, NotWritten> {
     let open = match connection.take() {
         Some(open) => open,

@@ -11,9 +11,9 @@ use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection};
 use tokio::time::timeout;
 
 use super::append::{Appender, Move, Scope};
-use super::database::{Place, SQLITE_SETTINGS, Trail};
 use super::not_written::NotWritten;
 use super::row::Row;
+use crate::database::{Database, Place, SQLITE_SETTINGS};
 use crate::sqlite_file::SqliteFile;
 
 /// How long it may take to be had; callers wait for it.
@@ -57,12 +57,12 @@ pub(super) enum Connection {
 }
 
 impl Connection {
-    pub(super) async fn open(trail: &Trail) -> Result<Self, NotWritten> {
+    pub(super) async fn open(trail: &Database) -> Result<Self, NotWritten> {
         let opened = timeout(OPEN_MAX, Self::connect(trail)).await;
         opened.map_err(|_| NotWritten::TimedOut)?
     }
 
-    async fn connect(trail: &Trail) -> Result<Self, NotWritten> {
+    async fn connect(trail: &Database) -> Result<Self, NotWritten> {
         match &trail.place {
             Place::Sqlite(file) => {
                 file.is_in_place()?;

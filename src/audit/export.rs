@@ -11,8 +11,8 @@ use futures_util::TryStreamExt as _;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 
-use super::database::Trail;
 use super::row::{NAMES, Row, sortable};
+use crate::database::Database;
 
 /// How the trail is written out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub enum ExportError {
 /// # Errors
 /// [`ExportError`].
 pub async fn export(
-    trail: &Trail,
+    trail: &Database,
     format: Format,
     since: Option<DateTime<Utc>>,
     mut output: impl Write,

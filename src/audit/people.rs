@@ -5,8 +5,8 @@ use sqlx::Row as _;
 
 use rolecall_core::identity::{EmailAddress, ProviderId, Subject};
 
-use super::database::Trail;
 use super::row::sortable;
+use crate::database::Database;
 
 /// People that are listed; nobody has as many accounts.
 const PEOPLE_MAX: i64 = 100;
@@ -27,7 +27,7 @@ pub struct KnownPerson {
 /// # Errors
 /// When the database fails.
 pub async fn people_with_email(
-    trail: &Trail,
+    trail: &Database,
     email: &EmailAddress,
     since: DateTime<Utc>,
 ) -> Result<Vec<KnownPerson>, sqlx::Error> {
@@ -57,7 +57,7 @@ pub async fn people_with_email(
 /// # Errors
 /// When the database fails.
 pub async fn has_signed_in(
-    trail: &Trail,
+    trail: &Database,
     provider: &ProviderId,
     subject: &Subject,
     since: DateTime<Utc>,

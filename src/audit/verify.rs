@@ -9,9 +9,9 @@ use futures_util::TryStreamExt as _;
 use rolecall_core::audit::{AuditEvent, ChainHash, Happened, WriterHead};
 use sqlx::{AnyConnection, Row as _};
 
-use super::database::Trail;
 use super::finding::Finding;
 use super::row::{Columns, NAMES, Row};
+use crate::database::Database;
 
 /// Findings that are described; more are only counted.
 const FINDINGS_MAX: usize = 1_000;
@@ -66,7 +66,7 @@ impl VerifyReport {
 ///
 /// # Errors
 /// When the database fails; what is wrong with the trail is in the report.
-pub async fn verify(trail: &Trail) -> Result<VerifyReport, sqlx::Error> {
+pub async fn verify(trail: &Database) -> Result<VerifyReport, sqlx::Error> {
     let mut snapshot = trail.pool.begin().await?;
     if trail.is_postgres() {
         sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

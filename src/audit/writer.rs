@@ -17,13 +17,13 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::chain::Chain;
-use super::database::{DatabaseUrl, Place, Trail, answered};
 use super::flush::{Flusher, Sync};
 use super::gate::Gate;
 use super::not_written::NotWritten;
-use super::open_error::OpenAuditError;
 use super::task::{Task, Waiting};
 use super::waiter::{Intent, Outcome, Pending, Until, Waiter};
+use crate::database::OpenDatabaseError;
+use crate::database::{Database, DatabaseUrl, Place, answered};
 
 /// Events that may wait; more than that, and the database is not keeping up.
 const QUEUE_MAX: usize = 1_024;
@@ -46,12 +46,12 @@ impl SqlAudit {
     /// of the earlier chains on record.
     ///
     /// # Errors
-    /// [`OpenAuditError`]: a gateway that cannot write its trail does not start.
+    /// [`OpenDatabaseError`]: a gateway that cannot write its trail does not start.
     pub async fn open(
         url: &DatabaseUrl,
         clock: &dyn Clock,
         entropy: &dyn Entropy,
-    ) -> Result<Self, OpenAuditError> {
+    ) -> Result<Self, OpenDatabaseError> {
         Self::open_with(url, clock, entropy, Box::new(File::sync_data)).await
     }
 
@@ -60,11 +60,11 @@ impl SqlAudit {
         clock: &dyn Clock,
         entropy: &dyn Entropy,
         sync: Sync,
-    ) -> Result<Self, OpenAuditError> {
-        let trail = Trail::open_or_create(url).await?;
+    ) -> Result<Self, OpenDatabaseError> {
+        let trail = Database::open_or_create(url).await?;
         let place = trail.place.clone();
         let beginning = Chain::begin(trail, clock, entropy);
-        let chain = answered(beginning.map_err(OpenAuditError::NotWritable)).await?;
+        let chain = answered(beginning.map_err(OpenDatabaseError::NotWritable)).await?;
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
         let (abandoned, closing) = mpsc::channel(QUEUE_MAX);
         let gate = Arc::<Gate>::default();
@@ -320,7 +320,7 @@ mod tests {
             disk.send(()).unwrap();
         }
         audit.close().await;
-        let trail = Trail::open(&url).await.unwrap();
+        let trail = Database::open(&url).await.unwrap();
         let report = crate::audit::verify(&trail).await.unwrap();
         assert!(
             report.is_intact() && report.open_intents_count == 0 && report.events == 3,

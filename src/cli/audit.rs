@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::out::{self, Done, Failure};
 use super::{ConfigArg, block_on};
-use crate::audit::{self, ExportError, Format, Trail, VerifyReport};
+use crate::audit::{self, ExportError, Format, VerifyReport};
 use crate::config;
+use crate::database::Database;
 
 /// A writer is one run of one process; years of restarts would scroll the verdict away.
 const HEADS_PRINTED_MAX: usize = 16;
@@ -94,9 +95,9 @@ impl Audit {
     }
 }
 
-async fn open(config: &ConfigArg) -> Result<Trail, Failure> {
+async fn open(config: &ConfigArg) -> Result<Database, Failure> {
     let url = config::database(&config.config)?;
-    let trail = Trail::open(&url).await.map_err(anyhow::Error::from)?;
+    let trail = Database::open(&url).await.map_err(anyhow::Error::from)?;
     if let Some(remark) = trail.remark() {
         out::remark(format!("warning: {remark}"));
     }

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use rolecall_core::base::text;
 
-use crate::audit::OpenAuditError;
 use crate::aws::keys::KeyError;
 use crate::config::LoadError;
+use crate::database::OpenDatabaseError;
 use crate::server::{CannotListen, PublicUrlFault, TwoNames};
 use crate::store::OpenStoreError;
 
@@ -77,7 +77,7 @@ pub fn hint_of(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         let keys = cause.downcast_ref().and_then(KeyError::hint);
         let store = cause.downcast_ref().map(OpenStoreError::hint);
-        let audit = cause.downcast_ref().map(OpenAuditError::hint);
+        let audit = cause.downcast_ref().map(OpenDatabaseError::hint);
         let names = cause.downcast_ref().map(TwoNames::hint);
         let listen = cause.downcast_ref().map(CannotListen::hint);
         let public = cause.downcast_ref().map(PublicUrlFault::hint);

@@ -6,7 +6,8 @@ use rolecall_core::identity::{EmailAddress, ProviderId, Subject};
 
 use super::out::{self, Done, Failure};
 use super::{ConfigArg, block_on};
-use crate::audit::{DatabaseUrl, KnownPerson, Trail, has_signed_in, people_with_email};
+use crate::audit::{KnownPerson, has_signed_in, people_with_email};
+use crate::database::{Database, DatabaseUrl};
 use crate::server;
 use crate::store::StoreUrl;
 use crate::world::SystemClock;
@@ -71,7 +72,9 @@ struct Found {
 
 impl Who {
     async fn find(self, config: &ConfigArg, database: &DatabaseUrl) -> Result<Found, Failure> {
-        let trail = Trail::open(database).await.map_err(anyhow::Error::from)?;
+        let trail = Database::open(database)
+            .await
+            .map_err(anyhow::Error::from)?;
         // Twice as long as any session lives: clocks differ, and configurations change.
         let since = SystemClock.now() - limits::SESSION_LIFE_MAX * 2;
         let named = match (self.person, self.provider, self.subject) {

@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 use super::provider::{self, Providers};
 use super::{AccessFiles, Settings, clients, egress, listen, rate_limits, secret_ref, sections};
-use crate::audit::DatabaseUrl;
+use crate::database::DatabaseUrl;
 
 /// What reading brought: settings when they are complete, and what is wrong.
 pub struct Read {

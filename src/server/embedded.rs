@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::audit::DatabaseUrl;
 use crate::config::Settings;
+use crate::database::DatabaseUrl;
 use crate::sqlite_file;
 use crate::store::StoreUrl;
 use crate::web::site::DiskFree;

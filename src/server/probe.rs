@@ -13,8 +13,8 @@ use rolecall_core::sign_in::ProviderError;
 use super::Surroundings;
 use super::issuers::Issuers;
 use super::tls::Certificate;
-use crate::audit::{OpenAuditError, Trail};
 use crate::config::Settings;
+use crate::database::{Database, OpenDatabaseError};
 use crate::idp::{HttpClient, OidcProvider, Probed, ProviderSettings, SamlProvider};
 use crate::store::{self, StoreUrl};
 
@@ -62,9 +62,9 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
     };
     answers.push(("store".to_owned(), store.await.map(|()| Probed::default())));
     // Opened as by `audit verify`: a schema that is older is not brought up to date, and none is made.
-    let database = match Trail::open(&settings.database).await {
-        Err(OpenAuditError::Missing(path)) => folder_of(&path).map(|()| Probed::default()),
-        Err(OpenAuditError::Empty) => Ok(Probed::default()),
+    let database = match Database::open(&settings.database).await {
+        Err(OpenDatabaseError::Missing(path)) => folder_of(&path).map(|()| Probed::default()),
+        Err(OpenDatabaseError::Empty) => Ok(Probed::default()),
         opened => opened
             .map(|trail| Probed {
                 warnings: trail.remark().into_iter().collect(),

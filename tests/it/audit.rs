@@ -21,7 +21,8 @@ use rolecall_core::audit::{
 };
 use rolecall_core::base::{Clock, Entropy};
 use rolecall_testkit::postgres::Postgres;
-use rolecalld::audit::{DatabaseUrl, SqlAudit, Trail, VerifyReport, verify};
+use rolecalld::audit::{SqlAudit, VerifyReport, verify};
+use rolecalld::database::{Database, DatabaseUrl};
 use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
@@ -63,9 +64,9 @@ enum Kind {
 }
 
 /// A database for one test.
-struct Database(Kind);
+struct TestDatabase(Kind);
 
-impl Database {
+impl TestDatabase {
     fn sqlite() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("the trail.db");
@@ -94,7 +95,7 @@ impl Database {
     }
 
     async fn verify(&self) -> Result<VerifyReport> {
-        Ok(verify(&Trail::open(&self.url()?).await?).await?)
+        Ok(verify(&Database::open(&self.url()?).await?).await?)
     }
 
     /// Somebody with all rights.
@@ -213,7 +214,7 @@ fn failed(intent: &AuditEvent) -> AuditEvent {
 }
 
 /// Writes the events and ends.
-async fn write(database: &Database, events: &[AuditEvent]) -> Result<()> {
+async fn write(database: &TestDatabase, events: &[AuditEvent]) -> Result<()> {
     let writer = database.writer().await?;
     for event in events {
         writer.append(event).await?;

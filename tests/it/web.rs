@@ -40,7 +40,8 @@ use rolecall_core::identity::{ProviderId, Subject};
 use rolecall_demo::{House, HouseSettings};
 use rolecall_testkit::browser::{Browser, BrowserSettings, Page};
 use rolecall_testkit::clock::ManualClock;
-use rolecalld::audit::{DatabaseUrl, Format, Trail, export};
+use rolecalld::audit::{Format, export};
+use rolecalld::database::{Database, DatabaseUrl};
 use serde_json::Value;
 use url::Url;
 
@@ -148,7 +149,13 @@ impl Scene {
         let file = self.house.folder().join("audit.db");
         let url: DatabaseUrl = format!("sqlite:{}", file.display()).parse()?;
         let mut lines = Vec::new();
-        export(&Trail::open(&url).await?, Format::Jsonl, None, &mut lines).await?;
+        export(
+            &Database::open(&url).await?,
+            Format::Jsonl,
+            None,
+            &mut lines,
+        )
+        .await?;
         let event = |line: &[u8]| -> Result<Value> {
             Ok(serde_json::from_slice::<Value>(line)?["event"].take())
         };

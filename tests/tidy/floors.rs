@@ -106,6 +106,7 @@ pub const RULES: &[Rule] = &[
 const SHARED: &[&str] = &[
     "canonical_xml",
     "client_address",
+    "database",
     "egress",
     "file",
     "hardening",
@@ -224,8 +225,8 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "sqlx::",
-        &["src/store/sqlite", "src/audit"],
-        "SQL is spoken in `store::sqlite` and `audit`",
+        &["src/store/sqlite", "src/database", "src/audit"],
+        "SQL is spoken in `store::sqlite`, `database` and `audit`",
     ),
     (
         "askama::",

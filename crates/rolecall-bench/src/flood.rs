@@ -7,7 +7,8 @@ mod requests;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use rolecalld::audit::{DatabaseUrl, Format, Trail, export};
+use rolecalld::audit::{Format, export};
+use rolecalld::database::{Database, DatabaseUrl};
 use tokio::task::JoinSet;
 
 use crate::Effort;
@@ -213,7 +214,13 @@ impl Left {
         let file = world.trail_file();
         let url: DatabaseUrl = format!("sqlite:{}", file.display()).parse()?;
         let mut lines = Vec::new();
-        export(&Trail::open(&url).await?, Format::Jsonl, None, &mut lines).await?;
+        export(
+            &Database::open(&url).await?,
+            Format::Jsonl,
+            None,
+            &mut lines,
+        )
+        .await?;
         let text = String::from_utf8_lossy(&lines);
         // What strangers cause; the rest is of those who signed in.
         let strange = |line: &&str| line.contains("_refus");

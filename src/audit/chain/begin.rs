@@ -6,14 +6,14 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{Chain, Head, entry};
 use crate::audit::append::Appender;
-use crate::audit::database::Trail;
 use crate::audit::owed::Owed;
 use crate::audit::row::{self, sortable};
+use crate::database::Database;
 
 impl Chain {
     /// A new chain with its first event.
     pub(in crate::audit) async fn begin(
-        trail: Trail,
+        trail: Database,
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Self, Source> {

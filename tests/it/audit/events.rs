@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 
-async fn many_at_once_make_one_chain(database: Database) -> Result<()> {
+async fn many_at_once_make_one_chain(database: TestDatabase) -> Result<()> {
     let writer = database.writer().await?;
     let mut all = JoinSet::new();
     for n in 0..300 {
@@ -30,15 +30,15 @@ async fn many_at_once_make_one_chain(database: Database) -> Result<()> {
 
 #[tokio::test]
 async fn many_at_once_make_one_chain_on_sqlite() -> Result<()> {
-    many_at_once_make_one_chain(Database::sqlite()?).await
+    many_at_once_make_one_chain(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
 async fn many_at_once_make_one_chain_on_postgres() -> Result<()> {
-    many_at_once_make_one_chain(Database::postgres().await?).await
+    many_at_once_make_one_chain(TestDatabase::postgres().await?).await
 }
 
-async fn writers_at_one_time_keep_their_own_chains(database: Database) -> Result<()> {
+async fn writers_at_one_time_keep_their_own_chains(database: TestDatabase) -> Result<()> {
     let (one, other) = (database.writer().await?, database.writer().await?);
     for _ in 0..5 {
         let (event, same_time) = (signed_in("alice"), signed_in("bob"));
@@ -55,17 +55,17 @@ async fn writers_at_one_time_keep_their_own_chains(database: Database) -> Result
 
 #[tokio::test]
 async fn writers_at_one_time_keep_their_own_chains_on_sqlite() -> Result<()> {
-    writers_at_one_time_keep_their_own_chains(Database::sqlite()?).await
+    writers_at_one_time_keep_their_own_chains(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
 async fn writers_at_one_time_keep_their_own_chains_on_postgres() -> Result<()> {
-    writers_at_one_time_keep_their_own_chains(Database::postgres().await?).await
+    writers_at_one_time_keep_their_own_chains(TestDatabase::postgres().await?).await
 }
 
 #[tokio::test]
 async fn closing_writes_what_waits() -> Result<()> {
-    let database = Database::sqlite()?;
+    let database = TestDatabase::sqlite()?;
     let writer = database.writer().await?;
     let mut all = JoinSet::new();
     for _ in 0..50 {
@@ -83,7 +83,7 @@ async fn closing_writes_what_waits() -> Result<()> {
     Ok(())
 }
 
-async fn intents_without_outcome_are_named(database: Database) -> Result<()> {
+async fn intents_without_outcome_are_named(database: TestDatabase) -> Result<()> {
     let (ended, open) = (intended(), intended());
     write(&database, &[ended.clone(), open.clone(), failed(&ended)]).await?;
     let report = database.verify().await?;
@@ -95,12 +95,12 @@ async fn intents_without_outcome_are_named(database: Database) -> Result<()> {
 
 #[tokio::test]
 async fn intents_without_outcome_are_named_on_sqlite() -> Result<()> {
-    intents_without_outcome_are_named(Database::sqlite()?).await
+    intents_without_outcome_are_named(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
 async fn the_file_is_nobody_elses_and_may_be_the_stores_too() -> Result<()> {
-    let database = Database::sqlite()?;
+    let database = TestDatabase::sqlite()?;
     let Kind::Sqlite { file, .. } = &database.0 else {
         anyhow::bail!("a file");
     };

@@ -7,13 +7,13 @@ use rolecalld::audit::{Format, export};
 use super::*;
 
 async fn exported(
-    database: &Database,
+    database: &TestDatabase,
     format: Format,
     since: Option<DateTime<Utc>>,
 ) -> Result<String> {
     let mut output = Vec::new();
     let count = export(
-        &Trail::open(&database.url()?).await?,
+        &Database::open(&database.url()?).await?,
         format,
         since,
         &mut output,
@@ -25,7 +25,7 @@ async fn exported(
     Ok(text)
 }
 
-async fn json_lines_hold_the_chain(database: Database) -> Result<()> {
+async fn json_lines_hold_the_chain(database: TestDatabase) -> Result<()> {
     write(
         &database,
         &[signed_in("alice"), signed_in("jos\u{e9} \"x\"\n")],
@@ -54,17 +54,17 @@ async fn json_lines_hold_the_chain(database: Database) -> Result<()> {
 
 #[tokio::test]
 async fn json_lines_hold_the_chain_on_sqlite() -> Result<()> {
-    json_lines_hold_the_chain(Database::sqlite()?).await
+    json_lines_hold_the_chain(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
 async fn json_lines_hold_the_chain_on_postgres() -> Result<()> {
-    json_lines_hold_the_chain(Database::postgres().await?).await
+    json_lines_hold_the_chain(TestDatabase::postgres().await?).await
 }
 
 #[tokio::test]
 async fn csv_from_hostile_names_computes_nothing() -> Result<()> {
-    let database = Database::sqlite()?;
+    let database = TestDatabase::sqlite()?;
     write(
         &database,
         &[
@@ -85,7 +85,7 @@ async fn csv_from_hostile_names_computes_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn since_leaves_out_what_was_before() -> Result<()> {
-    let database = Database::sqlite()?;
+    let database = TestDatabase::sqlite()?;
     let mut later = signed_in("bob");
     later.at += chrono::TimeDelta::milliseconds(1_500);
     write(&database, &[signed_in("alice"), later.clone()]).await?;

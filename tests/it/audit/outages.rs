@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rolecall_core::record::StoreError;
-use rolecalld::audit::OpenAuditError;
+use rolecalld::database::OpenDatabaseError;
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn is_unavailable(outcome: &Result<(), StoreError>) -> bool {
 
 #[tokio::test]
 async fn a_short_lock_is_waited_for() -> Result<()> {
-    let database = Database::sqlite()?;
+    let database = TestDatabase::sqlite()?;
     let writer = database.writer().await?;
     let mut other = database.store_connection().await?;
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await?;
@@ -34,7 +34,7 @@ async fn a_short_lock_is_waited_for() -> Result<()> {
 
 #[tokio::test]
 async fn a_long_lock_fails_everybody_and_leaves_no_gap() -> Result<()> {
-    let database = Database::sqlite()?;
+    let database = TestDatabase::sqlite()?;
     let writer = database.writer().await?;
     writer.append(&signed_in("before")).await?;
     let mut other = database.store_connection().await?;
@@ -57,7 +57,7 @@ async fn a_long_lock_fails_everybody_and_leaves_no_gap() -> Result<()> {
 
 #[tokio::test]
 async fn a_server_that_drops_us_is_found_again_without_a_gap() -> Result<()> {
-    let database = Database::postgres().await?;
+    let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     let mut written = 1;
     for n in 0..20 {
@@ -80,7 +80,7 @@ async fn a_server_that_drops_us_is_found_again_without_a_gap() -> Result<()> {
 /// A server that takes statements and does not finish them: it ends them itself, before their callers are refused.
 #[tokio::test]
 async fn intents_that_were_given_up_do_not_stay_open() -> Result<()> {
-    let database = Database::postgres().await?;
+    let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     writer.append(&signed_in("before")).await?;
     let mut holder = PgConnection::connect(&database.server_url()?).await?;
@@ -128,7 +128,7 @@ async fn intents_that_were_given_up_do_not_stay_open() -> Result<()> {
 /// How an issue ended is written even when nobody waits for it any more.
 #[tokio::test]
 async fn an_outcome_is_written_when_the_database_is_back() -> Result<()> {
-    let database = Database::sqlite()?;
+    let database = TestDatabase::sqlite()?;
     let writer = database.writer().await?;
     let intent = intended();
     writer.append(&intent).await?;
@@ -151,7 +151,7 @@ async fn an_outcome_is_written_when_the_database_is_back() -> Result<()> {
 /// A replica whose network is gone closes nothing: the server must end what it has begun, and release its locks.
 #[tokio::test]
 async fn the_server_ends_what_a_silent_writer_has_begun() -> Result<()> {
-    let database = Database::postgres().await?;
+    let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     database
         .store_sql(
@@ -171,7 +171,7 @@ async fn the_server_ends_what_a_silent_writer_has_begun() -> Result<()> {
 
 #[tokio::test]
 async fn a_server_that_is_gone_is_told_quickly() -> Result<()> {
-    let mut database = Database::postgres().await?;
+    let mut database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     if let Kind::Postgres(server) = &mut database.0 {
         server.stop()?;
@@ -186,7 +186,7 @@ async fn a_server_that_is_gone_is_told_quickly() -> Result<()> {
     );
     ensure!(matches!(
         SqlAudit::open(&database.url()?, &Noon, &ENTROPY).await,
-        Err(OpenAuditError::Postgres(_))
+        Err(OpenDatabaseError::Postgres(_))
     ));
     Ok(())
 }
@@ -194,7 +194,7 @@ async fn a_server_that_is_gone_is_told_quickly() -> Result<()> {
 /// A writer that sees its chain changed under it does not paper over it.
 #[tokio::test]
 async fn a_writer_stops_when_its_chain_was_changed_behind_its_back() -> Result<()> {
-    let database = Database::sqlite()?;
+    let database = TestDatabase::sqlite()?;
     let writer = database.writer().await?;
     writer.append(&signed_in("alice")).await?;
     database
@@ -212,7 +212,7 @@ async fn a_writer_stops_when_its_chain_was_changed_behind_its_back() -> Result<(
     Ok(())
 }
 
-async fn a_schema_that_is_not_ours_is_refused(database: Database) -> Result<()> {
+async fn a_schema_that_is_not_ours_is_refused(database: TestDatabase) -> Result<()> {
     database.writer().await?;
     for (statement, hint) in [
         ("UPDATE _sqlx_migrations SET success = false", "backup"),
@@ -230,7 +230,7 @@ async fn a_schema_that_is_not_ours_is_refused(database: Database) -> Result<()> 
             anyhow::bail!("{statement}: opened");
         };
         ensure!(error.hint().contains(hint), "{statement}: {error:?}");
-        let Err(error) = Trail::open(&database.url()?).await else {
+        let Err(error) = Database::open(&database.url()?).await else {
             anyhow::bail!("{statement}: read");
         };
         ensure!(error.hint().contains(hint), "{statement}: {error:?}");
@@ -240,25 +240,25 @@ async fn a_schema_that_is_not_ours_is_refused(database: Database) -> Result<()> 
 
 #[tokio::test]
 async fn a_schema_that_is_not_ours_is_refused_on_sqlite() -> Result<()> {
-    a_schema_that_is_not_ours_is_refused(Database::sqlite()?).await
+    a_schema_that_is_not_ours_is_refused(TestDatabase::sqlite()?).await
 }
 
 #[tokio::test]
 async fn a_schema_that_is_not_ours_is_refused_on_postgres() -> Result<()> {
-    a_schema_that_is_not_ours_is_refused(Database::postgres().await?).await
+    a_schema_that_is_not_ours_is_refused(TestDatabase::postgres().await?).await
 }
 
 #[tokio::test]
 async fn reading_makes_no_trail() -> Result<()> {
-    let empty = Database::postgres().await?;
-    let opened = Trail::open(&empty.url()?).await;
-    ensure!(matches!(opened, Err(OpenAuditError::Empty)));
+    let empty = TestDatabase::postgres().await?;
+    let opened = Database::open(&empty.url()?).await;
+    ensure!(matches!(opened, Err(OpenDatabaseError::Empty)));
     let tables = empty.server_sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")?;
     ensure!(tables.trim() == "0", "{tables} tables were made");
-    let database = Database::sqlite()?;
+    let database = TestDatabase::sqlite()?;
     ensure!(matches!(
-        Trail::open(&database.url()?).await,
-        Err(OpenAuditError::Missing(_))
+        Database::open(&database.url()?).await,
+        Err(OpenDatabaseError::Missing(_))
     ));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rolecalld::audit::OpenAuditError;
+use rolecalld::database::OpenDatabaseError;
 use tokio::time::timeout;
 
 use super::*;
@@ -21,7 +21,7 @@ async fn until_written(writer: &SqlAudit) -> Result<()> {
 }
 
 /// Nothing is lost, doubled or open. Answers with the intents that were closed because nobody had waited.
-async fn ends_well(database: &Database) -> Result<u64> {
+async fn ends_well(database: &TestDatabase) -> Result<u64> {
     let report = database.verify().await?;
     ensure!(report.is_intact(), "{report:?}");
     ensure!(report.open_intents_count == 0, "{report:?}");
@@ -51,13 +51,13 @@ async fn refuses_for(writer: &Arc<SqlAudit>, time: Duration) -> Result<()> {
 }
 
 /// A synchronous standby that is gone: transactions are written, and their commits do not return.
-fn let_commits_hang(database: &Database) -> Result<()> {
+fn let_commits_hang(database: &TestDatabase) -> Result<()> {
     database.server_sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")?;
     database.server_sql("SELECT pg_reload_conf()")?;
     Ok(())
 }
 
-fn let_commits_return(database: &Database) -> Result<()> {
+fn let_commits_return(database: &TestDatabase) -> Result<()> {
     database.server_sql("ALTER SYSTEM RESET synchronous_standby_names")?;
     database.server_sql("SELECT pg_reload_conf()")?;
     Ok(())
@@ -66,7 +66,7 @@ fn let_commits_return(database: &Database) -> Result<()> {
 /// Readiness asks for a commit of its own, whether or not events come.
 #[tokio::test]
 async fn commits_that_hang_are_not_ready() -> Result<()> {
-    let database = Database::postgres().await?;
+    let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     writer.ready().await?;
     let_commits_hang(&database)?;
@@ -87,7 +87,7 @@ async fn commits_that_hang_are_not_ready() -> Result<()> {
 
 #[tokio::test]
 async fn commits_that_hang_are_seen_and_settled() -> Result<()> {
-    let database = Database::postgres().await?;
+    let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     writer.append(&signed_in("before")).await?;
     let_commits_hang(&database)?;
@@ -115,7 +115,7 @@ async fn commits_that_hang_are_seen_and_settled() -> Result<()> {
 /// What was in doubt and stands is no loss, so the end says nothing of one.
 #[tokio::test]
 async fn an_end_after_commits_that_hung_reports_no_loss() -> Result<()> {
-    let database = Database::postgres().await?;
+    let database = TestDatabase::postgres().await?;
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).finish();
     // The writer's task is on this thread.
@@ -145,7 +145,7 @@ async fn an_end_after_commits_that_hung_reports_no_loss() -> Result<()> {
 /// A start does not wait for ever either.
 #[tokio::test]
 async fn a_start_while_commits_hang_fails() -> Result<()> {
-    let database = Database::postgres().await?;
+    let database = TestDatabase::postgres().await?;
     database.writer().await?.close().await;
     let_commits_hang(&database)?;
     let started = timeout(Duration::from_secs(40), async {
@@ -158,12 +158,12 @@ async fn a_start_while_commits_hang_fails() -> Result<()> {
         }
     });
     let error = started.await?;
-    let stalled = error.downcast_ref::<OpenAuditError>();
+    let stalled = error.downcast_ref::<OpenDatabaseError>();
     ensure!(
-        matches!(stalled, Some(OpenAuditError::Stalled(_))),
+        matches!(stalled, Some(OpenDatabaseError::Stalled(_))),
         "{error:?}"
     );
-    let hint = stalled.map(OpenAuditError::hint).unwrap_or_default();
+    let hint = stalled.map(OpenDatabaseError::hint).unwrap_or_default();
     ensure!(hint.contains("synchronous_standby_names"), "{hint}");
     let_commits_return(&database)?;
     database.writer().await?.close().await;
@@ -174,7 +174,7 @@ async fn a_start_while_commits_hang_fails() -> Result<()> {
 /// A server whose machine stands still, and goes on.
 #[tokio::test]
 async fn a_frozen_server_is_seen_and_recovers() -> Result<()> {
-    let database = Database::postgres().await?;
+    let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     writer.append(&signed_in("before")).await?;
     let Kind::Postgres(server) = &database.0 else {
@@ -199,7 +199,7 @@ const REFUSE_ON_POSTGRES: &str = "CREATE SEQUENCE tries; \
     FOR EACH ROW EXECUTE FUNCTION refuse()";
 
 /// Whoever's event cannot be written is refused, and nobody else.
-async fn an_event_that_is_refused_stands_alone(database: Database, refuse: &str) -> Result<()> {
+async fn an_event_that_is_refused_stands_alone(database: TestDatabase, refuse: &str) -> Result<()> {
     let writer = database.writer().await?;
     database.store_sql(refuse).await?;
     for _ in 0..3 {
@@ -224,19 +224,19 @@ async fn an_event_that_is_refused_stands_alone(database: Database, refuse: &str)
 
 #[tokio::test]
 async fn an_event_that_is_refused_stands_alone_on_sqlite() -> Result<()> {
-    an_event_that_is_refused_stands_alone(Database::sqlite()?, REFUSE_ON_SQLITE).await
+    an_event_that_is_refused_stands_alone(TestDatabase::sqlite()?, REFUSE_ON_SQLITE).await
 }
 
 #[tokio::test]
 async fn an_event_that_is_refused_stands_alone_on_postgres() -> Result<()> {
-    an_event_that_is_refused_stands_alone(Database::postgres().await?, REFUSE_ON_POSTGRES).await
+    an_event_that_is_refused_stands_alone(TestDatabase::postgres().await?, REFUSE_ON_POSTGRES).await
 }
 
 /// An outcome that the database refuses is tried again, not all the time, and holds up no other.
 // `psql` waits here for locks that the writer gives back meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outcome_that_is_refused_is_tried_again_with_pauses() -> Result<()> {
-    let database = Database::postgres().await?;
+    let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     database.store_sql(REFUSE_ON_POSTGRES).await?;
     let intents = [intended(), intended(), intended()];
@@ -277,7 +277,7 @@ async fn an_outcome_that_is_refused_is_tried_again_with_pauses() -> Result<()> {
 /// What fails after it was handed over is written later, and what was not taken is never written: whoever asks can count on it.
 #[tokio::test]
 async fn what_must_not_be_written_twice_is_written_once() -> Result<()> {
-    let database = Database::sqlite()?;
+    let database = TestDatabase::sqlite()?;
     let writer = database.writer().await?;
     let mut other = database.store_connection().await?;
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await?;
@@ -300,7 +300,7 @@ async fn what_must_not_be_written_twice_is_written_once() -> Result<()> {
 // `psql` waits here for locks that the writer gives back meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_at_the_end_holds_up_no_other() -> Result<()> {
-    let database = Database::postgres().await?;
+    let database = TestDatabase::postgres().await?;
     let writer = database.writer().await?;
     let intents: Vec<_> = (0..8).map(|_| intended()).collect();
     for intent in &intents {
@@ -347,7 +347,7 @@ async fn what_is_refused_at_the_end_holds_up_no_other() -> Result<()> {
 /// More outcomes than share a transaction wait when the process ends.
 #[tokio::test]
 async fn all_outcomes_are_written_at_the_end() -> Result<()> {
-    let database = Database::sqlite()?;
+    let database = TestDatabase::sqlite()?;
     let writer = database.writer().await?;
     let intents: Vec<_> = (0..1_000).map(|_| intended()).collect();
     let mut waiting = tokio::task::JoinSet::new();

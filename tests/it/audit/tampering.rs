@@ -7,13 +7,13 @@ use super::*;
 
 /// A first chain of 11 events, which ended, and a second of 6, which saw that.
 struct Scene {
-    database: Database,
+    database: TestDatabase,
     first: WriterHead,
     second: WriterHead,
 }
 
 impl Scene {
-    async fn set(database: Database) -> Result<Self> {
+    async fn set(database: TestDatabase) -> Result<Self> {
         let people = |n: usize| {
             (0..n)
                 .map(|n| signed_in(&format!("alice-{n}")))
@@ -60,7 +60,7 @@ fn contradicted(scene: &Scene) -> Finding {
     }
 }
 
-async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) -> Result<()> {
+async fn every_change_is_found(databases: impl AsyncFn() -> Result<TestDatabase>) -> Result<()> {
     let fresh = async || Scene::set(databases().await?).await;
 
     let scene = fresh().await?;
@@ -215,7 +215,7 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<Database>) ->
 
 #[tokio::test]
 async fn every_change_is_found_on_sqlite() -> Result<()> {
-    every_change_is_found(async || Database::sqlite()).await
+    every_change_is_found(async || TestDatabase::sqlite()).await
 }
 
 #[tokio::test]
@@ -225,7 +225,7 @@ async fn every_change_is_found_on_postgres() -> Result<()> {
     every_change_is_found(async || {
         let name = format!("scene{}", next.fetch_add(1, Ordering::Relaxed));
         server.sql(&format!("CREATE DATABASE {name}"))?;
-        Ok(Database(Kind::Shared {
+        Ok(TestDatabase(Kind::Shared {
             server: Arc::clone(&server),
             name,
         }))
@@ -236,7 +236,7 @@ async fn every_change_is_found_on_postgres() -> Result<()> {
 /// Who knows the algorithm can make one row look right, but not the next.
 #[tokio::test]
 async fn a_forged_hash_shows_at_the_next_event() -> Result<()> {
-    let scene = Scene::set(Database::sqlite()?).await?;
+    let scene = Scene::set(TestDatabase::sqlite()?).await?;
     let forged = ChainHash::genesis("anything").to_string();
     let found = scene
         .after(&format!(
@@ -252,7 +252,7 @@ async fn a_forged_hash_shows_at_the_next_event() -> Result<()> {
 async fn an_event_in_the_place_of_another_is_found() -> Result<()> {
     let columns = "writer, sequence, at, event, reference, provider, subject, email, account, CANONICAL, hash";
     for canonical in ["canonical", "replace(canonical, 'alice', 'mallo')"] {
-        let scene = Scene::set(Database::sqlite()?).await?;
+        let scene = Scene::set(TestDatabase::sqlite()?).await?;
         let found = scene
             .after(&format!(
                 "INSERT INTO audit_events SELECT {} FROM audit_events WHERE writer = '<first>' AND sequence = 5",

@@ -2,7 +2,8 @@
 //! once; a legacy profile, which has no session, works until its token ends.
 
 use anyhow::{Context as _, Result, ensure};
-use rolecalld::audit::{DatabaseUrl, Format, Trail, export};
+use rolecalld::audit::{Format, export};
+use rolecalld::database::{Database, DatabaseUrl};
 use serde_json::Value;
 
 use super::laptop::Ran;
@@ -40,7 +41,13 @@ impl Scene {
         let file = self.house.folder().join("audit.db");
         let url: DatabaseUrl = format!("sqlite:{}", file.display()).parse()?;
         let mut lines = Vec::new();
-        export(&Trail::open(&url).await?, Format::Jsonl, None, &mut lines).await?;
+        export(
+            &Database::open(&url).await?,
+            Format::Jsonl,
+            None,
+            &mut lines,
+        )
+        .await?;
         let text = String::from_utf8(lines)?;
         let events: Result<Vec<Value>, _> = text.lines().map(serde_json::from_str).collect();
         let of_kind = |event: &&Value| event["event"]["event"] == kind;

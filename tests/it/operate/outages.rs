@@ -9,7 +9,8 @@ use rolecall_testkit::aws::Fault;
 use rolecall_testkit::browser::{Browser, Page};
 use rolecall_testkit::postgres::Postgres;
 use rolecall_testkit::redis::Redis;
-use rolecalld::audit::{Trail, verify};
+use rolecalld::audit::verify;
+use rolecalld::database::Database;
 use tokio::time::timeout;
 
 use super::{
@@ -131,7 +132,7 @@ async fn a_stop_waits_for_what_was_begun_for_a_caller_who_hung_up() -> Result<()
     ensure!(asking.await.is_err(), "answered at once");
     let trail = format!("sqlite:{}", house.folder().join("audit.db").display());
     house.gateway.stop().await?;
-    let report = verify(&Trail::open(&trail.parse()?).await?).await?;
+    let report = verify(&Database::open(&trail.parse()?).await?).await?;
     ensure!(report.is_intact(), "{report:?}");
     ensure!(report.open_intents_count == 0, "{report:?}");
     Ok(())

@@ -8,7 +8,8 @@ use rolecall_core::base::secret::SecretText;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::postgres::Postgres;
 use rolecall_testkit::redis::Redis;
-use rolecalld::audit::{DatabaseUrl, SqlAudit};
+use rolecalld::audit::SqlAudit;
+use rolecalld::database::DatabaseUrl;
 use rolecalld::world::{SystemClock, SystemEntropy};
 use tempfile::TempDir;
 

@@ -3,10 +3,10 @@
 use sqlx::AnyConnection;
 use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 
-use super::database::Place;
-use super::open_error::OpenAuditError;
+use super::open_error::OpenDatabaseError;
+use super::pool::Place;
 
-pub(super) static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(crate) static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 pub(super) static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Where migrations are recorded.
@@ -26,11 +26,11 @@ pub(super) fn migrator(place: &Place) -> &'static Migrator {
 /// How many migrations the database lacks; changes nothing.
 ///
 /// # Errors
-/// [`OpenAuditError`] for a database without a trail, and for one whose migrations are not ours.
+/// [`OpenDatabaseError`] for a database without a trail, and for one whose migrations are not ours.
 pub(super) async fn pending(
     connection: &mut AnyConnection,
     place: &Place,
-) -> Result<usize, OpenAuditError> {
+) -> Result<usize, OpenDatabaseError> {
     let (tables, migrator) = (
         match place {
             Place::Sqlite(_) => SQLITE_TABLES,
@@ -42,14 +42,14 @@ pub(super) async fn pending(
         .fetch_one(&mut *connection)
         .await?;
     if count == 0 {
-        return Err(OpenAuditError::Empty);
+        return Err(OpenDatabaseError::Empty);
     }
     if let Some(version) = connection.dirty_version(TABLE).await? {
-        return Err(OpenAuditError::HalfApplied(version));
+        return Err(OpenDatabaseError::HalfApplied(version));
     }
     let applied = connection.list_applied_migrations(TABLE).await?;
     if applied.is_empty() {
-        return Err(OpenAuditError::Empty);
+        return Err(OpenDatabaseError::Empty);
     }
     for found in &applied {
         let known = migrator.iter().find(|known| known.version == found.version);

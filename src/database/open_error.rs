@@ -10,7 +10,7 @@ use super::postgres_fault::PostgresFault;
 
 /// Why the trail cannot be opened.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenAuditError {
+pub enum OpenDatabaseError {
     /// There is no such file.
     #[error("there is no audit trail in {0}")]
     Missing(PathBuf),
@@ -40,7 +40,7 @@ pub enum OpenAuditError {
     NotWritable(#[source] Source),
 }
 
-impl OpenAuditError {
+impl OpenDatabaseError {
     /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -64,7 +64,7 @@ impl OpenAuditError {
     }
 }
 
-impl From<MigrateError> for OpenAuditError {
+impl From<MigrateError> for OpenDatabaseError {
     fn from(error: MigrateError) -> Self {
         // The foreign enum is open: whatever else there is, the database could not be used.
         if let MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) =
