@@ -4,6 +4,7 @@
 mod connections;
 mod embedded;
 mod gateway;
+mod indexing;
 mod issuers;
 mod listener;
 mod probe;
@@ -310,7 +311,7 @@ impl Bound {
             referred: self.referred,
         };
         let management = self.management.handle();
-        let (served, _, (), (), begun) = tokio::join!(
+        let (served, _, (), (), (), begun) = tokio::join!(
             async {
                 let served = listener::until_ended(self.public, &draining).await;
                 management.stop(false).await;
@@ -319,6 +320,7 @@ impl Bound {
             self.management,
             watched.until(self.draining.begun()),
             refusals::write_until(&gateway, &draining, LAST_WRITES_MAX),
+            indexing::fill_until(&self.audit, &draining),
             draining.begun().map(|()| Instant::now()),
         );
         // Callers who hung up are no requests under way, but what was begun for them has an outcome.

@@ -3,19 +3,25 @@
 use sqlx::migrate::Migrator;
 
 use super::chain::Chain;
-use super::verify;
+use super::{fill_index, verify};
 use crate::database::{Database, DatabaseUrl, SQLITE};
 use crate::world::{SystemClock, SystemEntropy};
 
-/// What an earlier release wrote is all there, and proves to be. Who only reads it changes nothing.
+/// What an earlier release wrote is all there, proves to be, and is found. Who only reads it changes nothing.
 #[tokio::test]
-async fn a_trail_of_the_first_schema_is_read_and_carried_over() {
+async fn a_trail_of_every_earlier_schema_is_read_and_carried_over() {
+    for earlier in 1..SQLITE.migrations.len() {
+        carry_over(earlier).await;
+    }
+}
+
+async fn carry_over(migrations: usize) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trail.db");
     let url = DatabaseUrl::Sqlite(path.clone());
     let trail = Database::connect(&url).await.unwrap();
     let first = Migrator {
-        migrations: SQLITE.migrations[..1].to_vec().into(),
+        migrations: SQLITE.migrations[..migrations].to_vec().into(),
         ..Migrator::DEFAULT
     };
     first.run(&trail.pool).await.unwrap();
@@ -32,17 +38,23 @@ async fn a_trail_of_the_first_schema_is_read_and_carried_over() {
             true => Database::open(&url).await.unwrap(),
             false => Database::open_or_create(&url).await.unwrap(),
         };
-        assert_eq!(trail.remark().is_some(), open);
+        assert_eq!(trail.remark().is_some(), open, "{migrations} migrations");
         let report = verify(&trail).await.unwrap();
         assert!(report.is_intact() && report.events == 3, "{report:?}");
-        let indices: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND tbl_name = 'audit_events'",
-        )
-        .fetch_one(&trail.pool)
-        .await
-        .unwrap();
-        assert_eq!(indices > 0, open);
         trail.pool.close().await;
     }
-    assert_eq!(Database::open(&url).await.unwrap().remark(), None);
+    let trail = Database::open(&url).await.unwrap();
+    assert_eq!(trail.remark(), None);
+    let count = async |query: &'static str| -> i64 {
+        sqlx::query_scalar(query)
+            .fetch_one(&trail.pool)
+            .await
+            .unwrap()
+    };
+    let keys = "SELECT count(*) FROM pragma_table_info('audit_events') WHERE pk > 0";
+    assert_eq!(count(keys).await, 2, "writer and sequence");
+    let times = "SELECT count(*) FROM sqlite_master WHERE name = 'audit_events_at'";
+    assert_eq!(count(times).await, 1);
+    while fill_index(&trail).await.unwrap() {}
+    assert_eq!(count("SELECT count(*) FROM audit_index").await, 3);
 }

@@ -37,7 +37,7 @@ pub struct SqlAudit {
     queue: Mutex<Option<mpsc::Sender<Waiting>>>,
     abandoned: mpsc::Sender<Intent>,
     gate: Arc<Gate>,
-    place: Place,
+    database: Database,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -62,7 +62,7 @@ impl SqlAudit {
         sync: Sync,
     ) -> Result<Self, OpenDatabaseError> {
         let trail = Database::open_or_create(url).await?;
-        let place = trail.place.clone();
+        let database = trail.clone();
         let beginning = Chain::begin(trail, clock, entropy);
         let chain = answered(beginning.map_err(OpenDatabaseError::NotWritable)).await?;
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
@@ -79,9 +79,14 @@ impl SqlAudit {
             queue: Mutex::new(Some(sender)),
             abandoned,
             gate,
-            place,
+            database,
             task: Mutex::new(Some(start(task, queue, closing))),
         })
+    }
+
+    /// The database, for what is read beside the events that are written.
+    pub fn database(&self) -> &Database {
+        &self.database
     }
 
     /// Takes no more events, waits until those that wait are written, and ends.
@@ -164,7 +169,7 @@ impl AuditLog for SqlAudit {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        if let Place::Sqlite(file) = &self.place {
+        if let Place::Sqlite(file) = &self.database.place {
             file.has_space().map_err(NotWritten::from)?;
         }
         Ok(self.pass(None, Until::Durable).await?)
@@ -189,7 +194,7 @@ impl AuditLog for SqlAudit {
     }
 
     fn is_shared(&self) -> bool {
-        match &self.place {
+        match &self.database.place {
             Place::Sqlite(_) => false,
             Place::Postgres(_) => true,
         }

@@ -1,5 +1,7 @@
 //! `rolecalld audit`
 
+mod search;
+
 use std::io::{BufWriter, ErrorKind, stdout};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -17,7 +19,7 @@ const HEADS_PRINTED_MAX: usize = 16;
 /// The audit trail.
 #[derive(Debug, clap::Subcommand)]
 #[command(
-    after_help = "Examples:\n  rolecalld audit verify --config rolecall.toml\n  rolecalld audit export --config rolecall.toml --format csv --since 2026-03-01"
+    after_help = "Examples:\n  rolecalld audit verify --config rolecall.toml\n  rolecalld audit export --config rolecall.toml --format csv --since 2026-03-01\n  rolecalld audit search --config rolecall.toml --user alice@example.com --outcome failed --since 2026-03-01"
 )]
 pub enum Audit {
     /// Find out whether anybody changed, removed, inserted, moved or cut off a row
@@ -36,8 +38,15 @@ pub enum Audit {
         #[arg(long, value_enum, default_value_t = Shape::Jsonl)]
         format: Shape,
         /// From this day or moment on: 2026-03-01 or 2026-03-01T09:00:00Z
-        #[arg(long, value_name = "TIME", value_parser = parse_since)]
+        #[arg(long, value_name = "TIME", value_parser = parse_moment)]
         since: Option<DateTime<Utc>>,
+    },
+    /// Find events by person, account, role, outcome, provider, address, session or time, the newest first
+    Search {
+        #[command(flatten)]
+        config: ConfigArg,
+        #[command(flatten)]
+        wanted: Box<search::Wanted>,
     },
 }
 
@@ -91,6 +100,7 @@ impl Audit {
                 }
                 Ok(Done::Well)
             }
+            Self::Search { config, wanted } => wanted.run(&config),
         }
     }
 }
@@ -154,7 +164,7 @@ fn print_json(report: &VerifyReport) -> Result<(), Failure> {
     }))
 }
 
-fn parse_since(text: &str) -> Result<DateTime<Utc>, String> {
+fn parse_moment(text: &str) -> Result<DateTime<Utc>, String> {
     let day = || {
         text.parse::<NaiveDate>()
             .ok()?

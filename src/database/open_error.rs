@@ -85,7 +85,7 @@ impl From<MigrateError> for OpenDatabaseError {
     }
 }
 
-impl From<sqlx::Error> for OpenAuditError {
+impl From<sqlx::Error> for OpenDatabaseError {
     /// Of an error after the connection was made.
     fn from(error: sqlx::Error) -> Self {
         match PostgresFault::refused(&error) {

@@ -36,7 +36,8 @@ const CONNECTIONS: u32 = 3;
 pub(crate) const SQLITE_SETTINGS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;";
 
-/// An open database.
+/// An open database. Clones share its connections.
+#[derive(Clone)]
 pub struct Database {
     pub(crate) pool: AnyPool,
     pub(crate) place: Place,
@@ -66,6 +67,11 @@ impl Database {
         let mut trail = Self::connect(url).await?;
         trail.pending = trail.count_pending().await?;
         Ok(trail)
+    }
+
+    /// Whether the schema is this program's.
+    pub fn is_up_to_date(&self) -> bool {
+        self.pending == 0
     }
 
     /// What is to be said of a schema that is older than this program's.

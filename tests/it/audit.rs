@@ -5,6 +5,7 @@ mod events;
 mod exports;
 mod live;
 mod outages;
+mod search;
 mod stalls;
 mod tampering;
 

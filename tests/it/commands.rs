@@ -38,7 +38,8 @@ const ELSEWHERE: [(&str, &str); 8] = [
 ];
 
 /// What is refused here, because days would have to pass or somebody to sign in first: how the command begins, and what it says.
-const REFUSED: [(&str, &str); 3] = [
+const REFUSED: [(&str, &str); 4] = [
+    ("rolecalld audit search", "no event fits"),
     ("rolecalld sessions end", "nobody has signed in"),
     ("rolecalld keys rotate", "a day"),
     ("rolecalld keys retire", "is active"),

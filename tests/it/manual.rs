@@ -157,7 +157,7 @@ fn every_stable_word_is_explained() -> Result<()> {
     let manual = read("docs/protocols.md")?;
     for (source, function) in [
         ("crates/rolecall-core/src/sign_in.rs", "code"),
-        ("crates/rolecall-core/src/aws/order.rs", "code"),
+        ("crates/rolecall-core/src/aws/sts.rs", "code"),
         ("crates/rolecall-core/src/sign_in/begin.rs", "reason"),
         ("crates/rolecall-core/src/sign_in/sign_out.rs", "reason"),
         ("crates/rolecall-core/src/issue/error.rs", "word"),

@@ -20,6 +20,7 @@ mod saml;
 mod schedule;
 mod sign_in;
 mod startup;
+mod trail;
 mod world;
 
 use std::io::Write as _;
@@ -72,12 +73,15 @@ enum Measure {
     Saml,
     /// Honest people beside a flood of strangers
     Flood,
+    /// Searches of a large audit trail
+    Trail,
 }
 
 impl Bench {
     /// Whether anything is measured that goes on in the gateway's own process.
     fn needs_gateway(&self) -> bool {
-        let in_here = |measure: &Measure| matches!(measure, Measure::Policy | Measure::Saml);
+        let in_here =
+            |measure: &Measure| matches!(measure, Measure::Policy | Measure::Saml | Measure::Trail);
         self.only.is_empty() || !self.only.iter().all(in_here)
     }
 }
@@ -97,6 +101,8 @@ struct Effort {
     devices: usize,
     /// A flood, and as long without it.
     flood: Duration,
+    /// Events of a large audit trail.
+    events: u64,
 }
 
 impl Effort {
@@ -109,6 +115,7 @@ impl Effort {
                 sessions: 1_000,
                 devices: 16_000,
                 flood: Duration::from_secs(5),
+                events: 100_000,
             }
         } else {
             Self {
@@ -118,6 +125,7 @@ impl Effort {
                 sessions: 10_000,
                 devices: 60_000,
                 flood: Duration::from_secs(60),
+                events: 1_000_000,
             }
         }
     }
@@ -181,6 +189,9 @@ async fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     }
     if wanted(Measure::Saml) {
         rows.extend(saml::measure(effort).await?);
+    }
+    if wanted(Measure::Trail) {
+        rows.extend(trail::measure(effort).await?);
     }
     if !bench.needs_gateway() {
         return Ok(rows);

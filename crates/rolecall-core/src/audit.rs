@@ -6,9 +6,11 @@
 mod abandoned;
 mod about;
 mod access_changes;
+mod chain;
 mod context;
 mod journal;
 mod log;
+mod reader;
 mod reference;
 mod refusals;
 
@@ -16,15 +18,18 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::caller::Flow;
 
-pub use about::About;
+pub use about::{About, Outcome};
 pub use access_changes::AccessChanges;
+pub use chain::{ChainHash, InvalidChainHash};
 pub use context::RequestContext;
 pub use journal::Journal;
 pub use log::AuditLog;
+pub use reader::{
+    AuditPage, AuditQuery, AuditReader, EventKey, FoundEvent, InvalidEventKey, PersonQuery,
+};
 pub use reference::ReferenceId;
 pub use refusals::{RefusalCounts, RefusalRow, RefusalSummary, Refusals};
 
@@ -300,67 +305,6 @@ impl AuditEvent {
         let mut text = Vec::with_capacity(CANONICAL_BYTES);
         serde_json::to_writer(&mut text, self)?;
         String::from_utf8(text).map_err(serde::ser::Error::custom)
-    }
-}
-
-/// A link of a writer's chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChainHash(pub [u8; 32]);
-
-impl ChainHash {
-    /// What the first event of a writer is chained to.
-    pub fn genesis(writer: &str) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(b"rolecall/audit/v1");
-        hash.update(writer.as_bytes());
-        Self(hash.finalize().into())
-    }
-
-    /// The link after this one: of the event's sequence number and its canonical form.
-    #[must_use]
-    pub fn next(&self, sequence: u64, canonical: &str) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(self.0);
-        hash.update(sequence.to_be_bytes());
-        hash.update(canonical.as_bytes());
-        Self(hash.finalize().into())
-    }
-}
-
-impl std::fmt::Display for ChainHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half & 15)]);
-        let digits = |byte: &u8| [digit(byte >> 4), digit(*byte)];
-        let mut text = String::with_capacity(2 * self.0.len());
-        text.extend(self.0.iter().flat_map(digits));
-        f.write_str(&text)
-    }
-}
-
-/// A text is no [`ChainHash`]: not 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a hash of the trail")]
-pub struct InvalidChainHash;
-
-impl std::str::FromStr for ChainHash {
-    type Err = InvalidChainHash;
-
-    fn from_str(text: &str) -> Result<Self, InvalidChainHash> {
-        let digit = |c: u8| match c {
-            b'0'..=b'9' => Ok(c - b'0'),
-            b'a'..=b'f' => Ok(c - b'a' + 10),
-            _ => Err(InvalidChainHash),
-        };
-        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-        let pairs: &[[u8; 2]; 32] = pairs.try_into().map_err(|_| InvalidChainHash)?;
-        if !rest.is_empty() {
-            return Err(InvalidChainHash);
-        }
-        let mut bytes = [0; 32];
-        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-            *byte = digit(*high)? << 4 | digit(*low)?;
-        }
-        Ok(Self(bytes))
     }
 }
 

@@ -127,3 +127,70 @@ fn a_trail_that_is_not_there_is_not_made() -> Result<()> {
     ensure!(!folder.path().join("audit.db").exists());
     Ok(())
 }
+
+const SEARCH: [&str; 4] = ["audit", "search", "--config", "rolecall.toml"];
+
+#[tokio::test]
+async fn a_search_finds_what_has_just_happened() -> Result<()> {
+    let house = house().await?;
+    let search = |more: &[&str]| rolecalld(house.folder(), &[&SEARCH[..], more].concat());
+    let ran = search(&["--user", "alice@example.com", "--outcome", "success"])?;
+    ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
+    let first = ran.out.lines().next().unwrap_or_default();
+    ensure!(
+        first.contains(" issue_done success ")
+            && first.contains(" alice@example.com 111122223333 "),
+        "{}",
+        ran.out
+    );
+    ensure!(
+        ran.out
+            .lines()
+            .any(|line| line.contains(" signed_in success ")),
+        "{}",
+        ran.out
+    );
+    let ran = search(&["--json", "--limit", "1"])?;
+    let page: Value = serde_json::from_str(&ran.out)?;
+    ensure!(
+        page["events"][0]["event"]["event"] == "issue_done" && page["not_indexed"] == 0,
+        "{page}"
+    );
+    let session = page["events"][0]["session"].as_str().context("a session")?;
+    let next = page["next"].as_str().context("another page")?;
+    let ran = search(&["--after", next])?;
+    ensure!(ran.code == 0 && !ran.out.contains("issue_done"), "{ran:?}");
+    let ran = search(&["--session", session])?;
+    let story: Vec<&str> = ran
+        .out
+        .lines()
+        .filter_map(|line| line.split(' ').nth(1))
+        .collect();
+    ensure!(
+        story == ["signed_in", "issue_intended", "issue_done"],
+        "{ran:?}"
+    );
+    // Nothing found, and what cannot be asked.
+    let ran = search(&["--account", "999999999999"])?;
+    ensure!(ran.code == 1 && ran.out.is_empty(), "{ran:?}");
+    for (wrong, told) in [
+        (&["--user", "alice"][..], "add --provider"),
+        (&["--outcome", "maybe"], "success, refused or failed"),
+        (&["--account", "12"], "--account"),
+        (&["--address", "example.com"], "--address"),
+        (&["--since", "yesterday"], "2026-03-01"),
+        (&["--after", "x"], "TIME/WRITER/SEQUENCE"),
+        (&["--limit", "0"], "1..="),
+        (
+            &["--session", "S", "--user", "alice@example.com"],
+            "cannot be used with",
+        ),
+    ] {
+        let ran = search(wrong)?;
+        ensure!(
+            ran.code == 2 && ran.out.is_empty() && ran.err.contains(told),
+            "{wrong:?}: {ran:?}"
+        );
+    }
+    Ok(())
+}

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use rolecall_testkit::postgres::Postgres;
-use rolecalld::audit::{DatabaseUrl, OpenAuditError, SqlAudit, Trail};
+use rolecalld::audit::SqlAudit;
+use rolecalld::database::{Database, DatabaseUrl, OpenDatabaseError};
 use rolecalld::world::{SystemClock, SystemEntropy};
 
 use super::until;
@@ -29,7 +30,7 @@ async fn server(rules: &str) -> Result<(Postgres, String)> {
 }
 
 /// Opens the trail as a gateway does; the error where that fails.
-async fn open(url: &str) -> Result<Option<OpenAuditError>> {
+async fn open(url: &str) -> Result<Option<OpenDatabaseError>> {
     let url: DatabaseUrl = url.parse()?;
     match SqlAudit::open(&url, &SystemClock, &SystemEntropy).await {
         Ok(audit) => {
@@ -78,7 +79,7 @@ async fn a_socket_needs_no_password_where_role_and_system_user_agree() -> Result
         folder.trim()
     ))
     .await?;
-    Trail::open(&url.parse()?).await?;
+    Database::open(&url.parse()?).await?;
 
     let (said, hint) = told(&format!("postgres://other@{escaped}:{port}/app")).await?;
     ensure!(

@@ -1,0 +1,221 @@
+//! `rolecalld audit search`
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use rolecall_core::audit::{
+    AuditPage, AuditQuery, AuditReader as _, EventKey, FoundEvent, Outcome, PersonQuery,
+};
+use rolecall_core::aws::AccountId;
+use rolecall_core::base::text;
+use rolecall_core::identity::{EmailAddress, ProviderId, Subject};
+use serde_json::{Value, json};
+
+use super::{ConfigArg, open, parse_moment};
+use crate::audit::{SqlAuditReader, events_behind, fill_index};
+use crate::cli::block_on;
+use crate::cli::out::{self, Done, Failure};
+use crate::database::Database;
+
+/// Characters of a field on a line.
+const FIELD_CHARS_MAX: usize = 128;
+/// Batches that a search brings into the index itself before it answers from what is there.
+const BATCHES_MAX: usize = 400;
+
+/// What to search for.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Wanted {
+    /// Of the person with this e-mail address; or, with --provider, with this subject
+    #[arg(long, value_name = "EMAIL|SUBJECT")]
+    user: Option<String>,
+    /// At this identity provider
+    #[arg(long, value_parser = parse_provider)]
+    provider: Option<ProviderId>,
+    /// In this AWS account, by number
+    #[arg(long, value_parser = parse_account)]
+    account: Option<AccountId>,
+    /// Of this permission set
+    #[arg(long, value_name = "PERMISSION_SET")]
+    role: Option<String>,
+    /// That ended so: success, refused or failed
+    #[arg(long)]
+    outcome: Option<Outcome>,
+    /// From this client address
+    #[arg(long)]
+    address: Option<IpAddr>,
+    /// From this day or moment on: 2026-03-01 or 2026-03-01T09:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    since: Option<DateTime<Utc>>,
+    /// Before this day or moment
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    until: Option<DateTime<Utc>>,
+    /// All of one session, oldest first, with the clients that were allowed in it; takes no other condition
+    #[arg(long, value_name = "ID", conflicts_with_all = ["user", "provider", "account", "role", "outcome", "address", "since", "until", "after", "limit"])]
+    session: Option<String>,
+    /// Go on where the page before ended: its `next`
+    #[arg(long, value_name = "KEY")]
+    after: Option<EventKey>,
+    /// Events on the page, 1,000 at most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    limit: u16,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Wanted {
+    /// Searches, and prints a page.
+    pub fn run(&self, config: &ConfigArg) -> Result<Done, Failure> {
+        let query = self.query()?;
+        let (page, behind) = block_on(async {
+            let database = open(config).await?;
+            if !database.is_up_to_date() {
+                return Err(Failure::configuration(
+                    "the audit database has no search index yet: its schema is older than this program",
+                )
+                .hint("start `rolecalld serve` of this version once, which makes the index"));
+            }
+            let behind = catch_up(&database).await?;
+            let reader = SqlAuditReader::new(database);
+            let page = match &self.session {
+                Some(session) => reader
+                    .session_events(session)
+                    .await
+                    .map(|events| AuditPage { events, next: None }),
+                None => reader.search(&query).await,
+            };
+            Ok((page.map_err(anyhow::Error::from)?, behind))
+        })?;
+        if self.json {
+            let events: Vec<Value> = page.events.iter().map(shown).collect();
+            out::json(
+                &json!({ "events": events, "next": page.next.as_ref().map(ToString::to_string), "not_indexed": behind }),
+            )?;
+        } else {
+            for event in &page.events {
+                out::line(line(event))?;
+            }
+            if let Some(next) = &page.next {
+                out::remark(format!("more: --after {next}"));
+            }
+        }
+        if behind > 0 {
+            out::remark(format!(
+                "warning: {behind} events are not in the search index yet and were not looked at; search again in a while"
+            ));
+        }
+        if page.events.is_empty() {
+            out::remark("no event fits");
+            return Ok(Done::Refused);
+        }
+        Ok(Done::Well)
+    }
+
+    fn query(&self) -> Result<AuditQuery, Failure> {
+        let person = match (&self.user, &self.provider) {
+            (None, _) => None,
+            (Some(user), provider) if user.contains('@') => match EmailAddress::parse(user) {
+                Ok(email) => Some(PersonQuery::Email(email)),
+                Err(error) => {
+                    let subject = provider.as_ref().zip(Subject::parse(user).ok());
+                    let Some((provider, subject)) = subject else {
+                        return Err(Failure::configuration(format!("--user: {error}")));
+                    };
+                    Some(PersonQuery::Subject(provider.clone(), subject))
+                }
+            },
+            (Some(user), Some(provider)) => {
+                let subject = Subject::parse(user)
+                    .map_err(|error| Failure::configuration(format!("--user: {error}")))?;
+                Some(PersonQuery::Subject(provider.clone(), subject))
+            }
+            (Some(_), None) => {
+                return Err(Failure::configuration(
+                    "--user is no e-mail address, and only a provider knows a subject",
+                )
+                .hint("write the address, or add --provider"));
+            }
+        };
+        Ok(AuditQuery {
+            person,
+            provider: self.provider.clone(),
+            account: self.account.clone(),
+            role: self.role.clone(),
+            outcome: self.outcome,
+            address: self.address,
+            since: self.since,
+            until: self.until,
+            after: self.after.clone(),
+            limit: Some(self.limit.into()),
+        })
+    }
+}
+
+/// Brings the latest events into the index, so that what has just happened is found; how many are missing after that. A
+/// database that cannot be written to answers from what is there.
+async fn catch_up(database: &Database) -> Result<i64, Failure> {
+    for _ in 0..BATCHES_MAX {
+        match fill_index(database).await {
+            Ok(true) => {}
+            Ok(false) | Err(_) => break,
+        }
+    }
+    Ok(events_behind(database).await.map_err(anyhow::Error::from)?)
+}
+
+/// One line: when, what, how it ended, who, where, from which address, and the reference.
+fn line(event: &FoundEvent) -> String {
+    let field = |value: Option<&str>| {
+        let value = value.unwrap_or_default();
+        match text::one_line(value, FIELD_CHARS_MAX) {
+            shown if shown.is_empty() => "-".to_owned(),
+            shown => shown,
+        }
+    };
+    let person = match (&event.provider, &event.email, &event.subject) {
+        (Some(provider), Some(known), _) | (Some(provider), None, Some(known)) => {
+            Some(format!("{provider} {known}"))
+        }
+        (Some(provider), None, None) => Some(format!("{provider} -")),
+        (None, _, _) => Some("- -".to_owned()),
+    };
+    [
+        field(Some(&event.key.at)),
+        field(Some(&event.name)),
+        event.outcome.map_or("-", Outcome::as_str).to_owned(),
+        field(person.as_deref()),
+        field(event.account.as_deref()),
+        field(event.role.as_deref()),
+        field(event.address.as_deref()),
+        field(Some(&event.reference)),
+    ]
+    .join(" ")
+}
+
+/// The event as JSON; what somebody has changed into no JSON is shown as text.
+fn shown(event: &FoundEvent) -> Value {
+    let canonical = event.canonical.as_deref();
+    let content = canonical.map(|canonical| {
+        serde_json::from_str(canonical).unwrap_or_else(|_| Value::String(canonical.to_owned()))
+    });
+    json!({
+        "writer": event.key.writer,
+        "sequence": event.key.sequence,
+        "outcome": event.outcome,
+        "provider": event.provider,
+        "subject": event.subject,
+        "email": event.email,
+        "account": event.account,
+        "permission_set": event.role,
+        "session": event.session,
+        "event": content,
+    })
+}
+
+fn parse_provider(text: &str) -> Result<ProviderId, String> {
+    ProviderId::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_account(text: &str) -> Result<AccountId, String> {
+    AccountId::parse(text).map_err(|error| error.to_string())
+}
