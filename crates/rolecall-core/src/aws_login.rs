@@ -6,6 +6,7 @@
 //! worth nothing without it.
 
 mod authorize;
+mod code;
 pub mod dpop;
 mod error;
 mod refused;
@@ -24,14 +25,15 @@ use crate::aws::{Partition, WebIdentityIssuer};
 use crate::base::secret::{RefreshToken, SecretDigest, SecretText};
 use crate::base::{Clock, Entropy, limits};
 use crate::caller::Flow;
-use crate::clients::{Clients, CodeChallenge, CodeUse, RedirectUri};
+use crate::clients::{Clients, CodeChallenge, RedirectUri};
 use crate::entitlements::Entitlements;
 use crate::issue::Issuer;
+use crate::record::Records;
 use crate::record::rate_limit::RateCounters;
-use crate::record::{Record, Records};
 use crate::session::{Approval, ClientName, ClientRules, Sessions};
 
 pub use authorize::AllowLoginError;
+pub use code::LoginCode;
 pub use error::LoginError;
 pub use refused::LoginShown;
 
@@ -256,15 +258,8 @@ impl LoginRequest {
             LoginClient::SameDevice => limits::AUTHORIZATION_CODE_LIFE,
             LoginClient::CrossDevice => limits::CARRIED_CODE_LIFE,
         };
-        LoginCode {
-            client: self.client,
-            redirect_uri: self.redirect_uri.clone(),
-            challenge: self.challenge.clone(),
-            role,
-            expires_at: approval.ends_at.min(now + life),
-            approval,
-            outcome: CodeUse::Unused,
-        }
+        let until = approval.ends_at.min(now + life);
+        LoginCode::new(self, (role, approval), until)
     }
 }
 
@@ -291,29 +286,6 @@ fn confirmation(redirect_uri: &str, public_url: &Url) -> Option<Answering> {
     (own.as_str() == redirect_uri).then_some(Answering::Confirmation)
 }
 
-/// A code that was issued, found by its digest.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct LoginCode {
-    /// For whom.
-    pub client: LoginClient,
-    /// `redirect_uri` of the request, to be repeated byte for byte (RFC 6749 4.1.3).
-    pub redirect_uri: String,
-    /// The verifier's digest.
-    pub challenge: CodeChallenge,
-    /// What for.
-    pub role: RoleRequest,
-    /// Who said yes.
-    pub approval: Approval,
-    /// After this it is too late. The record is kept longer, to know a code that is shown again.
-    pub expires_at: DateTime<Utc>,
-    /// What became of it.
-    pub outcome: CodeUse,
-}
-
-impl Record for LoginCode {
-    const KIND: &'static str = "login-code";
-}
-
 /// What a client shows for its first tokens (`CreateOAuth2Token`, `grantType` `authorization_code`).
 #[derive(Clone, Debug)]
 pub struct LoginExchange {
@@ -325,15 +297,6 @@ pub struct LoginExchange {
     pub code_verifier: SecretText,
     /// `redirectUri`
     pub redirect_uri: String,
-}
-
-impl LoginCode {
-    /// Whether the code was issued for what is shown with it.
-    pub(crate) fn fits(&self, shown: &LoginExchange) -> bool {
-        self.client == shown.client
-            && self.redirect_uri == shown.redirect_uri
-            && self.challenge.is_of(shown.code_verifier.expose())
-    }
 }
 
 /// What a client gets (`CreateOAuth2Token`): credentials, and the way to the next ones.

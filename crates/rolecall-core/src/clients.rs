@@ -17,6 +17,8 @@ mod redirect;
 mod register;
 mod registration;
 mod start_url;
+#[cfg(test)]
+pub(crate) mod stored_tests;
 mod token;
 
 use std::sync::Arc;
@@ -28,14 +30,18 @@ use crate::record::rate_limit::RateCounters;
 use crate::session::{ClientRules, Sessions};
 
 pub use answer::ConsentError;
-pub use authorization_code::{AuthorizationAsk, AuthorizationRequest, CodeUse, IssuedCode};
+pub use authorization_code::{
+    AuthorizationAsk, AuthorizationRequest, CodeUse, IssuedCode, UnusedCode,
+};
 pub use authorize::{AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAuthorization};
 pub(crate) use authorize_device::Freshness;
 pub use authorize_device::{DeviceAnswer, DeviceError, DeviceStarted};
 pub use client::{
     ClientId, GrantType, InvalidClientId, RegisteredClient, client_key, is_secret_of, secret_of,
 };
-pub use consent::{Answer, Asked, Asking, Decision, OtherRequest, RequestId, Waiting, WaitingList};
+pub use consent::{
+    Answer, Asked, Asking, Decision, NotOpen, OtherRequest, RequestId, Waiting, WaitingList,
+};
 pub use device::{DeviceAuthorization, InvalidUserCode, Polled, UserCode, UserCodeEntry};
 pub use listing::{InvalidPageToken, Page, PageRequest};
 pub use pkce::{CodeChallenge, InvalidCodeChallenge};

@@ -8,7 +8,7 @@ use crate::aws_login::{AwsLogins, InvalidLogin, LoginClient, LoginCode, LoginFor
 use crate::base::limits;
 use crate::base::secret::{AuthorizationCode, random_token};
 use crate::caller::{Caller, Flow, Origin};
-use crate::clients::{CodeUse, Freshness};
+use crate::clients::Freshness;
 use crate::issue::IssueError;
 use crate::record::{Seen, StoreError};
 use crate::session::Session;
@@ -128,13 +128,9 @@ impl AwsLogins {
         code: &AuthorizationCode,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let seen: Option<Seen<LoginCode>> = self.records.get(code.digest()).await?;
-        let code = seen.map(|seen| seen.record);
-        let code = code.filter(|code| {
-            code.approval.session == session.id
-                && code.outcome == CodeUse::Unused
-                && self.clock.now() < code.expires_at
-        });
-        Ok(code.map(|code| code.expires_at))
+        let code = seen.and_then(|seen| seen.record.unused(self.clock.now()).ok());
+        let code = code.filter(|code| code.is_of(session.id));
+        Ok(code.map(|code| code.expires_at()))
     }
 
     /// The person gives the client nothing: the address to which the browser takes the news, where somebody waits for it.

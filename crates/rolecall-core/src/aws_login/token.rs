@@ -4,7 +4,10 @@
 //! Today's policy is asked each time. Credentials are issued before a refresh token is replaced, and a code is given back
 //! when an outage left nothing to show for it, so that an outage costs nobody a token.
 
+use chrono::{DateTime, Utc};
+
 use super::LoginError;
+use super::code::UnusedLoginCode;
 use crate::access::{Grant, RoleRequest};
 use crate::audit::{Delivery, RequestContext};
 use crate::aws::{Credentials, LoginTokenClaims, RoleSessionDuration, RoleSessionName};
@@ -44,18 +47,19 @@ impl AwsLogins {
         let digest = shown.code.digest();
         let seen: Option<Seen<LoginCode>> = self.records.get(digest).await?;
         let seen = seen.ok_or(LoginError::CodeSpent)?;
-        let code = &seen.record;
-        match code.outcome {
-            CodeUse::Unused if self.clock.now() < code.expires_at => {}
-            CodeUse::Unused | CodeUse::Spoilt => return Err(LoginError::CodeSpent),
-            CodeUse::Redeemed(session) => return self.code_replayed(context, session).await,
-        }
+        let code = match seen.record.clone().unused(self.clock.now()) {
+            Ok(code) => code,
+            Err(CodeUse::Unused | CodeUse::Spoilt) => return Err(LoginError::CodeSpent),
+            Err(CodeUse::Redeemed(session)) => return self.code_replayed(context, session).await,
+        };
         if !code.fits(shown) {
-            self.mark_code(digest, &seen, CodeUse::Spoilt).await?;
+            self.mark_code(digest, &seen, code.spoilt()).await?;
             return Err(LoginError::OtherRequest);
         }
         self.spend_proof(proof).await?;
-        let outcome = self.redeem_fitting(context, proof, digest, &seen).await;
+        let outcome = self
+            .redeem_fitting(context, proof, (digest, &seen), code)
+            .await;
         self.unspend_if_passing(proof, &outcome).await;
         outcome
     }
@@ -129,16 +133,15 @@ impl AwsLogins {
         &self,
         context: &RequestContext,
         proof: &Proof,
-        digest: SecretDigest,
-        seen: &Seen<LoginCode>,
+        (digest, seen): (SecretDigest, &Seen<LoginCode>),
+        code: UnusedLoginCode,
     ) -> Result<LoginTokens, LoginError> {
-        let code = &seen.record;
-        let new = new_session(context, proof, code);
+        let new = new_session(context, proof, &code);
         let Some(prepared) = self.sessions.prepare_client_session(new).await? else {
             return Err(LoginError::CodeSpent);
         };
         let key = prepared.key;
-        let redeemed = CodeUse::Redeemed(key);
+        let redeemed = code.clone().redeemed(key);
         if let Err(error) = self.mark_code(digest, seen, redeemed).await {
             self.sessions.discard_client_session(prepared).await?;
             return Err(error);
@@ -149,7 +152,7 @@ impl AwsLogins {
             .await;
         let outcome = match begun {
             Ok(Some(tokens)) => {
-                self.first_credentials(context, key, code, tokens.refresh_token)
+                self.first_credentials(context, key, &code, tokens.refresh_token)
                     .await
             }
             Ok(None) => Err(LoginError::CodeSpent),
@@ -160,7 +163,7 @@ impl AwsLogins {
                 .end_client_at(context, key, "no_credentials")
                 .await?;
             if error.is_passing() {
-                self.give_code_back(digest, seen).await?;
+                self.give_code_back(digest, seen.expires_at, &code).await?;
             }
         }
         outcome
@@ -170,18 +173,19 @@ impl AwsLogins {
         &self,
         context: &RequestContext,
         key: SecretDigest,
-        code: &LoginCode,
+        code: &UnusedLoginCode,
         refresh_token: RefreshToken,
     ) -> Result<LoginTokens, LoginError> {
-        let identity = &code.approval.identity;
+        let approval = code.approval();
+        let identity = &approval.identity;
         let caller = Caller {
             identity,
             session: SessionId::of(key),
-            epoch: code.approval.epoch,
-            ends_at: code.approval.ends_at,
-            flow: Some(code.client.flow()),
+            epoch: approval.epoch,
+            ends_at: approval.ends_at,
+            flow: Some(code.client().flow()),
         };
-        let (grant, credentials) = self.login_credentials(context, caller, &code.role).await?;
+        let (grant, credentials) = self.login_credentials(context, caller, code.role()).await?;
         // The client keeps credentials under this name: another for each role, the same at each sign-in.
         let session_arn = format!(
             "arn:{}:sts::{}:assumed-role/{}/{}",
@@ -192,14 +196,13 @@ impl AwsLogins {
         );
         let claims = LoginTokenClaims {
             session_arn,
-            client_id: code.client.id(),
-            expires_at: code.approval.ends_at,
+            client_id: code.client().id(),
+            expires_at: approval.ends_at,
         };
         let id_token = self.issuer.mint_login_token(&claims).await;
-        let allowed_in = code.approval.session;
         if self
             .sessions
-            .withdraw_if_ended(context, allowed_in, key)
+            .withdraw_if_ended(context, approval.session, key)
             .await?
         {
             return Err(LoginError::CodeSpent);
@@ -254,12 +257,8 @@ impl AwsLogins {
         &self,
         digest: SecretDigest,
         seen: &Seen<LoginCode>,
-        outcome: CodeUse,
+        marked: LoginCode,
     ) -> Result<(), LoginError> {
-        let marked = LoginCode {
-            outcome,
-            ..seen.record.clone()
-        };
         let records = &self.records;
         match records
             .replace(digest, seen, &marked, seen.expires_at)
@@ -274,10 +273,10 @@ impl AwsLogins {
     async fn give_code_back(
         &self,
         digest: SecretDigest,
-        seen: &Seen<LoginCode>,
+        until: DateTime<Utc>,
+        code: &UnusedLoginCode,
     ) -> Result<(), StoreError> {
-        let until = seen.expires_at;
-        let unused = |_: Option<LoginCode>| (seen.record.clone(), until, ());
+        let unused = |_: Option<LoginCode>| (code.clone().given_back(), until, ());
         self.records.update(digest, unused).await
     }
 
@@ -305,24 +304,28 @@ impl AwsLogins {
     }
 }
 
-fn new_session(context: &RequestContext, proof: &Proof, code: &LoginCode) -> NewClientSession {
+fn new_session(
+    context: &RequestContext,
+    proof: &Proof,
+    code: &UnusedLoginCode,
+) -> NewClientSession {
     let Approval {
         identity,
         session,
         epoch,
         ends_at,
-    } = code.approval.clone();
+    } = code.approval().clone();
     NewClientSession {
-        client: code.client.key(),
-        client_name: code.client.name(),
+        client: code.client().key(),
+        client_name: code.client().name(),
         identity,
         ends_at,
         origin: context.origin.clone(),
         allowed_in: session,
         epoch,
-        flow: code.client.flow(),
+        flow: code.client().flow(),
         login: Some(Login {
-            role: code.role.clone(),
+            role: code.role().clone(),
             key: proof.key,
         }),
         renews: true,

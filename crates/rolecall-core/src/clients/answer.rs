@@ -78,8 +78,7 @@ impl Clients {
         };
         let until = waiting.begun_at + limits::AUTHORIZATION_LIFE;
         let add = |old: Option<WaitingList>| {
-            let mut list = old.unwrap_or_default();
-            list.add(waiting.clone());
+            let list = old.unwrap_or_default().with(waiting.clone());
             (list, until, ())
         };
         match self.records.update(key, add).await {
@@ -125,7 +124,7 @@ impl Clients {
             }
             Flow::Code => {
                 let seen = records.get::<AuthorizationRequest>(waiting.key).await?;
-                seen.is_some_and(|seen| matches!(seen.record.answer, Answer::Pending))
+                seen.is_some_and(|seen| seen.record.is_open())
             }
         })
     }
@@ -194,24 +193,19 @@ impl Clients {
             let written = match waiting.flow {
                 Flow::Device => {
                     let seen = records.get::<DeviceAuthorization>(waiting.key).await?;
-                    let Some(seen) = seen.filter(|seen| seen.record.is_open(now)) else {
+                    let Some(seen) = seen else { return Ok(false) };
+                    let Ok(device) = seen.record.clone().answered(answer.clone(), now) else {
                         return Ok(false);
                     };
-                    let mut device = seen.record.clone();
-                    device.answer = answer.clone();
                     let until = device.stored_until();
                     records.replace(waiting.key, &seen, &device, until).await
                 }
                 Flow::Code => {
                     let seen = records.get::<AuthorizationRequest>(waiting.key).await?;
-                    let open = |seen: &Seen<AuthorizationRequest>| {
-                        matches!(seen.record.answer, Answer::Pending)
-                    };
-                    let Some(seen) = seen.filter(open) else {
+                    let Some(seen) = seen else { return Ok(false) };
+                    let Ok(request) = seen.record.clone().answered(answer.clone()) else {
                         return Ok(false);
                     };
-                    let mut request = seen.record.clone();
-                    request.answer = answer.clone();
                     let until = seen.expires_at;
                     records.replace(waiting.key, &seen, &request, until).await
                 }
@@ -232,6 +226,6 @@ pub(super) fn waiting_device(key: SecretDigest, device: &DeviceAuthorization) ->
         key,
         flow: Flow::Device,
         session: None,
-        begun_at: device.asking.begun_at,
+        begun_at: device.asking().begun_at,
     }
 }

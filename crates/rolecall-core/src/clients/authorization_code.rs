@@ -7,9 +7,13 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::base::limits;
 use crate::base::secret::SecretDigest;
 use crate::caller::SessionId;
-use crate::clients::{Answer, Asking, CodeChallenge, RedirectUri};
+use crate::clients::consent::AnswerState;
+use crate::clients::{
+    Answer, Asking, ClientId, CodeChallenge, CodeRedemption, NotOpen, RedirectUri, client_key,
+};
 use crate::record::Record;
 use crate::session::Approval;
 
@@ -26,7 +30,7 @@ pub struct AuthorizationAsk {
 
 impl AuthorizationAsk {
     /// Where the browser goes with a response.
-    pub fn response(&self, parameter: (&str, &str), description: Option<&str>) -> String {
+    pub(super) fn response(&self, parameter: (&str, &str), description: Option<&str>) -> String {
         response(
             &self.redirect_uri,
             self.state.as_deref(),
@@ -50,19 +54,15 @@ pub fn response(
     redirect_uri.with_query(&query.finish())
 }
 
-/// An authorization request that waits for its person, by [`AuthorizationRequest::key`].
+/// An authorization request, by [`AuthorizationRequest::key`]: pending, then approved or denied, then its answer is sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
-    /// Who asks.
-    pub asking: Asking,
-    /// For what.
-    pub ask: AuthorizationAsk,
-    /// In which browser's session.
-    pub session: SessionId,
-    /// What the person said.
-    pub answer: Answer,
+    asking: Asking,
+    ask: AuthorizationAsk,
+    session: SessionId,
+    answer: AnswerState,
     /// Whether the answer has been sent: once.
-    pub answered: bool,
+    answered: bool,
 }
 
 impl Record for AuthorizationRequest {
@@ -70,6 +70,74 @@ impl Record for AuthorizationRequest {
 }
 
 impl AuthorizationRequest {
+    /// A new one, in this browser's session.
+    pub fn begin(asking: Asking, ask: AuthorizationAsk, session: SessionId) -> Self {
+        Self {
+            asking,
+            ask,
+            session,
+            answer: AnswerState::Pending,
+            answered: false,
+        }
+    }
+
+    /// Who asks.
+    pub fn asking(&self) -> &Asking {
+        &self.asking
+    }
+
+    /// Whether it waits for an answer.
+    pub fn is_open(&self) -> bool {
+        self.answer.is_pending()
+    }
+
+    /// The request with the person's answer.
+    ///
+    /// # Errors
+    /// [`NotOpen`].
+    pub fn answered(self, answer: Answer) -> Result<Self, NotOpen> {
+        if !self.is_open() {
+            return Err(NotOpen);
+        }
+        Ok(Self {
+            answer: answer.into(),
+            ..self
+        })
+    }
+
+    /// The request when its answer is on its way to the client, and that answer: once.
+    ///
+    /// # Errors
+    /// [`NotOpen`] when there is no answer, or it was sent before.
+    pub fn sent(self) -> Result<(Self, Answer), NotOpen> {
+        match self.answer.given() {
+            Some(answer) if !self.answered => {
+                let sent = Self {
+                    answered: true,
+                    ..self
+                };
+                Ok((sent, answer))
+            }
+            Some(_) | None => Err(NotOpen),
+        }
+    }
+
+    /// Where the browser goes with a response.
+    pub fn response(&self, parameter: (&str, &str), description: Option<&str>) -> String {
+        self.ask.response(parameter, description)
+    }
+
+    /// A code for what was approved.
+    pub fn into_code(self, approval: Approval, now: DateTime<Utc>) -> IssuedCode {
+        IssuedCode {
+            asking: self.asking,
+            ask: self.ask,
+            approval,
+            expires_at: now + limits::AUTHORIZATION_CODE_LIFE,
+            outcome: CodeUse::Unused,
+        }
+    }
+
     /// Where the request is, the same whenever this browser shows it again.
     pub fn key(session: SessionId, client: SecretDigest, ask: &AuthorizationAsk) -> SecretDigest {
         let session = session.to_string();
@@ -84,19 +152,15 @@ impl AuthorizationRequest {
     }
 }
 
-/// A code that was issued, found by its digest.
+/// A code that was issued, found by its digest: unused, then redeemed or spoilt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IssuedCode {
-    /// Who asked.
-    pub asking: Asking,
-    /// For what.
-    pub ask: AuthorizationAsk,
-    /// Who said yes.
-    pub approval: Approval,
+    asking: Asking,
+    ask: AuthorizationAsk,
+    approval: Approval,
     /// After this it is too late. The record is kept longer, to know a code that is shown again.
-    pub expires_at: DateTime<Utc>,
-    /// What became of it.
-    pub outcome: CodeUse,
+    expires_at: DateTime<Utc>,
+    outcome: CodeUse,
 }
 
 /// What became of a code.
@@ -112,4 +176,63 @@ pub enum CodeUse {
 
 impl Record for IssuedCode {
     const KIND: &'static str = "authorization-code";
+}
+
+impl IssuedCode {
+    /// The code, if nobody has shown it yet.
+    ///
+    /// # Errors
+    /// What became of it.
+    pub fn unused(self) -> Result<UnusedCode, CodeUse> {
+        match self.outcome {
+            CodeUse::Unused => Ok(UnusedCode(self)),
+            used @ (CodeUse::Spoilt | CodeUse::Redeemed(_)) => Err(used),
+        }
+    }
+
+    /// What became of it.
+    pub fn outcome(&self) -> CodeUse {
+        self.outcome
+    }
+}
+
+/// An [`IssuedCode`] that nobody has shown yet. Redeemed or spoilt, it is an [`IssuedCode`] again.
+#[derive(Clone, Debug)]
+pub struct UnusedCode(IssuedCode);
+
+impl UnusedCode {
+    /// Whether it was issued for what is shown with it, to this client, and still works.
+    pub fn fits(&self, client: &ClientId, shown: &CodeRedemption, now: DateTime<Utc>) -> bool {
+        let code = &self.0;
+        code.asking.client == client_key(client)
+            && code.ask.redirect_uri.as_str() == shown.redirect_uri
+            && code.ask.code_challenge.is_of(shown.verifier.expose())
+            && now < code.expires_at
+    }
+
+    /// Who asked.
+    pub fn asking(&self) -> &Asking {
+        &self.0.asking
+    }
+
+    /// Who said yes.
+    pub fn approval(&self) -> &Approval {
+        &self.0.approval
+    }
+
+    /// The code when it has made the client session at this key.
+    pub fn redeemed(self, session: SecretDigest) -> IssuedCode {
+        IssuedCode {
+            outcome: CodeUse::Redeemed(session),
+            ..self.0
+        }
+    }
+
+    /// The code when it was shown and was not good for it.
+    pub fn spoilt(self) -> IssuedCode {
+        IssuedCode {
+            outcome: CodeUse::Spoilt,
+            ..self.0
+        }
+    }
 }

@@ -9,8 +9,7 @@ use crate::clients::answer::Answering;
 use crate::clients::authorization_code::response;
 use crate::clients::{
     Answer, Asked, Asking, AuthorizationAsk, AuthorizationRequest, ClientId, Clients,
-    CodeChallenge, CodeUse, Decision, GrantType, IssuedCode, RedirectUri, RegisteredClient,
-    Waiting, client_key,
+    CodeChallenge, Decision, GrantType, RedirectUri, RegisteredClient, Waiting, client_key,
 };
 use crate::record::{Seen, StoreError};
 use crate::session::{Approval, ClientName, Session};
@@ -141,10 +140,8 @@ impl Clients {
         let key = AuthorizationRequest::key(session.id, read.client, &read.ask);
         let found: Option<Seen<AuthorizationRequest>> = self.records.get(key).await?;
         let asking = match found {
-            Some(seen) => match seen.record.answer {
-                Answer::Pending => seen.record.asking,
-                Answer::Approved(_) | Answer::Denied => return self.send_answer(key, seen).await,
-            },
+            Some(seen) if seen.record.is_open() => seen.record.asking().clone(),
+            Some(seen) => return self.send_answer(key, seen).await,
             None => self.remember(context, session, read, key).await?,
         };
         let waiting = waiting_here(key, session, &asking);
@@ -174,8 +171,8 @@ impl Clients {
             // The page is from another session, or too old: whoever looks now is asked now.
             return self.begin_authorization(context, session, read).await;
         };
-        if matches!(seen.record.answer, Answer::Pending) {
-            let asking = &seen.record.asking;
+        if seen.record.is_open() {
+            let asking = seen.record.asking();
             let answering = Answering {
                 asking,
                 waiting: waiting_here(key, session, asking),
@@ -206,13 +203,7 @@ impl Clients {
             origin: context.origin.clone(),
             begun_at: self.clock.now(),
         };
-        let request = AuthorizationRequest {
-            asking: asking.clone(),
-            ask: read.ask.clone(),
-            session: session.id,
-            answer: Answer::Pending,
-            answered: false,
-        };
+        let request = AuthorizationRequest::begin(asking.clone(), read.ask.clone(), session.id);
         let until = asking.begun_at + limits::AUTHORIZATION_LIFE;
         match self.records.insert(key, &request, until).await {
             // The same page in two tabs, or reloaded at the same time.
@@ -230,47 +221,34 @@ impl Clients {
         key: SecretDigest,
         seen: Seen<AuthorizationRequest>,
     ) -> Result<AuthorizationStep, StoreError> {
-        if seen.record.answered {
+        let Ok((request, answer)) = seen.record.clone().sent() else {
             return Ok(AuthorizationStep::Spent);
-        }
-        let mut request = seen.record.clone();
-        request.answered = true;
+        };
         let sent = self.records.replace(key, &seen, &request, seen.expires_at);
         match sent.await {
             Ok(()) => {}
             Err(StoreError::Conflict | StoreError::Exists) => return Ok(AuthorizationStep::Spent),
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
         }
-        match request.answer {
-            Answer::Pending => Ok(AuthorizationStep::Spent),
+        match answer {
             Answer::Denied => {
                 let why = "the person said no";
-                let to = request.ask.response(("error", "access_denied"), Some(why));
+                let to = request.response(("error", "access_denied"), Some(why));
                 Ok(AuthorizationStep::Answer(to))
             }
-            Answer::Approved(approval) => {
-                self.issue_code(request.asking, request.ask, *approval)
-                    .await
-            }
+            Answer::Approved(approval) => self.issue_code(request, *approval).await,
         }
     }
 
     async fn issue_code(
         &self,
-        asking: Asking,
-        ask: AuthorizationAsk,
+        request: AuthorizationRequest,
         approval: Approval,
     ) -> Result<AuthorizationStep, StoreError> {
         let code = AuthorizationCode::new(random_token(self.entropy.as_ref()));
         let now = self.clock.now();
-        let to = ask.response(("code", code.expose()), None);
-        let issued = IssuedCode {
-            asking,
-            ask,
-            approval,
-            expires_at: now + limits::AUTHORIZATION_CODE_LIFE,
-            outcome: CodeUse::Unused,
-        };
+        let to = request.response(("code", code.expose()), None);
+        let issued = request.into_code(approval, now);
         // Longer than the code works, so that a code shown again is known.
         let until = now + limits::AUTHORIZATION_LIFE;
         self.records.insert(code.digest(), &issued, until).await?;

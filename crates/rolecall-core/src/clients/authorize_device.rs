@@ -116,7 +116,7 @@ impl Clients {
         let device = DeviceAuthorization::begin(asking, user_code.clone());
         let until = device.stored_until();
         self.records.insert(key, &device, until).await?;
-        self.wait(&device.asking, waiting_device(key, &device))
+        self.wait(device.asking(), waiting_device(key, &device))
             .await?;
         Ok(DeviceStarted {
             device_code,
@@ -156,12 +156,12 @@ impl Clients {
         let (key, seen) = self.find_device(context, session, typed).await?;
         let device = seen.record;
         let others = self
-            .others(&device.asking, &waiting_device(key, &device))
+            .others(device.asking(), &waiting_device(key, &device))
             .await?;
         Ok(Asked {
-            asking: device.asking,
+            user_code: Some(device.user_code().clone()),
+            asking: device.into_asking(),
             flow: Flow::Device,
-            user_code: Some(device.user_code),
             others,
         })
     }
@@ -180,12 +180,13 @@ impl Clients {
             .find_device(context, session, &answer.user_code)
             .await?;
         let device = seen.record;
-        if answer.decision == Decision::Allow && !device.user_code.is_retyped_by(&answer.retyped) {
+        if answer.decision == Decision::Allow && !device.user_code().is_retyped_by(&answer.retyped)
+        {
             self.take_user_code_place(session).await?;
             return Err(ConsentError::NotRetyped);
         }
         let answering = Answering {
-            asking: &device.asking,
+            asking: device.asking(),
             waiting: waiting_device(key, &device),
             decision: answer.decision,
             shown: &answer.shown,

@@ -46,15 +46,54 @@ pub struct Asking {
     pub begun_at: DateTime<Utc>,
 }
 
-/// What became of a request.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What a person answered; no also stands for a client that did not behave.
+#[derive(Clone, Debug)]
 pub enum Answer {
+    /// Yes.
+    Approved(Box<Approval>),
+    /// No.
+    Denied,
+}
+
+/// A request is not open: it was answered, or it is too late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the request is not open any more")]
+pub struct NotOpen;
+
+/// Whether a stored request has its answer. It is answered once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum AnswerState {
     /// Nobody has answered yet.
     Pending,
     /// Yes.
     Approved(Box<Approval>),
     /// No; or the client did not behave.
     Denied,
+}
+
+impl AnswerState {
+    /// Nobody has answered yet.
+    pub(super) fn is_pending(&self) -> bool {
+        matches!(self, Self::Pending)
+    }
+
+    /// The answer, if there is one.
+    pub(super) fn given(&self) -> Option<Answer> {
+        match self {
+            Self::Pending => None,
+            Self::Approved(approval) => Some(Answer::Approved(approval.clone())),
+            Self::Denied => Some(Answer::Denied),
+        }
+    }
+}
+
+impl From<Answer> for AnswerState {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Approved(approval) => Self::Approved(approval),
+            Answer::Denied => Self::Denied,
+        }
+    }
 }
 
 /// What the person says.
@@ -92,7 +131,7 @@ pub struct OtherRequest {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct WaitingList {
     /// Oldest first; answered ones may linger.
-    pub entries: Vec<Waiting>,
+    entries: Vec<Waiting>,
 }
 
 /// One of them.
@@ -137,8 +176,9 @@ impl WaitingList {
         })
     }
 
-    /// Adds a request; drops those that are too old to be joined, and the oldest beyond [`limits::WAITING_MAX`].
-    pub fn add(&mut self, waiting: Waiting) {
+    /// The list with another request; without those that are too old to be joined, and the oldest beyond
+    /// [`limits::WAITING_MAX`].
+    pub fn with(mut self, waiting: Waiting) -> Self {
         let now = waiting.begun_at;
         self.entries.retain(|old| {
             old.key != waiting.key && now < old.begun_at + limits::AUTHORIZATION_LIFE
@@ -146,6 +186,7 @@ impl WaitingList {
         self.entries.push(waiting);
         let surplus = self.entries.len().saturating_sub(limits::WAITING_MAX);
         self.entries.drain(..surplus);
+        self
     }
 
     /// Those that the answer to `one` may serve as well: the same flow, within [`limits::JOIN_WITHIN`] of it, and in

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::secret::SecretDigest;
 use crate::base::{Entropy, limits};
-use crate::clients::{Answer, Asking};
+use crate::clients::consent::AnswerState;
+use crate::clients::{Answer, Asking, NotOpen};
 use crate::record::Record;
 use crate::session::Approval;
 
@@ -99,17 +100,14 @@ impl From<UserCode> for String {
     }
 }
 
-/// A device authorization under way, found by the digest of its `device_code`.
+/// A device authorization under way, found by the digest of its `device_code`: pending, then approved or denied.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeviceAuthorization {
-    /// Who asks.
-    pub asking: Asking,
-    /// What the person types.
-    pub user_code: UserCode,
+    asking: Asking,
+    user_code: UserCode,
     /// After this it is too late. The record is kept a little longer, so that whoever polls is told.
-    pub expires_at: DateTime<Utc>,
-    /// What the person said.
-    pub answer: Answer,
+    expires_at: DateTime<Utc>,
+    answer: AnswerState,
     polls: u32,
     polled_at: DateTime<Utc>,
     early_polls: u32,
@@ -153,10 +151,25 @@ impl DeviceAuthorization {
             polled_at: asking.begun_at,
             asking,
             user_code,
-            answer: Answer::Pending,
+            answer: AnswerState::Pending,
             polls: 0,
             early_polls: 0,
         }
+    }
+
+    /// Who asks.
+    pub fn asking(&self) -> &Asking {
+        &self.asking
+    }
+
+    /// Who asked, of an authorization that was taken out of the store.
+    pub fn into_asking(self) -> Asking {
+        self.asking
+    }
+
+    /// What the person types.
+    pub fn user_code(&self) -> &UserCode {
+        &self.user_code
     }
 
     /// Until when the record is kept.
@@ -166,19 +179,33 @@ impl DeviceAuthorization {
 
     /// Whether somebody may still answer it.
     pub fn is_open(&self, now: DateTime<Utc>) -> bool {
-        now < self.expires_at && matches!(self.answer, Answer::Pending)
+        now < self.expires_at && self.answer.is_pending()
     }
 
     /// Whether it was refused for good: no poll changes it any more.
     pub fn is_denied(&self) -> bool {
-        matches!(self.answer, Answer::Denied)
+        matches!(self.answer, AnswerState::Denied)
     }
 
-    /// Looks whether there is an answer. The first two polls are never too soon: AWS's CLI asks once before it shows the
-    /// code. Who goes on asking too soon is turned away for good.
-    pub fn poll(&mut self, now: DateTime<Utc>) -> Polled {
+    /// The authorization with the person's answer.
+    ///
+    /// # Errors
+    /// [`NotOpen`].
+    pub fn answered(self, answer: Answer, now: DateTime<Utc>) -> Result<Self, NotOpen> {
+        if !self.is_open(now) {
+            return Err(NotOpen);
+        }
+        Ok(Self {
+            answer: answer.into(),
+            ..self
+        })
+    }
+
+    /// Counts a poll and tells what it finds. The first two polls are never too soon: AWS's CLI asks once before it shows
+    /// the code. Who goes on asking too soon is turned away for good.
+    pub fn polled(mut self, now: DateTime<Utc>) -> (Self, Polled) {
         if now >= self.expires_at {
-            return Polled::Expired;
+            return (self, Polled::Expired);
         }
         let soon = self.polls >= 2 && now < self.polled_at + limits::POLL_INTERVAL - SLACK;
         self.polls = self.polls.saturating_add(1);
@@ -187,14 +214,15 @@ impl DeviceAuthorization {
             self.early_polls = self.early_polls.saturating_add(1);
         }
         if self.early_polls > limits::EARLY_POLLS_MAX {
-            self.answer = Answer::Denied;
+            self.answer = AnswerState::Denied;
         }
-        match &self.answer {
-            Answer::Denied => Polled::Denied,
-            Answer::Pending | Answer::Approved(_) if soon => Polled::SlowDown,
-            Answer::Pending => Polled::Pending,
-            Answer::Approved(approval) => Polled::Approved(approval.clone()),
-        }
+        let found = match &self.answer {
+            AnswerState::Denied => Polled::Denied,
+            AnswerState::Pending | AnswerState::Approved(_) if soon => Polled::SlowDown,
+            AnswerState::Pending => Polled::Pending,
+            AnswerState::Approved(approval) => Polled::Approved(approval.clone()),
+        };
+        (self, found)
     }
 }
 
@@ -268,16 +296,23 @@ mod tests {
         assert_eq!(UserCode::parse(&one.to_string()), Ok(one));
     }
 
+    /// Polls at this second.
+    fn polled(device: &mut DeviceAuthorization, seconds: i64) -> Polled {
+        let (next, found) = device.clone().polled(at(seconds));
+        *device = next;
+        found
+    }
+
     #[test]
     fn who_keeps_the_interval_is_never_slowed_down() {
         let mut device = begun();
         for seconds in [0, 0, 5, 10, 14, 19] {
-            let polled = device.poll(at(seconds));
+            let polled = polled(&mut device, seconds);
             assert!(matches!(polled, Polled::Pending), "{seconds}: {polled:?}");
         }
-        assert!(matches!(device.poll(at(22)), Polled::SlowDown));
+        assert!(matches!(polled(&mut device, 22), Polled::SlowDown));
         assert!(
-            matches!(device.poll(at(27)), Polled::Pending),
+            matches!(polled(&mut device, 27), Polled::Pending),
             "and is forgiven"
         );
     }
@@ -285,21 +320,36 @@ mod tests {
     #[test]
     fn who_hammers_is_turned_away_for_good() {
         let mut device = begun();
-        device.poll(at(0));
-        device.poll(at(0));
+        polled(&mut device, 0);
+        polled(&mut device, 0);
         for _ in 0..limits::EARLY_POLLS_MAX {
-            assert!(matches!(device.poll(at(1)), Polled::SlowDown));
+            assert!(matches!(polled(&mut device, 1), Polled::SlowDown));
         }
-        assert!(matches!(device.poll(at(1)), Polled::Denied));
-        assert!(matches!(device.poll(at(100)), Polled::Denied));
+        assert!(matches!(polled(&mut device, 1), Polled::Denied));
+        assert!(matches!(polled(&mut device, 100), Polled::Denied));
         assert!(!device.is_open(at(100)), "and nobody can allow it any more");
+        assert_eq!(
+            device.answered(Answer::Denied, at(100)).err(),
+            Some(NotOpen)
+        );
     }
 
     #[test]
     fn it_expires_at_the_second() {
         let mut device = begun();
         assert!(device.is_open(at(599)) && !device.is_open(at(600)));
-        assert!(matches!(device.poll(at(599)), Polled::Pending));
-        assert!(matches!(device.poll(at(600)), Polled::Expired));
+        assert!(matches!(polled(&mut device, 599), Polled::Pending));
+        assert!(matches!(polled(&mut device, 600), Polled::Expired));
+        assert_eq!(
+            device.answered(Answer::Denied, at(600)).err(),
+            Some(NotOpen)
+        );
+    }
+
+    #[test]
+    fn it_is_answered_once() {
+        let denied = begun().answered(Answer::Denied, at(1)).unwrap();
+        assert!(denied.is_denied() && !denied.is_open(at(1)));
+        assert_eq!(denied.answered(Answer::Denied, at(1)).err(), Some(NotOpen));
     }
 }

@@ -156,11 +156,11 @@ impl Clients {
         let (key, records) = (code.digest(), &self.records);
         let seen: Option<Seen<DeviceAuthorization>> = records.get(key).await?;
         let seen = seen.ok_or(TokenError::InvalidGrant)?;
-        if seen.record.asking.client != client_key(id) {
+        if seen.record.asking().client != client_key(id) {
             return Err(TokenError::InvalidGrant);
         }
-        let mut device = seen.record.clone();
-        let error = match device.poll(self.clock.now()) {
+        let (device, found) = seen.record.clone().polled(self.clock.now());
+        let error = match found {
             Polled::Expired => return Err(TokenError::ExpiredToken),
             Polled::Approved(approval) => {
                 let renews = client.renews();
@@ -191,7 +191,7 @@ impl Clients {
         (approval, renews): (Approval, bool),
     ) -> Result<ClientTokens, TokenError> {
         let taken: Option<DeviceAuthorization> = self.records.take(key).await?;
-        let asking = taken.ok_or(TokenError::InvalidGrant)?.asking;
+        let asking = taken.ok_or(TokenError::InvalidGrant)?.into_asking();
         let new = new_session(context, asking, approval, (Flow::Device, renews));
         let prepared = self.sessions.prepare_client_session(new).await?;
         let prepared = prepared.ok_or(TokenError::AccessDenied)?;
@@ -216,33 +216,21 @@ impl Clients {
         let (key, records) = (redemption.code.digest(), &self.records);
         let seen: Option<Seen<IssuedCode>> = records.get(key).await?;
         let seen = seen.ok_or(TokenError::InvalidGrant)?;
-        let issued = &seen.record;
-        match issued.outcome {
-            CodeUse::Unused => {}
-            CodeUse::Spoilt => return Err(TokenError::InvalidGrant),
-            CodeUse::Redeemed(session) => return self.replayed(context, session).await,
-        }
-        let right = issued.asking.client == client_key(client)
-            && issued.ask.redirect_uri.as_str() == redemption.redirect_uri
-            && issued
-                .ask
-                .code_challenge
-                .is_of(redemption.verifier.expose())
-            && self.clock.now() < issued.expires_at;
-        let approval = issued.approval.clone();
-        let new = new_session(context, issued.asking.clone(), approval, (Flow::Code, true));
+        let code = match seen.record.clone().unused() {
+            Ok(code) => code,
+            Err(used) => return self.already_used(context, used).await,
+        };
+        let right = code.fits(client, redemption, self.clock.now());
+        let (asking, approval) = (code.asking().clone(), code.approval().clone());
+        let new = new_session(context, asking, approval, (Flow::Code, true));
         let prepared = match right {
             true => self.sessions.prepare_client_session(new).await?,
             false => None,
         };
         // The session is there before the code says so: whoever shows the code again finds what to end.
-        let outcome = match &prepared {
-            Some(prepared) => CodeUse::Redeemed(prepared.key),
-            None => CodeUse::Spoilt,
-        };
-        let spent = IssuedCode {
-            outcome,
-            ..issued.clone()
+        let spent = match &prepared {
+            Some(prepared) => code.redeemed(prepared.key),
+            None => code.spoilt(),
         };
         let written = records.replace(key, &seen, &spent, seen.expires_at).await;
         match (written, prepared) {
@@ -275,20 +263,26 @@ impl Clients {
         key: SecretDigest,
     ) -> Result<ClientTokens, TokenError> {
         let seen: Option<Seen<IssuedCode>> = self.records.get(key).await?;
-        match seen.map(|seen| seen.record.outcome) {
-            Some(CodeUse::Redeemed(session)) => self.replayed(context, session).await,
-            Some(CodeUse::Unused | CodeUse::Spoilt) | None => Err(TokenError::InvalidGrant),
+        match seen {
+            Some(seen) => self.already_used(context, seen.record.outcome()).await,
+            None => Err(TokenError::InvalidGrant),
         }
     }
 
-    async fn replayed(
+    /// Ends what the code has made.
+    async fn already_used(
         &self,
         context: &RequestContext,
-        session: SecretDigest,
+        used: CodeUse,
     ) -> Result<ClientTokens, TokenError> {
-        self.sessions
-            .end_client_at(context, session, CODE_REPLAYED)
-            .await?;
+        match used {
+            CodeUse::Redeemed(session) => {
+                self.sessions
+                    .end_client_at(context, session, CODE_REPLAYED)
+                    .await?;
+            }
+            CodeUse::Unused | CodeUse::Spoilt => {}
+        }
         Err(TokenError::InvalidGrant)
     }
 }

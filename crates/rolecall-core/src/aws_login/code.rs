@@ -1,0 +1,145 @@
+//! The code of `aws login`: unused, then redeemed or spoilt.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::access::RoleRequest;
+use crate::aws_login::{LoginClient, LoginExchange, LoginRequest};
+use crate::base::secret::SecretDigest;
+use crate::caller::SessionId;
+use crate::clients::{CodeChallenge, CodeUse};
+use crate::record::Record;
+use crate::session::Approval;
+
+/// A code that was issued, found by its digest: unused, then redeemed or spoilt.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LoginCode {
+    client: LoginClient,
+    /// `redirect_uri` of the request, to be repeated byte for byte (RFC 6749 4.1.3).
+    redirect_uri: String,
+    /// The verifier's digest.
+    challenge: CodeChallenge,
+    role: RoleRequest,
+    approval: Approval,
+    /// After this it is too late. The record is kept longer, to know a code that is shown again.
+    expires_at: DateTime<Utc>,
+    outcome: CodeUse,
+}
+
+impl Record for LoginCode {
+    const KIND: &'static str = "login-code";
+}
+
+impl LoginCode {
+    /// A code for the role that the person gave the client, until then.
+    pub(super) fn new(
+        request: &LoginRequest,
+        (role, approval): (RoleRequest, Approval),
+        expires_at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            client: request.client,
+            redirect_uri: request.redirect_uri.clone(),
+            challenge: request.challenge.clone(),
+            role,
+            approval,
+            expires_at,
+            outcome: CodeUse::Unused,
+        }
+    }
+
+    /// The code, if it still works: nobody has shown it yet, and it has not expired.
+    ///
+    /// # Errors
+    /// What became of it: [`CodeUse::Unused`] when it has expired.
+    pub(super) fn unused(self, now: DateTime<Utc>) -> Result<UnusedLoginCode, CodeUse> {
+        match self.outcome {
+            CodeUse::Unused if now < self.expires_at => Ok(UnusedLoginCode(self)),
+            used @ (CodeUse::Unused | CodeUse::Spoilt | CodeUse::Redeemed(_)) => Err(used),
+        }
+    }
+}
+
+/// A [`LoginCode`] that still works. Redeemed or spoilt, it is a [`LoginCode`] again.
+#[derive(Clone, Debug)]
+pub(super) struct UnusedLoginCode(LoginCode);
+
+impl UnusedLoginCode {
+    /// Whether the code was issued for what is shown with it.
+    pub(super) fn fits(&self, shown: &LoginExchange) -> bool {
+        self.0.client == shown.client
+            && self.0.redirect_uri == shown.redirect_uri
+            && self.0.challenge.is_of(shown.code_verifier.expose())
+    }
+
+    /// For whom.
+    pub(super) fn client(&self) -> LoginClient {
+        self.0.client
+    }
+
+    /// What for.
+    pub(super) fn role(&self) -> &RoleRequest {
+        &self.0.role
+    }
+
+    /// Who said yes.
+    pub(super) fn approval(&self) -> &Approval {
+        &self.0.approval
+    }
+
+    /// Whether it was allowed in this browser's session.
+    pub(super) fn is_of(&self, session: SessionId) -> bool {
+        self.0.approval.session == session
+    }
+
+    /// Until when it works.
+    pub(super) fn expires_at(&self) -> DateTime<Utc> {
+        self.0.expires_at
+    }
+
+    /// The code when it has made the client session at this key.
+    pub(super) fn redeemed(self, session: SecretDigest) -> LoginCode {
+        LoginCode {
+            outcome: CodeUse::Redeemed(session),
+            ..self.0
+        }
+    }
+
+    /// The code when it was shown and was not good for it.
+    pub(super) fn spoilt(self) -> LoginCode {
+        LoginCode {
+            outcome: CodeUse::Spoilt,
+            ..self.0
+        }
+    }
+
+    /// The code as it was, given back after an outage that left nothing to show for it.
+    pub(super) fn given_back(self) -> LoginCode {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::stored_tests::{assert_written, at, made, opened};
+
+    #[test]
+    fn a_code_is_stored_as_ever_and_used_once() {
+        const UNUSED: &str = r#"{"client":"SameDevice","redirect_uri":"http://127.0.0.1:33389/oauth/callback","challenge":"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM","role":{"account":"111122223333","permission_set":"Developer","variant":null},"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":"Unused"}"#;
+        let spoilt = UNUSED.replace("\"Unused\"", "\"Spoilt\"");
+        let redeemed = UNUSED.replace("\"Unused\"", "{\"Redeemed\":<MADE>}");
+        let unused = || opened::<LoginCode>(UNUSED).unused(at(59)).unwrap();
+        assert_written(&unused().given_back(), UNUSED);
+        assert_written(&unused().spoilt(), &spoilt);
+        assert_written(&unused().redeemed(made()), &redeemed);
+        for (text, seconds, outcome) in [
+            (UNUSED, 60, CodeUse::Unused),
+            (&spoilt, 0, CodeUse::Spoilt),
+            (&redeemed, 0, CodeUse::Redeemed(made())),
+        ] {
+            let used = opened::<LoginCode>(text).unused(at(seconds));
+            assert_eq!(used.err(), Some(outcome), "{text}");
+        }
+    }
+}

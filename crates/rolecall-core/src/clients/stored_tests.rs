@@ -1,0 +1,141 @@
+//! Records of clients as they stand in stores: byte for byte what earlier versions wrote, since records of a rolling upgrade
+//! must open in both.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::consent::AnswerState;
+use super::*;
+use crate::base::secret::SecretDigest;
+use crate::base::timestamp;
+use crate::session::Approval;
+
+const ASKING: &str = r#"{"client":[19,35,239,244,79,27,150,218,185,237,115,169,1,167,193,243,142,75,52,245,172,222,49,20,205,223,6,252,23,31,195,101],"client_name":"aws","origin":{"address":"192.0.2.7","user_agent":null},"begun_at":"2026-09-21T14:13:20Z"}"#;
+const ASK: &str = r#"{"redirect_uri":"http://127.0.0.1:33389/oauth/callback","state":"s t","code_challenge":"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}"#;
+const APPROVAL: &str = r#"{"identity":{"provider":"okta","subject":"s","email":null,"name":null,"groups":[],"claims":{},"mfa":false,"authenticated_at":"2026-06-15T12:00:00Z","evidence":{"IdToken":{"token":"","sid":null}}},"session":<SESSION>,"epoch":null,"ends_at":"2026-09-21T22:13:20Z"}"#;
+const SESSION: &str = "[86,129,110,203,72,244,120,33,8,128,16,153,180,181,141,177,221,37,43,66,127,61,180,124,240,42,103,85,150,232,115,242]";
+const MADE: &str = "[113,184,239,127,176,66,140,204,39,80,251,53,190,93,76,243,135,26,203,89,18,188,44,16,17,225,247,80,248,101,189,176]";
+
+/// A record of this text, with what many have in common put in; it is written as it was read.
+#[track_caller]
+pub(crate) fn opened<T: Serialize + DeserializeOwned>(text: &str) -> T {
+    let record = serde_json::from_str(&filled(text)).unwrap();
+    assert_written(&record, text);
+    record
+}
+
+/// The record is written as this text.
+#[track_caller]
+pub(crate) fn assert_written<T: Serialize>(record: &T, text: &str) {
+    assert_eq!(serde_json::to_string(record).unwrap(), filled(text));
+}
+
+/// The key of the client session that a redeemed code has made.
+pub(crate) fn made() -> SecretDigest {
+    serde_json::from_str(MADE).unwrap()
+}
+
+/// At 14:13:20, when every request here begins, and so many seconds.
+pub(crate) fn at(seconds: i64) -> chrono::DateTime<chrono::Utc> {
+    timestamp::from_unix(1_790_000_000 + seconds, 0).unwrap()
+}
+
+fn filled(text: &str) -> String {
+    [
+        ("<ASKING>", ASKING),
+        ("<ASK>", ASK),
+        ("<APPROVAL>", APPROVAL),
+        ("<SESSION>", SESSION),
+        ("<MADE>", MADE),
+    ]
+    .into_iter()
+    .fold(text.to_owned(), |text, (name, value)| {
+        text.replace(name, value)
+    })
+}
+
+fn approval() -> Box<Approval> {
+    Box::new(opened(APPROVAL))
+}
+
+#[test]
+fn a_device_authorization_and_its_answers() {
+    const PENDING: &str = r#"{"asking":<ASKING>,"user_code":"BCDFGHJK","expires_at":"2026-09-21T14:23:20Z","answer":"Pending","polls":0,"polled_at":"2026-09-21T14:13:20Z","early_polls":0}"#;
+    const POLLED: &str = r#"{"asking":<ASKING>,"user_code":"BCDFGHJK","expires_at":"2026-09-21T14:23:20Z","answer":{"Approved":<APPROVAL>},"polls":3,"polled_at":"2026-09-21T14:13:20Z","early_polls":1}"#;
+    let asking: Asking = opened(ASKING);
+    let begun = DeviceAuthorization::begin(asking, UserCode::parse("BCDF-GHJK").unwrap());
+    assert_written(&begun, PENDING);
+    let pending: DeviceAuthorization = opened(PENDING);
+    let denied = pending.clone().answered(Answer::Denied, at(1)).unwrap();
+    assert_written(&denied, &PENDING.replace("\"Pending\"", "\"Denied\""));
+    let mut approved = pending;
+    approved = approved
+        .answered(Answer::Approved(approval()), at(0))
+        .unwrap();
+    for _ in 0..3 {
+        (approved, _) = approved.polled(at(0));
+    }
+    assert_written(&approved, POLLED);
+    let (_, found) = opened::<DeviceAuthorization>(POLLED).polled(at(5));
+    assert!(matches!(found, Polled::Approved(_)), "{found:?}");
+}
+
+#[test]
+fn an_authorization_request_is_answered_and_sent_once() {
+    const PENDING: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"session":<SESSION>,"answer":"Pending","answered":false}"#;
+    const APPROVED: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"session":<SESSION>,"answer":{"Approved":<APPROVAL>},"answered":false}"#;
+    const DENIED_AND_SENT: &str =
+        r#"{"asking":<ASKING>,"ask":<ASK>,"session":<SESSION>,"answer":"Denied","answered":true}"#;
+    const CODE: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":"Unused"}"#;
+    let begun = AuthorizationRequest::begin(opened(ASKING), opened(ASK), approval().session);
+    assert_written(&begun, PENDING);
+    assert_eq!(
+        begun.clone().sent().err(),
+        Some(NotOpen),
+        "there is no answer"
+    );
+    let denied = begun.clone().answered(Answer::Denied).unwrap();
+    assert_eq!(denied.clone().answered(Answer::Denied).err(), Some(NotOpen));
+    let (sent, answer) = denied.sent().unwrap();
+    assert!(matches!(answer, Answer::Denied));
+    assert_written(&sent, DENIED_AND_SENT);
+    let sent: AuthorizationRequest = opened(DENIED_AND_SENT);
+    assert_eq!(sent.sent().err(), Some(NotOpen), "it was sent before");
+
+    let approved = begun.answered(Answer::Approved(approval())).unwrap();
+    assert_written(&approved, APPROVED);
+    let (sent, answer) = opened::<AuthorizationRequest>(APPROVED).sent().unwrap();
+    let Answer::Approved(approval) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_written(&sent.into_code(*approval, at(0)), CODE);
+}
+
+#[test]
+fn a_code_is_used_once() {
+    const UNUSED: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":"Unused"}"#;
+    const SPOILT: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":"Spoilt"}"#;
+    const REDEEMED: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":{"Redeemed":<MADE>}}"#;
+    let unused = opened::<IssuedCode>(UNUSED).unused().unwrap();
+    assert_written(&unused.clone().spoilt(), SPOILT);
+    assert_written(&unused.redeemed(made()), REDEEMED);
+    for (text, outcome) in [
+        (SPOILT, CodeUse::Spoilt),
+        (REDEEMED, CodeUse::Redeemed(made())),
+    ] {
+        let used = opened::<IssuedCode>(text).unused();
+        assert_eq!(used.err(), Some(outcome));
+    }
+}
+
+#[test]
+fn lists_of_those_that_wait() {
+    const LIST: &str = r#"{"entries":[{"key":<MADE>,"flow":"device","session":null,"begun_at":"2026-09-21T14:13:20Z"},{"key":<SESSION>,"flow":"code","session":<SESSION>,"begun_at":"2026-09-21T14:13:20Z"}]}"#;
+    let list: WaitingList = opened(LIST);
+    let one: Waiting = opened(
+        r#"{"key":<MADE>,"flow":"device","session":null,"begun_at":"2026-09-21T14:13:20Z"}"#,
+    );
+    assert_eq!(list.beside(&one).count(), 0, "the flows differ");
+    opened::<UserCodeEntry>(r#"{"device":<MADE>}"#);
+    assert!(opened::<AnswerState>("\"Pending\"").is_pending());
+}
