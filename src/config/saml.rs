@@ -1,5 +1,7 @@
 //! `saml = { … }` of a `[[provider]]`.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use rolecall_core::aws::{Recipient, Region};
 use rolecall_core::base::limits;
@@ -24,7 +26,6 @@ const REFRESH_MAX: TimeDelta = TimeDelta::days(7);
 /// `saml = { … }`, as far as it could be read. Whatever is missing here has been reported.
 pub struct Saml {
     metadata: Option<Metadata>,
-    policy: SamlPolicy,
     signing_keys: Vec<OwnKey>,
     encryption_keys: Vec<OwnKey>,
     sign_requests: bool,
@@ -37,8 +38,7 @@ pub struct Saml {
 /// `metadata = { … }`
 struct Metadata {
     source: MetadataSource,
-    entity_id: Option<String>,
-    keys: Option<SigningKeys>,
+    options: TrustOptions,
 }
 
 impl Saml {
@@ -65,22 +65,10 @@ impl Saml {
             decryption_keys: DecryptionKeys::from_pem(pem.map(str::as_bytes)).unwrap_or_default(),
             leeway: leeway.unwrap_or(limits::SAML_LEEWAY),
         };
-        let metadata = table.required("metadata").and_then(|value| {
-            let metadata = metadata(&value, files)?;
-            if let MetadataSource::Text(text) = &metadata.source
-                && let Err(error) = SamlTrust::parse(text, &metadata.options(&policy))
-            {
-                value.spot().error(
-                    error.to_string(),
-                    "export the identity provider's metadata again, whole and unchanged",
-                );
-                return None;
-            }
-            Some(metadata)
-        });
+        let metadata = table.required("metadata");
+        let metadata = metadata.and_then(|value| metadata_of(&value, files, &policy));
         let saml = Self {
             metadata,
-            policy,
             sign_requests: table
                 .boolean("sign_requests")
                 .unwrap_or(!signing_keys.is_empty()),
@@ -122,7 +110,7 @@ impl Saml {
             addresses: Addresses::of(surroundings.public_url?, &id)?,
             id,
             title: common.title?,
-            options: metadata.options(&self.policy),
+            options: metadata.options,
             metadata: metadata.source,
             signing_keys: self.signing_keys,
             encryption_keys: self.encryption_keys,
@@ -145,18 +133,9 @@ impl Saml {
     }
 }
 
-impl Metadata {
-    fn options(&self, policy: &SamlPolicy) -> TrustOptions {
-        TrustOptions {
-            entity_id: self.entity_id.clone(),
-            metadata_keys: self.keys.clone(),
-            policy: policy.clone(),
-        }
-    }
-}
-
 /// `{ file = "…" }` or `{ url = "https://…", refresh = "1h" }`, either with `entity_id` and `certificate`.
-fn metadata(value: &Value<'_>, files: &FileReader<'_>) -> Option<Metadata> {
+/// A file is read and parsed here, once.
+fn metadata_of(value: &Value<'_>, files: &FileReader<'_>, policy: &SamlPolicy) -> Option<Metadata> {
     let table = value.table("metadata")?;
     let (file, url) = (table.string("file"), table.value("url"));
     let refresh = table.duration("refresh");
@@ -174,7 +153,7 @@ fn metadata(value: &Value<'_>, files: &FileReader<'_>) -> Option<Metadata> {
     let options = TrustOptions {
         entity_id,
         metadata_keys: keys,
-        ..TrustOptions::default()
+        policy: policy.clone(),
     };
     let spot = table.spot();
     table.done();
@@ -188,7 +167,7 @@ fn metadata(value: &Value<'_>, files: &FileReader<'_>) -> Option<Metadata> {
     }
     let source = match (file, url) {
         (Some(file), None) => match files.metadata(file.value, &options) {
-            Ok(text) => Some(MetadataSource::Text(text)),
+            Ok(text) => trusted(value, &text, &options),
             Err(error) => {
                 file.spot.error(
                     format!("the metadata file {} cannot be read: {error}", file.value),
@@ -213,9 +192,21 @@ fn metadata(value: &Value<'_>, files: &FileReader<'_>) -> Option<Metadata> {
     };
     Some(Metadata {
         source: source?,
-        entity_id: options.entity_id,
-        keys: options.metadata_keys,
+        options,
     })
+}
+
+fn trusted(value: &Value<'_>, text: &str, options: &TrustOptions) -> Option<MetadataSource> {
+    match SamlTrust::parse(text, options) {
+        Ok(trust) => Some(MetadataSource::File(Arc::new(trust))),
+        Err(error) => {
+            value.spot().error(
+                error.to_string(),
+                "export the identity provider's metadata again, whole and unchanged",
+            );
+            None
+        }
+    }
 }
 
 /// `certificate = { file = "…" }`: whose signature the metadata must carry.

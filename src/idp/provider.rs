@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rolecall_core::identity::ProviderId;
 
 use super::oidc::OidcSettings;
-use super::saml::{MetadataSource, SamlSettings, SamlTrust};
+use super::saml::{MetadataSource, SamlSettings};
 
 /// `[[provider]]`
 #[derive(Clone, Debug)]
@@ -29,11 +29,10 @@ impl ProviderSettings {
         let Self::Saml(settings) = self else {
             return Vec::new();
         };
-        let MetadataSource::Text(text) = &settings.metadata else {
-            return Vec::new();
-        };
-        let trust = SamlTrust::parse(text, &settings.options);
-        trust.map(|trust| trust.remarks(now)).unwrap_or_default()
+        match &settings.metadata {
+            MetadataSource::File(trust) => trust.remarks(now),
+            MetadataSource::Url { .. } => Vec::new(),
+        }
     }
 
     /// What has to be registered at the provider: the name of each setting there, and its value.

@@ -38,7 +38,7 @@ pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
                     adapter.probe().await.map_err(detailed)
                 }
                 ProviderSettings::Saml(settings) => {
-                    let adapter = SamlProvider::new(*settings, http, clock, entropy)?;
+                    let adapter = SamlProvider::new(*settings, http, clock, entropy);
                     let warnings = adapter.probe().await.map_err(detailed)?;
                     Ok(Probed {
                         warnings,

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use rolecall_core::base::secret::SecretDigest;
 use rolecall_core::base::{Clock, Entropy};
 use rolecall_core::identity::ProviderId;
@@ -31,7 +30,7 @@ impl Providers {
     /// Makes the adapters; nothing is fetched yet.
     ///
     /// # Errors
-    /// When a provider's metadata is no ground for trust.
+    /// When `[egress]` cannot be used.
     pub fn open(
         settings: &Settings,
         clock: Arc<dyn Clock>,
@@ -45,7 +44,7 @@ impl Providers {
             files: paths(&settings.provider_files),
         };
         for one in &settings.providers {
-            let adapter = Arc::new(Reloadable::new(providers.adapter(one)?));
+            let adapter = Arc::new(Reloadable::new(providers.adapter(one)));
             providers.known.push(Known {
                 id: one.id().clone(),
                 contents: contents(&settings.provider_files, one.id()),
@@ -72,7 +71,7 @@ impl Providers {
     /// serves unless it agrees. Returns how many there are.
     ///
     /// # Errors
-    /// As [`Self::open`], and that of `adopt`; all old adapters stay.
+    /// That of `adopt`; all old adapters stay.
     pub async fn replace(
         &mut self,
         read: ProvidersRead,
@@ -89,7 +88,7 @@ impl Providers {
             if contents != known.contents
                 && let Some(settings) = settings.iter().find(|one| *one.id() == known.id)
             {
-                changed.push((index, contents, self.adapter(settings)?));
+                changed.push((index, contents, self.adapter(settings)));
             }
         }
         if !changed.is_empty() {
@@ -106,17 +105,16 @@ impl Providers {
         Ok(number)
     }
 
-    fn adapter(&self, settings: &ProviderSettings) -> anyhow::Result<Arc<dyn IdentityProvider>> {
+    fn adapter(&self, settings: &ProviderSettings) -> Arc<dyn IdentityProvider> {
         let (http, clock, entropy) = (self.http.clone(), self.clock.clone(), self.entropy.clone());
-        Ok(match settings.clone() {
+        match settings.clone() {
             ProviderSettings::Oidc(oidc) => {
                 Arc::new(OidcProvider::new(*oidc, http, clock, entropy))
             }
             ProviderSettings::Saml(saml) => {
-                let adapter = SamlProvider::new(*saml, http, clock, entropy);
-                Arc::new(adapter.with_context(|| format!("provider {}", settings.id()))?)
+                Arc::new(SamlProvider::new(*saml, http, clock, entropy))
             }
-        })
+        }
     }
 }
 

@@ -29,7 +29,7 @@ use super::request::{AuthnRequest, LogoutRequest, fresh_id, moment};
 use super::settings::SamlSettings;
 use super::source::Source;
 use super::suppose::suppose;
-use super::trust::{Binding, Endpoint, InvalidMetadata, SamlTrust};
+use super::trust::{Binding, Endpoint, SamlTrust};
 use super::verify;
 use crate::idp::http::HttpClient;
 use threads::Threads;
@@ -65,23 +65,20 @@ struct LogoutBegun {
 
 impl SamlProvider {
     /// Makes the adapter; nothing is fetched yet.
-    ///
-    /// # Errors
-    /// [`InvalidMetadata`] when the metadata is in a file and no ground for trust.
     pub fn new(
         settings: SamlSettings,
         http: HttpClient,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-    ) -> Result<Self, InvalidMetadata> {
-        Ok(Self {
-            metadata: Source::new(&settings, http, Arc::clone(&clock))?,
+    ) -> Self {
+        Self {
+            metadata: Source::new(&settings, http, Arc::clone(&clock)),
             settings,
             clock,
             entropy,
             asked: Threads::all(),
             unasked: Threads::half(),
-        })
+        }
     }
 
     /// The person these attributes would make if this provider had signed them: for explaining the access policy, never

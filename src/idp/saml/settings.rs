@@ -1,10 +1,12 @@
 //! What is configured about one SAML provider, and what is odd about it.
 
+use std::sync::Arc;
+
 use rolecall_core::identity::{EmailDomain, ProviderId};
 use url::Url;
 
 use super::own_keys::OwnKey;
-use super::trust::{Binding, TrustOptions};
+use super::trust::{Binding, SamlTrust, TrustOptions};
 use crate::idp::oidc::{Finding, MfaRule};
 
 /// `AuthnContextClassRef` that means a second factor when nothing is configured (REFEDS MFA Profile 1.0).
@@ -76,8 +78,8 @@ impl Addresses {
 /// Where a provider's metadata is.
 #[derive(Clone, Debug)]
 pub enum MetadataSource {
-    /// In a file, which was read with the configuration.
-    Text(String),
+    /// In a file, which was read and parsed with the configuration.
+    File(Arc<SamlTrust>),
     /// At an https address.
     Url {
         /// The address.
@@ -204,7 +206,10 @@ pub(super) mod tests {
             addresses: Addresses::of(&public_url, &id).unwrap(),
             id,
             title: "ADFS".to_owned(),
-            metadata: MetadataSource::Text(String::new()),
+            metadata: MetadataSource::Url {
+                url: Url::parse("https://adfs.example/metadata").unwrap(),
+                refresh: chrono::TimeDelta::hours(1),
+            },
             options: TrustOptions::default(),
             signing_keys: Vec::new(),
             encryption_keys: Vec::new(),

@@ -7,7 +7,7 @@ use rolecall_core::sign_in::ProviderError;
 
 use super::metadata::RemoteMetadata;
 use super::settings::{MetadataSource, SamlSettings};
-use super::trust::{InvalidMetadata, SamlTrust};
+use super::trust::SamlTrust;
 use crate::idp::http::HttpClient;
 
 /// A provider's metadata, wherever it is.
@@ -19,24 +19,14 @@ pub enum Source {
 }
 
 impl Source {
-    /// Reads metadata from a file's text; fetches nothing.
-    ///
-    /// # Errors
-    /// [`InvalidMetadata`] of a file.
-    pub fn new(
-        settings: &SamlSettings,
-        http: HttpClient,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, InvalidMetadata> {
-        let options = settings.options.clone();
+    /// Where the settings say; fetches nothing.
+    pub fn new(settings: &SamlSettings, http: HttpClient, clock: Arc<dyn Clock>) -> Self {
         match &settings.metadata {
-            MetadataSource::Text(text) => Ok(Self::Fixed(
-                Arc::new(SamlTrust::parse(text, &options)?),
-                clock,
-            )),
+            MetadataSource::File(trust) => Self::Fixed(Arc::clone(trust), clock),
             MetadataSource::Url { url, refresh } => {
+                let options = settings.options.clone();
                 let remote = RemoteMetadata::new(http, url.clone(), *refresh, options, clock);
-                Ok(Self::Remote(Box::new(remote)))
+                Self::Remote(Box::new(remote))
             }
         }
     }
