@@ -16,11 +16,13 @@ mod jws;
 mod merge;
 mod metadata;
 mod probe;
+mod protocol_claims;
 mod refusal;
 mod settings;
 mod suppose;
 mod token;
 mod userinfo;
+mod verify;
 #[cfg(test)]
 mod wycheproof;
 
@@ -29,7 +31,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient, CoreJsonWebKey};
+use openidconnect::core::{CoreAuthPrompt, CoreAuthenticationFlow, CoreClient};
 use openidconnect::{
     AuthUrl, AuthenticationContextClass, ClientId, CsrfToken, EndpointNotSet, EndpointSet,
     IssuerUrl, LoginHint, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
@@ -48,15 +50,15 @@ use self::checks::Expected;
 pub use self::client_authentication::ClientAuthentication;
 use self::client_authentication::Credentials;
 pub use self::client_key::{AssertionAudience, ClientKey, InvalidClientKey};
-use self::jwks::{KeySet, NotVerified};
+use self::jwks::KeySet;
 pub use self::jws::Algorithm;
-use self::jws::{UnverifiedJws, not_allowed};
 use self::merge::Missing;
 use self::metadata::Metadata;
 use self::refusal::refusal;
 pub use self::settings::{ClaimNames, Finding, MfaRule, OidcSettings};
 use self::token::CodeExchange;
 pub use self::userinfo::UserinfoUse;
+use self::verify::{ProviderKeys, UnverifiedIdToken};
 use crate::idp::cache::{Cached, Fetch, Lifetimes, Trouble};
 use crate::idp::http::HttpClient;
 use crate::idp::redact::Redactor;
@@ -140,46 +142,12 @@ impl OidcProvider {
         })
     }
 
-    fn fetch_keys(&self, metadata: &Metadata) -> Fetch<'static, KeySet> {
-        let (http, jwks_uri) = (self.http.clone(), metadata.jwks_uri.clone());
-        Box::pin(async move {
-            let document = http.get_json(&jwks_uri).await;
-            let document = document.map_err(|error| Trouble::Document {
-                what: "the key set (jwks_uri)",
-                url: jwks_uri.to_string(),
-                error,
-            })?;
-            KeySet::parse(&document)
-                .map_err(|why| Trouble::nonsense(format!("the provider's JWKS: {why}")))
-        })
-    }
-
-    /// The key that verifies the token's signature; asks for newer keys when none fits.
-    async fn verifying_key(
-        &self,
-        metadata: &Metadata,
-        jws: &UnverifiedJws,
-    ) -> Result<CoreJsonWebKey, ProviderError> {
-        let refused = |why: &str| ProviderError::rejected(RejectReason::Signature, why);
-        let keys = self.keys.get(self.fetch_keys(metadata)).await?;
-        match keys.verify(jws) {
-            Ok(key) => return Ok(key.clone()),
-            Err(NotVerified::BadSignature) => return Err(refused("the signature does not verify")),
-            Err(NotVerified::NoKey) => {}
+    fn provider_keys<'a>(&'a self, metadata: &'a Metadata) -> ProviderKeys<'a> {
+        ProviderKeys {
+            kept: &self.keys,
+            http: &self.http,
+            jwks_uri: &metadata.jwks_uri,
         }
-        let Some(keys) = self
-            .keys
-            .newer_than(&keys, self.fetch_keys(metadata))
-            .await?
-        else {
-            return Err(refused(
-                "no key of the provider fits the token, and its keys were fetched a moment ago",
-            ));
-        };
-        keys.verify(jws).cloned().map_err(|why| match why {
-            NotVerified::NoKey => refused("no key of the provider fits the token"),
-            NotVerified::BadSignature => refused("the signature does not verify"),
-        })
     }
 
     fn client(&self, metadata: &Metadata) -> Result<Client, ProviderError> {
@@ -228,21 +196,16 @@ impl OidcProvider {
         let now = self.clock.now();
         let credentials = Credentials::for_request(&self.settings, metadata, now, &*self.entropy)?;
         let tokens = exchange.redeem(&self.http, &credentials).await?;
-        let jws = UnverifiedJws::parse(tokens.id_token.expose())?;
-        if !self.settings.algorithms.contains(&jws.algorithm) {
-            return Err(not_allowed(jws.algorithm.name()));
-        }
-        let key = self.verifying_key(metadata, &jws).await?;
-        let mut said = jws.unverified_claims()?;
+        let token = UnverifiedIdToken::parse(tokens.id_token.expose(), &self.settings.algorithms)?;
+        let token = token.signed_by(self.provider_keys(metadata)).await?;
         let expected = Expected {
             settings: &self.settings,
-            key: (&key, jws.algorithm),
             nonce: &begun.nonce,
             access_token: tokens.access_token.expose(),
             fresh_since: begun.fresh.then_some(begun.at),
             now: self.clock.now(),
         };
-        let verified = checks::check(&said, &expected)?;
+        let (verified, mut said) = token.verified(&expected)?;
         claims::refuse_overage(&said, &self.settings)?;
         if self.settings.userinfo == UserinfoUse::WhenNeeded
             && let Some(missing) = Missing::of(&said, &self.settings)

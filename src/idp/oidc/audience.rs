@@ -11,17 +11,21 @@ use crate::idp::explanation::shown;
 const ANY_AUDIENCE: &str = "*";
 
 /// `aud`, one text or several.
+#[derive(Debug)]
 pub struct Audiences<'a>(Vec<&'a str>);
 
 impl<'a> Audiences<'a> {
+    /// No audience at all.
+    pub const NONE: Self = Self(Vec::new());
+
     /// Reads the claim.
     ///
     /// # Errors
     /// [`RejectReason::Malformed`].
-    pub fn read(claim: Option<&'a Value>) -> Result<Self, ProviderError> {
-        let texts: Option<Vec<&str>> = match claim {
-            Some(Value::Array(list)) => list.iter().map(Value::as_str).collect(),
-            one => one.map(Value::as_str).into_iter().collect(),
+    pub fn read(claim: &'a Value) -> Result<Self, ProviderError> {
+        let texts: Option<Vec<&str>> = match claim.as_array() {
+            Some(list) => list.iter().map(Value::as_str).collect(),
+            None => claim.as_str().map(|one| vec![one]),
         };
         texts
             .map(Self)

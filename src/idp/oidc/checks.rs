@@ -1,19 +1,19 @@
 //! What an ID token must say before anybody believes it (OpenID Connect Core 3.1.3.7), in the order of the standard.
 //!
-//! The signature has been verified before, in [`super::jwks`]. Of the claims only those of the protocol are looked at, with
+//! The signature has been verified before, in [`super::verify`]. Of the claims only those of the protocol are looked at, with
 //! the provider's `leeway` by our clock; no other claim can refuse a token here, whatever its type.
 
 use chrono::{DateTime, Utc};
 use openidconnect::core::CoreJsonWebKey;
 use openidconnect::{AccessToken, AccessTokenHash};
-use rolecall_core::base::timestamp;
 use rolecall_core::identity::{AuthTime, Subject};
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
 
 use super::audience::Audiences;
 use super::auth_time::AuthTimeRule;
-use super::jws::{Algorithm, malformed};
+use super::jws::Algorithm;
+use super::protocol_claims::ProtocolClaims;
 use super::settings::OidcSettings;
 use crate::idp::clock_advice::clock_advice;
 use crate::idp::explanation::shown;
@@ -22,8 +22,6 @@ use crate::idp::explanation::shown;
 pub struct Expected<'a> {
     /// The provider's settings.
     pub settings: &'a OidcSettings,
-    /// The key whose signature fitted, and with which algorithm.
-    pub key: (&'a CoreJsonWebKey, Algorithm),
     /// The nonce we sent.
     pub nonce: &'a str,
     /// The access token that came with it.
@@ -56,126 +54,73 @@ impl Verified {
         settings: &OidcSettings,
         now: DateTime<Utc>,
     ) -> Result<Self, ProviderError> {
-        required(claims, &[("sub", RejectReason::Subject)])?;
-        types(claims)?;
-        if present(claims, "iss").is_some() {
-            issuer(claims, settings)?;
+        let claims = ProtocolClaims::supposed(claims)?;
+        if let Some(issuer) = claims.issuer {
+            check_issuer(issuer, settings)?;
         }
-        if let Some(audiences) = present(claims, "aud") {
-            Audiences::read(Some(audiences))?.check(text(claims, "azp"), settings)?;
+        if let Some(audiences) = &claims.audiences {
+            audiences.check(claims.authorized_party, settings)?;
         }
-        let told = told_auth_time(claims, now, settings)?;
+        let told = told_auth_time(&claims, now, settings)?;
         Ok(Self {
-            subject: subject(claims)?,
+            subject: subject(&claims)?,
             vouched_at: told.unwrap_or(now),
             auth_time: told.map_or(AuthTime::Unstated, |_| AuthTime::Stated),
         })
     }
 }
 
-/// The claims that every ID token has (Core 2), and the reason that belongs to each when it is missing.
-const REQUIRED: [(&str, RejectReason); 5] = [
-    ("iss", RejectReason::Issuer),
-    ("sub", RejectReason::Subject),
-    ("aud", RejectReason::Audience),
-    ("exp", RejectReason::Malformed),
-    ("iat", RejectReason::Malformed),
-];
-
-/// These claims are there.
-fn required(
-    claims: &Map<String, Value>,
-    names: &[(&str, RejectReason)],
-) -> Result<(), ProviderError> {
-    let missing = names
-        .iter()
-        .find(|(name, _)| present(claims, name).is_none());
-    match missing {
-        Some((name, reason)) => Err(ProviderError::rejected(
-            *reason,
-            format!("the token has no {name}"),
-        )),
-        None => Ok(()),
-    }
-}
-
-/// The claims on which a verdict depends have the types that RFC 7519 and OpenID Connect give them, where they are there.
-/// `null` is absent; any other type is refused, never taken for absent.
-///
-/// # Errors
-/// [`RejectReason::Malformed`].
-fn types(claims: &Map<String, Value>) -> Result<(), ProviderError> {
-    for name in ["iss", "sub", "azp", "nonce", "at_hash"] {
-        if present(claims, name).is_some_and(|value| !value.is_string()) {
-            return Err(malformed(format!("{name} is not a string")));
-        }
-    }
-    for name in ["exp", "iat", "nbf"] {
-        time(claims, name)?;
-    }
-    Audiences::read(present(claims, "aud")).map(drop)
-}
-
-/// A claim that is a string.
-fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
-    present(claims, name).and_then(Value::as_str)
-}
-
 /// `iss` is the provider (Core 3.1.3.7, 2.).
-fn issuer(claims: &Map<String, Value>, settings: &OidcSettings) -> Result<(), ProviderError> {
-    let said = text(claims, "iss");
-    if said == Some(settings.issuer.as_str()) {
+fn check_issuer(said: &str, settings: &OidcSettings) -> Result<(), ProviderError> {
+    if said == settings.issuer {
         return Ok(());
     }
     Err(ProviderError::rejected(
         RejectReason::Issuer,
         format!(
             "iss is {:?}, the configured issuer is {:?}; if it is the right provider, set issuer to what it sends",
-            shown(said.unwrap_or_default()),
+            shown(said),
             settings.issuer
         ),
     ))
 }
 
-fn subject(claims: &Map<String, Value>) -> Result<Subject, ProviderError> {
-    Subject::parse(text(claims, "sub").unwrap_or_default())
+fn subject(claims: &ProtocolClaims<'_>) -> Result<Subject, ProviderError> {
+    Subject::parse(claims.subject.unwrap_or_default())
         .map_err(|error| ProviderError::rejected(RejectReason::Subject, error.to_string()))
 }
 
 /// `auth_time`, where it is told and a time; never one that is still to come.
 fn told_auth_time(
-    claims: &Map<String, Value>,
+    claims: &ProtocolClaims<'_>,
     now: DateTime<Utc>,
     settings: &OidcSettings,
 ) -> Result<Option<DateTime<Utc>>, ProviderError> {
-    let told = auth_time(claims);
-    if let Some(at) = told {
+    if let Some(at) = claims.auth_time {
         not_ahead("auth_time", at, now, settings)?;
     }
-    Ok(told)
+    Ok(claims.auth_time)
 }
 
-/// A claim that is there.
-fn present<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    claims.get(name).filter(|value| !value.is_null())
-}
-
-/// Holds a token whose signature has been verified against what we expect.
+/// Compares the claims of a token with what we expect. `signature` is the key whose signature fitted, and with which
+/// algorithm.
 ///
 /// # Errors
 /// [`ProviderError::Rejected`] with the first reason found.
 pub fn check(
-    claims: &Map<String, Value>,
+    claims: &ProtocolClaims<'_>,
+    signature: (&CoreJsonWebKey, Algorithm),
     expected: &Expected<'_>,
 ) -> Result<Verified, ProviderError> {
-    required(claims, &REQUIRED)?;
-    types(claims)?;
     let Expected { settings, now, .. } = *expected;
     let reject = |reason, detail: String| Err(ProviderError::rejected(reason, detail));
-    issuer(claims, settings)?;
-    Audiences::read(present(claims, "aud"))?.check(text(claims, "azp"), settings)?;
+    check_issuer(claims.issuer.unwrap_or_default(), settings)?;
+    let audiences = claims.audiences.as_ref();
+    audiences
+        .unwrap_or(&Audiences::NONE)
+        .check(claims.authorized_party, settings)?;
     // 9.
-    if let Some(at) = time(claims, "exp")?
+    if let Some(at) = claims.expires_at
         && at <= now - settings.leeway
     {
         return reject(
@@ -189,19 +134,19 @@ pub fn check(
         );
     }
     // RFC 7519 4.1.5 and 4.1.6.
-    for name in ["nbf", "iat"] {
-        if let Some(at) = time(claims, name)? {
+    for (name, at) in [("nbf", claims.not_before), ("iat", claims.issued_at)] {
+        if let Some(at) = at {
             not_ahead(name, at, now, settings)?;
         }
     }
     // 11. Neither nonce is quoted.
-    if text(claims, "nonce") != Some(expected.nonce) {
+    if claims.nonce != Some(expected.nonce) {
         return reject(
             RejectReason::Nonce,
             "the nonce is not the one we sent".to_owned(),
         );
     }
-    at_hash(text(claims, "at_hash"), expected)?;
+    at_hash(claims.access_token_hash, signature, expected.access_token)?;
     let auth_time = told_auth_time(claims, now, settings)?;
     // 13. We sent max_age, so an auth_time must be of this sign-in. Without one the age of the sign-in is unknown; refusing
     // it would refuse every further try as well.
@@ -246,23 +191,16 @@ fn not_ahead(
     ))
 }
 
-/// `auth_time`, also where a provider writes it as text. What is no time is not told: it matters where a sign-in has to be
-/// fresh, and there it has to be told.
-fn auth_time(claims: &Map<String, Value>) -> Option<DateTime<Utc>> {
-    let value = present(claims, "auth_time")?;
-    let Some(text) = value.as_str() else {
-        return timestamp::from_numeric_date(value);
-    };
-    timestamp::from_numeric_date(&Value::from(text.parse::<i64>().ok()?))
-}
-
 /// Core 3.1.3.8: where `at_hash` is, it fits the access token.
-fn at_hash(sent: Option<&str>, expected: &Expected<'_>) -> Result<(), ProviderError> {
+fn at_hash(
+    sent: Option<&str>,
+    (key, algorithm): (&CoreJsonWebKey, Algorithm),
+    access_token: &str,
+) -> Result<(), ProviderError> {
     let Some(sent) = sent else {
         return Ok(());
     };
-    let (key, algorithm) = expected.key;
-    let access_token = AccessToken::new(expected.access_token.to_owned());
+    let access_token = AccessToken::new(access_token.to_owned());
     let fits = AccessTokenHash::from_token(&access_token, &algorithm.core(), key)
         .is_ok_and(|hash| hash == AccessTokenHash::new(sent.to_owned()));
     if fits {
@@ -272,14 +210,6 @@ fn at_hash(sent: Option<&str>, expected: &Expected<'_>) -> Result<(), ProviderEr
         RejectReason::AccessTokenHash,
         "at_hash does not fit the access token",
     ))
-}
-
-/// A time that is one, where the claim is there.
-fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc>>, ProviderError> {
-    let read = |value| {
-        timestamp::from_numeric_date(value).ok_or_else(|| malformed(format!("{name} is no time")))
-    };
-    present(claims, name).map(read).transpose()
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ impl OidcProvider {
     /// [`ProviderError`]
     pub async fn probe(&self) -> Result<Probed, ProviderError> {
         let metadata = self.metadata().await?;
-        self.keys.get(self.fetch_keys(&metadata)).await?;
+        self.provider_keys(&metadata).current().await?;
         let mut probed = Probed::default();
         probed
             .warnings
