@@ -18,7 +18,7 @@ use super::detached::detached;
 use super::extract::{Member, Posted, Sent};
 use super::problem::Problem;
 use super::view::{ConsolePage, CredentialsPage, RegionChoice, Viewer};
-use super::{at_provider, credential_formats, hand_over, portal, reply, words};
+use super::{at_provider, hand_over, portal, reply, snippets, words};
 
 /// A role's names, as forms and links carry them.
 #[derive(Clone, Deserialize)]
@@ -288,7 +288,7 @@ pub async fn credentials(
     if let Some(viewer) = viewer {
         return credentials_page(viewer, issued, site.gateway.now());
     }
-    let json = credential_formats::process(&issued.credentials, &issued.grant.account().id);
+    let json = snippets::process(&issued.credentials, &issued.grant.account().id);
     Ok(HttpResponse::Ok()
         .insert_header((header::VARY, "accept, cookie"))
         .json(json))
@@ -317,7 +317,7 @@ pub(super) fn credentials_page(
         expires_at: words::moment(credentials.expires_at),
         left: words::span(credentials.expires_at - now),
         reason: words::limit(&duration.1),
-        snippets: credential_formats::snippets(&credentials, &grant),
+        snippets: snippets::snippets(&credentials, &grant),
     };
     reply::page(StatusCode::OK, &page)
 }

@@ -4,14 +4,14 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
 use actix_web::web::Query;
 use actix_web::{HttpRequest, HttpResponse};
+use rolecall_wire::config::{self, Place, Profile, extra};
 use serde::Deserialize;
 
-use super::aws_config::{self, Place, Profile, extra};
 use super::extract::Member;
 use super::problem::{Fault, Problem};
-use super::reply;
 use super::view::set_up::{Example, ProfileChoice};
 use super::view::{SetUpPage, Snippet, mask};
+use super::{profiles, reply};
 
 /// `?profile=NAME&format=text`
 #[derive(Deserialize)]
@@ -41,7 +41,7 @@ pub async fn show(
         region,
     };
     let grants = site.gateway.entitlements().grants(&member.session, origin);
-    let all = aws_config::profiles(&grants.await?);
+    let all = profiles::profiles(&grants.await?);
     let wants_one = !wanted.profile.is_empty();
     let choices = all.iter().map(|profile| ProfileChoice {
         selected: profile.name == wanted.profile,
@@ -55,7 +55,7 @@ pub async fn show(
         .into_iter()
         .filter(|profile| !wants_one || profile.name == wanted.profile)
         .collect();
-    let file = aws_config::file(&place, &shown);
+    let file = config::file(&place, &shown);
     if wanted.format.as_deref() == Some("text") || reply::wants_text(&request) {
         return Ok(HttpResponse::Ok()
             .content_type(ContentType::plaintext())
@@ -75,7 +75,7 @@ pub async fn show(
         text_href: text_href(&wanted.profile),
         file,
         example: shown.into_iter().next().map(|profile| Example {
-            chained: extra::chained_profile(partition, &profile.name, region),
+            chained: extra::chained_profile(partition.as_str(), &profile.name, region),
             process: extra::process_profile(&profile.name, region),
             profile: profile.name,
         }),

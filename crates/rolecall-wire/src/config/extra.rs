@@ -1,9 +1,7 @@
 //! What some programs need besides the block: environment variables, and sections that each person adds where they apply.
 
-use rolecall_core::aws::Partition;
-
 use super::NAME;
-use crate::web::shell;
+use crate::shell;
 
 /// Environment variables with the endpoint of a service.
 const VARIABLES: [&str; 3] = [
@@ -47,10 +45,9 @@ pub fn default_section() -> String {
 }
 
 /// A profile for a role that is assumed from one of ours. Without `services` its credentials are asked of AWS's own endpoints.
-pub fn chained_profile(partition: Partition, source: &str, region: &str) -> String {
+pub fn chained_profile(partition: &str, source: &str, region: &str) -> String {
     format!(
-        "[profile NAME]\nrole_arn = arn:{}:iam::ACCOUNT_ID:role/ROLE_NAME\nsource_profile = {source}\nregion = {region}\nservices = {NAME}\n",
-        partition.as_str()
+        "[profile NAME]\nrole_arn = arn:{partition}:iam::ACCOUNT_ID:role/ROLE_NAME\nsource_profile = {source}\nregion = {region}\nservices = {NAME}\n"
     )
 }
 
@@ -86,7 +83,7 @@ mod tests {
     #[test]
     fn a_role_of_china_has_its_partition() {
         assert_eq!(
-            chained_profile(Partition::China, "prod-Dev", "cn-north-1"),
+            chained_profile("aws-cn", "prod-Dev", "cn-north-1"),
             "[profile NAME]\nrole_arn = arn:aws-cn:iam::ACCOUNT_ID:role/ROLE_NAME\nsource_profile = prod-Dev\nregion = cn-north-1\nservices = rolecall\n"
         );
     }

@@ -8,11 +8,6 @@ pub mod extra;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use rolecall_core::access::{Account, Grants, PermissionSet, VariantName};
-
-use super::shell;
-use super::words;
-
 /// What the session and the services section are called.
 const NAME: &str = "rolecall";
 /// The services section's keys.
@@ -29,57 +24,20 @@ pub struct Place<'a> {
 }
 
 /// One `[profile …]`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// Unique, and without anything that needs quoting.
     pub name: String,
-    account: String,
-    role: String,
-    /// What the role asks for beyond this sign-in.
-    note: Option<String>,
-}
-
-/// A profile for each role, those that today's sign-in does not open included: a file outlives a sign-in.
-pub fn profiles(grants: &Grants) -> Vec<Profile> {
-    let mut profiles: Vec<(String, Profile)> = Vec::new();
-    let mut add = |account: &Account, set: &PermissionSet, variant: Option<&VariantName>, note| {
-        let mut parts = vec![account.name.as_str(), set.name.as_str()];
-        parts.extend(variant.map(VariantName::as_str));
-        let profile = Profile {
-            name: shell::profile_name(&parts),
-            account: account.id.to_string(),
-            role: set.role_name(variant),
-            note,
-        };
-        profiles.push((account.name.to_string(), profile));
-    };
-    for grant in grants.iter() {
-        add(
-            grant.account(),
-            grant.permission_set(),
-            grant.variant(),
-            None,
-        );
-    }
-    for locked in grants.locked() {
-        let note = Some(words::all_of(&locked.unmet));
-        add(
-            &locked.account,
-            &locked.permission_set,
-            locked.variant.as_ref(),
-            note,
-        );
-    }
-    profiles.sort_by(|(left_account, left), (right_account, right)| {
-        let key =
-            |account, profile: &Profile| (account, profile.account.clone(), profile.role.clone());
-        key(left_account.clone(), left).cmp(&key(right_account.clone(), right))
-    });
-    distinguish(profiles.into_iter().map(|(_, profile)| profile).collect())
+    /// `sso_account_id`
+    pub account: String,
+    /// `sso_role_name`
+    pub role: String,
+    /// A comment above it, such as what the role asks for beyond this sign-in. One line.
+    pub note: Option<String>,
 }
 
 /// Makes names unique: by the account's number, and by counting where even that is not enough.
-fn distinguish(mut profiles: Vec<Profile>) -> Vec<Profile> {
+pub fn distinguish(mut profiles: Vec<Profile>) -> Vec<Profile> {
     let count = |profiles: &[Profile]| {
         let mut times: HashMap<String, usize> = HashMap::new();
         for profile in profiles {
