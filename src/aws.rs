@@ -1,6 +1,6 @@
 //! Adapter: AWS. STS, the console's sign-in endpoint, and the gateway's own keys and tokens that IAM trusts.
 //!
-//! The gateway holds no AWS credential: a role is assumed with a token it signs itself. What AWS answers is turned into
+//! The gateway holds no AWS credential: a role is assumed with a proof, its own or the provider's. What AWS answers is turned into
 //! core's words at once; nothing of a token or of credentials reaches an error or a log from here.
 
 mod federation;

@@ -1,4 +1,4 @@
-//! The one outbound HTTP client: what identity providers are spoken to with.
+//! The outbound HTTP client with which identity providers are asked.
 //!
 //! It follows no redirect, takes the way out of `[egress]` and nothing of the environment, sends no cookie, waits 2 s for a connection and 5 s in
 //! all, reads at most [`limits::UPSTREAM_BYTES_MAX`], speaks https (plain HTTP to loopback only) and connects to no

@@ -1,4 +1,4 @@
-//! Staying signed in: one browser's state here, ended by idleness, by age, by the person or from outside.
+//! Staying signed in: one browser's or client's state here, ended by idleness, by age, by the person or from outside.
 //!
 //! The session's record is the authority; the per-person index exists so that "my sessions" can list and end them.
 //! A new [`Epoch`] ends everything a person began before it, even a session that fell out of the index.
