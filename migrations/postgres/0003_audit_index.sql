@@ -1,5 +1,5 @@
--- For searching: one row an event, written after it by whoever has time. It proves nothing; it can be deleted, and is made again
--- from the events. Events that end an issue carry the person and the role of the intent of the same reference.
+-- For searching: one row an event, written after it by whoever has time. It proves nothing. When this table and audit_indexed have
+-- been emptied, both are filled again from the events. Events that end an issue carry the person and the role of the intent of the same reference.
 CREATE TABLE audit_index (
     at             TEXT   NOT NULL, -- as in audit_events
     writer         TEXT   NOT NULL,

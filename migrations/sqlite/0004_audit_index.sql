@@ -1,27 +1,10 @@
--- Each event has its place in its chain once, and is found by its time.
-CREATE TABLE audit_events_keyed (
-    writer    TEXT   NOT NULL,
-    sequence  INTEGER NOT NULL,
-    at        TEXT   NOT NULL, -- UTC, RFC 3339 with microseconds: sorts as text
-    event     TEXT   NOT NULL,
-    reference TEXT   NOT NULL,
-    provider  TEXT,
-    subject   TEXT,
-    email     TEXT,
-    account   TEXT,
-    canonical TEXT   NOT NULL,
-    hash      TEXT   NOT NULL,
-    PRIMARY KEY (writer, sequence)
-);
-
-INSERT INTO audit_events_keyed SELECT * FROM audit_events ORDER BY rowid;
-DROP TABLE audit_events;
-ALTER TABLE audit_events_keyed RENAME TO audit_events;
-
+-- Each event is found by its place in its chain and by its time. The key is not unique: a trail in which somebody has put two
+-- events in one place is for `audit verify` to report, and must not keep the gateway from starting.
+CREATE INDEX audit_events_place ON audit_events (writer, sequence);
 CREATE INDEX audit_events_at ON audit_events (at);
 
--- For searching: one row an event, written after it by whoever has time. It proves nothing; it can be deleted, and is made again
--- from the events. Events that end an issue carry the person and the role of the intent of the same reference.
+-- For searching: one row an event, written after it by whoever has time. It proves nothing. When this table and audit_indexed have
+-- been emptied, both are filled again from the events. Events that end an issue carry the person and the role of the intent of the same reference.
 CREATE TABLE audit_index (
     at             TEXT   NOT NULL, -- as in audit_events
     writer         TEXT   NOT NULL,

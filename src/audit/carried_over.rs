@@ -31,6 +31,11 @@ async fn carry_over(migrations: usize) {
             .await
             .unwrap();
     }
+    if migrations > 1 {
+        // Somebody has doubled a row, which the first schema's key would not have allowed: it is reported below.
+        let doubled = "INSERT INTO audit_events SELECT * FROM audit_events WHERE rowid = 2";
+        sqlx::query(doubled).execute(&trail.pool).await.unwrap();
+    }
     trail.pool.close().await;
 
     for open in [true, false] {
@@ -40,7 +45,7 @@ async fn carry_over(migrations: usize) {
         };
         assert_eq!(trail.remark().is_some(), open, "{migrations} migrations");
         let report = verify(&trail).await.unwrap();
-        assert!(report.is_intact() && report.events == 3, "{report:?}");
+        assert_eq!(report.is_intact(), migrations == 1, "{report:?}");
         trail.pool.close().await;
     }
     let trail = Database::open(&url).await.unwrap();
@@ -51,10 +56,8 @@ async fn carry_over(migrations: usize) {
             .await
             .unwrap()
     };
-    let keys = "SELECT count(*) FROM pragma_table_info('audit_events') WHERE pk > 0";
-    assert_eq!(count(keys).await, 2, "writer and sequence");
-    let times = "SELECT count(*) FROM sqlite_master WHERE name = 'audit_events_at'";
-    assert_eq!(count(times).await, 1);
+    let indexes = "SELECT count(*) FROM sqlite_master WHERE name IN ('audit_events_place', 'audit_events_at')";
+    assert_eq!(count(indexes).await, 2);
     while fill_index(&trail).await.unwrap() {}
     assert_eq!(count("SELECT count(*) FROM audit_index").await, 3);
 }

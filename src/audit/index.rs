@@ -5,6 +5,7 @@
 //! and only if that number is still the one that was read.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use rolecall_core::audit::{AuditEvent, Happened};
 use sqlx::any::AnyRow;
@@ -13,23 +14,27 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use super::row::{NAMES, Row};
 use crate::database::Database;
 
-/// Events of one batch. SQLite lets nobody else write meanwhile.
-const BATCH: i64 = 250;
-/// Rows of one statement, within the 999 parameters of earlier versions of SQLite.
-const ROWS: usize = 50;
+/// Events of one batch. SQLite lets nobody else write meanwhile, and appending waits for it.
+const BATCH: i64 = 40;
+/// Bytes of a value that is searched for. PostgreSQL indexes no longer ones, and no event of ours has them.
+const VALUE_BYTES_MAX: usize = 512;
+/// A filler that hangs, or whose machine is gone, holds up no other.
+const POSTGRES_SETTINGS: &str = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '10s'; \
+     SET LOCAL idle_in_transaction_session_timeout = '15s'";
 
 pub(super) const INDEX_NAMES: &str = "at, writer, sequence, event, outcome, reference, provider, subject, email, account, \
      permission_set, address, session, allowed_in";
 const COLUMNS: usize = 14;
 
-/// The events of a chain that come next.
-const NEXT: &str = "SELECT w.writer, w.sequence, COALESCE(i.sequence, 0) FROM audit_writers w \
+/// The chain that lacks the most.
+const NEXT: &str = "SELECT w.writer, w.sequence, COALESCE(i.sequence, 0), CASE WHEN i.writer IS NULL THEN 0 ELSE 1 END FROM audit_writers w \
      LEFT JOIN audit_indexed i ON i.writer = w.writer \
-     WHERE w.sequence > COALESCE(i.sequence, 0) ORDER BY w.started_at DESC, w.writer LIMIT 1";
+     WHERE w.sequence > COALESCE(i.sequence, 0) ORDER BY w.sequence - COALESCE(i.sequence, 0) DESC, w.writer LIMIT 1";
 const BEHIND: &str = "SELECT CAST(COALESCE(SUM(w.sequence - COALESCE(i.sequence, 0)), 0) AS BIGINT) FROM audit_writers w \
      LEFT JOIN audit_indexed i ON i.writer = w.writer WHERE w.sequence > COALESCE(i.sequence, 0)";
-const ADVANCE: &str = "INSERT INTO audit_indexed (writer, sequence) VALUES ($1, $2) \
-     ON CONFLICT (writer) DO UPDATE SET sequence = $2 WHERE audit_indexed.sequence = $3";
+const BEGIN_CHAIN: &str =
+    "INSERT INTO audit_indexed (writer, sequence) VALUES ($1, $2) ON CONFLICT (writer) DO NOTHING";
+const ADVANCE: &str = "UPDATE audit_indexed SET sequence = $2 WHERE writer = $1 AND sequence = $3";
 const INTENT: &str = "SELECT provider, subject, email, account, permission_set, session FROM audit_index \
      WHERE reference = $1 AND event = 'issue_intended' LIMIT 1";
 
@@ -55,6 +60,12 @@ struct IndexRow {
     ends_intent: bool,
 }
 
+/// How long a filler rests after a batch that took so long. SQLite asks for a lock that is held every 100 ms at last: whoever
+/// appends finds it free in between.
+pub fn pause_after(batch: Duration) -> Duration {
+    batch.max(Duration::from_millis(150))
+}
+
 /// How many events are not in the index.
 ///
 /// # Errors
@@ -63,7 +74,7 @@ pub async fn events_behind(database: &Database) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(BEHIND).fetch_one(&database.pool).await
 }
 
-/// Brings a batch of events into the index, those of the youngest chain first; whether there was anything to do.
+/// Brings a batch of events into the index, those of the chain that lacks the most; whether there was anything to do.
 ///
 /// # Errors
 /// When the database fails.
@@ -73,44 +84,54 @@ pub async fn fill_index(database: &Database) -> Result<bool, sqlx::Error> {
     };
     let (writer, head, indexed): (String, i64, i64) =
         (next.try_get(0)?, next.try_get(1)?, next.try_get(2)?);
+    let begun: i64 = next.try_get(3)?;
     let query = format!(
-        "SELECT {NAMES} FROM audit_events WHERE writer = $1 AND sequence > $2 ORDER BY sequence LIMIT {BATCH}"
+        "SELECT {NAMES} FROM audit_events WHERE writer = $1 AND sequence > $2 AND sequence <= $3 ORDER BY sequence LIMIT {BATCH}"
     );
     let found = sqlx::query(AssertSqlSafe(query))
         .bind(&writer)
         .bind(indexed)
+        .bind(head)
         .fetch_all(&database.pool)
         .await?;
-    let rows = found.iter().map(Row::read).collect::<Result<Vec<_>, _>>()?;
-    // Somebody removed what is missing; `audit verify` says so.
-    let reached = rows.last().map_or(head, |row| row.sequence);
-    let mut rows: Vec<IndexRow> = rows.into_iter().map(IndexRow::of).collect();
+    // Somebody removed what is missing, and changed what cannot be read; `audit verify` says so.
+    let reached = match found.last() {
+        Some(row) => row.try_get(1)?,
+        None => head,
+    };
+    let rows = found.iter().filter_map(|row| Row::read(row).ok());
+    let mut rows: Vec<IndexRow> = rows.map(IndexRow::of).collect();
+    complete(&mut rows, database).await?;
 
     let mut transaction = database.pool.begin().await?;
-    let advanced = sqlx::query(ADVANCE)
-        .bind(&writer)
-        .bind(reached)
-        .bind(indexed)
-        .execute(&mut *transaction)
-        .await?;
+    if database.is_postgres() {
+        sqlx::raw_sql(POSTGRES_SETTINGS)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    // Only if the number is still the one that was read: two fillers never write one batch, and none leaves a gap.
+    let advancing = match begun {
+        0 => sqlx::query(BEGIN_CHAIN).bind(&writer).bind(reached),
+        _ => sqlx::query(ADVANCE)
+            .bind(&writer)
+            .bind(reached)
+            .bind(indexed),
+    };
+    let advanced = advancing.execute(&mut *transaction).await?;
     if advanced.rows_affected() == 0 {
         // Another process was faster.
         transaction.rollback().await?;
         return Ok(true);
     }
-    complete(&mut rows, &mut transaction).await?;
-    for chunk in rows.chunks(ROWS) {
-        insert(chunk, &mut transaction).await?;
+    if !rows.is_empty() {
+        insert(&rows, &mut transaction).await?;
     }
     transaction.commit().await?;
     Ok(true)
 }
 
 /// Gives the events that end an intent its person and role.
-async fn complete(
-    rows: &mut [IndexRow],
-    connection: &mut AnyConnection,
-) -> Result<(), sqlx::Error> {
+async fn complete(rows: &mut [IndexRow], database: &Database) -> Result<(), sqlx::Error> {
     let intents: HashMap<String, Concerned> = rows
         .iter()
         .filter(|row| row.row.columns.event == "issue_intended")
@@ -122,7 +143,7 @@ async fn complete(
             Some(concerned) => concerned.clone(),
             None => {
                 let found = sqlx::query(INTENT).bind(reference);
-                let found = found.fetch_optional(&mut *connection).await?;
+                let found = found.fetch_optional(&database.pool).await?;
                 found
                     .map(|found| Concerned::read(&found))
                     .transpose()?
@@ -170,6 +191,12 @@ async fn insert(rows: &[IndexRow], connection: &mut AnyConnection) -> Result<(),
     Ok(())
 }
 
+/// A value that an index of either database takes; what somebody has changed beyond that is not searched for.
+fn searchable(value: &str) -> Option<String> {
+    let fits = value.len() <= VALUE_BYTES_MAX && !value.contains('\0');
+    fits.then(|| value.to_owned())
+}
+
 impl Concerned {
     fn read(row: &AnyRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
@@ -188,10 +215,10 @@ impl IndexRow {
     fn of(row: Row) -> Self {
         let event: Option<AuditEvent> = serde_json::from_str(&row.canonical).ok();
         let mut concerned = Concerned {
-            provider: row.columns.provider.clone(),
-            subject: row.columns.subject.clone(),
-            email: row.columns.email.clone(),
-            account: row.columns.account.clone(),
+            provider: row.columns.provider.as_deref().and_then(searchable),
+            subject: row.columns.subject.as_deref().and_then(searchable),
+            email: row.columns.email.as_deref().and_then(searchable),
+            account: row.columns.account.as_deref().and_then(searchable),
             ..Concerned::default()
         };
         let Some(event) = event else {
@@ -206,15 +233,15 @@ impl IndexRow {
         };
         let happened = &event.happened;
         let (session, allowed_in) = happened.sessions();
-        concerned.session = session.map(str::to_owned);
+        concerned.session = session.and_then(searchable);
         let target = happened.about().target;
-        concerned.permission_set = target.map(|target| target.permission_set.clone());
+        concerned.permission_set = target.and_then(|target| searchable(&target.permission_set));
         Self {
             row,
             concerned,
             outcome: happened.outcome().map(|outcome| outcome.as_str()),
             address: event.address.map(|address| address.to_string()),
-            allowed_in: allowed_in.map(str::to_owned),
+            allowed_in: allowed_in.and_then(searchable),
             ends_intent: matches!(
                 happened,
                 Happened::IssueDone { .. }

@@ -54,11 +54,7 @@ impl SqlAuditReader {
             size + 1,
             ORDER_JOINED,
         );
-        let mut events = self.rows(text, &conditions.bound).await?;
-        let more = events.len() > size;
-        events.truncate(size);
-        let next = events.last().filter(|_| more).map(|last| last.key.clone());
-        Ok(AuditPage { events, next })
+        Ok(page(self.rows(text, &conditions.bound).await?, size))
     }
 
     /// Which index SQLite shall use: it keeps no statistics that would tell a rare value from a frequent one.
@@ -83,14 +79,15 @@ impl SqlAuditReader {
         Ok(best.map_or_else(String::new, |(_, name)| format!("INDEXED BY {name}")))
     }
 
-    async fn story(&self, session: &str) -> Result<Vec<FoundEvent>, sqlx::Error> {
+    async fn story(&self, session: &str) -> Result<AuditPage, sqlx::Error> {
         let text = format!(
             "SELECT {FOUND} FROM (SELECT * FROM audit_index WHERE session = $1 UNION \
              SELECT * FROM audit_index WHERE session IN (SELECT session FROM audit_index WHERE allowed_in = $2)) AS x \
-             {JOIN} ORDER BY x.at, x.writer, x.sequence LIMIT {SESSION_EVENTS_MAX}"
+             {JOIN} ORDER BY x.at, x.writer, x.sequence LIMIT {}",
+            SESSION_EVENTS_MAX + 1
         );
-        self.rows(text, &[session.to_owned(), session.to_owned()])
-            .await
+        let bound = [session.to_owned(), session.to_owned()];
+        Ok(page(self.rows(text, &bound).await?, SESSION_EVENTS_MAX))
     }
 
     async fn rows(&self, text: String, bound: &[String]) -> Result<Vec<FoundEvent>, sqlx::Error> {
@@ -101,6 +98,14 @@ impl SqlAuditReader {
         let rows = query.fetch_all(&self.database.pool).await?;
         rows.iter().map(read).collect()
     }
+}
+
+/// Of one event more than fits, where there is one.
+fn page(mut events: Vec<FoundEvent>, size: usize) -> AuditPage {
+    let more = events.len() > size;
+    events.truncate(size);
+    let next = events.last().filter(|_| more).map(|last| last.key.clone());
+    AuditPage { events, next }
 }
 
 fn read(row: &AnyRow) -> Result<FoundEvent, sqlx::Error> {
@@ -242,7 +247,7 @@ impl AuditReader for SqlAuditReader {
         self.found(query).await.map_err(unavailable)
     }
 
-    async fn session_events(&self, session: &str) -> Result<Vec<FoundEvent>, StoreError> {
+    async fn session_events(&self, session: &str) -> Result<AuditPage, StoreError> {
         self.story(session).await.map_err(unavailable)
     }
 }

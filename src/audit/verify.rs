@@ -113,8 +113,7 @@ async fn heads(connection: &mut AnyConnection) -> Result<BTreeMap<String, Record
     Ok(heads)
 }
 
-/// Which of the events that later writers saw at a chain's end are still there. One reading for all: the embedded trail has
-/// no index that leads to an event.
+/// Which of the events that later writers saw at a chain's end are still there. One reading for all, within the snapshot.
 async fn standing(
     connection: &mut AnyConnection,
     witnesses: &[Witness],

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::audit::{SqlAudit, fill_index};
+use tokio::time::Instant;
+
+use crate::audit::{SqlAudit, fill_index, pause_after};
 use crate::web::health::Draining;
 
 /// How often it is asked whether there are events that the index lacks. Asking is one read where there are none.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long the next batch waits, so that appending comes first.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Fills the index until the gateway stops. A batch that was begun then is given up and undone; the next start goes on.
 pub async fn fill_until(audit: &SqlAudit, draining: &Draining) {
@@ -19,6 +19,7 @@ pub async fn fill_until(audit: &SqlAudit, draining: &Draining) {
             () = tokio::time::sleep(wait) => {}
             () = draining.begun() => return,
         }
+        let begun = Instant::now();
         let filled = tokio::select! {
             filled = fill_index(audit.database()) => filled,
             () = draining.begun() => return,
@@ -28,7 +29,7 @@ pub async fn fill_until(audit: &SqlAudit, draining: &Draining) {
             Ok(more) => {
                 failing = false;
                 if more {
-                    wait = PAUSE;
+                    wait = pause_after(begun.elapsed());
                 }
             }
             Err(error) => {

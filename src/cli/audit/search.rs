@@ -1,6 +1,7 @@
 //! `rolecalld audit search`
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rolecall_core::audit::{
@@ -9,18 +10,20 @@ use rolecall_core::audit::{
 use rolecall_core::aws::AccountId;
 use rolecall_core::base::text;
 use rolecall_core::identity::{EmailAddress, ProviderId, Subject};
+use rolecall_core::record::StoreError;
 use serde_json::{Value, json};
+use tokio::time::{Instant, timeout};
 
 use super::{ConfigArg, open, parse_moment};
-use crate::audit::{SqlAuditReader, events_behind, fill_index};
+use crate::audit::{SqlAuditReader, events_behind, fill_index, pause_after};
 use crate::cli::block_on;
 use crate::cli::out::{self, Done, Failure};
 use crate::database::Database;
 
 /// Characters of a field on a line.
 const FIELD_CHARS_MAX: usize = 128;
-/// Batches that a search brings into the index itself before it answers from what is there.
-const BATCHES_MAX: usize = 400;
+/// How long a search brings events into the index itself before it answers from what is there.
+const CATCH_UP_MAX: Duration = Duration::from_secs(3);
 
 /// What to search for.
 #[derive(Clone, Debug, clap::Args)]
@@ -78,11 +81,8 @@ impl Wanted {
             let behind = catch_up(&database).await?;
             let reader = SqlAuditReader::new(database);
             let page = match &self.session {
-                Some(session) => reader
-                    .session_events(session)
-                    .await
-                    .map(|events| AuditPage { events, next: None }),
-                None => reader.search(&query).await,
+                Some(session) => reader.session_events(session).await,
+                None => self.found(&reader, &query).await,
             };
             Ok((page.map_err(anyhow::Error::from)?, behind))
         })?;
@@ -95,8 +95,15 @@ impl Wanted {
             for event in &page.events {
                 out::line(line(event))?;
             }
-            if let Some(next) = &page.next {
-                out::remark(format!("more: --after {next}"));
+            match &page.next {
+                Some(_) if self.session.is_some() => {
+                    out::remark("the session has more events than are shown");
+                }
+                Some(next) => out::remark(format!(
+                    "more: --after {}",
+                    text::one_line(&next.to_string(), FIELD_CHARS_MAX)
+                )),
+                None => {}
             }
         }
         if behind > 0 {
@@ -109,6 +116,31 @@ impl Wanted {
             return Ok(Done::Refused);
         }
         Ok(Done::Well)
+    }
+
+    /// The page. What looks like an address may be a subject too, where a provider says that it is one.
+    async fn found(
+        &self,
+        reader: &SqlAuditReader,
+        query: &AuditQuery,
+    ) -> Result<AuditPage, StoreError> {
+        let page = reader.search(query).await?;
+        let subject = self
+            .user
+            .as_deref()
+            .and_then(|user| Subject::parse(user).ok());
+        let (true, Some(provider), Some(subject)) =
+            (page.events.is_empty(), &self.provider, subject)
+        else {
+            return Ok(page);
+        };
+        let person = Some(PersonQuery::Subject(provider.clone(), subject));
+        reader
+            .search(&AuditQuery {
+                person,
+                ..query.clone()
+            })
+            .await
     }
 
     fn query(&self) -> Result<AuditQuery, Failure> {
@@ -154,11 +186,21 @@ impl Wanted {
 /// Brings the latest events into the index, so that what has just happened is found; how many are missing after that. A
 /// database that cannot be written to answers from what is there.
 async fn catch_up(database: &Database) -> Result<i64, Failure> {
-    for _ in 0..BATCHES_MAX {
-        match fill_index(database).await {
-            Ok(true) => {}
-            Ok(false) | Err(_) => break,
+    let filling = async {
+        loop {
+            let begun = Instant::now();
+            match fill_index(database).await {
+                Ok(true) => tokio::time::sleep(pause_after(begun.elapsed())).await,
+                Ok(false) => return Ok(()),
+                Err(error) => return Err(error),
+            }
         }
+    };
+    if let Ok(Err(error)) = timeout(CATCH_UP_MAX, filling).await {
+        out::remark(format!(
+            "warning: the search index cannot be filled: {}",
+            text::chain(&error)
+        ));
     }
     Ok(events_behind(database).await.map_err(anyhow::Error::from)?)
 }
@@ -188,8 +230,15 @@ fn line(event: &FoundEvent) -> String {
         field(event.role.as_deref()),
         field(event.address.as_deref()),
         field(Some(&event.reference)),
+        // The line is what the index says; the event itself is gone.
+        match event.canonical {
+            Some(_) => String::new(),
+            None => "(removed from the trail)".to_owned(),
+        },
     ]
     .join(" ")
+    .trim_end()
+    .to_owned()
 }
 
 /// The event as JSON; what somebody has changed into no JSON is shown as text.

@@ -179,7 +179,7 @@ async fn everything_an_event_is_about_finds_it(database: TestDatabase) -> Result
         let events = found(query.clone()).await?;
         ensure!(names(&events) == expected, "{query:?}: {events:#?}");
     }
-    let story = reader.session_events("S").await?;
+    let story = reader.session_events("S").await?.events;
     ensure!(
         names(&story)
             == [
@@ -193,7 +193,7 @@ async fn everything_an_event_is_about_finds_it(database: TestDatabase) -> Result
             ],
         "{story:#?}"
     );
-    ensure!(reader.session_events("nobody's").await?.is_empty());
+    ensure!(reader.session_events("nobody's").await?.events.is_empty());
     Ok(())
 }
 
@@ -352,7 +352,10 @@ async fn hostile_values_find_nothing() -> Result<()> {
             ..AuditQuery::default()
         };
         ensure!(reader.search(&query).await?.events.is_empty(), "{text}");
-        ensure!(reader.session_events(text).await?.is_empty(), "{text}");
+        ensure!(
+            reader.session_events(text).await?.events.is_empty(),
+            "{text}"
+        );
     }
     ensure!(reader.search(&AuditQuery::default()).await?.events.len() == 2);
     Ok(())

@@ -247,7 +247,7 @@ async fn a_forged_hash_shows_at_the_next_event() -> Result<()> {
     Ok(())
 }
 
-/// Who may change the schema as well can put two events in one place.
+/// The key of the embedded trail is not unique: two events may stand in one place.
 #[tokio::test]
 async fn an_event_in_the_place_of_another_is_found() -> Result<()> {
     let columns = "writer, sequence, at, event, reference, provider, subject, email, account, CANONICAL, hash";
@@ -255,9 +255,7 @@ async fn an_event_in_the_place_of_another_is_found() -> Result<()> {
         let scene = Scene::set(TestDatabase::sqlite()?).await?;
         let found = scene
             .after(&format!(
-                "CREATE TABLE other AS SELECT * FROM audit_events; \
-                 INSERT INTO other SELECT {} FROM audit_events WHERE writer = '<first>' AND sequence = 5; \
-                 DROP TABLE audit_events; ALTER TABLE other RENAME TO audit_events",
+                "INSERT INTO audit_events SELECT {} FROM audit_events WHERE writer = '<first>' AND sequence = 5",
                 columns.replace("CANONICAL", canonical)
             ))
             .await?;

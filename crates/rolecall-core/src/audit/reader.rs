@@ -151,11 +151,12 @@ pub trait AuditReader: Send + Sync {
     /// [`StoreError::Unavailable`].
     async fn search(&self, query: &AuditQuery) -> Result<AuditPage, StoreError>;
 
-    /// One session's events and those of the client sessions that were allowed in it, oldest first, at most 1,000.
+    /// One session's events and those of the client sessions that were allowed in it, oldest first, at most 1,000; `next` is the
+    /// last of them when there are more.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn session_events(&self, session: &str) -> Result<Vec<FoundEvent>, StoreError>;
+    async fn session_events(&self, session: &str) -> Result<AuditPage, StoreError>;
 }
 
 #[cfg(test)]
