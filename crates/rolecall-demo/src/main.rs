@@ -67,11 +67,13 @@ async fn run(demo: Demo) -> anyhow::Result<()> {
             after(NEIGHBOURS)
         )
     })?;
-    std::io::stdout().write_all(welcome(&house, port)?.as_bytes())?;
+    // Before anybody is told how to stop it: a signal that nobody listens for would leave the folder behind.
+    let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
+    std::io::stdout().write_all(welcome(&house, port)?.as_bytes())?;
     tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = interrupted.recv() => {}
         _ = terminated.recv() => {}
         _ = hung_up.recv() => {}
     }

@@ -9,7 +9,10 @@ use openssl::asn1::Asn1Time;
 use openssl::bn::{BigNum, MsbOption};
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};
-use openssl::x509::extension::{BasicConstraints, KeyUsage, SubjectAlternativeName};
+use openssl::x509::extension::{
+    AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectAlternativeName,
+    SubjectKeyIdentifier,
+};
 use openssl::x509::{X509, X509Builder, X509NameBuilder};
 
 use crate::keys::{Algorithm, SigningKey};
@@ -46,6 +49,9 @@ impl CertificateAuthority {
                 .crl_sign()
                 .build()?,
         )?;
+        // Python demands both key identifiers from 3.13 on (RFC 5280 4.2.1.1 and 4.2.1.2).
+        let own = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;
+        builder.append_extension(own)?;
         builder.sign(&key, MessageDigest::sha256())?;
         Ok(Self {
             certificate: builder.build(),
@@ -74,7 +80,9 @@ impl CertificateAuthority {
         }
         let context = builder.x509v3_context(Some(&self.certificate), None);
         let alternatives = alternatives.build(&context)?;
+        let authority = AuthorityKeyIdentifier::new().keyid(true).build(&context)?;
         builder.append_extension(alternatives)?;
+        builder.append_extension(authority)?;
         builder.append_extension(BasicConstraints::new().build()?)?;
         builder.sign(&self.key, MessageDigest::sha256())?;
         Ok(Certificate {
