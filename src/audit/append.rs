@@ -93,7 +93,7 @@ impl Appender {
 fn text(is_postgres: bool, rows: usize, scope: Scope) -> String {
     // SQLite looks numbered placeholders up one by one, in time that grows with their number squared.
     let numbering = is_postgres.then_some(HEAD_PARAMETERS);
-    let values = row::values(numbering, rows);
+    let values = row::values(numbering, row::COLUMNS, rows);
     if is_postgres {
         // One statement, and a transaction of its own unless it stands in another.
         return format!(

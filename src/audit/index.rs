@@ -11,7 +11,7 @@ use rolecall_core::audit::{AuditEvent, Happened};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::row::{NAMES, Row};
+use super::row::{self, NAMES, Row};
 use crate::database::Database;
 
 /// Events of one batch. SQLite lets nobody else write meanwhile, and appending waits for it.
@@ -22,7 +22,7 @@ const VALUE_BYTES_MAX: usize = 512;
 const POSTGRES_SETTINGS: &str = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '10s'; \
      SET LOCAL idle_in_transaction_session_timeout = '15s'";
 
-pub(super) const INDEX_NAMES: &str = "at, writer, sequence, event, outcome, reference, provider, subject, email, account, \
+const INDEX_NAMES: &str = "at, writer, sequence, event, outcome, reference, provider, subject, email, account, \
      permission_set, address, session, allowed_in";
 const COLUMNS: usize = 14;
 
@@ -155,18 +155,10 @@ async fn complete(rows: &mut [IndexRow], database: &Database) -> Result<(), sqlx
 }
 
 async fn insert(rows: &[IndexRow], connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    let values: Vec<String> = (0..rows.len())
-        .map(|row| {
-            let numbers: Vec<String> = (1..=COLUMNS)
-                .map(|column| format!("${}", row * COLUMNS + column))
-                .collect();
-            format!("({})", numbers.join(", "))
-        })
-        .collect();
     // What is there already was inserted by hand: `audit verify` finds it.
     let statement = format!(
         "INSERT INTO audit_index ({INDEX_NAMES}) VALUES {} ON CONFLICT DO NOTHING",
-        values.join(", ")
+        row::values(Some(0), COLUMNS, rows.len())
     );
     let mut statement = sqlx::query(AssertSqlSafe(statement));
     for one in rows {

@@ -115,7 +115,7 @@ pub(super) struct Row {
 /// All columns, in the order in which [`Row::read`] and [`bind`] take them.
 pub(super) const NAMES: &str =
     "writer, sequence, at, event, reference, provider, subject, email, account, canonical, hash";
-const COLUMNS: usize = 11;
+pub(super) const COLUMNS: usize = 11;
 
 impl Row {
     /// Whether the row is what must follow `before` in its chain.
@@ -145,12 +145,12 @@ impl Row {
 }
 
 /// Placeholders for this many rows: `($6, …, $16), ($17, …) …` behind that many others, or `(?, …), (?, …) …`.
-pub(super) fn values(numbered_after: Option<usize>, rows: usize) -> String {
+pub(super) fn values(numbered_after: Option<usize>, columns: usize, rows: usize) -> String {
     let rows: Vec<String> = (0..rows)
         .map(|row| {
-            let numbers: Vec<String> = (1..=COLUMNS)
+            let numbers: Vec<String> = (1..=columns)
                 .map(|column| match numbered_after {
-                    Some(before) => format!("${}", before + row * COLUMNS + column),
+                    Some(before) => format!("${}", before + row * columns + column),
                     None => "?".to_owned(),
                 })
                 .collect();

@@ -58,8 +58,8 @@ pub const RULES: &[Rule] = &[
                 "use crate::store::redis::RedisStore;\nuse actix_web::HttpServer;",
             ),
             (
-                "src/aws/token_issuer.rs",
-                "use openidconnect::PrivateSigningKey;",
+                "src/idp/oidc/jwks.rs",
+                "use openidconnect::core::CoreJsonWebKey;",
             ),
             ("src/cli/check.rs", "// redis::Client is not for here"),
             ("tests/it/store.rs", "use redis::Client;"),
@@ -205,8 +205,8 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ("aws_sdk_sts::", &["src/aws"], "AWS is spoken in `aws`"),
     (
         "openidconnect::",
-        &["src/idp/oidc", "src/aws/token_issuer"],
-        "OpenID Connect is spoken in `idp::oidc` and `aws::token_issuer`",
+        &["src/idp/oidc"],
+        "OpenID Connect is spoken in `idp::oidc`",
     ),
     (
         "samael::",

@@ -64,7 +64,7 @@ impl Chain {
         let insert = format!(
             "INSERT INTO audit_events ({}) VALUES {}",
             row::NAMES,
-            row::values(Some(0), 1)
+            row::values(Some(0), row::COLUMNS, 1)
         );
         row::bind(sqlx::query(AssertSqlSafe(insert)), first)
             .execute(&mut *transaction)

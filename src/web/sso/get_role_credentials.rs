@@ -37,15 +37,10 @@ impl Asked {
         {
             return Err(refuse("role_name is not the name of a role"));
         }
-        let (permission_set, variant) = match self.role_name.split_once('@') {
-            Some((set, variant)) => (set, Some(variant.to_owned())),
-            None => (self.role_name.as_str(), None),
-        };
-        Ok(RoleRequest {
-            account: account(&self.account_id)?,
-            permission_set: permission_set.to_owned(),
-            variant,
-        })
+        Ok(RoleRequest::named(
+            account(&self.account_id)?,
+            &self.role_name,
+        ))
     }
 }
 

@@ -256,13 +256,6 @@ impl Who {
         !self.groups.is_empty()
     }
 
-    /// The claims that it names.
-    pub(super) fn claims_named(&self) -> impl Iterator<Item = &str> {
-        let values = self.claims.iter().map(|(name, _)| name.as_str());
-        let patterns = self.claims_matching.iter().map(|(name, _)| name.as_str());
-        values.chain(patterns)
-    }
-
     /// Whether it has no key that singles people out, beside the provider.
     pub(super) fn is_about_everyone(&self) -> bool {
         self.users.is_empty()

@@ -76,7 +76,7 @@ pub(super) fn warn_of_people(
             "name users or claims instead, or use another provider for people whose access depends on groups",
         );
     }
-    for claim in who.claims_named() {
+    for claim in who.claim_names() {
         let lacks = |lacks: &Lacks| lacks.claims.contains(&claim);
         if let Some(lacking) = Lacking::find(who, usage, context, lacks) {
             let (id, about) = (&lacking.provider.id, lacking.about());
