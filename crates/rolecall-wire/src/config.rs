@@ -8,6 +8,8 @@ pub mod extra;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use crate::sso_oidc::ACCOUNT_ACCESS;
+
 /// What the session and the services section are called.
 const NAME: &str = "rolecall";
 /// The services section's keys.
@@ -68,7 +70,7 @@ pub fn file(place: &Place<'_>, profiles: &[Profile]) -> String {
         region,
     } = place;
     let mut text = format!(
-        "# {NAME} begin: replace the old block, if there is one, up to \"{NAME} end\"\n[sso-session {NAME}]\nsso_start_url = {start_url}\nsso_region = {region}\nsso_registration_scopes = sso:account:access\n\n[services {NAME}]\n"
+        "# {NAME} begin: replace the old block, if there is one, up to \"{NAME} end\"\n[sso-session {NAME}]\nsso_start_url = {start_url}\nsso_region = {region}\nsso_registration_scopes = {ACCOUNT_ACCESS}\n\n[services {NAME}]\n"
     );
     for service in SERVICES {
         // Writing to a string cannot fail.
