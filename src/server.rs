@@ -30,10 +30,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::audit::SqlAudit;
 use crate::config::{Listen, Loaded, ProviderSource, Settings};
-use crate::web::Site;
 use crate::web::health::{self, Draining};
 use crate::web::metrics::Metrics;
-use crate::web::unfinished::Unfinished;
+use crate::web::{Site, Unfinished};
 
 use connections::Connections;
 pub use embedded::TwoNames;

@@ -1,45 +1,19 @@
 //! HTTP in, HTTP out: parses a request, calls one verb of the gateway, renders the answer. Decides nothing.
 //!
-//! The route table stands below, whole. Every route runs inside [`guard::guard`].
+//! The route table stands below, whole. Every route runs inside [`http::guard::guard`].
 
-mod address;
 pub mod assets;
-mod at_provider;
-mod aws_login;
-mod consent;
-mod cookie;
-mod csrf;
-mod detached;
-mod device;
-mod dialect;
-mod extract;
-mod fetch_metadata;
-mod guard;
-mod hand_over;
+mod errors;
 pub mod health;
+mod http;
 mod issuer;
 pub mod metrics;
-mod portal;
-mod problem;
-mod profiles;
-mod qr;
-mod refusal;
-mod reply;
-mod role;
+mod pages;
 mod saml;
-mod seen;
-mod sessions;
-mod set_up;
-mod sign_in;
-mod sign_out;
+mod signin;
 pub mod site;
-mod snippets;
 mod sso;
 mod sso_oidc;
-mod start;
-pub mod unfinished;
-pub mod view;
-mod words;
 
 use actix_web::http::header;
 use actix_web::web::{
@@ -47,9 +21,15 @@ use actix_web::web::{
 };
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 
-pub use address::ClientAddresses;
-pub use guard::guard;
+pub use http::address::ClientAddresses;
+pub use http::guard::guard;
+pub use http::unfinished::Unfinished;
 pub use site::{Site, SiteSettings};
+
+use errors::problem::Problem;
+use http::address;
+use pages::{console, credentials, device, portal, sessions, sign_in, sign_out, start, terminal};
+use saml::via_provider;
 
 const FORM_BYTES_MAX: usize = 16 * 1024;
 
@@ -81,7 +61,7 @@ fn from_elsewhere(path: &str) -> Resource {
 /// The public routes.
 pub fn routes(config: &mut ServiceConfig) {
     let unreadable =
-        || problem::Problem::bad_request("The address is incomplete or has something wrong in it.");
+        || Problem::bad_request("The address is incomplete or has something wrong in it.");
     config
         .app_data(FormConfig::default().limit(FORM_BYTES_MAX))
         .app_data(QueryConfig::default().error_handler(move |_, _| unreadable().into()))
@@ -91,21 +71,18 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(resource("/sign-out").post(sign_out::sign_out))
         .service(resource("/sign-out/clients").post(sign_out::end_clients))
         .service(readable("/signed-out", sign_out::signed_out))
-        .service(readable("/console", role::confirm_console).post(role::open_console))
-        .service(resource("/credentials").post(role::credentials))
+        .service(readable("/console", console::confirm_console).post(console::open_console))
+        .service(resource("/credentials").post(credentials::credentials))
         .service(readable("/sessions", sessions::list))
         .service(resource("/sessions/end").post(sessions::end))
-        .service(readable("/config", set_up::show))
+        .service(readable("/config", terminal::show))
         .service(resource("/assignment/accounts").get(sso::list_accounts))
         .service(resource("/assignment/roles").get(sso::list_account_roles))
         .service(resource("/federation/credentials").get(sso::get_role_credentials))
         .service(resource("/logout").post(sso::logout))
-        .service(readable("/v1/authorize", aws_login::authorize).post(aws_login::choose))
-        .service(readable(
-            "/v1/sessions/confirmation",
-            aws_login::confirmation,
-        ))
-        .service(resource("/v1/token").post(aws_login::token))
+        .service(readable("/v1/authorize", signin::authorize).post(signin::choose))
+        .service(readable("/v1/sessions/confirmation", signin::confirmation))
+        .service(resource("/v1/token").post(signin::token))
         .service(start_url("/start"))
         .service(start_url("/start/"))
         .service(resource("/device").get(device::show).post(device::answer))
@@ -123,22 +100,22 @@ pub fn routes(config: &mut ServiceConfig) {
         ))
         .service(readable("/jwks", issuer::jwks))
         .service(readable("/saml/metadata", issuer::saml_metadata))
-        .service(resource("/client-address").get(seen::client_address))
+        .service(resource("/client-address").get(address::client_address))
         // Addresses with a part to read: each is a regular expression, tried in turn, so they come behind all others.
         .service(readable("/assets/{file}", asset))
         .service(resource("/sign-in/{provider}").get(sign_in::start))
         .service(resource("/sign-in/{provider}/callback").get(sign_in::callback))
         .service(from_elsewhere("/sign-in/{provider}/acs").post(saml::consume))
         .service(resource("/sign-in/{provider}/continue").get(saml::go_on))
-        .service(from_elsewhere("/sign-in/{provider}/aws-acs").post(at_provider::receive))
-        .service(resource("/sign-in/{provider}/aws-continue/{ticket}").get(at_provider::go_on))
+        .service(from_elsewhere("/sign-in/{provider}/aws-acs").post(via_provider::receive))
+        .service(resource("/sign-in/{provider}/aws-continue/{ticket}").get(via_provider::go_on))
         .service(readable("/sign-in/{provider}/metadata", saml::metadata))
         .service(
             from_elsewhere("/sign-in/{provider}/slo")
                 .get(saml::logout_by_redirect)
                 .post(saml::logout_by_form),
         )
-        .service(resource("/console/continue/{ticket}").get(role::continue_to_console));
+        .service(resource("/console/continue/{ticket}").get(console::continue_to_console));
 }
 
 /// An embedded file under its hashed name, which a browser may keep for ever.

@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-use super::site::Site;
+use crate::web::site::Site;
 
 /// Set once the gateway has been asked to stop: it answers what it has accepted and takes no more.
 #[derive(Clone, Default)]

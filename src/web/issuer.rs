@@ -3,9 +3,9 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 
-use super::extract::Visitor;
-use super::problem::Problem;
-use super::site::PublishedDocument;
+use crate::web::errors::problem::Problem;
+use crate::web::http::extract::Visitor;
+use crate::web::site::PublishedDocument;
 
 /// IAM fetches these when it pleases; an hour is far below the time a new key is published ahead of its use.
 const CACHE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=3600");

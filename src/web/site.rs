@@ -14,10 +14,10 @@ use rolecall_core::sign_in::ReturnTo;
 use tokio::runtime::Handle;
 use url::Url;
 
-use super::address::ClientAddresses;
-use super::cookie::CookieNames;
-use super::metrics::Metrics;
-use super::unfinished::Unfinished;
+use crate::web::http::address::ClientAddresses;
+use crate::web::http::cookie::CookieNames;
+use crate::web::http::unfinished::Unfinished;
+use crate::web::metrics::Metrics;
 
 /// The bytes of SAML forms that are being read.
 const FORM_ROOM: ShareBounds = ShareBounds {

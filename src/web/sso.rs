@@ -13,7 +13,7 @@ use rolecall_core::aws::AccountId;
 use rolecall_core::clients::PageRequest;
 use serde::Deserialize;
 
-use super::problem::Problem;
+use crate::web::errors::problem::Problem;
 
 pub use get_role_credentials::get_role_credentials;
 pub use list_account_roles::list_account_roles;

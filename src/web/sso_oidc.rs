@@ -1,5 +1,5 @@
 //! `sso-oidc` (2019-06-10), AWS's OpenID Connect interface for its command line and SDKs, by AWS's operation names, and the
-//! authorization endpoint that belongs to it and that AWS does not model. Errors are told by [`super::dialect`].
+//! authorization endpoint that belongs to it and that AWS does not model. Errors are told by [`crate::web::errors::dialect`].
 
 mod authorize;
 mod body;
@@ -14,7 +14,7 @@ pub use start_device_authorization::start_device_authorization;
 
 use actix_web::http::StatusCode;
 
-use super::problem::{Fault, Problem};
+use crate::web::errors::problem::{Fault, Problem};
 
 /// A refusal under the name that AWS's model has for it, and its status there.
 fn refusal(exception: &'static str, message: impl Into<String>) -> Problem {

@@ -8,7 +8,10 @@ pub const RULES: &[Rule] = &[
         name: "floors",
         check: floors,
         breaks: &[
-            ("src/web/portal.rs", "use crate::store::redis::RedisStore;"),
+            (
+                "src/web/pages/portal.rs",
+                "use crate::store::redis::RedisStore;",
+            ),
             (
                 "src/aws/sts.rs",
                 "use crate::{config::Aws, idp::http::Client};",
@@ -22,16 +25,16 @@ pub const RULES: &[Rule] = &[
             ("src/store.rs", "use crate::config::Settings;"),
             ("src/server.rs", "use crate::cli::Options;"),
             ("src/telemetry.rs", "use crate::web::urls;"),
-            ("src/web/portal.rs", "use crate::unheard_of::Thing;"),
+            ("src/web/pages/portal.rs", "use crate::unheard_of::Thing;"),
             ("src/unheard_of.rs", "use crate::store::Thing;"),
         ],
         keeps: &[
             (
-                "src/web/portal.rs",
+                "src/web/pages/portal.rs",
                 "use crate::web::page::Page;\nuse crate::regions;",
             ),
             (
-                "src/web/portal.rs",
+                "src/web/pages/portal.rs",
                 "// unlike crate::store, this is not stored",
             ),
             ("src/server.rs", "use crate::{aws, idp::http, store, web};"),
@@ -45,7 +48,7 @@ pub const RULES: &[Rule] = &[
         name: "fences",
         check: fences,
         breaks: &[
-            ("src/web/portal.rs", "use redis::Client;"),
+            ("src/web/pages/portal.rs", "use redis::Client;"),
             ("src/idp/oidc.rs", "let app = actix_web::App::new();"),
             ("src/server.rs", "use sqlx::SqlitePool;"),
             ("src/idp/http.rs", "use aws_sdk_sts::Client;"),

@@ -14,8 +14,8 @@ use rolecall_core::base::secret::AccessToken;
 use rolecall_core::record::StoreError;
 use rolecall_core::session::ClientSession;
 
-use crate::web::extract::Visitor;
-use crate::web::problem::{Fault, Problem};
+use crate::web::errors::problem::{Fault, Problem};
+use crate::web::http::extract::Visitor;
 use crate::web::site::Site;
 
 /// The header of every operation. Some reverse proxies drop names with underscores unless they are told not to.
@@ -126,7 +126,7 @@ pub(super) fn unauthorized() -> Problem {
     .hint("Run `aws sso login`.")
 }
 
-/// A client that says it has a session; see [`crate::web::extract::Claim`].
+/// A client that says it has a session; see [`crate::web::http::extract::Claim`].
 pub struct Presented {
     visitor: Visitor,
     token: AccessToken,

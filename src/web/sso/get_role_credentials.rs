@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::bearer::{Bearer, Presented, unauthorized};
 use super::{account, refuse};
-use crate::web::detached::detached;
-use crate::web::problem::{Fault, Problem};
+use crate::web::errors::problem::{Fault, Problem};
+use crate::web::http::detached::detached;
+use crate::web::pages::format;
 use crate::web::site::Site;
-use crate::web::words;
 
 /// Bytes of a role's name: a permission set's 64, an `@` and a variant's 32.
 const ROLE_NAME_BYTES_MAX: usize = 97;
@@ -132,7 +132,7 @@ fn refusal(site: &Site, asked: &Asked, error: IssueError) -> Problem {
         IssueError::Locked { unmet, owners } => {
             let message = format!(
                 "No access now: {role_name} in account {account_id} {}.",
-                words::all_of(&unmet)
+                format::all_of(&unmet)
             );
             forbidden("condition", message).hint(way_out(site, &unmet, &owners))
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bearer::Bearer;
 use super::{Paging, account, refuse};
-use crate::web::problem::Problem;
+use crate::web::errors::problem::Problem;
 
 /// What is asked for.
 #[derive(Deserialize)]

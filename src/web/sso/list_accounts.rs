@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::bearer::Bearer;
 use super::{Paging, refuse};
-use crate::web::problem::Problem;
+use crate::web::errors::problem::Problem;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -6,8 +6,8 @@
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::bearer;
-use crate::web::extract::Visitor;
-use crate::web::problem::Problem;
+use crate::web::errors::problem::Problem;
+use crate::web::http::extract::Visitor;
 
 /// `POST /logout`
 ///

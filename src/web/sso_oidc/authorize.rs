@@ -8,10 +8,11 @@ use rolecall_core::clients::{
 };
 use rolecall_core::sign_in::ReturnTo;
 
-use crate::web::consent::{self, ConsentForm};
-use crate::web::extract::{Member, Posted, Visitor};
-use crate::web::problem::{Fault, Problem};
-use crate::web::reply;
+use crate::web::errors::problem::{Fault, Problem};
+use crate::web::http::extract::{Member, Posted, Visitor};
+use crate::web::http::reply;
+use crate::web::pages::consent;
+use crate::web::pages::consent::ConsentForm;
 
 /// Longer than any parameter of a client's.
 const PARAMETER_BYTES_MAX: usize = 4 * 1024;

@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
 use super::refusal;
-use crate::web::problem::Problem;
+use crate::web::errors::problem::Problem;
 
 const BODY_BYTES_MAX: usize = 32 * 1024;
 /// Whoever sends a body slower than this holds a worker's memory for nothing.

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::body::Body;
 use super::{refusal, required};
-use crate::web::extract::Visitor;
-use crate::web::problem::Problem;
+use crate::web::errors::problem::Problem;
+use crate::web::http::extract::Visitor;
 
 /// A request, with the members that mean something here.
 #[derive(Deserialize)]

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::body::Body;
 use super::{refusal, required};
-use crate::web::extract::Visitor;
-use crate::web::problem::Problem;
-use crate::web::reply;
+use crate::web::errors::problem::Problem;
+use crate::web::http::extract::Visitor;
+use crate::web::http::reply;
 
 /// A request.
 #[derive(Deserialize)]

@@ -1,0 +1,309 @@
+//! What handlers ask for: who is calling, in which session, with which form. Parsed here, so that a handler never
+//! reads a header.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::web::{Data, Form};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use rolecall_core::audit::{ReferenceId, RequestContext};
+use rolecall_core::base::secret::{SessionSecret, SignOutTicket};
+use rolecall_core::caller::Origin;
+use rolecall_core::session::Session;
+use rolecall_core::sign_in::ReturnTo;
+use serde::de::DeserializeOwned;
+
+use super::{address, csrf};
+use crate::web::errors::problem::Problem;
+use crate::web::site::Site;
+
+/// A form is a few hundred bytes; whoever sends one slower than this holds a worker's memory for nothing.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+const USER_AGENT_CHARS_MAX: usize = 256;
+
+/// Anybody: where the request comes from.
+pub struct Visitor {
+    /// The site.
+    pub site: Data<Site>,
+    /// Reference and origin.
+    pub context: RequestContext,
+}
+
+impl Visitor {
+    /// Both, for work that outlives the request.
+    pub fn parts(&self) -> (Data<Site>, RequestContext) {
+        (self.site.clone(), self.context.clone())
+    }
+}
+
+impl FromRequest for Visitor {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(visitor(request))
+    }
+}
+
+fn visitor(request: &HttpRequest) -> Result<Visitor, Problem> {
+    let no_site = || Problem::internal("the site is not set up");
+    let site = request
+        .app_data::<Data<Site>>()
+        .cloned()
+        .ok_or_else(no_site)?;
+    let reference = request
+        .extensions()
+        .get::<ReferenceId>()
+        .cloned()
+        .ok_or_else(no_site)?;
+    let user_agent = request
+        .headers()
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .map(|agent| agent.chars().take(USER_AGENT_CHARS_MAX).collect());
+    let origin = Origin {
+        address: address::known(request),
+        user_agent,
+    };
+    Ok(Visitor {
+        site,
+        context: RequestContext { reference, origin },
+    })
+}
+
+/// Somebody who is signed in. Anybody else is sent to sign in and comes back.
+pub struct Member {
+    /// Where the request comes from.
+    pub visitor: Visitor,
+    /// Their session.
+    pub session: Session,
+    /// What their browser holds.
+    pub secret: SessionSecret,
+}
+
+/// Somebody who says that they are signed in. Whoever goes on to wait for AWS looks the session up on the way, in the same
+/// visit to the runtime, so that this thread is woken once.
+pub struct Claim {
+    visitor: Visitor,
+    secret: SessionSecret,
+    /// Where a reader comes back to after signing in; a form is not sent again on their behalf.
+    here: Option<String>,
+    renewed: Renewed,
+}
+
+impl Claim {
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let visitor = visitor(request)?;
+        let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+        let here = reading.then(|| {
+            let here = request.uri().path_and_query();
+            here.map_or("/", |place| place.as_str()).to_owned()
+        });
+        let Some(secret) = visitor.site.cookies.session(request) else {
+            return Err(sign_in_first(here.as_deref()));
+        };
+        let renewed = Renewed::default();
+        request.extensions_mut().insert(renewed.clone());
+        Ok(Self {
+            visitor,
+            secret,
+            here,
+            renewed,
+        })
+    }
+
+    /// Looks the session up.
+    ///
+    /// # Errors
+    /// When there is none, and when the store does not answer.
+    pub async fn prove(self) -> Result<Member, Problem> {
+        let Self {
+            visitor,
+            secret,
+            here,
+            renewed,
+        } = self;
+        let gateway = &visitor.site.gateway;
+        let Some(session) = gateway.sessions().session(&secret).await? else {
+            return Err(sign_in_first(here.as_deref()));
+        };
+        if session.needs_new_secret(gateway.now()) {
+            match gateway.sessions().renew_secret(&secret).await {
+                Ok(Some(secret)) => {
+                    // One request, one claim: nothing is there yet.
+                    let _ = renewed.0.set(secret);
+                }
+                Ok(None) => {}
+                // A store that can only be read signs nobody out.
+                Err(error) => tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a session's secret could not be renewed; the old one works on"
+                ),
+            }
+        }
+        Ok(Member {
+            visitor,
+            session,
+            secret,
+        })
+    }
+}
+
+impl FromRequest for Member {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let claim = Claim::of(request);
+        Box::pin(async move { claim?.prove().await })
+    }
+}
+
+/// The secret that the browser shall hold from this answer on, if it is another one.
+#[derive(Clone, Default)]
+pub struct Renewed(Arc<OnceLock<SessionSecret>>);
+
+impl Renewed {
+    /// See the type.
+    pub fn secret(&self) -> Option<&SessionSecret> {
+        self.0.get()
+    }
+}
+
+fn sign_in_first(here: Option<&str>) -> Problem {
+    match here.map(ReturnTo::parse) {
+        Some(Ok(return_to)) => Problem::sign_in_first(&return_to.packed(), true),
+        // Nobody who follows a link shall wonder where it led.
+        Some(Err(_)) => Problem::sign_in_first("/", false)
+            .hint("This link cannot be kept while you sign in: it is too long, or not a link of this site. Sign in, then open it again."),
+        None => Problem::sign_in_first("/", false),
+    }
+}
+
+/// A form of ours: sent by somebody who is signed in, from a page of their own session.
+pub struct Posted<T> {
+    /// Who.
+    pub member: Member,
+    /// What.
+    pub form: T,
+}
+
+#[derive(serde::Deserialize)]
+struct WithToken<T> {
+    #[serde(default)]
+    csrf: String,
+    #[serde(flatten)]
+    form: T,
+}
+
+/// A form as it came in, from somebody who says that they are signed in.
+pub struct Sent<T> {
+    claim: Claim,
+    form: Result<WithToken<T>, Problem>,
+}
+
+impl<T> Sent<T> {
+    /// As [`Visitor::parts`].
+    pub fn parts(&self) -> (Data<Site>, RequestContext) {
+        self.claim.visitor.parts()
+    }
+
+    /// Looks the session up and reads the form.
+    ///
+    /// # Errors
+    /// As [`Claim::prove`]; and when the form cannot be read, or is not of a page of this session.
+    pub async fn prove(self) -> Result<Posted<T>, Problem> {
+        let member = self.claim.prove().await?;
+        let WithToken { csrf: token, form } = self.form?;
+        if csrf::verify(&member.session.form_key, &token) {
+            Ok(Posted { member, form })
+        } else {
+            Err(Problem::foreign_form())
+        }
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Sent<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let claim = Claim::of(request);
+        let form = read_form(request, payload);
+        Box::pin(async move {
+            let claim = claim?;
+            let form = form.await;
+            Ok(Self { claim, form })
+        })
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let sent = Sent::from_request(request, payload);
+        Box::pin(async move { sent.await?.prove().await })
+    }
+}
+
+/// Reads a form within [`BODY_TIMEOUT`].
+fn read_form<T: DeserializeOwned + 'static>(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<WithToken<T>, Problem>> + 'static {
+    let form = Form::<WithToken<T>>::from_request(request, payload);
+    async move {
+        match actix_web::rt::time::timeout(BODY_TIMEOUT, form).await {
+            Ok(form) => form.map(Form::into_inner).map_err(|e| form_problem(&e)),
+            Err(_) => Err(Problem::from_status(StatusCode::REQUEST_TIMEOUT)),
+        }
+    }
+}
+
+/// The form of a browser that has signed out: sent from the page that its ticket was shown on.
+pub struct TicketForm {
+    /// Where the request comes from.
+    pub visitor: Visitor,
+    /// What the browser holds.
+    pub ticket: SignOutTicket,
+}
+
+impl FromRequest for TicketForm {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let visitor = visitor(request);
+        let request = request.clone();
+        let form = read_form::<Nothing>(&request, payload);
+        Box::pin(async move {
+            let visitor = visitor?;
+            let form = form.await?;
+            let ticket = visitor.site.cookies.sign_out_ticket(&request);
+            let ticket = ticket.ok_or_else(Problem::ticket_expired)?;
+            match csrf::verify(&ticket.form_key(), &form.csrf) {
+                true => Ok(Self { visitor, ticket }),
+                false => Err(Problem::foreign_form()),
+            }
+        })
+    }
+}
+
+/// No field but the token.
+#[derive(serde::Deserialize)]
+pub struct Nothing {}
+
+fn form_problem(error: &actix_web::Error) -> Problem {
+    match error.as_response_error().status_code() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::from_status(StatusCode::PAYLOAD_TOO_LARGE),
+        _ => Problem::bad_request(
+            "The form could not be read: a field is missing or has the wrong form.",
+        ),
+    }
+}

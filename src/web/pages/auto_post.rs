@@ -1,0 +1,49 @@
+//! Sends a browser on to another site: by a redirect, or with a form that it posts there.
+
+pub mod view;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use rolecall_core::sign_in::Challenge;
+use url::Url;
+
+use crate::web::errors::problem::Problem;
+use crate::web::http::reply;
+use view::{HandOverField, HandOverPage};
+
+/// The origin that the form of this one answer goes to; the guard adds it to `form-action`.
+pub struct FormTarget(pub String);
+
+/// Sends the browser there from a page it was only reading.
+///
+/// # Errors
+/// When the page cannot be rendered.
+pub fn challenge(challenge: Challenge, to: &str) -> Result<HttpResponse, Problem> {
+    match challenge {
+        Challenge::Redirect(url) => Ok(reply::see_other(url.as_str())),
+        Challenge::PostForm { action, fields } => form(&action, fields, to),
+    }
+}
+
+/// A page whose form goes to another site; `to` is how people call it.
+///
+/// # Errors
+/// When the page cannot be rendered.
+pub fn form(
+    action: &Url,
+    fields: Vec<(&'static str, String)>,
+    to: &str,
+) -> Result<HttpResponse, Problem> {
+    let page = HandOverPage {
+        to: to.to_owned(),
+        action: action.to_string(),
+        fields: fields
+            .into_iter()
+            .map(|(name, value)| HandOverField { name, value })
+            .collect(),
+    };
+    let mut response = reply::page(StatusCode::OK, &page)?;
+    let target = FormTarget(action.origin().ascii_serialization());
+    response.extensions_mut().insert(target);
+    Ok(response)
+}

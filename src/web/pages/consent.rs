@@ -1,0 +1,203 @@
+//! The page that asks a person about a registered client, the same for both flows: who asks, from where, for whom, and
+//! what it will be able to do.
+
+pub mod qr;
+pub mod view;
+
+use std::net::IpAddr;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use rolecall_core::caller::{Caller, Flow};
+use rolecall_core::clients::{Asked, Decision};
+use serde::Deserialize;
+
+use super::format;
+use crate::web::errors::problem::Problem;
+use crate::web::http::extract::Member;
+use crate::web::http::reply;
+use view::{AnsweredPage, ConsentPage, DevicePart};
+
+/// The person's answer, as the form carries it.
+#[derive(Deserialize)]
+pub struct ConsentForm {
+    #[serde(default)]
+    decision: String,
+    #[serde(default)]
+    others: String,
+}
+
+impl ConsentForm {
+    /// What the person pressed.
+    ///
+    /// # Errors
+    /// When it was none of our buttons.
+    pub fn decision(&self) -> Result<Decision, Problem> {
+        match self.decision.as_str() {
+            "allow" => Ok(Decision::Allow),
+            "deny" => Ok(Decision::Deny),
+            _ => Err(Problem::bad_request(
+                "The form does not say whether you allow or deny it.",
+            )),
+        }
+    }
+
+    /// The names of the other requests that were on the page.
+    pub fn shown(&self) -> Vec<String> {
+        self.others.split(' ').map(str::to_owned).collect()
+    }
+}
+
+/// Where the answer goes, and what is in the form already.
+pub struct Form<'a> {
+    /// The form's address.
+    pub action: &'a str,
+    /// The code, where there is one, and the half that the person has typed.
+    pub device: Option<(String, Option<String>)>,
+    /// What was wrong with the last try.
+    pub error: Option<String>,
+}
+
+impl<'a> Form<'a> {
+    /// A form that goes to this address.
+    pub fn at(action: &'a str) -> Self {
+        Self {
+            action,
+            device: None,
+            error: None,
+        }
+    }
+}
+
+/// The page.
+///
+/// # Errors
+/// When it cannot be rendered.
+pub async fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<HttpResponse, Problem> {
+    let site = &member.visitor.site;
+    let caller = Caller {
+        flow: Some(asked.flow),
+        ..Caller::from(&member.session)
+    };
+    let grants = site
+        .gateway
+        .entitlements()
+        .grants(caller, &asked.asking.origin)
+        .await?;
+    let mut accounts: Vec<_> = grants
+        .iter()
+        .map(|grant| grant.account().id.to_string())
+        .collect();
+    let roles = accounts.len();
+    accounts.sort_unstable();
+    accounts.dedup();
+    let (theirs, here) = (
+        asked.asking.origin.address,
+        member.visitor.context.origin.address,
+    );
+    let device = match (&asked.user_code, form.device) {
+        (Some(code), Some((typed, retyped))) => Some(DevicePart {
+            first_half: code.first_half().to_owned(),
+            user_code: typed,
+            retyped,
+            phone: qr::svg(&format!(
+                "{}/device?{}",
+                site.origin(),
+                reply::query(&[("user_code", &code.to_string())])
+            )),
+        }),
+        (Some(_) | None, _) => None,
+    };
+    let others: Vec<String> = asked.others.iter().map(|one| one.id.to_string()).collect();
+    let page = ConsentPage {
+        viewer: member.viewer(),
+        action: form.action.to_owned(),
+        name: asked.asking.client_name.to_string(),
+        address: format::address(theirs),
+        own_address: format::address(here),
+        elsewhere: asked.flow == Flow::Device && !same_network(theirs, here),
+        addresses_known: theirs.is_some() && here.is_some(),
+        begun: format::moment(asked.asking.begun_at),
+        roles,
+        accounts: accounts.len(),
+        until: format::moment(site.gateway.sessions().client_session_end(&member.session)),
+        sign_in_again: site
+            .gateway
+            .sessions()
+            .ends_client_session_early(&member.session)
+            .then(|| sign_in_again(member, asked, form.action)),
+        device,
+        others: asked
+            .others
+            .iter()
+            .map(|one| format::moment(one.begun_at))
+            .collect(),
+        others_field: others.join(" "),
+        error: form.error,
+    };
+    reply::page(StatusCode::OK, &page)
+}
+
+/// A new sign-in, after which the person is asked again.
+fn sign_in_again(member: &Member, asked: &Asked, action: &str) -> String {
+    let return_to = match &asked.user_code {
+        Some(code) => format!(
+            "/device?{}",
+            reply::query(&[("user_code", &code.to_string())])
+        ),
+        None => action.to_owned(),
+    };
+    let query = reply::query(&[("fresh", "true"), ("return_to", &return_to)]);
+    format!("/sign-in/{}?{query}", member.session.identity.provider)
+}
+
+/// Whether two addresses are likely of one place: the same /24, or the same /48 of IPv6.
+fn same_network(one: Option<IpAddr>, other: Option<IpAddr>) -> bool {
+    match (
+        one.map(|one| one.to_canonical()),
+        other.map(|other| other.to_canonical()),
+    ) {
+        (Some(IpAddr::V4(one)), Some(IpAddr::V4(other))) => {
+            one.octets()[..3] == other.octets()[..3]
+        }
+        (Some(IpAddr::V6(one)), Some(IpAddr::V6(other))) => {
+            one.segments()[..3] == other.segments()[..3]
+        }
+        (Some(_), Some(_)) | (None, _) | (_, None) => false,
+    }
+}
+
+/// Sends the browser back to the client. Not by a redirect: `form-action` would hold it back.
+///
+/// # Errors
+/// When the page cannot be rendered.
+pub fn go_back(member: &Member, to: &str) -> Result<HttpResponse, Problem> {
+    let page = AnsweredPage {
+        viewer: member.viewer(),
+        allowed: None,
+        to: to.to_owned(),
+    };
+    Ok(reply::then(reply::page(StatusCode::OK, &page)?, to))
+}
+
+/// A decision as a label of metrics.
+pub fn word(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Allow => "allowed",
+        Decision::Deny => "denied",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_told_from_strangers() {
+        let near = |one: &str, other: &str| same_network(one.parse().ok(), other.parse().ok());
+        assert!(near("10.1.2.3", "10.1.2.200") && near("10.1.2.3", "::ffff:10.1.2.4"));
+        assert!(near("2001:db8:1:2::1", "2001:db8:1:3::1"));
+        assert!(!near("10.1.2.3", "10.1.3.3") && !near("2001:db8:1::1", "2001:db8:2::1"));
+        assert!(!near("10.1.2.3", "2001:db8:1::1") && !near("", "") && !near("", "10.1.2.3"));
+    }
+}

@@ -1,0 +1,236 @@
+//! The console. Opening it is a POST of our own form; a link only ever leads to a page that asks first.
+
+pub mod view;
+
+use std::collections::BTreeMap;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use rolecall_core::aws::{Destination, Region};
+use rolecall_core::base::secret::ConsoleTicket;
+use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError};
+use rolecall_core::sign_in::ReturnTo;
+use serde::Deserialize;
+
+use super::role::RoleFields;
+use super::{auto_post, portal};
+use crate::web::errors::problem::Problem;
+use crate::web::http::detached::detached;
+use crate::web::http::extract::{Member, Posted};
+use crate::web::http::reply;
+use crate::web::saml::via_provider;
+use view::{ConsolePage, RegionChoice};
+
+/// The console's form and link.
+#[derive(Clone, Deserialize)]
+pub struct ConsoleFields {
+    #[serde(flatten)]
+    role: RoleFields,
+    #[serde(default)]
+    destination: String,
+    #[serde(default)]
+    region: String,
+    #[serde(default)]
+    sign_out_first: String,
+}
+
+impl ConsoleFields {
+    fn destination(&self, member: &Member) -> Result<Option<Destination>, Problem> {
+        let region = Some(self.region.as_str()).filter(|region| !region.is_empty());
+        let region = region
+            .map(Region::parse)
+            .transpose()
+            .map_err(|error| Problem::bad_request(error.to_string()))?;
+        let partition = member.visitor.site.gateway.partition();
+        let resolved = Destination::resolve(&self.destination, region.as_ref(), partition);
+        resolved.map_err(|error| {
+            Problem::bad_request(error.to_string())
+                .hint("Leave the destination empty to open the console's front page.")
+        })
+    }
+
+    /// The link that leads back to this very page.
+    fn deep_link(&self) -> ReturnTo {
+        let mut pairs = vec![
+            ("account", self.role.account.as_str()),
+            ("permission_set", self.role.permission_set.as_str()),
+        ];
+        let more = [
+            ("variant", &self.role.variant),
+            ("destination", &self.destination),
+            ("region", &self.region),
+        ];
+        pairs.extend(
+            more.into_iter()
+                .filter(|(_, value)| !value.is_empty())
+                .map(|(name, value)| (name, value.as_str())),
+        );
+        ReturnTo::parse(&format!("/console?{}", reply::query(&pairs)))
+            .unwrap_or_else(|_| ReturnTo::portal())
+    }
+}
+
+/// `GET /console?…`: a link that anybody may have sent, so it shows what it opens and asks.
+///
+/// # Errors
+/// When the role is not the reader's, or the link cannot be read.
+pub async fn confirm_console(
+    member: Member,
+    link: Query<ConsoleFields>,
+) -> Result<HttpResponse, Problem> {
+    let site = &member.visitor.site;
+    let role = link.role.parse()?;
+    link.destination(&member)?;
+    let origin = &member.visitor.context.origin;
+    let grants = site
+        .gateway
+        .entitlements()
+        .grants_in(&role.account, &member.session, origin)
+        .await?;
+    let grant = grants.find(&role.account, &role.permission_set, role.variant.as_deref());
+    let locked = role.find_locked(&grants);
+    let account = grant
+        .as_ref()
+        .map(rolecall_core::access::Grant::account)
+        .or(locked.as_ref().map(|locked| &locked.account));
+    let Some(account) = account else {
+        return Err(IssueError::NotGranted.into());
+    };
+    let home = Destination::home(site.gateway.partition());
+    let own = grant
+        .as_ref()
+        .and_then(|grant| grant.destination())
+        .unwrap_or(&home);
+    let regions = site
+        .settings
+        .regions
+        .iter()
+        .map(|(code, name)| RegionChoice {
+            code: (*code).to_owned(),
+            name: (*name).to_owned(),
+            selected: *code == link.region,
+        });
+    let deep_link = link.deep_link();
+    let page = ConsolePage {
+        viewer: member.viewer(),
+        account_id: account.id.to_string(),
+        account_name: account.name.to_string(),
+        permission_set: role.permission_set.clone(),
+        variant: link.role.variant.clone(),
+        duration: grant
+            .as_ref()
+            .map(|grant| grant.duration_max().to_string())
+            .unwrap_or_default(),
+        destination: link.destination.clone(),
+        default_destination: own.as_url().to_string(),
+        regions: regions.collect(),
+        sign_out_first: false,
+        share_url: site.absolute(&deep_link).to_string(),
+        lock: grant.is_none().then(|| {
+            portal::lock(
+                locked.as_ref().map_or(&[], |locked| &locked.unmet),
+                &member.session.identity.provider,
+                deep_link.as_str(),
+            )
+        }),
+    };
+    reply::page(StatusCode::OK, &page)
+}
+
+/// `POST /console`: signs the browser in to the console.
+///
+/// # Errors
+/// [`IssueError`] and whatever makes the form unreadable.
+pub async fn open_console(
+    posted: Posted<ConsoleFields>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let Posted { member, form } = posted;
+    let role = form.role.parse()?;
+    let wish = ConsoleRequest {
+        destination: form.destination(&member)?,
+        return_to: form.deep_link(),
+    };
+    let json = reply::wants_json(&request);
+    if form.sign_out_first == "true" {
+        let site = &member.visitor.site;
+        let url = site
+            .gateway
+            .issuer()
+            .sign_out_of_console(&member.session, role, wish)
+            .await?;
+        return Ok(console_reply(json, url.as_str()));
+    }
+    let (site, context) = member.visitor.parts();
+    let visit = detached(site, context, "console", async move {
+        let Member {
+            visitor, session, ..
+        } = member;
+        let gateway = &visitor.site.gateway;
+        let visit = gateway
+            .issuer()
+            .visit_console(&visitor.context, &session, &role, &wish);
+        Ok(visit.await)
+    })
+    .await?;
+    match visit {
+        Err(IssueError::AtProvider { start: Some(start) }) if !json => via_provider::go(&start),
+        visit => visit_reply(json, &visit?),
+    }
+}
+
+/// `GET /console/continue/{ticket}`: back from AWS's sign-out, on to the console. The ticket works once, in the
+/// session that asked for it.
+///
+/// # Errors
+/// [`IssueError`].
+pub async fn continue_to_console(
+    member: Member,
+    ticket: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let (site, context) = member.visitor.parts();
+    let outcome = detached(site, context, "console", async move {
+        let Member {
+            visitor, session, ..
+        } = member;
+        let ticket = ConsoleTicket::new(ticket.into_inner());
+        let gateway = &visitor.site.gateway;
+        let outcome = gateway
+            .issuer()
+            .continue_to_console(&visitor.context, &session, &ticket);
+        Ok(outcome.await)
+    });
+    match outcome.await?? {
+        ConsoleOutcome::Visit(visit) => visit_reply(false, &visit),
+        ConsoleOutcome::Spent => Err(Problem::bad_request(
+            "This way to the console was used already, or has expired.",
+        )),
+    }
+}
+
+/// How the browser goes on: a redirect, or a form for AWS.
+pub fn visit_reply(json: bool, visit: &ConsoleVisit) -> Result<HttpResponse, Problem> {
+    let post = match visit {
+        ConsoleVisit::Link(link) => return Ok(console_reply(json, link.expose())),
+        ConsoleVisit::Post(post) => post,
+    };
+    let fields = vec![
+        ("SAMLResponse", post.response.expose().to_owned()),
+        ("RelayState", post.relay_state.as_url().to_string()),
+    ];
+    if json {
+        let fields: BTreeMap<_, _> = fields.into_iter().collect();
+        let form = serde_json::json!({ "action": post.action.to_string(), "fields": fields });
+        return Ok(HttpResponse::Ok().json(serde_json::json!({ "form": form })));
+    }
+    auto_post::form(post.action.as_url(), fields, "the AWS console")
+}
+
+fn console_reply(json: bool, url: &str) -> HttpResponse {
+    if json {
+        HttpResponse::Ok().json(serde_json::json!({ "location": url }))
+    } else {
+        reply::see_other(url)
+    }
+}

@@ -1,0 +1,86 @@
+//! Credentials, as a page or as JSON. They are the answer to a POST of our own form, never to a link.
+
+mod snippets;
+pub mod view;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
+use rolecall_core::issue::{IssueError, IssuedRole};
+
+use super::format;
+use super::layout::Viewer;
+use super::role::RoleFields;
+use crate::web::errors::problem::Problem;
+use crate::web::http::detached::detached;
+use crate::web::http::extract::{Member, Posted, Sent};
+use crate::web::http::reply;
+use crate::web::saml::via_provider;
+use view::CredentialsPage;
+
+/// `POST /credentials`: credentials as a page, or as JSON in the form `credential_process` prints.
+///
+/// # Errors
+/// [`IssueError`] and whatever makes the form unreadable.
+pub async fn credentials(
+    sent: Sent<RoleFields>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let json = reply::wants_json(&request);
+    let (site, context) = sent.parts();
+    let work = async move {
+        let Posted { member, form } = sent.prove().await?;
+        let role = form.parse()?;
+        let viewer = (!json).then(|| member.viewer());
+        let Member {
+            visitor, session, ..
+        } = member;
+        let issued = visitor
+            .site
+            .gateway
+            .issuer()
+            .credentials(&visitor.context, &session, &role);
+        Ok(issued.await.map(|issued| (viewer, issued)))
+    };
+    let (viewer, issued) = match detached(site.clone(), context, "credentials", work).await? {
+        Err(IssueError::AtProvider { start: Some(start) }) if !json => {
+            return via_provider::go(&start);
+        }
+        issued => issued?,
+    };
+    if let Some(viewer) = viewer {
+        return credentials_page(viewer, issued, site.gateway.now());
+    }
+    let json = snippets::process(&issued.credentials, &issued.grant.account().id);
+    Ok(HttpResponse::Ok()
+        .insert_header((header::VARY, "accept, cookie"))
+        .json(json))
+}
+
+/// Credentials for a person to take along.
+///
+/// # Errors
+/// When the page cannot be rendered.
+pub fn credentials_page(
+    viewer: Viewer,
+    issued: IssuedRole,
+    now: DateTime<Utc>,
+) -> Result<HttpResponse, Problem> {
+    let IssuedRole {
+        grant,
+        credentials,
+        duration,
+    } = issued;
+    let page = CredentialsPage {
+        viewer,
+        account_id: grant.account().id.to_string(),
+        account_name: grant.account().name.to_string(),
+        permission_set: grant.permission_set().name.to_string(),
+        variant: grant.variant().map(ToString::to_string).unwrap_or_default(),
+        expires_at: format::moment(credentials.expires_at),
+        left: format::span(credentials.expires_at - now),
+        reason: format::limit(&duration.1),
+        snippets: snippets::snippets(&credentials, &grant),
+    };
+    reply::page(StatusCode::OK, &page)
+}

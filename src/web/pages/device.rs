@@ -1,0 +1,212 @@
+//! `/device`: the person's side of the device flow. The code is typed, or comes with a link; then its second half is typed
+//! from the screen that shows it, since a link alone must never be enough.
+
+pub mod view;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::Query;
+use rolecall_core::clients::{ConsentError, Decision, DeviceAnswer};
+use serde::Deserialize;
+
+use super::consent;
+use super::consent::ConsentForm;
+use super::consent::view::AnsweredPage;
+use crate::web::errors::problem::{Fault, Problem};
+use crate::web::http::extract::{Member, Posted};
+use crate::web::http::reply;
+use view::DeviceCodePage;
+
+/// The link of `verificationUriComplete`.
+#[derive(Deserialize)]
+pub struct Link {
+    #[serde(default)]
+    user_code: String,
+}
+
+/// `GET /device`, with or without a code.
+///
+/// # Errors
+/// [`ConsentError`], where it is not about the code.
+pub async fn show(member: Member, link: Query<Link>) -> Result<HttpResponse, Problem> {
+    if link.user_code.is_empty() {
+        return ask_for_code(&member, "", None);
+    }
+    compare(&member, &link.user_code, None, None).await
+}
+
+/// What the pages of `/device` send.
+#[derive(Deserialize)]
+pub struct DeviceForm {
+    #[serde(default)]
+    user_code: String,
+    #[serde(default)]
+    retyped: Option<String>,
+    #[serde(flatten)]
+    consent: ConsentForm,
+}
+
+/// `POST /device`: a code that was typed, or an answer.
+///
+/// # Errors
+/// [`ConsentError`], where it is not about the code.
+pub async fn answer(posted: Posted<DeviceForm>) -> Result<HttpResponse, Problem> {
+    let Posted { member, form } = posted;
+    let Some(retyped) = form.retyped else {
+        // From the page that asks for the code: the person has typed all of it.
+        let typed = form.user_code.clone();
+        return compare(&member, &form.user_code, Some(typed), None).await;
+    };
+    let answer = DeviceAnswer {
+        user_code: form.user_code,
+        retyped,
+        decision: form.consent.decision()?,
+        shown: form.consent.shown(),
+    };
+    let site = &member.visitor.site;
+    let outcome = site
+        .gateway
+        .clients()
+        .decide_device(&member.visitor.context, &member.session, &answer)
+        .await;
+    let word = match &outcome {
+        Ok(_) => consent::word(answer.decision),
+        Err(error) => error.word(),
+    };
+    site.metrics.consent("device", word);
+    match outcome {
+        Ok(_) => {
+            let page = AnsweredPage {
+                viewer: member.viewer(),
+                allowed: Some(answer.decision == Decision::Allow),
+                to: String::new(),
+            };
+            reply::page(StatusCode::OK, &page)
+        }
+        Err(error @ ConsentError::NotRetyped) => {
+            compare(&member, &answer.user_code, None, Some(error.to_string())).await
+        }
+        Err(error) => wrong(&member, &answer.user_code, error),
+    }
+}
+
+/// The page that asks, for the code that was typed or came with a link.
+async fn compare(
+    member: &Member,
+    user_code: &str,
+    retyped: Option<String>,
+    error: Option<String>,
+) -> Result<HttpResponse, Problem> {
+    let looked_up = member
+        .visitor
+        .site
+        .gateway
+        .clients()
+        .look_up_device(&member.visitor.context, &member.session, user_code)
+        .await;
+    match looked_up {
+        Ok(asked) => {
+            let form = consent::Form {
+                action: "/device",
+                device: Some((user_code.to_owned(), retyped)),
+                error,
+            };
+            consent::page(member, &asked, form).await
+        }
+        Err(error) => {
+            member.visitor.site.metrics.consent("device", error.word());
+            wrong(member, user_code, error)
+        }
+    }
+}
+
+/// A code that leads nowhere is asked for again; whatever else is wrong is a problem of its own.
+fn wrong(member: &Member, user_code: &str, error: ConsentError) -> Result<HttpResponse, Problem> {
+    match error {
+        ConsentError::UnknownCode | ConsentError::NotRetyped => {
+            let text = "No program waits with this code. It may be mistyped, have expired, or have been answered already.";
+            ask_for_code(member, user_code, Some(text.to_owned()))
+        }
+        ConsentError::NotFresh => Err(sign_in_again(member, &back_to(user_code))),
+        ConsentError::TooManyTries(exceeded) => {
+            let mut problem = Problem::from(exceeded);
+            problem.code = "too_many_tries";
+            problem.title = "Too many wrong codes".to_owned();
+            problem.message = "No access was granted.".to_owned();
+            let minutes = exceeded.retry_after_seconds().div_ceil(60);
+            let unit = if minutes == 1 { "minute" } else { "minutes" };
+            Err(problem.hint(format!(
+                "Wait {minutes} {unit}, then start the program again and enter the code that it shows."
+            )))
+        }
+        ConsentError::AuthTimeMissing => Err(auth_time_missing(member, "/device")),
+        ConsentError::DeviceFlowOff => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            Fault::Caller,
+            "device_flow_off",
+            "Codes are switched off here",
+            "This company does not let programs in by codes that are typed elsewhere.",
+        )
+        .hint("Run `aws sso login` on a machine with a browser, without --use-device-code.")),
+        ConsentError::SessionEnded => Err(Problem::sign_in_first(&back_to(user_code), false)),
+        ConsentError::Unavailable(error) => Err(error.into()),
+    }
+}
+
+/// Where the person comes back to with the code that they brought.
+fn back_to(user_code: &str) -> String {
+    match user_code {
+        "" => "/device".to_owned(),
+        code => format!("/device?{}", reply::query(&[("user_code", code)])),
+    }
+}
+
+fn ask_for_code(
+    member: &Member,
+    user_code: &str,
+    error: Option<String>,
+) -> Result<HttpResponse, Problem> {
+    let page = DeviceCodePage {
+        viewer: member.viewer(),
+        user_code: user_code.to_owned(),
+        error,
+    };
+    reply::page(StatusCode::OK, &page)
+}
+
+/// What stands between an old sign-in and a program on another machine; the person comes back to `return_to`.
+pub fn sign_in_again(member: &Member, return_to: &str) -> Problem {
+    let provider = &member.session.identity.provider;
+    let query = reply::query(&[("fresh", "true"), ("return_to", return_to)]);
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        Fault::Caller,
+        "not_fresh",
+        "Sign in once more first",
+        "A program on another machine is let in only by somebody who has signed in within the last ten minutes.",
+    )
+    .hint("Was it a message or a call that told you to come here? Then stop: somebody may be after your access.")
+    .action("Sign in again", format!("/sign-in/{provider}?{query}"))
+}
+
+/// The provider does not say when the person signed in, so that signing in once more would lead here again.
+pub fn auth_time_missing(member: &Member, return_to: &str) -> Problem {
+    let id = &member.session.identity.provider;
+    let provider = member.visitor.site.gateway.sign_ins().provider(id);
+    let title = provider.map_or(id.as_str(), |provider| provider.title());
+    let query = reply::query(&[("fresh", "true"), ("return_to", return_to)]);
+    let message = format!(
+        "A program on another machine is let in only by somebody who has signed in within the last ten minutes. {title} does not say when you signed in."
+    );
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        Fault::Caller,
+        "auth_time_missing",
+        "The time of your sign-in is not known",
+        message,
+    )
+    .hint(format!(
+        "Ask your administrator to make the identity provider send auth_time, or to set auth_time = \"assume_now\" for the provider {id} in rolecall.toml. Then sign in again. A program on the machine of your browser needs none of this."
+    ))
+    .action("Sign in again", format!("/sign-in/{id}?{query}"))
+}

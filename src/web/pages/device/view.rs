@@ -1,0 +1,41 @@
+//! The page that asks for a code.
+use crate::web::pages::layout::Viewer;
+use askama::Template;
+
+/// `GET /device` without a code.
+#[derive(Debug, Template)]
+#[template(path = "device.html")]
+pub struct DeviceCodePage {
+    /// Who is asked.
+    pub viewer: Viewer,
+    /// What was typed before; empty at first.
+    pub user_code: String,
+    /// Why that did not help.
+    pub error: Option<String>,
+}
+
+#[cfg(test)]
+mod samples {
+    use super::DeviceCodePage;
+    use crate::web::pages::layout::Viewer;
+    use crate::web::pages::layout::samples::HOSTILE;
+
+    impl DeviceCodePage {
+        pub fn samples() -> Vec<Self> {
+            let page = |viewer: Viewer, user_code: &str, error: Option<&str>| Self {
+                viewer,
+                user_code: user_code.into(),
+                error: error.map(Into::into),
+            };
+            vec![
+                page(Viewer::sample(), "", None),
+                page(
+                    Viewer::sample(),
+                    "BCDF",
+                    Some("No program waits with this code."),
+                ),
+                page(Viewer::hostile(), HOSTILE, Some(HOSTILE)),
+            ]
+        }
+    }
+}

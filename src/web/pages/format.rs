@@ -1,0 +1,147 @@
+//! Times, spans, addresses and browsers in words.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+use rolecall_core::access::{DurationReason, Unmet};
+use rolecall_core::aws::RoleSessionDuration;
+use rolecall_core::base::user_agent::UserAgent;
+
+use super::layout::Moment;
+
+/// A point in time for the script and for the eye.
+pub fn moment(at: DateTime<Utc>) -> Moment {
+    Moment {
+        iso: at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        text: at.format("%-d %b %Y, %H:%M UTC").to_string(),
+    }
+}
+
+/// Where something came from.
+pub fn address(address: Option<IpAddr>) -> String {
+    address.map_or_else(
+        || "Unknown address".to_owned(),
+        |address| address.to_canonical().to_string(),
+    )
+}
+
+/// A span of time, to the minute: `6 h 12 min`, `2 d 3 h`.
+pub fn span(delta: TimeDelta) -> String {
+    let minutes = delta.num_minutes().max(0);
+    let (days, hours, rest) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
+    match (days, hours, rest) {
+        (0, 0, 0) => "less than a minute".to_owned(),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, 0) => format!("{hours} h"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, 0, _) => format!("{days} d"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// What a role asks for beyond what there is, after the role's name: `needs a sign-in with a second factor`.
+pub fn all_of(unmet: &[Unmet]) -> String {
+    let parts: Vec<String> = unmet.iter().map(ToString::to_string).collect();
+    parts.join(" and ")
+}
+
+/// A sentence of its own: with a capital and a full stop.
+pub fn sentence(words: &str) -> String {
+    let mut rest = words.chars();
+    let first = rest
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
+    format!("{first}{}.", rest.as_str())
+}
+
+/// How long a role session may last. Pages list hundreds, nearly all of them whole hours up to AWS's limit of twelve, which
+/// stand ready.
+pub fn role_session(duration: RoleSessionDuration) -> Cow<'static, str> {
+    const HOURS: [&str; 12] = [
+        "1 h", "2 h", "3 h", "4 h", "5 h", "6 h", "7 h", "8 h", "9 h", "10 h", "11 h", "12 h",
+    ];
+    let whole = |(_, hours): &(&&str, u32)| duration.seconds() == hours * 3_600;
+    match HOURS.iter().zip(1..).find(whole) {
+        Some((text, _)) => Cow::Borrowed(text),
+        None => Cow::Owned(duration.to_string()),
+    }
+}
+
+/// What cuts a role session short, where something beside the permission set does.
+pub fn limit(reason: &DurationReason) -> String {
+    match reason {
+        DurationReason::Assignment(id) => ["limit of assignment ", id].concat(),
+        DurationReason::PermissionSet(_)
+        | DurationReason::Variant(_)
+        | DurationReason::AwsDefault => String::new(),
+    }
+}
+
+/// A user agent in words, for recognising one's own: `Firefox on Linux`.
+pub fn browser(user_agent: Option<&str>) -> String {
+    let Some(agent) = user_agent else {
+        return "Unknown browser".to_owned();
+    };
+    let name = UserAgent::parse(agent).map(|agent| agent.family());
+    let system = [
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Android", "Android"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("CrOS", "ChromeOS"),
+        ("Linux", "Linux"),
+    ]
+    .into_iter()
+    .find_map(|(mark, name)| agent.contains(mark).then_some(name));
+    match (name, system) {
+        (Some(name), Some(system)) => format!("{name} on {system}"),
+        (Some(name), None) => name.to_owned(),
+        (None, Some(system)) => format!("A program on {system}"),
+        (None, None) => "Unknown browser".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_session_reads_as_it_does_everywhere() {
+        for seconds in (900..=43_200).step_by(450) {
+            let duration = RoleSessionDuration::from_seconds(seconds).unwrap();
+            assert_eq!(role_session(duration), duration.to_string());
+        }
+    }
+
+    #[test]
+    fn spans_read_well() {
+        for (minutes, words) in [
+            (-5, "less than a minute"),
+            (0, "less than a minute"),
+            (59, "59 min"),
+            (60, "1 h"),
+            (372, "6 h 12 min"),
+            (1_440, "1 d"),
+            (1_565, "1 d 2 h"),
+        ] {
+            assert_eq!(span(TimeDelta::minutes(minutes)), words);
+        }
+    }
+
+    #[test]
+    fn browsers_are_recognised() {
+        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36";
+        assert_eq!(browser(Some(chrome)), "Chrome on Linux");
+        assert_eq!(
+            browser(Some(
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15) Version/17 Safari/605"
+            )),
+            "Safari on macOS"
+        );
+        assert_eq!(browser(None), "Unknown browser");
+    }
+}

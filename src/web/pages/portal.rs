@@ -1,0 +1,149 @@
+//! The portal: my accounts and roles.
+
+pub mod no_access;
+pub mod view;
+
+use std::borrow::Cow;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::Query;
+use rolecall_core::access::{Account, Grant, Locked, Unmet};
+use rolecall_core::identity::ProviderId;
+use serde::Deserialize;
+
+use super::format;
+use super::layout::Link;
+use crate::web::errors::problem::Problem;
+use crate::web::http::extract::Member;
+use crate::web::http::reply;
+use view::{AccountSection, Lock, PortalPage, RoleRow};
+
+/// The portal's query: a search for people without the script.
+#[derive(Deserialize)]
+pub struct Search {
+    q: Option<String>,
+}
+
+/// `GET /`: everything I may use today, or whom to ask.
+///
+/// # Errors
+/// When the page cannot be rendered.
+pub async fn home(member: Member, search: Query<Search>) -> Result<HttpResponse, Problem> {
+    let grants = member
+        .visitor
+        .site
+        .gateway
+        .entitlements()
+        .grants(&member.session, &member.visitor.context.origin)
+        .await?;
+    if grants.is_empty() && grants.locked().next().is_none() {
+        return reply::page(StatusCode::OK, &no_access::page(&member));
+    }
+    let (held, locked): (Vec<Grant>, Vec<Locked>) =
+        (grants.iter().collect(), grants.locked().collect());
+    let accounts = sections(&held, &locked, &member.session.identity.provider, "/");
+    let mut page = PortalPage {
+        viewer: member.viewer(),
+        query: String::new(),
+        accounts,
+    };
+    page.narrow(search.q.as_deref().unwrap_or_default());
+    reply::long_page(StatusCode::OK, &page, page.bytes())
+}
+
+/// Grants and locked roles, by account; both come sorted. Who signs in again for a locked role comes back to `return_to`.
+pub fn sections<'a>(
+    held: &'a [Grant],
+    locked: &'a [Locked],
+    provider: &ProviderId,
+    return_to: &str,
+) -> Vec<AccountSection<'a>> {
+    let open = held.iter().map(|grant| (grant.account(), open_row(grant)));
+    let mut rows: Vec<(&Account, RoleRow<'a>)> = open.collect();
+    if !locked.is_empty() {
+        let row = |locked: &'a Locked| (&locked.account, locked_row(locked, provider, return_to));
+        rows.extend(locked.iter().map(row));
+        rows.sort_by(|left, right| place(left).cmp(&place(right)));
+    }
+    let mut sections: Vec<AccountSection<'a>> = Vec::new();
+    for (account, row) in rows {
+        match sections.last_mut() {
+            Some(section) if section.id == account.id.as_str() => section.roles.push(row),
+            _ => sections.push(section(account, row)),
+        }
+    }
+    sections
+}
+
+/// Where a row stands on the page.
+fn place<'r>((account, role): &'r (&Account, RoleRow<'_>)) -> [&'r str; 4] {
+    [
+        account.name.as_str(),
+        account.id.as_str(),
+        &role.permission_set,
+        &role.variant,
+    ]
+}
+
+fn section<'a>(account: &'a Account, first: RoleRow<'a>) -> AccountSection<'a> {
+    AccountSection {
+        id: Cow::Borrowed(account.id.as_str()),
+        name: Cow::Borrowed(account.name.as_str()),
+        ou: account
+            .ou
+            .as_ref()
+            .map_or(Cow::Borrowed(""), |ou| Cow::Borrowed(ou.as_str())),
+        tags: account
+            .tags
+            .iter()
+            .map(|(key, value)| Cow::Owned([key, "=", value].concat()))
+            .collect(),
+        roles: vec![first],
+    }
+}
+
+fn open_row(grant: &Grant) -> RoleRow<'_> {
+    let (duration, reason) = grant.duration();
+    RoleRow {
+        permission_set: Cow::Borrowed(grant.permission_set().name.as_str()),
+        variant: grant
+            .variant()
+            .map_or(Cow::Borrowed(""), |variant| Cow::Borrowed(variant.as_str())),
+        duration: format::role_session(duration),
+        reason: Cow::Owned(format::limit(&reason)),
+        lock: None,
+    }
+}
+
+fn locked_row<'a>(locked: &'a Locked, provider: &ProviderId, return_to: &str) -> RoleRow<'a> {
+    RoleRow {
+        permission_set: Cow::Borrowed(locked.permission_set.name.as_str()),
+        variant: locked
+            .variant
+            .as_ref()
+            .map_or(Cow::Borrowed(""), |variant| Cow::Borrowed(variant.as_str())),
+        duration: Cow::Borrowed(""),
+        reason: Cow::Borrowed(""),
+        lock: Some(Box::new(lock(&locked.unmet, provider, return_to))),
+    }
+}
+
+/// What must happen first, and the link that makes it happen where a new sign-in can.
+pub fn lock(unmet: &[Unmet], provider: &ProviderId, return_to: &str) -> Lock {
+    let reason = format::sentence(&format::all_of(unmet));
+    let helps = |unmet: &Unmet| matches!(unmet, Unmet::Mfa | Unmet::SignedInWithin(_));
+    let mut wish = vec![("fresh", "true"), ("return_to", return_to)];
+    wish.extend(unmet.contains(&Unmet::Mfa).then_some(("mfa", "true")));
+    let again = format!("/sign-in/{provider}?{}", reply::query(&wish));
+    let text = if unmet.contains(&Unmet::Mfa) {
+        "Sign in again with a second factor"
+    } else {
+        "Sign in again"
+    };
+    let action = unmet.iter().any(helps).then(|| Link {
+        href: again,
+        text: text.to_owned(),
+    });
+    Lock { reason, action }
+}

@@ -1,0 +1,86 @@
+//! The page of a signed-in person to whom nothing is assigned.
+
+use askama::Template;
+
+use crate::web::http::extract::Member;
+use crate::web::pages::layout::Viewer;
+
+const GROUPS_SHOWN_MAX: usize = 24;
+const CLAIMS_SHOWN_MAX: usize = 40;
+
+/// For a signed-in person to whom nothing is assigned.
+#[derive(Debug, Template)]
+#[template(path = "no_access.html")]
+pub struct NoAccessPage {
+    /// Who looks.
+    pub viewer: Viewer,
+    /// Which e-mail address the provider sent that is not believed, and why.
+    pub unbelieved_email: Option<String>,
+    /// The names of the claims that came, as many as are worth showing.
+    pub claims: Vec<String>,
+    /// How many more there are.
+    pub claims_more: usize,
+    /// The groups the provider named, as many as are worth showing.
+    pub groups: Vec<String>,
+    /// How many more there are.
+    pub groups_more: usize,
+    /// Whom to ask, such as an e-mail address; none when nobody is configured.
+    pub contact: Option<String>,
+    /// The request's reference id.
+    pub reference: String,
+}
+
+/// The page.
+pub fn page(member: &Member) -> NoAccessPage {
+    let identity = &member.session.identity;
+    let groups = &identity.groups;
+    let claims = identity.claims.iter().map(|(name, _)| name.to_owned());
+    let claims: Vec<String> = claims.collect();
+    NoAccessPage {
+        claims_more: claims.len().saturating_sub(CLAIMS_SHOWN_MAX),
+        claims: claims.into_iter().take(CLAIMS_SHOWN_MAX).collect(),
+        viewer: member.viewer(),
+        unbelieved_email: identity.unbelieved_email.as_ref().map(|it| it.to_string()),
+        groups: groups.iter().take(GROUPS_SHOWN_MAX).cloned().collect(),
+        groups_more: groups.len().saturating_sub(GROUPS_SHOWN_MAX),
+        contact: member.visitor.site.settings.contact.clone(),
+        reference: member.visitor.context.reference.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod samples {
+    use super::NoAccessPage;
+    use crate::web::pages::layout::Viewer;
+    use crate::web::pages::layout::samples::HOSTILE;
+
+    impl NoAccessPage {
+        pub fn samples() -> Vec<Self> {
+            let page = |groups: &[&str], groups_more, contact: Option<&str>| Self {
+                viewer: Viewer::sample(),
+                unbelieved_email: None,
+                claims: vec!["department".into(), "/realm_access/roles".into()],
+                claims_more: groups_more,
+                groups: groups.iter().map(|group| (*group).into()).collect(),
+                groups_more,
+                contact: contact.map(Into::into),
+                reference: "7Q4M-K2ZD-9XHT".into(),
+            };
+            vec![
+                page(
+                    &["everyone", "engineering", "berlin-office"],
+                    14,
+                    Some("platform@example.com"),
+                ),
+                page(&[], 0, None),
+                Self {
+                    viewer: Viewer::hostile(),
+                    unbelieved_email: Some(HOSTILE.into()),
+                    claims: vec![HOSTILE.into()],
+                    reference: HOSTILE.into(),
+                    ..page(&[HOSTILE], 3, Some(HOSTILE))
+                },
+            ]
+        }
+    }
+}

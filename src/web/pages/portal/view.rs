@@ -1,0 +1,339 @@
+//! The portal: my accounts, and in each the roles I may take. Its view borrows from the grants, because a page may list thousands.
+//! Which roles there are, how long they last and what locks them was decided elsewhere.
+use crate::web::pages::layout::{Link, Viewer};
+use askama::Template;
+use std::borrow::Cow;
+
+/// Words of a search that count: each is looked for in every row.
+const SEARCH_WORDS_MAX: usize = 16;
+
+/// `GET /`: every account and role of the person, searchable, with what can be done with each.
+#[derive(Debug, Template)]
+#[template(path = "portal.html")]
+pub struct PortalPage<'a> {
+    /// Who looks.
+    pub viewer: Viewer,
+    /// The search that `accounts` was narrowed to by [`PortalPage::narrow`]; empty for none.
+    pub query: String,
+    /// The accounts, in the order to show.
+    pub accounts: Vec<AccountSection<'a>>,
+}
+
+/// An account and the person's roles in it.
+#[derive(Debug, Clone)]
+pub struct AccountSection<'a> {
+    /// Twelve digits.
+    pub id: Cow<'a, str>,
+    /// The configured name.
+    pub name: Cow<'a, str>,
+    /// The organizational unit's path; empty for none.
+    pub ou: Cow<'a, str>,
+    /// Tags as `key=value`.
+    pub tags: Vec<Cow<'a, str>>,
+    /// At least one role.
+    pub roles: Vec<RoleRow<'a>>,
+}
+
+/// A permission set, or a variant of one, in an account.
+#[derive(Debug, Clone)]
+pub struct RoleRow<'a> {
+    /// The permission set's name.
+    pub permission_set: Cow<'a, str>,
+    /// The variant's name; empty for the permission set itself.
+    pub variant: Cow<'a, str>,
+    /// The longest role session, such as `1 h`.
+    pub duration: Cow<'a, str>,
+    /// What sets that limit, such as `limit of assignment payments-developers`; empty when it is the permission set's own.
+    pub reason: Cow<'a, str>,
+    /// What must happen first; none when the role can be taken now. Rare and large, so it stands elsewhere.
+    pub lock: Option<Box<Lock>>,
+}
+
+/// Why a role that the person has cannot be taken now.
+#[derive(Debug, Clone)]
+pub struct Lock {
+    /// A sentence, such as `Needs a second factor.`
+    pub reason: String,
+    /// What the person can do about it, such as signing in again with a second factor.
+    pub action: Option<Link>,
+}
+
+impl PortalPage<'_> {
+    /// How many roles are listed.
+    #[must_use]
+    pub fn role_count(&self) -> usize {
+        self.accounts
+            .iter()
+            .map(|account| account.roles.len())
+            .sum()
+    }
+
+    /// About how long the page will be.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        const FRAME: usize = 6 * 1024;
+        const ACCOUNT: usize = 384;
+        const ROLE: usize = 704;
+        FRAME + ACCOUNT * self.accounts.len() + ROLE * self.role_count()
+    }
+
+    /// Keeps what matches `query`; see `narrow`.
+    pub fn narrow(&mut self, query: &str) {
+        self.query = query.trim().to_owned();
+        narrow(&mut self.accounts, &self.query);
+    }
+}
+
+/// Keeps what matches `query`, for people without the script: each word must occur in the role's name or in its account's
+/// name, id, organizational unit or tags, whatever the case. The script's search follows the same rule.
+pub fn narrow(accounts: &mut Vec<AccountSection<'_>>, query: &str) {
+    let words = query.split_whitespace().take(SEARCH_WORDS_MAX);
+    let words: Vec<String> = words.map(search_word).collect();
+    if words.is_empty() {
+        return;
+    }
+    accounts.retain_mut(|account| {
+        let about = account.search_text();
+        let missing: Vec<&String> = words
+            .iter()
+            .filter(|word| !about.contains(word.as_str()))
+            .collect();
+        account.roles.retain(|role| {
+            let name = format!("{}@{}", role.permission_set, role.variant).to_lowercase();
+            missing.iter().all(|word| name.contains(word.as_str()))
+        });
+        !account.roles.is_empty()
+    });
+}
+
+impl AccountSection<'_> {
+    fn search_text(&self) -> String {
+        format!(
+            "{} {} {} {}",
+            self.name,
+            self.id,
+            self.ou,
+            self.tags.join(" ")
+        )
+        .to_lowercase()
+    }
+}
+
+/// A word to look for. Account ids are often written `1111-2222-3333`; the dashes are not part of them.
+fn search_word(word: &str) -> String {
+    let id_like = word.len() > 4 && word.chars().all(|c| c.is_ascii_digit() || c == '-');
+    if id_like {
+        word.replace('-', "")
+    } else {
+        word.to_lowercase()
+    }
+}
+
+#[cfg(test)]
+pub mod samples {
+    use super::{AccountSection, Lock, PortalPage, RoleRow};
+    use crate::web::pages::layout::samples::HOSTILE;
+    use crate::web::pages::layout::{Link, Viewer};
+
+    pub fn role(
+        permission_set: &'static str,
+        variant: &'static str,
+        duration: &'static str,
+        reason: &'static str,
+    ) -> RoleRow<'static> {
+        RoleRow {
+            permission_set: permission_set.into(),
+            variant: variant.into(),
+            duration: duration.into(),
+            reason: reason.into(),
+            lock: None,
+        }
+    }
+
+    fn locked(role: RoleRow<'static>, reason: &str, action: Option<Link>) -> RoleRow<'static> {
+        RoleRow {
+            lock: Some(Box::new(Lock {
+                reason: reason.into(),
+                action,
+            })),
+            ..role
+        }
+    }
+
+    fn account(
+        id: &'static str,
+        name: &'static str,
+        ou: &'static str,
+        tags: &[&'static str],
+        roles: Vec<RoleRow<'static>>,
+    ) -> AccountSection<'static> {
+        AccountSection {
+            id: id.into(),
+            name: name.into(),
+            ou: ou.into(),
+            tags: tags.iter().map(|tag| (*tag).into()).collect(),
+            roles,
+        }
+    }
+
+    impl PortalPage<'static> {
+        /// A page with `accounts` accounts of five roles each.
+        pub fn of_size(accounts: usize) -> Self {
+            let section = |n: usize| AccountSection {
+                id: format!("{:012}", 100_000_000_000 + n * 7_919).into(),
+                name: format!(
+                    "{}-{}-{n:03}",
+                    ["payments", "search", "data", "identity"][n % 4],
+                    ["prod", "stage", "dev"][n % 3]
+                )
+                .into(),
+                ou: "Workloads/Prod".into(),
+                tags: vec!["env=prod".into(), "team=payments".into()],
+                roles: vec![
+                    role(
+                        "Administrator",
+                        "",
+                        "1 h",
+                        "limit of assignment platform-administrators",
+                    ),
+                    role(
+                        "Developer",
+                        "",
+                        "1 h",
+                        "limit of assignment payments-developers",
+                    ),
+                    role("Developer", "readonly", "1 h", ""),
+                    role("Billing", "", "8 h", ""),
+                    role("ReadOnly", "", "12 h", ""),
+                ],
+            };
+            Self {
+                viewer: Viewer::sample(),
+                query: String::new(),
+                accounts: (0..accounts).map(section).collect(),
+            }
+        }
+
+        pub fn samples() -> Vec<Self> {
+            let again = Link::sample(
+                "/sign-in/okta?return_to=%2F",
+                "Sign in again with a second factor",
+            );
+            let accounts = vec![
+                account(
+                    "111122223333",
+                    "payments-prod",
+                    "Workloads/Prod",
+                    &["env=prod", "team=payments"],
+                    vec![
+                        locked(
+                            role("Administrator", "", "1 h", ""),
+                            "Needs a second factor.",
+                            Some(again),
+                        ),
+                        role(
+                            "Developer",
+                            "",
+                            "1 h",
+                            "limit of assignment payments-developers",
+                        ),
+                        role("Developer", "readonly", "1 h", ""),
+                    ],
+                ),
+                account(
+                    "444455556666",
+                    "payments-dev",
+                    "Workloads/Dev",
+                    &["env=dev", "team=payments"],
+                    vec![
+                        role("Developer", "", "4 h", ""),
+                        role("ReadOnly", "", "12 h", ""),
+                    ],
+                ),
+                account(
+                    "777788889999",
+                    "sandbox",
+                    "",
+                    &[],
+                    vec![
+                        role("PowerUser", "", "8 h", ""),
+                        locked(
+                            role("BreakGlass", "", "1 h", ""),
+                            "Opens on 1 January 2031.",
+                            None,
+                        ),
+                    ],
+                ),
+            ];
+            let one = Self {
+                viewer: Viewer::sample(),
+                query: String::new(),
+                accounts,
+            };
+            let mut found = Self {
+                viewer: Viewer::sample(),
+                query: String::new(),
+                accounts: one.accounts.clone(),
+            };
+            found.narrow("dev readonly");
+            let mut nothing = Self {
+                viewer: Viewer::sample(),
+                query: String::new(),
+                accounts: one.accounts.clone(),
+            };
+            nothing.narrow("no such account");
+            let hostile_role = role(HOSTILE, HOSTILE, HOSTILE, HOSTILE);
+            let hostile_lock = locked(
+                hostile_role.clone(),
+                HOSTILE,
+                Some(Link::sample(HOSTILE, HOSTILE)),
+            );
+            let hostile = Self {
+                viewer: Viewer::hostile(),
+                query: HOSTILE.into(),
+                accounts: vec![account(
+                    HOSTILE,
+                    HOSTILE,
+                    HOSTILE,
+                    &[HOSTILE],
+                    vec![hostile_role, hostile_lock],
+                )],
+            };
+            vec![one, found, nothing, Self::of_size(40), hostile]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PortalPage;
+
+    fn found(query: &str) -> Vec<String> {
+        let mut page = PortalPage::samples().remove(0);
+        page.narrow(query);
+        let roles = |account: &super::AccountSection<'_>| {
+            account
+                .roles
+                .iter()
+                .map(|role| format!("{}/{}@{}", account.name, role.permission_set, role.variant))
+                .collect::<Vec<_>>()
+        };
+        page.accounts.iter().flat_map(roles).collect()
+    }
+
+    #[test]
+    fn a_search_finds_by_account_role_tag_and_id() {
+        assert_eq!(found("  "), found(""));
+        assert_eq!(found("").len(), 7);
+        assert_eq!(found("SANDBOX").len(), 2);
+        assert_eq!(found("7777-8888-9999").len(), 2);
+        assert_eq!(found("env=dev read"), ["payments-dev/ReadOnly@"]);
+        assert_eq!(found("prod readonly"), ["payments-prod/Developer@readonly"]);
+        assert_eq!(
+            found("developer@readonly"),
+            ["payments-prod/Developer@readonly"]
+        );
+        assert!(found("sandbox developer").is_empty());
+        assert!(found("\u{0}<script>").is_empty());
+    }
+}

@@ -1,0 +1,165 @@
+//! My sessions: where I am signed in, and ending what I do not want.
+
+pub mod view;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::Query;
+use rolecall_core::caller::Flow;
+use rolecall_core::session::{ClientSession, Session};
+use serde::Deserialize;
+
+use super::format;
+use crate::web::errors::problem::Problem;
+use crate::web::http::extract::{Member, Posted};
+use crate::web::http::{csrf, reply};
+use view::{ClientRow, SessionRow, SessionsPage};
+
+/// What was just done, after a redirect.
+#[derive(Deserialize)]
+pub struct Done {
+    ended: Option<String>,
+    #[serde(default)]
+    proof: String,
+}
+
+impl Done {
+    /// Where it is told. The proof is this session's own, so that no link of somebody else's tells that anything has ended.
+    fn at(session: &Session, ended: &str) -> String {
+        let proof = csrf::notice(&session.form_key, ended);
+        let query = reply::query(&[("ended", ended), ("proof", &proof)]);
+        format!("/sessions?{query}")
+    }
+
+    fn notice(&self, session: &Session) -> Option<String> {
+        let ended = self.ended.as_deref()?;
+        if !csrf::is_notice(&session.form_key, ended, &self.proof) {
+            return None;
+        }
+        match ended {
+            "one" => Some("That session has ended.".to_owned()),
+            "others" => Some("All other sessions have ended.".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// `GET /sessions`.
+///
+/// # Errors
+/// When the store is down.
+pub async fn list(member: Member, done: Query<Done>) -> Result<HttpResponse, Problem> {
+    let mut sessions = member
+        .visitor
+        .site
+        .gateway
+        .sessions()
+        .browser_sessions(&member.session)
+        .await?;
+    sessions.sort_by_key(|session| session.id != member.session.id);
+    let notice = done.notice(&member.session);
+    let clients = member
+        .visitor
+        .site
+        .gateway
+        .sessions()
+        .client_sessions(&member.session)
+        .await?;
+    let rows = sessions
+        .iter()
+        .map(|session| row(session, &member))
+        .collect();
+    reply::page(
+        StatusCode::OK,
+        &SessionsPage {
+            viewer: member.viewer(),
+            sessions: rows,
+            clients: clients.iter().map(client_row).collect(),
+            notice,
+        },
+    )
+}
+
+fn row(session: &Session, member: &Member) -> SessionRow {
+    let provider = member
+        .visitor
+        .site
+        .gateway
+        .sign_ins()
+        .provider(&session.identity.provider);
+    SessionRow {
+        id: session.id.to_string(),
+        current: session.id == member.session.id,
+        browser: format::browser(session.origin.user_agent.as_deref()),
+        address: format::address(session.origin.address),
+        provider: provider.map_or_else(
+            || session.identity.provider.to_string(),
+            |provider| provider.title().to_owned(),
+        ),
+        started: format::moment(session.started_at),
+        last_seen: format::moment(session.last_seen_at),
+    }
+}
+
+fn client_row(client: &ClientSession) -> ClientRow {
+    ClientRow {
+        id: client.id.to_string(),
+        name: client.client_name.to_string(),
+        flow: match (client.flow, &client.login) {
+            (Flow::Code, _) => "through a browser on its own machine",
+            (Flow::Device, None) => "with a code that was compared",
+            (Flow::Device, Some(_)) => "with a code that was carried over",
+        },
+        role: client.login.as_ref().map(|login| {
+            let role = &login.role;
+            format!("{} in {}", role.role_name(), role.account)
+        }),
+        address: format::address(client.origin.address),
+        started: format::moment(client.started_at),
+        ends: format::moment(client.ends_at),
+    }
+}
+
+/// Which to end: one by its id, or all others.
+#[derive(Deserialize)]
+pub struct Which {
+    session: Option<String>,
+    others: Option<String>,
+}
+
+/// `POST /sessions/end`.
+///
+/// # Errors
+/// When the store is down.
+pub async fn end(posted: Posted<Which>) -> Result<HttpResponse, Problem> {
+    let Posted { member, form } = posted;
+    let gateway = &member.visitor.site.gateway;
+    let context = &member.visitor.context;
+    let session = &member.session;
+    let (ended, which) = match (form.session, form.others.as_deref()) {
+        (Some(id), _) => (
+            gateway
+                .sessions()
+                .end_session(context, session, &id)
+                .await?,
+            "one",
+        ),
+        (None, Some("true")) => {
+            let ended = gateway
+                .sessions()
+                .end_other_sessions(context, session)
+                .await?;
+            (ended, "others")
+        }
+        (None, _) => {
+            return Err(Problem::bad_request(
+                "The form does not say which session to end.",
+            ));
+        }
+    };
+    match ended {
+        true => Ok(reply::see_other(&Done::at(session, which))),
+        // This session has ended itself, and nothing else has.
+        false => Err(Problem::sign_in_first("/sessions", false)),
+    }
+}

@@ -1,0 +1,294 @@
+//! Signing in over HTTP: choosing a provider, going there, coming back.
+
+pub mod view;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use rolecall_core::base::secret::{SecretText, State};
+use rolecall_core::gateway::Gateway;
+use rolecall_core::identity::{EmailAddress, ProviderId};
+use rolecall_core::sign_in::{
+    Callback, Demand, IdentityProvider, ReturnTo, Returned, SignInError, SignInWish, SignedIn,
+};
+use serde::Deserialize;
+
+use super::{auto_post, sign_out};
+use crate::web::errors::problem::Problem;
+use crate::web::http::detached::uninterrupted;
+use crate::web::http::extract::Visitor;
+use crate::web::http::fetch_metadata::{is_scripted, require_navigation};
+use crate::web::http::reply;
+use crate::web::site::Site;
+use view::{ProviderChoice, SignInPage};
+
+/// Longer than any state of ours or code of a provider's. Explanations may be longer.
+const PARAMETER_BYTES_MAX: usize = 4 * 1024;
+
+/// How long a window that another site's script sent here waits before it goes on. One window cannot use up the sign-ins of
+/// its address ([`rolecall_core::record::rate_limit::RateLimits::sign_in`]) at this pace.
+const SCRIPTED_WAIT_SECONDS: u32 = 1;
+
+/// The query of the sign-in pages.
+#[derive(Deserialize)]
+pub struct Wish {
+    return_to: Option<String>,
+    email: Option<String>,
+    #[serde(default)]
+    fresh: bool,
+    #[serde(default)]
+    mfa: bool,
+}
+
+impl Wish {
+    /// A place that is not ours becomes the portal: the person asked to sign in, not to be told off.
+    fn return_to(&self) -> ReturnTo {
+        self.return_to
+            .as_deref()
+            .and_then(|text| ReturnTo::unpack(text).ok())
+            .unwrap_or_else(ReturnTo::portal)
+    }
+}
+
+impl From<Wish> for SignInWish {
+    fn from(wish: Wish) -> Self {
+        let return_to = wish.return_to();
+        let email = wish.email.as_deref();
+        Self {
+            demand: Demand {
+                fresh: wish.fresh,
+                second_factor: wish.mfa,
+                login_hint: email.and_then(|email| EmailAddress::parse(email).ok()),
+            },
+            return_to,
+        }
+    }
+}
+
+pub fn provider_id(text: &str) -> Result<ProviderId, Problem> {
+    ProviderId::parse(text).map_err(|_| SignInError::UnknownProvider.into())
+}
+
+/// `GET /sign-in`: by e-mail domain, straight on where there is one provider, else the chooser.
+///
+/// # Errors
+/// When the page cannot be rendered.
+pub async fn choose(
+    visitor: Visitor,
+    request: HttpRequest,
+    wish: Query<Wish>,
+) -> Result<HttpResponse, Problem> {
+    let gateway = &visitor.site.gateway;
+    let return_to = wish.return_to();
+    let typed = wish.email.as_deref().map(str::trim);
+    let Some(typed) = typed.filter(|email| !email.is_empty()) else {
+        if let [only] = gateway.sign_ins().providers() {
+            let to = start_path(only.id(), &return_to, None);
+            return Ok(reply::see_other(&to));
+        }
+        return reply::page(StatusCode::OK, &chooser(gateway, &return_to));
+    };
+    let error = match EmailAddress::parse(typed) {
+        Ok(email) => match gateway.sign_ins().provider_of_domain(&email.domain()) {
+            Some(provider) => {
+                let to = start_path(provider.id(), &return_to, Some(&email));
+                let wait = if is_scripted(&request) {
+                    SCRIPTED_WAIT_SECONDS
+                } else {
+                    0
+                };
+                return go_on(provider.as_ref(), to, wait);
+            }
+            None => format!("No identity provider is set up for {}.", email.domain()),
+        },
+        Err(error) => error.to_string(),
+    };
+    let page = SignInPage {
+        email: typed.to_owned(),
+        email_error: Some(error),
+        ..chooser(gateway, &return_to)
+    };
+    reply::page(StatusCode::OK, &page)
+}
+
+/// Says which provider comes next, and goes on to `href` by itself.
+fn go_on(
+    provider: &dyn IdentityProvider,
+    href: String,
+    seconds: u32,
+) -> Result<HttpResponse, Problem> {
+    let page = SignInPage {
+        notice: Some(format!("On to {} …", provider.title())),
+        providers: vec![ProviderChoice {
+            title: provider.title().to_owned(),
+            href: href.clone(),
+        }],
+        email_field: false,
+        email: String::new(),
+        email_error: None,
+        return_to: String::new(),
+    };
+    let page = reply::page(StatusCode::OK, &page)?;
+    Ok(reply::then_after(page, seconds, &href))
+}
+
+fn chooser(gateway: &Gateway, return_to: &ReturnTo) -> SignInPage {
+    let providers = gateway.sign_ins().providers();
+    SignInPage {
+        providers: providers
+            .iter()
+            .map(|provider| ProviderChoice {
+                title: provider.title().to_owned(),
+                href: start_path(provider.id(), return_to, None),
+            })
+            .collect(),
+        email_field: providers
+            .iter()
+            .any(|provider| !provider.domains().is_empty()),
+        email: String::new(),
+        email_error: None,
+        return_to: return_to.packed().into_owned(),
+        notice: None,
+    }
+}
+
+fn start_path(id: &ProviderId, return_to: &ReturnTo, email: Option<&EmailAddress>) -> String {
+    let return_to = return_to.packed();
+    let mut pairs = vec![("return_to", &*return_to)];
+    pairs.extend(email.map(|email| ("email", email.as_str())));
+    format!("/sign-in/{id}?{}", reply::query(&pairs))
+}
+
+/// `GET /sign-in/{provider}`: begins, and sends the browser to the provider.
+///
+/// # Errors
+/// When there is no such provider, or it or our store is down.
+pub async fn start(
+    visitor: Visitor,
+    request: HttpRequest,
+    id: Path<String>,
+    wish: Query<Wish>,
+) -> Result<HttpResponse, Problem> {
+    let site = &visitor.site;
+    require_navigation(&request)?;
+    let id = provider_id(&id)?;
+    if is_scripted(&request) {
+        let provider = site.gateway.sign_ins().provider(&id);
+        let provider = provider.ok_or(SignInError::UnknownProvider)?;
+        let to = format!("/sign-in/{id}?{}", request.query_string());
+        return go_on(provider.as_ref(), to, SCRIPTED_WAIT_SECONDS);
+    }
+    let browser = site.cookies.browser(&request);
+    let session = site.cookies.session(&request);
+    let wish = wish.into_inner().into();
+    let begun = site
+        .gateway
+        .sign_ins()
+        .begin_sign_in(&visitor.context, &id, browser, session.as_ref(), wish)
+        .await?;
+    let title = title(site, &id);
+    let mut response = auto_post::challenge(begun.challenge, &title)?;
+    let set = response.add_cookie(&site.cookies.set_browser(&begun.browser));
+    set.map_err(|error| Problem::internal("a cookie could not be set").because(error))?;
+    Ok(response)
+}
+
+/// `GET /sign-in/{provider}/callback`: the OIDC redirect URI.
+///
+/// # Errors
+/// When the sign-in is refused; see [`SignInError`].
+pub async fn callback(
+    visitor: Visitor,
+    request: HttpRequest,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    require_navigation(&request)?;
+    let id = provider_id(&id)?;
+    let browser = visitor.site.cookies.browser(&request);
+    let returned = parse_callback(request.query_string());
+    let outcome = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
+        gateway
+            .sign_ins()
+            .complete_sign_in(&context, &provider, browser.as_ref(), returned)
+            .await
+    });
+    finish(&visitor, &request, &id, outcome.await?).await
+}
+
+/// Counts how a sign-in ended, and hands the browser its session.
+pub async fn finish(
+    visitor: &Visitor,
+    request: &HttpRequest,
+    id: &ProviderId,
+    outcome: Result<SignedIn, SignInError>,
+) -> Result<HttpResponse, Problem> {
+    let site = &visitor.site;
+    site.metrics.sign_in(
+        known(&site.gateway, id),
+        outcome.as_ref().map_or_else(SignInError::reason, |_| "ok"),
+    );
+    let signed_in = outcome
+        .map_err(|error| Problem::from(error).action("Sign in again", format!("/sign-in/{id}")))?;
+    if let Some(old) = site.cookies.session(request) {
+        site.gateway
+            .sign_ins()
+            .replace_session(&visitor.context, &old)
+            .await?;
+    }
+    let mut response = reply::see_other(signed_in.return_to.as_str());
+    let set = response.add_cookie(&site.cookies.set_session(&signed_in.secret));
+    set.map_err(|error| Problem::internal("a cookie could not be set").because(error))?;
+    // The next person at this browser has nothing to do with the command lines of the last.
+    if site.cookies.sign_out_ticket(request).is_some() {
+        sign_out::clear_ticket(site, &mut response)?;
+    }
+    Ok(response)
+}
+
+/// How people know a provider.
+pub fn title(site: &Site, id: &ProviderId) -> String {
+    site.gateway
+        .sign_ins()
+        .provider(id)
+        .map_or_else(|| id.to_string(), |provider| provider.title().to_owned())
+}
+
+/// A label for metrics: never what the request says.
+fn known<'a>(gateway: &'a Gateway, id: &ProviderId) -> &'a str {
+    gateway
+        .sign_ins()
+        .provider(id)
+        .map_or("-", |provider| provider.id().as_str())
+}
+
+/// Reads an authorization response (RFC 6749 4.1.2); a parameter that is there twice makes it none (RFC 6749 3.1).
+fn parse_callback(query: &str) -> Option<Returned> {
+    let mut found: [Option<String>; 5] = Default::default();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let Some(at) = ["state", "code", "iss", "error", "error_description"]
+            .iter()
+            .position(|known| *known == name)
+        else {
+            continue;
+        };
+        let long = value.len() > PARAMETER_BYTES_MAX && name != "error_description";
+        if long || found[at].replace(value.into_owned()).is_some() {
+            return None;
+        }
+    }
+    let [state, code, iss, error, description] = found;
+    let callback = match (code, error) {
+        (Some(code), None) => Callback::Code {
+            code: SecretText::new(code),
+            iss,
+        },
+        (None, Some(error)) => Callback::Error {
+            error,
+            description,
+            iss,
+        },
+        (Some(_), Some(_)) | (None, None) => return None,
+    };
+    let state = State::new(state?);
+    Some(Returned { state, callback })
+}

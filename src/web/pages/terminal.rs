@@ -1,0 +1,112 @@
+//! "Use it in your terminal": the configuration with which unmodified AWS CLIs and SDKs get their credentials here.
+
+mod profiles;
+pub mod view;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, ContentType};
+use actix_web::web::Query;
+use actix_web::{HttpRequest, HttpResponse};
+use rolecall_wire::config::{self, Place, Profile, extra};
+use serde::Deserialize;
+
+use super::credentials::view::{Snippet, mask};
+use crate::web::errors::problem::{Fault, Problem};
+use crate::web::http::extract::Member;
+use crate::web::http::reply;
+use view::{Example, ProfileChoice, SetUpPage};
+
+/// `?profile=NAME&format=text`
+#[derive(Deserialize)]
+pub struct Wanted {
+    /// The one profile to show; empty for all.
+    #[serde(default)]
+    profile: String,
+    format: Option<String>,
+}
+
+/// `GET /config`: the page, or the file alone with `?format=text` or `Accept: text/plain`. With `?profile=NAME` it has that
+/// profile only.
+///
+/// # Errors
+/// When there is no such profile, or the page cannot be rendered.
+pub async fn show(
+    member: Member,
+    wanted: Query<Wanted>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let site = &member.visitor.site;
+    let origin = &member.visitor.context.origin;
+    let region = site.settings.region.as_str();
+    let place = Place {
+        origin: site.origin(),
+        start_url: site.gateway.clients().start_urls().of_profiles(),
+        region,
+    };
+    let grants = site.gateway.entitlements().grants(&member.session, origin);
+    let all = profiles::profiles(&grants.await?);
+    let wants_one = !wanted.profile.is_empty();
+    let choices = all.iter().map(|profile| ProfileChoice {
+        selected: profile.name == wanted.profile,
+        name: profile.name.clone(),
+    });
+    let choices: Vec<ProfileChoice> = choices.collect();
+    if wants_one && !choices.iter().any(|choice| choice.selected) {
+        return Err(unknown_profile());
+    }
+    let shown: Vec<Profile> = all
+        .into_iter()
+        .filter(|profile| !wants_one || profile.name == wanted.profile)
+        .collect();
+    let file = config::file(&place, &shown);
+    if wanted.format.as_deref() == Some("text") || reply::wants_text(&request) {
+        return Ok(HttpResponse::Ok()
+            .content_type(ContentType::plaintext())
+            .insert_header((header::VARY, "accept, cookie"))
+            .body(file));
+    }
+    let variables = extra::variables(place.origin).map(|(id, title, text)| Snippet {
+        id,
+        title,
+        hint: "",
+        parts: mask(&text, &[]),
+    });
+    let partition = site.gateway.partition();
+    let page = SetUpPage {
+        viewer: member.viewer(),
+        choices,
+        text_href: text_href(&wanted.profile),
+        file,
+        example: shown.into_iter().next().map(|profile| Example {
+            chained: extra::chained_profile(partition.as_str(), &profile.name, region),
+            process: extra::process_profile(&profile.name, region),
+            profile: profile.name,
+        }),
+        default_section: extra::default_section(),
+        variables: variables.to_vec(),
+        plain_http: !site.is_https(),
+    };
+    reply::page(StatusCode::OK, &page)
+}
+
+/// The address of the file alone.
+fn text_href(profile: &str) -> String {
+    let mut pairs = vec![("format", "text")];
+    if !profile.is_empty() {
+        pairs.insert(0, ("profile", profile));
+    }
+    format!("/config?{}", reply::query(&pairs))
+}
+
+/// The name may be mistyped, or the role was taken away.
+fn unknown_profile() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        Fault::Caller,
+        "unknown_profile",
+        "Profile not found",
+        "None of your roles has a profile of this name.",
+    )
+    .hint("Choose one of the profiles on the Terminal page.")
+    .action("Terminal", "/config")
+}

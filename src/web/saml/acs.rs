@@ -1,0 +1,105 @@
+//! The assertion consumer service (SAML Profiles 4.1.2), and our metadata.
+
+use actix_web::http::header;
+use actix_web::web::{Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use rolecall_core::base::secret::{SamlResponse, State};
+use rolecall_core::sign_in::SignInError;
+use serde::Deserialize;
+
+use super::form::SamlForm;
+use crate::web::errors::problem::Problem;
+use crate::web::http::detached::uninterrupted;
+use crate::web::http::extract::Visitor;
+use crate::web::http::fetch_metadata::require_navigation;
+use crate::web::http::reply;
+use crate::web::pages::sign_in::{finish, provider_id};
+
+/// `GET /sign-in/{provider}/metadata`: our SAML metadata for this provider.
+///
+/// # Errors
+/// When there is no such SAML provider.
+pub async fn metadata(visitor: Visitor, id: Path<String>) -> Result<HttpResponse, Problem> {
+    let document = visitor
+        .site
+        .gateway
+        .sign_ins()
+        .saml_metadata(&provider_id(&id)?)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "public, max-age=300"))
+        .content_type("application/samlmetadata+xml")
+        .body(document))
+}
+
+/// `POST /sign-in/{provider}/acs`: the assertion consumer service (SAML Profiles 4.1.2). An answer to a sign-in of ours is
+/// kept for its browser; anything else nobody here asked for.
+///
+/// # Errors
+/// When the response is refused; see [`SignInError`].
+pub async fn consume(
+    visitor: Visitor,
+    request: HttpRequest,
+    id: Path<String>,
+    form: SamlForm,
+) -> Result<HttpResponse, Problem> {
+    require_navigation(&request)?;
+    let id = provider_id(&id)?;
+    let state = form.state();
+    let response = form.response.ok_or(SignInError::Unreadable)?;
+    let response = SamlResponse::new(response);
+    let room = form.room;
+    let Some(state) = state else {
+        let outcome = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
+            let _room = room;
+            gateway
+                .sign_ins()
+                .complete_unsolicited_sign_in(&context, &provider, response)
+                .await
+        });
+        return finish(&visitor, &request, &id, outcome.await?).await;
+    };
+    let key = state.clone();
+    let held = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
+        let _room = room;
+        gateway
+            .sign_ins()
+            .hold_response(&context, &provider, &key, response)
+            .await
+    });
+    match held.await? {
+        Ok(()) => {
+            let query = reply::query(&[("state", state.expose())]);
+            Ok(reply::see_other(&format!("/sign-in/{id}/continue?{query}")))
+        }
+        Err(error) => finish(&visitor, &request, &id, Err(error)).await,
+    }
+}
+
+/// Which sign-in goes on.
+#[derive(Deserialize)]
+pub struct Continued {
+    state: String,
+}
+
+/// `GET /sign-in/{provider}/continue`: the browser fetches its session, with its cookies.
+///
+/// # Errors
+/// When the sign-in is refused; see [`SignInError`].
+pub async fn go_on(
+    visitor: Visitor,
+    request: HttpRequest,
+    id: Path<String>,
+    continued: Query<Continued>,
+) -> Result<HttpResponse, Problem> {
+    require_navigation(&request)?;
+    let id = provider_id(&id)?;
+    let browser = visitor.site.cookies.browser(&request);
+    let state = State::new(continued.into_inner().state);
+    let outcome = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
+        gateway
+            .sign_ins()
+            .complete_held_sign_in(&context, &provider, browser.as_ref(), state)
+            .await
+    });
+    finish(&visitor, &request, &id, outcome.await?).await
+}

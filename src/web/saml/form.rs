@@ -1,0 +1,158 @@
+//! Forms that identity providers send by way of the browser.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Bytes, Data};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use rolecall_core::base::limits;
+use rolecall_core::base::secret::State;
+use rolecall_core::record::rate_limit::Share;
+
+use crate::web::errors::problem::{Fault, Problem};
+use crate::web::http::address::known;
+use crate::web::http::extract::BODY_TIMEOUT;
+use crate::web::http::fetch_metadata::{Destination, not_a_navigation};
+use crate::web::site::Site;
+
+/// Bytes of a whole form: the message with every `+`, `/` and `=` of it percent-encoded, and its `RelayState`.
+pub const FORM_BYTES_MAX: usize = limits::SAML_MESSAGE_BYTES_MAX / 8 * 9 + 8 * 1024;
+/// A `state` of ours: 256 bits in base64url.
+const STATE_CHARS: usize = 43;
+
+/// A form that another site's page sent: `SAMLRequest` or `SAMLResponse`, each at most once, and at most one `RelayState`.
+pub struct SamlForm {
+    /// `SAMLRequest`.
+    pub request: Option<String>,
+    /// `SAMLResponse`.
+    pub response: Option<String>,
+    /// `RelayState`.
+    pub relay_state: Option<String>,
+    /// The room that the form takes as long as it is looked at.
+    pub room: Option<Share>,
+}
+
+impl FromRequest for SamlForm {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        // Before a byte of it is read.
+        let room = match room_for(request) {
+            Ok(room) => room,
+            Err(problem) => return Box::pin(async { Err(problem) }),
+        };
+        let body = Bytes::from_request(request, payload);
+        Box::pin(async move {
+            let read = actix_web::rt::time::timeout(BODY_TIMEOUT, body).await;
+            let read = read.map_err(|_| Problem::from_status(StatusCode::REQUEST_TIMEOUT))?;
+            let body = read.map_err(|_| Problem::from_status(StatusCode::PAYLOAD_TOO_LARGE))?;
+            let form = Self::parse(&body).ok_or_else(|| {
+                Problem::bad_request("The identity provider's form has a field twice.")
+            })?;
+            Ok(Self { room, ..form })
+        })
+    }
+}
+
+/// Room for a form that a window or a frame sends.
+fn room_for(request: &HttpRequest) -> Result<Option<Share>, Problem> {
+    if request.content_type() != "application/x-www-form-urlencoded" {
+        return Err(Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+    }
+    if Destination::of(request) == Destination::Resource {
+        return Err(not_a_navigation());
+    }
+    let Some(site) = request.app_data::<Data<Site>>() else {
+        return Ok(None);
+    };
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let bytes = length.unwrap_or(FORM_BYTES_MAX).min(FORM_BYTES_MAX);
+    let room = site.form_room.take(known(request), bytes);
+    room.map(Some).ok_or_else(|| {
+        let mut problem = Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            Fault::Caller,
+            "rate_limited",
+            "Too many requests",
+            "Too many messages of identity providers are being read.",
+        )
+        .hint("Try again in 5 seconds.");
+        problem.retry_after = Some(5);
+        problem
+    })
+}
+
+impl SamlForm {
+    /// Reads a form, or the query of a redirect; none when one of the fields is there twice.
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let mut found: [Option<String>; 3] = Default::default();
+        for (name, value) in url::form_urlencoded::parse(body) {
+            let known = ["SAMLRequest", "SAMLResponse", "RelayState"];
+            let Some(at) = known.iter().position(|known| *known == name) else {
+                continue;
+            };
+            if found[at].replace(value.into_owned()).is_some() {
+                return None;
+            }
+        }
+        let [request, response, relay_state] = found;
+        Some(Self {
+            request,
+            response,
+            relay_state,
+            room: None,
+        })
+    }
+
+    /// The `state` of a sign-in that was begun here, if `RelayState` is one.
+    pub fn state(&self) -> Option<State> {
+        let state = self.relay_state.as_ref()?;
+        let ours = state.len() == STATE_CHARS
+            && state
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        ours.then(|| State::new(state.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_field_is_there_once_at_most() {
+        let one = SamlForm::parse(b"SAMLResponse=a%2Bb&RelayState=r&x=1").unwrap();
+        assert_eq!(one.response.as_deref(), Some("a+b"));
+        assert!(one.request.is_none() && one.state().is_none());
+        for twice in [
+            "SAMLResponse=a&SAMLResponse=a",
+            "RelayState=a&SAMLResponse=b&RelayState=a",
+            "SAMLRequest=&SAMLRequest=",
+        ] {
+            assert!(SamlForm::parse(twice.as_bytes()).is_none(), "{twice}");
+        }
+    }
+
+    #[test]
+    fn only_what_looks_like_a_state_is_one() {
+        let state = |relay_state: &str| {
+            let form = SamlForm {
+                request: None,
+                response: None,
+                relay_state: Some(relay_state.to_owned()),
+                room: None,
+            };
+            form.state().is_some()
+        };
+        let ours = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-";
+        assert!(state(ours));
+        for other in ["", "/console", &ours[1..], &format!("{ours}A")] {
+            assert!(!state(other), "{other}");
+        }
+        assert!(!state(&ours.replace('-', "/")));
+    }
+}

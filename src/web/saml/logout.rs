@@ -1,0 +1,125 @@
+//! SAML single logout.
+
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
+use rolecall_core::base::secret::{SecretText, State};
+use rolecall_core::identity::ProviderId;
+use rolecall_core::record::rate_limit::Share;
+use rolecall_core::sign_in::{LogoutMessage, OrderedBy, SignOutError};
+
+use super::form::SamlForm;
+use crate::web::errors::problem::Problem;
+use crate::web::http::detached::uninterrupted;
+use crate::web::http::extract::Visitor;
+use crate::web::http::fetch_metadata::{Destination, not_a_navigation};
+use crate::web::pages::sign_in::{provider_id, title};
+use crate::web::pages::{auto_post, sign_out};
+
+/// `GET /sign-in/{provider}/slo`: single logout by Redirect.
+///
+/// # Errors
+/// When a provider's order is refused; see [`SignOutError`].
+pub async fn logout_by_redirect(
+    visitor: Visitor,
+    request: HttpRequest,
+    id: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let by = ordered_by(&request)?;
+    let id = provider_id(&id)?;
+    let query = request.query_string();
+    let sent = SamlForm::parse(query.as_bytes());
+    let message = || LogoutMessage::Redirect(SecretText::new(query));
+    match sent {
+        Some(sent) if sent.request.is_none() && sent.response.is_some() => {
+            answered(&visitor, &id, sent.state(), message(), None).await
+        }
+        Some(sent) => ordered(&visitor, &id, sent.request.map(|_| message()), by, None).await,
+        None => ordered(&visitor, &id, None, by, None).await,
+    }
+}
+
+/// `POST /sign-in/{provider}/slo`: single logout by POST.
+///
+/// # Errors
+/// As [`logout_by_redirect`].
+pub async fn logout_by_form(
+    visitor: Visitor,
+    request: HttpRequest,
+    id: Path<String>,
+    form: SamlForm,
+) -> Result<HttpResponse, Problem> {
+    let by = ordered_by(&request)?;
+    let id = provider_id(&id)?;
+    let state = form.state();
+    let message = |text| LogoutMessage::Post {
+        message: SecretText::new(text),
+        relay_state: form.relay_state,
+    };
+    match (form.request, form.response) {
+        (None, Some(response)) => {
+            answered(&visitor, &id, state, message(response), form.room).await
+        }
+        (Some(request), None) => {
+            ordered(&visitor, &id, Some(message(request)), by, form.room).await
+        }
+        (Some(_), Some(_)) | (None, None) => ordered(&visitor, &id, None, by, None).await,
+    }
+}
+
+/// Identity providers end the sessions of several applications in frames of one page.
+fn ordered_by(request: &HttpRequest) -> Result<OrderedBy, Problem> {
+    match Destination::of(request) {
+        Destination::Window => Ok(OrderedBy::Navigation),
+        Destination::Frame => Ok(OrderedBy::Frame),
+        Destination::Resource => Err(not_a_navigation()),
+    }
+}
+
+/// The provider orders; the browser goes back to it.
+async fn ordered(
+    visitor: &Visitor,
+    id: &ProviderId,
+    message: Option<LogoutMessage>,
+    by: OrderedBy,
+    room: Option<Share>,
+) -> Result<HttpResponse, Problem> {
+    let done = uninterrupted(visitor, id, |gateway, context, provider| async move {
+        let _room = room;
+        gateway
+            .sign_ins()
+            .sign_out_ordered(&context, &provider, message, by)
+            .await
+    });
+    match done.await?? {
+        Some(challenge) => auto_post::challenge(challenge, &title(&visitor.site, id)),
+        None => Ok(sign_out::show(None)),
+    }
+}
+
+/// The provider answers our own request. Whatever it says, the session here has ended.
+async fn answered(
+    visitor: &Visitor,
+    id: &ProviderId,
+    state: Option<State>,
+    message: LogoutMessage,
+    room: Option<Share>,
+) -> Result<HttpResponse, Problem> {
+    let answered = uninterrupted(visitor, id, |gateway, context, provider| async move {
+        let _room = room;
+        gateway
+            .sign_ins()
+            .sign_out_answered(&context, &provider, state.as_ref(), message)
+            .await
+    });
+    match answered.await? {
+        Ok(()) => Ok(sign_out::show(None)),
+        Err(error @ (SignOutError::UnknownProvider | SignOutError::RateLimited(_))) => {
+            Err(error.into())
+        }
+        Err(error) => {
+            let reason = error.reason();
+            tracing::warn!(provider = %id, reason, %error, "the provider's session may go on");
+            Ok(sign_out::show(Some(id)))
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Roles that the person's own identity provider convinces AWS of: there, and back with a response for AWS.
+//!
+//! The response is another site's form, without our cookies. It signs nobody in: what it is for waits in a session that is
+//! there already, and the browser comes for it with a request of its own.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
+use rolecall_core::base::secret::{ProofTicket, SamlResponse};
+use rolecall_core::issue::ProofOutcome;
+use rolecall_core::sign_in::SignInError;
+use url::Url;
+
+use super::form::SamlForm;
+use crate::web::errors::problem::Problem;
+use crate::web::http::detached::{detached, uninterrupted};
+use crate::web::http::extract::{Member, Visitor};
+use crate::web::http::fetch_metadata::require_navigation;
+use crate::web::http::reply;
+use crate::web::pages::console::visit_reply;
+use crate::web::pages::credentials::credentials_page;
+use crate::web::pages::sign_in::provider_id;
+use crate::web::pages::sign_in::view::{ProviderChoice, SignInPage};
+
+/// On to the provider. Not a redirect: after a form, `form-action` would hold it back.
+///
+/// # Errors
+/// When the page cannot be rendered.
+pub fn go(start: &Url) -> Result<HttpResponse, Problem> {
+    let page = SignInPage {
+        notice: Some(
+            "On to your identity provider, which speaks to AWS for this role …".to_owned(),
+        ),
+        providers: vec![ProviderChoice {
+            title: "your identity provider".to_owned(),
+            href: start.to_string(),
+        }],
+        email_field: false,
+        email: String::new(),
+        email_error: None,
+        return_to: String::new(),
+    };
+    let page = reply::page(StatusCode::OK, &page)?;
+    Ok(reply::then(page, start.as_str()))
+}
+
+/// `POST /sign-in/{provider}/aws-acs`: the provider's response for AWS.
+///
+/// # Errors
+/// When the response is refused; see [`SignInError`].
+pub async fn receive(
+    visitor: Visitor,
+    request: HttpRequest,
+    id: Path<String>,
+    form: SamlForm,
+) -> Result<HttpResponse, Problem> {
+    require_navigation(&request)?;
+    let id = provider_id(&id)?;
+    let response = SamlResponse::new(form.response.ok_or(SignInError::Unreadable)?);
+    let room = form.room;
+    let received = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
+        let _room = room;
+        gateway
+            .issuer()
+            .receive_for_aws(&context, &provider, response)
+            .await
+    });
+    let ticket = received.await??;
+    let place = format!("/sign-in/{id}/aws-continue/{}", ticket.expose());
+    Ok(reply::see_other(&place))
+}
+
+/// `GET /sign-in/{provider}/aws-continue/{ticket}`: the browser comes with its session for what it had asked for.
+///
+/// # Errors
+/// [`rolecall_core::issue::IssueError`].
+pub async fn go_on(member: Member, path: Path<(String, String)>) -> Result<HttpResponse, Problem> {
+    let (_, ticket) = path.into_inner();
+    let viewer = member.viewer();
+    let (site, context) = member.visitor.parts();
+    let outcome = detached(site.clone(), context, "provider", async move {
+        let Member {
+            visitor, session, ..
+        } = member;
+        let ticket = ProofTicket::new(ticket);
+        let gateway = &visitor.site.gateway;
+        let outcome = gateway
+            .issuer()
+            .continue_with_proof(&visitor.context, &session, &ticket);
+        Ok(outcome.await)
+    });
+    match outcome.await?? {
+        ProofOutcome::Visit(visit) => visit_reply(false, &visit),
+        ProofOutcome::Issued(issued) => credentials_page(viewer, *issued, site.gateway.now()),
+        ProofOutcome::Spent => Err(Problem::bad_request(
+            "Nothing waits for your identity provider's word to AWS here: it was used already, took too long, or was never \
+             asked for.",
+        )
+        .hint("Choose the role in the portal again.")
+        .action("Go to the portal", "/")),
+    }
+}

@@ -1,0 +1,237 @@
+//! `aws login` in the browser: the choice of a role, and the code to carry to a terminal.
+
+use actix_web::HttpResponse;
+use actix_web::http::{StatusCode, header};
+use actix_web::web::Query;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
+use rolecall_core::access::{Grant, Locked, RoleRequest};
+use rolecall_core::aws::AccountId;
+use rolecall_core::aws_login::{AllowLoginError, InvalidLogin, LoginForm, LoginRequest};
+use rolecall_core::base::secret::AuthorizationCode;
+use serde::Deserialize;
+
+use super::view::{LoginCodePage, LoginPage};
+use crate::web::errors::problem::{Fault, Problem};
+use crate::web::http::extract::{Member, Posted};
+use crate::web::http::reply;
+use crate::web::pages::consent::view::AnsweredPage;
+use crate::web::pages::{device, format, portal};
+
+/// An authorization request; serde refuses a parameter that is there twice (RFC 6749 3.1).
+#[derive(Clone, Deserialize)]
+pub struct Asked {
+    #[serde(default)]
+    response_type: String,
+    #[serde(default)]
+    client_id: String,
+    #[serde(default)]
+    redirect_uri: String,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    scope: String,
+    #[serde(default)]
+    code_challenge_method: String,
+    #[serde(default)]
+    code_challenge: String,
+}
+
+impl From<Asked> for LoginForm {
+    fn from(asked: Asked) -> Self {
+        Self {
+            response_type: asked.response_type,
+            client_id: asked.client_id,
+            redirect_uri: asked.redirect_uri,
+            state: asked.state,
+            scope: asked.scope,
+            code_challenge_method: asked.code_challenge_method,
+            code_challenge: asked.code_challenge,
+        }
+    }
+}
+
+/// The page's query.
+#[derive(Deserialize)]
+pub struct Looking {
+    #[serde(flatten)]
+    asked: Asked,
+    #[serde(default)]
+    q: String,
+}
+
+/// `GET /v1/authorize`: who asks, and which of my roles shall it have?
+///
+/// # Errors
+/// When the request is nobody's, or `aws login --remote` may not be used.
+pub async fn authorize(member: Member, looking: Query<Looking>) -> Result<HttpResponse, Problem> {
+    let Looking { asked, q } = looking.into_inner();
+    let gateway = &member.visitor.site.gateway;
+    let request = match gateway.aws_logins().read_login(asked.into()) {
+        Err(InvalidLogin::Refused { answer, .. }) => return Ok(found(&answer)),
+        read => read?,
+    };
+    let here = place(&request);
+    let allowed = gateway
+        .aws_logins()
+        .may_allow_login(&member.session, request.client());
+    allowed.map_err(|error| refusal(&member, &here, error))?;
+    let origin = &member.visitor.context.origin;
+    let grants = gateway
+        .aws_logins()
+        .login_grants(&member.session, request.client(), origin)
+        .await?;
+    let (held, locked): (Vec<Grant>, Vec<Locked>) =
+        (grants.iter().collect(), grants.locked().collect());
+    if held.is_empty() && locked.is_empty() {
+        return reply::page(StatusCode::OK, &portal::no_access::page(&member));
+    }
+    let provider = &member.session.identity.provider;
+    let mut page = LoginPage {
+        viewer: member.viewer(),
+        answered_at: request.waits_at().map(|uri| uri.authority().to_owned()),
+        until: format::moment(gateway.sessions().client_session_end(&member.session)),
+        request: request.parameters(),
+        query: String::new(),
+        accounts: portal::sections(&held, &locked, provider, &here),
+    };
+    page.narrow(&q);
+    reply::long_page(StatusCode::OK, &page, page.bytes())
+}
+
+/// The page itself, for who leaves it and comes back.
+fn place(request: &LoginRequest) -> String {
+    let parameters = request.parameters();
+    let pairs: Vec<(&str, &str)> = parameters
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    format!("/v1/authorize?{}", reply::query(&pairs))
+}
+
+fn found(to: &str) -> HttpResponse {
+    HttpResponse::Found()
+        .insert_header((header::LOCATION, to))
+        .finish()
+}
+
+/// The page's form: the request, and `ACCOUNT/ROLE` or nothing for no role at all.
+#[derive(Deserialize)]
+pub struct Choice {
+    #[serde(flatten)]
+    asked: Asked,
+    role: String,
+}
+
+/// `POST /v1/authorize`: gives the program the role, or nothing.
+///
+/// # Errors
+/// When today's policy does not grant the role, or the form cannot be read.
+pub async fn choose(posted: Posted<Choice>) -> Result<HttpResponse, Problem> {
+    let Posted { member, form } = posted;
+    let (gateway, context) = (&member.visitor.site.gateway, &member.visitor.context);
+    let request = gateway.aws_logins().read_login(form.asked.into())?;
+    if form.role.is_empty() {
+        let to = gateway
+            .aws_logins()
+            .deny_login(context, &member.session, &request)
+            .await;
+        return onward(&member, &to?.unwrap_or_else(|| "/".to_owned()));
+    }
+    let role = role(&form.role)?;
+    let allowed = gateway
+        .aws_logins()
+        .allow_login(context, &member.session, &request, role)
+        .await;
+    let to = allowed.map_err(|error| refusal(&member, &place(&request), error))?;
+    onward(&member, &to)
+}
+
+fn role(text: &str) -> Result<RoleRequest, Problem> {
+    let (account, role_name) = text.split_once('/').unwrap_or((text, ""));
+    let account =
+        AccountId::parse(account).map_err(|error| Problem::bad_request(error.to_string()))?;
+    Ok(RoleRequest::named(account, role_name))
+}
+
+/// To our own page by a redirect; to the program by a page, since `form-action` holds redirects of forms back.
+fn onward(member: &Member, to: &str) -> Result<HttpResponse, Problem> {
+    if to.starts_with('/') {
+        return Ok(reply::see_other(to));
+    }
+    let page = AnsweredPage {
+        viewer: member.viewer(),
+        allowed: None,
+        to: to.to_owned(),
+    };
+    Ok(reply::then(reply::page(StatusCode::OK, &page)?, to))
+}
+
+/// What a browser brings to the confirmation page.
+#[derive(Deserialize)]
+pub struct Carried {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    state: String,
+}
+
+/// `GET /v1/sessions/confirmation`: the code that `aws login --remote` waits for, if this session allowed it.
+///
+/// # Errors
+/// When there is no such code.
+pub async fn confirmation(
+    member: Member,
+    carried: Query<Carried>,
+) -> Result<HttpResponse, Problem> {
+    let gateway = &member.visitor.site.gateway;
+    let code = AuthorizationCode::new(carried.code.as_str());
+    let until = gateway
+        .aws_logins()
+        .login_code(&member.session, &code)
+        .await?;
+    let until = until.ok_or_else(no_code)?;
+    let pairs = [("state", carried.state.as_str()), ("code", code.expose())];
+    let page = LoginCodePage {
+        viewer: member.viewer(),
+        code: STANDARD.encode(reply::query(&pairs)),
+        // Up to the minute: nobody reads a code that works for five minutes as one of four.
+        left: format::span(until - gateway.now() + TimeDelta::seconds(59)),
+    };
+    reply::page(StatusCode::OK, &page)
+}
+
+fn no_code() -> Problem {
+    Problem::bad_request(
+        "There is no such code: it was used, has expired, or was allowed in another browser.",
+    )
+    .hint("Type `aws login --remote` again.")
+}
+
+impl From<InvalidLogin> for Problem {
+    fn from(error: InvalidLogin) -> Self {
+        let hint = "Type `aws login` again and use the address it opens. If somebody sent you the link, do not follow it.";
+        Self::bad_request("This is not a request of `aws login` as the AWS CLI makes it, so nobody was given anything.")
+            .hint(hint)
+            .detail(error.to_string())
+    }
+}
+
+fn refusal(member: &Member, here: &str, error: AllowLoginError) -> Problem {
+    match error {
+        AllowLoginError::NotFresh => device::sign_in_again(member, here),
+        AllowLoginError::AuthTimeMissing => device::auth_time_missing(member, here),
+        AllowLoginError::RemoteOff => Problem::new(
+            StatusCode::FORBIDDEN,
+            Fault::Caller,
+            "device_flow_off",
+            "Not from another machine",
+            "This company does not let in programs on other machines than the browser's.",
+        )
+        .hint("Run `aws login` without --remote, on a machine with a browser."),
+        AllowLoginError::SessionEnded => Problem::sign_in_first(here, false),
+        AllowLoginError::Role(error) => error.into(),
+        AllowLoginError::Unavailable(error) => error.into(),
+    }
+}

@@ -1,0 +1,211 @@
+//! The token endpoint of `aws login` (AWS Sign-In, `CreateOAuth2Token`): JSON in, JSON out, and AWS's own words for
+//! whatever goes wrong, since its clients act upon them.
+
+use std::time::Duration;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, HttpResponse};
+use rolecall_core::aws::StsRefusal;
+use rolecall_core::aws_login::{LoginClient, LoginError, LoginExchange, LoginShown, LoginTokens};
+use rolecall_core::base::json;
+use rolecall_core::base::secret::{AuthorizationCode, RefreshToken, SecretText};
+use rolecall_core::issue::IssueError;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::web::errors::problem::{Fault, Problem};
+use crate::web::http::detached::detached;
+use crate::web::http::extract::Visitor;
+
+/// A code, a verifier and a refresh token of AWS's own sizes fit.
+const BODY_BYTES_MAX: usize = 8 * 1024;
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a client asks for.
+enum Asked {
+    First(LoginExchange),
+    Next(LoginClient, RefreshToken),
+}
+
+impl Asked {
+    fn shown(&self) -> LoginShown<'_> {
+        match self {
+            Self::First(exchange) => LoginShown::Code(&exchange.code),
+            Self::Next(_, token) => LoginShown::Refresh(token),
+        }
+    }
+}
+
+/// `POST /v1/token`
+///
+/// # Errors
+/// `ValidationException`, `AccessDeniedException`, `TooManyRequestsError`, `InternalServerException`.
+pub async fn token(
+    visitor: Visitor,
+    request: HttpRequest,
+    body: Payload,
+) -> Result<HttpResponse, Problem> {
+    let asked = read(&request, body).await?;
+    let proofs: Vec<String> = proofs(&request);
+    let (site, context) = visitor.parts();
+    let work = async move {
+        let (gateway, context) = (&visitor.site.gateway, &visitor.context);
+        let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
+        let shown = asked.shown();
+        let exchange = async {
+            gateway.aws_logins().check_login(context, shown).await?;
+            let proof = gateway.aws_logins().login_proof(&proofs)?;
+            match &asked {
+                Asked::First(shown) => {
+                    gateway
+                        .aws_logins()
+                        .redeem_login(context, &proof, shown)
+                        .await
+                }
+                Asked::Next(client, token) => {
+                    gateway
+                        .aws_logins()
+                        .refresh_login(context, &proof, *client, token)
+                        .await
+                }
+            }
+        };
+        Ok(match exchange.await {
+            Ok(tokens) => Ok(tokens),
+            Err(error) => Err(gateway
+                .aws_logins()
+                .login_refused(context, shown, error)
+                .await),
+        })
+    };
+    let tokens = detached(site, context, "aws_login", work).await??;
+    Ok(HttpResponse::Ok().json(Answer::of(&tokens)))
+}
+
+/// Every `DPoP` header; one that is no text proves nothing, but counts.
+fn proofs(request: &HttpRequest) -> Vec<String> {
+    let headers = request.headers().get_all("dpop");
+    headers
+        .map(|value| value.to_str().unwrap_or_default().to_owned())
+        .collect()
+}
+
+async fn read(request: &HttpRequest, body: Payload) -> Result<Asked, Problem> {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Err(invalid(
+            "The body is JSON, with Content-Type application/json.",
+        ));
+    }
+    let body = body.to_bytes_limited(BODY_BYTES_MAX);
+    let body = actix_web::rt::time::timeout(BODY_TIMEOUT, body).await;
+    let body = body.map_err(|_| Problem::from_status(StatusCode::REQUEST_TIMEOUT))?;
+    let body = body.map_err(|_| Problem::from_status(StatusCode::PAYLOAD_TOO_LARGE))?;
+    let body = body.map_err(|_| invalid("The body could not be read."))?;
+    let members = json::object(&body).map_err(|why| invalid(&format!("The body: {why}.")))?;
+    asked(&members)
+}
+
+fn asked(members: &Map<String, Value>) -> Result<Asked, Problem> {
+    let text = |name: &str| {
+        let value = members.get(name).and_then(Value::as_str);
+        value.ok_or_else(|| invalid(&format!("{name} is missing, or no text.")))
+    };
+    let client = LoginClient::parse(text("clientId")?);
+    let client = client.ok_or_else(|| invalid("clientId is not one of AWS's clients."))?;
+    match text("grantType")? {
+        "authorization_code" => Ok(Asked::First(LoginExchange {
+            client,
+            code: AuthorizationCode::new(text("code")?),
+            code_verifier: SecretText::new(text("codeVerifier")?),
+            redirect_uri: text("redirectUri")?.to_owned(),
+        })),
+        "refresh_token" => Ok(Asked::Next(
+            client,
+            RefreshToken::new(text("refreshToken")?),
+        )),
+        _ => Err(invalid("grantType is authorization_code or refresh_token.")),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    access_token: AccessToken<'a>,
+    token_type: &'static str,
+    expires_in: i64,
+    refresh_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AccessToken<'a> {
+    access_key_id: &'a str,
+    secret_access_key: &'a str,
+    session_token: &'a str,
+}
+
+impl<'a> Answer<'a> {
+    fn of(tokens: &'a LoginTokens) -> Self {
+        let credentials = &tokens.credentials;
+        Self {
+            access_token: AccessToken {
+                access_key_id: &credentials.access_key_id,
+                secret_access_key: credentials.secret_access_key.expose(),
+                session_token: credentials.session_token.expose(),
+            },
+            token_type: "aws_sigv4",
+            expires_in: tokens.expires_in,
+            refresh_token: tokens.refresh_token.expose(),
+            id_token: tokens.id_token.as_ref().map(SecretText::expose),
+        }
+    }
+}
+
+/// `ValidationException`
+fn invalid(message: &str) -> Problem {
+    refused(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
+}
+
+fn refused(status: StatusCode, error: &'static str, message: &str) -> Problem {
+    Problem::new(status, Fault::Caller, error, "No credentials", message)
+}
+
+impl From<LoginError> for Problem {
+    fn from(error: LoginError) -> Self {
+        let (word, message, passing) = (error.word(), error.to_string(), error.is_passing());
+        let again = |error| {
+            refused(StatusCode::UNAUTHORIZED, error, &message)
+                .hint("Run `aws login`.")
+                .detail(word)
+        };
+        match error {
+            LoginError::Proof(_) | LoginError::OtherRequest => invalid(&message).detail(word),
+            LoginError::CodeSpent => again("AUTHCODE_EXPIRED"),
+            LoginError::SessionOver => again("TOKEN_EXPIRED"),
+            LoginError::RateLimited(exceeded)
+            | LoginError::Issue(IssueError::RateLimited(exceeded)) => Self::from(exceeded),
+            LoginError::Issue(error) => {
+                let throttled = matches!(&error, IssueError::Refused(refused) if refused.refusal == StsRefusal::Throttled);
+                let mut problem = Self::from(error);
+                (problem.status, problem.code) = match passing {
+                    true if throttled => (StatusCode::TOO_MANY_REQUESTS, "INVALID_REQUEST"),
+                    true => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+                    false => (StatusCode::FORBIDDEN, "INSUFFICIENT_PERMISSIONS"),
+                };
+                problem
+            }
+            LoginError::Unavailable(error) => {
+                let mut problem = Self::from(error);
+                (problem.status, problem.code) =
+                    (StatusCode::INTERNAL_SERVER_ERROR, "server_error");
+                problem
+            }
+        }
+    }
+}
