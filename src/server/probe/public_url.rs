@@ -242,7 +242,7 @@ impl Asker<'_> {
         let fault = |why: String| {
             PublicUrlFault::new(
                 format!("{path}, which AWS reads, does not arrive: {why}"),
-                "let the proxy pass /.well-known/openid-configuration and /jwks on to the gateway for everybody; see \"What must reach what\" in docs/operations.md",
+                "let the proxy pass /.well-known/openid-configuration and /jwks on to the gateway for everybody; see \"Network requirements\" in docs/operations.md",
             )
         };
         let body = read.map_err(|error| fault(error.to_string()))?;
