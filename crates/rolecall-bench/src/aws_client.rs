@@ -4,10 +4,15 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, ensure};
-use rolecall_core::clients::GrantType;
-use serde_json::{Value, json};
+use rolecall_wire::secret::Secret;
+use rolecall_wire::sso_oidc::{
+    ACCOUNT_ACCESS, AuthorizationRequest, CreateTokenRequest, CreateTokenResponse, PUBLIC_CLIENT,
+    RegisterClientRequest, RegisterClientResponse, StartDeviceAuthorizationRequest,
+    StartDeviceAuthorizationResponse, grant, path,
+};
+use serde::de::DeserializeOwned;
 
-use crate::http::{Connection, post, post_json, with_header};
+use crate::http::{Connection, post_json, with_header};
 use crate::sign_in::Browser;
 
 /// What AWS's command line registers, and where it then listens.
@@ -23,95 +28,123 @@ pub struct AwsClient {
     host: String,
     gateway: SocketAddr,
     id: String,
-    secret: String,
+    secret: Secret,
 }
 
 impl AwsClient {
     /// Registers (RegisterClient).
     pub async fn register(host: &str, gateway: SocketAddr) -> anyhow::Result<Self> {
-        let body = json!({
-            "clientName": "rolecall-bench", "clientType": "public", "redirectUris": [REGISTERED],
-            "grantTypes": GrantType::ALL.map(GrantType::as_str), "scopes": ["sso:account:access"],
-        });
-        let request = post_json(host, "/client/register", &body);
-        let registered = ask(&mut Connection::open(gateway).await?, &request).await?;
+        let grants = [
+            grant::AUTHORIZATION_CODE,
+            grant::DEVICE_CODE,
+            grant::REFRESH_TOKEN,
+        ];
+        let body = RegisterClientRequest {
+            client_name: Some("rolecall-bench".to_owned()),
+            client_type: Some(PUBLIC_CLIENT.to_owned()),
+            redirect_uris: Some(vec![REGISTERED.to_owned()]),
+            grant_types: Some(grants.map(str::to_owned).into()),
+            scopes: Some(vec![ACCOUNT_ACCESS.to_owned()]),
+            issuer_url: None,
+        };
+        let request = post_json(host, path::REGISTER_CLIENT, &body)?;
+        let registered: RegisterClientResponse =
+            ask(&mut Connection::open(gateway).await?, &request).await?;
         Ok(Self {
             host: host.to_owned(),
             gateway,
-            id: text(&registered, "clientId")?,
-            secret: text(&registered, "clientSecret")?,
+            id: registered.client_id,
+            secret: registered.client_secret,
         })
     }
 
-    /// Id and secret.
-    pub fn credentials(&self) -> (String, String) {
-        (self.id.clone(), self.secret.clone())
-    }
-
     /// Has the person in this session of the browser allow it; the access token.
-    pub async fn sign_in(&self, browser: &mut Browser, session: &str) -> anyhow::Result<String> {
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .append_pair("response_type", "code")
-            .append_pair("client_id", &self.id)
-            .append_pair("redirect_uri", LISTENING)
-            .append_pair("state", "bench")
-            .append_pair("code_challenge_method", "S256")
-            .append_pair("code_challenge", CHALLENGE)
-            .append_pair("scopes", "sso:account:access")
-            .finish();
+    pub async fn sign_in(&self, browser: &mut Browser, session: &str) -> anyhow::Result<Secret> {
+        let query = serde_urlencoded::to_string(AuthorizationRequest {
+            response_type: Some("code".to_owned()),
+            client_id: Some(self.id.clone()),
+            redirect_uri: Some(LISTENING.to_owned()),
+            state: Some("bench".to_owned()),
+            code_challenge_method: Some("S256".to_owned()),
+            scopes: Some(ACCOUNT_ACCESS.to_owned()),
+            code_challenge: Some(CHALLENGE.to_owned()),
+        })?;
         let answer = browser
-            .allow(session, &format!("/authorize?{query}"))
+            .allow(session, &format!("{}?{query}", path::AUTHORIZE))
             .await?;
         let code = answer.query_pairs().find(|(name, _)| name == "code");
         let (_, code) = code.with_context(|| format!("no code: {answer}"))?;
-        let request = self.token(
-            GrantType::AuthorizationCode,
-            &json!({ "code": code, "redirectUri": LISTENING, "codeVerifier": VERIFIER }),
-        );
-        let tokens = ask(&mut Connection::open(self.gateway).await?, &request).await?;
-        text(&tokens, "accessToken")
+        let code = CreateTokenRequest {
+            code: Some(code.into()),
+            redirect_uri: Some(LISTENING.to_owned()),
+            code_verifier: Some(VERIFIER.into()),
+            ..CreateTokenRequest::default()
+        };
+        let request = self.token(grant::AUTHORIZATION_CODE, code)?;
+        let tokens: CreateTokenResponse =
+            ask(&mut Connection::open(self.gateway).await?, &request).await?;
+        Ok(tokens.access_token)
     }
 
     /// Begins a device authorization from each of these addresses; the polls that ask for their tokens.
     pub async fn begin_devices(&self, addresses: &[String]) -> anyhow::Result<Vec<Vec<u8>>> {
         let mut connection = Connection::open(self.gateway).await?;
-        let own = [
-            ("client_id", self.id.as_str()),
-            ("client_secret", self.secret.as_str()),
-        ];
-        let begin = post(&self.host, "/device_authorization", "", &own);
+        let begin = self.device_authorization()?;
         let mut polls = Vec::with_capacity(addresses.len());
         for address in addresses {
             let begin = with_header(&begin, "X-Forwarded-For", address)?;
-            let begun = ask(&mut connection, &begin).await?;
-            let more = json!({ "deviceCode": text(&begun, "device_code")? });
-            polls.push(self.token(GrantType::DeviceCode, &more));
+            let begun: StartDeviceAuthorizationResponse = ask(&mut connection, &begin).await?;
+            let code = CreateTokenRequest {
+                device_code: Some(begun.device_code),
+                ..CreateTokenRequest::default()
+            };
+            polls.push(self.token(grant::DEVICE_CODE, code)?);
         }
         Ok(polls)
     }
 
+    /// StartDeviceAuthorization.
+    pub fn device_authorization(&self) -> anyhow::Result<Vec<u8>> {
+        let body = StartDeviceAuthorizationRequest {
+            client_id: Some(self.id.clone()),
+            client_secret: Some(self.secret.clone()),
+            start_url: Some(format!("http://{}/start", self.host)),
+        };
+        post_json(&self.host, path::START_DEVICE_AUTHORIZATION, &body)
+    }
+
+    /// CreateToken with this refresh token.
+    pub fn refresh(&self, token: &str) -> anyhow::Result<Vec<u8>> {
+        let token = CreateTokenRequest {
+            refresh_token: Some(token.into()),
+            ..CreateTokenRequest::default()
+        };
+        self.token(grant::REFRESH_TOKEN, token)
+    }
+
+    /// `client_id`
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// CreateToken.
-    fn token(&self, grant_type: GrantType, more: &Value) -> Vec<u8> {
-        let mut body = json!({
-            "clientId": self.id, "clientSecret": self.secret, "grantType": grant_type.as_str(),
-        });
-        if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
-            body.extend(more.clone());
-        }
-        post_json(&self.host, "/token", &body)
+    fn token(&self, grant_type: &str, more: CreateTokenRequest) -> anyhow::Result<Vec<u8>> {
+        let body = CreateTokenRequest {
+            client_id: Some(self.id.clone()),
+            client_secret: Some(self.secret.clone()),
+            grant_type: Some(grant_type.to_owned()),
+            ..more
+        };
+        post_json(&self.host, path::CREATE_TOKEN, &body)
     }
 }
 
-async fn ask(connection: &mut Connection, request: &[u8]) -> anyhow::Result<Value> {
+async fn ask<T: DeserializeOwned>(
+    connection: &mut Connection,
+    request: &[u8],
+) -> anyhow::Result<T> {
     let answer = connection.exchange(request).await?;
-    let body = String::from_utf8_lossy(answer.body).into_owned();
+    let body = String::from_utf8_lossy(answer.body);
     ensure!(answer.status == 200, "answered {}: {body}", answer.status);
     Ok(serde_json::from_str(&body)?)
-}
-
-fn text(answer: &Value, member: &str) -> anyhow::Result<String> {
-    let text = answer[member].as_str();
-    Ok(text
-        .with_context(|| format!("no {member}: {answer}"))?
-        .to_owned())
 }

@@ -2,21 +2,23 @@
 //! same SDK against the same STS.
 
 use anyhow::ensure;
-use serde_json::Value;
+use rolecall_wire::secret::Secret;
+use rolecall_wire::sso::{
+    BEARER_TOKEN, GetRoleCredentialsRequest, ListAccountsRequest, ListAccountsResponse, MAX_RESULT,
+    path,
+};
 
 use crate::Effort;
 use crate::aws_client::AwsClient;
 use crate::credentials::{self, IN_FLIGHT};
 use crate::gateway::Gateway;
-use crate::http::{Connection, get, with_header};
+use crate::http::{Connection, get_with, with_header};
 use crate::load::{self, HttpCaller};
 use crate::report::{Bound, Row};
 use crate::world::{ACCOUNT, PERMISSION_SET, World};
 
 /// Accounts of each person who lists them.
 const ACCOUNTS: usize = 1_000;
-/// `max_result`: as many as a page may have.
-const PAGE: usize = 100;
 const LISTS_MIN: f64 = 1_500.0;
 
 /// Pages a second, and credentials as a share of the floor's.
@@ -32,10 +34,14 @@ pub async fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
     }
 
     let lists = lists(&world, &gateway, &tokens, effort).await?;
-    let path = format!("/federation/credentials?role_name={PERMISSION_SET}&account_id={ACCOUNT}");
+    let role = GetRoleCredentialsRequest {
+        role_name: PERMISSION_SET.to_owned(),
+        account_id: ACCOUNT.to_owned(),
+    };
+    let request = get_with(world.host(), path::GET_ROLE_CREDENTIALS, &role)?;
     let requests = tokens
         .iter()
-        .map(|token| with_token(&world, &path, token))
+        .map(|token| with_header(&request, BEARER_TOKEN, token.expose()))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let subject = HttpCaller::all(gateway.address, requests).await?;
     let (floors, subjects) =
@@ -50,7 +56,7 @@ pub async fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
 async fn lists(
     world: &World,
     gateway: &Gateway,
-    tokens: &[String],
+    tokens: &[Secret],
     effort: Effort,
 ) -> anyhow::Result<Row> {
     let mut pages = Vec::with_capacity(tokens.len());
@@ -65,28 +71,31 @@ async fn lists(
         (callers, _) = (again, rounds.push(round));
     }
     Ok(Row::plain(
-        format!("ListAccounts, {PAGE} of {ACCOUNTS} accounts"),
+        format!("ListAccounts, {MAX_RESULT} of {ACCOUNTS} accounts"),
         load::per_second(&rounds),
         Bound::AtLeast(LISTS_MIN),
     ))
 }
 
 /// The requests for all pages of a person's accounts, by the way that each page says.
-async fn walk(world: &World, gateway: &Gateway, token: &str) -> anyhow::Result<Vec<Vec<u8>>> {
+async fn walk(world: &World, gateway: &Gateway, token: &Secret) -> anyhow::Result<Vec<Vec<u8>>> {
     let mut connection = Connection::open(gateway.address).await?;
     let (mut pages, mut seen) = (Vec::new(), 0);
-    let mut path = format!("/assignment/accounts?max_result={PAGE}");
+    let mut query = ListAccountsRequest {
+        max_result: MAX_RESULT.to_string(),
+        next_token: String::new(),
+    };
     loop {
-        let request = with_token(world, &path, token)?;
-        let page: Value = serde_json::from_slice(connection.exchange(&request).await?.body)?;
+        let request = get_with(world.host(), path::LIST_ACCOUNTS, &query)?;
+        let request = with_header(&request, BEARER_TOKEN, token.expose())?;
+        let body = connection.exchange(&request).await?.body;
+        let page: ListAccountsResponse<'_> = serde_json::from_slice(body)?;
         pages.push(request);
-        let entries = page["accountList"].as_array().map_or(0, Vec::len);
-        ensure!(entries == PAGE, "not a page: {page}");
+        let entries = page.account_list.len();
+        ensure!(entries == MAX_RESULT, "not a page: {entries} accounts");
         seen += entries;
-        match page["nextToken"].as_str() {
-            Some(next) if seen < ACCOUNTS => {
-                path = format!("/assignment/accounts?max_result={PAGE}&next_token={next}");
-            }
+        match page.next_token {
+            Some(next) if seen < ACCOUNTS => query.next_token = next,
             next => {
                 ensure!(
                     seen == ACCOUNTS && next.is_none(),
@@ -96,12 +105,4 @@ async fn walk(world: &World, gateway: &Gateway, token: &str) -> anyhow::Result<V
             }
         }
     }
-}
-
-fn with_token(world: &World, path: &str, token: &str) -> anyhow::Result<Vec<u8>> {
-    with_header(
-        &get(world.host(), path, ""),
-        "x-amz-sso_bearer_token",
-        token,
-    )
 }

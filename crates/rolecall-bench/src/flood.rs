@@ -59,7 +59,7 @@ pub async fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
 
     let before = Left::measure(&world).await?;
     say("  honest people and the flood");
-    let flood = Flood::new(world.host(), client.credentials());
+    let flood = Flood::new(world.host(), client);
     let mut sent = JoinSet::new();
     for connection in 0..CONNECTIONS {
         let (flood, address) = (flood.clone(), gateway.address);

@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, bail, ensure};
+use serde::Serialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -162,15 +163,21 @@ pub fn post(host: &str, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Ve
     .into_bytes()
 }
 
+/// A GET with a query.
+pub fn get_with(host: &str, path: &str, query: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+    let query = serde_urlencoded::to_string(query)?;
+    Ok(get(host, &format!("{path}?{query}"), ""))
+}
+
 /// A POST of JSON.
-pub fn post_json(host: &str, path: &str, body: &serde_json::Value) -> Vec<u8> {
-    let body = body.to_string();
-    format!(
+pub fn post_json(host: &str, path: &str, body: &impl Serialize) -> anyhow::Result<Vec<u8>> {
+    let body = serde_json::to_string(body)?;
+    let request = format!(
         "POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: rolecall-bench\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
-    )
-    .into_bytes()
+    );
+    Ok(request.into_bytes())
 }
 
 /// The request with one more header.

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use rolecall_wire::http::ERROR_TYPE;
+use rolecall_wire::sso_oidc::Exception;
 use tokio::task::JoinSet;
 
 use crate::Effort;
@@ -156,9 +158,9 @@ async fn wait(gateway: SocketAddr, clients: &[Vec<u8>]) -> anyhow::Result<Vec<Du
 /// Polls once: nobody has answered, and it was not too soon.
 async fn pending(connection: &mut Connection, poll: &[u8]) -> anyhow::Result<()> {
     let answer = connection.exchange(poll).await?;
-    let kind = answer.header("x-amzn-errortype")?;
+    let kind = answer.header(ERROR_TYPE)?;
     ensure!(
-        answer.status == 400 && kind == "AuthorizationPendingException",
+        answer.status == 400 && kind == Exception::AuthorizationPending.name(),
         "answered {} {kind}",
         answer.status
     );

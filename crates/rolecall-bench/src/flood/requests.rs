@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use rolecall_wire::signin::{self, CreateOAuth2TokenRequestBody};
+use rolecall_wire::sso;
+use rolecall_wire::sso_oidc::{self, ACCOUNT_ACCESS, PUBLIC_CLIENT, RegisterClientRequest};
 
+use crate::aws_client::AwsClient;
 use crate::http::{get, post, post_json, with_header};
 
 /// A response as SAML providers send it, of a size that costs something to read.
@@ -17,13 +20,13 @@ const KINDS: u32 = 17;
 #[derive(Clone)]
 pub struct Flood {
     host: Arc<str>,
-    client: Arc<(String, String)>,
+    client: Arc<AwsClient>,
     response: Arc<str>,
 }
 
 impl Flood {
-    /// Against the gateway of this name, as the registered client of this id and secret.
-    pub fn new(host: &str, client: (String, String)) -> Self {
+    /// Against the gateway of this name, as this client.
+    pub fn new(host: &str, client: AwsClient) -> Self {
         let filler = "x".repeat(RESPONSE_BYTES);
         let response = format!(
             "<samlp:Response xmlns:samlp=\"urn:oasis:names:tc:SAML:2.0:protocol\" ID=\"_1\" Version=\"2.0\"><!--{filler}--></samlp:Response>"
@@ -37,11 +40,10 @@ impl Flood {
 
     /// The request of this number, from this address.
     pub fn request(&self, number: u32, address: u32) -> anyhow::Result<Vec<u8>> {
-        let (host, (id, secret)) = (&*self.host, &*self.client);
+        let (host, client) = (&*self.host, &*self.client);
         let state = format!("{number:043}");
         let get = |path: &str| get(host, path, "");
         let form = |path: &str, fields: &[(&str, &str)]| post(host, path, "", fields);
-        let json = |path: &str, body: &serde_json::Value| post_json(host, path, body);
         let request = match number % KINDS {
             0 => get("/sign-in/example"),
             1 => get("/sign-in/example/callback?x"),
@@ -61,35 +63,45 @@ impl Flood {
             ),
             7 => get("/sign-in/corporate/slo?SAMLRequest=a"),
             8 => form("/sign-in/corporate/slo", &[("SAMLRequest", &self.response)]),
-            9 => json(
-                "/client/register",
-                &json!({ "clientName": "flood", "clientType": "public", "scopes": ["sso:account:access"] }),
-            ),
-            10 => json(
-                "/device_authorization",
-                &json!({ "clientId": id, "clientSecret": secret, "startUrl": format!("http://{host}/start") }),
-            ),
-            11 => json(
-                "/token",
-                &json!({ "clientId": id, "clientSecret": secret, "grantType": "refresh_token", "refreshToken": state }),
-            ),
-            12 => json(
-                "/v1/token",
-                &json!({
-                    "clientId": "arn:aws:signin:::devtools/same-device", "grantType": "authorization_code", "code": state,
-                    "codeVerifier": state, "redirectUri": "http://127.0.0.1:1/oauth/callback",
-                }),
-            ),
+            9 => post_json(host, sso_oidc::path::REGISTER_CLIENT, &registration())?,
+            10 => client.device_authorization()?,
+            11 => client.refresh(&state)?,
+            12 => post_json(host, signin::path::CREATE_OAUTH2_TOKEN, &login(&state))?,
             13 => with_header(
-                &get("/assignment/accounts"),
-                "x-amz-sso_bearer_token",
+                &get(sso::path::LIST_ACCOUNTS),
+                sso::BEARER_TOKEN,
                 &state.repeat(4),
             )?,
-            14 => get(&format!("/authorize?client_id={id}&state={state}")),
+            14 => get(&format!(
+                "{}?client_id={}&state={state}",
+                sso_oidc::path::AUTHORIZE,
+                client.id()
+            )),
             15 => get("/device?user_code=BCDF-BCDF"),
             _ => get("/"),
         };
         let from = format!("203.0.113.{address}");
         with_header(&request, "x-forwarded-for", &from)
+    }
+}
+
+fn registration() -> RegisterClientRequest {
+    RegisterClientRequest {
+        client_name: Some("flood".to_owned()),
+        client_type: Some(PUBLIC_CLIENT.to_owned()),
+        scopes: Some(vec![ACCOUNT_ACCESS.to_owned()]),
+        ..RegisterClientRequest::default()
+    }
+}
+
+/// A code of `aws login` that nobody was given.
+fn login(code: &str) -> CreateOAuth2TokenRequestBody {
+    CreateOAuth2TokenRequestBody {
+        client_id: Some(signin::SAME_DEVICE.to_owned()),
+        grant_type: Some(signin::grant::AUTHORIZATION_CODE.to_owned()),
+        code: Some(code.into()),
+        redirect_uri: Some("http://127.0.0.1:1/oauth/callback".to_owned()),
+        code_verifier: Some(code.into()),
+        refresh_token: None,
     }
 }
