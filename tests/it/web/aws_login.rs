@@ -9,13 +9,16 @@ mod stories;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rolecall_testkit::keys::{Algorithm, SigningKey};
+use rolecall_wire::http::{ERROR_TYPE, REQUEST_ID};
+use rolecall_wire::signin::{
+    CROSS_DEVICE, CreateOAuth2TokenRequestBody, CreateOAuth2TokenResponseBody, DPOP,
+    EXPIRES_IN_MAX, SAME_DEVICE, grant,
+};
 use serde_json::{Map, json};
 use sha2::{Digest as _, Sha256};
 
 use super::*;
 
-const SAME_DEVICE: &str = "arn:aws:signin:::devtools/same-device";
-const CROSS_DEVICE: &str = "arn:aws:signin:::devtools/cross-device";
 const DEVELOPER: &str = "Use this role: Developer in payments-dev";
 
 /// What the CLI keeps while its person is in the browser, and afterwards.
@@ -84,15 +87,24 @@ impl Terminal {
         self.key.jws(&header, claims.to_string().as_bytes())
     }
 
-    fn exchange(&self, code: &str) -> Value {
-        json!({
-            "clientId": self.client_id, "grantType": "authorization_code", "code": code,
-            "codeVerifier": self.verifier, "redirectUri": self.redirect_uri,
-        })
+    fn exchange(&self, code: &str) -> CreateOAuth2TokenRequestBody {
+        CreateOAuth2TokenRequestBody {
+            client_id: Some(self.client_id.to_owned()),
+            grant_type: Some(grant::AUTHORIZATION_CODE.to_owned()),
+            code: Some(code.into()),
+            code_verifier: Some(self.verifier.as_str().into()),
+            redirect_uri: Some(self.redirect_uri.clone()),
+            refresh_token: None,
+        }
     }
 
-    fn renewal(&self, refresh_token: &str) -> Value {
-        json!({ "clientId": self.client_id, "grantType": "refresh_token", "refreshToken": refresh_token })
+    fn renewal(&self, refresh_token: &str) -> CreateOAuth2TokenRequestBody {
+        CreateOAuth2TokenRequestBody {
+            client_id: Some(self.client_id.to_owned()),
+            grant_type: Some(grant::REFRESH_TOKEN.to_owned()),
+            refresh_token: Some(refresh_token.into()),
+            ..CreateOAuth2TokenRequestBody::default()
+        }
     }
 
     /// Redeems a code with a proper proof.
@@ -132,20 +144,19 @@ struct Told {
 }
 
 impl Told {
-    fn text(&self, pointer: &str) -> Result<String> {
-        let text = self.body.pointer(pointer).and_then(Value::as_str);
-        Ok(text
-            .with_context(|| format!("no {pointer}: {self:?}"))?
-            .to_owned())
+    fn tokens(&self) -> Result<CreateOAuth2TokenResponseBody<'static>> {
+        ensure!(self.status == 200, "{self:?}");
+        serde_json::from_value(self.body.clone()).with_context(|| format!("{self:?}"))
     }
 
     fn refresh_token(&self) -> Result<String> {
-        self.text("/refreshToken")
+        Ok(self.tokens()?.refresh_token.expose().to_owned())
     }
 
     /// To the second, which STS does not divide.
-    fn lasts_a_quarter_of_an_hour(&self) -> bool {
-        [json!(899), json!(900)].contains(&self.body["expiresIn"])
+    fn lasts_a_quarter_of_an_hour(&self) -> Result<bool> {
+        let seconds = self.tokens()?.expires_in;
+        Ok((EXPIRES_IN_MAX - 1..=EXPIRES_IN_MAX).contains(&seconds))
     }
 
     /// Asserts a refusal in AWS's own shape.
@@ -167,20 +178,17 @@ impl Told {
 }
 
 /// Speaks to the token endpoint with these proofs.
-async fn tell(scene: &Scene, proofs: &[&str], body: &Value) -> Result<Told> {
-    let mut request = scene
-        .client
-        .post(scene.at("/v1/token"))
-        .header(CONTENT_TYPE, "application/json");
+async fn tell(scene: &Scene, proofs: &[&str], body: &CreateOAuth2TokenRequestBody) -> Result<Told> {
+    let mut request = scene.client.post(scene.at("/v1/token")).json(body);
     for proof in proofs {
-        request = request.header("DPoP", *proof);
+        request = request.header(DPOP, *proof);
     }
-    told(request.body(body.to_string()).send().await?).await
+    told(request.send().await?).await
 }
 
 async fn told(answer: Response) -> Result<Told> {
-    let kind = answer.headers().get("x-amzn-errortype");
-    ensure!(answer.headers().contains_key("x-amzn-requestid"));
+    let kind = answer.headers().get(ERROR_TYPE);
+    ensure!(answer.headers().contains_key(REQUEST_ID));
     ensure!(answer.headers()["cache-control"] == "no-store");
     Ok(Told {
         status: answer.status().as_u16(),

@@ -8,11 +8,11 @@ use std::net::Ipv4Addr;
 use reqwest::header::HeaderMap;
 use rolecall_demo::{SamlHouse, access_by_both};
 use rolecall_testkit::certificate::CertificateAuthority;
+use rolecall_wire::sso::BEARER_TOKEN;
 
 use super::*;
 use front::{Front, Kind, replaced};
 
-const BEARER: &str = "x-amz-sso_bearer_token";
 /// From where the tests' own client comes: neither the address of the proxy nor one that it could make up.
 const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 5);
 const FORGED: &str = "10.1.2.3";
@@ -102,13 +102,12 @@ impl Proxied {
     async fn token(&self) -> Result<String> {
         let mut browser = self.signed_in("example").await?;
         let tokens = self.scene.let_in(&mut browser).await?;
-        let token = tokens["accessToken"].as_str().context("no token")?;
-        Ok(token.to_owned())
+        Ok(tokens.access_token.expose().to_owned())
     }
 
     /// GetRoleCredentials, from a client that claims to be elsewhere. Returns the client's address in the trail.
     async fn credentials(&self, token: &str, forged: &[(&str, &str)]) -> Result<Value> {
-        let mut request = self.scene.get(CREDENTIALS).header(BEARER, token);
+        let mut request = self.scene.get(CREDENTIALS).header(BEARER_TOKEN, token);
         for (name, value) in forged {
             request = request.header(*name, *value);
         }
@@ -224,7 +223,7 @@ async fn says_what_is_missing_behind(kind: Kind, line: &str) -> Result<()> {
     let without = |block: String| replaced(&block, line, "");
     let proxied = Proxied::trusting("127.0.0.1/32", kind, without).await?;
     let token = proxied.token().await?;
-    let request = proxied.scene.get(CREDENTIALS).header(BEARER, &token);
+    let request = proxied.scene.get(CREDENTIALS).header(BEARER_TOKEN, &token);
     let answer = request.send().await?;
     let kind = answer.headers().get("x-amzn-errortype").cloned();
     let (status, text) = (answer.status(), answer.text().await?);

@@ -7,33 +7,33 @@ mod endings;
 use chrono::DateTime;
 use reqwest::header::{AUTHORIZATION, CACHE_CONTROL};
 use rolecall_testkit::aws::Fault;
+use rolecall_wire::http::{ERROR_TYPE, REQUEST_ID};
+use rolecall_wire::sso::{
+    BEARER_TOKEN, GetRoleCredentialsRequest, GetRoleCredentialsResponse, path,
+};
+use rolecall_wire::sso_oidc::{ACCOUNT_ACCESS, CreateTokenResponse, RegisterClientRequest};
 use serde_json::json;
 
+use super::sso_oidc::named;
 use super::*;
 
-const BEARER: &str = "x-amz-sso_bearer_token";
 const SANDBOX: &str = "777788889999";
 const PROD: &str = "111122223333";
 
 impl Scene {
-    async fn post_to(&self, path: &str, body: Value) -> Result<Value> {
-        let answer = self.client.post(self.at(path)).json(&body).send().await?;
-        let (status, text) = (answer.status(), answer.text().await?);
-        ensure!(status == 200, "{path}: {status} {text}");
-        Ok(serde_json::from_str(&text)?)
-    }
-
     /// The tokens of a command line that this browser's person lets in with a code.
-    pub async fn let_in(&self, browser: &mut Browser) -> Result<Value> {
-        let client = json!({ "clientName": "botocore-client-test", "clientType": "public", "scopes": ["sso:account:access"] });
-        let client = self.post_to("/client/register", client).await?;
-        let mut body = json!({ "clientId": client["clientId"], "clientSecret": client["clientSecret"], "startUrl": self.at("/start") });
-        let device = self.post_to("/device_authorization", body.clone()).await?;
-        let complete = device["verificationUriComplete"]
-            .as_str()
-            .context("no address")?;
-        browser.open(complete).await?;
-        let code = device["userCode"].as_str().context("no code")?;
+    pub async fn let_in(&self, browser: &mut Browser) -> Result<CreateTokenResponse> {
+        let client = self
+            .register_as(RegisterClientRequest {
+                scopes: Some(vec![ACCOUNT_ACCESS.to_owned()]),
+                ..named("botocore-client-test")
+            })
+            .await?;
+        let device = self.start_device(&client).await?.device()?;
+        browser
+            .open(device.verification_uri_complete.expose())
+            .await?;
+        let code = device.user_code.expose();
         let (_, end) = code.split_once('-').context("a code has two halves")?;
         let page = browser.press("Allow", &[("retyped", end)]).await?;
         ensure!(
@@ -41,43 +41,39 @@ impl Scene {
             "{}",
             page.text()
         );
-        body["grantType"] = "urn:ietf:params:oauth:grant-type:device_code".into();
-        body["deviceCode"] = device["deviceCode"].clone();
-        self.post_to("/token", body).await
+        let device_code = device.device_code.expose();
+        self.poll(&client, device_code).await?.tokens()
     }
 
     /// The access token of somebody's command line.
     async fn token_of(&self, username: &str) -> Result<String> {
         let mut browser = self.signed_in(username).await?;
         let tokens = self.let_in(&mut browser).await?;
-        Ok(tokens["accessToken"]
-            .as_str()
-            .context("no token")?
-            .to_owned())
+        Ok(tokens.access_token.expose().to_owned())
     }
 
     /// Asks with a token: status, what AWS's clients call it, and the body.
     async fn ask(&self, token: &str, path: &str) -> Result<(u16, String, Value)> {
-        told(self.get(path).header(BEARER, token).send().await?).await
+        told(self.get(path).header(BEARER_TOKEN, token).send().await?).await
     }
 }
 
 async fn told(answer: Response) -> Result<(u16, String, Value)> {
     let headers = answer.headers();
-    let kind = headers.get("x-amzn-errortype");
+    let kind = headers.get(ERROR_TYPE);
     let kind = kind.map_or(Ok(""), |kind| kind.to_str())?.to_owned();
-    ensure!(headers["x-amzn-requestid"] == headers["x-request-id"]);
+    ensure!(headers[REQUEST_ID] == headers["x-request-id"]);
     ensure!(headers[CACHE_CONTROL] == "no-store");
     ensure!(headers[CONTENT_TYPE] == "application/json");
     Ok((answer.status().as_u16(), kind, answer.json().await?))
 }
 
-fn credentials_of(account: &str, role: &str) -> String {
-    let query = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("role_name", role)
-        .append_pair("account_id", account)
-        .finish();
-    format!("/federation/credentials?{query}")
+fn credentials_of(account: &str, role: &str) -> Result<String> {
+    let query = serde_urlencoded::to_string(GetRoleCredentialsRequest {
+        role_name: role.to_owned(),
+        account_id: account.to_owned(),
+    })?;
+    Ok(format!("{}?{query}", path::GET_ROLE_CREDENTIALS))
 }
 
 #[tokio::test]
@@ -134,23 +130,20 @@ async fn credentials_are_those_that_aws_issued() -> Result<()> {
     let scene = Scene::new().await?;
     let token = scene.token_of("alice").await?;
     for (role, minutes) in [("Developer", 240), ("Developer@readonly", 60)] {
-        let (status, _, body) = scene.ask(&token, &credentials_of(SANDBOX, role)).await?;
+        let (status, _, body) = scene.ask(&token, &credentials_of(SANDBOX, role)?).await?;
         let issued = scene.house.aws.issued();
         let issued = issued.last().context("nothing was issued")?;
-        let got = &body["roleCredentials"];
+        let got: GetRoleCredentialsResponse<'_> = serde_json::from_value(body)?;
+        let got = got.role_credentials;
         ensure!(
             status == 200
-                && got["accessKeyId"] == issued.access_key_id.as_str()
-                && got["sessionToken"] == issued.session_token.as_str()
-                && got["secretAccessKey"]
-                    .as_str()
-                    .is_some_and(|key| key.len() == 40)
-                && got["accountId"] == SANDBOX,
-            "{body}"
+                && got.access_key_id == issued.access_key_id
+                && got.session_token.expose() == issued.session_token
+                && got.secret_access_key.expose().len() == 40
+                && got.account_id == SANDBOX,
+            "{got:?}"
         );
-        let end = got["expiration"]
-            .as_i64()
-            .and_then(DateTime::from_timestamp_millis);
+        let end = DateTime::from_timestamp_millis(got.expiration);
         let left = end.context("no end")? - scene.house.gateway.verbs.now();
         ensure!((left.num_minutes() - minutes).abs() <= 1, "{role}: {left}");
     }
@@ -172,7 +165,7 @@ async fn what_is_not_there_and_what_is_not_mine_look_alike() -> Result<()> {
         (SANDBOX, "Developer@nosuchvariant"),
         (SANDBOX, "@"),
     ] {
-        let (status, kind, body) = scene.ask(&token, &credentials_of(account, role)).await?;
+        let (status, kind, body) = scene.ask(&token, &credentials_of(account, role)?).await?;
         let message = format!(
             "No access: you have no role {role} in account {account} today. See what you have at {url}/ and ask platform@example.com for more."
         );
@@ -195,7 +188,7 @@ async fn a_condition_is_told_with_a_way_out() -> Result<()> {
     .await?;
     let token = scene.token_of("bob").await?;
     let (status, kind, body) = scene
-        .ask(&token, &credentials_of(PROD, "Developer"))
+        .ask(&token, &credentials_of(PROD, "Developer")?)
         .await?;
     let message = body["message"].as_str().context("no message")?;
     ensure!(status == 403 && kind == "ForbiddenException", "{body}");
@@ -208,7 +201,7 @@ async fn a_condition_is_told_with_a_way_out() -> Result<()> {
         ensure!(message.contains(part), "{part}: {message}");
     }
     let (status, _, body) = scene
-        .ask(&token, &credentials_of(SANDBOX, "ReadOnly"))
+        .ask(&token, &credentials_of(SANDBOX, "ReadOnly")?)
         .await?;
     let message = body["message"].as_str().context("no message")?;
     ensure!(status == 403, "{body}");
@@ -231,7 +224,7 @@ async fn a_condition_is_told_with_a_way_out() -> Result<()> {
 async fn todays_policy_decides_at_each_call() -> Result<()> {
     let scene = Scene::new().await?;
     let token = scene.token_of("alice").await?;
-    let path = credentials_of(SANDBOX, "Developer");
+    let path = credentials_of(SANDBOX, "Developer")?;
     ensure!(scene.ask(&token, &path).await?.0 == 200);
     let access = scene.house.folder().join("access.toml");
     let text = std::fs::read_to_string(&access)?;
@@ -288,7 +281,7 @@ async fn what_makes_no_sense_is_an_invalid_request() -> Result<()> {
 async fn an_outage_or_a_throttle_costs_no_token() -> Result<()> {
     let scene = Scene::new().await?;
     let token = scene.token_of("alice").await?;
-    let path = credentials_of(SANDBOX, "Developer");
+    let path = credentials_of(SANDBOX, "Developer")?;
     for (fault, expected) in [
         (Fault::ServerError { times: 1_000 }, 500..600),
         (Fault::Throttle { times: 1_000 }, 429..430),

@@ -16,6 +16,15 @@ mod shapes;
 mod sign_out;
 mod start_url;
 
+use rolecall_wire::http::{ERROR_TYPE, REQUEST_ID};
+use rolecall_wire::secret::Secret;
+use rolecall_wire::sso_oidc::{
+    ACCOUNT_ACCESS, BEARER, CreateTokenRequest, CreateTokenResponse, PUBLIC_CLIENT,
+    RegisterClientRequest, RegisterClientResponse, StartDeviceAuthorizationRequest,
+    StartDeviceAuthorizationResponse, grant, path,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::*;
@@ -23,21 +32,76 @@ use super::*;
 /// Verifier and challenge of RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// What AWS's CLI registers, and where it then listens.
 const REGISTERED: &str = "http://127.0.0.1/oauth/callback";
 const LISTENING: &str = "http://127.0.0.1:33389/oauth/callback";
 
 /// A client that has registered.
 #[derive(Clone, Debug)]
-struct Client {
+pub struct Client {
     id: String,
-    secret: String,
+    secret: Secret,
+}
+
+impl Client {
+    /// A request of this client's for a device code.
+    fn device_authorization(&self, start_url: String) -> StartDeviceAuthorizationRequest {
+        StartDeviceAuthorizationRequest {
+            client_id: Some(self.id.clone()),
+            client_secret: Some(self.secret.clone()),
+            start_url: Some(start_url),
+        }
+    }
+
+    /// A request of this client's for tokens.
+    fn create_token(&self, grant_type: &str, more: CreateTokenRequest) -> CreateTokenRequest {
+        CreateTokenRequest {
+            client_id: Some(self.id.clone()),
+            client_secret: Some(self.secret.clone()),
+            grant_type: Some(grant_type.to_owned()),
+            ..more
+        }
+    }
+
+    fn by_device(&self, device_code: &str) -> CreateTokenRequest {
+        let more = CreateTokenRequest {
+            device_code: Some(device_code.into()),
+            ..CreateTokenRequest::default()
+        };
+        self.create_token(grant::DEVICE_CODE, more)
+    }
+
+    fn by_code(&self, code: &str) -> CreateTokenRequest {
+        let more = CreateTokenRequest {
+            code: Some(code.into()),
+            redirect_uri: Some(LISTENING.to_owned()),
+            code_verifier: Some(VERIFIER.into()),
+            ..CreateTokenRequest::default()
+        };
+        self.create_token(grant::AUTHORIZATION_CODE, more)
+    }
+
+    fn by_refresh(&self, refresh_token: &str) -> CreateTokenRequest {
+        let more = CreateTokenRequest {
+            refresh_token: Some(refresh_token.into()),
+            ..CreateTokenRequest::default()
+        };
+        self.create_token(grant::REFRESH_TOKEN, more)
+    }
+}
+
+/// A registration with no more than this name.
+pub fn named(name: &str) -> RegisterClientRequest {
+    RegisterClientRequest {
+        client_name: Some(name.to_owned()),
+        client_type: Some(PUBLIC_CLIENT.to_owned()),
+        ..RegisterClientRequest::default()
+    }
 }
 
 /// What a request of an AWS client was answered with.
 #[derive(Debug)]
-struct Answer {
+pub struct Answer {
     status: u16,
     kind: Option<String>,
     body: Value,
@@ -50,10 +114,10 @@ impl Answer {
             let value = answer.headers().get(name)?;
             value.to_str().ok().map(str::to_owned)
         };
-        let (status, kind) = (answer.status().as_u16(), header("x-amzn-errortype"));
+        let (status, kind) = (answer.status().as_u16(), header(ERROR_TYPE));
         ensure!(header("cache-control").as_deref() == Some("no-store"));
         ensure!(header("content-type").as_deref() == Some("application/json"));
-        ensure!(header("x-amzn-requestid").is_some_and(|id| id.len() == 16));
+        ensure!(header(REQUEST_ID).is_some_and(|id| id.len() == 16));
         Ok(Self {
             status,
             kind,
@@ -69,6 +133,43 @@ impl Answer {
             .to_owned())
     }
 
+    /// The body of an answer that is no error.
+    fn good<T: DeserializeOwned>(&self) -> Result<T> {
+        ensure!(self.status == 200 && self.kind.is_none(), "{self:?}");
+        serde_json::from_value(self.body.clone()).with_context(|| format!("{self:?}"))
+    }
+
+    pub fn device(&self) -> Result<StartDeviceAuthorizationResponse> {
+        self.good()
+    }
+
+    fn device_code(&self) -> Result<String> {
+        Ok(self.device()?.device_code.expose().to_owned())
+    }
+
+    fn user_code(&self) -> Result<String> {
+        Ok(self.device()?.user_code.expose().to_owned())
+    }
+
+    fn complete_uri(&self) -> Result<String> {
+        Ok(self.device()?.verification_uri_complete.expose().to_owned())
+    }
+
+    pub fn tokens(&self) -> Result<CreateTokenResponse> {
+        let tokens: CreateTokenResponse = self.good()?;
+        ensure!(tokens.token_type == BEARER, "{self:?}");
+        Ok(tokens)
+    }
+
+    /// The access token.
+    fn granted(&self) -> Result<String> {
+        Ok(self.tokens()?.access_token.expose().to_owned())
+    }
+
+    fn refresh_token(&self) -> Result<String> {
+        Ok(self.tokens()?.refresh_token.expose().to_owned())
+    }
+
     /// Asserts AWS's shape of an error.
     fn refused(&self, status: u16, exception: &str, error: &str) -> Result<()> {
         ensure!(
@@ -80,64 +181,57 @@ impl Answer {
         );
         Ok(())
     }
-
-    fn granted(&self) -> Result<String> {
-        ensure!(self.status == 200 && self.kind.is_none(), "{self:?}");
-        ensure!(self.body["tokenType"] == "Bearer", "{self:?}");
-        self.text("accessToken")
-    }
 }
 
 impl Scene {
-    async fn call(&self, path: &str, body: Value) -> Result<Answer> {
+    async fn call(&self, path: &str, body: impl Serialize) -> Result<Answer> {
         Answer::of(self.client.post(self.at(path)).json(&body)).await
     }
 
-    /// Registers as AWS's CLI does for the code flow.
+    /// Registers as AWS's CLI does for the code flow, and for devices too.
     async fn register(&self) -> Result<Client> {
-        self.register_as(json!({
-            "clientName": "botocore-client-rc", "clientType": "public",
-            "grantTypes": ["authorization_code", "refresh_token", DEVICE_CODE], "redirectUris": [REGISTERED],
-            "issuerUrl": self.at("/start"), "scopes": ["sso:account:access"],
-        }))
+        self.register_as(RegisterClientRequest {
+            grant_types: Some(vec![
+                grant::AUTHORIZATION_CODE.to_owned(),
+                grant::REFRESH_TOKEN.to_owned(),
+                grant::DEVICE_CODE.to_owned(),
+            ]),
+            redirect_uris: Some(vec![REGISTERED.to_owned()]),
+            issuer_url: Some(self.at("/start")),
+            scopes: Some(vec![ACCOUNT_ACCESS.to_owned()]),
+            ..named("botocore-client-rc")
+        })
         .await
     }
 
-    async fn register_as(&self, body: Value) -> Result<Client> {
-        let answer = self.call("/client/register", body).await?;
-        ensure!(answer.status == 200, "{answer:?}");
+    pub async fn register_as(&self, body: impl Serialize) -> Result<Client> {
+        let answer = self.call(path::REGISTER_CLIENT, body).await?;
+        let registered: RegisterClientResponse = answer.good()?;
         Ok(Client {
-            id: answer.text("clientId")?,
-            secret: answer.text("clientSecret")?,
+            id: registered.client_id,
+            secret: registered.client_secret,
         })
     }
 
-    async fn start_device(&self, client: &Client) -> Result<Answer> {
-        let body = json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": self.at("/start") });
-        self.call("/device_authorization", body).await
+    pub async fn start_device(&self, client: &Client) -> Result<Answer> {
+        let body = client.device_authorization(self.at("/start"));
+        self.call(path::START_DEVICE_AUTHORIZATION, body).await
     }
 
-    async fn token(&self, client: &Client, more: Value) -> Result<Answer> {
-        let mut body = json!({ "clientId": client.id, "clientSecret": client.secret });
-        if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
-            body.extend(more.clone());
-        }
-        self.call("/token", body).await
+    async fn token(&self, request: &CreateTokenRequest) -> Result<Answer> {
+        self.call(path::CREATE_TOKEN, request).await
     }
 
-    async fn poll(&self, client: &Client, device_code: &str) -> Result<Answer> {
-        let more = json!({ "grantType": DEVICE_CODE, "deviceCode": device_code });
-        self.token(client, more).await
+    pub async fn poll(&self, client: &Client, device_code: &str) -> Result<Answer> {
+        self.token(&client.by_device(device_code)).await
     }
 
     async fn redeem(&self, client: &Client, code: &str) -> Result<Answer> {
-        let more = json!({ "grantType": "authorization_code", "code": code, "redirectUri": LISTENING, "codeVerifier": VERIFIER });
-        self.token(client, more).await
+        self.token(&client.by_code(code)).await
     }
 
     async fn refresh(&self, client: &Client, token: &str) -> Result<Answer> {
-        let more = json!({ "grantType": "refresh_token", "refreshToken": token });
-        self.token(client, more).await
+        self.token(&client.by_refresh(token)).await
     }
 
     /// Whether the access token still opens its session.
@@ -237,7 +331,7 @@ impl Scene {
     async fn device_session(&self, client: &Client) -> Result<Answer> {
         let started = self.start_device(client).await?;
         let pass = self.pass("alice").await?;
-        self.allow_device(&pass, &started.text("userCode")?).await?;
-        self.poll(client, &started.text("deviceCode")?).await
+        self.allow_device(&pass, &started.user_code()?).await?;
+        self.poll(client, &started.device_code()?).await
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rolecall_wire::sso::BEARER_TOKEN;
+
 use super::*;
 
 const CODE_SPENT: (u16, &str, &str) = (401, "AccessDeniedException", "AUTHCODE_EXPIRED");
@@ -42,22 +44,22 @@ async fn a_code_lives_for_a_minute() -> Result<()> {
 #[tokio::test]
 async fn a_code_is_for_one_client_one_address_and_one_verifier() -> Result<()> {
     let scene = Scene::new().await?;
-    type Change = fn(&mut Value);
+    type Change = fn(&mut CreateOAuth2TokenRequestBody);
     let changes: [(&str, Change); 5] = [
         ("another verifier", |body| {
-            body["codeVerifier"] = "A".repeat(64).into()
+            body.code_verifier = Some("A".repeat(64).into())
         }),
         ("a verifier that is too short", |body| {
-            body["codeVerifier"] = "A".into()
+            body.code_verifier = Some("A".into())
         }),
         ("another port", |body| {
-            body["redirectUri"] = "http://127.0.0.1:33390/oauth/callback".into()
+            body.redirect_uri = Some("http://127.0.0.1:33390/oauth/callback".to_owned())
         }),
         ("the other loopback", |body| {
-            body["redirectUri"] = "http://[::1]:33389/oauth/callback".into()
+            body.redirect_uri = Some("http://[::1]:33389/oauth/callback".to_owned())
         }),
         ("the other client", |body| {
-            body["clientId"] = CROSS_DEVICE.into()
+            body.client_id = Some(CROSS_DEVICE.to_owned())
         }),
     ];
     for (name, change) in changes {
@@ -92,9 +94,8 @@ async fn of_many_redemptions_one_wins_on_two_replicas() -> Result<()> {
             .client
             .post(format!("http://{address}/v1/token"))
             .header("host", own.to_string())
-            .header(CONTENT_TYPE, "application/json")
-            .header("DPoP", terminal.proof(&scene)?);
-        tries.push(request.body(terminal.exchange(&code).to_string()).send());
+            .header(DPOP, terminal.proof(&scene)?);
+        tries.push(request.json(&terminal.exchange(&code)).send());
     }
     let mut won = 0;
     for answer in futures_util::future::join_all(tries).await {
@@ -134,7 +135,7 @@ async fn tokens_of_one_kind_are_nothing_for_another() -> Result<()> {
     // It is no key to the portal's interface.
     let request = scene
         .get("/assignment/accounts")
-        .header("x-amz-sso_bearer_token", &token);
+        .header(BEARER_TOKEN, &token);
     ensure!(request.send().await?.status() == 401);
     ensure!(terminal.refresh(&scene, &token).await?.status == 200);
     Ok(())
@@ -280,7 +281,7 @@ async fn whatever_is_no_request_is_answered_in_aws_words() -> Result<()> {
     let scene = Scene::new().await?;
     let terminal = Terminal::new()?;
     let proof = terminal.proof(&scene)?;
-    let good = terminal.exchange("x");
+    let good = serde_json::to_value(terminal.exchange("x"))?;
     let without = |name: &str| {
         let mut body = good.clone();
         body.as_object_mut().map(|members| members.remove(name));
@@ -308,7 +309,7 @@ async fn whatever_is_no_request_is_answered_in_aws_words() -> Result<()> {
         let request = scene
             .client
             .post(scene.at("/v1/token"))
-            .header("DPoP", &proof);
+            .header(DPOP, &proof);
         request.header(CONTENT_TYPE, kind).body(body).send()
     };
     for body in bodies {

@@ -220,7 +220,7 @@ async fn the_log_tells_a_missing_header_from_a_bad_token() -> Result<()> {
     ] {
         let mut request = scene.client.get(&url);
         if let Some(token) = token {
-            request = request.header(BEARER, token);
+            request = request.header(BEARER_TOKEN, token);
         }
         let answer = request.send().await?;
         ensure!(answer.status() == 401, "{code}: {}", answer.status());

@@ -10,7 +10,7 @@ async fn only_the_header_opens_anything() -> Result<()> {
     let paths = [
         "/assignment/accounts".to_owned(),
         format!("/assignment/roles?account_id={SANDBOX}"),
-        credentials_of(SANDBOX, "Developer"),
+        credentials_of(SANDBOX, "Developer")?,
     ];
     for path in &paths {
         let and = if path.contains('?') { '&' } else { '?' };
@@ -35,54 +35,59 @@ async fn only_the_header_opens_anything() -> Result<()> {
                 unheard,
             ),
             (
-                scene.get(&format!("{path}{and}access_token={token}&{BEARER}={token}")),
+                scene.get(&format!(
+                    "{path}{and}access_token={token}&{BEARER_TOKEN}={token}"
+                )),
                 printed,
                 unheard,
             ),
             (
                 scene
                     .get(path)
-                    .header(BEARER, &token)
-                    .header(BEARER, &token),
+                    .header(BEARER_TOKEN, &token)
+                    .header(BEARER_TOKEN, &token),
                 printed,
                 unclear,
             ),
             (
-                scene.get(path).header(BEARER, &b"\xe9"[..]),
+                scene.get(path).header(BEARER_TOKEN, &b"\xe9"[..]),
                 printed,
                 unclear,
             ),
             // As CreateToken of AWS's answers.
             (
-                scene
-                    .get(path)
-                    .header(BEARER, "aoal-YigITUDiNX1xZwOMXM5MxOWDL0E0jg9P6_C:MGYC"),
+                scene.get(path).header(
+                    BEARER_TOKEN,
+                    "aoal-YigITUDiNX1xZwOMXM5MxOWDL0E0jg9P6_C:MGYC",
+                ),
                 printed,
                 foreign,
             ),
-            (scene.get(path).header(BEARER, ""), expired, foreign),
+            (scene.get(path).header(BEARER_TOKEN, ""), expired, foreign),
             (
-                scene.get(path).header(BEARER, &token[..token.len() - 1]),
+                scene
+                    .get(path)
+                    .header(BEARER_TOKEN, &token[..token.len() - 1]),
                 expired,
                 foreign,
             ),
             (
-                scene.get(path).header(BEARER, format!("{token}A")),
+                scene.get(path).header(BEARER_TOKEN, format!("{token}A")),
                 expired,
                 foreign,
             ),
             (
-                scene.get(path).header(BEARER, token.to_uppercase()),
+                scene.get(path).header(BEARER_TOKEN, token.to_uppercase()),
                 expired,
                 foreign,
             ),
             (
-                scene.get(path).header(BEARER, "x".repeat(4_000)),
+                scene.get(path).header(BEARER_TOKEN, "x".repeat(4_000)),
                 expired,
                 foreign,
             ),
             (
-                scene.get(path).header(BEARER, spelt("AAAA")),
+                scene.get(path).header(BEARER_TOKEN, spelt("AAAA")),
                 expired,
                 ended,
             ),

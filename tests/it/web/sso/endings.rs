@@ -12,7 +12,7 @@ async fn a_sign_out_ends_the_family_and_asks_nothing_of_strangers() -> Result<()
     let scene = Scene::new().await?;
     let mut browser = scene.signed_in("alice").await?;
     let tokens = scene.let_in(&mut browser).await?;
-    let token = tokens["accessToken"].as_str().context("no token")?;
+    let token = tokens.access_token.expose();
     ensure!(scene.ask(token, "/assignment/accounts").await?.0 == 200);
     for bearer in [
         "",
@@ -25,7 +25,7 @@ async fn a_sign_out_ends_the_family_and_asks_nothing_of_strangers() -> Result<()
     ] {
         let mut request = scene.client.post(scene.at("/logout"));
         if let Ok(value) = reqwest::header::HeaderValue::from_str(bearer) {
-            request = request.header(BEARER, value);
+            request = request.header(BEARER_TOKEN, value);
         }
         let answer = request.send().await?;
         ensure!(answer.status() == 200, "{bearer}: {}", answer.status());
@@ -61,8 +61,8 @@ async fn a_client_is_seen_and_ended_beside_the_browsers() -> Result<()> {
     let mut browser = scene.signed_in("alice").await?;
     let mut tokens = Vec::new();
     for _ in 0..2 {
-        let token = scene.let_in(&mut browser).await?["accessToken"].take();
-        tokens.push(token.as_str().context("no token")?.to_owned());
+        let token = scene.let_in(&mut browser).await?.access_token;
+        tokens.push(token.expose().to_owned());
     }
     let bobs = scene.token_of("bob").await?;
     let page = browser.open(&scene.at("/sessions")).await?;
@@ -96,7 +96,7 @@ async fn ask_at(scene: &Scene, replica: &Replica, token: &str) -> Result<u16> {
     let host = scene.house.url().trim_start_matches("http://").to_owned();
     let url = format!("http://{}/assignment/accounts", replica.address);
     let request = scene.client.get(url).header("host", host);
-    let answer = request.header(BEARER, token).send().await?;
+    let answer = request.header(BEARER_TOKEN, token).send().await?;
     Ok(answer.status().as_u16())
 }
 
@@ -108,11 +108,11 @@ async fn what_ends_at_one_replica_is_over_at_the_other_within_a_second() -> Resu
     let mut browser = scene.signed_in("alice").await?;
     for by_the_client in [true, false] {
         let tokens = scene.let_in(&mut browser).await?;
-        let token = tokens["accessToken"].as_str().context("no token")?;
+        let token = tokens.access_token.expose();
         ensure!(ask_at(&scene, &replica, token).await? == 200);
         if by_the_client {
             let logout = scene.client.post(scene.at("/logout"));
-            ensure!(logout.header(BEARER, token).send().await?.status() == 200);
+            ensure!(logout.header(BEARER_TOKEN, token).send().await?.status() == 200);
         } else {
             browser.open(&scene.at("/sessions")).await?;
             let end = "End the program’s session: botocore-client-test, 127.0.0.1";

@@ -13,7 +13,7 @@ async fn one_answer_serves_a_burst_of_devices() -> Result<()> {
     for _ in 0..12 {
         burst.push(scene.start_device(&client).await?);
     }
-    let code = burst[4].text("userCode")?;
+    let code = burst[4].user_code()?;
     let mut browser = scene.signed_in("alice").await?;
     let page = browser
         .open(&scene.at(&format!("/device?user_code={code}")))
@@ -34,12 +34,9 @@ async fn one_answer_serves_a_burst_of_devices() -> Result<()> {
     let late = scene.start_device(&client).await?;
     browser.press("Allow", &[("retyped", &code[5..])]).await?;
     for one in &burst {
-        scene
-            .poll(&client, &one.text("deviceCode")?)
-            .await?
-            .granted()?;
+        scene.poll(&client, &one.device_code()?).await?.granted()?;
     }
-    let answer = scene.poll(&client, &late.text("deviceCode")?).await?;
+    let answer = scene.poll(&client, &late.device_code()?).await?;
     answer.refused(
         400,
         "AuthorizationPendingException",
@@ -83,9 +80,11 @@ async fn one_answer_serves_tabs_whose_programs_registered_at_the_same_time() -> 
     );
     // What another person's browser asks, and another program, is not answered.
     let other = scene
-        .register_as(json!({
-            "clientName": "another", "clientType": "public", "redirectUris": [REGISTERED], "scopes": ["sso:account:access"],
-        }))
+        .register_as(RegisterClientRequest {
+            redirect_uris: Some(vec![REGISTERED.to_owned()]),
+            scopes: Some(vec![ACCOUNT_ACCESS.to_owned()]),
+            ..named("another")
+        })
         .await?;
     for (browser, ask) in [
         (&mut bob, &asks[0]),
@@ -106,12 +105,10 @@ async fn a_no_is_for_all_of_them_too() -> Result<()> {
         scene.start_device(&client).await?,
     ];
     let mut browser = scene.signed_in("alice").await?;
-    browser
-        .open(&burst[0].text("verificationUriComplete")?)
-        .await?;
+    browser.open(&burst[0].complete_uri()?).await?;
     browser.press("Deny", &[]).await?;
     for one in &burst {
-        let answer = scene.poll(&client, &one.text("deviceCode")?).await?;
+        let answer = scene.poll(&client, &one.device_code()?).await?;
         answer.refused(400, "AccessDeniedException", "access_denied")?;
     }
     Ok(())
@@ -127,7 +124,7 @@ async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
     let scene = proxied().await?;
     let (client, namesake) = (scene.register().await?, scene.register().await?);
     let start = |client: &Client, address: &'static str| {
-        let body = json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": scene.at("/start") });
+        let body = client.device_authorization(scene.at("/start"));
         let request = scene.client.post(scene.at("/device_authorization"));
         Answer::of(request.header("x-forwarded-for", address).json(&body))
     };
@@ -141,7 +138,7 @@ async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
     scene.clock.advance(Duration::from_secs(1));
     let late = start(&client, "192.0.2.1").await?;
     let mut browser = scene.signed_in("alice").await?;
-    let page = browser.open(&one.text("verificationUriComplete")?).await?;
+    let page = browser.open(&one.complete_uri()?).await?;
     ensure!(
         page.text().contains("2 requests from 192.0.2.1"),
         "{}",
@@ -152,8 +149,8 @@ async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
     let pass = pass_of(&browser)?;
     let others = scene.device_names(&[&early, &elsewhere, &other, &late])?;
     let fields = [
-        ("user_code", one.text("userCode")?),
-        ("retyped", one.text("userCode")?[5..].to_owned()),
+        ("user_code", one.user_code()?),
+        ("retyped", one.user_code()?[5..].to_owned()),
         ("decision", "allow".to_owned()),
         ("others", format!("{forged} {others}")),
     ];
@@ -164,7 +161,7 @@ async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
     ensure!(scene.post(&pass, "/device", &fields).send().await?.status() == 200);
     for device in [&one, &joined] {
         scene
-            .poll(&client, &device.text("deviceCode")?)
+            .poll(&client, &device.device_code()?)
             .await?
             .granted()?;
     }
@@ -174,7 +171,7 @@ async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
         (&namesake, &other),
         (&client, &late),
     ] {
-        let answer = scene.poll(client, &device.text("deviceCode")?).await?;
+        let answer = scene.poll(client, &device.device_code()?).await?;
         answer.refused(
             400,
             "AuthorizationPendingException",
@@ -189,7 +186,7 @@ impl Scene {
     fn device_names(&self, devices: &[&Answer]) -> Result<String> {
         let mut names = Vec::new();
         for device in devices {
-            let code = rolecall_core::base::secret::DeviceCode::new(device.text("deviceCode")?);
+            let code = rolecall_core::base::secret::DeviceCode::new(device.device_code()?);
             names.push(rolecall_core::clients::RequestId::of(code.digest()).to_string());
         }
         Ok(names.join(" "))

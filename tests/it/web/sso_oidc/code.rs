@@ -46,10 +46,10 @@ async fn a_program_on_this_computer_is_let_in() -> Result<()> {
 
     let answer = scene.redeem(&client, code).await?;
     ensure!(
-        answer.body["expiresIn"] == 3_600 && scene.opens(&answer.granted()?).await?,
+        answer.tokens()?.expires_in == 3_600 && scene.opens(&answer.granted()?).await?,
         "{answer:?}"
     );
-    ensure!(answer.text("refreshToken")?.starts_with("rcr_"));
+    ensure!(answer.refresh_token()?.starts_with("rcr_"));
     let begun = scene.events("client_session_begun").await?;
     ensure!(
         begun.len() == 1
@@ -201,9 +201,13 @@ async fn a_code_is_good_for_one_client_one_place_and_one_verifier() -> Result<()
     let (client, other) = (scene.register().await?, scene.register().await?);
     let pass = scene.pass("alice").await?;
     let redeem = |client: &Client, code: &str, redirect: &str, verifier: &str| {
-        let more = json!({ "grantType": "authorization_code", "code": code, "redirectUri": redirect, "codeVerifier": verifier });
-        let (scene, client) = (&scene, client.clone());
-        async move { scene.token(&client, more).await }
+        let request = CreateTokenRequest {
+            redirect_uri: Some(redirect.to_owned()),
+            code_verifier: Some(verifier.into()),
+            ..client.by_code(code)
+        };
+        let scene = &scene;
+        async move { scene.token(&request).await }
     };
     let wrong = "x".repeat(43);
     for (number, (client_shown, redirect, verifier)) in [
@@ -237,9 +241,7 @@ async fn a_code_that_is_shown_again_ends_what_it_made() -> Result<()> {
     let pass = scene.pass("alice").await?;
     let code = scene.allowed_code(&pass, &client, "s").await?;
     let answer = scene.redeem(&client, &code).await?;
-    let refreshed = scene
-        .refresh(&client, &answer.text("refreshToken")?)
-        .await?;
+    let refreshed = scene.refresh(&client, &answer.refresh_token()?).await?;
     ensure!(scene.opens(&answer.granted()?).await? && scene.opens(&refreshed.granted()?).await?);
     // Also minutes later, and whoever shows it.
     scene.clock.advance(Duration::from_secs(300));
@@ -251,9 +253,7 @@ async fn a_code_that_is_shown_again_ends_what_it_made() -> Result<()> {
     for token in [answer.granted()?, refreshed.granted()?] {
         ensure!(!scene.opens(&token).await?, "the tokens live on");
     }
-    let refused = scene
-        .refresh(&client, &refreshed.text("refreshToken")?)
-        .await?;
+    let refused = scene.refresh(&client, &refreshed.refresh_token()?).await?;
     refused.refused(400, "InvalidGrantException", "invalid_grant")?;
     let ended = scene.events("signed_out").await?;
     ensure!(
@@ -361,7 +361,7 @@ async fn signing_out_of_the_browser_leaves_the_terminal_alone() -> Result<()> {
     ensure!(scene.post(&pass, "/sign-out", &[]).send().await?.status() == 200);
     ensure!(scene.opens(&answer.granted()?).await?);
     scene
-        .refresh(&client, &answer.text("refreshToken")?)
+        .refresh(&client, &answer.refresh_token()?)
         .await?
         .granted()?;
     Ok(())

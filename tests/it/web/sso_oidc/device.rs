@@ -13,13 +13,13 @@ async fn a_program_without_a_browser_is_let_in() -> Result<()> {
     let scene = Scene::new().await?;
     let client = scene.register().await?;
     let started = scene.start_device(&client).await?;
-    let (code, device_code) = (started.text("userCode")?, started.text("deviceCode")?);
+    let (code, device_code) = (started.user_code()?, started.device_code()?);
     ensure!(
         started.body["expiresIn"] == 600 && started.body["interval"] == 5,
         "{started:?}"
     );
     ensure!(started.text("verificationUri")? == scene.at("/device"));
-    ensure!(started.text("verificationUriComplete")? == scene.at(&shown(&code)));
+    ensure!(started.complete_uri()? == scene.at(&shown(&code)));
     ensure!(code.len() == 9 && device_code.len() >= 43, "{started:?}");
     let pending = scene.poll(&client, &device_code).await?;
     pending.refused(
@@ -29,9 +29,7 @@ async fn a_program_without_a_browser_is_let_in() -> Result<()> {
     )?;
 
     let mut browser = scene.browser()?;
-    browser
-        .open(&started.text("verificationUriComplete")?)
-        .await?;
+    browser.open(&started.complete_uri()?).await?;
     let page = browser.sign_in_at_provider("alice").await?;
     ensure!(
         page.url().as_str() == scene.at(&shown(&code)),
@@ -108,7 +106,7 @@ async fn a_code_is_typed_whole_where_there_is_no_link() -> Result<()> {
         "{}",
         page.text()
     );
-    let typed = started.text("userCode")?.replace('-', " ").to_lowercase();
+    let typed = started.user_code()?.replace('-', " ").to_lowercase();
     let page = browser.press("Continue", &[("user_code", &typed)]).await?;
     ensure!(
         page.text()
@@ -124,7 +122,7 @@ async fn a_code_is_typed_whole_where_there_is_no_link() -> Result<()> {
         page.text()
     );
     scene
-        .poll(&client, &started.text("deviceCode")?)
+        .poll(&client, &started.device_code()?)
         .await?
         .granted()?;
     Ok(())
@@ -135,7 +133,7 @@ async fn a_link_alone_allows_nothing() -> Result<()> {
     let scene = Scene::new().await?;
     let client = scene.register().await?;
     let started = scene.start_device(&client).await?;
-    let code = started.text("userCode")?;
+    let code = started.user_code()?;
     let pass = scene.pass("alice").await?;
     for retyped in ["", &code[..4], "XXXX"] {
         let fields = [
@@ -168,7 +166,7 @@ async fn a_link_alone_allows_nothing() -> Result<()> {
         &code[5..]
     ));
     get.header(COOKIE, &pass.cookie).send().await?;
-    let pending = scene.poll(&client, &started.text("deviceCode")?).await?;
+    let pending = scene.poll(&client, &started.device_code()?).await?;
     pending.refused(
         400,
         "AuthorizationPendingException",
@@ -181,7 +179,7 @@ async fn a_no_is_final() -> Result<()> {
     let scene = Scene::new().await?;
     let client = scene.register().await?;
     let started = scene.start_device(&client).await?;
-    let code = started.text("userCode")?;
+    let code = started.user_code()?;
     let mut browser = scene.signed_in("alice").await?;
     browser.open(&scene.at(&shown(&code))).await?;
     let page = browser.press("Deny", &[]).await?;
@@ -190,7 +188,7 @@ async fn a_no_is_final() -> Result<()> {
         "{}",
         page.text()
     );
-    let denied = scene.poll(&client, &started.text("deviceCode")?).await?;
+    let denied = scene.poll(&client, &started.device_code()?).await?;
     denied.refused(400, "AccessDeniedException", "access_denied")?;
     let page = browser.open(&scene.at(&shown(&code))).await?;
     ensure!(
@@ -210,7 +208,7 @@ async fn an_old_sign_in_is_not_enough() -> Result<()> {
     let pass = pass_of(&browser)?;
     scene.clock.advance(Duration::from_secs(601));
     let started = scene.start_device(&client).await?;
-    let code = started.text("userCode")?;
+    let code = started.user_code()?;
     let page = browser.open(&scene.at(&shown(&code))).await?;
     ensure!(
         page.text().contains("Sign in once more first") && !page.text().contains("botocore"),
@@ -233,7 +231,7 @@ async fn an_old_sign_in_is_not_enough() -> Result<()> {
     );
     browser.press("Allow", &[("retyped", &code[5..])]).await?;
     scene
-        .poll(&client, &started.text("deviceCode")?)
+        .poll(&client, &started.device_code()?)
         .await?
         .granted()?;
     Ok(())
@@ -245,10 +243,8 @@ async fn a_code_is_for_its_own_client() -> Result<()> {
     let (client, other) = (scene.register().await?, scene.register().await?);
     let started = scene.start_device(&client).await?;
     let pass = scene.pass("alice").await?;
-    scene
-        .allow_device(&pass, &started.text("userCode")?)
-        .await?;
-    let code = started.text("deviceCode")?;
+    scene.allow_device(&pass, &started.user_code()?).await?;
+    let code = started.device_code()?;
     scene
         .poll(&other, &code)
         .await?
@@ -296,7 +292,7 @@ async fn a_foreign_form_and_a_stranger_allow_nothing() -> Result<()> {
     let scene = Scene::new().await?;
     let client = scene.register().await?;
     let started = scene.start_device(&client).await?;
-    let code = started.text("userCode")?;
+    let code = started.user_code()?;
     let (alice, bob) = (scene.pass("alice").await?, scene.pass("bob").await?);
     let fields = [
         ("user_code", code.as_str()),
@@ -331,7 +327,7 @@ async fn a_foreign_form_and_a_stranger_allow_nothing() -> Result<()> {
         .post(&alice, "/device", &fields)
         .header("sec-fetch-site", "cross-site");
     ensure!(elsewhere.send().await?.status() == 403);
-    let pending = scene.poll(&client, &started.text("deviceCode")?).await?;
+    let pending = scene.poll(&client, &started.device_code()?).await?;
     pending.refused(
         400,
         "AuthorizationPendingException",
@@ -347,19 +343,18 @@ async fn a_program_that_cannot_renew_keeps_its_token_as_long_as_configured() -> 
     })
     .await?;
     let pass = scene.pass("alice").await?;
-    for (scopes, hours) in [(json!(null), 4), (json!(["sso:account:access"]), 1)] {
-        let client = scene
-            .register_as(json!({ "clientName": "botocore-client-1", "clientType": "public", "scopes": scopes }))
-            .await?;
+    for (scopes, hours) in [(None, 4), (Some(vec![ACCOUNT_ACCESS.to_owned()]), 1)] {
+        let registration = RegisterClientRequest {
+            scopes,
+            ..named("botocore-client-1")
+        };
+        let client = scene.register_as(&registration).await?;
         let started = scene.start_device(&client).await?;
-        scene
-            .allow_device(&pass, &started.text("userCode")?)
-            .await?;
-        let answer = scene.poll(&client, &started.text("deviceCode")?).await?;
-        answer.granted()?;
+        scene.allow_device(&pass, &started.user_code()?).await?;
+        let answer = scene.poll(&client, &started.device_code()?).await?;
         ensure!(
-            answer.body["expiresIn"] == hours * 3_600,
-            "{scopes}: {answer:?}"
+            answer.tokens()?.expires_in == hours * 3_600,
+            "{registration:?}: {answer:?}"
         );
     }
     Ok(())

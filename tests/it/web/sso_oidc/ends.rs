@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rolecall_testkit::aws::Fault;
+use rolecall_wire::sso::BEARER_TOKEN;
 
 use super::replicas::two;
 use super::*;
@@ -56,16 +57,16 @@ async fn nothing_that_was_under_way_outlives_an_administrator() -> Result<()> {
         let stolen = scene.pass("alice").await?;
         let tokens = scene.device_session(&client).await?;
         let started = scene.start_device(&client).await?;
-        let user_code = started.text("userCode")?;
-        let device_code = started.text("deviceCode")?;
+        let user_code = started.user_code()?;
+        let device_code = started.device_code()?;
+        let refresh_token = tokens.refresh_token()?;
         let state = format!("s{round}");
         // How long the command takes to start is how long the thief has.
         let thief = async {
             tokio::time::sleep(Duration::from_millis(7 * (round % 20))).await;
             let allow = scene.allow_device(&stolen, &user_code);
             let code = scene.allowed_code(&stolen, &client, &state);
-            let more = json!({ "grantType": "refresh_token", "refreshToken": tokens.text("refreshToken").unwrap_or_default() });
-            let refresh = scene.token(&client, more);
+            let refresh = scene.refresh(&client, &refresh_token);
             tokio::join!(allow, code, refresh)
         };
         let (ended, (_, code, refreshed)) = tokio::join!(scene.end_all_of("alice"), thief);
@@ -104,7 +105,7 @@ async fn credentials_are_withheld_from_a_client_whose_session_ended_while_aws_an
     let query = "account_id=111122223333&role_name=Developer";
     let asked = scene
         .get(&format!("/federation/credentials?{query}"))
-        .header("x-amz-sso_bearer_token", &token)
+        .header(BEARER_TOKEN, &token)
         .send();
     let ended = async {
         // AWS is asked as soon as the intent is in the trail.
@@ -117,7 +118,7 @@ async fn credentials_are_withheld_from_a_client_whose_session_ended_while_aws_an
     let (answer, ended) = tokio::join!(asked, ended);
     ended?;
     let answer = answer?;
-    let kind = answer.headers().get("x-amzn-errortype").cloned();
+    let kind = answer.headers().get(ERROR_TYPE).cloned();
     let (status, body) = (answer.status(), answer.text().await?);
     ensure!(
         status == 401 && kind.is_some_and(|kind| kind == "UnauthorizedException"),

@@ -12,7 +12,7 @@ async fn wrong_codes_run_out() -> Result<()> {
     let scene = Scene::new().await?;
     let client = scene.register().await?;
     let started = scene.start_device(&client).await?;
-    let code = started.text("userCode")?;
+    let code = started.user_code()?;
     let pass = scene.pass("alice").await?;
     let look = |code: &str| scene.get(&shown(code)).header(COOKIE, &pass.cookie).send();
     // The right one and what is no code at all do not count.
@@ -98,7 +98,7 @@ async fn polling_follows_the_interval() -> Result<()> {
     let scene = Scene::new().await?;
     let client = scene.register().await?;
     let started = scene.start_device(&client).await?;
-    let code = started.text("deviceCode")?;
+    let code = started.device_code()?;
     let pending = || async {
         let answer = scene.poll(&client, &code).await?;
         answer.refused(
@@ -132,7 +132,7 @@ async fn polling_follows_the_interval() -> Result<()> {
     }
     let pass = scene.pass("alice").await?;
     let page = scene
-        .get(&shown(&started.text("userCode")?))
+        .get(&shown(&started.user_code()?))
         .header(COOKIE, &pass.cookie)
         .send()
         .await?;
@@ -150,11 +150,9 @@ async fn a_code_that_was_allowed_expires_too() -> Result<()> {
     let client = scene.register().await?;
     let started = scene.start_device(&client).await?;
     let pass = scene.pass("alice").await?;
-    scene
-        .allow_device(&pass, &started.text("userCode")?)
-        .await?;
+    scene.allow_device(&pass, &started.user_code()?).await?;
     scene.clock.advance(Duration::from_secs(600));
-    let answer = scene.poll(&client, &started.text("deviceCode")?).await?;
+    let answer = scene.poll(&client, &started.device_code()?).await?;
     answer.refused(400, "ExpiredTokenException", "expired_token")
 }
 

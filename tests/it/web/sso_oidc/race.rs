@@ -22,9 +22,9 @@ async fn next(scene: &Scene, stolen: &Pass, client: &Client, number: usize) -> R
         return Ok(Prize::Code(code));
     }
     let started = scene.start_device(client).await?;
-    let code = started.text("userCode")?;
+    let code = started.user_code()?;
     scene.allow_device(stolen, &code).await?;
-    Ok(Prize::Device(started.text("deviceCode")?))
+    Ok(Prize::Device(started.device_code()?))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

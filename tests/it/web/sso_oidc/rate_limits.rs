@@ -2,10 +2,10 @@
 
 use futures_util::StreamExt as _;
 use rolecall_core::record::rate_limit::RateLimits;
+use rolecall_wire::signin::{self, CreateOAuth2TokenRequestBody};
+use rolecall_wire::sso::BEARER_TOKEN;
 
 use super::*;
-
-const SSO_TOKEN: &str = "x-amz-sso_bearer_token";
 
 /// A house whose limits are so.
 async fn limited(more: &str) -> Result<Scene> {
@@ -28,8 +28,8 @@ fn wait(answer: &Response) -> Result<u32> {
 /// A client session by the device flow: the token's answer.
 async fn device_tokens(scene: &Scene, client: &Client, pass: &Pass) -> Result<Answer> {
     let started = scene.start_device(client).await?;
-    scene.allow_device(pass, &started.text("userCode")?).await?;
-    let answer = scene.poll(client, &started.text("deviceCode")?).await?;
+    scene.allow_device(pass, &started.user_code()?).await?;
+    let answer = scene.poll(client, &started.device_code()?).await?;
     answer.granted()?;
     Ok(answer)
 }
@@ -54,17 +54,15 @@ async fn credentials_are_limited_for_a_person_on_all_surfaces_together() -> Resu
     let pass = scene.pass("alice").await?;
     let fields = [("account", "444455556666"), ("permission_set", "ReadOnly")];
     let started = scene.start_device(&client).await?;
-    scene
-        .allow_device(&pass, &started.text("userCode")?)
-        .await?;
+    scene.allow_device(&pass, &started.user_code()?).await?;
     let token = scene
-        .poll(&client, &started.text("deviceCode")?)
+        .poll(&client, &started.device_code()?)
         .await?
         .granted()?;
     let role = || {
         scene
             .get("/federation/credentials?account_id=444455556666&role_name=ReadOnly")
-            .header(SSO_TOKEN, &token)
+            .header(BEARER_TOKEN, &token)
     };
     let (status, _) = scene.post_json(&pass, "/credentials", &fields).await?;
     ensure!(status == 200);
@@ -74,7 +72,7 @@ async fn credentials_are_limited_for_a_person_on_all_surfaces_together() -> Resu
 
     let refused = role().send().await?;
     ensure_limited(&refused, 60)?;
-    let kind = refused.headers().get("x-amzn-errortype");
+    let kind = refused.headers().get(ERROR_TYPE);
     ensure!(kind.is_some_and(|kind| kind == "TooManyRequestsException"));
     let refused = scene
         .post(&pass, "/credentials", &fields)
@@ -115,7 +113,7 @@ async fn registrations_over_the_limit_are_told_to_slow_down() -> Result<()> {
     for _ in 0..2 {
         scene.register().await?;
     }
-    let body = json!({ "clientName": "x", "clientType": "public" });
+    let body = named("x");
     let refused = scene
         .client
         .post(scene.at("/client/register"))
@@ -123,7 +121,7 @@ async fn registrations_over_the_limit_are_told_to_slow_down() -> Result<()> {
         .send()
         .await?;
     ensure_limited(&refused, 60)?;
-    let kind = refused.headers().get("x-amzn-errortype");
+    let kind = refused.headers().get(ERROR_TYPE);
     ensure!(kind.is_some_and(|kind| kind == "SlowDownException"));
     let said: Value = refused.json().await?;
     ensure!(said["error"] == "slow_down", "{said}");
@@ -207,7 +205,7 @@ async fn who_shows_something_live_is_let_in_while_the_address_is_over_every_limi
             .get("/sign-in/example/callback?state=x&code=y")
             .send()
             .await?;
-        let body = json!({ "clientName": "x", "clientType": "public" });
+        let body = named("x");
         scene
             .client
             .post(scene.at("/client/register"))
@@ -234,18 +232,17 @@ async fn who_shows_something_live_is_let_in_while_the_address_is_over_every_limi
     ensure!(page.status() == 200);
     let lists = scene
         .get("/assignment/accounts")
-        .header(SSO_TOKEN, grant.text("accessToken")?);
+        .header(BEARER_TOKEN, grant.granted()?);
     ensure!(lists.send().await?.status() == 200, "a live token");
+    scene.allow_device(&pass, &waiting.user_code()?).await?;
     scene
-        .allow_device(&pass, &waiting.text("userCode")?)
-        .await?;
-    scene
-        .poll(&client, &waiting.text("deviceCode")?)
+        .poll(&client, &waiting.device_code()?)
         .await?
         .granted()?;
-    let refresh =
-        json!({ "grantType": "refresh_token", "refreshToken": grant.text("refreshToken")? });
-    scene.token(&client, refresh).await?.granted()?;
+    scene
+        .refresh(&client, &grant.refresh_token()?)
+        .await?
+        .granted()?;
     Ok(())
 }
 
@@ -288,10 +285,10 @@ async fn five_hundred_and_fifty_parallel_renewals_all_succeed() -> Result<()> {
     scene.clock.advance(std::time::Duration::from_secs(1_800));
     let mut renewals = Vec::new();
     for session in &sessions {
-        let token = session.text("refreshToken")?;
+        let request = client.by_refresh(&session.refresh_token()?);
         for _ in 0..10 {
-            let body = json!({ "grantType": "refresh_token", "refreshToken": token });
-            renewals.push(scene.token(&client, body));
+            let (scene, request) = (&scene, request.clone());
+            renewals.push(async move { scene.token(&request).await });
         }
     }
     ensure!(renewals.len() == 550);
@@ -308,9 +305,12 @@ async fn strangers_at_the_login_token_endpoint_are_refused_before_their_proof_is
 {
     let scene = limited("[limits]\nfailures = \"3/10m\"").await?;
     let ask = || {
-        let body = json!({
-            "clientId": "arn:aws:signin:::devtools/same-device", "grantType": "refresh_token", "refreshToken": "x",
-        });
+        let body = CreateOAuth2TokenRequestBody {
+            client_id: Some(signin::SAME_DEVICE.to_owned()),
+            grant_type: Some(grant::REFRESH_TOKEN.to_owned()),
+            refresh_token: Some("x".into()),
+            ..CreateOAuth2TokenRequestBody::default()
+        };
         scene.client.post(scene.at("/v1/token")).json(&body).send()
     };
     for _ in 0..3 {
@@ -319,7 +319,7 @@ async fn strangers_at_the_login_token_endpoint_are_refused_before_their_proof_is
     }
     let refused = ask().await?;
     ensure_limited(&refused, 600)?;
-    let kind = refused.headers().get("x-amzn-errortype");
+    let kind = refused.headers().get(ERROR_TYPE);
     ensure!(kind.is_some_and(|kind| kind == "TooManyRequestsError"));
     let said: Value = refused.json().await?;
     ensure!(said["error"] == "INVALID_REQUEST", "{said}");

@@ -91,10 +91,13 @@ async fn answers_go_to_the_client_s_own_port_and_nowhere_else() -> Result<()> {
 #[tokio::test]
 async fn what_was_not_registered_is_not_answered() -> Result<()> {
     let scene = Scene::new().await?;
-    let bare = scene
-        .register_as(json!({ "clientName": "x", "clientType": "public" }))
+    let bare = scene.register_as(named("x")).await?;
+    let short = scene
+        .register_as(RegisterClientRequest {
+            redirect_uris: Some(vec!["http://127.0.0.1".to_owned()]),
+            ..named("x")
+        })
         .await?;
-    let short = scene.register_as(json!({ "clientName": "x", "clientType": "public", "redirectUris": ["http://127.0.0.1"] })).await?;
     let get = |client: &Client, redirect: &str| {
         scene
             .client

@@ -10,11 +10,11 @@ async fn a_refresh_token_rotates() -> Result<()> {
     let client = scene.register().await?;
     let first = scene.device_session(&client).await?;
     scene.clock.advance(Duration::from_secs(2_700));
-    let second = scene.refresh(&client, &first.text("refreshToken")?).await?;
-    ensure!(second.body["expiresIn"] == 3_600, "{second:?}");
+    let second = scene.refresh(&client, &first.refresh_token()?).await?;
+    ensure!(second.tokens()?.expires_in == 3_600, "{second:?}");
     ensure!(
         second.granted()? != first.granted()?
-            && second.text("refreshToken")? != first.text("refreshToken")?
+            && second.refresh_token()? != first.refresh_token()?
     );
     ensure!(scene.opens(&first.granted()?).await? && scene.opens(&second.granted()?).await?);
     scene.clock.advance(Duration::from_secs(900));
@@ -23,9 +23,7 @@ async fn a_refresh_token_rotates() -> Result<()> {
         "the first lives for its hour"
     );
     ensure!(scene.opens(&second.granted()?).await?);
-    let third = scene
-        .refresh(&client, &second.text("refreshToken")?)
-        .await?;
+    let third = scene.refresh(&client, &second.refresh_token()?).await?;
     ensure!(scene.opens(&third.granted()?).await?);
     Ok(())
 }
@@ -36,13 +34,13 @@ async fn fifty_processes_share_one_token() -> Result<()> {
     let client = scene.register().await?;
     let first = scene.device_session(&client).await?;
     scene.clock.advance(Duration::from_secs(3_600));
-    let token = first.text("refreshToken")?;
+    let token = first.refresh_token()?;
     let refreshes = (0..50).map(|_| scene.refresh(&client, &token));
     let mut successors = std::collections::BTreeSet::new();
     for answer in futures_util::future::join_all(refreshes).await {
         let answer = answer?;
         ensure!(scene.opens(&answer.granted()?).await?);
-        successors.insert(answer.text("refreshToken")?);
+        successors.insert(answer.refresh_token()?);
     }
     ensure!(successors.len() == 1, "{} successors", successors.len());
     // One of them writes last; whoever reads its file goes on.
@@ -56,13 +54,13 @@ async fn fifty_processes_share_one_token() -> Result<()> {
 async fn within_the_grace_whoever_lags_behind_catches_up() -> Result<()> {
     let scene = Scene::new().await?;
     let client = scene.register().await?;
-    let first = scene.device_session(&client).await?.text("refreshToken")?;
-    let second = scene.refresh(&client, &first).await?.text("refreshToken")?;
+    let first = scene.device_session(&client).await?.refresh_token()?;
+    let second = scene.refresh(&client, &first).await?.refresh_token()?;
     scene.clock.advance(Duration::from_secs(30));
     let third = scene.refresh(&client, &second).await?;
     for behind in [&first, &second] {
         let answer = scene.refresh(&client, behind).await?;
-        ensure!(answer.text("refreshToken")? == third.text("refreshToken")?);
+        ensure!(answer.refresh_token()? == third.refresh_token()?);
         ensure!(answer.granted()? == third.granted()?);
     }
     Ok(())
@@ -73,21 +71,19 @@ async fn a_copy_gives_itself_away() -> Result<()> {
     let scene = Scene::new().await?;
     let client = scene.register().await?;
     let first = scene.device_session(&client).await?;
-    let second = scene.refresh(&client, &first.text("refreshToken")?).await?;
+    let second = scene.refresh(&client, &first.refresh_token()?).await?;
     scene.clock.advance(Duration::from_secs(59));
     scene
-        .refresh(&client, &first.text("refreshToken")?)
+        .refresh(&client, &first.refresh_token()?)
         .await?
         .granted()?;
     scene.clock.advance(Duration::from_secs(1));
-    let copy = scene.refresh(&client, &first.text("refreshToken")?).await?;
+    let copy = scene.refresh(&client, &first.refresh_token()?).await?;
     copy.refused(400, "InvalidGrantException", "invalid_grant")?;
     for token in [first.granted()?, second.granted()?] {
         ensure!(!scene.opens(&token).await?, "the family lives on");
     }
-    let victim = scene
-        .refresh(&client, &second.text("refreshToken")?)
-        .await?;
+    let victim = scene.refresh(&client, &second.refresh_token()?).await?;
     victim.refused(400, "InvalidGrantException", "invalid_grant")?;
     let ended = scene.events("signed_out").await?;
     ensure!(
@@ -102,7 +98,7 @@ async fn a_foreign_client_refreshes_nothing_and_ends_nothing() -> Result<()> {
     let scene = Scene::new().await?;
     let (client, other) = (scene.register().await?, scene.register().await?);
     let first = scene.device_session(&client).await?;
-    let token = first.text("refreshToken")?;
+    let token = first.refresh_token()?;
     scene
         .refresh(&other, &token)
         .await?
@@ -138,15 +134,15 @@ async fn nothing_outlives_what_was_allowed() -> Result<()> {
     scene.clock.advance(Duration::from_secs(60));
     let code = scene.allowed_code(&pass, &client, "s").await?;
     let first = scene.redeem(&client, &code).await?;
-    ensure!(first.body["expiresIn"] == 5_400, "{first:?}");
+    ensure!(first.tokens()?.expires_in == 5_400, "{first:?}");
     scene.clock.advance(Duration::from_secs(4_000));
-    let second = scene.refresh(&client, &first.text("refreshToken")?).await?;
+    let second = scene.refresh(&client, &first.refresh_token()?).await?;
     // Two hours after the browser's sign-in all ends.
-    ensure!(second.body["expiresIn"] == 7_200 - 4_060, "{second:?}");
+    ensure!(second.tokens()?.expires_in == 7_200 - 4_060, "{second:?}");
     scene.clock.advance(Duration::from_secs(7_200 - 4_060));
     ensure!(!scene.opens(&second.granted()?).await?);
     scene
-        .refresh(&client, &second.text("refreshToken")?)
+        .refresh(&client, &second.refresh_token()?)
         .await?
         .refused(400, "InvalidGrantException", "invalid_grant")
 }
@@ -159,11 +155,11 @@ async fn a_device_s_access_token_lives_for_an_hour_at_most() -> Result<()> {
     .await?;
     let client = scene.register().await?;
     let first = scene.device_session(&client).await?;
-    ensure!(first.body["expiresIn"] == 3_600, "{first:?}");
+    ensure!(first.tokens()?.expires_in == 3_600, "{first:?}");
     scene.clock.advance(Duration::from_secs(3_000));
-    let second = scene.refresh(&client, &first.text("refreshToken")?).await?;
+    let second = scene.refresh(&client, &first.refresh_token()?).await?;
     ensure!(
-        second.body["expiresIn"] == 2_400,
+        second.tokens()?.expires_in == 2_400,
         "the rest of the 90 minutes: {second:?}"
     );
     Ok(())

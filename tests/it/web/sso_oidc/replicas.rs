@@ -14,7 +14,7 @@ pub(super) async fn two() -> Result<(Redis, Scene, Replica)> {
 }
 
 /// As [`Scene::token`], at either replica.
-fn token_at(scene: &Scene, replica: Option<&Replica>, body: &Value) -> RequestBuilder {
+fn token_at(scene: &Scene, replica: Option<&Replica>, body: &CreateTokenRequest) -> RequestBuilder {
     let url = match replica {
         Some(replica) => format!("http://{}/token", replica.address),
         None => scene.at("/token"),
@@ -23,7 +23,11 @@ fn token_at(scene: &Scene, replica: Option<&Replica>, body: &Value) -> RequestBu
     scene.client.post(url).header("host", host).json(body)
 }
 
-async fn winners(scene: &Scene, replica: &Replica, body: &Value) -> Result<Vec<String>> {
+async fn winners(
+    scene: &Scene,
+    replica: &Replica,
+    body: &CreateTokenRequest,
+) -> Result<Vec<String>> {
     let asks = (0..100).map(|n| Answer::of(token_at(scene, (n % 2 == 0).then_some(replica), body)));
     let mut winners = Vec::new();
     for answer in futures_util::future::join_all(asks).await {
@@ -42,10 +46,8 @@ async fn of_a_hundred_who_show_a_device_code_one_wins() -> Result<()> {
     let client = scene.register().await?;
     let started = scene.start_device(&client).await?;
     let pass = scene.pass("alice").await?;
-    scene
-        .allow_device(&pass, &started.text("userCode")?)
-        .await?;
-    let body = json!({ "clientId": client.id, "clientSecret": client.secret, "grantType": DEVICE_CODE, "deviceCode": started.text("deviceCode")? });
+    scene.allow_device(&pass, &started.user_code()?).await?;
+    let body = client.by_device(&started.device_code()?);
     let winners = winners(&scene, &replica, &body).await?;
     ensure!(winners.len() == 1, "{} winners", winners.len());
     ensure!(scene.opens(&winners[0]).await?);
@@ -58,7 +60,7 @@ async fn of_a_hundred_who_show_a_code_one_wins_and_what_it_won_has_ended() -> Re
     let client = scene.register().await?;
     let pass = scene.pass("alice").await?;
     let code = scene.allowed_code(&pass, &client, "s").await?;
-    let body = json!({ "clientId": client.id, "clientSecret": client.secret, "grantType": "authorization_code", "code": code, "redirectUri": LISTENING, "codeVerifier": VERIFIER });
+    let body = client.by_code(&code);
     let winners = winners(&scene, &replica, &body).await?;
     ensure!(winners.len() == 1, "{} winners", winners.len());
     ensure!(!scene.opens(&winners[0]).await?, "it was shown again");
@@ -113,7 +115,7 @@ async fn what_ends_at_one_replica_has_ended_at_the_other() -> Result<()> {
             == 303
     );
     ensure!(!opens(other.granted()?).await?);
-    let body = json!({ "clientId": client.id, "clientSecret": client.secret, "grantType": "refresh_token", "refreshToken": other.text("refreshToken")? });
+    let body = client.by_refresh(&other.refresh_token()?);
     Answer::of(token_at(&scene, Some(&replica), &body))
         .await?
         .refused(400, "InvalidGrantException", "invalid_grant")

@@ -35,7 +35,7 @@ async fn every_recorded_registration_is_taken() -> Result<()> {
         );
         let client = Client {
             id: answer.text("clientId")?,
-            secret: answer.text("clientSecret")?,
+            secret: answer.text("clientSecret")?.into(),
         };
         let may_use_devices = body["grantTypes"].is_null();
         let started = scene.start_device(&client).await?;
@@ -162,16 +162,16 @@ async fn a_client_that_is_not_ours_is_a_401() -> Result<()> {
     let other = scene.register().await?;
     let with = |id: &str, secret: &str| Client {
         id: id.to_owned(),
-        secret: secret.to_owned(),
+        secret: secret.into(),
     };
     let foreign = Scene::new().await?.register().await?;
     for wrong in [
         with(&client.id, "x"),
-        with(&client.id, &other.secret),
-        with("x", &client.secret),
+        with(&client.id, other.secret.expose()),
+        with("x", client.secret.expose()),
         with("", ""),
         with(&"x".repeat(5_000), "x"),
-        with(&format!("{}A", client.id), &client.secret),
+        with(&format!("{}A", client.id), client.secret.expose()),
         foreign,
     ] {
         scene.start_device(&wrong).await?.refused(
@@ -202,7 +202,7 @@ async fn a_lost_store_breaks_no_registration() -> Result<()> {
     let client = scene.register().await?;
     // The memory store forgets with the process; the sealing keys are the configuration's.
     let replica = scene.house.replica().await?;
-    let body = json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": scene.at("/start") });
+    let body = client.device_authorization(scene.at("/start"));
     let request = scene
         .client
         .post(format!("http://{}/device_authorization", replica.address))
@@ -216,19 +216,24 @@ async fn a_lost_store_breaks_no_registration() -> Result<()> {
 async fn missing_members_and_unknown_grant_types_have_their_own_names() -> Result<()> {
     let scene = Scene::new().await?;
     let client = scene.register().await?;
+    let asking = |more: Value| {
+        let mut body = json!({ "clientId": client.id, "clientSecret": client.secret });
+        if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
+            body.extend(more.clone());
+        }
+        scene.call("/token", body)
+    };
     for more in [
         json!({}),
         json!({ "grantType": null }),
-        json!({ "grantType": DEVICE_CODE }),
+        json!({ "grantType": grant::DEVICE_CODE }),
         json!({ "grantType": "authorization_code", "code": "x", "redirectUri": LISTENING }),
         json!({ "grantType": "authorization_code", "code": "x", "codeVerifier": VERIFIER }),
         json!({ "grantType": "refresh_token" }),
     ] {
-        scene.token(&client, more).await?.refused(
-            400,
-            "InvalidRequestException",
-            "invalid_request",
-        )?;
+        asking(more)
+            .await?
+            .refused(400, "InvalidRequestException", "invalid_request")?;
     }
     for grant_type in [
         "password",
@@ -236,9 +241,7 @@ async fn missing_members_and_unknown_grant_types_have_their_own_names() -> Resul
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "",
     ] {
-        let answer = scene
-            .token(&client, json!({ "grantType": grant_type }))
-            .await?;
+        let answer = asking(json!({ "grantType": grant_type })).await?;
         answer.refused(
             400,
             "UnsupportedGrantTypeException",
@@ -246,12 +249,11 @@ async fn missing_members_and_unknown_grant_types_have_their_own_names() -> Resul
         )?;
     }
     for more in [
-        json!({ "grantType": DEVICE_CODE, "deviceCode": "x" }),
+        json!({ "grantType": grant::DEVICE_CODE, "deviceCode": "x" }),
         json!({ "grantType": "authorization_code", "code": "x", "redirectUri": LISTENING, "codeVerifier": VERIFIER }),
         json!({ "grantType": "refresh_token", "refreshToken": "x" }),
     ] {
-        scene
-            .token(&client, more)
+        asking(more)
             .await?
             .refused(400, "InvalidGrantException", "invalid_grant")?;
     }
@@ -286,7 +288,7 @@ async fn plain_oauth_clients_are_answered_in_a_form_s_words() -> Result<()> {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs([
                 ("client_id", client.id.as_str()),
-                ("client_secret", client.secret.as_str()),
+                ("client_secret", client.secret.expose()),
             ])
             .extend_pairs(pairs)
             .finish();
@@ -316,7 +318,7 @@ async fn plain_oauth_clients_are_answered_in_a_form_s_words() -> Result<()> {
     let answer = form(
         "/token",
         &[
-            ("grant_type", DEVICE_CODE),
+            ("grant_type", grant::DEVICE_CODE),
             ("device_code", &started.text("device_code")?),
         ],
     )
@@ -342,7 +344,7 @@ async fn plain_oauth_clients_are_answered_in_a_form_s_words() -> Result<()> {
 async fn a_page_of_another_site_cannot_call_it() -> Result<()> {
     let scene = Scene::new().await?;
     let client = scene.register().await?;
-    let body = json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": scene.at("/start") });
+    let body = client.device_authorization(scene.at("/start"));
     let request = scene
         .client
         .post(scene.at("/device_authorization"))
@@ -359,21 +361,19 @@ async fn nothing_secret_reaches_the_trail() -> Result<()> {
     let client = scene.register().await?;
     let started = scene.start_device(&client).await?;
     let pass = scene.pass("alice").await?;
-    scene
-        .allow_device(&pass, &started.text("userCode")?)
-        .await?;
-    let answer = scene.poll(&client, &started.text("deviceCode")?).await?;
+    scene.allow_device(&pass, &started.user_code()?).await?;
+    let answer = scene.poll(&client, &started.device_code()?).await?;
     let trail = format!("{:?}", scene.trail().await?);
     ensure!(
         trail.contains("botocore-client-rc") && trail.contains("consent_given"),
         "{trail}"
     );
     for secret in [
-        started.text("userCode")?,
-        started.text("deviceCode")?,
+        started.user_code()?,
+        started.device_code()?,
         answer.granted()?,
-        answer.text("refreshToken")?,
-        client.secret,
+        answer.refresh_token()?,
+        client.secret.expose().to_owned(),
     ] {
         ensure!(!trail.contains(&secret), "{secret} is in {trail}");
     }

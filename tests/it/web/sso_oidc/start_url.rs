@@ -9,12 +9,17 @@ use super::*;
 const MEANT: &str = "https://mycorp.awsapps.com/start";
 const LABEL: &str = "start_url_label = \"acme-sso\"";
 
-fn registration(issuer: &str) -> Value {
-    json!({
-        "clientName": "botocore-client-mycorp", "clientType": "public",
-        "grantTypes": ["authorization_code", "refresh_token"], "redirectUris": [REGISTERED],
-        "issuerUrl": issuer, "scopes": ["sso:account:access"],
-    })
+fn registration(issuer: &str) -> RegisterClientRequest {
+    RegisterClientRequest {
+        grant_types: Some(vec![
+            grant::AUTHORIZATION_CODE.to_owned(),
+            grant::REFRESH_TOKEN.to_owned(),
+        ]),
+        redirect_uris: Some(vec![REGISTERED.to_owned()]),
+        issuer_url: Some(issuer.to_owned()),
+        scopes: Some(vec![ACCOUNT_ACCESS.to_owned()]),
+        ..named("botocore-client-mycorp")
+    }
 }
 
 /// That the answer names what came, what was expected, and the variables.
@@ -37,7 +42,7 @@ async fn a_program_that_means_another_portal_is_refused() -> Result<()> {
     let answer = scene.call("/client/register", registration(MEANT)).await?;
     names_both(&answer, &scene)?;
     let client = scene.register().await?;
-    let body = json!({ "clientId": client.id, "clientSecret": client.secret, "startUrl": MEANT });
+    let body = client.device_authorization(MEANT.to_owned());
     names_both(&scene.call("/device_authorization", body).await?, &scene)
 }
 
