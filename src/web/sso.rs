@@ -11,7 +11,6 @@ mod logout;
 
 use rolecall_core::aws::AccountId;
 use rolecall_core::clients::PageRequest;
-use serde::Deserialize;
 
 use crate::web::errors::problem::Problem;
 
@@ -21,28 +20,18 @@ pub use list_accounts::list_accounts;
 pub use logout::logout;
 
 /// Which page; a parameter that is there but empty is not there.
-#[derive(Deserialize)]
-pub struct Paging {
-    #[serde(default)]
-    max_result: String,
-    #[serde(default)]
-    next_token: String,
-}
-
-impl Paging {
-    fn parse(&self) -> Result<PageRequest, Problem> {
-        let entries_max = match self.max_result.as_str() {
-            "" => None,
-            text => Some(
-                text.parse()
-                    .map_err(|_| refuse("max_result is not a number"))?,
-            ),
-        };
-        Ok(PageRequest {
-            entries_max,
-            token: Some(self.next_token.clone()),
-        })
-    }
+fn page(max_result: &str, next_token: &str) -> Result<PageRequest, Problem> {
+    let entries_max = match max_result {
+        "" => None,
+        text => Some(
+            text.parse()
+                .map_err(|_| refuse("max_result is not a number"))?,
+        ),
+    };
+    Ok(PageRequest {
+        entries_max,
+        token: Some(next_token.to_owned()),
+    })
 }
 
 fn account(text: &str) -> Result<AccountId, Problem> {

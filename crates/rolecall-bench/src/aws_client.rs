@@ -75,7 +75,7 @@ impl AwsClient {
         let code = answer.query_pairs().find(|(name, _)| name == "code");
         let (_, code) = code.with_context(|| format!("no code: {answer}"))?;
         let code = CreateTokenRequest {
-            code: Some(code.into()),
+            code: Some(code.as_ref().into()),
             redirect_uri: Some(LISTENING.to_owned()),
             code_verifier: Some(VERIFIER.into()),
             ..CreateTokenRequest::default()

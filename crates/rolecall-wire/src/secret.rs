@@ -16,9 +16,22 @@ impl Secret {
     }
 }
 
-impl<T: Into<String>> From<T> for Secret {
-    fn from(text: T) -> Self {
-        Self(Zeroizing::new(text.into()))
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+/// For a type of the caller's own that wipes it.
+impl From<Secret> for String {
+    fn from(mut secret: Secret) -> Self {
+        std::mem::take(&mut secret.0)
     }
 }
 

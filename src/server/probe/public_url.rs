@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderName, HeaderValue};
 use reqwest::{Method, Request};
+use rolecall_wire::sso::{BEARER_TOKEN, path};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -22,7 +23,7 @@ use crate::idp::{HttpClient, Probed};
 
 /// How long a connection may take that only shows this machine's own address.
 const CONNECT_MAX: Duration = Duration::from_secs(2);
-const TOKEN: HeaderName = HeaderName::from_static("x-amz-sso_bearer_token");
+const TOKEN: HeaderName = HeaderName::from_static(BEARER_TOKEN);
 
 /// What is wrong on the way to the gateway, and what to change.
 #[derive(Debug, thiserror::Error)]
@@ -181,7 +182,7 @@ impl Asker<'_> {
     /// Shows a token that nobody has: one that arrives and one that is missing are refused differently.
     async fn access_token(&self) -> Result<String, PublicUrlFault> {
         let made_up = [(TOKEN, "made-up-by-rolecalld-check")];
-        let problem = match self.get("/assignment/accounts", &made_up).await {
+        let problem = match self.get(path::LIST_ACCOUNTS, &made_up).await {
             Ok(answer) => match json(&answer)["__type"].as_str() {
                 Some("UnauthorizedException") => {
                     return Ok(format!("Host and {TOKEN} arrive"));

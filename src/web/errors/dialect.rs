@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::problem::Problem;
 use crate::web::http::reply;
 
-const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const ERROR_TYPE: HeaderName = HeaderName::from_static(rolecall_wire::http::ERROR_TYPE);
+const REQUEST_ID: HeaderName = HeaderName::from_static(rolecall_wire::http::REQUEST_ID);
 
 /// Who reads the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use rolecall_core::access::{Grant, Locked, RoleRequest};
 use rolecall_core::aws::AccountId;
 use rolecall_core::aws_login::{AllowLoginError, InvalidLogin, LoginForm, LoginRequest};
 use rolecall_core::base::secret::AuthorizationCode;
+use rolecall_wire::signin::AuthorizationRequest;
 use serde::Deserialize;
 
 use super::view::{LoginCodePage, LoginPage};
@@ -19,44 +20,23 @@ use crate::web::http::reply;
 use crate::web::pages::consent::view::AnsweredPage;
 use crate::web::pages::{device, format, portal};
 
-/// An authorization request; serde refuses a parameter that is there twice (RFC 6749 3.1).
-#[derive(Clone, Deserialize)]
-pub struct Asked {
-    #[serde(default)]
-    response_type: String,
-    #[serde(default)]
-    client_id: String,
-    #[serde(default)]
-    redirect_uri: String,
-    #[serde(default)]
-    state: String,
-    #[serde(default)]
-    scope: String,
-    #[serde(default)]
-    code_challenge_method: String,
-    #[serde(default)]
-    code_challenge: String,
-}
-
-impl From<Asked> for LoginForm {
-    fn from(asked: Asked) -> Self {
-        Self {
-            response_type: asked.response_type,
-            client_id: asked.client_id,
-            redirect_uri: asked.redirect_uri,
-            state: asked.state,
-            scope: asked.scope,
-            code_challenge_method: asked.code_challenge_method,
-            code_challenge: asked.code_challenge,
-        }
+fn form(asked: AuthorizationRequest) -> LoginForm {
+    LoginForm {
+        response_type: asked.response_type,
+        client_id: asked.client_id,
+        redirect_uri: asked.redirect_uri,
+        state: asked.state,
+        scope: asked.scope,
+        code_challenge_method: asked.code_challenge_method,
+        code_challenge: asked.code_challenge,
     }
 }
 
-/// The page's query.
+/// The page's query. A parameter that is there twice makes it unreadable (RFC 6749 3.1).
 #[derive(Deserialize)]
 pub struct Looking {
     #[serde(flatten)]
-    asked: Asked,
+    asked: AuthorizationRequest,
     #[serde(default)]
     q: String,
 }
@@ -68,7 +48,7 @@ pub struct Looking {
 pub async fn authorize(member: Member, looking: Query<Looking>) -> Result<HttpResponse, Problem> {
     let Looking { asked, q } = looking.into_inner();
     let gateway = &member.visitor.site.gateway;
-    let request = match gateway.aws_logins().read_login(asked.into()) {
+    let request = match gateway.aws_logins().read_login(form(asked)) {
         Err(InvalidLogin::Refused { answer, .. }) => return Ok(found(&answer)),
         read => read?,
     };
@@ -120,7 +100,7 @@ fn found(to: &str) -> HttpResponse {
 #[derive(Deserialize)]
 pub struct Choice {
     #[serde(flatten)]
-    asked: Asked,
+    asked: AuthorizationRequest,
     role: String,
 }
 
@@ -131,7 +111,7 @@ pub struct Choice {
 pub async fn choose(posted: Posted<Choice>) -> Result<HttpResponse, Problem> {
     let Posted { member, form } = posted;
     let (gateway, context) = (&member.visitor.site.gateway, &member.visitor.context);
-    let request = gateway.aws_logins().read_login(form.asked.into())?;
+    let request = gateway.aws_logins().read_login(self::form(form.asked))?;
     if form.role.is_empty() {
         let to = gateway
             .aws_logins()

@@ -11,8 +11,11 @@ use rolecall_core::aws_login::{LoginClient, LoginError, LoginExchange, LoginShow
 use rolecall_core::base::json;
 use rolecall_core::base::secret::{AuthorizationCode, RefreshToken, SecretText};
 use rolecall_core::issue::IssueError;
-use serde::Serialize;
-use serde_json::{Map, Value};
+use rolecall_wire::signin::{
+    AWS_SIGV4, AccessToken, CreateOAuth2TokenRequestBody, CreateOAuth2TokenResponseBody, DPOP,
+    grant,
+};
+use serde_json::Value;
 
 use crate::web::errors::problem::{Fault, Problem};
 use crate::web::http::detached::detached;
@@ -80,12 +83,12 @@ pub async fn token(
         })
     };
     let tokens = detached(site, context, "aws_login", work).await??;
-    Ok(HttpResponse::Ok().json(Answer::of(&tokens)))
+    Ok(HttpResponse::Ok().json(answer(&tokens)))
 }
 
 /// Every `DPoP` header; one that is no text proves nothing, but counts.
 fn proofs(request: &HttpRequest) -> Vec<String> {
-    let headers = request.headers().get_all("dpop");
+    let headers = request.headers().get_all(DPOP);
     headers
         .map(|value| value.to_str().unwrap_or_default().to_owned())
         .collect()
@@ -106,64 +109,45 @@ async fn read(request: &HttpRequest, body: Payload) -> Result<Asked, Problem> {
     let body = body.map_err(|_| Problem::from_status(StatusCode::PAYLOAD_TOO_LARGE))?;
     let body = body.map_err(|_| invalid("The body could not be read."))?;
     let members = json::object(&body).map_err(|why| invalid(&format!("The body: {why}.")))?;
-    asked(&members)
+    let request = serde_json::from_value(Value::Object(members));
+    asked(request.map_err(|_| invalid("The body could not be read."))?)
 }
 
-fn asked(members: &Map<String, Value>) -> Result<Asked, Problem> {
-    let text = |name: &str| {
-        let value = members.get(name).and_then(Value::as_str);
-        value.ok_or_else(|| invalid(&format!("{name} is missing, or no text.")))
-    };
-    let client = LoginClient::parse(text("clientId")?);
+fn asked(request: CreateOAuth2TokenRequestBody) -> Result<Asked, Problem> {
+    let client = LoginClient::parse(&text(request.client_id, "clientId")?);
     let client = client.ok_or_else(|| invalid("clientId is not one of AWS's clients."))?;
-    match text("grantType")? {
-        "authorization_code" => Ok(Asked::First(LoginExchange {
+    match text(request.grant_type, "grantType")?.as_str() {
+        grant::AUTHORIZATION_CODE => Ok(Asked::First(LoginExchange {
             client,
-            code: AuthorizationCode::new(text("code")?),
-            code_verifier: SecretText::new(text("codeVerifier")?),
-            redirect_uri: text("redirectUri")?.to_owned(),
+            code: AuthorizationCode::new(text(request.code, "code")?),
+            code_verifier: SecretText::new(text(request.code_verifier, "codeVerifier")?),
+            redirect_uri: text(request.redirect_uri, "redirectUri")?,
         })),
-        "refresh_token" => Ok(Asked::Next(
+        grant::REFRESH_TOKEN => Ok(Asked::Next(
             client,
-            RefreshToken::new(text("refreshToken")?),
+            RefreshToken::new(text(request.refresh_token, "refreshToken")?),
         )),
         _ => Err(invalid("grantType is authorization_code or refresh_token.")),
     }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer<'a> {
-    access_token: AccessToken<'a>,
-    token_type: &'static str,
-    expires_in: i64,
-    refresh_token: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id_token: Option<&'a str>,
+/// A member that has to be there.
+fn text<T>(member: Option<T>, name: &str) -> Result<T, Problem> {
+    member.ok_or_else(|| invalid(&format!("{name} is missing, or no text.")))
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AccessToken<'a> {
-    access_key_id: &'a str,
-    secret_access_key: &'a str,
-    session_token: &'a str,
-}
-
-impl<'a> Answer<'a> {
-    fn of(tokens: &'a LoginTokens) -> Self {
-        let credentials = &tokens.credentials;
-        Self {
-            access_token: AccessToken {
-                access_key_id: &credentials.access_key_id,
-                secret_access_key: credentials.secret_access_key.expose(),
-                session_token: credentials.session_token.expose(),
-            },
-            token_type: "aws_sigv4",
-            expires_in: tokens.expires_in,
-            refresh_token: tokens.refresh_token.expose(),
-            id_token: tokens.id_token.as_ref().map(SecretText::expose),
-        }
+fn answer(tokens: &LoginTokens) -> CreateOAuth2TokenResponseBody<'_> {
+    let credentials = &tokens.credentials;
+    CreateOAuth2TokenResponseBody {
+        access_token: AccessToken {
+            access_key_id: credentials.access_key_id.as_str().into(),
+            secret_access_key: credentials.secret_access_key.expose().into(),
+            session_token: credentials.session_token.expose().into(),
+        },
+        token_type: AWS_SIGV4.into(),
+        expires_in: tokens.expires_in,
+        refresh_token: tokens.refresh_token.expose().into(),
+        id_token: tokens.id_token.as_ref().map(|token| token.expose().into()),
     }
 }
 

@@ -13,13 +13,11 @@ use rolecall_core::aws::AccountId;
 use rolecall_core::base::secret::AccessToken;
 use rolecall_core::record::StoreError;
 use rolecall_core::session::ClientSession;
+use rolecall_wire::sso::BEARER_TOKEN;
 
 use crate::web::errors::problem::{Fault, Problem};
 use crate::web::http::extract::Visitor;
 use crate::web::site::Site;
-
-/// The header of every operation. Some reverse proxies drop names with underscores unless they are told not to.
-const HEADER: &str = "x-amz-sso_bearer_token";
 
 /// A client with a live session.
 pub struct Bearer {
@@ -58,7 +56,7 @@ impl Bearer {
 
 /// The token in the header, if there is exactly one.
 pub fn token(request: &HttpRequest) -> Option<AccessToken> {
-    let mut values = request.headers().get_all(HEADER);
+    let mut values = request.headers().get_all(BEARER_TOKEN);
     let token = values.next()?.to_str().ok()?;
     values.next().is_none().then(|| AccessToken::new(token))
 }
@@ -70,7 +68,7 @@ const AWS_TOKEN_PREFIX: &str = "aoa";
 /// No token, or more than one. AWS's clients take `UnauthorizedException` for a session that has expired and hide the
 /// message; signing in again does not help here, so they get the exception that they print.
 fn no_token(request: &HttpRequest) -> Problem {
-    let (message, detail) = match request.headers().contains_key(HEADER) {
+    let (message, detail) = match request.headers().contains_key(BEARER_TOKEN) {
         true => (
             "The header x-amz-sso_bearer_token is not one access token.",
             "x-amz-sso_bearer_token is repeated or unreadable",

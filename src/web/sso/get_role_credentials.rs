@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Query;
 use rolecall_core::access::{RoleRequest, Unmet};
 use rolecall_core::issue::IssueError;
-use serde::{Deserialize, Serialize};
+use rolecall_wire::sso::{GetRoleCredentialsRequest, GetRoleCredentialsResponse, RoleCredentials};
 
 use super::bearer::{Bearer, Presented, unauthorized};
 use super::{account, refuse};
@@ -20,46 +20,13 @@ use crate::web::site::Site;
 /// Bytes of a role's name: a permission set's 64, an `@` and a variant's 32.
 const ROLE_NAME_BYTES_MAX: usize = 97;
 
-/// What is asked for.
-#[derive(Deserialize)]
-pub struct Asked {
-    #[serde(default)]
-    account_id: String,
-    #[serde(default)]
-    role_name: String,
-}
-
-impl Asked {
-    fn parse(&self) -> Result<RoleRequest, Problem> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
-        if !(1..=ROLE_NAME_BYTES_MAX).contains(&self.role_name.len())
-            || !self.role_name.bytes().all(plain)
-        {
-            return Err(refuse("role_name is not the name of a role"));
-        }
-        Ok(RoleRequest::named(
-            account(&self.account_id)?,
-            &self.role_name,
-        ))
+fn parse(asked: &GetRoleCredentialsRequest) -> Result<RoleRequest, Problem> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
+    let name = &asked.role_name;
+    if !(1..=ROLE_NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(plain) {
+        return Err(refuse("role_name is not the name of a role"));
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Issued<'a> {
-    role_credentials: RoleCredentials<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RoleCredentials<'a> {
-    access_key_id: &'a str,
-    secret_access_key: &'a str,
-    session_token: &'a str,
-    /// Milliseconds since 1970.
-    expiration: i64,
-    /// Not of the model; the JavaScript SDK reads it.
-    account_id: &'a str,
+    Ok(RoleRequest::named(account(&asked.account_id)?, name))
 }
 
 /// `GET /federation/credentials`
@@ -68,9 +35,9 @@ struct RoleCredentials<'a> {
 /// `UnauthorizedException`, `InvalidRequestException`, `ForbiddenException`, `TooManyRequestsException`; 5xx in an outage.
 pub async fn get_role_credentials(
     presented: Presented,
-    asked: Query<Asked>,
+    asked: Query<GetRoleCredentialsRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let role = asked.parse();
+    let role = parse(&asked);
     let (site, context) = presented.parts();
     let work = async move {
         let Bearer { visitor, session } = presented.prove().await?;
@@ -85,13 +52,13 @@ pub async fn get_role_credentials(
         .await?
         .map_err(|error| refusal(&site, &asked, error))?;
     let credentials = &issued.credentials;
-    Ok(HttpResponse::Ok().json(Issued {
+    Ok(HttpResponse::Ok().json(GetRoleCredentialsResponse {
         role_credentials: RoleCredentials {
-            access_key_id: &credentials.access_key_id,
-            secret_access_key: credentials.secret_access_key.expose(),
-            session_token: credentials.session_token.expose(),
+            access_key_id: credentials.access_key_id.as_str().into(),
+            secret_access_key: credentials.secret_access_key.expose().into(),
+            session_token: credentials.session_token.expose().into(),
             expiration: credentials.expires_at.timestamp_millis(),
-            account_id: issued.grant.account().id.as_str(),
+            account_id: issued.grant.account().id.as_str().into(),
         },
     }))
 }
@@ -101,10 +68,10 @@ pub async fn get_role_credentials(
     clippy::wildcard_enum_match_arm,
     reason = "whatever a client has no word of its own for is told as everywhere"
 )]
-fn refusal(site: &Site, asked: &Asked, error: IssueError) -> Problem {
-    let Asked {
-        account_id,
+fn refusal(site: &Site, asked: &GetRoleCredentialsRequest, error: IssueError) -> Problem {
+    let GetRoleCredentialsRequest {
         role_name,
+        account_id,
     } = asked;
     let forbidden = |code, message: String| {
         Problem::new(

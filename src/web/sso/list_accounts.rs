@@ -2,45 +2,41 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Query;
-use serde::Serialize;
+use rolecall_wire::sso::{AccountInfo, ListAccountsRequest, ListAccountsResponse};
 
 use super::bearer::Bearer;
-use super::{Paging, refuse};
+use super::{page, refuse};
 use crate::web::errors::problem::Problem;
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Listed<'a> {
-    next_token: Option<String>,
-    account_list: Vec<ListedAccount<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ListedAccount<'a> {
-    account_id: &'a str,
-    account_name: &'a str,
-    email_address: &'a str,
-}
 
 /// `GET /assignment/accounts`
 ///
 /// # Errors
 /// `UnauthorizedException`, `InvalidRequestException`; 5xx in an outage.
-pub async fn list_accounts(bearer: Bearer, query: Query<Paging>) -> Result<HttpResponse, Problem> {
+pub async fn list_accounts(
+    bearer: Bearer,
+    query: Query<ListAccountsRequest>,
+) -> Result<HttpResponse, Problem> {
+    let ListAccountsRequest {
+        max_result,
+        next_token,
+    } = &*query;
     let site = &bearer.visitor.site;
     let grants = bearer.grants().await?;
     let page = site
         .gateway
         .clients()
-        .accounts_page(&bearer.session.identity, &grants, &query.parse()?)
+        .accounts_page(
+            &bearer.session.identity,
+            &grants,
+            &page(max_result, next_token)?,
+        )
         .map_err(|error| refuse(error.to_string()))?;
-    let listed = page.entries.into_iter().map(|account| ListedAccount {
-        account_id: account.id.as_str(),
-        account_name: account.name.as_str(),
-        email_address: &site.account_email,
+    let listed = page.entries.into_iter().map(|account| AccountInfo {
+        account_id: account.id.as_str().into(),
+        account_name: account.name.as_str().into(),
+        email_address: site.account_email.as_str().into(),
     });
-    Ok(HttpResponse::Ok().json(Listed {
+    Ok(HttpResponse::Ok().json(ListAccountsResponse {
         next_token: page.next,
         account_list: listed.collect(),
     }))

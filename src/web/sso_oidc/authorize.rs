@@ -7,6 +7,7 @@ use rolecall_core::clients::{
     Asked, AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAuthorization,
 };
 use rolecall_core::sign_in::ReturnTo;
+use rolecall_wire::sso_oidc::AuthorizationRequest;
 
 use crate::web::errors::problem::{Fault, Problem};
 use crate::web::http::extract::{Member, Posted, Visitor};
@@ -120,25 +121,31 @@ fn read(
     }
 }
 
-/// Reads the query; a parameter that is there twice makes it none (RFC 6749 3.1). `scopes` is what AWS's CLI calls `scope`.
+/// Reads the query; a parameter that is there twice makes it none (RFC 6749 3.1).
 fn parse(query: &str) -> Option<AuthorizationForm> {
-    let mut form = AuthorizationForm::default();
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        let place = match name.as_ref() {
-            "client_id" => &mut form.client_id,
-            "redirect_uri" => &mut form.redirect_uri,
-            "response_type" => &mut form.response_type,
-            "state" => &mut form.state,
-            "code_challenge" => &mut form.code_challenge,
-            "code_challenge_method" => &mut form.code_challenge_method,
-            "scope" | "scopes" => &mut form.scope,
-            _ => continue,
-        };
-        if value.len() > PARAMETER_BYTES_MAX || place.replace(value.into_owned()).is_some() {
-            return None;
-        }
+    let request: AuthorizationRequest = serde_urlencoded::from_str(query).ok()?;
+    let parameters = [
+        &request.response_type,
+        &request.client_id,
+        &request.redirect_uri,
+        &request.state,
+        &request.code_challenge_method,
+        &request.scopes,
+        &request.code_challenge,
+    ];
+    let is_long = |value: &String| value.len() > PARAMETER_BYTES_MAX;
+    if parameters.into_iter().flatten().any(is_long) {
+        return None;
     }
-    Some(form)
+    Some(AuthorizationForm {
+        client_id: request.client_id,
+        redirect_uri: request.redirect_uri,
+        response_type: request.response_type,
+        state: request.state,
+        code_challenge: request.code_challenge,
+        code_challenge_method: request.code_challenge_method,
+        scope: request.scopes,
+    })
 }
 
 fn not_in_order(error: &AuthorizeError) -> Problem {

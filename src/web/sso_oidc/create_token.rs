@@ -6,34 +6,12 @@ use rolecall_core::base::secret::{
 };
 use rolecall_core::clients::{ClientId, CodeRedemption, GrantType, TokenError};
 use rolecall_core::session::ClientTokens;
-use serde::Deserialize;
-use serde_json::json;
+use rolecall_wire::sso_oidc::{BEARER, CreateTokenRequest, CreateTokenResponse};
 
 use super::body::Body;
 use super::{refusal, required};
 use crate::web::errors::problem::Problem;
 use crate::web::http::extract::Visitor;
-
-/// A request, for every grant type.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Request {
-    #[serde(alias = "client_id")]
-    client_id: Option<String>,
-    #[serde(alias = "client_secret")]
-    client_secret: Option<String>,
-    #[serde(alias = "grant_type")]
-    grant_type: Option<String>,
-    #[serde(alias = "device_code")]
-    device_code: Option<String>,
-    code: Option<String>,
-    #[serde(alias = "redirect_uri")]
-    redirect_uri: Option<String>,
-    #[serde(alias = "code_verifier")]
-    code_verifier: Option<String>,
-    #[serde(alias = "refresh_token")]
-    refresh_token: Option<String>,
-}
 
 /// `POST /token`.
 ///
@@ -41,7 +19,7 @@ pub struct Request {
 /// [`TokenError`], under AWS's names.
 pub async fn create_token(
     visitor: Visitor,
-    request: Body<Request>,
+    request: Body<CreateTokenRequest>,
 ) -> Result<HttpResponse, Problem> {
     let Body { body, form } = request;
     let name = required(body.grant_type.as_deref(), "grantType")?;
@@ -58,17 +36,21 @@ pub async fn create_token(
         outcome.as_ref().err().map_or("ok", |problem| problem.code),
     );
     let tokens = outcome?;
-    let seconds = (tokens.access_expires_at - site.gateway.now()).num_seconds();
-    let (access, refresh) = (tokens.access_token.expose(), tokens.refresh_token.expose());
-    Ok(HttpResponse::Ok().json(match form {
-        true => json!({ "access_token": access, "token_type": "Bearer", "expires_in": seconds, "refresh_token": refresh }),
-        false => json!({ "accessToken": access, "tokenType": "Bearer", "expiresIn": seconds, "refreshToken": refresh }),
-    }))
+    let answer = CreateTokenResponse {
+        access_token: tokens.access_token.expose().into(),
+        expires_in: (tokens.access_expires_at - site.gateway.now()).num_seconds(),
+        refresh_token: tokens.refresh_token.expose().into(),
+        token_type: BEARER.to_owned(),
+    };
+    Ok(match form {
+        true => HttpResponse::Ok().json(answer.for_form()),
+        false => HttpResponse::Ok().json(answer),
+    })
 }
 
 async fn tokens(
     visitor: &Visitor,
-    request: Request,
+    request: CreateTokenRequest,
     grant_type: GrantType,
 ) -> Result<ClientTokens, Problem> {
     let (gateway, context) = (&visitor.site.gateway, &visitor.context);

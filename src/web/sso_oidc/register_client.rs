@@ -2,30 +2,12 @@
 
 use actix_web::HttpResponse;
 use rolecall_core::clients::{InvalidRegistration, RegistrationForm};
-use serde::Deserialize;
-use serde_json::json;
+use rolecall_wire::sso_oidc::{RegisterClientRequest, RegisterClientResponse};
 
 use super::body::Body;
 use super::{refusal, required};
 use crate::web::errors::problem::Problem;
 use crate::web::http::extract::Visitor;
-
-/// A request, with the members that mean something here.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Request {
-    #[serde(alias = "client_name")]
-    client_name: Option<String>,
-    #[serde(alias = "client_type")]
-    client_type: Option<String>,
-    scopes: Option<Vec<String>>,
-    #[serde(alias = "grant_types")]
-    grant_types: Option<Vec<String>>,
-    #[serde(alias = "redirect_uris")]
-    redirect_uris: Option<Vec<String>>,
-    #[serde(alias = "issuer_url")]
-    issuer_url: Option<String>,
-}
 
 /// `POST /client/register`.
 ///
@@ -33,7 +15,7 @@ pub struct Request {
 /// [`InvalidRegistration`], under AWS's names; `SlowDownException` when there are too many from one address.
 pub async fn register_client(
     visitor: Visitor,
-    request: Body<Request>,
+    request: Body<RegisterClientRequest>,
 ) -> Result<HttpResponse, Problem> {
     let request = request.body;
     let form = RegistrationForm {
@@ -50,12 +32,12 @@ pub async fn register_client(
         .admit_registration(&visitor.context)
         .await?;
     let registered = gateway.clients().register_client(form)?;
-    Ok(HttpResponse::Ok().json(json!({
-        "clientId": registered.id.as_str(),
-        "clientSecret": registered.secret.expose(),
-        "clientIdIssuedAt": registered.client.issued_at.timestamp(),
-        "clientSecretExpiresAt": registered.client.expires_at.timestamp(),
-    })))
+    Ok(HttpResponse::Ok().json(RegisterClientResponse {
+        client_id: registered.id.to_string(),
+        client_id_issued_at: registered.client.issued_at.timestamp(),
+        client_secret: registered.secret.expose().into(),
+        client_secret_expires_at: registered.client.expires_at.timestamp(),
+    }))
 }
 
 impl From<InvalidRegistration> for Problem {

@@ -3,8 +3,7 @@
 use actix_web::HttpResponse;
 use rolecall_core::base::secret::ClientSecret;
 use rolecall_core::clients::{ClientId, DeviceError, GrantType, TokenError};
-use serde::Deserialize;
-use serde_json::json;
+use rolecall_wire::sso_oidc::{StartDeviceAuthorizationRequest, StartDeviceAuthorizationResponse};
 
 use super::body::Body;
 use super::{refusal, required};
@@ -12,25 +11,13 @@ use crate::web::errors::problem::Problem;
 use crate::web::http::extract::Visitor;
 use crate::web::http::reply;
 
-/// A request.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Request {
-    #[serde(alias = "client_id")]
-    client_id: Option<String>,
-    #[serde(alias = "client_secret")]
-    client_secret: Option<String>,
-    #[serde(alias = "start_url")]
-    start_url: Option<String>,
-}
-
 /// `POST /device_authorization`.
 ///
 /// # Errors
 /// [`TokenError`] and [`DeviceError`], under AWS's names.
 pub async fn start_device_authorization(
     visitor: Visitor,
-    request: Body<Request>,
+    request: Body<StartDeviceAuthorizationRequest>,
 ) -> Result<HttpResponse, Problem> {
     let Body { body, form } = request;
     let id = required(body.client_id, "clientId")?;
@@ -53,21 +40,18 @@ pub async fn start_device_authorization(
     let code = started.user_code.to_string();
     let page = format!("{}/device", site.origin());
     let complete = format!("{page}?{}", reply::query(&[("user_code", &code)]));
-    let (expires, interval) = (
-        started.expires_in.num_seconds(),
-        started.interval.num_seconds(),
-    );
-    let device_code = started.device_code.expose();
-    Ok(HttpResponse::Ok().json(match form {
-        true => json!({
-            "device_code": device_code, "user_code": code, "verification_uri": page,
-            "verification_uri_complete": complete, "expires_in": expires, "interval": interval,
-        }),
-        false => json!({
-            "deviceCode": device_code, "userCode": code, "verificationUri": page,
-            "verificationUriComplete": complete, "expiresIn": expires, "interval": interval,
-        }),
-    }))
+    let answer = StartDeviceAuthorizationResponse {
+        device_code: started.device_code.expose().into(),
+        expires_in: started.expires_in.num_seconds(),
+        interval: started.interval.num_seconds(),
+        user_code: code.into(),
+        verification_uri: page,
+        verification_uri_complete: complete.into(),
+    };
+    Ok(match form {
+        true => HttpResponse::Ok().json(answer.for_form()),
+        false => HttpResponse::Ok().json(answer),
+    })
 }
 
 impl From<DeviceError> for Problem {
