@@ -1,10 +1,10 @@
-# The gateway's image: built from the clone, run as nobody in particular, with nothing but the libraries it needs.
+# The gateway's image: built from the clone, runs as an unprivileged user, contains only the required libraries.
 #
 #   cargo xtask image                                        with docker, podman or buildah; or
 #   docker build --tag rolecalld .
 #   docker build --tag rolecall-demo --target demo .
 #
-# Base images are pinned by digest; `apt-get upgrade` below brings the security fixes that came after them.
+# Base images are pinned by digest; `apt-get upgrade` below installs later security fixes.
 
 FROM docker.io/library/rust:1.95.0-slim-bookworm@sha256:d7482085ff5b415f84dba5647ae71606650bdef00db7aeb69f4b3d170c3e4082 AS build
 RUN apt-get update \
@@ -24,7 +24,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates libssl3 libxml2 libxmlsec1 libxmlsec1-openssl \
     && rm -rf /var/lib/apt/lists/* \
     && install --directory --owner=65532 --group=65532 --mode=0700 /var/lib/rolecall
-# No name and no home: whoever this is owns /var/lib/rolecall and nothing else.
+# A user without a name and a home directory, which owns only /var/lib/rolecall.
 USER 65532:65532
 WORKDIR /var/lib/rolecall
 
@@ -32,7 +32,7 @@ FROM runtime AS demo
 COPY --from=build /out/rolecall-demo /usr/local/bin/
 ENTRYPOINT ["rolecall-demo"]
 
-# The last stage is what a plain `docker build` makes.
+# `docker build` without --target builds the last stage.
 FROM runtime AS gateway
 COPY --from=build /out/rolecalld /usr/local/bin/
 EXPOSE 8443
