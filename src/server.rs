@@ -49,7 +49,7 @@ const LAST_CALL: Duration = Duration::from_secs(2);
 const LAST_WRITES_MAX: Duration = Duration::from_secs(10);
 
 /// What tests bring along instead of the machine's own.
-pub struct Surroundings {
+pub struct Overrides {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -60,7 +60,7 @@ pub struct Surroundings {
     pub management: Option<TcpListener>,
 }
 
-impl Default for Surroundings {
+impl Default for Overrides {
     fn default() -> Self {
         Self {
             clock: Arc::new(crate::world::SystemClock),
@@ -123,7 +123,7 @@ impl Stopper {
 /// With what could not be built or opened.
 pub async fn verbs(loaded: Loaded) -> anyhow::Result<(Gateway, Arc<SqlAudit>)> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let Surroundings { clock, entropy, .. } = Surroundings::default();
+    let Overrides { clock, entropy, .. } = Overrides::default();
     let issuers = Issuers::open(&loaded.settings, &clock, &entropy)?;
     embedded::refuse_two_names(&loaded.settings)?;
     let audit = SqlAudit::open(&loaded.settings.database, clock.as_ref(), entropy.as_ref());
@@ -144,7 +144,7 @@ pub async fn verbs(loaded: Loaded) -> anyhow::Result<(Gateway, Arc<SqlAudit>)> {
 ///
 /// # Errors
 /// With what could not be built, opened or bound, and what to do about it.
-pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<Bound> {
+pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<Bound> {
     // Two crypto providers would be a choice at random; this is the one for every TLS connection. A second call fails
     // and changes nothing, as in tests with several gateways in one process.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -155,12 +155,12 @@ pub async fn bind(loaded: Loaded, surroundings: Surroundings) -> anyhow::Result<
         provider_source,
         ..
     } = loaded;
-    let Surroundings {
+    let Overrides {
         clock,
         entropy,
         public,
         management,
-    } = surroundings;
+    } = overrides;
     let issuers = Issuers::open(&settings, &clock, &entropy)?;
     issuers.suffice(&access.policy)?;
     let providers = Providers::open(&settings, clock.clone(), entropy.clone())?;

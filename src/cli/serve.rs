@@ -7,7 +7,7 @@ use super::out::{Done, Failure};
 use super::{ConfigArg, block_on};
 use crate::aws::LOG_CEILING;
 use crate::hardening;
-use crate::server::{self, Stopper, Surroundings};
+use crate::server::{self, Overrides, Stopper};
 use crate::telemetry::{self, LogFormat};
 
 /// Serve the portal until SIGTERM or SIGINT; SIGHUP reads the access policy again.
@@ -76,7 +76,7 @@ impl Serve {
         }
         let public_url = loaded.settings.public_url.clone();
         block_on(async move {
-            let bound = server::bind(loaded, Surroundings::default()).await?;
+            let bound = server::bind(loaded, Overrides::default()).await?;
             let signals = Signals::listen()?;
             tracing::info!(address = %bound.public_address, management = %bound.management_address, url = %public_url, "serving");
             tell_systemd(NotifyState::Ready);

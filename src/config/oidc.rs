@@ -5,7 +5,7 @@ use rolecall_core::base::secret::SecretText;
 use rolecall_core::config_file::{Reader, Value};
 use rolecall_core::identity::EmailDomain;
 
-use super::provider::{Common, Surroundings};
+use super::provider::{Common, ProviderContext};
 use super::provider_files::FileReader;
 use crate::idp::{
     Algorithm, AssertionAudience, ClaimNames, ClientAuthentication, ClientKey, Finding,
@@ -88,9 +88,9 @@ impl Oidc {
     pub fn complete(
         self,
         common: Common,
-        surroundings: &Surroundings<'_>,
+        context: &ProviderContext<'_>,
     ) -> Option<(OidcSettings, Vec<Finding>)> {
-        let (id, public_url) = (common.id?, surroundings.public_url?);
+        let (id, public_url) = (common.id?, context.public_url?);
         let mut claims = ClaimNames::default();
         for (name, given) in [
             (&mut claims.email, common.claims.email),

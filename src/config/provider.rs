@@ -16,7 +16,7 @@ use super::saml::Saml;
 use crate::idp::{AuthTimeRule, Finding, MfaRule, ProviderSettings};
 
 /// What a provider depends on in the rest of the file.
-pub struct Surroundings<'a> {
+pub struct ProviderContext<'a> {
     /// Our own origin, as far as it could be read.
     pub public_url: Option<&'a Url>,
     /// What paths are relative to.
@@ -66,7 +66,7 @@ pub struct Providers {
 }
 
 /// Reads every `[[provider]]`.
-pub fn providers(root: &Reader<'_>, surroundings: &Surroundings<'_>) -> Providers {
+pub fn providers(root: &Reader<'_>, context: &ProviderContext<'_>) -> Providers {
     let tables = root.tables("provider");
     if tables.is_empty() {
         root.spot().error(
@@ -83,12 +83,7 @@ pub fn providers(root: &Reader<'_>, surroundings: &Surroundings<'_>) -> Provider
             .map(|id| id.value)
         else {
             // The rest of it is read all the same, for its mistakes.
-            read(
-                table,
-                None,
-                surroundings,
-                &FileReader::new(surroundings.folder),
-            );
+            read(table, None, context, &FileReader::new(context.folder));
             continue;
         };
         if providers.facts.iter().any(|known| known.id == id) {
@@ -97,8 +92,8 @@ pub fn providers(root: &Reader<'_>, surroundings: &Surroundings<'_>) -> Provider
                 "give each an id of its own: it is part of its addresses",
             );
         }
-        let files = FileReader::new(surroundings.folder);
-        let (facts, settings) = read(table, Some(id.clone()), surroundings, &files);
+        let files = FileReader::new(context.folder);
+        let (facts, settings) = read(table, Some(id.clone()), context, &files);
         providers.files.push(files.finish(id));
         providers.facts.extend(facts);
         providers.settings.extend(settings);
@@ -109,7 +104,7 @@ pub fn providers(root: &Reader<'_>, surroundings: &Surroundings<'_>) -> Provider
 fn read(
     table: Reader<'_>,
     id: Option<ProviderId>,
-    surroundings: &Surroundings<'_>,
+    context: &ProviderContext<'_>,
     files: &FileReader<'_>,
 ) -> (Option<ProviderFacts>, Option<ProviderSettings>) {
     let common = Common {
@@ -152,7 +147,7 @@ fn read(
     let saml = table
         .value("saml")
         .and_then(|value| value.table("saml"))
-        .map(|saml| Saml::read(saml, surroundings, files, common.leeway));
+        .map(|saml| Saml::read(saml, context, files, common.leeway));
     if table.has("oidc") == table.has("saml") {
         table.spot().error(
             "a provider speaks one protocol",
@@ -163,10 +158,10 @@ fn read(
     table.done();
     let settings = match (oidc, saml) {
         (Some(oidc), None) => oidc
-            .complete(common, surroundings)
+            .complete(common, context)
             .map(|(settings, findings)| (ProviderSettings::Oidc(Box::new(settings)), findings)),
         (None, Some(saml)) => saml
-            .complete(common, surroundings)
+            .complete(common, context)
             .map(|(settings, findings)| (ProviderSettings::Saml(Box::new(settings)), findings)),
         (Some(_), Some(_)) | (None, None) => None,
     };

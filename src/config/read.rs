@@ -127,12 +127,12 @@ pub fn providers(
     folder: &Path,
 ) -> Providers {
     let named = public_url.or_else(|| Url::parse("https://unnamed.invalid").ok());
-    let surroundings = provider::Surroundings {
+    let context = provider::ProviderContext {
         public_url: named.as_ref(),
         folder,
         partition,
     };
-    provider::providers(root, &surroundings)
+    provider::providers(root, &context)
 }
 
 /// `access`

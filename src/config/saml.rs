@@ -8,7 +8,7 @@ use rolecall_core::base::limits;
 use rolecall_core::config_file::{Reader, Value};
 use url::Url;
 
-use super::provider::{Common, Surroundings};
+use super::provider::{Common, ProviderContext};
 use super::provider_files::FileReader;
 use crate::idp::saml::{
     Addresses, AttributeNames, AwsApplication, Binding, DecryptionKeys, MetadataSource, OwnKey,
@@ -45,7 +45,7 @@ impl Saml {
     /// Reads it.
     pub fn read(
         table: Reader<'_>,
-        surroundings: &Surroundings<'_>,
+        context: &ProviderContext<'_>,
         files: &FileReader<'_>,
         leeway: Option<TimeDelta>,
     ) -> Self {
@@ -82,9 +82,7 @@ impl Saml {
                 .and_then(|value| value.parse_with(parse_format))
                 .map(|format| format.value),
             allow_idp_initiated: on("allow_idp_initiated"),
-            aws: table
-                .table("aws")
-                .and_then(|aws| application(aws, surroundings)),
+            aws: table.table("aws").and_then(|aws| application(aws, context)),
         };
         table.done();
         saml
@@ -94,7 +92,7 @@ impl Saml {
     pub fn complete(
         self,
         common: Common,
-        surroundings: &Surroundings<'_>,
+        context: &ProviderContext<'_>,
     ) -> Option<(SamlSettings, Vec<Finding>)> {
         let id = common.id?;
         let metadata = self.metadata?;
@@ -107,7 +105,7 @@ impl Saml {
             *names = given.map_or_else(|| std::mem::take(names), |name| vec![name]);
         }
         let settings = SamlSettings {
-            addresses: Addresses::of(surroundings.public_url?, &id)?,
+            addresses: Addresses::of(context.public_url?, &id)?,
             id,
             title: common.title?,
             options: metadata.options,
@@ -250,12 +248,12 @@ fn own_keys(table: &Reader<'_>, key: &'static str, files: &FileReader<'_>) -> Ve
 }
 
 /// `aws = { start = "https://…" }`
-fn application(table: Reader<'_>, surroundings: &Surroundings<'_>) -> Option<AwsApplication> {
+fn application(table: Reader<'_>, context: &ProviderContext<'_>) -> Option<AwsApplication> {
     let start = table
         .required("start")
         .and_then(|value| value.parse_with(parse_address));
     table.done();
-    let partition = surroundings.partition;
+    let partition = context.partition;
     let regions = regions::of(partition)
         .iter()
         .filter_map(|(code, _)| Region::parse(code).ok())

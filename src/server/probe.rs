@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use rolecall_core::access::Policy;
 use rolecall_core::sign_in::ProviderError;
 
-use super::Surroundings;
+use super::Overrides;
 use super::issuers::Issuers;
 use super::tls::Certificate;
 use crate::config::Settings;
@@ -26,7 +26,7 @@ pub type Answer = (String, anyhow::Result<Probed>);
 /// Asks each provider, the store, the audit trail, the keys, the certificate, and the gateway that runs at `public_url`.
 pub async fn probe(settings: &Settings, policy: &Policy) -> Vec<Answer> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let Surroundings { clock, entropy, .. } = Surroundings::default();
+    let Overrides { clock, entropy, .. } = Overrides::default();
     let mut answers = Vec::new();
     for provider in &settings.providers {
         let asked = async {

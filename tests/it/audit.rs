@@ -57,7 +57,7 @@ enum Kind {
         _folder: TempDir,
     },
     Postgres(Postgres),
-    /// One database of a server that several scenes use.
+    /// One database of a server that several fixtures use.
     Shared {
         server: Arc<Postgres>,
         name: String,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::node;
 use rolecall_testkit::process::Process;
 use serde_json::Value;
@@ -47,22 +47,26 @@ fn has_browser() -> bool {
 
 async fn walk(scheme: &'static str, width: u32) -> Result<()> {
     match walked("portal.mjs", scheme, width).await? {
-        Some((house, seen)) => judge(&seen, &house).with_context(|| format!("{seen:#}")),
+        Some((stack, seen)) => judge(&seen, &stack).with_context(|| format!("{seen:#}")),
         None => Ok(()),
     }
 }
 
-/// What a script saw in a house of its own; none where there is no browser.
+/// What a script saw in a stack of its own; none where there is no browser.
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-async fn walked(script: &str, scheme: &'static str, width: u32) -> Result<Option<(House, Value)>> {
+async fn walked(
+    script: &str,
+    scheme: &'static str,
+    width: u32,
+) -> Result<Option<(TestStack, Value)>> {
     if !has_browser() {
         eprintln!("SKIPPED: no browser; `cargo xtask test` installs it");
         return Ok(None);
     }
-    let house = House::build(HouseSettings::default()).await?;
+    let stack = TestStack::start(TestStackSettings::default()).await?;
     let mut script = node::script(script)?;
     script
-        .arg(house.url())
+        .arg(stack.url())
         .arg(pictures())
         .arg(scheme)
         .arg(width.to_string());
@@ -71,7 +75,7 @@ async fn walked(script: &str, scheme: &'static str, width: u32) -> Result<Option
     })
     .await??;
     let seen = serde_json::from_str(line.trim_start_matches("seen "))?;
-    Ok(Some((house, seen)))
+    Ok(Some((stack, seen)))
 }
 
 /// Where the pictures go: below the build folder, which CI keeps.
@@ -103,7 +107,7 @@ fn well_behaved(seen: &Value) -> Result<()> {
     Ok(())
 }
 
-fn judge(seen: &Value, house: &House) -> Result<()> {
+fn judge(seen: &Value, stack: &TestStack) -> Result<()> {
     well_behaved(seen)?;
     let text = |name: &str| seen[name].as_str().unwrap_or_default().to_owned();
     for name in [
@@ -136,7 +140,7 @@ fn judge(seen: &Value, house: &House) -> Result<()> {
         seen["roles"] == 12 && seen["found"] == 2,
         "12 roles, two of them found"
     );
-    let issued = house.aws.issued();
+    let issued = stack.aws.issued();
     let last = issued.last().context("credentials were issued")?;
     ensure!(
         !text("hidden").contains(&last.session_token),

@@ -78,11 +78,14 @@ mfa = { amr = ["mfa"] }
 oidc = { issuer = "https://id.example.com", client_id = "rolecall", client_secret = { env = "ROLECALL_TEST_SECRET" } }
 "#;
 
-/// A folder with [`SETTINGS`], the demo's policy and a sealing key.
+/// A folder with [`SETTINGS`], the sample access policy and a sealing key.
 pub fn folder() -> Result<TempDir> {
     let folder = TempDir::new()?;
     fs::write(folder.path().join("rolecall.toml"), SETTINGS)?;
-    fs::write(folder.path().join("access.toml"), rolecall_demo::ACCESS)?;
+    fs::write(
+        folder.path().join("access.toml"),
+        rolecall_harness::sample_data::ACCESS_POLICY,
+    )?;
     let key = folder.path().join("seal.key");
     fs::write(&key, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n")?;
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use chrono::{SecondsFormat, TimeDelta};
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::browser::{Browser, BrowserSettings};
 use serde_json::Value;
 
@@ -30,14 +30,14 @@ const PROFILE: &str = "sandbox-Developer";
 const OTHER_PROFILE: &str = "payments-prod-ReadOnly";
 const ACCOUNT: &str = "777788889999";
 
-/// A house and what its gateway's page says about setting up a terminal.
-struct Scene {
-    house: House,
+/// A stack and what its gateway's page says about setting up a terminal.
+struct Fixture {
+    stack: TestStack,
     browser: Browser,
     laptop: Laptop,
 }
 
-impl Scene {
+impl Fixture {
     /// A gateway with https, whose start URL the newest CLI asks for.
     async fn secure() -> Result<Self> {
         Self::with(|settings| settings.tls = true).await
@@ -49,27 +49,27 @@ impl Scene {
     }
 
     /// Alice has signed in and saved what `/config` shows.
-    async fn with(change: impl FnOnce(&mut HouseSettings)) -> Result<Self> {
-        let mut settings = HouseSettings::default();
+    async fn with(change: impl FnOnce(&mut TestStackSettings)) -> Result<Self> {
+        let mut settings = TestStackSettings::default();
         change(&mut settings);
-        let house = House::build(settings).await?;
+        let stack = TestStack::start(settings).await?;
         let mut browser = Browser::with(BrowserSettings {
-            authorities: house.authority().map(<[u8]>::to_vec).into_iter().collect(),
+            authorities: stack.authority().map(<[u8]>::to_vec).into_iter().collect(),
             ..BrowserSettings::default()
         })?;
-        browser.open(&house.at("/config?format=text")).await?;
+        browser.open(&stack.at("/config?format=text")).await?;
         let file = browser.sign_in_at_provider("alice").await?;
         let mut laptop = Laptop::new()?;
         laptop.save(".aws/config", file.body())?;
-        laptop.set("AWS_ENDPOINT_URL_STS", &house.aws.url());
-        if let Some(authority) = house.authority() {
+        laptop.set("AWS_ENDPOINT_URL_STS", &stack.aws.url());
+        if let Some(authority) = stack.authority() {
             let path = laptop.save("authority.pem", &String::from_utf8_lossy(authority))?;
             for variable in ["AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"] {
                 laptop.set(variable, &path.display().to_string());
             }
         }
         Ok(Self {
-            house,
+            stack,
             browser,
             laptop,
         })
@@ -111,7 +111,7 @@ impl Scene {
     fn set_endpoints(&mut self) {
         for service in ["SSO", "SSO_OIDC", "SIGNIN"] {
             let variable = format!("AWS_ENDPOINT_URL_{service}");
-            self.laptop.set(&variable, self.house.url());
+            self.laptop.set(&variable, self.stack.url());
         }
     }
 
@@ -136,7 +136,7 @@ impl Scene {
     /// Lets the cached token end after this while, as far as clients know.
     fn let_token_live(&self, left: TimeDelta) -> Result<()> {
         let (path, mut token) = self.token()?;
-        let end = self.house.gateway.verbs.now() + left;
+        let end = self.stack.gateway.services.now() + left;
         token["expiresAt"] = end.to_rfc3339_opts(SecondsFormat::Secs, true).into();
         Ok(std::fs::write(path, token.to_string())?)
     }

@@ -6,14 +6,14 @@ mod rows;
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::process::Process;
 use rolecall_testkit::proxy::TlsFront;
 use url::form_urlencoded::byte_serialize;
 
 use crate::cli::{program, rolecalld};
-use crate::operate::{Balancer, RECOVERED_MAX, balanced_house, client, is_at_provider, until};
+use crate::operate::{Balancer, RECOVERED_MAX, balanced_stack, client, is_at_provider, until};
 
 /// Where an administrator or a person reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,22 +44,22 @@ enum Visit {
 /// One mistake.
 struct Mistake {
     name: &'static str,
-    /// The house in which it happens.
-    settings: fn(&mut HouseSettings),
-    /// Made in the files, after the house was built and before the gateway starts.
-    change: fn(&House) -> Result<Option<TlsFront>>,
+    /// The stack in which it happens.
+    settings: fn(&mut TestStackSettings),
+    /// Made in the files, after the stack was built and before the gateway starts.
+    change: fn(&TestStack) -> Result<Option<TlsFront>>,
     visit: Visit,
     /// Happens after somebody has signed in once, before the visit.
-    later: Option<fn(&House)>,
+    later: Option<fn(&TestStack)>,
     /// What is said, and where.
     said: &'static [(Place, &'static str)],
     /// What to do next, and where it stands.
     next: (Place, &'static str),
 }
 
-/// A house with a mistake, and a gateway process that serves it.
-struct Scene {
-    house: House,
+/// A stack with a mistake, and a gateway process that serves it.
+struct Fixture {
+    stack: TestStack,
     balancer: Balancer,
     _front: Option<TlsFront>,
 }
@@ -84,22 +84,22 @@ impl Said {
 }
 
 /// Changes `rolecall.toml`.
-fn replace(house: &House, old: &str, new: &str) -> Result<()> {
-    let text = fs::read_to_string(house.config())?;
+fn replace(stack: &TestStack, old: &str, new: &str) -> Result<()> {
+    let text = fs::read_to_string(stack.config())?;
     ensure!(text.contains(old), "{old} is not in {text}");
-    Ok(fs::write(house.config(), text.replace(old, new))?)
+    Ok(fs::write(stack.config(), text.replace(old, new))?)
 }
 
-impl Scene {
+impl Fixture {
     async fn of(mistake: &Mistake) -> Result<Self> {
-        let (house, balancer) = balanced_house(|settings| {
+        let (stack, balancer) = balanced_stack(|settings| {
             settings.store = "sqlite:store.db".to_owned();
             (mistake.settings)(settings);
         })
         .await?;
-        let front = (mistake.change)(&house)?;
+        let front = (mistake.change)(&stack)?;
         Ok(Self {
-            house,
+            stack,
             balancer,
             _front: front,
         })
@@ -108,14 +108,14 @@ impl Scene {
     /// Everything that `rolecalld` writes with these arguments.
     fn run(&self, arguments: &[&str]) -> Result<String> {
         let arguments = [arguments, &["--config", "rolecall.toml"]].concat();
-        let ran = rolecalld(self.house.folder(), &arguments)?;
+        let ran = rolecalld(self.stack.folder(), &arguments)?;
         Ok(ran.out + &ran.err)
     }
 
     /// The page at which somebody ends who signs in.
     async fn sign_in(&self, provider: &str) -> Result<String> {
         let mut browser = Browser::new()?;
-        let start = self.house.at(&format!("/sign-in/{provider}"));
+        let start = self.stack.at(&format!("/sign-in/{provider}"));
         let mut page = browser.open(&start).await?;
         if is_at_provider(&page)? {
             page = browser.sign_in_at_provider("alice").await?;
@@ -125,20 +125,20 @@ impl Scene {
 
     /// Where a sign-in leads, with `{public_url}` for the gateway's address.
     async fn begins_behind_plain_http(&self) -> Result<String> {
-        let request = client()?.get(self.house.at("/sign-in/example"));
+        let request = client()?.get(self.stack.at("/sign-in/example"));
         let request = request.header("x-forwarded-proto", "http");
         let answer = request
             .header("x-forwarded-host", "internal.example")
             .send()
             .await?;
         let location = answer.headers().get("location").context("a redirect")?;
-        let ours: String = byte_serialize(self.house.url().as_bytes()).collect();
+        let ours: String = byte_serialize(self.stack.url().as_bytes()).collect();
         Ok(location.to_str()?.replace(&ours, "{public_url}"))
     }
 
     async fn said(&self, mistake: &Mistake) -> Result<Said> {
         let (check, online) = (self.run(&["check"])?, self.run(&["check", "--online"])?);
-        let mut command = program(self.house.folder());
+        let mut command = program(self.stack.folder());
         command.args(["serve", "--config", "rolecall.toml"]);
         let mut gateway = Process::start(command)?;
         let line = match gateway.wait_for_line(" serving ", RECOVERED_MAX) {
@@ -164,12 +164,12 @@ impl Scene {
             };
             let page = self.sign_in(provider).await?;
             ensure!(page.contains("payments-prod"), "{}: {page}", mistake.name);
-            later(&self.house);
+            later(&self.stack);
         }
         let page = match mistake.visit {
             Visit::SignIn(provider) => self.sign_in(provider).await?,
             Visit::OtherHost => {
-                let request = client()?.get(self.house.at("/"));
+                let request = client()?.get(self.stack.at("/"));
                 let answer = request.header("host", "internal.example:8080").send();
                 answer.await?.text().await?
             }
@@ -198,7 +198,7 @@ impl Scene {
 #[tokio::test]
 async fn every_usual_mistake_says_what_to_do_next() -> Result<()> {
     for mistake in rows::MISTAKES {
-        let said = Scene::of(&mistake).await?.said(&mistake).await?;
+        let said = Fixture::of(&mistake).await?.said(&mistake).await?;
         for (place, text) in mistake.said.iter().chain([&mistake.next]) {
             ensure!(
                 said.at(*place).contains(text),

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
 use reqwest::header;
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::browser::{Browser, Page};
 use serde_json::Value;
 
@@ -31,31 +31,33 @@ pub const PROD: (&str, &str) = ("111122223333", "Administrator");
 /// A role in an account that trusts by SAML.
 pub const SANDBOX: (&str, &str) = ("777788889999", "Administrator");
 
-/// A house with this store.
-pub async fn house_with(store: &str) -> Result<House> {
-    House::build(HouseSettings {
+/// A stack with this store.
+pub async fn stack_with(store: &str) -> Result<TestStack> {
+    TestStack::start(TestStackSettings {
         store: store.to_owned(),
-        ..HouseSettings::default()
+        ..TestStackSettings::default()
     })
     .await
 }
 
-/// A house with this store behind a balancer that leads to its one gateway so far.
-pub async fn balanced_house_with(store: &str) -> Result<(House, Balancer)> {
-    balanced_house(|settings| settings.store = store.to_owned()).await
+/// A stack with this store behind a balancer that leads to its one gateway so far.
+pub async fn balanced_stack_with(store: &str) -> Result<(TestStack, Balancer)> {
+    balanced_stack(|settings| settings.store = store.to_owned()).await
 }
 
-/// As [`balanced_house_with`], with other settings.
-pub async fn balanced_house(change: impl FnOnce(&mut HouseSettings)) -> Result<(House, Balancer)> {
+/// As [`balanced_stack_with`], with other settings.
+pub async fn balanced_stack(
+    change: impl FnOnce(&mut TestStackSettings),
+) -> Result<(TestStack, Balancer)> {
     let balancer = Balancer::start()?;
-    let mut settings = HouseSettings {
+    let mut settings = TestStackSettings {
         public_url: Some(balancer.url()),
-        ..HouseSettings::default()
+        ..TestStackSettings::default()
     };
     change(&mut settings);
-    let house = House::build(settings).await?;
-    balancer.lead_to(&[house.gateway.address]);
-    Ok((house, balancer))
+    let stack = TestStack::start(settings).await?;
+    balancer.lead_to(&[stack.gateway.address]);
+    Ok((stack, balancer))
 }
 
 /// Signs in from the portal's address; the portal is showing then.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::aws::Role;
 use rolecall_testkit::browser::Browser;
 use rolecalld::config;
@@ -89,13 +89,13 @@ fn the_configuration_parses_with_either_provider() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn aws_lets_in_whom_the_stack_and_the_policy_let_in() -> Result<()> {
-    let settings = HouseSettings {
+    let settings = TestStackSettings {
         access: toml("[[assignment]]")?,
-        ..HouseSettings::default()
+        ..TestStackSettings::default()
     };
-    let house = House::build(settings).await?;
-    let account = house.aws.account("111122223333")?;
-    let host = house.url().trim_start_matches("http://").to_owned();
+    let stack = TestStack::start(settings).await?;
+    let account = stack.aws.account("111122223333")?;
+    let host = stack.url().trim_start_matches("http://").to_owned();
     let policies = trust_policies(&host, account.id())?;
     assert_eq!(policies.len(), 1, "{policies:?}");
     for (role, policy) in policies {
@@ -103,11 +103,11 @@ async fn aws_lets_in_whom_the_stack_and_the_policy_let_in() -> Result<()> {
         account.role(&role, lasting)?;
     }
     let mut browser = Browser::new()?;
-    browser.open(house.url()).await?;
+    browser.open(stack.url()).await?;
     browser.sign_in_at_provider("alice").await?;
     let page = browser.press("Credentials", &[]).await?;
     assert!(page.text().contains("AWS_ACCESS_KEY_ID"), "{}", page.text());
-    assert_eq!(house.aws.issued().len(), 1);
+    assert_eq!(stack.aws.issued().len(), 1);
 
     // A role of the same stack for somebody else's account or permission set would not have been had: the conditions
     // are what lets this one in.
@@ -116,9 +116,9 @@ async fn aws_lets_in_whom_the_stack_and_the_policy_let_in() -> Result<()> {
         conditions["StringEquals"]["aws:RequestTag/rolecall:account"] = "444455556666".into();
         account.role(&role, Role::trusting(policy))?;
     }
-    browser.open(house.url()).await?;
+    browser.open(stack.url()).await?;
     let page = browser.press("Credentials", &[]).await?;
     assert!(page.text().contains("AWS refused"), "{}", page.text());
-    assert_eq!(house.aws.issued().len(), 1);
+    assert_eq!(stack.aws.issued().len(), 1);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
 use reqwest::header::{COOKIE, SET_COOKIE};
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::browser::{Browser, BrowserSettings};
 use rolecall_testkit::clock::ManualClock;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 const MINUTE: Duration = Duration::from_secs(60);
 
 struct Visitor {
-    house: House,
+    stack: TestStack,
     clock: ManualClock,
     browser: Browser,
     http: reqwest::Client,
@@ -24,22 +24,22 @@ struct Visitor {
 )]
 async fn alice() -> Result<Visitor> {
     let clock = ManualClock::starting_now();
-    let house = House::build(HouseSettings {
+    let stack = TestStack::start(TestStackSettings {
         clock: clock.clock(),
-        ..HouseSettings::default()
+        ..TestStackSettings::default()
     })
     .await?;
     let mut browser = Browser::with(BrowserSettings {
         clock: clock.clock(),
         ..BrowserSettings::default()
     })?;
-    browser.open(&house.at("/")).await?;
+    browser.open(&stack.at("/")).await?;
     browser.sign_in_at_provider("alice").await?;
     let http = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .build()?;
     Ok(Visitor {
-        house,
+        stack,
         clock,
         browser,
         http,
@@ -60,7 +60,7 @@ impl Visitor {
     async fn opens(&self, secret: &str) -> Result<bool> {
         let answer = self
             .http
-            .get(self.house.at("/"))
+            .get(self.stack.at("/"))
             .header(COOKIE, format!("rc_s={secret}"))
             .send()
             .await?;
@@ -99,7 +99,7 @@ async fn of_parallel_requests_one_gets_the_new_secret() -> Result<()> {
     let ask = || {
         alice
             .http
-            .get(alice.house.at("/"))
+            .get(alice.stack.at("/"))
             .header(COOKIE, format!("rc_s={first}"))
             .send()
     };
@@ -141,7 +141,7 @@ async fn a_page_that_was_open_for_long_still_works() -> Result<()> {
     ];
     let answer = alice
         .http
-        .post(alice.house.at("/credentials"))
+        .post(alice.stack.at("/credentials"))
         .header(COOKIE, format!("rc_s={}", alice.secret()?))
         .form(&form)
         .send()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::browser::Browser;
 
 use crate::operate::{get, until};
@@ -12,8 +12,8 @@ use crate::operate::{get, until};
 /// A browser holds every redirect after a form against `form-action`: AWS's sign-in goes on to the console.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_form_may_end_at_the_console_and_not_elsewhere() -> Result<()> {
-    let house = House::build(HouseSettings::default()).await?;
-    let page = Browser::new()?.open(&house.at("/signed-out")).await?;
+    let stack = TestStack::start(TestStackSettings::default()).await?;
+    let page = Browser::new()?.open(&stack.at("/signed-out")).await?;
     let mut policies = page.headers("content-security-policy");
     let policy = policies.next().context("a policy")?;
     let form_action = policy
@@ -21,7 +21,7 @@ async fn a_form_may_end_at_the_console_and_not_elsewhere() -> Result<()> {
         .find_map(|directive| directive.strip_prefix("form-action "))
         .context("form-action")?;
     let mut sources: Vec<&str> = form_action.split(' ').collect();
-    sources.retain(|source| *source != house.aws.url().trim_end_matches('/'));
+    sources.retain(|source| *source != stack.aws.url().trim_end_matches('/'));
     ensure!(
         sources
             == [
@@ -48,14 +48,14 @@ async fn a_handler_that_panics_is_answered_and_harms_nobody() -> Result<()> {
             false => time(),
         }
     };
-    let house = House::build(HouseSettings {
+    let stack = TestStack::start(TestStackSettings {
         clock: Arc::new(clock),
-        ..HouseSettings::default()
+        ..TestStackSettings::default()
     })
     .await?;
-    let begin = house.at("/sign-in/example");
+    let begin = stack.at("/sign-in/example");
     // Starting up asks for the time as well, and is no handler.
-    let metrics = format!("http://{}/metrics", house.gateway.management);
+    let metrics = format!("http://{}/metrics", stack.gateway.management);
     until("the start is over", async || {
         let (_, counted) = get(&metrics).await?;
         Ok(counted

@@ -2,27 +2,27 @@
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::browser::{Browser, BrowserSettings};
 
-async fn house() -> Result<(House, Browser)> {
-    let house = House::build(HouseSettings {
+async fn stack() -> Result<(TestStack, Browser)> {
+    let stack = TestStack::start(TestStackSettings {
         tls: true,
-        ..HouseSettings::default()
+        ..TestStackSettings::default()
     })
     .await?;
-    let authority = house.authority().context("an authority")?.to_vec();
+    let authority = stack.authority().context("an authority")?.to_vec();
     let browser = Browser::with(BrowserSettings {
         authorities: vec![authority],
         ..BrowserSettings::default()
     })?;
-    Ok((house, browser))
+    Ok((stack, browser))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cookies_are_bound_to_this_host_and_https() -> Result<()> {
-    let (house, mut browser) = house().await?;
-    browser.open(&house.at("/")).await?;
+    let (stack, mut browser) = stack().await?;
+    browser.open(&stack.at("/")).await?;
     let portal = browser.sign_in_at_provider("alice").await?;
     ensure!(portal.status() == Some(StatusCode::OK), "{}", portal.text());
     for name in ["__Host-rc_s", "__Host-rc_t"] {
@@ -40,11 +40,11 @@ async fn cookies_are_bound_to_this_host_and_https() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn aws_checks_tokens_over_https() -> Result<()> {
-    let (house, mut browser) = house().await?;
-    browser.open(&house.at("/")).await?;
+    let (stack, mut browser) = stack().await?;
+    browser.open(&stack.at("/")).await?;
     browser.sign_in_at_provider("alice").await?;
     browser
-        .open(&house.at("/console?account=444455556666&permission_set=Administrator"))
+        .open(&stack.at("/console?account=444455556666&permission_set=Administrator"))
         .await?;
     let console = browser.submit("/console", &[]).await?;
     ensure!(
@@ -57,8 +57,8 @@ async fn aws_checks_tokens_over_https() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn plain_http_gets_nothing() -> Result<()> {
-    let (house, mut browser) = house().await?;
-    let plain = house.at("/").replace("https://", "http://");
+    let (stack, mut browser) = stack().await?;
+    let plain = stack.at("/").replace("https://", "http://");
     ensure!(
         browser.open(&plain).await.is_err(),
         "the port speaks TLS only"

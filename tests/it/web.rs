@@ -1,4 +1,4 @@
-//! The gateway as a browser meets it, in a house of its own for every test: stories, every route, and everything that
+//! The gateway as a browser meets it, in a stack of its own for every test: stories, every route, and everything that
 //! should not work.
 
 mod address;
@@ -20,11 +20,12 @@ mod routes;
 mod saml;
 mod saml_aws;
 mod saml_faults;
-mod saml_house;
+
 mod saml_logged;
 mod saml_logout;
 mod saml_peer;
 mod saml_refused;
+mod saml_sample_data;
 mod sessions;
 mod set_up;
 mod sign_in;
@@ -37,7 +38,7 @@ use anyhow::{Context as _, Result, ensure};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{RequestBuilder, Response};
 use rolecall_core::identity::{ProviderId, Subject};
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::browser::{Browser, BrowserSettings, Page};
 use rolecall_testkit::clock::ManualClock;
 use rolecalld::audit::{Format, export};
@@ -50,9 +51,9 @@ const SESSION: &str = "rc_s";
 /// The cookie of a sign-in under way.
 const BROWSER: &str = "rc_t";
 
-/// A house, its clock, and a client that follows nothing.
-struct Scene {
-    house: House,
+/// A stack, its clock, and a client that follows nothing.
+struct Fixture {
+    stack: TestStack,
     clock: ManualClock,
     client: reqwest::Client,
 }
@@ -64,27 +65,27 @@ struct Pass {
     csrf: String,
 }
 
-impl Scene {
+impl Fixture {
     async fn new() -> Result<Self> {
         Self::with(|_| ()).await
     }
 
-    async fn with(change: impl FnOnce(&mut HouseSettings)) -> Result<Self> {
+    async fn with(change: impl FnOnce(&mut TestStackSettings)) -> Result<Self> {
         let clock = ManualClock::starting_now();
-        let mut settings = HouseSettings {
+        let mut settings = TestStackSettings {
             clock: clock.clock(),
-            ..HouseSettings::default()
+            ..TestStackSettings::default()
         };
         change(&mut settings);
         Ok(Self {
-            house: House::build(settings).await?,
+            stack: TestStack::start(settings).await?,
             clock,
             client: client()?,
         })
     }
 
     fn at(&self, path: &str) -> String {
-        self.house.at(path)
+        self.stack.at(path)
     }
 
     /// A browser that has been nowhere.
@@ -131,7 +132,7 @@ impl Scene {
             .body(body)
     }
 
-    /// As [`Scene::post`], asking for JSON.
+    /// As [`Fixture::post`], asking for JSON.
     async fn post_json(
         &self,
         pass: &Pass,
@@ -146,7 +147,7 @@ impl Scene {
 
     /// The audit trail, oldest first.
     async fn trail(&self) -> Result<Vec<Value>> {
-        let file = self.house.folder().join("audit.db");
+        let file = self.stack.folder().join("audit.db");
         let url: DatabaseUrl = format!("sqlite:{}", file.display()).parse()?;
         let mut lines = Vec::new();
         export(
@@ -176,9 +177,9 @@ impl Scene {
     /// The reasons of what was refused of `sign_in` or `sign_out`, oldest first: events of their own, and what was
     /// summarised until now.
     async fn refused(&self, what: &str) -> Result<Vec<String>> {
-        self.house
+        self.stack
             .gateway
-            .verbs
+            .services
             .journal()
             .write_refusals(true)
             .await?;
@@ -217,8 +218,8 @@ impl Scene {
             return Ok(());
         }
         let (provider, subject) = (ProviderId::parse("example")?, Subject::parse("00u-alice")?);
-        let verbs = &self.house.gateway.verbs;
-        verbs.sessions().end_person(&provider, &subject).await?;
+        let services = &self.stack.gateway.services;
+        services.sessions().end_person(&provider, &subject).await?;
         Ok(())
     }
 

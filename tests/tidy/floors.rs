@@ -41,7 +41,7 @@ pub const RULES: &[Rule] = &[
             ("src/cli/serve.rs", "use crate::server;"),
             ("src/config/provider.rs", "use crate::idp::OidcSettings;"),
             ("src/idp/oidc.rs", "use crate::telemetry::Reference;"),
-            ("tests/it/main.rs", "use crate::house::House;"),
+            ("tests/it/main.rs", "use crate::fixture::Fixture;"),
         ],
     },
     Rule {
@@ -248,7 +248,7 @@ const FENCES: &[(&str, &[&str], &str)] = &[
     ),
     (
         "rolecall_testkit::",
-        &["crates/rolecall-demo"],
+        &["crates/rolecall-demo", "crates/rolecall-harness"],
         "the gateway does not know its tests",
     ),
 ];
@@ -259,6 +259,7 @@ fn fences(source: &Source) -> Vec<Complaint> {
             "src/",
             "crates/rolecall-core/src/",
             "crates/rolecall-demo/",
+            "crates/rolecall-harness/",
             "xtask/",
         ])
     {

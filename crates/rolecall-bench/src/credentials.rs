@@ -71,7 +71,7 @@ pub async fn beside_the_floor(
     effort: Effort,
 ) -> anyhow::Result<(Vec<Round>, Vec<Round>)> {
     let order = Arc::new(Order::of(world, cookie).await?);
-    let client = client(&world.house.aws.url());
+    let client = client(&world.stack.aws.url());
     let (mut floors, mut subjects) = (Vec::new(), Vec::new());
     (_, subject) = load::round(subject, effort.warm_up).await?;
     load::round(order.callers(&client).await?, effort.warm_up).await?;
@@ -128,9 +128,9 @@ struct Order {
 impl Order {
     /// What the gateway would ask for this session.
     async fn of(world: &World, cookie: &str) -> anyhow::Result<Self> {
-        let verbs = &world.house.gateway.verbs;
+        let services = &world.stack.gateway.services;
         let (_, secret) = cookie.split_once('=').context("a cookie")?;
-        let session = verbs
+        let session = services
             .sessions()
             .session(&SessionSecret::new(secret))
             .await?;
@@ -140,7 +140,7 @@ impl Order {
             address: None,
             device_flow: false,
         };
-        let grants = verbs
+        let grants = services
             .entitlements()
             .policy()
             .grants(&Facts::new(&identity, circumstances));
@@ -157,8 +157,8 @@ impl Order {
             seconds: grant.duration_max().seconds().cast_signed(),
             policies: grant.policy_arns().iter().map(policy).collect(),
             issuer: TokenIssuer::open(
-                world.house.url(),
-                KeyDirectory::new(world.house.folder().join("keys")),
+                world.stack.url(),
+                KeyDirectory::new(world.stack.folder().join("keys")),
                 Arc::new(SystemClock),
                 Arc::new(SystemEntropy),
             )?,

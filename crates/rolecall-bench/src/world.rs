@@ -1,4 +1,4 @@
-//! The world that every measure of a running gateway shares: a real Redis, the house of the demo (identity provider, an AWS
+//! The world that every measure of a running gateway shares: a real Redis, a stack (identity provider, an AWS
 //! that checks proofs, configuration), and people with two hundred roles.
 
 use std::fmt::Write as _;
@@ -7,7 +7,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::Context as _;
 use rolecall_core::base::limits::SESSIONS_PER_SUBJECT_MAX;
-use rolecall_demo::{ACCESS, House, HouseSettings, SamlHouse};
+use rolecall_harness::sample_data::ACCESS_POLICY;
+use rolecall_harness::{SamlStackSettings, TestStack, TestStackSettings};
 use rolecall_testkit::oidc::{OidcSettings, Person};
 use rolecall_testkit::process::free_ports;
 use rolecall_testkit::redis::Redis;
@@ -32,7 +33,7 @@ const BROWSERS: usize = 8;
 /// See the module.
 pub struct World {
     /// Identity provider, AWS, configuration. Its own gateway shares Redis and keys with the measured one and rests.
-    pub house: House,
+    pub stack: TestStack,
     redis: Redis,
     /// On the disk that holds the build, since `/tmp` may be memory.
     disk: TempDir,
@@ -47,18 +48,18 @@ impl World {
 
     /// A world of a few people, with a SAML provider beside the other.
     pub async fn with_saml() -> anyhow::Result<Self> {
-        Self::with(1, ACCOUNTS, Some(SamlHouse::default())).await
+        Self::with(1, ACCOUNTS, Some(SamlStackSettings::default())).await
     }
 
     async fn with(
         sessions: usize,
         accounts: usize,
-        saml: Option<SamlHouse>,
+        saml: Option<SamlStackSettings>,
     ) -> anyhow::Result<Self> {
         let redis = Redis::single().await?;
         let people = sessions.div_ceil(SESSIONS_PER_SUBJECT_MAX).max(32);
         let disk = tempfile::tempdir_in(target_folder()?)?;
-        let house = House::build(HouseSettings {
+        let stack = TestStack::start(TestStackSettings {
             store: redis.url(),
             trusted_proxies: vec!["127.0.0.1/32".to_owned()],
             database: format!("sqlite:{}", disk.path().join("other.db").display()),
@@ -69,18 +70,18 @@ impl World {
             },
             requests_kept: 0,
             saml,
-            ..HouseSettings::default()
+            ..TestStackSettings::default()
         })
         .await?;
         Ok(Self {
-            house,
+            stack,
             redis,
             disk,
             people,
         })
     }
 
-    /// Starts a gateway beside the house's own, with the same configuration but a process, a port and an audit trail of
+    /// Starts a gateway beside the stack's own, with the same configuration but a process, a port and an audit trail of
     /// its own. It answers to the same name, and its limits let a few people ask for as much as they can. Says how long it
     /// took to be ready.
     pub async fn gateway(&self) -> anyhow::Result<(Gateway, std::time::Duration)> {
@@ -103,14 +104,14 @@ impl World {
     ) -> anyhow::Result<(Gateway, std::time::Duration)> {
         let [public, management] =
             free_ports::<2>()?.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let text = fs::read_to_string(self.house.config())?;
+        let text = fs::read_to_string(self.stack.config())?;
         let text = text
             .replace(
                 "address = \"127.0.0.1:0\"\nmanagement = \"127.0.0.1:0\"",
                 &format!("address = \"{public}\"\nmanagement = \"{management}\""),
             )
             .replace("other.db", "bench.db");
-        let config = self.house.folder().join("bench.toml");
+        let config = self.stack.folder().join("bench.toml");
         fs::write(&config, change(&text))?;
         Gateway::start(&config, public, management).await
     }
@@ -137,7 +138,7 @@ impl World {
 
     /// The name that requests must bear.
     pub fn host(&self) -> &str {
-        self.house.url().trim_start_matches("http://")
+        self.stack.url().trim_start_matches("http://")
     }
 
     /// A machine at which people sign in and press buttons.
@@ -146,7 +147,7 @@ impl World {
     }
 
     fn provider(&self) -> anyhow::Result<SocketAddr> {
-        let address = self.house.provider.url();
+        let address = self.stack.provider.url();
         let address = address.trim_start_matches("http://").parse();
         address.context("the provider's address")
     }
@@ -182,9 +183,9 @@ fn person(number: usize) -> Person {
         .amr(["pwd", "otp", "mfa"])
 }
 
-/// The demo's policy, with five roles in each of so many accounts for the group `bench`.
+/// The sample access policy, with five roles in each of so many accounts for the group `bench`.
 fn access(accounts: usize) -> String {
-    let mut text = ACCESS.to_owned();
+    let mut text = ACCESS_POLICY.to_owned();
     // Writing to a string cannot fail.
     for number in 1..accounts {
         let stage = ["prod", "stage", "dev"][number % 3];

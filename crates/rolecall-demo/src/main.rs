@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser;
-use rolecall_demo::{ACCOUNTS, House, HouseSettings, SamlHouse, access_by_both};
+use rolecall_harness::sample_data::{ACCOUNTS, access_policy_for_both_providers};
+use rolecall_harness::{SamlStackSettings, TestStack, TestStackSettings};
 use rolecall_testkit::oidc::OidcSettings;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -46,19 +47,19 @@ async fn run(demo: Demo) -> anyhow::Result<()> {
     );
     // 0 is any free port, for each of them.
     let after = |offset: u16| if port == 0 { 0 } else { port + offset };
-    let mut saml = SamlHouse::default();
+    let mut saml = SamlStackSettings::default();
     saml.provider.port = after(2);
     let provider = OidcSettings {
         port: after(1),
         ..OidcSettings::default()
     };
-    let house = House::build(HouseSettings {
+    let stack = TestStack::start(TestStackSettings {
         port,
         aws_port: after(NEIGHBOURS),
         provider,
         saml: Some(saml),
-        access: access_by_both(),
-        ..HouseSettings::default()
+        access: access_policy_for_both_providers(),
+        ..TestStackSettings::default()
     })
     .await
     .with_context(|| {
@@ -71,20 +72,20 @@ async fn run(demo: Demo) -> anyhow::Result<()> {
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
-    std::io::stdout().write_all(welcome(&house, port)?.as_bytes())?;
+    std::io::stdout().write_all(welcome(&stack, port)?.as_bytes())?;
     tokio::select! {
         _ = interrupted.recv() => {}
         _ = terminated.recv() => {}
         _ = hung_up.recv() => {}
     }
-    // The house goes with its folder.
-    house.stop().await
+    // The stack goes with its folder.
+    stack.stop().await
 }
 
-fn welcome(house: &House, port: u16) -> anyhow::Result<String> {
-    let portal = house.url();
-    let terminal: String = house
-        .terminal()?
+fn welcome(stack: &TestStack, port: u16) -> anyhow::Result<String> {
+    let portal = stack.url();
+    let terminal: String = stack
+        .terminal_setup()?
         .lines()
         .map(|line| format!("  {line}\n"))
         .collect();

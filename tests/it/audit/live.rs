@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::join_all;
 use reqwest::StatusCode;
-use rolecall_demo::House;
+use rolecall_harness::TestStack;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::process::{Process, Signal};
 use sqlx::{Connection as _, SqliteConnection};
 
 use crate::cli::{program, rolecalld};
-use crate::operate::{Balancer, PROD, RECOVERED_MAX, balanced_house, credentials, get, sign_in};
+use crate::operate::{Balancer, PROD, RECOVERED_MAX, balanced_stack, credentials, get, sign_in};
 
 /// People who ask at the same time.
 const CALLERS: usize = 6;
@@ -33,7 +33,7 @@ pub struct Live {
     pub management: String,
     pub url: String,
     pub folder: PathBuf,
-    house: House,
+    stack: TestStack,
     _balancer: Balancer,
 }
 
@@ -53,16 +53,16 @@ impl Live {
         database: &str,
         command: impl FnOnce(&Path) -> Command,
     ) -> Result<Self> {
-        let (house, balancer) = balanced_house(|settings| {
-            settings.database = "sqlite:house.db".to_owned();
+        let (stack, balancer) = balanced_stack(|settings| {
+            settings.database = "sqlite:stack.db".to_owned();
         })
         .await?;
-        let folder = house.folder().to_owned();
-        // The house's own gateway is in this process, which must be just another user of the files.
-        let config = std::fs::read_to_string(house.config())?
+        let folder = stack.folder().to_owned();
+        // The stack's own gateway is in this process, which must be just another user of the files.
+        let config = std::fs::read_to_string(stack.config())?
             .replace("memory:", store)
-            .replace("sqlite:house.db", database);
-        std::fs::write(house.config(), config)?;
+            .replace("sqlite:stack.db", database);
+        std::fs::write(stack.config(), config)?;
         let mut gateway = Process::start(command(&folder))?;
         let line = gateway.wait_for_line(" serving ", RECOVERED_MAX)?;
         let word = |name: &str| {
@@ -73,10 +73,10 @@ impl Live {
         balancer.lead_to(&[word("address=")?.parse()?]);
         Ok(Self {
             management: format!("http://{}", word("management=")?),
-            url: house.url().to_owned(),
+            url: stack.url().to_owned(),
             gateway,
             folder,
-            house,
+            stack,
             _balancer: balancer,
         })
     }
@@ -267,7 +267,7 @@ async fn nothing_is_lost(store: &str, database: &str) -> Result<()> {
         &["audit", "verify", "--config", "rolecall.toml"],
     )?;
     ensure!(ran.code == 0, "{ran:?}");
-    ensure!(!live.house.aws.issued().is_empty());
+    ensure!(!live.stack.aws.issued().is_empty());
     Ok(())
 }
 
@@ -296,7 +296,7 @@ async fn a_deleted_file_ends_issuing_and_readiness() -> Result<()> {
             "{name}: {status} {refusal}"
         );
         ensure!(!live.is_ready().await?, "{name}");
-        ensure!(live.house.aws.issued().is_empty(), "{name}");
+        ensure!(live.stack.aws.issued().is_empty(), "{name}");
         let line = "was deleted or replaced while it was in use";
         live.gateway.wait_for_line(line, RECOVERED_MAX)?;
     }

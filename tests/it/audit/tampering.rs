@@ -6,13 +6,13 @@ use rolecalld::audit::Finding;
 use super::*;
 
 /// A first chain of 11 events, which ended, and a second of 6, which saw that.
-struct Scene {
+struct Fixture {
     database: TestDatabase,
     first: WriterHead,
     second: WriterHead,
 }
 
-impl Scene {
+impl Fixture {
     async fn set(database: TestDatabase) -> Result<Self> {
         let people = |n: usize| {
             (0..n)
@@ -52,102 +52,102 @@ fn altered(writer: &WriterHead, sequence: i64) -> Finding {
     }
 }
 
-fn contradicted(scene: &Scene) -> Finding {
+fn contradicted(fixture: &Fixture) -> Finding {
     Finding::Contradicted {
-        writer: scene.first.writer.clone(),
+        writer: fixture.first.writer.clone(),
         sequence: 11,
-        by: scene.second.writer.clone(),
+        by: fixture.second.writer.clone(),
     }
 }
 
 async fn every_change_is_found(databases: impl AsyncFn() -> Result<TestDatabase>) -> Result<()> {
-    let fresh = async || Scene::set(databases().await?).await;
+    let fresh = async || Fixture::set(databases().await?).await;
 
-    let scene = fresh().await?;
-    let found = scene.after("UPDATE audit_events SET canonical = replace(canonical, 'alice-3', 'alicf-3') WHERE writer = '<first>' AND sequence = 5").await?;
+    let fixture = fresh().await?;
+    let found = fixture.after("UPDATE audit_events SET canonical = replace(canonical, 'alice-3', 'alicf-3') WHERE writer = '<first>' AND sequence = 5").await?;
     ensure!(
-        found.contains(&altered(&scene.first, 5)),
+        found.contains(&altered(&fixture.first, 5)),
         "one byte: {found:?}"
     );
 
-    let scene = fresh().await?;
-    let found = scene.after("UPDATE audit_events SET canonical = replace(canonical, 'alice', 'mallo'), subject = 'mallo-3', email = replace(email, 'alice', 'mallo') WHERE writer = '<first>' AND sequence = 5").await?;
+    let fixture = fresh().await?;
+    let found = fixture.after("UPDATE audit_events SET canonical = replace(canonical, 'alice', 'mallo'), subject = 'mallo-3', email = replace(email, 'alice', 'mallo') WHERE writer = '<first>' AND sequence = 5").await?;
     ensure!(
-        found == [altered(&scene.first, 5)],
+        found == [altered(&fixture.first, 5)],
         "with its columns: {found:?}"
     );
 
-    let scene = fresh().await?;
-    let found = scene
+    let fixture = fresh().await?;
+    let found = fixture
         .after("UPDATE audit_events SET subject = 'bob' WHERE writer = '<first>' AND sequence = 5")
         .await?;
     let relabelled = Finding::Relabelled {
-        writer: scene.first.writer.clone(),
+        writer: fixture.first.writer.clone(),
         sequence: 5,
     };
     ensure!(found == [relabelled], "only a column: {found:?}");
 
-    let scene = fresh().await?;
-    let found = scene.after("UPDATE audit_events SET hash = replace(hash, substr(hash, 1, 1), 'x') WHERE writer = '<first>' AND sequence = 5").await?;
+    let fixture = fresh().await?;
+    let found = fixture.after("UPDATE audit_events SET hash = replace(hash, substr(hash, 1, 1), 'x') WHERE writer = '<first>' AND sequence = 5").await?;
     ensure!(
-        found == [altered(&scene.first, 5), altered(&scene.first, 6)],
+        found == [altered(&fixture.first, 5), altered(&fixture.first, 6)],
         "a hash: {found:?}"
     );
 
-    let scene = fresh().await?;
-    let found = scene
+    let fixture = fresh().await?;
+    let found = fixture
         .after("DELETE FROM audit_events WHERE writer = '<first>' AND sequence = 5")
         .await?;
     let missing = Finding::Missing {
-        writer: scene.first.writer.clone(),
+        writer: fixture.first.writer.clone(),
         from: 5,
         to: 5,
     };
     ensure!(found == [missing], "deleted: {found:?}");
 
-    let scene = fresh().await?;
-    let found = scene
+    let fixture = fresh().await?;
+    let found = fixture
         .after("DELETE FROM audit_events WHERE writer = '<first>' AND sequence < 3")
         .await?;
     let missing = Finding::Missing {
-        writer: scene.first.writer.clone(),
+        writer: fixture.first.writer.clone(),
         from: 1,
         to: 2,
     };
     ensure!(found == [missing], "the beginning: {found:?}");
 
-    let scene = fresh().await?;
-    let found = scene.after("UPDATE audit_events SET sequence = -5 WHERE writer = '<first>' AND sequence = 5; UPDATE audit_events SET sequence = 5 WHERE writer = '<first>' AND sequence = 6; UPDATE audit_events SET sequence = 6 WHERE writer = '<first>' AND sequence = -5").await?;
+    let fixture = fresh().await?;
+    let found = fixture.after("UPDATE audit_events SET sequence = -5 WHERE writer = '<first>' AND sequence = 5; UPDATE audit_events SET sequence = 5 WHERE writer = '<first>' AND sequence = 6; UPDATE audit_events SET sequence = 6 WHERE writer = '<first>' AND sequence = -5").await?;
     ensure!(
-        found.contains(&altered(&scene.first, 5)) && found.contains(&altered(&scene.first, 6)),
+        found.contains(&altered(&fixture.first, 5)) && found.contains(&altered(&fixture.first, 6)),
         "swapped: {found:?}"
     );
 
-    let scene = fresh().await?;
-    let found = scene.after("DELETE FROM audit_events WHERE writer = '<first>' AND sequence = 5; UPDATE audit_events SET sequence = sequence - 100 WHERE writer = '<first>' AND sequence > 5; UPDATE audit_events SET sequence = sequence + 99 WHERE writer = '<first>' AND sequence < 0").await?;
+    let fixture = fresh().await?;
+    let found = fixture.after("DELETE FROM audit_events WHERE writer = '<first>' AND sequence = 5; UPDATE audit_events SET sequence = sequence - 100 WHERE writer = '<first>' AND sequence > 5; UPDATE audit_events SET sequence = sequence + 99 WHERE writer = '<first>' AND sequence < 0").await?;
     ensure!(
-        found.contains(&altered(&scene.first, 5)),
+        found.contains(&altered(&fixture.first, 5)),
         "closed up: {found:?}"
     );
 
-    let scene = fresh().await?;
+    let fixture = fresh().await?;
     let copy = "writer, SEQ, at, event, reference, provider, subject, email, account, canonical, hash FROM audit_events WHERE writer = '<first>' AND sequence = 11";
     for (place, sequence) in [("12", 12), ("0", 0), ("-1", -1)] {
-        let found = scene
+        let found = fixture
             .after(&format!(
                 "INSERT INTO audit_events SELECT {}",
                 copy.replace("SEQ", place)
             ))
             .await?;
         let inserted = Finding::Inserted {
-            writer: scene.first.writer.clone(),
+            writer: fixture.first.writer.clone(),
             sequence,
         };
         ensure!(found.contains(&inserted), "inserted at {place}: {found:?}");
     }
 
-    let scene = fresh().await?;
-    let found = scene.after("INSERT INTO audit_events SELECT 'forged', sequence, at, event, reference, provider, subject, email, account, canonical, hash FROM audit_events WHERE writer = '<first>'").await?;
+    let fixture = fresh().await?;
+    let found = fixture.after("INSERT INTO audit_events SELECT 'forged', sequence, at, event, reference, provider, subject, email, account, canonical, hash FROM audit_events WHERE writer = '<first>'").await?;
     ensure!(
         found.contains(&Finding::Inserted {
             writer: "forged".to_owned(),
@@ -156,48 +156,51 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<TestDatabase>
         "a chain: {found:?}"
     );
 
-    let scene = fresh().await?;
-    let found = scene
+    let fixture = fresh().await?;
+    let found = fixture
         .after("DELETE FROM audit_events WHERE writer = '<first>' AND sequence > 8")
         .await?;
     let cut = Finding::CutOff {
-        writer: scene.first.writer.clone(),
+        writer: fixture.first.writer.clone(),
         last: 8,
         recorded: 11,
     };
-    ensure!(found == [cut, contradicted(&scene)], "cut off: {found:?}");
+    ensure!(found == [cut, contradicted(&fixture)], "cut off: {found:?}");
 
-    let scene = fresh().await?;
-    let found = scene.after("DELETE FROM audit_events WHERE writer = '<first>' AND sequence > 8; UPDATE audit_writers SET sequence = 8, hash = (SELECT hash FROM audit_events WHERE writer = '<first>' AND sequence = 8) WHERE writer = '<first>'").await?;
+    let fixture = fresh().await?;
+    let found = fixture.after("DELETE FROM audit_events WHERE writer = '<first>' AND sequence > 8; UPDATE audit_writers SET sequence = 8, hash = (SELECT hash FROM audit_events WHERE writer = '<first>' AND sequence = 8) WHERE writer = '<first>'").await?;
     ensure!(
-        found == [contradicted(&scene)],
+        found == [contradicted(&fixture)],
         "cut off, with its head: {found:?}"
     );
 
-    let scene = fresh().await?;
-    let found = scene.after("DELETE FROM audit_events WHERE writer = '<first>'; DELETE FROM audit_writers WHERE writer = '<first>'").await?;
-    ensure!(found == [contradicted(&scene)], "a whole chain: {found:?}");
+    let fixture = fresh().await?;
+    let found = fixture.after("DELETE FROM audit_events WHERE writer = '<first>'; DELETE FROM audit_writers WHERE writer = '<first>'").await?;
+    ensure!(
+        found == [contradicted(&fixture)],
+        "a whole chain: {found:?}"
+    );
 
-    let scene = fresh().await?;
-    let found = scene
+    let fixture = fresh().await?;
+    let found = fixture
         .after("DELETE FROM audit_events WHERE writer = '<second>'")
         .await?;
     let cut = Finding::CutOff {
-        writer: scene.second.writer.clone(),
+        writer: fixture.second.writer.clone(),
         last: 0,
         recorded: 6,
     };
     ensure!(found == [cut], "the last chain's events: {found:?}");
 
-    let scene = fresh().await?;
-    let found = scene.after("UPDATE audit_writers SET hash = (SELECT hash FROM audit_events WHERE writer = '<second>' AND sequence = 5) WHERE writer = '<second>'").await?;
+    let fixture = fresh().await?;
+    let found = fixture.after("UPDATE audit_writers SET hash = (SELECT hash FROM audit_events WHERE writer = '<second>' AND sequence = 5) WHERE writer = '<second>'").await?;
     let head = Finding::HeadAltered {
-        writer: scene.second.writer.clone(),
+        writer: fixture.second.writer.clone(),
     };
     ensure!(found == [head], "a head: {found:?}");
 
-    let scene = fresh().await?;
-    let found = scene
+    let fixture = fresh().await?;
+    let found = fixture
         .after("DELETE FROM audit_writers WHERE writer = '<second>'")
         .await?;
     ensure!(
@@ -205,8 +208,8 @@ async fn every_change_is_found(databases: impl AsyncFn() -> Result<TestDatabase>
         "no head: {found:?}"
     );
 
-    let scene = fresh().await?;
-    let found = scene
+    let fixture = fresh().await?;
+    let found = fixture
         .after("UPDATE audit_events SET canonical = '' WHERE writer = '<first>'")
         .await?;
     ensure!(found.len() == 22, "emptied: {found:?}");
@@ -223,7 +226,7 @@ async fn every_change_is_found_on_postgres() -> Result<()> {
     let server = Arc::new(Postgres::start().await?);
     let next = AtomicU64::new(0);
     every_change_is_found(async || {
-        let name = format!("scene{}", next.fetch_add(1, Ordering::Relaxed));
+        let name = format!("fixture{}", next.fetch_add(1, Ordering::Relaxed));
         server.sql(&format!("CREATE DATABASE {name}"))?;
         Ok(TestDatabase(Kind::Shared {
             server: Arc::clone(&server),
@@ -236,14 +239,14 @@ async fn every_change_is_found_on_postgres() -> Result<()> {
 /// Who knows the algorithm can make one row look right, but not the next.
 #[tokio::test]
 async fn a_forged_hash_shows_at_the_next_event() -> Result<()> {
-    let scene = Scene::set(TestDatabase::sqlite()?).await?;
+    let fixture = Fixture::set(TestDatabase::sqlite()?).await?;
     let forged = ChainHash::genesis("anything").to_string();
-    let found = scene
+    let found = fixture
         .after(&format!(
             "UPDATE audit_events SET hash = '{forged}' WHERE writer = '<first>' AND sequence = 5"
         ))
         .await?;
-    ensure!(found.contains(&altered(&scene.first, 6)), "{found:?}");
+    ensure!(found.contains(&altered(&fixture.first, 6)), "{found:?}");
     Ok(())
 }
 
@@ -252,15 +255,15 @@ async fn a_forged_hash_shows_at_the_next_event() -> Result<()> {
 async fn an_event_in_the_place_of_another_is_found() -> Result<()> {
     let columns = "writer, sequence, at, event, reference, provider, subject, email, account, CANONICAL, hash";
     for canonical in ["canonical", "replace(canonical, 'alice', 'mallo')"] {
-        let scene = Scene::set(TestDatabase::sqlite()?).await?;
-        let found = scene
+        let fixture = Fixture::set(TestDatabase::sqlite()?).await?;
+        let found = fixture
             .after(&format!(
                 "INSERT INTO audit_events SELECT {} FROM audit_events WHERE writer = '<first>' AND sequence = 5",
                 columns.replace("CANONICAL", canonical)
             ))
             .await?;
         ensure!(
-            found.contains(&altered(&scene.first, 5)),
+            found.contains(&altered(&fixture.first, 5)),
             "{canonical}: {found:?}"
         );
     }

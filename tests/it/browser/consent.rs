@@ -14,15 +14,15 @@ async fn programs_are_let_in_on_a_phone_in_dark() -> Result<()> {
 }
 
 async fn walk(scheme: &'static str, width: u32) -> Result<()> {
-    let Some((house, seen)) = super::walked("consent.mjs", scheme, width).await? else {
+    let Some((stack, seen)) = super::walked("consent.mjs", scheme, width).await? else {
         return Ok(());
     };
-    judge(&seen, &house)
+    judge(&seen, &stack)
         .await
         .with_context(|| format!("{seen:#}"))
 }
 
-async fn judge(seen: &Value, house: &House) -> Result<()> {
+async fn judge(seen: &Value, stack: &TestStack) -> Result<()> {
     super::well_behaved(seen)?;
     let page = |name: &str| seen["pages"][name].as_str().unwrap_or_default().to_owned();
     for part in [
@@ -55,9 +55,9 @@ async fn judge(seen: &Value, house: &House) -> Result<()> {
     for token in tokens {
         let token = token.as_str().unwrap_or_default();
         let token = rolecall_core::base::secret::AccessToken::new(token);
-        let found = house
+        let found = stack
             .gateway
-            .verbs
+            .services
             .sessions()
             .client_session(&token)
             .await?;

@@ -15,12 +15,12 @@ async fn a_role_is_chosen_on_a_phone_in_dark() -> Result<()> {
 
 async fn walk(scheme: &'static str, width: u32) -> Result<()> {
     match super::walked("login.mjs", scheme, width).await? {
-        Some((house, seen)) => judge(&seen, &house).with_context(|| format!("{seen:#}")),
+        Some((stack, seen)) => judge(&seen, &stack).with_context(|| format!("{seen:#}")),
         None => Ok(()),
     }
 }
 
-fn judge(seen: &Value, house: &House) -> Result<()> {
+fn judge(seen: &Value, stack: &TestStack) -> Result<()> {
     super::well_behaved(seen)?;
     let page = |name: &str| seen["pages"][name].as_str().unwrap_or_default().to_owned();
     ensure!(page("login").contains("aws login") && page("login").contains("127.0.0.1:"));
@@ -39,7 +39,7 @@ fn judge(seen: &Value, house: &House) -> Result<()> {
         page("login-plain").contains("second factor"),
         "a locked role says what it needs"
     );
-    let issued = house.aws.issued();
+    let issued = stack.aws.issued();
     let keys: Vec<&str> = issued
         .iter()
         .map(|issued| issued.access_key_id.as_str())

@@ -1,28 +1,28 @@
 //! `rolecalld audit`: a trail that somebody touched is not intact, and an export is what was written.
 
 use anyhow::{Context as _, Result, ensure};
-use rolecall_demo::House;
+use rolecall_harness::TestStack;
 use rolecall_testkit::browser::Browser;
 use serde_json::Value;
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::rolecalld;
-use crate::operate::{PROD, credentials, house_with, sign_in};
+use crate::operate::{PROD, credentials, sign_in, stack_with};
 
 const VERIFY: [&str; 4] = ["audit", "verify", "--config", "rolecall.toml"];
 
 /// A trail in which alice signed in and took credentials.
-async fn house() -> Result<House> {
-    let house = house_with("memory:").await?;
+async fn stack() -> Result<TestStack> {
+    let stack = stack_with("memory:").await?;
     let mut alice = Browser::new()?;
-    sign_in(house.url(), &mut alice, "alice").await?;
+    sign_in(stack.url(), &mut alice, "alice").await?;
     let (status, issued) = credentials(&alice, PROD).await?;
     ensure!(status.is_success(), "{issued}");
-    Ok(house)
+    Ok(stack)
 }
 
-async fn tamper(house: &House, statement: &'static str) -> Result<()> {
-    let url = format!("sqlite:{}", house.folder().join("audit.db").display());
+async fn tamper(stack: &TestStack, statement: &'static str) -> Result<()> {
+    let url = format!("sqlite:{}", stack.folder().join("audit.db").display());
     let mut connection = SqliteConnection::connect(&url).await?;
     let done = sqlx::query(statement).execute(&mut connection).await?;
     ensure!(done.rows_affected() == 1, "{statement}");
@@ -31,8 +31,8 @@ async fn tamper(house: &House, statement: &'static str) -> Result<()> {
 
 #[tokio::test]
 async fn an_untouched_trail_is_intact() -> Result<()> {
-    let house = house().await?;
-    let ran = rolecalld(house.folder(), &VERIFY)?;
+    let stack = stack().await?;
+    let ran = rolecalld(stack.folder(), &VERIFY)?;
     ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
     ensure!(
         ran.out
@@ -47,7 +47,7 @@ async fn an_untouched_trail_is_intact() -> Result<()> {
         .lines()
         .find_map(|line| line.strip_prefix("head: "))
         .context("a head to keep")?;
-    let ran = rolecalld(house.folder(), &[&VERIFY[..], &["--json"]].concat())?;
+    let ran = rolecalld(stack.folder(), &[&VERIFY[..], &["--json"]].concat())?;
     let report: Value = serde_json::from_str(&ran.out)?;
     let hash = report["heads"][0]["hash"].as_str().context("a hash")?;
     ensure!(
@@ -73,9 +73,9 @@ async fn a_changed_event_and_a_missing_one_are_named() -> Result<()> {
             "are gone",
         ),
     ] {
-        let house = house().await?;
-        tamper(&house, statement).await?;
-        let ran = rolecalld(house.folder(), &VERIFY)?;
+        let stack = stack().await?;
+        tamper(&stack, statement).await?;
+        let ran = rolecalld(stack.folder(), &VERIFY)?;
         ensure!(ran.code == 1 && ran.err.is_empty(), "{ran:?}");
         let finding = ran.out.lines().find(|line| line.starts_with("tampered: "));
         let finding = finding.with_context(|| ran.out.clone())?;
@@ -90,9 +90,9 @@ async fn a_changed_event_and_a_missing_one_are_named() -> Result<()> {
 
 #[tokio::test]
 async fn an_export_holds_what_happened_since() -> Result<()> {
-    let house = house().await?;
+    let stack = stack().await?;
     let export = ["audit", "export", "--config", "rolecall.toml"];
-    let ran = rolecalld(house.folder(), &export)?;
+    let ran = rolecalld(stack.folder(), &export)?;
     ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
     let lines: Vec<Value> = ran
         .out
@@ -100,16 +100,16 @@ async fn an_export_holds_what_happened_since() -> Result<()> {
         .map(serde_json::from_str)
         .collect::<Result<_, _>>()?;
     ensure!(lines.len() >= 4, "{}", ran.out);
-    let issued = house.aws.issued();
+    let issued = stack.aws.issued();
     let key = &issued.first().context("nothing issued")?.access_key_id;
     ensure!(ran.out.contains(key.as_str()), "{}", ran.out);
     let csv = rolecalld(
-        house.folder(),
+        stack.folder(),
         &[&export[..], &["--format", "csv", "--since", "2026-01-01"]].concat(),
     )?;
     ensure!(csv.out.lines().count() == lines.len() + 1, "{}", csv.out);
     let none = rolecalld(
-        house.folder(),
+        stack.folder(),
         &[&export[..], &["--since", "2999-01-01T00:00:00Z"]].concat(),
     )?;
     ensure!(none.code == 0 && none.out.is_empty(), "{none:?}");
@@ -132,8 +132,8 @@ const SEARCH: [&str; 4] = ["audit", "search", "--config", "rolecall.toml"];
 
 #[tokio::test]
 async fn a_search_finds_what_has_just_happened() -> Result<()> {
-    let house = house().await?;
-    let search = |more: &[&str]| rolecalld(house.folder(), &[&SEARCH[..], more].concat());
+    let stack = stack().await?;
+    let search = |more: &[&str]| rolecalld(stack.folder(), &[&SEARCH[..], more].concat());
     let ran = search(&["--user", "alice@example.com", "--outcome", "success"])?;
     ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
     let first = ran.out.lines().next().unwrap_or_default();

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Result, ensure};
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::oidc::{AuthTime, OidcSettings};
 
 use super::{change, folder, rolecalld};
@@ -40,7 +40,7 @@ fn every_mistake_of_both_files_is_told_at_once() -> Result<()> {
     ] {
         change(&folder, from, to)?;
     }
-    let access = rolecall_demo::ACCESS
+    let access = rolecall_harness::sample_data::ACCESS_POLICY
         .replace("groups = [\"platform\"]", "group = [\"platform\"]")
         .replace(
             "accounts = [\"payments-prod\"]",
@@ -239,13 +239,13 @@ fn a_variable_that_is_not_set_is_named() -> Result<()> {
 
 #[tokio::test]
 async fn online_everything_is_asked_and_nothing_is_made() -> Result<()> {
-    let house = House::build(HouseSettings {
+    let stack = TestStack::start(TestStackSettings {
         store: "sqlite:store.db".to_owned(),
-        ..HouseSettings::default()
+        ..TestStackSettings::default()
     })
     .await?;
     let online = ["check", "--config", "rolecall.toml", "--online"];
-    let ran = rolecalld(house.folder(), &online)?;
+    let ran = rolecalld(stack.folder(), &online)?;
     ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
     for answer in [
         "provider example: answers",
@@ -283,15 +283,15 @@ async fn a_provider_without_auth_time_is_told_apart() -> Result<()> {
         ..OidcSettings::default()
     };
     for (more, warned) in [("", true), ("auth_time = \"assume_now\"\n", false)] {
-        let house = House::build(HouseSettings {
+        let stack = TestStack::start(TestStackSettings {
             store: "sqlite:store.db".to_owned(),
             provider: silent.clone(),
             more: more.to_owned(),
-            ..HouseSettings::default()
+            ..TestStackSettings::default()
         })
         .await?;
         let online = ["check", "--config", "rolecall.toml", "--online"];
-        let ran = rolecalld(house.folder(), &online)?;
+        let ran = rolecalld(stack.folder(), &online)?;
         ensure!(ran.code == 0, "{ran:?}");
         let told = ran.err.contains("warning: provider example: auth_time: ")
             && ran.err.contains("set auth_time = \"assume_now\"");

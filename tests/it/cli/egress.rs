@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use anyhow::{Context as _, Result, ensure};
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::proxy::{Proxy, ProxySettings};
 
 use super::{change, folder, program, rolecalld};
@@ -94,14 +94,14 @@ fn a_system_without_certificate_authorities_is_told_which_package_it_lacks() -> 
 
 #[tokio::test]
 async fn check_online_goes_through_the_proxy() -> Result<()> {
-    let house = House::build(HouseSettings::default()).await?;
+    let stack = TestStack::start(TestStackSettings::default()).await?;
     let proxy = Proxy::start(ProxySettings {
         credentials: Some(("gateway".to_owned(), "open sesame".to_owned())),
         hosts: HashMap::new(),
     })?;
-    let path = house.folder().join("rolecall.toml");
+    let path = stack.folder().join("rolecall.toml");
     let text = fs::read_to_string(&path)?;
-    let secret = house.folder().join("proxy.password");
+    let secret = stack.folder().join("proxy.password");
     fs::write(&secret, "open sesame\n")?;
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600))?;
     let provider = format!(
@@ -110,7 +110,7 @@ async fn check_online_goes_through_the_proxy() -> Result<()> {
         proxy.url()
     );
     fs::write(&path, text + &provider)?;
-    let ran = rolecalld(house.folder(), &[&CHECK[..], &["--online"]].concat())?;
+    let ran = rolecalld(stack.folder(), &[&CHECK[..], &["--online"]].concat())?;
     ensure!(ran.out.contains("provider example: answers"), "{ran:?}");
     let said = ran
         .err

@@ -24,7 +24,7 @@ fn rules_that_google_can_never_satisfy_are_told() -> Result<()> {
         rule("fresh-eve", eve, "when = { signed_in_within = \"1h\" }"),
         "[[deny]]\nid = \"no-contractors\"\nwho = { provider = \"google\", groups = [\"contractors\"] }\n".to_owned(),
     ];
-    let access = rolecall_demo::ACCESS.to_owned() + &rules.concat();
+    let access = rolecall_harness::sample_data::ACCESS_POLICY.to_owned() + &rules.concat();
     fs::write(folder.path().join("access.toml"), access)?;
     let google = r#"
 [[provider]]

@@ -3,48 +3,48 @@
 use std::fs;
 
 use anyhow::{Context as _, Result, ensure};
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::oidc::{Conduct, Fault, OidcSettings};
 
 use super::{Ran, rolecalld};
 
 const ONLINE: [&str; 4] = ["check", "--config", "rolecall.toml", "--online"];
 
-async fn house(faults: Vec<Fault>) -> Result<House> {
-    House::build(HouseSettings {
+async fn stack(faults: Vec<Fault>) -> Result<TestStack> {
+    TestStack::start(TestStackSettings {
         store: "sqlite:store.db".to_owned(),
         provider: OidcSettings {
             faults,
             ..OidcSettings::default()
         },
-        ..HouseSettings::default()
+        ..TestStackSettings::default()
     })
     .await
 }
 
 /// Changes the configuration.
-fn change(house: &House, old: &str, new: &str) -> Result<()> {
-    let path = house.folder().join("rolecall.toml");
+fn change(stack: &TestStack, old: &str, new: &str) -> Result<()> {
+    let path = stack.folder().join("rolecall.toml");
     let text = fs::read_to_string(&path)?;
     ensure!(text.contains(old), "{old}");
     Ok(fs::write(&path, text.replace(old, new))?)
 }
 
-/// What `check --online` says of a house that somebody has changed.
+/// What `check --online` says of a stack that somebody has changed.
 async fn online(faults: Vec<Fault>, old: &str, new: &str) -> Result<Ran> {
-    let house = house(faults).await?;
-    change(&house, old, new)?;
-    rolecalld(house.folder(), &ONLINE)
+    let stack = stack(faults).await?;
+    change(&stack, old, new)?;
+    rolecalld(stack.folder(), &ONLINE)
 }
 
 #[tokio::test]
 async fn what_to_register_at_each_provider_is_printed() -> Result<()> {
-    let house = house(Vec::new()).await?;
-    let ran = rolecalld(house.folder(), &ONLINE)?;
+    let stack = stack(Vec::new()).await?;
+    let ran = rolecalld(stack.folder(), &ONLINE)?;
     ensure!(ran.code == 0 && ran.err.is_empty(), "{ran:?}");
     let redirect = format!(
         "redirect URI           {}/sign-in/example/callback",
-        house.url()
+        stack.url()
     );
     ensure!(
         ran.out.contains("provider example: register there") && ran.out.contains(&redirect),
@@ -66,13 +66,13 @@ id = "adfs"
 title = "ADFS"
 saml = { metadata = { url = "https://adfs.example.com/metadata.xml" } }
 "#;
-    let house = House::build(HouseSettings {
+    let stack = TestStack::start(TestStackSettings {
         store: "sqlite:store.db".to_owned(),
         more: adfs.to_owned(),
-        ..HouseSettings::default()
+        ..TestStackSettings::default()
     })
     .await?;
-    let ran = rolecalld(house.folder(), &ONLINE[..3])?;
+    let ran = rolecalld(stack.folder(), &ONLINE[..3])?;
     ensure!(ran.code == 0, "{ran:?}");
     for (name, path) in [
         ("entity ID (audience)", "metadata"),
@@ -80,7 +80,7 @@ saml = { metadata = { url = "https://adfs.example.com/metadata.xml" } }
         ("single logout URL", "slo"),
         ("metadata", "metadata"),
     ] {
-        let address = format!("{}/sign-in/adfs/{path}", house.url());
+        let address = format!("{}/sign-in/adfs/{path}", stack.url());
         let line = ran
             .out
             .lines()
@@ -92,9 +92,9 @@ saml = { metadata = { url = "https://adfs.example.com/metadata.xml" } }
 
 #[tokio::test]
 async fn a_wrong_client_secret_is_told() -> Result<()> {
-    let house = house(Vec::new()).await?;
-    fs::write(house.folder().join("client.secret"), "an old one")?;
-    let ran = rolecalld(house.folder(), &ONLINE)?;
+    let stack = stack(Vec::new()).await?;
+    fs::write(stack.folder().join("client.secret"), "an old one")?;
+    let ran = rolecalld(stack.folder(), &ONLINE)?;
     ensure!(ran.code == 1, "{ran:?}");
     ensure!(
         ran.err.contains("invalid_client")
@@ -148,16 +148,16 @@ async fn a_document_that_is_not_there_is_named() -> Result<()> {
 
 #[tokio::test]
 async fn a_provider_that_is_down_is_told() -> Result<()> {
-    let house = house(Vec::new()).await?;
-    let path = house.folder().join("rolecall.toml");
+    let stack = stack(Vec::new()).await?;
+    let path = stack.folder().join("rolecall.toml");
     let text = fs::read_to_string(&path)?;
     let issuer = text
         .split_once("issuer = \"http://")
         .context("no issuer")?
         .1;
     let issuer = issuer.split_once('"').context("no end")?.0.to_owned();
-    change(&house, &issuer, "127.0.0.1:1")?;
-    let ran = rolecalld(house.folder(), &ONLINE)?;
+    change(&stack, &issuer, "127.0.0.1:1")?;
+    let ran = rolecalld(stack.folder(), &ONLINE)?;
     ensure!(
         ran.code == 1 && ran.err.contains("cannot connect to 127.0.0.1:1"),
         "{ran:?}"
@@ -173,11 +173,11 @@ title = "ADFS"
 auth_time = "assume_now"
 saml = { metadata = { url = "https://adfs.example.com/metadata.xml" } }
 "#;
-    let house = house(Vec::new()).await?;
-    let path = house.folder().join("rolecall.toml");
+    let stack = stack(Vec::new()).await?;
+    let path = stack.folder().join("rolecall.toml");
     let text = fs::read_to_string(&path)? + adfs;
     fs::write(&path, text)?;
-    let ran = rolecalld(house.folder(), &ONLINE[..3])?;
+    let ran = rolecalld(stack.folder(), &ONLINE[..3])?;
     ensure!(
         ran.code == 2 && ran.err.contains("`auth_time` is for OpenID Connect"),
         "{ran:?}"

@@ -1,7 +1,7 @@
 //! What the log says about proxies that do not fit `[listen]`: each cause once, and why an address is unknown.
 
 use anyhow::{Result, ensure};
-use rolecall_demo::HouseSettings;
+use rolecall_harness::TestStackSettings;
 
 use super::serve::{Serving, serving_with};
 use crate::operate::{client, until};
@@ -11,12 +11,12 @@ const REQUESTS: usize = 3;
 
 /// A gateway in a process of its own, after three requests with these headers; its warnings about addresses.
 async fn warnings(
-    change: impl FnOnce(&mut HouseSettings),
+    change: impl FnOnce(&mut TestStackSettings),
     headers: &[(&str, &str)],
 ) -> Result<(Serving, Vec<String>)> {
     let serving = serving_with(change).await?;
     for _ in 0..REQUESTS {
-        let mut request = client()?.get(serving.house.at("/jwks"));
+        let mut request = client()?.get(serving.stack.at("/jwks"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -33,7 +33,7 @@ async fn warnings(
     Ok((serving, found))
 }
 
-fn trusting(settings: &mut HouseSettings) {
+fn trusting(settings: &mut TestStackSettings) {
     settings.trusted_proxies = vec!["127.0.0.1/32".to_owned()];
 }
 
@@ -46,7 +46,7 @@ async fn a_proxy_that_sends_only_the_other_header_is_named_once() -> Result<()> 
             && found[0].contains("set listen.client_address = \"forwarded\""),
         "{found:?}"
     );
-    let forwarded = |settings: &mut HouseSettings| {
+    let forwarded = |settings: &mut TestStackSettings| {
         trusting(settings);
         settings.listen = "client_address = \"forwarded\"".to_owned();
     };
@@ -60,12 +60,12 @@ async fn a_proxy_that_sends_only_the_other_header_is_named_once() -> Result<()> 
 
 #[tokio::test]
 async fn a_private_peer_that_nobody_trusts_is_named_once() -> Result<()> {
-    let nobody = |_: &mut HouseSettings| ();
-    let another = |settings: &mut HouseSettings| {
+    let nobody = |_: &mut TestStackSettings| ();
+    let another = |settings: &mut TestStackSettings| {
         settings.trusted_proxies = vec!["192.0.2.9/32".to_owned()];
     };
     for (change, header) in [
-        (nobody as fn(&mut HouseSettings), "x-forwarded-for"),
+        (nobody as fn(&mut TestStackSettings), "x-forwarded-for"),
         (nobody, "forwarded"),
         (another, "x-forwarded-for"),
     ] {
@@ -84,7 +84,7 @@ async fn a_private_peer_that_nobody_trusts_is_named_once() -> Result<()> {
 async fn what_fits_is_not_warned_of() -> Result<()> {
     for (change, headers) in [
         (
-            trusting as fn(&mut HouseSettings),
+            trusting as fn(&mut TestStackSettings),
             &[("x-forwarded-for", "192.0.2.1")][..],
         ),
         (

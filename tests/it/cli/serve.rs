@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
-use rolecall_demo::{ACCESS, House, HouseSettings};
+use rolecall_harness::sample_data::ACCESS_POLICY;
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::aws::Fault;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::certificate::CertificateAuthority;
@@ -16,30 +17,30 @@ use serde_json::Value;
 use super::{change, folder, program, rolecalld};
 use crate::operate::reload::{is_served_by, replace};
 use crate::operate::{
-    Balancer, PROD, RECOVERED_MAX, balanced_house, credentials, get, is_portal, sign_in, until,
+    Balancer, PROD, RECOVERED_MAX, balanced_stack, credentials, get, is_portal, sign_in, until,
 };
 
-/// A gateway in a process of its own, in a house's world and under its name.
+/// A gateway in a process of its own, in a stack's world and under its name.
 pub struct Serving {
-    pub house: House,
+    pub stack: TestStack,
     pub process: Process,
     pub management: String,
     _balancer: Balancer,
 }
 
-/// Starts `rolecalld serve` with the house's configuration, beside the house's own gateway, and leads everybody there.
+/// Starts `rolecalld serve` with the stack's configuration, beside the stack's own gateway, and leads everybody there.
 async fn serving() -> Result<Serving> {
     serving_with(|_| ()).await
 }
 
-/// As [`serving`], in a house with other settings.
-pub async fn serving_with(change: impl FnOnce(&mut HouseSettings)) -> Result<Serving> {
-    let (house, balancer) = balanced_house(|settings| {
+/// As [`serving`], in a stack with other settings.
+pub async fn serving_with(change: impl FnOnce(&mut TestStackSettings)) -> Result<Serving> {
+    let (stack, balancer) = balanced_stack(|settings| {
         settings.store = "sqlite:store.db".to_owned();
         change(settings);
     })
     .await?;
-    let mut command = program(house.folder());
+    let mut command = program(stack.folder());
     command.args(["serve", "--config", "rolecall.toml"]);
     let mut process = Process::start(command)?;
     let line = process.wait_for_line(" serving ", RECOVERED_MAX)?;
@@ -51,7 +52,7 @@ pub async fn serving_with(change: impl FnOnce(&mut HouseSettings)) -> Result<Ser
     balancer.lead_to(&[word("address=")?.parse()?]);
     let management = format!("http://{}", word("management=")?);
     Ok(Serving {
-        house,
+        stack,
         process,
         management,
         _balancer: balancer,
@@ -74,8 +75,8 @@ impl Serving {
 
     fn write_access(&self, text: &str) -> Result<()> {
         let (new, path) = (
-            self.house.folder().join("access.new"),
-            self.house.folder().join("access.toml"),
+            self.stack.folder().join("access.new"),
+            self.stack.folder().join("access.toml"),
         );
         fs::write(&new, text)?;
         Ok(fs::rename(new, path)?)
@@ -89,7 +90,7 @@ async fn it_serves_and_counts_on_its_own_listener_only() -> Result<()> {
     let (ready, _) = get(&format!("{}/readyz", serving.management)).await?;
     ensure!((alive, ready) == (StatusCode::OK, StatusCode::OK));
     for path in ["/livez", "/readyz", "/metrics"] {
-        let (status, _) = get(&serving.house.at(path)).await?;
+        let (status, _) = get(&serving.stack.at(path)).await?;
         ensure!(
             status == StatusCode::NOT_FOUND,
             "{path} on the public address: {status}"
@@ -106,7 +107,7 @@ async fn it_serves_and_counts_on_its_own_listener_only() -> Result<()> {
     ensure!(!before.contains("rolecall_sign_ins_total{"), "{before}");
     ensure!(before.contains("rolecall_policy_stale 0"), "{before}");
     let mut alice = Browser::new()?;
-    sign_in(serving.house.url(), &mut alice, "alice").await?;
+    sign_in(serving.stack.url(), &mut alice, "alice").await?;
     let (status, issued) = credentials(&alice, PROD).await?;
     ensure!(status == StatusCode::OK, "{issued}");
     serving
@@ -127,11 +128,11 @@ async fn it_serves_and_counts_on_its_own_listener_only() -> Result<()> {
 async fn a_new_policy_serves_and_a_broken_one_does_not() -> Result<()> {
     let mut serving = serving().await?;
     let mut carol = Browser::new()?;
-    carol.open(serving.house.url()).await?;
+    carol.open(serving.stack.url()).await?;
     let page = carol.sign_in_at_provider("carol").await?;
     ensure!(!is_portal(&page), "{}", page.text());
     let for_all = "\n[[assignment]]\nid = \"all\"\nwho = { everyone = true }\naccounts = [\"payments-prod\"]\npermission_sets = [\"ReadOnly\"]\n";
-    serving.write_access(&format!("{ACCESS}{for_all}"))?;
+    serving.write_access(&format!("{ACCESS_POLICY}{for_all}"))?;
     until("carol's role", async || {
         Ok(is_portal(&carol.reload().await?).then_some(()))
     })
@@ -149,7 +150,7 @@ async fn a_new_policy_serves_and_a_broken_one_does_not() -> Result<()> {
     ] {
         serving.process.wait_for_line(line, RECOVERED_MAX)?;
     }
-    serving.write_access(ACCESS)?;
+    serving.write_access(ACCESS_POLICY)?;
     serving.process.signal(Signal::Hup)?;
     serving.until_counted("rolecall_policy_stale 0").await?;
     ensure!(
@@ -163,7 +164,7 @@ async fn a_new_policy_serves_and_a_broken_one_does_not() -> Result<()> {
 async fn new_keys_are_published_without_a_restart() -> Result<()> {
     let mut serving = serving().await?;
     let jwks = async || -> Result<Vec<String>> {
-        let keys: Value = serde_json::from_str(&get(&serving.house.at("/jwks")).await?.1)?;
+        let keys: Value = serde_json::from_str(&get(&serving.stack.at("/jwks")).await?.1)?;
         let ids = keys["keys"].as_array().context("no keys")?.iter();
         Ok(ids
             .filter_map(|key| key["kid"].as_str().map(str::to_owned))
@@ -171,7 +172,7 @@ async fn new_keys_are_published_without_a_restart() -> Result<()> {
     };
     ensure!(jwks().await?.len() == 1);
     let made = rolecalld(
-        serving.house.folder(),
+        serving.stack.folder(),
         &["keys", "generate", "--config", "rolecall.toml"],
     )?;
     let kid = made.out.split_whitespace().next().context("no key")?;
@@ -194,10 +195,10 @@ async fn a_hangup_reads_the_certificate_again() -> Result<()> {
         settings.public_url = plain.map(|url| url.replace("http://127.0.0.1", "https://localhost"));
     })
     .await?;
-    let folder = serving.house.folder();
+    let folder = serving.stack.folder();
     let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
-    let old = serving.house.authority().context("an authority")?.to_vec();
-    ensure!(is_served_by(&serving.house, &old).await?);
+    let old = serving.stack.authority().context("an authority")?.to_vec();
+    ensure!(is_served_by(&serving.stack, &old).await?);
     let told = |line: &str| serving.process.output().matches(line).count();
     let until_told = async |line: &str, times: usize| {
         until(line, async || Ok((told(line) >= times).then_some(()))).await
@@ -213,7 +214,7 @@ async fn a_hangup_reads_the_certificate_again() -> Result<()> {
         serving.process.signal(Signal::Hup)?;
         until_told(refused, times).await?;
         ensure!(
-            is_served_by(&serving.house, &old).await?,
+            is_served_by(&serving.stack, &old).await?,
             "nothing is served"
         );
     }
@@ -224,9 +225,9 @@ async fn a_hangup_reads_the_certificate_again() -> Result<()> {
     replace(&certificate, &issued.certificate_pem)?;
     serving.process.signal(Signal::Hup)?;
     until_told(taken, before + 1).await?;
-    ensure!(is_served_by(&serving.house, &authority.pem()?).await?);
+    ensure!(is_served_by(&serving.stack, &authority.pem()?).await?);
     ensure!(
-        !is_served_by(&serving.house, &old).await?,
+        !is_served_by(&serving.stack, &old).await?,
         "the old one is served"
     );
     Ok(())
@@ -237,13 +238,13 @@ async fn a_hangup_reads_the_certificate_again() -> Result<()> {
 async fn refusals_are_summarised_before_the_end() -> Result<()> {
     let mut serving = serving().await?;
     for _ in 0..3 {
-        get(&serving.house.at("/sign-in/example/callback?x")).await?;
+        get(&serving.stack.at("/sign-in/example/callback?x")).await?;
     }
     serving.process.signal(Signal::Term)?;
     let last = ended_with(&mut serving.process)?;
     ensure!(last.contains("exit status: 0"), "{last}");
     let export = ["audit", "export", "--config", "rolecall.toml"];
-    let ran = rolecalld(serving.house.folder(), &export)?;
+    let ran = rolecalld(serving.stack.folder(), &export)?;
     let summaries: Vec<_> = ran
         .out
         .lines()
@@ -260,16 +261,16 @@ async fn refusals_are_summarised_before_the_end() -> Result<()> {
 async fn the_first_signal_lets_a_slow_request_finish() -> Result<()> {
     let mut serving = serving().await?;
     let mut alice = Browser::new()?;
-    sign_in(serving.house.url(), &mut alice, "alice").await?;
+    sign_in(serving.stack.url(), &mut alice, "alice").await?;
     serving
-        .house
+        .stack
         .aws
         .fault(Fault::SlowBy(Duration::from_millis(1_500)));
-    let asked = serving.house.aws.requests().len();
+    let asked = serving.stack.aws.requests().len();
     let slow = credentials(&alice, PROD);
     let ending = async {
         until("the request at STS", async || {
-            let begun = serving.house.aws.requests().len() > asked;
+            let begun = serving.stack.aws.requests().len() > asked;
             Ok(begun.then_some(()))
         })
         .await?;
@@ -280,7 +281,7 @@ async fn the_first_signal_lets_a_slow_request_finish() -> Result<()> {
         })
         .await?;
         // Whoever has not heard yet is still served.
-        let (status, _) = get(&serving.house.at("/jwks")).await?;
+        let (status, _) = get(&serving.stack.at("/jwks")).await?;
         ensure!(status == StatusCode::OK, "{status}");
         anyhow::Ok(())
     };

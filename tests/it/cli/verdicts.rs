@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Result, bail, ensure};
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::oidc::variation::Variation;
 use serde_json::{Value, json};
 
@@ -61,20 +61,20 @@ async fn online_says_what_the_gateway_would_log() -> Result<()> {
             vec!["token_endpoint is missing"],
         ),
     ] {
-        let house = House::build(HouseSettings {
+        let stack = TestStack::start(TestStackSettings {
             store: "sqlite:store.db".to_owned(),
-            ..HouseSettings::default()
+            ..TestStackSettings::default()
         })
         .await?;
         let Value::Object(discovery) = document else {
             bail!("{name}: {document}");
         };
-        house.provider.vary(Variation {
+        stack.provider.vary(Variation {
             discovery,
             ..Default::default()
         });
         let online = ["check", "--config", "rolecall.toml", "--online"];
-        let ran = rolecalld(house.folder(), &online)?;
+        let ran = rolecalld(stack.folder(), &online)?;
         ensure!(ran.code == code, "{name}: {ran:?}");
         for told in told {
             ensure!(ran.err.contains(told), "{name}: {}", ran.err);

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use chrono::TimeDelta;
 
 use super::laptop::{self, Ran};
-use super::{ACCOUNT, OTHER_PROFILE, PROFILE, Scene, aws_cli};
+use super::{ACCOUNT, Fixture, OTHER_PROFILE, PROFILE, aws_cli};
 
 /// How `aws sso login` is told to sign in.
 const BY_BROWSER: [&str; 2] = ["--profile", PROFILE];
@@ -16,48 +16,51 @@ const BY_CODE: [&str; 3] = ["--profile", PROFILE, "--use-device-code"];
 /// A morning with the command line of a release: signed in once, it becomes two roles; signed out, none.
 async fn morning(
     release: &str,
-    scene: impl Future<Output = Result<Scene>>,
+    fixture: impl Future<Output = Result<Fixture>>,
     login: &[&str],
 ) -> Result<()> {
     let Some(cli) = &aws_cli(release) else {
         return Ok(());
     };
-    let mut scene = scene.await?;
-    let ran = scene.sign_in_with(cli, login).await?;
+    let mut fixture = fixture.await?;
+    let ran = fixture.sign_in_with(cli, login).await?;
     ensure!(
         ran.is_success() && ran.text.contains("Successfully logged into Start URL"),
         "{ran:?}"
     );
-    scene.is_alice(&scene.caller(cli, PROFILE).await?, ACCOUNT, "Developer")?;
-    let other = scene.caller(cli, OTHER_PROFILE).await?;
-    scene.is_alice(&other, "111122223333", "ReadOnly")?;
-    let first = scene.access_token()?;
-    scene.let_token_live(TimeDelta::minutes(5))?;
+    fixture.is_alice(&fixture.caller(cli, PROFILE).await?, ACCOUNT, "Developer")?;
+    let other = fixture.caller(cli, OTHER_PROFILE).await?;
+    fixture.is_alice(&other, "111122223333", "ReadOnly")?;
+    let first = fixture.access_token()?;
+    fixture.let_token_live(TimeDelta::minutes(5))?;
     // The credentials it keeps would do for another while.
-    std::fs::remove_dir_all(scene.laptop.path(".aws/cli/cache"))?;
-    scene.is_alice(&scene.caller(cli, PROFILE).await?, ACCOUNT, "Developer")?;
-    ensure!(scene.access_token()? != first, "the token was not renewed");
-    sign_out(&scene, cli).await
+    std::fs::remove_dir_all(fixture.laptop.path(".aws/cli/cache"))?;
+    fixture.is_alice(&fixture.caller(cli, PROFILE).await?, ACCOUNT, "Developer")?;
+    ensure!(
+        fixture.access_token()? != first,
+        "the token was not renewed"
+    );
+    sign_out(&fixture, cli).await
 }
 
 /// After `aws sso logout` the token opens nothing, here or anywhere.
-async fn sign_out(scene: &Scene, cli: &Path) -> Result<()> {
-    let tokens = scene.laptop.tokens()?;
+async fn sign_out(fixture: &Fixture, cli: &Path) -> Result<()> {
+    let tokens = fixture.laptop.tokens()?;
     let kept: Vec<String> = tokens
         .iter()
         .map(std::fs::read_to_string)
         .collect::<Result<_, _>>()?;
-    let mut logout = scene.laptop.command(cli);
+    let mut logout = fixture.laptop.command(cli);
     // `aws sso logout` speaks to the endpoint of the profile in use.
     logout.args(["sso", "logout", "--profile", PROFILE]);
-    let ran = scene.laptop.run(logout).await?;
+    let ran = fixture.laptop.run(logout).await?;
     ensure!(ran.is_success(), "{ran:?}");
-    ensure!(scene.laptop.tokens()?.is_empty(), "a token is left");
+    ensure!(fixture.laptop.tokens()?.is_empty(), "a token is left");
     // Somebody had copied the file.
     for (path, text) in tokens.iter().zip(kept) {
         std::fs::write(path, text)?;
     }
-    let ran = scene.caller(cli, PROFILE).await?;
+    let ran = fixture.caller(cli, PROFILE).await?;
     ensure!(
         !ran.is_success() && ran.text.contains("aws sso login"),
         "{ran:?}"
@@ -67,27 +70,27 @@ async fn sign_out(scene: &Scene, cli: &Path) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_newest_signs_in_through_a_browser() -> Result<()> {
-    morning("sid", Scene::secure(), &BY_BROWSER).await
+    morning("sid", Fixture::secure(), &BY_BROWSER).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_newest_signs_in_by_the_start_url_of_aws() -> Result<()> {
-    morning("sid", Scene::plain(), &BY_BROWSER).await
+    morning("sid", Fixture::plain(), &BY_BROWSER).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_newest_signs_in_with_a_code() -> Result<()> {
-    morning("sid", Scene::secure(), &BY_CODE).await
+    morning("sid", Fixture::secure(), &BY_CODE).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn last_years_signs_in_through_a_browser() -> Result<()> {
-    morning("trixie", Scene::secure(), &BY_BROWSER).await
+    morning("trixie", Fixture::secure(), &BY_BROWSER).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn last_years_signs_in_with_a_code() -> Result<()> {
-    morning("trixie", Scene::plain(), &BY_CODE).await
+    morning("trixie", Fixture::plain(), &BY_CODE).await
 }
 
 /// Without a profile there are no `[services]`, so the variables have to lead here.
@@ -96,13 +99,13 @@ async fn a_session_signs_in_without_a_profile() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
-    let mut scene = Scene::secure().await?;
-    scene.set_endpoints();
-    let ran = scene
+    let mut fixture = Fixture::secure().await?;
+    fixture.set_endpoints();
+    let ran = fixture
         .sign_in_with(&cli, &["--sso-session", "rolecall"])
         .await?;
     ensure!(ran.is_success(), "{ran:?}");
-    scene.is_alice(&scene.caller(&cli, PROFILE).await?, ACCOUNT, "Developer")
+    fixture.is_alice(&fixture.caller(&cli, PROFILE).await?, ACCOUNT, "Developer")
 }
 
 /// The start URL with what people type behind it.
@@ -112,12 +115,12 @@ async fn the_start_url_may_be_written_in_several_ways() -> Result<()> {
         return Ok(());
     };
     for ending in ["/start/", "/start#", "/start/#/"] {
-        let mut scene = Scene::secure().await?;
-        scene.laptop.edit(".aws/config", |text| {
+        let mut fixture = Fixture::secure().await?;
+        fixture.laptop.edit(".aws/config", |text| {
             text.replace("/start\n", &format!("{ending}\n"))
         })?;
-        scene.sign_in(&cli).await?;
-        scene.is_alice(&scene.caller(&cli, PROFILE).await?, ACCOUNT, "Developer")?;
+        fixture.sign_in(&cli).await?;
+        fixture.is_alice(&fixture.caller(&cli, PROFILE).await?, ACCOUNT, "Developer")?;
     }
     Ok(())
 }
@@ -128,15 +131,15 @@ async fn accounts_and_roles_are_listed() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
-    let mut scene = Scene::plain().await?;
-    scene.sign_in(&cli).await?;
-    let token = scene.access_token()?;
+    let mut fixture = Fixture::plain().await?;
+    fixture.sign_in(&cli).await?;
+    let token = fixture.access_token()?;
     let list = async |arguments: &[&str]| -> Result<Ran> {
-        let mut command = scene.laptop.command(&cli);
+        let mut command = fixture.laptop.command(&cli);
         command.arg("sso").args(arguments);
         command.args(["--profile", PROFILE, "--access-token", &token]);
         command.args(["--output", "text", "--page-size", "1"]);
-        scene.laptop.run(command).await
+        fixture.laptop.run(command).await
     };
     let accounts = list(&["list-accounts"]).await?;
     for name in ["payments-dev", "payments-prod", "sandbox"] {
@@ -159,20 +162,20 @@ async fn a_refusal_says_what_is_missing_and_whom_to_ask() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
-    let mut scene = Scene::with(|settings| {
+    let mut fixture = Fixture::with(|settings| {
         settings.access = settings.access.replace(
             "when = { mfa = true }\nsession_duration = \"1h\"",
             "when = { device_flow = false }\nsession_duration = \"1h\"",
         );
     })
     .await?;
-    scene.laptop.edit(".aws/config", |text| {
+    fixture.laptop.edit(".aws/config", |text| {
         text.replace("sso_role_name = ReadOnly", "sso_role_name = NoSuchRole")
     })?;
-    let ran = scene.sign_in_with(&cli, &BY_CODE).await?;
+    let ran = fixture.sign_in_with(&cli, &BY_CODE).await?;
     ensure!(ran.is_success(), "{ran:?}");
-    let url = scene.house.url().to_owned();
-    let ran = scene.caller(&cli, OTHER_PROFILE).await?;
+    let url = fixture.stack.url().to_owned();
+    let ran = fixture.caller(&cli, OTHER_PROFILE).await?;
     ensure!(
         !ran.is_success() && ran.text.contains("ForbiddenException"),
         "{ran:?}"
@@ -180,7 +183,7 @@ async fn a_refusal_says_what_is_missing_and_whom_to_ask() -> Result<()> {
     for part in ["NoSuchRole", "111122223333", "platform@example.com", &url] {
         ensure!(ran.text.contains(part), "{part}: {ran:?}");
     }
-    let ran = scene.caller(&cli, "payments-prod-Developer").await?;
+    let ran = fixture.caller(&cli, "payments-prod-Developer").await?;
     for part in [
         "ForbiddenException",
         "--use-device-code",
@@ -200,16 +203,16 @@ async fn a_no_in_the_browser_ends_the_command() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
-    let mut scene = Scene::plain().await?;
-    let mut login = scene.laptop.command(&cli);
+    let mut fixture = Fixture::plain().await?;
+    let mut login = fixture.laptop.command(&cli);
     login.args(["sso", "login", "--profile", PROFILE]);
-    let mut running = scene.laptop.start(login)?;
+    let mut running = fixture.laptop.start(login)?;
     let address = running.opened().await?;
-    scene.browser.open(&address).await?;
-    laptop::deny(&mut scene.browser).await?;
+    fixture.browser.open(&address).await?;
+    laptop::deny(&mut fixture.browser).await?;
     let ran = running.finish().await?;
     ensure!(!ran.is_success(), "{ran:?}");
-    ensure!(scene.laptop.tokens()?.is_empty());
+    ensure!(fixture.laptop.tokens()?.is_empty());
     Ok(())
 }
 
@@ -219,17 +222,17 @@ async fn a_profile_of_identity_center_is_told_to_unset_the_variables() -> Result
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
-    let mut scene = Scene::secure().await?;
-    scene.set_endpoints();
-    scene.laptop.edit(".aws/config", |text| {
+    let mut fixture = Fixture::secure().await?;
+    fixture.set_endpoints();
+    fixture.laptop.edit(".aws/config", |text| {
         format!(
             "{text}\n[sso-session corp]\nsso_start_url = https://mycorp.awsapps.com/start\nsso_region = eu-west-1\nsso_registration_scopes = sso:account:access\n\n\
              [profile corp]\nsso_session = corp\nsso_account_id = {ACCOUNT}\nsso_role_name = Developer\n"
         )
     })?;
-    let mut login = scene.laptop.command(&cli);
+    let mut login = fixture.laptop.command(&cli);
     login.args(["sso", "login", "--profile", "corp"]);
-    let ran = scene.laptop.run(login).await?;
+    let ran = fixture.laptop.run(login).await?;
     for part in [
         "InvalidRequestException",
         "mycorp.awsapps.com",

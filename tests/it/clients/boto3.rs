@@ -7,13 +7,13 @@ use rolecalld::database::{Database, DatabaseUrl};
 use serde_json::Value;
 
 use super::laptop::Ran;
-use super::{ACCOUNT, PROFILE, Scene, aws_cli, peer};
+use super::{ACCOUNT, Fixture, PROFILE, aws_cli, peer};
 use crate::operate::get;
 
 /// Processes that find an expired token at the same moment.
 const PROCESSES: usize = 50;
 
-impl Scene {
+impl Fixture {
     /// Runs `tests/peers/python/caller.py` as this profile.
     async fn boto3(&self, profile: &str, processes: usize) -> Result<Ran> {
         let python = peer("ROLECALL_PEERS_PYTHON").context("checked before")?;
@@ -29,7 +29,7 @@ impl Scene {
 
     /// Requests that this limit has refused.
     async fn limited(&self, limit: &str) -> Result<u64> {
-        let metrics = format!("http://{}/metrics", self.house.gateway.management);
+        let metrics = format!("http://{}/metrics", self.stack.gateway.management);
         let (_, metrics) = get(&metrics).await?;
         let line = format!("rolecall_rate_limited_total{{limit=\"{limit}\"}} ");
         let count = metrics.lines().find_map(|there| there.strip_prefix(&line));
@@ -38,7 +38,7 @@ impl Scene {
 
     /// How often this kind of event stands in the audit trail.
     async fn count(&self, kind: &str) -> Result<usize> {
-        let file = self.house.folder().join("audit.db");
+        let file = self.stack.folder().join("audit.db");
         let url: DatabaseUrl = format!("sqlite:{}", file.display()).parse()?;
         let mut lines = Vec::new();
         export(
@@ -65,17 +65,17 @@ async fn a_token_near_its_end_is_renewed() -> Result<()> {
     let Some(cli) = has_both() else {
         return Ok(());
     };
-    let mut scene = Scene::secure().await?;
-    scene.sign_in(&cli).await?;
-    scene.is_alice(&scene.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
-    let first = scene.access_token()?;
-    scene.is_alice(&scene.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
-    ensure!(scene.access_token()? == first, "renewed too early");
-    scene.let_token_live(chrono::TimeDelta::minutes(5))?;
-    scene.is_alice(&scene.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
-    ensure!(scene.access_token()? != first, "not renewed");
+    let mut fixture = Fixture::secure().await?;
+    fixture.sign_in(&cli).await?;
+    fixture.is_alice(&fixture.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
+    let first = fixture.access_token()?;
+    fixture.is_alice(&fixture.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
+    ensure!(fixture.access_token()? == first, "renewed too early");
+    fixture.let_token_live(chrono::TimeDelta::minutes(5))?;
+    fixture.is_alice(&fixture.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
+    ensure!(fixture.access_token()? != first, "not renewed");
     ensure!(
-        scene.count("client_session_begun").await? == 1,
+        fixture.count("client_session_begun").await? == 1,
         "signed in again"
     );
     Ok(())
@@ -86,25 +86,25 @@ async fn fifty_processes_renew_one_expired_token_without_a_failure() -> Result<(
     let Some(cli) = has_both() else {
         return Ok(());
     };
-    let mut scene = Scene::secure().await?;
-    scene.sign_in(&cli).await?;
+    let mut fixture = Fixture::secure().await?;
+    fixture.sign_in(&cli).await?;
     for _ in 0..2 {
-        let before = scene.access_token()?;
-        scene.expire_token()?;
-        let ran = scene.boto3(PROFILE, PROCESSES).await?;
+        let before = fixture.access_token()?;
+        fixture.expire_token()?;
+        let ran = fixture.boto3(PROFILE, PROCESSES).await?;
         let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/Developer/alice@example.com");
         ensure!(
             ran.is_success() && ran.text.matches(&arn).count() == PROCESSES,
             "{ran:?}"
         );
-        ensure!(scene.access_token()? != before, "nobody renewed it");
+        ensure!(fixture.access_token()? != before, "nobody renewed it");
     }
     ensure!(
-        scene.count("client_session_begun").await? == 1,
+        fixture.count("client_session_begun").await? == 1,
         "signed in again"
     );
     ensure!(
-        scene.count("signed_out").await? == 0,
+        fixture.count("signed_out").await? == 0,
         "the family was ended"
     );
     Ok(())
@@ -115,19 +115,19 @@ async fn a_legacy_profile_works_until_its_token_ends() -> Result<()> {
     let Some(cli) = has_both() else {
         return Ok(());
     };
-    let mut scene = Scene::secure().await?;
-    let start = scene.house.at("/start");
-    scene.laptop.edit(".aws/config", |text| {
+    let mut fixture = Fixture::secure().await?;
+    let start = fixture.stack.at("/start");
+    fixture.laptop.edit(".aws/config", |text| {
         format!(
             "{text}\n[profile legacy]\nsso_start_url = {start}\nsso_region = eu-west-1\nsso_account_id = {ACCOUNT}\nsso_role_name = Developer@readonly\nservices = rolecall\n"
         )
     })?;
-    let ran = scene.sign_in_with(&cli, &["--profile", "legacy"]).await?;
+    let ran = fixture.sign_in_with(&cli, &["--profile", "legacy"]).await?;
     ensure!(ran.is_success(), "{ran:?}");
-    scene.is_alice(&scene.boto3("legacy", 1).await?, ACCOUNT, "Developer")?;
-    scene.is_alice(&scene.caller(&cli, "legacy").await?, ACCOUNT, "Developer")?;
-    scene.expire_token()?;
-    let ran = scene.boto3("legacy", 1).await?;
+    fixture.is_alice(&fixture.boto3("legacy", 1).await?, ACCOUNT, "Developer")?;
+    fixture.is_alice(&fixture.caller(&cli, "legacy").await?, ACCOUNT, "Developer")?;
+    fixture.expire_token()?;
+    let ran = fixture.boto3("legacy", 1).await?;
     ensure!(
         !ran.is_success() && ran.text.contains("aws sso login"),
         "{ran:?}"
@@ -141,30 +141,30 @@ async fn a_session_that_was_ended_in_the_portal_is_over() -> Result<()> {
     let Some(cli) = has_both() else {
         return Ok(());
     };
-    let mut scene = Scene::secure().await?;
-    scene.sign_in(&cli).await?;
-    scene.is_alice(&scene.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
-    let page = scene.browser.open(&scene.house.at("/sessions")).await?;
+    let mut fixture = Fixture::secure().await?;
+    fixture.sign_in(&cli).await?;
+    fixture.is_alice(&fixture.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
+    let page = fixture.browser.open(&fixture.stack.at("/sessions")).await?;
     ensure!(
         page.text().contains("botocore-client-rolecall") && page.text().contains("127.0.0.1"),
         "{}",
         page.text()
     );
     let end = "End the program’s session: botocore-client-rolecall, 127.0.0.1";
-    let page = scene.browser.press(end, &[]).await?;
+    let page = fixture.browser.press(end, &[]).await?;
     ensure!(
         !page.text().contains("botocore-client-rolecall"),
         "{}",
         page.text()
     );
-    let ran = scene.boto3(PROFILE, 1).await?;
+    let ran = fixture.boto3(PROFILE, 1).await?;
     ensure!(
         !ran.is_success() && ran.text.contains("aws sso login"),
         "{ran:?}"
     );
     // Neither does the refresh token bring it back.
-    scene.expire_token()?;
-    let ran = scene.boto3(PROFILE, 1).await?;
+    fixture.expire_token()?;
+    let ran = fixture.boto3(PROFILE, 1).await?;
     ensure!(!ran.is_success(), "{ran:?}");
     Ok(())
 }
@@ -175,26 +175,26 @@ async fn a_limited_client_waits_and_goes_on() -> Result<()> {
     let Some(cli) = has_both() else {
         return Ok(());
     };
-    let mut scene = Scene::with(|settings| {
+    let mut fixture = Fixture::with(|settings| {
         settings.tls = true;
         settings.more = "[limits]\ncredentials = \"1/10s\"".to_owned();
     })
     .await?;
-    scene.sign_in(&cli).await?;
-    scene.laptop.set("AWS_MAX_ATTEMPTS", "10");
+    fixture.sign_in(&cli).await?;
+    fixture.laptop.set("AWS_MAX_ATTEMPTS", "10");
     let mut before = 0;
     for mode in ["standard", "legacy"] {
-        scene.laptop.set("AWS_RETRY_MODE", mode);
+        fixture.laptop.set("AWS_RETRY_MODE", mode);
         for _ in 0..2 {
-            scene.is_alice(&scene.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
+            fixture.is_alice(&fixture.boto3(PROFILE, 1).await?, ACCOUNT, "Developer")?;
         }
-        let limited = scene.limited("credentials").await?;
+        let limited = fixture.limited("credentials").await?;
         ensure!(limited > before, "{mode}: no request was over the limit");
         before = limited;
     }
     // By default it tries three times within some seconds.
-    scene.laptop.set("AWS_MAX_ATTEMPTS", "2");
-    let ran = scene.boto3(PROFILE, 1).await?;
+    fixture.laptop.set("AWS_MAX_ATTEMPTS", "2");
+    let ran = fixture.boto3(PROFILE, 1).await?;
     ensure!(
         !ran.is_success() && ran.text.contains("TooManyRequestsException"),
         "{ran:?}"
@@ -208,17 +208,17 @@ async fn a_limited_registration_is_told() -> Result<()> {
     let Some(cli) = has_both() else {
         return Ok(());
     };
-    let mut scene = Scene::with(|settings| {
+    let mut fixture = Fixture::with(|settings| {
         settings.tls = true;
         settings.more = "[limits]\nregister = \"1/5m\"".to_owned();
     })
     .await?;
-    scene.sign_in(&cli).await?;
-    std::fs::remove_dir_all(scene.laptop.path(".aws/sso/cache"))?;
-    scene.laptop.set("AWS_RETRY_MODE", "standard");
-    let mut login = scene.laptop.command(&cli);
+    fixture.sign_in(&cli).await?;
+    std::fs::remove_dir_all(fixture.laptop.path(".aws/sso/cache"))?;
+    fixture.laptop.set("AWS_RETRY_MODE", "standard");
+    let mut login = fixture.laptop.command(&cli);
     login.args(["sso", "login", "--profile", PROFILE]);
-    let ran = scene.laptop.run(login).await?;
+    let ran = fixture.laptop.run(login).await?;
     ensure!(
         !ran.is_success() && ran.text.contains("SlowDownException"),
         "{ran:?}"

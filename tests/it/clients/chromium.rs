@@ -2,7 +2,7 @@
 //! command ends by itself.
 
 use anyhow::{Result, ensure};
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::node;
 use serde_json::Value;
 
@@ -18,10 +18,10 @@ async fn chromium_confirms_and_the_command_ends_by_itself() -> Result<()> {
     ) else {
         return Ok(());
     };
-    let house = House::build(HouseSettings::default()).await?;
+    let stack = TestStack::start(TestStackSettings::default()).await?;
     let mut laptop = Laptop::new()?;
-    house.terminal()?;
-    let config = house.folder().join("aws-config");
+    stack.terminal_setup()?;
+    let config = stack.folder().join("aws-config");
     laptop.set("AWS_CONFIG_FILE", &config.display().to_string());
     let mut login = laptop.command(&cli);
     login.args(["sso", "login"]);

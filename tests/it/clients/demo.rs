@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 
 use anyhow::{Result, ensure};
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::browser::Browser;
 
 use super::aws_cli;
@@ -14,12 +14,12 @@ async fn the_pasted_block_makes_aws_sso_login_work() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
-    let house = House::build(HouseSettings::default()).await?;
+    let stack = TestStack::start(TestStackSettings::default()).await?;
     let laptop = Laptop::new()?;
     let programs = laptop.path("bin");
     std::fs::create_dir(&programs)?;
     symlink(cli, programs.join("aws"))?;
-    let block = house.terminal()?;
+    let block = stack.terminal_setup()?;
     let pasted = format!(
         "export PATH='{}':$PATH AWS_ACCESS_KEY_ID=of-another-day\n{block}\naws sso login && aws sts get-caller-identity && aws sts get-caller-identity --profile readonly",
         programs.display()

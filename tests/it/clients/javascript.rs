@@ -4,9 +4,9 @@ use anyhow::{Result, ensure};
 use rolecall_testkit::node;
 
 use super::laptop::Ran;
-use super::{ACCOUNT, PROFILE, Scene, aws_cli};
+use super::{ACCOUNT, Fixture, PROFILE, aws_cli};
 
-impl Scene {
+impl Fixture {
     /// Runs `tests/peers/node/caller.mjs`, which takes the profile from its argument if there is one.
     pub async fn javascript(&self, profile: &[&str]) -> Result<Ran> {
         let script = node::script("caller.mjs")?;
@@ -23,14 +23,14 @@ async fn it_becomes_a_role_and_renews_its_token() -> Result<()> {
     let (Some(cli), Some(_)) = (aws_cli("sid"), node::installed()) else {
         return Ok(());
     };
-    let mut scene = Scene::secure().await?;
-    scene.sign_in(&cli).await?;
-    scene.laptop.set("AWS_PROFILE", PROFILE);
-    scene.is_alice(&scene.javascript(&[]).await?, ACCOUNT, "Developer")?;
-    let first = scene.access_token()?;
-    scene.let_token_live(chrono::TimeDelta::minutes(2))?;
-    scene.is_alice(&scene.javascript(&[]).await?, ACCOUNT, "Developer")?;
-    ensure!(scene.access_token()? != first, "not renewed");
+    let mut fixture = Fixture::secure().await?;
+    fixture.sign_in(&cli).await?;
+    fixture.laptop.set("AWS_PROFILE", PROFILE);
+    fixture.is_alice(&fixture.javascript(&[]).await?, ACCOUNT, "Developer")?;
+    let first = fixture.access_token()?;
+    fixture.let_token_live(chrono::TimeDelta::minutes(2))?;
+    fixture.is_alice(&fixture.javascript(&[]).await?, ACCOUNT, "Developer")?;
+    ensure!(fixture.access_token()? != first, "not renewed");
     Ok(())
 }
 
@@ -39,15 +39,15 @@ async fn a_profile_that_the_program_names_needs_the_variables() -> Result<()> {
     let (Some(cli), Some(_)) = (aws_cli("sid"), node::installed()) else {
         return Ok(());
     };
-    let mut scene = Scene::secure().await?;
-    scene.sign_in(&cli).await?;
-    let ran = scene.javascript(&[PROFILE]).await?;
+    let mut fixture = Fixture::secure().await?;
+    fixture.sign_in(&cli).await?;
+    let ran = fixture.javascript(&[PROFILE]).await?;
     ensure!(
         !ran.is_success() && ran.text.contains("asks portal.sso.eu-west-1.amazonaws.com"),
         "the JavaScript SDK has learnt better, and the manual may say so: {ran:?}"
     );
-    scene.set_endpoints();
-    let ran = scene.javascript(&[PROFILE]).await?;
+    fixture.set_endpoints();
+    let ran = fixture.javascript(&[PROFILE]).await?;
     ensure!(!ran.text.contains("amazonaws.com"), "{ran:?}");
-    scene.is_alice(&ran, ACCOUNT, "Developer")
+    fixture.is_alice(&ran, ACCOUNT, "Developer")
 }

@@ -6,7 +6,7 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use super::{ACCOUNT, PROFILE, Scene, aws_cli, peer};
+use super::{ACCOUNT, Fixture, PROFILE, aws_cli, peer};
 
 /// What `docs/clients.md` shows: a rule set whose every answer is this gateway.
 fn endpoint_rules(url: &str) -> String {
@@ -29,30 +29,33 @@ async fn the_oldest_signs_in_with_a_code_and_models_of_its_own() -> Result<()> {
     let Some(cli) = aws_cli("bookworm") else {
         return Ok(());
     };
-    let mut scene = Scene::secure().await?;
+    let mut fixture = Fixture::secure().await?;
     for service in ["sso", "sso-oidc"] {
         let path = format!(".aws/models/{service}/2019-06-10/endpoint-rule-set-1.json");
-        scene
+        fixture
             .laptop
-            .save(&path, &endpoint_rules(scene.house.url()))?;
+            .save(&path, &endpoint_rules(fixture.stack.url()))?;
     }
-    scene.sign_in(&cli).await?;
-    let first = scene.access_token()?;
+    fixture.sign_in(&cli).await?;
+    let first = fixture.access_token()?;
     for _ in 0..2 {
-        let mut command = scene.laptop.command(&cli);
+        let mut command = fixture.laptop.command(&cli);
         command.args(["sts", "get-caller-identity", "--profile", PROFILE]);
-        command.args(["--endpoint-url", &scene.house.aws.url()]);
-        let ran = scene.laptop.run(command).await?;
-        scene.is_alice(&ran, ACCOUNT, "Developer")?;
-        std::fs::remove_dir_all(scene.laptop.path(".aws/cli/cache"))?;
-        scene.expire_token()?;
+        command.args(["--endpoint-url", &fixture.stack.aws.url()]);
+        let ran = fixture.laptop.run(command).await?;
+        fixture.is_alice(&ran, ACCOUNT, "Developer")?;
+        std::fs::remove_dir_all(fixture.laptop.path(".aws/cli/cache"))?;
+        fixture.expire_token()?;
     }
-    ensure!(scene.access_token()? != first, "the token was not renewed");
-    let mut logout = scene.laptop.command(&cli);
-    logout.args(["sso", "logout", "--profile", PROFILE]);
-    let ran = scene.laptop.run(logout).await?;
     ensure!(
-        ran.is_success() && scene.laptop.tokens()?.is_empty(),
+        fixture.access_token()? != first,
+        "the token was not renewed"
+    );
+    let mut logout = fixture.laptop.command(&cli);
+    logout.args(["sso", "logout", "--profile", PROFILE]);
+    let ran = fixture.laptop.run(logout).await?;
+    ensure!(
+        ran.is_success() && fixture.laptop.tokens()?.is_empty(),
         "{ran:?}"
     );
     Ok(())
@@ -64,20 +67,28 @@ async fn the_first_cli_uses_what_the_second_signed_in() -> Result<()> {
         return Ok(());
     };
     let first = python.with_file_name("aws");
-    let mut scene = Scene::secure().await?;
-    scene.sign_in(&cli).await?;
-    scene.is_alice(&scene.caller(&first, PROFILE).await?, ACCOUNT, "Developer")?;
+    let mut fixture = Fixture::secure().await?;
+    fixture.sign_in(&cli).await?;
+    fixture.is_alice(
+        &fixture.caller(&first, PROFILE).await?,
+        ACCOUNT,
+        "Developer",
+    )?;
     // An hour later it gets a token of its own.
-    scene.expire_token()?;
-    let before = scene.access_token()?;
-    scene.is_alice(&scene.caller(&first, PROFILE).await?, ACCOUNT, "Developer")?;
+    fixture.expire_token()?;
+    let before = fixture.access_token()?;
+    fixture.is_alice(
+        &fixture.caller(&first, PROFILE).await?,
+        ACCOUNT,
+        "Developer",
+    )?;
     ensure!(
-        scene.access_token()? != before,
+        fixture.access_token()? != before,
         "the token was not refreshed"
     );
-    let mut login = scene.laptop.command(&first);
+    let mut login = fixture.laptop.command(&first);
     login.args(["sso", "login", "--profile", PROFILE]);
-    let ran = scene.laptop.run(login).await?;
+    let ran = fixture.laptop.run(login).await?;
     ensure!(
         !ran.is_success() && ran.text.contains("nvalid choice"),
         "{ran:?}"

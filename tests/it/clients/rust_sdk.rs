@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use reqwest::Url;
 
 use super::laptop::Ran;
-use super::{PROFILE, Scene, aws_cli};
+use super::{Fixture, PROFILE, aws_cli};
 
 /// Set in the program that uses the SDK.
 const PROGRAM: &str = "ROLECALL_TEST_RUST_PROGRAM";
@@ -55,7 +55,7 @@ impl HttpConnector for Connector {
     }
 }
 
-/// Not a test of its own: what [`Scene::rust`] starts.
+/// Not a test of its own: what [`Fixture::rust`] starts.
 #[tokio::test]
 #[expect(
     clippy::disallowed_methods,
@@ -79,7 +79,7 @@ async fn program() -> Result<()> {
     Ok(())
 }
 
-impl Scene {
+impl Fixture {
     async fn rust(&self) -> Result<Ran> {
         let mut command = self.laptop.command(std::env::current_exe()?);
         command
@@ -92,7 +92,7 @@ impl Scene {
 
     /// Asserts that it became the role that was issued last.
     fn became_last(&self, ran: &Ran) -> Result<()> {
-        let issued = self.house.aws.issued();
+        let issued = self.stack.aws.issued();
         let last = issued.last().context("nothing was issued")?;
         let line = format!("became {}", last.access_key_id);
         ensure!(ran.text.contains(&line), "{ran:?}");
@@ -100,12 +100,12 @@ impl Scene {
     }
 }
 
-async fn signed_in(cli: &Path) -> Result<Scene> {
+async fn signed_in(cli: &Path) -> Result<Fixture> {
     // Plain http, as the connector of this binary trusts the machine's own authorities.
-    let mut scene = Scene::plain().await?;
-    scene.sign_in(cli).await?;
-    scene.laptop.set("AWS_PROFILE", PROFILE);
-    Ok(scene)
+    let mut fixture = Fixture::plain().await?;
+    fixture.sign_in(cli).await?;
+    fixture.laptop.set("AWS_PROFILE", PROFILE);
+    Ok(fixture)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -113,14 +113,14 @@ async fn the_variables_lead_every_request_here() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
-    let mut scene = signed_in(&cli).await?;
-    scene.set_endpoints();
-    scene.became_last(&scene.rust().await?)?;
-    let first = scene.access_token()?;
-    scene.expire_token()?;
-    let ran = scene.rust().await?;
-    scene.became_last(&ran)?;
-    ensure!(scene.access_token()? != first, "not renewed");
+    let mut fixture = signed_in(&cli).await?;
+    fixture.set_endpoints();
+    fixture.became_last(&fixture.rust().await?)?;
+    let first = fixture.access_token()?;
+    fixture.expire_token()?;
+    let ran = fixture.rust().await?;
+    fixture.became_last(&ran)?;
+    ensure!(fixture.access_token()? != first, "not renewed");
     ensure!(!ran.text.contains("amazonaws.com"), "{ran:?}");
     Ok(())
 }
@@ -130,10 +130,10 @@ async fn services_alone_would_send_the_refresh_token_to_aws() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
-    let scene = signed_in(&cli).await?;
-    scene.became_last(&scene.rust().await?)?;
-    scene.expire_token()?;
-    let ran = scene.rust().await?;
+    let fixture = signed_in(&cli).await?;
+    fixture.became_last(&fixture.rust().await?)?;
+    fixture.expire_token()?;
+    let ran = fixture.rust().await?;
     ensure!(
         ran.text.contains("asks oidc.eu-west-1.amazonaws.com") && ran.text.contains("failed"),
         "the Rust SDK has learnt better, and the manual may say so: {ran:?}"

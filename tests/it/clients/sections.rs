@@ -10,12 +10,12 @@ use rolecall_testkit::proxy::{Proxy, ProxySettings};
 use rolecall_testkit::python::{self, Moto};
 
 use super::laptop::{self, Ran};
-use super::{ACCOUNT, PROFILE, Scene, aws_cli, peer};
+use super::{ACCOUNT, Fixture, PROFILE, aws_cli, peer};
 
 /// AWS's portal, where a token must not go.
 const PORTAL_OF_AWS: &str = "portal.sso.eu-west-1.amazonaws.com:443";
 
-impl Scene {
+impl Fixture {
     /// Sends whatever leaves this machine to a proxy that knows no host and keeps what it is asked for.
     pub fn watch_outside(&mut self) -> Result<Proxy> {
         let proxy = Proxy::start(ProxySettings::default())?;
@@ -26,7 +26,7 @@ impl Scene {
 
     /// A snippet of the Terminal page, for [`PROFILE`].
     async fn snippet(&mut self, id: &str) -> Result<String> {
-        let address = self.house.at(&format!("/config?profile={PROFILE}"));
+        let address = self.stack.at(&format!("/config?profile={PROFILE}"));
         let page = self.browser.open(&address).await?;
         let (_, rest) = page
             .body()
@@ -59,45 +59,45 @@ async fn the_default_section_serves_commands_without_a_profile() -> Result<()> {
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
-    let mut scene = Scene::secure().await?;
-    let outside = scene.watch_outside()?;
-    scene.sign_in(&cli).await?;
-    scene.aws(&cli, &["sso", "logout"]).await?;
+    let mut fixture = Fixture::secure().await?;
+    let outside = fixture.watch_outside()?;
+    fixture.sign_in(&cli).await?;
+    fixture.aws(&cli, &["sso", "logout"]).await?;
     ensure!(
         hosts(&outside).contains(&PORTAL_OF_AWS.to_owned()),
         "the AWS CLI finds its services without a profile, and the manual may say so: {:?}",
         outside.asked()
     );
 
-    let mut scene = Scene::secure().await?;
-    let outside = scene.watch_outside()?;
-    let section = scene.snippet("default").await?;
-    scene.paste(&section)?;
-    let ran = scene
+    let mut fixture = Fixture::secure().await?;
+    let outside = fixture.watch_outside()?;
+    let section = fixture.snippet("default").await?;
+    fixture.paste(&section)?;
+    let ran = fixture
         .sign_in_with(&cli, &["--sso-session", "rolecall"])
         .await?;
     ensure!(ran.is_success(), "{ran:?}");
-    scene.is_alice(&scene.caller(&cli, PROFILE).await?, ACCOUNT, "Developer")?;
+    fixture.is_alice(&fixture.caller(&cli, PROFILE).await?, ACCOUNT, "Developer")?;
     if node::installed().is_some() {
         // A profile that the program names.
-        let ran = scene.javascript(&[PROFILE]).await?;
+        let ran = fixture.javascript(&[PROFILE]).await?;
         ensure!(!ran.text.contains("amazonaws.com"), "{ran:?}");
-        scene.is_alice(&ran, ACCOUNT, "Developer")?;
-        let first = scene.access_token()?;
-        scene.let_token_live(chrono::TimeDelta::minutes(2))?;
-        let ran = scene.javascript(&[PROFILE]).await?;
+        fixture.is_alice(&ran, ACCOUNT, "Developer")?;
+        let first = fixture.access_token()?;
+        fixture.let_token_live(chrono::TimeDelta::minutes(2))?;
+        let ran = fixture.javascript(&[PROFILE]).await?;
         ensure!(!ran.text.contains("amazonaws.com"), "{ran:?}");
-        ensure!(scene.access_token()? != first, "not renewed");
+        ensure!(fixture.access_token()? != first, "not renewed");
     }
-    let (path, token) = scene.token()?;
-    let ran = scene.aws(&cli, &["sso", "logout"]).await?;
+    let (path, token) = fixture.token()?;
+    let ran = fixture.aws(&cli, &["sso", "logout"]).await?;
     ensure!(
-        ran.is_success() && scene.laptop.tokens()?.is_empty(),
+        ran.is_success() && fixture.laptop.tokens()?.is_empty(),
         "{ran:?}"
     );
     // Somebody had copied the file: the gateway has ended the session too.
     std::fs::write(path, token.to_string())?;
-    let ran = scene.caller(&cli, PROFILE).await?;
+    let ran = fixture.caller(&cli, PROFILE).await?;
     ensure!(!ran.is_success(), "{ran:?}");
     ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
     Ok(())
@@ -109,12 +109,12 @@ async fn the_wizard_uses_the_default_section() -> Result<()> {
     let (Some(cli), Some(_)) = (aws_cli("sid"), peer("ROLECALL_PEERS_PYTHON")) else {
         return Ok(());
     };
-    let mut scene = Scene::secure().await?;
-    let outside = scene.watch_outside()?;
-    let section = scene.snippet("default").await?;
-    scene.paste(&section)?;
+    let mut fixture = Fixture::secure().await?;
+    let outside = fixture.watch_outside()?;
+    let section = fixture.snippet("default").await?;
+    fixture.paste(&section)?;
     let script = python::script("wizard.py")?;
-    let mut command = scene.laptop.command(script.get_program());
+    let mut command = fixture.laptop.command(script.get_program());
     command.args(script.get_args());
     command.args(["SSO session name", "rolecall"]);
     // The first account and role of the lists. Only what the prompt itself shows says that it listens.
@@ -122,26 +122,26 @@ async fn the_wizard_uses_the_default_section() -> Result<()> {
     command.args(["client Region", "", "output format", ""]);
     command.args(["Profile name", "by-wizard", "--"]).arg(&cli);
     command.args(["configure", "sso"]).env("TERM", "dumb");
-    let mut running = scene.laptop.start(command)?;
+    let mut running = fixture.laptop.start(command)?;
     let address = running.opened().await?;
-    scene.browser.open(&address).await?;
-    laptop::allow(&mut scene.browser).await?;
+    fixture.browser.open(&address).await?;
+    laptop::allow(&mut fixture.browser).await?;
     let ran = running.finish().await?;
     ensure!(ran.is_success(), "{ran:?}");
     ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
     let (account, role) = ("444455556666", "Administrator");
-    let ran = scene.caller(&cli, "by-wizard").await?;
+    let ran = fixture.caller(&cli, "by-wizard").await?;
     ensure!(
         !ran.is_success() && hosts(&outside).contains(&PORTAL_OF_AWS.to_owned()),
         "the profile has services, and the manual may say so: {ran:?}"
     );
-    scene.laptop.edit(".aws/config", |text| {
+    fixture.laptop.edit(".aws/config", |text| {
         text.replace(
             "[profile by-wizard]\n",
             "[profile by-wizard]\nservices = rolecall\n",
         )
     })?;
-    scene.is_alice(&scene.caller(&cli, "by-wizard").await?, account, role)
+    fixture.is_alice(&fixture.caller(&cli, "by-wizard").await?, account, role)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -149,19 +149,19 @@ async fn a_profile_that_assumes_a_role_needs_services() -> Result<()> {
     let (Some(cli), Some(_)) = (aws_cli("sid"), peer("ROLECALL_PEERS_PYTHON")) else {
         return Ok(());
     };
-    let mut scene = Scene::secure().await?;
-    let outside = scene.watch_outside()?;
-    scene.sign_in(&cli).await?;
+    let mut fixture = Fixture::secure().await?;
+    let outside = fixture.watch_outside()?;
+    fixture.sign_in(&cli).await?;
     // Whose STS knows AssumeRole.
     let moto = Moto::start().await?;
-    scene.laptop.set("AWS_ENDPOINT_URL_STS", moto.url());
-    let section = scene.snippet("chained").await?;
+    fixture.laptop.set("AWS_ENDPOINT_URL_STS", moto.url());
+    let section = fixture.snippet("chained").await?;
     let section = section
         .replace("NAME]", "deploy]")
         .replace("ACCOUNT_ID", "111122223333")
         .replace("ROLE_NAME", "Deploy");
-    scene.paste(&section)?;
-    let ran = scene.caller(&cli, "deploy").await?;
+    fixture.paste(&section)?;
+    let ran = fixture.caller(&cli, "deploy").await?;
     ensure!(
         ran.is_success()
             && ran
@@ -169,14 +169,14 @@ async fn a_profile_that_assumes_a_role_needs_services() -> Result<()> {
                 .contains("arn:aws:sts::111122223333:assumed-role/Deploy/"),
         "{ran:?}"
     );
-    ensure!(scene.house.aws.issued().len() == 1, "not from here");
+    ensure!(fixture.stack.aws.issued().len() == 1, "not from here");
     ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
 
-    std::fs::remove_dir_all(scene.laptop.path(".aws/cli/cache"))?;
-    scene.laptop.edit(".aws/config", |text| {
+    std::fs::remove_dir_all(fixture.laptop.path(".aws/cli/cache"))?;
+    fixture.laptop.edit(".aws/config", |text| {
         text.replace(&section, &section.replace("services = rolecall\n", ""))
     })?;
-    let ran = scene.caller(&cli, "deploy").await?;
+    let ran = fixture.caller(&cli, "deploy").await?;
     ensure!(
         !ran.is_success() && hosts(&outside).contains(&PORTAL_OF_AWS.to_owned()),
         "the AWS CLI takes the source profile's services, and the manual may say so: {ran:?}, {:?}",
@@ -190,31 +190,31 @@ async fn a_process_serves_what_reads_neither_file_nor_variables() -> Result<()> 
     let (Some(cli), Some(oldest)) = (aws_cli("sid"), aws_cli("bookworm")) else {
         return Ok(());
     };
-    let mut scene = Scene::secure().await?;
-    let outside = scene.watch_outside()?;
-    scene.sign_in(&cli).await?;
-    let section = scene.snippet("process").await?;
-    scene.paste(&section)?;
-    let programs = scene.laptop.path("bin");
+    let mut fixture = Fixture::secure().await?;
+    let outside = fixture.watch_outside()?;
+    fixture.sign_in(&cli).await?;
+    let section = fixture.snippet("process").await?;
+    fixture.paste(&section)?;
+    let programs = fixture.laptop.path("bin");
     std::fs::create_dir(&programs)?;
     symlink(cli, programs.join("aws"))?;
     let path = format!("{}:/usr/bin:/bin", programs.display());
-    scene.laptop.set("PATH", &path);
+    fixture.laptop.set("PATH", &path);
     let process = format!("{PROFILE}-process");
-    let sts = scene.house.aws.url();
+    let sts = fixture.stack.aws.url();
     for _ in 0..2 {
         // 2.9.19 knows no variable for the endpoint of STS either.
         let arguments = ["sts", "get-caller-identity", "--endpoint-url", &sts];
-        let ran = scene
+        let ran = fixture
             .aws(
                 &oldest,
                 &[&arguments[..], &["--profile", &process]].concat(),
             )
             .await?;
-        scene.is_alice(&ran, ACCOUNT, "Developer")?;
+        fixture.is_alice(&ran, ACCOUNT, "Developer")?;
         // The newer CLI renews for it.
-        std::fs::remove_dir_all(scene.laptop.path(".aws/cli/cache"))?;
-        scene.expire_token()?;
+        std::fs::remove_dir_all(fixture.laptop.path(".aws/cli/cache"))?;
+        fixture.expire_token()?;
     }
     ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
     Ok(())
@@ -225,12 +225,12 @@ async fn a_second_block_stops_the_cli_until_the_old_one_is_removed() -> Result<(
     let Some(cli) = aws_cli("sid") else {
         return Ok(());
     };
-    let scene = Scene::plain().await?;
-    scene.laptop.edit(".aws/config", |block| {
+    let fixture = Fixture::plain().await?;
+    fixture.laptop.edit(".aws/config", |block| {
         format!("[profile mine]\nregion = eu-west-1\n\n{block}\n{block}")
     })?;
     let list = ["configure", "list-profiles"];
-    let ran = scene.aws(&cli, &list).await?;
+    let ran = fixture.aws(&cli, &list).await?;
     ensure!(
         !ran.is_success() && ran.text.contains("Unable to parse config file"),
         "{ran:?}"
@@ -242,11 +242,11 @@ async fn a_second_block_stops_the_cli_until_the_old_one_is_removed() -> Result<(
         .lines()
         .find(|line| line.starts_with("sed -i"))
         .context("the manual has no command")?;
-    let mut shell = scene.laptop.command("sh");
+    let mut shell = fixture.laptop.command("sh");
     shell.args(["-c", remove]);
-    let ran = scene.laptop.run(shell).await?;
+    let ran = fixture.laptop.run(shell).await?;
     ensure!(ran.is_success(), "{ran:?}");
-    let ran = scene.aws(&cli, &list).await?;
+    let ran = fixture.aws(&cli, &list).await?;
     ensure!(ran.is_success() && ran.text.trim() == "mine", "{ran:?}");
     Ok(())
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use rolecall_testkit::python::{self, Moto};
 
 use super::laptop::Ran;
-use super::{PROFILE, Scene, aws_cli, peer};
+use super::{Fixture, PROFILE, aws_cli, peer};
 
 /// A state in S3, and a resource of Terraform's own.
 fn configuration(s3: &str) -> String {
@@ -40,7 +40,7 @@ output "value" {{
     )
 }
 
-impl Scene {
+impl Fixture {
     async fn terraform(&self, arguments: &[&str]) -> Result<Ran> {
         let script = python::script("terraform.py")?;
         let mut command = self.laptop.command(script.get_program());
@@ -89,23 +89,26 @@ async fn the_s3_backend_becomes_a_role_and_renews_its_token() -> Result<()> {
     let (Some(cli), Some(_)) = (aws_cli("sid"), peer("ROLECALL_PEERS_PYTHON")) else {
         return Ok(());
     };
-    let mut scene = Scene::secure().await?;
-    let outside = scene.watch_outside()?;
-    scene.sign_in(&cli).await?;
+    let mut fixture = Fixture::secure().await?;
+    let outside = fixture.watch_outside()?;
+    fixture.sign_in(&cli).await?;
     let moto = Moto::start().await?;
     moto.create_bucket("state").await?;
-    scene.laptop.save("main.tf", &configuration(moto.url()))?;
-    scene.is_the_version_of_the_manual().await?;
+    fixture.laptop.save("main.tf", &configuration(moto.url()))?;
+    fixture.is_the_version_of_the_manual().await?;
     // The backend asks STS who it is, which checks the signature, before it opens the bucket.
-    scene
+    fixture
         .terraform(&["init", "-no-color", "-input=false"])
         .await?;
-    ensure!(scene.house.aws.issued().len() == 1, "not from here");
-    scene.apply("morning").await?;
-    let first = scene.access_token()?;
-    scene.expire_token()?;
-    scene.apply("evening").await?;
-    ensure!(scene.access_token()? != first, "the token was not renewed");
+    ensure!(fixture.stack.aws.issued().len() == 1, "not from here");
+    fixture.apply("morning").await?;
+    let first = fixture.access_token()?;
+    fixture.expire_token()?;
+    fixture.apply("evening").await?;
+    ensure!(
+        fixture.access_token()? != first,
+        "the token was not renewed"
+    );
     ensure!(outside.asked().is_empty(), "{:?}", outside.asked());
     Ok(())
 }

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
 use openssl::x509::X509;
-use rolecall_demo::{House, HouseSettings, SamlHouse};
+use rolecall_harness::{SamlStackSettings, TestStack, TestStackSettings};
 use rolecall_testkit::certificate::CertificateAuthority;
 use rolecall_testkit::clock;
 use rolecall_testkit::keys::{Algorithm, SigningKey};
@@ -22,26 +22,26 @@ use serde_json::Map;
 use super::Place::{Check, Log, Online, Page};
 use super::{Mistake, Visit, replace};
 
-fn as_usual(_: &mut HouseSettings) {}
+fn as_usual(_: &mut TestStackSettings) {}
 
-fn unchanged(_: &House) -> Result<Option<TlsFront>> {
+fn unchanged(_: &TestStack) -> Result<Option<TlsFront>> {
     Ok(None)
 }
 
-fn with_saml(settings: &mut HouseSettings) {
-    settings.saml = Some(SamlHouse::default());
-    settings.access = rolecall_demo::access_by_both();
+fn with_saml(settings: &mut TestStackSettings) {
+    settings.saml = Some(SamlStackSettings::default());
+    settings.access = rolecall_harness::sample_data::access_policy_for_both_providers();
 }
 
-/// Everybody in the house but the gateway's process is this far ahead.
-fn ahead(settings: &mut HouseSettings, by: TimeDelta) {
+/// Everybody in the stack but the gateway's process is this far ahead.
+fn ahead(settings: &mut TestStackSettings, by: TimeDelta) {
     let now = clock::system();
     settings.clock = std::sync::Arc::new(move || now() + by);
 }
 
 /// Puts a certificate of the same key, valid until yesterday, into the metadata.
-fn let_certificate_expire(house: &House) -> Result<Option<TlsFront>> {
-    let path = house.folder().join("saml.xml");
+fn let_certificate_expire(stack: &TestStack) -> Result<Option<TlsFront>> {
+    let path = stack.folder().join("saml.xml");
     let metadata = fs::read_to_string(&path)?;
     let (before, rest) = metadata
         .split_once("X509Certificate>")
@@ -70,11 +70,11 @@ fn let_certificate_expire(house: &House) -> Result<Option<TlsFront>> {
 }
 
 /// Moves the provider's address to a server whose certificate nobody here knows.
-fn behind_a_private_authority(house: &House) -> Result<Option<TlsFront>> {
+fn behind_a_private_authority(stack: &TestStack) -> Result<Option<TlsFront>> {
     let authority = CertificateAuthority::generate()?;
-    let front = TlsFront::start(&authority, &["localhost"], &house.provider.url())?;
+    let front = TlsFront::start(&authority, &["localhost"], &stack.provider.url())?;
     let issuer = format!("https://localhost:{}", front.address().port());
-    replace(house, &house.provider.issuer(), &issuer)?;
+    replace(stack, &stack.provider.issuer(), &issuer)?;
     Ok(Some(front))
 }
 
@@ -85,8 +85,8 @@ pub(super) const MISTAKES: [Mistake; 15] = [
     Mistake {
         name: "wrong client secret",
         settings: as_usual,
-        change: |house| {
-            fs::write(house.folder().join("client.secret"), "an old one")?;
+        change: |stack| {
+            fs::write(stack.folder().join("client.secret"), "an old one")?;
             Ok(None)
         },
         visit: SIGN_IN,
@@ -104,10 +104,10 @@ pub(super) const MISTAKES: [Mistake; 15] = [
     Mistake {
         name: "redirect URI",
         settings: as_usual,
-        change: |house| {
-            let id = rolecall_demo::CLIENT_ID;
-            let secret = rolecall_demo::CLIENT_SECRET;
-            house
+        change: |stack| {
+            let id = rolecall_harness::sample_data::CLIENT_ID;
+            let secret = rolecall_harness::sample_data::CLIENT_SECRET;
+            stack
                 .provider
                 .register(OidcClient::new(id, secret, "https://old.example/callback"));
             Ok(None)
@@ -123,9 +123,9 @@ pub(super) const MISTAKES: [Mistake; 15] = [
     Mistake {
         name: "issuer without its slash",
         settings: as_usual,
-        change: |house| {
-            let issuer = format!("{}/", house.provider.issuer());
-            house.provider.vary(Variation {
+        change: |stack| {
+            let issuer = format!("{}/", stack.provider.issuer());
+            stack.provider.vary(Variation {
                 discovery: Map::from_iter([("issuer".to_owned(), issuer.into())]),
                 ..Variation::default()
             });
@@ -171,8 +171,8 @@ pub(super) const MISTAKES: [Mistake; 15] = [
     Mistake {
         name: "metadata of another tenant",
         settings: with_saml,
-        change: |house| {
-            let path = house.folder().join("saml.xml");
+        change: |stack| {
+            let path = stack.folder().join("saml.xml");
             let metadata = fs::read_to_string(&path)?;
             let (ours, other) = (
                 "entityID=\"http",
@@ -222,9 +222,9 @@ pub(super) const MISTAKES: [Mistake; 15] = [
     Mistake {
         name: "plain http",
         settings: as_usual,
-        change: |house| {
-            let url = format!("public_url = \"{}\"", house.url());
-            replace(house, &url, "public_url = \"http://sso.example.com\"")?;
+        change: |stack| {
+            let url = format!("public_url = \"{}\"", stack.url());
+            replace(stack, &url, "public_url = \"http://sso.example.com\"")?;
             Ok(None)
         },
         visit: Visit::Nobody,
@@ -295,8 +295,8 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         settings: as_usual,
         change: unchanged,
         visit: SIGN_IN,
-        later: Some(|house| {
-            house
+        later: Some(|stack| {
+            stack
                 .provider
                 .fault(Fault::TokenEndpoint(Conduct::ServerError))
         }),

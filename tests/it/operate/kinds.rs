@@ -2,22 +2,22 @@
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::postgres::Postgres;
 use rolecall_testkit::redis::Redis;
 
 use super::{
-    PROD, balanced_house_with, credentials, house_with, is_portal, sign_in, until, until_ready,
+    PROD, balanced_stack_with, credentials, is_portal, sign_in, stack_with, until, until_ready,
 };
 
 /// The whole way once.
-async fn story(house: &House) -> Result<()> {
+async fn story(stack: &TestStack) -> Result<()> {
     let mut alice = Browser::new()?;
-    sign_in(house.url(), &mut alice, "alice").await?;
+    sign_in(stack.url(), &mut alice, "alice").await?;
     let (status, issued) = credentials(&alice, PROD).await?;
     ensure!(status == StatusCode::OK, "{issued}");
-    let known = house.aws.issued();
+    let known = stack.aws.issued();
     let session = known.first().context("AWS issued nothing")?;
     ensure!(issued["AccessKeyId"] == session.access_key_id.as_str());
     let page = alice.submit("/sign-out", &[]).await?;
@@ -27,7 +27,7 @@ async fn story(house: &House) -> Result<()> {
 }
 
 async fn story_with(store: &str) -> Result<()> {
-    story(&house_with(store).await?).await
+    story(&stack_with(store).await?).await
 }
 
 #[tokio::test]
@@ -60,14 +60,14 @@ async fn memory() -> Result<()> {
 #[tokio::test]
 async fn sentinel_fails_over_in_mid_session() -> Result<()> {
     let sentinel = Redis::sentinel().await?;
-    let house = house_with(&sentinel.url()).await?;
+    let stack = stack_with(&sentinel.url()).await?;
     let mut alice = Browser::new()?;
-    sign_in(house.url(), &mut alice, "alice").await?;
+    sign_in(stack.url(), &mut alice, "alice").await?;
     let cookie = alice.cookie("rc_s").context("no session")?.clone();
     let _sentinel = sentinel.failover().await?;
-    until_ready(house.gateway.management).await?;
+    until_ready(stack.gateway.management).await?;
     let page = until("the portal", async || {
-        let page = alice.open(house.url()).await?;
+        let page = alice.open(stack.url()).await?;
         Ok((page.status() == Some(StatusCode::OK)).then_some(page))
     })
     .await?;
@@ -84,17 +84,17 @@ async fn sentinel_fails_over_in_mid_session() -> Result<()> {
 
 #[tokio::test]
 async fn sqlite_outlives_the_gateway() -> Result<()> {
-    let (house, balancer) = balanced_house_with("sqlite:store.db").await?;
+    let (stack, balancer) = balanced_stack_with("sqlite:store.db").await?;
     let mut alice = Browser::new()?;
-    sign_in(house.url(), &mut alice, "alice").await?;
-    let portal = house.url().to_owned();
-    let next = house.replica().await?;
-    let House {
+    sign_in(stack.url(), &mut alice, "alice").await?;
+    let portal = stack.url().to_owned();
+    let next = stack.start_replica().await?;
+    let TestStack {
         gateway,
         aws,
         provider: _provider,
         ..
-    } = house;
+    } = stack;
     gateway.stop().await?;
     balancer.lead_to(&[next.address]);
     ensure!(is_portal(&alice.open(&portal).await?));
@@ -107,12 +107,12 @@ async fn sqlite_outlives_the_gateway() -> Result<()> {
 #[tokio::test]
 async fn the_trail_in_postgres() -> Result<()> {
     let postgres = Postgres::start().await?;
-    let house = House::build(HouseSettings {
+    let stack = TestStack::start(TestStackSettings {
         database: postgres.url(),
-        ..HouseSettings::default()
+        ..TestStackSettings::default()
     })
     .await?;
-    story(&house).await?;
+    story(&stack).await?;
     let events = postgres.sql("SELECT event FROM audit_events ORDER BY writer, sequence")?;
     for kind in ["signed_in", "issue_intended", "issue_done", "signed_out"] {
         ensure!(events.contains(kind), "{kind}: {events}");
@@ -122,12 +122,12 @@ async fn the_trail_in_postgres() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_sealing_key_locks_nobody_out() -> Result<()> {
-    let (house, balancer) = balanced_house_with("sqlite:store.db").await?;
-    sign_in(house.url(), &mut Browser::new()?, "alice").await?;
+    let (stack, balancer) = balanced_stack_with("sqlite:store.db").await?;
+    sign_in(stack.url(), &mut Browser::new()?, "alice").await?;
     let another_key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-    std::fs::write(house.folder().join("seal.key"), another_key)?;
-    let next = house.replica().await?;
+    std::fs::write(stack.folder().join("seal.key"), another_key)?;
+    let next = stack.start_replica().await?;
     balancer.lead_to(&[next.address]);
-    sign_in(house.url(), &mut Browser::new()?, "alice").await?;
+    sign_in(stack.url(), &mut Browser::new()?, "alice").await?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
-use rolecall_demo::{House, HouseSettings};
+use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::aws::Fault;
 use rolecall_testkit::browser::{Browser, Page};
 use rolecall_testkit::postgres::Postgres;
@@ -14,7 +14,7 @@ use rolecalld::database::Database;
 use tokio::time::timeout;
 
 use super::{
-    PROD, credentials, get, house_with, is_at_provider, is_portal, sign_in, until, until_ready,
+    PROD, credentials, get, is_at_provider, is_portal, sign_in, stack_with, until, until_ready,
 };
 
 /// What a person waits at most for "not now": an operation of the store, twice, on a loaded machine.
@@ -28,8 +28,8 @@ fn is_outage(page: &Page) -> bool {
 async fn redis_is_down_at_the_start_and_comes() -> Result<()> {
     let mut redis = Redis::single().await?;
     redis.stop()?;
-    let house = house_with(&redis.url()).await?;
-    let management = house.gateway.management;
+    let stack = stack_with(&redis.url()).await?;
+    let management = stack.gateway.management;
     let (alive, _) = get(&format!("http://{management}/livez")).await?;
     ensure!(alive == StatusCode::OK);
     let (ready, body) = get(&format!("http://{management}/readyz")).await?;
@@ -38,20 +38,20 @@ async fn redis_is_down_at_the_start_and_comes() -> Result<()> {
         "{body}"
     );
     let mut alice = Browser::new()?;
-    let page = alice.open(&house.at("/sign-in")).await?;
+    let page = alice.open(&stack.at("/sign-in")).await?;
     ensure!(is_outage(&page), "{:?} {}", page.status(), page.text());
     redis.restart()?;
     until_ready(management).await?;
-    sign_in(house.url(), &mut alice, "alice").await?;
+    sign_in(stack.url(), &mut alice, "alice").await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn redis_freezes_and_thaws() -> Result<()> {
     let redis = Redis::single().await?;
-    let house = house_with(&redis.url()).await?;
+    let stack = stack_with(&redis.url()).await?;
     let mut alice = Browser::new()?;
-    sign_in(house.url(), &mut alice, "alice").await?;
+    sign_in(stack.url(), &mut alice, "alice").await?;
     let cookie = alice.cookie("rc_s").context("no session")?.value.clone();
     redis.pause()?;
     let begun = Instant::now();
@@ -60,7 +60,7 @@ async fn redis_freezes_and_thaws() -> Result<()> {
     ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{refusal}");
     for path in ["/", "/sessions", "/sign-in/example"] {
         let begun = Instant::now();
-        let page = alice.open(&house.at(path)).await?;
+        let page = alice.open(&stack.at(path)).await?;
         ensure!(begun.elapsed() < FAST, "{path}: {:?}", begun.elapsed());
         ensure!(
             is_outage(&page),
@@ -69,11 +69,11 @@ async fn redis_freezes_and_thaws() -> Result<()> {
             page.text()
         );
     }
-    ensure!(house.aws.issued().is_empty());
+    ensure!(stack.aws.issued().is_empty());
     redis.resume()?;
-    until_ready(house.gateway.management).await?;
+    until_ready(stack.gateway.management).await?;
     ensure!(alice.cookie("rc_s").is_some_and(|now| now.value == cookie));
-    ensure!(is_portal(&alice.open(house.url()).await?));
+    ensure!(is_portal(&alice.open(stack.url()).await?));
     let (status, issued) = credentials(&alice, PROD).await?;
     ensure!(status == StatusCode::OK, "{issued}");
     Ok(())
@@ -82,27 +82,27 @@ async fn redis_freezes_and_thaws() -> Result<()> {
 #[tokio::test]
 async fn redis_goes_and_comes_back_empty() -> Result<()> {
     let mut redis = Redis::single().await?;
-    let house = house_with(&redis.url()).await?;
+    let stack = stack_with(&redis.url()).await?;
     let mut alice = Browser::new()?;
-    sign_in(house.url(), &mut alice, "alice").await?;
+    sign_in(stack.url(), &mut alice, "alice").await?;
     redis.stop()?;
-    let page = alice.open(house.url()).await?;
+    let page = alice.open(stack.url()).await?;
     ensure!(is_outage(&page), "{:?} {}", page.status(), page.text());
     ensure!(alice.cookie("rc_s").is_some(), "signed out by an outage");
     redis.restart()?;
-    until_ready(house.gateway.management).await?;
+    until_ready(stack.gateway.management).await?;
     // The provider still knows her, so there is nothing to fill in.
-    ensure!(is_portal(&alice.open(house.url()).await?));
+    ensure!(is_portal(&alice.open(stack.url()).await?));
     Ok(())
 }
 
 #[tokio::test]
 async fn everything_is_flushed() -> Result<()> {
     let redis = Redis::single().await?;
-    let house = house_with(&redis.url()).await?;
+    let stack = stack_with(&redis.url()).await?;
     let (mut alice, mut bob) = (Browser::new()?, Browser::new()?);
-    sign_in(house.url(), &mut alice, "alice").await?;
-    ensure!(is_at_provider(&bob.open(house.url()).await?)?);
+    sign_in(stack.url(), &mut alice, "alice").await?;
+    ensure!(is_at_provider(&bob.open(stack.url()).await?)?);
     redis.cli(&["FLUSHALL"])?;
     let page = bob.sign_in_at_provider("bob").await?;
     ensure!(page.status() == Some(StatusCode::BAD_REQUEST));
@@ -115,7 +115,7 @@ async fn everything_is_flushed() -> Result<()> {
     let (status, refusal) = credentials(&alice, PROD).await?;
     ensure!(status == StatusCode::UNAUTHORIZED, "{refusal}");
     ensure!(
-        is_portal(&alice.open(house.url()).await?),
+        is_portal(&alice.open(stack.url()).await?),
         "the provider still knows alice"
     );
     Ok(())
@@ -124,14 +124,14 @@ async fn everything_is_flushed() -> Result<()> {
 /// The process ends while AWS is asked for somebody who hung up: the outcome is in the trail all the same.
 #[tokio::test]
 async fn a_stop_waits_for_what_was_begun_for_a_caller_who_hung_up() -> Result<()> {
-    let house = House::build(HouseSettings::default()).await?;
+    let stack = TestStack::start(TestStackSettings::default()).await?;
     let mut alice = Browser::new()?;
-    sign_in(house.url(), &mut alice, "alice").await?;
-    house.aws.fault(Fault::SlowBy(Duration::from_secs(2)));
+    sign_in(stack.url(), &mut alice, "alice").await?;
+    stack.aws.fault(Fault::SlowBy(Duration::from_secs(2)));
     let asking = timeout(Duration::from_millis(700), credentials(&alice, PROD));
     ensure!(asking.await.is_err(), "answered at once");
-    let trail = format!("sqlite:{}", house.folder().join("audit.db").display());
-    house.gateway.stop().await?;
+    let trail = format!("sqlite:{}", stack.folder().join("audit.db").display());
+    stack.gateway.stop().await?;
     let report = verify(&Database::open(&trail.parse()?).await?).await?;
     ensure!(report.is_intact(), "{report:?}");
     ensure!(report.open_intents_count == 0, "{report:?}");
@@ -141,36 +141,36 @@ async fn a_stop_waits_for_what_was_begun_for_a_caller_who_hung_up() -> Result<()
 #[tokio::test]
 async fn without_the_trail_nothing_is_issued_and_nobody_signs_in() -> Result<()> {
     let mut postgres = Postgres::start().await?;
-    let house = House::build(HouseSettings {
+    let stack = TestStack::start(TestStackSettings {
         database: postgres.url(),
-        ..HouseSettings::default()
+        ..TestStackSettings::default()
     })
     .await?;
     let (mut alice, mut bob) = (Browser::new()?, Browser::new()?);
-    sign_in(house.url(), &mut alice, "alice").await?;
-    bob.open(house.url()).await?;
+    sign_in(stack.url(), &mut alice, "alice").await?;
+    bob.open(stack.url()).await?;
     postgres.stop()?;
     let (status, refusal) = credentials(&alice, PROD).await?;
     ensure!(status == StatusCode::SERVICE_UNAVAILABLE, "{refusal}");
     let page = alice.press("Console", &[]).await?;
     ensure!(is_outage(&page), "{:?} {}", page.status(), page.text());
-    ensure!(house.aws.issued().is_empty());
+    ensure!(stack.aws.issued().is_empty());
     let page = bob.sign_in_at_provider("bob").await?;
     ensure!(is_outage(&page), "{:?} {}", page.status(), page.text());
     ensure!(bob.cookie("rc_s").is_none());
     // What needs no trail goes on.
-    ensure!(is_portal(&alice.open(house.url()).await?));
-    let page = alice.open(&house.at("/sessions")).await?;
+    ensure!(is_portal(&alice.open(stack.url()).await?));
+    let page = alice.open(&stack.at("/sessions")).await?;
     ensure!(page.status() == Some(StatusCode::OK), "{}", page.text());
     // A sign-in that could not end is not begun.
-    let asked = house.provider.hits("/authorize");
+    let asked = stack.provider.hits("/authorize");
     let mut carol = Browser::new()?;
     let begun = Instant::now();
-    let page = carol.open(&house.at("/sign-in/example")).await?;
+    let page = carol.open(&stack.at("/sign-in/example")).await?;
     ensure!(is_outage(&page), "{:?} {}", page.status(), page.text());
     ensure!(begun.elapsed() < FAST, "{:?}", begun.elapsed());
-    ensure!(house.provider.hits("/authorize") == asked);
-    works_in_part(&house, "database").await?;
+    ensure!(stack.provider.hits("/authorize") == asked);
+    works_in_part(&stack, "database").await?;
     Ok(())
 }
 
@@ -178,14 +178,14 @@ async fn without_the_trail_nothing_is_issued_and_nobody_signs_in() -> Result<()>
 #[tokio::test]
 async fn a_replica_whose_chain_was_changed_gets_no_traffic() -> Result<()> {
     let postgres = Postgres::start().await?;
-    let house = House::build(HouseSettings {
+    let stack = TestStack::start(TestStackSettings {
         database: postgres.url(),
-        ..HouseSettings::default()
+        ..TestStackSettings::default()
     })
     .await?;
     let mut alice = Browser::new()?;
-    sign_in(house.url(), &mut alice, "alice").await?;
-    let management = house.gateway.management;
+    sign_in(stack.url(), &mut alice, "alice").await?;
+    let management = stack.gateway.management;
     let (ready, body) = get(&format!("http://{management}/readyz")).await?;
     ensure!(ready == StatusCode::OK, "{body}");
     postgres.sql("UPDATE audit_writers SET sequence = 1")?;
@@ -203,8 +203,8 @@ async fn a_replica_whose_chain_was_changed_gets_no_traffic() -> Result<()> {
 }
 
 /// The balancer keeps sending people here, and operators see what is wrong.
-async fn works_in_part(house: &House, part: &str) -> Result<()> {
-    let management = house.gateway.management;
+async fn works_in_part(stack: &TestStack, part: &str) -> Result<()> {
+    let management = stack.gateway.management;
     let (ready, body) = get(&format!("http://{management}/readyz")).await?;
     ensure!(ready == StatusCode::OK, "{body}");
     let (full, body) = get(&format!("http://{management}/readyz?full")).await?;
@@ -212,7 +212,7 @@ async fn works_in_part(house: &House, part: &str) -> Result<()> {
         full == StatusCode::SERVICE_UNAVAILABLE && body == format!("{part} does not work\n"),
         "{body}"
     );
-    let (status, _) = get(&house.at("/jwks")).await?;
+    let (status, _) = get(&stack.at("/jwks")).await?;
     ensure!(status == StatusCode::OK, "{status}");
     let gauges = ["store", "database"].map(|name| {
         let gauge = if name == "store" { "store" } else { "trail" };
@@ -231,9 +231,9 @@ async fn works_in_part(house: &House, part: &str) -> Result<()> {
 #[tokio::test]
 async fn a_redis_that_is_full_or_read_only_lets_people_go_on() -> Result<()> {
     let redis = Redis::single().await?;
-    let house = house_with(&redis.url()).await?;
+    let stack = stack_with(&redis.url()).await?;
     let mut alice = Browser::new()?;
-    sign_in(house.url(), &mut alice, "alice").await?;
+    sign_in(stack.url(), &mut alice, "alice").await?;
     for (fault, repair) in [
         (
             ["CONFIG", "SET", "maxmemory", "1"].as_slice(),
@@ -245,12 +245,12 @@ async fn a_redis_that_is_full_or_read_only_lets_people_go_on() -> Result<()> {
         ),
     ] {
         redis.cli(fault)?;
-        works_in_part(&house, "store").await?;
-        ensure!(is_portal(&alice.open(house.url()).await?), "{fault:?}");
+        works_in_part(&stack, "store").await?;
+        ensure!(is_portal(&alice.open(stack.url()).await?), "{fault:?}");
         let (status, issued) = credentials(&alice, PROD).await?;
         ensure!(status == StatusCode::OK, "{fault:?}: {issued}");
         redis.cli(repair)?;
-        let (full, body) = get(&format!("http://{}/readyz?full", house.gateway.management)).await?;
+        let (full, body) = get(&format!("http://{}/readyz?full", stack.gateway.management)).await?;
         ensure!(full == StatusCode::OK, "{repair:?}: {body}");
     }
     Ok(())

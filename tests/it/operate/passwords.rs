@@ -13,7 +13,7 @@ use rolecalld::database::DatabaseUrl;
 use rolecalld::world::{SystemClock, SystemEntropy};
 use tempfile::TempDir;
 
-use super::{house_with, sign_in, until};
+use super::{sign_in, stack_with, until};
 
 /// With what a URL would have to escape.
 const PASSWORD: &str = "p@ss/w%rd &+#é";
@@ -32,8 +32,8 @@ async fn redis_takes_the_password_beside_its_url() -> Result<()> {
     // The URL's closing quote, then the key beside it.
     let url = redis.url().replace("redis://", "redis://app@");
     let store = format!("{url}\"\npassword = {{ file = {file:?} }} #");
-    let house = house_with(&store).await?;
-    sign_in(house.url(), &mut Browser::new()?, "alice").await?;
+    let stack = stack_with(&store).await?;
+    sign_in(stack.url(), &mut Browser::new()?, "alice").await?;
     Ok(())
 }
 

@@ -4,11 +4,11 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
-use rolecall_demo::House;
+use rolecall_harness::TestStack;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::process;
 
-use super::{PROD, SANDBOX, credentials, house_with, sign_in};
+use super::{PROD, SANDBOX, credentials, sign_in, stack_with};
 
 /// Asks AWS who it is, with whatever credentials the environment holds.
 const WHO_AM_I: &str = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])";
@@ -26,11 +26,11 @@ fn python() -> Option<String> {
     python
 }
 
-/// A command that finds no AWS but the house's.
-fn in_the_house(house: &House, program: &str) -> Command {
+/// A command that finds no AWS but the stack's.
+fn in_the_stack(stack: &TestStack, program: &str) -> Command {
     let mut command = Command::new(program);
     command
-        .env("AWS_ENDPOINT_URL_STS", house.aws.url())
+        .env("AWS_ENDPOINT_URL_STS", stack.aws.url())
         .env("AWS_REGION", "eu-west-1")
         .env("AWS_DEFAULT_REGION", "eu-west-1")
         .env("AWS_CONFIG_FILE", "/dev/null")
@@ -52,14 +52,14 @@ async fn boto3_is_let_in_with_the_portals_json() -> Result<()> {
     let Some(python) = python() else {
         return Ok(());
     };
-    let house = house_with("memory:").await?;
+    let stack = stack_with("memory:").await?;
     let mut alice = Browser::new()?;
-    sign_in(house.url(), &mut alice, "alice").await?;
+    sign_in(stack.url(), &mut alice, "alice").await?;
     // The one trusts by OpenID Connect, the other by SAML.
     for role in [PROD, SANDBOX] {
         let (status, issued) = credentials(&alice, role).await?;
         ensure!(status == StatusCode::OK, "{issued}");
-        let mut command = in_the_house(&house, &python);
+        let mut command = in_the_stack(&stack, &python);
         for (name, key) in [
             ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
             ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
@@ -79,14 +79,14 @@ async fn boto3_is_let_in_after_the_snippet_was_pasted() -> Result<()> {
     let Some(python) = python() else {
         return Ok(());
     };
-    let house = house_with("memory:").await?;
+    let stack = stack_with("memory:").await?;
     let mut alice = Browser::new()?;
-    sign_in(house.url(), &mut alice, "alice").await?;
+    sign_in(stack.url(), &mut alice, "alice").await?;
     let role = [("account", PROD.0), ("permission_set", PROD.1)];
     let page = alice.press("Credentials", &role).await?;
     let pasted = text_of(page.body(), "snippet-bash")?;
     ensure!(pasted.lines().count() >= 3, "{pasted}");
-    let mut command = in_the_house(&house, "sh");
+    let mut command = in_the_stack(&stack, "sh");
     let script = format!("{pasted}\nexec \"$0\" -c \"$1\"\n");
     command.args(["-ec", &script, &python, WHO_AM_I]);
     let said = tokio::task::spawn_blocking(|| process::run(command)).await??;

@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use rolecall_demo::{CLIENT_SECRET, House, HouseSettings, SamlHouse, access_by_both};
+use rolecall_harness::sample_data::{CLIENT_SECRET, access_policy_for_both_providers};
+use rolecall_harness::{SamlStackSettings, TestStack, TestStackSettings};
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::certificate::CertificateAuthority;
 
@@ -21,12 +22,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Waits until the metric says whether the newest files of this kind were refused.
-async fn until_stale(house: &House, files: &str, stale: bool) -> Result<()> {
+async fn until_stale(stack: &TestStack, files: &str, stale: bool) -> Result<()> {
     let line = format!(
         "rolecall_files_stale{{files=\"{files}\"}} {}",
         u8::from(stale)
     );
-    let metrics = format!("http://{}/metrics", house.gateway.management);
+    let metrics = format!("http://{}/metrics", stack.gateway.management);
     until(&line, async || {
         let (_, metrics) = get(&metrics).await?;
         Ok(metrics.lines().any(|there| there == line).then_some(()))
@@ -39,125 +40,125 @@ async fn until_stale(house: &House, files: &str, stale: bool) -> Result<()> {
     clippy::disallowed_methods,
     reason = "a test connects as a stranger would, and trusts one authority alone"
 )]
-pub async fn is_served_by(house: &House, authority: &[u8]) -> Result<bool> {
+pub async fn is_served_by(stack: &TestStack, authority: &[u8]) -> Result<bool> {
     let client = reqwest::Client::builder()
         .no_proxy()
         .tls_built_in_root_certs(false)
         .add_root_certificate(reqwest::Certificate::from_pem(authority)?)
         .build()?;
-    Ok(client.get(house.at("/jwks")).send().await.is_ok())
+    Ok(client.get(stack.at("/jwks")).send().await.is_ok())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_certificate_is_served_and_a_broken_one_is_not() -> Result<()> {
-    let house = House::build(HouseSettings {
+    let stack = TestStack::start(TestStackSettings {
         tls: true,
-        ..HouseSettings::default()
+        ..TestStackSettings::default()
     })
     .await?;
     let (certificate, key) = (
-        house.folder().join("tls.crt"),
-        house.folder().join("tls.key"),
+        stack.folder().join("tls.crt"),
+        stack.folder().join("tls.key"),
     );
-    let old = house.authority().context("an authority")?.to_vec();
-    ensure!(is_served_by(&house, &old).await?);
+    let old = stack.authority().context("an authority")?.to_vec();
+    ensure!(is_served_by(&stack, &old).await?);
     let authority = CertificateAuthority::generate()?;
     let issued = authority.issue(&["localhost"])?;
     let new = authority.pem()?;
     // Between the two, certificate and key do not belong together: the old ones serve on.
     replace(&certificate, &issued.certificate_pem)?;
-    until_stale(&house, "certificate", true).await?;
-    ensure!(is_served_by(&house, &old).await?, "half a pair was taken");
+    until_stale(&stack, "certificate", true).await?;
+    ensure!(is_served_by(&stack, &old).await?, "half a pair was taken");
     replace(&key, &issued.key_pem)?;
     until("the new certificate", async || {
-        Ok(is_served_by(&house, &new).await?.then_some(()))
+        Ok(is_served_by(&stack, &new).await?.then_some(()))
     })
     .await?;
     ensure!(
-        !is_served_by(&house, &old).await?,
+        !is_served_by(&stack, &old).await?,
         "the old one is still served"
     );
-    until_stale(&house, "certificate", false).await?;
+    until_stale(&stack, "certificate", false).await?;
     for broken in [&b""[..], b"not PEM"] {
         replace(&certificate, broken)?;
-        until_stale(&house, "certificate", true).await?;
-        ensure!(is_served_by(&house, &new).await?, "nothing is served");
+        until_stale(&stack, "certificate", true).await?;
+        ensure!(is_served_by(&stack, &new).await?, "nothing is served");
         replace(&certificate, &issued.certificate_pem)?;
-        until_stale(&house, "certificate", false).await?;
+        until_stale(&stack, "certificate", false).await?;
     }
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644))?;
     fs::write(&certificate, [&issued.certificate_pem[..], b"\n"].concat())?;
-    until_stale(&house, "certificate", true).await?;
-    ensure!(is_served_by(&house, &new).await?, "nothing is served");
+    until_stale(&stack, "certificate", true).await?;
+    ensure!(is_served_by(&stack, &new).await?, "nothing is served");
     Ok(())
 }
 
 /// Whether alice can sign in at this provider.
-async fn signs_in(house: &House, provider: &str) -> Result<bool> {
+async fn signs_in(stack: &TestStack, provider: &str) -> Result<bool> {
     let mut browser = Browser::new()?;
     browser
-        .open(&house.at(&format!("/sign-in/{provider}")))
+        .open(&stack.at(&format!("/sign-in/{provider}")))
         .await?;
     Ok(is_portal(&browser.sign_in_at_provider("alice").await?))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_client_secret_is_used_and_a_broken_file_is_not() -> Result<()> {
-    let house = House::build(HouseSettings::default()).await?;
-    let secret = house.folder().join("client.secret");
-    ensure!(signs_in(&house, "example").await?);
+    let stack = TestStack::start(TestStackSettings::default()).await?;
+    let secret = stack.folder().join("client.secret");
+    ensure!(signs_in(&stack, "example").await?);
     replace(&secret, b"another secret")?;
     until("the other secret", async || {
-        Ok((!signs_in(&house, "example").await?).then_some(()))
+        Ok((!signs_in(&stack, "example").await?).then_some(()))
     })
     .await?;
     replace(&secret, CLIENT_SECRET.as_bytes())?;
     until("the right secret", async || {
-        Ok(signs_in(&house, "example").await?.then_some(()))
+        Ok(signs_in(&stack, "example").await?.then_some(()))
     })
     .await?;
     replace(&secret, b"")?;
-    until_stale(&house, "providers", true).await?;
+    until_stale(&stack, "providers", true).await?;
     ensure!(
-        signs_in(&house, "example").await?,
+        signs_in(&stack, "example").await?,
         "an empty secret was taken"
     );
     fs::remove_file(&secret)?;
-    ensure!(signs_in(&house, "example").await?, "no secret was taken");
+    ensure!(signs_in(&stack, "example").await?, "no secret was taken");
     replace(&secret, CLIENT_SECRET.as_bytes())?;
-    until_stale(&house, "providers", false).await
+    until_stale(&stack, "providers", false).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn new_metadata_brings_new_keys_and_broken_ones_change_nothing() -> Result<()> {
-    let house = House::build(HouseSettings {
-        saml: Some(SamlHouse::default()),
-        access: access_by_both(),
-        ..HouseSettings::default()
+    let stack = TestStack::start(TestStackSettings {
+        saml: Some(SamlStackSettings::default()),
+        access: access_policy_for_both_providers(),
+        ..TestStackSettings::default()
     })
     .await?;
-    let provider = house.saml.as_ref().context("a SAML provider")?;
-    let metadata = house.folder().join("saml.xml");
-    ensure!(signs_in(&house, "corporate").await?);
+    let provider = stack.saml.as_ref().context("a SAML provider")?;
+    let metadata = stack.folder().join("saml.xml");
+    ensure!(signs_in(&stack, "corporate").await?);
     replace(&metadata, b"<EntityDescriptor/>")?;
-    until_stale(&house, "providers", true).await?;
+    until_stale(&stack, "providers", true).await?;
     ensure!(
-        signs_in(&house, "corporate").await?,
+        signs_in(&stack, "corporate").await?,
         "broken metadata was taken"
     );
     provider.rotate_keys(false)?;
     ensure!(
-        !signs_in(&house, "corporate").await?,
+        !signs_in(&stack, "corporate").await?,
         "an unknown key was believed"
     );
     replace(&metadata, provider.metadata()?.as_bytes())?;
     until("the new key", async || {
-        Ok(signs_in(&house, "corporate").await?.then_some(()))
+        Ok(signs_in(&stack, "corporate").await?.then_some(()))
     })
     .await?;
-    until_stale(&house, "providers", false).await?;
+    until_stale(&stack, "providers", false).await?;
     ensure!(
-        signs_in(&house, "example").await?,
+        signs_in(&stack, "example").await?,
         "the provider beside it suffered"
     );
     Ok(())

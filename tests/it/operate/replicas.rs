@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::{StatusCode, header};
-use rolecall_demo::{House, Replica};
+use rolecall_harness::{Replica, TestStack};
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::redis::Redis;
 use rolecall_testkit::serve::LocalServer;
@@ -10,14 +10,14 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::{
-    Balancer, PROD, balanced_house_with, client, credentials, is_at_provider, is_portal, sign_in,
+    Balancer, PROD, balanced_stack_with, client, credentials, is_at_provider, is_portal, sign_in,
 };
 
 const CALLBACKS: usize = 100;
 
 /// Two gateways behind one name, and Redis behind both.
 struct Two {
-    house: House,
+    stack: TestStack,
     other: Replica,
     balancer: Balancer,
     _redis: Redis,
@@ -25,10 +25,10 @@ struct Two {
 
 async fn two() -> Result<Two> {
     let redis = Redis::single().await?;
-    let (house, balancer) = balanced_house_with(&redis.url()).await?;
-    let other = house.replica().await?;
+    let (stack, balancer) = balanced_stack_with(&redis.url()).await?;
+    let other = stack.start_replica().await?;
     Ok(Two {
-        house,
+        stack,
         other,
         balancer,
         _redis: redis,
@@ -37,7 +37,7 @@ async fn two() -> Result<Two> {
 
 impl Two {
     fn lead_to_first(&self) {
-        self.balancer.lead_to(&[self.house.gateway.address]);
+        self.balancer.lead_to(&[self.stack.gateway.address]);
     }
 
     fn lead_to_other(&self) {
@@ -46,7 +46,7 @@ impl Two {
 
     fn lead_to_both(&self) {
         self.balancer
-            .lead_to(&[self.house.gateway.address, self.other.address]);
+            .lead_to(&[self.stack.gateway.address, self.other.address]);
     }
 }
 
@@ -54,7 +54,7 @@ impl Two {
 async fn a_sign_in_begins_at_one_and_ends_at_the_other() -> Result<()> {
     let two = two().await?;
     let mut alice = Browser::new()?;
-    let page = alice.open(two.house.url()).await?;
+    let page = alice.open(two.stack.url()).await?;
     ensure!(is_at_provider(&page)?, "{}", page.text());
     two.lead_to_other();
     let page = alice.sign_in_at_provider("alice").await?;
@@ -73,7 +73,7 @@ async fn any_request_may_go_to_either() -> Result<()> {
     let two = two().await?;
     two.lead_to_both();
     let mut alice = Browser::new()?;
-    sign_in(two.house.url(), &mut alice, "alice").await?;
+    sign_in(two.stack.url(), &mut alice, "alice").await?;
     for _ in 0..4 {
         let (status, issued) = credentials(&alice, PROD).await?;
         ensure!(status == StatusCode::OK, "{issued}");
@@ -81,7 +81,7 @@ async fn any_request_may_go_to_either() -> Result<()> {
     }
     alice.submit("/sign-out", &[]).await?;
     for _ in 0..2 {
-        alice.open(two.house.url()).await?;
+        alice.open(two.stack.url()).await?;
         let passed = alice.visits().iter().rev().take(8);
         ensure!(
             passed
@@ -96,41 +96,41 @@ async fn any_request_may_go_to_either() -> Result<()> {
 async fn a_session_that_is_ended_at_one_is_over_at_the_other_at_once() -> Result<()> {
     let two = two().await?;
     let (mut desk, mut phone) = (Browser::new()?, Browser::new()?);
-    sign_in(two.house.url(), &mut desk, "alice").await?;
+    sign_in(two.stack.url(), &mut desk, "alice").await?;
     two.lead_to_other();
-    sign_in(two.house.url(), &mut phone, "alice").await?;
+    sign_in(two.stack.url(), &mut phone, "alice").await?;
     two.lead_to_first();
-    let page = desk.open(&two.house.at("/sessions")).await?;
+    let page = desk.open(&two.stack.at("/sessions")).await?;
     ensure!(page.select(".sessions li")?.len() == 2, "{}", page.text());
     let page = desk.press("End all others", &[]).await?;
     ensure!(page.text().contains("have ended"), "{}", page.text());
     two.lead_to_other();
     let (status, answer) = credentials(&phone, PROD).await?;
     ensure!(status == StatusCode::UNAUTHORIZED, "{status} {answer}");
-    ensure!(two.house.aws.issued().is_empty());
+    ensure!(two.stack.aws.issued().is_empty());
     // The one that ended the others goes on, here too.
-    ensure!(is_portal(&desk.open(two.house.url()).await?));
+    ensure!(is_portal(&desk.open(two.stack.url()).await?));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_gateway_that_ends_takes_nothing_along() -> Result<()> {
     let Two {
-        house,
+        stack,
         other,
         balancer,
         _redis,
     } = two().await?;
     let (mut alice, mut bob) = (Browser::new()?, Browser::new()?);
-    sign_in(house.url(), &mut alice, "alice").await?;
-    bob.open(house.url()).await?;
-    let portal = house.url().to_owned();
-    let House {
+    sign_in(stack.url(), &mut alice, "alice").await?;
+    bob.open(stack.url()).await?;
+    let portal = stack.url().to_owned();
+    let TestStack {
         gateway,
         provider,
         aws,
         ..
-    } = house;
+    } = stack;
     balancer.lead_to(&[other.address]);
     drop(gateway);
     ensure!(is_portal(&alice.open(&portal).await?));
@@ -141,7 +141,7 @@ async fn a_gateway_that_ends_takes_nothing_along() -> Result<()> {
 
 /// Where the browser comes back from the provider with a code, without any gateway having seen it.
 async fn callback_of(two: &Two, browser: &mut Browser) -> Result<Url> {
-    browser.open(two.house.url()).await?;
+    browser.open(two.stack.url()).await?;
     let catcher = LocalServer::start(0, |routes| {
         routes.default_service(actix_web::web::to(actix_web::HttpResponse::Ok));
     })?;
@@ -186,7 +186,7 @@ async fn of_a_hundred_callbacks_with_one_code_one_signs_in() -> Result<()> {
         (sessions, refused) == (1, CALLBACKS - 1),
         "{sessions} {refused}"
     );
-    ensure!(two.house.provider.hits("/token") == 1);
+    ensure!(two.stack.provider.hits("/token") == 1);
     Ok(())
 }
 
@@ -194,9 +194,9 @@ async fn of_a_hundred_callbacks_with_one_code_one_signs_in() -> Result<()> {
 async fn a_console_ticket_is_good_once_at_either() -> Result<()> {
     let two = two().await?;
     let mut alice = Browser::new()?;
-    sign_in(two.house.url(), &mut alice, "alice").await?;
+    sign_in(two.stack.url(), &mut alice, "alice").await?;
     let link = format!("/console?account={}&permission_set={}", PROD.0, PROD.1);
-    alice.open(&two.house.at(&link)).await?;
+    alice.open(&two.stack.at(&link)).await?;
     two.lead_to_other();
     alice
         .press("Open console", &[("sign_out_first", "true")])
@@ -209,13 +209,13 @@ async fn a_console_ticket_is_good_once_at_either() -> Result<()> {
         .context("AWS's sign-out did not lead back")?;
     ensure!(ticket.status == Some(StatusCode::SEE_OTHER));
     let ticket = ticket.url.clone();
-    ensure!(two.house.aws.issued().len() == 1);
+    ensure!(two.stack.aws.issued().len() == 1);
     for _ in 0..2 {
         two.lead_to_both();
         let page = alice.open(ticket.as_str()).await?;
         ensure!(page.status() == Some(StatusCode::BAD_REQUEST));
         ensure!(page.text().contains("was used already"), "{}", page.text());
     }
-    ensure!(two.house.aws.issued().len() == 1);
+    ensure!(two.stack.aws.issued().len() == 1);
     Ok(())
 }

@@ -9,21 +9,22 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
-use rolecall_demo::{CLIENT_SECRET, House};
+use rolecall_harness::TestStack;
+use rolecall_harness::sample_data::CLIENT_SECRET;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::process::{Process, Signal};
 use rolecall_testkit::redis::Redis;
 
-use super::{PROD, balanced_house_with, credentials, sign_in, until};
+use super::{PROD, balanced_stack_with, credentials, sign_in, until};
 
 /// Starts the real process with its log in a file, since it says more at `trace` than anybody keeps in memory.
-fn serve(house: &House, log: &Path) -> Result<Process> {
+fn serve(stack: &TestStack, log: &Path) -> Result<Process> {
     let mut command = Command::new("sh");
     command
         .args(["-c", "exec \"$0\" serve --config rolecall.toml --log trace,hyper_util::client=trace,reqwest::connect=trace 2>\"$1\""])
         .arg(env!("CARGO_BIN_EXE_rolecalld"))
         .arg(log)
-        .current_dir(house.folder());
+        .current_dir(stack.folder());
     Process::start(command)
 }
 
@@ -39,12 +40,16 @@ async fn address_in(log: &Path) -> Result<SocketAddr> {
 }
 
 /// Everything that lets somebody in, by name, as the story's own ends of the wires saw it.
-fn secrets(house: &House, browser: &Browser, cookies: &[String]) -> Result<Vec<(String, String)>> {
+fn secrets(
+    stack: &TestStack,
+    browser: &Browser,
+    cookies: &[String],
+) -> Result<Vec<(String, String)>> {
     let mut secrets = vec![
         ("client secret".to_owned(), CLIENT_SECRET.to_owned()),
         (
             "sealing key".to_owned(),
-            fs::read_to_string(house.folder().join("seal.key"))?,
+            fs::read_to_string(stack.folder().join("seal.key"))?,
         ),
     ];
     secrets.extend(
@@ -59,14 +64,14 @@ fn secrets(house: &House, browser: &Browser, cookies: &[String]) -> Result<Vec<(
             }
         }
     }
-    for issued in house.aws.issued() {
+    for issued in stack.aws.issued() {
         secrets.push((
             "SecretAccessKey".to_owned(),
             issued.secret_access_key.clone(),
         ));
         secrets.push(("SessionToken".to_owned(), issued.session_token.clone()));
     }
-    for request in house.aws.requests() {
+    for request in stack.aws.requests() {
         let token = request.field("WebIdentityToken");
         secrets.extend(token.map(|token| ("WebIdentityToken".to_owned(), token.to_owned())));
     }
@@ -99,13 +104,13 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 #[tokio::test]
 async fn nothing_that_is_written_lets_anybody_in() -> Result<()> {
     let redis = Redis::single().await?;
-    let (house, balancer) = balanced_house_with(&redis.url()).await?;
-    let log = house.folder().join("serve.log");
-    let mut process = serve(&house, &log)?;
+    let (stack, balancer) = balanced_stack_with(&redis.url()).await?;
+    let log = stack.folder().join("serve.log");
+    let mut process = serve(&stack, &log)?;
     balancer.lead_to(&[address_in(&log).await?]);
 
     let mut alice = Browser::new()?;
-    sign_in(house.url(), &mut alice, "alice").await?;
+    sign_in(stack.url(), &mut alice, "alice").await?;
     let (status, issued) = credentials(&alice, PROD).await?;
     ensure!(status == StatusCode::OK, "{issued}");
     let cookies: Vec<String> = alice
@@ -116,7 +121,7 @@ async fn nothing_that_is_written_lets_anybody_in() -> Result<()> {
     alice.press("Console", &[]).await?;
     // A second sign-in is under way, so that there is a pending record to look at too.
     let mut bob = Browser::new()?;
-    bob.open(house.url()).await?;
+    bob.open(stack.url()).await?;
 
     let stored = redis.dump()?;
     ensure!(stored.len() >= 3, "{} records", stored.len());
@@ -126,8 +131,8 @@ async fn nothing_that_is_written_lets_anybody_in() -> Result<()> {
     }
     process.stop(Signal::Term)?;
     let trail = [
-        fs::read(house.folder().join("audit.db"))?,
-        fs::read(house.folder().join("audit.db-wal")).unwrap_or_default(),
+        fs::read(stack.folder().join("audit.db"))?,
+        fs::read(stack.folder().join("audit.db-wal")).unwrap_or_default(),
     ]
     .concat();
     let log = fs::read(&log)?;
@@ -136,7 +141,7 @@ async fn nothing_that_is_written_lets_anybody_in() -> Result<()> {
         "the log says little"
     );
 
-    for (name, secret) in secrets(&house, &alice, &cookies)? {
+    for (name, secret) in secrets(&stack, &alice, &cookies)? {
         let secret = secret.trim();
         for (key, value) in &stored {
             ensure!(
@@ -153,7 +158,7 @@ async fn nothing_that_is_written_lets_anybody_in() -> Result<()> {
             .any(|(key, value)| holds(key, person) || holds(value, person));
         ensure!(!told, "{person} is in Redis");
     }
-    for issued in house.aws.issued() {
+    for issued in stack.aws.issued() {
         let key = &issued.access_key_id;
         ensure!(holds(&trail, key), "the trail does not name the access key");
         ensure!(!holds(&log, key), "the log names an access key");
@@ -168,11 +173,11 @@ async fn nothing_that_is_written_lets_anybody_in() -> Result<()> {
 #[tokio::test]
 async fn the_log_finds_what_the_page_refers_to() -> Result<()> {
     let redis = Redis::single().await?;
-    let (house, balancer) = balanced_house_with(&redis.url()).await?;
-    let log = house.folder().join("serve.log");
-    let _process = serve(&house, &log)?;
+    let (stack, balancer) = balanced_stack_with(&redis.url()).await?;
+    let log = stack.folder().join("serve.log");
+    let _process = serve(&stack, &log)?;
     balancer.lead_to(&[address_in(&log).await?]);
-    let page = Browser::new()?.open(&house.at("/nowhere")).await?;
+    let page = Browser::new()?.open(&stack.at("/nowhere")).await?;
     let reference = page
         .header("x-request-id")
         .context("no reference")?

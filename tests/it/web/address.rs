@@ -6,11 +6,11 @@ use super::*;
 
 const ROLE: [(&str, &str); 2] = [("account", "444455556666"), ("permission_set", "Developer")];
 
-/// A house behind a proxy on loopback, in which bob's role works from one network only.
-async fn scene(listen: &str) -> Result<Scene> {
+/// A stack behind a proxy on loopback, in which bob's role works from one network only.
+async fn fixture(listen: &str) -> Result<Fixture> {
     let from = "accounts = [\"payments-dev\", \"sandbox\"]\n";
     let bound = format!("{from}when = {{ network = [\"10.1.2.0/24\"] }}\n");
-    Scene::with(|settings| {
+    Fixture::with(|settings| {
         settings.trusted_proxies = vec!["127.0.0.0/8".to_owned()];
         settings.listen = listen.to_owned();
         settings.access = settings.access.replace(from, &bound);
@@ -19,23 +19,23 @@ async fn scene(listen: &str) -> Result<Scene> {
 }
 
 /// Asks for the role with these headers; the status, and the address in the trail's newest event.
-async fn ask(scene: &Scene, pass: &Pass, headers: &[(&str, &[u8])]) -> Result<(u16, Value)> {
-    let mut request = scene.post(pass, "/credentials", &ROLE);
+async fn ask(fixture: &Fixture, pass: &Pass, headers: &[(&str, &[u8])]) -> Result<(u16, Value)> {
+    let mut request = fixture.post(pass, "/credentials", &ROLE);
     for (name, value) in headers {
         request = request.header(*name, HeaderValue::from_bytes(value)?);
     }
     let status = request.send().await?.status().as_u16();
-    let mut trail = scene.trail().await?;
+    let mut trail = fixture.trail().await?;
     let mut newest = trail.pop().context("an empty trail")?;
     Ok((status, newest["address"].take()))
 }
 
 #[tokio::test]
 async fn a_forged_address_opens_nothing() -> Result<()> {
-    let scene = scene("").await?;
-    let pass = scene.pass("bob").await?;
+    let fixture = fixture("").await?;
+    let pass = fixture.pass("bob").await?;
     let inside: &[u8] = b"10.1.2.3";
-    let (status, address) = ask(&scene, &pass, &[("x-forwarded-for", inside)]).await?;
+    let (status, address) = ask(&fixture, &pass, &[("x-forwarded-for", inside)]).await?;
     ensure!(status == 200 && address == "10.1.2.3", "{status} {address}");
     // nginx's `$proxy_add_x_forwarded_for` behind a client that sends bytes of its own.
     let forged: [&[(&str, &[u8])]; 7] = [
@@ -54,14 +54,14 @@ async fn a_forged_address_opens_nothing() -> Result<()> {
         &[("forwarded", b"for=10.1.2.3")],
     ];
     for headers in forged {
-        let (status, address) = ask(&scene, &pass, headers).await?;
+        let (status, address) = ask(&fixture, &pass, headers).await?;
         ensure!(
             status == 403 && address.is_null(),
             "{headers:?}: {status} {address}"
         );
     }
     let (status, address) = ask(
-        &scene,
+        &fixture,
         &pass,
         &[
             ("x-forwarded-for", b"10.1.2.3, \xe9, 203.0.113.9"),
@@ -90,12 +90,12 @@ async fn the_one_configured_header_is_read() -> Result<()> {
         ("client_address = \"peer\"", None, listed),
         ("client_address = \"peer\"", None, forwarded),
     ] {
-        let scene = scene(listen).await?;
-        let pass = scene.pass("bob").await?;
-        let (status, _) = ask(&scene, &pass, &[closed]).await?;
+        let fixture = fixture(listen).await?;
+        let pass = fixture.pass("bob").await?;
+        let (status, _) = ask(&fixture, &pass, &[closed]).await?;
         ensure!(status == 403, "{listen}: {closed:?}: {status}");
         if let Some(opens) = opens {
-            let (status, address) = ask(&scene, &pass, &[opens]).await?;
+            let (status, address) = ask(&fixture, &pass, &[opens]).await?;
             ensure!(
                 status == 200 && address == "10.1.2.3",
                 "{listen}: {status} {address}"
@@ -107,9 +107,9 @@ async fn the_one_configured_header_is_read() -> Result<()> {
 
 #[tokio::test]
 async fn an_unknown_address_is_shown_as_one_and_joins_nothing() -> Result<()> {
-    let scene = scene("").await?;
-    let pass = scene.pass("bob").await?;
-    let page = scene
+    let fixture = fixture("").await?;
+    let pass = fixture.pass("bob").await?;
+    let page = fixture
         .get("/sessions")
         .header(COOKIE, &pass.cookie)
         .header("x-forwarded-for", "unknown")
@@ -118,7 +118,7 @@ async fn an_unknown_address_is_shown_as_one_and_joins_nothing() -> Result<()> {
     let page = page.text().await?;
     ensure!(page.contains("127.0.0.1"), "{page}");
     let (to, cookie) = {
-        let answer = scene
+        let answer = fixture
             .get("/sign-in/example")
             .header("x-forwarded-for", "unknown")
             .send()
@@ -128,15 +128,15 @@ async fn an_unknown_address_is_shown_as_one_and_joins_nothing() -> Result<()> {
             cookie_set(&answer, BROWSER).context("no cookie")?,
         )
     };
-    let callback = scene.approve(&to, "alice").await?;
-    let request = scene.client.get(callback).header(COOKIE, cookie);
+    let callback = fixture.approve(&to, "alice").await?;
+    let request = fixture.client.get(callback).header(COOKIE, cookie);
     let answer = request.header("x-forwarded-for", "unknown").send().await?;
     let session = cookie_set(&answer, SESSION).context("not signed in")?;
-    let request = scene.get("/sessions").header(COOKIE, session);
+    let request = fixture.get("/sessions").header(COOKIE, session);
     let page = request.header("x-forwarded-for", "unknown").send().await?;
     let page = page.text().await?;
     ensure!(page.contains("Unknown address"), "{page}");
-    let signed_in = scene.events("signed_in").await?;
+    let signed_in = fixture.events("signed_in").await?;
     let newest = signed_in.last().context("no sign-in")?;
     ensure!(
         newest.get("address").is_some_and(Value::is_null),

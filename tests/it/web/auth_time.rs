@@ -17,8 +17,8 @@ permission_sets = ["Fresh"]
 when = { signed_in_within = "1h" }
 "#;
 
-async fn scene(says: AuthTime, more: &str) -> Result<Scene> {
-    Scene::with(|settings| {
+async fn fixture(says: AuthTime, more: &str) -> Result<Fixture> {
+    Fixture::with(|settings| {
         settings.provider = OidcSettings {
             auth_time: says,
             ..OidcSettings::default()
@@ -31,9 +31,9 @@ async fn scene(says: AuthTime, more: &str) -> Result<Scene> {
 
 #[tokio::test]
 async fn where_it_is_never_said_the_pages_say_what_to_set() -> Result<()> {
-    let scene = scene(AuthTime::Never, "").await?;
-    let mut browser = scene.signed_in("alice").await?;
-    let page = browser.open(&scene.at("/")).await?;
+    let fixture = fixture(AuthTime::Never, "").await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    let page = browser.open(&fixture.at("/")).await?;
     ensure!(
         page.text().contains("Needs a sign-in of the last 1 h"),
         "{}",
@@ -41,7 +41,7 @@ async fn where_it_is_never_said_the_pages_say_what_to_set() -> Result<()> {
     );
 
     let page = browser
-        .open(&scene.at("/device?user_code=BCDF-GHJK"))
+        .open(&fixture.at("/device?user_code=BCDF-GHJK"))
         .await?;
     ensure!(
         page.status() == Some(StatusCode::FORBIDDEN),
@@ -71,7 +71,7 @@ async fn where_it_is_never_said_the_pages_say_what_to_set() -> Result<()> {
         "{text}"
     );
 
-    let page = browser.open(&scene.at("/")).await?;
+    let page = browser.open(&fixture.at("/")).await?;
     let text = page.text();
     ensure!(
         text.contains("your identity provider does not say when you signed in"),
@@ -83,10 +83,10 @@ async fn where_it_is_never_said_the_pages_say_what_to_set() -> Result<()> {
 
 #[tokio::test]
 async fn a_sign_in_that_was_demanded_may_be_assumed_to_be_new() -> Result<()> {
-    let scene = scene(AuthTime::Never, "auth_time = \"assume_now\"\n").await?;
-    let mut browser = scene.signed_in("alice").await?;
+    let fixture = fixture(AuthTime::Never, "auth_time = \"assume_now\"\n").await?;
+    let mut browser = fixture.signed_in("alice").await?;
     let page = browser
-        .open(&scene.at("/device?user_code=BCDF-GHJK"))
+        .open(&fixture.at("/device?user_code=BCDF-GHJK"))
         .await?;
     ensure!(
         page.text().contains("Sign in once more first"),
@@ -100,7 +100,7 @@ async fn a_sign_in_that_was_demanded_may_be_assumed_to_be_new() -> Result<()> {
         "{}",
         page.text()
     );
-    let page = browser.open(&scene.at("/")).await?;
+    let page = browser.open(&fixture.at("/")).await?;
     ensure!(
         !page.text().contains("Needs a sign-in of the last 1 h"),
         "{}",
@@ -111,10 +111,10 @@ async fn a_sign_in_that_was_demanded_may_be_assumed_to_be_new() -> Result<()> {
 
 #[tokio::test]
 async fn a_provider_that_says_it_when_asked_is_asked() -> Result<()> {
-    let scene = scene(AuthTime::WhenAsked, "").await?;
-    let mut browser = scene.signed_in("alice").await?;
+    let fixture = fixture(AuthTime::WhenAsked, "").await?;
+    let mut browser = fixture.signed_in("alice").await?;
     let page = browser
-        .open(&scene.at("/device?user_code=BCDF-GHJK"))
+        .open(&fixture.at("/device?user_code=BCDF-GHJK"))
         .await?;
     ensure!(
         page.text().contains("No program waits with this code"),

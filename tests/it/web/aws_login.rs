@@ -41,10 +41,10 @@ impl Terminal {
         })
     }
 
-    fn remote(scene: &Scene) -> Result<Self> {
+    fn remote(fixture: &Fixture) -> Result<Self> {
         Ok(Self {
             client_id: CROSS_DEVICE,
-            redirect_uri: scene.at("/v1/sessions/confirmation"),
+            redirect_uri: fixture.at("/v1/sessions/confirmation"),
             ..Self::new()?
         })
     }
@@ -70,20 +70,20 @@ impl Terminal {
     }
 
     /// Header and claims of a proof as the CLI makes it, each with a `jti` of its own.
-    fn proof_parts(&self, scene: &Scene) -> Result<(Map<String, Value>, Value)> {
+    fn proof_parts(&self, fixture: &Fixture) -> Result<(Map<String, Value>, Value)> {
         let number = self.next_id.replace(self.next_id.get() + 1);
         let whole = self.key.jwk()?;
         let jwk = json!({ "kty": "EC", "crv": "P-256", "x": whole["x"], "y": whole["y"] });
         let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk });
         let claims = json!({
-            "htm": "POST", "htu": scene.at("/v1/token"), "iat": scene.clock.now().timestamp(), "jti": format!("jti-{number}"),
+            "htm": "POST", "htu": fixture.at("/v1/token"), "iat": fixture.clock.now().timestamp(), "jti": format!("jti-{number}"),
         });
         let header = header.as_object().context("an object")?.clone();
         Ok((header, claims))
     }
 
-    fn proof(&self, scene: &Scene) -> Result<String> {
-        let (header, claims) = self.proof_parts(scene)?;
+    fn proof(&self, fixture: &Fixture) -> Result<String> {
+        let (header, claims) = self.proof_parts(fixture)?;
         self.key.jws(&header, claims.to_string().as_bytes())
     }
 
@@ -108,24 +108,29 @@ impl Terminal {
     }
 
     /// Redeems a code with a proper proof.
-    async fn redeem(&self, scene: &Scene, code: &str) -> Result<Told> {
-        let proof = self.proof(scene)?;
-        tell(scene, &[&proof], &self.exchange(code)).await
+    async fn redeem(&self, fixture: &Fixture, code: &str) -> Result<Told> {
+        let proof = self.proof(fixture)?;
+        tell(fixture, &[&proof], &self.exchange(code)).await
     }
 
-    async fn refresh(&self, scene: &Scene, refresh_token: &str) -> Result<Told> {
-        let proof = self.proof(scene)?;
-        tell(scene, &[&proof], &self.renewal(refresh_token)).await
+    async fn refresh(&self, fixture: &Fixture, refresh_token: &str) -> Result<Told> {
+        let proof = self.proof(fixture)?;
+        tell(fixture, &[&proof], &self.renewal(refresh_token)).await
     }
 
     /// Signs `person` in, chooses a role and brings the code.
-    async fn code(&self, scene: &Scene, person: &str, button: &str) -> Result<String> {
-        let mut browser = scene.signed_in(person).await?;
-        self.code_in(scene, &mut browser, button).await
+    async fn code(&self, fixture: &Fixture, person: &str, button: &str) -> Result<String> {
+        let mut browser = fixture.signed_in(person).await?;
+        self.code_in(fixture, &mut browser, button).await
     }
 
-    async fn code_in(&self, scene: &Scene, browser: &mut Browser, button: &str) -> Result<String> {
-        browser.open(&scene.at(&self.address())).await?;
+    async fn code_in(
+        &self,
+        fixture: &Fixture,
+        browser: &mut Browser,
+        button: &str,
+    ) -> Result<String> {
+        browser.open(&fixture.at(&self.address())).await?;
         let page = browser.press(button, &[]).await?;
         let to = match page.header("refresh") {
             Some(_) => refresh(&page)?,
@@ -178,8 +183,12 @@ impl Told {
 }
 
 /// Speaks to the token endpoint with these proofs.
-async fn tell(scene: &Scene, proofs: &[&str], body: &CreateOAuth2TokenRequestBody) -> Result<Told> {
-    let mut request = scene.client.post(scene.at("/v1/token")).json(body);
+async fn tell(
+    fixture: &Fixture,
+    proofs: &[&str],
+    body: &CreateOAuth2TokenRequestBody,
+) -> Result<Told> {
+    let mut request = fixture.client.post(fixture.at("/v1/token")).json(body);
     for proof in proofs {
         request = request.header(DPOP, *proof);
     }

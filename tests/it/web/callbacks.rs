@@ -3,54 +3,54 @@
 use super::*;
 
 /// Asserts that nobody was signed in, and why.
-async fn nobody(scene: &Scene, answer: Response, status: u16, why: &str) -> Result<()> {
+async fn nobody(fixture: &Fixture, answer: Response, status: u16, why: &str) -> Result<()> {
     ensure!(answer.status() == status, "{why}: {}", answer.status());
     ensure!(cookie_set(&answer, SESSION).is_none(), "{why}: a session");
-    let told = scene.refused("sign_in").await?;
+    let told = fixture.refused("sign_in").await?;
     ensure!(told.last().is_some_and(|told| told == why), "{told:?}");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_state_is_good_once_in_one_browser_at_one_provider() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (authorize, cookie) = scene.begin("/sign-in/example", None).await?;
-    let callback = scene.approve(&authorize, "alice").await?;
-    let (_, foreign) = scene.begin("/sign-in/example", None).await?;
+    let fixture = Fixture::new().await?;
+    let (authorize, cookie) = fixture.begin("/sign-in/example", None).await?;
+    let callback = fixture.approve(&authorize, "alice").await?;
+    let (_, foreign) = fixture.begin("/sign-in/example", None).await?;
 
     nobody(
-        &scene,
-        scene.come_back(&callback, None).await?,
+        &fixture,
+        fixture.come_back(&callback, None).await?,
         400,
         "other_browser",
     )
     .await?;
     let elsewhere = callback.replace("/sign-in/example/", "/sign-in/elsewhere/");
     nobody(
-        &scene,
-        scene.come_back(&elsewhere, Some(&cookie)).await?,
+        &fixture,
+        fixture.come_back(&elsewhere, Some(&cookie)).await?,
         404,
         "unknown_provider",
     )
     .await?;
-    let answer = scene.come_back(&callback, Some(&cookie)).await?;
+    let answer = fixture.come_back(&callback, Some(&cookie)).await?;
     ensure!(answer.status() == 303 && cookie_set(&answer, SESSION).is_some());
     nobody(
-        &scene,
-        scene.come_back(&callback, Some(&cookie)).await?,
+        &fixture,
+        fixture.come_back(&callback, Some(&cookie)).await?,
         400,
         "expired_state",
     )
     .await?;
     nobody(
-        &scene,
-        scene.come_back(&callback, Some(&foreign)).await?,
+        &fixture,
+        fixture.come_back(&callback, Some(&foreign)).await?,
         400,
         "expired_state",
     )
     .await?;
     ensure!(
-        scene.house.provider.hits("/token") == 1,
+        fixture.stack.provider.hits("/token") == 1,
         "the code was sent more than once"
     );
     Ok(())
@@ -58,11 +58,11 @@ async fn a_state_is_good_once_in_one_browser_at_one_provider() -> Result<()> {
 
 #[tokio::test]
 async fn a_link_with_somebody_elses_code_signs_nobody_in() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (authorize, _attackers) = scene.begin("/sign-in/example", None).await?;
-    let callback = scene.approve(&authorize, "bob").await?;
-    let mut victim = scene.browser()?;
-    victim.open(&scene.at("/")).await?;
+    let fixture = Fixture::new().await?;
+    let (authorize, _attackers) = fixture.begin("/sign-in/example", None).await?;
+    let callback = fixture.approve(&authorize, "bob").await?;
+    let mut victim = fixture.browser()?;
+    victim.open(&fixture.at("/")).await?;
     let page = victim.lured_to("https://evil.example/", &callback).await?;
     ensure!(page.status().is_some_and(|status| status == 400) && victim.cookie(SESSION).is_none());
     ensure!(
@@ -71,15 +71,15 @@ async fn a_link_with_somebody_elses_code_signs_nobody_in() -> Result<()> {
         "{}",
         page.text()
     );
-    ensure!(scene.house.provider.hits("/token") == 0);
+    ensure!(fixture.stack.provider.hits("/token") == 0);
     Ok(())
 }
 
 #[tokio::test]
 async fn what_cannot_be_read_is_audited_and_spends_nothing() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (authorize, cookie) = scene.begin("/sign-in/example", None).await?;
-    let callback = scene.approve(&authorize, "alice").await?;
+    let fixture = Fixture::new().await?;
+    let (authorize, cookie) = fixture.begin("/sign-in/example", None).await?;
+    let callback = fixture.approve(&authorize, "alice").await?;
     let query = callback.split_once('?').context("no query")?.1;
     let part = |name: &str| {
         query
@@ -103,22 +103,22 @@ async fn what_cannot_be_read_is_audited_and_spends_nothing() -> Result<()> {
         format!("{state}&code={long}"),
         format!("{query}&error_description=a&error_description=b"),
     ] {
-        let answer = scene
+        let answer = fixture
             .come_back(
-                &scene.at(&format!("/sign-in/example/callback?{bad}")),
+                &fixture.at(&format!("/sign-in/example/callback?{bad}")),
                 Some(&cookie),
             )
             .await?;
-        nobody(&scene, answer, 400, "unreadable").await?;
+        nobody(&fixture, answer, 400, "unreadable").await?;
     }
-    let answer = scene.come_back(&callback, Some(&cookie)).await?;
+    let answer = fixture.come_back(&callback, Some(&cookie)).await?;
     ensure!(answer.status() == 303, "the honest callback still works");
     Ok(())
 }
 
 #[tokio::test]
 async fn errors_of_a_provider_are_words_and_never_markup() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     for (error, why, status) in [
         ("access_denied", "access_denied", 403),
         ("login_required", "login_required", 403),
@@ -127,7 +127,7 @@ async fn errors_of_a_provider_are_words_and_never_markup() -> Result<()> {
         ("<script>alert(1)</script>", "other", 403),
         ("\u{202e}\u{0}", "other", 403),
     ] {
-        let (authorize, cookie) = scene.begin("/sign-in/example", None).await?;
+        let (authorize, cookie) = fixture.begin("/sign-in/example", None).await?;
         let state = Url::parse(&authorize)?;
         let state = state
             .query_pairs()
@@ -135,7 +135,7 @@ async fn errors_of_a_provider_are_words_and_never_markup() -> Result<()> {
             .context("no state")?
             .1
             .into_owned();
-        let issuer = scene.house.provider.issuer();
+        let issuer = fixture.stack.provider.issuer();
         let query = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs([
                 ("state", state.as_str()),
@@ -144,13 +144,13 @@ async fn errors_of_a_provider_are_words_and_never_markup() -> Result<()> {
                 ("iss", &issuer),
             ])
             .finish();
-        let answer = scene
+        let answer = fixture
             .come_back(
-                &scene.at(&format!("/sign-in/example/callback?{query}")),
+                &fixture.at(&format!("/sign-in/example/callback?{query}")),
                 Some(&cookie),
             )
             .await?;
-        let copy = scene
+        let copy = fixture
             .client
             .get(answer.url().clone())
             .header(COOKIE, &cookie)
@@ -159,7 +159,7 @@ async fn errors_of_a_provider_are_words_and_never_markup() -> Result<()> {
             .text()
             .await?;
         ensure!(!copy.contains("<script>alert") && !copy.contains("<img src=x"));
-        let events = scene.events("sign_in_refused").await?;
+        let events = fixture.events("sign_in_refused").await?;
         ensure!(
             answer.status() == status && events.iter().any(|event| event["reason"] == why),
             "{error}: {} {events:?}",
@@ -172,8 +172,8 @@ async fn errors_of_a_provider_are_words_and_never_markup() -> Result<()> {
 
 #[tokio::test]
 async fn a_long_explanation_makes_no_callback_unreadable_and_is_not_shown() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (authorize, cookie) = scene.begin("/sign-in/example", None).await?;
+    let fixture = Fixture::new().await?;
+    let (authorize, cookie) = fixture.begin("/sign-in/example", None).await?;
     let state = Url::parse(&authorize)?;
     let state = state.query_pairs().find(|(name, _)| name == "state");
     let state = state.context("no state")?.1.into_owned();
@@ -185,10 +185,10 @@ async fn a_long_explanation_makes_no_callback_unreadable_and_is_not_shown() -> R
             ("error_description", &explanation),
         ])
         .finish();
-    let callback = scene.at(&format!("/sign-in/example/callback?{query}"));
-    let answer = scene.come_back(&callback, Some(&cookie)).await?;
+    let callback = fixture.at(&format!("/sign-in/example/callback?{query}"));
+    let answer = fixture.come_back(&callback, Some(&cookie)).await?;
     ensure!(answer.status() == 403, "{}", answer.status());
-    let events = scene.events("sign_in_refused").await?;
+    let events = fixture.events("sign_in_refused").await?;
     let reason = &events.last().context("nothing in the trail")?["reason"];
     ensure!(reason == "unmet_authentication_requirements", "{reason}");
     ensure!(!answer.text().await?.contains("AADSTS50105"));
@@ -197,12 +197,13 @@ async fn a_long_explanation_makes_no_callback_unreadable_and_is_not_shown() -> R
 
 #[tokio::test]
 async fn of_a_hundred_callbacks_with_one_code_one_signs_in() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (authorize, cookie) = scene.begin("/sign-in/example", None).await?;
-    let callback = scene.approve(&authorize, "alice").await?;
-    let all =
-        futures_util::future::join_all((0..100).map(|_| scene.come_back(&callback, Some(&cookie))))
-            .await;
+    let fixture = Fixture::new().await?;
+    let (authorize, cookie) = fixture.begin("/sign-in/example", None).await?;
+    let callback = fixture.approve(&authorize, "alice").await?;
+    let all = futures_util::future::join_all(
+        (0..100).map(|_| fixture.come_back(&callback, Some(&cookie))),
+    )
+    .await;
     let mut sessions = 0;
     for answer in all {
         let answer = answer?;
@@ -218,8 +219,9 @@ async fn of_a_hundred_callbacks_with_one_code_one_signs_in() -> Result<()> {
     }
     ensure!(sessions == 1, "{sessions} sessions");
     ensure!(
-        scene.events("signed_in").await?.len() == 1 && scene.refused("sign_in").await?.len() == 99
+        fixture.events("signed_in").await?.len() == 1
+            && fixture.refused("sign_in").await?.len() == 99
     );
-    ensure!(scene.house.provider.hits("/token") == 1);
+    ensure!(fixture.stack.provider.hits("/token") == 1);
     Ok(())
 }

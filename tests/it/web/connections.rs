@@ -16,23 +16,23 @@ const DEFAULT: usize = 512;
 /// connections after five.
 const SOON: Duration = Duration::from_millis(2_500);
 
-async fn connect(scene: &Scene, from: Ipv4Addr) -> Result<TcpStream> {
+async fn connect(fixture: &Fixture, from: Ipv4Addr) -> Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from((from, 0)))?;
-    Ok(socket.connect(scene.house.gateway.address).await?)
+    Ok(socket.connect(fixture.stack.gateway.address).await?)
 }
 
-async fn connect_many(scene: &Scene, number: usize) -> Result<Vec<TcpStream>> {
+async fn connect_many(fixture: &Fixture, number: usize) -> Result<Vec<TcpStream>> {
     let mut streams = Vec::new();
     for _ in 0..number {
-        streams.push(connect(scene, Ipv4Addr::LOCALHOST).await?);
+        streams.push(connect(fixture, Ipv4Addr::LOCALHOST).await?);
     }
     Ok(streams)
 }
 
 /// Whether the gateway answers a request on this connection.
-async fn answers(scene: &Scene, stream: &mut TcpStream) -> Result<bool> {
-    let host = scene.house.gateway.address;
+async fn answers(fixture: &Fixture, stream: &mut TcpStream) -> Result<bool> {
+    let host = fixture.stack.gateway.address;
     let request = format!("GET /jwks HTTP/1.1\r\nHost: {host}\r\n\r\n");
     if stream.write_all(request.as_bytes()).await.is_err() {
         return Ok(false);
@@ -65,21 +65,21 @@ async fn take_closed(streams: &mut Vec<TcpStream>) -> Result<usize> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_connection_beyond_the_limit_is_closed_and_others_are_answered() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut held = connect_many(&scene, DEFAULT + 1).await?;
+    let fixture = Fixture::new().await?;
+    let mut held = connect_many(&fixture, DEFAULT + 1).await?;
     ensure!(take_closed(&mut held).await? == 1);
     let newest = held.last_mut().context("none")?;
     ensure!(
-        answers(&scene, newest).await?,
+        answers(&fixture, newest).await?,
         "an open connection is served"
     );
-    let mut elsewhere = connect(&scene, Ipv4Addr::new(127, 0, 0, 2)).await?;
+    let mut elsewhere = connect(&fixture, Ipv4Addr::new(127, 0, 0, 2)).await?;
     ensure!(
-        answers(&scene, &mut elsewhere).await?,
+        answers(&fixture, &mut elsewhere).await?,
         "another address is served"
     );
-    let metrics = format!("http://{}/metrics", scene.house.gateway.management);
-    let metrics = scene.client.get(metrics).send().await?.text().await?;
+    let metrics = format!("http://{}/metrics", fixture.stack.gateway.management);
+    let metrics = fixture.client.get(metrics).send().await?.text().await?;
     ensure!(
         metrics.contains("rolecall_connections_refused_total 1"),
         "{metrics}"
@@ -87,8 +87,8 @@ async fn the_connection_beyond_the_limit_is_closed_and_others_are_answered() -> 
     drop(held);
     let begun = Instant::now();
     loop {
-        let mut next = connect(&scene, Ipv4Addr::LOCALHOST).await?;
-        if answers(&scene, &mut next).await? {
+        let mut next = connect(&fixture, Ipv4Addr::LOCALHOST).await?;
+        if answers(&fixture, &mut next).await? {
             return Ok(());
         }
         ensure!(begun.elapsed() < SOON, "closed connections make no room");
@@ -97,8 +97,8 @@ async fn the_connection_beyond_the_limit_is_closed_and_others_are_answered() -> 
 }
 
 /// The head of the answer to a request on this connection.
-async fn head(scene: &Scene, stream: &mut TcpStream) -> Result<String> {
-    let host = scene.house.gateway.address;
+async fn head(fixture: &Fixture, stream: &mut TcpStream) -> Result<String> {
+    let host = fixture.stack.gateway.address;
     let request = format!("GET /jwks HTTP/1.1\r\nHost: {host}\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut head = Vec::new();
@@ -110,38 +110,38 @@ async fn head(scene: &Scene, stream: &mut TcpStream) -> Result<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beyond_half_of_them_connections_are_not_kept() -> Result<()> {
-    let scene =
-        Scene::with(|settings| settings.more = "[limits]\nconnections = 8\n".to_owned()).await?;
-    let mut held = connect_many(&scene, 4).await?;
+    let fixture =
+        Fixture::with(|settings| settings.more = "[limits]\nconnections = 8\n".to_owned()).await?;
+    let mut held = connect_many(&fixture, 4).await?;
     for stream in &mut held {
-        let told = head(&scene, stream).await?;
+        let told = head(&fixture, stream).await?;
         ensure!(!told.contains("connection: close"), "{told}");
     }
-    let mut fifth = connect(&scene, Ipv4Addr::LOCALHOST).await?;
-    let told = head(&scene, &mut fifth).await?;
+    let mut fifth = connect(&fixture, Ipv4Addr::LOCALHOST).await?;
+    let told = head(&fixture, &mut fifth).await?;
     ensure!(told.contains("connection: close"), "{told}");
     let mut rest = Vec::new();
     timeout(SOON, fifth.read_to_end(&mut rest)).await??;
     // One by one, many more are served than may be open.
     drop(held);
     for _ in 0..40 {
-        let mut next = connect(&scene, Ipv4Addr::LOCALHOST).await?;
-        ensure!(answers(&scene, &mut next).await?);
+        let mut next = connect(&fixture, Ipv4Addr::LOCALHOST).await?;
+        ensure!(answers(&fixture, &mut next).await?);
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_trusted_proxy_is_not_limited() -> Result<()> {
-    let scene = Scene::with(|settings| {
+    let fixture = Fixture::with(|settings| {
         settings.trusted_proxies = vec!["127.0.0.1/32".to_owned()];
         settings.more = "[limits]\nconnections = 4\n".to_owned();
     })
     .await?;
-    let mut held = connect_many(&scene, 40).await?;
+    let mut held = connect_many(&fixture, 40).await?;
     for stream in &mut held {
         ensure!(
-            answers(&scene, stream).await?,
+            answers(&fixture, stream).await?,
             "a proxy's connection is refused"
         );
     }
@@ -150,15 +150,15 @@ async fn a_trusted_proxy_is_not_limited() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tls_handshakes_under_way_count() -> Result<()> {
-    let scene = Scene::with(|settings| {
+    let fixture = Fixture::with(|settings| {
         settings.tls = true;
         settings.more = "[limits]\nconnections = 4\n".to_owned();
     })
     .await?;
     // Nobody says hello on these.
-    let mut held = connect_many(&scene, 5).await?;
+    let mut held = connect_many(&fixture, 5).await?;
     ensure!(take_closed(&mut held).await? == 1);
-    let mut elsewhere = connect(&scene, Ipv4Addr::new(127, 0, 0, 2)).await?;
+    let mut elsewhere = connect(&fixture, Ipv4Addr::new(127, 0, 0, 2)).await?;
     let waiting = timeout(Duration::from_millis(200), elsewhere.read_u8()).await;
     ensure!(waiting.is_err(), "another address may not begin");
     Ok(())

@@ -22,11 +22,11 @@ fn link_field(browser: &Browser, name: &str) -> Option<String> {
 
 #[tokio::test]
 async fn one_press_opens_the_console() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
     let page = browser.press("Console", &[]).await?;
     ensure!(
-        page.url().as_str().starts_with(&scene.house.aws.url()),
+        page.url().as_str().starts_with(&fixture.stack.aws.url()),
         "{}",
         page.url()
     );
@@ -46,7 +46,7 @@ async fn one_press_opens_the_console() -> Result<()> {
     ensure!(
         link_field(&browser, "Destination").as_deref() == Some("https://console.aws.amazon.com/")
     );
-    let events = scene.events("issue_intended").await?;
+    let events = fixture.events("issue_intended").await?;
     ensure!(events.len() == 1 && events[0]["delivery"] == "console");
     Ok(())
 }
@@ -90,14 +90,14 @@ fn long_destinations() -> Result<Vec<(&'static str, String)>> {
 async fn a_long_destination_survives_signing_in() -> Result<()> {
     for (case, destination) in long_destinations()? {
         ensure!(destination.len() > 1_024, "{case}");
-        let scene = Scene::new().await?;
-        let mut browser = scene.browser()?;
+        let fixture = Fixture::new().await?;
+        let mut browser = fixture.browser()?;
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("account", "111122223333")
             .append_pair("permission_set", "ReadOnly")
             .append_pair("destination", &destination)
             .finish();
-        let link = scene.at(&format!("/console?{query}"));
+        let link = fixture.at(&format!("/console?{query}"));
         browser.open(&link).await?;
         let page = browser.sign_in_at_provider("alice").await?;
         ensure!(page.url().as_str() == link, "{case}: {}", page.url());
@@ -112,10 +112,10 @@ async fn a_long_destination_survives_signing_in() -> Result<()> {
 
 #[tokio::test]
 async fn a_link_that_cannot_be_kept_says_so() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.browser()?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.browser()?;
     let page = browser
-        .open(&scene.at(&format!("{DEEP}&x={}", "y".repeat(6_000))))
+        .open(&fixture.at(&format!("{DEEP}&x={}", "y".repeat(6_000))))
         .await?;
     ensure!(
         page.text().contains("Sign in, then open it again"),
@@ -127,11 +127,11 @@ async fn a_link_that_cannot_be_kept_says_so() -> Result<()> {
 
 #[tokio::test]
 async fn a_deep_link_survives_signing_in() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.browser()?;
-    browser.open(&scene.at(DEEP)).await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.browser()?;
+    browser.open(&fixture.at(DEEP)).await?;
     let page = browser.sign_in_at_provider("alice").await?;
-    ensure!(page.url().as_str() == scene.at(DEEP), "{}", page.url());
+    ensure!(page.url().as_str() == fixture.at(DEEP), "{}", page.url());
     for part in [
         "Open the AWS console?",
         "payments-prod",
@@ -145,11 +145,11 @@ async fn a_deep_link_survives_signing_in() -> Result<()> {
         );
     }
     ensure!(
-        scene.house.aws.issued().is_empty(),
+        fixture.stack.aws.issued().is_empty(),
         "a link alone issued something"
     );
     ensure!(page.attributes("option[selected]", "value")? == ["eu-central-1"]);
-    ensure!(page.select("#share")? == [scene.at(DEEP)]);
+    ensure!(page.select("#share")? == [fixture.at(DEEP)]);
 
     let page = browser.press("Open console", &[]).await?;
     ensure!(
@@ -164,18 +164,18 @@ async fn a_deep_link_survives_signing_in() -> Result<()> {
         "{going:?}"
     );
     ensure!(
-        link_field(&browser, "Issuer") == Some(scene.at(DEEP)),
+        link_field(&browser, "Issuer") == Some(fixture.at(DEEP)),
         "AWS's own way back is the link"
     );
     let page = browser.click("Sign in again at your portal").await?;
-    ensure!(page.url().as_str() == scene.at(DEEP));
+    ensure!(page.url().as_str() == fixture.at(DEEP));
     Ok(())
 }
 
 #[tokio::test]
 async fn destinations_are_services_pages_and_the_permission_sets_own() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
     for (destination, region, want) in [
         ("", "", "https://console.aws.amazon.com/cloudwatch/"),
         ("ec2", "", "https://console.aws.amazon.com/ec2/home"),
@@ -201,7 +201,7 @@ async fn destinations_are_services_pages_and_the_permission_sets_own() -> Result
             ("destination", destination),
             ("region", region),
         ];
-        let (status, json) = scene.post_json(&pass, "/console", &fields).await?;
+        let (status, json) = fixture.post_json(&pass, "/console", &fields).await?;
         ensure!(status == 200, "{json}");
         let link = Url::parse(json["location"].as_str().context("no link")?)?;
         ensure!(
@@ -215,12 +215,12 @@ async fn destinations_are_services_pages_and_the_permission_sets_own() -> Result
 
 #[tokio::test]
 async fn a_console_session_lasts_as_long_as_the_grant() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
     let fields = [("account", "444455556666"), ("permission_set", "Developer")];
-    let answer = scene.post(&pass, "/console", &fields).send().await?;
-    ensure!(answer.status() == 303 && location(&answer)?.starts_with(&scene.house.aws.url()));
-    let requests = scene.house.aws.requests();
+    let answer = fixture.post(&pass, "/console", &fields).send().await?;
+    ensure!(answer.status() == 303 && location(&answer)?.starts_with(&fixture.stack.aws.url()));
+    let requests = fixture.stack.aws.requests();
     let asked = requests
         .iter()
         .find(|request| request.action == "getSigninToken")
@@ -235,10 +235,10 @@ async fn a_console_session_lasts_as_long_as_the_grant() -> Result<()> {
 
 #[tokio::test]
 async fn the_console_of_another_account_is_left_first() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
     browser.press("Console", &[]).await?;
-    browser.open(&scene.at(DEEP)).await?;
+    browser.open(&fixture.at(DEEP)).await?;
     let page = browser.press("Open console", &[]).await?;
     ensure!(
         page.text().contains("You must first log out"),
@@ -246,7 +246,7 @@ async fn the_console_of_another_account_is_left_first() -> Result<()> {
         page.text()
     );
 
-    browser.open(&scene.at(DEEP)).await?;
+    browser.open(&fixture.at(DEEP)).await?;
     let page = browser
         .press("Open console", &[("sign_out_first", "true")])
         .await?;
@@ -255,7 +255,7 @@ async fn the_console_of_another_account_is_left_first() -> Result<()> {
         "{}",
         page.text()
     );
-    ensure!(link_field(&browser, "Issuer") == Some(scene.at(DEEP)));
+    ensure!(link_field(&browser, "Issuer") == Some(fixture.at(DEEP)));
     let way: Vec<&str> = browser
         .visits()
         .iter()
@@ -288,14 +288,14 @@ async fn the_console_of_another_account_is_left_first() -> Result<()> {
 
 #[tokio::test]
 async fn a_ticket_is_nothing_to_anybody_else() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (alice, bob) = (scene.pass("alice").await?, scene.pass("bob").await?);
+    let fixture = Fixture::new().await?;
+    let (alice, bob) = (fixture.pass("alice").await?, fixture.pass("bob").await?);
     let fields = [
         ("account", "444455556666"),
         ("permission_set", "Developer"),
         ("sign_out_first", "true"),
     ];
-    let answer = scene.post(&alice, "/console", &fields).send().await?;
+    let answer = fixture.post(&alice, "/console", &fields).send().await?;
     let sign_out = Url::parse(&location(&answer)?)?;
     let back = sign_out
         .query_pairs()
@@ -304,39 +304,40 @@ async fn a_ticket_is_nothing_to_anybody_else() -> Result<()> {
         .1
         .into_owned();
     ensure!(
-        back.starts_with(&scene.at("/console/continue/")) && scene.house.aws.issued().is_empty()
+        back.starts_with(&fixture.at("/console/continue/"))
+            && fixture.stack.aws.issued().is_empty()
     );
-    let answer = scene
+    let answer = fixture
         .client
         .get(&back)
         .header(COOKIE, &bob.cookie)
         .send()
         .await?;
-    ensure!(answer.status() == 400 && scene.house.aws.issued().is_empty());
-    let answer = scene.client.get(&back).send().await?;
+    ensure!(answer.status() == 400 && fixture.stack.aws.issued().is_empty());
+    let answer = fixture.client.get(&back).send().await?;
     ensure!(answer.status() == 303 && location(&answer)?.starts_with("/sign-in?"));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_link_to_what_is_locked_says_what_opens_it() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("bob").await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("bob").await?;
     let link = "/console?account=111122223333&permission_set=Developer";
-    let page = browser.open(&scene.at(link)).await?;
+    let page = browser.open(&fixture.at(link)).await?;
     ensure!(
         page.select("form.stack")?.is_empty() && page.text().contains("second factor"),
         "{}",
         page.text()
     );
-    scene.house.provider.put_person(
+    fixture.stack.provider.put_person(
         rolecall_testkit::oidc::Person::new("bob")
             .groups(["payments-dev"])
             .amr(["otp"]),
     );
     browser.click("Sign in again with a second factor").await?;
     let page = browser.sign_in_at_provider("bob").await?;
-    ensure!(page.url().as_str() == scene.at(link), "{}", page.url());
+    ensure!(page.url().as_str() == fixture.at(link), "{}", page.url());
     ensure!(!page.select("form.stack")?.is_empty());
     Ok(())
 }

@@ -10,9 +10,9 @@ const LINK: &str = "/console?account=777788889999&permission_set=Administrator&d
 
 #[tokio::test]
 async fn the_console_opens_without_sts() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
-    browser.open(&scene.at(LINK)).await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    browser.open(&fixture.at(LINK)).await?;
     let page = browser.press("Open console", &[]).await?;
     ensure!(
         page.text().contains("On to the AWS console"),
@@ -25,7 +25,7 @@ async fn the_console_opens_without_sts() -> Result<()> {
     // What the script does by itself.
     let page = browser.press("Continue", &[]).await?;
     ensure!(
-        page.url().as_str() == format!("{}/saml", scene.house.aws.url()),
+        page.url().as_str() == format!("{}/saml", fixture.stack.aws.url()),
         "{}",
         page.url()
     );
@@ -38,8 +38,8 @@ async fn the_console_opens_without_sts() -> Result<()> {
     ] {
         ensure!(page.text().contains(words), "{words}: {}", page.text());
     }
-    let asked: Vec<String> = scene
-        .house
+    let asked: Vec<String> = fixture
+        .stack
         .aws
         .requests()
         .into_iter()
@@ -47,21 +47,21 @@ async fn the_console_opens_without_sts() -> Result<()> {
         .collect();
     ensure!(asked == ["POST /saml"], "{asked:?}");
 
-    let trail = scene.trail().await?;
+    let trail = fixture.trail().await?;
     let kinds: Vec<&str> = trail
         .iter()
         .filter_map(|event| event["event"].as_str())
         .filter(|kind| kind.starts_with("issue"))
         .collect();
     ensure!(kinds == ["issue_intended", "issue_posted"], "{kinds:?}");
-    let intended = scene.events("issue_intended").await?.remove(0);
+    let intended = fixture.events("issue_intended").await?.remove(0);
     ensure!(intended["delivery"] == "console", "{intended}");
-    let posted = scene.events("issue_posted").await?.remove(0);
+    let posted = fixture.events("issue_posted").await?.remove(0);
     ensure!(
-        posted["recipient"] == format!("{}/saml", scene.house.aws.url()),
+        posted["recipient"] == format!("{}/saml", fixture.stack.aws.url()),
         "{posted}"
     );
-    let issued = scene.house.aws.issued().pop().context("a session")?;
+    let issued = fixture.stack.aws.issued().pop().context("a session")?;
     ensure!(issued.subject == "example|alice" || issued.subject.starts_with("example|"));
     Ok(())
 }
@@ -69,17 +69,17 @@ async fn the_console_opens_without_sts() -> Result<()> {
 #[tokio::test]
 async fn a_console_may_outlast_what_sts_would_give() -> Result<()> {
     let twelve = "session_duration = \"12h\"";
-    let scene = Scene::with(|settings| {
+    let fixture = Fixture::with(|settings| {
         settings.access = settings
             .access
             .replacen("session_duration = \"1h\"", twelve, 1);
     })
     .await?;
-    let mut browser = scene.signed_in("alice").await?;
-    browser.open(&scene.at(LINK)).await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    browser.open(&fixture.at(LINK)).await?;
     browser.press("Open console", &[]).await?;
     let page = browser.press("Continue", &[]).await?;
-    let ends = scene.clock.now() + chrono::TimeDelta::hours(12);
+    let ends = fixture.clock.now() + chrono::TimeDelta::hours(12);
     let ends = ends.format("%Y-%m-%d %H:%M").to_string();
     ensure!(page.text().contains(&ends), "{ends}: {}", page.text());
     Ok(())
@@ -87,32 +87,32 @@ async fn a_console_may_outlast_what_sts_would_give() -> Result<()> {
 
 #[tokio::test]
 async fn programs_get_the_form_and_credentials_come_from_sts() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
-    let (status, answer) = scene.post_json(&pass, "/console", &SANDBOX).await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
+    let (status, answer) = fixture.post_json(&pass, "/console", &SANDBOX).await?;
     ensure!(status == 200, "{answer}");
     let form = &answer["form"];
-    ensure!(form["action"] == format!("{}/saml", scene.house.aws.url()));
+    ensure!(form["action"] == format!("{}/saml", fixture.stack.aws.url()));
     ensure!(form["fields"]["RelayState"] == "https://console.aws.amazon.com/");
     ensure!(form["fields"]["SAMLResponse"].is_string());
-    ensure!(scene.house.aws.issued().is_empty());
+    ensure!(fixture.stack.aws.issued().is_empty());
 
-    let (status, answer) = scene.post_json(&pass, "/credentials", &SANDBOX).await?;
+    let (status, answer) = fixture.post_json(&pass, "/credentials", &SANDBOX).await?;
     ensure!(status == 200, "{answer}");
-    let issued = scene.house.aws.issued().pop().context("a session")?;
+    let issued = fixture.stack.aws.issued().pop().context("a session")?;
     ensure!(answer["AccessKeyId"] == issued.access_key_id, "{answer}");
-    let asked = scene.house.aws.requests().pop().context("a request")?;
+    let asked = fixture.stack.aws.requests().pop().context("a request")?;
     ensure!(asked.action == "AssumeRoleWithSAML", "{}", asked.action);
-    let kinds = scene.events("issue_done").await?;
+    let kinds = fixture.events("issue_done").await?;
     ensure!(kinds.len() == 1, "{kinds:?}");
     Ok(())
 }
 
 #[tokio::test]
 async fn signing_out_of_the_console_first_leads_to_the_form() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
-    browser.open(&scene.at(LINK)).await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    browser.open(&fixture.at(LINK)).await?;
     let page = browser
         .press("Open console", &[("sign_out_first", "true")])
         .await?;
@@ -128,19 +128,19 @@ async fn signing_out_of_the_console_first_leads_to_the_form() -> Result<()> {
 
 #[tokio::test]
 async fn nobody_gets_a_response_for_what_is_not_theirs() -> Result<()> {
-    let scene = Scene::new().await?;
-    let bob = scene.pass("bob").await?;
-    let (status, answer) = scene.post_json(&bob, "/console", &SANDBOX).await?;
+    let fixture = Fixture::new().await?;
+    let bob = fixture.pass("bob").await?;
+    let (status, answer) = fixture.post_json(&bob, "/console", &SANDBOX).await?;
     ensure!(status == 403 && answer.get("form").is_none(), "{answer}");
-    let refused = scene.events("issue_refused").await?;
-    ensure!(refused.len() == 1 && scene.events("issue_intended").await?.is_empty());
+    let refused = fixture.events("issue_refused").await?;
+    ensure!(refused.len() == 1 && fixture.events("issue_intended").await?.is_empty());
     Ok(())
 }
 
 #[tokio::test]
 async fn the_metadata_are_public_and_cacheable() -> Result<()> {
-    let scene = Scene::new().await?;
-    let answer = scene.get("/saml/metadata").send().await?;
+    let fixture = Fixture::new().await?;
+    let answer = fixture.get("/saml/metadata").send().await?;
     let header = |name: &str| {
         let value = answer.headers().get(name);
         value
@@ -151,10 +151,10 @@ async fn the_metadata_are_public_and_cacheable() -> Result<()> {
     ensure!(header("cache-control").as_deref() == Some("public, max-age=3600"));
     let etag = header("etag").context("an entity tag")?;
     let metadata = answer.text().await?;
-    let entity = format!("entityID=\"{}\"", scene.at("/saml/metadata"));
+    let entity = format!("entityID=\"{}\"", fixture.at("/saml/metadata"));
     ensure!(metadata.contains(&entity), "{metadata}");
     ensure!(metadata.len() > 1_000, "IAM takes no shorter ones");
-    let again = scene.get("/saml/metadata").header("if-none-match", etag);
+    let again = fixture.get("/saml/metadata").header("if-none-match", etag);
     ensure!(again.send().await?.status() == 304);
     Ok(())
 }

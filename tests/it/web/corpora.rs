@@ -25,8 +25,8 @@ async fn no_line_of_the_redirect_corpus_leads_away() -> Result<()> {
     let Some(corpus) = corpus("redirect/openredirects.txt")? else {
         return Ok(());
     };
-    let scene = Scene::new().await?;
-    let own = Url::parse(scene.house.url())?;
+    let fixture = Fixture::new().await?;
+    let own = Url::parse(fixture.stack.url())?;
     let lines: Vec<&str> = corpus.lines().filter(|line| !line.is_empty()).collect();
     ensure!(lines.len() >= 558, "{} lines", lines.len());
     let mut seen = std::collections::BTreeSet::new();
@@ -34,7 +34,7 @@ async fn no_line_of_the_redirect_corpus_leads_away() -> Result<()> {
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("return_to", line)
             .finish();
-        let chosen = location(&scene.get(&format!("/sign-in?{query}")).send().await?)?;
+        let chosen = location(&fixture.get(&format!("/sign-in?{query}")).send().await?)?;
         ensure!(
             chosen.starts_with("/sign-in/example?return_to="),
             "{line}: {chosen}"
@@ -45,9 +45,9 @@ async fn no_line_of_the_redirect_corpus_leads_away() -> Result<()> {
             .into_iter()
             .chain([format!("/sign-in/example?{query}")])
         {
-            let (authorize, cookie) = scene.begin(&start, None).await?;
-            let callback = scene.approve(&authorize, "alice").await?;
-            let to = location(&scene.come_back(&callback, Some(&cookie)).await?)?;
+            let (authorize, cookie) = fixture.begin(&start, None).await?;
+            let callback = fixture.approve(&authorize, "alice").await?;
+            let to = location(&fixture.come_back(&callback, Some(&cookie)).await?)?;
             let stays = to.starts_with('/') && !to.starts_with("//") && !to.contains('\\');
             ensure!(
                 stays && own.join(&to)?.origin() == own.origin(),
@@ -63,15 +63,15 @@ async fn no_line_of_the_redirect_corpus_is_a_destination() -> Result<()> {
     let Some(corpus) = corpus("redirect/openredirects.txt")? else {
         return Ok(());
     };
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
     for line in corpus.lines().filter(|line| !line.trim().is_empty()) {
         let fields = [
             ("account", "444455556666"),
             ("permission_set", "Developer"),
             ("destination", line),
         ];
-        let (status, json) = scene.post_json(&pass, "/console", &fields).await?;
+        let (status, json) = fixture.post_json(&pass, "/console", &fields).await?;
         if status == 400 {
             continue;
         }
@@ -100,7 +100,7 @@ async fn naughty_strings_are_shown_as_text() -> Result<()> {
     let Some(corpus) = corpus("unicode/blns.json")? else {
         return Ok(());
     };
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let strings: Vec<String> = serde_json::from_str(&corpus)?;
     let plain = |text: &&String| {
         !text.trim().is_empty() && text.len() <= 1_024 && !text.chars().any(char::is_control)
@@ -111,8 +111,8 @@ async fn naughty_strings_are_shown_as_text() -> Result<()> {
         let mut carol = Person::new("carol");
         carol.groups = chunk.iter().map(|text| (*text).clone()).collect();
         carol.name = chunk.iter().map(|text| text.as_str()).take(3).collect();
-        scene.house.provider.put_person(carol);
-        let browser = scene.signed_in("carol").await?;
+        fixture.stack.provider.put_person(carol);
+        let browser = fixture.signed_in("carol").await?;
         let page = browser.page()?;
         let shown = page.select("ul.groups li.tag")?;
         ensure!(shown.len() == chunk.len(), "{shown:?}");

@@ -8,7 +8,7 @@ use super::*;
 const ROLE: [(&str, &str); 2] = [("account", "444455556666"), ("permission_set", "Developer")];
 
 /// Who AWS says the bearer of these credentials is.
-async fn caller(scene: &Scene, json: &Value) -> Result<String> {
+async fn caller(fixture: &Fixture, json: &Value) -> Result<String> {
     let part = |name: &str| {
         json[name]
             .as_str()
@@ -26,7 +26,7 @@ async fn caller(scene: &Scene, json: &Value) -> Result<String> {
         .behavior_version(BehaviorVersion::latest())
         .http_client(rolecalld::aws::http_client())
         .region(Region::from_static("eu-west-1"))
-        .endpoint_url(scene.house.aws.url())
+        .endpoint_url(fixture.stack.aws.url())
         .credentials_provider(credentials)
         .build();
     let answer = aws_sdk_sts::Client::from_conf(config).get_caller_identity();
@@ -35,16 +35,16 @@ async fn caller(scene: &Scene, json: &Value) -> Result<String> {
 
 #[tokio::test]
 async fn json_credentials_work_at_aws() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
-    let (status, json) = scene.post_json(&pass, "/credentials", &ROLE).await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
+    let (status, json) = fixture.post_json(&pass, "/credentials", &ROLE).await?;
     ensure!(status == 200 && json["Version"] == 1 && json["AccountId"] == "444455556666");
-    let arn = caller(&scene, &json).await?;
+    let arn = caller(&fixture, &json).await?;
     ensure!(
         arn.starts_with("arn:aws:sts::444455556666:assumed-role/Developer/alice@example.com"),
         "{arn}"
     );
-    let issued = scene.house.aws.issued();
+    let issued = fixture.stack.aws.issued();
     ensure!(issued.len() == 1 && issued[0].source_identity.as_deref() == Some("alice@example.com"));
     let tag = |key: &str| {
         issued[0]
@@ -63,12 +63,12 @@ async fn json_credentials_work_at_aws() -> Result<()> {
 
 #[tokio::test]
 async fn every_intent_is_in_the_trail_before_its_outcome() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
-    let answer = scene.post(&pass, "/credentials", &ROLE).send().await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
+    let answer = fixture.post(&pass, "/credentials", &ROLE).send().await?;
     ensure!(answer.status() == 200);
     let reference = answer.headers()["x-request-id"].to_str()?.to_owned();
-    let trail = scene.trail().await?;
+    let trail = fixture.trail().await?;
     let mine: Vec<&Value> = trail
         .iter()
         .filter(|event| event["reference"] == reference.as_str())
@@ -82,16 +82,16 @@ async fn every_intent_is_in_the_trail_before_its_outcome() -> Result<()> {
         "{:?}",
         mine[0]
     );
-    ensure!(mine[1]["access_key_id"] == scene.house.aws.issued()[0].access_key_id.as_str());
-    let secret = &scene.house.aws.issued()[0].secret_access_key;
+    ensure!(mine[1]["access_key_id"] == fixture.stack.aws.issued()[0].access_key_id.as_str());
+    let secret = &fixture.stack.aws.issued()[0].secret_access_key;
     ensure!(!serde_json::to_string(&trail)?.contains(secret.as_str()));
     Ok(())
 }
 
 #[tokio::test]
 async fn the_page_has_a_tab_for_each_terminal() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
     let page = browser.press("Credentials", &[]).await?;
     ensure!(
         page.url().path() == "/credentials" && page.status().is_some_and(|status| status == 200)
@@ -109,7 +109,7 @@ async fn the_page_has_a_tab_for_each_terminal() -> Result<()> {
         ],
         "{tabs:?}"
     );
-    let issued = scene.house.aws.issued();
+    let issued = fixture.stack.aws.issued();
     for part in [
         &issued[0].access_key_id,
         &issued[0].secret_access_key,
@@ -131,30 +131,30 @@ async fn the_page_has_a_tab_for_each_terminal() -> Result<()> {
     );
 
     let json: Value = serde_json::from_str(&page.select("#snippet-json")?[0])?;
-    ensure!(caller(&scene, &json).await?.contains("alice@example.com"));
+    ensure!(caller(&fixture, &json).await?.contains("alice@example.com"));
     let page = browser.press("Get fresh ones", &[]).await?;
     ensure!(
-        page.status().is_some_and(|status| status == 200) && scene.house.aws.issued().len() == 2
+        page.status().is_some_and(|status| status == 200) && fixture.stack.aws.issued().len() == 2
     );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_variant_is_a_role_of_its_own() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("bob").await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("bob").await?;
     let [account, permission_set] = ROLE;
     let fields = [account, permission_set, ("variant", "readonly")];
-    let (status, _) = scene.post_json(&pass, "/credentials", &fields).await?;
+    let (status, _) = fixture.post_json(&pass, "/credentials", &fields).await?;
     ensure!(status == 200);
-    let issued = scene.house.aws.issued();
+    let issued = fixture.stack.aws.issued();
     ensure!(
         issued[0]
             .tags
             .iter()
             .any(|(_, value)| value == "Developer@readonly")
     );
-    let requests = scene.house.aws.requests();
+    let requests = fixture.stack.aws.requests();
     let order = requests.last().context("no request")?;
     ensure!(order.field("DurationSeconds") == Some("3600"));
     ensure!(

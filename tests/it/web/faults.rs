@@ -1,4 +1,4 @@
-//! Every misbehaviour of a provider, through the whole house: nobody is signed in, the trail says why, the page is kind,
+//! Every misbehaviour of a provider, through the whole stack: nobody is signed in, the trail says why, the page is kind,
 //! and an honest provider is believed again afterwards.
 
 use std::time::Duration;
@@ -7,8 +7,8 @@ use rolecall_testkit::oidc::{Conduct, Fault, OidcClient, OidcProvider, OidcSetti
 
 use super::*;
 
-/// A house whose second provider, `second`, does this wrong.
-async fn house_with(fault: Fault) -> Result<(Scene, OidcProvider)> {
+/// A stack whose second provider, `second`, does this wrong.
+async fn stack_with(fault: Fault) -> Result<(Fixture, OidcProvider)> {
     let clock = ManualClock::starting_now();
     let mut settings = OidcSettings {
         clock: clock.clock(),
@@ -17,7 +17,7 @@ async fn house_with(fault: Fault) -> Result<(Scene, OidcProvider)> {
     fault.arrange(&mut settings);
     let second = OidcProvider::start(settings)?;
     let (issuer, domain) = (second.issuer(), Fault::HOSTED_DOMAIN);
-    let mut scene = Scene::with(|settings| {
+    let mut fixture = Fixture::with(|settings| {
         settings.clock = clock.clock();
         settings.more = format!(
             "[[provider]]\nid = \"second\"\noidc = {{ issuer = \"{issuer}\", client_id = \"rolecall\", client_secret = {{ file = \"client.secret\" }}, \
@@ -25,31 +25,31 @@ async fn house_with(fault: Fault) -> Result<(Scene, OidcProvider)> {
         );
     })
     .await?;
-    scene.clock = clock;
-    let callback = scene.at("/sign-in/second/callback");
+    fixture.clock = clock;
+    let callback = fixture.at("/sign-in/second/callback");
     second.register(OidcClient::new(
         "rolecall",
-        rolecall_demo::CLIENT_SECRET,
+        rolecall_harness::sample_data::CLIENT_SECRET,
         &callback,
     ));
-    Ok((scene, second))
+    Ok((fixture, second))
 }
 
 /// Goes through a sign-in as far as it goes.
-async fn sign_in(scene: &Scene, browser: &mut Browser) -> Result<Page> {
+async fn sign_in(fixture: &Fixture, browser: &mut Browser) -> Result<Page> {
     let page = browser
-        .open(&scene.at("/sign-in/second?fresh=true"))
+        .open(&fixture.at("/sign-in/second?fresh=true"))
         .await?;
-    if page.url().as_str().starts_with(scene.house.url()) {
+    if page.url().as_str().starts_with(fixture.stack.url()) {
         return Ok(page);
     }
     browser.sign_in_at_provider("alice").await
 }
 
 async fn meet(fault: Fault, verdict: Verdict) -> Result<()> {
-    let (scene, second) = house_with(fault).await?;
-    let mut browser = scene.browser()?;
-    let page = sign_in(&scene, &mut browser).await?;
+    let (fixture, second) = stack_with(fault).await?;
+    let mut browser = fixture.browser()?;
+    let page = sign_in(&fixture, &mut browser).await?;
     ensure!(second.faulty_answers() > 0, "{fault:?} changed nothing");
     ensure!(
         second.canary().hits() == 0,
@@ -62,7 +62,7 @@ async fn meet(fault: Fault, verdict: Verdict) -> Result<()> {
         page.text()
     );
     if !signed_in {
-        refused(&scene, &page).await?;
+        refused(&fixture, &page).await?;
     }
     ensure!(
         verdict != Verdict::Refused || !signed_in,
@@ -74,9 +74,9 @@ async fn meet(fault: Fault, verdict: Verdict) -> Result<()> {
     );
 
     second.clear_faults();
-    scene.clock.advance(Duration::from_secs(600));
-    let mut browser = scene.browser()?;
-    let page = sign_in(&scene, &mut browser).await?;
+    fixture.clock.advance(Duration::from_secs(600));
+    let mut browser = fixture.browser()?;
+    let page = sign_in(&fixture, &mut browser).await?;
     ensure!(
         browser.cookie(SESSION).is_some(),
         "{fault:?} lingers: {}",
@@ -86,10 +86,10 @@ async fn meet(fault: Fault, verdict: Verdict) -> Result<()> {
 }
 
 /// A kind page whose reference leads to the one refusal in the trail, and no session anywhere.
-async fn refused(scene: &Scene, page: &Page) -> Result<()> {
+async fn refused(fixture: &Fixture, page: &Page) -> Result<()> {
     let text = page.text();
     ensure!(
-        page.url().as_str().starts_with(scene.house.url()),
+        page.url().as_str().starts_with(fixture.stack.url()),
         "left at {}",
         page.url()
     );
@@ -105,20 +105,20 @@ async fn refused(scene: &Scene, page: &Page) -> Result<()> {
                 .all(|line| !line.starts_with(SESSION)),
         "{text}"
     );
-    let reasons = scene.refused("sign_in").await?;
+    let reasons = fixture.refused("sign_in").await?;
     ensure!(
         reasons.len() == 1 && !reasons[0].is_empty(),
         "{reasons:?}: {text}"
     );
     // A sign-in that could not begin has no state, and is summarised.
-    for event in scene.events("sign_in_refused").await? {
+    for event in fixture.events("sign_in_refused").await? {
         ensure!(
             event["provider"] == "second" && event["reference"] == reference(page)?,
             "{event}: {text}"
         );
     }
-    ensure!(scene.events("signed_in").await?.is_empty());
-    for secret in [rolecall_demo::CLIENT_SECRET, "eyJ"] {
+    ensure!(fixture.events("signed_in").await?.is_empty());
+    for secret in [rolecall_harness::sample_data::CLIENT_SECRET, "eyJ"] {
         ensure!(!page.body().contains(secret), "{secret} on the page");
     }
     Ok(())

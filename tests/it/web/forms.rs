@@ -12,26 +12,26 @@ const FIELDS: [(&str, &str); 3] = [
 const FORMS: [&str; 4] = ["/console", "/credentials", "/sessions/end", "/sign-out"];
 
 /// Asserts that nothing was issued and nobody's session has ended.
-async fn nothing_happened(scene: &Scene, passes: &[&Pass]) -> Result<()> {
+async fn nothing_happened(fixture: &Fixture, passes: &[&Pass]) -> Result<()> {
     for pass in passes {
-        let answer = scene.get("/").header(COOKIE, &pass.cookie).send().await?;
+        let answer = fixture.get("/").header(COOKIE, &pass.cookie).send().await?;
         ensure!(answer.status() == 200, "a session has ended");
     }
-    ensure!(scene.house.aws.requests().is_empty(), "AWS was asked");
+    ensure!(fixture.stack.aws.requests().is_empty(), "AWS was asked");
     ensure!(
-        scene.events("signed_out").await?.is_empty()
-            && scene.events("issue_intended").await?.is_empty()
+        fixture.events("signed_out").await?.is_empty()
+            && fixture.events("issue_intended").await?.is_empty()
     );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_form_without_our_token_does_nothing() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let (mine, second, bobs) = (
-        scene.pass("alice").await?,
-        scene.pass("alice").await?,
-        scene.pass("bob").await?,
+        fixture.pass("alice").await?,
+        fixture.pass("alice").await?,
+        fixture.pass("bob").await?,
     );
     let turned: String = mine.csrf.chars().rev().collect();
     for path in FORMS {
@@ -47,16 +47,16 @@ async fn a_form_without_our_token_does_nothing() -> Result<()> {
                 csrf: token.to_owned(),
                 ..mine.clone()
             };
-            let answer = scene.post(&forged, path, &FIELDS).send().await?;
+            let answer = fixture.post(&forged, path, &FIELDS).send().await?;
             ensure!(
                 answer.status() == 403,
                 "{path} with {token:?}: {}",
                 answer.status()
             );
         }
-        let request = scene
+        let request = fixture
             .client
-            .post(scene.at(path))
+            .post(fixture.at(path))
             .header(COOKIE, &mine.cookie)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let answer = request
@@ -69,13 +69,13 @@ async fn a_form_without_our_token_does_nothing() -> Result<()> {
             answer.status()
         );
     }
-    nothing_happened(&scene, &[&mine, &second, &bobs]).await
+    nothing_happened(&fixture, &[&mine, &second, &bobs]).await
 }
 
 #[tokio::test]
 async fn a_form_from_elsewhere_does_nothing_even_with_our_token() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
     for path in FORMS {
         for (name, value) in [
             ("sec-fetch-site", "cross-site"),
@@ -85,7 +85,7 @@ async fn a_form_from_elsewhere_does_nothing_even_with_our_token() -> Result<()> 
             ("origin", "http://127.0.0.1"),
             ("origin", "https://127.0.0.1"),
         ] {
-            let answer = scene
+            let answer = fixture
                 .post(&pass, path, &FIELDS)
                 .header(name, value)
                 .send()
@@ -96,15 +96,15 @@ async fn a_form_from_elsewhere_does_nothing_even_with_our_token() -> Result<()> 
                 answer.status()
             );
         }
-        let twice = scene
+        let twice = fixture
             .post(&pass, path, &FIELDS)
-            .header(ORIGIN, scene.house.url())
+            .header(ORIGIN, fixture.stack.url())
             .header(ORIGIN, "https://evil.example");
         ensure!(twice.send().await?.status() == 403);
     }
-    nothing_happened(&scene, &[&pass]).await?;
+    nothing_happened(&fixture, &[&pass]).await?;
 
-    let mut browser = scene.signed_in("bob").await?;
+    let mut browser = fixture.signed_in("bob").await?;
     let csrf = pass_of(&browser)?.csrf;
     let fields = [
         ("account", "444455556666"),
@@ -112,38 +112,42 @@ async fn a_form_from_elsewhere_does_nothing_even_with_our_token() -> Result<()> 
         ("csrf", csrf.as_str()),
     ];
     let page = browser
-        .lured_to_post("https://evil.example/", &scene.at("/credentials"), &fields)
+        .lured_to_post(
+            "https://evil.example/",
+            &fixture.at("/credentials"),
+            &fields,
+        )
         .await?;
     ensure!(
         page.status().is_some_and(|status| status == 403),
         "{}",
         page.text()
     );
-    nothing_happened(&scene, &[&pass]).await
+    nothing_happened(&fixture, &[&pass]).await
 }
 
 #[tokio::test]
 async fn reading_changes_nothing() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
     let query = format!(
         "account=444455556666&permission_set=Developer&others=true&csrf={}",
         pass.csrf
     );
     for path in FORMS.iter().chain(&["/", "/sessions", "/signed-out"]) {
-        scene
+        fixture
             .get(&format!("{path}?{query}"))
             .header(COOKIE, &pass.cookie)
             .send()
             .await?;
     }
-    nothing_happened(&scene, &[&pass]).await
+    nothing_happened(&fixture, &[&pass]).await
 }
 
 #[tokio::test]
 async fn forms_that_make_no_sense_are_refused_kindly() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
     let csrf = &pass.csrf;
     let huge = "a".repeat(64 * 1024);
     let bodies = [
@@ -164,9 +168,9 @@ async fn forms_that_make_no_sense_are_refused_kindly() -> Result<()> {
     ];
     for path in ["/credentials", "/console"] {
         for body in &bodies {
-            let request = scene
+            let request = fixture
                 .client
-                .post(scene.at(path))
+                .post(fixture.at(path))
                 .header(COOKIE, &pass.cookie);
             let answer = request
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -185,7 +189,7 @@ async fn forms_that_make_no_sense_are_refused_kindly() -> Result<()> {
                 "{path}: {shown}"
             );
         }
-        let oversized = scene
+        let oversized = fixture
             .post(&pass, path, &[("account", &huge)])
             .send()
             .await?;
@@ -195,9 +199,9 @@ async fn forms_that_make_no_sense_are_refused_kindly() -> Result<()> {
             "text/plain",
             "multipart/form-data; boundary=a",
         ] {
-            let request = scene
+            let request = fixture
                 .client
-                .post(scene.at(path))
+                .post(fixture.at(path))
                 .header(COOKIE, &pass.cookie);
             let answer = request
                 .header(CONTENT_TYPE, kind)
@@ -210,12 +214,12 @@ async fn forms_that_make_no_sense_are_refused_kindly() -> Result<()> {
                 answer.status()
             );
         }
-        let packed = scene
+        let packed = fixture
             .post(&pass, path, &FIELDS)
             .header(CONTENT_ENCODING, "gzip")
             .send()
             .await?;
         ensure!(packed.status() == 415, "{}", packed.status());
     }
-    nothing_happened(&scene, &[&pass]).await
+    nothing_happened(&fixture, &[&pass]).await
 }

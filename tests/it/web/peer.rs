@@ -1,24 +1,24 @@
-//! A house whose people sign in at npm's `oidc-provider`: a provider that was not written to agree with us, all the way
+//! A stack whose people sign in at npm's `oidc-provider`: a provider that was not written to agree with us, all the way
 //! from its own pages to the portal and back.
 
-use rolecall_demo::{CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
+use rolecall_harness::sample_data::{CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::node::{self, OidcPeer};
 use rolecall_testkit::oidc::{OidcClient, Person};
 
 use super::*;
 
-/// The house at the peer, which knows the gateway.
-async fn house_of(peer: &mut OidcPeer) -> Result<House> {
-    let house = House::build(HouseSettings {
+/// The stack at the peer, which knows the gateway.
+async fn stack_of(peer: &mut OidcPeer) -> Result<TestStack> {
+    let stack = TestStack::start(TestStackSettings {
         issuer: Some(peer.issuer().to_owned()),
-        ..HouseSettings::default()
+        ..TestStackSettings::default()
     })
     .await?;
-    let callback = house.at(&format!("/sign-in/{PROVIDER_ID}/callback"));
+    let callback = stack.at(&format!("/sign-in/{PROVIDER_ID}/callback"));
     let client = OidcClient::new(CLIENT_ID, CLIENT_SECRET, &callback);
-    peer.register(client.landing_at(&house.at("/signed-out")))?;
-    Ok(house)
+    peer.register(client.landing_at(&stack.at("/signed-out")))?;
+    Ok(stack)
 }
 
 #[tokio::test]
@@ -29,21 +29,21 @@ async fn people_of_somebody_else_s_provider_come_in_and_go() -> Result<()> {
         return Ok(());
     }
     let mut peer = OidcPeer::start(Person::cast(), Algorithm::Es256).await?;
-    let house = house_of(&mut peer).await?;
+    let stack = stack_of(&mut peer).await?;
 
     // The gateway has the provider's keys from now on.
     let mut his = Browser::new()?;
-    his.open(&house.at("/")).await?;
+    his.open(&stack.at("/")).await?;
     let page = OidcPeer::sign_in(&mut his, "bob").await?;
-    ensure!(page.url().as_str() == house.at("/"), "{}", page.text());
+    ensure!(page.url().as_str() == stack.at("/"), "{}", page.text());
 
     let mut hers = Browser::new()?;
-    let form = hers.open(&house.at("/")).await?;
+    let form = hers.open(&stack.at("/")).await?;
     ensure!(form.url().as_str().starts_with(peer.issuer()));
     peer.rotate_keys()?;
     let page = OidcPeer::sign_in(&mut hers, "alice").await?;
     ensure!(
-        page.url().as_str() == house.at("/"),
+        page.url().as_str() == stack.at("/"),
         "{} {}\n{}",
         page.url(),
         page.text(),
@@ -60,12 +60,12 @@ async fn people_of_somebody_else_s_provider_come_in_and_go() -> Result<()> {
     hers.open(&at_provider).await?;
     let page = hers.press("Yes, sign me out", &[]).await?;
     ensure!(
-        page.url().path() == "/signed-out" && page.url().as_str().starts_with(house.url()),
+        page.url().path() == "/signed-out" && page.url().as_str().starts_with(stack.url()),
         "{} {}",
         page.url(),
         page.text()
     );
-    hers.open(&house.at("/")).await?;
+    hers.open(&stack.at("/")).await?;
     let page = hers.page()?;
     ensure!(
         page.url().as_str().starts_with(peer.issuer()) && page.text().contains("Sign-in"),

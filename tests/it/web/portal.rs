@@ -4,8 +4,8 @@ use super::*;
 
 #[tokio::test]
 async fn alice_sees_everything_she_may_use() -> Result<()> {
-    let scene = Scene::new().await?;
-    let browser = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let browser = fixture.signed_in("alice").await?;
     let page = browser.page()?;
     let text = page.text();
     for part in [
@@ -39,8 +39,8 @@ async fn alice_sees_everything_she_may_use() -> Result<()> {
 
 #[tokio::test]
 async fn bob_sees_what_a_second_factor_would_open() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("bob").await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("bob").await?;
     let locked = browser.page()?.select("li.locked")?;
     ensure!(locked.len() == 2, "{locked:?}");
     ensure!(
@@ -52,25 +52,27 @@ async fn bob_sees_what_a_second_factor_would_open() -> Result<()> {
     // The provider knows him already, and must ask again all the same.
     let page = browser.click("Sign in again with a second factor").await?;
     ensure!(
-        page.url().as_str().starts_with(&scene.house.provider.url()),
+        page.url()
+            .as_str()
+            .starts_with(&fixture.stack.provider.url()),
         "{}",
         page.url()
     );
-    scene.house.provider.put_person(
+    fixture.stack.provider.put_person(
         rolecall_testkit::oidc::Person::new("bob")
             .groups(["payments-dev"])
             .amr(["pwd", "otp"]),
     );
     let page = browser.sign_in_at_provider("bob").await?;
-    ensure!(page.url().as_str() == scene.at("/"), "{}", page.url());
+    ensure!(page.url().as_str() == fixture.at("/"), "{}", page.url());
     ensure!(page.select("li.locked")?.is_empty(), "{}", page.text());
     Ok(())
 }
 
 #[tokio::test]
 async fn carol_is_told_whom_to_ask() -> Result<()> {
-    let scene = Scene::new().await?;
-    let browser = scene.signed_in("carol").await?;
+    let fixture = Fixture::new().await?;
+    let browser = fixture.signed_in("carol").await?;
     let page = browser.page()?;
     let text = page.text();
     for part in [
@@ -89,11 +91,11 @@ async fn carol_is_told_whom_to_ask() -> Result<()> {
 
 #[tokio::test]
 async fn who_has_no_role_is_told_which_address_is_not_believed() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let carol = rolecall_testkit::oidc::Person::new("carol").groups([]);
     let carol = carol.claim("email_verified", false);
-    scene.house.provider.put_person(carol);
-    let browser = scene.signed_in("carol").await?;
+    fixture.stack.provider.put_person(carol);
+    let browser = fixture.signed_in("carol").await?;
     let text = browser.page()?.text();
     let told = "\"carol@example.com\" is not believed, because email_verified was sent with it and is not true";
     ensure!(text.contains(told), "{text}");
@@ -108,8 +110,8 @@ async fn who_has_no_role_is_told_which_address_is_not_believed() -> Result<()> {
 
 #[tokio::test]
 async fn a_search_without_the_script_finds_roles() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
     for (query, accounts, roles) in [
         ("prod", vec!["payments-prod"], 4),
         ("1111-2222-3333 READONLY", vec!["payments-prod"], 2),
@@ -135,7 +137,7 @@ async fn a_search_without_the_script_finds_roles() -> Result<()> {
         );
     }
     let page = browser
-        .open(&scene.at("/?q=%3Cscript%3Ealert(1)%3C/script%3E"))
+        .open(&fixture.at("/?q=%3Cscript%3Ealert(1)%3C/script%3E"))
         .await?;
     ensure!(!page.body().contains("<script>alert"));
     Ok(())

@@ -6,7 +6,8 @@ mod online;
 use std::net::Ipv4Addr;
 
 use reqwest::header::HeaderMap;
-use rolecall_demo::{SamlHouse, access_by_both};
+use rolecall_harness::SamlStackSettings;
+use rolecall_harness::sample_data::access_policy_for_both_providers;
 use rolecall_testkit::certificate::CertificateAuthority;
 use rolecall_wire::sso::BEARER_TOKEN;
 
@@ -26,7 +27,7 @@ const CREDENTIALS: &str = "/federation/credentials?account_id=111122223333&role_
 
 /// A gateway behind a proxy.
 struct Proxied {
-    scene: Scene,
+    fixture: Fixture,
     authority: Vec<u8>,
     front: Front,
 }
@@ -59,19 +60,19 @@ impl Proxied {
         let authority = CertificateAuthority::generate()?;
         let front = Front::prepare(kind, &authority)?;
         let authority = authority.pem()?;
-        let mut scene = Scene::with(|settings| {
+        let mut fixture = Fixture::with(|settings| {
             settings.public_url = Some(front.url());
             settings.proxy_authority = Some(authority.clone());
             settings.trusted_proxies = vec![network.to_owned()];
             settings.more = format!("[egress]\nca = [{:?}]\n", front.authority_file());
-            settings.saml = Some(SamlHouse::default());
-            settings.access = access_by_both();
+            settings.saml = Some(SamlStackSettings::default());
+            settings.access = access_policy_for_both_providers();
         })
         .await?;
-        scene.client = client(&authority)?;
-        let front = front.start(scene.house.gateway.address, change)?;
+        fixture.client = client(&authority)?;
+        let front = front.start(fixture.stack.gateway.address, change)?;
         Ok(Self {
-            scene,
+            fixture,
             authority,
             front,
         })
@@ -79,7 +80,7 @@ impl Proxied {
 
     fn browser(&self) -> Result<Browser> {
         Browser::with(BrowserSettings {
-            clock: self.scene.clock.clock(),
+            clock: self.fixture.clock.clock(),
             authorities: vec![self.authority.clone()],
             ..BrowserSettings::default()
         })
@@ -88,12 +89,12 @@ impl Proxied {
     /// A browser whose person is signed in at this provider; it shows the portal.
     async fn signed_in(&self, provider: &str) -> Result<Browser> {
         let mut browser = self.browser()?;
-        let start = self.scene.at(&format!("/sign-in/{provider}"));
+        let start = self.fixture.at(&format!("/sign-in/{provider}"));
         browser.open(&start).await?;
         let page = browser.sign_in_at_provider("alice").await?;
         let (url, text) = (page.url(), page.text());
         ensure!(
-            url.as_str() == self.scene.at("/") && text.contains("payments-prod"),
+            url.as_str() == self.fixture.at("/") && text.contains("payments-prod"),
             "{provider}: {url}: {text}"
         );
         Ok(browser)
@@ -101,13 +102,13 @@ impl Proxied {
 
     async fn token(&self) -> Result<String> {
         let mut browser = self.signed_in("example").await?;
-        let tokens = self.scene.let_in(&mut browser).await?;
+        let tokens = self.fixture.let_in(&mut browser).await?;
         Ok(tokens.access_token.expose().to_owned())
     }
 
     /// GetRoleCredentials, from a client that claims to be elsewhere. Returns the client's address in the trail.
     async fn credentials(&self, token: &str, forged: &[(&str, &str)]) -> Result<Value> {
-        let mut request = self.scene.get(CREDENTIALS).header(BEARER_TOKEN, token);
+        let mut request = self.fixture.get(CREDENTIALS).header(BEARER_TOKEN, token);
         for (name, value) in forged {
             request = request.header(*name, *value);
         }
@@ -117,7 +118,7 @@ impl Proxied {
             status == 200 && text.contains("secretAccessKey"),
             "{status} {text}"
         );
-        let mut events = self.scene.events("issue_intended").await?;
+        let mut events = self.fixture.events("issue_intended").await?;
         let mut newest = events.pop().context("nothing was issued")?;
         Ok(newest["address"].take())
     }
@@ -128,11 +129,11 @@ impl Proxied {
         make: impl Fn(&reqwest::Client, String) -> RequestBuilder,
         path: &str,
     ) -> Result<[(u16, HeaderMap); 2]> {
-        let gateway = format!("http://{}{path}", self.scene.house.gateway.address);
-        let public = Url::parse(self.scene.house.url())?;
+        let gateway = format!("http://{}{path}", self.fixture.stack.gateway.address);
+        let public = Url::parse(self.fixture.stack.url())?;
         let host = format!("localhost:{}", public.port().context("a port")?);
-        let client = &self.scene.client;
-        let through = make(client, self.scene.at(path)).send().await?;
+        let client = &self.fixture.client;
+        let through = make(client, self.fixture.at(path)).send().await?;
         let direct = make(client, gateway).header("host", host).send().await?;
         Ok([through, direct].map(|answer| (answer.status().as_u16(), answer.headers().clone())))
     }
@@ -223,7 +224,10 @@ async fn says_what_is_missing_behind(kind: Kind, line: &str) -> Result<()> {
     let without = |block: String| replaced(&block, line, "");
     let proxied = Proxied::trusting("127.0.0.1/32", kind, without).await?;
     let token = proxied.token().await?;
-    let request = proxied.scene.get(CREDENTIALS).header(BEARER_TOKEN, &token);
+    let request = proxied
+        .fixture
+        .get(CREDENTIALS)
+        .header(BEARER_TOKEN, &token);
     let answer = request.send().await?;
     let kind = answer.headers().get("x-amzn-errortype").cloned();
     let (status, text) = (answer.status(), answer.text().await?);

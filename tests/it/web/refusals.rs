@@ -13,14 +13,14 @@ const ROLE: [(&str, &str); 2] = [("account", "444455556666"), ("permission_set",
 type Told = (u16, &'static str, &'static str);
 
 /// Asks for credentials in the browser and holds the page against the trail.
-async fn told(scene: &Scene, browser: &mut Browser, path: &str, want: Told) -> Result<String> {
+async fn told(fixture: &Fixture, browser: &mut Browser, path: &str, want: Told) -> Result<String> {
     let fields = role_form(browser)?;
     let fields: Vec<(&str, &str)> = fields
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
     let page = browser
-        .lured_to_post(scene.house.url(), &scene.at(path), &fields)
+        .lured_to_post(fixture.stack.url(), &fixture.at(path), &fields)
         .await?;
     let (status, explanation, hint) = want;
     let text = page.text();
@@ -31,7 +31,7 @@ async fn told(scene: &Scene, browser: &mut Browser, path: &str, want: Told) -> R
     );
     ensure!(text.contains(explanation) && text.contains(hint), "{text}");
     let shown = reference(&page)?;
-    browser.open(&scene.at("/")).await?;
+    browser.open(&fixture.at("/")).await?;
     Ok(shown)
 }
 
@@ -44,8 +44,8 @@ fn role_form(browser: &Browser) -> Result<Vec<(&'static str, String)>> {
 
 #[tokio::test]
 async fn every_refusal_says_what_to_do() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
     let many = 1_000;
     let table: [(Fault, &str, Told); 8] = [
         (
@@ -115,10 +115,10 @@ async fn every_refusal_says_what_to_do() -> Result<()> {
     ];
     for (fault, reason, mut want) in table {
         want.1 = want.1.split('’').next().unwrap_or(want.1);
-        scene.house.aws.fault(fault);
-        let shown = told(&scene, &mut browser, "/credentials", want).await?;
-        scene.house.aws.clear_faults();
-        let failed = scene.events("issue_failed").await?;
+        fixture.stack.aws.fault(fault);
+        let shown = told(&fixture, &mut browser, "/credentials", want).await?;
+        fixture.stack.aws.clear_faults();
+        let failed = fixture.events("issue_failed").await?;
         let failed = failed.last().context("no outcome in the trail")?;
         ensure!(
             failed["reference"] == shown.as_str() && failed["reason"] == reason,
@@ -128,7 +128,7 @@ async fn every_refusal_says_what_to_do() -> Result<()> {
     }
     let pass = pass_of(&browser)?;
     ensure!(
-        scene.post_json(&pass, "/credentials", &ROLE).await?.0 == 200,
+        fixture.post_json(&pass, "/credentials", &ROLE).await?.0 == 200,
         "an honest AWS is asked again"
     );
     Ok(())
@@ -136,16 +136,16 @@ async fn every_refusal_says_what_to_do() -> Result<()> {
 
 #[tokio::test]
 async fn an_account_that_does_not_know_us_gets_the_command() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
-    scene
-        .house
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    fixture
+        .stack
         .aws
         .account("444455556666")?
-        .forget_oidc_provider(scene.house.url());
+        .forget_oidc_provider(fixture.stack.url());
     let command = format!(
         "aws iam create-open-id-connect-provider --url {} --client-id-list sts.amazonaws.com",
-        scene.house.url()
+        fixture.stack.url()
     );
     let want = (
         403,
@@ -153,8 +153,8 @@ async fn an_account_that_does_not_know_us_gets_the_command() -> Result<()> {
         "aws iam create-open-id-connect-provider",
     );
     for path in ["/credentials", "/console"] {
-        let shown = told(&scene, &mut browser, path, want).await?;
-        let failed = scene.events("issue_failed").await?;
+        let shown = told(&fixture, &mut browser, path, want).await?;
+        let failed = fixture.events("issue_failed").await?;
         ensure!(
             failed
                 .last()
@@ -162,7 +162,7 @@ async fn an_account_that_does_not_know_us_gets_the_command() -> Result<()> {
             "{failed:?}"
         );
     }
-    let (status, json) = scene
+    let (status, json) = fixture
         .post_json(&pass_of(&browser)?, "/credentials", &ROLE)
         .await?;
     ensure!(
@@ -181,18 +181,18 @@ async fn an_account_that_does_not_know_us_gets_the_command() -> Result<()> {
 
 #[tokio::test]
 async fn an_outage_is_no_denial() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
     let many = 1_000;
     for fault in [
         Fault::ServerError { times: many },
         Fault::DropConnection { times: many },
     ] {
-        scene.house.aws.fault(fault);
+        fixture.stack.aws.fault(fault);
         let want = (502, "AWS STS does not answer", "Try again in a moment");
-        let shown = told(&scene, &mut browser, "/credentials", want).await?;
-        scene.house.aws.clear_faults();
-        let failed = scene.events("issue_failed").await?;
+        let shown = told(&fixture, &mut browser, "/credentials", want).await?;
+        fixture.stack.aws.clear_faults();
+        let failed = fixture.events("issue_failed").await?;
         ensure!(
             failed
                 .last()
@@ -206,8 +206,8 @@ async fn an_outage_is_no_denial() -> Result<()> {
 
 #[tokio::test]
 async fn a_sign_in_endpoint_that_fails_leaves_credentials_as_a_way() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
     for (fault, want) in [
         (
             Fault::SigninBadRequest,
@@ -222,17 +222,17 @@ async fn a_sign_in_endpoint_that_fails_leaves_credentials_as_a_way() -> Result<(
             (502, "sign-in page does not answer", "Try again in a moment"),
         ),
     ] {
-        scene.house.aws.fault(fault);
-        let shown = told(&scene, &mut browser, "/console", want).await?;
-        scene.house.aws.clear_faults();
-        let trail = scene.trail().await?;
+        fixture.stack.aws.fault(fault);
+        let shown = told(&fixture, &mut browser, "/console", want).await?;
+        fixture.stack.aws.clear_faults();
+        let trail = fixture.trail().await?;
         ensure!(
             trail
                 .iter()
                 .any(|event| event["reference"] == shown.as_str())
         );
     }
-    scene.house.aws.fault(Fault::SigninRefusesDuration);
+    fixture.stack.aws.fault(Fault::SigninRefusesDuration);
     let page = browser.press("Console", &[]).await?;
     ensure!(
         page.text().contains("You are signed in to the console"),
@@ -244,8 +244,8 @@ async fn a_sign_in_endpoint_that_fails_leaves_credentials_as_a_way() -> Result<(
 
 #[tokio::test]
 async fn what_is_not_mine_and_what_is_not_there_look_alike() -> Result<()> {
-    let scene = Scene::new().await?;
-    let bob = scene.pass("bob").await?;
+    let fixture = Fixture::new().await?;
+    let bob = fixture.pass("bob").await?;
     let mut answers = Vec::new();
     for (account, permission_set, variant) in [
         ("444455556666", "Administrator", ""),
@@ -269,14 +269,14 @@ async fn what_is_not_mine_and_what_is_not_there_look_alike() -> Result<()> {
             ("variant", variant),
         ];
         for path in ["/credentials", "/console"] {
-            let (status, mut json) = scene.post_json(&bob, path, &fields).await?;
+            let (status, mut json) = fixture.post_json(&bob, path, &fields).await?;
             json["reference"].take();
             answers.push((status, json));
         }
         let link = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .finish();
-        let answer = scene
+        let answer = fixture
             .get(&format!("/console?{link}"))
             .header(COOKIE, &bob.cookie)
             .send()
@@ -289,10 +289,11 @@ async fn what_is_not_mine_and_what_is_not_there_look_alike() -> Result<()> {
     );
     ensure!(answers[0].1["error"] == "not_granted");
     ensure!(
-        scene.house.aws.requests().is_empty() && scene.events("issue_refused").await?.len() == 20
+        fixture.stack.aws.requests().is_empty()
+            && fixture.events("issue_refused").await?.len() == 20
     );
     let fields = [("account", "111122223333"), ("permission_set", "Developer")];
-    let (status, json) = scene.post_json(&bob, "/credentials", &fields).await?;
+    let (status, json) = fixture.post_json(&bob, "/credentials", &fields).await?;
     ensure!(status == 403 && json["error"] == "condition", "{json}");
     Ok(())
 }
@@ -300,30 +301,30 @@ async fn what_is_not_mine_and_what_is_not_there_look_alike() -> Result<()> {
 /// Credentials that nobody waited for are told from those that were handed out.
 #[tokio::test]
 async fn a_caller_who_hangs_up_is_in_the_trail() -> Result<()> {
-    let scene = Scene::new().await?;
-    let browser = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let browser = fixture.signed_in("alice").await?;
     let pass = pass_of(&browser)?;
-    scene
-        .house
+    fixture
+        .stack
         .aws
         .fault(Fault::SlowBy(Duration::from_millis(1_000)));
-    let asked = scene.post_json(&pass, "/credentials", &ROLE);
+    let asked = fixture.post_json(&pass, "/credentials", &ROLE);
     ensure!(
         tokio::time::timeout(Duration::from_millis(400), asked)
             .await
             .is_err()
     );
     let undelivered = until("the outcome", async || {
-        Ok(scene.events("issue_undelivered").await?.pop())
+        Ok(fixture.events("issue_undelivered").await?.pop())
     })
     .await?;
-    let done = scene.events("issue_done").await?;
+    let done = fixture.events("issue_done").await?;
     ensure!(
         done.len() == 1 && done[0]["reference"] == undelivered["reference"],
         "{done:?} {undelivered}"
     );
-    scene.house.aws.clear_faults();
-    ensure!(scene.post_json(&pass, "/credentials", &ROLE).await?.0 == 200);
-    ensure!(scene.events("issue_undelivered").await?.len() == 1);
+    fixture.stack.aws.clear_faults();
+    ensure!(fixture.post_json(&pass, "/credentials", &ROLE).await?.0 == 200);
+    ensure!(fixture.events("issue_undelivered").await?.len() == 1);
     Ok(())
 }

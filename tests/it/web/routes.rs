@@ -62,8 +62,8 @@ const PRIVATE: [&str; 6] = [
 ];
 
 /// Asserts what every answer of the public listener carries.
-fn dressed(scene: &Scene, headers: &HeaderMap) -> Result<()> {
-    let aws = scene.house.aws.url();
+fn dressed(fixture: &Fixture, headers: &HeaderMap) -> Result<()> {
+    let aws = fixture.stack.aws.url();
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' \
          https://signin.aws.amazon.com https://*.signin.aws.amazon.com https://console.aws.amazon.com https://*.console.aws.amazon.com {aws}; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
@@ -95,20 +95,21 @@ fn dressed(scene: &Scene, headers: &HeaderMap) -> Result<()> {
 
 #[tokio::test]
 async fn every_route_takes_its_methods_and_every_answer_is_dressed() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
     for (path, allowed) in ROUTES {
         for method in METHODS {
             for cookie in ["", pass.cookie.as_str()] {
                 let name = Method::from_bytes(method.as_bytes())?;
-                let answer = scene
+                let answer = fixture
                     .client
-                    .request(name, scene.at(path))
+                    .request(name, fixture.at(path))
                     .header(COOKIE, cookie)
                     .send()
                     .await?;
                 let (status, headers) = (answer.status(), answer.headers().clone());
-                dressed(&scene, &headers).with_context(|| format!("{method} {path}: {status}"))?;
+                dressed(&fixture, &headers)
+                    .with_context(|| format!("{method} {path}: {status}"))?;
                 let taken = allowed.split(", ").any(|known| known == method);
                 ensure!(
                     taken == (status != StatusCode::METHOD_NOT_ALLOWED),
@@ -136,9 +137,9 @@ async fn every_route_takes_its_methods_and_every_answer_is_dressed() -> Result<(
 
 #[tokio::test]
 async fn only_what_never_changes_is_cached() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
-    let page = scene
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
+    let page = fixture
         .get("/")
         .header(COOKIE, &pass.cookie)
         .send()
@@ -164,16 +165,16 @@ async fn only_what_never_changes_is_cached() -> Result<()> {
             ("/sign-in/example", "no-store"),
         ])
     {
-        let answer = scene.get(path).send().await?;
+        let answer = fixture.get(path).send().await?;
         ensure!(
             answer.headers()[CACHE_CONTROL] == want,
             "{path}: {:?}",
             answer.headers()[CACHE_CONTROL]
         );
-        dressed(&scene, answer.headers())?;
+        dressed(&fixture, answer.headers())?;
     }
-    let etag = scene.get("/jwks").send().await?.headers()["etag"].clone();
-    let answer = scene
+    let etag = fixture.get("/jwks").send().await?.headers()["etag"].clone();
+    let answer = fixture
         .get("/jwks")
         .header("if-none-match", etag)
         .send()
@@ -184,8 +185,8 @@ async fn only_what_never_changes_is_cached() -> Result<()> {
 
 #[tokio::test]
 async fn head_says_what_get_would_without_the_body() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
     for path in [
         "/",
         "/sessions",
@@ -195,7 +196,7 @@ async fn head_says_what_get_would_without_the_body() -> Result<()> {
         "/.well-known/openid-configuration",
     ] {
         let with = |method: Method| {
-            let request = scene.client.request(method, scene.at(path));
+            let request = fixture.client.request(method, fixture.at(path));
             request.header(COOKIE, &pass.cookie)
         };
         let (get, head) = (
@@ -214,21 +215,21 @@ async fn head_says_what_get_would_without_the_body() -> Result<()> {
         ensure!(head.bytes().await?.is_empty(), "{path}");
     }
     // On the wire, too: a body after a HEAD would be read as the next answer.
-    let address = scene.house.gateway.address;
+    let address = fixture.stack.gateway.address;
     let (status, answer) = wire::say(
         address,
         &format!("HEAD /jwks HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"),
     )
     .await?;
     ensure!(status == 200 && answer.ends_with("\r\n\r\n"), "{answer}");
-    let answer = scene.client.head(scene.at("/sessions")).send().await?;
+    let answer = fixture.client.head(fixture.at("/sessions")).send().await?;
     ensure!(location(&answer)? == "/sign-in?return_to=%2Fsessions");
     Ok(())
 }
 
 #[tokio::test]
 async fn nobody_reads_without_a_session_whatever_the_trick() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     for path in PRIVATE {
         let joint = if path.contains('?') { '&' } else { '?' };
         for trick in [
@@ -245,13 +246,13 @@ async fn nobody_reads_without_a_session_whatever_the_trick() -> Result<()> {
                 format!("{path}{joint}{trick}")
             };
             for agent in ["kube-probe/1.30", "GoogleHC/1.0", "ELB-HealthChecker/2.0"] {
-                let answer = scene.get(&path).header(USER_AGENT, agent).send().await?;
+                let answer = fixture.get(&path).header(USER_AGENT, agent).send().await?;
                 ensure!(
                     answer.status() == 303 && location(&answer)?.starts_with("/sign-in?return_to="),
                     "{path}: {}",
                     answer.status()
                 );
-                let request = scene
+                let request = fixture
                     .get(&path)
                     .header(USER_AGENT, agent)
                     .header(ACCEPT, "application/json");
@@ -274,7 +275,7 @@ async fn nobody_reads_without_a_session_whatever_the_trick() -> Result<()> {
         "/sessions%00",
         "/./sessions%2f",
     ] {
-        let answer = scene.get(path).send().await?;
+        let answer = fixture.get(path).send().await?;
         ensure!(
             answer.status() == 404 || answer.status() == 303,
             "{path}: {}",
@@ -286,22 +287,22 @@ async fn nobody_reads_without_a_session_whatever_the_trick() -> Result<()> {
 
 #[tokio::test]
 async fn each_listener_has_its_own_routes() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     for path in ["/livez", "/readyz", "/metrics"] {
         ensure!(
-            scene.get(path).send().await?.status() == 404,
+            fixture.get(path).send().await?.status() == 404,
             "{path} is public"
         );
-        let inside = format!("http://{}{path}", scene.house.gateway.management);
+        let inside = format!("http://{}{path}", fixture.stack.gateway.management);
         ensure!(
-            scene.client.get(&inside).send().await?.status() == 200,
+            fixture.client.get(&inside).send().await?.status() == 200,
             "{path}"
         );
     }
     for (path, _) in ROUTES {
-        let inside = format!("http://{}{path}", scene.house.gateway.management);
+        let inside = format!("http://{}{path}", fixture.stack.gateway.management);
         ensure!(
-            scene.client.get(&inside).send().await?.status() == 404,
+            fixture.client.get(&inside).send().await?.status() == 404,
             "{path} is on the management listener"
         );
     }
@@ -310,11 +311,11 @@ async fn each_listener_has_its_own_routes() -> Result<()> {
 
 #[tokio::test]
 async fn no_foreign_origin_is_let_in() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     for (path, _) in ROUTES {
-        let request = scene
+        let request = fixture
             .client
-            .request(Method::OPTIONS, scene.at(path))
+            .request(Method::OPTIONS, fixture.at(path))
             .header(ORIGIN, "https://evil.example");
         let answer = request
             .header("access-control-request-method", "POST")

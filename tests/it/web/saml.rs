@@ -32,27 +32,27 @@ pub(super) fn key_file() -> Result<String> {
     Ok(FILE.get_or_init(|| (folder, shown)).1.clone())
 }
 
-/// A house with a SAML provider, `adfs`, at a site of its own: the gateway is at 127.0.0.1, the provider at localhost.
-pub(super) struct SamlScene {
-    pub(super) scene: Scene,
+/// A stack with a SAML provider, `adfs`, at a site of its own: the gateway is at 127.0.0.1, the provider at localhost.
+pub(super) struct SamlFixture {
+    pub(super) fixture: Fixture,
     pub(super) upstream: SamlProvider,
 }
 
-impl std::ops::Deref for SamlScene {
-    type Target = Scene;
-    fn deref(&self) -> &Scene {
-        &self.scene
+impl std::ops::Deref for SamlFixture {
+    type Target = Fixture;
+    fn deref(&self) -> &Fixture {
+        &self.fixture
     }
 }
 
-impl SamlScene {
+impl SamlFixture {
     pub(super) async fn new() -> Result<Self> {
         Self::with("", |_| ()).await
     }
 
     /// With more keys of `saml = { … }`, and another provider.
     pub(super) async fn with(keys: &str, change: impl FnOnce(&mut SamlSettings)) -> Result<Self> {
-        Self::under(rolecall_demo::ACCESS, keys, change).await
+        Self::under(rolecall_harness::sample_data::ACCESS_POLICY, keys, change).await
     }
 
     /// Under another access policy; `UPSTREAM` in the keys is the provider's address.
@@ -76,18 +76,18 @@ impl SamlScene {
             key_file()?,
             keys.replace("UPSTREAM", &upstream.url()),
         );
-        let mut scene = Scene::with(|settings| {
+        let mut fixture = Fixture::with(|settings| {
             settings.clock = clock.clock();
             settings.store = "sqlite:store.db".to_owned();
             settings.access = access.to_owned();
             settings.more = more;
         })
         .await?;
-        scene.clock = clock;
-        let metadata = scene.get("/sign-in/adfs/metadata").send().await?;
+        fixture.clock = clock;
+        let metadata = fixture.get("/sign-in/adfs/metadata").send().await?;
         ensure!(metadata.headers()[CONTENT_TYPE] == "application/samlmetadata+xml");
         upstream.register(ServiceProvider::from_metadata(&metadata.text().await?)?);
-        Ok(Self { scene, upstream })
+        Ok(Self { fixture, upstream })
     }
 
     pub(super) fn entity_id(&self) -> String {
@@ -182,8 +182,8 @@ fn visit<'a>(browser: &'a Browser, path: &str) -> Result<&'a Visit> {
 
 #[tokio::test]
 async fn a_person_signs_in_across_sites() -> Result<()> {
-    let scene = SamlScene::new().await?;
-    let browser = scene.by_saml("alice").await?;
+    let fixture = SamlFixture::new().await?;
+    let browser = fixture.by_saml("alice").await?;
 
     let posted = visit(&browser, "/sign-in/adfs/acs")?;
     ensure!(posted.sent["sec-fetch-site"] == "cross-site");
@@ -194,7 +194,7 @@ async fn a_person_signs_in_across_sites() -> Result<()> {
     let fetched = visit(&browser, "/sign-in/adfs/continue")?;
     ensure!(fetched.sent[COOKIE].to_str()?.contains(BROWSER));
 
-    let events = scene.events("signed_in").await?;
+    let events = fixture.events("signed_in").await?;
     ensure!(events.len() == 1 && events[0].get("unsolicited").is_none());
     ensure!(
         events[0]["actor"]["email"] == "alice@example.com",
@@ -219,8 +219,8 @@ async fn every_form_of_signing_and_sending_signs_in() -> Result<()> {
             settings.signed = signed;
             settings.wants_requests_signed = true;
         };
-        let scene = SamlScene::with(keys, change).await?;
-        scene.by_saml("alice").await?;
+        let fixture = SamlFixture::with(keys, change).await?;
+        fixture.by_saml("alice").await?;
     }
     Ok(())
 }
@@ -236,45 +236,47 @@ async fn encrypted_assertions_sign_in() -> Result<()> {
             settings.signed = signed;
             settings.encryption = Some(Encryption::with(content));
         };
-        let scene = SamlScene::with(&keys, change).await?;
-        scene.by_saml("alice").await?;
+        let fixture = SamlFixture::with(&keys, change).await?;
+        fixture.by_saml("alice").await?;
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn without_scripts_a_button_does() -> Result<()> {
-    let scene = SamlScene::with("request_binding = \"post\"", |_| ()).await?;
-    let mut browser = scene.plain_browser()?;
-    let page = browser.open(&scene.at("/sign-in/adfs")).await?;
+    let fixture = SamlFixture::with("request_binding = \"post\"", |_| ()).await?;
+    let mut browser = fixture.plain_browser()?;
+    let page = browser.open(&fixture.at("/sign-in/adfs")).await?;
     ensure!(page.text().contains("On to Corporate"), "{}", page.text());
     let policy = page.header("content-security-policy").context("no CSP")?;
     ensure!(
-        policy.contains("form-action 'self'") && policy.contains(&scene.upstream.url()),
+        policy.contains("form-action 'self'") && policy.contains(&fixture.upstream.url()),
         "{policy}"
     );
     ensure!(policy.contains("script-src 'self';"), "{policy}");
     browser.press("Continue", &[]).await?;
     browser.sign_in_at_provider("alice").await?;
     let page = browser.submit("/acs", &[]).await?;
-    ensure!(page.url().as_str() == scene.at("/"), "{}", page.url());
+    ensure!(page.url().as_str() == fixture.at("/"), "{}", page.url());
     // The next page is the usual one again.
     let policy = page.header("content-security-policy").context("no CSP")?;
-    ensure!(!policy.contains(&scene.upstream.url()), "{policy}");
+    ensure!(!policy.contains(&fixture.upstream.url()), "{policy}");
     Ok(())
 }
 
 #[tokio::test]
 async fn the_provider_is_asked_again_for_a_fresh_sign_in() -> Result<()> {
-    let scene = SamlScene::new().await?;
-    let mut browser = scene.by_saml("alice").await?;
-    scene.clock.advance(Duration::from_secs(300));
-    let page = browser.open(&scene.at("/sign-in/adfs")).await?;
-    ensure!(page.url().as_str() == scene.at("/"), "it remembers them");
-    scene.clock.advance(Duration::from_secs(300));
-    browser.open(&scene.at("/sign-in/adfs?fresh=true")).await?;
+    let fixture = SamlFixture::new().await?;
+    let mut browser = fixture.by_saml("alice").await?;
+    fixture.clock.advance(Duration::from_secs(300));
+    let page = browser.open(&fixture.at("/sign-in/adfs")).await?;
+    ensure!(page.url().as_str() == fixture.at("/"), "it remembers them");
+    fixture.clock.advance(Duration::from_secs(300));
+    browser
+        .open(&fixture.at("/sign-in/adfs?fresh=true"))
+        .await?;
     let page = browser.sign_in_at_provider("alice").await?;
-    ensure!(page.url().as_str() == scene.at("/"), "{}", page.url());
+    ensure!(page.url().as_str() == fixture.at("/"), "{}", page.url());
     Ok(())
 }
 
@@ -283,22 +285,22 @@ async fn a_session_ends_no_later_than_the_providers() -> Result<()> {
     let short = |settings: &mut SamlSettings| {
         settings.session_lifetime = Some(Duration::from_secs(600));
     };
-    let scene = SamlScene::with("", short).await?;
-    let mut browser = scene.by_saml("alice").await?;
-    scene.clock.advance(Duration::from_secs(590));
+    let fixture = SamlFixture::with("", short).await?;
+    let mut browser = fixture.by_saml("alice").await?;
+    fixture.clock.advance(Duration::from_secs(590));
     ensure!(browser.reload().await?.url().path() == "/sessions");
-    scene.clock.advance(Duration::from_secs(20));
+    fixture.clock.advance(Duration::from_secs(20));
     ensure!(browser.reload().await?.url().path() != "/sessions");
     Ok(())
 }
 
 #[tokio::test]
 async fn new_keys_of_the_provider_are_fetched_when_they_are_needed() -> Result<()> {
-    let scene = SamlScene::new().await?;
-    scene.by_saml("alice").await?;
-    let fetched = scene.upstream.hits("/metadata");
-    scene.upstream.rotate_keys(false)?;
-    scene.by_saml("alice").await?;
-    ensure!(scene.upstream.hits("/metadata") == fetched + 1);
+    let fixture = SamlFixture::new().await?;
+    fixture.by_saml("alice").await?;
+    let fetched = fixture.upstream.hits("/metadata");
+    fixture.upstream.rotate_keys(false)?;
+    fixture.by_saml("alice").await?;
+    ensure!(fixture.upstream.hits("/metadata") == fetched + 1);
     Ok(())
 }

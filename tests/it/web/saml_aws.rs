@@ -7,7 +7,7 @@ use rolecall_testkit::aws::Role;
 use rolecall_testkit::saml::ServiceProvider;
 use serde_json::json;
 
-use super::saml::{SamlScene, fields, lent};
+use super::saml::{SamlFixture, fields, lent};
 use super::*;
 
 const ACCOUNT: &str = "111122223333";
@@ -37,15 +37,15 @@ const FIELDS: [(&str, &str); 3] = [
     ("variant", ""),
 ];
 
-/// A house whose account trusts the SAML provider, which has an application for AWS with these roles.
-async fn scene(roles: &[&str]) -> Result<SamlScene> {
+/// A stack whose account trusts the SAML provider, which has an application for AWS with these roles.
+async fn fixture(roles: &[&str]) -> Result<SamlFixture> {
     let keys = "aws = { start = \"UPSTREAM/start?sp=urn:amazon:webservices\" }";
-    let scene = SamlScene::under(ACCESS, keys, |_| ()).await?;
-    let consumer = scene.at("/sign-in/adfs/aws-acs");
+    let fixture = SamlFixture::under(ACCESS, keys, |_| ()).await?;
+    let consumer = fixture.at("/sign-in/adfs/aws-acs");
     let aws = ServiceProvider::aws(&consumer, roles, "alice@example.com");
-    scene.upstream.register(aws);
-    let account = scene.house.aws.account(ACCOUNT)?;
-    account.saml_provider("corporate", &scene.upstream.metadata()?)?;
+    fixture.upstream.register(aws);
+    let account = fixture.stack.aws.account(ACCOUNT)?;
+    account.saml_provider("corporate", &fixture.upstream.metadata()?)?;
     let trust = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow",
         "Principal": {"Federated": PROVIDER},
@@ -56,7 +56,7 @@ async fn scene(roles: &[&str]) -> Result<SamlScene> {
         "Developer",
         Role::trusting(trust).lasting(Duration::from_secs(12 * 3_600)),
     )?;
-    Ok(scene)
+    Ok(fixture)
 }
 
 fn pair() -> String {
@@ -65,10 +65,10 @@ fn pair() -> String {
 
 #[tokio::test]
 async fn credentials_and_console_by_the_providers_own_response() -> Result<()> {
-    let scene = scene(&[&pair()]).await?;
-    let mut browser = scene.by_saml("alice").await?;
+    let fixture = fixture(&[&pair()]).await?;
+    let mut browser = fixture.by_saml("alice").await?;
     for (action, button) in [("/credentials", "Credentials"), ("/console", "Console")] {
-        browser.open(&scene.at("/")).await?;
+        browser.open(&fixture.at("/")).await?;
         let page = browser.press(button, &[]).await?;
         ensure!(
             page.url().path() == action,
@@ -77,7 +77,7 @@ async fn credentials_and_console_by_the_providers_own_response() -> Result<()> {
             page.text()
         );
         let start = refresh(&page)?;
-        ensure!(start.starts_with(&scene.upstream.url()), "{start}");
+        ensure!(start.starts_with(&fixture.upstream.url()), "{start}");
         let page = browser.open(&start).await?;
         match action {
             "/credentials" => {
@@ -86,7 +86,7 @@ async fn credentials_and_console_by_the_providers_own_response() -> Result<()> {
                 ensure!(page.text().contains("AWS_ACCESS_KEY_ID"), "{}", page.text());
             }
             _ => ensure!(
-                page.url().as_str().starts_with(&scene.house.aws.url()),
+                page.url().as_str().starts_with(&fixture.stack.aws.url()),
                 "{}: {}",
                 page.url(),
                 page.text()
@@ -100,20 +100,20 @@ async fn credentials_and_console_by_the_providers_own_response() -> Result<()> {
     let posted = posted.context("never posted")?;
     ensure!(posted.sent.get(COOKIE).is_none() && posted.received.get(SET_COOKIE).is_none());
     ensure!(
-        scene.events("signed_in").await?.len() == 1,
+        fixture.events("signed_in").await?.len() == 1,
         "it signed nobody in"
     );
-    let intents = scene.events("issue_intended").await?;
+    let intents = fixture.events("issue_intended").await?;
     ensure!(intents.len() == 2 && intents[0]["role_session_name"] == "alice@example.com");
-    ensure!(scene.events("issue_done").await?.len() == 2);
+    ensure!(fixture.events("issue_done").await?.len() == 2);
     Ok(())
 }
 
 #[tokio::test]
 async fn programs_are_told_to_take_a_browser() -> Result<()> {
-    let scene = scene(&[&pair()]).await?;
-    let pass = pass_of(&scene.by_saml("alice").await?)?;
-    let (status, answer) = scene.post_json(&pass, "/credentials", &FIELDS).await?;
+    let fixture = fixture(&[&pair()]).await?;
+    let pass = pass_of(&fixture.by_saml("alice").await?)?;
+    let (status, answer) = fixture.post_json(&pass, "/credentials", &FIELDS).await?;
     ensure!(
         status == 409 && answer["error"] == "at_provider",
         "{answer}"
@@ -123,21 +123,21 @@ async fn programs_are_told_to_take_a_browser() -> Result<()> {
 
 #[tokio::test]
 async fn neither_response_is_taken_in_the_others_place() -> Result<()> {
-    let scene = scene(&[&pair()]).await?;
-    let mut browser = scene.plain_browser()?;
-    let start = scene.upstream.unasked_url("urn:amazon:webservices", None);
+    let fixture = fixture(&[&pair()]).await?;
+    let mut browser = fixture.plain_browser()?;
+    let start = fixture.upstream.unasked_url("urn:amazon:webservices", None);
     browser.open(&start).await?;
     let for_aws = fields(&browser.sign_in_at_provider("alice").await?)?;
-    let for_us = scene.undelivered(&mut scene.plain_browser()?).await?;
-    let unasked = scene.unasked(None).await?;
-    let mut stranger = scene.browser()?;
+    let for_us = fixture.undelivered(&mut fixture.plain_browser()?).await?;
+    let unasked = fixture.unasked(None).await?;
+    let mut stranger = fixture.browser()?;
     for (path, fields) in [
         ("/sign-in/adfs/acs", &for_aws),
         ("/sign-in/adfs/aws-acs", &for_us),
         ("/sign-in/adfs/aws-acs", &unasked),
     ] {
         let page = stranger
-            .lured_to_post(&scene.upstream.url(), &scene.at(path), &lent(fields))
+            .lured_to_post(&fixture.upstream.url(), &fixture.at(path), &lent(fields))
             .await?;
         ensure!(
             page.status() == Some(reqwest::StatusCode::FORBIDDEN),
@@ -148,7 +148,7 @@ async fn neither_response_is_taken_in_the_others_place() -> Result<()> {
     ensure!(stranger.cookie(SESSION).is_none());
     // Also where the provider may begin: AWS's audience and recipient are never ours.
     let keys = "allow_idp_initiated = true\naws = { start = \"UPSTREAM/start?sp=urn:amazon:webservices\" }";
-    let open = SamlScene::under(ACCESS, keys, |_| ()).await?;
+    let open = SamlFixture::under(ACCESS, keys, |_| ()).await?;
     let consumer = open.at("/sign-in/adfs/acs");
     open.upstream
         .register(ServiceProvider::aws(&consumer, &[&pair()], "alice"));
@@ -172,9 +172,9 @@ async fn neither_response_is_taken_in_the_others_place() -> Result<()> {
 
 #[tokio::test]
 async fn the_response_is_about_the_sessions_person_and_the_granted_role() -> Result<()> {
-    let scene = scene(&[&format!("{ROLE}2,{PROVIDER}")]).await?;
-    let mut browser = scene.by_saml("alice").await?;
-    browser.open(&scene.at("/")).await?;
+    let fixture = fixture(&[&format!("{ROLE}2,{PROVIDER}")]).await?;
+    let mut browser = fixture.by_saml("alice").await?;
+    browser.open(&fixture.at("/")).await?;
     let start = refresh(&browser.press("Credentials", &[]).await?)?;
     let page = browser.open(&start).await?;
     ensure!(
@@ -184,22 +184,22 @@ async fn the_response_is_about_the_sessions_person_and_the_granted_role() -> Res
     );
 
     // Bob's response, in Alice's browser.
-    browser.open(&scene.at("/")).await?;
+    browser.open(&fixture.at("/")).await?;
     browser.press("Credentials", &[]).await?;
-    let mut other = scene.plain_browser()?;
+    let mut other = fixture.plain_browser()?;
     other.open(&start).await?;
     let bobs = fields(&other.sign_in_at_provider("bob").await?)?;
-    let consumer = scene.at("/sign-in/adfs/aws-acs");
+    let consumer = fixture.at("/sign-in/adfs/aws-acs");
     let page = browser
-        .lured_to_post(&scene.upstream.url(), &consumer, &lent(&bobs))
+        .lured_to_post(&fixture.upstream.url(), &consumer, &lent(&bobs))
         .await?;
     ensure!(page.text().contains("somebody else"), "{}", page.text());
     // A second time it is no response at all.
     let page = browser
-        .lured_to_post(&scene.upstream.url(), &consumer, &lent(&bobs))
+        .lured_to_post(&fixture.upstream.url(), &consumer, &lent(&bobs))
         .await?;
     ensure!(page.text().contains("used already"), "{}", page.text());
-    let refused: Vec<_> = scene.events("issue_refused").await?;
+    let refused: Vec<_> = fixture.events("issue_refused").await?;
     let reasons: Vec<_> = refused
         .iter()
         .map(|event| event["reason"].as_str())
@@ -208,6 +208,6 @@ async fn the_response_is_about_the_sessions_person_and_the_granted_role() -> Res
         reasons == [Some("other_role"), Some("other_subject")],
         "{reasons:?}"
     );
-    ensure!(scene.events("issue_intended").await?.is_empty());
+    ensure!(fixture.events("issue_intended").await?.is_empty());
     Ok(())
 }

@@ -1,16 +1,16 @@
-//! Every misbehaviour of a SAML provider, through the whole house: nobody is signed in, the trail says why once, the page is
+//! Every misbehaviour of a SAML provider, through the whole stack: nobody is signed in, the trail says why once, the page is
 //! kind, nothing is fetched or opened, and an honest provider is believed again afterwards.
 
 use rolecall_testkit::saml::fault::Logout;
 use rolecall_testkit::saml::{ALL, Binding, Case, Fault, Verdict};
 
-use super::saml::{SamlScene, key_file};
+use super::saml::{SamlFixture, key_file};
 use super::*;
 
-/// A house whose provider may encrypt for it.
-async fn house() -> Result<SamlScene> {
+/// A stack whose provider may encrypt for it.
+async fn stack() -> Result<SamlFixture> {
     let key = key_file()?;
-    SamlScene::with(
+    SamlFixture::with(
         &format!("encryption_keys = [{{ file = \"{key}\" }}]"),
         |_| (),
     )
@@ -18,10 +18,10 @@ async fn house() -> Result<SamlScene> {
 }
 
 /// Goes through a sign-in as far as it goes.
-async fn sign_in(scene: &SamlScene, browser: &mut Browser) -> Result<Page> {
-    let page = browser.open(&scene.at("/sign-in/adfs")).await?;
+async fn sign_in(fixture: &SamlFixture, browser: &mut Browser) -> Result<Page> {
+    let page = browser.open(&fixture.at("/sign-in/adfs")).await?;
     ensure!(
-        page.url().as_str().starts_with(&scene.upstream.url()),
+        page.url().as_str().starts_with(&fixture.upstream.url()),
         "{}: {}",
         page.url(),
         page.text()
@@ -29,26 +29,26 @@ async fn sign_in(scene: &SamlScene, browser: &mut Browser) -> Result<Page> {
     browser.sign_in_at_provider("alice").await
 }
 
-async fn meet(scene: &SamlScene, case: &Case) -> Result<()> {
+async fn meet(fixture: &SamlFixture, case: &Case) -> Result<()> {
     let (faulty, refused) = (
-        scene.upstream.faulty_answers(),
-        scene.events("sign_in_refused").await?.len(),
+        fixture.upstream.faulty_answers(),
+        fixture.events("sign_in_refused").await?.len(),
     );
-    scene.upstream.fault(case.fault);
-    let mut browser = scene.browser()?;
-    let page = sign_in(scene, &mut browser).await?;
-    scene.upstream.clear_faults();
+    fixture.upstream.fault(case.fault);
+    let mut browser = fixture.browser()?;
+    let page = sign_in(fixture, &mut browser).await?;
+    fixture.upstream.clear_faults();
     ensure!(
-        scene.upstream.faulty_answers() == faulty + 1,
+        fixture.upstream.faulty_answers() == faulty + 1,
         "nothing was wrong"
     );
     ensure!(
-        scene.upstream.canary().hits() == 0,
+        fixture.upstream.canary().hits() == 0,
         "we followed an address"
     );
-    ensure!(!scene.upstream.trap().is_sprung(), "we opened a file");
+    ensure!(!fixture.upstream.trap().is_sprung(), "we opened a file");
     ensure!(
-        page.url().as_str().starts_with(scene.house.url()),
+        page.url().as_str().starts_with(fixture.stack.url()),
         "left at {}",
         page.url()
     );
@@ -58,7 +58,7 @@ async fn meet(scene: &SamlScene, case: &Case) -> Result<()> {
     );
     if browser.cookie(SESSION).is_some() {
         ensure!(case.verdict != Verdict::Refused, "it was believed");
-        let page = browser.open(&scene.at("/")).await?;
+        let page = browser.open(&fixture.at("/")).await?;
         // Signed addresses of which nobody knows which is meant are named as such, and nowhere else.
         let unbelieved = |line: &&str| line.contains("not believed, because more than one");
         let lines = page.body().lines().filter(|line| !unbelieved(line));
@@ -77,7 +77,7 @@ async fn meet(scene: &SamlScene, case: &Case) -> Result<()> {
         page.status(),
         page.text()
     );
-    let events = scene.events("sign_in_refused").await?;
+    let events = fixture.events("sign_in_refused").await?;
     // What is too large, or no form of a provider's, is refused before anybody knows of which sign-in it speaks.
     let unread = matches!(case.fault, Fault::Delivery(_))
         || page.status().is_some_and(|status| status == 413);
@@ -112,9 +112,9 @@ async fn meet(scene: &SamlScene, case: &Case) -> Result<()> {
     Ok(())
 }
 
-/// Meets every case whose name begins so, in one house, and then an honest provider.
+/// Meets every case whose name begins so, in one stack, and then an honest provider.
 async fn family(beginnings: &[&str]) -> Result<()> {
-    let scene = house().await?;
+    let fixture = stack().await?;
     let of_family = |case: &&Case| {
         beginnings
             .iter()
@@ -124,13 +124,13 @@ async fn family(beginnings: &[&str]) -> Result<()> {
     ensure!(!cases.is_empty());
     let mut wrong = Vec::new();
     for case in cases {
-        if let Err(error) = meet(&scene, case).await {
+        if let Err(error) = meet(&fixture, case).await {
             wrong.push(format!("{}: {error:#}", case.name));
         }
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let mut browser = scene.browser()?;
-    let page = sign_in(&scene, &mut browser).await?;
+    let mut browser = fixture.browser()?;
+    let page = sign_in(&fixture, &mut browser).await?;
     ensure!(
         browser.cookie(SESSION).is_some(),
         "something lingers: {}",
@@ -206,29 +206,30 @@ async fn logout_orders_that_nobody_may_give() -> Result<()> {
         (Logout::OtherSession, ""),
     ];
     for binding in [Binding::Redirect, Binding::Post] {
-        let scene = SamlScene::with("", |settings| settings.logout_binding = Some(binding)).await?;
+        let fixture =
+            SamlFixture::with("", |settings| settings.logout_binding = Some(binding)).await?;
         for (lie, reason) in lies {
-            let mut browser = scene.by_saml("alice").await?;
-            let refused = scene.refused("sign_out").await?.len();
-            let faulty = scene.upstream.faulty_answers();
-            scene.upstream.fault(Fault::Logout(lie));
-            let page = browser.open(&scene.upstream.sign_out_url()).await?;
-            scene.upstream.clear_faults();
+            let mut browser = fixture.by_saml("alice").await?;
+            let refused = fixture.refused("sign_out").await?.len();
+            let faulty = fixture.upstream.faulty_answers();
+            fixture.upstream.fault(Fault::Logout(lie));
+            let page = browser.open(&fixture.upstream.sign_out_url()).await?;
+            fixture.upstream.clear_faults();
             ensure!(
-                scene.upstream.faulty_answers() == faulty + 1,
+                fixture.upstream.faulty_answers() == faulty + 1,
                 "{lie:?} changed nothing"
             );
-            let reasons = scene.refused("sign_out").await?;
+            let reasons = fixture.refused("sign_out").await?;
             let told = reasons.last().map(String::as_str).unwrap_or_default();
             let named = reason.is_empty() || (reasons.len() == refused + 1 && told == reason);
             ensure!(named, "{binding:?} {lie:?}: {told}: {}", page.text());
-            let page = browser.open(&scene.at("/sessions")).await?;
+            let page = browser.open(&fixture.at("/sessions")).await?;
             ensure!(
                 page.url().path() == "/sessions",
                 "{binding:?} {lie:?} ended her session"
             );
         }
-        ensure!(scene.events("signed_out").await?.is_empty());
+        ensure!(fixture.events("signed_out").await?.is_empty());
     }
     Ok(())
 }

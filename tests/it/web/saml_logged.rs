@@ -7,12 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rolecall_testkit::process::{Process, Signal};
 
-use super::saml::SamlScene;
+use super::saml::SamlFixture;
 use super::*;
 
 #[tokio::test]
 async fn each_line_of_a_json_log_is_one_object() -> Result<()> {
-    let scene = SamlScene::with("allow_idp_initiated = true", |_| ()).await?;
+    let fixture = SamlFixture::with("allow_idp_initiated = true", |_| ()).await?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_rolecalld"));
     command
         .args([
@@ -24,7 +24,7 @@ async fn each_line_of_a_json_log_is_one_object() -> Result<()> {
             "--log",
             "debug",
         ])
-        .current_dir(scene.house.folder());
+        .current_dir(fixture.stack.folder());
     let mut process = Process::start(command)?;
     let line = process.wait_for_line("\"serving\"", Duration::from_secs(60))?;
     let serving: Value = serde_json::from_str(&line)?;
@@ -32,15 +32,15 @@ async fn each_line_of_a_json_log_is_one_object() -> Result<()> {
         .as_str()
         .context("no address")?
         .to_owned();
-    let host = Url::parse(scene.house.url())?;
+    let host = Url::parse(fixture.stack.url())?;
     let host = &host[url::Position::BeforeHost..url::Position::AfterPort];
     // Signed by the provider, and changed since: this is what xmlsec complains about.
     let mut form = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in scene.unasked(None).await? {
+    for (name, value) in fixture.unasked(None).await? {
         let xml = String::from_utf8(STANDARD.decode(&value)?)?;
         form.append_pair(&name, &STANDARD.encode(xml.replace("alice", "mallory")));
     }
-    let request = scene
+    let request = fixture
         .client
         .post(format!("http://{address}/sign-in/adfs/acs"));
     let request = request

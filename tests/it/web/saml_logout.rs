@@ -2,7 +2,7 @@
 
 use rolecall_testkit::saml::{Binding, SamlSettings};
 
-use super::saml::SamlScene;
+use super::saml::SamlFixture;
 use super::*;
 
 /// Signs out in the portal and follows where it leads.
@@ -17,9 +17,9 @@ pub(super) async fn sign_out(browser: &mut Browser) -> Result<Page> {
 #[tokio::test]
 async fn who_signs_out_here_is_signed_out_there() -> Result<()> {
     for keys in ["", "request_binding = \"post\""] {
-        let scene = SamlScene::with(keys, |_| ()).await?;
-        let mut browser = scene.by_saml("alice").await?;
-        ensure!(scene.upstream.is_signed_in("alice"));
+        let fixture = SamlFixture::with(keys, |_| ()).await?;
+        let mut browser = fixture.by_saml("alice").await?;
+        ensure!(fixture.upstream.is_signed_in("alice"));
         let page = sign_out(&mut browser).await?;
         ensure!(
             page.url().path() == "/signed-out" && page.text().contains("You are signed out"),
@@ -32,8 +32,8 @@ async fn who_signs_out_here_is_signed_out_there() -> Result<()> {
             "{}",
             page.text()
         );
-        ensure!(!scene.upstream.is_signed_in("alice"));
-        ensure!(scene.events("signed_out").await?.len() == 1);
+        ensure!(!fixture.upstream.is_signed_in("alice"));
+        ensure!(fixture.events("signed_out").await?.len() == 1);
     }
     Ok(())
 }
@@ -42,23 +42,23 @@ async fn who_signs_out_here_is_signed_out_there() -> Result<()> {
 async fn who_signs_out_there_is_signed_out_here() -> Result<()> {
     for binding in [Binding::Redirect, Binding::Post] {
         let change = |settings: &mut SamlSettings| settings.logout_binding = Some(binding);
-        let scene = SamlScene::with("", change).await?;
-        let mut browser = scene.by_saml("alice").await?;
-        let other = scene.by_saml("alice").await?;
-        let page = browser.open(&scene.upstream.sign_out_url()).await?;
+        let fixture = SamlFixture::with("", change).await?;
+        let mut browser = fixture.by_saml("alice").await?;
+        let other = fixture.by_saml("alice").await?;
+        let page = browser.open(&fixture.upstream.sign_out_url()).await?;
         ensure!(
-            page.url().as_str().starts_with(&scene.upstream.url()),
+            page.url().as_str().starts_with(&fixture.upstream.url()),
             "{}: {}",
             page.url(),
             page.text()
         );
         ensure!(page.text().contains("signed out"), "{}", page.text());
-        let events = scene.events("signed_out").await?;
+        let events = fixture.events("signed_out").await?;
         ensure!(
             events.len() == 1 && events[0]["reason"] == "ended_by_provider",
             "one session, not all of hers: {events:?}"
         );
-        ensure!(browser.open(&scene.at("/sessions")).await?.url().path() != "/sessions");
+        ensure!(browser.open(&fixture.at("/sessions")).await?.url().path() != "/sessions");
         drop(other);
     }
     Ok(())
@@ -70,16 +70,16 @@ async fn an_order_in_a_frame_is_answered_by_redirect() -> Result<()> {
     for (destination, is_redirect) in [("document", false), ("iframe", true)] {
         let change =
             |settings: &mut SamlSettings| settings.logout_binding = Some(Binding::Redirect);
-        let scene = SamlScene::with("request_binding = \"post\"", change).await?;
-        let browser = scene.by_saml("alice").await?;
+        let fixture = SamlFixture::with("request_binding = \"post\"", change).await?;
+        let browser = fixture.by_saml("alice").await?;
         let cookies: Vec<String> = browser
             .cookies()
             .map(|cookie| format!("{}={}", cookie.name, cookie.value))
             .collect();
-        let at_provider = client()?.get(scene.upstream.sign_out_url());
+        let at_provider = client()?.get(fixture.upstream.sign_out_url());
         let order = at_provider.header("cookie", cookies.join("; "));
         let order = location(&order.send().await?)?;
-        let slo = scene.at("/sign-in/adfs/slo?SAMLRequest=");
+        let slo = fixture.at("/sign-in/adfs/slo?SAMLRequest=");
         ensure!(order.starts_with(&slo), "{order}");
         let brought = client()?.get(&order).header("sec-fetch-dest", destination);
         let answer = brought.send().await?;
@@ -91,11 +91,11 @@ async fn an_order_in_a_frame_is_answered_by_redirect() -> Result<()> {
         if is_redirect {
             let back = location(&answer)?;
             ensure!(
-                back.starts_with(&scene.upstream.url()) && back.contains("SAMLResponse="),
+                back.starts_with(&fixture.upstream.url()) && back.contains("SAMLResponse="),
                 "{back}"
             );
         }
-        let events = scene.events("signed_out").await?;
+        let events = fixture.events("signed_out").await?;
         ensure!(events.len() == 1, "{events:?}");
     }
     Ok(())
@@ -109,18 +109,18 @@ fn location(answer: &reqwest::Response) -> Result<String> {
 
 #[tokio::test]
 async fn an_order_that_is_not_the_providers_ends_nothing() -> Result<()> {
-    let scene = SamlScene::new().await?;
-    let mut browser = scene.by_saml("alice").await?;
+    let fixture = SamlFixture::new().await?;
+    let mut browser = fixture.by_saml("alice").await?;
     let xml = format!(
         "<p:LogoutRequest xmlns:p=\"urn:oasis:names:tc:SAML:2.0:protocol\" xmlns:a=\"urn:oasis:names:tc:SAML:2.0:assertion\" \
          ID=\"_1\" Version=\"2.0\" IssueInstant=\"{}\" Destination=\"{}\"><a:Issuer>{}</a:Issuer><a:NameID>00u-alice</a:NameID>\
          </p:LogoutRequest>",
-        (scene.clock.clock())().format("%Y-%m-%dT%H:%M:%SZ"),
-        scene.at("/sign-in/adfs/slo"),
-        scene.upstream.entity_id(),
+        (fixture.clock.clock())().format("%Y-%m-%dT%H:%M:%SZ"),
+        fixture.at("/sign-in/adfs/slo"),
+        fixture.upstream.entity_id(),
     );
     let message = openssl::base64::encode_block(xml.as_bytes());
-    let slo = scene.at("/sign-in/adfs/slo");
+    let slo = fixture.at("/sign-in/adfs/slo");
     let page = browser
         .lured_to_post("http://localhost:9/", &slo, &[("SAMLRequest", &message)])
         .await?;
@@ -152,8 +152,8 @@ async fn an_order_that_is_not_the_providers_ends_nothing() -> Result<()> {
         "{}",
         page.text()
     );
-    ensure!(browser.open(&scene.at("/sessions")).await?.url().path() == "/sessions");
-    let reasons = scene.refused("sign_out").await?;
+    ensure!(browser.open(&fixture.at("/sessions")).await?.url().path() == "/sessions");
+    let reasons = fixture.refused("sign_out").await?;
     ensure!(reasons.contains(&"unsigned".to_owned()), "{reasons:?}");
     ensure!(reasons.contains(&"expired_state".to_owned()), "{reasons:?}");
     ensure!(reasons.len() == 6, "{reasons:?}");

@@ -22,12 +22,12 @@ fn peers_are_here() -> bool {
     here
 }
 
-/// A house whose second provider, `peer`, is pysaml2.
-async fn house(
+/// A stack whose second provider, `peer`, is pysaml2.
+async fn stack(
     signed: Signed,
     content: Option<Content>,
     binding: &str,
-) -> Result<(Scene, SamlPeer)> {
+) -> Result<(Fixture, SamlPeer)> {
     let peer = SamlPeer::start(Person::cast(), signed, content).await?;
     let mut metadata = NamedTempFile::new()?;
     metadata.write_all(peer.metadata().await?.as_bytes())?;
@@ -38,20 +38,20 @@ async fn house(
          encryption_keys = [{{ file = \"{key}\" }}]\nrequest_binding = \"{binding}\"\n"
     );
     // Its clock is the machine's.
-    let scene = Scene::with(|settings| {
+    let fixture = Fixture::with(|settings| {
         settings.clock = rolecall_testkit::clock::system();
         settings.more = more;
     })
     .await?;
-    let ours = scene.get("/sign-in/peer/metadata").send().await?;
+    let ours = fixture.get("/sign-in/peer/metadata").send().await?;
     peer.register(&ours.text().await?).await?;
-    Ok((scene, peer))
+    Ok((fixture, peer))
 }
 
 /// Signs `alice` in at the peer; the page that shows her sessions.
-async fn sign_in(scene: &Scene, peer: &SamlPeer) -> Result<Browser> {
+async fn sign_in(fixture: &Fixture, peer: &SamlPeer) -> Result<Browser> {
     let mut browser = Browser::new()?;
-    let start = scene.at("/sign-in/peer?return_to=/sessions");
+    let start = fixture.at("/sign-in/peer?return_to=/sessions");
     let mut page = browser.open(&start).await?;
     if page.text().contains("On to pysaml2") {
         page = browser.press("Continue", &[]).await?;
@@ -66,7 +66,7 @@ async fn sign_in(scene: &Scene, peer: &SamlPeer) -> Result<Browser> {
     let fields = [("username", "alice"), ("password", "any password")];
     let page = browser.submit("form", &fields).await?;
     ensure!(
-        page.url().as_str() == scene.at("/sessions"),
+        page.url().as_str() == fixture.at("/sessions"),
         "{}: {}\n{}",
         page.url(),
         page.text(),
@@ -80,9 +80,9 @@ async fn story(signed: Signed, content: Option<Content>, binding: &str) -> Resul
     if !peers_are_here() {
         return Ok(());
     }
-    let (scene, peer) = house(signed, content, binding).await?;
-    sign_in(&scene, &peer).await?;
-    let events = scene.events("signed_in").await?;
+    let (fixture, peer) = stack(signed, content, binding).await?;
+    sign_in(&fixture, &peer).await?;
+    let events = fixture.events("signed_in").await?;
     ensure!(events.len() == 1, "{events:?}");
     let told = events[0].to_string();
     for word in ["\"peer\"", "00u-alice", "alice@example.com"] {
@@ -122,8 +122,8 @@ async fn who_signs_out_here_is_signed_out_there() -> Result<()> {
         return Ok(());
     }
     for binding in ["redirect", "post"] {
-        let (scene, peer) = house(Signed::Both, None, binding).await?;
-        let mut browser = sign_in(&scene, &peer).await?;
+        let (fixture, peer) = stack(Signed::Both, None, binding).await?;
+        let mut browser = sign_in(&fixture, &peer).await?;
         let landed = sign_out(&mut browser).await?;
         ensure!(browser.cookie(SESSION).is_none());
         ensure!(
@@ -134,7 +134,7 @@ async fn who_signs_out_here_is_signed_out_there() -> Result<()> {
             peer.output()
         );
         ensure!(
-            landed.url().as_str().starts_with(scene.house.url()),
+            landed.url().as_str().starts_with(fixture.stack.url()),
             "left at {}",
             landed.url()
         );
@@ -148,8 +148,8 @@ async fn who_signs_out_there_is_signed_out_here() -> Result<()> {
         return Ok(());
     }
     for binding in ["redirect", "post"] {
-        let (scene, peer) = house(Signed::Assertion, None, "redirect").await?;
-        let mut browser = sign_in(&scene, &peer).await?;
+        let (fixture, peer) = stack(Signed::Assertion, None, "redirect").await?;
+        let mut browser = sign_in(&fixture, &peer).await?;
         let page = browser
             .open(&peer.at(&format!("/sign-out?by={binding}")))
             .await?;
@@ -160,8 +160,8 @@ async fn who_signs_out_there_is_signed_out_here() -> Result<()> {
             page.text(),
             peer.output()
         );
-        ensure!(scene.events("signed_out").await?.len() == 1);
-        let page = browser.open(&scene.at("/sessions")).await?;
+        ensure!(fixture.events("signed_out").await?.len() == 1);
+        let page = browser.open(&fixture.at("/sessions")).await?;
         ensure!(
             page.url().path() != "/sessions",
             "still signed in: {}",

@@ -6,9 +6,9 @@ use super::*;
 
 #[tokio::test]
 async fn sessions_are_listed_and_one_is_ended() -> Result<()> {
-    let scene = Scene::new().await?;
-    let phone = scene.pass("alice").await?;
-    let mut desk = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let phone = fixture.pass("alice").await?;
+    let mut desk = fixture.signed_in("alice").await?;
     let page = desk.click("My sessions").await?;
     ensure!(
         page.select("ul.sessions > li")?.len() == 2 && page.text().contains("127.0.0.1"),
@@ -21,29 +21,37 @@ async fn sessions_are_listed_and_one_is_ended() -> Result<()> {
     ensure!(
         page.url()
             .as_str()
-            .starts_with(&scene.at("/sessions?ended=one&proof="))
+            .starts_with(&fixture.at("/sessions?ended=one&proof="))
             && page.text().contains("That session has ended")
     );
     ensure!(page.select("ul.sessions > li")?.len() == 1);
-    let answer = scene.get("/").header(COOKIE, &phone.cookie).send().await?;
+    let answer = fixture
+        .get("/")
+        .header(COOKIE, &phone.cookie)
+        .send()
+        .await?;
     ensure!(answer.status() == 303, "an ended session lives");
-    let ended = scene.events("signed_out").await?;
+    let ended = fixture.events("signed_out").await?;
     ensure!(ended.len() == 1 && ended[0]["reason"] == "ended_by_owner");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_link_of_somebody_else_tells_nobody_that_sessions_have_ended() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (mine, other) = (scene.pass("alice").await?, scene.pass("alice").await?);
-    let answer = scene
+    let fixture = Fixture::new().await?;
+    let (mine, other) = (fixture.pass("alice").await?, fixture.pass("alice").await?);
+    let answer = fixture
         .post(&other, "/sessions/end", &[("others", "true")])
         .send()
         .await?;
     let told = location(&answer)?;
-    let others = scene.pass("alice").await?;
+    let others = fixture.pass("alice").await?;
     let get = async |place: &str, pass: &Pass| -> Result<bool> {
-        let page = scene.get(place).header(COOKIE, &pass.cookie).send().await?;
+        let page = fixture
+            .get(place)
+            .header(COOKIE, &pass.cookie)
+            .send()
+            .await?;
         Ok(page.text().await?.contains("All other sessions have ended"))
     };
     ensure!(get(&told, &other).await?);
@@ -55,7 +63,7 @@ async fn a_link_of_somebody_else_tells_nobody_that_sessions_have_ended() -> Resu
         ensure!(!get(link, &others).await?, "{link}");
     }
     // One that has ended ends no other, and does not say so.
-    let answer = scene
+    let answer = fixture
         .post(&mine, "/sessions/end", &[("others", "true")])
         .send()
         .await?;
@@ -65,11 +73,11 @@ async fn a_link_of_somebody_else_tells_nobody_that_sessions_have_ended() -> Resu
 
 #[tokio::test]
 async fn all_others_are_ended_at_once() -> Result<()> {
-    let scene = Scene::new().await?;
-    let others = [scene.pass("alice").await?, scene.pass("alice").await?];
-    let bob = scene.pass("bob").await?;
-    scene.clock.advance(Duration::from_secs(1));
-    let mut mine = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let others = [fixture.pass("alice").await?, fixture.pass("alice").await?];
+    let bob = fixture.pass("bob").await?;
+    fixture.clock.advance(Duration::from_secs(1));
+    let mut mine = fixture.signed_in("alice").await?;
     mine.click("My sessions").await?;
     let page = mine.press("End all others", &[]).await?;
     ensure!(
@@ -77,11 +85,11 @@ async fn all_others_are_ended_at_once() -> Result<()> {
             && page.select("ul.sessions > li")?.len() == 1
     );
     for pass in others {
-        let answer = scene.get("/").header(COOKIE, &pass.cookie).send().await?;
+        let answer = fixture.get("/").header(COOKIE, &pass.cookie).send().await?;
         ensure!(answer.status() == 303);
     }
     for pass in [bob, pass_of(&mine)?] {
-        let answer = scene.get("/").header(COOKIE, &pass.cookie).send().await?;
+        let answer = fixture.get("/").header(COOKIE, &pass.cookie).send().await?;
         ensure!(answer.status() == 200, "ended too much");
     }
     Ok(())
@@ -89,20 +97,20 @@ async fn all_others_are_ended_at_once() -> Result<()> {
 
 #[tokio::test]
 async fn nobody_ends_the_session_of_somebody_else() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (alice, bob) = (scene.pass("alice").await?, scene.pass("bob").await?);
-    let events = scene.events("signed_in").await?;
+    let fixture = Fixture::new().await?;
+    let (alice, bob) = (fixture.pass("alice").await?, fixture.pass("bob").await?);
+    let events = fixture.events("signed_in").await?;
     let id = events[1]["session"].as_str().context("no id")?;
-    let answer = scene
+    let answer = fixture
         .post(&alice, "/sessions/end", &[("session", id)])
         .send()
         .await?;
     ensure!(answer.status() == 303);
-    let answer = scene.get("/").header(COOKIE, &bob.cookie).send().await?;
-    ensure!(answer.status() == 200 && scene.events("signed_out").await?.is_empty());
+    let answer = fixture.get("/").header(COOKIE, &bob.cookie).send().await?;
+    ensure!(answer.status() == 200 && fixture.events("signed_out").await?.is_empty());
     for fields in [&[] as &[(&str, &str)], &[("others", "yes")]] {
         ensure!(
-            scene
+            fixture
                 .post(&alice, "/sessions/end", fields)
                 .send()
                 .await?
@@ -115,10 +123,10 @@ async fn nobody_ends_the_session_of_somebody_else() -> Result<()> {
 
 #[tokio::test]
 async fn an_idle_session_ends_and_the_person_comes_back_to_their_place() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
-    scene.clock.advance(Duration::from_secs(59 * 60));
-    let page = browser.open(&scene.at("/sessions")).await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    fixture.clock.advance(Duration::from_secs(59 * 60));
+    let page = browser.open(&fixture.at("/sessions")).await?;
     ensure!(
         page.url().path() == "/sessions"
             && browser
@@ -127,10 +135,10 @@ async fn an_idle_session_ends_and_the_person_comes_back_to_their_place() -> Resu
                 .is_some_and(|visit| visit.url.path() == "/sessions")
     );
     let before = pass_of(&browser)?;
-    scene.clock.advance(Duration::from_secs(61 * 60));
-    let page = browser.open(&scene.at("/?q=prod")).await?;
+    fixture.clock.advance(Duration::from_secs(61 * 60));
+    let page = browser.open(&fixture.at("/?q=prod")).await?;
     ensure!(
-        page.url().as_str() == scene.at("/?q=prod"),
+        page.url().as_str() == fixture.at("/?q=prod"),
         "{}",
         page.url()
     );
@@ -151,10 +159,10 @@ async fn an_idle_session_ends_and_the_person_comes_back_to_their_place() -> Resu
 
 #[tokio::test]
 async fn no_use_keeps_a_session_beyond_its_end() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut cookie = scene.pass("alice").await?.cookie;
+    let fixture = Fixture::new().await?;
+    let mut cookie = fixture.pass("alice").await?.cookie;
     for round in 1..=16 {
-        let answer = scene.get("/").header(COOKIE, &cookie).send().await?;
+        let answer = fixture.get("/").header(COOKIE, &cookie).send().await?;
         ensure!(
             answer.status() == 200,
             "{} in round {round}",
@@ -162,11 +170,11 @@ async fn no_use_keeps_a_session_beyond_its_end() -> Result<()> {
         );
         // The secret is renewed along the way, as a browser would take it.
         cookie = cookie_set(&answer, SESSION).unwrap_or(cookie);
-        scene.clock.advance(Duration::from_secs(30 * 60));
+        fixture.clock.advance(Duration::from_secs(30 * 60));
     }
-    let answer = scene.get("/").header(COOKIE, &cookie).send().await?;
+    let answer = fixture.get("/").header(COOKIE, &cookie).send().await?;
     ensure!(answer.status() == 303 && location(&answer)? == "/sign-in?return_to=%2F");
-    let answer = scene
+    let answer = fixture
         .get("/")
         .header(COOKIE, &cookie)
         .header(ACCEPT, "application/json")
@@ -178,9 +186,9 @@ async fn no_use_keeps_a_session_beyond_its_end() -> Result<()> {
 
 #[tokio::test]
 async fn a_form_sent_after_the_end_does_nothing() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
-    scene.clock.advance(Duration::from_secs(9 * 3_600));
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    fixture.clock.advance(Duration::from_secs(9 * 3_600));
     let page = browser.press("Credentials", &[]).await?;
     ensure!(
         page.status().is_some_and(|status| status == 401),
@@ -194,9 +202,9 @@ async fn a_form_sent_after_the_end_does_nothing() -> Result<()> {
         page.text()
     );
     let page = browser.click("Sign in").await?;
-    ensure!(page.url().as_str() == scene.at("/"), "{}", page.url());
+    ensure!(page.url().as_str() == fixture.at("/"), "{}", page.url());
     ensure!(
-        scene.house.aws.issued().is_empty(),
+        fixture.stack.aws.issued().is_empty(),
         "a form was sent again on somebody's behalf"
     );
     Ok(())

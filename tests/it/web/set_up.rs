@@ -7,13 +7,17 @@ use super::*;
 
 #[tokio::test]
 async fn the_page_has_a_profile_for_each_role() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
     let page = browser.click("Terminal").await?;
-    ensure!(page.url().as_str() == scene.at("/config"), "{}", page.url());
+    ensure!(
+        page.url().as_str() == fixture.at("/config"),
+        "{}",
+        page.url()
+    );
     let shown = page.select("#config")?.concat();
     let pass = pass_of(&browser)?;
-    let text = scene
+    let text = fixture
         .get("/config?format=text")
         .header(COOKIE, &pass.cookie);
     let file = text.send().await?.text().await?;
@@ -53,7 +57,7 @@ async fn the_page_has_a_profile_for_each_role() -> Result<()> {
     );
     let variables = page.select("#snippet-bash")?.concat();
     for name in ["SSO", "SSO_OIDC", "SIGNIN"] {
-        let line = format!("export AWS_ENDPOINT_URL_{name}='{}'", scene.house.url());
+        let line = format!("export AWS_ENDPOINT_URL_{name}='{}'", fixture.stack.url());
         ensure!(variables.contains(&line), "{variables}");
     }
     ensure!(
@@ -61,8 +65,8 @@ async fn the_page_has_a_profile_for_each_role() -> Result<()> {
             .contains("aws sso login --profile payments-dev-Administrator")
     );
     for request in [
-        scene.get("/config?format=text"),
-        scene.get("/config").header(ACCEPT, "text/plain"),
+        fixture.get("/config?format=text"),
+        fixture.get("/config").header(ACCEPT, "text/plain"),
     ] {
         let answer = request.header(COOKIE, &pass.cookie).send().await?;
         ensure!(answer.headers()[CONTENT_TYPE] == "text/plain; charset=utf-8");
@@ -74,9 +78,9 @@ async fn the_page_has_a_profile_for_each_role() -> Result<()> {
 /// The file and the commands come first. What only some programs need follows, with its condition and its warning.
 #[tokio::test]
 async fn what_some_programs_need_comes_second() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
-    let page = browser.open(&scene.at("/config")).await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    let page = browser.open(&fixture.at("/config")).await?;
     let text = page.text();
     let mut rest = text.as_str();
     for part in [
@@ -110,9 +114,9 @@ async fn what_some_programs_need_comes_second() -> Result<()> {
 
 #[tokio::test]
 async fn one_profile_can_be_had_alone() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
-    browser.open(&scene.at("/config")).await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    browser.open(&fixture.at("/config")).await?;
     let page = browser
         .submit("form.choose", &[("profile", "sandbox-ReadOnly")])
         .await?;
@@ -135,7 +139,7 @@ async fn one_profile_can_be_had_alone() -> Result<()> {
     }
     ensure!(file.matches("[profile ").count() == 1, "{file}");
     let page = browser
-        .open(&scene.at("/config?profile=nobody&format=text"))
+        .open(&fixture.at("/config?profile=nobody&format=text"))
         .await?;
     ensure!(
         page.status() == Some(reqwest::StatusCode::NOT_FOUND)
@@ -153,13 +157,13 @@ async fn one_profile_can_be_had_alone() -> Result<()> {
 
 #[tokio::test]
 async fn a_locked_role_has_a_profile_that_says_so() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("bob").await?;
-    let page = browser.open(&scene.at("/config?format=text")).await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("bob").await?;
+    let page = browser.open(&fixture.at("/config?format=text")).await?;
     let locked = "# needs a sign-in with a second factor\n[profile payments-prod-Developer]\n";
     ensure!(page.body().contains(locked), "{}", page.body());
-    let mut browser = scene.signed_in("carol").await?;
-    let page = browser.open(&scene.at("/config")).await?;
+    let mut browser = fixture.signed_in("carol").await?;
+    let page = browser.open(&fixture.at("/config")).await?;
     ensure!(
         page.text().contains("No role is assigned to you today")
             && !page.text().contains("[profile"),
@@ -171,15 +175,15 @@ async fn a_locked_role_has_a_profile_that_says_so() -> Result<()> {
 
 #[tokio::test]
 async fn the_probe_of_the_newest_cli_is_led_to_aws_once() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let agent = HeaderValue::from_static("Python-urllib/3.13");
     let mut led = Vec::new();
     for path in ["/start", "/start/", "/start?x=y"] {
-        let probe = scene.client.request(Method::HEAD, scene.at(path));
+        let probe = fixture.client.request(Method::HEAD, fixture.at(path));
         let answer = probe.header(USER_AGENT, &agent).send().await?;
         ensure!(answer.status() == 302, "{path}: {}", answer.status());
         led.push(location(&answer)?);
-        let answer = scene.get(path).send().await?;
+        let answer = fixture.get(path).send().await?;
         ensure!(
             answer.status() == 303 && location(&answer)? == "/",
             "{path}"
@@ -194,7 +198,7 @@ async fn the_probe_of_the_newest_cli_is_led_to_aws_once() -> Result<()> {
         .and_then(|rest| rest.strip_suffix(".awsapps.com/start"))
         .context("a label of its own")?;
     ensure!(label.len() == 32 && label.bytes().all(|b| b.is_ascii_hexdigit()));
-    let chosen = Scene::with(|settings| {
+    let chosen = Fixture::with(|settings| {
         settings.more = "[clients]\nstart_url_label = \"acme-sso\"\n".to_owned();
     })
     .await?;

@@ -6,8 +6,8 @@ use super::*;
 
 #[tokio::test]
 async fn signing_out_ends_the_session_here_and_at_the_provider() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
     let old = pass_of(&browser)?;
     let page = browser.press("Sign out", &[]).await?;
     ensure!(
@@ -18,7 +18,7 @@ async fn signing_out_ends_the_session_here_and_at_the_provider() -> Result<()> {
     ensure!(browser.cookie(SESSION).is_none());
     ensure!(page.header("clear-site-data") == Some("\"cache\""));
     ensure!(
-        scene
+        fixture
             .get("/")
             .header(COOKIE, &old.cookie)
             .send()
@@ -26,21 +26,23 @@ async fn signing_out_ends_the_session_here_and_at_the_provider() -> Result<()> {
             .status()
             == 303
     );
-    let ended = scene.events("signed_out").await?;
+    let ended = fixture.events("signed_out").await?;
     ensure!(ended.len() == 1 && ended[0]["reason"] == "sign_out");
 
     let to = refresh(&page)?;
-    ensure!(to.starts_with(&scene.house.provider.url()), "{to}");
+    ensure!(to.starts_with(&fixture.stack.provider.url()), "{to}");
     let page = browser.open(&to).await?;
     ensure!(
-        page.url().path() == "/signed-out" && page.url().as_str().starts_with(scene.house.url()),
+        page.url().path() == "/signed-out" && page.url().as_str().starts_with(fixture.stack.url()),
         "{}",
         page.url()
     );
     ensure!(page.text().contains("You are signed out"));
     let page = browser.click("Sign in again").await?;
     ensure!(
-        page.url().as_str().starts_with(&scene.house.provider.url()),
+        page.url()
+            .as_str()
+            .starts_with(&fixture.stack.provider.url()),
         "the provider still knows her"
     );
     Ok(())
@@ -48,17 +50,17 @@ async fn signing_out_ends_the_session_here_and_at_the_provider() -> Result<()> {
 
 #[tokio::test]
 async fn a_second_sign_out_does_no_harm() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
-    ensure!(scene.post(&pass, "/sign-out", &[]).send().await?.status() == 200);
-    ensure!(scene.post(&pass, "/sign-out", &[]).send().await?.status() == 401);
-    ensure!(scene.events("signed_out").await?.len() == 1);
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
+    ensure!(fixture.post(&pass, "/sign-out", &[]).send().await?.status() == 200);
+    ensure!(fixture.post(&pass, "/sign-out", &[]).send().await?.status() == 401);
+    ensure!(fixture.events("signed_out").await?.len() == 1);
     Ok(())
 }
 
 #[tokio::test]
 async fn the_trail_names_the_program_and_nothing_else_of_its_header() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     for (header, written) in [
         (
             "aws-cli/2.31.5 md/awscrt#0.27.6 ua/2.1 os/linux#6.1 secret@example.com",
@@ -71,12 +73,12 @@ async fn the_trail_names_the_program_and_nothing_else_of_its_header() -> Result<
         ("=HYPERLINK(1)/1.0", "other"),
         (&"a".repeat(4_000), "other"),
     ] {
-        let pass = scene.pass("alice").await?;
-        let sent = scene
+        let pass = fixture.pass("alice").await?;
+        let sent = fixture
             .post(&pass, "/sign-out", &[])
             .header(USER_AGENT, header);
         ensure!(sent.send().await?.status() == 200);
-        let ended = scene.events("signed_out").await?;
+        let ended = fixture.events("signed_out").await?;
         let ended = ended.last().context("no event")?;
         ensure!(ended["user_agent"] == written, "{header}: {ended}");
     }

@@ -20,7 +20,7 @@ use super::*;
 const SANDBOX: &str = "777788889999";
 const PROD: &str = "111122223333";
 
-impl Scene {
+impl Fixture {
     /// The tokens of a command line that this browser's person lets in with a code.
     pub async fn let_in(&self, browser: &mut Browser) -> Result<CreateTokenResponse> {
         let client = self
@@ -78,9 +78,9 @@ fn credentials_of(account: &str, role: &str) -> Result<String> {
 
 #[tokio::test]
 async fn accounts_and_roles_have_the_shape_of_aws() -> Result<()> {
-    let scene = Scene::new().await?;
-    let token = scene.token_of("alice").await?;
-    let (status, _, accounts) = scene.ask(&token, "/assignment/accounts").await?;
+    let fixture = Fixture::new().await?;
+    let token = fixture.token_of("alice").await?;
+    let (status, _, accounts) = fixture.ask(&token, "/assignment/accounts").await?;
     let account = |id: &str, name: &str| json!({ "accountId": id, "accountName": name, "emailAddress": "platform@example.com" });
     let all = [
         account("444455556666", "payments-dev"),
@@ -91,19 +91,19 @@ async fn accounts_and_roles_have_the_shape_of_aws() -> Result<()> {
         status == 200 && accounts == json!({ "nextToken": null, "accountList": all }),
         "{accounts}"
     );
-    let (_, _, first) = scene
+    let (_, _, first) = fixture
         .ask(&token, "/assignment/accounts?max_result=2")
         .await?;
     ensure!(first["accountList"] == json!(all[..2]), "{first}");
     let next = first["nextToken"].as_str().context("no way on")?;
     let path = format!("/assignment/accounts?next_token={next}&max_result=1000");
-    let (_, _, rest) = scene.ask(&token, &path).await?;
+    let (_, _, rest) = fixture.ask(&token, &path).await?;
     ensure!(
         rest == json!({ "nextToken": null, "accountList": all[2..] }),
         "{rest}"
     );
 
-    let (_, _, roles) = scene
+    let (_, _, roles) = fixture
         .ask(&token, &format!("/assignment/roles?account_id={SANDBOX}"))
         .await?;
     let role = |name: &str| json!({ "roleName": name, "accountId": SANDBOX });
@@ -118,7 +118,7 @@ async fn accounts_and_roles_have_the_shape_of_aws() -> Result<()> {
         roles == json!({ "nextToken": null, "roleList": names }),
         "{roles}"
     );
-    let (status, _, none) = scene
+    let (status, _, none) = fixture
         .ask(&token, "/assignment/roles?account_id=999999999999")
         .await?;
     ensure!(status == 200 && none["roleList"] == json!([]), "{none}");
@@ -127,11 +127,11 @@ async fn accounts_and_roles_have_the_shape_of_aws() -> Result<()> {
 
 #[tokio::test]
 async fn credentials_are_those_that_aws_issued() -> Result<()> {
-    let scene = Scene::new().await?;
-    let token = scene.token_of("alice").await?;
+    let fixture = Fixture::new().await?;
+    let token = fixture.token_of("alice").await?;
     for (role, minutes) in [("Developer", 240), ("Developer@readonly", 60)] {
-        let (status, _, body) = scene.ask(&token, &credentials_of(SANDBOX, role)?).await?;
-        let issued = scene.house.aws.issued();
+        let (status, _, body) = fixture.ask(&token, &credentials_of(SANDBOX, role)?).await?;
+        let issued = fixture.stack.aws.issued();
         let issued = issued.last().context("nothing was issued")?;
         let got: GetRoleCredentialsResponse<'_> = serde_json::from_value(body)?;
         let got = got.role_credentials;
@@ -144,10 +144,10 @@ async fn credentials_are_those_that_aws_issued() -> Result<()> {
             "{got:?}"
         );
         let end = DateTime::from_timestamp_millis(got.expiration);
-        let left = end.context("no end")? - scene.house.gateway.verbs.now();
+        let left = end.context("no end")? - fixture.stack.gateway.services.now();
         ensure!((left.num_minutes() - minutes).abs() <= 1, "{role}: {left}");
     }
-    let intents = scene.events("issue_intended").await?;
+    let intents = fixture.events("issue_intended").await?;
     ensure!(intents.len() == 2 && intents.iter().all(|one| one["delivery"] == "client"));
     ensure!(intents[1]["target"]["variant"] == "readonly", "{intents:?}");
     Ok(())
@@ -155,9 +155,9 @@ async fn credentials_are_those_that_aws_issued() -> Result<()> {
 
 #[tokio::test]
 async fn what_is_not_there_and_what_is_not_mine_look_alike() -> Result<()> {
-    let scene = Scene::new().await?;
-    let token = scene.token_of("bob").await?;
-    let url = scene.house.url();
+    let fixture = Fixture::new().await?;
+    let token = fixture.token_of("bob").await?;
+    let url = fixture.stack.url();
     for (account, role) in [
         (SANDBOX, "Administrator"),
         (SANDBOX, "NoSuchRole"),
@@ -165,7 +165,7 @@ async fn what_is_not_there_and_what_is_not_mine_look_alike() -> Result<()> {
         (SANDBOX, "Developer@nosuchvariant"),
         (SANDBOX, "@"),
     ] {
-        let (status, kind, body) = scene.ask(&token, &credentials_of(account, role)?).await?;
+        let (status, kind, body) = fixture.ask(&token, &credentials_of(account, role)?).await?;
         let message = format!(
             "No access: you have no role {role} in account {account} today. See what you have at {url}/ and ask platform@example.com for more."
         );
@@ -174,20 +174,20 @@ async fn what_is_not_there_and_what_is_not_mine_look_alike() -> Result<()> {
             "{status} {kind} {body}"
         );
     }
-    ensure!(scene.house.aws.issued().is_empty());
+    ensure!(fixture.stack.aws.issued().is_empty());
     Ok(())
 }
 
 #[tokio::test]
 async fn a_condition_is_told_with_a_way_out() -> Result<()> {
-    let scene = Scene::with(|settings| {
+    let fixture = Fixture::with(|settings| {
         settings.access.push_str(
             "\n[[assignment]]\nid = \"by-browser\"\nwho = { everyone = true }\naccounts = [\"sandbox\"]\npermission_sets = [\"ReadOnly\"]\nwhen = { device_flow = false }\nowner = \"sandbox@example.com\"\n",
         );
     })
     .await?;
-    let token = scene.token_of("bob").await?;
-    let (status, kind, body) = scene
+    let token = fixture.token_of("bob").await?;
+    let (status, kind, body) = fixture
         .ask(&token, &credentials_of(PROD, "Developer")?)
         .await?;
     let message = body["message"].as_str().context("no message")?;
@@ -196,11 +196,11 @@ async fn a_condition_is_told_with_a_way_out() -> Result<()> {
         "second factor",
         "payments-leads@example.com",
         "aws sso login",
-        scene.house.url(),
+        fixture.stack.url(),
     ] {
         ensure!(message.contains(part), "{part}: {message}");
     }
-    let (status, _, body) = scene
+    let (status, _, body) = fixture
         .ask(&token, &credentials_of(SANDBOX, "ReadOnly")?)
         .await?;
     let message = body["message"].as_str().context("no message")?;
@@ -213,7 +213,7 @@ async fn a_condition_is_told_with_a_way_out() -> Result<()> {
         ensure!(message.contains(part), "{part}: {message}");
     }
     // Locked roles are not listed: clients take a list for what works.
-    let (_, _, roles) = scene
+    let (_, _, roles) = fixture
         .ask(&token, &format!("/assignment/roles?account_id={SANDBOX}"))
         .await?;
     ensure!(!roles.to_string().contains("ReadOnly"), "{roles}");
@@ -222,29 +222,29 @@ async fn a_condition_is_told_with_a_way_out() -> Result<()> {
 
 #[tokio::test]
 async fn todays_policy_decides_at_each_call() -> Result<()> {
-    let scene = Scene::new().await?;
-    let token = scene.token_of("alice").await?;
+    let fixture = Fixture::new().await?;
+    let token = fixture.token_of("alice").await?;
     let path = credentials_of(SANDBOX, "Developer")?;
-    ensure!(scene.ask(&token, &path).await?.0 == 200);
-    let access = scene.house.folder().join("access.toml");
+    ensure!(fixture.ask(&token, &path).await?.0 == 200);
+    let access = fixture.stack.folder().join("access.toml");
     let text = std::fs::read_to_string(&access)?;
     let deny = "\n[[deny]]\nid = \"stop\"\nwho = { everyone = true }\naccounts = [\"sandbox\"]\n";
     std::fs::write(&access, format!("{text}{deny}"))?;
     let refused = crate::operate::until("the new policy", async || {
-        let answer = scene.ask(&token, &path).await?;
+        let answer = fixture.ask(&token, &path).await?;
         Ok((answer.0 != 200).then_some(answer))
     })
     .await?;
     ensure!(refused.0 == 403, "{refused:?}");
-    let (_, _, accounts) = scene.ask(&token, "/assignment/accounts").await?;
+    let (_, _, accounts) = fixture.ask(&token, "/assignment/accounts").await?;
     ensure!(!accounts.to_string().contains("sandbox"), "{accounts}");
     Ok(())
 }
 
 #[tokio::test]
 async fn what_makes_no_sense_is_an_invalid_request() -> Result<()> {
-    let scene = Scene::new().await?;
-    let token = scene.token_of("alice").await?;
+    let fixture = Fixture::new().await?;
+    let token = fixture.token_of("alice").await?;
     let account = format!("account_id={SANDBOX}");
     for path in [
         "/assignment/accounts?max_result=many".to_owned(),
@@ -267,27 +267,27 @@ async fn what_makes_no_sense_is_an_invalid_request() -> Result<()> {
         ),
         format!("/federation/credentials?{account}&role_name=Developer&role_name=ReadOnly"),
     ] {
-        let (status, kind, body) = scene.ask(&token, &path).await?;
+        let (status, kind, body) = fixture.ask(&token, &path).await?;
         ensure!(
             status == 400 && kind == "InvalidRequestException" && body["message"].is_string(),
             "{path}: {status} {kind} {body}"
         );
     }
-    ensure!(scene.house.aws.issued().is_empty());
+    ensure!(fixture.stack.aws.issued().is_empty());
     Ok(())
 }
 
 #[tokio::test]
 async fn an_outage_or_a_throttle_costs_no_token() -> Result<()> {
-    let scene = Scene::new().await?;
-    let token = scene.token_of("alice").await?;
+    let fixture = Fixture::new().await?;
+    let token = fixture.token_of("alice").await?;
     let path = credentials_of(SANDBOX, "Developer")?;
     for (fault, expected) in [
         (Fault::ServerError { times: 1_000 }, 500..600),
         (Fault::Throttle { times: 1_000 }, 429..430),
     ] {
-        scene.house.aws.fault(fault);
-        let (status, kind, body) = scene.ask(&token, &path).await?;
+        fixture.stack.aws.fault(fault);
+        let (status, kind, body) = fixture.ask(&token, &path).await?;
         ensure!(expected.contains(&status), "{status} {kind} {body}");
         let name = if status == 429 {
             "TooManyRequestsException"
@@ -295,9 +295,9 @@ async fn an_outage_or_a_throttle_costs_no_token() -> Result<()> {
             "InternalServerException"
         };
         ensure!(kind == name && body["message"].is_string(), "{kind} {body}");
-        scene.house.aws.clear_faults();
+        fixture.stack.aws.clear_faults();
         ensure!(
-            scene.ask(&token, &path).await?.0 == 200,
+            fixture.ask(&token, &path).await?.0 == 200,
             "the token is gone"
         );
     }
@@ -307,8 +307,8 @@ async fn an_outage_or_a_throttle_costs_no_token() -> Result<()> {
 /// Whatever is in the way of a client is told in its own words, and never as a page.
 #[tokio::test]
 async fn the_door_speaks_as_aws_does() -> Result<()> {
-    let scene = Scene::new().await?;
-    let wrong_host = scene
+    let fixture = Fixture::new().await?;
+    let wrong_host = fixture
         .get("/assignment/accounts")
         .header("host", "evil.example");
     let (status, kind, _) = told(wrong_host.send().await?).await?;
@@ -316,16 +316,16 @@ async fn the_door_speaks_as_aws_does() -> Result<()> {
         status == 421 && kind == "InvalidRequestException",
         "{status} {kind}"
     );
-    let wrong_method = scene.client.put(scene.at("/federation/credentials"));
+    let wrong_method = fixture.client.put(fixture.at("/federation/credentials"));
     let (status, kind, body) = told(wrong_method.send().await?).await?;
     ensure!(
         status == 405 && kind == "InvalidRequestException",
         "{status} {kind}"
     );
     ensure!(body["message"].is_string(), "{body}");
-    let of_a_page = scene
+    let of_a_page = fixture
         .client
-        .post(scene.at("/logout"))
+        .post(fixture.at("/logout"))
         .header("origin", "https://evil.example");
     let (status, kind, _) = told(of_a_page.send().await?).await?;
     ensure!(

@@ -183,7 +183,7 @@ impl Answer {
     }
 }
 
-impl Scene {
+impl Fixture {
     async fn call(&self, path: &str, body: impl Serialize) -> Result<Answer> {
         Answer::of(self.client.post(self.at(path)).json(&body)).await
     }
@@ -238,9 +238,9 @@ impl Scene {
     async fn opens(&self, token: &str) -> Result<bool> {
         let token = rolecall_core::base::secret::AccessToken::new(token);
         let found = self
-            .house
+            .stack
             .gateway
-            .verbs
+            .services
             .sessions()
             .client_session(&token)
             .await?;
@@ -252,7 +252,7 @@ impl Scene {
         self.authorize_with(client, &[("state", state)])
     }
 
-    /// As [`Scene::authorize`], with parameters of one's own, an empty one for leaving it out.
+    /// As [`Fixture::authorize`], with parameters of one's own, an empty one for leaving it out.
     fn authorize_with(&self, client: &Client, changes: &[(&str, &str)]) -> String {
         let mut pairs = vec![
             ("response_type", "code"),
@@ -297,7 +297,7 @@ impl Scene {
             .send()
             .await?;
         ensure!(page.status() == 200, "{}", page.text().await?);
-        let path = url.strip_prefix(self.house.url()).context("not here")?;
+        let path = url.strip_prefix(self.stack.url()).context("not here")?;
         let answer = self
             .post(pass, path, &[("decision", decision)])
             .send()

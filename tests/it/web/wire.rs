@@ -20,8 +20,8 @@ pub async fn say(address: SocketAddr, head: &str) -> Result<(u16, String)> {
 
 #[tokio::test]
 async fn only_our_own_name_is_served() -> Result<()> {
-    let scene = Scene::new().await?;
-    let address = scene.house.gateway.address;
+    let fixture = Fixture::new().await?;
+    let address = fixture.stack.gateway.address;
     let own = format!("127.0.0.1:{}", address.port());
     let get = |target: &str, hosts: &str| {
         format!("GET {target} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n")
@@ -97,9 +97,9 @@ async fn only_our_own_name_is_served() -> Result<()> {
 
 #[tokio::test]
 async fn forged_forwarding_changes_nothing() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("bob").await?;
-    let plain = scene
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("bob").await?;
+    let plain = fixture
         .get("/sessions")
         .header(COOKIE, &pass.cookie)
         .send()
@@ -119,7 +119,7 @@ async fn forged_forwarding_changes_nothing() -> Result<()> {
         ("x-forwarded-user", "alice"),
         ("x-forwarded-email", "alice@example.com"),
     ] {
-        let answer = scene
+        let answer = fixture
             .get("/sessions")
             .header(COOKIE, &pass.cookie)
             .header(name, value)
@@ -131,15 +131,15 @@ async fn forged_forwarding_changes_nothing() -> Result<()> {
             !text.contains("203.0.113.9") && !text.contains("evil.example") && text.contains("Bob"),
             "{name}"
         );
-        let answer = scene.get("/sessions").header(name, value).send().await?;
+        let answer = fixture.get("/sessions").header(name, value).send().await?;
         ensure!(
             location(&answer)? == "/sign-in?return_to=%2Fsessions",
             "{name}"
         );
-        let (authorize, _) = scene.begin("/sign-in/example", None).await?;
+        let (authorize, _) = fixture.begin("/sign-in/example", None).await?;
         ensure!(!authorize.contains("evil.example"));
     }
-    let answer = scene.post(
+    let answer = fixture.post(
         &pass,
         "/credentials",
         &[("account", "999999999999"), ("permission_set", "x")],
@@ -148,15 +148,15 @@ async fn forged_forwarding_changes_nothing() -> Result<()> {
         .header("x-forwarded-for", "203.0.113.9")
         .send()
         .await?;
-    let refused = scene.events("issue_refused").await?;
+    let refused = fixture.events("issue_refused").await?;
     ensure!(refused[0]["address"] == "127.0.0.1", "{refused:?}");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_doubled_or_dressed_up_cookie_is_no_session() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
     let (name, value) = pass.cookie.split_once('=').context("no cookie")?;
     for cookie in [
         format!("{name}={value}; {name}={value}"),
@@ -169,10 +169,10 @@ async fn a_doubled_or_dressed_up_cookie_is_no_session() -> Result<()> {
         format!("{name}="),
         format!("{BROWSER}={value}"),
     ] {
-        let answer = scene.get("/").header(COOKIE, &cookie).send().await?;
+        let answer = fixture.get("/").header(COOKIE, &cookie).send().await?;
         ensure!(answer.status() == 303, "{cookie}: {}", answer.status());
     }
-    let answer = scene
+    let answer = fixture
         .get("/")
         .header(COOKIE, format!("other=1; {name}={value}; more=2"))
         .send()
@@ -183,9 +183,9 @@ async fn a_doubled_or_dressed_up_cookie_is_no_session() -> Result<()> {
 
 #[tokio::test]
 async fn too_much_of_anything_is_refused() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let cookies = format!("a={}", "b".repeat(9 * 1024));
-    let answer = scene
+    let answer = fixture
         .get("/signed-out")
         .header(COOKIE, cookies)
         .send()
@@ -195,17 +195,17 @@ async fn too_much_of_anything_is_refused() -> Result<()> {
         status == 431 && text.contains("Remove this site"),
         "{status}: {text}"
     );
-    let many = (0..80).fold(scene.get("/signed-out"), |request, n| {
+    let many = (0..80).fold(fixture.get("/signed-out"), |request, n| {
         request.header(format!("x-{n}"), "1")
     });
     ensure!(many.send().await?.status() == 431);
-    let answer = scene
+    let answer = fixture
         .get(&format!("/signed-out?{}", "a".repeat(9 * 1024)))
         .send()
         .await?;
     ensure!(answer.status() == 414, "{}", answer.status());
     ensure!(answer.text().await?.contains("Reference"));
-    let own = scene.house.gateway.address;
+    let own = fixture.stack.gateway.address;
     let huge = format!(
         "GET / HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nX: {}\r\n\r\n",
         own.port(),
@@ -216,7 +216,7 @@ async fn too_much_of_anything_is_refused() -> Result<()> {
         ensure!((400..500).contains(&status), "{status}");
     }
     ensure!(
-        scene.get("/signed-out").send().await?.status() == 200,
+        fixture.get("/signed-out").send().await?.status() == 200,
         "it serves on"
     );
     Ok(())

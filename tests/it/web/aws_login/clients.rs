@@ -27,9 +27,9 @@ fn peer(variable: &str) -> Option<PathBuf> {
     found
 }
 
-/// A house on the machine's own time, and a terminal whose home is empty and whose AWS is the house.
+/// A stack on the machine's own time, and a terminal whose home is empty and whose AWS is the stack.
 struct Desk {
-    house: House,
+    stack: TestStack,
     home: tempfile::TempDir,
     aws: PathBuf,
 }
@@ -40,7 +40,7 @@ impl Desk {
             return Ok(None);
         };
         Ok(Some(Self {
-            house: House::build(HouseSettings::default()).await?,
+            stack: TestStack::start(TestStackSettings::default()).await?,
             home: tempfile::tempdir()?,
             aws: folder.join("aws-sid"),
         }))
@@ -52,8 +52,8 @@ impl Desk {
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", self.home.path())
-            .env("AWS_ENDPOINT_URL_SIGNIN", self.house.url())
-            .env("AWS_ENDPOINT_URL_STS", self.house.aws.url())
+            .env("AWS_ENDPOINT_URL_SIGNIN", self.stack.url())
+            .env("AWS_ENDPOINT_URL_STS", self.stack.aws.url())
             .env("AWS_REGION", "eu-west-1")
             .env("AWS_DEFAULT_REGION", "eu-west-1")
             .env("AWS_EC2_METADATA_DISABLED", "true")
@@ -116,7 +116,7 @@ impl Desk {
     fn let_end_in(&self, seconds: i64) -> Result<Value> {
         let file = self.cache()?;
         let mut kept: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
-        let ends_at = self.house.gateway.verbs.now() + chrono::TimeDelta::seconds(seconds);
+        let ends_at = self.stack.gateway.services.now() + chrono::TimeDelta::seconds(seconds);
         let ends_at = ends_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
         kept["accessToken"]["expiresAt"] = ends_at.into();
         std::fs::write(file, kept.to_string())?;
@@ -143,10 +143,10 @@ impl Desk {
             peer("ROLECALL_PEERS_NODE").map(|folder| (folder.join("bin/node"), ["-e", JAVASCRIPT]));
         for (program, arguments) in [python, node].into_iter().flatten() {
             for seconds in [-3_600, 240] {
-                let (before, issued) = (self.let_end_in(seconds)?, self.house.aws.issued().len());
+                let (before, issued) = (self.let_end_in(seconds)?, self.stack.aws.issued().len());
                 let told = self.says(&program, &arguments).await?;
                 ensure!(told.starts_with(ARN), "{told}");
-                ensure!(self.house.aws.issued().len() == issued + 1);
+                ensure!(self.stack.aws.issued().len() == issued + 1);
                 self.renewed_since(&before)?;
             }
         }
@@ -199,19 +199,19 @@ async fn signed_in_by_the_browser() -> Result<()> {
     let told = desk.says(&desk.aws, &who).await?;
     ensure!(told.starts_with(ARN), "{told}");
     ensure!(
-        desk.house.aws.issued().len() == 1,
+        desk.stack.aws.issued().len() == 1,
         "what is good is not renewed"
     );
     let before = desk.let_end_in(240)?;
     let told = desk.says(&desk.aws, &who).await?;
     ensure!(
-        told.starts_with(ARN) && desk.house.aws.issued().len() == 2,
+        told.starts_with(ARN) && desk.stack.aws.issued().len() == 2,
         "{told}"
     );
     desk.renewed_since(&before)?;
     desk.sdks_renew().await?;
     // Somebody ends it in the browser: the next renewal says what to do.
-    browser.open(&desk.house.at("/sessions")).await?;
+    browser.open(&desk.stack.at("/sessions")).await?;
     let page = browser.page()?;
     let ends = page.attributes("form[action='/sessions/end'] button", "aria-label")?;
     browser

@@ -15,35 +15,35 @@ fn is_spent(told: &Told) -> Result<()> {
 
 #[tokio::test]
 async fn a_code_that_is_shown_again_ends_what_it_made() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
-    let code = terminal.code(&scene, "alice", DEVELOPER).await?;
-    let told = terminal.redeem(&scene, &code).await?;
-    is_spent(&terminal.redeem(&scene, &code).await?)?;
-    let over = terminal.refresh(&scene, &told.refresh_token()?).await?;
+    let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
+    let told = terminal.redeem(&fixture, &code).await?;
+    is_spent(&terminal.redeem(&fixture, &code).await?)?;
+    let over = terminal.refresh(&fixture, &told.refresh_token()?).await?;
     over.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")?;
-    let ended = scene.events("signed_out").await?;
+    let ended = fixture.events("signed_out").await?;
     ensure!(ended[0]["reason"] == "code_replayed", "{ended:?}");
     Ok(())
 }
 
 #[tokio::test]
 async fn a_code_lives_for_a_minute() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
-    let code = terminal.code(&scene, "alice", DEVELOPER).await?;
-    scene.clock.advance(Duration::from_secs(60));
-    is_spent(&terminal.redeem(&scene, &code).await?)?;
-    let remote = Terminal::remote(&scene)?;
-    let code = remote.code(&scene, "alice", DEVELOPER).await?;
-    scene.clock.advance(Duration::from_secs(300));
-    is_spent(&remote.redeem(&scene, &code).await?)?;
-    is_spent(&terminal.redeem(&scene, "no-such-code").await?)
+    let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
+    fixture.clock.advance(Duration::from_secs(60));
+    is_spent(&terminal.redeem(&fixture, &code).await?)?;
+    let remote = Terminal::remote(&fixture)?;
+    let code = remote.code(&fixture, "alice", DEVELOPER).await?;
+    fixture.clock.advance(Duration::from_secs(300));
+    is_spent(&remote.redeem(&fixture, &code).await?)?;
+    is_spent(&terminal.redeem(&fixture, "no-such-code").await?)
 }
 
 #[tokio::test]
 async fn a_code_is_for_one_client_one_address_and_one_verifier() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     type Change = fn(&mut CreateOAuth2TokenRequestBody);
     let changes: [(&str, Change); 5] = [
         ("another verifier", |body| {
@@ -64,25 +64,26 @@ async fn a_code_is_for_one_client_one_address_and_one_verifier() -> Result<()> {
     ];
     for (name, change) in changes {
         let terminal = Terminal::new()?;
-        let code = terminal.code(&scene, "alice", DEVELOPER).await?;
+        let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
         let mut body = terminal.exchange(&code);
         change(&mut body);
-        let told = tell(&scene, &[&terminal.proof(&scene)?], &body).await?;
+        let told = tell(&fixture, &[&terminal.proof(&fixture)?], &body).await?;
         told.is_invalid().context(name)?;
         // Whoever tried has spoilt it: nobody can go on guessing.
-        is_spent(&terminal.redeem(&scene, &code).await?).context(name)?;
+        is_spent(&terminal.redeem(&fixture, &code).await?).context(name)?;
     }
-    ensure!(scene.house.aws.issued().is_empty());
+    ensure!(fixture.stack.aws.issued().is_empty());
     Ok(())
 }
 
 #[tokio::test]
 async fn of_many_redemptions_one_wins_on_two_replicas() -> Result<()> {
-    let scene = Scene::with(|settings| settings.store = "sqlite:sessions.db".to_owned()).await?;
-    let replica = scene.house.replica().await?;
+    let fixture =
+        Fixture::with(|settings| settings.store = "sqlite:sessions.db".to_owned()).await?;
+    let replica = fixture.stack.start_replica().await?;
     let terminal = Terminal::new()?;
-    let code = terminal.code(&scene, "alice", DEVELOPER).await?;
-    let own = scene.house.gateway.address;
+    let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
+    let own = fixture.stack.gateway.address;
     let mut tries = Vec::new();
     for number in 0..100 {
         let address = if number % 2 == 0 {
@@ -90,11 +91,11 @@ async fn of_many_redemptions_one_wins_on_two_replicas() -> Result<()> {
         } else {
             replica.address
         };
-        let request = scene
+        let request = fixture
             .client
             .post(format!("http://{address}/v1/token"))
             .header("host", own.to_string())
-            .header(DPOP, terminal.proof(&scene)?);
+            .header(DPOP, terminal.proof(&fixture)?);
         tries.push(request.json(&terminal.exchange(&code)).send());
     }
     let mut won = 0;
@@ -107,19 +108,19 @@ async fn of_many_redemptions_one_wins_on_two_replicas() -> Result<()> {
         }
     }
     ensure!(won == 1, "{won} won");
-    ensure!(scene.house.aws.issued().len() == 1);
+    ensure!(fixture.stack.aws.issued().len() == 1);
     Ok(())
 }
 
 #[tokio::test]
 async fn tokens_of_one_kind_are_nothing_for_another() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (terminal, remote) = (Terminal::new()?, Terminal::remote(&scene)?);
-    let code = terminal.code(&scene, "alice", DEVELOPER).await?;
-    let token = terminal.redeem(&scene, &code).await?.refresh_token()?;
+    let fixture = Fixture::new().await?;
+    let (terminal, remote) = (Terminal::new()?, Terminal::remote(&fixture)?);
+    let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
+    let token = terminal.redeem(&fixture, &code).await?.refresh_token()?;
     // The other client of AWS, with the right key.
     let mut body = remote.renewal(&token);
-    let told = tell(&scene, &[&terminal.proof(&scene)?], &body).await?;
+    let told = tell(&fixture, &[&terminal.proof(&fixture)?], &body).await?;
     told.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")?;
     for other in [
         "",
@@ -128,40 +129,40 @@ async fn tokens_of_one_kind_are_nothing_for_another() -> Result<()> {
         &format!("{token}A"),
     ] {
         body = terminal.renewal(other);
-        let told = tell(&scene, &[&terminal.proof(&scene)?], &body).await?;
+        let told = tell(&fixture, &[&terminal.proof(&fixture)?], &body).await?;
         told.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")
             .context(other.to_owned())?;
     }
     // It is no key to the portal's interface.
-    let request = scene
+    let request = fixture
         .get("/assignment/accounts")
         .header(BEARER_TOKEN, &token);
     ensure!(request.send().await?.status() == 401);
-    ensure!(terminal.refresh(&scene, &token).await?.status == 200);
+    ensure!(terminal.refresh(&fixture, &token).await?.status == 200);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_refresh_token_that_was_replaced_ends_the_session() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
-    let code = terminal.code(&scene, "alice", DEVELOPER).await?;
-    let old = terminal.redeem(&scene, &code).await?.refresh_token()?;
-    let new = terminal.refresh(&scene, &old).await?.refresh_token()?;
-    scene.clock.advance(Duration::from_secs(61));
+    let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
+    let old = terminal.redeem(&fixture, &code).await?.refresh_token()?;
+    let new = terminal.refresh(&fixture, &old).await?.refresh_token()?;
+    fixture.clock.advance(Duration::from_secs(61));
     for token in [&old, &new] {
-        let told = terminal.refresh(&scene, token).await?;
+        let told = terminal.refresh(&fixture, token).await?;
         told.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")?;
     }
-    let ended = scene.events("signed_out").await?;
+    let ended = fixture.events("signed_out").await?;
     ensure!(ended[0]["reason"] == "refresh_token_reused", "{ended:?}");
     Ok(())
 }
 
 #[tokio::test]
 async fn no_request_leads_elsewhere() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
     let asked = |name: &str, value: &str| {
         let mut request = Terminal::new()?.request();
         for (known, old) in &mut request {
@@ -171,7 +172,7 @@ async fn no_request_leads_elsewhere() -> Result<()> {
         }
         anyhow::Ok(address(&request))
     };
-    let get = |path: String| scene.get(&path).header(COOKIE, &pass.cookie).send();
+    let get = |path: String| fixture.get(&path).header(COOKIE, &pass.cookie).send();
     for (name, value) in [
         ("client_id", "arn:aws:signin:::devtools/other"),
         ("client_id", CROSS_DEVICE),
@@ -218,9 +219,9 @@ async fn no_request_leads_elsewhere() -> Result<()> {
 
 #[tokio::test]
 async fn nobody_chooses_for_somebody_else() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
-    let (alice, bob) = (scene.pass("alice").await?, scene.pass("bob").await?);
+    let (alice, bob) = (fixture.pass("alice").await?, fixture.pass("bob").await?);
     let mut fields: Vec<(&str, &str)> = Vec::new();
     let request = terminal.request();
     fields.extend(request.iter().map(|(name, value)| (*name, value.as_str())));
@@ -234,7 +235,7 @@ async fn nobody_chooses_for_somebody_else() -> Result<()> {
     ] {
         let mut fields = fields.clone();
         fields.push(("role", role));
-        let answer = scene.post(&bob, "/v1/authorize", &fields).send().await?;
+        let answer = fixture.post(&bob, "/v1/authorize", &fields).send().await?;
         ensure!(
             answer.status().is_client_error(),
             "{role}: {}",
@@ -248,25 +249,25 @@ async fn nobody_chooses_for_somebody_else() -> Result<()> {
         ..alice.clone()
     };
     ensure!(
-        scene
+        fixture
             .post(&forged, "/v1/authorize", &fields)
             .send()
             .await?
             .status()
             == 403
     );
-    let foreign = scene
+    let foreign = fixture
         .post(&alice, "/v1/authorize", &fields)
         .header("origin", "https://evil.example");
     ensure!(foreign.send().await?.status() == 403);
-    let twice = scene.post(
+    let twice = fixture.post(
         &alice,
         "/v1/authorize",
         &[fields.as_slice(), &[("redirect_uri", "x")]].concat(),
     );
     ensure!(twice.send().await?.status() == 400);
     ensure!(
-        scene
+        fixture
             .post(&alice, "/v1/authorize", &fields)
             .send()
             .await?
@@ -278,9 +279,9 @@ async fn nobody_chooses_for_somebody_else() -> Result<()> {
 
 #[tokio::test]
 async fn whatever_is_no_request_is_answered_in_aws_words() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
-    let proof = terminal.proof(&scene)?;
+    let proof = terminal.proof(&fixture)?;
     let good = serde_json::to_value(terminal.exchange("x"))?;
     let without = |name: &str| {
         let mut body = good.clone();
@@ -306,9 +307,9 @@ async fn whatever_is_no_request_is_answered_in_aws_words() -> Result<()> {
         json!({ "clientId": SAME_DEVICE, "grantType": "refresh_token" }).to_string(),
     ];
     let post = |kind: &'static str, body: String| {
-        let request = scene
+        let request = fixture
             .client
-            .post(scene.at("/v1/token"))
+            .post(fixture.at("/v1/token"))
             .header(DPOP, &proof);
         request.header(CONTENT_TYPE, kind).body(body).send()
     };
@@ -322,7 +323,7 @@ async fn whatever_is_no_request_is_answered_in_aws_words() -> Result<()> {
     }
     let form = told(post("application/x-www-form-urlencoded", good.to_string()).await?).await?;
     form.is_invalid()?;
-    let got = told(scene.get("/v1/token").send().await?).await?;
+    let got = told(fixture.get("/v1/token").send().await?).await?;
     ensure!(
         got.status == 405 && got.kind == "ValidationException",
         "{got:?}"

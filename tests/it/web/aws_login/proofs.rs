@@ -6,15 +6,15 @@ use rolecall_testkit::keys::{base64url, hs256, signing_input};
 use super::*;
 
 /// One way to make a proof that is none.
-type Forgery = (&'static str, fn(&Terminal, &Scene) -> Result<Vec<String>>);
+type Forgery = (&'static str, fn(&Terminal, &Fixture) -> Result<Vec<String>>);
 
 /// A proof with another header.
 fn headed(
     terminal: &Terminal,
-    scene: &Scene,
+    fixture: &Fixture,
     change: impl FnOnce(&mut Map<String, Value>),
 ) -> Result<Vec<String>> {
-    let (mut header, claims) = terminal.proof_parts(scene)?;
+    let (mut header, claims) = terminal.proof_parts(fixture)?;
     change(&mut header);
     Ok(vec![
         terminal.key.jws(&header, claims.to_string().as_bytes())?,
@@ -22,8 +22,13 @@ fn headed(
 }
 
 /// A proof with another claim.
-fn claiming(terminal: &Terminal, scene: &Scene, name: &str, value: Value) -> Result<Vec<String>> {
-    let (header, mut claims) = terminal.proof_parts(scene)?;
+fn claiming(
+    terminal: &Terminal,
+    fixture: &Fixture,
+    name: &str,
+    value: Value,
+) -> Result<Vec<String>> {
+    let (header, mut claims) = terminal.proof_parts(fixture)?;
     claims[name] = value;
     Ok(vec![
         terminal.key.jws(&header, claims.to_string().as_bytes())?,
@@ -32,133 +37,133 @@ fn claiming(terminal: &Terminal, scene: &Scene, name: &str, value: Value) -> Res
 
 const FORGERIES: &[Forgery] = &[
     ("no proof", |_, _| Ok(vec![])),
-    ("two proofs", |terminal, scene| {
-        Ok(vec![terminal.proof(scene)?, terminal.proof(scene)?])
+    ("two proofs", |terminal, fixture| {
+        Ok(vec![terminal.proof(fixture)?, terminal.proof(fixture)?])
     }),
-    ("two proofs in one header", |terminal, scene| {
+    ("two proofs in one header", |terminal, fixture| {
         Ok(vec![format!(
             "{}, {}",
-            terminal.proof(scene)?,
-            terminal.proof(scene)?
+            terminal.proof(fixture)?,
+            terminal.proof(fixture)?
         )])
     }),
     ("no token at all", |_, _| Ok(vec!["proof".to_owned()])),
-    ("oversize", |terminal, scene| {
-        claiming(terminal, scene, "pad", "x".repeat(4_000).into())
+    ("oversize", |terminal, fixture| {
+        claiming(terminal, fixture, "pad", "x".repeat(4_000).into())
     }),
-    ("alg none", |terminal, scene| {
-        let (mut header, claims) = terminal.proof_parts(scene)?;
+    ("alg none", |terminal, fixture| {
+        let (mut header, claims) = terminal.proof_parts(fixture)?;
         header.insert("alg".to_owned(), "none".into());
         let input = signing_input(&header, claims.to_string().as_bytes())?;
         Ok(vec![format!("{input}.")])
     }),
     (
         "alg HS256, signed with the public key",
-        |terminal, scene| {
-            let (mut header, claims) = terminal.proof_parts(scene)?;
+        |terminal, fixture| {
+            let (mut header, claims) = terminal.proof_parts(fixture)?;
             header.insert("alg".to_owned(), "HS256".into());
             let input = signing_input(&header, claims.to_string().as_bytes())?;
             let signature = hs256(&terminal.key.public_pem()?, input.as_bytes())?;
             Ok(vec![format!("{input}.{}", base64url(signature))])
         },
     ),
-    ("alg RS256, honestly", |terminal, scene| {
+    ("alg RS256, honestly", |terminal, fixture| {
         let key = SigningKey::generate(Algorithm::Rs256)?;
-        let (mut header, claims) = terminal.proof_parts(scene)?;
+        let (mut header, claims) = terminal.proof_parts(fixture)?;
         header.insert("alg".to_owned(), "RS256".into());
         header.insert("jwk".to_owned(), key.jwk()?);
         Ok(vec![key.jws(&header, claims.to_string().as_bytes())?])
     }),
-    ("another type", |terminal, scene| {
-        headed(terminal, scene, |header| {
+    ("another type", |terminal, fixture| {
+        headed(terminal, fixture, |header| {
             header.insert("typ".to_owned(), "JWT".into());
         })
     }),
-    ("a private key", |terminal, scene| {
-        headed(terminal, scene, |header| {
+    ("a private key", |terminal, fixture| {
+        headed(terminal, fixture, |header| {
             header["jwk"]["d"] = base64url([7; 32]).into()
         })
     }),
-    ("no key", |terminal, scene| {
-        headed(terminal, scene, |header| drop(header.remove("jwk")))
+    ("no key", |terminal, fixture| {
+        headed(terminal, fixture, |header| drop(header.remove("jwk")))
     }),
-    ("another key than signed", |terminal, scene| {
-        let other = Terminal::new()?.proof_parts(scene)?.0;
-        headed(terminal, scene, |header| {
+    ("another key than signed", |terminal, fixture| {
+        let other = Terminal::new()?.proof_parts(fixture)?.0;
+        headed(terminal, fixture, |header| {
             header.insert("jwk".to_owned(), other["jwk"].clone());
         })
     }),
-    ("another method", |terminal, scene| {
-        claiming(terminal, scene, "htm", "GET".into())
+    ("another method", |terminal, fixture| {
+        claiming(terminal, fixture, "htm", "GET".into())
     }),
-    ("another path", |terminal, scene| {
-        claiming(terminal, scene, "htu", scene.at("/v1/authorize").into())
+    ("another path", |terminal, fixture| {
+        claiming(terminal, fixture, "htu", fixture.at("/v1/authorize").into())
     }),
-    ("another host", |terminal, scene| {
+    ("another host", |terminal, fixture| {
         claiming(
             terminal,
-            scene,
+            fixture,
             "htu",
             "https://signin.aws.amazon.com/v1/token".into(),
         )
     }),
-    ("another scheme", |terminal, scene| {
-        let https = scene.at("/v1/token").replace("http://", "https://");
-        claiming(terminal, scene, "htu", https.into())
+    ("another scheme", |terminal, fixture| {
+        let https = fixture.at("/v1/token").replace("http://", "https://");
+        claiming(terminal, fixture, "htu", https.into())
     }),
-    ("old", |terminal, scene| {
-        let old = scene.clock.now().timestamp() - 61;
-        claiming(terminal, scene, "iat", old.into())
+    ("old", |terminal, fixture| {
+        let old = fixture.clock.now().timestamp() - 61;
+        claiming(terminal, fixture, "iat", old.into())
     }),
-    ("of tomorrow", |terminal, scene| {
-        let soon = scene.clock.now().timestamp() + 61;
-        claiming(terminal, scene, "iat", soon.into())
+    ("of tomorrow", |terminal, fixture| {
+        let soon = fixture.clock.now().timestamp() + 61;
+        claiming(terminal, fixture, "iat", soon.into())
     }),
-    ("without a name", |terminal, scene| {
-        claiming(terminal, scene, "jti", Value::Null)
+    ("without a name", |terminal, fixture| {
+        claiming(terminal, fixture, "jti", Value::Null)
     }),
 ];
 
 #[tokio::test]
 async fn a_forged_proof_gets_nothing_and_costs_nothing() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
-    let code = terminal.code(&scene, "alice", DEVELOPER).await?;
+    let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
     for (name, forge) in FORGERIES {
-        let proofs = forge(&terminal, &scene)?;
+        let proofs = forge(&terminal, &fixture)?;
         let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
-        let told = tell(&scene, &proofs, &terminal.exchange(&code)).await?;
+        let told = tell(&fixture, &proofs, &terminal.exchange(&code)).await?;
         told.is_invalid().context(*name)?;
     }
-    let told = terminal.redeem(&scene, &code).await?;
+    let told = terminal.redeem(&fixture, &code).await?;
     ensure!(told.status == 200, "the code is still good: {told:?}");
     let token = told.refresh_token()?;
     for (name, forge) in FORGERIES {
-        let proofs = forge(&terminal, &scene)?;
+        let proofs = forge(&terminal, &fixture)?;
         let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
-        let told = tell(&scene, &proofs, &terminal.renewal(&token)).await?;
+        let told = tell(&fixture, &proofs, &terminal.renewal(&token)).await?;
         told.is_invalid().context(*name)?;
     }
     // A copied token without its key.
     let thief = Terminal::new()?;
-    thief.refresh(&scene, &token).await?.is_invalid()?;
-    ensure!(terminal.refresh(&scene, &token).await?.status == 200);
-    ensure!(scene.house.aws.issued().len() == 2);
+    thief.refresh(&fixture, &token).await?.is_invalid()?;
+    ensure!(terminal.refresh(&fixture, &token).await?.status == 200);
+    ensure!(fixture.stack.aws.issued().len() == 2);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_proof_is_for_one_request() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
-    let code = terminal.code(&scene, "alice", DEVELOPER).await?;
-    let proof = terminal.proof(&scene)?;
-    let told = tell(&scene, &[&proof], &terminal.exchange(&code)).await?;
+    let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
+    let proof = terminal.proof(&fixture)?;
+    let told = tell(&fixture, &[&proof], &terminal.exchange(&code)).await?;
     let token = told.refresh_token()?;
-    let replayed = tell(&scene, &[&proof], &terminal.renewal(&token)).await?;
+    let replayed = tell(&fixture, &[&proof], &terminal.renewal(&token)).await?;
     replayed.is_invalid()?;
     let message = replayed.body["message"].as_str().unwrap_or_default();
     ensure!(message.contains("used before"), "{replayed:?}");
-    ensure!(terminal.refresh(&scene, &token).await?.status == 200);
+    ensure!(terminal.refresh(&fixture, &token).await?.status == 200);
     Ok(())
 }

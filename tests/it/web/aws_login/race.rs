@@ -15,7 +15,7 @@ const TRIED: usize = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_code_outlives_the_end_of_the_session_that_allowed_it() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
     let mut fields = terminal.request();
     fields.push(("role", ROLE.to_owned()));
@@ -25,12 +25,12 @@ async fn no_code_outlives_the_end_of_the_session_that_allowed_it() -> Result<()>
         .collect();
     let mut tried = 0;
     for round in 0..race_rounds() {
-        scene.clock.advance(Duration::from_secs(660));
-        let (mine, stolen) = (scene.pass("alice").await?, scene.pass("alice").await?);
+        fixture.clock.advance(Duration::from_secs(660));
+        let (mine, stolen) = (fixture.pass("alice").await?, fixture.pass("alice").await?);
         let over = Arc::new(AtomicBool::new(false));
         let mut thieves = JoinSet::new();
         for _ in 0..4 {
-            let request = scene.post(&stolen, "/v1/authorize", &fields);
+            let request = fixture.post(&stolen, "/v1/authorize", &fields);
             let over = over.clone();
             thieves.spawn(async move {
                 let mut codes = Vec::new();
@@ -45,12 +45,12 @@ async fn no_code_outlives_the_end_of_the_session_that_allowed_it() -> Result<()>
             });
         }
         tokio::time::sleep(Duration::from_millis(20 + round as u64 % 7)).await;
-        scene.end_alice(&mine, round).await?;
+        fixture.end_alice(&mine, round).await?;
         over.store(true, Ordering::Relaxed);
         for codes in thieves.join_all().await {
             for code in codes?.iter().rev().take(TRIED) {
                 tried += 1;
-                let told = terminal.redeem(&scene, code).await?;
+                let told = terminal.redeem(&fixture, code).await?;
                 ensure!(told.status != 200, "round {round}: {told:?}");
             }
         }

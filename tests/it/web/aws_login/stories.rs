@@ -9,10 +9,10 @@ use super::*;
 
 #[tokio::test]
 async fn a_role_is_chosen_and_its_credentials_arrive() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
-    let mut browser = scene.browser()?;
-    browser.open(&scene.at(&terminal.address())).await?;
+    let mut browser = fixture.browser()?;
+    browser.open(&fixture.at(&terminal.address())).await?;
     // Signing in comes back to the very request.
     let page = browser.sign_in_at_provider("alice").await?;
     ensure!(page.url().path() == "/v1/authorize", "{}", page.url());
@@ -34,15 +34,15 @@ async fn a_role_is_chosen_and_its_credentials_arrive() -> Result<()> {
         "{to}"
     );
     let code = parameter(&to, "code").context("no code")?;
-    let told = terminal.redeem(&scene, &code).await?;
+    let told = terminal.redeem(&fixture, &code).await?;
     let tokens = told.tokens()?;
     ensure!(tokens.token_type == "aws_sigv4", "{told:?}");
     ensure!(told.lasts_a_quarter_of_an_hour()?, "{told:?}");
-    let issued = scene.house.aws.issued();
+    let issued = fixture.stack.aws.issued();
     let issued = issued.last().context("nothing was issued")?;
     ensure!(tokens.access_token.session_token.expose() == issued.session_token);
     // An ID token that names account, role and person, by a key that IAM does not know: no account takes it for a proof.
-    let jwks: Value = scene.get("/jwks").send().await?.json().await?;
+    let jwks: Value = fixture.get("/jwks").send().await?.json().await?;
     let token = tokens.id_token.context("no ID token")?;
     let token = token.expose();
     ensure!(verify(&jwks, token).is_err());
@@ -60,23 +60,23 @@ async fn a_role_is_chosen_and_its_credentials_arrive() -> Result<()> {
     let sub = id_token["sub"].as_str().context("no sub")?;
     let start = "arn:aws:sts::444455556666:assumed-role/Developer@readonly/alice@example.com-";
     ensure!(sub.starts_with(start), "{sub}");
-    ensure!(id_token["iss"] == scene.at("/v1") && id_token["aud"] == SAME_DEVICE);
-    let intent = scene.events("issue_intended").await?;
+    ensure!(id_token["iss"] == fixture.at("/v1") && id_token["aud"] == SAME_DEVICE);
+    let intent = fixture.events("issue_intended").await?;
     ensure!(intent[0]["delivery"] == "aws_login" && intent[0]["duration"] == 900);
-    let begun = scene.events("client_session_begun").await?;
+    let begun = fixture.events("client_session_begun").await?;
     ensure!(begun[0]["client"] == "aws login" && begun[0]["session"] == intent[0]["session"]);
-    ensure!(scene.events("consent_given").await?.len() == 1);
+    ensure!(fixture.events("consent_given").await?.len() == 1);
     Ok(())
 }
 
 #[tokio::test]
 async fn credentials_are_renewed_by_the_same_key() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
-    let code = terminal.code(&scene, "alice", DEVELOPER).await?;
-    let first = terminal.redeem(&scene, &code).await?;
-    scene.clock.advance(Duration::from_secs(660));
-    let second = terminal.refresh(&scene, &first.refresh_token()?).await?;
+    let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
+    let first = terminal.redeem(&fixture, &code).await?;
+    fixture.clock.advance(Duration::from_secs(660));
+    let second = terminal.refresh(&fixture, &first.refresh_token()?).await?;
     ensure!(second.lasts_a_quarter_of_an_hour()?, "{second:?}");
     ensure!(
         second.body.get("idToken").is_none() && second.refresh_token()? != first.refresh_token()?
@@ -85,7 +85,7 @@ async fn credentials_are_renewed_by_the_same_key() -> Result<()> {
         second.tokens()?.access_token.access_key_id != first.tokens()?.access_token.access_key_id
     );
     // A parallel process that read the cache before the other wrote it.
-    let parallel = terminal.refresh(&scene, &first.refresh_token()?).await?;
+    let parallel = terminal.refresh(&fixture, &first.refresh_token()?).await?;
     ensure!(
         parallel.refresh_token()? == second.refresh_token()?,
         "{parallel:?}"
@@ -95,10 +95,10 @@ async fn credentials_are_renewed_by_the_same_key() -> Result<()> {
 
 #[tokio::test]
 async fn a_code_is_carried_to_another_machine() -> Result<()> {
-    let scene = Scene::new().await?;
-    let terminal = Terminal::remote(&scene)?;
-    let mut browser = scene.signed_in("alice").await?;
-    let page = browser.open(&scene.at(&terminal.address())).await?;
+    let fixture = Fixture::new().await?;
+    let terminal = Terminal::remote(&fixture)?;
+    let mut browser = fixture.signed_in("alice").await?;
+    let page = browser.open(&fixture.at(&terminal.address())).await?;
     ensure!(
         page.text()
             .contains("Did this link come from somebody else?"),
@@ -120,17 +120,17 @@ async fn a_code_is_carried_to_another_machine() -> Result<()> {
         "{pasted}"
     );
     // Another browser session of the same person is shown nothing.
-    let mut other = scene.signed_in("alice").await?;
+    let mut other = fixture.signed_in("alice").await?;
     let stranger = other.open(page.url().as_str()).await?;
     ensure!(
         stranger.status().is_some_and(|status| status == 400)
             && !stranger.body().contains(&shown[0])
     );
     // Carrying takes longer than a redirect.
-    scene.clock.advance(Duration::from_secs(240));
-    let told = terminal.redeem(&scene, &code).await?;
+    fixture.clock.advance(Duration::from_secs(240));
+    let told = terminal.redeem(&fixture, &code).await?;
     ensure!(told.status == 200, "{told:?}");
-    let begun = scene.events("client_session_begun").await?;
+    let begun = fixture.events("client_session_begun").await?;
     ensure!(begun[0]["client"] == "aws login --remote" && begun[0]["flow"] == "device");
     let spent = browser.reload().await?;
     ensure!(spent.status().is_some_and(|status| status == 400));
@@ -139,37 +139,37 @@ async fn a_code_is_carried_to_another_machine() -> Result<()> {
 
 #[tokio::test]
 async fn remote_is_refused_where_the_device_flow_is_and_asks_for_a_fresh_sign_in() -> Result<()> {
-    let scene = Scene::with(|settings| {
+    let fixture = Fixture::with(|settings| {
         settings
             .more
             .push_str("\n[clients]\ndevice_authorization = \"refused\"\n");
     })
     .await?;
-    let terminal = Terminal::remote(&scene)?;
-    let mut browser = scene.signed_in("alice").await?;
-    let page = browser.open(&scene.at(&terminal.address())).await?;
+    let terminal = Terminal::remote(&fixture)?;
+    let mut browser = fixture.signed_in("alice").await?;
+    let page = browser.open(&fixture.at(&terminal.address())).await?;
     ensure!(
         page.status().is_some_and(|status| !status.is_success()),
         "{}",
         page.text()
     );
     let local = Terminal::new()?
-        .code_in(&scene, &mut browser, DEVELOPER)
+        .code_in(&fixture, &mut browser, DEVELOPER)
         .await?;
     ensure!(!local.is_empty());
 
-    let scene = Scene::new().await?;
-    let terminal = Terminal::remote(&scene)?;
-    let mut browser = scene.signed_in("alice").await?;
-    browser.open(&scene.at(&terminal.address())).await?;
-    scene.clock.advance(Duration::from_secs(601));
+    let fixture = Fixture::new().await?;
+    let terminal = Terminal::remote(&fixture)?;
+    let mut browser = fixture.signed_in("alice").await?;
+    browser.open(&fixture.at(&terminal.address())).await?;
+    fixture.clock.advance(Duration::from_secs(601));
     let page = browser.press(DEVELOPER, &[]).await?;
     ensure!(
         page.status().is_some_and(|status| status == 403),
         "{}",
         page.text()
     );
-    browser.open(&scene.at(&terminal.address())).await?;
+    browser.open(&fixture.at(&terminal.address())).await?;
     browser.click("Sign in again").await?;
     let page = browser.sign_in_at_provider("alice").await?;
     ensure!(
@@ -183,33 +183,33 @@ async fn remote_is_refused_where_the_device_flow_is_and_asks_for_a_fresh_sign_in
 
 #[tokio::test]
 async fn somebody_who_says_no_gives_nothing() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
-    let mut browser = scene.signed_in("alice").await?;
-    browser.open(&scene.at(&terminal.address())).await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    browser.open(&fixture.at(&terminal.address())).await?;
     let page = browser.press("Cancel: give it nothing", &[]).await?;
     let to = refresh(&page)?;
     ensure!(
         to.starts_with("http://127.0.0.1:33389/oauth/callback?error=access_denied&"),
         "{to}"
     );
-    let terminal = Terminal::remote(&scene)?;
-    browser.open(&scene.at(&terminal.address())).await?;
+    let terminal = Terminal::remote(&fixture)?;
+    browser.open(&fixture.at(&terminal.address())).await?;
     let page = browser.press("Cancel: give it nothing", &[]).await?;
     ensure!(page.url().path() == "/", "{}", page.url());
-    ensure!(scene.events("consent_denied").await?.len() == 2);
-    ensure!(scene.house.aws.issued().is_empty());
+    ensure!(fixture.events("consent_denied").await?.len() == 2);
+    ensure!(fixture.stack.aws.issued().is_empty());
     Ok(())
 }
 
 #[tokio::test]
 async fn it_is_listed_and_ended_among_my_sessions() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
-    let mut browser = scene.signed_in("alice").await?;
-    let code = terminal.code_in(&scene, &mut browser, DEVELOPER).await?;
-    let told = terminal.redeem(&scene, &code).await?;
-    let page = browser.open(&scene.at("/sessions")).await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    let code = terminal.code_in(&fixture, &mut browser, DEVELOPER).await?;
+    let told = terminal.redeem(&fixture, &code).await?;
+    let page = browser.open(&fixture.at("/sessions")).await?;
     ensure!(
         page.text()
             .contains("aws login Developer in 444455556666 · 127.0.0.1"),
@@ -219,30 +219,30 @@ async fn it_is_listed_and_ended_among_my_sessions() -> Result<()> {
     let ends = page.attributes("form[action='/sessions/end'] button", "aria-label")?;
     let end = ends.first().context("no button")?;
     browser.press(end, &[]).await?;
-    let over = terminal.refresh(&scene, &told.refresh_token()?).await?;
+    let over = terminal.refresh(&fixture, &told.refresh_token()?).await?;
     over.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")
 }
 
 #[tokio::test]
 async fn it_ends_with_the_day_of_the_session_that_allowed_it() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
-    let code = terminal.code(&scene, "alice", DEVELOPER).await?;
-    let told = terminal.redeem(&scene, &code).await?;
-    scene.clock.advance(Duration::from_secs(8 * 3_600 - 60));
-    let last = terminal.refresh(&scene, &told.refresh_token()?).await?;
+    let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
+    let told = terminal.redeem(&fixture, &code).await?;
+    fixture.clock.advance(Duration::from_secs(8 * 3_600 - 60));
+    let last = terminal.refresh(&fixture, &told.refresh_token()?).await?;
     ensure!(last.status == 200, "{last:?}");
-    scene.clock.advance(Duration::from_secs(60));
-    let over = terminal.refresh(&scene, &last.refresh_token()?).await?;
+    fixture.clock.advance(Duration::from_secs(60));
+    let over = terminal.refresh(&fixture, &last.refresh_token()?).await?;
     over.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")
 }
 
 #[tokio::test]
 async fn the_search_works_without_a_script_and_keeps_the_request() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
-    let mut browser = scene.signed_in("alice").await?;
-    let page = browser.open(&scene.at(&terminal.address())).await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    let page = browser.open(&fixture.at(&terminal.address())).await?;
     let all = page.select("li button[name=role]")?.len();
     let page = browser.press("Search", &[("q", "sandbox read")]).await?;
     let found = page.select("li button[name=role]")?.len();
@@ -257,19 +257,19 @@ async fn the_search_works_without_a_script_and_keeps_the_request() -> Result<()>
 #[tokio::test]
 async fn its_credentials_count_with_all_others_of_the_person() -> Result<()> {
     let limits = "[limits]\ncredentials = \"2/1m\"";
-    let scene = Scene::with(|settings| settings.more = limits.to_owned()).await?;
+    let fixture = Fixture::with(|settings| settings.more = limits.to_owned()).await?;
     let terminal = Terminal::new()?;
     let button = "Use this role: Developer readonly in payments-dev";
-    let code = terminal.code(&scene, "alice", button).await?;
-    let told = terminal.redeem(&scene, &code).await?;
+    let code = terminal.code(&fixture, "alice", button).await?;
+    let told = terminal.redeem(&fixture, &code).await?;
     ensure!(told.status == 200, "{told:?}");
-    let told = terminal.refresh(&scene, &told.refresh_token()?).await?;
+    let told = terminal.refresh(&fixture, &told.refresh_token()?).await?;
     ensure!(told.status == 200, "{told:?}");
     let refresh_token = told.refresh_token()?;
-    let refused = terminal.refresh(&scene, &refresh_token).await?;
+    let refused = terminal.refresh(&fixture, &refresh_token).await?;
     refused.refused(429, "TooManyRequestsError", "INVALID_REQUEST")?;
-    scene.clock.advance(Duration::from_secs(60));
-    let told = terminal.refresh(&scene, &refresh_token).await?;
+    fixture.clock.advance(Duration::from_secs(60));
+    let told = terminal.refresh(&fixture, &refresh_token).await?;
     ensure!(told.status == 200, "{told:?}");
     Ok(())
 }

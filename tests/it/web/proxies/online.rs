@@ -12,9 +12,9 @@ use crate::operate::{Balancer, RECOVERED_MAX, until};
 /// The proxy connects to the gateway from here, so that this machine itself is not one of its proxies.
 const PROXY: &str = "127.0.0.2/32";
 
-fn check(house: &House) -> Result<Ran> {
+fn check(stack: &TestStack) -> Result<Ran> {
     let online = ["check", "--config", "rolecall.toml", "--online"];
-    rolecalld(house.folder(), &online)
+    rolecalld(stack.folder(), &online)
 }
 
 /// Puts a line in place of another one of the block of nginx, which connects from [`PROXY`] unless the line says otherwise.
@@ -33,7 +33,7 @@ async fn behind(old: &str, new: &str) -> Result<Proxied> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxy_that_passes_everything_on_is_said_to() -> Result<()> {
     let proxied = behind("", "").await?;
-    let ran = check(&proxied.scene.house)?;
+    let ran = check(&proxied.fixture.stack)?;
     ensure!(ran.code == 0 && !ran.err.contains("public_url"), "{ran:?}");
     let said = "public_url: answers\n  \
                 this machine is seen as 127.0.0.1, by x-forwarded-for\n  \
@@ -101,7 +101,7 @@ async fn each_mistake_of_a_proxy_is_named_with_what_to_change() -> Result<()> {
             "0.0.0.0/0;\n    real_ip_header X-Forwarded-For;",
         );
         let proxied = behind(old, &new).await?;
-        let ran = check(&proxied.scene.house)?;
+        let ran = check(&proxied.fixture.stack)?;
         let faults = ran.err.matches("public_url: ").count();
         ensure!(
             ran.code == 1 && faults == 1 && ran.err.contains(said),
@@ -128,7 +128,7 @@ async fn a_gateway_that_does_not_run_is_no_failure() -> Result<()> {
         "answered with status 502, and not the gateway",
         "cannot connect to localhost",
     ] {
-        let ran = check(&proxied.scene.house)?;
+        let ran = check(&proxied.fixture.stack)?;
         ensure!(ran.code == 0 && !ran.err.contains("public_url"), "{ran:?}");
         ensure!(
             ran.out.contains("public_url: not reachable from here (") && ran.out.contains(said),
@@ -143,18 +143,18 @@ async fn a_gateway_that_does_not_run_is_no_failure() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn documents_of_another_installation_are_named() -> Result<()> {
     let proxied = behind("", "").await?;
-    let house = &proxied.scene.house;
-    let text = fs::read_to_string(house.config())?;
+    let stack = &proxied.fixture.stack;
+    let text = fs::read_to_string(stack.config())?;
     fs::write(
-        house.config(),
+        stack.config(),
         replaced(&text, "keys = \"keys/\"", "keys = \"new/\"")?,
     )?;
     for saml in [&[][..], &["--saml"]] {
         let generate = ["keys", "generate", "--config", "rolecall.toml"];
-        let ran = rolecalld(house.folder(), &[&generate[..], saml].concat())?;
+        let ran = rolecalld(stack.folder(), &[&generate[..], saml].concat())?;
         ensure!(ran.code == 0, "{ran:?}");
     }
-    let ran = check(house)?;
+    let ran = check(stack)?;
     ensure!(
         ran.code == 1
             && ran
@@ -166,11 +166,14 @@ async fn documents_of_another_installation_are_named() -> Result<()> {
     // The gateway that runs was started with https.
     let balancer = Balancer::start()?;
     let secure = balancer.url().replace("http://", "https://");
-    let scene = Scene::with(|settings| settings.public_url = Some(secure.clone())).await?;
-    balancer.lead_to(&[scene.house.gateway.address]);
-    let text = fs::read_to_string(scene.house.config())?;
-    fs::write(scene.house.config(), text.replace(&secure, &balancer.url()))?;
-    let ran = check(&scene.house)?;
+    let fixture = Fixture::with(|settings| settings.public_url = Some(secure.clone())).await?;
+    balancer.lead_to(&[fixture.stack.gateway.address]);
+    let text = fs::read_to_string(fixture.stack.config())?;
+    fs::write(
+        fixture.stack.config(),
+        text.replace(&secure, &balancer.url()),
+    )?;
+    let ran = check(&fixture.stack)?;
     let said = format!("names the issuer \"{secure}\", not \"{}\"", balancer.url());
     ensure!(ran.code == 1 && ran.err.contains(&said), "{ran:?}");
     Ok(())
@@ -179,11 +182,11 @@ async fn documents_of_another_installation_are_named() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_that_nobody_trusts_is_a_failure() -> Result<()> {
     let proxied = behind("", "").await?;
-    let house = &proxied.scene.house;
+    let stack = &proxied.fixture.stack;
     let trusted = format!("ca = [{:?}]", proxied.front.authority_file());
-    let text = fs::read_to_string(house.config())?;
-    fs::write(house.config(), replaced(&text, &trusted, "")?)?;
-    let ran = check(house)?;
+    let text = fs::read_to_string(stack.config())?;
+    fs::write(stack.config(), replaced(&text, &trusted, "")?)?;
+    let ran = check(stack)?;
     ensure!(
         ran.code == 1
             && ran.err.contains("public_url: cannot connect to localhost")
@@ -196,14 +199,14 @@ async fn a_certificate_that_nobody_trusts_is_a_failure() -> Result<()> {
 /// What the log says of a header that does not arrive, of a token that is not ours, and of one that has ended.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_tells_a_missing_header_from_a_bad_token() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let balancer = Balancer::start()?;
-    let text = fs::read_to_string(scene.house.config())?;
+    let text = fs::read_to_string(fixture.stack.config())?;
     fs::write(
-        scene.house.config(),
-        replaced(&text, scene.house.url(), &balancer.url())?,
+        fixture.stack.config(),
+        replaced(&text, fixture.stack.url(), &balancer.url())?,
     )?;
-    let mut command = program(scene.house.folder());
+    let mut command = program(fixture.stack.folder());
     command.args(["serve", "--config", "rolecall.toml"]);
     let mut process = Process::start(command)?;
     let line = process.wait_for_line(" serving ", RECOVERED_MAX)?;
@@ -218,7 +221,7 @@ async fn the_log_tells_a_missing_header_from_a_bad_token() -> Result<()> {
         (Some("made-up"), "foreign_access_token"),
         (Some(ended.as_str()), "unauthorized"),
     ] {
-        let mut request = scene.client.get(&url);
+        let mut request = fixture.client.get(&url);
         if let Some(token) = token {
             request = request.header(BEARER_TOKEN, token);
         }

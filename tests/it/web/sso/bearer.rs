@@ -4,9 +4,9 @@ use super::*;
 
 #[tokio::test]
 async fn only_the_header_opens_anything() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
-    let token = scene.token_of("alice").await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
+    let token = fixture.token_of("alice").await?;
     let paths = [
         "/assignment/accounts".to_owned(),
         format!("/assignment/roles?account_id={SANDBOX}"),
@@ -21,28 +21,28 @@ async fn only_the_header_opens_anything() -> Result<()> {
         let (expired, printed) = ("UnauthorizedException", "InvalidRequestException");
         let spelt = |end: &str| format!("{}{end}", &token[..token.len() - end.len()]);
         let tries = [
-            (scene.get(path), printed, unheard),
+            (fixture.get(path), printed, unheard),
             (
-                scene.get(path).header(COOKIE, &pass.cookie),
+                fixture.get(path).header(COOKIE, &pass.cookie),
                 printed,
                 unheard,
             ),
             (
-                scene
+                fixture
                     .get(path)
                     .header(AUTHORIZATION, format!("Bearer {token}")),
                 printed,
                 unheard,
             ),
             (
-                scene.get(&format!(
+                fixture.get(&format!(
                     "{path}{and}access_token={token}&{BEARER_TOKEN}={token}"
                 )),
                 printed,
                 unheard,
             ),
             (
-                scene
+                fixture
                     .get(path)
                     .header(BEARER_TOKEN, &token)
                     .header(BEARER_TOKEN, &token),
@@ -50,44 +50,44 @@ async fn only_the_header_opens_anything() -> Result<()> {
                 unclear,
             ),
             (
-                scene.get(path).header(BEARER_TOKEN, &b"\xe9"[..]),
+                fixture.get(path).header(BEARER_TOKEN, &b"\xe9"[..]),
                 printed,
                 unclear,
             ),
             // As CreateToken of AWS's answers.
             (
-                scene.get(path).header(
+                fixture.get(path).header(
                     BEARER_TOKEN,
                     "aoal-YigITUDiNX1xZwOMXM5MxOWDL0E0jg9P6_C:MGYC",
                 ),
                 printed,
                 foreign,
             ),
-            (scene.get(path).header(BEARER_TOKEN, ""), expired, foreign),
+            (fixture.get(path).header(BEARER_TOKEN, ""), expired, foreign),
             (
-                scene
+                fixture
                     .get(path)
                     .header(BEARER_TOKEN, &token[..token.len() - 1]),
                 expired,
                 foreign,
             ),
             (
-                scene.get(path).header(BEARER_TOKEN, format!("{token}A")),
+                fixture.get(path).header(BEARER_TOKEN, format!("{token}A")),
                 expired,
                 foreign,
             ),
             (
-                scene.get(path).header(BEARER_TOKEN, token.to_uppercase()),
+                fixture.get(path).header(BEARER_TOKEN, token.to_uppercase()),
                 expired,
                 foreign,
             ),
             (
-                scene.get(path).header(BEARER_TOKEN, "x".repeat(4_000)),
+                fixture.get(path).header(BEARER_TOKEN, "x".repeat(4_000)),
                 expired,
                 foreign,
             ),
             (
-                scene.get(path).header(BEARER_TOKEN, spelt("AAAA")),
+                fixture.get(path).header(BEARER_TOKEN, spelt("AAAA")),
                 expired,
                 ended,
             ),
@@ -102,6 +102,6 @@ async fn only_the_header_opens_anything() -> Result<()> {
             ensure!(message.starts_with(said), "{path}, try {number}: {body}");
         }
     }
-    ensure!(scene.house.aws.issued().is_empty());
+    ensure!(fixture.stack.aws.issued().is_empty());
     Ok(())
 }

@@ -7,16 +7,16 @@ use super::*;
 
 #[tokio::test]
 async fn one_answer_serves_a_burst_of_devices() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
     let mut burst = Vec::new();
     for _ in 0..12 {
-        burst.push(scene.start_device(&client).await?);
+        burst.push(fixture.start_device(&client).await?);
     }
     let code = burst[4].user_code()?;
-    let mut browser = scene.signed_in("alice").await?;
+    let mut browser = fixture.signed_in("alice").await?;
     let page = browser
-        .open(&scene.at(&format!("/device?user_code={code}")))
+        .open(&fixture.at(&format!("/device?user_code={code}")))
         .await?;
     ensure!(
         page.text().contains("12 requests from 127.0.0.1"),
@@ -31,18 +31,21 @@ async fn one_answer_serves_a_burst_of_devices() -> Result<()> {
             == 11
     );
     // One that began after the page was shown is not served by it.
-    let late = scene.start_device(&client).await?;
+    let late = fixture.start_device(&client).await?;
     browser.press("Allow", &[("retyped", &code[5..])]).await?;
     for one in &burst {
-        scene.poll(&client, &one.device_code()?).await?.granted()?;
+        fixture
+            .poll(&client, &one.device_code()?)
+            .await?
+            .granted()?;
     }
-    let answer = scene.poll(&client, &late.device_code()?).await?;
+    let answer = fixture.poll(&client, &late.device_code()?).await?;
     answer.refused(
         400,
         "AuthorizationPendingException",
         "authorization_pending",
     )?;
-    let given = scene.events("consent_given").await?;
+    let given = fixture.events("consent_given").await?;
     ensure!(
         given.len() == 1 && given[0]["asked"]["requests"] == 12,
         "{given:?}"
@@ -53,18 +56,18 @@ async fn one_answer_serves_a_burst_of_devices() -> Result<()> {
 /// Tools that start together with an empty cache register one client each.
 #[tokio::test]
 async fn one_answer_serves_tabs_whose_programs_registered_at_the_same_time() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let mut clients = Vec::new();
     for _ in 0..12 {
-        clients.push(scene.register().await?);
+        clients.push(fixture.register().await?);
     }
     let (mut alice, mut bob) = (
-        scene.signed_in("alice").await?,
-        scene.signed_in("bob").await?,
+        fixture.signed_in("alice").await?,
+        fixture.signed_in("bob").await?,
     );
     let asks: Vec<String> = clients
         .iter()
-        .map(|client| scene.authorize(client, "s"))
+        .map(|client| fixture.authorize(client, "s"))
         .collect();
     bob.open(&asks[0]).await?;
     for ask in &asks {
@@ -73,13 +76,13 @@ async fn one_answer_serves_tabs_whose_programs_registered_at_the_same_time() -> 
     let page = alice.open(&asks[4]).await?;
     ensure!(page.text().contains("12 requests from"), "{}", page.text());
     alice.press("Allow", &[]).await.ok();
-    let given = scene.events("consent_given").await?;
+    let given = fixture.events("consent_given").await?;
     ensure!(
         given.len() == 1 && given[0]["asked"]["requests"] == 12,
         "{given:?}"
     );
     // What another person's browser asks, and another program, is not answered.
-    let other = scene
+    let other = fixture
         .register_as(RegisterClientRequest {
             redirect_uris: Some(vec![REGISTERED.to_owned()]),
             scopes: Some(vec![ACCOUNT_ACCESS.to_owned()]),
@@ -88,7 +91,7 @@ async fn one_answer_serves_tabs_whose_programs_registered_at_the_same_time() -> 
         .await?;
     for (browser, ask) in [
         (&mut bob, &asks[0]),
-        (&mut alice, &scene.authorize(&other, "s")),
+        (&mut alice, &fixture.authorize(&other, "s")),
     ] {
         let page = browser.open(ask).await?;
         ensure!(page.text().contains("Allow"), "{}", page.text());
@@ -98,46 +101,46 @@ async fn one_answer_serves_tabs_whose_programs_registered_at_the_same_time() -> 
 
 #[tokio::test]
 async fn a_no_is_for_all_of_them_too() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
     let burst = [
-        scene.start_device(&client).await?,
-        scene.start_device(&client).await?,
+        fixture.start_device(&client).await?,
+        fixture.start_device(&client).await?,
     ];
-    let mut browser = scene.signed_in("alice").await?;
+    let mut browser = fixture.signed_in("alice").await?;
     browser.open(&burst[0].complete_uri()?).await?;
     browser.press("Deny", &[]).await?;
     for one in &burst {
-        let answer = scene.poll(&client, &one.device_code()?).await?;
+        let answer = fixture.poll(&client, &one.device_code()?).await?;
         answer.refused(400, "AccessDeniedException", "access_denied")?;
     }
     Ok(())
 }
 
-/// A house behind a proxy that says from where each request comes.
-async fn proxied() -> Result<Scene> {
-    Scene::with(|settings| settings.trusted_proxies = vec!["127.0.0.0/8".to_owned()]).await
+/// A stack behind a proxy that says from where each request comes.
+async fn proxied() -> Result<Fixture> {
+    Fixture::with(|settings| settings.trusted_proxies = vec!["127.0.0.0/8".to_owned()]).await
 }
 
 #[tokio::test]
 async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
-    let scene = proxied().await?;
-    let (client, namesake) = (scene.register().await?, scene.register().await?);
+    let fixture = proxied().await?;
+    let (client, namesake) = (fixture.register().await?, fixture.register().await?);
     let start = |client: &Client, address: &'static str| {
-        let body = client.device_authorization(scene.at("/start"));
-        let request = scene.client.post(scene.at("/device_authorization"));
+        let body = client.device_authorization(fixture.at("/start"));
+        let request = fixture.client.post(fixture.at("/device_authorization"));
         Answer::of(request.header("x-forwarded-for", address).json(&body))
     };
     let early = start(&client, "192.0.2.1").await?;
-    scene.clock.advance(Duration::from_secs(61));
+    fixture.clock.advance(Duration::from_secs(61));
     let one = start(&client, "192.0.2.1").await?;
     let elsewhere = start(&client, "192.0.2.2").await?;
     let other = start(&namesake, "192.0.2.1").await?;
-    scene.clock.advance(Duration::from_secs(60));
+    fixture.clock.advance(Duration::from_secs(60));
     let joined = start(&client, "192.0.2.1").await?;
-    scene.clock.advance(Duration::from_secs(1));
+    fixture.clock.advance(Duration::from_secs(1));
     let late = start(&client, "192.0.2.1").await?;
-    let mut browser = scene.signed_in("alice").await?;
+    let mut browser = fixture.signed_in("alice").await?;
     let page = browser.open(&one.complete_uri()?).await?;
     ensure!(
         page.text().contains("2 requests from 192.0.2.1"),
@@ -147,7 +150,7 @@ async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
     // Names of other requests in the form change nothing.
     let forged = page.attributes("input[name=others]", "value")?.remove(0);
     let pass = pass_of(&browser)?;
-    let others = scene.device_names(&[&early, &elsewhere, &other, &late])?;
+    let others = fixture.device_names(&[&early, &elsewhere, &other, &late])?;
     let fields = [
         ("user_code", one.user_code()?),
         ("retyped", one.user_code()?[5..].to_owned()),
@@ -158,9 +161,16 @@ async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
-    ensure!(scene.post(&pass, "/device", &fields).send().await?.status() == 200);
+    ensure!(
+        fixture
+            .post(&pass, "/device", &fields)
+            .send()
+            .await?
+            .status()
+            == 200
+    );
     for device in [&one, &joined] {
-        scene
+        fixture
             .poll(&client, &device.device_code()?)
             .await?
             .granted()?;
@@ -171,7 +181,7 @@ async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
         (&namesake, &other),
         (&client, &late),
     ] {
-        let answer = scene.poll(client, &device.device_code()?).await?;
+        let answer = fixture.poll(client, &device.device_code()?).await?;
         answer.refused(
             400,
             "AuthorizationPendingException",
@@ -181,7 +191,7 @@ async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
     Ok(())
 }
 
-impl Scene {
+impl Fixture {
     /// What a page would call these requests.
     fn device_names(&self, devices: &[&Answer]) -> Result<String> {
         let mut names = Vec::new();
@@ -195,18 +205,18 @@ impl Scene {
 
 #[tokio::test]
 async fn one_answer_serves_the_other_tabs() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let pass = scene.pass("alice").await?;
-    let stranger = scene.pass("alice").await?;
-    let get = |url: &str, pass: &Pass| scene.client.get(url).header(COOKIE, &pass.cookie).send();
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let pass = fixture.pass("alice").await?;
+    let stranger = fixture.pass("alice").await?;
+    let get = |url: &str, pass: &Pass| fixture.client.get(url).header(COOKIE, &pass.cookie).send();
     let tabs: Vec<String> = (0..12)
-        .map(|tab| scene.authorize(&client, &format!("state-{tab}")))
+        .map(|tab| fixture.authorize(&client, &format!("state-{tab}")))
         .collect();
     for tab in &tabs {
         ensure!(get(tab, &pass).await?.status() == 200);
     }
-    let elsewhere = scene.authorize(&client, "another-browser");
+    let elsewhere = fixture.authorize(&client, "another-browser");
     ensure!(get(&elsewhere, &stranger).await?.status() == 200);
 
     let page = get(&tabs[0], &pass).await?.text().await?;
@@ -217,9 +227,9 @@ async fn one_answer_serves_the_other_tabs() -> Result<()> {
         .context("no others")?
         .0;
     let path = tabs[0]
-        .strip_prefix(scene.house.url())
+        .strip_prefix(fixture.stack.url())
         .context("elsewhere")?;
-    let answer = scene
+    let answer = fixture
         .post(&pass, path, &[("decision", "allow"), ("others", others)])
         .send()
         .await?;
@@ -228,7 +238,7 @@ async fn one_answer_serves_the_other_tabs() -> Result<()> {
         let to = location(&get(tab, &pass).await?)?;
         ensure!(to.ends_with(&format!("&state=state-{number}")), "{to}");
         let code = to.split(['=', '&']).nth(1).context("no code")?.to_owned();
-        scene.redeem(&client, &code).await?.granted()?;
+        fixture.redeem(&client, &code).await?.granted()?;
         ensure!(
             get(tab, &pass).await?.status() == 410,
             "a code for a tab, once"
@@ -238,6 +248,6 @@ async fn one_answer_serves_the_other_tabs() -> Result<()> {
         get(&elsewhere, &stranger).await?.status() == 200,
         "another browser is asked itself"
     );
-    ensure!(scene.events("consent_given").await?.len() == 1);
+    ensure!(fixture.events("consent_given").await?.len() == 1);
     Ok(())
 }

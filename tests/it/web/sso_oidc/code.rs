@@ -7,10 +7,10 @@ use super::*;
 
 #[tokio::test]
 async fn a_program_on_this_computer_is_let_in() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let url = scene.authorize(&client, "0b5a2d1e-5d3c-4a0f-9a3e-77c1f2b4d5e6");
-    let mut browser = scene.browser()?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let url = fixture.authorize(&client, "0b5a2d1e-5d3c-4a0f-9a3e-77c1f2b4d5e6");
+    let mut browser = fixture.browser()?;
     browser.open(&url).await?;
     let page = browser.sign_in_at_provider("alice").await?;
     ensure!(page.url().as_str() == url, "{}", page.url());
@@ -31,8 +31,8 @@ async fn a_program_on_this_computer_is_let_in() -> Result<()> {
         csrf: page.attributes("input[name=csrf]", "value")?.remove(0),
         ..pass_of(&browser)?
     };
-    let path = url.strip_prefix(scene.house.url()).context("elsewhere")?;
-    let answer = scene
+    let path = url.strip_prefix(fixture.stack.url()).context("elsewhere")?;
+    let answer = fixture
         .post(&pass, path, &[("decision", "allow")])
         .send()
         .await?;
@@ -44,13 +44,13 @@ async fn a_program_on_this_computer_is_let_in() -> Result<()> {
     );
     let code = to.split(['=', '&']).nth(2).context("no code")?;
 
-    let answer = scene.redeem(&client, code).await?;
+    let answer = fixture.redeem(&client, code).await?;
     ensure!(
-        answer.tokens()?.expires_in == 3_600 && scene.opens(&answer.granted()?).await?,
+        answer.tokens()?.expires_in == 3_600 && fixture.opens(&answer.granted()?).await?,
         "{answer:?}"
     );
     ensure!(answer.refresh_token()?.starts_with("rcr_"));
-    let begun = scene.events("client_session_begun").await?;
+    let begun = fixture.events("client_session_begun").await?;
     ensure!(
         begun.len() == 1
             && begun[0]["flow"] == "code"
@@ -62,13 +62,13 @@ async fn a_program_on_this_computer_is_let_in() -> Result<()> {
 
 #[tokio::test]
 async fn the_page_goes_on_where_it_is_when_it_is_reloaded() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let pass = scene.pass("alice").await?;
-    let url = scene.authorize(&client, "s");
-    let get = || scene.client.get(&url).header(COOKIE, &pass.cookie).send();
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let pass = fixture.pass("alice").await?;
+    let url = fixture.authorize(&client, "s");
+    let get = || fixture.client.get(&url).header(COOKIE, &pass.cookie).send();
     ensure!(get().await?.status() == 200 && get().await?.status() == 200);
-    let to = scene.answered(&pass, &url, "allow").await?;
+    let to = fixture.answered(&pass, &url, "allow").await?;
     ensure!(to.contains("code="));
     let again = get().await?;
     ensure!(
@@ -81,11 +81,11 @@ async fn the_page_goes_on_where_it_is_when_it_is_reloaded() -> Result<()> {
 
 #[tokio::test]
 async fn a_no_is_told_to_the_program() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let pass = scene.pass("alice").await?;
-    let to = scene
-        .answered(&pass, &scene.authorize(&client, "s"), "deny")
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let pass = fixture.pass("alice").await?;
+    let to = fixture
+        .answered(&pass, &fixture.authorize(&client, "s"), "deny")
         .await?;
     ensure!(
         to == format!(
@@ -98,9 +98,9 @@ async fn a_no_is_told_to_the_program() -> Result<()> {
 
 #[tokio::test]
 async fn what_is_not_in_order_is_told_to_the_program() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let pass = fixture.pass("alice").await?;
     for (changes, error) in [
         (vec![("response_type", "")], "unsupported_response_type"),
         (
@@ -132,9 +132,14 @@ async fn what_is_not_in_order_is_told_to_the_program() -> Result<()> {
         ),
         (vec![("scopes", ""), ("scope", "admin")], "invalid_scope"),
     ] {
-        let url = scene.authorize_with(&client, &changes);
+        let url = fixture.authorize_with(&client, &changes);
         for cookie in ["", pass.cookie.as_str()] {
-            let answer = scene.client.get(&url).header(COOKIE, cookie).send().await?;
+            let answer = fixture
+                .client
+                .get(&url)
+                .header(COOKIE, cookie)
+                .send()
+                .await?;
             let to = location(&answer)?;
             ensure!(
                 to.starts_with(&format!("{LISTENING}?error={error}&error_description=")),
@@ -148,8 +153,8 @@ async fn what_is_not_in_order_is_told_to_the_program() -> Result<()> {
         vec![("scopes", ""), ("scope", "sso:account:access")],
         vec![("state", "")],
     ] {
-        let url = scene.authorize_with(&client, &changes);
-        let answer = scene
+        let url = fixture.authorize_with(&client, &changes);
+        let answer = fixture
             .client
             .get(&url)
             .header(COOKIE, &pass.cookie)
@@ -162,10 +167,10 @@ async fn what_is_not_in_order_is_told_to_the_program() -> Result<()> {
 
 #[tokio::test]
 async fn parameters_that_are_there_twice_and_strangers_go_nowhere() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let good = scene.authorize(&client, "s");
-    let foreign = Scene::new().await?.register().await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let good = fixture.authorize(&client, "s");
+    let foreign = Fixture::new().await?.register().await?;
     let twice = [
         "client_id=x",
         "redirect_uri=http%3A%2F%2F127.0.0.1%3A1%2Foauth%2Fcallback",
@@ -176,38 +181,38 @@ async fn parameters_that_are_there_twice_and_strangers_go_nowhere() -> Result<()
         "scope=x",
     ];
     let mut bad: Vec<String> = twice.iter().map(|more| format!("{good}&{more}")).collect();
-    bad.push(scene.authorize(&foreign, "s"));
-    bad.push(scene.authorize_with(&client, &[("client_id", "x")]));
-    bad.push(scene.authorize_with(&client, &[("client_id", "")]));
-    bad.push(scene.authorize_with(&client, &[("redirect_uri", "")]));
-    bad.push(scene.authorize(&client, &"s".repeat(600)));
-    bad.push(scene.at("/authorize"));
+    bad.push(fixture.authorize(&foreign, "s"));
+    bad.push(fixture.authorize_with(&client, &[("client_id", "x")]));
+    bad.push(fixture.authorize_with(&client, &[("client_id", "")]));
+    bad.push(fixture.authorize_with(&client, &[("redirect_uri", "")]));
+    bad.push(fixture.authorize(&client, &"s".repeat(600)));
+    bad.push(fixture.at("/authorize"));
     for url in bad {
-        let answer = scene.client.get(&url).send().await?;
+        let answer = fixture.client.get(&url).send().await?;
         ensure!(
             answer.status() == 400 && !answer.headers().contains_key(LOCATION),
             "{url}: {}",
             answer.status()
         );
     }
-    scene.clock.advance(Duration::from_secs(90 * 86_400));
-    ensure!(scene.client.get(&good).send().await?.status() == 400);
+    fixture.clock.advance(Duration::from_secs(90 * 86_400));
+    ensure!(fixture.client.get(&good).send().await?.status() == 400);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_code_is_good_for_one_client_one_place_and_one_verifier() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (client, other) = (scene.register().await?, scene.register().await?);
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let (client, other) = (fixture.register().await?, fixture.register().await?);
+    let pass = fixture.pass("alice").await?;
     let redeem = |client: &Client, code: &str, redirect: &str, verifier: &str| {
         let request = CreateTokenRequest {
             redirect_uri: Some(redirect.to_owned()),
             code_verifier: Some(verifier.into()),
             ..client.by_code(code)
         };
-        let scene = &scene;
-        async move { scene.token(&request).await }
+        let fixture = &fixture;
+        async move { fixture.token(&request).await }
     };
     let wrong = "x".repeat(43);
     for (number, (client_shown, redirect, verifier)) in [
@@ -221,41 +226,45 @@ async fn a_code_is_good_for_one_client_one_place_and_one_verifier() -> Result<()
     .into_iter()
     .enumerate()
     {
-        let code = scene
+        let code = fixture
             .allowed_code(&pass, &client, &number.to_string())
             .await?;
         let answer = redeem(client_shown, &code, redirect, verifier).await?;
         answer.refused(400, "InvalidGrantException", "invalid_grant")?;
         // Whoever had it: it was shown, and is worth nothing now.
-        let answer = scene.redeem(&client, &code).await?;
+        let answer = fixture.redeem(&client, &code).await?;
         answer.refused(400, "InvalidGrantException", "invalid_grant")?;
     }
-    ensure!(scene.events("client_session_begun").await?.is_empty());
+    ensure!(fixture.events("client_session_begun").await?.is_empty());
     Ok(())
 }
 
 #[tokio::test]
 async fn a_code_that_is_shown_again_ends_what_it_made() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let pass = scene.pass("alice").await?;
-    let code = scene.allowed_code(&pass, &client, "s").await?;
-    let answer = scene.redeem(&client, &code).await?;
-    let refreshed = scene.refresh(&client, &answer.refresh_token()?).await?;
-    ensure!(scene.opens(&answer.granted()?).await? && scene.opens(&refreshed.granted()?).await?);
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let pass = fixture.pass("alice").await?;
+    let code = fixture.allowed_code(&pass, &client, "s").await?;
+    let answer = fixture.redeem(&client, &code).await?;
+    let refreshed = fixture.refresh(&client, &answer.refresh_token()?).await?;
+    ensure!(
+        fixture.opens(&answer.granted()?).await? && fixture.opens(&refreshed.granted()?).await?
+    );
     // Also minutes later, and whoever shows it.
-    scene.clock.advance(Duration::from_secs(300));
-    let other = scene.register().await?;
-    scene
+    fixture.clock.advance(Duration::from_secs(300));
+    let other = fixture.register().await?;
+    fixture
         .redeem(&other, &code)
         .await?
         .refused(400, "InvalidGrantException", "invalid_grant")?;
     for token in [answer.granted()?, refreshed.granted()?] {
-        ensure!(!scene.opens(&token).await?, "the tokens live on");
+        ensure!(!fixture.opens(&token).await?, "the tokens live on");
     }
-    let refused = scene.refresh(&client, &refreshed.refresh_token()?).await?;
+    let refused = fixture
+        .refresh(&client, &refreshed.refresh_token()?)
+        .await?;
     refused.refused(400, "InvalidGrantException", "invalid_grant")?;
-    let ended = scene.events("signed_out").await?;
+    let ended = fixture.events("signed_out").await?;
     ensure!(
         ended.len() == 1 && ended[0]["reason"] == "code_replayed",
         "{ended:?}"
@@ -265,17 +274,17 @@ async fn a_code_that_is_shown_again_ends_what_it_made() -> Result<()> {
 
 #[tokio::test]
 async fn a_code_lives_for_a_minute() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let pass = fixture.pass("alice").await?;
     let (young, old) = (
-        scene.allowed_code(&pass, &client, "1").await?,
-        scene.allowed_code(&pass, &client, "2").await?,
+        fixture.allowed_code(&pass, &client, "1").await?,
+        fixture.allowed_code(&pass, &client, "2").await?,
     );
-    scene.clock.advance(Duration::from_secs(59));
-    scene.redeem(&client, &young).await?.granted()?;
-    scene.clock.advance(Duration::from_secs(1));
-    scene
+    fixture.clock.advance(Duration::from_secs(59));
+    fixture.redeem(&client, &young).await?.granted()?;
+    fixture.clock.advance(Duration::from_secs(1));
+    fixture
         .redeem(&client, &old)
         .await?
         .refused(400, "InvalidGrantException", "invalid_grant")
@@ -283,19 +292,19 @@ async fn a_code_lives_for_a_minute() -> Result<()> {
 
 #[tokio::test]
 async fn only_the_person_who_saw_the_request_answers_it() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let (alice, bob) = (scene.pass("alice").await?, scene.pass("bob").await?);
-    let url = scene.authorize(&client, "s");
-    scene
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let (alice, bob) = (fixture.pass("alice").await?, fixture.pass("bob").await?);
+    let url = fixture.authorize(&client, "s");
+    fixture
         .client
         .get(&url)
         .header(COOKIE, &alice.cookie)
         .send()
         .await?;
-    let path = url.strip_prefix(scene.house.url()).context("elsewhere")?;
+    let path = url.strip_prefix(fixture.stack.url()).context("elsewhere")?;
     // bob has not seen it: he is asked, whatever his form says.
-    let answer = scene
+    let answer = fixture
         .post(&bob, path, &[("decision", "allow")])
         .send()
         .await?;
@@ -311,7 +320,7 @@ async fn only_the_person_who_saw_the_request_answers_it() -> Result<()> {
         csrf: bob.csrf,
     };
     ensure!(
-        scene
+        fixture
             .post(&mixed, path, &[("decision", "allow")])
             .send()
             .await?
@@ -320,7 +329,7 @@ async fn only_the_person_who_saw_the_request_answers_it() -> Result<()> {
     );
     for decision in ["", "yes", "ALLOW"] {
         ensure!(
-            scene
+            fixture
                 .post(&alice, path, &[("decision", decision)])
                 .send()
                 .await?
@@ -334,18 +343,18 @@ async fn only_the_person_who_saw_the_request_answers_it() -> Result<()> {
 
 #[tokio::test]
 async fn what_ends_all_sessions_ends_what_was_just_allowed() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let (one, other) = (scene.pass("alice").await?, scene.pass("alice").await?);
-    let code = scene.allowed_code(&one, &client, "s").await?;
-    let live = scene.device_session(&client).await?.granted()?;
-    let answer = scene
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let (one, other) = (fixture.pass("alice").await?, fixture.pass("alice").await?);
+    let code = fixture.allowed_code(&one, &client, "s").await?;
+    let live = fixture.device_session(&client).await?.granted()?;
+    let answer = fixture
         .post(&other, "/sessions/end", &[("others", "true")])
         .send()
         .await?;
     ensure!(answer.status() == 303);
-    ensure!(!scene.opens(&live).await?);
-    scene
+    ensure!(!fixture.opens(&live).await?);
+    fixture
         .redeem(&client, &code)
         .await?
         .refused(400, "InvalidGrantException", "invalid_grant")
@@ -353,14 +362,14 @@ async fn what_ends_all_sessions_ends_what_was_just_allowed() -> Result<()> {
 
 #[tokio::test]
 async fn signing_out_of_the_browser_leaves_the_terminal_alone() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let pass = scene.pass("alice").await?;
-    let code = scene.allowed_code(&pass, &client, "s").await?;
-    let answer = scene.redeem(&client, &code).await?;
-    ensure!(scene.post(&pass, "/sign-out", &[]).send().await?.status() == 200);
-    ensure!(scene.opens(&answer.granted()?).await?);
-    scene
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let pass = fixture.pass("alice").await?;
+    let code = fixture.allowed_code(&pass, &client, "s").await?;
+    let answer = fixture.redeem(&client, &code).await?;
+    ensure!(fixture.post(&pass, "/sign-out", &[]).send().await?.status() == 200);
+    ensure!(fixture.opens(&answer.granted()?).await?);
+    fixture
         .refresh(&client, &answer.refresh_token()?)
         .await?
         .granted()?;

@@ -6,10 +6,10 @@ use super::*;
 
 #[tokio::test]
 async fn a_new_sign_in_is_offered_when_little_of_the_session_is_left() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let mut browser = scene.signed_in("alice").await?;
-    let ask = scene.authorize(&client, "s");
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    let ask = fixture.authorize(&client, "s");
     let page = browser.open(&ask).await?;
     ensure!(
         !page.text().contains("Sign in again first"),
@@ -18,8 +18,8 @@ async fn a_new_sign_in_is_offered_when_little_of_the_session_is_left() -> Result
     );
     // In use all day.
     for _ in 0..29 {
-        scene.clock.advance(Duration::from_secs(15 * 60));
-        browser.open(&scene.at("/")).await?;
+        fixture.clock.advance(Duration::from_secs(15 * 60));
+        browser.open(&fixture.at("/")).await?;
     }
     let page = browser.open(&ask).await?;
     ensure!(

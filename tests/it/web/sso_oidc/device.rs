@@ -10,29 +10,29 @@ pub fn shown(user_code: &str) -> String {
 
 #[tokio::test]
 async fn a_program_without_a_browser_is_let_in() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let started = scene.start_device(&client).await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let started = fixture.start_device(&client).await?;
     let (code, device_code) = (started.user_code()?, started.device_code()?);
     ensure!(
         started.body["expiresIn"] == 600 && started.body["interval"] == 5,
         "{started:?}"
     );
-    ensure!(started.text("verificationUri")? == scene.at("/device"));
-    ensure!(started.complete_uri()? == scene.at(&shown(&code)));
+    ensure!(started.text("verificationUri")? == fixture.at("/device"));
+    ensure!(started.complete_uri()? == fixture.at(&shown(&code)));
     ensure!(code.len() == 9 && device_code.len() >= 43, "{started:?}");
-    let pending = scene.poll(&client, &device_code).await?;
+    let pending = fixture.poll(&client, &device_code).await?;
     pending.refused(
         400,
         "AuthorizationPendingException",
         "authorization_pending",
     )?;
 
-    let mut browser = scene.browser()?;
+    let mut browser = fixture.browser()?;
     browser.open(&started.complete_uri()?).await?;
     let page = browser.sign_in_at_provider("alice").await?;
     ensure!(
-        page.url().as_str() == scene.at(&shown(&code)),
+        page.url().as_str() == fixture.at(&shown(&code)),
         "{}",
         page.url()
     );
@@ -64,24 +64,24 @@ async fn a_program_without_a_browser_is_let_in() -> Result<()> {
         page.text()
     );
 
-    let answer = scene.poll(&client, &device_code).await?;
+    let answer = fixture.poll(&client, &device_code).await?;
     let token = answer.granted()?;
     ensure!(
-        answer.body["expiresIn"] == 3_600 && scene.opens(&token).await?,
+        answer.body["expiresIn"] == 3_600 && fixture.opens(&token).await?,
         "{answer:?}"
     );
-    let again = scene.poll(&client, &device_code).await?;
+    let again = fixture.poll(&client, &device_code).await?;
     again.refused(400, "InvalidGrantException", "invalid_grant")?;
-    ensure!(scene.opens(&token).await?);
+    ensure!(fixture.opens(&token).await?);
 
-    let given = scene.events("consent_given").await?;
+    let given = fixture.events("consent_given").await?;
     ensure!(
         given.len() == 1
             && given[0]["asked"]["flow"] == "device"
             && given[0]["asked"]["from"] == "127.0.0.1",
         "{given:?}"
     );
-    let begun = scene.events("client_session_begun").await?;
+    let begun = fixture.events("client_session_begun").await?;
     ensure!(
         begun.len() == 1
             && begun[0]["flow"] == "device"
@@ -93,11 +93,11 @@ async fn a_program_without_a_browser_is_let_in() -> Result<()> {
 
 #[tokio::test]
 async fn a_code_is_typed_whole_where_there_is_no_link() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let started = scene.start_device(&client).await?;
-    let mut browser = scene.signed_in("alice").await?;
-    browser.open(&scene.at("/device")).await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let started = fixture.start_device(&client).await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    browser.open(&fixture.at("/device")).await?;
     let page = browser
         .press("Continue", &[("user_code", "BCDF-XXXX")])
         .await?;
@@ -121,7 +121,7 @@ async fn a_code_is_typed_whole_where_there_is_no_link() -> Result<()> {
         "{}",
         page.text()
     );
-    scene
+    fixture
         .poll(&client, &started.device_code()?)
         .await?
         .granted()?;
@@ -130,18 +130,18 @@ async fn a_code_is_typed_whole_where_there_is_no_link() -> Result<()> {
 
 #[tokio::test]
 async fn a_link_alone_allows_nothing() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let started = scene.start_device(&client).await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let started = fixture.start_device(&client).await?;
     let code = started.user_code()?;
-    let pass = scene.pass("alice").await?;
+    let pass = fixture.pass("alice").await?;
     for retyped in ["", &code[..4], "XXXX"] {
         let fields = [
             ("user_code", code.as_str()),
             ("retyped", retyped),
             ("decision", "allow"),
         ];
-        let page = scene
+        let page = fixture
             .post(&pass, "/device", &fields)
             .send()
             .await?
@@ -153,20 +153,20 @@ async fn a_link_alone_allows_nothing() -> Result<()> {
         );
     }
     let fields = [("user_code", code.as_str()), ("decision", "allow")];
-    let page = scene
+    let page = fixture
         .post(&pass, "/device", &fields)
         .send()
         .await?
         .text()
         .await?;
     ensure!(!page.contains("Go on in your terminal"), "{page}");
-    let get = scene.get(&format!(
+    let get = fixture.get(&format!(
         "{}&decision=allow&retyped={}",
         shown(&code),
         &code[5..]
     ));
     get.header(COOKIE, &pass.cookie).send().await?;
-    let pending = scene.poll(&client, &started.device_code()?).await?;
+    let pending = fixture.poll(&client, &started.device_code()?).await?;
     pending.refused(
         400,
         "AuthorizationPendingException",
@@ -176,40 +176,40 @@ async fn a_link_alone_allows_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn a_no_is_final() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let started = scene.start_device(&client).await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let started = fixture.start_device(&client).await?;
     let code = started.user_code()?;
-    let mut browser = scene.signed_in("alice").await?;
-    browser.open(&scene.at(&shown(&code))).await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    browser.open(&fixture.at(&shown(&code))).await?;
     let page = browser.press("Deny", &[]).await?;
     ensure!(
         page.text().contains("The program gets nothing"),
         "{}",
         page.text()
     );
-    let denied = scene.poll(&client, &started.device_code()?).await?;
+    let denied = fixture.poll(&client, &started.device_code()?).await?;
     denied.refused(400, "AccessDeniedException", "access_denied")?;
-    let page = browser.open(&scene.at(&shown(&code))).await?;
+    let page = browser.open(&fixture.at(&shown(&code))).await?;
     ensure!(
         page.text().contains("No program waits with this code"),
         "{}",
         page.text()
     );
-    ensure!(scene.events("consent_denied").await?.len() == 1);
+    ensure!(fixture.events("consent_denied").await?.len() == 1);
     Ok(())
 }
 
 #[tokio::test]
 async fn an_old_sign_in_is_not_enough() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let mut browser = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let mut browser = fixture.signed_in("alice").await?;
     let pass = pass_of(&browser)?;
-    scene.clock.advance(Duration::from_secs(601));
-    let started = scene.start_device(&client).await?;
+    fixture.clock.advance(Duration::from_secs(601));
+    let started = fixture.start_device(&client).await?;
     let code = started.user_code()?;
-    let page = browser.open(&scene.at(&shown(&code))).await?;
+    let page = browser.open(&fixture.at(&shown(&code))).await?;
     ensure!(
         page.text().contains("Sign in once more first") && !page.text().contains("botocore"),
         "{}",
@@ -220,17 +220,24 @@ async fn an_old_sign_in_is_not_enough() -> Result<()> {
         ("retyped", &code[5..]),
         ("decision", "allow"),
     ];
-    ensure!(scene.post(&pass, "/device", &fields).send().await?.status() == 403);
+    ensure!(
+        fixture
+            .post(&pass, "/device", &fields)
+            .send()
+            .await?
+            .status()
+            == 403
+    );
 
     browser.click("Sign in again").await?;
     let page = browser.sign_in_at_provider("alice").await?;
     ensure!(
-        page.url().as_str() == scene.at(&shown(&code)),
+        page.url().as_str() == fixture.at(&shown(&code)),
         "{}",
         page.url()
     );
     browser.press("Allow", &[("retyped", &code[5..])]).await?;
-    scene
+    fixture
         .poll(&client, &started.device_code()?)
         .await?
         .granted()?;
@@ -239,28 +246,28 @@ async fn an_old_sign_in_is_not_enough() -> Result<()> {
 
 #[tokio::test]
 async fn a_code_is_for_its_own_client() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (client, other) = (scene.register().await?, scene.register().await?);
-    let started = scene.start_device(&client).await?;
-    let pass = scene.pass("alice").await?;
-    scene.allow_device(&pass, &started.user_code()?).await?;
+    let fixture = Fixture::new().await?;
+    let (client, other) = (fixture.register().await?, fixture.register().await?);
+    let started = fixture.start_device(&client).await?;
+    let pass = fixture.pass("alice").await?;
+    fixture.allow_device(&pass, &started.user_code()?).await?;
     let code = started.device_code()?;
-    scene
+    fixture
         .poll(&other, &code)
         .await?
         .refused(400, "InvalidGrantException", "invalid_grant")?;
-    scene.poll(&client, &code).await?.granted()?;
+    fixture.poll(&client, &code).await?.granted()?;
     Ok(())
 }
 
 #[tokio::test]
 async fn it_can_be_switched_off() -> Result<()> {
-    let scene = Scene::with(|settings| {
+    let fixture = Fixture::with(|settings| {
         settings.more = "[clients]\ndevice_authorization = \"refused\"\n".to_owned();
     })
     .await?;
-    let client = scene.register().await?;
-    let answer = scene.start_device(&client).await?;
+    let client = fixture.register().await?;
+    let answer = fixture.start_device(&client).await?;
     answer.refused(400, "UnauthorizedClientException", "unauthorized_client")?;
     ensure!(
         answer
@@ -268,32 +275,32 @@ async fn it_can_be_switched_off() -> Result<()> {
             .contains("--use-device-code"),
         "{answer:?}"
     );
-    scene.poll(&client, "x").await?.refused(
+    fixture.poll(&client, "x").await?.refused(
         400,
         "UnauthorizedClientException",
         "unauthorized_client",
     )?;
-    let mut browser = scene.signed_in("alice").await?;
-    let page = browser.open(&scene.at(&shown("BCDF-GHJK"))).await?;
+    let mut browser = fixture.signed_in("alice").await?;
+    let page = browser.open(&fixture.at(&shown("BCDF-GHJK"))).await?;
     ensure!(
         page.text().contains("Codes are switched off here"),
         "{}",
         page.text()
     );
     // The other flow is not touched.
-    let pass = scene.pass("alice").await?;
-    let code = scene.allowed_code(&pass, &client, "s").await?;
-    scene.redeem(&client, &code).await?.granted()?;
+    let pass = fixture.pass("alice").await?;
+    let code = fixture.allowed_code(&pass, &client, "s").await?;
+    fixture.redeem(&client, &code).await?.granted()?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_foreign_form_and_a_stranger_allow_nothing() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let started = scene.start_device(&client).await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let started = fixture.start_device(&client).await?;
     let code = started.user_code()?;
-    let (alice, bob) = (scene.pass("alice").await?, scene.pass("bob").await?);
+    let (alice, bob) = (fixture.pass("alice").await?, fixture.pass("bob").await?);
     let fields = [
         ("user_code", code.as_str()),
         ("retyped", &code[5..]),
@@ -304,7 +311,7 @@ async fn a_foreign_form_and_a_stranger_allow_nothing() -> Result<()> {
         csrf: bob.csrf.clone(),
     };
     ensure!(
-        scene
+        fixture
             .post(&mixed, "/device", &fields)
             .send()
             .await?
@@ -316,18 +323,18 @@ async fn a_foreign_form_and_a_stranger_allow_nothing() -> Result<()> {
         csrf: bob.csrf,
     };
     ensure!(
-        scene
+        fixture
             .post(&nobody, "/device", &fields)
             .send()
             .await?
             .status()
             == 401
     );
-    let elsewhere = scene
+    let elsewhere = fixture
         .post(&alice, "/device", &fields)
         .header("sec-fetch-site", "cross-site");
     ensure!(elsewhere.send().await?.status() == 403);
-    let pending = scene.poll(&client, &started.device_code()?).await?;
+    let pending = fixture.poll(&client, &started.device_code()?).await?;
     pending.refused(
         400,
         "AuthorizationPendingException",
@@ -338,20 +345,20 @@ async fn a_foreign_form_and_a_stranger_allow_nothing() -> Result<()> {
 /// A profile without `[sso-session]` keeps no refresh token: its program could not go on after an hour.
 #[tokio::test]
 async fn a_program_that_cannot_renew_keeps_its_token_as_long_as_configured() -> Result<()> {
-    let scene = Scene::with(|settings| {
+    let fixture = Fixture::with(|settings| {
         settings.more = "[clients]\naccess_token = \"4h\"\n".to_owned();
     })
     .await?;
-    let pass = scene.pass("alice").await?;
+    let pass = fixture.pass("alice").await?;
     for (scopes, hours) in [(None, 4), (Some(vec![ACCOUNT_ACCESS.to_owned()]), 1)] {
         let registration = RegisterClientRequest {
             scopes,
             ..named("botocore-client-1")
         };
-        let client = scene.register_as(&registration).await?;
-        let started = scene.start_device(&client).await?;
-        scene.allow_device(&pass, &started.user_code()?).await?;
-        let answer = scene.poll(&client, &started.device_code()?).await?;
+        let client = fixture.register_as(&registration).await?;
+        let started = fixture.start_device(&client).await?;
+        fixture.allow_device(&pass, &started.user_code()?).await?;
+        let answer = fixture.poll(&client, &started.device_code()?).await?;
         ensure!(
             answer.tokens()?.expires_in == hours * 3_600,
             "{registration:?}: {answer:?}"

@@ -20,7 +20,7 @@ fn rounds() -> Result<u64> {
     }
 }
 
-impl Scene {
+impl Fixture {
     /// `rolecalld sessions end` for somebody who has signed in.
     pub(super) async fn end_all_of(&self, name: &str) -> Result<()> {
         let signed_in = self.events("signed_in").await?;
@@ -32,7 +32,7 @@ impl Scene {
             .as_str()
             .context("no subject")?
             .to_owned();
-        let config = self.house.config();
+        let config = self.stack.config();
         let ran = tokio::task::spawn_blocking(move || {
             std::process::Command::new(env!("CARGO_BIN_EXE_rolecalld"))
                 .args(["sessions", "end", "--provider", "example", "--subject"])
@@ -49,14 +49,14 @@ impl Scene {
 
 #[tokio::test]
 async fn nothing_that_was_under_way_outlives_an_administrator() -> Result<()> {
-    let (_redis, scene, replica) = two().await?;
-    let client = scene.register().await?;
+    let (_redis, fixture, replica) = two().await?;
+    let client = fixture.register().await?;
     for round in 0..rounds()? {
         // A minute between two rounds, so that no rate limit is met.
-        scene.clock.advance(Duration::from_secs(60));
-        let stolen = scene.pass("alice").await?;
-        let tokens = scene.device_session(&client).await?;
-        let started = scene.start_device(&client).await?;
+        fixture.clock.advance(Duration::from_secs(60));
+        let stolen = fixture.pass("alice").await?;
+        let tokens = fixture.device_session(&client).await?;
+        let started = fixture.start_device(&client).await?;
         let user_code = started.user_code()?;
         let device_code = started.device_code()?;
         let refresh_token = tokens.refresh_token()?;
@@ -64,29 +64,33 @@ async fn nothing_that_was_under_way_outlives_an_administrator() -> Result<()> {
         // How long the command takes to start is how long the thief has.
         let thief = async {
             tokio::time::sleep(Duration::from_millis(7 * (round % 20))).await;
-            let allow = scene.allow_device(&stolen, &user_code);
-            let code = scene.allowed_code(&stolen, &client, &state);
-            let refresh = scene.refresh(&client, &refresh_token);
+            let allow = fixture.allow_device(&stolen, &user_code);
+            let code = fixture.allowed_code(&stolen, &client, &state);
+            let refresh = fixture.refresh(&client, &refresh_token);
             tokio::join!(allow, code, refresh)
         };
-        let (ended, (_, code, refreshed)) = tokio::join!(scene.end_all_of("alice"), thief);
+        let (ended, (_, code, refreshed)) = tokio::join!(fixture.end_all_of("alice"), thief);
         ended?;
-        let device = scene.poll(&client, &device_code).await?;
+        let device = fixture.poll(&client, &device_code).await?;
         ensure!(device.status != 200, "round {round}: the device code works");
         if let Ok(code) = code {
-            let redeemed = scene.redeem(&client, &code).await?;
+            let redeemed = fixture.redeem(&client, &code).await?;
             ensure!(redeemed.status != 200, "round {round}: the code works");
         }
         let mut granted = vec![tokens.granted()?];
         granted.extend(refreshed.ok().and_then(|answer| answer.granted().ok()));
         for token in granted {
             let token = rolecall_core::base::secret::AccessToken::new(token);
-            for verbs in [&scene.house.gateway.verbs, &replica.verbs] {
-                let found = verbs.sessions().client_session(&token).await?;
+            for services in [&fixture.stack.gateway.services, &replica.services] {
+                let found = services.sessions().client_session(&token).await?;
                 ensure!(found.is_none(), "round {round}: a token works");
             }
         }
-        let page = scene.get("/").header(COOKIE, &stolen.cookie).send().await?;
+        let page = fixture
+            .get("/")
+            .header(COOKIE, &stolen.cookie)
+            .send()
+            .await?;
         ensure!(page.status() == 303, "round {round}: the cookie works");
     }
     Ok(())
@@ -95,25 +99,25 @@ async fn nothing_that_was_under_way_outlives_an_administrator() -> Result<()> {
 #[tokio::test]
 async fn credentials_are_withheld_from_a_client_whose_session_ended_while_aws_answered()
 -> Result<()> {
-    let (_redis, scene, _replica) = two().await?;
-    let client = scene.register().await?;
-    let token = scene.device_session(&client).await?.granted()?;
-    scene
-        .house
+    let (_redis, fixture, _replica) = two().await?;
+    let client = fixture.register().await?;
+    let token = fixture.device_session(&client).await?.granted()?;
+    fixture
+        .stack
         .aws
         .fault(Fault::SlowBy(Duration::from_millis(2_200)));
     let query = "account_id=111122223333&role_name=Developer";
-    let asked = scene
+    let asked = fixture
         .get(&format!("/federation/credentials?{query}"))
         .header(BEARER_TOKEN, &token)
         .send();
     let ended = async {
         // AWS is asked as soon as the intent is in the trail.
-        while scene.events("issue_intended").await?.is_empty() {
+        while fixture.events("issue_intended").await?.is_empty() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
-        scene.end_all_of("alice").await
+        fixture.end_all_of("alice").await
     };
     let (answer, ended) = tokio::join!(asked, ended);
     ended?;
@@ -125,9 +129,9 @@ async fn credentials_are_withheld_from_a_client_whose_session_ended_while_aws_an
         "{status}: {body}"
     );
     ensure!(body.contains("aws sso login"), "{body}");
-    let done = scene.events("issue_done").await?;
+    let done = fixture.events("issue_done").await?;
     ensure!(done.len() == 1, "the trail says what AWS issued");
-    let undelivered = scene.events("issue_undelivered").await?;
+    let undelivered = fixture.events("issue_undelivered").await?;
     ensure!(undelivered.len() == 1, "and that nobody has it");
     Ok(())
 }

@@ -9,12 +9,17 @@ use super::*;
 
 #[tokio::test]
 async fn wrong_codes_run_out() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let started = scene.start_device(&client).await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let started = fixture.start_device(&client).await?;
     let code = started.user_code()?;
-    let pass = scene.pass("alice").await?;
-    let look = |code: &str| scene.get(&shown(code)).header(COOKIE, &pass.cookie).send();
+    let pass = fixture.pass("alice").await?;
+    let look = |code: &str| {
+        fixture
+            .get(&shown(code))
+            .header(COOKIE, &pass.cookie)
+            .send()
+    };
     // The right one and what is no code at all do not count.
     for code in [code.as_str(), "", "hello", code.as_str(), "AEIO-UAEI"] {
         ensure!(look(code).await?.status() == 200, "{code}");
@@ -26,7 +31,7 @@ async fn wrong_codes_run_out() -> Result<()> {
         let answer = look(code).await?;
         ensure!(answer.status() == 429, "{code}: {}", answer.status());
     }
-    let answer = scene
+    let answer = fixture
         .post(
             &pass,
             "/device",
@@ -42,15 +47,15 @@ async fn wrong_codes_run_out() -> Result<()> {
     // In other sessions the person may go on, until all of theirs have had their share.
     let mut left = limits::WRONG_CODES_PER_PERSON_MAX - limits::WRONG_CODES_PER_SESSION_MAX;
     while left > 0 {
-        let pass = scene.pass("alice").await?;
-        let page = scene
+        let pass = fixture.pass("alice").await?;
+        let page = fixture
             .get(&shown(&code))
             .header(COOKIE, &pass.cookie)
             .send()
             .await?;
         ensure!(page.text().await?.contains("botocore-client-rc"), "{left}");
         for _ in 0..limits::WRONG_CODES_PER_SESSION_MAX.min(left) {
-            scene
+            fixture
                 .get(&shown("BCDF-BCDF"))
                 .header(COOKIE, &pass.cookie)
                 .send()
@@ -59,8 +64,8 @@ async fn wrong_codes_run_out() -> Result<()> {
         }
     }
     let again = async |person: &str| -> Result<u16> {
-        let pass = scene.pass(person).await?;
-        let page = scene.get(&shown(&code)).header(COOKIE, &pass.cookie);
+        let pass = fixture.pass(person).await?;
+        let page = fixture.get(&shown(&code)).header(COOKIE, &pass.cookie);
         Ok(page.send().await?.status().as_u16())
     };
     ensure!(again("alice").await? == 429);
@@ -68,16 +73,16 @@ async fn wrong_codes_run_out() -> Result<()> {
         again("bob").await? == 200,
         "somebody else at the same address"
     );
-    scene.clock.advance(Duration::from_secs(599));
+    fixture.clock.advance(Duration::from_secs(599));
     Ok(())
 }
 
 #[tokio::test]
 async fn guessing_in_parallel_gains_nothing() -> Result<()> {
-    let scene = Scene::new().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let pass = fixture.pass("alice").await?;
     let looks = (0..40).map(|_| {
-        scene
+        fixture
             .get(&shown("BCDF-BCDF"))
             .header(COOKIE, &pass.cookie)
             .send()
@@ -95,12 +100,12 @@ async fn guessing_in_parallel_gains_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn polling_follows_the_interval() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let started = scene.start_device(&client).await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let started = fixture.start_device(&client).await?;
     let code = started.device_code()?;
     let pending = || async {
-        let answer = scene.poll(&client, &code).await?;
+        let answer = fixture.poll(&client, &code).await?;
         answer.refused(
             400,
             "AuthorizationPendingException",
@@ -111,27 +116,28 @@ async fn polling_follows_the_interval() -> Result<()> {
     pending().await?;
     pending().await?;
     for _ in 0..5 {
-        scene.clock.advance(Duration::from_secs(5));
+        fixture.clock.advance(Duration::from_secs(5));
         pending().await?;
     }
-    scene.clock.advance(Duration::from_secs(1));
-    scene
+    fixture.clock.advance(Duration::from_secs(1));
+    fixture
         .poll(&client, &code)
         .await?
         .refused(400, "SlowDownException", "slow_down")?;
-    scene.clock.advance(Duration::from_secs(5));
+    fixture.clock.advance(Duration::from_secs(5));
     pending().await?;
-    scene.clock.advance(Duration::from_secs(568));
+    fixture.clock.advance(Duration::from_secs(568));
     pending().await?;
-    scene.clock.advance(Duration::from_secs(1));
+    fixture.clock.advance(Duration::from_secs(1));
     for _ in 0..3 {
-        scene
-            .poll(&client, &code)
-            .await?
-            .refused(400, "ExpiredTokenException", "expired_token")?;
+        fixture.poll(&client, &code).await?.refused(
+            400,
+            "ExpiredTokenException",
+            "expired_token",
+        )?;
     }
-    let pass = scene.pass("alice").await?;
-    let page = scene
+    let pass = fixture.pass("alice").await?;
+    let page = fixture
         .get(&shown(&started.user_code()?))
         .header(COOKIE, &pass.cookie)
         .send()
@@ -146,28 +152,31 @@ async fn polling_follows_the_interval() -> Result<()> {
 
 #[tokio::test]
 async fn a_code_that_was_allowed_expires_too() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let started = scene.start_device(&client).await?;
-    let pass = scene.pass("alice").await?;
-    scene.allow_device(&pass, &started.user_code()?).await?;
-    scene.clock.advance(Duration::from_secs(600));
-    let answer = scene.poll(&client, &started.device_code()?).await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let started = fixture.start_device(&client).await?;
+    let pass = fixture.pass("alice").await?;
+    fixture.allow_device(&pass, &started.user_code()?).await?;
+    fixture.clock.advance(Duration::from_secs(600));
+    let answer = fixture.poll(&client, &started.device_code()?).await?;
     answer.refused(400, "ExpiredTokenException", "expired_token")
 }
 
 #[tokio::test]
 async fn an_address_begins_so_many_and_no_more() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
     for number in 0..limits::DEVICE_AUTHORIZATIONS_MAX {
-        ensure!(scene.start_device(&client).await?.status == 200, "{number}");
+        ensure!(
+            fixture.start_device(&client).await?.status == 200,
+            "{number}"
+        );
     }
-    scene
+    fixture
         .start_device(&client)
         .await?
         .refused(429, "SlowDownException", "slow_down")?;
-    scene.clock.advance(Duration::from_secs(60));
-    ensure!(scene.start_device(&client).await?.status == 200);
+    fixture.clock.advance(Duration::from_secs(60));
+    ensure!(fixture.start_device(&client).await?.status == 200);
     Ok(())
 }

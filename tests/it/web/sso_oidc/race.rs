@@ -15,36 +15,36 @@ enum Prize {
     Device(String),
 }
 
-async fn next(scene: &Scene, stolen: &Pass, client: &Client, number: usize) -> Result<Prize> {
+async fn next(fixture: &Fixture, stolen: &Pass, client: &Client, number: usize) -> Result<Prize> {
     if number.is_multiple_of(2) {
         let state = format!("s{number}");
-        let code = scene.allowed_code(stolen, client, &state).await?;
+        let code = fixture.allowed_code(stolen, client, &state).await?;
         return Ok(Prize::Code(code));
     }
-    let started = scene.start_device(client).await?;
+    let started = fixture.start_device(client).await?;
     let code = started.user_code()?;
-    scene.allow_device(stolen, &code).await?;
+    fixture.allow_device(stolen, &code).await?;
     Ok(Prize::Device(started.device_code()?))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_consent_outlives_the_end_of_the_session_that_gave_it() -> Result<()> {
-    let scene = Arc::new(Scene::new().await?);
-    let client = scene.register().await?;
+    let fixture = Arc::new(Fixture::new().await?);
+    let client = fixture.register().await?;
     let mut tried = 0;
     for round in 0..race_rounds() {
-        scene.clock.advance(Duration::from_secs(660));
-        let (mine, stolen) = (scene.pass("alice").await?, scene.pass("alice").await?);
+        fixture.clock.advance(Duration::from_secs(660));
+        let (mine, stolen) = (fixture.pass("alice").await?, fixture.pass("alice").await?);
         let over = Arc::new(AtomicBool::new(false));
         let mut thieves = JoinSet::new();
         for thief in 0..4_usize {
-            let (scene, stolen, client) = (scene.clone(), stolen.clone(), client.clone());
+            let (fixture, stolen, client) = (fixture.clone(), stolen.clone(), client.clone());
             let over = over.clone();
             thieves.spawn(async move {
                 let (mut last, mut number) = (None, thief);
                 while !over.load(Ordering::Relaxed) {
                     // Refused ones are what is hoped for.
-                    let prize = next(&scene, &stolen, &client, number).await;
+                    let prize = next(&fixture, &stolen, &client, number).await;
                     last = prize.ok().or(last);
                     number += 5;
                 }
@@ -52,13 +52,13 @@ async fn no_consent_outlives_the_end_of_the_session_that_gave_it() -> Result<()>
             });
         }
         tokio::time::sleep(Duration::from_millis(40 + round as u64 % 7)).await;
-        scene.end_alice(&mine, round).await?;
+        fixture.end_alice(&mine, round).await?;
         over.store(true, Ordering::Relaxed);
         for prize in thieves.join_all().await.into_iter().flatten() {
             tried += 1;
             let answer = match &prize {
-                Prize::Code(code) => scene.redeem(&client, code).await?,
-                Prize::Device(code) => scene.poll(&client, code).await?,
+                Prize::Code(code) => fixture.redeem(&client, code).await?,
+                Prize::Device(code) => fixture.poll(&client, code).await?,
             };
             ensure!(answer.status != 200, "round {round}: {answer:?}");
         }

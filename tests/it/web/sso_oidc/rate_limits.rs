@@ -7,9 +7,9 @@ use rolecall_wire::sso::BEARER_TOKEN;
 
 use super::*;
 
-/// A house whose limits are so.
-async fn limited(more: &str) -> Result<Scene> {
-    Scene::with(|settings| {
+/// A stack whose limits are so.
+async fn limited(more: &str) -> Result<Fixture> {
+    Fixture::with(|settings| {
         settings.more = more.to_owned();
         settings.trusted_proxies = vec!["127.0.0.0/8".to_owned()];
     })
@@ -26,10 +26,10 @@ fn wait(answer: &Response) -> Result<u32> {
 }
 
 /// A client session by the device flow: the token's answer.
-async fn device_tokens(scene: &Scene, client: &Client, pass: &Pass) -> Result<Answer> {
-    let started = scene.start_device(client).await?;
-    scene.allow_device(pass, &started.user_code()?).await?;
-    let answer = scene.poll(client, &started.device_code()?).await?;
+async fn device_tokens(fixture: &Fixture, client: &Client, pass: &Pass) -> Result<Answer> {
+    let started = fixture.start_device(client).await?;
+    fixture.allow_device(pass, &started.user_code()?).await?;
+    let answer = fixture.poll(client, &started.device_code()?).await?;
     answer.granted()?;
     Ok(answer)
 }
@@ -49,74 +49,75 @@ fn ensure_limited(answer: &Response, most: u32) -> Result<()> {
 
 #[tokio::test]
 async fn credentials_are_limited_for_a_person_on_all_surfaces_together() -> Result<()> {
-    let scene = limited("[limits]\ncredentials = \"3/1m\"").await?;
-    let client = scene.register().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = limited("[limits]\ncredentials = \"3/1m\"").await?;
+    let client = fixture.register().await?;
+    let pass = fixture.pass("alice").await?;
     let fields = [("account", "444455556666"), ("permission_set", "ReadOnly")];
-    let started = scene.start_device(&client).await?;
-    scene.allow_device(&pass, &started.user_code()?).await?;
-    let token = scene
+    let started = fixture.start_device(&client).await?;
+    fixture.allow_device(&pass, &started.user_code()?).await?;
+    let token = fixture
         .poll(&client, &started.device_code()?)
         .await?
         .granted()?;
     let role = || {
-        scene
+        fixture
             .get("/federation/credentials?account_id=444455556666&role_name=ReadOnly")
             .header(BEARER_TOKEN, &token)
     };
-    let (status, _) = scene.post_json(&pass, "/credentials", &fields).await?;
+    let (status, _) = fixture.post_json(&pass, "/credentials", &fields).await?;
     ensure!(status == 200);
     ensure!(role().send().await?.status() == 200);
-    let console = scene.post(&pass, "/console", &fields).send().await?;
+    let console = fixture.post(&pass, "/console", &fields).send().await?;
     ensure!(console.status() == 303);
 
     let refused = role().send().await?;
     ensure_limited(&refused, 60)?;
     let kind = refused.headers().get(ERROR_TYPE);
     ensure!(kind.is_some_and(|kind| kind == "TooManyRequestsException"));
-    let refused = scene
+    let refused = fixture
         .post(&pass, "/credentials", &fields)
         .header(ACCEPT, "application/json");
     let refused = refused.send().await?;
     ensure_limited(&refused, 60)?;
     let said: Value = refused.json().await?;
     ensure!(said["error"] == "rate_limited", "{said}");
-    let refused = scene.post(&pass, "/console", &fields).send().await?;
+    let refused = fixture.post(&pass, "/console", &fields).send().await?;
     ensure_limited(&refused, 60)?;
     let page = refused.text().await?;
     ensure!(
         page.contains("Too many requests") && page.contains("Try again in "),
         "{page}"
     );
-    let intents = scene.events("issue_intended").await?.len();
+    let intents = fixture.events("issue_intended").await?.len();
     ensure!(intents == 3, "{intents} intents");
 
-    let bob = scene.pass("bob").await?;
-    let (status, _) = scene.post_json(&bob, "/credentials", &fields).await?;
+    let bob = fixture.pass("bob").await?;
+    let (status, _) = fixture.post_json(&bob, "/credentials", &fields).await?;
     ensure!(status == 200, "somebody else");
-    let metrics = scene
-        .client
-        .get(format!("http://{}/metrics", scene.house.gateway.management));
+    let metrics = fixture.client.get(format!(
+        "http://{}/metrics",
+        fixture.stack.gateway.management
+    ));
     let metrics = metrics.send().await?.text().await?;
     ensure!(
         metrics.contains("rolecall_rate_limited_total{limit=\"credentials\"} 3"),
         "{metrics}"
     );
-    scene.clock.advance(std::time::Duration::from_secs(60));
+    fixture.clock.advance(std::time::Duration::from_secs(60));
     ensure!(role().send().await?.status() == 200);
     Ok(())
 }
 
 #[tokio::test]
 async fn registrations_over_the_limit_are_told_to_slow_down() -> Result<()> {
-    let scene = limited("[limits]\nregister = \"2/1m\"").await?;
+    let fixture = limited("[limits]\nregister = \"2/1m\"").await?;
     for _ in 0..2 {
-        scene.register().await?;
+        fixture.register().await?;
     }
     let body = named("x");
-    let refused = scene
+    let refused = fixture
         .client
-        .post(scene.at("/client/register"))
+        .post(fixture.at("/client/register"))
         .json(&body)
         .send()
         .await?;
@@ -130,7 +131,7 @@ async fn registrations_over_the_limit_are_told_to_slow_down() -> Result<()> {
 
 #[tokio::test]
 async fn a_page_with_a_thousand_images_of_ours_hurts_nobody() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let paths = [
         "/sign-in/example",
         "/sign-in/example/callback?state=x&code=y",
@@ -139,7 +140,7 @@ async fn a_page_with_a_thousand_images_of_ours_hurts_nobody() -> Result<()> {
     ];
     for number in 0..1_000 {
         let path = paths[number % paths.len()];
-        let answer = scene
+        let answer = fixture
             .get(path)
             .header("sec-fetch-dest", "image")
             .header("sec-fetch-site", "cross-site")
@@ -149,14 +150,14 @@ async fn a_page_with_a_thousand_images_of_ours_hurts_nobody() -> Result<()> {
     }
     // Frames, as single logout needs them.
     for _ in 0..100 {
-        let answer = scene.get("/sign-in/example/slo?SAMLRequest=x");
+        let answer = fixture.get("/sign-in/example/slo?SAMLRequest=x");
         let answer = answer.header("sec-fetch-dest", "iframe").send().await?;
         ensure!(answer.status() == 404, "{}", answer.status());
     }
     for _ in 0..5 {
-        scene.signed_in("alice").await?;
+        fixture.signed_in("alice").await?;
     }
-    let stray = scene
+    let stray = fixture
         .get("/sign-in/example/callback?state=x&code=y")
         .send()
         .await?;
@@ -169,9 +170,9 @@ async fn a_page_with_a_thousand_images_of_ours_hurts_nobody() -> Result<()> {
 
 #[tokio::test]
 async fn a_window_that_another_sites_script_sends_here_uses_up_no_sign_in() -> Result<()> {
-    let scene = limited("[limits]\nsign_in = \"3/1m\"").await?;
+    let fixture = limited("[limits]\nsign_in = \"3/1m\"").await?;
     let path = "/sign-in/example?return_to=%2Fconsole&mfa=true";
-    let cross_site = || scene.get(path).header("sec-fetch-site", "cross-site");
+    let cross_site = || fixture.get(path).header("sec-fetch-site", "cross-site");
     for _ in 0..20 {
         let answer = cross_site().send().await?;
         ensure!(answer.status() == 200, "{}", answer.status());
@@ -190,56 +191,56 @@ async fn a_window_that_another_sites_script_sends_here_uses_up_no_sign_in() -> R
 
 #[tokio::test]
 async fn who_shows_something_live_is_let_in_while_the_address_is_over_every_limit() -> Result<()> {
-    let scene =
+    let fixture =
         limited("[limits]\nsign_in = \"30/1m\"\nfailures = \"5/10m\"\nregister = \"9/1m\"").await?;
-    let client = scene.register().await?;
-    let pass = scene.pass("alice").await?;
-    let (authorize, cookie) = scene.begin("/sign-in/example", None).await?;
-    let callback = scene.approve(&authorize, "alice").await?;
-    let grant = device_tokens(&scene, &client, &pass).await?;
-    let waiting = scene.start_device(&client).await?;
+    let client = fixture.register().await?;
+    let pass = fixture.pass("alice").await?;
+    let (authorize, cookie) = fixture.begin("/sign-in/example", None).await?;
+    let callback = fixture.approve(&authorize, "alice").await?;
+    let grant = device_tokens(&fixture, &client, &pass).await?;
+    let waiting = fixture.start_device(&client).await?;
 
     for _ in 0..40 {
-        scene.get("/sign-in/example").send().await?;
-        scene
+        fixture.get("/sign-in/example").send().await?;
+        fixture
             .get("/sign-in/example/callback?state=x&code=y")
             .send()
             .await?;
         let body = named("x");
-        scene
+        fixture
             .client
-            .post(scene.at("/client/register"))
+            .post(fixture.at("/client/register"))
             .json(&body)
             .send()
             .await?;
     }
-    ensure_limited(&scene.get("/sign-in/example").send().await?, 60)?;
-    let stray = scene
+    ensure_limited(&fixture.get("/sign-in/example").send().await?, 60)?;
+    let stray = fixture
         .get("/sign-in/example/callback?state=x&code=y")
         .send()
         .await?;
     ensure_limited(&stray, 600)?;
 
-    let back = scene.come_back(&callback, Some(&cookie)).await?;
+    let back = fixture.come_back(&callback, Some(&cookie)).await?;
     ensure!(back.status() == 303, "a live state: {}", back.status());
-    let again = scene
+    let again = fixture
         .get("/sign-in/example")
         .header(COOKIE, &pass.cookie)
         .send()
         .await?;
     ensure!(again.status() == 303, "a live session: {}", again.status());
-    let page = scene.get("/").header(COOKIE, &pass.cookie).send().await?;
+    let page = fixture.get("/").header(COOKIE, &pass.cookie).send().await?;
     ensure!(page.status() == 200);
-    let lists = scene
+    let lists = fixture
         .get("/assignment/accounts")
         .header(BEARER_TOKEN, grant.granted()?);
     ensure!(lists.send().await?.status() == 200, "a live token");
-    scene.allow_device(&pass, &waiting.user_code()?).await?;
-    scene
+    fixture.allow_device(&pass, &waiting.user_code()?).await?;
+    fixture
         .poll(&client, &waiting.device_code()?)
         .await?
         .granted()?;
-    scene
+    fixture
         .refresh(&client, &grant.refresh_token()?)
         .await?
         .granted()?;
@@ -248,47 +249,47 @@ async fn who_shows_something_live_is_let_in_while_the_address_is_over_every_limi
 
 #[tokio::test]
 async fn seventy_five_programs_with_an_empty_cache_sign_in_at_once() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let mut all = Vec::new();
     for _ in 0..75 {
         all.push(async {
             // Registers, asks by the browser, which is signed in nowhere, and by a device code.
-            let client = scene.register().await?;
-            let authorize = scene
+            let client = fixture.register().await?;
+            let authorize = fixture
                 .client
-                .get(scene.authorize(&client, "x"))
+                .get(fixture.authorize(&client, "x"))
                 .send()
                 .await?;
             ensure!(authorize.status() == 303, "{}", authorize.status());
-            let begun = scene.get("/sign-in/example").send().await?;
+            let begun = fixture.get("/sign-in/example").send().await?;
             ensure!(begun.status() == 303, "{}", begun.status());
-            let started = scene.start_device(&client).await?;
+            let started = fixture.start_device(&client).await?;
             ensure!(started.status == 200, "{started:?}");
             Ok(())
         });
     }
     futures_util::future::try_join_all(all).await?;
-    scene.signed_in("alice").await?;
+    fixture.signed_in("alice").await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn five_hundred_and_fifty_parallel_renewals_all_succeed() -> Result<()> {
     // Behind a proxy, which may have as many connections as it likes.
-    let scene = limited("").await?;
-    let client = scene.register().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = limited("").await?;
+    let client = fixture.register().await?;
+    let pass = fixture.pass("alice").await?;
     let mut sessions = Vec::new();
     for _ in 0..55 {
-        sessions.push(device_tokens(&scene, &client, &pass).await?);
+        sessions.push(device_tokens(&fixture, &client, &pass).await?);
     }
-    scene.clock.advance(std::time::Duration::from_secs(1_800));
+    fixture.clock.advance(std::time::Duration::from_secs(1_800));
     let mut renewals = Vec::new();
     for session in &sessions {
         let request = client.by_refresh(&session.refresh_token()?);
         for _ in 0..10 {
-            let (scene, request) = (&scene, request.clone());
-            renewals.push(async move { scene.token(&request).await });
+            let (fixture, request) = (&fixture, request.clone());
+            renewals.push(async move { fixture.token(&request).await });
         }
     }
     ensure!(renewals.len() == 550);
@@ -303,7 +304,7 @@ async fn five_hundred_and_fifty_parallel_renewals_all_succeed() -> Result<()> {
 #[tokio::test]
 async fn strangers_at_the_login_token_endpoint_are_refused_before_their_proof_is_read() -> Result<()>
 {
-    let scene = limited("[limits]\nfailures = \"3/10m\"").await?;
+    let fixture = limited("[limits]\nfailures = \"3/10m\"").await?;
     let ask = || {
         let body = CreateOAuth2TokenRequestBody {
             client_id: Some(signin::SAME_DEVICE.to_owned()),
@@ -311,7 +312,11 @@ async fn strangers_at_the_login_token_endpoint_are_refused_before_their_proof_is
             refresh_token: Some("x".into()),
             ..CreateOAuth2TokenRequestBody::default()
         };
-        scene.client.post(scene.at("/v1/token")).json(&body).send()
+        fixture
+            .client
+            .post(fixture.at("/v1/token"))
+            .json(&body)
+            .send()
     };
     for _ in 0..3 {
         let answer = ask().await?;
@@ -328,9 +333,9 @@ async fn strangers_at_the_login_token_endpoint_are_refused_before_their_proof_is
 
 #[tokio::test]
 async fn each_address_behind_a_proxy_has_its_own_limits() -> Result<()> {
-    let scene = limited("[limits]\nsign_in = \"2/1m\"").await?;
+    let fixture = limited("[limits]\nsign_in = \"2/1m\"").await?;
     let begin = |from: &'static str| {
-        scene
+        fixture
             .get("/sign-in/example")
             .header("x-forwarded-for", from)
     };
@@ -348,25 +353,25 @@ async fn each_address_behind_a_proxy_has_its_own_limits() -> Result<()> {
 
 #[tokio::test]
 async fn a_thousand_refusals_are_one_event_that_is_written_at_the_end() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     for _ in 0..1_000 {
-        scene.get("/sign-in/example/callback?x").send().await?;
+        fixture.get("/sign-in/example/callback?x").send().await?;
     }
     ensure!(
-        scene
+        fixture
             .trail()
             .await?
             .iter()
             .all(|event| event["event"] != "sign_in_refused")
     );
-    scene
-        .house
+    fixture
+        .stack
         .gateway
-        .verbs
+        .services
         .journal()
         .write_refusals(true)
         .await?;
-    let events = scene.events("sign_in_refusals").await?;
+    let events = fixture.events("sign_in_refusals").await?;
     ensure!(events.len() == 1, "{events:?}");
     ensure!(events[0]["refusals"] == 1_000 && events[0]["reasons"]["unreadable"] == 1_000);
     ensure!(events[0]["from"] == "127.0.0.1" && events[0]["address"] == "127.0.0.1");

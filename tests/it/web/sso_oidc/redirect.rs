@@ -53,12 +53,12 @@ const REFUSED: [&str; 36] = [
 
 #[tokio::test]
 async fn answers_go_to_the_client_s_own_port_and_nowhere_else() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let pass = scene.pass("alice").await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let pass = fixture.pass("alice").await?;
     for redirect in ALLOWED {
-        let url = scene.authorize_with(&client, &[("redirect_uri", redirect)]);
-        let to = scene.answered(&pass, &url, "allow").await?;
+        let url = fixture.authorize_with(&client, &[("redirect_uri", redirect)]);
+        let to = fixture.answered(&pass, &url, "allow").await?;
         ensure!(
             to.starts_with(&format!("{redirect}?code=")),
             "{redirect}: {to}"
@@ -67,11 +67,11 @@ async fn answers_go_to_the_client_s_own_port_and_nowhere_else() -> Result<()> {
     for redirect in REFUSED {
         // With a fault that would be told at the redirect URI, and without.
         for response_type in ["code", "token"] {
-            let url = scene.authorize_with(
+            let url = fixture.authorize_with(
                 &client,
                 &[("redirect_uri", redirect), ("response_type", response_type)],
             );
-            let answer = scene
+            let answer = fixture
                 .client
                 .get(&url)
                 .header(COOKIE, &pass.cookie)
@@ -90,18 +90,18 @@ async fn answers_go_to_the_client_s_own_port_and_nowhere_else() -> Result<()> {
 
 #[tokio::test]
 async fn what_was_not_registered_is_not_answered() -> Result<()> {
-    let scene = Scene::new().await?;
-    let bare = scene.register_as(named("x")).await?;
-    let short = scene
+    let fixture = Fixture::new().await?;
+    let bare = fixture.register_as(named("x")).await?;
+    let short = fixture
         .register_as(RegisterClientRequest {
             redirect_uris: Some(vec!["http://127.0.0.1".to_owned()]),
             ..named("x")
         })
         .await?;
     let get = |client: &Client, redirect: &str| {
-        scene
+        fixture
             .client
-            .get(scene.authorize_with(client, &[("redirect_uri", redirect), ("scopes", "")]))
+            .get(fixture.authorize_with(client, &[("redirect_uri", redirect), ("scopes", "")]))
             .send()
     };
     ensure!(get(&bare, LISTENING).await?.status() == 400);

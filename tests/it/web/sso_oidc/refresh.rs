@@ -6,60 +6,60 @@ use super::*;
 
 #[tokio::test]
 async fn a_refresh_token_rotates() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let first = scene.device_session(&client).await?;
-    scene.clock.advance(Duration::from_secs(2_700));
-    let second = scene.refresh(&client, &first.refresh_token()?).await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let first = fixture.device_session(&client).await?;
+    fixture.clock.advance(Duration::from_secs(2_700));
+    let second = fixture.refresh(&client, &first.refresh_token()?).await?;
     ensure!(second.tokens()?.expires_in == 3_600, "{second:?}");
     ensure!(
         second.granted()? != first.granted()?
             && second.refresh_token()? != first.refresh_token()?
     );
-    ensure!(scene.opens(&first.granted()?).await? && scene.opens(&second.granted()?).await?);
-    scene.clock.advance(Duration::from_secs(900));
+    ensure!(fixture.opens(&first.granted()?).await? && fixture.opens(&second.granted()?).await?);
+    fixture.clock.advance(Duration::from_secs(900));
     ensure!(
-        !scene.opens(&first.granted()?).await?,
+        !fixture.opens(&first.granted()?).await?,
         "the first lives for its hour"
     );
-    ensure!(scene.opens(&second.granted()?).await?);
-    let third = scene.refresh(&client, &second.refresh_token()?).await?;
-    ensure!(scene.opens(&third.granted()?).await?);
+    ensure!(fixture.opens(&second.granted()?).await?);
+    let third = fixture.refresh(&client, &second.refresh_token()?).await?;
+    ensure!(fixture.opens(&third.granted()?).await?);
     Ok(())
 }
 
 #[tokio::test]
 async fn fifty_processes_share_one_token() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let first = scene.device_session(&client).await?;
-    scene.clock.advance(Duration::from_secs(3_600));
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let first = fixture.device_session(&client).await?;
+    fixture.clock.advance(Duration::from_secs(3_600));
     let token = first.refresh_token()?;
-    let refreshes = (0..50).map(|_| scene.refresh(&client, &token));
+    let refreshes = (0..50).map(|_| fixture.refresh(&client, &token));
     let mut successors = std::collections::BTreeSet::new();
     for answer in futures_util::future::join_all(refreshes).await {
         let answer = answer?;
-        ensure!(scene.opens(&answer.granted()?).await?);
+        ensure!(fixture.opens(&answer.granted()?).await?);
         successors.insert(answer.refresh_token()?);
     }
     ensure!(successors.len() == 1, "{} successors", successors.len());
     // One of them writes last; whoever reads its file goes on.
     let successor = successors.pop_first().context("none")?;
-    scene.clock.advance(Duration::from_secs(2_700));
-    scene.refresh(&client, &successor).await?.granted()?;
+    fixture.clock.advance(Duration::from_secs(2_700));
+    fixture.refresh(&client, &successor).await?.granted()?;
     Ok(())
 }
 
 #[tokio::test]
 async fn within_the_grace_whoever_lags_behind_catches_up() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let first = scene.device_session(&client).await?.refresh_token()?;
-    let second = scene.refresh(&client, &first).await?.refresh_token()?;
-    scene.clock.advance(Duration::from_secs(30));
-    let third = scene.refresh(&client, &second).await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let first = fixture.device_session(&client).await?.refresh_token()?;
+    let second = fixture.refresh(&client, &first).await?.refresh_token()?;
+    fixture.clock.advance(Duration::from_secs(30));
+    let third = fixture.refresh(&client, &second).await?;
     for behind in [&first, &second] {
-        let answer = scene.refresh(&client, behind).await?;
+        let answer = fixture.refresh(&client, behind).await?;
         ensure!(answer.refresh_token()? == third.refresh_token()?);
         ensure!(answer.granted()? == third.granted()?);
     }
@@ -68,24 +68,24 @@ async fn within_the_grace_whoever_lags_behind_catches_up() -> Result<()> {
 
 #[tokio::test]
 async fn a_copy_gives_itself_away() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let first = scene.device_session(&client).await?;
-    let second = scene.refresh(&client, &first.refresh_token()?).await?;
-    scene.clock.advance(Duration::from_secs(59));
-    scene
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let first = fixture.device_session(&client).await?;
+    let second = fixture.refresh(&client, &first.refresh_token()?).await?;
+    fixture.clock.advance(Duration::from_secs(59));
+    fixture
         .refresh(&client, &first.refresh_token()?)
         .await?
         .granted()?;
-    scene.clock.advance(Duration::from_secs(1));
-    let copy = scene.refresh(&client, &first.refresh_token()?).await?;
+    fixture.clock.advance(Duration::from_secs(1));
+    let copy = fixture.refresh(&client, &first.refresh_token()?).await?;
     copy.refused(400, "InvalidGrantException", "invalid_grant")?;
     for token in [first.granted()?, second.granted()?] {
-        ensure!(!scene.opens(&token).await?, "the family lives on");
+        ensure!(!fixture.opens(&token).await?, "the family lives on");
     }
-    let victim = scene.refresh(&client, &second.refresh_token()?).await?;
+    let victim = fixture.refresh(&client, &second.refresh_token()?).await?;
     victim.refused(400, "InvalidGrantException", "invalid_grant")?;
-    let ended = scene.events("signed_out").await?;
+    let ended = fixture.events("signed_out").await?;
     ensure!(
         ended.len() == 1 && ended[0]["reason"] == "refresh_token_reused",
         "{ended:?}"
@@ -95,14 +95,15 @@ async fn a_copy_gives_itself_away() -> Result<()> {
 
 #[tokio::test]
 async fn a_foreign_client_refreshes_nothing_and_ends_nothing() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (client, other) = (scene.register().await?, scene.register().await?);
-    let first = scene.device_session(&client).await?;
+    let fixture = Fixture::new().await?;
+    let (client, other) = (fixture.register().await?, fixture.register().await?);
+    let first = fixture.device_session(&client).await?;
     let token = first.refresh_token()?;
-    scene
-        .refresh(&other, &token)
-        .await?
-        .refused(400, "InvalidGrantException", "invalid_grant")?;
+    fixture.refresh(&other, &token).await?.refused(
+        400,
+        "InvalidGrantException",
+        "invalid_grant",
+    )?;
     let access = first.granted()?;
     for wrong in [
         "",
@@ -112,36 +113,36 @@ async fn a_foreign_client_refreshes_nothing_and_ends_nothing() -> Result<()> {
         &token[..token.len() - 1],
         &format!("{token}A"),
     ] {
-        scene.refresh(&client, wrong).await?.refused(
+        fixture.refresh(&client, wrong).await?.refused(
             400,
             "InvalidGrantException",
             "invalid_grant",
         )?;
     }
-    ensure!(scene.opens(&access).await?);
-    scene.refresh(&client, &token).await?.granted()?;
+    ensure!(fixture.opens(&access).await?);
+    fixture.refresh(&client, &token).await?.granted()?;
     Ok(())
 }
 
 #[tokio::test]
 async fn nothing_outlives_what_was_allowed() -> Result<()> {
-    let scene = Scene::with(|settings| {
+    let fixture = Fixture::with(|settings| {
         settings.more = "[session]\nidle_timeout = \"2h\"\nabsolute_timeout = \"2h\"\n[clients]\naccess_token = \"90m\"\n".to_owned();
     })
     .await?;
-    let client = scene.register().await?;
-    let pass = scene.pass("alice").await?;
-    scene.clock.advance(Duration::from_secs(60));
-    let code = scene.allowed_code(&pass, &client, "s").await?;
-    let first = scene.redeem(&client, &code).await?;
+    let client = fixture.register().await?;
+    let pass = fixture.pass("alice").await?;
+    fixture.clock.advance(Duration::from_secs(60));
+    let code = fixture.allowed_code(&pass, &client, "s").await?;
+    let first = fixture.redeem(&client, &code).await?;
     ensure!(first.tokens()?.expires_in == 5_400, "{first:?}");
-    scene.clock.advance(Duration::from_secs(4_000));
-    let second = scene.refresh(&client, &first.refresh_token()?).await?;
+    fixture.clock.advance(Duration::from_secs(4_000));
+    let second = fixture.refresh(&client, &first.refresh_token()?).await?;
     // Two hours after the browser's sign-in all ends.
     ensure!(second.tokens()?.expires_in == 7_200 - 4_060, "{second:?}");
-    scene.clock.advance(Duration::from_secs(7_200 - 4_060));
-    ensure!(!scene.opens(&second.granted()?).await?);
-    scene
+    fixture.clock.advance(Duration::from_secs(7_200 - 4_060));
+    ensure!(!fixture.opens(&second.granted()?).await?);
+    fixture
         .refresh(&client, &second.refresh_token()?)
         .await?
         .refused(400, "InvalidGrantException", "invalid_grant")
@@ -149,15 +150,15 @@ async fn nothing_outlives_what_was_allowed() -> Result<()> {
 
 #[tokio::test]
 async fn a_device_s_access_token_lives_for_an_hour_at_most() -> Result<()> {
-    let scene = Scene::with(|settings| {
+    let fixture = Fixture::with(|settings| {
         settings.more = "[clients]\naccess_token = \"8h\"\nrefresh_token = \"90m\"\n".to_owned();
     })
     .await?;
-    let client = scene.register().await?;
-    let first = scene.device_session(&client).await?;
+    let client = fixture.register().await?;
+    let first = fixture.device_session(&client).await?;
     ensure!(first.tokens()?.expires_in == 3_600, "{first:?}");
-    scene.clock.advance(Duration::from_secs(3_000));
-    let second = scene.refresh(&client, &first.refresh_token()?).await?;
+    fixture.clock.advance(Duration::from_secs(3_000));
+    let second = fixture.refresh(&client, &first.refresh_token()?).await?;
     ensure!(
         second.tokens()?.expires_in == 2_400,
         "the rest of the 90 minutes: {second:?}"

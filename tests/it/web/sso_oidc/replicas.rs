@@ -1,34 +1,39 @@
 //! Two gateways over one store: a code is spent once however many ask at both, and what ends at one has ended at the other.
 
-use rolecall_demo::Replica;
+use rolecall_harness::Replica;
 use rolecall_testkit::redis::Redis;
 
 use super::*;
 
 /// Two replicas over one Redis.
-pub(super) async fn two() -> Result<(Redis, Scene, Replica)> {
+pub(super) async fn two() -> Result<(Redis, Fixture, Replica)> {
     let redis = Redis::single().await?;
-    let scene = Scene::with(|settings| settings.store = redis.url()).await?;
-    let replica = scene.house.replica().await?;
-    Ok((redis, scene, replica))
+    let fixture = Fixture::with(|settings| settings.store = redis.url()).await?;
+    let replica = fixture.stack.start_replica().await?;
+    Ok((redis, fixture, replica))
 }
 
-/// As [`Scene::token`], at either replica.
-fn token_at(scene: &Scene, replica: Option<&Replica>, body: &CreateTokenRequest) -> RequestBuilder {
+/// As [`Fixture::token`], at either replica.
+fn token_at(
+    fixture: &Fixture,
+    replica: Option<&Replica>,
+    body: &CreateTokenRequest,
+) -> RequestBuilder {
     let url = match replica {
         Some(replica) => format!("http://{}/token", replica.address),
-        None => scene.at("/token"),
+        None => fixture.at("/token"),
     };
-    let host = scene.house.url().trim_start_matches("http://").to_owned();
-    scene.client.post(url).header("host", host).json(body)
+    let host = fixture.stack.url().trim_start_matches("http://").to_owned();
+    fixture.client.post(url).header("host", host).json(body)
 }
 
 async fn winners(
-    scene: &Scene,
+    fixture: &Fixture,
     replica: &Replica,
     body: &CreateTokenRequest,
 ) -> Result<Vec<String>> {
-    let asks = (0..100).map(|n| Answer::of(token_at(scene, (n % 2 == 0).then_some(replica), body)));
+    let asks =
+        (0..100).map(|n| Answer::of(token_at(fixture, (n % 2 == 0).then_some(replica), body)));
     let mut winners = Vec::new();
     for answer in futures_util::future::join_all(asks).await {
         let answer = answer?;
@@ -42,43 +47,43 @@ async fn winners(
 
 #[tokio::test]
 async fn of_a_hundred_who_show_a_device_code_one_wins() -> Result<()> {
-    let (_redis, scene, replica) = two().await?;
-    let client = scene.register().await?;
-    let started = scene.start_device(&client).await?;
-    let pass = scene.pass("alice").await?;
-    scene.allow_device(&pass, &started.user_code()?).await?;
+    let (_redis, fixture, replica) = two().await?;
+    let client = fixture.register().await?;
+    let started = fixture.start_device(&client).await?;
+    let pass = fixture.pass("alice").await?;
+    fixture.allow_device(&pass, &started.user_code()?).await?;
     let body = client.by_device(&started.device_code()?);
-    let winners = winners(&scene, &replica, &body).await?;
+    let winners = winners(&fixture, &replica, &body).await?;
     ensure!(winners.len() == 1, "{} winners", winners.len());
-    ensure!(scene.opens(&winners[0]).await?);
+    ensure!(fixture.opens(&winners[0]).await?);
     Ok(())
 }
 
 #[tokio::test]
 async fn of_a_hundred_who_show_a_code_one_wins_and_what_it_won_has_ended() -> Result<()> {
-    let (_redis, scene, replica) = two().await?;
-    let client = scene.register().await?;
-    let pass = scene.pass("alice").await?;
-    let code = scene.allowed_code(&pass, &client, "s").await?;
+    let (_redis, fixture, replica) = two().await?;
+    let client = fixture.register().await?;
+    let pass = fixture.pass("alice").await?;
+    let code = fixture.allowed_code(&pass, &client, "s").await?;
     let body = client.by_code(&code);
-    let winners = winners(&scene, &replica, &body).await?;
+    let winners = winners(&fixture, &replica, &body).await?;
     ensure!(winners.len() == 1, "{} winners", winners.len());
-    ensure!(!scene.opens(&winners[0]).await?, "it was shown again");
+    ensure!(!fixture.opens(&winners[0]).await?, "it was shown again");
     Ok(())
 }
 
 #[tokio::test]
 async fn what_ends_at_one_replica_has_ended_at_the_other() -> Result<()> {
-    let (_redis, scene, replica) = two().await?;
-    let client = scene.register().await?;
+    let (_redis, fixture, replica) = two().await?;
+    let client = fixture.register().await?;
     let (one, other) = (
-        scene.device_session(&client).await?,
-        scene.device_session(&client).await?,
+        fixture.device_session(&client).await?,
+        fixture.device_session(&client).await?,
     );
     let opens = |token: String| {
-        let verbs = replica.verbs.clone();
+        let services = replica.services.clone();
         async move {
-            verbs
+            services
                 .sessions()
                 .client_session(&rolecall_core::base::secret::AccessToken::new(token))
                 .await
@@ -86,19 +91,19 @@ async fn what_ends_at_one_replica_has_ended_at_the_other() -> Result<()> {
         }
     };
     ensure!(opens(one.granted()?).await? && opens(other.granted()?).await?);
-    let pass = scene.pass("alice").await?;
+    let pass = fixture.pass("alice").await?;
     let token = rolecall_core::base::secret::AccessToken::new(one.granted()?);
-    let session = scene
-        .house
+    let session = fixture
+        .stack
         .gateway
-        .verbs
+        .services
         .sessions()
         .client_session(&token)
         .await?
         .context("no session")?;
     let name = session.id.to_string();
     ensure!(
-        scene
+        fixture
             .post(&pass, "/sessions/end", &[("session", &name)])
             .send()
             .await?
@@ -107,7 +112,7 @@ async fn what_ends_at_one_replica_has_ended_at_the_other() -> Result<()> {
     );
     ensure!(!opens(one.granted()?).await? && opens(other.granted()?).await?);
     ensure!(
-        scene
+        fixture
             .post(&pass, "/sessions/end", &[("others", "true")])
             .send()
             .await?
@@ -116,27 +121,27 @@ async fn what_ends_at_one_replica_has_ended_at_the_other() -> Result<()> {
     );
     ensure!(!opens(other.granted()?).await?);
     let body = client.by_refresh(&other.refresh_token()?);
-    Answer::of(token_at(&scene, Some(&replica), &body))
+    Answer::of(token_at(&fixture, Some(&replica), &body))
         .await?
         .refused(400, "InvalidGrantException", "invalid_grant")
 }
 
 #[tokio::test]
 async fn an_administrator_ends_everything_of_a_person_s_at_once() -> Result<()> {
-    let (_redis, scene, replica) = two().await?;
-    let client = scene.register().await?;
-    let tokens = scene.device_session(&client).await?;
-    let pass = scene.pass("alice").await?;
-    let bob = scene.pass("bob").await?;
-    scene.end_all_of("alice").await?;
+    let (_redis, fixture, replica) = two().await?;
+    let client = fixture.register().await?;
+    let tokens = fixture.device_session(&client).await?;
+    let pass = fixture.pass("alice").await?;
+    let bob = fixture.pass("bob").await?;
+    fixture.end_all_of("alice").await?;
     let token = rolecall_core::base::secret::AccessToken::new(tokens.granted()?);
-    for verbs in [&scene.house.gateway.verbs, &replica.verbs] {
-        ensure!(verbs.sessions().client_session(&token).await?.is_none());
+    for services in [&fixture.stack.gateway.services, &replica.services] {
+        ensure!(services.sessions().client_session(&token).await?.is_none());
     }
-    let get = |pass: &Pass| scene.get("/").header(COOKIE, &pass.cookie).send();
+    let get = |pass: &Pass| fixture.get("/").header(COOKIE, &pass.cookie).send();
     ensure!(get(&pass).await?.status() == 303, "the browser, too");
     ensure!(get(&bob).await?.status() == 200, "and nobody else");
-    let ended = scene.events("signed_out").await?;
+    let ended = fixture.events("signed_out").await?;
     ensure!(
         ended.len() == 3
             && ended
@@ -145,7 +150,7 @@ async fn an_administrator_ends_everything_of_a_person_s_at_once() -> Result<()> 
         "two browsers and a client: {ended:?}"
     );
     ensure!(
-        scene.device_session(&client).await?.status == 200,
+        fixture.device_session(&client).await?.status == 200,
         "a new sign-in is for the provider to refuse"
     );
     Ok(())

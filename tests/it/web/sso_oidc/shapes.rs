@@ -19,9 +19,9 @@ fn recorded(start: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn every_recorded_registration_is_taken() -> Result<()> {
-    let scene = Scene::new().await?;
-    for body in recorded(&scene.at("/start")) {
-        let answer = scene.call("/client/register", body.clone()).await?;
+    let fixture = Fixture::new().await?;
+    for body in recorded(&fixture.at("/start")) {
+        let answer = fixture.call("/client/register", body.clone()).await?;
         ensure!(answer.status == 200, "{body}: {answer:?}");
         let seconds = |name: &str| answer.body[name].as_i64().context("no seconds");
         let (issued, expires) = (
@@ -30,7 +30,7 @@ async fn every_recorded_registration_is_taken() -> Result<()> {
         );
         ensure!(expires - issued == 90 * 86_400, "{answer:?}");
         ensure!(
-            (issued - scene.clock.now().timestamp()).abs() < 5,
+            (issued - fixture.clock.now().timestamp()).abs() < 5,
             "{answer:?}"
         );
         let client = Client {
@@ -38,7 +38,7 @@ async fn every_recorded_registration_is_taken() -> Result<()> {
             secret: answer.text("clientSecret")?.into(),
         };
         let may_use_devices = body["grantTypes"].is_null();
-        let started = scene.start_device(&client).await?;
+        let started = fixture.start_device(&client).await?;
         ensure!(
             (started.status == 200) == may_use_devices,
             "{body}: {started:?}"
@@ -49,9 +49,9 @@ async fn every_recorded_registration_is_taken() -> Result<()> {
 
 #[tokio::test]
 async fn registrations_that_lead_elsewhere_are_refused_by_name() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let with = |name: &str, value: Value| {
-        let mut body = recorded(&scene.at("/start")).remove(0);
+        let mut body = recorded(&fixture.at("/start")).remove(0);
         body[name] = value;
         body
     };
@@ -103,7 +103,7 @@ async fn registrations_that_lead_elsewhere_are_refused_by_name() -> Result<()> {
         ),
         (json!([]), "InvalidRequestException", "invalid_request"),
     ] {
-        scene
+        fixture
             .call("/client/register", body)
             .await?
             .refused(400, exception, error)?;
@@ -113,7 +113,7 @@ async fn registrations_that_lead_elsewhere_are_refused_by_name() -> Result<()> {
 
 #[tokio::test]
 async fn bodies_that_cannot_be_read_are_told_so_in_aws_words() -> Result<()> {
-    let scene = Scene::new().await?;
+    let fixture = Fixture::new().await?;
     let json = "application/json";
     for (kind, body, status) in [
         (json, String::new(), 400),
@@ -136,18 +136,18 @@ async fn bodies_that_cannot_be_read_are_told_so_in_aws_words() -> Result<()> {
             400,
         ),
     ] {
-        let request = scene
+        let request = fixture
             .client
-            .post(scene.at("/token"))
+            .post(fixture.at("/token"))
             .header(CONTENT_TYPE, kind)
             .body(body);
         Answer::of(request)
             .await?
             .refused(status, "InvalidRequestException", "invalid_request")?;
     }
-    let request = scene
+    let request = fixture
         .client
-        .get(scene.at("/token"))
+        .get(fixture.at("/token"))
         .header(ACCEPT, "text/html");
     Answer::of(request)
         .await?
@@ -157,14 +157,14 @@ async fn bodies_that_cannot_be_read_are_told_so_in_aws_words() -> Result<()> {
 
 #[tokio::test]
 async fn a_client_that_is_not_ours_is_a_401() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let other = scene.register().await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let other = fixture.register().await?;
     let with = |id: &str, secret: &str| Client {
         id: id.to_owned(),
         secret: secret.into(),
     };
-    let foreign = Scene::new().await?.register().await?;
+    let foreign = Fixture::new().await?.register().await?;
     for wrong in [
         with(&client.id, "x"),
         with(&client.id, other.secret.expose()),
@@ -174,39 +174,41 @@ async fn a_client_that_is_not_ours_is_a_401() -> Result<()> {
         with(&format!("{}A", client.id), client.secret.expose()),
         foreign,
     ] {
-        scene.start_device(&wrong).await?.refused(
+        fixture.start_device(&wrong).await?.refused(
             401,
             "InvalidClientException",
             "invalid_client",
         )?;
-        scene
-            .poll(&wrong, "x")
-            .await?
-            .refused(401, "InvalidClientException", "invalid_client")?;
+        fixture.poll(&wrong, "x").await?.refused(
+            401,
+            "InvalidClientException",
+            "invalid_client",
+        )?;
     }
-    scene
+    fixture
         .clock
         .advance(std::time::Duration::from_secs(90 * 86_400 - 10));
-    ensure!(scene.start_device(&client).await?.status == 200);
-    scene.clock.advance(std::time::Duration::from_secs(10));
-    scene
-        .start_device(&client)
-        .await?
-        .refused(401, "InvalidClientException", "invalid_client")?;
+    ensure!(fixture.start_device(&client).await?.status == 200);
+    fixture.clock.advance(std::time::Duration::from_secs(10));
+    fixture.start_device(&client).await?.refused(
+        401,
+        "InvalidClientException",
+        "invalid_client",
+    )?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_lost_store_breaks_no_registration() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
     // The memory store forgets with the process; the sealing keys are the configuration's.
-    let replica = scene.house.replica().await?;
-    let body = client.device_authorization(scene.at("/start"));
-    let request = scene
+    let replica = fixture.stack.start_replica().await?;
+    let body = client.device_authorization(fixture.at("/start"));
+    let request = fixture
         .client
         .post(format!("http://{}/device_authorization", replica.address))
-        .header("host", scene.house.url().trim_start_matches("http://"))
+        .header("host", fixture.stack.url().trim_start_matches("http://"))
         .json(&body);
     ensure!(Answer::of(request).await?.status == 200);
     Ok(())
@@ -214,14 +216,14 @@ async fn a_lost_store_breaks_no_registration() -> Result<()> {
 
 #[tokio::test]
 async fn missing_members_and_unknown_grant_types_have_their_own_names() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
     let asking = |more: Value| {
         let mut body = json!({ "clientId": client.id, "clientSecret": client.secret });
         if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
             body.extend(more.clone());
         }
-        scene.call("/token", body)
+        fixture.call("/token", body)
     };
     for more in [
         json!({}),
@@ -258,22 +260,22 @@ async fn missing_members_and_unknown_grant_types_have_their_own_names() -> Resul
             .refused(400, "InvalidGrantException", "invalid_grant")?;
     }
     let body = json!({ "clientId": client.id, "clientSecret": client.secret });
-    let answer = scene.call("/device_authorization", body).await?;
+    let answer = fixture.call("/device_authorization", body).await?;
     answer.refused(400, "InvalidRequestException", "invalid_request")
 }
 
 #[tokio::test]
 async fn who_registered_for_one_flow_does_not_use_another() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene
-        .register_as(recorded(&scene.at("/start")).remove(0))
+    let fixture = Fixture::new().await?;
+    let client = fixture
+        .register_as(recorded(&fixture.at("/start")).remove(0))
         .await?;
-    scene.start_device(&client).await?.refused(
+    fixture.start_device(&client).await?.refused(
         400,
         "UnauthorizedClientException",
         "unauthorized_client",
     )?;
-    scene.poll(&client, "x").await?.refused(
+    fixture.poll(&client, "x").await?.refused(
         400,
         "UnauthorizedClientException",
         "unauthorized_client",
@@ -282,8 +284,8 @@ async fn who_registered_for_one_flow_does_not_use_another() -> Result<()> {
 
 #[tokio::test]
 async fn plain_oauth_clients_are_answered_in_a_form_s_words() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
     let form = |path: &str, pairs: &[(&str, &str)]| {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs([
@@ -292,7 +294,7 @@ async fn plain_oauth_clients_are_answered_in_a_form_s_words() -> Result<()> {
             ])
             .extend_pairs(pairs)
             .finish();
-        let request = scene.client.post(scene.at(path));
+        let request = fixture.client.post(fixture.at(path));
         Answer::of(
             request
                 .header(
@@ -311,8 +313,8 @@ async fn plain_oauth_clients_are_answered_in_a_form_s_words() -> Result<()> {
     ] {
         started.text(member)?;
     }
-    let pass = scene.pass("alice").await?;
-    scene
+    let pass = fixture.pass("alice").await?;
+    fixture
         .allow_device(&pass, &started.text("user_code")?)
         .await?;
     let answer = form(
@@ -327,7 +329,7 @@ async fn plain_oauth_clients_are_answered_in_a_form_s_words() -> Result<()> {
         answer.body["token_type"] == "Bearer" && answer.body["expires_in"] == 3_600,
         "{answer:?}"
     );
-    ensure!(scene.opens(&answer.text("access_token")?).await?);
+    ensure!(fixture.opens(&answer.text("access_token")?).await?);
     let refreshed = form(
         "/token",
         &[
@@ -336,18 +338,18 @@ async fn plain_oauth_clients_are_answered_in_a_form_s_words() -> Result<()> {
         ],
     )
     .await?;
-    ensure!(scene.opens(&refreshed.text("access_token")?).await?);
+    ensure!(fixture.opens(&refreshed.text("access_token")?).await?);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_page_of_another_site_cannot_call_it() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let body = client.device_authorization(scene.at("/start"));
-    let request = scene
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let body = client.device_authorization(fixture.at("/start"));
+    let request = fixture
         .client
-        .post(scene.at("/device_authorization"))
+        .post(fixture.at("/device_authorization"))
         .header("origin", "https://evil.example")
         .json(&body);
     Answer::of(request)
@@ -357,13 +359,13 @@ async fn a_page_of_another_site_cannot_call_it() -> Result<()> {
 
 #[tokio::test]
 async fn nothing_secret_reaches_the_trail() -> Result<()> {
-    let scene = Scene::new().await?;
-    let client = scene.register().await?;
-    let started = scene.start_device(&client).await?;
-    let pass = scene.pass("alice").await?;
-    scene.allow_device(&pass, &started.user_code()?).await?;
-    let answer = scene.poll(&client, &started.device_code()?).await?;
-    let trail = format!("{:?}", scene.trail().await?);
+    let fixture = Fixture::new().await?;
+    let client = fixture.register().await?;
+    let started = fixture.start_device(&client).await?;
+    let pass = fixture.pass("alice").await?;
+    fixture.allow_device(&pass, &started.user_code()?).await?;
+    let answer = fixture.poll(&client, &started.device_code()?).await?;
+    let trail = format!("{:?}", fixture.trail().await?);
     ensure!(
         trail.contains("botocore-client-rc") && trail.contains("consent_given"),
         "{trail}"

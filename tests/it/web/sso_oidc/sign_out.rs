@@ -7,14 +7,14 @@ use reqwest::header::ORIGIN;
 
 use super::*;
 
-use crate::web::saml::SamlScene;
+use crate::web::saml::SamlFixture;
 use crate::web::saml_logout;
 
 /// The cookie of a sign-out.
 const TICKET: &str = "rc_o";
 const END: &str = "/sign-out/clients";
 
-impl Scene {
+impl Fixture {
     /// A browser of alice's, and the token of a command line that she let in.
     async fn with_terminal(&self) -> Result<(Browser, String)> {
         let client = self.register().await?;
@@ -44,8 +44,8 @@ impl Scene {
 
 #[tokio::test]
 async fn a_sign_out_says_that_command_lines_stay_and_ends_them_on_request() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (mut browser, token) = scene.with_terminal().await?;
+    let fixture = Fixture::new().await?;
+    let (mut browser, token) = fixture.with_terminal().await?;
     let page = browser.press("Sign out", &[]).await?;
     let cookie = browser.cookie(TICKET).context("no ticket")?;
     ensure!(cookie.http_only && cookie.same_site == rolecall_testkit::browser::SameSite::Lax);
@@ -54,7 +54,7 @@ async fn a_sign_out_says_that_command_lines_stay_and_ends_them_on_request() -> R
     ensure!(page.url().path() == "/signed-out", "{}", page.url());
     let offer = "1 command line or other program is still signed in";
     ensure!(page.text().contains(offer), "{}", page.text());
-    ensure!(scene.opens(&token).await?);
+    ensure!(fixture.opens(&token).await?);
 
     let page = browser.press("Sign it out too", &[]).await?;
     ensure!(
@@ -62,16 +62,16 @@ async fn a_sign_out_says_that_command_lines_stay_and_ends_them_on_request() -> R
         "{}",
         page.text()
     );
-    ensure!(!scene.opens(&token).await?);
+    ensure!(!fixture.opens(&token).await?);
     ensure!(browser.cookie(TICKET).is_none());
-    let ended = scene.events("signed_out").await?;
+    let ended = fixture.events("signed_out").await?;
     let reasons: Vec<_> = ended.iter().map(|event| &event["reason"]).collect();
     ensure!(reasons == ["sign_out", "ended_by_owner"], "{ended:?}");
     ensure!(ended[1]["actor"]["email"] == "alice@example.com");
-    let begun = scene.events("client_session_begun").await?;
+    let begun = fixture.events("client_session_begun").await?;
     ensure!(ended[1]["session"] == begun[0]["session"]);
 
-    let page = browser.open(&scene.at("/signed-out")).await?;
+    let page = browser.open(&fixture.at("/signed-out")).await?;
     ensure!(!page.text().contains("still signed in"), "{}", page.text());
     Ok(())
 }
@@ -80,51 +80,51 @@ async fn a_sign_out_says_that_command_lines_stay_and_ends_them_on_request() -> R
 #[tokio::test]
 async fn the_offer_outlives_single_logout() -> Result<()> {
     for keys in ["", "request_binding = \"post\""] {
-        let scene = SamlScene::with(keys, |_| ()).await?;
-        let mut browser = scene.by_saml("alice").await?;
-        let client = scene.register().await?;
-        let code = scene
+        let fixture = SamlFixture::with(keys, |_| ()).await?;
+        let mut browser = fixture.by_saml("alice").await?;
+        let client = fixture.register().await?;
+        let code = fixture
             .allowed_code(&pass_of(&browser)?, &client, "s")
             .await?;
-        let token = scene.redeem(&client, &code).await?.granted()?;
+        let token = fixture.redeem(&client, &code).await?.granted()?;
         let page = saml_logout::sign_out(&mut browser).await?;
         let offer = "1 command line or other program is still signed in";
         ensure!(page.text().contains(offer), "{}", page.text());
-        ensure!(!scene.upstream.is_signed_in("alice") && scene.opens(&token).await?);
+        ensure!(!fixture.upstream.is_signed_in("alice") && fixture.opens(&token).await?);
         browser.press("Sign it out too", &[]).await?;
-        ensure!(!scene.opens(&token).await?);
+        ensure!(!fixture.opens(&token).await?);
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_ticket_is_for_one_use_and_a_few_minutes() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (pass, token) = scene.signed_out().await?;
-    ensure!(scene.end_clients(&pass).await?.0 == 200);
-    ensure!(!scene.opens(&token).await?);
-    let before = scene.events("signed_out").await?.len();
-    let (status, page) = scene.end_clients(&pass).await?;
+    let fixture = Fixture::new().await?;
+    let (pass, token) = fixture.signed_out().await?;
+    ensure!(fixture.end_clients(&pass).await?.0 == 200);
+    ensure!(!fixture.opens(&token).await?);
+    let before = fixture.events("signed_out").await?.len();
+    let (status, page) = fixture.end_clients(&pass).await?;
     ensure!(
         status == 400 && page.contains("This page has expired"),
         "{page}"
     );
-    ensure!(scene.events("signed_out").await?.len() == before);
+    ensure!(fixture.events("signed_out").await?.len() == before);
 
-    let (pass, token) = scene.signed_out().await?;
-    scene.clock.advance(Duration::from_secs(10 * 60));
-    ensure!(scene.end_clients(&pass).await?.0 == 400);
-    ensure!(scene.opens(&token).await?);
+    let (pass, token) = fixture.signed_out().await?;
+    fixture.clock.advance(Duration::from_secs(10 * 60));
+    ensure!(fixture.end_clients(&pass).await?.0 == 400);
+    ensure!(fixture.opens(&token).await?);
     Ok(())
 }
 
 #[tokio::test]
 async fn nobody_else_ends_the_command_lines_of_who_signed_out() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (pass, token) = scene.signed_out().await?;
-    let (other, others_token) = scene.signed_out().await?;
+    let fixture = Fixture::new().await?;
+    let (pass, token) = fixture.signed_out().await?;
+    let (other, others_token) = fixture.signed_out().await?;
     let made_up = format!("{TICKET}={}", "A".repeat(43));
-    let session = scene.pass("alice").await?;
+    let session = fixture.pass("alice").await?;
     for (cookie, csrf, expected) in [
         // A ticket of another browser, and a form of another page.
         (&pass.cookie, &other.csrf, 403),
@@ -145,7 +145,7 @@ async fn nobody_else_ends_the_command_lines_of_who_signed_out() -> Result<()> {
             cookie: cookie.clone(),
             csrf: csrf.clone(),
         };
-        let (status, page) = scene.end_clients(&sent).await?;
+        let (status, page) = fixture.end_clients(&sent).await?;
         ensure!(status == expected, "{sent:?} {status}: {page}");
     }
     // From other sites, with the very cookie and token.
@@ -154,53 +154,53 @@ async fn nobody_else_ends_the_command_lines_of_who_signed_out() -> Result<()> {
         ("sec-fetch-site", "same-site"),
         (ORIGIN.as_str(), "https://evil.example"),
     ] {
-        let sent = scene.post(&pass, END, &[]).header(name, value);
+        let sent = fixture.post(&pass, END, &[]).header(name, value);
         ensure!(sent.send().await?.status() == 403, "{name}: {value}");
     }
-    let looked = scene.get(END).header(COOKIE, &pass.cookie).send().await?;
+    let looked = fixture.get(END).header(COOKIE, &pass.cookie).send().await?;
     ensure!(looked.status() == 405);
-    ensure!(scene.opens(&token).await? && scene.opens(&others_token).await?);
+    ensure!(fixture.opens(&token).await? && fixture.opens(&others_token).await?);
     // And what was refused used nothing up.
-    ensure!(scene.end_clients(&pass).await?.0 == 200);
-    ensure!(!scene.opens(&token).await?);
+    ensure!(fixture.end_clients(&pass).await?.0 == 200);
+    ensure!(!fixture.opens(&token).await?);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_hostile_page_cannot_send_the_form_of_a_browser_that_holds_a_ticket() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (mut browser, token) = scene.with_terminal().await?;
+    let fixture = Fixture::new().await?;
+    let (mut browser, token) = fixture.with_terminal().await?;
     let page = browser.press("Sign out", &[]).await?;
     let csrf = page.attributes("input[name=csrf]", "value")?;
     let csrf = csrf.first().context("no form")?;
     let fields = [("csrf", csrf.as_str())];
     let page = browser
-        .lured_to_post("https://evil.example/", &scene.at(END), &fields)
+        .lured_to_post("https://evil.example/", &fixture.at(END), &fields)
         .await?;
     ensure!(page.status().is_some_and(|status| status == 403));
-    ensure!(scene.opens(&token).await?);
+    ensure!(fixture.opens(&token).await?);
     Ok(())
 }
 
 #[tokio::test]
 async fn the_next_sign_in_takes_the_ticket_away() -> Result<()> {
-    let scene = Scene::new().await?;
-    let (mut browser, token) = scene.with_terminal().await?;
+    let fixture = Fixture::new().await?;
+    let (mut browser, token) = fixture.with_terminal().await?;
     let page = browser.press("Sign out", &[]).await?;
     browser.open(&refresh(&page)?).await?;
-    browser.open(&scene.at("/")).await?;
+    browser.open(&fixture.at("/")).await?;
     browser.sign_in_at_provider("bob").await?;
     ensure!(browser.cookie(SESSION).is_some() && browser.cookie(TICKET).is_none());
-    let page = browser.open(&scene.at("/signed-out")).await?;
+    let page = browser.open(&fixture.at("/signed-out")).await?;
     ensure!(!page.text().contains("still signed in"), "{}", page.text());
-    ensure!(scene.opens(&token).await?);
+    ensure!(fixture.opens(&token).await?);
     Ok(())
 }
 
 #[tokio::test]
 async fn who_let_no_command_line_in_is_told_of_none() -> Result<()> {
-    let scene = Scene::new().await?;
-    let mut browser = scene.signed_in("alice").await?;
+    let fixture = Fixture::new().await?;
+    let mut browser = fixture.signed_in("alice").await?;
     let page = browser.press("Sign out", &[]).await?;
     ensure!(!page.text().contains("still signed in"), "{}", page.text());
     ensure!(browser.cookie(TICKET).is_none());

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rolecall_demo::Replica;
+use rolecall_harness::Replica;
 
 use super::*;
 
@@ -23,12 +23,12 @@ fn registration(issuer: &str) -> RegisterClientRequest {
 }
 
 /// That the answer names what came, what was expected, and the variables.
-fn names_both(answer: &Answer, scene: &Scene) -> Result<()> {
+fn names_both(answer: &Answer, fixture: &Fixture) -> Result<()> {
     answer.refused(400, "InvalidRequestException", "invalid_request")?;
     let said = answer.text("error_description")?;
     for part in [
         MEANT,
-        scene.house.url(),
+        fixture.stack.url(),
         "unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC",
     ] {
         ensure!(said.contains(part), "{part}: {said}");
@@ -38,38 +38,47 @@ fn names_both(answer: &Answer, scene: &Scene) -> Result<()> {
 
 #[tokio::test]
 async fn a_program_that_means_another_portal_is_refused() -> Result<()> {
-    let scene = Scene::new().await?;
-    let answer = scene.call("/client/register", registration(MEANT)).await?;
-    names_both(&answer, &scene)?;
-    let client = scene.register().await?;
+    let fixture = Fixture::new().await?;
+    let answer = fixture
+        .call("/client/register", registration(MEANT))
+        .await?;
+    names_both(&answer, &fixture)?;
+    let client = fixture.register().await?;
     let body = client.device_authorization(MEANT.to_owned());
-    names_both(&scene.call("/device_authorization", body).await?, &scene)
+    names_both(
+        &fixture.call("/device_authorization", body).await?,
+        &fixture,
+    )
 }
 
-/// Another replica of the house, after `[clients]` was changed.
-async fn after(scene: &Scene, old: &str, new: &str) -> Result<Replica> {
-    let path = scene.house.config();
+/// Another replica of the stack, after `[clients]` was changed.
+async fn after(fixture: &Fixture, old: &str, new: &str) -> Result<Replica> {
+    let path = fixture.stack.config();
     let text = fs::read_to_string(&path)?;
     ensure!(text.contains(old), "{text}");
     fs::write(path, text.replace(old, new))?;
-    scene.house.replica().await
+    fixture.stack.start_replica().await
 }
 
 /// A registration lasts for 90 days, so one can be older than the label that it names.
 #[tokio::test]
 async fn a_label_that_was_given_up_is_foreign_unless_it_is_kept() -> Result<()> {
-    let scene = Scene::with(|settings| settings.more = format!("[clients]\n{LABEL}\n")).await?;
+    let fixture = Fixture::with(|settings| settings.more = format!("[clients]\n{LABEL}\n")).await?;
     let acme = "https://acme-sso.awsapps.com/start";
-    let client = scene.register_as(registration(acme)).await?;
-    let ask = scene.authorize(&client, "s");
-    let host = scene.house.url().trim_start_matches("http://").to_owned();
+    let client = fixture.register_as(registration(acme)).await?;
+    let ask = fixture.authorize(&client, "s");
+    let host = fixture.stack.url().trim_start_matches("http://").to_owned();
     let told = async |replica: &Replica| {
-        let url = ask.replacen(scene.house.url(), &format!("http://{}", replica.address), 1);
-        let answer = scene.client.get(url).header("host", &host).send().await?;
+        let url = ask.replacen(
+            fixture.stack.url(),
+            &format!("http://{}", replica.address),
+            1,
+        );
+        let answer = fixture.client.get(url).header("host", &host).send().await?;
         location(&answer)
     };
 
-    let given_up = after(&scene, LABEL, "").await?;
+    let given_up = after(&fixture, LABEL, "").await?;
     let to = told(&given_up).await?;
     ensure!(
         to.starts_with(LISTENING)
@@ -78,7 +87,7 @@ async fn a_label_that_was_given_up_is_foreign_unless_it_is_kept() -> Result<()> 
         "{to}"
     );
     let kept = after(
-        &scene,
+        &fixture,
         "[clients]\n",
         "[clients]\nformer_labels = [\"acme-sso\"]\n",
     )

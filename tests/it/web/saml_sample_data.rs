@@ -1,26 +1,27 @@
-//! The demo's house: the same people by OpenID Connect and by SAML, with the same roles.
+//! The sample data, as the demo uses it: the same people have the same roles by OpenID Connect and by SAML.
 
-use rolecall_demo::{SamlHouse, access_by_both};
+use rolecall_harness::SamlStackSettings;
+use rolecall_harness::sample_data::access_policy_for_both_providers;
 
 use super::*;
 
 #[tokio::test]
 async fn the_same_people_get_the_same_roles_by_either_provider() -> Result<()> {
-    let scene = Scene::with(|settings| {
-        settings.saml = Some(SamlHouse::default());
-        settings.access = access_by_both();
+    let fixture = Fixture::with(|settings| {
+        settings.saml = Some(SamlStackSettings::default());
+        settings.access = access_policy_for_both_providers();
     })
     .await?;
     for username in ["alice", "bob", "carol"] {
         let mut shown = Vec::new();
         for provider in ["example", "corporate"] {
-            let mut browser = scene.browser()?;
+            let mut browser = fixture.browser()?;
             browser
-                .open(&scene.at(&format!("/sign-in/{provider}")))
+                .open(&fixture.at(&format!("/sign-in/{provider}")))
                 .await?;
             let page = browser.sign_in_at_provider(username).await?;
             ensure!(
-                page.url().as_str() == scene.at("/"),
+                page.url().as_str() == fixture.at("/"),
                 "{}: {}",
                 page.url(),
                 page.text()

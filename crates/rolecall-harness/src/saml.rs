@@ -1,5 +1,5 @@
-//! The house's SAML provider: started before the gateway, which reads its metadata, and told of the gateway by the
-//! gateway's own.
+//! The SAML provider of a stack. It starts before the gateway, which reads its metadata; then the gateway is registered there by
+//! its own metadata.
 
 use std::fs;
 use std::path::Path;
@@ -11,22 +11,22 @@ use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::signature::Credential;
 use rolecall_testkit::saml::{SamlProvider, SamlSettings, ServiceProvider};
 
-use crate::house::write_secret;
-use crate::plan::SAML_PROVIDER_ID;
+use crate::files::write_secret;
+use crate::sample_data::SAML_PROVIDER_ID;
 
 /// A SAML provider beside the OpenID one, with the same people.
 #[derive(Clone, Default)]
-pub struct SamlHouse {
-    /// The provider; the gateway is registered there.
+pub struct SamlStackSettings {
+    /// The provider. The gateway is registered there when the stack starts.
     pub provider: SamlSettings,
     /// More keys of the gateway's `saml` table.
     pub more: String,
 }
 
-impl SamlHouse {
+impl SamlStackSettings {
     /// Starts the provider, and writes its metadata and the gateway's key into `folder`. Returns the gateway's
     /// `[[provider]]` for it.
-    pub(crate) fn prepare(
+    pub(crate) fn start(
         &self,
         folder: &Path,
         clock: Clock,
@@ -35,10 +35,9 @@ impl SamlHouse {
         settings.clock = clock;
         let title = settings.title.clone();
         let provider = SamlProvider::start(settings)?;
-        let ours = Credential::generate(Algorithm::Rs256)?;
-        let (key, certificate) = (ours.key().private_pem()?, ours.certificate().to_pem()?);
-        let pem = String::from_utf8([key, certificate].concat())?;
-        write_secret(&folder.join("saml.pem"), &pem)?;
+        let own = Credential::generate(Algorithm::Rs256)?;
+        let (key, certificate) = (own.key().private_pem()?, own.certificate().to_pem()?);
+        write_secret(&folder.join("saml.pem"), &[key, certificate].concat())?;
         fs::write(folder.join("saml.xml"), provider.metadata()?)?;
         let more = &self.more;
         let text = format!(
@@ -59,7 +58,7 @@ encryption_keys = [{{ file = "saml.pem" }}]
 }
 
 /// Registers the gateway at the provider, by the metadata that the gateway publishes.
-pub(crate) fn introduce(provider: &SamlProvider, gateway: &Gateway) -> anyhow::Result<()> {
+pub(crate) fn register_gateway(provider: &SamlProvider, gateway: &Gateway) -> anyhow::Result<()> {
     let id = ProviderId::parse(SAML_PROVIDER_ID)?;
     let metadata = gateway.sign_ins().saml_metadata(&id)?;
     provider.register(ServiceProvider::from_metadata(&metadata)?);

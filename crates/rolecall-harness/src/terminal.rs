@@ -1,4 +1,4 @@
-//! What makes an unmodified `aws`, boto3 or SDK use a house: a configuration file of its own, and a block to paste.
+//! Settings that make an unmodified `aws`, boto3 or SDK use a stack: an AWS configuration file, and a block of shell commands.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,31 +8,31 @@ use rolecall_core::aws::Partition;
 use rolecall_core::clients::StartUrls;
 use url::Url;
 
-use crate::House;
+use crate::TestStack;
 
 /// The Region of the gateway's configuration.
 const REGION: &str = "eu-west-1";
-/// What the house is for each of AWS's services that a terminal asks.
+/// The AWS services whose endpoints are in the stack.
 const SERVICES: [&str; 4] = ["sso", "sso_oidc", "signin", "sts"];
-/// A role that both alice and bob have, and one more of theirs.
+/// Profiles: name, account and role. Both alice and bob have these roles.
 const PROFILES: [(&str, &str, &str); 2] = [
     ("default", "777788889999", "Developer"),
     ("profile readonly", "111122223333", "ReadOnly"),
 ];
 
-impl House {
-    /// Writes the file and returns the lines to paste: they lead a terminal here, whatever it led to before.
+impl TestStack {
+    /// Writes the file and returns shell commands that select it, whatever the shell was configured for before.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn terminal(&self) -> anyhow::Result<String> {
+    pub fn terminal_setup(&self) -> anyhow::Result<String> {
         let path = self.write_aws_config()?;
         let variable = |service: &str| format!("AWS_ENDPOINT_URL_{}", service.to_uppercase());
         let endpoints = SERVICES.map(|service| {
             format!(
                 "export {}='{}'\n",
                 variable(service),
-                self.place_of(service)
+                self.endpoint_of(service)
             )
         });
         Ok(format!(
@@ -43,7 +43,7 @@ impl House {
         ))
     }
 
-    fn place_of(&self, service: &str) -> String {
+    fn endpoint_of(&self, service: &str) -> String {
         match service {
             "sts" => self.aws.url(),
             _ => self.url().to_owned(),
@@ -51,10 +51,14 @@ impl House {
     }
 
     fn write_aws_config(&self) -> anyhow::Result<PathBuf> {
-        let url = Url::parse(self.url()).context("the house's own address")?;
+        let url = Url::parse(self.url()).context("the gateway's own address")?;
         let start_urls = StartUrls::new(&url, Partition::Aws, None, &[]);
-        let services = SERVICES
-            .map(|service| format!("{service} =\n  endpoint_url = {}\n", self.place_of(service)));
+        let services = SERVICES.map(|service| {
+            format!(
+                "{service} =\n  endpoint_url = {}\n",
+                self.endpoint_of(service)
+            )
+        });
         let profiles = PROFILES.map(|(name, account, role)| {
             format!(
                 "\n[{name}]\nsso_session = rolecall\nsso_account_id = {account}\nsso_role_name = {role}\nregion = {REGION}\nservices = rolecall\n"

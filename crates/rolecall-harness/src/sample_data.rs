@@ -1,28 +1,28 @@
-//! Who and what is in the house when nothing else is asked for: three accounts, three permission sets, three people.
+//! The sample data of a stack: three accounts, three permission sets, and an access policy for three people.
 
 /// The gateway's `client_id` at the identity provider.
 pub const CLIENT_ID: &str = "rolecall";
-/// Its secret: worth nothing, since the provider is a plaything on loopback.
+/// Its secret. It protects nothing: the provider listens on loopback only.
 pub const CLIENT_SECRET: &str = "only-for-the-demo";
 /// The identity provider's id in the gateway's configuration.
 pub const PROVIDER_ID: &str = "example";
-/// The SAML provider's, where there is one.
+/// The SAML provider's id, if there is one.
 pub const SAML_PROVIDER_ID: &str = "corporate";
 
 /// The name of the gateway as a SAML provider in every account.
 pub const SAML_PROVIDER: &str = "rolecall";
 
-/// Number and name of the accounts.
+/// The accounts: number, name, and how each trusts the gateway.
 pub const ACCOUNTS: [(&str, &str, &str); 3] = [
     ("111122223333", "payments-prod", "as an OIDC provider"),
     ("444455556666", "payments-dev", "as an OIDC provider"),
     ("777788889999", "sandbox", "as a SAML provider"),
 ];
 
-/// The access policy. One account for each way of trust: the gateway as OpenID provider, but in the sandbox as SAML
-/// provider, where browsers go to the console without STS. `alice` is in `platform` and `payments-dev` and signs in with a second factor, `bob` is in
-/// `payments-dev` and does not, `carol` is in no group.
-pub const ACCESS: &str = r#"
+/// The access policy. Two accounts trust the gateway as an OpenID provider. The sandbox trusts it as a SAML provider, where
+/// browsers reach the console without STS. `alice` is in `platform` and `payments-dev` and signs in with a second factor, `bob`
+/// is in `payments-dev` and does not, `carol` is in no group.
+pub const ACCESS_POLICY: &str = r#"
 [[account]]
 id = "111122223333"
 name = "payments-prod"
@@ -100,7 +100,7 @@ when = { mfa = true }
 owner = "platform@example.com"
 "#;
 
-/// [`ACCESS`] for people of either provider: their groups are called the same.
-pub fn access_by_both() -> String {
-    ACCESS.replace(&format!("provider = \"{PROVIDER_ID}\", "), "")
+/// [`ACCESS_POLICY`] for people of either provider, whose groups have the same names.
+pub fn access_policy_for_both_providers() -> String {
+    ACCESS_POLICY.replace(&format!("provider = \"{PROVIDER_ID}\", "), "")
 }

@@ -1,0 +1,22 @@
+//! The gateway and everything that it talks to, in one process on loopback: identity providers, an AWS emulator, people and
+//! accounts. The demo, the tests, the benchmark and the fuzzers use it.
+//!
+//! [`TestStack`] starts all of it. Nothing leaves the machine, and nothing is kept when the stack is dropped.
+
+mod clock;
+mod configuration;
+mod files;
+mod gateway_keys;
+mod replica;
+mod saml;
+pub mod sample_data;
+mod seed_aws;
+mod settings;
+mod stack;
+mod terminal;
+
+pub use clock::TestClock;
+pub use replica::Replica;
+pub use saml::SamlStackSettings;
+pub use settings::TestStackSettings;
+pub use stack::TestStack;

@@ -1,0 +1,78 @@
+//! One running gateway of a stack.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+use rolecall_core::gateway::Gateway;
+use rolecalld::config;
+use rolecalld::server::{self, Overrides, Stopper};
+
+use crate::clock::TestClock;
+
+/// A running gateway. It ends when it is dropped.
+pub struct Replica {
+    /// Its services.
+    pub services: Arc<Gateway>,
+    /// Its public listener.
+    pub address: SocketAddr,
+    /// Its management listener.
+    pub management: SocketAddr,
+    stopper: Stopper,
+    task: Option<tokio::task::JoinHandle<anyhow::Result<()>>>,
+}
+
+impl Replica {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the replica keeps the task of its gateway and ends it"
+    )]
+    pub(crate) async fn start(
+        config: &Path,
+        listener: TcpListener,
+        clock: TestClock,
+    ) -> anyhow::Result<Self> {
+        let loaded = config::load(config)?;
+        let overrides = Overrides {
+            clock: Arc::new(clock),
+            public: Some(listener),
+            management: Some(TcpListener::bind("127.0.0.1:0")?),
+            ..Overrides::default()
+        };
+        let bound = server::bind(loaded, overrides).await?;
+        let (services, address, management, stopper) = (
+            bound.gateway.clone(),
+            bound.public_address,
+            bound.management_address,
+            bound.stopper(),
+        );
+        let task = Some(tokio::spawn(bound.run()));
+        Ok(Self {
+            services,
+            address,
+            management,
+            stopper,
+            task,
+        })
+    }
+
+    /// Stops it as SIGTERM would, and waits until it has ended.
+    ///
+    /// # Errors
+    /// When the gateway reports an error.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.stopper.stop().await;
+        match self.task.take() {
+            Some(task) => task.await?,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+    }
+}

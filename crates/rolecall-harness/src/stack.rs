@@ -1,0 +1,152 @@
+//! [`TestStack`]: starts the providers and AWS, writes a configuration for them, and starts the gateway with it.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use rolecall_testkit::aws::{Aws, AwsSettings};
+use rolecall_testkit::oidc::{OidcClient, OidcProvider};
+use rolecall_testkit::saml::SamlProvider;
+use tempfile::TempDir;
+
+use crate::clock::TestClock;
+use crate::configuration::{self, Endpoints};
+use crate::gateway_keys;
+use crate::replica::Replica;
+use crate::saml;
+use crate::sample_data::{CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
+use crate::seed_aws::seed_aws;
+use crate::settings::TestStackSettings;
+
+/// A gateway and everything that it talks to, running. All of it ends when the stack is dropped.
+pub struct TestStack {
+    /// The identity provider.
+    pub provider: OidcProvider,
+    /// The SAML provider beside it.
+    pub saml: Option<SamlProvider>,
+    /// The AWS emulator.
+    pub aws: Aws,
+    /// The first gateway.
+    pub gateway: Replica,
+    folder: TempDir,
+    clock: TestClock,
+    public_url: String,
+    authority: Option<Vec<u8>>,
+}
+
+impl TestStack {
+    /// Starts the providers and AWS, writes the configuration and starts the gateway.
+    ///
+    /// # Errors
+    /// When a port is taken or the configuration does not parse.
+    pub async fn start(settings: TestStackSettings) -> anyhow::Result<Self> {
+        let folder = TempDir::new()?;
+        let listener = listen(settings.port)?;
+        let port = listener.local_addr()?.port();
+        let public_url = match &settings.public_url {
+            Some(url) => url.clone(),
+            None if settings.tls => format!("https://localhost:{port}"),
+            None => format!("http://127.0.0.1:{port}"),
+        };
+        let tls = settings.tls;
+        let own = tls.then(|| configuration::write_tls_certificate(folder.path()));
+        let authority = own
+            .transpose()?
+            .or_else(|| settings.proxy_authority.clone());
+        let clock = TestClock::from(settings.clock.clone());
+        let provider = start_provider(&settings, &public_url)?;
+        let aws = Aws::start(AwsSettings {
+            port: settings.aws_port,
+            clock: settings.clock.clone(),
+            requests_kept: settings.requests_kept,
+            issuer_authority: authority.clone(),
+        })?;
+        let keys = gateway_keys::create(folder.path(), &clock)?;
+        seed_aws(&aws, &public_url, keys, clock.clone())?;
+        let saml = settings.saml.as_ref();
+        let saml = saml.map(|saml| saml.start(folder.path(), settings.clock.clone()));
+        let (saml, saml_provider) = saml.transpose()?.unzip();
+        let endpoints = Endpoints {
+            public_url: &public_url,
+            issuer: &settings.issuer.clone().unwrap_or_else(|| provider.issuer()),
+            aws: &aws.url(),
+            saml_provider: saml_provider.as_deref().unwrap_or_default(),
+        };
+        configuration::write(folder.path(), &settings, &endpoints)?;
+        let config = folder.path().join("rolecall.toml");
+        let gateway = Replica::start(&config, listener, clock.clone()).await?;
+        if let Some(saml) = &saml {
+            saml::register_gateway(saml, &gateway.services)?;
+        }
+        Ok(Self {
+            provider,
+            saml,
+            aws,
+            gateway,
+            folder,
+            clock,
+            public_url,
+            authority,
+        })
+    }
+
+    /// PEM of the authority that signed the certificate of the gateway, or of the proxy in front of it, if one of them serves
+    /// HTTPS.
+    pub fn authority(&self) -> Option<&[u8]> {
+        self.authority.as_deref()
+    }
+
+    /// The gateway's own origin, without a trailing slash.
+    pub fn url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// The absolute URL of a path at the gateway.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url)
+    }
+
+    /// The folder of the configuration: `rolecall.toml`, `access.toml`, `keys/`, `audit.db`.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The path of `rolecall.toml`.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("rolecall.toml")
+    }
+
+    /// Stops the gateway as SIGTERM would, then everything else, and deletes the folder.
+    ///
+    /// # Errors
+    /// When the gateway reports an error.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.gateway.stop().await
+    }
+
+    /// Starts one more gateway with the same configuration and public URL, at an address of its own.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start_replica(&self) -> anyhow::Result<Replica> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        Replica::start(&self.config(), listener, self.clock.clone()).await
+    }
+}
+
+fn listen(port: u16) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(("127.0.0.1", port))
+        .with_context(|| format!("port {port} cannot be used; choose another with --port"))
+}
+
+/// Starts the identity provider, where the gateway is registered.
+fn start_provider(settings: &TestStackSettings, public_url: &str) -> anyhow::Result<OidcProvider> {
+    let mut provider = settings.provider.clone();
+    provider.clock = settings.clock.clone();
+    let redirect_uri = format!("{public_url}/sign-in/{PROVIDER_ID}/callback");
+    provider.clients.push(
+        OidcClient::new(CLIENT_ID, CLIENT_SECRET, &redirect_uri)
+            .landing_at(&format!("{public_url}/signed-out")),
+    );
+    OidcProvider::start(provider)
+}
