@@ -10,8 +10,6 @@ mod peer;
 mod probe;
 mod quotes;
 mod saml_faults;
-#[path = "../support/saml_world.rs"]
-mod saml_world;
 mod sign_in;
 mod suppose;
 mod vendors;

@@ -6,12 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::x509::X509;
 use rolecall_core::base::limits;
+use rolecall_harness::saml_verifier::EXPECTED;
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::signature::Credential;
 use rolecalld::idp::saml::{SamlPolicy, SamlTrust, verify};
 
-use super::saml_world::EXPECTED;
 use super::{Used, tell, trust};
 
 const IDP: &str = "https://idp.example";

@@ -6,13 +6,10 @@ use std::process::Command;
 use std::sync::Barrier;
 
 use anyhow::{Context, Result, ensure};
-use chrono::{DateTime, Utc};
 use rolecall_core::sign_in::ProviderError;
-use rolecall_testkit::clock::ManualClock;
-use rolecall_testkit::saml::{SamlProvider, SamlSettings, ServiceProvider, Signed};
-use rolecalld::idp::saml::{self, SamlTrust, TrustOptions, VerifiedAssertion};
-
-use super::saml_world::{CONSUMER, ENTITY, EXPECTED, REQUEST};
+use rolecall_harness::saml_verifier::{SamlVerifier, SamlVerifierFixture};
+use rolecall_testkit::saml::Signed;
+use rolecalld::idp::saml::VerifiedAssertion;
 
 /// Set in the process that a test has started: what it is there for is the test's own name.
 const ALONE: &str = "ROLECALL_TEST_ALONE";
@@ -20,31 +17,23 @@ const VERIFICATIONS: usize = 10_000;
 const GROWTH_MAX_KIB: u64 = 5 * 1024;
 const THREADS: usize = 16;
 
-/// A response, and who it is from.
+/// A response and its verifier.
 struct Genuine {
     response: String,
-    trust: SamlTrust,
-    now: DateTime<Utc>,
+    verifier: SamlVerifier,
 }
 
 impl Genuine {
     async fn new(signed: Signed) -> Result<Self> {
-        let clock = ManualClock::starting_now();
-        let provider = SamlProvider::start(SamlSettings {
-            clock: clock.clock(),
-            service_providers: vec![ServiceProvider::new(ENTITY, CONSUMER)],
-            signed,
-            ..SamlSettings::default()
-        })?;
+        let fixture = SamlVerifierFixture::start(|settings| settings.signed = signed)?;
         Ok(Self {
-            response: provider.response_for(ENTITY, REQUEST, "alice").await?,
-            trust: SamlTrust::parse(&provider.metadata()?, &TrustOptions::default())?,
-            now: clock.now(),
+            response: fixture.response().await?,
+            verifier: fixture.verifier,
         })
     }
 
     fn verify(&self, response: &str) -> Result<VerifiedAssertion, ProviderError> {
-        saml::verify(response, &self.trust, self.now, &EXPECTED)
+        self.verifier.verify(response)
     }
 }
 

@@ -5,8 +5,6 @@ mod costs;
 mod endurance;
 mod findings;
 mod pure_rust;
-#[path = "../support/saml_world.rs"]
-mod saml_world;
 mod samples;
 mod second_opinion;
 

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
+use rolecall_harness::saml_verifier::{EXPECTED, SamlVerifierFixture};
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::encryption::{Content, Encryption};
 use rolecall_testkit::saml::{ALL, Fault, Signed};
@@ -16,7 +17,6 @@ use rolecalld::idp::saml::{SigningKeys, verify_with};
 
 use super::findings::FINDINGS;
 use super::pure_rust::PureRust;
-use super::saml_world::{EXPECTED, World};
 use super::samples::samples;
 use super::tell;
 
@@ -99,22 +99,17 @@ async fn on_every_lie() -> Result<()> {
     let mut found = BTreeMap::<String, Vec<String>>::new();
     let mut documents = 0;
     for case in ALL {
-        let world = World::new(|settings| {
-            // An RSA key takes a while to make; what is wrong with a signature or with a key needs one.
-            if !matches!(case.fault, Fault::Forgery(_) | Fault::Concealed(_)) {
-                settings.keys = vec![Algorithm::Es256];
-            }
-            settings.faults.push(case.fault);
-        })?;
+        let fixture = SamlVerifierFixture::with_fault(case.fault)?;
         if matches!(case.fault, Fault::Delivery(_)) {
             continue;
         }
-        let response = world.response().await?;
+        let response = fixture.response().await?;
         let Ok(Ok(text)) = STANDARD.decode(&response).map(String::from_utf8) else {
             continue;
         };
         documents += 1;
-        let der: Vec<Vec<u8>> = world
+        let der: Vec<Vec<u8>> = fixture
+            .verifier
             .trust
             .keys()
             .certificates()
@@ -152,17 +147,18 @@ async fn on_every_genuine_response_to_the_byte() -> Result<()> {
     for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
         for signed in [Signed::Response, Signed::Assertion, Signed::Both] {
             for content in [None, Some(Content::Aes256Gcm)] {
-                let world = World::new(|settings| {
+                let fixture = SamlVerifierFixture::start(|settings| {
                     settings.keys = vec![algorithm];
                     settings.signed = signed;
                     settings.encryption = content.map(Encryption::with);
                 })?;
-                let response = world.response().await?;
-                let now = world.clock.now();
-                let usual = world.verify(&response)?;
+                let response = fixture.response().await?;
+                let now = fixture.verifier.now;
+                let usual = fixture.verifier.verify(&response)?;
                 let verifiers: [&dyn XmlSignature; 2] = [&PureRust, &Both];
                 for verifier in verifiers {
-                    let other = verify_with(verifier, &response, &world.trust, now, &EXPECTED);
+                    let other =
+                        verify_with(verifier, &response, &fixture.verifier.trust, now, &EXPECTED);
                     let other = other.with_context(|| format!("{algorithm:?} {signed:?}"))?;
                     ensure!(format!("{usual:?}") == format!("{other:?}"));
                 }

@@ -9,21 +9,17 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use chrono::{DateTime, Utc};
-use rolecall_core::base::Clock as _;
-use rolecall_testkit::saml::{SamlProvider, SamlSettings, ServiceProvider, Signed};
+use rolecall_harness::saml_verifier::{
+    ACS_URL, ENTITY_ID, REQUEST_ID, SamlVerifier, SamlVerifierFixture,
+};
+use rolecall_testkit::saml::Signed;
 use rolecall_testkit::{node, python};
-use rolecalld::idp::saml::{Expected, SamlTrust, TrustOptions, verify};
-use rolecalld::world::SystemClock;
 use serde_json::{Value, json};
 
 use crate::Effort;
 use crate::figures::{Figures, Unit};
 use crate::report::{Bound, Row};
 
-const CONSUMER: &str = "https://sso.example/sign-in/adfs/acs";
-const ENTITY: &str = "https://sso.example/sign-in/adfs/metadata";
-const REQUEST: &str = "_0123456789abcdef0123456789abcdef";
 const SUBJECT: &str = "00u-alice";
 /// Longer than any run: the peers look at the clock of the wall.
 const LIFETIME: Duration = Duration::from_secs(3_600);
@@ -40,19 +36,19 @@ pub async fn measure(effort: Effort) -> Result<Vec<Row>> {
             "python3-saml",
             1.0,
             python::script("verify_rate.py")?,
-            &sample.told,
+            &sample.for_peers,
         )?,
         Peer::start(
             "node-saml",
             8.0,
             node::script("verify_rate.mjs")?,
-            &sample.told,
+            &sample.for_peers,
         )?,
         Peer::start(
             "pysaml2",
             50.0,
             python::script("verify_rate.py")?,
-            &sample.told,
+            &sample.for_peers,
         )?,
     ];
     sample.rate(effort.warm_up)?;
@@ -84,45 +80,35 @@ pub async fn measure(effort: Effort) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// A response, and all that is needed to believe it.
+/// A response and its verifier.
 struct Sample {
     response: String,
-    trust: SamlTrust,
-    now: DateTime<Utc>,
-    /// The same for the peers.
-    told: Value,
+    verifier: SamlVerifier,
+    /// What the peers need to verify it.
+    for_peers: Value,
 }
 
 impl Sample {
     async fn new() -> Result<Self> {
-        let provider = SamlProvider::start(SamlSettings {
-            service_providers: vec![ServiceProvider::new(ENTITY, CONSUMER)],
-            signed: Signed::Assertion,
-            lifetime: LIFETIME,
-            ..SamlSettings::default()
+        let fixture = SamlVerifierFixture::start(|settings| {
+            settings.signed = Signed::Assertion;
+            settings.lifetime = LIFETIME;
         })?;
-        let response = provider.response_for(ENTITY, REQUEST, "alice").await?;
-        let metadata = provider.metadata()?;
-        let told = json!({
-            "response": response, "metadata": metadata, "certificate": certificate(&metadata)?,
-            "issuer": provider.entity_id(), "audience": ENTITY, "recipient": CONSUMER, "request": REQUEST, "subject": SUBJECT,
+        let response = fixture.response().await?;
+        let for_peers = json!({
+            "response": response, "metadata": fixture.metadata, "certificate": certificate(&fixture.metadata)?,
+            "issuer": fixture.provider.entity_id(), "audience": ENTITY_ID, "recipient": ACS_URL, "request": REQUEST_ID,
+            "subject": SUBJECT,
         });
         Ok(Self {
-            trust: SamlTrust::parse(&metadata, &TrustOptions::default())?,
-            now: SystemClock.now(),
             response,
-            told,
+            verifier: fixture.verifier,
+            for_peers,
         })
     }
 
     fn verify(&self) -> Result<()> {
-        let expected = Expected {
-            recipients: &[CONSUMER],
-            audiences: &[ENTITY],
-            in_response_to: Some(REQUEST),
-            fresh_since: None,
-        };
-        let verified = verify(black_box(&self.response), &self.trust, self.now, &expected)?;
+        let verified = self.verifier.verify(black_box(&self.response))?;
         ensure!(verified.subject.as_str() == SUBJECT);
         Ok(())
     }

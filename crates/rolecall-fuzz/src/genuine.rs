@@ -7,20 +7,11 @@ use std::sync::OnceLock;
 use anyhow::Result;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Utc};
 use rolecall_core::sign_in::ProviderError;
-use rolecall_testkit::clock::ManualClock;
-use rolecall_testkit::keys::Algorithm;
+use rolecall_harness::saml_verifier::{SamlVerifier, SamlVerifierFixture};
+use rolecall_testkit::saml::Signed;
 use rolecall_testkit::saml::encryption::{Content, Encryption};
-use rolecall_testkit::saml::signature::Credential;
-use rolecall_testkit::saml::{SamlProvider, SamlSettings, ServiceProvider, Signed};
-use rolecalld::idp::saml::{
-    DecryptionKeys, Expected, SamlPolicy, SamlTrust, TrustOptions, VerifiedAssertion, verify,
-};
-
-const CONSUMER: &str = "https://sso.example/sign-in/adfs/acs";
-const ENTITY: &str = "https://sso.example/sign-in/adfs/metadata";
-const REQUEST: &str = "_0123456789abcdef0123456789abcdef";
+use rolecalld::idp::saml::VerifiedAssertion;
 
 /// Genuine responses, of several providers.
 pub struct Genuine {
@@ -33,8 +24,7 @@ pub struct Genuine {
 pub struct Provider {
     /// Its metadata.
     pub metadata: String,
-    trust: SamlTrust,
-    now: DateTime<Utc>,
+    verifier: SamlVerifier,
     /// What each of its assertions says, by ID.
     said: HashMap<String, String>,
 }
@@ -69,59 +59,34 @@ impl Genuine {
             sealed(Signed::Response, Content::Aes128Cbc),
             sealed(Signed::Assertion, Content::Aes256Gcm),
         ];
-        let own = Credential::generate(Algorithm::Rs256)?;
         let mut all = Self {
             documents: Vec::new(),
             providers: Vec::new(),
         };
         for (signed, encryption) in kinds {
-            runtime.block_on(all.add(signed, encryption, &own))?;
+            runtime.block_on(all.add(signed, encryption))?;
         }
         Ok(all)
     }
 
-    async fn add(
-        &mut self,
-        signed: Signed,
-        encryption: Option<Encryption>,
-        own: &Credential,
-    ) -> Result<()> {
-        let clock = ManualClock::starting_now();
-        let upstream = SamlProvider::start(SamlSettings {
-            clock: clock.clock(),
-            service_providers: vec![ServiceProvider {
-                encryption: Some(own.certificate().clone()),
-                ..ServiceProvider::new(ENTITY, CONSUMER)
-            }],
-            signed,
-            encryption,
-            ..SamlSettings::default()
+    async fn add(&mut self, signed: Signed, encryption: Option<Encryption>) -> Result<()> {
+        let fixture = SamlVerifierFixture::start(|settings| {
+            settings.signed = signed;
+            settings.encryption = encryption;
         })?;
-        let key = own.key().private_pem()?;
-        let options = TrustOptions {
-            policy: SamlPolicy {
-                decryption_keys: DecryptionKeys::from_pem([key.as_slice()])?,
-                ..SamlPolicy::default()
-            },
-            ..TrustOptions::default()
-        };
-        let metadata = upstream.metadata()?;
-        let mut provider = Provider {
-            trust: SamlTrust::parse(&metadata, &options)?,
-            metadata,
-            now: clock.now(),
-            said: HashMap::new(),
-        };
+        let mut said = HashMap::new();
         for person in PEOPLE {
-            let response = upstream.response_for(ENTITY, REQUEST, person).await?;
-            let verified = provider.verify(&response)?;
-            provider
-                .said
-                .insert(verified.assertion_id.clone(), all_of(&verified));
+            let response = fixture.response_for(person).await?;
+            let verified = fixture.verifier.verify(&response)?;
+            said.insert(verified.assertion_id.clone(), all_of(&verified));
             self.documents
                 .push(String::from_utf8(STANDARD.decode(response)?)?);
         }
-        self.providers.push(provider);
+        self.providers.push(Provider {
+            metadata: fixture.metadata,
+            verifier: fixture.verifier,
+            said,
+        });
         Ok(())
     }
 
@@ -140,13 +105,7 @@ impl Provider {
     /// # Errors
     /// Those of `verify`.
     pub fn verify(&self, response: &str) -> Result<VerifiedAssertion, ProviderError> {
-        let expected = Expected {
-            recipients: &[CONSUMER],
-            audiences: &[ENTITY],
-            in_response_to: Some(REQUEST),
-            fresh_since: None,
-        };
-        verify(response, &self.trust, self.now, &expected)
+        self.verifier.verify(response)
     }
 
     /// Whether this is what the provider has said.

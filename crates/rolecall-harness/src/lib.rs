@@ -9,6 +9,7 @@ mod files;
 mod gateway_keys;
 mod replica;
 mod saml;
+pub mod saml_verifier;
 pub mod sample_data;
 mod seed_aws;
 mod settings;

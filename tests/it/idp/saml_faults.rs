@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rolecall_core::sign_in::{ProviderError, RejectReason};
+use rolecall_harness::saml_verifier::SamlVerifierFixture;
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::encryption::{Content, Encryption, Transport};
 use rolecall_testkit::saml::fault::{
@@ -14,42 +15,34 @@ use rolecall_testkit::saml::fault::{
 use rolecall_testkit::saml::{Fault, Signed, Verdict};
 use rolecalld::idp::saml::VerifiedAssertion;
 
-use super::saml_world::World;
-
 fn is_alice(verified: &VerifiedAssertion) -> bool {
     verified.subject.as_str() == "00u-alice"
 }
 
 async fn meet(fault: Fault, verdict: Verdict, reasons: &[&str]) -> Result<()> {
-    let world = World::new(|settings| {
-        // An RSA key takes a while to make; what is wrong with a signature or with a key needs one.
-        if !matches!(fault, Fault::Forgery(_) | Fault::Concealed(_)) {
-            settings.keys = vec![Algorithm::Es256];
-        }
-        settings.faults.push(fault);
-    })?;
+    let fixture = SamlVerifierFixture::with_fault(fault)?;
     // What is wrong with the form is not for the verifier, but for whoever reads the form.
     if matches!(fault, Fault::Delivery(delivery) if delivery != Delivery::WrappedBase64) {
         return Ok(());
     }
-    let response = world.response().await?;
+    let response = fixture.response().await?;
     ensure!(
-        world.upstream.faulty_answers() == 1,
+        fixture.provider.faulty_answers() == 1,
         "{fault:?} changed nothing"
     );
     let before = cpu()?;
-    let ended = world.verify(&response);
+    let ended = fixture.verifier.verify(&response);
     let cost = cpu()? - before;
     ensure!(
         cost < Duration::from_millis(250),
         "{fault:?} costs {cost:?}"
     );
     ensure!(
-        world.upstream.canary().hits() == 0,
+        fixture.provider.canary().hits() == 0,
         "{fault:?} made us follow an address"
     );
     ensure!(
-        !world.upstream.trap().is_sprung(),
+        !fixture.provider.trap().is_sprung(),
         "{fault:?} made us open a file"
     );
     match (&ended, verdict) {
@@ -71,8 +64,8 @@ async fn meet(fault: Fault, verdict: Verdict, reasons: &[&str]) -> Result<()> {
             ensure!(known, "{fault:?}: {code} is none of {reasons:?}: {error:?}");
         }
     }
-    world.upstream.clear_faults();
-    let honest = world.verify(&world.response().await?);
+    fixture.provider.clear_faults();
+    let honest = fixture.verifier.verify(&fixture.response().await?);
     ensure!(
         honest.as_ref().is_ok_and(is_alice),
         "{fault:?} lingers: {honest:?}"
@@ -120,12 +113,12 @@ async fn every_sound_way_to_sign_and_to_encrypt_is_taken() -> Result<()> {
                     key_beside: cbc,
                     ..Encryption::with(content)
                 });
-                let world = World::new(|settings| {
+                let fixture = SamlVerifierFixture::start(|settings| {
                     settings.keys = vec![algorithm];
                     settings.signed = signed;
                     settings.encryption = encryption;
                 })?;
-                let ended = world.verify(&world.response().await?);
+                let ended = fixture.verifier.verify(&fixture.response().await?);
                 let verified =
                     ended.with_context(|| format!("{algorithm:?} {signed:?} {content:?}"))?;
                 ensure!(is_alice(&verified));

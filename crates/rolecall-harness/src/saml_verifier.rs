@@ -1,0 +1,137 @@
+//! A SAML provider and the gateway's verifier for it, without a gateway between them.
+
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use rolecall_core::sign_in::ProviderError;
+use rolecall_testkit::clock::ManualClock;
+use rolecall_testkit::keys::Algorithm;
+use rolecall_testkit::saml::signature::Credential;
+use rolecall_testkit::saml::{Fault, SamlProvider, SamlSettings, ServiceProvider};
+use rolecalld::idp::saml::{
+    DecryptionKeys, Expected, SamlPolicy, SamlTrust, TrustOptions, VerifiedAssertion, verify,
+};
+
+/// Where the provider posts its responses: the gateway's assertion consumer service.
+pub const ACS_URL: &str = "https://sso.example/sign-in/adfs/acs";
+/// The entity ID of the gateway at the provider.
+pub const ENTITY_ID: &str = "https://sso.example/sign-in/adfs/metadata";
+/// The `ID` of the request that the responses answer.
+pub const REQUEST_ID: &str = "_0123456789abcdef0123456789abcdef";
+
+/// What the verifier expects of the responses.
+pub const EXPECTED: Expected<'_> = Expected {
+    recipients: &[ACS_URL],
+    audiences: &[ENTITY_ID],
+    in_response_to: Some(REQUEST_ID),
+    fresh_since: None,
+};
+
+/// A provider and a verifier that trusts its metadata.
+pub struct SamlVerifierFixture {
+    /// The provider.
+    pub provider: SamlProvider,
+    /// The provider's metadata.
+    pub metadata: String,
+    /// The verifier.
+    pub verifier: SamlVerifier,
+}
+
+impl SamlVerifierFixture {
+    /// Starts a provider that has the certificate to encrypt for the verifier. `change` adjusts its settings.
+    ///
+    /// # Errors
+    /// When the provider cannot be started or its metadata is not trusted.
+    pub fn start(change: impl FnOnce(&mut SamlSettings)) -> Result<Self> {
+        let clock = ManualClock::starting_now();
+        let own = decryption_credential()?;
+        let mut settings = SamlSettings {
+            clock: clock.clock(),
+            service_providers: vec![ServiceProvider {
+                encryption: Some(own.certificate().clone()),
+                ..ServiceProvider::new(ENTITY_ID, ACS_URL)
+            }],
+            ..SamlSettings::default()
+        };
+        change(&mut settings);
+        let provider = SamlProvider::start(settings)?;
+        let key = own.key().private_pem()?;
+        let options = TrustOptions {
+            policy: SamlPolicy {
+                decryption_keys: DecryptionKeys::from_pem([key.as_slice()])?,
+                ..SamlPolicy::default()
+            },
+            ..TrustOptions::default()
+        };
+        let metadata = provider.metadata()?;
+        let verifier = SamlVerifier {
+            trust: SamlTrust::parse(&metadata, &options)?,
+            now: clock.now(),
+        };
+        Ok(Self {
+            provider,
+            metadata,
+            verifier,
+        })
+    }
+
+    /// Starts a provider with this fault.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub fn with_fault(fault: Fault) -> Result<Self> {
+        Self::start(|settings| {
+            // An RSA key takes long to generate. Only faults in signatures and in keys need one.
+            if !matches!(fault, Fault::Forgery(_) | Fault::Concealed(_)) {
+                settings.keys = vec![Algorithm::Es256];
+            }
+            settings.faults.push(fault);
+        })
+    }
+
+    /// Signs `alice` in; returns the base64 of the response that the browser would post.
+    ///
+    /// # Errors
+    /// When the provider does not answer.
+    pub async fn response(&self) -> Result<String> {
+        self.response_for("alice").await
+    }
+
+    /// As [`Self::response`], for this person.
+    ///
+    /// # Errors
+    /// When the provider does not answer.
+    pub async fn response_for(&self, username: &str) -> Result<String> {
+        self.provider
+            .response_for(ENTITY_ID, REQUEST_ID, username)
+            .await
+    }
+}
+
+/// Verifies responses of one provider, at the time at which the fixture was started.
+pub struct SamlVerifier {
+    /// What is trusted of the provider.
+    pub trust: SamlTrust,
+    /// The time of verification.
+    pub now: DateTime<Utc>,
+}
+
+impl SamlVerifier {
+    /// Verifies a response as the gateway does when it is posted.
+    ///
+    /// # Errors
+    /// Those of [`verify`].
+    pub fn verify(&self, response: &str) -> Result<VerifiedAssertion, ProviderError> {
+        verify(response, &self.trust, self.now, &EXPECTED)
+    }
+}
+
+/// The gateway's decryption key. An RSA key takes long to generate, so all fixtures of a process share one.
+fn decryption_credential() -> Result<&'static Credential> {
+    static CREDENTIAL: OnceLock<Credential> = OnceLock::new();
+    if CREDENTIAL.get().is_none() {
+        drop(CREDENTIAL.set(Credential::generate(Algorithm::Rs256)?));
+    }
+    CREDENTIAL.get().context("it was just set")
+}
