@@ -2,6 +2,7 @@
 
 mod console;
 mod egress;
+mod fixture;
 mod issuing;
 mod keys;
 mod logs;
@@ -10,4 +11,3 @@ mod outages;
 mod saml;
 mod saml_peers;
 mod tokens;
-mod world;

@@ -15,16 +15,14 @@ mod suppose;
 mod vendors;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
-use chrono::{DateTime, Utc};
 use rolecall_core::base::secret::{SecretText, State, random_token};
-use rolecall_core::base::{Clock, Entropy};
 use rolecall_core::identity::{EmailDomain, Identity, ProviderId};
 use rolecall_core::sign_in::{
     Callback, Challenge, Correlation, Demand, IdentityProvider as _, ProviderError,
 };
+use rolecall_harness::TestClock;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::oidc;
@@ -33,41 +31,19 @@ use rolecalld::idp::http::HttpClient;
 use rolecalld::idp::oidc::{
     AssertionAudience, AuthTimeRule, ClaimNames, MfaRule, OidcProvider, OidcSettings, UserinfoUse,
 };
+use rolecalld::world::SystemEntropy;
 use url::Url;
 
 const CLIENT_ID: &str = "rolecall";
 const CLIENT_SECRET: &str = "hunter2-and-more";
 const CALLBACK: &str = "https://sso.example/sign-in/idp/callback";
 
-/// The testkit's clock as the gateway wants one.
-struct Hands(ManualClock);
-
-impl Clock for Hands {
-    fn now(&self) -> DateTime<Utc> {
-        self.0.now()
-    }
-}
-
-/// Different bytes each time; nobody guesses at them here.
-#[derive(Default)]
-struct Counter(AtomicU64);
-
-impl Entropy for Counter {
-    fn fill(&self, bytes: &mut [u8]) {
-        let count = self.0.fetch_add(1, Ordering::SeqCst).to_be_bytes();
-        for (byte, digit) in bytes.iter_mut().zip(count.iter().cycle()) {
-            *byte = *digit;
-        }
-    }
-}
-
 /// A provider, the adapter for it, and a person's browser.
-struct World {
+struct Fixture {
     clock: ManualClock,
     upstream: oidc::OidcProvider,
     adapter: OidcProvider,
     browser: Browser,
-    entropy: Arc<Counter>,
 }
 
 /// What the provider sent the browser back with.
@@ -76,12 +52,12 @@ struct Returned {
     callback: Callback,
 }
 
-impl World {
+impl Fixture {
     fn new() -> Result<Self> {
         Self::with(|_| (), |_| ())
     }
 
-    /// A world whose provider and adapter are set up a little differently.
+    /// A fixture whose provider and adapter are set up a little differently.
     fn with(
         upstream: impl FnOnce(&mut oidc::OidcSettings),
         adapter: impl FnOnce(&mut OidcSettings),
@@ -99,19 +75,12 @@ impl World {
         let upstream = oidc::OidcProvider::start(settings)?;
         let mut settings = settings_for(&upstream.issuer())?;
         adapter(&mut settings);
-        let entropy = Arc::new(Counter::default());
-        let adapter = OidcProvider::new(
-            settings,
-            HttpClient::new(&Egress::default())?,
-            Arc::new(Hands(clock.clone())),
-            Arc::clone(&entropy) as Arc<dyn Entropy>,
-        );
+        let adapter = new_adapter(settings, &clock)?;
         Ok(Self {
             clock,
             upstream,
             adapter,
             browser: Browser::new()?,
-            entropy,
         })
     }
 
@@ -136,7 +105,7 @@ impl World {
 
     /// Up to the moment the browser is back with the gateway.
     async fn visit_provider(&mut self, username: &str, demand: &Demand) -> Result<Returned, Ended> {
-        let state = State::new(random_token(&*self.entropy));
+        let state = new_state();
         let (challenge, correlation) = self.adapter.begin(&state, demand).await?;
         let url = redirect(challenge).map_err(|_| Ended::AtTheDoor)?;
         let mut page = self.browser.open(url.as_str()).await?;
@@ -149,6 +118,20 @@ impl World {
             callback,
         })
     }
+}
+
+/// The adapter for these settings.
+fn new_adapter(settings: OidcSettings, clock: &ManualClock) -> Result<OidcProvider> {
+    Ok(OidcProvider::new(
+        settings,
+        HttpClient::new(&Egress::default())?,
+        Arc::new(TestClock::from(clock)),
+        Arc::new(SystemEntropy),
+    ))
+}
+
+fn new_state() -> State {
+    State::new(random_token(&SystemEntropy))
 }
 
 /// Where a challenge sends the browser, which an OpenID Connect provider's does by redirect.

@@ -8,12 +8,13 @@ use std::fs;
 use anyhow::{Context as _, Result, ensure};
 use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::browser::Browser;
+use rolecall_testkit::http::client;
 use rolecall_testkit::process::Process;
 use rolecall_testkit::proxy::TlsFront;
 use url::form_urlencoded::byte_serialize;
 
 use crate::cli::{program, rolecalld};
-use crate::operate::{Balancer, RECOVERED_MAX, balanced_stack, client, is_at_provider, until};
+use crate::operate::{Balancer, RECOVERED_MAX, balanced_stack, is_at_provider, until};
 
 /// Where an administrator or a person reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

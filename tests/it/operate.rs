@@ -19,6 +19,7 @@ use reqwest::StatusCode;
 use reqwest::header;
 use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::browser::{Browser, Page};
+use rolecall_testkit::http::client;
 use serde_json::Value;
 
 pub use balancer::Balancer;
@@ -79,18 +80,6 @@ pub fn is_portal(page: &Page) -> bool {
     page.url().path() == "/"
         && page.status() == Some(StatusCode::OK)
         && page.text().contains("payments-prod")
-}
-
-/// A client that follows nothing and keeps nothing.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the gateway's own client is what is being tested here"
-)]
-pub fn client() -> Result<reqwest::Client> {
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy();
-    Ok(client.build()?)
 }
 
 /// `GET` of a page of the management listener, or of any other.

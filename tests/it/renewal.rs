@@ -6,6 +6,7 @@ use reqwest::header::{COOKIE, SET_COOKIE};
 use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::browser::{Browser, BrowserSettings};
 use rolecall_testkit::clock::ManualClock;
+use rolecall_testkit::http::client;
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -18,10 +19,6 @@ struct Visitor {
 }
 
 /// `alice`, signed in.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test's client, which keeps no cookies and follows nothing"
-)]
 async fn alice() -> Result<Visitor> {
     let clock = ManualClock::starting_now();
     let stack = TestStack::start(TestStackSettings {
@@ -35,9 +32,7 @@ async fn alice() -> Result<Visitor> {
     })?;
     browser.open(&stack.at("/")).await?;
     browser.sign_in_at_provider("alice").await?;
-    let http = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()?;
+    let http = client()?;
     Ok(Visitor {
         stack,
         clock,

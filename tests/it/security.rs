@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context as _, Result, ensure};
 use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::browser::Browser;
+use rolecall_testkit::http::client;
 
 use crate::operate::{get, until};
 
@@ -64,7 +65,7 @@ async fn a_handler_that_panics_is_answered_and_harms_nobody() -> Result<()> {
     })
     .await?;
     broken.store(true, Ordering::SeqCst);
-    let page = plain_client()?.get(&begin).send().await?;
+    let page = client()?.get(&begin).send().await?;
     broken.store(false, Ordering::SeqCst);
     ensure!(page.status() == 500, "{}", page.status());
     for name in ["x-request-id", "content-security-policy", "cache-control"] {
@@ -73,15 +74,6 @@ async fn a_handler_that_panics_is_answered_and_harms_nobody() -> Result<()> {
     let reference = page.headers()["x-request-id"].to_str()?.to_owned();
     let text = page.text().await?;
     ensure!(text.contains(&reference) && !text.contains("a mistake"));
-    ensure!(plain_client()?.get(&begin).send().await?.status() == 303);
+    ensure!(client()?.get(&begin).send().await?.status() == 303);
     Ok(())
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test's client, which keeps no cookies and follows nothing"
-)]
-fn plain_client() -> Result<reqwest::Client> {
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-    Ok(client.build()?)
 }

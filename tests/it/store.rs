@@ -13,26 +13,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::base::Clock;
 use rolecall_core::base::secret::SecretDigest;
 use rolecall_core::record::{Key, RecordStore, StoreError};
+use rolecall_harness::TestClock;
 use rolecall_testkit::clock::{self, ManualClock};
 use rolecalld::store::{StoreSettings, open};
 
-/// The testkit's clocks, seen through the port.
-pub struct Shown(clock::Clock);
-
-impl Clock for Shown {
-    fn now(&self) -> DateTime<Utc> {
-        (self.0)()
-    }
+pub fn system_clock() -> Arc<TestClock> {
+    Arc::new(TestClock::from(clock::system()))
 }
 
-pub fn system_clock() -> Arc<Shown> {
-    Arc::new(Shown(clock::system()))
-}
-
-pub fn manual_clock() -> (ManualClock, Arc<Shown>) {
+pub fn manual_clock() -> (ManualClock, Arc<TestClock>) {
     let manual = ManualClock::starting_now();
-    let shown = Arc::new(Shown(manual.clock()));
-    (manual, shown)
+    let clock = Arc::new(TestClock::from(&manual));
+    (manual, clock)
 }
 
 pub fn key(name: &str) -> Key {

@@ -41,8 +41,7 @@ use rolecall_core::identity::{ProviderId, Subject};
 use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_testkit::browser::{Browser, BrowserSettings, Page};
 use rolecall_testkit::clock::ManualClock;
-use rolecalld::audit::{Format, export};
-use rolecalld::database::{Database, DatabaseUrl};
+use rolecall_testkit::http::client;
 use serde_json::Value;
 use url::Url;
 
@@ -147,24 +146,7 @@ impl Fixture {
 
     /// The audit trail, oldest first.
     async fn trail(&self) -> Result<Vec<Value>> {
-        let file = self.stack.folder().join("audit.db");
-        let url: DatabaseUrl = format!("sqlite:{}", file.display()).parse()?;
-        let mut lines = Vec::new();
-        export(
-            &Database::open(&url).await?,
-            Format::Jsonl,
-            None,
-            &mut lines,
-        )
-        .await?;
-        let event = |line: &[u8]| -> Result<Value> {
-            Ok(serde_json::from_slice::<Value>(line)?["event"].take())
-        };
-        lines
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-            .map(event)
-            .collect()
+        self.stack.audit_events().await
     }
 
     /// The events of this kind.
@@ -259,17 +241,6 @@ impl Fixture {
         }
         Ok(request.send().await?)
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test asks as a stranger would, without the limits of ours"
-)]
-fn client() -> Result<reqwest::Client> {
-    Ok(reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()?)
 }
 
 /// The session's cookie and a token from the page that is showing.

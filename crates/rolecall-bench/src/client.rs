@@ -10,12 +10,12 @@ use rolecall_wire::sso::{
 
 use crate::Effort;
 use crate::aws_client::AwsClient;
+use crate::bench_stack::{ACCOUNT, BenchStack, PERMISSION_SET};
 use crate::credentials::{self, IN_FLIGHT};
 use crate::gateway::Gateway;
 use crate::http::{Connection, get_with, with_header};
 use crate::load::{self, HttpCaller};
 use crate::report::{Bound, Row};
-use crate::world::{ACCOUNT, PERMISSION_SET, World};
 
 /// Accounts of each person who lists them.
 const ACCOUNTS: usize = 1_000;
@@ -23,29 +23,29 @@ const LISTS_MIN: f64 = 1_500.0;
 
 /// Pages a second, and credentials as a share of the floor's.
 pub async fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
-    let world = World::build(1, ACCOUNTS).await?;
-    let (gateway, _) = world.gateway().await?;
-    let cookies = world.sign_in(&gateway, IN_FLIGHT).await?;
-    let client = AwsClient::register(world.host(), gateway.address).await?;
-    let mut browser = world.browser(&gateway).await?;
+    let bench = BenchStack::start(1, ACCOUNTS).await?;
+    let (gateway, _) = bench.gateway().await?;
+    let cookies = bench.sign_in(&gateway, IN_FLIGHT).await?;
+    let client = AwsClient::register(bench.host(), gateway.address).await?;
+    let mut browser = bench.browser(&gateway).await?;
     let mut tokens = Vec::with_capacity(cookies.len());
     for cookie in &cookies {
         tokens.push(client.sign_in(&mut browser, cookie).await?);
     }
 
-    let lists = lists(&world, &gateway, &tokens, effort).await?;
+    let lists = lists(&bench, &gateway, &tokens, effort).await?;
     let role = GetRoleCredentialsRequest {
         role_name: PERMISSION_SET.to_owned(),
         account_id: ACCOUNT.to_owned(),
     };
-    let request = get_with(world.host(), path::GET_ROLE_CREDENTIALS, &role)?;
+    let request = get_with(bench.host(), path::GET_ROLE_CREDENTIALS, &role)?;
     let requests = tokens
         .iter()
         .map(|token| with_header(&request, BEARER_TOKEN, token.expose()))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let subject = HttpCaller::all(gateway.address, requests).await?;
     let (floors, subjects) =
-        credentials::beside_the_floor(&world, &cookies[0], subject, effort).await?;
+        credentials::beside_the_floor(&bench, &cookies[0], subject, effort).await?;
     Ok(vec![
         credentials::share("GetRoleCredentials", &floors, &subjects),
         lists,
@@ -54,14 +54,14 @@ pub async fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
 
 /// ListAccounts: each caller goes from page to page, and again from the first.
 async fn lists(
-    world: &World,
+    bench: &BenchStack,
     gateway: &Gateway,
     tokens: &[Secret],
     effort: Effort,
 ) -> anyhow::Result<Row> {
     let mut pages = Vec::with_capacity(tokens.len());
     for token in tokens {
-        pages.push(walk(world, gateway, token).await?);
+        pages.push(walk(bench, gateway, token).await?);
     }
     let callers = HttpCaller::in_turn(gateway.address, pages).await?;
     let (_, mut callers) = load::round(callers, effort.warm_up).await?;
@@ -78,7 +78,11 @@ async fn lists(
 }
 
 /// The requests for all pages of a person's accounts, by the way that each page says.
-async fn walk(world: &World, gateway: &Gateway, token: &Secret) -> anyhow::Result<Vec<Vec<u8>>> {
+async fn walk(
+    bench: &BenchStack,
+    gateway: &Gateway,
+    token: &Secret,
+) -> anyhow::Result<Vec<Vec<u8>>> {
     let mut connection = Connection::open(gateway.address).await?;
     let (mut pages, mut seen) = (Vec::new(), 0);
     let mut query = ListAccountsRequest {
@@ -86,7 +90,7 @@ async fn walk(world: &World, gateway: &Gateway, token: &Secret) -> anyhow::Resul
         next_token: String::new(),
     };
     loop {
-        let request = get_with(world.host(), path::LIST_ACCOUNTS, &query)?;
+        let request = get_with(bench.host(), path::LIST_ACCOUNTS, &query)?;
         let request = with_header(&request, BEARER_TOKEN, token.expose())?;
         let body = connection.exchange(&request).await?.body;
         let page: ListAccountsResponse<'_> = serde_json::from_slice(body)?;

@@ -21,11 +21,11 @@ use rolecalld::world::{SystemClock, SystemEntropy};
 use anyhow::Context as _;
 
 use crate::Effort;
+use crate::bench_stack::{ACCOUNT, BenchStack, PERMISSION_SET};
 use crate::figures::Unit;
 use crate::http::{Connection, get, post};
 use crate::load::{self, Caller, HttpCaller, Round};
 use crate::report::{Bound, Row};
-use crate::world::{ACCOUNT, PERMISSION_SET, World};
 
 /// Callers at once.
 pub const IN_FLIGHT: usize = 32;
@@ -34,44 +34,44 @@ const ADDED_P50_MAX: f64 = 5.0;
 const ADDED_P99_MAX: f64 = 20.0;
 
 /// Throughput as a share of the floor's, and the latency that the gateway adds.
-pub async fn measure(world: &World, effort: Effort) -> anyhow::Result<Vec<Row>> {
-    let (gateway, _) = world.gateway().await?;
-    let cookies = world.sign_in(&gateway, IN_FLIGHT).await?;
+pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<Row>> {
+    let (gateway, _) = bench.gateway().await?;
+    let cookies = bench.sign_in(&gateway, IN_FLIGHT).await?;
     let mut requests = Vec::new();
     let mut connection = Connection::open(gateway.address).await?;
     for cookie in &cookies {
-        requests.push(form_for(world, &mut connection, cookie).await?);
+        requests.push(form_for(bench, &mut connection, cookie).await?);
     }
     let subject = HttpCaller::all(gateway.address, requests).await?;
-    let (floors, subjects) = beside_the_floor(world, &cookies[0], subject, effort).await?;
+    let (floors, subjects) = beside_the_floor(bench, &cookies[0], subject, effort).await?;
     Ok(rows(&floors, &subjects))
 }
 
 /// The form of the portal that asks for credentials, in this session.
 pub async fn form_for(
-    world: &World,
+    bench: &BenchStack,
     connection: &mut Connection,
     cookie: &str,
 ) -> anyhow::Result<Vec<u8>> {
-    let portal = connection.exchange(&get(world.host(), "/", cookie)).await?;
+    let portal = connection.exchange(&get(bench.host(), "/", cookie)).await?;
     let csrf = portal.field("csrf")?;
     let fields = [
         ("account", ACCOUNT),
         ("permission_set", PERMISSION_SET),
         ("csrf", csrf.as_str()),
     ];
-    Ok(post(world.host(), "/credentials", cookie, &fields))
+    Ok(post(bench.host(), "/credentials", cookie, &fields))
 }
 
 /// Rounds of the SDK's own calls and of these callers', in turn.
 pub async fn beside_the_floor(
-    world: &World,
+    bench: &BenchStack,
     cookie: &str,
     mut subject: Vec<HttpCaller>,
     effort: Effort,
 ) -> anyhow::Result<(Vec<Round>, Vec<Round>)> {
-    let order = Arc::new(Order::of(world, cookie).await?);
-    let client = client(&world.stack.aws.url());
+    let order = Arc::new(Order::of(bench, cookie).await?);
+    let client = client(&bench.stack.aws.url());
     let (mut floors, mut subjects) = (Vec::new(), Vec::new());
     (_, subject) = load::round(subject, effort.warm_up).await?;
     load::round(order.callers(&client).await?, effort.warm_up).await?;
@@ -127,8 +127,8 @@ struct Order {
 
 impl Order {
     /// What the gateway would ask for this session.
-    async fn of(world: &World, cookie: &str) -> anyhow::Result<Self> {
-        let services = &world.stack.gateway.services;
+    async fn of(bench: &BenchStack, cookie: &str) -> anyhow::Result<Self> {
+        let services = &bench.stack.gateway.services;
         let (_, secret) = cookie.split_once('=').context("a cookie")?;
         let session = services
             .sessions()
@@ -157,8 +157,8 @@ impl Order {
             seconds: grant.duration_max().seconds().cast_signed(),
             policies: grant.policy_arns().iter().map(policy).collect(),
             issuer: TokenIssuer::open(
-                world.stack.url(),
-                KeyDirectory::new(world.stack.folder().join("keys")),
+                bench.stack.url(),
+                KeyDirectory::new(bench.stack.folder().join("keys")),
                 Arc::new(SystemClock),
                 Arc::new(SystemEntropy),
             )?,

@@ -7,19 +7,18 @@ mod requests;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use rolecalld::audit::{Format, export};
-use rolecalld::database::{Database, DatabaseUrl};
+use rolecall_harness::export_audit_trail;
 use tokio::task::JoinSet;
 
 use crate::Effort;
 use crate::aws_client::AwsClient;
+use crate::bench_stack::BenchStack;
 use crate::credentials::form_for;
 use crate::figures::{Figures, Unit, milliseconds, percentile};
 use crate::gateway::Gateway;
 use crate::http::Connection;
 use crate::report::{Bound, Row};
 use crate::say;
-use crate::world::World;
 use requests::Flood;
 
 /// Requests of the flood, a second.
@@ -50,29 +49,29 @@ struct Honest {
 
 /// p99 beside that without a flood, and what the flood leaves behind.
 pub async fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
-    let world = World::with_saml().await?;
-    let gateway = world.gateway_with_default_limits().await?;
-    let client = AwsClient::register(world.host(), gateway.address).await?;
+    let bench = BenchStack::with_saml().await?;
+    let gateway = bench.gateway_with_default_limits().await?;
+    let client = AwsClient::register(bench.host(), gateway.address).await?;
     say("  honest people alone");
-    honest(&world, &gateway, effort.warm_up).await?;
-    let alone = honest(&world, &gateway, effort.flood).await?;
+    honest(&bench, &gateway, effort.warm_up).await?;
+    let alone = honest(&bench, &gateway, effort.flood).await?;
 
-    let before = Left::measure(&world).await?;
+    let before = Left::measure(&bench).await?;
     say("  honest people and the flood");
-    let flood = Flood::new(world.host(), client);
+    let flood = Flood::new(bench.host(), client);
     let mut sent = JoinSet::new();
     for connection in 0..CONNECTIONS {
         let (flood, address) = (flood.clone(), gateway.address);
         sent.spawn(async move { send(flood, address, connection, effort.flood).await });
     }
-    let beside = honest(&world, &gateway, effort.flood).await?;
+    let beside = honest(&bench, &gateway, effort.flood).await?;
     let mut count = 0;
     while let Some(done) = sent.join_next().await {
         count += done.context("a connection of the flood ended")??;
     }
     // Summaries are written when the process ends.
     gateway.stop().await?;
-    let left = Left::measure(&world).await?.since(&before);
+    let left = Left::measure(&bench).await?.since(&before);
     say(&format!(
         "  {count} requests of the flood left {} rows and {:.2} MiB in the trail, {:.2} MiB in Redis",
         left.rows, left.trail, left.store
@@ -156,13 +155,13 @@ async fn send(
 }
 
 /// Lets people sign in and take credentials for this long.
-async fn honest(world: &World, gateway: &Gateway, time: Duration) -> anyhow::Result<Honest> {
-    let cookies = world.sign_in(gateway, PEOPLE).await?;
+async fn honest(bench: &BenchStack, gateway: &Gateway, time: Duration) -> anyhow::Result<Honest> {
+    let cookies = bench.sign_in(gateway, PEOPLE).await?;
     let begun = Instant::now();
     let mut tasks = JoinSet::new();
     for (number, cookie) in cookies.into_iter().enumerate() {
-        let mut browser = world.browser(gateway).await?;
-        let name = world.username(PEOPLE + number);
+        let mut browser = bench.browser(gateway).await?;
+        let name = bench.username(PEOPLE + number);
         tasks.spawn(async move {
             let mut times = Vec::new();
             while begun.elapsed() < time {
@@ -177,7 +176,7 @@ async fn honest(world: &World, gateway: &Gateway, time: Duration) -> anyhow::Res
             })
         });
         let mut link = Connection::open(gateway.address).await?;
-        let request = form_for(world, &mut link, &cookie).await?;
+        let request = form_for(bench, &mut link, &cookie).await?;
         tasks.spawn(async move {
             let mut times = Vec::new();
             while begun.elapsed() < time {
@@ -210,18 +209,8 @@ struct Left {
 }
 
 impl Left {
-    async fn measure(world: &World) -> anyhow::Result<Self> {
-        let file = world.trail_file();
-        let url: DatabaseUrl = format!("sqlite:{}", file.display()).parse()?;
-        let mut lines = Vec::new();
-        export(
-            &Database::open(&url).await?,
-            Format::Jsonl,
-            None,
-            &mut lines,
-        )
-        .await?;
-        let text = String::from_utf8_lossy(&lines);
+    async fn measure(bench: &BenchStack) -> anyhow::Result<Self> {
+        let text = export_audit_trail(&bench.trail_file()).await?;
         // What strangers cause; the rest is of those who signed in.
         let strange = |line: &&str| line.contains("_refus");
         let (mut rows, mut bytes) = (0_usize, 0_usize);
@@ -232,7 +221,7 @@ impl Left {
         Ok(Self {
             rows: rows as f64,
             trail: mebibytes(bytes as f64),
-            store: mebibytes(world.store_bytes()?),
+            store: mebibytes(bench.store_bytes()?),
         })
     }
 

@@ -1,5 +1,5 @@
 //! The gateway as operators run it: `rolecalld serve` of the release build, in a process of its own, so that nothing of
-//! the world around it is counted.
+//! the bench around it is counted.
 
 use std::fs::File;
 use std::net::SocketAddr;

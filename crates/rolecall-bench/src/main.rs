@@ -3,6 +3,7 @@
 //! Prints a table, and ends with exit code 1 when a bound is missed. It is no test: figures depend on the machine.
 
 mod aws_client;
+mod bench_stack;
 mod client;
 mod credentials;
 mod figures;
@@ -21,7 +22,6 @@ mod schedule;
 mod sign_in;
 mod startup;
 mod trail;
-mod world;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -31,8 +31,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 
+use bench_stack::BenchStack;
 use report::{Report, Row};
-use world::World;
 
 /// Measure the gateway against its floors; exit code 1 when a bound is missed.
 #[derive(Debug, Parser)]
@@ -202,24 +202,24 @@ async fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     if bench.only == [Measure::Flood] {
         return Ok(rows);
     }
-    let world = World::build(effort.sessions, world::ACCOUNTS).await?;
+    let bench = BenchStack::start(effort.sessions, bench_stack::ACCOUNTS).await?;
     if wanted(Measure::Startup) {
-        rows.push(startup::measure(&world, effort).await?);
+        rows.push(startup::measure(&bench, effort).await?);
     }
     if wanted(Measure::Portal) {
-        rows.push(portal::measure(&world, effort).await?);
+        rows.push(portal::measure(&bench, effort).await?);
     }
     if wanted(Measure::Credentials) {
-        rows.extend(credentials::measure(&world, effort).await?);
+        rows.extend(credentials::measure(&bench, effort).await?);
     }
     if wanted(Measure::Client) {
         rows.extend(client::measure(effort).await?);
     }
     if wanted(Measure::Polling) {
-        rows.extend(polling::measure(&world, effort).await?);
+        rows.extend(polling::measure(&bench, effort).await?);
     }
     if wanted(Measure::Memory) {
-        rows.extend(memory::measure(&world, effort).await?);
+        rows.extend(memory::measure(&bench, effort).await?);
     }
     Ok(rows)
 }

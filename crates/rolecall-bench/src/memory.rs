@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::Effort;
+use crate::bench_stack::BenchStack;
 use crate::figures::{Figures, Unit};
 use crate::http::get;
 use crate::load::{self, Caller as _, HttpCaller};
 use crate::report::{Bound, Row};
-use crate::world::World;
 
 const IDLE_MAX: f64 = 40.0;
 const IN_USE_MAX: f64 = 70.0;
@@ -16,13 +16,13 @@ const REST: Duration = Duration::from_secs(2);
 const BROWSERS: usize = 32;
 
 /// MiB at rest and in use.
-pub async fn measure(world: &World, effort: Effort) -> anyhow::Result<Vec<Row>> {
-    let (gateway, _) = world.gateway().await?;
+pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<Row>> {
+    let (gateway, _) = bench.gateway().await?;
     tokio::time::sleep(REST).await;
     let idle = gateway.resident()?;
 
-    let cookies = world.sign_in(&gateway, effort.sessions).await?;
-    let host = world.host().to_owned();
+    let cookies = bench.sign_in(&gateway, effort.sessions).await?;
+    let host = bench.host().to_owned();
     let address = gateway.address;
     let used = load::spread(cookies, BROWSERS, move |cookies| {
         let host = host.clone();

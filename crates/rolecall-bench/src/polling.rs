@@ -11,11 +11,11 @@ use tokio::task::JoinSet;
 
 use crate::Effort;
 use crate::aws_client::AwsClient;
+use crate::bench_stack::BenchStack;
 use crate::figures::{Figures, Unit, milliseconds, percentile};
 use crate::http::Connection;
 use crate::load::{self, Caller};
 use crate::report::{Bound, Row};
-use crate::world::World;
 
 /// RFC 8628 3.2.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -31,9 +31,9 @@ const POLLS_MIN: f64 = 5_000.0;
 const P99_MAX: f64 = 50.0;
 
 /// Polls a second, and the latency of clients that keep the interval.
-pub async fn measure(world: &World, effort: Effort) -> anyhow::Result<Vec<Row>> {
-    let (gateway, _) = world.gateway().await?;
-    let client = AwsClient::register(world.host(), gateway.address).await?;
+pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<Row>> {
+    let (gateway, _) = bench.gateway().await?;
+    let client = AwsClient::register(bench.host(), gateway.address).await?;
     let addresses = (0..effort.devices).map(address).collect();
     let devices = load::spread(addresses, IN_FLIGHT, move |addresses| {
         let client = client.clone();

@@ -3,24 +3,24 @@
 use anyhow::ensure;
 
 use crate::Effort;
+use crate::bench_stack::{BenchStack, ROLES_SHOWN};
 use crate::figures::Unit;
 use crate::floor::BareHandler;
 use crate::http::{Connection, get};
 use crate::load::{self, HttpCaller};
 use crate::report::{Bound, Row};
-use crate::world::{ROLES_SHOWN, World};
 
 /// Browsers that load the page at once, each in a session of its own.
 const BROWSERS: usize = 32;
 const PERCENT_MIN: f64 = 25.0;
 
 /// Requests a second, as a share of the floor's.
-pub async fn measure(world: &World, effort: Effort) -> anyhow::Result<Row> {
-    let (gateway, _) = world.gateway().await?;
-    let cookies = world.sign_in(&gateway, BROWSERS).await?;
+pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Row> {
+    let (gateway, _) = bench.gateway().await?;
+    let cookies = bench.sign_in(&gateway, BROWSERS).await?;
     let requests: Vec<Vec<u8>> = cookies
         .iter()
-        .map(|cookie| get(world.host(), "/", cookie))
+        .map(|cookie| get(bench.host(), "/", cookie))
         .collect();
 
     let mut first = Connection::open(gateway.address).await?;

@@ -1,18 +1,18 @@
 //! From the start of the process to its first "ready": configuration, keys, Redis, the audit trail and both listeners.
 
 use crate::Effort;
+use crate::bench_stack::BenchStack;
 use crate::figures::{Figures, Unit, milliseconds};
 use crate::report::{Bound, Row};
-use crate::world::World;
 
 const MILLISECONDS_MAX: f64 = 200.0;
 
 /// Milliseconds, over several starts with a trail that exists.
-pub async fn measure(world: &World, effort: Effort) -> anyhow::Result<Row> {
-    drop(world.gateway().await?);
+pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Row> {
+    drop(bench.gateway().await?);
     let mut times = Vec::new();
     for _ in 0..effort.rounds {
-        let (_, time) = world.gateway().await?;
+        let (_, time) = bench.gateway().await?;
         times.push(milliseconds(time));
     }
     Ok(Row::plain(

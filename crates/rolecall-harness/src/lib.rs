@@ -3,6 +3,7 @@
 //!
 //! [`TestStack`] starts all of it. Nothing leaves the machine, and nothing is kept when the stack is dropped.
 
+mod audit_trail;
 mod clock;
 mod configuration;
 mod files;
@@ -16,6 +17,7 @@ mod settings;
 mod stack;
 mod terminal;
 
+pub use audit_trail::export_audit_trail;
 pub use clock::TestClock;
 pub use replica::Replica;
 pub use saml::SamlStackSettings;

@@ -8,6 +8,7 @@ pub mod browser;
 pub mod canary;
 pub mod certificate;
 pub mod clock;
+pub mod http;
 pub mod keys;
 pub mod node;
 pub mod oidc;

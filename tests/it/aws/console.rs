@@ -11,14 +11,14 @@ use rolecalld::aws::keys::KeyAlgorithm;
 use rolecalld::egress::Egress;
 use url::Url;
 
-use super::world::{World, settings};
+use super::fixture::{StsFixture, settings};
 
 async fn link(
-    world: &World,
+    fixture: &StsFixture,
     credentials: &Credentials,
     seconds: Option<u32>,
 ) -> Result<Result<ConsoleLink, ConsoleSignInError>> {
-    let endpoint = SignInEndpoint::new(&settings(Some(&world.aws))?, &Egress::default())
+    let endpoint = SignInEndpoint::new(&settings(Some(&fixture.aws))?, &Egress::default())
         .map_err(|error| anyhow::anyhow!(error))?;
     let duration = seconds.and_then(RoleSessionDuration::from_seconds);
     let destination = Destination::parse(
@@ -34,8 +34,8 @@ async fn link(
 }
 
 /// The durations sent to `getSigninToken`, in order; nothing secret is ever in an address.
-fn durations_asked(world: &World) -> Result<Vec<Option<String>>> {
-    world
+fn durations_asked(fixture: &StsFixture) -> Result<Vec<Option<String>>> {
+    fixture
         .aws
         .requests()
         .iter()
@@ -49,10 +49,10 @@ fn durations_asked(world: &World) -> Result<Vec<Option<String>>> {
 
 #[tokio::test]
 async fn the_link_opens_the_console() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Es256)?;
-    let issued = world.issued().await?;
-    let link = link(&world, &issued.credentials, Some(7_273)).await??;
-    assert_eq!(durations_asked(&world)?, [Some("7200".to_owned())]);
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    let issued = fixture.issued().await?;
+    let link = link(&fixture, &issued.credentials, Some(7_273)).await??;
+    assert_eq!(durations_asked(&fixture)?, [Some("7200".to_owned())]);
     assert!(!format!("{link:?}").contains("http"), "{link:?}");
     let url = Url::parse(link.expose())?;
     let query: std::collections::HashMap<_, _> = url.query_pairs().into_owned().collect();
@@ -77,11 +77,11 @@ async fn open(url: &str) -> Result<String> {
 
 #[tokio::test]
 async fn a_duration_that_aws_dislikes_is_left_out() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Es256)?;
-    let issued = world.issued().await?;
-    world.aws.fault(Fault::SigninRefusesDuration);
-    link(&world, &issued.credentials, Some(3_600)).await??;
-    assert_eq!(durations_asked(&world)?, [Some("3600".to_owned()), None]);
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    let issued = fixture.issued().await?;
+    fixture.aws.fault(Fault::SigninRefusesDuration);
+    link(&fixture, &issued.credentials, Some(3_600)).await??;
+    assert_eq!(durations_asked(&fixture)?, [Some("3600".to_owned()), None]);
     Ok(())
 }
 
@@ -97,10 +97,10 @@ async fn refusals_and_outages_are_told_apart_and_tell_no_secret() -> Result<()> 
             1,
         ),
     ] {
-        let world = World::new(KeyAlgorithm::Es256)?;
-        let issued = world.issued().await?;
-        world.aws.fault(fault.clone());
-        let error = link(&world, &issued.credentials, Some(900))
+        let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+        let issued = fixture.issued().await?;
+        fixture.aws.fault(fault.clone());
+        let error = link(&fixture, &issued.credentials, Some(900))
             .await?
             .err()
             .context("no link")?;
@@ -109,7 +109,7 @@ async fn refusals_and_outages_are_told_apart_and_tell_no_secret() -> Result<()> 
             refused,
             "{fault:?}: {error:?}"
         );
-        assert_eq!(durations_asked(&world)?.len(), tries, "{fault:?}");
+        assert_eq!(durations_asked(&fixture)?.len(), tries, "{fault:?}");
         let told = format!("{error:?} {error}");
         for secret in [
             &issued.credentials.secret_access_key,
@@ -123,14 +123,14 @@ async fn refusals_and_outages_are_told_apart_and_tell_no_secret() -> Result<()> 
 
 #[tokio::test]
 async fn credentials_that_aws_does_not_know_are_refused() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Es256)?;
-    let mut credentials = world.issued().await?.credentials;
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    let mut credentials = fixture.issued().await?.credentials;
     credentials.access_key_id = "ASIAUNKNOWNUNKNOWN00".to_owned();
-    let answer = link(&world, &credentials, None).await?;
+    let answer = link(&fixture, &credentials, None).await?;
     assert!(
         matches!(answer, Err(ConsoleSignInError::Refused { status: 400 })),
         "{answer:?}"
     );
-    assert_eq!(durations_asked(&world)?, [None]);
+    assert_eq!(durations_asked(&fixture)?, [None]);
     Ok(())
 }

@@ -12,13 +12,13 @@ use rolecalld::aws::{SignInEndpoint, StsClient};
 use rolecalld::egress::{self, Authorities, Egress, Exception};
 use url::Url;
 
-use super::world::{World, settings};
+use super::fixture::{StsFixture, settings};
 
 const STS: &str = "sts.eu-west-1.amazonaws.com";
 const SIGN_IN: &str = "eu-west-1.signin.aws.amazon.com";
 
 struct Behind {
-    world: World,
+    fixture: StsFixture,
     proxy: Proxy,
     front: TlsFront,
     authorities: Vec<Authorities>,
@@ -26,9 +26,9 @@ struct Behind {
 
 impl Behind {
     fn new() -> Result<Self> {
-        let world = World::new(KeyAlgorithm::Es256)?;
+        let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
         let authority = CertificateAuthority::generate()?;
-        let front = TlsFront::start(&authority, &[STS, SIGN_IN], &world.aws.url())?;
+        let front = TlsFront::start(&authority, &[STS, SIGN_IN], &fixture.aws.url())?;
         let hosts = [STS, SIGN_IN].map(|name| (name.to_owned(), front.address()));
         let proxy = Proxy::start(ProxySettings {
             credentials: Some(("gateway".to_owned(), "s:e c".to_owned())),
@@ -36,7 +36,7 @@ impl Behind {
         })?;
         let authorities = vec![Authorities::parse(String::from_utf8(authority.pem()?)?)?];
         Ok(Self {
-            world,
+            fixture,
             proxy,
             front,
             authorities,
@@ -68,7 +68,7 @@ fn sts(egress: &Egress, endpoint: Option<Url>) -> Result<StsClient> {
 async fn sts_and_the_console_are_reached_through_the_proxy() -> Result<()> {
     let behind = Behind::new()?;
     let egress = behind.egress(&[])?;
-    let request = behind.world.request().await?;
+    let request = behind.fixture.request().await?;
     let issued = sts(&egress, None)?.assume(&request).await?;
     let endpoint =
         SignInEndpoint::new(&settings(None)?, &egress).map_err(anyhow::Error::from_boxed)?;
@@ -87,14 +87,17 @@ async fn sts_and_the_console_are_reached_through_the_proxy() -> Result<()> {
 #[tokio::test]
 async fn what_is_excepted_or_local_is_reached_directly() -> Result<()> {
     let behind = Behind::new()?;
-    let request = behind.world.request().await?;
+    let request = behind.fixture.request().await?;
     let excepted = behind.egress(&["*.amazonaws.com"])?;
     ensure!(sts(&excepted, None)?.assume(&request).await.is_err());
     let egress = behind.egress(&[])?;
     let port = behind.front.address().port();
-    for local in [behind.world.aws.url(), format!("https://localhost:{port}")] {
+    for local in [
+        behind.fixture.aws.url(),
+        format!("https://localhost:{port}"),
+    ] {
         let endpoint = Url::parse(&local)?;
-        let request = behind.world.request().await?;
+        let request = behind.fixture.request().await?;
         sts(&egress, Some(endpoint))?
             .assume(&request)
             .await

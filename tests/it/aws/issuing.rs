@@ -11,13 +11,13 @@ use rolecall_testkit::aws::{Fault, Role};
 use rolecalld::aws::http_client;
 use rolecalld::aws::keys::KeyAlgorithm;
 
-use super::world::{AUDIENCE, World, claims, refusal, session};
+use super::fixture::{AUDIENCE, StsFixture, claims, refusal, session};
 
 #[tokio::test]
 async fn a_token_becomes_credentials_that_aws_accepts() -> Result<()> {
     for algorithm in [KeyAlgorithm::Es256, KeyAlgorithm::Rs256] {
-        let world = World::new(algorithm)?;
-        let mut request = world.request().await?;
+        let fixture = StsFixture::new(algorithm)?;
+        let mut request = fixture.request().await?;
         session(&mut request).duration =
             RoleSessionDuration::from_seconds(7_200).context("two hours")?;
         session(&mut request).session_policy = Some(SessionPolicy::parse(
@@ -25,9 +25,9 @@ async fn a_token_becomes_credentials_that_aws_accepts() -> Result<()> {
         )?);
         session(&mut request).policy_arns =
             vec![PolicyArn::parse("arn:aws:iam::aws:policy/ReadOnlyAccess")?];
-        let issued = world.sts()?.assume(&request).await?;
+        let issued = fixture.sts()?.assume(&request).await?;
 
-        let seen = world.aws.issued();
+        let seen = fixture.aws.issued();
         let session = seen.first().context("one session")?;
         assert_eq!(issued.credentials.access_key_id, session.access_key_id);
         assert_eq!(issued.assumed_role_arn, session.assumed_role_arn);
@@ -42,7 +42,7 @@ async fn a_token_becomes_credentials_that_aws_accepts() -> Result<()> {
         );
         assert_eq!(session.tags.len(), 2);
 
-        let requests = world.aws.requests();
+        let requests = fixture.aws.requests();
         assert_eq!(requests.len(), 1);
         assert_eq!(requests[0].header("authorization"), None);
         // What CloudTrail shows: the SDK's text and our name, once.
@@ -72,7 +72,7 @@ async fn a_token_becomes_credentials_that_aws_accepts() -> Result<()> {
             .behavior_version(BehaviorVersion::latest())
             .http_client(http_client())
             .region(SdkRegion::from_static("eu-west-1"))
-            .endpoint_url(world.aws.url())
+            .endpoint_url(fixture.aws.url())
             .credentials_provider(Credentials::new(
                 issued.credentials.access_key_id.clone(),
                 issued.credentials.secret_access_key.expose(),
@@ -100,9 +100,9 @@ async fn every_refusal_has_its_meaning_and_is_asked_once() -> Result<()> {
         (Fault::PackedPolicyTooLarge, StsRefusal::PackedTooLarge),
         (Fault::MalformedPolicy, StsRefusal::MalformedPolicy),
     ] {
-        let world = World::new(KeyAlgorithm::Es256)?;
-        world.aws.fault(fault.clone());
-        let answer = world.sts()?.assume(&world.request().await?).await;
+        let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+        fixture.aws.fault(fault.clone());
+        let answer = fixture.sts()?.assume(&fixture.request().await?).await;
         let Err(StsError::Refused {
             refusal,
             code,
@@ -117,60 +117,62 @@ async fn every_refusal_has_its_meaning_and_is_asked_once() -> Result<()> {
             !code.is_empty() && !message.is_empty() && request_id.is_some(),
             "{fault:?}"
         );
-        assert_eq!(world.aws.requests().len(), 1, "{fault:?}");
+        assert_eq!(fixture.aws.requests().len(), 1, "{fault:?}");
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn what_the_account_lacks_is_told() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Es256)?;
-    let sts = world.sts()?;
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    let sts = fixture.sts()?;
 
     let other_audience = WebIdentityClaims {
         audience: "another".to_owned(),
         ..claims()?
     };
-    let request = world
+    let request = fixture
         .request_for("rolecall/Developer", &other_audience)
         .await?;
     assert_eq!(refusal(sts.assume(&request).await)?, StsRefusal::Audience);
 
-    let request = world.request_for("rolecall/Nobody", &claims()?).await?;
+    let request = fixture.request_for("rolecall/Nobody", &claims()?).await?;
     assert_eq!(
         refusal(sts.assume(&request).await)?,
         StsRefusal::AccessDenied
     );
 
-    let mut request = world.request().await?;
+    let mut request = fixture.request().await?;
     session(&mut request).duration = RoleSessionDuration::MAX;
     assert_eq!(
         refusal(sts.assume(&request).await)?,
         StsRefusal::DurationTooLong
     );
 
-    let provider = world
+    let provider = fixture
         .account
-        .oidc_provider(world.issuer.issuer(), &[AUDIENCE])?;
-    let untagged = world.trust_policy(
+        .oidc_provider(fixture.issuer.issuer(), &[AUDIENCE])?;
+    let untagged = fixture.trust_policy(
         &provider,
         &["sts:AssumeRoleWithWebIdentity", "sts:SetSourceIdentity"],
     );
-    world.account.role("Untagged", Role::trusting(untagged))?;
-    let request = world.request_for("Untagged", &claims()?).await?;
+    fixture.account.role("Untagged", Role::trusting(untagged))?;
+    let request = fixture.request_for("Untagged", &claims()?).await?;
     assert_eq!(
         refusal(sts.assume(&request).await)?,
         StsRefusal::AccessDenied
     );
 
-    let request = world.request().await?;
-    world
+    let request = fixture.request().await?;
+    fixture
         .clock
         .advance(std::time::Duration::from_secs(5 * 60 + 301));
     assert_eq!(refusal(sts.assume(&request).await)?, StsRefusal::Expired);
 
-    world.account.forget_oidc_provider(world.issuer.issuer());
-    let request = world.request().await?;
+    fixture
+        .account
+        .forget_oidc_provider(fixture.issuer.issuer());
+    let request = fixture.request().await?;
     assert_eq!(
         refusal(sts.assume(&request).await)?,
         StsRefusal::ProviderNotRegistered
@@ -180,8 +182,8 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
 
 #[tokio::test]
 async fn a_role_of_another_partition_is_never_asked_for() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Es256)?;
-    let mut request = world.request().await?;
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    let mut request = fixture.request().await?;
     let role = &mut session(&mut request).role;
     *role = rolecall_core::aws::RoleArn::new(
         rolecall_core::aws::Partition::China,
@@ -189,9 +191,9 @@ async fn a_role_of_another_partition_is_never_asked_for() -> Result<()> {
         role.role().clone(),
     );
     assert_eq!(
-        refusal(world.sts()?.assume(&request).await)?,
+        refusal(fixture.sts()?.assume(&request).await)?,
         StsRefusal::Other
     );
-    assert!(world.aws.requests().is_empty());
+    assert!(fixture.aws.requests().is_empty());
     Ok(())
 }

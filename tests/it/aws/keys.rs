@@ -11,14 +11,14 @@ use rolecall_testkit::clock::ManualClock;
 use rolecalld::aws::keys::{Haste, KeyAlgorithm, KeyDirectory, KeyError, KeyState, KeyUse};
 use serde_json::Value;
 
-use super::world::{World, key_directory};
+use super::fixture::{StsFixture, key_directory};
 use crate::audit::unshare;
 use crate::cli;
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-fn kids(world: &World) -> Result<Vec<String>> {
-    let jwks: Value = serde_json::from_str(&world.issuer.jwks().body)?;
+fn kids(fixture: &StsFixture) -> Result<Vec<String>> {
+    let jwks: Value = serde_json::from_str(&fixture.issuer.jwks().body)?;
     let keys = jwks["keys"].as_array().context("keys")?;
     Ok(keys
         .iter()
@@ -28,43 +28,43 @@ fn kids(world: &World) -> Result<Vec<String>> {
 
 #[tokio::test]
 async fn a_rotation_goes_unnoticed() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Rs256)?;
-    let (sts, keys) = (world.sts()?, &world.directory);
+    let fixture = StsFixture::new(KeyAlgorithm::Rs256)?;
+    let (sts, keys) = (fixture.sts()?, &fixture.directory);
     let first = keys.list()?[0].id.clone();
-    sts.assume(&world.request().await?).await?;
+    sts.assume(&fixture.request().await?).await?;
 
-    let second = keys.generate(KeyAlgorithm::Es256, world.clock.now())?;
+    let second = keys.generate(KeyAlgorithm::Es256, fixture.clock.now())?;
     assert_eq!(second.state, KeyState::Next);
-    let before = world.issuer.jwks();
+    let before = fixture.issuer.jwks();
     assert!(matches!(
-        keys.rotate(Haste::Patient, world.clock.now()),
+        keys.rotate(Haste::Patient, fixture.clock.now()),
         Err(KeyError::TooEarly { .. })
     ));
-    world.issuer.reload()?;
-    assert_eq!(kids(&world)?, [first.to_string(), second.id.to_string()]);
-    assert_ne!(world.issuer.jwks().etag, before.etag);
+    fixture.issuer.reload()?;
+    assert_eq!(kids(&fixture)?, [first.to_string(), second.id.to_string()]);
+    assert_ne!(fixture.issuer.jwks().etag, before.etag);
 
-    world.clock.advance(DAY);
-    let in_flight = world.request().await?;
+    fixture.clock.advance(DAY);
+    let in_flight = fixture.request().await?;
     assert_eq!(
-        keys.rotate(Haste::Patient, world.clock.now())?.id,
+        keys.rotate(Haste::Patient, fixture.clock.now())?.id,
         second.id
     );
-    world.issuer.reload()?;
-    assert_eq!(kids(&world)?, [second.id.to_string(), first.to_string()]);
+    fixture.issuer.reload()?;
+    assert_eq!(kids(&fixture)?, [second.id.to_string(), first.to_string()]);
     sts.assume(&in_flight).await?;
-    sts.assume(&world.request().await?).await?;
+    sts.assume(&fixture.request().await?).await?;
 
     assert!(matches!(
-        keys.retire(&first, Haste::Patient, world.clock.now()),
+        keys.retire(&first, Haste::Patient, fixture.clock.now()),
         Err(KeyError::Needed { .. })
     ));
-    world.clock.advance(DAY + Duration::from_secs(600));
-    world.issuer.reload()?;
-    assert_eq!(kids(&world)?, [second.id.to_string()]);
-    keys.retire(&first, Haste::Patient, world.clock.now())?;
+    fixture.clock.advance(DAY + Duration::from_secs(600));
+    fixture.issuer.reload()?;
+    assert_eq!(kids(&fixture)?, [second.id.to_string()]);
+    keys.retire(&first, Haste::Patient, fixture.clock.now())?;
     assert!(!keys.path().join(format!("{first}.key")).exists());
-    sts.assume(&world.request().await?).await?;
+    sts.assume(&fixture.request().await?).await?;
     Ok(())
 }
 
@@ -296,17 +296,17 @@ fn broken_directories_are_refused_with_a_hint() -> Result<()> {
 
 #[tokio::test]
 async fn a_failed_reload_keeps_what_is_in_force() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Es256)?;
-    fs::write(world.directory.path().join("keys.json"), "{")?;
-    assert!(world.issuer.reload().is_err());
-    world.issued().await?;
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    fs::write(fixture.directory.path().join("keys.json"), "{")?;
+    assert!(fixture.issuer.reload().is_err());
+    fixture.issued().await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn an_emergency_takes_the_key_away_at_once() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Es256)?;
-    let (keys, now) = (&world.directory, world.clock.now());
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    let (keys, now) = (&fixture.directory, fixture.clock.now());
     let leaked = keys.list()?[0].id.clone();
     assert!(matches!(
         keys.retire(&leaked, Haste::Patient, now),
@@ -318,9 +318,9 @@ async fn an_emergency_takes_the_key_away_at_once() -> Result<()> {
     ));
     let next = keys.generate(KeyAlgorithm::Es256, now)?;
     keys.retire(&leaked, Haste::Emergency, now)?;
-    world.issuer.reload()?;
-    assert_eq!(kids(&world)?, [next.id.to_string()]);
-    world.issued().await?;
+    fixture.issuer.reload()?;
+    assert_eq!(kids(&fixture)?, [next.id.to_string()]);
+    fixture.issued().await?;
     Ok(())
 }
 

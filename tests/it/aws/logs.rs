@@ -9,27 +9,27 @@ use tracing::instrument::WithSubscriber as _;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-use super::saml::SamlWorld;
-use super::world::{World, saml_claims, settings};
+use super::fixture::{StsFixture, saml_claims, settings};
+use super::saml::SamlIssuerFixture;
 use crate::log::Log;
 
 /// One role session and one console link, logged at these levels: the log, and what must not be in it.
 async fn logged(directives: &str) -> Result<(String, Vec<String>)> {
-    let world = World::new(KeyAlgorithm::Es256)?;
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(directives)?)
         .with_writer(log.clone())
         .with_ansi(false)
         .finish();
-    let request = world.request().await?;
+    let request = fixture.request().await?;
     let StsRequest::AssumeRoleWithWebIdentity(sent) = &request else {
         anyhow::bail!("not a token");
     };
     let mut secrets: Vec<String> = sent.token.expose().split('.').map(str::to_owned).collect();
     let (issued, link) = async {
-        let issued = world.sts()?.assume(&request).await?;
-        let endpoint = SignInEndpoint::new(&settings(Some(&world.aws))?, &Egress::default())
+        let issued = fixture.sts()?.assume(&request).await?;
+        let endpoint = SignInEndpoint::new(&settings(Some(&fixture.aws))?, &Egress::default())
             .map_err(|error| anyhow::anyhow!(error))?;
         let portal = Url::parse("https://sso.example.com/")?;
         let link = endpoint
@@ -84,8 +84,8 @@ async fn the_ceiling_holds_whatever_is_asked_for() -> Result<()> {
 
 #[tokio::test]
 async fn no_level_shows_a_saml_response() -> Result<()> {
-    let world = SamlWorld::new()?;
-    let (aws, _) = world.aws()?;
+    let fixture = SamlIssuerFixture::new()?;
+    let (aws, _) = fixture.aws()?;
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new("trace")?)
@@ -93,7 +93,7 @@ async fn no_level_shows_a_saml_response() -> Result<()> {
         .with_ansi(false)
         .finish();
     let (request, issued) = async {
-        let request = world.request(&saml_claims()?).await?;
+        let request = fixture.request(&saml_claims()?).await?;
         let sts = StsClient::new(settings(Some(&aws))?, http_client());
         let issued = sts.assume(&request).await?;
         anyhow::Ok((request, issued))

@@ -7,8 +7,8 @@ use rolecalld::aws::keys::KeyAlgorithm;
 use rolecalld::aws::{StsClient, http_client};
 use url::Url;
 
-use super::saml::SamlWorld;
-use super::world::{World, saml_claims, settings};
+use super::fixture::{StsFixture, saml_claims, settings};
+use super::saml::SamlIssuerFixture;
 
 #[tokio::test]
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
@@ -20,12 +20,15 @@ async fn moto_understands_us_and_we_understand_moto() -> Result<()> {
         return Ok(());
     }
     let moto = Moto::start().await?;
-    let world = World::new(KeyAlgorithm::Es256)?;
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let mut settings = settings(None)?;
     settings.sts_endpoint = Some(Url::parse(moto.url())?);
     let sts = StsClient::new(settings, http_client());
-    let saml = SamlWorld::new()?;
-    for request in [world.request().await?, saml.request(&saml_claims()?).await?] {
+    let saml = SamlIssuerFixture::new()?;
+    for request in [
+        fixture.request().await?,
+        saml.request(&saml_claims()?).await?,
+    ] {
         let issued = sts.assume(&request).await?;
         assert!(
             issued

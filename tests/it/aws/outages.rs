@@ -13,7 +13,7 @@ use rolecalld::aws::keys::KeyAlgorithm;
 use rolecalld::aws::{StsClient, http_client};
 use url::Url;
 
-use super::world::{World, refusal, session, settings};
+use super::fixture::{StsFixture, refusal, session, settings};
 
 /// An STS whose Regions have endpoints of their own; `eu-west-1` is asked first, `eu-central-1` is the fallback.
 fn regional(west: &str, central: &str, others: &str) -> Result<StsClient> {
@@ -32,12 +32,12 @@ fn regional(west: &str, central: &str, others: &str) -> Result<StsClient> {
     ))
 }
 
-fn second_aws(world: &World) -> Result<Aws> {
+fn second_aws(fixture: &StsFixture) -> Result<Aws> {
     let aws = Aws::start(Emulated {
-        clock: world.clock.clock(),
+        clock: fixture.clock.clock(),
         ..Emulated::default()
     })?;
-    world.trust(&aws)?;
+    fixture.trust(&aws)?;
     Ok(aws)
 }
 
@@ -49,10 +49,10 @@ async fn passing_trouble_is_tried_again() -> Result<()> {
         Fault::DropConnection { times: 2 },
         Fault::IdpCommunicationError { times: 2 },
     ] {
-        let world = World::new(KeyAlgorithm::Es256)?;
-        world.aws.fault(fault.clone());
-        world.issued().await?;
-        assert_eq!(world.aws.requests().len(), 3, "{fault:?}");
+        let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+        fixture.aws.fault(fault.clone());
+        fixture.issued().await?;
+        assert_eq!(fixture.aws.requests().len(), 3, "{fault:?}");
     }
     Ok(())
 }
@@ -68,9 +68,12 @@ async fn lasting_trouble_ends_after_three_tries() -> Result<()> {
         (Fault::ServerError { times: 9 }, None),
         (Fault::DropConnection { times: 9 }, None),
     ] {
-        let world = World::new(KeyAlgorithm::Es256)?;
-        world.aws.fault(fault.clone());
-        match (world.sts()?.assume(&world.request().await?).await, meaning) {
+        let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+        fixture.aws.fault(fault.clone());
+        match (
+            fixture.sts()?.assume(&fixture.request().await?).await,
+            meaning,
+        ) {
             (Err(StsError::Refused { refusal, .. }), Some(meaning)) => assert_eq!(refusal, meaning),
             (Err(StsError::Unavailable(source) | StsError::Unanswered { source, .. }), None) => {
                 assert!(!source.to_string().contains("eyJ"), "{source}");
@@ -78,38 +81,38 @@ async fn lasting_trouble_ends_after_three_tries() -> Result<()> {
             (other, _) => anyhow::bail!("{fault:?} ended in {other:?}"),
         }
         // Both Regions share the one endpoint: it is not asked all over again.
-        assert_eq!(world.aws.requests().len(), 3, "{fault:?}");
+        assert_eq!(fixture.aws.requests().len(), 3, "{fault:?}");
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn an_outage_goes_to_the_fallback_and_stays_there() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Es256)?;
-    let central = second_aws(&world)?;
-    let sts = regional(&world.aws.url(), &central.url(), "http://127.0.0.1:1")?;
-    world.aws.fault(Fault::ServerError { times: 99 });
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    let central = second_aws(&fixture)?;
+    let sts = regional(&fixture.aws.url(), &central.url(), "http://127.0.0.1:1")?;
+    fixture.aws.fault(Fault::ServerError { times: 99 });
     assert_eq!(
-        sts.assume(&world.request().await?).await?.region,
+        sts.assume(&fixture.request().await?).await?.region,
         "eu-central-1"
     );
     assert_eq!(
-        (world.aws.requests().len(), central.requests().len()),
+        (fixture.aws.requests().len(), central.requests().len()),
         (3, 1)
     );
     assert_eq!(
-        sts.assume(&world.request().await?).await?.region,
+        sts.assume(&fixture.request().await?).await?.region,
         "eu-central-1"
     );
     assert_eq!(
-        (world.aws.requests().len(), central.requests().len()),
+        (fixture.aws.requests().len(), central.requests().len()),
         (3, 2)
     );
     // When the fallback fails as well, the first is asked after all.
-    world.aws.clear_faults();
+    fixture.aws.clear_faults();
     central.fault(Fault::DropConnection { times: 99 });
     assert_eq!(
-        sts.assume(&world.request().await?).await?.region,
+        sts.assume(&fixture.request().await?).await?.region,
         "eu-west-1"
     );
     Ok(())
@@ -117,17 +120,20 @@ async fn an_outage_goes_to_the_fallback_and_stays_there() -> Result<()> {
 
 #[tokio::test]
 async fn a_refusal_is_final() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Es256)?;
-    let central = second_aws(&world)?;
-    let sts = regional(&world.aws.url(), &central.url(), "http://127.0.0.1:1")?;
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    let central = second_aws(&fixture)?;
+    let sts = regional(&fixture.aws.url(), &central.url(), "http://127.0.0.1:1")?;
     for (fault, meaning) in [
         (Fault::AccessDenied, StsRefusal::AccessDenied),
         (Fault::RegionDisabled, StsRefusal::RegionDisabled),
         (Fault::Throttle { times: 3 }, StsRefusal::Throttled),
     ] {
-        world.aws.clear_faults();
-        world.aws.fault(fault);
-        assert_eq!(refusal(sts.assume(&world.request().await?).await)?, meaning);
+        fixture.aws.clear_faults();
+        fixture.aws.fault(fault);
+        assert_eq!(
+            refusal(sts.assume(&fixture.request().await?).await)?,
+            meaning
+        );
     }
     assert!(central.requests().is_empty());
     Ok(())
@@ -135,10 +141,10 @@ async fn a_refusal_is_final() -> Result<()> {
 
 #[tokio::test]
 async fn the_accounts_own_region_comes_first() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Es256)?;
-    let (central, virginia) = (second_aws(&world)?, second_aws(&world)?);
-    let sts = regional(&world.aws.url(), &central.url(), &virginia.url())?;
-    let mut request = world.request().await?;
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    let (central, virginia) = (second_aws(&fixture)?, second_aws(&fixture)?);
+    let sts = regional(&fixture.aws.url(), &central.url(), &virginia.url())?;
+    let mut request = fixture.request().await?;
     session(&mut request).region = Some(Region::parse("us-east-1")?);
     assert_eq!(sts.assume(&request).await?.region, "us-east-1");
     virginia.fault(Fault::DropConnection { times: 99 });
@@ -156,14 +162,14 @@ async fn tries_whose_answer_was_lost_are_counted() -> Result<()> {
         (Fault::Throttle { times: 2 }, 0),
         (Fault::ServerError { times: 2 }, 0),
     ] {
-        let world = World::new(KeyAlgorithm::Es256)?;
-        world.aws.fault(fault.clone());
-        let issued = world.sts()?.assume(&world.request().await?).await?;
+        let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+        fixture.aws.fault(fault.clone());
+        let issued = fixture.sts()?.assume(&fixture.request().await?).await?;
         assert_eq!(issued.unanswered, lost, "{fault:?}");
     }
-    let world = World::new(KeyAlgorithm::Es256)?;
-    world.aws.fault(Fault::DropConnection { times: 9 });
-    let answer = world.sts()?.assume(&world.request().await?).await;
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    fixture.aws.fault(Fault::DropConnection { times: 9 });
+    let answer = fixture.sts()?.assume(&fixture.request().await?).await;
     assert!(
         matches!(answer, Err(StsError::Unanswered { tries: 3, .. })),
         "{answer:?}"
@@ -174,10 +180,10 @@ async fn tries_whose_answer_was_lost_are_counted() -> Result<()> {
 /// Callers do not queue up before an STS that hangs, and it is found again when it is back.
 #[tokio::test]
 async fn an_sts_that_hangs_is_not_asked_for_a_while() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Es256)?;
-    let sts = world.sts()?;
-    let request = world.request().await?;
-    world.aws.fault(Fault::SlowBy(Duration::from_secs(60)));
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
+    let sts = fixture.sts()?;
+    let request = fixture.request().await?;
+    fixture.aws.fault(Fault::SlowBy(Duration::from_secs(60)));
     let (one, two, three) = tokio::join!(
         sts.assume(&request),
         sts.assume(&request),
@@ -189,7 +195,7 @@ async fn an_sts_that_hangs_is_not_asked_for_a_while() -> Result<()> {
             "{answer:?}"
         );
     }
-    let asked = world.aws.requests().len();
+    let asked = fixture.aws.requests().len();
     let begun = Instant::now();
     for _ in 0..20 {
         let answer = sts.assume(&request).await;
@@ -203,8 +209,8 @@ async fn an_sts_that_hangs_is_not_asked_for_a_while() -> Result<()> {
         "{:?}",
         begun.elapsed()
     );
-    assert_eq!(world.aws.requests().len(), asked);
-    world.aws.clear_faults();
+    assert_eq!(fixture.aws.requests().len(), asked);
+    fixture.aws.clear_faults();
     let begun = Instant::now();
     while sts.assume(&request).await.is_err() {
         assert!(
@@ -219,16 +225,16 @@ async fn an_sts_that_hangs_is_not_asked_for_a_while() -> Result<()> {
 /// A Region that takes connections and says nothing leaves the fallback its share of the eight seconds.
 #[tokio::test]
 async fn a_silent_region_does_not_eat_the_time_of_the_next() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Es256)?;
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let sts = regional(
         &format!("http://{}", silent.local_addr()?),
-        &world.aws.url(),
+        &fixture.aws.url(),
         "http://127.0.0.1:1",
     )?;
     let begun = Instant::now();
     assert_eq!(
-        sts.assume(&world.request().await?).await?.region,
+        sts.assume(&fixture.request().await?).await?.region,
         "eu-central-1"
     );
     assert!(
@@ -242,7 +248,7 @@ async fn a_silent_region_does_not_eat_the_time_of_the_next() -> Result<()> {
 /// A proxy that turns requests away: none of them tells that the Region does not answer.
 #[tokio::test]
 async fn a_request_that_is_turned_away_counts_against_no_region() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Es256)?;
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let proxy = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let address = proxy.local_addr()?;
     let asked = Arc::new(AtomicUsize::new(0));
@@ -262,11 +268,11 @@ async fn a_request_that_is_turned_away_counts_against_no_region() -> Result<()> 
     });
     let sts = regional(
         &format!("http://{address}"),
-        &world.aws.url(),
+        &fixture.aws.url(),
         "http://127.0.0.1:1",
     )?;
     for calls in 1..=5 {
-        let issued = sts.assume(&world.request().await?).await?;
+        let issued = sts.assume(&fixture.request().await?).await?;
         assert_eq!(issued.region, "eu-central-1");
         assert_eq!(asked.load(Ordering::Relaxed), calls, "it is not asked");
     }
@@ -275,12 +281,12 @@ async fn a_request_that_is_turned_away_counts_against_no_region() -> Result<()> 
 
 #[tokio::test]
 async fn nobody_at_home_is_told_soon() -> Result<()> {
-    let world = World::new(KeyAlgorithm::Es256)?;
+    let fixture = StsFixture::new(KeyAlgorithm::Es256)?;
     let begun = Instant::now();
     let gone = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     let gone = format!("http://{gone}");
     let answer = regional(&gone, &gone, &gone)?
-        .assume(&world.request().await?)
+        .assume(&fixture.request().await?)
         .await;
     assert!(
         matches!(answer, Err(StsError::Unavailable(_))),

@@ -11,25 +11,27 @@ use rolecall_core::aws::{
     AssumeRoleWithSaml, MintedSaml, Partition, Recipient, Region, RoleSessionDuration,
     RoleSessionParameters, SamlClaims, SamlIssuer as _, Sts as _, StsRefusal, StsRequest, TagKey,
 };
+use rolecall_harness::TestClock;
 use rolecall_testkit::aws::{Account, Aws, AwsSettings as Emulated, Role};
 use rolecall_testkit::clock::ManualClock;
 use rolecalld::aws::keys::{Haste, KeyAlgorithm, KeyDirectory, KeyUse};
 use rolecalld::aws::{AwsSettings, ResponseIssuer, StsClient, http_client};
+use rolecalld::world::SystemEntropy;
 use serde_json::json;
 
-use super::world::{ACCOUNT, Random, Shown, key_directory, refusal, saml_claims, settings};
+use super::fixture::{ACCOUNT, key_directory, refusal, saml_claims, settings};
 
 const RECIPIENT: &str = "https://eu-west-1.signin.aws.amazon.com/saml";
 
 /// An issuer with a key for SAML, at `https://sso.example.com`, where nobody has to reach it.
-pub struct SamlWorld {
+pub struct SamlIssuerFixture {
     pub clock: ManualClock,
     pub issuer: ResponseIssuer,
     pub directory: KeyDirectory,
     _home: tempfile::TempDir,
 }
 
-impl SamlWorld {
+impl SamlIssuerFixture {
     pub fn new() -> Result<Self> {
         Self::with(settings(None)?)
     }
@@ -43,8 +45,8 @@ impl SamlWorld {
             "https://sso.example.com",
             tokens,
             settings,
-            Arc::new(Shown(clock.clone())),
-            Arc::new(Random),
+            Arc::new(TestClock::from(&clock)),
+            Arc::new(SystemEntropy),
         )?;
         Ok(Self {
             clock,
@@ -119,10 +121,10 @@ fn sts(aws: &Aws) -> Result<StsClient> {
 
 #[tokio::test]
 async fn a_response_becomes_credentials() -> Result<()> {
-    let world = SamlWorld::new()?;
-    let (aws, _) = world.aws()?;
+    let fixture = SamlIssuerFixture::new()?;
+    let (aws, _) = fixture.aws()?;
     let claims = saml_claims()?;
-    let request = world.request(&claims).await?;
+    let request = fixture.request(&claims).await?;
     let issued = sts(&aws)?.assume(&request).await?;
     let session = aws.issued().pop().context("a session")?;
     assert_eq!(issued.assumed_role_arn, session.assumed_role_arn);
@@ -160,10 +162,10 @@ async fn a_response_becomes_credentials() -> Result<()> {
 
 #[tokio::test]
 async fn what_the_account_lacks_is_told() -> Result<()> {
-    let world = SamlWorld::new()?;
-    let (aws, account) = world.aws()?;
+    let fixture = SamlIssuerFixture::new()?;
+    let (aws, account) = fixture.aws()?;
     let (sts, claims) = (sts(&aws)?, saml_claims()?);
-    let stranger = SamlWorld::new()?;
+    let stranger = SamlIssuerFixture::new()?;
     let other = stranger.request(&claims).await?;
     assert_eq!(
         refusal(sts.assume(&other).await)?,
@@ -172,11 +174,11 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
     );
     let mut elsewhere = claims.clone();
     elsewhere.audience = "urn:example".to_owned();
-    let request = world.request(&elsewhere).await?;
+    let request = fixture.request(&elsewhere).await?;
     assert_eq!(refusal(sts.assume(&request).await)?, StsRefusal::Audience);
     let mut elsewhere = claims.clone();
     elsewhere.region = Some(Region::parse("eu-central-1")?);
-    let request = world.request(&elsewhere).await?;
+    let request = fixture.request(&elsewhere).await?;
     assert_eq!(
         refusal(sts.assume(&request).await)?,
         StsRefusal::AccessDenied,
@@ -184,16 +186,16 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
     );
     let mut long = claims.clone();
     long.duration = RoleSessionDuration::MAX;
-    let request = world.request(&long).await?;
+    let request = fixture.request(&long).await?;
     assert_eq!(
         refusal(sts.assume(&request).await)?,
         StsRefusal::DurationTooLong
     );
-    let request = world.request(&claims).await?;
-    world.clock.advance(Duration::from_secs(300));
+    let request = fixture.request(&claims).await?;
+    fixture.clock.advance(Duration::from_secs(300));
     assert_eq!(refusal(sts.assume(&request).await)?, StsRefusal::Expired);
     account.forget_saml_provider(claims.provider.as_str());
-    let request = world.request(&claims).await?;
+    let request = fixture.request(&claims).await?;
     assert_eq!(
         refusal(sts.assume(&request).await)?,
         StsRefusal::ProviderNotRegistered
@@ -203,30 +205,38 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
 
 #[tokio::test]
 async fn a_rotation_goes_unnoticed_once_iam_has_both_certificates() -> Result<()> {
-    let world = SamlWorld::new()?;
-    let (aws, account) = world.aws()?;
+    let fixture = SamlIssuerFixture::new()?;
+    let (aws, account) = fixture.aws()?;
     let (sts, claims) = (sts(&aws)?, saml_claims()?);
     let certificates = |metadata: &str| metadata.matches("<md:KeyDescriptor").count();
-    world
+    fixture
         .directory
-        .generate(KeyAlgorithm::Rs256, world.clock.now())?;
-    world.issuer.reload()?;
-    assert_eq!(certificates(&world.metadata()?), 2);
-    world.register(&account)?;
-    sts.assume(&world.request(&claims).await?).await?;
+        .generate(KeyAlgorithm::Rs256, fixture.clock.now())?;
+    fixture.issuer.reload()?;
+    assert_eq!(certificates(&fixture.metadata()?), 2);
+    fixture.register(&account)?;
+    sts.assume(&fixture.request(&claims).await?).await?;
 
-    let early = world.directory.rotate(Haste::Patient, world.clock.now());
+    let early = fixture
+        .directory
+        .rotate(Haste::Patient, fixture.clock.now());
     ensure!(early.is_err(), "administrators need time to carry it there");
-    world.clock.advance(Duration::from_secs(24 * 3_600));
-    world.directory.rotate(Haste::Patient, world.clock.now())?;
-    world.issuer.reload()?;
-    sts.assume(&world.request(&claims).await?).await?;
-    assert_eq!(certificates(&world.metadata()?), 2, "the old one for a day");
-    world.clock.advance(Duration::from_secs(25 * 3_600));
-    world.issuer.reload()?;
-    assert_eq!(certificates(&world.metadata()?), 1);
-    world.register(&account)?;
-    sts.assume(&world.request(&claims).await?).await?;
+    fixture.clock.advance(Duration::from_secs(24 * 3_600));
+    fixture
+        .directory
+        .rotate(Haste::Patient, fixture.clock.now())?;
+    fixture.issuer.reload()?;
+    sts.assume(&fixture.request(&claims).await?).await?;
+    assert_eq!(
+        certificates(&fixture.metadata()?),
+        2,
+        "the old one for a day"
+    );
+    fixture.clock.advance(Duration::from_secs(25 * 3_600));
+    fixture.issuer.reload()?;
+    assert_eq!(certificates(&fixture.metadata()?), 1);
+    fixture.register(&account)?;
+    sts.assume(&fixture.request(&claims).await?).await?;
     Ok(())
 }
 
@@ -238,8 +248,8 @@ async fn without_a_key_of_its_own_nothing_is_signed() -> Result<()> {
         "https://sso.example.com",
         directory.clone(),
         settings(None)?,
-        Arc::new(Shown(clock.clone())),
-        Arc::new(Random),
+        Arc::new(TestClock::from(&clock)),
+        Arc::new(SystemEntropy),
     )?;
     ensure!(issuer.metadata().is_none() && issuer.ready().is_err());
     let refused = issuer.respond(&saml_claims()?).await;
@@ -284,20 +294,20 @@ async fn the_recipient_is_the_accounts_the_regions_or_the_endpoints() -> Result<
             "https://signin.aws.amazon.com/saml",
         ),
     ] {
-        let world = SamlWorld::with(settings)?;
+        let fixture = SamlIssuerFixture::with(settings)?;
         let claims = SamlClaims {
             recipient,
             region,
             ..saml_claims()?
         };
-        let minted = world.respond(&claims).await?;
+        let minted = fixture.respond(&claims).await?;
         assert_eq!(minted.recipient.to_string(), expected);
         let document = String::from_utf8(STANDARD.decode(minted.response.expose())?)?;
         for place in ["Recipient", "Destination"] {
             ensure!(document.contains(&format!("{place}=\"{expected}\"")));
         }
         ensure!(document.contains(&format!("ID=\"{}\"", minted.assertion)));
-        let left = minted.expires_at - world.clock.now();
+        let left = minted.expires_at - fixture.clock.now();
         assert_eq!(left, TimeDelta::minutes(5));
     }
     Ok(())
@@ -305,13 +315,13 @@ async fn the_recipient_is_the_accounts_the_regions_or_the_endpoints() -> Result<
 
 #[tokio::test]
 async fn more_than_aws_takes_is_not_sent() -> Result<()> {
-    let world = SamlWorld::new()?;
+    let fixture = SamlIssuerFixture::new()?;
     let mut claims = saml_claims()?;
     for n in 0..48 {
         let key = format!("{n:02}{}", "𠀀".repeat(126));
         claims.tags.add(TagKey::parse(&key)?, &"𠀀".repeat(256))?;
     }
-    let error = world.respond(&claims).await.err().context("too long")?;
+    let error = fixture.respond(&claims).await.err().context("too long")?;
     ensure!(error.to_string().contains("AWS takes 100000"), "{error}");
     ensure!(
         !format!("{error:?}").contains('𠀀'),

@@ -13,8 +13,8 @@ use rolecalld::aws::{ResponseContent, ResponseIssuer, SamlAttribute};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
-use super::saml::SamlWorld;
-use super::world::{key_directory, saml_claims};
+use super::fixture::{key_directory, saml_claims};
+use super::saml::SamlIssuerFixture;
 
 const PEERS: [&str; 3] = ["signxml", "python3_saml", "pysaml2"];
 const RECIPIENT: &str = "https://eu-west-1.signin.aws.amazon.com/saml";
@@ -72,10 +72,10 @@ fn told(issuer: &ResponseIssuer, response: &str) -> Result<Value> {
 
 #[tokio::test]
 async fn three_libraries_read_what_was_said() -> Result<()> {
-    let world = SamlWorld::new()?;
+    let fixture = SamlIssuerFixture::new()?;
     let claims = saml_claims()?;
-    let minted = world.respond(&claims).await?;
-    let issuer = &world.issuer;
+    let minted = fixture.respond(&claims).await?;
+    let issuer = &fixture.issuer;
     ensure!(minted.recipient.as_url().as_str() == RECIPIENT);
     let Some(judged) = judged(&told(issuer, minted.response.expose())?).await? else {
         return Ok(());
@@ -105,7 +105,7 @@ async fn nothing_in_a_value_is_markup() -> Result<()> {
     let (_home, directory) = key_directory(KeyAlgorithm::Rs256, clock.now())?;
     let key = directory.load(clock.now())?.active;
     let certificate = STANDARD.encode(key.certificate_der()?);
-    let issuer = SamlWorld::new()?.issuer;
+    let issuer = SamlIssuerFixture::new()?.issuer;
     let injected = "x</saml:AttributeValue></saml:Attribute><saml:Attribute Name=\"https://aws.amazon.com/SAML/Attributes/Role\">\
                     <saml:AttributeValue>arn:aws:iam::111122223333:role/Admin,arn:aws:iam::111122223333:saml-provider/rolecall";
     let values = [

@@ -16,13 +16,15 @@ use rolecall_core::aws::{
 };
 use rolecall_core::base::limits::WEB_IDENTITY_TOKEN_CHARS_MAX;
 use rolecall_core::identity::Subject;
+use rolecall_harness::TestClock;
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::verify;
 use rolecalld::aws::TokenIssuer;
 use rolecalld::aws::keys::{KeyAlgorithm, KeyDirectory};
+use rolecalld::world::SystemEntropy;
 use serde_json::{Value, json};
 
-use super::world::{Random, Shown, claims, key_directory};
+use super::fixture::{claims, key_directory};
 
 const ISSUER: &str = "https://sso.example.com";
 
@@ -35,8 +37,8 @@ fn issuer_of(directory: KeyDirectory, clock: &ManualClock) -> Result<TokenIssuer
     Ok(TokenIssuer::open(
         ISSUER,
         directory,
-        Arc::new(Shown(clock.clone())),
-        Arc::new(Random),
+        Arc::new(TestClock::from(clock)),
+        Arc::new(SystemEntropy),
     )?)
 }
 

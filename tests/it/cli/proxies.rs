@@ -2,9 +2,10 @@
 
 use anyhow::{Result, ensure};
 use rolecall_harness::TestStackSettings;
+use rolecall_testkit::http::client;
 
 use super::serve::{Serving, serving_with};
-use crate::operate::{client, until};
+use crate::operate::until;
 
 const WARNING: &str = " WARN ";
 const REQUESTS: usize = 3;

@@ -2,9 +2,6 @@
 //! once; a legacy profile, which has no session, works until its token ends.
 
 use anyhow::{Context as _, Result, ensure};
-use rolecalld::audit::{Format, export};
-use rolecalld::database::{Database, DatabaseUrl};
-use serde_json::Value;
 
 use super::laptop::Ran;
 use super::{ACCOUNT, Fixture, PROFILE, aws_cli, peer};
@@ -38,20 +35,8 @@ impl Fixture {
 
     /// How often this kind of event stands in the audit trail.
     async fn count(&self, kind: &str) -> Result<usize> {
-        let file = self.stack.folder().join("audit.db");
-        let url: DatabaseUrl = format!("sqlite:{}", file.display()).parse()?;
-        let mut lines = Vec::new();
-        export(
-            &Database::open(&url).await?,
-            Format::Jsonl,
-            None,
-            &mut lines,
-        )
-        .await?;
-        let text = String::from_utf8(lines)?;
-        let events: Result<Vec<Value>, _> = text.lines().map(serde_json::from_str).collect();
-        let of_kind = |event: &&Value| event["event"]["event"] == kind;
-        Ok(events?.iter().filter(of_kind).count())
+        let events = self.stack.audit_events().await?;
+        Ok(events.iter().filter(|event| event["event"] == kind).count())
     }
 }
 

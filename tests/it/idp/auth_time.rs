@@ -1,14 +1,13 @@
 //! How old a sign-in is: what the provider says of it, and what a silence means.
 
 use anyhow::{Result, ensure};
-use rolecall_core::base::secret::{State, random_token};
 use rolecall_core::identity::AuthTime as Known;
 use rolecall_core::sign_in::{Demand, IdentityProvider as _};
 use rolecall_testkit::oidc::AuthTime;
 use rolecalld::idp::AuthTimeRule;
 use serde_json::json;
 
-use super::{World, parameter, redirect};
+use super::{Fixture, new_state, parameter, redirect};
 
 fn fresh() -> Demand {
     Demand {
@@ -17,8 +16,8 @@ fn fresh() -> Demand {
     }
 }
 
-fn world(says: AuthTime, rule: AuthTimeRule) -> Result<World> {
-    World::with(
+fn fixture(says: AuthTime, rule: AuthTimeRule) -> Result<Fixture> {
+    Fixture::with(
         |upstream| upstream.auth_time = says,
         |ours| ours.auth_time = rule,
     )
@@ -36,12 +35,12 @@ async fn a_silence_is_of_unknown_age_unless_a_demanded_sign_in_may_be_assumed_ne
         (Never, AssumeNow, Known::Unstated, Known::Assumed),
     ] {
         for (demand, expected) in [(Demand::default(), plain), (fresh(), demanded)] {
-            let mut world = world(says, rule)?;
-            let alice = world.sign_in_as("alice", &demand).await?;
+            let mut fixture = fixture(says, rule)?;
+            let alice = fixture.sign_in_as("alice", &demand).await?;
             let case = format!("{says:?}, {rule:?}, fresh: {}", demand.fresh);
             ensure!(alice.auth_time == expected, "{case}: {:?}", alice.auth_time);
             let known = matches!(expected, Known::Stated | Known::Assumed);
-            let now = world.clock.now().timestamp();
+            let now = fixture.clock.now().timestamp();
             let at = alice.authenticated_at().map(|at| at.timestamp());
             ensure!(at == known.then_some(now), "{case}: {at:?}");
         }
@@ -52,9 +51,9 @@ async fn a_silence_is_of_unknown_age_unless_a_demanded_sign_in_may_be_assumed_ne
 #[tokio::test]
 async fn the_claims_are_asked_for_where_the_provider_knows_the_parameter() -> Result<()> {
     let asked = async |says| {
-        let world = world(says, AuthTimeRule::Required)?;
-        let state = State::new(random_token(&*world.entropy));
-        redirect(world.adapter.begin(&state, &Demand::default()).await?.0)
+        let fixture = fixture(says, AuthTimeRule::Required)?;
+        let state = new_state();
+        redirect(fixture.adapter.begin(&state, &Demand::default()).await?.0)
     };
     let url = asked(AuthTime::WhenAsked).await?;
     let claims: serde_json::Value = serde_json::from_str(&parameter(&url, "claims")?)?;

@@ -9,11 +9,11 @@ use rolecall_testkit::oidc::{ClientMethod, OidcClient};
 use rolecalld::idp::oidc::{AssertionAudience, ClientAuthentication, ClientKey, OidcSettings};
 use serde_json::json;
 
-use super::{CALLBACK, CLIENT_ID, CLIENT_SECRET, Ended, World};
+use super::{CALLBACK, CLIENT_ID, CLIENT_SECRET, Ended, Fixture};
 
 /// A provider whose client authenticates in this way alone, and an adapter that is set up like this.
-fn world(method: ClientMethod, adapter: impl FnOnce(&mut OidcSettings)) -> Result<World> {
-    World::with(
+fn fixture(method: ClientMethod, adapter: impl FnOnce(&mut OidcSettings)) -> Result<Fixture> {
+    Fixture::with(
         |upstream| {
             let client = OidcClient::new(CLIENT_ID, CLIENT_SECRET, CALLBACK);
             upstream.clients = vec![client.by(method)];
@@ -42,7 +42,7 @@ async fn a_secret_travels_as_configured() -> Result<()> {
         (ClientMethod::SecretBasic, SecretPost, false),
     ] {
         let case = format!("{taken:?} {sent:?}");
-        let ended = world(taken, method(sent))?.sign_in("alice").await;
+        let ended = fixture(taken, method(sent))?.sign_in("alice").await;
         match ended {
             Ok(_) => ensure!(signed_in, "{case}"),
             Err(Ended::ByTheAdapter(ProviderError::Misconfigured(why))) => {
@@ -57,14 +57,14 @@ async fn a_secret_travels_as_configured() -> Result<()> {
 
 #[tokio::test]
 async fn without_a_method_what_discovery_offers_decides() -> Result<()> {
-    let mut world = world(ClientMethod::SecretPost, |_| ())?;
+    let mut fixture = fixture(ClientMethod::SecretPost, |_| ())?;
     let offered =
         json!({"token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"]});
-    world.upstream.vary(Variation {
+    fixture.upstream.vary(Variation {
         discovery: offered.as_object().cloned().unwrap_or_default(),
         ..Variation::default()
     });
-    world.sign_in("alice").await?;
+    fixture.sign_in("alice").await?;
     Ok(())
 }
 
@@ -79,7 +79,7 @@ async fn a_key_signs_an_assertion_that_counts_once_for_one_server() -> Result<()
         let jwks = keys::jwks([&key])?;
         let taken = ClientMethod::PrivateKeyJwt { jwks, for_issuer };
         let ours = client_key(&key, Some(key.kid()))?;
-        let mut world = world(taken, |settings| {
+        let mut fixture = fixture(taken, |settings| {
             settings.client_secret = None;
             settings.client_key = Some(ours);
             if for_issuer {
@@ -87,8 +87,8 @@ async fn a_key_signs_an_assertion_that_counts_once_for_one_server() -> Result<()
             }
         })?;
         // Twice: each assertion has a `jti` of its own.
-        world.sign_in("alice").await?;
-        world.sign_in("bob").await?;
+        fixture.sign_in("alice").await?;
+        fixture.sign_in("bob").await?;
     }
     Ok(())
 }
@@ -103,11 +103,11 @@ async fn another_key_or_audience_is_refused_by_the_provider() -> Result<()> {
             for_issuer,
         };
         let ours = client_key(signs, Some(key.kid()))?;
-        let mut world = world(taken, |settings| {
+        let mut fixture = fixture(taken, |settings| {
             settings.client_secret = None;
             settings.client_key = Some(ours);
         })?;
-        let ended = world.sign_in("alice").await;
+        let ended = fixture.sign_in("alice").await;
         let Err(Ended::ByTheAdapter(ProviderError::Misconfigured(why))) = ended else {
             anyhow::bail!("{ended:?}");
         };

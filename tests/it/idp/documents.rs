@@ -5,34 +5,33 @@ use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use rolecall_core::base::secret::{State, random_token};
 use rolecall_core::identity::Identity;
 use rolecall_core::sign_in::{Demand, IdentityProvider as _, ProviderError, RejectReason};
 use rolecall_testkit::oidc::{Conduct, Fault};
 
-use super::{Ended, World};
+use super::{Ended, Fixture, new_state};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 #[tokio::test]
 async fn documents_are_fetched_once_for_many_sign_ins() -> Result<()> {
-    let mut world = World::new()?;
+    let mut fixture = Fixture::new()?;
     for username in ["alice", "bob", "carol"] {
-        world.sign_in(username).await?;
+        fixture.sign_in(username).await?;
     }
-    ensure!(world.upstream.hits(DISCOVERY) == 1);
-    ensure!(world.upstream.hits("/jwks") == 1);
+    ensure!(fixture.upstream.hits(DISCOVERY) == 1);
+    ensure!(fixture.upstream.hits("/jwks") == 1);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_hundred_first_sign_ins_at_once_discover_once() -> Result<()> {
-    let world = World::new()?;
+    let fixture = Fixture::new()?;
     let mut begins: Vec<_> = (0..100)
         .map(|_| {
             Box::pin(async {
-                let state = State::new(random_token(&*world.entropy));
-                world.adapter.begin(&state, &Demand::default()).await
+                let state = new_state();
+                fixture.adapter.begin(&state, &Demand::default()).await
             })
         })
         .collect();
@@ -53,68 +52,68 @@ async fn a_hundred_first_sign_ins_at_once_discover_once() -> Result<()> {
     })
     .await;
     ensure!(begun == 100);
-    ensure!(world.upstream.hits(DISCOVERY) == 1);
+    ensure!(fixture.upstream.hits(DISCOVERY) == 1);
     Ok(())
 }
 
 #[tokio::test]
 async fn keys_that_rotate_while_the_person_is_away_are_fetched_once() -> Result<()> {
-    let mut world = World::new()?;
-    world.sign_in("alice").await?;
-    let returned = world.visit_provider("bob", &Demand::default()).await?;
-    world.upstream.rotate_keys()?;
-    world.complete(returned).await?;
-    ensure!(world.upstream.hits("/jwks") == 2);
-    world.sign_in("carol").await?;
-    ensure!(world.upstream.hits("/jwks") == 2);
+    let mut fixture = Fixture::new()?;
+    fixture.sign_in("alice").await?;
+    let returned = fixture.visit_provider("bob", &Demand::default()).await?;
+    fixture.upstream.rotate_keys()?;
+    fixture.complete(returned).await?;
+    ensure!(fixture.upstream.hits("/jwks") == 2);
+    fixture.sign_in("carol").await?;
+    ensure!(fixture.upstream.hits("/jwks") == 2);
     Ok(())
 }
 
 #[tokio::test]
 async fn known_keys_outlive_an_outage_for_a_day() -> Result<()> {
-    let mut world = World::new()?;
-    world.sign_in("alice").await?;
-    world.upstream.fault(Fault::Jwks(Conduct::ServerError));
-    world.upstream.fault(Fault::Discovery(Conduct::Html));
-    world.clock.advance(Duration::from_secs(3 * 3600));
-    world.sign_in("alice").await?;
-    ensure!(world.upstream.hits("/jwks") == 2, "it was tried");
-    world.clock.advance(Duration::from_secs(22 * 3600));
-    ensure!(unavailable(&world.sign_in("alice").await));
-    world.upstream.clear_faults();
-    world.sign_in("alice").await?;
+    let mut fixture = Fixture::new()?;
+    fixture.sign_in("alice").await?;
+    fixture.upstream.fault(Fault::Jwks(Conduct::ServerError));
+    fixture.upstream.fault(Fault::Discovery(Conduct::Html));
+    fixture.clock.advance(Duration::from_secs(3 * 3600));
+    fixture.sign_in("alice").await?;
+    ensure!(fixture.upstream.hits("/jwks") == 2, "it was tried");
+    fixture.clock.advance(Duration::from_secs(22 * 3600));
+    ensure!(unavailable(&fixture.sign_in("alice").await));
+    fixture.upstream.clear_faults();
+    fixture.sign_in("alice").await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn an_empty_key_set_replaces_nothing() -> Result<()> {
-    let mut world = World::new()?;
-    world.sign_in("alice").await?;
-    world.upstream.fault(Fault::JwksEmpty);
-    world.clock.advance(Duration::from_secs(2 * 3600));
-    world.sign_in("alice").await?;
+    let mut fixture = Fixture::new()?;
+    fixture.sign_in("alice").await?;
+    fixture.upstream.fault(Fault::JwksEmpty);
+    fixture.clock.advance(Duration::from_secs(2 * 3600));
+    fixture.sign_in("alice").await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn an_unknown_key_in_an_outage_is_an_outage() -> Result<()> {
-    let mut world = World::new()?;
-    world.sign_in("alice").await?;
-    world.upstream.fault(Fault::Jwks(Conduct::ServerError));
-    world.upstream.rotate_keys()?;
+    let mut fixture = Fixture::new()?;
+    fixture.sign_in("alice").await?;
+    fixture.upstream.fault(Fault::Jwks(Conduct::ServerError));
+    fixture.upstream.rotate_keys()?;
     for _ in 0..2 {
-        ensure!(unavailable(&world.sign_in("alice").await));
+        ensure!(unavailable(&fixture.sign_in("alice").await));
     }
-    ensure!(world.upstream.hits("/jwks") == 2);
+    ensure!(fixture.upstream.hits("/jwks") == 2);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_thousand_unknown_keys_cost_two_requests() -> Result<()> {
-    let mut world = World::new()?;
-    world.upstream.fault(Fault::UnknownKid);
+    let mut fixture = Fixture::new()?;
+    fixture.upstream.fault(Fault::UnknownKid);
     for _ in 0..1_000 {
-        let ended = world.sign_in("alice").await;
+        let ended = fixture.sign_in("alice").await;
         ensure!(matches!(
             ended,
             Err(Ended::ByTheAdapter(ProviderError::Rejected {
@@ -123,16 +122,16 @@ async fn a_thousand_unknown_keys_cost_two_requests() -> Result<()> {
             }))
         ));
     }
-    ensure!(world.upstream.hits("/jwks") == 2);
-    world.upstream.clear_faults();
-    world.sign_in("alice").await?;
-    ensure!(world.upstream.hits("/jwks") == 2);
+    ensure!(fixture.upstream.hits("/jwks") == 2);
+    fixture.upstream.clear_faults();
+    fixture.sign_in("alice").await?;
+    ensure!(fixture.upstream.hits("/jwks") == 2);
     Ok(())
 }
 
 #[tokio::test]
 async fn one_provider_down_leaves_the_other_alone() -> Result<()> {
-    let (mut down, mut up) = (World::new()?, World::new()?);
+    let (mut down, mut up) = (Fixture::new()?, Fixture::new()?);
     down.upstream
         .fault(Fault::Discovery(Conduct::DropConnection));
     ensure!(unavailable(&down.sign_in("alice").await));

@@ -12,7 +12,7 @@ use rolecalld::idp::http::{HttpClient, HttpError};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::{Hands, World, settings_for};
+use super::{Fixture, new_state, settings_for};
 
 const NAME: &str = "idp.corp.example";
 const ISSUER: &str = "https://idp.corp.example";
@@ -20,7 +20,7 @@ const CREDENTIALS: (&str, &str) = ("gateway", "open sesame");
 
 /// A provider that is known by a name behind the proxy alone, under a private authority's certificate.
 struct Corporate {
-    world: World,
+    fixture: Fixture,
     authority: CertificateAuthority,
     proxy: Proxy,
     _front: TlsFront,
@@ -28,9 +28,9 @@ struct Corporate {
 
 impl Corporate {
     fn new() -> Result<Self> {
-        let world = World::new()?;
+        let fixture = Fixture::new()?;
         let authority = CertificateAuthority::generate()?;
-        let front = TlsFront::start(&authority, &[NAME], &world.upstream.url())?;
+        let front = TlsFront::start(&authority, &[NAME], &fixture.upstream.url())?;
         let proxy = Proxy::start(ProxySettings {
             credentials: Some((CREDENTIALS.0.to_owned(), CREDENTIALS.1.to_owned())),
             hosts: HashMap::from([(NAME.to_owned(), front.address())]),
@@ -46,14 +46,14 @@ impl Corporate {
         let discovery =
             endpoints.map(|(name, path)| (name.to_owned(), json!(format!("{ISSUER}{path}"))));
         let issuer: Map<String, Value> = Map::from_iter([("iss".to_owned(), json!(ISSUER))]);
-        world.upstream.vary(Variation {
+        fixture.upstream.vary(Variation {
             discovery: Map::from_iter(discovery),
             claims: issuer.clone(),
             callback: issuer,
             ..Variation::default()
         });
         Ok(Self {
-            world,
+            fixture,
             authority,
             proxy,
             _front: front,
@@ -84,24 +84,29 @@ async fn get(egress: &Egress, url: &str) -> Result<Result<Vec<u8>, HttpError>> {
 
 #[tokio::test]
 async fn a_sign_in_goes_through_the_proxy_and_trusts_the_private_authority() -> Result<()> {
-    use rolecall_core::base::secret::{State, random_token};
     use rolecall_core::sign_in::{Demand, IdentityProvider as _};
+    use rolecall_harness::TestClock;
     use rolecalld::idp::oidc::OidcProvider;
+    use rolecalld::world::SystemEntropy;
     use std::sync::Arc;
     let mut corporate = Corporate::new()?;
     let adapter = OidcProvider::new(
         settings_for(ISSUER)?,
         HttpClient::new(&corporate.egress()?)?,
-        Arc::new(Hands(corporate.world.clock.clone())),
-        Arc::clone(&corporate.world.entropy) as _,
+        Arc::new(TestClock::from(&corporate.fixture.clock)),
+        Arc::new(SystemEntropy),
     );
-    let state = State::new(random_token(&*corporate.world.entropy));
+    let state = new_state();
     let (challenge, correlation) = adapter.begin(&state, &Demand::default()).await?;
     let url = super::redirect(challenge)?.to_string();
     // The person's browser knows the provider by another way.
-    let url = url.replace(ISSUER, &corporate.world.upstream.url());
-    corporate.world.browser.open(&url).await?;
-    let page = corporate.world.browser.sign_in_at_provider("alice").await?;
+    let url = url.replace(ISSUER, &corporate.fixture.upstream.url());
+    corporate.fixture.browser.open(&url).await?;
+    let page = corporate
+        .fixture
+        .browser
+        .sign_in_at_provider("alice")
+        .await?;
     let Some(callback) = super::callback(page.url(), &state) else {
         bail!("no code came back: {}", page.url());
     };
@@ -138,7 +143,7 @@ async fn what_is_excepted_or_local_does_not_go_through_it() -> Result<()> {
             "{url}: {answer:?}"
         );
     }
-    let local = format!("{}{discovery}", corporate.world.upstream.url());
+    let local = format!("{}{discovery}", corporate.fixture.upstream.url());
     ensure!(get(&egress, &local).await?.is_ok(), "loopback is direct");
     let secure = format!(
         "https://localhost:{}{discovery}",

@@ -8,7 +8,7 @@ use rolecall_core::identity::EmailDomain;
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use rolecall_testkit::oidc::{Conduct, Fault};
 
-use super::{CLIENT_SECRET, Ended, World};
+use super::{CLIENT_SECRET, Ended, Fixture};
 
 /// How a sign-in at a provider with this fault has to end.
 #[derive(Debug, PartialEq)]
@@ -96,11 +96,11 @@ fn end_of(fault: Fault) -> End {
 }
 
 async fn meet(fault: Fault) -> Result<()> {
-    let mut world = World::with(
+    let mut fixture = Fixture::with(
         |upstream| fault.arrange(upstream),
         |adapter| adapter.hosted_domain = EmailDomain::parse(Fault::HOSTED_DOMAIN).ok(),
     )?;
-    let outcome = world.sign_in("alice").await;
+    let outcome = fixture.sign_in("alice").await;
     let (end, told) = match outcome {
         Ok(_) => (End::Accepted, String::new()),
         Err(Ended::AtTheDoor) => (End::AtTheDoor, String::new()),
@@ -118,11 +118,11 @@ async fn meet(fault: Fault) -> Result<()> {
     };
     ensure!(end == end_of(fault), "{fault:?} ended in {end:?}: {told}");
     ensure!(
-        world.upstream.faulty_answers() > 0,
+        fixture.upstream.faulty_answers() > 0,
         "{fault:?} changed nothing"
     );
     ensure!(
-        world.upstream.canary().hits() == 0,
+        fixture.upstream.canary().hits() == 0,
         "{fault:?} made us follow an address"
     );
     ensure!(
@@ -131,12 +131,12 @@ async fn meet(fault: Fault) -> Result<()> {
     );
     if matches!(fault, Fault::WrongIssParameter | Fault::MissingIssParameter) {
         ensure!(
-            world.upstream.hits("/token") == 0,
+            fixture.upstream.hits("/token") == 0,
             "the code went to the token endpoint"
         );
     }
     ensure!(
-        world.upstream.hits("/token") <= 1,
+        fixture.upstream.hits("/token") <= 1,
         "a code was sent more than once"
     );
     Ok(())

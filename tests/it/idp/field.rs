@@ -9,7 +9,7 @@ use rolecall_testkit::oidc::variation::{ABSENT, Raw, Variation};
 use rolecalld::idp::oidc::{OidcSettings, UserinfoUse};
 use serde_json::{Map, Value, json};
 
-use super::{Ended, World};
+use super::{Ended, Fixture, new_state};
 
 mod address;
 mod claims;
@@ -78,9 +78,9 @@ async fn alice_with(
     variation: Variation,
     adapter: impl FnOnce(&mut OidcSettings),
 ) -> Result<Identity, Ended> {
-    let mut world = World::with(|_| (), adapter)?;
-    world.upstream.vary(variation);
-    world.sign_in_as("alice", &Demand::default()).await
+    let mut fixture = Fixture::with(|_| (), adapter)?;
+    fixture.upstream.vary(variation);
+    fixture.sign_in_as("alice", &Demand::default()).await
 }
 
 /// That the case ends in a sign-in of Alice with her groups and her address.

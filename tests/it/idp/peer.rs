@@ -1,10 +1,6 @@
 //! npm's `oidc-provider`, certified and written by others: what we agree on with it, we did not agree on with ourselves.
 
-use std::sync::Arc;
-
 use anyhow::{Context, Result, ensure};
-use rolecall_core::base::Entropy;
-use rolecall_core::base::secret::{State, random_token};
 use rolecall_core::identity::EmailAddress;
 use rolecall_core::sign_in::{Demand, IdentityProvider as _};
 use rolecall_testkit::browser::Browser;
@@ -12,13 +8,12 @@ use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::{self, Algorithm, SigningKey};
 use rolecall_testkit::node::{self, OidcPeer};
 use rolecall_testkit::oidc::{ClientMethod, OidcClient, Person};
-use rolecalld::egress::Egress;
-use rolecalld::idp::http::HttpClient;
 use rolecalld::idp::oidc::{AssertionAudience, ClientAuthentication, OidcProvider, OidcSettings};
 
 use super::client_authentication::client_key;
 use super::{
-    CALLBACK, CLIENT_ID, CLIENT_SECRET, Counter, Hands, Returned, callback, redirect, settings_for,
+    CALLBACK, CLIENT_ID, CLIENT_SECRET, Returned, callback, new_adapter, new_state, redirect,
+    settings_for,
 };
 
 #[expect(clippy::print_stderr, reason = "a test that is left out says so")]
@@ -30,13 +25,8 @@ fn peers_are_here() -> bool {
     here
 }
 
-async fn visit(
-    adapter: &OidcProvider,
-    entropy: &Counter,
-    browser: &mut Browser,
-    username: &str,
-) -> Result<Returned> {
-    let state = State::new(random_token(entropy));
+async fn visit(adapter: &OidcProvider, browser: &mut Browser, username: &str) -> Result<Returned> {
+    let state = new_state();
     let (challenge, correlation) = adapter.begin(&state, &Demand::default()).await?;
     let url = redirect(challenge)?;
     browser.open(url.as_str()).await?;
@@ -63,16 +53,10 @@ async fn story(
     let mut settings = settings_for(peer.issuer())?;
     ours(&mut settings);
     settings.scopes.retain(|scope| scope != "groups");
-    let entropy = Arc::new(Counter::default());
-    let adapter = OidcProvider::new(
-        settings,
-        HttpClient::new(&Egress::default())?,
-        Arc::new(Hands(ManualClock::starting_now())),
-        Arc::clone(&entropy) as Arc<dyn Entropy>,
-    );
+    let adapter = new_adapter(settings, &ManualClock::starting_now())?;
 
     let mut browser = Browser::new()?;
-    let returned = visit(&adapter, &entropy, &mut browser, "alice").await?;
+    let returned = visit(&adapter, &mut browser, "alice").await?;
     let alice = adapter
         .complete(returned.correlation, returned.callback)
         .await
@@ -83,7 +67,7 @@ async fn story(
     ensure!(alice.email.as_ref().map(EmailAddress::as_str) == Some("alice@example.com"));
 
     let mut other = Browser::new()?;
-    let returned = visit(&adapter, &entropy, &mut other, "bob").await?;
+    let returned = visit(&adapter, &mut other, "bob").await?;
     peer.rotate_keys()?;
     let bob = adapter
         .complete(returned.correlation, returned.callback)
@@ -93,7 +77,7 @@ async fn story(
     ensure!(bob.groups == ["payments-dev"]);
 
     // Bob's token, because the provider no longer knows the key that signed Alice's.
-    let state = State::new(random_token(&*entropy));
+    let state = new_state();
     let (challenge, _) = adapter
         .begin_sign_out(&bob, &state)
         .await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{SecretText, World};
+use super::{Fixture, SecretText};
 use anyhow::{Result, ensure};
 use rolecall_core::sign_in::ProviderError;
 use rolecall_testkit::oidc::variation::{Raw, Variation};
@@ -16,10 +16,10 @@ async fn a_clock_that_differs_is_told_before_it_refuses_anybody() -> Result<()> 
         (45, Some("behind")),
         (3_600, Some("behind")),
     ] {
-        let world = World::with(|_| (), |_| ())?;
+        let fixture = Fixture::with(|_| (), |_| ())?;
         // The answer's `Date` is this machine's time, and the test's clock starts there.
-        world.clock.advance(Duration::from_secs(seconds));
-        let warnings = world.adapter.probe().await?.warnings;
+        fixture.clock.advance(Duration::from_secs(seconds));
+        let warnings = fixture.adapter.probe().await?.warnings;
         let clock: Vec<&String> = warnings
             .iter()
             .filter(|warning| warning.contains("clock"))
@@ -37,18 +37,18 @@ async fn a_clock_that_differs_is_told_before_it_refuses_anybody() -> Result<()> 
 
 #[tokio::test]
 async fn a_secret_is_taken_refused_or_cannot_be_told() -> Result<()> {
-    let world = World::with(|_| (), |_| ())?;
-    let notes = world.adapter.probe().await?.notes;
+    let fixture = Fixture::with(|_| (), |_| ())?;
+    let notes = fixture.adapter.probe().await?.notes;
     ensure!(
         notes == ["the provider takes the client's secret"],
         "{notes:?}"
     );
 
-    let world = World::with(
+    let fixture = Fixture::with(
         |_| (),
         |ours| ours.client_secret = Some(SecretText::new("of yesterday")),
     )?;
-    let refused = world.adapter.probe().await;
+    let refused = fixture.adapter.probe().await;
     ensure!(
         matches!(refused, Err(ProviderError::Misconfigured(_))),
         "{refused:?}"
@@ -59,8 +59,8 @@ async fn a_secret_is_taken_refused_or_cannot_be_told() -> Result<()> {
         ("invalid_grant", "it says the same of a wrong one"),
         ("invalid_request", "invalid_request"),
     ] {
-        let world = World::with(|_| (), |_| ())?;
-        world.upstream.vary(Variation {
+        let fixture = Fixture::with(|_| (), |_| ())?;
+        fixture.upstream.vary(Variation {
             token_endpoint: Some(Raw {
                 status: 400,
                 body: json!({ "error": error }).to_string(),
@@ -69,7 +69,7 @@ async fn a_secret_is_taken_refused_or_cannot_be_told() -> Result<()> {
             }),
             ..Variation::default()
         });
-        let notes = world.adapter.probe().await?.notes;
+        let notes = fixture.adapter.probe().await?.notes;
         ensure!(
             notes.len() == 1 && notes[0].contains("cannot be told") && notes[0].contains(why),
             "{error}: {notes:?}"

@@ -4,10 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use anyhow::{Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rolecall_core::base::secret::{SecretText, State, random_token};
+use rolecall_core::base::secret::SecretText;
 use rolecall_core::sign_in::{Callback, Demand, IdentityProvider as _};
 use rolecall_testkit::serve::LocalServer;
-use rolecalld::egress::Egress;
 use serde_json::json;
 
 use super::*;
@@ -49,17 +48,11 @@ fn talkative(method: &'static str) -> Result<LocalServer> {
 async fn a_client_secret_that_the_provider_quotes_is_cut_out() -> Result<()> {
     for method in ["client_secret_post", "client_secret_basic"] {
         let server = talkative(method)?;
-        let entropy = Arc::new(Counter::default());
         let mut settings = settings_for(&server.url())?;
         settings.client_secret = Some(SecretText::new(SECRET));
         let clock = ManualClock::starting_now();
-        let adapter = OidcProvider::new(
-            settings,
-            HttpClient::new(&Egress::default())?,
-            Arc::new(Hands(clock)),
-            Arc::clone(&entropy) as Arc<dyn Entropy>,
-        );
-        let state = State::new(random_token(&*entropy));
+        let adapter = new_adapter(settings, &clock)?;
+        let state = new_state();
         let (_, correlation) = adapter.begin(&state, &Demand::default()).await?;
         let callback = Callback::Code {
             code: SecretText::new("a-code-that-counts-once"),

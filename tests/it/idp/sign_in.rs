@@ -1,11 +1,10 @@
 //! Honest sign-ins: what the identity says, what was asked of the provider, how it ends there; and codes that stray.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::TimeDelta;
-use rolecall_core::base::secret::{SecretText, State, random_token};
+use rolecall_core::base::secret::SecretText;
 use rolecall_core::identity::{EmailAddress, EmailDomain, Evidence, Identity};
 use rolecall_core::sign_in::{
     Callback, Demand, IdentityProvider as _, ProviderError, RejectReason,
@@ -13,26 +12,25 @@ use rolecall_core::sign_in::{
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::oidc::{GroupsIn, Person};
-use rolecalld::egress::Egress;
-use rolecalld::idp::http::HttpClient;
-use rolecalld::idp::oidc::OidcProvider;
 use serde_json::json;
 
-use super::{CALLBACK, CLIENT_ID, Ended, Hands, World, parameter, redirect, settings_for};
+use super::{
+    CALLBACK, CLIENT_ID, Ended, Fixture, new_adapter, new_state, parameter, redirect, settings_for,
+};
 
 #[tokio::test]
 async fn an_identity_says_what_the_provider_said() -> Result<()> {
-    let mut world = World::new()?;
-    let alice = world.sign_in("alice").await?;
+    let mut fixture = Fixture::new()?;
+    let alice = fixture.sign_in("alice").await?;
     ensure!(alice.subject.as_str() == "00u-alice");
     ensure!(alice.email.as_ref().map(EmailAddress::as_str) == Some("alice@example.com"));
     ensure!(alice.name.as_deref() == Some("Alice"));
     ensure!(alice.groups == ["platform", "payments-dev"]);
     ensure!(alice.mfa);
-    ensure!(at(&alice) == Some(world.clock.now().timestamp()));
-    ensure!(world.upstream.hits("/userinfo") == 0);
-    let mut world = World::new()?;
-    let bob = world.sign_in("bob").await?;
+    ensure!(at(&alice) == Some(fixture.clock.now().timestamp()));
+    ensure!(fixture.upstream.hits("/userinfo") == 0);
+    let mut fixture = Fixture::new()?;
+    let bob = fixture.sign_in("bob").await?;
     ensure!(!bob.mfa && bob.groups == ["payments-dev"]);
     Ok(())
 }
@@ -40,19 +38,19 @@ async fn an_identity_says_what_the_provider_said() -> Result<()> {
 #[tokio::test]
 async fn every_kind_of_key_signs() -> Result<()> {
     for algorithm in [Algorithm::Rs256, Algorithm::Es256] {
-        let mut world = World::with(|upstream| upstream.keys = vec![algorithm], |_| ())?;
-        world.sign_in("alice").await?;
+        let mut fixture = Fixture::with(|upstream| upstream.keys = vec![algorithm], |_| ())?;
+        fixture.sign_in("alice").await?;
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn groups_may_stand_in_userinfo() -> Result<()> {
-    let mut world = World::with(|upstream| upstream.groups = GroupsIn::Userinfo, |_| ())?;
-    let alice = world.sign_in("alice").await?;
+    let mut fixture = Fixture::with(|upstream| upstream.groups = GroupsIn::Userinfo, |_| ())?;
+    let alice = fixture.sign_in("alice").await?;
     ensure!(alice.groups == ["platform", "payments-dev"]);
-    ensure!(world.upstream.hits("/userinfo") == 1);
-    let mut nowhere = World::with(|upstream| upstream.groups = GroupsIn::Nowhere, |_| ())?;
+    ensure!(fixture.upstream.hits("/userinfo") == 1);
+    let mut nowhere = Fixture::with(|upstream| upstream.groups = GroupsIn::Nowhere, |_| ())?;
     ensure!(nowhere.sign_in("alice").await?.groups.is_empty());
     Ok(())
 }
@@ -60,22 +58,22 @@ async fn groups_may_stand_in_userinfo() -> Result<()> {
 #[tokio::test]
 async fn a_nested_claim_may_hold_the_groups() -> Result<()> {
     let roles = json!({"roles": ["reader", "writer"]});
-    let mut world = World::with(
+    let mut fixture = Fixture::with(
         |upstream| upstream.people = vec![Person::new("dora").claim("realm_access", roles)],
         |adapter| adapter.claims.groups = "/realm_access/roles".to_owned(),
     )?;
-    ensure!(world.sign_in("dora").await?.groups == ["reader", "writer"]);
+    ensure!(fixture.sign_in("dora").await?.groups == ["reader", "writer"]);
     Ok(())
 }
 
 #[tokio::test]
 async fn an_issuer_may_have_a_path() -> Result<()> {
-    let mut world = World::with(
+    let mut fixture = Fixture::with(
         |upstream| upstream.path = "/oauth2/default".to_owned(),
         |_| (),
     )?;
-    ensure!(world.upstream.issuer().ends_with("/oauth2/default"));
-    world.sign_in("alice").await?;
+    ensure!(fixture.upstream.issuer().ends_with("/oauth2/default"));
+    fixture.sign_in("alice").await?;
     Ok(())
 }
 
@@ -90,17 +88,17 @@ async fn a_listed_audience_may_stand_beside_us_with_azp() -> Result<()> {
             ..dora
         },
     ];
-    let mut listed = World::with(
+    let mut listed = Fixture::with(
         |upstream| upstream.people = people.clone(),
         |adapter| adapter.extra_audiences = vec!["portal".to_owned()],
     )?;
     listed.sign_in("dora").await?;
-    let mut listed = World::with(
+    let mut listed = Fixture::with(
         |upstream| upstream.people = people.clone(),
         |adapter| adapter.extra_audiences = vec!["portal".to_owned()],
     )?;
     ensure!(audience_refused(listed.sign_in("without-azp").await));
-    let mut unlisted = World::with(|upstream| upstream.people = people.clone(), |_| ())?;
+    let mut unlisted = Fixture::with(|upstream| upstream.people = people.clone(), |_| ())?;
     ensure!(audience_refused(unlisted.sign_in("dora").await));
     Ok(())
 }
@@ -118,7 +116,7 @@ fn audience_refused(ended: Result<Identity, Ended>) -> bool {
 #[tokio::test]
 async fn a_workspace_domain_is_believed_and_leads_here() -> Result<()> {
     let domain = EmailDomain::parse("example.com")?;
-    let mut world = World::with(
+    let mut fixture = Fixture::with(
         |upstream| {
             for person in &mut upstream.people {
                 person.hosted_domain = Some("example.com".to_owned());
@@ -129,14 +127,14 @@ async fn a_workspace_domain_is_believed_and_leads_here() -> Result<()> {
             adapter.hosted_domain = Some(domain.clone());
         },
     )?;
-    ensure!(world.adapter.domains() == [domain]);
-    ensure!(world.sign_in("alice").await?.email.is_some());
+    ensure!(fixture.adapter.domains() == [domain]);
+    ensure!(fixture.sign_in("alice").await?.email.is_some());
     Ok(())
 }
 
 #[tokio::test]
 async fn a_public_client_needs_no_secret() -> Result<()> {
-    let mut world = World::with(
+    let mut fixture = Fixture::with(
         |upstream| {
             for client in &mut upstream.clients {
                 client.secret = None;
@@ -144,26 +142,26 @@ async fn a_public_client_needs_no_secret() -> Result<()> {
         },
         |adapter| adapter.client_secret = None,
     )?;
-    world.sign_in("alice").await?;
+    fixture.sign_in("alice").await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn the_request_asks_for_everything_it_checks() -> Result<()> {
-    let world = World::with(
+    let fixture = Fixture::with(
         |_| (),
         |adapter| {
             adapter.hosted_domain = EmailDomain::parse("example.com").ok();
             adapter.mfa.acr = vec!["urn:mfa:one".to_owned(), "urn:mfa:two".to_owned()];
         },
     )?;
-    let state = State::new(random_token(&*world.entropy));
+    let state = new_state();
     let demand = Demand {
         fresh: true,
         second_factor: true,
         login_hint: EmailAddress::parse("alice@example.com").ok(),
     };
-    let url = redirect(world.adapter.begin(&state, &demand).await?.0)?;
+    let url = redirect(fixture.adapter.begin(&state, &demand).await?.0)?;
     for (name, value) in [
         ("response_type", "code"),
         ("client_id", CLIENT_ID),
@@ -179,7 +177,7 @@ async fn the_request_asks_for_everything_it_checks() -> Result<()> {
     ] {
         ensure!(parameter(&url, name)? == value, "{name} in {url}");
     }
-    let again = redirect(world.adapter.begin(&state, &demand).await?.0)?;
+    let again = redirect(fixture.adapter.begin(&state, &demand).await?.0)?;
     for name in ["nonce", "code_challenge"] {
         let value = parameter(&url, name)?;
         ensure!(value.len() == 43, "{name} has not 256 bits");
@@ -195,16 +193,16 @@ async fn a_fresh_sign_in_is_told_from_a_remembered_one() -> Result<()> {
         second_factor: false,
         login_hint: None,
     };
-    let mut world = World::new()?;
-    world.sign_in("alice").await?;
-    world.clock.advance(Duration::from_secs(600));
+    let mut fixture = Fixture::new()?;
+    fixture.sign_in("alice").await?;
+    fixture.clock.advance(Duration::from_secs(600));
     // The provider asks again, and says so.
-    let alice = world.sign_in_as("alice", &fresh).await?;
-    ensure!(at(&alice) == Some(world.clock.now().timestamp()));
+    let alice = fixture.sign_in_as("alice", &fresh).await?;
+    ensure!(at(&alice) == Some(fixture.clock.now().timestamp()));
     // A provider that remembers the person instead, as if prompt and max_age had been taken out on the way.
-    world.clock.advance(Duration::from_secs(600));
-    let state = State::new(random_token(&*world.entropy));
-    let (challenge, correlation) = world.adapter.begin(&state, &fresh).await?;
+    fixture.clock.advance(Duration::from_secs(600));
+    let state = new_state();
+    let (challenge, correlation) = fixture.adapter.begin(&state, &fresh).await?;
     let mut url = redirect(challenge)?;
     let kept: Vec<_> = url
         .query_pairs()
@@ -212,16 +210,16 @@ async fn a_fresh_sign_in_is_told_from_a_remembered_one() -> Result<()> {
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
     url.query_pairs_mut().clear().extend_pairs(kept);
-    let page = world.browser.open(url.as_str()).await?;
+    let page = fixture.browser.open(url.as_str()).await?;
     let callback = super::callback(page.url(), &state).context("no code")?;
-    let ended = world.adapter.complete(correlation, callback).await;
+    let ended = fixture.adapter.complete(correlation, callback).await;
     ensure!(rejected(&ended.map(drop), RejectReason::NotFresh));
     Ok(())
 }
 
 #[tokio::test]
 async fn a_code_of_another_provider_or_sign_in_gets_nowhere() -> Result<()> {
-    let (mut one, mut other) = (World::new()?, World::new()?);
+    let (mut one, mut other) = (Fixture::new()?, Fixture::new()?);
     let ours = one.visit_provider("alice", &Demand::default()).await?;
     let theirs = other.visit_provider("alice", &Demand::default()).await?;
     // Mix-up: the other provider's answer at our callback. Its iss gives it away before any request.
@@ -243,14 +241,14 @@ async fn a_code_of_another_provider_or_sign_in_gets_nowhere() -> Result<()> {
 
 #[tokio::test]
 async fn a_code_works_once() -> Result<()> {
-    let mut world = World::new()?;
-    let returned = world.visit_provider("alice", &Demand::default()).await?;
+    let mut fixture = Fixture::new()?;
+    let returned = fixture.visit_provider("alice", &Demand::default()).await?;
     let (correlation, callback) = (returned.correlation.clone(), returned.callback.clone());
     let Callback::Code { code, .. } = callback.clone() else {
         bail!("no code came");
     };
-    world.complete(returned).await?;
-    let ended = world.adapter.complete(correlation, callback).await;
+    fixture.complete(returned).await?;
+    let ended = fixture.adapter.complete(correlation, callback).await;
     ensure!(!format!("{ended:?}").contains(code.expose()));
     ensure!(rejected(&ended.map(drop), RejectReason::Code));
     Ok(())
@@ -258,11 +256,11 @@ async fn a_code_works_once() -> Result<()> {
 
 #[tokio::test]
 async fn a_wrong_client_secret_is_not_the_persons_fault() -> Result<()> {
-    let mut world = World::with(
+    let mut fixture = Fixture::with(
         |_| (),
         |adapter| adapter.client_secret = Some(SecretText::new("wrong-one")),
     )?;
-    let ended = world.sign_in("alice").await;
+    let ended = fixture.sign_in("alice").await;
     let Err(Ended::ByTheAdapter(ProviderError::Misconfigured(why))) = ended else {
         bail!("the client secret does not matter: {ended:?}");
     };
@@ -279,16 +277,11 @@ async fn clocks_may_differ_by_a_minute_not_by_five() -> Result<()> {
         (-300, Some(RejectReason::NotYetValid)),
         (420, Some(RejectReason::Expired)),
     ] {
-        let mut world = World::new()?;
-        let returned = world.visit_provider("alice", &Demand::default()).await?;
-        let clock = ManualClock::at(world.clock.now() + TimeDelta::seconds(ours));
-        world.adapter = OidcProvider::new(
-            settings_for(&world.upstream.issuer())?,
-            HttpClient::new(&Egress::default())?,
-            Arc::new(Hands(clock)),
-            Arc::clone(&world.entropy) as _,
-        );
-        let ended = world.complete(returned).await;
+        let mut fixture = Fixture::new()?;
+        let returned = fixture.visit_provider("alice", &Demand::default()).await?;
+        let clock = ManualClock::at(fixture.clock.now() + TimeDelta::seconds(ours));
+        fixture.adapter = new_adapter(settings_for(&fixture.upstream.issuer())?, &clock)?;
+        let ended = fixture.complete(returned).await;
         if let Err(ProviderError::Rejected { detail, .. }) = &ended {
             ensure!(detail.contains("clock"), "{detail}");
         }
@@ -302,24 +295,24 @@ async fn clocks_may_differ_by_a_minute_not_by_five() -> Result<()> {
 
 #[tokio::test]
 async fn signing_out_goes_by_the_provider() -> Result<()> {
-    let mut world = World::new()?;
-    let alice = world.sign_in("alice").await?;
-    let state = State::new(random_token(&*world.entropy));
-    let (challenge, remembered) = world
+    let mut fixture = Fixture::new()?;
+    let alice = fixture.sign_in("alice").await?;
+    let state = new_state();
+    let (challenge, remembered) = fixture
         .adapter
         .begin_sign_out(&alice, &state)
         .await
         .context("no place to sign out")?;
     ensure!(remembered.is_none(), "its answer says nothing");
     let url = redirect(challenge)?;
-    let endpoint = format!("{}/end_session?", world.upstream.issuer());
+    let endpoint = format!("{}/end_session?", fixture.upstream.issuer());
     ensure!(url.as_str().starts_with(&endpoint));
     let Evidence::IdToken { token, .. } = &alice.evidence else {
         anyhow::bail!("an ID token is the evidence");
     };
     ensure!(parameter(&url, "id_token_hint")? == token.expose());
     ensure!(parameter(&url, "client_id")? == CLIENT_ID);
-    let landed = world.browser.open(url.as_str()).await?;
+    let landed = fixture.browser.open(url.as_str()).await?;
     ensure!(
         landed.url().as_str().starts_with("https://sso.example/"),
         "{}",

@@ -130,11 +130,11 @@ async fn the_verdict_on_claims_is_that_of_a_sign_in() -> Result<()> {
         ),
     ] {
         let changes = changes.as_object().cloned().unwrap_or_default();
-        let mut world = World::with(
+        let mut fixture = Fixture::with(
             |_| (),
             |settings: &mut OidcSettings| settings.userinfo = UserinfoUse::Never,
         )?;
-        world.upstream.vary(Variation {
+        fixture.upstream.vary(Variation {
             claims: changes.clone(),
             ..Variation::default()
         });
@@ -143,9 +143,9 @@ async fn the_verdict_on_claims_is_that_of_a_sign_in() -> Result<()> {
             said.insert("aud".to_owned(), json!(CLIENT_ID));
         }
         said.extend(changes);
-        let settings = settings_for(&world.upstream.issuer())?;
-        let supposed = told(OidcProvider::suppose(&settings, &said, world.clock.now()))?;
-        let signed_in = match world.sign_in("alice").await {
+        let settings = settings_for(&fixture.upstream.issuer())?;
+        let supposed = told(OidcProvider::suppose(&settings, &said, fixture.clock.now()))?;
+        let signed_in = match fixture.sign_in("alice").await {
             Err(Ended::ByTheAdapter(error)) => told(Err(error))?,
             Ok(identity) => told(Ok(identity))?,
             Err(other) => return Err(other.into()),

@@ -180,7 +180,7 @@ async fn sign_in(
         None => (vendor.path, ""),
     };
     let client = OidcClient::new(&settings.client_id, CLIENT_SECRET, CALLBACK);
-    let mut world = World::with(
+    let mut fixture = Fixture::with(
         |upstream| {
             upstream.path = path.to_owned();
             upstream.keys = vec![Algorithm::Rs256];
@@ -194,12 +194,12 @@ async fn sign_in(
             }
         },
     )?;
-    let issuer = format!("{}{slash}", world.upstream.issuer());
+    let issuer = format!("{}{slash}", fixture.upstream.issuer());
     let mut answers = variation(vendor, &issuer);
     answers.claims.extend(changes);
-    world.upstream.vary(answers);
-    let identity = world.sign_in("alice").await?;
-    Ok((identity, world.upstream.hits("/userinfo")))
+    fixture.upstream.vary(answers);
+    let identity = fixture.sign_in("alice").await?;
+    Ok((identity, fixture.upstream.hits("/userinfo")))
 }
 
 fn check(identity: &Identity, expected: &Expected) -> Result<()> {

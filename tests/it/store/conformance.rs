@@ -7,26 +7,27 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::base::Clock;
 use rolecall_core::base::secret::SecretDigest;
 use rolecall_core::record::{Key, RecordStore, StoreError};
+use rolecall_harness::TestClock;
 use rolecall_testkit::clock::ManualClock;
 use tokio::task::JoinSet;
 
-use super::{Shown, key, manual_clock, system_clock};
+use super::{key, manual_clock, system_clock};
 
 mod counting;
 
 const RACERS: usize = 100;
 
-/// A store, and the time it lives in.
-pub struct World {
+/// A store and its clock.
+pub struct StoreFixture {
     pub store: Arc<dyn RecordStore>,
-    clock: Arc<Shown>,
+    clock: Arc<TestClock>,
     manual: Option<ManualClock>,
 }
 
-impl World {
+impl StoreFixture {
     /// A store whose expiry follows the clock it is made with.
     pub async fn timeless(
-        make: impl AsyncFnOnce(Arc<Shown>) -> Result<Arc<dyn RecordStore>>,
+        make: impl AsyncFnOnce(Arc<TestClock>) -> Result<Arc<dyn RecordStore>>,
     ) -> Result<Self> {
         let (manual, clock) = manual_clock();
         Ok(Self {
@@ -67,8 +68,8 @@ impl World {
     }
 }
 
-/// Runs every rule, each in a world of its own.
-pub async fn conformance(make: impl AsyncFn() -> Result<World>) -> Result<()> {
+/// Runs every rule, each with a store of its own.
+pub async fn conformance(make: impl AsyncFn() -> Result<StoreFixture>) -> Result<()> {
     let fresh = async || make().await;
     what_was_never_stored_is_not_there(fresh().await?).await?;
     what_was_stored_can_be_read_more_than_once(fresh().await?).await?;
@@ -89,16 +90,16 @@ pub async fn conformance(make: impl AsyncFn() -> Result<World>) -> Result<()> {
     a_store_says_it_is_ready(fresh().await?).await
 }
 
-async fn what_was_never_stored_is_not_there(world: World) -> Result<()> {
-    ensure!(world.store.get(key("a")).await?.is_none());
-    ensure!(world.store.take(key("a")).await?.is_none());
+async fn what_was_never_stored_is_not_there(fixture: StoreFixture) -> Result<()> {
+    ensure!(fixture.store.get(key("a")).await?.is_none());
+    ensure!(fixture.store.take(key("a")).await?.is_none());
     Ok(())
 }
 
-async fn what_was_stored_can_be_read_more_than_once(world: World) -> Result<()> {
-    let store = &world.store;
+async fn what_was_stored_can_be_read_more_than_once(fixture: StoreFixture) -> Result<()> {
+    let store = &fixture.store;
     store
-        .insert(key("a"), b"one".to_vec(), world.later())
+        .insert(key("a"), b"one".to_vec(), fixture.later())
         .await?;
     let (first, version) = store.get(key("a")).await?.context("absent")?;
     let (again, same) = store.get(key("a")).await?.context("absent")?;
@@ -106,40 +107,42 @@ async fn what_was_stored_can_be_read_more_than_once(world: World) -> Result<()> 
     Ok(())
 }
 
-async fn a_taken_key_is_not_overwritten(world: World) -> Result<()> {
-    let store = &world.store;
+async fn a_taken_key_is_not_overwritten(fixture: StoreFixture) -> Result<()> {
+    let store = &fixture.store;
     store
-        .insert(key("a"), b"one".to_vec(), world.later())
+        .insert(key("a"), b"one".to_vec(), fixture.later())
         .await?;
-    let second = store.insert(key("a"), b"two".to_vec(), world.later()).await;
+    let second = store
+        .insert(key("a"), b"two".to_vec(), fixture.later())
+        .await;
     ensure!(matches!(second, Err(StoreError::Exists)));
     ensure!(store.take(key("a")).await?.as_deref() == Some(b"one".as_slice()));
     Ok(())
 }
 
-async fn taking_removes(world: World) -> Result<()> {
-    let store = &world.store;
+async fn taking_removes(fixture: StoreFixture) -> Result<()> {
+    let store = &fixture.store;
     store
-        .insert(key("a"), b"one".to_vec(), world.later())
+        .insert(key("a"), b"one".to_vec(), fixture.later())
         .await?;
     ensure!(store.take(key("a")).await?.as_deref() == Some(b"one".as_slice()));
     ensure!(store.take(key("a")).await?.is_none());
     ensure!(store.get(key("a")).await?.is_none());
     store
-        .insert(key("a"), b"two".to_vec(), world.later())
+        .insert(key("a"), b"two".to_vec(), fixture.later())
         .await?;
     ensure!(store.take(key("a")).await?.as_deref() == Some(b"two".as_slice()));
     Ok(())
 }
 
-async fn of_many_takers_one_gets_it(world: World) -> Result<()> {
-    world
+async fn of_many_takers_one_gets_it(fixture: StoreFixture) -> Result<()> {
+    fixture
         .store
-        .insert(key("a"), b"one".to_vec(), world.later())
+        .insert(key("a"), b"one".to_vec(), fixture.later())
         .await?;
     let mut race = JoinSet::new();
     for _ in 0..RACERS {
-        let store = Arc::clone(&world.store);
+        let store = Arc::clone(&fixture.store);
         race.spawn(async move { store.take(key("a")).await });
     }
     let mut got = 0;
@@ -150,11 +153,11 @@ async fn of_many_takers_one_gets_it(world: World) -> Result<()> {
     Ok(())
 }
 
-async fn of_many_inserters_one_wins(world: World) -> Result<()> {
+async fn of_many_inserters_one_wins(fixture: StoreFixture) -> Result<()> {
     let mut race = JoinSet::new();
     for n in 0..RACERS {
-        let store = Arc::clone(&world.store);
-        let later = world.later();
+        let store = Arc::clone(&fixture.store);
+        let later = fixture.later();
         race.spawn(async move {
             let value = n.to_string().into_bytes();
             (value.clone(), store.insert(key("a"), value, later).await)
@@ -169,38 +172,38 @@ async fn of_many_inserters_one_wins(world: World) -> Result<()> {
         }
     }
     ensure!(winners.len() == 1, "{} inserted it", winners.len());
-    ensure!(world.store.take(key("a")).await?.as_ref() == winners.first());
+    ensure!(fixture.store.take(key("a")).await?.as_ref() == winners.first());
     Ok(())
 }
 
-async fn replacing_needs_the_version_that_is_there(world: World) -> Result<()> {
-    let store = &world.store;
+async fn replacing_needs_the_version_that_is_there(fixture: StoreFixture) -> Result<()> {
+    let store = &fixture.store;
     store
-        .insert(key("a"), b"one".to_vec(), world.later())
+        .insert(key("a"), b"one".to_vec(), fixture.later())
         .await?;
     let (_, old) = store.get(key("a")).await?.context("absent")?;
     store
-        .replace(key("a"), old.clone(), b"two".to_vec(), world.later())
+        .replace(key("a"), old.clone(), b"two".to_vec(), fixture.later())
         .await?;
     let (value, new) = store.get(key("a")).await?.context("absent")?;
     ensure!(value == b"two" && new != old);
     let stale = store
-        .replace(key("a"), old, b"three".to_vec(), world.later())
+        .replace(key("a"), old, b"three".to_vec(), fixture.later())
         .await;
     ensure!(matches!(stale, Err(StoreError::Conflict)));
     ensure!(store.take(key("a")).await?.as_deref() == Some(b"two".as_slice()));
     Ok(())
 }
 
-async fn nothing_is_replaced_that_is_gone(world: World) -> Result<()> {
-    let store = &world.store;
+async fn nothing_is_replaced_that_is_gone(fixture: StoreFixture) -> Result<()> {
+    let store = &fixture.store;
     store
-        .insert(key("a"), b"one".to_vec(), world.later())
+        .insert(key("a"), b"one".to_vec(), fixture.later())
         .await?;
     let (_, version) = store.get(key("a")).await?.context("absent")?;
     store.take(key("a")).await?;
     let late = store
-        .replace(key("a"), version, b"two".to_vec(), world.later())
+        .replace(key("a"), version, b"two".to_vec(), fixture.later())
         .await;
     ensure!(matches!(late, Err(StoreError::Conflict)));
     ensure!(
@@ -210,15 +213,16 @@ async fn nothing_is_replaced_that_is_gone(world: World) -> Result<()> {
     Ok(())
 }
 
-async fn of_many_replacers_one_wins(world: World) -> Result<()> {
-    world
+async fn of_many_replacers_one_wins(fixture: StoreFixture) -> Result<()> {
+    fixture
         .store
-        .insert(key("a"), b"start".to_vec(), world.later())
+        .insert(key("a"), b"start".to_vec(), fixture.later())
         .await?;
-    let (_, version) = world.store.get(key("a")).await?.context("absent")?;
+    let (_, version) = fixture.store.get(key("a")).await?.context("absent")?;
     let mut race = JoinSet::new();
     for n in 0..RACERS {
-        let (store, version, later) = (Arc::clone(&world.store), version.clone(), world.later());
+        let (store, version, later) =
+            (Arc::clone(&fixture.store), version.clone(), fixture.later());
         race.spawn(async move {
             let value = n.to_string().into_bytes();
             (
@@ -236,21 +240,21 @@ async fn of_many_replacers_one_wins(world: World) -> Result<()> {
         }
     }
     ensure!(winners.len() == 1, "{} replaced it", winners.len());
-    ensure!(world.store.take(key("a")).await?.as_ref() == winners.first());
+    ensure!(fixture.store.take(key("a")).await?.as_ref() == winners.first());
     Ok(())
 }
 
-async fn an_expired_record_is_gone(world: World) -> Result<()> {
-    let store = &world.store;
+async fn an_expired_record_is_gone(fixture: StoreFixture) -> Result<()> {
+    let store = &fixture.store;
     store
-        .insert(key("a"), b"one".to_vec(), world.soon())
+        .insert(key("a"), b"one".to_vec(), fixture.soon())
         .await?;
     store
-        .insert(key("b"), b"two".to_vec(), world.later())
+        .insert(key("b"), b"two".to_vec(), fixture.later())
         .await?;
-    world.until_ended(key("a")).await?;
+    fixture.until_ended(key("a")).await?;
     store
-        .insert(key("a"), b"three".to_vec(), world.later())
+        .insert(key("a"), b"three".to_vec(), fixture.later())
         .await?;
     ensure!(store.take(key("a")).await?.as_deref() == Some(b"three".as_slice()));
     ensure!(
@@ -260,98 +264,100 @@ async fn an_expired_record_is_gone(world: World) -> Result<()> {
     Ok(())
 }
 
-async fn an_expired_record_is_not_taken_nor_replaced(world: World) -> Result<()> {
-    let store = &world.store;
+async fn an_expired_record_is_not_taken_nor_replaced(fixture: StoreFixture) -> Result<()> {
+    let store = &fixture.store;
     store
-        .insert(key("a"), b"one".to_vec(), world.later())
+        .insert(key("a"), b"one".to_vec(), fixture.later())
         .await?;
     let (_, version) = store.get(key("a")).await?.context("absent")?;
     store
-        .replace(key("a"), version.clone(), b"one".to_vec(), world.soon())
+        .replace(key("a"), version.clone(), b"one".to_vec(), fixture.soon())
         .await?;
-    world.until_ended(key("a")).await?;
+    fixture.until_ended(key("a")).await?;
     let late = store
-        .replace(key("a"), version, b"two".to_vec(), world.later())
+        .replace(key("a"), version, b"two".to_vec(), fixture.later())
         .await;
     ensure!(matches!(late, Err(StoreError::Conflict)));
     ensure!(store.take(key("a")).await?.is_none());
     Ok(())
 }
 
-async fn replacing_moves_the_end(world: World) -> Result<()> {
-    let store = &world.store;
+async fn replacing_moves_the_end(fixture: StoreFixture) -> Result<()> {
+    let store = &fixture.store;
     let brief = key("brief");
-    store.insert(brief, b"x".to_vec(), world.soon()).await?;
+    store.insert(brief, b"x".to_vec(), fixture.soon()).await?;
     store
         .insert(
             key("a"),
             b"one".to_vec(),
-            world.clock.now() + TimeDelta::seconds(5),
+            fixture.clock.now() + TimeDelta::seconds(5),
         )
         .await?;
     let (_, version) = store.get(key("a")).await?.context("absent")?;
     store
-        .replace(key("a"), version, b"two".to_vec(), world.later())
+        .replace(key("a"), version, b"two".to_vec(), fixture.later())
         .await?;
-    if let Some(manual) = &world.manual {
+    if let Some(manual) = &fixture.manual {
         manual.advance(std::time::Duration::from_secs(6));
     }
-    world.until_ended(brief).await?;
+    fixture.until_ended(brief).await?;
     ensure!(store.take(key("a")).await?.as_deref() == Some(b"two".as_slice()));
     Ok(())
 }
 
-async fn any_bytes_are_kept(world: World) -> Result<()> {
-    let store = &world.store;
+async fn any_bytes_are_kept(fixture: StoreFixture) -> Result<()> {
+    let store = &fixture.store;
     let every: Vec<u8> = (0..=u8::MAX).chain(*b"\r\n$-1\r\n\0'\"").collect();
-    store.insert(key("a"), every.clone(), world.later()).await?;
     store
-        .insert(key("empty"), Vec::new(), world.later())
+        .insert(key("a"), every.clone(), fixture.later())
+        .await?;
+    store
+        .insert(key("empty"), Vec::new(), fixture.later())
         .await?;
     let (value, version) = store.get(key("a")).await?.context("absent")?;
     ensure!(value == every);
     store
-        .replace(key("a"), version, Vec::new(), world.later())
+        .replace(key("a"), version, Vec::new(), fixture.later())
         .await?;
     ensure!(store.take(key("a")).await?.as_deref() == Some(b"".as_slice()));
     ensure!(store.take(key("empty")).await?.as_deref() == Some(b"".as_slice()));
     Ok(())
 }
 
-async fn a_megabyte_is_kept(world: World) -> Result<()> {
+async fn a_megabyte_is_kept(fixture: StoreFixture) -> Result<()> {
     let large: Vec<u8> = (0..1 << 20)
         .map(|n: u32| n.to_le_bytes()[n as usize % 3])
         .collect();
-    world
+    fixture
         .store
-        .insert(key("a"), large.clone(), world.later())
+        .insert(key("a"), large.clone(), fixture.later())
         .await?;
-    let (value, version) = world.store.get(key("a")).await?.context("absent")?;
+    let (value, version) = fixture.store.get(key("a")).await?.context("absent")?;
     ensure!(value == large);
-    world
+    fixture
         .store
-        .replace(key("a"), version, large.clone(), world.later())
+        .replace(key("a"), version, large.clone(), fixture.later())
         .await?;
-    ensure!(world.store.take(key("a")).await?.as_ref() == Some(&large));
+    ensure!(fixture.store.take(key("a")).await?.as_ref() == Some(&large));
     Ok(())
 }
 
-async fn kinds_do_not_collide(world: World) -> Result<()> {
+async fn kinds_do_not_collide(fixture: StoreFixture) -> Result<()> {
     let digest = SecretDigest::of("test", &[b"same"]);
     let (one, other) = (Key::new("one", digest), Key::new("other", digest));
-    world
+    fixture
         .store
-        .insert(one, b"one".to_vec(), world.later())
+        .insert(one, b"one".to_vec(), fixture.later())
         .await?;
-    world
+    fixture
         .store
-        .insert(other, b"other".to_vec(), world.later())
+        .insert(other, b"other".to_vec(), fixture.later())
         .await?;
-    ensure!(world.store.take(one).await?.as_deref() == Some(b"one".as_slice()));
-    ensure!(world.store.take(other).await?.as_deref() == Some(b"other".as_slice()));
+    ensure!(fixture.store.take(one).await?.as_deref() == Some(b"one".as_slice()));
+    ensure!(fixture.store.take(other).await?.as_deref() == Some(b"other".as_slice()));
     Ok(())
 }
 
-async fn a_store_says_it_is_ready(world: World) -> Result<()> {
-    Ok(world.store.ready().await?)
+async fn a_store_says_it_is_ready(fixture: StoreFixture) -> Result<()> {
+    Ok(fixture.store.ready().await?)
 }

@@ -8,13 +8,13 @@ use anyhow::{Result, ensure};
 use rolecalld::store::{MemoryStore, SqliteStore, open};
 use sqlx::{Connection as _, SqliteConnection};
 
-use super::conformance::{World, conformance};
+use super::conformance::{StoreFixture, conformance};
 use super::*;
 
 #[tokio::test]
 async fn memory_conforms() -> Result<()> {
     conformance(async || {
-        World::timeless(async |clock| Ok(Arc::new(MemoryStore::new(clock)) as Arc<_>)).await
+        StoreFixture::timeless(async |clock| Ok(Arc::new(MemoryStore::new(clock)) as Arc<_>)).await
     })
     .await
 }
@@ -26,7 +26,7 @@ async fn sqlite_conforms() -> Result<()> {
     conformance(async || {
         let prefix = format!("{}:", next.fetch_add(1, Ordering::Relaxed));
         let file = folder.path().join("store.db");
-        World::timeless(async |clock| {
+        StoreFixture::timeless(async |clock| {
             Ok(Arc::new(SqliteStore::open(&file, &prefix, clock).await?) as Arc<_>)
         })
         .await

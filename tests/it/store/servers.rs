@@ -3,11 +3,11 @@
 use anyhow::{Result, ensure};
 use rolecall_testkit::redis::Redis;
 
-use super::conformance::{World, conformance};
+use super::conformance::{StoreFixture, conformance};
 use super::*;
 
 async fn conforms(url: &str) -> Result<()> {
-    conformance(async || Ok(World::real_time(store_at(url).await?))).await
+    conformance(async || Ok(StoreFixture::real_time(store_at(url).await?))).await
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use rolecall_testkit::aws::Issued;
+use rolecall_testkit::http;
 use serde_json::{Value, json};
 
 use crate::setup::Setup;
@@ -50,10 +51,7 @@ fn login_url(setup: &Setup, token: &str) -> Result<url::Url> {
 
 /// One page as a browser with this cookie sees it, and the cookie it has afterwards.
 async fn visit(url: url::Url, cookie: Option<&str>) -> Result<(u16, String, Option<String>)> {
-    let http = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()?;
-    let mut request = http.get(url);
+    let mut request = http::client()?.get(url);
     if let Some(cookie) = cookie {
         request = request.header("cookie", cookie);
     }

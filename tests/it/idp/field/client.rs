@@ -12,7 +12,7 @@ async fn alice_by(
     listed: Value,
     method: Option<ClientAuthentication>,
 ) -> Result<Identity, Ended> {
-    let mut world = World::with(
+    let mut fixture = Fixture::with(
         |upstream| {
             let client = OidcClient::new(CLIENT_ID, CLIENT_SECRET, CALLBACK);
             upstream.clients = vec![client.by(taken)];
@@ -20,11 +20,11 @@ async fn alice_by(
         |settings| settings.client_authentication = method,
     )?;
     let discovery = json!({ "token_endpoint_auth_methods_supported": listed });
-    world.upstream.vary(Variation {
+    fixture.upstream.vary(Variation {
         discovery: object(discovery),
         ..Variation::default()
     });
-    world.sign_in("alice").await
+    fixture.sign_in("alice").await
 }
 
 #[tokio::test]

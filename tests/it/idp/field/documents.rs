@@ -6,9 +6,9 @@ use super::*;
 async fn optional_parts_of_discovery_refuse_nobody() -> Result<()> {
     for id in ["T1", "T3"] {
         if let Some(case) = corpus(id)? {
-            let mut world = World::new()?;
-            world.upstream.vary(variation(&case));
-            let alice = world.sign_in("alice").await;
+            let mut fixture = Fixture::new()?;
+            fixture.upstream.vary(variation(&case));
+            let alice = fixture.sign_in("alice").await;
             is_alice(id, alice)?;
         }
     }
@@ -54,31 +54,36 @@ async fn a_document_that_moved_says_where_it_is() -> Result<()> {
             Fault::TokenEndpoint(Conduct::Redirect),
         ),
     ] {
-        let mut world = World::new()?;
-        world.upstream.fault(fault);
-        let elsewhere = world.upstream.canary().url();
-        let (_, said) = refused(what, world.sign_in("alice").await)?;
+        let mut fixture = Fixture::new()?;
+        fixture.upstream.fault(fault);
+        let elsewhere = fixture.upstream.canary().url();
+        let (_, said) = refused(what, fixture.sign_in("alice").await)?;
         ensure!(
             said.contains("status 302") && said.contains(elsewhere.trim_end_matches('/')),
             "{what}: {said}"
         );
-        ensure!(world.upstream.canary().hits() == 0, "{what}");
+        ensure!(fixture.upstream.canary().hits() == 0, "{what}");
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn sign_out_without_a_usable_endpoint_stays_here() -> Result<()> {
-    use rolecall_core::base::secret::{State, random_token};
     use rolecall_core::sign_in::IdentityProvider as _;
-    let mut world = World::new()?;
-    world.upstream.vary(Variation {
+    let mut fixture = Fixture::new()?;
+    fixture.upstream.vary(Variation {
         discovery: object(json!({"end_session_endpoint": "http://idp.example/logout"})),
         ..Variation::default()
     });
-    let alice = world.sign_in("alice").await?;
-    let state = State::new(random_token(&*world.entropy));
-    ensure!(world.adapter.begin_sign_out(&alice, &state).await.is_none());
+    let alice = fixture.sign_in("alice").await?;
+    let state = new_state();
+    ensure!(
+        fixture
+            .adapter
+            .begin_sign_out(&alice, &state)
+            .await
+            .is_none()
+    );
     Ok(())
 }
 

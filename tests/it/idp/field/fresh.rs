@@ -8,11 +8,11 @@ use super::*;
 
 /// What is known of the time of a sign-in that had to be fresh.
 async fn asked_again(says: AuthTime, rule: AuthTimeRule, sent: Value) -> Result<Known> {
-    let mut world = World::with(
+    let mut fixture = Fixture::with(
         |upstream| upstream.auth_time = says,
         |ours| ours.auth_time = rule,
     )?;
-    world.upstream.vary(Variation {
+    fixture.upstream.vary(Variation {
         claims: object(sent),
         ..Variation::default()
     });
@@ -20,7 +20,7 @@ async fn asked_again(says: AuthTime, rule: AuthTimeRule, sent: Value) -> Result<
         fresh: true,
         ..Demand::default()
     };
-    Ok(world.sign_in_as("alice", &fresh).await?.auth_time)
+    Ok(fixture.sign_in_as("alice", &fresh).await?.auth_time)
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use rolecall_core::record::{Counted, Counter};
 use tokio::task::JoinSet;
 
-use super::{RACERS, World, key};
+use super::{RACERS, StoreFixture, key};
 
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
 
@@ -20,7 +20,7 @@ fn counter(name: &str, by: i64, max: i64) -> Counter {
     }
 }
 
-impl World {
+impl StoreFixture {
     async fn count_one(&self, counter: Counter) -> Result<Counted> {
         let counted = self.store.count(&[counter]).await?;
         ensure!(counted.len() == 1);
@@ -28,7 +28,7 @@ impl World {
     }
 }
 
-pub async fn rules(make: &impl AsyncFn() -> Result<World>) -> Result<()> {
+pub async fn rules(make: &impl AsyncFn() -> Result<StoreFixture>) -> Result<()> {
     a_number_grows_to_its_largest_and_no_further(make().await?).await?;
     a_number_goes_down_to_zero_and_no_further(make().await?).await?;
     of_many_at_once_each_counts(make().await?).await?;
@@ -37,40 +37,40 @@ pub async fn rules(make: &impl AsyncFn() -> Result<World>) -> Result<()> {
     a_window_ends_after_its_length(make().await?).await
 }
 
-async fn a_number_grows_to_its_largest_and_no_further(world: World) -> Result<()> {
+async fn a_number_grows_to_its_largest_and_no_further(fixture: StoreFixture) -> Result<()> {
     for total in 1..=3 {
-        let counted = world.count_one(counter("a", 1, 3)).await?;
+        let counted = fixture.count_one(counter("a", 1, 3)).await?;
         ensure!(counted.added && counted.total == total, "{counted:?}");
         ensure!(counted.resets_in > TimeDelta::zero() && counted.resets_in <= MINUTE);
     }
     for _ in 0..2 {
-        let counted = world.count_one(counter("a", 1, 3)).await?;
+        let counted = fixture.count_one(counter("a", 1, 3)).await?;
         ensure!(!counted.added && counted.total == 3, "{counted:?}");
         ensure!(counted.resets_in > TimeDelta::zero() && counted.resets_in <= MINUTE);
     }
-    let counted = world.count_one(counter("a", 2, 5)).await?;
+    let counted = fixture.count_one(counter("a", 2, 5)).await?;
     ensure!(counted.added && counted.total == 5, "{counted:?}");
     Ok(())
 }
 
-async fn a_number_goes_down_to_zero_and_no_further(world: World) -> Result<()> {
-    let nothing = world.count_one(counter("a", -1, 3)).await?;
+async fn a_number_goes_down_to_zero_and_no_further(fixture: StoreFixture) -> Result<()> {
+    let nothing = fixture.count_one(counter("a", -1, 3)).await?;
     ensure!(nothing.total == 0, "{nothing:?}");
-    ensure!(world.count_one(counter("a", 0, 3)).await?.total == 0);
-    let first = world.count_one(counter("a", 1, 3)).await?;
+    ensure!(fixture.count_one(counter("a", 0, 3)).await?.total == 0);
+    let first = fixture.count_one(counter("a", 1, 3)).await?;
     ensure!(first.total == 1, "there was nothing to go down from");
-    world.count_one(counter("a", 1, 3)).await?;
-    ensure!(world.count_one(counter("a", 0, 3)).await?.total == 2);
-    ensure!(world.count_one(counter("a", -1, 3)).await?.total == 1);
-    ensure!(world.count_one(counter("a", -5, 3)).await?.total == 0);
-    ensure!(world.count_one(counter("a", 3, 3)).await?.total == 3);
+    fixture.count_one(counter("a", 1, 3)).await?;
+    ensure!(fixture.count_one(counter("a", 0, 3)).await?.total == 2);
+    ensure!(fixture.count_one(counter("a", -1, 3)).await?.total == 1);
+    ensure!(fixture.count_one(counter("a", -5, 3)).await?.total == 0);
+    ensure!(fixture.count_one(counter("a", 3, 3)).await?.total == 3);
     Ok(())
 }
 
-async fn race(world: &World, max: i64) -> Result<(usize, i64)> {
+async fn race(fixture: &StoreFixture, max: i64) -> Result<(usize, i64)> {
     let mut race = JoinSet::new();
     for _ in 0..RACERS {
-        let store = Arc::clone(&world.store);
+        let store = Arc::clone(&fixture.store);
         race.spawn(async move { store.count(&[counter("a", 1, max)]).await });
     }
     let (mut added, mut largest) = (0, 0);
@@ -83,47 +83,47 @@ async fn race(world: &World, max: i64) -> Result<(usize, i64)> {
     Ok((added, largest))
 }
 
-async fn of_many_at_once_each_counts(world: World) -> Result<()> {
-    let (added, largest) = race(&world, i64::from(u32::MAX)).await?;
+async fn of_many_at_once_each_counts(fixture: StoreFixture) -> Result<()> {
+    let (added, largest) = race(&fixture, i64::from(u32::MAX)).await?;
     ensure!(added == RACERS && largest == 100, "{added} {largest}");
     Ok(())
 }
 
-async fn of_many_at_once_as_many_as_fit_get_in(world: World) -> Result<()> {
-    let (added, largest) = race(&world, 60).await?;
+async fn of_many_at_once_as_many_as_fit_get_in(fixture: StoreFixture) -> Result<()> {
+    let (added, largest) = race(&fixture, 60).await?;
     ensure!(added == 60 && largest == 60, "{added} {largest}");
     Ok(())
 }
 
-async fn counters_of_one_call_are_independent(world: World) -> Result<()> {
-    world.count_one(counter("full", 1, 1)).await?;
+async fn counters_of_one_call_are_independent(fixture: StoreFixture) -> Result<()> {
+    fixture.count_one(counter("full", 1, 1)).await?;
     let all = [
         counter("full", 1, 1),
         counter("b", 1, 9),
         counter("c", 2, 9),
     ];
-    let counted = world.store.count(&all).await?;
+    let counted = fixture.store.count(&all).await?;
     let told: Vec<_> = counted.iter().map(|one| (one.added, one.total)).collect();
     ensure!(told == [(false, 1), (true, 1), (true, 2)], "{told:?}");
     Ok(())
 }
 
-async fn a_window_ends_after_its_length(world: World) -> Result<()> {
+async fn a_window_ends_after_its_length(fixture: StoreFixture) -> Result<()> {
     let brief = Counter {
         window: TimeDelta::milliseconds(50),
         ..counter("a", 1, 1)
     };
-    let first = world.count_one(brief).await?;
+    let first = fixture.count_one(brief).await?;
     ensure!(first.added && first.resets_in <= brief.window, "{first:?}");
-    if let Some(manual) = &world.manual {
+    if let Some(manual) = &fixture.manual {
         manual.advance(std::time::Duration::from_millis(49));
-        ensure!(!world.count_one(brief).await?.added, "it had not ended");
+        ensure!(!fixture.count_one(brief).await?.added, "it had not ended");
         manual.advance(std::time::Duration::from_millis(1));
     }
-    let give_up = world.later();
-    while !world.count_one(brief).await?.added {
+    let give_up = fixture.later();
+    while !fixture.count_one(brief).await?.added {
         ensure!(
-            rolecall_core::base::Clock::now(&*world.clock) < give_up,
+            rolecall_core::base::Clock::now(&*fixture.clock) < give_up,
             "it does not end"
         );
         tokio::task::yield_now().await;

@@ -1,5 +1,4 @@
-//! The world that every measure of a running gateway shares: a real Redis, a stack (identity provider, an AWS
-//! that checks proofs, configuration), and people with two hundred roles.
+//! What all measurements of a running gateway share: a `TestStack` with a real Redis, and people with two hundred roles.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -30,8 +29,8 @@ pub const ACCOUNTS: usize = 40;
 const PERMISSION_SETS: [&str; 5] = ["ReadOnly", "Auditor", "Billing", "Operator", "Support"];
 const BROWSERS: usize = 8;
 
-/// See the module.
-pub struct World {
+/// A stack with a real Redis, beside which the measured gateway runs in a process of its own.
+pub struct BenchStack {
     /// Identity provider, AWS, configuration. Its own gateway shares Redis and keys with the measured one and rests.
     pub stack: TestStack,
     redis: Redis,
@@ -40,13 +39,13 @@ pub struct World {
     people: usize,
 }
 
-impl World {
-    /// Builds the world, with people enough for this many sessions, each of whom has roles in this many accounts.
-    pub async fn build(sessions: usize, accounts: usize) -> anyhow::Result<Self> {
+impl BenchStack {
+    /// Starts the stack with enough people for this many sessions, who each have roles in this many accounts.
+    pub async fn start(sessions: usize, accounts: usize) -> anyhow::Result<Self> {
         Self::with(sessions, accounts, None).await
     }
 
-    /// A world of a few people, with a SAML provider beside the other.
+    /// Starts a stack with a few people and a SAML provider beside the other.
     pub async fn with_saml() -> anyhow::Result<Self> {
         Self::with(1, ACCOUNTS, Some(SamlStackSettings::default())).await
     }
@@ -89,16 +88,16 @@ impl World {
             let text = text.replace("[aws]", "[aws]\nsts_rate = 100000");
             format!("{text}\n[limits]\ncredentials = \"1000000/1m\"\n")
         };
-        self.start(raise).await
+        self.start_gateway(raise).await
     }
 
     /// The same with the default limits.
     pub async fn gateway_with_default_limits(&self) -> anyhow::Result<Gateway> {
-        let (gateway, _) = self.start(str::to_owned).await?;
+        let (gateway, _) = self.start_gateway(str::to_owned).await?;
         Ok(gateway)
     }
 
-    async fn start(
+    async fn start_gateway(
         &self,
         change: impl FnOnce(&str) -> String,
     ) -> anyhow::Result<(Gateway, std::time::Duration)> {

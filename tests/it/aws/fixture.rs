@@ -12,41 +12,19 @@ use rolecall_core::aws::{
     WebIdentityClaims, WebIdentityIssuer as _,
 };
 use rolecall_core::base::secret::SecretText;
-use rolecall_core::base::{Clock, Entropy};
 use rolecall_core::identity::{AuthTime, Claims, Evidence, Identity, ProviderId, Subject};
+use rolecall_harness::TestClock;
 use rolecall_testkit::aws::{Account, Aws, AwsSettings as Emulated, Role};
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::serve::LocalServer;
 use rolecalld::aws::keys::{KeyAlgorithm, KeyDirectory};
 use rolecalld::aws::{AwsSettings, StsClient, TokenIssuer, http_client};
+use rolecalld::world::SystemEntropy;
 use serde_json::{Value, json};
 use url::Url;
 
 pub const ACCOUNT: &str = "111122223333";
 pub const AUDIENCE: &str = "sts.amazonaws.com";
-
-/// The test's clock, for the gateway.
-pub struct Shown(pub ManualClock);
-
-impl Clock for Shown {
-    fn now(&self) -> DateTime<Utc> {
-        self.0.now()
-    }
-}
-
-/// OpenSSL's random source.
-pub struct Random;
-
-impl Entropy for Random {
-    #[expect(
-        clippy::disallowed_methods,
-        clippy::expect_used,
-        reason = "this is the test's `Entropy`"
-    )]
-    fn fill(&self, bytes: &mut [u8]) {
-        openssl::rand::rand_bytes(bytes).expect("OpenSSL has randomness");
-    }
-}
 
 /// A temporary directory of keys with one active key.
 pub fn key_directory(
@@ -60,7 +38,7 @@ pub fn key_directory(
 }
 
 /// Everything. The role `rolecall/Developer` lets the issuer in, with tags and source identity, for four hours.
-pub struct World {
+pub struct StsFixture {
     pub clock: ManualClock,
     pub aws: Aws,
     pub account: Account,
@@ -70,7 +48,7 @@ pub struct World {
     _home: tempfile::TempDir,
 }
 
-impl World {
+impl StsFixture {
     pub fn new(algorithm: KeyAlgorithm) -> Result<Self> {
         let clock = ManualClock::starting_now();
         let (home, directory) = key_directory(algorithm, clock.now())?;
@@ -101,8 +79,8 @@ impl World {
         let opened = Arc::new(TokenIssuer::open(
             documents.url(),
             directory.clone(),
-            Arc::new(Shown(clock.clone())),
-            Arc::new(Random),
+            Arc::new(TestClock::from(&clock)),
+            Arc::new(SystemEntropy),
         )?);
         issuer.set(Arc::clone(&opened)).ok().context("set once")?;
         let aws = Aws::start(Emulated {
@@ -110,7 +88,7 @@ impl World {
             ..Emulated::default()
         })?;
         let account = aws.account(ACCOUNT)?;
-        let world = Self {
+        let fixture = Self {
             clock,
             aws,
             account,
@@ -119,8 +97,8 @@ impl World {
             _documents: documents,
             _home: home,
         };
-        world.trust(&world.aws)?;
-        Ok(world)
+        fixture.trust(&fixture.aws)?;
+        Ok(fixture)
     }
 
     /// Makes another AWS trust the same issuer.
