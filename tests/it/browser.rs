@@ -1,6 +1,6 @@
 //! The portal in a real Chromium: at desktop and phone width, light and dark, with pictures kept for people to look at.
 //!
-//! Needs the browser and the Node.js peers that `cargo xtask test` installs; says so and passes where they are missing.
+//! Needs the browser and the Node.js peers that `cargo xtask test` installs; without them the tests are left out.
 
 mod consent;
 mod login;
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use rolecall_harness::{TestStack, TestStackSettings};
+use rolecall_test_requirements::{CHROMIUM, NODE_PEERS};
 use rolecall_testkit::node;
 use rolecall_testkit::process::Process;
 use serde_json::Value;
@@ -37,12 +38,8 @@ async fn the_portal_works_on_a_phone_in_dark() -> Result<()> {
     walk("dark", 390).await
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how `cargo xtask test` says whether there is a browser"
-)]
 fn has_browser() -> bool {
-    node::installed().is_some() && std::env::var_os("ROLECALL_PEERS_CHROMIUM").is_some()
+    NODE_PEERS.path().is_some() && CHROMIUM.path().is_some()
 }
 
 async fn walk(scheme: &'static str, width: u32) -> Result<()> {
@@ -53,14 +50,12 @@ async fn walk(scheme: &'static str, width: u32) -> Result<()> {
 }
 
 /// What a script saw in a stack of its own; none where there is no browser.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 async fn walked(
     script: &str,
     scheme: &'static str,
     width: u32,
 ) -> Result<Option<(TestStack, Value)>> {
     if !has_browser() {
-        eprintln!("SKIPPED: no browser; `cargo xtask test` installs it");
         return Ok(None);
     }
     let stack = TestStack::start(TestStackSettings::default()).await?;

@@ -2,7 +2,7 @@
 //! JavaScript, Rust and Terraform.
 //!
 //! Each starts with a home of its own and nothing of AWS's in the environment but what a test sets. Needs what
-//! `cargo xtask test` installs; says so and passes where it is missing.
+//! `cargo xtask test` installs; without it the tests are left out.
 
 mod aws_cli;
 mod boto3;
@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail, ensure};
 use chrono::{SecondsFormat, TimeDelta};
 use rolecall_harness::{TestStack, TestStackSettings};
+use rolecall_test_requirements::{AWS_CLI, AWS_CLI_RELEASE};
 use rolecall_testkit::browser::{Browser, BrowserSettings};
 use serde_json::Value;
 
@@ -154,26 +155,13 @@ impl Fixture {
     }
 }
 
-/// Where a kind of peer is, or a word why the test passes without it.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "where the test peers are is told by the environment, and a skipped test says so"
-)]
-fn peer(variable: &str) -> Option<PathBuf> {
-    let found = std::env::var_os(variable).map(PathBuf::from);
-    if found.is_none() {
-        eprintln!("SKIPPED: {variable} is not set (`cargo xtask test` sets it)");
-    }
-    found
-}
-
 /// The AWS CLI of this suite of Debian's. One that does not start with this machine's Python is not there.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn aws_cli(suite: &str) -> Option<PathBuf> {
-    let program = peer("ROLECALL_PEERS_AWS_CLI")?.join(format!("aws-{suite}"));
+pub fn aws_cli(suite: &str) -> Option<PathBuf> {
+    let program = AWS_CLI.path()?.join(format!("aws-{suite}"));
     if !program.is_file() {
-        eprintln!("SKIPPED: the AWS CLI of {suite} does not start with this machine's python3");
+        AWS_CLI_RELEASE.left_out(&format!(
+            "the AWS CLI of {suite} does not start with this machine's python3"
+        ));
         return None;
     }
     Some(program)

@@ -4,7 +4,7 @@
 //! is refused then is refused for what it is.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use flate2::read::DeflateDecoder;
 use openssl::x509::X509;
+use rolecall_test_requirements::CORPUS;
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::saml::signature::Credential;
 use rolecalld::idp::saml::{Expected, SamlPolicy, SamlTrust};
@@ -80,20 +81,11 @@ pub struct Samples {
     pub skipped: Vec<(String, &'static str)>,
 }
 
-/// Reads them; none without a corpus, and the test that asks says so.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "the corpus is not part of the repository; a test that is left out says so"
-)]
+/// Reads them; none without a corpus.
 pub fn samples() -> Result<Option<Samples>> {
-    let Ok(folder) = std::env::var("ROLECALL_CORPUS") else {
-        eprintln!(
-            "LEFT OUT: ROLECALL_CORPUS is not set, so no SAML document of other people was run"
-        );
+    let Some(folder) = CORPUS.path() else {
         return Ok(None);
     };
-    let folder = PathBuf::from(folder);
     let manifest = std::fs::read_to_string(folder.join("MANIFEST.jsonl"))?;
     let mut all = Samples {
         samples: Vec::new(),

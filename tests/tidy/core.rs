@@ -34,7 +34,7 @@ const STS_REQUESTS: Rule = Rule {
             "fn a(session: &RoleSessionParameters) {}",
         ),
         (
-            "tests/it/aws/world.rs",
+            "tests/it/aws/fixture.rs",
             "RoleSessionParameters { role, region }",
         ),
     ],

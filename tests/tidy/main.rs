@@ -1,4 +1,4 @@
-//! House rules that the compiler and clippy cannot see: shape of files, floors and fences, templates, what no text may say.
+//! Rules that the compiler and clippy cannot see: shape of files, floors and fences, templates, what no text may say.
 //!
 //! Every rule is a [`Rule`] with samples that break it and samples that keep it, so that a rule which has gone blind fails too.
 //! A complaint names the file, the line and what to do.
@@ -17,7 +17,7 @@ use std::path::Path;
 
 use source::{Complaint, Source};
 
-/// One house rule.
+/// One rule.
 struct Rule {
     name: &'static str,
     check: fn(&Source) -> Vec<Complaint>,
@@ -37,7 +37,7 @@ const RULES: [&[Rule]; 6] = [
 ];
 
 #[test]
-fn the_house_is_tidy() -> anyhow::Result<()> {
+fn the_sources_are_tidy() -> anyhow::Result<()> {
     let mut sources = Vec::new();
     read(Path::new(env!("CARGO_MANIFEST_DIR")), "", &mut sources)?;
     assert!(
@@ -102,7 +102,7 @@ fn every_rule_can_fail_and_can_pass() {
 /// What is built, fetched or git's own.
 const NOT_OURS: &[&str] = &[".git", ".demo", "node_modules", "target"];
 
-/// Every text of the house, by its path from the root.
+/// Every text of the repository, by its path from the root.
 fn read(folder: &Path, prefix: &str, sources: &mut Vec<Source>) -> anyhow::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

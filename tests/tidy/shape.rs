@@ -37,6 +37,35 @@ pub const RULES: &[Rule] = &[
         keeps: &[("src/a.rs", "// #[@ignore] is forbidden\n#[test]\nfn a() {}")],
     },
     Rule {
+        name: "left-out tests are recorded",
+        check: unrecorded,
+        breaks: &[
+            ("tests/it/a.rs", "    std::env::var(\"ROLECALL_@CORPUS\")"),
+            (
+                "tests/it/a.rs",
+                "    let python = env::var_os(\"ROLECALL_@PEERS_PYTHON\");",
+            ),
+            (
+                "crates/rolecall-core/tests/a.rs",
+                "    eprintln!(\"LEFT @OUT: no corpus\");",
+            ),
+        ],
+        keeps: &[
+            (
+                "tests/it/a.rs",
+                "    let Some(folder) = CORPUS.path() else {",
+            ),
+            (
+                "tests/it/a.rs",
+                "    command.env(\"ROLECALL_@PEERS_PYTHON\", python);",
+            ),
+            (
+                "xtask/src/machine.rs",
+                "    env::var_os(\"ROLECALL_@CORPUS\")",
+            ),
+        ],
+    },
+    Rule {
         name: "no switched-off code",
         check: |source| {
             forbid(
@@ -124,6 +153,27 @@ fn forbid(source: &Source, what: &str, advice: &str) -> Vec<Complaint> {
         return Vec::new();
     }
     source.complain(|line| line.contains(what).then(|| advice.to_owned()))
+}
+
+/// A test that says by itself that it is left out counts as passed.
+fn unrecorded(source: &Source) -> Vec<Complaint> {
+    let is_test =
+        source.is_rust() && (source.is_under(&["tests/"]) || source.path.contains("/tests/"));
+    if !is_test {
+        return Vec::new();
+    }
+    source.complain(|line| {
+        let reads = line.contains("env::var")
+            && [
+                concat!("ROLECALL_", "CORPUS"),
+                concat!("ROLECALL_", "PEERS_"),
+            ]
+            .iter()
+            .any(|variable| line.contains(variable));
+        let says = line.contains(concat!("LEFT ", "OUT:"));
+        (reads || says)
+            .then(|| "ask `rolecall_test_requirements`, which records what is left out".to_owned())
+    })
 }
 
 fn no_allow(source: &Source) -> Vec<Complaint> {

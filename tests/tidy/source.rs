@@ -1,4 +1,4 @@
-//! One text of the house as the rules see it: path, lines, and Rust code without its comments.
+//! One text of the repository as the rules see it: path, lines, and Rust code without its comments.
 
 /// What is wrong in a line, and what to do about it.
 #[derive(Debug)]

@@ -6,7 +6,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
@@ -68,11 +68,12 @@ pub(crate) fn make(machine: &Machine, home: &Path) -> anyhow::Result<()> {
     for (suite, version) in &wanted {
         apt.unpack(suite, version)?;
         let program = write_program(home, suite)?;
-        // One that does not start would make tests fail for a reason that is none of theirs: that of Debian 12 imports a
-        // module that Python 3.12 has no more.
-        if let Err(error) = finish_on_stderr(Command::new(&program).arg("--version")) {
+        // Tests would fail with one that does not start: that of Debian 12 imports a module that Python 3.12 does not have.
+        if let Err(reason) = starts(Command::new(&program).arg("--version")) {
+            let python = machine.answer("python3", &["--version"]);
+            let python = python.unwrap_or_else(|| "python3".to_owned());
             say(&format!(
-                "the AWS CLI {version} of {suite} does not start with this machine's python3; its tests are left out: {error:#}"
+                "the AWS CLI {version} of {suite} does not start with {python}, so its tests are left out: {reason}"
             ));
             fs::remove_file(program)?;
             left_out += 1;
@@ -86,6 +87,20 @@ pub(crate) fn make(machine: &Machine, home: &Path) -> anyhow::Result<()> {
         fs::remove_dir_all(home.join(folder))?;
     }
     Ok(())
+}
+
+/// Whether a program starts; otherwise the last line that it wrote, which of a Python traceback is the exception.
+fn starts(command: &mut Command) -> Result<(), String> {
+    let run = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| error.to_string())?;
+    if run.status.success() {
+        return Ok(());
+    }
+    let output = String::from_utf8_lossy(&run.stderr);
+    let last = output.lines().map(str::trim).rfind(|line| !line.is_empty());
+    Err(last.map_or_else(|| run.status.to_string(), str::to_owned))
 }
 
 /// The mirror of Debian that this machine uses already.
@@ -193,6 +208,24 @@ fn write_program(home: &Path, suite: &str) -> anyhow::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_does_not_start_is_told_in_one_line() {
+        for (script, told) in [
+            ("exit 0", Ok(())),
+            (
+                "printf 'Traceback (most recent call last):\\n  File \"aws\"\\nModuleNotFoundError: No module named imp\\n\\n' >&2; exit 1",
+                Err("ModuleNotFoundError: No module named imp".to_owned()),
+            ),
+            ("exit 3", Err("exit status: 3".to_owned())),
+        ] {
+            assert_eq!(
+                starts(Command::new("sh").args(["-c", script])),
+                told,
+                "{script}"
+            );
+        }
+    }
 
     #[test]
     fn the_mirror_is_read_from_either_form_of_sources() {

@@ -19,6 +19,7 @@ pub(crate) struct Machine {
     /// Whether this is a run of continuous integration (`$CI`), whose builds outlive the clone they were made in.
     ci: bool,
     target_chosen: bool,
+    has_corpus: bool,
 }
 
 impl Machine {
@@ -47,12 +48,18 @@ impl Machine {
                 .unwrap_or_default(),
             ci: variable("CI").is_some(),
             target_chosen: variable("CARGO_TARGET_DIR").is_some(),
+            has_corpus: variable("ROLECALL_CORPUS").is_some(),
         })
     }
 
     /// The build folder to hand to cargo, where it is not the clone's own `target/`.
     pub(crate) fn target(&self) -> Option<PathBuf> {
         (self.ci && !self.target_chosen).then(|| self.cache.join("target"))
+    }
+
+    /// Whether a test that is left out is a failure: in continuous integration with the corpus (`$CI`, `$ROLECALL_CORPUS`).
+    pub(crate) fn must_run_all_tests(&self) -> bool {
+        self.ci && self.has_corpus
     }
 
     /// The program of this name on the path.

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the README's test command. Installs what the tests need, runs all of them, and sums up.
 
+mod left_out;
 mod summary;
 
 use std::io::{BufRead, BufReader};
@@ -7,6 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::Context;
 
+use self::left_out::{Record, Report};
 use self::summary::Summary;
 use crate::cargo::cargo;
 use crate::machine::Machine;
@@ -26,11 +28,18 @@ pub(crate) fn run(machine: &Machine, arguments: &[String]) -> anyhow::Result<()>
         command.arg("--workspace");
     }
     peers.introduce(&mut command);
+    let record = Record::create(&machine.cache)?;
+    record.introduce(&mut command);
     say("building and running the tests");
-    let (status, summary) = run_tests(command.args(arguments))?;
+    let (status, mut summary) = run_tests(command.args(arguments))?;
+    let left_out = record.read()?;
+    summary.leave_out(left_out.tests());
+    if !left_out.is_empty() {
+        say(&left_out.to_string());
+    }
     say(&summary.to_string());
     if status.success() {
-        return Ok(());
+        return all_ran(machine.must_run_all_tests(), &left_out);
     }
     print(summary.failure_output())?;
     let failed = summary.failures();
@@ -38,7 +47,17 @@ pub(crate) fn run(machine: &Machine, arguments: &[String]) -> anyhow::Result<()>
         !failed.is_empty() && failed.len() <= RUN_AGAIN_MAX && arguments.is_empty(),
         "the tests failed ({status})"
     );
-    run_again(machine, &peers, failed)
+    run_again(machine, &peers, failed)?;
+    all_ran(machine.must_run_all_tests(), &left_out)
+}
+
+/// Where all tests must run, a left-out one is a failure.
+fn all_ran(must_run_all: bool, left_out: &Report) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !must_run_all || left_out.is_empty(),
+        "tests were left out, and continuous integration must run all of them: see above what they lack"
+    );
+    Ok(())
 }
 
 /// Runs failed tests once more, alone. Only tests of `tests/it` are found here: they start browsers, AWS's clients and
@@ -77,4 +96,19 @@ fn run_tests(command: &mut Command) -> anyhow::Result<(ExitStatus, Summary)> {
         print(&format!("{line}\n"))?;
     }
     Ok((child.wait()?, summary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_left_out_test_fails_where_all_must_run() {
+        let none = Report::default();
+        let line = "part\tit::a\tsqlite3\tit does not start\tinstall sqlite3";
+        let one = Report::new(rolecall_test_requirements::LeftOut::parse(line).into_iter());
+        assert!(all_ran(true, &none).is_ok());
+        assert!(all_ran(false, &one).is_ok());
+        assert!(all_ran(true, &one).is_err());
+    }
 }

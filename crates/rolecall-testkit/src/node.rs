@@ -22,7 +22,7 @@ const READY_MAX: Duration = Duration::from_secs(60);
 /// The folder that holds `node_modules`.
 const FOLDER: &str = "ROLECALL_PEERS_NODE";
 
-/// Where the peers are installed; `None` where the tests run without them, and those that need one say so and pass.
+/// Where the peers are installed, if they are. A test that needs them asks `rolecall_test_requirements::NODE_PEERS`.
 #[expect(
     clippy::disallowed_methods,
     reason = "how `cargo xtask test` hands the folder to tests"

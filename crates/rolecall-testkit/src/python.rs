@@ -25,7 +25,7 @@ const READY_MAX: Duration = Duration::from_secs(60);
 /// The interpreter with the packages.
 const PYTHON: &str = "ROLECALL_PEERS_PYTHON";
 
-/// Where the interpreter is; `None` where the tests run without it, and those that need it say so and pass.
+/// Where the interpreter is, if it is installed. A test that needs it asks `rolecall_test_requirements::PYTHON_PEERS`.
 #[expect(
     clippy::disallowed_methods,
     reason = "how `cargo xtask test` hands the interpreter to tests"

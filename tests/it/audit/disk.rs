@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
+use rolecall_test_requirements::{MOUNT_NAMESPACE, STRACE};
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::process::{Process, Signal};
 
@@ -16,7 +17,8 @@ use crate::operate::{PROD, credentials, get, sign_in, until};
 /// Of the disk that fills up.
 const DISK_BYTES: u64 = 16 * 1024 * 1024;
 
-/// `unshare` as far as this user may, with the program after it in namespaces of its own; none where that is forbidden.
+/// `unshare` as far as this user may, with the program after it in namespaces of its own; none where that is forbidden, and
+/// the test is recorded as left out.
 pub fn unshare() -> Option<Command> {
     for arguments in [&["--mount"][..], &["--mount", "--map-root-user"]] {
         let command = || {
@@ -30,6 +32,7 @@ pub fn unshare() -> Option<Command> {
             return Some(command());
         }
     }
+    MOUNT_NAMESPACE.left_out("this user may not mount a tmpfs in a namespace of its own");
     None
 }
 
@@ -58,11 +61,9 @@ fn fill(folder: &Path, leave: u64) -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 #[tokio::test]
 async fn a_disk_that_fills_up_is_left_before_it_is_full_and_recovers() -> Result<()> {
     let Some(unshare) = unshare() else {
-        eprintln!("LEFT OUT: this user may not mount a tmpfs in a namespace of its own");
         return Ok(());
     };
     let live = Live::start_by("sqlite:disk/store.db", "sqlite:disk/audit.db", |folder| {
@@ -122,20 +123,23 @@ fn fail_calls(live: &Live, call: &str, error: &str, file: &str) -> Option<Proces
     command.args(["-e", &format!("trace={call}"), "-P"]);
     command.arg(live.folder.join(file));
     command.args(["-e", &format!("inject={call}:error={error}")]);
-    let mut process = Process::start(command).ok()?.ending_by(Signal::Term);
-    let attached = process.wait_for_line("attached", Duration::from_secs(5));
-    attached.is_ok().then_some(process)
+    let started = Process::start(command).map(|process| process.ending_by(Signal::Term));
+    let attached = started.and_then(|mut process| {
+        process.wait_for_line("attached", Duration::from_secs(5))?;
+        Ok(process)
+    });
+    attached
+        .inspect_err(|error| STRACE.left_out(&format!("it cannot trace: {error:#}")))
+        .ok()
 }
 
 /// Readiness tells a disk that fails, whatever it does otherwise, and issuing ends where the trail is on it.
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 async fn is_seen(call: &str, error: &str, file: &str, recovers: bool) -> Result<()> {
     let live = Live::start("sqlite:store.db", "sqlite:audit.db").await?;
     let mut alice = Browser::new()?;
     sign_in(&live.url, &mut alice, "alice").await?;
     ensure!(live.is_ready().await?, "not ready at the start");
     let Some(failing) = fail_calls(&live, call, error, file) else {
-        eprintln!("LEFT OUT: `strace` is missing, or this user may not trace");
         return Ok(());
     };
     // More than once: a failure may not be forgotten.

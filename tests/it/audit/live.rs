@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use rolecall_harness::TestStack;
+use rolecall_test_requirements::SQLITE3;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::process::{Process, Signal};
 use sqlx::{Connection as _, SqliteConnection};
@@ -27,7 +28,7 @@ const LOCKED: Duration = Duration::from_secs(5);
 /// After the lock: the transaction that waits, and the pause before the next.
 const RECOVERY_MAX: Duration = Duration::from_secs(4);
 
-/// A world whose only gateway is a child process.
+/// A stack whose only gateway is a child process.
 pub struct Live {
     pub gateway: Process,
     pub management: String,
@@ -156,7 +157,6 @@ async fn load(browser: &Browser, stop: &AtomicBool) -> Result<Vec<(Instant, Opti
 }
 
 /// As docs/operations.md says.
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 async fn back_up(audit: &Path, copy: &Path) -> Result<()> {
     let mut command = Command::new("sqlite3");
     command.arg(audit);
@@ -164,9 +164,7 @@ async fn back_up(audit: &Path, copy: &Path) -> Result<()> {
     match tokio::task::spawn_blocking(move || command.output()).await? {
         Ok(ran) => ensure!(ran.status.success(), "{ran:?}"),
         Err(error) => {
-            eprintln!(
-                "LEFT OUT: `.backup`, since sqlite3 does not start ({error}); VACUUM INTO instead"
-            );
+            SQLITE3.partly_left_out(&format!("it does not start: {error}"));
             let mut sql = open(audit).await?;
             let vacuum = format!("VACUUM INTO '{}'", copy.display());
             sqlx::raw_sql(sqlx::AssertSqlSafe(vacuum))

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use rolecall_core::aws::Sts as _;
-use rolecall_testkit::python::{self, Moto};
+use rolecall_test_requirements::PYTHON_PEERS;
+use rolecall_testkit::python::Moto;
 use rolecalld::aws::keys::KeyAlgorithm;
 use rolecalld::aws::{StsClient, http_client};
 use url::Url;
@@ -11,12 +12,8 @@ use super::fixture::{StsFixture, saml_claims, settings};
 use super::saml::SamlIssuerFixture;
 
 #[tokio::test]
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 async fn moto_understands_us_and_we_understand_moto() -> Result<()> {
-    if python::installed().is_none() {
-        eprintln!(
-            "SKIPPED: no moto: ROLECALL_PEERS_PYTHON is not set (`cargo xtask test` sets it)"
-        );
+    if PYTHON_PEERS.path().is_none() {
         return Ok(());
     }
     let moto = Moto::start().await?;

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{SecondsFormat, TimeDelta};
+use rolecall_test_requirements::PYTHON_PEERS;
 use rolecall_testkit::clock::ManualClock;
 use rolecalld::aws::keys::KeyAlgorithm;
 use rolecalld::aws::{ResponseContent, ResponseIssuer, SamlAttribute};
@@ -20,16 +21,8 @@ const PEERS: [&str; 3] = ["signxml", "python3_saml", "pysaml2"];
 const RECIPIENT: &str = "https://eu-west-1.signin.aws.amazon.com/saml";
 
 /// What the peers say about a response of the issuer; none where they are not installed.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "where the test peers are is told by the environment, and a skipped test says so"
-)]
 async fn judged(told: &Value) -> Result<Option<Value>> {
-    let Ok(python) = std::env::var("ROLECALL_PEERS_PYTHON") else {
-        eprintln!(
-            "SKIPPED: no SAML peers: ROLECALL_PEERS_PYTHON is not set (`cargo xtask test` sets it)"
-        );
+    let Some(python) = PYTHON_PEERS.path() else {
         return Ok(None);
     };
     let script = concat!(

@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use rolecall_test_requirements::ROOT;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -187,12 +188,11 @@ fn a_key_for_a_saml_provider_is_made_and_read() -> Result<()> {
 /// The gateway's user, who is nobody in particular here.
 const SERVICE: u32 = 65_532;
 
-/// Whether root runs this test; a word why it is left out otherwise.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+/// Whether root runs this test; otherwise it is recorded as left out, for this reason.
 fn is_root(folder: &TempDir, why: &str) -> Result<bool> {
     let is_root = folder.path().metadata()?.uid() == 0;
     if !is_root {
-        eprintln!("SKIPPED: {why}");
+        ROOT.left_out(why);
     }
     Ok(is_root)
 }

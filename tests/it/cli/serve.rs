@@ -20,7 +20,7 @@ use crate::operate::{
     Balancer, PROD, RECOVERED_MAX, balanced_stack, credentials, get, is_portal, sign_in, until,
 };
 
-/// A gateway in a process of its own, in a stack's world and under its name.
+/// A gateway in a process of its own, with the configuration and the public URL of a stack.
 pub struct Serving {
     pub stack: TestStack,
     pub process: Process,
@@ -33,7 +33,7 @@ async fn serving() -> Result<Serving> {
     serving_with(|_| ()).await
 }
 
-/// As [`serving`], in a stack with other settings.
+/// As [`serving`], with other settings of the stack.
 pub async fn serving_with(change: impl FnOnce(&mut TestStackSettings)) -> Result<Serving> {
     let (stack, balancer) = balanced_stack(|settings| {
         settings.store = "sqlite:store.db".to_owned();

@@ -4,23 +4,18 @@ use std::fs;
 
 use anyhow::{Result, bail, ensure};
 use rolecall_harness::{TestStack, TestStackSettings};
+use rolecall_test_requirements::CORPUS;
 use rolecall_testkit::oidc::variation::Variation;
 use serde_json::{Value, json};
 
 use super::{folder, rolecalld};
 
 /// A member of a case of the field corpus, or this in its place.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "the corpus is not part of the repository; a test that is left out says so"
-)]
 fn case(id: &str, pointer: &str, otherwise: Value) -> Result<Value> {
-    let Ok(folder) = std::env::var("ROLECALL_CORPUS") else {
-        eprintln!("LEFT OUT: ROLECALL_CORPUS is not set, so field/{id}.json was not run");
+    let Some(folder) = CORPUS.path_for_part() else {
         return Ok(otherwise);
     };
-    let path = std::path::Path::new(&folder).join(format!("field/{id}.json"));
+    let path = folder.join(format!("field/{id}.json"));
     let case: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
     Ok(case.pointer(pointer).cloned().unwrap_or_default())
 }

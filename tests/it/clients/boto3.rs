@@ -2,9 +2,10 @@
 //! once; a legacy profile, which has no session, works until its token ends.
 
 use anyhow::{Context as _, Result, ensure};
+use rolecall_test_requirements::PYTHON_PEERS;
 
 use super::laptop::Ran;
-use super::{ACCOUNT, Fixture, PROFILE, aws_cli, peer};
+use super::{ACCOUNT, Fixture, PROFILE, aws_cli};
 use crate::operate::get;
 
 /// Processes that find an expired token at the same moment.
@@ -13,7 +14,7 @@ const PROCESSES: usize = 50;
 impl Fixture {
     /// Runs `tests/peers/python/caller.py` as this profile.
     async fn boto3(&self, profile: &str, processes: usize) -> Result<Ran> {
-        let python = peer("ROLECALL_PEERS_PYTHON").context("checked before")?;
+        let python = PYTHON_PEERS.path().context("checked before")?;
         let mut command = self.laptop.command(python);
         command
             .arg(concat!(
@@ -41,7 +42,7 @@ impl Fixture {
 }
 
 fn has_both() -> Option<std::path::PathBuf> {
-    peer("ROLECALL_PEERS_PYTHON")?;
+    PYTHON_PEERS.path()?;
     aws_cli("sid")
 }
 

@@ -3,19 +3,17 @@
 
 use anyhow::{Result, ensure};
 use rolecall_harness::{TestStack, TestStackSettings};
+use rolecall_test_requirements::{CHROMIUM, NODE_PEERS};
 use rolecall_testkit::node;
 use serde_json::Value;
 
+use super::aws_cli;
 use super::laptop::Laptop;
-use super::{aws_cli, peer};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn chromium_confirms_and_the_command_ends_by_itself() -> Result<()> {
-    let (Some(cli), Some(_), Some(chromium)) = (
-        aws_cli("sid"),
-        node::installed(),
-        peer("ROLECALL_PEERS_CHROMIUM"),
-    ) else {
+    let (Some(cli), Some(_), Some(chromium)) = (aws_cli("sid"), NODE_PEERS.path(), CHROMIUM.path())
+    else {
         return Ok(());
     };
     let stack = TestStack::start(TestStackSettings::default()).await?;

@@ -1,6 +1,7 @@
 //! The JavaScript SDK, version 3: with the profile in `AWS_PROFILE` it reads `[services]`; the variables always lead here.
 
 use anyhow::{Result, ensure};
+use rolecall_test_requirements::NODE_PEERS;
 use rolecall_testkit::node;
 
 use super::laptop::Ran;
@@ -20,7 +21,7 @@ impl Fixture {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_becomes_a_role_and_renews_its_token() -> Result<()> {
-    let (Some(cli), Some(_)) = (aws_cli("sid"), node::installed()) else {
+    let (Some(cli), Some(_)) = (aws_cli("sid"), NODE_PEERS.path()) else {
         return Ok(());
     };
     let mut fixture = Fixture::secure().await?;
@@ -36,7 +37,7 @@ async fn it_becomes_a_role_and_renews_its_token() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_profile_that_the_program_names_needs_the_variables() -> Result<()> {
-    let (Some(cli), Some(_)) = (aws_cli("sid"), node::installed()) else {
+    let (Some(cli), Some(_)) = (aws_cli("sid"), NODE_PEERS.path()) else {
         return Ok(());
     };
     let mut fixture = Fixture::secure().await?;

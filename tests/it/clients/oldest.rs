@@ -4,9 +4,10 @@
 //! be laid over. AWS CLI 1 cannot sign in at all and lives on what another signed in.
 
 use anyhow::{Result, ensure};
+use rolecall_test_requirements::PYTHON_PEERS;
 use serde_json::json;
 
-use super::{ACCOUNT, Fixture, PROFILE, aws_cli, peer};
+use super::{ACCOUNT, Fixture, PROFILE, aws_cli};
 
 /// What `docs/clients.md` shows: a rule set whose every answer is this gateway.
 fn endpoint_rules(url: &str) -> String {
@@ -63,7 +64,7 @@ async fn the_oldest_signs_in_with_a_code_and_models_of_its_own() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_cli_uses_what_the_second_signed_in() -> Result<()> {
-    let (Some(cli), Some(python)) = (aws_cli("trixie"), peer("ROLECALL_PEERS_PYTHON")) else {
+    let (Some(cli), Some(python)) = (aws_cli("trixie"), PYTHON_PEERS.path()) else {
         return Ok(());
     };
     let first = python.with_file_name("aws");

@@ -5,12 +5,12 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use rolecall_testkit::node;
+use rolecall_test_requirements::{NODE_PEERS, PYTHON_PEERS};
 use rolecall_testkit::proxy::{Proxy, ProxySettings};
 use rolecall_testkit::python::{self, Moto};
 
 use super::laptop::{self, Ran};
-use super::{ACCOUNT, Fixture, PROFILE, aws_cli, peer};
+use super::{ACCOUNT, Fixture, PROFILE, aws_cli};
 
 /// AWS's portal, where a token must not go.
 const PORTAL_OF_AWS: &str = "portal.sso.eu-west-1.amazonaws.com:443";
@@ -78,7 +78,7 @@ async fn the_default_section_serves_commands_without_a_profile() -> Result<()> {
         .await?;
     ensure!(ran.is_success(), "{ran:?}");
     fixture.is_alice(&fixture.caller(&cli, PROFILE).await?, ACCOUNT, "Developer")?;
-    if node::installed().is_some() {
+    if NODE_PEERS.path_for_part().is_some() {
         // A profile that the program names.
         let ran = fixture.javascript(&[PROFILE]).await?;
         ensure!(!ran.text.contains("amazonaws.com"), "{ran:?}");
@@ -106,7 +106,7 @@ async fn the_default_section_serves_commands_without_a_profile() -> Result<()> {
 /// `aws configure sso` finds its services in the default section; the profile that it writes has none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_wizard_uses_the_default_section() -> Result<()> {
-    let (Some(cli), Some(_)) = (aws_cli("sid"), peer("ROLECALL_PEERS_PYTHON")) else {
+    let (Some(cli), Some(_)) = (aws_cli("sid"), PYTHON_PEERS.path()) else {
         return Ok(());
     };
     let mut fixture = Fixture::secure().await?;
@@ -146,7 +146,7 @@ async fn the_wizard_uses_the_default_section() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_profile_that_assumes_a_role_needs_services() -> Result<()> {
-    let (Some(cli), Some(_)) = (aws_cli("sid"), peer("ROLECALL_PEERS_PYTHON")) else {
+    let (Some(cli), Some(_)) = (aws_cli("sid"), PYTHON_PEERS.path()) else {
         return Ok(());
     };
     let mut fixture = Fixture::secure().await?;

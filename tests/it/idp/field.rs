@@ -1,10 +1,9 @@
 //! What real providers send: the cases of the field corpus, and their siblings from the documentation of vendors.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result, bail, ensure};
 use rolecall_core::identity::{EmailAddress, Identity};
 use rolecall_core::sign_in::{Demand, ProviderError};
+use rolecall_test_requirements::CORPUS;
 use rolecall_testkit::oidc::variation::{ABSENT, Raw, Variation};
 use rolecalld::idp::oidc::{OidcSettings, UserinfoUse};
 use serde_json::{Map, Value, json};
@@ -19,18 +18,12 @@ mod fresh;
 mod nested;
 mod userinfo;
 
-/// A case of the corpus that `ROLECALL_CORPUS` names; without one the test says so and passes.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "the corpus is not part of the repository; a test that is left out says so"
-)]
+/// A case of the corpus; none without one.
 fn corpus(id: &str) -> Result<Option<Value>> {
-    let Ok(folder) = std::env::var("ROLECALL_CORPUS") else {
-        eprintln!("LEFT OUT: ROLECALL_CORPUS is not set, so field/{id}.json was not run");
+    let Some(folder) = CORPUS.path_for_part() else {
         return Ok(None);
     };
-    let path = PathBuf::from(folder).join(format!("field/{id}.json"));
+    let path = folder.join(format!("field/{id}.json"));
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     Ok(Some(serde_json::from_str(&text)?))
 }

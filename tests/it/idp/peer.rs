@@ -3,10 +3,11 @@
 use anyhow::{Context, Result, ensure};
 use rolecall_core::identity::EmailAddress;
 use rolecall_core::sign_in::{Demand, IdentityProvider as _};
+use rolecall_test_requirements::NODE_PEERS;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::{self, Algorithm, SigningKey};
-use rolecall_testkit::node::{self, OidcPeer};
+use rolecall_testkit::node::OidcPeer;
 use rolecall_testkit::oidc::{ClientMethod, OidcClient, Person};
 use rolecalld::idp::oidc::{AssertionAudience, ClientAuthentication, OidcProvider, OidcSettings};
 
@@ -15,15 +16,6 @@ use super::{
     CALLBACK, CLIENT_ID, CLIENT_SECRET, Returned, callback, new_adapter, new_state, redirect,
     settings_for,
 };
-
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
-fn peers_are_here() -> bool {
-    let here = node::installed().is_some();
-    if !here {
-        eprintln!("LEFT OUT: ROLECALL_PEERS_NODE is not set; `cargo xtask test` sets it");
-    }
-    here
-}
 
 async fn visit(adapter: &OidcProvider, browser: &mut Browser, username: &str) -> Result<Returned> {
     let state = new_state();
@@ -101,7 +93,7 @@ async fn story(
 
 #[tokio::test]
 async fn with_es256_keys_rotate_and_sign_out() -> Result<()> {
-    if !peers_are_here() {
+    if NODE_PEERS.path().is_none() {
         return Ok(());
     }
     story(Algorithm::Es256, ClientMethod::Secret, |_| ()).await
@@ -109,7 +101,7 @@ async fn with_es256_keys_rotate_and_sign_out() -> Result<()> {
 
 #[tokio::test]
 async fn with_rs256_keys_rotate_and_sign_out() -> Result<()> {
-    if !peers_are_here() {
+    if NODE_PEERS.path().is_none() {
         return Ok(());
     }
     story(Algorithm::Rs256, ClientMethod::Secret, |_| ()).await
@@ -117,7 +109,7 @@ async fn with_rs256_keys_rotate_and_sign_out() -> Result<()> {
 
 #[tokio::test]
 async fn with_each_way_to_authenticate_the_client() -> Result<()> {
-    if !peers_are_here() {
+    if NODE_PEERS.path().is_none() {
         return Ok(());
     }
     story(Algorithm::Es256, ClientMethod::SecretPost, |settings| {

@@ -33,7 +33,7 @@ fn with_saml(settings: &mut TestStackSettings) {
     settings.access = rolecall_harness::sample_data::access_policy_for_both_providers();
 }
 
-/// Everybody in the stack but the gateway's process is this far ahead.
+/// Sets the clock of everything but the gateway's process ahead.
 fn ahead(settings: &mut TestStackSettings, by: TimeDelta) {
     let now = clock::system();
     settings.clock = std::sync::Arc::new(move || now() + by);

@@ -1,10 +1,12 @@
 //! Programs that other people wrote use what the portal hands out: boto3, by JSON and by what is pasted into a shell.
 
+use std::ffi::OsStr;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
 use rolecall_harness::TestStack;
+use rolecall_test_requirements::PYTHON_PEERS;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::process;
 
@@ -13,21 +15,8 @@ use super::{PROD, SANDBOX, credentials, sign_in, stack_with};
 /// Asks AWS who it is, with whatever credentials the environment holds.
 const WHO_AM_I: &str = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])";
 
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "where the test peers are is told by the environment, and a test that is left out says so"
-)]
-fn python() -> Option<String> {
-    let python = std::env::var("ROLECALL_PEERS_PYTHON").ok();
-    if python.is_none() {
-        eprintln!("LEFT OUT: ROLECALL_PEERS_PYTHON is not set; `cargo xtask test` sets it");
-    }
-    python
-}
-
-/// A command that finds no AWS but the stack's.
-fn in_the_stack(stack: &TestStack, program: &str) -> Command {
+/// A command whose only AWS is the stack's emulator.
+fn in_the_stack(stack: &TestStack, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command
         .env("AWS_ENDPOINT_URL_STS", stack.aws.url())
@@ -49,7 +38,7 @@ fn ensure_is_alice(said: &[u8], (account, role): (&str, &str)) -> Result<()> {
 
 #[tokio::test]
 async fn boto3_is_let_in_with_the_portals_json() -> Result<()> {
-    let Some(python) = python() else {
+    let Some(python) = PYTHON_PEERS.path() else {
         return Ok(());
     };
     let stack = stack_with("memory:").await?;
@@ -76,7 +65,7 @@ async fn boto3_is_let_in_with_the_portals_json() -> Result<()> {
 
 #[tokio::test]
 async fn boto3_is_let_in_after_the_snippet_was_pasted() -> Result<()> {
-    let Some(python) = python() else {
+    let Some(python) = PYTHON_PEERS.path() else {
         return Ok(());
     };
     let stack = stack_with("memory:").await?;
@@ -88,7 +77,7 @@ async fn boto3_is_let_in_after_the_snippet_was_pasted() -> Result<()> {
     ensure!(pasted.lines().count() >= 3, "{pasted}");
     let mut command = in_the_stack(&stack, "sh");
     let script = format!("{pasted}\nexec \"$0\" -c \"$1\"\n");
-    command.args(["-ec", &script, &python, WHO_AM_I]);
+    command.args(["-ec", &script]).arg(&python).arg(WHO_AM_I);
     let said = tokio::task::spawn_blocking(|| process::run(command)).await??;
     ensure_is_alice(&said, PROD)
 }

@@ -1,5 +1,7 @@
 //! The console: one button from the portal, links that survive a sign-in, regions and services, and signing out of AWS first.
 
+use rolecall_test_requirements::CORPUS;
+
 use super::*;
 
 const DEEP: &str =
@@ -52,11 +54,6 @@ async fn one_press_opens_the_console() -> Result<()> {
 }
 
 /// A destination of the field corpus, and others as long as the console makes them.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "the corpus is not part of the repository; a test that is left out says so"
-)]
 fn long_destinations() -> Result<Vec<(&'static str, String)>> {
     let athena = "https://eu-west-1.console.aws.amazon.com/athena/home?region=eu-west-1#/query-editor/history/";
     let metrics = "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#metricsV2?graph=~(";
@@ -74,14 +71,10 @@ fn long_destinations() -> Result<Vec<(&'static str, String)>> {
             format!("{athena}{}", "%2525%20".repeat(250)),
         ),
     ];
-    match std::env::var("ROLECALL_CORPUS") {
-        Ok(folder) => {
-            let path = std::path::Path::new(&folder).join("field/S1-long-destination.txt");
-            let text = std::fs::read_to_string(path)?;
-            let line = text.lines().find(|line| line.starts_with("https://"));
-            all.push(("S1", line.context("a destination")?.to_owned()));
-        }
-        Err(_) => eprintln!("LEFT OUT: ROLECALL_CORPUS is not set, so field/S1 was not run"),
+    if let Some(folder) = CORPUS.path_for_part() {
+        let text = std::fs::read_to_string(folder.join("field/S1-long-destination.txt"))?;
+        let line = text.lines().find(|line| line.starts_with("https://"));
+        all.push(("S1", line.context("a destination")?.to_owned()));
     }
     Ok(all)
 }

@@ -1,21 +1,16 @@
 //! The corpora: every line of the redirect corpus stays on our own origin, every naughty string is shown as text.
 
+use rolecall_test_requirements::CORPUS;
 use rolecall_testkit::oidc::Person;
 
 use super::*;
 
-/// A file of the corpus that `ROLECALL_CORPUS` names; without one the test says so and passes.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "the corpus is not part of the repository; a test that is left out says so"
-)]
+/// A file of the corpus; none without one.
 fn corpus(file: &str) -> Result<Option<String>> {
-    let Ok(folder) = std::env::var("ROLECALL_CORPUS") else {
-        eprintln!("LEFT OUT: ROLECALL_CORPUS is not set, so {file} was not run");
+    let Some(folder) = CORPUS.path() else {
         return Ok(None);
     };
-    let path = std::path::PathBuf::from(folder).join(file);
+    let path = folder.join(file);
     let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }

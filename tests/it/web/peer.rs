@@ -2,13 +2,14 @@
 //! from its own pages to the portal and back.
 
 use rolecall_harness::sample_data::{CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
+use rolecall_test_requirements::NODE_PEERS;
 use rolecall_testkit::keys::Algorithm;
-use rolecall_testkit::node::{self, OidcPeer};
+use rolecall_testkit::node::OidcPeer;
 use rolecall_testkit::oidc::{OidcClient, Person};
 
 use super::*;
 
-/// The stack at the peer, which knows the gateway.
+/// A stack whose people sign in at the peer, where the gateway is registered.
 async fn stack_of(peer: &mut OidcPeer) -> Result<TestStack> {
     let stack = TestStack::start(TestStackSettings {
         issuer: Some(peer.issuer().to_owned()),
@@ -22,10 +23,8 @@ async fn stack_of(peer: &mut OidcPeer) -> Result<TestStack> {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 async fn people_of_somebody_else_s_provider_come_in_and_go() -> Result<()> {
-    if node::installed().is_none() {
-        eprintln!("LEFT OUT: ROLECALL_PEERS_NODE is not set; `cargo xtask test` sets it");
+    if NODE_PEERS.path().is_none() {
         return Ok(());
     }
     let mut peer = OidcPeer::start(Person::cast(), Algorithm::Es256).await?;

@@ -3,8 +3,9 @@
 
 use std::io::Write as _;
 
+use rolecall_test_requirements::PYTHON_PEERS;
 use rolecall_testkit::oidc::Person;
-use rolecall_testkit::python::{self, SamlPeer};
+use rolecall_testkit::python::SamlPeer;
 use rolecall_testkit::saml::Signed;
 use rolecall_testkit::saml::encryption::Content;
 use tempfile::NamedTempFile;
@@ -12,15 +13,6 @@ use tempfile::NamedTempFile;
 use super::saml::key_file;
 use super::saml_logout::sign_out;
 use super::*;
-
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
-fn peers_are_here() -> bool {
-    let here = python::installed().is_some();
-    if !here {
-        eprintln!("LEFT OUT: ROLECALL_PEERS_PYTHON is not set; `cargo xtask test` sets it");
-    }
-    here
-}
 
 /// A stack whose second provider, `peer`, is pysaml2.
 async fn stack(
@@ -77,7 +69,7 @@ async fn sign_in(fixture: &Fixture, peer: &SamlPeer) -> Result<Browser> {
 }
 
 async fn story(signed: Signed, content: Option<Content>, binding: &str) -> Result<()> {
-    if !peers_are_here() {
+    if PYTHON_PEERS.path().is_none() {
         return Ok(());
     }
     let (fixture, peer) = stack(signed, content, binding).await?;
@@ -118,7 +110,7 @@ async fn with_an_encrypted_assertion_in_a_signed_response() -> Result<()> {
 
 #[tokio::test]
 async fn who_signs_out_here_is_signed_out_there() -> Result<()> {
-    if !peers_are_here() {
+    if PYTHON_PEERS.path().is_none() {
         return Ok(());
     }
     for binding in ["redirect", "post"] {
@@ -144,7 +136,7 @@ async fn who_signs_out_here_is_signed_out_there() -> Result<()> {
 
 #[tokio::test]
 async fn who_signs_out_there_is_signed_out_here() -> Result<()> {
-    if !peers_are_here() {
+    if PYTHON_PEERS.path().is_none() {
         return Ok(());
     }
     for binding in ["redirect", "post"] {

@@ -9,6 +9,7 @@ pub(super) struct Summary {
     passed: u64,
     failed: u64,
     ignored: u64,
+    left_out: u64,
     failures: Vec<String>,
     failure_output: String,
     within_output: bool,
@@ -17,6 +18,12 @@ pub(super) struct Summary {
 impl Summary {
     pub(super) fn passed(&self) -> u64 {
         self.passed
+    }
+
+    /// Counts so many of the passed tests as left out.
+    pub(super) fn leave_out(&mut self, tests: u64) {
+        self.left_out += tests;
+        self.passed = self.passed.saturating_sub(tests);
     }
 
     /// The failed tests, by path.
@@ -76,8 +83,8 @@ impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{} tests passed, {} failed, {} ignored",
-            self.passed, self.failed, self.ignored
+            "{} tests passed, {} left out, {} failed, {} ignored",
+            self.passed, self.left_out, self.failed, self.ignored
         )?;
         self.failures
             .iter()
@@ -103,9 +110,10 @@ mod tests {
         }
         assert_eq!(summary.failures(), ["store::take_once"]);
         assert_eq!(summary.passed(), 16);
+        summary.leave_out(4);
         assert_eq!(
             summary.to_string(),
-            "16 tests passed, 1 failed, 2 ignored\n  failed: store::take_once"
+            "12 tests passed, 4 left out, 1 failed, 2 ignored\n  failed: store::take_once"
         );
     }
 

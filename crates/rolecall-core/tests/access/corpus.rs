@@ -1,8 +1,7 @@
 //! Names from corpora of hostile texts, named by `ROLECALL_CORPUS`: whatever a provider calls a person, AWS gets legal names, the
-//! same person the same one and no two people one. Without the corpora the tests say so and pass.
+//! same person the same one and no two people one. Without the corpora the tests are left out.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use rolecall_core::access::AttributeError;
 use rolecall_core::aws::{
@@ -10,21 +9,14 @@ use rolecall_core::aws::{
 };
 use rolecall_core::base::limits;
 use rolecall_core::identity::{Identity, ReadClaims, Subject};
+use rolecall_test_requirements::CORPUS;
 use serde_json::{Value, json};
 
 use crate::support::{facts, person, policy};
 
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "the corpus is not part of the repository; a test that is left out says so"
-)]
-pub fn read(file: &str) -> Option<String> {
-    let Ok(corpus) = std::env::var("ROLECALL_CORPUS") else {
-        eprintln!("LEFT OUT: ROLECALL_CORPUS is not set, so {file} was not run");
-        return None;
-    };
-    Some(std::fs::read_to_string(PathBuf::from(corpus).join(file)).unwrap())
+fn read(file: &str) -> Option<String> {
+    let corpus = CORPUS.path()?;
+    Some(std::fs::read_to_string(corpus.join(file)).unwrap())
 }
 
 fn is_legal(name: &str) -> bool {

@@ -1,9 +1,10 @@
 //! npm's `oidc-provider`, signed in to by the testkit's browser: each checks the other.
 
 use anyhow::{Context, Result};
+use rolecall_test_requirements::NODE_PEERS;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::keys::{self, Algorithm, base64url};
-use rolecall_testkit::node::{self, OidcPeer};
+use rolecall_testkit::node::OidcPeer;
 use rolecall_testkit::oidc::{OidcClient, Person};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -12,18 +13,9 @@ use url::Url;
 const CALLBACK: &str = "https://rp.example/callback";
 const VERIFIER: &str = "a-code-verifier-of-at-least-forty-three-characters";
 
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn is_missing() -> bool {
-    let missing = node::installed().is_none();
-    if missing {
-        eprintln!("SKIPPED: the Node.js peers are not installed; `cargo xtask test` installs them");
-    }
-    missing
-}
-
 #[tokio::test]
 async fn a_certified_provider_signs_people_in_and_out() -> Result<()> {
-    if is_missing() {
+    if NODE_PEERS.path().is_none() {
         return Ok(());
     }
     for algorithm in [Algorithm::Es256, Algorithm::Rs256] {

@@ -3,11 +3,12 @@
 
 use anyhow::{Context, Result, ensure};
 use openssl::x509::X509;
+use rolecall_test_requirements::PYTHON_PEERS;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::clock;
 use rolecall_testkit::keys::Algorithm;
 use rolecall_testkit::oidc::Person;
-use rolecall_testkit::python::{self, SamlPeer};
+use rolecall_testkit::python::SamlPeer;
 use rolecall_testkit::saml::encryption::{Content, Encryption};
 use rolecall_testkit::saml::names::{DSIG, METADATA, POST, PROTOCOL};
 use rolecall_testkit::saml::signature::{self, Credential};
@@ -40,18 +41,9 @@ fn metadata(credential: &Credential) -> Result<String> {
     Ok(entity.with("entityID", ENTITY).child(role).write())
 }
 
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
-fn peer_is_here() -> bool {
-    let here = python::installed().is_some();
-    if !here {
-        eprintln!("LEFT OUT: ROLECALL_PEERS_PYTHON is not set; `cargo xtask test` sets it");
-    }
-    here
-}
-
 #[tokio::test]
 async fn each_reads_what_the_other_signs_and_encrypts() -> Result<()> {
-    if !peer_is_here() {
+    if PYTHON_PEERS.path().is_none() {
         return Ok(());
     }
     for (signed, content) in [

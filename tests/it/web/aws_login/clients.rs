@@ -5,27 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use rolecall_test_requirements::{NODE_PEERS, PYTHON_PEERS};
+use rolecall_testkit::node;
 use rolecall_testkit::process::{self, Process};
 
 use super::*;
+use crate::clients::aws_cli;
 
 /// A loaded machine starts Python slowly.
 const CLIENT_MAX: Duration = Duration::from_secs(90);
 const BOTO3: &str = "import boto3; print(boto3.Session(profile_name='dev').client('sts').get_caller_identity()['Arn'])";
 const JAVASCRIPT: &str = "const { STSClient, GetCallerIdentityCommand } = require('@aws-sdk/client-sts'); new STSClient({ profile: 'dev' }).send(new GetCallerIdentityCommand({})).then((who) => console.log(who.Arn));";
-
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "where the test peers are is told by the environment, and a test that is left out says so"
-)]
-fn peer(variable: &str) -> Option<PathBuf> {
-    let found = std::env::var_os(variable).map(PathBuf::from);
-    if found.is_none() {
-        eprintln!("LEFT OUT: {variable} is not set; `cargo xtask test` sets it");
-    }
-    found
-}
 
 /// A stack on the machine's own time, and a terminal whose home is empty and whose AWS is the stack.
 struct Desk {
@@ -36,13 +26,13 @@ struct Desk {
 
 impl Desk {
     async fn new() -> Result<Option<Self>> {
-        let Some(folder) = peer("ROLECALL_PEERS_AWS_CLI") else {
+        let Some(aws) = aws_cli("sid") else {
             return Ok(None);
         };
         Ok(Some(Self {
             stack: TestStack::start(TestStackSettings::default()).await?,
             home: tempfile::tempdir()?,
-            aws: folder.join("aws-sid"),
+            aws,
         }))
     }
 
@@ -60,10 +50,7 @@ impl Desk {
             .env("AWS_PAGER", "")
             .env("BROWSER", "true")
             .env("PYTHONUNBUFFERED", "1")
-            .envs(
-                peer("ROLECALL_PEERS_NODE")
-                    .map(|folder| ("NODE_PATH", folder.join("node_modules"))),
-            )
+            .envs(node::installed().map(|folder| ("NODE_PATH", folder.join("node_modules"))))
             .args(arguments);
         command
     }
@@ -138,9 +125,12 @@ impl Desk {
 impl Desk {
     /// boto3 and the JavaScript SDK renew what the CLI keeps, when it has expired and shortly before.
     async fn sdks_renew(&self) -> Result<()> {
-        let python = peer("ROLECALL_PEERS_PYTHON").map(|python| (python, ["-c", BOTO3]));
-        let node =
-            peer("ROLECALL_PEERS_NODE").map(|folder| (folder.join("bin/node"), ["-e", JAVASCRIPT]));
+        let python = PYTHON_PEERS
+            .path_for_part()
+            .map(|python| (python, ["-c", BOTO3]));
+        let node = NODE_PEERS
+            .path_for_part()
+            .map(|folder| (folder.join("bin/node"), ["-e", JAVASCRIPT]));
         for (program, arguments) in [python, node].into_iter().flatten() {
             for seconds in [-3_600, 240] {
                 let (before, issued) = (self.let_end_in(seconds)?, self.stack.aws.issued().len());

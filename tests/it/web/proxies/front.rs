@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use rolecall_test_requirements::PYTHON_PEERS;
 use rolecall_testkit::certificate::CertificateAuthority;
 use rolecall_testkit::process::Process;
 use rolecall_testkit::python;
@@ -22,18 +23,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether it is here; says so where it is not. Caddy comes with the peers from PyPI: that of Debian 12 does not know the
-    /// option that the document has, and that of Debian 13 drops header names with underscores.
-    #[expect(
-        clippy::print_stderr,
-        reason = "a test that is left out says so where libtest shows it"
-    )]
+    /// Whether it is here; otherwise the test is recorded as left out. Caddy comes with the peers from PyPI: that of Debian 12 does
+    /// not know the option that the document has, and that of Debian 13 drops header names with underscores.
     pub fn is_here(self) -> bool {
-        let here = self != Self::Caddy || python::installed().is_some();
-        if !here {
-            eprintln!("LEFT OUT: ROLECALL_PEERS_PYTHON is not set; `cargo xtask test` sets it");
-        }
-        here
+        self != Self::Caddy || PYTHON_PEERS.path().is_some()
     }
 
     /// The program, which Debian may keep off the path.

@@ -7,7 +7,7 @@ use rolecall_wire::sso::BEARER_TOKEN;
 
 use super::*;
 
-/// A stack whose limits are so.
+/// A stack with these limits.
 async fn limited(more: &str) -> Result<Fixture> {
     Fixture::with(|settings| {
         settings.more = more.to_owned();
