@@ -21,7 +21,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use chrono::{SecondsFormat, TimeDelta};
 use rolecall_harness::{TestStack, TestStackSettings};
 use rolecall_test_requirements::{AWS_CLI, AWS_CLI_RELEASE};
-use rolecall_testkit::browser::{Browser, BrowserSettings};
+use rolecall_testkit::browser::Browser;
 use serde_json::Value;
 
 use laptop::{Laptop, Ran};
@@ -54,10 +54,7 @@ impl Fixture {
         let mut settings = TestStackSettings::default();
         change(&mut settings);
         let stack = TestStack::start(settings).await?;
-        let mut browser = Browser::with(BrowserSettings {
-            authorities: stack.authority().map(<[u8]>::to_vec).into_iter().collect(),
-            ..BrowserSettings::default()
-        })?;
+        let mut browser = stack.browser()?;
         browser.open(&stack.at("/config?format=text")).await?;
         let file = browser.sign_in_at_provider("alice").await?;
         let mut laptop = Laptop::new()?;

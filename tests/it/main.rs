@@ -14,7 +14,6 @@ mod operate;
 mod package;
 mod readme;
 mod reference_config;
-mod renewal;
 mod security;
 mod store;
 mod tls;

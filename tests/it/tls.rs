@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use reqwest::StatusCode;
 use rolecall_harness::{TestStack, TestStackSettings};
-use rolecall_testkit::browser::{Browser, BrowserSettings};
+use rolecall_testkit::browser::Browser;
 
 async fn stack() -> Result<(TestStack, Browser)> {
     let stack = TestStack::start(TestStackSettings {
@@ -11,11 +11,7 @@ async fn stack() -> Result<(TestStack, Browser)> {
         ..TestStackSettings::default()
     })
     .await?;
-    let authority = stack.authority().context("an authority")?.to_vec();
-    let browser = Browser::with(BrowserSettings {
-        authorities: vec![authority],
-        ..BrowserSettings::default()
-    })?;
+    let browser = stack.browser()?;
     Ok((stack, browser))
 }
 

@@ -16,6 +16,7 @@ mod peer;
 mod portal;
 mod proxies;
 mod refusals;
+mod renewal;
 mod routes;
 mod saml;
 mod saml_aws;
@@ -39,7 +40,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{RequestBuilder, Response};
 use rolecall_core::identity::{ProviderId, Subject};
 use rolecall_harness::{TestStack, TestStackSettings};
-use rolecall_testkit::browser::{Browser, BrowserSettings, Page};
+use rolecall_testkit::browser::{Browser, Page};
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::http::client;
 use serde_json::Value;
@@ -89,10 +90,7 @@ impl Fixture {
 
     /// A browser that has been nowhere.
     fn browser(&self) -> Result<Browser> {
-        Browser::with(BrowserSettings {
-            clock: self.clock.clock(),
-            ..BrowserSettings::default()
-        })
+        self.stack.browser()
     }
 
     /// A browser in which somebody has signed in; it shows the portal.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use rolecall_testkit::aws::{Aws, AwsSettings};
+use rolecall_testkit::browser::{Browser, BrowserSettings};
+use rolecall_testkit::clock::Clock;
 use rolecall_testkit::oidc::{OidcClient, OidcProvider};
 use rolecall_testkit::saml::SamlProvider;
 use tempfile::TempDir;
@@ -29,7 +31,7 @@ pub struct TestStack {
     /// The first gateway.
     pub gateway: Replica,
     folder: TempDir,
-    clock: TestClock,
+    clock: Clock,
     public_url: String,
     authority: Option<Vec<u8>>,
 }
@@ -53,7 +55,8 @@ impl TestStack {
         let authority = own
             .transpose()?
             .or_else(|| settings.proxy_authority.clone());
-        let clock = TestClock::from(settings.clock.clone());
+        let clock = settings.clock.clone();
+        let gateway_clock = TestClock::from(clock.clone());
         let provider = start_provider(&settings, &public_url)?;
         let aws = Aws::start(AwsSettings {
             port: settings.aws_port,
@@ -61,10 +64,10 @@ impl TestStack {
             requests_kept: settings.requests_kept,
             issuer_authority: authority.clone(),
         })?;
-        let keys = gateway_keys::create(folder.path(), &clock)?;
-        seed_aws(&aws, &public_url, keys, clock.clone())?;
+        let keys = gateway_keys::create(folder.path(), &gateway_clock)?;
+        seed_aws(&aws, &public_url, keys, gateway_clock.clone())?;
         let saml = settings.saml.as_ref();
-        let saml = saml.map(|saml| saml.start(folder.path(), settings.clock.clone()));
+        let saml = saml.map(|saml| saml.start(folder.path(), clock.clone()));
         let (saml, saml_provider) = saml.transpose()?.unzip();
         let endpoints = Endpoints {
             public_url: &public_url,
@@ -74,7 +77,7 @@ impl TestStack {
         };
         configuration::write(folder.path(), &settings, &endpoints)?;
         let config = folder.path().join("rolecall.toml");
-        let gateway = Replica::start(&config, listener, clock.clone()).await?;
+        let gateway = Replica::start(&config, listener, gateway_clock).await?;
         if let Some(saml) = &saml {
             saml::register_gateway(saml, &gateway.services)?;
         }
@@ -116,6 +119,23 @@ impl TestStack {
         self.folder.path().join("rolecall.toml")
     }
 
+    /// A browser that has visited nothing. It has the clock of the stack and trusts its authority.
+    ///
+    /// # Errors
+    /// When the authority is no PEM.
+    pub fn browser(&self) -> anyhow::Result<Browser> {
+        Browser::with(self.browser_settings())
+    }
+
+    /// The settings of [`Self::browser`].
+    pub fn browser_settings(&self) -> BrowserSettings {
+        BrowserSettings {
+            authorities: self.authority.iter().cloned().collect(),
+            clock: self.clock.clone(),
+            ..BrowserSettings::default()
+        }
+    }
+
     /// Stops the gateway as SIGTERM would, then everything else, and deletes the folder.
     ///
     /// # Errors
@@ -130,7 +150,7 @@ impl TestStack {
     /// When it cannot be started.
     pub async fn start_replica(&self) -> anyhow::Result<Replica> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        Replica::start(&self.config(), listener, self.clock.clone()).await
+        Replica::start(&self.config(), listener, self.clock.clone().into()).await
     }
 }
 

@@ -28,7 +28,6 @@ const CREDENTIALS: &str = "/federation/credentials?account_id=111122223333&role_
 /// A gateway behind a proxy.
 struct Proxied {
     fixture: Fixture,
-    authority: Vec<u8>,
     front: Front,
 }
 
@@ -71,19 +70,11 @@ impl Proxied {
         .await?;
         fixture.client = client(&authority)?;
         let front = front.start(fixture.stack.gateway.address, change)?;
-        Ok(Self {
-            fixture,
-            authority,
-            front,
-        })
+        Ok(Self { fixture, front })
     }
 
     fn browser(&self) -> Result<Browser> {
-        Browser::with(BrowserSettings {
-            clock: self.fixture.clock.clock(),
-            authorities: vec![self.authority.clone()],
-            ..BrowserSettings::default()
-        })
+        self.fixture.stack.browser()
     }
 
     /// A browser whose person is signed in at this provider; it shows the portal.

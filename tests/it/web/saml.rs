@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rolecall_testkit::browser::Visit;
+use rolecall_testkit::browser::{BrowserSettings, Visit};
 use rolecall_testkit::saml::encryption::{Content, Encryption};
 use rolecall_testkit::saml::{SamlProvider, SamlSettings, ServiceProvider, Signed};
 use rolecalld::idp::saml::OwnKey;
@@ -126,9 +126,8 @@ impl SamlFixture {
     /// A browser that runs no script.
     pub(super) fn plain_browser(&self) -> Result<Browser> {
         Browser::with(BrowserSettings {
-            clock: self.clock.clock(),
             scripts: false,
-            ..BrowserSettings::default()
+            ..self.stack.browser_settings()
         })
     }
 

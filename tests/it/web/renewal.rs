@@ -1,44 +1,24 @@
 //! A session's secret is replaced while the session goes on: what an open page, a second tab and an old cookie see.
 
-use anyhow::{Context as _, Result, ensure};
-use reqwest::StatusCode;
-use reqwest::header::{COOKIE, SET_COOKIE};
-use rolecall_harness::{TestStack, TestStackSettings};
-use rolecall_testkit::browser::{Browser, BrowserSettings};
-use rolecall_testkit::clock::ManualClock;
-use rolecall_testkit::http::client;
 use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use reqwest::StatusCode;
+
+use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 struct Visitor {
-    stack: TestStack,
-    clock: ManualClock,
+    fixture: Fixture,
     browser: Browser,
-    http: reqwest::Client,
 }
 
 /// `alice`, signed in.
 async fn alice() -> Result<Visitor> {
-    let clock = ManualClock::starting_now();
-    let stack = TestStack::start(TestStackSettings {
-        clock: clock.clock(),
-        ..TestStackSettings::default()
-    })
-    .await?;
-    let mut browser = Browser::with(BrowserSettings {
-        clock: clock.clock(),
-        ..BrowserSettings::default()
-    })?;
-    browser.open(&stack.at("/")).await?;
-    browser.sign_in_at_provider("alice").await?;
-    let http = client()?;
-    Ok(Visitor {
-        stack,
-        clock,
-        browser,
-        http,
-    })
+    let fixture = Fixture::new().await?;
+    let browser = fixture.signed_in("alice").await?;
+    Ok(Visitor { fixture, browser })
 }
 
 impl Visitor {
@@ -54,8 +34,8 @@ impl Visitor {
     /// Whether the secret opens the portal.
     async fn opens(&self, secret: &str) -> Result<bool> {
         let answer = self
-            .http
-            .get(self.stack.at("/"))
+            .fixture
+            .get("/")
             .header(COOKIE, format!("rc_s={secret}"))
             .send()
             .await?;
@@ -67,10 +47,10 @@ impl Visitor {
 async fn a_secret_is_replaced_after_a_quarter_of_an_hour_and_soon_worthless() -> Result<()> {
     let mut alice = alice().await?;
     let first = alice.secret()?;
-    alice.clock.advance(14 * MINUTE);
+    alice.fixture.clock.advance(14 * MINUTE);
     alice.browser.reload().await?;
     ensure!(alice.secret()? == first, "not yet");
-    alice.clock.advance(2 * MINUTE);
+    alice.fixture.clock.advance(2 * MINUTE);
     alice.browser.reload().await?;
     let second = alice.secret()?;
     ensure!(second != first, "replaced");
@@ -78,7 +58,7 @@ async fn a_secret_is_replaced_after_a_quarter_of_an_hour_and_soon_worthless() ->
         alice.opens(&first).await? && alice.opens(&second).await?,
         "both work for other tabs' sake"
     );
-    alice.clock.advance(Duration::from_secs(31));
+    alice.fixture.clock.advance(Duration::from_secs(31));
     ensure!(
         !alice.opens(&first).await? && alice.opens(&second).await?,
         "the old one is worthless"
@@ -90,15 +70,15 @@ async fn a_secret_is_replaced_after_a_quarter_of_an_hour_and_soon_worthless() ->
 async fn of_parallel_requests_one_gets_the_new_secret() -> Result<()> {
     let alice = alice().await?;
     let first = alice.secret()?;
-    alice.clock.advance(16 * MINUTE);
+    alice.fixture.clock.advance(16 * MINUTE);
     let ask = || {
         alice
-            .http
-            .get(alice.stack.at("/"))
+            .fixture
+            .get("/")
             .header(COOKIE, format!("rc_s={first}"))
             .send()
     };
-    let answers = futures_util::future::try_join_all((0..20).map(|_| ask())).await?;
+    let answers = try_join_all((0..20).map(|_| ask())).await?;
     ensure!(
         answers
             .iter()
@@ -126,17 +106,18 @@ async fn a_page_that_was_open_for_long_still_works() -> Result<()> {
         .and_then(|rest| rest.split('"').next())
         .context("a token")?
         .to_owned();
-    alice.clock.advance(20 * MINUTE);
+    alice.fixture.clock.advance(20 * MINUTE);
     alice.browser.reload().await?;
-    alice.clock.advance(MINUTE);
+    alice.fixture.clock.advance(MINUTE);
     let form = [
         ("csrf", token.as_str()),
         ("account", "777788889999"),
         ("permission_set", "Developer"),
     ];
     let answer = alice
-        .http
-        .post(alice.stack.at("/credentials"))
+        .fixture
+        .client
+        .post(alice.fixture.at("/credentials"))
         .header(COOKIE, format!("rc_s={}", alice.secret()?))
         .form(&form)
         .send()
@@ -153,7 +134,7 @@ async fn a_page_that_was_open_for_long_still_works() -> Result<()> {
 async fn signing_out_ends_both_secrets_at_once() -> Result<()> {
     let mut alice = alice().await?;
     let first = alice.secret()?;
-    alice.clock.advance(16 * MINUTE);
+    alice.fixture.clock.advance(16 * MINUTE);
     alice.browser.reload().await?;
     let second = alice.secret()?;
     alice.browser.submit("/sign-out", &[]).await?;
