@@ -61,15 +61,24 @@ fn requests_are_written_as_the_aws_cli_writes_them() {
 #[test]
 fn what_is_not_a_string_counts_as_absent() {
     let read = |text: &str| serde_json::from_str::<CreateOAuth2TokenRequestBody>(text);
-    let odd = r#"{"clientId":"a","grantType":"b","code":7,"redirectUri":null,"codeVerifier":["x"],"refreshToken":{"a":true},"more":1}"#;
-    assert_eq!(
-        json(&read(odd).unwrap()),
-        r#"{"clientId":"a","grantType":"b"}"#
-    );
-    assert_eq!(json(&read("{}").unwrap()), "{}");
-    for wrong in ["", "7", r#"{"code":"a","code":"b"}"#] {
-        assert!(read(wrong).is_err(), "{wrong}");
+    for member in [
+        "clientId",
+        "grantType",
+        "code",
+        "redirectUri",
+        "codeVerifier",
+        "refreshToken",
+    ] {
+        let good = format!(r#"{{"{member}":"a"}}"#);
+        assert_eq!(json(&read(&good).unwrap()), good);
+        for value in ["null", "7", "true", r#"["a"]"#, r#"{"a":"a"}"#] {
+            let odd = format!(r#"{{"{member}":{value},"unknown":1}}"#);
+            assert_eq!(json(&read(&odd).unwrap()), "{}", "{odd}");
+        }
+        let twice = format!(r#"{{"{member}":"a","{member}":"a"}}"#);
+        assert!(read(&twice).is_err(), "{twice}");
     }
+    assert!(read("").is_err() && read("7").is_err());
 }
 
 #[test]
