@@ -69,7 +69,7 @@ pub const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        name: "pure core",
+        name: "pure packages",
         check: pure,
         breaks: &[
             (
@@ -90,6 +90,15 @@ pub const RULES: &[Rule] = &[
                 "crates/rolecall-core/Cargo.toml",
                 "[dependencies]\nchrono = { workspace = true, features = [\"clock\"] }\n",
             ),
+            (
+                "crates/rolecall-core/Cargo.toml",
+                "[dependencies]\nrolecalld.workspace = true\n",
+            ),
+            ("crates/rolecall-wire/src/a.rs", "use std::fs;"),
+            (
+                "crates/rolecall-wire/Cargo.toml",
+                "[dependencies]\nrolecall-core.workspace = true\n",
+            ),
         ],
         keeps: &[
             (
@@ -99,6 +108,10 @@ pub const RULES: &[Rule] = &[
             (
                 "crates/rolecall-core/Cargo.toml",
                 "[dependencies]\nchrono.workspace = true\n\n[dev-dependencies]\ntokio.workspace = true\n",
+            ),
+            (
+                "crates/rolecall-core/Cargo.toml",
+                "[dependencies]\nrolecall-wire.workspace = true\n",
             ),
             ("src/server.rs", "use std::fs;"),
         ],
@@ -275,6 +288,10 @@ fn fences(source: &Source) -> Vec<Complaint> {
         .collect()
 }
 
+/// Packages without I/O. The core may use the lowest, which uses no other package of Rolecall.
+const PURE_PACKAGES: &[&str] = &["rolecall-core", LOWEST_PACKAGE];
+const LOWEST_PACKAGE: &str = "rolecall-wire";
+
 const IMPURE: &[&str] = &[
     "std::env",
     "std::fs",
@@ -302,11 +319,19 @@ const IMPURE_CRATES: &[&str] = &[
 ];
 
 fn pure(source: &Source) -> Vec<Complaint> {
-    let advice = |what: &str| {
-        format!("no `{what}` in the core: it does no I/O and reads no clock; ask a port")
+    let Some((package, path)) = PURE_PACKAGES.iter().find_map(|package| {
+        let path = source.path.strip_prefix("crates/")?;
+        Some((*package, path.strip_prefix(package)?.strip_prefix('/')?))
+    }) else {
+        return Vec::new();
     };
-    match source.path.strip_prefix("crates/rolecall-core/") {
-        Some("Cargo.toml") => {
+    let advice = |what: &str| {
+        format!(
+            "no `{what}` in {package}: it does no I/O and reads no clock; ask a port of the core"
+        )
+    };
+    match path {
+        "Cargo.toml" => {
             let in_dependencies = source
                 .lines()
                 .skip_while(|(_, line)| *line != "[dependencies]")
@@ -314,7 +339,8 @@ fn pure(source: &Source) -> Vec<Complaint> {
                 .take_while(|(_, line)| !line.starts_with('['));
             let impure = in_dependencies.filter(|(_, line)| {
                 let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
-                IMPURE_CRATES.contains(&name) || line.contains("\"clock\"")
+                let upward = name.starts_with("rolecall") && name != LOWEST_PACKAGE;
+                IMPURE_CRATES.contains(&name) || upward || line.contains("\"clock\"")
             });
             impure
                 .map(|(line, text)| Complaint {
@@ -323,7 +349,7 @@ fn pure(source: &Source) -> Vec<Complaint> {
                 })
                 .collect()
         }
-        Some(path) if path.starts_with("src/") => {
+        path if path.starts_with("src/") => {
             let code = source
                 .code()
                 .take_while(|(_, text)| text.trim() != "#[cfg(test)]");

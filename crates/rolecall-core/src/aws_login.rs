@@ -15,6 +15,7 @@ mod token;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use rolecall_wire::signin;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use url::form_urlencoded::Serializer as Query;
@@ -54,8 +55,6 @@ pub struct AwsLogins {
     pub(crate) partition: Partition,
 }
 
-/// Where the browser goes when `aws login --remote` was allowed: a page of ours that shows the code.
-pub const CONFIRMATION_PATH: &str = "/v1/sessions/confirmation";
 /// Where AWS's CLI listens, on any port.
 const CALLBACK: &str = "http://127.0.0.1/oauth/callback";
 
@@ -75,8 +74,8 @@ impl LoginClient {
     /// `client_id`, the same for everybody.
     pub fn id(self) -> &'static str {
         match self {
-            Self::SameDevice => "arn:aws:signin:::devtools/same-device",
-            Self::CrossDevice => "arn:aws:signin:::devtools/cross-device",
+            Self::SameDevice => signin::SAME_DEVICE,
+            Self::CrossDevice => signin::CROSS_DEVICE,
         }
     }
 
@@ -190,12 +189,12 @@ impl LoginRequest {
             let reason = "response_type is code";
             return Err(refused("unsupported_response_type", reason));
         }
-        if form.scope != "openid" {
+        if form.scope != signin::OPENID {
             return Err(refused("invalid_scope", "scope is openid"));
         }
         // A plain challenge, or none, would let whoever saw the request redeem the code (RFC 9700 2.1.1).
         let challenge = CodeChallenge::parse(&form.code_challenge).ok();
-        let challenge = challenge.filter(|_| form.code_challenge_method == "SHA-256");
+        let challenge = challenge.filter(|_| form.code_challenge_method == signin::SHA_256);
         let Some(challenge) = challenge else {
             let reason = "code_challenge_method is SHA-256, with a code_challenge of 43 characters";
             return Err(refused("invalid_request", reason));
@@ -230,8 +229,8 @@ impl LoginRequest {
             ("client_id", fixed(self.client.id())),
             ("redirect_uri", self.redirect_uri.clone()),
             ("state", self.state.clone()),
-            ("scope", fixed("openid")),
-            ("code_challenge_method", fixed("SHA-256")),
+            ("scope", fixed(signin::OPENID)),
+            ("code_challenge_method", fixed(signin::SHA_256)),
             ("code_challenge", self.challenge.to_string()),
         ]
     }
@@ -268,7 +267,7 @@ impl Answering {
         let query = Query::new(String::new()).extend_pairs(parameters).finish();
         match self {
             Self::Loopback(uri) => uri.with_query(&query),
-            Self::Confirmation => format!("{CONFIRMATION_PATH}?{query}"),
+            Self::Confirmation => format!("{}?{query}", signin::path::CONFIRMATION),
         }
     }
 }
@@ -282,7 +281,7 @@ fn loopback(redirect_uri: &str) -> Option<Answering> {
 }
 
 fn confirmation(redirect_uri: &str, public_url: &Url) -> Option<Answering> {
-    let own = public_url.join(CONFIRMATION_PATH).ok()?;
+    let own = public_url.join(signin::path::CONFIRMATION).ok()?;
     (own.as_str() == redirect_uri).then_some(Answering::Confirmation)
 }
 

@@ -11,7 +11,7 @@ use crate::secret::Secret;
 
 /// The header of the access token. Some reverse proxies drop header names with underscores.
 pub const BEARER_TOKEN: &str = "x-amz-sso_bearer_token";
-/// The largest `max_result`.
+/// The largest `max_result` (`MaxResultType`), and the size of a page where a request has none.
 pub const MAX_RESULT: usize = 100;
 
 /// Where each operation is.

@@ -69,7 +69,7 @@ mod samples {
         pub fn samples() -> Vec<Self> {
             let request = |state: &str| {
                 vec![
-                    ("client_id", "arn:aws:signin:::devtools/same-device".into()),
+                    ("client_id", rolecall_wire::signin::SAME_DEVICE.into()),
                     ("state", state.into()),
                 ]
             };

@@ -175,9 +175,6 @@ pub const ACCESS_TOKENS_MAX: usize = 128;
 /// Life of an access token of the device flow at most, whatever `[clients] access_token` says.
 pub const DEVICE_ACCESS_TOKEN_LIFE_MAX: TimeDelta = TimeDelta::hours(1);
 
-/// Entries of one page of the portal's interface, as at AWS (`sso`, `MaxResultType`).
-pub const PAGE_ENTRIES_MAX: usize = 100;
-
 /// How long a person may take to answer a client's request (RFC 8628 3.2 `expires_in`; AWS's is the same).
 pub const AUTHORIZATION_LIFE: TimeDelta = TimeDelta::minutes(10);
 /// Life of an authorization code: it is redeemed at once (RFC 6749 4.1.2 recommends at most ten minutes).

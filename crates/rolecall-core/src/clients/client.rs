@@ -7,6 +7,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
+use rolecall_wire::sso_oidc::grant;
 use serde::{Deserialize, Serialize};
 
 use crate::base::secret::{ClientSecret, SecretDigest};
@@ -42,9 +43,9 @@ impl GrantType {
     /// As it stands in requests.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::AuthorizationCode => "authorization_code",
-            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
-            Self::RefreshToken => "refresh_token",
+            Self::AuthorizationCode => grant::AUTHORIZATION_CODE,
+            Self::DeviceCode => grant::DEVICE_CODE,
+            Self::RefreshToken => grant::REFRESH_TOKEN,
         }
     }
 

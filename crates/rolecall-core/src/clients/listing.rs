@@ -5,10 +5,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rolecall_wire::sso::MAX_RESULT;
 
 use crate::access::{Account, Grant, Grants, VariantName};
 use crate::aws::AccountId;
-use crate::base::limits;
 use crate::clients::Clients;
 use crate::identity::Identity;
 
@@ -17,7 +17,7 @@ const PURPOSE: &str = "rolecall/page/v1";
 /// Which page, as a client asks.
 #[derive(Clone, Debug, Default)]
 pub struct PageRequest {
-    /// `max_result`; whatever it is, a page has 1 to [`limits::PAGE_ENTRIES_MAX`] entries.
+    /// `max_result`; whatever it is, a page has 1 to [`MAX_RESULT`] entries.
     pub entries_max: Option<i64>,
     /// `next_token` of the page before.
     pub token: Option<String>,
@@ -39,7 +39,7 @@ pub struct InvalidPageToken;
 
 impl PageRequest {
     fn size(&self) -> usize {
-        let most = limits::PAGE_ENTRIES_MAX;
+        let most = MAX_RESULT;
         let asked = self.entries_max.map(|asked| asked.max(1));
         asked.map_or(most, |asked| {
             usize::try_from(asked).map_or(most, |asked| asked.min(most))

@@ -1,6 +1,7 @@
 //! What a client says of itself when it registers. Every body that AWS's own clients send is taken: with and without
 //! grant types, scopes, redirect URIs and an issuer.
 
+use rolecall_wire::sso_oidc::PUBLIC_CLIENT;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{limits, text_newtype};
@@ -85,7 +86,7 @@ impl Registration {
     /// # Errors
     /// [`InvalidRegistration`].
     pub fn parse(form: RegistrationForm) -> Result<Self, InvalidRegistration> {
-        if form.client_type != "public" {
+        if form.client_type != PUBLIC_CLIENT {
             return Err(InvalidRegistration::ClientType);
         }
         if form.scopes.len() > limits::SCOPES_MAX {
