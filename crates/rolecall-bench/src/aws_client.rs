@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use anyhow::{Context as _, ensure};
 use rolecall_wire::secret::Secret;
 use rolecall_wire::sso_oidc::{
-    ACCOUNT_ACCESS, AuthorizationRequest, CreateTokenRequest, CreateTokenResponse, PUBLIC_CLIENT,
-    RegisterClientRequest, RegisterClientResponse, StartDeviceAuthorizationRequest,
-    StartDeviceAuthorizationResponse, grant, path,
+    ACCOUNT_ACCESS, AuthorizationRequest, Client, CreateTokenRequest, CreateTokenResponse,
+    PUBLIC_CLIENT, RegisterClientRequest, RegisterClientResponse, StartDeviceAuthorizationResponse,
+    grant, path,
 };
 use serde::de::DeserializeOwned;
 
@@ -27,8 +27,7 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 pub struct AwsClient {
     host: String,
     gateway: SocketAddr,
-    id: String,
-    secret: Secret,
+    client: Client,
 }
 
 impl AwsClient {
@@ -53,8 +52,7 @@ impl AwsClient {
         Ok(Self {
             host: host.to_owned(),
             gateway,
-            id: registered.client_id,
-            secret: registered.client_secret,
+            client: registered.into(),
         })
     }
 
@@ -62,7 +60,7 @@ impl AwsClient {
     pub async fn sign_in(&self, browser: &mut Browser, session: &str) -> anyhow::Result<Secret> {
         let query = serde_urlencoded::to_string(AuthorizationRequest {
             response_type: Some("code".to_owned()),
-            client_id: Some(self.id.clone()),
+            client_id: Some(self.client.id.clone()),
             redirect_uri: Some(LISTENING.to_owned()),
             state: Some("bench".to_owned()),
             code_challenge_method: Some("S256".to_owned()),
@@ -74,13 +72,10 @@ impl AwsClient {
             .await?;
         let code = answer.query_pairs().find(|(name, _)| name == "code");
         let (_, code) = code.with_context(|| format!("no code: {answer}"))?;
-        let code = CreateTokenRequest {
-            code: Some(code.as_ref().into()),
-            redirect_uri: Some(LISTENING.to_owned()),
-            code_verifier: Some(VERIFIER.into()),
-            ..CreateTokenRequest::default()
-        };
-        let request = self.token(grant::AUTHORIZATION_CODE, code)?;
+        let request = self
+            .client
+            .by_authorization_code(&code, LISTENING, VERIFIER);
+        let request = self.token(&request)?;
         let tokens: CreateTokenResponse =
             ask(&mut Connection::open(self.gateway).await?, &request).await?;
         Ok(tokens.access_token)
@@ -94,48 +89,32 @@ impl AwsClient {
         for address in addresses {
             let begin = with_header(&begin, "X-Forwarded-For", address)?;
             let begun: StartDeviceAuthorizationResponse = ask(&mut connection, &begin).await?;
-            let code = CreateTokenRequest {
-                device_code: Some(begun.device_code),
-                ..CreateTokenRequest::default()
-            };
-            polls.push(self.token(grant::DEVICE_CODE, code)?);
+            let request = self.client.by_device_code(begun.device_code.expose());
+            polls.push(self.token(&request)?);
         }
         Ok(polls)
     }
 
     /// StartDeviceAuthorization.
     pub fn device_authorization(&self) -> anyhow::Result<Vec<u8>> {
-        let body = StartDeviceAuthorizationRequest {
-            client_id: Some(self.id.clone()),
-            client_secret: Some(self.secret.clone()),
-            start_url: Some(format!("http://{}/start", self.host)),
-        };
+        let start_url = format!("http://{}/start", self.host);
+        let body = self.client.start_device_authorization(&start_url);
         post_json(&self.host, path::START_DEVICE_AUTHORIZATION, &body)
     }
 
     /// CreateToken with this refresh token.
     pub fn refresh(&self, token: &str) -> anyhow::Result<Vec<u8>> {
-        let token = CreateTokenRequest {
-            refresh_token: Some(token.into()),
-            ..CreateTokenRequest::default()
-        };
-        self.token(grant::REFRESH_TOKEN, token)
+        self.token(&self.client.by_refresh_token(token))
     }
 
     /// `client_id`
     pub fn id(&self) -> &str {
-        &self.id
+        &self.client.id
     }
 
     /// CreateToken.
-    fn token(&self, grant_type: &str, more: CreateTokenRequest) -> anyhow::Result<Vec<u8>> {
-        let body = CreateTokenRequest {
-            client_id: Some(self.id.clone()),
-            client_secret: Some(self.secret.clone()),
-            grant_type: Some(grant_type.to_owned()),
-            ..more
-        };
-        post_json(&self.host, path::CREATE_TOKEN, &body)
+    fn token(&self, request: &CreateTokenRequest) -> anyhow::Result<Vec<u8>> {
+        post_json(&self.host, path::CREATE_TOKEN, request)
     }
 }
 

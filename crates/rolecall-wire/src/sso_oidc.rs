@@ -6,11 +6,13 @@
 //! there twice, or has the wrong type, makes a request unreadable.
 
 mod authorize;
+mod client;
 mod error;
 mod register;
 mod token;
 
 pub use authorize::AuthorizationRequest;
+pub use client::Client;
 pub use error::{ErrorBody, Exception};
 pub use register::{RegisterClientRequest, RegisterClientResponse};
 pub use token::{

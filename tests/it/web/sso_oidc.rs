@@ -17,11 +17,9 @@ mod sign_out;
 mod start_url;
 
 use rolecall_wire::http::{ERROR_TYPE, REQUEST_ID};
-use rolecall_wire::secret::Secret;
 use rolecall_wire::sso_oidc::{
-    ACCOUNT_ACCESS, BEARER, CreateTokenRequest, CreateTokenResponse, PUBLIC_CLIENT,
-    RegisterClientRequest, RegisterClientResponse, StartDeviceAuthorizationRequest,
-    StartDeviceAuthorizationResponse, grant, path,
+    ACCOUNT_ACCESS, BEARER, Client, CreateTokenRequest, CreateTokenResponse, PUBLIC_CLIENT,
+    RegisterClientRequest, RegisterClientResponse, StartDeviceAuthorizationResponse, grant, path,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,60 +33,6 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /// What AWS's CLI registers, and where it then listens.
 const REGISTERED: &str = "http://127.0.0.1/oauth/callback";
 const LISTENING: &str = "http://127.0.0.1:33389/oauth/callback";
-
-/// A client that has registered.
-#[derive(Clone, Debug)]
-pub struct Client {
-    id: String,
-    secret: Secret,
-}
-
-impl Client {
-    /// A request of this client's for a device code.
-    fn device_authorization(&self, start_url: String) -> StartDeviceAuthorizationRequest {
-        StartDeviceAuthorizationRequest {
-            client_id: Some(self.id.clone()),
-            client_secret: Some(self.secret.clone()),
-            start_url: Some(start_url),
-        }
-    }
-
-    /// A request of this client's for tokens.
-    fn create_token(&self, grant_type: &str, more: CreateTokenRequest) -> CreateTokenRequest {
-        CreateTokenRequest {
-            client_id: Some(self.id.clone()),
-            client_secret: Some(self.secret.clone()),
-            grant_type: Some(grant_type.to_owned()),
-            ..more
-        }
-    }
-
-    fn by_device(&self, device_code: &str) -> CreateTokenRequest {
-        let more = CreateTokenRequest {
-            device_code: Some(device_code.into()),
-            ..CreateTokenRequest::default()
-        };
-        self.create_token(grant::DEVICE_CODE, more)
-    }
-
-    fn by_code(&self, code: &str) -> CreateTokenRequest {
-        let more = CreateTokenRequest {
-            code: Some(code.into()),
-            redirect_uri: Some(LISTENING.to_owned()),
-            code_verifier: Some(VERIFIER.into()),
-            ..CreateTokenRequest::default()
-        };
-        self.create_token(grant::AUTHORIZATION_CODE, more)
-    }
-
-    fn by_refresh(&self, refresh_token: &str) -> CreateTokenRequest {
-        let more = CreateTokenRequest {
-            refresh_token: Some(refresh_token.into()),
-            ..CreateTokenRequest::default()
-        };
-        self.create_token(grant::REFRESH_TOKEN, more)
-    }
-}
 
 /// A registration with no more than this name.
 pub fn named(name: &str) -> RegisterClientRequest {
@@ -207,14 +151,11 @@ impl Fixture {
     pub async fn register_as(&self, body: impl Serialize) -> Result<Client> {
         let answer = self.call(path::REGISTER_CLIENT, body).await?;
         let registered: RegisterClientResponse = answer.good()?;
-        Ok(Client {
-            id: registered.client_id,
-            secret: registered.client_secret,
-        })
+        Ok(registered.into())
     }
 
     pub async fn start_device(&self, client: &Client) -> Result<Answer> {
-        let body = client.device_authorization(self.at("/start"));
+        let body = client.start_device_authorization(&self.at("/start"));
         self.call(path::START_DEVICE_AUTHORIZATION, body).await
     }
 
@@ -223,15 +164,16 @@ impl Fixture {
     }
 
     pub async fn poll(&self, client: &Client, device_code: &str) -> Result<Answer> {
-        self.token(&client.by_device(device_code)).await
+        self.token(&client.by_device_code(device_code)).await
     }
 
     async fn redeem(&self, client: &Client, code: &str) -> Result<Answer> {
-        self.token(&client.by_code(code)).await
+        let request = client.by_authorization_code(code, LISTENING, VERIFIER);
+        self.token(&request).await
     }
 
     async fn refresh(&self, client: &Client, token: &str) -> Result<Answer> {
-        self.token(&client.by_refresh(token)).await
+        self.token(&client.by_refresh_token(token)).await
     }
 
     /// Whether the access token still opens its session.

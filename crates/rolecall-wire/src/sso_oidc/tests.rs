@@ -96,50 +96,31 @@ fn requests_are_written_as_aws_s_clients_write_them() {
         json(&register),
         r#"{"clientName":"botocore-client-rc","clientType":"public","scopes":["sso:account:access"]}"#
     );
-    let start = StartDeviceAuthorizationRequest {
-        client_id: Some("id".to_owned()),
-        client_secret: Some("hidden".into()),
-        start_url: Some("https://sso.example.com/start".to_owned()),
-    };
+    let registered = r#"{"clientId":"id","clientIdIssuedAt":1,"clientSecret":"hidden","clientSecretExpiresAt":2}"#;
+    let registered: RegisterClientResponse = serde_json::from_str(registered).unwrap();
+    let client = Client::from(registered);
+    let start = client.start_device_authorization("https://sso.example.com/start");
     assert_eq!(
         json(&start),
         r#"{"clientId":"id","clientSecret":"hidden","startUrl":"https://sso.example.com/start"}"#
     );
-    let own = CreateTokenRequest {
-        client_id: Some("id".to_owned()),
-        client_secret: Some("hidden".into()),
-        ..Default::default()
-    };
-    let device = CreateTokenRequest {
-        grant_type: Some(grant::DEVICE_CODE.to_owned()),
-        device_code: Some("hidden".into()),
-        ..own.clone()
-    };
+    let device = client.by_device_code("hidden");
     assert_eq!(
         json(&device),
         r#"{"clientId":"id","clientSecret":"hidden","grantType":"urn:ietf:params:oauth:grant-type:device_code","deviceCode":"hidden"}"#
     );
-    let code = CreateTokenRequest {
-        grant_type: Some(grant::AUTHORIZATION_CODE.to_owned()),
-        code: Some("hidden".into()),
-        redirect_uri: Some("http://127.0.0.1:33389/oauth/callback".to_owned()),
-        code_verifier: Some("hidden".into()),
-        ..own.clone()
-    };
+    let code =
+        client.by_authorization_code("hidden", "http://127.0.0.1:33389/oauth/callback", "hidden");
     assert_eq!(
         json(&code),
         r#"{"clientId":"id","clientSecret":"hidden","grantType":"authorization_code","code":"hidden","redirectUri":"http://127.0.0.1:33389/oauth/callback","codeVerifier":"hidden"}"#
     );
-    let refresh = CreateTokenRequest {
-        grant_type: Some(grant::REFRESH_TOKEN.to_owned()),
-        refresh_token: Some("hidden".into()),
-        ..own
-    };
+    let refresh = client.by_refresh_token("hidden");
     assert_eq!(
         json(&refresh),
         r#"{"clientId":"id","clientSecret":"hidden","grantType":"refresh_token","refreshToken":"hidden"}"#
     );
-    let printed = format!("{start:?} {device:?} {code:?} {refresh:?}");
+    let printed = format!("{client:?} {start:?} {device:?} {code:?} {refresh:?}");
     assert!(!printed.contains("hidden"), "{printed}");
 }
 

@@ -127,7 +127,7 @@ async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
     let fixture = proxied().await?;
     let (client, namesake) = (fixture.register().await?, fixture.register().await?);
     let start = |client: &Client, address: &'static str| {
-        let body = client.device_authorization(fixture.at("/start"));
+        let body = client.start_device_authorization(&fixture.at("/start"));
         let request = fixture.client.post(fixture.at("/device_authorization"));
         Answer::of(request.header("x-forwarded-for", address).json(&body))
     };

@@ -206,11 +206,7 @@ async fn a_code_is_good_for_one_client_one_place_and_one_verifier() -> Result<()
     let (client, other) = (fixture.register().await?, fixture.register().await?);
     let pass = fixture.pass("alice").await?;
     let redeem = |client: &Client, code: &str, redirect: &str, verifier: &str| {
-        let request = CreateTokenRequest {
-            redirect_uri: Some(redirect.to_owned()),
-            code_verifier: Some(verifier.into()),
-            ..client.by_code(code)
-        };
+        let request = client.by_authorization_code(code, redirect, verifier);
         let fixture = &fixture;
         async move { fixture.token(&request).await }
     };

@@ -52,7 +52,7 @@ async fn of_a_hundred_who_show_a_device_code_one_wins() -> Result<()> {
     let started = fixture.start_device(&client).await?;
     let pass = fixture.pass("alice").await?;
     fixture.allow_device(&pass, &started.user_code()?).await?;
-    let body = client.by_device(&started.device_code()?);
+    let body = client.by_device_code(&started.device_code()?);
     let winners = winners(&fixture, &replica, &body).await?;
     ensure!(winners.len() == 1, "{} winners", winners.len());
     ensure!(fixture.opens(&winners[0]).await?);
@@ -65,7 +65,7 @@ async fn of_a_hundred_who_show_a_code_one_wins_and_what_it_won_has_ended() -> Re
     let client = fixture.register().await?;
     let pass = fixture.pass("alice").await?;
     let code = fixture.allowed_code(&pass, &client, "s").await?;
-    let body = client.by_code(&code);
+    let body = client.by_authorization_code(&code, LISTENING, VERIFIER);
     let winners = winners(&fixture, &replica, &body).await?;
     ensure!(winners.len() == 1, "{} winners", winners.len());
     ensure!(!fixture.opens(&winners[0]).await?, "it was shown again");
@@ -120,7 +120,7 @@ async fn what_ends_at_one_replica_has_ended_at_the_other() -> Result<()> {
             == 303
     );
     ensure!(!opens(other.granted()?).await?);
-    let body = client.by_refresh(&other.refresh_token()?);
+    let body = client.by_refresh_token(&other.refresh_token()?);
     Answer::of(token_at(&fixture, Some(&replica), &body))
         .await?
         .refused(400, "InvalidGrantException", "invalid_grant")

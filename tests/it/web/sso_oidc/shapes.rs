@@ -204,7 +204,7 @@ async fn a_lost_store_breaks_no_registration() -> Result<()> {
     let client = fixture.register().await?;
     // The memory store forgets with the process; the sealing keys are the configuration's.
     let replica = fixture.stack.start_replica().await?;
-    let body = client.device_authorization(fixture.at("/start"));
+    let body = client.start_device_authorization(&fixture.at("/start"));
     let request = fixture
         .client
         .post(format!("http://{}/device_authorization", replica.address))
@@ -346,7 +346,7 @@ async fn plain_oauth_clients_are_answered_in_a_form_s_words() -> Result<()> {
 async fn a_page_of_another_site_cannot_call_it() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
-    let body = client.device_authorization(fixture.at("/start"));
+    let body = client.start_device_authorization(&fixture.at("/start"));
     let request = fixture
         .client
         .post(fixture.at("/device_authorization"))

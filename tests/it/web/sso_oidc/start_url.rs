@@ -44,7 +44,7 @@ async fn a_program_that_means_another_portal_is_refused() -> Result<()> {
         .await?;
     names_both(&answer, &fixture)?;
     let client = fixture.register().await?;
-    let body = client.device_authorization(MEANT.to_owned());
+    let body = client.start_device_authorization(MEANT);
     names_both(
         &fixture.call("/device_authorization", body).await?,
         &fixture,
