@@ -48,15 +48,15 @@ const LAST_CALL: Duration = Duration::from_secs(2);
 /// How long the last summaries may take to be written, and again the trail to be closed; an end in order takes a moment.
 const LAST_WRITES_MAX: Duration = Duration::from_secs(10);
 
-/// What tests bring along instead of the machine's own.
+/// What tests use instead of the clock, the random source and the listeners of this machine.
 pub struct Overrides {
-    /// The time.
+    /// Replaces the system clock.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
+    /// Replaces the random source of the operating system.
     pub entropy: Arc<dyn Entropy>,
-    /// A listener that is bound already, instead of `listen.address`.
+    /// A bound listener that replaces `listen.address`.
     pub public: Option<TcpListener>,
-    /// As above, instead of `listen.management`.
+    /// A bound listener that replaces `listen.management`.
     pub management: Option<TcpListener>,
 }
 
