@@ -32,7 +32,7 @@ use crate::audit::SqlAudit;
 use crate::config::{Listen, Loaded, ProviderSource, Settings};
 use crate::web::health::{self, Draining};
 use crate::web::metrics::Metrics;
-use crate::web::{Site, Unfinished};
+use crate::web::{PendingWork, Site};
 
 use connections::Connections;
 pub use embedded::TwoNames;
@@ -90,7 +90,7 @@ pub struct Bound {
     digest: String,
     referred: Vec<PathBuf>,
     draining: Draining,
-    unfinished: Unfinished,
+    pending_work: PendingWork,
     public: HttpServerTask,
     management: HttpServerTask,
 }
@@ -199,7 +199,7 @@ pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<Bound>
         site::settings(&settings, &issuers, connections.clone()),
         metrics.clone(),
     ));
-    let (draining, unfinished) = (Draining::default(), site.unfinished.clone());
+    let (draining, pending_work) = (Draining::default(), site.pending_work.clone());
     let public = public.map_or_else(|| listen(settings.listen.address, "listen.address"), Ok)?;
     let management = management.map_or_else(
         || listen(settings.listen.management, "listen.management"),
@@ -221,7 +221,7 @@ pub async fn bind(loaded: Loaded, overrides: Overrides) -> anyhow::Result<Bound>
         digest,
         referred: access.referred,
         draining,
-        unfinished,
+        pending_work,
     })
 }
 
@@ -325,7 +325,7 @@ impl Bound {
         // Callers who hung up are no requests under way, but what was begun for them has an outcome.
         let finished = timeout_at(
             begun + LAST_CALL + listener::DRAIN,
-            self.unfinished.finished(),
+            self.pending_work.finished(),
         );
         if finished.await.is_err() {
             tracing::error!(

@@ -23,7 +23,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Respo
 
 pub use http::address::ClientAddresses;
 pub use http::guard::guard;
-pub use http::unfinished::Unfinished;
+pub use http::pending_work::PendingWork;
 pub use site::{Site, SiteSettings};
 
 use errors::problem::Problem;
@@ -106,9 +106,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(resource("/sign-in/{provider}").get(sign_in::start))
         .service(resource("/sign-in/{provider}/callback").get(sign_in::callback))
         .service(from_elsewhere("/sign-in/{provider}/acs").post(saml::consume))
-        .service(resource("/sign-in/{provider}/continue").get(saml::go_on))
+        .service(resource("/sign-in/{provider}/continue").get(saml::resume))
         .service(from_elsewhere("/sign-in/{provider}/aws-acs").post(via_provider::receive))
-        .service(resource("/sign-in/{provider}/aws-continue/{ticket}").get(via_provider::go_on))
+        .service(resource("/sign-in/{provider}/aws-continue/{ticket}").get(via_provider::resume))
         .service(readable("/sign-in/{provider}/metadata", saml::metadata))
         .service(
             from_elsewhere("/sign-in/{provider}/slo")

@@ -8,5 +8,5 @@ pub mod detached;
 pub mod extract;
 pub mod fetch_metadata;
 pub mod guard;
+pub mod pending_work;
 pub mod reply;
-pub mod unfinished;

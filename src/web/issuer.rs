@@ -4,7 +4,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 
 use crate::web::errors::problem::Problem;
-use crate::web::http::extract::Visitor;
+use crate::web::http::extract::RequestScope;
 use crate::web::site::PublishedDocument;
 
 /// IAM fetches these when it pleases; an hour is far below the time a new key is published ahead of its use.
@@ -40,14 +40,14 @@ fn document(
 }
 
 /// `GET /.well-known/openid-configuration` (OpenID Connect Discovery 1.0, section 4).
-pub async fn openid_configuration(visitor: Visitor, request: HttpRequest) -> impl Responder {
-    let settings = &visitor.site.settings;
+pub async fn openid_configuration(scope: RequestScope, request: HttpRequest) -> impl Responder {
+    let settings = &scope.site.settings;
     document(&request, &(settings.openid_configuration)(), JSON)
 }
 
 /// `GET /jwks` (RFC 7517, section 5).
-pub async fn jwks(visitor: Visitor, request: HttpRequest) -> impl Responder {
-    let settings = &visitor.site.settings;
+pub async fn jwks(scope: RequestScope, request: HttpRequest) -> impl Responder {
+    let settings = &scope.site.settings;
     document(&request, &(settings.jwks)(), JSON)
 }
 
@@ -56,10 +56,10 @@ pub async fn jwks(visitor: Visitor, request: HttpRequest) -> impl Responder {
 /// # Errors
 /// When no key signs SAML responses.
 pub async fn saml_metadata(
-    visitor: Visitor,
+    scope: RequestScope,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    match (visitor.site.settings.saml_metadata)() {
+    match (scope.site.settings.saml_metadata)() {
         Some(metadata) => Ok(document(&request, &metadata, METADATA)),
         None => Err(Problem::from_status(StatusCode::NOT_FOUND).hint(
             "This gateway has no key for SAML yet: `rolecalld keys generate --saml` makes one.",

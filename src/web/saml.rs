@@ -8,6 +8,6 @@ mod form;
 mod logout;
 pub mod via_provider;
 
-pub use acs::{consume, go_on, metadata};
+pub use acs::{consume, metadata, resume};
 pub use form::FORM_BYTES_MAX;
 pub use logout::{logout_by_form, logout_by_redirect};

@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::web::http::address::ClientAddresses;
 use crate::web::http::cookie::CookieNames;
-use crate::web::http::unfinished::Unfinished;
+use crate::web::http::pending_work::PendingWork;
 use crate::web::metrics::Metrics;
 
 /// The bytes of SAML forms that are being read.
@@ -87,7 +87,7 @@ pub struct Site {
     /// The bytes of SAML forms that are read or looked at.
     pub form_room: Arc<AddressShares>,
     /// What outlives its request and is under way.
-    pub unfinished: Unfinished,
+    pub pending_work: PendingWork,
     /// For work that outlives its request, and for whatever waits for the network more than once: workers render pages
     /// meanwhile, and would come back late for each answer.
     pub runtime: Handle,
@@ -110,7 +110,7 @@ impl Site {
             content_security_policy,
             settings,
             form_room: AddressShares::new(FORM_ROOM),
-            unfinished: Unfinished::default(),
+            pending_work: PendingWork::default(),
             runtime: Handle::current(),
         }
     }

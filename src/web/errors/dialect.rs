@@ -53,7 +53,7 @@ impl Dialect {
     }
 
     /// AWS's clients log the request's id under this name.
-    pub fn dress(self, headers: &mut HeaderMap, reference: &ReferenceId) {
+    pub fn add_request_id(self, headers: &mut HeaderMap, reference: &ReferenceId) {
         if self.is_of_aws()
             && let Ok(value) = HeaderValue::from_str(reference.as_str())
         {

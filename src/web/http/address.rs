@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::client_address::{self, AddressHeader, ClientAddress, SeenAddress, UnknownAddress};
 use crate::telemetry::Throttle;
-use crate::web::http::extract::Visitor;
+use crate::web::http::extract::RequestScope;
 
 /// `[listen] client_address` and `trusted_proxies`.
 pub struct ClientAddresses {
@@ -145,7 +145,7 @@ fn is_private(address: IpAddr) -> bool {
 /// `GET /client-address`: the caller's own address as the gateway sees it, for `rolecalld check --online`, which finds out
 /// whether proxies and `[listen]` fit together. [`SeenAddress`] as JSON says nothing that the caller did not send, but for the
 /// proxy's address where they do not.
-pub async fn client_address(visitor: Visitor, request: HttpRequest) -> HttpResponse {
-    let addresses = &visitor.site.settings.client_addresses;
+pub async fn client_address(scope: RequestScope, request: HttpRequest) -> HttpResponse {
+    let addresses = &scope.site.settings.client_addresses;
     HttpResponse::Ok().json(addresses.seen(&request))
 }

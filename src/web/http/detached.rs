@@ -11,7 +11,7 @@ use rolecall_core::gateway::Gateway;
 use rolecall_core::identity::ProviderId;
 use rolecall_core::issue::{ConsoleOutcome, ConsoleVisit, IssueError, IssuedRole, ProofOutcome};
 
-use super::extract::Visitor;
+use super::extract::RequestScope;
 use crate::web::errors::problem::Problem;
 use crate::web::site::Site;
 
@@ -45,8 +45,6 @@ impl Delivery for IssuedRole {}
 impl Delivery for LoginTokens {}
 impl Delivery for ConsoleVisit {}
 
-impl<T: Send> Delivery for (T, IssuedRole) {}
-
 impl Delivery for ConsoleOutcome {
     fn is_issued(&self) -> bool {
         match self {
@@ -79,7 +77,7 @@ pub fn detached<T: Delivery + Send + 'static, E: Worded + Send + 'static>(
     let runtime = site.runtime.clone();
     let caller = Arc::new(());
     let watched = Arc::downgrade(&caller);
-    let piece = site.unfinished.begin();
+    let piece = site.pending_work.begin();
     // Not an `async` block, which would keep room for the work twice.
     let task = runtime.spawn(work.then(move |outcome| async move {
         if let Ok(outcome) = &outcome {
@@ -105,14 +103,14 @@ pub fn detached<T: Delivery + Send + 'static, E: Worded + Send + 'static>(
 /// # Errors
 /// When it could not be run to its end.
 pub async fn uninterrupted<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
-    visitor: &Visitor,
+    scope: &RequestScope,
     provider: &ProviderId,
     work: impl FnOnce(Arc<Gateway>, RequestContext, ProviderId) -> F,
 ) -> Result<T, Problem> {
-    let site = &visitor.site;
-    let (gateway, context) = (Arc::clone(&site.gateway), visitor.context.clone());
+    let site = &scope.site;
+    let (gateway, context) = (Arc::clone(&site.gateway), scope.context.clone());
     let work = work(gateway, context, provider.clone());
-    let piece = site.unfinished.begin();
+    let piece = site.pending_work.begin();
     let running = site.runtime.spawn(work.inspect(move |_| drop(piece))).await;
     running.map_err(|error| Problem::internal("the request was interrupted").because(error))
 }

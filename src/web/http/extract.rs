@@ -26,30 +26,30 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const USER_AGENT_CHARS_MAX: usize = 256;
 
 /// Anybody: where the request comes from.
-pub struct Visitor {
+pub struct RequestScope {
     /// The site.
     pub site: Data<Site>,
     /// Reference and origin.
     pub context: RequestContext,
 }
 
-impl Visitor {
+impl RequestScope {
     /// Both, for work that outlives the request.
     pub fn parts(&self) -> (Data<Site>, RequestContext) {
         (self.site.clone(), self.context.clone())
     }
 }
 
-impl FromRequest for Visitor {
+impl FromRequest for RequestScope {
     type Error = Problem;
     type Future = std::future::Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        std::future::ready(visitor(request))
+        std::future::ready(scope(request))
     }
 }
 
-fn visitor(request: &HttpRequest) -> Result<Visitor, Problem> {
+fn scope(request: &HttpRequest) -> Result<RequestScope, Problem> {
     let no_site = || Problem::internal("the site is not set up");
     let site = request
         .app_data::<Data<Site>>()
@@ -69,47 +69,46 @@ fn visitor(request: &HttpRequest) -> Result<Visitor, Problem> {
         address: address::known(request),
         user_agent,
     };
-    Ok(Visitor {
+    Ok(RequestScope {
         site,
         context: RequestContext { reference, origin },
     })
 }
 
 /// Somebody who is signed in. Anybody else is sent to sign in and comes back.
-pub struct Member {
+pub struct SignedIn {
     /// Where the request comes from.
-    pub visitor: Visitor,
+    pub scope: RequestScope,
     /// Their session.
     pub session: Session,
     /// What their browser holds.
     pub secret: SessionSecret,
 }
 
-/// Somebody who says that they are signed in. Whoever goes on to wait for AWS looks the session up on the way, in the same
-/// visit to the runtime, so that this thread is woken once.
-pub struct Claim {
-    visitor: Visitor,
+/// A session's cookie that has not been looked up.
+struct UnverifiedSession {
+    scope: RequestScope,
     secret: SessionSecret,
     /// Where a reader comes back to after signing in; a form is not sent again on their behalf.
     here: Option<String>,
     renewed: Renewed,
 }
 
-impl Claim {
+impl UnverifiedSession {
     fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let visitor = visitor(request)?;
+        let scope = scope(request)?;
         let reading = matches!(*request.method(), Method::GET | Method::HEAD);
         let here = reading.then(|| {
             let here = request.uri().path_and_query();
             here.map_or("/", |place| place.as_str()).to_owned()
         });
-        let Some(secret) = visitor.site.cookies.session(request) else {
+        let Some(secret) = scope.site.cookies.session(request) else {
             return Err(sign_in_first(here.as_deref()));
         };
         let renewed = Renewed::default();
         request.extensions_mut().insert(renewed.clone());
         Ok(Self {
-            visitor,
+            scope,
             secret,
             here,
             renewed,
@@ -120,21 +119,21 @@ impl Claim {
     ///
     /// # Errors
     /// When there is none, and when the store does not answer.
-    pub async fn prove(self) -> Result<Member, Problem> {
+    async fn verify(self) -> Result<SignedIn, Problem> {
         let Self {
-            visitor,
+            scope,
             secret,
             here,
             renewed,
         } = self;
-        let gateway = &visitor.site.gateway;
+        let gateway = &scope.site.gateway;
         let Some(session) = gateway.sessions().session(&secret).await? else {
             return Err(sign_in_first(here.as_deref()));
         };
         if session.needs_new_secret(gateway.now()) {
             match gateway.sessions().renew_secret(&secret).await {
                 Ok(Some(secret)) => {
-                    // One request, one claim: nothing is there yet.
+                    // One request, one session: nothing is there yet.
                     let _ = renewed.0.set(secret);
                 }
                 Ok(None) => {}
@@ -145,21 +144,21 @@ impl Claim {
                 ),
             }
         }
-        Ok(Member {
-            visitor,
+        Ok(SignedIn {
+            scope,
             session,
             secret,
         })
     }
 }
 
-impl FromRequest for Member {
+impl FromRequest for SignedIn {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let claim = Claim::of(request);
-        Box::pin(async move { claim?.prove().await })
+        let session = UnverifiedSession::of(request);
+        Box::pin(async move { session?.verify().await })
     }
 }
 
@@ -185,10 +184,10 @@ fn sign_in_first(here: Option<&str>) -> Problem {
 }
 
 /// A form of ours: sent by somebody who is signed in, from a page of their own session.
-pub struct Posted<T> {
-    /// Who.
-    pub member: Member,
-    /// What.
+pub struct CsrfForm<T> {
+    /// Who sent it.
+    pub signed_in: SignedIn,
+    /// Its fields, without the token.
     pub form: T,
 }
 
@@ -200,55 +199,24 @@ struct WithToken<T> {
     form: T,
 }
 
-/// A form as it came in, from somebody who says that they are signed in.
-pub struct Sent<T> {
-    claim: Claim,
-    form: Result<WithToken<T>, Problem>,
-}
-
-impl<T> Sent<T> {
-    /// As [`Visitor::parts`].
-    pub fn parts(&self) -> (Data<Site>, RequestContext) {
-        self.claim.visitor.parts()
-    }
-
-    /// Looks the session up and reads the form.
-    ///
-    /// # Errors
-    /// As [`Claim::prove`]; and when the form cannot be read, or is not of a page of this session.
-    pub async fn prove(self) -> Result<Posted<T>, Problem> {
-        let member = self.claim.prove().await?;
-        let WithToken { csrf: token, form } = self.form?;
-        if csrf::verify(&member.session.form_key, &token) {
-            Ok(Posted { member, form })
-        } else {
-            Err(Problem::foreign_form())
-        }
-    }
-}
-
-impl<T: DeserializeOwned + 'static> FromRequest for Sent<T> {
+impl<T: DeserializeOwned + 'static> FromRequest for CsrfForm<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let claim = Claim::of(request);
+        let session = UnverifiedSession::of(request);
         let form = read_form(request, payload);
         Box::pin(async move {
-            let claim = claim?;
+            let session = session?;
             let form = form.await;
-            Ok(Self { claim, form })
+            let signed_in = session.verify().await?;
+            let WithToken { csrf: token, form } = form?;
+            if csrf::verify(&signed_in.session.form_key, &token) {
+                Ok(Self { signed_in, form })
+            } else {
+                Err(Problem::foreign_form())
+            }
         })
-    }
-}
-
-impl<T: DeserializeOwned + 'static> FromRequest for Posted<T> {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let sent = Sent::from_request(request, payload);
-        Box::pin(async move { sent.await?.prove().await })
     }
 }
 
@@ -269,7 +237,7 @@ fn read_form<T: DeserializeOwned + 'static>(
 /// The form of a browser that has signed out: sent from the page that its ticket was shown on.
 pub struct TicketForm {
     /// Where the request comes from.
-    pub visitor: Visitor,
+    pub scope: RequestScope,
     /// What the browser holds.
     pub ticket: SignOutTicket,
 }
@@ -279,16 +247,16 @@ impl FromRequest for TicketForm {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let visitor = visitor(request);
+        let scope = scope(request);
         let request = request.clone();
-        let form = read_form::<Nothing>(&request, payload);
+        let form = read_form::<NoFields>(&request, payload);
         Box::pin(async move {
-            let visitor = visitor?;
+            let scope = scope?;
             let form = form.await?;
-            let ticket = visitor.site.cookies.sign_out_ticket(&request);
+            let ticket = scope.site.cookies.sign_out_ticket(&request);
             let ticket = ticket.ok_or_else(Problem::ticket_expired)?;
             match csrf::verify(&ticket.form_key(), &form.csrf) {
-                true => Ok(Self { visitor, ticket }),
+                true => Ok(Self { scope, ticket }),
                 false => Err(Problem::foreign_form()),
             }
         })
@@ -297,7 +265,7 @@ impl FromRequest for TicketForm {
 
 /// No field but the token.
 #[derive(serde::Deserialize)]
-pub struct Nothing {}
+pub struct NoFields {}
 
 fn form_problem(error: &actix_web::Error) -> Problem {
     match error.as_response_error().status_code() {

@@ -53,7 +53,7 @@ pub async fn guard(
     request.extensions_mut().insert(client);
     let dialect = Dialect::of(request.request());
     // The router needs the request to itself, so nothing may hold on to it until the answer is there.
-    let answered = match admit(&site, request.request()) {
+    let answered = match check_request(&site, request.request()) {
         Ok(()) => match AssertUnwindSafe(next.call(request)).catch_unwind().await {
             Ok(answered) => answered?.map_into_boxed_body(),
             Err(_) => return Err(panicked(&site, dialect, &reference, started)),
@@ -73,13 +73,13 @@ pub async fn guard(
     }
     renew(&site, &http, &mut response);
     let target = response.extensions_mut().remove::<FormTarget>();
-    dress(&site, response.headers_mut(), &reference);
+    add_security_headers(&site, response.headers_mut(), &reference);
     if let Some(FormTarget(origin)) = target {
         let headers = response.headers_mut();
         let policy = site.policy_with_form_to(&origin);
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
-    dialect.dress(response.headers_mut(), &reference);
+    dialect.add_request_id(response.headers_mut(), &reference);
     if http.method() == Method::HEAD {
         response.headers_mut().remove(header::TRANSFER_ENCODING);
     }
@@ -102,7 +102,7 @@ pub async fn guard(
 }
 
 /// Refuses what no handler should see.
-fn admit(site: &Site, request: &HttpRequest) -> Result<(), Problem> {
+fn check_request(site: &Site, request: &HttpRequest) -> Result<(), Problem> {
     let headers = request.headers();
     let cookies: usize = headers.get_all(header::COOKIE).map(HeaderValue::len).sum();
     let too_large = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
@@ -237,8 +237,8 @@ fn described(error: &Error) -> Problem {
 fn panicked(site: &Site, dialect: Dialect, reference: &ReferenceId, started: Instant) -> Error {
     let problem = Problem::internal("The request could not be answered.");
     let mut response = render(dialect, &problem, reference);
-    dress(site, response.headers_mut(), reference);
-    dialect.dress(response.headers_mut(), reference);
+    add_security_headers(site, response.headers_mut(), reference);
+    dialect.add_request_id(response.headers_mut(), reference);
     site.metrics
         .request("-", problem.status.as_u16(), started.elapsed());
     tracing::error!(%reference, "a handler panicked");
@@ -286,7 +286,7 @@ fn renew(site: &Site, request: &HttpRequest, response: &mut HttpResponse) {
 }
 
 /// Headers of every answer (`docs/threat-model.md` says what each is for).
-fn dress(site: &Site, headers: &mut HeaderMap, reference: &ReferenceId) {
+fn add_security_headers(site: &Site, headers: &mut HeaderMap, reference: &ReferenceId) {
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::web::errors::problem::Problem;
 use crate::web::http::reply;
-use view::{HandOverField, HandOverPage};
+use view::{AutoPostField, AutoPostPage};
 
 /// The origin that the form of this one answer goes to; the guard adds it to `form-action`.
 pub struct FormTarget(pub String);
@@ -34,12 +34,12 @@ pub fn form(
     fields: Vec<(&'static str, String)>,
     to: &str,
 ) -> Result<HttpResponse, Problem> {
-    let page = HandOverPage {
+    let page = AutoPostPage {
         to: to.to_owned(),
         action: action.to_string(),
         fields: fields
             .into_iter()
-            .map(|(name, value)| HandOverField { name, value })
+            .map(|(name, value)| AutoPostField { name, value })
             .collect(),
     };
     let mut response = reply::page(StatusCode::OK, &page)?;

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::format;
 use crate::web::errors::problem::Problem;
-use crate::web::http::extract::Member;
+use crate::web::http::extract::SignedIn;
 use crate::web::http::reply;
 use view::{AnsweredPage, ConsentPage, DevicePart};
 
@@ -73,11 +73,15 @@ impl<'a> Form<'a> {
 ///
 /// # Errors
 /// When it cannot be rendered.
-pub async fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<HttpResponse, Problem> {
-    let site = &member.visitor.site;
+pub async fn page(
+    signed_in: &SignedIn,
+    asked: &Asked,
+    form: Form<'_>,
+) -> Result<HttpResponse, Problem> {
+    let site = &signed_in.scope.site;
     let caller = Caller {
         flow: Some(asked.flow),
-        ..Caller::from(&member.session)
+        ..Caller::from(&signed_in.session)
     };
     let grants = site
         .gateway
@@ -93,7 +97,7 @@ pub async fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<Http
     accounts.dedup();
     let (theirs, here) = (
         asked.asking.origin.address,
-        member.visitor.context.origin.address,
+        signed_in.scope.context.origin.address,
     );
     let device = match (&asked.user_code, form.device) {
         (Some(code), Some((typed, retyped))) => Some(DevicePart {
@@ -110,7 +114,7 @@ pub async fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<Http
     };
     let others: Vec<String> = asked.others.iter().map(|one| one.id.to_string()).collect();
     let page = ConsentPage {
-        viewer: member.viewer(),
+        viewer: signed_in.viewer(),
         action: form.action.to_owned(),
         name: asked.asking.client_name.to_string(),
         address: format::address(theirs),
@@ -120,12 +124,16 @@ pub async fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<Http
         begun: format::moment(asked.asking.begun_at),
         roles,
         accounts: accounts.len(),
-        until: format::moment(site.gateway.sessions().client_session_end(&member.session)),
+        until: format::moment(
+            site.gateway
+                .sessions()
+                .client_session_end(&signed_in.session),
+        ),
         sign_in_again: site
             .gateway
             .sessions()
-            .ends_client_session_early(&member.session)
-            .then(|| sign_in_again(member, asked, form.action)),
+            .ends_client_session_early(&signed_in.session)
+            .then(|| sign_in_again(signed_in, asked, form.action)),
         device,
         others: asked
             .others
@@ -139,7 +147,7 @@ pub async fn page(member: &Member, asked: &Asked, form: Form<'_>) -> Result<Http
 }
 
 /// A new sign-in, after which the person is asked again.
-fn sign_in_again(member: &Member, asked: &Asked, action: &str) -> String {
+fn sign_in_again(signed_in: &SignedIn, asked: &Asked, action: &str) -> String {
     let return_to = match &asked.user_code {
         Some(code) => format!(
             "/device?{}",
@@ -148,7 +156,7 @@ fn sign_in_again(member: &Member, asked: &Asked, action: &str) -> String {
         None => action.to_owned(),
     };
     let query = reply::query(&[("fresh", "true"), ("return_to", &return_to)]);
-    format!("/sign-in/{}?{query}", member.session.identity.provider)
+    format!("/sign-in/{}?{query}", signed_in.session.identity.provider)
 }
 
 /// Whether two addresses are likely of one place: the same /24, or the same /48 of IPv6.
@@ -171,9 +179,9 @@ fn same_network(one: Option<IpAddr>, other: Option<IpAddr>) -> bool {
 ///
 /// # Errors
 /// When the page cannot be rendered.
-pub fn go_back(member: &Member, to: &str) -> Result<HttpResponse, Problem> {
+pub fn return_to_client(signed_in: &SignedIn, to: &str) -> Result<HttpResponse, Problem> {
     let page = AnsweredPage {
-        viewer: member.viewer(),
+        viewer: signed_in.viewer(),
         allowed: None,
         to: to.to_owned(),
     };

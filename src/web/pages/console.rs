@@ -17,7 +17,7 @@ use super::role::RoleFields;
 use super::{auto_post, portal};
 use crate::web::errors::problem::Problem;
 use crate::web::http::detached::detached;
-use crate::web::http::extract::{Member, Posted};
+use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::reply;
 use crate::web::saml::via_provider;
 use view::{ConsolePage, RegionChoice};
@@ -36,13 +36,13 @@ pub struct ConsoleFields {
 }
 
 impl ConsoleFields {
-    fn destination(&self, member: &Member) -> Result<Option<Destination>, Problem> {
+    fn destination(&self, signed_in: &SignedIn) -> Result<Option<Destination>, Problem> {
         let region = Some(self.region.as_str()).filter(|region| !region.is_empty());
         let region = region
             .map(Region::parse)
             .transpose()
             .map_err(|error| Problem::bad_request(error.to_string()))?;
-        let partition = member.visitor.site.gateway.partition();
+        let partition = signed_in.scope.site.gateway.partition();
         let resolved = Destination::resolve(&self.destination, region.as_ref(), partition);
         resolved.map_err(|error| {
             Problem::bad_request(error.to_string())
@@ -76,17 +76,17 @@ impl ConsoleFields {
 /// # Errors
 /// When the role is not the reader's, or the link cannot be read.
 pub async fn confirm_console(
-    member: Member,
+    signed_in: SignedIn,
     link: Query<ConsoleFields>,
 ) -> Result<HttpResponse, Problem> {
-    let site = &member.visitor.site;
+    let site = &signed_in.scope.site;
     let role = link.role.parse()?;
-    link.destination(&member)?;
-    let origin = &member.visitor.context.origin;
+    link.destination(&signed_in)?;
+    let origin = &signed_in.scope.context.origin;
     let grants = site
         .gateway
         .entitlements()
-        .grants_in(&role.account, &member.session, origin)
+        .grants_in(&role.account, &signed_in.session, origin)
         .await?;
     let grant = grants.find(&role.account, &role.permission_set, role.variant.as_deref());
     let locked = role.find_locked(&grants);
@@ -113,7 +113,7 @@ pub async fn confirm_console(
         });
     let deep_link = link.deep_link();
     let page = ConsolePage {
-        viewer: member.viewer(),
+        viewer: signed_in.viewer(),
         account_id: account.id.to_string(),
         account_name: account.name.to_string(),
         permission_set: role.permission_set.clone(),
@@ -130,7 +130,7 @@ pub async fn confirm_console(
         lock: grant.is_none().then(|| {
             portal::lock(
                 locked.as_ref().map_or(&[], |locked| &locked.unmet),
-                &member.session.identity.provider,
+                &signed_in.session.identity.provider,
                 deep_link.as_str(),
             )
         }),
@@ -143,39 +143,39 @@ pub async fn confirm_console(
 /// # Errors
 /// [`IssueError`] and whatever makes the form unreadable.
 pub async fn open_console(
-    posted: Posted<ConsoleFields>,
+    posted: CsrfForm<ConsoleFields>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let Posted { member, form } = posted;
+    let CsrfForm { signed_in, form } = posted;
     let role = form.role.parse()?;
     let wish = ConsoleRequest {
-        destination: form.destination(&member)?,
+        destination: form.destination(&signed_in)?,
         return_to: form.deep_link(),
     };
     let json = reply::wants_json(&request);
     if form.sign_out_first == "true" {
-        let site = &member.visitor.site;
+        let site = &signed_in.scope.site;
         let url = site
             .gateway
             .issuer()
-            .sign_out_of_console(&member.session, role, wish)
+            .sign_out_of_console(&signed_in.session, role, wish)
             .await?;
         return Ok(console_reply(json, url.as_str()));
     }
-    let (site, context) = member.visitor.parts();
+    let (site, context) = signed_in.scope.parts();
     let visit = detached(site, context, "console", async move {
-        let Member {
-            visitor, session, ..
-        } = member;
-        let gateway = &visitor.site.gateway;
+        let SignedIn { scope, session, .. } = signed_in;
+        let gateway = &scope.site.gateway;
         let visit = gateway
             .issuer()
-            .visit_console(&visitor.context, &session, &role, &wish);
+            .visit_console(&scope.context, &session, &role, &wish);
         Ok(visit.await)
     })
     .await?;
     match visit {
-        Err(IssueError::AtProvider { start: Some(start) }) if !json => via_provider::go(&start),
+        Err(IssueError::AtProvider { start: Some(start) }) if !json => {
+            via_provider::redirect_to_provider(&start)
+        }
         visit => visit_reply(json, &visit?),
     }
 }
@@ -186,19 +186,17 @@ pub async fn open_console(
 /// # Errors
 /// [`IssueError`].
 pub async fn continue_to_console(
-    member: Member,
+    signed_in: SignedIn,
     ticket: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let (site, context) = member.visitor.parts();
+    let (site, context) = signed_in.scope.parts();
     let outcome = detached(site, context, "console", async move {
-        let Member {
-            visitor, session, ..
-        } = member;
+        let SignedIn { scope, session, .. } = signed_in;
         let ticket = ConsoleTicket::new(ticket.into_inner());
-        let gateway = &visitor.site.gateway;
+        let gateway = &scope.site.gateway;
         let outcome = gateway
             .issuer()
-            .continue_to_console(&visitor.context, &session, &ticket);
+            .continue_to_console(&scope.context, &session, &ticket);
         Ok(outcome.await)
     });
     match outcome.await?? {

@@ -13,7 +13,7 @@ use super::layout::Viewer;
 use super::role::RoleFields;
 use crate::web::errors::problem::Problem;
 use crate::web::http::detached::detached;
-use crate::web::http::extract::{Member, Posted, Sent};
+use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::reply;
 use crate::web::saml::via_provider;
 use view::CredentialsPage;
@@ -23,28 +23,23 @@ use view::CredentialsPage;
 /// # Errors
 /// [`IssueError`] and whatever makes the form unreadable.
 pub async fn credentials(
-    sent: Sent<RoleFields>,
+    posted: CsrfForm<RoleFields>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
+    let CsrfForm { signed_in, form } = posted;
+    let role = form.parse()?;
     let json = reply::wants_json(&request);
-    let (site, context) = sent.parts();
-    let work = async move {
-        let Posted { member, form } = sent.prove().await?;
-        let role = form.parse()?;
-        let viewer = (!json).then(|| member.viewer());
-        let Member {
-            visitor, session, ..
-        } = member;
-        let issued = visitor
-            .site
-            .gateway
-            .issuer()
-            .credentials(&visitor.context, &session, &role);
-        Ok(issued.await.map(|issued| (viewer, issued)))
-    };
-    let (viewer, issued) = match detached(site.clone(), context, "credentials", work).await? {
+    let viewer = (!json).then(|| signed_in.viewer());
+    let (site, context) = signed_in.scope.parts();
+    let issued = detached(site.clone(), context, "credentials", async move {
+        let SignedIn { scope, session, .. } = signed_in;
+        let issuer = scope.site.gateway.issuer();
+        Ok(issuer.credentials(&scope.context, &session, &role).await)
+    })
+    .await?;
+    let issued = match issued {
         Err(IssueError::AtProvider { start: Some(start) }) if !json => {
-            return via_provider::go(&start);
+            return via_provider::redirect_to_provider(&start);
         }
         issued => issued?,
     };

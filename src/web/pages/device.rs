@@ -13,7 +13,7 @@ use super::consent;
 use super::consent::ConsentForm;
 use super::consent::view::AnsweredPage;
 use crate::web::errors::problem::{Fault, Problem};
-use crate::web::http::extract::{Member, Posted};
+use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::reply;
 use view::DeviceCodePage;
 
@@ -28,11 +28,11 @@ pub struct Link {
 ///
 /// # Errors
 /// [`ConsentError`], where it is not about the code.
-pub async fn show(member: Member, link: Query<Link>) -> Result<HttpResponse, Problem> {
+pub async fn show(signed_in: SignedIn, link: Query<Link>) -> Result<HttpResponse, Problem> {
     if link.user_code.is_empty() {
-        return ask_for_code(&member, "", None);
+        return ask_for_code(&signed_in, "", None);
     }
-    compare(&member, &link.user_code, None, None).await
+    compare(&signed_in, &link.user_code, None, None).await
 }
 
 /// What the pages of `/device` send.
@@ -50,12 +50,12 @@ pub struct DeviceForm {
 ///
 /// # Errors
 /// [`ConsentError`], where it is not about the code.
-pub async fn answer(posted: Posted<DeviceForm>) -> Result<HttpResponse, Problem> {
-    let Posted { member, form } = posted;
+pub async fn answer(posted: CsrfForm<DeviceForm>) -> Result<HttpResponse, Problem> {
+    let CsrfForm { signed_in, form } = posted;
     let Some(retyped) = form.retyped else {
         // From the page that asks for the code: the person has typed all of it.
         let typed = form.user_code.clone();
-        return compare(&member, &form.user_code, Some(typed), None).await;
+        return compare(&signed_in, &form.user_code, Some(typed), None).await;
     };
     let answer = DeviceAnswer {
         user_code: form.user_code,
@@ -63,11 +63,11 @@ pub async fn answer(posted: Posted<DeviceForm>) -> Result<HttpResponse, Problem>
         decision: form.consent.decision()?,
         shown: form.consent.shown(),
     };
-    let site = &member.visitor.site;
+    let site = &signed_in.scope.site;
     let outcome = site
         .gateway
         .clients()
-        .decide_device(&member.visitor.context, &member.session, &answer)
+        .decide_device(&signed_in.scope.context, &signed_in.session, &answer)
         .await;
     let word = match &outcome {
         Ok(_) => consent::word(answer.decision),
@@ -77,32 +77,32 @@ pub async fn answer(posted: Posted<DeviceForm>) -> Result<HttpResponse, Problem>
     match outcome {
         Ok(_) => {
             let page = AnsweredPage {
-                viewer: member.viewer(),
+                viewer: signed_in.viewer(),
                 allowed: Some(answer.decision == Decision::Allow),
                 to: String::new(),
             };
             reply::page(StatusCode::OK, &page)
         }
         Err(error @ ConsentError::NotRetyped) => {
-            compare(&member, &answer.user_code, None, Some(error.to_string())).await
+            compare(&signed_in, &answer.user_code, None, Some(error.to_string())).await
         }
-        Err(error) => wrong(&member, &answer.user_code, error),
+        Err(error) => wrong(&signed_in, &answer.user_code, error),
     }
 }
 
 /// The page that asks, for the code that was typed or came with a link.
 async fn compare(
-    member: &Member,
+    signed_in: &SignedIn,
     user_code: &str,
     retyped: Option<String>,
     error: Option<String>,
 ) -> Result<HttpResponse, Problem> {
-    let looked_up = member
-        .visitor
+    let looked_up = signed_in
+        .scope
         .site
         .gateway
         .clients()
-        .look_up_device(&member.visitor.context, &member.session, user_code)
+        .look_up_device(&signed_in.scope.context, &signed_in.session, user_code)
         .await;
     match looked_up {
         Ok(asked) => {
@@ -111,23 +111,27 @@ async fn compare(
                 device: Some((user_code.to_owned(), retyped)),
                 error,
             };
-            consent::page(member, &asked, form).await
+            consent::page(signed_in, &asked, form).await
         }
         Err(error) => {
-            member.visitor.site.metrics.consent("device", error.word());
-            wrong(member, user_code, error)
+            signed_in.scope.site.metrics.consent("device", error.word());
+            wrong(signed_in, user_code, error)
         }
     }
 }
 
 /// A code that leads nowhere is asked for again; whatever else is wrong is a problem of its own.
-fn wrong(member: &Member, user_code: &str, error: ConsentError) -> Result<HttpResponse, Problem> {
+fn wrong(
+    signed_in: &SignedIn,
+    user_code: &str,
+    error: ConsentError,
+) -> Result<HttpResponse, Problem> {
     match error {
         ConsentError::UnknownCode | ConsentError::NotRetyped => {
             let text = "No program waits with this code. It may be mistyped, have expired, or have been answered already.";
-            ask_for_code(member, user_code, Some(text.to_owned()))
+            ask_for_code(signed_in, user_code, Some(text.to_owned()))
         }
-        ConsentError::NotFresh => Err(sign_in_again(member, &back_to(user_code))),
+        ConsentError::NotFresh => Err(sign_in_again(signed_in, &back_to(user_code))),
         ConsentError::TooManyTries(exceeded) => {
             let mut problem = Problem::from(exceeded);
             problem.code = "too_many_tries";
@@ -139,7 +143,7 @@ fn wrong(member: &Member, user_code: &str, error: ConsentError) -> Result<HttpRe
                 "Wait {minutes} {unit}, then start the program again and enter the code that it shows."
             )))
         }
-        ConsentError::AuthTimeMissing => Err(auth_time_missing(member, "/device")),
+        ConsentError::AuthTimeMissing => Err(auth_time_missing(signed_in, "/device")),
         ConsentError::DeviceFlowOff => Err(Problem::new(
             StatusCode::FORBIDDEN,
             Fault::Caller,
@@ -162,12 +166,12 @@ fn back_to(user_code: &str) -> String {
 }
 
 fn ask_for_code(
-    member: &Member,
+    signed_in: &SignedIn,
     user_code: &str,
     error: Option<String>,
 ) -> Result<HttpResponse, Problem> {
     let page = DeviceCodePage {
-        viewer: member.viewer(),
+        viewer: signed_in.viewer(),
         user_code: user_code.to_owned(),
         error,
     };
@@ -175,8 +179,8 @@ fn ask_for_code(
 }
 
 /// What stands between an old sign-in and a program on another machine; the person comes back to `return_to`.
-pub fn sign_in_again(member: &Member, return_to: &str) -> Problem {
-    let provider = &member.session.identity.provider;
+pub fn sign_in_again(signed_in: &SignedIn, return_to: &str) -> Problem {
+    let provider = &signed_in.session.identity.provider;
     let query = reply::query(&[("fresh", "true"), ("return_to", return_to)]);
     Problem::new(
         StatusCode::FORBIDDEN,
@@ -190,9 +194,9 @@ pub fn sign_in_again(member: &Member, return_to: &str) -> Problem {
 }
 
 /// The provider does not say when the person signed in, so that signing in once more would lead here again.
-pub fn auth_time_missing(member: &Member, return_to: &str) -> Problem {
-    let id = &member.session.identity.provider;
-    let provider = member.visitor.site.gateway.sign_ins().provider(id);
+pub fn auth_time_missing(signed_in: &SignedIn, return_to: &str) -> Problem {
+    let id = &signed_in.session.identity.provider;
+    let provider = signed_in.scope.site.gateway.sign_ins().provider(id);
     let title = provider.map_or(id.as_str(), |provider| provider.title());
     let query = reply::query(&[("fresh", "true"), ("return_to", return_to)]);
     let message = format!(

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::format;
 use crate::web::http::csrf;
-use crate::web::http::extract::Member;
+use crate::web::http::extract::SignedIn;
 
 /// The signed-in person, as the header of every page shows them.
 #[derive(Clone)]
@@ -32,10 +32,10 @@ impl fmt::Debug for Viewer {
     }
 }
 
-impl Member {
+impl SignedIn {
     /// The person, for the header of a page.
     pub fn viewer(&self) -> Viewer {
-        let gateway = &self.visitor.site.gateway;
+        let gateway = &self.scope.site.gateway;
         let identity = &self.session.identity;
         let provider = gateway.sign_ins().provider(&identity.provider);
         let mut mask = [0; 32];

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::format;
 use super::layout::Link;
 use crate::web::errors::problem::Problem;
-use crate::web::http::extract::Member;
+use crate::web::http::extract::SignedIn;
 use crate::web::http::reply;
 use view::{AccountSection, Lock, PortalPage, RoleRow};
 
@@ -29,22 +29,22 @@ pub struct Search {
 ///
 /// # Errors
 /// When the page cannot be rendered.
-pub async fn home(member: Member, search: Query<Search>) -> Result<HttpResponse, Problem> {
-    let grants = member
-        .visitor
+pub async fn home(signed_in: SignedIn, search: Query<Search>) -> Result<HttpResponse, Problem> {
+    let grants = signed_in
+        .scope
         .site
         .gateway
         .entitlements()
-        .grants(&member.session, &member.visitor.context.origin)
+        .grants(&signed_in.session, &signed_in.scope.context.origin)
         .await?;
     if grants.is_empty() && grants.locked().next().is_none() {
-        return reply::page(StatusCode::OK, &no_access::page(&member));
+        return reply::page(StatusCode::OK, &no_access::page(&signed_in));
     }
     let (held, locked): (Vec<Grant>, Vec<Locked>) =
         (grants.iter().collect(), grants.locked().collect());
-    let accounts = sections(&held, &locked, &member.session.identity.provider, "/");
+    let accounts = sections(&held, &locked, &signed_in.session.identity.provider, "/");
     let mut page = PortalPage {
-        viewer: member.viewer(),
+        viewer: signed_in.viewer(),
         query: String::new(),
         accounts,
     };

@@ -11,19 +11,19 @@ use serde::Deserialize;
 
 use super::format;
 use crate::web::errors::problem::Problem;
-use crate::web::http::extract::{Member, Posted};
+use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::{csrf, reply};
 use view::{ClientRow, SessionRow, SessionsPage};
 
 /// What was just done, after a redirect.
 #[derive(Deserialize)]
-pub struct Done {
+pub struct EndedQuery {
     ended: Option<String>,
     #[serde(default)]
     proof: String,
 }
 
-impl Done {
+impl EndedQuery {
     /// Where it is told. The proof is this session's own, so that no link of somebody else's tells that anything has ended.
     fn at(session: &Session, ended: &str) -> String {
         let proof = csrf::notice(&session.form_key, ended);
@@ -48,31 +48,31 @@ impl Done {
 ///
 /// # Errors
 /// When the store is down.
-pub async fn list(member: Member, done: Query<Done>) -> Result<HttpResponse, Problem> {
-    let mut sessions = member
-        .visitor
+pub async fn list(signed_in: SignedIn, done: Query<EndedQuery>) -> Result<HttpResponse, Problem> {
+    let mut sessions = signed_in
+        .scope
         .site
         .gateway
         .sessions()
-        .browser_sessions(&member.session)
+        .browser_sessions(&signed_in.session)
         .await?;
-    sessions.sort_by_key(|session| session.id != member.session.id);
-    let notice = done.notice(&member.session);
-    let clients = member
-        .visitor
+    sessions.sort_by_key(|session| session.id != signed_in.session.id);
+    let notice = done.notice(&signed_in.session);
+    let clients = signed_in
+        .scope
         .site
         .gateway
         .sessions()
-        .client_sessions(&member.session)
+        .client_sessions(&signed_in.session)
         .await?;
     let rows = sessions
         .iter()
-        .map(|session| row(session, &member))
+        .map(|session| row(session, &signed_in))
         .collect();
     reply::page(
         StatusCode::OK,
         &SessionsPage {
-            viewer: member.viewer(),
+            viewer: signed_in.viewer(),
             sessions: rows,
             clients: clients.iter().map(client_row).collect(),
             notice,
@@ -80,16 +80,16 @@ pub async fn list(member: Member, done: Query<Done>) -> Result<HttpResponse, Pro
     )
 }
 
-fn row(session: &Session, member: &Member) -> SessionRow {
-    let provider = member
-        .visitor
+fn row(session: &Session, signed_in: &SignedIn) -> SessionRow {
+    let provider = signed_in
+        .scope
         .site
         .gateway
         .sign_ins()
         .provider(&session.identity.provider);
     SessionRow {
         id: session.id.to_string(),
-        current: session.id == member.session.id,
+        current: session.id == signed_in.session.id,
         browser: format::browser(session.origin.user_agent.as_deref()),
         address: format::address(session.origin.address),
         provider: provider.map_or_else(
@@ -122,7 +122,7 @@ fn client_row(client: &ClientSession) -> ClientRow {
 
 /// Which to end: one by its id, or all others.
 #[derive(Deserialize)]
-pub struct Which {
+pub struct EndForm {
     session: Option<String>,
     others: Option<String>,
 }
@@ -131,11 +131,11 @@ pub struct Which {
 ///
 /// # Errors
 /// When the store is down.
-pub async fn end(posted: Posted<Which>) -> Result<HttpResponse, Problem> {
-    let Posted { member, form } = posted;
-    let gateway = &member.visitor.site.gateway;
-    let context = &member.visitor.context;
-    let session = &member.session;
+pub async fn end(posted: CsrfForm<EndForm>) -> Result<HttpResponse, Problem> {
+    let CsrfForm { signed_in, form } = posted;
+    let gateway = &signed_in.scope.site.gateway;
+    let context = &signed_in.scope.context;
+    let session = &signed_in.session;
     let (ended, which) = match (form.session, form.others.as_deref()) {
         (Some(id), _) => (
             gateway
@@ -158,7 +158,7 @@ pub async fn end(posted: Posted<Which>) -> Result<HttpResponse, Problem> {
         }
     };
     match ended {
-        true => Ok(reply::see_other(&Done::at(session, which))),
+        true => Ok(reply::see_other(&EndedQuery::at(session, which))),
         // This session has ended itself, and nothing else has.
         false => Err(Problem::sign_in_first("/sessions", false)),
     }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::{auto_post, sign_out};
 use crate::web::errors::problem::Problem;
 use crate::web::http::detached::uninterrupted;
-use crate::web::http::extract::Visitor;
+use crate::web::http::extract::RequestScope;
 use crate::web::http::fetch_metadata::{is_scripted, require_navigation};
 use crate::web::http::reply;
 use crate::web::site::Site;
@@ -31,7 +31,7 @@ const SCRIPTED_WAIT_SECONDS: u32 = 1;
 
 /// The query of the sign-in pages.
 #[derive(Deserialize)]
-pub struct Wish {
+pub struct SignInQuery {
     return_to: Option<String>,
     email: Option<String>,
     #[serde(default)]
@@ -40,7 +40,7 @@ pub struct Wish {
     mfa: bool,
 }
 
-impl Wish {
+impl SignInQuery {
     /// A place that is not ours becomes the portal: the person asked to sign in, not to be told off.
     fn return_to(&self) -> ReturnTo {
         self.return_to
@@ -50,8 +50,8 @@ impl Wish {
     }
 }
 
-impl From<Wish> for SignInWish {
-    fn from(wish: Wish) -> Self {
+impl From<SignInQuery> for SignInWish {
+    fn from(wish: SignInQuery) -> Self {
         let return_to = wish.return_to();
         let email = wish.email.as_deref();
         Self {
@@ -74,11 +74,11 @@ pub fn provider_id(text: &str) -> Result<ProviderId, Problem> {
 /// # Errors
 /// When the page cannot be rendered.
 pub async fn choose(
-    visitor: Visitor,
+    scope: RequestScope,
     request: HttpRequest,
-    wish: Query<Wish>,
+    wish: Query<SignInQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let gateway = &visitor.site.gateway;
+    let gateway = &scope.site.gateway;
     let return_to = wish.return_to();
     let typed = wish.email.as_deref().map(str::trim);
     let Some(typed) = typed.filter(|email| !email.is_empty()) else {
@@ -97,7 +97,7 @@ pub async fn choose(
                 } else {
                     0
                 };
-                return go_on(provider.as_ref(), to, wait);
+                return forward_to_provider(provider.as_ref(), to, wait);
             }
             None => format!("No identity provider is set up for {}.", email.domain()),
         },
@@ -112,7 +112,7 @@ pub async fn choose(
 }
 
 /// Says which provider comes next, and goes on to `href` by itself.
-fn go_on(
+fn forward_to_provider(
     provider: &dyn IdentityProvider,
     href: String,
     seconds: u32,
@@ -164,19 +164,19 @@ fn start_path(id: &ProviderId, return_to: &ReturnTo, email: Option<&EmailAddress
 /// # Errors
 /// When there is no such provider, or it or our store is down.
 pub async fn start(
-    visitor: Visitor,
+    scope: RequestScope,
     request: HttpRequest,
     id: Path<String>,
-    wish: Query<Wish>,
+    wish: Query<SignInQuery>,
 ) -> Result<HttpResponse, Problem> {
-    let site = &visitor.site;
+    let site = &scope.site;
     require_navigation(&request)?;
     let id = provider_id(&id)?;
     if is_scripted(&request) {
         let provider = site.gateway.sign_ins().provider(&id);
         let provider = provider.ok_or(SignInError::UnknownProvider)?;
         let to = format!("/sign-in/{id}?{}", request.query_string());
-        return go_on(provider.as_ref(), to, SCRIPTED_WAIT_SECONDS);
+        return forward_to_provider(provider.as_ref(), to, SCRIPTED_WAIT_SECONDS);
     }
     let browser = site.cookies.browser(&request);
     let session = site.cookies.session(&request);
@@ -184,7 +184,7 @@ pub async fn start(
     let begun = site
         .gateway
         .sign_ins()
-        .begin_sign_in(&visitor.context, &id, browser, session.as_ref(), wish)
+        .begin_sign_in(&scope.context, &id, browser, session.as_ref(), wish)
         .await?;
     let title = title(site, &id);
     let mut response = auto_post::challenge(begun.challenge, &title)?;
@@ -198,31 +198,31 @@ pub async fn start(
 /// # Errors
 /// When the sign-in is refused; see [`SignInError`].
 pub async fn callback(
-    visitor: Visitor,
+    scope: RequestScope,
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
     require_navigation(&request)?;
     let id = provider_id(&id)?;
-    let browser = visitor.site.cookies.browser(&request);
+    let browser = scope.site.cookies.browser(&request);
     let returned = parse_callback(request.query_string());
-    let outcome = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
+    let outcome = uninterrupted(&scope, &id, |gateway, context, provider| async move {
         gateway
             .sign_ins()
             .complete_sign_in(&context, &provider, browser.as_ref(), returned)
             .await
     });
-    finish(&visitor, &request, &id, outcome.await?).await
+    finish(&scope, &request, &id, outcome.await?).await
 }
 
 /// Counts how a sign-in ended, and hands the browser its session.
 pub async fn finish(
-    visitor: &Visitor,
+    scope: &RequestScope,
     request: &HttpRequest,
     id: &ProviderId,
     outcome: Result<SignedIn, SignInError>,
 ) -> Result<HttpResponse, Problem> {
-    let site = &visitor.site;
+    let site = &scope.site;
     site.metrics.sign_in(
         known(&site.gateway, id),
         outcome.as_ref().map_or_else(SignInError::reason, |_| "ok"),
@@ -232,7 +232,7 @@ pub async fn finish(
     if let Some(old) = site.cookies.session(request) {
         site.gateway
             .sign_ins()
-            .replace_session(&visitor.context, &old)
+            .replace_session(&scope.context, &old)
             .await?;
     }
     let mut response = reply::see_other(signed_in.return_to.as_str());

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::auto_post;
 use super::sign_in::title;
 use crate::web::errors::problem::Problem;
-use crate::web::http::extract::{Member, Nothing, Posted, TicketForm, Visitor};
+use crate::web::http::extract::{CsrfForm, NoFields, RequestScope, SignedIn, TicketForm};
 use crate::web::http::{csrf, reply};
 use crate::web::site::Site;
 use view::{SignedOutClients, SignedOutPage};
@@ -25,17 +25,17 @@ use view::{SignedOutClients, SignedOutPage};
 ///
 /// # Errors
 /// When the store is down: the session lives on.
-pub async fn sign_out(posted: Posted<Nothing>) -> Result<HttpResponse, Problem> {
-    let Member {
-        visitor,
+pub async fn sign_out(posted: CsrfForm<NoFields>) -> Result<HttpResponse, Problem> {
+    let SignedIn {
+        scope,
         session,
         secret,
-    } = &posted.member;
-    let site = &visitor.site;
+    } = &posted.signed_in;
+    let site = &scope.site;
     let signed_out = site
         .gateway
         .sign_ins()
-        .sign_out(&visitor.context, session, secret)
+        .sign_out(&scope.context, session, secret)
         .await?;
     let remaining = signed_out.remaining.as_ref();
     let clients = remaining.map_or(SignedOutClients::Unknown, |remaining| {
@@ -72,11 +72,11 @@ pub struct AfterSignOut {
 /// # Errors
 /// When the page cannot be rendered.
 pub async fn signed_out(
-    visitor: Visitor,
+    scope: RequestScope,
     request: HttpRequest,
     after: Query<AfterSignOut>,
 ) -> Result<HttpResponse, Problem> {
-    let site = &visitor.site;
+    let site = &scope.site;
     let provider = after.still_at.as_deref().map(ProviderId::parse);
     let provider = provider.and_then(Result::ok);
     let known = provider.and_then(|id| site.gateway.sign_ins().provider(&id));
@@ -105,12 +105,12 @@ async fn remaining(site: &Site, ticket: &SignOutTicket) -> SignedOutClients {
 /// # Errors
 /// When the ticket was used or has expired, and when the store is down.
 pub async fn end_clients(form: TicketForm) -> Result<HttpResponse, Problem> {
-    let TicketForm { visitor, ticket } = form;
-    let site = &visitor.site;
+    let TicketForm { scope, ticket } = form;
+    let site = &scope.site;
     let ended = site
         .gateway
         .sessions()
-        .end_remaining_clients(&visitor.context, &ticket)
+        .end_remaining_clients(&scope.context, &ticket)
         .await?;
     if !ended {
         return Err(Problem::ticket_expired());

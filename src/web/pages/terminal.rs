@@ -12,13 +12,13 @@ use serde::Deserialize;
 
 use super::credentials::view::{Snippet, mask};
 use crate::web::errors::problem::{Fault, Problem};
-use crate::web::http::extract::Member;
+use crate::web::http::extract::SignedIn;
 use crate::web::http::reply;
-use view::{Example, ProfileChoice, SetUpPage};
+use view::{Example, ProfileChoice, TerminalPage};
 
 /// `?profile=NAME&format=text`
 #[derive(Deserialize)]
-pub struct Wanted {
+pub struct TerminalQuery {
     /// The one profile to show; empty for all.
     #[serde(default)]
     profile: String,
@@ -31,19 +31,22 @@ pub struct Wanted {
 /// # Errors
 /// When there is no such profile, or the page cannot be rendered.
 pub async fn show(
-    member: Member,
-    wanted: Query<Wanted>,
+    signed_in: SignedIn,
+    wanted: Query<TerminalQuery>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let site = &member.visitor.site;
-    let origin = &member.visitor.context.origin;
+    let site = &signed_in.scope.site;
+    let origin = &signed_in.scope.context.origin;
     let region = site.settings.region.as_str();
     let place = Place {
         origin: site.origin(),
         start_url: site.gateway.clients().start_urls().of_profiles(),
         region,
     };
-    let grants = site.gateway.entitlements().grants(&member.session, origin);
+    let grants = site
+        .gateway
+        .entitlements()
+        .grants(&signed_in.session, origin);
     let all = profiles::profiles(&grants.await?);
     let wants_one = !wanted.profile.is_empty();
     let choices = all.iter().map(|profile| ProfileChoice {
@@ -72,8 +75,8 @@ pub async fn show(
         parts: mask(&text, &[]),
     });
     let partition = site.gateway.partition();
-    let page = SetUpPage {
-        viewer: member.viewer(),
+    let page = TerminalPage {
+        viewer: signed_in.viewer(),
         choices,
         text_href: text_href(&wanted.profile),
         file,

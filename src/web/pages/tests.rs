@@ -1,6 +1,6 @@
 //! Every page with every sample: nothing inline that the content security policy would stop, nothing unescaped, every form guarded,
 //! and the outline a screen reader needs.
-use super::auto_post::view::HandOverPage;
+use super::auto_post::view::AutoPostPage;
 use super::consent::view::{AnsweredPage, ConsentPage};
 use super::console::view::ConsolePage;
 use super::credentials::view::CredentialsPage;
@@ -11,7 +11,7 @@ use super::portal::view::PortalPage;
 use super::sessions::view::SessionsPage;
 use super::sign_in::view::SignInPage;
 use super::sign_out::view::SignedOutPage;
-use super::terminal::view::SetUpPage;
+use super::terminal::view::TerminalPage;
 use crate::web::signin::view::{LoginCodePage, LoginPage};
 use askama::Template;
 
@@ -37,9 +37,9 @@ pub fn pages() -> Vec<(String, String)> {
         render("login", LoginPage::samples()),
         render("login_code", LoginCodePage::samples()),
         render("sessions", SessionsPage::samples()),
-        render("set_up", SetUpPage::samples()),
+        render("terminal", TerminalPage::samples()),
         render("error", ErrorPage::samples()),
-        render("hand_over", HandOverPage::samples()),
+        render("auto_post", AutoPostPage::samples()),
         render("no_access", NoAccessPage::samples()),
     ]
     .concat()

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::form::SamlForm;
 use crate::web::errors::problem::Problem;
 use crate::web::http::detached::uninterrupted;
-use crate::web::http::extract::Visitor;
+use crate::web::http::extract::RequestScope;
 use crate::web::http::fetch_metadata::require_navigation;
 use crate::web::http::reply;
 use crate::web::pages::sign_in::{finish, provider_id};
@@ -19,8 +19,8 @@ use crate::web::pages::sign_in::{finish, provider_id};
 ///
 /// # Errors
 /// When there is no such SAML provider.
-pub async fn metadata(visitor: Visitor, id: Path<String>) -> Result<HttpResponse, Problem> {
-    let document = visitor
+pub async fn metadata(scope: RequestScope, id: Path<String>) -> Result<HttpResponse, Problem> {
+    let document = scope
         .site
         .gateway
         .sign_ins()
@@ -37,7 +37,7 @@ pub async fn metadata(visitor: Visitor, id: Path<String>) -> Result<HttpResponse
 /// # Errors
 /// When the response is refused; see [`SignInError`].
 pub async fn consume(
-    visitor: Visitor,
+    scope: RequestScope,
     request: HttpRequest,
     id: Path<String>,
     form: SamlForm,
@@ -49,17 +49,17 @@ pub async fn consume(
     let response = SamlResponse::new(response);
     let room = form.room;
     let Some(state) = state else {
-        let outcome = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
+        let outcome = uninterrupted(&scope, &id, |gateway, context, provider| async move {
             let _room = room;
             gateway
                 .sign_ins()
                 .complete_unsolicited_sign_in(&context, &provider, response)
                 .await
         });
-        return finish(&visitor, &request, &id, outcome.await?).await;
+        return finish(&scope, &request, &id, outcome.await?).await;
     };
     let key = state.clone();
-    let held = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
+    let held = uninterrupted(&scope, &id, |gateway, context, provider| async move {
         let _room = room;
         gateway
             .sign_ins()
@@ -71,7 +71,7 @@ pub async fn consume(
             let query = reply::query(&[("state", state.expose())]);
             Ok(reply::see_other(&format!("/sign-in/{id}/continue?{query}")))
         }
-        Err(error) => finish(&visitor, &request, &id, Err(error)).await,
+        Err(error) => finish(&scope, &request, &id, Err(error)).await,
     }
 }
 
@@ -85,21 +85,21 @@ pub struct Continued {
 ///
 /// # Errors
 /// When the sign-in is refused; see [`SignInError`].
-pub async fn go_on(
-    visitor: Visitor,
+pub async fn resume(
+    scope: RequestScope,
     request: HttpRequest,
     id: Path<String>,
     continued: Query<Continued>,
 ) -> Result<HttpResponse, Problem> {
     require_navigation(&request)?;
     let id = provider_id(&id)?;
-    let browser = visitor.site.cookies.browser(&request);
+    let browser = scope.site.cookies.browser(&request);
     let state = State::new(continued.into_inner().state);
-    let outcome = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
+    let outcome = uninterrupted(&scope, &id, |gateway, context, provider| async move {
         gateway
             .sign_ins()
             .complete_held_sign_in(&context, &provider, browser.as_ref(), state)
             .await
     });
-    finish(&visitor, &request, &id, outcome.await?).await
+    finish(&scope, &request, &id, outcome.await?).await
 }

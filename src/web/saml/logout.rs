@@ -10,7 +10,7 @@ use rolecall_core::sign_in::{LogoutMessage, OrderedBy, SignOutError};
 use super::form::SamlForm;
 use crate::web::errors::problem::Problem;
 use crate::web::http::detached::uninterrupted;
-use crate::web::http::extract::Visitor;
+use crate::web::http::extract::RequestScope;
 use crate::web::http::fetch_metadata::{Destination, not_a_navigation};
 use crate::web::pages::sign_in::{provider_id, title};
 use crate::web::pages::{auto_post, sign_out};
@@ -20,7 +20,7 @@ use crate::web::pages::{auto_post, sign_out};
 /// # Errors
 /// When a provider's order is refused; see [`SignOutError`].
 pub async fn logout_by_redirect(
-    visitor: Visitor,
+    scope: RequestScope,
     request: HttpRequest,
     id: Path<String>,
 ) -> Result<HttpResponse, Problem> {
@@ -31,10 +31,10 @@ pub async fn logout_by_redirect(
     let message = || LogoutMessage::Redirect(SecretText::new(query));
     match sent {
         Some(sent) if sent.request.is_none() && sent.response.is_some() => {
-            answered(&visitor, &id, sent.state(), message(), None).await
+            answered(&scope, &id, sent.state(), message(), None).await
         }
-        Some(sent) => ordered(&visitor, &id, sent.request.map(|_| message()), by, None).await,
-        None => ordered(&visitor, &id, None, by, None).await,
+        Some(sent) => ordered(&scope, &id, sent.request.map(|_| message()), by, None).await,
+        None => ordered(&scope, &id, None, by, None).await,
     }
 }
 
@@ -43,7 +43,7 @@ pub async fn logout_by_redirect(
 /// # Errors
 /// As [`logout_by_redirect`].
 pub async fn logout_by_form(
-    visitor: Visitor,
+    scope: RequestScope,
     request: HttpRequest,
     id: Path<String>,
     form: SamlForm,
@@ -56,13 +56,9 @@ pub async fn logout_by_form(
         relay_state: form.relay_state,
     };
     match (form.request, form.response) {
-        (None, Some(response)) => {
-            answered(&visitor, &id, state, message(response), form.room).await
-        }
-        (Some(request), None) => {
-            ordered(&visitor, &id, Some(message(request)), by, form.room).await
-        }
-        (Some(_), Some(_)) | (None, None) => ordered(&visitor, &id, None, by, None).await,
+        (None, Some(response)) => answered(&scope, &id, state, message(response), form.room).await,
+        (Some(request), None) => ordered(&scope, &id, Some(message(request)), by, form.room).await,
+        (Some(_), Some(_)) | (None, None) => ordered(&scope, &id, None, by, None).await,
     }
 }
 
@@ -77,13 +73,13 @@ fn ordered_by(request: &HttpRequest) -> Result<OrderedBy, Problem> {
 
 /// The provider orders; the browser goes back to it.
 async fn ordered(
-    visitor: &Visitor,
+    scope: &RequestScope,
     id: &ProviderId,
     message: Option<LogoutMessage>,
     by: OrderedBy,
     room: Option<Share>,
 ) -> Result<HttpResponse, Problem> {
-    let done = uninterrupted(visitor, id, |gateway, context, provider| async move {
+    let done = uninterrupted(scope, id, |gateway, context, provider| async move {
         let _room = room;
         gateway
             .sign_ins()
@@ -91,20 +87,20 @@ async fn ordered(
             .await
     });
     match done.await?? {
-        Some(challenge) => auto_post::challenge(challenge, &title(&visitor.site, id)),
+        Some(challenge) => auto_post::challenge(challenge, &title(&scope.site, id)),
         None => Ok(sign_out::show(None)),
     }
 }
 
 /// The provider answers our own request. Whatever it says, the session here has ended.
 async fn answered(
-    visitor: &Visitor,
+    scope: &RequestScope,
     id: &ProviderId,
     state: Option<State>,
     message: LogoutMessage,
     room: Option<Share>,
 ) -> Result<HttpResponse, Problem> {
-    let answered = uninterrupted(visitor, id, |gateway, context, provider| async move {
+    let answered = uninterrupted(scope, id, |gateway, context, provider| async move {
         let _room = room;
         gateway
             .sign_ins()

@@ -14,7 +14,7 @@ use url::Url;
 use super::form::SamlForm;
 use crate::web::errors::problem::Problem;
 use crate::web::http::detached::{detached, uninterrupted};
-use crate::web::http::extract::{Member, Visitor};
+use crate::web::http::extract::{RequestScope, SignedIn};
 use crate::web::http::fetch_metadata::require_navigation;
 use crate::web::http::reply;
 use crate::web::pages::console::visit_reply;
@@ -26,7 +26,7 @@ use crate::web::pages::sign_in::view::{ProviderChoice, SignInPage};
 ///
 /// # Errors
 /// When the page cannot be rendered.
-pub fn go(start: &Url) -> Result<HttpResponse, Problem> {
+pub fn redirect_to_provider(start: &Url) -> Result<HttpResponse, Problem> {
     let page = SignInPage {
         notice: Some(
             "On to your identity provider, which speaks to AWS for this role …".to_owned(),
@@ -49,7 +49,7 @@ pub fn go(start: &Url) -> Result<HttpResponse, Problem> {
 /// # Errors
 /// When the response is refused; see [`SignInError`].
 pub async fn receive(
-    visitor: Visitor,
+    scope: RequestScope,
     request: HttpRequest,
     id: Path<String>,
     form: SamlForm,
@@ -58,7 +58,7 @@ pub async fn receive(
     let id = provider_id(&id)?;
     let response = SamlResponse::new(form.response.ok_or(SignInError::Unreadable)?);
     let room = form.room;
-    let received = uninterrupted(&visitor, &id, |gateway, context, provider| async move {
+    let received = uninterrupted(&scope, &id, |gateway, context, provider| async move {
         let _room = room;
         gateway
             .issuer()
@@ -74,19 +74,20 @@ pub async fn receive(
 ///
 /// # Errors
 /// [`rolecall_core::issue::IssueError`].
-pub async fn go_on(member: Member, path: Path<(String, String)>) -> Result<HttpResponse, Problem> {
+pub async fn resume(
+    signed_in: SignedIn,
+    path: Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
     let (_, ticket) = path.into_inner();
-    let viewer = member.viewer();
-    let (site, context) = member.visitor.parts();
+    let viewer = signed_in.viewer();
+    let (site, context) = signed_in.scope.parts();
     let outcome = detached(site.clone(), context, "provider", async move {
-        let Member {
-            visitor, session, ..
-        } = member;
+        let SignedIn { scope, session, .. } = signed_in;
         let ticket = ProofTicket::new(ticket);
-        let gateway = &visitor.site.gateway;
+        let gateway = &scope.site.gateway;
         let outcome = gateway
             .issuer()
-            .continue_with_proof(&visitor.context, &session, &ticket);
+            .continue_with_proof(&scope.context, &session, &ticket);
         Ok(outcome.await)
     });
     match outcome.await?? {

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::view::{LoginCodePage, LoginPage};
 use crate::web::errors::problem::{Fault, Problem};
-use crate::web::http::extract::{Member, Posted};
+use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::reply;
 use crate::web::pages::consent::view::AnsweredPage;
 use crate::web::pages::{device, format, portal};
@@ -45,9 +45,12 @@ pub struct Looking {
 ///
 /// # Errors
 /// When the request is nobody's, or `aws login --remote` may not be used.
-pub async fn authorize(member: Member, looking: Query<Looking>) -> Result<HttpResponse, Problem> {
+pub async fn authorize(
+    signed_in: SignedIn,
+    looking: Query<Looking>,
+) -> Result<HttpResponse, Problem> {
     let Looking { asked, q } = looking.into_inner();
-    let gateway = &member.visitor.site.gateway;
+    let gateway = &signed_in.scope.site.gateway;
     let request = match gateway.aws_logins().read_login(form(asked)) {
         Err(InvalidLogin::Refused { answer, .. }) => return Ok(found(&answer)),
         read => read?,
@@ -55,23 +58,23 @@ pub async fn authorize(member: Member, looking: Query<Looking>) -> Result<HttpRe
     let here = place(&request);
     let allowed = gateway
         .aws_logins()
-        .may_allow_login(&member.session, request.client());
-    allowed.map_err(|error| refusal(&member, &here, error))?;
-    let origin = &member.visitor.context.origin;
+        .may_allow_login(&signed_in.session, request.client());
+    allowed.map_err(|error| refusal(&signed_in, &here, error))?;
+    let origin = &signed_in.scope.context.origin;
     let grants = gateway
         .aws_logins()
-        .login_grants(&member.session, request.client(), origin)
+        .login_grants(&signed_in.session, request.client(), origin)
         .await?;
     let (held, locked): (Vec<Grant>, Vec<Locked>) =
         (grants.iter().collect(), grants.locked().collect());
     if held.is_empty() && locked.is_empty() {
-        return reply::page(StatusCode::OK, &portal::no_access::page(&member));
+        return reply::page(StatusCode::OK, &portal::no_access::page(&signed_in));
     }
-    let provider = &member.session.identity.provider;
+    let provider = &signed_in.session.identity.provider;
     let mut page = LoginPage {
-        viewer: member.viewer(),
+        viewer: signed_in.viewer(),
         answered_at: request.waits_at().map(|uri| uri.authority().to_owned()),
-        until: format::moment(gateway.sessions().client_session_end(&member.session)),
+        until: format::moment(gateway.sessions().client_session_end(&signed_in.session)),
         request: request.parameters(),
         query: String::new(),
         accounts: portal::sections(&held, &locked, provider, &here),
@@ -108,24 +111,24 @@ pub struct Choice {
 ///
 /// # Errors
 /// When today's policy does not grant the role, or the form cannot be read.
-pub async fn choose(posted: Posted<Choice>) -> Result<HttpResponse, Problem> {
-    let Posted { member, form } = posted;
-    let (gateway, context) = (&member.visitor.site.gateway, &member.visitor.context);
+pub async fn choose(posted: CsrfForm<Choice>) -> Result<HttpResponse, Problem> {
+    let CsrfForm { signed_in, form } = posted;
+    let (gateway, context) = (&signed_in.scope.site.gateway, &signed_in.scope.context);
     let request = gateway.aws_logins().read_login(self::form(form.asked))?;
     if form.role.is_empty() {
         let to = gateway
             .aws_logins()
-            .deny_login(context, &member.session, &request)
+            .deny_login(context, &signed_in.session, &request)
             .await;
-        return onward(&member, &to?.unwrap_or_else(|| "/".to_owned()));
+        return onward(&signed_in, &to?.unwrap_or_else(|| "/".to_owned()));
     }
     let role = role(&form.role)?;
     let allowed = gateway
         .aws_logins()
-        .allow_login(context, &member.session, &request, role)
+        .allow_login(context, &signed_in.session, &request, role)
         .await;
-    let to = allowed.map_err(|error| refusal(&member, &place(&request), error))?;
-    onward(&member, &to)
+    let to = allowed.map_err(|error| refusal(&signed_in, &place(&request), error))?;
+    onward(&signed_in, &to)
 }
 
 fn role(text: &str) -> Result<RoleRequest, Problem> {
@@ -136,12 +139,12 @@ fn role(text: &str) -> Result<RoleRequest, Problem> {
 }
 
 /// To our own page by a redirect; to the program by a page, since `form-action` holds redirects of forms back.
-fn onward(member: &Member, to: &str) -> Result<HttpResponse, Problem> {
+fn onward(signed_in: &SignedIn, to: &str) -> Result<HttpResponse, Problem> {
     if to.starts_with('/') {
         return Ok(reply::see_other(to));
     }
     let page = AnsweredPage {
-        viewer: member.viewer(),
+        viewer: signed_in.viewer(),
         allowed: None,
         to: to.to_owned(),
     };
@@ -162,19 +165,19 @@ pub struct Carried {
 /// # Errors
 /// When there is no such code.
 pub async fn confirmation(
-    member: Member,
+    signed_in: SignedIn,
     carried: Query<Carried>,
 ) -> Result<HttpResponse, Problem> {
-    let gateway = &member.visitor.site.gateway;
+    let gateway = &signed_in.scope.site.gateway;
     let code = AuthorizationCode::new(carried.code.as_str());
     let until = gateway
         .aws_logins()
-        .login_code(&member.session, &code)
+        .login_code(&signed_in.session, &code)
         .await?;
     let until = until.ok_or_else(no_code)?;
     let pairs = [("state", carried.state.as_str()), ("code", code.expose())];
     let page = LoginCodePage {
-        viewer: member.viewer(),
+        viewer: signed_in.viewer(),
         code: STANDARD.encode(reply::query(&pairs)),
         // Up to the minute: nobody reads a code that works for five minutes as one of four.
         left: format::span(until - gateway.now() + TimeDelta::seconds(59)),
@@ -198,10 +201,10 @@ impl From<InvalidLogin> for Problem {
     }
 }
 
-fn refusal(member: &Member, here: &str, error: AllowLoginError) -> Problem {
+fn refusal(signed_in: &SignedIn, here: &str, error: AllowLoginError) -> Problem {
     match error {
-        AllowLoginError::NotFresh => device::sign_in_again(member, here),
-        AllowLoginError::AuthTimeMissing => device::auth_time_missing(member, here),
+        AllowLoginError::NotFresh => device::sign_in_again(signed_in, here),
+        AllowLoginError::AuthTimeMissing => device::auth_time_missing(signed_in, here),
         AllowLoginError::RemoteOff => Problem::new(
             StatusCode::FORBIDDEN,
             Fault::Caller,

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::web::errors::problem::{Fault, Problem};
 use crate::web::http::detached::detached;
-use crate::web::http::extract::Visitor;
+use crate::web::http::extract::RequestScope;
 
 /// A code, a verifier and a refresh token of AWS's own sizes fit.
 const BODY_BYTES_MAX: usize = 8 * 1024;
@@ -45,15 +45,15 @@ impl Asked {
 /// # Errors
 /// `ValidationException`, `AccessDeniedException`, `TooManyRequestsError`, `InternalServerException`.
 pub async fn token(
-    visitor: Visitor,
+    scope: RequestScope,
     request: HttpRequest,
     body: Payload,
 ) -> Result<HttpResponse, Problem> {
     let asked = read(&request, body).await?;
     let proofs: Vec<String> = proofs(&request);
-    let (site, context) = visitor.parts();
+    let (site, context) = scope.parts();
     let work = async move {
-        let (gateway, context) = (&visitor.site.gateway, &visitor.context);
+        let (gateway, context) = (&scope.site.gateway, &scope.context);
         let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
         let shown = asked.shown();
         let exchange = async {

@@ -16,13 +16,13 @@ use rolecall_core::session::ClientSession;
 use rolecall_wire::sso::BEARER_TOKEN;
 
 use crate::web::errors::problem::{Fault, Problem};
-use crate::web::http::extract::Visitor;
+use crate::web::http::extract::RequestScope;
 use crate::web::site::Site;
 
 /// A client with a live session.
 pub struct Bearer {
     /// Where the request comes from.
-    pub visitor: Visitor,
+    pub scope: RequestScope,
     /// What its person allowed it.
     pub session: ClientSession,
 }
@@ -33,7 +33,7 @@ impl Bearer {
     /// # Errors
     /// When it cannot be told.
     pub async fn grants(&self) -> Result<Grants, StoreError> {
-        let Visitor { site, context } = &self.visitor;
+        let RequestScope { site, context } = &self.scope;
         site.gateway
             .entitlements()
             .grants(&self.session, &context.origin)
@@ -45,7 +45,7 @@ impl Bearer {
     /// # Errors
     /// When it cannot be told.
     pub async fn grants_in(&self, account: &AccountId) -> Result<Grants, StoreError> {
-        let Visitor { site, context } = &self.visitor;
+        let RequestScope { site, context } = &self.scope;
         let gateway = &site.gateway;
         gateway
             .entitlements()
@@ -124,16 +124,17 @@ pub(super) fn unauthorized() -> Problem {
     .hint("Run `aws sso login`.")
 }
 
-/// A client that says it has a session; see [`crate::web::http::extract::Claim`].
-pub struct Presented {
-    visitor: Visitor,
+/// An access token that has not been looked up. GetRoleCredentials looks it up in the same visit to the runtime in which it
+/// waits for AWS, so that the worker is woken once.
+pub struct BearerToken {
+    scope: RequestScope,
     token: AccessToken,
 }
 
-impl Presented {
-    /// As [`Visitor::parts`].
+impl BearerToken {
+    /// As [`RequestScope::parts`].
     pub fn parts(&self) -> (Data<Site>, RequestContext) {
-        self.visitor.parts()
+        self.scope.parts()
     }
 
     /// Looks the session up.
@@ -141,31 +142,26 @@ impl Presented {
     /// # Errors
     /// `UnauthorizedException` when there is none, or the token was not issued here; `InvalidRequestException` for one of
     /// AWS's own; 5xx when the store does not answer.
-    pub async fn prove(self) -> Result<Bearer, Problem> {
-        let Self { visitor, token } = self;
+    pub async fn verify(self) -> Result<Bearer, Problem> {
+        let Self { scope, token } = self;
         if token.handle().is_none() {
-            return Err(foreign(&token, visitor.site.origin()));
+            return Err(foreign(&token, scope.site.origin()));
         }
-        let session = visitor
-            .site
-            .gateway
-            .sessions()
-            .client_session(&token)
-            .await?;
+        let session = scope.site.gateway.sessions().client_session(&token).await?;
         let session = session.ok_or_else(unauthorized)?;
-        Ok(Bearer { visitor, session })
+        Ok(Bearer { scope, session })
     }
 }
 
-impl FromRequest for Presented {
+impl FromRequest for BearerToken {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let visitor = Visitor::from_request(request, payload).into_inner();
-        ready(visitor.and_then(|visitor| {
+        let scope = RequestScope::from_request(request, payload).into_inner();
+        ready(scope.and_then(|scope| {
             let token = token(request).ok_or_else(|| no_token(request))?;
-            Ok(Self { visitor, token })
+            Ok(Self { scope, token })
         }))
     }
 }
@@ -175,7 +171,7 @@ impl FromRequest for Bearer {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let presented = Presented::from_request(request, payload).into_inner();
-        Box::pin(async move { presented?.prove().await })
+        let token = BearerToken::from_request(request, payload).into_inner();
+        Box::pin(async move { token?.verify().await })
     }
 }

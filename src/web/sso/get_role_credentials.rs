@@ -10,7 +10,7 @@ use rolecall_core::access::{RoleRequest, Unmet};
 use rolecall_core::issue::IssueError;
 use rolecall_wire::sso::{GetRoleCredentialsRequest, GetRoleCredentialsResponse, RoleCredentials};
 
-use super::bearer::{Bearer, Presented, unauthorized};
+use super::bearer::{Bearer, BearerToken, unauthorized};
 use super::{account, refuse};
 use crate::web::errors::problem::{Fault, Problem};
 use crate::web::http::detached::detached;
@@ -34,18 +34,18 @@ fn parse(asked: &GetRoleCredentialsRequest) -> Result<RoleRequest, Problem> {
 /// # Errors
 /// `UnauthorizedException`, `InvalidRequestException`, `ForbiddenException`, `TooManyRequestsException`; 5xx in an outage.
 pub async fn get_role_credentials(
-    presented: Presented,
+    token: BearerToken,
     asked: Query<GetRoleCredentialsRequest>,
 ) -> Result<HttpResponse, Problem> {
     let role = parse(&asked);
-    let (site, context) = presented.parts();
+    let (site, context) = token.parts();
     let work = async move {
-        let Bearer { visitor, session } = presented.prove().await?;
+        let Bearer { scope, session } = token.verify().await?;
         let role = role?;
-        let gateway = &visitor.site.gateway;
+        let gateway = &scope.site.gateway;
         Ok(gateway
             .issuer()
-            .credentials(&visitor.context, &session, &role)
+            .credentials(&scope.context, &session, &role)
             .await)
     };
     let issued = detached(site.clone(), context, "client", work)

@@ -25,7 +25,7 @@ pub async fn list_account_roles(
     let account = account(account_id)?;
     let grants = bearer.grants_in(&account).await?;
     let identity = &bearer.session.identity;
-    let gateway = &bearer.visitor.site.gateway;
+    let gateway = &bearer.scope.site.gateway;
     let page = gateway
         .clients()
         .roles_page(identity, &grants, &account, &page(max_result, next_token)?)

@@ -20,7 +20,7 @@ pub async fn list_accounts(
         max_result,
         next_token,
     } = &*query;
-    let site = &bearer.visitor.site;
+    let site = &bearer.scope.site;
     let grants = bearer.grants().await?;
     let page = site
         .gateway

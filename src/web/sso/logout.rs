@@ -7,15 +7,15 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::bearer;
 use crate::web::errors::problem::Problem;
-use crate::web::http::extract::Visitor;
+use crate::web::http::extract::RequestScope;
 
 /// `POST /logout`
 ///
 /// # Errors
 /// 5xx in an outage: the session lives on.
-pub async fn logout(visitor: Visitor, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub async fn logout(scope: RequestScope, request: HttpRequest) -> Result<HttpResponse, Problem> {
     if let Some(token) = bearer::token(&request) {
-        let Visitor { site, context } = &visitor;
+        let RequestScope { site, context } = &scope;
         site.gateway
             .sessions()
             .end_client_session(context, &token)

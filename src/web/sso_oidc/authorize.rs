@@ -10,7 +10,7 @@ use rolecall_core::sign_in::ReturnTo;
 use rolecall_wire::sso_oidc::AuthorizationRequest;
 
 use crate::web::errors::problem::{Fault, Problem};
-use crate::web::http::extract::{Member, Posted, Visitor};
+use crate::web::http::extract::{CsrfForm, RequestScope, SignedIn};
 use crate::web::http::reply;
 use crate::web::pages::consent;
 use crate::web::pages::consent::ConsentForm;
@@ -23,25 +23,25 @@ const PARAMETER_BYTES_MAX: usize = 4 * 1024;
 /// # Errors
 /// When the request is not in order, or the store is down.
 pub async fn authorize(
-    visitor: Visitor,
+    scope: RequestScope,
     request: HttpRequest,
-    member: Result<Member, Problem>,
+    signed_in: Result<SignedIn, Problem>,
 ) -> Result<HttpResponse, Problem> {
-    let gateway = &visitor.site.gateway;
-    let read = match read(&visitor, &request)? {
+    let gateway = &scope.site.gateway;
+    let read = match read(&scope, &request)? {
         Ok(read) => read,
         Err(answer) => return Ok(reply::see_other(&answer)),
     };
-    let member = member?;
+    let signed_in = signed_in?;
     let step = gateway
         .clients()
-        .begin_authorization(&visitor.context, &member.session, &read)
+        .begin_authorization(&scope.context, &signed_in.session, &read)
         .await?;
     match step {
-        AuthorizationStep::Ask(asked) => ask(&member, &request, &asked).await,
+        AuthorizationStep::Ask(asked) => ask(&signed_in, &request, &asked).await,
         AuthorizationStep::Answer(to) => Ok(reply::see_other(&to)),
         AuthorizationStep::Spent => Err(spent()),
-        AuthorizationStep::SessionEnded => Err(ended(&visitor, &request)),
+        AuthorizationStep::SessionEnded => Err(ended(&scope, &request)),
     }
 }
 
@@ -50,40 +50,42 @@ pub async fn authorize(
 /// # Errors
 /// When the request is not in order, or the store or the audit trail is down.
 pub async fn decide(
-    posted: Posted<ConsentForm>,
+    posted: CsrfForm<ConsentForm>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let Posted { member, form } = posted;
-    let visitor = &member.visitor;
-    let read = match read(visitor, &request)? {
+    let CsrfForm { signed_in, form } = posted;
+    let scope = &signed_in.scope;
+    let read = match read(scope, &request)? {
         Ok(read) => read,
-        Err(answer) => return consent::go_back(&member, &answer),
+        Err(answer) => return consent::return_to_client(&signed_in, &answer),
     };
     let decision = form.decision()?;
     let shown = form.shown();
-    let step = visitor
+    let step = scope
         .site
         .gateway
         .clients()
-        .decide_authorization(&visitor.context, &member.session, &read, (decision, &shown))
+        .decide_authorization(
+            &scope.context,
+            &signed_in.session,
+            &read,
+            (decision, &shown),
+        )
         .await?;
     match step {
         AuthorizationStep::Answer(to) => {
-            visitor
-                .site
-                .metrics
-                .consent("code", consent::word(decision));
-            consent::go_back(&member, &to)
+            scope.site.metrics.consent("code", consent::word(decision));
+            consent::return_to_client(&signed_in, &to)
         }
-        AuthorizationStep::Ask(asked) => ask(&member, &request, &asked).await,
+        AuthorizationStep::Ask(asked) => ask(&signed_in, &request, &asked).await,
         AuthorizationStep::Spent => Err(spent()),
-        AuthorizationStep::SessionEnded => Err(ended(visitor, &request)),
+        AuthorizationStep::SessionEnded => Err(ended(scope, &request)),
     }
 }
 
 /// The session has ended meanwhile: the person signs in, and comes back to the request.
-fn ended(visitor: &Visitor, request: &HttpRequest) -> Problem {
-    visitor.site.metrics.consent("code", "session_ended");
+fn ended(scope: &RequestScope, request: &HttpRequest) -> Problem {
+    scope.site.metrics.consent("code", "session_ended");
     let here = request.uri().path_and_query();
     let here = here.and_then(|here| ReturnTo::parse(here.as_str()).ok());
     let here = here.unwrap_or_else(ReturnTo::portal);
@@ -93,24 +95,24 @@ fn ended(visitor: &Visitor, request: &HttpRequest) -> Problem {
 
 /// The question, whose answer goes to the same address.
 async fn ask(
-    member: &Member,
+    signed_in: &SignedIn,
     request: &HttpRequest,
     asked: &Asked,
 ) -> Result<HttpResponse, Problem> {
     let here = request.uri().path_and_query();
     let here = here.map_or("/authorize", |place| place.as_str());
-    consent::page(member, asked, consent::Form::at(here)).await
+    consent::page(signed_in, asked, consent::Form::at(here)).await
 }
 
 /// The request, or where the browser goes to tell the client what is wrong with it.
 fn read(
-    visitor: &Visitor,
+    scope: &RequestScope,
     request: &HttpRequest,
 ) -> Result<Result<ReadAuthorization, String>, Problem> {
     let form = parse(request.query_string()).ok_or_else(|| {
         Problem::bad_request("A parameter of the request is there twice, or is too long.")
     })?;
-    match visitor.site.gateway.clients().read_authorization(form) {
+    match scope.site.gateway.clients().read_authorization(form) {
         Ok(read) => Ok(Ok(read)),
         Err(AuthorizeError::Answer { to, .. }) => Ok(Err(to)),
         Err(

@@ -11,14 +11,14 @@ use rolecall_wire::sso_oidc::{BEARER, CreateTokenRequest, CreateTokenResponse};
 use super::body::Body;
 use super::{refusal, required};
 use crate::web::errors::problem::Problem;
-use crate::web::http::extract::Visitor;
+use crate::web::http::extract::RequestScope;
 
 /// `POST /token`.
 ///
 /// # Errors
 /// [`TokenError`], under AWS's names.
 pub async fn create_token(
-    visitor: Visitor,
+    scope: RequestScope,
     request: Body<CreateTokenRequest>,
 ) -> Result<HttpResponse, Problem> {
     let Body { body, form } = request;
@@ -29,8 +29,8 @@ pub async fn create_token(
             "This grant type is not supported.",
         )
     })?;
-    let outcome = tokens(&visitor, body, grant_type).await;
-    let site = &visitor.site;
+    let outcome = tokens(&scope, body, grant_type).await;
+    let site = &scope.site;
     site.metrics.token(
         grant_type.as_str(),
         outcome.as_ref().err().map_or("ok", |problem| problem.code),
@@ -49,11 +49,11 @@ pub async fn create_token(
 }
 
 async fn tokens(
-    visitor: &Visitor,
+    scope: &RequestScope,
     request: CreateTokenRequest,
     grant_type: GrantType,
 ) -> Result<ClientTokens, Problem> {
-    let (gateway, context) = (&visitor.site.gateway, &visitor.context);
+    let (gateway, context) = (&scope.site.gateway, &scope.context);
     let id = required(request.client_id, "clientId")?;
     let secret = ClientSecret::new(required(request.client_secret, "clientSecret")?);
     let id = ClientId::parse(&id).map_err(|_| TokenError::InvalidClient)?;

@@ -7,14 +7,14 @@ use rolecall_wire::sso_oidc::{RegisterClientRequest, RegisterClientResponse};
 use super::body::Body;
 use super::{refusal, required};
 use crate::web::errors::problem::Problem;
-use crate::web::http::extract::Visitor;
+use crate::web::http::extract::RequestScope;
 
 /// `POST /client/register`.
 ///
 /// # Errors
 /// [`InvalidRegistration`], under AWS's names; `SlowDownException` when there are too many from one address.
 pub async fn register_client(
-    visitor: Visitor,
+    scope: RequestScope,
     request: Body<RegisterClientRequest>,
 ) -> Result<HttpResponse, Problem> {
     let request = request.body;
@@ -26,11 +26,8 @@ pub async fn register_client(
         redirect_uris: request.redirect_uris.unwrap_or_default(),
         issuer_url: request.issuer_url,
     };
-    let gateway = &visitor.site.gateway;
-    gateway
-        .clients()
-        .admit_registration(&visitor.context)
-        .await?;
+    let gateway = &scope.site.gateway;
+    gateway.clients().admit_registration(&scope.context).await?;
     let registered = gateway.clients().register_client(form)?;
     Ok(HttpResponse::Ok().json(RegisterClientResponse {
         client_id: registered.id.to_string(),

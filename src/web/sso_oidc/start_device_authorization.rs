@@ -8,7 +8,7 @@ use rolecall_wire::sso_oidc::{StartDeviceAuthorizationRequest, StartDeviceAuthor
 use super::body::Body;
 use super::{refusal, required};
 use crate::web::errors::problem::Problem;
-use crate::web::http::extract::Visitor;
+use crate::web::http::extract::RequestScope;
 use crate::web::http::reply;
 
 /// `POST /device_authorization`.
@@ -16,7 +16,7 @@ use crate::web::http::reply;
 /// # Errors
 /// [`TokenError`] and [`DeviceError`], under AWS's names.
 pub async fn start_device_authorization(
-    visitor: Visitor,
+    scope: RequestScope,
     request: Body<StartDeviceAuthorizationRequest>,
 ) -> Result<HttpResponse, Problem> {
     let Body { body, form } = request;
@@ -27,7 +27,7 @@ pub async fn start_device_authorization(
         false => Some(required(body.start_url, "startUrl")?),
     };
     let id = ClientId::parse(&id).map_err(|_| TokenError::InvalidClient)?;
-    let site = &visitor.site;
+    let site = &scope.site;
     let client = site
         .gateway
         .clients()
@@ -35,7 +35,7 @@ pub async fn start_device_authorization(
     let started = site
         .gateway
         .clients()
-        .start_device_authorization(&visitor.context, (&id, &client), start_url.as_deref())
+        .start_device_authorization(&scope.context, (&id, &client), start_url.as_deref())
         .await?;
     let code = started.user_code.to_string();
     let page = format!("{}/device", site.origin());

@@ -3,19 +3,19 @@ use askama::Template;
 
 /// On the way to another site, with something for it.
 #[derive(Debug, Template)]
-#[template(path = "hand_over.html")]
-pub struct HandOverPage {
+#[template(path = "auto_post.html")]
+pub struct AutoPostPage {
     /// Where to, for people: a provider's title, or AWS.
     pub to: String,
     /// The form's address.
     pub action: String,
     /// What it sends.
-    pub fields: Vec<HandOverField>,
+    pub fields: Vec<AutoPostField>,
 }
 
 /// A hidden field.
 #[derive(Debug)]
-pub struct HandOverField {
+pub struct AutoPostField {
     /// Its name.
     pub name: &'static str,
     /// What it holds.
@@ -24,16 +24,16 @@ pub struct HandOverField {
 
 #[cfg(test)]
 mod samples {
-    use super::{HandOverField, HandOverPage};
+    use super::{AutoPostField, AutoPostPage};
     use crate::web::pages::layout::samples::HOSTILE;
 
-    impl HandOverPage {
+    impl AutoPostPage {
         pub fn samples() -> Vec<Self> {
             let page = |to: &str, action: &str, value: &str| Self {
                 to: to.into(),
                 action: action.into(),
                 fields: ["SAMLRequest", "RelayState"]
-                    .map(|name| HandOverField {
+                    .map(|name| AutoPostField {
                         name,
                         value: value.into(),
                     })

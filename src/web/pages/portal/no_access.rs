@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::web::http::extract::Member;
+use crate::web::http::extract::SignedIn;
 use crate::web::pages::layout::Viewer;
 
 const GROUPS_SHOWN_MAX: usize = 24;
@@ -31,20 +31,20 @@ pub struct NoAccessPage {
 }
 
 /// The page.
-pub fn page(member: &Member) -> NoAccessPage {
-    let identity = &member.session.identity;
+pub fn page(signed_in: &SignedIn) -> NoAccessPage {
+    let identity = &signed_in.session.identity;
     let groups = &identity.groups;
     let claims = identity.claims.iter().map(|(name, _)| name.to_owned());
     let claims: Vec<String> = claims.collect();
     NoAccessPage {
         claims_more: claims.len().saturating_sub(CLAIMS_SHOWN_MAX),
         claims: claims.into_iter().take(CLAIMS_SHOWN_MAX).collect(),
-        viewer: member.viewer(),
+        viewer: signed_in.viewer(),
         unbelieved_email: identity.unbelieved_email.as_ref().map(|it| it.to_string()),
         groups: groups.iter().take(GROUPS_SHOWN_MAX).cloned().collect(),
         groups_more: groups.len().saturating_sub(GROUPS_SHOWN_MAX),
-        contact: member.visitor.site.settings.contact.clone(),
-        reference: member.visitor.context.reference.to_string(),
+        contact: signed_in.scope.site.settings.contact.clone(),
+        reference: signed_in.scope.context.reference.to_string(),
     }
 }
 

@@ -5,8 +5,8 @@ use askama::Template;
 
 /// `GET /config`.
 #[derive(Debug, Template)]
-#[template(path = "set_up.html")]
-pub struct SetUpPage {
+#[template(path = "terminal.html")]
+pub struct TerminalPage {
     /// The signed-in person.
     pub viewer: Viewer,
     /// Every profile of the person, for the choice of one.
@@ -47,12 +47,12 @@ pub struct Example {
 
 #[cfg(test)]
 mod samples {
-    use super::{Example, ProfileChoice, SetUpPage};
+    use super::{Example, ProfileChoice, TerminalPage};
     use crate::web::pages::credentials::view::{Snippet, mask};
     use crate::web::pages::layout::Viewer;
     use crate::web::pages::layout::samples::HOSTILE;
 
-    impl SetUpPage {
+    impl TerminalPage {
         pub fn samples() -> Vec<Self> {
             let snippet = |text: &str| Snippet {
                 id: "bash",

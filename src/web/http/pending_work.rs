@@ -6,12 +6,12 @@ use tokio::sync::watch;
 
 /// How much of it is under way.
 #[derive(Clone, Default)]
-pub struct Unfinished(Arc<watch::Sender<usize>>);
+pub struct PendingWork(Arc<watch::Sender<usize>>);
 
 /// One piece of work; it has ended when this is dropped.
-pub struct Piece(Unfinished);
+pub struct Piece(PendingWork);
 
-impl Unfinished {
+impl PendingWork {
     /// Counts one more, as long as the answer lives.
     pub fn begin(&self) -> Piece {
         self.0.send_modify(|count| *count += 1);
