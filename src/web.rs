@@ -26,7 +26,7 @@ pub use http::guard::guard;
 pub use http::pending_work::PendingWork;
 pub use site::{Site, SiteSettings};
 
-use errors::problem::Problem;
+use errors::request::RequestError;
 use http::address;
 use pages::{console, credentials, device, portal, sessions, sign_in, sign_out, start, terminal};
 use saml::via_provider;
@@ -60,8 +60,9 @@ fn from_elsewhere(path: &str) -> Resource {
 
 /// The public routes.
 pub fn routes(config: &mut ServiceConfig) {
-    let unreadable =
-        || Problem::bad_request("The address is incomplete or has something wrong in it.");
+    let unreadable = || {
+        RequestError::Malformed("The address is incomplete or has something wrong in it.".into())
+    };
     config
         .app_data(FormConfig::default().limit(FORM_BYTES_MAX))
         .app_data(QueryConfig::default().error_handler(move |_, _| unreadable().into()))

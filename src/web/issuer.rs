@@ -1,9 +1,9 @@
 //! The gateway as IAM's OIDC provider and as its SAML provider: public documents, cacheable, the same for everybody.
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, Responder};
 
-use crate::web::errors::problem::Problem;
+use crate::web::errors::page::PageError;
 use crate::web::http::extract::RequestScope;
 use crate::web::site::PublishedDocument;
 
@@ -58,10 +58,10 @@ pub async fn jwks(scope: RequestScope, request: HttpRequest) -> impl Responder {
 pub async fn saml_metadata(
     scope: RequestScope,
     request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     match (scope.site.settings.saml_metadata)() {
         Some(metadata) => Ok(document(&request, &metadata, METADATA)),
-        None => Err(Problem::from_status(StatusCode::NOT_FOUND).hint(
+        None => Err(PageError::not_found().hint(
             "This gateway has no key for SAML yet: `rolecalld keys generate --saml` makes one.",
         )),
     }

@@ -8,6 +8,8 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
+use super::errors::code::Outcome;
+
 /// The gateway's metrics. Cheap to clone; all clones count together.
 #[derive(Clone)]
 pub struct Metrics {
@@ -136,23 +138,31 @@ impl Metrics {
     }
 
     /// A sign-in has ended: `ok`, or the reason of the refusal.
-    pub fn sign_in(&self, provider: &str, outcome: &str) {
-        self.sign_ins.with_label_values(&[provider, outcome]).inc();
+    pub fn sign_in(&self, provider: &str, outcome: Outcome) {
+        self.sign_ins
+            .with_label_values(&[provider, outcome.as_str()])
+            .inc();
     }
 
     /// Credentials were asked for: `ok`, or a word for why not.
-    pub fn issue(&self, delivery: &str, outcome: &str) {
-        self.issues.with_label_values(&[delivery, outcome]).inc();
+    pub fn issue(&self, delivery: &str, outcome: Outcome) {
+        self.issues
+            .with_label_values(&[delivery, outcome.as_str()])
+            .inc();
     }
 
     /// A registered client asked for tokens: `ok`, or the error's name.
-    pub fn token(&self, grant_type: &str, outcome: &str) {
-        self.tokens.with_label_values(&[grant_type, outcome]).inc();
+    pub fn token(&self, grant_type: &str, outcome: Outcome) {
+        self.tokens
+            .with_label_values(&[grant_type, outcome.as_str()])
+            .inc();
     }
 
     /// A person answered a registered client: `allowed`, `denied`, or a word for why the answer was not taken.
-    pub fn consent(&self, flow: &str, outcome: &str) {
-        self.consents.with_label_values(&[flow, outcome]).inc();
+    pub fn consent(&self, flow: &str, outcome: Outcome) {
+        self.consents
+            .with_label_values(&[flow, outcome.as_str()])
+            .inc();
     }
 
     /// A request was refused because this limit was reached.

@@ -12,7 +12,7 @@ mod logout;
 use rolecall_core::aws::AccountId;
 use rolecall_core::clients::PageRequest;
 
-use crate::web::errors::problem::Problem;
+use crate::web::errors::sso::SsoError;
 
 pub use get_role_credentials::get_role_credentials;
 pub use list_account_roles::list_account_roles;
@@ -20,12 +20,12 @@ pub use list_accounts::list_accounts;
 pub use logout::logout;
 
 /// Which page; a parameter that is there but empty is not there.
-fn page(max_result: &str, next_token: &str) -> Result<PageRequest, Problem> {
+fn page(max_result: &str, next_token: &str) -> Result<PageRequest, SsoError> {
     let entries_max = match max_result {
         "" => None,
         text => Some(
             text.parse()
-                .map_err(|_| refuse("max_result is not a number"))?,
+                .map_err(|_| SsoError::InvalidParameter("max_result is not a number".into()))?,
         ),
     };
     Ok(PageRequest {
@@ -34,13 +34,8 @@ fn page(max_result: &str, next_token: &str) -> Result<PageRequest, Problem> {
     })
 }
 
-fn account(text: &str) -> Result<AccountId, Problem> {
-    AccountId::parse(text).map_err(|_| refuse("account_id is not an AWS account's 12 digits"))
-}
-
-/// `InvalidRequestException`
-fn refuse(message: impl Into<String>) -> Problem {
-    let mut problem = Problem::bad_request(message);
-    problem.hint = None;
-    problem
+fn account(text: &str) -> Result<AccountId, SsoError> {
+    AccountId::parse(text).map_err(|_| {
+        SsoError::InvalidParameter("account_id is not an AWS account's 12 digits".into())
+    })
 }

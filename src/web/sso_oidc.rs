@@ -1,5 +1,5 @@
 //! `sso-oidc` (2019-06-10), AWS's OpenID Connect interface for its command line and SDKs, by AWS's operation names, and the
-//! authorization endpoint that belongs to it and that AWS does not model. Errors are told by [`crate::web::errors::dialect`].
+//! authorization endpoint that belongs to it and that AWS does not model.
 
 mod authorize;
 mod body;
@@ -12,20 +12,9 @@ pub use create_token::create_token;
 pub use register_client::register_client;
 pub use start_device_authorization::start_device_authorization;
 
-use actix_web::http::StatusCode;
-
-use crate::web::errors::problem::{Fault, Problem};
-
-/// A refusal under the name that AWS's model has for it, and its status there.
-fn refusal(exception: &'static str, message: impl Into<String>) -> Problem {
-    let (status, code) = match exception {
-        "InvalidClientException" => (StatusCode::UNAUTHORIZED, "invalid_client"),
-        _ => (StatusCode::BAD_REQUEST, "client_refused"),
-    };
-    Problem::new(status, Fault::Caller, code, "Not for this client", message).exception(exception)
-}
+use super::errors::oauth::OAuthError;
 
 /// A member that has to be there.
-fn required<T>(member: Option<T>, name: &str) -> Result<T, Problem> {
-    member.ok_or_else(|| refusal("InvalidRequestException", format!("{name} is missing.")))
+fn required<T>(member: Option<T>, name: &'static str) -> Result<T, OAuthError> {
+    member.ok_or(OAuthError::MissingMember(name))
 }

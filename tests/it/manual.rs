@@ -158,9 +158,9 @@ fn every_stable_word_is_explained() -> Result<()> {
     for (source, function) in [
         ("crates/rolecall-core/src/sign_in.rs", "code"),
         ("crates/rolecall-core/src/aws/sts.rs", "code"),
-        ("crates/rolecall-core/src/sign_in/begin.rs", "reason"),
-        ("crates/rolecall-core/src/sign_in/sign_out.rs", "reason"),
-        ("crates/rolecall-core/src/issue/error.rs", "word"),
+        ("crates/rolecall-core/src/sign_in/begin.rs", "code"),
+        ("crates/rolecall-core/src/sign_in/sign_out.rs", "code"),
+        ("crates/rolecall-core/src/issue/error.rs", "code"),
     ] {
         for word in words(source, function)? {
             assert!(

@@ -133,7 +133,7 @@ pub enum Happened {
     SignInRefused {
         /// At which provider, as far as known.
         provider: Option<String>,
-        /// A stable word: one of [`crate::sign_in::RejectReason::code`] or of [`crate::sign_in::SignInError::reason`].
+        /// A stable word: one of [`crate::sign_in::RejectReason::code`] or of [`crate::sign_in::SignInError::code`].
         reason: String,
     },
     /// Sign-ins were refused that showed no live `state`: all of one address and window.
@@ -151,7 +151,7 @@ pub enum Happened {
     SignOutRefused {
         /// At which provider, as far as known.
         provider: Option<String>,
-        /// A stable word: one of [`crate::sign_in::RejectReason::code`] or of [`crate::sign_in::SignOutError::reason`].
+        /// A stable word: one of [`crate::sign_in::RejectReason::code`] or of [`crate::sign_in::SignOutError::code`].
         reason: String,
     },
     /// Orders of providers to end sessions were refused: all of one address and window.

@@ -267,7 +267,7 @@ impl Issuer {
         let refused = Happened::IssueRefused {
             actor: Actor::from(caller.identity),
             target,
-            reason: error.word().to_owned(),
+            reason: error.code().to_owned(),
         };
         self.journal.append(context, refused).await?;
         Err(error)

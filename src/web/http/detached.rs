@@ -6,32 +6,15 @@ use std::sync::Arc;
 use actix_web::web::Data;
 use futures_util::FutureExt as _;
 use rolecall_core::audit::RequestContext;
-use rolecall_core::aws_login::{LoginError, LoginTokens};
+use rolecall_core::aws_login::LoginTokens;
 use rolecall_core::gateway::Gateway;
 use rolecall_core::identity::ProviderId;
-use rolecall_core::issue::{ConsoleOutcome, ConsoleVisit, IssueError, IssuedRole, ProofOutcome};
+use rolecall_core::issue::{ConsoleOutcome, ConsoleVisit, IssuedRole, ProofOutcome};
 
 use super::extract::RequestScope;
-use crate::web::errors::problem::Problem;
+use crate::web::errors::code::{Coded, Outcome};
+use crate::web::errors::request::RequestError;
 use crate::web::site::Site;
-
-/// Why nothing was issued, as metrics count it.
-pub trait Worded {
-    /// A stable word.
-    fn word(&self) -> &'static str;
-}
-
-impl Worded for IssueError {
-    fn word(&self) -> &'static str {
-        self.word()
-    }
-}
-
-impl Worded for LoginError {
-    fn word(&self) -> &'static str {
-        self.word()
-    }
-}
 
 /// What work that succeeded has brought.
 pub trait Delivery {
@@ -68,12 +51,17 @@ impl Delivery for ProofOutcome {
 ///
 /// # Errors
 /// When it could not be run to its end, or nothing was asked for; its own error is inside.
-pub fn detached<T: Delivery + Send + 'static, E: Worded + Send + 'static>(
+pub fn detached<T, E, F>(
     site: Data<Site>,
     context: RequestContext,
     delivery: &'static str,
-    work: impl Future<Output = Result<Result<T, E>, Problem>> + Send + 'static,
-) -> impl Future<Output = Result<Result<T, E>, Problem>> {
+    work: impl Future<Output = Result<Result<T, E>, F>> + Send + 'static,
+) -> impl Future<Output = Result<Result<T, E>, F>>
+where
+    T: Delivery + Send + 'static,
+    E: Coded + Send + 'static,
+    F: From<RequestError> + Send + 'static,
+{
     let runtime = site.runtime.clone();
     let caller = Arc::new(());
     let watched = Arc::downgrade(&caller);
@@ -81,8 +69,7 @@ pub fn detached<T: Delivery + Send + 'static, E: Worded + Send + 'static>(
     // Not an `async` block, which would keep room for the work twice.
     let task = runtime.spawn(work.then(move |outcome| async move {
         if let Ok(outcome) = &outcome {
-            let word = outcome.as_ref().err().map_or("ok", E::word);
-            site.metrics.issue(delivery, word);
+            site.metrics.issue(delivery, Outcome::of(outcome));
         }
         let is_issued = matches!(&outcome, Ok(Ok(brought)) if brought.is_issued());
         if is_issued && watched.strong_count() == 0 {
@@ -93,7 +80,7 @@ pub fn detached<T: Delivery + Send + 'static, E: Worded + Send + 'static>(
     }));
     task.map(move |outcome| {
         drop(caller);
-        outcome.map_err(|error| Problem::internal("the request was interrupted").because(error))?
+        outcome.map_err(|error| RequestError::interrupted(&error))?
     })
 }
 
@@ -106,13 +93,13 @@ pub async fn uninterrupted<T: Send + 'static, F: Future<Output = T> + Send + 'st
     scope: &RequestScope,
     provider: &ProviderId,
     work: impl FnOnce(Arc<Gateway>, RequestContext, ProviderId) -> F,
-) -> Result<T, Problem> {
+) -> Result<T, RequestError> {
     let site = &scope.site;
     let (gateway, context) = (Arc::clone(&site.gateway), scope.context.clone());
     let work = work(gateway, context, provider.clone());
     let piece = site.pending_work.begin();
     let running = site.runtime.spawn(work.inspect(move |_| drop(piece))).await;
-    running.map_err(|error| Problem::internal("the request was interrupted").because(error))
+    running.map_err(|error| RequestError::interrupted(&error))
 }
 
 async fn undelivered(site: &Site, context: &RequestContext, delivery: &'static str) {

@@ -18,7 +18,8 @@ use rolecall_core::sign_in::ReturnTo;
 use serde::de::DeserializeOwned;
 
 use super::{address, csrf};
-use crate::web::errors::problem::Problem;
+use crate::web::errors::page::PageError;
+use crate::web::errors::request::RequestError;
 use crate::web::site::Site;
 
 /// A form is a few hundred bytes; whoever sends one slower than this holds a worker's memory for nothing.
@@ -41,16 +42,16 @@ impl RequestScope {
 }
 
 impl FromRequest for RequestScope {
-    type Error = Problem;
-    type Future = std::future::Ready<Result<Self, Problem>>;
+    type Error = RequestError;
+    type Future = std::future::Ready<Result<Self, RequestError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         std::future::ready(scope(request))
     }
 }
 
-fn scope(request: &HttpRequest) -> Result<RequestScope, Problem> {
-    let no_site = || Problem::internal("the site is not set up");
+fn scope(request: &HttpRequest) -> Result<RequestScope, RequestError> {
+    let no_site = || RequestError::internal("the site is not set up");
     let site = request
         .app_data::<Data<Site>>()
         .cloned()
@@ -95,7 +96,7 @@ struct UnverifiedSession {
 }
 
 impl UnverifiedSession {
-    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+    fn of(request: &HttpRequest) -> Result<Self, PageError> {
         let scope = scope(request)?;
         let reading = matches!(*request.method(), Method::GET | Method::HEAD);
         let here = reading.then(|| {
@@ -119,7 +120,7 @@ impl UnverifiedSession {
     ///
     /// # Errors
     /// When there is none, and when the store does not answer.
-    async fn verify(self) -> Result<SignedIn, Problem> {
+    async fn verify(self) -> Result<SignedIn, PageError> {
         let Self {
             scope,
             secret,
@@ -153,8 +154,8 @@ impl UnverifiedSession {
 }
 
 impl FromRequest for SignedIn {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = PageError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let session = UnverifiedSession::of(request);
@@ -173,13 +174,13 @@ impl Renewed {
     }
 }
 
-fn sign_in_first(here: Option<&str>) -> Problem {
+fn sign_in_first(here: Option<&str>) -> PageError {
     match here.map(ReturnTo::parse) {
-        Some(Ok(return_to)) => Problem::sign_in_first(&return_to.packed(), true),
+        Some(Ok(return_to)) => PageError::sign_in_first(&return_to.packed(), true),
         // Nobody who follows a link shall wonder where it led.
-        Some(Err(_)) => Problem::sign_in_first("/", false)
+        Some(Err(_)) => PageError::sign_in_first("/", false)
             .hint("This link cannot be kept while you sign in: it is too long, or not a link of this site. Sign in, then open it again."),
-        None => Problem::sign_in_first("/", false),
+        None => PageError::sign_in_first("/", false),
     }
 }
 
@@ -200,8 +201,8 @@ struct WithToken<T> {
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for CsrfForm<T> {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = PageError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let session = UnverifiedSession::of(request);
@@ -214,7 +215,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for CsrfForm<T> {
             if csrf::verify(&signed_in.session.form_key, &token) {
                 Ok(Self { signed_in, form })
             } else {
-                Err(Problem::foreign_form())
+                Err(RequestError::CrossSite.into())
             }
         })
     }
@@ -224,12 +225,12 @@ impl<T: DeserializeOwned + 'static> FromRequest for CsrfForm<T> {
 fn read_form<T: DeserializeOwned + 'static>(
     request: &HttpRequest,
     payload: &mut Payload,
-) -> impl Future<Output = Result<WithToken<T>, Problem>> + 'static {
+) -> impl Future<Output = Result<WithToken<T>, RequestError>> + 'static {
     let form = Form::<WithToken<T>>::from_request(request, payload);
     async move {
         match actix_web::rt::time::timeout(BODY_TIMEOUT, form).await {
-            Ok(form) => form.map(Form::into_inner).map_err(|e| form_problem(&e)),
-            Err(_) => Err(Problem::from_status(StatusCode::REQUEST_TIMEOUT)),
+            Ok(form) => form.map(Form::into_inner).map_err(|e| form_error(&e)),
+            Err(_) => Err(RequestError::Status(StatusCode::REQUEST_TIMEOUT)),
         }
     }
 }
@@ -243,8 +244,8 @@ pub struct TicketForm {
 }
 
 impl FromRequest for TicketForm {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = PageError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let scope = scope(request);
@@ -254,10 +255,10 @@ impl FromRequest for TicketForm {
             let scope = scope?;
             let form = form.await?;
             let ticket = scope.site.cookies.sign_out_ticket(&request);
-            let ticket = ticket.ok_or_else(Problem::ticket_expired)?;
+            let ticket = ticket.ok_or_else(PageError::ticket_expired)?;
             match csrf::verify(&ticket.form_key(), &form.csrf) {
                 true => Ok(Self { scope, ticket }),
-                false => Err(Problem::foreign_form()),
+                false => Err(RequestError::CrossSite.into()),
             }
         })
     }
@@ -267,11 +268,11 @@ impl FromRequest for TicketForm {
 #[derive(serde::Deserialize)]
 pub struct NoFields {}
 
-fn form_problem(error: &actix_web::Error) -> Problem {
+fn form_error(error: &actix_web::Error) -> RequestError {
     match error.as_response_error().status_code() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::from_status(StatusCode::PAYLOAD_TOO_LARGE),
-        _ => Problem::bad_request(
-            "The form could not be read: a field is missing or has the wrong form.",
+        StatusCode::PAYLOAD_TOO_LARGE => RequestError::Status(StatusCode::PAYLOAD_TOO_LARGE),
+        _ => RequestError::Malformed(
+            "The form could not be read: a field is missing or has the wrong form.".into(),
         ),
     }
 }

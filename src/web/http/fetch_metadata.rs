@@ -6,7 +6,8 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
 
-use crate::web::errors::problem::{Fault, Problem};
+use crate::web::errors::explanation::Fault;
+use crate::web::errors::page::PageError;
 
 /// Where a browser puts the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Destination {
 ///
 /// # Errors
 /// `not_a_navigation`
-pub fn require_navigation(request: &HttpRequest) -> Result<(), Problem> {
+pub fn require_navigation(request: &HttpRequest) -> Result<(), PageError> {
     match Destination::of(request) {
         Destination::Window => Ok(()),
         Destination::Frame | Destination::Resource => Err(not_a_navigation()),
@@ -64,8 +65,8 @@ pub fn is_scripted(request: &HttpRequest) -> bool {
 }
 
 /// The answer to a request that another page embeds.
-pub fn not_a_navigation() -> Problem {
-    Problem::new(
+pub fn not_a_navigation() -> PageError {
+    PageError::new(
         StatusCode::FORBIDDEN,
         Fault::Caller,
         "not_a_navigation",

@@ -1,5 +1,5 @@
 //! The outermost layer of every request: a reference, our own host, bounds, the origin of whatever changes something;
-//! then the security headers and the log line. A problem of any handler becomes a page, or JSON, here.
+//! then the security headers and the log line. An error of any handler is answered here, as its surface says it.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -15,15 +15,15 @@ use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use futures_util::FutureExt as _;
 use rolecall_core::audit::ReferenceId;
 use rolecall_core::base::text;
+use rolecall_core::record::rate_limit::LimitName;
 
 use super::address;
 use super::extract::Renewed;
-use super::reply;
 use crate::web::assets;
-use crate::web::errors::dialect::Dialect;
-use crate::web::errors::problem::{Fault, Problem};
+use crate::web::errors::explanation::{Explanation, Fault};
+use crate::web::errors::request::RequestError;
+use crate::web::errors::surface::{Answer, Surface};
 use crate::web::pages::auto_post::FormTarget;
-use crate::web::pages::error::ErrorPage;
 use crate::web::site::Site;
 
 const URI_BYTES_MAX: usize = 8 * 1024;
@@ -35,7 +35,7 @@ const NAME_CHARS_MAX: usize = 300;
 /// Wraps a request; see the module.
 ///
 /// # Errors
-/// Where a handler panicked: the error is a whole answer. Problems are answers, too.
+/// Where a handler panicked: the error is a whole answer. Errors of handlers are answers, too.
 pub async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -51,21 +51,22 @@ pub async fn guard(
     let client = site.settings.client_addresses.of(request.request());
     request.extensions_mut().insert(reference.clone());
     request.extensions_mut().insert(client);
-    let dialect = Dialect::of(request.request());
+    let surface = Surface::of(request.request());
     // The router needs the request to itself, so nothing may hold on to it until the answer is there.
     let answered = match check_request(&site, request.request()) {
         Ok(()) => match AssertUnwindSafe(next.call(request)).catch_unwind().await {
             Ok(answered) => answered?.map_into_boxed_body(),
-            Err(_) => return Err(panicked(&site, dialect, &reference, started)),
+            Err(_) => return Err(panicked(&site, surface, &reference, started)),
         },
-        // Not `into_response`, which would forget the problem.
-        Err(problem) => request.error_response(problem),
+        // Not `into_response`, which would forget the error.
+        Err(error) => request.error_response(error),
     };
     let (http, mut response) = answered.into_parts();
-    let problem = problem_of(&response);
-    if let Some(problem) = &problem {
+    let mut explanation = None;
+    if let Some(answer) = answer_of(surface, &response, &reference) {
         let allow = response.headers_mut().remove(header::ALLOW).next();
-        response = render(dialect, problem, &reference);
+        response = answer.response;
+        explanation = Some(answer.explanation);
         // RFC 9110 15.5.6: a 405 says what is allowed.
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);
@@ -79,7 +80,7 @@ pub async fn guard(
         let policy = site.policy_with_form_to(&origin);
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
-    dialect.add_request_id(response.headers_mut(), &reference);
+    surface.add_request_id(response.headers_mut(), &reference);
     if http.method() == Method::HEAD {
         response.headers_mut().remove(header::TRANSFER_ENCODING);
     }
@@ -94,7 +95,7 @@ pub async fn guard(
         &site,
         &http,
         response.status(),
-        problem.as_ref(),
+        explanation.as_ref(),
         &reference,
         started,
     );
@@ -102,48 +103,31 @@ pub async fn guard(
 }
 
 /// Refuses what no handler should see.
-fn check_request(site: &Site, request: &HttpRequest) -> Result<(), Problem> {
+fn check_request(site: &Site, request: &HttpRequest) -> Result<(), RequestError> {
     let headers = request.headers();
     let cookies: usize = headers.get_all(header::COOKIE).map(HeaderValue::len).sum();
-    let too_large = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
     if headers.len() > HEADERS_MAX || cookies > COOKIE_BYTES_MAX {
-        return Err(Problem::new(
-            too_large,
-            Fault::Caller,
-            "too_large",
-            "That is too much",
-            "Your browser sends more cookies or headers than this site takes.",
-        )
-        .hint("Remove this site's cookies and try again."));
+        return Err(RequestError::HeadersTooLarge);
     }
     let uri = request.uri();
     let host_bytes = uri.authority().map_or(0, |host| host.as_str().len());
     let place_bytes = uri.path_and_query().map_or(0, |place| place.as_str().len());
     if host_bytes + place_bytes > URI_BYTES_MAX {
-        return Err(Problem::from_status(StatusCode::URI_TOO_LONG));
+        return Err(RequestError::Status(StatusCode::URI_TOO_LONG));
     }
     if headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        return Err(RequestError::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
     // A page that says so is dressed like any other.
     if !names_us(site, request) && !is_asset(request) {
-        let mut problem = Problem::new(
-            StatusCode::MISDIRECTED_REQUEST,
-            Fault::Caller,
-            "wrong_host",
-            "Wrong address",
-            "This portal is not served under the address you used.",
-        )
-        .hint("Use the address that your administrator gave you. If this is the one, tell them the reference below.");
         // It may be the proxy's doing, and then a link to our own address would lead back here.
-        problem.causes = foreign_name(site, request);
-        return Err(problem);
+        return Err(RequestError::WrongHost(foreign_name(site, request)));
     }
     if changes_something(request.method())
         && !from_us(site, headers)
         && !comes_from_elsewhere(request.path())
     {
-        return Err(Problem::foreign_form());
+        return Err(RequestError::CrossSite);
     }
     Ok(())
 }
@@ -213,63 +197,32 @@ fn from_us(site: &Site, headers: &HeaderMap) -> bool {
     ) && is(header::ORIGIN, &[site.origin(), "null"])
 }
 
-/// What went wrong, from the answer of a handler or of the framework.
-fn problem_of(response: &HttpResponse) -> Option<Problem> {
+/// What is answered in place of an error of a handler or of the framework.
+fn answer_of(surface: Surface, response: &HttpResponse, reference: &ReferenceId) -> Option<Answer> {
     if let Some(error) = response.error() {
-        return Some(described(error));
+        return Some(surface.answer(error, reference));
     }
     let status = response.status();
     let bare = matches!(
         status,
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
     ) && !response.headers().contains_key(header::CONTENT_TYPE);
-    bare.then(|| Problem::from_status(status))
-}
-
-fn described(error: &Error) -> Problem {
-    match error.as_error::<Problem>() {
-        Some(problem) => problem.clone(),
-        None => Problem::from_status(error.as_response_error().status_code()),
-    }
+    bare.then(|| surface.refuse(RequestError::Status(status), reference))
 }
 
 /// The answer in place of a panicked handler's, which took the request with it. The panic itself is on stderr.
-fn panicked(site: &Site, dialect: Dialect, reference: &ReferenceId, started: Instant) -> Error {
-    let problem = Problem::internal("The request could not be answered.");
-    let mut response = render(dialect, &problem, reference);
+fn panicked(site: &Site, surface: Surface, reference: &ReferenceId, started: Instant) -> Error {
+    let error = RequestError::Status(StatusCode::INTERNAL_SERVER_ERROR);
+    let Answer {
+        mut response,
+        explanation,
+    } = surface.refuse(error, reference);
     add_security_headers(site, response.headers_mut(), reference);
-    dialect.add_request_id(response.headers_mut(), reference);
+    surface.add_request_id(response.headers_mut(), reference);
     site.metrics
-        .request("-", problem.status.as_u16(), started.elapsed());
+        .request("-", explanation.status.as_u16(), started.elapsed());
     tracing::error!(%reference, "a handler panicked");
     InternalError::from_response("a handler panicked", response).into()
-}
-
-fn render(dialect: Dialect, problem: &Problem, reference: &ReferenceId) -> HttpResponse {
-    let told = dialect.tell(problem, reference);
-    let mut response = told.unwrap_or_else(|| page_of(problem, reference));
-    if let Some(seconds) = problem.retry_after {
-        let headers = response.headers_mut();
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
-}
-
-fn page_of(problem: &Problem, reference: &ReferenceId) -> HttpResponse {
-    if let Some(to) = &problem.redirect {
-        return reply::see_other(to);
-    }
-    let page = ErrorPage {
-        title: problem.title.clone(),
-        message: problem.message.clone(),
-        hint: problem.hint.clone(),
-        detail: problem.detail.clone(),
-        reference: reference.to_string(),
-        action: problem.action.clone(),
-        has_home: problem.status != StatusCode::MISDIRECTED_REQUEST,
-    };
-    reply::page(problem.status, &page)
-        .unwrap_or_else(|_| HttpResponse::InternalServerError().body("Something went wrong here."))
 }
 
 /// Hands the browser its session's new secret, unless the answer says something about that cookie already.
@@ -329,7 +282,7 @@ fn log(
     site: &Site,
     request: &HttpRequest,
     status: StatusCode,
-    problem: Option<&Problem>,
+    explanation: Option<&Explanation>,
     reference: &ReferenceId,
     started: Instant,
 ) {
@@ -342,20 +295,21 @@ fn log(
         elapsed.as_secs_f64() * 1_000.0,
     );
     let unknown_address = address::unknown(request).map(tracing::field::display);
-    if let Some(limit) = problem.and_then(|problem| problem.limit) {
+    let limit = explanation.and_then(|explanation| explanation.limit);
+    let limit = limit.map(LimitName::code);
+    if let Some(limit) = limit {
         site.metrics.rate_limited(limit);
     }
-    let Some(problem) = problem else {
+    let Some(explanation) = explanation else {
         tracing::info!(%reference, method, route, status, milliseconds, unknown_address, "request");
         return;
     };
-    let (code, limit, detail, causes) = (
-        problem.code,
-        problem.limit,
-        problem.detail.as_deref().unwrap_or_default(),
-        problem.causes.as_str(),
+    let (code, detail, causes) = (
+        explanation.code.as_str(),
+        explanation.detail.as_deref().unwrap_or_default(),
+        explanation.causes.as_str(),
     );
-    match problem.fault {
+    match explanation.fault {
         Fault::Caller => {
             tracing::info!(%reference, method, route, status, milliseconds, unknown_address, code, limit, detail, causes, "request")
         }

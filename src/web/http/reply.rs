@@ -5,13 +5,13 @@ use actix_web::http::header::{self, ContentType};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use crate::web::errors::problem::Problem;
+use crate::web::errors::page::PageError;
 
 /// A page.
 ///
 /// # Errors
 /// When the template fails, which only a formatter can make it do.
-pub fn page<T: Template>(status: StatusCode, page: &T) -> Result<HttpResponse, Problem> {
+pub fn page<T: Template>(status: StatusCode, page: &T) -> Result<HttpResponse, PageError> {
     long_page(status, page, T::SIZE_HINT)
 }
 
@@ -23,10 +23,10 @@ pub fn long_page(
     status: StatusCode,
     page: &impl Template,
     bytes: usize,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let mut html = String::with_capacity(bytes);
     page.render_into(&mut html)
-        .map_err(|error| Problem::internal("a page could not be rendered").because(error))?;
+        .map_err(|error| PageError::internal("a page could not be rendered").because(&error))?;
     Ok(HttpResponse::build(status)
         .content_type(ContentType::html())
         .body(html))

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use rolecall_core::sign_in::Challenge;
 use url::Url;
 
-use crate::web::errors::problem::Problem;
+use crate::web::errors::page::PageError;
 use crate::web::http::reply;
 use view::{AutoPostField, AutoPostPage};
 
@@ -18,7 +18,7 @@ pub struct FormTarget(pub String);
 ///
 /// # Errors
 /// When the page cannot be rendered.
-pub fn challenge(challenge: Challenge, to: &str) -> Result<HttpResponse, Problem> {
+pub fn challenge(challenge: Challenge, to: &str) -> Result<HttpResponse, PageError> {
     match challenge {
         Challenge::Redirect(url) => Ok(reply::see_other(url.as_str())),
         Challenge::PostForm { action, fields } => form(&action, fields, to),
@@ -33,7 +33,7 @@ pub fn form(
     action: &Url,
     fields: Vec<(&'static str, String)>,
     to: &str,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let page = AutoPostPage {
         to: to.to_owned(),
         action: action.to_string(),

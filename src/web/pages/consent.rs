@@ -13,7 +13,7 @@ use rolecall_core::clients::{Asked, Decision};
 use serde::Deserialize;
 
 use super::format;
-use crate::web::errors::problem::Problem;
+use crate::web::errors::page::PageError;
 use crate::web::http::extract::SignedIn;
 use crate::web::http::reply;
 use view::{AnsweredPage, ConsentPage, DevicePart};
@@ -32,11 +32,11 @@ impl ConsentForm {
     ///
     /// # Errors
     /// When it was none of our buttons.
-    pub fn decision(&self) -> Result<Decision, Problem> {
+    pub fn decision(&self) -> Result<Decision, PageError> {
         match self.decision.as_str() {
             "allow" => Ok(Decision::Allow),
             "deny" => Ok(Decision::Deny),
-            _ => Err(Problem::bad_request(
+            _ => Err(PageError::bad_request(
                 "The form does not say whether you allow or deny it.",
             )),
         }
@@ -77,7 +77,7 @@ pub async fn page(
     signed_in: &SignedIn,
     asked: &Asked,
     form: Form<'_>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let site = &signed_in.scope.site;
     let caller = Caller {
         flow: Some(asked.flow),
@@ -179,21 +179,13 @@ fn same_network(one: Option<IpAddr>, other: Option<IpAddr>) -> bool {
 ///
 /// # Errors
 /// When the page cannot be rendered.
-pub fn return_to_client(signed_in: &SignedIn, to: &str) -> Result<HttpResponse, Problem> {
+pub fn return_to_client(signed_in: &SignedIn, to: &str) -> Result<HttpResponse, PageError> {
     let page = AnsweredPage {
         viewer: signed_in.viewer(),
         allowed: None,
         to: to.to_owned(),
     };
     Ok(reply::then(reply::page(StatusCode::OK, &page)?, to))
-}
-
-/// A decision as a label of metrics.
-pub fn word(decision: Decision) -> &'static str {
-    match decision {
-        Decision::Allow => "allowed",
-        Decision::Deny => "denied",
-    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::role::RoleFields;
 use super::{auto_post, portal};
-use crate::web::errors::problem::Problem;
+use crate::web::errors::page::PageError;
 use crate::web::http::detached::detached;
 use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::reply;
@@ -36,16 +36,16 @@ pub struct ConsoleFields {
 }
 
 impl ConsoleFields {
-    fn destination(&self, signed_in: &SignedIn) -> Result<Option<Destination>, Problem> {
+    fn destination(&self, signed_in: &SignedIn) -> Result<Option<Destination>, PageError> {
         let region = Some(self.region.as_str()).filter(|region| !region.is_empty());
         let region = region
             .map(Region::parse)
             .transpose()
-            .map_err(|error| Problem::bad_request(error.to_string()))?;
+            .map_err(|error| PageError::bad_request(error.to_string()))?;
         let partition = signed_in.scope.site.gateway.partition();
         let resolved = Destination::resolve(&self.destination, region.as_ref(), partition);
         resolved.map_err(|error| {
-            Problem::bad_request(error.to_string())
+            PageError::bad_request(error.to_string())
                 .hint("Leave the destination empty to open the console's front page.")
         })
     }
@@ -78,7 +78,7 @@ impl ConsoleFields {
 pub async fn confirm_console(
     signed_in: SignedIn,
     link: Query<ConsoleFields>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let site = &signed_in.scope.site;
     let role = link.role.parse()?;
     link.destination(&signed_in)?;
@@ -145,7 +145,7 @@ pub async fn confirm_console(
 pub async fn open_console(
     posted: CsrfForm<ConsoleFields>,
     request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let CsrfForm { signed_in, form } = posted;
     let role = form.role.parse()?;
     let wish = ConsoleRequest {
@@ -163,7 +163,7 @@ pub async fn open_console(
         return Ok(console_reply(json, url.as_str()));
     }
     let (site, context) = signed_in.scope.parts();
-    let visit = detached(site, context, "console", async move {
+    let visit = detached::<_, _, PageError>(site, context, "console", async move {
         let SignedIn { scope, session, .. } = signed_in;
         let gateway = &scope.site.gateway;
         let visit = gateway
@@ -188,9 +188,9 @@ pub async fn open_console(
 pub async fn continue_to_console(
     signed_in: SignedIn,
     ticket: Path<String>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let (site, context) = signed_in.scope.parts();
-    let outcome = detached(site, context, "console", async move {
+    let outcome = detached::<_, _, PageError>(site, context, "console", async move {
         let SignedIn { scope, session, .. } = signed_in;
         let ticket = ConsoleTicket::new(ticket.into_inner());
         let gateway = &scope.site.gateway;
@@ -201,14 +201,14 @@ pub async fn continue_to_console(
     });
     match outcome.await?? {
         ConsoleOutcome::Visit(visit) => visit_reply(false, &visit),
-        ConsoleOutcome::Spent => Err(Problem::bad_request(
+        ConsoleOutcome::Spent => Err(PageError::bad_request(
             "This way to the console was used already, or has expired.",
         )),
     }
 }
 
 /// How the browser goes on: a redirect, or a form for AWS.
-pub fn visit_reply(json: bool, visit: &ConsoleVisit) -> Result<HttpResponse, Problem> {
+pub fn visit_reply(json: bool, visit: &ConsoleVisit) -> Result<HttpResponse, PageError> {
     let post = match visit {
         ConsoleVisit::Link(link) => return Ok(console_reply(json, link.expose())),
         ConsoleVisit::Post(post) => post,

@@ -11,7 +11,7 @@ use rolecall_core::issue::{IssueError, IssuedRole};
 use super::format;
 use super::layout::Viewer;
 use super::role::RoleFields;
-use crate::web::errors::problem::Problem;
+use crate::web::errors::page::PageError;
 use crate::web::http::detached::detached;
 use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::reply;
@@ -25,13 +25,13 @@ use view::CredentialsPage;
 pub async fn credentials(
     posted: CsrfForm<RoleFields>,
     request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let CsrfForm { signed_in, form } = posted;
     let role = form.parse()?;
     let json = reply::wants_json(&request);
     let viewer = (!json).then(|| signed_in.viewer());
     let (site, context) = signed_in.scope.parts();
-    let issued = detached(site.clone(), context, "credentials", async move {
+    let issued = detached::<_, _, PageError>(site.clone(), context, "credentials", async move {
         let SignedIn { scope, session, .. } = signed_in;
         let issuer = scope.site.gateway.issuer();
         Ok(issuer.credentials(&scope.context, &session, &role).await)
@@ -60,7 +60,7 @@ pub fn credentials_page(
     viewer: Viewer,
     issued: IssuedRole,
     now: DateTime<Utc>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let IssuedRole {
         grant,
         credentials,

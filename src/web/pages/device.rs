@@ -12,7 +12,9 @@ use serde::Deserialize;
 use super::consent;
 use super::consent::ConsentForm;
 use super::consent::view::AnsweredPage;
-use crate::web::errors::problem::{Fault, Problem};
+use crate::web::errors::code::{ErrorCode, Outcome};
+use crate::web::errors::explanation::{Explanation, Fault};
+use crate::web::errors::page::PageError;
 use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::reply;
 use view::DeviceCodePage;
@@ -28,7 +30,7 @@ pub struct Link {
 ///
 /// # Errors
 /// [`ConsentError`], where it is not about the code.
-pub async fn show(signed_in: SignedIn, link: Query<Link>) -> Result<HttpResponse, Problem> {
+pub async fn show(signed_in: SignedIn, link: Query<Link>) -> Result<HttpResponse, PageError> {
     if link.user_code.is_empty() {
         return ask_for_code(&signed_in, "", None);
     }
@@ -50,7 +52,7 @@ pub struct DeviceForm {
 ///
 /// # Errors
 /// [`ConsentError`], where it is not about the code.
-pub async fn answer(posted: CsrfForm<DeviceForm>) -> Result<HttpResponse, Problem> {
+pub async fn answer(posted: CsrfForm<DeviceForm>) -> Result<HttpResponse, PageError> {
     let CsrfForm { signed_in, form } = posted;
     let Some(retyped) = form.retyped else {
         // From the page that asks for the code: the person has typed all of it.
@@ -69,11 +71,11 @@ pub async fn answer(posted: CsrfForm<DeviceForm>) -> Result<HttpResponse, Proble
         .clients()
         .decide_device(&signed_in.scope.context, &signed_in.session, &answer)
         .await;
-    let word = match &outcome {
-        Ok(_) => consent::word(answer.decision),
-        Err(error) => error.word(),
+    let counted = match &outcome {
+        Ok(_) => Outcome::from(answer.decision),
+        Err(error) => Outcome::failed(error),
     };
-    site.metrics.consent("device", word);
+    site.metrics.consent("device", counted);
     match outcome {
         Ok(_) => {
             let page = AnsweredPage {
@@ -96,7 +98,7 @@ async fn compare(
     user_code: &str,
     retyped: Option<String>,
     error: Option<String>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let looked_up = signed_in
         .scope
         .site
@@ -114,18 +116,19 @@ async fn compare(
             consent::page(signed_in, &asked, form).await
         }
         Err(error) => {
-            signed_in.scope.site.metrics.consent("device", error.word());
+            let metrics = &signed_in.scope.site.metrics;
+            metrics.consent("device", Outcome::failed(&error));
             wrong(signed_in, user_code, error)
         }
     }
 }
 
-/// A code that leads nowhere is asked for again; whatever else is wrong is a problem of its own.
+/// A code that leads nowhere is asked for again; whatever else is wrong is an error of its own.
 fn wrong(
     signed_in: &SignedIn,
     user_code: &str,
     error: ConsentError,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     match error {
         ConsentError::UnknownCode | ConsentError::NotRetyped => {
             let text = "No program waits with this code. It may be mistyped, have expired, or have been answered already.";
@@ -133,18 +136,21 @@ fn wrong(
         }
         ConsentError::NotFresh => Err(sign_in_again(signed_in, &back_to(user_code))),
         ConsentError::TooManyTries(exceeded) => {
-            let mut problem = Problem::from(exceeded);
-            problem.code = "too_many_tries";
-            problem.title = "Too many wrong codes".to_owned();
-            problem.message = "No access was granted.".to_owned();
             let minutes = exceeded.retry_after_seconds().div_ceil(60);
             let unit = if minutes == 1 { "minute" } else { "minutes" };
-            Err(problem.hint(format!(
-                "Wait {minutes} {unit}, then start the program again and enter the code that it shows."
-            )))
+            let explanation = Explanation {
+                code: ErrorCode::new("too_many_tries"),
+                message: "No access was granted.".to_owned(),
+                ..Explanation::from(&exceeded)
+            };
+            Err(
+                PageError::explained("Too many wrong codes", explanation).hint(format!(
+                    "Wait {minutes} {unit}, then start the program again and enter the code that it shows."
+                )),
+            )
         }
         ConsentError::AuthTimeMissing => Err(auth_time_missing(signed_in, "/device")),
-        ConsentError::DeviceFlowOff => Err(Problem::new(
+        ConsentError::DeviceFlowOff => Err(PageError::new(
             StatusCode::FORBIDDEN,
             Fault::Caller,
             "device_flow_off",
@@ -152,7 +158,7 @@ fn wrong(
             "This company does not let programs in by codes that are typed elsewhere.",
         )
         .hint("Run `aws sso login` on a machine with a browser, without --use-device-code.")),
-        ConsentError::SessionEnded => Err(Problem::sign_in_first(&back_to(user_code), false)),
+        ConsentError::SessionEnded => Err(PageError::sign_in_first(&back_to(user_code), false)),
         ConsentError::Unavailable(error) => Err(error.into()),
     }
 }
@@ -169,7 +175,7 @@ fn ask_for_code(
     signed_in: &SignedIn,
     user_code: &str,
     error: Option<String>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let page = DeviceCodePage {
         viewer: signed_in.viewer(),
         user_code: user_code.to_owned(),
@@ -179,10 +185,10 @@ fn ask_for_code(
 }
 
 /// What stands between an old sign-in and a program on another machine; the person comes back to `return_to`.
-pub fn sign_in_again(signed_in: &SignedIn, return_to: &str) -> Problem {
+pub fn sign_in_again(signed_in: &SignedIn, return_to: &str) -> PageError {
     let provider = &signed_in.session.identity.provider;
     let query = reply::query(&[("fresh", "true"), ("return_to", return_to)]);
-    Problem::new(
+    PageError::new(
         StatusCode::FORBIDDEN,
         Fault::Caller,
         "not_fresh",
@@ -194,7 +200,7 @@ pub fn sign_in_again(signed_in: &SignedIn, return_to: &str) -> Problem {
 }
 
 /// The provider does not say when the person signed in, so that signing in once more would lead here again.
-pub fn auth_time_missing(signed_in: &SignedIn, return_to: &str) -> Problem {
+pub fn auth_time_missing(signed_in: &SignedIn, return_to: &str) -> PageError {
     let id = &signed_in.session.identity.provider;
     let provider = signed_in.scope.site.gateway.sign_ins().provider(id);
     let title = provider.map_or(id.as_str(), |provider| provider.title());
@@ -202,7 +208,7 @@ pub fn auth_time_missing(signed_in: &SignedIn, return_to: &str) -> Problem {
     let message = format!(
         "A program on another machine is let in only by somebody who has signed in within the last ten minutes. {title} does not say when you signed in."
     );
-    Problem::new(
+    PageError::new(
         StatusCode::FORBIDDEN,
         Fault::Caller,
         "auth_time_missing",

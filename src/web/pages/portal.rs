@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::format;
 use super::layout::Link;
-use crate::web::errors::problem::Problem;
+use crate::web::errors::page::PageError;
 use crate::web::http::extract::SignedIn;
 use crate::web::http::reply;
 use view::{AccountSection, Lock, PortalPage, RoleRow};
@@ -29,7 +29,7 @@ pub struct Search {
 ///
 /// # Errors
 /// When the page cannot be rendered.
-pub async fn home(signed_in: SignedIn, search: Query<Search>) -> Result<HttpResponse, Problem> {
+pub async fn home(signed_in: SignedIn, search: Query<Search>) -> Result<HttpResponse, PageError> {
     let grants = signed_in
         .scope
         .site

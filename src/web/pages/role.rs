@@ -4,7 +4,7 @@ use rolecall_core::access::RoleRequest;
 use rolecall_core::aws::AccountId;
 use serde::Deserialize;
 
-use crate::web::errors::problem::Problem;
+use crate::web::errors::page::PageError;
 
 /// A role's names, as forms and links carry them.
 #[derive(Clone, Deserialize)]
@@ -20,9 +20,9 @@ impl RoleFields {
     ///
     /// # Errors
     /// When the account is none.
-    pub fn parse(&self) -> Result<RoleRequest, Problem> {
+    pub fn parse(&self) -> Result<RoleRequest, PageError> {
         let account = AccountId::parse(&self.account)
-            .map_err(|error| Problem::bad_request(error.to_string()))?;
+            .map_err(|error| PageError::bad_request(error.to_string()))?;
         let variant = Some(self.variant.clone()).filter(|variant| !variant.is_empty());
         Ok(RoleRequest {
             account,

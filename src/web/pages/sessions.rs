@@ -10,7 +10,7 @@ use rolecall_core::session::{ClientSession, Session};
 use serde::Deserialize;
 
 use super::format;
-use crate::web::errors::problem::Problem;
+use crate::web::errors::page::PageError;
 use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::{csrf, reply};
 use view::{ClientRow, SessionRow, SessionsPage};
@@ -48,7 +48,7 @@ impl EndedQuery {
 ///
 /// # Errors
 /// When the store is down.
-pub async fn list(signed_in: SignedIn, done: Query<EndedQuery>) -> Result<HttpResponse, Problem> {
+pub async fn list(signed_in: SignedIn, done: Query<EndedQuery>) -> Result<HttpResponse, PageError> {
     let mut sessions = signed_in
         .scope
         .site
@@ -131,7 +131,7 @@ pub struct EndForm {
 ///
 /// # Errors
 /// When the store is down.
-pub async fn end(posted: CsrfForm<EndForm>) -> Result<HttpResponse, Problem> {
+pub async fn end(posted: CsrfForm<EndForm>) -> Result<HttpResponse, PageError> {
     let CsrfForm { signed_in, form } = posted;
     let gateway = &signed_in.scope.site.gateway;
     let context = &signed_in.scope.context;
@@ -152,7 +152,7 @@ pub async fn end(posted: CsrfForm<EndForm>) -> Result<HttpResponse, Problem> {
             (ended, "others")
         }
         (None, _) => {
-            return Err(Problem::bad_request(
+            return Err(PageError::bad_request(
                 "The form does not say which session to end.",
             ));
         }
@@ -160,6 +160,6 @@ pub async fn end(posted: CsrfForm<EndForm>) -> Result<HttpResponse, Problem> {
     match ended {
         true => Ok(reply::see_other(&EndedQuery::at(session, which))),
         // This session has ended itself, and nothing else has.
-        false => Err(Problem::sign_in_first("/sessions", false)),
+        false => Err(PageError::sign_in_first("/sessions", false)),
     }
 }

@@ -14,7 +14,8 @@ use rolecall_core::sign_in::{
 use serde::Deserialize;
 
 use super::{auto_post, sign_out};
-use crate::web::errors::problem::Problem;
+use crate::web::errors::code::Outcome;
+use crate::web::errors::page::PageError;
 use crate::web::http::detached::uninterrupted;
 use crate::web::http::extract::RequestScope;
 use crate::web::http::fetch_metadata::{is_scripted, require_navigation};
@@ -65,7 +66,7 @@ impl From<SignInQuery> for SignInWish {
     }
 }
 
-pub fn provider_id(text: &str) -> Result<ProviderId, Problem> {
+pub fn provider_id(text: &str) -> Result<ProviderId, PageError> {
     ProviderId::parse(text).map_err(|_| SignInError::UnknownProvider.into())
 }
 
@@ -77,7 +78,7 @@ pub async fn choose(
     scope: RequestScope,
     request: HttpRequest,
     wish: Query<SignInQuery>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let gateway = &scope.site.gateway;
     let return_to = wish.return_to();
     let typed = wish.email.as_deref().map(str::trim);
@@ -116,7 +117,7 @@ fn forward_to_provider(
     provider: &dyn IdentityProvider,
     href: String,
     seconds: u32,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let page = SignInPage {
         notice: Some(format!("On to {} …", provider.title())),
         providers: vec![ProviderChoice {
@@ -168,7 +169,7 @@ pub async fn start(
     request: HttpRequest,
     id: Path<String>,
     wish: Query<SignInQuery>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let site = &scope.site;
     require_navigation(&request)?;
     let id = provider_id(&id)?;
@@ -189,7 +190,7 @@ pub async fn start(
     let title = title(site, &id);
     let mut response = auto_post::challenge(begun.challenge, &title)?;
     let set = response.add_cookie(&site.cookies.set_browser(&begun.browser));
-    set.map_err(|error| Problem::internal("a cookie could not be set").because(error))?;
+    set.map_err(|error| PageError::internal("a cookie could not be set").because(&error))?;
     Ok(response)
 }
 
@@ -201,7 +202,7 @@ pub async fn callback(
     scope: RequestScope,
     request: HttpRequest,
     id: Path<String>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     require_navigation(&request)?;
     let id = provider_id(&id)?;
     let browser = scope.site.cookies.browser(&request);
@@ -221,14 +222,13 @@ pub async fn finish(
     request: &HttpRequest,
     id: &ProviderId,
     outcome: Result<SignedIn, SignInError>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let site = &scope.site;
-    site.metrics.sign_in(
-        known(&site.gateway, id),
-        outcome.as_ref().map_or_else(SignInError::reason, |_| "ok"),
-    );
-    let signed_in = outcome
-        .map_err(|error| Problem::from(error).action("Sign in again", format!("/sign-in/{id}")))?;
+    let label = known(&site.gateway, id);
+    site.metrics.sign_in(label, Outcome::of(&outcome));
+    let signed_in = outcome.map_err(|error| {
+        PageError::from(error).action("Sign in again", format!("/sign-in/{id}"))
+    })?;
     if let Some(old) = site.cookies.session(request) {
         site.gateway
             .sign_ins()
@@ -237,7 +237,7 @@ pub async fn finish(
     }
     let mut response = reply::see_other(signed_in.return_to.as_str());
     let set = response.add_cookie(&site.cookies.set_session(&signed_in.secret));
-    set.map_err(|error| Problem::internal("a cookie could not be set").because(error))?;
+    set.map_err(|error| PageError::internal("a cookie could not be set").because(&error))?;
     // The next person at this browser has nothing to do with the command lines of the last.
     if site.cookies.sign_out_ticket(request).is_some() {
         sign_out::clear_ticket(site, &mut response)?;

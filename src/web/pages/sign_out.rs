@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::auto_post;
 use super::sign_in::title;
-use crate::web::errors::problem::Problem;
+use crate::web::errors::page::PageError;
 use crate::web::http::extract::{CsrfForm, NoFields, RequestScope, SignedIn, TicketForm};
 use crate::web::http::{csrf, reply};
 use crate::web::site::Site;
@@ -25,7 +25,7 @@ use view::{SignedOutClients, SignedOutPage};
 ///
 /// # Errors
 /// When the store is down: the session lives on.
-pub async fn sign_out(posted: CsrfForm<NoFields>) -> Result<HttpResponse, Problem> {
+pub async fn sign_out(posted: CsrfForm<NoFields>) -> Result<HttpResponse, PageError> {
     let SignedIn {
         scope,
         session,
@@ -75,7 +75,7 @@ pub async fn signed_out(
     scope: RequestScope,
     request: HttpRequest,
     after: Query<AfterSignOut>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let site = &scope.site;
     let provider = after.still_at.as_deref().map(ProviderId::parse);
     let provider = provider.and_then(Result::ok);
@@ -104,7 +104,7 @@ async fn remaining(site: &Site, ticket: &SignOutTicket) -> SignedOutClients {
 ///
 /// # Errors
 /// When the ticket was used or has expired, and when the store is down.
-pub async fn end_clients(form: TicketForm) -> Result<HttpResponse, Problem> {
+pub async fn end_clients(form: TicketForm) -> Result<HttpResponse, PageError> {
     let TicketForm { scope, ticket } = form;
     let site = &scope.site;
     let ended = site
@@ -113,7 +113,7 @@ pub async fn end_clients(form: TicketForm) -> Result<HttpResponse, Problem> {
         .end_remaining_clients(&scope.context, &ticket)
         .await?;
     if !ended {
-        return Err(Problem::ticket_expired());
+        return Err(PageError::ticket_expired());
     }
     let mut response = page(None, SignedOutClients::Ended)?;
     clear_ticket(site, &mut response)?;
@@ -136,7 +136,7 @@ pub fn show(still_at: Option<&ProviderId>) -> HttpResponse {
 ///
 /// # Errors
 /// Never for a cookie of ours.
-pub fn clear_ticket(site: &Site, response: &mut HttpResponse) -> Result<(), Problem> {
+pub fn clear_ticket(site: &Site, response: &mut HttpResponse) -> Result<(), PageError> {
     add(response, &site.cookies.clear_sign_out_ticket())
 }
 
@@ -147,16 +147,16 @@ fn offer(site: &Site, ticket: &SignOutTicket, count: usize) -> SignedOutClients 
     SignedOutClients::Remaining { count, csrf }
 }
 
-fn add(response: &mut HttpResponse, cookie: &Cookie<'_>) -> Result<(), Problem> {
+fn add(response: &mut HttpResponse, cookie: &Cookie<'_>) -> Result<(), PageError> {
     let added = response.add_cookie(cookie);
-    added.map_err(|error| Problem::internal("a cookie could not be set").because(error))
+    added.map_err(|error| PageError::internal("a cookie could not be set").because(&error))
 }
 
 /// The page after signing out, with the provider where the person may still be signed in.
 fn page(
     still_signed_in_at: Option<String>,
     clients: SignedOutClients,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let page = SignedOutPage {
         still_signed_in_at,
         clients,

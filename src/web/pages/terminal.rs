@@ -11,7 +11,8 @@ use rolecall_wire::config::{self, Place, Profile, extra};
 use serde::Deserialize;
 
 use super::credentials::view::{Snippet, mask};
-use crate::web::errors::problem::{Fault, Problem};
+use crate::web::errors::explanation::Fault;
+use crate::web::errors::page::PageError;
 use crate::web::http::extract::SignedIn;
 use crate::web::http::reply;
 use view::{Example, ProfileChoice, TerminalPage};
@@ -34,7 +35,7 @@ pub async fn show(
     signed_in: SignedIn,
     wanted: Query<TerminalQuery>,
     request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let site = &signed_in.scope.site;
     let origin = &signed_in.scope.context.origin;
     let region = site.settings.region.as_str();
@@ -102,8 +103,8 @@ fn text_href(profile: &str) -> String {
 }
 
 /// The name may be mistyped, or the role was taken away.
-fn unknown_profile() -> Problem {
-    Problem::new(
+fn unknown_profile() -> PageError {
+    PageError::new(
         StatusCode::NOT_FOUND,
         Fault::Caller,
         "unknown_profile",

@@ -8,7 +8,7 @@ use rolecall_core::sign_in::SignInError;
 use serde::Deserialize;
 
 use super::form::SamlForm;
-use crate::web::errors::problem::Problem;
+use crate::web::errors::page::PageError;
 use crate::web::http::detached::uninterrupted;
 use crate::web::http::extract::RequestScope;
 use crate::web::http::fetch_metadata::require_navigation;
@@ -19,7 +19,7 @@ use crate::web::pages::sign_in::{finish, provider_id};
 ///
 /// # Errors
 /// When there is no such SAML provider.
-pub async fn metadata(scope: RequestScope, id: Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn metadata(scope: RequestScope, id: Path<String>) -> Result<HttpResponse, PageError> {
     let document = scope
         .site
         .gateway
@@ -41,7 +41,7 @@ pub async fn consume(
     request: HttpRequest,
     id: Path<String>,
     form: SamlForm,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     require_navigation(&request)?;
     let id = provider_id(&id)?;
     let state = form.state();
@@ -90,7 +90,7 @@ pub async fn resume(
     request: HttpRequest,
     id: Path<String>,
     continued: Query<Continued>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     require_navigation(&request)?;
     let id = provider_id(&id)?;
     let browser = scope.site.cookies.browser(&request);

@@ -11,7 +11,9 @@ use rolecall_core::base::limits;
 use rolecall_core::base::secret::State;
 use rolecall_core::record::rate_limit::Share;
 
-use crate::web::errors::problem::{Fault, Problem};
+use crate::web::errors::explanation::Fault;
+use crate::web::errors::page::PageError;
+use crate::web::errors::request::RequestError;
 use crate::web::http::address::known;
 use crate::web::http::extract::BODY_TIMEOUT;
 use crate::web::http::fetch_metadata::{Destination, not_a_navigation};
@@ -35,22 +37,22 @@ pub struct SamlForm {
 }
 
 impl FromRequest for SamlForm {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = PageError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         // Before a byte of it is read.
         let room = match room_for(request) {
             Ok(room) => room,
-            Err(problem) => return Box::pin(async { Err(problem) }),
+            Err(error) => return Box::pin(async { Err(error) }),
         };
         let body = Bytes::from_request(request, payload);
         Box::pin(async move {
             let read = actix_web::rt::time::timeout(BODY_TIMEOUT, body).await;
-            let read = read.map_err(|_| Problem::from_status(StatusCode::REQUEST_TIMEOUT))?;
-            let body = read.map_err(|_| Problem::from_status(StatusCode::PAYLOAD_TOO_LARGE))?;
+            let read = read.map_err(|_| RequestError::Status(StatusCode::REQUEST_TIMEOUT))?;
+            let body = read.map_err(|_| RequestError::Status(StatusCode::PAYLOAD_TOO_LARGE))?;
             let form = Self::parse(&body).ok_or_else(|| {
-                Problem::bad_request("The identity provider's form has a field twice.")
+                PageError::bad_request("The identity provider's form has a field twice.")
             })?;
             Ok(Self { room, ..form })
         })
@@ -58,9 +60,9 @@ impl FromRequest for SamlForm {
 }
 
 /// Room for a form that a window or a frame sends.
-fn room_for(request: &HttpRequest) -> Result<Option<Share>, Problem> {
+fn room_for(request: &HttpRequest) -> Result<Option<Share>, PageError> {
     if request.content_type() != "application/x-www-form-urlencoded" {
-        return Err(Problem::from_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        return Err(RequestError::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE).into());
     }
     if Destination::of(request) == Destination::Resource {
         return Err(not_a_navigation());
@@ -73,16 +75,15 @@ fn room_for(request: &HttpRequest) -> Result<Option<Share>, Problem> {
     let bytes = length.unwrap_or(FORM_BYTES_MAX).min(FORM_BYTES_MAX);
     let room = site.form_room.take(known(request), bytes);
     room.map(Some).ok_or_else(|| {
-        let mut problem = Problem::new(
+        PageError::new(
             StatusCode::TOO_MANY_REQUESTS,
             Fault::Caller,
             "rate_limited",
             "Too many requests",
             "Too many messages of identity providers are being read.",
         )
-        .hint("Try again in 5 seconds.");
-        problem.retry_after = Some(5);
-        problem
+        .hint("Try again in 5 seconds.")
+        .retry_after(5)
     })
 }
 

@@ -8,7 +8,7 @@ use rolecall_core::record::rate_limit::Share;
 use rolecall_core::sign_in::{LogoutMessage, OrderedBy, SignOutError};
 
 use super::form::SamlForm;
-use crate::web::errors::problem::Problem;
+use crate::web::errors::page::PageError;
 use crate::web::http::detached::uninterrupted;
 use crate::web::http::extract::RequestScope;
 use crate::web::http::fetch_metadata::{Destination, not_a_navigation};
@@ -23,7 +23,7 @@ pub async fn logout_by_redirect(
     scope: RequestScope,
     request: HttpRequest,
     id: Path<String>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let by = ordered_by(&request)?;
     let id = provider_id(&id)?;
     let query = request.query_string();
@@ -47,7 +47,7 @@ pub async fn logout_by_form(
     request: HttpRequest,
     id: Path<String>,
     form: SamlForm,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let by = ordered_by(&request)?;
     let id = provider_id(&id)?;
     let state = form.state();
@@ -63,7 +63,7 @@ pub async fn logout_by_form(
 }
 
 /// Identity providers end the sessions of several applications in frames of one page.
-fn ordered_by(request: &HttpRequest) -> Result<OrderedBy, Problem> {
+fn ordered_by(request: &HttpRequest) -> Result<OrderedBy, PageError> {
     match Destination::of(request) {
         Destination::Window => Ok(OrderedBy::Navigation),
         Destination::Frame => Ok(OrderedBy::Frame),
@@ -78,7 +78,7 @@ async fn ordered(
     message: Option<LogoutMessage>,
     by: OrderedBy,
     room: Option<Share>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let done = uninterrupted(scope, id, |gateway, context, provider| async move {
         let _room = room;
         gateway
@@ -99,7 +99,7 @@ async fn answered(
     state: Option<State>,
     message: LogoutMessage,
     room: Option<Share>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let answered = uninterrupted(scope, id, |gateway, context, provider| async move {
         let _room = room;
         gateway
@@ -113,7 +113,7 @@ async fn answered(
             Err(error.into())
         }
         Err(error) => {
-            let reason = error.reason();
+            let reason = error.code();
             tracing::warn!(provider = %id, reason, %error, "the provider's session may go on");
             Ok(sign_out::show(Some(id)))
         }

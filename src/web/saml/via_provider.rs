@@ -12,7 +12,7 @@ use rolecall_core::sign_in::SignInError;
 use url::Url;
 
 use super::form::SamlForm;
-use crate::web::errors::problem::Problem;
+use crate::web::errors::page::PageError;
 use crate::web::http::detached::{detached, uninterrupted};
 use crate::web::http::extract::{RequestScope, SignedIn};
 use crate::web::http::fetch_metadata::require_navigation;
@@ -26,7 +26,7 @@ use crate::web::pages::sign_in::view::{ProviderChoice, SignInPage};
 ///
 /// # Errors
 /// When the page cannot be rendered.
-pub fn redirect_to_provider(start: &Url) -> Result<HttpResponse, Problem> {
+pub fn redirect_to_provider(start: &Url) -> Result<HttpResponse, PageError> {
     let page = SignInPage {
         notice: Some(
             "On to your identity provider, which speaks to AWS for this role …".to_owned(),
@@ -53,7 +53,7 @@ pub async fn receive(
     request: HttpRequest,
     id: Path<String>,
     form: SamlForm,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     require_navigation(&request)?;
     let id = provider_id(&id)?;
     let response = SamlResponse::new(form.response.ok_or(SignInError::Unreadable)?);
@@ -77,11 +77,11 @@ pub async fn receive(
 pub async fn resume(
     signed_in: SignedIn,
     path: Path<(String, String)>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let (_, ticket) = path.into_inner();
     let viewer = signed_in.viewer();
     let (site, context) = signed_in.scope.parts();
-    let outcome = detached(site.clone(), context, "provider", async move {
+    let outcome = detached::<_, _, PageError>(site.clone(), context, "provider", async move {
         let SignedIn { scope, session, .. } = signed_in;
         let ticket = ProofTicket::new(ticket);
         let gateway = &scope.site.gateway;
@@ -93,7 +93,7 @@ pub async fn resume(
     match outcome.await?? {
         ProofOutcome::Visit(visit) => visit_reply(false, &visit),
         ProofOutcome::Issued(issued) => credentials_page(viewer, *issued, site.gateway.now()),
-        ProofOutcome::Spent => Err(Problem::bad_request(
+        ProofOutcome::Spent => Err(PageError::bad_request(
             "Nothing waits for your identity provider's word to AWS here: it was used already, took too long, or was never \
              asked for.",
         )

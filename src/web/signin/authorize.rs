@@ -14,7 +14,8 @@ use rolecall_wire::signin::AuthorizationRequest;
 use serde::Deserialize;
 
 use super::view::{LoginCodePage, LoginPage};
-use crate::web::errors::problem::{Fault, Problem};
+use crate::web::errors::explanation::Fault;
+use crate::web::errors::page::PageError;
 use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::reply;
 use crate::web::pages::consent::view::AnsweredPage;
@@ -48,7 +49,7 @@ pub struct Looking {
 pub async fn authorize(
     signed_in: SignedIn,
     looking: Query<Looking>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let Looking { asked, q } = looking.into_inner();
     let gateway = &signed_in.scope.site.gateway;
     let request = match gateway.aws_logins().read_login(form(asked)) {
@@ -111,7 +112,7 @@ pub struct Choice {
 ///
 /// # Errors
 /// When today's policy does not grant the role, or the form cannot be read.
-pub async fn choose(posted: CsrfForm<Choice>) -> Result<HttpResponse, Problem> {
+pub async fn choose(posted: CsrfForm<Choice>) -> Result<HttpResponse, PageError> {
     let CsrfForm { signed_in, form } = posted;
     let (gateway, context) = (&signed_in.scope.site.gateway, &signed_in.scope.context);
     let request = gateway.aws_logins().read_login(self::form(form.asked))?;
@@ -131,15 +132,15 @@ pub async fn choose(posted: CsrfForm<Choice>) -> Result<HttpResponse, Problem> {
     onward(&signed_in, &to)
 }
 
-fn role(text: &str) -> Result<RoleRequest, Problem> {
+fn role(text: &str) -> Result<RoleRequest, PageError> {
     let (account, role_name) = text.split_once('/').unwrap_or((text, ""));
     let account =
-        AccountId::parse(account).map_err(|error| Problem::bad_request(error.to_string()))?;
+        AccountId::parse(account).map_err(|error| PageError::bad_request(error.to_string()))?;
     Ok(RoleRequest::named(account, role_name))
 }
 
 /// To our own page by a redirect; to the program by a page, since `form-action` holds redirects of forms back.
-fn onward(signed_in: &SignedIn, to: &str) -> Result<HttpResponse, Problem> {
+fn onward(signed_in: &SignedIn, to: &str) -> Result<HttpResponse, PageError> {
     if to.starts_with('/') {
         return Ok(reply::see_other(to));
     }
@@ -167,7 +168,7 @@ pub struct Carried {
 pub async fn confirmation(
     signed_in: SignedIn,
     carried: Query<Carried>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let gateway = &signed_in.scope.site.gateway;
     let code = AuthorizationCode::new(carried.code.as_str());
     let until = gateway
@@ -185,14 +186,14 @@ pub async fn confirmation(
     reply::page(StatusCode::OK, &page)
 }
 
-fn no_code() -> Problem {
-    Problem::bad_request(
+fn no_code() -> PageError {
+    PageError::bad_request(
         "There is no such code: it was used, has expired, or was allowed in another browser.",
     )
     .hint("Type `aws login --remote` again.")
 }
 
-impl From<InvalidLogin> for Problem {
+impl From<InvalidLogin> for PageError {
     fn from(error: InvalidLogin) -> Self {
         let hint = "Type `aws login` again and use the address it opens. If somebody sent you the link, do not follow it.";
         Self::bad_request("This is not a request of `aws login` as the AWS CLI makes it, so nobody was given anything.")
@@ -201,11 +202,11 @@ impl From<InvalidLogin> for Problem {
     }
 }
 
-fn refusal(signed_in: &SignedIn, here: &str, error: AllowLoginError) -> Problem {
+fn refusal(signed_in: &SignedIn, here: &str, error: AllowLoginError) -> PageError {
     match error {
         AllowLoginError::NotFresh => device::sign_in_again(signed_in, here),
         AllowLoginError::AuthTimeMissing => device::auth_time_missing(signed_in, here),
-        AllowLoginError::RemoteOff => Problem::new(
+        AllowLoginError::RemoteOff => PageError::new(
             StatusCode::FORBIDDEN,
             Fault::Caller,
             "device_flow_off",
@@ -213,7 +214,7 @@ fn refusal(signed_in: &SignedIn, here: &str, error: AllowLoginError) -> Problem 
             "This company does not let in programs on other machines than the browser's.",
         )
         .hint("Run `aws login` without --remote, on a machine with a browser."),
-        AllowLoginError::SessionEnded => Problem::sign_in_first(here, false),
+        AllowLoginError::SessionEnded => PageError::sign_in_first(here, false),
         AllowLoginError::Role(error) => error.into(),
         AllowLoginError::Unavailable(error) => error.into(),
     }

@@ -1,23 +1,23 @@
 //! The token endpoint of `aws login` (AWS Sign-In, `CreateOAuth2Token`): JSON in, JSON out, and AWS's own words for
 //! whatever goes wrong, since its clients act upon them.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
-use rolecall_core::aws::StsRefusal;
-use rolecall_core::aws_login::{LoginClient, LoginError, LoginExchange, LoginShown, LoginTokens};
+use rolecall_core::aws_login::{LoginClient, LoginExchange, LoginShown, LoginTokens};
 use rolecall_core::base::json;
 use rolecall_core::base::secret::{AuthorizationCode, RefreshToken, SecretText};
-use rolecall_core::issue::IssueError;
 use rolecall_wire::signin::{
     AWS_SIGV4, AccessToken, CreateOAuth2TokenRequestBody, CreateOAuth2TokenResponseBody, DPOP,
     grant,
 };
 use serde_json::Value;
 
-use crate::web::errors::problem::{Fault, Problem};
+use crate::web::errors::request::RequestError;
+use crate::web::errors::signin::AwsSignInError;
 use crate::web::http::detached::detached;
 use crate::web::http::extract::RequestScope;
 
@@ -48,7 +48,7 @@ pub async fn token(
     scope: RequestScope,
     request: HttpRequest,
     body: Payload,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, AwsSignInError> {
     let asked = read(&request, body).await?;
     let proofs: Vec<String> = proofs(&request);
     let (site, context) = scope.parts();
@@ -82,7 +82,7 @@ pub async fn token(
                 .await),
         })
     };
-    let tokens = detached(site, context, "aws_login", work).await??;
+    let tokens = detached::<_, _, AwsSignInError>(site, context, "aws_login", work).await??;
     Ok(HttpResponse::Ok().json(answer(&tokens)))
 }
 
@@ -94,7 +94,7 @@ fn proofs(request: &HttpRequest) -> Vec<String> {
         .collect()
 }
 
-async fn read(request: &HttpRequest, body: Payload) -> Result<Asked, Problem> {
+async fn read(request: &HttpRequest, body: Payload) -> Result<Asked, AwsSignInError> {
     let kind = request.headers().get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -105,15 +105,15 @@ async fn read(request: &HttpRequest, body: Payload) -> Result<Asked, Problem> {
     }
     let body = body.to_bytes_limited(BODY_BYTES_MAX);
     let body = actix_web::rt::time::timeout(BODY_TIMEOUT, body).await;
-    let body = body.map_err(|_| Problem::from_status(StatusCode::REQUEST_TIMEOUT))?;
-    let body = body.map_err(|_| Problem::from_status(StatusCode::PAYLOAD_TOO_LARGE))?;
+    let body = body.map_err(|_| RequestError::Status(StatusCode::REQUEST_TIMEOUT))?;
+    let body = body.map_err(|_| RequestError::Status(StatusCode::PAYLOAD_TOO_LARGE))?;
     let body = body.map_err(|_| invalid("The body could not be read."))?;
-    let members = json::object(&body).map_err(|why| invalid(&format!("The body: {why}.")))?;
+    let members = json::object(&body).map_err(|why| invalid(format!("The body: {why}.")))?;
     let request = serde_json::from_value(Value::Object(members));
     asked(request.map_err(|_| invalid("The body could not be read."))?)
 }
 
-fn asked(request: CreateOAuth2TokenRequestBody) -> Result<Asked, Problem> {
+fn asked(request: CreateOAuth2TokenRequestBody) -> Result<Asked, AwsSignInError> {
     let client = LoginClient::parse(&text(request.client_id, "clientId")?);
     let client = client.ok_or_else(|| invalid("clientId is not one of AWS's clients."))?;
     match text(request.grant_type, "grantType")?.as_str() {
@@ -132,8 +132,8 @@ fn asked(request: CreateOAuth2TokenRequestBody) -> Result<Asked, Problem> {
 }
 
 /// A member that has to be there.
-fn text<T>(member: Option<T>, name: &str) -> Result<T, Problem> {
-    member.ok_or_else(|| invalid(&format!("{name} is missing, or no text.")))
+fn text<T>(member: Option<T>, name: &str) -> Result<T, AwsSignInError> {
+    member.ok_or_else(|| invalid(format!("{name} is missing, or no text.")))
 }
 
 fn answer(tokens: &LoginTokens) -> CreateOAuth2TokenResponseBody<'_> {
@@ -152,44 +152,6 @@ fn answer(tokens: &LoginTokens) -> CreateOAuth2TokenResponseBody<'_> {
 }
 
 /// `ValidationException`
-fn invalid(message: &str) -> Problem {
-    refused(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
-}
-
-fn refused(status: StatusCode, error: &'static str, message: &str) -> Problem {
-    Problem::new(status, Fault::Caller, error, "No credentials", message)
-}
-
-impl From<LoginError> for Problem {
-    fn from(error: LoginError) -> Self {
-        let (word, message, passing) = (error.word(), error.to_string(), error.is_passing());
-        let again = |error| {
-            refused(StatusCode::UNAUTHORIZED, error, &message)
-                .hint("Run `aws login`.")
-                .detail(word)
-        };
-        match error {
-            LoginError::Proof(_) | LoginError::OtherRequest => invalid(&message).detail(word),
-            LoginError::CodeSpent => again("AUTHCODE_EXPIRED"),
-            LoginError::SessionOver => again("TOKEN_EXPIRED"),
-            LoginError::RateLimited(exceeded)
-            | LoginError::Issue(IssueError::RateLimited(exceeded)) => Self::from(exceeded),
-            LoginError::Issue(error) => {
-                let throttled = matches!(&error, IssueError::Refused(refused) if refused.refusal == StsRefusal::Throttled);
-                let mut problem = Self::from(error);
-                (problem.status, problem.code) = match passing {
-                    true if throttled => (StatusCode::TOO_MANY_REQUESTS, "INVALID_REQUEST"),
-                    true => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
-                    false => (StatusCode::FORBIDDEN, "INSUFFICIENT_PERMISSIONS"),
-                };
-                problem
-            }
-            LoginError::Unavailable(error) => {
-                let mut problem = Self::from(error);
-                (problem.status, problem.code) =
-                    (StatusCode::INTERNAL_SERVER_ERROR, "server_error");
-                problem
-            }
-        }
-    }
+fn invalid(message: impl Into<Cow<'static, str>>) -> AwsSignInError {
+    AwsSignInError::InvalidRequest(message.into())
 }

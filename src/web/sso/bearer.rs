@@ -4,7 +4,6 @@ use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use rolecall_core::access::Grants;
@@ -15,7 +14,7 @@ use rolecall_core::record::StoreError;
 use rolecall_core::session::ClientSession;
 use rolecall_wire::sso::BEARER_TOKEN;
 
-use crate::web::errors::problem::{Fault, Problem};
+use crate::web::errors::sso::SsoError;
 use crate::web::http::extract::RequestScope;
 use crate::web::site::Site;
 
@@ -61,68 +60,8 @@ pub fn token(request: &HttpRequest) -> Option<AccessToken> {
     values.next().is_none().then(|| AccessToken::new(token))
 }
 
-const INVALID_REQUEST: &str = "InvalidRequestException";
 /// How access tokens of AWS IAM Identity Center begin (CreateToken, example response).
 const AWS_TOKEN_PREFIX: &str = "aoa";
-
-/// No token, or more than one. AWS's clients take `UnauthorizedException` for a session that has expired and hide the
-/// message; signing in again does not help here, so they get the exception that they print.
-fn no_token(request: &HttpRequest) -> Problem {
-    let (message, detail) = match request.headers().contains_key(BEARER_TOKEN) {
-        true => (
-            "The header x-amz-sso_bearer_token is not one access token.",
-            "x-amz-sso_bearer_token is repeated or unreadable",
-        ),
-        false => (
-            "The header x-amz-sso_bearer_token did not arrive.",
-            "x-amz-sso_bearer_token did not arrive: a proxy may drop header names with underscores (nginx: underscores_in_headers on)",
-        ),
-    };
-    Problem::new(
-        StatusCode::UNAUTHORIZED,
-        Fault::Caller,
-        "no_access_token",
-        "No access token",
-        message,
-    )
-    .hint("A reverse proxy in front of Rolecall may drop header names with underscores: nginx needs `underscores_in_headers on;`. Tell your administrator.")
-    .detail(detail)
-    .exception(INVALID_REQUEST)
-}
-
-/// A token that was not made here, as when `AWS_ENDPOINT_URL_SSO` leads a profile of another portal here. One of AWS's own
-/// is good there, so its client must not say that it has expired.
-fn foreign(token: &AccessToken, origin: &str) -> Problem {
-    let refused = Problem::new(
-        StatusCode::UNAUTHORIZED,
-        Fault::Caller,
-        "foreign_access_token",
-        "Not our access token",
-        format!("This access token was not issued by Rolecall at {origin}."),
-    );
-    if token.expose().starts_with(AWS_TOKEN_PREFIX) {
-        refused
-            .hint("It looks like one of AWS IAM Identity Center. For such a profile, unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC, which lead every profile here.")
-            .detail("the access token looks like one of AWS IAM Identity Center")
-            .exception(INVALID_REQUEST)
-    } else {
-        refused
-            .hint("Run `aws sso login`. If the profile is of another portal, unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC.")
-            .detail("the access token does not have the form of ours")
-    }
-}
-
-/// The answer upon which clients forget a token and tell their person to sign in: only where that helps.
-pub(super) fn unauthorized() -> Problem {
-    Problem::new(
-        StatusCode::UNAUTHORIZED,
-        Fault::Caller,
-        "unauthorized",
-        "Sign in first",
-        "Session token not found or invalid.",
-    )
-    .hint("Run `aws sso login`.")
-}
 
 /// An access token that has not been looked up. GetRoleCredentials looks it up in the same visit to the runtime in which it
 /// waits for AWS, so that the worker is woken once.
@@ -142,33 +81,38 @@ impl BearerToken {
     /// # Errors
     /// `UnauthorizedException` when there is none, or the token was not issued here; `InvalidRequestException` for one of
     /// AWS's own; 5xx when the store does not answer.
-    pub async fn verify(self) -> Result<Bearer, Problem> {
+    pub async fn verify(self) -> Result<Bearer, SsoError> {
         let Self { scope, token } = self;
         if token.handle().is_none() {
-            return Err(foreign(&token, scope.site.origin()));
+            return Err(SsoError::ForeignAccessToken {
+                origin: scope.site.origin().to_owned(),
+                of_aws: token.expose().starts_with(AWS_TOKEN_PREFIX),
+            });
         }
         let session = scope.site.gateway.sessions().client_session(&token).await?;
-        let session = session.ok_or_else(unauthorized)?;
+        let session = session.ok_or(SsoError::SessionEnded)?;
         Ok(Bearer { scope, session })
     }
 }
 
 impl FromRequest for BearerToken {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
+    type Error = SsoError;
+    type Future = Ready<Result<Self, SsoError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let scope = RequestScope::from_request(request, payload).into_inner();
-        ready(scope.and_then(|scope| {
-            let token = token(request).ok_or_else(|| no_token(request))?;
+        ready(scope.map_err(SsoError::from).and_then(|scope| {
+            let token = token(request).ok_or_else(|| SsoError::NoAccessToken {
+                unreadable: request.headers().contains_key(BEARER_TOKEN),
+            })?;
             Ok(Self { scope, token })
         }))
     }
 }
 
 impl FromRequest for Bearer {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = SsoError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, SsoError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let token = BearerToken::from_request(request, payload).into_inner();

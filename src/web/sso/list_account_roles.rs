@@ -6,8 +6,8 @@ use actix_web::web::Query;
 use rolecall_wire::sso::{ListAccountRolesRequest, ListAccountRolesResponse, RoleInfo};
 
 use super::bearer::Bearer;
-use super::{account, page, refuse};
-use crate::web::errors::problem::Problem;
+use super::{account, page};
+use crate::web::errors::sso::SsoError;
 
 /// `GET /assignment/roles`. An account without a role of the person's, and one that does not exist, have an empty list.
 ///
@@ -16,7 +16,7 @@ use crate::web::errors::problem::Problem;
 pub async fn list_account_roles(
     bearer: Bearer,
     query: Query<ListAccountRolesRequest>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, SsoError> {
     let ListAccountRolesRequest {
         account_id,
         max_result,
@@ -29,7 +29,7 @@ pub async fn list_account_roles(
     let page = gateway
         .clients()
         .roles_page(identity, &grants, &account, &page(max_result, next_token)?)
-        .map_err(|error| refuse(error.to_string()))?;
+        .map_err(|error| SsoError::InvalidParameter(error.to_string().into()))?;
     let listed = page.entries.iter().map(|grant| RoleInfo {
         role_name: grant.role_name().into(),
         account_id: account.as_str().into(),

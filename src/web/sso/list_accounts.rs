@@ -5,8 +5,8 @@ use actix_web::web::Query;
 use rolecall_wire::sso::{AccountInfo, ListAccountsRequest, ListAccountsResponse};
 
 use super::bearer::Bearer;
-use super::{page, refuse};
-use crate::web::errors::problem::Problem;
+use super::page;
+use crate::web::errors::sso::SsoError;
 
 /// `GET /assignment/accounts`
 ///
@@ -15,7 +15,7 @@ use crate::web::errors::problem::Problem;
 pub async fn list_accounts(
     bearer: Bearer,
     query: Query<ListAccountsRequest>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, SsoError> {
     let ListAccountsRequest {
         max_result,
         next_token,
@@ -30,7 +30,7 @@ pub async fn list_accounts(
             &grants,
             &page(max_result, next_token)?,
         )
-        .map_err(|error| refuse(error.to_string()))?;
+        .map_err(|error| SsoError::InvalidParameter(error.to_string().into()))?;
     let listed = page.entries.into_iter().map(|account| AccountInfo {
         account_id: account.id.as_str().into(),
         account_name: account.name.as_str().into(),

@@ -6,14 +6,14 @@
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::bearer;
-use crate::web::errors::problem::Problem;
+use crate::web::errors::sso::SsoError;
 use crate::web::http::extract::RequestScope;
 
 /// `POST /logout`
 ///
 /// # Errors
 /// 5xx in an outage: the session lives on.
-pub async fn logout(scope: RequestScope, request: HttpRequest) -> Result<HttpResponse, Problem> {
+pub async fn logout(scope: RequestScope, request: HttpRequest) -> Result<HttpResponse, SsoError> {
     if let Some(token) = bearer::token(&request) {
         let RequestScope { site, context } = &scope;
         site.gateway

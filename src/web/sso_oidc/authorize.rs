@@ -9,7 +9,9 @@ use rolecall_core::clients::{
 use rolecall_core::sign_in::ReturnTo;
 use rolecall_wire::sso_oidc::AuthorizationRequest;
 
-use crate::web::errors::problem::{Fault, Problem};
+use crate::web::errors::code::ErrorCode;
+use crate::web::errors::explanation::Fault;
+use crate::web::errors::page::PageError;
 use crate::web::http::extract::{CsrfForm, RequestScope, SignedIn};
 use crate::web::http::reply;
 use crate::web::pages::consent;
@@ -25,8 +27,8 @@ const PARAMETER_BYTES_MAX: usize = 4 * 1024;
 pub async fn authorize(
     scope: RequestScope,
     request: HttpRequest,
-    signed_in: Result<SignedIn, Problem>,
-) -> Result<HttpResponse, Problem> {
+    signed_in: Result<SignedIn, PageError>,
+) -> Result<HttpResponse, PageError> {
     let gateway = &scope.site.gateway;
     let read = match read(&scope, &request)? {
         Ok(read) => read,
@@ -52,7 +54,7 @@ pub async fn authorize(
 pub async fn decide(
     posted: CsrfForm<ConsentForm>,
     request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let CsrfForm { signed_in, form } = posted;
     let scope = &signed_in.scope;
     let read = match read(scope, &request)? {
@@ -74,7 +76,7 @@ pub async fn decide(
         .await?;
     match step {
         AuthorizationStep::Answer(to) => {
-            scope.site.metrics.consent("code", consent::word(decision));
+            scope.site.metrics.consent("code", decision.into());
             consent::return_to_client(&signed_in, &to)
         }
         AuthorizationStep::Ask(asked) => ask(&signed_in, &request, &asked).await,
@@ -84,13 +86,16 @@ pub async fn decide(
 }
 
 /// The session has ended meanwhile: the person signs in, and comes back to the request.
-fn ended(scope: &RequestScope, request: &HttpRequest) -> Problem {
-    scope.site.metrics.consent("code", "session_ended");
+fn ended(scope: &RequestScope, request: &HttpRequest) -> PageError {
+    scope
+        .site
+        .metrics
+        .consent("code", ErrorCode::new("session_ended").into());
     let here = request.uri().path_and_query();
     let here = here.and_then(|here| ReturnTo::parse(here.as_str()).ok());
     let here = here.unwrap_or_else(ReturnTo::portal);
     let reading = matches!(*request.method(), Method::GET | Method::HEAD);
-    Problem::sign_in_first(here.as_str(), reading)
+    PageError::sign_in_first(here.as_str(), reading)
 }
 
 /// The question, whose answer goes to the same address.
@@ -98,7 +103,7 @@ async fn ask(
     signed_in: &SignedIn,
     request: &HttpRequest,
     asked: &Asked,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, PageError> {
     let here = request.uri().path_and_query();
     let here = here.map_or("/authorize", |place| place.as_str());
     consent::page(signed_in, asked, consent::Form::at(here)).await
@@ -108,9 +113,9 @@ async fn ask(
 fn read(
     scope: &RequestScope,
     request: &HttpRequest,
-) -> Result<Result<ReadAuthorization, String>, Problem> {
+) -> Result<Result<ReadAuthorization, String>, PageError> {
     let form = parse(request.query_string()).ok_or_else(|| {
-        Problem::bad_request("A parameter of the request is there twice, or is too long.")
+        PageError::bad_request("A parameter of the request is there twice, or is too long.")
     })?;
     match scope.site.gateway.clients().read_authorization(form) {
         Ok(read) => Ok(Ok(read)),
@@ -150,7 +155,7 @@ fn parse(query: &str) -> Option<AuthorizationForm> {
     })
 }
 
-fn not_in_order(error: &AuthorizeError) -> Problem {
+fn not_in_order(error: &AuthorizeError) -> PageError {
     let hint = match error {
         AuthorizeError::InvalidClient => {
             "Close this page and start again in your terminal. If it stays like this, remove the files in ~/.aws/sso/cache and start once more."
@@ -162,7 +167,7 @@ fn not_in_order(error: &AuthorizeError) -> Problem {
         }
     };
     let message = format!("Nothing was allowed: {error}.");
-    Problem::new(
+    PageError::new(
         StatusCode::BAD_REQUEST,
         Fault::Caller,
         "authorization_refused",
@@ -172,8 +177,8 @@ fn not_in_order(error: &AuthorizeError) -> Problem {
     .hint(hint)
 }
 
-fn spent() -> Problem {
-    Problem::new(
+fn spent() -> PageError {
+    PageError::new(
         StatusCode::GONE,
         Fault::Caller,
         "authorization_spent",

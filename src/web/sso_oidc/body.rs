@@ -10,8 +10,8 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
-use super::refusal;
-use crate::web::errors::problem::Problem;
+use crate::web::errors::oauth::OAuthError;
+use crate::web::errors::request::RequestError;
 
 const BODY_BYTES_MAX: usize = 32 * 1024;
 /// Whoever sends a body slower than this holds a worker's memory for nothing.
@@ -26,28 +26,25 @@ pub struct Body<T> {
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Error = OAuthError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, OAuthError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let form = is_form(request);
         let payload = web::Payload::from_request(request, payload);
         Box::pin(async move {
-            let unreadable = || {
-                let message =
-                    "The body could not be read: it is JSON, or a form, with each member once.";
-                refusal("InvalidRequestException", message)
-            };
-            let payload = payload.await.map_err(|_| unreadable())?;
+            let payload = payload.await.map_err(|_| OAuthError::UnreadableBody)?;
             let read = payload.to_bytes_limited(BODY_BYTES_MAX);
             let read = actix_web::rt::time::timeout(BODY_TIMEOUT, read).await;
-            let read = read.map_err(|_| Problem::from_status(StatusCode::REQUEST_TIMEOUT))?;
+            let read = read.map_err(|_| RequestError::Status(StatusCode::REQUEST_TIMEOUT))?;
             let bytes = read
-                .map_err(|_| Problem::from_status(StatusCode::PAYLOAD_TOO_LARGE))?
-                .map_err(|_| unreadable())?;
+                .map_err(|_| RequestError::Status(StatusCode::PAYLOAD_TOO_LARGE))?
+                .map_err(|_| OAuthError::UnreadableBody)?;
             let body = match form {
-                true => serde_urlencoded::from_bytes(&bytes).map_err(|_| unreadable())?,
-                false => serde_json::from_slice(&bytes).map_err(|_| unreadable())?,
+                true => {
+                    serde_urlencoded::from_bytes(&bytes).map_err(|_| OAuthError::UnreadableBody)?
+                }
+                false => serde_json::from_slice(&bytes).map_err(|_| OAuthError::UnreadableBody)?,
             };
             Ok(Self { body, form })
         })

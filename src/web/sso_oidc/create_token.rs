@@ -9,8 +9,9 @@ use rolecall_core::session::ClientTokens;
 use rolecall_wire::sso_oidc::{BEARER, CreateTokenRequest, CreateTokenResponse};
 
 use super::body::Body;
-use super::{refusal, required};
-use crate::web::errors::problem::Problem;
+use super::required;
+use crate::web::errors::code::Outcome;
+use crate::web::errors::oauth::OAuthError;
 use crate::web::http::extract::RequestScope;
 
 /// `POST /token`.
@@ -20,21 +21,14 @@ use crate::web::http::extract::RequestScope;
 pub async fn create_token(
     scope: RequestScope,
     request: Body<CreateTokenRequest>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, OAuthError> {
     let Body { body, form } = request;
     let name = required(body.grant_type.as_deref(), "grantType")?;
-    let grant_type = GrantType::parse(name).ok_or_else(|| {
-        refusal(
-            "UnsupportedGrantTypeException",
-            "This grant type is not supported.",
-        )
-    })?;
+    let grant_type = GrantType::parse(name).ok_or(OAuthError::UnsupportedGrantType)?;
     let outcome = tokens(&scope, body, grant_type).await;
     let site = &scope.site;
-    site.metrics.token(
-        grant_type.as_str(),
-        outcome.as_ref().err().map_or("ok", |problem| problem.code),
-    );
+    let metrics = &site.metrics;
+    metrics.token(grant_type.as_str(), Outcome::of(&outcome));
     let tokens = outcome?;
     let answer = CreateTokenResponse {
         access_token: tokens.access_token.expose().into(),
@@ -52,7 +46,7 @@ async fn tokens(
     scope: &RequestScope,
     request: CreateTokenRequest,
     grant_type: GrantType,
-) -> Result<ClientTokens, Problem> {
+) -> Result<ClientTokens, OAuthError> {
     let (gateway, context) = (&scope.site.gateway, &scope.context);
     let id = required(request.client_id, "clientId")?;
     let secret = ClientSecret::new(required(request.client_secret, "clientSecret")?);
@@ -84,28 +78,4 @@ async fn tokens(
             gateway.clients().refresh(context, &id, &token).await?
         }
     })
-}
-
-impl From<TokenError> for Problem {
-    fn from(error: TokenError) -> Self {
-        let (exception, code) = match error {
-            TokenError::InvalidClient => ("InvalidClientException", "invalid_client"),
-            TokenError::UnauthorizedClient => {
-                ("UnauthorizedClientException", "unauthorized_client")
-            }
-            TokenError::InvalidGrant | TokenError::Reused => {
-                ("InvalidGrantException", "invalid_grant")
-            }
-            TokenError::AuthorizationPending => {
-                ("AuthorizationPendingException", "authorization_pending")
-            }
-            TokenError::SlowDown => ("SlowDownException", "slow_down"),
-            TokenError::AccessDenied => ("AccessDeniedException", "access_denied"),
-            TokenError::ExpiredToken => ("ExpiredTokenException", "expired_token"),
-            TokenError::Unavailable(error) => return error.into(),
-        };
-        let mut problem = refusal(exception, error.to_string());
-        problem.code = code;
-        problem
-    }
 }

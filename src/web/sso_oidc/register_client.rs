@@ -1,22 +1,22 @@
 //! `RegisterClient`: anybody may, and nothing is kept of it.
 
 use actix_web::HttpResponse;
-use rolecall_core::clients::{InvalidRegistration, RegistrationForm};
+use rolecall_core::clients::RegistrationForm;
 use rolecall_wire::sso_oidc::{RegisterClientRequest, RegisterClientResponse};
 
 use super::body::Body;
-use super::{refusal, required};
-use crate::web::errors::problem::Problem;
+use super::required;
+use crate::web::errors::oauth::OAuthError;
 use crate::web::http::extract::RequestScope;
 
 /// `POST /client/register`.
 ///
 /// # Errors
-/// [`InvalidRegistration`], under AWS's names; `SlowDownException` when there are too many from one address.
+/// [`rolecall_core::clients::InvalidRegistration`], under AWS's names; `SlowDownException` when there are too many from one address.
 pub async fn register_client(
     scope: RequestScope,
     request: Body<RegisterClientRequest>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, OAuthError> {
     let request = request.body;
     let form = RegistrationForm {
         client_name: required(request.client_name, "clientName")?,
@@ -35,19 +35,4 @@ pub async fn register_client(
         client_secret: registered.secret.expose().into(),
         client_secret_expires_at: registered.client.expires_at.timestamp(),
     }))
-}
-
-impl From<InvalidRegistration> for Problem {
-    fn from(error: InvalidRegistration) -> Self {
-        let exception = match error {
-            InvalidRegistration::ClientType | InvalidRegistration::TooLarge => {
-                "InvalidClientMetadataException"
-            }
-            InvalidRegistration::Scope => "InvalidScopeException",
-            InvalidRegistration::GrantType => "UnsupportedGrantTypeException",
-            InvalidRegistration::RedirectUri(_) => "InvalidRedirectUriException",
-            InvalidRegistration::StartUrl(_) => "InvalidRequestException",
-        };
-        refusal(exception, error.to_string())
-    }
 }

@@ -2,23 +2,23 @@
 
 use actix_web::HttpResponse;
 use rolecall_core::base::secret::ClientSecret;
-use rolecall_core::clients::{ClientId, DeviceError, GrantType, TokenError};
+use rolecall_core::clients::{ClientId, GrantType, TokenError};
 use rolecall_wire::sso_oidc::{StartDeviceAuthorizationRequest, StartDeviceAuthorizationResponse};
 
 use super::body::Body;
-use super::{refusal, required};
-use crate::web::errors::problem::Problem;
+use super::required;
+use crate::web::errors::oauth::OAuthError;
 use crate::web::http::extract::RequestScope;
 use crate::web::http::reply;
 
 /// `POST /device_authorization`.
 ///
 /// # Errors
-/// [`TokenError`] and [`DeviceError`], under AWS's names.
+/// [`TokenError`] and [`rolecall_core::clients::DeviceError`], under AWS's names.
 pub async fn start_device_authorization(
     scope: RequestScope,
     request: Body<StartDeviceAuthorizationRequest>,
-) -> Result<HttpResponse, Problem> {
+) -> Result<HttpResponse, OAuthError> {
     let Body { body, form } = request;
     let id = required(body.client_id, "clientId")?;
     let secret = ClientSecret::new(required(body.client_secret, "clientSecret")?);
@@ -52,16 +52,4 @@ pub async fn start_device_authorization(
         true => HttpResponse::Ok().json(answer.for_form()),
         false => HttpResponse::Ok().json(answer),
     })
-}
-
-impl From<DeviceError> for Problem {
-    fn from(error: DeviceError) -> Self {
-        let exception = match error {
-            DeviceError::Off => "UnauthorizedClientException",
-            DeviceError::StartUrl(_) => "InvalidRequestException",
-            DeviceError::TooMany(exceeded) => return exceeded.into(),
-            DeviceError::Unavailable(error) => return error.into(),
-        };
-        refusal(exception, error.to_string())
-    }
 }

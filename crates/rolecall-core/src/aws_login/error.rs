@@ -34,13 +34,13 @@ pub enum LoginError {
 
 impl LoginError {
     /// A stable word for metrics and for the log.
-    pub fn word(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Proof(refusal) => refusal.code(),
             Self::CodeSpent => "code_spent",
             Self::OtherRequest => "other_request",
             Self::SessionOver => "session_over",
-            Self::Issue(error) => error.word(),
+            Self::Issue(error) => error.code(),
             Self::RateLimited(_) => "rate_limited",
             Self::Unavailable(_) => "unavailable",
         }

@@ -47,7 +47,7 @@ pub enum ConsentError {
 
 impl ConsentError {
     /// A stable word for metrics.
-    pub fn word(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownCode => "unknown_code",
             Self::NotRetyped => "not_retyped",

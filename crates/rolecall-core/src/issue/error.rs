@@ -85,7 +85,7 @@ pub struct Refused {
 
 impl IssueError {
     /// A stable word for metrics and for the audit trail.
-    pub fn word(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::NotGranted => "not_granted",
             Self::Locked { .. } => "condition",

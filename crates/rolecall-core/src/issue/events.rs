@@ -90,7 +90,7 @@ fn failed(error: &IssueError) -> Happened {
         0
     };
     Happened::IssueFailed {
-        reason: error.word().to_owned(),
+        reason: error.code().to_owned(),
         aws_code: refused.map(|refused| refused.code.clone()),
         request_id: refused.and_then(|refused| refused.request_id.clone()),
         unanswered,

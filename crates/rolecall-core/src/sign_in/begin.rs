@@ -88,7 +88,7 @@ pub enum SignInError {
 
 impl SignInError {
     /// A stable word for the audit trail and for metrics.
-    pub fn reason(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownProvider => "unknown_provider",
             Self::Unreadable => "unreadable",
@@ -145,7 +145,7 @@ impl SignIns {
             self.give_sign_in_back(begun_from.as_ref()).await;
             if let SignInError::Provider(_) = error {
                 self.journal
-                    .summarise(Refusals::SignIn, context, error.reason());
+                    .summarise(Refusals::SignIn, context, error.code());
             }
         }
         begun

@@ -20,7 +20,7 @@ impl SignIns {
             return Err(error);
         }
         self.journal
-            .summarise(Refusals::SignIn, context, error.reason());
+            .summarise(Refusals::SignIn, context, error.code());
         let Some(limit) = counted(&error) else {
             return Err(error);
         };
@@ -47,7 +47,7 @@ impl SignIns {
         let by_provider = matches!(error, SignInError::Provider(ProviderError::Refused { .. }));
         if exceeded.is_some() || !self.journal.allows_event(by_provider) {
             self.journal
-                .summarise(Refusals::SignIn, context, error.reason());
+                .summarise(Refusals::SignIn, context, error.code());
             return Err(error);
         }
         let provider = self
@@ -55,7 +55,7 @@ impl SignIns {
             .map(|known| known.id().as_str().to_owned());
         let refused = Happened::SignInRefused {
             provider,
-            reason: error.reason().to_owned(),
+            reason: error.code().to_owned(),
         };
         self.journal.append(context, refused).await?;
         Err(error)

@@ -39,7 +39,7 @@ pub enum SignOutError {
 
 impl SignOutError {
     /// A stable word for the audit trail.
-    pub fn reason(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownProvider => "unknown_provider",
             Self::Unreadable => "unreadable",
@@ -156,7 +156,7 @@ impl SignIns {
             )
         {
             self.journal
-                .summarise(Refusals::SignOut, context, error.reason());
+                .summarise(Refusals::SignOut, context, error.code());
         }
         answered
     }
@@ -206,7 +206,7 @@ impl SignIns {
             Err(error) => error,
         };
         self.journal
-            .summarise(Refusals::SignOut, context, error.reason());
+            .summarise(Refusals::SignOut, context, error.code());
         if !was_verified(&error) {
             return Err(error);
         }

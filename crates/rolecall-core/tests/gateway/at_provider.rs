@@ -151,7 +151,7 @@ async fn a_response_about_somebody_else_or_something_else_is_refused() {
         let ticket = world.received(&response).await.unwrap();
         world.trail.take();
         let error = world.back(&alice, &ticket).await.unwrap_err();
-        assert_eq!(error.word(), why, "{response}");
+        assert_eq!(error.code(), why, "{response}");
         let happened = world.trail.take_only();
         let Happened::IssueRefused { reason, .. } = &happened else {
             panic!("{happened:?}");

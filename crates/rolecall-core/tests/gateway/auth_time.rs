@@ -39,7 +39,7 @@ async fn a_device_takes_a_sign_in_of_known_age() {
         let alice = session(&world, auth_time).await;
         let started = start(&world, &known).await;
         let decided = decide(&world, &alice, &answer(&started, Decision::Allow)).await;
-        let said = decided.as_ref().err().map(ConsentError::word);
+        let said = decided.as_ref().err().map(ConsentError::code);
         assert_eq!(said, refusal, "{auth_time:?}");
 
         let there = Program::new(LoginClient::CrossDevice, 8);

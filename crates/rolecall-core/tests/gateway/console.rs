@@ -132,7 +132,7 @@ async fn a_sign_in_endpoint_that_fails_leaks_nothing_and_leaves_the_trail_true()
             .issuer()
             .visit_console(&context(), &alice, &plain(), &request(None))
             .await;
-        assert_eq!(link.unwrap_err().word(), word);
+        assert_eq!(link.unwrap_err().code(), word);
         assert_eq!(
             world.journal.take(),
             [

@@ -270,7 +270,7 @@ async fn what_aws_refuses_for_good_leaves_nothing_behind() {
         .refuse_once(StsRefusal::AccessDenied, "AccessDenied");
     world.trail.take();
     let refused = program.redeem(&world, &shown).await.unwrap_err();
-    assert!(!refused.is_passing() && refused.word() == "access_denied");
+    assert!(!refused.is_passing() && refused.code() == "access_denied");
     let words: Vec<String> = world.trail.take().iter().map(word).collect();
     assert_eq!(
         words,

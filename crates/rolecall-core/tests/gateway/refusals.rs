@@ -25,15 +25,15 @@ async fn messages_that_are_verified_in_vain_count_and_the_providers_own_are_hear
         let office = context_from(OFFICE);
         for number in 0..max {
             let refused = unsigned_order(gateway, &office, by).await;
-            assert_eq!(refused.reason(), "signature", "{number}");
+            assert_eq!(refused.code(), "signature", "{number}");
         }
         let refused = unsigned_order(gateway, &office, by).await;
-        assert_eq!(refused.reason(), "rate_limited");
+        assert_eq!(refused.code(), "rate_limited");
         let (verified, in_turn) = (world.okta.verified(), world.okta.in_turn());
         assert_eq!(verified, in_turn);
         let flood = (0..500).map(|_| unsigned_order(gateway, &office, by));
         for refused in join_all(flood).await {
-            assert_eq!(refused.reason(), "rate_limited");
+            assert_eq!(refused.code(), "rate_limited");
         }
         let verified = verified + MESSAGES_WAITING_OF_ADDRESS_MAX;
         assert_eq!(world.okta.verified(), verified);
@@ -120,10 +120,10 @@ async fn what_is_refused_for_free_waits_for_no_turn() {
             .issuer()
             .receive_for_aws(&office, &nobody, response());
         [
-            unreadable.unwrap_err().reason(),
-            unknown.unwrap_err().reason(),
-            unsolicited.await.unwrap_err().reason(),
-            for_aws.await.unwrap_err().reason(),
+            unreadable.unwrap_err().code(),
+            unknown.unwrap_err().code(),
+            unsolicited.await.unwrap_err().code(),
+            for_aws.await.unwrap_err().code(),
         ]
     };
     let (_, reasons) = join(flood, free).await;
@@ -188,7 +188,7 @@ async fn refusals_that_cost_nothing_do_not_hold_up_a_message_of_the_provider() {
             gateway
                 .sign_ins()
                 .complete_unsolicited_sign_in(&office, &okta, saml("alice a1 s1"));
-        assert_eq!(outage.await.unwrap_err().reason(), "provider_unavailable");
+        assert_eq!(outage.await.unwrap_err().code(), "provider_unavailable");
     }
     let unsolicited =
         gateway
@@ -235,7 +235,7 @@ async fn a_response_that_could_not_be_verified_is_none_of_the_three() {
     for _ in 0..10 {
         let down = || ProviderError::Unavailable("down".into());
         world.okta.fail_once(down);
-        assert_eq!(hold().await.unwrap_err().reason(), "provider_unavailable");
+        assert_eq!(hold().await.unwrap_err().code(), "provider_unavailable");
     }
     hold().await.unwrap();
 }
@@ -290,7 +290,7 @@ async fn a_sign_in_that_could_not_begin_gives_its_place_back() {
             .okta
             .fail_once(|| ProviderError::Unavailable("down".into()));
         let refused = begin(&world.gateway, &office, None).await.unwrap_err();
-        assert_eq!(refused.reason(), "provider_unavailable");
+        assert_eq!(refused.code(), "provider_unavailable");
     }
     begin(&world.gateway, &office, None).await.unwrap();
 }

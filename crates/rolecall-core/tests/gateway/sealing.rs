@@ -99,7 +99,7 @@ async fn swapped_sign_ins_end_nowhere() {
     world.store.swap(keys[0], keys[1]);
     for begun in [one, other] {
         let error = world.complete("okta", &begun, "alice").await.unwrap_err();
-        assert_eq!(error.reason(), "expired_state");
+        assert_eq!(error.code(), "expired_state");
     }
 }
 

@@ -21,7 +21,7 @@ async fn assert_refused(
     why: &str,
 ) {
     let error = ended.expect_err("nobody is signed in");
-    assert_eq!(error.reason(), why);
+    assert_eq!(error.code(), why);
     assert!(
         world.store.keys("session").is_empty(),
         "no session was made"
@@ -110,7 +110,7 @@ async fn a_state_is_spent_by_the_sign_in_it_ends() {
     world.journal.take();
 
     let error = world.complete("okta", &begun, "alice").await.unwrap_err();
-    assert_eq!(error.reason(), "expired_state");
+    assert_eq!(error.code(), "expired_state");
     assert!(
         world.journal.take().is_empty(),
         "the provider is not asked a second time, and no event is written"
@@ -246,7 +246,7 @@ async fn a_provider_that_is_down_signs_nobody_in() {
         .okta
         .fail_once(|| ProviderError::Unavailable("no route".into()));
     let begun = world.begin_in("okta", None).await;
-    assert_eq!(begun.err().unwrap().reason(), "provider_unavailable");
+    assert_eq!(begun.err().unwrap().code(), "provider_unavailable");
     assert!(
         world.store.keys("sign-in").is_empty(),
         "nothing to come back to"
@@ -309,7 +309,7 @@ async fn of_a_hundred_callbacks_with_one_state_one_wins() {
                 .sign_ins()
                 .complete_sign_in(&context(), &at, browser, back(&begun.state, code("alice")))
                 .await
-                .map_err(|error| error.reason())
+                .map_err(|error| error.code())
         });
     }
     let ended = callbacks.join_all().await;

@@ -330,7 +330,7 @@ async fn a_provider_that_does_not_end_its_session_is_heard_too() {
         .sign_ins()
         .sign_out_answered(&context(), &id("okta"), Some(&state), logout("partly"))
         .await;
-    assert_eq!(heard.unwrap_err().reason(), "partial_logout");
+    assert_eq!(heard.unwrap_err().code(), "partial_logout");
     assert!(
         !world.is_live(&alice).await,
         "here it has ended all the same"

@@ -21,7 +21,7 @@ async fn refusals_without_a_state_cost_neither_events_nor_trips_to_the_store() {
         assert!(exceeded(&unsolicited.unwrap_err()).is_some());
         for by in [OrderedBy::Navigation, OrderedBy::Frame] {
             let ordered = unsigned_order(&world.gateway, &office, by).await;
-            assert_eq!(ordered.reason(), "rate_limited");
+            assert_eq!(ordered.code(), "rate_limited");
         }
         let for_aws = world
             .gateway

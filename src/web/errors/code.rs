@@ -1,0 +1,105 @@
+//! Stable codes of errors, and what metrics count by them.
+
+use std::fmt;
+
+use rolecall_core::aws_login::LoginError;
+use rolecall_core::clients::{ConsentError, Decision};
+use rolecall_core::issue::IssueError;
+use rolecall_core::sign_in::{SignInError, SignOutError};
+
+/// The stable code of an error: a field of log lines, a label of metrics, `error` of JSON. Never text from a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorCode(&'static str);
+
+impl ErrorCode {
+    /// A code.
+    pub const fn new(code: &'static str) -> Self {
+        Self(code)
+    }
+
+    /// As text.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// An error with a stable code.
+pub trait Coded {
+    /// Its code.
+    fn code(&self) -> ErrorCode;
+}
+
+impl Coded for IssueError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode(self.code())
+    }
+}
+
+impl Coded for LoginError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode(self.code())
+    }
+}
+
+impl Coded for SignInError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode(self.code())
+    }
+}
+
+impl Coded for SignOutError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode(self.code())
+    }
+}
+
+impl Coded for ConsentError {
+    fn code(&self) -> ErrorCode {
+        ErrorCode(self.code())
+    }
+}
+
+/// How something ended, as metrics count it: `ok` or the like, or the code of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome(&'static str);
+
+impl Outcome {
+    /// `ok`, or the code of the error.
+    pub fn of<T>(result: &Result<T, impl Coded>) -> Self {
+        match result {
+            Ok(_) => Self("ok"),
+            Err(error) => Self::failed(error),
+        }
+    }
+
+    /// The code of this error.
+    pub fn failed(error: &impl Coded) -> Self {
+        error.code().into()
+    }
+
+    /// The label.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl From<ErrorCode> for Outcome {
+    fn from(code: ErrorCode) -> Self {
+        Self(code.0)
+    }
+}
+
+impl From<Decision> for Outcome {
+    fn from(decision: Decision) -> Self {
+        Self(match decision {
+            Decision::Allow => "allowed",
+            Decision::Deny => "denied",
+        })
+    }
+}
