@@ -26,7 +26,7 @@ mod writer;
 
 pub use self::export::{ExportError, Format, export};
 pub use self::finding::Finding;
-pub use self::index::{events_behind, fill_index, pause_after};
+pub use self::index::{events_behind, fill_index};
 pub use self::people::{KnownPerson, has_signed_in, people_with_email};
 pub use self::search::SqlAuditReader;
 pub use self::verify::{OpenIntent, VerifyReport, verify};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rolecall_core::audit::{AuditEvent, Happened};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use tokio::time::Instant;
 
 use super::row::{self, NAMES, Row};
 use crate::database::Database;
@@ -60,11 +61,9 @@ struct IndexRow {
     ends_intent: bool,
 }
 
-/// How long a filler rests after a batch that took so long. SQLite asks for a lock that is held every 100 ms at last: whoever
-/// appends finds it free in between.
-pub fn pause_after(batch: Duration) -> Duration {
-    batch.max(Duration::from_millis(150))
-}
+/// The shortest rest between two batches. SQLite asks for a lock that is held every 100 ms at last: whoever appends finds it
+/// free in between.
+const REST_MIN: Duration = Duration::from_millis(150);
 
 /// How many events are not in the index.
 ///
@@ -74,11 +73,19 @@ pub async fn events_behind(database: &Database) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(BEHIND).fetch_one(&database.pool).await
 }
 
-/// Brings a batch of events into the index, those of the chain that lacks the most; whether there was anything to do.
+/// Brings a batch of events into the index, those of the chain that lacks the most. Returns how long to rest before the next
+/// batch, which is at least as long as this one took; none when nothing was missing.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn fill_index(database: &Database) -> Result<bool, sqlx::Error> {
+pub async fn fill_index(database: &Database) -> Result<Option<Duration>, sqlx::Error> {
+    let begun = Instant::now();
+    let filled = fill_batch(database).await?;
+    Ok(filled.then(|| begun.elapsed().max(REST_MIN)))
+}
+
+/// Whether anything was missing.
+async fn fill_batch(database: &Database) -> Result<bool, sqlx::Error> {
     let Some(next) = sqlx::query(NEXT).fetch_optional(&database.pool).await? else {
         return Ok(false);
     };

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
-use crate::audit::{SqlAudit, fill_index, pause_after};
+use crate::audit::{SqlAudit, fill_index};
 use crate::web::health::Draining;
 
 /// How often it is asked whether there are events that the index lacks. Asking is one read where there are none.
@@ -19,18 +17,14 @@ pub async fn fill_until(audit: &SqlAudit, draining: &Draining) {
             () = tokio::time::sleep(wait) => {}
             () = draining.begun() => return,
         }
-        let begun = Instant::now();
         let filled = tokio::select! {
             filled = fill_index(audit.database()) => filled,
             () = draining.begun() => return,
         };
-        wait = LOOK_EVERY;
         match filled {
-            Ok(more) => {
+            Ok(rest) => {
                 failing = false;
-                if more {
-                    wait = pause_after(begun.elapsed());
-                }
+                wait = rest.unwrap_or(LOOK_EVERY);
             }
             Err(error) => {
                 if !failing {
@@ -40,6 +34,7 @@ pub async fn fill_until(audit: &SqlAudit, draining: &Draining) {
                     );
                 }
                 failing = true;
+                wait = LOOK_EVERY;
             }
         }
     }

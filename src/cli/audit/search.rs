@@ -12,10 +12,10 @@ use rolecall_core::base::text;
 use rolecall_core::identity::{EmailAddress, ProviderId, Subject};
 use rolecall_core::record::StoreError;
 use serde_json::{Value, json};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::{ConfigArg, open, parse_moment};
-use crate::audit::{SqlAuditReader, events_behind, fill_index, pause_after};
+use crate::audit::{SqlAuditReader, events_behind, fill_index};
 use crate::cli::block_on;
 use crate::cli::out::{self, Done, Failure};
 use crate::database::Database;
@@ -69,7 +69,7 @@ pub struct Wanted {
 impl Wanted {
     /// Searches, and prints a page.
     pub fn run(&self, config: &ConfigArg) -> Result<Done, Failure> {
-        let query = self.query()?;
+        let queries = self.queries()?;
         let (page, behind) = block_on(async {
             let database = open(config).await?;
             if !database.is_up_to_date() {
@@ -82,7 +82,7 @@ impl Wanted {
             let reader = SqlAuditReader::new(database);
             let page = match &self.session {
                 Some(session) => reader.session_events(session).await,
-                None => self.found(&reader, &query).await,
+                None => self.found(&reader, &queries).await,
             };
             Ok((page.map_err(anyhow::Error::from)?, behind))
         })?;
@@ -118,57 +118,65 @@ impl Wanted {
         Ok(Done::Well)
     }
 
-    /// The page. What looks like an address may be a subject too, where a provider says that it is one.
+    /// The page: that of the first meaning of `--user` that finds anything.
     async fn found(
         &self,
         reader: &SqlAuditReader,
-        query: &AuditQuery,
+        queries: &[AuditQuery],
     ) -> Result<AuditPage, StoreError> {
-        let page = reader.search(query).await?;
-        let subject = self
-            .user
-            .as_deref()
-            .and_then(|user| Subject::parse(user).ok());
-        let (true, Some(provider), Some(subject)) =
-            (page.events.is_empty(), &self.provider, subject)
-        else {
-            return Ok(page);
-        };
-        let person = Some(PersonQuery::Subject(provider.clone(), subject));
-        reader
-            .search(&AuditQuery {
-                person,
-                ..query.clone()
-            })
-            .await
+        let mut page = AuditPage::default();
+        for query in queries {
+            page = reader.search(query).await?;
+            if !page.events.is_empty() {
+                break;
+            }
+        }
+        Ok(page)
     }
 
-    fn query(&self) -> Result<AuditQuery, Failure> {
-        let person = match (&self.user, &self.provider) {
-            (None, _) => None,
-            (Some(user), provider) if user.contains('@') => match EmailAddress::parse(user) {
-                Ok(email) => Some(PersonQuery::Email(email)),
-                Err(error) => {
-                    let subject = provider.as_ref().zip(Subject::parse(user).ok());
-                    let Some((provider, subject)) = subject else {
-                        return Err(Failure::configuration(format!("--user: {error}")));
-                    };
-                    Some(PersonQuery::Subject(provider.clone(), subject))
-                }
-            },
-            (Some(user), Some(provider)) => {
-                let subject = Subject::parse(user)
-                    .map_err(|error| Failure::configuration(format!("--user: {error}")))?;
-                Some(PersonQuery::Subject(provider.clone(), subject))
-            }
-            (Some(_), None) => {
-                return Err(Failure::configuration(
-                    "--user is no e-mail address, and only a provider knows a subject",
-                )
-                .hint("write the address, or add --provider"));
-            }
-        };
-        Ok(AuditQuery {
+    /// The searches to try, in order: one for each meaning of `--user`.
+    fn queries(&self) -> Result<Vec<AuditQuery>, Failure> {
+        if self.user.is_none() {
+            return Ok(vec![self.query(None)]);
+        }
+        let people = self.people()?;
+        Ok(people
+            .into_iter()
+            .map(|person| self.query(Some(person)))
+            .collect())
+    }
+
+    /// Who `--user` may be: the person of an e-mail address, and with `--provider` a subject, which may look like an address.
+    fn people(&self) -> Result<Vec<PersonQuery>, Failure> {
+        let user = self.user.as_deref().unwrap_or_default();
+        let invalid =
+            |error: &dyn std::error::Error| Failure::configuration(format!("--user: {error}"));
+        let email = EmailAddress::parse(user);
+        let subject = Subject::parse(user);
+        let mut people = Vec::new();
+        if let Ok(email) = &email
+            && user.contains('@')
+        {
+            people.push(PersonQuery::Email(email.clone()));
+        }
+        if let (Some(provider), Ok(subject)) = (&self.provider, &subject) {
+            people.push(PersonQuery::Subject(provider.clone(), subject.clone()));
+        }
+        if !people.is_empty() {
+            return Ok(people);
+        }
+        Err(match (&self.provider, email, subject) {
+            (None, Err(error), _) if user.contains('@') => invalid(&error),
+            (Some(_), _, Err(error)) => invalid(&error),
+            _ => Failure::configuration(
+                "--user is no e-mail address, and only a provider knows a subject",
+            )
+            .hint("write the address, or add --provider"),
+        })
+    }
+
+    fn query(&self, person: Option<PersonQuery>) -> AuditQuery {
+        AuditQuery {
             person,
             provider: self.provider.clone(),
             account: self.account.clone(),
@@ -179,7 +187,7 @@ impl Wanted {
             until: self.until,
             after: self.after.clone(),
             limit: Some(self.limit.into()),
-        })
+        }
     }
 }
 
@@ -187,19 +195,15 @@ impl Wanted {
 /// database that cannot be written to answers from what is there.
 async fn catch_up(database: &Database) -> Result<i64, Failure> {
     let filling = async {
-        loop {
-            let begun = Instant::now();
-            match fill_index(database).await {
-                Ok(true) => tokio::time::sleep(pause_after(begun.elapsed())).await,
-                Ok(false) => return Ok(()),
-                Err(error) => return Err(error),
-            }
+        while let Some(rest) = fill_index(database).await? {
+            tokio::time::sleep(rest).await;
         }
+        anyhow::Ok(())
     };
     if let Ok(Err(error)) = timeout(CATCH_UP_MAX, filling).await {
         out::remark(format!(
             "warning: the search index cannot be filled: {}",
-            text::chain(&error)
+            text::chain(error.as_ref())
         ));
     }
     Ok(events_behind(database).await.map_err(anyhow::Error::from)?)
