@@ -55,7 +55,7 @@ pub(super) async fn build_gateway(
                 .map_err(anyhow::Error::from_boxed)
                 .context("[egress]")?,
         ),
-        issuer: issuers.tokens,
+        web_identity: issuers.tokens,
         saml: issuers.saml,
         console: Arc::new(
             SignInEndpoint::new(&settings.aws, &settings.egress)

@@ -3,6 +3,7 @@
 mod disk;
 mod events;
 mod exports;
+mod index;
 mod live;
 mod outages;
 mod search;

@@ -140,14 +140,12 @@ impl Order {
             address: None,
             device_flow: false,
         };
-        let grants = services
-            .entitlements()
-            .policy()
-            .grants(&Facts::new(&identity, circumstances));
+        let facts = Facts::new(&identity, circumstances);
+        let grants = services.entitlements().policy().grants(&facts);
         let grant = grants
             .find(&AccountId::parse(ACCOUNT)?, PERMISSION_SET, None)
             .context("the role is not granted")?;
-        let attributes = grant.attributes(&identity)?;
+        let attributes = grant.attributes(&facts)?;
         let policy = |arn: &rolecall_core::aws::PolicyArn| {
             PolicyDescriptorType::builder().arn(arn.as_str()).build()
         };

@@ -49,7 +49,7 @@ pub struct AwsLogins {
     pub(crate) issuing: Arc<Issuer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) issuer: Arc<dyn WebIdentityIssuer>,
+    pub(crate) web_identity: Arc<dyn WebIdentityIssuer>,
     pub(crate) rules: ClientRules,
     pub(crate) public_url: Url,
     pub(crate) partition: Partition,

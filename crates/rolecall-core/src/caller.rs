@@ -24,9 +24,7 @@ impl SessionId {
             &[secret.as_bytes()],
         ))
     }
-}
 
-impl SessionId {
     /// Where it is written down that this session was ended, see [`crate::session::EndedSession`].
     pub fn ended_key(self) -> SecretDigest {
         SecretDigest::of("rolecall/ended-session/v1", &[self.0.as_bytes()])
@@ -120,12 +118,10 @@ pub struct Circumstances {
 
 /// Everything that the policy may look at when it is asked what a person may use. Facts are gathered before; evaluating a
 /// policy over them asks nobody.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Facts<'a> {
-    /// The person, as their provider vouched for them.
-    pub identity: &'a Identity,
-    /// What is true of the request.
-    pub circumstances: Circumstances,
+    identity: &'a Identity,
+    circumstances: Circumstances,
 }
 
 impl<'a> Facts<'a> {
@@ -135,5 +131,20 @@ impl<'a> Facts<'a> {
             identity,
             circumstances,
         }
+    }
+
+    /// The person, as their provider vouched for them.
+    pub fn identity(&self) -> &'a Identity {
+        self.identity
+    }
+
+    /// What is true of the request.
+    pub fn circumstances(&self) -> &Circumstances {
+        &self.circumstances
+    }
+
+    /// The groups that count as the person's, in no order; one may be there twice.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.identity.groups.iter().map(String::as_str)
     }
 }

@@ -35,7 +35,7 @@ pub struct Ports {
     /// AWS STS.
     pub sts: Arc<dyn Sts>,
     /// The gateway's own tokens.
-    pub issuer: Arc<dyn WebIdentityIssuer>,
+    pub web_identity: Arc<dyn WebIdentityIssuer>,
     /// The gateway's own SAML responses.
     pub saml: Arc<dyn SamlIssuer>,
     /// AWS's sign-in endpoint.
@@ -81,7 +81,7 @@ impl Gateway {
             records,
             audit,
             sts,
-            issuer,
+            web_identity,
             saml,
             console,
             clock,
@@ -139,7 +139,7 @@ impl Gateway {
             clock: clock.clone(),
             entropy: entropy.clone(),
             sts,
-            issuer: issuer.clone(),
+            web_identity: web_identity.clone(),
             saml,
             console,
             public_url: public_url.clone(),
@@ -155,7 +155,7 @@ impl Gateway {
             issuing: issuing.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
-            issuer,
+            web_identity,
             rules,
             public_url,
             partition,

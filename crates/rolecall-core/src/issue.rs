@@ -8,6 +8,7 @@ mod console;
 mod error;
 mod events;
 mod proof;
+mod request;
 mod via_provider;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::aws::{
     RoleSessionName, SamlIssuer, Sts, WebIdentityIssuer,
 };
 use crate::base::{Clock, Entropy, limits};
-use crate::caller::Caller;
+use crate::caller::{Caller, Facts};
 use crate::entitlements::Entitlements;
 use crate::issue::via_provider::{Proven, Purpose};
 use crate::record::rate_limit::RateCounters;
@@ -32,7 +33,7 @@ use crate::sign_in::SignIns;
 
 pub use console::{ConsoleOutcome, ConsoleRequest, ConsoleVisit};
 pub use error::{IssueError, Refused};
-pub(crate) use via_provider::Wish;
+pub(crate) use request::IssueRequest;
 pub use via_provider::{Mismatch, ProofOutcome};
 
 /// Issues roles: credentials and console sign-ins.
@@ -46,7 +47,7 @@ pub struct Issuer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) sts: Arc<dyn Sts>,
-    pub(crate) issuer: Arc<dyn WebIdentityIssuer>,
+    pub(crate) web_identity: Arc<dyn WebIdentityIssuer>,
     pub(crate) saml: Arc<dyn SamlIssuer>,
     pub(crate) console: Arc<dyn ConsoleSignIn>,
     pub(crate) public_url: Url,
@@ -91,8 +92,8 @@ impl Issuer {
             None => Delivery::Credentials,
         };
         let purpose = Purpose::Credentials;
-        let wish = Wish::new(role, delivery).or_at_provider(&purpose);
-        self.issue(context, caller, wish).await
+        let issue = IssueRequest::new(role, delivery).or_via_provider(&purpose);
+        self.issue(context, caller, issue).await
     }
 
     /// Credentials for a role.
@@ -100,9 +101,9 @@ impl Issuer {
         &self,
         context: &RequestContext,
         caller: Caller<'_>,
-        wish: Wish<'_>,
+        issue: IssueRequest<'_>,
     ) -> Result<IssuedRole, IssueError> {
-        let prepared = self.prepare(context, caller, wish).await?;
+        let prepared = self.prepare(context, caller, issue).await?;
         let grant = prepared.grant.clone();
         let issued = self.assume(context, caller, prepared).await?;
         let duration = grant.duration();
@@ -119,24 +120,24 @@ impl Issuer {
         &self,
         context: &RequestContext,
         caller: Caller<'_>,
-        wish: Wish<'_>,
+        issue: IssueRequest<'_>,
     ) -> Result<Prepared, IssueError> {
-        let Wish { role, delivery, .. } = wish;
+        let IssueRequest { role, delivery, .. } = issue;
         let found = self.find_grant(context, caller, role).await;
         let granted = found.as_ref().ok();
-        let sts = granted.and_then(|grant| sts_bucket(grant, &wish));
+        let sts = granted.and_then(|(grant, _)| sts_bucket(grant, &issue));
         self.admit_issue(caller.identity, sts.as_deref()).await?;
-        let grant = match found {
-            Ok(grant) => grant,
+        let (grant, facts) = match found {
+            Ok(found) => found,
             Err(error) => return self.refuse(context, caller, role, error).await,
         };
-        let attributes = match grant.attributes(caller.identity) {
+        let attributes = match grant.attributes(&facts) {
             Ok(attributes) => attributes,
             Err(error) => return self.refuse(context, caller, role, error.into()).await,
         };
-        let proven = match wish.proven {
+        let proven = match issue.proven {
             _ if !grant.trust().needs_browser() => None,
-            None => return Err(self.go_to_provider(caller, &wish).await?),
+            None => return Err(self.go_to_provider(caller, &issue).await?),
             Some(proven) => match proven.fits(&grant, &attributes) {
                 Ok(()) => Some(proven),
                 Err(mismatch) => {
@@ -221,19 +222,19 @@ impl Issuer {
         Ok(minted)
     }
 
-    pub(crate) async fn find_grant(
+    pub(crate) async fn find_grant<'a>(
         &self,
         context: &RequestContext,
-        caller: Caller<'_>,
+        caller: Caller<'a>,
         role: &RoleRequest,
-    ) -> Result<Grant, IssueError> {
+    ) -> Result<(Grant, Facts<'a>), IssueError> {
         let entitlements = &self.entitlements;
-        let grants = entitlements.grants_in(&role.account, caller, &context.origin);
-        let grants = grants.await?;
+        let facts = entitlements.facts(caller, &context.origin).await?;
+        let grants = entitlements.policy().grants_in(&role.account, &facts);
         if let Some(grant) =
             grants.find(&role.account, &role.permission_set, role.variant.as_deref())
         {
-            return Ok(grant);
+            return Ok((grant, facts));
         }
         let locked = role.find_locked(&grants);
         Err(
@@ -275,10 +276,10 @@ impl Issuer {
 }
 
 /// What counts together against AWS's quota: the calls for one account in one Region. None where STS is not asked.
-fn sts_bucket(grant: &Grant, wish: &Wish<'_>) -> Option<String> {
+fn sts_bucket(grant: &Grant, issue: &IssueRequest<'_>) -> Option<String> {
     let trust = grant.trust();
-    let posts = wish.delivery == Delivery::Console && trust.console_post().is_some();
-    let waits = trust.needs_browser() && wish.proven.is_none();
+    let posts = issue.delivery == Delivery::Console && trust.console_post().is_some();
+    let waits = trust.needs_browser() && issue.proven.is_none();
     let asks = !posts && !waits;
     let account = grant.account();
     let region = account.sts_region.as_ref().map(ToString::to_string);

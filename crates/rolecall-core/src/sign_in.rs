@@ -150,7 +150,8 @@ pub enum RejectReason {
     NotFresh,
     /// More groups than the provider puts into a token ("overage"); fewer are never taken instead.
     TooManyGroups,
-    /// More claims than we take.
+    /// A claim or attribute on which access depends cannot be read, lies beyond a limit, or is missing from a response for
+    /// AWS.
     Claims,
     /// The token endpoint refused the code.
     Code,

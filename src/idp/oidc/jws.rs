@@ -186,7 +186,7 @@ impl UnverifiedJws {
     ///
     /// # Errors
     /// [`RejectReason::Malformed`].
-    pub fn unverified_claims(&self) -> Result<Map<String, Value>, ProviderError> {
+    pub fn payload(&self) -> Result<Map<String, Value>, ProviderError> {
         json::object(&self.payload).map_err(|why| malformed(format!("the token's payload: {why}")))
     }
 }
@@ -243,7 +243,7 @@ mod tests {
             (Algorithm::Es256, Some("k"))
         );
         assert_eq!(jws.signature, b"signature");
-        assert!(jws.unverified_claims().unwrap().is_empty());
+        assert!(jws.payload().unwrap().is_empty());
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl UnverifiedIdToken {
     pub async fn signed_by(self, keys: ProviderKeys<'_>) -> Result<SignedIdToken, ProviderError> {
         let key = keys.verifying(&self.0).await?;
         Ok(SignedIdToken {
-            claims: self.0.unverified_claims()?,
+            claims: self.0.payload()?,
             signature: (key, self.0.algorithm),
         })
     }

@@ -6,6 +6,7 @@ use crate::access::catalog::PermissionSet;
 use crate::access::grant::Grant;
 use crate::access::template::{Missing, Placeholder, Template};
 use crate::aws::{InvalidTag, RoleSessionTags, SourceIdentity, TagKey};
+use crate::caller::Facts;
 use crate::identity::{Identity, UnbelievedEmail};
 
 /// The tag that is always there: the account's id.
@@ -80,25 +81,26 @@ impl Grant {
     ///
     /// # Errors
     /// [`AttributeError`].
-    pub fn attributes(&self, identity: &Identity) -> Result<RoleSessionAttributes, AttributeError> {
+    pub fn attributes(&self, facts: &Facts<'_>) -> Result<RoleSessionAttributes, AttributeError> {
         let account = self.account().id.as_str();
-        attributes_of(self.permission_set(), account, self.role_name(), identity)
+        attributes_of(self.permission_set(), account, self.role_name(), facts)
     }
 }
 
 /// Why no session of this permission set can be had for the person, in whichever account; none when one can.
-pub(super) fn unusable(set: &PermissionSet, identity: &Identity) -> Option<AttributeError> {
+pub(super) fn unusable(set: &PermissionSet, facts: &Facts<'_>) -> Option<AttributeError> {
     set.templates().next()?;
     // Any account's id will do: they are all of one form.
-    attributes_of(set, "000000000000", set.role_name(None), identity).err()
+    attributes_of(set, "000000000000", set.role_name(None), facts).err()
 }
 
 fn attributes_of(
     set: &PermissionSet,
     account: &str,
     role_name: String,
-    identity: &Identity,
+    facts: &Facts<'_>,
 ) -> Result<RoleSessionAttributes, AttributeError> {
+    let identity = facts.identity();
     let always = [
         (ACCOUNT_TAG, account.to_owned()),
         (PERMISSION_SET_TAG, role_name),

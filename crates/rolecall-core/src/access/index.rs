@@ -154,6 +154,7 @@ fn under<'m>(map: &'m HashMap<Box<str>, Vec<u32>>, key: &str) -> &'m [u32] {
 mod tests {
     use super::*;
     use crate::access::who::Who;
+    use crate::caller::{Circumstances, Facts};
 
     fn groups(groups: &[&str], provider: Option<&str>) -> Who {
         Who {
@@ -184,8 +185,14 @@ mod tests {
             "evidence": {"IdToken": {"token": "", "sid": null}},
         });
         let identity = serde_json::from_value(json).unwrap();
+        let circumstances = Circumstances {
+            now: chrono::DateTime::UNIX_EPOCH,
+            address: None,
+            device_flow: false,
+        };
+        let facts = Facts::new(&identity, circumstances);
         assert_eq!(
-            index.candidates(&Person::new(&identity), WhoUse::Granting),
+            index.candidates(&Person::new(&facts), WhoUse::Granting),
             [1_000, 1_002, 1_004]
         );
     }

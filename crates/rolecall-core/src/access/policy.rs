@@ -108,14 +108,13 @@ impl Policy {
     pub fn grants_in(&self, account: &AccountId, facts: &Facts<'_>) -> Grants {
         match self.0.account_by_id.get(account) {
             Some(account) => self.grants_within(Some(*account), facts),
-            None => self.add_up(facts.identity, Applicable::default(), None),
+            None => self.add_up(facts, Applicable::default(), None),
         }
     }
 
     fn grants_within(&self, only: Option<AccountIndex>, facts: &Facts<'_>) -> Grants {
-        let identity = facts.identity;
         let contents = &*self.0;
-        let person = Person::new(identity);
+        let person = Person::new(facts);
         let matters = |scope: &Scope| only.is_none_or(|account| scope.touches(account));
         let assigning = &contents.assignment_index;
         let assignments = assigning.candidates(&person, WhoUse::Granting).into_iter();
@@ -128,20 +127,20 @@ impl Policy {
                 denies: denies.filter(|number| matters(&contents.denies[*number as usize].scope)),
             },
             &person,
-            &facts.circumstances,
+            facts.circumstances(),
             &mut Silence,
         );
-        self.add_up(identity, applicable, only)
+        self.add_up(facts, applicable, only)
     }
 
     fn add_up(
         &self,
-        identity: &Identity,
+        facts: &Facts<'_>,
         applicable: Applicable,
         only: Option<AccountIndex>,
     ) -> Grants {
         let unusable = |set: &PermissionSet| {
-            let error = attributes::unusable(set, identity)?;
+            let error = attributes::unusable(set, facts)?;
             Some(Unmet::Attributes {
                 reason: error.to_string(),
                 hint: error.hint(),
@@ -153,19 +152,18 @@ impl Policy {
 
     /// The same, looking at every entry and keeping the reasons.
     pub fn explain(&self, facts: &Facts<'_>) -> Explanation {
-        let identity = facts.identity;
-        let person = Person::new(identity);
-        let mut reasons = Reasons::new(&self.0, identity);
+        let person = Person::new(facts);
+        let mut reasons = Reasons::new(&self.0, facts.identity());
         let applicable = self.0.walk(
             Candidates {
                 assignments: 0..count(&self.0.assignments),
                 denies: 0..count(&self.0.denies),
             },
             &person,
-            &facts.circumstances,
+            facts.circumstances(),
             &mut reasons,
         );
-        reasons.explain(self.add_up(identity, applicable, None))
+        reasons.explain(self.add_up(facts, applicable, None))
     }
 
     /// What can be used but is probably not meant, found when the policy was parsed.

@@ -9,6 +9,7 @@ use std::fmt;
 
 use regex::Regex;
 
+use crate::caller::Facts;
 use crate::identity::{EmailAddress, EmailDomain, Identity, ProviderId, Subject, UnbelievedEmail};
 
 /// The people meant.
@@ -129,11 +130,14 @@ pub(super) struct Person<'i> {
 }
 
 impl<'i> Person<'i> {
-    pub(super) fn new(identity: &'i Identity) -> Self {
-        let mut groups: Vec<&str> = identity.groups.iter().map(String::as_str).collect();
+    pub(super) fn new(facts: &'i Facts<'_>) -> Self {
+        let mut groups: Vec<&str> = facts.groups().collect();
         groups.sort_unstable();
         groups.dedup();
-        Self { identity, groups }
+        Self {
+            identity: facts.identity(),
+            groups,
+        }
     }
 
     /// Each group once.
@@ -143,11 +147,6 @@ impl<'i> Person<'i> {
 }
 
 impl Who {
-    /// Whether the person is meant.
-    pub fn holds(&self, identity: &Identity, usage: WhoUse) -> bool {
-        self.mismatch(&Person::new(identity), usage).is_none()
-    }
-
     /// The first key that does not hold.
     pub(super) fn mismatch(&self, person: &Person<'_>, usage: WhoUse) -> Option<Mismatch<'_>> {
         let identity = person.identity;

@@ -17,7 +17,7 @@ use crate::base::limits;
 use crate::base::secret::{RefreshToken, SecretDigest};
 use crate::caller::{Caller, SessionId};
 use crate::clients::{CodeUse, TokenError};
-use crate::issue::{IssueError, Wish};
+use crate::issue::{IssueError, IssueRequest};
 use crate::record::rate_limit::{LimitExceeded, LimitName};
 use crate::record::{Seen, StoreError};
 use crate::session::{Approval, CODE_REPLAYED, ClientSession, Login, NewClientSession, Refreshed};
@@ -199,7 +199,7 @@ impl AwsLogins {
             client_id: code.client().id(),
             expires_at: approval.ends_at,
         };
-        let id_token = self.issuer.mint_login_token(&claims).await;
+        let id_token = self.web_identity.mint_login_token(&claims).await;
         if self
             .sessions
             .withdraw_if_ended(context, approval.session, key)
@@ -220,8 +220,8 @@ impl AwsLogins {
         caller: Caller<'_>,
         role: &RoleRequest,
     ) -> Result<(Grant, Credentials), LoginError> {
-        let wish = Wish::new(role, Delivery::AwsLogin);
-        let prepared = self.issuing.prepare(context, caller, wish).await?;
+        let issue = IssueRequest::new(role, Delivery::AwsLogin);
+        let prepared = self.issuing.prepare(context, caller, issue).await?;
         let grant = prepared.grant.clone();
         match self.issuing.assume(context, caller, prepared).await {
             Ok(issued) => Ok((grant, issued.credentials)),

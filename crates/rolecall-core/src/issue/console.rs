@@ -10,7 +10,8 @@ use crate::audit::{Delivery, RequestContext};
 use crate::aws::{ConsoleLink, ConsolePost, Destination};
 use crate::base::secret::{ConsoleTicket, random_token};
 use crate::caller::SessionId;
-use crate::issue::via_provider::{Purpose, Wish};
+use crate::issue::IssueRequest;
+use crate::issue::via_provider::Purpose;
 use crate::issue::{IssueError, Issuer};
 use crate::record::Record;
 use crate::session::Session;
@@ -70,18 +71,18 @@ impl Issuer {
         request: &ConsoleRequest,
     ) -> Result<ConsoleVisit, IssueError> {
         let purpose = Purpose::Console(request.clone());
-        let wish = Wish::new(role, Delivery::Console).or_at_provider(&purpose);
-        self.visit(context, session, wish, request).await
+        let issue = IssueRequest::new(role, Delivery::Console).or_via_provider(&purpose);
+        self.visit(context, session, issue, request).await
     }
 
     pub(super) async fn visit(
         &self,
         context: &RequestContext,
         session: &Session,
-        wish: Wish<'_>,
+        issue: IssueRequest<'_>,
         request: &ConsoleRequest,
     ) -> Result<ConsoleVisit, IssueError> {
-        let prepared = self.prepare(context, session.into(), wish).await?;
+        let prepared = self.prepare(context, session.into(), issue).await?;
         let grant = prepared.grant.clone();
         let home = Destination::home(self.partition);
         let destination = request

@@ -76,7 +76,7 @@ impl Issuer {
             tags: prepared.attributes.tags,
             source_identity: prepared.attributes.source_identity,
         };
-        let token = self.issuer.mint(&claims).await;
+        let token = self.web_identity.mint(&claims).await;
         token.map_err(IssueError::Token)
     }
 

@@ -4,6 +4,7 @@
 //! The response signs nobody in and is kept no longer than the browser takes to follow a redirect. It must be about the
 //! person whose session this is, and about the role that today's policy grants.
 
+use super::request::IssueRequest;
 use crate::access::{Grant, RoleRequest, RoleSessionAttributes};
 use crate::audit::{Delivery, RequestContext};
 use crate::base::limits;
@@ -23,45 +24,6 @@ pub(super) enum Purpose {
     Console(ConsoleRequest),
     /// Take credentials along.
     Credentials,
-}
-
-/// What is asked of an issue.
-#[derive(Clone)]
-pub(crate) struct Wish<'a> {
-    /// Which role.
-    pub(crate) role: &'a RoleRequest,
-    /// What for.
-    pub(crate) delivery: Delivery,
-    /// What to go on with after a visit at the provider; nothing when there can be none.
-    purpose: Option<&'a Purpose>,
-    /// What the provider has said to AWS.
-    pub(super) proven: Option<Proven>,
-}
-
-impl<'a> Wish<'a> {
-    pub(crate) fn new(role: &'a RoleRequest, delivery: Delivery) -> Self {
-        Self {
-            role,
-            delivery,
-            purpose: None,
-            proven: None,
-        }
-    }
-
-    /// Where AWS wants the provider's own word, the browser may go and get it.
-    pub(super) fn or_at_provider(self, purpose: &'a Purpose) -> Self {
-        Self {
-            purpose: Some(purpose),
-            ..self
-        }
-    }
-
-    fn proven(self, proven: Proven) -> Self {
-        Self {
-            proven: Some(proven),
-            ..self
-        }
-    }
 }
 
 /// A provider's response for AWS, of the person whose session this is.
@@ -168,19 +130,19 @@ impl Issuer {
     pub(super) async fn go_to_provider(
         &self,
         caller: Caller<'_>,
-        wish: &Wish<'_>,
+        issue: &IssueRequest<'_>,
     ) -> Result<IssueError, IssueError> {
         let provider = self.sign_ins.provider(&caller.identity.provider);
         let start = provider
             .and_then(|known| known.saml())
             .and_then(|saml| saml.start_for_aws());
-        let (Some(purpose), None, Some(start)) = (wish.purpose, caller.flow, start) else {
+        let (Some(purpose), None, Some(start)) = (issue.purpose, caller.flow, start) else {
             return Ok(IssueError::AtProvider { start: None });
         };
         let until = self.clock.now() + limits::SIGN_IN_MAX;
         let pending = |_: Option<PendingAtProvider>| {
             let pending = PendingAtProvider {
-                role: wish.role.clone(),
+                role: issue.role.clone(),
                 purpose: purpose.clone(),
             };
             (pending, until, ())
@@ -268,13 +230,13 @@ impl Issuer {
         };
         match &pending.purpose {
             Purpose::Console(request) => {
-                let wish = Wish::new(role, Delivery::Console).proven(proven);
-                let visit = self.visit(context, session, wish, request).await?;
+                let issue = IssueRequest::new(role, Delivery::Console).proven(proven);
+                let visit = self.visit(context, session, issue, request).await?;
                 Ok(ProofOutcome::Visit(visit))
             }
             Purpose::Credentials => {
-                let wish = Wish::new(role, Delivery::Credentials).proven(proven);
-                let issued = self.issue(context, session.into(), wish).await?;
+                let issue = IssueRequest::new(role, Delivery::Credentials).proven(proven);
+                let issued = self.issue(context, session.into(), issue).await?;
                 Ok(ProofOutcome::Issued(Box::new(issued)))
             }
         }

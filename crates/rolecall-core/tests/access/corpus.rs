@@ -155,7 +155,7 @@ fn naughty_strings_harm_nobody() {
             ..called(string).unwrap_or_else(|| person("x"))
         };
         for grant in policy.grants(&facts(&identity)).iter() {
-            match grant.attributes(&identity) {
+            match grant.attributes(&facts(&identity)) {
                 Ok(attributes) => {
                     let source = attributes.source_identity.unwrap();
                     assert!(is_legal(source.as_str()), "{string:?}");

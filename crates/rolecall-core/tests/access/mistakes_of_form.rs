@@ -52,7 +52,7 @@ fn of_accounts() {
         ),
         (
             "id = \"000000000001\", name = \"x\", saml_provider_arn = <\"arn:aws:iam::000000000001:saml-provider/r\"",
-            "invalid `saml_provider_arn` | it belongs to trust = \"gateway-saml\"",
+            "invalid `saml_provider_arn` | it belongs to trust = \"gateway-saml\" or trust = \"provider-saml\"",
         ),
         (
             "id = \"000000000001\", name = \"x\", console = <\"saml-post\"",

@@ -133,7 +133,7 @@ fn attributes_are_whole_or_refused() {
         let grant = grants(&text, identity)
             .find(&account, "Developer", Some("readonly"))
             .unwrap();
-        grant.attributes(identity)
+        grant.attributes(&facts(identity))
     };
     let alice = |values: &[&str]| with_claims(person("alice"), &[("department", values)]);
     let attributes = render(&alice(&["pay"])).unwrap();

@@ -108,10 +108,11 @@ fn a_template_names_the_address_that_is_not_believed() {
         "name = \"P\"\n    source_identity = \"{email}\"",
         1,
     );
-    let grants = policy(&traced).grants(&facts(&identity));
+    let facts = facts(&identity);
+    let grants = policy(&traced).grants(&facts);
     let account = "111122223333".parse().unwrap();
     let grant = grants.find(&account, "P", None).unwrap();
-    let error = grant.attributes(&identity).unwrap_err();
+    let error = grant.attributes(&facts).unwrap_err();
     assert!(
         matches!(error, AttributeError::Unbelieved { .. }),
         "{error}"

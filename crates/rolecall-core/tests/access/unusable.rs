@@ -127,7 +127,7 @@ fn a_role_that_cannot_be_had_is_locked_with_the_reason() {
         assert_eq!(accounts, ["one", "two"]);
         // Who asks for it all the same is told the template's reason.
         let asked = grants.find(&"111122223333".parse().unwrap(), "Traced", None);
-        assert!(asked.unwrap().attributes(&identity).is_err());
+        assert!(asked.unwrap().attributes(&facts(&identity)).is_err());
         let explained = policy.explain(&facts(&identity));
         assert_eq!(locked(explained.grants()), told, "{case}");
     }

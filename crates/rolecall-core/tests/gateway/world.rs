@@ -296,7 +296,7 @@ fn parts(
         records: Records::new(store.clone(), keys, clock.clone(), entropy.clone()),
         audit: trail.clone(),
         sts: aws.clone(),
-        issuer: aws.clone(),
+        web_identity: aws.clone(),
         saml: aws.clone(),
         console: aws.clone(),
         clock: clock.clone(),

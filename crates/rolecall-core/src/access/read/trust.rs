@@ -29,7 +29,10 @@ pub(super) fn read(
         Some(value) => known_word(value)?,
     };
     if word == GATEWAY_OIDC {
-        for value in [provider, console, recipient].into_iter().flatten() {
+        if let Some(value) = provider {
+            value.invalid("it belongs to trust = \"gateway-saml\" or trust = \"provider-saml\"");
+        }
+        for value in [console, recipient].into_iter().flatten() {
             value.invalid("it belongs to trust = \"gateway-saml\"");
         }
         return Some(Trust::GatewayOidc);
