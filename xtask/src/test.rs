@@ -64,7 +64,8 @@ fn all_ran(must_run_all: bool, left_out: &Report) -> anyhow::Result<()> {
 /// databases, whose time limits a loaded machine can exceed. A failure of any other test stays one.
 fn run_again(machine: &Machine, peers: &peers::Peers, failed: &[String]) -> anyhow::Result<()> {
     say("running the failed tests again, one at a time");
-    let mut command = cargo(machine, &["test", "--package", "rolecalld", "--test", "it"]);
+    // The whole workspace again: the features of one package alone are others, and cargo would build everything anew.
+    let mut command = cargo(machine, &["test", "--workspace", "--test", "it"]);
     peers.introduce(&mut command);
     command
         .args(["--", "--exact", "--test-threads=1"])
