@@ -1,7 +1,8 @@
 //! `access.toml`, parsed: who may use which role, when, and for how long.
 //!
-//! The model is IAM Identity Center's: accounts, permission sets, assignments. A deny always wins. Nothing here can fail
-//! once it is parsed, and a [`Grant`] comes from [`Policy::grants`] and from nowhere else.
+//! The model is IAM Identity Center's: accounts, permission sets, assignments. A deny always wins. Once it is
+//! parsed, evaluating it cannot fail: what a rule cannot read is refused at sign-in ([`Policy::admit`]), what a role session
+//! cannot carry when it is issued ([`Grant::attributes`]). A [`Grant`] comes from [`Policy::grants`] and from nowhere else.
 
 mod assignment;
 mod attributes;

@@ -1,7 +1,7 @@
 //! A person some identity provider has vouched for.
 //!
 //! The key of a person is (provider, subject) and nothing else: two providers never share one, and an e-mail address
-//! is a claim. There is no way to an [`Identity`] without [`Evidence`].
+//! is a claim. Each [`Identity`] names its [`Evidence`]; only the adapters that verified a token or an assertion create one.
 
 mod claims;
 mod email;

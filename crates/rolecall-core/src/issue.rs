@@ -105,8 +105,8 @@ impl Issuer {
     ) -> Result<IssuedRole, IssueError> {
         let prepared = self.prepare(context, caller, issue).await?;
         let grant = prepared.grant.clone();
+        let duration = (prepared.duration, grant.duration_reason());
         let issued = self.assume(context, caller, prepared).await?;
-        let duration = grant.duration();
         Ok(IssuedRole {
             grant,
             credentials: issued.credentials,
@@ -137,7 +137,7 @@ impl Issuer {
         };
         let proven = match issue.proven {
             _ if !grant.trust().needs_browser() => None,
-            None => return Err(self.go_to_provider(caller, &issue).await?),
+            None => return Err(self.go_to_provider(caller, &issue).await),
             Some(proven) => match proven.fits(&grant, &attributes) {
                 Ok(()) => Some(proven),
                 Err(mismatch) => {

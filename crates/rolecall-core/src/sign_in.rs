@@ -277,7 +277,8 @@ impl From<Identity> for Vouched {
     }
 }
 
-/// An upstream identity provider, OIDC or SAML: two verbs and one [`Identity`].
+/// An upstream identity provider, OIDC or SAML. [`IdentityProvider::begin`] and [`IdentityProvider::complete`] are a sign-in,
+/// whose result holds one [`Identity`].
 #[async_trait]
 pub trait IdentityProvider: Send + Sync {
     /// Its id in the configuration.

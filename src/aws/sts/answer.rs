@@ -1,4 +1,4 @@
-//! STS's answers to both operations, taken over into core's words. Nothing of them is believed to be there.
+//! STS's answers to all operations, taken over into core's words. Nothing of them is believed to be there.
 
 use aws_sdk_sts::operation::RequestId as _;
 use aws_sdk_sts::operation::assume_role_with_saml::AssumeRoleWithSamlOutput;

@@ -68,6 +68,7 @@ pub fn identity(
         .get("email_verified")
         .map(|value| *value == Value::Bool(true));
     let any_of = |name: &str, wanted: &[String]| {
+        // One that cannot be read proves nothing; rules that need it are then not met.
         let values = said.values(name).into_iter().flatten();
         values
             .into_iter()

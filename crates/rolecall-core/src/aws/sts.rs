@@ -20,7 +20,7 @@ pub enum StsRequest {
     AssumeRoleWithSaml(AssumeRoleWithSaml),
 }
 
-/// The parameters that both operations take, and the Region whose STS gets the request.
+/// The parameters that all operations take, and the Region whose STS gets the request.
 #[derive(Clone, Debug)]
 pub struct RoleSessionParameters {
     /// `RoleArn`
@@ -84,7 +84,7 @@ pub struct Issued {
     pub unanswered: u32,
 }
 
-/// AWS's reasons to refuse (`aws-protocol` of STS: the error codes of `AssumeRole*`), as far as somebody can act on them.
+/// AWS's reasons to refuse (STS API Reference: the errors of the `AssumeRole*` operations), as far as somebody can act on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StsRefusal {
     /// `AccessDenied`: the role is not there, or its trust policy does not let this token in (`sts:TagSession` and

@@ -8,7 +8,7 @@ use crate::base::Source;
 use crate::base::secret::{SecretText, WebIdentityToken};
 use crate::identity::Subject;
 
-/// What a token for AWS says (section 2.3 of AWS's web identity rules).
+/// What a token for AWS says (IAM User Guide: AssumeRoleWithWebIdentity and session tags).
 #[derive(Clone, Debug)]
 pub struct WebIdentityClaims {
     /// `sub`, 6 to 255 characters: provider and subject.

@@ -101,8 +101,8 @@ impl Issuer {
             }));
         }
         // Credentials of either operation may ask for a console session of their own length.
+        let duration = Some(prepared.duration);
         let issued = self.assume(context, session.into(), prepared).await?;
-        let duration = Some(grant.duration_max());
         let issuer = self.own_url(request.return_to.as_str());
         let console = &self.console;
         let link = console.link(&issued.credentials, duration, destination, &issuer);

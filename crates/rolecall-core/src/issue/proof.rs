@@ -134,7 +134,7 @@ impl Issuer {
                 },
             },
             role: grant.role(),
-            duration: grant.duration_max(),
+            duration: request.session().duration,
         };
         let advice = advice(refusal, &facts);
         IssueError::Refused(Box::new(Refused {

@@ -125,19 +125,19 @@ fn waiting(session: SessionId) -> SecretDigest {
 }
 
 impl Issuer {
-    /// Remembers what was asked for and says where the browser gets the provider's word. It is an error only in that
-    /// nothing was issued yet.
+    /// Remembers what was asked for. Returns why nothing is issued yet: the browser must fetch the provider's response first,
+    /// cannot, or the store is unavailable.
     pub(super) async fn go_to_provider(
         &self,
         caller: Caller<'_>,
         issue: &IssueRequest<'_>,
-    ) -> Result<IssueError, IssueError> {
+    ) -> IssueError {
         let provider = self.sign_ins.provider(&caller.identity.provider);
         let start = provider
             .and_then(|known| known.saml())
             .and_then(|saml| saml.start_for_aws());
         let (Some(purpose), None, Some(start)) = (issue.purpose, caller.flow, start) else {
-            return Ok(IssueError::AtProvider { start: None });
+            return IssueError::AtProvider { start: None };
         };
         let until = self.clock.now() + limits::SIGN_IN_MAX;
         let pending = |_: Option<PendingAtProvider>| {
@@ -148,8 +148,10 @@ impl Issuer {
             (pending, until, ())
         };
         let records = &self.records;
-        records.update(waiting(caller.session), pending).await?;
-        Ok(IssueError::AtProvider { start: Some(start) })
+        match records.update(waiting(caller.session), pending).await {
+            Ok(()) => IssueError::AtProvider { start: Some(start) },
+            Err(error) => error.into(),
+        }
     }
 
     /// Verifies a response that the provider made for AWS, and keeps it until its browser comes with its session. It
