@@ -4,9 +4,11 @@ use std::net::IpAddr;
 
 use chrono::TimeDelta;
 use rolecall_core::base::limits::{FEW_PENDING, PENDING_MAX, SIGN_IN_MAX, SIGNED_IN_KEPT};
+use rolecall_core::base::secret::SecretDigest;
 use rolecall_core::record::rate_limit::{
-    AddressPlaces, LimitName, Place, RateCounters, RateLimit, RateLimitError, RateLimits,
+    AddressPlaces, LimitName, RateCounters, RateLimit, RateLimitError, RateLimits,
 };
+use rolecall_core::record::{Counter, Key};
 
 use crate::world::World;
 
@@ -19,6 +21,19 @@ async fn takes(counters: &RateCounters, address: &str) -> bool {
     };
     let taken = counters.take_for_address(LimitName::SignIn, RATE, address);
     taken.await.is_ok()
+}
+
+/// Counts as many sign-ins, or device authorizations, as the installation holds before each address has only a few.
+async fn fill(world: &World, all: LimitName) {
+    let digest = SecretDigest::of("rolecall/rate/v1", &[all.code().as_bytes(), b"all"]);
+    let counter = Counter {
+        key: Key::new("rate", digest),
+        by: PENDING_MAX.into(),
+        max: u32::MAX.into(),
+        window: SIGN_IN_MAX,
+    };
+    let counted = world.records().count(&[counter]).await.unwrap();
+    assert!(counted[0].added, "{counted:?}");
 }
 
 #[tokio::test]
@@ -142,11 +157,7 @@ async fn beyond_the_ceiling_of_the_installation_each_address_has_a_few() {
         let world = World::new();
         let counters = RateCounters::new(world.records(), RateLimits::default());
         let wide = RateLimit::new(1_000, RATE.window());
-        let most = RateLimit::new(u32::MAX, SIGN_IN_MAX);
-        let others = vec![Place::new(all, most, "all"); 1_000];
-        for _ in 0..PENDING_MAX / 1_000 {
-            counters.take(&others).await.unwrap();
-        }
+        fill(&world, all).await;
         let take = |address: &str| {
             let address = Some(address.parse().unwrap());
             counters.take_for_address(limit, wide, address)
@@ -186,11 +197,7 @@ async fn beyond_that_ceiling_an_address_that_has_signed_in_keeps_its_limit() {
         (limit, LimitName::PendingSignIns),
         (LimitName::DeviceAuthorization, LimitName::PendingDevices),
     ] {
-        let most = RateLimit::new(u32::MAX, SIGN_IN_MAX);
-        let others = vec![Place::new(all, most, "all"); 1_000];
-        for _ in 0..PENDING_MAX / 1_000 {
-            counters.take(&others).await.unwrap();
-        }
+        fill(&world, all).await;
         for number in 0..wide.max() {
             let taken = counters.take_for_address(limit, wide, office).await;
             assert!(taken.is_ok(), "{number}: {taken:?}");
@@ -205,11 +212,7 @@ async fn beyond_that_ceiling_an_address_that_has_signed_in_keeps_its_limit() {
         }
     }
     world.clock.advance(SIGNED_IN_KEPT);
-    let most = RateLimit::new(u32::MAX, SIGN_IN_MAX);
-    let others = vec![Place::new(LimitName::PendingSignIns, most, "all"); 1_000];
-    for _ in 0..PENDING_MAX / 1_000 {
-        counters.take(&others).await.unwrap();
-    }
+    fill(&world, LimitName::PendingSignIns).await;
     for number in 0..2 * FEW_PENDING {
         let taken = counters.take_for_address(limit, wide, office).await;
         assert_eq!(taken.is_ok(), number < FEW_PENDING, "{number}");

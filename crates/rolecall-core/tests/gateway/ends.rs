@@ -117,18 +117,19 @@ fn comes_later(flow: Flow, end: End, call: usize) -> bool {
 }
 
 /// Runs the flow up to its call of this number, then the end, then the rest; whether there was such a call.
-async fn hold_back(flow: Flow, (end, listed): (End, bool), call: usize) -> bool {
-    let stage = Stage::set(flow).await;
+async fn hold_back(stage: &mut Stage, flow: Flow, (end, listed): (End, bool), call: usize) -> bool {
+    stage.reset();
+    let stage = &*stage;
     if !listed {
         stage.unlist();
     }
     let gate = &stage.world.gate;
     let mut running: std::pin::Pin<Box<dyn Future<Output = Left> + Send + '_>> =
-        Box::pin(flow.run(&stage));
+        Box::pin(flow.run(stage));
     let mut left = gate.drive(call, &mut running).await;
     let held_back = left.is_none();
     if held_back {
-        end.come(&stage).await;
+        end.come(stage).await;
         stage.world.journal.take();
         left = Some(running.await);
         let later = stage.world.journal.take();
@@ -156,7 +157,7 @@ async fn hold_back(flow: Flow, (end, listed): (End, bool), call: usize) -> bool 
             flow != Flow::EndOthers || !own || stage.world.is_live(&stage.desk).await,
             "{flow:?}, {end:?}: it has ended another"
         );
-        let survivors = left.survivors(&stage).await;
+        let survivors = left.survivors(stage).await;
         assert!(
             survivors.is_empty()
                 || comes_later(flow, end, call)
@@ -172,6 +173,7 @@ async fn hold_back(flow: Flow, (end, listed): (End, bool), call: usize) -> bool 
 async fn nothing_that_is_written_after_an_end_works() {
     let mut calls = 0;
     for flow in Flow::ALL {
+        let mut stage = Stage::set(flow).await;
         for end in End::ALL.into_iter().filter(|end| end.is_for(flow)) {
             let by_epoch = matches!(end, End::AllOthers | End::Administrator);
             for listed in [true, false] {
@@ -180,7 +182,7 @@ async fn nothing_that_is_written_after_an_end_works() {
                     continue;
                 }
                 let mut call = 0;
-                while hold_back(flow, (end, listed), call).await {
+                while hold_back(&mut stage, flow, (end, listed), call).await {
                     call += 1;
                 }
                 assert!(call > 0, "{flow:?} waits for nothing");
@@ -210,23 +212,29 @@ enum Held {
 }
 
 /// The end itself is held back, too, and the flow goes through meanwhile.
-async fn interleave(flow: Flow, end: End, call: usize, end_call: usize) -> Held {
-    let stage = Stage::set(flow).await;
+async fn interleave(
+    stage: &mut Stage,
+    flow: Flow,
+    end: End,
+    (call, end_call): (usize, usize),
+) -> Held {
+    stage.reset();
+    let stage = &*stage;
     let gate = &stage.world.gate;
     let mut running: std::pin::Pin<Box<dyn Future<Output = Left> + Send + '_>> =
-        Box::pin(flow.run(&stage));
+        Box::pin(flow.run(stage));
     if gate.drive(call, &mut running).await.is_some() {
         return Held::Neither;
     }
     let mut ending: std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> =
-        Box::pin(end.come(&stage));
+        Box::pin(end.come(stage));
     let ended = gate.drive(end_call, &mut ending).await;
     let left = running.await;
     let held = ended.is_none();
     if held {
         ending.await;
     }
-    let survivors = left.survivors(&stage).await;
+    let survivors = left.survivors(stage).await;
     assert!(
         survivors.is_empty() || comes_later(flow, end, call),
         "{flow:?} at {call}, {end:?} at {end_call}: {survivors:?}"
@@ -243,6 +251,7 @@ async fn nothing_that_is_written_during_an_end_works() {
     let stride = if rounds() > ROUNDS { 1 } else { 5 };
     let mut pairs = 0;
     for flow in Flow::ALL {
+        let mut stage = Stage::set(flow).await;
         for end in [End::AllOthers, End::Administrator, End::Provider] {
             // Of two browsers that end all others, either may be first.
             let either = flow == Flow::EndOthers && end == End::AllOthers;
@@ -251,7 +260,7 @@ async fn nothing_that_is_written_during_an_end_works() {
             }
             'flow: for call in 0.. {
                 for end_call in (call % stride..).step_by(stride) {
-                    match interleave(flow, end, call, end_call).await {
+                    match interleave(&mut stage, flow, end, (call, end_call)).await {
                         Held::Both => pairs += 1,
                         Held::FlowAlone => break,
                         Held::Neither => break 'flow,

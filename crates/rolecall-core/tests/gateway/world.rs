@@ -3,6 +3,7 @@
 mod aws;
 mod gate;
 mod journal;
+mod policy;
 mod provider;
 mod saml;
 mod store;
@@ -13,9 +14,7 @@ mod trail;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rolecall_core::access::{
-    Files, Lacks, Policy, PolicyContext, ProviderFacts, RoleRequest, Source,
-};
+use rolecall_core::access::{Policy, RoleRequest};
 use rolecall_core::audit::{ReferenceId, RequestContext};
 use rolecall_core::aws::{AccountId, Partition};
 use rolecall_core::base::secret::{BrowserSecret, SecretText, State};
@@ -34,6 +33,7 @@ use rolecall_core::sign_in::{
 pub use aws::{Aws, Wanted};
 pub use gate::Gate;
 pub use journal::Journal;
+pub use policy::{ACCESS, NO_DELETE, policy};
 pub use provider::Provider;
 pub use saml::{ASSERTION_LIFE, PROVIDER_SESSION, UNSIGNED, logout, saml, saml_callback};
 pub use store::Store;
@@ -42,70 +42,6 @@ pub use trail::{Trail, word};
 
 pub const IDLE: TimeDelta = TimeDelta::hours(1);
 pub const ABSOLUTE: TimeDelta = TimeDelta::hours(8);
-
-/// Payments' two accounts; a sandbox for whoever signed in; a permission set for each thing that can be said.
-pub const ACCESS: &str = r#"
-[[account]]
-id = "111122223333"
-name = "payments-prod"
-audience = "rolecall-payments"
-sts_region = "eu-central-1"
-[[account]]
-id = "777788889999"
-name = "sandbox"
-
-[[permission_set]]
-name = "Developer"
-role = "rolecall/Developer"
-session_duration = "4h"
-destination = "https://console.aws.amazon.com/cloudwatch/"
-session_policy = { file = "no-delete.json" }
-session_tags = { team = "{claims.department}", user = "{email}" }
-source_identity = "{email}"
-variants = { readonly = { policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess"], session_duration = "30m" } }
-[[permission_set]]
-name = "Plain"
-[[permission_set]]
-name = "Careful"
-[[permission_set]]
-name = "Elsewhere"
-
-[[assignment]]
-id = "payments-developers"
-who = { groups = ["payments-dev"] }
-accounts = ["payments-prod"]
-permission_sets = ["Developer"]
-session_duration = "2h"
-[[assignment]]
-id = "sandbox-for-all"
-who = { everyone = true }
-accounts = ["sandbox"]
-permission_sets = ["Plain"]
-[[assignment]]
-id = "careful-with-two-factors"
-who = { everyone = true }
-accounts = ["sandbox"]
-permission_sets = ["Careful"]
-when = { mfa = true, network = ["10.0.0.0/8"] }
-[[assignment]]
-id = "others"
-who = { groups = ["somebody-else"] }
-accounts = ["payments-prod"]
-permission_sets = ["Elsewhere"]
-"#;
-
-pub const NO_DELETE: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"s3:DeleteBucket","Resource":"*"}}"#;
-
-struct OneFile;
-
-impl Files for OneFile {
-    fn read(&self, _: &std::path::Path, path: &str) -> Result<String, String> {
-        match path {
-            "no-delete.json" => Ok(NO_DELETE.to_owned()),
-            other => Err(format!("{other} is not there")),
-        }
-    }
-}
 
 /// A sign-in that is under way in a browser.
 #[derive(Clone)]
@@ -127,7 +63,11 @@ pub struct World {
     pub journal: Journal,
     /// In front of the store, the trail and AWS.
     pub gate: Arc<Gate>,
+    policy: Policy,
 }
+
+/// Beyond the values that a world draws before it is forked.
+const FORKED_ENTROPY: u64 = 1_000_000;
 
 impl World {
     pub fn new() -> Self {
@@ -135,8 +75,21 @@ impl World {
     }
 
     pub fn with_access(access: &str) -> Self {
+        let now = "2026-06-15T12:00:00Z".parse().unwrap();
+        Self::at(now, policy(access), Unrepeated::default())
+    }
+
+    /// A new gateway of the same policy at the same time, with a copy of the store. Nothing else is taken over.
+    pub fn fork(&self) -> Self {
+        let entropy = Unrepeated::from(FORKED_ENTROPY);
+        let fork = Self::at(self.now(), self.policy.clone(), entropy);
+        fork.store.copy_from(&self.store);
+        fork
+    }
+
+    fn at(now: DateTime<Utc>, policy: Policy, entropy: Unrepeated) -> Self {
         let journal = Journal::default();
-        let clock = Arc::new(ManualClock::new("2026-06-15T12:00:00Z".parse().unwrap()));
+        let clock = Arc::new(ManualClock::new(now));
         let gate = Arc::new(Gate::default());
         let store = Arc::new(Store::new(clock.clone(), gate.clone()));
         let trail = Arc::new(Trail::new(journal.clone(), gate.clone()));
@@ -145,10 +98,11 @@ impl World {
         let aws = Arc::new(Aws::new(clock.clone(), journal.clone(), gate.clone()));
         let parts = Parts {
             providers: vec![okta.clone(), google.clone()],
+            entropy: Arc::new(entropy),
             ..parts(&store, &clock, &trail, &aws)
         };
         Self {
-            gateway: Arc::new(Gateway::new(parts, policy(access))),
+            gateway: Arc::new(Gateway::new(parts, policy.clone())),
             clock,
             store,
             trail,
@@ -157,6 +111,7 @@ impl World {
             aws,
             journal,
             gate,
+            policy,
         }
     }
 
@@ -176,6 +131,19 @@ impl World {
             ..parts(&self.store, &self.clock, &self.trail, &self.aws)
         };
         Gateway::new(parts, policy(ACCESS))
+    }
+
+    /// The same world with other rate limits.
+    pub fn with_limits(self, limits: RateLimits) -> Self {
+        let parts = Parts {
+            providers: vec![self.okta.clone(), self.google.clone()],
+            limits,
+            ..parts(&self.store, &self.clock, &self.trail, &self.aws)
+        };
+        Self {
+            gateway: Arc::new(Gateway::new(parts, self.policy.clone())),
+            ..self
+        }
     }
 
     /// The sealed view of the store.
@@ -371,28 +339,4 @@ pub fn plain() -> RoleRequest {
 /// What alice may become and bob may not.
 pub fn developer() -> RoleRequest {
     role("111122223333", "Developer")
-}
-
-#[track_caller]
-pub fn policy(access: &str) -> Policy {
-    let provider = |name: &str| ProviderFacts {
-        id: id(name),
-        title: name.to_owned(),
-        domains: vec![],
-        lacks: Lacks::default(),
-    };
-    let context = PolicyContext {
-        partition: Partition::Aws,
-        providers: &[provider("okta"), provider("google")],
-        files: &OneFile,
-        trusted_proxies: &[],
-    };
-    let source = Source {
-        path: "access.toml".into(),
-        text: access.to_owned(),
-    };
-    match Policy::parse(&[source], &context) {
-        Ok(policy) => policy,
-        Err(errors) => panic!("{errors}"),
-    }
 }

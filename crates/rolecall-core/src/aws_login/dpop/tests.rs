@@ -140,7 +140,7 @@ fn a_time_beyond_all_calendars_is_refused_and_nothing_panics() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 4, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_time_of_a_proof_panics(

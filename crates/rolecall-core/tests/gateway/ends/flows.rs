@@ -112,6 +112,8 @@ saml_provider_arn = "arn:aws:iam::777788889999:saml-provider/rolecall""#;
 
 /// A person at their desk, and somebody with a copy of the cookie of their other browser.
 pub struct Stage {
+    /// As it was when the flow was prepared.
+    origin: Arc<World>,
     pub world: Arc<World>,
     pub desk: SignedIn,
     pub stolen: SignedIn,
@@ -144,6 +146,11 @@ impl Stage {
         Self::on(Arc::new(flow.world()), flow, 0).await
     }
 
+    /// Back to what was prepared, with a gateway that remembers nothing of what has happened since.
+    pub fn reset(&mut self) {
+        self.world = Arc::new(self.origin.fork());
+    }
+
     /// In a world that has seen others before.
     pub async fn on(world: Arc<World>, flow: Flow, round: usize) -> Self {
         // A minute between two rounds, so that no rate limit is met.
@@ -164,6 +171,7 @@ impl Stage {
         };
         let (known, program) = (clients::register(&world.gateway), Program::here());
         let mut stage = Self {
+            origin: world.clone(),
             world,
             desk,
             stolen,
@@ -184,9 +192,7 @@ impl Stage {
     /// The sessions of browsers and of clients fall out of their person's lists.
     pub fn unlist(&self) {
         for list in ["session-index", "client-session-index"] {
-            for key in self.world.store.keys(list) {
-                self.world.store.remove(key);
-            }
+            self.world.store.remove_all(list);
         }
     }
 

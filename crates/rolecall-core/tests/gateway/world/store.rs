@@ -12,6 +12,7 @@ use rolecall_core::record::{Counted, Counter, Key, RecordStore, StoreError, Vers
 use super::switch::Switch;
 use super::{Gate, ManualClock};
 
+#[derive(Clone)]
 struct Kept {
     value: Vec<u8>,
     expires_at: DateTime<Utc>,
@@ -42,6 +43,12 @@ impl Store {
             read_only: AtomicBool::default(),
             shared: AtomicBool::default(),
         }
+    }
+
+    /// Keeps what the other one keeps, and nothing else.
+    pub fn copy_from(&self, other: &Self) {
+        *self.records.lock().unwrap() = other.records.lock().unwrap().clone();
+        *self.numbers.lock().unwrap() = other.numbers.lock().unwrap().clone();
     }
 
     /// How often each verb was called since the last time.
@@ -99,6 +106,12 @@ impl Store {
 
     pub fn remove(&self, key: Key) {
         self.records.lock().unwrap().remove(&key);
+    }
+
+    /// Removes the records of one kind.
+    pub fn remove_all(&self, kind: &str) {
+        let mut records = self.records.lock().unwrap();
+        records.retain(|key, _| key.kind() != kind);
     }
 
     async fn call(&self, verb: &'static str) -> Result<(), StoreError> {

@@ -30,6 +30,13 @@ impl Clock for ManualClock {
 #[derive(Default)]
 pub struct Unrepeated(AtomicU64);
 
+impl Unrepeated {
+    /// Begins with this number.
+    pub fn from(number: u64) -> Self {
+        Self(AtomicU64::new(number))
+    }
+}
+
 impl Entropy for Unrepeated {
     fn fill(&self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(32) {
