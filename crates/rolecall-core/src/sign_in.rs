@@ -58,6 +58,13 @@ pub struct SignIns {
     pub(crate) waiting: WaitingMessages,
 }
 
+impl SignIns {
+    /// Sets another ceiling than [`crate::base::limits::HELD_RESPONSES_BYTES_MAX`] for the SAML responses that wait for their browsers.
+    pub fn limit_held_responses(&self, bytes_max: usize) {
+        self.held.limit(bytes_max);
+    }
+}
+
 /// What we send a browser to the provider with.
 #[derive(Clone, Debug)]
 pub enum Challenge {

@@ -16,13 +16,26 @@ use crate::record::StoreError;
 #[derive(Debug, Default)]
 pub(crate) struct HeldBytes(Mutex<Held>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
+    /// The ceiling.
+    bytes_max: usize,
     /// Under which key, and how many bytes.
     bytes: HashMap<SecretDigest, usize>,
     /// Until when; the oldest first. What was taken out stays here until then.
     until: VecDeque<(DateTime<Utc>, SecretDigest)>,
     total: usize,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self {
+            bytes_max: limits::HELD_RESPONSES_BYTES_MAX,
+            bytes: HashMap::new(),
+            until: VecDeque::new(),
+            total: 0,
+        }
+    }
 }
 
 impl Held {
@@ -62,7 +75,7 @@ impl HeldBytes {
         if held.bytes.contains_key(&key) {
             return Err(StoreError::Exists);
         }
-        if total > limits::HELD_RESPONSES_BYTES_MAX {
+        if total > held.bytes_max {
             let full = "responses that wait for their browsers fill the room there is for them";
             return Err(StoreError::Unavailable(full.into()));
         }
@@ -79,6 +92,11 @@ impl HeldBytes {
     /// Gives the room of a response back that was taken out of the store. Another replica may have stored it.
     pub(crate) fn release(&self, key: &SecretDigest) {
         self.lock().remove(key);
+    }
+
+    /// Sets another ceiling than [`limits::HELD_RESPONSES_BYTES_MAX`].
+    pub(super) fn limit(&self, bytes_max: usize) {
+        self.lock().bytes_max = bytes_max;
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
