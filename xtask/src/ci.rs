@@ -9,7 +9,7 @@ use anyhow::Context;
 use crate::cargo::{cargo, finish};
 use crate::machine::Machine;
 use crate::say::{Refused, say};
-use crate::{deny, fuzz, packages, test};
+use crate::{deny, fuzz, machete, packages, test};
 
 struct Step {
     name: &'static str,
@@ -59,6 +59,10 @@ const STEPS: &[Step] = &[
     Step {
         name: "deny",
         run: deny::check,
+    },
+    Step {
+        name: "machete",
+        run: machete::check,
     },
     // Before the tests, which it shares its build with, and which are last.
     Step {

@@ -14,6 +14,7 @@ mod demo;
 mod deny;
 mod fuzz;
 mod image;
+mod machete;
 mod machine;
 mod packages;
 mod peers;
