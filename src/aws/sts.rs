@@ -22,7 +22,6 @@ use regions::Regions;
 use tries::Tries;
 use ways_out::{RUSTLS, WaysOut};
 
-mod agent;
 mod answer;
 mod breaker;
 mod error;

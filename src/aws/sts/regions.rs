@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_sdk_sts::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::config::{
-    BehaviorVersion, IdentityCache, Region as SdkRegion, StalledStreamProtectionConfig,
+    AppName, BehaviorVersion, IdentityCache, Region as SdkRegion, StalledStreamProtectionConfig,
 };
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -16,7 +16,6 @@ use rolecall_core::aws::{Issued, Partition, Region, StsRequest};
 use tokio::time::Instant;
 use url::Url;
 
-use super::agent::Agent;
 use super::breaker::Breaker;
 use super::error::Failure;
 use super::tries::Tries;
@@ -24,6 +23,8 @@ use super::ways_out::WaysOut;
 use super::{Endpoints, saml, web_identity};
 use crate::aws::AwsSettings;
 
+/// What the SDK's user agent ends in, so that CloudTrail shows who called.
+const APP_NAME: &str = "rolecalld";
 /// For one connection, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// For one try.
@@ -113,7 +114,6 @@ impl RegionalSts {
             .http_client(http)
             .region(SdkRegion::new(region.as_str().to_owned()))
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-            .interceptor(Agent)
             .timeout_config(timeouts)
             .retry_config(retries)
             // There is no AWS credential here, so there is nothing to keep.
@@ -125,6 +125,7 @@ impl RegionalSts {
                 "sts {region} {}",
                 endpoint.as_ref().map_or("", Url::as_str)
             )));
+        config.set_app_name(AppName::new(APP_NAME).ok());
         if let Some(endpoint) = &endpoint {
             config = config.endpoint_url(endpoint.as_str());
         }
