@@ -2,11 +2,12 @@
 //! write whole requests, secrets included.
 
 mod capture;
-mod stderr;
 mod throttle;
 
+use std::fs::File;
 use std::io::IsTerminal as _;
-use std::sync::Arc;
+use std::os::fd::AsFd as _;
+use std::sync::Mutex;
 
 use tracing_subscriber::filter::{EnvFilter, FilterExt as _, Targets};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -14,7 +15,6 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{fmt, registry};
 
 pub use capture::{Captured, capture_stderr};
-use stderr::Stderr;
 pub use throttle::Throttle;
 
 /// How log lines look.
@@ -32,7 +32,9 @@ pub enum LogFormat {
 /// # Errors
 /// When the filter cannot be read, stderr cannot be had, or logging was set up before.
 pub fn install(format: LogFormat, filter: &str, ceiling: &[&str]) -> anyhow::Result<()> {
-    let lines = fmt::layer().with_writer(Arc::new(Stderr::open()?));
+    // A descriptor of its own, because `capture_stderr` replaces the process's. The lock keeps each line in one piece.
+    let stderr: File = std::io::stderr().as_fd().try_clone_to_owned()?.into();
+    let lines = fmt::layer().with_writer(Mutex::new(stderr));
     let lines = match format {
         // On a terminal the library decides: it knows NO_COLOR.
         LogFormat::Text if std::io::stderr().is_terminal() => lines.boxed(),

@@ -7,6 +7,7 @@ mod explain;
 mod google;
 mod help;
 mod keys;
+mod log_pipe;
 mod misconfigured;
 mod proxies;
 mod serve;
