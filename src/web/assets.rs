@@ -1,7 +1,6 @@
 //! The stylesheet, the script and the icon, embedded in the program and served under names that carry a hash of their content,
 //! so that a browser may keep them for ever and never shows a new page with an old style. Knows nothing of HTTP beyond the content type.
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::sync::LazyLock;
 
 /// A file for browsers. It never changes under its path, so `Cache-Control: public, max-age=31536000, immutable` is right for it.
@@ -45,14 +44,7 @@ static URLS: LazyLock<AssetUrls> = LazyLock::new(|| AssetUrls {
 
 /// `/assets/STEM-HASH.EXTENSION`, with the first 12 hexadecimal digits of the body's SHA-256.
 fn path(stem: &str, extension: &str, body: &[u8]) -> String {
-    let mut path = format!("/assets/{stem}-");
-    for byte in &Sha256::digest(body)[..6] {
-        // Writing to a String cannot fail.
-        let _ = write!(path, "{byte:02x}");
-    }
-    path.push('.');
-    path.push_str(extension);
-    path
+    format!("/assets/{stem}-{:.12x}.{extension}", Sha256::digest(body))
 }
 
 /// The paths of this build's assets.

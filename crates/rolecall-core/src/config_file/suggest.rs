@@ -5,15 +5,19 @@ const WORD_CHARS_MAX: usize = 64;
 
 /// The known word nearest to `word`, if it is near enough to be what was meant.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word: Vec<char> = word.chars().take(WORD_CHARS_MAX + 1).collect();
-    if word.len() > WORD_CHARS_MAX {
+    let length = word.chars().take(WORD_CHARS_MAX + 1).count();
+    if length > WORD_CHARS_MAX {
         return None;
     }
-    let near_enough = (word.len() / 3).max(1);
+    let near_enough = (length / 3).max(1);
+    let word = word.to_ascii_lowercase();
     known
         .into_iter()
-        .filter(|candidate| candidate.len().abs_diff(word.len()) <= near_enough * 4)
-        .map(|candidate| (distance(&word, candidate, near_enough), candidate))
+        .filter(|candidate| candidate.len().abs_diff(length) <= near_enough * 4)
+        .map(|candidate| {
+            let distance = strsim::osa_distance(&word, &candidate.to_ascii_lowercase());
+            (distance, candidate)
+        })
         .filter(|(distance, _)| *distance <= near_enough)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -25,34 +29,6 @@ pub fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>, otherwise:
         || otherwise.to_owned(),
         |candidate| format!("did you mean {candidate:?}?"),
     )
-}
-
-/// The optimal string alignment distance, letters compared without regard to case; `max + 1` once it is above `max`.
-fn distance(word: &[char], candidate: &str, max: usize) -> usize {
-    let candidate: Vec<char> = candidate.chars().take(WORD_CHARS_MAX * 2).collect();
-    if candidate.len().abs_diff(word.len()) > max {
-        return max + 1;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=candidate.len()).collect();
-    for (i, a) in word.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, b) in candidate.iter().enumerate() {
-            let same = a.eq_ignore_ascii_case(b);
-            let mut best = (above[j] + usize::from(!same))
-                .min(above[j + 1] + 1)
-                .min(row[j] + 1);
-            if i > 0 && j > 0 && *a == candidate[j - 1] && word[i - 1] == *b {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        if row.iter().all(|cell| *cell > max) {
-            return max + 1;
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above.last().copied().unwrap_or(max + 1)
 }
 
 #[cfg(test)]
