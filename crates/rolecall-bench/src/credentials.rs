@@ -22,16 +22,12 @@ use anyhow::Context as _;
 
 use crate::Effort;
 use crate::bench_stack::{ACCOUNT, BenchStack, PERMISSION_SET};
-use crate::figures::Unit;
 use crate::http::{Connection, get, post};
 use crate::load::{self, Caller, HttpCaller, Round};
-use crate::report::{Bound, Row};
+use crate::report::Row;
 
 /// Callers at once.
 pub const IN_FLIGHT: usize = 32;
-const PERCENT_MIN: f64 = 50.0;
-const ADDED_P50_MAX: f64 = 5.0;
-const ADDED_P99_MAX: f64 = 20.0;
 
 /// Throughput as a share of the floor's, and the latency that the gateway adds.
 pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<Row>> {
@@ -44,7 +40,7 @@ pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<R
     }
     let subject = HttpCaller::all(gateway.address, requests).await?;
     let (floors, subjects) = beside_the_floor(bench, &cookies[0], subject, effort).await?;
-    Ok(rows(&floors, &subjects))
+    Ok(rows("credentials", &floors, &subjects))
 }
 
 /// The form of the portal that asks for credentials, in this session.
@@ -84,35 +80,9 @@ pub async fn beside_the_floor(
     Ok((floors, subjects))
 }
 
-/// Throughput as a share of the floor's.
-pub fn share(name: &str, floors: &[Round], subjects: &[Round]) -> Row {
-    Row {
-        what: format!("{name}, {IN_FLIGHT} in flight"),
-        value: load::share(floors, subjects),
-        measured: load::per_second(subjects),
-        floor: Some(load::per_second(floors)),
-        unit: Unit::Percent,
-        bound: Bound::AtLeast(PERCENT_MIN),
-    }
-}
-
-fn rows(floors: &[Round], subjects: &[Round]) -> Vec<Row> {
-    let added = |name: &str, which: fn(&Round) -> std::time::Duration, most: f64| {
-        let (measured, floor) = (load::latency(subjects, which), load::latency(floors, which));
-        Row {
-            what: format!("credentials, added latency {name}"),
-            value: measured.median() - floor.median(),
-            measured,
-            floor: Some(floor),
-            unit: Unit::Milliseconds,
-            bound: Bound::AtMost(most),
-        }
-    };
-    vec![
-        share("credentials", floors, subjects),
-        added("p50", |round| round.p50, ADDED_P50_MAX),
-        added("p99", |round| round.p99, ADDED_P99_MAX),
-    ]
+/// The share of the floor's throughput, and the latency that the gateway adds.
+pub fn rows(name: &str, floors: &[Round], subjects: &[Round]) -> Vec<Row> {
+    load::beside_floor(name, &format!("{IN_FLIGHT} in flight"), floors, subjects)
 }
 
 /// The gateway's own order to STS, without the gateway.

@@ -36,13 +36,17 @@ impl Unit {
         }
     }
 
-    /// The figure with its unit.
-    pub fn show(self, figure: f64) -> String {
-        let digits = match self {
+    fn digits(self) -> usize {
+        match self {
             Self::PerSecond | Self::Rows => 0,
             Self::Times => 2,
             Self::Milliseconds | Self::Microseconds | Self::Mebibytes | Self::Percent => 1,
-        };
+        }
+    }
+
+    /// The figure with its unit.
+    pub fn show(self, figure: f64) -> String {
+        let digits = self.digits();
         format!("{figure:.digits$} {}", self.as_str())
     }
 }
@@ -53,6 +57,7 @@ pub struct Figures {
     /// What they count.
     pub unit: Unit,
     sorted: Vec<f64>,
+    sample: usize,
 }
 
 impl Figures {
@@ -60,7 +65,28 @@ impl Figures {
     pub fn new(unit: Unit, rounds: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = rounds.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
-        Self { unit, sorted }
+        Self {
+            unit,
+            sample: sorted.len(),
+            sorted,
+        }
+    }
+
+    /// The share of these times, in milliseconds, as one figure of all of them.
+    pub fn percentile(mut times: Vec<Duration>, share: f64) -> Self {
+        times.sort_unstable();
+        Self {
+            sample: times.len(),
+            ..Self::new(
+                Unit::Milliseconds,
+                [milliseconds(percentile(&times, share))],
+            )
+        }
+    }
+
+    /// How many rounds there were, or how many times a percentile is of.
+    pub fn sample(&self) -> usize {
+        self.sample
     }
 
     /// The figure in the middle; 0 when there is none.
@@ -76,17 +102,22 @@ impl Figures {
         let first = self.sorted.first().copied().unwrap_or_default();
         (first, self.sorted.last().copied().unwrap_or_default())
     }
+
+    /// The spread as text, if there were several rounds.
+    pub fn show_spread(&self) -> Option<String> {
+        let (low, high) = self.spread();
+        let digits = self.unit.digits();
+        (self.sorted.len() > 1).then(|| format!("{low:.digits$} to {high:.digits$}"))
+    }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (low, high) = self.spread();
-        let digits = usize::from(self.unit != Unit::PerSecond);
-        let median = self.unit.show(self.median());
-        if self.sorted.len() == 1 {
-            return f.write_str(&median);
+        f.write_str(&self.unit.show(self.median()))?;
+        match self.show_spread() {
+            Some(spread) => write!(f, " ({spread})"),
+            None => Ok(()),
         }
-        write!(f, "{median} ({low:.digits$} to {high:.digits$})")
     }
 }
 
@@ -118,7 +149,14 @@ mod tests {
         let figures = Figures::new(Unit::Milliseconds, [3.0, 1.0, 2.0]);
         assert_eq!((figures.median(), figures.spread()), (2.0, (1.0, 3.0)));
         assert_eq!(figures.to_string(), "2.0 ms (1.0 to 3.0)");
+        assert_eq!(figures.sample(), 3);
         assert_eq!(Figures::new(Unit::Times, [1.05]).to_string(), "1.05 x");
+        let times = (1..=100).map(Duration::from_millis).collect();
+        let p99 = Figures::percentile(times, 0.99);
+        assert_eq!(
+            (p99.median(), p99.sample(), p99.show_spread()),
+            (100.0, 100, None)
+        );
     }
 
     #[test]

@@ -14,10 +14,10 @@ use crate::Effort;
 use crate::aws_client::AwsClient;
 use crate::bench_stack::BenchStack;
 use crate::credentials::form_for;
-use crate::figures::{Figures, Unit, milliseconds, percentile};
+use crate::figures::{Figures, Unit};
 use crate::gateway::Gateway;
 use crate::http::Connection;
-use crate::report::{Bound, Row};
+use crate::report::Row;
 use crate::say;
 use requests::Flood;
 
@@ -85,23 +85,22 @@ pub async fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
 }
 
 fn rows(alone: Honest, beside: Honest, left: &Left) -> Vec<Row> {
-    let p99 = |mut times: Vec<Duration>| {
-        times.sort_unstable();
-        Figures::new(Unit::Milliseconds, [milliseconds(percentile(&times, 0.99))])
-    };
     let times = |what: &str, beside: Vec<Duration>, alone: Vec<Duration>| {
-        let (measured, floor) = (p99(beside), p99(alone));
+        let (measured, floor) = (
+            Figures::percentile(beside, 0.99),
+            Figures::percentile(alone, 0.99),
+        );
         Row {
             what: format!("{what} in a flood of {RATE}/s, p99"),
             value: measured.median() / floor.median(),
             measured,
             floor: Some(floor),
             unit: Unit::Times,
-            bound: Bound::AtMost(TIMES_MAX),
+            bound: Some(TIMES_MAX),
         }
     };
     let plain = |what: &str, unit, figure, most| {
-        Row::plain(what, Figures::new(unit, [figure]), Bound::AtMost(most))
+        Row::plain(what, Figures::new(unit, [figure])).at_most(most)
     };
     vec![
         times("sign-in", beside.sign_ins, alone.sign_ins),

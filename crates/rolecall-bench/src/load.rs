@@ -10,6 +10,10 @@ use tokio::task::JoinSet;
 
 use crate::figures::{Figures, Unit, milliseconds, percentile};
 use crate::http::Connection;
+use crate::report::Row;
+
+const ADDED_P50_MAX: f64 = 5.0;
+const ADDED_P99_MAX: f64 = 20.0;
 
 /// Somebody who asks again and again.
 pub trait Caller: Send + 'static {
@@ -68,18 +72,46 @@ pub fn per_second(rounds: &[Round]) -> Figures {
 
 /// How many percent of the floor's answers the subject gave: the median of what each turn says. Within a turn the machine is
 /// as busy for one as for the other; between turns it may be twice as busy.
-pub fn share(floors: &[Round], subjects: &[Round]) -> f64 {
+fn share(floors: &[Round], subjects: &[Round]) -> f64 {
     let turns = floors.iter().zip(subjects);
     let shares = turns.map(|(floor, subject)| subject.per_second / floor.per_second * 100.0);
     Figures::new(Unit::Percent, shares).median()
 }
 
 /// A latency in milliseconds, over all rounds.
-pub fn latency(rounds: &[Round], which: fn(&Round) -> Duration) -> Figures {
+fn latency(rounds: &[Round], which: fn(&Round) -> Duration) -> Figures {
     Figures::new(
         Unit::Milliseconds,
         rounds.iter().map(|round| milliseconds(which(round))),
     )
+}
+
+/// The subject beside its floor: throughput as a share, without a bound, and the latency that the subject adds.
+pub fn beside_floor(name: &str, load: &str, floors: &[Round], subjects: &[Round]) -> Vec<Row> {
+    let added = |percentile: &str, which: fn(&Round) -> Duration, most: f64| {
+        let (measured, floor) = (latency(subjects, which), latency(floors, which));
+        Row {
+            what: format!("{name}, added latency {percentile}"),
+            value: measured.median() - floor.median(),
+            measured,
+            floor: Some(floor),
+            unit: Unit::Milliseconds,
+            bound: Some(most),
+        }
+    };
+    let throughput = Row {
+        what: format!("{name}, {load}"),
+        value: share(floors, subjects),
+        measured: per_second(subjects),
+        floor: Some(per_second(floors)),
+        unit: Unit::Percent,
+        bound: None,
+    };
+    vec![
+        throughput,
+        added("p50", |round| round.p50, ADDED_P50_MAX),
+        added("p99", |round| round.p99, ADDED_P99_MAX),
+    ]
 }
 
 /// A caller over HTTP: its requests in turn, and always 200.

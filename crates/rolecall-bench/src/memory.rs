@@ -7,7 +7,7 @@ use crate::bench_stack::BenchStack;
 use crate::figures::{Figures, Unit};
 use crate::http::get;
 use crate::load::{self, Caller as _, HttpCaller};
-use crate::report::{Bound, Row};
+use crate::report::Row;
 
 const IDLE_MAX: f64 = 40.0;
 const IN_USE_MAX: f64 = 70.0;
@@ -43,15 +43,11 @@ pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<R
     let in_use = gateway.resident()?;
     let mebibytes = |figure| Figures::new(Unit::Mebibytes, [figure]);
     Ok(vec![
-        Row::plain(
-            "resident memory, idle",
-            mebibytes(idle),
-            Bound::AtMost(IDLE_MAX),
-        ),
+        Row::plain("resident memory, idle", mebibytes(idle)).at_most(IDLE_MAX),
         Row::plain(
             format!("resident memory, {} live sessions", used.len()),
             mebibytes(in_use),
-            Bound::AtMost(IN_USE_MAX),
-        ),
+        )
+        .at_most(IN_USE_MAX),
     ])
 }

@@ -19,7 +19,7 @@ use rolecalld::world::SystemClock;
 
 use crate::Effort;
 use crate::figures::{Figures, Unit, microseconds};
-use crate::report::{Bound, Row};
+use crate::report::Row;
 
 const GROUPS: usize = 20;
 const GRANTS_MAX: f64 = 200.0;
@@ -67,15 +67,15 @@ pub fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
         Row::plain(
             format!("Policy::grants, {} roles", few.len()),
             small.clone(),
-            Bound::AtMost(GRANTS_MAX),
-        ),
+        )
+        .at_most(GRANTS_MAX),
         Row {
             what: "the same, file ten times as long".to_owned(),
             measured: large,
             floor: Some(small),
             value: growth,
             unit: Unit::Times,
-            bound: Bound::AtMost(GROWTH_MAX),
+            bound: Some(GROWTH_MAX),
         },
     ])
 }

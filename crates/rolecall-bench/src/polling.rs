@@ -12,10 +12,10 @@ use tokio::task::JoinSet;
 use crate::Effort;
 use crate::aws_client::AwsClient;
 use crate::bench_stack::BenchStack;
-use crate::figures::{Figures, Unit, milliseconds, percentile};
+use crate::figures::Figures;
 use crate::http::Connection;
 use crate::load::{self, Caller};
-use crate::report::{Bound, Row};
+use crate::report::Row;
 
 /// RFC 8628 3.2.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -27,7 +27,6 @@ const IN_FLIGHT: usize = 32;
 const CONNECTIONS: usize = 500;
 /// Polls of each of them.
 const POLLS: u32 = 3;
-const POLLS_MIN: f64 = 5_000.0;
 const P99_MAX: f64 = 50.0;
 
 /// Polls a second, and the latency of clients that keep the interval.
@@ -57,20 +56,17 @@ pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<R
     }
 
     let clients = &devices[..effort.sessions.min(devices.len())];
-    let mut waits = wait(gateway.address, clients).await?;
-    waits.sort_unstable();
-    let p99 = milliseconds(percentile(&waits, 0.99));
+    let waits = wait(gateway.address, clients).await?;
     Ok(vec![
         Row::plain(
             format!("CreateToken, polls of {} devices", devices.len()),
             load::per_second(&rounds),
-            Bound::AtLeast(POLLS_MIN),
         ),
         Row::plain(
             format!("{} clients that poll every 5 s, p99", clients.len()),
-            Figures::new(Unit::Milliseconds, [p99]),
-            Bound::AtMost(P99_MAX),
-        ),
+            Figures::percentile(waits, 0.99),
+        )
+        .at_most(P99_MAX),
     ])
 }
 

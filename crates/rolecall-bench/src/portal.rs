@@ -4,18 +4,16 @@ use anyhow::ensure;
 
 use crate::Effort;
 use crate::bench_stack::{BenchStack, ROLES_SHOWN};
-use crate::figures::Unit;
 use crate::floor::BareHandler;
 use crate::http::{Connection, get};
 use crate::load::{self, HttpCaller};
-use crate::report::{Bound, Row};
+use crate::report::Row;
 
 /// Browsers that load the page at once, each in a session of its own.
 const BROWSERS: usize = 32;
-const PERCENT_MIN: f64 = 25.0;
 
-/// Requests a second, as a share of the floor's.
-pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Row> {
+/// Requests a second, as a share of the floor's, and the latency that the gateway adds.
+pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Vec<Row>> {
     let (gateway, _) = bench.gateway().await?;
     let cookies = bench.sign_in(&gateway, BROWSERS).await?;
     let requests: Vec<Vec<u8>> = cookies
@@ -41,12 +39,6 @@ pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Row> 
         let (round, again) = load::round(subject, effort.round).await?;
         (subject, _) = (again, subjects.push(round));
     }
-    Ok(Row {
-        what: format!("portal page, 200 roles, {kibibytes} KiB"),
-        value: load::share(&floors, &subjects),
-        measured: load::per_second(&subjects),
-        floor: Some(load::per_second(&floors)),
-        unit: Unit::Percent,
-        bound: Bound::AtLeast(PERCENT_MIN),
-    })
+    let load = format!("200 roles, {kibibytes} KiB");
+    Ok(load::beside_floor("portal page", &load, &floors, &subjects))
 }

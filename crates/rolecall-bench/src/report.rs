@@ -1,36 +1,10 @@
-//! What was measured, beside its bound: as a table for people and as JSON for programs.
+//! What was measured, with its bound if it has one: as a table for people and as JSON for programs.
 
 use std::fmt::Write as _;
 
 use serde_json::json;
 
 use crate::figures::{Figures, Unit};
-
-/// What a value has to be.
-#[derive(Clone, Copy, Debug)]
-pub enum Bound {
-    /// This much, or more.
-    AtLeast(f64),
-    /// This much, or less.
-    AtMost(f64),
-}
-
-impl Bound {
-    fn holds(self, value: f64) -> bool {
-        match self {
-            Self::AtLeast(bound) => value >= bound,
-            Self::AtMost(bound) => value <= bound,
-        }
-    }
-
-    fn show(self, unit: Unit) -> String {
-        let (sign, bound) = match self {
-            Self::AtLeast(bound) => (">=", bound),
-            Self::AtMost(bound) => ("<=", bound),
-        };
-        format!("{sign} {bound} {}", unit.as_str())
-    }
-}
 
 /// One line of the table.
 #[derive(Clone, Debug)]
@@ -41,33 +15,50 @@ pub struct Row {
     pub measured: Figures,
     /// The same of the floor, where there is one.
     pub floor: Option<Figures>,
-    /// What the bound is about: a ratio, a difference, or the figure itself.
+    /// A ratio, a difference, or the median itself.
     pub value: f64,
     /// Of the value.
     pub unit: Unit,
-    /// What the value has to be.
-    pub bound: Bound,
+    /// The largest permitted value.
+    pub bound: Option<f64>,
 }
 
 impl Row {
-    /// A figure that is bounded itself.
-    pub fn plain(what: impl Into<String>, measured: Figures, bound: Bound) -> Self {
+    /// A figure without a floor and without a bound.
+    pub fn plain(what: impl Into<String>, measured: Figures) -> Self {
         Self {
             what: what.into(),
             floor: None,
             value: measured.median(),
             unit: measured.unit,
-            bound,
+            bound: None,
             measured,
         }
     }
 
+    /// The same row, whose value may be this much or less.
+    pub fn at_most(self, bound: f64) -> Self {
+        Self {
+            bound: Some(bound),
+            ..self
+        }
+    }
+
     fn is_good(&self) -> bool {
-        self.bound.holds(self.value)
+        self.bound.is_none_or(|bound| self.value <= bound)
+    }
+
+    fn show_bound(&self) -> Option<String> {
+        let unit = self.unit.as_str();
+        self.bound.map(|bound| format!("<= {bound} {unit}"))
     }
 
     fn verdict(&self) -> &'static str {
-        if self.is_good() { "ok" } else { "MISS" }
+        match self.bound {
+            None => "-",
+            Some(_) if self.is_good() => "ok",
+            Some(_) => "MISS",
+        }
     }
 }
 
@@ -86,27 +77,23 @@ impl Report {
     /// A table in Markdown, aligned to be read as it is.
     pub fn table(&self) -> String {
         let head = [
-            "what",
-            "measured",
-            "floor",
-            "ratio or value",
-            "bound",
-            "verdict",
+            "what", "median", "spread", "sample", "floor", "value", "bound", "verdict",
         ];
+        let none = || "-".to_owned();
         let mut lines = vec![head.map(str::to_owned)];
         lines.extend(self.rows.iter().map(|row| {
             [
                 row.what.clone(),
-                row.measured.to_string(),
-                row.floor
-                    .as_ref()
-                    .map_or_else(|| "-".to_owned(), ToString::to_string),
+                row.measured.unit.show(row.measured.median()),
+                row.measured.show_spread().unwrap_or_else(none),
+                row.measured.sample().to_string(),
+                row.floor.as_ref().map_or_else(none, ToString::to_string),
                 row.unit.show(row.value),
-                row.bound.show(row.unit),
+                row.show_bound().unwrap_or_else(none),
                 row.verdict().to_owned(),
             ]
         }));
-        let mut widths = [0; 6];
+        let mut widths = [0; 8];
         for line in &lines {
             for (width, cell) in widths.iter_mut().zip(line) {
                 *width = cell.chars().count().max(*width);
@@ -128,7 +115,7 @@ impl Report {
     pub fn json(&self) -> Result<String, serde_json::Error> {
         let figures = |figures: &Figures| {
             let (low, high) = figures.spread();
-            json!({ "median": figures.median(), "low": low, "high": high, "unit": figures.unit.as_str() })
+            json!({ "median": figures.median(), "low": low, "high": high, "sample": figures.sample(), "unit": figures.unit.as_str() })
         };
         let rows: Vec<_> = self
             .rows
@@ -136,7 +123,7 @@ impl Report {
             .map(|row| {
                 json!({
                     "what": row.what, "measured": figures(&row.measured), "floor": row.floor.as_ref().map(figures),
-                    "value": row.value, "unit": row.unit.as_str(), "bound": row.bound.show(row.unit), "ok": row.is_good(),
+                    "value": row.value, "unit": row.unit.as_str(), "bound": row.show_bound(), "ok": row.is_good(),
                 })
             })
             .collect();
@@ -150,13 +137,8 @@ mod tests {
 
     #[test]
     fn a_missed_bound_shows_and_decides() {
-        let row = |value| {
-            Row::plain(
-                "memory",
-                Figures::new(Unit::Mebibytes, [value]),
-                Bound::AtMost(40.0),
-            )
-        };
+        let row =
+            |value| Row::plain("memory", Figures::new(Unit::Mebibytes, [value])).at_most(40.0);
         let good = Report {
             rows: vec![row(40.0)],
         };
@@ -165,5 +147,26 @@ mod tests {
         };
         assert!(good.is_good() && !good.table().contains("MISS"));
         assert!(!bad.is_good() && bad.table().contains("| <= 40 MiB | MISS "));
+    }
+
+    #[test]
+    fn a_row_without_a_bound_shows_spread_and_sample_and_never_misses() {
+        let share = Row {
+            what: "portal page".to_owned(),
+            measured: Figures::new(Unit::PerSecond, [90.0, 100.0, 120.0]),
+            floor: Some(Figures::new(Unit::PerSecond, [1_000.0])),
+            value: 10.0,
+            unit: Unit::Percent,
+            bound: None,
+        };
+        let report = Report { rows: vec![share] };
+        assert!(report.is_good());
+        let table = report.table();
+        assert!(
+            table.contains(
+                "| portal page | 100 /s | 90 to 120 | 3      | 1000 /s | 10.0 % | -     | -       |"
+            ),
+            "{table}"
+        );
     }
 }

@@ -3,7 +3,7 @@
 use crate::Effort;
 use crate::bench_stack::BenchStack;
 use crate::figures::{Figures, Unit, milliseconds};
-use crate::report::{Bound, Row};
+use crate::report::Row;
 
 const MILLISECONDS_MAX: f64 = 200.0;
 
@@ -15,9 +15,8 @@ pub async fn measure(bench: &BenchStack, effort: Effort) -> anyhow::Result<Row> 
         let (_, time) = bench.gateway().await?;
         times.push(milliseconds(time));
     }
-    Ok(Row::plain(
-        "start to ready",
-        Figures::new(Unit::Milliseconds, times),
-        Bound::AtMost(MILLISECONDS_MAX),
-    ))
+    Ok(
+        Row::plain("start to ready", Figures::new(Unit::Milliseconds, times))
+            .at_most(MILLISECONDS_MAX),
+    )
 }

@@ -13,7 +13,7 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use crate::Effort;
 use crate::figures::{Figures, Unit, milliseconds};
-use crate::report::{Bound, Row};
+use crate::report::Row;
 
 const MILLISECONDS_MAX: f64 = 50.0;
 
@@ -94,8 +94,8 @@ async fn search(url: &DatabaseUrl, name: &str, effort: Effort) -> anyhow::Result
             effort.events
         ),
         Figures::new(Unit::Milliseconds, worst),
-        Bound::AtMost(MILLISECONDS_MAX),
-    ))
+    )
+    .at_most(MILLISECONDS_MAX))
 }
 
 fn queries(events: u64) -> anyhow::Result<Vec<AuditQuery>> {
