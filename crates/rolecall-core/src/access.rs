@@ -16,6 +16,7 @@ mod grant;
 mod index;
 mod policy;
 mod read;
+mod remediation;
 mod role_request;
 mod selector;
 mod tally;
@@ -34,7 +35,8 @@ pub use explain::{Considered, Explanation, Outcome};
 pub use grant::{DurationReason, Grant, Grants, Locked};
 pub use policy::Policy;
 pub use read::{Files, Lacks, PolicyContext, ProviderFacts, Source};
-pub use role_request::RoleRequest;
+pub use remediation::Remediation;
+pub use role_request::{RoleAccess, RoleRequest};
 pub use template::{InvalidTemplate, Missing, Placeholder, Template};
 pub use who::{Anchored, InvalidPattern, Mismatch, Who, WhoUse};
 

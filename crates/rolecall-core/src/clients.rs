@@ -12,6 +12,7 @@ mod client;
 mod consent;
 mod device;
 mod listing;
+mod location;
 mod pkce;
 mod redirect;
 mod register;
@@ -44,6 +45,7 @@ pub use consent::{
 };
 pub use device::{DeviceAuthorization, InvalidUserCode, Polled, UserCode, UserCodeEntry};
 pub use listing::{InvalidPageToken, Page, PageRequest};
+pub use location::ClientLocation;
 pub use pkce::{CodeChallenge, InvalidCodeChallenge};
 pub use redirect::{InvalidRedirectUri, RedirectUri};
 pub use register::Registered;

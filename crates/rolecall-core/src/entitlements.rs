@@ -2,16 +2,26 @@
 //!
 //! May import [`crate::access`], [`crate::audit`] and what those may import.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::access::{Grants, Policy, PolicyChanges};
+use crate::access::{Grants, Policy, PolicyChanges, RoleAccess, RoleRequest};
 use crate::audit::{Happened, Journal};
 use crate::aws::AccountId;
 use crate::base::Clock;
 use crate::caller::{Caller, Circumstances, Facts, Flow, Origin};
 use crate::record::StoreError;
+
+/// How much a client could use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientReach {
+    /// How many roles.
+    pub roles: usize,
+    /// In how many accounts.
+    pub accounts: usize,
+}
 
 /// Today's policy over what is known of a caller.
 pub struct Entitlements {
@@ -82,6 +92,45 @@ impl Entitlements {
     ) -> Result<Grants, StoreError> {
         let facts = self.facts(caller.into(), origin).await?;
         Ok(self.policy.load().grants_in(account, &facts))
+    }
+
+    /// The access that the caller has to this role today; none where they have no such role.
+    ///
+    /// # Errors
+    /// As [`Entitlements::facts`].
+    pub async fn role<'a>(
+        &self,
+        role: &RoleRequest,
+        caller: impl Into<Caller<'a>>,
+        origin: &Origin,
+    ) -> Result<Option<RoleAccess>, StoreError> {
+        let grants = self.grants_in(&role.account, caller, origin).await?;
+        Ok(role.find_in(&grants))
+    }
+
+    /// What a client could use at once if this person allowed it, in the flow and from the address from which it asks.
+    ///
+    /// # Errors
+    /// As [`Entitlements::facts`].
+    pub async fn client_reach<'a>(
+        &self,
+        person: impl Into<Caller<'a>>,
+        flow: Flow,
+        origin: &Origin,
+    ) -> Result<ClientReach, StoreError> {
+        let caller = Caller {
+            flow: Some(flow),
+            ..person.into()
+        };
+        let grants = self.grants(caller, origin).await?;
+        let accounts: HashSet<_> = grants
+            .iter()
+            .map(|grant| grant.account().id.clone())
+            .collect();
+        Ok(ClientReach {
+            roles: grants.iter().count(),
+            accounts: accounts.len(),
+        })
     }
 
     /// Lets a new policy serve from the next request on; says how much it changes. `digest` names what was read.

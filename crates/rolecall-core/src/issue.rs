@@ -16,7 +16,9 @@ use std::sync::Arc;
 use futures_util::future::join;
 use url::Url;
 
-use crate::access::{DurationReason, GatewaySaml, Grant, RoleRequest, RoleSessionAttributes};
+use crate::access::{
+    DurationReason, GatewaySaml, Grant, RoleAccess, RoleRequest, RoleSessionAttributes,
+};
 use crate::audit::{Actor, Delivery, Happened, Journal, RequestContext, Target};
 use crate::aws::{
     ConsoleSignIn, Credentials, Issued, MintedSaml, Partition, RoleSessionDuration,
@@ -31,7 +33,7 @@ use crate::record::{Records, StoreError};
 use crate::session::Sessions;
 use crate::sign_in::SignIns;
 
-pub use console::{ConsoleOutcome, ConsoleRequest, ConsoleVisit};
+pub use console::{ConsoleOffer, ConsoleOutcome, ConsoleRequest, ConsoleVisit};
 pub use error::{IssueError, Refused};
 pub(crate) use request::IssueRequest;
 pub use via_provider::{Mismatch, ProofOutcome};
@@ -231,18 +233,14 @@ impl Issuer {
         let entitlements = &self.entitlements;
         let facts = entitlements.facts(caller, &context.origin).await?;
         let grants = entitlements.policy().grants_in(&role.account, &facts);
-        if let Some(grant) =
-            grants.find(&role.account, &role.permission_set, role.variant.as_deref())
-        {
-            return Ok((grant, facts));
-        }
-        let locked = role.find_locked(&grants);
-        Err(
-            locked.map_or(IssueError::NotGranted, |locked| IssueError::Locked {
+        match role.find_in(&grants) {
+            Some(RoleAccess::Granted(grant)) => Ok((grant, facts)),
+            Some(RoleAccess::Locked(locked)) => Err(IssueError::Locked {
                 unmet: locked.unmet,
                 owners: locked.owners,
             }),
-        )
+            None => Err(IssueError::NotGranted),
+        }
     }
 
     /// Audits a refusal and returns it.

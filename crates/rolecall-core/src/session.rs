@@ -28,6 +28,7 @@ use crate::record::{Record, Records};
 
 pub use approval::Approval;
 pub(crate) use browser_sessions::Owner;
+pub use browser_sessions::Resumed;
 pub use client_name::ClientName;
 pub use client_rules::ClientRules;
 pub use client_session::{

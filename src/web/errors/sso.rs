@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
-use rolecall_core::access::Unmet;
+use rolecall_core::access::Remediation;
 use rolecall_core::issue::IssueError;
 use rolecall_core::record::StoreError;
 use rolecall_wire::sso::Exception;
@@ -104,7 +104,7 @@ impl SsoError {
                     "No access now: {role_name} in account {account_id} {}.",
                     format::all_of(&unmet)
                 ),
-                hint: remedy(origin, &unmet, &owners),
+                hint: what_to_do(origin, Remediation::of(&unmet), &owners),
             },
             other => Self::Issue(other),
         }
@@ -161,14 +161,15 @@ impl SsoError {
 }
 
 /// What to do about a role that other circumstances would open.
-fn remedy(origin: &str, unmet: &[Unmet], owners: &[String]) -> String {
-    let again = |unmet: &Unmet| matches!(unmet, Unmet::Mfa | Unmet::SignedInWithin(_));
-    let first = if unmet.iter().any(again) {
-        format!("Sign in again at {origin}/ and then run `aws sso login`")
-    } else if unmet.contains(&Unmet::DeviceFlow) {
-        "Run `aws sso login` on a machine with a browser, without --use-device-code".to_owned()
-    } else {
-        format!("See {origin}/")
+fn what_to_do(origin: &str, remediation: Option<Remediation>, owners: &[String]) -> String {
+    let first = match remediation {
+        Some(Remediation::SignInAgain { .. }) => {
+            format!("Sign in again at {origin}/ and then run `aws sso login`")
+        }
+        Some(Remediation::BrowserOnSameMachine) => {
+            "Run `aws sso login` on a machine with a browser, without --use-device-code".to_owned()
+        }
+        None => format!("See {origin}/"),
     };
     match owners {
         [] => format!("{first}."),

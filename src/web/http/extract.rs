@@ -128,26 +128,23 @@ impl UnverifiedSession {
             renewed,
         } = self;
         let gateway = &scope.site.gateway;
-        let Some(session) = gateway.sessions().session(&secret).await? else {
+        let Some(resumed) = gateway.sessions().resume(&secret).await? else {
             return Err(sign_in_first(here.as_deref()));
         };
-        if session.needs_new_secret(gateway.now()) {
-            match gateway.sessions().renew_secret(&secret).await {
-                Ok(Some(secret)) => {
-                    // One request, one session: nothing is there yet.
-                    let _ = renewed.0.set(secret);
-                }
-                Ok(None) => {}
-                // A store that can only be read signs nobody out.
-                Err(error) => tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "a session's secret could not be renewed; the old one works on"
-                ),
+        match resumed.renewed {
+            Ok(Some(secret)) => {
+                // One request, one session: nothing is there yet.
+                let _ = renewed.0.set(secret);
             }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a session's secret could not be renewed; the old one works on"
+            ),
         }
         Ok(SignedIn {
             scope,
-            session,
+            session: resumed.session,
             secret,
         })
     }

@@ -4,11 +4,8 @@
 pub mod qr;
 pub mod view;
 
-use std::net::IpAddr;
-
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use rolecall_core::caller::{Caller, Flow};
 use rolecall_core::clients::{Asked, Decision};
 use serde::Deserialize;
 
@@ -79,26 +76,14 @@ pub async fn page(
     form: Form<'_>,
 ) -> Result<HttpResponse, PageError> {
     let site = &signed_in.scope.site;
-    let caller = Caller {
-        flow: Some(asked.flow),
-        ..Caller::from(&signed_in.session)
-    };
-    let grants = site
+    let origin = &asked.asking.origin;
+    let reach = site
         .gateway
         .entitlements()
-        .grants(caller, &asked.asking.origin)
+        .client_reach(&signed_in.session, asked.flow, origin)
         .await?;
-    let mut accounts: Vec<_> = grants
-        .iter()
-        .map(|grant| grant.account().id.to_string())
-        .collect();
-    let roles = accounts.len();
-    accounts.sort_unstable();
-    accounts.dedup();
-    let (theirs, here) = (
-        asked.asking.origin.address,
-        signed_in.scope.context.origin.address,
-    );
+    let here = signed_in.scope.context.origin.address;
+    let location = asked.location(here);
     let device = match (&asked.user_code, form.device) {
         (Some(code), Some((typed, retyped))) => Some(DevicePart {
             first_half: code.first_half().to_owned(),
@@ -117,13 +102,12 @@ pub async fn page(
         viewer: signed_in.viewer(),
         action: form.action.to_owned(),
         name: asked.asking.client_name.to_string(),
-        address: format::address(theirs),
+        address: format::address(origin.address),
         own_address: format::address(here),
-        elsewhere: asked.flow == Flow::Device && !same_network(theirs, here),
-        addresses_known: theirs.is_some() && here.is_some(),
+        location,
         begun: format::moment(asked.asking.begun_at),
-        roles,
-        accounts: accounts.len(),
+        roles: reach.roles,
+        accounts: reach.accounts,
         until: format::moment(
             site.gateway
                 .sessions()
@@ -159,22 +143,6 @@ fn sign_in_again(signed_in: &SignedIn, asked: &Asked, action: &str) -> String {
     format!("/sign-in/{}?{query}", signed_in.session.identity.provider)
 }
 
-/// Whether two addresses are likely of one place: the same /24, or the same /48 of IPv6.
-fn same_network(one: Option<IpAddr>, other: Option<IpAddr>) -> bool {
-    match (
-        one.map(|one| one.to_canonical()),
-        other.map(|other| other.to_canonical()),
-    ) {
-        (Some(IpAddr::V4(one)), Some(IpAddr::V4(other))) => {
-            one.octets()[..3] == other.octets()[..3]
-        }
-        (Some(IpAddr::V6(one)), Some(IpAddr::V6(other))) => {
-            one.segments()[..3] == other.segments()[..3]
-        }
-        (Some(_), Some(_)) | (None, _) | (_, None) => false,
-    }
-}
-
 /// Sends the browser back to the client. Not by a redirect: `form-action` would hold it back.
 ///
 /// # Errors
@@ -186,18 +154,4 @@ pub fn return_to_client(signed_in: &SignedIn, to: &str) -> Result<HttpResponse, 
         to: to.to_owned(),
     };
     Ok(reply::then(reply::page(StatusCode::OK, &page)?, to))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn neighbours_are_told_from_strangers() {
-        let near = |one: &str, other: &str| same_network(one.parse().ok(), other.parse().ok());
-        assert!(near("10.1.2.3", "10.1.2.200") && near("10.1.2.3", "::ffff:10.1.2.4"));
-        assert!(near("2001:db8:1:2::1", "2001:db8:1:3::1"));
-        assert!(!near("10.1.2.3", "10.1.3.3") && !near("2001:db8:1::1", "2001:db8:2::1"));
-        assert!(!near("10.1.2.3", "2001:db8:1::1") && !near("", "") && !near("", "10.1.2.3"));
-    }
 }

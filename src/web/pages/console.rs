@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use actix_web::http::StatusCode;
 use actix_web::web::{Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
+use rolecall_core::access::RoleAccess;
 use rolecall_core::aws::{Destination, Region};
 use rolecall_core::base::secret::ConsoleTicket;
 use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError};
@@ -82,26 +83,12 @@ pub async fn confirm_console(
     let site = &signed_in.scope.site;
     let role = link.role.parse()?;
     link.destination(&signed_in)?;
-    let origin = &signed_in.scope.context.origin;
-    let grants = site
+    let offer = site
         .gateway
-        .entitlements()
-        .grants_in(&role.account, &signed_in.session, origin)
+        .issuer()
+        .offer_console(&signed_in.scope.context, &signed_in.session, &role)
         .await?;
-    let grant = grants.find(&role.account, &role.permission_set, role.variant.as_deref());
-    let locked = role.find_locked(&grants);
-    let account = grant
-        .as_ref()
-        .map(rolecall_core::access::Grant::account)
-        .or(locked.as_ref().map(|locked| &locked.account));
-    let Some(account) = account else {
-        return Err(IssueError::NotGranted.into());
-    };
-    let home = Destination::home(site.gateway.partition());
-    let own = grant
-        .as_ref()
-        .and_then(|grant| grant.destination())
-        .unwrap_or(&home);
+    let account = offer.access.account();
     let regions = site
         .settings
         .regions
@@ -112,28 +99,27 @@ pub async fn confirm_console(
             selected: *code == link.region,
         });
     let deep_link = link.deep_link();
+    let provider = &signed_in.session.identity.provider;
+    let (duration, lock) = match &offer.access {
+        RoleAccess::Granted(grant) => (grant.duration_max().to_string(), None),
+        RoleAccess::Locked(locked) => {
+            let lock = portal::lock(&locked.unmet, provider, deep_link.as_str());
+            (String::new(), Some(lock))
+        }
+    };
     let page = ConsolePage {
         viewer: signed_in.viewer(),
         account_id: account.id.to_string(),
         account_name: account.name.to_string(),
         permission_set: role.permission_set.clone(),
         variant: link.role.variant.clone(),
-        duration: grant
-            .as_ref()
-            .map(|grant| grant.duration_max().to_string())
-            .unwrap_or_default(),
+        duration,
         destination: link.destination.clone(),
-        default_destination: own.as_url().to_string(),
+        default_destination: offer.default_destination.as_url().to_string(),
         regions: regions.collect(),
         sign_out_first: false,
         share_url: site.absolute(&deep_link).to_string(),
-        lock: grant.is_none().then(|| {
-            portal::lock(
-                locked.as_ref().map_or(&[], |locked| &locked.unmet),
-                &signed_in.session.identity.provider,
-                deep_link.as_str(),
-            )
-        }),
+        lock,
     };
     reply::page(StatusCode::OK, &page)
 }

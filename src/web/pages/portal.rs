@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Query;
-use rolecall_core::access::{Account, Grant, Locked, Unmet};
+use rolecall_core::access::{Account, Grant, Locked, Remediation, Unmet};
 use rolecall_core::identity::ProviderId;
 use serde::Deserialize;
 
@@ -131,19 +131,27 @@ fn locked_row<'a>(locked: &'a Locked, provider: &ProviderId, return_to: &str) ->
 
 /// What must happen first, and the link that makes it happen where a new sign-in can.
 pub fn lock(unmet: &[Unmet], provider: &ProviderId, return_to: &str) -> Lock {
-    let reason = format::sentence(&format::all_of(unmet));
-    let helps = |unmet: &Unmet| matches!(unmet, Unmet::Mfa | Unmet::SignedInWithin(_));
-    let mut wish = vec![("fresh", "true"), ("return_to", return_to)];
-    wish.extend(unmet.contains(&Unmet::Mfa).then_some(("mfa", "true")));
-    let again = format!("/sign-in/{provider}?{}", reply::query(&wish));
-    let text = if unmet.contains(&Unmet::Mfa) {
-        "Sign in again with a second factor"
-    } else {
-        "Sign in again"
+    let action = match Remediation::of(unmet) {
+        Some(Remediation::SignInAgain { second_factor }) => {
+            Some(sign_in_again(provider, return_to, second_factor))
+        }
+        Some(Remediation::BrowserOnSameMachine) | None => None,
     };
-    let action = unmet.iter().any(helps).then(|| Link {
-        href: again,
+    Lock {
+        reason: format::sentence(&format::all_of(unmet)),
+        action,
+    }
+}
+
+fn sign_in_again(provider: &ProviderId, return_to: &str, second_factor: bool) -> Link {
+    let mut query = vec![("fresh", "true"), ("return_to", return_to)];
+    query.extend(second_factor.then_some(("mfa", "true")));
+    let text = match second_factor {
+        true => "Sign in again with a second factor",
+        false => "Sign in again",
+    };
+    Link {
+        href: format!("/sign-in/{provider}?{}", reply::query(&query)),
         text: text.to_owned(),
-    });
-    Lock { reason, action }
+    }
 }

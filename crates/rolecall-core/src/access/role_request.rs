@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Grants, Locked, VariantName};
+use super::{Account, Grant, Grants, Locked, VariantName};
 use crate::aws::AccountId;
 
 /// Which role somebody asks for: names only, never an ARN.
@@ -38,12 +38,42 @@ impl RoleRequest {
         }
     }
 
-    /// The role among those that the person would have in other circumstances.
-    pub fn find_locked(&self, grants: &Grants) -> Option<Locked> {
+    /// The role among those that the person has, now or in other circumstances; none where they have no such role.
+    pub fn find_in(&self, grants: &Grants) -> Option<RoleAccess> {
+        let variant = self.variant.as_deref();
+        match grants.find(&self.account, &self.permission_set, variant) {
+            Some(grant) => Some(RoleAccess::Granted(grant)),
+            None => {
+                let locked = self.find_locked(grants)?;
+                Some(RoleAccess::Locked(Box::new(locked)))
+            }
+        }
+    }
+
+    fn find_locked(&self, grants: &Grants) -> Option<Locked> {
         grants.locked().find(|locked| {
             locked.account.id == self.account
                 && locked.permission_set.name.as_str() == self.permission_set
                 && locked.variant.as_ref().map(VariantName::as_str) == self.variant.as_deref()
         })
+    }
+}
+
+/// A role that a person has.
+#[derive(Clone, Debug)]
+pub enum RoleAccess {
+    /// It can be used now.
+    Granted(Grant),
+    /// It could be used if conditions were met.
+    Locked(Box<Locked>),
+}
+
+impl RoleAccess {
+    /// Where the role is.
+    pub fn account(&self) -> &Account {
+        match self {
+            Self::Granted(grant) => grant.account(),
+            Self::Locked(locked) => &locked.account,
+        }
     }
 }

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::access::RoleRequest;
+use crate::access::{RoleAccess, RoleRequest};
 use crate::audit::{Delivery, RequestContext};
 use crate::aws::{ConsoleLink, ConsolePost, Destination};
 use crate::base::secret::{ConsoleTicket, random_token};
@@ -58,7 +58,38 @@ impl Record for PendingConsole {
     const KIND: &'static str = "console";
 }
 
+/// What a link to the console offers, before the person agrees.
+#[derive(Debug)]
+pub struct ConsoleOffer {
+    /// The role, or what it asks for first.
+    pub access: RoleAccess,
+    /// Where the console opens when no page is asked for.
+    pub default_destination: Destination,
+}
+
 impl Issuer {
+    /// What a link to the console of this role offers. Nothing is issued or audited.
+    ///
+    /// # Errors
+    /// [`IssueError::NotGranted`] and [`IssueError::Unavailable`].
+    pub async fn offer_console(
+        &self,
+        context: &RequestContext,
+        session: &Session,
+        role: &RoleRequest,
+    ) -> Result<ConsoleOffer, IssueError> {
+        let access = self.entitlements.role(role, session, &context.origin);
+        let access = access.await?.ok_or(IssueError::NotGranted)?;
+        let own = match &access {
+            RoleAccess::Granted(grant) => grant.destination().cloned(),
+            RoleAccess::Locked(_) => None,
+        };
+        Ok(ConsoleOffer {
+            access,
+            default_destination: own.unwrap_or_else(|| Destination::home(self.partition)),
+        })
+    }
+
     /// What signs the person's browser in to the console.
     ///
     /// # Errors

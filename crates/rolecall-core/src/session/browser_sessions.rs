@@ -41,6 +41,16 @@ impl From<&Identity> for Owner {
     }
 }
 
+/// A session that goes on.
+#[derive(Debug)]
+pub struct Resumed {
+    /// The session.
+    pub session: Session,
+    /// The secret that the browser holds from now on, where it is another one. A store that can only be read signs nobody
+    /// out: the old secret works on.
+    pub renewed: Result<Option<SessionSecret>, StoreError>,
+}
+
 impl Sessions {
     /// The live session of this secret; its use is remembered, unless the store can only be read.
     ///
@@ -85,6 +95,21 @@ impl Sessions {
             }
         }
         Ok(Some(seen.record))
+    }
+
+    /// The live session of this secret, as [`Self::session`], with a new secret where the old one is due.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: an outage, which signs nobody out.
+    pub async fn resume(&self, secret: &SessionSecret) -> Result<Option<Resumed>, StoreError> {
+        let Some(session) = self.session(secret).await? else {
+            return Ok(None);
+        };
+        let renewed = match session.needs_new_secret(self.clock.now()) {
+            true => self.renew_secret(secret).await,
+            false => Ok(None),
+        };
+        Ok(Some(Resumed { session, renewed }))
     }
 
     /// Gives the session a new secret and lets the old one work a little longer. None when another request of the same

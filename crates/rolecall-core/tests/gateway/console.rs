@@ -1,14 +1,14 @@
 //! The console: where the link leads, how long it lasts, and the ticket that survives AWS's own sign-out.
 
 use chrono::TimeDelta;
-use rolecall_core::access::RoleRequest;
+use rolecall_core::access::{RoleAccess, RoleRequest, Unmet};
 use rolecall_core::aws::{ConsoleSignInError, Destination, Partition};
 use rolecall_core::base::secret::ConsoleTicket;
 use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError};
 use rolecall_core::session::Session;
 use rolecall_core::sign_in::ReturnTo;
 
-use crate::world::{ACCESS, Wanted, World, context, developer, plain};
+use crate::world::{ACCESS, Wanted, World, context, developer, plain, role};
 
 const DEEP_LINK: &str = "/console?account=111122223333&permission_set=Developer";
 
@@ -34,6 +34,34 @@ async fn ticket(world: &World, session: &Session, role: RoleRequest) -> ConsoleT
         .unwrap();
     let path = "https://sso.example.com/console/continue/";
     ConsoleTicket::new(then.strip_prefix(path).unwrap())
+}
+
+#[tokio::test]
+async fn a_link_offers_a_role_that_is_granted_or_locked_and_no_other() {
+    let world = World::new();
+    let issuer = world.gateway.issuer();
+    let alice = world.session_of("alice").await;
+    for (role, opens) in [
+        (developer(), "https://console.aws.amazon.com/cloudwatch/"),
+        (plain(), "https://console.aws.amazon.com/"),
+    ] {
+        let here = context();
+        let offer = issuer.offer_console(&here, &alice, &role).await.unwrap();
+        assert!(matches!(offer.access, RoleAccess::Granted(_)), "{offer:?}");
+        assert_eq!(offer.default_destination.as_url().as_str(), opens);
+    }
+    let careful = role("777788889999", "Careful");
+    let bob = world.session_of("bob").await;
+    let offer = issuer.offer_console(&context(), &bob, &careful).await;
+    let access = offer.unwrap().access;
+    assert!(
+        matches!(&access, RoleAccess::Locked(locked) if locked.unmet == [Unmet::Mfa]),
+        "{access:?}"
+    );
+    assert_eq!(access.account().id.as_str(), "777788889999");
+    let unknown = role("777788889999", "Nothing");
+    let none = issuer.offer_console(&context(), &bob, &unknown).await;
+    assert!(matches!(none, Err(IssueError::NotGranted)));
 }
 
 #[tokio::test]

@@ -76,6 +76,24 @@ async fn a_secret_is_replaced_when_it_is_due_and_not_before() {
 }
 
 #[tokio::test]
+async fn a_session_goes_on_under_a_new_secret_when_the_old_one_is_due() {
+    let world = World::new();
+    let old = world.sign_in("okta", "alice").await;
+    let sessions = world.gateway.sessions();
+    let early = sessions.resume(&old.secret).await.unwrap().unwrap();
+    assert_eq!(early.session.id, old.session.id);
+    assert!(early.renewed.unwrap().is_none(), "not before it is due");
+
+    world.clock.advance(limits::SESSION_SECRET_LIFE);
+    let due = sessions.resume(&old.secret).await.unwrap().unwrap();
+    let secret = due.renewed.unwrap().expect("it is due");
+    let new = sessions.resume(&secret).await.unwrap().unwrap();
+    assert_eq!(new.session.id, old.session.id);
+    let other = sessions.resume(&SessionSecret::new("made up")).await;
+    assert!(other.unwrap().is_none(), "nobody's secret opens nothing");
+}
+
+#[tokio::test]
 async fn the_old_secret_works_a_little_longer_to_the_second() {
     let world = World::new();
     let old = due(&world).await;

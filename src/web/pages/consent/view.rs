@@ -2,6 +2,7 @@
 use super::qr::QrPath;
 use crate::web::pages::layout::{Moment, Viewer};
 use askama::Template;
+use rolecall_core::clients::ClientLocation;
 
 /// The question, for both flows. Its form sends `decision`, `others`, and for a device `user_code` and `retyped`.
 #[derive(Debug, Template)]
@@ -17,10 +18,8 @@ pub struct ConsentPage {
     pub address: String,
     /// From where the person looks.
     pub own_address: String,
-    /// Whether the two are far apart and should not be.
-    pub elsewhere: bool,
-    /// Whether both addresses are known.
-    pub addresses_known: bool,
+    /// Where the client is, seen from the person.
+    pub location: ClientLocation,
     /// Since when it asks.
     pub begun: Moment,
     /// How many roles it would be able to use now.
@@ -68,6 +67,8 @@ pub struct AnsweredPage {
 
 #[cfg(test)]
 mod samples {
+    use rolecall_core::clients::ClientLocation;
+
     use super::{AnsweredPage, ConsentPage, DevicePart};
     use crate::web::pages::consent::qr;
     use crate::web::pages::layout::samples::HOSTILE;
@@ -80,8 +81,7 @@ mod samples {
             name: "botocore-client-work".into(),
             address: "192.0.2.17".into(),
             own_address: "192.0.2.17".into(),
-            elsewhere: false,
-            addresses_known: true,
+            location: ClientLocation::Near,
             begun: Moment::sample("2030-03-04T09:30:00Z", "4 Mar 2030, 09:30 UTC"),
             roles: 7,
             accounts: 3,
@@ -115,8 +115,7 @@ mod samples {
             let linked = Self {
                 action: "/device".into(),
                 device: device("BCDF-GHJK", None),
-                elsewhere: true,
-                addresses_known: true,
+                location: ClientLocation::OtherNetwork,
                 address: "198.51.100.4".into(),
                 error: Some("the code was not typed as the program shows it".into()),
                 ..plain()
@@ -134,8 +133,7 @@ mod samples {
                 name: HOSTILE.into(),
                 address: HOSTILE.into(),
                 own_address: HOSTILE.into(),
-                elsewhere: true,
-                addresses_known: true,
+                location: ClientLocation::OtherNetwork,
                 device: device(HOSTILE, Some(HOSTILE)),
                 others_field: HOSTILE.into(),
                 error: Some(HOSTILE.into()),

@@ -3,6 +3,7 @@
 use rolecall_core::access::Unmet;
 use rolecall_core::audit::Happened;
 use rolecall_core::caller::Flow;
+use rolecall_core::entitlements::ClientReach;
 use rolecall_core::issue::IssueError;
 
 use super::*;
@@ -88,6 +89,11 @@ async fn the_policy_can_refuse_the_device_flow_role_by_role() {
     );
     let world = World::with_access(&access);
     let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
+    let (entitlements, origin) = (world.gateway.entitlements(), context().origin);
+    for (flow, roles, accounts) in [(Flow::Code, 3, 2), (Flow::Device, 2, 1)] {
+        let reach = entitlements.client_reach(&alice, flow, &origin).await;
+        assert_eq!(reach.unwrap(), ClientReach { roles, accounts }, "{flow:?}");
+    }
     let device = by_device(&world, &known, &alice).await;
     let code = code(&world, &known, &alice, "s").await;
     let here = redeem(&world.gateway, &known, &code).await.unwrap();
