@@ -169,10 +169,15 @@ fn floors(source: &Source) -> Vec<Complaint> {
 
 /// The modules that stand after `crate::` in code, each with its line.
 pub(crate) fn named_modules(source: &Source) -> Vec<(usize, String)> {
+    named_after(source, "crate::")
+}
+
+/// The modules that stand after a path such as `crate::` in code, each with its line.
+pub(crate) fn named_after(source: &Source, path: &str) -> Vec<(usize, String)> {
     let code: Vec<(usize, &str)> = source.code().collect();
     let mut named = Vec::new();
     for (index, (line, text)) in code.iter().enumerate() {
-        for (at, start) in text.match_indices("crate::") {
+        for (at, start) in text.match_indices(path) {
             let rest = &text[at + start.len()..];
             let tail: String = code[index + 1..]
                 .iter()

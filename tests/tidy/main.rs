@@ -11,6 +11,7 @@ mod pages;
 mod shape;
 mod source;
 mod texts;
+mod web;
 
 use std::fs;
 use std::path::Path;
@@ -27,13 +28,14 @@ struct Rule {
     keeps: &'static [(&'static str, &'static str)],
 }
 
-const RULES: [&[Rule]; 6] = [
+const RULES: [&[Rule]; 7] = [
     shape::RULES,
     core::RULES,
     floors::RULES,
     outside::RULES,
     pages::RULES,
     texts::RULES,
+    web::RULES,
 ];
 
 #[test]

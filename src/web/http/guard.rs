@@ -19,11 +19,11 @@ use rolecall_core::record::rate_limit::LimitName;
 
 use super::address;
 use super::extract::Renewed;
+use super::reply::FormTarget;
 use crate::web::assets;
 use crate::web::errors::explanation::{Explanation, Fault};
 use crate::web::errors::request::RequestError;
 use crate::web::errors::surface::{Answer, Surface};
-use crate::web::pages::auto_post::FormTarget;
 use crate::web::site::Site;
 
 const URI_BYTES_MAX: usize = 8 * 1024;

@@ -7,6 +7,9 @@ use askama::Template;
 
 use crate::web::errors::page::PageError;
 
+/// The origin that the form of this one answer goes to; the guard adds it to `form-action`.
+pub struct FormTarget(pub String);
+
 /// A page.
 ///
 /// # Errors

@@ -8,11 +8,8 @@ use rolecall_core::sign_in::Challenge;
 use url::Url;
 
 use crate::web::errors::page::PageError;
-use crate::web::http::reply;
+use crate::web::http::reply::{self, FormTarget};
 use view::{AutoPostField, AutoPostPage};
-
-/// The origin that the form of this one answer goes to; the guard adds it to `form-action`.
-pub struct FormTarget(pub String);
 
 /// Sends the browser there from a page it was only reading.
 ///

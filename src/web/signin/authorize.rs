@@ -35,7 +35,7 @@ fn form(asked: AuthorizationRequest) -> LoginForm {
 
 /// The page's query. A parameter that is there twice makes it unreadable (RFC 6749 3.1).
 #[derive(Deserialize)]
-pub struct Looking {
+pub struct AuthorizeQuery {
     #[serde(flatten)]
     asked: AuthorizationRequest,
     #[serde(default)]
@@ -48,9 +48,9 @@ pub struct Looking {
 /// When the request is nobody's, or `aws login --remote` may not be used.
 pub async fn authorize(
     signed_in: SignedIn,
-    looking: Query<Looking>,
+    query: Query<AuthorizeQuery>,
 ) -> Result<HttpResponse, PageError> {
-    let Looking { asked, q } = looking.into_inner();
+    let AuthorizeQuery { asked, q } = query.into_inner();
     let gateway = &signed_in.scope.site.gateway;
     let request = match gateway.aws_logins().read_login(form(asked)) {
         Err(InvalidLogin::Refused { answer, .. }) => return Ok(found(&answer)),
@@ -102,7 +102,7 @@ fn found(to: &str) -> HttpResponse {
 
 /// The page's form: the request, and `ACCOUNT/ROLE` or nothing for no role at all.
 #[derive(Deserialize)]
-pub struct Choice {
+pub struct RoleChoice {
     #[serde(flatten)]
     asked: AuthorizationRequest,
     role: String,
@@ -112,7 +112,7 @@ pub struct Choice {
 ///
 /// # Errors
 /// When today's policy does not grant the role, or the form cannot be read.
-pub async fn choose(posted: CsrfForm<Choice>) -> Result<HttpResponse, PageError> {
+pub async fn choose(posted: CsrfForm<RoleChoice>) -> Result<HttpResponse, PageError> {
     let CsrfForm { signed_in, form } = posted;
     let (gateway, context) = (&signed_in.scope.site.gateway, &signed_in.scope.context);
     let request = gateway.aws_logins().read_login(self::form(form.asked))?;
@@ -154,7 +154,7 @@ fn onward(signed_in: &SignedIn, to: &str) -> Result<HttpResponse, PageError> {
 
 /// What a browser brings to the confirmation page.
 #[derive(Deserialize)]
-pub struct Carried {
+pub struct ConfirmationQuery {
     #[serde(default)]
     code: String,
     #[serde(default)]
@@ -167,16 +167,16 @@ pub struct Carried {
 /// When there is no such code.
 pub async fn confirmation(
     signed_in: SignedIn,
-    carried: Query<Carried>,
+    query: Query<ConfirmationQuery>,
 ) -> Result<HttpResponse, PageError> {
     let gateway = &signed_in.scope.site.gateway;
-    let code = AuthorizationCode::new(carried.code.as_str());
+    let code = AuthorizationCode::new(query.code.as_str());
     let until = gateway
         .aws_logins()
         .login_code(&signed_in.session, &code)
         .await?;
     let until = until.ok_or_else(no_code)?;
-    let pairs = [("state", carried.state.as_str()), ("code", code.expose())];
+    let pairs = [("state", query.state.as_str()), ("code", code.expose())];
     let page = LoginCodePage {
         viewer: signed_in.viewer(),
         code: STANDARD.encode(reply::query(&pairs)),

@@ -26,16 +26,16 @@ const BODY_BYTES_MAX: usize = 8 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a client asks for.
-enum Asked {
-    First(LoginExchange),
-    Next(LoginClient, RefreshToken),
+enum TokenRequest {
+    Code(LoginExchange),
+    Refresh(LoginClient, RefreshToken),
 }
 
-impl Asked {
+impl TokenRequest {
     fn shown(&self) -> LoginShown<'_> {
         match self {
-            Self::First(exchange) => LoginShown::Code(&exchange.code),
-            Self::Next(_, token) => LoginShown::Refresh(token),
+            Self::Code(exchange) => LoginShown::Code(&exchange.code),
+            Self::Refresh(_, token) => LoginShown::Refresh(token),
         }
     }
 }
@@ -60,13 +60,13 @@ pub async fn token(
             gateway.aws_logins().check_login(context, shown).await?;
             let proof = gateway.aws_logins().login_proof(&proofs)?;
             match &asked {
-                Asked::First(shown) => {
+                TokenRequest::Code(shown) => {
                     gateway
                         .aws_logins()
                         .redeem_login(context, &proof, shown)
                         .await
                 }
-                Asked::Next(client, token) => {
+                TokenRequest::Refresh(client, token) => {
                     gateway
                         .aws_logins()
                         .refresh_login(context, &proof, *client, token)
@@ -94,7 +94,7 @@ fn proofs(request: &HttpRequest) -> Vec<String> {
         .collect()
 }
 
-async fn read(request: &HttpRequest, body: Payload) -> Result<Asked, AwsSignInError> {
+async fn read(request: &HttpRequest, body: Payload) -> Result<TokenRequest, AwsSignInError> {
     let kind = request.headers().get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -113,17 +113,17 @@ async fn read(request: &HttpRequest, body: Payload) -> Result<Asked, AwsSignInEr
     asked(request.map_err(|_| invalid("The body could not be read."))?)
 }
 
-fn asked(request: CreateOAuth2TokenRequestBody) -> Result<Asked, AwsSignInError> {
+fn asked(request: CreateOAuth2TokenRequestBody) -> Result<TokenRequest, AwsSignInError> {
     let client = LoginClient::parse(&text(request.client_id, "clientId")?);
     let client = client.ok_or_else(|| invalid("clientId is not one of AWS's clients."))?;
     match text(request.grant_type, "grantType")?.as_str() {
-        grant::AUTHORIZATION_CODE => Ok(Asked::First(LoginExchange {
+        grant::AUTHORIZATION_CODE => Ok(TokenRequest::Code(LoginExchange {
             client,
             code: AuthorizationCode::new(text(request.code, "code")?),
             code_verifier: SecretText::new(text(request.code_verifier, "codeVerifier")?),
             redirect_uri: text(request.redirect_uri, "redirectUri")?,
         })),
-        grant::REFRESH_TOKEN => Ok(Asked::Next(
+        grant::REFRESH_TOKEN => Ok(TokenRequest::Refresh(
             client,
             RefreshToken::new(text(request.refresh_token, "refreshToken")?),
         )),
