@@ -66,11 +66,11 @@ pub async fn authorize(
         .aws_logins()
         .login_grants(&signed_in.session, request.client(), origin)
         .await?;
-    let (held, locked): (Vec<Grant>, Vec<Locked>) =
-        (grants.iter().collect(), grants.locked().collect());
-    if held.is_empty() && locked.is_empty() {
+    if grants.offers_nothing() {
         return reply::page(StatusCode::OK, &portal::no_access::page(&signed_in));
     }
+    let (held, locked): (Vec<Grant>, Vec<Locked>) =
+        (grants.iter().collect(), grants.locked().collect());
     let provider = &signed_in.session.identity.provider;
     let mut page = LoginPage {
         viewer: signed_in.viewer(),

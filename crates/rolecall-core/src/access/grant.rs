@@ -68,6 +68,11 @@ impl Grants {
         self.0.is_empty()
     }
 
+    /// Whether the person has no role, and none that other circumstances or claims would give.
+    pub fn offers_nothing(&self) -> bool {
+        self.is_empty() && self.locked().next().is_none()
+    }
+
     /// The grant of a permission set in an account, or of a variant of it, also where it cannot be used for what the
     /// person's claims lack. What is forbidden and what does not exist look alike.
     pub fn find(
