@@ -52,7 +52,7 @@ impl ClientAddresses {
         client
     }
 
-    /// What [`known`] says of a request, and where it comes from.
+    /// What `known` says of a request, and where it comes from.
     pub fn seen(&self, request: &HttpRequest) -> SeenAddress {
         let arrived = |header: &AddressHeader| {
             let name = header.name();
