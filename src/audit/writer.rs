@@ -235,6 +235,21 @@ mod tests {
         (Box::new(sync), is_asked, answer)
     }
 
+    /// Goes on once the disk is asked; whoever waits for it must not be answered before.
+    async fn until_asked<T>(
+        asked: Receiver<()>,
+        waiting: &mut (impl Future<Output = T> + Unpin),
+    ) -> Receiver<()> {
+        let is_asked = tokio::task::spawn_blocking(move || {
+            asked.recv().unwrap();
+            asked
+        });
+        tokio::select! {
+            asked = is_asked => asked.unwrap(),
+            _ = waiting => panic!("the disk has not answered"),
+        }
+    }
+
     fn event() -> AuditEvent {
         AuditEvent {
             at: SystemClock.now(),
@@ -258,12 +273,7 @@ mod tests {
 
         let intent = event();
         let mut waiting = Box::pin(audit.append(&intent));
-        assert!(
-            timeout(Duration::from_millis(200), &mut waiting)
-                .await
-                .is_err()
-        );
-        asked.recv().unwrap();
+        let asked = until_asked(asked, &mut waiting).await;
         audit.append_outcome(&event()).await.unwrap();
         assert!(
             timeout(Duration::from_millis(50), &mut waiting)
@@ -318,9 +328,9 @@ mod tests {
         let audit = SqlAudit::open_with(&url, &SystemClock, &SystemEntropy, sync);
         let audit = audit.await.unwrap();
         let intent = intended();
-        let waiting = timeout(Duration::from_millis(200), audit.append(&intent));
-        assert!(waiting.await.is_err(), "the disk has not answered");
-        asked.recv().unwrap();
+        let mut waiting = Box::pin(audit.append(&intent));
+        let _asked = until_asked(asked, &mut waiting).await;
+        drop(waiting);
         for _ in 0..3 {
             disk.send(()).unwrap();
         }
