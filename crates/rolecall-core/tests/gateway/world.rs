@@ -133,19 +133,6 @@ impl World {
         Gateway::new(parts, policy(ACCESS))
     }
 
-    /// The same world with other rate limits.
-    pub fn with_limits(self, limits: RateLimits) -> Self {
-        let parts = Parts {
-            providers: vec![self.okta.clone(), self.google.clone()],
-            limits,
-            ..parts(&self.store, &self.clock, &self.trail, &self.aws)
-        };
-        Self {
-            gateway: Arc::new(Gateway::new(parts, self.policy.clone())),
-            ..self
-        }
-    }
-
     /// The sealed view of the store.
     pub fn records(&self) -> Records {
         parts(&self.store, &self.clock, &self.trail, &self.aws).records
