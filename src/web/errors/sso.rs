@@ -75,10 +75,6 @@ pub struct AskedRole<'a> {
 
 impl SsoError {
     /// Why there are no credentials, for somebody who sees nothing but this text.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "what has no words of its own here has those of every surface"
-    )]
     pub fn of_issue(error: IssueError, asked: &AskedRole<'_>) -> Self {
         let AskedRole {
             account_id,
@@ -106,7 +102,17 @@ impl SsoError {
                 ),
                 hint: what_to_do(origin, Remediation::of(&unmet), &owners),
             },
-            other => Self::Issue(other),
+            // Explained as on every surface.
+            other @ (IssueError::Attributes(_)
+            | IssueError::AtProvider { .. }
+            | IssueError::Mismatch(_)
+            | IssueError::Token(_)
+            | IssueError::Refused(_)
+            | IssueError::StsUnavailable(_)
+            | IssueError::StsUnanswered { .. }
+            | IssueError::Console(_)
+            | IssueError::RateLimited(_)
+            | IssueError::Unavailable(_)) => Self::Issue(other),
         }
     }
 

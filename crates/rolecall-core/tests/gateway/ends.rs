@@ -247,7 +247,8 @@ async fn interleave(
 
 #[tokio::test]
 async fn nothing_that_is_written_during_an_end_works() {
-    // Every call of either is held back; whoever asks for more rounds gets every pair of them.
+    // Each call of the flow is held back together with every fifth call of the end, beginning at another one each time; with
+    // more rounds, together with every call of the end.
     let stride = if rounds() > ROUNDS { 1 } else { 5 };
     let mut pairs = 0;
     for flow in Flow::ALL {
