@@ -35,6 +35,7 @@ pub async fn get_role_credentials(
     token: BearerToken,
     asked: Query<GetRoleCredentialsRequest>,
 ) -> Result<HttpResponse, SsoError> {
+    // Reported after the access token was verified: whoever shows none learns nothing about the parameters.
     let role = parse(&asked);
     let (site, context) = token.parts();
     let work = async move {
