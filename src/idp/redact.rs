@@ -234,11 +234,10 @@ mod tests {
         let redactor = Redactor::new([&SecretText::new(&*secret)]);
         // Not the whole secret: nothing is found, whichever way each pair is read.
         let almost = format!("{}x", "\\".repeat(63));
-        let text = almost.repeat(8);
+        let text = almost.repeat(40);
         assert_eq!(redactor.clean(&text), text);
         let ended = SecretText::new(format!("{}!", "\\".repeat(64)));
-        // Twice as long as the secret written with a backslash before each of its characters.
-        let run = "\\".repeat(256);
+        let run = "\\".repeat(4_096);
         assert_eq!(Redactor::new([&ended]).clean(&run), run);
         assert!(redactor.clean(&run).contains(CUT));
     }
