@@ -77,7 +77,7 @@ pub struct Bound {
     pub public_address: SocketAddr,
     /// Where probes come in.
     pub management_address: SocketAddr,
-    /// The verbs.
+    /// The gateway.
     pub gateway: Arc<Gateway>,
     /// What is counted.
     pub metrics: Metrics,
@@ -104,7 +104,7 @@ pub struct Stopper {
 
 impl Stopper {
     /// Says by `/readyz` that the end is near, waits until balancers have heard, then stops.
-    pub async fn take_leave(&self) {
+    pub async fn drain_and_stop(&self) {
         self.draining.begin();
         tokio::time::sleep(LAST_CALL).await;
         self.stop().await;
@@ -117,11 +117,11 @@ impl Stopper {
     }
 }
 
-/// The verbs over the configured store, for a command that is run beside the gateway, and the trail, to be closed at the end.
+/// The gateway over the configured store, for a command that is run beside the gateway, and the trail, to be closed at the end.
 ///
 /// # Errors
 /// With what could not be built or opened.
-pub async fn verbs(loaded: Loaded) -> anyhow::Result<(Gateway, Arc<SqlAudit>)> {
+pub async fn gateway_for_cli(loaded: Loaded) -> anyhow::Result<(Gateway, Arc<SqlAudit>)> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Overrides { clock, entropy, .. } = Overrides::default();
     let issuers = Issuers::open(&loaded.settings, &clock, &entropy)?;

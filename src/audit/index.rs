@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use rolecall_core::audit::{AuditEvent, Happened};
+use rolecall_core::audit::{AuditEvent, AuditEventKind};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 use tokio::time::Instant;
@@ -243,10 +243,10 @@ impl IndexRow {
             allowed_in: allowed_in.and_then(searchable),
             ends_intent: matches!(
                 happened,
-                Happened::IssueDone { .. }
-                    | Happened::IssuePosted { .. }
-                    | Happened::IssueFailed { .. }
-                    | Happened::IssueUndelivered {}
+                AuditEventKind::IssueDone { .. }
+                    | AuditEventKind::IssuePosted { .. }
+                    | AuditEventKind::IssueFailed { .. }
+                    | AuditEventKind::IssueUndelivered {}
             ),
         }
     }

@@ -188,14 +188,14 @@ where
 #[cfg(test)]
 mod tests {
     use rolecall_core::audit::{
-        AccessChanges, Actor, ConsentAsked, Delivery, Happened, ReferenceId, Target,
+        AccessChanges, Actor, AuditEventKind, ConsentAsked, Delivery, ReferenceId, Target,
     };
     use rolecall_core::caller::Flow;
 
     use super::*;
     use crate::world::SystemEntropy;
 
-    fn every_kind() -> Vec<Happened> {
+    fn every_kind() -> Vec<AuditEventKind> {
         let text = |text: &str| text.to_owned();
         let actor = Actor {
             provider: text("okta"),
@@ -215,25 +215,25 @@ mod tests {
         };
         let at = DateTime::UNIX_EPOCH;
         vec![
-            Happened::WriterStarted {
+            AuditEventKind::WriterStarted {
                 version: text("1"),
                 earlier: vec![],
             },
-            Happened::SignedIn {
+            AuditEventKind::SignedIn {
                 actor: actor.clone(),
                 session: text("s"),
                 mfa: true,
                 unsolicited: true,
             },
-            Happened::SignInRefused {
+            AuditEventKind::SignInRefused {
                 provider: Some(text("google")),
                 reason: text("nonce"),
             },
-            Happened::SignInRefused {
+            AuditEventKind::SignInRefused {
                 provider: None,
                 reason: text("state"),
             },
-            Happened::SignedOut {
+            AuditEventKind::SignedOut {
                 actor: Actor {
                     email: None,
                     ..actor.clone()
@@ -241,28 +241,28 @@ mod tests {
                 session: text("s"),
                 reason: text("sign_out"),
             },
-            Happened::SignOutRefused {
+            AuditEventKind::SignOutRefused {
                 provider: Some(text("adfs")),
                 reason: text("signature"),
             },
-            Happened::ClientSessionBegun {
+            AuditEventKind::ClientSessionBegun {
                 actor: actor.clone(),
                 session: text("s"),
                 client: text("botocore"),
                 flow: Flow::Device,
                 allowed_in: text("t"),
             },
-            Happened::ConsentGiven {
+            AuditEventKind::ConsentGiven {
                 actor: actor.clone(),
                 session: text("s"),
                 asked: asked.clone(),
             },
-            Happened::ConsentDenied {
+            AuditEventKind::ConsentDenied {
                 actor: actor.clone(),
                 session: text("s"),
                 asked,
             },
-            Happened::IssueIntended {
+            AuditEventKind::IssueIntended {
                 actor: actor.clone(),
                 session: text("s"),
                 target: target.clone(),
@@ -274,7 +274,7 @@ mod tests {
                 tag_keys: vec![],
                 delivery: Delivery::Client,
             },
-            Happened::IssueDone {
+            AuditEventKind::IssueDone {
                 access_key_id: text("ASIA"),
                 assumed_role: text("arn"),
                 expires_at: at,
@@ -282,24 +282,24 @@ mod tests {
                 request_id: None,
                 unanswered: 1,
             },
-            Happened::IssuePosted {
+            AuditEventKind::IssuePosted {
                 assertion: text("_1"),
                 recipient: text("https://signin.aws.amazon.com/saml"),
                 expires_at: at,
             },
-            Happened::IssueFailed {
+            AuditEventKind::IssueFailed {
                 reason: text("token"),
                 aws_code: None,
                 request_id: None,
                 unanswered: 2,
             },
-            Happened::IssueUndelivered {},
-            Happened::IssueRefused {
+            AuditEventKind::IssueUndelivered {},
+            AuditEventKind::IssueRefused {
                 actor,
                 target,
                 reason: text("not_granted"),
             },
-            Happened::ConfigurationLoaded {
+            AuditEventKind::ConfigurationLoaded {
                 digest: text("d"),
                 changes: Some(AccessChanges {
                     assignments: 2,
@@ -307,7 +307,7 @@ mod tests {
                     roles: 40,
                 }),
             },
-            Happened::ConfigurationRefused { mistakes: 1 },
+            AuditEventKind::ConfigurationRefused { mistakes: 1 },
         ]
     }
 

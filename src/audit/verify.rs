@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::TryStreamExt as _;
-use rolecall_core::audit::{AuditEvent, ChainHash, Happened, WriterHead};
+use rolecall_core::audit::{AuditEvent, AuditEventKind, ChainHash, WriterHead};
 use sqlx::{AnyConnection, Row as _};
 
 use super::finding::Finding;
@@ -265,7 +265,7 @@ impl Walk {
         };
         let reference = event.reference.as_str().to_owned();
         match event.happened {
-            Happened::WriterStarted { earlier, .. } => {
+            AuditEventKind::WriterStarted { earlier, .. } => {
                 let by = row.writer;
                 self.witnesses
                     .extend(earlier.into_iter().map(|seen| Witness {
@@ -273,7 +273,7 @@ impl Walk {
                         seen,
                     }));
             }
-            Happened::IssueIntended { .. } => {
+            AuditEventKind::IssueIntended { .. } => {
                 let intent = OpenIntent {
                     writer: row.writer,
                     sequence: row.sequence,
@@ -282,24 +282,24 @@ impl Walk {
                 };
                 self.open.insert(reference, intent);
             }
-            Happened::IssueDone { .. }
-            | Happened::IssuePosted { .. }
-            | Happened::IssueFailed { .. } => {
+            AuditEventKind::IssueDone { .. }
+            | AuditEventKind::IssuePosted { .. }
+            | AuditEventKind::IssueFailed { .. } => {
                 self.open.remove(&reference);
             }
-            Happened::SignedIn { .. }
-            | Happened::SignOutRefused { .. }
-            | Happened::SignInRefused { .. }
-            | Happened::SignInRefusals { .. }
-            | Happened::SignOutRefusals { .. }
-            | Happened::SignedOut { .. }
-            | Happened::ClientSessionBegun { .. }
-            | Happened::ConsentGiven { .. }
-            | Happened::ConsentDenied { .. }
-            | Happened::IssueRefused { .. }
-            | Happened::IssueUndelivered {}
-            | Happened::ConfigurationLoaded { .. }
-            | Happened::ConfigurationRefused { .. } => {}
+            AuditEventKind::SignedIn { .. }
+            | AuditEventKind::SignOutRefused { .. }
+            | AuditEventKind::SignInRefused { .. }
+            | AuditEventKind::SignInRefusals { .. }
+            | AuditEventKind::SignOutRefusals { .. }
+            | AuditEventKind::SignedOut { .. }
+            | AuditEventKind::ClientSessionBegun { .. }
+            | AuditEventKind::ConsentGiven { .. }
+            | AuditEventKind::ConsentDenied { .. }
+            | AuditEventKind::IssueRefused { .. }
+            | AuditEventKind::IssueUndelivered {}
+            | AuditEventKind::ConfigurationLoaded { .. }
+            | AuditEventKind::ConfigurationRefused { .. } => {}
         }
     }
 

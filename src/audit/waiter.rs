@@ -3,7 +3,7 @@
 //! An intent whose caller has given up must not stay open: AWS was not asked. As long as it is not written it is dropped;
 //! when it turns out to be written, an `issue_failed` with the reason `audit_timeout` follows.
 
-use rolecall_core::audit::{AuditEvent, Happened};
+use rolecall_core::audit::{AuditEvent, AuditEventKind};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -58,7 +58,7 @@ impl Intent {
 impl Pending {
     pub(super) fn new(event: &AuditEvent, until: Until) -> Result<Self, serde_json::Error> {
         let kind = match (&event.happened, until) {
-            (Happened::IssueIntended { .. }, _) => Kind::Intent(Box::new(Intent {
+            (AuditEventKind::IssueIntended { .. }, _) => Kind::Intent(Box::new(Intent {
                 event: event.clone(),
                 since: Instant::now(),
             })),

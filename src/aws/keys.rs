@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::base::limits::WEB_IDENTITY_TOKEN_LIFE;
 
 pub use error::KeyError;
-pub use index::{Haste, KeyRecord, KeyState, KeyUse};
+pub use index::{KeyRecord, KeyState, KeyUse, Urgency};
 pub use material::{InvalidKeyId, KeyAlgorithm, KeyId, SigningKey, UnknownAlgorithm};
 
 use files::Directory;
@@ -109,7 +109,7 @@ impl KeyDirectory {
     ///
     /// # Errors
     /// As [`Self::generate`]; when no key waits, or it has been published for less than a day and there is no emergency.
-    pub fn rotate(&self, haste: Haste, now: DateTime<Utc>) -> Result<KeyRecord, KeyError> {
+    pub fn rotate(&self, haste: Urgency, now: DateTime<Utc>) -> Result<KeyRecord, KeyError> {
         let directory = Directory::open(&self.path)?;
         let _lock = directory.lock()?;
         let mut index = read_index(&directory)?;
@@ -128,7 +128,7 @@ impl KeyDirectory {
     pub fn retire(
         &self,
         id: &KeyId,
-        haste: Haste,
+        haste: Urgency,
         now: DateTime<Utc>,
     ) -> Result<KeyRecord, KeyError> {
         let directory = Directory::open(&self.path)?;

@@ -75,8 +75,12 @@ impl Explain {
         })?;
         let now = SystemClock.now();
         let supposed = match settings {
-            ProviderSettings::Oidc(settings) => OidcProvider::suppose(settings, &claims, now),
-            ProviderSettings::Saml(settings) => SamlProvider::suppose(settings, &claims, now),
+            ProviderSettings::Oidc(settings) => {
+                OidcProvider::identity_from_claims(settings, &claims, now)
+            }
+            ProviderSettings::Saml(settings) => {
+                SamlProvider::identity_from_claims(settings, &claims, now)
+            }
         };
         let refused = |why: String| Failure::configuration(format!("{shown}: {why}"));
         let mut identity = supposed.map_err(|error| match error {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::ConfigArg;
 use super::out::{self, Done, Failure};
 use crate::aws::keys::{
-    Haste, KeyAlgorithm, KeyDirectory, KeyId, KeyRecord, KeyState, KeyUse, SigningKey,
+    KeyAlgorithm, KeyDirectory, KeyId, KeyRecord, KeyState, KeyUse, SigningKey, Urgency,
 };
 use crate::config;
 use crate::idp::saml::OwnKey;
@@ -189,11 +189,11 @@ fn certificate(file: &Path, name: &str) -> Result<(), Failure> {
         })
 }
 
-fn haste(emergency: bool) -> Haste {
+fn haste(emergency: bool) -> Urgency {
     if emergency {
-        Haste::Emergency
+        Urgency::Emergency
     } else {
-        Haste::Patient
+        Urgency::Patient
     }
 }
 

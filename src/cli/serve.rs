@@ -109,7 +109,7 @@ async fn stop_twice(stopper: Stopper, mut signals: Signals) {
     tracing::info!("stopping: what was accepted is finished; a second signal stops at once");
     tell_systemd(NotifyState::Stopping);
     let leaving = async {
-        stopper.take_leave().await;
+        stopper.drain_and_stop().await;
         std::future::pending().await
     };
     tokio::select! {

@@ -168,7 +168,7 @@ impl Sessions {
         }
         let found = block_on(async {
             let found = who.find(&config, &loaded.settings.database).await?;
-            let (gateway, audit) = server::verbs(loaded).await?;
+            let (gateway, audit) = server::gateway_for_cli(loaded).await?;
             let mut ended = Ok(());
             for Person { provider, subject } in &found.people {
                 ended = gateway.sessions().end_person(provider, subject).await;

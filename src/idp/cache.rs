@@ -35,11 +35,11 @@ pub struct Lifetimes {
 
 impl Lifetimes {
     /// How soon the next fetch may follow one that took this long, where somebody wants one out of turn or after a failure.
-    fn pause_after<T>(&self, took: TimeDelta, fetched: &Result<T, Trouble>) -> TimeDelta {
+    fn pause_after<T>(&self, took: TimeDelta, fetched: &Result<T, FetchError>) -> TimeDelta {
         let longest = self.fresh_for.max(AGAIN_AFTER);
         let took = match fetched {
-            Err(Trouble::Http(_) | Trouble::Document { .. }) => took - OUTAGE_SEEN_AFTER,
-            Ok(_) | Err(Trouble::Nonsense(_) | Trouble::Misfit(_)) => took,
+            Err(FetchError::Http(_) | FetchError::Document { .. }) => took - OUTAGE_SEEN_AFTER,
+            Ok(_) | Err(FetchError::Malformed(_) | FetchError::Misfit(_)) => took,
         };
         let pause = took.checked_mul(AGAIN_AFTER_TIMES).unwrap_or(longest);
         pause.clamp(AGAIN_AFTER, longest)
@@ -48,7 +48,7 @@ impl Lifetimes {
 
 /// Why a provider's document could not be had. It can be told to everybody who waited for the same fetch.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum FetchError {
     /// No answer, or none we take.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -64,16 +64,16 @@ pub enum Trouble {
     },
     /// An answer that makes no sense.
     #[error("{0}")]
-    Nonsense(String),
+    Malformed(String),
     /// An answer to which our settings do not fit.
     #[error("{0}")]
     Misfit(String),
 }
 
-impl Trouble {
+impl FetchError {
     /// An answer that makes no sense.
-    pub fn nonsense(what: impl Into<String>) -> Self {
-        Self::Nonsense(what.into())
+    pub fn malformed(what: impl Into<String>) -> Self {
+        Self::Malformed(what.into())
     }
 
     /// Whether only an administrator can mend it, here or at the provider.
@@ -81,13 +81,13 @@ impl Trouble {
         match self {
             Self::Http(error) | Self::Document { error, .. } => error.is_lasting(),
             Self::Misfit(_) => true,
-            Self::Nonsense(_) => false,
+            Self::Malformed(_) => false,
         }
     }
 }
 
-impl From<Trouble> for ProviderError {
-    fn from(trouble: Trouble) -> Self {
+impl From<FetchError> for ProviderError {
+    fn from(trouble: FetchError) -> Self {
         match trouble.is_lasting() {
             true => Self::Misconfigured(Box::new(trouble)),
             false => Self::Unavailable(Box::new(trouble)),
@@ -96,7 +96,7 @@ impl From<Trouble> for ProviderError {
 }
 
 /// A fetch that has not begun: it runs only if it is its turn and nobody else's result will do.
-pub type Fetch<'a, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'a>>;
+pub type Fetch<'a, T> = Pin<Box<dyn Future<Output = Result<T, FetchError>> + Send + 'a>>;
 
 /// One document of one provider.
 pub struct Cached<T> {
@@ -110,7 +110,7 @@ pub struct Cached<T> {
 struct State<T> {
     good: Option<(Arc<T>, DateTime<Utc>)>,
     /// The last failure and its time, until a fetch succeeds.
-    failed: Option<(Trouble, DateTime<Utc>)>,
+    failed: Option<(FetchError, DateTime<Utc>)>,
     /// The last fetch out of turn.
     out_of_turn: Option<DateTime<Utc>>,
     /// How soon after one of these two the next fetch may follow.
@@ -139,12 +139,12 @@ impl<T> Cached<T> {
     /// The document: kept, fetched, or the stale one when fetching fails or takes long.
     ///
     /// # Errors
-    /// [`Trouble`] of the fetch when there is no copy to fall back on.
+    /// [`FetchError`] of the fetch when there is no copy to fall back on.
     #[expect(
         clippy::disallowed_methods,
         reason = "the end of the process need not wait for a document"
     )]
-    pub async fn get(self: &Arc<Self>, fetch: Fetch<'static, T>) -> Result<Arc<T>, Trouble>
+    pub async fn get(self: &Arc<Self>, fetch: Fetch<'static, T>) -> Result<Arc<T>, FetchError>
     where
         T: Send + Sync + 'static,
     {
@@ -190,12 +190,12 @@ impl<T> Cached<T> {
     /// A newer document than `seen`, because that one did not do; none when it was fetched out of turn lately.
     ///
     /// # Errors
-    /// [`Trouble`] of the fetch, also of the one that failed lately.
+    /// [`FetchError`] of the fetch, also of the one that failed lately.
     pub async fn newer_than(
         &self,
         seen: &Arc<T>,
         fetch: Fetch<'_, T>,
-    ) -> Result<Option<Arc<T>>, Trouble> {
+    ) -> Result<Option<Arc<T>>, FetchError> {
         let now = self.clock.now();
         {
             let mut state = self.state();
@@ -216,14 +216,14 @@ impl<T> Cached<T> {
     }
 
     /// Fetches, or takes the result of the fetch that ended while waiting for its turn.
-    async fn fetch(&self, fetch: Fetch<'_, T>) -> Result<Arc<T>, Trouble> {
+    async fn fetch(&self, fetch: Fetch<'_, T>) -> Result<Arc<T>, FetchError> {
         let before = self.state().fetches;
         let _alone = self.flight.lock().await;
         self.fetch_alone(before, fetch).await
     }
 
     /// Fetches when `before` is how many fetches have ended; else takes the result of the last one.
-    async fn fetch_alone(&self, before: u64, fetch: Fetch<'_, T>) -> Result<Arc<T>, Trouble> {
+    async fn fetch_alone(&self, before: u64, fetch: Fetch<'_, T>) -> Result<Arc<T>, FetchError> {
         {
             let state = self.state();
             if state.fetches != before {

@@ -11,6 +11,7 @@ mod claims;
 mod client_authentication;
 mod client_key;
 mod google;
+mod identity_from_claims;
 mod jwks;
 mod jws;
 mod merge;
@@ -19,7 +20,6 @@ mod probe;
 mod protocol_claims;
 mod refusal;
 mod settings;
-mod suppose;
 mod token;
 mod userinfo;
 mod verify;
@@ -40,8 +40,8 @@ use rolecall_core::base::secret::{SecretText, State, random_token};
 use rolecall_core::base::{Clock, Entropy};
 use rolecall_core::identity::{EmailAddress, EmailDomain, Evidence, Identity, ProviderId};
 use rolecall_core::sign_in::{
-    Callback, Challenge, Correlation, Demand, IdentityProvider, ProviderError, RejectReason,
-    SamlServiceProvider, Vouched,
+    AuthnRequirements, Callback, Challenge, Correlation, IdentityProvider, ProviderError,
+    RejectReason, SamlServiceProvider, VerifiedSignIn,
 };
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +59,7 @@ pub use self::settings::{ClaimNames, Finding, MfaRule, OidcSettings};
 use self::token::CodeExchange;
 pub use self::userinfo::UserinfoUse;
 use self::verify::{ProviderKeys, UnverifiedIdToken};
-use crate::idp::cache::{Cached, Fetch, Lifetimes, Trouble};
+use crate::idp::cache::{Cached, Fetch, FetchError, Lifetimes};
 use crate::idp::http::HttpClient;
 use crate::idp::redact::Redactor;
 
@@ -97,7 +97,7 @@ pub struct OidcProvider {
 
 /// What is remembered while the person is at the provider.
 #[derive(Serialize, Deserialize)]
-struct Begun {
+struct PendingSignIn {
     nonce: String,
     code_verifier: String,
     fresh: bool,
@@ -133,7 +133,7 @@ impl OidcProvider {
         Box::pin(async move {
             let url = metadata::discovery_url(&settings.issuer)?;
             let document = http.get_json(&url).await;
-            let document = document.map_err(|error| Trouble::Document {
+            let document = document.map_err(|error| FetchError::Document {
                 what: "the discovery document",
                 url: url.to_string(),
                 error,
@@ -153,7 +153,7 @@ impl OidcProvider {
     fn client(&self, metadata: &Metadata) -> Result<Client, ProviderError> {
         let settings = &self.settings;
         let issuer = IssuerUrl::new(settings.issuer.clone())
-            .map_err(|_| Trouble::Misfit("the configured issuer is no URL".to_owned()))?;
+            .map_err(|_| FetchError::Misfit("the configured issuer is no URL".to_owned()))?;
         let client_id = ClientId::new(settings.client_id.clone());
         Ok(CoreClient::new(client_id, issuer, Default::default())
             .set_auth_uri(AuthUrl::from_url(metadata.authorization_endpoint.clone()))
@@ -182,7 +182,7 @@ impl OidcProvider {
 
     async fn redeemed(
         &self,
-        begun: Begun,
+        begun: PendingSignIn,
         metadata: &Metadata,
         code: SecretText,
     ) -> Result<Identity, ProviderError> {
@@ -242,11 +242,11 @@ impl IdentityProvider for OidcProvider {
     async fn begin(
         &self,
         state: &State,
-        demand: &Demand,
+        demand: &AuthnRequirements,
     ) -> Result<(Challenge, Correlation), ProviderError> {
         let metadata = self.metadata().await?;
         let client = self.client(&metadata)?;
-        let begun = Begun {
+        let begun = PendingSignIn {
             nonce: random_token(&*self.entropy),
             code_verifier: random_token(&*self.entropy),
             fresh: demand.fresh,
@@ -298,8 +298,8 @@ impl IdentityProvider for OidcProvider {
         &self,
         correlation: Correlation,
         callback: Callback,
-    ) -> Result<Vouched, ProviderError> {
-        let begun: Begun = serde_json::from_value(correlation.0)
+    ) -> Result<VerifiedSignIn, ProviderError> {
+        let begun: PendingSignIn = serde_json::from_value(correlation.0)
             .map_err(|_| ProviderError::rejected(RejectReason::Nonce, "not begun here"))?;
         match callback {
             Callback::Error {
@@ -317,7 +317,7 @@ impl IdentityProvider for OidcProvider {
                 self.check_response_issuer(iss.as_deref(), metadata.iss_parameter_required)?;
                 let redeemed = self.redeemed(begun, &metadata, code).await;
                 redeemed
-                    .map(Vouched::from)
+                    .map(VerifiedSignIn::from)
                     .map_err(|error| self.redactor.error(error))
             }
             Callback::Saml(_) => Err(ProviderError::rejected(

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use rolecall_core::base::secret::{SamlResponse, State};
 use rolecall_core::identity::{EmailDomain, Identity, ProviderId};
 use rolecall_core::sign_in::{
-    Callback, Challenge, Correlation, Demand, IdentityProvider, LogoutMessage, LogoutOrder,
-    OrderedBy, PackedResponse, ProviderError, RejectReason, ResponseForAws, SamlServiceProvider,
-    Turn, Vouched,
+    AuthnRequirements, Callback, Challenge, Correlation, IdentityProvider, LogoutMessage,
+    LogoutOrder, OrderedBy, PackedResponse, ProviderError, RejectReason, ResponseForAws,
+    SamlServiceProvider, Turn, VerifiedSignIn,
 };
 use url::Url;
 
@@ -61,7 +61,7 @@ impl IdentityProvider for Reloadable {
     async fn begin(
         &self,
         state: &State,
-        demand: &Demand,
+        demand: &AuthnRequirements,
     ) -> Result<(Challenge, Correlation), ProviderError> {
         self.current.load_full().begin(state, demand).await
     }
@@ -70,7 +70,7 @@ impl IdentityProvider for Reloadable {
         &self,
         correlation: Correlation,
         callback: Callback,
-    ) -> Result<Vouched, ProviderError> {
+    ) -> Result<VerifiedSignIn, ProviderError> {
         let current = self.current.load_full();
         current.complete(correlation, callback).await
     }
@@ -122,7 +122,7 @@ impl SamlServiceProvider for Reloadable {
         &self,
         response: SamlResponse,
         turn: &Turn,
-    ) -> Result<Vouched, ProviderError> {
+    ) -> Result<VerifiedSignIn, ProviderError> {
         let current = self.current.load_full();
         let saml = current.saml().ok_or_else(no_saml)?;
         saml.complete_unsolicited(response, turn).await

@@ -16,6 +16,7 @@ mod for_aws;
 pub mod guard;
 mod held;
 mod identity;
+mod identity_from_claims;
 pub mod keys;
 mod logout;
 mod message;
@@ -30,7 +31,6 @@ pub mod signature;
 pub mod signature_shape;
 mod source;
 mod statements;
-mod suppose;
 #[cfg(test)]
 mod testing;
 pub mod trust;

@@ -67,15 +67,15 @@ impl Providers {
         &self.files
     }
 
-    /// Makes new adapters for the providers whose files have changed. `adopt` is asked once all of them are made, and none
+    /// Makes new adapters for the providers whose files have changed. `accept` is asked once all of them are made, and none
     /// serves unless it agrees. Returns how many there are.
     ///
     /// # Errors
-    /// That of `adopt`; all old adapters stay.
+    /// That of `accept`; all old adapters stay.
     pub async fn replace(
         &mut self,
         read: ProvidersRead,
-        adopt: impl AsyncFnOnce(String) -> anyhow::Result<()>,
+        accept: impl AsyncFnOnce(String) -> anyhow::Result<()>,
     ) -> anyhow::Result<usize> {
         let ProvidersRead {
             settings,
@@ -92,7 +92,7 @@ impl Providers {
             }
         }
         if !changed.is_empty() {
-            adopt(digest).await?;
+            accept(digest).await?;
         }
         let number = changed.len();
         for (index, contents, adapter) in changed {

@@ -26,28 +26,28 @@ const ISSUER_KEYS: &str = "issuer_keys";
 const PROVIDERS: &str = "providers";
 
 /// What files looked like: path, time of change, size.
-type Sight = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
+type Snapshot = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
 
 /// Files as they were when they were read, and as they were at the last look.
 struct Seen {
-    read: Sight,
-    last: Sight,
+    read: Snapshot,
+    last: Snapshot,
 }
 
 impl Seen {
-    fn new(now: Sight) -> Self {
+    fn new(now: Snapshot) -> Self {
         let (read, last) = (now.clone(), now);
         Self { read, last }
     }
 
     /// Whether to read them: when somebody asks, or when they have changed and then been quiet from one look to the next. A file
     /// that is still being written is not taken half.
-    fn are_due(&mut self, now: &Sight, asked: bool) -> bool {
+    fn are_due(&mut self, now: &Snapshot, asked: bool) -> bool {
         let quiet = *now == std::mem::replace(&mut self.last, now.clone());
         asked || (quiet && *now != self.read)
     }
 
-    fn are_read(&mut self, now: Sight) {
+    fn are_read(&mut self, now: Snapshot) {
         self.read = now;
     }
 }
@@ -123,21 +123,21 @@ impl Watched {
         }
     }
 
-    fn keys_now(&self) -> Sight {
+    fn keys_now(&self) -> Snapshot {
         sight([self.settings.issuer_keys.join("keys.json")])
     }
 
-    fn access_now(&self) -> Sight {
+    fn access_now(&self) -> Snapshot {
         let files = self.settings.access.files().unwrap_or_default();
         sight(files.into_iter().chain(self.referred.iter().cloned()))
     }
 
-    fn certificate_now(&self) -> Sight {
+    fn certificate_now(&self) -> Snapshot {
         let files = self.certificate.iter().flat_map(|files| files.files());
         sight(files)
     }
 
-    fn providers_now(&self) -> Sight {
+    fn providers_now(&self) -> Snapshot {
         sight(self.providers.files().iter().cloned())
     }
 
@@ -182,8 +182,8 @@ impl Watched {
         let (accepted, done) = match read {
             Ok(read) => {
                 let gateway = self.gateway.clone();
-                let adopt = async |digest| Ok(gateway.entitlements().record_load(digest).await?);
-                match self.providers.replace(read, adopt).await {
+                let accept = async |digest| Ok(gateway.entitlements().record_load(digest).await?);
+                match self.providers.replace(read, accept).await {
                     Ok(0) => (true, true),
                     Ok(number) => {
                         tracing::info!(
@@ -280,14 +280,14 @@ impl Watched {
 }
 
 /// The files of `now`, each as it was seen `before` it was read: a change since then is still news.
-fn as_seen_before(before: &Sight, now: Sight) -> Sight {
+fn as_seen_before(before: &Snapshot, now: Snapshot) -> Snapshot {
     let known = |path: &PathBuf| before.iter().find(|(known, _)| known == path).cloned();
     now.into_iter()
         .map(|seen| known(&seen.0).unwrap_or(seen))
         .collect()
 }
 
-fn sight(files: impl IntoIterator<Item = PathBuf>) -> Sight {
+fn sight(files: impl IntoIterator<Item = PathBuf>) -> Snapshot {
     let look = |path: PathBuf| {
         let seen = std::fs::metadata(&path)
             .ok()
@@ -301,7 +301,7 @@ fn sight(files: impl IntoIterator<Item = PathBuf>) -> Sight {
 mod tests {
     use super::*;
 
-    fn written(bytes: u64) -> Sight {
+    fn written(bytes: u64) -> Snapshot {
         vec![("access.toml".into(), Some((SystemTime::UNIX_EPOCH, bytes)))]
     }
 

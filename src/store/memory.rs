@@ -23,7 +23,7 @@ struct Number {
     expires_at: DateTime<Utc>,
 }
 
-struct Shelf {
+struct Inner {
     records: HashMap<Key, Kept>,
     numbers: HashMap<Key, Number>,
     /// Expired records and numbers are looked for when there are this many of both: twice what was left the last time,
@@ -31,7 +31,7 @@ struct Shelf {
     sweep_at: usize,
 }
 
-impl Shelf {
+impl Inner {
     fn sweep(&mut self, now: DateTime<Utc>) {
         if self.records.len() + self.numbers.len() < self.sweep_at {
             return;
@@ -76,7 +76,7 @@ impl Shelf {
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     // Not a Tokio mutex: nothing is awaited while it is held.
-    shelf: Mutex<Shelf>,
+    shelf: Mutex<Inner>,
 }
 
 impl MemoryStore {
@@ -84,7 +84,7 @@ impl MemoryStore {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             clock,
-            shelf: Mutex::new(Shelf {
+            shelf: Mutex::new(Inner {
                 records: HashMap::new(),
                 numbers: HashMap::new(),
                 sweep_at: SWEEP_FROM,
@@ -93,7 +93,7 @@ impl MemoryStore {
     }
 
     /// A panic of another holder leaves whole records behind, since each is written by one insertion.
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+    fn shelf(&self) -> MutexGuard<'_, Inner> {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Result, ensure};
 use chrono::{DateTime, Utc};
 use rolecall_core::audit::{
-    Actor, AuditEvent, AuditLog as _, Delivery, Happened, ReferenceId, Target, WriterHead,
+    Actor, AuditEvent, AuditEventKind, AuditLog as _, Delivery, ReferenceId, Target, WriterHead,
 };
 use rolecall_core::base::{Clock, Entropy};
 use rolecall_testkit::postgres::Postgres;
@@ -164,7 +164,7 @@ fn actor(subject: &str) -> Actor {
     }
 }
 
-fn event(happened: Happened) -> AuditEvent {
+fn event(happened: AuditEventKind) -> AuditEvent {
     AuditEvent {
         at: Noon.now(),
         reference: ReferenceId::generate(&ENTROPY),
@@ -175,7 +175,7 @@ fn event(happened: Happened) -> AuditEvent {
 }
 
 fn signed_in(subject: &str) -> AuditEvent {
-    event(Happened::SignedIn {
+    event(AuditEventKind::SignedIn {
         actor: actor(subject),
         session: "S".to_owned(),
         mfa: true,
@@ -184,7 +184,7 @@ fn signed_in(subject: &str) -> AuditEvent {
 }
 
 fn intended() -> AuditEvent {
-    event(Happened::IssueIntended {
+    event(AuditEventKind::IssueIntended {
         actor: actor("alice"),
         session: "S".to_owned(),
         target: Target {
@@ -206,7 +206,7 @@ fn intended() -> AuditEvent {
 fn failed(intent: &AuditEvent) -> AuditEvent {
     AuditEvent {
         reference: intent.reference.clone(),
-        ..event(Happened::IssueFailed {
+        ..event(AuditEventKind::IssueFailed {
             reason: "unavailable".to_owned(),
             aws_code: None,
             request_id: None,

@@ -6,12 +6,12 @@ mod documents;
 mod egress;
 mod faults;
 mod field;
+mod identity_from_claims;
 mod peer;
 mod probe;
 mod quotes;
 mod saml_faults;
 mod sign_in;
-mod suppose;
 mod vendors;
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use anyhow::{Context, Result};
 use rolecall_core::base::secret::{SecretText, State, random_token};
 use rolecall_core::identity::{EmailDomain, Identity, ProviderId};
 use rolecall_core::sign_in::{
-    Callback, Challenge, Correlation, Demand, IdentityProvider as _, ProviderError,
+    AuthnRequirements, Callback, Challenge, Correlation, IdentityProvider as _, ProviderError,
 };
 use rolecall_harness::TestClock;
 use rolecall_testkit::browser::Browser;
@@ -47,7 +47,7 @@ struct Fixture {
 }
 
 /// What the provider sent the browser back with.
-struct Returned {
+struct ReturnedBrowser {
     correlation: Correlation,
     callback: Callback,
 }
@@ -85,16 +85,21 @@ impl Fixture {
     }
 
     async fn sign_in(&mut self, username: &str) -> Result<Identity, Ended> {
-        self.sign_in_as(username, &Demand::default()).await
+        self.sign_in_as(username, &AuthnRequirements::default())
+            .await
     }
 
-    async fn sign_in_as(&mut self, username: &str, demand: &Demand) -> Result<Identity, Ended> {
+    async fn sign_in_as(
+        &mut self,
+        username: &str,
+        demand: &AuthnRequirements,
+    ) -> Result<Identity, Ended> {
         let returned = self.visit_provider(username, demand).await?;
         Ok(self.complete(returned).await?)
     }
 
-    async fn complete(&self, returned: Returned) -> Result<Identity, ProviderError> {
-        let Returned {
+    async fn complete(&self, returned: ReturnedBrowser) -> Result<Identity, ProviderError> {
+        let ReturnedBrowser {
             correlation,
             callback,
         } = returned;
@@ -104,7 +109,11 @@ impl Fixture {
     }
 
     /// Up to the moment the browser is back with the gateway.
-    async fn visit_provider(&mut self, username: &str, demand: &Demand) -> Result<Returned, Ended> {
+    async fn visit_provider(
+        &mut self,
+        username: &str,
+        demand: &AuthnRequirements,
+    ) -> Result<ReturnedBrowser, Ended> {
         let state = new_state();
         let (challenge, correlation) = self.adapter.begin(&state, demand).await?;
         let url = redirect(challenge).map_err(|_| Ended::AtTheDoor)?;
@@ -113,7 +122,7 @@ impl Fixture {
             page = self.browser.sign_in_at_provider(username).await?;
         }
         let callback = callback(page.url(), &state).ok_or(Ended::AtTheDoor)?;
-        Ok(Returned {
+        Ok(ReturnedBrowser {
             correlation,
             callback,
         })

@@ -192,8 +192,8 @@ fn metrics_are_those_that_are_explained() -> Result<()> {
 fn every_audit_event_is_explained() -> Result<()> {
     let source = read("crates/rolecall-core/src/audit.rs")?;
     let (_, events) = source
-        .split_once("pub enum Happened {")
-        .context("Happened")?;
+        .split_once("pub enum AuditEventKind {")
+        .context("AuditEventKind")?;
     let events = events.split("\n}\n").next().unwrap_or_default();
     let manual = read("docs/operations.md")?;
     let variants = events

@@ -14,12 +14,12 @@ mod explain;
 mod glob;
 mod grant;
 mod index;
+mod match_counter;
 mod policy;
 mod read;
 mod remediation;
 mod role_request;
 mod selector;
-mod tally;
 mod template;
 mod who;
 
@@ -38,6 +38,6 @@ pub use read::{Files, Lacks, PolicyContext, ProviderFacts, Source};
 pub use remediation::Remediation;
 pub use role_request::{RoleAccess, RoleRequest};
 pub use template::{InvalidTemplate, Missing, Placeholder, Template};
-pub use who::{Anchored, InvalidPattern, Mismatch, Who, WhoUse};
+pub use who::{Anchored, InvalidPattern, UnmetCondition, Who, WhoUse};
 
 pub use crate::config_file::{ConfigError, ConfigErrors};

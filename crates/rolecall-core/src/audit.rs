@@ -109,7 +109,7 @@ pub struct WriterHead {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Happened {
+pub enum AuditEventKind {
     /// A process began to write: the first event of each chain.
     WriterStarted {
         /// The program's version.
@@ -288,12 +288,12 @@ pub struct AuditEvent {
     pub reference: ReferenceId,
     /// From where.
     pub address: Option<IpAddr>,
-    /// Which program asked, of its `User-Agent`: see [`crate::caller::Origin::program`]. Events of earlier versions have a
+    /// Which program asked, of its `User-Agent`: see [`crate::caller::ClientInfo::program`]. Events of earlier versions have a
     /// short digest of the header.
     pub user_agent: Option<String>,
     /// What.
     #[serde(flatten)]
-    pub happened: Happened,
+    pub happened: AuditEventKind,
 }
 
 impl AuditEvent {

@@ -72,14 +72,14 @@ impl Flow {
 
 /// Where a browser speaks from, for the person to recognise and for conditions to look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub struct ClientInfo {
     /// The client's address, after trusted proxies.
     pub address: Option<IpAddr>,
     /// `User-Agent`, cut to 256 characters.
     pub user_agent: Option<String>,
 }
 
-impl Origin {
+impl ClientInfo {
     /// The program and its version, for the audit trail: `Chrome 131`, `aws-cli/2.31.5`, or `other` for a header that names
     /// no program we can read. None without a header.
     pub fn program(&self) -> Option<String> {

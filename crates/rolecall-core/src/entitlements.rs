@@ -8,10 +8,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use crate::access::{Grants, Policy, PolicyChanges, RoleAccess, RoleRequest};
-use crate::audit::{Happened, Journal};
+use crate::audit::{AuditEventKind, Journal};
 use crate::aws::AccountId;
 use crate::base::Clock;
-use crate::caller::{Caller, Circumstances, Facts, Flow, Origin};
+use crate::caller::{Caller, Circumstances, ClientInfo, Facts, Flow};
 use crate::record::StoreError;
 
 /// How much a client could use.
@@ -57,7 +57,7 @@ impl Entitlements {
     pub async fn facts<'a>(
         &self,
         caller: Caller<'a>,
-        origin: &Origin,
+        origin: &ClientInfo,
     ) -> Result<Facts<'a>, StoreError> {
         let circumstances = Circumstances {
             now: self.clock.now(),
@@ -74,7 +74,7 @@ impl Entitlements {
     pub async fn grants<'a>(
         &self,
         caller: impl Into<Caller<'a>>,
-        origin: &Origin,
+        origin: &ClientInfo,
     ) -> Result<Grants, StoreError> {
         let facts = self.facts(caller.into(), origin).await?;
         Ok(self.policy.load().grants(&facts))
@@ -88,7 +88,7 @@ impl Entitlements {
         &self,
         account: &AccountId,
         caller: impl Into<Caller<'a>>,
-        origin: &Origin,
+        origin: &ClientInfo,
     ) -> Result<Grants, StoreError> {
         let facts = self.facts(caller.into(), origin).await?;
         Ok(self.policy.load().grants_in(account, &facts))
@@ -102,7 +102,7 @@ impl Entitlements {
         &self,
         role: &RoleRequest,
         caller: impl Into<Caller<'a>>,
-        origin: &Origin,
+        origin: &ClientInfo,
     ) -> Result<Option<RoleAccess>, StoreError> {
         let grants = self.grants_in(&role.account, caller, origin).await?;
         Ok(role.find_in(&grants))
@@ -116,7 +116,7 @@ impl Entitlements {
         &self,
         person: impl Into<Caller<'a>>,
         flow: Flow,
-        origin: &Origin,
+        origin: &ClientInfo,
     ) -> Result<ClientReach, StoreError> {
         let caller = Caller {
             flow: Some(flow),
@@ -162,7 +162,7 @@ impl Entitlements {
         changes: Option<PolicyChanges>,
     ) -> Result<(), StoreError> {
         let changes = changes.map(Into::into);
-        let loaded = Happened::ConfigurationLoaded { digest, changes };
+        let loaded = AuditEventKind::ConfigurationLoaded { digest, changes };
         self.journal
             .append(&self.journal.own_context(), loaded)
             .await
@@ -173,7 +173,7 @@ impl Entitlements {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn record_refused_load(&self, errors: u64) -> Result<(), StoreError> {
-        let refused = Happened::ConfigurationRefused { mistakes: errors };
+        let refused = AuditEventKind::ConfigurationRefused { mistakes: errors };
         self.journal
             .append(&self.journal.own_context(), refused)
             .await

@@ -19,7 +19,7 @@ use url::Url;
 use crate::access::{
     DurationReason, GatewaySaml, Grant, RoleAccess, RoleRequest, RoleSessionAttributes,
 };
-use crate::audit::{Actor, Delivery, Happened, Journal, RequestContext, Target};
+use crate::audit::{Actor, AuditEventKind, Delivery, Journal, RequestContext, Target};
 use crate::aws::{
     ConsoleSignIn, Credentials, Issued, MintedSaml, Partition, RoleSessionDuration,
     RoleSessionName, SamlIssuer, Sts, WebIdentityIssuer,
@@ -36,7 +36,7 @@ use crate::sign_in::SignIns;
 pub use console::{ConsoleOffer, ConsoleOutcome, ConsoleRequest, ConsoleVisit};
 pub use error::{IssueError, Refused};
 pub(crate) use request::IssueRequest;
-pub use via_provider::{Mismatch, ProofOutcome};
+pub use via_provider::{ProofOutcome, ResponseMismatch};
 
 /// Issues roles: credentials and console sign-ins.
 pub struct Issuer {
@@ -178,7 +178,7 @@ impl Issuer {
     /// [`StoreError::Unavailable`].
     pub async fn record_undelivered(&self, context: &RequestContext) -> Result<(), StoreError> {
         self.journal
-            .append_outcome(context, Happened::IssueUndelivered {})
+            .append_outcome(context, AuditEventKind::IssueUndelivered {})
             .await
     }
 
@@ -263,7 +263,7 @@ impl Issuer {
                 .as_ref()
                 .map(|variant| variant.chars().take(limits::NAME_SHOWN_CHARS_MAX).collect()),
         };
-        let refused = Happened::IssueRefused {
+        let refused = AuditEventKind::IssueRefused {
             actor: Actor::from(caller.identity),
             target,
             reason: error.code().to_owned(),

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::Journal;
 use crate::base::secret::{SecretDigest, SecretText};
 use crate::base::{Clock, Entropy, limits};
-use crate::caller::{Caller, EpochId, Origin, SessionId};
+use crate::caller::{Caller, ClientInfo, EpochId, SessionId};
 use crate::identity::{Evidence, Identity, ProviderId};
 use crate::record::{Record, Records};
 
@@ -85,7 +85,7 @@ pub struct Session {
     /// The end whatever happens.
     pub ends_at: DateTime<Utc>,
     /// Where it began.
-    pub origin: Origin,
+    pub origin: ClientInfo,
     /// Makes the tokens in our forms; stays when the secret is replaced, so that open pages keep working.
     #[serde(with = "crate::base::secret::sealed_text")]
     pub form_key: SecretText,
@@ -176,7 +176,7 @@ pub struct SessionEntry {
     /// The end whatever happens.
     pub ends_at: DateTime<Utc>,
     /// Where it began.
-    pub origin: Origin,
+    pub origin: ClientInfo,
     /// What the provider's single logout is held against when the record is gone. None for a provider without it, and in
     /// entries of earlier versions.
     #[serde(default)]
@@ -280,7 +280,7 @@ mod tests {
             started_at: start,
             last_seen_at: start,
             ends_at: start + lifetimes.absolute,
-            origin: Origin::default(),
+            origin: ClientInfo::default(),
             form_key: SecretText::new(""),
             secret_since: start,
             superseded_by: None,

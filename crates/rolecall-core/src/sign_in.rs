@@ -34,7 +34,7 @@ use crate::session::{Lifetimes, Sessions};
 use held::HeldBytes;
 pub(crate) use turns::{Message, WaitingMessages};
 
-pub use begin::{Begun, Returned, SignInError, SignInWish, SignedIn};
+pub use begin::{CallbackParams, SignInCompleted, SignInError, SignInRequest, SignInStarted};
 pub use return_to::{InvalidReturnTo, ReturnTo};
 pub use saml::{
     HeldResponse, LogoutMessage, LogoutOrder, OrderedBy, PackedResponse, ResponseForAws,
@@ -115,7 +115,7 @@ impl std::fmt::Debug for Correlation {
 
 /// What a sign-in is asked to prove beyond who the person is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Demand {
+pub struct AuthnRequirements {
     /// The provider shall ask the person again even if it remembers them (`prompt=login`, `ForceAuthn`), and what it
     /// answers must be fresh.
     pub fresh: bool,
@@ -259,7 +259,7 @@ impl ProviderError {
 
 /// Something that counts once, and until when it could be shown again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OneTime {
+pub struct ReplayKey {
     /// Names it, among everything of its provider.
     pub digest: SecretDigest,
     /// After this it would be refused for its age.
@@ -268,14 +268,14 @@ pub struct OneTime {
 
 /// A person, as a provider has just vouched for them.
 #[derive(Clone, Debug)]
-pub struct Vouched {
+pub struct VerifiedSignIn {
     /// Who.
     pub identity: Identity,
     /// What vouched, where it is a bearer document that somebody could show again (SAML Profiles 4.1.4.5).
-    pub once: Option<OneTime>,
+    pub once: Option<ReplayKey>,
 }
 
-impl From<Identity> for Vouched {
+impl From<Identity> for VerifiedSignIn {
     fn from(identity: Identity) -> Self {
         Self {
             identity,
@@ -304,7 +304,7 @@ pub trait IdentityProvider: Send + Sync {
     async fn begin(
         &self,
         state: &State,
-        demand: &Demand,
+        demand: &AuthnRequirements,
     ) -> Result<(Challenge, Correlation), ProviderError>;
 
     /// Ends a sign-in: consumes what `begin` remembered and verifies everything the provider said.
@@ -315,7 +315,7 @@ pub trait IdentityProvider: Send + Sync {
         &self,
         correlation: Correlation,
         callback: Callback,
-    ) -> Result<Vouched, ProviderError>;
+    ) -> Result<VerifiedSignIn, ProviderError>;
 
     /// What to send the browser with after the session here has ended, so that it ends at the provider too (OIDC
     /// RP-Initiated Logout 1.0, SAML Profiles 4.4); none where the provider has no such place. What is to be remembered

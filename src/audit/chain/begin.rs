@@ -1,6 +1,6 @@
 //! How a chain begins: its first event puts the ends of the earlier chains on record.
 
-use rolecall_core::audit::{AuditEvent, ChainHash, Happened, ReferenceId, WriterHead};
+use rolecall_core::audit::{AuditEvent, AuditEventKind, ChainHash, ReferenceId, WriterHead};
 use rolecall_core::base::{Clock, Entropy, Source};
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -39,7 +39,7 @@ impl Chain {
             reference: writer.clone(),
             address: None,
             user_agent: None,
-            happened: Happened::WriterStarted {
+            happened: AuditEventKind::WriterStarted {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 earlier: earlier.clone(),
             },

@@ -94,7 +94,7 @@ impl KeyRecord {
 
 /// Whether there is time to do it properly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Haste {
+pub enum Urgency {
     /// Wait until AWS has seen what it must see.
     Patient,
     /// A key has leaked: better a few refused tokens than that.
@@ -177,12 +177,12 @@ impl Index {
     pub fn rotate(
         &mut self,
         use_: KeyUse,
-        haste: Haste,
+        haste: Urgency,
         now: DateTime<Utc>,
     ) -> Result<KeyRecord, KeyError> {
         let next = self.next(use_).ok_or(KeyError::NoneNext(use_))?;
         let seen_from = self.keys[next].created_at + CACHED_BY_AWS;
-        if haste == Haste::Patient && now < seen_from {
+        if haste == Urgency::Patient && now < seen_from {
             return Err(KeyError::TooEarly {
                 id: self.keys[next].id.clone(),
                 from: seen_from,
@@ -201,7 +201,7 @@ impl Index {
     pub fn retire(
         &mut self,
         id: &KeyId,
-        haste: Haste,
+        haste: Urgency,
         now: DateTime<Utc>,
     ) -> Result<KeyRecord, KeyError> {
         let unknown = || KeyError::Unknown(id.clone());
@@ -212,11 +212,13 @@ impl Index {
             .ok_or_else(unknown)?;
         match (self.keys[place].state, haste) {
             (KeyState::Retired { .. }, _) => return Err(unknown()),
-            (KeyState::Active { .. }, Haste::Patient) => return Err(KeyError::Active(id.clone())),
-            (KeyState::Active { .. }, Haste::Emergency) => {
+            (KeyState::Active { .. }, Urgency::Patient) => {
+                return Err(KeyError::Active(id.clone()));
+            }
+            (KeyState::Active { .. }, Urgency::Emergency) => {
                 self.rotate(self.keys[place].use_, haste, now)?;
             }
-            (KeyState::Retiring { since }, Haste::Patient) if now < since + OVERLAP => {
+            (KeyState::Retiring { since }, Urgency::Patient) if now < since + OVERLAP => {
                 return Err(KeyError::Needed {
                     id: id.clone(),
                     until: since + OVERLAP,
@@ -258,7 +260,7 @@ mod tests {
     fn a_life_of_keys() {
         let (mut index, start) = (Index::default(), DateTime::UNIX_EPOCH);
         assert!(matches!(
-            index.rotate(KeyUse::Token, Haste::Emergency, start),
+            index.rotate(KeyUse::Token, Urgency::Emergency, start),
             Err(KeyError::NoneNext(_))
         ));
         index
@@ -270,30 +272,33 @@ mod tests {
         assert_eq!(states(&index), "an");
         let early = start + TimeDelta::hours(24) - TimeDelta::seconds(1);
         assert!(matches!(
-            index.rotate(KeyUse::Token, Haste::Patient, early),
+            index.rotate(KeyUse::Token, Urgency::Patient, early),
             Err(KeyError::TooEarly { .. })
         ));
         assert!(matches!(
-            index.retire(&id(1), Haste::Patient, early),
+            index.retire(&id(1), Urgency::Patient, early),
             Err(KeyError::Active(_))
         ));
         let day = start + TimeDelta::hours(24);
         assert_eq!(
-            index.rotate(KeyUse::Token, Haste::Patient, day).unwrap().id,
+            index
+                .rotate(KeyUse::Token, Urgency::Patient, day)
+                .unwrap()
+                .id,
             id(2)
         );
         assert_eq!(states(&index), "ra");
         assert!(index.keys[0].is_published(day + TimeDelta::hours(24)));
         assert!(matches!(
-            index.retire(&id(1), Haste::Patient, day),
+            index.retire(&id(1), Urgency::Patient, day),
             Err(KeyError::Needed { .. })
         ));
         let later = day + OVERLAP;
         assert!(!index.keys[0].is_published(later));
-        index.retire(&id(1), Haste::Patient, later).unwrap();
+        index.retire(&id(1), Urgency::Patient, later).unwrap();
         assert_eq!(states(&index), "xa");
         assert!(matches!(
-            index.retire(&id(1), Haste::Emergency, later),
+            index.retire(&id(1), Urgency::Emergency, later),
             Err(KeyError::Unknown(_))
         ));
         let read = Index::parse(&index.to_json().unwrap()).unwrap();
@@ -307,14 +312,14 @@ mod tests {
             .add(id(1), (KeyUse::Token, KeyAlgorithm::Es256), now)
             .unwrap();
         assert!(matches!(
-            index.retire(&id(1), Haste::Emergency, now),
+            index.retire(&id(1), Urgency::Emergency, now),
             Err(KeyError::NoneNext(_))
         ));
         assert_eq!(states(&index), "a");
         index
             .add(id(2), (KeyUse::Token, KeyAlgorithm::Es256), now)
             .unwrap();
-        index.retire(&id(1), Haste::Emergency, now).unwrap();
+        index.retire(&id(1), Urgency::Emergency, now).unwrap();
         assert_eq!(states(&index), "xa");
     }
 
@@ -359,14 +364,14 @@ mod tests {
             index.add(id(n), what, now).unwrap();
         }
         assert_eq!(states(&index), "aan");
-        let rotated = index.rotate(KeyUse::Saml, Haste::Emergency, now).unwrap();
+        let rotated = index.rotate(KeyUse::Saml, Urgency::Emergency, now).unwrap();
         assert_eq!((rotated.id, states(&index).as_str()), (id(3), "ara"));
         assert!(matches!(
-            index.rotate(KeyUse::Token, Haste::Emergency, now),
+            index.rotate(KeyUse::Token, Urgency::Emergency, now),
             Err(KeyError::NoneNext(KeyUse::Token))
         ));
         assert!(matches!(
-            index.retire(&id(3), Haste::Emergency, now),
+            index.retire(&id(3), Urgency::Emergency, now),
             Err(KeyError::NoneNext(KeyUse::Saml))
         ));
         let json = String::from_utf8(index.to_json().unwrap()).unwrap();

@@ -32,7 +32,7 @@ fn good(value: usize) -> Fetch<'static, usize> {
 }
 
 fn down() -> Fetch<'static, usize> {
-    Box::pin(async { Err(Trouble::nonsense("down")) })
+    Box::pin(async { Err(FetchError::malformed("down")) })
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_slow_fetch_keeps_nobody_waiting_and_goes_on() {
 fn lasting(
     clock: &Arc<Hands>,
     took: TimeDelta,
-    outcome: Result<usize, Trouble>,
+    outcome: Result<usize, FetchError>,
 ) -> Fetch<'static, usize> {
     let clock = Arc::clone(clock);
     Box::pin(async move {
@@ -123,7 +123,7 @@ fn lasting(
 #[tokio::test]
 async fn out_of_turn_is_rarer_the_longer_it_takes() {
     let minute = TimeDelta::minutes(1);
-    let out = || Trouble::Document {
+    let out = || FetchError::Document {
         what: "the metadata",
         url: "https://idp.example/".to_owned(),
         error: HttpError::Timeout("idp.example".to_owned()),
@@ -138,7 +138,7 @@ async fn out_of_turn_is_rarer_the_longer_it_takes() {
         (minute, Err(out()), LIFETIMES.fresh_for),
         (
             TimeDelta::seconds(3),
-            Err(Trouble::nonsense("no metadata")),
+            Err(FetchError::malformed("no metadata")),
             TimeDelta::seconds(300),
         ),
     ] {

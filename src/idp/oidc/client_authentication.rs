@@ -11,7 +11,7 @@ use url::form_urlencoded::byte_serialize;
 use super::client_key::Assertion;
 use super::metadata::Metadata;
 use super::settings::OidcSettings;
-use crate::idp::cache::Trouble;
+use crate::idp::cache::FetchError;
 
 /// `token_endpoint_auth_method` (RFC 7591 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl Credentials {
         let client_id = || SecretText::new(settings.client_id.as_str());
         let secret = || {
             let missing =
-                || Trouble::Misfit("client_authentication needs a client_secret".to_owned());
+                || FetchError::Misfit("client_authentication needs a client_secret".to_owned());
             settings.client_secret.as_ref().ok_or_else(missing)
         };
         let (authorization, parameters) = match ClientAuthentication::of(settings, metadata) {
@@ -127,7 +127,7 @@ impl Credentials {
             ),
             Some(ClientAuthentication::PrivateKeyJwt) => {
                 let missing =
-                    || Trouble::Misfit("client_authentication needs a client_key".to_owned());
+                    || FetchError::Misfit("client_authentication needs a client_key".to_owned());
                 let key = settings.client_key.as_ref().ok_or_else(missing)?;
                 let assertion = Assertion {
                     client_id: &settings.client_id,
@@ -135,7 +135,9 @@ impl Credentials {
                     now,
                 };
                 let signed = assertion.sign(key, entropy).map_err(|error| {
-                    Trouble::nonsense(format!("the client assertion could not be signed: {error}"))
+                    FetchError::malformed(format!(
+                        "the client assertion could not be signed: {error}"
+                    ))
                 })?;
                 (
                     None,
@@ -157,11 +159,13 @@ impl Credentials {
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Both parts are form-encoded before they are joined (RFC 6749 2.3.1).
-fn basic(client_id: &str, secret: &SecretText) -> Result<HeaderValue, Trouble> {
+fn basic(client_id: &str, secret: &SecretText) -> Result<HeaderValue, FetchError> {
     let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
     let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose()));
-    let mut value = HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair)))
-        .map_err(|_| Trouble::Misfit("the client secret does not fit into a header".to_owned()))?;
+    let mut value =
+        HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair))).map_err(|_| {
+            FetchError::Misfit("the client secret does not fit into a header".to_owned())
+        })?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::google;
 use super::settings::OidcSettings;
-use crate::idp::cache::Trouble;
+use crate::idp::cache::FetchError;
 use crate::idp::explanation::shown;
 use crate::idp::http::{callable, on_loopback};
 
@@ -23,7 +23,7 @@ pub struct Metadata {
     /// `jwks_uri`
     pub jwks_uri: Url,
     /// `userinfo_endpoint`; where it is told but unusable, why: without its claims a deny by groups would not apply.
-    pub userinfo_endpoint: Option<Result<Url, Trouble>>,
+    pub userinfo_endpoint: Option<Result<Url, FetchError>>,
     /// `end_session_endpoint` (OIDC RP-Initiated Logout 1.0, 2.1), where it is usable.
     pub end_session_endpoint: Option<Url>,
     /// Whether an authorization response without `iss` is a forgery (RFC 9207, 3).
@@ -40,26 +40,26 @@ pub struct Metadata {
 }
 
 /// Where the document of an issuer is (Discovery 4.1).
-pub fn discovery_url(issuer: &str) -> Result<Url, Trouble> {
+pub fn discovery_url(issuer: &str) -> Result<Url, FetchError> {
     Url::parse(&format!(
         "{}/.well-known/openid-configuration",
         issuer.trim_end_matches('/')
     ))
-    .map_err(|_| Trouble::Misfit("the configured issuer is no URL".to_owned()))
+    .map_err(|_| FetchError::Misfit("the configured issuer is no URL".to_owned()))
 }
 
 impl Metadata {
     /// Reads the document of the provider with these settings.
     ///
     /// # Errors
-    /// [`Trouble`]: another issuer, missing or unusable endpoints.
-    pub fn parse(document: &[u8], settings: &OidcSettings) -> Result<Self, Trouble> {
+    /// [`FetchError`]: another issuer, missing or unusable endpoints.
+    pub fn parse(document: &[u8], settings: &OidcSettings) -> Result<Self, FetchError> {
         let document = json::object(document).map_err(|why| {
-            Trouble::nonsense(format!("the discovery document is not usable: {why}"))
+            FetchError::malformed(format!("the discovery document is not usable: {why}"))
         })?;
         let issuer = document.get("issuer").and_then(Value::as_str);
         if issuer != Some(settings.issuer.as_str()) {
-            return Err(Trouble::Misfit(format!(
+            return Err(FetchError::Misfit(format!(
                 "the discovery document says issuer {:?}, configured is {:?}; they must be equal to the last character",
                 shown(issuer.unwrap_or_default()),
                 settings.issuer
@@ -67,7 +67,7 @@ impl Metadata {
         }
         let required = |name: &str| {
             endpoint(&document, name, settings)?
-                .ok_or_else(|| nonsense(format!("{name} is missing")))
+                .ok_or_else(|| malformed(format!("{name} is missing")))
         };
         let listed = |name: &str| -> Vec<String> {
             let list = document.get(name).and_then(Value::as_array);
@@ -77,7 +77,7 @@ impl Metadata {
         // RFC 9700 2.1.1: a provider that says which methods it knows and does not know S256 would ignore ours.
         let challenges = listed("code_challenge_methods_supported");
         if !challenges.is_empty() && !challenges.iter().any(|method| method == "S256") {
-            return Err(nonsense("the provider does not support PKCE with S256"));
+            return Err(malformed("the provider does not support PKCE with S256"));
         }
         Ok(Self {
             authorization_endpoint: required("authorization_endpoint")?,
@@ -106,7 +106,7 @@ fn endpoint(
     document: &Map<String, Value>,
     name: &str,
     settings: &OidcSettings,
-) -> Result<Option<Url>, Trouble> {
+) -> Result<Option<Url>, FetchError> {
     let value = match document.get(name) {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::String(text)) if text.is_empty() => return Ok(None),
@@ -116,23 +116,23 @@ fn endpoint(
         .as_str()
         .and_then(|text| Url::parse(text).ok())
         .filter(|url| callable(url) && url.fragment().is_none())
-        .ok_or_else(|| nonsense(format!("{name} is no https URL")))?;
+        .ok_or_else(|| malformed(format!("{name} is no https URL")))?;
     let issuer_here = Url::parse(&settings.issuer).is_ok_and(|issuer| on_loopback(&issuer));
     if on_loopback(&url) && !issuer_here {
-        return Err(nonsense(format!("{name} leads to this machine")));
+        return Err(malformed(format!("{name} leads to this machine")));
     }
     let host = url.host_str().unwrap_or_default();
     let hosts = &settings.endpoint_hosts;
     if !hosts.is_empty() && !hosts.iter().any(|allowed| allowed == host) {
-        return Err(nonsense(format!(
+        return Err(malformed(format!(
             "{name} is at {host}, which is not in endpoint_hosts"
         )));
     }
     Ok(Some(url))
 }
 
-fn nonsense(what: impl std::fmt::Display) -> Trouble {
-    Trouble::Misfit(format!("the discovery document: {what}"))
+fn malformed(what: impl std::fmt::Display) -> FetchError {
+    FetchError::Misfit(format!("the discovery document: {what}"))
 }
 
 #[cfg(test)]
@@ -150,7 +150,7 @@ pub(super) mod tests {
         })
     }
 
-    fn parse(changes: Value) -> Result<Metadata, Trouble> {
+    fn parse(changes: Value) -> Result<Metadata, FetchError> {
         let mut document = document();
         for (name, value) in changes.as_object().unwrap() {
             document[name] = value.clone();
@@ -238,7 +238,10 @@ pub(super) mod tests {
             "",
         ] {
             assert!(
-                matches!(parse(json!({ "issuer": other })), Err(Trouble::Misfit(_))),
+                matches!(
+                    parse(json!({ "issuer": other })),
+                    Err(FetchError::Misfit(_))
+                ),
                 "{other}"
             );
         }

@@ -9,7 +9,7 @@ use super::client_authentication::{self, Credentials};
 use super::metadata::{Metadata, discovery_url};
 use super::token::{CodeExchange, ProbedClient};
 use super::{OidcProvider, OidcSettings, auth_time, jws};
-use crate::idp::cache::Trouble;
+use crate::idp::cache::FetchError;
 use crate::idp::clock_advice::clock_advice;
 use crate::idp::probe::Probed;
 
@@ -109,7 +109,7 @@ impl OidcProvider {
             client_secret: settings.client_secret.as_ref(),
         };
         let asked = exchange.probe(&self.http, &credentials).await;
-        Ok(asked.map_err(|error| Trouble::Document {
+        Ok(asked.map_err(|error| FetchError::Document {
             what: "the token endpoint",
             url: metadata.token_endpoint.to_string(),
             error,

@@ -2,7 +2,7 @@
 
 use rolecall_core::sign_in::ProviderError;
 
-use crate::idp::cache::Trouble;
+use crate::idp::cache::FetchError;
 use crate::idp::explanation;
 
 /// Errors of the authorization endpoint that are registered (IANA OAuth Extensions Error Registry).
@@ -31,7 +31,7 @@ const REGISTERED: [&str; 17] = [
 pub fn refusal(error: &str, description: Option<&str>) -> ProviderError {
     if matches!(error, "server_error" | "temporarily_unavailable") {
         let said = explanation::of(Some(error), description).unwrap_or_default();
-        return Trouble::nonsense(format!(
+        return FetchError::malformed(format!(
             "the provider sent the browser back with an outage of its own: {said}"
         ))
         .into();

@@ -13,7 +13,7 @@ use url::{Url, form_urlencoded};
 
 use super::client_authentication::Credentials;
 use super::jws::malformed;
-use crate::idp::cache::Trouble;
+use crate::idp::cache::FetchError;
 use crate::idp::explanation;
 use crate::idp::http::{Answer, HttpClient, HttpError};
 use crate::idp::redact::Redactor;
@@ -69,7 +69,7 @@ impl CodeExchange<'_> {
         }
         let body = answer.json().map_err(|error| self.unavailable(error))?;
         let members = json::object(&body)
-            .map_err(|why| nonsense(format!("the token endpoint's answer: {why}")))?;
+            .map_err(|why| invalid_response(format!("the token endpoint's answer: {why}")))?;
         tokens(&members)
     }
 
@@ -97,7 +97,7 @@ impl CodeExchange<'_> {
     }
 
     fn unavailable(&self, error: HttpError) -> ProviderError {
-        let trouble = Trouble::Document {
+        let trouble = FetchError::Document {
             what: "the token endpoint",
             url: self.endpoint.to_string(),
             error,
@@ -137,7 +137,7 @@ impl CodeExchange<'_> {
         let members = match json::object(&answer.body) {
             Ok(members) => members,
             Err(why) => {
-                return nonsense(format!(
+                return invalid_response(format!(
                     "the token endpoint at {host} answered {status}: {why}"
                 ));
             }
@@ -154,11 +154,11 @@ impl CodeExchange<'_> {
         );
         match error {
             "invalid_grant" => ProviderError::rejected(RejectReason::Code, detail),
-            "invalid_client" | "unauthorized_client" => Trouble::Misfit(format!(
+            "invalid_client" | "unauthorized_client" => FetchError::Misfit(format!(
                 "{detail}; check client_id, client_secret and client_authentication"
             ))
             .into(),
-            _ => nonsense(detail),
+            _ => invalid_response(detail),
         }
     }
 }
@@ -168,9 +168,11 @@ fn tokens(members: &Map<String, Value>) -> Result<Tokens, ProviderError> {
     let text = |name: &str| members.get(name).and_then(Value::as_str);
     let access_token = text("access_token")
         .filter(|token| !token.is_empty())
-        .ok_or_else(|| nonsense("the token endpoint sent no access token"))?;
+        .ok_or_else(|| invalid_response("the token endpoint sent no access token"))?;
     if !text("token_type").is_some_and(|kind| kind.eq_ignore_ascii_case("bearer")) {
-        return Err(nonsense("the token endpoint's token_type is not Bearer"));
+        return Err(invalid_response(
+            "the token endpoint's token_type is not Bearer",
+        ));
     }
     let id_token =
         text("id_token").ok_or_else(|| malformed("the token endpoint sent no ID token"))?;
@@ -180,8 +182,8 @@ fn tokens(members: &Map<String, Value>) -> Result<Tokens, ProviderError> {
     })
 }
 
-fn nonsense(what: impl Into<String>) -> ProviderError {
-    Trouble::nonsense(what).into()
+fn invalid_response(what: impl Into<String>) -> ProviderError {
+    FetchError::malformed(what).into()
 }
 
 #[cfg(test)]

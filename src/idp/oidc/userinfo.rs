@@ -14,7 +14,7 @@ use url::Url;
 
 use super::jws::malformed;
 use super::merge::Missing;
-use crate::idp::cache::Trouble;
+use crate::idp::cache::FetchError;
 use crate::idp::explanation;
 use crate::idp::http::{Answer, HttpClient};
 
@@ -42,7 +42,7 @@ impl UserinfoUse {
 /// One question.
 pub struct Question<'a> {
     /// `userinfo_endpoint`, or why it is unusable.
-    pub endpoint: &'a Result<Url, Trouble>,
+    pub endpoint: &'a Result<Url, FetchError>,
     /// The access token that came with the ID token.
     pub access_token: &'a SecretText,
     /// Whom the ID token is about.
@@ -100,7 +100,7 @@ impl Question<'_> {
     }
 
     fn no_answer(&self, why: impl std::fmt::Display) -> ProviderError {
-        Trouble::nonsense(format!("userinfo: {why}; {}", self.missing)).into()
+        FetchError::malformed(format!("userinfo: {why}; {}", self.missing)).into()
     }
 
     fn other_subject(&self, what: &str) -> ProviderError {

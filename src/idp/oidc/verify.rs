@@ -14,7 +14,7 @@ use super::checks::{self, Expected, Verified};
 use super::jwks::{KeySet, NotVerified};
 use super::jws::{Algorithm, UnverifiedJws, not_allowed};
 use super::protocol_claims::ProtocolClaims;
-use crate::idp::cache::{Cached, Fetch, Trouble};
+use crate::idp::cache::{Cached, Fetch, FetchError};
 use crate::idp::http::HttpClient;
 
 /// An ID token whose signature nobody has verified yet. It tells nothing of its claims.
@@ -84,8 +84,8 @@ impl ProviderKeys<'_> {
     /// The keys of today.
     ///
     /// # Errors
-    /// [`Trouble`], when there are none and none can be fetched.
-    pub async fn current(&self) -> Result<Arc<KeySet>, Trouble> {
+    /// [`FetchError`], when there are none and none can be fetched.
+    pub async fn current(&self) -> Result<Arc<KeySet>, FetchError> {
         self.kept.get(self.fetch()).await
     }
 
@@ -93,13 +93,13 @@ impl ProviderKeys<'_> {
         let (http, jwks_uri) = (self.http.clone(), self.jwks_uri.clone());
         Box::pin(async move {
             let document = http.get_json(&jwks_uri).await;
-            let document = document.map_err(|error| Trouble::Document {
+            let document = document.map_err(|error| FetchError::Document {
                 what: "the key set (jwks_uri)",
                 url: jwks_uri.to_string(),
                 error,
             })?;
             KeySet::parse(&document)
-                .map_err(|why| Trouble::nonsense(format!("the provider's JWKS: {why}")))
+                .map_err(|why| FetchError::malformed(format!("the provider's JWKS: {why}")))
         })
     }
 

@@ -1,7 +1,7 @@
 //! A provider's response for AWS, read from a verified assertion (AWS: "Configure SAML assertions for the authentication
 //! response").
 
-use rolecall_core::sign_in::{OneTime, ProviderError, RejectReason, ResponseForAws};
+use rolecall_core::sign_in::{ProviderError, RejectReason, ReplayKey, ResponseForAws};
 
 use super::assertion::VerifiedAssertion;
 use super::expectation::Expectation;
@@ -53,7 +53,7 @@ pub fn read(verified: VerifiedAssertion) -> Result<ResponseForAws, ProviderError
         session_name: single("RoleSessionName")?,
         source_identity: single("SourceIdentity")?,
         tag_keys: tag_keys.collect(),
-        once: Some(OneTime {
+        once: Some(ReplayKey {
             digest: verified.digest,
             until: verified.not_on_or_after,
         }),

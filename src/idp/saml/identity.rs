@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_core::identity::{AuthTime, Evidence, Identity, InvalidClaims, ReadClaims};
-use rolecall_core::sign_in::{OneTime, ProviderError, RejectReason, Vouched};
+use rolecall_core::sign_in::{ProviderError, RejectReason, ReplayKey, VerifiedSignIn};
 
 use super::assertion::{Attribute, VerifiedAssertion, named, the_one};
 use super::settings::SamlSettings;
@@ -28,7 +28,7 @@ const EMAIL_ADDRESS: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddr
 pub fn vouched(
     settings: &SamlSettings,
     verified: VerifiedAssertion,
-) -> Result<Vouched, ProviderError> {
+) -> Result<VerifiedSignIn, ProviderError> {
     let format = verified
         .name_id
         .as_ref()
@@ -97,9 +97,9 @@ pub fn vouched(
         },
         subject: verified.subject,
     };
-    Ok(Vouched {
+    Ok(VerifiedSignIn {
         identity,
-        once: Some(OneTime {
+        once: Some(ReplayKey {
             digest: verified.digest,
             until: verified.not_on_or_after,
         }),

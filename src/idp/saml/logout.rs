@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::SecretDigest;
 use rolecall_core::identity::NameId;
-use rolecall_core::sign_in::{Correlation, LogoutOrder, OneTime, ProviderError, RejectReason};
+use rolecall_core::sign_in::{Correlation, LogoutOrder, ProviderError, RejectReason, ReplayKey};
 use roxmltree::Node;
 use serde::{Deserialize, Serialize};
 
@@ -86,7 +86,7 @@ pub fn order(incoming: Incoming, parties: &Parties<'_>) -> Result<LogoutOrder, P
         name_id: name_id(request)?,
         session_indexes,
         issued_at: issued,
-        once: OneTime {
+        once: ReplayKey {
             digest,
             until: issued + AGE_MAX + parties.leeway,
         },

@@ -13,7 +13,7 @@ use url::Url;
 
 use super::aggregate::MetadataReader;
 use super::trust::{InvalidMetadata, SamlTrust, TrustOptions};
-use crate::idp::cache::{Cached, Fetch, Lifetimes, Trouble};
+use crate::idp::cache::{Cached, Fetch, FetchError, Lifetimes};
 use crate::idp::http::{HttpClient, HttpError};
 
 /// How old metadata without `validUntil` may become when its address does not answer: a week's end and a holiday.
@@ -86,34 +86,34 @@ impl RemoteMetadata {
             let mut reader = MetadataReader::new(&options);
             let reading = http.read_xml(&url, |piece| Ok(reader.take(piece)?));
             reading.await.map_err(|error| match error {
-                FetchError::Http(error) => Trouble::Document {
+                MetadataFetchError::Http(error) => FetchError::Document {
                     what: "the metadata",
                     url: url.to_string(),
                     error,
                 },
-                FetchError::Invalid(error) => Trouble::Misfit(error.to_string()),
+                MetadataFetchError::Invalid(error) => FetchError::Misfit(error.to_string()),
             })?;
             let trust = reader
                 .finish()
                 .and_then(|text| adoptable(&text, &options, clock.now()));
-            trust.map_err(|error| Trouble::Misfit(error.to_string()))
+            trust.map_err(|error| FetchError::Misfit(error.to_string()))
         })
     }
 }
 
 /// Why no metadata was fetched.
-enum FetchError {
+enum MetadataFetchError {
     Http(HttpError),
     Invalid(InvalidMetadata),
 }
 
-impl From<HttpError> for FetchError {
+impl From<HttpError> for MetadataFetchError {
     fn from(error: HttpError) -> Self {
         Self::Http(error)
     }
 }
 
-impl From<InvalidMetadata> for FetchError {
+impl From<InvalidMetadata> for MetadataFetchError {
     fn from(error: InvalidMetadata) -> Self {
         Self::Invalid(error)
     }

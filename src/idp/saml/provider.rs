@@ -13,14 +13,15 @@ use rolecall_core::base::secret::{SamlResponse, State};
 use rolecall_core::base::{Clock, Entropy};
 use rolecall_core::identity::{EmailDomain, Evidence, Identity, ProviderId};
 use rolecall_core::sign_in::{
-    Callback, Challenge, Correlation, Demand, IdentityProvider, ProviderError, RejectReason,
-    SamlServiceProvider, Turn, Vouched,
+    AuthnRequirements, Callback, Challenge, Correlation, IdentityProvider, ProviderError,
+    RejectReason, SamlServiceProvider, Turn, VerifiedSignIn,
 };
 use serde::{Deserialize, Serialize};
 
 use super::assertion::VerifiedAssertion;
 use super::expectation::Expectation;
 use super::identity;
+use super::identity_from_claims::identity_from_claims;
 use super::logout::Parties;
 use super::message::{Outgoing, unwritable};
 use super::own_keys::OwnKey;
@@ -28,7 +29,6 @@ use super::redirect::Message;
 use super::request::{AuthnRequest, LogoutRequest, fresh_id, moment};
 use super::settings::SamlSettings;
 use super::source::Source;
-use super::suppose::suppose;
 use super::trust::{Binding, Endpoint, SamlTrust};
 use super::verify;
 use crate::idp::http::HttpClient;
@@ -51,7 +51,7 @@ pub struct SamlProvider {
 
 /// What is remembered while the person is at the provider.
 #[derive(Serialize, Deserialize)]
-struct Begun {
+struct PendingSignIn {
     id: String,
     fresh: bool,
     at: DateTime<Utc>,
@@ -86,12 +86,12 @@ impl SamlProvider {
     ///
     /// # Errors
     /// [`ProviderError::Rejected`], as at a sign-in.
-    pub fn suppose(
+    pub fn identity_from_claims(
         settings: &SamlSettings,
         said: &serde_json::Map<String, serde_json::Value>,
         now: DateTime<Utc>,
     ) -> Result<Identity, ProviderError> {
-        suppose(settings, said, now)
+        identity_from_claims(settings, said, now)
     }
 
     /// Gets the provider's metadata, as every sign-in does; says what an operator should know of it.
@@ -167,7 +167,7 @@ impl SamlProvider {
 
     /// What a response to this sign-in is held against.
     fn expected_of(&self, correlation: &Correlation) -> Result<Expectation, ProviderError> {
-        let begun = Begun::deserialize(&correlation.0)
+        let begun = PendingSignIn::deserialize(&correlation.0)
             .map_err(|_| ProviderError::rejected(RejectReason::InResponseTo, "not begun here"))?;
         Ok(Expectation {
             fresh_since: begun.fresh.then_some(begun.at),
@@ -243,7 +243,7 @@ impl IdentityProvider for SamlProvider {
     async fn begin(
         &self,
         state: &State,
-        demand: &Demand,
+        demand: &AuthnRequirements,
     ) -> Result<(Challenge, Correlation), ProviderError> {
         let trust = self.metadata.trust().await?;
         let endpoint = self.sign_in_place(&trust)?;
@@ -270,7 +270,7 @@ impl IdentityProvider for SamlProvider {
         let challenge = outgoing.to(endpoint.binding, &endpoint.location, |key| {
             request.written(key)
         })?;
-        let begun = Begun {
+        let begun = PendingSignIn {
             id: request.id,
             fresh: demand.fresh,
             at: now,
@@ -283,7 +283,7 @@ impl IdentityProvider for SamlProvider {
         &self,
         correlation: Correlation,
         callback: Callback,
-    ) -> Result<Vouched, ProviderError> {
+    ) -> Result<VerifiedSignIn, ProviderError> {
         let Callback::Saml(response) = callback else {
             return Err(ProviderError::rejected(
                 RejectReason::Malformed,

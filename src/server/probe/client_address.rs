@@ -12,7 +12,7 @@ use crate::config::Listen;
 pub const FORGED: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// How the gateway sees this machine.
-pub struct Sight<'a> {
+pub struct ObservedAddress<'a> {
     /// Where it was asked.
     pub public_url: &'a Url,
     /// What is configured.
@@ -25,7 +25,7 @@ pub struct Sight<'a> {
     pub local: Option<IpAddr>,
 }
 
-impl Sight<'_> {
+impl ObservedAddress<'_> {
     /// A note of how this machine is seen.
     ///
     /// # Errors
@@ -163,7 +163,7 @@ mod tests {
         plain: &SeenAddress,
         forged: &SeenAddress,
     ) -> String {
-        let sight = Sight {
+        let sight = ObservedAddress {
             public_url: &Url::parse(url).unwrap(),
             listen: &listen(header),
             plain,

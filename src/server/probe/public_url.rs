@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::Issuers;
-use super::client_address::{FORGED, Sight};
+use super::client_address::{FORGED, ObservedAddress};
 use crate::client_address::SeenAddress;
 use crate::config::Settings;
 use crate::idp::http::{Answer, HttpError};
@@ -169,7 +169,7 @@ impl Asker<'_> {
         let forged = self.get("/client-address", &forged).await.ok();
         let forged: Option<SeenAddress> =
             forged.and_then(|answer| serde_json::from_slice(&answer.body).ok());
-        let sight = Sight {
+        let sight = ObservedAddress {
             public_url: &self.settings.public_url,
             listen: &self.settings.listen,
             plain,

@@ -28,7 +28,7 @@ pub(super) enum Effect {
 
 /// What an error says about the command that met it.
 #[derive(PartialEq, Eq)]
-enum Fate {
+enum ReplyState {
     /// The server said no; the connection is fine.
     Refused,
     /// The server is no master (any more) and did nothing: look for the master.
@@ -37,13 +37,13 @@ enum Fate {
     Unknown,
 }
 
-fn fate(error: &RedisError) -> Fate {
+fn fate(error: &RedisError) -> ReplyState {
     if is_read_only(error) {
-        Fate::NotHere
+        ReplyState::NotHere
     } else if error.is_io_error() || error.is_unrecoverable_error() {
-        Fate::Unknown
+        ReplyState::Unknown
     } else {
-        Fate::Refused
+        ReplyState::Refused
     }
 }
 
@@ -125,9 +125,9 @@ impl Link {
             };
             tries += 1;
             let again = match fate(&error) {
-                Fate::Refused => return Err(error),
-                Fate::NotHere => true,
-                Fate::Unknown => effect == Effect::Reads,
+                ReplyState::Refused => return Err(error),
+                ReplyState::NotHere => true,
+                ReplyState::Unknown => effect == Effect::Reads,
             };
             self.forget(Some(number));
             if !again || tries > 1 {
@@ -272,14 +272,14 @@ mod tests {
             "ERR Error running script (call to f_f5b1): @user_script:1: @user_script: 1: -READONLY You can't write against a read only replica. ",
             "READONLY You can't write against a read only replica. script: f5b1, on @user_script:1.",
         ] {
-            assert!(fate(&error(reply)) == Fate::NotHere, "{reply}");
+            assert!(fate(&error(reply)) == ReplyState::NotHere, "{reply}");
         }
         for reply in [
             "ERR Error running script (call to f_f5b1): @user_script:1: @user_script: 1: -OOM command not allowed",
             "ERR unknown command 'READONLY'",
             "OOM command not allowed when used memory > 'maxmemory'.",
         ] {
-            assert!(fate(&error(reply)) == Fate::Refused, "{reply}");
+            assert!(fate(&error(reply)) == ReplyState::Refused, "{reply}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 
 use actix_web::http::StatusCode;
 use rolecall_core::aws::{ConsoleSignInError, StsRefusal};
-use rolecall_core::issue::{IssueError, Mismatch, Refused};
+use rolecall_core::issue::{IssueError, Refused, ResponseMismatch};
 
 use super::explanation::{Explanation, Fault};
 use super::page::PageError;
@@ -75,13 +75,13 @@ impl From<IssueError> for PageError {
     }
 }
 
-fn mismatch_text(mismatch: Mismatch) -> &'static str {
+fn mismatch_text(mismatch: ResponseMismatch) -> &'static str {
     match mismatch {
-        Mismatch::Subject => {
+        ResponseMismatch::Subject => {
             "Your identity provider sent AWS its word about somebody else than you are here."
         }
-        Mismatch::Role => "Your identity provider's word to AWS does not name this role.",
-        Mismatch::SourceIdentity => {
+        ResponseMismatch::Role => "Your identity provider's word to AWS does not name this role.",
+        ResponseMismatch::SourceIdentity => {
             "Your identity provider's word to AWS has another source identity than this role needs."
         }
     }

@@ -12,7 +12,7 @@ use actix_web::web::{Data, Form};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use rolecall_core::audit::{ReferenceId, RequestContext};
 use rolecall_core::base::secret::{SessionSecret, SignOutTicket};
-use rolecall_core::caller::Origin;
+use rolecall_core::caller::ClientInfo;
 use rolecall_core::session::Session;
 use rolecall_core::sign_in::ReturnTo;
 use serde::de::DeserializeOwned;
@@ -66,7 +66,7 @@ fn scope(request: &HttpRequest) -> Result<RequestScope, RequestError> {
         .get(header::USER_AGENT)
         .and_then(|value| value.to_str().ok())
         .map(|agent| agent.chars().take(USER_AGENT_CHARS_MAX).collect());
-    let origin = Origin {
+    let origin = ClientInfo {
         address: address::known(request),
         user_agent,
     };

@@ -182,7 +182,7 @@ fn comes_from_elsewhere(path: &str) -> bool {
     matches!(segments[..], ["", "sign-in", _, "acs" | "slo" | "aws-acs"])
 }
 
-/// Whether a browser says that the request comes from our own pages (Fetch Metadata, RFC 6454 `Origin`). `Origin` is
+/// Whether a browser says that the request comes from our own pages (Fetch Metadata, RFC 6454 `ClientInfo`). `ClientInfo` is
 /// `null` on forms of pages that send no referrer, ours among them, so that alone says nothing. Programs send neither
 /// and are held off by the token in our forms.
 fn from_us(site: &Site, headers: &HeaderMap) -> bool {

@@ -9,7 +9,8 @@ use rolecall_core::base::secret::{SecretText, State};
 use rolecall_core::gateway::Gateway;
 use rolecall_core::identity::{EmailAddress, ProviderId};
 use rolecall_core::sign_in::{
-    Callback, Demand, IdentityProvider, ReturnTo, Returned, SignInError, SignInWish, SignedIn,
+    AuthnRequirements, Callback, CallbackParams, IdentityProvider, ReturnTo, SignInCompleted,
+    SignInError, SignInRequest,
 };
 use serde::Deserialize;
 
@@ -51,12 +52,12 @@ impl SignInQuery {
     }
 }
 
-impl From<SignInQuery> for SignInWish {
+impl From<SignInQuery> for SignInRequest {
     fn from(wish: SignInQuery) -> Self {
         let return_to = wish.return_to();
         let email = wish.email.as_deref();
         Self {
-            demand: Demand {
+            demand: AuthnRequirements {
                 fresh: wish.fresh,
                 second_factor: wish.mfa,
                 login_hint: email.and_then(|email| EmailAddress::parse(email).ok()),
@@ -221,7 +222,7 @@ pub async fn finish(
     scope: &RequestScope,
     request: &HttpRequest,
     id: &ProviderId,
-    outcome: Result<SignedIn, SignInError>,
+    outcome: Result<SignInCompleted, SignInError>,
 ) -> Result<HttpResponse, PageError> {
     let site = &scope.site;
     let label = known(&site.gateway, id);
@@ -262,7 +263,7 @@ fn known<'a>(gateway: &'a Gateway, id: &ProviderId) -> &'a str {
 }
 
 /// Reads an authorization response (RFC 6749 4.1.2); a parameter that is there twice makes it none (RFC 6749 3.1).
-fn parse_callback(query: &str) -> Option<Returned> {
+fn parse_callback(query: &str) -> Option<CallbackParams> {
     let mut found: [Option<String>; 5] = Default::default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let Some(at) = ["state", "code", "iss", "error", "error_description"]
@@ -290,5 +291,5 @@ fn parse_callback(query: &str) -> Option<Returned> {
         (Some(_), Some(_)) | (None, None) => return None,
     };
     let state = State::new(state?);
-    Some(Returned { state, callback })
+    Some(CallbackParams { state, callback })
 }

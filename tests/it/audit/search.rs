@@ -34,7 +34,7 @@ async fn everything_an_event_is_about_finds_it(database: TestDatabase) -> Result
     let ended = AuditEvent {
         reference: done.reference.clone(),
         address: Some([198, 51, 100, 7].into()),
-        ..event(Happened::IssueDone {
+        ..event(AuditEventKind::IssueDone {
             access_key_id: "ASIA".to_owned(),
             assumed_role: "arn".to_owned(),
             expires_at: Noon.now(),
@@ -43,14 +43,14 @@ async fn everything_an_event_is_about_finds_it(database: TestDatabase) -> Result
             unanswered: 0,
         })
     };
-    let client = event(Happened::ClientSessionBegun {
+    let client = event(AuditEventKind::ClientSessionBegun {
         actor: actor("alice"),
         session: "C".to_owned(),
         client: "botocore".to_owned(),
         flow: Flow::Code,
         allowed_in: "S".to_owned(),
     });
-    let refused = event(Happened::SignInRefused {
+    let refused = event(AuditEventKind::SignInRefused {
         provider: Some("google".to_owned()),
         reason: "nonce".to_owned(),
     });

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use rolecall_core::aws::Sts as _;
 use rolecall_testkit::clock::ManualClock;
-use rolecalld::aws::keys::{Haste, KeyAlgorithm, KeyDirectory, KeyError, KeyState, KeyUse};
+use rolecalld::aws::keys::{KeyAlgorithm, KeyDirectory, KeyError, KeyState, KeyUse, Urgency};
 use serde_json::Value;
 
 use super::fixture::{StsFixture, key_directory};
@@ -37,7 +37,7 @@ async fn a_rotation_goes_unnoticed() -> Result<()> {
     assert_eq!(second.state, KeyState::Next);
     let before = fixture.issuer.jwks();
     assert!(matches!(
-        keys.rotate(Haste::Patient, fixture.clock.now()),
+        keys.rotate(Urgency::Patient, fixture.clock.now()),
         Err(KeyError::TooEarly { .. })
     ));
     fixture.issuer.reload()?;
@@ -47,7 +47,7 @@ async fn a_rotation_goes_unnoticed() -> Result<()> {
     fixture.clock.advance(DAY);
     let in_flight = fixture.request().await?;
     assert_eq!(
-        keys.rotate(Haste::Patient, fixture.clock.now())?.id,
+        keys.rotate(Urgency::Patient, fixture.clock.now())?.id,
         second.id
     );
     fixture.issuer.reload()?;
@@ -56,13 +56,13 @@ async fn a_rotation_goes_unnoticed() -> Result<()> {
     sts.assume(&fixture.request().await?).await?;
 
     assert!(matches!(
-        keys.retire(&first, Haste::Patient, fixture.clock.now()),
+        keys.retire(&first, Urgency::Patient, fixture.clock.now()),
         Err(KeyError::Needed { .. })
     ));
     fixture.clock.advance(DAY + Duration::from_secs(600));
     fixture.issuer.reload()?;
     assert_eq!(kids(&fixture)?, [second.id.to_string()]);
-    keys.retire(&first, Haste::Patient, fixture.clock.now())?;
+    keys.retire(&first, Urgency::Patient, fixture.clock.now())?;
     assert!(!keys.path().join(format!("{first}.key")).exists());
     sts.assume(&fixture.request().await?).await?;
     Ok(())
@@ -208,7 +208,7 @@ fn one_command_at_a_time() -> Result<()> {
         Err(KeyError::Busy(_))
     ));
     assert!(matches!(
-        keys.rotate(Haste::Emergency, now),
+        keys.rotate(Urgency::Emergency, now),
         Err(KeyError::Busy(_))
     ));
     // Reading needs no lock: a gateway starts while a command runs.
@@ -240,7 +240,7 @@ fn broken_directories_are_refused_with_a_hint() -> Result<()> {
     let none = KeyDirectory::new(home.path().join("none"));
     assert!(matches!(none.load(now), Err(KeyError::Empty(_))));
     assert!(matches!(
-        none.rotate(Haste::Patient, now),
+        none.rotate(Urgency::Patient, now),
         Err(KeyError::Empty(_))
     ));
 
@@ -307,15 +307,15 @@ async fn an_emergency_takes_the_key_away_at_once() -> Result<()> {
     let (keys, now) = (&fixture.directory, fixture.clock.now());
     let leaked = keys.list()?[0].id.clone();
     assert!(matches!(
-        keys.retire(&leaked, Haste::Patient, now),
+        keys.retire(&leaked, Urgency::Patient, now),
         Err(KeyError::Active(_))
     ));
     assert!(matches!(
-        keys.retire(&leaked, Haste::Emergency, now),
+        keys.retire(&leaked, Urgency::Emergency, now),
         Err(KeyError::NoneNext(KeyUse::Token))
     ));
     let next = keys.generate(KeyAlgorithm::Es256, now)?;
-    keys.retire(&leaked, Haste::Emergency, now)?;
+    keys.retire(&leaked, Urgency::Emergency, now)?;
     fixture.issuer.reload()?;
     assert_eq!(kids(&fixture)?, [next.id.to_string()]);
     fixture.issued().await?;
@@ -335,17 +335,17 @@ fn a_broken_key_never_signs_and_never_keeps_a_leaked_one_alive() -> Result<()> {
     let sound = fs::read(file(second.as_str()))?;
     fs::write(file(second.as_str()), "")?;
     assert!(matches!(
-        keys.rotate(Haste::Emergency, now),
+        keys.rotate(Urgency::Emergency, now),
         Err(KeyError::Mismatch { .. })
     ));
-    assert!(keys.retire(&leaked, Haste::Emergency, now).is_err());
+    assert!(keys.retire(&leaked, Urgency::Emergency, now).is_err());
     assert_eq!(keys.list()?[0].state, KeyState::Active { since: now });
 
     fs::write(file(second.as_str()), sound)?;
     fs::write(file(third.as_str()), "")?;
-    keys.retire(&leaked, Haste::Emergency, now)?;
+    keys.retire(&leaked, Urgency::Emergency, now)?;
     assert_eq!(keys.list()?[1].state, KeyState::Active { since: now });
-    keys.retire(&third, Haste::Emergency, now)?;
+    keys.retire(&third, Urgency::Emergency, now)?;
     assert_eq!(*keys.load(now)?.active.id(), second);
     Ok(())
 }

@@ -14,7 +14,7 @@ use rolecall_core::aws::{
 use rolecall_harness::TestClock;
 use rolecall_testkit::aws::{Account, Aws, AwsSettings as Emulated, Role};
 use rolecall_testkit::clock::ManualClock;
-use rolecalld::aws::keys::{Haste, KeyAlgorithm, KeyDirectory, KeyUse};
+use rolecalld::aws::keys::{KeyAlgorithm, KeyDirectory, KeyUse, Urgency};
 use rolecalld::aws::{AwsSettings, ResponseIssuer, StsClient, http_client};
 use rolecalld::world::SystemEntropy;
 use serde_json::json;
@@ -219,12 +219,12 @@ async fn a_rotation_goes_unnoticed_once_iam_has_both_certificates() -> Result<()
 
     let early = fixture
         .directory
-        .rotate(Haste::Patient, fixture.clock.now());
+        .rotate(Urgency::Patient, fixture.clock.now());
     ensure!(early.is_err(), "administrators need time to carry it there");
     fixture.clock.advance(Duration::from_secs(24 * 3_600));
     fixture
         .directory
-        .rotate(Haste::Patient, fixture.clock.now())?;
+        .rotate(Urgency::Patient, fixture.clock.now())?;
     fixture.issuer.reload()?;
     sts.assume(&fixture.request(&claims).await?).await?;
     assert_eq!(

@@ -2,17 +2,17 @@
 
 use anyhow::{Result, ensure};
 use rolecall_core::identity::AuthTime as Known;
-use rolecall_core::sign_in::{Demand, IdentityProvider as _};
+use rolecall_core::sign_in::{AuthnRequirements, IdentityProvider as _};
 use rolecall_testkit::oidc::AuthTime;
 use rolecalld::idp::AuthTimeRule;
 use serde_json::json;
 
 use super::{Fixture, new_state, parameter, redirect};
 
-fn fresh() -> Demand {
-    Demand {
+fn fresh() -> AuthnRequirements {
+    AuthnRequirements {
         fresh: true,
-        ..Demand::default()
+        ..AuthnRequirements::default()
     }
 }
 
@@ -34,7 +34,7 @@ async fn a_silence_is_of_unknown_age_unless_a_demanded_sign_in_may_be_assumed_ne
         (Always, AssumeNow, Known::Stated, Known::Stated),
         (Never, AssumeNow, Known::Unstated, Known::Assumed),
     ] {
-        for (demand, expected) in [(Demand::default(), plain), (fresh(), demanded)] {
+        for (demand, expected) in [(AuthnRequirements::default(), plain), (fresh(), demanded)] {
             let mut fixture = fixture(says, rule)?;
             let alice = fixture.sign_in_as("alice", &demand).await?;
             let case = format!("{says:?}, {rule:?}, fresh: {}", demand.fresh);
@@ -53,7 +53,13 @@ async fn the_claims_are_asked_for_where_the_provider_knows_the_parameter() -> Re
     let asked = async |says| {
         let fixture = fixture(says, AuthTimeRule::Required)?;
         let state = new_state();
-        redirect(fixture.adapter.begin(&state, &Demand::default()).await?.0)
+        redirect(
+            fixture
+                .adapter
+                .begin(&state, &AuthnRequirements::default())
+                .await?
+                .0,
+        )
     };
     let url = asked(AuthTime::WhenAsked).await?;
     let claims: serde_json::Value = serde_json::from_str(&parameter(&url, "claims")?)?;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use rolecall_core::identity::Identity;
-use rolecall_core::sign_in::{Demand, IdentityProvider as _, ProviderError, RejectReason};
+use rolecall_core::sign_in::{
+    AuthnRequirements, IdentityProvider as _, ProviderError, RejectReason,
+};
 use rolecall_testkit::oidc::{Conduct, Fault};
 
 use super::{Ended, Fixture, new_state};
@@ -31,7 +33,10 @@ async fn a_hundred_first_sign_ins_at_once_discover_once() -> Result<()> {
         .map(|_| {
             Box::pin(async {
                 let state = new_state();
-                fixture.adapter.begin(&state, &Demand::default()).await
+                fixture
+                    .adapter
+                    .begin(&state, &AuthnRequirements::default())
+                    .await
             })
         })
         .collect();
@@ -60,7 +65,9 @@ async fn a_hundred_first_sign_ins_at_once_discover_once() -> Result<()> {
 async fn keys_that_rotate_while_the_person_is_away_are_fetched_once() -> Result<()> {
     let mut fixture = Fixture::new()?;
     fixture.sign_in("alice").await?;
-    let returned = fixture.visit_provider("bob", &Demand::default()).await?;
+    let returned = fixture
+        .visit_provider("bob", &AuthnRequirements::default())
+        .await?;
     fixture.upstream.rotate_keys()?;
     fixture.complete(returned).await?;
     ensure!(fixture.upstream.hits("/jwks") == 2);

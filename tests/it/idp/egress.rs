@@ -84,7 +84,7 @@ async fn get(egress: &Egress, url: &str) -> Result<Result<Vec<u8>, HttpError>> {
 
 #[tokio::test]
 async fn a_sign_in_goes_through_the_proxy_and_trusts_the_private_authority() -> Result<()> {
-    use rolecall_core::sign_in::{Demand, IdentityProvider as _};
+    use rolecall_core::sign_in::{AuthnRequirements, IdentityProvider as _};
     use rolecall_harness::TestClock;
     use rolecalld::idp::oidc::OidcProvider;
     use rolecalld::world::SystemEntropy;
@@ -97,7 +97,7 @@ async fn a_sign_in_goes_through_the_proxy_and_trusts_the_private_authority() -> 
         Arc::new(SystemEntropy),
     );
     let state = new_state();
-    let (challenge, correlation) = adapter.begin(&state, &Demand::default()).await?;
+    let (challenge, correlation) = adapter.begin(&state, &AuthnRequirements::default()).await?;
     let url = super::redirect(challenge)?.to_string();
     // The person's browser knows the provider by another way.
     let url = url.replace(ISSUER, &corporate.fixture.upstream.url());

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use rolecall_core::identity::{EmailAddress, Identity};
-use rolecall_core::sign_in::{Demand, ProviderError};
+use rolecall_core::sign_in::{AuthnRequirements, ProviderError};
 use rolecall_test_requirements::CORPUS;
 use rolecall_testkit::oidc::variation::{ABSENT, Raw, Variation};
 use rolecalld::idp::oidc::{OidcSettings, UserinfoUse};
@@ -73,7 +73,9 @@ async fn alice_with(
 ) -> Result<Identity, Ended> {
     let mut fixture = Fixture::with(|_| (), adapter)?;
     fixture.upstream.vary(variation);
-    fixture.sign_in_as("alice", &Demand::default()).await
+    fixture
+        .sign_in_as("alice", &AuthnRequirements::default())
+        .await
 }
 
 /// That the case ends in a sign-in of Alice with her groups and her address.

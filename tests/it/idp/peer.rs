@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use rolecall_core::identity::EmailAddress;
-use rolecall_core::sign_in::{Demand, IdentityProvider as _};
+use rolecall_core::sign_in::{AuthnRequirements, IdentityProvider as _};
 use rolecall_test_requirements::NODE_PEERS;
 use rolecall_testkit::browser::Browser;
 use rolecall_testkit::clock::ManualClock;
@@ -13,19 +13,23 @@ use rolecalld::idp::oidc::{AssertionAudience, ClientAuthentication, OidcProvider
 
 use super::client_authentication::client_key;
 use super::{
-    CALLBACK, CLIENT_ID, CLIENT_SECRET, Returned, callback, new_adapter, new_state, redirect,
-    settings_for,
+    CALLBACK, CLIENT_ID, CLIENT_SECRET, ReturnedBrowser, callback, new_adapter, new_state,
+    redirect, settings_for,
 };
 
-async fn visit(adapter: &OidcProvider, browser: &mut Browser, username: &str) -> Result<Returned> {
+async fn visit(
+    adapter: &OidcProvider,
+    browser: &mut Browser,
+    username: &str,
+) -> Result<ReturnedBrowser> {
     let state = new_state();
-    let (challenge, correlation) = adapter.begin(&state, &Demand::default()).await?;
+    let (challenge, correlation) = adapter.begin(&state, &AuthnRequirements::default()).await?;
     let url = redirect(challenge)?;
     browser.open(url.as_str()).await?;
     let page = OidcPeer::sign_in(browser, username).await?;
     let callback = callback(page.url(), &state)
         .with_context(|| format!("no code came back, but {}", page.url()))?;
-    Ok(Returned {
+    Ok(ReturnedBrowser {
         correlation,
         callback,
     })

@@ -5,7 +5,7 @@ use anyhow::{Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rolecall_core::base::secret::SecretText;
-use rolecall_core::sign_in::{Callback, Demand, IdentityProvider as _};
+use rolecall_core::sign_in::{AuthnRequirements, Callback, IdentityProvider as _};
 use rolecall_testkit::serve::LocalServer;
 use serde_json::json;
 
@@ -53,7 +53,7 @@ async fn a_client_secret_that_the_provider_quotes_is_cut_out() -> Result<()> {
         let clock = ManualClock::starting_now();
         let adapter = new_adapter(settings, &clock)?;
         let state = new_state();
-        let (_, correlation) = adapter.begin(&state, &Demand::default()).await?;
+        let (_, correlation) = adapter.begin(&state, &AuthnRequirements::default()).await?;
         let callback = Callback::Code {
             code: SecretText::new("a-code-that-counts-once"),
             iss: None,

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use rolecall_core::base::secret::SecretText;
 use rolecall_core::identity::{EmailAddress, EmailDomain, Evidence, Identity};
 use rolecall_core::sign_in::{
-    Callback, Demand, IdentityProvider as _, ProviderError, RejectReason,
+    AuthnRequirements, Callback, IdentityProvider as _, ProviderError, RejectReason,
 };
 use rolecall_testkit::clock::ManualClock;
 use rolecall_testkit::keys::Algorithm;
@@ -156,7 +156,7 @@ async fn the_request_asks_for_everything_it_checks() -> Result<()> {
         },
     )?;
     let state = new_state();
-    let demand = Demand {
+    let demand = AuthnRequirements {
         fresh: true,
         second_factor: true,
         login_hint: EmailAddress::parse("alice@example.com").ok(),
@@ -188,7 +188,7 @@ async fn the_request_asks_for_everything_it_checks() -> Result<()> {
 
 #[tokio::test]
 async fn a_fresh_sign_in_is_told_from_a_remembered_one() -> Result<()> {
-    let fresh = Demand {
+    let fresh = AuthnRequirements {
         fresh: true,
         second_factor: false,
         login_hint: None,
@@ -220,8 +220,12 @@ async fn a_fresh_sign_in_is_told_from_a_remembered_one() -> Result<()> {
 #[tokio::test]
 async fn a_code_of_another_provider_or_sign_in_gets_nowhere() -> Result<()> {
     let (mut one, mut other) = (Fixture::new()?, Fixture::new()?);
-    let ours = one.visit_provider("alice", &Demand::default()).await?;
-    let theirs = other.visit_provider("alice", &Demand::default()).await?;
+    let ours = one
+        .visit_provider("alice", &AuthnRequirements::default())
+        .await?;
+    let theirs = other
+        .visit_provider("alice", &AuthnRequirements::default())
+        .await?;
     // Mix-up: the other provider's answer at our callback. Its iss gives it away before any request.
     let ended = one
         .adapter
@@ -230,7 +234,9 @@ async fn a_code_of_another_provider_or_sign_in_gets_nowhere() -> Result<()> {
     ensure!(rejected(&ended.map(drop), RejectReason::Issuer));
     ensure!(one.upstream.hits("/token") == 0 && other.upstream.hits("/token") == 0);
     // Code injection: our own provider's code in another sign-in. PKCE stops it at the provider.
-    let injected = one.visit_provider("bob", &Demand::default()).await?;
+    let injected = one
+        .visit_provider("bob", &AuthnRequirements::default())
+        .await?;
     let ended = one
         .adapter
         .complete(injected.correlation, ours.callback)
@@ -242,7 +248,9 @@ async fn a_code_of_another_provider_or_sign_in_gets_nowhere() -> Result<()> {
 #[tokio::test]
 async fn a_code_works_once() -> Result<()> {
     let mut fixture = Fixture::new()?;
-    let returned = fixture.visit_provider("alice", &Demand::default()).await?;
+    let returned = fixture
+        .visit_provider("alice", &AuthnRequirements::default())
+        .await?;
     let (correlation, callback) = (returned.correlation.clone(), returned.callback.clone());
     let Callback::Code { code, .. } = callback.clone() else {
         bail!("no code came");
@@ -278,7 +286,9 @@ async fn clocks_may_differ_by_a_minute_not_by_five() -> Result<()> {
         (420, Some(RejectReason::Expired)),
     ] {
         let mut fixture = Fixture::new()?;
-        let returned = fixture.visit_provider("alice", &Demand::default()).await?;
+        let returned = fixture
+            .visit_provider("alice", &AuthnRequirements::default())
+            .await?;
         let clock = ManualClock::at(fixture.clock.now() + TimeDelta::seconds(ours));
         fixture.adapter = new_adapter(settings_for(&fixture.upstream.issuer())?, &clock)?;
         let ended = fixture.complete(returned).await;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::access::condition::Condition;
-use crate::access::tally::Bits;
+use crate::access::match_counter::Bits;
 use crate::access::who::Who;
 use crate::aws::RoleSessionDuration;
 

@@ -8,7 +8,7 @@ use crate::access::assignment::{AssignmentIndex, Place};
 use crate::access::condition::Unmet;
 use crate::access::grant::Grants;
 use crate::access::policy::{Contents, Observer};
-use crate::access::who::{Mismatch, Who};
+use crate::access::who::{UnmetCondition, Who};
 use crate::aws::AccountId;
 use crate::identity::Identity;
 
@@ -147,14 +147,14 @@ impl Observer for Reasons<'_> {
     fn assignment(
         &mut self,
         number: AssignmentIndex,
-        mismatch: Option<Mismatch<'_>>,
+        mismatch: Option<UnmetCondition<'_>>,
         unmet: &[Unmet],
     ) {
         let assignment = &self.contents.assignments[number as usize];
         let (outcome, reasons) = match mismatch {
             Some(mismatch) => {
                 let unbelieved = self.unbelieved(&assignment.who, false);
-                let unbelieved = unbelieved.filter(|_| mismatch == Mismatch::Users);
+                let unbelieved = unbelieved.filter(|_| mismatch == UnmetCondition::Users);
                 let reasons = std::iter::once(mismatch.to_string()).chain(unbelieved);
                 (Outcome::OtherPeople, reasons.collect())
             }
@@ -173,7 +173,7 @@ impl Observer for Reasons<'_> {
         });
     }
 
-    fn deny(&mut self, number: u32, mismatch: Option<Mismatch<'_>>) {
+    fn deny(&mut self, number: u32, mismatch: Option<UnmetCondition<'_>>) {
         let deny = &self.contents.denies[number as usize];
         let (outcome, reasons) = match mismatch {
             Some(mismatch) => (Outcome::OtherPeople, vec![mismatch.to_string()]),

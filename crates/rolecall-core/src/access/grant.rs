@@ -9,16 +9,16 @@ use std::sync::{Arc, OnceLock};
 use crate::access::assignment::{AccountIndex, Assignment, SetIndex};
 use crate::access::catalog::{Account, PermissionSet, Trust, Variant, VariantName};
 use crate::access::condition::Unmet;
-use crate::access::tally::Tally;
+use crate::access::match_counter::MatchCounter;
 use crate::aws::{AccountId, Destination, PolicyArn, RoleArn, RoleSessionDuration, SessionPolicy};
 
 /// Everything one person may become, in the circumstances that were asked about, or in one account of them. Cheap to clone.
 #[derive(Clone)]
-pub struct Grants(Arc<Tally>);
+pub struct Grants(Arc<MatchCounter>);
 
 impl Grants {
-    pub(super) fn new(tally: Tally) -> Self {
-        Self(Arc::new(tally))
+    pub(super) fn new(match_counter: MatchCounter) -> Self {
+        Self(Arc::new(match_counter))
     }
 
     /// By account name and id, then permission set, then variant; the permission set itself comes before its variants.
@@ -130,7 +130,7 @@ impl Grants {
 
     fn grant(&self, account: AccountIndex, set: SetIndex, variant: Option<usize>) -> Grant {
         Grant {
-            tally: Arc::clone(&self.0),
+            match_counter: Arc::clone(&self.0),
             account,
             set,
             variant,
@@ -157,7 +157,7 @@ impl fmt::Debug for Grants {
 /// ```
 #[derive(Clone)]
 pub struct Grant {
-    tally: Arc<Tally>,
+    match_counter: Arc<MatchCounter>,
     account: AccountIndex,
     set: SetIndex,
     variant: Option<usize>,
@@ -180,12 +180,12 @@ pub enum DurationReason {
 impl Grant {
     /// Where.
     pub fn account(&self) -> &Account {
-        &self.tally.contents.accounts[self.account as usize]
+        &self.match_counter.contents.accounts[self.account as usize]
     }
 
     /// As what.
     pub fn permission_set(&self) -> &PermissionSet {
-        &self.tally.contents.sets[self.set as usize]
+        &self.match_counter.contents.sets[self.set as usize]
     }
 
     /// As which variant of it.
@@ -197,7 +197,7 @@ impl Grant {
     pub fn role(&self) -> &RoleArn {
         self.role.get_or_init(|| {
             RoleArn::new(
-                self.tally.contents.partition,
+                self.match_counter.contents.partition,
                 self.account().id.clone(),
                 self.permission_set().role.clone(),
             )
@@ -281,10 +281,10 @@ impl Grant {
     }
 
     fn granting(&self) -> impl Iterator<Item = &Assignment> {
-        let granting = self.tally.granting(self.account, self.set);
+        let granting = self.match_counter.granting(self.account, self.set);
         granting
             .into_iter()
-            .map(|number| &self.tally.contents.assignments[number as usize])
+            .map(|number| &self.match_counter.contents.assignments[number as usize])
     }
 
     fn shortest(&self) -> (RoleSessionDuration, Shortest<'_>) {

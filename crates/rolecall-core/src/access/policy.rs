@@ -15,8 +15,8 @@ use crate::access::condition::Unmet;
 use crate::access::explain::{Explanation, Reasons};
 use crate::access::grant::Grants;
 use crate::access::index::Index;
-use crate::access::tally::Tally;
-use crate::access::who::{Mismatch, Person, WhoUse};
+use crate::access::match_counter::MatchCounter;
+use crate::access::who::{Person, UnmetCondition, WhoUse};
 use crate::aws::{AccountId, Partition};
 use crate::caller::{Circumstances, Facts};
 use crate::config_file::ConfigError;
@@ -48,19 +48,19 @@ pub(super) trait Observer {
     fn assignment(
         &mut self,
         number: AssignmentIndex,
-        mismatch: Option<Mismatch<'_>>,
+        mismatch: Option<UnmetCondition<'_>>,
         unmet: &[Unmet],
     );
     /// The deny is for others; it holds when there is no mismatch.
-    fn deny(&mut self, number: u32, mismatch: Option<Mismatch<'_>>);
+    fn deny(&mut self, number: u32, mismatch: Option<UnmetCondition<'_>>);
 }
 
 /// Nobody wants to know.
-struct Silence;
+struct NoopObserver;
 
-impl Observer for Silence {
-    fn assignment(&mut self, _: AssignmentIndex, _: Option<Mismatch<'_>>, _: &[Unmet]) {}
-    fn deny(&mut self, _: u32, _: Option<Mismatch<'_>>) {}
+impl Observer for NoopObserver {
+    fn assignment(&mut self, _: AssignmentIndex, _: Option<UnmetCondition<'_>>, _: &[Unmet]) {}
+    fn deny(&mut self, _: u32, _: Option<UnmetCondition<'_>>) {}
 }
 
 /// The entries to look at, in order.
@@ -128,7 +128,7 @@ impl Policy {
             },
             &person,
             facts.circumstances(),
-            &mut Silence,
+            &mut NoopObserver,
         );
         self.add_up(facts, applicable, only)
     }
@@ -147,7 +147,7 @@ impl Policy {
             })
         };
         let contents = Arc::clone(&self.0);
-        Grants::new(Tally::new(contents, applicable, only, unusable))
+        Grants::new(MatchCounter::new(contents, applicable, only, unusable))
     }
 
     /// The same, looking at every entry and keeping the reasons.

@@ -108,7 +108,7 @@ fn short(error: &regex::Error) -> String {
 
 /// Which key of a [`Who`] does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mismatch<'w> {
+pub enum UnmetCondition<'w> {
     /// Another provider.
     Provider(&'w ProviderId),
     /// None of these addresses, or the provider is not believed about it.
@@ -148,22 +148,26 @@ impl<'i> Person<'i> {
 
 impl Who {
     /// The first key that does not hold.
-    pub(super) fn mismatch(&self, person: &Person<'_>, usage: WhoUse) -> Option<Mismatch<'_>> {
+    pub(super) fn mismatch(
+        &self,
+        person: &Person<'_>,
+        usage: WhoUse,
+    ) -> Option<UnmetCondition<'_>> {
         let identity = person.identity;
         if let Some(provider) = &self.provider
             && *provider != identity.provider
         {
-            return Some(Mismatch::Provider(provider));
+            return Some(UnmetCondition::Provider(provider));
         }
         if !self.users.is_empty() && !self.names_address_of(identity, usage) {
-            return Some(Mismatch::Users);
+            return Some(UnmetCondition::Users);
         }
         if !self.subjects.is_empty() && !self.subjects.contains(&identity.subject) {
-            return Some(Mismatch::Subjects);
+            return Some(UnmetCondition::Subjects);
         }
         let member = |group: &String| person.groups.binary_search(&group.as_str()).is_ok();
         if !self.groups.is_empty() && !self.groups.iter().any(member) {
-            return Some(Mismatch::Groups(&self.groups));
+            return Some(UnmetCondition::Groups(&self.groups));
         }
         let presumed =
             |name: &str| usage == WhoUse::Denying && identity.unread_claim(name).is_some();
@@ -171,13 +175,13 @@ impl Who {
             let mut values = identity.claims.values(name);
             let holds = values.any(|value| wanted.iter().any(|wanted| wanted == value));
             if !holds && !presumed(name) {
-                return Some(Mismatch::Claim(name, wanted));
+                return Some(UnmetCondition::Claim(name, wanted));
             }
         }
         for (name, pattern) in &self.claims_matching {
             let mut values = identity.claims.values(name);
             if !values.any(|value| pattern.fits(value)) && !presumed(name) {
-                return Some(Mismatch::ClaimMatching(name, &pattern.written));
+                return Some(UnmetCondition::ClaimMatching(name, &pattern.written));
             }
         }
         None
@@ -265,7 +269,7 @@ impl Who {
     }
 }
 
-impl fmt::Display for Mismatch<'_> {
+impl fmt::Display for UnmetCondition<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Provider(provider) => write!(f, "is for people of the provider {provider}"),

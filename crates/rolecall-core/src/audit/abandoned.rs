@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::{AuditEvent, Happened};
+use super::{AuditEvent, AuditEventKind};
 
 impl AuditEvent {
     /// What ends an intent that became durable only after its caller had stopped waiting, `waited` after it was made: AWS was
     /// not asked. None for any other event.
     pub fn abandoned(&self, waited: Duration) -> Option<Self> {
-        if !matches!(self.happened, Happened::IssueIntended { .. }) {
+        if !matches!(self.happened, AuditEventKind::IssueIntended { .. }) {
             return None;
         }
         let waited = TimeDelta::from_std(waited).unwrap_or_default();
@@ -19,7 +19,7 @@ impl AuditEvent {
             reference: self.reference.clone(),
             address: self.address,
             user_agent: self.user_agent.clone(),
-            happened: Happened::IssueFailed {
+            happened: AuditEventKind::IssueFailed {
                 reason: "audit_timeout".to_owned(),
                 aws_code: None,
                 request_id: None,
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
     use crate::audit::{Actor, Delivery};
 
-    fn event(happened: Happened) -> AuditEvent {
+    fn event(happened: AuditEventKind) -> AuditEvent {
         AuditEvent {
             at: chrono::DateTime::UNIX_EPOCH,
             reference: ReferenceId("0123456789ABCDEF".to_owned()),
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn an_intent_ends_when_its_caller_gave_up_and_nothing_else_does() {
-        let intent = event(Happened::IssueIntended {
+        let intent = event(AuditEventKind::IssueIntended {
             actor: Actor {
                 provider: "okta".to_owned(),
                 subject: "alice".to_owned(),
@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(end.reference, intent.reference);
         assert_eq!(end.at, intent.at + TimeDelta::seconds(3));
         assert!(
-            matches!(&end.happened, Happened::IssueFailed { reason, .. } if reason == "audit_timeout")
+            matches!(&end.happened, AuditEventKind::IssueFailed { reason, .. } if reason == "audit_timeout")
         );
         assert!(end.abandoned(Duration::ZERO).is_none());
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Happened, Target};
+use super::{Actor, AuditEventKind, Target};
 
 /// How something ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ pub struct About<'e> {
     pub target: Option<&'e Target>,
 }
 
-impl Happened {
+impl AuditEventKind {
     /// See [`About`].
     pub fn about(&self) -> About<'_> {
         let nobody = |event| About {

@@ -1,6 +1,6 @@
 //! What joins the page that a person sees, the log and the audit trail.
 
-use crate::caller::Origin;
+use crate::caller::ClientInfo;
 
 use super::ReferenceId;
 
@@ -10,5 +10,5 @@ pub struct RequestContext {
     /// Joins page, log and trail.
     pub reference: ReferenceId,
     /// From where.
-    pub origin: Origin,
+    pub origin: ClientInfo,
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::base::{Clock, Entropy};
-use crate::caller::Origin;
+use crate::caller::ClientInfo;
 use crate::record::StoreError;
 
-use super::{AuditEvent, AuditLog, Happened, ReferenceId, RefusalCounts, Refusals, RequestContext};
+use super::{
+    AuditEvent, AuditEventKind, AuditLog, ReferenceId, RefusalCounts, Refusals, RequestContext,
+};
 
 /// Makes events of what happened and appends them. Refusals that strangers can cause without end are counted and written
 /// as summaries.
@@ -48,7 +50,7 @@ impl Journal {
     pub(crate) async fn append(
         &self,
         context: &RequestContext,
-        happened: Happened,
+        happened: AuditEventKind,
     ) -> Result<(), StoreError> {
         let event = self.event(context, happened);
         self.audit.append(&event).await
@@ -61,7 +63,7 @@ impl Journal {
     pub(crate) async fn append_outcome(
         &self,
         context: &RequestContext,
-        happened: Happened,
+        happened: AuditEventKind,
     ) -> Result<(), StoreError> {
         let event = self.event(context, happened);
         self.audit.append_outcome(&event).await
@@ -105,11 +107,11 @@ impl Journal {
     pub(crate) fn own_context(&self) -> RequestContext {
         RequestContext {
             reference: self.reference(),
-            origin: Origin::default(),
+            origin: ClientInfo::default(),
         }
     }
 
-    fn event(&self, context: &RequestContext, happened: Happened) -> AuditEvent {
+    fn event(&self, context: &RequestContext, happened: AuditEventKind) -> AuditEvent {
         AuditEvent {
             at: self.clock.now(),
             reference: context.reference.clone(),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::limits;
 use crate::record::rate_limit::{AddressPrefix, Width, rate_limit_prefix};
 
-use super::Happened;
+use super::AuditEventKind;
 
 /// What was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,7 +31,7 @@ pub struct RefusalSummary {
     pub since: DateTime<Utc>,
     /// How many.
     pub refusals: u64,
-    /// How many of each reason; the reasons are those of [`Happened::SignInRefused`] and [`Happened::SignOutRefused`].
+    /// How many of each reason; the reasons are those of [`AuditEventKind::SignInRefused`] and [`AuditEventKind::SignOutRefused`].
     pub reasons: BTreeMap<String, u64>,
 }
 
@@ -51,7 +51,7 @@ impl RefusalRow {
     }
 
     /// The event.
-    pub fn happened(&self) -> Happened {
+    pub fn happened(&self) -> AuditEventKind {
         let reasons = self.reasons.iter();
         let summary = RefusalSummary {
             from: self.from.map(|from| from.to_string()),
@@ -62,8 +62,8 @@ impl RefusalRow {
                 .collect(),
         };
         match self.kind {
-            Refusals::SignIn => Happened::SignInRefusals(summary),
-            Refusals::SignOut => Happened::SignOutRefusals(summary),
+            Refusals::SignIn => AuditEventKind::SignInRefusals(summary),
+            Refusals::SignOut => AuditEventKind::SignOutRefusals(summary),
         }
     }
 }

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use crate::access::{Grants, RoleRequest};
-use crate::audit::{Actor, ConsentAsked, Happened, RequestContext};
+use crate::audit::{Actor, AuditEventKind, ConsentAsked, RequestContext};
 use crate::aws_login::{AwsLogins, InvalidLogin, LoginClient, LoginCode, LoginForm, LoginRequest};
 use crate::base::limits;
 use crate::base::secret::{AuthorizationCode, random_token};
-use crate::caller::{Caller, Flow, Origin};
+use crate::caller::{Caller, ClientInfo, Flow};
 use crate::clients::Freshness;
 use crate::issue::IssueError;
 use crate::record::{Seen, StoreError};
@@ -74,7 +74,7 @@ impl AwsLogins {
         &self,
         session: &Session,
         client: LoginClient,
-        origin: &Origin,
+        origin: &ClientInfo,
     ) -> Result<Grants, StoreError> {
         let caller = Caller {
             flow: Some(client.flow()),
@@ -100,7 +100,7 @@ impl AwsLogins {
             ..Caller::from(session)
         };
         self.issuing.find_grant(context, caller, &role).await?;
-        let given = Happened::ConsentGiven {
+        let given = AuditEventKind::ConsentGiven {
             actor: Actor::from(&session.identity),
             session: session.id.to_string(),
             asked: asked(request.client()),
@@ -143,7 +143,7 @@ impl AwsLogins {
         session: &Session,
         request: &LoginRequest,
     ) -> Result<Option<String>, StoreError> {
-        let denied = Happened::ConsentDenied {
+        let denied = AuditEventKind::ConsentDenied {
             actor: Actor::from(&session.identity),
             session: session.id.to_string(),
             asked: asked(request.client()),

@@ -1,8 +1,8 @@
 //! DPoP (RFC 9449): a proof, signed for one request, that the caller holds the key its code or token is bound to.
 //!
 //! Whoever copies a token out of a log or a cache file cannot use it without that key. Only ES256 over P-256 is spoken,
-//! which is what AWS's clients send. [`Proof::verify`] does the checks of section 4.3 that need no memory; that a proof is
-//! used once is for the gateway's store, by [`Proof::replay_key`].
+//! which is what AWS's clients send. [`DpopProof::verify`] does the checks of section 4.3 that need no memory; that a proof is
+//! used once is for the gateway's store, by [`DpopProof::replay_key`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -81,7 +81,7 @@ impl Refusal {
 
 /// A proof whose signature, method, address and time are right; whether it is new, the store knows.
 #[derive(Clone, Debug)]
-pub struct Proof {
+pub struct DpopProof {
     /// The key that made it.
     pub key: KeyThumbprint,
     issued_at: DateTime<Utc>,
@@ -96,7 +96,7 @@ impl Record for SpentProof {
     const KIND: &'static str = "dpop";
 }
 
-impl Proof {
+impl DpopProof {
     /// Checks the `DPoP` headers of a request with `method` for `url` at `now` (RFC 9449 section 4.3, without 10 and 12).
     ///
     /// # Errors

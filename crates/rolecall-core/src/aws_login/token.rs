@@ -11,7 +11,7 @@ use super::code::UnusedLoginCode;
 use crate::access::{Grant, RoleRequest};
 use crate::audit::{Delivery, RequestContext};
 use crate::aws::{Credentials, LoginTokenClaims, RoleSessionDuration, RoleSessionName};
-use crate::aws_login::dpop::{Proof, Refusal, SpentProof};
+use crate::aws_login::dpop::{DpopProof, Refusal, SpentProof};
 use crate::aws_login::{AwsLogins, LoginClient, LoginCode, LoginExchange, LoginTokens};
 use crate::base::limits;
 use crate::base::secret::{RefreshToken, SecretDigest};
@@ -27,10 +27,10 @@ impl AwsLogins {
     ///
     /// # Errors
     /// [`LoginError::Proof`].
-    pub fn login_proof(&self, unverified_headers: &[&str]) -> Result<Proof, LoginError> {
+    pub fn login_proof(&self, unverified_headers: &[&str]) -> Result<DpopProof, LoginError> {
         let url = self.issuing.own_url("/v1/token");
         let now = self.clock.now();
-        Ok(Proof::verify(unverified_headers, "POST", &url, now)?)
+        Ok(DpopProof::verify(unverified_headers, "POST", &url, now)?)
     }
 
     /// The first credentials for a code, and a session bound to the key of the proof. A code that is shown with anything
@@ -41,7 +41,7 @@ impl AwsLogins {
     pub async fn redeem_login(
         &self,
         context: &RequestContext,
-        proof: &Proof,
+        proof: &DpopProof,
         shown: &LoginExchange,
     ) -> Result<LoginTokens, LoginError> {
         let digest = shown.code.digest();
@@ -71,7 +71,7 @@ impl AwsLogins {
     pub async fn refresh_login(
         &self,
         context: &RequestContext,
-        proof: &Proof,
+        proof: &DpopProof,
         client: LoginClient,
         presented: &RefreshToken,
     ) -> Result<LoginTokens, LoginError> {
@@ -132,7 +132,7 @@ impl AwsLogins {
     async fn redeem_fitting(
         &self,
         context: &RequestContext,
-        proof: &Proof,
+        proof: &DpopProof,
         (digest, seen): (SecretDigest, &Seen<LoginCode>),
         code: UnusedLoginCode,
     ) -> Result<LoginTokens, LoginError> {
@@ -281,7 +281,7 @@ impl AwsLogins {
     }
 
     /// Uses a proof up (RFC 9449 11.1).
-    async fn spend_proof(&self, proof: &Proof) -> Result<(), LoginError> {
+    async fn spend_proof(&self, proof: &DpopProof) -> Result<(), LoginError> {
         let mark = SpentProof {};
         let until = proof.replay_until();
         let records = &self.records;
@@ -293,7 +293,7 @@ impl AwsLogins {
     }
 
     /// AWS's clients try again with the same proof after an outage.
-    async fn unspend_if_passing<T>(&self, proof: &Proof, outcome: &Result<T, LoginError>) {
+    async fn unspend_if_passing<T>(&self, proof: &DpopProof, outcome: &Result<T, LoginError>) {
         if outcome.as_ref().is_err_and(LoginError::is_passing) {
             let records = &self.records;
             match records.take::<SpentProof>(proof.replay_key()).await {
@@ -306,7 +306,7 @@ impl AwsLogins {
 
 fn new_session(
     context: &RequestContext,
-    proof: &Proof,
+    proof: &DpopProof,
     code: &UnusedLoginCode,
 ) -> NewClientSession {
     let Approval {

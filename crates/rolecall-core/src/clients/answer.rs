@@ -1,7 +1,7 @@
 //! Consent, for both flows: what the person is shown, and what their answer does. One answer serves the requests that
 //! were listed beside it, and no others.
 
-use crate::audit::{Actor, ConsentAsked, Happened, RequestContext};
+use crate::audit::{Actor, AuditEventKind, ConsentAsked, RequestContext};
 use crate::base::limits;
 use crate::base::secret::SecretDigest;
 use crate::caller::Flow;
@@ -162,7 +162,7 @@ impl Clients {
         let (actor, id) = (Actor::from(&session.identity), session.id.to_string());
         let (happened, answer) = match decision {
             Decision::Allow => (
-                Happened::ConsentGiven {
+                AuditEventKind::ConsentGiven {
                     actor,
                     session: id,
                     asked,
@@ -170,7 +170,7 @@ impl Clients {
                 Answer::Approved(Box::new(approval)),
             ),
             Decision::Deny => (
-                Happened::ConsentDenied {
+                AuditEventKind::ConsentDenied {
                     actor,
                     session: id,
                     asked,

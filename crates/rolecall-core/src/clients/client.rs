@@ -1,7 +1,7 @@
 //! Registered clients: programs such as the AWS CLI that ask on a person's behalf (RegisterClient of sso-oidc, RFC 7591).
 //!
 //! Anybody may register, so nothing a client says of itself is believed: its name is shown as unverified, and its secret
-//! proves only that it belongs to the id. The id carries the whole registration under our stamp, so none is stored: a
+//! proves only that it belongs to the id. The id carries the whole registration under our mac, so none is stored: a
 //! store that was lost breaks no laptop, and there is nothing to fill up.
 
 use base64::Engine as _;
@@ -56,7 +56,7 @@ impl GrantType {
 }
 
 text_newtype!(
-    /// `client_id`: a registration and our stamp on it. It fits into a return path, which is its upper bound.
+    /// `client_id`: a registration and our mac on it. It fits into a return path, which is its upper bound.
     ClientId,
     InvalidClientId,
     "a client id is up to 1280 characters of base64url, with one dot",
@@ -82,21 +82,21 @@ pub struct RegisteredClient {
 }
 
 impl RegisteredClient {
-    /// Its id, under the stamp of this ring.
+    /// Its id, under the mac of this ring.
     ///
     /// # Errors
     /// When it says more of itself than fits into an id.
     pub fn id(&self, keys: &SealingKeys) -> Result<ClientId, InvalidClientId> {
         let json = serde_json::to_vec(self).map_err(|_| InvalidClientId)?;
         let body = URL_SAFE_NO_PAD.encode(json);
-        let stamp = keys.stamp(ID_PURPOSE, &body);
-        ClientId::parse(&format!("{body}.{stamp}"))
+        let mac = keys.mac(ID_PURPOSE, &body);
+        ClientId::parse(&format!("{body}.{mac}"))
     }
 
     /// The client of this id, if this ring stamped it and it has not expired.
     pub fn open(id: &ClientId, keys: &SealingKeys, now: DateTime<Utc>) -> Option<Self> {
-        let (body, stamp) = id.as_str().split_once('.')?;
-        if !keys.is_stamped(ID_PURPOSE, body, stamp) {
+        let (body, mac) = id.as_str().split_once('.')?;
+        if !keys.verify_mac(ID_PURPOSE, body, mac) {
             return None;
         }
         let json = URL_SAFE_NO_PAD.decode(body).ok()?;
@@ -132,12 +132,12 @@ pub fn client_key(id: &ClientId) -> SecretDigest {
 
 /// The secret of this id.
 pub fn secret_of(id: &ClientId, keys: &SealingKeys) -> ClientSecret {
-    ClientSecret::new(keys.stamp(SECRET_PURPOSE, id.as_str()))
+    ClientSecret::new(keys.mac(SECRET_PURPOSE, id.as_str()))
 }
 
 /// Whether this is the id's secret; takes the same time for every secret.
 pub fn is_secret_of(id: &ClientId, secret: &ClientSecret, keys: &SealingKeys) -> bool {
-    keys.is_stamped(SECRET_PURPOSE, id.as_str(), secret.expose())
+    keys.verify_mac(SECRET_PURPOSE, id.as_str(), secret.expose())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::limits;
 use crate::base::secret::SecretDigest;
-use crate::caller::{Flow, Origin, SessionId};
+use crate::caller::{ClientInfo, Flow, SessionId};
 use crate::clients::UserCode;
 use crate::record::Record;
 use crate::session::{Approval, ClientName};
@@ -41,7 +41,7 @@ pub struct Asking {
     /// What it calls itself; unverified.
     pub client_name: ClientName,
     /// From where.
-    pub origin: Origin,
+    pub origin: ClientInfo,
     /// Since when.
     pub begun_at: DateTime<Utc>,
 }

@@ -232,7 +232,7 @@ const SLACK: TimeDelta = TimeDelta::seconds(1);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::caller::Origin;
+    use crate::caller::ClientInfo;
     use crate::session::ClientName;
 
     struct Bytes(std::sync::Mutex<u8>);
@@ -250,7 +250,7 @@ mod tests {
         let asking = Asking {
             client: SecretDigest::of("test", &[]),
             client_name: ClientName::new("aws"),
-            origin: Origin::default(),
+            origin: ClientInfo::default(),
             begun_at: DateTime::UNIX_EPOCH,
         };
         DeviceAuthorization::begin(asking, UserCode::parse("BCDFGHJK").unwrap())

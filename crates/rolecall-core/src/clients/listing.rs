@@ -112,9 +112,9 @@ impl<'a> List<'a> {
         }
     }
 
-    fn stamp(&self, last: &str) -> String {
+    fn mac(&self, last: &str) -> String {
         let keys = self.clients.records.keys();
-        keys.stamp(PURPOSE, &format!("{}{last}", self.name))
+        keys.mac(PURPOSE, &format!("{}{last}", self.name))
     }
 
     /// The last entry of the page before.
@@ -126,7 +126,7 @@ impl<'a> List<'a> {
         let last = URL_SAFE_NO_PAD.decode(last).map_err(|_| InvalidPageToken)?;
         let last = String::from_utf8(last).map_err(|_| InvalidPageToken)?;
         let keys = self.clients.records.keys();
-        match keys.is_stamped(PURPOSE, &format!("{}{last}", self.name), stamp) {
+        match keys.verify_mac(PURPOSE, &format!("{}{last}", self.name), stamp) {
             true => Ok(Some(last)),
             false => Err(InvalidPageToken),
         }
@@ -143,7 +143,7 @@ impl<'a> List<'a> {
         entries.truncate(size);
         let last = entries.last().filter(|_| more).map(position);
         let next =
-            last.map(|last| format!("{}.{}", URL_SAFE_NO_PAD.encode(&last), self.stamp(&last)));
+            last.map(|last| format!("{}.{}", URL_SAFE_NO_PAD.encode(&last), self.mac(&last)));
         Page { entries, next }
     }
 }

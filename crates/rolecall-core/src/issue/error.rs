@@ -8,7 +8,7 @@ use crate::base::Source;
 use crate::record::StoreError;
 use crate::record::rate_limit::LimitExceeded;
 
-use super::Mismatch;
+use super::ResponseMismatch;
 
 /// Why nothing was issued.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,7 @@ pub enum IssueError {
     SessionEnded,
     /// The provider's response for AWS is about somebody else, or about another role.
     #[error("the identity provider's response for AWS is {}", .0.said())]
-    Mismatch(Mismatch),
+    Mismatch(ResponseMismatch),
     /// The gateway could not mint its own token.
     #[error("the gateway cannot sign tokens")]
     Token(#[source] Source),

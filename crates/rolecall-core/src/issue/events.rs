@@ -1,11 +1,15 @@
 //! What the audit trail is told of an issue: the intent before, the outcome after.
 
-use crate::audit::{Actor, Delivery, Happened, Target};
+use crate::audit::{Actor, AuditEventKind, Delivery, Target};
 use crate::aws::{Issued, MintedSaml};
 use crate::caller::Caller;
 use crate::issue::{IssueError, Prepared};
 
-pub(crate) fn intent(caller: Caller<'_>, prepared: &Prepared, delivery: Delivery) -> Happened {
+pub(crate) fn intent(
+    caller: Caller<'_>,
+    prepared: &Prepared,
+    delivery: Delivery,
+) -> AuditEventKind {
     let Prepared {
         grant,
         attributes,
@@ -23,7 +27,7 @@ pub(crate) fn intent(caller: Caller<'_>, prepared: &Prepared, delivery: Delivery
             .map(|(key, _)| key.to_owned())
             .collect()
     };
-    Happened::IssueIntended {
+    AuditEventKind::IssueIntended {
         actor: Actor::from(caller.identity),
         session: caller.session.to_string(),
         target: Target {
@@ -43,9 +47,9 @@ pub(crate) fn intent(caller: Caller<'_>, prepared: &Prepared, delivery: Delivery
     }
 }
 
-pub(crate) fn outcome(outcome: &Result<Issued, IssueError>) -> Happened {
+pub(crate) fn outcome(outcome: &Result<Issued, IssueError>) -> AuditEventKind {
     match outcome {
-        Ok(issued) => Happened::IssueDone {
+        Ok(issued) => AuditEventKind::IssueDone {
             access_key_id: issued.credentials.access_key_id.clone(),
             assumed_role: issued.assumed_role_arn.clone(),
             expires_at: issued.credentials.expires_at,
@@ -57,9 +61,9 @@ pub(crate) fn outcome(outcome: &Result<Issued, IssueError>) -> Happened {
     }
 }
 
-pub(crate) fn posted(outcome: &Result<MintedSaml, IssueError>) -> Happened {
+pub(crate) fn posted(outcome: &Result<MintedSaml, IssueError>) -> AuditEventKind {
     match outcome {
-        Ok(minted) => Happened::IssuePosted {
+        Ok(minted) => AuditEventKind::IssuePosted {
             assertion: minted.assertion.clone(),
             recipient: minted.recipient.to_string(),
             expires_at: minted.expires_at,
@@ -68,7 +72,7 @@ pub(crate) fn posted(outcome: &Result<MintedSaml, IssueError>) -> Happened {
     }
 }
 
-fn failed(error: &IssueError) -> Happened {
+fn failed(error: &IssueError) -> AuditEventKind {
     let refused = match error {
         IssueError::Refused(refused) => Some(refused),
         IssueError::NotGranted
@@ -89,7 +93,7 @@ fn failed(error: &IssueError) -> Happened {
     } else {
         0
     };
-    Happened::IssueFailed {
+    AuditEventKind::IssueFailed {
         reason: error.code().to_owned(),
         aws_code: refused.map(|refused| refused.code.clone()),
         request_id: refused.and_then(|refused| refused.request_id.clone()),

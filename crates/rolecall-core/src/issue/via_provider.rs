@@ -37,7 +37,7 @@ pub(super) struct Proven {
 
 /// In what a provider's response for AWS does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mismatch {
+pub enum ResponseMismatch {
     /// It is about somebody else than this session's person.
     Subject,
     /// It does not name the role that was asked for, with the account's provider.
@@ -46,7 +46,7 @@ pub enum Mismatch {
     SourceIdentity,
 }
 
-impl Mismatch {
+impl ResponseMismatch {
     /// A stable word for the audit trail and for metrics.
     pub fn code(self) -> &'static str {
         match self {
@@ -71,15 +71,15 @@ impl Proven {
         &self,
         grant: &Grant,
         attributes: &RoleSessionAttributes,
-    ) -> Result<(), Mismatch> {
+    ) -> Result<(), ResponseMismatch> {
         let role = grant.role().to_string();
         let provider = grant.trust().saml_provider();
         if !provider.is_some_and(|provider| self.said.is_for(&role, provider.as_str())) {
-            return Err(Mismatch::Role);
+            return Err(ResponseMismatch::Role);
         }
         let demanded = attributes.source_identity.as_ref().map(ToString::to_string);
         if demanded.is_some() && demanded != self.said.source_identity {
-            return Err(Mismatch::SourceIdentity);
+            return Err(ResponseMismatch::SourceIdentity);
         }
         Ok(())
     }
@@ -189,7 +189,7 @@ impl Issuer {
         let room = self
             .sign_ins
             .reserve_held(ticket.digest(), packed.bytes())?;
-        match self.sign_ins.spend(provider, said.once).await {
+        match self.sign_ins.consume_once(provider, said.once).await {
             Err(StoreError::Exists) => return Err(SignInError::Replayed),
             spent => spent?,
         }
@@ -220,7 +220,7 @@ impl Issuer {
         let role = &pending.role;
         let identity = &session.identity;
         if held.provider != identity.provider || held.said.subject != identity.subject {
-            let error = IssueError::Mismatch(Mismatch::Subject);
+            let error = IssueError::Mismatch(ResponseMismatch::Subject);
             return self.refuse(context, session.into(), role, error).await;
         }
         let Ok(response) = self.sign_ins.unpacked(&held.provider, &held.response) else {

@@ -44,7 +44,7 @@ impl SealingKey {
         }
     }
 
-    fn stamp(&self, purpose: &str, text: &str) -> Hmac<Sha256> {
+    fn mac(&self, purpose: &str, text: &str) -> Hmac<Sha256> {
         let mut mac = self.stamp.clone();
         for part in [purpose, text] {
             mac.update(&(part.len() as u64).to_be_bytes());
@@ -76,19 +76,19 @@ impl SealingKeys {
     }
 
     /// A code that only this ring can make of this text for this purpose: HMAC-SHA-256, base64url.
-    pub fn stamp(&self, purpose: &str, text: &str) -> String {
-        URL_SAFE_NO_PAD.encode(self.first.stamp(purpose, text).finalize().into_bytes())
+    pub fn mac(&self, purpose: &str, text: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.first.mac(purpose, text).finalize().into_bytes())
     }
 
     /// Whether one of the ring's keys made this code of this text for this purpose. Takes the same time for every code.
-    pub fn is_stamped(&self, purpose: &str, text: &str, code: &str) -> bool {
+    pub fn verify_mac(&self, purpose: &str, text: &str, code: &str) -> bool {
         let Ok(code) = URL_SAFE_NO_PAD.decode(code) else {
             return false;
         };
         let keys = std::iter::once(&self.first).chain(&self.rest);
         // Not `any`, which would tell by its time which key it was.
         keys.fold(false, |found, key| {
-            key.stamp(purpose, text).verify_slice(&code).is_ok() | found
+            key.mac(purpose, text).verify_slice(&code).is_ok() | found
         })
     }
 
@@ -204,15 +204,15 @@ mod tests {
         let old = SealingKeys::new(&[1; 32], &[]);
         let both = SealingKeys::new(&[2; 32], &[[1; 32]]);
         let new = SealingKeys::new(&[2; 32], &[]);
-        let stamp = old.stamp("client", "text");
-        assert!(old.is_stamped("client", "text", &stamp));
-        assert!(both.is_stamped("client", "text", &stamp), "after rotation");
-        assert!(both.is_stamped("client", "text", &both.stamp("client", "text")));
-        assert!(!new.is_stamped("client", "text", &stamp), "another ring");
-        assert!(!old.is_stamped("client", "texts", &stamp));
-        assert!(!old.is_stamped("clientt", "ext", &stamp));
+        let stamp = old.mac("client", "text");
+        assert!(old.verify_mac("client", "text", &stamp));
+        assert!(both.verify_mac("client", "text", &stamp), "after rotation");
+        assert!(both.verify_mac("client", "text", &both.mac("client", "text")));
+        assert!(!new.verify_mac("client", "text", &stamp), "another ring");
+        assert!(!old.verify_mac("client", "texts", &stamp));
+        assert!(!old.verify_mac("clientt", "ext", &stamp));
         for code in ["", "=", &stamp[1..], "A", &format!("{stamp}A")] {
-            assert!(!old.is_stamped("client", "text", code), "{code}");
+            assert!(!old.verify_mac("client", "text", code), "{code}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures_util::future::try_join;
 
-use crate::audit::{Actor, Happened, RequestContext};
+use crate::audit::{Actor, AuditEventKind, RequestContext};
 use crate::base::limits;
 use crate::base::secret::{SecretDigest, SessionSecret};
 use crate::identity::{Identity, ProviderId, Subject, person_key};
@@ -320,7 +320,7 @@ impl Sessions {
         if over {
             return Ok(());
         }
-        let ended = Happened::SignedOut {
+        let ended = AuditEventKind::SignedOut {
             actor: match seen {
                 Some(seen) => Actor::from(&seen.record.identity),
                 None => owner.actor.clone(),

@@ -16,7 +16,7 @@ use crate::base::secret::{
     AccessToken, RefreshToken, SecretDigest, SecretText, TOKEN_CHARACTERS, random_token,
 };
 use crate::base::{Entropy, KeyThumbprint, limits};
-use crate::caller::{EpochId, Flow, Origin, SessionId};
+use crate::caller::{ClientInfo, EpochId, Flow, SessionId};
 use crate::identity::Identity;
 use crate::record::Record;
 use crate::session::{ClientName, Epoch};
@@ -54,7 +54,7 @@ pub struct ClientSession {
     /// The end whatever happens.
     pub ends_at: DateTime<Utc>,
     /// Where the client asked from.
-    pub origin: Origin,
+    pub origin: ClientInfo,
     /// The person's epoch when they allowed it.
     pub epoch: Option<EpochId>,
     /// How it came.
@@ -123,7 +123,7 @@ pub struct NewClientSession {
     /// The end whatever happens.
     pub ends_at: DateTime<Utc>,
     /// Where the client asked from.
-    pub origin: Origin,
+    pub origin: ClientInfo,
     /// The browser's session in which it was allowed.
     pub allowed_in: SessionId,
     /// The person's epoch when they allowed it.

@@ -3,7 +3,7 @@
 
 use futures_util::future::{try_join, try_join_all};
 
-use crate::audit::{Actor, Happened, RequestContext};
+use crate::audit::{Actor, AuditEventKind, RequestContext};
 use crate::base::limits;
 use crate::base::secret::{AccessToken, SecretDigest};
 use crate::caller::SessionId;
@@ -192,7 +192,7 @@ impl Sessions {
         prepared: &PreparedSession,
     ) -> Result<bool, StoreError> {
         let (key, allowed_in, session) = (prepared.key, prepared.allowed_in, &prepared.session);
-        let begun = Happened::ClientSessionBegun {
+        let begun = AuditEventKind::ClientSessionBegun {
             actor: Actor::from(&session.identity),
             session: session.id.to_string(),
             client: session.client_name.to_string(),
@@ -247,7 +247,7 @@ impl Sessions {
         key: SecretDigest,
         reason: &'static str,
     ) -> Result<(), StoreError> {
-        let ended = Happened::SignedOut {
+        let ended = AuditEventKind::SignedOut {
             actor: Actor::from(&session.identity),
             session: session.id.to_string(),
             reason: reason.to_owned(),

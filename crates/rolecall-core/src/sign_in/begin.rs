@@ -1,6 +1,6 @@
 //! Signing in: one sign-in, one browser, one provider, once.
 
-use crate::audit::{Actor, Happened, Refusals, RequestContext};
+use crate::audit::{Actor, AuditEventKind, Refusals, RequestContext};
 use crate::base::limits;
 use crate::base::secret::{BrowserSecret, SecretText, SessionSecret, State, random_token};
 use crate::caller::SessionId;
@@ -9,22 +9,22 @@ use crate::record::StoreError;
 use crate::record::rate_limit::{AddressPlaces, LimitExceeded, RateLimitError};
 use crate::session::{Owner, Session};
 use crate::sign_in::{
-    Callback, Challenge, Demand, IdentityProvider, PendingSignIn, ProviderError, RejectReason,
-    ReturnTo, SignIns, Vouched, single_logout,
+    AuthnRequirements, Callback, Challenge, IdentityProvider, PendingSignIn, ProviderError,
+    RejectReason, ReturnTo, SignIns, VerifiedSignIn, single_logout,
 };
 
 /// What a person wants of a sign-in.
 #[derive(Clone, Debug)]
-pub struct SignInWish {
+pub struct SignInRequest {
     /// What it shall prove.
-    pub demand: Demand,
+    pub demand: AuthnRequirements,
     /// Where it goes on.
     pub return_to: ReturnTo,
 }
 
 /// What a browser brought back from a provider: untrusted.
 #[derive(Clone, Debug)]
-pub struct Returned {
+pub struct CallbackParams {
     /// `state`
     pub state: State,
     /// The rest.
@@ -33,7 +33,7 @@ pub struct Returned {
 
 /// A sign-in that has begun.
 #[derive(Debug)]
-pub struct Begun {
+pub struct SignInStarted {
     /// What to send the browser to the provider with.
     pub challenge: Challenge,
     /// What the browser shall hold until it is back.
@@ -42,7 +42,7 @@ pub struct Begun {
 
 /// A sign-in that has succeeded.
 #[derive(Debug)]
-pub struct SignedIn {
+pub struct SignInCompleted {
     /// What the browser shall hold from now on.
     pub secret: SessionSecret,
     /// The session.
@@ -130,8 +130,8 @@ impl SignIns {
         provider: &ProviderId,
         browser: Option<BrowserSecret>,
         session: Option<&SessionSecret>,
-        wish: SignInWish,
-    ) -> Result<Begun, SignInError> {
+        wish: SignInRequest,
+    ) -> Result<SignInStarted, SignInError> {
         let adapter = self
             .provider(provider)
             .ok_or(SignInError::UnknownProvider)?;
@@ -155,10 +155,10 @@ impl SignIns {
         &self,
         adapter: &dyn IdentityProvider,
         browser: Option<BrowserSecret>,
-        wish: SignInWish,
+        wish: SignInRequest,
         begun_from: Option<AddressPlaces>,
-    ) -> Result<Begun, SignInError> {
-        let SignInWish { demand, return_to } = wish;
+    ) -> Result<SignInStarted, SignInError> {
+        let SignInRequest { demand, return_to } = wish;
         let entropy = self.entropy.as_ref();
         let state = State::new(random_token(entropy));
         let browser = browser.unwrap_or_else(|| BrowserSecret::new(random_token(entropy)));
@@ -172,7 +172,7 @@ impl SignIns {
         };
         let until = self.clock.now() + limits::SIGN_IN_MAX;
         self.records.insert(state.digest(), &pending, until).await?;
-        Ok(Begun { challenge, browser })
+        Ok(SignInStarted { challenge, browser })
     }
 
     /// Ends a sign-in; `returned` is nothing when it could not be read. The pending record is taken out of the store
@@ -186,8 +186,8 @@ impl SignIns {
         context: &RequestContext,
         provider: &ProviderId,
         browser: Option<&BrowserSecret>,
-        returned: Option<Returned>,
-    ) -> Result<SignedIn, SignInError> {
+        returned: Option<CallbackParams>,
+    ) -> Result<SignInCompleted, SignInError> {
         let browser = match (browser, &returned) {
             (Some(browser), _) => browser,
             (None, returned) => {
@@ -222,8 +222,8 @@ impl SignIns {
         &self,
         context: &RequestContext,
         provider: &ProviderId,
-        returned: &Option<Returned>,
-    ) -> Result<SignedIn, SignInError> {
+        returned: &Option<CallbackParams>,
+    ) -> Result<SignInCompleted, SignInError> {
         let Some(returned) = returned else {
             return self.refuse_stranger(context, SignInError::Unreadable).await;
         };
@@ -247,16 +247,16 @@ impl SignIns {
     pub(super) async fn vouched_for(
         &self,
         context: &RequestContext,
-        vouched: Vouched,
+        vouched: VerifiedSignIn,
         return_to: ReturnTo,
         unsolicited: bool,
-    ) -> Result<SignedIn, SignInError> {
-        let Vouched { mut identity, once } = vouched;
+    ) -> Result<SignInCompleted, SignInError> {
+        let VerifiedSignIn { mut identity, once } = vouched;
         if let Err(why) = self.entitlements.policy().admit(&mut identity) {
             let rejected = ProviderError::rejected(RejectReason::Claims, why.to_string());
             return Err(rejected.into());
         }
-        match self.spend(&identity.provider, once).await {
+        match self.consume_once(&identity.provider, once).await {
             Ok(()) => {
                 self.begin_session(context, identity, return_to, unsolicited)
                     .await
@@ -270,11 +270,11 @@ impl SignIns {
     async fn take_pending(
         &self,
         provider: &ProviderId,
-        returned: Option<Returned>,
+        returned: Option<CallbackParams>,
     ) -> Result<(PendingSignIn, Callback), SignInError> {
         self.provider(provider)
             .ok_or(SignInError::UnknownProvider)?;
-        let Returned { state, callback } = returned.ok_or(SignInError::Unreadable)?;
+        let CallbackParams { state, callback } = returned.ok_or(SignInError::Unreadable)?;
         let taken = self.records.take(state.digest()).await?;
         Ok((taken.ok_or(SignInError::Expired)?, callback))
     }
@@ -285,7 +285,7 @@ impl SignIns {
         browser: &BrowserSecret,
         pending: PendingSignIn,
         callback: Callback,
-    ) -> Result<(Vouched, ReturnTo), SignInError> {
+    ) -> Result<(VerifiedSignIn, ReturnTo), SignInError> {
         let adapter = self
             .provider(provider)
             .ok_or(SignInError::UnknownProvider)?;
@@ -306,7 +306,7 @@ impl SignIns {
         identity: Identity,
         return_to: ReturnTo,
         unsolicited: bool,
-    ) -> Result<SignedIn, SignInError> {
+    ) -> Result<SignInCompleted, SignInError> {
         let now = self.clock.now();
         let secret = SessionSecret::generate(self.entropy.as_ref(), identity.key());
         let id = SessionId::of(secret.digest());
@@ -331,7 +331,7 @@ impl SignIns {
                 .map(|epoch| epoch.id),
             identity,
         };
-        let signed_in = Happened::SignedIn {
+        let signed_in = AuditEventKind::SignedIn {
             actor: Actor::from(&session.identity),
             session: id.to_string(),
             mfa: session.identity.mfa,
@@ -358,7 +358,7 @@ impl SignIns {
                 .await?;
             return Err(SignInError::EndedByProvider);
         }
-        Ok(SignedIn {
+        Ok(SignInCompleted {
             secret,
             session,
             return_to,

@@ -4,7 +4,7 @@
 //! verified in vain cost processor time, so they count apart from everything else; beyond their limit they are answered with
 //! it. When they are verified, [`crate::sign_in::turns`] says.
 
-use crate::audit::{Happened, Refusals, RequestContext};
+use crate::audit::{AuditEventKind, Refusals, RequestContext};
 use crate::identity::ProviderId;
 use crate::record::rate_limit::LimitName;
 use crate::sign_in::{ProviderError, RejectReason, SignInError, SignIns};
@@ -53,7 +53,7 @@ impl SignIns {
         let provider = self
             .provider(provider)
             .map(|known| known.id().as_str().to_owned());
-        let refused = Happened::SignInRefused {
+        let refused = AuditEventKind::SignInRefused {
             provider,
             reason: error.code().to_owned(),
         };

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Challenge, Correlation, OneTime, ProviderError, Vouched};
+use super::{Challenge, Correlation, ProviderError, ReplayKey, VerifiedSignIn};
 use crate::base::secret::{SamlResponse, SecretText};
 use crate::identity::{NameId, Subject};
 use crate::record::Record;
@@ -38,7 +38,7 @@ pub struct LogoutOrder {
     /// `IssueInstant`
     pub issued_at: DateTime<Utc>,
     /// The request counts once.
-    pub once: OneTime,
+    pub once: ReplayKey,
     /// What the adapter needs for its answer.
     pub reply: Correlation,
 }
@@ -58,7 +58,7 @@ pub struct ResponseForAws {
     pub tag_keys: Vec<String>,
     /// It counts once, here as well.
     #[serde(skip)]
-    pub once: Option<OneTime>,
+    pub once: Option<ReplayKey>,
 }
 
 impl ResponseForAws {
@@ -130,7 +130,7 @@ pub trait SamlServiceProvider: Send + Sync {
         &self,
         response: SamlResponse,
         turn: &Turn,
-    ) -> Result<Vouched, ProviderError>;
+    ) -> Result<VerifiedSignIn, ProviderError>;
 
     /// Where the provider starts its application for AWS; none where it has none.
     fn start_for_aws(&self) -> Option<Url>;

@@ -12,9 +12,9 @@ use crate::record::rate_limit::RateLimitError;
 use crate::record::{Record, StoreError};
 use crate::sign_in::held::Room;
 use crate::sign_in::{
-    Callback, HeldResponse, Message, OneTime, OrderedBy, PackedResponse, PendingSignIn,
-    ProviderError, RejectReason, ReturnTo, Returned, SamlServiceProvider, SignInError, SignIns,
-    SignedIn,
+    Callback, CallbackParams, HeldResponse, Message, OrderedBy, PackedResponse, PendingSignIn,
+    ProviderError, RejectReason, ReplayKey, ReturnTo, SamlServiceProvider, SignInCompleted,
+    SignInError, SignIns,
 };
 
 /// A document that has been used: of this kind and digest there is one, until it would be too old.
@@ -28,7 +28,7 @@ impl Record for Spent {
 }
 
 impl Spent {
-    fn key(provider: &ProviderId, once: &OneTime) -> SecretDigest {
+    fn key(provider: &ProviderId, once: &ReplayKey) -> SecretDigest {
         SecretDigest::of(
             "rolecall/spent/v1",
             &[provider.as_str().as_bytes(), once.digest.as_bytes()],
@@ -183,7 +183,7 @@ impl SignIns {
         provider: &ProviderId,
         browser: Option<&BrowserSecret>,
         state: State,
-    ) -> Result<SignedIn, SignInError> {
+    ) -> Result<SignInCompleted, SignInError> {
         let key = state.digest();
         let pending = self.records.get::<PendingSignIn>(key).await?;
         let Some(pending) = pending else {
@@ -202,7 +202,7 @@ impl SignIns {
             Err(error) => return self.refuse_sign_in(context, provider, error).await,
         };
         let callback = Callback::Saml(response);
-        let returned = Returned { state, callback };
+        let returned = CallbackParams { state, callback };
         self.complete_sign_in(context, provider, browser, Some(returned))
             .await
     }
@@ -217,7 +217,7 @@ impl SignIns {
         context: &RequestContext,
         provider: &ProviderId,
         response: SamlResponse,
-    ) -> Result<SignedIn, SignInError> {
+    ) -> Result<SignInCompleted, SignInError> {
         match self.try_unsolicited(context, provider, response).await {
             Ok(signed_in) => Ok(signed_in),
             // The end of its session is in the trail already.
@@ -243,7 +243,7 @@ impl SignIns {
         context: &RequestContext,
         provider: &ProviderId,
         response: SamlResponse,
-    ) -> Result<SignedIn, SignInError> {
+    ) -> Result<SignInCompleted, SignInError> {
         let saml = self.saml(provider)?;
         let turn = self.turn(context, Message::Unasked(OrderedBy::Navigation))?;
         let vouched = saml.complete_unsolicited(response, &turn).await?;
@@ -270,10 +270,10 @@ impl SignIns {
     ///
     /// # Errors
     /// [`StoreError::Exists`] where that has happened before, [`StoreError::Unavailable`].
-    pub(crate) async fn spend(
+    pub(crate) async fn consume_once(
         &self,
         provider: &ProviderId,
-        once: Option<OneTime>,
+        once: Option<ReplayKey>,
     ) -> Result<(), StoreError> {
         let Some(once) = once else {
             return Ok(());
@@ -289,7 +289,7 @@ impl SignIns {
     pub(super) async fn was_spent(
         &self,
         provider: &ProviderId,
-        once: &OneTime,
+        once: &ReplayKey,
     ) -> Result<bool, StoreError> {
         let key = Spent::key(provider, once);
         let spent = self.records.get::<Spent>(key).await?;

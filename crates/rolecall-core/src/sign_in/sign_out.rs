@@ -236,7 +236,7 @@ impl SignIns {
         }
         self.end_ordered(context, provider, &order).await?;
         // It counts as used when it has been obeyed: a provider that was told of an outage sends it again.
-        match self.spend(provider, Some(order.once)).await {
+        match self.consume_once(provider, Some(order.once)).await {
             // The same order came twice at once, and both times it was obeyed.
             Ok(()) | Err(StoreError::Exists) => {}
             Err(error) => return Err(error.into()),

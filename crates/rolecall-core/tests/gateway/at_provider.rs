@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rolecall_core::audit::Happened;
+use rolecall_core::audit::AuditEventKind;
 use rolecall_core::aws::StsRequest;
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::ProofTicket;
@@ -76,7 +76,7 @@ async fn credentials_come_by_the_providers_own_response() {
     assert_eq!(request.response.expose(), said("alice", "a1"), "as it came");
     assert_eq!(request.session.role.as_str(), ROLE);
     let happened = world.trail.take();
-    let Happened::IssueIntended {
+    let AuditEventKind::IssueIntended {
         role_session_name,
         source_identity,
         tag_keys,
@@ -88,7 +88,7 @@ async fn credentials_come_by_the_providers_own_response() {
     assert_eq!(role_session_name, "named-by-the-provider");
     assert_eq!(source_identity.as_deref(), Some("alice@example.com"));
     assert_eq!(tag_keys, &["team"]);
-    assert!(matches!(happened[1], Happened::IssueDone { .. }));
+    assert!(matches!(happened[1], AuditEventKind::IssueDone { .. }));
 
     assert!(matches!(
         world.back(&alice, &ticket).await.unwrap(),
@@ -153,7 +153,7 @@ async fn a_response_about_somebody_else_or_something_else_is_refused() {
         let error = world.back(&alice, &ticket).await.unwrap_err();
         assert_eq!(error.code(), why, "{response}");
         let happened = world.trail.take_only();
-        let Happened::IssueRefused { reason, .. } = &happened else {
+        let AuditEventKind::IssueRefused { reason, .. } = &happened else {
             panic!("{happened:?}");
         };
         assert_eq!(reason, why);
@@ -200,7 +200,7 @@ async fn todays_policy_is_asked_on_the_way_back() {
     world.sent_away(&alice).await;
     let ticket = world.received(&said("alice", "a1")).await.unwrap();
     world
-        .adopt(&ACCESS.replacen("groups = [\"payments-dev\"]", "groups = [\"nobody\"]", 1))
+        .replace_policy(&ACCESS.replacen("groups = [\"payments-dev\"]", "groups = [\"nobody\"]", 1))
         .await;
     let error = world.back(&alice, &ticket).await.unwrap_err();
     assert!(matches!(error, IssueError::NotGranted));

@@ -279,7 +279,7 @@ async fn a_policy_that_changed_during_the_sign_out_is_the_one_that_counts() {
     let alice = world.session_of("alice").await;
     let ticket = ticket(&world, &alice, developer()).await;
     world
-        .adopt(&ACCESS.replace("\"payments-dev\"", "\"nobody\""))
+        .replace_policy(&ACCESS.replace("\"payments-dev\"", "\"nobody\""))
         .await;
     let gone = world
         .gateway

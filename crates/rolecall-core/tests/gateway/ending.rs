@@ -1,6 +1,6 @@
 //! How sessions end: never without a word in the trail, and with the provider that vouched for the person.
 
-use rolecall_core::audit::Happened;
+use rolecall_core::audit::AuditEventKind;
 
 use crate::world::{World, context};
 
@@ -49,5 +49,5 @@ async fn a_session_that_cannot_be_said_to_have_ended_lives_on() {
         .await;
     assert!(ended.is_ok() && !world.is_live(&alice).await);
     let happened = world.trail.take_only();
-    assert!(matches!(happened, Happened::SignedOut { .. }));
+    assert!(matches!(happened, AuditEventKind::SignedOut { .. }));
 }

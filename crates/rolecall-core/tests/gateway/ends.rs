@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use rolecall_core::base::limits;
 use rolecall_core::clients::{ConsentError, Decision};
 use rolecall_core::issue::IssueError;
-use rolecall_core::sign_in::{OrderedBy, SignedIn};
+use rolecall_core::sign_in::{OrderedBy, SignInCompleted};
 
 use crate::clients;
 use crate::world::{World, context, id, plain};
@@ -274,7 +274,7 @@ async fn nothing_that_is_written_during_an_end_works() {
 }
 
 /// A session that has ended since it was found.
-async fn an_ended_session() -> (World, SignedIn, SignedIn) {
+async fn an_ended_session() -> (World, SignInCompleted, SignInCompleted) {
     let world = World::new();
     let (mine, other) = (
         world.sign_in("okta", "alice").await,
@@ -362,7 +362,7 @@ async fn the_browser_of_an_end_of_all_others_may_go_on_allowing() {
 #[tokio::test]
 async fn a_secret_that_is_replaced_while_the_trail_stalls_outlives_no_end() {
     let world = World::new();
-    let mine: SignedIn = world.sign_in("okta", "alice").await;
+    let mine: SignInCompleted = world.sign_in("okta", "alice").await;
     world.clock.advance(limits::SESSION_SECRET_LIFE);
     let context = context();
     let mut ending: std::pin::Pin<Box<dyn Future<Output = _> + Send + '_>> = Box::pin(

@@ -1,7 +1,7 @@
 //! Issuing: today's policy, the durable intent, the token, STS, the durable outcome, and only then the answer.
 
 use rolecall_core::access::{RoleRequest, Unmet};
-use rolecall_core::audit::{Actor, Delivery, Happened, Target};
+use rolecall_core::audit::{Actor, AuditEventKind, Delivery, Target};
 use rolecall_core::identity::Claims;
 use rolecall_core::issue::IssueError;
 
@@ -18,7 +18,7 @@ fn target(role: &RoleRequest) -> Target {
 /// The one thing in the trail is a refusal for this reason, and neither issuer nor STS heard of it.
 #[track_caller]
 fn assert_refused(world: &World, role: &RoleRequest, why: &str) {
-    let Happened::IssueRefused {
+    let AuditEventKind::IssueRefused {
         target: asked,
         reason,
         ..
@@ -47,14 +47,14 @@ async fn the_intent_comes_first_and_the_outcome_before_the_answer() {
         "one reference joins them"
     );
     let happened: Vec<_> = events.into_iter().map(|event| event.happened).collect();
-    let Happened::IssueIntended {
+    let AuditEventKind::IssueIntended {
         role_session_name, ..
     } = &happened[0]
     else {
         panic!("the intent comes first");
     };
     let expected = [
-        Happened::IssueIntended {
+        AuditEventKind::IssueIntended {
             actor: Actor::from(&session.identity),
             session: session.id.to_string(),
             target: target(&developer()),
@@ -73,7 +73,7 @@ async fn the_intent_comes_first_and_the_outcome_before_the_answer() {
             .to_vec(),
             delivery: Delivery::Credentials,
         },
-        Happened::IssueDone {
+        AuditEventKind::IssueDone {
             access_key_id: issued.credentials.access_key_id.clone(),
             assumed_role: "arn:aws:iam::111122223333:role/rolecall/Developer/assumed".to_owned(),
             expires_at: issued.credentials.expires_at,
@@ -137,7 +137,7 @@ async fn what_a_stranger_asks_for_is_cut_before_it_is_kept() {
     let mut asked = role("111122223333", &"é".repeat(5_000));
     asked.variant = Some("v".repeat(5_000));
     world.issue(&bob, &asked).await.unwrap_err();
-    let Happened::IssueRefused { target, .. } = world.trail.take_only() else {
+    let AuditEventKind::IssueRefused { target, .. } = world.trail.take_only() else {
         panic!("a refusal");
     };
     assert_eq!(target.permission_set, "é".repeat(64));
@@ -263,14 +263,14 @@ async fn a_policy_that_changed_between_the_page_and_the_click_is_the_one_that_co
     );
 
     let without = ACCESS.replace("\"payments-dev\"", "\"payments-leads\"");
-    world.adopt(&without).await;
+    world.replace_policy(&without).await;
     world.trail.take();
     world.journal.take();
     let error = world.issue(&alice, &developer()).await.unwrap_err();
     assert!(matches!(error, IssueError::NotGranted));
     assert_refused(&world, &developer(), "not_granted");
 
-    world.adopt(ACCESS).await;
+    world.replace_policy(ACCESS).await;
     assert!(world.issue(&alice, &developer()).await.is_ok(), "and back");
 }
 

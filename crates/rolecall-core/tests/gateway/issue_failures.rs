@@ -1,6 +1,6 @@
 //! When something fails on the way to credentials: every intent has one outcome, and nothing leaves unrecorded.
 
-use rolecall_core::audit::Happened;
+use rolecall_core::audit::AuditEventKind;
 use rolecall_core::aws::StsRefusal;
 use rolecall_core::issue::IssueError;
 
@@ -12,8 +12,11 @@ fn assert_failed(world: &World, why: &str, code: Option<&str>) {
     let events = world.trail.take_events();
     assert_eq!(events.len(), 2, "{events:#?}");
     assert_eq!(events[0].reference, events[1].reference);
-    assert!(matches!(events[0].happened, Happened::IssueIntended { .. }));
-    let failed = Happened::IssueFailed {
+    assert!(matches!(
+        events[0].happened,
+        AuditEventKind::IssueIntended { .. }
+    ));
+    let failed = AuditEventKind::IssueFailed {
         reason: why.to_owned(),
         aws_code: code.map(str::to_owned),
         request_id: code.map(|_| "request-7".to_owned()),
@@ -125,7 +128,7 @@ async fn tries_that_sts_did_not_answer_are_in_the_trail() {
         panic!("an intent and its outcome")
     };
     assert!(
-        matches!(failed, Happened::IssueFailed { reason, unanswered: 3, .. } if reason == "sts_unavailable"),
+        matches!(failed, AuditEventKind::IssueFailed { reason, unanswered: 3, .. } if reason == "sts_unavailable"),
         "{failed:?}"
     );
     world.aws.lose_answers_once(2);
@@ -134,7 +137,7 @@ async fn tries_that_sts_did_not_answer_are_in_the_trail() {
         panic!("an intent and its outcome")
     };
     assert!(
-        matches!(done, Happened::IssueDone { unanswered: 2, .. }),
+        matches!(done, AuditEventKind::IssueDone { unanswered: 2, .. }),
         "{done:?}"
     );
 }

@@ -61,13 +61,13 @@ async fn sts_calls_are_limited_for_each_account_and_region_before_the_intent_is_
     );
     let region = "id = \"777788889999\"\nsts_region = \"eu-west-3\"";
     world
-        .adopt(&ACCESS.replacen("id = \"777788889999\"", region, 1))
+        .replace_policy(&ACCESS.replacen("id = \"777788889999\"", region, 1))
         .await;
     assert!(
         world.issue(&bob, &plain()).await.is_ok(),
         "another Region of the same account"
     );
-    world.adopt(ACCESS).await;
+    world.replace_policy(ACCESS).await;
     assert!(world.issue(&bob, &plain()).await.is_err());
     world.clock.advance(TimeDelta::seconds(1));
     assert!(world.issue(&bob, &plain()).await.is_ok());

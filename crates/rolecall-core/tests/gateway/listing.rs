@@ -126,7 +126,7 @@ async fn an_account_that_goes_hides_no_other() {
     assert_eq!(page, ["100000000000", "100000000001"]);
     // The last one shown is gone, or one before it, or the next.
     for (gone, next) in [(1, 2), (0, 2), (2, 3)] {
-        world.adopt(&access(4, Some(gone))).await;
+        world.replace_policy(&access(4, Some(gone))).await;
         let (page, _) = accounts(&world, &session, &asked(1, token.clone()))
             .await
             .unwrap();

@@ -9,7 +9,7 @@ use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use rolecall_core::access::RoleRequest;
 use rolecall_core::aws::StsRefusal;
-use rolecall_core::aws_login::dpop::{Proof, Refusal};
+use rolecall_core::aws_login::dpop::{DpopProof, Refusal};
 use rolecall_core::aws_login::{
     AllowLoginError, LoginClient, LoginError, LoginExchange, LoginForm, LoginRequest, LoginTokens,
 };
@@ -64,7 +64,7 @@ impl Program {
     }
 
     /// A proof that no request has used.
-    pub(crate) fn proof(&self, world: &World) -> Proof {
+    pub(crate) fn proof(&self, world: &World) -> DpopProof {
         let number = PROOFS.fetch_add(1, Ordering::Relaxed);
         let point = self.key.verifying_key().to_sec1_point(false);
         let (x, y) = point.as_bytes()[1..].split_at(32);
@@ -176,7 +176,7 @@ async fn todays_policy_decides_at_each_step_and_costs_no_token() {
     let tokens = program.redeem(&world, &shown).await.unwrap();
     let waiting = program.allowed(&world, &alice, developer()).await.unwrap();
     world
-        .adopt(&ACCESS.replace("payments-dev\"]", "nobody\"]"))
+        .replace_policy(&ACCESS.replace("payments-dev\"]", "nobody\"]"))
         .await;
     let refused = program.refresh(&world, &tokens.refresh_token).await;
     assert!(matches!(
@@ -194,7 +194,7 @@ async fn todays_policy_decides_at_each_step_and_costs_no_token() {
         Err(AllowLoginError::Role(IssueError::NotGranted))
     ));
     world.clock.advance(TimeDelta::minutes(30));
-    world.adopt(ACCESS).await;
+    world.replace_policy(ACCESS).await;
     assert!(program.refresh(&world, &tokens.refresh_token).await.is_ok());
     let spent = program.redeem(&world, &waiting).await;
     assert!(matches!(spent, Err(LoginError::CodeSpent)));

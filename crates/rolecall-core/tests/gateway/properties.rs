@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use rolecall_core::audit::{AuditEvent, Happened};
-use rolecall_core::sign_in::SignedIn;
+use rolecall_core::audit::{AuditEvent, AuditEventKind};
+use rolecall_core::sign_in::SignInCompleted;
 
-use crate::world::{Begun, World, context, developer, plain};
+use crate::world::{StartedSignIn, World, context, developer, plain};
 
 /// One thing that somebody does next; numbers choose among what there is.
 #[derive(Clone, Debug)]
@@ -55,10 +55,10 @@ fn step() -> impl Strategy<Value = Step> {
 /// What a walk has led to.
 #[derive(Default)]
 struct Outcome {
-    begun: Vec<Begun>,
+    begun: Vec<StartedSignIn>,
     /// How many sessions each sign-in has led to.
     sessions_of: BTreeMap<usize, usize>,
-    signed_in: Vec<SignedIn>,
+    signed_in: Vec<SignInCompleted>,
     ended: BTreeSet<String>,
     /// Access key ids that were handed out.
     handed_out: Vec<String>,
@@ -162,32 +162,32 @@ fn check_trail(events: Vec<AuditEvent>, orders: usize, handed_out: &[String]) {
     let mut open = false;
     for event in events {
         match event.happened {
-            Happened::IssueIntended { .. } => {
+            AuditEventKind::IssueIntended { .. } => {
                 intents += 1;
                 // The outcome of the intent before may be missing, if the trail failed then.
                 open = true;
             }
-            Happened::IssueDone { access_key_id, .. } => {
+            AuditEventKind::IssueDone { access_key_id, .. } => {
                 assert!(std::mem::take(&mut open), "an outcome without an intent");
                 done.push(access_key_id);
             }
-            Happened::IssuePosted { .. } | Happened::IssueFailed { .. } => {
+            AuditEventKind::IssuePosted { .. } | AuditEventKind::IssueFailed { .. } => {
                 assert!(std::mem::take(&mut open), "an outcome without an intent");
             }
-            Happened::WriterStarted { .. }
-            | Happened::SignedIn { .. }
-            | Happened::SignInRefused { .. }
-            | Happened::SignOutRefused { .. }
-            | Happened::SignInRefusals { .. }
-            | Happened::SignOutRefusals { .. }
-            | Happened::SignedOut { .. }
-            | Happened::IssueRefused { .. }
-            | Happened::IssueUndelivered {}
-            | Happened::ConfigurationLoaded { .. }
-            | Happened::ClientSessionBegun { .. }
-            | Happened::ConsentGiven { .. }
-            | Happened::ConsentDenied { .. }
-            | Happened::ConfigurationRefused { .. } => {}
+            AuditEventKind::WriterStarted { .. }
+            | AuditEventKind::SignedIn { .. }
+            | AuditEventKind::SignInRefused { .. }
+            | AuditEventKind::SignOutRefused { .. }
+            | AuditEventKind::SignInRefusals { .. }
+            | AuditEventKind::SignOutRefusals { .. }
+            | AuditEventKind::SignedOut { .. }
+            | AuditEventKind::IssueRefused { .. }
+            | AuditEventKind::IssueUndelivered {}
+            | AuditEventKind::ConfigurationLoaded { .. }
+            | AuditEventKind::ClientSessionBegun { .. }
+            | AuditEventKind::ConsentGiven { .. }
+            | AuditEventKind::ConsentDenied { .. }
+            | AuditEventKind::ConfigurationRefused { .. } => {}
         }
     }
     assert!(

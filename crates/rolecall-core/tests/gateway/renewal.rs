@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::SessionSecret;
-use rolecall_core::sign_in::SignedIn;
+use rolecall_core::sign_in::SignInCompleted;
 use tokio::task::JoinSet;
 
 use crate::world::{World, context};
@@ -11,14 +11,14 @@ use crate::world::{World, context};
 const SECOND: TimeDelta = TimeDelta::seconds(1);
 
 /// Somebody whose secret is due.
-async fn due(world: &World) -> SignedIn {
+async fn due(world: &World) -> SignInCompleted {
     let signed_in = world.sign_in("okta", "alice").await;
     world.clock.advance(limits::SESSION_SECRET_LIFE);
     signed_in
 }
 
 /// The same session under the secret that replaces its own.
-async fn renew(world: &World, old: &SignedIn) -> SignedIn {
+async fn renew(world: &World, old: &SignInCompleted) -> SignInCompleted {
     let secret = world
         .gateway
         .sessions()
@@ -33,7 +33,7 @@ async fn renew(world: &World, old: &SignedIn) -> SignedIn {
         .await
         .unwrap()
         .unwrap();
-    SignedIn {
+    SignInCompleted {
         secret,
         session,
         return_to: old.return_to.clone(),

@@ -4,15 +4,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use rolecall_core::audit::Happened;
+use rolecall_core::audit::AuditEventKind;
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::{BrowserSecret, State};
-use rolecall_core::sign_in::{ProviderError, RejectReason, SignInError, SignedIn};
+use rolecall_core::sign_in::{ProviderError, RejectReason, SignInCompleted, SignInError};
 use tokio::task::JoinSet;
 
 use crate::world::{
-    ABSOLUTE, ASSERTION_LIFE, Begun, PROVIDER_SESSION, UNSIGNED, World, back, context, id, saml,
-    saml_callback,
+    ABSOLUTE, ASSERTION_LIFE, PROVIDER_SESSION, StartedSignIn, UNSIGNED, World, back, context, id,
+    saml, saml_callback,
 };
 
 impl World {
@@ -24,14 +24,14 @@ impl World {
         bytes
     }
 
-    async fn hold(&self, begun: &Begun, response: &str) -> Result<(), SignInError> {
+    async fn hold(&self, begun: &StartedSignIn, response: &str) -> Result<(), SignInError> {
         self.gateway
             .sign_ins()
             .hold_response(&context(), &id("okta"), &begun.state, saml(response))
             .await
     }
 
-    async fn fetch(&self, begun: &Begun) -> Result<SignedIn, SignInError> {
+    async fn fetch(&self, begun: &StartedSignIn) -> Result<SignInCompleted, SignInError> {
         self.gateway
             .sign_ins()
             .complete_held_sign_in(
@@ -43,7 +43,7 @@ impl World {
             .await
     }
 
-    async fn unsolicited(&self, response: &str) -> Result<SignedIn, SignInError> {
+    async fn unsolicited(&self, response: &str) -> Result<SignInCompleted, SignInError> {
         self.gateway
             .sign_ins()
             .complete_unsolicited_sign_in(&context(), &id("okta"), saml(response))
@@ -55,10 +55,10 @@ impl World {
         assert!(self.store.keys("session").is_empty());
         self.gateway.journal().write_refusals(true).await.unwrap();
         let happened = self.trail.take_only();
-        if let Happened::SignInRefused { reason, .. } = happened {
+        if let AuditEventKind::SignInRefused { reason, .. } = happened {
             return reason;
         }
-        let Happened::SignInRefusals(summary) = happened else {
+        let AuditEventKind::SignInRefusals(summary) = happened else {
             panic!("{happened:?}");
         };
         summary.reasons.into_keys().collect()
@@ -127,7 +127,7 @@ async fn a_response_waits_for_its_browser_and_signs_in_there() {
 #[tokio::test]
 async fn only_the_state_of_a_sign_in_under_way_stores_anything() {
     let world = World::new();
-    let nobody = Begun {
+    let nobody = StartedSignIn {
         state: State::new("invented"),
         browser: BrowserSecret::new("b"),
     };
@@ -260,7 +260,7 @@ async fn who_comes_unasked_lands_at_the_portal_and_the_trail_says_so() {
     let happened = world.trail.take_only();
     let said = matches!(
         happened,
-        Happened::SignedIn {
+        AuditEventKind::SignedIn {
             unsolicited: true,
             ..
         }

@@ -1,6 +1,6 @@
 //! Accounts that trust the gateway as a SAML provider: what the response says, and the console without STS.
 
-use rolecall_core::audit::Happened;
+use rolecall_core::audit::AuditEventKind;
 use rolecall_core::aws::{Destination, Partition, SamlClaims, StsRefusal, StsRequest};
 use rolecall_core::base::secret::ConsoleTicket;
 use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError};
@@ -119,7 +119,7 @@ async fn the_console_by_post_asks_nobody() {
     );
     let events = world.trail.take_events();
     assert_eq!(events[0].reference, events[1].reference);
-    let Happened::IssuePosted {
+    let AuditEventKind::IssuePosted {
         assertion,
         recipient,
         ..
@@ -206,7 +206,7 @@ async fn without_a_key_nothing_leaves_and_the_trail_says_so() {
     let events = world.trail.take_events();
     assert_eq!(events.len(), 2);
     assert!(
-        matches!(&events[1].happened, Happened::IssueFailed { reason, .. } if reason == "token")
+        matches!(&events[1].happened, AuditEventKind::IssueFailed { reason, .. } if reason == "token")
     );
 }
 

@@ -1,15 +1,15 @@
 //! "My sessions": listing them, ending one, ending the others, and the limit of twenty.
 
 use chrono::TimeDelta;
-use rolecall_core::audit::Happened;
+use rolecall_core::audit::AuditEventKind;
 use rolecall_core::base::limits;
 use rolecall_core::session::Session;
-use rolecall_core::sign_in::SignedIn;
+use rolecall_core::sign_in::SignInCompleted;
 
 use crate::world::{IDLE, World, context};
 
 /// Signs in with a minute between, oldest first.
-async fn sign_in_often(world: &World, person: &str, times: usize) -> Vec<SignedIn> {
+async fn sign_in_often(world: &World, person: &str, times: usize) -> Vec<SignInCompleted> {
     let mut all = Vec::new();
     for _ in 0..times {
         world.clock.advance(TimeDelta::minutes(1));
@@ -28,7 +28,7 @@ async fn names(world: &World, session: &Session) -> Vec<String> {
     sessions.iter().map(|one| one.id.to_string()).collect()
 }
 
-fn name(signed_in: &SignedIn) -> String {
+fn name(signed_in: &SignInCompleted) -> String {
     signed_in.session.id.to_string()
 }
 
@@ -37,26 +37,26 @@ fn ended(world: &World) -> Vec<(String, String)> {
     let happened = world.trail.take().into_iter();
     happened
         .filter_map(|one| match one {
-            Happened::SignedOut {
+            AuditEventKind::SignedOut {
                 session, reason, ..
             } => Some((session, reason)),
-            Happened::WriterStarted { .. }
-            | Happened::SignedIn { .. }
-            | Happened::SignInRefused { .. }
-            | Happened::SignOutRefused { .. }
-            | Happened::SignInRefusals { .. }
-            | Happened::SignOutRefusals { .. }
-            | Happened::IssueIntended { .. }
-            | Happened::IssueDone { .. }
-            | Happened::IssuePosted { .. }
-            | Happened::IssueFailed { .. }
-            | Happened::IssueRefused { .. }
-            | Happened::IssueUndelivered {}
-            | Happened::ConfigurationLoaded { .. }
-            | Happened::ClientSessionBegun { .. }
-            | Happened::ConsentGiven { .. }
-            | Happened::ConsentDenied { .. }
-            | Happened::ConfigurationRefused { .. } => None,
+            AuditEventKind::WriterStarted { .. }
+            | AuditEventKind::SignedIn { .. }
+            | AuditEventKind::SignInRefused { .. }
+            | AuditEventKind::SignOutRefused { .. }
+            | AuditEventKind::SignInRefusals { .. }
+            | AuditEventKind::SignOutRefusals { .. }
+            | AuditEventKind::IssueIntended { .. }
+            | AuditEventKind::IssueDone { .. }
+            | AuditEventKind::IssuePosted { .. }
+            | AuditEventKind::IssueFailed { .. }
+            | AuditEventKind::IssueRefused { .. }
+            | AuditEventKind::IssueUndelivered {}
+            | AuditEventKind::ConfigurationLoaded { .. }
+            | AuditEventKind::ClientSessionBegun { .. }
+            | AuditEventKind::ConsentGiven { .. }
+            | AuditEventKind::ConsentDenied { .. }
+            | AuditEventKind::ConfigurationRefused { .. } => None,
         })
         .collect()
 }

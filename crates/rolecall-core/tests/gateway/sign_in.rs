@@ -1,12 +1,12 @@
 //! Signing in: one browser, one provider, one state, once, in time.
 
 use chrono::TimeDelta;
-use rolecall_core::audit::{Actor, Happened};
+use rolecall_core::audit::{Actor, AuditEventKind};
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::{BrowserSecret, State};
 use rolecall_core::identity::ReadClaims;
 use rolecall_core::sign_in::{
-    Callback, ProviderError, RejectReason, ReturnTo, SignInError, SignedIn,
+    Callback, ProviderError, RejectReason, ReturnTo, SignInCompleted, SignInError,
 };
 use tokio::task::JoinSet;
 
@@ -16,7 +16,7 @@ use crate::world::{ACCESS, World, back, code, context, id, wish};
 /// was shown.
 async fn assert_refused(
     world: &World,
-    ended: Result<SignedIn, SignInError>,
+    ended: Result<SignInCompleted, SignInError>,
     provider: &str,
     why: &str,
 ) {
@@ -30,7 +30,7 @@ async fn assert_refused(
         assert_eq!(world.take_refusals().await, [(why.to_owned(), 1)]);
         return;
     }
-    let refused = Happened::SignInRefused {
+    let refused = AuditEventKind::SignInRefused {
         provider: Some(provider.to_owned()),
         reason: why.to_owned(),
     };
@@ -59,7 +59,7 @@ async fn a_sign_in_ends_in_a_session_where_it_was_going() {
         .await
         .unwrap();
     assert_eq!(found.unwrap().id, session.id);
-    let happened = Happened::SignedIn {
+    let happened = AuditEventKind::SignedIn {
         actor: Actor::from(&session.identity),
         session: session.id.to_string(),
         mfa: false,

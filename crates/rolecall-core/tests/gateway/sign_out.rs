@@ -1,13 +1,13 @@
 //! Signing out, and being signed in anew over an older session.
 
-use rolecall_core::audit::{Actor, Happened};
+use rolecall_core::audit::{Actor, AuditEventKind};
 use rolecall_core::base::secret::SessionSecret;
-use rolecall_core::sign_in::{Challenge, SignedIn};
+use rolecall_core::sign_in::{Challenge, SignInCompleted};
 
 use crate::world::{IDLE, World, context};
 
-fn out(signed_in: &SignedIn, reason: &str) -> Happened {
-    Happened::SignedOut {
+fn out(signed_in: &SignInCompleted, reason: &str) -> AuditEventKind {
+    AuditEventKind::SignedOut {
         actor: Actor::from(&signed_in.session.identity),
         session: signed_in.session.id.to_string(),
         reason: reason.to_owned(),

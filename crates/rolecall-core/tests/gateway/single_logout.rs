@@ -1,19 +1,19 @@
 //! Single logout: what a provider may end, and what it says to our own requests.
 
 use chrono::TimeDelta;
-use rolecall_core::audit::Happened;
+use rolecall_core::audit::AuditEventKind;
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::State;
 use rolecall_core::clients::Decision;
 use rolecall_core::sign_in::{
-    Challenge, OrderedBy, ProviderError, RejectReason, SignInError, SignOutError, SignedIn,
+    Challenge, OrderedBy, ProviderError, RejectReason, SignInCompleted, SignInError, SignOutError,
 };
 
 use crate::clients;
 use crate::world::{World, context, id, logout, saml, word};
 
 impl World {
-    async fn by_saml(&self, response: &str) -> SignedIn {
+    async fn by_saml(&self, response: &str) -> SignInCompleted {
         self.gateway
             .sign_ins()
             .complete_unsolicited_sign_in(&context(), &id("okta"), saml(response))
@@ -22,7 +22,7 @@ impl World {
     }
 
     /// Signs somebody out here; the state that the provider's answer will carry.
-    async fn leaves(&self, person: &SignedIn) -> State {
+    async fn leaves(&self, person: &SignInCompleted) -> State {
         let challenge = self
             .gateway
             .sign_ins()
@@ -80,7 +80,7 @@ async fn an_order_ends_the_sessions_it_names_and_no_other() {
         assert!(world.is_live(other).await);
     }
     let happened = world.trail.take_only();
-    let Happened::SignedOut {
+    let AuditEventKind::SignedOut {
         session, reason, ..
     } = happened
     else {

@@ -18,7 +18,7 @@ use rolecall_core::access::{Policy, RoleRequest};
 use rolecall_core::audit::{ReferenceId, RequestContext};
 use rolecall_core::aws::{AccountId, Partition};
 use rolecall_core::base::secret::{BrowserSecret, SecretText, State};
-use rolecall_core::caller::Origin;
+use rolecall_core::caller::ClientInfo;
 use rolecall_core::clients::StartUrls;
 use rolecall_core::gateway::{Gateway, Ports as Parts};
 use rolecall_core::identity::ProviderId;
@@ -27,7 +27,8 @@ use rolecall_core::record::rate_limit::RateLimits;
 use rolecall_core::record::{Records, SealingKeys};
 use rolecall_core::session::{ClientRules, Lifetimes, Session};
 use rolecall_core::sign_in::{
-    Callback, Challenge, Demand, ReturnTo, Returned, SignInError, SignInWish, SignedIn,
+    AuthnRequirements, Callback, CallbackParams, Challenge, ReturnTo, SignInCompleted, SignInError,
+    SignInRequest,
 };
 
 pub use aws::{Aws, Wanted};
@@ -45,7 +46,7 @@ pub const ABSOLUTE: TimeDelta = TimeDelta::hours(8);
 
 /// A sign-in that is under way in a browser.
 #[derive(Clone)]
-pub struct Begun {
+pub struct StartedSignIn {
     pub state: State,
     pub browser: BrowserSecret,
 }
@@ -138,7 +139,7 @@ impl World {
         parts(&self.store, &self.clock, &self.trail, &self.aws).records
     }
 
-    pub async fn begin(&self, provider: &str) -> Begun {
+    pub async fn begin(&self, provider: &str) -> StartedSignIn {
         self.begin_in(provider, None).await.unwrap()
     }
 
@@ -146,7 +147,7 @@ impl World {
         &self,
         provider: &str,
         browser: Option<BrowserSecret>,
-    ) -> Result<Begun, SignInError> {
+    ) -> Result<StartedSignIn, SignInError> {
         self.begin_from(provider, &context(), browser).await
     }
 
@@ -155,7 +156,7 @@ impl World {
         provider: &str,
         context: &RequestContext,
         browser: Option<BrowserSecret>,
-    ) -> Result<Begun, SignInError> {
+    ) -> Result<StartedSignIn, SignInError> {
         let return_to = ReturnTo::parse("/console?account=777788889999").unwrap();
         let begun = self
             .gateway
@@ -166,7 +167,7 @@ impl World {
             panic!("the scripted provider redirects");
         };
         let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
-        Ok(Begun {
+        Ok(StartedSignIn {
             state: State::new(state.1),
             browser: begun.browser,
         })
@@ -176,9 +177,9 @@ impl World {
     pub async fn complete(
         &self,
         provider: &str,
-        begun: &Begun,
+        begun: &StartedSignIn,
         person: &str,
-    ) -> Result<SignedIn, SignInError> {
+    ) -> Result<SignInCompleted, SignInError> {
         let browser = Some(&begun.browser);
         self.gateway
             .sign_ins()
@@ -191,7 +192,7 @@ impl World {
             .await
     }
 
-    pub async fn sign_in(&self, provider: &str, person: &str) -> SignedIn {
+    pub async fn sign_in(&self, provider: &str, person: &str) -> SignInCompleted {
         let begun = self.begin(provider).await;
         self.complete(provider, &begun, person).await.unwrap()
     }
@@ -213,7 +214,7 @@ impl World {
     }
 
     /// Whether the cookie still opens a session.
-    pub async fn is_live(&self, signed_in: &SignedIn) -> bool {
+    pub async fn is_live(&self, signed_in: &SignInCompleted) -> bool {
         let session = self
             .gateway
             .sessions()
@@ -223,7 +224,7 @@ impl World {
         session.is_some()
     }
 
-    pub async fn adopt(&self, access: &str) {
+    pub async fn replace_policy(&self, access: &str) {
         self.gateway
             .entitlements()
             .replace_policy(policy(access), "d1".to_owned())
@@ -273,16 +274,16 @@ pub fn id(provider: &str) -> ProviderId {
 }
 
 /// A sign-in that asks for nothing special.
-pub fn wish(return_to: ReturnTo) -> SignInWish {
-    SignInWish {
-        demand: Demand::default(),
+pub fn wish(return_to: ReturnTo) -> SignInRequest {
+    SignInRequest {
+        demand: AuthnRequirements::default(),
         return_to,
     }
 }
 
 /// What a browser comes back with.
-pub fn back(state: &State, callback: Callback) -> Option<Returned> {
-    Some(Returned {
+pub fn back(state: &State, callback: Callback) -> Option<CallbackParams> {
+    Some(CallbackParams {
         state: state.clone(),
         callback,
     })
@@ -303,7 +304,7 @@ pub fn context() -> RequestContext {
 pub fn context_from(address: &str) -> RequestContext {
     RequestContext {
         reference: ReferenceId::generate(&Unrepeated::default()),
-        origin: Origin {
+        origin: ClientInfo {
             address: Some(address.parse().unwrap()),
             user_agent: Some("Mozilla/5.0 (canary-browser)".to_owned()),
         },

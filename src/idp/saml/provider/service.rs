@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use rolecall_core::base::secret::SamlResponse;
 use rolecall_core::sign_in::{
     Challenge, Correlation, LogoutMessage, LogoutOrder, OrderedBy, PackedResponse, ProviderError,
-    RejectReason, ResponseForAws, SamlServiceProvider, Turn, Vouched,
+    RejectReason, ResponseForAws, SamlServiceProvider, Turn, VerifiedSignIn,
 };
 use url::Url;
 
@@ -68,7 +68,7 @@ impl SamlServiceProvider for SamlProvider {
         &self,
         response: SamlResponse,
         turn: &Turn,
-    ) -> Result<Vouched, ProviderError> {
+    ) -> Result<VerifiedSignIn, ProviderError> {
         if !self.settings.allow_idp_initiated {
             let why = match names_a_request(&response) {
                 true => checks::NO_RELAY_STATE,

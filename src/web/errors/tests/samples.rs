@@ -11,7 +11,7 @@ use rolecall_core::base::Entropy;
 use rolecall_core::clients::{
     DeviceError, InvalidRedirectUri, InvalidRegistration, StartUrls, TokenError,
 };
-use rolecall_core::issue::{IssueError, Mismatch, Refused};
+use rolecall_core::issue::{IssueError, Refused, ResponseMismatch};
 use rolecall_core::record::StoreError;
 use rolecall_core::record::rate_limit::{LimitExceeded, LimitName};
 use rolecall_core::sign_in::{ProviderError, RejectReason, SignInError, SignOutError};
@@ -77,9 +77,9 @@ pub fn issue_errors() -> Vec<IssueError> {
         }),
         IssueError::AtProvider { start: None },
         IssueError::SessionEnded,
-        IssueError::Mismatch(Mismatch::Subject),
-        IssueError::Mismatch(Mismatch::Role),
-        IssueError::Mismatch(Mismatch::SourceIdentity),
+        IssueError::Mismatch(ResponseMismatch::Subject),
+        IssueError::Mismatch(ResponseMismatch::Role),
+        IssueError::Mismatch(ResponseMismatch::SourceIdentity),
         IssueError::Token(source()),
         IssueError::StsUnavailable(source()),
         IssueError::StsUnanswered {

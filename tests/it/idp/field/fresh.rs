@@ -16,9 +16,9 @@ async fn asked_again(says: AuthTime, rule: AuthTimeRule, sent: Value) -> Result<
         claims: object(sent),
         ..Variation::default()
     });
-    let fresh = Demand {
+    let fresh = AuthnRequirements {
         fresh: true,
-        ..Demand::default()
+        ..AuthnRequirements::default()
     };
     Ok(fixture.sign_in_as("alice", &fresh).await?.auth_time)
 }

@@ -45,8 +45,8 @@ fn proof(header: &Value, claims: &Value) -> String {
     signed(&header.to_string(), &claims.to_string(), &signing_key(7))
 }
 
-fn verify(proof: &str) -> Result<Proof, Refusal> {
-    Proof::verify(&[proof], "POST", &URL.parse().unwrap(), now())
+fn verify(proof: &str) -> Result<DpopProof, Refusal> {
+    DpopProof::verify(&[proof], "POST", &URL.parse().unwrap(), now())
 }
 
 fn changed(mut whole: Value, name: &str, value: Value) -> Value {
@@ -59,20 +59,20 @@ fn changed(mut whole: Value, name: &str, value: Value) -> Value {
     whole
 }
 
-fn with_claim(name: &str, value: Value) -> Result<Proof, Refusal> {
+fn with_claim(name: &str, value: Value) -> Result<DpopProof, Refusal> {
     verify(&proof(&header(), &changed(claims(), name, value)))
 }
 
-fn with_header(name: &str, value: Value) -> Result<Proof, Refusal> {
+fn with_header(name: &str, value: Value) -> Result<DpopProof, Refusal> {
     verify(&proof(&changed(header(), name, value), &claims()))
 }
 
-fn with_jwk(name: &str, value: Value) -> Result<Proof, Refusal> {
+fn with_jwk(name: &str, value: Value) -> Result<DpopProof, Refusal> {
     let jwk = changed(jwk(&signing_key(7)), name, value);
     with_header("jwk", jwk)
 }
 
-fn refusal(outcome: Result<Proof, Refusal>) -> Option<Refusal> {
+fn refusal(outcome: Result<DpopProof, Refusal>) -> Option<Refusal> {
     outcome.err()
 }
 
@@ -82,7 +82,7 @@ fn the_example_of_rfc_9449_verifies_in_its_minute() {
     let example = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
     let url = "https://server.example.com/token".parse().unwrap();
     let at = DateTime::from_timestamp(1_562_262_616, 0).unwrap();
-    let proof = Proof::verify(&[example], "POST", &url, at).unwrap();
+    let proof = DpopProof::verify(&[example], "POST", &url, at).unwrap();
     // Section 6.1, figure 6.
     let jkt = URL_SAFE_NO_PAD.encode(proof.key.as_bytes());
     assert_eq!(jkt, "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
@@ -201,9 +201,9 @@ fn a_proof_is_for_one_method_and_one_address() {
 fn only_one_well_formed_header_counts() {
     let url: Url = URL.parse().unwrap();
     let good = proof(&header(), &claims());
-    let several = Proof::verify(&[&good, &good], "POST", &url, now());
+    let several = DpopProof::verify(&[&good, &good], "POST", &url, now());
     assert_eq!(refusal(several), Some(Refusal::Several));
-    let none = Proof::verify(&[], "POST", &url, now());
+    let none = DpopProof::verify(&[], "POST", &url, now());
     assert_eq!(refusal(none), Some(Refusal::Missing));
     let (input, _) = good.rsplit_once('.').unwrap();
     let long = changed(claims(), "pad", "x".repeat(DPOP_PROOF_BYTES_MAX).into());

@@ -1,7 +1,7 @@
 //! What must not work: stolen, swapped, guessed and repeated codes, in order and at the same time.
 
 use futures_util::future::join_all;
-use rolecall_core::audit::Happened;
+use rolecall_core::audit::AuditEventKind;
 use rolecall_core::base::limits;
 
 use super::*;
@@ -98,7 +98,7 @@ async fn however_often_a_token_is_replaced_each_keeps_its_grace() {
     assert!(!opens(&world, &next).await, "somebody has a copy");
     let happened = world.trail.take_only();
     assert!(
-        matches!(&happened, Happened::SignedOut { reason, .. } if reason == "refresh_token_reused"),
+        matches!(&happened, AuditEventKind::SignedOut { reason, .. } if reason == "refresh_token_reused"),
         "{happened:?}"
     );
 }

@@ -1,16 +1,16 @@
 //! Command lines that outlive a sign-out: counted and ended with the ticket of that sign-out, and with nothing else.
 
-use rolecall_core::audit::Happened;
+use rolecall_core::audit::AuditEventKind;
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::{SessionSecret, SignOutTicket};
 use rolecall_core::session::RemainingClients;
-use rolecall_core::sign_in::SignedIn;
+use rolecall_core::sign_in::SignInCompleted;
 
 use super::*;
 
 impl World {
     /// Signs out; what the browser is offered to end beside it.
-    async fn leave(&self, person: &SignedIn) -> Option<RemainingClients> {
+    async fn leave(&self, person: &SignInCompleted) -> Option<RemainingClients> {
         let (session, secret) = (&person.session, &person.secret);
         let signed_out = self
             .gateway
@@ -62,7 +62,7 @@ async fn the_ticket_of_a_sign_out_ends_the_persons_clients_once() {
     assert_eq!(trail.len(), 2);
     for event in &trail {
         assert!(
-            matches!(event, Happened::SignedOut { actor, reason, .. }
+            matches!(event, AuditEventKind::SignedOut { actor, reason, .. }
                 if actor.subject == "subject-alice" && reason == "ended_by_owner"),
             "{event:?}"
         );

@@ -1,7 +1,7 @@
 //! What clients hold: listed to its owner, ended one by one or all at once, and never beyond the provider's own place in
 //! the configuration.
 
-use rolecall_core::audit::Happened;
+use rolecall_core::audit::AuditEventKind;
 use rolecall_core::base::limits;
 use rolecall_core::sign_in::OrderedBy;
 
@@ -75,7 +75,7 @@ async fn their_owner_sees_them_newest_first_and_ends_one() {
     assert!(
         matches!(
             &happened,
-            Happened::SignedOut { session, reason, .. }
+            AuditEventKind::SignedOut { session, reason, .. }
                 if *session == name && reason == "ended_by_owner"
         ),
         "{happened:?}"
@@ -115,7 +115,7 @@ async fn a_client_signs_itself_out() {
     assert!(matches!(refreshed, Err(TokenError::InvalidGrant)));
     let happened = world.trail.take_only();
     assert!(
-        matches!(&happened, Happened::SignedOut { reason, .. } if reason == "client_sign_out"),
+        matches!(&happened, AuditEventKind::SignedOut { reason, .. } if reason == "client_sign_out"),
         "{happened:?}"
     );
 }
@@ -178,10 +178,9 @@ async fn the_oldest_ends_when_there_are_too_many() {
         .await
         .unwrap();
     assert_eq!(listed.len(), limits::CLIENT_SESSIONS_PER_SUBJECT_MAX);
-    let ended =
-        world.trail.take().into_iter().filter(
-            |one| matches!(one, Happened::SignedOut { reason, .. } if reason == "too_many"),
-        );
+    let ended = world.trail.take().into_iter().filter(
+        |one| matches!(one, AuditEventKind::SignedOut { reason, .. } if reason == "too_many"),
+    );
     assert_eq!(ended.count(), 1);
 }
 

@@ -1,7 +1,7 @@
 //! What goes well: both flows to the end, the policy's say in them, and how little it costs.
 
 use rolecall_core::access::Unmet;
-use rolecall_core::audit::Happened;
+use rolecall_core::audit::AuditEventKind;
 use rolecall_core::caller::Flow;
 use rolecall_core::entitlements::ClientReach;
 use rolecall_core::issue::IssueError;
@@ -36,7 +36,7 @@ async fn a_device_is_let_in_and_gets_roles() {
         1
     );
     let happened = world.trail.take_only();
-    let Happened::ConsentGiven { session, asked, .. } = &happened else {
+    let AuditEventKind::ConsentGiven { session, asked, .. } = &happened else {
         panic!("{happened:?}");
     };
     assert_eq!(*session, alice.id.to_string());

@@ -11,7 +11,7 @@ use rolecall_core::base::secret::{
 use rolecall_core::clients::{AuthorizationStep, Decision, DeviceStarted, ReadAuthorization};
 use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ProofOutcome};
 use rolecall_core::session::ClientTokens;
-use rolecall_core::sign_in::{ReturnTo, SignedIn};
+use rolecall_core::sign_in::{ReturnTo, SignInCompleted};
 
 use super::left::Left;
 use crate::at_provider;
@@ -115,8 +115,8 @@ pub struct Stage {
     /// As it was when the flow was prepared.
     origin: Arc<World>,
     pub world: Arc<World>,
-    pub desk: SignedIn,
-    pub stolen: SignedIn,
+    pub desk: SignInCompleted,
+    pub stolen: SignInCompleted,
     /// What the provider calls the person whose session it ends.
     pub called: String,
     /// The provider's session.

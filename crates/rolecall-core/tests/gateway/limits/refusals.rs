@@ -1,6 +1,6 @@
 //! Refusals: which of them cost an event, and which are summarised.
 
-use rolecall_core::audit::Happened;
+use rolecall_core::audit::AuditEventKind;
 
 use super::*;
 use crate::world::{context, word};
@@ -82,8 +82,8 @@ async fn refusals_without_a_state_are_one_event_for_an_address_and_window() {
     let told: Vec<_> = events
         .iter()
         .map(|event| {
-            let (Happened::SignInRefusals(summary) | Happened::SignOutRefusals(summary)) =
-                &event.happened
+            let (AuditEventKind::SignInRefusals(summary)
+            | AuditEventKind::SignOutRefusals(summary)) = &event.happened
             else {
                 panic!("{event:?}");
             };

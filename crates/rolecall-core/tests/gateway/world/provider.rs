@@ -12,8 +12,8 @@ use rolecall_core::identity::{
     AuthTime, Claims, EmailAddress, EmailDomain, Evidence, Identity, ProviderId, Subject,
 };
 use rolecall_core::sign_in::{
-    Callback, Challenge, Correlation, Demand, IdentityProvider, ProviderError, SamlServiceProvider,
-    Turn, Vouched,
+    AuthnRequirements, Callback, Challenge, Correlation, IdentityProvider, ProviderError,
+    SamlServiceProvider, Turn, VerifiedSignIn,
 };
 use serde_json::json;
 use url::Url;
@@ -122,7 +122,7 @@ impl IdentityProvider for Provider {
     async fn begin(
         &self,
         state: &State,
-        _: &Demand,
+        _: &AuthnRequirements,
     ) -> Result<(Challenge, Correlation), ProviderError> {
         self.failing()?;
         let mut url = Url::parse("https://idp.example/authorize").unwrap();
@@ -135,7 +135,7 @@ impl IdentityProvider for Provider {
         &self,
         correlation: Correlation,
         callback: Callback,
-    ) -> Result<Vouched, ProviderError> {
+    ) -> Result<VerifiedSignIn, ProviderError> {
         self.journal.note(format!("complete at {}", self.id));
         tokio::task::yield_now().await;
         self.failing()?;

@@ -9,9 +9,9 @@ use rolecall_core::base::secret::{SamlResponse, SecretDigest, SecretText};
 use rolecall_core::base::{Clock as _, limits};
 use rolecall_core::identity::{Evidence, NameId};
 use rolecall_core::sign_in::{
-    Callback, Challenge, Correlation, LogoutMessage, LogoutOrder, OneTime, OrderedBy,
-    PackedResponse, ProviderError, RejectReason, ResponseForAws, SamlServiceProvider, Turn,
-    Vouched,
+    Callback, Challenge, Correlation, LogoutMessage, LogoutOrder, OrderedBy, PackedResponse,
+    ProviderError, RejectReason, ReplayKey, ResponseForAws, SamlServiceProvider, Turn,
+    VerifiedSignIn,
 };
 use serde_json::json;
 use url::Url;
@@ -75,7 +75,7 @@ impl Provider {
         &self,
         turn: &Turn,
         response: &SamlResponse,
-    ) -> Result<Vouched, ProviderError> {
+    ) -> Result<VerifiedSignIn, ProviderError> {
         self.verify(turn, response.expose()).await?;
         let words: Vec<&str> = response.expose().split(' ').collect();
         let [person, assertion, session_index, ref name @ ..] = words[..] else {
@@ -89,14 +89,14 @@ impl Provider {
             session_index: Some(session_index.to_owned()),
             ends_at: Some(now + PROVIDER_SESSION),
         };
-        Ok(Vouched {
+        Ok(VerifiedSignIn {
             identity,
             once: Some(self.once(assertion)),
         })
     }
 
-    fn once(&self, id: &str) -> OneTime {
-        OneTime {
+    fn once(&self, id: &str) -> ReplayKey {
+        ReplayKey {
             digest: SecretDigest::of("test/assertion", &[id.as_bytes()]),
             until: self.clock().now() + ASSERTION_LIFE + limits::LEEWAY,
         }
@@ -140,7 +140,7 @@ impl SamlServiceProvider for Provider {
         &self,
         response: SamlResponse,
         turn: &Turn,
-    ) -> Result<Vouched, ProviderError> {
+    ) -> Result<VerifiedSignIn, ProviderError> {
         self.saml_said(turn, &response).await
     }
 

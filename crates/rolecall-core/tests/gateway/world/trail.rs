@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use rolecall_core::audit::{AuditEvent, AuditLog, Happened};
+use rolecall_core::audit::{AuditEvent, AuditEventKind, AuditLog};
 use rolecall_core::record::StoreError;
 
 use super::World;
@@ -31,7 +31,7 @@ impl Trail {
     }
 
     /// What happened since the last time.
-    pub fn take(&self) -> Vec<Happened> {
+    pub fn take(&self) -> Vec<AuditEventKind> {
         self.take_events()
             .into_iter()
             .map(|event| event.happened)
@@ -44,7 +44,7 @@ impl Trail {
 
     /// The one thing that happened since the last time.
     #[track_caller]
-    pub fn take_only(&self) -> Happened {
+    pub fn take_only(&self) -> AuditEventKind {
         let mut happened = self.take();
         assert_eq!(happened.len(), 1, "{happened:#?}");
         happened.remove(0)
@@ -57,7 +57,8 @@ impl World {
         self.gateway.journal().write_refusals(true).await.unwrap();
         let mut all = Vec::new();
         for happened in self.trail.take() {
-            if let Happened::SignInRefusals(summary) | Happened::SignOutRefusals(summary) = happened
+            if let AuditEventKind::SignInRefusals(summary)
+            | AuditEventKind::SignOutRefusals(summary) = happened
             {
                 all.extend(summary.reasons);
             }
@@ -67,7 +68,7 @@ impl World {
 }
 
 /// `issue_intended` …
-pub fn word(happened: &Happened) -> String {
+pub fn word(happened: &AuditEventKind) -> String {
     let json = serde_json::to_value(happened).unwrap();
     json["event"].as_str().unwrap().to_owned()
 }

@@ -144,7 +144,11 @@ async fn the_verdict_on_claims_is_that_of_a_sign_in() -> Result<()> {
         }
         said.extend(changes);
         let settings = settings_for(&fixture.upstream.issuer())?;
-        let supposed = told(OidcProvider::suppose(&settings, &said, fixture.clock.now()))?;
+        let supposed = told(OidcProvider::identity_from_claims(
+            &settings,
+            &said,
+            fixture.clock.now(),
+        ))?;
         let signed_in = match fixture.sign_in("alice").await {
             Err(Ended::ByTheAdapter(error)) => told(Err(error))?,
             Ok(identity) => told(Ok(identity))?,

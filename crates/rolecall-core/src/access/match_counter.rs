@@ -12,7 +12,7 @@ use crate::access::catalog::PermissionSet;
 use crate::access::condition::Unmet;
 use crate::access::policy::{Applicable, Contents};
 
-pub(super) struct Tally {
+pub(super) struct MatchCounter {
     pub(super) contents: Arc<Contents>,
     pub(super) applicable: Applicable,
     /// The account that alone matters, if not all do.
@@ -38,7 +38,7 @@ fn sets_in(words: &[u64]) -> impl Iterator<Item = SetIndex> {
     each.flat_map(|(word, bits)| Bits(*bits).map(move |bit| word * 64 + bit))
 }
 
-impl Tally {
+impl MatchCounter {
     pub(super) fn new(
         contents: Arc<Contents>,
         applicable: Applicable,

@@ -31,7 +31,7 @@ struct SupposedXml<'a> {
 ///
 /// # Errors
 /// [`ProviderError::Rejected`], as at a sign-in.
-pub fn suppose(
+pub fn identity_from_claims(
     settings: &SamlSettings,
     said: &Map<String, Value>,
     now: DateTime<Utc>,
@@ -102,12 +102,14 @@ mod tests {
     #[test]
     fn a_supposed_person_is_read_as_a_real_one() {
         let said = json!({"sub": "alice", "groups": ["a", "b"], "acr": "https://refeds.org/profile/mfa", "level": 3});
-        let alice = suppose(&settings(), said.as_object().unwrap(), DateTime::UNIX_EPOCH).unwrap();
+        let alice =
+            identity_from_claims(&settings(), said.as_object().unwrap(), DateTime::UNIX_EPOCH)
+                .unwrap();
         assert_eq!(alice.groups, ["a", "b"]);
         assert!(alice.mfa && alice.claims.values("level").eq(["3"]));
-        assert!(suppose(&settings(), &Map::new(), DateTime::UNIX_EPOCH).is_err());
+        assert!(identity_from_claims(&settings(), &Map::new(), DateTime::UNIX_EPOCH).is_err());
         let spaced = json!({"sub": "alice", "groups": ["admins ", "\n  b\n"]});
-        let spaced = suppose(
+        let spaced = identity_from_claims(
             &settings(),
             spaced.as_object().unwrap(),
             DateTime::UNIX_EPOCH,
@@ -115,7 +117,7 @@ mod tests {
         assert_eq!(spaced.unwrap().groups, ["admins ", "b"]);
         let nested = json!({"sub": "alice", "groups": ["a", {"name": "contractors"}]});
         assert!(
-            suppose(
+            identity_from_claims(
                 &settings(),
                 nested.as_object().unwrap(),
                 DateTime::UNIX_EPOCH
@@ -239,7 +241,7 @@ mod tests {
                 Err(ProviderError::Rejected { reason, .. }) => reason.code().to_owned(),
                 Err(other) => format!("{other:?}"),
             };
-            let supposed = told(suppose(&settings, &claims, now()));
+            let supposed = told(identity_from_claims(&settings, &claims, now()));
             assert_eq!(supposed, told(signed_in(&settings, &attributes)), "{case}");
         }
     }
@@ -249,7 +251,7 @@ mod tests {
         let mut settings = settings();
         settings.options.policy.subject_attribute = Some("eppn".to_owned());
         let named = |said: serde_json::Value| {
-            let supposed = suppose(&settings, said.as_object().unwrap(), now());
+            let supposed = identity_from_claims(&settings, said.as_object().unwrap(), now());
             supposed.map(|one| one.subject.as_str().to_owned())
         };
         let both = json!({"sub": "_transient", "eppn": "alice@example.edu"});

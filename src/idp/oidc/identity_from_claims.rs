@@ -15,7 +15,7 @@ impl OidcProvider {
     ///
     /// # Errors
     /// [`ProviderError::Rejected`], as at a sign-in.
-    pub fn suppose(
+    pub fn identity_from_claims(
         settings: &OidcSettings,
         said: &Map<String, Value>,
         now: DateTime<Utc>,
