@@ -273,6 +273,7 @@ mod tests {
                 source_identity: None,
                 tag_keys: vec![],
                 delivery: Delivery::Client,
+                token_id: None,
             },
             AuditEventKind::IssueDone {
                 access_key_id: text("ASIA"),

@@ -314,6 +314,7 @@ mod tests {
                 source_identity: None,
                 tag_keys: vec![],
                 delivery: Delivery::Client,
+                token_id: None,
             },
             ..event()
         }

@@ -217,6 +217,7 @@ mod tests {
     fn endpoint(partition: Partition, region: &str, fallback: &str) -> SignInEndpoint {
         SignInEndpoint::new(
             &AwsSettings {
+                role_claim: true,
                 partition,
                 sts_region: Region::parse(region).unwrap(),
                 sts_fallback_regions: vec![Region::parse(fallback).unwrap()],

@@ -12,6 +12,9 @@ pub struct AwsSettings {
     pub sts_region: Region,
     /// Asked in this order when the first cannot be reached.
     pub sts_fallback_regions: Vec<Region>,
+    /// Whether the gateway's tokens name the one role that they are for. STS of partition `aws` rejects them for every other
+    /// role; of the other partitions this is not known, so it is off there unless configured.
+    pub role_claim: bool,
     /// One STS endpoint instead of the Regions' own (VPC endpoint, emulator).
     pub sts_endpoint: Option<Url>,
     /// One sign-in endpoint instead of the Regions' own; `/federation` and `/oauth` are found below its origin.
@@ -77,6 +80,7 @@ mod tests {
                 region("cn-north-1"),
                 region("eu-west-1"),
             ],
+            role_claim: true,
             sts_endpoint: None,
             signin_endpoint: None,
         };

@@ -12,11 +12,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use rolecall_core::aws::{
-    LoginTokenClaims, RoleSessionTags, SourceIdentity, WebIdentityClaims, WebIdentityIssuer,
+    LoginTokenClaims, RoleArn, RoleSessionTags, SourceIdentity, WebIdentityClaims,
+    WebIdentityIssuer,
 };
 use rolecall_core::base::limits::{WEB_IDENTITY_TOKEN_CHARS_MAX, WEB_IDENTITY_TOKEN_LIFE};
-use rolecall_core::base::secret::{SecretText, WebIdentityToken, random_token};
-use rolecall_core::base::{Clock, Entropy, Source};
+use rolecall_core::base::secret::{SecretText, WebIdentityToken};
+use rolecall_core::base::{Clock, Source};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -56,7 +57,6 @@ pub struct TokenIssuer {
     issuer: String,
     directory: KeyDirectory,
     clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
     current: ArcSwap<Current>,
 }
 
@@ -79,7 +79,6 @@ impl TokenIssuer {
         issuer: impl Into<String>,
         directory: KeyDirectory,
         clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
     ) -> Result<Self, KeyError> {
         let issuer = issuer.into();
         let now = clock.now();
@@ -88,7 +87,6 @@ impl TokenIssuer {
             issuer,
             directory,
             clock,
-            entropy,
             current: ArcSwap::from_pointee(current),
         })
     }
@@ -130,7 +128,13 @@ struct Payload<'a> {
     aud: &'a str,
     iat: i64,
     exp: i64,
-    jti: String,
+    jti: &'a str,
+    /// A list with one role; AWS compares whole ARNs.
+    #[serde(
+        rename = "https://aws.amazon.com/roles",
+        skip_serializing_if = "Option::is_none"
+    )]
+    roles: Option<[String; 1]>,
     #[serde(
         rename = "https://aws.amazon.com/source_identity",
         skip_serializing_if = "Option::is_none"
@@ -182,7 +186,8 @@ impl Current {
                     "scopes_supported": ["openid"],
                     "claims_supported": [
                         "iss", "sub", "aud", "iat", "exp", "jti",
-                        "https://aws.amazon.com/tags", "https://aws.amazon.com/source_identity",
+                        "https://aws.amazon.com/roles", "https://aws.amazon.com/tags",
+                        "https://aws.amazon.com/source_identity",
                     ],
                 })
                 .to_string(),
@@ -239,7 +244,8 @@ impl WebIdentityIssuer for TokenIssuer {
             aud: &claims.audience,
             iat: now.timestamp(),
             exp: (now + WEB_IDENTITY_TOKEN_LIFE).timestamp(),
-            jti: random_token(&*self.entropy),
+            jti: &claims.token_id,
+            roles: claims.role.as_ref().map(|role| [RoleArn::to_string(role)]),
             source_identity: claims.source_identity.as_ref().map(SourceIdentity::as_str),
             tags: tags.map(|tags| Tags {
                 principal_tags: tags,

@@ -162,6 +162,7 @@ pub fn aws(section: Reader<'_>) -> Option<AwsSettings> {
         .filter_map(Value::parse)
         .map(|region| region.value)
         .collect();
+    let role_claim = section.boolean("role_claim");
     let endpoints = section.table("endpoints").map(|endpoints| {
         let endpoint = |key| {
             endpoints
@@ -175,8 +176,10 @@ pub fn aws(section: Reader<'_>) -> Option<AwsSettings> {
     });
     section.done();
     let (sts_endpoint, signin_endpoint) = endpoints.unwrap_or_default();
+    let partition = partition?;
     let settings = AwsSettings {
-        partition: partition?,
+        partition,
+        role_claim: role_claim.unwrap_or(partition == Partition::Aws),
         sts_region: sts_region?,
         sts_fallback_regions: fallbacks,
         sts_endpoint,

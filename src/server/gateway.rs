@@ -69,6 +69,7 @@ pub(super) async fn build_gateway(
         public_url: settings.public_url.clone(),
         start_urls: settings.start_urls.clone(),
         partition: settings.aws.partition,
+        role_claim: settings.aws.role_claim,
     };
     Ok(Gateway::new(ports, policy))
 }

@@ -31,8 +31,8 @@ impl Issuers {
     ) -> anyhow::Result<Self> {
         let origin = settings.public_url.as_str().trim_end_matches('/');
         let directory = KeyDirectory::new(&settings.issuer_keys);
-        let tokens = TokenIssuer::open(origin, directory.clone(), clock.clone(), entropy.clone())
-            .context("[issuer]")?;
+        let tokens =
+            TokenIssuer::open(origin, directory.clone(), clock.clone()).context("[issuer]")?;
         let saml = ResponseIssuer::open(
             origin,
             directory,

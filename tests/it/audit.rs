@@ -199,6 +199,7 @@ fn intended() -> AuditEvent {
         source_identity: None,
         tag_keys: vec![],
         delivery: Delivery::Console,
+        token_id: None,
     })
 }
 

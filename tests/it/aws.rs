@@ -7,6 +7,7 @@ mod issuing;
 mod keys;
 mod logs;
 mod moto;
+mod mutations;
 mod outages;
 mod saml;
 mod saml_peers;

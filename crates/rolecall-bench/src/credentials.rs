@@ -11,7 +11,7 @@ use aws_sdk_sts::types::PolicyDescriptorType;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use rolecall_core::aws::{AccountId, RoleSessionName, WebIdentityClaims, WebIdentityIssuer as _};
 use rolecall_core::base::Clock as _;
-use rolecall_core::base::secret::{SessionSecret, WebIdentityToken};
+use rolecall_core::base::secret::{SessionSecret, WebIdentityToken, random_token};
 use rolecall_core::caller::{Circumstances, Facts};
 use rolecall_core::identity::Subject;
 use rolecalld::aws::keys::KeyDirectory;
@@ -128,9 +128,10 @@ impl Order {
                 bench.stack.url(),
                 KeyDirectory::new(bench.stack.folder().join("keys")),
                 Arc::new(SystemClock),
-                Arc::new(SystemEntropy),
             )?,
             claims: WebIdentityClaims {
+                token_id: random_token(&SystemEntropy),
+                role: Some(grant.role().clone()),
                 subject: Subject::parse(&format!("{}|{}", identity.provider, identity.subject))?,
                 audience: "sts.amazonaws.com".to_owned(),
                 tags: attributes.tags,

@@ -209,6 +209,9 @@ pub enum AuditEventKind {
         tag_keys: Vec<String>,
         /// What it is for.
         delivery: Delivery,
+        /// `jti` of the token that convinces AWS, where the gateway signs one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_id: Option<String>,
     },
     /// Credentials were issued; ends the intent of the same reference.
     IssueDone {

@@ -56,6 +56,8 @@ pub struct Ports {
     pub start_urls: StartUrls,
     /// The AWS partition of all accounts.
     pub partition: Partition,
+    /// Whether tokens for AWS name the one role that they are for (`aws.role_claim`).
+    pub role_claim: bool,
 }
 
 /// The services of the core over one set of ports.
@@ -92,6 +94,7 @@ impl Gateway {
             public_url,
             start_urls,
             partition,
+            role_claim,
         } = ports;
         let journal = Arc::new(Journal::new(audit, clock.clone(), entropy.clone()));
         let rates = Arc::new(RateCounters::new(records.clone(), limits));
@@ -144,6 +147,7 @@ impl Gateway {
             console,
             public_url: public_url.clone(),
             partition,
+            role_claim,
         });
         let aws_logins = AwsLogins {
             records: records.clone(),

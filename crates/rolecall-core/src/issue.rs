@@ -24,6 +24,7 @@ use crate::aws::{
     ConsoleSignIn, Credentials, Issued, MintedSaml, Partition, RoleSessionDuration,
     RoleSessionName, SamlIssuer, Sts, WebIdentityIssuer,
 };
+use crate::base::secret::random_token;
 use crate::base::{Clock, Entropy, limits};
 use crate::caller::{Caller, Facts};
 use crate::entitlements::Entitlements;
@@ -54,6 +55,8 @@ pub struct Issuer {
     pub(crate) console: Arc<dyn ConsoleSignIn>,
     pub(crate) public_url: Url,
     pub(crate) partition: Partition,
+    /// Whether tokens for AWS name the one role that they are for.
+    pub(crate) role_claim: bool,
 }
 
 /// Credentials and what a person wants to know of them.
@@ -72,6 +75,8 @@ pub(crate) struct Prepared {
     pub(crate) grant: Grant,
     attributes: RoleSessionAttributes,
     session_name: RoleSessionName,
+    /// `jti`, if the gateway signs a token for AWS.
+    token_id: String,
     duration: RoleSessionDuration,
     /// What the provider itself says to AWS, where the role is convinced by that.
     proven: Option<Proven>,
@@ -150,6 +155,7 @@ impl Issuer {
         };
         let prepared = Prepared {
             duration: duration_of(&grant, delivery),
+            token_id: random_token(&*self.entropy),
             grant,
             attributes,
             session_name: RoleSessionName::of(caller.identity),

@@ -29,6 +29,7 @@ pub(crate) fn seed_aws(
         keys,
         AwsSettings {
             partition: Partition::Aws,
+            role_claim: true,
             sts_region: Region::parse("eu-west-1")?,
             sts_fallback_regions: Vec::new(),
             sts_endpoint: None,
@@ -57,8 +58,15 @@ pub(crate) fn seed_aws(
                     },
                 })
             };
+            let mut by_token = statement(
+                &oidc,
+                "sts:AssumeRoleWithWebIdentity",
+                (format!("{host}:aud"), "sts.amazonaws.com".to_owned()),
+            );
+            by_token["Condition"]["Bool"] =
+                serde_json::json!({ "sts:RoleAuthorizedByIdp": "true" });
             let trust = serde_json::json!({ "Version": "2012-10-17", "Statement": [
-                statement(&oidc, "sts:AssumeRoleWithWebIdentity", (format!("{host}:aud"), "sts.amazonaws.com".to_owned())),
+                by_token,
                 statement(&by_saml, "sts:AssumeRoleWithSAML", ("SAML:aud".to_owned(), format!("{}/saml", aws.url()))),
             ] });
             account.role(

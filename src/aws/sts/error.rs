@@ -116,6 +116,8 @@ fn refusal(code: &str, message: &str) -> StsRefusal {
                 StsRefusal::Metadata
             } else if says("audience") {
                 StsRefusal::Audience
+            } else if says("roles claim") {
+                StsRefusal::RoleClaim
             } else if says("verification key") || says("thumbprint") {
                 StsRefusal::KeysUnreachable
             } else {
@@ -203,6 +205,11 @@ mod tests {
                 "InvalidIdentityToken",
                 "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint",
                 R::KeysUnreachable,
+            ),
+            (
+                "InvalidIdentityToken",
+                "The target role ARN is not present in the roles claim of the identity token",
+                R::RoleClaim,
             ),
             ("InvalidIdentityToken", "", R::InvalidProof),
             (

@@ -11,7 +11,7 @@ use rolecall_core::aws::{
     SamlProviderArn, SourceIdentity, Sts as _, StsError, StsRefusal, StsRequest, TagKey,
     WebIdentityClaims, WebIdentityIssuer as _,
 };
-use rolecall_core::base::secret::SecretText;
+use rolecall_core::base::secret::{SecretText, random_token};
 use rolecall_core::identity::{AuthTime, Claims, Evidence, Identity, ProviderId, Subject};
 use rolecall_harness::TestClock;
 use rolecall_testkit::aws::{Account, Aws, AwsSettings as Emulated, Role};
@@ -80,7 +80,6 @@ impl StsFixture {
             documents.url(),
             directory.clone(),
             Arc::new(TestClock::from(&clock)),
-            Arc::new(SystemEntropy),
         )?);
         issuer.set(Arc::clone(&opened)).ok().context("set once")?;
         let aws = Aws::start(Emulated {
@@ -190,6 +189,7 @@ pub fn settings(aws: Option<&Aws>) -> Result<AwsSettings> {
         partition: Partition::Aws,
         sts_region: Region::parse("eu-west-1")?,
         sts_fallback_regions: vec![Region::parse("eu-central-1")?],
+        role_claim: true,
         sts_endpoint: endpoint.clone(),
         signin_endpoint: endpoint,
     })
@@ -201,10 +201,12 @@ pub fn claims() -> Result<WebIdentityClaims> {
     tags.add(TagKey::parse("rolecall:account")?, ACCOUNT)?;
     tags.add(TagKey::parse("rolecall:permission-set")?, "Developer")?;
     Ok(WebIdentityClaims {
+        token_id: random_token(&SystemEntropy),
+        role: None,
         subject: Subject::parse("okta|00u1alice")?,
         audience: AUDIENCE.to_owned(),
         tags,
-        source_identity: Some(SourceIdentity::parse("alice@example.com")?),
+        source_identity: Some(SourceIdentity::parse("alice@example.com", Partition::Aws)?),
     })
 }
 

@@ -4,14 +4,14 @@ use anyhow::{Context as _, Result};
 use aws_credential_types::Credentials;
 use aws_sdk_sts::config::{BehaviorVersion, Region as SdkRegion};
 use rolecall_core::aws::{
-    PolicyArn, RoleSessionDuration, SessionPolicy, Sts as _, StsError, StsRefusal,
-    WebIdentityClaims,
+    AccountId, Partition, PolicyArn, RoleArn, RolePath, RoleSessionDuration, SessionPolicy,
+    Sts as _, StsError, StsRefusal, WebIdentityClaims,
 };
 use rolecall_testkit::aws::{Fault, Role};
 use rolecalld::aws::http_client;
 use rolecalld::aws::keys::KeyAlgorithm;
 
-use super::fixture::{AUDIENCE, StsFixture, claims, refusal, session};
+use super::fixture::{ACCOUNT, AUDIENCE, StsFixture, claims, refusal, session};
 
 #[tokio::test]
 async fn a_token_becomes_credentials_that_aws_accepts() -> Result<()> {
@@ -135,6 +135,17 @@ async fn what_the_account_lacks_is_told() -> Result<()> {
         .request_for("rolecall/Developer", &other_audience)
         .await?;
     assert_eq!(refusal(sts.assume(&request).await)?, StsRefusal::Audience);
+
+    let mut for_another_role = claims()?;
+    for_another_role.role = Some(RoleArn::new(
+        Partition::Aws,
+        AccountId::parse(ACCOUNT)?,
+        RolePath::parse("rolecall/Administrator")?,
+    ));
+    let request = fixture
+        .request_for("rolecall/Developer", &for_another_role)
+        .await?;
+    assert_eq!(refusal(sts.assume(&request).await)?, StsRefusal::RoleClaim);
 
     let request = fixture.request_for("rolecall/Nobody", &claims()?).await?;
     assert_eq!(

@@ -5,7 +5,7 @@
 use crate::access::catalog::PermissionSet;
 use crate::access::grant::Grant;
 use crate::access::template::{Missing, Placeholder, Template};
-use crate::aws::{InvalidTag, RoleSessionTags, SourceIdentity, TagKey};
+use crate::aws::{InvalidTag, Partition, RoleSessionTags, SourceIdentity, TagKey};
 use crate::caller::Facts;
 use crate::identity::{Identity, UnbelievedEmail};
 
@@ -83,19 +83,31 @@ impl Grant {
     /// [`AttributeError`].
     pub fn attributes(&self, facts: &Facts<'_>) -> Result<RoleSessionAttributes, AttributeError> {
         let account = self.account().id.as_str();
-        attributes_of(self.permission_set(), account, self.role_name(), facts)
+        let partition = self.role().partition();
+        attributes_of(
+            self.permission_set(),
+            partition,
+            account,
+            self.role_name(),
+            facts,
+        )
     }
 }
 
 /// Why no session of this permission set can be had for the person, in whichever account; none when one can.
-pub(super) fn unusable(set: &PermissionSet, facts: &Facts<'_>) -> Option<AttributeError> {
+pub(super) fn unusable(
+    set: &PermissionSet,
+    partition: Partition,
+    facts: &Facts<'_>,
+) -> Option<AttributeError> {
     set.templates().next()?;
     // Any account's id will do: they are all of one form.
-    attributes_of(set, "000000000000", set.role_name(None), facts).err()
+    attributes_of(set, partition, "000000000000", set.role_name(None), facts).err()
 }
 
 fn attributes_of(
     set: &PermissionSet,
+    partition: Partition,
     account: &str,
     role_name: String,
     facts: &Facts<'_>,
@@ -119,7 +131,7 @@ fn attributes_of(
         Some(template) => {
             let title = "the source identity";
             let text = render(template, identity, || title.to_owned())?;
-            Some(SourceIdentity::parse(&text).map_err(|error| unfit(title, error))?)
+            Some(SourceIdentity::parse(&text, partition).map_err(|error| unfit(title, error))?)
         }
     };
     Ok(RoleSessionAttributes {

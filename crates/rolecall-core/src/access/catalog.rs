@@ -104,6 +104,14 @@ impl Trust {
         }
     }
 
+    /// Whether the gateway signs a token for each issue.
+    pub fn mints_token(&self) -> bool {
+        match self {
+            Self::GatewayOidc => true,
+            Self::GatewaySaml(_) | Self::ProviderSaml(_) => false,
+        }
+    }
+
     /// Whether a browser must visit the person's provider for each issue: programs get nothing from such an account.
     pub fn needs_browser(&self) -> bool {
         match self {
@@ -256,6 +264,9 @@ pub struct Variant {
     pub name: VariantName,
     /// For people.
     pub description: Option<String>,
+    /// An IAM role of its own, so that AWS enforces the variant for whoever holds a token; the permission set's role when
+    /// absent.
+    pub role: Option<RolePath>,
     /// Never longer than the permission set's.
     pub session_duration: Option<RoleSessionDuration>,
     /// Where the console opens.

@@ -196,10 +196,13 @@ impl Grant {
     /// The IAM role.
     pub fn role(&self) -> &RoleArn {
         self.role.get_or_init(|| {
+            let own = self
+                .variant_entry()
+                .and_then(|variant| variant.role.as_ref());
             RoleArn::new(
                 self.match_counter.contents.partition,
                 self.account().id.clone(),
-                self.permission_set().role.clone(),
+                own.unwrap_or(&self.permission_set().role).clone(),
             )
         })
     }

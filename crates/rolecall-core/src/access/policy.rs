@@ -140,7 +140,7 @@ impl Policy {
         only: Option<AccountIndex>,
     ) -> Grants {
         let unusable = |set: &PermissionSet| {
-            let error = attributes::unusable(set, facts)?;
+            let error = attributes::unusable(set, self.0.partition, facts)?;
             Some(Unmet::Attributes {
                 reason: error.to_string(),
                 hint: error.hint(),

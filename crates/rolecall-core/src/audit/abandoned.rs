@@ -66,6 +66,7 @@ mod tests {
             source_identity: None,
             tag_keys: vec![],
             delivery: Delivery::Client,
+            token_id: None,
         });
         let end = intent.abandoned(Duration::from_secs(3)).unwrap();
         assert_eq!(end.reference, intent.reference);

@@ -98,6 +98,10 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             "AWS could not reach the gateway to check its token.".to_owned(),
             format!("{issuer}/.well-known/openid-configuration must be reachable from the internet by https. Try again in a moment."),
         ),
+        StsRefusal::RoleClaim => (
+            format!("AWS read the gateway's token as one for another role than {role}."),
+            "Compare `role` of the permission set with the role's path and name in IAM. Where this partition reads the claim https://aws.amazon.com/roles differently, set role_claim = false in [aws].".to_owned(),
+        ),
         StsRefusal::InvalidProof | StsRefusal::RejectedClaim => match proof {
             ProofFacts::WebIdentity { .. } => (
                 "AWS did not accept the gateway's token.".to_owned(),

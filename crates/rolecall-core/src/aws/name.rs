@@ -1,9 +1,10 @@
 //! Names that end in CloudTrail: made by us from the verified identity, so that nobody can choose another's.
 
+use std::fmt;
 use std::sync::Arc;
 
+use super::Partition;
 use crate::base::secret::SecretDigest;
-use crate::base::text_newtype;
 use crate::identity::Identity;
 
 fn session_name_char(b: u8) -> bool {
@@ -70,13 +71,68 @@ fn base32(bytes: &[u8], chars: usize) -> String {
         .collect()
 }
 
-text_newtype!(
-    /// `SourceIdentity` (STS): set on the first hop, kept through every chained one.
-    SourceIdentity,
-    InvalidSourceIdentity,
-    "a source identity is 2 to 64 characters of A-Z a-z 0-9 _ + = , . @ - and does not begin with aws:",
-    |text| (2..=NAME_MAX).contains(&text.len()) && text.bytes().all(session_name_char) && !text.starts_with("aws:")
-);
+/// `SourceIdentity` (STS): set on the first hop and kept by every chained session. 2 to 256 characters in partition `aws`,
+/// 2 to 64 in the other partitions, whose STS is not known to have raised its limit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SourceIdentity(Arc<str>);
+
+/// Why a string is not a [`SourceIdentity`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a source identity is 2 to {chars_max} characters of A-Z a-z 0-9 _ + = , . @ - and does not begin with aws:"
+)]
+pub struct InvalidSourceIdentity {
+    chars_max: usize,
+}
+
+impl SourceIdentity {
+    /// The longest source identity that STS accepts in the partition, in characters.
+    pub fn chars_max(partition: Partition) -> usize {
+        match partition {
+            Partition::Aws => 256,
+            Partition::China | Partition::GovCloud => 64,
+        }
+    }
+
+    /// Parses it by the rules of the partition.
+    ///
+    /// # Errors
+    /// [`InvalidSourceIdentity`], with the limit of the partition.
+    pub fn parse(text: &str, partition: Partition) -> Result<Self, InvalidSourceIdentity> {
+        let chars_max = Self::chars_max(partition);
+        let valid = (2..=chars_max).contains(&text.len()) && Self::may_contain(text);
+        valid
+            .then(|| Self(text.into()))
+            .ok_or(InvalidSourceIdentity { chars_max })
+    }
+
+    /// Checks the fixed part of a template whose placeholders are not known yet.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn check_literal(text: &str, partition: Partition) -> Result<(), InvalidSourceIdentity> {
+        let chars_max = Self::chars_max(partition);
+        let valid = text.len() <= chars_max && Self::may_contain(text);
+        valid
+            .then_some(())
+            .ok_or(InvalidSourceIdentity { chars_max })
+    }
+
+    fn may_contain(text: &str) -> bool {
+        text.bytes().all(session_name_char) && !text.starts_with("aws:")
+    }
+
+    /// The source identity as it is sent to STS.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SourceIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -85,6 +141,30 @@ mod tests {
     #[test]
     fn base32_is_rfc_4648() {
         assert_eq!(base32(b"foobar", 9), "mzxw6ytbo");
+    }
+
+    #[test]
+    fn source_identity_limit_depends_on_partition() {
+        for (text, aws, others) in [
+            ("a", false, false),
+            ("al", true, true),
+            (&*"x".repeat(64), true, true),
+            (&*"x".repeat(65), true, false),
+            (&*"x".repeat(256), true, false),
+            (&*"x".repeat(257), false, false),
+            ("aws:alice", false, false),
+            ("alice example", false, false),
+            ("ünï", false, false),
+        ] {
+            for (partition, expected) in [
+                (Partition::Aws, aws),
+                (Partition::China, others),
+                (Partition::GovCloud, others),
+            ] {
+                let parsed = SourceIdentity::parse(text, partition);
+                assert_eq!(parsed.is_ok(), expected, "{partition}: {text}");
+            }
+        }
     }
 
     #[test]

@@ -100,6 +100,8 @@ pub enum StsRefusal {
     Metadata,
     /// `InvalidIdentityToken`, "Couldn't retrieve verification key": AWS cannot read our keys.
     KeysUnreachable,
+    /// `InvalidIdentityToken`, "The target role ARN is not present in the roles claim": the token is for another role.
+    RoleClaim,
     /// `InvalidIdentityToken`, anything else.
     InvalidProof,
     /// `IDPRejectedClaim`
@@ -136,6 +138,7 @@ impl StsRefusal {
             Self::Audience => "audience",
             Self::Metadata => "metadata",
             Self::KeysUnreachable => "keys_unreachable",
+            Self::RoleClaim => "role_claim",
             Self::InvalidProof => "invalid_proof",
             Self::RejectedClaim => "rejected_claim",
             Self::ProviderUnreachable => "provider_unreachable",

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{RoleSessionTags, SourceIdentity};
+use super::{RoleArn, RoleSessionTags, SourceIdentity};
 use crate::base::Source;
 use crate::base::secret::{SecretText, WebIdentityToken};
 use crate::identity::Subject;
@@ -13,7 +13,12 @@ use crate::identity::Subject;
 pub struct WebIdentityClaims {
     /// `sub`, 6 to 255 characters: provider and subject.
     pub subject: Subject,
-    /// `aud`: a single text, one of the client ids of the account's OIDC provider.
+    /// `jti`: unique for each token; the audit trail names it.
+    pub token_id: String,
+    /// `https://aws.amazon.com/roles`: the one role that the token is for. STS rejects the token for every other role,
+    /// whatever the role's trust policy says. None: the claim is left out, and trust policies alone decide.
+    pub role: Option<RoleArn>,
+    /// `aud`: a single string, one of the client ids of the account's OIDC provider.
     pub audience: String,
     /// `https://aws.amazon.com/tags`
     pub tags: RoleSessionTags,

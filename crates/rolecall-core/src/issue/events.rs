@@ -14,6 +14,7 @@ pub(crate) fn intent(
         grant,
         attributes,
         session_name,
+        token_id,
         duration,
         proven,
     } = prepared;
@@ -44,6 +45,7 @@ pub(crate) fn intent(
         source_identity: said.map_or_else(own_source, |said| said.source_identity.clone()),
         tag_keys: said.map_or_else(own_tags, |said| said.tag_keys.clone()),
         delivery,
+        token_id: grant.trust().mints_token().then(|| token_id.clone()),
     }
 }
 

@@ -70,9 +70,12 @@ impl Issuer {
         identity: &Identity,
         prepared: Prepared,
     ) -> Result<WebIdentityToken, IssueError> {
+        let grant = &prepared.grant;
         let claims = WebIdentityClaims {
+            token_id: prepared.token_id,
+            role: self.role_claim.then(|| grant.role().clone()),
             subject: aws_subject(identity).map_err(|error| IssueError::Token(error.into()))?,
-            audience: self.audience(&prepared.grant).to_owned(),
+            audience: self.audience(grant).to_owned(),
             tags: prepared.attributes.tags,
             source_identity: prepared.attributes.source_identity,
         };

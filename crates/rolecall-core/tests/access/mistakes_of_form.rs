@@ -160,15 +160,19 @@ fn of_permission_sets() {
         ),
         (
             "source_identity = <\"{email}/x\"",
-            "invalid `source_identity` | a source identity is 2 to 64 characters of A-Z a-z 0-9 _ + = , . @ - and does not begin with aws:",
+            "invalid `source_identity` | a source identity is 2 to 256 characters of A-Z a-z 0-9 _ + = , . @ - and does not begin with aws:",
         ),
         (
             "variants = { <\"a@b\" = {} }",
             "invalid variant \"a@b\" | a variant's name is 1 to 32 letters, digits or . _ -",
         ),
         (
-            "variants = { a = { <role = \"x\" } }",
-            "unknown key \"role\" | a variant takes session_duration, description, destination, session_policy, policy_arns",
+            "variants = { a = { <colour = \"x\" } }",
+            "unknown key \"colour\" | a variant takes session_duration, description, role, destination, session_policy, policy_arns",
+        ),
+        (
+            "variants = { a = { role = <\"rolecall/Read Only\" } }",
+            "invalid `role` | an IAM role is an optional path and a name of 1 to 64 characters of A-Z a-z 0-9 _ + = , . @ -, such as rolecall/Developer",
         ),
     ] {
         let text = format!("[[permission_set]]\nname = \"New\"\n{keys}\n");

@@ -76,7 +76,7 @@ destination = "https://console.aws.amazon.com/s3/"
 session_policy = { file = "no-delete.json" }
 session_tags = { team = "{claims.department}", user = "{email}", fixed = "{{x}}" }
 source_identity = "{email}"
-variants = { readonly = { policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess"] } }
+variants = { readonly = { policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess"] }, audit = { role = "rolecall/Audit" } }
 [[assignment]]
 id = "one"
 who = { everyone = true }
@@ -107,6 +107,11 @@ fn a_grant_knows_its_role() {
         .unwrap();
     assert_eq!(readonly.label(), "prod/Developer@readonly");
     assert_eq!(readonly.role(), base.role());
+    let audit = grants.find(&account, "Developer", Some("audit")).unwrap();
+    assert_eq!(
+        audit.role().as_str(),
+        "arn:aws:iam::111122223333:role/rolecall/Audit"
+    );
     assert_eq!(readonly.destination(), base.destination());
     // STS adds session policies up, so the variant's replace those of the permission set.
     assert!(readonly.session_policy().is_none() && readonly.policy_arns().len() == 1);

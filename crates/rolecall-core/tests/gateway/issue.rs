@@ -48,10 +48,12 @@ async fn the_intent_comes_first_and_the_outcome_before_the_answer() {
     );
     let happened: Vec<_> = events.into_iter().map(|event| event.happened).collect();
     let AuditEventKind::IssueIntended {
-        role_session_name, ..
+        role_session_name,
+        token_id: Some(token_id),
+        ..
     } = &happened[0]
     else {
-        panic!("the intent comes first");
+        panic!("the intent comes first and names the token");
     };
     let expected = [
         AuditEventKind::IssueIntended {
@@ -72,6 +74,7 @@ async fn the_intent_comes_first_and_the_outcome_before_the_answer() {
             .map(str::to_owned)
             .to_vec(),
             delivery: Delivery::Credentials,
+            token_id: Some(token_id.clone()),
         },
         AuditEventKind::IssueDone {
             access_key_id: issued.credentials.access_key_id.clone(),
@@ -288,4 +291,39 @@ async fn a_change_of_policy_that_cannot_be_audited_does_not_happen() {
     assert!(adopted.is_err());
     world.trail.outage.repair();
     assert!(world.issue(&alice, &developer()).await.is_ok());
+}
+
+/// A token names the one role that it is for, and the intent names the token.
+#[tokio::test]
+async fn token_is_bound_to_requested_role() {
+    let world = World::new();
+    let alice = world.session_of("alice").await;
+    let mut token_ids = Vec::new();
+    for _ in 0..2 {
+        world.trail.take();
+        world.issue(&alice, &developer()).await.unwrap();
+        let (request, claims) = world.aws.take_only();
+        assert_eq!(claims.role.as_ref(), Some(&request.session().role));
+        let happened = world.trail.take();
+        let AuditEventKind::IssueIntended { token_id, role, .. } = &happened[0] else {
+            panic!("{happened:?}");
+        };
+        assert_eq!(token_id.as_deref(), Some(claims.token_id.as_str()));
+        assert_eq!(role, request.session().role.as_str());
+        assert_eq!(claims.token_id.len(), 43, "256 bits in base64url");
+        token_ids.push(claims.token_id);
+    }
+    assert_ne!(token_ids[0], token_ids[1]);
+}
+
+#[tokio::test]
+async fn token_names_no_role_when_role_claim_is_off() {
+    let world = World::new();
+    let alice = world.session_of("alice").await;
+    let gateway = world.without_role_claim();
+    let issuer = gateway.issuer();
+    let issued = issuer.credentials(&context(), &alice, &developer()).await;
+    issued.unwrap();
+    let (_, claims) = world.aws.take_only();
+    assert_eq!(claims.role, None);
 }

@@ -116,6 +116,16 @@ impl World {
         }
     }
 
+    /// The same gateway with `aws.role_claim = false`.
+    pub fn without_role_claim(&self) -> Gateway {
+        let parts = Parts {
+            providers: vec![self.okta.clone(), self.google.clone()],
+            role_claim: false,
+            ..parts(&self.store, &self.clock, &self.trail, &self.aws)
+        };
+        Gateway::new(parts, policy(ACCESS))
+    }
+
     /// The same gateway, started again after okta was taken out of its configuration.
     pub fn without_okta(&self) -> Gateway {
         let parts = Parts {
@@ -266,6 +276,7 @@ fn parts(
         start_urls: StartUrls::new(&public_url, Partition::Aws, None, &[]),
         public_url,
         partition: Partition::Aws,
+        role_claim: true,
     }
 }
 

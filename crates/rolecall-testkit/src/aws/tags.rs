@@ -132,10 +132,10 @@ pub(super) fn source_identity(claims: &Claims) -> Result<Option<String>, Refusal
     parse_source_identity(text).map(Some)
 }
 
-/// 2 to 64 of `[\w+=,.@-]`, not starting with `aws:`.
+/// 2 to 256 of `[\w+=,.@-]`, not starting with `aws:`.
 pub(super) fn parse_source_identity(text: &str) -> Result<String, Refusal> {
     let mut limits = Parameters::new(&[]);
-    limits.length("sourceIdentity", text, 2, 64);
+    limits.length("sourceIdentity", text, 2, 256);
     limits.pattern("sourceIdentity", text, "_+=,.@-", "[\\w+=,.@-]*");
     if text.to_ascii_lowercase().starts_with("aws:") {
         limits.complain(

@@ -13,6 +13,8 @@ use super::keys::Key;
 use super::refusal::{Code, Refusal};
 
 const GRACE_SECONDS: i64 = 300;
+/// The roles that the token may be used for.
+const ROLES: &str = "https://aws.amazon.com/roles";
 
 /// A token taken apart and not yet believed.
 pub(super) struct Unverified<'a> {
@@ -134,6 +136,24 @@ pub(super) struct Claims {
 impl Claims {
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.claims.get(name)
+    }
+
+    /// Whether the token names roles and the requested one is among them; without the claim, the trust policy decides
+    /// alone. ARNs are compared as a whole, without wildcards, and before the trust policy is read.
+    pub fn authorizes(&self, role_arn: &str) -> Result<bool, Refusal> {
+        let Some(claim) = self.get(ROLES) else {
+            return Ok(false);
+        };
+        let listed = match claim {
+            Value::String(one) => one == role_arn,
+            Value::Array(several) => several.iter().any(|one| one.as_str() == Some(role_arn)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
+        };
+        listed.then_some(true).ok_or_else(|| {
+            Refusal::invalid_token(
+                "The target role ARN is not present in the roles claim of the identity token",
+            )
+        })
     }
 
     /// The authentication methods (`amr`), a multivalued condition key.

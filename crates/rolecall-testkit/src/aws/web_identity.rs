@@ -38,6 +38,7 @@ pub(super) async fn assume(
     let now = world.now();
     let key = world.keys.key(&token.issuer, &token.kid, now).await?;
     let claims = token.verify(&key, &provider, now)?;
+    let authorized_by_idp = claims.authorizes(asked.role_arn)?;
     let person = Person {
         action: ACTION,
         provider_arn: &provider.arn,
@@ -55,6 +56,9 @@ pub(super) async fn assume(
     keys.add(&format!("{prefix}:sub"), &claims.subject);
     for method in claims.methods() {
         keys.add(&format!("{prefix}:amr"), method);
+    }
+    if authorized_by_idp {
+        keys.add("sts:RoleAuthorizedByIdp", "true");
     }
     person.let_in(&role, keys)?;
     if asked.seconds > role.max_session_seconds {

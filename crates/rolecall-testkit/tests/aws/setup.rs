@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 pub const ACCOUNT: &str = "111122223333";
 pub const AUDIENCE: &str = "sts.amazonaws.com";
+pub const ROLES: &str = "https://aws.amazon.com/roles";
 pub const TAGS: &str = "https://aws.amazon.com/tags";
 pub const SOURCE_IDENTITY: &str = "https://aws.amazon.com/source_identity";
 

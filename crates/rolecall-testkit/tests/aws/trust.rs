@@ -4,7 +4,7 @@ use anyhow::Result;
 use rolecall_testkit::aws::Role;
 use serde_json::{Value, json};
 
-use crate::setup::{ACCOUNT, AUDIENCE, SOURCE_IDENTITY, Setup, TAGS};
+use crate::setup::{ACCOUNT, AUDIENCE, ROLES, SOURCE_IDENTITY, Setup, TAGS};
 
 async fn with_trust(change: impl FnOnce(&mut Value, &str)) -> Result<(Setup, u16)> {
     let setup = Setup::new().await?;
@@ -166,5 +166,62 @@ async fn what_iam_would_not_create_is_refused() -> Result<()> {
         let role = Role::trusting(anyone()).lasting(std::time::Duration::from_secs(seconds));
         assert!(account.role("Anyone", role).is_err(), "{seconds}");
     }
+    Ok(())
+}
+
+/// The claim `https://aws.amazon.com/roles`, and `sts:RoleAuthorizedByIdp` in trust policies.
+#[tokio::test]
+async fn roles_claim_is_enforced_before_trust_policy() -> Result<()> {
+    let setup = Setup::new().await?;
+    let own = setup.role_arn.as_str();
+    let other = "arn:aws:iam::111122223333:role/rolecall/Administrator";
+    for (claim, accepted) in [
+        (json!(own), true),
+        (json!([own]), true),
+        (json!([other, own]), true),
+        (json!(other), false),
+        (json!([]), false),
+        (json!(["arn:aws:iam::111122223333:role/*"]), false),
+        (json!([own.to_uppercase()]), false),
+        (json!([format!("{own} ")]), false),
+        (json!({ "0": own }), false),
+        (json!(true), false),
+    ] {
+        let token = setup.token_with(&json!({ ROLES: claim }))?;
+        let answer = setup.present(&token).await?;
+        if accepted {
+            answer.granted();
+        } else {
+            answer.refused(
+                400,
+                "InvalidIdentityToken",
+                "The target role ARN is not present in the roles claim of the identity token",
+            );
+        }
+    }
+    // A role that does not exist: the claim is checked first, so that the answer says nothing about the role.
+    let mut form = setup.form(&setup.token_with(&json!({ ROLES: own }))?);
+    for (name, value) in &mut form {
+        if name == "RoleArn" {
+            *value = "arn:aws:iam::111122223333:role/Nobody".to_owned();
+        }
+    }
+    setup
+        .post(&form)
+        .await?
+        .refused(400, "InvalidIdentityToken", "roles claim");
+    Ok(())
+}
+
+#[tokio::test]
+async fn trust_policy_can_require_roles_claim() -> Result<()> {
+    let required = json!({ "Bool": { "sts:RoleAuthorizedByIdp": "true" } });
+    let (setup, without) = with_trust(|statement, _| {
+        statement["Condition"] = required.clone();
+    })
+    .await?;
+    assert_eq!(without, 403, "the key is absent without the claim");
+    let token = setup.token_with(&json!({ ROLES: [setup.role_arn] }))?;
+    setup.present(&token).await?.granted();
     Ok(())
 }

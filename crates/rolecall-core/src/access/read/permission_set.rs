@@ -7,7 +7,8 @@ use crate::access::attributes::{ACCOUNT_TAG, PERMISSION_SET_TAG};
 use crate::access::catalog::{Limits, PermissionSet, PermissionSetName, Variant, VariantName};
 use crate::access::template::{Placeholder, Template};
 use crate::aws::{
-    Destination, PolicyArn, RolePath, RoleSessionDuration, RoleSessionTags, SessionPolicy, TagKey,
+    Destination, PolicyArn, RolePath, RoleSessionDuration, RoleSessionTags, SessionPolicy,
+    SourceIdentity, TagKey,
 };
 use crate::base::limits;
 use crate::config_file::{At, Reader, Value, quoted};
@@ -84,6 +85,10 @@ fn variant(
     let variant = Variant {
         name: name.ok()?,
         description: line_of_text(&reader, "description"),
+        role: reader
+            .value("role")
+            .and_then(|role| role.parse::<RolePath>())
+            .map(|role| role.value),
         session_duration,
         destination: destination(&reader, context),
         limits: session_limits(&reader, context),
@@ -207,9 +212,8 @@ fn source_identity(reader: &Reader<'_>, context: &PolicyContext<'_>) -> Option<T
     let value = reader.value("source_identity")?;
     let template = template(&value, context)?;
     let literal = template.literal_text();
-    let fits = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
-    if literal.len() > 64 || !literal.bytes().all(fits) || literal.starts_with("aws:") {
-        value.invalid(crate::aws::InvalidSourceIdentity.to_string());
+    if let Err(error) = SourceIdentity::check_literal(&literal, context.partition) {
+        value.invalid(error.to_string());
     }
     Some(template)
 }
