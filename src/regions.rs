@@ -61,7 +61,7 @@ mod tests {
         for partition in [Partition::Aws, Partition::China, Partition::GovCloud] {
             for (code, _) in of(partition) {
                 assert!(
-                    Region::parse(code).is_ok_and(|region| partition.holds(&region)),
+                    Region::parse(code).is_ok_and(|region| partition.contains(&region)),
                     "{code}"
                 );
             }

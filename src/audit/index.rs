@@ -230,19 +230,19 @@ impl IndexRow {
                 ends_intent: false,
             };
         };
-        let happened = &event.happened;
-        let (session, allowed_in) = happened.sessions();
+        let kind = &event.kind;
+        let (session, allowed_in) = kind.sessions();
         concerned.session = session.and_then(searchable);
-        let target = happened.about().target;
+        let target = kind.about().target;
         concerned.permission_set = target.and_then(|target| searchable(&target.permission_set));
         Self {
             row,
             concerned,
-            outcome: happened.outcome().map(|outcome| outcome.as_str()),
+            outcome: kind.outcome().map(|outcome| outcome.as_str()),
             address: event.address.map(|address| address.to_string()),
             allowed_in: allowed_in.and_then(searchable),
             ends_intent: matches!(
-                happened,
+                kind,
                 AuditEventKind::IssueDone { .. }
                     | AuditEventKind::IssuePosted { .. }
                     | AuditEventKind::IssueFailed { .. }

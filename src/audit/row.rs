@@ -64,7 +64,7 @@ pub(super) fn sample() -> Entry {
 impl Columns {
     /// The columns of an event.
     pub(super) fn of(event: &AuditEvent) -> Self {
-        let about = event.happened.about();
+        let about = event.kind.about();
         let actor = about.actor;
         let provider = actor.map_or(about.provider, |actor| Some(&actor.provider));
         Self {
@@ -188,7 +188,8 @@ where
 #[cfg(test)]
 mod tests {
     use rolecall_core::audit::{
-        AccessChanges, Actor, AuditEventKind, ConsentAsked, Delivery, ReferenceId, Target,
+        AccessChanges, Actor, AuditEventKind, ConsentDetails, CredentialDelivery, ReferenceId,
+        Target,
     };
     use rolecall_core::caller::Flow;
 
@@ -207,7 +208,7 @@ mod tests {
             permission_set: text("Developer"),
             variant: None,
         };
-        let asked = ConsentAsked {
+        let asked = ConsentDetails {
             client: text("botocore"),
             flow: Flow::Device,
             from: None,
@@ -272,7 +273,7 @@ mod tests {
                 role_session_name: text("alice"),
                 source_identity: None,
                 tag_keys: vec![],
-                delivery: Delivery::Client,
+                delivery: CredentialDelivery::Client,
                 token_id: None,
             },
             AuditEventKind::IssueDone {
@@ -314,7 +315,7 @@ mod tests {
 
     #[test]
     fn the_columns_of_every_event_can_be_read_again() {
-        for (happened, nanoseconds) in every_kind()
+        for (kind, nanoseconds) in every_kind()
             .into_iter()
             .zip([0, 1_000, 120_000_000, 999_999_999].into_iter().cycle())
         {
@@ -323,7 +324,7 @@ mod tests {
                 reference: ReferenceId::generate(&SystemEntropy),
                 address: None,
                 user_agent: None,
-                happened,
+                kind,
             };
             let canonical = event.canonical().unwrap();
             assert_eq!(

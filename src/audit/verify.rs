@@ -264,7 +264,7 @@ impl Walk {
             return;
         };
         let reference = event.reference.as_str().to_owned();
-        match event.happened {
+        match event.kind {
             AuditEventKind::WriterStarted { earlier, .. } => {
                 let by = row.writer;
                 self.witnesses

@@ -57,7 +57,7 @@ impl Intent {
 
 impl Pending {
     pub(super) fn new(event: &AuditEvent, until: Until) -> Result<Self, serde_json::Error> {
-        let kind = match (&event.happened, until) {
+        let kind = match (&event.kind, until) {
             (AuditEventKind::IssueIntended { .. }, _) => Kind::Intent(Box::new(Intent {
                 event: event.clone(),
                 since: Instant::now(),

@@ -217,7 +217,7 @@ fn start(
 mod tests {
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-    use rolecall_core::audit::{Actor, AuditEventKind, Delivery, ReferenceId, Target};
+    use rolecall_core::audit::{Actor, AuditEventKind, CredentialDelivery, ReferenceId, Target};
     use sqlx::sqlite::SqliteConnectOptions;
     use sqlx::{Connection as _, SqliteConnection};
 
@@ -256,7 +256,7 @@ mod tests {
             reference: ReferenceId::generate(&SystemEntropy),
             address: None,
             user_agent: None,
-            happened: AuditEventKind::WriterStarted {
+            kind: AuditEventKind::WriterStarted {
                 version: String::new(),
                 earlier: Vec::new(),
             },
@@ -295,7 +295,7 @@ mod tests {
     fn intended() -> AuditEvent {
         let text = |text: &str| text.to_owned();
         AuditEvent {
-            happened: AuditEventKind::IssueIntended {
+            kind: AuditEventKind::IssueIntended {
                 actor: Actor {
                     provider: text("okta"),
                     subject: text("00u1"),
@@ -313,7 +313,7 @@ mod tests {
                 role_session_name: text("alice"),
                 source_identity: None,
                 tag_keys: vec![],
-                delivery: Delivery::Client,
+                delivery: CredentialDelivery::Client,
                 token_id: None,
             },
             ..event()

@@ -38,7 +38,7 @@ impl AwsSettings {
     pub fn wrong_regions(&self) -> Vec<WrongRegion> {
         std::iter::once(&self.sts_region)
             .chain(&self.sts_fallback_regions)
-            .filter(|region| !self.partition.holds(region))
+            .filter(|region| !self.partition.contains(region))
             .map(|region| WrongRegion {
                 region: region.clone(),
                 partition: self.partition,
@@ -54,7 +54,7 @@ impl AwsSettings {
             .chain(std::iter::once(&self.sts_region))
             .chain(&self.sts_fallback_regions)
         {
-            if self.partition.holds(region) && !regions.contains(region) {
+            if self.partition.contains(region) && !regions.contains(region) {
                 regions.push(region.clone());
             }
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_smithy_http_client::Builder as HttpBuilder;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use rolecall_core::aws::{Issued, Region, Sts, StsError, StsRefusal, StsRequest};
+use rolecall_core::aws::{AssumedRole, Region, Sts, StsError, StsRefusal, StsRequest};
 use rolecall_core::base::Source;
 use tokio::time::Instant;
 use url::Url;
@@ -87,7 +87,7 @@ fn configured_endpoint(settings: &AwsSettings) -> Endpoints {
 
 #[async_trait]
 impl Sts for StsClient {
-    async fn assume(&self, request: &StsRequest) -> Result<Issued, StsError> {
+    async fn assume(&self, request: &StsRequest) -> Result<AssumedRole, StsError> {
         let role = &request.session().role;
         let partition = self.regions.partition();
         if role.partition() != partition {
@@ -113,7 +113,7 @@ impl Sts for StsClient {
             );
         }
         match answer {
-            Ok(issued) => Ok(Issued {
+            Ok(issued) => Ok(AssumedRole {
                 unanswered,
                 ..issued
             }),
@@ -128,7 +128,7 @@ impl Sts for StsClient {
 
 impl StsClient {
     /// Asks one Region after the other, as long as there is time.
-    async fn ask(&self, request: &StsRequest, tries: &Tries) -> Result<Issued, StsError> {
+    async fn ask(&self, request: &StsRequest, tries: &Tries) -> Result<AssumedRole, StsError> {
         let deadline = Instant::now() + TOTAL_TIMEOUT;
         let regions = self.regions.to_ask(request.session().region.as_ref());
         let mut outage = match regions.is_empty() {

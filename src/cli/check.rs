@@ -70,7 +70,7 @@ impl Check {
         }
         let changes = match self.config.load() {
             Ok(old) => {
-                let changes = new.access.policy.changes_of(&old.access.policy);
+                let changes = new.access.policy.changes_since(&old.access.policy);
                 format!("against the access files that the configuration names: {changes}")
             }
             Err(_) => "the access files that the configuration names have mistakes, so nothing is compared".to_owned(),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use rolecall_core::access::{Account, Considered, Explanation, Locked, Outcome, Policy};
+use rolecall_core::access::{Account, EvaluatedRule, Explanation, Locked, Policy, RuleOutcome};
 use rolecall_core::aws::AccountId;
 use rolecall_core::base::{Clock as _, json};
 use rolecall_core::caller::{Circumstances, Facts};
@@ -92,7 +92,7 @@ impl Explain {
             | ProviderError::Misconfigured(_)
             | ProviderError::Unavailable(_) => refused(error.to_string()),
         })?;
-        policy.admit(&mut identity).map_err(|error| {
+        policy.check_claims(&mut identity).map_err(|error| {
             refused(format!(
                 "a sign-in with these claims is refused ({}): {error}",
                 RejectReason::Claims.code()
@@ -209,8 +209,8 @@ fn answer<'e>(explanation: &'e Explanation, about: &About) -> Answer<'e> {
 struct Answer<'e> {
     roles: Vec<Role>,
     locked: Vec<LockedRole>,
-    assignments: Vec<&'e Considered>,
-    denies: Vec<&'e Considered>,
+    assignments: Vec<&'e EvaluatedRule>,
+    denies: Vec<&'e EvaluatedRule>,
 }
 
 #[derive(Serialize)]
@@ -271,9 +271,9 @@ fn print(answer: &Answer<'_>) -> Result<(), Failure> {
         }
         for entry in entries {
             let outcome = match entry.outcome {
-                Outcome::Holds => "holds",
-                Outcome::OtherCircumstances => "other circumstances",
-                Outcome::OtherPeople => "other people",
+                RuleOutcome::Holds => "holds",
+                RuleOutcome::OtherCircumstances => "other circumstances",
+                RuleOutcome::OtherPeople => "other people",
             };
             let reasons = if entry.reasons.is_empty() {
                 String::new()

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chrono::TimeDelta;
-use rolecall_core::access::{Lacks, ProviderFacts};
+use rolecall_core::access::{ProviderFacts, UnsupportedFacts};
 use rolecall_core::aws::Partition;
 use rolecall_core::base::limits;
 use rolecall_core::config_file::{Reader, Spot};
@@ -132,7 +132,7 @@ fn read(
             id,
             title,
             domains: common.domains.clone(),
-            lacks: Lacks::default(),
+            unsupported: UnsupportedFacts::default(),
         });
     if let Some(directory) = table.value("directory") {
         directory.spot().warning(
@@ -169,13 +169,13 @@ fn read(
         return (facts, None);
     };
     tell(findings, spot);
-    let (domains, lacks) = match &settings {
-        ProviderSettings::Oidc(settings) => (settings.believed_domains(), settings.lacks()),
-        ProviderSettings::Saml(settings) => (settings.domains.clone(), Lacks::default()),
+    let (domains, unsupported) = match &settings {
+        ProviderSettings::Oidc(settings) => (settings.believed_domains(), settings.unsupported()),
+        ProviderSettings::Saml(settings) => (settings.domains.clone(), UnsupportedFacts::default()),
     };
     let facts = facts.map(|facts| ProviderFacts {
         domains,
-        lacks,
+        unsupported,
         ..facts
     });
     (facts, Some(settings))

@@ -33,7 +33,7 @@ pub fn settings(path: &Path, text: &str, folder: &Path) -> Read {
     let (settings, access) = read(&root, folder);
     root.done();
     // What stands in a text that is not TOML is guesswork, and so is what is wrong with the access files then.
-    let access = access.filter(|_| document.is_sound());
+    let access = access.filter(|_| document.is_valid_toml());
     Read {
         settings,
         access,

@@ -1,36 +1,38 @@
 //! Whether a person's e-mail address is believed, told to the operator when it is not.
 
 use rolecall_core::identity::{
-    Disbelief, EmailAddress, EmailDomain, ProviderId, UnbelievedEmail, believed_email,
+    EmailAddress, EmailDomain, ProviderId, UntrustedEmail, UntrustedEmailReason, trusted_email,
 };
 
 /// What an identity says of its address.
-pub type Judged = (Option<EmailAddress>, Option<UnbelievedEmail>);
+pub type Judged = (Option<EmailAddress>, Option<UntrustedEmail>);
 
-/// Judges what the provider sent; see [`believed_email`].
+/// Judges what the provider sent; see [`trusted_email`].
 pub fn judged(
     provider: &ProviderId,
     sent: &[String],
     verified: Option<bool>,
     domains: &[EmailDomain],
 ) -> Judged {
-    match believed_email(sent, verified, domains) {
+    match trusted_email(sent, verified, domains) {
         Ok(email) => (email, None),
-        Err(unbelieved) => {
+        Err(untrusted) => {
             let provider = provider.as_str();
-            match unbelieved.why() {
+            match untrusted.reason() {
                 // As configured: of many providers nobody wants the addresses.
-                Disbelief::OtherDomain => {
+                UntrustedEmailReason::OtherDomain => {
                     tracing::debug!(provider, "the address {unbelieved}");
                 }
-                Disbelief::NotVerified | Disbelief::Several | Disbelief::NotAnAddress => {
+                UntrustedEmailReason::NotVerified
+                | UntrustedEmailReason::Several
+                | UntrustedEmailReason::NotAnAddress => {
                     tracing::warn!(
                         provider,
                         "a person has no e-mail address here: the address {unbelieved}"
                     );
                 }
             }
-            (None, Some(unbelieved))
+            (None, Some(untrusted))
         }
     }
 }

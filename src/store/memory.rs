@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rolecall_core::base::Clock;
-use rolecall_core::record::{Counted, Counter, Key, RecordStore, StoreError, Version};
+use rolecall_core::record::{Counter, CounterResult, Key, RecordStore, StoreError, Version};
 
 /// Below this many records nobody looks for expired ones.
 const SWEEP_FROM: usize = 1_024;
@@ -41,7 +41,7 @@ impl Inner {
         self.sweep_at = (2 * (self.records.len() + self.numbers.len())).max(SWEEP_FROM);
     }
 
-    fn count(&mut self, counter: &Counter, now: DateTime<Utc>) -> Counted {
+    fn count(&mut self, counter: &Counter, now: DateTime<Utc>) -> CounterResult {
         let Counter {
             key,
             by,
@@ -64,7 +64,7 @@ impl Inner {
             }
             Some(_) | None => {}
         }
-        Counted {
+        CounterResult {
             total: if added { total } else { before },
             added,
             resets_in: ends - now,
@@ -158,7 +158,7 @@ impl RecordStore for MemoryStore {
             .map(|kept| kept.value))
     }
 
-    async fn count(&self, counters: &[Counter]) -> Result<Vec<Counted>, StoreError> {
+    async fn count(&self, counters: &[Counter]) -> Result<Vec<CounterResult>, StoreError> {
         let now = self.clock.now();
         let mut shelf = self.shelf();
         shelf.sweep(now);

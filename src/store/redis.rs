@@ -17,7 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::try_join_all;
 use redis::{Cmd, cmd};
 use rolecall_core::base::Clock;
-use rolecall_core::record::{Counted, Counter, Key, RecordStore, StoreError, Version};
+use rolecall_core::record::{Counter, CounterResult, Key, RecordStore, StoreError, Version};
 
 use self::link::{Effect, Link};
 use super::{OpenStoreError, RedisUrl};
@@ -76,7 +76,7 @@ impl RedisStore {
         (expires_at - self.clock.now()).num_milliseconds().max(1)
     }
 
-    async fn add(&self, counter: &Counter) -> Result<Counted, StoreError> {
+    async fn add(&self, counter: &Counter) -> Result<CounterResult, StoreError> {
         let now = self.clock.now();
         let ends = now + counter.window;
         let mut command = cmd("EVAL");
@@ -91,7 +91,7 @@ impl RedisStore {
         let (total, added, ends): (i64, bool, i64) =
             self.link.call(&command, Effect::Writes).await?;
         let left = ends.saturating_sub(now.timestamp_millis());
-        Ok(Counted {
+        Ok(CounterResult {
             total,
             added,
             // The clock of the replica that began the window may differ from ours.
@@ -179,7 +179,7 @@ impl RecordStore for RedisStore {
     }
 
     /// One command for each number, since in a Cluster they are on different servers; all are sent at once.
-    async fn count(&self, counters: &[Counter]) -> Result<Vec<Counted>, StoreError> {
+    async fn count(&self, counters: &[Counter]) -> Result<Vec<CounterResult>, StoreError> {
         try_join_all(counters.iter().map(|counter| self.add(counter))).await
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rolecall_core::base::Clock;
-use rolecall_core::record::{Counted, Counter, Key, RecordStore, StoreError, Version};
+use rolecall_core::record::{Counter, CounterResult, Key, RecordStore, StoreError, Version};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Row as _, SqlitePool};
 use tokio::time::timeout;
@@ -208,7 +208,7 @@ impl RecordStore for SqliteStore {
             .map(|row| row.get(0)))
     }
 
-    async fn count(&self, counters: &[Counter]) -> Result<Vec<Counted>, StoreError> {
+    async fn count(&self, counters: &[Counter]) -> Result<Vec<CounterResult>, StoreError> {
         bounded(async {
             let mut counted = Vec::with_capacity(counters.len());
             for counter in counters {

@@ -23,8 +23,8 @@ use crate::web::metrics::Metrics;
 const FORM_ROOM: ShareBounds = ShareBounds {
     all: limits::SAML_FORMS_BYTES_MAX,
     each: limits::SAML_FORMS_BYTES_MAX / 8,
-    few: limits::SAML_FORMS_FEW_BYTES,
-    most: 2 * limits::SAML_FORMS_BYTES_MAX,
+    reserved: limits::SAML_FORMS_RESERVED_BYTES,
+    ceiling: 2 * limits::SAML_FORMS_BYTES_MAX,
 };
 
 /// A document the gateway publishes for AWS IAM.

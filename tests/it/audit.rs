@@ -19,7 +19,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Result, ensure};
 use chrono::{DateTime, Utc};
 use rolecall_core::audit::{
-    Actor, AuditEvent, AuditEventKind, AuditLog as _, Delivery, ReferenceId, Target, WriterHead,
+    Actor, AuditEvent, AuditEventKind, AuditLog as _, CredentialDelivery, ReferenceId, Target,
+    WriterHead,
 };
 use rolecall_core::base::{Clock, Entropy};
 use rolecall_testkit::postgres::Postgres;
@@ -164,13 +165,13 @@ fn actor(subject: &str) -> Actor {
     }
 }
 
-fn event(happened: AuditEventKind) -> AuditEvent {
+fn event(kind: AuditEventKind) -> AuditEvent {
     AuditEvent {
         at: Noon.now(),
         reference: ReferenceId::generate(&ENTROPY),
         address: Some([192, 0, 2, 1].into()),
         user_agent: None,
-        happened,
+        kind,
     }
 }
 
@@ -198,7 +199,7 @@ fn intended() -> AuditEvent {
         role_session_name: "alice".to_owned(),
         source_identity: None,
         tag_keys: vec![],
-        delivery: Delivery::Console,
+        delivery: CredentialDelivery::Console,
         token_id: None,
     })
 }

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rolecall_core::access::{Files, Lacks, Policy, PolicyContext, ProviderFacts, Source};
+use rolecall_core::access::{
+    Files, Policy, PolicyContext, ProviderFacts, Source, UnsupportedFacts,
+};
 use rolecall_core::aws::Partition;
 use rolecall_core::base::Clock as _;
 use rolecall_core::base::secret::SecretText;
@@ -91,10 +93,10 @@ fn person() -> anyhow::Result<Identity> {
         groups: (0..GROUPS).map(|group| format!("team-{group}")).collect(),
         claims: Claims::default(),
         unread_claims: Default::default(),
-        unbelieved_email: None,
+        untrusted_email: None,
         mfa: true,
         auth_time: AuthTime::Stated,
-        vouched_at: now - TimeDelta::minutes(10),
+        asserted_at: now - TimeDelta::minutes(10),
         evidence: Evidence::IdToken {
             token: SecretText::new(String::new()),
             sid: None,
@@ -147,7 +149,7 @@ fn policy(accounts: usize, sets: usize, assignments: usize) -> anyhow::Result<Po
         id: ProviderId::parse("okta")?,
         title: "Okta".to_owned(),
         domains: Vec::new(),
-        lacks: Lacks::default(),
+        unsupported: UnsupportedFacts::default(),
     };
     let context = PolicyContext {
         partition: Partition::Aws,

@@ -71,7 +71,7 @@ pub struct Target {
 /// What credentials were asked for as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Delivery {
+pub enum CredentialDelivery {
     /// A console link.
     Console,
     /// Credentials in the browser.
@@ -84,7 +84,7 @@ pub enum Delivery {
 
 /// What a registered client asked a person for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConsentAsked {
+pub struct ConsentDetails {
     /// What the client calls itself; unverified.
     pub client: String,
     /// In which flow.
@@ -176,7 +176,7 @@ pub enum AuditEventKind {
         /// The public id of the browser's session.
         session: String,
         /// What is known of who asked.
-        asked: ConsentAsked,
+        asked: ConsentDetails,
     },
     /// Somebody refused a registered client.
     ConsentDenied {
@@ -185,7 +185,7 @@ pub enum AuditEventKind {
         /// The public id of the browser's session.
         session: String,
         /// What is known of who asked.
-        asked: ConsentAsked,
+        asked: ConsentDetails,
     },
     /// Credentials are about to be asked for. Durable before they leave.
     IssueIntended {
@@ -208,7 +208,7 @@ pub enum AuditEventKind {
         /// The keys of the session tags.
         tag_keys: Vec<String>,
         /// What it is for.
-        delivery: Delivery,
+        delivery: CredentialDelivery,
         /// `jti` of the token that convinces AWS, where the gateway signs one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token_id: Option<String>,
@@ -296,7 +296,7 @@ pub struct AuditEvent {
     pub user_agent: Option<String>,
     /// What.
     #[serde(flatten)]
-    pub happened: AuditEventKind,
+    pub kind: AuditEventKind,
 }
 
 impl AuditEvent {

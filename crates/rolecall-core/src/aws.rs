@@ -26,8 +26,8 @@ pub use saml::{
 };
 pub use session_policy::{InvalidSessionPolicy, PolicyArn, SessionPolicy};
 pub use sts::{
-    AssumeRoleWithSaml, AssumeRoleWithWebIdentity, Issued, RoleSessionParameters, Sts, StsError,
-    StsRefusal, StsRequest,
+    AssumeRoleWithSaml, AssumeRoleWithWebIdentity, AssumedRole, RoleSessionParameters, Sts,
+    StsError, StsRefusal, StsRequest,
 };
 pub use tags::{InvalidTag, RoleSessionTags, TagKey};
 pub use web_identity::{LoginTokenClaims, WebIdentityClaims, WebIdentityIssuer};

@@ -36,7 +36,7 @@ use crate::session::{Approval, ClientName, ClientRules, Sessions};
 pub use authorize::AllowLoginError;
 pub use code::LoginCode;
 pub use error::LoginError;
-pub use refused::LoginShown;
+pub use refused::LoginGrant;
 
 /// Sign-ins of `aws login`.
 pub struct AwsLogins {
@@ -214,7 +214,7 @@ impl LoginRequest {
     }
 
     /// Where a client on this machine waits, such as `http://127.0.0.1:33389/oauth/callback`.
-    pub fn waits_at(&self) -> Option<&RedirectUri> {
+    pub fn loopback_uri(&self) -> Option<&RedirectUri> {
         match &self.answering {
             Answering::Loopback(uri) => Some(uri),
             Answering::Confirmation => None,
@@ -244,7 +244,7 @@ impl LoginRequest {
     /// Where the browser goes when the person said no; none where nobody waits for it.
     pub fn denial(&self) -> Option<String> {
         let no = [("error", "access_denied"), ("state", self.state.as_str())];
-        self.waits_at().map(|_| self.answering.with(&no))
+        self.loopback_uri().map(|_| self.answering.with(&no))
     }
 
     pub(crate) fn issued_code(
@@ -255,7 +255,7 @@ impl LoginRequest {
     ) -> LoginCode {
         let life = match self.client {
             LoginClient::SameDevice => limits::AUTHORIZATION_CODE_LIFE,
-            LoginClient::CrossDevice => limits::CARRIED_CODE_LIFE,
+            LoginClient::CrossDevice => limits::CROSS_DEVICE_CODE_LIFE,
         };
         let until = approval.ends_at.min(now + life);
         LoginCode::new(self, (role, approval), until)

@@ -32,25 +32,26 @@ use crate::session::{ClientRules, Sessions};
 
 pub use answer::ConsentError;
 pub use authorization_code::{
-    AuthorizationAsk, AuthorizationRequest, CodeUse, IssuedCode, UnusedCode,
+    AuthorizationParameters, AuthorizationRequest, CodeState, IssuedCode, UnusedCode,
 };
-pub use authorize::{AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAuthorization};
+pub use authorize::{AuthorizationForm, AuthorizationStep, AuthorizeError, ValidatedAuthorization};
 pub(crate) use authorize_device::Freshness;
-pub use authorize_device::{DeviceAnswer, DeviceError, DeviceStarted};
+pub use authorize_device::{DeviceConsent, DeviceError, StartedDeviceAuthorization};
 pub use client::{
     ClientId, GrantType, InvalidClientId, RegisteredClient, client_key, is_secret_of, secret_of,
 };
 pub use consent::{
-    Answer, Asked, Asking, Decision, NotOpen, OtherRequest, RequestId, Waiting, WaitingList,
+    ConsentChoice, ConsentDecision, ConsentRequest, NotPending, OtherRequest, PendingRequest,
+    PendingRequests, RequestId, Requester,
 };
-pub use device::{DeviceAuthorization, InvalidUserCode, Polled, UserCode, UserCodeEntry};
+pub use device::{DeviceAuthorization, InvalidUserCode, PollResult, UserCode, UserCodeEntry};
 pub use listing::{InvalidPageToken, Page, PageRequest};
 pub use location::ClientLocation;
 pub use pkce::{CodeChallenge, InvalidCodeChallenge};
 pub use redirect::{InvalidRedirectUri, RedirectUri};
-pub use register::Registered;
+pub use register::IssuedRegistration;
 pub use registration::{InvalidRegistration, Registration, RegistrationForm, Scope};
-pub use start_url::{ForeignStartUrl, InvalidStartLabel, StartLabel, StartUrls};
+pub use start_url::{InvalidStartLabel, StartLabel, StartUrlMismatch, StartUrls};
 pub use token::{CodeRedemption, TokenError};
 
 /// Registration, consent, tokens and listings of AWS's clients.

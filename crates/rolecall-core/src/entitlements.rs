@@ -142,7 +142,7 @@ impl Entitlements {
         policy: Policy,
         digest: String,
     ) -> Result<PolicyChanges, StoreError> {
-        let changes = policy.changes_of(&self.policy());
+        let changes = policy.changes_since(&self.policy());
         self.record(digest, Some(changes)).await?;
         self.policy.store(Arc::new(policy));
         Ok(changes)

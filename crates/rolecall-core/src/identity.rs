@@ -7,7 +7,7 @@ mod claims;
 mod email;
 mod name_id;
 mod read;
-mod unbelieved;
+mod untrusted_email;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,8 +18,8 @@ use crate::base::{limits, text_newtype};
 pub use claims::Claims;
 pub use email::{EmailAddress, EmailDomain, InvalidEmail};
 pub use name_id::NameId;
-pub use read::{InvalidClaims, ReadClaims, Unread, UnreadClaims, claim_name};
-pub use unbelieved::{Disbelief, UnbelievedEmail, believed_email};
+pub use read::{InvalidClaims, ReadClaims, UnreadClaims, UnreadReason, claim_name};
+pub use untrusted_email::{UntrustedEmail, UntrustedEmailReason, trusted_email};
 
 text_newtype!(
     /// The id of a configured identity provider: part of its redirect URI, so it is short and plain.
@@ -104,7 +104,7 @@ impl AuthTime {
     }
 }
 
-/// A person some provider has vouched for, as of [`Identity::vouched_at`].
+/// A person some provider has vouched for, as of [`Identity::asserted_at`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Identity {
     /// Who vouched.
@@ -114,8 +114,12 @@ pub struct Identity {
     /// The address, only where the provider is believed about its domain.
     pub email: Option<EmailAddress>,
     /// What was sent as the address, where it is not believed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unbelieved_email: Option<UnbelievedEmail>,
+    #[serde(
+        rename = "unbelieved_email",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub untrusted_email: Option<UntrustedEmail>,
     /// For display only; any text.
     pub name: Option<String>,
     /// Group names, compared byte for byte, within this provider.
@@ -130,7 +134,7 @@ pub struct Identity {
     /// The latest moment at which the person may have proved who they are: what the provider said, else the sign-in's own
     /// time. How old the proof is, [`Identity::authenticated_at`] tells.
     #[serde(rename = "authenticated_at")]
-    pub vouched_at: DateTime<Utc>,
+    pub asserted_at: DateTime<Utc>,
     /// How that moment is known.
     #[serde(default, skip_serializing_if = "AuthTime::is_unrecorded")]
     pub auth_time: AuthTime,
@@ -159,7 +163,7 @@ impl Identity {
                 Evidence::IdToken { .. } => self.claims.single("auth_time").is_some(),
             },
         };
-        known.then_some(self.vouched_at)
+        known.then_some(self.asserted_at)
     }
 
     /// The person's key: a digest of provider and subject.
@@ -193,12 +197,12 @@ mod tests {
     fn an_old_record_knows_the_age_where_the_provider_had_said_it() {
         let token = r#"{"IdToken":{"token":"","sid":null}}"#;
         let told = recorded(r#"{"auth_time":["1781524800"]}"#, token);
-        assert_eq!(told.authenticated_at(), Some(told.vouched_at));
+        assert_eq!(told.authenticated_at(), Some(told.asserted_at));
         let untold = recorded("{}", token);
         assert_eq!(untold.authenticated_at(), None);
         let assertion = r#"{"SamlAssertion":{"name_id":null,"session_index":null,"ends_at":null}}"#;
         let saml = recorded("{}", assertion);
-        assert_eq!(saml.authenticated_at(), Some(saml.vouched_at));
+        assert_eq!(saml.authenticated_at(), Some(saml.asserted_at));
     }
 
     #[test]

@@ -19,9 +19,9 @@ use url::Url;
 use crate::access::{
     DurationReason, GatewaySaml, Grant, RoleAccess, RoleRequest, RoleSessionAttributes,
 };
-use crate::audit::{Actor, AuditEventKind, Delivery, Journal, RequestContext, Target};
+use crate::audit::{Actor, AuditEventKind, CredentialDelivery, Journal, RequestContext, Target};
 use crate::aws::{
-    ConsoleSignIn, Credentials, Issued, MintedSaml, Partition, RoleSessionDuration,
+    AssumedRole, ConsoleSignIn, Credentials, MintedSaml, Partition, RoleSessionDuration,
     RoleSessionName, SamlIssuer, Sts, WebIdentityIssuer,
 };
 use crate::base::secret::random_token;
@@ -95,8 +95,8 @@ impl Issuer {
     ) -> Result<IssuedRole, IssueError> {
         let caller = caller.into();
         let delivery = match caller.flow {
-            Some(_) => Delivery::Client,
-            None => Delivery::Credentials,
+            Some(_) => CredentialDelivery::Client,
+            None => CredentialDelivery::Credentials,
         };
         let purpose = Purpose::Credentials;
         let issue = IssueRequest::new(role, delivery).or_via_provider(&purpose);
@@ -194,7 +194,7 @@ impl Issuer {
         context: &RequestContext,
         caller: Caller<'_>,
         prepared: Prepared,
-    ) -> Result<Issued, IssueError> {
+    ) -> Result<AssumedRole, IssueError> {
         let asked = self.ask_sts(caller, prepared).await;
         // While AWS was asked the session may have ended. The trail says what AWS issued, delivered or not.
         let outcome = self
@@ -282,7 +282,7 @@ impl Issuer {
 /// What counts together against AWS's quota: the calls for one account in one Region. None where STS is not asked.
 fn sts_bucket(grant: &Grant, issue: &IssueRequest<'_>) -> Option<String> {
     let trust = grant.trust();
-    let posts = issue.delivery == Delivery::Console && trust.console_post().is_some();
+    let posts = issue.delivery == CredentialDelivery::Console && trust.console_post().is_some();
     let waits = trust.needs_browser() && issue.proven.is_none();
     let asks = !posts && !waits;
     let account = grant.account();
@@ -291,9 +291,11 @@ fn sts_bucket(grant: &Grant, issue: &IssueRequest<'_>) -> Option<String> {
 }
 
 /// `aws login` renews every quarter of an hour, and its clients know no longer life.
-fn duration_of(grant: &Grant, delivery: Delivery) -> RoleSessionDuration {
+fn duration_of(grant: &Grant, delivery: CredentialDelivery) -> RoleSessionDuration {
     match delivery {
-        Delivery::AwsLogin => RoleSessionDuration::MIN,
-        Delivery::Console | Delivery::Credentials | Delivery::Client => grant.duration_max(),
+        CredentialDelivery::AwsLogin => RoleSessionDuration::MIN,
+        CredentialDelivery::Console
+        | CredentialDelivery::Credentials
+        | CredentialDelivery::Client => grant.duration_max(),
     }
 }

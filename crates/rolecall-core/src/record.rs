@@ -19,7 +19,7 @@ use crate::base::secret::SecretDigest;
 use crate::base::{Clock, Entropy};
 
 pub use keys::SealingKeys;
-pub use store::{Counted, Counter, Key, RecordStore, StoreError, Version};
+pub use store::{Counter, CounterResult, Key, RecordStore, StoreError, Version};
 
 /// A value with a kind of its own.
 pub trait Record: Serialize + DeserializeOwned {
@@ -44,7 +44,7 @@ struct Envelope<T> {
 
 /// A record that was read, with what is needed to replace it.
 #[derive(Debug)]
-pub struct Seen<T> {
+pub struct VersionedRecord<T> {
     /// The record.
     pub record: T,
     /// Its expiry.
@@ -91,7 +91,7 @@ impl Records {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn count(&self, counters: &[Counter]) -> Result<Vec<Counted>, StoreError> {
+    pub async fn count(&self, counters: &[Counter]) -> Result<Vec<CounterResult>, StoreError> {
         self.store.count(counters).await
     }
 
@@ -158,16 +158,18 @@ impl Records {
     pub async fn get<T: Record>(
         &self,
         digest: SecretDigest,
-    ) -> Result<Option<Seen<T>>, StoreError> {
+    ) -> Result<Option<VersionedRecord<T>>, StoreError> {
         let key = Key::new(T::KIND, digest);
         let Some((value, version)) = self.store.get(key).await? else {
             return Ok(None);
         };
-        Ok(self.open(key, &value).map(|envelope: Envelope<T>| Seen {
-            record: envelope.record,
-            expires_at: envelope.expires_at,
-            version,
-        }))
+        Ok(self
+            .open(key, &value)
+            .map(|envelope: Envelope<T>| VersionedRecord {
+                record: envelope.record,
+                expires_at: envelope.expires_at,
+                version,
+            }))
     }
 
     /// Writes back a record that was read, unless somebody else did in between.
@@ -177,7 +179,7 @@ impl Records {
     pub async fn replace<T: Record>(
         &self,
         digest: SecretDigest,
-        seen: &Seen<T>,
+        seen: &VersionedRecord<T>,
         record: &T,
         expires_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {

@@ -28,12 +28,12 @@ use crate::record::{Record, Records};
 
 pub use approval::Approval;
 pub(crate) use browser_sessions::Owner;
-pub use browser_sessions::Resumed;
+pub use browser_sessions::ResumedSession;
 pub use client_name::ClientName;
 pub use client_rules::ClientRules;
 pub use client_session::{
-    ClientSession, ClientSessionEntry, ClientSessionIndex, ClientTokens, Handle, Login,
-    NewClientSession, Refreshed,
+    ClientSession, ClientSessionEntry, ClientSessionIndex, ClientTokens, LoginBinding,
+    NewClientSession, RefreshResult, TokenHandle,
 };
 pub(crate) use client_sessions::CODE_REPLAYED;
 pub use remaining_clients::RemainingClients;
@@ -268,9 +268,9 @@ mod tests {
                 groups: vec![],
                 claims: Claims::default(),
                 unread_claims: Default::default(),
-                unbelieved_email: None,
+                untrusted_email: None,
                 mfa: false,
-                vouched_at: start,
+                asserted_at: start,
                 auth_time: AuthTime::Stated,
                 evidence: Evidence::IdToken {
                     token: SecretText::new(""),

@@ -27,7 +27,7 @@ use crate::base::secret::{SamlResponse, SecretDigest, SecretText, State};
 use crate::base::{Clock, Entropy, Source};
 use crate::entitlements::Entitlements;
 use crate::identity::{EmailAddress, EmailDomain, Identity, ProviderId};
-use crate::record::rate_limit::{AddressPlaces, RateCounters};
+use crate::record::rate_limit::{AddressSlots, RateCounters};
 use crate::record::{Record, Records};
 use crate::session::{Lifetimes, Sessions};
 
@@ -343,7 +343,7 @@ pub struct PendingSignIn {
     pub return_to: ReturnTo,
     /// The places that it took of the limit on sign-ins.
     #[serde(default)]
-    pub begun_from: Option<AddressPlaces>,
+    pub begun_from: Option<AddressSlots>,
 }
 
 impl Record for PendingSignIn {

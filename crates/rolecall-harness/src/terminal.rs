@@ -66,7 +66,7 @@ impl TestStack {
         });
         let text = format!(
             "[sso-session rolecall]\nsso_start_url = {}\nsso_region = {REGION}\nsso_registration_scopes = sso:account:access\n\n[services rolecall]\n{}{}",
-            start_urls.of_profiles(),
+            start_urls.for_profiles(),
             services.concat(),
             profiles.concat()
         );

@@ -39,7 +39,7 @@ impl Chain {
             reference: writer.clone(),
             address: None,
             user_agent: None,
-            happened: AuditEventKind::WriterStarted {
+            kind: AuditEventKind::WriterStarted {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 earlier: earlier.clone(),
             },

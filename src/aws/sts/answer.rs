@@ -4,7 +4,7 @@ use aws_sdk_sts::operation::RequestId as _;
 use aws_sdk_sts::operation::assume_role_with_saml::AssumeRoleWithSamlOutput;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityOutput;
 use aws_sdk_sts::types::{AssumedRoleUser, Credentials as SdkCredentials};
-use rolecall_core::aws::{Credentials, Issued, Region};
+use rolecall_core::aws::{AssumedRole, Credentials, Region};
 use rolecall_core::base::secret::SecretText;
 use rolecall_core::base::timestamp;
 
@@ -44,10 +44,10 @@ answer_of!(AssumeRoleWithSamlOutput);
 
 impl Answer {
     /// Nothing if it lacks what it must have.
-    pub fn issued(self, region: &Region) -> Option<Issued> {
+    pub fn issued(self, region: &Region) -> Option<AssumedRole> {
         let credentials = self.credentials?;
         let expiration = credentials.expiration();
-        Some(Issued {
+        Some(AssumedRole {
             credentials: Credentials {
                 access_key_id: credentials.access_key_id().to_owned(),
                 secret_access_key: SecretText::new(credentials.secret_access_key()),

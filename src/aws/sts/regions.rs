@@ -12,7 +12,7 @@ use aws_sdk_sts::config::{
 };
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use rolecall_core::aws::{Issued, Partition, Region, StsRequest};
+use rolecall_core::aws::{AssumedRole, Partition, Region, StsRequest};
 use tokio::time::Instant;
 use url::Url;
 
@@ -167,7 +167,7 @@ impl RegionalSts {
         &self,
         request: &StsRequest,
         tries: &Tries,
-    ) -> Result<Issued, Failure> {
+    ) -> Result<AssumedRole, Failure> {
         let answer = match request {
             StsRequest::AssumeRoleWithWebIdentity(request) => {
                 web_identity::call(&self.client, request, tries).await?

@@ -38,7 +38,7 @@ pub struct Verified {
     /// `sub`
     pub subject: Subject,
     /// `auth_time`, or now.
-    pub vouched_at: DateTime<Utc>,
+    pub asserted_at: DateTime<Utc>,
     /// Which of the two, and why.
     pub auth_time: AuthTime,
 }
@@ -64,7 +64,7 @@ impl Verified {
         let told = told_auth_time(&claims, now, settings)?;
         Ok(Self {
             subject: subject(&claims)?,
-            vouched_at: told.unwrap_or(now),
+            asserted_at: told.unwrap_or(now),
             auth_time: told.map_or(AuthTime::Unstated, |_| AuthTime::Stated),
         })
     }
@@ -161,7 +161,7 @@ pub fn check(
     }
     Ok(Verified {
         subject: subject(claims)?,
-        vouched_at: auth_time.unwrap_or(now),
+        asserted_at: auth_time.unwrap_or(now),
         auth_time: match (auth_time, expected.fresh_since, settings.auth_time) {
             (Some(_), _, _) => AuthTime::Stated,
             (None, Some(_), AuthTimeRule::AssumeNow) => AuthTime::Assumed,

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use rolecall_core::base::secret::SecretText;
-use rolecall_core::identity::{Evidence, Identity, InvalidClaims, ReadClaims, Unread, claim_name};
+use rolecall_core::identity::{
+    Evidence, Identity, InvalidClaims, ReadClaims, UnreadReason, claim_name,
+};
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use serde_json::{Map, Value};
 
@@ -78,7 +80,7 @@ pub fn identity(
     let groups = groups(&said, claims, &claim_name(&settings.claims.groups))?;
     let mfa = any_of("amr", &settings.mfa.amr) || any_of("acr", &settings.mfa.acr);
     let domains = settings.believed_domains();
-    let (email, unbelieved_email) =
+    let (email, untrusted_email) =
         address::judged(&settings.id, &addresses, email_verified, &domains);
     let name = said.single(&claim_name(&settings.claims.name));
     let name = name.map(str::to_owned);
@@ -88,11 +90,11 @@ pub fn identity(
         provider: settings.id.clone(),
         subject: verified.subject,
         email,
-        unbelieved_email,
+        untrusted_email,
         name,
         groups,
         mfa,
-        vouched_at: verified.vouched_at,
+        asserted_at: verified.asserted_at,
         auth_time: verified.auth_time,
         evidence: Evidence::IdToken {
             token: id_token,
@@ -117,7 +119,7 @@ fn groups(
     let is_object = matches!(
         unread,
         InvalidClaims::Unread {
-            why: Unread::Object,
+            reason: UnreadReason::Object,
             ..
         }
     );
@@ -180,7 +182,7 @@ mod tests {
     fn made(settings: &OidcSettings, claims: Value) -> Result<Identity, ProviderError> {
         let verified = Verified {
             subject: Subject::parse("alice").unwrap(),
-            vouched_at: DateTime::UNIX_EPOCH,
+            asserted_at: DateTime::UNIX_EPOCH,
             auth_time: AuthTime::Unstated,
         };
         identity(

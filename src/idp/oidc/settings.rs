@@ -1,7 +1,7 @@
 //! What is configured about one OIDC provider, and what is odd about it.
 
 use chrono::TimeDelta;
-use rolecall_core::access::Lacks;
+use rolecall_core::access::UnsupportedFacts;
 use rolecall_core::base::secret::SecretText;
 use rolecall_core::identity::{EmailDomain, ProviderId};
 use url::Url;
@@ -217,11 +217,11 @@ impl OidcSettings {
 
     /// What the provider never says. Google's ID tokens have no groups, and `amr` and `auth_time` only for applications
     /// that Google has verified and that ask for them.
-    pub fn lacks(&self) -> Lacks {
+    pub fn unsupported(&self) -> UnsupportedFacts {
         if !google::is_google(&self.issuer) {
-            return Lacks::default();
+            return UnsupportedFacts::default();
         }
-        Lacks {
+        UnsupportedFacts {
             groups: self.claims.groups == ClaimNames::default().groups,
             second_factor: true,
             sign_in_time: self.auth_time == AuthTimeRule::Required,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use rolecall_core::base::secret::SecretDigest;
-use rolecall_core::identity::{InvalidClaims, NameId, Subject, Unread};
+use rolecall_core::identity::{InvalidClaims, NameId, Subject, UnreadReason};
 
 /// What a response is held against.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ pub struct Attribute {
     /// The values, in order. One that is a `NameID` is its text.
     pub values: Vec<String>,
     /// Why its values are not all known.
-    pub unread: Option<Unread>,
+    pub unread: Option<UnreadReason>,
 }
 
 /// An assertion that passed every check.
@@ -89,8 +89,11 @@ impl Attribute {
 /// The attribute that goes by this `Name` or `FriendlyName`; none when there is none.
 ///
 /// # Errors
-/// [`Unread::Ambiguous`], when several do and have other values: nobody knows which is meant.
-pub fn named<'a>(attributes: &'a [Attribute], name: &str) -> Result<Option<&'a Attribute>, Unread> {
+/// [`UnreadReason::Ambiguous`], when several do and have other values: nobody knows which is meant.
+pub fn named<'a>(
+    attributes: &'a [Attribute],
+    name: &str,
+) -> Result<Option<&'a Attribute>, UnreadReason> {
     the_one(attributes.iter().filter(|one| one.is_called(name)))
 }
 
@@ -100,13 +103,13 @@ pub fn named<'a>(attributes: &'a [Attribute], name: &str) -> Result<Option<&'a A
 /// As [`named`].
 pub fn the_one<'a>(
     mut called: impl Iterator<Item = &'a Attribute>,
-) -> Result<Option<&'a Attribute>, Unread> {
+) -> Result<Option<&'a Attribute>, UnreadReason> {
     let Some(first) = called.next() else {
         return Ok(None);
     };
     match called.all(|other| first.says_the_same_as(other)) {
         true => Ok(Some(first)),
-        false => Err(Unread::Ambiguous),
+        false => Err(UnreadReason::Ambiguous),
     }
 }
 
@@ -116,14 +119,14 @@ impl VerifiedAssertion {
     /// # Errors
     /// When they are not known: they are no strings, or several attributes go by this name.
     pub fn values(&self, name: &str) -> Result<&[String], InvalidClaims> {
-        let unread = |why| InvalidClaims::Unread {
+        let unread = |reason| InvalidClaims::Unread {
             name: name.to_owned(),
-            why,
+            reason,
         };
         match named(&self.attributes, name).map_err(unread)? {
             None => Ok(&[]),
             Some(attribute) => match attribute.unread {
-                Some(why) => Err(unread(why)),
+                Some(reason) => Err(unread(reason)),
                 None => Ok(&attribute.values),
             },
         }

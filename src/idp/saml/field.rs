@@ -374,21 +374,21 @@ fn two_addresses_are_told_and_none_is_believed() {
         (
             "H2",
             sent.as_slice(),
-            "\"alice@example.com\" and \"a.smith@example.com\" are not believed, because more than one",
+            "\"alice@example.com\" and \"a.smith@example.com\" are not trusted, because more than one",
         ),
         (
             "Keycloak: an umlaut",
             &["m\u{fc}ller@example.com"],
-            "\"m\u{fc}ller@example.com\" is not believed, because it is not an ASCII address",
+            "\"m\u{fc}ller@example.com\" is not trusted, because it is not an ASCII address",
         ),
         (
             "Okta: another domain",
             &["alice@corp.example.com"],
-            "\"alice@corp.example.com\" is not believed, because its domain",
+            "\"alice@corp.example.com\" is not trusted, because its domain",
         ),
     ] {
         let identity = vouched(sent);
-        let told = identity.unbelieved_email.unwrap().to_string();
+        let told = identity.untrusted_email.unwrap().to_string();
         assert!(
             identity.email.is_none() && told.contains(wanted),
             "{case}: {told}"

@@ -66,7 +66,7 @@ pub fn vouched(
     if addresses.is_empty() && format == Some(EMAIL_ADDRESS) {
         addresses.extend(verified.name_id.iter().map(|name| name.value.clone()));
     }
-    let (email, unbelieved_email) =
+    let (email, untrusted_email) =
         address::judged(&settings.id, &addresses, None, &settings.domains);
     let name = match first(&settings.attributes.name).as_deref() {
         Ok([name]) => Some(name.clone()),
@@ -82,13 +82,13 @@ pub fn vouched(
     let identity = Identity {
         provider: settings.id.clone(),
         email,
-        unbelieved_email,
+        untrusted_email,
         name,
         groups,
         claims,
         unread_claims,
         mfa: by_context || by_method,
-        vouched_at: verified.authn_instant,
+        asserted_at: verified.authn_instant,
         auth_time: AuthTime::Stated,
         evidence: Evidence::SamlAssertion {
             name_id: verified.name_id,
@@ -140,7 +140,9 @@ mod tests {
     use super::*;
     use chrono::DateTime;
     use rolecall_core::base::secret::SecretDigest;
-    use rolecall_core::identity::{Disbelief, EmailDomain, NameId, Subject, Unread};
+    use rolecall_core::identity::{
+        EmailDomain, NameId, Subject, UnreadReason, UntrustedEmailReason,
+    };
 
     fn attribute(name: &str, friendly: Option<&str>, values: &[&str]) -> Attribute {
         Attribute {
@@ -218,10 +220,10 @@ mod tests {
         let mut settings = settings();
         let said = || verified(EMAIL_ADDRESS, vec![]);
         let identity = vouched(&settings, said()).unwrap().identity;
-        let unbelieved = identity.unbelieved_email.map(|one| one.why());
+        let untrusted = identity.untrusted_email.map(|one| one.reason());
         assert_eq!(
-            (identity.email, unbelieved),
-            (None, Some(Disbelief::OtherDomain))
+            (identity.email, untrusted),
+            (None, Some(UntrustedEmailReason::OtherDomain))
         );
         settings.domains = vec![EmailDomain::parse("example.com").unwrap()];
         let email = vouched(&settings, said()).unwrap().identity.email;
@@ -240,8 +242,8 @@ mod tests {
                 identity.email.is_none(),
                 "of two nobody knows which, and the NameID is neither"
             );
-            let unbelieved = identity.unbelieved_email.map(|one| one.why());
-            assert_eq!(unbelieved, Some(Disbelief::Several));
+            let untrusted = identity.untrusted_email.map(|one| one.reason());
+            assert_eq!(untrusted, Some(UntrustedEmailReason::Several));
         }
     }
 
@@ -283,7 +285,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_refuses_where_something_depends_on_it() {
         let unread = |name: &str| Attribute {
-            unread: Some(Unread::Object),
+            unread: Some(UnreadReason::Object),
             ..attribute(name, None, &[])
         };
         for name in ["groups", "http://schemas.xmlsoap.org/claims/Group", "mail"] {
@@ -300,7 +302,7 @@ mod tests {
         let identity = vouched(&settings(), verified("x", others))
             .unwrap()
             .identity;
-        assert_eq!(identity.unread_claim("address"), Some(Unread::Object));
+        assert_eq!(identity.unread_claim("address"), Some(UnreadReason::Object));
     }
 
     #[test]
@@ -327,7 +329,7 @@ mod tests {
         for name in ["role", "both"] {
             assert_eq!(
                 identity.unread_claim(name),
-                Some(Unread::Ambiguous),
+                Some(UnreadReason::Ambiguous),
                 "{name}"
             );
             assert!(identity.claims.values(name).len() == 0);

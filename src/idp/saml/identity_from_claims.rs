@@ -232,7 +232,7 @@ mod tests {
                     "{} {:?} {:?} {:?} {:?} {:?} {:?}",
                     one.subject,
                     one.email,
-                    one.unbelieved_email,
+                    one.untrusted_email,
                     one.groups,
                     one.mfa,
                     one.claims,

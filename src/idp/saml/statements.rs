@@ -3,7 +3,7 @@
 //! A text is taken whole or not at all; what is encrypted within is refused, never passed over.
 
 use chrono::{DateTime, Utc};
-use rolecall_core::identity::{NameId, Subject, Unread};
+use rolecall_core::identity::{NameId, Subject, UnreadReason};
 use rolecall_core::sign_in::{ProviderError, RejectReason};
 use roxmltree::Node;
 
@@ -94,8 +94,8 @@ pub fn attributes(assertion: Node<'_, '_>) -> Result<Vec<Attribute>, ProviderErr
         let values: Option<Vec<String>> = elements(node).map(value).collect();
         let text_beside = node.children().any(|part| !is_blank_or_element(part));
         let unread = match text_beside {
-            true => Some(Unread::OutsideValues),
-            false => values.is_none().then_some(Unread::Object),
+            true => Some(UnreadReason::OutsideValues),
+            false => values.is_none().then_some(UnreadReason::Object),
         };
         let values = values.unwrap_or_default();
         let friendly = attribute(node, "FriendlyName").map(trimmed);
@@ -159,7 +159,7 @@ pub fn person(
     };
     let name = match &policy.subject_attribute {
         Some(wanted) => {
-            let unread = |why: Unread| no(format!("the attribute {wanted:?} {why}"));
+            let unread = |why: UnreadReason| no(format!("the attribute {wanted:?} {why}"));
             let found = named(attributes, wanted).map_err(unread)?;
             let found = found.ok_or_else(|| no(not_sent(wanted, attributes)))?;
             if let Some(why) = found.unread {

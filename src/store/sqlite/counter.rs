@@ -1,7 +1,7 @@
 //! Numbers that count: rows of the same table, whose value is an integer.
 
 use chrono::TimeDelta;
-use rolecall_core::record::{Counted, Counter};
+use rolecall_core::record::{Counter, CounterResult};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
@@ -9,7 +9,7 @@ use super::SqliteStore;
 
 impl SqliteStore {
     /// Each addition is one statement. Only a refusal asks once more, for the total that stands in its way.
-    pub(super) async fn add(&self, counter: &Counter) -> Result<Counted, sqlx::Error> {
+    pub(super) async fn add(&self, counter: &Counter) -> Result<CounterResult, sqlx::Error> {
         let now = self.now();
         let row = match counter.by > 0 {
             true => self.raise(counter, now).await?,
@@ -22,7 +22,7 @@ impl SqliteStore {
             }
             return Ok(counted);
         }
-        let none = Counted {
+        let none = CounterResult {
             total: 0,
             added: counter.by <= 0,
             resets_in: counter.window,
@@ -36,7 +36,7 @@ impl SqliteStore {
         .bind(self.key(counter.key))
         .bind(now);
         let row = select.fetch_optional(&self.readers).await?;
-        Ok(row.map_or(none, |row| Counted {
+        Ok(row.map_or(none, |row| CounterResult {
             added: false,
             ..counted(&row, now)
         }))
@@ -75,9 +75,9 @@ impl SqliteStore {
     }
 }
 
-fn counted(row: &SqliteRow, now: i64) -> Counted {
+fn counted(row: &SqliteRow, now: i64) -> CounterResult {
     let expires_at: i64 = row.get(1);
-    Counted {
+    CounterResult {
         total: row.get(0),
         added: true,
         resets_in: TimeDelta::milliseconds(expires_at.saturating_sub(now).max(0)),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use rolecall_core::aws_login::LoginError;
-use rolecall_core::clients::{ConsentError, Decision};
+use rolecall_core::clients::{ConsentChoice, ConsentError};
 use rolecall_core::issue::IssueError;
 use rolecall_core::sign_in::{SignInError, SignOutError};
 
@@ -95,11 +95,11 @@ impl From<ErrorCode> for Outcome {
     }
 }
 
-impl From<Decision> for Outcome {
-    fn from(decision: Decision) -> Self {
+impl From<ConsentChoice> for Outcome {
+    fn from(decision: ConsentChoice) -> Self {
         Self(match decision {
-            Decision::Allow => "allowed",
-            Decision::Deny => "denied",
+            ConsentChoice::Allow => "allowed",
+            ConsentChoice::Deny => "denied",
         })
     }
 }

@@ -33,7 +33,7 @@ impl AwsSignInError {
         match self {
             Self::Login(LoginError::CodeSpent) => signin::ErrorCode::AuthCodeExpired,
             Self::Login(LoginError::SessionOver) => signin::ErrorCode::TokenExpired,
-            Self::Login(LoginError::Issue(error)) if !is_limit(error) && !self.is_passing() => {
+            Self::Login(LoginError::Issue(error)) if !is_limit(error) && !self.is_transient() => {
                 signin::ErrorCode::InsufficientPermissions
             }
             Self::InvalidRequest(_) | Self::Login(_) | Self::Request(_) => {
@@ -83,9 +83,9 @@ impl AwsSignInError {
         Answer::of_aws(self.exception().name(), &body, explanation)
     }
 
-    fn is_passing(&self) -> bool {
+    fn is_transient(&self) -> bool {
         match self {
-            Self::Login(error) => error.is_passing(),
+            Self::Login(error) => error.is_transient(),
             Self::InvalidRequest(_) | Self::Request(_) => false,
         }
     }
@@ -124,7 +124,7 @@ fn of_login(error: &LoginError) -> Explanation {
         | LoginError::Issue(IssueError::RateLimited(exceeded)) => exceeded.into(),
         LoginError::Issue(refused) => {
             let throttled = matches!(refused, IssueError::Refused(refused) if refused.refusal == StsRefusal::Throttled);
-            let (status, code) = match error.is_passing() {
+            let (status, code) = match error.is_transient() {
                 true if throttled => (StatusCode::TOO_MANY_REQUESTS, "INVALID_REQUEST"),
                 true => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
                 false => (StatusCode::FORBIDDEN, "INSUFFICIENT_PERMISSIONS"),

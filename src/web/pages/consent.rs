@@ -6,7 +6,7 @@ pub mod view;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use rolecall_core::clients::{Asked, Decision};
+use rolecall_core::clients::{ConsentChoice, ConsentRequest};
 use serde::Deserialize;
 
 use super::format;
@@ -29,10 +29,10 @@ impl ConsentForm {
     ///
     /// # Errors
     /// When it was none of our buttons.
-    pub fn decision(&self) -> Result<Decision, PageError> {
+    pub fn decision(&self) -> Result<ConsentChoice, PageError> {
         match self.decision.as_str() {
-            "allow" => Ok(Decision::Allow),
-            "deny" => Ok(Decision::Deny),
+            "allow" => Ok(ConsentChoice::Allow),
+            "deny" => Ok(ConsentChoice::Deny),
             _ => Err(PageError::bad_request(
                 "The form does not say whether you allow or deny it.",
             )),
@@ -72,11 +72,11 @@ impl<'a> Form<'a> {
 /// When it cannot be rendered.
 pub async fn page(
     signed_in: &SignedIn,
-    asked: &Asked,
+    asked: &ConsentRequest,
     form: Form<'_>,
 ) -> Result<HttpResponse, PageError> {
     let site = &signed_in.scope.site;
-    let origin = &asked.asking.origin;
+    let origin = &asked.requester.origin;
     let reach = site
         .gateway
         .entitlements()
@@ -101,11 +101,11 @@ pub async fn page(
     let page = ConsentPage {
         viewer: signed_in.viewer(),
         action: form.action.to_owned(),
-        name: asked.asking.client_name.to_string(),
+        name: asked.requester.client_name.to_string(),
         address: format::address(origin.address),
         own_address: format::address(here),
         location,
-        begun: format::moment(asked.asking.begun_at),
+        begun: format::moment(asked.requester.begun_at),
         roles: reach.roles,
         accounts: reach.accounts,
         until: format::moment(
@@ -131,7 +131,7 @@ pub async fn page(
 }
 
 /// A new sign-in, after which the person is asked again.
-fn sign_in_again(signed_in: &SignedIn, asked: &Asked, action: &str) -> String {
+fn sign_in_again(signed_in: &SignedIn, asked: &ConsentRequest, action: &str) -> String {
     let return_to = match &asked.user_code {
         Some(code) => format!(
             "/device?{}",

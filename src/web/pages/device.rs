@@ -6,7 +6,7 @@ pub mod view;
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Query;
-use rolecall_core::clients::{ConsentError, Decision, DeviceAnswer};
+use rolecall_core::clients::{ConsentChoice, ConsentError, DeviceConsent};
 use serde::Deserialize;
 
 use super::consent;
@@ -59,7 +59,7 @@ pub async fn answer(posted: CsrfForm<DeviceForm>) -> Result<HttpResponse, PageEr
         let typed = form.user_code.clone();
         return compare(&signed_in, &form.user_code, Some(typed), None).await;
     };
-    let answer = DeviceAnswer {
+    let answer = DeviceConsent {
         user_code: form.user_code,
         retyped,
         decision: form.consent.decision()?,
@@ -80,7 +80,7 @@ pub async fn answer(posted: CsrfForm<DeviceForm>) -> Result<HttpResponse, PageEr
         Ok(_) => {
             let page = AnsweredPage {
                 viewer: signed_in.viewer(),
-                allowed: Some(answer.decision == Decision::Allow),
+                allowed: Some(answer.decision == ConsentChoice::Allow),
                 to: String::new(),
             };
             reply::page(StatusCode::OK, &page)

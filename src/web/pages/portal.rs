@@ -37,7 +37,7 @@ pub async fn home(signed_in: SignedIn, search: Query<Search>) -> Result<HttpResp
         .entitlements()
         .grants(&signed_in.session, &signed_in.scope.context.origin)
         .await?;
-    if grants.offers_nothing() {
+    if grants.has_no_roles() {
         return reply::page(StatusCode::OK, &no_access::page(&signed_in));
     }
     let (held, locked): (Vec<Grant>, Vec<Locked>) =

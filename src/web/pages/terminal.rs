@@ -41,7 +41,7 @@ pub async fn show(
     let region = site.settings.region.as_str();
     let place = Place {
         origin: site.origin(),
-        start_url: site.gateway.clients().start_urls().of_profiles(),
+        start_url: site.gateway.clients().start_urls().for_profiles(),
         region,
     };
     let grants = site

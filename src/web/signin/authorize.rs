@@ -66,7 +66,7 @@ pub async fn authorize(
         .aws_logins()
         .login_grants(&signed_in.session, request.client(), origin)
         .await?;
-    if grants.offers_nothing() {
+    if grants.has_no_roles() {
         return reply::page(StatusCode::OK, &portal::no_access::page(&signed_in));
     }
     let (held, locked): (Vec<Grant>, Vec<Locked>) =
@@ -74,7 +74,7 @@ pub async fn authorize(
     let provider = &signed_in.session.identity.provider;
     let mut page = LoginPage {
         viewer: signed_in.viewer(),
-        answered_at: request.waits_at().map(|uri| uri.authority().to_owned()),
+        answered_at: request.loopback_uri().map(|uri| uri.authority().to_owned()),
         until: format::moment(gateway.sessions().client_session_end(&signed_in.session)),
         request: request.parameters(),
         query: String::new(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
-use rolecall_core::aws_login::{LoginClient, LoginExchange, LoginShown, LoginTokens};
+use rolecall_core::aws_login::{LoginClient, LoginExchange, LoginGrant, LoginTokens};
 use rolecall_core::base::json;
 use rolecall_core::base::secret::{AuthorizationCode, RefreshToken, SecretText};
 use rolecall_wire::signin::{
@@ -32,10 +32,10 @@ enum TokenRequest {
 }
 
 impl TokenRequest {
-    fn shown(&self) -> LoginShown<'_> {
+    fn shown(&self) -> LoginGrant<'_> {
         match self {
-            Self::Code(exchange) => LoginShown::Code(&exchange.code),
-            Self::Refresh(_, token) => LoginShown::Refresh(token),
+            Self::Code(exchange) => LoginGrant::Code(&exchange.code),
+            Self::Refresh(_, token) => LoginGrant::Refresh(token),
         }
     }
 }
@@ -78,7 +78,7 @@ pub async fn token(
             Ok(tokens) => Ok(tokens),
             Err(error) => Err(gateway
                 .aws_logins()
-                .login_refused(context, shown, error)
+                .count_login_refusal(context, shown, error)
                 .await),
         })
     };

@@ -4,7 +4,7 @@
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use rolecall_core::clients::{
-    Asked, AuthorizationForm, AuthorizationStep, AuthorizeError, ReadAuthorization,
+    AuthorizationForm, AuthorizationStep, AuthorizeError, ConsentRequest, ValidatedAuthorization,
 };
 use rolecall_core::sign_in::ReturnTo;
 use rolecall_wire::sso_oidc::AuthorizationRequest;
@@ -40,9 +40,9 @@ pub async fn authorize(
         .begin_authorization(&scope.context, &signed_in.session, &read)
         .await?;
     match step {
-        AuthorizationStep::Ask(asked) => ask(&signed_in, &request, &asked).await,
-        AuthorizationStep::Answer(to) => Ok(reply::see_other(&to)),
-        AuthorizationStep::Spent => Err(spent()),
+        AuthorizationStep::RequestConsent(asked) => ask(&signed_in, &request, &asked).await,
+        AuthorizationStep::Redirect(to) => Ok(reply::see_other(&to)),
+        AuthorizationStep::Closed => Err(spent()),
         AuthorizationStep::SessionEnded => Err(ended(&scope, &request)),
     }
 }
@@ -75,12 +75,12 @@ pub async fn decide(
         )
         .await?;
     match step {
-        AuthorizationStep::Answer(to) => {
+        AuthorizationStep::Redirect(to) => {
             scope.site.metrics.consent("code", decision.into());
             consent::return_to_client(&signed_in, &to)
         }
-        AuthorizationStep::Ask(asked) => ask(&signed_in, &request, &asked).await,
-        AuthorizationStep::Spent => Err(spent()),
+        AuthorizationStep::RequestConsent(asked) => ask(&signed_in, &request, &asked).await,
+        AuthorizationStep::Closed => Err(spent()),
         AuthorizationStep::SessionEnded => Err(ended(scope, &request)),
     }
 }
@@ -102,7 +102,7 @@ fn ended(scope: &RequestScope, request: &HttpRequest) -> PageError {
 async fn ask(
     signed_in: &SignedIn,
     request: &HttpRequest,
-    asked: &Asked,
+    asked: &ConsentRequest,
 ) -> Result<HttpResponse, PageError> {
     let here = request.uri().path_and_query();
     let here = here.map_or("/authorize", |place| place.as_str());
@@ -113,13 +113,13 @@ async fn ask(
 fn read(
     scope: &RequestScope,
     request: &HttpRequest,
-) -> Result<Result<ReadAuthorization, String>, PageError> {
+) -> Result<Result<ValidatedAuthorization, String>, PageError> {
     let form = parse(request.query_string()).ok_or_else(|| {
         PageError::bad_request("A parameter of the request is there twice, or is too long.")
     })?;
     match scope.site.gateway.clients().read_authorization(form) {
         Ok(read) => Ok(Ok(read)),
-        Err(AuthorizeError::Answer { to, .. }) => Ok(Err(to)),
+        Err(AuthorizeError::Redirect { to, .. }) => Ok(Err(to)),
         Err(
             error @ (AuthorizeError::InvalidClient
             | AuthorizeError::InvalidRedirectUri
@@ -162,7 +162,7 @@ fn not_in_order(error: &AuthorizeError) -> PageError {
         }
         AuthorizeError::InvalidRedirectUri
         | AuthorizeError::TooLarge
-        | AuthorizeError::Answer { .. } => {
+        | AuthorizeError::Redirect { .. } => {
             "Close this page. If you did not start a program that signs in, somebody may have sent you here."
         }
     };

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use rolecall_core::aws::{
-    AccountId, AssumeRoleWithWebIdentity, Issued, Partition, Region, RoleArn, RolePath,
+    AccountId, AssumeRoleWithWebIdentity, AssumedRole, Partition, Region, RoleArn, RolePath,
     RoleSessionDuration, RoleSessionName, RoleSessionParameters, RoleSessionTags, SamlClaims,
     SamlProviderArn, SourceIdentity, Sts as _, StsError, StsRefusal, StsRequest, TagKey,
     WebIdentityClaims, WebIdentityIssuer as _,
@@ -170,7 +170,7 @@ impl StsFixture {
         ))
     }
 
-    pub async fn issued(&self) -> Result<Issued> {
+    pub async fn issued(&self) -> Result<AssumedRole> {
         Ok(self.sts()?.assume(&self.request().await?).await?)
     }
 }
@@ -245,9 +245,9 @@ pub fn alice() -> Result<Identity> {
         groups: Vec::new(),
         claims: Claims::default(),
         unread_claims: Default::default(),
-        unbelieved_email: None,
+        untrusted_email: None,
         mfa: true,
-        vouched_at: DateTime::UNIX_EPOCH,
+        asserted_at: DateTime::UNIX_EPOCH,
         auth_time: AuthTime::Stated,
         evidence: Evidence::IdToken {
             token: SecretText::new("upstream"),
@@ -257,7 +257,7 @@ pub fn alice() -> Result<Identity> {
 }
 
 /// The refusal of a call that must be refused.
-pub fn refusal(answer: Result<Issued, StsError>) -> Result<StsRefusal> {
+pub fn refusal(answer: Result<AssumedRole, StsError>) -> Result<StsRefusal> {
     match answer {
         Err(StsError::Refused { refusal, .. }) => Ok(refusal),
         Err(error @ (StsError::Unavailable(_) | StsError::Unanswered { .. })) => Err(error.into()),

@@ -23,7 +23,7 @@ fn told(outcome: Result<Identity, ProviderError>) -> Result<String> {
             "{} {:?} {:?} {:?} {:?} {} {:?}",
             one.subject,
             one.email,
-            one.unbelieved_email,
+            one.untrusted_email,
             one.name,
             one.groups,
             one.mfa,

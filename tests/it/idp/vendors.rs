@@ -211,12 +211,12 @@ fn check(identity: &Identity, expected: &Expected) -> Result<()> {
     ensure!(identity.groups == expected.groups, "{:?}", identity.groups);
     ensure!(identity.mfa == expected.mfa, "mfa is {}", identity.mfa);
     let email = identity.email.as_ref().map(EmailAddress::as_str);
-    let unbelieved = identity.unbelieved_email.as_ref().map(ToString::to_string);
+    let untrusted = identity.untrusted_email.as_ref().map(ToString::to_string);
     match expected.email {
-        Ok(wanted) => ensure!(email == Some(wanted), "{email:?}, {unbelieved:?}"),
+        Ok(wanted) => ensure!(email == Some(wanted), "{email:?}, {untrusted:?}"),
         Err(why) => ensure!(
-            email.is_none() && unbelieved.as_ref().is_some_and(|said| said.contains(why)),
-            "{email:?}, {unbelieved:?}"
+            email.is_none() && untrusted.as_ref().is_some_and(|said| said.contains(why)),
+            "{email:?}, {untrusted:?}"
         ),
     }
     Ok(())
@@ -254,7 +254,7 @@ async fn each_provider_of_the_page_signs_a_person_in_with_its_block() -> Result<
             asked == usize::from(vendor.asked),
             "{heading}: userinfo was asked {asked} times"
         );
-        policy.admit(&mut identity)?;
+        policy.check_claims(&mut identity)?;
         let circumstances = Circumstances {
             now: ManualClock::starting_now().now(),
             address: None,

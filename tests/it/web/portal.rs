@@ -97,7 +97,7 @@ async fn who_has_no_role_is_told_which_address_is_not_believed() -> Result<()> {
     fixture.stack.provider.put_person(carol);
     let browser = fixture.signed_in("carol").await?;
     let text = browser.page()?.text();
-    let told = "\"carol@example.com\" is not believed, because email_verified was sent with it and is not true";
+    let told = "\"carol@example.com\" is not trusted, because email_verified was sent with it and is not true";
     ensure!(text.contains(told), "{text}");
     let claims = text
         .split_once("Claims received")

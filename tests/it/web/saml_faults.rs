@@ -60,7 +60,7 @@ async fn meet(fixture: &SamlFixture, case: &Case) -> Result<()> {
         ensure!(case.verdict != Verdict::Refused, "it was believed");
         let page = browser.open(&fixture.at("/")).await?;
         // Signed addresses of which nobody knows which is meant are named as such, and nowhere else.
-        let unbelieved = |line: &&str| line.contains("not believed, because more than one");
+        let unbelieved = |line: &&str| line.contains("not trusted, because more than one");
         let lines = page.body().lines().filter(|line| !unbelieved(line));
         let rest: String = lines.collect();
         ensure!(!rest.contains(Fault::FORGED) && !rest.contains("mallory"));

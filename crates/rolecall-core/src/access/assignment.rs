@@ -17,7 +17,7 @@ pub(super) type AssignmentIndex = u32;
 
 /// Where an entry stands in the files.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct RuleLocation {
     pub(super) path: Arc<Path>,
     pub(super) line: usize,
 }
@@ -122,7 +122,7 @@ pub(super) fn bit_of(number: u32) -> (usize, u64) {
 #[derive(Debug)]
 pub(super) struct Assignment {
     pub(super) id: Arc<str>,
-    pub(super) place: Place,
+    pub(super) place: RuleLocation,
     pub(super) who: Who,
     pub(super) scope: Scope,
     pub(super) when: Condition,
@@ -134,7 +134,7 @@ pub(super) struct Assignment {
 #[derive(Debug)]
 pub(super) struct Deny {
     pub(super) id: Arc<str>,
-    pub(super) place: Place,
+    pub(super) place: RuleLocation,
     pub(super) who: Who,
     pub(super) scope: Scope,
     pub(super) reason: Option<String>,

@@ -4,10 +4,10 @@
 
 use crate::access::catalog::PermissionSet;
 use crate::access::grant::Grant;
-use crate::access::template::{Missing, Placeholder, Template};
+use crate::access::template::{Placeholder, RenderError, Template};
 use crate::aws::{InvalidTag, Partition, RoleSessionTags, SourceIdentity, TagKey};
 use crate::caller::Facts;
-use crate::identity::{Identity, UnbelievedEmail};
+use crate::identity::{Identity, UntrustedEmail};
 
 /// The tag that is always there: the account's id.
 pub const ACCOUNT_TAG: &str = "rolecall:account";
@@ -40,7 +40,7 @@ pub enum AttributeError {
         /// Which tag, or the source identity.
         attribute: String,
         /// Which address, and why.
-        unbelieved: UnbelievedEmail,
+        untrusted: UntrustedEmail,
     },
     /// The person has more than one value.
     #[error("{attribute} is made of {{{placeholder}}}, and your identity provider sent several")]
@@ -67,7 +67,7 @@ impl AttributeError {
             Self::Missing { .. } => {
                 "ask the administrators of your identity provider to release it, or Rolecall's to change the permission set"
             }
-            Self::Unbelieved { unbelieved, .. } => unbelieved.hint(),
+            Self::Unbelieved { untrusted, .. } => untrusted.hint(),
             Self::Several { .. } => {
                 "ask the administrators of Rolecall to use a claim that has one value"
             }
@@ -163,13 +163,13 @@ fn render(
     attribute: impl Fn() -> String,
 ) -> Result<String, AttributeError> {
     let name = |placeholder: Placeholder| placeholder.to_string();
-    let unbelieved = identity.unbelieved_email.as_ref();
+    let untrusted = identity.untrusted_email.as_ref();
     template.render(identity).map_err(|missing| match missing {
-        Missing::Absent(placeholder) => {
-            match unbelieved.filter(|_| placeholder == Placeholder::Email) {
-                Some(unbelieved) => AttributeError::Unbelieved {
+        RenderError::Absent(placeholder) => {
+            match untrusted.filter(|_| placeholder == Placeholder::Email) {
+                Some(untrusted) => AttributeError::Unbelieved {
                     attribute: attribute(),
-                    unbelieved: unbelieved.clone(),
+                    untrusted: untrusted.clone(),
                 },
                 None => AttributeError::Missing {
                     attribute: attribute(),
@@ -177,7 +177,7 @@ fn render(
                 },
             }
         }
-        Missing::Several(placeholder) => AttributeError::Several {
+        RenderError::Several(placeholder) => AttributeError::Several {
             attribute: attribute(),
             placeholder: name(placeholder),
         },

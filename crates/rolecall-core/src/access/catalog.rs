@@ -81,7 +81,7 @@ pub struct GatewaySaml {
     /// The account's IAM SAML provider.
     pub provider: SamlProviderArn,
     /// How a browser gets to the console.
-    pub console: ConsoleWay,
+    pub console: ConsoleMethod,
     /// `Recipient` of the responses; that of the Region when absent.
     pub recipient: Option<Recipient>,
 }
@@ -141,13 +141,13 @@ impl Trust {
     /// How the gateway signs the response that a browser posts to the console, where no call to STS is made for it.
     pub fn console_post(&self) -> Option<&GatewaySaml> {
         self.gateway_saml()
-            .filter(|saml| saml.console == ConsoleWay::SamlPost)
+            .filter(|saml| saml.console == ConsoleMethod::SamlPost)
     }
 }
 
 /// How a browser gets to the console.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ConsoleWay {
+pub enum ConsoleMethod {
     /// Credentials of the role become a link, at AWS's federation endpoint.
     #[default]
     Federation,
@@ -155,7 +155,7 @@ pub enum ConsoleWay {
     SamlPost,
 }
 
-impl ConsoleWay {
+impl ConsoleMethod {
     /// Every way.
     pub const ALL: [Self; 2] = [Self::Federation, Self::SamlPost];
 
@@ -302,7 +302,7 @@ mod tests {
                 false,
             ),
             (
-                gateway_saml(ConsoleWay::Federation),
+                gateway_saml(ConsoleMethod::Federation),
                 entity_id,
                 false,
                 Some(arn),
@@ -310,7 +310,7 @@ mod tests {
                 false,
             ),
             (
-                gateway_saml(ConsoleWay::SamlPost),
+                gateway_saml(ConsoleMethod::SamlPost),
                 entity_id,
                 false,
                 Some(arn),

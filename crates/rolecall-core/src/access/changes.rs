@@ -39,7 +39,7 @@ impl fmt::Display for PolicyChanges {
 
 impl Policy {
     /// What this policy changes of another.
-    pub fn changes_of(&self, old: &Self) -> PolicyChanges {
+    pub fn changes_since(&self, old: &Self) -> PolicyChanges {
         let (new, old) = (&*self.0, &*old.0);
         PolicyChanges {
             assignments: differing(&new.assignments_by_id(), &old.assignments_by_id()),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::access::assignment::{AssignmentIndex, Place};
+use crate::access::assignment::{AssignmentIndex, RuleLocation};
 use crate::access::condition::Unmet;
 use crate::access::grant::Grants;
 use crate::access::policy::{Contents, Observer};
@@ -16,19 +16,19 @@ use crate::identity::Identity;
 #[derive(Debug)]
 pub struct Explanation {
     grants: Grants,
-    assignments: Vec<Considered>,
-    denies: Vec<Considered>,
+    assignments: Vec<EvaluatedRule>,
+    denies: Vec<EvaluatedRule>,
 }
 
 /// One assignment or deny, as it was judged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Considered {
+pub struct EvaluatedRule {
     /// Its id.
     pub id: String,
     /// `access.toml:12`
     pub place: String,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: RuleOutcome,
     /// Why, for people: the key of `who` that does not hold, or what is missing of `when`. Empty when it holds, except
     /// for a deny with a reason of its own, or one that holds because an address is not believed.
     pub reasons: Vec<String>,
@@ -40,7 +40,7 @@ pub struct Considered {
 /// What became of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum RuleOutcome {
     /// It holds: the assignment grants, or the deny takes away.
     Holds,
     /// It is about this person, in other circumstances.
@@ -56,12 +56,12 @@ impl Explanation {
     }
 
     /// Every assignment, in the order of the files.
-    pub fn assignments(&self) -> &[Considered] {
+    pub fn assignments(&self) -> &[EvaluatedRule] {
         &self.assignments
     }
 
     /// Every deny, in the order of the files.
-    pub fn denies(&self) -> &[Considered] {
+    pub fn denies(&self) -> &[EvaluatedRule] {
         &self.denies
     }
 
@@ -71,15 +71,15 @@ impl Explanation {
         &self,
         account: &AccountId,
         permission_set: &str,
-    ) -> Option<(Vec<&Considered>, Vec<&Considered>)> {
+    ) -> Option<(Vec<&EvaluatedRule>, Vec<&EvaluatedRule>)> {
         let contents = self.grants.contents();
         let account = *contents.account_by_id.get(account)?;
         let set = contents.set_by_name(permission_set)?;
-        let assigns = |entry: &&Considered| {
+        let assigns = |entry: &&EvaluatedRule| {
             let assignment = &contents.assignments[entry.number as usize];
             assignment.scope.holds(account, set)
         };
-        let denies = |entry: &&Considered| {
+        let denies = |entry: &&EvaluatedRule| {
             let deny = &contents.denies[entry.number as usize];
             deny.scope.holds(account, set)
         };
@@ -90,12 +90,12 @@ impl Explanation {
     }
 }
 
-impl fmt::Display for Considered {
+impl fmt::Display for EvaluatedRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let outcome = match self.outcome {
-            Outcome::Holds => "holds",
-            Outcome::OtherCircumstances => "would hold in other circumstances",
-            Outcome::OtherPeople => "is about other people",
+            RuleOutcome::Holds => "holds",
+            RuleOutcome::OtherCircumstances => "would hold in other circumstances",
+            RuleOutcome::OtherPeople => "is about other people",
         };
         write!(f, "{} ({}) {outcome}", self.id, self.place)?;
         for (n, reason) in self.reasons.iter().enumerate() {
@@ -109,8 +109,8 @@ impl fmt::Display for Considered {
 pub(super) struct Reasons<'p> {
     contents: &'p Contents,
     identity: &'p Identity,
-    assignments: Vec<Considered>,
-    denies: Vec<Considered>,
+    assignments: Vec<EvaluatedRule>,
+    denies: Vec<EvaluatedRule>,
 }
 
 impl<'p> Reasons<'p> {
@@ -125,9 +125,9 @@ impl<'p> Reasons<'p> {
 
     /// Why an entry that names people by their addresses is or is not about this person, where the address that was sent
     /// is not believed.
-    fn unbelieved(&self, who: &Who, presumed: bool) -> Option<String> {
-        let unbelieved = self.identity.unbelieved_email.as_ref();
-        let unbelieved = unbelieved.filter(|_| who.names_addresses())?;
+    fn untrusted(&self, who: &Who, presumed: bool) -> Option<String> {
+        let untrusted = self.identity.untrusted_email.as_ref();
+        let untrusted = untrusted.filter(|_| who.names_addresses())?;
         Some(match presumed {
             true => format!("may be about this person: the address {unbelieved}"),
             false => format!("the address {unbelieved}"),
@@ -153,18 +153,18 @@ impl Observer for Reasons<'_> {
         let assignment = &self.contents.assignments[number as usize];
         let (outcome, reasons) = match mismatch {
             Some(mismatch) => {
-                let unbelieved = self.unbelieved(&assignment.who, false);
-                let unbelieved = unbelieved.filter(|_| mismatch == UnmetCondition::Users);
-                let reasons = std::iter::once(mismatch.to_string()).chain(unbelieved);
-                (Outcome::OtherPeople, reasons.collect())
+                let untrusted = self.untrusted(&assignment.who, false);
+                let untrusted = untrusted.filter(|_| mismatch == UnmetCondition::Users);
+                let reasons = std::iter::once(mismatch.to_string()).chain(untrusted);
+                (RuleOutcome::OtherPeople, reasons.collect())
             }
-            None if unmet.is_empty() => (Outcome::Holds, Vec::new()),
+            None if unmet.is_empty() => (RuleOutcome::Holds, Vec::new()),
             None => (
-                Outcome::OtherCircumstances,
+                RuleOutcome::OtherCircumstances,
                 unmet.iter().map(Unmet::to_string).collect(),
             ),
         };
-        self.assignments.push(Considered {
+        self.assignments.push(EvaluatedRule {
             id: assignment.id.to_string(),
             place: shown(&assignment.place),
             outcome,
@@ -176,14 +176,14 @@ impl Observer for Reasons<'_> {
     fn deny(&mut self, number: u32, mismatch: Option<UnmetCondition<'_>>) {
         let deny = &self.contents.denies[number as usize];
         let (outcome, reasons) = match mismatch {
-            Some(mismatch) => (Outcome::OtherPeople, vec![mismatch.to_string()]),
+            Some(mismatch) => (RuleOutcome::OtherPeople, vec![mismatch.to_string()]),
             None => {
-                let presumed = self.unbelieved(&deny.who, true);
+                let presumed = self.untrusted(&deny.who, true);
                 let reasons = deny.reason.clone().into_iter().chain(presumed);
-                (Outcome::Holds, reasons.collect())
+                (RuleOutcome::Holds, reasons.collect())
             }
         };
-        self.denies.push(Considered {
+        self.denies.push(EvaluatedRule {
             id: deny.id.to_string(),
             place: shown(&deny.place),
             outcome,
@@ -193,6 +193,6 @@ impl Observer for Reasons<'_> {
     }
 }
 
-fn shown(place: &Place) -> String {
+fn shown(place: &RuleLocation) -> String {
     format!("{}:{}", place.path.display(), place.line)
 }

@@ -69,7 +69,7 @@ impl Grants {
     }
 
     /// Whether the person has no role, and none that other circumstances or claims would give.
-    pub fn offers_nothing(&self) -> bool {
+    pub fn has_no_roles(&self) -> bool {
         self.is_empty() && self.locked().next().is_none()
     }
 

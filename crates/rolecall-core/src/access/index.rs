@@ -128,8 +128,8 @@ impl Postings {
     /// The entries that hold when what is not known of the person is presumed.
     fn find_presumed(&self, person: &Person<'_>, found: &mut Vec<u32>) {
         let identity = person.identity;
-        if let Some(unbelieved) = &identity.unbelieved_email {
-            match unbelieved.candidates() {
+        if let Some(untrusted) = &identity.untrusted_email {
+            match untrusted.candidates() {
                 Some(candidates) => {
                     for email in &candidates {
                         found.extend(under(&self.users, email.as_str()));

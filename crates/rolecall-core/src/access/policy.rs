@@ -86,12 +86,12 @@ impl Policy {
     ///
     /// # Errors
     /// [`InvalidClaims`], naming the claim.
-    pub fn admit(&self, identity: &mut Identity) -> Result<(), InvalidClaims> {
+    pub fn check_claims(&self, identity: &mut Identity) -> Result<(), InvalidClaims> {
         let names = &self.0.claim_names;
         for name in names.in_rules_for(&identity.provider) {
-            if let Some(why) = identity.unread_claim(name) {
+            if let Some(reason) = identity.unread_claim(name) {
                 let name = name.to_owned();
-                return Err(InvalidClaims::Unread { name, why });
+                return Err(InvalidClaims::Unread { name, reason });
             }
         }
         let provider = identity.provider.clone();

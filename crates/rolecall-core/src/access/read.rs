@@ -5,10 +5,10 @@
 
 mod account;
 mod contested;
-mod lacking;
 mod permission_set;
 mod rules;
 mod trust;
+mod unsupported_facts;
 mod when;
 mod who;
 
@@ -68,12 +68,12 @@ pub struct ProviderFacts {
     /// Whose addresses it is believed about.
     pub domains: Vec<EmailDomain>,
     /// What it never says of anybody.
-    pub lacks: Lacks,
+    pub unsupported: UnsupportedFacts,
 }
 
 /// What a provider cannot say, so that a rule about it fits nobody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lacks {
+pub struct UnsupportedFacts {
     /// Groups.
     pub groups: bool,
     /// Whether there was a second factor.
@@ -91,7 +91,7 @@ impl Policy {
     /// Every mistake in every file.
     pub fn parse(sources: &[Source], context: &PolicyContext<'_>) -> Result<Self, ConfigErrors> {
         let too_long: Vec<ConfigError> = sources.iter().filter_map(too_long).collect();
-        ConfigErrors::none_of(too_long)?;
+        ConfigErrors::ensure_none(too_long)?;
         let documents: Vec<Document<'_>> = sources
             .iter()
             .map(|source| Document::parse(&source.path, &source.text))
@@ -104,7 +104,7 @@ impl Policy {
             errors.extend(findings.errors);
             warnings.extend(findings.warnings);
         }
-        ConfigErrors::none_of(errors)?;
+        ConfigErrors::ensure_none(errors)?;
         Ok(Self(Arc::new(Contents {
             warnings,
             ..contents
@@ -149,7 +149,7 @@ fn read<'d>(documents: &'d [Document<'d>], context: &PolicyContext<'_>) -> Conte
     accounts.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     sets.sort_by(|a, b| a.name.cmp(&b.name));
     let (mut resolved, mut resolved_denies) = (Vec::new(), Vec::new());
-    if documents.iter().all(Document::is_sound) {
+    if documents.iter().all(Document::is_valid_toml) {
         let mut selectors = Selectors::new(&accounts, &sets, &names.mentioned);
         for raw in denies {
             resolved_denies.extend(raw.resolve(&mut selectors));

@@ -50,7 +50,7 @@ pub enum InvalidTemplate {
 
 /// Why a template has no text for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Missing {
+pub enum RenderError {
     /// The identity lacks it, or it is empty.
     Absent(Placeholder),
     /// The identity has more than one.
@@ -101,8 +101,8 @@ impl Template {
     /// The text for a person.
     ///
     /// # Errors
-    /// [`Missing`], for the first placeholder that has not exactly one value.
-    pub fn render(&self, identity: &Identity) -> Result<String, Missing> {
+    /// [`RenderError`], for the first placeholder that has not exactly one value.
+    pub fn render(&self, identity: &Identity) -> Result<String, RenderError> {
         let mut text = String::new();
         for part in &self.0 {
             match part {
@@ -148,7 +148,7 @@ impl Placeholder {
         }
     }
 
-    fn value<'a>(&self, identity: &'a Identity) -> Result<&'a str, Missing> {
+    fn value<'a>(&self, identity: &'a Identity) -> Result<&'a str, RenderError> {
         let value = match self {
             Self::Email => identity.email.as_ref().map(EmailAddress::as_str),
             Self::Name => identity.name.as_deref(),
@@ -157,14 +157,14 @@ impl Placeholder {
             Self::Claim(name) => {
                 let mut values = identity.claims.values(name);
                 if values.len() > 1 {
-                    return Err(Missing::Several(self.clone()));
+                    return Err(RenderError::Several(self.clone()));
                 }
                 values.next()
             }
         };
         value
             .filter(|value| !value.is_empty())
-            .ok_or_else(|| Missing::Absent(self.clone()))
+            .ok_or_else(|| RenderError::Absent(self.clone()))
     }
 }
 

@@ -10,7 +10,7 @@ use std::fmt;
 use regex::Regex;
 
 use crate::caller::Facts;
-use crate::identity::{EmailAddress, EmailDomain, Identity, ProviderId, Subject, UnbelievedEmail};
+use crate::identity::{EmailAddress, EmailDomain, Identity, ProviderId, Subject, UntrustedEmail};
 
 /// The people meant.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +21,7 @@ pub struct Who {
     pub(super) subjects: Vec<Subject>,
     pub(super) groups: Vec<String>,
     pub(super) claims: Vec<(String, Vec<String>)>,
-    pub(super) claims_matching: Vec<(String, Anchored)>,
+    pub(super) claims_matching: Vec<(String, AnchoredPattern)>,
 }
 
 /// What matching means: being let in, or being kept out. What is careless in the one is careful in the other.
@@ -35,7 +35,7 @@ pub enum WhoUse {
 
 /// A regular expression that fits whole values only. Linear in time, bounded in size.
 #[derive(Clone, Debug)]
-pub struct Anchored {
+pub struct AnchoredPattern {
     written: String,
     whole: Regex,
 }
@@ -53,7 +53,7 @@ pub enum InvalidPattern {
     Syntax(String),
 }
 
-impl Anchored {
+impl AnchoredPattern {
     /// Parses `^…$`.
     ///
     /// # Errors
@@ -189,13 +189,13 @@ impl Who {
 
     fn names_address_of(&self, identity: &Identity, usage: WhoUse) -> bool {
         let believed = |email: &EmailAddress| self.users.contains(email);
-        let presumed = |unbelieved: &UnbelievedEmail| {
-            let candidates = unbelieved.candidates();
+        let presumed = |untrusted: &UntrustedEmail| {
+            let candidates = untrusted.candidates();
             usage == WhoUse::Denying
                 && candidates.is_none_or(|candidates| candidates.iter().any(believed))
         };
         identity.email.as_ref().is_some_and(believed)
-            || identity.unbelieved_email.as_ref().is_some_and(presumed)
+            || identity.untrusted_email.as_ref().is_some_and(presumed)
     }
 
     /// Whether it names people by their addresses.
@@ -219,7 +219,7 @@ impl Who {
             let mut same = other.claims.iter().filter(|(narrow, _)| narrow == name);
             same.any(|(_, narrow)| within(wide, narrow))
         };
-        let pattern = |(name, wide): &(String, Anchored)| {
+        let pattern = |(name, wide): &(String, AnchoredPattern)| {
             let mut same = other
                 .claims_matching
                 .iter()

@@ -10,7 +10,7 @@ impl AuditEvent {
     /// What ends an intent that became durable only after its caller had stopped waiting, `waited` after it was made: AWS was
     /// not asked. None for any other event.
     pub fn abandoned(&self, waited: Duration) -> Option<Self> {
-        if !matches!(self.happened, AuditEventKind::IssueIntended { .. }) {
+        if !matches!(self.kind, AuditEventKind::IssueIntended { .. }) {
             return None;
         }
         let waited = TimeDelta::from_std(waited).unwrap_or_default();
@@ -19,7 +19,7 @@ impl AuditEvent {
             reference: self.reference.clone(),
             address: self.address,
             user_agent: self.user_agent.clone(),
-            happened: AuditEventKind::IssueFailed {
+            kind: AuditEventKind::IssueFailed {
                 reason: "audit_timeout".to_owned(),
                 aws_code: None,
                 request_id: None,
@@ -33,15 +33,15 @@ impl AuditEvent {
 mod tests {
     use super::super::{ReferenceId, Target};
     use super::*;
-    use crate::audit::{Actor, Delivery};
+    use crate::audit::{Actor, CredentialDelivery};
 
-    fn event(happened: AuditEventKind) -> AuditEvent {
+    fn event(kind: AuditEventKind) -> AuditEvent {
         AuditEvent {
             at: chrono::DateTime::UNIX_EPOCH,
             reference: ReferenceId("0123456789ABCDEF".to_owned()),
             address: None,
             user_agent: None,
-            happened,
+            kind,
         }
     }
 
@@ -65,14 +65,14 @@ mod tests {
             role_session_name: "alice".to_owned(),
             source_identity: None,
             tag_keys: vec![],
-            delivery: Delivery::Client,
+            delivery: CredentialDelivery::Client,
             token_id: None,
         });
         let end = intent.abandoned(Duration::from_secs(3)).unwrap();
         assert_eq!(end.reference, intent.reference);
         assert_eq!(end.at, intent.at + TimeDelta::seconds(3));
         assert!(
-            matches!(&end.happened, AuditEventKind::IssueFailed { reason, .. } if reason == "audit_timeout")
+            matches!(&end.kind, AuditEventKind::IssueFailed { reason, .. } if reason == "audit_timeout")
         );
         assert!(end.abandoned(Duration::ZERO).is_none());
     }

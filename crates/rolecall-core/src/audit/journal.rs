@@ -50,9 +50,9 @@ impl Journal {
     pub(crate) async fn append(
         &self,
         context: &RequestContext,
-        happened: AuditEventKind,
+        kind: AuditEventKind,
     ) -> Result<(), StoreError> {
-        let event = self.event(context, happened);
+        let event = self.event(context, kind);
         self.audit.append(&event).await
     }
 
@@ -63,9 +63,9 @@ impl Journal {
     pub(crate) async fn append_outcome(
         &self,
         context: &RequestContext,
-        happened: AuditEventKind,
+        kind: AuditEventKind,
     ) -> Result<(), StoreError> {
-        let event = self.event(context, happened);
+        let event = self.event(context, kind);
         self.audit.append_outcome(&event).await
     }
 
@@ -89,7 +89,7 @@ impl Journal {
         for summary in self.refusals.taken(self.clock.now(), all) {
             let mut context = self.own_context();
             context.origin.address = summary.address();
-            let event = self.event(&context, summary.happened());
+            let event = self.event(&context, summary.audit_event());
             if let Err(error) = self.audit.append_once(&event).await {
                 self.refusals.put_back(summary);
                 return Err(error);
@@ -111,13 +111,13 @@ impl Journal {
         }
     }
 
-    fn event(&self, context: &RequestContext, happened: AuditEventKind) -> AuditEvent {
+    fn event(&self, context: &RequestContext, kind: AuditEventKind) -> AuditEvent {
         AuditEvent {
             at: self.clock.now(),
             reference: context.reference.clone(),
             address: context.origin.address,
             user_agent: context.origin.program(),
-            happened,
+            kind,
         }
     }
 }

@@ -51,7 +51,7 @@ impl RefusalRow {
     }
 
     /// The event.
-    pub fn happened(&self) -> AuditEventKind {
+    pub fn audit_event(&self) -> AuditEventKind {
         let reasons = self.reasons.iter();
         let summary = RefusalSummary {
             from: self.from.map(|from| from.to_string()),

@@ -107,7 +107,7 @@ impl Partition {
     }
 
     /// Whether the Region belongs to this partition, by the prefixes of AWS's `partitions.json`.
-    pub fn holds(self, region: &Region) -> bool {
+    pub fn contains(self, region: &Region) -> bool {
         let of = if region.as_str().starts_with("cn-") {
             Self::China
         } else if region.as_str().starts_with("us-gov-") {

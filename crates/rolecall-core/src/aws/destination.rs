@@ -18,7 +18,7 @@ pub enum InvalidDestination {
     #[error(
         "a destination is a page of the AWS console, such as https://console.aws.amazon.com/s3/"
     )]
-    Elsewhere,
+    NotConsole,
     /// Longer than [`limits::DESTINATION_BYTES_MAX`].
     #[error(
         "a destination has at most {} characters",
@@ -54,9 +54,9 @@ impl Destination {
         }
         let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
         if !plain || !text.starts_with("https://") {
-            return Err(InvalidDestination::Elsewhere);
+            return Err(InvalidDestination::NotConsole);
         }
-        let url = Url::parse(text).map_err(|_| InvalidDestination::Elsewhere)?;
+        let url = Url::parse(text).map_err(|_| InvalidDestination::NotConsole)?;
         let below = |host: &str, domain: &str| {
             let rest = host.strip_suffix(domain);
             rest.is_some_and(|rest| rest.ends_with('.'))
@@ -74,7 +74,7 @@ impl Destination {
         if host_fits && bare {
             Ok(Self(url))
         } else {
-            Err(InvalidDestination::Elsewhere)
+            Err(InvalidDestination::NotConsole)
         }
     }
 
@@ -215,8 +215,8 @@ mod tests {
         );
         assert_eq!(
             page("https://evil.example/", region.as_ref()),
-            Err(InvalidDestination::Elsewhere)
+            Err(InvalidDestination::NotConsole)
         );
-        assert_eq!(page("S3 bucket", None), Err(InvalidDestination::Elsewhere));
+        assert_eq!(page("S3 bucket", None), Err(InvalidDestination::NotConsole));
     }
 }

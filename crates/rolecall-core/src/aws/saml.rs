@@ -42,7 +42,7 @@ impl SamlProviderArn {
     }
 
     /// Whether it stands in this account of this partition: IAM asks the role's own account only.
-    pub fn is_of(&self, partition: Partition, account: &AccountId) -> bool {
+    pub fn belongs_to(&self, partition: Partition, account: &AccountId) -> bool {
         let (own_partition, own_account, _) = self.parts();
         own_partition == partition.as_str() && own_account == account.as_str()
     }
@@ -98,7 +98,7 @@ impl Recipient {
             .strip_suffix(domain)
             .and_then(|rest| rest.strip_suffix('.'))
             .and_then(|region| Region::parse(region).ok());
-        let ours = host == domain || region.is_some_and(|region| partition.holds(&region));
+        let ours = host == domain || region.is_some_and(|region| partition.contains(&region));
         let provider = path.strip_prefix("saml/acs/");
         let path_fits = path == "saml"
             || provider.is_some_and(|id| {
@@ -193,9 +193,9 @@ mod tests {
         let arn = SamlProviderArn::parse("arn:aws:iam::111122223333:saml-provider/Role_call-1.x");
         let account = |id: &str| AccountId::parse(id).unwrap();
         let arn = arn.unwrap();
-        assert!(arn.is_of(Partition::Aws, &account("111122223333")));
-        assert!(!arn.is_of(Partition::China, &account("111122223333")));
-        assert!(!arn.is_of(Partition::Aws, &account("444455556666")));
+        assert!(arn.belongs_to(Partition::Aws, &account("111122223333")));
+        assert!(!arn.belongs_to(Partition::China, &account("111122223333")));
+        assert!(!arn.belongs_to(Partition::Aws, &account("444455556666")));
         assert_eq!(arn.name(), "Role_call-1.x");
         for bad in [
             "",

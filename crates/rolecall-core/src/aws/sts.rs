@@ -69,7 +69,7 @@ impl StsRequest {
 
 /// What STS answered.
 #[derive(Clone, Debug)]
-pub struct Issued {
+pub struct AssumedRole {
     /// The credentials.
     pub credentials: Credentials,
     /// `AssumedRoleUser.Arn`
@@ -189,5 +189,5 @@ pub trait Sts: Send + Sync {
     ///
     /// # Errors
     /// [`StsError`].
-    async fn assume(&self, request: &StsRequest) -> Result<Issued, StsError>;
+    async fn assume(&self, request: &StsRequest) -> Result<AssumedRole, StsError>;
 }

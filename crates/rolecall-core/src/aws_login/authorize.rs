@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 
 use crate::access::{Grants, RoleRequest};
-use crate::audit::{Actor, AuditEventKind, ConsentAsked, RequestContext};
+use crate::audit::{Actor, AuditEventKind, ConsentDetails, RequestContext};
 use crate::aws_login::{AwsLogins, InvalidLogin, LoginClient, LoginCode, LoginForm, LoginRequest};
 use crate::base::limits;
 use crate::base::secret::{AuthorizationCode, random_token};
 use crate::caller::{Caller, ClientInfo, Flow};
 use crate::clients::Freshness;
 use crate::issue::IssueError;
-use crate::record::{Seen, StoreError};
+use crate::record::{StoreError, VersionedRecord};
 use crate::session::Session;
 
 /// Why a person's choice of a role for a client was not taken.
@@ -127,9 +127,9 @@ impl AwsLogins {
         session: &Session,
         code: &AuthorizationCode,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let seen: Option<Seen<LoginCode>> = self.records.get(code.digest()).await?;
+        let seen: Option<VersionedRecord<LoginCode>> = self.records.get(code.digest()).await?;
         let code = seen.and_then(|seen| seen.record.unused(self.clock.now()).ok());
-        let code = code.filter(|code| code.is_of(session.id));
+        let code = code.filter(|code| code.was_allowed_in(session.id));
         Ok(code.map(|code| code.expires_at()))
     }
 
@@ -154,8 +154,8 @@ impl AwsLogins {
 }
 
 /// The client calls for the first time when it has a code, so that nobody knows yet from where.
-fn asked(client: LoginClient) -> ConsentAsked {
-    ConsentAsked {
+fn asked(client: LoginClient) -> ConsentDetails {
+    ConsentDetails {
         client: client.name().to_string(),
         flow: client.flow(),
         from: None,

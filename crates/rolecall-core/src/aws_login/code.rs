@@ -7,7 +7,7 @@ use crate::access::RoleRequest;
 use crate::aws_login::{LoginClient, LoginExchange, LoginRequest};
 use crate::base::secret::SecretDigest;
 use crate::caller::SessionId;
-use crate::clients::{CodeChallenge, CodeUse};
+use crate::clients::{CodeChallenge, CodeState};
 use crate::record::Record;
 use crate::session::Approval;
 
@@ -23,7 +23,7 @@ pub struct LoginCode {
     approval: Approval,
     /// After this it is too late. The record is kept longer, to know a code that is shown again.
     expires_at: DateTime<Utc>,
-    outcome: CodeUse,
+    outcome: CodeState,
 }
 
 impl Record for LoginCode {
@@ -44,18 +44,20 @@ impl LoginCode {
             role,
             approval,
             expires_at,
-            outcome: CodeUse::Unused,
+            outcome: CodeState::Unused,
         }
     }
 
     /// The code, if it still works: nobody has shown it yet, and it has not expired.
     ///
     /// # Errors
-    /// What became of it: [`CodeUse::Unused`] when it has expired.
-    pub(super) fn unused(self, now: DateTime<Utc>) -> Result<UnusedLoginCode, CodeUse> {
+    /// What became of it: [`CodeState::Unused`] when it has expired.
+    pub(super) fn unused(self, now: DateTime<Utc>) -> Result<UnusedLoginCode, CodeState> {
         match self.outcome {
-            CodeUse::Unused if now < self.expires_at => Ok(UnusedLoginCode(self)),
-            used @ (CodeUse::Unused | CodeUse::Spoilt | CodeUse::Redeemed(_)) => Err(used),
+            CodeState::Unused if now < self.expires_at => Ok(UnusedLoginCode(self)),
+            used @ (CodeState::Unused | CodeState::Invalidated | CodeState::Redeemed(_)) => {
+                Err(used)
+            }
         }
     }
 }
@@ -66,10 +68,10 @@ pub(super) struct UnusedLoginCode(LoginCode);
 
 impl UnusedLoginCode {
     /// Whether the code was issued for what is shown with it.
-    pub(super) fn fits(&self, shown: &LoginExchange) -> bool {
+    pub(super) fn matches(&self, shown: &LoginExchange) -> bool {
         self.0.client == shown.client
             && self.0.redirect_uri == shown.redirect_uri
-            && self.0.challenge.is_of(shown.code_verifier.expose())
+            && self.0.challenge.matches(shown.code_verifier.expose())
     }
 
     /// For whom.
@@ -88,7 +90,7 @@ impl UnusedLoginCode {
     }
 
     /// Whether it was allowed in this browser's session.
-    pub(super) fn is_of(&self, session: SessionId) -> bool {
+    pub(super) fn was_allowed_in(&self, session: SessionId) -> bool {
         self.0.approval.session == session
     }
 
@@ -100,15 +102,15 @@ impl UnusedLoginCode {
     /// The code when it has made the client session at this key.
     pub(super) fn redeemed(self, session: SecretDigest) -> LoginCode {
         LoginCode {
-            outcome: CodeUse::Redeemed(session),
+            outcome: CodeState::Redeemed(session),
             ..self.0
         }
     }
 
     /// The code when it was shown and was not good for it.
-    pub(super) fn spoilt(self) -> LoginCode {
+    pub(super) fn invalidated(self) -> LoginCode {
         LoginCode {
-            outcome: CodeUse::Spoilt,
+            outcome: CodeState::Invalidated,
             ..self.0
         }
     }
@@ -127,16 +129,16 @@ mod tests {
     #[test]
     fn a_code_is_stored_as_ever_and_used_once() {
         const UNUSED: &str = r#"{"client":"SameDevice","redirect_uri":"http://127.0.0.1:33389/oauth/callback","challenge":"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM","role":{"account":"111122223333","permission_set":"Developer","variant":null},"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":"Unused"}"#;
-        let spoilt = UNUSED.replace("\"Unused\"", "\"Spoilt\"");
+        let invalidated = UNUSED.replace("\"Unused\"", "\"Spoilt\"");
         let redeemed = UNUSED.replace("\"Unused\"", "{\"Redeemed\":<MADE>}");
         let unused = || opened::<LoginCode>(UNUSED).unused(at(59)).unwrap();
         assert_written(&unused().given_back(), UNUSED);
-        assert_written(&unused().spoilt(), &spoilt);
+        assert_written(&unused().invalidated(), &invalidated);
         assert_written(&unused().redeemed(made()), &redeemed);
         for (text, seconds, outcome) in [
-            (UNUSED, 60, CodeUse::Unused),
-            (&spoilt, 0, CodeUse::Spoilt),
-            (&redeemed, 0, CodeUse::Redeemed(made())),
+            (UNUSED, 60, CodeState::Unused),
+            (&invalidated, 0, CodeState::Invalidated),
+            (&redeemed, 0, CodeState::Redeemed(made())),
         ] {
             let used = opened::<LoginCode>(text).unused(at(seconds));
             assert_eq!(used.err(), Some(outcome), "{text}");

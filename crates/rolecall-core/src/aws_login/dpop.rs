@@ -20,7 +20,7 @@ use crate::record::Record;
 
 /// Why a proof proves nothing, in the order of RFC 9449 section 4.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum DpopError {
     /// There is no `DPoP` header.
     #[error("the request carries no DPoP proof")]
     Missing,
@@ -59,7 +59,7 @@ pub enum Refusal {
     OtherKey,
 }
 
-impl Refusal {
+impl DpopError {
     /// A stable word for the log and for metrics.
     pub fn code(self) -> &'static str {
         match self {
@@ -90,9 +90,9 @@ pub struct DpopProof {
 
 /// The mark a proof leaves in the store, so that it is used once.
 #[derive(Serialize, Deserialize)]
-pub struct SpentProof {}
+pub struct UsedProof {}
 
-impl Record for SpentProof {
+impl Record for UsedProof {
     const KIND: &'static str = "dpop";
 }
 
@@ -100,35 +100,35 @@ impl DpopProof {
     /// Checks the `DPoP` headers of a request with `method` for `url` at `now` (RFC 9449 section 4.3, without 10 and 12).
     ///
     /// # Errors
-    /// The first [`Refusal`].
+    /// The first [`DpopError`].
     pub fn verify(
         unverified_headers: &[&str],
         method: &str,
         url: &Url,
         now: DateTime<Utc>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, DpopError> {
         let unverified = match unverified_headers {
-            [] => return Err(Refusal::Missing),
+            [] => return Err(DpopError::Missing),
             [one] => *one,
-            [..] => return Err(Refusal::Several),
+            [..] => return Err(DpopError::Several),
         };
         if unverified.len() > DPOP_PROOF_BYTES_MAX {
-            return Err(Refusal::Malformed);
+            return Err(DpopError::Malformed);
         }
         let mut parts = unverified.split('.');
         let (Some(header), Some(payload), Some(signature), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            return Err(Refusal::Malformed);
+            return Err(DpopError::Malformed);
         };
         let signed = &unverified[..header.len() + 1 + payload.len()];
         let (header, payload) = (object(header)?, object(payload)?);
         let (point, thumbprint) = proof_key(&header)?;
         let signature =
-            Signature::from_slice(&decode(signature)?).map_err(|_| Refusal::Signature)?;
-        let key = VerifyingKey::from_sec1_bytes(&point).map_err(|_| Refusal::Key)?;
+            Signature::from_slice(&decode(signature)?).map_err(|_| DpopError::Signature)?;
+        let key = VerifyingKey::from_sec1_bytes(&point).map_err(|_| DpopError::Key)?;
         key.verify(signed.as_bytes(), &signature)
-            .map_err(|_| Refusal::Signature)?;
+            .map_err(|_| DpopError::Signature)?;
         Self::of_claims(&payload, thumbprint, method, url, now)
     }
 
@@ -138,24 +138,24 @@ impl DpopProof {
         method: &str,
         url: &Url,
         now: DateTime<Utc>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, DpopError> {
         let id = text(claims, "jti")?;
         if !(1..=DPOP_ID_BYTES_MAX).contains(&id.len()) {
-            return Err(Refusal::Malformed);
+            return Err(DpopError::Malformed);
         }
         if text(claims, "htm")? != method {
-            return Err(Refusal::Method);
+            return Err(DpopError::Method);
         }
         if address(text(claims, "htu")?) != address(url.as_str()) {
-            return Err(Refusal::Target);
+            return Err(DpopError::Target);
         }
-        let issued_at = moment(claims, "iat")?.ok_or(Refusal::Malformed)?;
+        let issued_at = moment(claims, "iat")?.ok_or(DpopError::Malformed)?;
         // RFC 7519 4.1.4 and 4.1.5: not required in a proof, but never passed over.
         let (earliest, latest) = (now - LEEWAY, now + LEEWAY);
         let expired = moment(claims, "exp")?.is_some_and(|exp| exp <= earliest);
         let early = moment(claims, "nbf")?.is_some_and(|nbf| latest < nbf);
         if expired || early || !(earliest..=latest).contains(&issued_at) {
-            return Err(Refusal::Time);
+            return Err(DpopError::Time);
         }
         Ok(Self {
             key,
@@ -177,39 +177,39 @@ impl DpopProof {
     /// Whether it was made with the key that something is bound to (RFC 9449 4.3, 12).
     ///
     /// # Errors
-    /// [`Refusal::OtherKey`].
-    pub fn is_of(&self, bound: KeyThumbprint) -> Result<(), Refusal> {
+    /// [`DpopError::OtherKey`].
+    pub fn check_key(&self, bound: KeyThumbprint) -> Result<(), DpopError> {
         if self.key == bound {
             Ok(())
         } else {
-            Err(Refusal::OtherKey)
+            Err(DpopError::OtherKey)
         }
     }
 }
 
 /// Checks the header and takes the key out of it: an uncompressed point (SEC 1, 2.3.3) and its thumbprint.
-fn proof_key(header: &Map<String, Value>) -> Result<([u8; 65], KeyThumbprint), Refusal> {
+fn proof_key(header: &Map<String, Value>) -> Result<([u8; 65], KeyThumbprint), DpopError> {
     if header.get("typ").and_then(Value::as_str) != Some("dpop+jwt") {
-        return Err(Refusal::Type);
+        return Err(DpopError::Type);
     }
     if header.get("alg").and_then(Value::as_str) != Some("ES256") {
-        return Err(Refusal::Algorithm);
+        return Err(DpopError::Algorithm);
     }
     if header.contains_key("crit") {
-        return Err(Refusal::Malformed);
+        return Err(DpopError::Malformed);
     }
     let jwk = header.get("jwk").and_then(Value::as_object);
-    let jwk = jwk.ok_or(Refusal::Key)?;
-    let member = |name: &str| jwk.get(name).and_then(Value::as_str).ok_or(Refusal::Key);
+    let jwk = jwk.ok_or(DpopError::Key)?;
+    let member = |name: &str| jwk.get(name).and_then(Value::as_str).ok_or(DpopError::Key);
     if member("kty")? != "EC" || member("crv")? != "P-256" || jwk.contains_key("d") {
-        return Err(Refusal::Key);
+        return Err(DpopError::Key);
     }
     let (x, y) = (member("x")?, member("y")?);
     let mut point = [4; 65];
     for (text, place) in [x, y].iter().zip([1..33, 33..65]) {
-        let coordinate = decode(text).map_err(|_| Refusal::Key)?;
+        let coordinate = decode(text).map_err(|_| DpopError::Key)?;
         if coordinate.len() != 32 {
-            return Err(Refusal::Key);
+            return Err(DpopError::Key);
         }
         point[place].copy_from_slice(&coordinate);
     }
@@ -217,25 +217,27 @@ fn proof_key(header: &Map<String, Value>) -> Result<([u8; 65], KeyThumbprint), R
     Ok((point, KeyThumbprint::of_p256(x, y)))
 }
 
-fn decode(part: &str) -> Result<Vec<u8>, Refusal> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed)
+fn decode(part: &str) -> Result<Vec<u8>, DpopError> {
+    URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| DpopError::Malformed)
 }
 
-fn object(part: &str) -> Result<Map<String, Value>, Refusal> {
-    json::object(&decode(part)?).map_err(|_| Refusal::Malformed)
+fn object(part: &str) -> Result<Map<String, Value>, DpopError> {
+    json::object(&decode(part)?).map_err(|_| DpopError::Malformed)
 }
 
-fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<&'a str, Refusal> {
+fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<&'a str, DpopError> {
     let value = claims.get(name).and_then(Value::as_str);
-    value.ok_or(Refusal::Malformed)
+    value.ok_or(DpopError::Malformed)
 }
 
-fn moment(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc>>, Refusal> {
+fn moment(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc>>, DpopError> {
     let Some(value) = claims.get(name) else {
         return Ok(None);
     };
     let at = value.as_i64().and_then(|at| timestamp::from_unix(at, 0));
-    at.map(Some).ok_or(Refusal::Malformed)
+    at.map(Some).ok_or(DpopError::Malformed)
 }
 
 /// `htu` for comparison: without query and fragment, normalised by syntax and scheme (RFC 3986 6.2.2, 6.2.3). None where

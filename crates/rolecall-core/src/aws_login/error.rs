@@ -4,14 +4,14 @@ use crate::issue::IssueError;
 use crate::record::StoreError;
 use crate::record::rate_limit::LimitExceeded;
 
-use super::dpop::Refusal;
+use super::dpop::DpopError;
 
 /// Why `aws login` got no credentials.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     /// The proof of the client's key does not hold.
     #[error(transparent)]
-    Proof(#[from] Refusal),
+    Proof(#[from] DpopError),
     /// The code is unknown, too old, or was used.
     #[error("this code has expired or was used before")]
     CodeSpent,
@@ -47,7 +47,7 @@ impl LoginError {
     }
 
     /// Whether the same request may well succeed in a while.
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Proof(_) | Self::CodeSpent | Self::OtherRequest | Self::SessionOver => false,
             Self::Issue(error) => match error {

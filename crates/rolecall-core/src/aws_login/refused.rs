@@ -3,13 +3,13 @@
 use crate::audit::RequestContext;
 use crate::base::secret::{AuthorizationCode, RefreshToken};
 use crate::record::rate_limit::LimitName;
-use crate::record::{Seen, StoreError};
+use crate::record::{StoreError, VersionedRecord};
 
 use super::{AwsLogins, LoginCode, LoginError};
 
 /// What a request to the token endpoint of `aws login` shows.
 #[derive(Clone, Copy, Debug)]
-pub enum LoginShown<'a> {
+pub enum LoginGrant<'a> {
     /// `code`
     Code(&'a AuthorizationCode),
     /// `refreshToken`
@@ -25,7 +25,7 @@ impl AwsLogins {
     pub async fn check_login(
         &self,
         context: &RequestContext,
-        shown: LoginShown<'_>,
+        shown: LoginGrant<'_>,
     ) -> Result<(), LoginError> {
         match self
             .rates
@@ -37,10 +37,10 @@ impl AwsLogins {
     }
 
     /// Counts a refusal at the token endpoint of `aws login` where what was shown is not live; the error to answer with.
-    pub async fn login_refused(
+    pub async fn count_login_refusal(
         &self,
         context: &RequestContext,
-        shown: LoginShown<'_>,
+        shown: LoginGrant<'_>,
         error: LoginError,
     ) -> LoginError {
         let counts = match &error {
@@ -60,13 +60,14 @@ impl AwsLogins {
         }
     }
 
-    async fn is_live_login(&self, shown: LoginShown<'_>) -> Result<bool, StoreError> {
+    async fn is_live_login(&self, shown: LoginGrant<'_>) -> Result<bool, StoreError> {
         match shown {
-            LoginShown::Code(code) => {
-                let seen: Option<Seen<LoginCode>> = self.records.get(code.digest()).await?;
+            LoginGrant::Code(code) => {
+                let seen: Option<VersionedRecord<LoginCode>> =
+                    self.records.get(code.digest()).await?;
                 Ok(seen.is_some())
             }
-            LoginShown::Refresh(token) => match token.handle() {
+            LoginGrant::Refresh(token) => match token.handle() {
                 Some(handle) => Ok(self.sessions.live_client_session(handle).await?.is_some()),
                 None => Ok(false),
             },

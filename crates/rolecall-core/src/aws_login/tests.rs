@@ -39,7 +39,7 @@ fn what_the_cli_sends_is_read_and_answered() {
     assert!(denial.starts_with("http://127.0.0.1:33389/oauth/callback?error=access_denied&"));
     let request = parse(remote()).unwrap();
     assert_eq!(request.client(), LoginClient::CrossDevice);
-    assert!(request.waits_at().is_none() && request.denial().is_none());
+    assert!(request.loopback_uri().is_none() && request.denial().is_none());
     assert!(
         request
             .answer("abc")

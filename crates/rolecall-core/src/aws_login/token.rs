@@ -9,18 +9,20 @@ use chrono::{DateTime, Utc};
 use super::LoginError;
 use super::code::UnusedLoginCode;
 use crate::access::{Grant, RoleRequest};
-use crate::audit::{Delivery, RequestContext};
+use crate::audit::{CredentialDelivery, RequestContext};
 use crate::aws::{Credentials, LoginTokenClaims, RoleSessionDuration, RoleSessionName};
-use crate::aws_login::dpop::{DpopProof, Refusal, SpentProof};
+use crate::aws_login::dpop::{DpopError, DpopProof, UsedProof};
 use crate::aws_login::{AwsLogins, LoginClient, LoginCode, LoginExchange, LoginTokens};
 use crate::base::limits;
 use crate::base::secret::{RefreshToken, SecretDigest};
 use crate::caller::{Caller, SessionId};
-use crate::clients::{CodeUse, TokenError};
+use crate::clients::{CodeState, TokenError};
 use crate::issue::{IssueError, IssueRequest};
 use crate::record::rate_limit::{LimitExceeded, LimitName};
-use crate::record::{Seen, StoreError};
-use crate::session::{Approval, CODE_REPLAYED, ClientSession, Login, NewClientSession, Refreshed};
+use crate::record::{StoreError, VersionedRecord};
+use crate::session::{
+    Approval, CODE_REPLAYED, ClientSession, LoginBinding, NewClientSession, RefreshResult,
+};
 
 impl AwsLogins {
     /// Checks the `DPoP` headers of a request to the token endpoint, all but whether the proof is new.
@@ -45,22 +47,22 @@ impl AwsLogins {
         shown: &LoginExchange,
     ) -> Result<LoginTokens, LoginError> {
         let digest = shown.code.digest();
-        let seen: Option<Seen<LoginCode>> = self.records.get(digest).await?;
+        let seen: Option<VersionedRecord<LoginCode>> = self.records.get(digest).await?;
         let seen = seen.ok_or(LoginError::CodeSpent)?;
         let code = match seen.record.clone().unused(self.clock.now()) {
             Ok(code) => code,
-            Err(CodeUse::Unused | CodeUse::Spoilt) => return Err(LoginError::CodeSpent),
-            Err(CodeUse::Redeemed(session)) => return self.code_replayed(context, session).await,
+            Err(CodeState::Unused | CodeState::Invalidated) => return Err(LoginError::CodeSpent),
+            Err(CodeState::Redeemed(session)) => return self.code_replayed(context, session).await,
         };
-        if !code.fits(shown) {
-            self.mark_code(digest, &seen, code.spoilt()).await?;
+        if !code.matches(shown) {
+            self.mark_code(digest, &seen, code.invalidated()).await?;
             return Err(LoginError::OtherRequest);
         }
-        self.spend_proof(proof).await?;
+        self.consume_proof(proof).await?;
         let outcome = self
             .redeem_fitting(context, proof, (digest, &seen), code)
             .await;
-        self.unspend_if_passing(proof, &outcome).await;
+        self.release_proof_if_transient(proof, &outcome).await;
         outcome
     }
 
@@ -81,28 +83,28 @@ impl AwsLogins {
         let login = session.login.as_ref();
         let login = login.filter(|_| session.client == client.key());
         let login = login.ok_or(LoginError::SessionOver)?;
-        proof.is_of(login.key)?;
+        proof.check_key(login.key)?;
         let (now, life) = (self.clock.now(), self.rules.access_token);
         let entropy = self.entropy.as_ref();
         let mut foreseen = session.clone();
         match foreseen.refresh(presented, now, life, entropy) {
-            Refreshed::Rotated(_) | Refreshed::Repeated(_) => {}
-            Refreshed::TooOften => {
+            RefreshResult::Rotated(_) | RefreshResult::Repeated(_) => {}
+            RefreshResult::TooOften => {
                 return Err(LoginError::RateLimited(LimitExceeded {
                     limit: LimitName::Credentials,
                     retry_after: limits::REFRESH_GRACE,
                 }));
             }
-            Refreshed::Reused => {
+            RefreshResult::Reused => {
                 self.sessions
                     .end_client(context, &session, handle.key, "refresh_token_reused")
                     .await?;
                 return Err(LoginError::SessionOver);
             }
         }
-        self.spend_proof(proof).await?;
+        self.consume_proof(proof).await?;
         let outcome = self.renew_login(context, &session, login, presented).await;
-        self.unspend_if_passing(proof, &outcome).await;
+        self.release_proof_if_transient(proof, &outcome).await;
         outcome
     }
 
@@ -110,7 +112,7 @@ impl AwsLogins {
         &self,
         context: &RequestContext,
         session: &ClientSession,
-        login: &Login,
+        login: &LoginBinding,
         presented: &RefreshToken,
     ) -> Result<LoginTokens, LoginError> {
         let (_, credentials) = self
@@ -133,7 +135,7 @@ impl AwsLogins {
         &self,
         context: &RequestContext,
         proof: &DpopProof,
-        (digest, seen): (SecretDigest, &Seen<LoginCode>),
+        (digest, seen): (SecretDigest, &VersionedRecord<LoginCode>),
         code: UnusedLoginCode,
     ) -> Result<LoginTokens, LoginError> {
         let new = new_session(context, proof, &code);
@@ -162,7 +164,7 @@ impl AwsLogins {
             self.sessions
                 .end_client_at(context, key, "no_credentials")
                 .await?;
-            if error.is_passing() {
+            if error.is_transient() {
                 self.give_code_back(digest, seen.expires_at, &code).await?;
             }
         }
@@ -220,7 +222,7 @@ impl AwsLogins {
         caller: Caller<'_>,
         role: &RoleRequest,
     ) -> Result<(Grant, Credentials), LoginError> {
-        let issue = IssueRequest::new(role, Delivery::AwsLogin);
+        let issue = IssueRequest::new(role, CredentialDelivery::AwsLogin);
         let prepared = self.issuing.prepare(context, caller, issue).await?;
         let grant = prepared.grant.clone();
         match self.issuing.assume(context, caller, prepared).await {
@@ -256,7 +258,7 @@ impl AwsLogins {
     async fn mark_code(
         &self,
         digest: SecretDigest,
-        seen: &Seen<LoginCode>,
+        seen: &VersionedRecord<LoginCode>,
         marked: LoginCode,
     ) -> Result<(), LoginError> {
         let records = &self.records;
@@ -281,22 +283,26 @@ impl AwsLogins {
     }
 
     /// Uses a proof up (RFC 9449 11.1).
-    async fn spend_proof(&self, proof: &DpopProof) -> Result<(), LoginError> {
-        let mark = SpentProof {};
+    async fn consume_proof(&self, proof: &DpopProof) -> Result<(), LoginError> {
+        let mark = UsedProof {};
         let until = proof.replay_until();
         let records = &self.records;
         match records.insert(proof.replay_key(), &mark, until).await {
             Ok(()) => Ok(()),
-            Err(StoreError::Exists | StoreError::Conflict) => Err(Refusal::Replayed.into()),
+            Err(StoreError::Exists | StoreError::Conflict) => Err(DpopError::Replayed.into()),
             Err(error @ StoreError::Unavailable(_)) => Err(error.into()),
         }
     }
 
     /// AWS's clients try again with the same proof after an outage.
-    async fn unspend_if_passing<T>(&self, proof: &DpopProof, outcome: &Result<T, LoginError>) {
-        if outcome.as_ref().is_err_and(LoginError::is_passing) {
+    async fn release_proof_if_transient<T>(
+        &self,
+        proof: &DpopProof,
+        outcome: &Result<T, LoginError>,
+    ) {
+        if outcome.as_ref().is_err_and(LoginError::is_transient) {
             let records = &self.records;
-            match records.take::<SpentProof>(proof.replay_key()).await {
+            match records.take::<UsedProof>(proof.replay_key()).await {
                 // Where even that fails, the next try fails too, and the one after that brings a new proof.
                 Ok(_) | Err(_) => {}
             }
@@ -324,7 +330,7 @@ fn new_session(
         allowed_in: session,
         epoch,
         flow: code.client().flow(),
-        login: Some(Login {
+        login: Some(LoginBinding {
             role: code.role().clone(),
             key: proof.key,
         }),

@@ -27,7 +27,7 @@ pub const SIGN_OUT_TICKET_LIFE: TimeDelta = SIGN_IN_MAX;
 
 /// How long a provider's order to end sessions also ends those of assertions that arrive after it (SAML Core 3.7.3.1). Longer
 /// than any assertion of before it is accepted: [`SIGN_IN_MAX`] and twice [`LEEWAY_MAX`], for a clock that is ahead.
-pub const LOGOUT_ORDER_KEPT: TimeDelta = TimeDelta::minutes(20);
+pub const LOGOUT_REQUEST_LIFE: TimeDelta = TimeDelta::minutes(20);
 
 /// How long a SAML response waits for its browser to fetch the session: a redirect's time, on a slow line.
 pub const HELD_RESPONSE_MAX: TimeDelta = TimeDelta::minutes(2);
@@ -73,7 +73,7 @@ pub const SUBJECT_BYTES_MAX: usize = 255;
 /// Bytes of an e-mail address (RFC 5321 4.5.3.1.3).
 pub const EMAIL_BYTES_MAX: usize = 254;
 /// Addresses of one person that are kept although none of them is believed.
-pub const UNBELIEVED_EMAILS_MAX: usize = 16;
+pub const UNTRUSTED_EMAILS_MAX: usize = 16;
 
 /// Bytes of an ID token at the callback: one with 600 groups by their LDAP names has 66 kB. STS takes at most 20,000 characters, providers with many groups send more.
 pub const ID_TOKEN_BYTES_MAX: usize = 96 * 1024;
@@ -90,11 +90,11 @@ pub const SAML_RESPONSE_CHARS_MAX: usize = 100_000;
 /// Bytes of `SAMLResponse` and its like as posted, in base64; with encryption and many groups they reach 100 KiB.
 pub const SAML_MESSAGE_BYTES_MAX: usize = 512 * 1024;
 /// Bytes of all SAML forms that a replica reads or looks at, as they were sent, before each address may have only
-/// [`SAML_FORMS_FEW_BYTES`]; with those there are at most twice as many. One address may have an eighth. A form takes up to
+/// [`SAML_FORMS_RESERVED_BYTES`]; with those there are at most twice as many. One address may have an eighth. A form takes up to
 /// three times as many while it is looked at.
 pub const SAML_FORMS_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Bytes of them that each address may have when others take the rest: three of the largest, or some forty of the usual ones.
-pub const SAML_FORMS_FEW_BYTES: usize = 2 * 1024 * 1024;
+pub const SAML_FORMS_RESERVED_BYTES: usize = 2 * 1024 * 1024;
 /// Bytes of one tag of a SAML document, its attributes included; the longest are addresses.
 pub const XML_TAG_BYTES_MAX: usize = 8 * 1024;
 /// Prefixes of one `InclusiveNamespaces` (Exclusive XML Canonicalization 1.0, 4); providers list up to five.
@@ -140,7 +140,7 @@ pub const SESSION_POLICY_CHARS_MAX: usize = 2_048;
 pub const POLICY_ARNS_MAX: usize = 10;
 
 /// Life of a code that a person carries to a terminal by hand.
-pub const CARRIED_CODE_LIFE: TimeDelta = TimeDelta::minutes(5);
+pub const CROSS_DEVICE_CODE_LIFE: TimeDelta = TimeDelta::minutes(5);
 
 /// Characters of a name from outside that are kept for the audit trail when it names nothing we know.
 pub const NAME_SHOWN_CHARS_MAX: usize = 64;
@@ -200,11 +200,11 @@ pub const WRONG_CODES_PER_PERSON_MAX: u32 = 20;
 /// See [`WRONG_CODES_PER_SESSION_MAX`].
 pub const WRONG_CODES_WINDOW: TimeDelta = TimeDelta::minutes(10);
 /// When less than this is left of a browser's session, somebody who lets a program in is asked whether to sign in again first.
-pub const LITTLE_OF_A_SESSION: TimeDelta = TimeDelta::hours(1);
+pub const SESSION_ENDS_SOON: TimeDelta = TimeDelta::hours(1);
 /// Requests of one program and address that began within this time of each other are answered together.
-pub const JOIN_WITHIN: TimeDelta = TimeDelta::seconds(60);
+pub const JOINT_CONSENT_WINDOW: TimeDelta = TimeDelta::seconds(60);
 /// Requests of one program and address that are remembered for that.
-pub const WAITING_MAX: usize = 100;
+pub const JOINT_CONSENT_REQUESTS_MAX: usize = 100;
 
 /// How long refusals of requests that show nothing of ours are counted before they are written to the audit trail.
 pub const REFUSALS_WINDOW: TimeDelta = TimeDelta::minutes(5);
@@ -223,22 +223,22 @@ pub const SAML_RESPONSES_PER_SIGN_IN_MAX: u32 = 3;
 pub const SAML_VERIFICATION_WAIT_MAX: TimeDelta = TimeDelta::seconds(5);
 
 /// SAML messages of one kind that are verified or wait for it, before each address may have only
-/// [`MESSAGES_WAITING_FEW`]; with those there are at most twice as many.
+/// [`MESSAGES_WAITING_RESERVED`]; with those there are at most twice as many.
 pub const MESSAGES_WAITING_MAX: usize = 1024;
 /// Those of one address.
 pub const MESSAGES_WAITING_OF_ADDRESS_MAX: usize = MESSAGES_WAITING_MAX / 8;
 /// Those that each address may have when there are many.
-pub const MESSAGES_WAITING_FEW: usize = 4;
+pub const MESSAGES_WAITING_RESERVED: usize = 4;
 
 /// Sign-ins, and as many device authorizations, of the whole installation that were begun and not completed in
-/// [`SIGN_IN_MAX`], before each address from which nobody has signed in lately may have only [`FEW_PENDING`]: at some 700 bytes each 175 MB, at the largest
+/// [`SIGN_IN_MAX`], before each address from which nobody has signed in lately may have only [`PENDING_RESERVED_PER_ADDRESS`]: at some 700 bytes each 175 MB, at the largest
 /// `return_to` 750 MB, and twice that where one window follows another.
 pub const PENDING_MAX: u32 = 250_000;
 /// See [`PENDING_MAX`].
-pub const FEW_PENDING: u32 = 10;
+pub const PENDING_RESERVED_PER_ADDRESS: u32 = 10;
 /// How long an address is known from which somebody has completed a sign-in, from the first one on; the next one after that
 /// makes it known again.
-pub const SIGNED_IN_KEPT: TimeDelta = TimeDelta::hours(24);
+pub const KNOWN_ADDRESS_LIFE: TimeDelta = TimeDelta::hours(24);
 
 /// Client addresses that one rate limit tells apart in its window; beyond it networks count: 200,000 numbers in Redis take
 /// some 30 MB.

@@ -3,8 +3,8 @@
 use crate::audit::RequestContext;
 use crate::base::limits;
 use crate::record::rate_limit::{
-    DEVICE_AUTHORIZATIONS, LimitExceeded, LimitName, Place, RateLimit, RateLimitError,
-    unless_exceeded,
+    DEVICE_AUTHORIZATIONS, LimitExceeded, LimitName, RateLimit, RateLimitError, RateLimitSlot,
+    allow_if_unavailable,
 };
 use crate::session::Session;
 
@@ -20,8 +20,8 @@ impl Clients {
         let (rate, address) = (self.rates.limits().register, context.origin.address);
         let taken = self
             .rates
-            .take_for_address(LimitName::Register, rate, address);
-        unless_exceeded(taken.await.map(drop))
+            .acquire_for_address(LimitName::Register, rate, address);
+        allow_if_unavailable(taken.await.map(drop))
     }
 
     /// Takes a place for a device authorization.
@@ -31,20 +31,20 @@ impl Clients {
     ) -> Result<(), RateLimitError> {
         let (limit, address) = (LimitName::DeviceAuthorization, context.origin.address);
         self.rates
-            .take_for_address(limit, DEVICE_AUTHORIZATIONS, address)
+            .acquire_for_address(limit, DEVICE_AUTHORIZATIONS, address)
             .await
             .map(drop)
     }
 
     /// The places of user codes that are typed in this session: its own, and its person's.
-    pub(super) fn user_code_places(&self, session: &Session) -> [Place; 2] {
-        let place = |max, bucket: String| {
+    pub(super) fn user_code_slots(&self, session: &Session) -> [RateLimitSlot; 2] {
+        let slot = |max, bucket: String| {
             let rate = RateLimit::new(max, limits::WRONG_CODES_WINDOW);
-            Place::new(LimitName::UserCodes, rate, &bucket)
+            RateLimitSlot::new(LimitName::UserCodes, rate, &bucket)
         };
         [
-            place(limits::WRONG_CODES_PER_SESSION_MAX, session.id.to_string()),
-            place(
+            slot(limits::WRONG_CODES_PER_SESSION_MAX, session.id.to_string()),
+            slot(
                 limits::WRONG_CODES_PER_PERSON_MAX,
                 session.identity.key().to_string(),
             ),

@@ -1,16 +1,16 @@
 //! Consent, for both flows: what the person is shown, and what their answer does. One answer serves the requests that
 //! were listed beside it, and no others.
 
-use crate::audit::{Actor, AuditEventKind, ConsentAsked, RequestContext};
+use crate::audit::{Actor, AuditEventKind, ConsentDetails, RequestContext};
 use crate::base::limits;
 use crate::base::secret::SecretDigest;
 use crate::caller::Flow;
 use crate::clients::{
-    Answer, Asking, AuthorizationRequest, Clients, Decision, DeviceAuthorization, OtherRequest,
-    RequestId, Waiting, WaitingList,
+    AuthorizationRequest, Clients, ConsentChoice, ConsentDecision, DeviceAuthorization,
+    OtherRequest, PendingRequest, PendingRequests, RequestId, Requester,
 };
 use crate::record::rate_limit::LimitExceeded;
-use crate::record::{Seen, StoreError};
+use crate::record::{StoreError, VersionedRecord};
 use crate::session::Session;
 
 /// How often an answer is tried again when the client polls at the same time.
@@ -63,22 +63,26 @@ impl ConsentError {
 
 /// A request and those beside it, on their way to an answer.
 pub(super) struct Answering<'a> {
-    pub(super) asking: &'a Asking,
-    pub(super) waiting: Waiting,
-    pub(super) decision: Decision,
+    pub(super) requester: &'a Requester,
+    pub(super) pending: PendingRequest,
+    pub(super) decision: ConsentChoice,
     /// The names of the other requests that the person was shown.
     pub(super) shown: &'a [String],
 }
 
 impl Clients {
     /// Remembers a request for those that may join it. Where that fails it is answered on its own.
-    pub(crate) async fn wait(&self, asking: &Asking, waiting: Waiting) -> Result<(), StoreError> {
-        let Some(key) = WaitingList::key(asking, &waiting) else {
+    pub(crate) async fn list_pending(
+        &self,
+        requester: &Requester,
+        pending: PendingRequest,
+    ) -> Result<(), StoreError> {
+        let Some(key) = PendingRequests::key(requester, &pending) else {
             return Ok(());
         };
-        let until = waiting.begun_at + limits::AUTHORIZATION_LIFE;
-        let add = |old: Option<WaitingList>| {
-            let list = old.unwrap_or_default().with(waiting.clone());
+        let until = pending.begun_at + limits::AUTHORIZATION_LIFE;
+        let add = |old: Option<PendingRequests>| {
+            let list = old.unwrap_or_default().with(pending.clone());
             (list, until, ())
         };
         match self.records.update(key, add).await {
@@ -90,12 +94,12 @@ impl Clients {
     /// The requests beside this one that are still open, oldest first.
     pub(crate) async fn others(
         &self,
-        asking: &Asking,
-        waiting: &Waiting,
+        requester: &Requester,
+        pending: &PendingRequest,
     ) -> Result<Vec<OtherRequest>, StoreError> {
         let mut others = Vec::new();
-        for other in self.beside(asking, waiting).await? {
-            if self.is_open(&other).await? {
+        for other in self.joinable_with(requester, pending).await? {
+            if self.is_pending(&other).await? {
                 others.push(OtherRequest {
                     id: RequestId::of(other.key),
                     begun_at: other.begun_at,
@@ -105,26 +109,30 @@ impl Clients {
         Ok(others)
     }
 
-    async fn beside(&self, asking: &Asking, waiting: &Waiting) -> Result<Vec<Waiting>, StoreError> {
-        let Some(key) = WaitingList::key(asking, waiting) else {
+    async fn joinable_with(
+        &self,
+        requester: &Requester,
+        pending: &PendingRequest,
+    ) -> Result<Vec<PendingRequest>, StoreError> {
+        let Some(key) = PendingRequests::key(requester, pending) else {
             return Ok(Vec::new());
         };
-        let seen: Option<Seen<WaitingList>> = self.records.get(key).await?;
+        let seen: Option<VersionedRecord<PendingRequests>> = self.records.get(key).await?;
         Ok(seen.map_or_else(Vec::new, |seen| {
-            seen.record.beside(waiting).cloned().collect()
+            seen.record.joinable_with(pending).cloned().collect()
         }))
     }
 
-    async fn is_open(&self, waiting: &Waiting) -> Result<bool, StoreError> {
+    async fn is_pending(&self, pending: &PendingRequest) -> Result<bool, StoreError> {
         let records = &self.records;
-        Ok(match waiting.flow {
+        Ok(match pending.flow {
             Flow::Device => {
-                let seen = records.get::<DeviceAuthorization>(waiting.key).await?;
-                seen.is_some_and(|seen| seen.record.is_open(self.clock.now()))
+                let seen = records.get::<DeviceAuthorization>(pending.key).await?;
+                seen.is_some_and(|seen| seen.record.is_pending(self.clock.now()))
             }
             Flow::Code => {
-                let seen = records.get::<AuthorizationRequest>(waiting.key).await?;
-                seen.is_some_and(|seen| seen.record.is_open())
+                let seen = records.get::<AuthorizationRequest>(pending.key).await?;
+                seen.is_some_and(|seen| seen.record.is_pending())
             }
         })
     }
@@ -139,46 +147,46 @@ impl Clients {
         answering: Answering<'_>,
     ) -> Result<Option<u32>, StoreError> {
         let Answering {
-            asking,
-            waiting,
+            requester,
+            pending,
             decision,
             shown,
         } = answering;
-        let mut all = vec![waiting.clone()];
-        for other in self.beside(asking, &waiting).await? {
+        let mut all = vec![pending.clone()];
+        for other in self.joinable_with(requester, &pending).await? {
             if shown.contains(&RequestId::of(other.key).to_string()) {
                 all.push(other);
             }
         }
-        let asked = ConsentAsked {
-            client: asking.client_name.to_string(),
-            flow: waiting.flow,
-            from: asking.origin.address,
+        let asked = ConsentDetails {
+            client: requester.client_name.to_string(),
+            flow: pending.flow,
+            from: requester.origin.address,
             requests: u32::try_from(all.len()).unwrap_or(u32::MAX),
         };
         let Some(approval) = self.sessions.approval(session).await? else {
             return Ok(None);
         };
         let (actor, id) = (Actor::from(&session.identity), session.id.to_string());
-        let (happened, answer) = match decision {
-            Decision::Allow => (
+        let (kind, answer) = match decision {
+            ConsentChoice::Allow => (
                 AuditEventKind::ConsentGiven {
                     actor,
                     session: id,
                     asked,
                 },
-                Answer::Approved(Box::new(approval)),
+                ConsentDecision::Approved(Box::new(approval)),
             ),
-            Decision::Deny => (
+            ConsentChoice::Deny => (
                 AuditEventKind::ConsentDenied {
                     actor,
                     session: id,
                     asked,
                 },
-                Answer::Denied,
+                ConsentDecision::Denied,
             ),
         };
-        self.journal.append(context, happened).await?;
+        self.journal.append(context, kind).await?;
         let mut answered = 0;
         for one in &all {
             answered += u32::from(self.answer_one(one, &answer).await?);
@@ -187,27 +195,31 @@ impl Clients {
     }
 
     /// Whether the request was still open and took the answer.
-    async fn answer_one(&self, waiting: &Waiting, answer: &Answer) -> Result<bool, StoreError> {
+    async fn answer_one(
+        &self,
+        pending: &PendingRequest,
+        answer: &ConsentDecision,
+    ) -> Result<bool, StoreError> {
         let (records, now) = (&self.records, self.clock.now());
         for _ in 0..ANSWER_TRIES {
-            let written = match waiting.flow {
+            let written = match pending.flow {
                 Flow::Device => {
-                    let seen = records.get::<DeviceAuthorization>(waiting.key).await?;
+                    let seen = records.get::<DeviceAuthorization>(pending.key).await?;
                     let Some(seen) = seen else { return Ok(false) };
                     let Ok(device) = seen.record.clone().answered(answer.clone(), now) else {
                         return Ok(false);
                     };
                     let until = device.stored_until();
-                    records.replace(waiting.key, &seen, &device, until).await
+                    records.replace(pending.key, &seen, &device, until).await
                 }
                 Flow::Code => {
-                    let seen = records.get::<AuthorizationRequest>(waiting.key).await?;
+                    let seen = records.get::<AuthorizationRequest>(pending.key).await?;
                     let Some(seen) = seen else { return Ok(false) };
                     let Ok(request) = seen.record.clone().answered(answer.clone()) else {
                         return Ok(false);
                     };
                     let until = seen.expires_at;
-                    records.replace(waiting.key, &seen, &request, until).await
+                    records.replace(pending.key, &seen, &request, until).await
                 }
             };
             match written {
@@ -221,11 +233,11 @@ impl Clients {
 }
 
 /// How a device authorization stands in the list of those that wait.
-pub(super) fn waiting_device(key: SecretDigest, device: &DeviceAuthorization) -> Waiting {
-    Waiting {
+pub(super) fn pending_device(key: SecretDigest, device: &DeviceAuthorization) -> PendingRequest {
+    PendingRequest {
         key,
         flow: Flow::Device,
         session: None,
-        begun_at: device.asking().begun_at,
+        begun_at: device.requester().begun_at,
     }
 }

@@ -10,16 +10,17 @@ use serde::{Deserialize, Serialize};
 use crate::base::limits;
 use crate::base::secret::SecretDigest;
 use crate::caller::SessionId;
-use crate::clients::consent::AnswerState;
+use crate::clients::consent::ConsentState;
 use crate::clients::{
-    Answer, Asking, ClientId, CodeChallenge, CodeRedemption, NotOpen, RedirectUri, client_key,
+    ClientId, CodeChallenge, CodeRedemption, ConsentDecision, NotPending, RedirectUri, Requester,
+    client_key,
 };
 use crate::record::Record;
 use crate::session::Approval;
 
 /// What an authorization request asks for, read and found in order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct AuthorizationAsk {
+pub struct AuthorizationParameters {
     /// Where the response goes.
     pub redirect_uri: RedirectUri,
     /// `state`, as it came.
@@ -28,7 +29,7 @@ pub struct AuthorizationAsk {
     pub code_challenge: CodeChallenge,
 }
 
-impl AuthorizationAsk {
+impl AuthorizationParameters {
     /// Where the browser goes with a response.
     pub(super) fn response(&self, parameter: (&str, &str), description: Option<&str>) -> String {
         response(
@@ -57,10 +58,12 @@ pub fn response(
 /// An authorization request, by [`AuthorizationRequest::key`]: pending, then approved or denied, then its answer is sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
-    asking: Asking,
-    ask: AuthorizationAsk,
+    #[serde(rename = "asking")]
+    requester: Requester,
+    #[serde(rename = "ask")]
+    parameters: AuthorizationParameters,
     session: SessionId,
-    answer: AnswerState,
+    answer: ConsentState,
     /// Whether the answer has been sent: once.
     answered: bool,
 }
@@ -71,33 +74,37 @@ impl Record for AuthorizationRequest {
 
 impl AuthorizationRequest {
     /// A new one, in this browser's session.
-    pub fn begin(asking: Asking, ask: AuthorizationAsk, session: SessionId) -> Self {
+    pub fn begin(
+        requester: Requester,
+        parameters: AuthorizationParameters,
+        session: SessionId,
+    ) -> Self {
         Self {
-            asking,
-            ask,
+            requester,
+            parameters,
             session,
-            answer: AnswerState::Pending,
+            answer: ConsentState::Pending,
             answered: false,
         }
     }
 
     /// Who asks.
-    pub fn asking(&self) -> &Asking {
-        &self.asking
+    pub fn requester(&self) -> &Requester {
+        &self.requester
     }
 
     /// Whether it waits for an answer.
-    pub fn is_open(&self) -> bool {
+    pub fn is_pending(&self) -> bool {
         self.answer.is_pending()
     }
 
     /// The request with the person's answer.
     ///
     /// # Errors
-    /// [`NotOpen`].
-    pub fn answered(self, answer: Answer) -> Result<Self, NotOpen> {
-        if !self.is_open() {
-            return Err(NotOpen);
+    /// [`NotPending`].
+    pub fn answered(self, answer: ConsentDecision) -> Result<Self, NotPending> {
+        if !self.is_pending() {
+            return Err(NotPending);
         }
         Ok(Self {
             answer: answer.into(),
@@ -108,8 +115,8 @@ impl AuthorizationRequest {
     /// The request when its answer is on its way to the client, and that answer: once.
     ///
     /// # Errors
-    /// [`NotOpen`] when there is no answer, or it was sent before.
-    pub fn sent(self) -> Result<(Self, Answer), NotOpen> {
+    /// [`NotPending`] when there is no answer, or it was sent before.
+    pub fn sent(self) -> Result<(Self, ConsentDecision), NotPending> {
         match self.answer.given() {
             Some(answer) if !self.answered => {
                 let sent = Self {
@@ -118,35 +125,39 @@ impl AuthorizationRequest {
                 };
                 Ok((sent, answer))
             }
-            Some(_) | None => Err(NotOpen),
+            Some(_) | None => Err(NotPending),
         }
     }
 
     /// Where the browser goes with a response.
     pub fn response(&self, parameter: (&str, &str), description: Option<&str>) -> String {
-        self.ask.response(parameter, description)
+        self.parameters.response(parameter, description)
     }
 
     /// A code for what was approved.
     pub fn into_code(self, approval: Approval, now: DateTime<Utc>) -> IssuedCode {
         IssuedCode {
-            asking: self.asking,
-            ask: self.ask,
+            requester: self.requester,
+            parameters: self.parameters,
             approval,
             expires_at: now + limits::AUTHORIZATION_CODE_LIFE,
-            outcome: CodeUse::Unused,
+            outcome: CodeState::Unused,
         }
     }
 
     /// Where the request is, the same whenever this browser shows it again.
-    pub fn key(session: SessionId, client: SecretDigest, ask: &AuthorizationAsk) -> SecretDigest {
+    pub fn key(
+        session: SessionId,
+        client: SecretDigest,
+        parameters: &AuthorizationParameters,
+    ) -> SecretDigest {
         let session = session.to_string();
         let parts: [&[u8]; 5] = [
             session.as_bytes(),
             client.as_bytes(),
-            ask.redirect_uri.as_str().as_bytes(),
-            ask.state.as_deref().unwrap_or_default().as_bytes(),
-            ask.code_challenge.as_str().as_bytes(),
+            parameters.redirect_uri.as_str().as_bytes(),
+            parameters.state.as_deref().unwrap_or_default().as_bytes(),
+            parameters.code_challenge.as_str().as_bytes(),
         ];
         SecretDigest::of("rolecall/authorization-request/v1", &parts)
     }
@@ -155,21 +166,24 @@ impl AuthorizationRequest {
 /// A code that was issued, found by its digest: unused, then redeemed or spoilt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IssuedCode {
-    asking: Asking,
-    ask: AuthorizationAsk,
+    #[serde(rename = "asking")]
+    requester: Requester,
+    #[serde(rename = "ask")]
+    parameters: AuthorizationParameters,
     approval: Approval,
     /// After this it is too late. The record is kept longer, to know a code that is shown again.
     expires_at: DateTime<Utc>,
-    outcome: CodeUse,
+    outcome: CodeState,
 }
 
 /// What became of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CodeUse {
+pub enum CodeState {
     /// Nothing yet.
     Unused,
     /// It was shown and was not good for it.
-    Spoilt,
+    #[serde(rename = "Spoilt")]
+    Invalidated,
     /// It made the client session at this key.
     Redeemed(SecretDigest),
 }
@@ -183,15 +197,15 @@ impl IssuedCode {
     ///
     /// # Errors
     /// What became of it.
-    pub fn unused(self) -> Result<UnusedCode, CodeUse> {
+    pub fn unused(self) -> Result<UnusedCode, CodeState> {
         match self.outcome {
-            CodeUse::Unused => Ok(UnusedCode(self)),
-            used @ (CodeUse::Spoilt | CodeUse::Redeemed(_)) => Err(used),
+            CodeState::Unused => Ok(UnusedCode(self)),
+            used @ (CodeState::Invalidated | CodeState::Redeemed(_)) => Err(used),
         }
     }
 
     /// What became of it.
-    pub fn outcome(&self) -> CodeUse {
+    pub fn outcome(&self) -> CodeState {
         self.outcome
     }
 }
@@ -202,17 +216,20 @@ pub struct UnusedCode(IssuedCode);
 
 impl UnusedCode {
     /// Whether it was issued for what is shown with it, to this client, and still works.
-    pub fn fits(&self, client: &ClientId, shown: &CodeRedemption, now: DateTime<Utc>) -> bool {
+    pub fn matches(&self, client: &ClientId, shown: &CodeRedemption, now: DateTime<Utc>) -> bool {
         let code = &self.0;
-        code.asking.client == client_key(client)
-            && code.ask.redirect_uri.as_str() == shown.redirect_uri
-            && code.ask.code_challenge.is_of(shown.verifier.expose())
+        code.requester.client == client_key(client)
+            && code.parameters.redirect_uri.as_str() == shown.redirect_uri
+            && code
+                .parameters
+                .code_challenge
+                .matches(shown.verifier.expose())
             && now < code.expires_at
     }
 
     /// Who asked.
-    pub fn asking(&self) -> &Asking {
-        &self.0.asking
+    pub fn requester(&self) -> &Requester {
+        &self.0.requester
     }
 
     /// Who said yes.
@@ -223,15 +240,15 @@ impl UnusedCode {
     /// The code when it has made the client session at this key.
     pub fn redeemed(self, session: SecretDigest) -> IssuedCode {
         IssuedCode {
-            outcome: CodeUse::Redeemed(session),
+            outcome: CodeState::Redeemed(session),
             ..self.0
         }
     }
 
     /// The code when it was shown and was not good for it.
-    pub fn spoilt(self) -> IssuedCode {
+    pub fn invalidated(self) -> IssuedCode {
         IssuedCode {
-            outcome: CodeUse::Spoilt,
+            outcome: CodeState::Invalidated,
             ..self.0
         }
     }

@@ -8,10 +8,11 @@ use crate::caller::Flow;
 use crate::clients::answer::Answering;
 use crate::clients::authorization_code::response;
 use crate::clients::{
-    Answer, Asked, Asking, AuthorizationAsk, AuthorizationRequest, ClientId, Clients,
-    CodeChallenge, Decision, GrantType, RedirectUri, RegisteredClient, Waiting, client_key,
+    AuthorizationParameters, AuthorizationRequest, ClientId, Clients, CodeChallenge, ConsentChoice,
+    ConsentDecision, ConsentRequest, GrantType, PendingRequest, RedirectUri, RegisteredClient,
+    Requester, client_key,
 };
-use crate::record::{Seen, StoreError};
+use crate::record::{StoreError, VersionedRecord};
 use crate::session::{Approval, ClientName, Session};
 
 /// An authorization request as it arrived.
@@ -35,10 +36,10 @@ pub struct AuthorizationForm {
 
 /// An authorization request that is in order.
 #[derive(Clone, Debug)]
-pub struct ReadAuthorization {
+pub struct ValidatedAuthorization {
     client: SecretDigest,
     client_name: ClientName,
-    ask: AuthorizationAsk,
+    parameters: AuthorizationParameters,
 }
 
 /// Why an authorization request is not in order.
@@ -55,7 +56,7 @@ pub enum AuthorizeError {
     TooLarge,
     /// The client is told, at its redirect URI.
     #[error("the request is not in order: {error}")]
-    Answer {
+    Redirect {
         /// `error` (RFC 6749 4.1.2.1)
         error: &'static str,
         /// Where the browser goes.
@@ -67,11 +68,11 @@ pub enum AuthorizeError {
 #[derive(Debug)]
 pub enum AuthorizationStep {
     /// The person is asked.
-    Ask(Box<Asked>),
+    RequestConsent(Box<ConsentRequest>),
     /// The browser goes there, with the answer.
-    Answer(String),
+    Redirect(String),
     /// The answer was sent already, or the request has expired.
-    Spent,
+    Closed,
     /// The session of the person who answers has ended in the meantime.
     SessionEnded,
 }
@@ -85,7 +86,7 @@ impl Clients {
     pub fn read_authorization(
         &self,
         form: AuthorizationForm,
-    ) -> Result<ReadAuthorization, AuthorizeError> {
+    ) -> Result<ValidatedAuthorization, AuthorizeError> {
         let id = ClientId::parse(form.client_id.as_deref().unwrap_or_default())
             .map_err(|_| AuthorizeError::InvalidClient)?;
         let keys = self.records.keys();
@@ -110,10 +111,10 @@ impl Clients {
                     .map_err(|(error, description)| (error, description.to_owned()))
             });
         match checked {
-            Ok(code_challenge) => Ok(ReadAuthorization {
+            Ok(code_challenge) => Ok(ValidatedAuthorization {
                 client: client_key(&id),
                 client_name: client.registration.name,
-                ask: AuthorizationAsk {
+                parameters: AuthorizationParameters {
                     redirect_uri,
                     state: form.state,
                     code_challenge,
@@ -122,7 +123,7 @@ impl Clients {
             Err((error, description)) => {
                 let state = form.state.as_deref();
                 let to = response(&redirect_uri, state, ("error", error), Some(&description));
-                Err(AuthorizeError::Answer { error, to })
+                Err(AuthorizeError::Redirect { error, to })
             }
         }
     }
@@ -135,23 +136,25 @@ impl Clients {
         &self,
         context: &RequestContext,
         session: &Session,
-        read: &ReadAuthorization,
+        read: &ValidatedAuthorization,
     ) -> Result<AuthorizationStep, StoreError> {
-        let key = AuthorizationRequest::key(session.id, read.client, &read.ask);
-        let found: Option<Seen<AuthorizationRequest>> = self.records.get(key).await?;
-        let asking = match found {
-            Some(seen) if seen.record.is_open() => seen.record.asking().clone(),
+        let key = AuthorizationRequest::key(session.id, read.client, &read.parameters);
+        let found: Option<VersionedRecord<AuthorizationRequest>> = self.records.get(key).await?;
+        let requester = match found {
+            Some(seen) if seen.record.is_pending() => seen.record.requester().clone(),
             Some(seen) => return self.send_answer(key, seen).await,
             None => self.remember(context, session, read, key).await?,
         };
-        let waiting = waiting_here(key, session, &asking);
-        let others = self.others(&asking, &waiting).await?;
-        Ok(AuthorizationStep::Ask(Box::new(Asked {
-            asking,
-            flow: Flow::Code,
-            user_code: None,
-            others,
-        })))
+        let pending = pending_in_session(key, session, &requester);
+        let others = self.others(&requester, &pending).await?;
+        Ok(AuthorizationStep::RequestConsent(Box::new(
+            ConsentRequest {
+                requester,
+                flow: Flow::Code,
+                user_code: None,
+                others,
+            },
+        )))
     }
 
     /// Takes the person's answer to what they have seen, and sends it; `shown` are the names of the other requests on the page.
@@ -162,20 +165,20 @@ impl Clients {
         &self,
         context: &RequestContext,
         session: &Session,
-        read: &ReadAuthorization,
-        decided: (Decision, &[String]),
+        read: &ValidatedAuthorization,
+        decided: (ConsentChoice, &[String]),
     ) -> Result<AuthorizationStep, StoreError> {
-        let key = AuthorizationRequest::key(session.id, read.client, &read.ask);
+        let key = AuthorizationRequest::key(session.id, read.client, &read.parameters);
         let records = &self.records;
         let Some(seen) = records.get::<AuthorizationRequest>(key).await? else {
             // The page is from another session, or too old: whoever looks now is asked now.
             return self.begin_authorization(context, session, read).await;
         };
-        if seen.record.is_open() {
-            let asking = seen.record.asking();
+        if seen.record.is_pending() {
+            let requester = seen.record.requester();
             let answering = Answering {
-                asking,
-                waiting: waiting_here(key, session, asking),
+                requester,
+                pending: pending_in_session(key, session, requester),
                 decision: decided.0,
                 shown: decided.1,
             };
@@ -186,7 +189,7 @@ impl Clients {
         }
         match records.get::<AuthorizationRequest>(key).await? {
             Some(seen) => self.send_answer(key, seen).await,
-            None => Ok(AuthorizationStep::Spent),
+            None => Ok(AuthorizationStep::Closed),
         }
     }
 
@@ -194,49 +197,50 @@ impl Clients {
         &self,
         context: &RequestContext,
         session: &Session,
-        read: &ReadAuthorization,
+        read: &ValidatedAuthorization,
         key: SecretDigest,
-    ) -> Result<Asking, StoreError> {
-        let asking = Asking {
+    ) -> Result<Requester, StoreError> {
+        let requester = Requester {
             client: read.client,
             client_name: read.client_name.clone(),
             origin: context.origin.clone(),
             begun_at: self.clock.now(),
         };
-        let request = AuthorizationRequest::begin(asking.clone(), read.ask.clone(), session.id);
-        let until = asking.begun_at + limits::AUTHORIZATION_LIFE;
+        let request =
+            AuthorizationRequest::begin(requester.clone(), read.parameters.clone(), session.id);
+        let until = requester.begun_at + limits::AUTHORIZATION_LIFE;
         match self.records.insert(key, &request, until).await {
             // The same page in two tabs, or reloaded at the same time.
             Ok(()) | Err(StoreError::Exists) => {}
             Err(error @ (StoreError::Conflict | StoreError::Unavailable(_))) => return Err(error),
         }
-        self.wait(&asking, waiting_here(key, session, &asking))
+        self.list_pending(&requester, pending_in_session(key, session, &requester))
             .await?;
-        Ok(asking)
+        Ok(requester)
     }
 
     /// Sends the answer of a request, once.
     async fn send_answer(
         &self,
         key: SecretDigest,
-        seen: Seen<AuthorizationRequest>,
+        seen: VersionedRecord<AuthorizationRequest>,
     ) -> Result<AuthorizationStep, StoreError> {
         let Ok((request, answer)) = seen.record.clone().sent() else {
-            return Ok(AuthorizationStep::Spent);
+            return Ok(AuthorizationStep::Closed);
         };
         let sent = self.records.replace(key, &seen, &request, seen.expires_at);
         match sent.await {
             Ok(()) => {}
-            Err(StoreError::Conflict | StoreError::Exists) => return Ok(AuthorizationStep::Spent),
+            Err(StoreError::Conflict | StoreError::Exists) => return Ok(AuthorizationStep::Closed),
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
         }
         match answer {
-            Answer::Denied => {
+            ConsentDecision::Denied => {
                 let why = "the person said no";
                 let to = request.response(("error", "access_denied"), Some(why));
-                Ok(AuthorizationStep::Answer(to))
+                Ok(AuthorizationStep::Redirect(to))
             }
-            Answer::Approved(approval) => self.issue_code(request, *approval).await,
+            ConsentDecision::Approved(approval) => self.issue_code(request, *approval).await,
         }
     }
 
@@ -252,16 +256,20 @@ impl Clients {
         // Longer than the code works, so that a code shown again is known.
         let until = now + limits::AUTHORIZATION_LIFE;
         self.records.insert(code.digest(), &issued, until).await?;
-        Ok(AuthorizationStep::Answer(to))
+        Ok(AuthorizationStep::Redirect(to))
     }
 }
 
-fn waiting_here(key: SecretDigest, session: &Session, asking: &Asking) -> Waiting {
-    Waiting {
+fn pending_in_session(
+    key: SecretDigest,
+    session: &Session,
+    requester: &Requester,
+) -> PendingRequest {
+    PendingRequest {
         key,
         flow: Flow::Code,
         session: Some(session.id),
-        begun_at: asking.begun_at,
+        begun_at: requester.begun_at,
     }
 }
 

@@ -7,14 +7,14 @@ use crate::audit::RequestContext;
 use crate::base::limits;
 use crate::base::secret::{DeviceCode, SecretDigest, random_token};
 use crate::caller::Flow;
-use crate::clients::answer::{Answering, waiting_device};
+use crate::clients::answer::{Answering, pending_device};
 use crate::clients::{
-    Asked, Asking, ClientId, Clients, ConsentError, Decision, DeviceAuthorization, ForeignStartUrl,
-    RegisteredClient, UserCode, UserCodeEntry, client_key,
+    ClientId, Clients, ConsentChoice, ConsentError, ConsentRequest, DeviceAuthorization,
+    RegisteredClient, Requester, StartUrlMismatch, UserCode, UserCodeEntry, client_key,
 };
 use crate::identity::AuthTime;
-use crate::record::rate_limit::{LimitExceeded, LimitName, Place, RateLimitError};
-use crate::record::{Seen, StoreError};
+use crate::record::rate_limit::{LimitExceeded, LimitName, RateLimitError, RateLimitSlot};
+use crate::record::{StoreError, VersionedRecord};
 use crate::session::Session;
 
 /// How often another user code is drawn when one is taken.
@@ -22,7 +22,7 @@ const USER_CODE_TRIES: usize = 8;
 
 /// A device authorization that has begun (RFC 8628 3.2).
 #[derive(Debug)]
-pub struct DeviceStarted {
+pub struct StartedDeviceAuthorization {
     /// `device_code`
     pub device_code: DeviceCode,
     /// `user_code`
@@ -43,7 +43,7 @@ pub enum DeviceError {
     Off,
     /// The client was configured for another portal.
     #[error(transparent)]
-    StartUrl(#[from] ForeignStartUrl),
+    StartUrl(#[from] StartUrlMismatch),
     /// Too many from this address.
     #[error(transparent)]
     TooMany(#[from] LimitExceeded),
@@ -63,13 +63,13 @@ impl From<RateLimitError> for DeviceError {
 
 /// What the person answered on the page of a device.
 #[derive(Clone, Debug)]
-pub struct DeviceAnswer {
+pub struct DeviceConsent {
     /// The code, which a link may have filled in.
     pub user_code: String,
     /// The half of it that the person typed.
     pub retyped: String,
     /// Yes or no.
-    pub decision: Decision,
+    pub decision: ConsentChoice,
     /// The names of the other requests that they were shown.
     pub shown: Vec<String>,
 }
@@ -94,7 +94,7 @@ impl Clients {
         context: &RequestContext,
         (id, client): (&ClientId, &RegisteredClient),
         start_url: Option<&str>,
-    ) -> Result<DeviceStarted, DeviceError> {
+    ) -> Result<StartedDeviceAuthorization, DeviceError> {
         if !self.rules.device_flow {
             return Err(DeviceError::Off);
         }
@@ -106,19 +106,19 @@ impl Clients {
         let entropy = self.entropy.as_ref();
         let device_code = DeviceCode::new(random_token(entropy));
         let key = device_code.digest();
-        let asking = Asking {
+        let requester = Requester {
             client: client_key(id),
             client_name: client.registration.name.clone(),
             origin: context.origin.clone(),
             begun_at: self.clock.now(),
         };
         let user_code = self.reserve_user_code(key).await?;
-        let device = DeviceAuthorization::begin(asking, user_code.clone());
+        let device = DeviceAuthorization::begin(requester, user_code.clone());
         let until = device.stored_until();
         self.records.insert(key, &device, until).await?;
-        self.wait(device.asking(), waiting_device(key, &device))
+        self.list_pending(device.requester(), pending_device(key, &device))
             .await?;
-        Ok(DeviceStarted {
+        Ok(StartedDeviceAuthorization {
             device_code,
             user_code,
             expires_in: limits::AUTHORIZATION_LIFE,
@@ -152,15 +152,15 @@ impl Clients {
         context: &RequestContext,
         session: &Session,
         typed: &str,
-    ) -> Result<Asked, ConsentError> {
+    ) -> Result<ConsentRequest, ConsentError> {
         let (key, seen) = self.find_device(context, session, typed).await?;
         let device = seen.record;
         let others = self
-            .others(device.asking(), &waiting_device(key, &device))
+            .others(device.requester(), &pending_device(key, &device))
             .await?;
-        Ok(Asked {
+        Ok(ConsentRequest {
             user_code: Some(device.user_code().clone()),
-            asking: device.into_asking(),
+            requester: device.into_requester(),
             flow: Flow::Device,
             others,
         })
@@ -174,20 +174,21 @@ impl Clients {
         &self,
         context: &RequestContext,
         session: &Session,
-        answer: &DeviceAnswer,
+        answer: &DeviceConsent,
     ) -> Result<u32, ConsentError> {
         let (key, seen) = self
             .find_device(context, session, &answer.user_code)
             .await?;
         let device = seen.record;
-        if answer.decision == Decision::Allow && !device.user_code().is_retyped_by(&answer.retyped)
+        if answer.decision == ConsentChoice::Allow
+            && !device.user_code().is_retyped_by(&answer.retyped)
         {
-            self.take_user_code_place(session).await?;
+            self.acquire_user_code_slot(session).await?;
             return Err(ConsentError::NotRetyped);
         }
         let answering = Answering {
-            asking: device.asking(),
-            waiting: waiting_device(key, &device),
+            requester: device.requester(),
+            pending: pending_device(key, &device),
             decision: answer.decision,
             shown: &answer.shown,
         };
@@ -214,7 +215,7 @@ impl Clients {
         context: &RequestContext,
         session: &Session,
         typed: &str,
-    ) -> Result<(SecretDigest, Seen<DeviceAuthorization>), ConsentError> {
+    ) -> Result<(SecretDigest, VersionedRecord<DeviceAuthorization>), ConsentError> {
         let now = self.clock.now();
         if !self.rules.device_flow {
             return Err(ConsentError::DeviceFlowOff);
@@ -226,9 +227,9 @@ impl Clients {
         }
         let code = UserCode::parse(typed).map_err(|_| ConsentError::UnknownCode)?;
         // A wrong code is counted before it is known to be one.
-        let places = self.take_user_code_place(session).await?;
+        let slots = self.acquire_user_code_slot(session).await?;
         let records = &self.records;
-        let entry: Option<Seen<UserCodeEntry>> = records.get(code.key()).await?;
+        let entry: Option<VersionedRecord<UserCodeEntry>> = records.get(code.key()).await?;
         let Some(entry) = entry else {
             // It counts against the address too, but that refuses nobody who is signed in.
             let _ = self
@@ -237,18 +238,21 @@ impl Clients {
                 .await;
             return Err(ConsentError::UnknownCode);
         };
-        self.rates.give_back(&places).await?;
+        self.rates.release(&slots).await?;
         let key = entry.record.device;
-        let seen: Option<Seen<DeviceAuthorization>> = records.get(key).await?;
-        let open = seen.filter(|seen| seen.record.is_open(now));
+        let seen: Option<VersionedRecord<DeviceAuthorization>> = records.get(key).await?;
+        let open = seen.filter(|seen| seen.record.is_pending(now));
         open.map(|seen| (key, seen))
             .ok_or(ConsentError::UnknownCode)
     }
 
-    async fn take_user_code_place(&self, session: &Session) -> Result<[Place; 2], ConsentError> {
-        let places = self.user_code_places(session);
-        match self.rates.take(&places).await {
-            Ok(_) => Ok(places),
+    async fn acquire_user_code_slot(
+        &self,
+        session: &Session,
+    ) -> Result<[RateLimitSlot; 2], ConsentError> {
+        let slots = self.user_code_slots(session);
+        match self.rates.acquire(&slots).await {
+            Ok(_) => Ok(slots),
             Err(RateLimitError::Exceeded(exceeded)) => Err(ConsentError::TooManyTries(exceeded)),
             Err(RateLimitError::Unavailable(error)) => Err(error.into()),
         }

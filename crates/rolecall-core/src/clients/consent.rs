@@ -35,7 +35,7 @@ impl std::fmt::Display for RequestId {
 
 /// Who asks, as far as it can be told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Asking {
+pub struct Requester {
     /// Which client, see [`crate::clients::client_key`].
     pub client: SecretDigest,
     /// What it calls itself; unverified.
@@ -48,7 +48,7 @@ pub struct Asking {
 
 /// What a person answered; no also stands for a client that did not behave.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub enum ConsentDecision {
     /// Yes.
     Approved(Box<Approval>),
     /// No.
@@ -58,11 +58,11 @@ pub enum Answer {
 /// A request is not open: it was answered, or it is too late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the request is not open any more")]
-pub struct NotOpen;
+pub struct NotPending;
 
 /// Whether a stored request has its answer. It is answered once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum AnswerState {
+pub(super) enum ConsentState {
     /// Nobody has answered yet.
     Pending,
     /// Yes.
@@ -71,34 +71,34 @@ pub(super) enum AnswerState {
     Denied,
 }
 
-impl AnswerState {
+impl ConsentState {
     /// Nobody has answered yet.
     pub(super) fn is_pending(&self) -> bool {
         matches!(self, Self::Pending)
     }
 
     /// The answer, if there is one.
-    pub(super) fn given(&self) -> Option<Answer> {
+    pub(super) fn given(&self) -> Option<ConsentDecision> {
         match self {
             Self::Pending => None,
-            Self::Approved(approval) => Some(Answer::Approved(approval.clone())),
-            Self::Denied => Some(Answer::Denied),
+            Self::Approved(approval) => Some(ConsentDecision::Approved(approval.clone())),
+            Self::Denied => Some(ConsentDecision::Denied),
         }
     }
 }
 
-impl From<Answer> for AnswerState {
-    fn from(answer: Answer) -> Self {
+impl From<ConsentDecision> for ConsentState {
+    fn from(answer: ConsentDecision) -> Self {
         match answer {
-            Answer::Approved(approval) => Self::Approved(approval),
-            Answer::Denied => Self::Denied,
+            ConsentDecision::Approved(approval) => Self::Approved(approval),
+            ConsentDecision::Denied => Self::Denied,
         }
     }
 }
 
 /// What the person says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub enum ConsentChoice {
     /// Yes.
     Allow,
     /// No.
@@ -107,9 +107,9 @@ pub enum Decision {
 
 /// A request as the person sees it.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct ConsentRequest {
     /// Who asks.
-    pub asking: Asking,
+    pub requester: Requester,
     /// In which flow.
     pub flow: Flow,
     /// The code to compare (device flow).
@@ -127,16 +127,16 @@ pub struct OtherRequest {
     pub begun_at: DateTime<Utc>,
 }
 
-/// Requests that may be answered together, by [`WaitingList::key`].
+/// Requests that may be answered together, by [`PendingRequests::key`].
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct WaitingList {
+pub struct PendingRequests {
     /// Oldest first; answered ones may linger.
-    entries: Vec<Waiting>,
+    entries: Vec<PendingRequest>,
 }
 
 /// One of them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Waiting {
+pub struct PendingRequest {
     /// Finds its record.
     pub key: SecretDigest,
     /// In which flow.
@@ -147,23 +147,23 @@ pub struct Waiting {
     pub begun_at: DateTime<Utc>,
 }
 
-impl Record for WaitingList {
+impl Record for PendingRequests {
     const KIND: &'static str = "waiting";
 }
 
-impl WaitingList {
+impl PendingRequests {
     /// Where the list is that this request belongs to; none where the address is not known, since nothing is joined then.
     ///
     /// Devices are joined by their client and its address: only who holds the client's secret can ask in its name.
     /// Requests of the code flow are joined within one browser's session by the client's name, since tools that start
     /// together without a registration register one each. Their codes go to that person's machine alone.
-    pub fn key(asking: &Asking, waiting: &Waiting) -> Option<SecretDigest> {
-        let address = asking.origin.address?.to_canonical().to_string();
-        let name = asking.client_name.to_string();
-        Some(match waiting.session {
+    pub fn key(requester: &Requester, pending: &PendingRequest) -> Option<SecretDigest> {
+        let address = requester.origin.address?.to_canonical().to_string();
+        let name = requester.client_name.to_string();
+        Some(match pending.session {
             None => SecretDigest::of(
                 "rolecall/waiting/v1",
-                &[asking.client.as_bytes(), address.as_bytes()],
+                &[requester.client.as_bytes(), address.as_bytes()],
             ),
             Some(session) => SecretDigest::of(
                 "rolecall/waiting-code/v1",
@@ -177,26 +177,32 @@ impl WaitingList {
     }
 
     /// The list with another request; without those that are too old to be joined, and the oldest beyond
-    /// [`limits::WAITING_MAX`].
-    pub fn with(mut self, waiting: Waiting) -> Self {
-        let now = waiting.begun_at;
+    /// [`limits::JOINT_CONSENT_REQUESTS_MAX`].
+    pub fn with(mut self, pending: PendingRequest) -> Self {
+        let now = pending.begun_at;
         self.entries.retain(|old| {
-            old.key != waiting.key && now < old.begun_at + limits::AUTHORIZATION_LIFE
+            old.key != pending.key && now < old.begun_at + limits::AUTHORIZATION_LIFE
         });
-        self.entries.push(waiting);
-        let surplus = self.entries.len().saturating_sub(limits::WAITING_MAX);
+        self.entries.push(pending);
+        let surplus = self
+            .entries
+            .len()
+            .saturating_sub(limits::JOINT_CONSENT_REQUESTS_MAX);
         self.entries.drain(..surplus);
         self
     }
 
-    /// Those that the answer to `one` may serve as well: the same flow, within [`limits::JOIN_WITHIN`] of it, and in
+    /// Those that the answer to `one` may serve as well: the same flow, within [`limits::JOINT_CONSENT_WINDOW`] of it, and in
     /// the same browser where they are in one.
-    pub fn beside<'a>(&'a self, one: &'a Waiting) -> impl Iterator<Item = &'a Waiting> {
+    pub fn joinable_with<'a>(
+        &'a self,
+        one: &'a PendingRequest,
+    ) -> impl Iterator<Item = &'a PendingRequest> {
         self.entries.iter().filter(|other| {
             other.key != one.key
                 && other.flow == one.flow
                 && other.session == one.session
-                && (other.begun_at - one.begun_at).abs() <= limits::JOIN_WITHIN
+                && (other.begun_at - one.begun_at).abs() <= limits::JOINT_CONSENT_WINDOW
         })
     }
 }

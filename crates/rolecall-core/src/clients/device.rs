@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::secret::SecretDigest;
 use crate::base::{Entropy, limits};
-use crate::clients::consent::AnswerState;
-use crate::clients::{Answer, Asking, NotOpen};
+use crate::clients::consent::ConsentState;
+use crate::clients::{ConsentDecision, NotPending, Requester};
 use crate::record::Record;
 use crate::session::Approval;
 
@@ -103,11 +103,12 @@ impl From<UserCode> for String {
 /// A device authorization under way, found by the digest of its `device_code`: pending, then approved or denied.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeviceAuthorization {
-    asking: Asking,
+    #[serde(rename = "asking")]
+    requester: Requester,
     user_code: UserCode,
     /// After this it is too late. The record is kept a little longer, so that whoever polls is told.
     expires_at: DateTime<Utc>,
-    answer: AnswerState,
+    answer: ConsentState,
     polls: u32,
     polled_at: DateTime<Utc>,
     early_polls: u32,
@@ -130,7 +131,7 @@ impl Record for UserCodeEntry {
 
 /// What a poll finds (RFC 8628 3.5).
 #[derive(Clone, Debug)]
-pub enum Polled {
+pub enum PollResult {
     /// Nobody has answered yet.
     Pending,
     /// Asked again too soon.
@@ -145,26 +146,26 @@ pub enum Polled {
 
 impl DeviceAuthorization {
     /// A new one.
-    pub fn begin(asking: Asking, user_code: UserCode) -> Self {
+    pub fn begin(requester: Requester, user_code: UserCode) -> Self {
         Self {
-            expires_at: asking.begun_at + limits::AUTHORIZATION_LIFE,
-            polled_at: asking.begun_at,
-            asking,
+            expires_at: requester.begun_at + limits::AUTHORIZATION_LIFE,
+            polled_at: requester.begun_at,
+            requester,
             user_code,
-            answer: AnswerState::Pending,
+            answer: ConsentState::Pending,
             polls: 0,
             early_polls: 0,
         }
     }
 
     /// Who asks.
-    pub fn asking(&self) -> &Asking {
-        &self.asking
+    pub fn requester(&self) -> &Requester {
+        &self.requester
     }
 
     /// Who asked, of an authorization that was taken out of the store.
-    pub fn into_asking(self) -> Asking {
-        self.asking
+    pub fn into_requester(self) -> Requester {
+        self.requester
     }
 
     /// What the person types.
@@ -178,22 +179,22 @@ impl DeviceAuthorization {
     }
 
     /// Whether somebody may still answer it.
-    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+    pub fn is_pending(&self, now: DateTime<Utc>) -> bool {
         now < self.expires_at && self.answer.is_pending()
     }
 
     /// Whether it was refused for good: no poll changes it any more.
     pub fn is_denied(&self) -> bool {
-        matches!(self.answer, AnswerState::Denied)
+        matches!(self.answer, ConsentState::Denied)
     }
 
     /// The authorization with the person's answer.
     ///
     /// # Errors
-    /// [`NotOpen`].
-    pub fn answered(self, answer: Answer, now: DateTime<Utc>) -> Result<Self, NotOpen> {
-        if !self.is_open(now) {
-            return Err(NotOpen);
+    /// [`NotPending`].
+    pub fn answered(self, answer: ConsentDecision, now: DateTime<Utc>) -> Result<Self, NotPending> {
+        if !self.is_pending(now) {
+            return Err(NotPending);
         }
         Ok(Self {
             answer: answer.into(),
@@ -203,9 +204,9 @@ impl DeviceAuthorization {
 
     /// Counts a poll and tells what it finds. The first two polls are never too soon: AWS's CLI asks once before it shows
     /// the code. Who goes on asking too soon is turned away for good.
-    pub fn polled(mut self, now: DateTime<Utc>) -> (Self, Polled) {
+    pub fn poll(mut self, now: DateTime<Utc>) -> (Self, PollResult) {
         if now >= self.expires_at {
-            return (self, Polled::Expired);
+            return (self, PollResult::Expired);
         }
         let soon = self.polls >= 2 && now < self.polled_at + limits::POLL_INTERVAL - SLACK;
         self.polls = self.polls.saturating_add(1);
@@ -214,13 +215,13 @@ impl DeviceAuthorization {
             self.early_polls = self.early_polls.saturating_add(1);
         }
         if self.early_polls > limits::EARLY_POLLS_MAX {
-            self.answer = AnswerState::Denied;
+            self.answer = ConsentState::Denied;
         }
         let found = match &self.answer {
-            AnswerState::Denied => Polled::Denied,
-            AnswerState::Pending | AnswerState::Approved(_) if soon => Polled::SlowDown,
-            AnswerState::Pending => Polled::Pending,
-            AnswerState::Approved(approval) => Polled::Approved(approval.clone()),
+            ConsentState::Denied => PollResult::Denied,
+            ConsentState::Pending | ConsentState::Approved(_) if soon => PollResult::SlowDown,
+            ConsentState::Pending => PollResult::Pending,
+            ConsentState::Approved(approval) => PollResult::Approved(approval.clone()),
         };
         (self, found)
     }
@@ -247,13 +248,13 @@ mod tests {
     }
 
     fn begun() -> DeviceAuthorization {
-        let asking = Asking {
+        let requester = Requester {
             client: SecretDigest::of("test", &[]),
             client_name: ClientName::new("aws"),
             origin: ClientInfo::default(),
             begun_at: DateTime::UNIX_EPOCH,
         };
-        DeviceAuthorization::begin(asking, UserCode::parse("BCDFGHJK").unwrap())
+        DeviceAuthorization::begin(requester, UserCode::parse("BCDFGHJK").unwrap())
     }
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -297,8 +298,8 @@ mod tests {
     }
 
     /// Polls at this second.
-    fn polled(device: &mut DeviceAuthorization, seconds: i64) -> Polled {
-        let (next, found) = device.clone().polled(at(seconds));
+    fn poll(device: &mut DeviceAuthorization, seconds: i64) -> PollResult {
+        let (next, found) = device.clone().poll(at(seconds));
         *device = next;
         found
     }
@@ -307,12 +308,15 @@ mod tests {
     fn who_keeps_the_interval_is_never_slowed_down() {
         let mut device = begun();
         for seconds in [0, 0, 5, 10, 14, 19] {
-            let polled = polled(&mut device, seconds);
-            assert!(matches!(polled, Polled::Pending), "{seconds}: {polled:?}");
+            let result = poll(&mut device, seconds);
+            assert!(
+                matches!(result, PollResult::Pending),
+                "{seconds}: {result:?}"
+            );
         }
-        assert!(matches!(polled(&mut device, 22), Polled::SlowDown));
+        assert!(matches!(poll(&mut device, 22), PollResult::SlowDown));
         assert!(
-            matches!(polled(&mut device, 27), Polled::Pending),
+            matches!(poll(&mut device, 27), PollResult::Pending),
             "and is forgiven"
         );
     }
@@ -320,36 +324,42 @@ mod tests {
     #[test]
     fn who_hammers_is_turned_away_for_good() {
         let mut device = begun();
-        polled(&mut device, 0);
-        polled(&mut device, 0);
+        poll(&mut device, 0);
+        poll(&mut device, 0);
         for _ in 0..limits::EARLY_POLLS_MAX {
-            assert!(matches!(polled(&mut device, 1), Polled::SlowDown));
+            assert!(matches!(poll(&mut device, 1), PollResult::SlowDown));
         }
-        assert!(matches!(polled(&mut device, 1), Polled::Denied));
-        assert!(matches!(polled(&mut device, 100), Polled::Denied));
-        assert!(!device.is_open(at(100)), "and nobody can allow it any more");
+        assert!(matches!(poll(&mut device, 1), PollResult::Denied));
+        assert!(matches!(poll(&mut device, 100), PollResult::Denied));
+        assert!(
+            !device.is_pending(at(100)),
+            "and nobody can allow it any more"
+        );
         assert_eq!(
-            device.answered(Answer::Denied, at(100)).err(),
-            Some(NotOpen)
+            device.answered(ConsentDecision::Denied, at(100)).err(),
+            Some(NotPending)
         );
     }
 
     #[test]
     fn it_expires_at_the_second() {
         let mut device = begun();
-        assert!(device.is_open(at(599)) && !device.is_open(at(600)));
-        assert!(matches!(polled(&mut device, 599), Polled::Pending));
-        assert!(matches!(polled(&mut device, 600), Polled::Expired));
+        assert!(device.is_pending(at(599)) && !device.is_pending(at(600)));
+        assert!(matches!(poll(&mut device, 599), PollResult::Pending));
+        assert!(matches!(poll(&mut device, 600), PollResult::Expired));
         assert_eq!(
-            device.answered(Answer::Denied, at(600)).err(),
-            Some(NotOpen)
+            device.answered(ConsentDecision::Denied, at(600)).err(),
+            Some(NotPending)
         );
     }
 
     #[test]
     fn it_is_answered_once() {
-        let denied = begun().answered(Answer::Denied, at(1)).unwrap();
-        assert!(denied.is_denied() && !denied.is_open(at(1)));
-        assert_eq!(denied.answered(Answer::Denied, at(1)).err(), Some(NotOpen));
+        let denied = begun().answered(ConsentDecision::Denied, at(1)).unwrap();
+        assert!(denied.is_denied() && !denied.is_pending(at(1)));
+        assert_eq!(
+            denied.answered(ConsentDecision::Denied, at(1)).err(),
+            Some(NotPending)
+        );
     }
 }

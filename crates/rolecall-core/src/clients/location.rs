@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Asked;
+use super::ConsentRequest;
 use crate::caller::Flow;
 
 /// Where a client is, as far as two addresses tell.
@@ -16,12 +16,12 @@ pub enum ClientLocation {
     Unknown,
 }
 
-impl Asked {
+impl ConsentRequest {
     /// Where the client is, seen from the person at this address.
     pub fn location(&self, person: Option<IpAddr>) -> ClientLocation {
         match self.flow {
             Flow::Code => ClientLocation::Near,
-            Flow::Device => between(self.asking.origin.address, person),
+            Flow::Device => between(self.requester.origin.address, person),
         }
     }
 }

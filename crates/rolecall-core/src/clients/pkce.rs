@@ -17,7 +17,7 @@ text_newtype!(
 
 impl CodeChallenge {
     /// Whether it was made of this `code_verifier`, 43 to 128 unreserved characters (RFC 7636 4.1, 4.6).
-    pub fn is_of(&self, unverified: &str) -> bool {
+    pub fn matches(&self, unverified: &str) -> bool {
         let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
         (43..=128).contains(&unverified.len())
             && unverified.bytes().all(unreserved)
@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn only_the_verifier_fits() {
         let challenge = CodeChallenge::parse(CHALLENGE).unwrap();
-        assert!(challenge.is_of(VERIFIER));
+        assert!(challenge.matches(VERIFIER));
         for other in [
             "",
             CHALLENGE,
@@ -44,7 +44,7 @@ mod tests {
             &VERIFIER[..42],
             &format!("{VERIFIER}A"),
         ] {
-            assert!(!challenge.is_of(other), "{other}");
+            assert!(!challenge.matches(other), "{other}");
         }
         let of = |text: &str| {
             CodeChallenge::parse(&URL_SAFE_NO_PAD.encode(Sha256::digest(text))).unwrap()
@@ -57,7 +57,7 @@ mod tests {
             (format!("{}+", "a".repeat(43)), false),
             (format!("{}é", "a".repeat(43)), false),
         ] {
-            assert_eq!(of(&verifier).is_of(&verifier), fits, "{verifier}");
+            assert_eq!(of(&verifier).matches(&verifier), fits, "{verifier}");
         }
     }
 

@@ -12,7 +12,7 @@ use crate::clients::{
 
 /// A registration.
 #[derive(Clone, Debug)]
-pub struct Registered {
+pub struct IssuedRegistration {
     /// `clientId`
     pub id: ClientId,
     /// `clientSecret`
@@ -34,7 +34,7 @@ impl Clients {
     pub fn register_client(
         &self,
         form: RegistrationForm,
-    ) -> Result<Registered, InvalidRegistration> {
+    ) -> Result<IssuedRegistration, InvalidRegistration> {
         let now = self.clock.now();
         let mut nonce = [0; 16];
         self.entropy.fill(&mut nonce);
@@ -51,6 +51,6 @@ impl Clients {
         let keys = self.records.keys();
         let id = client.id(keys).map_err(|_| InvalidRegistration::TooLarge)?;
         let secret = secret_of(&id, keys);
-        Ok(Registered { id, secret, client })
+        Ok(IssuedRegistration { id, secret, client })
     }
 }

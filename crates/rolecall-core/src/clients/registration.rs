@@ -5,7 +5,7 @@ use rolecall_wire::sso_oidc::PUBLIC_CLIENT;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{limits, text_newtype};
-use crate::clients::{ForeignStartUrl, GrantType, RedirectUri};
+use crate::clients::{GrantType, RedirectUri, StartUrlMismatch};
 use crate::session::ClientName;
 
 text_newtype!(
@@ -77,7 +77,7 @@ pub enum InvalidRegistration {
     RedirectUri(#[from] crate::clients::InvalidRedirectUri),
     /// `issuerUrl` is of another portal.
     #[error(transparent)]
-    StartUrl(#[from] ForeignStartUrl),
+    StartUrl(#[from] StartUrlMismatch),
 }
 
 impl Registration {

@@ -46,7 +46,7 @@ impl StartLabel {
 #[error(
     "The start URL {start_url:?} is not of Rolecall at {own}. For an AWS IAM Identity Center, unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC, which lead every profile here; for Rolecall, set sso_start_url = {expected}."
 )]
-pub struct ForeignStartUrl {
+pub struct StartUrlMismatch {
     start_url: String,
     own: String,
     expected: String,
@@ -89,15 +89,15 @@ impl StartUrls {
     /// `/start`, a slash at the end and a fragment, as AWS's clients send them.
     ///
     /// # Errors
-    /// [`ForeignStartUrl`], with what to change.
-    pub fn check(&self, start_url: &str) -> Result<(), ForeignStartUrl> {
+    /// [`StartUrlMismatch`], with what to change.
+    pub fn check(&self, start_url: &str) -> Result<(), StartUrlMismatch> {
         if Url::parse(start_url).is_ok_and(|url| self.is_ours(&url)) {
             return Ok(());
         }
-        Err(ForeignStartUrl {
+        Err(StartUrlMismatch {
             start_url: text::one_line(start_url, SHOWN_CHARS_MAX),
             own: self.public_url.origin().ascii_serialization(),
-            expected: self.of_profiles().to_owned(),
+            expected: self.for_profiles().to_owned(),
         })
     }
 
@@ -120,7 +120,7 @@ impl StartUrls {
     }
 
     /// What stands in a profile: our own address, or AWS's where ours is plain http, which the newest CLI refuses.
-    pub fn of_profiles(&self) -> &str {
+    pub fn for_profiles(&self) -> &str {
         if self.own.starts_with("https:") {
             &self.own
         } else {
@@ -152,10 +152,10 @@ mod tests {
         let label = StartLabel::parse("acme").unwrap();
         let urls = |url: &Url, partition| StartUrls::new(url, partition, Some(&label), &[]);
         let safe = urls(&url("https://sso.example.com:8443/"), Partition::Aws);
-        assert_eq!(safe.of_profiles(), "https://sso.example.com:8443/start");
+        assert_eq!(safe.for_profiles(), "https://sso.example.com:8443/start");
         assert_eq!(safe.at_aws(), "https://acme.awsapps.com/start");
         let plain = urls(&url("http://127.0.0.1:8400/"), Partition::China);
-        assert_eq!(plain.of_profiles(), "https://acme.awsapps.cn/start");
+        assert_eq!(plain.for_profiles(), "https://acme.awsapps.cn/start");
     }
 
     #[test]

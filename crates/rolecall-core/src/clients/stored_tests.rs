@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::consent::AnswerState;
+use super::consent::ConsentState;
 use super::*;
 use crate::base::secret::SecretDigest;
 use crate::base::timestamp;
@@ -62,22 +62,25 @@ fn approval() -> Box<Approval> {
 fn a_device_authorization_and_its_answers() {
     const PENDING: &str = r#"{"asking":<ASKING>,"user_code":"BCDFGHJK","expires_at":"2026-09-21T14:23:20Z","answer":"Pending","polls":0,"polled_at":"2026-09-21T14:13:20Z","early_polls":0}"#;
     const POLLED: &str = r#"{"asking":<ASKING>,"user_code":"BCDFGHJK","expires_at":"2026-09-21T14:23:20Z","answer":{"Approved":<APPROVAL>},"polls":3,"polled_at":"2026-09-21T14:13:20Z","early_polls":1}"#;
-    let asking: Asking = opened(ASKING);
-    let begun = DeviceAuthorization::begin(asking, UserCode::parse("BCDF-GHJK").unwrap());
+    let requester: Requester = opened(ASKING);
+    let begun = DeviceAuthorization::begin(requester, UserCode::parse("BCDF-GHJK").unwrap());
     assert_written(&begun, PENDING);
     let pending: DeviceAuthorization = opened(PENDING);
-    let denied = pending.clone().answered(Answer::Denied, at(1)).unwrap();
+    let denied = pending
+        .clone()
+        .answered(ConsentDecision::Denied, at(1))
+        .unwrap();
     assert_written(&denied, &PENDING.replace("\"Pending\"", "\"Denied\""));
     let mut approved = pending;
     approved = approved
-        .answered(Answer::Approved(approval()), at(0))
+        .answered(ConsentDecision::Approved(approval()), at(0))
         .unwrap();
     for _ in 0..3 {
-        (approved, _) = approved.polled(at(0));
+        (approved, _) = approved.poll(at(0));
     }
     assert_written(&approved, POLLED);
-    let (_, found) = opened::<DeviceAuthorization>(POLLED).polled(at(5));
-    assert!(matches!(found, Polled::Approved(_)), "{found:?}");
+    let (_, found) = opened::<DeviceAuthorization>(POLLED).poll(at(5));
+    assert!(matches!(found, PollResult::Approved(_)), "{found:?}");
 }
 
 #[test]
@@ -91,21 +94,26 @@ fn an_authorization_request_is_answered_and_sent_once() {
     assert_written(&begun, PENDING);
     assert_eq!(
         begun.clone().sent().err(),
-        Some(NotOpen),
+        Some(NotPending),
         "there is no answer"
     );
-    let denied = begun.clone().answered(Answer::Denied).unwrap();
-    assert_eq!(denied.clone().answered(Answer::Denied).err(), Some(NotOpen));
+    let denied = begun.clone().answered(ConsentDecision::Denied).unwrap();
+    assert_eq!(
+        denied.clone().answered(ConsentDecision::Denied).err(),
+        Some(NotPending)
+    );
     let (sent, answer) = denied.sent().unwrap();
-    assert!(matches!(answer, Answer::Denied));
+    assert!(matches!(answer, ConsentDecision::Denied));
     assert_written(&sent, DENIED_AND_SENT);
     let sent: AuthorizationRequest = opened(DENIED_AND_SENT);
-    assert_eq!(sent.sent().err(), Some(NotOpen), "it was sent before");
+    assert_eq!(sent.sent().err(), Some(NotPending), "it was sent before");
 
-    let approved = begun.answered(Answer::Approved(approval())).unwrap();
+    let approved = begun
+        .answered(ConsentDecision::Approved(approval()))
+        .unwrap();
     assert_written(&approved, APPROVED);
     let (sent, answer) = opened::<AuthorizationRequest>(APPROVED).sent().unwrap();
-    let Answer::Approved(approval) = answer else {
+    let ConsentDecision::Approved(approval) = answer else {
         panic!("{answer:?}");
     };
     assert_written(&sent.into_code(*approval, at(0)), CODE);
@@ -117,11 +125,11 @@ fn a_code_is_used_once() {
     const SPOILT: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":"Spoilt"}"#;
     const REDEEMED: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":{"Redeemed":<MADE>}}"#;
     let unused = opened::<IssuedCode>(UNUSED).unused().unwrap();
-    assert_written(&unused.clone().spoilt(), SPOILT);
+    assert_written(&unused.clone().invalidated(), SPOILT);
     assert_written(&unused.redeemed(made()), REDEEMED);
     for (text, outcome) in [
-        (SPOILT, CodeUse::Spoilt),
-        (REDEEMED, CodeUse::Redeemed(made())),
+        (SPOILT, CodeState::Invalidated),
+        (REDEEMED, CodeState::Redeemed(made())),
     ] {
         let used = opened::<IssuedCode>(text).unused();
         assert_eq!(used.err(), Some(outcome));
@@ -131,11 +139,11 @@ fn a_code_is_used_once() {
 #[test]
 fn lists_of_those_that_wait() {
     const LIST: &str = r#"{"entries":[{"key":<MADE>,"flow":"device","session":null,"begun_at":"2026-09-21T14:13:20Z"},{"key":<SESSION>,"flow":"code","session":<SESSION>,"begun_at":"2026-09-21T14:13:20Z"}]}"#;
-    let list: WaitingList = opened(LIST);
-    let one: Waiting = opened(
+    let list: PendingRequests = opened(LIST);
+    let one: PendingRequest = opened(
         r#"{"key":<MADE>,"flow":"device","session":null,"begun_at":"2026-09-21T14:13:20Z"}"#,
     );
-    assert_eq!(list.beside(&one).count(), 0, "the flows differ");
+    assert_eq!(list.joinable_with(&one).count(), 0, "the flows differ");
     opened::<UserCodeEntry>(r#"{"device":<MADE>}"#);
-    assert!(opened::<AnswerState>("\"Pending\"").is_pending());
+    assert!(opened::<ConsentState>("\"Pending\"").is_pending());
 }

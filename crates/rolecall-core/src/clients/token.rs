@@ -6,11 +6,11 @@ use crate::base::secret::{
 };
 use crate::caller::Flow;
 use crate::clients::{
-    Asking, ClientId, Clients, CodeUse, DeviceAuthorization, GrantType, IssuedCode, Polled,
-    RegisteredClient, client_key, is_secret_of,
+    ClientId, Clients, CodeState, DeviceAuthorization, GrantType, IssuedCode, PollResult,
+    RegisteredClient, Requester, client_key, is_secret_of,
 };
-use crate::record::{Seen, StoreError};
-use crate::session::{Approval, CODE_REPLAYED, ClientTokens, NewClientSession, Refreshed};
+use crate::record::{StoreError, VersionedRecord};
+use crate::session::{Approval, CODE_REPLAYED, ClientTokens, NewClientSession, RefreshResult};
 
 /// How often a refresh is tried again when another process refreshes at the same time; the second try finds its work.
 const REFRESH_TRIES: usize = 8;
@@ -117,15 +117,15 @@ impl Clients {
             let life = self.rules.access_token;
             let entropy = self.entropy.as_ref();
             match session.refresh(presented, now, life, entropy) {
-                Refreshed::Repeated(tokens) => return Ok(tokens),
-                Refreshed::TooOften => return Err(TokenError::SlowDown),
-                Refreshed::Reused => {
+                RefreshResult::Repeated(tokens) => return Ok(tokens),
+                RefreshResult::TooOften => return Err(TokenError::SlowDown),
+                RefreshResult::Reused => {
                     self.sessions
                         .end_client(context, &session, key, "refresh_token_reused")
                         .await?;
                     return Err(TokenError::Reused);
                 }
-                Refreshed::Rotated(tokens) => {
+                RefreshResult::Rotated(tokens) => {
                     let until = session.ends_at;
                     let written = self.records.replace(key, &seen, &session, until);
                     match written.await {
@@ -154,23 +154,23 @@ impl Clients {
             return Err(TokenError::UnauthorizedClient);
         }
         let (key, records) = (code.digest(), &self.records);
-        let seen: Option<Seen<DeviceAuthorization>> = records.get(key).await?;
+        let seen: Option<VersionedRecord<DeviceAuthorization>> = records.get(key).await?;
         let seen = seen.ok_or(TokenError::InvalidGrant)?;
-        if seen.record.asking().client != client_key(id) {
+        if seen.record.requester().client != client_key(id) {
             return Err(TokenError::InvalidGrant);
         }
-        let (device, found) = seen.record.clone().polled(self.clock.now());
+        let (device, found) = seen.record.clone().poll(self.clock.now());
         let error = match found {
-            Polled::Expired => return Err(TokenError::ExpiredToken),
-            Polled::Approved(approval) => {
+            PollResult::Expired => return Err(TokenError::ExpiredToken),
+            PollResult::Approved(approval) => {
                 let renews = client.renews();
                 return self
                     .spend_device_code(context, key, (*approval, renews))
                     .await;
             }
-            Polled::Pending => TokenError::AuthorizationPending,
-            Polled::SlowDown => TokenError::SlowDown,
-            Polled::Denied => TokenError::AccessDenied,
+            PollResult::Pending => TokenError::AuthorizationPending,
+            PollResult::SlowDown => TokenError::SlowDown,
+            PollResult::Denied => TokenError::AccessDenied,
         };
         // Anybody can go on asking: it costs no write.
         if seen.record.is_denied() {
@@ -191,8 +191,8 @@ impl Clients {
         (approval, renews): (Approval, bool),
     ) -> Result<ClientTokens, TokenError> {
         let taken: Option<DeviceAuthorization> = self.records.take(key).await?;
-        let asking = taken.ok_or(TokenError::InvalidGrant)?.into_asking();
-        let new = new_session(context, asking, approval, (Flow::Device, renews));
+        let requester = taken.ok_or(TokenError::InvalidGrant)?.into_requester();
+        let new = new_session(context, requester, approval, (Flow::Device, renews));
         let prepared = self.sessions.prepare_client_session(new).await?;
         let prepared = prepared.ok_or(TokenError::AccessDenied)?;
         let confirmed = self
@@ -214,15 +214,15 @@ impl Clients {
         redemption: &CodeRedemption,
     ) -> Result<ClientTokens, TokenError> {
         let (key, records) = (redemption.code.digest(), &self.records);
-        let seen: Option<Seen<IssuedCode>> = records.get(key).await?;
+        let seen: Option<VersionedRecord<IssuedCode>> = records.get(key).await?;
         let seen = seen.ok_or(TokenError::InvalidGrant)?;
         let code = match seen.record.clone().unused() {
             Ok(code) => code,
             Err(used) => return self.already_used(context, used).await,
         };
-        let right = code.fits(client, redemption, self.clock.now());
-        let (asking, approval) = (code.asking().clone(), code.approval().clone());
-        let new = new_session(context, asking, approval, (Flow::Code, true));
+        let right = code.matches(client, redemption, self.clock.now());
+        let (requester, approval) = (code.requester().clone(), code.approval().clone());
+        let new = new_session(context, requester, approval, (Flow::Code, true));
         let prepared = match right {
             true => self.sessions.prepare_client_session(new).await?,
             false => None,
@@ -230,7 +230,7 @@ impl Clients {
         // The session is there before the code says so: whoever shows the code again finds what to end.
         let spent = match &prepared {
             Some(prepared) => code.redeemed(prepared.key),
-            None => code.spoilt(),
+            None => code.invalidated(),
         };
         let written = records.replace(key, &seen, &spent, seen.expires_at).await;
         match (written, prepared) {
@@ -262,7 +262,7 @@ impl Clients {
         context: &RequestContext,
         key: SecretDigest,
     ) -> Result<ClientTokens, TokenError> {
-        let seen: Option<Seen<IssuedCode>> = self.records.get(key).await?;
+        let seen: Option<VersionedRecord<IssuedCode>> = self.records.get(key).await?;
         match seen {
             Some(seen) => self.already_used(context, seen.record.outcome()).await,
             None => Err(TokenError::InvalidGrant),
@@ -273,15 +273,15 @@ impl Clients {
     async fn already_used(
         &self,
         context: &RequestContext,
-        used: CodeUse,
+        used: CodeState,
     ) -> Result<ClientTokens, TokenError> {
         match used {
-            CodeUse::Redeemed(session) => {
+            CodeState::Redeemed(session) => {
                 self.sessions
                     .end_client_at(context, session, CODE_REPLAYED)
                     .await?;
             }
-            CodeUse::Unused | CodeUse::Spoilt => {}
+            CodeState::Unused | CodeState::Invalidated => {}
         }
         Err(TokenError::InvalidGrant)
     }
@@ -289,13 +289,13 @@ impl Clients {
 
 fn new_session(
     context: &RequestContext,
-    asking: Asking,
+    requester: Requester,
     approval: Approval,
     (flow, renews): (Flow, bool),
 ) -> NewClientSession {
     NewClientSession {
-        client: asking.client,
-        client_name: asking.client_name,
+        client: requester.client,
+        client_name: requester.client_name,
         identity: approval.identity,
         ends_at: approval.ends_at,
         origin: context.origin.clone(),

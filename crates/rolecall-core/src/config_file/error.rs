@@ -40,7 +40,7 @@ impl ConfigErrors {
     ///
     /// # Errors
     /// The mistakes, when there are some.
-    pub fn none_of(errors: Vec<ConfigError>) -> Result<(), Self> {
+    pub fn ensure_none(errors: Vec<ConfigError>) -> Result<(), Self> {
         if errors.is_empty() {
             Ok(())
         } else {

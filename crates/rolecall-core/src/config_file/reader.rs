@@ -59,7 +59,7 @@ impl<'i> Document<'i> {
     }
 
     /// Whether the text is TOML. A document that is not may still be read, but keys may be missing.
-    pub fn is_sound(&self) -> bool {
+    pub fn is_valid_toml(&self) -> bool {
         self.sound
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::read::{InvalidClaims, Unread};
+use super::read::{InvalidClaims, UnreadReason};
 use crate::base::limits;
 
 /// What the provider said: claim name to values, all as text. Nested objects appear under their JSON pointer
@@ -33,9 +33,9 @@ impl Claims {
             return Err(InvalidClaims::TooMany);
         }
         for (name, values) in &claims {
-            if let Some(why) = Unread::of_values(values) {
+            if let Some(reason) = UnreadReason::of_values(values) {
                 let name = name.clone();
-                return Err(InvalidClaims::Unread { name, why });
+                return Err(InvalidClaims::Unread { name, reason });
             }
         }
         Ok(Self::packed(claims.iter()))
@@ -307,7 +307,7 @@ mod tests {
             Claims::parse(many),
             Err(InvalidClaims::Unread {
                 name: "groups".to_owned(),
-                why: Unread::TooManyValues
+                reason: UnreadReason::TooManyValues
             })
         );
     }

@@ -24,7 +24,7 @@ pub struct NameId {
 impl NameId {
     /// Whether both mean the same person, for one provider: the same text, and no two different formats. Providers leave
     /// out at sign-out what they wrote at sign-in, qualifiers above all.
-    pub fn means(&self, other: &Self) -> bool {
+    pub fn matches(&self, other: &Self) -> bool {
         let format = |name: &Self| name.format.clone().filter(|format| format != UNSPECIFIED);
         let same_format = match (format(self), format(other)) {
             (Some(one), Some(two)) => one == two,
@@ -56,15 +56,18 @@ mod tests {
     #[test]
     fn the_text_and_a_stated_format_count() {
         let alice = name("alice", Some("persistent"));
-        assert!(alice.means(&NameId {
+        assert!(alice.matches(&NameId {
             name_qualifier: Some("idp".to_owned()),
             ..alice.clone()
         }));
-        assert!(alice.means(&name("alice", None)) && name("alice", None).means(&alice));
-        assert!(alice.means(&name("alice", Some(UNSPECIFIED))));
-        assert!(!alice.means(&name("alice", Some("transient"))));
+        assert!(alice.matches(&name("alice", None)) && name("alice", None).matches(&alice));
+        assert!(alice.matches(&name("alice", Some(UNSPECIFIED))));
+        assert!(!alice.matches(&name("alice", Some("transient"))));
         for other in ["Alice", "alice ", "", "alice\0"] {
-            assert!(!alice.means(&name(other, Some("persistent"))), "{other:?}");
+            assert!(
+                !alice.matches(&name(other, Some("persistent"))),
+                "{other:?}"
+            );
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::base::limits;
 
 /// Why the values of a claim are not known, although the provider sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unread {
+pub enum UnreadReason {
     /// An array or an object within its array.
     #[error("holds an array or an object within its array, where strings are expected")]
     Nested,
@@ -50,16 +50,16 @@ pub enum InvalidClaims {
     #[error("there are more than {} claims", limits::CLAIMS_MAX)]
     TooMany,
     /// Something depends on this claim, and its values cannot be read.
-    #[error("the claim {name:?} {why}; the configuration or the access policy depends on it")]
+    #[error("the claim {name:?} {reason}; the configuration or the access policy depends on it")]
     Unread {
         /// Its name, or its JSON pointer.
         name: String,
         /// Why.
-        why: Unread,
+        reason: UnreadReason,
     },
 }
 
-impl Unread {
+impl UnreadReason {
     /// Whether values of a claim are more than are taken.
     pub(super) fn of_values(values: &[String]) -> Option<Self> {
         let too_long = |value: &String| value.len() > limits::CLAIM_VALUE_BYTES_MAX;
@@ -74,7 +74,7 @@ impl Unread {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<String>", into = "Vec<String>")]
 pub struct UnreadClaims {
-    named: BTreeMap<String, Unread>,
+    named: BTreeMap<String, UnreadReason>,
     /// Whether there are more, of which not even the names are kept.
     more: bool,
 }
@@ -87,7 +87,9 @@ impl From<Vec<String>> for UnreadClaims {
     fn from(pointers: Vec<String>) -> Self {
         let more = pointers.iter().any(|pointer| pointer == MORE);
         let named = pointers.into_iter().filter(|pointer| pointer != MORE);
-        let named = named.map(|pointer| (pointer, Unread::NotKept)).collect();
+        let named = named
+            .map(|pointer| (pointer, UnreadReason::NotKept))
+            .collect();
         Self { named, more }
     }
 }
@@ -95,8 +97,8 @@ impl From<Vec<String>> for UnreadClaims {
 impl From<UnreadClaims> for Vec<String> {
     fn from(unread: UnreadClaims) -> Self {
         let more = unread.more.then(|| MORE.to_owned());
-        let named = unread.named.into_iter().map(|(mut pointer, why)| {
-            if why == Unread::Object {
+        let named = unread.named.into_iter().map(|(mut pointer, reason)| {
+            if reason == UnreadReason::Object {
                 // As if a member without a name were unread: then the object is unread, too, and its other members are not.
                 pointer.push('/');
             }
@@ -112,22 +114,22 @@ impl UnreadClaims {
         self.named.is_empty() && !self.more
     }
 
-    fn add(&mut self, name: &str, why: Unread) {
-        self.named.insert(pointer(name), why);
+    fn add(&mut self, name: &str, reason: UnreadReason) {
+        self.named.insert(pointer(name), reason);
     }
 
     /// Why the claim is unread, itself or the one that it would be a member of.
-    fn why(&self, pointer: &str) -> Option<Unread> {
+    fn reason_for(&self, pointer: &str) -> Option<UnreadReason> {
         if self.named.is_empty() {
             return None;
         }
-        if let Some(why) = self.named.get(pointer) {
-            return Some(*why);
+        if let Some(reason) = self.named.get(pointer) {
+            return Some(*reason);
         }
         let within = |prefix: &str| match self.named.get(prefix) {
             // An object without members has none of this name either.
-            None | Some(Unread::Object) => None,
-            Some(why) => Some(*why),
+            None | Some(UnreadReason::Object) => None,
+            Some(reason) => Some(*reason),
         };
         let ends = pointer.match_indices('/').skip(1);
         let member = format!("{pointer}/");
@@ -136,7 +138,7 @@ impl UnreadClaims {
             .find_map(within)
             .or_else(|| {
                 let next = members.next()?;
-                next.0.starts_with(&member).then_some(Unread::Object)
+                next.0.starts_with(&member).then_some(UnreadReason::Object)
             })
     }
 }
@@ -160,24 +162,24 @@ impl ReadClaims {
         let elsewhere = object.get("_claim_names").and_then(Value::as_object);
         for (name, source) in elsewhere.into_iter().flatten() {
             if !source.is_null() {
-                claims.insert(name.clone(), Err(Unread::Elsewhere));
+                claims.insert(name.clone(), Err(UnreadReason::Elsewhere));
             }
         }
         Self::of(claims)
     }
 
     /// Takes claims that are lists already; `Err` for one that cannot be read.
-    pub fn of(claims: BTreeMap<String, Result<Vec<String>, Unread>>) -> Self {
+    pub fn of(claims: BTreeMap<String, Result<Vec<String>, UnreadReason>>) -> Self {
         let mut unread = UnreadClaims::default();
         let mut read = BTreeMap::new();
         for (name, values) in claims {
-            let values = values.and_then(|values| match Unread::of_values(&values) {
-                Some(why) => Err(why),
+            let values = values.and_then(|values| match UnreadReason::of_values(&values) {
+                Some(reason) => Err(reason),
                 None => Ok(values),
             });
             match values {
                 Ok(values) => drop(read.insert(name, values)),
-                Err(why) => unread.add(&name, why),
+                Err(reason) => unread.add(&name, reason),
             }
         }
         Self {
@@ -188,7 +190,7 @@ impl ReadClaims {
 
     /// Whether the provider sent it, readable or not.
     pub fn has(&self, name: &str) -> bool {
-        self.claims.has(name) || why(&self.claims, &self.unread, name).is_some()
+        self.claims.has(name) || unread_reason(&self.claims, &self.unread, name).is_some()
     }
 
     /// The values of a claim on which something depends; none when it is absent.
@@ -199,10 +201,10 @@ impl ReadClaims {
         &self,
         name: &str,
     ) -> Result<impl ExactSizeIterator<Item = &str> + Clone, InvalidClaims> {
-        match why(&self.claims, &self.unread, name) {
-            Some(why) => Err(InvalidClaims::Unread {
+        match unread_reason(&self.claims, &self.unread, name) {
+            Some(reason) => Err(InvalidClaims::Unread {
                 name: name.to_owned(),
-                why,
+                reason,
             }),
             None => Ok(self.claims.values(name)),
         }
@@ -221,8 +223,8 @@ impl ReadClaims {
 
 impl Identity {
     /// Why the values of this claim are not known, although the provider sent it.
-    pub fn unread_claim(&self, name: &str) -> Option<Unread> {
-        why(&self.claims, &self.unread_claims, name)
+    pub fn unread_claim(&self, name: &str) -> Option<UnreadReason> {
+        unread_reason(&self.claims, &self.unread_claims, name)
     }
 
     /// Whether [`Identity::unread_claim`] can have an answer for any name.
@@ -241,7 +243,7 @@ impl Identity {
                 room = room.saturating_sub(usize::from(fits));
                 match fits {
                     true => kept.push((name, values)),
-                    false => self.unread_claims.add(name, Unread::NotKept),
+                    false => self.unread_claims.add(name, UnreadReason::NotKept),
                 }
             }
             self.claims = Claims::packed(kept);
@@ -282,15 +284,18 @@ impl Identity {
     }
 }
 
-fn why(claims: &Claims, unread: &UnreadClaims, name: &str) -> Option<Unread> {
+fn unread_reason(claims: &Claims, unread: &UnreadClaims, name: &str) -> Option<UnreadReason> {
     let pointer = pointer(name);
     let is_known = || claims.has(name);
     let object = || {
         let has_members = claims.any_begins_with(&format!("{pointer}/"));
-        (has_members && !is_known()).then_some(Unread::Object)
+        (has_members && !is_known()).then_some(UnreadReason::Object)
     };
-    let not_named = || (unread.more && !is_known()).then_some(Unread::NotKept);
-    unread.why(&pointer).or_else(object).or_else(not_named)
+    let not_named = || (unread.more && !is_known()).then_some(UnreadReason::NotKept);
+    unread
+        .reason_for(&pointer)
+        .or_else(object)
+        .or_else(not_named)
 }
 
 /// The name under which [`Claims`] keep a claim: a JSON pointer (RFC 6901) of one step is the claim itself.
@@ -316,7 +321,7 @@ fn pointer_to(name: &str) -> String {
     format!("/{}", name.replace('~', "~0").replace('/', "~1"))
 }
 
-type Flat = BTreeMap<String, Result<Vec<String>, Unread>>;
+type Flat = BTreeMap<String, Result<Vec<String>, UnreadReason>>;
 
 fn flatten(into: &mut Flat, name: &str, pointer: &str, value: &Value) {
     let scalar = |value: &Value| match value {
@@ -334,10 +339,10 @@ fn flatten(into: &mut Flat, name: &str, pointer: &str, value: &Value) {
             }
             return;
         }
-        Value::Object(_) => Err(Unread::Object),
+        Value::Object(_) => Err(UnreadReason::Object),
         Value::Array(items) => {
             let values = items.iter().filter(|item| !item.is_null()).map(scalar);
-            values.collect::<Option<_>>().ok_or(Unread::Nested)
+            values.collect::<Option<_>>().ok_or(UnreadReason::Nested)
         }
         Value::String(_) | Value::Number(_) | Value::Bool(_) => {
             Ok(scalar(value).into_iter().collect())
@@ -346,7 +351,7 @@ fn flatten(into: &mut Flat, name: &str, pointer: &str, value: &Value) {
     match into.entry(name.to_owned()) {
         Entry::Vacant(free) => drop(free.insert(values)),
         // A claim whose name is written like the pointer of another.
-        Entry::Occupied(mut taken) => drop(taken.insert(Err(Unread::Ambiguous))),
+        Entry::Occupied(mut taken) => drop(taken.insert(Err(UnreadReason::Ambiguous))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::caller::Caller;
 use crate::identity::Identity;
-use crate::record::rate_limit::{LimitExceeded, LimitName, Place, unless_exceeded};
+use crate::record::rate_limit::{LimitExceeded, LimitName, RateLimitSlot, allow_if_unavailable};
 
 use super::{IssueError, Issuer};
 
@@ -27,12 +27,14 @@ impl Issuer {
     ) -> Result<(), LimitExceeded> {
         let limits = &self.rates.limits();
         let person = identity.key().to_string();
-        let mut places = vec![Place::new(
+        let mut slots = vec![RateLimitSlot::new(
             LimitName::Credentials,
             limits.credentials,
             &person,
         )];
-        places.extend(sts.map(|bucket| Place::new(LimitName::StsRate, limits.sts_rate, bucket)));
-        unless_exceeded(self.rates.take(&places).await.map(drop))
+        slots.extend(
+            sts.map(|bucket| RateLimitSlot::new(LimitName::StsRate, limits.sts_rate, bucket)),
+        );
+        allow_if_unavailable(self.rates.acquire(&slots).await.map(drop))
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::access::{RoleAccess, RoleRequest};
-use crate::audit::{Delivery, RequestContext};
+use crate::audit::{CredentialDelivery, RequestContext};
 use crate::aws::{ConsoleLink, ConsolePost, Destination};
 use crate::base::secret::{ConsoleTicket, random_token};
 use crate::caller::SessionId;
@@ -102,7 +102,7 @@ impl Issuer {
         request: &ConsoleRequest,
     ) -> Result<ConsoleVisit, IssueError> {
         let purpose = Purpose::Console(request.clone());
-        let issue = IssueRequest::new(role, Delivery::Console).or_via_provider(&purpose);
+        let issue = IssueRequest::new(role, CredentialDelivery::Console).or_via_provider(&purpose);
         self.visit(context, session, issue, request).await
     }
 

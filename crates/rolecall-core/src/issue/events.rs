@@ -1,14 +1,14 @@
 //! What the audit trail is told of an issue: the intent before, the outcome after.
 
-use crate::audit::{Actor, AuditEventKind, Delivery, Target};
-use crate::aws::{Issued, MintedSaml};
+use crate::audit::{Actor, AuditEventKind, CredentialDelivery, Target};
+use crate::aws::{AssumedRole, MintedSaml};
 use crate::caller::Caller;
 use crate::issue::{IssueError, Prepared};
 
 pub(crate) fn intent(
     caller: Caller<'_>,
     prepared: &Prepared,
-    delivery: Delivery,
+    delivery: CredentialDelivery,
 ) -> AuditEventKind {
     let Prepared {
         grant,
@@ -49,7 +49,7 @@ pub(crate) fn intent(
     }
 }
 
-pub(crate) fn outcome(outcome: &Result<Issued, IssueError>) -> AuditEventKind {
+pub(crate) fn outcome(outcome: &Result<AssumedRole, IssueError>) -> AuditEventKind {
     match outcome {
         Ok(issued) => AuditEventKind::IssueDone {
             access_key_id: issued.credentials.access_key_id.clone(),

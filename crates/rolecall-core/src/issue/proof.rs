@@ -2,8 +2,8 @@
 
 use crate::access::{GatewaySaml, Grant, Trust};
 use crate::aws::{
-    AdviceFacts, AssumeRoleWithSaml, AssumeRoleWithWebIdentity, Issued, MintedSaml, ProofFacts,
-    RoleSessionParameters, SamlClaims, StsError, StsRequest, WebIdentityClaims, advice,
+    AdviceFacts, AssumeRoleWithSaml, AssumeRoleWithWebIdentity, AssumedRole, MintedSaml,
+    ProofFacts, RoleSessionParameters, SamlClaims, StsError, StsRequest, WebIdentityClaims, advice,
 };
 use crate::base::secret::WebIdentityToken;
 use crate::caller::Caller;
@@ -16,7 +16,7 @@ impl Issuer {
         &self,
         caller: Caller<'_>,
         prepared: Prepared,
-    ) -> Result<Issued, IssueError> {
+    ) -> Result<AssumedRole, IssueError> {
         let grant = prepared.grant.clone();
         let request = self.sts_request(caller.identity, prepared).await?;
         self.still_lives(caller).await?;
@@ -96,7 +96,7 @@ impl Issuer {
             provider: saml.provider.clone(),
             subject: aws_subject(identity).map_err(|error| IssueError::Token(error.into()))?,
             // SAML knows no unknown instant, and AWS has no condition on it.
-            authenticated_at: identity.vouched_at,
+            authenticated_at: identity.asserted_at,
             session_name: prepared.session_name,
             duration: prepared.duration,
             audience: self.audience(grant).to_owned(),

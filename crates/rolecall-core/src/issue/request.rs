@@ -2,14 +2,14 @@
 
 use super::via_provider::{Proven, Purpose};
 use crate::access::RoleRequest;
-use crate::audit::Delivery;
+use crate::audit::CredentialDelivery;
 
 /// A role to issue, and for what.
 #[derive(Clone)]
 pub(crate) struct IssueRequest<'a> {
     pub(crate) role: &'a RoleRequest,
     /// How the credentials reach the person.
-    pub(crate) delivery: Delivery,
+    pub(crate) delivery: CredentialDelivery,
     /// What to resume after a visit to the identity provider; none where no browser can go there.
     pub(super) purpose: Option<&'a Purpose>,
     /// The provider's own response for AWS, once it is here.
@@ -17,7 +17,7 @@ pub(crate) struct IssueRequest<'a> {
 }
 
 impl<'a> IssueRequest<'a> {
-    pub(crate) fn new(role: &'a RoleRequest, delivery: Delivery) -> Self {
+    pub(crate) fn new(role: &'a RoleRequest, delivery: CredentialDelivery) -> Self {
         Self {
             role,
             delivery,

@@ -6,7 +6,7 @@
 
 use super::request::IssueRequest;
 use crate::access::{Grant, RoleRequest, RoleSessionAttributes};
-use crate::audit::{Delivery, RequestContext};
+use crate::audit::{CredentialDelivery, RequestContext};
 use crate::base::limits;
 use crate::base::secret::{ProofTicket, SamlResponse, SecretDigest, random_token};
 use crate::caller::{Caller, SessionId};
@@ -232,12 +232,12 @@ impl Issuer {
         };
         match &pending.purpose {
             Purpose::Console(request) => {
-                let issue = IssueRequest::new(role, Delivery::Console).proven(proven);
+                let issue = IssueRequest::new(role, CredentialDelivery::Console).proven(proven);
                 let visit = self.visit(context, session, issue, request).await?;
                 Ok(ProofOutcome::Visit(visit))
             }
             Purpose::Credentials => {
-                let issue = IssueRequest::new(role, Delivery::Credentials).proven(proven);
+                let issue = IssueRequest::new(role, CredentialDelivery::Credentials).proven(proven);
                 let issued = self.issue(context, session.into(), issue).await?;
                 Ok(ProofOutcome::Issued(Box::new(issued)))
             }

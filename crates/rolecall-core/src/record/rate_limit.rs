@@ -17,8 +17,8 @@ use chrono::TimeDelta;
 use crate::base::duration::parse_duration;
 use crate::base::limits;
 
-pub(crate) use counter::unless_exceeded;
-pub use counter::{AddressPlaces, Place, RateCounters, RateLimitError};
+pub(crate) use counter::allow_if_unavailable;
+pub use counter::{AddressSlots, RateCounters, RateLimitError, RateLimitSlot};
 pub use prefix::{AddressPrefix, Width, rate_limit_prefix};
 pub use shares::{AddressShares, Share, ShareBounds, Source};
 
@@ -145,7 +145,7 @@ pub enum LimitName {
     PendingSignIns,
     /// [`limits::PENDING_MAX`], of device authorizations
     PendingDevices,
-    /// Sign-ins that were completed, which refuse nobody: see [`limits::SIGNED_IN_KEPT`].
+    /// Sign-ins that were completed, which refuse nobody: see [`limits::KNOWN_ADDRESS_LIFE`].
     CompletedSignIns,
     /// `[limits] register`
     Register,
@@ -217,7 +217,7 @@ pub(crate) const SAML_RESPONSES: RateLimit =
 const PENDING: RateLimit = RateLimit::new(u32::MAX, limits::SIGN_IN_MAX);
 
 /// What counts the completed sign-ins of an address.
-const SIGNED_IN: RateLimit = RateLimit::new(u32::MAX, limits::SIGNED_IN_KEPT);
+const SIGNED_IN: RateLimit = RateLimit::new(u32::MAX, limits::KNOWN_ADDRESS_LIFE);
 
 /// The limit of [`limits::DEVICE_AUTHORIZATIONS_MAX`].
 pub(crate) const DEVICE_AUTHORIZATIONS: RateLimit = RateLimit::new(

@@ -67,7 +67,7 @@ pub struct Counter {
 
 /// A number after an addition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
+pub struct CounterResult {
     /// The total.
     pub total: i64,
     /// Whether the amount was added.
@@ -121,7 +121,7 @@ pub trait RecordStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]; some of the counters may have been added.
-    async fn count(&self, counters: &[Counter]) -> Result<Vec<Counted>, StoreError>;
+    async fn count(&self, counters: &[Counter]) -> Result<Vec<CounterResult>, StoreError>;
 
     /// Whether the store answers and can be written to: writes what a record needs, and undoes it.
     ///

@@ -8,7 +8,7 @@ use crate::audit::{Actor, AuditEventKind, RequestContext};
 use crate::base::limits;
 use crate::base::secret::{SecretDigest, SessionSecret};
 use crate::identity::{Identity, ProviderId, Subject, person_key};
-use crate::record::{Seen, StoreError};
+use crate::record::{StoreError, VersionedRecord};
 use crate::session::{Epoch, Session, SessionEntry, SessionIndex, Sessions};
 
 /// Whose session ends.
@@ -43,7 +43,7 @@ impl From<&Identity> for Owner {
 
 /// A session that goes on.
 #[derive(Debug)]
-pub struct Resumed {
+pub struct ResumedSession {
     /// The session.
     pub session: Session,
     /// The secret that the browser holds from now on, where it is another one. A store that can only be read signs nobody
@@ -101,7 +101,10 @@ impl Sessions {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]: an outage, which signs nobody out.
-    pub async fn resume(&self, secret: &SessionSecret) -> Result<Option<Resumed>, StoreError> {
+    pub async fn resume(
+        &self,
+        secret: &SessionSecret,
+    ) -> Result<Option<ResumedSession>, StoreError> {
         let Some(session) = self.session(secret).await? else {
             return Ok(None);
         };
@@ -109,7 +112,7 @@ impl Sessions {
             true => self.renew_secret(secret).await,
             false => Ok(None),
         };
-        Ok(Some(Resumed { session, renewed }))
+        Ok(Some(ResumedSession { session, renewed }))
     }
 
     /// Gives the session a new secret and lets the old one work a little longer. None when another request of the same
@@ -282,7 +285,7 @@ impl Sessions {
         &self,
         person: SecretDigest,
     ) -> Result<Vec<SessionEntry>, StoreError> {
-        let seen: Option<Seen<SessionIndex>> = self.records.get(person).await?;
+        let seen: Option<VersionedRecord<SessionIndex>> = self.records.get(person).await?;
         Ok(seen.map(|seen| seen.record.entries).unwrap_or_default())
     }
 

@@ -21,7 +21,7 @@ use crate::identity::Identity;
 use crate::record::Record;
 use crate::session::{ClientName, Epoch};
 
-pub use handle::Handle;
+pub use handle::TokenHandle;
 use handle::{handle_of, key_of};
 
 const ACCESS_PREFIX: &str = "rca_";
@@ -31,7 +31,7 @@ const HANDLE_CHARACTERS: usize = 2 * TOKEN_CHARACTERS;
 
 /// What a session of `aws login` is bound to.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Login {
+pub struct LoginBinding {
     /// The one role that the person chose.
     pub role: RoleRequest,
     /// The key that each refresh is proved with (RFC 9449 5).
@@ -60,7 +60,7 @@ pub struct ClientSession {
     /// How it came.
     pub flow: Flow,
     /// What it is bound to, if it is one of `aws login`: then it is for refreshing alone, and no access token opens it.
-    pub login: Option<Login>,
+    pub login: Option<LoginBinding>,
     /// Whether the client gets new tokens by itself.
     #[serde(default = "renewing")]
     renews: bool,
@@ -131,14 +131,14 @@ pub struct NewClientSession {
     /// How it came.
     pub flow: Flow,
     /// What it is bound to, if it is one of `aws login`.
-    pub login: Option<Login>,
+    pub login: Option<LoginBinding>,
     /// Whether the client gets new tokens by itself, see [`crate::clients::RegisteredClient::renews`].
     pub renews: bool,
 }
 
 /// What became of a refresh token that was presented.
 #[derive(Debug)]
-pub enum Refreshed {
+pub enum RefreshResult {
     /// It was the newest: the session has changed and has to be written back.
     Rotated(ClientTokens),
     /// It was replaced a moment ago: its successors once more, nothing has changed.
@@ -209,20 +209,20 @@ impl ClientSession {
         now: DateTime<Utc>,
         access_life: TimeDelta,
         entropy: &dyn Entropy,
-    ) -> Refreshed {
+    ) -> RefreshResult {
         let digest = presented.digest();
         let old = &mut self.tokens.retired;
         old.retain(|one| now < one.at + limits::REFRESH_GRACE);
         if digest == self.tokens.refresh {
             if old.len() >= limits::REFRESH_TOKENS_RETIRED_MAX {
-                return Refreshed::TooOften;
+                return RefreshResult::TooOften;
             }
-            return Refreshed::Rotated(self.rotate(presented, now, access_life, entropy));
+            return RefreshResult::Rotated(self.rotate(presented, now, access_life, entropy));
         }
         let recent = old.iter().position(|one| one.digest == digest);
         match recent.and_then(|at| self.successors(presented, at)) {
-            Some(tokens) => Refreshed::Repeated(tokens),
-            None => Refreshed::Reused,
+            Some(tokens) => RefreshResult::Repeated(tokens),
+            None => RefreshResult::Reused,
         }
     }
 

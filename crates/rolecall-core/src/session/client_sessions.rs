@@ -7,10 +7,10 @@ use crate::audit::{Actor, AuditEventKind, RequestContext};
 use crate::base::limits;
 use crate::base::secret::{AccessToken, SecretDigest};
 use crate::caller::SessionId;
-use crate::record::{Seen, StoreError};
+use crate::record::{StoreError, VersionedRecord};
 use crate::session::{
-    ClientSession, ClientSessionEntry, ClientSessionIndex, ClientTokens, Handle, NewClientSession,
-    Session, Sessions,
+    ClientSession, ClientSessionEntry, ClientSessionIndex, ClientTokens, NewClientSession, Session,
+    Sessions, TokenHandle,
 };
 use chrono::{DateTime, Utc};
 
@@ -31,7 +31,7 @@ impl Sessions {
     /// before the client's would.
     pub fn ends_client_session_early(&self, session: &Session) -> bool {
         let left = session.ends_at - self.clock.now();
-        left < limits::LITTLE_OF_A_SESSION.min(self.rules.refresh_token / 2)
+        left < limits::SESSION_ENDS_SOON.min(self.rules.refresh_token / 2)
     }
 
     /// When a client's session that this person allows now would end.
@@ -96,7 +96,7 @@ impl Sessions {
         let entries = self.client_index(person).await?.entries;
         let handles = entries
             .iter()
-            .map(|&ClientSessionEntry { key, .. }| Handle { key, person });
+            .map(|&ClientSessionEntry { key, .. }| TokenHandle { key, person });
         // All at once, since there may be a morning's worth of tools.
         let found = try_join_all(handles.map(|handle| self.live_client_session(handle))).await?;
         let live = found.into_iter().rev().flatten();
@@ -111,7 +111,7 @@ impl Sessions {
         which: impl Fn(&ClientSession) -> bool,
     ) -> Result<(), StoreError> {
         for entry in self.client_index(person).await?.entries {
-            let seen: Option<Seen<ClientSession>> = self.records.get(entry.key).await?;
+            let seen: Option<VersionedRecord<ClientSession>> = self.records.get(entry.key).await?;
             if let Some(seen) = seen.filter(|seen| which(&seen.record)) {
                 self.end_client(context, &seen.record, entry.key, reason)
                     .await?;
@@ -123,15 +123,15 @@ impl Sessions {
     /// The session that this leads to, unless it has ended.
     pub(crate) async fn live_client_session(
         &self,
-        handle: Handle,
-    ) -> Result<Option<Seen<ClientSession>>, StoreError> {
+        handle: TokenHandle,
+    ) -> Result<Option<VersionedRecord<ClientSession>>, StoreError> {
         // Both in one trip to the store: this is asked at every call of a client.
         let (seen, epoch) = try_join(
             self.records.get::<ClientSession>(handle.key),
             self.epoch(handle.person),
         )
         .await?;
-        let lives = |seen: &Seen<ClientSession>| {
+        let lives = |seen: &VersionedRecord<ClientSession>| {
             let session = &seen.record;
             // Nobody vouches for the people of a provider that was taken out of the configuration.
             let vouched = self.is_configured(&session.identity.provider);
@@ -232,7 +232,7 @@ impl Sessions {
         key: SecretDigest,
         reason: &'static str,
     ) -> Result<(), StoreError> {
-        let seen: Option<Seen<ClientSession>> = self.records.get(key).await?;
+        let seen: Option<VersionedRecord<ClientSession>> = self.records.get(key).await?;
         match seen {
             Some(seen) => self.end_client(context, &seen.record, key, reason).await,
             None => Ok(()),
@@ -291,7 +291,7 @@ impl Sessions {
     }
 
     async fn client_index(&self, person: SecretDigest) -> Result<ClientSessionIndex, StoreError> {
-        let seen: Option<Seen<ClientSessionIndex>> = self.records.get(person).await?;
+        let seen: Option<VersionedRecord<ClientSessionIndex>> = self.records.get(person).await?;
         Ok(seen.map(|seen| seen.record).unwrap_or_default())
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::RequestContext;
 use crate::base::limits;
 use crate::base::secret::{SecretDigest, SignOutTicket, random_token};
-use crate::record::{Record, Seen, StoreError};
+use crate::record::{Record, StoreError, VersionedRecord};
 
 use super::{ClientSession, Session, Sessions};
 
@@ -30,7 +30,7 @@ struct SignedOutPerson {
 }
 
 impl SignedOutPerson {
-    fn means(&self, client: &ClientSession) -> bool {
+    fn covers(&self, client: &ClientSession) -> bool {
         client.started_at <= self.signed_out_at
     }
 }
@@ -68,7 +68,7 @@ impl Sessions {
             return Ok(false);
         };
         let told = (signed_out.person, "ended_by_owner");
-        self.end_client_sessions(context, told, |client| signed_out.means(client))
+        self.end_client_sessions(context, told, |client| signed_out.covers(client))
             .await?;
         // Last, so that an outage does not use it up; ending what has ended does nothing.
         self.records
@@ -103,7 +103,8 @@ impl Sessions {
         &self,
         ticket: &SignOutTicket,
     ) -> Result<Option<SignedOutPerson>, StoreError> {
-        let seen: Option<Seen<SignedOutPerson>> = self.records.get(ticket.digest()).await?;
+        let seen: Option<VersionedRecord<SignedOutPerson>> =
+            self.records.get(ticket.digest()).await?;
         Ok(seen.map(|seen| seen.record))
     }
 
@@ -111,7 +112,7 @@ impl Sessions {
         let live = self.live_clients_of(signed_out.person).await?;
         Ok(live
             .iter()
-            .filter(|client| signed_out.means(client))
+            .filter(|client| signed_out.covers(client))
             .count())
     }
 }

@@ -6,7 +6,7 @@ use crate::base::secret::{BrowserSecret, SecretText, SessionSecret, State, rando
 use crate::caller::SessionId;
 use crate::identity::{Identity, ProviderId};
 use crate::record::StoreError;
-use crate::record::rate_limit::{AddressPlaces, LimitExceeded, RateLimitError};
+use crate::record::rate_limit::{AddressSlots, LimitExceeded, RateLimitError};
 use crate::session::{Owner, Session};
 use crate::sign_in::{
     AuthnRequirements, Callback, Challenge, IdentityProvider, PendingSignIn, ProviderError,
@@ -156,7 +156,7 @@ impl SignIns {
         adapter: &dyn IdentityProvider,
         browser: Option<BrowserSecret>,
         wish: SignInRequest,
-        begun_from: Option<AddressPlaces>,
+        begun_from: Option<AddressSlots>,
     ) -> Result<SignInStarted, SignInError> {
         let SignInRequest { demand, return_to } = wish;
         let entropy = self.entropy.as_ref();
@@ -252,7 +252,7 @@ impl SignIns {
         unsolicited: bool,
     ) -> Result<SignInCompleted, SignInError> {
         let VerifiedSignIn { mut identity, once } = vouched;
-        if let Err(why) = self.entitlements.policy().admit(&mut identity) {
+        if let Err(why) = self.entitlements.policy().check_claims(&mut identity) {
             let rejected = ProviderError::rejected(RejectReason::Claims, why.to_string());
             return Err(rejected.into());
         }

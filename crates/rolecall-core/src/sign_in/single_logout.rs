@@ -10,7 +10,7 @@ use crate::audit::RequestContext;
 use crate::base::limits;
 use crate::base::secret::SecretDigest;
 use crate::identity::{Evidence, NameId, ProviderId, Subject};
-use crate::record::{Record, Seen, StoreError};
+use crate::record::{Record, StoreError, VersionedRecord};
 use crate::session::{Owner, Session};
 use crate::sign_in::{LogoutOrder, SignIns};
 
@@ -66,7 +66,7 @@ impl SignIns {
         for subject in self.subjects_of(provider, &order.name_id).await? {
             let owner = Owner::of(provider, &subject);
             for entry in self.sessions.entries(owner.person).await? {
-                let seen: Option<Seen<Session>> = self.records.get(entry.key).await?;
+                let seen: Option<VersionedRecord<Session>> = self.records.get(entry.key).await?;
                 // Where the record is gone, what the session allowed may still be there.
                 let evidence = match seen {
                     Some(seen) => Some(seen.record.identity.evidence),
@@ -92,7 +92,7 @@ impl SignIns {
         provider: &ProviderId,
         order: &LogoutOrder,
     ) -> Result<(), StoreError> {
-        let until = self.clock.now() + limits::LOGOUT_ORDER_KEPT;
+        let until = self.clock.now() + limits::LOGOUT_REQUEST_LIFE;
         let latest = |old: Option<Ordered>| {
             let issued_at = old.map_or(order.issued_at, |old| old.issued_at.max(order.issued_at));
             (Ordered { issued_at }, until, ())
@@ -123,7 +123,7 @@ impl SignIns {
         let index = session_index.as_deref().map(Some);
         for index in index.into_iter().chain([None]) {
             let key = Ordered::key(&identity.provider, name_id, index);
-            let ordered: Option<Seen<Ordered>> = self.records.get(key).await?;
+            let ordered: Option<VersionedRecord<Ordered>> = self.records.get(key).await?;
             let ended = |order: &Ordered| {
                 identity
                     .authenticated_at()
@@ -142,7 +142,7 @@ impl SignIns {
         provider: &ProviderId,
         name: &NameId,
     ) -> Result<Vec<Subject>, StoreError> {
-        let named: Option<Seen<Named>> = self.records.get(name.key(provider)).await?;
+        let named: Option<VersionedRecord<Named>> = self.records.get(name.key(provider)).await?;
         let mut subjects: Vec<Subject> =
             named.map(|seen| seen.record.subject).into_iter().collect();
         subjects.extend(Subject::parse(&name.value));
@@ -184,7 +184,7 @@ fn means(order: &LogoutOrder, evidence: &Evidence) -> bool {
             let named = |index: &String| order.session_indexes.contains(index);
             name_id
                 .as_ref()
-                .is_some_and(|name_id| order.name_id.means(name_id))
+                .is_some_and(|name_id| order.name_id.matches(name_id))
                 && (order.session_indexes.is_empty() || session_index.as_ref().is_some_and(named))
         }
         Evidence::IdToken { .. } => false,

@@ -17,8 +17,8 @@ use crate::sign_in::{OrderedBy, SignIns, Turn};
 const BOUNDS: ShareBounds = ShareBounds {
     all: limits::MESSAGES_WAITING_MAX,
     each: limits::MESSAGES_WAITING_OF_ADDRESS_MAX,
-    few: limits::MESSAGES_WAITING_FEW,
-    most: 2 * limits::MESSAGES_WAITING_MAX,
+    reserved: limits::MESSAGES_WAITING_RESERVED,
+    ceiling: 2 * limits::MESSAGES_WAITING_MAX,
 };
 
 /// When a message may be sent again whose address has too many that wait.

@@ -41,8 +41,8 @@ permission_sets = ["*"]
 fn changed(old: &str, new: &str) -> [usize; 3] {
     let after = BASE.replace(old, new);
     assert!(old.is_empty() || after != BASE, "{old}");
-    let changes = policy(&after).changes_of(&policy(BASE));
-    let back = policy(BASE).changes_of(&policy(&after));
+    let changes = policy(&after).changes_since(&policy(BASE));
+    let back = policy(BASE).changes_since(&policy(&after));
     assert_eq!(changes, back, "as many in either direction");
     [changes.assignments, changes.denies, changes.roles]
 }
@@ -82,7 +82,7 @@ fn each_entry_that_differs_counts_once() {
 #[test]
 fn it_reads_as_a_sentence() {
     let after = BASE.replace("groups = [\"guests\"]", "groups = [\"temps\"]");
-    let changes = policy(&after).changes_of(&policy(BASE));
+    let changes = policy(&after).changes_since(&policy(BASE));
     assert_eq!(
         changes.to_string(),
         "0 assignments, 1 deny and 0 roles changed"

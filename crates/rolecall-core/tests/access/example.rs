@@ -38,7 +38,7 @@ fn a_payments_developer_who_also_runs_the_platform() {
 
     alice.mfa = true;
     assert_eq!(granted(&policy, &alice).len(), 10);
-    alice.vouched_at -= TimeDelta::hours(1);
+    alice.asserted_at -= TimeDelta::hours(1);
     assert_eq!(granted(&policy, &alice), developer);
 }
 

@@ -177,10 +177,10 @@ fn attributes_are_whole_or_refused() {
         assert_eq!(error.to_string(), message);
         assert!(!error.hint().is_empty());
     }
-    let mut unbelieved = alice(&["pay"]);
-    unbelieved.email = None;
+    let mut untrusted = alice(&["pay"]);
+    untrusted.email = None;
     assert_eq!(
-        render(&unbelieved).unwrap_err().to_string(),
+        render(&untrusted).unwrap_err().to_string(),
         "the session tag user is made of {email}, and your identity provider sent none"
     );
 }

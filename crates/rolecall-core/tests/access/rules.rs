@@ -1,7 +1,7 @@
 //! What each key of assignments and denies means.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rolecall_core::access::{Outcome, Policy, Unmet};
+use rolecall_core::access::{Policy, RuleOutcome, Unmet};
 use rolecall_core::aws::AccountId;
 use rolecall_core::caller::{Circumstances, Facts};
 use rolecall_core::identity::{Identity, ProviderId};
@@ -290,9 +290,9 @@ reason = "a is not for prod"
     assert_eq!(
         outcomes,
         [
-            Outcome::Holds,
-            Outcome::OtherCircumstances,
-            Outcome::OtherPeople
+            RuleOutcome::Holds,
+            RuleOutcome::OtherCircumstances,
+            RuleOutcome::OtherPeople
         ]
     );
     let texts: Vec<String> = explanation

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::access::{
-    ConfigErrors, Files, Grants, Lacks, Policy, PolicyContext, ProviderFacts, Source,
+    ConfigErrors, Files, Grants, Policy, PolicyContext, ProviderFacts, Source, UnsupportedFacts,
 };
 use rolecall_core::aws::Partition;
 use rolecall_core::base::secret::SecretText;
@@ -43,7 +43,7 @@ pub fn provider(id: &str, domains: &[&str]) -> ProviderFacts {
         domains: domains
             .map(|domain| EmailDomain::parse(domain).unwrap())
             .collect(),
-        lacks: Lacks::default(),
+        unsupported: UnsupportedFacts::default(),
     }
 }
 
@@ -121,10 +121,10 @@ pub fn person(name: &str) -> Identity {
         groups: vec![],
         claims: Claims::default(),
         unread_claims: Default::default(),
-        unbelieved_email: None,
+        untrusted_email: None,
         mfa: false,
         auth_time: AuthTime::Stated,
-        vouched_at: now() - TimeDelta::minutes(10),
+        asserted_at: now() - TimeDelta::minutes(10),
         evidence: Evidence::IdToken {
             token: SecretText::new(String::new()),
             sid: None,

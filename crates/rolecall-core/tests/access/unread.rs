@@ -1,7 +1,7 @@
 //! Claims that a provider sent and whose values are not known.
 
 use rolecall_core::access::Grants;
-use rolecall_core::identity::{Identity, InvalidClaims, ReadClaims, Unread};
+use rolecall_core::identity::{Identity, InvalidClaims, ReadClaims, UnreadReason};
 use serde_json::{Value, json};
 
 use crate::support::{facts, person, policy};
@@ -98,45 +98,45 @@ fn an_identity_is_admitted_when_every_claim_that_rules_name_can_be_read() {
             provider: rolecall_core::identity::ProviderId::parse(provider).unwrap(),
             ..person("alice")
         };
-        policy.admit(&mut identity).map(|()| identity)
+        policy.check_claims(&mut identity).map(|()| identity)
     };
     let nested = json!([{"kind": "contractor"}]);
-    for (provider, sent, name, why) in [
+    for (provider, sent, name, reason) in [
         (
             "okta",
             json!({"hr": {"employment": nested}}),
             "/hr/employment",
-            Unread::Nested,
+            UnreadReason::Nested,
         ),
         (
             "google",
             json!({"hr": [{"employment": "contractor"}]}),
             "/hr/employment",
-            Unread::Nested,
+            UnreadReason::Nested,
         ),
         (
             "google",
             json!({"level": {"low": true}}),
             "level",
-            Unread::Object,
+            UnreadReason::Object,
         ),
         (
             "google",
             json!({"_claim_names": {"level": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://claims.example"}}}),
             "level",
-            Unread::Elsewhere,
+            UnreadReason::Elsewhere,
         ),
         (
             "okta",
             json!({"_claim_names": {"hr": "src1"}}),
             "/hr/employment",
-            Unread::Elsewhere,
+            UnreadReason::Elsewhere,
         ),
     ] {
         let refused = admitted(provider, sent.clone()).unwrap_err();
         let name = name.to_owned();
         assert!(refused.to_string().contains(&name), "{refused}");
-        assert_eq!(refused, InvalidClaims::Unread { name, why }, "{sent}");
+        assert_eq!(refused, InvalidClaims::Unread { name, reason }, "{sent}");
     }
     // What nothing depends on refuses nobody.
     for sent in [

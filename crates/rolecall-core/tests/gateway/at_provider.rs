@@ -75,20 +75,20 @@ async fn credentials_come_by_the_providers_own_response() {
     assert_eq!(request.principal.as_str(), PROVIDER);
     assert_eq!(request.response.expose(), said("alice", "a1"), "as it came");
     assert_eq!(request.session.role.as_str(), ROLE);
-    let happened = world.trail.take();
+    let kind = world.trail.take();
     let AuditEventKind::IssueIntended {
         role_session_name,
         source_identity,
         tag_keys,
         ..
-    } = &happened[0]
+    } = &kinds[0]
     else {
-        panic!("{happened:?}");
+        panic!("{kinds:?}");
     };
     assert_eq!(role_session_name, "named-by-the-provider");
     assert_eq!(source_identity.as_deref(), Some("alice@example.com"));
     assert_eq!(tag_keys, &["team"]);
-    assert!(matches!(happened[1], AuditEventKind::IssueDone { .. }));
+    assert!(matches!(kinds[1], AuditEventKind::IssueDone { .. }));
 
     assert!(matches!(
         world.back(&alice, &ticket).await.unwrap(),
@@ -152,9 +152,9 @@ async fn a_response_about_somebody_else_or_something_else_is_refused() {
         world.trail.take();
         let error = world.back(&alice, &ticket).await.unwrap_err();
         assert_eq!(error.code(), why, "{response}");
-        let happened = world.trail.take_only();
-        let AuditEventKind::IssueRefused { reason, .. } = &happened else {
-            panic!("{happened:?}");
+        let kind = world.trail.take_only();
+        let AuditEventKind::IssueRefused { reason, .. } = &kind else {
+            panic!("{kind:?}");
         };
         assert_eq!(reason, why);
         assert!(world.aws.take_requests().is_empty());

@@ -2,7 +2,7 @@
 
 use rolecall_core::access::Unmet;
 use rolecall_core::aws_login::{AllowLoginError, LoginClient};
-use rolecall_core::clients::{ConsentError, Decision};
+use rolecall_core::clients::{ConsentChoice, ConsentError};
 use rolecall_core::identity::AuthTime;
 use rolecall_core::issue::IssueError;
 use rolecall_core::session::Session;
@@ -38,7 +38,7 @@ async fn a_device_takes_a_sign_in_of_known_age() {
         let known = register(&world.gateway);
         let alice = session(&world, auth_time).await;
         let started = start(&world, &known).await;
-        let decided = decide(&world, &alice, &answer(&started, Decision::Allow)).await;
+        let decided = decide(&world, &alice, &answer(&started, ConsentChoice::Allow)).await;
         let said = decided.as_ref().err().map(ConsentError::code);
         assert_eq!(said, refusal, "{auth_time:?}");
 

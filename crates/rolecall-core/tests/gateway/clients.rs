@@ -10,8 +10,9 @@ mod walks;
 use chrono::TimeDelta;
 use rolecall_core::base::secret::{AccessToken, AuthorizationCode, SecretText};
 use rolecall_core::clients::{
-    AuthorizationForm, AuthorizationStep, ClientId, CodeRedemption, ConsentError, Decision,
-    DeviceAnswer, DeviceStarted, GrantType, RegisteredClient, RegistrationForm, TokenError,
+    AuthorizationForm, AuthorizationStep, ClientId, CodeRedemption, ConsentChoice, ConsentError,
+    DeviceConsent, GrantType, RegisteredClient, RegistrationForm, StartedDeviceAuthorization,
+    TokenError,
 };
 use rolecall_core::gateway::Gateway;
 use rolecall_core::session::{ClientTokens, Session};
@@ -49,7 +50,7 @@ pub(crate) fn register(gateway: &Gateway) -> Known {
     }
 }
 
-pub(crate) async fn start(world: &World, known: &Known) -> DeviceStarted {
+pub(crate) async fn start(world: &World, known: &Known) -> StartedDeviceAuthorization {
     let from = context_from("192.0.2.7");
     world
         .gateway
@@ -60,9 +61,12 @@ pub(crate) async fn start(world: &World, known: &Known) -> DeviceStarted {
 }
 
 /// Somebody's answer to a device, with the code typed as it is shown.
-pub(crate) fn answer(started: &DeviceStarted, decision: Decision) -> DeviceAnswer {
+pub(crate) fn answer(
+    started: &StartedDeviceAuthorization,
+    decision: ConsentChoice,
+) -> DeviceConsent {
     let user_code = started.user_code.to_string();
-    DeviceAnswer {
+    DeviceConsent {
         retyped: user_code[5..].to_owned(),
         user_code,
         decision,
@@ -73,7 +77,7 @@ pub(crate) fn answer(started: &DeviceStarted, decision: Decision) -> DeviceAnswe
 pub(crate) async fn decide(
     world: &World,
     session: &Session,
-    answer: &DeviceAnswer,
+    answer: &DeviceConsent,
 ) -> Result<u32, ConsentError> {
     world
         .gateway
@@ -85,7 +89,7 @@ pub(crate) async fn decide(
 pub(crate) async fn poll(
     world: &World,
     known: &Known,
-    started: &DeviceStarted,
+    started: &StartedDeviceAuthorization,
 ) -> Result<ClientTokens, TokenError> {
     let code = &started.device_code;
     world
@@ -98,7 +102,7 @@ pub(crate) async fn poll(
 /// What a client got by the device flow.
 pub(crate) async fn by_device(world: &World, known: &Known, session: &Session) -> ClientTokens {
     let started = start(world, known).await;
-    decide(world, session, &answer(&started, Decision::Allow))
+    decide(world, session, &answer(&started, ConsentChoice::Allow))
         .await
         .unwrap();
     poll(world, known, &started).await.unwrap()
@@ -132,14 +136,17 @@ pub(crate) async fn code(
         .clients()
         .begin_authorization(&context(), session, &read)
         .await;
-    assert!(matches!(step, Ok(AuthorizationStep::Ask(_))), "{step:?}");
-    let decided = (Decision::Allow, [].as_slice());
+    assert!(
+        matches!(step, Ok(AuthorizationStep::RequestConsent(_))),
+        "{step:?}"
+    );
+    let decided = (ConsentChoice::Allow, [].as_slice());
     let step = gateway
         .clients()
         .decide_authorization(&context(), session, &read, decided)
         .await;
     let step = step.unwrap();
-    let AuthorizationStep::Answer(to) = &step else {
+    let AuthorizationStep::Redirect(to) = &step else {
         panic!("{step:?}");
     };
     AuthorizationCode::new(to.split(['=', '&']).nth(1).unwrap())

@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 
 use chrono::TimeDelta;
-use rolecall_core::base::limits::{FEW_PENDING, PENDING_MAX, SIGN_IN_MAX, SIGNED_IN_KEPT};
+use rolecall_core::base::limits::{
+    KNOWN_ADDRESS_LIFE, PENDING_MAX, PENDING_RESERVED_PER_ADDRESS, SIGN_IN_MAX,
+};
 use rolecall_core::base::secret::SecretDigest;
 use rolecall_core::record::rate_limit::{
-    AddressPlaces, LimitName, RateCounters, RateLimit, RateLimitError, RateLimits,
+    AddressSlots, LimitName, RateCounters, RateLimit, RateLimitError, RateLimits,
 };
 use rolecall_core::record::{Counter, Key};
 
@@ -19,7 +21,7 @@ async fn takes(counters: &RateCounters, address: &str) -> bool {
         "" => None,
         address => Some(address.parse().unwrap()),
     };
-    let taken = counters.take_for_address(LimitName::SignIn, RATE, address);
+    let taken = counters.acquire_for_address(LimitName::SignIn, RATE, address);
     taken.await.is_ok()
 }
 
@@ -129,7 +131,7 @@ async fn places_that_were_taken_before_a_crowd_are_given_back_where_they_were_ta
     for _ in 0..3 {
         taken.push(
             counters
-                .take_for_address(limit, RATE, address)
+                .acquire_for_address(limit, RATE, address)
                 .await
                 .unwrap(),
         );
@@ -138,7 +140,7 @@ async fn places_that_were_taken_before_a_crowd_are_given_back_where_they_were_ta
         assert!(takes(&counters, &format!("10.1.0.{host}")).await);
     }
     for one in taken {
-        let given = counters.give_back_for_address(limit, RATE, &one).await;
+        let given = counters.release_for_address(limit, RATE, &one).await;
         given.unwrap();
     }
     // As many again, by a replica that has seen no crowd.
@@ -160,11 +162,11 @@ async fn beyond_the_ceiling_of_the_installation_each_address_has_a_few() {
         fill(&world, all).await;
         let take = |address: &str| {
             let address = Some(address.parse().unwrap());
-            counters.take_for_address(limit, wide, address)
+            counters.acquire_for_address(limit, wide, address)
         };
         let mut taken = None;
         for address in ["10.1.0.1", "10.9.0.1"] {
-            for _ in 0..FEW_PENDING {
+            for _ in 0..PENDING_RESERVED_PER_ADDRESS {
                 taken = Some(take(address).await.unwrap());
             }
             let refused = take(address).await;
@@ -175,7 +177,7 @@ async fn beyond_the_ceiling_of_the_installation_each_address_has_a_few() {
         }
         // A completed one makes room for another.
         let taken = taken.unwrap();
-        let given = counters.give_back_for_address(limit, wide, &taken).await;
+        let given = counters.release_for_address(limit, wide, &taken).await;
         given.unwrap();
         assert!(take("10.9.0.1").await.is_ok());
         assert!(take("10.9.0.1").await.is_err());
@@ -189,9 +191,9 @@ async fn beyond_that_ceiling_an_address_that_has_signed_in_keeps_its_limit() {
     let wide = RateLimit::new(1_000, RATE.window());
     let office: Option<IpAddr> = Some("10.1.0.1".parse().unwrap());
     let limit = LimitName::SignIn;
-    let begun = counters.take_for_address(limit, wide, office).await;
+    let begun = counters.acquire_for_address(limit, wide, office).await;
     let begun = begun.unwrap();
-    let completed = counters.complete_for_address(limit, wide, &begun);
+    let completed = counters.release_completed_for_address(limit, wide, &begun);
     completed.await.unwrap();
     for (limit, all) in [
         (limit, LimitName::PendingSignIns),
@@ -199,23 +201,31 @@ async fn beyond_that_ceiling_an_address_that_has_signed_in_keeps_its_limit() {
     ] {
         fill(&world, all).await;
         for number in 0..wide.max() {
-            let taken = counters.take_for_address(limit, wide, office).await;
+            let taken = counters.acquire_for_address(limit, wide, office).await;
             assert!(taken.is_ok(), "{number}: {taken:?}");
         }
-        let refused = counters.take_for_address(limit, wide, office).await;
+        let refused = counters.acquire_for_address(limit, wide, office).await;
         assert!(matches!(&refused, Err(RateLimitError::Exceeded(own)) if own.limit == limit));
         // Nobody has signed in from there.
         let stranger = Some("10.1.0.2".parse().unwrap());
-        for number in 0..2 * FEW_PENDING {
-            let taken = counters.take_for_address(limit, wide, stranger).await;
-            assert_eq!(taken.is_ok(), number < FEW_PENDING, "{number}");
+        for number in 0..2 * PENDING_RESERVED_PER_ADDRESS {
+            let taken = counters.acquire_for_address(limit, wide, stranger).await;
+            assert_eq!(
+                taken.is_ok(),
+                number < PENDING_RESERVED_PER_ADDRESS,
+                "{number}"
+            );
         }
     }
-    world.clock.advance(SIGNED_IN_KEPT);
+    world.clock.advance(KNOWN_ADDRESS_LIFE);
     fill(&world, LimitName::PendingSignIns).await;
-    for number in 0..2 * FEW_PENDING {
-        let taken = counters.take_for_address(limit, wide, office).await;
-        assert_eq!(taken.is_ok(), number < FEW_PENDING, "{number}");
+    for number in 0..2 * PENDING_RESERVED_PER_ADDRESS {
+        let taken = counters.acquire_for_address(limit, wide, office).await;
+        assert_eq!(
+            taken.is_ok(),
+            number < PENDING_RESERVED_PER_ADDRESS,
+            "{number}"
+        );
     }
 }
 
@@ -224,17 +234,17 @@ async fn a_place_is_not_given_back_to_a_later_window() {
     let world = World::new();
     let counters = RateCounters::new(world.records(), RateLimits::default());
     let (limit, address) = (LimitName::SignIn, Some("10.1.0.1".parse().unwrap()));
-    let take = || counters.take_for_address(limit, RATE, address);
+    let take = || counters.acquire_for_address(limit, RATE, address);
     let early = take().await.unwrap();
     world.clock.advance(RATE.window());
     let mut late = Vec::new();
     for _ in 0..RATE.max() {
         late.push(take().await.unwrap());
     }
-    let given = counters.give_back_for_address(limit, RATE, &early);
+    let given = counters.release_for_address(limit, RATE, &early);
     given.await.unwrap();
     assert!(take().await.is_err(), "the place was of the first window");
-    let given = counters.give_back_for_address(limit, RATE, &late[0]);
+    let given = counters.release_for_address(limit, RATE, &late[0]);
     given.await.unwrap();
     assert!(take().await.is_ok());
 }
@@ -247,11 +257,11 @@ async fn places_that_another_version_took_are_given_back() {
     let (limit, address) = (LimitName::SignIn, Some("10.1.0.1".parse().unwrap()));
     let mut taken = None;
     for _ in 0..RATE.max() {
-        taken = Some(counters.take_for_address(limit, RATE, address).await);
+        taken = Some(counters.acquire_for_address(limit, RATE, address).await);
     }
     assert!(!takes(&counters, "10.1.0.1").await);
-    let old: AddressPlaces = serde_json::from_str(r#"{"address":"10.1.0.1"}"#).unwrap();
-    let given = counters.give_back_for_address(limit, RATE, &old);
+    let old: AddressSlots = serde_json::from_str(r#"{"address":"10.1.0.1"}"#).unwrap();
+    let given = counters.release_for_address(limit, RATE, &old);
     given.await.unwrap();
     assert!(takes(&counters, "10.1.0.1").await);
     // The earlier version read these members, and no others.

@@ -48,6 +48,6 @@ async fn a_session_that_cannot_be_said_to_have_ended_lives_on() {
         .sign_out(&context(), &alice.session, &alice.secret)
         .await;
     assert!(ended.is_ok() && !world.is_live(&alice).await);
-    let happened = world.trail.take_only();
-    assert!(matches!(happened, AuditEventKind::SignedOut { .. }));
+    let kind = world.trail.take_only();
+    assert!(matches!(kind, AuditEventKind::SignedOut { .. }));
 }

@@ -8,7 +8,7 @@ mod race;
 
 use chrono::TimeDelta;
 use rolecall_core::base::limits;
-use rolecall_core::clients::{ConsentError, Decision};
+use rolecall_core::clients::{ConsentChoice, ConsentError};
 use rolecall_core::issue::IssueError;
 use rolecall_core::sign_in::{OrderedBy, SignInCompleted};
 
@@ -312,10 +312,10 @@ async fn a_session_that_has_ended_denies_no_program() {
     let (world, mine, other) = an_ended_session().await;
     let known = clients::register(&world.gateway);
     let started = clients::start(&world, &known).await;
-    let no = clients::answer(&started, Decision::Deny);
+    let no = clients::answer(&started, ConsentChoice::Deny);
     let denied = clients::decide(&world, &mine.session, &no).await;
     assert!(matches!(denied, Err(ConsentError::SessionEnded)));
-    let yes = clients::answer(&started, Decision::Allow);
+    let yes = clients::answer(&started, ConsentChoice::Allow);
     clients::decide(&world, &other.session, &yes).await.unwrap();
     clients::poll(&world, &known, &started).await.unwrap();
 }

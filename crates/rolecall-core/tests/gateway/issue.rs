@@ -1,7 +1,7 @@
 //! Issuing: today's policy, the durable intent, the token, STS, the durable outcome, and only then the answer.
 
 use rolecall_core::access::{RoleRequest, Unmet};
-use rolecall_core::audit::{Actor, AuditEventKind, Delivery, Target};
+use rolecall_core::audit::{Actor, AuditEventKind, CredentialDelivery, Target};
 use rolecall_core::identity::Claims;
 use rolecall_core::issue::IssueError;
 
@@ -46,12 +46,12 @@ async fn the_intent_comes_first_and_the_outcome_before_the_answer() {
         events[0].reference, events[1].reference,
         "one reference joins them"
     );
-    let happened: Vec<_> = events.into_iter().map(|event| event.happened).collect();
+    let kinds: Vec<_> = events.into_iter().map(|event| event.kind).collect();
     let AuditEventKind::IssueIntended {
         role_session_name,
         token_id: Some(token_id),
         ..
-    } = &happened[0]
+    } = &kinds[0]
     else {
         panic!("the intent comes first and names the token");
     };
@@ -73,7 +73,7 @@ async fn the_intent_comes_first_and_the_outcome_before_the_answer() {
             ]
             .map(str::to_owned)
             .to_vec(),
-            delivery: Delivery::Credentials,
+            delivery: CredentialDelivery::Credentials,
             token_id: Some(token_id.clone()),
         },
         AuditEventKind::IssueDone {
@@ -85,7 +85,7 @@ async fn the_intent_comes_first_and_the_outcome_before_the_answer() {
             unanswered: 0,
         },
     ];
-    assert_eq!(happened, expected);
+    assert_eq!(kinds, expected);
 }
 
 #[tokio::test]
@@ -304,9 +304,9 @@ async fn token_is_bound_to_requested_role() {
         world.issue(&alice, &developer()).await.unwrap();
         let (request, claims) = world.aws.take_only();
         assert_eq!(claims.role.as_ref(), Some(&request.session().role));
-        let happened = world.trail.take();
-        let AuditEventKind::IssueIntended { token_id, role, .. } = &happened[0] else {
-            panic!("{happened:?}");
+        let kind = world.trail.take();
+        let AuditEventKind::IssueIntended { token_id, role, .. } = &kinds[0] else {
+            panic!("{kind:?}");
         };
         assert_eq!(token_id.as_deref(), Some(claims.token_id.as_str()));
         assert_eq!(role, request.session().role.as_str());

@@ -13,7 +13,7 @@ fn assert_failed(world: &World, why: &str, code: Option<&str>) {
     assert_eq!(events.len(), 2, "{events:#?}");
     assert_eq!(events[0].reference, events[1].reference);
     assert!(matches!(
-        events[0].happened,
+        events[0].kind,
         AuditEventKind::IssueIntended { .. }
     ));
     let failed = AuditEventKind::IssueFailed {
@@ -22,7 +22,7 @@ fn assert_failed(world: &World, why: &str, code: Option<&str>) {
         request_id: code.map(|_| "request-7".to_owned()),
         unanswered: 0,
     };
-    assert_eq!(events[1].happened, failed);
+    assert_eq!(events[1].kind, failed);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use rolecall_core::access::RoleRequest;
 use rolecall_core::aws::StsRefusal;
-use rolecall_core::aws_login::dpop::{DpopProof, Refusal};
+use rolecall_core::aws_login::dpop::{DpopError, DpopProof};
 use rolecall_core::aws_login::{
     AllowLoginError, LoginClient, LoginError, LoginExchange, LoginForm, LoginRequest, LoginTokens,
 };
@@ -221,9 +221,9 @@ async fn an_outage_of_aws_costs_neither_code_nor_token_nor_proof() {
         Err(LoginError::Issue(IssueError::StsUnavailable(_)))
     ));
     world.aws.refuse_once(StsRefusal::Throttled, "Throttling");
-    assert!(redeem().await.unwrap_err().is_passing());
+    assert!(redeem().await.unwrap_err().is_transient());
     world.aws.fail_mint_once();
-    assert!(redeem().await.unwrap_err().is_passing());
+    assert!(redeem().await.unwrap_err().is_transient());
     assert!(
         world.store.keys("client-session").is_empty(),
         "nothing stays"
@@ -239,11 +239,14 @@ async fn an_outage_of_aws_costs_neither_code_nor_token_nor_proof() {
             .refresh_login(&context, &proof, client, &tokens.refresh_token)
     };
     world.aws.sts_down_once();
-    assert!(refresh().await.unwrap_err().is_passing());
+    assert!(refresh().await.unwrap_err().is_transient());
     assert!(refresh().await.is_ok());
     // However long it lasts: what was not answered has not been replaced.
     let newest = refresh().await;
-    assert!(matches!(newest, Err(LoginError::Proof(Refusal::Replayed))));
+    assert!(matches!(
+        newest,
+        Err(LoginError::Proof(DpopError::Replayed))
+    ));
     let tokens = program
         .refresh(&world, &tokens.refresh_token)
         .await
@@ -270,7 +273,7 @@ async fn what_aws_refuses_for_good_leaves_nothing_behind() {
         .refuse_once(StsRefusal::AccessDenied, "AccessDenied");
     world.trail.take();
     let refused = program.redeem(&world, &shown).await.unwrap_err();
-    assert!(!refused.is_passing() && refused.code() == "access_denied");
+    assert!(!refused.is_transient() && refused.code() == "access_denied");
     let words: Vec<String> = world.trail.take().iter().map(word).collect();
     assert_eq!(
         words,
@@ -308,7 +311,7 @@ async fn a_store_or_a_trail_that_fails_at_any_step_gives_nothing_away() {
                     assert!(step >= 3, "it takes some steps");
                     break;
                 }
-                Err(error) => assert!(error.is_passing(), "step {step}: {error:?}"),
+                Err(error) => assert!(error.is_transient(), "step {step}: {error:?}"),
             }
         }
     }

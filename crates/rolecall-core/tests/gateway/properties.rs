@@ -161,7 +161,7 @@ fn check_trail(events: Vec<AuditEvent>, orders: usize, handed_out: &[String]) {
     let (mut intents, mut done) = (0, Vec::new());
     let mut open = false;
     for event in events {
-        match event.happened {
+        match event.kind {
             AuditEventKind::IssueIntended { .. } => {
                 intents += 1;
                 // The outcome of the intent before may be missing, if the trail failed then.

@@ -3,8 +3,8 @@
 use futures_util::future::{join, join_all};
 use rolecall_core::audit::RequestContext;
 use rolecall_core::base::limits::{
-    EARLY_POLLS_MAX, MESSAGES_WAITING_FEW, MESSAGES_WAITING_MAX, MESSAGES_WAITING_OF_ADDRESS_MAX,
-    REFUSAL_EVENTS_MAX, REFUSALS_WINDOW,
+    EARLY_POLLS_MAX, MESSAGES_WAITING_MAX, MESSAGES_WAITING_OF_ADDRESS_MAX,
+    MESSAGES_WAITING_RESERVED, REFUSAL_EVENTS_MAX, REFUSALS_WINDOW,
 };
 use rolecall_core::base::secret::BrowserSecret;
 use rolecall_core::clients::TokenError;
@@ -74,7 +74,7 @@ async fn strangers_over_their_limits_leave_an_address_its_share() {
     });
     let flood = join_all(flood);
     let office = async {
-        let sent = (0..MESSAGES_WAITING_FEW).map(async |number| {
+        let sent = (0..MESSAGES_WAITING_RESERVED).map(async |number| {
             let response = saml(&format!("alice a{number} s1"));
             let okta = id("okta");
             let completed = gateway
@@ -90,7 +90,10 @@ async fn strangers_over_their_limits_leave_an_address_its_share() {
     let filling = MESSAGES_WAITING_MAX / MESSAGES_WAITING_OF_ADDRESS_MAX;
     let others = strangers.len() - filling + 1;
     let sent = world.okta.verified() - verified;
-    assert_eq!(sent, MESSAGES_WAITING_MAX + others * MESSAGES_WAITING_FEW);
+    assert_eq!(
+        sent,
+        MESSAGES_WAITING_MAX + others * MESSAGES_WAITING_RESERVED
+    );
 }
 
 #[tokio::test]

@@ -54,12 +54,12 @@ impl World {
     async fn refusal(&self) -> String {
         assert!(self.store.keys("session").is_empty());
         self.gateway.journal().write_refusals(true).await.unwrap();
-        let happened = self.trail.take_only();
-        if let AuditEventKind::SignInRefused { reason, .. } = happened {
+        let kind = self.trail.take_only();
+        if let AuditEventKind::SignInRefused { reason, .. } = kind {
             return reason;
         }
-        let AuditEventKind::SignInRefusals(summary) = happened else {
-            panic!("{happened:?}");
+        let AuditEventKind::SignInRefusals(summary) = kind else {
+            panic!("{kind:?}");
         };
         summary.reasons.into_keys().collect()
     }
@@ -257,15 +257,15 @@ async fn who_comes_unasked_lands_at_the_portal_and_the_trail_says_so() {
     let world = World::new();
     let signed_in = world.unsolicited("alice a1 s1").await.unwrap();
     assert_eq!(signed_in.return_to.as_str(), "/");
-    let happened = world.trail.take_only();
+    let kind = world.trail.take_only();
     let said = matches!(
-        happened,
+        kind,
         AuditEventKind::SignedIn {
             unsolicited: true,
             ..
         }
     );
-    assert!(said, "{happened:?}");
+    assert!(said, "{kind:?}");
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ async fn credentials_by_a_response_of_ours() {
     );
     assert_eq!(claims.provider.as_str(), PROVIDER);
     assert_eq!(claims.subject.as_str(), "okta|subject-alice");
-    assert_eq!(claims.authenticated_at, alice.identity.vouched_at);
+    assert_eq!(claims.authenticated_at, alice.identity.asserted_at);
     assert!(claims.session_name.as_str().starts_with("alice@"));
     assert_eq!(claims.duration, request.session.duration);
     assert_eq!(claims.audience, "urn:amazon:webservices");
@@ -123,7 +123,7 @@ async fn the_console_by_post_asks_nobody() {
         assertion,
         recipient,
         ..
-    } = &events[1].happened
+    } = &events[1].kind
     else {
         panic!("{events:#?}");
     };
@@ -206,7 +206,7 @@ async fn without_a_key_nothing_leaves_and_the_trail_says_so() {
     let events = world.trail.take_events();
     assert_eq!(events.len(), 2);
     assert!(
-        matches!(&events[1].happened, AuditEventKind::IssueFailed { reason, .. } if reason == "token")
+        matches!(&events[1].kind, AuditEventKind::IssueFailed { reason, .. } if reason == "token")
     );
 }
 

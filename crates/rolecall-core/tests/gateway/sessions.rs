@@ -34,31 +34,30 @@ fn name(signed_in: &SignInCompleted) -> String {
 
 /// The sessions that ended, with why, by the trail.
 fn ended(world: &World) -> Vec<(String, String)> {
-    let happened = world.trail.take().into_iter();
-    happened
-        .filter_map(|one| match one {
-            AuditEventKind::SignedOut {
-                session, reason, ..
-            } => Some((session, reason)),
-            AuditEventKind::WriterStarted { .. }
-            | AuditEventKind::SignedIn { .. }
-            | AuditEventKind::SignInRefused { .. }
-            | AuditEventKind::SignOutRefused { .. }
-            | AuditEventKind::SignInRefusals { .. }
-            | AuditEventKind::SignOutRefusals { .. }
-            | AuditEventKind::IssueIntended { .. }
-            | AuditEventKind::IssueDone { .. }
-            | AuditEventKind::IssuePosted { .. }
-            | AuditEventKind::IssueFailed { .. }
-            | AuditEventKind::IssueRefused { .. }
-            | AuditEventKind::IssueUndelivered {}
-            | AuditEventKind::ConfigurationLoaded { .. }
-            | AuditEventKind::ClientSessionBegun { .. }
-            | AuditEventKind::ConsentGiven { .. }
-            | AuditEventKind::ConsentDenied { .. }
-            | AuditEventKind::ConfigurationRefused { .. } => None,
-        })
-        .collect()
+    let kind = world.trail.take().into_iter();
+    kind.filter_map(|one| match one {
+        AuditEventKind::SignedOut {
+            session, reason, ..
+        } => Some((session, reason)),
+        AuditEventKind::WriterStarted { .. }
+        | AuditEventKind::SignedIn { .. }
+        | AuditEventKind::SignInRefused { .. }
+        | AuditEventKind::SignOutRefused { .. }
+        | AuditEventKind::SignInRefusals { .. }
+        | AuditEventKind::SignOutRefusals { .. }
+        | AuditEventKind::IssueIntended { .. }
+        | AuditEventKind::IssueDone { .. }
+        | AuditEventKind::IssuePosted { .. }
+        | AuditEventKind::IssueFailed { .. }
+        | AuditEventKind::IssueRefused { .. }
+        | AuditEventKind::IssueUndelivered {}
+        | AuditEventKind::ConfigurationLoaded { .. }
+        | AuditEventKind::ClientSessionBegun { .. }
+        | AuditEventKind::ConsentGiven { .. }
+        | AuditEventKind::ConsentDenied { .. }
+        | AuditEventKind::ConfigurationRefused { .. } => None,
+    })
+    .collect()
 }
 
 #[tokio::test]

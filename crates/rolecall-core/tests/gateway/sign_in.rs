@@ -59,13 +59,13 @@ async fn a_sign_in_ends_in_a_session_where_it_was_going() {
         .await
         .unwrap();
     assert_eq!(found.unwrap().id, session.id);
-    let happened = AuditEventKind::SignedIn {
+    let kind = AuditEventKind::SignedIn {
         actor: Actor::from(&session.identity),
         session: session.id.to_string(),
         mfa: false,
         unsolicited: false,
     };
-    assert_eq!(world.trail.take_only(), happened);
+    assert_eq!(world.trail.take_only(), kind);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use rolecall_core::audit::AuditEventKind;
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::State;
-use rolecall_core::clients::Decision;
+use rolecall_core::clients::ConsentChoice;
 use rolecall_core::sign_in::{
     Challenge, OrderedBy, ProviderError, RejectReason, SignInCompleted, SignInError, SignOutError,
 };
@@ -79,12 +79,12 @@ async fn an_order_ends_the_sessions_it_names_and_no_other() {
     for other in [&second, &bob, &oidc] {
         assert!(world.is_live(other).await);
     }
-    let happened = world.trail.take_only();
+    let kind = world.trail.take_only();
     let AuditEventKind::SignedOut {
         session, reason, ..
-    } = happened
+    } = kind
     else {
-        panic!("{happened:?}");
+        panic!("{kind:?}");
     };
     assert_eq!(session, first.session.id.to_string());
     assert_eq!(reason, "ended_by_provider");
@@ -154,7 +154,7 @@ async fn an_order_also_ends_what_a_session_allowed_whose_record_is_gone() {
         let alice = world.by_saml("alice a1 s1").await;
         let known = clients::register(&world.gateway);
         let started = clients::start(&world, &known).await;
-        let yes = clients::answer(&started, Decision::Allow);
+        let yes = clients::answer(&started, ConsentChoice::Allow);
         clients::decide(&world, &alice.session, &yes).await.unwrap();
         // It was not used for too long.
         for key in world.store.keys("session") {
@@ -228,7 +228,7 @@ async fn an_order_is_kept_longer_than_it_is_accepted() {
     assert_eq!(kept.len(), 1);
     assert_eq!(
         world.store.expiry(kept[0]),
-        world.now() + limits::LOGOUT_ORDER_KEPT
+        world.now() + limits::LOGOUT_REQUEST_LIFE
     );
 }
 

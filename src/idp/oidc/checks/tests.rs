@@ -13,7 +13,7 @@ fn supposed_claims_have_plausible_times() {
     };
     for five in [json!(5), json!("5")] {
         let supposed = of(five).unwrap();
-        assert_eq!(supposed.vouched_at.timestamp(), 5);
+        assert_eq!(supposed.asserted_at.timestamp(), 5);
         assert_eq!(supposed.auth_time, AuthTime::Stated);
     }
     // As at a sign-in, what is no time is not told.

@@ -181,8 +181,8 @@ mod tests {
     const BOUNDS: ShareBounds = ShareBounds {
         all: 1_000,
         each: 1_000,
-        few: 0,
-        most: 1_000,
+        reserved: 0,
+        ceiling: 1_000,
     };
 
     fn of(address: &str) -> Turn {

@@ -6,7 +6,7 @@ use rolecall_core::access::{AttributeError, Unmet};
 use rolecall_core::audit::ReferenceId;
 use rolecall_core::aws::{Advice, ConsoleSignInError, Partition, StsRefusal};
 use rolecall_core::aws_login::LoginError;
-use rolecall_core::aws_login::dpop::Refusal;
+use rolecall_core::aws_login::dpop::DpopError;
 use rolecall_core::base::Entropy;
 use rolecall_core::clients::{
     DeviceError, InvalidRedirectUri, InvalidRegistration, StartUrls, TokenError,
@@ -191,7 +191,7 @@ pub fn device_errors() -> Vec<DeviceError> {
 
 pub fn login_errors() -> Vec<LoginError> {
     let mut errors = vec![
-        LoginError::Proof(Refusal::Signature),
+        LoginError::Proof(DpopError::Signature),
         LoginError::CodeSpent,
         LoginError::OtherRequest,
         LoginError::SessionOver,

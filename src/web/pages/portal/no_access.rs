@@ -15,7 +15,7 @@ pub struct NoAccessPage {
     /// Who looks.
     pub viewer: Viewer,
     /// Which e-mail address the provider sent that is not believed, and why.
-    pub unbelieved_email: Option<String>,
+    pub untrusted_email: Option<String>,
     /// The names of the claims that came, as many as are worth showing.
     pub claims: Vec<String>,
     /// How many more there are.
@@ -40,7 +40,7 @@ pub fn page(signed_in: &SignedIn) -> NoAccessPage {
         claims_more: claims.len().saturating_sub(CLAIMS_SHOWN_MAX),
         claims: claims.into_iter().take(CLAIMS_SHOWN_MAX).collect(),
         viewer: signed_in.viewer(),
-        unbelieved_email: identity.unbelieved_email.as_ref().map(|it| it.to_string()),
+        untrusted_email: identity.untrusted_email.as_ref().map(|it| it.to_string()),
         groups: groups.iter().take(GROUPS_SHOWN_MAX).cloned().collect(),
         groups_more: groups.len().saturating_sub(GROUPS_SHOWN_MAX),
         contact: signed_in.scope.site.settings.contact.clone(),
@@ -58,7 +58,7 @@ mod samples {
         pub fn samples() -> Vec<Self> {
             let page = |groups: &[&str], groups_more, contact: Option<&str>| Self {
                 viewer: Viewer::sample(),
-                unbelieved_email: None,
+                untrusted_email: None,
                 claims: vec!["department".into(), "/realm_access/roles".into()],
                 claims_more: groups_more,
                 groups: groups.iter().map(|group| (*group).into()).collect(),
@@ -75,7 +75,7 @@ mod samples {
                 page(&[], 0, None),
                 Self {
                     viewer: Viewer::hostile(),
-                    unbelieved_email: Some(HOSTILE.into()),
+                    untrusted_email: Some(HOSTILE.into()),
                     claims: vec![HOSTILE.into()],
                     reference: HOSTILE.into(),
                     ..page(&[HOSTILE], 3, Some(HOSTILE))

@@ -6,19 +6,19 @@ use super::*;
 async fn an_address_that_is_not_believed_is_called_that() -> Result<()> {
     let told = |case: &str, alice: Identity, wanted: &str| {
         ensure!(alice.email.is_none(), "{case}: {:?}", alice.email);
-        let unbelieved = alice.unbelieved_email.as_ref();
-        let said = unbelieved.map(ToString::to_string).unwrap_or_default();
+        let untrusted = alice.untrusted_email.as_ref();
+        let said = untrusted.map(ToString::to_string).unwrap_or_default();
         ensure!(said.contains(wanted), "{case}: {said}");
         Ok(())
     };
     for (id, wanted) in [
         (
             "H1",
-            "\"alice@example.com\" is not believed, because email_verified",
+            "\"alice@example.com\" is not trusted, because email_verified",
         ),
         (
             "H3",
-            "\"alice@sub.example.com\" is not believed, because its domain",
+            "\"alice@sub.example.com\" is not trusted, because its domain",
         ),
     ] {
         if let Some(case) = corpus(id)? {
@@ -29,7 +29,7 @@ async fn an_address_that_is_not_believed_is_called_that() -> Result<()> {
         (
             "Cognito: text for a boolean",
             json!({"email": "alice@example.com", "email_verified": "false"}),
-            "\"alice@example.com\" is not believed, because email_verified",
+            "\"alice@example.com\" is not trusted, because email_verified",
         ),
         (
             "LINE: null",
@@ -39,7 +39,7 @@ async fn an_address_that_is_not_believed_is_called_that() -> Result<()> {
         (
             "Keycloak: an umlaut",
             json!({"email": "müller@example.com"}),
-            "\"müller@example.com\" is not believed, because it is not an ASCII address",
+            "\"müller@example.com\" is not trusted, because it is not an ASCII address",
         ),
         (
             "Okta: an internationalised domain",
@@ -49,7 +49,7 @@ async fn an_address_that_is_not_believed_is_called_that() -> Result<()> {
         (
             "LDAP behind Dex: every alias",
             json!({"email": ["alice@example.com", "a.smith@example.com"]}),
-            "\"alice@example.com\" and \"a.smith@example.com\" are not believed, because more than one",
+            "\"alice@example.com\" and \"a.smith@example.com\" are not trusted, because more than one",
         ),
     ] {
         let answers = Variation {
@@ -73,6 +73,6 @@ async fn an_address_that_is_not_believed_is_called_that() -> Result<()> {
     told(
         "Cognito: at userinfo",
         alice_at(answers).await?,
-        "\"alice@example.com\" is not believed, because email_verified",
+        "\"alice@example.com\" is not trusted, because email_verified",
     )
 }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use rolecall_core::access::{Files, Lacks, Policy, PolicyContext, ProviderFacts, Source};
+use rolecall_core::access::{
+    Files, Policy, PolicyContext, ProviderFacts, Source, UnsupportedFacts,
+};
 use rolecall_core::aws::Partition;
 use rolecall_core::identity::ProviderId;
 
@@ -26,7 +28,7 @@ fn policy(access: &str) -> Result<Policy> {
         id: ProviderId::parse("idp")?,
         title: "The provider".to_owned(),
         domains: Vec::new(),
-        lacks: Lacks::default(),
+        unsupported: UnsupportedFacts::default(),
     }];
     let context = PolicyContext {
         partition: Partition::Aws,
@@ -61,7 +63,7 @@ async fn refusing(case: &str, sent: Value, access: &str) -> Result<String> {
         ..Variation::default()
     };
     match alice_at(answers).await {
-        Ok(mut alice) => match policy(access)?.admit(&mut alice) {
+        Ok(mut alice) => match policy(access)?.check_claims(&mut alice) {
             Ok(()) => bail!("{case}: signed in with {:?}", alice.groups),
             Err(why) => Ok(why.to_string()),
         },
@@ -116,6 +118,6 @@ async fn values_within_a_list_refuse_with_the_name_of_their_claim() -> Result<()
         ..Variation::default()
     };
     let mut alice = alice_at(answers).await?;
-    policy(ACCESS)?.admit(&mut alice)?;
+    policy(ACCESS)?.check_claims(&mut alice)?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::TimeDelta;
-use rolecall_core::record::{Counted, Counter};
+use rolecall_core::record::{Counter, CounterResult};
 use tokio::task::JoinSet;
 
 use super::{RACERS, StoreFixture, key};
@@ -21,7 +21,7 @@ fn counter(name: &str, by: i64, max: i64) -> Counter {
 }
 
 impl StoreFixture {
-    async fn count_one(&self, counter: Counter) -> Result<Counted> {
+    async fn count_one(&self, counter: Counter) -> Result<CounterResult> {
         let counted = self.store.count(&[counter]).await?;
         ensure!(counted.len() == 1);
         counted.first().copied().context("no answer")

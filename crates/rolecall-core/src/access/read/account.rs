@@ -27,7 +27,7 @@ pub(super) fn read(
     let audience: Option<At<'_, Audience>> = reader.parse("audience");
     let sts_region: Option<At<'_, Region>> = reader.parse("sts_region");
     if let Some(region) = &sts_region
-        && !context.partition.holds(&region.value)
+        && !context.partition.contains(&region.value)
     {
         region.spot.error(
             format!(

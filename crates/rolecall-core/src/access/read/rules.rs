@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::contested::Contested;
-use super::lacking;
 use super::permission_set::session_duration;
+use super::unsupported_facts;
 use super::{Names, PolicyContext, line_of_text, when};
-use crate::access::assignment::{Assignment, Deny, Place, Scope};
+use crate::access::assignment::{Assignment, Deny, RuleLocation, Scope};
 use crate::access::catalog::PermissionSet;
 use crate::access::condition::Condition;
 use crate::access::selector::Selectors;
@@ -57,7 +57,7 @@ pub(super) fn read_assignment<'d>(
         let spot = table.spot();
         let when = when::read(table, context);
         if let Some(who) = &rule.who {
-            lacking::warn_of_conditions(who, &when, spot, context);
+            unsupported_facts::warn_of_conditions(who, &when, spot, context);
         }
         when
     });
@@ -114,7 +114,7 @@ impl<'d> Rule<'d> {
         let who = who.map(|who| {
             let spot = who.spot();
             let who = Who::read(who, context.providers, usage);
-            lacking::warn_of_people(&who, usage, spot, context);
+            unsupported_facts::warn_of_people(&who, usage, spot, context);
             who
         });
         Self {
@@ -154,8 +154,8 @@ impl<'d> Rule<'d> {
         None
     }
 
-    fn place(&self) -> Place {
-        Place {
+    fn place(&self) -> RuleLocation {
+        RuleLocation {
             path: Arc::from(self.spot.path()),
             line: self.spot.line(),
         }

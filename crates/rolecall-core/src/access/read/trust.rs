@@ -1,7 +1,7 @@
 //! How the roles of an account are convinced: `trust` and the keys that belong to it.
 
 use super::PolicyContext;
-use crate::access::catalog::{ConsoleWay, GatewaySaml, Trust};
+use crate::access::catalog::{ConsoleMethod, GatewaySaml, Trust};
 use crate::aws::{AccountId, Recipient, SamlProviderArn};
 use crate::config_file::{Reader, Value, quoted, suggest};
 
@@ -48,7 +48,7 @@ pub(super) fn read(
     missing_provider(&provider, trust.as_ref(), word, account, context);
     let provider = provider.and_then(|value| read_provider(&value, account, context));
     let console = match &console {
-        None => Some(ConsoleWay::default()),
+        None => Some(ConsoleMethod::default()),
         Some(value) => read_console(value),
     };
     let recipient = match &recipient {
@@ -106,7 +106,7 @@ fn read_provider(
 ) -> Option<SamlProviderArn> {
     let provider = value.parse::<SamlProviderArn>()?;
     let account = account?;
-    if provider.value.is_of(context.partition, account) {
+    if provider.value.belongs_to(context.partition, account) {
         return Some(provider.value);
     }
     provider.spot.error(
@@ -120,11 +120,13 @@ fn read_provider(
     None
 }
 
-fn read_console(value: &Value<'_>) -> Option<ConsoleWay> {
+fn read_console(value: &Value<'_>) -> Option<ConsoleMethod> {
     let word = value.string()?.value;
-    let known = ConsoleWay::ALL.into_iter().find(|way| way.as_str() == word);
+    let known = ConsoleMethod::ALL
+        .into_iter()
+        .find(|way| way.as_str() == word);
     if known.is_none() {
-        let words = ConsoleWay::ALL.map(ConsoleWay::as_str);
+        let words = ConsoleMethod::ALL.map(ConsoleMethod::as_str);
         let hint = suggest::hint(word, words, "use \"federation\" or \"saml-post\"");
         value.invalid(hint);
     }

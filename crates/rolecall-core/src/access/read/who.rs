@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::ProviderFacts;
 use super::contested::Contested;
-use crate::access::who::{Anchored, Who, WhoUse};
+use crate::access::who::{AnchoredPattern, Who, WhoUse};
 use crate::config_file::{At, Reader, Spot, Value, quoted, suggest};
 use crate::identity::{EmailAddress, ProviderId, Subject, claim_name};
 
@@ -146,13 +146,13 @@ fn read_claims(reader: &Reader<'_>) -> Vec<(String, Vec<String>)> {
         .collect()
 }
 
-fn read_patterns(reader: &Reader<'_>) -> Vec<(String, Anchored)> {
+fn read_patterns(reader: &Reader<'_>) -> Vec<(String, AnchoredPattern)> {
     let table = reader.table("claims_matching");
     check_not_empty(table.as_ref());
     let entries = table.iter().flat_map(Reader::entries);
     entries
         .filter_map(|(name, value)| {
-            let pattern = value.parse_with(Anchored::parse)?;
+            let pattern = value.parse_with(AnchoredPattern::parse)?;
             Some((claim_name(name.value), pattern.value))
         })
         .collect()

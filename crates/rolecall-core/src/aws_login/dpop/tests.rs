@@ -45,7 +45,7 @@ fn proof(header: &Value, claims: &Value) -> String {
     signed(&header.to_string(), &claims.to_string(), &signing_key(7))
 }
 
-fn verify(proof: &str) -> Result<DpopProof, Refusal> {
+fn verify(proof: &str) -> Result<DpopProof, DpopError> {
     DpopProof::verify(&[proof], "POST", &URL.parse().unwrap(), now())
 }
 
@@ -59,20 +59,20 @@ fn changed(mut whole: Value, name: &str, value: Value) -> Value {
     whole
 }
 
-fn with_claim(name: &str, value: Value) -> Result<DpopProof, Refusal> {
+fn with_claim(name: &str, value: Value) -> Result<DpopProof, DpopError> {
     verify(&proof(&header(), &changed(claims(), name, value)))
 }
 
-fn with_header(name: &str, value: Value) -> Result<DpopProof, Refusal> {
+fn with_header(name: &str, value: Value) -> Result<DpopProof, DpopError> {
     verify(&proof(&changed(header(), name, value), &claims()))
 }
 
-fn with_jwk(name: &str, value: Value) -> Result<DpopProof, Refusal> {
+fn with_jwk(name: &str, value: Value) -> Result<DpopProof, DpopError> {
     let jwk = changed(jwk(&signing_key(7)), name, value);
     with_header("jwk", jwk)
 }
 
-fn refusal(outcome: Result<DpopProof, Refusal>) -> Option<Refusal> {
+fn refusal(outcome: Result<DpopProof, DpopError>) -> Option<DpopError> {
     outcome.err()
 }
 
@@ -91,11 +91,11 @@ fn the_example_of_rfc_9449_verifies_in_its_minute() {
 #[test]
 fn the_time_counts_to_the_second_of_the_leeway() {
     for (seconds, wanted) in [
-        (-61, Some(Refusal::Time)),
+        (-61, Some(DpopError::Time)),
         (-60, None),
         (0, None),
         (60, None),
-        (61, Some(Refusal::Time)),
+        (61, Some(DpopError::Time)),
     ] {
         let iat = now().timestamp() + seconds;
         assert_eq!(refusal(with_claim("iat", iat.into())), wanted, "{seconds}");
@@ -108,14 +108,17 @@ fn the_time_counts_to_the_second_of_the_leeway() {
         Value::Null,
     ] {
         let outcome = refusal(with_claim("iat", bad.clone()));
-        assert_eq!(outcome, Some(Refusal::Malformed), "{bad}");
+        assert_eq!(outcome, Some(DpopError::Malformed), "{bad}");
     }
     let past = now().timestamp() - 60;
-    assert_eq!(refusal(with_claim("exp", past.into())), Some(Refusal::Time));
+    assert_eq!(
+        refusal(with_claim("exp", past.into())),
+        Some(DpopError::Time)
+    );
     let later = now().timestamp() + 61;
     assert_eq!(
         refusal(with_claim("nbf", later.into())),
-        Some(Refusal::Time)
+        Some(DpopError::Time)
     );
 }
 
@@ -133,7 +136,7 @@ fn a_time_beyond_all_calendars_is_refused_and_nothing_panics() {
             -1,
         ] {
             let outcome = refusal(with_claim(name, bad.into()));
-            assert_eq!(outcome, Some(Refusal::Malformed), "{name} {bad}");
+            assert_eq!(outcome, Some(DpopError::Malformed), "{name} {bad}");
         }
     }
     assert_eq!(refusal(with_claim("exp", 253_402_300_799_i64.into())), None);
@@ -159,7 +162,7 @@ proptest! {
 fn a_proof_is_for_one_method_and_one_address() {
     for method in ["GET", "post", "POST ", ""] {
         let outcome = refusal(with_claim("htm", method.into()));
-        assert_eq!(outcome, Some(Refusal::Method), "{method}");
+        assert_eq!(outcome, Some(DpopError::Method), "{method}");
     }
     for same in [
         "https://sso.example.com/v1/token?x=y",
@@ -193,7 +196,7 @@ fn a_proof_is_for_one_method_and_one_address() {
         "",
     ] {
         let outcome = refusal(with_claim("htu", other.into()));
-        assert_eq!(outcome, Some(Refusal::Target), "{other}");
+        assert_eq!(outcome, Some(DpopError::Target), "{other}");
     }
 }
 
@@ -202,9 +205,9 @@ fn only_one_well_formed_header_counts() {
     let url: Url = URL.parse().unwrap();
     let good = proof(&header(), &claims());
     let several = DpopProof::verify(&[&good, &good], "POST", &url, now());
-    assert_eq!(refusal(several), Some(Refusal::Several));
+    assert_eq!(refusal(several), Some(DpopError::Several));
     let none = DpopProof::verify(&[], "POST", &url, now());
-    assert_eq!(refusal(none), Some(Refusal::Missing));
+    assert_eq!(refusal(none), Some(DpopError::Missing));
     let (input, _) = good.rsplit_once('.').unwrap();
     let long = changed(claims(), "pad", "x".repeat(DPOP_PROOF_BYTES_MAX).into());
     for bad in [
@@ -223,7 +226,7 @@ fn only_one_well_formed_header_counts() {
             &signing_key(7),
         ),
     ] {
-        assert_eq!(refusal(verify(&bad)), Some(Refusal::Malformed), "{bad}");
+        assert_eq!(refusal(verify(&bad)), Some(DpopError::Malformed), "{bad}");
     }
     for (name, value) in [
         ("jti", Value::Null),
@@ -235,25 +238,25 @@ fn only_one_well_formed_header_counts() {
         ("htu", Value::Null),
     ] {
         let outcome = refusal(with_claim(name, value.clone()));
-        assert_eq!(outcome, Some(Refusal::Malformed), "{name} {value}");
+        assert_eq!(outcome, Some(DpopError::Malformed), "{name} {value}");
     }
     let crit = with_header("crit", json!(["b64"]));
-    assert_eq!(refusal(crit), Some(Refusal::Malformed));
+    assert_eq!(refusal(crit), Some(DpopError::Malformed));
 }
 
 #[test]
 fn only_es256_and_only_the_right_type() {
     for alg in ["none", "NONE", "HS256", "RS256", "ES384", "es256", ""] {
         let outcome = refusal(with_header("alg", alg.into()));
-        assert_eq!(outcome, Some(Refusal::Algorithm), "{alg}");
+        assert_eq!(outcome, Some(DpopError::Algorithm), "{alg}");
     }
     assert_eq!(
         refusal(with_header("alg", Value::Null)),
-        Some(Refusal::Algorithm)
+        Some(DpopError::Algorithm)
     );
     for typ in [json!("JWT"), json!("DPOP+JWT"), json!(1), Value::Null] {
         let outcome = refusal(with_header("typ", typ.clone()));
-        assert_eq!(outcome, Some(Refusal::Type), "{typ}");
+        assert_eq!(outcome, Some(DpopError::Type), "{typ}");
     }
 }
 
@@ -278,11 +281,11 @@ fn only_a_public_key_on_the_curve() {
         ("y", json!(URL_SAFE_NO_PAD.encode([0; 32]))),
     ] {
         let outcome = refusal(with_jwk(name, value.clone()));
-        assert_eq!(outcome, Some(Refusal::Key), "{name} {value}");
+        assert_eq!(outcome, Some(DpopError::Key), "{name} {value}");
     }
     for jwk in [Value::Null, json!("key"), json!({}), json!([])] {
         let outcome = refusal(with_header("jwk", jwk.clone()));
-        assert_eq!(outcome, Some(Refusal::Key), "{jwk}");
+        assert_eq!(outcome, Some(DpopError::Key), "{jwk}");
     }
 }
 
@@ -290,7 +293,7 @@ fn only_a_public_key_on_the_curve() {
 fn only_the_keys_own_signature() {
     let (header, claims) = (header().to_string(), claims().to_string());
     let foreign = signed(&header, &claims, &signing_key(8));
-    assert_eq!(refusal(verify(&foreign)), Some(Refusal::Signature));
+    assert_eq!(refusal(verify(&foreign)), Some(DpopError::Signature));
     let good = signed(&header, &claims, &signing_key(7));
     let (input, signature) = good.rsplit_once('.').unwrap();
     let bytes = URL_SAFE_NO_PAD.decode(signature).unwrap();
@@ -305,7 +308,7 @@ fn only_the_keys_own_signature() {
         let forged = format!("{input}.{}", URL_SAFE_NO_PAD.encode(&bad));
         assert_eq!(
             refusal(verify(&forged)),
-            Some(Refusal::Signature),
+            Some(DpopError::Signature),
             "{bad:?}"
         );
     }
@@ -315,7 +318,7 @@ fn only_the_keys_own_signature() {
         URL_SAFE_NO_PAD.encode(&header),
         URL_SAFE_NO_PAD.encode(other)
     );
-    assert_eq!(refusal(verify(&moved)), Some(Refusal::Signature));
+    assert_eq!(refusal(verify(&moved)), Some(DpopError::Signature));
 }
 
 #[test]
@@ -336,6 +339,6 @@ fn a_proof_is_known_again_by_key_and_jti() {
     );
     let stranger = verify(&stranger).unwrap();
     assert_ne!(first.replay_key(), stranger.replay_key());
-    assert_eq!(stranger.is_of(first.key), Err(Refusal::OtherKey));
+    assert_eq!(stranger.check_key(first.key), Err(DpopError::OtherKey));
     assert!(first.replay_until() > now() + LEEWAY);
 }

@@ -9,10 +9,10 @@ fn read(object: Value) -> ReadClaims {
     ReadClaims::from_json(object.as_object().unwrap())
 }
 
-fn why(read: &ReadClaims, name: &str) -> Option<Unread> {
+fn reason(read: &ReadClaims, name: &str) -> Option<UnreadReason> {
     match read.values(name).map(drop) {
         Ok(()) => None,
-        Err(InvalidClaims::Unread { why, .. }) => Some(why),
+        Err(InvalidClaims::Unread { reason, .. }) => Some(reason),
         Err(InvalidClaims::TooMany) => panic!("one claim is not too many"),
     }
 }
@@ -56,59 +56,71 @@ fn values_that_cannot_be_compared_are_unread_and_not_absent() {
         (
             json!({"groups": ["dev", {"name": "contractors"}]}),
             "groups",
-            Unread::Nested,
+            UnreadReason::Nested,
         ),
         (
             json!({"groups": ["dev", ["contractors"]]}),
             "groups",
-            Unread::Nested,
+            UnreadReason::Nested,
         ),
-        (json!({"groups": [[]]}), "groups", Unread::Nested),
-        (json!({"groups": [{}]}), "groups", Unread::Nested),
+        (json!({"groups": [[]]}), "groups", UnreadReason::Nested),
+        (json!({"groups": [{}]}), "groups", UnreadReason::Nested),
         (
             json!({"groups": {"contractors": {"1": "x"}}}),
             "groups",
-            Unread::Object,
+            UnreadReason::Object,
         ),
-        (json!({"groups": {}}), "groups", Unread::Object),
+        (json!({"groups": {}}), "groups", UnreadReason::Object),
         (
             json!({"groups": {"contractors": null}}),
             "groups",
-            Unread::Object,
+            UnreadReason::Object,
         ),
         (
             json!({"employment": {"value": "contractor"}}),
             "employment",
-            Unread::Object,
+            UnreadReason::Object,
         ),
-        (json!({"a": {"b": [{"c": 1}]}}), "/a/b", Unread::Nested),
-        (json!({"a": {"b": [{"c": 1}]}}), "/a/b/c", Unread::Nested),
-        (json!({"a": [{"b": "c"}]}), "/a/b", Unread::Nested),
-        (json!({"a": {"b": [{}]}}), "a", Unread::Object),
-        (json!({"a": {"b": {"c": "d"}}}), "/a/b", Unread::Object),
+        (
+            json!({"a": {"b": [{"c": 1}]}}),
+            "/a/b",
+            UnreadReason::Nested,
+        ),
+        (
+            json!({"a": {"b": [{"c": 1}]}}),
+            "/a/b/c",
+            UnreadReason::Nested,
+        ),
+        (json!({"a": [{"b": "c"}]}), "/a/b", UnreadReason::Nested),
+        (json!({"a": {"b": [{}]}}), "a", UnreadReason::Object),
+        (
+            json!({"a": {"b": {"c": "d"}}}),
+            "/a/b",
+            UnreadReason::Object,
+        ),
         (
             json!({"https://x/y": ["a", {}]}),
             "https://x/y",
-            Unread::Nested,
+            UnreadReason::Nested,
         ),
         (
             json!({"/a/b": "one", "a": {"b": "two"}}),
             "/a/b",
-            Unread::Ambiguous,
+            UnreadReason::Ambiguous,
         ),
         (
             json!({"g": vec!["x"; limits::CLAIM_VALUES_MAX + 1]}),
             "g",
-            Unread::TooManyValues,
+            UnreadReason::TooManyValues,
         ),
         (
             json!({"g": "x".repeat(limits::CLAIM_VALUE_BYTES_MAX + 1)}),
             "g",
-            Unread::ValueTooLong,
+            UnreadReason::ValueTooLong,
         ),
     ] {
         let claims = read(sent.clone());
-        assert_eq!(why(&claims, name), Some(wanted), "{sent} {name}");
+        assert_eq!(reason(&claims, name), Some(wanted), "{sent} {name}");
         assert!(claims.has(name), "{sent} {name}");
         let unread = identity(sent.clone());
         assert_eq!(unread.unread_claim(name), Some(wanted), "{sent} {name}");
@@ -120,7 +132,7 @@ fn values_that_cannot_be_compared_are_unread_and_not_absent() {
     let beside =
         read(json!({"groups": [{}], "group": "a", "groups2": "b", "a": {"b": [{}], "bc": "d"}}));
     for known in ["group", "groups2", "/a/bc", "other", "/a/c"] {
-        assert_eq!(why(&beside, known), None, "{known}");
+        assert_eq!(reason(&beside, known), None, "{known}");
     }
 }
 
@@ -163,7 +175,7 @@ fn claims_that_nothing_needs_are_left_out_by_name() {
     person.bound_claims(["zz-needed"].into_iter());
     assert_eq!(person.claims.single("c000"), Some("v"));
     assert_eq!(person.claims.single("zz-needed"), Some("w"));
-    assert_eq!(person.unread_claim("c199"), Some(Unread::NotKept));
+    assert_eq!(person.unread_claim("c199"), Some(UnreadReason::NotKept));
     assert_eq!(person.unread_claim("c000"), None);
     assert!(person.claims.iter().count() <= limits::CLAIMS_MAX + 1);
 }
@@ -219,7 +231,7 @@ fn names_beyond_the_bound_are_left_out_and_presumed() {
     let long = json!({ "x".repeat(limits::UNREAD_CLAIMS_BYTES_MAX): [{}] });
     let mut person = identity(long);
     person.bound_claims(std::iter::empty());
-    assert_eq!(person.unread_claim("anything"), Some(Unread::NotKept));
+    assert_eq!(person.unread_claim("anything"), Some(UnreadReason::NotKept));
 }
 
 #[test]
@@ -232,17 +244,20 @@ fn a_claim_that_stands_elsewhere_is_unread() {
     let claims = read(sent);
     for elsewhere in ["employment", "both", "/hr/team"] {
         assert_eq!(
-            why(&claims, elsewhere),
-            Some(Unread::Elsewhere),
+            reason(&claims, elsewhere),
+            Some(UnreadReason::Elsewhere),
             "{elsewhere}"
         );
         assert!(claims.has(elsewhere));
     }
-    assert_eq!(why(&claims, "/employment/kind"), Some(Unread::Elsewhere));
+    assert_eq!(
+        reason(&claims, "/employment/kind"),
+        Some(UnreadReason::Elsewhere)
+    );
     assert_eq!(claims.single("none"), Some("here"));
     assert_eq!(claims.single("/hr/floor"), Some("1"));
     for nothing in [json!({"_claim_names": null}), json!({"_claim_names": {}})] {
-        assert_eq!(why(&read(nothing), "employment"), None);
+        assert_eq!(reason(&read(nothing), "employment"), None);
     }
 }
 

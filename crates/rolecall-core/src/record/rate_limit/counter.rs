@@ -12,9 +12,9 @@ use crate::base::limits;
 use crate::base::secret::SecretDigest;
 use crate::record::rate_limit::exceeded::Exceeded;
 use crate::record::rate_limit::{LimitExceeded, LimitName, RateLimit, RateLimits};
-use crate::record::{Counted, Counter, Key, Records, StoreError};
+use crate::record::{Counter, CounterResult, Key, Records, StoreError};
 
-pub use address::AddressPlaces;
+pub use address::AddressSlots;
 use address::Family;
 
 /// Kind of the store's keys.
@@ -24,13 +24,13 @@ const ASK_AGAIN: TimeDelta = TimeDelta::seconds(1);
 
 /// One thing to count.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct RateLimitSlot {
     limit: LimitName,
     rate: RateLimit,
     key: Key,
 }
 
-impl Place {
+impl RateLimitSlot {
     /// A place within `rate` for whatever `bucket` names: an address, a person, an account.
     pub fn new(limit: LimitName, rate: RateLimit, bucket: &str) -> Self {
         let parts = [limit.code().as_bytes(), bucket.as_bytes()];
@@ -51,7 +51,7 @@ impl Place {
         }
     }
 
-    fn gives_back(&self) -> bool {
+    fn is_releasable(&self) -> bool {
         matches!(
             self.limit,
             LimitName::SignIn
@@ -75,7 +75,7 @@ pub enum RateLimitError {
 }
 
 /// For what goes on where nothing can be counted: only a limit that was reached refuses.
-pub(crate) fn unless_exceeded(taken: Result<(), RateLimitError>) -> Result<(), LimitExceeded> {
+pub(crate) fn allow_if_unavailable(taken: Result<(), RateLimitError>) -> Result<(), LimitExceeded> {
     match taken {
         Err(RateLimitError::Exceeded(exceeded)) => Err(exceeded),
         Ok(()) | Err(RateLimitError::Unavailable(_)) => Ok(()),
@@ -123,26 +123,29 @@ impl RateCounters {
     ///
     /// # Errors
     /// [`RateLimitError::Exceeded`] of the one that is longest without a place, [`RateLimitError::Unavailable`].
-    pub async fn take(&self, places: &[Place]) -> Result<Vec<Counted>, RateLimitError> {
-        if let Some(exceeded) = self.remembered(places) {
+    pub async fn acquire(
+        &self,
+        slots: &[RateLimitSlot],
+    ) -> Result<Vec<CounterResult>, RateLimitError> {
+        if let Some(exceeded) = self.remembered(slots) {
             return Err(exceeded.into());
         }
-        let counters: Vec<Counter> = places.iter().map(|place| place.counter(1)).collect();
+        let counters: Vec<Counter> = slots.iter().map(|slot| slot.counter(1)).collect();
         let counted = self.records.count(&counters).await?;
         let now = self.records.now();
-        let refused = places
+        let refused = slots
             .iter()
             .zip(&counted)
             .filter(|(_, counted)| !counted.added);
         let mut longest: Option<LimitExceeded> = None;
-        for (place, counted) in refused {
-            let known_for = match place.gives_back() {
+        for (slot, counted) in refused {
+            let known_for = match slot.is_releasable() {
                 true => counted.resets_in.min(ASK_AGAIN),
                 false => counted.resets_in,
             };
-            self.exceeded.remember(place.key, now + known_for, now);
+            self.exceeded.remember(slot.key, now + known_for, now);
             let exceeded = LimitExceeded {
-                limit: place.limit,
+                limit: slot.limit,
                 retry_after: counted.resets_in,
             };
             longest = longest
@@ -152,11 +155,11 @@ impl RateCounters {
         let Some(exceeded) = longest else {
             return Ok(counted);
         };
-        let added = places.iter().zip(&counted).filter(|(_, one)| one.added);
-        let added: Vec<Place> = added.map(|(place, _)| place.clone()).collect();
+        let added = slots.iter().zip(&counted).filter(|(_, one)| one.added);
+        let added: Vec<RateLimitSlot> = added.map(|(slot, _)| slot.clone()).collect();
         if !added.is_empty() {
             // Places that are not given back are free again when their windows end.
-            match self.give_back(&added).await {
+            match self.release(&added).await {
                 Ok(()) | Err(_) => {}
             }
         }
@@ -167,34 +170,34 @@ impl RateCounters {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn give_back(&self, places: &[Place]) -> Result<(), StoreError> {
-        self.give_back_and_count(places, None).await
+    pub async fn release(&self, slots: &[RateLimitSlot]) -> Result<(), StoreError> {
+        self.release_and_count(slots, None).await
     }
 
-    async fn give_back_and_count(
+    async fn release_and_count(
         &self,
-        places: &[Place],
-        counted: Option<Place>,
+        slots: &[RateLimitSlot],
+        counted: Option<RateLimitSlot>,
     ) -> Result<(), StoreError> {
-        let given = places.iter().map(|place| place.counter(-1));
-        let counters: Vec<Counter> = given.chain(counted.map(|place| place.counter(1))).collect();
+        let given = slots.iter().map(|slot| slot.counter(-1));
+        let counters: Vec<Counter> = given.chain(counted.map(|slot| slot.counter(1))).collect();
         if !counters.is_empty() {
             self.records.count(&counters).await?;
         }
-        for place in places {
-            self.exceeded.forget(place.key);
+        for slot in slots {
+            self.exceeded.forget(slot.key);
         }
         Ok(())
     }
 
-    fn remembered(&self, places: &[Place]) -> Option<LimitExceeded> {
+    fn remembered(&self, slots: &[RateLimitSlot]) -> Option<LimitExceeded> {
         let now = self.records.now();
-        places
+        slots
             .iter()
-            .filter_map(|place| {
-                let until = self.exceeded.until(place.key, now)?;
+            .filter_map(|slot| {
+                let until = self.exceeded.until(slot.key, now)?;
                 Some(LimitExceeded {
-                    limit: place.limit,
+                    limit: slot.limit,
                     retry_after: until - now,
                 })
             })

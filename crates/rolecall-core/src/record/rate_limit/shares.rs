@@ -9,15 +9,15 @@ use crate::record::rate_limit::{AddressPrefix, Width, rate_limit_prefix};
 /// How much may be in use.
 #[derive(Clone, Copy, Debug)]
 pub struct ShareBounds {
-    /// By all addresses together, before each may have only `few`.
+    /// By all addresses together, before each may have only `reserved`.
     pub all: usize,
     /// By one address.
     pub each: usize,
     /// What each address may have when `all` is in use, so that few strangers cannot lock all others out; the addresses of
     /// one network of a provider (IPv4 /16, IPv6 /32) together have `each` of it.
-    pub few: usize,
+    pub reserved: usize,
     /// By all addresses together, whatever happens.
-    pub most: usize,
+    pub ceiling: usize,
 }
 
 /// Counts what is in use by IPv4 address and by IPv6 /48. Addresses that are not known count together.
@@ -63,7 +63,7 @@ impl AddressShares {
     pub fn take(self: &Arc<Self>, address: Option<IpAddr>, amount: usize) -> Option<Share> {
         let source = Source::of(address);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let after = used.with(source, amount, self.bounds.few);
+        let after = used.with(source, amount, self.bounds.reserved);
         if !self.bounds.allow(after) {
             return None;
         }
@@ -76,7 +76,7 @@ impl AddressShares {
     }
 }
 
-/// What is in use by all, by an address, and by its network, of which no address counts with more than `few`.
+/// What is in use by all, by an address, and by its network, of which no address counts with more than `reserved`.
 #[derive(Clone, Copy)]
 struct Amounts {
     all: usize,
@@ -90,29 +90,29 @@ impl ShareBounds {
         if all <= self.all {
             return own <= self.each;
         }
-        all <= self.most && own <= self.few && network <= self.each
+        all <= self.ceiling && own <= self.reserved && network <= self.each
     }
 }
 
 impl Used {
-    fn with(&self, source: Source, amount: usize, few: usize) -> Amounts {
+    fn with(&self, source: Source, amount: usize, reserved: usize) -> Amounts {
         let network = self.by_network.get(&source.network).copied();
         let before = self.by_source.get(&source).copied().unwrap_or(0);
         let own = before.saturating_add(amount);
-        let others = network.unwrap_or(0).saturating_sub(before.min(few));
+        let others = network.unwrap_or(0).saturating_sub(before.min(reserved));
         Amounts {
             all: self.all.saturating_add(amount),
-            network: others + own.min(few),
+            network: others + own.min(reserved),
             own,
         }
     }
 
-    fn without(&self, source: Source, amount: usize, few: usize) -> Amounts {
-        let now = self.with(source, 0, few);
+    fn without(&self, source: Source, amount: usize, reserved: usize) -> Amounts {
+        let now = self.with(source, 0, reserved);
         let own = now.own.saturating_sub(amount);
         Amounts {
             all: self.all.saturating_sub(amount),
-            network: now.network.saturating_sub(now.own.min(few)) + own.min(few),
+            network: now.network.saturating_sub(now.own.min(reserved)) + own.min(reserved),
             own,
         }
     }
@@ -154,7 +154,7 @@ impl Drop for Share {
     fn drop(&mut self) {
         let used = &self.shares.used;
         let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
-        let after = used.without(self.source, self.amount, self.shares.bounds.few);
+        let after = used.without(self.source, self.amount, self.shares.bounds.reserved);
         used.set(self.source, after);
     }
 }
@@ -166,8 +166,8 @@ mod tests {
     const BOUNDS: ShareBounds = ShareBounds {
         all: 80,
         each: 10,
-        few: 2,
-        most: 120,
+        reserved: 2,
+        ceiling: 120,
     };
 
     fn address(last: u8) -> Option<IpAddr> {

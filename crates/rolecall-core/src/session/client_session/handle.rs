@@ -16,14 +16,14 @@ pub(super) fn key_of(handle: &str) -> SecretDigest {
 
 /// Where each token of a session leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Handle {
+pub struct TokenHandle {
     /// Finds the record.
     pub key: SecretDigest,
     /// The key of its person. Nobody can put another's there: the record is found by the digest of the whole.
     pub person: SecretDigest,
 }
 
-impl Handle {
+impl TokenHandle {
     fn parse(token: &str, prefix: &str) -> Option<Self> {
         let handle = handle_of(token, prefix)?;
         Some(Self {
@@ -35,14 +35,14 @@ impl Handle {
 
 impl AccessToken {
     /// Where it leads; none when it is not of our form.
-    pub fn handle(&self) -> Option<Handle> {
-        Handle::parse(self.expose(), ACCESS_PREFIX)
+    pub fn handle(&self) -> Option<TokenHandle> {
+        TokenHandle::parse(self.expose(), ACCESS_PREFIX)
     }
 }
 
 impl RefreshToken {
     /// Where it leads; none when it is not of our form.
-    pub fn handle(&self) -> Option<Handle> {
-        Handle::parse(self.expose(), REFRESH_PREFIX)
+    pub fn handle(&self) -> Option<TokenHandle> {
+        TokenHandle::parse(self.expose(), REFRESH_PREFIX)
     }
 }

@@ -11,7 +11,7 @@ async fn of_a_hundred_redemptions_one_wins() {
     let world = World::new();
     let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
     let started = start(&world, &known).await;
-    decide(&world, &alice, &answer(&started, Decision::Allow))
+    decide(&world, &alice, &answer(&started, ConsentChoice::Allow))
         .await
         .unwrap();
     let polls = (0..100).map(|_| poll(&world, &known, &started));
@@ -96,10 +96,10 @@ async fn however_often_a_token_is_replaced_each_keeps_its_grace() {
     world.trail.take();
     assert!(matches!(refresh(&chain[0]).await, Err(TokenError::Reused)));
     assert!(!opens(&world, &next).await, "somebody has a copy");
-    let happened = world.trail.take_only();
+    let kind = world.trail.take_only();
     assert!(
-        matches!(&happened, AuditEventKind::SignedOut { reason, .. } if reason == "refresh_token_reused"),
-        "{happened:?}"
+        matches!(&kind, AuditEventKind::SignedOut { reason, .. } if reason == "refresh_token_reused"),
+        "{kind:?}"
     );
 }
 
@@ -147,7 +147,7 @@ async fn swapped_records_open_for_nobody() {
 
     // A device that alice allowed is not bob's device's.
     let (one, other) = (start(&world, &known).await, start(&world, &known).await);
-    decide(&world, &alice, &answer(&one, Decision::Allow))
+    decide(&world, &alice, &answer(&one, ConsentChoice::Allow))
         .await
         .unwrap();
     let keys = world.store.keys("device");
@@ -244,7 +244,7 @@ async fn wrong_codes_are_counted_by_session_and_by_address() {
         look(alice.clone(), "BCDF-BCDF").await,
         Err(ConsentError::TooManyTries(_))
     ));
-    let blocked = decide(&world, &alice, &answer(&started, Decision::Allow)).await;
+    let blocked = decide(&world, &alice, &answer(&started, ConsentChoice::Allow)).await;
     assert!(matches!(blocked, Err(ConsentError::TooManyTries(_))));
     let bob = world.session_of("bob").await;
     assert!(
@@ -269,9 +269,9 @@ async fn a_wrong_half_is_a_wrong_code() {
     let world = World::new();
     let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
     let started = start(&world, &known).await;
-    let guess = DeviceAnswer {
+    let guess = DeviceConsent {
         retyped: "XXXX".to_owned(),
-        ..answer(&started, Decision::Allow)
+        ..answer(&started, ConsentChoice::Allow)
     };
     for _ in 0..limits::WRONG_CODES_PER_SESSION_MAX {
         assert!(matches!(
@@ -285,9 +285,9 @@ async fn a_wrong_half_is_a_wrong_code() {
     ));
     // Denying needs no retyping, and works for whoever may still look.
     let bob = world.session_of("bob").await;
-    let deny = DeviceAnswer {
+    let deny = DeviceConsent {
         retyped: String::new(),
-        ..answer(&started, Decision::Deny)
+        ..answer(&started, ConsentChoice::Deny)
     };
     assert_eq!(decide(&world, &bob, &deny).await.unwrap(), 1);
     assert!(matches!(
@@ -383,7 +383,7 @@ async fn requests_more_than_a_minute_apart_are_not_answered_together() {
     start(&world, &known).await;
     world
         .clock
-        .advance(limits::JOIN_WITHIN + TimeDelta::seconds(1));
+        .advance(limits::JOINT_CONSENT_WINDOW + TimeDelta::seconds(1));
     let late = start(&world, &known).await;
     let look = || async {
         let (typed, from) = (late.user_code.to_string(), context());
@@ -394,7 +394,7 @@ async fn requests_more_than_a_minute_apart_are_not_answered_together() {
         asked.await.unwrap().others.len()
     };
     assert_eq!(look().await, 0);
-    world.clock.advance(limits::JOIN_WITHIN);
+    world.clock.advance(limits::JOINT_CONSENT_WINDOW);
     start(&world, &known).await;
     assert_eq!(look().await, 1);
 }

@@ -11,7 +11,7 @@ async fn consent_that_cannot_be_recorded_is_none() {
     let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
     let started = start(&world, &known).await;
     world.trail.outage.break_after(0);
-    let error = decide(&world, &alice, &answer(&started, Decision::Allow))
+    let error = decide(&world, &alice, &answer(&started, ConsentChoice::Allow))
         .await
         .unwrap_err();
     assert!(matches!(error, ConsentError::Unavailable(_)));
@@ -27,7 +27,7 @@ async fn tokens_that_cannot_be_recorded_do_not_leave() {
     let world = World::new();
     let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
     let started = start(&world, &known).await;
-    decide(&world, &alice, &answer(&started, Decision::Allow))
+    decide(&world, &alice, &answer(&started, ConsentChoice::Allow))
         .await
         .unwrap();
     let code = code(&world, &known, &alice, "s").await;
@@ -132,7 +132,7 @@ async fn a_full_waiting_list_or_a_lost_one_stops_nobody() {
     for key in world.store.keys("waiting") {
         world.store.remove(key);
     }
-    decide(&world, &alice, &answer(&started, Decision::Allow))
+    decide(&world, &alice, &answer(&started, ConsentChoice::Allow))
         .await
         .unwrap();
     assert!(poll(&world, &known, &started).await.is_ok());

@@ -71,14 +71,14 @@ async fn their_owner_sees_them_newest_first_and_ends_one() {
     assert!(
         !opens(&world, &first).await && opens(&world, &second).await && opens(&world, &his).await
     );
-    let happened = world.trail.take_only();
+    let kind = world.trail.take_only();
     assert!(
         matches!(
-            &happened,
+            &kind,
             AuditEventKind::SignedOut { session, reason, .. }
                 if *session == name && reason == "ended_by_owner"
         ),
-        "{happened:?}"
+        "{kind:?}"
     );
     assert_eq!(
         world
@@ -113,10 +113,10 @@ async fn a_client_signs_itself_out() {
         .refresh(&context(), &known.id, &tokens.refresh_token)
         .await;
     assert!(matches!(refreshed, Err(TokenError::InvalidGrant)));
-    let happened = world.trail.take_only();
+    let kind = world.trail.take_only();
     assert!(
-        matches!(&happened, AuditEventKind::SignedOut { reason, .. } if reason == "client_sign_out"),
-        "{happened:?}"
+        matches!(&kind, AuditEventKind::SignedOut { reason, .. } if reason == "client_sign_out"),
+        "{kind:?}"
     );
 }
 
@@ -133,7 +133,7 @@ async fn ending_all_others_ends_them_listed_or_not() {
         world.store.remove(key);
     }
     let started = start(&world, &known).await;
-    decide(&world, &alice, &answer(&started, Decision::Allow))
+    decide(&world, &alice, &answer(&started, ConsentChoice::Allow))
         .await
         .unwrap();
     world
@@ -252,9 +252,13 @@ async fn an_administrator_ends_everything_of_one_person_s() {
         world.store.remove(key);
     }
     let started = start(&world, &known).await;
-    decide(&world, &alice.session, &answer(&started, Decision::Allow))
-        .await
-        .unwrap();
+    decide(
+        &world,
+        &alice.session,
+        &answer(&started, ConsentChoice::Allow),
+    )
+    .await
+    .unwrap();
     let who = &alice.session.identity;
     world
         .gateway

@@ -25,19 +25,19 @@ async fn a_device_is_let_in_and_gets_roles() {
         .look_up_device(&context(), &alice, &typed)
         .await
         .unwrap();
-    assert_eq!(asked.asking.client_name.as_str(), "canary-client");
-    assert_eq!(asked.asking.origin.address, "192.0.2.7".parse().ok());
+    assert_eq!(asked.requester.client_name.as_str(), "canary-client");
+    assert_eq!(asked.requester.origin.address, "192.0.2.7".parse().ok());
     assert_eq!((asked.flow, asked.others.len()), (Flow::Device, 0));
     world.trail.take();
     assert_eq!(
-        decide(&world, &alice, &answer(&started, Decision::Allow))
+        decide(&world, &alice, &answer(&started, ConsentChoice::Allow))
             .await
             .unwrap(),
         1
     );
-    let happened = world.trail.take_only();
-    let AuditEventKind::ConsentGiven { session, asked, .. } = &happened else {
-        panic!("{happened:?}");
+    let kind = world.trail.take_only();
+    let AuditEventKind::ConsentGiven { session, asked, .. } = &kind else {
+        panic!("{kind:?}");
     };
     assert_eq!(*session, alice.id.to_string());
     assert_eq!(

@@ -50,9 +50,9 @@ async fn walk(steps: &[Step]) -> Result<(), TestCaseError> {
             }
             Step::Allow | Step::Deny | Step::Mistype => {
                 let decision = if matches!(step, Step::Deny) {
-                    Decision::Deny
+                    ConsentChoice::Deny
                 } else {
-                    Decision::Allow
+                    ConsentChoice::Allow
                 };
                 let mut said = answer(&started, decision);
                 if matches!(step, Step::Mistype) {
@@ -62,7 +62,7 @@ async fn walk(steps: &[Step]) -> Result<(), TestCaseError> {
                     prop_assert!(!matches!(step, Step::Mistype));
                     prop_assert!(!allowed && !denied, "it is answered once");
                     prop_assert!(world.now() < begun_at + minutes(10));
-                    allowed = decision == Decision::Allow;
+                    allowed = decision == ConsentChoice::Allow;
                     denied = !allowed;
                 }
             }

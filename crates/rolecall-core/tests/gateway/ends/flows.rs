@@ -8,7 +8,9 @@ use rolecall_core::base::limits;
 use rolecall_core::base::secret::{
     AccessToken, AuthorizationCode, ConsoleTicket, ProofTicket, RefreshToken,
 };
-use rolecall_core::clients::{AuthorizationStep, Decision, DeviceStarted, ReadAuthorization};
+use rolecall_core::clients::{
+    AuthorizationStep, ConsentChoice, StartedDeviceAuthorization, ValidatedAuthorization,
+};
 use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ProofOutcome};
 use rolecall_core::session::ClientTokens;
 use rolecall_core::sign_in::{ReturnTo, SignInCompleted};
@@ -131,8 +133,8 @@ pub struct Stage {
 /// What there was before the flow.
 enum Prepared {
     Nothing,
-    Device(Arc<DeviceStarted>),
-    Read(Box<ReadAuthorization>),
+    Device(Arc<StartedDeviceAuthorization>),
+    Read(Box<ValidatedAuthorization>),
     Code(AuthorizationCode),
     Tokens(ClientTokens),
     Login(LoginExchange),
@@ -202,7 +204,7 @@ impl Stage {
             Flow::AllowDevice => Prepared::Device(Arc::new(clients::start(world, known).await)),
             Flow::RedeemDevice => {
                 let started = clients::start(world, known).await;
-                let yes = clients::answer(&started, Decision::Allow);
+                let yes = clients::answer(&started, ConsentChoice::Allow);
                 clients::decide(world, session, &yes).await.unwrap();
                 Prepared::Device(Arc::new(started))
             }
@@ -271,7 +273,7 @@ impl Flow {
         let mut left = Left::default();
         match (self, &stage.prepared) {
             (Self::AllowDevice, Prepared::Device(started)) => {
-                let yes = clients::answer(started, Decision::Allow);
+                let yes = clients::answer(started, ConsentChoice::Allow);
                 let _ = clients::decide(world, session, &yes).await;
                 left.device = Some(started.clone());
             }
@@ -285,11 +287,11 @@ impl Flow {
                     .clients()
                     .begin_authorization(&context, session, read)
                     .await;
-                let yes = (Decision::Allow, [].as_slice());
+                let yes = (ConsentChoice::Allow, [].as_slice());
                 let step = gateway
                     .clients()
                     .decide_authorization(&context, session, read, yes);
-                if let Ok(AuthorizationStep::Answer(to)) = step.await {
+                if let Ok(AuthorizationStep::Redirect(to)) = step.await {
                     left.code = to.split(['=', '&']).nth(1).map(AuthorizationCode::new);
                 }
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rolecall_core::aws_login::LoginExchange;
 use rolecall_core::base::secret::{AuthorizationCode, RefreshToken, SessionSecret};
-use rolecall_core::clients::DeviceStarted;
+use rolecall_core::clients::StartedDeviceAuthorization;
 use rolecall_core::session::ClientTokens;
 
 use super::flows::Stage;
@@ -14,7 +14,7 @@ use crate::world::context;
 /// What somebody holds after the flow.
 #[derive(Default)]
 pub struct Left {
-    pub(super) device: Option<Arc<DeviceStarted>>,
+    pub(super) device: Option<Arc<StartedDeviceAuthorization>>,
     pub(super) code: Option<AuthorizationCode>,
     pub(super) tokens: Vec<ClientTokens>,
     pub(super) login: Option<LoginExchange>,

@@ -78,12 +78,12 @@ async fn refusals_without_a_state_are_one_event_for_an_address_and_window() {
         .advance(rolecall_core::base::limits::REFUSALS_WINDOW);
     world.gateway.journal().write_refusals(false).await.unwrap();
     let mut events = world.trail.take_events();
-    events.sort_by_key(|event| (word(&event.happened), event.address));
+    events.sort_by_key(|event| (word(&event.kind), event.address));
     let told: Vec<_> = events
         .iter()
         .map(|event| {
             let (AuditEventKind::SignInRefusals(summary)
-            | AuditEventKind::SignOutRefusals(summary)) = &event.happened
+            | AuditEventKind::SignOutRefusals(summary)) = &event.kind
             else {
                 panic!("{event:?}");
             };

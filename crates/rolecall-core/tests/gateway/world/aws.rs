@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use rolecall_core::aws::{
-    ConsoleLink, ConsoleSignIn, ConsoleSignInError, Credentials, Destination, Issued,
+    AssumedRole, ConsoleLink, ConsoleSignIn, ConsoleSignInError, Credentials, Destination,
     LoginTokenClaims, MintedSaml, Partition, Recipient, RoleSessionDuration, SamlClaims,
     SamlIssuer, Sts, StsError, StsRefusal, StsRequest, WebIdentityClaims, WebIdentityIssuer,
 };
@@ -117,7 +117,7 @@ impl Aws {
 
 #[async_trait]
 impl Sts for Aws {
-    async fn assume(&self, request: &StsRequest) -> Result<Issued, StsError> {
+    async fn assume(&self, request: &StsRequest) -> Result<AssumedRole, StsError> {
         self.journal.note("assume");
         self.gate.pass().await;
         tokio::task::yield_now().await;
@@ -129,7 +129,7 @@ impl Sts for Aws {
         if let Some(error) = self.next_sts_error.lock().unwrap().take() {
             return Err(error);
         }
-        Ok(Issued {
+        Ok(AssumedRole {
             credentials: Credentials {
                 access_key_id: format!("ASIA{number:016}"),
                 secret_access_key: SecretText::new("canary-secret-access-key"),

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use rolecall_core::access::{Files, Lacks, Policy, PolicyContext, ProviderFacts, Source};
+use rolecall_core::access::{
+    Files, Policy, PolicyContext, ProviderFacts, Source, UnsupportedFacts,
+};
 use rolecall_core::aws::Partition;
 
 use super::id;
@@ -90,7 +92,7 @@ fn parse(access: &str) -> Policy {
         id: id(name),
         title: name.to_owned(),
         domains: vec![],
-        lacks: Lacks::default(),
+        unsupported: UnsupportedFacts::default(),
     };
     let context = PolicyContext {
         partition: Partition::Aws,

@@ -70,7 +70,7 @@ impl Provider {
     /// What it says of somebody, with a new authentication.
     pub(super) fn knows(&self, name: &str) -> Identity {
         let mut identity = self.people.lock().unwrap()[name].clone();
-        identity.vouched_at = self.clock.now();
+        identity.asserted_at = self.clock.now();
         identity
     }
 
@@ -94,9 +94,9 @@ fn person(provider: &ProviderId, name: &str, groups: &[&str]) -> Identity {
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         claims: Claims::parse(claims).unwrap(),
         unread_claims: Default::default(),
-        unbelieved_email: None,
+        untrusted_email: None,
         mfa: false,
-        vouched_at: DateTime::<Utc>::UNIX_EPOCH,
+        asserted_at: DateTime::<Utc>::UNIX_EPOCH,
         auth_time: AuthTime::Stated,
         evidence: Evidence::IdToken {
             token: SecretText::new(format!("canary-id-token-of-{name}")),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rolecall_core::base::Clock;
-use rolecall_core::record::{Counted, Counter, Key, RecordStore, StoreError, Version};
+use rolecall_core::record::{Counter, CounterResult, Key, RecordStore, StoreError, Version};
 
 use super::switch::Switch;
 use super::{Gate, ManualClock};
@@ -185,7 +185,7 @@ impl RecordStore for Store {
         Ok(records.remove(&key).map(|kept| kept.value))
     }
 
-    async fn count(&self, counters: &[Counter]) -> Result<Vec<Counted>, StoreError> {
+    async fn count(&self, counters: &[Counter]) -> Result<Vec<CounterResult>, StoreError> {
         self.call("count").await?;
         let now = self.clock.now();
         let mut numbers = self.numbers.lock().unwrap();
@@ -198,7 +198,7 @@ impl RecordStore for Store {
             if added && (total > 0 || before > 0) {
                 numbers.insert(counter.key, (total, end));
             }
-            Counted {
+            CounterResult {
                 total: if added { total } else { before },
                 added,
                 resets_in: end - now,

@@ -34,7 +34,7 @@ impl Trail {
     pub fn take(&self) -> Vec<AuditEventKind> {
         self.take_events()
             .into_iter()
-            .map(|event| event.happened)
+            .map(|event| event.kind)
             .collect()
     }
 
@@ -45,9 +45,9 @@ impl Trail {
     /// The one thing that happened since the last time.
     #[track_caller]
     pub fn take_only(&self) -> AuditEventKind {
-        let mut happened = self.take();
-        assert_eq!(happened.len(), 1, "{happened:#?}");
-        happened.remove(0)
+        let mut kind = self.take();
+        assert_eq!(kind.len(), 1, "{kind:#?}");
+        kind.remove(0)
     }
 }
 
@@ -56,9 +56,9 @@ impl World {
     pub async fn take_refusals(&self) -> Vec<(String, u64)> {
         self.gateway.journal().write_refusals(true).await.unwrap();
         let mut all = Vec::new();
-        for happened in self.trail.take() {
+        for kind in self.trail.take() {
             if let AuditEventKind::SignInRefusals(summary)
-            | AuditEventKind::SignOutRefusals(summary) = happened
+            | AuditEventKind::SignOutRefusals(summary) = kind
             {
                 all.extend(summary.reasons);
             }
@@ -68,8 +68,8 @@ impl World {
 }
 
 /// `issue_intended` …
-pub fn word(happened: &AuditEventKind) -> String {
-    let json = serde_json::to_value(happened).unwrap();
+pub fn word(kind: &AuditEventKind) -> String {
+    let json = serde_json::to_value(kind).unwrap();
     json["event"].as_str().unwrap().to_owned()
 }
 
@@ -79,14 +79,13 @@ impl AuditLog for Trail {
         self.gate.pass().await;
         tokio::task::yield_now().await;
         self.outage.pass()?;
-        self.journal
-            .note(format!("audit {}", word(&event.happened)));
+        self.journal.note(format!("audit {}", word(&event.kind)));
         self.events.lock().unwrap().push(event.clone());
         Ok(())
     }
 
     async fn append_outcome(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        let word = word(&event.happened);
+        let word = word(&event.kind);
         assert!(
             [
                 "issue_done",

@@ -6,18 +6,18 @@ use std::sync::PoisonError;
 use serde::{Deserialize, Serialize};
 
 use crate::base::limits;
-use crate::record::rate_limit::counter::{Place, RateCounters, RateLimitError};
+use crate::record::rate_limit::counter::{RateCounters, RateLimitError, RateLimitSlot};
 use crate::record::rate_limit::{
     LimitExceeded, LimitName, PENDING, RateLimit, SIGNED_IN, Width, rate_limit_prefix,
 };
-use crate::record::{Counted, StoreError};
+use crate::record::{CounterResult, StoreError};
 
 /// What counts of an address, and the limit there as a multiple of the one of an address.
 const WIDTHS: [(Width, u32); 3] = [(Width::Address, 1), (Width::Site, 10), COARSE];
 const COARSE: (Width, u32) = (Width::Coarse, 100);
 /// The places of a limit that were taken for a client address, for giving them back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AddressPlaces {
+pub struct AddressSlots {
     /// None when it was not known.
     address: Option<IpAddr>,
     /// Only the network's was taken.
@@ -57,20 +57,20 @@ impl RateCounters {
     ///
     /// # Errors
     /// [`RateLimitError`].
-    pub async fn take_for_address(
+    pub async fn acquire_for_address(
         &self,
         limit: LimitName,
         rate: RateLimit,
         address: Option<IpAddr>,
-    ) -> Result<AddressPlaces, RateLimitError> {
+    ) -> Result<AddressSlots, RateLimitError> {
         let mut taken = self.of_address(limit, address);
-        let places = places(limit, rate, &taken);
-        let counted = self.take(&places).await?;
+        let slots = slots(limit, rate, &taken);
+        let counted = self.acquire(&slots).await?;
         if let Some(exceeded) = beyond_pending(limit, &counted)
             && !self.has_signed_in(address).await?
         {
             // Places that are not given back are free again when their windows end.
-            match self.give_back(&places).await {
+            match self.release(&slots).await {
                 Ok(()) | Err(_) => {}
             }
             return Err(exceeded.into());
@@ -88,53 +88,58 @@ impl RateCounters {
         Ok(taken)
     }
 
-    /// Gives the places back that [`RateCounters::take_for_address`] took, where their windows have not ended.
+    /// Gives the places back that [`RateCounters::acquire_for_address`] took, where their windows have not ended.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn give_back_for_address(
+    pub async fn release_for_address(
         &self,
         limit: LimitName,
         rate: RateLimit,
-        taken: &AddressPlaces,
+        taken: &AddressSlots,
     ) -> Result<(), StoreError> {
-        let places = self.still_taken(limit, rate, taken);
-        self.give_back_and_count(&places, None).await
+        let slots = self.still_taken(limit, rate, taken);
+        self.release_and_count(&slots, None).await
     }
 
-    /// The same, for a sign-in that was completed: its address is known from now on, see [`limits::SIGNED_IN_KEPT`]. One trip to the
+    /// The same, for a sign-in that was completed: its address is known from now on, see [`limits::KNOWN_ADDRESS_LIFE`]. One trip to the
     /// store.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn complete_for_address(
+    pub async fn release_completed_for_address(
         &self,
         limit: LimitName,
         rate: RateLimit,
-        taken: &AddressPlaces,
+        taken: &AddressSlots,
     ) -> Result<(), StoreError> {
-        let places = self.still_taken(limit, rate, taken);
+        let slots = self.still_taken(limit, rate, taken);
         let known = taken.address.and_then(signed_in);
-        self.give_back_and_count(&places, known).await
+        self.release_and_count(&slots, known).await
     }
 
     /// Whether somebody has completed a sign-in from this address lately.
     async fn has_signed_in(&self, address: Option<IpAddr>) -> Result<bool, StoreError> {
-        let Some(place) = address.and_then(signed_in) else {
+        let Some(slot) = address.and_then(signed_in) else {
             return Ok(false);
         };
-        let counted = self.records.count(&[place.counter(0)]).await?;
+        let counted = self.records.count(&[slot.counter(0)]).await?;
         Ok(counted.first().is_some_and(|counted| counted.total > 0))
     }
 
     /// The places of an address whose windows have not ended.
-    fn still_taken(&self, limit: LimitName, rate: RateLimit, taken: &AddressPlaces) -> Vec<Place> {
+    fn still_taken(
+        &self,
+        limit: LimitName,
+        rate: RateLimit,
+        taken: &AddressSlots,
+    ) -> Vec<RateLimitSlot> {
         let now = self.records.now().timestamp();
         let ends = taken.ends_at.iter().copied();
         let ends = ends.chain(std::iter::repeat(i64::MAX));
-        let places = places(limit, rate, taken).into_iter().zip(ends);
-        let still = places.filter(|(_, end)| now < *end);
-        still.map(|(place, _)| place).collect()
+        let slots = slots(limit, rate, taken).into_iter().zip(ends);
+        let still = slots.filter(|(_, end)| now < *end);
+        still.map(|(slot, _)| slot).collect()
     }
 
     /// Whether this replica knows that the address has no place left. Asks nobody.
@@ -144,13 +149,13 @@ impl RateCounters {
         rate: RateLimit,
         address: Option<IpAddr>,
     ) -> Option<LimitExceeded> {
-        self.remembered(&places(limit, rate, &self.of_address(limit, address)))
+        self.remembered(&slots(limit, rate, &self.of_address(limit, address)))
     }
 
     /// What counts of this address at present.
-    fn of_address(&self, limit: LimitName, address: Option<IpAddr>) -> AddressPlaces {
+    fn of_address(&self, limit: LimitName, address: Option<IpAddr>) -> AddressSlots {
         let coarse = address.is_some_and(|address| self.is_crowded(limit, Family::of(address)));
-        AddressPlaces {
+        AddressSlots {
             address,
             coarse,
             ends_at: Vec::new(),
@@ -175,8 +180,8 @@ impl RateCounters {
     ) -> Result<(), StoreError> {
         let family = Family::of(address);
         let ceiling = RateLimit::new(self.buckets_max, rate.window());
-        let place = Place::new(limit, ceiling, family.bucket());
-        let counted = self.records.count(&[place.counter(1)]).await?;
+        let slot = RateLimitSlot::new(limit, ceiling, family.bucket());
+        let counted = self.records.count(&[slot.counter(1)]).await?;
         if let Some(counted) = counted.first()
             && counted.total >= i64::from(self.buckets_max)
         {
@@ -189,32 +194,36 @@ impl RateCounters {
 }
 
 /// The places of a limit that count for an address: the narrowest first, the whole installation's last.
-fn places(limit: LimitName, rate: RateLimit, of: &AddressPlaces) -> Vec<Place> {
+fn slots(limit: LimitName, rate: RateLimit, of: &AddressSlots) -> Vec<RateLimitSlot> {
     let widths = match of.coarse {
         true => &[COARSE] as &[_],
         false => &WIDTHS,
     };
-    let mut places: Vec<Place> = match of.address {
-        None => vec![Place::new(limit, rate, "unknown")],
+    let mut slots: Vec<RateLimitSlot> = match of.address {
+        None => vec![RateLimitSlot::new(limit, rate, "unknown")],
         Some(address) => {
-            let place = |&(width, factor): &(Width, u32)| {
+            let slot = |&(width, factor): &(Width, u32)| {
                 let prefix = rate_limit_prefix(address, width)?;
                 let rate = RateLimit::new(rate.max().saturating_mul(factor), rate.window());
-                Some(Place::new(limit, rate, &prefix.to_string()))
+                Some(RateLimitSlot::new(limit, rate, &prefix.to_string()))
             };
-            widths.iter().filter_map(place).collect()
+            widths.iter().filter_map(slot).collect()
         }
     };
-    let all = pending(limit).map(|pending| Place::new(pending, PENDING, "all"));
-    places.extend(all);
-    places
+    let all = pending(limit).map(|pending| RateLimitSlot::new(pending, PENDING, "all"));
+    slots.extend(all);
+    slots
 }
 
 /// Where the completed sign-ins of an address are counted.
-fn signed_in(address: IpAddr) -> Option<Place> {
+fn signed_in(address: IpAddr) -> Option<RateLimitSlot> {
     let prefix = rate_limit_prefix(address, Width::Address)?;
     let bucket = prefix.to_string();
-    Some(Place::new(LimitName::CompletedSignIns, SIGNED_IN, &bucket))
+    Some(RateLimitSlot::new(
+        LimitName::CompletedSignIns,
+        SIGNED_IN,
+        &bucket,
+    ))
 }
 
 /// What counts all of the installation that are under way.
@@ -240,10 +249,10 @@ fn pending(limit: LimitName) -> Option<LimitName> {
 
 /// Where too many of all addresses are under way, each address may still have a few, and one from which somebody has signed
 /// in lately as many as always: nobody can lock everybody out.
-fn beyond_pending(limit: LimitName, counted: &[Counted]) -> Option<LimitExceeded> {
+fn beyond_pending(limit: LimitName, counted: &[CounterResult]) -> Option<LimitExceeded> {
     let pending = pending(limit)?;
     let (own, all) = (counted.first()?, counted.last()?);
-    let few = own.total <= i64::from(limits::FEW_PENDING);
+    let few = own.total <= i64::from(limits::PENDING_RESERVED_PER_ADDRESS);
     let beyond = all.total > i64::from(limits::PENDING_MAX) && !few;
     beyond.then_some(LimitExceeded {
         limit: pending,

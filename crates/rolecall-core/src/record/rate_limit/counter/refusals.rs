@@ -23,7 +23,7 @@ impl RateCounters {
         address: Option<IpAddr>,
         limit: LimitName,
     ) -> Option<LimitExceeded> {
-        let taken = self.take_for_address(limit, self.limits.failures, address);
+        let taken = self.acquire_for_address(limit, self.limits.failures, address);
         match taken.await {
             Err(RateLimitError::Exceeded(exceeded)) => Some(exceeded),
             Ok(_) | Err(RateLimitError::Unavailable(_)) => None,

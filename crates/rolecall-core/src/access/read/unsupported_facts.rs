@@ -1,6 +1,6 @@
 //! Rules that hold for nobody, because the provider on which they hang never says what they ask for.
 
-use super::{Lacks, PolicyContext, ProviderFacts};
+use super::{PolicyContext, ProviderFacts, UnsupportedFacts};
 use crate::access::condition::Condition;
 use crate::access::who::{Who, WhoUse};
 use crate::config_file::Spot;
@@ -19,13 +19,15 @@ impl<'p> Lacking<'p> {
         who: &'p Who,
         usage: WhoUse,
         context: &PolicyContext<'p>,
-        lacks: impl Fn(&Lacks) -> bool,
+        is_unsupported: impl Fn(&UnsupportedFacts) -> bool,
     ) -> Option<Self> {
         // The first of those that may be meant, where all of them lack it.
         let of = |may_be: &dyn Fn(&ProviderFacts) -> bool| -> Option<&'p ProviderFacts> {
             let mut asked = context.providers.iter().filter(|facts| may_be(facts));
             let first = asked.next()?;
-            (lacks(&first.lacks) && asked.all(|facts| lacks(&facts.lacks))).then_some(first)
+            (is_unsupported(&first.unsupported)
+                && asked.all(|facts| is_unsupported(&facts.unsupported)))
+            .then_some(first)
         };
         let may_be = |facts: &ProviderFacts| who.may_be_of(&facts.id, &facts.domains, usage);
         if let Some(provider) = of(&may_be) {
@@ -68,7 +70,7 @@ pub(super) fn warn_of_people(
     context: &PolicyContext<'_>,
 ) {
     if who.names_groups()
-        && let Some(lacking) = Lacking::find(who, usage, context, |lacks| lacks.groups)
+        && let Some(lacking) = Lacking::find(who, usage, context, |unsupported| unsupported.groups)
     {
         let (id, about) = (&lacking.provider.id, lacking.about());
         spot.warning(
@@ -77,8 +79,8 @@ pub(super) fn warn_of_people(
         );
     }
     for claim in who.claim_names() {
-        let lacks = |lacks: &Lacks| lacks.claims.contains(&claim);
-        if let Some(lacking) = Lacking::find(who, usage, context, lacks) {
+        let is_unsupported = |unsupported: &UnsupportedFacts| unsupported.claims.contains(&claim);
+        if let Some(lacking) = Lacking::find(who, usage, context, is_unsupported) {
             let (id, about) = (&lacking.provider.id, lacking.about());
             spot.warning(
                 format!("the provider {id} never sends the claim {claim:?}: {about}"),
@@ -95,9 +97,11 @@ pub(super) fn warn_of_conditions(
     spot: Spot<'_>,
     context: &PolicyContext<'_>,
 ) {
-    let find = |lacks: fn(&Lacks) -> bool| Lacking::find(who, WhoUse::Granting, context, lacks);
+    let find = |is_unsupported: fn(&UnsupportedFacts) -> bool| {
+        Lacking::find(who, WhoUse::Granting, context, is_unsupported)
+    };
     if when.mfa
-        && let Some(lacking) = find(|lacks| lacks.second_factor)
+        && let Some(lacking) = find(|unsupported| unsupported.second_factor)
     {
         let (id, meets) = (&lacking.provider.id, lacking.meets("mfa"));
         spot.warning(
@@ -106,7 +110,7 @@ pub(super) fn warn_of_conditions(
         );
     }
     if when.signed_in_within.is_some()
-        && let Some(lacking) = find(|lacks| lacks.sign_in_time)
+        && let Some(lacking) = find(|unsupported| unsupported.sign_in_time)
     {
         let (id, meets) = (&lacking.provider.id, lacking.meets("signed_in_within"));
         spot.warning(

@@ -1,7 +1,7 @@
 //! Addresses that a provider sent and that are not believed: they grant nothing, and a deny does not miss the person.
 
 use rolecall_core::access::AttributeError;
-use rolecall_core::identity::{EmailDomain, Identity, believed_email};
+use rolecall_core::identity::{EmailDomain, Identity, trusted_email};
 
 use crate::support::{facts, person, policy};
 
@@ -35,11 +35,11 @@ fn sent(addresses: &[&str], verified: Option<bool>) -> Identity {
     let addresses: Vec<String> = addresses.iter().map(|one| (*one).to_owned()).collect();
     let domains = [EmailDomain::parse("example.com").unwrap()];
     let mut identity = person("alice");
-    (identity.email, identity.unbelieved_email) =
-        match believed_email(&addresses, verified, &domains) {
-            Ok(email) => (email, None),
-            Err(unbelieved) => (None, Some(unbelieved)),
-        };
+    (identity.email, identity.untrusted_email) = match trusted_email(&addresses, verified, &domains)
+    {
+        Ok(email) => (email, None),
+        Err(untrusted) => (None, Some(untrusted)),
+    };
     identity
 }
 
@@ -91,7 +91,7 @@ fn an_unbelieved_address_grants_nothing_and_denies() {
 fn explaining_says_which_address_is_not_believed_and_why() {
     let identity = sent(&["alice@example.com"], Some(false));
     let explained = policy(POLICY).explain(&facts(&identity));
-    let told = "\"alice@example.com\" is not believed, because email_verified";
+    let told = "\"alice@example.com\" is not trusted, because email_verified";
     let deny = &explained.denies()[0];
     assert_eq!(deny.reasons[0], "left the company");
     assert!(deny.reasons[1].contains(told), "{deny}");
@@ -120,7 +120,7 @@ fn a_template_names_the_address_that_is_not_believed() {
     let told = error.to_string();
     assert!(
         told.contains("the source identity is made of {email}")
-            && told.contains("\"bob@sub.example.com\" is not believed, because its domain"),
+            && told.contains("\"bob@sub.example.com\" is not trusted, because its domain"),
         "{told}"
     );
     assert!(error.hint().contains("domains"));

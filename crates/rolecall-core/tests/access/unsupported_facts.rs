@@ -1,6 +1,6 @@
 //! Rules that a provider can never satisfy: it sends no groups, says nothing of a second factor or of the time.
 
-use rolecall_core::access::{Lacks, ProviderFacts};
+use rolecall_core::access::{ProviderFacts, UnsupportedFacts};
 
 use crate::support::{parse_for, provider};
 
@@ -15,7 +15,7 @@ name = "Plain"
 /// `google`, which says nothing but who somebody is.
 fn google(domains: &[&str]) -> ProviderFacts {
     ProviderFacts {
-        lacks: Lacks {
+        unsupported: UnsupportedFacts {
             groups: true,
             second_factor: true,
             sign_in_time: true,

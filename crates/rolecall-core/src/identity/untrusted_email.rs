@@ -11,7 +11,7 @@ use crate::base::{limits, text};
 /// Why an address that was sent is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Disbelief {
+pub enum UntrustedEmailReason {
     /// `email_verified` was sent and is not true (OIDC Core 5.1).
     NotVerified,
     /// The provider is not configured for the address's domain.
@@ -24,9 +24,10 @@ pub enum Disbelief {
 
 /// What a provider sent as the person's e-mail address, and why it is not believed. It never grants anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnbelievedEmail {
-    why: Disbelief,
-    /// As sent: at most [`limits::UNBELIEVED_EMAILS_MAX`], each as one line of [`limits::EMAIL_BYTES_MAX`] characters.
+pub struct UntrustedEmail {
+    #[serde(rename = "why")]
+    reason: UntrustedEmailReason,
+    /// As sent: at most [`limits::UNTRUSTED_EMAILS_MAX`], each as one line of [`limits::EMAIL_BYTES_MAX`] characters.
     sent: Vec<String>,
     /// How many were sent.
     count: usize,
@@ -35,11 +36,11 @@ pub struct UnbelievedEmail {
     unreadable: bool,
 }
 
-impl UnbelievedEmail {
-    fn new(why: Disbelief, sent: &[String]) -> Self {
-        let kept = sent.iter().take(limits::UNBELIEVED_EMAILS_MAX);
+impl UntrustedEmail {
+    fn new(reason: UntrustedEmailReason, sent: &[String]) -> Self {
+        let kept = sent.iter().take(limits::UNTRUSTED_EMAILS_MAX);
         Self {
-            why,
+            reason,
             sent: kept
                 .map(|one| text::one_line(one, limits::EMAIL_BYTES_MAX))
                 .collect(),
@@ -49,23 +50,23 @@ impl UnbelievedEmail {
     }
 
     /// Why.
-    pub fn why(&self) -> Disbelief {
-        self.why
+    pub fn reason(&self) -> UntrustedEmailReason {
+        self.reason
     }
 
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
-        match self.why {
-            Disbelief::NotVerified => {
+        match self.reason {
+            UntrustedEmailReason::NotVerified => {
                 "verify the address at your identity provider, or ask its administrators to send email_verified as true"
             }
-            Disbelief::OtherDomain => {
+            UntrustedEmailReason::OtherDomain => {
                 "ask the administrators of Rolecall whether this provider may be believed about that domain (its key domains)"
             }
-            Disbelief::Several => {
+            UntrustedEmailReason::Several => {
                 "ask the administrators of your identity provider to send one address, or Rolecall's to read another claim (claims.email)"
             }
-            Disbelief::NotAnAddress => {
+            UntrustedEmailReason::NotAnAddress => {
                 "ask the administrators of Rolecall to read another claim (claims.email), or to use {subject} in place of {email}"
             }
         }
@@ -74,9 +75,9 @@ impl UnbelievedEmail {
     /// The addresses that may be the person's; none when it may be any, since what was sent was not verified or cannot be
     /// read.
     pub(crate) fn candidates(&self) -> Option<Vec<EmailAddress>> {
-        match self.why {
-            Disbelief::NotVerified | Disbelief::NotAnAddress => return None,
-            Disbelief::OtherDomain | Disbelief::Several => {}
+        match self.reason {
+            UntrustedEmailReason::NotVerified | UntrustedEmailReason::NotAnAddress => return None,
+            UntrustedEmailReason::OtherDomain | UntrustedEmailReason::Several => {}
         }
         let whole = self.count == self.sent.len() && !self.unreadable;
         let parsed = self.sent.iter().map(|one| EmailAddress::parse(one));
@@ -85,7 +86,7 @@ impl UnbelievedEmail {
 }
 
 /// Says which address is not believed, and why.
-impl fmt::Display for UnbelievedEmail {
+impl fmt::Display for UntrustedEmail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 3;
         const SHOWN_CHARS: usize = 80;
@@ -100,18 +101,18 @@ impl fmt::Display for UnbelievedEmail {
         if more > 0 {
             write!(f, " and {more} more")?;
         }
-        f.write_str(match self.why {
-            Disbelief::NotVerified => {
-                " is not believed, because email_verified was sent with it and is not true"
+        f.write_str(match self.reason {
+            UntrustedEmailReason::NotVerified => {
+                " is not trusted, because email_verified was sent with it and is not true"
             }
-            Disbelief::OtherDomain => {
-                " is not believed, because its domain is not among the domains of this identity provider"
+            UntrustedEmailReason::OtherDomain => {
+                " is not trusted, because its domain is not among the domains of this identity provider"
             }
-            Disbelief::Several => {
-                " are not believed, because more than one address was sent and it is not known which one is meant"
+            UntrustedEmailReason::Several => {
+                " are not trusted, because more than one address was sent and it is not known which one is meant"
             }
-            Disbelief::NotAnAddress => {
-                " is not believed, because it is not an ASCII address such as name@example.com"
+            UntrustedEmailReason::NotAnAddress => {
+                " is not trusted, because it is not an ASCII address such as name@example.com"
             }
         })
     }
@@ -122,28 +123,30 @@ impl fmt::Display for UnbelievedEmail {
 /// nothing to believe.
 ///
 /// # Errors
-/// [`UnbelievedEmail`].
-pub fn believed_email(
+/// [`UntrustedEmail`].
+pub fn trusted_email(
     sent: &[String],
     verified: Option<bool>,
     domains: &[EmailDomain],
-) -> Result<Option<EmailAddress>, UnbelievedEmail> {
+) -> Result<Option<EmailAddress>, UntrustedEmail> {
     let sent: Vec<String> = sent
         .iter()
         .filter(|one| !one.trim().is_empty())
         .cloned()
         .collect();
-    let refused = |why| Err(UnbelievedEmail::new(why, &sent));
+    let refused = |reason| Err(UntrustedEmail::new(reason, &sent));
     let [one] = sent.as_slice() else {
         return match sent.is_empty() {
             true => Ok(None),
-            false => refused(Disbelief::Several),
+            false => refused(UntrustedEmailReason::Several),
         };
     };
     match EmailAddress::parse(one) {
-        Err(_) => refused(Disbelief::NotAnAddress),
-        Ok(_) if verified == Some(false) => refused(Disbelief::NotVerified),
-        Ok(address) if !domains.contains(&address.domain()) => refused(Disbelief::OtherDomain),
+        Err(_) => refused(UntrustedEmailReason::NotAnAddress),
+        Ok(_) if verified == Some(false) => refused(UntrustedEmailReason::NotVerified),
+        Ok(address) if !domains.contains(&address.domain()) => {
+            refused(UntrustedEmailReason::OtherDomain)
+        }
         Ok(address) => Ok(Some(address)),
     }
 }
@@ -156,58 +159,72 @@ mod tests {
         sent: &[&str],
         verified: Option<bool>,
         domains: &[&str],
-    ) -> Result<Option<EmailAddress>, UnbelievedEmail> {
+    ) -> Result<Option<EmailAddress>, UntrustedEmail> {
         let sent: Vec<String> = sent.iter().map(|one| (*one).to_owned()).collect();
         let domains = domains.iter().map(|one| EmailDomain::parse(one).unwrap());
-        believed_email(&sent, verified, &domains.collect::<Vec<_>>())
+        trusted_email(&sent, verified, &domains.collect::<Vec<_>>())
     }
 
     fn may_be(sent: &[&str], verified: Option<bool>, address: &str) -> bool {
-        let unbelieved = judged(sent, verified, &["example.com"]).unwrap_err();
-        let candidates = unbelieved.candidates();
+        let untrusted = judged(sent, verified, &["example.com"]).unwrap_err();
+        let candidates = untrusted.candidates();
         candidates.is_none_or(|all| all.contains(&EmailAddress::parse(address).unwrap()))
     }
 
     #[test]
     fn a_provider_is_believed_about_its_domains_only() {
-        let why = |sent: &[&str], verified, domains: &[&str]| {
-            judged(sent, verified, domains).map_err(|e| e.why())
+        let reason = |sent: &[&str], verified, domains: &[&str]| {
+            judged(sent, verified, domains).map_err(|e| e.reason())
         };
         let own = ["example.com"];
-        assert!(why(&["A@example.com"], None, &own).unwrap().is_some());
-        assert!(why(&["a@example.com"], Some(true), &own).unwrap().is_some());
+        assert!(reason(&["A@example.com"], None, &own).unwrap().is_some());
+        assert!(
+            reason(&["a@example.com"], Some(true), &own)
+                .unwrap()
+                .is_some()
+        );
         for (sent, verified, domains, wanted) in [
             (
                 &["a@example.com"][..],
                 Some(false),
                 &own[..],
-                Disbelief::NotVerified,
+                UntrustedEmailReason::NotVerified,
             ),
             (
                 &["a@sub.example.com"],
                 Some(true),
                 &own,
-                Disbelief::OtherDomain,
+                UntrustedEmailReason::OtherDomain,
             ),
-            (&["a@example.com"], None, &[], Disbelief::OtherDomain),
+            (
+                &["a@example.com"],
+                None,
+                &[],
+                UntrustedEmailReason::OtherDomain,
+            ),
             (
                 &["a@example.com", "b@example.com"],
                 None,
                 &own,
-                Disbelief::Several,
+                UntrustedEmailReason::Several,
             ),
-            (&["müller@example.com"], None, &own, Disbelief::NotAnAddress),
+            (
+                &["müller@example.com"],
+                None,
+                &own,
+                UntrustedEmailReason::NotAnAddress,
+            ),
             (
                 &["müller@example.com"],
                 Some(false),
                 &own,
-                Disbelief::NotAnAddress,
+                UntrustedEmailReason::NotAnAddress,
             ),
         ] {
-            assert_eq!(why(sent, verified, domains), Err(wanted), "{sent:?}");
+            assert_eq!(reason(sent, verified, domains), Err(wanted), "{sent:?}");
         }
         for nothing in [&[][..], &[""], &[" ", "\n"]] {
-            assert_eq!(why(nothing, Some(false), &own), Ok(None), "{nothing:?}");
+            assert_eq!(reason(nothing, Some(false), &own), Ok(None), "{nothing:?}");
         }
     }
 
@@ -247,13 +264,13 @@ mod tests {
     /// As it was kept before `unreadable` was.
     #[test]
     fn a_record_of_before_is_read() {
-        let record = |why: &str| {
+        let record = |reason: &str| {
             let sent = r#"{"sent":["bob@example.com"],"count":1}"#;
-            sent.replacen('{', &format!(r#"{{"why":"{why}","#), 1)
+            sent.replacen('{', &format!(r#"{{"why":"{reason}","#), 1)
         };
-        let kept: UnbelievedEmail = serde_json::from_str(&record("not_an_address")).unwrap();
+        let kept: UntrustedEmail = serde_json::from_str(&record("not_an_address")).unwrap();
         assert_eq!(kept.candidates(), None);
-        let kept: UnbelievedEmail = serde_json::from_str(&record("other_domain")).unwrap();
+        let kept: UntrustedEmail = serde_json::from_str(&record("other_domain")).unwrap();
         assert_eq!(kept.candidates().map(|all| all.len()), Some(1));
     }
 
@@ -261,22 +278,22 @@ mod tests {
     fn the_reason_is_told_within_bounds() {
         let long = "ü".repeat(400);
         let many = vec![long.as_str(); 100];
-        let unbelieved = judged(&many, None, &[]).unwrap_err();
-        let told = unbelieved.to_string();
+        let untrusted = judged(&many, None, &[]).unwrap_err();
+        let told = untrusted.to_string();
         assert!(
             told.contains("and 97 more are not believed") && told.len() < 1_000,
             "{told}"
         );
-        let record = serde_json::to_string(&unbelieved).unwrap();
+        let record = serde_json::to_string(&untrusted).unwrap();
         assert!(record.len() < 16 * 1024, "{}", record.len());
         assert_eq!(
-            serde_json::from_str::<UnbelievedEmail>(&record).unwrap(),
-            unbelieved
+            serde_json::from_str::<UntrustedEmail>(&record).unwrap(),
+            untrusted
         );
         let told = judged(&["a@example.com"], Some(false), &["example.com"]).unwrap_err();
         assert_eq!(
             told.to_string(),
-            "\"a@example.com\" is not believed, because email_verified was sent with it and is not true"
+            "\"a@example.com\" is not trusted, because email_verified was sent with it and is not true"
         );
     }
 }
