@@ -316,7 +316,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_is_written_and_read() {
+    fn chain_hash_round_trips() {
         let hash = ChainHash::genesis("w");
         assert_eq!(hash.to_string().parse(), Ok(hash));
         for text in ["", "0", &"0".repeat(63), &"0".repeat(65), &"A".repeat(64)] {
@@ -326,7 +326,7 @@ mod tests {
 
     /// Its `user_agent` is a digest.
     #[test]
-    fn an_event_of_an_earlier_version_stays_what_it_is_byte_for_byte() {
+    fn canonical_form_of_earlier_events_is_unchanged() {
         let written = r#"{"at":"2026-03-01T09:00:00.123456Z","reference":"0123456789abcdef","address":"192.0.2.7","user_agent":"q83vEjRWeJCrze8S","event":"configuration_refused","mistakes":1}"#;
         let event: AuditEvent = serde_json::from_str(written).unwrap();
         assert_eq!(event.user_agent.as_deref(), Some("q83vEjRWeJCrze8S"));
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn order_content_and_writer_all_matter() {
+    fn hash_depends_on_order_content_and_writer() {
         let start = ChainHash::genesis("w1");
         assert_ne!(start, ChainHash::genesis("w2"));
         assert_ne!(

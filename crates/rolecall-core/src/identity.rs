@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_record_knows_the_age_where_the_provider_had_said_it() {
+    fn earlier_record_keeps_stated_auth_time() {
         let token = r#"{"IdToken":{"token":"","sid":null}}"#;
         let told = recorded(r#"{"auth_time":["1781524800"]}"#, token);
         assert_eq!(told.authenticated_at(), Some(told.asserted_at));
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn earlier_versions_read_what_this_one_writes() {
+    fn record_is_readable_by_earlier_versions() {
         let mut identity = recorded("{}", r#"{"IdToken":{"token":"","sid":null}}"#);
         identity.auth_time = AuthTime::Withheld;
         let written = serde_json::to_value(&identity).unwrap();

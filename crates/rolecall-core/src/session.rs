@@ -251,7 +251,7 @@ mod tests {
     use crate::identity::{AuthTime, Claims, ProviderId, Subject};
 
     #[test]
-    fn a_session_is_over_at_the_second_of_either_end() {
+    fn session_expires_exactly() {
         let start = DateTime::UNIX_EPOCH;
         let lifetimes = Lifetimes {
             idle: TimeDelta::hours(1),

@@ -281,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_trust_answers_for_audience_browser_and_provider() {
+    fn trust_has_audience_browser_need_and_provider() {
         let arn = "arn:aws:iam::111122223333:saml-provider/rolecall";
         let provider = SamlProviderArn::parse(arn).unwrap();
         let gateway_saml = |console| {

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stars_fit_whole_names() {
+    fn star_matches_any_characters_of_a_name() {
         for (pattern, text, expected) in [
             ("*", "", true),
             ("a*", "abc", true),
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_step_by_step() {
+    fn ou_path_patterns_match_by_segment() {
         for (pattern, path, expected) in [
             ("Workloads", "Workloads", true),
             ("Workloads", "Workloads/Prod", false),

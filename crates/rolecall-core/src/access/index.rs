@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_entries_of_others_are_not_looked_at() {
+    fn index_returns_only_candidates_of_the_person() {
         let mut all: Vec<Who> = (0..1_000)
             .map(|n| groups(&[&format!("others-{n}")], Some("okta")))
             .collect();

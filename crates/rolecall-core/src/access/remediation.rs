@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_sign_in_comes_first_and_with_a_second_factor_where_one_is_missing() {
+    fn new_sign_in_is_first_remediation() {
         let (hour, again) = (Duration::hours(1), |second_factor| {
             Some(Remediation::SignInAgain { second_factor })
         });

@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn an_intent_ends_when_its_caller_gave_up_and_nothing_else_does() {
+    fn abandoned_intent_gets_an_outcome() {
         let intent = event(AuditEventKind::IssueIntended {
             actor: Actor {
                 provider: "okta".to_owned(),

@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_written_and_read() {
+    fn event_key_round_trips() {
         let key = EventKey {
             at: "2026-03-01T09:00:00.123456Z".to_owned(),
             writer: "0123456789abcdef".to_owned(),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_has_a_bound() {
+    fn page_size_is_bounded() {
         let asked = |limit| {
             AuditQuery {
                 limit,

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_up_on_the_way_to_the_trail_is_kept() {
+    fn failed_write_keeps_refusal_counts() {
         let counts = RefusalCounts::default();
         let now = DateTime::UNIX_EPOCH;
         for number in 0..5_u32 {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_bounded_and_nothing_is_left_out() {
+    fn refusal_rows_are_bounded_and_complete() {
         let counts = RefusalCounts::default();
         let now = DateTime::UNIX_EPOCH;
         let many: u32 = 100_000;
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn events_of_their_own_are_bounded_in_a_window() {
+    fn individual_events_are_bounded_per_window() {
         let counts = RefusalCounts::default();
         let start = DateTime::UNIX_EPOCH;
         let of = |by_provider, at| {
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_taken_when_its_window_has_ended() {
+    fn row_is_taken_after_its_window() {
         let counts = RefusalCounts::default();
         let start = DateTime::UNIX_EPOCH;
         let second = TimeDelta::seconds(1);

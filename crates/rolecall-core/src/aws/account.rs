@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accounts_regions_and_roles_parse_strictly() {
+    fn accounts_regions_and_roles_are_parsed_strictly() {
         assert!(AccountId::parse("111122223333").is_ok());
         for bad in [
             "11112222333",

@@ -144,7 +144,7 @@ mod tests {
     use crate::aws::{AccountId, Partition, RolePath};
 
     #[test]
-    fn an_unregistered_issuer_says_the_command() {
+    fn unregistered_issuer_advice_names_the_command() {
         let issuer = Url::parse("https://sso.example.com/").unwrap();
         let role = RoleArn::new(
             Partition::Aws,
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_saml_provider_says_its_command() {
+    fn missing_saml_provider_advice_names_the_command() {
         let issuer = Url::parse("https://sso.example.com/").unwrap();
         let provider = "arn:aws:iam::111122223333:saml-provider/rolecall";
         let role = RoleArn::new(

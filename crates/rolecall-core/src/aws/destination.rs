@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_console_of_the_partition() {
+    fn only_console_urls_of_the_partition_are_accepted() {
         for partition in [Partition::Aws, Partition::China, Partition::GovCloud] {
             assert_eq!(
                 Destination::home(partition).as_url().host_str(),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_destination_is_one_and_a_longer_one_says_why_not() {
+    fn destination_length_is_bounded() {
         let insights = |bytes: usize| {
             let start = "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:logs-insights$3FqueryDetail$3D~(";
             let rest = "~'fields*20*40timestamp".repeat(bytes);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn services_and_regions_become_pages() {
+    fn services_and_regions_resolve_to_console_urls() {
         let region = Region::parse("eu-west-1").ok();
         let page = |text: &str, region: Option<&Region>| {
             Destination::resolve(text, region, Partition::Aws)

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_keep_to_aws_bounds_and_read_well() {
+    fn durations_are_bounded_and_formatted() {
         assert_eq!(RoleSessionDuration::from_seconds(899), None);
         assert_eq!(RoleSessionDuration::from_seconds(43_201), None);
         assert_eq!(

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base32_is_rfc_4648() {
+    fn base32_follows_rfc_4648() {
         assert_eq!(base32(b"foobar", 9), "mzxw6ytbo");
     }
 
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_always_legal_and_never_shared() {
+    fn session_names_are_valid_and_unique_per_person() {
         let person = |n: &str| SecretDigest::of("t", &[n.as_bytes()]);
         for readable in [
             "",

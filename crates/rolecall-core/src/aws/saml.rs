@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_provider_is_one_of_its_account() {
+    fn saml_provider_belongs_to_its_account() {
         let arn = SamlProviderArn::parse("arn:aws:iam::111122223333:saml-provider/Role_call-1.x");
         let account = |id: &str| AccountId::parse(id).unwrap();
         let arn = arn.unwrap();
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recipient_is_aws_own_sign_in() {
+    fn recipient_is_an_aws_sign_in_endpoint() {
         for (partition, good) in [
             (Partition::Aws, "https://signin.aws.amazon.com/saml"),
             (

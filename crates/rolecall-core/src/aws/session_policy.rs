@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn documents_and_arns() {
+    fn session_policies_and_arns_are_parsed_strictly() {
         assert!(SessionPolicy::parse(r#"{ "Version": "2012-10-17", "Statement": [] }"#).is_ok());
         assert_eq!(
             SessionPolicy::parse("{}"),

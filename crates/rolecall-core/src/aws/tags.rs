@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_keep_to_what_aws_takes() {
+    fn tags_follow_the_rules_of_aws() {
         let key = |text: &str| TagKey::parse(text).unwrap();
         let mut tags = RoleSessionTags::default();
         assert_eq!(tags.add(key("Team"), "R and D @ München/2"), Ok(()));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fifty_first_is_refused() {
+    fn fifty_first_tag_is_rejected() {
         let mut tags = RoleSessionTags::default();
         for n in 0..50 {
             tags.add(TagKey::parse(&format!("k{n}")).unwrap(), "")

@@ -127,7 +127,7 @@ mod tests {
     use crate::clients::stored_tests::{assert_written, at, made, opened};
 
     #[test]
-    fn a_code_is_stored_as_ever_and_used_once() {
+    fn stored_code_is_compatible_and_single_use() {
         const UNUSED: &str = r#"{"client":"SameDevice","redirect_uri":"http://127.0.0.1:33389/oauth/callback","challenge":"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM","role":{"account":"111122223333","permission_set":"Developer","variant":null},"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":"Unused"}"#;
         let invalidated = UNUSED.replace("\"Unused\"", "\"Spoilt\"");
         let redeemed = UNUSED.replace("\"Unused\"", "{\"Redeemed\":<MADE>}");

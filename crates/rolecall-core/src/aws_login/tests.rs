@@ -28,7 +28,7 @@ fn parse(form: LoginForm) -> Result<LoginRequest, InvalidLogin> {
 }
 
 #[test]
-fn what_the_cli_sends_is_read_and_answered() {
+fn request_of_aws_cli_is_accepted() {
     let request = parse(form()).unwrap();
     assert_eq!(request.client(), LoginClient::SameDevice);
     assert_eq!(
@@ -48,7 +48,7 @@ fn what_the_cli_sends_is_read_and_answered() {
 }
 
 #[test]
-fn a_request_survives_its_form() {
+fn request_round_trips_through_its_form() {
     for form in [form(), remote()] {
         let request = parse(form.clone()).unwrap();
         let mut again = LoginForm::default();
@@ -69,7 +69,7 @@ fn a_request_survives_its_form() {
 }
 
 #[test]
-fn nobody_but_a_client_on_loopback_or_our_own_page_is_answered() {
+fn redirect_is_limited_to_loopback_and_confirmation_page() {
     for redirect_uri in [
         "",
         "https://evil.example/oauth/callback",
@@ -137,7 +137,7 @@ fn nobody_but_a_client_on_loopback_or_our_own_page_is_answered() {
 }
 
 #[test]
-fn what_is_wrong_otherwise_the_client_is_told() {
+fn other_errors_are_sent_to_the_client() {
     let long = "s".repeat(limits::CLIENT_STATE_BYTES_MAX + 1);
     let text = |text: &str| text.to_owned();
     for (error, form) in [
@@ -250,7 +250,7 @@ fn what_is_wrong_otherwise_the_client_is_told() {
 }
 
 #[test]
-fn the_two_clients_are_no_registered_ones_and_tell_each_other_apart() {
+fn login_clients_have_distinct_keys() {
     let [one, other] = LoginClient::ALL.map(LoginClient::key);
     assert_ne!(one, other);
     for client in LoginClient::ALL {

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_people_write_them() {
+    fn durations_are_parsed() {
         for (text, seconds) in [
             ("15m", 900),
             ("1h", 3_600),

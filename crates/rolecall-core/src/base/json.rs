@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plain_objects_are_read_whole() {
+    fn valid_objects_are_parsed() {
         let members = object(br#" {"a":[1,-2,1.5,"x",null,true],"b":{"c":{}}} "#).unwrap();
         assert_eq!(
             Value::Object(members),
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn two_meanings_are_refused() {
+    fn ambiguous_json_is_rejected() {
         let deep = format!("{}1{}", "{\"a\":".repeat(17), "}".repeat(17));
         for bad in [
             r#"{"a":1,"a":1}"#,
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_quote_nothing() {
+    fn errors_do_not_contain_input() {
         let error = object(br#"{"secret-name":1,"secret-name":"hunter2"}"#).unwrap_err();
         assert!(!error.contains("secret"), "{error}");
     }
@@ -149,7 +149,7 @@ mod tests {
         clippy::print_stderr,
         reason = "the corpus is not part of the repository; a test that is left out says so"
     )]
-    fn the_test_suite_of_json_agrees() {
+    fn json_test_suite_passes() {
         use base64::Engine as _;
         let Ok(corpus) = std::env::var("ROLECALL_CORPUS") else {
             eprintln!("LEFT OUT: ROLECALL_CORPUS is not set, so jsontestsuite.json was not run");

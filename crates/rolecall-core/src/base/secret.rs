@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_nothing() {
+    fn debug_redacts_secrets() {
         assert_eq!(
             format!("{:?}", SessionSecret::new("hunter2")),
             "SessionSecret([secret])"
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn purposes_and_parts_do_not_run_together() {
+    fn digests_separate_purposes_and_parts() {
         assert_ne!(
             SessionSecret::new("x").digest(),
             BrowserSecret::new("x").digest()

@@ -96,7 +96,7 @@ mod tests {
     struct Told(&'static str, #[source] Option<Box<Told>>);
 
     #[test]
-    fn causes_are_told_once() {
+    fn repeated_causes_are_printed_once() {
         let chained = |texts: &[&'static str]| {
             let error = texts
                 .iter()
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_cut_and_hides_nothing() {
+    fn one_line_truncates_and_removes_hidden_characters() {
         for (given, max, shown) in [
             ("AADSTS50105: not assigned", 64, "AADSTS50105: not assigned"),
             ("a\r\nb\t\u{2028}c", 64, "a b c"),

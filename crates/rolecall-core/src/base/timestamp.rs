@@ -65,14 +65,14 @@ mod tests {
     }
 
     #[test]
-    fn the_bounds_are_what_they_are_called() {
+    fn timestamp_bounds_are_correct() {
         assert_eq!(EARLIEST.to_rfc3339(), "0001-01-01T00:00:00+00:00");
         assert_eq!(LATEST.to_rfc3339(), "9999-12-31T23:59:59+00:00");
         assert!(is_safe(EARLIEST) && is_safe(LATEST));
     }
 
     #[test]
-    fn extremes_are_no_timestamps() {
+    fn timestamps_out_of_bounds_are_rejected() {
         for seconds in [
             i64::MIN,
             -1,
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn fractions_of_seconds_are_cut_off() {
+    fn fractions_of_seconds_are_truncated() {
         let at = |value: Value| from_numeric_date(&value).map(|at| at.timestamp());
         assert_eq!(at(json!(1_700_000_000)), Some(1_700_000_000));
         assert_eq!(at(json!(1_700_000_000.75)), Some(1_700_000_000));
@@ -124,7 +124,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn whatever_is_taken_can_be_calculated_with(
+        fn accepted_timestamps_do_not_overflow(
             seconds in any::<i64>(),
             nanoseconds in any::<u32>(),
             number in proptest::num::f64::ANY,

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn awss_clients_are_known_by_name_and_version() {
+    fn aws_clients_are_recognized() {
         for (header, said) in [
             (
                 "aws-cli/2.31.5 md/awscrt#0.27.6 ua/2.1 os/linux#6.1.0 md/arch#x86_64 lang/python#3.13.7 cfg/retry-mode#standard",
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn browsers_are_known_by_what_they_are_and_not_by_what_they_claim() {
+    fn browsers_are_recognized() {
         let webkit = "AppleWebKit/537.36 (KHTML, like Gecko)";
         for (header, said) in [
             (
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_of_a_header_comes_through() {
+    fn only_product_and_version_are_kept() {
         let long = "a".repeat(limits::PRODUCT_BYTES_MAX + 1);
         for header in [
             "",

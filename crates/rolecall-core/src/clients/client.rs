@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_carries_the_client_until_it_expires() {
+    fn client_id_contains_registration_until_expiry() {
         let (keys, client) = (SealingKeys::new(&[7; 32], &[]), client());
         let id = client.id(&keys).unwrap();
         assert!(id.as_str().len() < 512, "{} characters", id.as_str().len());
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_makes_an_id_or_a_secret() {
+    fn forged_client_id_and_secret_are_rejected() {
         let (keys, now) = (SealingKeys::new(&[7; 32], &[]), DateTime::UNIX_EPOCH);
         let id = client().id(&keys).unwrap();
         let secret = secret_of(&id, &keys);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn grant_types_are_known_by_their_names() {
+    fn grant_types_are_parsed_by_name() {
         for grant_type in GrantType::ALL {
             assert_eq!(GrantType::parse(grant_type.as_str()), Some(grant_type));
         }

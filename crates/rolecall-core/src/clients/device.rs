@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_are_read_as_people_type_them() {
+    fn user_codes_ignore_case_spaces_and_dashes() {
         let code = UserCode::parse("BCDF-GHJK").unwrap();
         assert_eq!(code.to_string(), "BCDF-GHJK");
         for typed in ["bcdfghjk", " bcdf ghjk ", "B-C-D-F-G-H-J-K"] {
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn random_codes_are_codes_and_differ() {
+    fn generated_user_codes_are_valid_and_differ() {
         let entropy = Bytes(std::sync::Mutex::new(0));
         let (one, two) = (UserCode::generate(&entropy), UserCode::generate(&entropy));
         assert_ne!(one, two);
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn who_keeps_the_interval_is_never_slowed_down() {
+    fn polling_at_the_interval_is_not_slowed_down() {
         let mut device = begun();
         for seconds in [0, 0, 5, 10, 14, 19] {
             let result = poll(&mut device, seconds);
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn who_hammers_is_turned_away_for_good() {
+    fn polling_too_often_denies_the_device() {
         let mut device = begun();
         poll(&mut device, 0);
         poll(&mut device, 0);
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn it_expires_at_the_second() {
+    fn device_code_expires_exactly() {
         let mut device = begun();
         assert!(device.is_pending(at(599)) && !device.is_pending(at(600)));
         assert!(matches!(poll(&mut device, 599), PollResult::Pending));
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_answered_once() {
+    fn device_request_is_decided_once() {
         let denied = begun().answered(ConsentDecision::Denied, at(1)).unwrap();
         assert!(denied.is_denied() && !denied.is_pending(at(1)));
         assert_eq!(

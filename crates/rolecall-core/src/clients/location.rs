@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_one_network_are_near() {
+    fn addresses_of_the_same_network_are_near() {
         let location =
             |client: &str, person: &str| between(client.parse().ok(), person.parse().ok());
         for (client, person) in [

@@ -34,7 +34,7 @@ mod tests {
     const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
     #[test]
-    fn only_the_verifier_fits() {
+    fn only_the_verifier_matches_the_challenge() {
         let challenge = CodeChallenge::parse(CHALLENGE).unwrap();
         assert!(challenge.matches(VERIFIER));
         for other in [
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_is_a_whole_digest() {
+    fn challenge_must_be_a_sha_256_digest() {
         for text in [
             "",
             &CHALLENGE[..42],

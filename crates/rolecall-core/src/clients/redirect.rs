@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn any_port_of_a_loopback_literal_is_allowed() {
+    fn any_port_of_a_loopback_address_is_allowed() {
         for asked in [
             REGISTERED,
             "http://127.0.0.1:1/oauth/callback",
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is() {
+    fn other_redirect_uris_are_rejected() {
         for asked in [
             "http://localhost:1/oauth/callback",
             "http://127.0.0.2:1/oauth/callback",
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_path_and_a_slash_are_one() {
+    fn empty_path_equals_slash() {
         let bare = RedirectUri::parse("http://127.0.0.1").unwrap();
         for asked in ["http://127.0.0.1:5001", "http://127.0.0.1:5001/"] {
             let asked = RedirectUri::parse(asked).unwrap();

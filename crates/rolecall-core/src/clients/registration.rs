@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_clients_send_is_taken() {
+    fn registrations_of_aws_clients_are_accepted() {
         let forms = [
             form(),
             RegistrationForm {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_elsewhere_or_is_too_much_is_not() {
+    fn invalid_registrations_are_rejected() {
         let many = |count: usize| (0..count).map(|n| format!("scope:{n}")).collect();
         let cases = [
             (

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_is_stable_and_nobodys() {
+    fn default_label_is_stable_and_cannot_be_owned() {
         let label = StartLabel::of(&url("https://sso.example.com"));
         assert_eq!(label, StartLabel::of(&url("https://sso.example.com/")));
         assert_ne!(label, StartLabel::of(&url("https://sso.example.org/")));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_gets_what_its_cli_takes() {
+    fn profile_start_url_is_accepted_by_the_cli() {
         let label = StartLabel::parse("acme").unwrap();
         let urls = |url: &Url, partition| StartUrls::new(url, partition, Some(&label), &[]);
         let safe = urls(&url("https://sso.example.com:8443/"), Partition::Aws);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_our_start_url_is_ours_and_no_other() {
+    fn all_spellings_of_the_start_url_are_accepted() {
         let former = StartLabel::parse("acme-old").unwrap();
         let chosen = StartLabel::parse("acme").unwrap();
         let own = url("https://sso.example.com");
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_is_one_dns_label() {
+    fn label_is_a_single_dns_label() {
         for text in [
             "",
             "-a",

@@ -59,7 +59,7 @@ fn approval() -> Box<Approval> {
 }
 
 #[test]
-fn a_device_authorization_and_its_answers() {
+fn stored_device_authorization_is_compatible() {
     const PENDING: &str = r#"{"asking":<ASKING>,"user_code":"BCDFGHJK","expires_at":"2026-09-21T14:23:20Z","answer":"Pending","polls":0,"polled_at":"2026-09-21T14:13:20Z","early_polls":0}"#;
     const POLLED: &str = r#"{"asking":<ASKING>,"user_code":"BCDFGHJK","expires_at":"2026-09-21T14:23:20Z","answer":{"Approved":<APPROVAL>},"polls":3,"polled_at":"2026-09-21T14:13:20Z","early_polls":1}"#;
     let requester: Requester = opened(ASKING);
@@ -84,7 +84,7 @@ fn a_device_authorization_and_its_answers() {
 }
 
 #[test]
-fn an_authorization_request_is_answered_and_sent_once() {
+fn authorization_request_is_decided_and_sent_once() {
     const PENDING: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"session":<SESSION>,"answer":"Pending","answered":false}"#;
     const APPROVED: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"session":<SESSION>,"answer":{"Approved":<APPROVAL>},"answered":false}"#;
     const DENIED_AND_SENT: &str =
@@ -120,7 +120,7 @@ fn an_authorization_request_is_answered_and_sent_once() {
 }
 
 #[test]
-fn a_code_is_used_once() {
+fn code_is_used_once() {
     const UNUSED: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":"Unused"}"#;
     const SPOILT: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":"Spoilt"}"#;
     const REDEEMED: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":{"Redeemed":<MADE>}}"#;
@@ -137,7 +137,7 @@ fn a_code_is_used_once() {
 }
 
 #[test]
-fn lists_of_those_that_wait() {
+fn stored_pending_requests_are_compatible() {
     const LIST: &str = r#"{"entries":[{"key":<MADE>,"flow":"device","session":null,"begun_at":"2026-09-21T14:13:20Z"},{"key":<SESSION>,"flow":"code","session":<SESSION>,"begun_at":"2026-09-21T14:13:20Z"}]}"#;
     let list: PendingRequests = opened(LIST);
     let one: PendingRequest = opened(

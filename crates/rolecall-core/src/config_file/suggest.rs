@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slip_is_seen_and_a_different_word_is_not() {
+    fn suggests_only_similar_words() {
         let known = ["accounts", "permission_sets", "who", "when", "owner"];
         for (slip, meant) in [
             ("account", Some("accounts")),

@@ -243,7 +243,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn claims_outlive_their_record() {
+    fn claims_round_trip_through_a_record() {
         let claims = [
             ("", vec![""]),
             ("a", vec![]),
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_values_are_refused_not_cut() {
+    fn too_many_values_are_rejected() {
         let many = BTreeMap::from([(
             "groups".to_owned(),
             vec![String::new(); limits::CLAIM_VALUES_MAX + 1],

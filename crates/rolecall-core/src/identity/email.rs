@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_with_two_ats_quotes_or_no_domain_are_none() {
+    fn invalid_addresses_are_rejected() {
         for bad in [
             "a@corp.example@evil.example",
             "\"a@evil\"@corp.example",

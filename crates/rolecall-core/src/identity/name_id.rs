@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_and_a_stated_format_count() {
+    fn name_ids_compare_text_and_format() {
         let alice = name("alice", Some("persistent"));
         assert!(alice.matches(&NameId {
             name_qualifier: Some("idp".to_owned()),

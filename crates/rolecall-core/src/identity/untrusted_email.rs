@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_is_believed_about_its_domains_only() {
+    fn provider_is_trusted_only_for_its_domains() {
         let reason = |sent: &[&str], verified, domains: &[&str]| {
             judged(sent, verified, domains).map_err(|e| e.reason())
         };
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_address_it_may_be_is_presumed_where_it_cannot_be_read() {
+    fn unreadable_address_may_be_any_address() {
         let mallory = "mallory@example.com";
         assert!(may_be(
             &["a@example.com", "Mallory@Example.com"],
@@ -263,7 +263,7 @@ mod tests {
 
     /// As it was kept before `unreadable` was.
     #[test]
-    fn a_record_of_before_is_read() {
+    fn earlier_record_is_read() {
         let record = |reason: &str| {
             let sent = r#"{"sent":["bob@example.com"],"count":1}"#;
             sent.replacen('{', &format!(r#"{{"why":"{reason}","#), 1)
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_is_told_within_bounds() {
+    fn reason_text_is_bounded() {
         let long = "ü".repeat(400);
         let many = vec![long.as_str(); 100];
         let untrusted = judged(&many, None, &[]).unwrap_err();

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_opens_only_where_it_was_sealed() {
+    fn value_opens_only_under_its_key() {
         let ring = SealingKeys::new(&[7; 32], &[]);
         let value = ring
             .seal(key("session", "a"), b"secret", &Counting)
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flipped_bit_and_no_cut_passes() {
+    fn modified_or_truncated_value_is_rejected() {
         let ring = SealingKeys::new(&[7; 32], &[]);
         let value = ring
             .seal(key("session", "a"), b"secret", &Counting)
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_is_for_one_text_one_purpose_and_one_ring() {
+    fn mac_is_bound_to_text_purpose_and_key() {
         let old = SealingKeys::new(&[1; 32], &[]);
         let both = SealingKeys::new(&[2; 32], &[[1; 32]]);
         let new = SealingKeys::new(&[2; 32], &[]);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn rotation_opens_the_old_and_seals_with_the_new() {
+    fn rotated_keys_open_old_values() {
         let old = SealingKeys::new(&[1; 32], &[]);
         let both = SealingKeys::new(&[2; 32], &[[1; 32]]);
         let new = SealingKeys::new(&[2; 32], &[]);

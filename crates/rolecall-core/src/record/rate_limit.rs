@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_written_as_a_number_and_a_duration() {
+    fn rate_limits_are_parsed() {
         for (text, max, seconds) in [
             ("300/1m", 300, 60),
             ("60/10m", 60, 600),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_rounded_up_to_whole_seconds() {
+    fn retry_after_is_rounded_up() {
         for (milliseconds, seconds) in [
             (-5, 1),
             (0, 1),

@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_one_harmless_line() {
+    fn client_names_are_sanitized() {
         for (given, shown) in [
             ("botocore-client-rc", "botocore-client-rc"),
             ("  Granted   CLI ", "Granted CLI"),

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_has_a_ceiling_and_expires() {
+    fn held_responses_are_bounded_and_expire() {
         let held = HeldBytes::default();
         let now = DateTime::UNIX_EPOCH;
         let later = now + limits::HELD_RESPONSE_MAX;
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn one_key_holds_one_response() {
+    fn key_holds_one_response() {
         let held = HeldBytes::default();
         let now = DateTime::UNIX_EPOCH;
         let later = now + limits::HELD_RESPONSE_MAX;

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_paths_parse() {
+    fn paths_of_the_gateway_are_accepted() {
         for good in [
             "/",
             "/sessions",
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn long_paths_come_back_and_other_places_do_not() {
+    fn packed_paths_round_trip() {
         let long = format!("/console?destination={}", "%2525%20".repeat(600));
         for path in ["/", "/console?a=~b", &long] {
             let packed = ReturnTo::parse(path).unwrap().packed().into_owned();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn other_places_do_not() {
+    fn other_origins_are_rejected() {
         for bad in [
             "",
             "//evil.example",

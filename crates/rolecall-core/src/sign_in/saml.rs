@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_earlier_version_holds_can_be_read() {
+    fn held_response_of_earlier_version_is_read() {
         let read = |text| serde_json::from_str::<HeldResponse>(text).unwrap();
         let posted = read(r#"{"response":"PHg+"}"#);
         assert!(matches!(posted, HeldResponse::Posted { response } if response.expose() == "PHg+"));

@@ -48,7 +48,7 @@ fn changed(old: &str, new: &str) -> [usize; 3] {
 }
 
 #[test]
-fn each_entry_that_differs_counts_once() {
+fn each_changed_entry_counts_once() {
     for (old, new, counts) in [
         ("", "", [0, 0, 0]),
         // Where an entry stands, and comments, mean nothing.
@@ -80,7 +80,7 @@ fn each_entry_that_differs_counts_once() {
 }
 
 #[test]
-fn it_reads_as_a_sentence() {
+fn policy_changes_are_formatted() {
     let after = BASE.replace("groups = [\"guests\"]", "groups = [\"temps\"]");
     let changes = policy(&after).changes_since(&policy(BASE));
     assert_eq!(

@@ -30,7 +30,7 @@ fn assignment(who: &str, set: &str) -> String {
 }
 
 #[test]
-fn a_rule_that_trusts_an_address_of_two_providers_is_warned_about() {
+fn address_of_two_providers_causes_a_warning() {
     let both: [&[&str]; 2] = [&["example.com"], &["corp.example", "example.com"]];
     let alice = "users = [\"alice@example.com\", \"bob@example.com\"]";
     let of_users = warnings(both, &assignment(alice, "Plain"));
@@ -47,7 +47,7 @@ fn a_rule_that_trusts_an_address_of_two_providers_is_warned_about() {
 }
 
 #[test]
-fn a_provider_or_a_domain_of_one_provider_needs_no_warning() {
+fn unambiguous_provider_causes_no_warning() {
     let both: [&[&str]; 2] = [&["example.com"], &["corp.example", "example.com"]];
     let one: [&[&str]; 2] = [&["example.com"], &["corp.example"]];
     let named = "provider = \"okta\", users = [\"alice@example.com\"]";

@@ -57,7 +57,7 @@ fn assert_injective<'a>(names: impl Iterator<Item = &'a str>) -> usize {
 }
 
 #[test]
-fn session_names_are_legal_and_injective() {
+fn corpus_session_names_are_valid_and_injective() {
     let Some(text) = read("aws/role-session-names.jsonl") else {
         return;
     };
@@ -80,7 +80,7 @@ fn session_names_are_legal_and_injective() {
 }
 
 #[test]
-fn limits_are_those_of_sts() {
+fn limits_match_sts() {
     let Some(text) = read("aws/sts-limits.json") else {
         return;
     };
@@ -125,7 +125,7 @@ fn limits_are_those_of_sts() {
 }
 
 #[test]
-fn naughty_strings_harm_nobody() {
+fn naughty_strings_are_handled() {
     let Some(text) = read("unicode/blns.json") else {
         return;
     };

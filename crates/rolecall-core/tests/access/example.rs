@@ -8,7 +8,7 @@ use crate::support::{facts, granted, in_groups, person, policy, with_claims};
 const EXAMPLE: &str = include_str!("../../../../config/access.toml");
 
 #[test]
-fn it_parses_without_a_warning() {
+fn example_policy_has_no_warnings() {
     let policy = policy(EXAMPLE);
     assert_eq!(policy.warnings(), []);
     assert_eq!(policy.accounts().count(), 3);
@@ -16,7 +16,7 @@ fn it_parses_without_a_warning() {
 }
 
 #[test]
-fn a_payments_developer_who_also_runs_the_platform() {
+fn payments_developer_on_platform_team_gets_both_roles() {
     let policy = policy(EXAMPLE);
     let alice = in_groups(person("alice"), &["payments-dev", "platform"]);
     let mut alice = with_claims(alice, &[("department", &["payments"])]);
@@ -43,7 +43,7 @@ fn a_payments_developer_who_also_runs_the_platform() {
 }
 
 #[test]
-fn a_contractor_has_everything_but_production() {
+fn contractor_has_no_production_access() {
     let policy = policy(EXAMPLE);
     let bob = in_groups(person("bob"), &["payments-dev"]);
     let bob = with_claims(
@@ -65,7 +65,7 @@ fn a_contractor_has_everything_but_production() {
 }
 
 #[test]
-fn somebody_without_groups_has_the_sandbox() {
+fn person_without_groups_gets_the_sandbox() {
     let policy = policy(EXAMPLE);
     assert_eq!(granted(&policy, &person("carol")), ["sandbox/ReadOnly"]);
 }

@@ -18,7 +18,7 @@ fn with_who(who: &str) -> String {
 }
 
 #[test]
-fn texts_that_are_no_policy_are_refused_without_a_panic() {
+fn invalid_policy_files_do_not_panic() {
     let nested = format!("x = {}{}", "[".repeat(100_000), "]".repeat(100_000));
     let tables = format!("x = {}", "{ a = ".repeat(100_000));
     let dotted = format!("{}x = 1", "a.".repeat(100_000));
@@ -44,7 +44,7 @@ fn texts_that_are_no_policy_are_refused_without_a_panic() {
 }
 
 #[test]
-fn a_policy_is_bounded_in_bytes_and_entries() {
+fn policy_size_is_bounded() {
     let long = " ".repeat(limits::POLICY_FILE_BYTES_MAX + 1);
     let error = parse(&long).unwrap_err().to_string();
     assert!(error.starts_with("access.toml:1:1: longer than"), "{error}");
@@ -58,7 +58,7 @@ fn a_policy_is_bounded_in_bytes_and_entries() {
 }
 
 #[test]
-fn every_beginning_of_a_policy_is_read_without_a_panic() {
+fn truncated_policies_do_not_panic() {
     let text = include_str!("../../../../config/access.toml");
     for (end, _) in text.char_indices().step_by(7) {
         let _either = parse(&text[..end]);
@@ -66,7 +66,7 @@ fn every_beginning_of_a_policy_is_read_without_a_panic() {
 }
 
 #[test]
-fn expensive_patterns_are_refused_or_linear() {
+fn expensive_patterns_are_rejected_or_linear() {
     for pattern in [
         "^(a{1000}){1000}$",
         "^((((((((((((((((((((((((((((((((((((((((a))))))))))))))))))))))))))))))))))))))))$",
@@ -96,7 +96,7 @@ fn expensive_patterns_are_refused_or_linear() {
 }
 
 #[test]
-fn names_that_only_look_alike_do_not_match() {
+fn lookalike_names_do_not_match() {
     let policy = policy(&with_who(
         "provider = \"okta\", groups = [\"admins\", \"ré\"]",
     ));
@@ -117,7 +117,7 @@ fn names_that_only_look_alike_do_not_match() {
 }
 
 #[test]
-fn a_person_with_thousands_of_groups_and_claims() {
+fn thousands_of_groups_are_evaluated() {
     let policy = policy(&with_who("groups = [\"last\"], claims = { c = [\"v\"] }"));
     let mut groups: Vec<String> = (0..50_000).map(|n| format!("group-{n}")).collect();
     groups.push("last".to_owned());
@@ -128,7 +128,7 @@ fn a_person_with_thousands_of_groups_and_claims() {
 }
 
 #[test]
-fn templates_come_back_as_they_were_written_or_not_at_all() {
+fn templates_round_trip_or_are_rejected() {
     for text in [
         "{email}",
         "a{claims./x/y}b",

@@ -35,7 +35,7 @@ fn one(marked: &str, expected: &str) {
 }
 
 #[test]
-fn of_form() {
+fn errors_of_form() {
     for (marked, expected) in [
         (
             "<acount = 1",
@@ -59,7 +59,7 @@ fn of_form() {
 }
 
 #[test]
-fn of_assignments() {
+fn errors_in_assignments() {
     let assignment = |key: &str, value: &str| {
         let mut keys = vec![
             ("id", "\"a\""),
@@ -271,7 +271,7 @@ fn of_assignments() {
 }
 
 #[test]
-fn of_what_cannot_be_reached() {
+fn errors_of_unreachable_rules() {
     let entry = "[[assignment]]\nid = \"a\"\nwho = { groups = [\"g\"], provider = \"okta\" }\naccounts = [\"prod\"]\npermission_sets = [\"Admin\"]\n";
     one(
         &format!("<{}", entry.replace("\"prod\"", "\"ou:Nowhere/**\"")),
@@ -303,7 +303,7 @@ fn of_what_cannot_be_reached() {
 }
 
 #[test]
-fn of_denies() {
+fn errors_in_denies() {
     for (marked, expected) in [
         (
             "[[deny]]\nid = \"d\"\nwho = { everyone = true }\nwhen = <{ mfa = true }",
@@ -323,7 +323,7 @@ fn of_denies() {
 }
 
 #[test]
-fn all_at_once_in_the_order_of_the_files() {
+fn errors_of_all_files_are_reported_in_order() {
     let first = "[[account]]\nid = \"1\"\nname = \"prod\"\n[[assignment]]\nid = \"a\"\nwho = {}\naccounts = [\"prod\"]\npermission_sets = [\"Admni\"]\n";
     let second = "[[permission_set]]\nname = \"Admin\"\ncolour = \"red\"\n";
     let errors = parse_files(&[("b.toml", first), ("a.toml", second)]).unwrap_err();
@@ -337,7 +337,7 @@ fn all_at_once_in_the_order_of_the_files() {
 }
 
 #[test]
-fn of_syntax_with_the_forms_of_other_files_but_without_their_names() {
+fn syntax_error_suppresses_name_errors() {
     let errors = parse_files(&[
         ("broken.toml", "[[account]\nid = \"111122223333\"\nname = \n"),
         ("rules.toml", "[[assignment]]\nid = \"a\"\nwho = {}\naccounts = [\"prod\"]\npermission_sets = [\"*\"]\n"),

@@ -4,7 +4,7 @@ use crate::mistakes::{WORLD, mistakes, shown};
 use crate::support::parse_files;
 
 #[test]
-fn of_accounts() {
+fn errors_in_accounts() {
     for (keys, expected) in [
         (
             "id = <111122223333, name = \"x\"",
@@ -88,7 +88,7 @@ fn of_accounts() {
 }
 
 #[test]
-fn of_permission_sets() {
+fn errors_in_permission_sets() {
     let long = "x".repeat(257);
     let too_long = format!("session_tags = {{ <team = \"{long}\" }}");
     let too_many: String = (0..48).map(|n| format!("k{n:02} = \"x\", ")).collect();
@@ -183,7 +183,7 @@ fn of_permission_sets() {
 }
 
 #[test]
-fn columns_count_characters() {
+fn columns_are_counted_in_characters() {
     let found = mistakes(
         "[[account]]\n\"ü\" = 1\nid = \"111122223333\" # 😀\nname = \"x\"\ntags = { \"ü😀\" = 1 }\n",
     );
@@ -197,7 +197,7 @@ fn columns_count_characters() {
 }
 
 #[test]
-fn warnings_do_not_stop_a_policy() {
+fn policy_with_warnings_is_accepted() {
     let rules = r#"
 [[assignment]]
 id = "a"
@@ -235,7 +235,7 @@ variants = { long = { session_duration = "2h" } }
 }
 
 #[test]
-fn a_network_of_trusted_proxies_is_warned_of() {
+fn network_of_trusted_proxies_causes_a_warning() {
     let warned = |network: &str| {
         let rules = format!(
             "[[assignment]]\nid = \"a\"\nwho = {{ provider = \"okta\", groups = [\"g\"] }}\naccounts = [\"*\"]\npermission_sets = [\"*\"]\n\

@@ -92,7 +92,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(400), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn adding_an_assignment_never_removes_a_grant(
+    fn added_assignment_removes_no_grant(
         assignments in prop::collection::vec(rule("assignment"), 1..8),
         denies in prop::collection::vec(rule("deny"), 0..2),
         identity in somebody(),
@@ -107,7 +107,7 @@ proptest! {
     }
 
     #[test]
-    fn a_deny_takes_away_exactly_what_it_covers(
+    fn deny_removes_exactly_its_scope(
         assignments in prop::collection::vec(rule("assignment"), 1..8),
         deny in rule("deny"),
         identity in somebody(),
@@ -124,7 +124,7 @@ proptest! {
     }
 
     #[test]
-    fn explaining_agrees_with_granting(
+    fn explanation_agrees_with_grants(
         assignments in prop::collection::vec(rule("assignment"), 0..12),
         denies in prop::collection::vec(rule("deny"), 0..3),
         identity in somebody(),
@@ -153,7 +153,7 @@ proptest! {
     }
 
     #[test]
-    fn one_account_is_that_part_of_all(
+    fn grants_in_account_are_a_subset(
         assignments in prop::collection::vec(rule("assignment"), 0..12),
         denies in prop::collection::vec(rule("deny"), 0..3),
         identity in somebody(),
@@ -181,14 +181,14 @@ proptest! {
     }
 
     #[test]
-    fn what_parses_is_displayed_as_it_was_written(text in "[a-z{}. ]{0,12}") {
+    fn parsed_values_display_their_input(text in "[a-z{}. ]{0,12}") {
         if let Ok(template) = Template::parse(&text) {
             prop_assert_eq!(template.to_string(), text);
         }
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in "\\PC{0,200}", keys in "(\\[\\[(account|permission_set|assignment|deny)\\]\\]\n|(id|name|who|accounts|permission_sets|when) = (\"[a-z*:]{0,4}\"|\\{\\}|\\[\\]|7|true)\n){0,12}") {
+    fn arbitrary_text_does_not_panic(text in "\\PC{0,200}", keys in "(\\[\\[(account|permission_set|assignment|deny)\\]\\]\n|(id|name|who|accounts|permission_sets|when) = (\"[a-z*:]{0,4}\"|\\{\\}|\\[\\]|7|true)\n){0,12}") {
         let _either = parse(&text);
         let _either = parse(&keys);
     }

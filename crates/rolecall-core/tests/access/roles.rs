@@ -38,7 +38,7 @@ fn duration(rules: &str, set: &str, variant: Option<&str>) -> (String, DurationR
 }
 
 #[test]
-fn the_shortest_duration_wins_and_says_whose_it_is() {
+fn shortest_duration_wins_and_is_attributed() {
     let assignment = |id: &str| DurationReason::Assignment(id.to_owned());
     let four = || DurationReason::PermissionSet("Four".to_owned());
     for (rules, set, variant, expected, reason) in [
@@ -90,7 +90,7 @@ fn grants(text: &str, identity: &Identity) -> Grants {
 }
 
 #[test]
-fn a_grant_knows_its_role() {
+fn grant_has_the_role_arn() {
     let text = ROLE.replace("fixed = \"{{x}}\"", "fixed = \"x\"");
     let grants = grants(&text, &person("alice"));
     let account = AccountId::parse("111122223333").unwrap();
@@ -131,7 +131,7 @@ fn a_grant_knows_its_role() {
 }
 
 #[test]
-fn attributes_are_whole_or_refused() {
+fn incomplete_attributes_are_rejected() {
     let text = ROLE.replace("fixed = \"{{x}}\"", "fixed = \"x\"");
     let render = |identity: &Identity| {
         let account = AccountId::parse("111122223333").unwrap();
@@ -186,7 +186,7 @@ fn attributes_are_whole_or_refused() {
 }
 
 #[test]
-fn braces_that_no_tag_can_hold_are_refused_when_read() {
+fn braces_in_tags_are_rejected() {
     assert!(
         parse(ROLE)
             .unwrap_err()
@@ -196,7 +196,7 @@ fn braces_that_no_tag_can_hold_are_refused_when_read() {
 }
 
 #[test]
-fn the_assignments_of_a_grant_come_in_the_order_of_the_files() {
+fn assignments_of_a_grant_are_in_file_order() {
     let rule = |id: &str, accounts: &str, owner: &str| {
         format!(
             "[[assignment]]\nid = \"{id}\"\nwho = {{ everyone = true }}\naccounts = [{accounts}]\npermission_sets = [\"Four\"]\nowner = \"{owner}\"\n"

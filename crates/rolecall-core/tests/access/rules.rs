@@ -34,7 +34,7 @@ fn with_who(who: &str) -> Policy {
 }
 
 #[test]
-fn who_needs_every_key_and_one_of_a_list() {
+fn who_requires_every_key_and_one_member() {
     let alice = in_groups(person("alice"), &["a", "b"]);
     let alice = with_claims(
         alice,
@@ -85,7 +85,7 @@ fn who_needs_every_key_and_one_of_a_list() {
 }
 
 #[test]
-fn an_address_that_is_not_believed_matches_nobody() {
+fn untrusted_address_does_not_match() {
     let mut alice = person("alice");
     alice.email = None;
     let alice = with_claims(alice, &[("email", &["alice@example.com"])]);
@@ -96,7 +96,7 @@ fn an_address_that_is_not_believed_matches_nobody() {
 }
 
 #[test]
-fn the_same_group_of_another_provider_is_another_group() {
+fn groups_are_specific_to_the_provider() {
     let mut mallory = in_groups(person("mallory"), &["a"]);
     mallory.provider = ProviderId::parse("google").unwrap();
     assert!(granted(&with_who("provider = \"okta\", groups = [\"a\"]"), &mallory).is_empty());
@@ -104,7 +104,7 @@ fn the_same_group_of_another_provider_is_another_group() {
 }
 
 #[test]
-fn selectors_name_accounts() {
+fn selectors_match_accounts() {
     for (selectors, expected) in [
         ("\"prod\"", vec!["prod"]),
         ("\"111122223333\", \"prod\"", vec!["prod"]),
@@ -144,7 +144,7 @@ fn unmet(when: &str, identity: &Identity, circumstances: &Circumstances) -> Vec<
 }
 
 #[test]
-fn when_is_met_or_named() {
+fn unmet_conditions_are_listed() {
     let alice = person("alice");
     let at = |text: &str| Circumstances {
         now: text.parse().unwrap(),
@@ -234,7 +234,7 @@ fn when_is_met_or_named() {
 }
 
 #[test]
-fn what_is_unmet_reads_well() {
+fn unmet_conditions_are_formatted() {
     for (unmet, text) in [
         (Unmet::Mfa, "needs a sign-in with a second factor"),
         (
@@ -253,7 +253,7 @@ fn what_is_unmet_reads_well() {
 }
 
 #[test]
-fn an_explanation_names_every_rule() {
+fn explanation_contains_every_rule() {
     let text = format!(
         "{WORLD}{}",
         r#"[[assignment]]

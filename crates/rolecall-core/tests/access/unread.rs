@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{facts, person, policy};
 
 #[test]
-fn an_unread_claim_grants_nothing_and_denies() {
+fn unread_claim_grants_nothing_and_denies() {
     let policy = policy(
         r#"
         [[account]]
@@ -66,7 +66,7 @@ fn an_unread_claim_grants_nothing_and_denies() {
 }
 
 #[test]
-fn an_identity_is_admitted_when_every_claim_that_rules_name_can_be_read() {
+fn unread_claim_of_a_rule_is_rejected() {
     let policy = policy(
         r#"
         [[account]]

@@ -49,7 +49,7 @@ const TIME: &str = "the provider google does not say when somebody signed in: ";
 const CLAIM: &str = "the provider google never sends the claim ";
 
 #[test]
-fn every_rule_that_hangs_on_a_provider_that_lacks_it_is_warned_about() {
+fn rule_on_unsupported_fact_causes_a_warning() {
     let both = [
         provider("okta", &["corp.example"]),
         google(&["example.com"]),
@@ -146,7 +146,7 @@ fn every_rule_that_hangs_on_a_provider_that_lacks_it_is_warned_about() {
 }
 
 #[test]
-fn what_another_provider_can_say_needs_no_warning() {
+fn fact_of_another_provider_causes_no_warning() {
     let both = [
         provider("okta", &["example.com", "corp.example"]),
         google(&["example.com"]),

@@ -57,7 +57,7 @@ fn granted(identity: &Identity) -> Vec<String> {
 }
 
 #[test]
-fn an_unbelieved_address_grants_nothing_and_denies() {
+fn untrusted_address_grants_nothing_and_denies() {
     let nothing: [&str; 0] = [];
     assert_eq!(granted(&sent(&["alice@example.com"], None)), ["P"]);
     assert_eq!(granted(&sent(&["mallory@example.com"], None)), ["Q"]);
@@ -88,7 +88,7 @@ fn an_unbelieved_address_grants_nothing_and_denies() {
 }
 
 #[test]
-fn explaining_says_which_address_is_not_believed_and_why() {
+fn explanation_names_the_untrusted_address() {
     let identity = sent(&["alice@example.com"], Some(false));
     let explained = policy(POLICY).explain(&facts(&identity));
     let told = "\"alice@example.com\" is not trusted, because email_verified";
@@ -101,7 +101,7 @@ fn explaining_says_which_address_is_not_believed_and_why() {
 }
 
 #[test]
-fn a_template_names_the_address_that_is_not_believed() {
+fn template_error_names_the_untrusted_address() {
     let identity = sent(&["bob@sub.example.com"], None);
     let traced = POLICY.replacen(
         "name = \"P\"",

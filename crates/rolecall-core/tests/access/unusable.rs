@@ -86,7 +86,7 @@ fn long_address_is_a_source_identity() {
 }
 
 #[test]
-fn a_role_that_cannot_be_had_is_locked_with_the_reason() {
+fn unusable_role_is_locked_with_reason() {
     let policy = policy(POLICY);
     let grants = policy.grants(&facts(&with_email("alice@example.com")));
     let usable = ["one/Plain", "one/Traced", "one/Traced@short", "two/Plain"];
@@ -142,7 +142,7 @@ fn a_role_that_cannot_be_had_is_locked_with_the_reason() {
 }
 
 #[test]
-fn nothing_is_left_where_no_role_can_be_had() {
+fn unusable_roles_are_not_granted() {
     let traced = POLICY.replace("[\"Plain\", \"Traced\"]", "[\"Traced\"]");
     let policy = policy(&traced);
     let grants = policy.grants(&facts(&with_email("o'brien@example.com")));
@@ -155,7 +155,7 @@ fn nothing_is_left_where_no_role_can_be_had() {
 }
 
 #[test]
-fn a_missing_claim_locks_what_is_made_of_it() {
+fn missing_claim_locks_the_role() {
     let policy = policy(POLICY);
     let with_mfa = |identity: Identity| Identity {
         mfa: true,

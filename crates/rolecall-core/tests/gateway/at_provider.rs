@@ -11,22 +11,22 @@ use rolecall_core::session::Session;
 use rolecall_core::sign_in::{ProviderError, RejectReason, ReturnTo, SignInError};
 use tokio::task::JoinSet;
 
-use crate::world::{ACCESS, World, context, developer, id, saml};
+use crate::fixture::{ACCESS, Fixture, context, developer, id, saml};
 
 const PROVIDER: &str = "arn:aws:iam::111122223333:saml-provider/okta";
 const ROLE: &str = "arn:aws:iam::111122223333:role/rolecall/Developer";
 
-/// The usual world, except that payments-prod trusts the people's own provider.
-pub(crate) fn world() -> World {
+/// The usual fixture, except that payments-prod trusts the people's own provider.
+pub(crate) fn fixture() -> Fixture {
     let trust = format!("trust = \"provider-saml\"\nsaml_provider_arn = \"{PROVIDER}\"");
-    World::with_access(&ACCESS.replacen("audience = \"rolecall-payments\"", &trust, 1))
+    Fixture::with_access(&ACCESS.replacen("audience = \"rolecall-payments\"", &trust, 1))
 }
 
 pub(crate) fn said(person: &str, assertion: &str) -> String {
     format!("{person} {assertion} {ROLE},{PROVIDER} alice@example.com")
 }
 
-impl World {
+impl Fixture {
     /// Asks for credentials of the role, which leads to the provider.
     pub(crate) async fn sent_away(&self, session: &Session) {
         let error = self.issue(session, &developer()).await.unwrap_err();
@@ -43,7 +43,7 @@ impl World {
             .await
     }
 
-    async fn back(
+    async fn continue_with(
         &self,
         session: &Session,
         ticket: &ProofTicket,
@@ -56,26 +56,26 @@ impl World {
 }
 
 #[tokio::test]
-async fn credentials_come_by_the_providers_own_response() {
-    let world = world();
-    let alice = world.session_of("alice").await;
-    world.trail.take();
-    world.sent_away(&alice).await;
-    assert!(world.aws.take_requests().is_empty() && world.trail.take().is_empty());
+async fn provider_response_yields_credentials() {
+    let fixture = fixture();
+    let alice = fixture.session_of("alice").await;
+    fixture.trail.take();
+    fixture.sent_away(&alice).await;
+    assert!(fixture.aws.take_requests().is_empty() && fixture.trail.take().is_empty());
 
-    let ticket = world.received(&said("alice", "a1")).await.unwrap();
-    assert_eq!(world.store.keys("session").len(), 1, "it signs nobody in");
-    let outcome = world.back(&alice, &ticket).await.unwrap();
+    let ticket = fixture.received(&said("alice", "a1")).await.unwrap();
+    assert_eq!(fixture.store.keys("session").len(), 1, "it signs nobody in");
+    let outcome = fixture.continue_with(&alice, &ticket).await.unwrap();
     assert!(matches!(outcome, ProofOutcome::Issued(_)));
 
-    let request = world.aws.take_requests().remove(0);
+    let request = fixture.aws.take_requests().remove(0);
     let StsRequest::AssumeRoleWithSaml(request) = request else {
         panic!("not a response");
     };
     assert_eq!(request.principal.as_str(), PROVIDER);
     assert_eq!(request.response.expose(), said("alice", "a1"), "as it came");
     assert_eq!(request.session.role.as_str(), ROLE);
-    let kind = world.trail.take();
+    let kinds = fixture.trail.take();
     let AuditEventKind::IssueIntended {
         role_session_name,
         source_identity,
@@ -91,20 +91,20 @@ async fn credentials_come_by_the_providers_own_response() {
     assert!(matches!(kinds[1], AuditEventKind::IssueDone { .. }));
 
     assert!(matches!(
-        world.back(&alice, &ticket).await.unwrap(),
+        fixture.continue_with(&alice, &ticket).await.unwrap(),
         ProofOutcome::Spent
     ));
 }
 
 #[tokio::test]
-async fn the_console_opens_on_the_way_back() {
-    let world = world();
-    let alice = world.session_of("alice").await;
+async fn provider_response_opens_the_console() {
+    let fixture = fixture();
+    let alice = fixture.session_of("alice").await;
     let request = ConsoleRequest {
         destination: None,
         return_to: ReturnTo::parse("/console?account=111122223333").unwrap(),
     };
-    let gateway = &world.gateway;
+    let gateway = &fixture.gateway;
     let visit = gateway
         .issuer()
         .visit_console(&context(), &alice, &developer(), &request)
@@ -113,20 +113,20 @@ async fn the_console_opens_on_the_way_back() {
         visit,
         Err(IssueError::AtProvider { start: Some(_) })
     ));
-    let ticket = world.received(&said("alice", "a1")).await.unwrap();
-    let outcome = world.back(&alice, &ticket).await.unwrap();
+    let ticket = fixture.received(&said("alice", "a1")).await.unwrap();
+    let outcome = fixture.continue_with(&alice, &ticket).await.unwrap();
     assert!(matches!(
         outcome,
         ProofOutcome::Visit(ConsoleVisit::Link(_))
     ));
-    let links = world.aws.take_links();
+    let links = fixture.aws.take_links();
     assert!(links[0].destination.contains("cloudwatch"), "{links:?}");
 }
 
 #[tokio::test]
-async fn a_response_about_somebody_else_or_something_else_is_refused() {
-    let world = world();
-    let alice = world.session_of("alice").await;
+async fn mismatched_provider_response_is_rejected() {
+    let fixture = fixture();
+    let alice = fixture.session_of("alice").await;
     for (response, why) in [
         (said("bob", "a1"), "other_subject"),
         (
@@ -147,87 +147,87 @@ async fn a_response_about_somebody_else_or_something_else_is_refused() {
             "other_source_identity",
         ),
     ] {
-        world.sent_away(&alice).await;
-        let ticket = world.received(&response).await.unwrap();
-        world.trail.take();
-        let error = world.back(&alice, &ticket).await.unwrap_err();
+        fixture.sent_away(&alice).await;
+        let ticket = fixture.received(&response).await.unwrap();
+        fixture.trail.take();
+        let error = fixture.continue_with(&alice, &ticket).await.unwrap_err();
         assert_eq!(error.code(), why, "{response}");
-        let kind = world.trail.take_only();
+        let kind = fixture.trail.take_only();
         let AuditEventKind::IssueRefused { reason, .. } = &kind else {
             panic!("{kind:?}");
         };
         assert_eq!(reason, why);
-        assert!(world.aws.take_requests().is_empty());
+        assert!(fixture.aws.take_requests().is_empty());
     }
     // The pair may stand in either order.
-    world.sent_away(&alice).await;
+    fixture.sent_away(&alice).await;
     let turned = format!("alice a9 {PROVIDER},{ROLE} alice@example.com");
-    let ticket = world.received(&turned).await.unwrap();
-    assert!(world.back(&alice, &ticket).await.is_ok());
+    let ticket = fixture.received(&turned).await.unwrap();
+    assert!(fixture.continue_with(&alice, &ticket).await.is_ok());
 }
 
 #[tokio::test]
-async fn nothing_is_issued_that_was_not_asked_for_in_this_session() {
-    let world = world();
+async fn response_without_request_of_session_is_rejected() {
+    let fixture = fixture();
     let (alice, other) = (
-        world.session_of("alice").await,
-        world.session_of("alice").await,
+        fixture.session_of("alice").await,
+        fixture.session_of("alice").await,
     );
-    let ticket = world.received(&said("alice", "a1")).await.unwrap();
-    let spent = world.back(&alice, &ticket).await.unwrap();
+    let ticket = fixture.received(&said("alice", "a1")).await.unwrap();
+    let spent = fixture.continue_with(&alice, &ticket).await.unwrap();
     assert!(
         matches!(spent, ProofOutcome::Spent),
         "nothing was asked for"
     );
 
-    world.sent_away(&alice).await;
-    let ticket = world.received(&said("alice", "a2")).await.unwrap();
-    let spent = world.back(&other, &ticket).await.unwrap();
+    fixture.sent_away(&alice).await;
+    let ticket = fixture.received(&said("alice", "a2")).await.unwrap();
+    let spent = fixture.continue_with(&other, &ticket).await.unwrap();
     assert!(matches!(spent, ProofOutcome::Spent), "not in that session");
 
-    world.sent_away(&alice).await;
-    let ticket = world.received(&said("alice", "a3")).await.unwrap();
-    world.clock.advance(limits::HELD_RESPONSE_MAX);
-    let spent = world.back(&alice, &ticket).await.unwrap();
+    fixture.sent_away(&alice).await;
+    let ticket = fixture.received(&said("alice", "a3")).await.unwrap();
+    fixture.clock.advance(limits::HELD_RESPONSE_MAX);
+    let spent = fixture.continue_with(&alice, &ticket).await.unwrap();
     assert!(matches!(spent, ProofOutcome::Spent), "too late");
-    assert!(world.aws.take_requests().is_empty());
+    assert!(fixture.aws.take_requests().is_empty());
 }
 
 #[tokio::test]
-async fn todays_policy_is_asked_on_the_way_back() {
-    let world = world();
-    let alice = world.session_of("alice").await;
-    world.sent_away(&alice).await;
-    let ticket = world.received(&said("alice", "a1")).await.unwrap();
-    world
+async fn current_policy_is_evaluated_after_provider() {
+    let fixture = fixture();
+    let alice = fixture.session_of("alice").await;
+    fixture.sent_away(&alice).await;
+    let ticket = fixture.received(&said("alice", "a1")).await.unwrap();
+    fixture
         .replace_policy(&ACCESS.replacen("groups = [\"payments-dev\"]", "groups = [\"nobody\"]", 1))
         .await;
-    let error = world.back(&alice, &ticket).await.unwrap_err();
+    let error = fixture.continue_with(&alice, &ticket).await.unwrap_err();
     assert!(matches!(error, IssueError::NotGranted));
-    assert!(world.aws.take_requests().is_empty());
+    assert!(fixture.aws.take_requests().is_empty());
 }
 
 #[tokio::test]
-async fn a_response_counts_once_and_is_verified_before_anything_is_stored() {
-    let world = Arc::new(world());
+async fn provider_response_is_single_use() {
+    let fixture = Arc::new(fixture());
     let mut all = JoinSet::new();
     for _ in 0..50 {
-        let world = Arc::clone(&world);
-        all.spawn(async move { world.received(&said("alice", "a1")).await.is_ok() });
+        let fixture = Arc::clone(&fixture);
+        all.spawn(async move { fixture.received(&said("alice", "a1")).await.is_ok() });
     }
     let taken = all.join_all().await.into_iter().filter(|ok| *ok).count();
     assert_eq!(taken, 1);
-    world
+    fixture
         .okta
         .fail_once(|| ProviderError::rejected(RejectReason::Audience, "for us"));
-    assert!(world.received(&said("alice", "a2")).await.is_err());
+    assert!(fixture.received(&said("alice", "a2")).await.is_err());
     assert!(matches!(
-        world
+        fixture
             .gateway
             .issuer()
             .receive_for_aws(&context(), &id("google"), saml("x"))
             .await,
         Err(SignInError::UnknownProvider)
     ));
-    assert_eq!(world.store.keys("proof").len(), 1);
+    assert_eq!(fixture.store.keys("proof").len(), 1);
 }

@@ -8,25 +8,25 @@ use rolecall_core::issue::IssueError;
 use rolecall_core::session::Session;
 
 use crate::clients::{answer, decide, register, start};
+use crate::fixture::{ACCESS, Fixture, plain};
 use crate::login::Program;
-use crate::world::{ACCESS, World, plain};
 
 /// Whether the sandbox's role is to be had by a sign-in of the last hour only.
-fn world() -> World {
+fn fixture() -> Fixture {
     let rule = "id = \"sandbox-for-all\"";
     let when = "when = { signed_in_within = \"1h\" }";
-    World::with_access(&ACCESS.replacen(rule, &format!("{rule}\n{when}"), 1))
+    Fixture::with_access(&ACCESS.replacen(rule, &format!("{rule}\n{when}"), 1))
 }
 
-async fn session(world: &World, auth_time: AuthTime) -> Session {
-    world
+async fn session(fixture: &Fixture, auth_time: AuthTime) -> Session {
+    fixture
         .okta
-        .describe("alice", |alice| alice.auth_time = auth_time);
-    world.session_of("alice").await
+        .update_person("alice", |alice| alice.auth_time = auth_time);
+    fixture.session_of("alice").await
 }
 
 #[tokio::test]
-async fn a_device_takes_a_sign_in_of_known_age() {
+async fn device_approval_requires_known_auth_time() {
     for (auth_time, refusal) in [
         (AuthTime::Stated, None),
         (AuthTime::Assumed, None),
@@ -34,16 +34,16 @@ async fn a_device_takes_a_sign_in_of_known_age() {
         (AuthTime::Withheld, Some("auth_time_missing")),
         (AuthTime::Unrecorded, Some("not_fresh")),
     ] {
-        let world = World::new();
-        let known = register(&world.gateway);
-        let alice = session(&world, auth_time).await;
-        let started = start(&world, &known).await;
-        let decided = decide(&world, &alice, &answer(&started, ConsentChoice::Allow)).await;
+        let fixture = Fixture::new();
+        let known = register(&fixture.gateway);
+        let alice = session(&fixture, auth_time).await;
+        let started = start(&fixture, &known).await;
+        let decided = decide(&fixture, &alice, &answer(&started, ConsentChoice::Allow)).await;
         let said = decided.as_ref().err().map(ConsentError::code);
         assert_eq!(said, refusal, "{auth_time:?}");
 
         let there = Program::new(LoginClient::CrossDevice, 8);
-        let allowed = there.allowed(&world, &alice, plain()).await;
+        let allowed = there.allowed(&fixture, &alice, plain()).await;
         let said = match allowed {
             Ok(_) => None,
             Err(AllowLoginError::NotFresh) => Some("not_fresh"),
@@ -51,13 +51,13 @@ async fn a_device_takes_a_sign_in_of_known_age() {
             Err(other) => panic!("{other}"),
         };
         assert_eq!(said, refusal, "{auth_time:?}");
-        let here = Program::here().allowed(&world, &alice, plain()).await;
+        let here = Program::here().allowed(&fixture, &alice, plain()).await;
         assert!(here.is_ok(), "the browser's own machine: {auth_time:?}");
     }
 }
 
 #[tokio::test]
-async fn a_condition_on_the_age_takes_one_that_is_known() {
+async fn age_condition_requires_known_auth_time() {
     let hour = chrono::TimeDelta::hours(1);
     for (auth_time, expected) in [
         (AuthTime::Stated, None),
@@ -65,9 +65,9 @@ async fn a_condition_on_the_age_takes_one_that_is_known() {
         (AuthTime::Unstated, Some(Unmet::SignedInWithin(hour))),
         (AuthTime::Withheld, Some(Unmet::AuthTimeMissing(hour))),
     ] {
-        let world = world();
-        let alice = session(&world, auth_time).await;
-        let unmet = match world.issue(&alice, &plain()).await {
+        let fixture = fixture();
+        let alice = session(&fixture, auth_time).await;
+        let unmet = match fixture.issue(&alice, &plain()).await {
             Ok(_) => None,
             Err(IssueError::Locked { unmet, .. }) => Some(unmet),
             Err(other) => panic!("{other}"),

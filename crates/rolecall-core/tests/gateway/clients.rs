@@ -17,7 +17,7 @@ use rolecall_core::clients::{
 use rolecall_core::gateway::Gateway;
 use rolecall_core::session::{ClientTokens, Session};
 
-use crate::world::{World, context, context_from};
+use crate::fixture::{Fixture, context, context_from};
 
 /// RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -50,9 +50,9 @@ pub(crate) fn register(gateway: &Gateway) -> Known {
     }
 }
 
-pub(crate) async fn start(world: &World, known: &Known) -> StartedDeviceAuthorization {
+pub(crate) async fn start(fixture: &Fixture, known: &Known) -> StartedDeviceAuthorization {
     let from = context_from("192.0.2.7");
-    world
+    fixture
         .gateway
         .clients()
         .start_device_authorization(&from, (&known.id, &known.client), None)
@@ -75,11 +75,11 @@ pub(crate) fn answer(
 }
 
 pub(crate) async fn decide(
-    world: &World,
+    fixture: &Fixture,
     session: &Session,
     answer: &DeviceConsent,
 ) -> Result<u32, ConsentError> {
-    world
+    fixture
         .gateway
         .clients()
         .decide_device(&context(), session, answer)
@@ -87,12 +87,12 @@ pub(crate) async fn decide(
 }
 
 pub(crate) async fn poll(
-    world: &World,
+    fixture: &Fixture,
     known: &Known,
     started: &StartedDeviceAuthorization,
 ) -> Result<ClientTokens, TokenError> {
     let code = &started.device_code;
-    world
+    fixture
         .gateway
         .clients()
         .redeem_device_code(&context_from("192.0.2.7"), (&known.id, &known.client), code)
@@ -100,12 +100,12 @@ pub(crate) async fn poll(
 }
 
 /// What a client got by the device flow.
-pub(crate) async fn by_device(world: &World, known: &Known, session: &Session) -> ClientTokens {
-    let started = start(world, known).await;
-    decide(world, session, &answer(&started, ConsentChoice::Allow))
+pub(crate) async fn by_device(fixture: &Fixture, known: &Known, session: &Session) -> ClientTokens {
+    let started = start(fixture, known).await;
+    decide(fixture, session, &answer(&started, ConsentChoice::Allow))
         .await
         .unwrap();
-    poll(world, known, &started).await.unwrap()
+    poll(fixture, known, &started).await.unwrap()
 }
 
 pub(crate) fn form(known: &Known, state: &str) -> AuthorizationForm {
@@ -122,12 +122,12 @@ pub(crate) fn form(known: &Known, state: &str) -> AuthorizationForm {
 
 /// Has somebody allow a client on their machine; the code.
 pub(crate) async fn code(
-    world: &World,
+    fixture: &Fixture,
     known: &Known,
     session: &Session,
     state: &str,
 ) -> AuthorizationCode {
-    let gateway = &world.gateway;
+    let gateway = &fixture.gateway;
     let read = gateway
         .clients()
         .read_authorization(form(known, state))
@@ -168,8 +168,8 @@ pub(crate) async fn redeem(
         .await
 }
 
-pub(crate) async fn opens(world: &World, tokens: &ClientTokens) -> bool {
-    let found = world
+pub(crate) async fn opens(fixture: &Fixture, tokens: &ClientTokens) -> bool {
+    let found = fixture
         .gateway
         .sessions()
         .client_session(&tokens.access_token)

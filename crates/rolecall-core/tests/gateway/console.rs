@@ -8,7 +8,7 @@ use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueEr
 use rolecall_core::session::Session;
 use rolecall_core::sign_in::ReturnTo;
 
-use crate::world::{ACCESS, Wanted, World, context, developer, plain, role};
+use crate::fixture::{ACCESS, Fixture, LinkRequest, context, developer, plain, role};
 
 const DEEP_LINK: &str = "/console?account=111122223333&permission_set=Developer";
 
@@ -21,8 +21,8 @@ fn request(destination: Option<&str>) -> ConsoleRequest {
 }
 
 /// Asks for AWS's sign-out first; what comes back with the browser.
-async fn ticket(world: &World, session: &Session, role: RoleRequest) -> ConsoleTicket {
-    let gateway = &world.gateway;
+async fn ticket(fixture: &Fixture, session: &Session, role: RoleRequest) -> ConsoleTicket {
+    let gateway = &fixture.gateway;
     let url = gateway
         .issuer()
         .sign_out_of_console(session, role, request(None))
@@ -37,10 +37,10 @@ async fn ticket(world: &World, session: &Session, role: RoleRequest) -> ConsoleT
 }
 
 #[tokio::test]
-async fn a_link_offers_a_role_that_is_granted_or_locked_and_no_other() {
-    let world = World::new();
-    let issuer = world.gateway.issuer();
-    let alice = world.session_of("alice").await;
+async fn console_offer_requires_granted_or_locked_role() {
+    let fixture = Fixture::new();
+    let issuer = fixture.gateway.issuer();
+    let alice = fixture.session_of("alice").await;
     for (role, opens) in [
         (developer(), "https://console.aws.amazon.com/cloudwatch/"),
         (plain(), "https://console.aws.amazon.com/"),
@@ -51,7 +51,7 @@ async fn a_link_offers_a_role_that_is_granted_or_locked_and_no_other() {
         assert_eq!(offer.default_destination.as_url().as_str(), opens);
     }
     let careful = role("777788889999", "Careful");
-    let bob = world.session_of("bob").await;
+    let bob = fixture.session_of("bob").await;
     let offer = issuer.offer_console(&context(), &bob, &careful).await;
     let access = offer.unwrap().access;
     assert!(
@@ -65,7 +65,7 @@ async fn a_link_offers_a_role_that_is_granted_or_locked_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_link_opens_where_it_was_asked_else_where_the_set_says_else_at_home() {
+async fn console_destination_precedence() {
     let asked = "https://eu-west-1.console.aws.amazon.com/s3/home?region=eu-west-1";
     for (role, destination, opens, seconds) in [
         (developer(), Some(asked), asked, 7_200),
@@ -78,10 +78,10 @@ async fn a_link_opens_where_it_was_asked_else_where_the_set_says_else_at_home() 
         (plain(), Some(asked), asked, 3_600),
         (plain(), None, "https://console.aws.amazon.com/", 3_600),
     ] {
-        let world = World::new();
-        let alice = world.session_of("alice").await;
-        world.journal.take();
-        let link = world
+        let fixture = Fixture::new();
+        let alice = fixture.session_of("alice").await;
+        fixture.call_log.take();
+        let link = fixture
             .gateway
             .issuer()
             .visit_console(&context(), &alice, &role, &request(destination))
@@ -91,15 +91,15 @@ async fn a_link_opens_where_it_was_asked_else_where_the_set_says_else_at_home() 
             panic!("not a link");
         };
         assert_eq!(link.expose(), "https://signin.example/canary-link");
-        let wanted = Wanted {
+        let wanted = LinkRequest {
             access_key_id: "ASIA0000000000000001".to_owned(),
             seconds: Some(seconds),
             destination: opens.to_owned(),
             issuer: format!("https://sso.example.com{DEEP_LINK}"),
         };
-        assert_eq!(world.aws.take_links(), [wanted]);
+        assert_eq!(fixture.aws.take_links(), [wanted]);
         assert_eq!(
-            world.journal.take(),
+            fixture.call_log.take(),
             [
                 "audit issue_intended",
                 "mint",
@@ -112,37 +112,37 @@ async fn a_link_opens_where_it_was_asked_else_where_the_set_says_else_at_home() 
 }
 
 #[tokio::test]
-async fn the_trail_tells_a_link_from_credentials() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
-    world.trail.take();
-    world
+async fn audit_distinguishes_console_and_credentials() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    fixture.trail.take();
+    fixture
         .gateway
         .issuer()
         .visit_console(&context(), &alice, &plain(), &request(None))
         .await
         .unwrap();
-    let intended = serde_json::to_value(&world.trail.take()[0]).unwrap();
+    let intended = serde_json::to_value(&fixture.trail.take()[0]).unwrap();
     assert_eq!(intended["delivery"], "console");
 }
 
 #[tokio::test]
-async fn a_link_needs_a_grant_like_everything_else() {
-    let world = World::new();
-    let bob = world.session_of("bob").await;
-    let link = world
+async fn console_requires_a_grant() {
+    let fixture = Fixture::new();
+    let bob = fixture.session_of("bob").await;
+    let link = fixture
         .gateway
         .issuer()
         .visit_console(&context(), &bob, &developer(), &request(None))
         .await;
     assert!(matches!(link, Err(IssueError::NotGranted)));
-    assert!(world.aws.take_requests().is_empty() && world.aws.take_links().is_empty());
+    assert!(fixture.aws.take_requests().is_empty() && fixture.aws.take_links().is_empty());
 }
 
 #[tokio::test]
-async fn a_sign_in_endpoint_that_fails_leaks_nothing_and_leaves_the_trail_true() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
+async fn console_sign_in_failure_is_audited() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
     for (error, word) in [
         (
             ConsoleSignInError::Refused { status: 400 },
@@ -153,16 +153,16 @@ async fn a_sign_in_endpoint_that_fails_leaks_nothing_and_leaves_the_trail_true()
             "console_unavailable",
         ),
     ] {
-        world.journal.take();
-        world.aws.fail_console_once(error);
-        let link = world
+        fixture.call_log.take();
+        fixture.aws.fail_console_once(error);
+        let link = fixture
             .gateway
             .issuer()
             .visit_console(&context(), &alice, &plain(), &request(None))
             .await;
         assert_eq!(link.unwrap_err().code(), word);
         assert_eq!(
-            world.journal.take(),
+            fixture.call_log.take(),
             [
                 "audit issue_intended",
                 "mint",
@@ -176,32 +176,32 @@ async fn a_sign_in_endpoint_that_fails_leaks_nothing_and_leaves_the_trail_true()
 }
 
 #[tokio::test]
-async fn a_trail_that_is_down_makes_no_link() {
+async fn audit_outage_blocks_console() {
     for written in [0, 1] {
-        let world = World::new();
-        let alice = world.session_of("alice").await;
-        world.trail.outage.break_after(written);
-        let link = world
+        let fixture = Fixture::new();
+        let alice = fixture.session_of("alice").await;
+        fixture.trail.outage.fail_after(written);
+        let link = fixture
             .gateway
             .issuer()
             .visit_console(&context(), &alice, &plain(), &request(None))
             .await;
         assert!(matches!(link, Err(IssueError::Unavailable(_))));
-        assert!(world.aws.take_links().is_empty());
+        assert!(fixture.aws.take_links().is_empty());
     }
 }
 
 #[tokio::test]
-async fn a_ticket_leads_on_once() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
-    let ticket = ticket(&world, &alice, developer()).await;
+async fn console_ticket_is_single_use() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    let ticket = ticket(&fixture, &alice, developer()).await;
     assert!(
-        world.aws.take_requests().is_empty(),
+        fixture.aws.take_requests().is_empty(),
         "nothing is issued before AWS's sign-out"
     );
     let go = async || {
-        let gateway = &world.gateway;
+        let gateway = &fixture.gateway;
         gateway
             .issuer()
             .continue_to_console(&context(), &alice, &ticket)
@@ -209,30 +209,30 @@ async fn a_ticket_leads_on_once() {
     };
     assert!(matches!(go().await, Ok(ConsoleOutcome::Visit(_))));
     assert_eq!(
-        world.aws.take_links()[0].destination,
+        fixture.aws.take_links()[0].destination,
         "https://console.aws.amazon.com/cloudwatch/"
     );
     assert!(matches!(go().await, Ok(ConsoleOutcome::Spent)));
-    assert_eq!(world.aws.take_requests().len(), 1);
+    assert_eq!(fixture.aws.take_requests().len(), 1);
 }
 
 #[tokio::test]
-async fn a_ticket_is_worth_nothing_in_another_session() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
+async fn console_ticket_is_bound_to_session() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
     let others = [
-        world.session_of("bob").await,
-        world.session_of("alice").await,
+        fixture.session_of("bob").await,
+        fixture.session_of("alice").await,
     ];
     for other in others {
-        let ticket = ticket(&world, &alice, plain()).await;
-        let gone = world
+        let ticket = ticket(&fixture, &alice, plain()).await;
+        let gone = fixture
             .gateway
             .issuer()
             .continue_to_console(&context(), &other, &ticket)
             .await;
         assert!(matches!(gone, Ok(ConsoleOutcome::Spent)));
-        let late = world
+        let late = fixture
             .gateway
             .issuer()
             .continue_to_console(&context(), &alice, &ticket)
@@ -242,9 +242,9 @@ async fn a_ticket_is_worth_nothing_in_another_session() {
             "who took it spent it"
         );
     }
-    assert!(world.aws.take_requests().is_empty());
+    assert!(fixture.aws.take_requests().is_empty());
     let made_up = ConsoleTicket::new("made up");
-    let gone = world
+    let gone = fixture
         .gateway
         .issuer()
         .continue_to_console(&context(), &alice, &made_up)
@@ -253,13 +253,13 @@ async fn a_ticket_is_worth_nothing_in_another_session() {
 }
 
 #[tokio::test]
-async fn a_ticket_lives_five_minutes_to_the_second() {
+async fn console_ticket_expires_after_five_minutes() {
     for (seconds, leads_on) in [(299, true), (300, false)] {
-        let world = World::new();
-        let alice = world.session_of("alice").await;
-        let ticket = ticket(&world, &alice, plain()).await;
-        world.clock.advance(TimeDelta::seconds(seconds));
-        let gone = world
+        let fixture = Fixture::new();
+        let alice = fixture.session_of("alice").await;
+        let ticket = ticket(&fixture, &alice, plain()).await;
+        fixture.clock.advance(TimeDelta::seconds(seconds));
+        let gone = fixture
             .gateway
             .issuer()
             .continue_to_console(&context(), &alice, &ticket)
@@ -274,29 +274,29 @@ async fn a_ticket_lives_five_minutes_to_the_second() {
 }
 
 #[tokio::test]
-async fn a_policy_that_changed_during_the_sign_out_is_the_one_that_counts() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
-    let ticket = ticket(&world, &alice, developer()).await;
-    world
+async fn policy_change_applies_after_console_sign_out() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    let ticket = ticket(&fixture, &alice, developer()).await;
+    fixture
         .replace_policy(&ACCESS.replace("\"payments-dev\"", "\"nobody\""))
         .await;
-    let gone = world
+    let gone = fixture
         .gateway
         .issuer()
         .continue_to_console(&context(), &alice, &ticket)
         .await;
     assert!(matches!(gone, Err(IssueError::NotGranted)));
-    assert!(world.aws.take_requests().is_empty());
+    assert!(fixture.aws.take_requests().is_empty());
 }
 
 #[tokio::test]
-async fn a_store_that_is_down_makes_no_ticket_and_spends_none() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
-    let ticket = ticket(&world, &alice, plain()).await;
-    world.store.outage.break_after(0);
-    let gateway = &world.gateway;
+async fn store_outage_creates_and_consumes_no_ticket() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    let ticket = ticket(&fixture, &alice, plain()).await;
+    fixture.store.outage.fail_after(0);
+    let gateway = &fixture.gateway;
     let gone = gateway
         .issuer()
         .continue_to_console(&context(), &alice, &ticket)
@@ -307,7 +307,7 @@ async fn a_store_that_is_down_makes_no_ticket_and_spends_none() {
         .sign_out_of_console(&alice, plain(), request(None))
         .await;
     assert!(matches!(made, Err(IssueError::Unavailable(_))));
-    world.store.outage.repair();
+    fixture.store.outage.repair();
     let gone = gateway
         .issuer()
         .continue_to_console(&context(), &alice, &ticket)
@@ -316,13 +316,13 @@ async fn a_store_that_is_down_makes_no_ticket_and_spends_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_who_hold_a_ticket_at_once_one_goes_on() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
-    let ticket = ticket(&world, &alice, plain()).await;
+async fn concurrent_ticket_use_succeeds_once() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    let ticket = ticket(&fixture, &alice, plain()).await;
     let mut clicks = tokio::task::JoinSet::new();
     for _ in 0..20 {
-        let (gateway, alice, ticket) = (world.gateway.clone(), alice.clone(), ticket.clone());
+        let (gateway, alice, ticket) = (fixture.gateway.clone(), alice.clone(), ticket.clone());
         clicks.spawn(async move {
             let gone = gateway
                 .issuer()

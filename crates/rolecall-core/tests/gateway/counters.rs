@@ -12,7 +12,7 @@ use rolecall_core::record::rate_limit::{
 };
 use rolecall_core::record::{Counter, Key};
 
-use crate::world::World;
+use crate::fixture::Fixture;
 
 const RATE: RateLimit = RateLimit::new(3, TimeDelta::minutes(1));
 
@@ -26,7 +26,7 @@ async fn takes(counters: &RateCounters, address: &str) -> bool {
 }
 
 /// Counts as many sign-ins, or device authorizations, as the installation holds before each address has only a few.
-async fn fill(world: &World, all: LimitName) {
+async fn fill(fixture: &Fixture, all: LimitName) {
     let digest = SecretDigest::of("rolecall/rate/v1", &[all.code().as_bytes(), b"all"]);
     let counter = Counter {
         key: Key::new("rate", digest),
@@ -34,14 +34,14 @@ async fn fill(world: &World, all: LimitName) {
         max: u32::MAX.into(),
         window: SIGN_IN_MAX,
     };
-    let counted = world.records().count(&[counter]).await.unwrap();
+    let counted = fixture.records().count(&[counter]).await.unwrap();
     assert!(counted[0].added, "{counted:?}");
 }
 
 #[tokio::test]
-async fn an_ipv6_network_of_64_bits_counts_as_one_and_one_of_48_as_ten() {
-    let world = World::new();
-    let counters = RateCounters::new(world.records(), RateLimits::default());
+async fn ipv6_prefixes_share_limits() {
+    let fixture = Fixture::new();
+    let counters = RateCounters::new(fixture.records(), RateLimits::default());
     for host in 1..=3 {
         assert!(takes(&counters, &format!("2001:db8:1:1::{host}")).await);
     }
@@ -64,13 +64,13 @@ async fn an_ipv6_network_of_64_bits_counts_as_one_and_one_of_48_as_ten() {
 }
 
 #[tokio::test]
-async fn the_networks_of_one_provider_have_a_hundred_times_the_places_of_an_address() {
+async fn coarse_network_limit_is_100_times() {
     for networks in [
         |number: u32| format!("2001:db8:{number:x}::1"),
         |number: u32| format!("10.1.{}.{}", number / 200, number % 200),
     ] {
-        let world = World::new();
-        let counters = RateCounters::new(world.records(), RateLimits::default());
+        let fixture = Fixture::new();
+        let counters = RateCounters::new(fixture.records(), RateLimits::default());
         for number in 0..300 {
             assert!(takes(&counters, &networks(number)).await, "{number}");
         }
@@ -83,9 +83,9 @@ async fn the_networks_of_one_provider_have_a_hundred_times_the_places_of_an_addr
 }
 
 #[tokio::test]
-async fn addresses_that_are_not_known_count_together() {
-    let world = World::new();
-    let counters = RateCounters::new(world.records(), RateLimits::default());
+async fn unknown_addresses_share_a_limit() {
+    let fixture = Fixture::new();
+    let counters = RateCounters::new(fixture.records(), RateLimits::default());
     for _ in 0..3 {
         assert!(takes(&counters, "").await);
     }
@@ -94,25 +94,26 @@ async fn addresses_that_are_not_known_count_together() {
 }
 
 #[tokio::test]
-async fn beyond_the_ceiling_networks_count_in_place_of_addresses() {
-    let world = World::new();
-    let counters = RateCounters::new(world.records(), RateLimits::default()).with_buckets_max(100);
+async fn beyond_ceiling_networks_are_counted() {
+    let fixture = Fixture::new();
+    let counters =
+        RateCounters::new(fixture.records(), RateLimits::default()).with_buckets_max(100);
     for host in 0..100 {
         assert!(takes(&counters, &format!("10.1.0.{host}")).await);
     }
-    let before = world.store.numbers();
+    let before = fixture.store.numbers();
     // A /16 has a hundred times the places of an address.
     for host in 0..200 {
         let address = format!("10.2.{host}.1");
         assert!(takes(&counters, &address).await, "{host}");
     }
     assert!(takes(&counters, "10.3.0.1").await);
-    assert_eq!(world.store.numbers(), before + 2, "two /16");
+    assert_eq!(fixture.store.numbers(), before + 2, "two /16");
     // Addresses of the other version are told apart as before.
     for host in 0..4 {
         assert_eq!(takes(&counters, "2001:db8::1").await, host < 3, "{host}");
     }
-    world.clock.advance(RATE.window());
+    fixture.clock.advance(RATE.window());
     for host in 0..4 {
         assert_eq!(
             takes(&counters, "10.2.0.1").await,
@@ -123,9 +124,9 @@ async fn beyond_the_ceiling_networks_count_in_place_of_addresses() {
 }
 
 #[tokio::test]
-async fn places_that_were_taken_before_a_crowd_are_given_back_where_they_were_taken() {
-    let world = World::new();
-    let counters = RateCounters::new(world.records(), RateLimits::default()).with_buckets_max(10);
+async fn slots_acquired_before_ceiling_are_released_correctly() {
+    let fixture = Fixture::new();
+    let counters = RateCounters::new(fixture.records(), RateLimits::default()).with_buckets_max(10);
     let (limit, address) = (LimitName::SignIn, Some("10.2.0.1".parse().unwrap()));
     let mut taken = Vec::new();
     for _ in 0..3 {
@@ -144,22 +145,22 @@ async fn places_that_were_taken_before_a_crowd_are_given_back_where_they_were_ta
         given.unwrap();
     }
     // As many again, by a replica that has seen no crowd.
-    let other = RateCounters::new(world.records(), RateLimits::default());
+    let other = RateCounters::new(fixture.records(), RateLimits::default());
     for place in 0..4 {
         assert_eq!(takes(&other, "10.2.0.1").await, place < 3, "{place}");
     }
 }
 
 #[tokio::test]
-async fn beyond_the_ceiling_of_the_installation_each_address_has_a_few() {
+async fn pending_ceiling_leaves_a_reserve_per_address() {
     for (limit, all) in [
         (LimitName::SignIn, LimitName::PendingSignIns),
         (LimitName::DeviceAuthorization, LimitName::PendingDevices),
     ] {
-        let world = World::new();
-        let counters = RateCounters::new(world.records(), RateLimits::default());
+        let fixture = Fixture::new();
+        let counters = RateCounters::new(fixture.records(), RateLimits::default());
         let wide = RateLimit::new(1_000, RATE.window());
-        fill(&world, all).await;
+        fill(&fixture, all).await;
         let take = |address: &str| {
             let address = Some(address.parse().unwrap());
             counters.acquire_for_address(limit, wide, address)
@@ -185,9 +186,9 @@ async fn beyond_the_ceiling_of_the_installation_each_address_has_a_few() {
 }
 
 #[tokio::test]
-async fn beyond_that_ceiling_an_address_that_has_signed_in_keeps_its_limit() {
-    let world = World::new();
-    let counters = RateCounters::new(world.records(), RateLimits::default());
+async fn pending_ceiling_exempts_known_addresses() {
+    let fixture = Fixture::new();
+    let counters = RateCounters::new(fixture.records(), RateLimits::default());
     let wide = RateLimit::new(1_000, RATE.window());
     let office: Option<IpAddr> = Some("10.1.0.1".parse().unwrap());
     let limit = LimitName::SignIn;
@@ -199,7 +200,7 @@ async fn beyond_that_ceiling_an_address_that_has_signed_in_keeps_its_limit() {
         (limit, LimitName::PendingSignIns),
         (LimitName::DeviceAuthorization, LimitName::PendingDevices),
     ] {
-        fill(&world, all).await;
+        fill(&fixture, all).await;
         for number in 0..wide.max() {
             let taken = counters.acquire_for_address(limit, wide, office).await;
             assert!(taken.is_ok(), "{number}: {taken:?}");
@@ -217,8 +218,8 @@ async fn beyond_that_ceiling_an_address_that_has_signed_in_keeps_its_limit() {
             );
         }
     }
-    world.clock.advance(KNOWN_ADDRESS_LIFE);
-    fill(&world, LimitName::PendingSignIns).await;
+    fixture.clock.advance(KNOWN_ADDRESS_LIFE);
+    fill(&fixture, LimitName::PendingSignIns).await;
     for number in 0..2 * PENDING_RESERVED_PER_ADDRESS {
         let taken = counters.acquire_for_address(limit, wide, office).await;
         assert_eq!(
@@ -230,13 +231,13 @@ async fn beyond_that_ceiling_an_address_that_has_signed_in_keeps_its_limit() {
 }
 
 #[tokio::test]
-async fn a_place_is_not_given_back_to_a_later_window() {
-    let world = World::new();
-    let counters = RateCounters::new(world.records(), RateLimits::default());
+async fn slot_is_not_released_to_a_later_window() {
+    let fixture = Fixture::new();
+    let counters = RateCounters::new(fixture.records(), RateLimits::default());
     let (limit, address) = (LimitName::SignIn, Some("10.1.0.1".parse().unwrap()));
     let take = || counters.acquire_for_address(limit, RATE, address);
     let early = take().await.unwrap();
-    world.clock.advance(RATE.window());
+    fixture.clock.advance(RATE.window());
     let mut late = Vec::new();
     for _ in 0..RATE.max() {
         late.push(take().await.unwrap());
@@ -251,9 +252,9 @@ async fn a_place_is_not_given_back_to_a_later_window() {
 
 /// Replicas of two versions share a store while they are replaced.
 #[tokio::test]
-async fn places_that_another_version_took_are_given_back() {
-    let world = World::new();
-    let counters = RateCounters::new(world.records(), RateLimits::default());
+async fn slots_of_earlier_version_are_released() {
+    let fixture = Fixture::new();
+    let counters = RateCounters::new(fixture.records(), RateLimits::default());
     let (limit, address) = (LimitName::SignIn, Some("10.1.0.1".parse().unwrap()));
     let mut taken = None;
     for _ in 0..RATE.max() {

@@ -2,14 +2,14 @@
 
 use rolecall_core::audit::AuditEventKind;
 
-use crate::world::{World, context};
+use crate::fixture::{Fixture, context};
 
 #[tokio::test]
-async fn a_provider_that_is_taken_out_takes_its_peoples_sessions_along() {
-    let world = World::new();
-    let okta = world.sign_in("okta", "alice").await;
-    let google = world.sign_in("google", "alice").await;
-    let later = world.without_okta();
+async fn removed_provider_ends_its_sessions() {
+    let fixture = Fixture::new();
+    let okta = fixture.sign_in("okta", "alice").await;
+    let google = fixture.sign_in("google", "alice").await;
+    let later = fixture.without_okta();
     assert!(
         later
             .sessions()
@@ -29,25 +29,25 @@ async fn a_provider_that_is_taken_out_takes_its_peoples_sessions_along() {
 }
 
 #[tokio::test]
-async fn a_session_that_cannot_be_said_to_have_ended_lives_on() {
-    let world = World::new();
-    let alice = world.sign_in("okta", "alice").await;
-    world.trail.take();
-    world.trail.outage.break_after(0);
-    let ended = world
+async fn unaudited_end_keeps_the_session() {
+    let fixture = Fixture::new();
+    let alice = fixture.sign_in("okta", "alice").await;
+    fixture.trail.take();
+    fixture.trail.outage.fail_after(0);
+    let ended = fixture
         .gateway
         .sign_ins()
         .sign_out(&context(), &alice.session, &alice.secret)
         .await;
-    assert!(ended.is_err() && world.is_live(&alice).await);
+    assert!(ended.is_err() && fixture.is_live(&alice).await);
 
-    world.trail.outage.repair();
-    let ended = world
+    fixture.trail.outage.repair();
+    let ended = fixture
         .gateway
         .sign_ins()
         .sign_out(&context(), &alice.session, &alice.secret)
         .await;
-    assert!(ended.is_ok() && !world.is_live(&alice).await);
-    let kind = world.trail.take_only();
+    assert!(ended.is_ok() && !fixture.is_live(&alice).await);
+    let kind = fixture.trail.take_only();
     assert!(matches!(kind, AuditEventKind::SignedOut { .. }));
 }

@@ -13,7 +13,7 @@ use rolecall_core::issue::IssueError;
 use rolecall_core::sign_in::{OrderedBy, SignInCompleted};
 
 use crate::clients;
-use crate::world::{World, context, id, plain};
+use crate::fixture::{Fixture, context, id, plain};
 use flows::{Flow, Stage};
 use left::Left;
 use race::{ROUNDS, rounds};
@@ -43,7 +43,7 @@ impl End {
     ];
 
     async fn come(self, stage: &Stage) {
-        let (gateway, stolen) = (&stage.world.gateway, &stage.stolen);
+        let (gateway, stolen) = (&stage.fixture.gateway, &stage.stolen);
         let (context, mine) = (context(), &stage.desk.session);
         let ended = match (self, &stage.client) {
             (Self::AllOthers, _) => gateway
@@ -83,7 +83,7 @@ impl End {
             }
             (Self::Provider, _) => {
                 let Stage { called, index, .. } = stage;
-                let order = Some(crate::world::logout(&format!(
+                let order = Some(crate::fixture::logout(&format!(
                     "{called} order-{index} {index}"
                 )));
                 let ordered = gateway
@@ -123,16 +123,16 @@ async fn hold_back(stage: &mut Stage, flow: Flow, (end, listed): (End, bool), ca
     if !listed {
         stage.unlist();
     }
-    let gate = &stage.world.gate;
+    let gate = &stage.fixture.gate;
     let mut running: std::pin::Pin<Box<dyn Future<Output = Left> + Send + '_>> =
         Box::pin(flow.run(stage));
-    let mut left = gate.drive(call, &mut running).await;
+    let mut left = gate.run_until_call(call, &mut running).await;
     let held_back = left.is_none();
     if held_back {
         end.come(stage).await;
-        stage.world.journal.take();
+        stage.fixture.call_log.take();
         left = Some(running.await);
-        let later = stage.world.journal.take();
+        let later = stage.fixture.call_log.take();
         // A client's session that has begun before its browser signed out may be on its way; it gets nothing.
         // AWS may be asked for it, and nothing of its answer leaves.
         let begun = flow == Flow::RedeemLogin && matches!(end, End::SignOut | End::ThisOne);
@@ -154,14 +154,14 @@ async fn hold_back(stage: &mut Stage, flow: Flow, (end, listed): (End, bool), ca
         // A session that has ended ends no other; it looks for its own end first.
         let own = matches!(end, End::SignOut) && call == 0;
         assert!(
-            flow != Flow::EndOthers || !own || stage.world.is_live(&stage.desk).await,
+            flow != Flow::EndOthers || !own || stage.fixture.is_live(&stage.desk).await,
             "{flow:?}, {end:?}: it has ended another"
         );
         let survivors = left.survivors(stage).await;
         assert!(
             survivors.is_empty()
                 || comes_later(flow, end, call)
-                || (first && !stage.world.is_live(&stage.desk).await),
+                || (first && !stage.fixture.is_live(&stage.desk).await),
             "{flow:?}, {end:?}, call {call}: {survivors:?}"
         );
     }
@@ -170,7 +170,7 @@ async fn hold_back(stage: &mut Stage, flow: Flow, (end, listed): (End, bool), ca
 }
 
 #[tokio::test]
-async fn nothing_that_is_written_after_an_end_works() {
+async fn records_written_after_session_end_are_void() {
     let mut calls = 0;
     for flow in Flow::ALL {
         let mut stage = Stage::set(flow).await;
@@ -194,7 +194,7 @@ async fn nothing_that_is_written_after_an_end_works() {
 }
 
 #[tokio::test]
-async fn what_is_withheld_after_an_end_comes_out_without_one() {
+async fn flows_complete_without_session_end() {
     for flow in Flow::ALL {
         let stage = Stage::set(flow).await;
         let left = flow.run(&stage).await;
@@ -220,15 +220,15 @@ async fn interleave(
 ) -> Held {
     stage.reset();
     let stage = &*stage;
-    let gate = &stage.world.gate;
+    let gate = &stage.fixture.gate;
     let mut running: std::pin::Pin<Box<dyn Future<Output = Left> + Send + '_>> =
         Box::pin(flow.run(stage));
-    if gate.drive(call, &mut running).await.is_some() {
+    if gate.run_until_call(call, &mut running).await.is_some() {
         return Held::Neither;
     }
     let mut ending: std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> =
         Box::pin(end.come(stage));
-    let ended = gate.drive(end_call, &mut ending).await;
+    let ended = gate.run_until_call(end_call, &mut ending).await;
     let left = running.await;
     let held = ended.is_none();
     if held {
@@ -246,7 +246,7 @@ async fn interleave(
 }
 
 #[tokio::test]
-async fn nothing_that_is_written_during_an_end_works() {
+async fn records_written_during_session_end_are_void() {
     // Each call of the flow is held back together with every fifth call of the end, beginning at another one each time; with
     // more rounds, together with every call of the end.
     let stride = if rounds() > ROUNDS { 1 } else { 5 };
@@ -274,25 +274,25 @@ async fn nothing_that_is_written_during_an_end_works() {
 }
 
 /// A session that has ended since it was found.
-async fn an_ended_session() -> (World, SignInCompleted, SignInCompleted) {
-    let world = World::new();
+async fn an_ended_session() -> (Fixture, SignInCompleted, SignInCompleted) {
+    let fixture = Fixture::new();
     let (mine, other) = (
-        world.sign_in("okta", "alice").await,
-        world.sign_in("okta", "alice").await,
+        fixture.sign_in("okta", "alice").await,
+        fixture.sign_in("okta", "alice").await,
     );
-    world
+    fixture
         .gateway
         .sign_ins()
         .sign_out(&context(), &mine.session, &mine.secret)
         .await
         .unwrap();
-    (world, mine, other)
+    (fixture, mine, other)
 }
 
 #[tokio::test]
-async fn a_session_that_has_ended_ends_no_other() {
-    let (world, mine, other) = an_ended_session().await;
-    let (gateway, context) = (&world.gateway, context());
+async fn ended_session_cannot_end_others() {
+    let (fixture, mine, other) = an_ended_session().await;
+    let (gateway, context) = (&fixture.gateway, context());
     let all = gateway
         .sessions()
         .end_other_sessions(&context, &mine.session)
@@ -304,38 +304,40 @@ async fn a_session_that_has_ended_ends_no_other() {
         .end_session(&context, &mine.session, &name)
         .await;
     assert!(!one.unwrap(), "nothing has ended, and it says so");
-    assert!(world.is_live(&other).await);
+    assert!(fixture.is_live(&other).await);
 }
 
 #[tokio::test]
-async fn a_session_that_has_ended_denies_no_program() {
-    let (world, mine, other) = an_ended_session().await;
-    let known = clients::register(&world.gateway);
-    let started = clients::start(&world, &known).await;
+async fn ended_session_cannot_deny_a_device() {
+    let (fixture, mine, other) = an_ended_session().await;
+    let known = clients::register(&fixture.gateway);
+    let started = clients::start(&fixture, &known).await;
     let no = clients::answer(&started, ConsentChoice::Deny);
-    let denied = clients::decide(&world, &mine.session, &no).await;
+    let denied = clients::decide(&fixture, &mine.session, &no).await;
     assert!(matches!(denied, Err(ConsentError::SessionEnded)));
     let yes = clients::answer(&started, ConsentChoice::Allow);
-    clients::decide(&world, &other.session, &yes).await.unwrap();
-    clients::poll(&world, &known, &started).await.unwrap();
+    clients::decide(&fixture, &other.session, &yes)
+        .await
+        .unwrap();
+    clients::poll(&fixture, &known, &started).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_mark_outlasts_its_session_and_an_old_session_issues_nothing() {
-    let (world, mine, other) = an_ended_session().await;
-    let marks = world.store.keys("ended-session");
+async fn ended_mark_outlasts_its_session() {
+    let (fixture, mine, other) = an_ended_session().await;
+    let marks = fixture.store.keys("ended-session");
     assert_eq!(marks.len(), 1);
     assert_eq!(
-        world.store.expiry(marks[0]),
+        fixture.store.expiry(marks[0]),
         mine.session.ends_at + limits::ENDED_MARK_MARGIN
     );
-    world.clock.advance(other.session.ends_at - world.now());
-    let late = world.issue(&other.session, &plain()).await;
+    fixture.clock.advance(other.session.ends_at - fixture.now());
+    let late = fixture.issue(&other.session, &plain()).await;
     assert!(matches!(late, Err(IssueError::SessionEnded)), "{late:?}");
 }
 
 #[tokio::test]
-async fn what_was_allowed_before_and_redeemed_lives_on_after_a_sign_out() {
+async fn redeemed_client_session_survives_sign_out() {
     for flow in [Flow::RedeemDevice, Flow::RedeemCode, Flow::RedeemLogin] {
         let stage = Stage::set(flow).await;
         let left = flow.run(&stage).await;
@@ -345,10 +347,10 @@ async fn what_was_allowed_before_and_redeemed_lives_on_after_a_sign_out() {
 }
 
 #[tokio::test]
-async fn the_browser_of_an_end_of_all_others_may_go_on_allowing() {
+async fn session_that_ended_others_can_approve() {
     for flow in [Flow::AllowDevice, Flow::AllowCode, Flow::AllowLogin] {
         let stage = Stage::set(flow).await;
-        let (gateway, mine) = (&stage.world.gateway, &stage.stolen.session);
+        let (gateway, mine) = (&stage.fixture.gateway, &stage.stolen.session);
         gateway
             .sessions()
             .end_other_sessions(&context(), mine)
@@ -360,32 +362,32 @@ async fn the_browser_of_an_end_of_all_others_may_go_on_allowing() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_replaced_while_the_trail_stalls_outlives_no_end() {
-    let world = World::new();
-    let mine: SignInCompleted = world.sign_in("okta", "alice").await;
-    world.clock.advance(limits::SESSION_SECRET_LIFE);
+async fn secret_renewed_during_end_does_not_survive() {
+    let fixture = Fixture::new();
+    let mine: SignInCompleted = fixture.sign_in("okta", "alice").await;
+    fixture.clock.advance(limits::SESSION_SECRET_LIFE);
     let context = context();
     let mut ending: std::pin::Pin<Box<dyn Future<Output = _> + Send + '_>> = Box::pin(
-        world
+        fixture
             .gateway
             .sign_ins()
             .sign_out(&context, &mine.session, &mine.secret),
     );
     // It has found the session, and waits for the trail.
-    assert!(world.gate.drive(1, &mut ending).await.is_none());
-    let renewed = world
+    assert!(fixture.gate.run_until_call(1, &mut ending).await.is_none());
+    let renewed = fixture
         .gateway
         .sessions()
         .renew_secret(&mine.secret)
         .await
         .unwrap();
-    world
+    fixture
         .clock
         .advance(limits::SESSION_SECRET_GRACE + TimeDelta::seconds(1));
     ending.await.unwrap();
     let renewed = renewed.expect("it was due");
     assert!(
-        world
+        fixture
             .gateway
             .sessions()
             .session(&renewed)

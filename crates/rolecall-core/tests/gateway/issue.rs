@@ -5,7 +5,7 @@ use rolecall_core::audit::{Actor, AuditEventKind, CredentialDelivery, Target};
 use rolecall_core::identity::Claims;
 use rolecall_core::issue::IssueError;
 
-use crate::world::{ACCESS, World, context, context_from, developer, plain, role};
+use crate::fixture::{ACCESS, Fixture, context, context_from, developer, plain, role};
 
 fn target(role: &RoleRequest) -> Target {
     Target {
@@ -17,31 +17,31 @@ fn target(role: &RoleRequest) -> Target {
 
 /// The one thing in the trail is a refusal for this reason, and neither issuer nor STS heard of it.
 #[track_caller]
-fn assert_refused(world: &World, role: &RoleRequest, why: &str) {
+fn assert_refused(fixture: &Fixture, role: &RoleRequest, why: &str) {
     let AuditEventKind::IssueRefused {
         target: asked,
         reason,
         ..
-    } = world.trail.take_only()
+    } = fixture.trail.take_only()
     else {
         panic!("a refusal");
     };
     assert_eq!((asked, reason.as_str()), (target(role), why));
-    assert_eq!(world.journal.take(), ["audit issue_refused"]);
+    assert_eq!(fixture.call_log.take(), ["audit issue_refused"]);
 }
 
 #[tokio::test]
-async fn the_intent_comes_first_and_the_outcome_before_the_answer() {
-    let world = World::new();
-    let session = world.session_of("alice").await;
-    world.journal.take();
-    world.trail.take();
-    let issued = world.issue(&session, &developer()).await.unwrap();
+async fn intent_precedes_outcome_and_response() {
+    let fixture = Fixture::new();
+    let session = fixture.session_of("alice").await;
+    fixture.call_log.take();
+    fixture.trail.take();
+    let issued = fixture.issue(&session, &developer()).await.unwrap();
 
     let order = ["audit issue_intended", "mint", "assume", "audit issue_done"];
-    assert_eq!(world.journal.take(), order);
+    assert_eq!(fixture.call_log.take(), order);
     assert_eq!(issued.grant.label(), "payments-prod/Developer");
-    let events = world.trail.take_events();
+    let events = fixture.trail.take_events();
     assert_eq!(
         events[0].reference, events[1].reference,
         "one reference joins them"
@@ -89,14 +89,17 @@ async fn the_intent_comes_first_and_the_outcome_before_the_answer() {
 }
 
 #[tokio::test]
-async fn no_event_holds_a_secret() {
-    let world = World::new();
-    let signed_in = world.sign_in("okta", "alice").await;
-    world.issue(&signed_in.session, &developer()).await.unwrap();
-    let _ = world
+async fn events_contain_no_secrets() {
+    let fixture = Fixture::new();
+    let signed_in = fixture.sign_in("okta", "alice").await;
+    fixture
+        .issue(&signed_in.session, &developer())
+        .await
+        .unwrap();
+    let _ = fixture
         .issue(&signed_in.session, &role("111122223333", "Elsewhere"))
         .await;
-    for event in world.trail.take_events() {
+    for event in fixture.trail.take_events() {
         let text = event.canonical().unwrap();
         assert!(
             !text.contains("canary") && !text.contains(signed_in.secret.expose()),
@@ -106,9 +109,9 @@ async fn no_event_holds_a_secret() {
 }
 
 #[tokio::test]
-async fn what_is_forbidden_and_what_does_not_exist_look_alike() {
-    let world = World::new();
-    let bob = world.session_of("bob").await;
+async fn forbidden_and_unknown_roles_are_indistinguishable() {
+    let fixture = Fixture::new();
+    let bob = fixture.session_of("bob").await;
     let mut unknown_variant = plain();
     unknown_variant.variant = Some("no-such".to_owned());
     let mut forbidden_variant = developer();
@@ -123,24 +126,24 @@ async fn what_is_forbidden_and_what_does_not_exist_look_alike() {
         role("111122223333", "Plain"),
         role("777788889999", "plain"),
     ] {
-        world.trail.take();
-        world.journal.take();
-        let error = world.issue(&bob, &role).await.unwrap_err();
+        fixture.trail.take();
+        fixture.call_log.take();
+        let error = fixture.issue(&bob, &role).await.unwrap_err();
         assert!(matches!(error, IssueError::NotGranted), "{role:?}");
         assert_eq!(error.to_string(), "this role is not available to you");
-        assert_refused(&world, &role, "not_granted");
+        assert_refused(&fixture, &role, "not_granted");
     }
 }
 
 #[tokio::test]
-async fn what_a_stranger_asks_for_is_cut_before_it_is_kept() {
-    let world = World::new();
-    let bob = world.session_of("bob").await;
-    world.trail.take();
+async fn requested_names_are_truncated_in_audit() {
+    let fixture = Fixture::new();
+    let bob = fixture.session_of("bob").await;
+    fixture.trail.take();
     let mut asked = role("111122223333", &"é".repeat(5_000));
     asked.variant = Some("v".repeat(5_000));
-    world.issue(&bob, &asked).await.unwrap_err();
-    let AuditEventKind::IssueRefused { target, .. } = world.trail.take_only() else {
+    fixture.issue(&bob, &asked).await.unwrap_err();
+    let AuditEventKind::IssueRefused { target, .. } = fixture.trail.take_only() else {
         panic!("a refusal");
     };
     assert_eq!(target.permission_set, "é".repeat(64));
@@ -148,26 +151,26 @@ async fn what_a_stranger_asks_for_is_cut_before_it_is_kept() {
 }
 
 #[tokio::test]
-async fn a_role_behind_a_condition_says_what_is_missing() {
-    let world = World::new();
+async fn locked_role_reports_unmet_conditions() {
+    let fixture = Fixture::new();
     let careful = role("777788889999", "Careful");
-    let bob = world.session_of("bob").await;
-    world.trail.take();
-    world.journal.take();
-    let error = world.issue(&bob, &careful).await.unwrap_err();
+    let bob = fixture.session_of("bob").await;
+    fixture.trail.take();
+    fixture.call_log.take();
+    let error = fixture.issue(&bob, &careful).await.unwrap_err();
     assert!(
         matches!(&error, IssueError::Locked { unmet, .. } if *unmet == [Unmet::Mfa]),
         "{error:?}"
     );
-    assert_refused(&world, &careful, "condition");
+    assert_refused(&fixture, &careful, "condition");
 
-    world.okta.describe("bob", |bob| bob.mfa = true);
-    let bob = world.session_of("bob").await;
-    world.issue(&bob, &careful).await.unwrap();
+    fixture.okta.update_person("bob", |bob| bob.mfa = true);
+    let bob = fixture.session_of("bob").await;
+    fixture.issue(&bob, &careful).await.unwrap();
 
     // The same session, from elsewhere.
     let elsewhere = context_from("203.0.113.7");
-    let error = world
+    let error = fixture
         .gateway
         .issuer()
         .credentials(&elsewhere, &bob, &careful)
@@ -176,7 +179,7 @@ async fn a_role_behind_a_condition_says_what_is_missing() {
     assert!(matches!(&error, IssueError::Locked { unmet, .. } if *unmet == [Unmet::Network]));
     let mut unknown = context();
     unknown.origin.address = None;
-    let error = world
+    let error = fixture
         .gateway
         .issuer()
         .credentials(&unknown, &bob, &careful)
@@ -189,19 +192,19 @@ async fn a_role_behind_a_condition_says_what_is_missing() {
 }
 
 #[tokio::test]
-async fn a_locked_role_is_known_by_its_variant_too() {
+async fn locked_variant_reports_unmet_conditions() {
     let access = format!(
         "{ACCESS}\n[[assignment]]\nid = \"x\"\nwho = {{ groups = [\"ops\"] }}\naccounts = [\"payments-prod\"]\npermission_sets = [\"Developer\"]\nwhen = {{ mfa = true }}\n"
     );
-    let world = World::with_access(&access);
-    world
+    let fixture = Fixture::with_access(&access);
+    fixture
         .okta
-        .describe("olga", |olga| olga.groups = vec!["ops".to_owned()]);
-    let olga = world.session_of("olga").await;
+        .update_person("olga", |olga| olga.groups = vec!["ops".to_owned()]);
+    let olga = fixture.session_of("olga").await;
     let mut asked = developer();
     for (variant, locked) in [(None, true), (Some("readonly"), true), (Some("no"), false)] {
         asked.variant = variant.map(str::to_owned);
-        let error = world.issue(&olga, &asked).await.unwrap_err();
+        let error = fixture.issue(&olga, &asked).await.unwrap_err();
         assert_eq!(
             matches!(error, IssueError::Locked { .. }),
             locked,
@@ -211,8 +214,8 @@ async fn a_locked_role_is_known_by_its_variant_too() {
 }
 
 #[tokio::test]
-async fn a_claim_that_a_template_needs_refuses_rather_than_guesses() {
-    let world = World::new();
+async fn missing_template_claim_is_rejected() {
+    let fixture = Fixture::new();
     for values in [
         None,
         Some(vec![]),
@@ -224,36 +227,38 @@ async fn a_claim_that_a_template_needs_refuses_rather_than_guesses() {
             let values = values.into_iter().map(str::to_owned).collect();
             ("department".to_owned(), values)
         });
-        world.okta.describe("alice", |alice| {
+        fixture.okta.update_person("alice", |alice| {
             alice.claims = Claims::parse(claims.into_iter().collect()).unwrap();
         });
-        let alice = world.session_of("alice").await;
-        world.trail.take();
-        world.journal.take();
-        let error = world.issue(&alice, &developer()).await.unwrap_err();
+        let alice = fixture.session_of("alice").await;
+        fixture.trail.take();
+        fixture.call_log.take();
+        let error = fixture.issue(&alice, &developer()).await.unwrap_err();
         assert!(matches!(error, IssueError::Attributes(_)), "{values:?}");
         assert!(error.to_string().contains("team"), "{error}");
-        assert_refused(&world, &developer(), "template");
+        assert_refused(&fixture, &developer(), "template");
     }
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_believed_makes_no_source_identity() {
-    let world = World::new();
-    world.okta.describe("alice", |alice| alice.email = None);
-    let alice = world.session_of("alice").await;
-    world.trail.take();
-    world.journal.take();
-    let error = world.issue(&alice, &developer()).await.unwrap_err();
+async fn untrusted_address_gives_no_source_identity() {
+    let fixture = Fixture::new();
+    fixture
+        .okta
+        .update_person("alice", |alice| alice.email = None);
+    let alice = fixture.session_of("alice").await;
+    fixture.trail.take();
+    fixture.call_log.take();
+    let error = fixture.issue(&alice, &developer()).await.unwrap_err();
     assert!(matches!(error, IssueError::Attributes(_)));
-    assert_refused(&world, &developer(), "template");
+    assert_refused(&fixture, &developer(), "template");
 }
 
 #[tokio::test]
-async fn a_policy_that_changed_between_the_page_and_the_click_is_the_one_that_counts() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
-    let shown = world
+async fn policy_change_applies_to_next_issue() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    let shown = fixture
         .gateway
         .entitlements()
         .grants(&alice, &context().origin)
@@ -266,31 +271,34 @@ async fn a_policy_that_changed_between_the_page_and_the_click_is_the_one_that_co
     );
 
     let without = ACCESS.replace("\"payments-dev\"", "\"payments-leads\"");
-    world.replace_policy(&without).await;
-    world.trail.take();
-    world.journal.take();
-    let error = world.issue(&alice, &developer()).await.unwrap_err();
+    fixture.replace_policy(&without).await;
+    fixture.trail.take();
+    fixture.call_log.take();
+    let error = fixture.issue(&alice, &developer()).await.unwrap_err();
     assert!(matches!(error, IssueError::NotGranted));
-    assert_refused(&world, &developer(), "not_granted");
+    assert_refused(&fixture, &developer(), "not_granted");
 
-    world.replace_policy(ACCESS).await;
-    assert!(world.issue(&alice, &developer()).await.is_ok(), "and back");
+    fixture.replace_policy(ACCESS).await;
+    assert!(
+        fixture.issue(&alice, &developer()).await.is_ok(),
+        "and back"
+    );
 }
 
 #[tokio::test]
-async fn a_change_of_policy_that_cannot_be_audited_does_not_happen() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
-    world.trail.outage.break_after(0);
-    let nothing = crate::world::policy(&ACCESS.replace("\"payments-dev\"", "\"nobody\""));
-    let adopted = world
+async fn unaudited_policy_change_is_rejected() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    fixture.trail.outage.fail_after(0);
+    let nothing = crate::fixture::policy(&ACCESS.replace("\"payments-dev\"", "\"nobody\""));
+    let adopted = fixture
         .gateway
         .entitlements()
         .replace_policy(nothing, "d2".to_owned())
         .await;
     assert!(adopted.is_err());
-    world.trail.outage.repair();
-    assert!(world.issue(&alice, &developer()).await.is_ok());
+    fixture.trail.outage.repair();
+    assert!(fixture.issue(&alice, &developer()).await.is_ok());
 }
 
 /// A token names the one role that it is for, and the intent names the token.

@@ -4,12 +4,12 @@ use rolecall_core::audit::AuditEventKind;
 use rolecall_core::aws::StsRefusal;
 use rolecall_core::issue::IssueError;
 
-use crate::world::{World, developer, plain};
+use crate::fixture::{Fixture, developer, plain};
 
 /// The trail holds an intent and a failure of the same reference, with this reason and AWS's code.
 #[track_caller]
-fn assert_failed(world: &World, why: &str, code: Option<&str>) {
-    let events = world.trail.take_events();
+fn assert_failed(fixture: &Fixture, why: &str, code: Option<&str>) {
+    let events = fixture.trail.take_events();
     assert_eq!(events.len(), 2, "{events:#?}");
     assert_eq!(events[0].reference, events[1].reference);
     assert!(matches!(
@@ -26,7 +26,7 @@ fn assert_failed(world: &World, why: &str, code: Option<&str>) {
 }
 
 #[tokio::test]
-async fn every_no_of_sts_comes_with_advice() {
+async fn sts_refusal_has_advice() {
     let issuer = "https://sso.example.com";
     for (refusal, code, advice) in [
         (
@@ -80,11 +80,11 @@ async fn every_no_of_sts_comes_with_advice() {
         (StsRefusal::Throttled, "Throttling", "minute"),
         (StsRefusal::Other, "SomethingNew", "administrator"),
     ] {
-        let world = World::new();
-        let alice = world.session_of("alice").await;
-        world.trail.take();
-        world.aws.refuse_once(refusal, code);
-        let IssueError::Refused(refused) = world.issue(&alice, &developer()).await.unwrap_err()
+        let fixture = Fixture::new();
+        let alice = fixture.session_of("alice").await;
+        fixture.trail.take();
+        fixture.aws.refuse_once(refusal, code);
+        let IssueError::Refused(refused) = fixture.issue(&alice, &developer()).await.unwrap_err()
         else {
             panic!("{refusal:?} is AWS's no");
         };
@@ -96,44 +96,44 @@ async fn every_no_of_sts_comes_with_advice() {
             "{}",
             refused.advice.hint
         );
-        assert_failed(&world, refusal.code(), Some(code));
+        assert_failed(&fixture, refusal.code(), Some(code));
     }
 }
 
 #[tokio::test]
-async fn an_outage_of_sts_is_an_outage() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
-    world.trail.take();
-    world.aws.sts_down_once();
-    let error = world.issue(&alice, &developer()).await.unwrap_err();
+async fn sts_outage_is_reported() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    fixture.trail.take();
+    fixture.aws.fail_sts_once();
+    let error = fixture.issue(&alice, &developer()).await.unwrap_err();
     assert!(matches!(error, IssueError::StsUnavailable(_)));
-    assert_failed(&world, "sts_unavailable", None);
-    assert!(world.issue(&alice, &developer()).await.is_ok(), "later");
+    assert_failed(&fixture, "sts_unavailable", None);
+    assert!(fixture.issue(&alice, &developer()).await.is_ok(), "later");
 }
 
 /// Credentials may exist for tries that were sent and not answered: nobody has them, and the trail says how many.
 #[tokio::test]
-async fn tries_that_sts_did_not_answer_are_in_the_trail() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
-    world.trail.take();
-    world.aws.sts_silent_once(3);
-    let error = world.issue(&alice, &developer()).await.unwrap_err();
+async fn unanswered_sts_attempts_are_audited() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    fixture.trail.take();
+    fixture.aws.time_out_sts_once(3);
+    let error = fixture.issue(&alice, &developer()).await.unwrap_err();
     assert!(
         matches!(error, IssueError::StsUnanswered { tries: 3, .. }),
         "{error:?}"
     );
-    let [_, failed] = &world.trail.take()[..] else {
+    let [_, failed] = &fixture.trail.take()[..] else {
         panic!("an intent and its outcome")
     };
     assert!(
         matches!(failed, AuditEventKind::IssueFailed { reason, unanswered: 3, .. } if reason == "sts_unavailable"),
         "{failed:?}"
     );
-    world.aws.lose_answers_once(2);
-    world.issue(&alice, &developer()).await.unwrap();
-    let [_, done] = &world.trail.take()[..] else {
+    fixture.aws.set_unanswered_once(2);
+    fixture.issue(&alice, &developer()).await.unwrap();
+    let [_, done] = &fixture.trail.take()[..] else {
         panic!("an intent and its outcome")
     };
     assert!(
@@ -143,80 +143,85 @@ async fn tries_that_sts_did_not_answer_are_in_the_trail() {
 }
 
 #[tokio::test]
-async fn without_a_key_of_its_own_the_gateway_asks_nobody() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
-    world.trail.take();
-    world.aws.fail_mint_once();
-    let error = world.issue(&alice, &developer()).await.unwrap_err();
+async fn missing_signing_key_calls_no_sts() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    fixture.trail.take();
+    fixture.aws.fail_mint_once();
+    let error = fixture.issue(&alice, &developer()).await.unwrap_err();
     assert!(matches!(error, IssueError::Token(_)));
     assert!(
         !error.to_string().contains("no key"),
         "the source is for the log"
     );
-    assert_failed(&world, "token", None);
-    assert!(world.aws.take_requests().is_empty(), "STS heard nothing");
+    assert_failed(&fixture, "token", None);
+    assert!(fixture.aws.take_requests().is_empty(), "STS heard nothing");
 }
 
 #[tokio::test]
-async fn without_a_durable_intent_nothing_is_minted_and_sts_hears_nothing() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
-    world.journal.take();
-    world.trail.outage.break_after(0);
-    let error = world.issue(&alice, &developer()).await.unwrap_err();
+async fn unaudited_intent_calls_no_sts() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    fixture.call_log.take();
+    fixture.trail.outage.fail_after(0);
+    let error = fixture.issue(&alice, &developer()).await.unwrap_err();
     assert!(matches!(error, IssueError::Unavailable(_)));
-    assert_eq!(world.journal.take(), [] as [&str; 0]);
+    assert_eq!(fixture.call_log.take(), [] as [&str; 0]);
 }
 
 #[tokio::test]
-async fn without_a_durable_outcome_the_credentials_stay_here() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
-    world.journal.take();
-    world.trail.outage.break_after(1);
-    let error = world.issue(&alice, &developer()).await.unwrap_err();
+async fn unaudited_outcome_withholds_credentials() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    fixture.call_log.take();
+    fixture.trail.outage.fail_after(1);
+    let error = fixture.issue(&alice, &developer()).await.unwrap_err();
     assert!(matches!(error, IssueError::Unavailable(_)));
     assert_eq!(
-        world.journal.take(),
+        fixture.call_log.take(),
         ["audit issue_intended", "mint", "assume"],
         "they were made, and are not handed out"
     );
 }
 
 #[tokio::test]
-async fn a_refusal_that_cannot_be_recorded_is_an_outage_and_no_verdict() {
-    let world = World::new();
-    let bob = world.session_of("bob").await;
-    world.trail.outage.break_after(0);
-    let error = world.issue(&bob, &developer()).await.unwrap_err();
+async fn unaudited_refusal_is_an_outage() {
+    let fixture = Fixture::new();
+    let bob = fixture.session_of("bob").await;
+    fixture.trail.outage.fail_after(0);
+    let error = fixture.issue(&bob, &developer()).await.unwrap_err();
     assert!(matches!(error, IssueError::Unavailable(_)));
 }
 
 #[tokio::test]
-async fn an_outage_of_the_store_is_one_of_issuing() {
-    let world = World::new();
-    let bob = world.session_of("bob").await;
-    world.store.take_verbs();
-    assert!(world.issue(&bob, &plain()).await.is_ok());
-    let asked = world.store.take_verbs();
+async fn store_outage_blocks_issuing() {
+    let fixture = Fixture::new();
+    let bob = fixture.session_of("bob").await;
+    fixture.store.take_calls();
+    assert!(fixture.issue(&bob, &plain()).await.is_ok());
+    let asked = fixture.store.take_calls();
     let looked = std::collections::BTreeMap::from([("count", 1), ("get", 4)]);
     assert_eq!(asked, looked, "a grant is never stored");
 
     // Whether the person is within their limit cannot be told, or whether the session still lives.
     for calls in [0, 1] {
-        world.store.outage.break_after(calls);
-        world.aws.take_requests();
-        let error = world.issue(&bob, &plain()).await.unwrap_err();
+        fixture.store.outage.fail_after(calls);
+        fixture.aws.take_requests();
+        let error = fixture.issue(&bob, &plain()).await.unwrap_err();
         assert!(matches!(error, IssueError::Unavailable(_)));
-        assert!(world.aws.take_requests().is_empty(), "{calls}");
+        assert!(fixture.aws.take_requests().is_empty(), "{calls}");
     }
 
     // Nor afterwards: AWS has issued, and nothing of it is delivered.
-    world.store.outage.break_after(3);
-    world.trail.take();
-    let error = world.issue(&bob, &plain()).await.unwrap_err();
+    fixture.store.outage.fail_after(3);
+    fixture.trail.take();
+    let error = fixture.issue(&bob, &plain()).await.unwrap_err();
     assert!(matches!(error, IssueError::Unavailable(_)));
-    let words: Vec<_> = world.trail.take().iter().map(crate::world::word).collect();
+    let words: Vec<_> = fixture
+        .trail
+        .take()
+        .iter()
+        .map(crate::fixture::event_name)
+        .collect();
     assert_eq!(words, ["issue_intended", "issue_done", "issue_undelivered"]);
 }

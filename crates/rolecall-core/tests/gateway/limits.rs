@@ -11,7 +11,10 @@ use rolecall_core::gateway::Gateway;
 use rolecall_core::record::rate_limit::{LimitExceeded, LimitName, RateLimits};
 use rolecall_core::sign_in::{OrderedBy, ReturnTo, SignInError, SignOutError};
 
-use crate::world::{UNSIGNED, World, back, code, context_from, id, logout, plain, saml, wish};
+use crate::fixture::{
+    Fixture, UNSIGNED, callback_params, code, context_from, id, logout, plain, saml,
+    sign_in_request,
+};
 
 pub const OFFICE: &str = "198.51.100.7";
 
@@ -31,7 +34,7 @@ pub async fn begin(
             &id("okta"),
             None,
             session,
-            wish(ReturnTo::portal()),
+            sign_in_request(ReturnTo::portal()),
         )
         .await;
     begun.map(drop)
@@ -40,7 +43,7 @@ pub async fn begin(
 /// A callback with a `state` that nobody began.
 pub async fn stray(gateway: &Gateway, context: &RequestContext) -> SignInError {
     let browser = BrowserSecret::new("somebody's");
-    let returned = back(&State::new("invented"), code("alice"));
+    let returned = callback_params(&State::new("invented"), code("alice"));
     gateway
         .sign_ins()
         .complete_sign_in(context, &id("okta"), Some(&browser), returned)
@@ -64,23 +67,23 @@ fn exceeded(error: &SignInError) -> Option<LimitExceeded> {
 }
 
 /// Uses up every limit of an address.
-async fn exhaust(world: &World, context: &RequestContext) {
+async fn exhaust(fixture: &Fixture, context: &RequestContext) {
     let limits = RateLimits::default();
-    while begin(&world.gateway, context, None).await.is_ok() {}
+    while begin(&fixture.gateway, context, None).await.is_ok() {}
     for _ in 0..=limits.failures.max() {
-        stray(&world.gateway, context).await;
+        stray(&fixture.gateway, context).await;
     }
-    while world
+    while fixture
         .gateway
         .clients()
         .admit_registration(context)
         .await
         .is_ok()
     {}
-    assert!(exceeded(&stray(&world.gateway, context).await).is_some());
+    assert!(exceeded(&stray(&fixture.gateway, context).await).is_some());
     for by in [OrderedBy::Navigation, OrderedBy::Frame] {
         for _ in 0..=limits.failures.max() {
-            unsigned_order(&world.gateway, context, by).await;
+            unsigned_order(&fixture.gateway, context, by).await;
         }
     }
 }
@@ -100,16 +103,16 @@ pub async fn unsigned_order(
 }
 
 #[tokio::test]
-async fn three_thousand_people_behind_one_address_sign_in_within_five_minutes() {
+async fn three_thousand_people_sign_in_from_one_address() {
     const PEOPLE: usize = 3_000;
-    let world = World::new();
+    let fixture = Fixture::new();
     let office = context_from(OFFICE);
     // All of them at once, and whoever is refused tries again when the page says so. Each takes twenty seconds.
     let mut waiting: VecDeque<(usize, i64)> = (0..PEOPLE).map(|person| (person, 0)).collect();
     let mut at_provider = VecDeque::new();
     let mut signed_in = 0;
     for person in 0..PEOPLE {
-        world.okta.describe(&format!("p{person}"), |_| {});
+        fixture.okta.update_person(&format!("p{person}"), |_| {});
     }
     for now in 0..300 {
         for _ in 0..waiting.len() {
@@ -118,7 +121,7 @@ async fn three_thousand_people_behind_one_address_sign_in_within_five_minutes() 
                 waiting.push_back((person, due));
                 continue;
             }
-            match world.begin_from("okta", &office, None).await {
+            match fixture.begin_from("okta", &office, None).await {
                 Ok(begun) => at_provider.push_back((now + 20, person, begun)),
                 Err(error) => {
                     let wait = exceeded(&error).unwrap().retry_after_seconds();
@@ -129,48 +132,50 @@ async fn three_thousand_people_behind_one_address_sign_in_within_five_minutes() 
         while let Some((_, person, begun)) =
             at_provider.pop_front_if(|(done, ..): &mut (i64, usize, _)| *done <= now)
         {
-            let completed = world.complete("okta", &begun, &format!("p{person}")).await;
+            let completed = fixture
+                .complete("okta", &begun, &format!("p{person}"))
+                .await;
             completed.unwrap();
             signed_in += 1;
         }
-        world.clock.advance(second());
+        fixture.clock.advance(second());
     }
     assert_eq!(signed_in, PEOPLE);
 }
 
 #[tokio::test]
-async fn a_completed_sign_in_gives_its_place_back_and_an_abandoned_one_keeps_it() {
-    let world = World::new();
+async fn completed_sign_in_releases_its_slot() {
+    let fixture = Fixture::new();
     let office = context_from(OFFICE);
     let max = RateLimits::default().sign_in.max();
     for number in 0..max + 20 {
         let person = format!("p{number}");
-        world.okta.describe(&person, |_| {});
-        let begun = world.begin_from("okta", &office, None).await.unwrap();
-        world.complete("okta", &begun, &person).await.unwrap();
+        fixture.okta.update_person(&person, |_| {});
+        let begun = fixture.begin_from("okta", &office, None).await.unwrap();
+        fixture.complete("okta", &begun, &person).await.unwrap();
     }
     for number in 0..max {
         assert!(
-            begin(&world.gateway, &office, None).await.is_ok(),
+            begin(&fixture.gateway, &office, None).await.is_ok(),
             "{number}"
         );
     }
-    let refused = begin(&world.gateway, &office, None).await.unwrap_err();
+    let refused = begin(&fixture.gateway, &office, None).await.unwrap_err();
     assert_eq!(exceeded(&refused).unwrap().limit, LimitName::SignIn);
     let elsewhere = context_from("198.51.100.8");
-    assert!(begin(&world.gateway, &elsewhere, None).await.is_ok());
+    assert!(begin(&fixture.gateway, &elsewhere, None).await.is_ok());
 }
 
 #[tokio::test]
-async fn a_sign_in_by_saml_gives_its_place_back_too() {
-    let world = World::new();
+async fn completed_saml_sign_in_releases_its_slot() {
+    let fixture = Fixture::new();
     let office = context_from(OFFICE);
     for number in 0..RateLimits::default().sign_in.max() + 20 {
         let person = format!("p{number}");
-        world.okta.describe(&person, |_| {});
-        let begun = world.begin_from("okta", &office, None).await.unwrap();
+        fixture.okta.update_person(&person, |_| {});
+        let begun = fixture.begin_from("okta", &office, None).await.unwrap();
         let response = saml(&format!("{person} a{number} s1"));
-        let (gateway, okta) = (&world.gateway, id("okta"));
+        let (gateway, okta) = (&fixture.gateway, id("okta"));
         gateway
             .sign_ins()
             .hold_response(&office, &okta, &begun.state, response)
@@ -185,40 +190,44 @@ async fn a_sign_in_by_saml_gives_its_place_back_too() {
 }
 
 #[tokio::test]
-async fn the_wait_is_the_rest_of_the_window_and_then_it_goes_on() {
-    let world = World::new();
+async fn retry_after_is_rest_of_window() {
+    let fixture = Fixture::new();
     let office = context_from(OFFICE);
-    while begin(&world.gateway, &office, None).await.is_ok() {}
+    while begin(&fixture.gateway, &office, None).await.is_ok() {}
     for left in (1..=60).rev() {
-        let refused = begin(&world.gateway, &office, None).await.unwrap_err();
+        let refused = begin(&fixture.gateway, &office, None).await.unwrap_err();
         let told = exceeded(&refused).unwrap().retry_after_seconds();
         assert!(told <= left && told >= 1, "{told} of {left}");
-        world.clock.advance(second());
+        fixture.clock.advance(second());
     }
-    assert!(begin(&world.gateway, &office, None).await.is_ok());
+    assert!(begin(&fixture.gateway, &office, None).await.is_ok());
 }
 
 #[tokio::test]
-async fn who_shows_something_live_is_never_refused() {
-    let world = World::new();
+async fn live_session_is_never_rate_limited() {
+    let fixture = Fixture::new();
     let office = context_from(OFFICE);
-    let member = world.sign_in("okta", "alice").await;
-    let begun = world.begin_from("okta", &office, None).await.unwrap();
-    let by_saml = world.begin_from("okta", &office, None).await.unwrap();
-    exhaust(&world, &office).await;
+    let member = fixture.sign_in("okta", "alice").await;
+    let begun = fixture.begin_from("okta", &office, None).await.unwrap();
+    let by_saml = fixture.begin_from("okta", &office, None).await.unwrap();
+    exhaust(&fixture, &office).await;
 
     let session = Some(&member.secret);
-    assert!(begin(&world.gateway, &office, session).await.is_ok());
+    assert!(begin(&fixture.gateway, &office, session).await.is_ok());
     let other = SessionSecret::new("of nobody");
-    assert!(begin(&world.gateway, &office, Some(&other)).await.is_err());
-    let (gateway, okta) = (&world.gateway, id("okta"));
+    assert!(
+        begin(&fixture.gateway, &office, Some(&other))
+            .await
+            .is_err()
+    );
+    let (gateway, okta) = (&fixture.gateway, id("okta"));
     let live = gateway
         .sign_ins()
         .complete_sign_in(
             &office,
             &okta,
             Some(&begun.browser),
-            back(&begun.state, code("alice")),
+            callback_params(&begun.state, code("alice")),
         )
         .await;
     assert!(live.is_ok(), "a callback with a live state");
@@ -241,21 +250,21 @@ async fn who_shows_something_live_is_never_refused() {
 }
 
 #[tokio::test]
-async fn two_replicas_count_together() {
-    let world = World::new();
-    let second = world.replica();
+async fn replicas_share_rate_limits() {
+    let fixture = Fixture::new();
+    let second = fixture.replica();
     let office = context_from(OFFICE);
     let max = RateLimits::default().register.max();
     for number in 0..max {
         let gateway: &Gateway = if number % 2 == 0 {
-            &world.gateway
+            &fixture.gateway
         } else {
             &second
         };
         let admitted = gateway.clients().admit_registration(&office).await;
         assert!(admitted.is_ok(), "{number}");
     }
-    for gateway in [&world.gateway as &Gateway, &second] {
+    for gateway in [&fixture.gateway as &Gateway, &second] {
         let refused = gateway
             .clients()
             .admit_registration(&office)

@@ -4,7 +4,7 @@ use rolecall_core::aws::AccountId;
 use rolecall_core::clients::{InvalidPageToken, PageRequest};
 use rolecall_core::session::Session;
 
-use crate::world::{World, context};
+use crate::fixture::{Fixture, context};
 
 /// `count` accounts for everybody, and two sets in each; `without` leaves one of them out.
 fn access(count: usize, without: Option<usize>) -> String {
@@ -39,17 +39,17 @@ fn asked(entries_max: i64, token: Option<String>) -> PageRequest {
 
 /// The ids on a page, and the way to the next.
 async fn accounts(
-    world: &World,
+    fixture: &Fixture,
     session: &Session,
     request: &PageRequest,
 ) -> Result<(Vec<String>, Option<String>), InvalidPageToken> {
-    let grants = world
+    let grants = fixture
         .gateway
         .entitlements()
         .grants(session, &context().origin)
         .await
         .unwrap();
-    let page = world
+    let page = fixture
         .gateway
         .clients()
         .accounts_page(&session.identity, &grants, request)?;
@@ -58,22 +58,23 @@ async fn accounts(
 }
 
 async fn roles(
-    world: &World,
+    fixture: &Fixture,
     session: &Session,
     account: &str,
     request: &PageRequest,
 ) -> Result<(Vec<String>, Option<String>), InvalidPageToken> {
-    let grants = world
+    let grants = fixture
         .gateway
         .entitlements()
         .grants(session, &context().origin)
         .await
         .unwrap();
     let account = AccountId::parse(account).unwrap();
-    let page = world
-        .gateway
-        .clients()
-        .roles_page(&session.identity, &grants, &account, request)?;
+    let page =
+        fixture
+            .gateway
+            .clients()
+            .roles_page(&session.identity, &grants, &account, request)?;
     Ok((
         page.entries.iter().map(|one| one.role_name()).collect(),
         page.next,
@@ -81,9 +82,9 @@ async fn roles(
 }
 
 #[tokio::test]
-async fn all_pages_together_are_the_list() {
-    let world = World::with_access(&access(250, None));
-    let session = world.session_of("alice").await;
+async fn pages_contain_every_entry_once() {
+    let fixture = Fixture::with_access(&access(250, None));
+    let session = fixture.session_of("alice").await;
     for (size, pages) in [
         (i64::MIN, 250),
         (0, 250),
@@ -95,7 +96,7 @@ async fn all_pages_together_are_the_list() {
     ] {
         let (mut ids, mut token, mut count) = (Vec::new(), None, 0);
         loop {
-            let (page, next) = accounts(&world, &session, &asked(size, token))
+            let (page, next) = accounts(&fixture, &session, &asked(size, token))
                 .await
                 .unwrap();
             assert!((1..=100).contains(&page.len()));
@@ -112,22 +113,22 @@ async fn all_pages_together_are_the_list() {
             .collect();
         assert_eq!(ids, all, "pages of {size}");
     }
-    let (first, _) = accounts(&world, &session, &PageRequest::default())
+    let (first, _) = accounts(&fixture, &session, &PageRequest::default())
         .await
         .unwrap();
     assert_eq!(first.len(), 100, "without max_result");
 }
 
 #[tokio::test]
-async fn an_account_that_goes_hides_no_other() {
-    let world = World::with_access(&access(4, None));
-    let session = world.session_of("alice").await;
-    let (page, token) = accounts(&world, &session, &asked(2, None)).await.unwrap();
+async fn removed_account_hides_no_other() {
+    let fixture = Fixture::with_access(&access(4, None));
+    let session = fixture.session_of("alice").await;
+    let (page, token) = accounts(&fixture, &session, &asked(2, None)).await.unwrap();
     assert_eq!(page, ["100000000000", "100000000001"]);
     // The last one shown is gone, or one before it, or the next.
     for (gone, next) in [(1, 2), (0, 2), (2, 3)] {
-        world.replace_policy(&access(4, Some(gone))).await;
-        let (page, _) = accounts(&world, &session, &asked(1, token.clone()))
+        fixture.replace_policy(&access(4, Some(gone))).await;
+        let (page, _) = accounts(&fixture, &session, &asked(1, token.clone()))
             .await
             .unwrap();
         assert_eq!(page, [format!("10000000000{next}")], "without {gone}");
@@ -135,12 +136,12 @@ async fn an_account_that_goes_hides_no_other() {
 }
 
 #[tokio::test]
-async fn a_set_comes_before_its_variants_on_every_page() {
-    let world = World::with_access(&access(1, None));
-    let session = world.session_of("alice").await;
+async fn permission_set_precedes_its_variants() {
+    let fixture = Fixture::with_access(&access(1, None));
+    let session = fixture.session_of("alice").await;
     let (mut names, mut token) = (Vec::new(), None);
     loop {
-        let (page, next) = roles(&world, &session, "100000000000", &asked(1, token))
+        let (page, next) = roles(&fixture, &session, "100000000000", &asked(1, token))
             .await
             .unwrap();
         names.extend(page);
@@ -150,26 +151,26 @@ async fn a_set_comes_before_its_variants_on_every_page() {
         }
     }
     assert_eq!(names, ["Plain", "Plain@a", "Plain@b", "Plain-a"]);
-    let nowhere = roles(&world, &session, "999999999999", &asked(1, None))
+    let nowhere = roles(&fixture, &session, "999999999999", &asked(1, None))
         .await
         .unwrap();
     assert_eq!(nowhere, (Vec::new(), None));
 }
 
 #[tokio::test]
-async fn a_token_is_for_one_person_and_one_list() {
-    let world = World::with_access(&access(3, None));
+async fn page_token_is_bound_to_person_and_list() {
+    let fixture = Fixture::with_access(&access(3, None));
     let (alice, bob) = (
-        world.session_of("alice").await,
-        world.session_of("bob").await,
+        fixture.session_of("alice").await,
+        fixture.session_of("bob").await,
     );
-    let (_, token) = accounts(&world, &alice, &asked(1, None)).await.unwrap();
+    let (_, token) = accounts(&fixture, &alice, &asked(1, None)).await.unwrap();
     let token = token.unwrap();
-    let (_, of_roles) = roles(&world, &alice, "100000000000", &asked(1, None))
+    let (_, of_roles) = roles(&fixture, &alice, "100000000000", &asked(1, None))
         .await
         .unwrap();
     let ask = async |session, token: &str| {
-        accounts(&world, session, &asked(1, Some(token.to_owned()))).await
+        accounts(&fixture, session, &asked(1, Some(token.to_owned()))).await
     };
     assert!(ask(&alice, &token).await.is_ok() && ask(&alice, "").await.is_ok());
     assert_eq!(
@@ -183,7 +184,7 @@ async fn a_token_is_for_one_person_and_one_list() {
         "another list's"
     );
     let other = roles(
-        &world,
+        &fixture,
         &alice,
         "100000000000",
         &asked(1, Some(token.clone())),

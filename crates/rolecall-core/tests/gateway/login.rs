@@ -17,7 +17,7 @@ use rolecall_core::base::secret::{AuthorizationCode, RefreshToken, SecretText};
 use rolecall_core::issue::IssueError;
 use rolecall_core::session::Session;
 
-use crate::world::{ACCESS, World, context, developer, plain, word};
+use crate::fixture::{ACCESS, Fixture, context, developer, event_name, plain};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
@@ -49,7 +49,7 @@ impl Program {
         }
     }
 
-    pub(crate) fn request(&self, world: &World) -> LoginRequest {
+    pub(crate) fn request(&self, fixture: &Fixture) -> LoginRequest {
         let text = str::to_owned;
         let form = LoginForm {
             response_type: text("code"),
@@ -60,11 +60,11 @@ impl Program {
             code_challenge_method: text("SHA-256"),
             code_challenge: text("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"),
         };
-        world.gateway.aws_logins().read_login(form).unwrap()
+        fixture.gateway.aws_logins().read_login(form).unwrap()
     }
 
     /// A proof that no request has used.
-    pub(crate) fn proof(&self, world: &World) -> DpopProof {
+    pub(crate) fn proof(&self, fixture: &Fixture) -> DpopProof {
         let number = PROOFS.fetch_add(1, Ordering::Relaxed);
         let point = self.key.verifying_key().to_sec1_point(false);
         let (x, y) = point.as_bytes()[1..].split_at(32);
@@ -72,7 +72,7 @@ impl Program {
         let header = format!(
             r#"{{"typ":"dpop+jwt","alg":"ES256","jwk":{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}}}"#
         );
-        let iat = world.now().timestamp();
+        let iat = fixture.now().timestamp();
         let claims = format!(
             r#"{{"htm":"POST","htu":"https://sso.example.com/v1/token","iat":{iat},"jti":"{number}"}}"#
         );
@@ -81,17 +81,17 @@ impl Program {
         let signature: Signature = self.key.sign(input.as_bytes());
         let signature = URL_SAFE_NO_PAD.encode(signature.to_bytes());
         let whole = format!("{input}.{signature}");
-        world.gateway.aws_logins().login_proof(&[&whole]).unwrap()
+        fixture.gateway.aws_logins().login_proof(&[&whole]).unwrap()
     }
 
     pub(crate) async fn allowed(
         &self,
-        world: &World,
+        fixture: &Fixture,
         session: &Session,
         role: RoleRequest,
     ) -> Result<LoginExchange, AllowLoginError> {
-        let request = self.request(world);
-        let gateway = &world.gateway;
+        let request = self.request(fixture);
+        let gateway = &fixture.gateway;
         let to = gateway
             .aws_logins()
             .allow_login(&context(), session, &request, role)
@@ -107,11 +107,11 @@ impl Program {
 
     pub(crate) async fn redeem(
         &self,
-        world: &World,
+        fixture: &Fixture,
         shown: &LoginExchange,
     ) -> Result<LoginTokens, LoginError> {
-        let proof = self.proof(world);
-        world
+        let proof = self.proof(fixture);
+        fixture
             .gateway
             .aws_logins()
             .redeem_login(&context(), &proof, shown)
@@ -120,11 +120,11 @@ impl Program {
 
     pub(crate) async fn refresh(
         &self,
-        world: &World,
+        fixture: &Fixture,
         token: &RefreshToken,
     ) -> Result<LoginTokens, LoginError> {
-        let proof = self.proof(world);
-        let gateway = &world.gateway;
+        let proof = self.proof(fixture);
+        let gateway = &fixture.gateway;
         gateway
             .aws_logins()
             .refresh_login(&context(), &proof, self.client, token)
@@ -133,15 +133,18 @@ impl Program {
 }
 
 #[tokio::test]
-async fn a_quarter_of_an_hour_of_one_role_in_the_order_of_the_guarantee() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
+async fn login_credentials_last_15_minutes_and_are_audited() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
     let program = Program::here();
-    world.journal.take();
-    let shown = program.allowed(&world, &alice, developer()).await.unwrap();
-    let tokens = program.redeem(&world, &shown).await.unwrap();
+    fixture.call_log.take();
+    let shown = program
+        .allowed(&fixture, &alice, developer())
+        .await
+        .unwrap();
+    let tokens = program.redeem(&fixture, &shown).await.unwrap();
     assert_eq!(tokens.expires_in, 900);
-    let (request, claims) = world.aws.take_only();
+    let (request, claims) = fixture.aws.take_only();
     assert_eq!(request.session().duration.seconds(), 900);
     assert_eq!(claims.tags.iter().count(), 4, "as everywhere");
     let id_token = tokens.id_token.unwrap();
@@ -152,7 +155,7 @@ async fn a_quarter_of_an_hour_of_one_role_in_the_order_of_the_guarantee() {
         said[0]
     );
     assert_eq!(said[1], LoginClient::SameDevice.id());
-    let calls = world.journal.take();
+    let calls = fixture.call_log.take();
     assert_eq!(
         calls,
         [
@@ -168,77 +171,88 @@ async fn a_quarter_of_an_hour_of_one_role_in_the_order_of_the_guarantee() {
 }
 
 #[tokio::test]
-async fn todays_policy_decides_at_each_step_and_costs_no_token() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
+async fn current_policy_is_evaluated_at_each_step() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
     let program = Program::here();
-    let shown = program.allowed(&world, &alice, developer()).await.unwrap();
-    let tokens = program.redeem(&world, &shown).await.unwrap();
-    let waiting = program.allowed(&world, &alice, developer()).await.unwrap();
-    world
+    let shown = program
+        .allowed(&fixture, &alice, developer())
+        .await
+        .unwrap();
+    let tokens = program.redeem(&fixture, &shown).await.unwrap();
+    let waiting = program
+        .allowed(&fixture, &alice, developer())
+        .await
+        .unwrap();
+    fixture
         .replace_policy(&ACCESS.replace("payments-dev\"]", "nobody\"]"))
         .await;
-    let refused = program.refresh(&world, &tokens.refresh_token).await;
+    let refused = program.refresh(&fixture, &tokens.refresh_token).await;
     assert!(matches!(
         refused,
         Err(LoginError::Issue(IssueError::NotGranted))
     ));
-    let refused = program.redeem(&world, &waiting).await;
+    let refused = program.redeem(&fixture, &waiting).await;
     assert!(matches!(
         refused,
         Err(LoginError::Issue(IssueError::NotGranted))
     ));
-    let refused = program.allowed(&world, &alice, developer()).await;
+    let refused = program.allowed(&fixture, &alice, developer()).await;
     assert!(matches!(
         refused,
         Err(AllowLoginError::Role(IssueError::NotGranted))
     ));
-    world.clock.advance(TimeDelta::minutes(30));
-    world.replace_policy(ACCESS).await;
-    assert!(program.refresh(&world, &tokens.refresh_token).await.is_ok());
-    let spent = program.redeem(&world, &waiting).await;
+    fixture.clock.advance(TimeDelta::minutes(30));
+    fixture.replace_policy(ACCESS).await;
+    assert!(
+        program
+            .refresh(&fixture, &tokens.refresh_token)
+            .await
+            .is_ok()
+    );
+    let spent = program.redeem(&fixture, &waiting).await;
     assert!(matches!(spent, Err(LoginError::CodeSpent)));
 }
 
 #[tokio::test]
-async fn an_outage_of_aws_costs_neither_code_nor_token_nor_proof() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
+async fn aws_outage_consumes_nothing() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
     let program = Program::here();
-    let shown = program.allowed(&world, &alice, plain()).await.unwrap();
-    let proof = program.proof(&world);
+    let shown = program.allowed(&fixture, &alice, plain()).await.unwrap();
+    let proof = program.proof(&fixture);
     let context = context();
     let redeem = || {
-        world
+        fixture
             .gateway
             .aws_logins()
             .redeem_login(&context, &proof, &shown)
     };
-    world.aws.sts_down_once();
+    fixture.aws.fail_sts_once();
     let down = redeem().await;
     assert!(matches!(
         down,
         Err(LoginError::Issue(IssueError::StsUnavailable(_)))
     ));
-    world.aws.refuse_once(StsRefusal::Throttled, "Throttling");
+    fixture.aws.refuse_once(StsRefusal::Throttled, "Throttling");
     assert!(redeem().await.unwrap_err().is_transient());
-    world.aws.fail_mint_once();
+    fixture.aws.fail_mint_once();
     assert!(redeem().await.unwrap_err().is_transient());
     assert!(
-        world.store.keys("client-session").is_empty(),
+        fixture.store.keys("client-session").is_empty(),
         "nothing stays"
     );
     let tokens = redeem().await.unwrap();
 
-    let proof = program.proof(&world);
+    let proof = program.proof(&fixture);
     let refresh = || {
         let client = LoginClient::SameDevice;
-        let gateway = &world.gateway;
+        let gateway = &fixture.gateway;
         gateway
             .aws_logins()
             .refresh_login(&context, &proof, client, &tokens.refresh_token)
     };
-    world.aws.sts_down_once();
+    fixture.aws.fail_sts_once();
     assert!(refresh().await.unwrap_err().is_transient());
     assert!(refresh().await.is_ok());
     // However long it lasts: what was not answered has not been replaced.
@@ -248,33 +262,38 @@ async fn an_outage_of_aws_costs_neither_code_nor_token_nor_proof() {
         Err(LoginError::Proof(DpopError::Replayed))
     ));
     let tokens = program
-        .refresh(&world, &tokens.refresh_token)
+        .refresh(&fixture, &tokens.refresh_token)
         .await
         .unwrap();
-    world.aws.sts_down_once();
+    fixture.aws.fail_sts_once();
     assert!(
         program
-            .refresh(&world, &tokens.refresh_token)
+            .refresh(&fixture, &tokens.refresh_token)
             .await
             .is_err()
     );
-    world.clock.advance(TimeDelta::minutes(10));
-    assert!(program.refresh(&world, &tokens.refresh_token).await.is_ok());
+    fixture.clock.advance(TimeDelta::minutes(10));
+    assert!(
+        program
+            .refresh(&fixture, &tokens.refresh_token)
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
-async fn what_aws_refuses_for_good_leaves_nothing_behind() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
+async fn permanent_aws_refusal_ends_the_session() {
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
     let program = Program::here();
-    let shown = program.allowed(&world, &alice, plain()).await.unwrap();
-    world
+    let shown = program.allowed(&fixture, &alice, plain()).await.unwrap();
+    fixture
         .aws
         .refuse_once(StsRefusal::AccessDenied, "AccessDenied");
-    world.trail.take();
-    let refused = program.redeem(&world, &shown).await.unwrap_err();
+    fixture.trail.take();
+    let refused = program.redeem(&fixture, &shown).await.unwrap_err();
     assert!(!refused.is_transient() && refused.code() == "access_denied");
-    let words: Vec<String> = world.trail.take().iter().map(word).collect();
+    let words: Vec<String> = fixture.trail.take().iter().map(event_name).collect();
     assert_eq!(
         words,
         [
@@ -285,26 +304,26 @@ async fn what_aws_refuses_for_good_leaves_nothing_behind() {
         ]
     );
     assert!(matches!(
-        program.redeem(&world, &shown).await,
+        program.redeem(&fixture, &shown).await,
         Err(LoginError::CodeSpent)
     ));
 }
 
 #[tokio::test]
-async fn a_store_or_a_trail_that_fails_at_any_step_gives_nothing_away() {
+async fn store_or_audit_failure_issues_nothing() {
     for of_trail in [false, true] {
         for step in 0.. {
-            let world = World::new();
-            let alice = world.session_of("alice").await;
+            let fixture = Fixture::new();
+            let alice = fixture.session_of("alice").await;
             let program = Program::here();
-            let shown = program.allowed(&world, &alice, plain()).await.unwrap();
+            let shown = program.allowed(&fixture, &alice, plain()).await.unwrap();
             let outage = if of_trail {
-                &world.trail.outage
+                &fixture.trail.outage
             } else {
-                &world.store.outage
+                &fixture.store.outage
             };
-            outage.break_after(step);
-            let outcome = program.redeem(&world, &shown).await;
+            outage.fail_after(step);
+            let outcome = program.redeem(&fixture, &shown).await;
             outage.repair();
             match outcome {
                 Ok(_) => {
@@ -318,70 +337,70 @@ async fn a_store_or_a_trail_that_fails_at_any_step_gives_nothing_away() {
 }
 
 #[tokio::test]
-async fn who_asks_from_another_machine_is_held_to_the_rules_of_the_device_flow() {
+async fn remote_login_follows_device_flow_rules() {
     let access = ACCESS.replace("who = { everyone = true }\naccounts = [\"sandbox\"]\npermission_sets = [\"Plain\"]", "who = { everyone = true }\naccounts = [\"sandbox\"]\npermission_sets = [\"Plain\"]\nwhen = { device_flow = false }");
     assert_ne!(access, ACCESS);
-    let world = World::with_access(&access);
-    let alice = world.session_of("alice").await;
+    let fixture = Fixture::with_access(&access);
+    let alice = fixture.session_of("alice").await;
     let there = Program::new(LoginClient::CrossDevice, 8);
-    let refused = there.allowed(&world, &alice, plain()).await;
+    let refused = there.allowed(&fixture, &alice, plain()).await;
     assert!(matches!(
         refused,
         Err(AllowLoginError::Role(IssueError::Locked { .. }))
     ));
     assert!(
         Program::here()
-            .allowed(&world, &alice, plain())
+            .allowed(&fixture, &alice, plain())
             .await
             .is_ok()
     );
-    let shown = there.allowed(&world, &alice, developer()).await.unwrap();
-    assert!(there.redeem(&world, &shown).await.is_ok());
-    world.clock.advance(TimeDelta::seconds(601));
-    let stale = there.allowed(&world, &alice, developer()).await;
+    let shown = there.allowed(&fixture, &alice, developer()).await.unwrap();
+    assert!(there.redeem(&fixture, &shown).await.is_ok());
+    fixture.clock.advance(TimeDelta::seconds(601));
+    let stale = there.allowed(&fixture, &alice, developer()).await;
     assert!(matches!(stale, Err(AllowLoginError::NotFresh)));
     assert!(
         Program::here()
-            .allowed(&world, &alice, plain())
+            .allowed(&fixture, &alice, plain())
             .await
             .is_ok()
     );
 }
 
 #[tokio::test]
-async fn ending_all_others_ends_these_too_and_codes_on_their_way() {
-    let world = World::new();
+async fn end_others_ends_logins_and_codes() {
+    let fixture = Fixture::new();
     let (here, there) = (
-        world.session_of("alice").await,
-        world.session_of("alice").await,
+        fixture.session_of("alice").await,
+        fixture.session_of("alice").await,
     );
     let program = Program::here();
-    let shown = program.allowed(&world, &there, plain()).await.unwrap();
-    let tokens = program.redeem(&world, &shown).await.unwrap();
-    let waiting = program.allowed(&world, &there, plain()).await.unwrap();
-    world
+    let shown = program.allowed(&fixture, &there, plain()).await.unwrap();
+    let tokens = program.redeem(&fixture, &shown).await.unwrap();
+    let waiting = program.allowed(&fixture, &there, plain()).await.unwrap();
+    fixture
         .gateway
         .sessions()
         .end_other_sessions(&context(), &here)
         .await
         .unwrap();
-    let over = program.refresh(&world, &tokens.refresh_token).await;
+    let over = program.refresh(&fixture, &tokens.refresh_token).await;
     assert!(matches!(over, Err(LoginError::SessionOver)));
-    let over = program.redeem(&world, &waiting).await;
+    let over = program.redeem(&fixture, &waiting).await;
     assert!(matches!(over, Err(LoginError::CodeSpent)));
 }
 
 #[tokio::test]
-async fn a_code_belongs_to_the_session_that_allowed_it() {
-    let world = World::new();
+async fn login_code_is_bound_to_its_session() {
+    let fixture = Fixture::new();
     let (alice, bob) = (
-        world.session_of("alice").await,
-        world.session_of("bob").await,
+        fixture.session_of("alice").await,
+        fixture.session_of("bob").await,
     );
     let program = Program::new(LoginClient::CrossDevice, 8);
-    let shown = program.allowed(&world, &alice, plain()).await.unwrap();
+    let shown = program.allowed(&fixture, &alice, plain()).await.unwrap();
     let of = async |session: &Session| {
-        let code = world
+        let code = fixture
             .gateway
             .aws_logins()
             .login_code(session, &shown.code)
@@ -389,6 +408,6 @@ async fn a_code_belongs_to_the_session_that_allowed_it() {
         code.unwrap().is_some()
     };
     assert!(of(&alice).await && !of(&bob).await);
-    world.clock.advance(TimeDelta::minutes(5));
+    fixture.clock.advance(TimeDelta::minutes(5));
     assert!(!of(&alice).await);
 }

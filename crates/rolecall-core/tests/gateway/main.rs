@@ -1,6 +1,6 @@
-//! Every story and every attack on the flows, told to the gateway's verbs in a scripted world.
+//! Every story and every attack on the flows, told to the gateway's verbs in a scripted fixture.
 //!
-//! Nothing here opens a socket or reads a clock: [`world`] plays the store, the trail, the providers and AWS, each of
+//! Nothing here opens a socket or reads a clock: [`fixture`] plays the store, the trail, the providers and AWS, each of
 //! which can be made to fail at any call.
 
 #![expect(
@@ -16,6 +16,7 @@ mod console;
 mod counters;
 mod ending;
 mod ends;
+mod fixture;
 mod issue;
 mod issue_failures;
 mod issue_limits;
@@ -35,4 +36,3 @@ mod sessions;
 mod sign_in;
 mod sign_out;
 mod single_logout;
-mod world;

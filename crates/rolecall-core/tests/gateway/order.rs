@@ -4,13 +4,13 @@ use rolecall_core::access::DurationReason;
 use rolecall_core::aws::StsRequest;
 use rolecall_core::identity::{EmailAddress, Subject};
 
-use crate::world::{NO_DELETE, World, developer, plain};
+use crate::fixture::{Fixture, NO_DELETE, developer, plain};
 
 /// `RoleSessionName` and `sub` of what somebody of a provider is issued.
-async fn names(world: &World, provider: &str, person: &str) -> (String, String) {
-    let session = world.sign_in(provider, person).await.session;
-    world.issue(&session, &plain()).await.unwrap();
-    let (request, claims) = world.aws.take_only();
+async fn names(fixture: &Fixture, provider: &str, person: &str) -> (String, String) {
+    let session = fixture.sign_in(provider, person).await.session;
+    fixture.issue(&session, &plain()).await.unwrap();
+    let (request, claims) = fixture.aws.take_only();
     let StsRequest::AssumeRoleWithWebIdentity(request) = request else {
         panic!("not a token");
     };
@@ -21,12 +21,12 @@ async fn names(world: &World, provider: &str, person: &str) -> (String, String) 
 }
 
 #[tokio::test]
-async fn the_request_says_what_the_grant_says() {
-    let world = World::new();
-    let session = world.session_of("alice").await;
-    let issued = world.issue(&session, &developer()).await.unwrap();
+async fn sts_request_matches_the_grant() {
+    let fixture = Fixture::new();
+    let session = fixture.session_of("alice").await;
+    let issued = fixture.issue(&session, &developer()).await.unwrap();
 
-    let (request, claims) = world.aws.take_only();
+    let (request, claims) = fixture.aws.take_only();
     let asked = request.session();
     assert_eq!(
         asked.role.as_str(),
@@ -85,14 +85,14 @@ async fn the_request_says_what_the_grant_says() {
 }
 
 #[tokio::test]
-async fn a_variant_has_its_own_limits_and_its_own_tag() {
-    let world = World::new();
-    let session = world.session_of("alice").await;
+async fn variant_has_its_own_limits_and_tag() {
+    let fixture = Fixture::new();
+    let session = fixture.session_of("alice").await;
     let mut readonly = developer();
     readonly.variant = Some("readonly".to_owned());
-    world.issue(&session, &readonly).await.unwrap();
+    fixture.issue(&session, &readonly).await.unwrap();
 
-    let (request, claims) = world.aws.take_only();
+    let (request, claims) = fixture.aws.take_only();
     let asked = request.session();
     assert_eq!(asked.duration.seconds(), 1_800);
     let arns: Vec<_> = asked.policy_arns.iter().map(|arn| arn.as_str()).collect();
@@ -105,12 +105,12 @@ async fn a_variant_has_its_own_limits_and_its_own_tag() {
 }
 
 #[tokio::test]
-async fn what_nobody_configured_is_aws_default_and_left_out() {
-    let world = World::new();
-    let session = world.session_of("bob").await;
-    let issued = world.issue(&session, &plain()).await.unwrap();
+async fn unset_options_are_omitted() {
+    let fixture = Fixture::new();
+    let session = fixture.session_of("bob").await;
+    let issued = fixture.issue(&session, &plain()).await.unwrap();
 
-    let (request, claims) = world.aws.take_only();
+    let (request, claims) = fixture.aws.take_only();
     let asked = request.session();
     assert_eq!(asked.role.as_str(), "arn:aws:iam::777788889999:role/Plain");
     assert_eq!(asked.duration.seconds(), 3_600);
@@ -122,16 +122,16 @@ async fn what_nobody_configured_is_aws_default_and_left_out() {
 }
 
 #[tokio::test]
-async fn a_person_keeps_their_names_and_shares_them_with_nobody() {
-    let world = World::new();
-    let (okta_name, okta_sub) = names(&world, "okta", "alice").await;
+async fn session_names_are_stable_and_unique() {
+    let fixture = Fixture::new();
+    let (okta_name, okta_sub) = names(&fixture, "okta", "alice").await;
     assert_eq!(
-        names(&world, "okta", "alice").await,
+        names(&fixture, "okta", "alice").await,
         (okta_name.clone(), okta_sub.clone())
     );
 
     // The same address at another provider is another person.
-    let (google_name, google_sub) = names(&world, "google", "alice").await;
+    let (google_name, google_sub) = names(&fixture, "google", "alice").await;
     assert!(okta_name.starts_with("alice@example.com-"), "{okta_name}");
     assert!(
         google_name.starts_with("alice@example.com-"),
@@ -141,10 +141,10 @@ async fn a_person_keeps_their_names_and_shares_them_with_nobody() {
     assert_ne!(okta_sub, google_sub);
 
     // A new address is no new person.
-    world.okta.describe("alice", |alice| {
+    fixture.okta.update_person("alice", |alice| {
         alice.email = EmailAddress::parse("married@example.com").ok();
     });
-    let (renamed, sub) = names(&world, "okta", "alice").await;
+    let (renamed, sub) = names(&fixture, "okta", "alice").await;
     assert_eq!(sub, okta_sub);
     assert_eq!(
         renamed.rsplit('-').next(),
@@ -154,8 +154,8 @@ async fn a_person_keeps_their_names_and_shares_them_with_nobody() {
 }
 
 #[tokio::test]
-async fn hostile_subjects_fit_aws_and_never_meet() {
-    let world = World::new();
+async fn hostile_subjects_give_valid_unique_names() {
+    let fixture = Fixture::new();
     let long = "x".repeat(255);
     let mut seen = std::collections::BTreeSet::new();
     for (number, subject) in [
@@ -173,11 +173,11 @@ async fn hostile_subjects_fit_aws_and_never_meet() {
     .enumerate()
     {
         let person = format!("person-{number}");
-        world.okta.describe(&person, |described| {
+        fixture.okta.update_person(&person, |described| {
             described.subject = Subject::parse(subject).unwrap();
             described.email = None;
         });
-        let (name, sub) = names(&world, "okta", &person).await;
+        let (name, sub) = names(&fixture, "okta", &person).await;
         assert!((2..=64).contains(&name.len()), "{name}");
         assert!(
             name.bytes()

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rolecall_core::audit::{AuditEvent, AuditEventKind};
 use rolecall_core::sign_in::SignInCompleted;
 
-use crate::world::{StartedSignIn, World, context, developer, plain};
+use crate::fixture::{Fixture, StartedSignIn, context, developer, plain};
 
 /// One thing that somebody does next; numbers choose among what there is.
 #[derive(Clone, Debug)]
@@ -65,9 +65,9 @@ struct Outcome {
 }
 
 impl Outcome {
-    async fn take(&mut self, world: &World, step: Step) {
+    async fn take(&mut self, fixture: &Fixture, step: Step) {
         match step {
-            Step::Begin => self.begun.extend(world.begin_in("okta", None).await),
+            Step::Begin => self.begun.extend(fixture.begin_in("okta", None).await),
             Step::Complete {
                 sign_in,
                 at_google,
@@ -82,7 +82,7 @@ impl Outcome {
                 }
                 let provider = if at_google { "google" } else { "okta" };
                 let person = if person { "alice" } else { "bob" };
-                if let Ok(signed_in) = world.complete(provider, &begun, person).await {
+                if let Ok(signed_in) = fixture.complete(provider, &begun, person).await {
                     assert!(!at_google && !foreign_browser, "an intruder is in");
                     *self.sessions_of.entry(sign_in).or_default() += 1;
                     self.signed_in.push(signed_in);
@@ -95,14 +95,14 @@ impl Outcome {
                 let Some(signed_in) = self.signed_in.get(session) else {
                     return;
                 };
-                let Ok(Some(session)) = world.gateway.sessions().session(&signed_in.secret).await
+                let Ok(Some(session)) = fixture.gateway.sessions().session(&signed_in.secret).await
                 else {
                     return;
                 };
                 let alive = !self.ended.contains(&session.id.to_string());
                 assert!(alive, "a session that was ended is back");
                 let role = if privileged { developer() } else { plain() };
-                if let Ok(issued) = world.issue(&session, &role).await {
+                if let Ok(issued) = fixture.issue(&session, &role).await {
                     let of_alice = session.identity.subject.as_str() == "subject-alice";
                     assert!(of_alice || !privileged, "bob is no developer");
                     self.handed_out.push(issued.credentials.access_key_id);
@@ -112,10 +112,10 @@ impl Outcome {
                 let Some(this) = self.signed_in.get(session) else {
                     return;
                 };
-                let Ok(Some(live)) = world.gateway.sessions().session(&this.secret).await else {
+                let Ok(Some(live)) = fixture.gateway.sessions().session(&this.secret).await else {
                     return;
                 };
-                if world
+                if fixture
                     .gateway
                     .sessions()
                     .end_other_sessions(&context(), &live)
@@ -136,7 +136,7 @@ impl Outcome {
                 let Some(this) = self.signed_in.get(session) else {
                     return;
                 };
-                let out = world
+                let out = fixture
                     .gateway
                     .sign_ins()
                     .sign_out(&context(), &this.session, &this.secret)
@@ -145,12 +145,12 @@ impl Outcome {
                     self.ended.insert(this.session.id.to_string());
                 }
             }
-            Step::Wait { minutes } => world.clock.advance(chrono::TimeDelta::minutes(minutes)),
-            Step::StoreFailsAfter(calls) => world.store.outage.break_after(calls),
-            Step::TrailFailsAfter(calls) => world.trail.outage.break_after(calls),
+            Step::Wait { minutes } => fixture.clock.advance(chrono::TimeDelta::minutes(minutes)),
+            Step::StoreFailsAfter(calls) => fixture.store.outage.fail_after(calls),
+            Step::TrailFailsAfter(calls) => fixture.trail.outage.fail_after(calls),
             Step::Repair => {
-                world.store.outage.repair();
-                world.trail.outage.repair();
+                fixture.store.outage.repair();
+                fixture.trail.outage.repair();
             }
         }
     }
@@ -205,17 +205,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_walk_forges_a_session_or_a_credential(steps in prop::collection::vec(step(), 1..60)) {
+    fn random_walk_forges_no_session_or_credential(steps in prop::collection::vec(step(), 1..60)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let world = World::new();
+            let fixture = Fixture::new();
             let mut outcome = Outcome::default();
             for step in steps {
-                outcome.take(&world, step).await;
+                outcome.take(&fixture, step).await;
             }
             assert!(outcome.sessions_of.values().all(|sessions| *sessions == 1), "a state was spent twice");
-            let orders = world.aws.take_requests().len();
-            check_trail(world.trail.take_events(), orders, &outcome.handed_out);
+            let orders = fixture.aws.take_requests().len();
+            check_trail(fixture.trail.take_events(), orders, &outcome.handed_out);
         });
     }
 }

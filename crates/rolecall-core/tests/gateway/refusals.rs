@@ -13,15 +13,17 @@ use rolecall_core::record::rate_limit::RateLimits;
 use rolecall_core::sign_in::{OrderedBy, ProviderError};
 
 use crate::clients::{poll, register, start};
+use crate::fixture::{
+    Fixture, UNSIGNED, callback_params, code, context, context_from, id, logout, saml,
+};
 use crate::limits::{OFFICE, begin, stray, unsigned_order};
-use crate::world::{UNSIGNED, World, back, code, context, context_from, id, logout, saml};
 
 #[tokio::test]
-async fn messages_that_are_verified_in_vain_count_and_the_providers_own_are_heard() {
+async fn unverified_messages_are_rate_limited() {
     let max = RateLimits::default().failures.max();
     for by in [OrderedBy::Navigation, OrderedBy::Frame] {
-        let world = World::new();
-        let gateway = &world.gateway;
+        let fixture = Fixture::new();
+        let gateway = &fixture.gateway;
         let office = context_from(OFFICE);
         for number in 0..max {
             let refused = unsigned_order(gateway, &office, by).await;
@@ -29,15 +31,15 @@ async fn messages_that_are_verified_in_vain_count_and_the_providers_own_are_hear
         }
         let refused = unsigned_order(gateway, &office, by).await;
         assert_eq!(refused.code(), "rate_limited");
-        let (verified, in_turn) = (world.okta.verified(), world.okta.in_turn());
+        let (verified, in_turn) = (fixture.okta.verified(), fixture.okta.in_turn());
         assert_eq!(verified, in_turn);
         let flood = (0..500).map(|_| unsigned_order(gateway, &office, by));
         for refused in join_all(flood).await {
             assert_eq!(refused.code(), "rate_limited");
         }
         let verified = verified + MESSAGES_WAITING_OF_ADDRESS_MAX;
-        assert_eq!(world.okta.verified(), verified);
-        assert_eq!(world.okta.in_turn(), verified);
+        assert_eq!(fixture.okta.verified(), verified);
+        assert_eq!(fixture.okta.in_turn(), verified);
         // What the provider really says is heard.
         let (okta, order) = (id("okta"), Some(logout("subject-alice r1")));
         let ordered = gateway
@@ -56,9 +58,9 @@ async fn exceed(gateway: &Gateway, context: &RequestContext) {
 }
 
 #[tokio::test]
-async fn strangers_over_their_limits_leave_an_address_its_share() {
-    let world = World::new();
-    let (gateway, by) = (&world.gateway, OrderedBy::Navigation);
+async fn exceeded_limits_keep_the_share_of_others() {
+    let fixture = Fixture::new();
+    let (gateway, by) = (&fixture.gateway, OrderedBy::Navigation);
     let strangers: Vec<_> = (0..10)
         .map(|number| context_from(&format!("203.{number}.113.1")))
         .collect();
@@ -66,7 +68,7 @@ async fn strangers_over_their_limits_leave_an_address_its_share() {
     for context in strangers.iter().chain([&office]) {
         exceed(gateway, context).await;
     }
-    let verified = world.okta.verified();
+    let verified = fixture.okta.verified();
     let each = 2 * MESSAGES_WAITING_OF_ADDRESS_MAX;
     let flood = strangers.iter().flat_map(|stranger| {
         let unsigned = move |_| unsigned_order(gateway, stranger, by);
@@ -89,7 +91,7 @@ async fn strangers_over_their_limits_leave_an_address_its_share() {
     // The first eight strangers fill what all may have; the others have a little all the same.
     let filling = MESSAGES_WAITING_MAX / MESSAGES_WAITING_OF_ADDRESS_MAX;
     let others = strangers.len() - filling + 1;
-    let sent = world.okta.verified() - verified;
+    let sent = fixture.okta.verified() - verified;
     assert_eq!(
         sent,
         MESSAGES_WAITING_MAX + others * MESSAGES_WAITING_RESERVED
@@ -97,9 +99,9 @@ async fn strangers_over_their_limits_leave_an_address_its_share() {
 }
 
 #[tokio::test]
-async fn what_is_refused_for_free_waits_for_no_turn() {
-    let world = World::new();
-    let (gateway, office) = (&world.gateway, context_from(OFFICE));
+async fn cheap_refusals_do_not_queue() {
+    let fixture = Fixture::new();
+    let (gateway, office) = (&fixture.gateway, context_from(OFFICE));
     exceed(gateway, &office).await;
     let by = OrderedBy::Navigation;
     let flood = join_all((0..500).map(|_| unsigned_order(gateway, &office, by)));
@@ -135,9 +137,9 @@ async fn what_is_refused_for_free_waits_for_no_turn() {
 }
 
 #[tokio::test]
-async fn whatever_an_address_has_sent_the_providers_responses_are_taken() {
-    let world = World::new();
-    let gateway = &world.gateway;
+async fn exceeded_limit_accepts_provider_responses() {
+    let fixture = Fixture::new();
+    let gateway = &fixture.gateway;
     let (office, okta) = (context_from(OFFICE), id("okta"));
     for _ in 0..2 * RateLimits::default().failures.max() {
         let unsigned =
@@ -145,7 +147,7 @@ async fn whatever_an_address_has_sent_the_providers_responses_are_taken() {
                 .sign_ins()
                 .complete_unsolicited_sign_in(&office, &okta, saml(UNSIGNED));
         assert!(unsigned.await.is_err());
-        let begun = world.begin_from("okta", &office, None).await.unwrap();
+        let begun = fixture.begin_from("okta", &office, None).await.unwrap();
         let held = gateway
             .sign_ins()
             .hold_response(&office, &okta, &begun.state, saml(UNSIGNED));
@@ -162,7 +164,7 @@ async fn whatever_an_address_has_sent_the_providers_responses_are_taken() {
         .receive_for_aws(&office, &okta, for_aws)
         .await
         .unwrap();
-    let begun = world.begin_from("okta", &office, None).await.unwrap();
+    let begun = fixture.begin_from("okta", &office, None).await.unwrap();
     let held = gateway
         .sign_ins()
         .hold_response(&office, &okta, &begun.state, saml("bob a3 s3"));
@@ -170,11 +172,11 @@ async fn whatever_an_address_has_sent_the_providers_responses_are_taken() {
 }
 
 #[tokio::test]
-async fn refusals_that_cost_nothing_do_not_hold_up_a_message_of_the_provider() {
-    let world = World::new();
+async fn cheap_refusals_do_not_delay_provider_messages() {
+    let fixture = Fixture::new();
     let office = context_from(OFFICE);
     let okta = id("okta");
-    let gateway = &world.gateway;
+    let gateway = &fixture.gateway;
     for _ in 0..2 * RateLimits::default().failures.max() {
         stray(gateway, &office).await;
         let unreadable =
@@ -184,7 +186,7 @@ async fn refusals_that_cost_nothing_do_not_hold_up_a_message_of_the_provider() {
         assert!(unreadable.await.is_err());
         // A frame of any page can do this.
         unsigned_order(gateway, &office, OrderedBy::Frame).await;
-        world
+        fixture
             .okta
             .fail_once(|| ProviderError::Unavailable("down".into()));
         let outage =
@@ -206,28 +208,28 @@ async fn refusals_that_cost_nothing_do_not_hold_up_a_message_of_the_provider() {
 }
 
 #[tokio::test]
-async fn one_state_buys_three_verifications() {
-    let world = World::new();
-    let begun = world.begin("okta").await;
+async fn state_allows_three_verifications() {
+    let fixture = Fixture::new();
+    let begun = fixture.begin("okta").await;
     let okta = id("okta");
     for _ in 0..50 {
-        let held = world
+        let held = fixture
             .gateway
             .sign_ins()
             .hold_response(&context(), &okta, &begun.state, saml(UNSIGNED))
             .await;
         assert!(held.is_err());
     }
-    assert_eq!(world.okta.verified(), 3);
+    assert_eq!(fixture.okta.verified(), 3);
 }
 
 #[tokio::test]
-async fn a_response_that_could_not_be_verified_is_none_of_the_three() {
-    let world = World::new();
-    let begun = world.begin("okta").await;
+async fn unavailable_verification_is_not_counted() {
+    let fixture = Fixture::new();
+    let begun = fixture.begin("okta").await;
     let okta = id("okta");
     let hold = || {
-        let (gateway, state) = (&world.gateway, &begun.state);
+        let (gateway, state) = (&fixture.gateway, &begun.state);
         async {
             gateway
                 .sign_ins()
@@ -237,23 +239,23 @@ async fn a_response_that_could_not_be_verified_is_none_of_the_three() {
     };
     for _ in 0..10 {
         let down = || ProviderError::Unavailable("down".into());
-        world.okta.fail_once(down);
+        fixture.okta.fail_once(down);
         assert_eq!(hold().await.unwrap_err().code(), "provider_unavailable");
     }
     hold().await.unwrap();
 }
 
 #[tokio::test]
-async fn refused_sign_ins_have_a_bounded_number_of_events() {
-    let world = World::new();
+async fn refused_sign_in_events_are_bounded() {
+    let fixture = Fixture::new();
     let max = RateLimits::default().failures.max();
     let refuse = async |context: &RequestContext| {
-        let begun = world.begin_from("okta", context, None).await.unwrap();
-        let returned = back(&begun.state, code("alice"));
+        let begun = fixture.begin_from("okta", context, None).await.unwrap();
+        let returned = callback_params(&begun.state, code("alice"));
         let other = BrowserSecret::new("of another browser");
         let browser = Some(&other);
         let okta = id("okta");
-        let completed = world
+        let completed = fixture
             .gateway
             .sign_ins()
             .complete_sign_in(context, &okta, browser, returned);
@@ -263,19 +265,19 @@ async fn refused_sign_ins_have_a_bounded_number_of_events() {
     for _ in 0..max + 10 {
         refuse(&office).await;
     }
-    assert_eq!(world.trail.take().len(), max as usize);
-    assert_eq!(world.take_refusals().await.len(), 1);
+    assert_eq!(fixture.trail.take().len(), max as usize);
+    assert_eq!(fixture.take_refusals().await.len(), 1);
     // Many addresses together have a bound as well.
-    world.clock.advance(REFUSALS_WINDOW);
+    fixture.clock.advance(REFUSALS_WINDOW);
     for number in 0..30 {
         let other = context_from(&format!("203.{number}.113.1"));
         for _ in 0..max {
             refuse(&other).await;
         }
     }
-    let events = world.trail.take().len();
+    let events = fixture.trail.take().len();
     assert_eq!(events, REFUSAL_EVENTS_MAX as usize);
-    let summarised: u64 = world
+    let summarised: u64 = fixture
         .take_refusals()
         .await
         .iter()
@@ -285,33 +287,33 @@ async fn refused_sign_ins_have_a_bounded_number_of_events() {
 }
 
 #[tokio::test]
-async fn a_sign_in_that_could_not_begin_gives_its_place_back() {
-    let world = World::new();
+async fn failed_start_releases_its_slot() {
+    let fixture = Fixture::new();
     let office = context_from(OFFICE);
     for _ in 0..2 * RateLimits::default().sign_in.max() {
-        world
+        fixture
             .okta
             .fail_once(|| ProviderError::Unavailable("down".into()));
-        let refused = begin(&world.gateway, &office, None).await.unwrap_err();
+        let refused = begin(&fixture.gateway, &office, None).await.unwrap_err();
         assert_eq!(refused.code(), "provider_unavailable");
     }
-    begin(&world.gateway, &office, None).await.unwrap();
+    begin(&fixture.gateway, &office, None).await.unwrap();
 }
 
 /// Whoever has a device code can poll without end.
 #[tokio::test]
-async fn polls_of_a_device_that_was_turned_away_write_nothing() {
-    let world = World::new();
-    let known = register(&world.gateway);
-    let started = start(&world, &known).await;
+async fn polls_of_denied_device_write_nothing() {
+    let fixture = Fixture::new();
+    let known = register(&fixture.gateway);
+    let started = start(&fixture, &known).await;
     for _ in 0..2 * EARLY_POLLS_MAX {
-        assert!(poll(&world, &known, &started).await.is_err());
+        assert!(poll(&fixture, &known, &started).await.is_err());
     }
-    world.store.take_verbs();
+    fixture.store.take_calls();
     for _ in 0..100 {
-        let refused = poll(&world, &known, &started).await.unwrap_err();
+        let refused = poll(&fixture, &known, &started).await.unwrap_err();
         assert!(matches!(refused, TokenError::AccessDenied), "{refused:?}");
     }
-    let verbs = world.store.take_verbs();
+    let verbs = fixture.store.take_calls();
     assert!(verbs.keys().eq(&["get"]), "{verbs:?}");
 }

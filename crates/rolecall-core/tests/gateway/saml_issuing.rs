@@ -6,15 +6,15 @@ use rolecall_core::base::secret::ConsoleTicket;
 use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ConsoleVisit, IssueError};
 use rolecall_core::sign_in::ReturnTo;
 
-use crate::world::{ACCESS, World, context, developer, plain};
+use crate::fixture::{ACCESS, Fixture, context, developer, plain};
 
 const PROVIDER: &str = "arn:aws:iam::111122223333:saml-provider/rolecall";
 const RECIPIENT: &str = "https://eu-west-1.signin.aws.amazon.com/saml";
 
-/// The usual world, except that payments-prod trusts by SAML.
-fn world(more: &str) -> World {
+/// The usual fixture, except that payments-prod trusts by SAML.
+fn fixture(more: &str) -> Fixture {
     let trust = format!("trust = \"gateway-saml\"\nsaml_provider_arn = \"{PROVIDER}\"\n{more}");
-    World::with_access(&ACCESS.replacen("audience = \"rolecall-payments\"", &trust, 1))
+    Fixture::with_access(&ACCESS.replacen("audience = \"rolecall-payments\"", &trust, 1))
 }
 
 fn request() -> ConsoleRequest {
@@ -25,24 +25,24 @@ fn request() -> ConsoleRequest {
 }
 
 #[track_caller]
-fn only_claims(world: &World) -> SamlClaims {
-    let mut claims = world.aws.take_saml_claims();
+fn only_claims(fixture: &Fixture) -> SamlClaims {
+    let mut claims = fixture.aws.take_saml_claims();
     assert_eq!(claims.len(), 1);
-    assert!(world.aws.take_claims().is_empty(), "no token was made");
+    assert!(fixture.aws.take_claims().is_empty(), "no token was made");
     claims.remove(0)
 }
 
 #[tokio::test]
-async fn credentials_by_a_response_of_ours() {
-    let world = world("");
-    let alice = world.session_of("alice").await;
-    world.journal.take();
-    world.issue(&alice, &developer()).await.unwrap();
+async fn gateway_saml_issues_credentials() {
+    let fixture = fixture("");
+    let alice = fixture.session_of("alice").await;
+    fixture.call_log.take();
+    fixture.issue(&alice, &developer()).await.unwrap();
     assert_eq!(
-        world.journal.take(),
+        fixture.call_log.take(),
         ["audit issue_intended", "mint", "assume", "audit issue_done"]
     );
-    let request = world.aws.take_requests().remove(0);
+    let request = fixture.aws.take_requests().remove(0);
     let StsRequest::AssumeRoleWithSaml(request) = request else {
         panic!("not a response");
     };
@@ -51,7 +51,7 @@ async fn credentials_by_a_response_of_ours() {
     assert_eq!(request.session.duration.seconds(), 7_200);
     assert!(request.session.session_policy.is_some());
 
-    let claims = only_claims(&world);
+    let claims = only_claims(&fixture);
     assert_eq!(
         claims.role.as_str(),
         "arn:aws:iam::111122223333:role/rolecall/Developer"
@@ -78,26 +78,26 @@ async fn credentials_by_a_response_of_ours() {
 }
 
 #[tokio::test]
-async fn audience_and_recipient_can_be_configured() {
+async fn saml_audience_and_recipient_are_configurable() {
     let more = format!("audience = \"urn:example\"\nrecipient = \"{RECIPIENT}\"");
-    let world = world(&more);
-    let alice = world.session_of("alice").await;
-    world.issue(&alice, &developer()).await.unwrap();
-    let claims = only_claims(&world);
+    let fixture = fixture(&more);
+    let alice = fixture.session_of("alice").await;
+    fixture.issue(&alice, &developer()).await.unwrap();
+    let claims = only_claims(&fixture);
     assert_eq!(claims.audience, "urn:example");
     let recipient = claims.recipient.map(|recipient| recipient.to_string());
     assert_eq!(recipient.as_deref(), Some(RECIPIENT));
 }
 
 #[tokio::test]
-async fn the_console_by_post_asks_nobody() {
-    let world = world(&format!(
+async fn console_by_post_calls_no_sts() {
+    let fixture = fixture(&format!(
         "console = \"saml-post\"\nrecipient = \"{RECIPIENT}\""
     ));
-    let alice = world.session_of("alice").await;
-    world.journal.take();
-    world.trail.take();
-    let visit = world
+    let alice = fixture.session_of("alice").await;
+    fixture.call_log.take();
+    fixture.trail.take();
+    let visit = fixture
         .gateway
         .issuer()
         .visit_console(&context(), &alice, &developer(), &request())
@@ -114,10 +114,10 @@ async fn the_console_by_post_asks_nobody() {
     );
     assert!(!format!("{post:?}").contains("canary"));
     assert_eq!(
-        world.journal.take(),
+        fixture.call_log.take(),
         ["audit issue_intended", "mint", "audit issue_posted"]
     );
-    let events = world.trail.take_events();
+    let events = fixture.trail.take_events();
     assert_eq!(events[0].reference, events[1].reference);
     let AuditEventKind::IssuePosted {
         assertion,
@@ -131,13 +131,13 @@ async fn the_console_by_post_asks_nobody() {
         (assertion.as_str(), recipient.as_str()),
         ("_assertion-1", RECIPIENT)
     );
-    assert!(world.aws.take_requests().is_empty() && world.aws.take_links().is_empty());
-    assert_eq!(only_claims(&world).duration.seconds(), 7_200);
+    assert!(fixture.aws.take_requests().is_empty() && fixture.aws.take_links().is_empty());
+    assert_eq!(only_claims(&fixture).duration.seconds(), 7_200);
 
     // Credentials for a terminal still come from STS, and another account is none of its business.
-    world.issue(&alice, &developer()).await.unwrap();
-    assert_eq!(world.aws.take_requests().len(), 1);
-    let visit = world
+    fixture.issue(&alice, &developer()).await.unwrap();
+    assert_eq!(fixture.aws.take_requests().len(), 1);
+    let visit = fixture
         .gateway
         .issuer()
         .visit_console(&context(), &alice, &plain(), &request())
@@ -146,30 +146,30 @@ async fn the_console_by_post_asks_nobody() {
 }
 
 #[tokio::test]
-async fn a_federated_console_is_the_usual_one() {
-    let world = world("console = \"federation\"");
-    let alice = world.session_of("alice").await;
+async fn federated_console_uses_sts() {
+    let fixture = fixture("console = \"federation\"");
+    let alice = fixture.session_of("alice").await;
     let page = Destination::parse("https://console.aws.amazon.com/s3/", Partition::Aws).unwrap();
     let request = ConsoleRequest {
         destination: Some(page),
         ..request()
     };
-    let visit = world
+    let visit = fixture
         .gateway
         .issuer()
         .visit_console(&context(), &alice, &developer(), &request)
         .await;
     assert!(matches!(visit, Ok(ConsoleVisit::Link(_))));
-    let links = world.aws.take_links();
+    let links = fixture.aws.take_links();
     assert_eq!(links[0].seconds, Some(7_200));
     assert_eq!(links[0].destination, "https://console.aws.amazon.com/s3/");
 }
 
 #[tokio::test]
-async fn the_ticket_after_aws_sign_out_leads_to_the_form_once() {
-    let world = world("console = \"saml-post\"");
-    let alice = world.session_of("alice").await;
-    let url = world
+async fn console_ticket_leads_to_form_once() {
+    let fixture = fixture("console = \"saml-post\"");
+    let alice = fixture.session_of("alice").await;
+    let url = fixture
         .gateway
         .issuer()
         .sign_out_of_console(&alice, developer(), request())
@@ -179,7 +179,7 @@ async fn the_ticket_after_aws_sign_out_leads_to_the_form_once() {
     let ticket = ConsoleTicket::new(back.unwrap().1.rsplit('/').next().unwrap());
     let context = context();
     let go = || {
-        world
+        fixture
             .gateway
             .issuer()
             .continue_to_console(&context, &alice, &ticket)
@@ -192,18 +192,18 @@ async fn the_ticket_after_aws_sign_out_leads_to_the_form_once() {
 }
 
 #[tokio::test]
-async fn without_a_key_nothing_leaves_and_the_trail_says_so() {
-    let world = world("console = \"saml-post\"");
-    let alice = world.session_of("alice").await;
-    world.trail.take();
-    world.aws.fail_mint_once();
-    let visit = world
+async fn missing_saml_key_is_audited() {
+    let fixture = fixture("console = \"saml-post\"");
+    let alice = fixture.session_of("alice").await;
+    fixture.trail.take();
+    fixture.aws.fail_mint_once();
+    let visit = fixture
         .gateway
         .issuer()
         .visit_console(&context(), &alice, &developer(), &request())
         .await;
     assert!(matches!(visit, Err(IssueError::Token(_))));
-    let events = world.trail.take_events();
+    let events = fixture.trail.take_events();
     assert_eq!(events.len(), 2);
     assert!(
         matches!(&events[1].kind, AuditEventKind::IssueFailed { reason, .. } if reason == "token")
@@ -211,7 +211,7 @@ async fn without_a_key_nothing_leaves_and_the_trail_says_so() {
 }
 
 #[tokio::test]
-async fn a_no_of_aws_comes_with_advice_about_saml() {
+async fn saml_refusal_has_advice() {
     for (refusal, words) in [
         (StsRefusal::AccessDenied, "sts:AssumeRoleWithSAML"),
         (
@@ -220,10 +220,10 @@ async fn a_no_of_aws_comes_with_advice_about_saml() {
         ),
         (StsRefusal::Metadata, "update-saml-provider"),
     ] {
-        let world = world("");
-        let alice = world.session_of("alice").await;
-        world.aws.refuse_once(refusal, "InvalidIdentityToken");
-        let error = world.issue(&alice, &developer()).await.unwrap_err();
+        let fixture = fixture("");
+        let alice = fixture.session_of("alice").await;
+        fixture.aws.refuse_once(refusal, "InvalidIdentityToken");
+        let error = fixture.issue(&alice, &developer()).await.unwrap_err();
         let IssueError::Refused(refused) = error else {
             panic!("{refusal:?} is AWS's no");
         };

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use rolecall_core::issue::ConsoleRequest;
 use rolecall_core::sign_in::ReturnTo;
 
-use crate::world::{World, context, plain};
+use crate::fixture::{Fixture, context, plain};
 
 fn contains(haystack: &[u8], needle: &str) -> bool {
     haystack
@@ -13,12 +13,12 @@ fn contains(haystack: &[u8], needle: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_dump_of_the_store_names_nobody_and_holds_no_secret() {
-    let world = World::new();
-    let under_way = world.begin("okta").await;
-    let signed_in = world.sign_in("okta", "alice").await;
-    let second = world.sign_in("okta", "alice").await;
-    let gateway = &world.gateway;
+async fn store_contains_no_plaintext() {
+    let fixture = Fixture::new();
+    let under_way = fixture.begin("okta").await;
+    let signed_in = fixture.sign_in("okta", "alice").await;
+    let second = fixture.sign_in("okta", "alice").await;
+    let gateway = &fixture.gateway;
     gateway
         .sessions()
         .end_other_sessions(&context(), &second.session)
@@ -33,9 +33,9 @@ async fn a_dump_of_the_store_names_nobody_and_holds_no_secret() {
         .sign_out_of_console(&second.session, plain(), request)
         .await
         .unwrap();
-    world.issue(&second.session, &plain()).await.unwrap();
+    fixture.issue(&second.session, &plain()).await.unwrap();
 
-    let dump = world.store.dump();
+    let dump = fixture.store.dump();
     let mut kinds: Vec<_> = dump
         .iter()
         .map(|(key, _)| key.split(':').next().unwrap())
@@ -79,51 +79,51 @@ async fn a_dump_of_the_store_names_nobody_and_holds_no_secret() {
 }
 
 #[tokio::test]
-async fn swapped_sessions_open_for_nobody() {
-    let world = World::new();
-    let alice = world.sign_in("okta", "alice").await;
-    let bob = world.sign_in("okta", "bob").await;
-    let keys = world.store.keys("session");
-    world.store.swap(keys[0], keys[1]);
-    assert!(!world.is_live(&alice).await && !world.is_live(&bob).await);
-    world.store.swap(keys[0], keys[1]);
-    assert!(world.is_live(&alice).await && world.is_live(&bob).await);
+async fn swapped_sessions_do_not_open() {
+    let fixture = Fixture::new();
+    let alice = fixture.sign_in("okta", "alice").await;
+    let bob = fixture.sign_in("okta", "bob").await;
+    let keys = fixture.store.keys("session");
+    fixture.store.swap(keys[0], keys[1]);
+    assert!(!fixture.is_live(&alice).await && !fixture.is_live(&bob).await);
+    fixture.store.swap(keys[0], keys[1]);
+    assert!(fixture.is_live(&alice).await && fixture.is_live(&bob).await);
 }
 
 #[tokio::test]
-async fn swapped_sign_ins_end_nowhere() {
-    let world = World::new();
-    let one = world.begin("okta").await;
-    let other = world.begin("okta").await;
-    let keys = world.store.keys("sign-in");
-    world.store.swap(keys[0], keys[1]);
+async fn swapped_sign_ins_are_rejected() {
+    let fixture = Fixture::new();
+    let one = fixture.begin("okta").await;
+    let other = fixture.begin("okta").await;
+    let keys = fixture.store.keys("sign-in");
+    fixture.store.swap(keys[0], keys[1]);
     for begun in [one, other] {
-        let error = world.complete("okta", &begun, "alice").await.unwrap_err();
+        let error = fixture.complete("okta", &begun, "alice").await.unwrap_err();
         assert_eq!(error.code(), "expired_state");
     }
 }
 
 #[tokio::test]
-async fn a_record_of_one_kind_is_none_of_another() {
-    let world = World::new();
-    let mine = world.sign_in("okta", "alice").await;
-    let other = world.sign_in("okta", "alice").await;
-    world
+async fn record_kinds_are_not_interchangeable() {
+    let fixture = Fixture::new();
+    let mine = fixture.sign_in("okta", "alice").await;
+    let other = fixture.sign_in("okta", "alice").await;
+    fixture
         .gateway
         .sessions()
         .end_other_sessions(&context(), &mine.session)
         .await
         .unwrap();
     let (epoch, index) = (
-        world.store.keys("epoch")[0],
-        world.store.keys("session-index")[0],
+        fixture.store.keys("epoch")[0],
+        fixture.store.keys("session-index")[0],
     );
-    world.store.swap(epoch, index);
+    fixture.store.swap(epoch, index);
     assert!(
-        !world.is_live(&other).await,
+        !fixture.is_live(&other).await,
         "its record is gone all the same"
     );
-    let listed = world
+    let listed = fixture
         .gateway
         .sessions()
         .browser_sessions(&mine.session)

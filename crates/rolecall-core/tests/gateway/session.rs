@@ -6,43 +6,43 @@ use chrono::TimeDelta;
 use rolecall_core::base::secret::SessionSecret;
 use rolecall_core::caller::SessionId;
 
-use crate::world::{ABSOLUTE, IDLE, World};
+use crate::fixture::{ABSOLUTE, Fixture, IDLE};
 
 const SECOND: TimeDelta = TimeDelta::seconds(1);
 
 #[tokio::test]
-async fn an_unused_session_ends_after_an_hour_to_the_second() {
+async fn idle_session_expires_after_one_hour() {
     for (unused, alive) in [(IDLE - SECOND, true), (IDLE, false), (IDLE + SECOND, false)] {
-        let world = World::new();
-        let signed_in = world.sign_in("okta", "alice").await;
-        world.clock.advance(unused);
-        assert_eq!(world.is_live(&signed_in).await, alive, "{unused}");
+        let fixture = Fixture::new();
+        let signed_in = fixture.sign_in("okta", "alice").await;
+        fixture.clock.advance(unused);
+        assert_eq!(fixture.is_live(&signed_in).await, alive, "{unused}");
     }
 }
 
 #[tokio::test]
-async fn a_used_session_ends_after_eight_hours_to_the_second() {
-    let world = World::new();
-    let signed_in = world.sign_in("okta", "alice").await;
+async fn used_session_expires_after_eight_hours() {
+    let fixture = Fixture::new();
+    let signed_in = fixture.sign_in("okta", "alice").await;
     let half_hours = 2 * ABSOLUTE.num_hours() - 1;
     for _ in 0..half_hours {
-        world.clock.advance(IDLE / 2);
-        assert!(world.is_live(&signed_in).await);
+        fixture.clock.advance(IDLE / 2);
+        assert!(fixture.is_live(&signed_in).await);
     }
-    world.clock.advance(IDLE / 2 - SECOND);
-    assert!(world.is_live(&signed_in).await, "one second before");
-    world.clock.advance(SECOND);
-    assert_eq!(world.now(), signed_in.session.ends_at);
+    fixture.clock.advance(IDLE / 2 - SECOND);
+    assert!(fixture.is_live(&signed_in).await, "one second before");
+    fixture.clock.advance(SECOND);
+    assert_eq!(fixture.now(), signed_in.session.ends_at);
     assert!(
-        !world.is_live(&signed_in).await,
+        !fixture.is_live(&signed_in).await,
         "use does not move the end"
     );
 }
 
 #[tokio::test]
-async fn a_use_is_written_back_at_most_once_a_minute() {
-    let world = World::new();
-    let signed_in = world.sign_in("okta", "alice").await;
+async fn session_use_is_saved_once_a_minute() {
+    let fixture = Fixture::new();
+    let signed_in = fixture.sign_in("okta", "alice").await;
     let reads = BTreeMap::from([("get", 2)]);
     let reads_and_a_write = BTreeMap::from([("get", 2), ("replace", 1)]);
     for (seconds, expected) in [
@@ -53,38 +53,38 @@ async fn a_use_is_written_back_at_most_once_a_minute() {
         (59, &reads),
         (2, &reads_and_a_write),
     ] {
-        world.clock.advance(SECOND * seconds);
-        world.store.take_verbs();
-        let session = world
+        fixture.clock.advance(SECOND * seconds);
+        fixture.store.take_calls();
+        let session = fixture
             .gateway
             .sessions()
             .session(&signed_in.secret)
             .await
             .unwrap();
-        assert_eq!(&world.store.take_verbs(), expected);
+        assert_eq!(&fixture.store.take_calls(), expected);
         if expected.contains_key("replace") {
-            assert_eq!(session.unwrap().last_seen_at, world.now());
+            assert_eq!(session.unwrap().last_seen_at, fixture.now());
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pages_that_load_at_once_do_not_trip_over_the_touch() {
-    let world = World::new();
-    let signed_in = world.sign_in("okta", "alice").await;
-    world.clock.advance(TimeDelta::minutes(5));
+async fn concurrent_requests_do_not_conflict() {
+    let fixture = Fixture::new();
+    let signed_in = fixture.sign_in("okta", "alice").await;
+    fixture.clock.advance(TimeDelta::minutes(5));
     let mut requests = tokio::task::JoinSet::new();
     for _ in 0..50 {
-        let (gateway, secret) = (world.gateway.clone(), signed_in.secret.clone());
+        let (gateway, secret) = (fixture.gateway.clone(), signed_in.secret.clone());
         requests.spawn(async move { gateway.sessions().session(&secret).await.unwrap().is_some() });
     }
     assert_eq!(requests.join_all().await, vec![true; 50]);
 }
 
 #[tokio::test]
-async fn a_secret_that_nobody_was_given_opens_nothing() {
-    let world = World::new();
-    let signed_in = world.sign_in("okta", "alice").await;
+async fn unknown_secret_opens_no_session() {
+    let fixture = Fixture::new();
+    let signed_in = fixture.sign_in("okta", "alice").await;
     let secret = signed_in.secret.expose();
     for guess in [
         "",
@@ -94,7 +94,7 @@ async fn a_secret_that_nobody_was_given_opens_nothing() {
         &signed_in.session.id.to_string(),
         &format!("{secret} "),
     ] {
-        let found = world
+        let found = fixture
             .gateway
             .sessions()
             .session(&SessionSecret::new(guess))
@@ -104,10 +104,10 @@ async fn a_secret_that_nobody_was_given_opens_nothing() {
 }
 
 #[tokio::test]
-async fn every_sign_in_has_a_secret_and_a_name_of_its_own() {
-    let world = World::new();
-    let first = world.sign_in("okta", "alice").await;
-    let second = world.sign_in("okta", "alice").await;
+async fn each_sign_in_has_own_secret_and_id() {
+    let fixture = Fixture::new();
+    let first = fixture.sign_in("okta", "alice").await;
+    let second = fixture.sign_in("okta", "alice").await;
     assert_ne!(first.secret.expose(), second.secret.expose());
     assert_ne!(first.session.id, second.session.id);
     assert_eq!(first.session.id, SessionId::of(first.secret.digest()));
@@ -121,23 +121,23 @@ async fn every_sign_in_has_a_secret_and_a_name_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_clock_that_goes_back_revives_nothing_that_was_ended() {
-    let world = World::new();
-    let ended = world.sign_in("okta", "alice").await;
-    world.clock.advance(IDLE / 2);
-    let context = crate::world::context();
-    let gateway = &world.gateway;
+async fn clock_going_back_revives_no_session() {
+    let fixture = Fixture::new();
+    let ended = fixture.sign_in("okta", "alice").await;
+    fixture.clock.advance(IDLE / 2);
+    let context = crate::fixture::context();
+    let gateway = &fixture.gateway;
     gateway
         .sign_ins()
         .sign_out(&context, &ended.session, &ended.secret)
         .await
         .unwrap();
-    world.clock.advance(-IDLE);
-    assert!(!world.is_live(&ended).await);
+    fixture.clock.advance(-IDLE);
+    assert!(!fixture.is_live(&ended).await);
 
-    let used = world.sign_in("okta", "alice").await;
-    world.clock.advance(-IDLE);
-    assert!(world.is_live(&used).await, "nor does it end what lives");
+    let used = fixture.sign_in("okta", "alice").await;
+    fixture.clock.advance(-IDLE);
+    assert!(fixture.is_live(&used).await, "nor does it end what lives");
     let session = gateway
         .sessions()
         .session(&used.secret)

@@ -10,12 +10,12 @@ use rolecall_core::sign_in::{
 };
 use tokio::task::JoinSet;
 
-use crate::world::{ACCESS, World, back, code, context, id, wish};
+use crate::fixture::{ACCESS, Fixture, callback_params, code, context, id, sign_in_request};
 
 /// The sign-in ended in this, nobody has a session, and the trail says why: in an event of its own where a live `state`
 /// was shown.
 async fn assert_refused(
-    world: &World,
+    fixture: &Fixture,
     ended: Result<SignInCompleted, SignInError>,
     provider: &str,
     why: &str,
@@ -23,26 +23,26 @@ async fn assert_refused(
     let error = ended.expect_err("nobody is signed in");
     assert_eq!(error.code(), why);
     assert!(
-        world.store.keys("session").is_empty(),
+        fixture.store.keys("session").is_empty(),
         "no session was made"
     );
     if why == "expired_state" {
-        assert_eq!(world.take_refusals().await, [(why.to_owned(), 1)]);
+        assert_eq!(fixture.take_refusals().await, [(why.to_owned(), 1)]);
         return;
     }
     let refused = AuditEventKind::SignInRefused {
         provider: Some(provider.to_owned()),
         reason: why.to_owned(),
     };
-    assert_eq!(world.trail.take_only(), refused);
-    assert!(world.take_refusals().await.is_empty());
+    assert_eq!(fixture.trail.take_only(), refused);
+    assert!(fixture.take_refusals().await.is_empty());
 }
 
 #[tokio::test]
-async fn a_sign_in_ends_in_a_session_where_it_was_going() {
-    let world = World::new();
-    let begun = world.begin("okta").await;
-    let signed_in = world.complete("okta", &begun, "alice").await.unwrap();
+async fn sign_in_creates_session_and_returns() {
+    let fixture = Fixture::new();
+    let begun = fixture.begin("okta").await;
+    let signed_in = fixture.complete("okta", &begun, "alice").await.unwrap();
 
     assert_eq!(
         signed_in.return_to.as_str(),
@@ -50,9 +50,9 @@ async fn a_sign_in_ends_in_a_session_where_it_was_going() {
     );
     let session = &signed_in.session;
     assert_eq!(session.identity.subject.as_str(), "subject-alice");
-    assert_eq!(session.started_at, world.now());
+    assert_eq!(session.started_at, fixture.now());
     assert_eq!(session.origin, context().origin);
-    let found = world
+    let found = fixture
         .gateway
         .sessions()
         .session(&signed_in.secret)
@@ -65,15 +65,15 @@ async fn a_sign_in_ends_in_a_session_where_it_was_going() {
         mfa: false,
         unsolicited: false,
     };
-    assert_eq!(world.trail.take_only(), kind);
+    assert_eq!(fixture.trail.take_only(), kind);
 }
 
 #[tokio::test]
-async fn the_trail_knows_from_where_and_when() {
-    let world = World::new();
-    world.sign_in("okta", "alice").await;
-    let events = world.trail.take_events();
-    assert_eq!(events[0].at, world.now());
+async fn sign_in_audit_has_address_and_time() {
+    let fixture = Fixture::new();
+    fixture.sign_in("okta", "alice").await;
+    let events = fixture.trail.take_events();
+    assert_eq!(events[0].at, fixture.now());
     assert_eq!(events[0].address, context().origin.address);
     assert_eq!(events[0].reference, context().reference);
     assert_eq!(
@@ -84,89 +84,95 @@ async fn the_trail_knows_from_where_and_when() {
 }
 
 #[tokio::test]
-async fn an_unknown_provider_begins_and_completes_nothing() {
-    let world = World::new();
+async fn unknown_provider_is_rejected() {
+    let fixture = Fixture::new();
     let nobody = id("nobody");
-    let begun = world
+    let begun = fixture
         .gateway
         .sign_ins()
-        .begin_sign_in(&context(), &nobody, None, None, wish(ReturnTo::portal()))
+        .begin_sign_in(
+            &context(),
+            &nobody,
+            None,
+            None,
+            sign_in_request(ReturnTo::portal()),
+        )
         .await;
     assert!(matches!(begun, Err(SignInError::UnknownProvider)));
 
-    let begun = world.begin("okta").await;
-    let ended = world.complete("nobody", &begun, "alice").await;
+    let begun = fixture.begin("okta").await;
+    let ended = fixture.complete("nobody", &begun, "alice").await;
     assert!(matches!(ended, Err(SignInError::UnknownProvider)));
     let refused = [("unknown_provider".to_owned(), 1)];
-    assert_eq!(world.take_refusals().await, refused);
+    assert_eq!(fixture.take_refusals().await, refused);
 }
 
 #[tokio::test]
-async fn a_state_is_spent_by_the_sign_in_it_ends() {
-    let world = World::new();
-    let begun = world.begin("okta").await;
-    let first = world.complete("okta", &begun, "alice").await.unwrap();
-    world.trail.take();
-    world.journal.take();
+async fn state_is_single_use() {
+    let fixture = Fixture::new();
+    let begun = fixture.begin("okta").await;
+    let first = fixture.complete("okta", &begun, "alice").await.unwrap();
+    fixture.trail.take();
+    fixture.call_log.take();
 
-    let error = world.complete("okta", &begun, "alice").await.unwrap_err();
+    let error = fixture.complete("okta", &begun, "alice").await.unwrap_err();
     assert_eq!(error.code(), "expired_state");
     assert!(
-        world.journal.take().is_empty(),
+        fixture.call_log.take().is_empty(),
         "the provider is not asked a second time, and no event is written"
     );
-    assert!(world.is_live(&first).await, "the honest session lives on");
+    assert!(fixture.is_live(&first).await, "the honest session lives on");
 }
 
 #[tokio::test]
-async fn a_state_that_nobody_began_is_refused_before_the_provider_is_asked() {
-    let world = World::new();
-    let mut begun = world.begin("okta").await;
+async fn unknown_state_is_rejected_before_provider() {
+    let fixture = Fixture::new();
+    let mut begun = fixture.begin("okta").await;
     begun.state = State::new("a-state-of-an-attacker");
-    let ended = world.complete("okta", &begun, "alice").await;
-    assert!(world.journal.take().is_empty());
-    assert_refused(&world, ended, "okta", "expired_state").await;
+    let ended = fixture.complete("okta", &begun, "alice").await;
+    assert!(fixture.call_log.take().is_empty());
+    assert_refused(&fixture, ended, "okta", "expired_state").await;
 }
 
 #[tokio::test]
-async fn another_browser_cannot_end_it_and_neither_can_the_first_one_then() {
-    let world = World::new();
-    let victim = world.begin("okta").await;
+async fn other_browser_consumes_the_state() {
+    let fixture = Fixture::new();
+    let victim = fixture.begin("okta").await;
     let mut attacker = victim.clone();
     attacker.browser = BrowserSecret::new("the attacker's own");
-    let ended = world.complete("okta", &attacker, "alice").await;
-    assert_refused(&world, ended, "okta", "other_browser").await;
-    let ended = world.complete("okta", &victim, "alice").await;
-    assert_refused(&world, ended, "okta", "expired_state").await;
+    let ended = fixture.complete("okta", &attacker, "alice").await;
+    assert_refused(&fixture, ended, "okta", "other_browser").await;
+    let ended = fixture.complete("okta", &victim, "alice").await;
+    assert_refused(&fixture, ended, "okta", "expired_state").await;
 }
 
 #[tokio::test]
-async fn without_a_cookie_nothing_ends_and_nothing_is_spent() {
-    let world = World::new();
-    let begun = world.begin("okta").await;
-    let ended = world
+async fn missing_cookie_keeps_the_state() {
+    let fixture = Fixture::new();
+    let begun = fixture.begin("okta").await;
+    let ended = fixture
         .gateway
         .sign_ins()
         .complete_sign_in(
             &context(),
             &id("okta"),
             None,
-            back(&begun.state, code("alice")),
+            callback_params(&begun.state, code("alice")),
         )
         .await;
-    assert_refused(&world, ended, "okta", "other_browser").await;
-    assert!(world.complete("okta", &begun, "alice").await.is_ok());
+    assert_refused(&fixture, ended, "okta", "other_browser").await;
+    assert!(fixture.complete("okta", &begun, "alice").await.is_ok());
 }
 
 #[tokio::test]
-async fn an_answer_at_another_providers_callback_is_a_mix_up() {
-    let world = World::new();
-    let begun = world.begin("okta").await;
-    let ended = world.complete("google", &begun, "alice").await;
-    assert_refused(&world, ended, "google", "other_provider").await;
+async fn response_at_another_callback_is_rejected() {
+    let fixture = Fixture::new();
+    let begun = fixture.begin("okta").await;
+    let ended = fixture.complete("google", &begun, "alice").await;
+    assert_refused(&fixture, ended, "google", "other_provider").await;
     assert!(
-        !world
-            .journal
+        !fixture
+            .call_log
             .take()
             .iter()
             .any(|call| call.starts_with("complete")),
@@ -175,7 +181,7 @@ async fn an_answer_at_another_providers_callback_is_a_mix_up() {
 }
 
 #[tokio::test]
-async fn ten_minutes_are_enough_to_the_second() {
+async fn pending_sign_in_expires_after_ten_minutes() {
     for (taken, why) in [
         (limits::SIGN_IN_MAX - TimeDelta::seconds(1), None),
         (limits::SIGN_IN_MAX, Some("expired_state")),
@@ -184,31 +190,31 @@ async fn ten_minutes_are_enough_to_the_second() {
             Some("expired_state"),
         ),
     ] {
-        let world = World::new();
-        let begun = world.begin("okta").await;
-        world.clock.advance(taken);
-        let ended = world.complete("okta", &begun, "alice").await;
+        let fixture = Fixture::new();
+        let begun = fixture.begin("okta").await;
+        fixture.clock.advance(taken);
+        let ended = fixture.complete("okta", &begun, "alice").await;
         match why {
             None => assert!(ended.is_ok(), "{taken}"),
-            Some(why) => assert_refused(&world, ended, "okta", why).await,
+            Some(why) => assert_refused(&fixture, ended, "okta", why).await,
         }
     }
 }
 
 #[tokio::test]
-async fn a_clock_that_goes_back_brings_no_spent_state_back() {
-    let world = World::new();
-    let begun = world.begin("okta").await;
-    world.clock.advance(limits::SIGN_IN_MAX);
-    let late = world.complete("okta", &begun, "alice").await;
-    assert_refused(&world, late, "okta", "expired_state").await;
-    world.clock.advance(-limits::SIGN_IN_MAX);
-    let again = world.complete("okta", &begun, "alice").await;
-    assert_refused(&world, again, "okta", "expired_state").await;
+async fn clock_going_back_revives_no_state() {
+    let fixture = Fixture::new();
+    let begun = fixture.begin("okta").await;
+    fixture.clock.advance(limits::SIGN_IN_MAX);
+    let late = fixture.complete("okta", &begun, "alice").await;
+    assert_refused(&fixture, late, "okta", "expired_state").await;
+    fixture.clock.advance(-limits::SIGN_IN_MAX);
+    let again = fixture.complete("okta", &begun, "alice").await;
+    assert_refused(&fixture, again, "okta", "expired_state").await;
 }
 
 #[tokio::test]
-async fn every_no_of_a_provider_is_audited_by_its_reason_and_spends_the_state() {
+async fn provider_refusal_is_audited() {
     let rejected = |reason| move || ProviderError::rejected(reason, "canary-detail");
     for reason in [
         RejectReason::Issuer,
@@ -227,87 +233,92 @@ async fn every_no_of_a_provider_is_audited_by_its_reason_and_spends_the_state() 
         RejectReason::Claims,
         RejectReason::Code,
     ] {
-        let world = World::new();
-        let begun = world.begin("okta").await;
-        world.okta.fail_once(rejected(reason));
-        let ended = world.complete("okta", &begun, "alice").await;
+        let fixture = Fixture::new();
+        let begun = fixture.begin("okta").await;
+        fixture.okta.fail_once(rejected(reason));
+        let ended = fixture.complete("okta", &begun, "alice").await;
         let shown = ended.as_ref().unwrap_err().to_string();
         assert!(!shown.contains("canary"), "details are for the log");
-        assert_refused(&world, ended, "okta", reason.code()).await;
-        let again = world.complete("okta", &begun, "alice").await;
-        assert_refused(&world, again, "okta", "expired_state").await;
+        assert_refused(&fixture, ended, "okta", reason.code()).await;
+        let again = fixture.complete("okta", &begun, "alice").await;
+        assert_refused(&fixture, again, "okta", "expired_state").await;
     }
 }
 
 #[tokio::test]
-async fn a_provider_that_is_down_signs_nobody_in() {
-    let world = World::new();
-    world
+async fn provider_outage_blocks_sign_in() {
+    let fixture = Fixture::new();
+    fixture
         .okta
         .fail_once(|| ProviderError::Unavailable("no route".into()));
-    let begun = world.begin_in("okta", None).await;
+    let begun = fixture.begin_in("okta", None).await;
     assert_eq!(begun.err().unwrap().code(), "provider_unavailable");
     assert!(
-        world.store.keys("sign-in").is_empty(),
+        fixture.store.keys("sign-in").is_empty(),
         "nothing to come back to"
     );
     let refused = [("provider_unavailable".to_owned(), 1)];
-    assert_eq!(world.take_refusals().await, refused);
+    assert_eq!(fixture.take_refusals().await, refused);
 
-    let begun = world.begin("okta").await;
-    world
+    let begun = fixture.begin("okta").await;
+    fixture
         .okta
         .fail_once(|| ProviderError::Unavailable("no route".into()));
-    let ended = world.complete("okta", &begun, "alice").await;
-    assert_refused(&world, ended, "okta", "provider_unavailable").await;
+    let ended = fixture.complete("okta", &begun, "alice").await;
+    assert_refused(&fixture, ended, "okta", "provider_unavailable").await;
 }
 
 #[tokio::test]
-async fn a_person_who_cancels_is_refused_in_the_providers_word() {
-    let world = World::new();
-    let begun = world.begin("okta").await;
+async fn cancelled_sign_in_keeps_provider_error() {
+    let fixture = Fixture::new();
+    let begun = fixture.begin("okta").await;
     let cancelled = Callback::Error {
         error: "access_denied".to_owned(),
         description: None,
         iss: None,
     };
-    let ended = world
+    let ended = fixture
         .gateway
         .sign_ins()
         .complete_sign_in(
             &context(),
             &id("okta"),
             Some(&begun.browser),
-            back(&begun.state, cancelled),
+            callback_params(&begun.state, cancelled),
         )
         .await;
-    assert_refused(&world, ended, "okta", "access_denied").await;
+    assert_refused(&fixture, ended, "okta", "access_denied").await;
 }
 
 #[tokio::test]
-async fn two_tabs_of_one_browser_sign_in_side_by_side() {
-    let world = World::new();
-    let first = world.begin("okta").await;
-    let kept = Some(BrowserSecret::new(first.browser.expose()));
-    let second = world.begin_in("google", kept).await.unwrap();
+async fn two_tabs_sign_in_independently() {
+    let fixture = Fixture::new();
+    let first = fixture.begin("okta").await;
+    let entry = Some(BrowserSecret::new(first.browser.expose()));
+    let second = fixture.begin_in("google", entry).await.unwrap();
     assert_eq!(first.browser.expose(), second.browser.expose());
     assert_ne!(first.state.expose(), second.state.expose());
-    assert!(world.complete("google", &second, "alice").await.is_ok());
-    assert!(world.complete("okta", &first, "alice").await.is_ok());
+    assert!(fixture.complete("google", &second, "alice").await.is_ok());
+    assert!(fixture.complete("okta", &first, "alice").await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_hundred_callbacks_with_one_state_one_wins() {
-    let world = World::new();
-    let begun = world.begin("okta").await;
+async fn only_one_of_100_callbacks_succeeds() {
+    let fixture = Fixture::new();
+    let begun = fixture.begin("okta").await;
     let mut callbacks = JoinSet::new();
     for _ in 0..100 {
-        let (gateway, begun) = (world.gateway.clone(), begun.clone());
+        let (gateway, begun) = (fixture.gateway.clone(), begun.clone());
         callbacks.spawn(async move {
             let (at, browser) = (id("okta"), Some(&begun.browser));
             gateway
                 .sign_ins()
-                .complete_sign_in(&context(), &at, browser, back(&begun.state, code("alice")))
+                .complete_sign_in(
+                    &context(),
+                    &at,
+                    browser,
+                    callback_params(&begun.state, code("alice")),
+                )
                 .await
                 .map_err(|error| error.code())
         });
@@ -321,37 +332,37 @@ async fn of_a_hundred_callbacks_with_one_state_one_wins() {
     assert_eq!(lost.len(), 99);
     let told = |why: &&str| ["expired_state", "rate_limited"].contains(why);
     assert!(lost.iter().all(told), "{lost:?}");
-    let summary = world.take_refusals().await;
+    let summary = fixture.take_refusals().await;
     assert_eq!(summary, [("expired_state".to_owned(), 99)]);
-    assert_eq!(world.store.keys("session").len(), 1);
+    assert_eq!(fixture.store.keys("session").len(), 1);
 }
 
 #[tokio::test]
-async fn a_claim_that_rules_name_and_nobody_can_read_refuses_the_sign_in() {
+async fn unread_claim_of_a_rule_blocks_sign_in() {
     let deny = r#"
         [[deny]]
         id = "contractors"
         who = { claims = { employment = ["contractor"] } }
         permission_sets = ["Plain"]
         "#;
-    let world = World::with_access(&format!("{ACCESS}{deny}"));
+    let fixture = Fixture::with_access(&format!("{ACCESS}{deny}"));
     let says = |sent: serde_json::Value| {
-        world.okta.describe("alice", |alice| {
+        fixture.okta.update_person("alice", |alice| {
             let read = ReadClaims::from_json(sent.as_object().unwrap());
             (alice.claims, alice.unread_claims) = read.into_parts();
         });
     };
     says(serde_json::json!({"employment": ["staff", {"kind": "contractor"}]}));
-    let begun = world.begin("okta").await;
-    let ended = world.complete("okta", &begun, "alice").await;
+    let begun = fixture.begin("okta").await;
+    let ended = fixture.complete("okta", &begun, "alice").await;
     let Err(SignInError::Provider(ProviderError::Rejected { detail, .. })) = &ended else {
         panic!("{ended:?}");
     };
     assert!(detail.contains("employment"), "{detail}");
-    assert_refused(&world, ended, "okta", "claims").await;
-    assert!(world.store.keys("session").is_empty());
+    assert_refused(&fixture, ended, "okta", "claims").await;
+    assert!(fixture.store.keys("session").is_empty());
 
     says(serde_json::json!({"employment": "staff", "address": [{"street": "x"}]}));
-    let begun = world.begin("okta").await;
-    assert!(world.complete("okta", &begun, "alice").await.is_ok());
+    let begun = fixture.begin("okta").await;
+    assert!(fixture.complete("okta", &begun, "alice").await.is_ok());
 }

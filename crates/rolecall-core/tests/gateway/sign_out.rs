@@ -4,7 +4,7 @@ use rolecall_core::audit::{Actor, AuditEventKind};
 use rolecall_core::base::secret::SessionSecret;
 use rolecall_core::sign_in::{Challenge, SignInCompleted};
 
-use crate::world::{IDLE, World, context};
+use crate::fixture::{Fixture, IDLE, context};
 
 fn out(signed_in: &SignInCompleted, reason: &str) -> AuditEventKind {
     AuditEventKind::SignedOut {
@@ -15,13 +15,13 @@ fn out(signed_in: &SignInCompleted, reason: &str) -> AuditEventKind {
 }
 
 #[tokio::test]
-async fn who_signs_out_is_out_here_and_then_at_the_provider() {
-    let world = World::new();
-    let mine = world.sign_in("okta", "alice").await;
-    let other = world.sign_in("okta", "alice").await;
-    world.trail.take();
+async fn sign_out_ends_session_and_redirects_to_provider() {
+    let fixture = Fixture::new();
+    let mine = fixture.sign_in("okta", "alice").await;
+    let other = fixture.sign_in("okta", "alice").await;
+    fixture.trail.take();
     let sign_out = async || {
-        let gateway = &world.gateway;
+        let gateway = &fixture.gateway;
         gateway
             .sign_ins()
             .sign_out(&context(), &mine.session, &mine.secret)
@@ -34,51 +34,51 @@ async fn who_signs_out_is_out_here_and_then_at_the_provider() {
     };
     let place = "https://idp.example/end?who=subject-alice&state=";
     assert!(url.as_str().starts_with(place), "{url}");
-    assert!(!world.is_live(&mine).await);
-    assert!(world.is_live(&other).await, "one browser, one session");
-    assert_eq!(world.trail.take_only(), out(&mine, "sign_out"));
+    assert!(!fixture.is_live(&mine).await);
+    assert!(fixture.is_live(&other).await, "one browser, one session");
+    assert_eq!(fixture.trail.take_only(), out(&mine, "sign_out"));
 
     assert!(
         sign_out().await.unwrap().upstream.is_some(),
         "a second click is no mistake"
     );
-    assert_eq!(world.trail.take(), [], "and ends nothing");
+    assert_eq!(fixture.trail.take(), [], "and ends nothing");
 }
 
 #[tokio::test]
-async fn a_new_sign_in_replaces_the_browsers_old_session() {
-    let world = World::new();
-    let old = world.sign_in("okta", "alice").await;
-    let new = world.sign_in("google", "bob").await;
-    world.trail.take();
-    world
+async fn new_sign_in_replaces_previous_session() {
+    let fixture = Fixture::new();
+    let old = fixture.sign_in("okta", "alice").await;
+    let new = fixture.sign_in("google", "bob").await;
+    fixture.trail.take();
+    fixture
         .gateway
         .sign_ins()
         .replace_session(&context(), &old.secret)
         .await
         .unwrap();
-    assert!(!world.is_live(&old).await && world.is_live(&new).await);
+    assert!(!fixture.is_live(&old).await && fixture.is_live(&new).await);
     assert_eq!(
-        world.trail.take_only(),
+        fixture.trail.take_only(),
         out(&old, "replaced"),
         "by its own person's name"
     );
 }
 
 #[tokio::test]
-async fn what_is_no_session_any_more_is_replaced_without_a_word() {
-    let world = World::new();
-    let old = world.sign_in("okta", "alice").await;
-    world.clock.advance(IDLE);
-    world.trail.take();
+async fn ended_session_is_replaced_without_event() {
+    let fixture = Fixture::new();
+    let old = fixture.sign_in("okta", "alice").await;
+    fixture.clock.advance(IDLE);
+    fixture.trail.take();
     let made_up = SessionSecret::new("made up");
     for secret in [&old.secret, &made_up] {
-        world
+        fixture
             .gateway
             .sign_ins()
             .replace_session(&context(), secret)
             .await
             .unwrap();
     }
-    assert_eq!(world.trail.take(), []);
+    assert_eq!(fixture.trail.take(), []);
 }

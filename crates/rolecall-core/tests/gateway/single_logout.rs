@@ -10,9 +10,9 @@ use rolecall_core::sign_in::{
 };
 
 use crate::clients;
-use crate::world::{World, context, id, logout, saml, word};
+use crate::fixture::{Fixture, context, event_name, id, logout, saml};
 
-impl World {
+impl Fixture {
     async fn by_saml(&self, response: &str) -> SignInCompleted {
         self.gateway
             .sign_ins()
@@ -62,24 +62,24 @@ impl World {
 }
 
 #[tokio::test]
-async fn an_order_ends_the_sessions_it_names_and_no_other() {
-    let world = World::new();
-    let first = world.by_saml("alice a1 s1").await;
-    let second = world.by_saml("alice a2 s2").await;
-    let bob = world.by_saml("bob a3 s1").await;
-    let oidc = world.sign_in("okta", "alice").await;
-    world.trail.take();
+async fn logout_request_ends_named_sessions() {
+    let fixture = Fixture::new();
+    let first = fixture.by_saml("alice a1 s1").await;
+    let second = fixture.by_saml("alice a2 s2").await;
+    let bob = fixture.by_saml("bob a3 s1").await;
+    let oidc = fixture.sign_in("okta", "alice").await;
+    fixture.trail.take();
 
-    let answer = world.ordered("subject-alice r1 s1").await.unwrap();
+    let answer = fixture.ordered("subject-alice r1 s1").await.unwrap();
     let Some(Challenge::Redirect(url)) = answer else {
         panic!("the provider hears of it");
     };
     assert_eq!(url.as_str(), "https://idp.example/done?to=r1");
-    assert!(!world.is_live(&first).await);
+    assert!(!fixture.is_live(&first).await);
     for other in [&second, &bob, &oidc] {
-        assert!(world.is_live(other).await);
+        assert!(fixture.is_live(other).await);
     }
-    let kind = world.trail.take_only();
+    let kind = fixture.trail.take_only();
     let AuditEventKind::SignedOut {
         session, reason, ..
     } = kind
@@ -91,101 +91,103 @@ async fn an_order_ends_the_sessions_it_names_and_no_other() {
 }
 
 #[tokio::test]
-async fn an_order_without_an_index_ends_all_of_the_persons() {
-    let world = World::new();
+async fn logout_request_without_index_ends_all() {
+    let fixture = Fixture::new();
     let sessions = [
-        world.by_saml("alice a1 s1").await,
-        world.by_saml("alice a2 s2").await,
+        fixture.by_saml("alice a1 s1").await,
+        fixture.by_saml("alice a2 s2").await,
     ];
-    let bob = world.by_saml("bob a3 s3").await;
-    world.ordered("subject-alice r1").await.unwrap();
+    let bob = fixture.by_saml("bob a3 s3").await;
+    fixture.ordered("subject-alice r1").await.unwrap();
     for session in &sessions {
-        assert!(!world.is_live(session).await);
+        assert!(!fixture.is_live(session).await);
     }
-    assert!(world.is_live(&bob).await);
+    assert!(fixture.is_live(&bob).await);
 }
 
 #[tokio::test]
-async fn a_guessed_index_ends_nobody_elses_session() {
-    let world = World::new();
-    let alice = world.by_saml("alice a1 s1").await;
-    world.ordered("subject-bob r1 s1").await.unwrap();
-    world.ordered("subject-alice r2 s9").await.unwrap();
-    assert!(world.is_live(&alice).await);
+async fn guessed_session_index_ends_nothing() {
+    let fixture = Fixture::new();
+    let alice = fixture.by_saml("alice a1 s1").await;
+    fixture.ordered("subject-bob r1 s1").await.unwrap();
+    fixture.ordered("subject-alice r2 s9").await.unwrap();
+    assert!(fixture.is_live(&alice).await);
 }
 
 #[tokio::test]
-async fn a_name_that_is_not_the_subject_finds_its_person() {
-    let world = World::new();
-    let alice = world.by_saml("alice a1 s1 transient-1").await;
-    let bob = world.by_saml("bob a2 s2 transient-2").await;
-    world.ordered("transient-1 r1 s1").await.unwrap();
-    assert!(!world.is_live(&alice).await && world.is_live(&bob).await);
-    world.ordered("subject-bob r2").await.unwrap();
+async fn logout_request_finds_person_by_name_id() {
+    let fixture = Fixture::new();
+    let alice = fixture.by_saml("alice a1 s1 transient-1").await;
+    let bob = fixture.by_saml("bob a2 s2 transient-2").await;
+    fixture.ordered("transient-1 r1 s1").await.unwrap();
+    assert!(!fixture.is_live(&alice).await && fixture.is_live(&bob).await);
+    fixture.ordered("subject-bob r2").await.unwrap();
     assert!(
-        world.is_live(&bob).await,
+        fixture.is_live(&bob).await,
         "the provider never called them so"
     );
 }
 
 #[tokio::test]
-async fn a_session_whose_secret_was_replaced_ends_too() {
-    let world = World::new();
-    let alice = world.by_saml("alice a1 s1").await;
-    world
+async fn logout_request_ends_renewed_session() {
+    let fixture = Fixture::new();
+    let alice = fixture.by_saml("alice a1 s1").await;
+    fixture
         .clock
         .advance(rolecall_core::base::limits::SESSION_SECRET_LIFE);
-    let renewed = world
+    let renewed = fixture
         .gateway
         .sessions()
         .renew_secret(&alice.secret)
         .await
         .unwrap();
     let renewed = renewed.expect("it was due");
-    world.ordered("subject-alice r1 s1").await.unwrap();
-    let session = world.gateway.sessions().session(&renewed).await.unwrap();
-    assert!(session.is_none() && !world.is_live(&alice).await);
+    fixture.ordered("subject-alice r1 s1").await.unwrap();
+    let session = fixture.gateway.sessions().session(&renewed).await.unwrap();
+    assert!(session.is_none() && !fixture.is_live(&alice).await);
 }
 
 #[tokio::test]
-async fn an_order_also_ends_what_a_session_allowed_whose_record_is_gone() {
+async fn logout_request_ends_clients_of_lost_session() {
     for order in ["subject-alice r1 s1", "subject-alice r2 s2"] {
-        let world = World::new();
-        let alice = world.by_saml("alice a1 s1").await;
-        let known = clients::register(&world.gateway);
-        let started = clients::start(&world, &known).await;
+        let fixture = Fixture::new();
+        let alice = fixture.by_saml("alice a1 s1").await;
+        let known = clients::register(&fixture.gateway);
+        let started = clients::start(&fixture, &known).await;
         let yes = clients::answer(&started, ConsentChoice::Allow);
-        clients::decide(&world, &alice.session, &yes).await.unwrap();
+        clients::decide(&fixture, &alice.session, &yes)
+            .await
+            .unwrap();
         // It was not used for too long.
-        for key in world.store.keys("session") {
-            world.store.remove(key);
+        for key in fixture.store.keys("session") {
+            fixture.store.remove(key);
         }
-        world.ordered(order).await.unwrap();
-        let redeemed = clients::poll(&world, &known, &started).await;
+        fixture.ordered(order).await.unwrap();
+        let redeemed = clients::poll(&fixture, &known, &started).await;
         assert_eq!(redeemed.is_ok(), order.ends_with("s2"), "{order}");
     }
 }
 
 #[tokio::test]
-async fn an_order_counts_once() {
-    let world = World::new();
-    world.ordered("subject-alice r1").await.unwrap();
-    world.clock.advance(TimeDelta::seconds(1));
-    let alice = world.by_saml("alice a1 s1").await;
-    world.trail.take();
-    let again = world.ordered("subject-alice r1").await;
+async fn logout_request_is_single_use() {
+    let fixture = Fixture::new();
+    fixture.ordered("subject-alice r1").await.unwrap();
+    fixture.clock.advance(TimeDelta::seconds(1));
+    let alice = fixture.by_saml("alice a1 s1").await;
+    fixture.trail.take();
+    let again = fixture.ordered("subject-alice r1").await;
     assert!(matches!(again, Err(SignOutError::Replayed)));
-    assert!(world.is_live(&alice).await);
-    assert_eq!(world.take_refusals().await, [("replayed".to_owned(), 1)]);
+    assert!(fixture.is_live(&alice).await);
+    assert_eq!(fixture.take_refusals().await, [("replayed".to_owned(), 1)]);
 }
 
 #[tokio::test]
-async fn an_order_also_ends_assertions_of_before_that_arrive_after_it() {
+async fn logout_request_ends_late_assertions() {
     for order in ["subject-alice r1 s1", "subject-alice r1"] {
-        let world = World::new();
-        let (gateway, context) = (&world.gateway, context());
-        world.ordered(order).await.unwrap();
-        world.trail.take();
+        let fixture = Fixture::new();
+        let (gateway, context) = (&fixture.gateway, context());
+        fixture.ordered(order).await.unwrap();
+        fixture.trail.take();
         // Several that were collected before the order.
         for assertion in ["a1", "a2"] {
             let response = saml(&format!("alice {assertion} s1"));
@@ -197,81 +199,81 @@ async fn an_order_also_ends_assertions_of_before_that_arrive_after_it() {
                 matches!(late, Err(SignInError::EndedByProvider)),
                 "{late:?}"
             );
-            let words: Vec<_> = world.trail.take().iter().map(word).collect();
+            let words: Vec<_> = fixture.trail.take().iter().map(event_name).collect();
             assert_eq!(words, ["signed_in", "signed_out"]);
         }
-        assert!(world.sees_no_session_of("alice").await);
+        assert!(fixture.sees_no_session_of("alice").await);
     }
 }
 
 #[tokio::test]
-async fn an_order_refuses_no_later_sign_in_and_no_other_session() {
-    let world = World::new();
-    world.ordered("subject-alice r1 s1").await.unwrap();
-    let other = world.by_saml("alice a1 s2").await;
-    let bob = world.by_saml("bob a2 s1").await;
-    world.clock.advance(TimeDelta::seconds(1));
-    let again = world.by_saml("alice a3 s1").await;
+async fn logout_request_allows_later_sign_in() {
+    let fixture = Fixture::new();
+    fixture.ordered("subject-alice r1 s1").await.unwrap();
+    let other = fixture.by_saml("alice a1 s2").await;
+    let bob = fixture.by_saml("bob a2 s1").await;
+    fixture.clock.advance(TimeDelta::seconds(1));
+    let again = fixture.by_saml("alice a3 s1").await;
     for session in [&other, &bob, &again] {
-        assert!(world.is_live(session).await);
+        assert!(fixture.is_live(session).await);
     }
     // A late duplicate of an older order moves nothing back.
-    world.ordered("subject-alice r2").await.unwrap();
-    assert!(!world.is_live(&again).await);
+    fixture.ordered("subject-alice r2").await.unwrap();
+    assert!(!fixture.is_live(&again).await);
 }
 
 #[tokio::test]
-async fn an_order_is_kept_longer_than_it_is_accepted() {
-    let world = World::new();
-    world.ordered("subject-alice r1 s1").await.unwrap();
-    let kept = world.store.keys("logout-order");
-    assert_eq!(kept.len(), 1);
+async fn logout_request_outlives_its_validity() {
+    let fixture = Fixture::new();
+    fixture.ordered("subject-alice r1 s1").await.unwrap();
+    let keys = fixture.store.keys("logout-order");
+    assert_eq!(keys.len(), 1);
     assert_eq!(
-        world.store.expiry(kept[0]),
-        world.now() + limits::LOGOUT_REQUEST_LIFE
+        fixture.store.expiry(keys[0]),
+        fixture.now() + limits::LOGOUT_REQUEST_LIFE
     );
 }
 
 #[tokio::test]
-async fn an_order_that_met_an_outage_is_obeyed_when_it_is_sent_again() {
+async fn logout_request_is_retried_after_outage() {
     let mut met = 0;
     for calls in 0.. {
-        let world = World::new();
+        let fixture = Fixture::new();
         let sessions = [
-            world.by_saml("alice a1 s1").await,
-            world.by_saml("alice a2 s1").await,
+            fixture.by_saml("alice a1 s1").await,
+            fixture.by_saml("alice a2 s1").await,
         ];
-        world.store.outage.break_after(calls);
-        let first = world.ordered("subject-alice r1 s1").await;
-        world.store.outage.repair();
+        fixture.store.outage.fail_after(calls);
+        let first = fixture.ordered("subject-alice r1 s1").await;
+        fixture.store.outage.repair();
         if first.is_ok() {
             break;
         }
         met += 1;
-        world.ordered("subject-alice r1 s1").await.unwrap();
+        fixture.ordered("subject-alice r1 s1").await.unwrap();
         for session in &sessions {
-            assert!(!world.is_live(session).await, "outage at call {calls}");
+            assert!(!fixture.is_live(session).await, "outage at call {calls}");
         }
     }
     assert!(met > 5, "{met}");
 }
 
 #[tokio::test]
-async fn an_order_that_does_not_verify_ends_nothing_and_is_audited() {
-    let world = World::new();
-    let alice = world.by_saml("alice a1 s1").await;
-    world.trail.take();
-    world
+async fn unverified_logout_request_ends_nothing() {
+    let fixture = Fixture::new();
+    let alice = fixture.by_saml("alice a1 s1").await;
+    fixture.trail.take();
+    fixture
         .okta
         .fail_once(|| ProviderError::rejected(RejectReason::Signature, "forged"));
-    assert!(world.ordered("subject-alice r1").await.is_err());
-    let nothing = world
+    assert!(fixture.ordered("subject-alice r1").await.is_err());
+    let nothing = fixture
         .gateway
         .sign_ins()
         .sign_out_ordered(&context(), &id("okta"), None, OrderedBy::Navigation)
         .await;
     assert!(matches!(nothing, Err(SignOutError::Unreadable)));
-    let other = world
+    let other = fixture
         .gateway
         .sign_ins()
         .sign_out_ordered(
@@ -282,18 +284,18 @@ async fn an_order_that_does_not_verify_ends_nothing_and_is_audited() {
         )
         .await;
     assert!(matches!(other, Err(SignOutError::UnknownProvider)));
-    assert!(world.is_live(&alice).await);
+    assert!(fixture.is_live(&alice).await);
     let reasons = ["signature", "unknown_provider", "unreadable"];
     let expected = reasons.map(|reason| (reason.to_owned(), 1));
-    assert_eq!(world.take_refusals().await, expected);
+    assert_eq!(fixture.take_refusals().await, expected);
 }
 
 #[tokio::test]
-async fn an_answer_is_heard_once_by_the_sign_out_it_is_for() {
-    let world = World::new();
-    let alice = world.by_saml("alice a1 s1").await;
-    let gateway = &world.gateway;
-    let state = world.leaves(&alice).await;
+async fn logout_response_is_single_use() {
+    let fixture = Fixture::new();
+    let alice = fixture.by_saml("alice a1 s1").await;
+    let gateway = &fixture.gateway;
+    let state = fixture.leaves(&alice).await;
     let answer = async |provider: &str, state: &State| {
         gateway
             .sign_ins()
@@ -317,12 +319,12 @@ async fn an_answer_is_heard_once_by_the_sign_out_it_is_for() {
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_end_its_session_is_heard_too() {
-    let world = World::new();
-    let alice = world.by_saml("alice a1 s1").await;
-    let gateway = &world.gateway;
-    let state = world.leaves(&alice).await;
-    world.okta.fail_once(|| ProviderError::Refused {
+async fn failed_logout_response_is_reported() {
+    let fixture = Fixture::new();
+    let alice = fixture.by_saml("alice a1 s1").await;
+    let gateway = &fixture.gateway;
+    let state = fixture.leaves(&alice).await;
+    fixture.okta.fail_once(|| ProviderError::Refused {
         error: "partial_logout",
         explanation: None,
     });
@@ -332,7 +334,7 @@ async fn a_provider_that_does_not_end_its_session_is_heard_too() {
         .await;
     assert_eq!(heard.unwrap_err().code(), "partial_logout");
     assert!(
-        !world.is_live(&alice).await,
+        !fixture.is_live(&alice).await,
         "here it has ended all the same"
     );
 }

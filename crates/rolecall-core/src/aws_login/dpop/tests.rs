@@ -77,7 +77,7 @@ fn refusal(outcome: Result<DpopProof, DpopError>) -> Option<DpopError> {
 }
 
 #[test]
-fn the_example_of_rfc_9449_verifies_in_its_minute() {
+fn rfc_9449_example_is_accepted_within_leeway() {
     // Section 4.1, figure 1.
     let example = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
     let url = "https://server.example.com/token".parse().unwrap();
@@ -89,7 +89,7 @@ fn the_example_of_rfc_9449_verifies_in_its_minute() {
 }
 
 #[test]
-fn the_time_counts_to_the_second_of_the_leeway() {
+fn issue_time_leeway_is_exact() {
     for (seconds, wanted) in [
         (-61, Some(DpopError::Time)),
         (-60, None),
@@ -123,7 +123,7 @@ fn the_time_counts_to_the_second_of_the_leeway() {
 }
 
 #[test]
-fn a_time_beyond_all_calendars_is_refused_and_nothing_panics() {
+fn out_of_range_time_is_rejected() {
     for name in ["exp", "nbf", "iat"] {
         // The first is the last second that chrono knows: any addition to it overflows.
         for bad in [
@@ -146,7 +146,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 4, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_time_of_a_proof_panics(
+    fn arbitrary_times_do_not_panic(
         exp in any::<i64>(),
         nbf in any::<i64>(),
         iat in any::<i64>(),
@@ -159,7 +159,7 @@ proptest! {
 }
 
 #[test]
-fn a_proof_is_for_one_method_and_one_address() {
+fn proof_is_bound_to_method_and_url() {
     for method in ["GET", "post", "POST ", ""] {
         let outcome = refusal(with_claim("htm", method.into()));
         assert_eq!(outcome, Some(DpopError::Method), "{method}");
@@ -201,7 +201,7 @@ fn a_proof_is_for_one_method_and_one_address() {
 }
 
 #[test]
-fn only_one_well_formed_header_counts() {
+fn single_well_formed_header_is_required() {
     let url: Url = URL.parse().unwrap();
     let good = proof(&header(), &claims());
     let several = DpopProof::verify(&[&good, &good], "POST", &url, now());
@@ -245,7 +245,7 @@ fn only_one_well_formed_header_counts() {
 }
 
 #[test]
-fn only_es256_and_only_the_right_type() {
+fn only_es256_and_dpop_type_are_accepted() {
     for alg in ["none", "NONE", "HS256", "RS256", "ES384", "es256", ""] {
         let outcome = refusal(with_header("alg", alg.into()));
         assert_eq!(outcome, Some(DpopError::Algorithm), "{alg}");
@@ -261,7 +261,7 @@ fn only_es256_and_only_the_right_type() {
 }
 
 #[test]
-fn only_a_public_key_on_the_curve() {
+fn only_p256_public_keys_are_accepted() {
     let y = jwk(&signing_key(8))["y"].clone();
     for (name, value) in [
         ("d", json!(URL_SAFE_NO_PAD.encode([7; 32]))),
@@ -290,7 +290,7 @@ fn only_a_public_key_on_the_curve() {
 }
 
 #[test]
-fn only_the_keys_own_signature() {
+fn signature_of_another_key_is_rejected() {
     let (header, claims) = (header().to_string(), claims().to_string());
     let foreign = signed(&header, &claims, &signing_key(8));
     assert_eq!(refusal(verify(&foreign)), Some(DpopError::Signature));
@@ -322,7 +322,7 @@ fn only_the_keys_own_signature() {
 }
 
 #[test]
-fn a_proof_is_known_again_by_key_and_jti() {
+fn replay_key_depends_on_key_and_jti() {
     let first = verify(&proof(&header(), &claims())).unwrap();
     let again = verify(&proof(
         &header(),

@@ -33,7 +33,7 @@ fn identity(object: Value) -> Identity {
 }
 
 #[test]
-fn nested_claims_are_found_by_pointer() {
+fn nested_claims_are_found_by_json_pointer() {
     let claims = read(json!({
         "realm_access": {"roles": ["a", 1, true]}, "x": null, "a/b": {"c": "d"}, "empty": [], "some": ["a", null]
     }));
@@ -51,7 +51,7 @@ fn nested_claims_are_found_by_pointer() {
 }
 
 #[test]
-fn values_that_cannot_be_compared_are_unread_and_not_absent() {
+fn unsupported_values_are_unread() {
     for (sent, name, wanted) in [
         (
             json!({"groups": ["dev", {"name": "contractors"}]}),
@@ -137,7 +137,7 @@ fn values_that_cannot_be_compared_are_unread_and_not_absent() {
 }
 
 #[test]
-fn an_object_without_members_has_none_in_a_record_either() {
+fn empty_object_stays_unread_in_a_record() {
     let sent = json!({"realm_access": {}, "a": {"b": {"c": null}}, "nested": [[]]});
     let mut person = identity(sent);
     // The second time from a record that was read.
@@ -154,7 +154,7 @@ fn an_object_without_members_has_none_in_a_record_either() {
 }
 
 #[test]
-fn a_record_of_an_older_version_has_nothing_unread() {
+fn earlier_record_has_no_unread_claims() {
     let old = json!({
         "provider": "okta", "subject": "s", "email": null, "name": null, "groups": [], "claims": {"a": ["b"]},
         "mfa": false, "authenticated_at": "2026-06-15T12:00:00Z",
@@ -166,7 +166,7 @@ fn a_record_of_an_older_version_has_nothing_unread() {
 }
 
 #[test]
-fn claims_that_nothing_needs_are_left_out_by_name() {
+fn unneeded_claims_are_dropped_and_listed() {
     let many: Map<String, Value> = (0..200)
         .map(|n| (format!("c{n:03}"), json!("v")))
         .chain([("zz-needed".to_owned(), json!("w"))])
@@ -181,7 +181,7 @@ fn claims_that_nothing_needs_are_left_out_by_name() {
 }
 
 #[test]
-fn names_beyond_the_bound_are_left_out_and_presumed() {
+fn names_beyond_the_bound_count_as_unread() {
     let clients = (0..2_000).map(|n| {
         (
             format!("client-{n:04}"),
@@ -235,7 +235,7 @@ fn names_beyond_the_bound_are_left_out_and_presumed() {
 }
 
 #[test]
-fn a_claim_that_stands_elsewhere_is_unread() {
+fn distributed_claim_is_unread() {
     let sent = json!({
         "_claim_names": {"employment": "src1", "/hr/team": "src2", "both": "src1", "none": null},
         "_claim_sources": {"src1": {"endpoint": "https://claims.example"}, "src2": {"JWT": "x.y.z"}},
@@ -291,7 +291,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_value_is_lost_silently(sent in any_json()) {
+    fn every_value_is_read_or_listed_as_unread(sent in any_json()) {
         let claims = read(json!({ "groups": sent }));
         let known = claims.values("groups").map(|values| values.len());
         match known {

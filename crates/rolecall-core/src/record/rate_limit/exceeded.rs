@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_bounded_and_makes_room_by_what_has_ended() {
+    fn exceeded_limits_are_bounded_and_expire() {
         let exceeded = Exceeded::default();
         let now = DateTime::UNIX_EPOCH;
         let (soon, later) = (now + TimeDelta::seconds(1), now + TimeDelta::seconds(9));

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_one_network_count_together() {
+    fn addresses_of_a_network_share_a_prefix() {
         let of = |text: &str, width| {
             let prefix = rate_limit_prefix(text.parse().unwrap(), width);
             prefix.map(|prefix| prefix.to_string())

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_its_share_and_all_together_have_a_bound() {
+    fn shares_are_bounded_per_address_and_in_total() {
         let shares = AddressShares::new(BOUNDS);
         let far = |network: u8, last: u8| Some(IpAddr::from([network, 0, 2, last]));
         let held: Vec<Share> = (0..8)
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_addresses_of_an_ipv6_site_have_one_share() {
+    fn ipv6_site_has_one_share() {
         let shares = AddressShares::new(BOUNDS);
         let take = |text: &str| shares.take(Some(text.parse().unwrap()), 10);
         let held = take("2001:db8:1:2::1");

@@ -7,47 +7,53 @@ use rolecall_core::base::limits;
 use super::*;
 
 #[tokio::test]
-async fn of_a_hundred_redemptions_one_wins() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let started = start(&world, &known).await;
-    decide(&world, &alice, &answer(&started, ConsentChoice::Allow))
+async fn only_one_of_100_redemptions_succeeds() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let started = start(&fixture, &known).await;
+    decide(&fixture, &alice, &answer(&started, ConsentChoice::Allow))
         .await
         .unwrap();
-    let polls = (0..100).map(|_| poll(&world, &known, &started));
+    let polls = (0..100).map(|_| poll(&fixture, &known, &started));
     let won: Vec<_> = join_all(polls)
         .await
         .into_iter()
         .filter_map(Result::ok)
         .collect();
     assert_eq!(won.len(), 1);
-    assert!(opens(&world, &won[0]).await);
+    assert!(opens(&fixture, &won[0]).await);
 
-    let code = code(&world, &known, &alice, "s").await;
-    let redemptions = (0..100).map(|_| redeem(&world.gateway, &known, &code));
+    let code = code(&fixture, &known, &alice, "s").await;
+    let redemptions = (0..100).map(|_| redeem(&fixture.gateway, &known, &code));
     let won: Vec<_> = join_all(redemptions)
         .await
         .into_iter()
         .filter_map(Result::ok)
         .collect();
     assert_eq!(won.len(), 1);
-    assert!(!opens(&world, &won[0]).await, "the code was shown again");
+    assert!(!opens(&fixture, &won[0]).await, "the code was shown again");
     assert_eq!(
-        world.store.keys("client-session").len(),
+        fixture.store.keys("client-session").len(),
         1,
         "nothing is left of those that lost"
     );
 }
 
 #[tokio::test]
-async fn fifty_refreshes_at_once_get_the_same_successors() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let tokens = by_device(&world, &known, &alice).await;
-    world.clock.advance(minutes(60));
+async fn concurrent_refreshes_get_the_same_tokens() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let tokens = by_device(&fixture, &known, &alice).await;
+    fixture.clock.advance(minutes(60));
     let context = context();
     let refreshes = (0..50).map(|_| {
-        world
+        fixture
             .gateway
             .clients()
             .refresh(&context, &known.id, &tokens.refresh_token)
@@ -55,7 +61,7 @@ async fn fifty_refreshes_at_once_get_the_same_successors() {
     let mut successors: Vec<String> = Vec::new();
     for refreshed in join_all(refreshes).await {
         let refreshed = refreshed.unwrap();
-        assert!(opens(&world, &refreshed).await);
+        assert!(opens(&fixture, &refreshed).await);
         successors.push(refreshed.refresh_token.expose().to_owned());
     }
     successors.dedup();
@@ -63,13 +69,16 @@ async fn fifty_refreshes_at_once_get_the_same_successors() {
 }
 
 #[tokio::test]
-async fn however_often_a_token_is_replaced_each_keeps_its_grace() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let mut chain = vec![by_device(&world, &known, &alice).await];
+async fn each_replaced_refresh_token_keeps_its_grace() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let mut chain = vec![by_device(&fixture, &known, &alice).await];
     let refresh = async |tokens: &ClientTokens| {
         let token = &tokens.refresh_token;
-        world
+        fixture
             .gateway
             .clients()
             .refresh(&context(), &known.id, token)
@@ -80,23 +89,23 @@ async fn however_often_a_token_is_replaced_each_keeps_its_grace() {
     }
     let newest = chain.last().unwrap();
     assert!(matches!(refresh(newest).await, Err(TokenError::SlowDown)));
-    world
+    fixture
         .clock
         .advance(limits::REFRESH_GRACE - TimeDelta::seconds(1));
     for tokens in &chain {
-        assert!(opens(&world, tokens).await);
+        assert!(opens(&fixture, tokens).await);
     }
     for behind in &chain[..chain.len() - 1] {
         let again = refresh(behind).await.unwrap();
         assert_eq!(again.access_token.expose(), newest.access_token.expose());
     }
-    world.clock.advance(TimeDelta::seconds(1));
+    fixture.clock.advance(TimeDelta::seconds(1));
     let next = refresh(newest).await.unwrap();
-    assert!(opens(&world, &next).await);
-    world.trail.take();
+    assert!(opens(&fixture, &next).await);
+    fixture.trail.take();
     assert!(matches!(refresh(&chain[0]).await, Err(TokenError::Reused)));
-    assert!(!opens(&world, &next).await, "somebody has a copy");
-    let kind = world.trail.take_only();
+    assert!(!opens(&fixture, &next).await, "somebody has a copy");
+    let kind = fixture.trail.take_only();
     assert!(
         matches!(&kind, AuditEventKind::SignedOut { reason, .. } if reason == "refresh_token_reused"),
         "{kind:?}"
@@ -104,17 +113,20 @@ async fn however_often_a_token_is_replaced_each_keeps_its_grace() {
 }
 
 #[tokio::test]
-async fn access_tokens_that_work_at_once_are_bounded() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let mut all = vec![by_device(&world, &known, &alice).await];
+async fn concurrent_access_tokens_are_bounded() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let mut all = vec![by_device(&fixture, &known, &alice).await];
     for number in 0..limits::ACCESS_TOKENS_MAX {
         if number % limits::REFRESH_TOKENS_RETIRED_MAX == 0 {
-            world.clock.advance(limits::REFRESH_GRACE);
+            fixture.clock.advance(limits::REFRESH_GRACE);
         }
         let newest = &all.last().unwrap().refresh_token;
         all.push(
-            world
+            fixture
                 .gateway
                 .clients()
                 .refresh(&context(), &known.id, newest)
@@ -122,52 +134,55 @@ async fn access_tokens_that_work_at_once_are_bounded() {
                 .unwrap(),
         );
     }
-    assert!(!opens(&world, &all[0]).await);
+    assert!(!opens(&fixture, &all[0]).await);
     for tokens in &all[1..] {
-        assert!(opens(&world, tokens).await);
+        assert!(opens(&fixture, tokens).await);
     }
 }
 
 #[tokio::test]
-async fn swapped_records_open_for_nobody() {
-    let world = World::new();
-    let known = register(&world.gateway);
+async fn swapped_client_records_do_not_open() {
+    let fixture = Fixture::new();
+    let known = register(&fixture.gateway);
     let (alice, bob) = (
-        world.session_of("alice").await,
-        world.session_of("bob").await,
+        fixture.session_of("alice").await,
+        fixture.session_of("bob").await,
     );
     let (hers, his) = (
-        by_device(&world, &known, &alice).await,
-        by_device(&world, &known, &bob).await,
+        by_device(&fixture, &known, &alice).await,
+        by_device(&fixture, &known, &bob).await,
     );
-    let keys = world.store.keys("client-session");
-    world.store.swap(keys[0], keys[1]);
-    assert!(!opens(&world, &hers).await && !opens(&world, &his).await);
-    world.store.swap(keys[0], keys[1]);
+    let keys = fixture.store.keys("client-session");
+    fixture.store.swap(keys[0], keys[1]);
+    assert!(!opens(&fixture, &hers).await && !opens(&fixture, &his).await);
+    fixture.store.swap(keys[0], keys[1]);
 
     // A device that alice allowed is not bob's device's.
-    let (one, other) = (start(&world, &known).await, start(&world, &known).await);
-    decide(&world, &alice, &answer(&one, ConsentChoice::Allow))
+    let (one, other) = (start(&fixture, &known).await, start(&fixture, &known).await);
+    decide(&fixture, &alice, &answer(&one, ConsentChoice::Allow))
         .await
         .unwrap();
-    let keys = world.store.keys("device");
-    world.store.swap(keys[0], keys[1]);
+    let keys = fixture.store.keys("device");
+    fixture.store.swap(keys[0], keys[1]);
     for started in [&one, &other] {
         assert!(matches!(
-            poll(&world, &known, started).await,
+            poll(&fixture, &known, started).await,
             Err(TokenError::InvalidGrant)
         ));
     }
 }
 
 #[tokio::test]
-async fn a_dump_shows_no_code_no_token_and_no_name() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let waiting = start(&world, &known).await;
-    let code = code(&world, &known, &alice, "canary-state").await;
-    let tokens = by_device(&world, &known, &alice).await;
-    let refreshed = world
+async fn store_contains_no_plaintext_codes_or_tokens() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let waiting = start(&fixture, &known).await;
+    let code = code(&fixture, &known, &alice, "canary-state").await;
+    let tokens = by_device(&fixture, &known, &alice).await;
+    let refreshed = fixture
         .gateway
         .clients()
         .refresh(&context(), &known.id, &tokens.refresh_token)
@@ -190,7 +205,7 @@ async fn a_dump_shows_no_code_no_token_and_no_name() {
         refreshed.refresh_token.expose(),
         &tokens.access_token.expose()[4..47],
     ];
-    let kinds: std::collections::BTreeSet<String> = world
+    let kinds: std::collections::BTreeSet<String> = fixture
         .store
         .dump()
         .iter()
@@ -207,7 +222,7 @@ async fn a_dump_shows_no_code_no_token_and_no_name() {
     ] {
         assert!(kinds.contains(kind), "{kind} is not in {kinds:?}");
     }
-    for (key, value) in world.store.dump() {
+    for (key, value) in fixture.store.dump() {
         for secret in secrets {
             let held = value
                 .windows(secret.len())
@@ -218,14 +233,14 @@ async fn a_dump_shows_no_code_no_token_and_no_name() {
 }
 
 #[tokio::test]
-async fn wrong_codes_are_counted_by_session_and_by_address() {
-    let world = World::new();
-    let known = register(&world.gateway);
-    let alice = world.session_of("alice").await;
-    let started = start(&world, &known).await;
+async fn wrong_user_codes_are_rate_limited() {
+    let fixture = Fixture::new();
+    let known = register(&fixture.gateway);
+    let alice = fixture.session_of("alice").await;
+    let started = start(&fixture, &known).await;
     let right = started.user_code.to_string();
     let look = |session: Session, code: &'static str| {
-        let gateway = world.gateway.clone();
+        let gateway = fixture.gateway.clone();
         async move {
             gateway
                 .clients()
@@ -244,20 +259,20 @@ async fn wrong_codes_are_counted_by_session_and_by_address() {
         look(alice.clone(), "BCDF-BCDF").await,
         Err(ConsentError::TooManyTries(_))
     ));
-    let blocked = decide(&world, &alice, &answer(&started, ConsentChoice::Allow)).await;
+    let blocked = decide(&fixture, &alice, &answer(&started, ConsentChoice::Allow)).await;
     assert!(matches!(blocked, Err(ConsentError::TooManyTries(_))));
-    let bob = world.session_of("bob").await;
+    let bob = fixture.session_of("bob").await;
     assert!(
-        world
+        fixture
             .gateway
             .clients()
             .look_up_device(&context(), &bob, &right)
             .await
             .is_ok()
     );
-    world.clock.advance(limits::WRONG_CODES_WINDOW);
+    fixture.clock.advance(limits::WRONG_CODES_WINDOW);
     // Ten minutes later the old code has expired, and so has the sign-in.
-    let alice = world.session_of("alice").await;
+    let alice = fixture.session_of("alice").await;
     assert!(matches!(
         look(alice, "BCDF-BCDF").await,
         Err(ConsentError::UnknownCode)
@@ -265,53 +280,59 @@ async fn wrong_codes_are_counted_by_session_and_by_address() {
 }
 
 #[tokio::test]
-async fn a_wrong_half_is_a_wrong_code() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let started = start(&world, &known).await;
+async fn wrong_retyped_half_counts_as_wrong_code() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let started = start(&fixture, &known).await;
     let guess = DeviceConsent {
         retyped: "XXXX".to_owned(),
         ..answer(&started, ConsentChoice::Allow)
     };
     for _ in 0..limits::WRONG_CODES_PER_SESSION_MAX {
         assert!(matches!(
-            decide(&world, &alice, &guess).await,
+            decide(&fixture, &alice, &guess).await,
             Err(ConsentError::NotRetyped)
         ));
     }
     assert!(matches!(
-        decide(&world, &alice, &guess).await,
+        decide(&fixture, &alice, &guess).await,
         Err(ConsentError::TooManyTries(_))
     ));
     // Denying needs no retyping, and works for whoever may still look.
-    let bob = world.session_of("bob").await;
+    let bob = fixture.session_of("bob").await;
     let deny = DeviceConsent {
         retyped: String::new(),
         ..answer(&started, ConsentChoice::Deny)
     };
-    assert_eq!(decide(&world, &bob, &deny).await.unwrap(), 1);
+    assert_eq!(decide(&fixture, &bob, &deny).await.unwrap(), 1);
     assert!(matches!(
-        poll(&world, &known, &started).await,
+        poll(&fixture, &known, &started).await,
         Err(TokenError::AccessDenied)
     ));
 }
 
 #[tokio::test]
-async fn no_token_gets_around_its_person_s_end_under_another_name() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let bob = world.session_of("bob").await;
-    let mut tokens = by_device(&world, &known, &alice).await;
-    for key in world.store.keys("client-session-index") {
-        world.store.remove(key);
+async fn token_with_another_person_is_rejected() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let bob = fixture.session_of("bob").await;
+    let mut tokens = by_device(&fixture, &known, &alice).await;
+    for key in fixture.store.keys("client-session-index") {
+        fixture.store.remove(key);
     }
-    let ended = world
+    let ended = fixture
         .gateway
         .sessions()
         .end_other_sessions(&context(), &alice)
         .await;
     ended.unwrap();
-    assert!(!opens(&world, &tokens).await, "her epoch ended it");
+    assert!(!opens(&fixture, &tokens).await, "her epoch ended it");
 
     let own = alice.identity.key().to_string();
     let access = tokens.access_token.expose();
@@ -321,80 +342,92 @@ async fn no_token_gets_around_its_person_s_end_under_another_name() {
     tokens.access_token = AccessToken::new(named_anew);
     let named = tokens.access_token.handle().map(|handle| handle.key);
     assert!(named.is_some() && named != known, "it finds nothing");
-    assert!(!opens(&world, &tokens).await);
+    assert!(!opens(&fixture, &tokens).await);
 }
 
 #[tokio::test]
-async fn a_code_that_is_shown_again_ends_what_it_made() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let code = code(&world, &known, &alice, "s").await;
-    let tokens = redeem(&world.gateway, &known, &code).await.unwrap();
-    world.clock.advance(minutes(5));
-    let again = redeem(&world.gateway, &known, &code).await;
+async fn replayed_code_ends_its_session() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let code = code(&fixture, &known, &alice, "s").await;
+    let tokens = redeem(&fixture.gateway, &known, &code).await.unwrap();
+    fixture.clock.advance(minutes(5));
+    let again = redeem(&fixture.gateway, &known, &code).await;
     assert!(matches!(again, Err(TokenError::InvalidGrant)));
-    assert!(!opens(&world, &tokens).await);
+    assert!(!opens(&fixture, &tokens).await);
 }
 
 #[tokio::test]
-async fn a_code_is_for_one_redirect_uri() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let code = code(&world, &known, &alice, "s").await;
+async fn code_is_bound_to_redirect_uri() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let code = code(&fixture, &known, &alice, "s").await;
     let elsewhere = CodeRedemption {
         code: code.clone(),
         redirect_uri: LISTENING.replace("33389", "33390"),
         verifier: SecretText::new(VERIFIER),
     };
-    let redeemed = world
+    let redeemed = fixture
         .gateway
         .clients()
         .redeem_code(&context(), &known.id, &elsewhere)
         .await;
     assert!(matches!(redeemed, Err(TokenError::InvalidGrant)));
-    let spoilt = redeem(&world.gateway, &known, &code).await;
+    let spoilt = redeem(&fixture.gateway, &known, &code).await;
     assert!(matches!(spoilt, Err(TokenError::InvalidGrant)));
 }
 
 #[tokio::test]
-async fn a_replaced_refresh_token_is_reuse_after_the_grace() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let first = by_device(&world, &known, &alice).await;
+async fn replaced_refresh_token_after_grace_ends_session() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let first = by_device(&fixture, &known, &alice).await;
     let refresh = || {
-        let (gateway, id) = (world.gateway.clone(), known.id.clone());
+        let (gateway, id) = (fixture.gateway.clone(), known.id.clone());
         let token = first.refresh_token.clone();
         async move { gateway.clients().refresh(&context(), &id, &token).await }
     };
     let second = refresh().await.unwrap();
-    world
+    fixture
         .clock
         .advance(limits::REFRESH_GRACE - TimeDelta::seconds(1));
     assert!(refresh().await.is_ok());
-    world.clock.advance(TimeDelta::seconds(1));
+    fixture.clock.advance(TimeDelta::seconds(1));
     assert!(matches!(refresh().await, Err(TokenError::Reused)));
-    assert!(!opens(&world, &second).await);
+    assert!(!opens(&fixture, &second).await);
 }
 
 #[tokio::test]
-async fn requests_more_than_a_minute_apart_are_not_answered_together() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    start(&world, &known).await;
-    world
+async fn requests_a_minute_apart_are_decided_separately() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    start(&fixture, &known).await;
+    fixture
         .clock
         .advance(limits::JOINT_CONSENT_WINDOW + TimeDelta::seconds(1));
-    let late = start(&world, &known).await;
+    let late = start(&fixture, &known).await;
     let look = || async {
         let (typed, from) = (late.user_code.to_string(), context());
-        let asked = world
+        let asked = fixture
             .gateway
             .clients()
             .look_up_device(&from, &alice, &typed);
         asked.await.unwrap().others.len()
     };
     assert_eq!(look().await, 0);
-    world.clock.advance(limits::JOINT_CONSENT_WINDOW);
-    start(&world, &known).await;
+    fixture.clock.advance(limits::JOINT_CONSENT_WINDOW);
+    start(&fixture, &known).await;
     assert_eq!(look().await, 1);
 }

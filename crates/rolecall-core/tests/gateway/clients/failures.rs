@@ -6,55 +6,64 @@ use rolecall_core::record::StoreError;
 use super::*;
 
 #[tokio::test]
-async fn consent_that_cannot_be_recorded_is_none() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let started = start(&world, &known).await;
-    world.trail.outage.break_after(0);
-    let error = decide(&world, &alice, &answer(&started, ConsentChoice::Allow))
+async fn unaudited_consent_is_not_given() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let started = start(&fixture, &known).await;
+    fixture.trail.outage.fail_after(0);
+    let error = decide(&fixture, &alice, &answer(&started, ConsentChoice::Allow))
         .await
         .unwrap_err();
     assert!(matches!(error, ConsentError::Unavailable(_)));
-    world.trail.outage.repair();
+    fixture.trail.outage.repair();
     assert!(matches!(
-        poll(&world, &known, &started).await,
+        poll(&fixture, &known, &started).await,
         Err(TokenError::AuthorizationPending)
     ));
 }
 
 #[tokio::test]
-async fn tokens_that_cannot_be_recorded_do_not_leave() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let started = start(&world, &known).await;
-    decide(&world, &alice, &answer(&started, ConsentChoice::Allow))
+async fn unaudited_tokens_are_not_returned() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let started = start(&fixture, &known).await;
+    decide(&fixture, &alice, &answer(&started, ConsentChoice::Allow))
         .await
         .unwrap();
-    let code = code(&world, &known, &alice, "s").await;
-    world.trail.outage.break_after(0);
+    let code = code(&fixture, &known, &alice, "s").await;
+    fixture.trail.outage.fail_after(0);
     assert!(matches!(
-        poll(&world, &known, &started).await,
+        poll(&fixture, &known, &started).await,
         Err(TokenError::Unavailable(_))
     ));
     assert!(matches!(
-        redeem(&world.gateway, &known, &code).await,
+        redeem(&fixture.gateway, &known, &code).await,
         Err(TokenError::Unavailable(_))
     ));
-    assert!(world.store.keys("client-session").is_empty());
+    assert!(fixture.store.keys("client-session").is_empty());
 }
 
 #[tokio::test]
-async fn a_store_that_fails_at_any_step_lets_nobody_in_twice() {
+async fn store_failure_never_issues_tokens_twice() {
     for step in 0.. {
-        let world = World::new();
-        let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-        let code = code(&world, &known, &alice, "s").await;
-        world.store.outage.break_after(step);
-        let first = redeem(&world.gateway, &known, &code).await;
-        world.store.outage.repair();
+        let fixture = Fixture::new();
+        let (known, alice) = (
+            register(&fixture.gateway),
+            fixture.session_of("alice").await,
+        );
+        let code = code(&fixture, &known, &alice, "s").await;
+        fixture.store.outage.fail_after(step);
+        let first = redeem(&fixture.gateway, &known, &code).await;
+        fixture.store.outage.repair();
         match first {
             Ok(tokens) => {
-                assert!(opens(&world, &tokens).await);
+                assert!(opens(&fixture, &tokens).await);
                 assert!(step > 3, "it takes more than {step} calls");
                 break;
             }
@@ -64,8 +73,8 @@ async fn a_store_that_fails_at_any_step_lets_nobody_in_twice() {
             ),
         }
         // Where the code had not been spent, trying again helps; in no case do two sessions come of it.
-        let second = redeem(&world.gateway, &known, &code).await;
-        let listed = world
+        let second = redeem(&fixture.gateway, &known, &code).await;
+        let listed = fixture
             .gateway
             .sessions()
             .client_sessions(&alice)
@@ -76,13 +85,16 @@ async fn a_store_that_fails_at_any_step_lets_nobody_in_twice() {
 }
 
 #[tokio::test]
-async fn an_outage_costs_nobody_a_token() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let tokens = by_device(&world, &known, &alice).await;
+async fn outage_does_not_invalidate_tokens() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let tokens = by_device(&fixture, &known, &alice).await;
     for step in 0..2 {
-        world.store.outage.break_after(step);
-        let found = world
+        fixture.store.outage.fail_after(step);
+        let found = fixture
             .gateway
             .sessions()
             .client_session(&tokens.access_token)
@@ -91,7 +103,7 @@ async fn an_outage_costs_nobody_a_token() {
             matches!(found, Err(StoreError::Unavailable(_))),
             "step {step}"
         );
-        let refreshed = world
+        let refreshed = fixture
             .gateway
             .clients()
             .refresh(&context(), &known.id, &tokens.refresh_token)
@@ -100,10 +112,10 @@ async fn an_outage_costs_nobody_a_token() {
             matches!(refreshed, Err(TokenError::Unavailable(_))),
             "step {step}"
         );
-        world.store.outage.repair();
+        fixture.store.outage.repair();
     }
-    world.store.outage.break_after(2);
-    let refreshed = world
+    fixture.store.outage.fail_after(2);
+    let refreshed = fixture
         .gateway
         .clients()
         .refresh(&context(), &known.id, &tokens.refresh_token)
@@ -112,10 +124,10 @@ async fn an_outage_costs_nobody_a_token() {
         matches!(refreshed, Err(TokenError::Unavailable(_))),
         "the rotation was not written"
     );
-    world.store.outage.repair();
-    assert!(opens(&world, &tokens).await);
+    fixture.store.outage.repair();
+    assert!(opens(&fixture, &tokens).await);
     assert!(
-        world
+        fixture
             .gateway
             .clients()
             .refresh(&context(), &known.id, &tokens.refresh_token)
@@ -125,15 +137,18 @@ async fn an_outage_costs_nobody_a_token() {
 }
 
 #[tokio::test]
-async fn a_full_waiting_list_or_a_lost_one_stops_nobody() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let started = start(&world, &known).await;
-    for key in world.store.keys("waiting") {
-        world.store.remove(key);
+async fn pending_request_list_is_optional() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let started = start(&fixture, &known).await;
+    for key in fixture.store.keys("waiting") {
+        fixture.store.remove(key);
     }
-    decide(&world, &alice, &answer(&started, ConsentChoice::Allow))
+    decide(&fixture, &alice, &answer(&started, ConsentChoice::Allow))
         .await
         .unwrap();
-    assert!(poll(&world, &known, &started).await.is_ok());
+    assert!(poll(&fixture, &known, &started).await.is_ok());
 }

@@ -8,7 +8,7 @@ use rolecall_core::sign_in::SignInCompleted;
 
 use super::*;
 
-impl World {
+impl Fixture {
     /// Signs out; what the browser is offered to end beside it.
     async fn leave(&self, person: &SignInCompleted) -> Option<RemainingClients> {
         let (session, secret) = (&person.session, &person.secret);
@@ -39,26 +39,26 @@ impl World {
 }
 
 #[tokio::test]
-async fn the_ticket_of_a_sign_out_ends_the_persons_clients_once() {
-    let world = World::new();
-    let known = register(&world.gateway);
-    let alice = world.sign_in("okta", "alice").await;
-    let bob = world.session_of("bob").await;
+async fn sign_out_ticket_ends_clients_once() {
+    let fixture = Fixture::new();
+    let known = register(&fixture.gateway);
+    let alice = fixture.sign_in("okta", "alice").await;
+    let bob = fixture.session_of("bob").await;
     let mine = [
-        by_device(&world, &known, &alice.session).await,
-        by_device(&world, &known, &alice.session).await,
+        by_device(&fixture, &known, &alice.session).await,
+        by_device(&fixture, &known, &alice.session).await,
     ];
-    let his = by_device(&world, &known, &bob).await;
-    let offer = world.leave(&alice).await.unwrap();
+    let his = by_device(&fixture, &known, &bob).await;
+    let offer = fixture.leave(&alice).await.unwrap();
     assert_eq!(offer.count, 2);
-    assert!(opens(&world, &mine[0]).await, "a sign-out ends no client");
-    assert_eq!(world.remaining(&offer.ticket).await, Some(2));
+    assert!(opens(&fixture, &mine[0]).await, "a sign-out ends no client");
+    assert_eq!(fixture.remaining(&offer.ticket).await, Some(2));
 
-    world.trail.take();
-    assert!(world.end_remaining(&offer.ticket).await);
-    assert!(!opens(&world, &mine[0]).await && !opens(&world, &mine[1]).await);
-    assert!(opens(&world, &his).await, "bob's are not alice's");
-    let trail = world.trail.take();
+    fixture.trail.take();
+    assert!(fixture.end_remaining(&offer.ticket).await);
+    assert!(!opens(&fixture, &mine[0]).await && !opens(&fixture, &mine[1]).await);
+    assert!(opens(&fixture, &his).await, "bob's are not alice's");
+    let trail = fixture.trail.take();
     assert_eq!(trail.len(), 2);
     for event in &trail {
         assert!(
@@ -69,83 +69,83 @@ async fn the_ticket_of_a_sign_out_ends_the_persons_clients_once() {
     }
 
     assert!(
-        !world.end_remaining(&offer.ticket).await,
+        !fixture.end_remaining(&offer.ticket).await,
         "it is for one use"
     );
-    assert_eq!(world.remaining(&offer.ticket).await, None);
-    assert_eq!(world.trail.take(), []);
+    assert_eq!(fixture.remaining(&offer.ticket).await, None);
+    assert_eq!(fixture.trail.take(), []);
 }
 
 #[tokio::test]
-async fn who_has_no_client_gets_no_ticket() {
-    let world = World::new();
-    let known = register(&world.gateway);
+async fn no_ticket_without_clients() {
+    let fixture = Fixture::new();
+    let known = register(&fixture.gateway);
     let (alice, again) = (
-        world.sign_in("okta", "alice").await,
-        world.sign_in("okta", "alice").await,
+        fixture.sign_in("okta", "alice").await,
+        fixture.sign_in("okta", "alice").await,
     );
-    by_device(&world, &known, &world.session_of("bob").await).await;
-    let tokens = by_device(&world, &known, &alice.session).await;
-    world
+    by_device(&fixture, &known, &fixture.session_of("bob").await).await;
+    let tokens = by_device(&fixture, &known, &alice.session).await;
+    fixture
         .gateway
         .sessions()
         .end_client_session(&context(), &tokens.access_token)
         .await
         .unwrap();
-    assert!(world.leave(&alice).await.is_none());
-    assert!(world.leave(&again).await.is_none());
+    assert!(fixture.leave(&alice).await.is_none());
+    assert!(fixture.leave(&again).await.is_none());
 }
 
 #[tokio::test]
-async fn a_ticket_expires_and_cannot_be_made_up() {
-    let world = World::new();
-    let known = register(&world.gateway);
-    let alice = world.sign_in("okta", "alice").await;
-    let tokens = by_device(&world, &known, &alice.session).await;
-    let offer = world.leave(&alice).await.unwrap();
+async fn ticket_expires_and_cannot_be_forged() {
+    let fixture = Fixture::new();
+    let known = register(&fixture.gateway);
+    let alice = fixture.sign_in("okta", "alice").await;
+    let tokens = by_device(&fixture, &known, &alice.session).await;
+    let offer = fixture.leave(&alice).await.unwrap();
     let person = SessionSecret::person(&alice.secret).unwrap().to_string();
     for made_up in ["", "x", alice.secret.expose(), &person] {
         let ticket = SignOutTicket::new(made_up);
-        assert_eq!(world.remaining(&ticket).await, None, "{made_up}");
-        assert!(!world.end_remaining(&ticket).await, "{made_up}");
+        assert_eq!(fixture.remaining(&ticket).await, None, "{made_up}");
+        assert!(!fixture.end_remaining(&ticket).await, "{made_up}");
     }
-    world.clock.advance(limits::SIGN_OUT_TICKET_LIFE);
-    assert_eq!(world.remaining(&offer.ticket).await, None);
-    assert!(!world.end_remaining(&offer.ticket).await);
-    assert!(opens(&world, &tokens).await);
+    fixture.clock.advance(limits::SIGN_OUT_TICKET_LIFE);
+    assert_eq!(fixture.remaining(&offer.ticket).await, None);
+    assert!(!fixture.end_remaining(&offer.ticket).await);
+    assert!(opens(&fixture, &tokens).await);
 }
 
 #[tokio::test]
-async fn a_ticket_leaves_the_clients_of_a_later_sign_in_alone() {
-    let world = World::new();
-    let known = register(&world.gateway);
-    let alice = world.sign_in("okta", "alice").await;
-    let old = by_device(&world, &known, &alice.session).await;
-    let offer = world.leave(&alice).await.unwrap();
-    world.clock.advance(minutes(1));
-    let later = world.session_of("alice").await;
-    let new = by_device(&world, &known, &later).await;
-    assert_eq!(world.remaining(&offer.ticket).await, Some(1));
-    assert!(world.end_remaining(&offer.ticket).await);
-    assert!(!opens(&world, &old).await && opens(&world, &new).await);
+async fn ticket_keeps_clients_of_later_sign_ins() {
+    let fixture = Fixture::new();
+    let known = register(&fixture.gateway);
+    let alice = fixture.sign_in("okta", "alice").await;
+    let old = by_device(&fixture, &known, &alice.session).await;
+    let offer = fixture.leave(&alice).await.unwrap();
+    fixture.clock.advance(minutes(1));
+    let later = fixture.session_of("alice").await;
+    let new = by_device(&fixture, &known, &later).await;
+    assert_eq!(fixture.remaining(&offer.ticket).await, Some(1));
+    assert!(fixture.end_remaining(&offer.ticket).await);
+    assert!(!opens(&fixture, &old).await && opens(&fixture, &new).await);
 }
 
 #[tokio::test]
-async fn an_outage_does_not_use_a_ticket_up() {
-    let world = World::new();
-    let known = register(&world.gateway);
-    let alice = world.sign_in("okta", "alice").await;
-    let tokens = by_device(&world, &known, &alice.session).await;
-    let offer = world.leave(&alice).await.unwrap();
-    world.trail.outage.break_after(0);
-    let ended = world
+async fn outage_keeps_the_ticket() {
+    let fixture = Fixture::new();
+    let known = register(&fixture.gateway);
+    let alice = fixture.sign_in("okta", "alice").await;
+    let tokens = by_device(&fixture, &known, &alice.session).await;
+    let offer = fixture.leave(&alice).await.unwrap();
+    fixture.trail.outage.fail_after(0);
+    let ended = fixture
         .gateway
         .sessions()
         .end_remaining_clients(&context(), &offer.ticket)
         .await;
     assert!(ended.is_err());
-    assert!(opens(&world, &tokens).await, "nothing ends unseen");
-    world.trail.outage.repair();
-    assert!(world.end_remaining(&offer.ticket).await);
-    assert!(!opens(&world, &tokens).await);
+    assert!(opens(&fixture, &tokens).await, "nothing ends unseen");
+    fixture.trail.outage.repair();
+    assert!(fixture.end_remaining(&offer.ticket).await);
+    assert!(!opens(&fixture, &tokens).await);
 }

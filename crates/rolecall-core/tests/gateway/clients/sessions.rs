@@ -6,29 +6,29 @@ use rolecall_core::base::limits;
 use rolecall_core::sign_in::OrderedBy;
 
 use super::*;
-use crate::world::{id, logout, saml};
+use crate::fixture::{id, logout, saml};
 
 #[tokio::test]
-async fn their_owner_sees_them_newest_first_and_ends_one() {
-    let world = World::new();
-    let known = register(&world.gateway);
+async fn owner_lists_and_ends_client_sessions() {
+    let fixture = Fixture::new();
+    let known = register(&fixture.gateway);
     let (alice, bob) = (
-        world.session_of("alice").await,
-        world.session_of("bob").await,
+        fixture.session_of("alice").await,
+        fixture.session_of("bob").await,
     );
     let (first, second) = (
-        by_device(&world, &known, &alice).await,
-        by_device(&world, &known, &alice).await,
+        by_device(&fixture, &known, &alice).await,
+        by_device(&fixture, &known, &alice).await,
     );
-    let his = by_device(&world, &known, &bob).await;
-    let listed = world
+    let his = by_device(&fixture, &known, &bob).await;
+    let listed = fixture
         .gateway
         .sessions()
         .client_sessions(&alice)
         .await
         .unwrap();
     let of = |tokens: &ClientTokens| {
-        let (gateway, token) = (world.gateway.clone(), tokens.access_token.clone());
+        let (gateway, token) = (fixture.gateway.clone(), tokens.access_token.clone());
         async move {
             gateway
                 .sessions()
@@ -42,7 +42,7 @@ async fn their_owner_sees_them_newest_first_and_ends_one() {
     let names: Vec<_> = listed.iter().map(|one| one.id).collect();
     assert_eq!(names, [of(&second).await, of(&first).await]);
     assert_eq!(
-        world
+        fixture
             .gateway
             .sessions()
             .browser_sessions(&alice)
@@ -54,24 +54,26 @@ async fn their_owner_sees_them_newest_first_and_ends_one() {
     );
 
     let name = of(&first).await.to_string();
-    world
+    fixture
         .gateway
         .sessions()
         .end_session(&context(), &bob, &name)
         .await
         .unwrap();
-    assert!(opens(&world, &first).await, "it is not bob's to end");
-    world.trail.take();
-    world
+    assert!(opens(&fixture, &first).await, "it is not bob's to end");
+    fixture.trail.take();
+    fixture
         .gateway
         .sessions()
         .end_session(&context(), &alice, &name)
         .await
         .unwrap();
     assert!(
-        !opens(&world, &first).await && opens(&world, &second).await && opens(&world, &his).await
+        !opens(&fixture, &first).await
+            && opens(&fixture, &second).await
+            && opens(&fixture, &his).await
     );
-    let kind = world.trail.take_only();
+    let kind = fixture.trail.take_only();
     assert!(
         matches!(
             &kind,
@@ -81,7 +83,7 @@ async fn their_owner_sees_them_newest_first_and_ends_one() {
         "{kind:?}"
     );
     assert_eq!(
-        world
+        fixture
             .gateway
             .sessions()
             .client_sessions(&alice)
@@ -93,27 +95,30 @@ async fn their_owner_sees_them_newest_first_and_ends_one() {
 }
 
 #[tokio::test]
-async fn a_client_signs_itself_out() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let tokens = by_device(&world, &known, &alice).await;
-    world.trail.take();
+async fn client_ends_its_own_session() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let tokens = by_device(&fixture, &known, &alice).await;
+    fixture.trail.take();
     for _ in 0..2 {
-        world
+        fixture
             .gateway
             .sessions()
             .end_client_session(&context(), &tokens.access_token)
             .await
             .unwrap();
     }
-    assert!(!opens(&world, &tokens).await);
-    let refreshed = world
+    assert!(!opens(&fixture, &tokens).await);
+    let refreshed = fixture
         .gateway
         .clients()
         .refresh(&context(), &known.id, &tokens.refresh_token)
         .await;
     assert!(matches!(refreshed, Err(TokenError::InvalidGrant)));
-    let kind = world.trail.take_only();
+    let kind = fixture.trail.take_only();
     assert!(
         matches!(&kind, AuditEventKind::SignedOut { reason, .. } if reason == "client_sign_out"),
         "{kind:?}"
@@ -121,75 +126,81 @@ async fn a_client_signs_itself_out() {
 }
 
 #[tokio::test]
-async fn ending_all_others_ends_them_listed_or_not() {
-    let world = World::new();
-    let known = register(&world.gateway);
-    let alice = world.session_of("alice").await;
+async fn end_others_ends_all_client_sessions() {
+    let fixture = Fixture::new();
+    let known = register(&fixture.gateway);
+    let alice = fixture.session_of("alice").await;
     let (listed, lost) = (
-        by_device(&world, &known, &alice).await,
-        by_device(&world, &known, &alice).await,
+        by_device(&fixture, &known, &alice).await,
+        by_device(&fixture, &known, &alice).await,
     );
-    for key in world.store.keys("client-session-index") {
-        world.store.remove(key);
+    for key in fixture.store.keys("client-session-index") {
+        fixture.store.remove(key);
     }
-    let started = start(&world, &known).await;
-    decide(&world, &alice, &answer(&started, ConsentChoice::Allow))
+    let started = start(&fixture, &known).await;
+    decide(&fixture, &alice, &answer(&started, ConsentChoice::Allow))
         .await
         .unwrap();
-    world
+    fixture
         .gateway
         .sessions()
         .end_other_sessions(&context(), &alice)
         .await
         .unwrap();
-    assert!(!opens(&world, &listed).await && !opens(&world, &lost).await);
+    assert!(!opens(&fixture, &listed).await && !opens(&fixture, &lost).await);
     assert!(
         matches!(
-            poll(&world, &known, &started).await,
+            poll(&fixture, &known, &started).await,
             Err(TokenError::AccessDenied)
         ),
         "allowed before"
     );
     assert!(
-        opens(&world, &by_device(&world, &known, &alice).await).await,
+        opens(&fixture, &by_device(&fixture, &known, &alice).await).await,
         "allowed after"
     );
 }
 
 #[tokio::test]
-async fn the_oldest_ends_when_there_are_too_many() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
+async fn oldest_client_session_ends_beyond_limit() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
     let mut all = Vec::new();
     for number in 0..=limits::CLIENT_SESSIONS_PER_SUBJECT_MAX {
-        world.clock.advance(minutes(2));
-        all.push(code(&world, &known, &alice, &number.to_string()).await);
-        let redeemed = redeem(&world.gateway, &known, all.last().unwrap())
+        fixture.clock.advance(minutes(2));
+        all.push(code(&fixture, &known, &alice, &number.to_string()).await);
+        let redeemed = redeem(&fixture.gateway, &known, all.last().unwrap())
             .await
             .unwrap();
         if number == 0 {
-            assert!(opens(&world, &redeemed).await);
+            assert!(opens(&fixture, &redeemed).await);
         }
     }
-    let listed = world
+    let listed = fixture
         .gateway
         .sessions()
         .client_sessions(&alice)
         .await
         .unwrap();
     assert_eq!(listed.len(), limits::CLIENT_SESSIONS_PER_SUBJECT_MAX);
-    let ended = world.trail.take().into_iter().filter(
+    let ended = fixture.trail.take().into_iter().filter(
         |one| matches!(one, AuditEventKind::SignedOut { reason, .. } if reason == "too_many"),
     );
     assert_eq!(ended.count(), 1);
 }
 
 #[tokio::test]
-async fn a_provider_that_is_gone_takes_its_people_s_clients_along() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let tokens = by_device(&world, &known, &alice).await;
-    let without = world.without_okta();
+async fn removed_provider_ends_client_sessions() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let tokens = by_device(&fixture, &known, &alice).await;
+    let without = fixture.without_okta();
     assert!(
         without
             .sessions()
@@ -203,15 +214,15 @@ async fn a_provider_that_is_gone_takes_its_people_s_clients_along() {
         .refresh(&context(), &known.id, &tokens.refresh_token)
         .await;
     assert!(matches!(refreshed, Err(TokenError::InvalidGrant)));
-    assert!(opens(&world, &tokens).await);
+    assert!(opens(&fixture, &tokens).await);
 }
 
 #[tokio::test]
-async fn a_provider_s_order_ends_what_stands_on_its_word() {
-    let world = World::new();
-    let known = register(&world.gateway);
+async fn provider_logout_ends_client_sessions() {
+    let fixture = Fixture::new();
+    let known = register(&fixture.gateway);
     let sign_in = |response: &'static str| {
-        let gateway = world.gateway.clone();
+        let gateway = fixture.gateway.clone();
         async move {
             let signed_in = gateway
                 .sign_ins()
@@ -220,10 +231,10 @@ async fn a_provider_s_order_ends_what_stands_on_its_word() {
             signed_in.unwrap().session
         }
     };
-    let named = by_device(&world, &known, &sign_in("alice a1 s1").await).await;
-    let other = by_device(&world, &known, &sign_in("alice a2 s2").await).await;
-    let bob = by_device(&world, &known, &sign_in("bob a3 s1").await).await;
-    world
+    let named = by_device(&fixture, &known, &sign_in("alice a1 s1").await).await;
+    let other = by_device(&fixture, &known, &sign_in("alice a2 s2").await).await;
+    let bob = by_device(&fixture, &known, &sign_in("bob a3 s1").await).await;
+    fixture
         .gateway
         .sign_ins()
         .sign_out_ordered(
@@ -234,41 +245,45 @@ async fn a_provider_s_order_ends_what_stands_on_its_word() {
         )
         .await
         .unwrap();
-    assert!(!opens(&world, &named).await);
-    assert!(opens(&world, &other).await && opens(&world, &bob).await);
+    assert!(!opens(&fixture, &named).await);
+    assert!(opens(&fixture, &other).await && opens(&fixture, &bob).await);
 }
 
 #[tokio::test]
-async fn an_administrator_ends_everything_of_one_person_s() {
-    let world = World::new();
-    let known = register(&world.gateway);
+async fn administrator_ends_all_sessions_of_a_person() {
+    let fixture = Fixture::new();
+    let known = register(&fixture.gateway);
     let (alice, bob) = (
-        world.sign_in("okta", "alice").await,
-        world.sign_in("okta", "bob").await,
+        fixture.sign_in("okta", "alice").await,
+        fixture.sign_in("okta", "bob").await,
     );
-    let listed = by_device(&world, &known, &alice.session).await;
-    let his = by_device(&world, &known, &bob.session).await;
-    for key in world.store.keys("session-index") {
-        world.store.remove(key);
+    let listed = by_device(&fixture, &known, &alice.session).await;
+    let his = by_device(&fixture, &known, &bob.session).await;
+    for key in fixture.store.keys("session-index") {
+        fixture.store.remove(key);
     }
-    let started = start(&world, &known).await;
+    let started = start(&fixture, &known).await;
     decide(
-        &world,
+        &fixture,
         &alice.session,
         &answer(&started, ConsentChoice::Allow),
     )
     .await
     .unwrap();
     let who = &alice.session.identity;
-    world
+    fixture
         .gateway
         .sessions()
         .end_person(&who.provider, &who.subject)
         .await
         .unwrap();
-    assert!(!opens(&world, &listed).await && !world.is_live(&alice).await);
-    let redeemed = poll(&world, &known, &started).await;
+    assert!(!opens(&fixture, &listed).await && !fixture.is_live(&alice).await);
+    let redeemed = poll(&fixture, &known, &started).await;
     assert!(matches!(redeemed, Err(TokenError::AccessDenied)));
-    assert!(opens(&world, &his).await && world.is_live(&bob).await);
-    assert!(world.is_live(&world.sign_in("okta", "alice").await).await);
+    assert!(opens(&fixture, &his).await && fixture.is_live(&bob).await);
+    assert!(
+        fixture
+            .is_live(&fixture.sign_in("okta", "alice").await)
+            .await
+    );
 }

@@ -7,19 +7,22 @@ use rolecall_core::entitlements::ClientReach;
 use rolecall_core::issue::IssueError;
 
 use super::*;
-use crate::world::{ABSOLUTE, ACCESS, plain};
+use crate::fixture::{ABSOLUTE, ACCESS, plain};
 
 #[tokio::test]
-async fn a_device_is_let_in_and_gets_roles() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let started = start(&world, &known).await;
+async fn device_flow_grants_roles() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let started = start(&fixture, &known).await;
     assert!(matches!(
-        poll(&world, &known, &started).await,
+        poll(&fixture, &known, &started).await,
         Err(TokenError::AuthorizationPending)
     ));
     let typed = started.user_code.to_string();
-    let asked = world
+    let asked = fixture
         .gateway
         .clients()
         .look_up_device(&context(), &alice, &typed)
@@ -28,14 +31,14 @@ async fn a_device_is_let_in_and_gets_roles() {
     assert_eq!(asked.requester.client_name.as_str(), "canary-client");
     assert_eq!(asked.requester.origin.address, "192.0.2.7".parse().ok());
     assert_eq!((asked.flow, asked.others.len()), (Flow::Device, 0));
-    world.trail.take();
+    fixture.trail.take();
     assert_eq!(
-        decide(&world, &alice, &answer(&started, ConsentChoice::Allow))
+        decide(&fixture, &alice, &answer(&started, ConsentChoice::Allow))
             .await
             .unwrap(),
         1
     );
-    let kind = world.trail.take_only();
+    let kind = fixture.trail.take_only();
     let AuditEventKind::ConsentGiven { session, asked, .. } = &kind else {
         panic!("{kind:?}");
     };
@@ -45,9 +48,9 @@ async fn a_device_is_let_in_and_gets_roles() {
         ("canary-client", 1)
     );
     assert_eq!(asked.from, "192.0.2.7".parse().ok());
-    let tokens = poll(&world, &known, &started).await.unwrap();
-    assert_eq!(tokens.access_expires_at, world.now() + minutes(60));
-    let client = world
+    let tokens = poll(&fixture, &known, &started).await.unwrap();
+    assert_eq!(tokens.access_expires_at, fixture.now() + minutes(60));
+    let client = fixture
         .gateway
         .sessions()
         .client_session(&tokens.access_token)
@@ -56,7 +59,7 @@ async fn a_device_is_let_in_and_gets_roles() {
         .unwrap();
     assert_eq!(client.identity.key(), alice.identity.key());
     assert_eq!((client.flow, client.ends_at), (Flow::Device, alice.ends_at));
-    let issued = world
+    let issued = fixture
         .gateway
         .issuer()
         .credentials(&context(), &client, &plain())
@@ -65,12 +68,15 @@ async fn a_device_is_let_in_and_gets_roles() {
 }
 
 #[tokio::test]
-async fn a_program_on_the_same_machine_is_let_in() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let code = code(&world, &known, &alice, "s").await;
-    let tokens = redeem(&world.gateway, &known, &code).await.unwrap();
-    let client = world
+async fn code_flow_grants_roles() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let code = code(&fixture, &known, &alice, "s").await;
+    let tokens = redeem(&fixture.gateway, &known, &code).await.unwrap();
+    let client = fixture
         .gateway
         .sessions()
         .client_session(&tokens.access_token)
@@ -82,23 +88,26 @@ async fn a_program_on_the_same_machine_is_let_in() {
 }
 
 #[tokio::test]
-async fn the_policy_can_refuse_the_device_flow_role_by_role() {
+async fn policy_restricts_device_flow_per_role() {
     let access = ACCESS.replace(
         "accounts = [\"sandbox\"]\npermission_sets = [\"Plain\"]",
         "accounts = [\"sandbox\"]\npermission_sets = [\"Plain\"]\nwhen = { device_flow = false }",
     );
-    let world = World::with_access(&access);
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let (entitlements, origin) = (world.gateway.entitlements(), context().origin);
+    let fixture = Fixture::with_access(&access);
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let (entitlements, origin) = (fixture.gateway.entitlements(), context().origin);
     for (flow, roles, accounts) in [(Flow::Code, 3, 2), (Flow::Device, 2, 1)] {
         let reach = entitlements.client_reach(&alice, flow, &origin).await;
         assert_eq!(reach.unwrap(), ClientReach { roles, accounts }, "{flow:?}");
     }
-    let device = by_device(&world, &known, &alice).await;
-    let code = code(&world, &known, &alice, "s").await;
-    let here = redeem(&world.gateway, &known, &code).await.unwrap();
+    let device = by_device(&fixture, &known, &alice).await;
+    let code = code(&fixture, &known, &alice, "s").await;
+    let here = redeem(&fixture.gateway, &known, &code).await.unwrap();
     let session = |tokens: &ClientTokens| {
-        let (gateway, token) = (world.gateway.clone(), tokens.access_token.clone());
+        let (gateway, token) = (fixture.gateway.clone(), tokens.access_token.clone());
         async move {
             gateway
                 .sessions()
@@ -108,7 +117,7 @@ async fn the_policy_can_refuse_the_device_flow_role_by_role() {
                 .unwrap()
         }
     };
-    let refused = world
+    let refused = fixture
         .gateway
         .issuer()
         .credentials(&context(), &session(&device).await, &plain())
@@ -118,14 +127,14 @@ async fn the_policy_can_refuse_the_device_flow_role_by_role() {
         other => panic!("{other:?}"),
     }
     // It stays so whatever is refreshed.
-    let refreshed = world
+    let refreshed = fixture
         .gateway
         .clients()
         .refresh(&context(), &known.id, &device.refresh_token)
         .await
         .unwrap();
     assert!(
-        world
+        fixture
             .gateway
             .issuer()
             .credentials(&context(), &session(&refreshed).await, &plain())
@@ -133,7 +142,7 @@ async fn the_policy_can_refuse_the_device_flow_role_by_role() {
             .is_err()
     );
     assert!(
-        world
+        fixture
             .gateway
             .issuer()
             .credentials(&context(), &session(&here).await, &plain())
@@ -143,46 +152,49 @@ async fn the_policy_can_refuse_the_device_flow_role_by_role() {
 }
 
 #[tokio::test]
-async fn a_token_is_looked_up_by_two_reads_and_a_poll_takes_two_trips() {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let tokens = by_device(&world, &known, &alice).await;
-    let started = start(&world, &known).await;
-    world.store.take_verbs();
-    assert!(opens(&world, &tokens).await);
+async fn token_lookup_needs_two_reads() {
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let tokens = by_device(&fixture, &known, &alice).await;
+    let started = start(&fixture, &known).await;
+    fixture.store.take_calls();
+    assert!(opens(&fixture, &tokens).await);
     assert_eq!(
-        world.store.take_verbs().into_iter().collect::<Vec<_>>(),
+        fixture.store.take_calls().into_iter().collect::<Vec<_>>(),
         [("get", 2)]
     );
-    let _ = poll(&world, &known, &started).await;
-    let verbs: Vec<_> = world.store.take_verbs().into_iter().collect();
+    let _ = poll(&fixture, &known, &started).await;
+    let verbs: Vec<_> = fixture.store.take_calls().into_iter().collect();
     assert_eq!(verbs, [("get", 1), ("replace", 1)]);
-    register(&world.gateway);
+    register(&fixture.gateway);
     assert!(
-        world.store.take_verbs().is_empty(),
+        fixture.store.take_calls().is_empty(),
         "registering stores nothing"
     );
 }
 
 #[tokio::test]
-async fn it_ends_with_the_browser_session_it_was_allowed_in() {
-    let world = World::new();
-    let known = register(&world.gateway);
-    let alice = world.session_of("alice").await;
-    world.clock.advance(ABSOLUTE - minutes(90));
-    let code = code(&world, &known, &alice, "s").await;
-    let tokens = redeem(&world.gateway, &known, &code).await.unwrap();
-    world.clock.advance(minutes(59));
-    let tokens = world
+async fn client_session_ends_with_browser_session() {
+    let fixture = Fixture::new();
+    let known = register(&fixture.gateway);
+    let alice = fixture.session_of("alice").await;
+    fixture.clock.advance(ABSOLUTE - minutes(90));
+    let code = code(&fixture, &known, &alice, "s").await;
+    let tokens = redeem(&fixture.gateway, &known, &code).await.unwrap();
+    fixture.clock.advance(minutes(59));
+    let tokens = fixture
         .gateway
         .clients()
         .refresh(&context(), &known.id, &tokens.refresh_token)
         .await
         .unwrap();
     assert_eq!(tokens.access_expires_at, alice.ends_at);
-    world.clock.advance(minutes(31));
-    assert!(!opens(&world, &tokens).await);
-    let refreshed = world
+    fixture.clock.advance(minutes(31));
+    assert!(!opens(&fixture, &tokens).await);
+    let refreshed = fixture
         .gateway
         .clients()
         .refresh(&context(), &known.id, &tokens.refresh_token)

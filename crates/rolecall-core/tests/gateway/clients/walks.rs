@@ -24,17 +24,22 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 async fn walk(steps: &[Step]) -> Result<(), TestCaseError> {
-    let world = World::new();
-    let (known, alice) = (register(&world.gateway), world.session_of("alice").await);
-    let started = start(&world, &known).await;
-    let begun_at = world.now();
+    let fixture = Fixture::new();
+    let (known, alice) = (
+        register(&fixture.gateway),
+        fixture.session_of("alice").await,
+    );
+    let started = start(&fixture, &known).await;
+    let begun_at = fixture.now();
     let (mut allowed, mut denied, mut redeemed) = (false, false, 0);
     for step in steps {
         match step {
-            Step::Wait(seconds) => world.clock.advance(TimeDelta::seconds(i64::from(*seconds))),
+            Step::Wait(seconds) => fixture
+                .clock
+                .advance(TimeDelta::seconds(i64::from(*seconds))),
             Step::Poll => {
-                let late = world.now() >= begun_at + minutes(10);
-                match poll(&world, &known, &started).await {
+                let late = fixture.now() >= begun_at + minutes(10);
+                match poll(&fixture, &known, &started).await {
                     Ok(_) => {
                         prop_assert!(allowed && !denied && !late);
                         redeemed += 1;
@@ -58,10 +63,10 @@ async fn walk(steps: &[Step]) -> Result<(), TestCaseError> {
                 if matches!(step, Step::Mistype) {
                     said.retyped = "XXXX".to_owned();
                 }
-                if decide(&world, &alice, &said).await.is_ok() {
+                if decide(&fixture, &alice, &said).await.is_ok() {
                     prop_assert!(!matches!(step, Step::Mistype));
                     prop_assert!(!allowed && !denied, "it is answered once");
-                    prop_assert!(world.now() < begun_at + minutes(10));
+                    prop_assert!(fixture.now() < begun_at + minutes(10));
                     allowed = decision == ConsentChoice::Allow;
                     denied = !allowed;
                 }
@@ -75,7 +80,7 @@ async fn walk(steps: &[Step]) -> Result<(), TestCaseError> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
     #[test]
-    fn a_device_code_is_redeemed_at_most_once_and_only_after_a_yes(steps in prop::collection::vec(step(), 1..24)) {
+    fn random_walk_redeems_device_code_once_after_approval(steps in prop::collection::vec(step(), 1..24)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(walk(&steps))?;
     }

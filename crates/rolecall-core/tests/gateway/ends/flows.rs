@@ -18,8 +18,8 @@ use rolecall_core::sign_in::{ReturnTo, SignInCompleted};
 use super::left::Left;
 use crate::at_provider;
 use crate::clients::{self, Known};
+use crate::fixture::{ACCESS, Fixture, context, id, plain, saml};
 use crate::login::Program;
-use crate::world::{ACCESS, World, context, id, plain, saml};
 
 /// A flow in which something is awaited between the check of a session and a write, or a delivery.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,27 +96,27 @@ impl Flow {
         matches!(self, Self::ConsolePost | Self::ConsoleTicket)
     }
 
-    pub fn world(self) -> World {
+    pub fn fixture(self) -> Fixture {
         if self == Self::AtProvider {
-            return at_provider::world();
+            return at_provider::fixture();
         }
         if !self.posts() {
-            return World::new();
+            return Fixture::new();
         }
         let sandbox = "name = \"sandbox\"";
         let trust = r#"
 trust = "gateway-saml"
 console = "saml-post"
 saml_provider_arn = "arn:aws:iam::777788889999:saml-provider/rolecall""#;
-        World::with_access(&ACCESS.replacen(sandbox, &format!("{sandbox}{trust}"), 1))
+        Fixture::with_access(&ACCESS.replacen(sandbox, &format!("{sandbox}{trust}"), 1))
     }
 }
 
 /// A person at their desk, and somebody with a copy of the cookie of their other browser.
 pub struct Stage {
     /// As it was when the flow was prepared.
-    origin: Arc<World>,
-    pub world: Arc<World>,
+    origin: Arc<Fixture>,
+    pub fixture: Arc<Fixture>,
     pub desk: SignInCompleted,
     pub stolen: SignInCompleted,
     /// What the provider calls the person whose session it ends.
@@ -145,21 +145,21 @@ enum Prepared {
 
 impl Stage {
     pub async fn set(flow: Flow) -> Self {
-        Self::on(Arc::new(flow.world()), flow, 0).await
+        Self::on(Arc::new(flow.fixture()), flow, 0).await
     }
 
     /// Back to what was prepared, with a gateway that remembers nothing of what has happened since.
     pub fn reset(&mut self) {
-        self.world = Arc::new(self.origin.fork());
+        self.fixture = Arc::new(self.origin.fork());
     }
 
-    /// In a world that has seen others before.
-    pub async fn on(world: Arc<World>, flow: Flow, round: usize) -> Self {
+    /// In a fixture that has seen others before.
+    pub async fn on(fixture: Arc<Fixture>, flow: Flow, round: usize) -> Self {
         // A minute between two rounds, so that no rate limit is met.
-        world.clock.advance(TimeDelta::minutes(1));
+        fixture.clock.advance(TimeDelta::minutes(1));
         let response = format!("alice a-{round} stolen-{round}");
-        let desk = world.sign_in("okta", "alice").await;
-        let stolen = world
+        let desk = fixture.sign_in("okta", "alice").await;
+        let stolen = fixture
             .gateway
             .sign_ins()
             .complete_unsolicited_sign_in(&context(), &id("okta"), saml(&response))
@@ -171,10 +171,10 @@ impl Stage {
         } else {
             "subject-alice".to_owned()
         };
-        let (known, program) = (clients::register(&world.gateway), Program::here());
+        let (known, program) = (clients::register(&fixture.gateway), Program::here());
         let mut stage = Self {
-            origin: world.clone(),
-            world,
+            origin: fixture.clone(),
+            fixture,
             desk,
             stolen,
             called,
@@ -194,41 +194,45 @@ impl Stage {
     /// The sessions of browsers and of clients fall out of their person's lists.
     pub fn unlist(&self) {
         for list in ["session-index", "client-session-index"] {
-            self.world.store.remove_all(list);
+            self.fixture.store.remove_all(list);
         }
     }
 
     async fn prepare(&self, flow: Flow, round: usize) -> Prepared {
-        let (world, known, session) = (&self.world, &self.known, &self.stolen.session);
+        let (fixture, known, session) = (&self.fixture, &self.known, &self.stolen.session);
         match flow {
-            Flow::AllowDevice => Prepared::Device(Arc::new(clients::start(world, known).await)),
+            Flow::AllowDevice => Prepared::Device(Arc::new(clients::start(fixture, known).await)),
             Flow::RedeemDevice => {
-                let started = clients::start(world, known).await;
+                let started = clients::start(fixture, known).await;
                 let yes = clients::answer(&started, ConsentChoice::Allow);
-                clients::decide(world, session, &yes).await.unwrap();
+                clients::decide(fixture, session, &yes).await.unwrap();
                 Prepared::Device(Arc::new(started))
             }
             Flow::AllowCode => {
                 let form = clients::form(known, "s");
                 Prepared::Read(Box::new(
-                    world.gateway.clients().read_authorization(form).unwrap(),
+                    fixture.gateway.clients().read_authorization(form).unwrap(),
                 ))
             }
-            Flow::RedeemCode => Prepared::Code(clients::code(world, known, session, "s").await),
+            Flow::RedeemCode => Prepared::Code(clients::code(fixture, known, session, "s").await),
             Flow::RefreshTokens | Flow::ClientCredentials => {
-                Prepared::Tokens(clients::by_device(world, known, session).await)
+                Prepared::Tokens(clients::by_device(fixture, known, session).await)
             }
             Flow::RedeemLogin => {
-                let allowed = self.program.allowed(world, session, plain()).await;
+                let allowed = self.program.allowed(fixture, session, plain()).await;
                 Prepared::Login(allowed.unwrap())
             }
             Flow::RefreshLogin => {
-                let allowed = self.program.allowed(world, session, plain()).await.unwrap();
-                let tokens = self.program.redeem(world, &allowed).await.unwrap();
+                let allowed = self
+                    .program
+                    .allowed(fixture, session, plain())
+                    .await
+                    .unwrap();
+                let tokens = self.program.redeem(fixture, &allowed).await.unwrap();
                 Prepared::LoginTokens(tokens.refresh_token)
             }
             Flow::ConsoleTicket => {
-                let gateway = &world.gateway;
+                let gateway = &fixture.gateway;
                 let url = gateway
                     .issuer()
                     .sign_out_of_console(session, plain(), request());
@@ -237,12 +241,12 @@ impl Stage {
                 Prepared::Ticket(ConsoleTicket::new(ticket))
             }
             Flow::AtProvider => {
-                world.sent_away(session).await;
+                fixture.sent_away(session).await;
                 let response = at_provider::said("alice", &format!("b-{round}"));
-                Prepared::Proof(world.received(&response).await.unwrap())
+                Prepared::Proof(fixture.received(&response).await.unwrap())
             }
             Flow::RenewSecret | Flow::Touch => {
-                world.clock.advance(limits::SESSION_SECRET_LIFE);
+                fixture.clock.advance(limits::SESSION_SECRET_LIFE);
                 Prepared::Nothing
             }
             Flow::EndOthers => {
@@ -268,18 +272,18 @@ fn request() -> ConsoleRequest {
 impl Flow {
     /// Goes through with it, as far as it gets.
     pub async fn run(self, stage: &Stage) -> Left {
-        let (world, known, session) = (&stage.world, &stage.known, &stage.stolen.session);
-        let (gateway, context) = (&world.gateway, context());
+        let (fixture, known, session) = (&stage.fixture, &stage.known, &stage.stolen.session);
+        let (gateway, context) = (&fixture.gateway, context());
         let mut left = Left::default();
         match (self, &stage.prepared) {
             (Self::AllowDevice, Prepared::Device(started)) => {
                 let yes = clients::answer(started, ConsentChoice::Allow);
-                let _ = clients::decide(world, session, &yes).await;
+                let _ = clients::decide(fixture, session, &yes).await;
                 left.device = Some(started.clone());
             }
             (Self::RedeemDevice, Prepared::Device(started)) => {
                 left.tokens
-                    .extend(clients::poll(world, known, started).await);
+                    .extend(clients::poll(fixture, known, started).await);
                 left.device = Some(started.clone());
             }
             (Self::AllowCode, Prepared::Read(read)) => {
@@ -310,23 +314,23 @@ impl Flow {
                 left.tokens.push(tokens.clone());
             }
             (Self::AllowLogin, _) => {
-                left.login = stage.program.allowed(world, session, plain()).await.ok();
+                left.login = stage.program.allowed(fixture, session, plain()).await.ok();
             }
             (Self::RedeemLogin, Prepared::Login(shown)) => {
-                let redeemed = stage.program.redeem(world, shown).await;
+                let redeemed = stage.program.redeem(fixture, shown).await;
                 left.got(redeemed.as_ref());
                 left.login_tokens
                     .extend(redeemed.map(|tokens| tokens.refresh_token));
             }
             (Self::RefreshLogin, Prepared::LoginTokens(token)) => {
-                let refreshed = stage.program.refresh(world, token).await;
+                let refreshed = stage.program.refresh(fixture, token).await;
                 left.got(refreshed.as_ref());
                 left.login_tokens
                     .extend(refreshed.map(|tokens| tokens.refresh_token));
                 left.login_tokens.push(token.clone());
             }
             (Self::Credentials, _) => {
-                left.got(world.issue(session, &plain()).await);
+                left.got(fixture.issue(session, &plain()).await);
             }
             (Self::ClientCredentials, Prepared::Tokens(tokens)) => {
                 let found = gateway

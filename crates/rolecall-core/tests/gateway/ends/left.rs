@@ -9,7 +9,7 @@ use rolecall_core::session::ClientTokens;
 
 use super::flows::Stage;
 use crate::clients;
-use crate::world::context;
+use crate::fixture::context;
 
 /// What somebody holds after the flow.
 #[derive(Default)]
@@ -33,12 +33,12 @@ impl Left {
 impl Left {
     /// What of it still works.
     pub async fn survivors(&self, stage: &Stage) -> Vec<&'static str> {
-        let (world, known) = (&stage.world, &stage.known);
-        let gateway = &world.gateway;
+        let (fixture, known) = (&stage.fixture, &stage.known);
+        let gateway = &fixture.gateway;
         let mut survivors = Vec::new();
         if let Some(started) = &self.device
             && self.tokens.is_empty()
-            && clients::poll(world, known, started).await.is_ok()
+            && clients::poll(fixture, known, started).await.is_ok()
         {
             survivors.push("device code");
         }
@@ -48,12 +48,12 @@ impl Left {
             survivors.push("authorization code");
         }
         if let Some(shown) = &self.login
-            && stage.program.redeem(world, shown).await.is_ok()
+            && stage.program.redeem(fixture, shown).await.is_ok()
         {
             survivors.push("code of aws login");
         }
         for tokens in &self.tokens {
-            if clients::opens(world, tokens).await {
+            if clients::opens(fixture, tokens).await {
                 survivors.push("access token");
             } else if gateway
                 .clients()
@@ -65,7 +65,7 @@ impl Left {
             }
         }
         for token in &self.login_tokens {
-            if stage.program.refresh(world, token).await.is_ok() {
+            if stage.program.refresh(fixture, token).await.is_ok() {
                 survivors.push("refresh token of aws login");
             }
         }

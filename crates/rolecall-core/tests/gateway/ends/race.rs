@@ -19,7 +19,7 @@ pub fn rounds() -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nobody_outruns_an_end_with_a_stolen_cookie() {
+async fn stolen_cookie_cannot_outrun_session_end() {
     for flow in Flow::ALL {
         let ends: &[End] = if flow == Flow::EndOthers {
             // Of two browsers that end all others, either may be first.
@@ -30,10 +30,10 @@ async fn nobody_outruns_an_end_with_a_stolen_cookie() {
         } else {
             &[End::AllOthers, End::Administrator]
         };
-        let world = Arc::new(flow.world());
+        let fixture = Arc::new(flow.fixture());
         for round in 0..rounds() {
             let end = ends[round % ends.len()];
-            let stage = Arc::new(Stage::on(world.clone(), flow, round).await);
+            let stage = Arc::new(Stage::on(fixture.clone(), flow, round).await);
             if round % 4 > 1 {
                 stage.unlist();
             }

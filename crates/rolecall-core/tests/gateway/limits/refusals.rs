@@ -3,34 +3,34 @@
 use rolecall_core::audit::AuditEventKind;
 
 use super::*;
-use crate::world::{context, word};
+use crate::fixture::{context, event_name};
 
 #[tokio::test]
-async fn refusals_without_a_state_cost_neither_events_nor_trips_to_the_store() {
-    let world = World::new();
+async fn refusals_without_state_are_free() {
+    let fixture = Fixture::new();
     let office = context_from(OFFICE);
-    exhaust(&world, &office).await;
-    world.trail.take();
-    world.store.take_verbs();
+    exhaust(&fixture, &office).await;
+    fixture.trail.take();
+    fixture.store.take_calls();
     for _ in 0..1_000 {
-        let unsolicited = world
+        let unsolicited = fixture
             .gateway
             .sign_ins()
             .complete_unsolicited_sign_in(&office, &id("okta"), saml(UNSIGNED))
             .await;
         assert!(exceeded(&unsolicited.unwrap_err()).is_some());
         for by in [OrderedBy::Navigation, OrderedBy::Frame] {
-            let ordered = unsigned_order(&world.gateway, &office, by).await;
+            let ordered = unsigned_order(&fixture.gateway, &office, by).await;
             assert_eq!(ordered.code(), "rate_limited");
         }
-        let for_aws = world
+        let for_aws = fixture
             .gateway
             .issuer()
             .receive_for_aws(&office, &id("okta"), saml(UNSIGNED))
             .await;
         assert!(exceeded(&for_aws.unwrap_err()).is_some());
         assert!(
-            world
+            fixture
                 .gateway
                 .clients()
                 .admit_registration(&office)
@@ -38,47 +38,57 @@ async fn refusals_without_a_state_cost_neither_events_nor_trips_to_the_store() {
                 .is_err()
         );
     }
-    assert!(world.store.take_verbs().is_empty());
-    assert!(world.trail.take().is_empty());
+    assert!(fixture.store.take_calls().is_empty());
+    assert!(fixture.trail.take().is_empty());
     for _ in 0..1_000 {
-        stray(&world.gateway, &office).await;
+        stray(&fixture.gateway, &office).await;
     }
-    let verbs = world.store.take_verbs();
+    let verbs = fixture.store.take_calls();
     assert!(
         verbs.keys().eq(&["take"]),
         "only whether the state is live: {verbs:?}"
     );
-    assert!(world.trail.take().is_empty());
+    assert!(fixture.trail.take().is_empty());
 }
 
 #[tokio::test]
-async fn refusals_without_a_state_are_one_event_for_an_address_and_window() {
-    let world = World::new();
+async fn refusals_without_state_are_summarized() {
+    let fixture = Fixture::new();
     let office = context_from(OFFICE);
     for _ in 0..20 {
-        stray(&world.gateway, &office).await;
+        stray(&fixture.gateway, &office).await;
     }
-    stray(&world.gateway, &context_from("2001:db8::1")).await;
-    let unreadable = world
+    stray(&fixture.gateway, &context_from("2001:db8::1")).await;
+    let unreadable = fixture
         .gateway
         .sign_ins()
         .complete_sign_in(&context(), &id("okta"), None, None)
         .await;
     assert!(unreadable.is_err());
-    let ordered = world
+    let ordered = fixture
         .gateway
         .sign_ins()
         .sign_out_ordered(&office, &id("okta"), None, OrderedBy::Frame)
         .await;
     assert!(ordered.is_err());
-    world.gateway.journal().write_refusals(false).await.unwrap();
-    assert!(world.trail.take().is_empty(), "the window has not ended");
-    world
+    fixture
+        .gateway
+        .journal()
+        .write_refusals(false)
+        .await
+        .unwrap();
+    assert!(fixture.trail.take().is_empty(), "the window has not ended");
+    fixture
         .clock
         .advance(rolecall_core::base::limits::REFUSALS_WINDOW);
-    world.gateway.journal().write_refusals(false).await.unwrap();
-    let mut events = world.trail.take_events();
-    events.sort_by_key(|event| (word(&event.kind), event.address));
+    fixture
+        .gateway
+        .journal()
+        .write_refusals(false)
+        .await
+        .unwrap();
+    let mut events = fixture.trail.take_events();
+    events.sort_by_key(|event| (event_name(&event.kind), event.address));
     let told: Vec<_> = events
         .iter()
         .map(|event| {
@@ -107,30 +117,42 @@ async fn refusals_without_a_state_are_one_event_for_an_address_and_window() {
             (text(OFFICE), OFFICE, 1, vec!["unreadable"]),
         ]
     );
-    world.gateway.journal().write_refusals(true).await.unwrap();
-    assert!(world.trail.take().is_empty());
+    fixture
+        .gateway
+        .journal()
+        .write_refusals(true)
+        .await
+        .unwrap();
+    assert!(fixture.trail.take().is_empty());
 }
 
 #[tokio::test]
-async fn what_the_trail_does_not_take_is_kept() {
-    let world = World::new();
-    stray(&world.gateway, &context()).await;
-    world.trail.outage.break_after(0);
-    assert!(world.gateway.journal().write_refusals(true).await.is_err());
-    world.trail.outage.repair();
-    stray(&world.gateway, &context()).await;
-    let summary = world.take_refusals().await;
+async fn failed_summary_is_kept() {
+    let fixture = Fixture::new();
+    stray(&fixture.gateway, &context()).await;
+    fixture.trail.outage.fail_after(0);
+    assert!(
+        fixture
+            .gateway
+            .journal()
+            .write_refusals(true)
+            .await
+            .is_err()
+    );
+    fixture.trail.outage.repair();
+    stray(&fixture.gateway, &context()).await;
+    let summary = fixture.take_refusals().await;
     assert_eq!(summary, [("expired_state".to_owned(), 2)]);
 }
 
 #[tokio::test]
-async fn a_live_state_without_its_browser_is_an_event_each_up_to_the_limit() {
-    let world = World::new();
-    let begun = world.begin("okta").await;
+async fn foreign_browser_refusals_are_audited_up_to_limit() {
+    let fixture = Fixture::new();
+    let begun = fixture.begin("okta").await;
     let max = u64::from(RateLimits::default().failures.max());
     for _ in 0..2 * max {
-        let returned = back(&begun.state, code("alice"));
-        let refused = world
+        let returned = callback_params(&begun.state, code("alice"));
+        let refused = fixture
             .gateway
             .sign_ins()
             .complete_sign_in(&context(), &id("okta"), None, returned)
@@ -140,10 +162,14 @@ async fn a_live_state_without_its_browser_is_an_event_each_up_to_the_limit() {
             "{refused:?}"
         );
     }
-    let events = world.trail.take();
+    let events = fixture.trail.take();
     assert_eq!(events.len() as u64, max);
-    assert!(events.iter().all(|event| word(event) == "sign_in_refused"));
-    let summary = world.take_refusals().await;
+    assert!(
+        events
+            .iter()
+            .all(|event| event_name(event) == "sign_in_refused")
+    );
+    let summary = fixture.take_refusals().await;
     assert_eq!(summary, [("other_browser".to_owned(), max)]);
-    assert!(world.complete("okta", &begun, "alice").await.is_ok());
+    assert!(fixture.complete("okta", &begun, "alice").await.is_ok());
 }

@@ -1,13 +1,13 @@
 //! A gateway and everything it needs, scripted: what the tests of the verbs begin with.
 
 mod aws;
+mod call_log;
 mod gate;
-mod journal;
+mod outage;
 mod policy;
 mod provider;
 mod saml;
 mod store;
-mod switch;
 mod time;
 mod trail;
 
@@ -20,7 +20,7 @@ use rolecall_core::aws::{AccountId, Partition};
 use rolecall_core::base::secret::{BrowserSecret, SecretText, State};
 use rolecall_core::caller::ClientInfo;
 use rolecall_core::clients::StartUrls;
-use rolecall_core::gateway::{Gateway, Ports as Parts};
+use rolecall_core::gateway::{Gateway, Ports};
 use rolecall_core::identity::ProviderId;
 use rolecall_core::issue::{IssueError, IssuedRole};
 use rolecall_core::record::rate_limit::RateLimits;
@@ -31,15 +31,15 @@ use rolecall_core::sign_in::{
     SignInRequest,
 };
 
-pub use aws::{Aws, Wanted};
+pub use aws::{Aws, LinkRequest};
+pub use call_log::CallLog;
 pub use gate::Gate;
-pub use journal::Journal;
 pub use policy::{ACCESS, NO_DELETE, policy};
 pub use provider::Provider;
 pub use saml::{ASSERTION_LIFE, PROVIDER_SESSION, UNSIGNED, logout, saml, saml_callback};
 pub use store::Store;
-pub use time::{ManualClock, Unrepeated};
-pub use trail::{Trail, word};
+pub use time::{CounterEntropy, ManualClock};
+pub use trail::{Trail, event_name};
 
 pub const IDLE: TimeDelta = TimeDelta::hours(1);
 pub const ABSOLUTE: TimeDelta = TimeDelta::hours(8);
@@ -51,9 +51,9 @@ pub struct StartedSignIn {
     pub browser: BrowserSecret,
 }
 
-/// A gateway in a world of its own. Both providers know alice (payments-dev, one factor) and bob (no group), under
+/// A gateway in a fixture of its own. Both providers know alice (payments-dev, one factor) and bob (no group), under
 /// the same e-mail addresses.
-pub struct World {
+pub struct Fixture {
     pub gateway: Arc<Gateway>,
     pub clock: Arc<ManualClock>,
     pub store: Arc<Store>,
@@ -61,56 +61,56 @@ pub struct World {
     pub okta: Arc<Provider>,
     pub google: Arc<Provider>,
     pub aws: Arc<Aws>,
-    pub journal: Journal,
+    pub call_log: CallLog,
     /// In front of the store, the trail and AWS.
     pub gate: Arc<Gate>,
     policy: Policy,
 }
 
-/// Beyond the values that a world draws before it is forked.
+/// Beyond the values that a fixture draws before it is forked.
 const FORKED_ENTROPY: u64 = 1_000_000;
 
-impl World {
+impl Fixture {
     pub fn new() -> Self {
         Self::with_access(ACCESS)
     }
 
     pub fn with_access(access: &str) -> Self {
         let now = "2026-06-15T12:00:00Z".parse().unwrap();
-        Self::at(now, policy(access), Unrepeated::default())
+        Self::at(now, policy(access), CounterEntropy::default())
     }
 
     /// A new gateway of the same policy at the same time, with a copy of the store. Nothing else is taken over.
     pub fn fork(&self) -> Self {
-        let entropy = Unrepeated::from(FORKED_ENTROPY);
+        let entropy = CounterEntropy::from(FORKED_ENTROPY);
         let fork = Self::at(self.now(), self.policy.clone(), entropy);
         fork.store.copy_from(&self.store);
         fork
     }
 
-    fn at(now: DateTime<Utc>, policy: Policy, entropy: Unrepeated) -> Self {
-        let journal = Journal::default();
+    fn at(now: DateTime<Utc>, policy: Policy, entropy: CounterEntropy) -> Self {
+        let call_log = CallLog::default();
         let clock = Arc::new(ManualClock::new(now));
         let gate = Arc::new(Gate::default());
         let store = Arc::new(Store::new(clock.clone(), gate.clone()));
-        let trail = Arc::new(Trail::new(journal.clone(), gate.clone()));
-        let okta = Arc::new(Provider::new("okta", clock.clone(), journal.clone()));
-        let google = Arc::new(Provider::new("google", clock.clone(), journal.clone()));
-        let aws = Arc::new(Aws::new(clock.clone(), journal.clone(), gate.clone()));
-        let parts = Parts {
+        let trail = Arc::new(Trail::new(call_log.clone(), gate.clone()));
+        let okta = Arc::new(Provider::new("okta", clock.clone(), call_log.clone()));
+        let google = Arc::new(Provider::new("google", clock.clone(), call_log.clone()));
+        let aws = Arc::new(Aws::new(clock.clone(), call_log.clone(), gate.clone()));
+        let ports = Ports {
             providers: vec![okta.clone(), google.clone()],
             entropy: Arc::new(entropy),
-            ..parts(&store, &clock, &trail, &aws)
+            ..ports(&store, &clock, &trail, &aws)
         };
         Self {
-            gateway: Arc::new(Gateway::new(parts, policy.clone())),
+            gateway: Arc::new(Gateway::new(ports, policy.clone())),
             clock,
             store,
             trail,
             okta,
             google,
             aws,
-            journal,
+            call_log,
             gate,
             policy,
         }
@@ -128,25 +128,25 @@ impl World {
 
     /// The same gateway, started again after okta was taken out of its configuration.
     pub fn without_okta(&self) -> Gateway {
-        let parts = Parts {
+        let ports = Ports {
             providers: vec![self.google.clone()],
-            ..parts(&self.store, &self.clock, &self.trail, &self.aws)
+            ..ports(&self.store, &self.clock, &self.trail, &self.aws)
         };
-        Gateway::new(parts, policy(ACCESS))
+        Gateway::new(ports, policy(ACCESS))
     }
 
     /// One more gateway over the same store.
     pub fn replica(&self) -> Gateway {
-        let parts = Parts {
+        let ports = Ports {
             providers: vec![self.okta.clone(), self.google.clone()],
-            ..parts(&self.store, &self.clock, &self.trail, &self.aws)
+            ..ports(&self.store, &self.clock, &self.trail, &self.aws)
         };
-        Gateway::new(parts, policy(ACCESS))
+        Gateway::new(ports, policy(ACCESS))
     }
 
     /// The sealed view of the store.
     pub fn records(&self) -> Records {
-        parts(&self.store, &self.clock, &self.trail, &self.aws).records
+        ports(&self.store, &self.clock, &self.trail, &self.aws).records
     }
 
     pub async fn begin(&self, provider: &str) -> StartedSignIn {
@@ -171,7 +171,13 @@ impl World {
         let begun = self
             .gateway
             .sign_ins()
-            .begin_sign_in(context, &id(provider), browser, None, wish(return_to))
+            .begin_sign_in(
+                context,
+                &id(provider),
+                browser,
+                None,
+                sign_in_request(return_to),
+            )
             .await?;
         let Challenge::Redirect(url) = begun.challenge else {
             panic!("the scripted provider redirects");
@@ -197,7 +203,7 @@ impl World {
                 &context(),
                 &id(provider),
                 browser,
-                back(&begun.state, code(person)),
+                callback_params(&begun.state, code(person)),
             )
             .await
     }
@@ -247,17 +253,17 @@ impl World {
     }
 }
 
-/// A world without providers.
-fn parts(
+/// A fixture without providers.
+fn ports(
     store: &Arc<Store>,
     clock: &Arc<ManualClock>,
     trail: &Arc<Trail>,
     aws: &Arc<Aws>,
-) -> Parts {
+) -> Ports {
     let public_url = "https://sso.example.com/".parse().unwrap();
-    let entropy = Arc::new(Unrepeated::default());
+    let entropy = Arc::new(CounterEntropy::default());
     let keys = Arc::new(SealingKeys::new(&[7; 32], &[]));
-    Parts {
+    Ports {
         providers: vec![],
         records: Records::new(store.clone(), keys, clock.clone(), entropy.clone()),
         audit: trail.clone(),
@@ -285,7 +291,7 @@ pub fn id(provider: &str) -> ProviderId {
 }
 
 /// A sign-in that asks for nothing special.
-pub fn wish(return_to: ReturnTo) -> SignInRequest {
+pub fn sign_in_request(return_to: ReturnTo) -> SignInRequest {
     SignInRequest {
         demand: AuthnRequirements::default(),
         return_to,
@@ -293,7 +299,7 @@ pub fn wish(return_to: ReturnTo) -> SignInRequest {
 }
 
 /// What a browser comes back with.
-pub fn back(state: &State, callback: Callback) -> Option<CallbackParams> {
+pub fn callback_params(state: &State, callback: Callback) -> Option<CallbackParams> {
     Some(CallbackParams {
         state: state.clone(),
         callback,
@@ -314,7 +320,7 @@ pub fn context() -> RequestContext {
 
 pub fn context_from(address: &str) -> RequestContext {
     RequestContext {
-        reference: ReferenceId::generate(&Unrepeated::default()),
+        reference: ReferenceId::generate(&CounterEntropy::default()),
         origin: ClientInfo {
             address: Some(address.parse().unwrap()),
             user_agent: Some("Mozilla/5.0 (canary-browser)".to_owned()),
