@@ -1,8 +1,9 @@
-//! `access.toml`, parsed: who may use which role, when, and for how long.
+//! The access policy (`access.toml`): which people may use which roles, under which conditions, and for how long.
 //!
-//! The model is IAM Identity Center's: accounts, permission sets, assignments. A deny always wins. Once it is
-//! parsed, evaluating it cannot fail: what a rule cannot read is refused at sign-in ([`Policy::check_claims`]), what a role session
-//! cannot carry when it is issued ([`Grant::attributes`]). A [`Grant`] comes from [`Policy::grants`] and from nowhere else.
+//! The model is that of IAM Identity Center: accounts, permission sets, assignments. A deny always wins. Evaluation
+//! cannot fail: a claim that a rule needs and that cannot be read is rejected at sign-in ([`Policy::check_claims`]),
+//! and an attribute that a role session cannot carry is rejected when the role is issued ([`Grant::attributes`]). Only
+//! [`Policy::grants`] creates a [`Grant`].
 
 mod assignment;
 mod attributes;

@@ -1,4 +1,4 @@
-//! AWS's own nouns, parsed: a request to STS that type-checks is one that STS can read.
+//! AWS's types. All values are parsed, so a request to STS is well-formed.
 
 mod account;
 mod advice;

@@ -1,9 +1,8 @@
-//! `aws login`: AWS's CLI asks for one role with an authorization code flow of its own (AWS Sign-In, 2023-01-01), on this
-//! machine or, with `--remote`, on another.
+//! `aws login`: the AWS CLI requests one role with an authorization code flow of its own (AWS Sign-In, 2023-01-01), on
+//! this machine or, with `--remote`, on another one.
 //!
-//! The clients are not registered and have no names but these two. What a person allows one is a client session that is
-//! bound to one role, and to the key with which the client redeemed its code (RFC 9449): a copied refresh token is
-//! worth nothing without it.
+//! There are two clients, which are not registered. An approval creates a client session that is bound to one role and
+//! to the key with which the client redeemed its code (RFC 9449). A stolen refresh token is useless without the key.
 
 mod authorize;
 mod code;
@@ -38,7 +37,7 @@ pub use code::LoginCode;
 pub use error::LoginError;
 pub use refused::LoginGrant;
 
-/// Sign-ins of `aws login`.
+/// The service for `aws login`.
 pub struct AwsLogins {
     pub(crate) records: Records,
     pub(crate) journal: Arc<Journal>,
@@ -55,23 +54,23 @@ pub struct AwsLogins {
     pub(crate) partition: Partition,
 }
 
-/// Where AWS's CLI listens, on any port.
+/// Redirect URI of the AWS CLI, on any port.
 const CALLBACK: &str = "http://127.0.0.1/oauth/callback";
 
-/// Which of AWS's two clients asks (`clientId`).
+/// One of AWS's two clients (`clientId`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LoginClient {
     /// `aws login`: the browser is on the same machine.
     SameDevice,
-    /// `aws login --remote`: it may be on another, and the person carries the code over.
+    /// `aws login --remote`: the browser can be on another machine, and the person copies the code.
     CrossDevice,
 }
 
 impl LoginClient {
-    /// Both.
+    /// Both clients.
     pub const ALL: [Self; 2] = [Self::SameDevice, Self::CrossDevice];
 
-    /// `client_id`, the same for everybody.
+    /// `client_id`, a constant.
     pub fn id(self) -> &'static str {
         match self {
             Self::SameDevice => signin::SAME_DEVICE,
@@ -79,12 +78,12 @@ impl LoginClient {
         }
     }
 
-    /// The client of this id.
+    /// The client with this ID.
     pub fn parse(id: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|client| client.id() == id)
     }
 
-    /// What it is called where client sessions are listed.
+    /// Name of the client in the list of client sessions.
     pub fn name(self) -> ClientName {
         ClientName::new(match self {
             Self::SameDevice => "aws login",
@@ -92,12 +91,12 @@ impl LoginClient {
         })
     }
 
-    /// Stands in records in place of the id. No registered client has the same.
+    /// Key of the client in records, in place of an ID. It differs from those of all registered clients.
     pub fn key(self) -> SecretDigest {
         SecretDigest::of("rolecall/login-client/v1", &[self.id().as_bytes()])
     }
 
-    /// Who asks from another machine could be anybody, as in the device flow.
+    /// The flow for policies. A remote client could be anyone's, as in the device flow.
     pub fn flow(self) -> Flow {
         match self {
             Self::SameDevice => Flow::Code,
@@ -106,7 +105,7 @@ impl LoginClient {
     }
 }
 
-/// An authorization request as it arrived.
+/// The parameters of an authorization request, unvalidated.
 #[derive(Clone, Debug, Default)]
 pub struct LoginForm {
     /// `response_type`
@@ -125,14 +124,14 @@ pub struct LoginForm {
     pub code_challenge: String,
 }
 
-/// Where the answer to an authorization request goes.
+/// The target of an authorization response.
 #[derive(Clone, Debug)]
 enum Answering {
     Loopback(RedirectUri),
     Confirmation,
 }
 
-/// An authorization request of `aws login`, read.
+/// A valid authorization request of `aws login`.
 #[derive(Clone, Debug)]
 pub struct LoginRequest {
     client: LoginClient,
@@ -142,24 +141,24 @@ pub struct LoginRequest {
     challenge: CodeChallenge,
 }
 
-/// Why an authorization request is none.
+/// Why an authorization request is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLogin {
-    /// `client_id` is neither of the two, or `redirect_uri` is not the client's: nobody can be told but the person.
+    /// `client_id` is unknown, or `redirect_uri` is not that of the client. The browser must not be redirected.
     #[error("this is no request of `aws login`")]
     Unanswerable,
-    /// Anything else, and where the browser takes the news to the client (RFC 6749 4.1.2.1).
+    /// Any other error. The browser is redirected to the client with it (RFC 6749 4.1.2.1).
     #[error("the request of `aws login` is not in order: {reason}")]
     Refused {
-        /// What is wrong.
+        /// What is invalid.
         reason: &'static str,
-        /// The client's address, with the error.
+        /// Redirect URI of the client, with the error.
         answer: String,
     },
 }
 
 impl LoginRequest {
-    /// Reads a request to the gateway at `public_url`.
+    /// Validates a request to the gateway at `public_url`.
     ///
     /// # Errors
     /// [`InvalidLogin`].
@@ -192,7 +191,7 @@ impl LoginRequest {
         if form.scope != signin::OPENID {
             return Err(refused("invalid_scope", "scope is openid"));
         }
-        // A plain challenge, or none, would let whoever saw the request redeem the code (RFC 9700 2.1.1).
+        // A plain challenge, or none, would let an observer of the request redeem the code (RFC 9700 2.1.1).
         let challenge = CodeChallenge::parse(&form.code_challenge).ok();
         let challenge = challenge.filter(|_| form.code_challenge_method == signin::SHA_256);
         let Some(challenge) = challenge else {
@@ -208,12 +207,12 @@ impl LoginRequest {
         })
     }
 
-    /// Who asks.
+    /// The client that sent the request.
     pub fn client(&self) -> LoginClient {
         self.client
     }
 
-    /// Where a client on this machine waits, such as `http://127.0.0.1:33389/oauth/callback`.
+    /// The redirect URI of a client on this machine, such as `http://127.0.0.1:33389/oauth/callback`.
     pub fn loopback_uri(&self) -> Option<&RedirectUri> {
         match &self.answering {
             Answering::Loopback(uri) => Some(uri),
@@ -221,7 +220,7 @@ impl LoginRequest {
         }
     }
 
-    /// The request once more, for a form that sends it along.
+    /// The parameters of the request, for a form that submits it again.
     pub fn parameters(&self) -> Vec<(&'static str, String)> {
         let fixed = |text: &str| text.to_owned();
         vec![
@@ -235,13 +234,13 @@ impl LoginRequest {
         ]
     }
 
-    /// Where the browser takes the code.
+    /// The URL to which the browser takes the code.
     pub(crate) fn answer(&self, code: &str) -> String {
         self.answering
             .with(&[("code", code), ("state", &self.state)])
     }
 
-    /// Where the browser goes when the person said no; none where nobody waits for it.
+    /// The URL to which the browser is redirected after a denial; `None` if no client listens.
     pub fn denial(&self) -> Option<String> {
         let no = [("error", "access_denied"), ("state", self.state.as_str())];
         self.loopback_uri().map(|_| self.answering.with(&no))
@@ -285,7 +284,7 @@ fn confirmation(redirect_uri: &str, public_url: &Url) -> Option<Answering> {
     (own.as_str() == redirect_uri).then_some(Answering::Confirmation)
 }
 
-/// What a client shows for its first tokens (`CreateOAuth2Token`, `grantType` `authorization_code`).
+/// The parameters of the first token request (`CreateOAuth2Token`, `grantType` `authorization_code`).
 #[derive(Clone, Debug)]
 pub struct LoginExchange {
     /// `clientId`
@@ -298,16 +297,16 @@ pub struct LoginExchange {
     pub redirect_uri: String,
 }
 
-/// What a client gets (`CreateOAuth2Token`): credentials, and the way to the next ones.
+/// The response to a token request (`CreateOAuth2Token`).
 #[derive(Debug)]
 pub struct LoginTokens {
-    /// `accessToken`: the credentials themselves.
+    /// `accessToken`: the AWS credentials.
     pub credentials: crate::aws::Credentials,
-    /// `expiresIn`, seconds; AWS's clients know no more than 900.
+    /// `expiresIn` in seconds. AWS's clients support at most 900.
     pub expires_in: i64,
     /// `refreshToken`
     pub refresh_token: RefreshToken,
-    /// `idToken`, with the first credentials only.
+    /// `idToken`, only with the first credentials.
     pub id_token: Option<SecretText>,
 }
 

@@ -1,4 +1,4 @@
-//! What everything else stands on: bounds, secrets, strict readers, and the ports for time and randomness.
+//! The base of all modules: limits, secrets, strict parsers, and the ports for time and randomness.
 
 mod clock;
 pub mod duration;

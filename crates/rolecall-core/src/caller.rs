@@ -1,4 +1,4 @@
-//! Who asks: a browser's session or a client's, from where, in which flow, and what the policy may look at.
+//! The caller of an operation: the session, client address and flow, and the facts that a policy evaluates.
 //!
 //! May import [`crate::base`] and [`crate::identity`].
 
@@ -12,12 +12,12 @@ use crate::base::secret::SecretDigest;
 use crate::base::user_agent::UserAgent;
 use crate::identity::Identity;
 
-/// Names a session to its owner and in the audit trail; finding the session's record takes the secret's digest.
+/// ID of a session for its owner and for the audit trail. The record of the session cannot be found by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SessionId(SecretDigest);
 
 impl SessionId {
-    /// The id of the session whose cookie has this digest. One-way, so an id in a log finds no record.
+    /// The ID of the session whose secret has this digest. It is one-way, so an ID in a log finds no record.
     pub fn of(secret: SecretDigest) -> Self {
         Self(SecretDigest::of(
             "rolecall/session-id/v1",
@@ -25,7 +25,7 @@ impl SessionId {
         ))
     }
 
-    /// Where it is written down that this session was ended, see [`crate::session::EndedSession`].
+    /// Key of the mark that this session has ended; see [`crate::session::EndedSession`].
     pub fn ended_key(self) -> SecretDigest {
         SecretDigest::of("rolecall/ended-session/v1", &[self.0.as_bytes()])
     }
@@ -37,12 +37,12 @@ impl std::fmt::Display for SessionId {
     }
 }
 
-/// Names an epoch.
+/// ID of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochId([u8; 16]);
 
 impl EpochId {
-    /// A new one.
+    /// Generates an ID.
     pub fn generate(entropy: &dyn Entropy) -> Self {
         let mut bytes = [0; 16];
         entropy.fill(&mut bytes);
@@ -50,18 +50,18 @@ impl EpochId {
     }
 }
 
-/// How a client came by its session.
+/// The flow by which a client got its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Flow {
-    /// The authorization code flow (RFC 6749 4.1, RFC 8252): the browser and the client share a machine.
+    /// Authorization code flow (RFC 6749 4.1, RFC 8252): the browser and the client are on the same machine.
     Code,
-    /// The device flow (RFC 8628): they may not.
+    /// Device flow (RFC 8628): they can be on different machines.
     Device,
 }
 
 impl Flow {
-    /// A stable word for the audit trail and for metrics.
+    /// Stable code for the audit trail and for metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Code => "code",
@@ -70,18 +70,18 @@ impl Flow {
     }
 }
 
-/// Where a browser speaks from, for the person to recognise and for conditions to look at.
+/// Address and user agent of a client, for display and for conditions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientInfo {
-    /// The client's address, after trusted proxies.
+    /// Address of the client, after trusted proxies.
     pub address: Option<IpAddr>,
-    /// `User-Agent`, cut to 256 characters.
+    /// `User-Agent`, truncated to 256 characters.
     pub user_agent: Option<String>,
 }
 
 impl ClientInfo {
-    /// The program and its version, for the audit trail: `Chrome 131`, `aws-cli/2.31.5`, or `other` for a header that names
-    /// no program we can read. None without a header.
+    /// Product and version for the audit trail: `Chrome 131`, `aws-cli/2.31.5`, or `other` for an unknown header.
+    /// `None` without a header.
     pub fn program(&self) -> Option<String> {
         let header = self.user_agent.as_deref()?;
         let agent = UserAgent::parse(header);
@@ -89,35 +89,34 @@ impl ClientInfo {
     }
 }
 
-/// On whose behalf roles are listed and issued: a browser's session or a client's.
+/// The session on whose behalf roles are listed and issued: that of a browser or of a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'a> {
-    /// Who.
+    /// The signed-in person.
     pub identity: &'a Identity,
-    /// The session's public name.
+    /// ID of the session.
     pub session: SessionId,
-    /// The person's epoch when the session began.
+    /// Epoch of the person when the session began.
     pub epoch: Option<EpochId>,
-    /// When the session ends, whatever happens.
+    /// End of the session, at the latest.
     pub ends_at: DateTime<Utc>,
-    /// How a client came by its session; none for a browser's.
+    /// Flow of a client session; `None` for a browser session.
     pub flow: Option<Flow>,
 }
 
-/// What is true of a request besides who makes it.
+/// Facts about a request, apart from its caller.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances {
-    /// The gateway's clock.
+    /// Time of the gateway.
     pub now: DateTime<Utc>,
-    /// The caller's address, where it is known.
+    /// Address of the caller, if known.
     pub address: Option<IpAddr>,
-    /// Whether the request's session came from the device flow (RFC 8628), where the person at the browser and the
-    /// one at the terminal may not be the same.
+    /// Whether the session comes from the device flow (RFC 8628), in which the person at the browser and the one at the
+    /// terminal can be different.
     pub device_flow: bool,
 }
 
-/// Everything that the policy may look at when it is asked what a person may use. Facts are gathered before; evaluating a
-/// policy over them asks nobody.
+/// All facts that a policy evaluates. They are collected before, so the evaluation needs no I/O.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
     identity: &'a Identity,
@@ -125,7 +124,7 @@ pub struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// What is known of this person in these circumstances.
+    /// The facts about this person under these circumstances.
     pub fn new(identity: &'a Identity, circumstances: Circumstances) -> Self {
         Self {
             identity,
@@ -133,17 +132,17 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The person, as their provider vouched for them.
+    /// The person, as asserted by the provider.
     pub fn identity(&self) -> &'a Identity {
         self.identity
     }
 
-    /// What is true of the request.
+    /// The facts about the request.
     pub fn circumstances(&self) -> &Circumstances {
         &self.circumstances
     }
 
-    /// The groups that count as the person's, in no order; one may be there twice.
+    /// The groups of the person, in no order, with possible duplicates.
     pub fn groups(&self) -> impl Iterator<Item = &str> {
         self.identity.groups.iter().map(String::as_str)
     }

@@ -1,5 +1,5 @@
-//! AWS's clients: how a program such as the AWS CLI registers, is allowed by a person, and gets its tokens (RFC 6749, RFC
-//! 7591, RFC 8628, AWS's sso-oidc and portal APIs).
+//! AWS's clients: a client such as the AWS CLI registers, is approved by a person, and gets tokens (RFC 6749, RFC 7591,
+//! RFC 8628, AWS's sso-oidc and portal APIs).
 //!
 //! May import [`crate::session`] and what that may import.
 

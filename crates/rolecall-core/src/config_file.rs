@@ -1,4 +1,4 @@
-//! Reading a configuration file whole: every key is read or reported, and every error is collected with its line.
+//! Reads configuration files: every key is read or reported, and all errors are collected with their positions.
 //!
 //! May import [`crate::base`].
 

@@ -1,4 +1,4 @@
-//! Which roles a person may use at this moment: the policy that serves, and the facts that it is asked about.
+//! Entitlements: the current policy, and the facts with which it is evaluated.
 //!
 //! May import [`crate::access`], [`crate::audit`] and what those may import.
 
@@ -14,16 +14,16 @@ use crate::base::Clock;
 use crate::caller::{Caller, Circumstances, ClientInfo, Facts, Flow};
 use crate::record::StoreError;
 
-/// How much a client could use.
+/// The access that a client would get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientReach {
-    /// How many roles.
+    /// Number of roles.
     pub roles: usize,
-    /// In how many accounts.
+    /// Number of accounts.
     pub accounts: usize,
 }
 
-/// Today's policy over what is known of a caller.
+/// Evaluates the current policy for callers.
 pub struct Entitlements {
     policy: ArcSwap<Policy>,
     journal: Arc<Journal>,
@@ -31,7 +31,7 @@ pub struct Entitlements {
 }
 
 impl Entitlements {
-    /// Entitlements under `policy`.
+    /// Creates entitlements with `policy`.
     pub fn new(policy: Policy, journal: Arc<Journal>, clock: Arc<dyn Clock>) -> Self {
         Self {
             policy: ArcSwap::from_pointee(policy),
@@ -40,16 +40,16 @@ impl Entitlements {
         }
     }
 
-    /// The policy of this moment.
+    /// The current policy.
     pub fn policy(&self) -> Arc<Policy> {
         self.policy.load_full()
     }
 
-    /// Everything that the policy may look at, of this caller and from where they are now.
+    /// Collects the facts about this caller with this client address.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when a source of facts does not answer: what is not known is never taken for absent. The
-    /// sign-in itself is the only source, which always answers.
+    /// [`StoreError::Unavailable`] if a source of facts is unavailable: unknown facts are never taken for absent ones.
+    /// At present the sign-in is the only source, and it is always available.
     #[expect(
         clippy::unused_async,
         reason = "callers await what sources of facts beyond the sign-in will ask for"
@@ -67,7 +67,7 @@ impl Entitlements {
         Ok(Facts::new(caller.identity, circumstances))
     }
 
-    /// Today's grants of the caller.
+    /// The current grants of the caller.
     ///
     /// # Errors
     /// As [`Entitlements::facts`].
@@ -80,7 +80,7 @@ impl Entitlements {
         Ok(self.policy.load().grants(&facts))
     }
 
-    /// Those of them that are in one account.
+    /// The current grants of the caller in one account.
     ///
     /// # Errors
     /// As [`Entitlements::facts`].
@@ -94,7 +94,7 @@ impl Entitlements {
         Ok(self.policy.load().grants_in(account, &facts))
     }
 
-    /// The access that the caller has to this role today; none where they have no such role.
+    /// The current access of the caller to this role; `None` if they have no such role.
     ///
     /// # Errors
     /// As [`Entitlements::facts`].
@@ -108,7 +108,7 @@ impl Entitlements {
         Ok(role.find_in(&grants))
     }
 
-    /// What a client could use at once if this person allowed it, in the flow and from the address from which it asks.
+    /// The access that a client would get if this person approved it, in its flow and with its address.
     ///
     /// # Errors
     /// As [`Entitlements::facts`].
@@ -133,10 +133,10 @@ impl Entitlements {
         })
     }
 
-    /// Lets a new policy serve from the next request on; says how much it changes. `digest` names what was read.
+    /// Replaces the policy for all following requests. Returns the changes. `digest` identifies the files.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the change could not be audited; the old policy serves on.
+    /// [`StoreError::Unavailable`] if the change cannot be audited; the previous policy remains in use.
     pub async fn replace_policy(
         &self,
         policy: Policy,
@@ -148,7 +148,7 @@ impl Entitlements {
         Ok(changes)
     }
 
-    /// Audits that the configuration of this digest serves.
+    /// Audits that the configuration with this digest is in use.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -168,7 +168,7 @@ impl Entitlements {
             .await
     }
 
-    /// Audits that a configuration was refused and the old one serves on.
+    /// Audits that a configuration was rejected and the previous one remains in use.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

@@ -1,6 +1,7 @@
 //! The gateway: composes the services of the core. It has no logic of its own.
 //!
-//! A surface (browser, AWS client, command line) parses its request, calls one verb of a service and renders what it got.
+//! A surface (browser, AWS client, command line) parses a request, calls one method of a service, and renders the
+//! result.
 
 mod health;
 
@@ -24,43 +25,43 @@ use crate::sign_in::{IdentityProvider, SignIns};
 
 pub use health::Health;
 
-/// What the gateway needs: the ports to the outside, and its configuration.
+/// The ports of the gateway, and its configuration.
 pub struct Ports {
-    /// The configured identity providers, in the order people see them.
+    /// The configured identity providers, in display order.
     pub providers: Vec<Arc<dyn IdentityProvider>>,
-    /// Everything that expires.
+    /// Store for all records with an expiry.
     pub records: Records,
-    /// The audit trail.
+    /// Audit trail.
     pub audit: Arc<dyn AuditLog>,
     /// AWS STS.
     pub sts: Arc<dyn Sts>,
-    /// The gateway's own tokens.
+    /// Issuer of the gateway's tokens.
     pub web_identity: Arc<dyn WebIdentityIssuer>,
-    /// The gateway's own SAML responses.
+    /// Issuer of the gateway's SAML responses.
     pub saml: Arc<dyn SamlIssuer>,
     /// AWS's sign-in endpoint.
     pub console: Arc<dyn ConsoleSignIn>,
-    /// The time.
+    /// Source of the current time.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
+    /// Source of randomness.
     pub entropy: Arc<dyn Entropy>,
-    /// How long sessions live.
+    /// Lifetimes of sessions.
     pub lifetimes: Lifetimes,
-    /// What registered clients may do.
+    /// Settings of registered clients.
     pub clients: ClientRules,
-    /// How often something may happen.
+    /// Rate limits.
     pub limits: RateLimits,
-    /// Our own origin.
+    /// Public URL of the gateway.
     pub public_url: Url,
-    /// What AWS's clients call us.
+    /// Start URLs for AWS's clients.
     pub start_urls: StartUrls,
-    /// The AWS partition of all accounts.
+    /// AWS partition of all accounts.
     pub partition: Partition,
     /// Whether tokens for AWS name the one role that they are for (`aws.role_claim`).
     pub role_claim: bool,
 }
 
-/// The services of the core over one set of ports.
+/// The services of the core, with one set of ports.
 pub struct Gateway {
     journal: Arc<Journal>,
     records: Records,
@@ -76,7 +77,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// The services over `ports` under `policy`.
+    /// Creates the services with `ports` and `policy`.
     pub fn new(ports: Ports, policy: Policy) -> Self {
         let Ports {
             providers,
@@ -179,32 +180,32 @@ impl Gateway {
         }
     }
 
-    /// The policy, and what it grants.
+    /// The service for the policy and its evaluation.
     pub fn entitlements(&self) -> &Entitlements {
         &self.entitlements
     }
 
-    /// Sessions of browsers and clients.
+    /// The service for sessions of browsers and clients.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
     }
 
-    /// Signing in and out.
+    /// The service for signing in and out.
     pub fn sign_ins(&self) -> &SignIns {
         &self.sign_ins
     }
 
-    /// AWS's clients.
+    /// The service for AWS's clients.
     pub fn clients(&self) -> &Clients {
         &self.clients
     }
 
-    /// Credentials and console sign-ins.
+    /// The service for credentials and console sign-ins.
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
-    /// `aws login`.
+    /// The service for `aws login`.
     pub fn aws_logins(&self) -> &AwsLogins {
         &self.aws_logins
     }
@@ -214,22 +215,22 @@ impl Gateway {
         &self.journal
     }
 
-    /// The partition of all accounts.
+    /// AWS partition of all accounts.
     pub fn partition(&self) -> Partition {
         self.partition
     }
 
-    /// The time, as this gateway sees it.
+    /// The current time.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 
-    /// A fresh reference id.
+    /// Generates a reference ID.
     pub fn reference(&self) -> ReferenceId {
         self.journal.reference()
     }
 
-    /// Random bytes, for what a surface masks.
+    /// Fills the slice with random bytes.
     pub fn fill(&self, bytes: &mut [u8]) {
         self.entropy.fill(bytes);
     }

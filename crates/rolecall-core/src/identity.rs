@@ -1,7 +1,7 @@
-//! A person some identity provider has vouched for.
+//! A person as asserted by an identity provider.
 //!
-//! The key of a person is (provider, subject) and nothing else: two providers never share one, and an e-mail address
-//! is a claim. Each [`Identity`] names its [`Evidence`]; only the adapters that verified a token or an assertion create one.
+//! A person is identified by provider and subject only: no two providers share a person, and the e-mail address is a
+//! claim. Each [`Identity`] has its [`Evidence`]; only the adapters that verified a token or an assertion create it.
 
 mod claims;
 mod email;
@@ -22,7 +22,7 @@ pub use read::{InvalidClaims, ReadClaims, UnreadClaims, UnreadReason, claim_name
 pub use untrusted_email::{UntrustedEmail, UntrustedEmailReason, trusted_email};
 
 text_newtype!(
-    /// The id of a configured identity provider: part of its redirect URI, so it is short and plain.
+    /// ID of a configured identity provider. It is short, because it is part of the redirect URI.
     ProviderId,
     InvalidProviderId,
     "a provider id is 1 to 32 characters of a-z, 0-9 and -, beginning with a letter or digit",
@@ -39,31 +39,31 @@ text_newtype!(
     |text| (1..=limits::SUBJECT_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control)
 );
 
-/// What convinced us. It is kept with the identity for what can be proven with it later, and to sign out upstream.
+/// The verified assertion of the provider. It is kept for sign-out at the provider and for later proofs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Evidence {
     /// A verified ID token (OIDC Core 2).
     IdToken {
-        /// The token itself.
+        /// The token.
         #[serde(with = "crate::base::secret::sealed_text")]
         token: SecretText,
-        /// The provider's session id (`sid`, OIDC Front-Channel Logout 3) where it gave one.
+        /// Session ID of the provider (`sid`, OIDC Front-Channel Logout 3), if present.
         sid: Option<String>,
     },
-    /// A verified SAML assertion (SAML Core 2.3.3): what single logout needs of it. The assertion itself is of no more
-    /// use, since it counts once.
+    /// The parts of a verified SAML assertion (SAML Core 2.3.3) that single logout needs. The assertion is not kept,
+    /// because it is valid for one use.
     SamlAssertion {
-        /// `NameID`, where there was one: without it the provider cannot be told of a sign-out, nor tell of one.
+        /// `NameID`, if present. Without it, the sign-out can neither be sent to the provider nor received from it.
         name_id: Option<NameId>,
         /// `SessionIndex` of the authentication statement.
         session_index: Option<String>,
-        /// `SessionNotOnOrAfter`: no session of ours outlasts it (SAML Core 2.7.2).
+        /// `SessionNotOnOrAfter`: the session of the gateway ends no later (SAML Core 2.7.2).
         ends_at: Option<DateTime<Utc>>,
     },
 }
 
 impl Evidence {
-    /// When it stops to vouch for a session, where the provider said so.
+    /// The end of the provider's session, if known.
     pub fn ends_at(&self) -> Option<DateTime<Utc>> {
         match self {
             Self::IdToken { .. } => None,
@@ -71,7 +71,7 @@ impl Evidence {
         }
     }
 
-    /// What a provider's single logout is held against, where it has one. It holds no secret.
+    /// The part that single logout of the provider compares, if it supports it. It contains no secret.
     pub fn for_logout(&self) -> Option<Self> {
         match self {
             Self::IdToken { .. } => None,
@@ -80,20 +80,21 @@ impl Evidence {
     }
 }
 
-/// How it is known when the person proved who they are.
+/// How the time of authentication is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthTime {
-    /// The provider said so: `auth_time` (OIDC Core 2), `AuthnInstant` (SAML Core 2.7.2).
+    /// The provider sent it: `auth_time` (OIDC Core 2), `AuthnInstant` (SAML Core 2.7.2).
     Stated,
-    /// It did not, but was told to authenticate the person anew (`prompt=login`, `max_age`), and `auth_time = "assume_now"`
-    /// is configured for it.
+    /// The provider did not send it, but authentication was requested (`prompt=login`, `max_age`), and `auth_time =
+    /// "assume_now"` is configured.
     Assumed,
-    /// It did not say, in a sign-in that was not told to be a new one. The next one may tell.
+    /// The provider did not send it, and no new authentication was requested. The next sign-in may have it.
     Unstated,
-    /// It did not say although it was told to authenticate the person anew, which obliges it to (OIDC Core 3.1.2.1).
+    /// The provider did not send it, although a new authentication was requested and it is required then (OIDC Core
+    /// 3.1.2.1).
     Withheld,
-    /// The record is of an earlier version.
+    /// The record was written by an earlier version.
     #[default]
     Unrecorded,
 }
@@ -104,46 +105,46 @@ impl AuthTime {
     }
 }
 
-/// A person some provider has vouched for, as of [`Identity::asserted_at`].
+/// A person as asserted by a provider at [`Identity::asserted_at`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Identity {
-    /// Who vouched.
+    /// Provider that asserted the identity.
     pub provider: ProviderId,
-    /// For whom.
+    /// Subject at the provider.
     pub subject: Subject,
-    /// The address, only where the provider is believed about its domain.
+    /// E-mail address, if the provider is trusted for its domain.
     pub email: Option<EmailAddress>,
-    /// What was sent as the address, where it is not believed.
+    /// E-mail address that the provider sent, if it is not trusted.
     #[serde(
         rename = "unbelieved_email",
         default,
         skip_serializing_if = "Option::is_none"
     )]
     pub untrusted_email: Option<UntrustedEmail>,
-    /// For display only; any text.
+    /// Display name; any text.
     pub name: Option<String>,
-    /// Group names, compared byte for byte, within this provider.
+    /// Names of groups of this provider, compared byte for byte.
     pub groups: Vec<String>,
-    /// What the provider said, as far as it could be read and kept.
+    /// Claims that could be read and were kept.
     pub claims: Claims,
-    /// What it said beyond that, by name; see [`Identity::unread_claim`].
+    /// Other claims, by name; see [`Identity::unread_claim`].
     #[serde(default, skip_serializing_if = "UnreadClaims::is_empty")]
     pub unread_claims: UnreadClaims,
-    /// Whether a second factor was used, by the provider's `amr` or `acr` as configured.
+    /// Whether a second factor was used, by `amr` or `acr` of the provider as configured.
     pub mfa: bool,
-    /// The latest moment at which the person may have proved who they are: what the provider said, else the sign-in's own
-    /// time. How old the proof is, [`Identity::authenticated_at`] tells.
+    /// Upper bound for the time of authentication: the time that the provider sent, or else the time of the sign-in.
+    /// [`Identity::authenticated_at`] is the known time.
     #[serde(rename = "authenticated_at")]
     pub asserted_at: DateTime<Utc>,
-    /// How that moment is known.
+    /// How this time is known.
     #[serde(default, skip_serializing_if = "AuthTime::is_unrecorded")]
     pub auth_time: AuthTime,
-    /// What convinced us.
+    /// The verified assertion of the provider.
     pub evidence: Evidence,
 }
 
 impl Identity {
-    /// How the person is addressed: name, else e-mail, else subject.
+    /// Name for display: the name, or else the e-mail address, or else the subject.
     pub fn display_name(&self) -> &str {
         self.name
             .as_deref()
@@ -152,12 +153,12 @@ impl Identity {
             .unwrap_or(self.subject.as_str())
     }
 
-    /// When the person proved who they are; none when nobody can tell.
+    /// Time of authentication; `None` if it is unknown.
     pub fn authenticated_at(&self) -> Option<DateTime<Utc>> {
         let known = match self.auth_time {
             AuthTime::Stated | AuthTime::Assumed => true,
             AuthTime::Unstated | AuthTime::Withheld => false,
-            // Earlier versions took the time of the sign-in where an ID token had none.
+            // Earlier versions stored the time of the sign-in if an ID token had no `auth_time`.
             AuthTime::Unrecorded => match self.evidence {
                 Evidence::SamlAssertion { .. } => true,
                 Evidence::IdToken { .. } => self.claims.single("auth_time").is_some(),
@@ -166,13 +167,13 @@ impl Identity {
         known.then_some(self.asserted_at)
     }
 
-    /// The person's key: a digest of provider and subject.
+    /// Key of the person: a digest of provider and subject.
     pub fn key(&self) -> SecretDigest {
         person_key(&self.provider, &self.subject)
     }
 }
 
-/// The key of a person: a digest of provider and subject.
+/// Key of a person: a digest of provider and subject.
 pub fn person_key(provider: &ProviderId, subject: &Subject) -> SecretDigest {
     SecretDigest::of(
         "rolecall/person/v1",
@@ -184,7 +185,7 @@ pub fn person_key(provider: &ProviderId, subject: &Subject) -> SecretDigest {
 mod tests {
     use super::*;
 
-    /// A record as versions without `auth_time` wrote it.
+    /// A record of versions without `auth_time`.
     fn recorded(claims: &str, evidence: &str) -> Identity {
         let text = format!(
             r#"{{"provider":"okta","subject":"s","email":null,"name":null,"groups":[],"claims":{claims},"mfa":false,

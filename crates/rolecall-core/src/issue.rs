@@ -1,7 +1,7 @@
-//! Issuing: a grant and an identity become a proof, a request to STS, and credentials that are handed on at once.
+//! Issuing: a grant and an identity become a proof, a request to STS, and credentials that are delivered immediately.
 //!
-//! The order of events is the guarantee: today's policy, then the durable intent, then the proof, then STS, then the
-//! durable outcome, and only then the answer.
+//! The order is guaranteed: the current policy, the durable audit intent, the proof, STS, the durable outcome, and only
+//! then the response.
 
 mod admission;
 mod console;
@@ -39,7 +39,7 @@ pub use error::{IssueError, Refused};
 pub(crate) use request::IssueRequest;
 pub use via_provider::{ProofOutcome, ResponseMismatch};
 
-/// Issues roles: credentials and console sign-ins.
+/// The service that issues credentials and console sign-ins.
 pub struct Issuer {
     pub(crate) records: Records,
     pub(crate) journal: Arc<Journal>,
@@ -59,18 +59,18 @@ pub struct Issuer {
     pub(crate) role_claim: bool,
 }
 
-/// Credentials and what a person wants to know of them.
+/// Issued credentials.
 #[derive(Debug)]
 pub struct IssuedRole {
-    /// What was granted.
+    /// The grant of the role.
     pub grant: Grant,
     /// The credentials.
     pub credentials: Credentials,
-    /// How long they were asked for, and which limit made it so.
+    /// The requested duration, and the setting that limits it.
     pub duration: (RoleSessionDuration, DurationReason),
 }
 
-/// A role that may be had, with its intent in the trail.
+/// A granted role with a durable intent in the audit trail.
 pub(crate) struct Prepared {
     pub(crate) grant: Grant,
     attributes: RoleSessionAttributes,
@@ -78,12 +78,12 @@ pub(crate) struct Prepared {
     /// `jti`, if the gateway signs a token for AWS.
     token_id: String,
     duration: RoleSessionDuration,
-    /// What the provider itself says to AWS, where the role is convinced by that.
+    /// The provider's response for AWS, if the role trusts the provider.
     proven: Option<Proven>,
 }
 
 impl Issuer {
-    /// Credentials for a role, for the person to take along.
+    /// Issues credentials for a role to the person.
     ///
     /// # Errors
     /// [`IssueError`].
@@ -103,7 +103,7 @@ impl Issuer {
         self.issue(context, caller, issue).await
     }
 
-    /// Credentials for a role.
+    /// Issues credentials for a role.
     pub(crate) async fn issue(
         &self,
         context: &RequestContext,
@@ -121,8 +121,8 @@ impl Issuer {
         })
     }
 
-    /// Asks today's policy and writes the intent down. Who gets a [`Prepared`] must end it: [`Self::assume`] or
-    /// [`Self::respond`].
+    /// Evaluates the current policy and writes the audit intent. The caller must complete a [`Prepared`] with
+    /// [`Self::assume`] or [`Self::respond`].
     pub(crate) async fn prepare(
         &self,
         context: &RequestContext,
@@ -166,7 +166,7 @@ impl Issuer {
         Ok(prepared)
     }
 
-    /// Passes on whether the session still lives, after an outcome; audits that nothing is delivered where it does not.
+    /// Returns the result of the last session check. Audits that nothing was delivered if the session has ended.
     pub(crate) async fn or_withheld(
         &self,
         context: &RequestContext,
@@ -178,7 +178,7 @@ impl Issuer {
         lives
     }
 
-    /// Audits that nothing of an issue was delivered: its caller hung up, or its session ended.
+    /// Audits that an issue was not delivered: the client disconnected, or the session ended.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -188,7 +188,7 @@ impl Issuer {
             .await
     }
 
-    /// Credentials from STS, and their outcome in the trail. A session that has ended meanwhile gets none of them.
+    /// Requests credentials from STS and audits the outcome. A session that has ended meanwhile does not get them.
     pub(crate) async fn assume(
         &self,
         context: &RequestContext,
@@ -196,7 +196,7 @@ impl Issuer {
         prepared: Prepared,
     ) -> Result<AssumedRole, IssueError> {
         let asked = self.ask_sts(caller, prepared).await;
-        // While AWS was asked the session may have ended. The trail says what AWS issued, delivered or not.
+        // The session may have ended during the call. The audit trail records what AWS issued, delivered or not.
         let outcome = self
             .journal
             .append_outcome(context, events::outcome(&asked));
@@ -207,7 +207,7 @@ impl Issuer {
         Ok(issued)
     }
 
-    /// A SAML response for the browser to post, and that outcome in the trail.
+    /// Signs a SAML response for the browser to post, and audits the outcome.
     pub(crate) async fn respond(
         &self,
         context: &RequestContext,
@@ -224,7 +224,7 @@ impl Issuer {
             .append_outcome(context, events::posted(&outcome))
             .await?;
         let minted = outcome?;
-        // Nobody holds the response yet.
+        // The response has not been delivered yet.
         let lives = self.still_lives(caller).await;
         self.or_withheld(context, lives).await?;
         Ok(minted)
@@ -279,7 +279,7 @@ impl Issuer {
     }
 }
 
-/// What counts together against AWS's quota: the calls for one account in one Region. None where STS is not asked.
+/// The bucket for AWS's quota: the calls for one account in one Region. `None` if STS is not called.
 fn sts_bucket(grant: &Grant, issue: &IssueRequest<'_>) -> Option<String> {
     let trust = grant.trust();
     let posts = issue.delivery == CredentialDelivery::Console && trust.console_post().is_some();
@@ -290,7 +290,7 @@ fn sts_bucket(grant: &Grant, issue: &IssueRequest<'_>) -> Option<String> {
     asks.then(|| format!("{}/{}", account.id, region.unwrap_or_default()))
 }
 
-/// `aws login` renews every quarter of an hour, and its clients know no longer life.
+/// `aws login` renews every 15 minutes; its clients support no longer duration.
 fn duration_of(grant: &Grant, delivery: CredentialDelivery) -> RoleSessionDuration {
     match delivery {
         CredentialDelivery::AwsLogin => RoleSessionDuration::MIN,

@@ -1,23 +1,23 @@
-//! The ground floor of Rolecall: who somebody is, which roles they may use, and the flows between the two.
+//! The core of Rolecall: identities, the roles that they may use, and the flows that issue them.
 //!
-//! Architecture invariant: this crate performs no I/O and reads no clock and no source of randomness; whatever it
-//! needs it asks for through a port, a trait that stands beside what it serves. Policy evaluation cannot fail, a
-//! [`access::Grant`] comes only from [`access::Policy`], and no AWS role is assumed without a grant.
+//! Invariants: this crate performs no I/O and reads neither clock nor randomness; everything external is a port, which
+//! is a trait defined beside its use. Policy evaluation cannot fail, only [`access::Policy`] creates an
+//! [`access::Grant`], and no AWS role is assumed without a grant.
 //!
-//! A feature is a folder: its types, its errors and its service. In this order, each may import those above it and no
+//! Each feature is a module with its types, errors and service. A module may import those above it in this list and no
 //! others; `tests/tidy` checks it.
 //!
-//! | module | what |
+//! | module | description |
 //! |---|---|
-//! | [`base`] | bounds, secrets, strict readers of JSON and text, user agents, thumbprints, the ports for time and randomness |
-//! | [`config_file`] | reading a configuration file whole, with every error and its line |
-//! | [`identity`] | a person some provider vouched for |
-//! | [`record`] | the port of the store; sealed records over it; rate limits |
-//! | [`aws`] | AWS's own nouns, parsed; the ports of STS and of the console |
-//! | [`caller`] | who asks, and the facts that a policy may look at |
+//! | [`base`] | limits, secrets, strict parsers of JSON and text, user agents, thumbprints, the ports for time and randomness |
+//! | [`config_file`] | reading configuration files, with every error and its position |
+//! | [`identity`] | a person as asserted by an identity provider |
+//! | [`record`] | the port of the store; sealed records; rate limits |
+//! | [`aws`] | AWS's types; the ports of STS and of the console |
+//! | [`caller`] | the caller, and the facts that a policy evaluates |
 //! | [`access`] | `access.toml`: accounts, permission sets, assignments, denies; [`access::Policy::grants`] |
-//! | [`audit`] | what happened, and the hash chain over it; the port of the trail; the journal that writes to it |
-//! | [`entitlements`] | the policy that serves, and the facts it is asked about |
+//! | [`audit`] | audit events and their hash chain; the port of the audit trail; the journal that writes to it |
+//! | [`entitlements`] | the current policy, and the facts with which it is evaluated |
 //! | [`session`] | sessions of browsers and of clients: finding, listing and ending them |
 //! | [`sign_in`] | the port of identity providers; signing in and out |
 //! | [`issue`] | a grant becomes credentials or a console sign-in |

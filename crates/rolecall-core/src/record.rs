@@ -1,9 +1,13 @@
-//! Typed records over a [`RecordStore`], sealed: a stolen dump shows nothing, a changed or swapped value opens nothing.
+//! Typed, sealed records in a [`RecordStore`]. A stolen copy of the store reveals nothing, and a modified or swapped
+//! value cannot be opened.
 //!
-//! A value is `1 || key id (4) || nonce (24) || XChaCha20-Poly1305(JSON)`, with the record's kind and key as
-//! associated data, so that a value opens only under the key it was stored at. Every record carries its own expiry,
-//! inside the seal; the store's expiry is garbage collection. Whoever can write to the store can still remove a record
-//! or put back what stood at the same key before, until it expires.
+//! A value is `1
+//! key ID (4)
+//! nonce (24)
+//! XChaCha20-Poly1305(JSON)`, with the kind and key of the record as associated data, so it can only be opened under
+//! the key at which it was stored. Each record contains its expiry; the expiry of the store is garbage collection. An
+//! attacker with write access to the store can still remove a record, or restore an earlier value at the same key until
+//! it expires.
 
 mod keys;
 pub mod rate_limit;
@@ -21,13 +25,13 @@ use crate::base::{Clock, Entropy};
 pub use keys::SealingKeys;
 pub use store::{Counter, CounterResult, Key, RecordStore, StoreError, Version};
 
-/// A value with a kind of its own.
+/// A type of record.
 pub trait Record: Serialize + DeserializeOwned {
-    /// Part of its key and of its seal. Never reused for another type.
+    /// Part of the key and of the associated data. It is never reused for another type.
     const KIND: &'static str;
 }
 
-/// How often a change is tried again when somebody else changes the record at the same time.
+/// Number of attempts to change a record while others change it.
 const UPDATE_TRIES: usize = 32;
 
 #[derive(Serialize)]
@@ -42,17 +46,17 @@ struct Envelope<T> {
     record: T,
 }
 
-/// A record that was read, with what is needed to replace it.
+/// A record that was read, with the version that a replacement needs.
 #[derive(Debug)]
 pub struct VersionedRecord<T> {
     /// The record.
     pub record: T,
-    /// Its expiry.
+    /// Expiry of the record.
     pub expires_at: DateTime<Utc>,
     version: Version,
 }
 
-/// The sealed, typed view of a store. Cheap to clone.
+/// Typed access to a store with sealed values. Cheap to clone.
 #[derive(Clone)]
 pub struct Records {
     store: Arc<dyn RecordStore>,
@@ -62,7 +66,7 @@ pub struct Records {
 }
 
 impl Records {
-    /// A view of `store` under `keys`.
+    /// Access to `store` with `keys`.
     pub fn new(
         store: Arc<dyn RecordStore>,
         keys: Arc<SealingKeys>,
@@ -77,17 +81,17 @@ impl Records {
         }
     }
 
-    /// The ring: it also stamps what is handed out and comes back, such as client ids.
+    /// The keys. They also authenticate values that clients return, such as client IDs.
     pub fn keys(&self) -> &SealingKeys {
         &self.keys
     }
 
-    /// The time, by which records expire.
+    /// The time that decides about expiry.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 
-    /// Adds to numbers in the store, which are not sealed.
+    /// Changes counters in the store, which are not sealed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -107,14 +111,14 @@ impl Records {
         self.keys.seal(key, &plain, self.entropy.as_ref())
     }
 
-    /// A value that does not open, does not parse or has expired is no record.
+    /// Opens a value. `None` if it cannot be opened or parsed, or has expired.
     fn open<T: Record>(&self, key: Key, value: &[u8]) -> Option<Envelope<T>> {
         let plain = zeroize::Zeroizing::new(self.keys.open(key, value)?);
         let envelope: Envelope<T> = serde_json::from_slice(&plain).ok()?;
         (self.clock.now() < envelope.expires_at).then_some(envelope)
     }
 
-    /// Whether the store answers.
+    /// Checks that the store can be written to.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -122,7 +126,7 @@ impl Records {
         self.store.ready().await
     }
 
-    /// Whether the store can be read.
+    /// Checks that the store can be read.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -131,7 +135,7 @@ impl Records {
         self.store.get(nothing).await.map(drop)
     }
 
-    /// As [`RecordStore::is_shared`].
+    /// Same as [`RecordStore::is_shared`].
     pub fn is_shared(&self) -> bool {
         self.store.is_shared()
     }
@@ -172,7 +176,7 @@ impl Records {
             }))
     }
 
-    /// Writes back a record that was read, unless somebody else did in between.
+    /// Replaces a record that was read, unless it has changed since.
     ///
     /// # Errors
     /// [`StoreError::Conflict`], [`StoreError::Unavailable`].
@@ -190,12 +194,12 @@ impl Records {
             .await
     }
 
-    /// Makes or changes a record, whoever else is changing it: `change` gets what is there and gives what shall be, its
-    /// expiry, and an answer. What is there but does not open (its sealing key is gone) counts as nothing and is
-    /// overwritten.
+    /// Creates or changes a record, with retries during concurrent changes. `change` gets the current record and
+    /// returns the new one, its expiry, and the result of this function. A value that cannot be opened, because its key
+    /// was removed, counts as absent and is overwritten.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], [`StoreError::Conflict`] when others are always faster.
+    /// [`StoreError::Unavailable`], [`StoreError::Conflict`] after too many concurrent changes.
     pub async fn update<T: Record, A>(
         &self,
         digest: SecretDigest,
@@ -220,7 +224,7 @@ impl Records {
         Err(StoreError::Conflict)
     }
 
-    /// Reads and removes: at most one caller gets it.
+    /// Reads and removes a record. Only one caller gets it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

@@ -1,7 +1,8 @@
-//! Staying signed in: one browser's or client's state here, ended by idleness, by age, by the person or from outside.
+//! Sessions of browsers and clients. They end by inactivity, by age, by the person, or by the provider or an
+//! administrator.
 //!
-//! The session's record is the authority; the per-person index exists so that "my sessions" can list and end them.
-//! A new [`Epoch`] ends everything a person began before it, even a session that fell out of the index.
+//! The record of a session is authoritative; the index per person exists for listing and ending sessions. A new
+//! [`Epoch`] ends all earlier sessions of a person, including those that are not in the index.
 
 mod administer;
 mod approval;
@@ -38,7 +39,7 @@ pub use client_session::{
 pub(crate) use client_sessions::CODE_REPLAYED;
 pub use remaining_clients::RemainingClients;
 
-/// Browser and client sessions: finding, listing and ending them.
+/// The service for sessions: finding, listing and ending them.
 pub struct Sessions {
     pub(crate) records: Records,
     pub(crate) journal: Arc<Journal>,
@@ -46,54 +47,54 @@ pub struct Sessions {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) rules: ClientRules,
-    /// The providers that are configured.
+    /// The configured providers.
     pub(crate) providers: BTreeSet<ProviderId>,
 }
 
 impl Sessions {
-    /// How long sessions live.
+    /// Lifetimes of sessions.
     pub fn lifetimes(&self) -> Lifetimes {
         self.lifetimes
     }
 
-    /// Whether this provider is configured. Nobody vouches for the people of one that was taken out.
+    /// Whether this provider is configured. Sessions of removed providers are not valid.
     fn is_configured(&self, provider: &ProviderId) -> bool {
         self.providers.contains(provider)
     }
 }
 
-/// How long sessions live.
+/// Lifetimes of sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// Unused for this long, a session ends.
+    /// Maximum time without use.
     pub idle: TimeDelta,
-    /// A session ends this long after it began, used or not.
+    /// Maximum time since the beginning.
     pub absolute: TimeDelta,
 }
 
-/// A browser's signed-in state.
+/// A session of a browser.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
-    /// Its public name.
+    /// Public ID of the session.
     pub id: SessionId,
-    /// Who.
+    /// The signed-in person.
     pub identity: Identity,
-    /// Since when.
+    /// Beginning of the session.
     pub started_at: DateTime<Utc>,
-    /// Last use, to within [`limits::SESSION_TOUCH_INTERVAL`].
+    /// Last use, with a precision of [`limits::SESSION_TOUCH_INTERVAL`].
     pub last_seen_at: DateTime<Utc>,
-    /// The end whatever happens.
+    /// End of the session, at the latest.
     pub ends_at: DateTime<Utc>,
-    /// Where it began.
+    /// Address and user agent of the sign-in.
     pub origin: ClientInfo,
-    /// Makes the tokens in our forms; stays when the secret is replaced, so that open pages keep working.
+    /// Key of the form tokens. It stays the same when the secret is replaced, so that open pages keep working.
     #[serde(with = "crate::base::secret::sealed_text")]
     pub form_key: SecretText,
-    /// Since when the browser holds this secret.
+    /// Time at which the browser got this secret.
     pub secret_since: DateTime<Utc>,
-    /// Finds the record under the secret that replaced this one.
+    /// Key of the record under the secret that replaced this one.
     pub superseded_by: Option<SecretDigest>,
-    /// The person's epoch when it began.
+    /// Epoch of the person at the beginning of the session.
     pub epoch: Option<EpochId>,
 }
 
@@ -102,17 +103,17 @@ impl Record for Session {
 }
 
 impl Session {
-    /// Whether it is still alive at `now`; its person's epoch is another question, see [`Epoch::ends`].
+    /// Whether it has not expired at `now`. Does not check the epoch; see [`Epoch::ends`].
     pub fn is_live(&self, now: DateTime<Utc>, lifetimes: &Lifetimes) -> bool {
         now < self.ends_at && now < self.last_seen_at + lifetimes.idle
     }
 
-    /// Until when the store has to keep it, if it is not used again.
+    /// Expiry of the record, without further use.
     pub fn stored_until(&self, lifetimes: &Lifetimes) -> DateTime<Utc> {
         self.ends_at.min(self.last_seen_at + lifetimes.idle)
     }
 
-    /// Its line in its person's list; `key` finds its record.
+    /// Its entry in the index of the person; `key` is the key of its record.
     pub fn entry(&self, key: SecretDigest) -> SessionEntry {
         SessionEntry {
             id: self.id,
@@ -124,17 +125,17 @@ impl Session {
         }
     }
 
-    /// Whether the browser holds another secret than the one that the session began with.
+    /// Whether the browser has another secret than at the beginning.
     pub fn was_renewed(&self) -> bool {
         self.secret_since > self.started_at
     }
 
-    /// Whether the browser should get a new secret at `now`.
+    /// Whether the secret is due for replacement at `now`.
     pub fn needs_new_secret(&self, now: DateTime<Utc>) -> bool {
         self.superseded_by.is_none() && now >= self.secret_since + limits::SESSION_SECRET_LIFE
     }
 
-    /// Whether its use at `now` should be written back.
+    /// Whether its use at `now` should be saved.
     pub fn needs_touch(&self, now: DateTime<Utc>) -> bool {
         self.superseded_by.is_none() && now >= self.last_seen_at + limits::SESSION_TOUCH_INTERVAL
     }
@@ -164,29 +165,29 @@ impl<'a> From<&'a ClientSession> for Caller<'a> {
     }
 }
 
-/// One line of "my sessions".
+/// An entry in the index of a person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SessionEntry {
-    /// Its public name.
+    /// Public ID of the session.
     pub id: SessionId,
-    /// Finds its record.
+    /// Key of its record.
     pub key: SecretDigest,
-    /// Since when.
+    /// Beginning of the session.
     pub started_at: DateTime<Utc>,
-    /// The end whatever happens.
+    /// End of the session, at the latest.
     pub ends_at: DateTime<Utc>,
-    /// Where it began.
+    /// Address and user agent of the sign-in.
     pub origin: ClientInfo,
-    /// What the provider's single logout is held against when the record is gone. None for a provider without it, and in
-    /// entries of earlier versions.
+    /// Evidence that single logout of the provider compares if the record is lost. `None` for a provider without single
+    /// logout, and in entries of earlier versions.
     #[serde(default)]
     pub logout: Option<Evidence>,
 }
 
-/// A person's sessions, by [`Identity::key`].
+/// The sessions of a person, stored under [`Identity::key`].
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SessionIndex {
-    /// Oldest first; ended ones may linger.
+    /// Oldest first; may contain ended sessions.
     pub entries: Vec<SessionEntry>,
 }
 
@@ -195,13 +196,13 @@ impl Record for SessionIndex {
 }
 
 impl SessionIndex {
-    /// Whether one more would push one out.
+    /// Whether one more session would remove the oldest.
     pub fn is_full(&self) -> bool {
         self.entries.len() >= limits::SESSIONS_PER_SUBJECT_MAX
     }
 
-    /// Adds a session, drops those that are over, and returns those pushed out by
-    /// [`limits::SESSIONS_PER_SUBJECT_MAX`], oldest first.
+    /// Adds a session, removes expired ones, and returns those beyond [`limits::SESSIONS_PER_SUBJECT_MAX`], oldest
+    /// first.
     pub fn add(&mut self, entry: SessionEntry, now: DateTime<Utc>) -> Vec<SessionEntry> {
         self.entries.retain(|old| old.ends_at > now);
         self.entries.push(entry);
@@ -213,18 +214,20 @@ impl SessionIndex {
     }
 }
 
-/// A person's present epoch, by [`Identity::key`]: sessions of any other are over, indexed or not. It is a name and
-/// not a time, so that no two clocks have to agree on what came first. Without a record no session is over.
+/// The current epoch of a person, stored under [`Identity::key`]. Sessions of any other epoch have ended, whether or
+/// not they are in the index. An epoch is an ID and not a time, so clocks need not agree. Without a record, no session
+/// has ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Epoch {
-    /// Sessions that begin now carry this.
+    /// The epoch of new sessions.
     pub id: EpochId,
-    /// The one older session that lives on: that of the person who ended all others. None when all were ended from outside.
+    /// The earlier session that has not ended: that of the person who ended all others. `None` if all sessions were
+    /// ended.
     pub except: Option<SessionId>,
 }
 
 impl Epoch {
-    /// Whether it ended the session of this name that began in that epoch.
+    /// Whether it ended the session with this ID that began in that epoch.
     pub fn ends(&self, session: SessionId, begun_in: Option<EpochId>) -> bool {
         begun_in != Some(self.id) && self.except != Some(session)
     }
@@ -234,10 +237,9 @@ impl Record for Epoch {
     const KIND: &'static str = "epoch";
 }
 
-/// Marks a session that was ended by itself, by [`SessionId::ended_key`], until [`limits::ENDED_MARK_MARGIN`] after it would
-/// have ended anyway. A request that
-/// had found the session before its end sees the mark before it writes or issues anything: the session's record alone
-/// would not tell, since its key changes with the browser's secret.
+/// Marks an individually ended session, under [`SessionId::ended_key`], until [`limits::ENDED_MARK_MARGIN`] after it
+/// would have expired. A request that found the session before its end checks the mark before it writes or issues
+/// anything. The record of the session is not enough, because its key changes with the secret.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct EndedSession {}
 

@@ -1,4 +1,4 @@
-//! Assignments and denies, resolved: who gets, or never gets, which permission sets in which accounts.
+//! Resolved assignments and denies: which people are granted, or denied, which permission sets in which accounts.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,21 +8,22 @@ use crate::access::match_counter::Bits;
 use crate::access::who::Who;
 use crate::aws::RoleSessionDuration;
 
-/// An account's place in the policy; in the order of name and id, so that sorted numbers are sorted names.
+/// Index of an account in the policy. Accounts are sorted by name and id, so sorted indexes are sorted names.
 pub(super) type AccountIndex = u32;
-/// A permission set's place in the policy, in the order of names.
+/// Index of a permission set in the policy. Permission sets are sorted by name.
 pub(super) type SetIndex = u32;
-/// An assignment's place in the policy.
+/// Index of an assignment in the policy, in the order of the files.
 pub(super) type AssignmentIndex = u32;
 
-/// Where an entry stands in the files.
+/// File and line of an entry.
 #[derive(Clone, Debug)]
 pub(super) struct RuleLocation {
     pub(super) path: Arc<Path>,
     pub(super) line: usize,
 }
 
-/// The pairs of an account and a permission set: each of the accounts with each of the permission sets.
+/// The pairs of an account and a permission set that a rule covers: each of the accounts with each of the permission
+/// sets.
 #[derive(Clone, Debug)]
 pub(super) struct Scope {
     /// Sorted.
@@ -39,7 +40,7 @@ impl Scope {
         self.accounts.binary_search(&account).is_ok()
     }
 
-    /// Its accounts, or of them the one that alone matters.
+    /// The accounts, or `only` if it is one of them.
     pub(super) fn accounts_within(&self, only: Option<AccountIndex>) -> &[AccountIndex] {
         match only.map(|account| self.accounts.binary_search(&account)) {
             None => &self.accounts,
@@ -48,7 +49,7 @@ impl Scope {
         }
     }
 
-    /// Each account, or the one that alone matters, with each permission set, sorted.
+    /// Each account, or `only`, with each permission set; sorted.
     pub(super) fn pairs_within(
         &self,
         only: Option<AccountIndex>,
@@ -59,12 +60,12 @@ impl Scope {
     }
 }
 
-/// Some permission sets, as the words of a bit set that are not zero.
+/// A set of permission sets: the index and bits of every 64-bit word that is not zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SetMask(Vec<(usize, u64)>);
 
 impl SetMask {
-    /// From numbers in rising order.
+    /// Creates a mask from indexes in ascending order.
     pub(super) fn new(sets: impl IntoIterator<Item = SetIndex>) -> Self {
         let mut words: Vec<(usize, u64)> = Vec::new();
         for set in sets {
@@ -77,7 +78,7 @@ impl SetMask {
         Self(words)
     }
 
-    /// Everything in any of them.
+    /// The union of the masks.
     pub(super) fn union<'m>(masks: impl Iterator<Item = &'m Self>) -> Self {
         let mut union: Vec<(usize, u64)> = Vec::new();
         for (word, bits) in masks.flat_map(|mask| &mask.0) {
@@ -93,7 +94,7 @@ impl SetMask {
         &self.0
     }
 
-    /// The numbers, rising.
+    /// The indexes in ascending order.
     pub(super) fn numbers(&self) -> impl Iterator<Item = SetIndex> {
         self.0.iter().flat_map(|(word, bits)| {
             let first = u32::try_from(word * 64).unwrap_or(u32::MAX);
@@ -113,7 +114,7 @@ impl SetMask {
     }
 }
 
-/// The word of a bit set that tells of the number, and the bit in it.
+/// Index of the word that contains bit `number`, and the bit within it.
 pub(super) fn bit_of(number: u32) -> (usize, u64) {
     ((number / 64) as usize, 1 << (number % 64))
 }

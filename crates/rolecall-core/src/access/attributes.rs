@@ -1,6 +1,6 @@
-//! What a role session says about its person: session tags and source identity, rendered from claims.
+//! Attributes of a role session: session tags and source identity, rendered from claims.
 //!
-//! A claim that is missing refuses the session: an empty or a guessed tag would be matched by somebody's IAM policy.
+//! A missing claim is an error: an IAM policy could match an empty or a guessed tag.
 
 use crate::access::catalog::PermissionSet;
 use crate::access::grant::Grant;
@@ -9,9 +9,9 @@ use crate::aws::{InvalidTag, Partition, RoleSessionTags, SourceIdentity, TagKey}
 use crate::caller::Facts;
 use crate::identity::{Identity, UntrustedEmail};
 
-/// The tag that is always there: the account's id.
+/// Session tag of every role session: the account ID.
 pub const ACCOUNT_TAG: &str = "rolecall:account";
-/// The tag that is always there: the permission set's name, with `@` and the variant.
+/// Session tag of every role session: the name of the permission set, with `@` and the variant.
 pub const PERMISSION_SET_TAG: &str = "rolecall:permission-set";
 
 /// Session tags and source identity of one role session.
@@ -23,39 +23,39 @@ pub struct RoleSessionAttributes {
     pub source_identity: Option<SourceIdentity>,
 }
 
-/// Why a role session cannot say what its permission set asks it to.
+/// Why the attributes of a role session cannot be rendered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AttributeError {
-    /// The person lacks a value, or has it empty.
+    /// The person has no value, or an empty one, for the placeholder.
     #[error("{attribute} is made of {{{placeholder}}}, and your identity provider sent none")]
     Missing {
-        /// Which tag, or the source identity.
+        /// The session tag, or the source identity.
         attribute: String,
-        /// What is lacking.
+        /// The placeholder without a value.
         placeholder: String,
     },
-    /// An address was sent that is not believed.
+    /// The provider sent an e-mail address that is not trusted.
     #[error("{attribute} is made of {{email}}, and the address {unbelieved}")]
     Unbelieved {
-        /// Which tag, or the source identity.
+        /// The session tag, or the source identity.
         attribute: String,
-        /// Which address, and why.
+        /// The address, and the reason.
         untrusted: UntrustedEmail,
     },
-    /// The person has more than one value.
+    /// The person has more than one value for the placeholder.
     #[error("{attribute} is made of {{{placeholder}}}, and your identity provider sent several")]
     Several {
-        /// Which tag, or the source identity.
+        /// The session tag, or the source identity.
         attribute: String,
-        /// What there is too much of.
+        /// The placeholder with several values.
         placeholder: String,
     },
-    /// AWS does not take the value.
+    /// AWS does not accept the value.
     #[error("{attribute} cannot hold what your identity provider sent: {rule}")]
     Unfit {
-        /// Which tag, or the source identity.
+        /// The session tag, or the source identity.
         attribute: String,
-        /// AWS's rule.
+        /// The rule of AWS that the value violates.
         rule: String,
     },
 }
@@ -77,7 +77,8 @@ impl AttributeError {
 }
 
 impl Grant {
-    /// Session tags and source identity for the person: those of every session, and those that are configured.
+    /// Renders the session tags and the source identity for the person: those of every session, and the configured
+    /// ones.
     ///
     /// # Errors
     /// [`AttributeError`].
@@ -94,14 +95,14 @@ impl Grant {
     }
 }
 
-/// Why no session of this permission set can be had for the person, in whichever account; none when one can.
+/// Why the person cannot have a session of this permission set in any account; `None` if they can.
 pub(super) fn unusable(
     set: &PermissionSet,
     partition: Partition,
     facts: &Facts<'_>,
 ) -> Option<AttributeError> {
     set.templates().next()?;
-    // Any account's id will do: they are all of one form.
+    // The account ID does not matter: all have the same format.
     attributes_of(set, partition, "000000000000", set.role_name(None), facts).err()
 }
 

@@ -1,6 +1,6 @@
-//! What is configured to be granted: accounts and permission sets, as in IAM Identity Center.
+//! Accounts and permission sets, as in IAM Identity Center.
 //!
-//! Parsed once; a name that is here is one that a role ARN, a tag value and a command line can hold.
+//! All names are parsed once and are valid in role ARNs, tag values and command lines.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,8 @@ use crate::aws::{
 use crate::base::text_newtype;
 
 text_newtype!(
-    /// An account's name: unique, and never mistaken for an id, a selector or the end of `ACCOUNT/PERMISSION_SET`.
+    /// Name of an account. It is unique, and cannot be confused with an account ID, a selector or the end of
+    /// `ACCOUNT/PERMISSION_SET`.
     AccountName,
     InvalidAccountName,
     "an account name is 1 to 64 letters, digits, spaces or . _ + = & ( ) -, with a letter or digit at its ends, and is not a 12-digit id",
@@ -25,7 +26,7 @@ text_newtype!(
 );
 
 text_newtype!(
-    /// A permission set's name.
+    /// Name of a permission set.
     PermissionSetName,
     InvalidPermissionSetName,
     "a permission set's name is 1 to 64 letters, digits or . _ + = -",
@@ -34,7 +35,7 @@ text_newtype!(
 );
 
 text_newtype!(
-    /// The name of a variant of a permission set: what stands behind the `@`.
+    /// Name of a variant of a permission set: the part after `@`.
     VariantName,
     InvalidVariantName,
     "a variant's name is 1 to 32 letters, digits or . _ -",
@@ -43,7 +44,7 @@ text_newtype!(
 );
 
 text_newtype!(
-    /// Where an account stands among the organizational units: `Workloads/Prod`.
+    /// Path of an organizational unit, such as `Workloads/Prod`.
     OuPath,
     InvalidOuPath,
     "an organizational unit is names divided by /, such as Workloads/Prod",
@@ -52,42 +53,43 @@ text_newtype!(
 );
 
 text_newtype!(
-    /// `aud` of the tokens for an account, one of the client ids of the account's IAM OIDC provider; or the `Audience` of
-    /// SAML responses, AWS's entity id.
+    /// `aud` of the tokens for an account, which is one of the client IDs of its IAM OIDC provider; or `Audience` of
+    /// the SAML responses, which is the entity ID of AWS.
     Audience,
     InvalidAudience,
     "an audience is 1 to 255 printable characters without spaces, as registered with the account's OIDC provider",
     |text| (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 );
 
-/// `aud` of a token where the account names none: what AWS's own documentation uses.
+/// Default `aud` of a token, as in AWS's documentation.
 const TOKEN_AUDIENCE: &str = "sts.amazonaws.com";
 
-/// How the roles of an account are convinced.
+/// How the roles of an account trust Rolecall or the identity provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
-    /// `AssumeRoleWithWebIdentity` with a token that the gateway signs; IAM trusts the gateway as an OIDC provider.
+    /// `AssumeRoleWithWebIdentity` with a token that the gateway signs. IAM trusts the gateway as an OIDC provider.
     #[default]
     GatewayOidc,
-    /// `AssumeRoleWithSAML` with a response that the gateway signs; IAM trusts the gateway as a SAML provider.
+    /// `AssumeRoleWithSAML` with a response that the gateway signs. IAM trusts the gateway as a SAML provider.
     GatewaySaml(GatewaySaml),
-    /// `AssumeRoleWithSAML` with a response that the person's own identity provider made for AWS; IAM trusts that provider.
+    /// `AssumeRoleWithSAML` with a response that the person's identity provider issues for AWS. IAM trusts that
+    /// provider.
     ProviderSaml(SamlProviderArn),
 }
 
-/// What `trust = "gateway-saml"` needs to know.
+/// Settings of `trust = "gateway-saml"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewaySaml {
-    /// The account's IAM SAML provider.
+    /// IAM SAML provider of the account.
     pub provider: SamlProviderArn,
-    /// How a browser gets to the console.
+    /// How a browser opens the console.
     pub console: ConsoleMethod,
-    /// `Recipient` of the responses; that of the Region when absent.
+    /// `Recipient` of the responses; default: the endpoint of the Region.
     pub recipient: Option<Recipient>,
 }
 
 impl Trust {
-    /// The word of `access.toml`.
+    /// The value in `access.toml`.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::GatewayOidc => "gateway-oidc",
@@ -96,7 +98,7 @@ impl Trust {
         }
     }
 
-    /// `aud` of the token or `Audience` of the SAML response, where the account names none.
+    /// Default `aud` of the token, or default `Audience` of the SAML response.
     pub fn audience(&self, partition: Partition) -> &'static str {
         match self {
             Self::GatewayOidc => TOKEN_AUDIENCE,
@@ -112,7 +114,8 @@ impl Trust {
         }
     }
 
-    /// Whether a browser must visit the person's provider for each issue: programs get nothing from such an account.
+    /// Whether each issue requires a browser to visit the identity provider. Clients cannot get credentials for such an
+    /// account.
     pub fn needs_browser(&self) -> bool {
         match self {
             Self::GatewayOidc | Self::GatewaySaml(_) => false,
@@ -120,7 +123,7 @@ impl Trust {
         }
     }
 
-    /// The IAM SAML provider that the account's roles trust, if they trust one.
+    /// The IAM SAML provider that the roles of the account trust, if any.
     pub fn saml_provider(&self) -> Option<&SamlProviderArn> {
         match self {
             Self::GatewayOidc => None,
@@ -130,7 +133,7 @@ impl Trust {
         }
     }
 
-    /// How the gateway signs SAML responses for the account, if it does.
+    /// Settings of the SAML responses that the gateway signs for the account, if it signs any.
     pub fn gateway_saml(&self) -> Option<&GatewaySaml> {
         match self {
             Self::GatewaySaml(saml) => Some(saml),
@@ -138,28 +141,29 @@ impl Trust {
         }
     }
 
-    /// How the gateway signs the response that a browser posts to the console, where no call to STS is made for it.
+    /// Settings of the SAML response that a browser posts to the console, if the console opens without a call to STS.
     pub fn console_post(&self) -> Option<&GatewaySaml> {
         self.gateway_saml()
             .filter(|saml| saml.console == ConsoleMethod::SamlPost)
     }
 }
 
-/// How a browser gets to the console.
+/// How a browser opens the console.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConsoleMethod {
-    /// Credentials of the role become a link, at AWS's federation endpoint.
+    /// Rolecall exchanges credentials of the role for a link at AWS's federation endpoint.
     #[default]
     Federation,
-    /// The browser posts the SAML response to AWS's sign-in endpoint: no call to STS, no credentials at the gateway.
+    /// The browser posts the SAML response to AWS's sign-in endpoint. Rolecall neither calls STS nor receives
+    /// credentials.
     SamlPost,
 }
 
 impl ConsoleMethod {
-    /// Every way.
+    /// All methods.
     pub const ALL: [Self; 2] = [Self::Federation, Self::SamlPost];
 
-    /// The word of `access.toml`.
+    /// The value in `access.toml`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Federation => "federation",
@@ -177,78 +181,79 @@ impl fmt::Display for Trust {
 /// An AWS account.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Its 12 digits.
+    /// 12 digits.
     pub id: AccountId,
-    /// What people call it.
+    /// Display name; unique.
     pub name: AccountName,
-    /// For people.
+    /// Text for people.
     pub description: Option<String>,
-    /// Where it stands in the organization.
+    /// Organizational unit of the account.
     pub ou: Option<OuPath>,
-    /// For selectors such as `tag:env=prod`.
+    /// Tags for selectors such as `tag:env=prod`.
     pub tags: BTreeMap<String, String>,
-    /// How its roles are convinced.
+    /// How the roles of the account are assumed.
     pub trust: Trust,
-    /// `aud` of the tokens for it, `sts.amazonaws.com` when absent; or `Audience` of the SAML responses, the partition's
-    /// when absent.
+    /// `aud` of the tokens (default: `sts.amazonaws.com`), or `Audience` of the SAML responses (default: that of the
+    /// partition).
     pub audience: Option<Audience>,
-    /// The Region whose STS is asked for it; the gateway's when absent.
+    /// Region whose STS endpoint is called; default: that of the gateway.
     pub sts_region: Option<Region>,
 }
 
 impl Account {
-    /// `aud` of the tokens for it, or `Audience` of the SAML responses: its own, else that of its trust.
+    /// `aud` of the tokens, or `Audience` of the SAML responses: the configured value, or the default of the trust.
     pub fn audience(&self, partition: Partition) -> &str {
         let own = self.audience.as_ref().map(Audience::as_str);
         own.unwrap_or_else(|| self.trust.audience(partition))
     }
 }
 
-/// What a role session may do at most, below what its role may do. STS adds both up, then cuts the role by the sum.
+/// Upper bound of the permissions of a role session. STS combines both, and the session has at most the permissions
+/// that the role and one of them allow.
 #[derive(Clone, Debug, Default)]
 pub struct Limits {
-    /// STS's `Policy`
+    /// `Policy` of the STS request.
     pub session_policy: Option<SessionPolicy>,
-    /// STS's `PolicyArns`
+    /// `PolicyArns` of the STS request.
     pub policy_arns: Vec<PolicyArn>,
 }
 
-/// A role that may be in many accounts, and how it is used.
+/// A role that can exist in many accounts, with the settings of its sessions.
 #[derive(Clone, Debug)]
 pub struct PermissionSet {
     /// Unique.
     pub name: PermissionSetName,
-    /// For people.
+    /// Text for people.
     pub description: Option<String>,
     /// Path and name of the IAM role in each account.
     pub role: RolePath,
-    /// How long a session may last, where it is said.
+    /// Maximum duration of a session, if configured.
     pub session_duration: Option<RoleSessionDuration>,
-    /// Where the console opens.
+    /// Page on which the console opens.
     pub destination: Option<Destination>,
     /// Session policies.
     pub limits: Limits,
-    /// Tags of the session, beside those that are always there.
+    /// Configured session tags, in addition to those of every session.
     pub session_tags: BTreeMap<TagKey, Template>,
     /// `SourceIdentity` of the session.
     pub source_identity: Option<Template>,
-    /// By name. Whoever is granted the permission set is granted each of them.
+    /// Variants, by name. Whoever is granted the permission set is granted every variant.
     pub variants: Vec<Variant>,
 }
 
 impl PermissionSet {
-    /// What its sessions say of their person.
+    /// The templates of its session tags and its source identity.
     pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
         self.session_tags.values().chain(&self.source_identity)
     }
 
-    /// Whether they say the person's e-mail address.
+    /// Whether a template uses the e-mail address of the person.
     pub(super) fn names_email(&self) -> bool {
         let mut placeholders = self.templates().flat_map(Template::placeholders);
         placeholders.any(|one| *one == Placeholder::Email)
     }
 
-    /// What AWS's interfaces call it, or a variant of it: `Developer`, `Developer@readonly`.
+    /// The name in AWS's APIs, with the variant if there is one: `Developer`, `Developer@readonly`.
     pub fn role_name(&self, variant: Option<&VariantName>) -> String {
         match variant {
             Some(variant) => format!("{}@{variant}", self.name),
@@ -257,22 +262,22 @@ impl PermissionSet {
     }
 }
 
-/// The same role for a narrower purpose: everything that is absent is as in the permission set.
+/// A narrower form of a permission set. Settings that are absent are those of the permission set.
 #[derive(Clone, Debug)]
 pub struct Variant {
     /// Unique within the permission set.
     pub name: VariantName,
-    /// For people.
+    /// Text for people.
     pub description: Option<String>,
-    /// An IAM role of its own, so that AWS enforces the variant for whoever holds a token; the permission set's role when
-    /// absent.
+    /// IAM role of the variant, so that AWS enforces the variant for every holder of a token; by default the role of the
+    /// permission set.
     pub role: Option<RolePath>,
-    /// Never longer than the permission set's.
+    /// Maximum duration; never longer than that of the permission set.
     pub session_duration: Option<RoleSessionDuration>,
-    /// Where the console opens.
+    /// Page on which the console opens.
     pub destination: Option<Destination>,
-    /// Instead of the permission set's, both together: STS adds session policies up, so a read-only variant that kept
-    /// the inline policy of its permission set would not be read-only.
+    /// Replaces both session policies of the permission set. STS combines session policies, so a read-only variant that
+    /// kept the inline policy of its permission set would not be read-only.
     pub limits: Option<Limits>,
 }
 

@@ -1,4 +1,4 @@
-//! How much of a policy another one changes.
+//! The differences between two policies.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -7,15 +7,15 @@ use std::hash::Hash;
 use super::assignment::Scope;
 use super::policy::{Contents, Policy};
 
-/// How many entries differ between two policies: those that were added, removed or changed, each counted once.
+/// Number of entries that were added, removed or changed. Each entry counts once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PolicyChanges {
-    /// `[[assignment]]`, by their ids.
+    /// Changed `[[assignment]]` entries, by ID.
     pub assignments: usize,
-    /// `[[deny]]`, by their ids.
+    /// Changed `[[deny]]` entries, by ID.
     pub denies: usize,
-    /// Pairs of an account and a permission set that are assigned to somebody, in either policy; a change of the account or of the
-    /// permission set counts.
+    /// Changed pairs of an account and a permission set, among those that an assignment of either policy covers. A
+    /// change of the account or of the permission set counts.
     pub roles: usize,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for PolicyChanges {
 }
 
 impl Policy {
-    /// What this policy changes of another.
+    /// The changes from `old` to this policy.
     pub fn changes_since(&self, old: &Self) -> PolicyChanges {
         let (new, old) = (&*self.0, &*old.0);
         PolicyChanges {
@@ -49,14 +49,14 @@ impl Policy {
     }
 }
 
-/// Keys that are in one of the two alone, or have other values.
+/// Number of keys that only one map has, or whose values differ.
 fn differing<K: Eq + Hash, V: PartialEq>(new: &HashMap<K, V>, old: &HashMap<K, V>) -> usize {
     let changed = |(key, value): &(&K, &V)| old.get(*key) != Some(*value);
     let added_or_changed = new.iter().filter(changed).count();
     added_or_changed + old.keys().filter(|key| !new.contains_key(*key)).count()
 }
 
-// Accounts and permission sets are numbered anew in each policy, so entries are compared by names.
+// Indexes of accounts and permission sets differ between policies, so entries are compared by name.
 impl Contents {
     fn assignments_by_id(&self) -> HashMap<&str, String> {
         let described = self.assignments.iter().map(|assignment| {
@@ -78,7 +78,7 @@ impl Contents {
         described.collect()
     }
 
-    /// Everything that somebody may be granted, and how it is used.
+    /// Every role that an assignment grants, with its account and permission set.
     fn roles(&self) -> HashMap<(&str, &str), (String, String)> {
         let scopes = self.assignments.iter().map(|assignment| &assignment.scope);
         let assigned: BTreeSet<_> = scopes.flat_map(|scope| scope.pairs_within(None)).collect();

@@ -1,4 +1,4 @@
-//! Which claims a policy names: in rules, where an unread claim would decide wrongly, and in templates, where it is missed.
+//! The claims that a policy uses: in rules, which an unread claim would evaluate wrongly, and in templates.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,7 +7,7 @@ use crate::access::template::{Placeholder, Template};
 use crate::access::who::Who;
 use crate::identity::ProviderId;
 
-/// The names of claims, as [`crate::identity::Claims`] keep them.
+/// Names of claims, in the form of [`crate::identity::Claims`].
 #[derive(Debug, Default)]
 pub(super) struct ClaimNames {
     in_rules: BTreeSet<String>,
@@ -45,13 +45,13 @@ impl ClaimNames {
         names
     }
 
-    /// The claims that rules for people of this provider name.
+    /// The claims that rules for people of this provider use.
     pub(super) fn in_rules_for(&self, provider: &ProviderId) -> impl Iterator<Item = &str> {
         let own = self.in_rules_of.get(provider).into_iter().flatten();
         self.in_rules.iter().chain(own).map(String::as_str)
     }
 
-    /// The claims that rules and templates name for people of this provider.
+    /// The claims that rules and templates use for people of this provider.
     pub(super) fn needed_for(&self, provider: &ProviderId) -> impl Iterator<Item = &str> {
         let in_templates = self.in_templates.iter().map(String::as_str);
         self.in_rules_for(provider).chain(in_templates)

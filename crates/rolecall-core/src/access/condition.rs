@@ -1,6 +1,6 @@
-//! `when`: the circumstances in which an assignment holds.
+//! `when`: the conditions of an assignment.
 //!
-//! A condition never hides that somebody has a role: who matches `who` but not `when` is told what is missing.
+//! An unmet condition does not hide the role: the person sees which condition is missing.
 
 use std::fmt;
 
@@ -11,43 +11,44 @@ use crate::caller::Circumstances;
 use crate::identity::{AuthTime, Identity};
 use std::net::IpAddr;
 
-/// `when`, parsed. Empty when the assignment always holds.
+/// Parsed `when`. Empty if the assignment always applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
     /// `mfa = true`
     pub mfa: bool,
     /// `signed_in_within`
     pub signed_in_within: Option<Duration>,
-    /// `network`; any when empty.
+    /// `network`; empty: any network.
     pub network: Vec<IpNet>,
-    /// `not_before`, the first moment.
+    /// `not_before`: the first moment at which the condition is met.
     pub not_before: Option<DateTime<Utc>>,
-    /// `not_after`, the first moment that is too late.
+    /// `not_after`: the first moment at which it is no longer met.
     pub until: Option<DateTime<Utc>>,
     /// `device_flow = false`
     pub no_device_flow: bool,
 }
 
-/// A condition that does not hold; its text goes on after the role's name.
+/// An unmet condition. Its text continues a sentence that begins with the name of the role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unmet {
-    /// No second factor was used.
+    /// The person did not use a second factor.
     Mfa,
-    /// The sign-in is older than this, or of unknown age.
+    /// The sign-in is older than this, or its age is unknown.
     SignedInWithin(Duration),
-    /// The sign-in should be younger than this, and the provider does not even tell the age of one that was demanded.
+    /// The sign-in must be more recent than this, and the provider does not report the age even of a sign-in that was
+    /// requested.
     AuthTimeMissing(Duration),
-    /// The address is in none of the networks, or not known.
+    /// The client address is in none of the networks, or unknown.
     Network,
-    /// Not yet.
+    /// The assignment is not valid before this time.
     NotBefore(DateTime<Utc>),
-    /// Not any more, since then.
+    /// The assignment is not valid from this time on.
     NotAfter(DateTime<Utc>),
-    /// Not through the device flow.
+    /// The role is not available through the device flow.
     DeviceFlow,
-    /// A session tag or the source identity cannot be made for this person: why, and what to do about it.
+    /// A session tag or the source identity cannot be rendered for this person.
     Attributes {
-        /// Why.
+        /// Why it cannot be rendered.
         reason: String,
         /// What to do next.
         hint: &'static str,
@@ -55,7 +56,7 @@ pub enum Unmet {
 }
 
 impl Condition {
-    /// What does not hold; nothing when the assignment does.
+    /// The unmet conditions; empty if the assignment applies.
     pub fn unmet(&self, identity: &Identity, circumstances: &Circumstances) -> Vec<Unmet> {
         let now = circumstances.now;
         let old = |within: Duration| {
@@ -120,7 +121,7 @@ impl fmt::Display for Unmet {
     }
 }
 
-/// A span of time for people: `1 h 30 min`.
+/// Formats a duration, such as `1 h 30 min`.
 struct Span(Duration);
 
 impl fmt::Display for Span {

@@ -1,4 +1,4 @@
-//! Why somebody has a role or lacks it: the walk of the policy, with the reasons kept.
+//! Explains why a person has a role or lacks it: the evaluation of the policy, with reasons.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::access::who::{UnmetCondition, Who};
 use crate::aws::AccountId;
 use crate::identity::Identity;
 
-/// Every entry of the policy and what became of it for one person, and what the person may become.
+/// The result of every rule of the policy for one person, and the grants.
 #[derive(Debug)]
 pub struct Explanation {
     grants: Grants,
@@ -20,37 +20,37 @@ pub struct Explanation {
     denies: Vec<EvaluatedRule>,
 }
 
-/// One assignment or deny, as it was judged.
+/// The result of one assignment or deny.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EvaluatedRule {
-    /// Its id.
+    /// ID of the rule.
     pub id: String,
-    /// `access.toml:12`
+    /// File and line, such as `access.toml:12`.
     pub place: String,
-    /// What became of it.
+    /// Whether the rule applies.
     pub outcome: RuleOutcome,
-    /// Why, for people: the key of `who` that does not hold, or what is missing of `when`. Empty when it holds, except
-    /// for a deny with a reason of its own, or one that holds because an address is not believed.
+    /// Reasons for people: the key of `who` that does not match, or the unmet conditions of `when`. Empty if the rule
+    /// applies, except for a deny with a configured reason, or one that applies because an address is not trusted.
     pub reasons: Vec<String>,
-    /// Its number among its kind.
+    /// Index among the rules of its kind.
     #[serde(skip)]
     number: u32,
 }
 
-/// What became of an entry.
+/// Whether a rule applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleOutcome {
-    /// It holds: the assignment grants, or the deny takes away.
+    /// The rule applies: the assignment grants, or the deny denies.
     Holds,
-    /// It is about this person, in other circumstances.
+    /// The rule matches this person, but its conditions are not met.
     OtherCircumstances,
-    /// It is about other people.
+    /// The rule matches other people.
     OtherPeople,
 }
 
 impl Explanation {
-    /// Exactly what [`crate::access::Policy::grants`] says.
+    /// The same grants as those of [`crate::access::Policy::grants`].
     pub fn grants(&self) -> &Grants {
         &self.grants
     }
@@ -65,8 +65,8 @@ impl Explanation {
         &self.denies
     }
 
-    /// The entries that speak of one permission set in one account, whoever they are about: what to show when
-    /// somebody asks about one role. None when there is no such account or permission set.
+    /// The assignments and denies that cover one permission set in one account, whether or not they match the person.
+    /// `None` if there is no such account or permission set.
     pub fn about(
         &self,
         account: &AccountId,
@@ -105,7 +105,7 @@ impl fmt::Display for EvaluatedRule {
     }
 }
 
-/// Keeps the reasons while the policy is walked.
+/// Collects the reasons during evaluation.
 pub(super) struct Reasons<'p> {
     contents: &'p Contents,
     identity: &'p Identity,
@@ -123,8 +123,8 @@ impl<'p> Reasons<'p> {
         }
     }
 
-    /// Why an entry that names people by their addresses is or is not about this person, where the address that was sent
-    /// is not believed.
+    /// Why a rule that names people by e-mail address matches or does not match, if the address of the person is not
+    /// trusted.
     fn untrusted(&self, who: &Who, presumed: bool) -> Option<String> {
         let untrusted = self.identity.untrusted_email.as_ref();
         let untrusted = untrusted.filter(|_| who.names_addresses())?;

@@ -1,6 +1,7 @@
-//! `*` in names, and `*` and `**` in paths of organizational units.
+//! Patterns: `*` in names, and `*` and `**` in paths of organizational units.
 
-/// Whether the pattern fits the whole text; `*` stands for any number of characters. Linear in text times stars.
+/// Whether the pattern matches the whole text. `*` matches any number of characters. Takes time linear in the length of
+/// the text times the number of stars.
 pub(super) fn fits(pattern: &str, text: &str) -> bool {
     let mut pieces = pattern.split('*');
     let Some(mut rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else {
@@ -19,11 +20,11 @@ pub(super) fn fits(pattern: &str, text: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// Whether the pattern fits the path: a step of `**` stands for any number of steps, none included, and `*` stays
-/// within one step.
+/// Whether the pattern matches the path. A segment `**` matches any number of segments, also none; `*` matches within
+/// one segment.
 pub(super) fn path_fits(pattern: &str, path: &str) -> bool {
     let steps: Vec<&str> = path.split('/').collect();
-    // reachable[n]: the pattern so far fits the first n steps.
+    // reachable[n]: the pattern up to here matches the first n segments.
     let mut reachable = vec![false; steps.len() + 1];
     reachable[0] = true;
     for part in pattern.split('/') {

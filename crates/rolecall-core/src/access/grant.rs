@@ -1,6 +1,6 @@
-//! Grants: permission to become one role, today.
+//! Grants: permissions to assume one role now.
 //!
-//! Only [`crate::access::Policy`] makes them, they are never stored, and nothing becomes a role without one.
+//! Only [`crate::access::Policy`] creates grants. They are never stored, and no role is assumed without one.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::access::condition::Unmet;
 use crate::access::match_counter::MatchCounter;
 use crate::aws::{AccountId, Destination, PolicyArn, RoleArn, RoleSessionDuration, SessionPolicy};
 
-/// Everything one person may become, in the circumstances that were asked about, or in one account of them. Cheap to clone.
+/// All roles that are granted to one person under the given circumstances, or those in one account. Cheap to clone.
 #[derive(Clone)]
 pub struct Grants(Arc<MatchCounter>);
 
@@ -21,13 +21,14 @@ impl Grants {
         Self(Arc::new(match_counter))
     }
 
-    /// By account name and id, then permission set, then variant; the permission set itself comes before its variants.
+    /// The grants, sorted by account name and ID, then permission set, then variant. A permission set precedes its
+    /// variants.
     pub fn iter(&self) -> impl Iterator<Item = Grant> {
         let pairs = self.0.pairs();
         pairs.flat_map(move |(account, set)| self.with_variants(account, set))
     }
 
-    /// The accounts in which anything is granted, by name and id, from the first after the given name and id on.
+    /// The accounts with at least one grant, sorted by name and ID, after the given name and ID.
     pub fn accounts_after(&self, last: Option<(&str, &str)>) -> impl Iterator<Item = &Account> {
         let accounts = &self.0.contents.accounts;
         let first = last.map_or(0, |last| {
@@ -38,7 +39,7 @@ impl Grants {
             .map(|account| &accounts[account])
     }
 
-    /// What is granted in one account, in the order of [`Grants::iter`].
+    /// The grants in one account, in the order of [`Grants::iter`].
     pub fn of_account(&self, account: &AccountId) -> impl Iterator<Item = Grant> {
         let account = self.0.contents.account_by_id.get(account).copied();
         let sets = account.map(|account| self.0.sets_of(account).map(move |set| (account, set)));
@@ -57,24 +58,24 @@ impl Grants {
         &self.0.contents
     }
 
-    /// How many there are that can be used.
+    /// Number of usable grants.
     pub fn len(&self) -> usize {
         let variants = |set: SetIndex| self.0.contents.sets[set as usize].variants.len();
         self.0.pairs().map(|(_, set)| 1 + variants(set)).sum()
     }
 
-    /// Whether there are none that the person can use.
+    /// Whether there is no usable grant.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether the person has no role, and none that other circumstances or claims would give.
+    /// Whether the person has neither a granted nor a locked role.
     pub fn has_no_roles(&self) -> bool {
         self.is_empty() && self.locked().next().is_none()
     }
 
-    /// The grant of a permission set in an account, or of a variant of it, also where it cannot be used for what the
-    /// person's claims lack. What is forbidden and what does not exist look alike.
+    /// The grant of a permission set, or of a variant of it, in an account; also if it is unusable because a claim is
+    /// missing. Denied and unknown roles are indistinguishable.
     pub fn find(
         &self,
         account: &AccountId,
@@ -98,7 +99,8 @@ impl Grants {
             .then(|| self.grant(account, set, variant))
     }
 
-    /// What the person would have in other circumstances or with other claims, in the order of [`Grants::iter`].
+    /// The roles that would be granted under other circumstances or with other claims, in the order of
+    /// [`Grants::iter`].
     pub fn locked(&self) -> impl Iterator<Item = Locked> {
         let contents = &self.0.contents;
         self.0
@@ -145,9 +147,9 @@ impl fmt::Debug for Grants {
     }
 }
 
-/// Permission to become one role, in the circumstances it was asked for. Cheap to clone.
+/// Permission to assume one role under the circumstances for which it was requested. Cheap to clone.
 ///
-/// Its fields are private and nothing but a policy makes one:
+/// Its fields are private, so only a policy can create one:
 ///
 /// ```compile_fail,E0451
 /// use rolecall_core::access::Grant;
@@ -164,36 +166,36 @@ pub struct Grant {
     role: OnceLock<RoleArn>,
 }
 
-/// Which limit of a session's length was the shortest.
+/// Which setting limits the duration of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DurationReason {
-    /// An assignment, by id.
+    /// An assignment; its ID.
     Assignment(String),
-    /// The permission set, by name.
+    /// The permission set; its name.
     PermissionSet(String),
-    /// The variant, by name.
+    /// The variant; its name.
     Variant(String),
-    /// AWS's default of one hour, since nothing says otherwise.
+    /// AWS's default of one hour, because nothing is configured.
     AwsDefault,
 }
 
 impl Grant {
-    /// Where.
+    /// The account of the role.
     pub fn account(&self) -> &Account {
         &self.match_counter.contents.accounts[self.account as usize]
     }
 
-    /// As what.
+    /// The permission set of the role.
     pub fn permission_set(&self) -> &PermissionSet {
         &self.match_counter.contents.sets[self.set as usize]
     }
 
-    /// As which variant of it.
+    /// The variant of the permission set, if it is one.
     pub fn variant(&self) -> Option<&VariantName> {
         self.variant_entry().map(|variant| &variant.name)
     }
 
-    /// The IAM role.
+    /// ARN of the IAM role.
     pub fn role(&self) -> &RoleArn {
         self.role.get_or_init(|| {
             let own = self
@@ -207,23 +209,23 @@ impl Grant {
         })
     }
 
-    /// How the role is convinced.
+    /// How the role is assumed.
     pub fn trust(&self) -> &Trust {
         &self.account().trust
     }
 
-    /// The longest a session may last: the shortest of what the permission set, the variant and every assignment
-    /// that grants it say.
+    /// Maximum duration of a session: the shortest of the limits of the permission set, the variant and every
+    /// assignment that grants the role.
     pub fn duration_max(&self) -> RoleSessionDuration {
         self.shortest().0
     }
 
-    /// Whose limit that is.
+    /// The setting that limits the duration.
     pub fn duration_reason(&self) -> DurationReason {
         self.duration().1
     }
 
-    /// Both at once, for those who list many.
+    /// Maximum duration and the setting that limits it.
     pub fn duration(&self) -> (RoleSessionDuration, DurationReason) {
         let (duration, shortest) = self.shortest();
         let reason = match shortest {
@@ -235,40 +237,40 @@ impl Grant {
         (duration, reason)
     }
 
-    /// The ids of the assignments that grant it, in the order of the files.
+    /// IDs of the assignments that grant the role, in the order of the files.
     pub fn assignments(&self) -> impl Iterator<Item = &str> {
         self.granting().map(|assignment| &*assignment.id)
     }
 
-    /// Whom to ask about it: the owners of those assignments, each once.
+    /// Owners of these assignments, sorted, without duplicates.
     pub fn owners(&self) -> impl Iterator<Item = &str> {
         let owners: BTreeSet<&str> = self.granting().filter_map(|a| a.owner.as_deref()).collect();
         owners.into_iter()
     }
 
-    /// Where the console opens.
+    /// Page on which the console opens.
     pub fn destination(&self) -> Option<&Destination> {
         self.variant_entry()
             .and_then(|variant| variant.destination.as_ref())
             .or(self.permission_set().destination.as_ref())
     }
 
-    /// STS's `Policy`
+    /// `Policy` of the STS request.
     pub fn session_policy(&self) -> Option<&SessionPolicy> {
         self.limits().session_policy.as_ref()
     }
 
-    /// STS's `PolicyArns`
+    /// `PolicyArns` of the STS request.
     pub fn policy_arns(&self) -> &[PolicyArn] {
         &self.limits().policy_arns
     }
 
-    /// As it is written on the command line: `payments-prod/Developer@readonly`.
+    /// The form of the command line: `payments-prod/Developer@readonly`.
     pub fn label(&self) -> String {
         format!("{}/{}", self.account().name, self.role_name())
     }
 
-    /// What AWS's interfaces call it.
+    /// The name of the role in AWS's APIs.
     pub fn role_name(&self) -> String {
         self.permission_set().role_name(self.variant())
     }
@@ -310,7 +312,7 @@ impl Grant {
     }
 }
 
-/// A [`DurationReason`] that is not written down yet.
+/// A borrowed [`DurationReason`].
 enum Shortest<'g> {
     Assignment(&'g str),
     Set,
@@ -335,18 +337,18 @@ impl fmt::Display for DurationReason {
     }
 }
 
-/// A role the person would have in other circumstances, or with other claims.
+/// A role that would be granted under other circumstances or with other claims.
 #[derive(Clone, Debug)]
 pub struct Locked {
-    /// Where.
+    /// The account of the role.
     pub account: Account,
-    /// As what.
+    /// The permission set of the role.
     pub permission_set: PermissionSet,
-    /// As which variant of it.
+    /// The variant of the permission set, if it is one.
     pub variant: Option<VariantName>,
-    /// What is missing, of the assignment that lacks the least.
+    /// The unmet conditions of the assignment that has the fewest.
     pub unmet: Vec<Unmet>,
-    /// Whom to ask.
+    /// Owners of the assignments.
     pub owners: Vec<String>,
 }
 

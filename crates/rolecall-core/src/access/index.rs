@@ -1,12 +1,12 @@
-//! Finds the entries that may be about a person by what the person has, so that cost follows the person and not the
-//! file. It may name an entry that does not hold, and must name every one that does.
+//! Index of rules by what a person must have to match them, so that the cost of an evaluation depends on the person and
+//! not on the number of rules. The candidates may contain a rule that does not match, and contain every rule that does.
 
 use std::collections::HashMap;
 
 use crate::access::who::{Person, Who, WhoUse};
 use crate::identity::{EmailAddress, ProviderId};
 
-/// Numbers of entries, by what a person must have for them.
+/// Indexes of rules, by what a person must have to match them.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     of_any_provider: Postings,
@@ -47,7 +47,7 @@ impl Index {
         index
     }
 
-    /// The entries that may be about the person, in order and each once.
+    /// The rules that may match the person, sorted, without duplicates.
     pub(super) fn candidates(&self, person: &Person<'_>, usage: WhoUse) -> Vec<u32> {
         let mut found = Vec::new();
         let of_provider = self.of_provider.get(&person.identity.provider);
@@ -64,7 +64,7 @@ impl Index {
 }
 
 impl Postings {
-    /// Under the one key that the fewest people have: every key must hold, so one is enough to find it by.
+    /// Adds a rule under its most selective key. Every key must match, so one is enough to find the rule.
     fn add(&mut self, number: u32, who: &Who) {
         let put = |map: &mut HashMap<Box<str>, Vec<u32>>, key: &str| {
             map.entry(key.into()).or_default().push(number);
@@ -125,7 +125,7 @@ impl Postings {
         }
     }
 
-    /// The entries that hold when what is not known of the person is presumed.
+    /// The rules that match if unknown facts about the person are presumed to match.
     fn find_presumed(&self, person: &Person<'_>, found: &mut Vec<u32>) {
         let identity = person.identity;
         if let Some(untrusted) = &identity.untrusted_email {

@@ -1,8 +1,8 @@
-//! Adds up what holds for one person: for each account that any assignment touches, the permission sets that are
+//! Evaluates the matching rules of one person: for each account that an assignment covers, the permission sets that are
 //! granted and not denied.
 //!
-//! Rows exist only for touched accounts, so neither time nor memory grows with the rest of the file; and where one account
-//! alone matters, only for that.
+//! Rows exist only for covered accounts, so time and memory do not depend on the other accounts. If one account is
+//! requested, only that one is evaluated.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,20 +15,20 @@ use crate::access::policy::{Applicable, Contents};
 pub(super) struct MatchCounter {
     pub(super) contents: Arc<Contents>,
     pub(super) applicable: Applicable,
-    /// The account that alone matters, if not all do.
+    /// The requested account; `None`: all accounts.
     only: Option<AccountIndex>,
-    /// The touched accounts, sorted; a row each.
+    /// The covered accounts, sorted; one row each.
     accounts: Vec<AccountIndex>,
-    /// The granted permission sets, `width` words a row.
+    /// The granted permission sets; `width` words per row.
     sets: Vec<u64>,
     width: usize,
-    /// Where each row's groups begin in `row_groups`; one more than there are rows.
+    /// Index in `row_groups` of the first group of each row, and the end of the last row.
     starts: Vec<usize>,
     row_groups: Vec<usize>,
-    /// Assignments that hold, those with the same accounts together: what is true of one is added up for all.
+    /// Assignments that match, grouped by their list of accounts.
     groups: Vec<Vec<AssignmentIndex>>,
-    /// The granted permission sets of which the person can have no session: what their sessions would have to say cannot be
-    /// said.
+    /// The granted permission sets that the person cannot use, because the attributes of the session cannot be
+    /// rendered.
     unusable: BTreeMap<SetIndex, Vec<Unmet>>,
 }
 
@@ -47,7 +47,7 @@ impl MatchCounter {
     ) -> Self {
         let groups = by_accounts(&contents, &applicable.assignments);
         let scope = |number: &AssignmentIndex| &contents.assignments[*number as usize].scope;
-        // All of a group have the same accounts, so the first one's will do.
+        // All assignments of a group have the same accounts.
         let accounts_of = |group: &Vec<AssignmentIndex>| -> &[AccountIndex] {
             let first = group.first();
             first.map_or(&[], |number| scope(number).accounts_within(only))
@@ -113,19 +113,19 @@ impl MatchCounter {
         }
     }
 
-    /// Every granted pair that can be used, sorted.
+    /// Every usable granted pair, sorted.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (AccountIndex, SetIndex)> {
         self.rows()
             .flat_map(|(account, words)| self.usable_in(words).map(move |set| (account, set)))
     }
 
-    /// The accounts in which anything is granted that can be used, sorted.
+    /// The accounts with at least one usable grant, sorted.
     pub(super) fn accounts(&self) -> impl Iterator<Item = AccountIndex> {
         let granted = |(_, words): &(AccountIndex, &[u64])| self.usable_in(words).next().is_some();
         self.rows().filter(granted).map(|(account, _)| account)
     }
 
-    /// The permission sets granted in an account that can be used, sorted.
+    /// The usable permission sets in an account, sorted.
     pub(super) fn sets_of(&self, account: AccountIndex) -> impl Iterator<Item = SetIndex> {
         let row = self.accounts.binary_search(&account);
         let words = row.map_or(&[][..], |row| &self.sets[row * self.width..][..self.width]);
@@ -145,7 +145,7 @@ impl MatchCounter {
         self.accounts().next().is_none()
     }
 
-    /// Whether the pair is granted, whether it can be used or not: who asks for it is told why not.
+    /// Whether the pair is granted, usable or not: a request for an unusable role is answered with the reason.
     pub(super) fn holds(&self, account: AccountIndex, set: SetIndex) -> bool {
         let (word, bit) = bit_of(set);
         self.accounts
@@ -180,7 +180,7 @@ impl MatchCounter {
         })
     }
 
-    /// The pairs that only circumstances, or what is known of the person, keep from them, sorted.
+    /// The pairs that only unmet conditions or missing claims withhold from the person, sorted.
     pub(super) fn locked(&self) -> BTreeMap<(AccountIndex, SetIndex), Lock<'_>> {
         let mut locks: BTreeMap<_, Lock<'_>> = BTreeMap::new();
         for (account, words) in self.rows().filter(|_| !self.unusable.is_empty()) {
@@ -211,8 +211,8 @@ impl MatchCounter {
     }
 }
 
-/// The assignments, those that share one list of accounts together. Lists that were written alike are one, so a person
-/// whom a hundred assignments give everything costs as much as one of them.
+/// Groups the assignments that share one list of accounts. Equal lists are stored once, so a hundred assignments with
+/// the same accounts cost as much as one.
 fn by_accounts(contents: &Contents, assignments: &[AssignmentIndex]) -> Vec<Vec<AssignmentIndex>> {
     let list = |number: &AssignmentIndex| {
         Arc::as_ptr(&contents.assignments[*number as usize].scope.accounts).addr()
@@ -223,15 +223,15 @@ fn by_accounts(contents: &Contents, assignments: &[AssignmentIndex]) -> Vec<Vec<
     together.map(<[_]>::to_vec).collect()
 }
 
-/// What keeps a pair from a person.
+/// Why a pair is withheld from a person.
 pub(super) struct Lock<'t> {
-    /// What is unmet in the assignment that lacks the least.
+    /// The unmet conditions of the assignment that has the fewest.
     pub(super) unmet: &'t [Unmet],
     /// The assignments that would grant it.
     pub(super) assignments: Vec<AssignmentIndex>,
 }
 
-/// The touched accounts, and which row each has: a bit set with the number of bits before each word.
+/// The covered accounts and the row of each: a bit set with the number of set bits before each word.
 struct Rows {
     accounts: Vec<AccountIndex>,
     bits: Vec<u64>,
@@ -258,14 +258,14 @@ impl Rows {
         }
     }
 
-    /// The row of an account that is touched.
+    /// The row of a covered account.
     fn row(&self, account: AccountIndex) -> usize {
         let (word, bit) = bit_of(account);
         (self.before[word] + (self.bits[word] & (bit - 1)).count_ones()) as usize
     }
 }
 
-/// The numbers of the bits that are set.
+/// Iterator over the indexes of the set bits.
 pub(super) struct Bits(pub(super) u64);
 
 impl Iterator for Bits {

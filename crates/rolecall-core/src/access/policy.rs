@@ -1,7 +1,7 @@
-//! The policy: what `access.toml` says, ready to be asked.
+//! The parsed policy and its evaluation.
 //!
-//! Evaluation cannot fail: whatever could was refused when the policy was parsed. Granting and explaining are one walk;
-//! they differ in which entries are looked at (those that may hold, or all) and in whether anybody listens to why.
+//! Evaluation cannot fail: all errors are found when the policy is parsed. Granting and explaining use the same
+//! evaluation; they differ in the rules that are evaluated (candidates or all) and in the observer.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,17 +22,17 @@ use crate::caller::{Circumstances, Facts};
 use crate::config_file::ConfigError;
 use crate::identity::{Identity, InvalidClaims};
 
-/// Everything that may be granted, and to whom. Cheap to clone.
+/// A parsed access policy. Cheap to clone.
 #[derive(Clone)]
 pub struct Policy(pub(super) Arc<Contents>);
 
-/// What a [`Policy`] shares with the grants it makes.
+/// The part that a [`Policy`] shares with its grants.
 pub(super) struct Contents {
     pub(super) partition: Partition,
-    /// By name, then id.
+    /// Sorted by name and ID.
     pub(super) accounts: Vec<Account>,
     pub(super) account_by_id: HashMap<AccountId, AccountIndex>,
-    /// By name.
+    /// Sorted by name.
     pub(super) sets: Vec<PermissionSet>,
     pub(super) assignments: Vec<Assignment>,
     pub(super) assignment_index: Index,
@@ -42,20 +42,20 @@ pub(super) struct Contents {
     pub(super) warnings: Vec<ConfigError>,
 }
 
-/// Somebody who wants to know why.
+/// Receives the result of each rule during evaluation.
 pub(super) trait Observer {
-    /// The assignment is for others, or lacks these circumstances; it holds when both are empty.
+    /// The result of an assignment. It applies if there is neither a mismatch nor an unmet condition.
     fn assignment(
         &mut self,
         number: AssignmentIndex,
         mismatch: Option<UnmetCondition<'_>>,
         unmet: &[Unmet],
     );
-    /// The deny is for others; it holds when there is no mismatch.
+    /// The result of a deny. It applies if there is no mismatch.
     fn deny(&mut self, number: u32, mismatch: Option<UnmetCondition<'_>>);
 }
 
-/// Nobody wants to know.
+/// Ignores all results.
 struct NoopObserver;
 
 impl Observer for NoopObserver {
@@ -63,29 +63,30 @@ impl Observer for NoopObserver {
     fn deny(&mut self, _: u32, _: Option<UnmetCondition<'_>>) {}
 }
 
-/// The entries to look at, in order.
+/// The rules to evaluate, in order.
 struct Candidates<A, D> {
     assignments: A,
     denies: D,
 }
 
-/// What is true for one person now, before it is added up.
+/// The rules that apply to one person.
 #[derive(Default)]
 pub(super) struct Applicable {
-    /// Assignments that hold, in order.
+    /// Assignments that apply, in order.
     pub(super) assignments: Vec<AssignmentIndex>,
-    /// Assignments whose `who` holds and whose `when` does not.
+    /// Assignments whose `who` matches and whose `when` is not met.
     pub(super) locked: Vec<(AssignmentIndex, Vec<Unmet>)>,
-    /// Denies that hold, in order.
+    /// Denies that apply, in order.
     pub(super) denies: Vec<u32>,
 }
 
 impl Policy {
-    /// Prepares an identity that a provider has just sent: every claim that a rule for its people names must be
-    /// readable, or a deny might not hold; of all others as many are kept as a session may hold.
+    /// Checks and reduces the claims of an identity that a provider has just sent. Every claim that a rule for people
+    /// of its provider uses must be readable, because a deny could otherwise fail to match. Of the other claims, as
+    /// many are kept as a session may hold.
     ///
     /// # Errors
-    /// [`InvalidClaims`], naming the claim.
+    /// [`InvalidClaims`], with the name of the claim.
     pub fn check_claims(&self, identity: &mut Identity) -> Result<(), InvalidClaims> {
         let names = &self.0.claim_names;
         for name in names.in_rules_for(&identity.provider) {
@@ -99,12 +100,12 @@ impl Policy {
         Ok(())
     }
 
-    /// The roles that these facts grant.
+    /// The roles that are granted for these facts.
     pub fn grants(&self, facts: &Facts<'_>) -> Grants {
         self.grants_within(None, facts)
     }
 
-    /// Those of them that are in one account, at the cost of that account.
+    /// The roles that are granted in one account. Evaluates only that account.
     pub fn grants_in(&self, account: &AccountId, facts: &Facts<'_>) -> Grants {
         match self.0.account_by_id.get(account) {
             Some(account) => self.grants_within(Some(*account), facts),
@@ -150,7 +151,7 @@ impl Policy {
         Grants::new(MatchCounter::new(contents, applicable, only, unusable))
     }
 
-    /// The same, looking at every entry and keeping the reasons.
+    /// Evaluates every rule and returns the grants with the reasons.
     pub fn explain(&self, facts: &Facts<'_>) -> Explanation {
         let person = Person::new(facts);
         let mut reasons = Reasons::new(&self.0, facts.identity());
@@ -166,7 +167,7 @@ impl Policy {
         reasons.explain(self.add_up(facts, applicable, None))
     }
 
-    /// What can be used but is probably not meant, found when the policy was parsed.
+    /// Warnings that were found when the policy was parsed.
     pub fn warnings(&self) -> &[ConfigError] {
         &self.0.warnings
     }
@@ -181,14 +182,14 @@ impl Policy {
         self.0.sets.iter()
     }
 
-    /// How many assignments and denies there are.
+    /// Number of assignments and denies.
     pub fn rules(&self) -> usize {
         self.0.assignments.len() + self.0.denies.len()
     }
 }
 
 impl Contents {
-    /// The one walk: judges each of the given entries.
+    /// Evaluates the candidates.
     fn walk(
         &self,
         candidates: Candidates<impl IntoIterator<Item = u32>, impl IntoIterator<Item = u32>>,
@@ -231,7 +232,7 @@ impl Contents {
     }
 }
 
-/// How many entries there are; a policy has at most [`crate::base::limits::POLICY_ENTRIES_MAX`].
+/// Number of entries; a policy has at most [`crate::base::limits::POLICY_ENTRIES_MAX`].
 pub(super) fn count<T>(entries: &[T]) -> u32 {
     u32::try_from(entries.len()).unwrap_or(u32::MAX)
 }

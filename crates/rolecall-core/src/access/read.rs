@@ -1,7 +1,8 @@
-//! `access.toml` to [`Policy`]: all files, all mistakes, once.
+//! Parses the files of `access.toml` into a [`Policy`] and reports all errors at once.
 //!
-//! Entries are read first and names are resolved after, so that the order of files does not matter. A file that is not
-//! TOML is reported alone, together with the others' mistakes of form, since half of the names would be missing.
+//! Entries are read first and names are resolved afterwards, so the order of the files does not matter. If a file is
+//! not valid TOML, names are not resolved, because many would be missing; errors of form in other files are still
+//! reported.
 
 mod account;
 mod contested;
@@ -31,64 +32,64 @@ use crate::identity::{EmailDomain, ProviderId};
 /// One file of the policy.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// How messages name it, and what the files it refers to are relative to.
+    /// Path for messages; files that the policy refers to are relative to it.
     pub path: PathBuf,
-    /// What is in it.
+    /// Content of the file.
     pub text: String,
 }
 
-/// The files that a policy refers to, such as `session_policy = { file = "…" }`.
+/// Reads the files that a policy refers to, such as `session_policy = { file = "…" }`.
 pub trait Files {
-    /// Reads a file.
+    /// Reads a file as text.
     ///
     /// # Errors
-    /// Why it cannot be read, for people.
+    /// Why the file cannot be read, as text for people.
     fn read(&self, relative_to: &Path, path: &str) -> Result<String, String>;
 }
 
-/// What a policy must know of the rest of the configuration.
+/// The parts of the other configuration that a policy depends on.
 pub struct PolicyContext<'a> {
-    /// Where the accounts are.
+    /// Partition of all accounts.
     pub partition: Partition,
-    /// Who may be named in `who`.
+    /// The identity providers that `who` may name.
     pub providers: &'a [ProviderFacts],
-    /// The files it refers to.
+    /// Reader for referenced files.
     pub files: &'a dyn Files,
-    /// `[listen] trusted_proxies`: the networks whose machines report the addresses of their clients.
+    /// `[listen] trusted_proxies`: networks whose hosts report the addresses of their clients.
     pub trusted_proxies: &'a [IpNet],
 }
 
-/// What a policy must know of an identity provider.
+/// The parts of an identity provider's configuration that a policy depends on.
 #[derive(Clone, Debug)]
 pub struct ProviderFacts {
-    /// As in `provider = "…"`.
+    /// The value of `provider = "…"`.
     pub id: ProviderId,
-    /// As people know it.
+    /// Display name.
     pub title: String,
-    /// Whose addresses it is believed about.
+    /// Mail domains for which the provider is trusted.
     pub domains: Vec<EmailDomain>,
-    /// What it never says of anybody.
+    /// Facts that the provider never reports.
     pub unsupported: UnsupportedFacts,
 }
 
-/// What a provider cannot say, so that a rule about it fits nobody.
+/// Facts that a provider never reports, so that a rule on them matches nobody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UnsupportedFacts {
-    /// Groups.
+    /// Group membership.
     pub groups: bool,
-    /// Whether there was a second factor.
+    /// Whether a second factor was used.
     pub second_factor: bool,
-    /// When the person signed in there.
+    /// When the person authenticated.
     pub sign_in_time: bool,
-    /// Claims, by name.
+    /// Names of claims.
     pub claims: &'static [&'static str],
 }
 
 impl Policy {
-    /// Reads all files of a policy.
+    /// Parses all files of a policy.
     ///
     /// # Errors
-    /// Every mistake in every file.
+    /// Every error in every file.
     pub fn parse(sources: &[Source], context: &PolicyContext<'_>) -> Result<Self, ConfigErrors> {
         let too_long: Vec<ConfigError> = sources.iter().filter_map(too_long).collect();
         ConfigErrors::ensure_none(too_long)?;
@@ -122,7 +123,7 @@ fn too_long(source: &Source) -> Option<ConfigError> {
     })
 }
 
-/// Reads what can be read; to be used only when no document has found a mistake.
+/// Reads what can be read. The result must only be used if no document has an error.
 fn read<'d>(documents: &'d [Document<'d>], context: &PolicyContext<'_>) -> Contents {
     let mut names = Names::default();
     let mut accounts = Vec::new();
@@ -176,7 +177,7 @@ fn read<'d>(documents: &'d [Document<'d>], context: &PolicyContext<'_>) -> Conte
     }
 }
 
-/// Passes the entries on, up to the limit of all files together.
+/// Returns the entries up to the limit of all files together.
 fn count_entries<'d>(tables: Vec<Reader<'d>>, entries: &mut usize) -> Vec<Reader<'d>> {
     let room = limits::POLICY_ENTRIES_MAX.saturating_sub(*entries);
     *entries += tables.len();
@@ -189,8 +190,8 @@ fn count_entries<'d>(tables: Vec<Reader<'d>>, entries: &mut usize) -> Vec<Reader
     tables.into_iter().take(room).collect()
 }
 
-/// The names that are taken, and where; and all that were written down, so that an entry with a mistake in it is not
-/// also reported as unknown wherever it is named.
+/// Names that are in use, with their location, and all names that occur. A reference to an entry with an error is not
+/// also reported as unknown.
 #[derive(Default)]
 pub(in crate::access) struct Names {
     taken: HashMap<(&'static str, String), String>,
@@ -202,7 +203,7 @@ impl Names {
         self.mentioned.extend(name.map(str::to_owned));
     }
 
-    /// Takes a name of a kind; reported when it is taken already.
+    /// Registers a name of a kind; reports a duplicate.
     fn take(&mut self, kind: &'static str, name: At<'_, &str>) {
         let spot = name.spot;
         let here = format!("{}:{}", spot.path().display(), spot.line());
@@ -217,7 +218,7 @@ impl Names {
     }
 }
 
-/// A text for people: one line, not too long.
+/// A text for people: one line of limited length.
 fn line_of_text(reader: &Reader<'_>, key: &'static str) -> Option<String> {
     let value = reader.value(key)?;
     let parsed = value.parse_with(|text| {

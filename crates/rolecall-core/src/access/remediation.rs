@@ -1,21 +1,21 @@
-//! What a person can do about a role whose conditions are not met.
+//! What a person can do about a role with unmet conditions.
 
 use super::Unmet;
 
-/// What makes a locked role available. Surfaces say it in their own words.
+/// An action that makes a locked role available. Each surface has its own text for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remediation {
-    /// A new sign-in.
+    /// Sign in again.
     SignInAgain {
-        /// Whether it must be one with a second factor.
+        /// Whether the sign-in requires a second factor.
         second_factor: bool,
     },
-    /// For a client: a sign-in through a browser on its own machine, in place of the device flow.
+    /// For a client: sign in with a browser on the same machine instead of the device flow.
     BrowserOnSameMachine,
 }
 
 impl Unmet {
-    /// What helps against this condition; none where the person can only wait, move or ask.
+    /// The action for this condition; `None` if the person can only wait, change the network, or ask an administrator.
     pub fn remediation(&self) -> Option<Remediation> {
         match self {
             Self::Mfa => Some(Remediation::SignInAgain {
@@ -35,8 +35,7 @@ impl Unmet {
 }
 
 impl Remediation {
-    /// The first step against all of these conditions: a new sign-in before everything else, since a client begins with
-    /// one, too.
+    /// The first action for these conditions. A new sign-in comes first, because a sign-in of a client starts with one.
     pub fn of(unmet: &[Unmet]) -> Option<Self> {
         let steps = || unmet.iter().filter_map(Unmet::remediation);
         let again = |second_factor| Self::SignInAgain { second_factor };

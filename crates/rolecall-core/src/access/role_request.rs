@@ -1,23 +1,23 @@
-//! Which role somebody asks for: names only, which mean something when a policy has been asked.
+//! A requested role, by name.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Account, Grant, Grants, Locked, VariantName};
 use crate::aws::AccountId;
 
-/// Which role somebody asks for: names only, never an ARN.
+/// A requested role: names only, never an ARN. The policy decides whether it exists and is granted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleRequest {
-    /// The account.
+    /// Account ID.
     pub account: AccountId,
-    /// The permission set's name.
+    /// Name of the permission set.
     pub permission_set: String,
-    /// The variant's name.
+    /// Name of the variant, if one is requested.
     pub variant: Option<String>,
 }
 
 impl RoleRequest {
-    /// The role that is called so in the account, as AWS's interfaces write it: `Developer`, `Developer@readonly`.
+    /// The role with this name in the account, in the form of AWS's APIs: `Developer`, `Developer@readonly`.
     pub fn named(account: AccountId, role_name: &str) -> Self {
         let (permission_set, variant) = match role_name.split_once('@') {
             Some((set, variant)) => (set, Some(variant.to_owned())),
@@ -30,7 +30,7 @@ impl RoleRequest {
         }
     }
 
-    /// What AWS's interfaces call it within its account: `Developer@readonly`.
+    /// The name of the role within its account in AWS's APIs: `Developer@readonly`.
     pub fn role_name(&self) -> String {
         match &self.variant {
             Some(variant) => format!("{}@{variant}", self.permission_set),
@@ -38,7 +38,7 @@ impl RoleRequest {
         }
     }
 
-    /// The role among those that the person has, now or in other circumstances; none where they have no such role.
+    /// The granted or locked role of the person; `None` if they have no such role.
     pub fn find_in(&self, grants: &Grants) -> Option<RoleAccess> {
         let variant = self.variant.as_deref();
         match grants.find(&self.account, &self.permission_set, variant) {
@@ -59,17 +59,17 @@ impl RoleRequest {
     }
 }
 
-/// A role that a person has.
+/// The access of a person to a role.
 #[derive(Clone, Debug)]
 pub enum RoleAccess {
-    /// It can be used now.
+    /// The role can be used now.
     Granted(Grant),
-    /// It could be used if conditions were met.
+    /// The role could be used if its conditions were met.
     Locked(Box<Locked>),
 }
 
 impl RoleAccess {
-    /// Where the role is.
+    /// The account of the role.
     pub fn account(&self) -> &Account {
         match self {
             Self::Granted(grant) => grant.account(),

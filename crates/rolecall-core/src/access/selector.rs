@@ -1,14 +1,14 @@
-//! Selectors: how assignments and denies name accounts and permission sets.
+//! Selectors: the names of accounts and permission sets in assignments and denies.
 //!
-//! | written | accounts |
+//! | selector | accounts |
 //! |---|---|
-//! | `111122223333`, `payments-prod` | the one with this id or name |
-//! | `payments-*`, `*` | by name; `*` stands for any characters |
+//! | `111122223333`, `payments-prod` | the account with this ID or name |
+//! | `payments-*`, `*` | by name; `*` matches any characters |
 //! | `ou:Workloads` | directly in this organizational unit |
 //! | `ou:Workloads/*`, `ou:Workloads/**` | one level below it; in it or anywhere below it |
 //! | `tag:team=payments`, `tag:team=*` | with this tag |
 //!
-//! Permission sets are named by name, `*` as above.
+//! Permission sets are selected by name; `*` has the same meaning.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -18,19 +18,19 @@ use crate::access::catalog::{Account, PermissionSet};
 use crate::access::glob;
 use crate::config_file::{At, quoted, suggest};
 
-/// What one selector comes to; remembered, since many assignments are written alike.
+/// The result of one selector. Results are cached, because many rules use the same selectors.
 enum Selected {
-    /// These; at least one.
+    /// The selected entries; at least one.
     Some(Arc<[u32]>),
-    /// A pattern that fits nothing today.
+    /// A pattern that matches nothing at present.
     Nothing,
-    /// The name of nothing, or no selector at all: what is wrong, and a hint.
+    /// An unknown name or an invalid selector: the message and a hint.
     Unknown(String, String),
-    /// The name of an entry that has a mistake of its own.
+    /// The name of an entry that has an error itself.
     Broken,
 }
 
-/// Resolves selectors against what is configured.
+/// Resolves selectors against the configured accounts and permission sets.
 pub(super) struct Selectors<'c> {
     accounts: &'c [Account],
     account_by_id: HashMap<&'c str, AccountIndex>,
@@ -46,8 +46,8 @@ pub(super) struct Selectors<'c> {
 }
 
 impl<'c> Selectors<'c> {
-    /// For accounts sorted by name and permission sets sorted by name. The names in `mentioned` belong to entries that
-    /// may have been left out for their own mistakes, and are not reported again.
+    /// Expects accounts and permission sets sorted by name. The names in `mentioned` belong to entries that may be
+    /// missing because of their own errors; they are not reported as unknown.
     pub(super) fn new(
         accounts: &'c [Account],
         sets: &'c [PermissionSet],
@@ -82,8 +82,8 @@ impl<'c> Selectors<'c> {
         selectors
     }
 
-    /// The accounts that any of the selectors names. Unknown names are reported as mistakes, patterns that fit
-    /// nothing as warnings.
+    /// The accounts that at least one selector matches. Reports unknown names as errors, and patterns without a match
+    /// as warnings.
     pub(super) fn accounts(&mut self, written: &[At<'_, &str>]) -> Arc<[AccountIndex]> {
         let mut selected = Vec::new();
         for selector in written {
@@ -100,7 +100,7 @@ impl<'c> Selectors<'c> {
         Arc::clone(accounts.or_insert_with(|| union(&selected).into_iter().collect()))
     }
 
-    /// The permission sets that any of the selectors names, with reports as for accounts.
+    /// The permission sets that at least one selector matches; reports as for accounts.
     pub(super) fn sets(&mut self, written: &[At<'_, &str>]) -> Arc<SetMask> {
         let mut selected = Vec::new();
         for selector in written {
@@ -117,7 +117,7 @@ impl<'c> Selectors<'c> {
         Arc::clone(mask.or_insert_with(|| Arc::new(SetMask::new(union(&selected)))))
     }
 
-    /// Whether a selector that has been resolved was understood.
+    /// Whether a resolved selector is valid.
     pub(super) fn is_known(&self, selector: &str) -> bool {
         let unknown = |seen: &HashMap<String, Selected>| {
             matches!(

@@ -1,13 +1,13 @@
-//! Texts made of claims: `{email}`, `{claims.department}`, `{claims./realm_access/team}`.
+//! Templates of claims: `{email}`, `{claims.department}`, `{claims./realm_access/team}`.
 //!
-//! Parsed when the policy is; rendering needs exactly one non-empty value for every placeholder and refuses otherwise,
-//! so that a tag is never empty or ambiguous.
+//! Templates are parsed with the policy. Rendering needs exactly one non-empty value for every placeholder and fails
+//! otherwise, so a tag is never empty or ambiguous.
 
 use std::fmt;
 
 use crate::identity::{EmailAddress, Identity, claim_name};
 
-/// A text with placeholders. `{{` and `}}` stand for braces.
+/// A text with placeholders. `{{` and `}}` are literal braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
 
@@ -17,48 +17,48 @@ enum Part {
     Value(Placeholder),
 }
 
-/// What a template asks of an identity.
+/// A placeholder of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Placeholder {
-    /// `{email}`: the believed address.
+    /// `{email}`: the trusted e-mail address.
     Email,
     /// `{name}`
     Name,
     /// `{subject}`
     Subject,
-    /// `{provider}`: the provider's id.
+    /// `{provider}`: the ID of the provider.
     Provider,
-    /// `{claims.NAME}`, where NAME is a claim's name or a JSON pointer.
+    /// `{claims.NAME}`; NAME is the name of a claim or a JSON pointer.
     Claim(String),
 }
 
-/// Why a text is no template.
+/// Why a template is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTemplate {
     /// A brace that is not part of a placeholder.
     #[error("write a brace that is meant as such twice: {{{{ or }}}}")]
     Brace,
-    /// A placeholder that is none of ours.
+    /// An unknown placeholder.
     #[error(
         "{{{0}}} is no placeholder: use {{email}}, {{name}}, {{subject}}, {{provider}} or {{claims.NAME}}"
     )]
     Placeholder(String),
-    /// Nothing at all.
+    /// The template is empty.
     #[error("an empty text says nothing: leave the key out")]
     Empty,
 }
 
-/// Why a template has no text for a person.
+/// Why a template cannot be rendered for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RenderError {
-    /// The identity lacks it, or it is empty.
+    /// The identity has no value for the placeholder, or an empty one.
     Absent(Placeholder),
-    /// The identity has more than one.
+    /// The identity has several values for the placeholder.
     Several(Placeholder),
 }
 
 impl Template {
-    /// Parses it.
+    /// Parses a template.
     ///
     /// # Errors
     /// [`InvalidTemplate`].
@@ -98,10 +98,10 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// The text for a person.
+    /// Renders the template for a person.
     ///
     /// # Errors
-    /// [`RenderError`], for the first placeholder that has not exactly one value.
+    /// [`RenderError`], for the first placeholder that does not have exactly one value.
     pub fn render(&self, identity: &Identity) -> Result<String, RenderError> {
         let mut text = String::new();
         for part in &self.0 {
@@ -113,7 +113,7 @@ impl Template {
         Ok(text)
     }
 
-    /// What stands in it whoever it is rendered for.
+    /// The literal part of the template.
     pub fn literal_text(&self) -> String {
         self.0
             .iter()
@@ -124,7 +124,7 @@ impl Template {
             .collect()
     }
 
-    /// What it asks for.
+    /// The placeholders of the template.
     pub fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
         self.0.iter().filter_map(|part| match part {
             Part::Literal(_) => None,

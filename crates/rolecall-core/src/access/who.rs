@@ -1,9 +1,9 @@
-//! `who`: which people an assignment, a deny or an administrator's entry is about.
+//! `who`: the people whom an assignment, a deny or an administrator entry matches.
 //!
-//! Every key must hold, and a list means one of its members. Everything is compared byte for byte, except e-mail
-//! addresses, which are lower case and count only where the provider is believed about their domain. A claim that is
-//! absent never matches. One that was sent and whose values are not known grants nothing, and denies. So does an address
-//! that was sent and is not believed, where it may be one that is denied.
+//! Every key must match; a list matches if one of its members does. Values are compared byte for byte. E-mail addresses
+//! are lower case and match only if the provider is trusted for their domain. An absent claim never matches. A claim
+//! whose values could not be read grants nothing, and denies. The same is true of an address that is not trusted and
+//! may be one that is denied.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use regex::Regex;
 use crate::caller::Facts;
 use crate::identity::{EmailAddress, EmailDomain, Identity, ProviderId, Subject, UntrustedEmail};
 
-/// The people meant.
+/// The people whom a rule matches.
 #[derive(Clone, Debug, Default)]
 pub struct Who {
     pub(super) everyone: bool,
@@ -24,31 +24,31 @@ pub struct Who {
     pub(super) claims_matching: Vec<(String, AnchoredPattern)>,
 }
 
-/// What matching means: being let in, or being kept out. What is careless in the one is careful in the other.
+/// The effect of a match. Unknown facts do not match a rule that grants, and match a rule that denies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhoUse {
-    /// People who match gain something.
+    /// People who match gain access.
     Granting,
-    /// People who match lose something.
+    /// People who match lose access.
     Denying,
 }
 
-/// A regular expression that fits whole values only. Linear in time, bounded in size.
+/// A regular expression that matches whole values only, in linear time and of bounded size.
 #[derive(Clone, Debug)]
 pub struct AnchoredPattern {
     written: String,
     whole: Regex,
 }
 
-/// Why a text is no anchored regular expression.
+/// Why a regular expression is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPattern {
-    /// It could fit a part of a value: a group `not-admins` would pass for `admins`.
+    /// It could match a part of a value: a group `not-admins` would match `admins`.
     #[error(
         "a regular expression must be anchored, or it fits parts of values as well: write \"^{0}$\""
     )]
     NotAnchored(String),
-    /// Not a regular expression, or one that is too large.
+    /// A syntax error, or an expression that is too large.
     #[error("{0}")]
     Syntax(String),
 }
@@ -82,8 +82,8 @@ impl AnchoredPattern {
                 .build()
                 .map_err(|error| InvalidPattern::Syntax(short(&error)))
         };
-        // Alone first, so that no unbalanced parenthesis can leave the group below; and in a group, so that the
-        // anchors bind all branches of `^a|b$`.
+        // Compile the expression alone first, so that an unbalanced parenthesis cannot close the group below. The group
+        // makes the anchors apply to all branches of `^a|b$`.
         compile(inner)?;
         let whole = compile(&format!(r"\A(?:{inner})\z"))?;
         let written = written.to_owned();
@@ -99,31 +99,31 @@ fn trailing_backslashes(text: &str) -> usize {
     text.bytes().rev().take_while(|b| *b == b'\\').count()
 }
 
-/// The regex crate draws a picture of several lines; its last line says what is wrong.
+/// The regex crate formats errors in several lines; the last one contains the message.
 fn short(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
     last.trim_start_matches("error: ").to_owned()
 }
 
-/// Which key of a [`Who`] does not hold.
+/// The key of a [`Who`] that does not match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnmetCondition<'w> {
-    /// Another provider.
+    /// The person is of another provider.
     Provider(&'w ProviderId),
-    /// None of these addresses, or the provider is not believed about it.
+    /// The person has none of these addresses, or the provider is not trusted for the domain.
     Users,
-    /// None of these subjects.
+    /// The person has none of these subjects.
     Subjects,
-    /// None of these groups.
+    /// The person is in none of these groups.
     Groups(&'w [String]),
     /// The claim is absent, or has none of these values.
     Claim(&'w str, &'w [String]),
-    /// The claim is absent, or none of its values fits.
+    /// The claim is absent, or none of its values matches.
     ClaimMatching(&'w str, &'w str),
 }
 
-/// An identity, prepared for being asked about many times.
+/// An identity with sorted groups, for repeated evaluation.
 pub(super) struct Person<'i> {
     pub(super) identity: &'i Identity,
     groups: Vec<&'i str>,
@@ -140,14 +140,14 @@ impl<'i> Person<'i> {
         }
     }
 
-    /// Each group once.
+    /// The groups, sorted, without duplicates.
     pub(super) fn groups(&self) -> &[&'i str] {
         &self.groups
     }
 }
 
 impl Who {
-    /// The first key that does not hold.
+    /// The first key that does not match.
     pub(super) fn mismatch(
         &self,
         person: &Person<'_>,
@@ -198,19 +198,19 @@ impl Who {
             || identity.untrusted_email.as_ref().is_some_and(presumed)
     }
 
-    /// Whether it names people by their addresses.
+    /// Whether it selects people by address.
     pub(super) fn names_addresses(&self) -> bool {
         !self.users.is_empty()
     }
 
-    /// The claims it names.
+    /// The claims that it uses.
     pub(super) fn claim_names(&self) -> impl Iterator<Item = &str> {
         let exact = self.claims.iter().map(|(name, _)| name.as_str());
         let patterns = self.claims_matching.iter();
         exact.chain(patterns.map(|(name, _)| name.as_str()))
     }
 
-    /// Whether everybody whom `other` is about is meant as well, as far as the keys tell.
+    /// Whether it matches everyone whom `other` matches, as far as the keys tell.
     pub(super) fn covers(&self, other: &Self) -> bool {
         fn within<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
             wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|one| wide.contains(one)))
@@ -234,8 +234,8 @@ impl Who {
             && self.claims_matching.iter().all(pattern)
     }
 
-    /// Whether somebody of this provider, which is believed about these domains, may be meant. A deny holds for addresses
-    /// that are not believed, too.
+    /// Whether it may match a person of this provider, which is trusted for these domains. A deny also matches
+    /// addresses that are not trusted.
     pub(super) fn may_be_of(
         &self,
         provider: &ProviderId,
@@ -259,7 +259,7 @@ impl Who {
         !self.groups.is_empty()
     }
 
-    /// Whether it has no key that singles people out, beside the provider.
+    /// Whether it has no key that selects people, apart from the provider.
     pub(super) fn is_about_everyone(&self) -> bool {
         self.users.is_empty()
             && self.subjects.is_empty()

@@ -1,4 +1,4 @@
-//! Where a role lives: partition, account, path and name, and the Region that is asked.
+//! Partition, account, Region, and path and name of a role.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::text_newtype;
 
 text_newtype!(
-    /// An AWS account's 12 digits.
+    /// ID of an AWS account: 12 digits.
     AccountId,
     InvalidAccountId,
     "an account id is 12 digits, written as a string: \"111122223333\"",
@@ -27,7 +27,7 @@ text_newtype!(
 );
 
 text_newtype!(
-    /// An IAM role's path and name without the leading slash: `rolecall/Developer`, `Admin`.
+    /// Path and name of an IAM role without the leading slash: `rolecall/Developer`, `Admin`.
     RolePath,
     InvalidRole,
     "an IAM role is an optional path and a name of 1 to 64 characters of A-Z a-z 0-9 _ + = , . @ -, such as rolecall/Developer",
@@ -40,13 +40,13 @@ text_newtype!(
 );
 
 impl RolePath {
-    /// The name without its path.
+    /// The name without the path.
     pub fn name(&self) -> &str {
         self.as_str().rsplit('/').next().unwrap_or_default()
     }
 }
 
-/// A partition: a set of Regions with its own accounts, endpoints and ARNs.
+/// A partition: a group of Regions with its own accounts, endpoints and ARNs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Partition {
     /// Commercial Regions.
@@ -62,7 +62,7 @@ pub enum Partition {
 }
 
 impl Partition {
-    /// As in an ARN.
+    /// The partition in an ARN.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Aws => "aws",
@@ -71,7 +71,7 @@ impl Partition {
         }
     }
 
-    /// The domain of the sign-in endpoint; a Region goes in front.
+    /// Domain of the sign-in endpoint; a Region can precede it.
     pub fn sign_in_domain(self) -> &'static str {
         match self {
             Self::Aws => "signin.aws.amazon.com",
@@ -80,7 +80,7 @@ impl Partition {
         }
     }
 
-    /// The domain of its regional endpoints.
+    /// Domain of the regional endpoints.
     pub fn dns_suffix(self) -> &'static str {
         match self {
             Self::Aws | Self::GovCloud => "amazonaws.com",
@@ -88,7 +88,7 @@ impl Partition {
         }
     }
 
-    /// The domain of the console.
+    /// Domain of the console.
     pub fn console_domain(self) -> &'static str {
         match self {
             Self::Aws => "console.aws.amazon.com",
@@ -97,7 +97,7 @@ impl Partition {
         }
     }
 
-    /// The `Audience` of SAML responses for AWS: the entity id of its sign-in service.
+    /// `Audience` of SAML responses for AWS: the entity ID of its sign-in service.
     pub fn saml_audience(self) -> &'static str {
         match self {
             Self::Aws => "urn:amazon:webservices",
@@ -106,7 +106,7 @@ impl Partition {
         }
     }
 
-    /// Whether the Region belongs to this partition, by the prefixes of AWS's `partitions.json`.
+    /// Whether the Region belongs to this partition, by the prefixes in AWS's `partitions.json`.
     pub fn contains(self, region: &Region) -> bool {
         let of = if region.as_str().starts_with("cn-") {
             Self::China
@@ -125,7 +125,7 @@ impl fmt::Display for Partition {
     }
 }
 
-/// An IAM role, whole.
+/// ARN of an IAM role.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RoleArn {
     partition: Partition,
@@ -135,7 +135,7 @@ pub struct RoleArn {
 }
 
 impl RoleArn {
-    /// The role in the account.
+    /// The ARN of the role in the account.
     pub fn new(partition: Partition, account: AccountId, role: RolePath) -> Self {
         let text = format!("arn:{partition}:iam::{account}:role/{role}").into();
         Self {
@@ -146,22 +146,22 @@ impl RoleArn {
         }
     }
 
-    /// `arn:aws:iam::111122223333:role/rolecall/Developer`
+    /// The ARN, such as `arn:aws:iam::111122223333:role/rolecall/Developer`.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The account.
+    /// The account in the ARN.
     pub fn account(&self) -> &AccountId {
         &self.account
     }
 
-    /// The partition.
+    /// The partition in the ARN.
     pub fn partition(&self) -> Partition {
         self.partition
     }
 
-    /// Path and name.
+    /// Path and name in the ARN.
     pub fn role(&self) -> &RolePath {
         &self.role
     }

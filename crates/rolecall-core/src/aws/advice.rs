@@ -1,23 +1,24 @@
-//! What to do when AWS says no: one explanation and one next step for every refusal that somebody can act on.
+//! Advice for refusals of AWS: an explanation and a next step for every refusal that a person or an administrator can
+//! act on.
 
 use url::Url;
 
 use super::{RoleArn, RoleSessionDuration, SamlProviderArn, StsRefusal};
 
-/// What the advice is about.
+/// Input for the advice.
 #[derive(Clone, Copy, Debug)]
 pub struct AdviceFacts<'a> {
-    /// Our own origin: `iss` of our tokens, and where our metadata are.
+    /// Public URL of the gateway: `iss` of its tokens, and the location of its metadata.
     pub issuer: &'a Url,
-    /// What STS was shown.
+    /// The proof that was sent to STS.
     pub proof: ProofFacts<'a>,
-    /// The role.
+    /// The requested role.
     pub role: &'a RoleArn,
     /// `DurationSeconds`
     pub duration: RoleSessionDuration,
 }
 
-/// What STS was shown, as far as advice depends on it.
+/// The part of the proof that the advice depends on.
 #[derive(Clone, Copy, Debug)]
 pub enum ProofFacts<'a> {
     /// A token that the gateway signed.
@@ -27,14 +28,14 @@ pub enum ProofFacts<'a> {
     },
     /// A SAML response.
     Saml {
-        /// The account's provider.
+        /// IAM SAML provider of the account.
         provider: &'a SamlProviderArn,
         /// `Audience`
         audience: &'a str,
     },
 }
 
-/// An explanation for the person and a next step for whoever can take it.
+/// An explanation for the person, and a next step for the person or an administrator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advice {
     /// What happened.
@@ -43,7 +44,7 @@ pub struct Advice {
     pub hint: String,
 }
 
-/// Explains a refusal.
+/// Advice for a refusal.
 pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
     let AdviceFacts {
         issuer,

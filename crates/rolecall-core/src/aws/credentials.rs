@@ -1,4 +1,4 @@
-//! What AWS hands out. Never stored, never logged.
+//! Credentials and console links. They are never stored and never logged.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,7 +11,7 @@ use crate::base::secret::SecretText;
 /// Temporary AWS credentials (STS, `Credentials`).
 #[derive(Clone, Debug)]
 pub struct Credentials {
-    /// `AccessKeyId`: not a secret, it joins the audit trail with CloudTrail.
+    /// `AccessKeyId`. It is not a secret, and correlates the audit trail with CloudTrail.
     pub access_key_id: String,
     /// `SecretAccessKey`
     pub secret_access_key: SecretText,
@@ -21,7 +21,7 @@ pub struct Credentials {
     pub expires_at: DateTime<Utc>,
 }
 
-/// A link that signs a browser in to the console: a secret of 15 minutes.
+/// A link that signs a browser in to the console. It is a secret, valid for 15 minutes.
 #[derive(Clone, Debug)]
 pub struct ConsoleLink(SecretText);
 
@@ -31,22 +31,22 @@ impl ConsoleLink {
         Self(SecretText::new(url))
     }
 
-    /// The URL, for a redirect that is never cached.
+    /// The URL, for a redirect that is not cached.
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 }
 
-/// Why the sign-in endpoint made no link.
+/// Why the sign-in endpoint did not return a link.
 #[derive(Debug, thiserror::Error)]
 pub enum SignInError {
-    /// It refused the credentials or the duration.
+    /// The endpoint refused the credentials or the duration.
     #[error("AWS's sign-in endpoint refused the request (HTTP {status})")]
     Refused {
-        /// HTTP status.
+        /// HTTP status code.
         status: u16,
     },
-    /// It cannot be reached or answers nonsense.
+    /// The endpoint cannot be reached, or its response is invalid.
     #[error("AWS's sign-in endpoint is unavailable")]
     Unavailable(#[source] Source),
 }
@@ -54,8 +54,8 @@ pub enum SignInError {
 /// AWS's sign-in endpoint (`getSigninToken` and the login URL).
 #[async_trait]
 pub trait ConsoleSignIn: Send + Sync {
-    /// Makes a link to `destination` for the credentials. `issuer` is where AWS sends the person when the console
-    /// session has ended; `duration` is left out where AWS refuses it (chained credentials, `GetFederationToken`).
+    /// Creates a link to `destination` for the credentials. AWS redirects the person to `issuer` when the console
+    /// session has expired. `duration` must be `None` where AWS rejects it (chained credentials, `GetFederationToken`).
     ///
     /// # Errors
     /// [`SignInError`].
@@ -67,6 +67,6 @@ pub trait ConsoleSignIn: Send + Sync {
         issuer: &Url,
     ) -> Result<ConsoleLink, SignInError>;
 
-    /// Where a browser signs out of the console before it goes on to `then`, our own address.
+    /// The URL that signs the browser out of the console and then redirects it to `then`, a URL of the gateway.
     fn sign_out_url(&self, then: &Url) -> Url;
 }

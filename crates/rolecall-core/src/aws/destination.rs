@@ -1,4 +1,4 @@
-//! Where the console opens: a page of AWS's console in our partition and nowhere else.
+//! The page on which the console opens. Only pages of the AWS console in the configured partition are accepted.
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -6,15 +6,15 @@ use url::Url;
 use super::{Partition, Region};
 use crate::base::limits;
 
-/// A page of the console, checked against an allow-list: `https`, the partition's console or one of its services,
-/// no user, no port, no other site.
+/// A page of the console that has passed an allow-list: `https`, the console of the partition or one of its services,
+/// no user name, no port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destination(Url);
 
-/// Why a text is no [`Destination`].
+/// Why a destination is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDestination {
-    /// Not a page of the console in this partition.
+    /// It is not a page of the console in this partition.
     #[error(
         "a destination is a page of the AWS console, such as https://console.aws.amazon.com/s3/"
     )]
@@ -27,7 +27,7 @@ pub enum InvalidDestination {
     TooLong,
 }
 
-/// Consoles of the commercial partition that have names of their own: a host, or every host below it, which are Regions.
+/// Consoles of the commercial partition with their own host names; `true`: Regions are subdomains.
 const OWN_NAMES: [(&str, bool); 4] = [
     ("health.aws.amazon.com", false),
     ("phd.aws.amazon.com", false),
@@ -36,15 +36,15 @@ const OWN_NAMES: [(&str, bool); 4] = [
 ];
 
 impl Destination {
-    /// The console's front page in the partition.
+    /// The home page of the console in the partition.
     pub fn home(partition: Partition) -> Self {
-        // A constant host: parsing cannot fail for any partition, as the test below shows.
+        // The host is constant. Parsing succeeds for every partition, as the test below shows.
         let url = format!("https://{}/", partition.console_domain());
         Url::parse(&url).map_or_else(|_| unreachable!("console domains are valid hosts"), Self)
     }
 
-    /// Parses a console URL of the partition: the console's host, or a host below it (Region and multi-session
-    /// labels, service consoles), or one of the consoles that have names of their own.
+    /// Parses a console URL of the partition: the host of the console, a subdomain of it (Regions, multi-session
+    /// labels, service consoles), or a console with its own host name.
     ///
     /// # Errors
     /// [`InvalidDestination`].
@@ -78,8 +78,8 @@ impl Destination {
         }
     }
 
-    /// What a person typed: nothing (the front page of the Region, or none of our business when there is no Region), a
-    /// service such as `s3`, or a console URL.
+    /// Resolves the input of a person: empty (the home page of the Region, or `None` without a Region), a service such
+    /// as `s3`, or a console URL.
     ///
     /// # Errors
     /// [`InvalidDestination`].
@@ -113,7 +113,7 @@ impl Destination {
         }
     }
 
-    /// The page.
+    /// The URL.
     pub fn as_url(&self) -> &Url {
         &self.0
     }
@@ -164,7 +164,7 @@ mod tests {
             "https://evilquicksight.aws.amazon.com/",
             "https://quicksight.aws.amazon.com.evil.example/",
         ] {
-            // `https:///host` is repaired to `https://host` by the URL Standard, and so is safe.
+            // The URL Standard parses `https:///host` as `https://host`, so it is safe.
             let allowed = bad == "https:///console.aws.amazon.com";
             assert_eq!(
                 Destination::parse(bad, Partition::Aws).is_ok(),

@@ -1,4 +1,4 @@
-//! How long a role session lasts: `DurationSeconds` of STS.
+//! Duration of a role session: `DurationSeconds` of STS.
 
 use std::num::NonZeroU32;
 
@@ -10,26 +10,26 @@ use serde::{Deserialize, Serialize};
 pub struct RoleSessionDuration(NonZeroU32);
 
 impl RoleSessionDuration {
-    /// AWS's shortest: 15 minutes.
+    /// AWS's minimum: 15 minutes.
     pub const MIN: Self = Self(NonZeroU32::new(900).unwrap());
     /// AWS's default: one hour.
     pub const DEFAULT: Self = Self(NonZeroU32::new(3_600).unwrap());
-    /// AWS's longest: 12 hours.
+    /// AWS's maximum: 12 hours.
     pub const MAX: Self = Self(NonZeroU32::new(43_200).unwrap());
 
-    /// Parses a number of seconds; none outside AWS's bounds.
+    /// A number of seconds; `None` if it is outside the limits of AWS.
     pub fn from_seconds(seconds: u32) -> Option<Self> {
         NonZeroU32::new(seconds)
             .map(Self)
             .filter(|duration| (Self::MIN..=Self::MAX).contains(duration))
     }
 
-    /// Seconds.
+    /// The duration in seconds.
     pub fn seconds(self) -> u32 {
         self.0.get()
     }
 
-    /// As a span of time.
+    /// The duration as a [`TimeDelta`].
     pub fn as_delta(self) -> TimeDelta {
         TimeDelta::seconds(i64::from(self.0.get()))
     }

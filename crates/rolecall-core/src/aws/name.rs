@@ -1,4 +1,5 @@
-//! Names that end in CloudTrail: made by us from the verified identity, so that nobody can choose another's.
+//! Names that appear in CloudTrail. They are derived from the verified identity, so nobody can choose the name of
+//! another person.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ fn session_name_char(b: u8) -> bool {
 }
 
 const NAME_MAX: usize = 64;
-/// 50 bits of the person's key: among a million people, two share it with a chance of one in two thousand, and then
-/// only if what stands before it is the same as well.
+/// 50 bits of the digest: among a million people, the probability that two have the same is 1 in 2,000, and the part
+/// before it would have to be equal as well.
 const SUFFIX_CHARS: usize = 10;
 
 /// `RoleSessionName` (STS): 2 to 64 characters of `[\w+=,.@-]`.
@@ -21,11 +22,11 @@ const SUFFIX_CHARS: usize = 10;
 pub struct RoleSessionName(Arc<str>);
 
 impl RoleSessionName {
-    /// The name of a person's role sessions: a readable beginning, the believed e-mail address or else the subject, and a
-    /// digest of provider and subject. One person always gets the same name and no two people share one.
+    /// The session name of a person: a readable prefix (the trusted e-mail address, or else the subject) and a digest
+    /// of provider and subject. A person always has the same name, and no two people share one.
     ///
-    /// The address alone would not do: two providers may be configured with the same domain, and one provider may give
-    /// an address to somebody else later.
+    /// The address alone is not unique: two providers may be configured with the same domain, and a provider may later
+    /// give an address to another person.
     pub fn of(identity: &Identity) -> Self {
         let readable = identity
             .email
@@ -71,12 +72,12 @@ fn base32(bytes: &[u8], chars: usize) -> String {
         .collect()
 }
 
-/// `SourceIdentity` (STS): set on the first hop and kept by every chained session. 2 to 256 characters in partition `aws`,
+/// `SourceIdentity` (STS): set by the first call and kept through role chaining. 2 to 256 characters in partition `aws`,
 /// 2 to 64 in the other partitions, whose STS is not known to have raised its limit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SourceIdentity(Arc<str>);
 
-/// Why a string is not a [`SourceIdentity`].
+/// The string is not a [`SourceIdentity`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a source identity is 2 to {chars_max} characters of A-Z a-z 0-9 _ + = , . @ - and does not begin with aws:"
@@ -86,7 +87,7 @@ pub struct InvalidSourceIdentity {
 }
 
 impl SourceIdentity {
-    /// The longest source identity that STS accepts in the partition, in characters.
+    /// Maximum length that STS accepts in the partition, in characters.
     pub fn chars_max(partition: Partition) -> usize {
         match partition {
             Partition::Aws => 256,
@@ -94,7 +95,7 @@ impl SourceIdentity {
         }
     }
 
-    /// Parses it by the rules of the partition.
+    /// Parses a source identity for the partition.
     ///
     /// # Errors
     /// [`InvalidSourceIdentity`], with the limit of the partition.
@@ -122,7 +123,7 @@ impl SourceIdentity {
         text.bytes().all(session_name_char) && !text.starts_with("aws:")
     }
 
-    /// The source identity as it is sent to STS.
+    /// Returns the value for STS.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,6 +1,6 @@
-//! What AWS takes by SAML: the account's provider, what a response says, and the port that signs one.
+//! SAML for AWS: the IAM SAML provider, the content of a response, and the port that signs it.
 //!
-//! AWS: IAM User Guide, "Configure SAML assertions for the authentication response". Nothing here is XML.
+//! See IAM User Guide, "Configure SAML assertions for the authentication response". Nothing here is XML.
 
 use std::fmt;
 
@@ -17,14 +17,14 @@ use crate::base::{Source, text_newtype};
 use crate::identity::Subject;
 
 text_newtype!(
-    /// An IAM SAML provider: `arn:aws:iam::111122223333:saml-provider/rolecall`.
+    /// ARN of an IAM SAML provider: `arn:aws:iam::111122223333:saml-provider/rolecall`.
     SamlProviderArn,
     InvalidSamlProvider,
     "a SAML provider is written as arn:aws:iam::111122223333:saml-provider/rolecall",
     |text| provider_parts(text).is_some()
 );
 
-/// Partition, account and name.
+/// Partition, account and name of the ARN.
 fn provider_parts(text: &str) -> Option<(&str, &str, &str)> {
     let (partition, rest) = text.strip_prefix("arn:")?.split_once(":iam::")?;
     let (account, name) = rest.split_once(":saml-provider/")?;
@@ -41,23 +41,23 @@ impl SamlProviderArn {
         provider_parts(self.as_str()).unwrap_or_default()
     }
 
-    /// Whether it stands in this account of this partition: IAM asks the role's own account only.
+    /// Whether the provider is in this account of this partition: IAM uses only providers of the role's account.
     pub fn belongs_to(&self, partition: Partition, account: &AccountId) -> bool {
         let (own_partition, own_account, _) = self.parts();
         own_partition == partition.as_str() && own_account == account.as_str()
     }
 
-    /// Its name in the account.
+    /// Name of the provider in the account.
     pub fn name(&self) -> &str {
         self.parts().2
     }
 }
 
-/// `Recipient` of a SAML response for AWS, and where a browser posts it: an address of AWS's sign-in endpoint.
+/// `Recipient` of a SAML response for AWS, and the URL to which a browser posts it: a URL of AWS's sign-in endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient(Url);
 
-/// A text is no [`Recipient`].
+/// Why a recipient is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a recipient is the SAML address of AWS's sign-in endpoint in the partition, such as https://signin.aws.amazon.com/saml or https://eu-west-1.signin.aws.amazon.com/saml"
@@ -65,7 +65,7 @@ pub struct Recipient(Url);
 pub struct InvalidRecipient;
 
 impl Recipient {
-    /// The Region's own address; us-east-1's has no prefix.
+    /// The endpoint of the Region. That of us-east-1 has no prefix.
     pub fn of(partition: Partition, region: &Region) -> Option<Self> {
         let domain = partition.sign_in_domain();
         let url = match region.as_str() {
@@ -75,7 +75,7 @@ impl Recipient {
         Url::parse(&url).ok().map(Self)
     }
 
-    /// The address below another origin, for an emulator or an endpoint of one's own.
+    /// The URL on another origin, for an emulator or a custom endpoint.
     pub fn below(origin: &Url) -> Self {
         let mut url = origin.clone();
         url.set_path("/saml");
@@ -84,7 +84,8 @@ impl Recipient {
         Self(url)
     }
 
-    /// Parses an address of the partition's sign-in endpoint: global, a Region's, or that of one encrypting provider.
+    /// Parses a URL of the partition's sign-in endpoint: global, of a Region, or of a provider that encrypts
+    /// assertions.
     ///
     /// # Errors
     /// [`InvalidRecipient`].
@@ -111,7 +112,7 @@ impl Recipient {
         Url::parse(text).map(Self).map_err(|_| InvalidRecipient)
     }
 
-    /// The address.
+    /// The URL.
     pub fn as_url(&self) -> &Url {
         &self.0
     }
@@ -123,16 +124,16 @@ impl fmt::Display for Recipient {
     }
 }
 
-/// What a response for AWS says.
+/// Content of a SAML response for AWS.
 #[derive(Clone, Debug)]
 pub struct SamlClaims {
-    /// The one role it is for, with `provider` the value of the attribute `Role`.
+    /// The role; with `provider` the value of the attribute `Role`.
     pub role: RoleArn,
-    /// The account's provider.
+    /// IAM SAML provider of the account.
     pub provider: SamlProviderArn,
     /// `NameID`, persistent: provider and subject.
     pub subject: Subject,
-    /// `AuthnInstant`: when the person proved who they are.
+    /// `AuthnInstant`: when the person authenticated.
     pub authenticated_at: DateTime<Utc>,
     /// `RoleSessionName`
     pub session_name: RoleSessionName,
@@ -144,43 +145,44 @@ pub struct SamlClaims {
     pub source_identity: Option<SourceIdentity>,
     /// `Audience`
     pub audience: String,
-    /// `Recipient`; when absent that of `region`.
+    /// `Recipient`; default: the endpoint of `region`.
     pub recipient: Option<Recipient>,
-    /// The Region whose sign-in endpoint is meant; the gateway's when absent.
+    /// Region of the sign-in endpoint; default: that of the gateway.
     pub region: Option<Region>,
 }
 
-/// A signed response.
+/// A signed SAML response.
 #[derive(Clone, Debug)]
 pub struct MintedSaml {
-    /// The response.
+    /// The response in base64.
     pub response: SamlResponse,
-    /// `ID` of its assertion: joins the audit trail with what the browser posted.
+    /// `ID` of the assertion. It correlates the audit trail with the response that the browser posted.
     pub assertion: String,
-    /// Where a browser posts it.
+    /// The URL to which a browser posts the response.
     pub recipient: Recipient,
     /// `NotOnOrAfter`
     pub expires_at: DateTime<Utc>,
 }
 
-/// Signs responses that IAM trusts, with the gateway's own key.
+/// Signs SAML responses that IAM trusts, with the key of the gateway.
 #[async_trait]
 pub trait SamlIssuer: Send + Sync {
-    /// A response of at most [`crate::base::limits::SAML_RESPONSE_LIFE`].
+    /// Signs a response that is valid for at most [`crate::base::limits::SAML_RESPONSE_LIFE`].
     ///
     /// # Errors
-    /// When no key can sign, or the response is larger than AWS takes.
+    /// No key can sign, or the response is larger than AWS accepts.
     async fn respond(&self, claims: &SamlClaims) -> Result<MintedSaml, Source>;
 }
 
-/// What a browser posts to AWS's sign-in endpoint to open the console: a bearer secret of five minutes.
+/// The form that a browser posts to AWS's sign-in endpoint to open the console. It is a bearer secret, valid for five
+/// minutes.
 #[derive(Clone, Debug)]
 pub struct ConsolePost {
-    /// Where to.
+    /// URL of the form.
     pub action: Recipient,
     /// `SAMLResponse`
     pub response: SamlResponse,
-    /// `RelayState`: the page of the console that opens.
+    /// `RelayState`: the page on which the console opens.
     pub relay_state: Destination,
 }
 

@@ -1,9 +1,9 @@
-//! Session policies: what a role session may do at most, below what its role may do.
+//! Session policies: an upper bound for the permissions of a role session.
 
 use crate::base::{limits, text_newtype};
 
 text_newtype!(
-    /// The ARN of a managed policy.
+    /// ARN of a managed policy.
     PolicyArn,
     InvalidPolicyArn,
     "not the ARN of a managed policy: write it as arn:aws:iam::aws:policy/ReadOnlyAccess",
@@ -24,7 +24,7 @@ text_newtype!(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionPolicy(String);
 
-/// Why a text is no session policy.
+/// Why a session policy is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSessionPolicy {
     /// Not JSON.
@@ -35,13 +35,13 @@ pub enum InvalidSessionPolicy {
         "a session policy is a JSON object with \"Version\": \"2012-10-17\" and a \"Statement\""
     )]
     Document,
-    /// Longer than STS takes, spaces removed.
+    /// Longer than STS accepts, without white space.
     #[error("the session policy has {0} characters without spaces; AWS takes {max}", max = limits::SESSION_POLICY_CHARS_MAX)]
     TooLong(usize),
 }
 
 impl SessionPolicy {
-    /// Parses a policy document and removes what only spends the limit.
+    /// Parses a policy document and removes white space, which counts against the limit.
     ///
     /// # Errors
     /// [`InvalidSessionPolicy`].
@@ -65,7 +65,7 @@ impl SessionPolicy {
         }
     }
 
-    /// The document.
+    /// The document as JSON.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,6 +1,6 @@
-//! AWS's Security Token Service: requests, answers, refusals and the port.
+//! AWS Security Token Service: requests, responses, refusals and the port.
 //!
-//! A request is a sum type by operation, so that no request can carry a parameter that its operation lacks.
+//! A request is an enum by operation, so it cannot have a parameter that its operation lacks.
 
 use async_trait::async_trait;
 
@@ -11,7 +11,7 @@ use super::{
 use crate::base::Source;
 use crate::base::secret::{SamlResponse, WebIdentityToken};
 
-/// One request to STS, by operation.
+/// A request to STS, by operation.
 #[derive(Clone, Debug)]
 pub enum StsRequest {
     /// `AssumeRoleWithWebIdentity`
@@ -20,12 +20,12 @@ pub enum StsRequest {
     AssumeRoleWithSaml(AssumeRoleWithSaml),
 }
 
-/// The parameters that all operations take, and the Region whose STS gets the request.
+/// The parameters of all operations, and the Region of the request.
 #[derive(Clone, Debug)]
 pub struct RoleSessionParameters {
     /// `RoleArn`
     pub role: RoleArn,
-    /// The Region whose endpoint is asked first; the configured one when the account names none.
+    /// Region whose endpoint is called first; default: the configured one.
     pub region: Option<Region>,
     /// `DurationSeconds`
     pub duration: RoleSessionDuration,
@@ -35,7 +35,7 @@ pub struct RoleSessionParameters {
     pub policy_arns: Vec<PolicyArn>,
 }
 
-/// `AssumeRoleWithWebIdentity`: source identity and session tags are claims of the token.
+/// `AssumeRoleWithWebIdentity`. Source identity and session tags are claims of the token.
 #[derive(Clone, Debug)]
 pub struct AssumeRoleWithWebIdentity {
     /// The common parameters.
@@ -46,19 +46,19 @@ pub struct AssumeRoleWithWebIdentity {
     pub token: WebIdentityToken,
 }
 
-/// `AssumeRoleWithSAML`: session name, source identity and session tags are attributes of the assertion.
+/// `AssumeRoleWithSAML`. Session name, source identity and session tags are attributes of the assertion.
 #[derive(Clone, Debug)]
 pub struct AssumeRoleWithSaml {
     /// The common parameters.
     pub session: RoleSessionParameters,
     /// `PrincipalArn`
     pub principal: SamlProviderArn,
-    /// `SAMLAssertion`: the whole response, in base64.
+    /// `SAMLAssertion`: the complete response in base64.
     pub response: SamlResponse,
 }
 
 impl StsRequest {
-    /// The parameters that every operation takes.
+    /// The parameters of all operations.
     pub fn session(&self) -> &RoleSessionParameters {
         match self {
             Self::AssumeRoleWithWebIdentity(request) => &request.session,
@@ -67,70 +67,71 @@ impl StsRequest {
     }
 }
 
-/// What STS answered.
+/// The successful response of STS.
 #[derive(Clone, Debug)]
 pub struct AssumedRole {
     /// The credentials.
     pub credentials: Credentials,
     /// `AssumedRoleUser.Arn`
     pub assumed_role_arn: String,
-    /// STS's request id.
+    /// Request ID of STS.
     pub request_id: Option<String>,
-    /// The Region whose endpoint answered.
+    /// Region of the endpoint that responded.
     pub region: String,
-    /// `PackedPolicySize` or its successor, in percent of what fits.
+    /// `PackedPolicySize`, in percent of the limit.
     pub packed_size_percent: Option<u8>,
-    /// Earlier tries that STS may have answered too, with credentials which never arrived.
+    /// Number of earlier attempts to which STS may have responded with credentials that were lost.
     pub unanswered: u32,
 }
 
-/// AWS's reasons to refuse (STS API Reference: the errors of the `AssumeRole*` operations), as far as somebody can act on them.
+/// Reasons of AWS to refuse a request (STS API Reference, errors of the `AssumeRole*` operations), as far as they can
+/// be acted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StsRefusal {
-    /// `AccessDenied`: the role is not there, or its trust policy does not let this token in (`sts:TagSession` and
-    /// `sts:SetSourceIdentity` included).
+    /// `AccessDenied`: the role does not exist, or its trust policy does not allow the request (including
+    /// `sts:TagSession` and `sts:SetSourceIdentity`).
     AccessDenied,
-    /// `InvalidIdentityToken`, "No OpenIDConnect provider found" or "Specified provider doesn't exist": the account does
-    /// not know the issuer.
+    /// `InvalidIdentityToken`, "No OpenIDConnect provider found" or "Specified provider doesn't exist": the issuer is
+    /// not registered in the account.
     ProviderNotRegistered,
     /// `InvalidIdentityToken`, "Incorrect token audience" or "Response does not contain the required audience".
     Audience,
-    /// `InvalidIdentityToken`, "Response signature invalid" or "Issuer not present in specified provider": the account's
-    /// SAML provider has other metadata than the signer of today.
+    /// `InvalidIdentityToken`, "Response signature invalid" or "Issuer not present in specified provider": the SAML
+    /// provider of the account has other metadata than the current signer.
     Metadata,
-    /// `InvalidIdentityToken`, "Couldn't retrieve verification key": AWS cannot read our keys.
+    /// `InvalidIdentityToken`, "Couldn't retrieve verification key": AWS cannot read the public keys of the gateway.
     KeysUnreachable,
     /// `InvalidIdentityToken`, "The target role ARN is not present in the roles claim": the token is for another role.
     RoleClaim,
-    /// `InvalidIdentityToken`, anything else.
+    /// `InvalidIdentityToken` with any other message.
     InvalidProof,
     /// `IDPRejectedClaim`
     RejectedClaim,
-    /// `IDPCommunicationError`: AWS could not reach the issuer, even when asked again.
+    /// `IDPCommunicationError`: AWS could not reach the issuer, even after a retry.
     ProviderUnreachable,
-    /// `ExpiredTokenException`: our clock or AWS's is off.
+    /// `ExpiredTokenException`: the clock of the gateway is wrong.
     Expired,
-    /// `ValidationError`: longer than the role's `MaxSessionDuration`.
+    /// `ValidationError`: the duration exceeds `MaxSessionDuration` of the role.
     DurationTooLong,
-    /// `PackedPolicyTooLarge`: session policies and tags together.
+    /// `PackedPolicyTooLarge`: session policies and tags together are too large.
     PackedTooLarge,
     /// `MalformedPolicyDocument`
     MalformedPolicy,
     /// `RegionDisabledException`
     RegionDisabled,
-    /// `Throttling` and its like, also after retries.
+    /// `Throttling` and similar codes, after retries.
     Throttled,
-    /// A code we have no advice for.
+    /// Any other code.
     Other,
 }
 
 impl StsRefusal {
-    /// Whether the same request may well succeed in a while.
+    /// Whether the same request may succeed later.
     pub fn is_transient(self) -> bool {
         matches!(self, Self::Throttled | Self::ProviderUnreachable)
     }
 
-    /// A stable word for the audit trail and for metrics.
+    /// Stable code for the audit trail and for metrics.
     pub fn code(self) -> &'static str {
         match self {
             Self::AccessDenied => "access_denied",
@@ -153,39 +154,40 @@ impl StsRefusal {
     }
 }
 
-/// What a call to STS can end in.
+/// Why a call to STS failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StsError {
-    /// AWS said no.
+    /// AWS refused the request.
     #[error("AWS refused: {code}: {message}")]
     Refused {
-        /// What somebody can act on.
+        /// The reason.
         refusal: StsRefusal,
-        /// AWS's error code.
+        /// Error code of AWS.
         code: String,
-        /// AWS's message, at most 512 characters; it names no secret.
+        /// Message of AWS, at most 512 characters. It contains no secret.
         message: String,
-        /// STS's request id.
+        /// Request ID of STS.
         request_id: Option<String>,
     },
-    /// No endpoint could be reached, or all failed.
+    /// No endpoint could be reached, or all of them failed.
     #[error("AWS STS is unavailable")]
     Unavailable(#[source] Source),
-    /// No endpoint answered, but at least one was sent the whole request: it may have issued credentials which never arrived.
+    /// No endpoint responded, but at least one received the complete request: it may have issued credentials that were
+    /// lost.
     #[error("AWS STS was asked and did not answer")]
     Unanswered {
-        /// How many tries it may have answered.
+        /// Number of attempts to which STS may have responded.
         tries: u32,
-        /// What happened.
+        /// The error of the last attempt.
         #[source]
         source: Source,
     },
 }
 
-/// AWS's Security Token Service.
+/// AWS Security Token Service.
 #[async_trait]
 pub trait Sts: Send + Sync {
-    /// One request, at the Region's endpoint and, in an outage, at the fallbacks.
+    /// Sends a request to the endpoint of the Region and, during an outage, to the fallback Regions.
     ///
     /// # Errors
     /// [`StsError`].

@@ -1,10 +1,10 @@
-//! Session tags: what a role session says of its person, for trust policies and CloudTrail.
+//! Session tags, for trust policies and CloudTrail.
 
 use std::collections::BTreeMap;
 
 use crate::base::{limits, text_newtype};
 
-/// `[\p{L}\p{Z}\p{N}_.:/=+\-@]`, the characters of tag keys and values (STS, `Tag`).
+/// Valid characters of tag keys and values: `[\p{L}\p{Z}\p{N}_.:/=+\-@]` (STS, `Tag`).
 fn tag_char(c: char) -> bool {
     c.is_alphanumeric() || is_separator(c) || "_.:/=+-@".contains(c)
 }
@@ -19,7 +19,7 @@ fn is_separator(c: char) -> bool {
 }
 
 text_newtype!(
-    /// A session tag's key.
+    /// Key of a session tag.
     TagKey,
     InvalidTagKey,
     "a tag key is 1 to 128 letters, digits, spaces or _ . : / = + - @ and does not begin with aws:",
@@ -28,29 +28,29 @@ text_newtype!(
         && !text.to_ascii_lowercase().starts_with("aws:")
 );
 
-/// Why session tags cannot be sent.
+/// Why session tags are invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTag {
-    /// The value breaks AWS's rule.
+    /// The value violates AWS's rule.
     #[error("the session tag {key} cannot hold its value: a value is at most {max} letters, digits, spaces or _ . : / = + - @", max = limits::SESSION_TAG_VALUE_CHARS_MAX)]
     Value {
-        /// Which.
+        /// Key of the tag.
         key: TagKey,
     },
-    /// Two keys that AWS takes for one.
+    /// Two keys that are equal for AWS.
     #[error(
         "the session tag {key} is there twice: AWS does not tell upper from lower case in tag keys"
     )]
     Twice {
-        /// Which.
+        /// Key of the tag.
         key: TagKey,
     },
-    /// More than STS takes.
+    /// More tags than STS accepts.
     #[error("more than {} session tags", limits::SESSION_TAGS_MAX)]
     TooMany,
 }
 
-/// The session tags of one role session, and which of them follow it through role chaining.
+/// The session tags of a role session, and which of them are transitive (kept through role chaining).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleSessionTags {
     tags: BTreeMap<TagKey, String>,
@@ -82,24 +82,24 @@ impl RoleSessionTags {
         Ok(())
     }
 
-    /// Key and value, by key.
+    /// Keys and values, sorted by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.tags
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// The keys that follow the session through role chaining.
+    /// The keys of transitive tags.
     pub fn transitive(&self) -> impl Iterator<Item = &str> {
         self.transitive.iter().map(TagKey::as_str)
     }
 
-    /// How many.
+    /// Number of tags.
     pub fn len(&self) -> usize {
         self.tags.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no tags.
     pub fn is_empty(&self) -> bool {
         self.tags.is_empty()
     }

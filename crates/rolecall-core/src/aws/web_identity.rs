@@ -1,4 +1,4 @@
-//! The tokens that the gateway signs: those that IAM trusts, and the ID token of `aws login`.
+//! Tokens that the gateway signs: those for IAM, and the ID token of `aws login`.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -8,17 +8,17 @@ use crate::base::Source;
 use crate::base::secret::{SecretText, WebIdentityToken};
 use crate::identity::Subject;
 
-/// What a token for AWS says (IAM User Guide: AssumeRoleWithWebIdentity and session tags).
+/// Content of a token for AWS (IAM User Guide, AssumeRoleWithWebIdentity and session tags).
 #[derive(Clone, Debug)]
 pub struct WebIdentityClaims {
     /// `sub`, 6 to 255 characters: provider and subject.
     pub subject: Subject,
-    /// `jti`: unique for each token; the audit trail names it.
+    /// `jti`: unique for each token; recorded in the audit trail.
     pub token_id: String,
     /// `https://aws.amazon.com/roles`: the one role that the token is for. STS rejects the token for every other role,
-    /// whatever the role's trust policy says. None: the claim is left out, and trust policies alone decide.
+    /// whatever the role's trust policy says. None: the claim is omitted, and only trust policies restrict the role.
     pub role: Option<RoleArn>,
-    /// `aud`: a single string, one of the client ids of the account's OIDC provider.
+    /// `aud`: a single string, one of the client IDs of the account's OIDC provider.
     pub audience: String,
     /// `https://aws.amazon.com/tags`
     pub tags: RoleSessionTags,
@@ -26,31 +26,31 @@ pub struct WebIdentityClaims {
     pub source_identity: Option<SourceIdentity>,
 }
 
-/// What the ID token of `aws login` says (AWS Sign-In, `CreateOAuth2Token`). It names the session to the client, which
-/// takes account and profile from `sub`; nobody is convinced of anything by it.
+/// Content of the ID token of `aws login` (AWS Sign-In, `CreateOAuth2Token`). The client takes account and profile from
+/// `sub`. The token authorizes nothing.
 #[derive(Clone, Debug)]
 pub struct LoginTokenClaims {
-    /// `sub`: the session's ARN.
+    /// `sub`: ARN of the session.
     pub session_arn: String,
-    /// `aud`: the client id.
+    /// `aud`: ID of the client.
     pub client_id: &'static str,
-    /// `exp`: when the session ends at the latest.
+    /// `exp`: latest end of the session.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Mints tokens that IAM trusts, signed with the gateway's own key.
+/// Signs tokens that IAM trusts, with the key of the gateway.
 #[async_trait]
 pub trait WebIdentityIssuer: Send + Sync {
-    /// A token of at most [`crate::base::limits::WEB_IDENTITY_TOKEN_LIFE`].
+    /// Signs a token that is valid for at most [`crate::base::limits::WEB_IDENTITY_TOKEN_LIFE`].
     ///
     /// # Errors
-    /// When no key can sign, or the token is larger than STS takes.
+    /// No key can sign, or the token is larger than STS accepts.
     async fn mint(&self, claims: &WebIdentityClaims) -> Result<WebIdentityToken, Source>;
 
-    /// The ID token of `aws login`. Its issuer is not the one that IAM knows, so that no account can take it for a
+    /// Signs the ID token of `aws login`. Its issuer is not the one that IAM trusts, so no account accepts it as a
     /// [`WebIdentityToken`].
     ///
     /// # Errors
-    /// When no key can sign.
+    /// No key can sign.
     async fn mint_login_token(&self, claims: &LoginTokenClaims) -> Result<SecretText, Source>;
 }

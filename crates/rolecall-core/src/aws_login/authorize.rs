@@ -1,4 +1,4 @@
-//! `aws login` in the browser: a person reads who asks, and gives a program one role that today's policy grants them.
+//! `aws login` in the browser: a person approves a client for one role that the current policy grants.
 
 use chrono::{DateTime, Utc};
 
@@ -13,31 +13,31 @@ use crate::issue::IssueError;
 use crate::record::{StoreError, VersionedRecord};
 use crate::session::Session;
 
-/// Why a person's choice of a role for a client was not taken.
+/// Why a person's approval was rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum AllowLoginError {
-    /// The device flow is switched off, and `aws login --remote` with it.
+    /// The device flow is disabled, and with it `aws login --remote`.
     #[error("programs on other machines are not let in here")]
     RemoteOff,
-    /// The sign-in is too old for letting in a program on another machine.
+    /// The sign-in is too old to approve a client on another machine.
     #[error("letting in a program on another machine takes a fresh sign-in")]
     NotFresh,
-    /// The provider does not say when the person signed in, not even of a sign-in that was demanded.
+    /// The provider does not report the time of authentication, even for a sign-in that requested it.
     #[error("the identity provider does not say when the person signed in")]
     AuthTimeMissing,
-    /// Not this role.
+    /// The role is not available.
     #[error(transparent)]
     Role(#[from] IssueError),
-    /// The person's session has ended in the meantime.
+    /// The session of the person has ended.
     #[error("your session has ended")]
     SessionEnded,
-    /// Our own store or audit trail.
+    /// The store or the audit trail is unavailable.
     #[error("consent is unavailable")]
     Unavailable(#[from] StoreError),
 }
 
 impl AwsLogins {
-    /// Reads an authorization request.
+    /// Validates an authorization request.
     ///
     /// # Errors
     /// [`InvalidLogin`].
@@ -45,8 +45,8 @@ impl AwsLogins {
         LoginRequest::parse(form, &self.public_url)
     }
 
-    /// Whether the person may give this client anything in this session. Who asks from another machine could be anybody, so
-    /// that takes what the device flow takes.
+    /// Whether the person can approve this client in this session. A remote client has the requirements of the device
+    /// flow.
     ///
     /// # Errors
     /// [`AllowLoginError::RemoteOff`], [`AllowLoginError::NotFresh`], [`AllowLoginError::AuthTimeMissing`].
@@ -66,7 +66,7 @@ impl AwsLogins {
         }
     }
 
-    /// The roles that the person may give this client, today and from where their browser is.
+    /// The roles for which the person can approve this client now, with the address of the browser.
     ///
     /// # Errors
     /// As [`Entitlements::facts`](crate::entitlements::Entitlements::facts).
@@ -83,7 +83,7 @@ impl AwsLogins {
         self.entitlements.grants(caller, origin).await
     }
 
-    /// Gives the client a code for the role: the address to which the browser takes it.
+    /// Approves the client for the role. Returns the URL to which the browser takes the code.
     ///
     /// # Errors
     /// [`AllowLoginError`].
@@ -105,20 +105,20 @@ impl AwsLogins {
             session: session.id.to_string(),
             asked: asked(request.client()),
         };
-        // Dated before the audit trail is waited for: an end that falls in between is later than it.
+        // The approval is read before the audit event is written, so a session end in between is later than it.
         let approval = self.sessions.approval(session).await?;
         let approval = approval.ok_or(AllowLoginError::SessionEnded)?;
         self.journal.append(context, given).await?;
         let code = AuthorizationCode::new(random_token(self.entropy.as_ref()));
         let now = self.clock.now();
         let issued = request.issued_code(role, approval, now);
-        // Longer than the code works, so that a code shown again is known.
+        // The record outlives the code, so that a replayed code is recognized.
         let until = now + limits::AUTHORIZATION_LIFE;
         self.records.insert(code.digest(), &issued, until).await?;
         Ok(request.answer(code.expose()))
     }
 
-    /// Until when a code that this session allowed works; none when it does not any more, or is another's.
+    /// The expiry of a code that this session approved; `None` if it is no longer valid or belongs to another session.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -133,7 +133,7 @@ impl AwsLogins {
         Ok(code.map(|code| code.expires_at()))
     }
 
-    /// The person gives the client nothing: the address to which the browser takes the news, where somebody waits for it.
+    /// Denies the client. Returns the URL to which the browser is redirected, if a client listens.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -153,7 +153,7 @@ impl AwsLogins {
     }
 }
 
-/// The client calls for the first time when it has a code, so that nobody knows yet from where.
+/// The client does not call the gateway before it has a code, so its address is not known yet.
 fn asked(client: LoginClient) -> ConsentDetails {
     ConsentDetails {
         client: client.name().to_string(),

@@ -1,4 +1,4 @@
-//! The code of `aws login`: unused, then redeemed or spoilt.
+//! The authorization code of `aws login`: unused, then redeemed or invalidated.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,17 +11,17 @@ use crate::clients::{CodeChallenge, CodeState};
 use crate::record::Record;
 use crate::session::Approval;
 
-/// A code that was issued, found by its digest: unused, then redeemed or spoilt.
+/// An issued code, stored under its digest: unused, then redeemed or invalidated.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoginCode {
     client: LoginClient,
-    /// `redirect_uri` of the request, to be repeated byte for byte (RFC 6749 4.1.3).
+    /// `redirect_uri` of the request, which must be repeated byte for byte (RFC 6749 4.1.3).
     redirect_uri: String,
-    /// The verifier's digest.
+    /// Digest of the code verifier.
     challenge: CodeChallenge,
     role: RoleRequest,
     approval: Approval,
-    /// After this it is too late. The record is kept longer, to know a code that is shown again.
+    /// End of validity. The record is kept longer, so that a replayed code is recognized.
     expires_at: DateTime<Utc>,
     outcome: CodeState,
 }
@@ -31,7 +31,7 @@ impl Record for LoginCode {
 }
 
 impl LoginCode {
-    /// A code for the role that the person gave the client, until then.
+    /// Creates a code for the approved role.
     pub(super) fn new(
         request: &LoginRequest,
         (role, approval): (RoleRequest, Approval),
@@ -48,10 +48,10 @@ impl LoginCode {
         }
     }
 
-    /// The code, if it still works: nobody has shown it yet, and it has not expired.
+    /// The code, if it is unused and has not expired.
     ///
     /// # Errors
-    /// What became of it: [`CodeState::Unused`] when it has expired.
+    /// The state of the code: [`CodeState::Unused`] if it has expired.
     pub(super) fn unused(self, now: DateTime<Utc>) -> Result<UnusedLoginCode, CodeState> {
         match self.outcome {
             CodeState::Unused if now < self.expires_at => Ok(UnusedLoginCode(self)),
@@ -62,44 +62,44 @@ impl LoginCode {
     }
 }
 
-/// A [`LoginCode`] that still works. Redeemed or spoilt, it is a [`LoginCode`] again.
+/// A valid, unused [`LoginCode`].
 #[derive(Clone, Debug)]
 pub(super) struct UnusedLoginCode(LoginCode);
 
 impl UnusedLoginCode {
-    /// Whether the code was issued for what is shown with it.
+    /// Whether the code was issued for the parameters of this token request.
     pub(super) fn matches(&self, shown: &LoginExchange) -> bool {
         self.0.client == shown.client
             && self.0.redirect_uri == shown.redirect_uri
             && self.0.challenge.matches(shown.code_verifier.expose())
     }
 
-    /// For whom.
+    /// The client for which the code was issued.
     pub(super) fn client(&self) -> LoginClient {
         self.0.client
     }
 
-    /// What for.
+    /// The approved role.
     pub(super) fn role(&self) -> &RoleRequest {
         &self.0.role
     }
 
-    /// Who said yes.
+    /// The approval of the person.
     pub(super) fn approval(&self) -> &Approval {
         &self.0.approval
     }
 
-    /// Whether it was allowed in this browser's session.
+    /// Whether the code was approved in this browser session.
     pub(super) fn was_allowed_in(&self, session: SessionId) -> bool {
         self.0.approval.session == session
     }
 
-    /// Until when it works.
+    /// End of validity.
     pub(super) fn expires_at(&self) -> DateTime<Utc> {
         self.0.expires_at
     }
 
-    /// The code when it has made the client session at this key.
+    /// The code after it was redeemed for the client session at this key.
     pub(super) fn redeemed(self, session: SecretDigest) -> LoginCode {
         LoginCode {
             outcome: CodeState::Redeemed(session),
@@ -107,7 +107,7 @@ impl UnusedLoginCode {
         }
     }
 
-    /// The code when it was shown and was not good for it.
+    /// The code after it was presented with wrong parameters.
     pub(super) fn invalidated(self) -> LoginCode {
         LoginCode {
             outcome: CodeState::Invalidated,
@@ -115,7 +115,7 @@ impl UnusedLoginCode {
         }
     }
 
-    /// The code as it was, given back after an outage that left nothing to show for it.
+    /// The code as it was, for a retry after an outage.
     pub(super) fn given_back(self) -> LoginCode {
         self.0
     }

@@ -1,8 +1,8 @@
-//! DPoP (RFC 9449): a proof, signed for one request, that the caller holds the key its code or token is bound to.
+//! DPoP (RFC 9449): proof that the caller holds the key to which its code or token is bound.
 //!
-//! Whoever copies a token out of a log or a cache file cannot use it without that key. Only ES256 over P-256 is spoken,
-//! which is what AWS's clients send. [`DpopProof::verify`] does the checks of section 4.3 that need no memory; that a proof is
-//! used once is for the gateway's store, by [`DpopProof::replay_key`].
+//! A token that is copied from a log or a cache file is useless without the key. Only ES256 (P-256) is supported, which
+//! AWS's clients use. [`DpopProof::verify`] does the stateless checks of section 4.3; the store ensures by
+//! [`DpopProof::replay_key`] that a proof is used once.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +18,7 @@ use crate::base::secret::SecretDigest;
 use crate::base::{KeyThumbprint, json, timestamp};
 use crate::record::Record;
 
-/// Why a proof proves nothing, in the order of RFC 9449 section 4.3.
+/// Why a proof is rejected, in the order of RFC 9449 section 4.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DpopError {
     /// There is no `DPoP` header.
@@ -27,7 +27,7 @@ pub enum DpopError {
     /// There is more than one.
     #[error("the request carries several DPoP proofs")]
     Several,
-    /// Not a compact JWT with the members a proof must have, or too large.
+    /// It is not a compact JWT with the required members, or it is too large.
     #[error("the DPoP proof cannot be read")]
     Malformed,
     /// `typ` is not `dpop+jwt`.
@@ -36,31 +36,31 @@ pub enum DpopError {
     /// `alg` is not ES256.
     #[error("the DPoP proof is signed with an algorithm other than ES256")]
     Algorithm,
-    /// `jwk` is no public key on P-256, or gives the private half away.
+    /// `jwk` is not a P-256 public key, or contains the private key.
     #[error("the DPoP proof carries no public key on P-256")]
     Key,
-    /// The signature was not made by that key.
+    /// The signature does not verify with the key.
     #[error("the DPoP proof's signature does not verify")]
     Signature,
-    /// `htm` is another method.
+    /// `htm` is not the method of the request.
     #[error("the DPoP proof was made for another method")]
     Method,
-    /// `htu` is another address.
+    /// `htu` is not the URL of the request.
     #[error("the DPoP proof was made for another address")]
     Target,
-    /// `iat` is too far from now.
+    /// `iat` is too far from the current time.
     #[error("the DPoP proof was not made now: set this computer's clock")]
     Time,
     /// The proof was used before.
     #[error("the DPoP proof was used before")]
     Replayed,
-    /// Code or token are bound to another key.
+    /// The code or token is bound to another key.
     #[error("the DPoP proof was made with another key")]
     OtherKey,
 }
 
 impl DpopError {
-    /// A stable word for the log and for metrics.
+    /// Stable code for logs and metrics.
     pub fn code(self) -> &'static str {
         match self {
             Self::Missing => "dpop_missing",
@@ -79,16 +79,16 @@ impl DpopError {
     }
 }
 
-/// A proof whose signature, method, address and time are right; whether it is new, the store knows.
+/// A proof with valid signature, method, URL and time. Only the store knows whether it is new.
 #[derive(Clone, Debug)]
 pub struct DpopProof {
-    /// The key that made it.
+    /// Thumbprint of the key that signed the proof.
     pub key: KeyThumbprint,
     issued_at: DateTime<Utc>,
     replay_key: SecretDigest,
 }
 
-/// The mark a proof leaves in the store, so that it is used once.
+/// Record that marks a proof as used.
 #[derive(Serialize, Deserialize)]
 pub struct UsedProof {}
 
@@ -97,7 +97,8 @@ impl Record for UsedProof {
 }
 
 impl DpopProof {
-    /// Checks the `DPoP` headers of a request with `method` for `url` at `now` (RFC 9449 section 4.3, without 10 and 12).
+    /// Verifies the `DPoP` headers of a request with `method` for `url` at `now` (RFC 9449 section 4.3, without 10 and
+    /// 12).
     ///
     /// # Errors
     /// The first [`DpopError`].
@@ -150,7 +151,7 @@ impl DpopProof {
             return Err(DpopError::Target);
         }
         let issued_at = moment(claims, "iat")?.ok_or(DpopError::Malformed)?;
-        // RFC 7519 4.1.4 and 4.1.5: not required in a proof, but never passed over.
+        // RFC 7519 4.1.4 and 4.1.5: not required in a proof, but never ignored.
         let (earliest, latest) = (now - LEEWAY, now + LEEWAY);
         let expired = moment(claims, "exp")?.is_some_and(|exp| exp <= earliest);
         let early = moment(claims, "nbf")?.is_some_and(|nbf| latest < nbf);
@@ -164,17 +165,17 @@ impl DpopProof {
         })
     }
 
-    /// Names this proof in the store: key and `jti` together, so that nobody can use up another's.
+    /// Store key of the proof: a digest of key and `jti`, so nobody can use up the proof of another client.
     pub fn replay_key(&self) -> SecretDigest {
         self.replay_key
     }
 
-    /// From when on the proof is too old anyway, on every replica's clock.
+    /// The time after which the proof is too old for every replica.
     pub fn replay_until(&self) -> DateTime<Utc> {
         self.issued_at + LEEWAY * 2
     }
 
-    /// Whether it was made with the key that something is bound to (RFC 9449 4.3, 12).
+    /// Checks that the proof was signed with the bound key (RFC 9449 4.3, 12).
     ///
     /// # Errors
     /// [`DpopError::OtherKey`].
@@ -187,7 +188,7 @@ impl DpopProof {
     }
 }
 
-/// Checks the header and takes the key out of it: an uncompressed point (SEC 1, 2.3.3) and its thumbprint.
+/// Checks the header and returns the key: an uncompressed point (SEC 1, 2.3.3) and its thumbprint.
 fn proof_key(header: &Map<String, Value>) -> Result<([u8; 65], KeyThumbprint), DpopError> {
     if header.get("typ").and_then(Value::as_str) != Some("dpop+jwt") {
         return Err(DpopError::Type);
@@ -213,7 +214,7 @@ fn proof_key(header: &Map<String, Value>) -> Result<([u8; 65], KeyThumbprint), D
         }
         point[place].copy_from_slice(&coordinate);
     }
-    // Both coordinates are plain base64url now.
+    // Both coordinates are valid base64url here.
     Ok((point, KeyThumbprint::of_p256(x, y)))
 }
 
@@ -240,8 +241,8 @@ fn moment(claims: &Map<String, Value>, name: &str) -> Result<Option<DateTime<Utc
     at.map(Some).ok_or(DpopError::Malformed)
 }
 
-/// `htu` for comparison: without query and fragment, normalised by syntax and scheme (RFC 3986 6.2.2, 6.2.3). None where
-/// it is no plain http or https address.
+/// Normalizes `htu` for comparison: without query and fragment, by syntax and scheme (RFC 3986 6.2.2, 6.2.3). `None`
+/// for anything but a plain http or https URL.
 fn address(text: &str) -> Option<String> {
     let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     let url = Url::parse(text).ok().filter(|_| plain)?;
@@ -256,7 +257,7 @@ fn address(text: &str) -> Option<String> {
     ))
 }
 
-/// RFC 3986 6.2.2.1 and 6.2.2.2: unreserved characters stand for themselves, other escapes are in upper case.
+/// RFC 3986 6.2.2.1 and 6.2.2.2: unreserved characters are not escaped; other escapes are in upper case.
 fn unescaped(path: &str) -> String {
     let mut rest = path;
     let mut plain = String::with_capacity(path.len());

@@ -1,4 +1,4 @@
-//! Why `aws login` got no credentials.
+//! Errors of the token endpoint of `aws login`.
 
 use crate::issue::IssueError;
 use crate::record::StoreError;
@@ -6,34 +6,34 @@ use crate::record::rate_limit::LimitExceeded;
 
 use super::dpop::DpopError;
 
-/// Why `aws login` got no credentials.
+/// Why a token request of `aws login` failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// The proof of the client's key does not hold.
+    /// The DPoP proof is invalid.
     #[error(transparent)]
     Proof(#[from] DpopError),
-    /// The code is unknown, too old, or was used.
+    /// The code is unknown, expired or used.
     #[error("this code has expired or was used before")]
     CodeSpent,
-    /// The code was issued for another client, address or verifier; it is spent now.
+    /// The code was issued for another client, redirect URI or verifier. It is invalidated.
     #[error("this code was issued for another request")]
     OtherRequest,
-    /// The refresh token opens nothing: the session has ended.
+    /// The session of the refresh token has ended.
     #[error("this session has ended")]
     SessionOver,
-    /// The role cannot be had.
+    /// The role cannot be issued.
     #[error(transparent)]
     Issue(#[from] IssueError),
-    /// Too many refusals from this address.
+    /// Too many refused requests from this address.
     #[error(transparent)]
     RateLimited(#[from] LimitExceeded),
-    /// Our own store or audit trail.
+    /// The store or the audit trail is unavailable.
     #[error("the sign-in cannot be completed now")]
     Unavailable(#[from] StoreError),
 }
 
 impl LoginError {
-    /// A stable word for metrics and for the log.
+    /// Stable code for metrics and logs.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Proof(refusal) => refusal.code(),
@@ -46,7 +46,7 @@ impl LoginError {
         }
     }
 
-    /// Whether the same request may well succeed in a while.
+    /// Whether the same request may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Proof(_) | Self::CodeSpent | Self::OtherRequest | Self::SessionOver => false,

@@ -1,4 +1,4 @@
-//! Refusals at the token endpoint of `aws login`: which of them count against an address.
+//! Rate limit for refusals at the token endpoint of `aws login`.
 
 use crate::audit::RequestContext;
 use crate::base::secret::{AuthorizationCode, RefreshToken};
@@ -7,7 +7,7 @@ use crate::record::{StoreError, VersionedRecord};
 
 use super::{AwsLogins, LoginCode, LoginError};
 
-/// What a request to the token endpoint of `aws login` shows.
+/// The secret in a request to the token endpoint of `aws login`.
 #[derive(Clone, Copy, Debug)]
 pub enum LoginGrant<'a> {
     /// `code`
@@ -17,8 +17,8 @@ pub enum LoginGrant<'a> {
 }
 
 impl AwsLogins {
-    /// Refuses a request to the token endpoint of `aws login`, before its proof is verified, when its address has had too
-    /// many refusals and what it shows is not live.
+    /// Rejects a request to the token endpoint of `aws login`, before its proof is verified, if its address has
+    /// exceeded the limit of refusals and its secret is not valid.
     ///
     /// # Errors
     /// [`LoginError::RateLimited`], [`LoginError::Unavailable`].
@@ -36,7 +36,8 @@ impl AwsLogins {
         }
     }
 
-    /// Counts a refusal at the token endpoint of `aws login` where what was shown is not live; the error to answer with.
+    /// Counts a refusal at the token endpoint of `aws login` if the secret is not valid. Returns the error for the
+    /// response.
     pub async fn count_login_refusal(
         &self,
         context: &RequestContext,

@@ -1,8 +1,8 @@
-//! What the AWS CLI asks for, and everything that only looks like it.
+//! Requests of the AWS CLI, and invalid variations of them.
 
 use super::*;
 
-/// As AWS CLI 2.38.1 sends it.
+/// The request of AWS CLI 2.38.1.
 fn form() -> LoginForm {
     LoginForm {
         response_type: "code".to_owned(),
@@ -255,7 +255,7 @@ fn login_clients_have_distinct_keys() {
     assert_ne!(one, other);
     for client in LoginClient::ALL {
         assert_eq!(LoginClient::parse(client.id()), Some(client));
-        // The id is no text that could be a registered client's.
+        // The ID is not a valid ID of a registered client.
         assert!(crate::clients::ClientId::parse(client.id()).is_err());
     }
 }

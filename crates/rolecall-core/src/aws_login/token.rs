@@ -1,8 +1,8 @@
-//! `aws login` at the token endpoint: a program gets the credentials of its one role, and the next ones, for proofs of one
-//! key (RFC 9449).
+//! The token endpoint of `aws login`: a client gets the credentials of its role, and later the next ones, with proofs
+//! of one key (RFC 9449).
 //!
-//! Today's policy is asked each time. Credentials are issued before a refresh token is replaced, and a code is given back
-//! when an outage left nothing to show for it, so that an outage costs nobody a token.
+//! Each request evaluates the current policy. Credentials are issued before a refresh token is replaced, and a code is
+//! restored after an outage before anything was issued. An outage therefore invalidates no token.
 
 use chrono::{DateTime, Utc};
 
@@ -25,7 +25,7 @@ use crate::session::{
 };
 
 impl AwsLogins {
-    /// Checks the `DPoP` headers of a request to the token endpoint, all but whether the proof is new.
+    /// Verifies the `DPoP` headers of a request to the token endpoint. Does not check whether the proof was used.
     ///
     /// # Errors
     /// [`LoginError::Proof`].
@@ -35,8 +35,8 @@ impl AwsLogins {
         Ok(DpopProof::verify(unverified_headers, "POST", &url, now)?)
     }
 
-    /// The first credentials for a code, and a session bound to the key of the proof. A code that is shown with anything
-    /// wrong is spoilt; one that is shown again ends what it made (RFC 9700 2.1.1).
+    /// Redeems a code for the first credentials and a session that is bound to the key of the proof. A code with wrong
+    /// parameters is invalidated; a replayed code ends its session (RFC 9700 2.1.1).
     ///
     /// # Errors
     /// [`LoginError`].
@@ -66,7 +66,7 @@ impl AwsLogins {
         outcome
     }
 
-    /// The next credentials, for a refresh token and a proof of the key that it is bound to (RFC 9449 5).
+    /// Issues the next credentials for a refresh token and a proof of its key (RFC 9449 5).
     ///
     /// # Errors
     /// [`LoginError`].
@@ -125,12 +125,12 @@ impl AwsLogins {
         {
             Ok(tokens) => Ok(self.login_tokens(credentials, tokens.refresh_token)),
             Err(TokenError::Unavailable(error)) => Err(error.into()),
-            // It has ended while AWS answered.
+            // The session has ended during the call to AWS.
             Err(_) => Err(LoginError::SessionOver),
         }
     }
 
-    /// Of any number of requests with one code, one gets through.
+    /// Of concurrent requests with one code, only one succeeds.
     async fn redeem_fitting(
         &self,
         context: &RequestContext,
@@ -188,7 +188,7 @@ impl AwsLogins {
             flow: Some(code.client().flow()),
         };
         let (grant, credentials) = self.login_credentials(context, caller, code.role()).await?;
-        // The client keeps credentials under this name: another for each role, the same at each sign-in.
+        // The client caches credentials under this name. It differs per role and is the same at each sign-in.
         let session_arn = format!(
             "arn:{}:sts::{}:assumed-role/{}/{}",
             self.partition,
@@ -254,7 +254,7 @@ impl AwsLogins {
         Err(LoginError::CodeSpent)
     }
 
-    /// Says what became of a code, unless somebody else was faster.
+    /// Saves the state of a code, unless another request did.
     async fn mark_code(
         &self,
         digest: SecretDigest,
@@ -282,7 +282,7 @@ impl AwsLogins {
         self.records.update(digest, unused).await
     }
 
-    /// Uses a proof up (RFC 9449 11.1).
+    /// Marks a proof as used (RFC 9449 11.1).
     async fn consume_proof(&self, proof: &DpopProof) -> Result<(), LoginError> {
         let mark = UsedProof {};
         let until = proof.replay_until();
@@ -294,7 +294,7 @@ impl AwsLogins {
         }
     }
 
-    /// AWS's clients try again with the same proof after an outage.
+    /// AWS's clients retry with the same proof after an outage.
     async fn release_proof_if_transient<T>(
         &self,
         proof: &DpopProof,
@@ -303,7 +303,7 @@ impl AwsLogins {
         if outcome.as_ref().is_err_and(LoginError::is_transient) {
             let records = &self.records;
             match records.take::<UsedProof>(proof.replay_key()).await {
-                // Where even that fails, the next try fails too, and the one after that brings a new proof.
+                // If this fails, the next attempt fails as well, and the one after it has a new proof.
                 Ok(_) | Err(_) => {}
             }
         }

@@ -1,14 +1,14 @@
-//! Time and randomness: the two things that every flow asks of the machine.
+//! The ports for time and randomness.
 
 use chrono::{DateTime, Utc};
 
-/// Tells the time, UTC.
+/// A source of the current time in UTC.
 pub trait Clock: Send + Sync {
-    /// Now.
+    /// The current time.
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// The operating system's random source.
+/// A cryptographically secure source of random bytes.
 pub trait Entropy: Send + Sync {
     /// Fills the slice with random bytes.
     fn fill(&self, bytes: &mut [u8]);

@@ -1,16 +1,16 @@
-//! Spans of time as people write them: `15m`, `4h30m`, `7d`.
+//! Durations in text form: `15m`, `4h30m`, `7d`.
 
 use chrono::TimeDelta;
 
-/// Why a text is no span of time.
+/// Why a duration is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("write a span of time as 90s, 15m, 1h, 4h30m or 7d")]
 pub struct InvalidDuration;
 
-/// Nothing in a configuration lasts longer than ten years.
+/// Upper bound of a configured duration: ten years.
 const DURATION_MAX: TimeDelta = TimeDelta::days(3_653);
 
-/// Parses days, hours, minutes and seconds, the longer unit first and each at most once.
+/// Parses days, hours, minutes and seconds. Longer units come first, and each occurs at most once.
 ///
 /// # Errors
 /// [`InvalidDuration`].

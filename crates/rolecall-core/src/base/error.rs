@@ -1,6 +1,6 @@
-//! The source of an error that an adapter translated.
+//! The source of a translated error.
 
 use std::error::Error as StdError;
 
-/// An error of some library, boxed, for logs only.
+/// An error of a library, for logs only.
 pub type Source = Box<dyn StdError + Send + Sync>;

@@ -1,19 +1,20 @@
-//! JSON without two meanings: a member that occurs twice is refused at any depth, and so is deep nesting.
+//! Strict JSON: duplicate members and deep nesting are rejected.
 //!
-//! Parsers disagree about which of two equal members counts (RFC 8259 4); whoever signs and whoever verifies must not.
+//! Parsers disagree about which of two equal members is used (RFC 8259 4). The signer and the verifier of a document
+//! must not disagree.
 
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Nesting of a document from outside; real ones stay below six.
+/// Maximum depth of external documents; usual ones have fewer than six levels.
 const DEPTH_MAX: usize = 16;
 
-/// Parses bytes that must be one JSON object and nothing else.
+/// Parses bytes that consist of exactly one JSON object.
 ///
 /// # Errors
-/// What is wrong, without the content.
+/// A description of the error, without the content.
 pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict(DEPTH_MAX)
@@ -28,7 +29,7 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// serde_json's words may quote the input; ours, and the place, do not.
+/// Messages of serde_json may quote the input. These contain only the kind of error and its position.
 fn reason(error: &serde_json::Error) -> String {
     let what = match error.classify() {
         serde_json::error::Category::Data => "a member twice, or nested too deeply",
@@ -38,7 +39,7 @@ fn reason(error: &serde_json::Error) -> String {
     format!("{what} (line {}, column {})", error.line(), error.column())
 }
 
-/// Reads one value with this many levels left.
+/// Parses one value with this number of remaining levels.
 struct Strict(usize);
 
 impl<'de> DeserializeSeed<'de> for Strict {
@@ -141,8 +142,8 @@ mod tests {
         assert!(!error.contains("secret"), "{error}");
     }
 
-    /// JSONTestSuite: what is no JSON is refused, what is JSON is taken as a member's value, nothing panics. Stricter
-    /// than RFC 8259 in one thing: a member twice.
+    /// JSONTestSuite: invalid JSON is rejected, valid JSON is accepted as the value of a member, and nothing panics.
+    /// Stricter than RFC 8259 in one respect: duplicate members are rejected.
     #[test]
     #[expect(
         clippy::disallowed_methods,
@@ -160,7 +161,7 @@ mod tests {
         let mut wrong = Vec::new();
         for vector in &vectors {
             let text = |name: &str| vector[name].as_str().unwrap();
-            // The two of great depth are not written out.
+            // The two deeply nested vectors are generated.
             let bytes = match (vector["b64"].as_str(), text("name")) {
                 (Some(b64), _) => base64::engine::general_purpose::STANDARD
                     .decode(b64)

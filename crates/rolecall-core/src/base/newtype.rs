@@ -1,6 +1,6 @@
-//! Newtypes over a string with a parse rule.
+//! Newtypes over a string with a validation rule.
 
-/// Defines a newtype over a string with a parse rule.
+/// Defines a newtype over a string with a validation rule.
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident, $error:ident, $message:literal, $ok:expr) => {
         $(#[$doc])*
@@ -13,10 +13,10 @@ macro_rules! text_newtype {
         pub struct $error;
 
         impl $name {
-            /// Parses it.
+            /// Parses the text.
             ///
             /// # Errors
-            /// When the text breaks the rule of the type.
+            /// The text violates the rule of the type.
             pub fn parse(text: &str) -> Result<Self, $error> {
                 let ok: fn(&str) -> bool = $ok;
                 if ok(text) { Ok(Self(text.into())) } else { Err($error) }

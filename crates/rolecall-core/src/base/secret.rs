@@ -1,6 +1,6 @@
-//! Bearer secrets: whoever holds one is believed, so none can be printed, compared or stored in clear.
+//! Bearer secrets. They cannot be printed, compared, or stored in plaintext.
 //!
-//! A secret is found again by its [`SecretDigest`]; two secrets are never compared byte by byte.
+//! A secret is looked up by its [`SecretDigest`]; two secrets are never compared byte by byte.
 
 use base64::Engine as _;
 use base64::display::Base64Display;
@@ -11,15 +11,15 @@ use zeroize::Zeroizing;
 
 use crate::base::Entropy;
 
-/// SHA-256 of a secret under a purpose. Safe to store: the secrets have 256 random bits, so the digest cannot be
-/// inverted by guessing, and equal digests of different purposes do not occur.
+/// SHA-256 of a secret and a purpose. It is safe to store: secrets have 256 random bits, so the digest cannot be
+/// inverted by guessing. Digests of different purposes differ.
 #[derive(
     Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
 pub struct SecretDigest([u8; 32]);
 
 impl SecretDigest {
-    /// Digest of `parts` under `purpose`; parts are length-prefixed, so that no two lists run together.
+    /// Digest of `parts` for `purpose`. Parts are length-prefixed, so different lists have different digests.
     pub fn of(purpose: &str, parts: &[&[u8]]) -> Self {
         let mut hash = Sha256::new();
         for part in std::iter::once(purpose.as_bytes()).chain(parts.iter().copied()) {
@@ -29,12 +29,12 @@ impl SecretDigest {
         Self(hash.finalize().into())
     }
 
-    /// The 32 bytes.
+    /// The digest as 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The first 16 characters of what `Display` writes: 96 bits tell things apart and keep lines short.
+    /// The first 16 characters of the `Display` form. 96 bits are enough to distinguish sessions, and keep lines short.
     pub(crate) fn short(&self) -> impl fmt::Display {
         Base64Display::new(
             self.0.first_chunk::<12>().map_or(&[], <[u8; 12]>::as_slice),
@@ -42,7 +42,7 @@ impl SecretDigest {
         )
     }
 
-    /// What `Display` wrote.
+    /// Parses the `Display` form.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         bytes.try_into().map(Self).ok()
@@ -61,7 +61,7 @@ impl fmt::Debug for SecretDigest {
     }
 }
 
-/// Text that is a secret: redacted in `Debug`, wiped when dropped, without `==`.
+/// A secret text: redacted in `Debug`, zeroized when dropped, without `==`.
 #[derive(Clone)]
 pub struct SecretText(Zeroizing<String>);
 
@@ -71,7 +71,7 @@ impl SecretText {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text itself; every call is a place to look at in review.
+    /// The plaintext. Review every call.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -96,12 +96,12 @@ macro_rules! bearer {
                 Self($crate::base::secret::SecretText::new(text))
             }
 
-            /// The text itself; every call is a place to look at in review.
+            /// The plaintext. Review every call.
             pub fn expose(&self) -> &str {
                 self.0.expose()
             }
 
-            /// What the store may know of it.
+            /// The digest by which the store finds the record.
             pub fn digest(&self) -> $crate::base::secret::SecretDigest {
                 $crate::base::secret::SecretDigest::of($purpose, &[self.0.expose().as_bytes()])
             }
@@ -110,68 +110,70 @@ macro_rules! bearer {
 }
 
 bearer!(
-    /// What a browser's session cookie holds: 256 random bits and the key of its person, base64url.
+    /// Value of the session cookie: 256 random bits and the key of the person, in base64url.
     SessionSecret, "rolecall/session/v1"
 );
 
 impl SessionSecret {
-    /// Characters of one that we made.
+    /// Number of characters of a generated secret.
     pub const CHARACTERS: usize = 2 * TOKEN_CHARACTERS;
 
-    /// A new one. It carries the key of its person, which is no secret, so that all that decides over the session can be
-    /// asked for at once. Nobody can put another person's there: the record is found by the digest of the whole.
+    /// Generates a secret. It contains the key of the person, which is not secret, so that everything that decides
+    /// about the session can be read in one step. The key cannot be replaced: the record is found by the digest of the
+    /// whole secret.
     pub fn generate(entropy: &dyn Entropy, person: SecretDigest) -> Self {
         Self::new(format!("{}{person}", random_token(entropy)))
     }
 
-    /// The key of its person; none in what we did not make.
+    /// The key of the person; `None` if the secret has another format.
     pub fn person(&self) -> Option<SecretDigest> {
         SecretDigest::parse(self.expose().get(TOKEN_CHARACTERS..)?)
     }
 }
 
 bearer!(
-    /// What the browser that began a sign-in holds until it comes back: 256 random bits, base64url.
+    /// Value of the cookie of a browser that started a sign-in: 256 random bits in base64url.
     BrowserSecret, "rolecall/browser/v1"
 );
 bearer!(
-    /// `state` of a sign-in (RFC 6749 4.1.1): 256 random bits, base64url; the pending sign-in is found by its digest.
+    /// `state` of a sign-in (RFC 6749 4.1.1): 256 random bits in base64url. The pending sign-in is found by its digest.
     State, "rolecall/state/v1"
 );
 bearer!(
-    /// A token that `AssumeRoleWithWebIdentity` takes.
+    /// A token for `AssumeRoleWithWebIdentity`.
     WebIdentityToken, "rolecall/web-identity/v1"
 );
 
 bearer!(
-    /// A SAML response, as standard base64: what a provider's browser form holds, and what `AssumeRoleWithSAML` and AWS's
-    /// sign-in endpoint take.
+    /// A SAML response in base64: from the form that a provider makes a browser post, or for `AssumeRoleWithSAML` and
+    /// AWS's sign-in endpoint.
     SamlResponse, "rolecall/saml-response/v1"
 );
 
 bearer!(
-    /// Leads back to the console after AWS's sign-out: 256 random bits, base64url, for one use in one session.
+    /// Ticket that continues to the console after AWS's sign-out: 256 random bits in base64url, for one use in one
+    /// session.
     ConsoleTicket, "rolecall/console-ticket/v1"
 );
 
 bearer!(
-    /// Ends the client sessions that outlived a sign-out: 256 random bits, base64url, for one use.
+    /// Ticket that ends the client sessions that remain after a sign-out: 256 random bits in base64url, for one use.
     SignOutTicket, "rolecall/sign-out-ticket/v1"
 );
 
 impl SignOutTicket {
-    /// The key of forms that only the holder of this ticket may send.
+    /// Key of the form tokens for the holder of this ticket.
     pub fn form_key(&self) -> SecretText {
         self.0.clone()
     }
 }
 
 bearer!(
-    /// What a registered client calls the portal's interface with (RFC 6749 1.4).
+    /// Access token of a registered client for the portal API (RFC 6749 1.4).
     AccessToken, "rolecall/access-token/v1"
 );
 bearer!(
-    /// What a registered client gets its next access token with (RFC 6749 1.5).
+    /// Refresh token of a registered client (RFC 6749 1.5).
     RefreshToken, "rolecall/refresh-token/v1"
 );
 bearer!(
@@ -179,22 +181,22 @@ bearer!(
     AuthorizationCode, "rolecall/authorization-code/v1"
 );
 bearer!(
-    /// `device_code` (RFC 8628 3.2): what the client polls with; 256 random bits, base64url.
+    /// `device_code` with which a client polls (RFC 8628 3.2): 256 random bits in base64url.
     DeviceCode, "rolecall/device-code/v1"
 );
 bearer!(
-    /// `client_secret` of a registered client. Its clients are public, so it proves nothing but that it belongs to the id.
+    /// `client_secret` of a registered client. The clients are public, so it only proves that it belongs to the ID.
     ClientSecret, "rolecall/client-secret/v1"
 );
 
 bearer!(
-    /// Leads the browser from a provider's response for AWS to what it was for: 256 random bits, base64url, for one use in
-    /// one session.
+    /// Ticket that continues an issue after the provider's response for AWS: 256 random bits in base64url, for one use
+    /// in one session.
     ProofTicket, "rolecall/proof-ticket/v1"
 );
 
-/// Writes a secret in clear, for the inside of a sealed [`crate::record::Record`] and nowhere else
-/// (`#[serde(with = "…")]`, so that each place is spelled out).
+/// Serializes a secret in plaintext. Only for fields of sealed [`crate::record::Record`]s (`#[serde(with = "…")]`),
+/// so that each use is explicit.
 pub(crate) mod sealed_text {
     use super::SecretText;
     use serde::{Deserialize as _, Deserializer, Serializer};

@@ -1,4 +1,4 @@
-//! Texts: those of records are parsed where they stand, without a copy; those from outside become one harmless line.
+//! Text: parsing in records without a copy, and sanitizing of external text.
 
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use serde::de::{Deserializer, Error, Visitor};
 
-/// Reads a text by its type's own rule.
+/// Deserializes a text with the parser of its type.
 ///
 /// # Errors
-/// When it is no text, or breaks the rule.
+/// The value is not a string, or the parser rejects it.
 pub(crate) fn parse<'de, T, D>(from: D) -> Result<T, D::Error>
 where
     T: FromStr<Err: Display>,
@@ -18,8 +18,8 @@ where
     from.deserialize_str(Text(PhantomData))
 }
 
-/// One line of a text from outside, of at most `chars_max` characters: white space becomes single spaces, and control,
-/// formatting and direction characters are left out. What is cut ends in an ellipsis.
+/// Converts external text to one line of at most `chars_max` characters. White space becomes single spaces; control,
+/// formatting and bidirectional characters are removed. Truncated text ends in an ellipsis.
 pub fn one_line(text: &str, chars_max: usize) -> String {
     let visible: String = text
         .chars()
@@ -38,7 +38,7 @@ pub fn one_line(text: &str, chars_max: usize) -> String {
     }
 }
 
-/// An error and its causes in one text. A cause that the error before it has told already is not told again.
+/// An error and its causes in one line. A cause that is already part of the text is not repeated.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -53,7 +53,8 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// Control characters, and those that turn text around, join it or take no room (Unicode's Cf, tags and fillers).
+/// Control characters, and characters that reorder or join text or are invisible (Unicode category Cf, tags and
+/// fillers).
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(

@@ -1,12 +1,12 @@
-//! Timestamps that come from outside: tokens, SAML documents, AWS's answers, files. Each is read here and lies within
-//! [`EARLIEST`] and [`LATEST`], so that adding a leeway or a lifetime to it cannot overflow.
+//! External timestamps: of tokens, SAML documents, AWS's responses and files. They are parsed here and are between
+//! [`EARLIEST`] and [`LATEST`], so adding a leeway or a lifetime cannot overflow.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-/// 1 January of the year 1; .NET's `DateTime.MinValue`, which some providers send for "no limit".
+/// 1 January of the year 1: `DateTime.MinValue` of .NET, which some providers send for "no limit".
 pub const EARLIEST: DateTime<Utc> = at(-62_135_596_800);
-/// The last second of the year 9999: the last one that RFC 3339 can write.
+/// The last second of the year 9999, the last one in RFC 3339.
 pub const LATEST: DateTime<Utc> = at(LATEST_SECONDS);
 const LATEST_SECONDS: i64 = 253_402_300_799;
 
@@ -17,18 +17,18 @@ const fn at(seconds: i64) -> DateTime<Utc> {
     }
 }
 
-/// The timestamp, if it lies within [`EARLIEST`] and [`LATEST`].
+/// The timestamp, if it is between [`EARLIEST`] and [`LATEST`].
 pub fn bounded(at: DateTime<Utc>) -> Option<DateTime<Utc>> {
     (EARLIEST..=LATEST).contains(&at).then_some(at)
 }
 
-/// Seconds since 1970 and nanoseconds; none before 1970, after [`LATEST`] or for a nanosecond that does not exist.
+/// Parses seconds since 1970 and nanoseconds; `None` before 1970, after [`LATEST`] or for invalid nanoseconds.
 pub fn from_unix(seconds: i64, nanoseconds: u32) -> Option<DateTime<Utc>> {
     let at = DateTime::from_timestamp(seconds, nanoseconds)?;
     bounded(at).filter(|_| seconds >= 0)
 }
 
-/// A NumericDate of a JWT (RFC 7519 section 2). Fractions of a second are cut off.
+/// Parses a NumericDate of a JWT (RFC 7519 section 2). Fractions of a second are truncated.
 pub fn from_numeric_date(value: &Value) -> Option<DateTime<Utc>> {
     let seconds = match value.as_i64() {
         Some(seconds) => seconds,
@@ -41,7 +41,7 @@ pub fn from_numeric_date(value: &Value) -> Option<DateTime<Utc>> {
     from_unix(seconds, 0)
 }
 
-/// A date and time of RFC 3339 or of SAML (Core 1.3.3).
+/// Parses a date and time of RFC 3339 or of SAML (Core 1.3.3).
 pub fn from_rfc3339(text: &str) -> Option<DateTime<Utc>> {
     let at = DateTime::parse_from_rfc3339(text).ok()?;
     bounded(at.with_timezone(&Utc))
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
     use crate::base::limits;
 
-    /// No arithmetic that the gateway does with a timestamp leaves chrono's range.
+    /// Whether no arithmetic of the gateway with this timestamp overflows.
     fn is_safe(at: DateTime<Utc>) -> bool {
         let longest = chrono::TimeDelta::days(366 * 100);
         (EARLIEST..=LATEST).contains(&at)

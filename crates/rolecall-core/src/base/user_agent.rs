@@ -1,12 +1,13 @@
-//! What a `User-Agent` header (RFC 9110 10.1.5) says of a program: its family and version, and nothing else of the header.
+//! Product and version of a `User-Agent` header (RFC 9110 10.1.5).
 //!
-//! The header is whatever the sender likes. What is kept of it is a name and a version of a few harmless characters.
+//! The client controls the header. Only a name and a version of a few harmless characters are kept.
 
 use std::fmt;
 
 use crate::base::limits;
 
-/// Products that browsers name, and the browser that each of them tells. The order matters: most browsers name several.
+/// Products in the headers of browsers, and the browser that each of them identifies. The order matters, because most
+/// browsers send several.
 const BROWSERS: [(&str, &str); 12] = [
     ("Edg", "Edge"),
     ("EdgA", "Edge"),
@@ -22,11 +23,11 @@ const BROWSERS: [(&str, &str); 12] = [
     ("Safari", "Safari"),
 ];
 
-/// Products that stand before the program's own, such as those of AWS's partner network in Terraform's header.
+/// Products that precede the actual one, such as those of the AWS Partner Network in the header of Terraform.
 const PREFIXES: [&str; 2] = ["APN", "HashiCorp"];
 
-/// A program that says what it is. `Display` writes `Chrome 131` for a browser, whose minor versions mean nothing, and
-/// `aws-cli/2.31.5` for any other program.
+/// The identified client. `Display` is `Chrome 131` for a browser, without the minor version, and `aws-cli/2.31.5` for
+/// any other client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserAgent<'a> {
     family: &'a str,
@@ -35,13 +36,13 @@ pub struct UserAgent<'a> {
 }
 
 impl<'a> UserAgent<'a> {
-    /// Reads the header; none where it names no product with a version.
+    /// Parses the header; `None` if it contains no product with a version.
     pub fn parse(header: &'a str) -> Option<Self> {
         if !header.starts_with("Mozilla/") {
             return program(header);
         }
         BROWSERS.iter().find_map(|&(product, family)| {
-            // Safari's own version stands at another product.
+            // Safari's version is in another product.
             let said = if family == "Safari" {
                 "Version"
             } else {
@@ -57,7 +58,7 @@ impl<'a> UserAgent<'a> {
         })
     }
 
-    /// What it is, without the version: `Firefox` or `aws-cli`.
+    /// The product without the version: `Firefox` or `aws-cli`.
     pub fn family(&self) -> &'a str {
         self.family
     }
@@ -70,7 +71,7 @@ impl fmt::Display for UserAgent<'_> {
     }
 }
 
-/// The first product (RFC 9110 10.1.5 has the most significant first).
+/// The first product (RFC 9110 10.1.5: in decreasing order of significance).
 fn program(header: &str) -> Option<UserAgent<'_>> {
     let mut products = header.split_ascii_whitespace();
     let first = products.find(|product| {

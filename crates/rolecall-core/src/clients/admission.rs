@@ -1,4 +1,4 @@
-//! Rate limits of clients: who is counted where.
+//! Rate limits of clients.
 
 use crate::audit::RequestContext;
 use crate::base::limits;
@@ -11,8 +11,8 @@ use crate::session::Session;
 use super::Clients;
 
 impl Clients {
-    /// Takes a place for [`Clients::register_client`], which needs no store: where that does not answer, nothing is
-    /// counted.
+    /// Acquires a slot for [`Clients::register_client`]. Registration does not need the store, so it is not limited
+    /// while the store is unavailable.
     ///
     /// # Errors
     /// [`LimitExceeded`].
@@ -24,7 +24,7 @@ impl Clients {
         allow_if_unavailable(taken.await.map(drop))
     }
 
-    /// Takes a place for a device authorization.
+    /// Acquires a slot for a device authorization.
     pub(super) async fn admit_device_authorization(
         &self,
         context: &RequestContext,
@@ -36,7 +36,7 @@ impl Clients {
             .map(drop)
     }
 
-    /// The places of user codes that are typed in this session: its own, and its person's.
+    /// The slots for user codes that are entered in this session: one of the session, one of the person.
     pub(super) fn user_code_slots(&self, session: &Session) -> [RateLimitSlot; 2] {
         let slot = |max, bucket: String| {
             let rate = RateLimit::new(max, limits::WRONG_CODES_WINDOW);

@@ -1,5 +1,5 @@
-//! Consent, for both flows: what the person is shown, and what their answer does. One answer serves the requests that
-//! were listed beside it, and no others.
+//! Consent in both flows: the request that the person sees, and the effect of the decision. A decision applies to the
+//! requests that were listed with it, and to no others.
 
 use crate::audit::{Actor, AuditEventKind, ConsentDetails, RequestContext};
 use crate::base::limits;
@@ -13,40 +13,40 @@ use crate::record::rate_limit::LimitExceeded;
 use crate::record::{StoreError, VersionedRecord};
 use crate::session::Session;
 
-/// How often an answer is tried again when the client polls at the same time.
+/// Number of attempts to save a decision while the client polls.
 const ANSWER_TRIES: usize = 16;
 
-/// Why a person's answer to a client was not taken.
+/// Why a person's decision was rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsentError {
-    /// No client waits with this code: mistyped, expired, or answered already.
+    /// No client waits with this code: it is misspelled, expired or already decided.
     #[error("no program waits with this code")]
     UnknownCode,
-    /// The half of the code that no link fills in was not typed, or typed wrong.
+    /// The half of the code that no link fills in is missing or wrong.
     #[error("the code was not typed as the program shows it")]
     NotRetyped,
     /// Too many wrong codes.
     #[error("too many wrong codes")]
     TooManyTries(LimitExceeded),
-    /// The sign-in is too old for allowing a device.
+    /// The sign-in is too old to approve a device.
     #[error("allowing a device takes a fresh sign-in")]
     NotFresh,
-    /// The provider does not say when the person signed in, not even of a sign-in that was demanded.
+    /// The provider does not report the time of authentication, even for a sign-in that requested it.
     #[error("the identity provider does not say when the person signed in")]
     AuthTimeMissing,
-    /// The device flow is switched off.
+    /// The device flow is disabled.
     #[error("the device flow is switched off here")]
     DeviceFlowOff,
-    /// The session of the person who answers has ended in the meantime.
+    /// The session of the person has ended.
     #[error("your session has ended")]
     SessionEnded,
-    /// Our own store or audit trail.
+    /// The store or the audit trail is unavailable.
     #[error("consent is unavailable")]
     Unavailable(#[from] StoreError),
 }
 
 impl ConsentError {
-    /// A stable word for metrics.
+    /// Stable code for metrics.
     pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownCode => "unknown_code",
@@ -61,17 +61,17 @@ impl ConsentError {
     }
 }
 
-/// A request and those beside it, on their way to an answer.
+/// A request that is being decided, with the requests that are decided together with it.
 pub(super) struct Answering<'a> {
     pub(super) requester: &'a Requester,
     pub(super) pending: PendingRequest,
     pub(super) decision: ConsentChoice,
-    /// The names of the other requests that the person was shown.
+    /// IDs of the other requests that the person saw.
     pub(super) shown: &'a [String],
 }
 
 impl Clients {
-    /// Remembers a request for those that may join it. Where that fails it is answered on its own.
+    /// Lists a request, so that later ones can be decided together with it. If this fails, it is decided alone.
     pub(crate) async fn list_pending(
         &self,
         requester: &Requester,
@@ -91,7 +91,7 @@ impl Clients {
         }
     }
 
-    /// The requests beside this one that are still open, oldest first.
+    /// The other pending requests that can be decided together with this one, oldest first.
     pub(crate) async fn others(
         &self,
         requester: &Requester,
@@ -137,9 +137,9 @@ impl Clients {
         })
     }
 
-    /// Audits an answer, then gives it to the request and to those that were shown beside it; how many took it. None
-    /// when the session has ended since it was found: it says neither yes nor no. A yes is dated before the audit trail is waited for: an end that falls
-    /// in between is later than it.
+    /// Audits a decision, then applies it to the request and to those that were listed with it. Returns how many
+    /// accepted it; `None` if the session has ended. An approval is read before the audit event is written, so a
+    /// session end in between is later than it.
     pub(super) async fn answer(
         &self,
         context: &RequestContext,
@@ -194,7 +194,7 @@ impl Clients {
         Ok(Some(answered))
     }
 
-    /// Whether the request was still open and took the answer.
+    /// Applies the decision to one request. Returns whether it was pending.
     async fn answer_one(
         &self,
         pending: &PendingRequest,
@@ -232,7 +232,7 @@ impl Clients {
     }
 }
 
-/// How a device authorization stands in the list of those that wait.
+/// The entry of a device authorization in the list of pending requests.
 pub(super) fn pending_device(key: SecretDigest, device: &DeviceAuthorization) -> PendingRequest {
     PendingRequest {
         key,

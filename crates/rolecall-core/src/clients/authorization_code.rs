@@ -1,8 +1,8 @@
-//! The authorization code flow with PKCE (RFC 6749 4.1, RFC 7636, RFC 8252): a client on the person's own machine sends
-//! the browser here and gets a code on a loopback port.
+//! The authorization code flow with PKCE (RFC 6749 4.1, RFC 7636, RFC 8252): a client on the person's machine opens the
+//! browser and receives a code on a loopback port.
 //!
-//! A request belongs to the browser's session that saw it. A code lives for a minute, is for one client, one redirect URI
-//! and one verifier, and works once; shown twice, it ends what it made (RFC 9700 2.1.1, OWASP ASVS 10.4.2).
+//! A request belongs to the browser session in which it was shown. A code is valid for one minute, for one client,
+//! redirect URI and verifier, and for one use; a second use ends its session (RFC 9700 2.1.1, OWASP ASVS 10.4.2).
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,19 +18,19 @@ use crate::clients::{
 use crate::record::Record;
 use crate::session::Approval;
 
-/// What an authorization request asks for, read and found in order.
+/// The validated parameters of an authorization request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AuthorizationParameters {
-    /// Where the response goes.
+    /// Target of the response.
     pub redirect_uri: RedirectUri,
-    /// `state`, as it came.
+    /// `state`, unchanged.
     pub state: Option<String>,
     /// `code_challenge`
     pub code_challenge: CodeChallenge,
 }
 
 impl AuthorizationParameters {
-    /// Where the browser goes with a response.
+    /// The URL of a response.
     pub(super) fn response(&self, parameter: (&str, &str), description: Option<&str>) -> String {
         response(
             &self.redirect_uri,
@@ -41,7 +41,7 @@ impl AuthorizationParameters {
     }
 }
 
-/// Where the browser goes with a response (RFC 6749 4.1.2).
+/// The URL of a response (RFC 6749 4.1.2).
 pub fn response(
     redirect_uri: &RedirectUri,
     state: Option<&str>,
@@ -55,7 +55,7 @@ pub fn response(
     redirect_uri.with_query(&query.finish())
 }
 
-/// An authorization request, by [`AuthorizationRequest::key`]: pending, then approved or denied, then its answer is sent.
+/// An authorization request, stored under [`AuthorizationRequest::key`]: pending, then approved or denied, then sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
     #[serde(rename = "asking")]
@@ -64,7 +64,7 @@ pub struct AuthorizationRequest {
     parameters: AuthorizationParameters,
     session: SessionId,
     answer: ConsentState,
-    /// Whether the answer has been sent: once.
+    /// Whether the response has been sent. It is sent once.
     answered: bool,
 }
 
@@ -73,7 +73,7 @@ impl Record for AuthorizationRequest {
 }
 
 impl AuthorizationRequest {
-    /// A new one, in this browser's session.
+    /// Creates a pending request in this browser session.
     pub fn begin(
         requester: Requester,
         parameters: AuthorizationParameters,
@@ -88,17 +88,17 @@ impl AuthorizationRequest {
         }
     }
 
-    /// Who asks.
+    /// The client that requests access.
     pub fn requester(&self) -> &Requester {
         &self.requester
     }
 
-    /// Whether it waits for an answer.
+    /// Whether the request is pending.
     pub fn is_pending(&self) -> bool {
         self.answer.is_pending()
     }
 
-    /// The request with the person's answer.
+    /// The request with the decision of the person.
     ///
     /// # Errors
     /// [`NotPending`].
@@ -112,10 +112,10 @@ impl AuthorizationRequest {
         })
     }
 
-    /// The request when its answer is on its way to the client, and that answer: once.
+    /// Marks the request as sent and returns it with the decision.
     ///
     /// # Errors
-    /// [`NotPending`] when there is no answer, or it was sent before.
+    /// [`NotPending`] if it is not decided, or was sent before.
     pub fn sent(self) -> Result<(Self, ConsentDecision), NotPending> {
         match self.answer.given() {
             Some(answer) if !self.answered => {
@@ -129,12 +129,12 @@ impl AuthorizationRequest {
         }
     }
 
-    /// Where the browser goes with a response.
+    /// The URL of a response.
     pub fn response(&self, parameter: (&str, &str), description: Option<&str>) -> String {
         self.parameters.response(parameter, description)
     }
 
-    /// A code for what was approved.
+    /// Creates the code for an approval.
     pub fn into_code(self, approval: Approval, now: DateTime<Utc>) -> IssuedCode {
         IssuedCode {
             requester: self.requester,
@@ -145,7 +145,7 @@ impl AuthorizationRequest {
         }
     }
 
-    /// Where the request is, the same whenever this browser shows it again.
+    /// The store key of the request. It is the same each time this browser session shows the request.
     pub fn key(
         session: SessionId,
         client: SecretDigest,
@@ -163,7 +163,7 @@ impl AuthorizationRequest {
     }
 }
 
-/// A code that was issued, found by its digest: unused, then redeemed or spoilt.
+/// An issued code, stored under its digest: unused, then redeemed or invalidated.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IssuedCode {
     #[serde(rename = "asking")]
@@ -171,20 +171,20 @@ pub struct IssuedCode {
     #[serde(rename = "ask")]
     parameters: AuthorizationParameters,
     approval: Approval,
-    /// After this it is too late. The record is kept longer, to know a code that is shown again.
+    /// End of validity. The record is kept longer, so that a replayed code is recognized.
     expires_at: DateTime<Utc>,
     outcome: CodeState,
 }
 
-/// What became of a code.
+/// The state of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CodeState {
-    /// Nothing yet.
+    /// It has not been presented.
     Unused,
-    /// It was shown and was not good for it.
+    /// It was presented with wrong parameters.
     #[serde(rename = "Spoilt")]
     Invalidated,
-    /// It made the client session at this key.
+    /// It was redeemed for the client session at this key.
     Redeemed(SecretDigest),
 }
 
@@ -193,10 +193,10 @@ impl Record for IssuedCode {
 }
 
 impl IssuedCode {
-    /// The code, if nobody has shown it yet.
+    /// The code, if it has not been presented.
     ///
     /// # Errors
-    /// What became of it.
+    /// The state of the code.
     pub fn unused(self) -> Result<UnusedCode, CodeState> {
         match self.outcome {
             CodeState::Unused => Ok(UnusedCode(self)),
@@ -204,18 +204,18 @@ impl IssuedCode {
         }
     }
 
-    /// What became of it.
+    /// The state of the code.
     pub fn outcome(&self) -> CodeState {
         self.outcome
     }
 }
 
-/// An [`IssuedCode`] that nobody has shown yet. Redeemed or spoilt, it is an [`IssuedCode`] again.
+/// An [`IssuedCode`] that has not been presented.
 #[derive(Clone, Debug)]
 pub struct UnusedCode(IssuedCode);
 
 impl UnusedCode {
-    /// Whether it was issued for what is shown with it, to this client, and still works.
+    /// Whether it was issued to this client for these parameters, and has not expired.
     pub fn matches(&self, client: &ClientId, shown: &CodeRedemption, now: DateTime<Utc>) -> bool {
         let code = &self.0;
         code.requester.client == client_key(client)
@@ -227,17 +227,17 @@ impl UnusedCode {
             && now < code.expires_at
     }
 
-    /// Who asked.
+    /// The client that requested access.
     pub fn requester(&self) -> &Requester {
         &self.0.requester
     }
 
-    /// Who said yes.
+    /// The approval of the person.
     pub fn approval(&self) -> &Approval {
         &self.0.approval
     }
 
-    /// The code when it has made the client session at this key.
+    /// The code after it was redeemed for the client session at this key.
     pub fn redeemed(self, session: SecretDigest) -> IssuedCode {
         IssuedCode {
             outcome: CodeState::Redeemed(session),
@@ -245,7 +245,7 @@ impl UnusedCode {
         }
     }
 
-    /// The code when it was shown and was not good for it.
+    /// The code after it was presented with wrong parameters.
     pub fn invalidated(self) -> IssuedCode {
         IssuedCode {
             outcome: CodeState::Invalidated,

@@ -1,5 +1,5 @@
-//! The authorization endpoint (RFC 6749 4.1.1, RFC 7636, RFC 8252): a client on the person's machine asks through the
-//! browser. Every request is shown and answered; nothing is remembered as allowed for the next time (RFC 8252 8.6).
+//! The authorization endpoint (RFC 6749 4.1.1, RFC 7636, RFC 8252) for clients on the person's machine. Every request
+//! requires consent; no consent is remembered (RFC 8252 8.6).
 
 use crate::audit::RequestContext;
 use crate::base::limits;
@@ -15,7 +15,7 @@ use crate::clients::{
 use crate::record::{StoreError, VersionedRecord};
 use crate::session::{Approval, ClientName, Session};
 
-/// An authorization request as it arrived.
+/// The parameters of an authorization request, unvalidated.
 #[derive(Clone, Debug, Default)]
 pub struct AuthorizationForm {
     /// `client_id`
@@ -30,11 +30,11 @@ pub struct AuthorizationForm {
     pub code_challenge: Option<String>,
     /// `code_challenge_method`
     pub code_challenge_method: Option<String>,
-    /// `scope`, or `scopes` as AWS's CLI calls it; separated by spaces.
+    /// `scope`, or `scopes` as the AWS CLI sends it; separated by spaces.
     pub scope: Option<String>,
 }
 
-/// An authorization request that is in order.
+/// A valid authorization request.
 #[derive(Clone, Debug)]
 pub struct ValidatedAuthorization {
     client: SecretDigest,
@@ -42,44 +42,44 @@ pub struct ValidatedAuthorization {
     parameters: AuthorizationParameters,
 }
 
-/// Why an authorization request is not in order.
+/// Why an authorization request is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorizeError {
-    /// The client is unknown: the person is told, nobody is redirected (RFC 6749 4.1.2.1).
+    /// The client is unknown. The person sees an error; the browser is not redirected (RFC 6749 4.1.2.1).
     #[error("this program is not registered here, or its registration has expired")]
     InvalidClient,
-    /// The redirect URI is not the client's: as above.
+    /// The redirect URI is not registered. The browser is not redirected.
     #[error("this program asks to be answered at an address that it did not register")]
     InvalidRedirectUri,
-    /// `state` is too long to be sent back: as above.
+    /// `state` is too long. The browser is not redirected.
     #[error("the request is too large")]
     TooLarge,
-    /// The client is told, at its redirect URI.
+    /// Any other error. The browser is redirected to the client with it.
     #[error("the request is not in order: {error}")]
     Redirect {
         /// `error` (RFC 6749 4.1.2.1)
         error: &'static str,
-        /// Where the browser goes.
+        /// Redirect URI of the client, with the error.
         to: String,
     },
 }
 
-/// What comes next for a browser with an authorization request.
+/// The next step of an authorization request.
 #[derive(Debug)]
 pub enum AuthorizationStep {
-    /// The person is asked.
+    /// Ask the person for consent.
     RequestConsent(Box<ConsentRequest>),
-    /// The browser goes there, with the answer.
+    /// Redirect the browser to this URL of the client.
     Redirect(String),
-    /// The answer was sent already, or the request has expired.
+    /// Nothing: the response was sent before, or the request has expired.
     Closed,
-    /// The session of the person who answers has ended in the meantime.
+    /// Nothing: the session of the person has ended.
     SessionEnded,
 }
 
 impl Clients {
-    /// Reads an authorization request, in the order of RFC 6749 4.1.2.1: until client and redirect URI are known to
-    /// belong together, nobody is redirected anywhere.
+    /// Validates an authorization request, in the order of RFC 6749 4.1.2.1. The browser is never redirected before
+    /// client and redirect URI are known to belong together.
     ///
     /// # Errors
     /// [`AuthorizeError`].
@@ -128,7 +128,7 @@ impl Clients {
         }
     }
 
-    /// What the browser of this session sees of a request: the question, or an answer that was given meanwhile.
+    /// Starts or resumes a request in this session: asks for consent, or sends the response if it is decided.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -157,7 +157,8 @@ impl Clients {
         )))
     }
 
-    /// Takes the person's answer to what they have seen, and sends it; `shown` are the names of the other requests on the page.
+    /// Decides a request and sends the response. `decided` contains the choice and the IDs of the other requests on the
+    /// page.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -171,7 +172,7 @@ impl Clients {
         let key = AuthorizationRequest::key(session.id, read.client, &read.parameters);
         let records = &self.records;
         let Some(seen) = records.get::<AuthorizationRequest>(key).await? else {
-            // The page is from another session, or too old: whoever looks now is asked now.
+            // The page is from another session or too old: ask for consent again.
             return self.begin_authorization(context, session, read).await;
         };
         if seen.record.is_pending() {
@@ -219,7 +220,7 @@ impl Clients {
         Ok(requester)
     }
 
-    /// Sends the answer of a request, once.
+    /// Sends the response of a request, once.
     async fn send_answer(
         &self,
         key: SecretDigest,
@@ -253,7 +254,7 @@ impl Clients {
         let now = self.clock.now();
         let to = request.response(("code", code.expose()), None);
         let issued = request.into_code(approval, now);
-        // Longer than the code works, so that a code shown again is known.
+        // The record outlives the code, so that a replayed code is recognized.
         let until = now + limits::AUTHORIZATION_LIFE;
         self.records.insert(code.digest(), &issued, until).await?;
         Ok(AuthorizationStep::Redirect(to))
@@ -273,7 +274,7 @@ fn pending_in_session(
     }
 }
 
-/// Checks a request whose client and redirect URI are in order; `error` and a description when something else is not.
+/// Validates a request with valid client and redirect URI. The error contains `error` and a description.
 fn in_order(
     form: &AuthorizationForm,
     client: &RegisteredClient,
@@ -291,7 +292,7 @@ fn in_order(
         "invalid_request",
         "a code_challenge with the method S256 is required",
     );
-    // No `plain`, and no default, which would be `plain` (RFC 7636 4.3).
+    // Neither `plain` nor the default, which is `plain` (RFC 7636 4.3).
     if form.code_challenge_method.as_deref() != Some("S256") {
         return Err(no_pkce);
     }

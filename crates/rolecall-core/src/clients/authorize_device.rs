@@ -1,5 +1,5 @@
-//! StartDeviceAuthorization of sso-oidc (RFC 8628), and the person's side of it: the code is looked up, compared, typed,
-//! and answered. Wrong codes are counted before they are looked up, so that guessing in parallel gains nothing.
+//! StartDeviceAuthorization of sso-oidc (RFC 8628), and the consent of the person: the code is looked up, compared,
+//! entered and decided. A wrong code is counted before it is looked up, so parallel guesses are limited as well.
 
 use chrono::TimeDelta;
 
@@ -17,10 +17,10 @@ use crate::record::rate_limit::{LimitExceeded, LimitName, RateLimitError, RateLi
 use crate::record::{StoreError, VersionedRecord};
 use crate::session::Session;
 
-/// How often another user code is drawn when one is taken.
+/// Number of attempts to find a free user code.
 const USER_CODE_TRIES: usize = 8;
 
-/// A device authorization that has begun (RFC 8628 3.2).
+/// The response to a device authorization request (RFC 8628 3.2).
 #[derive(Debug)]
 pub struct StartedDeviceAuthorization {
     /// `device_code`
@@ -33,21 +33,21 @@ pub struct StartedDeviceAuthorization {
     pub interval: TimeDelta,
 }
 
-/// Why none has begun.
+/// Why a device authorization was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
-    /// The device flow is switched off.
+    /// The device flow is disabled.
     #[error(
         "the device flow is switched off here: sign in with a browser on the same machine, as `aws sso login` does without --use-device-code"
     )]
     Off,
-    /// The client was configured for another portal.
+    /// The client is configured for another portal.
     #[error(transparent)]
     StartUrl(#[from] StartUrlMismatch),
-    /// Too many from this address.
+    /// The rate limit of the client address is exceeded.
     #[error(transparent)]
     TooMany(#[from] LimitExceeded),
-    /// Our own store.
+    /// The store is unavailable.
     #[error("sign-in is unavailable")]
     Unavailable(#[from] StoreError),
 }
@@ -61,31 +61,32 @@ impl From<RateLimitError> for DeviceError {
     }
 }
 
-/// What the person answered on the page of a device.
+/// The decision of a person about a device.
 #[derive(Clone, Debug)]
 pub struct DeviceConsent {
-    /// The code, which a link may have filled in.
+    /// The user code, which a link may have filled in.
     pub user_code: String,
-    /// The half of it that the person typed.
+    /// The half of the code that the person entered.
     pub retyped: String,
-    /// Yes or no.
+    /// The choice of the person.
     pub decision: ConsentChoice,
-    /// The names of the other requests that they were shown.
+    /// IDs of the other requests that the person saw.
     pub shown: Vec<String>,
 }
 
-/// How fresh a sign-in is.
+/// Whether a sign-in is recent.
 pub(crate) enum Freshness {
-    /// Within [`limits::DEVICE_APPROVAL_SIGN_IN_AGE`].
+    /// It is at most [`limits::DEVICE_APPROVAL_SIGN_IN_AGE`] old.
     Fresh,
-    /// Older, or of unknown age: a new one may be fresh.
+    /// It is older, or its age is unknown; a new sign-in may be recent.
     Old,
-    /// The provider does not tell the age of a new one either.
+    /// The provider does not report the age of a new sign-in either.
     Withheld,
 }
 
 impl Clients {
-    /// Begins a device authorization for a client that names this start URL; OAuth's own requests name none.
+    /// Starts a device authorization. `start_url` is the one of the client's configuration; plain OAuth requests have
+    /// none.
     ///
     /// # Errors
     /// [`DeviceError`].
@@ -126,7 +127,7 @@ impl Clients {
         })
     }
 
-    /// A user code that leads to the authorization at this key, and to no other.
+    /// Reserves a user code for the device authorization at this key.
     async fn reserve_user_code(&self, device: SecretDigest) -> Result<UserCode, StoreError> {
         let until = self.clock.now() + limits::AUTHORIZATION_LIFE;
         for _ in 0..USER_CODE_TRIES {
@@ -143,7 +144,7 @@ impl Clients {
         Err(StoreError::Exists)
     }
 
-    /// The request of the code that a person typed, or that a link filled in.
+    /// The request with the user code that a person entered, or that a link filled in.
     ///
     /// # Errors
     /// [`ConsentError`].
@@ -166,7 +167,7 @@ impl Clients {
         })
     }
 
-    /// Takes a person's answer to a device; how many requests it served.
+    /// Decides a device request. Returns how many requests the decision applies to.
     ///
     /// # Errors
     /// [`ConsentError`].
@@ -199,7 +200,7 @@ impl Clients {
         }
     }
 
-    /// Whether the sign-in is young enough for letting in a program that need not be on the person's machine.
+    /// Whether the sign-in is recent enough to approve a client that may be on another machine.
     pub(crate) fn freshness(&self, session: &Session) -> Freshness {
         let now = self.clock.now();
         let identity = &session.identity;
@@ -226,12 +227,12 @@ impl Clients {
             Freshness::Withheld => return Err(ConsentError::AuthTimeMissing),
         }
         let code = UserCode::parse(typed).map_err(|_| ConsentError::UnknownCode)?;
-        // A wrong code is counted before it is known to be one.
+        // Every code counts as wrong until it is found.
         let slots = self.acquire_user_code_slot(session).await?;
         let records = &self.records;
         let entry: Option<VersionedRecord<UserCodeEntry>> = records.get(code.key()).await?;
         let Some(entry) = entry else {
-            // It counts against the address too, but that refuses nobody who is signed in.
+            // It also counts against the address, but never limits signed-in people.
             let _ = self
                 .rates
                 .count_refusal(context.origin.address, LimitName::Failures)

@@ -1,8 +1,8 @@
-//! Registered clients: programs such as the AWS CLI that ask on a person's behalf (RegisterClient of sso-oidc, RFC 7591).
+//! Registered clients, such as the AWS CLI (RegisterClient of sso-oidc, RFC 7591).
 //!
-//! Anybody may register, so nothing a client says of itself is believed: its name is shown as unverified, and its secret
-//! proves only that it belongs to the id. The id carries the whole registration under our mac, so none is stored: a
-//! store that was lost breaks no laptop, and there is nothing to fill up.
+//! Anyone can register, so no statement of a client is trusted: its name is displayed as unverified, and its secret
+//! only proves that it belongs to the ID. The ID contains the registration with an HMAC, so registrations are not
+//! stored: they survive the loss of the store and cannot fill it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +18,7 @@ use crate::record::SealingKeys;
 const ID_PURPOSE: &str = "rolecall/client-id/v1";
 const SECRET_PURPOSE: &str = "rolecall/client-secret/v1";
 
-/// How a client may ask for tokens (`grant_type`, RFC 6749 and RFC 8628 3.4).
+/// The grant types of token requests (`grant_type`, RFC 6749 and RFC 8628 3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GrantType {
     /// `authorization_code`
@@ -33,14 +33,14 @@ pub enum GrantType {
 }
 
 impl GrantType {
-    /// All of them.
+    /// All grant types.
     pub const ALL: [Self; 3] = [
         Self::AuthorizationCode,
         Self::DeviceCode,
         Self::RefreshToken,
     ];
 
-    /// As it stands in requests.
+    /// The value of `grant_type`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AuthorizationCode => grant::AUTHORIZATION_CODE,
@@ -49,14 +49,14 @@ impl GrantType {
         }
     }
 
-    /// The grant type of this name.
+    /// The grant type with this name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.as_str() == text)
     }
 }
 
 text_newtype!(
-    /// `client_id`: a registration and our mac on it. It fits into a return path, which is its upper bound.
+    /// `client_id`: a registration and its HMAC. Its length is limited by that of a return path.
     ClientId,
     InvalidClientId,
     "a client id is up to 1280 characters of base64url, with one dot",
@@ -64,28 +64,28 @@ text_newtype!(
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 );
 
-/// A client that registered, as its id says. Members have short names since the id is part of an address.
+/// A registered client, as contained in its ID. Member names are short, because the ID is part of URLs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegisteredClient {
-    /// What it said of itself.
+    /// The registered metadata.
     #[serde(flatten)]
     pub registration: Registration,
-    /// Since when.
+    /// Time of registration.
     #[serde(rename = "i", with = "chrono::serde::ts_seconds")]
     pub issued_at: DateTime<Utc>,
-    /// Until when.
+    /// End of the registration.
     #[serde(rename = "e", with = "chrono::serde::ts_seconds")]
     pub expires_at: DateTime<Utc>,
-    /// Tells it apart from another of the same words.
+    /// Distinguishes registrations with equal metadata.
     #[serde(rename = "j")]
     pub nonce: String,
 }
 
 impl RegisteredClient {
-    /// Its id, under the mac of this ring.
+    /// The ID of the client, with an HMAC of these keys.
     ///
     /// # Errors
-    /// When it says more of itself than fits into an id.
+    /// The metadata does not fit into an ID.
     pub fn id(&self, keys: &SealingKeys) -> Result<ClientId, InvalidClientId> {
         let json = serde_json::to_vec(self).map_err(|_| InvalidClientId)?;
         let body = URL_SAFE_NO_PAD.encode(json);
@@ -93,7 +93,7 @@ impl RegisteredClient {
         ClientId::parse(&format!("{body}.{mac}"))
     }
 
-    /// The client of this id, if this ring stamped it and it has not expired.
+    /// The client with this ID, if the HMAC is valid and the registration has not expired.
     pub fn open(id: &ClientId, keys: &SealingKeys, now: DateTime<Utc>) -> Option<Self> {
         let (body, mac) = id.as_str().split_once('.')?;
         if !keys.verify_mac(ID_PURPOSE, body, mac) {
@@ -104,8 +104,8 @@ impl RegisteredClient {
         (now < client.expires_at).then_some(client)
     }
 
-    /// Whether it gets new tokens by itself. A profile without `[sso-session]` registers no scope, and its program keeps no
-    /// refresh token.
+    /// Whether it gets a refresh token. A profile without `[sso-session]` registers no scope, and its client does not
+    /// keep refresh tokens.
     pub fn renews(&self) -> bool {
         let Registration {
             scopes,
@@ -118,24 +118,24 @@ impl RegisteredClient {
         }
     }
 
-    /// Whether it may use this grant type; one that named none may use all.
+    /// Whether it may use this grant type. A client that registered none may use all.
     pub fn may_use(&self, grant_type: GrantType) -> bool {
         let named = &self.registration.grant_types;
         named.is_empty() || named.contains(&grant_type)
     }
 }
 
-/// Which client: stands in records in place of the id.
+/// Key of a client in records, in place of the ID.
 pub fn client_key(id: &ClientId) -> SecretDigest {
     SecretDigest::of("rolecall/client/v1", &[id.as_str().as_bytes()])
 }
 
-/// The secret of this id.
+/// The secret of this ID.
 pub fn secret_of(id: &ClientId, keys: &SealingKeys) -> ClientSecret {
     ClientSecret::new(keys.mac(SECRET_PURPOSE, id.as_str()))
 }
 
-/// Whether this is the id's secret; takes the same time for every secret.
+/// Whether this is the secret of the ID; in constant time.
 pub fn is_secret_of(id: &ClientId, secret: &ClientSecret, keys: &SealingKeys) -> bool {
     keys.verify_mac(SECRET_PURPOSE, id.as_str(), secret.expose())
 }
@@ -191,7 +191,7 @@ mod tests {
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
             let changed = ClientId::parse(std::str::from_utf8(&bytes).unwrap()).unwrap();
             let opened = RegisteredClient::open(&changed, &keys, now);
-            // The last character of base64url has unused bits: other spellings of the same bytes are not taken either.
+            // The last character of base64url has unused bits: other encodings of the same bytes are rejected as well.
             assert_eq!(opened, None, "character {at}");
         }
         let rotated = SealingKeys::new(&[9; 32], &[[7; 32]]);

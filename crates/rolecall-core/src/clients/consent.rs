@@ -1,7 +1,7 @@
-//! A person's consent to what a client asks for: the part that both flows have in common.
+//! Consent of a person to the request of a client: the part that both flows share.
 //!
-//! Requests of one program from one address that began within a minute are answered together, so that a burst of
-//! parallel tools takes one click. Each of them is listed on the page, and only those that were listed are answered.
+//! Requests of one client from one address that start within a minute are decided together, so a burst of parallel
+//! tools needs one decision. The page lists them, and the decision applies only to the listed ones.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,12 +13,12 @@ use crate::clients::UserCode;
 use crate::record::Record;
 use crate::session::{Approval, ClientName};
 
-/// Names a request to the person who answers it; it finds no record by itself.
+/// ID of a request on the consent page. It does not give access to the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestId(SecretDigest);
 
 impl RequestId {
-    /// The name of the request at this key.
+    /// The ID of the request at this key.
     pub fn of(key: SecretDigest) -> Self {
         Self(SecretDigest::of(
             "rolecall/request-id/v1",
@@ -33,51 +33,51 @@ impl std::fmt::Display for RequestId {
     }
 }
 
-/// Who asks, as far as it can be told.
+/// The client that requests access.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Requester {
-    /// Which client, see [`crate::clients::client_key`].
+    /// Key of the client; see [`crate::clients::client_key`].
     pub client: SecretDigest,
-    /// What it calls itself; unverified.
+    /// Name that the client registered; unverified.
     pub client_name: ClientName,
-    /// From where.
+    /// Address and user agent of the client.
     pub origin: ClientInfo,
-    /// Since when.
+    /// Time of the request.
     pub begun_at: DateTime<Utc>,
 }
 
-/// What a person answered; no also stands for a client that did not behave.
+/// The decision about a request. A client that polls too often is denied as well.
 #[derive(Clone, Debug)]
 pub enum ConsentDecision {
-    /// Yes.
+    /// The person approved the request.
     Approved(Box<Approval>),
-    /// No.
+    /// The request was denied.
     Denied,
 }
 
-/// A request is not open: it was answered, or it is too late.
+/// The request is not pending: it was decided, or has expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the request is not open any more")]
 pub struct NotPending;
 
-/// Whether a stored request has its answer. It is answered once.
+/// The state of a stored request. It is decided once.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum ConsentState {
-    /// Nobody has answered yet.
+    /// Not decided.
     Pending,
-    /// Yes.
+    /// Approved by a person.
     Approved(Box<Approval>),
-    /// No; or the client did not behave.
+    /// Denied by a person, or because the client polled too often.
     Denied,
 }
 
 impl ConsentState {
-    /// Nobody has answered yet.
+    /// Whether the request is not decided.
     pub(super) fn is_pending(&self) -> bool {
         matches!(self, Self::Pending)
     }
 
-    /// The answer, if there is one.
+    /// The decision, if there is one.
     pub(super) fn given(&self) -> Option<ConsentDecision> {
         match self {
             Self::Pending => None,
@@ -96,54 +96,54 @@ impl From<ConsentDecision> for ConsentState {
     }
 }
 
-/// What the person says.
+/// The choice of a person on the consent page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsentChoice {
-    /// Yes.
+    /// Approve.
     Allow,
-    /// No.
+    /// Deny.
     Deny,
 }
 
-/// A request as the person sees it.
+/// A request for the consent page.
 #[derive(Clone, Debug)]
 pub struct ConsentRequest {
-    /// Who asks.
+    /// The client that requests access.
     pub requester: Requester,
-    /// In which flow.
+    /// The flow of the request.
     pub flow: Flow,
-    /// The code to compare (device flow).
+    /// The user code to compare (device flow).
     pub user_code: Option<UserCode>,
-    /// Other requests that the same answer serves, oldest first.
+    /// Other requests to which the same decision applies, oldest first.
     pub others: Vec<OtherRequest>,
 }
 
-/// A request that is answered together with another.
+/// A request that is decided together with another one.
 #[derive(Clone, Copy, Debug)]
 pub struct OtherRequest {
-    /// Its name.
+    /// ID of the request.
     pub id: RequestId,
-    /// Since when.
+    /// Time of the request.
     pub begun_at: DateTime<Utc>,
 }
 
-/// Requests that may be answered together, by [`PendingRequests::key`].
+/// Requests that can be decided together, stored under [`PendingRequests::key`].
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct PendingRequests {
-    /// Oldest first; answered ones may linger.
+    /// Oldest first; may contain decided requests.
     entries: Vec<PendingRequest>,
 }
 
-/// One of them.
+/// An entry of the list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PendingRequest {
-    /// Finds its record.
+    /// Key of the record of the request.
     pub key: SecretDigest,
-    /// In which flow.
+    /// The flow of the request.
     pub flow: Flow,
-    /// In which browser's session (code flow).
+    /// The browser session of the request (code flow).
     pub session: Option<SessionId>,
-    /// Since when.
+    /// Time of the request.
     pub begun_at: DateTime<Utc>,
 }
 
@@ -152,11 +152,12 @@ impl Record for PendingRequests {
 }
 
 impl PendingRequests {
-    /// Where the list is that this request belongs to; none where the address is not known, since nothing is joined then.
+    /// The store key of the list for this request; `None` if the address is unknown, because such requests are decided
+    /// alone.
     ///
-    /// Devices are joined by their client and its address: only who holds the client's secret can ask in its name.
-    /// Requests of the code flow are joined within one browser's session by the client's name, since tools that start
-    /// together without a registration register one each. Their codes go to that person's machine alone.
+    /// Device requests are grouped by client and address: only the holder of the client secret can send them. Requests
+    /// of the code flow are grouped by the name of the client within one browser session, because tools that start
+    /// together register separately. Their codes are sent only to the person's machine.
     pub fn key(requester: &Requester, pending: &PendingRequest) -> Option<SecretDigest> {
         let address = requester.origin.address?.to_canonical().to_string();
         let name = requester.client_name.to_string();
@@ -176,7 +177,7 @@ impl PendingRequests {
         })
     }
 
-    /// The list with another request; without those that are too old to be joined, and the oldest beyond
+    /// The list with another request, without expired ones, and without the oldest beyond
     /// [`limits::JOINT_CONSENT_REQUESTS_MAX`].
     pub fn with(mut self, pending: PendingRequest) -> Self {
         let now = pending.begun_at;
@@ -192,8 +193,8 @@ impl PendingRequests {
         self
     }
 
-    /// Those that the answer to `one` may serve as well: the same flow, within [`limits::JOINT_CONSENT_WINDOW`] of it, and in
-    /// the same browser where they are in one.
+    /// The requests to which the decision about `one` can apply: those of the same flow and browser session within
+    /// [`limits::JOINT_CONSENT_WINDOW`].
     pub fn joinable_with<'a>(
         &'a self,
         one: &'a PendingRequest,

@@ -1,7 +1,7 @@
-//! The device flow (RFC 8628): a client without a browser polls until a person has typed its code elsewhere.
+//! The device flow (RFC 8628): a client polls until a person has entered its code in a browser.
 //!
-//! Whoever types the code need not be whoever sees the terminal, and that is what phishers live on: the page asks for
-//! the code to be compared and typed, the sign-in must be fresh, and what is allowed can be refused by the access policy.
+//! The person who enters the code may not be the one who started the client, which phishing exploits. Therefore the
+//! person must compare and enter the code, the sign-in must be recent, and the access policy can restrict the flow.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -13,28 +13,28 @@ use crate::clients::{ConsentDecision, NotPending, Requester};
 use crate::record::Record;
 use crate::session::Approval;
 
-/// Letters that are hard to mistake for one another and spell no words (RFC 8628 6.1).
+/// Letters that are easy to distinguish and form no words (RFC 8628 6.1).
 const ALPHABET: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 const LETTERS: usize = 8;
 
-/// `user_code` (RFC 8628 3.2): 8 of 20 letters, 34.5 bits, shown as `BCDF-GHJK`.
+/// `user_code` (RFC 8628 3.2): 8 of 20 letters, 34.5 bits, displayed as `BCDF-GHJK`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct UserCode(String);
 
-/// A text is no [`UserCode`].
+/// Why a user code is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a code is eight letters, such as BCDF-GHJK")]
 pub struct InvalidUserCode;
 
 impl UserCode {
-    /// A random one.
+    /// Generates a random code.
     pub fn generate(entropy: &dyn Entropy) -> Self {
         let mut code = String::with_capacity(LETTERS);
         while code.len() < LETTERS {
             let mut byte = [0];
             entropy.fill(&mut byte);
-            // Each letter has the same chance: bytes beyond the last whole round of the alphabet are thrown away.
+            // Rejection sampling gives all letters the same probability.
             if byte[0] < 240 {
                 code.push(char::from(ALPHABET[usize::from(byte[0]) % ALPHABET.len()]));
             }
@@ -42,7 +42,7 @@ impl UserCode {
         Self(code)
     }
 
-    /// Reads what a person typed: lower case, spaces and dashes do not matter.
+    /// Parses the input of a person; ignores case, spaces and dashes.
     ///
     /// # Errors
     /// [`InvalidUserCode`].
@@ -56,13 +56,13 @@ impl UserCode {
         &self.0[..LETTERS / 2]
     }
 
-    /// Whether the person typed the four letters that no link fills in; the whole code will do as well.
+    /// Whether the person entered the four letters that no link fills in. The complete code is accepted as well.
     pub fn is_retyped_by(&self, text: &str) -> bool {
         let half = letters(text, LETTERS / 2);
         half.as_deref() == Some(&self.0[LETTERS / 2..]) || Self::parse(text).as_ref() == Ok(self)
     }
 
-    /// What finds its authorization.
+    /// The store key of the code.
     pub fn key(&self) -> SecretDigest {
         SecretDigest::of("rolecall/user-code/v1", &[self.0.as_bytes()])
     }
@@ -100,13 +100,13 @@ impl From<UserCode> for String {
     }
 }
 
-/// A device authorization under way, found by the digest of its `device_code`: pending, then approved or denied.
+/// A device authorization, stored under the digest of its `device_code`: pending, then approved or denied.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeviceAuthorization {
     #[serde(rename = "asking")]
     requester: Requester,
     user_code: UserCode,
-    /// After this it is too late. The record is kept a little longer, so that whoever polls is told.
+    /// End of validity. The record is kept longer, so that the client gets an error.
     expires_at: DateTime<Utc>,
     answer: ConsentState,
     polls: u32,
@@ -118,7 +118,7 @@ impl Record for DeviceAuthorization {
     const KIND: &'static str = "device";
 }
 
-/// Leads from a user code to its [`DeviceAuthorization`].
+/// Maps a user code to its [`DeviceAuthorization`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UserCodeEntry {
     /// The key of the authorization.
@@ -129,23 +129,23 @@ impl Record for UserCodeEntry {
     const KIND: &'static str = "user-code";
 }
 
-/// What a poll finds (RFC 8628 3.5).
+/// The result of a poll (RFC 8628 3.5).
 #[derive(Clone, Debug)]
 pub enum PollResult {
-    /// Nobody has answered yet.
+    /// Not decided.
     Pending,
-    /// Asked again too soon.
+    /// The client polled too soon.
     SlowDown,
-    /// The person said no.
+    /// The request was denied.
     Denied,
-    /// Too late.
+    /// The request has expired.
     Expired,
-    /// The person said yes.
+    /// The request was approved.
     Approved(Box<Approval>),
 }
 
 impl DeviceAuthorization {
-    /// A new one.
+    /// Creates a pending authorization.
     pub fn begin(requester: Requester, user_code: UserCode) -> Self {
         Self {
             expires_at: requester.begun_at + limits::AUTHORIZATION_LIFE,
@@ -158,37 +158,37 @@ impl DeviceAuthorization {
         }
     }
 
-    /// Who asks.
+    /// The client that requests access.
     pub fn requester(&self) -> &Requester {
         &self.requester
     }
 
-    /// Who asked, of an authorization that was taken out of the store.
+    /// The client that requests access.
     pub fn into_requester(self) -> Requester {
         self.requester
     }
 
-    /// What the person types.
+    /// The code that the person enters.
     pub fn user_code(&self) -> &UserCode {
         &self.user_code
     }
 
-    /// Until when the record is kept.
+    /// The expiry of the record.
     pub fn stored_until(&self) -> DateTime<Utc> {
         self.expires_at + limits::AUTHORIZATION_LIFE
     }
 
-    /// Whether somebody may still answer it.
+    /// Whether it can be decided.
     pub fn is_pending(&self, now: DateTime<Utc>) -> bool {
         now < self.expires_at && self.answer.is_pending()
     }
 
-    /// Whether it was refused for good: no poll changes it any more.
+    /// Whether it was denied. Later polls do not change it.
     pub fn is_denied(&self) -> bool {
         matches!(self.answer, ConsentState::Denied)
     }
 
-    /// The authorization with the person's answer.
+    /// The authorization with the decision of the person.
     ///
     /// # Errors
     /// [`NotPending`].
@@ -202,8 +202,8 @@ impl DeviceAuthorization {
         })
     }
 
-    /// Counts a poll and tells what it finds. The first two polls are never too soon: AWS's CLI asks once before it shows
-    /// the code. Who goes on asking too soon is turned away for good.
+    /// Counts a poll and returns its result. The first two polls are never too soon, because the AWS CLI polls once
+    /// before it displays the code. A client that keeps polling too soon is denied.
     pub fn poll(mut self, now: DateTime<Utc>) -> (Self, PollResult) {
         if now >= self.expires_at {
             return (self, PollResult::Expired);
@@ -227,7 +227,7 @@ impl DeviceAuthorization {
     }
 }
 
-/// A client that waits for the interval by its own clock may be this much early.
+/// Tolerance for a client that measures the interval with its own clock.
 const SLACK: TimeDelta = TimeDelta::seconds(1);
 
 #[cfg(test)]
@@ -297,7 +297,7 @@ mod tests {
         assert_eq!(UserCode::parse(&one.to_string()), Ok(one));
     }
 
-    /// Polls at this second.
+    /// Polls at this time.
     fn poll(device: &mut DeviceAuthorization, seconds: i64) -> PollResult {
         let (next, found) = device.clone().poll(at(seconds));
         *device = next;

@@ -1,7 +1,7 @@
-//! Accounts and roles in pages, as AWS's portal interface hands them out.
+//! Lists of accounts and roles in pages, as in AWS's portal API.
 //!
-//! A page's token names the last entry shown, not a number: entries that come or go between two pages neither repeat nor
-//! hide others. It is stamped for one person and one list, so nobody reads anything out of a token that was not theirs.
+//! A page token contains the last entry of the page, not an index, so entries that are added or removed between two
+//! pages are neither repeated nor skipped. Its HMAC binds it to one person and one list.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,25 +14,25 @@ use crate::identity::Identity;
 
 const PURPOSE: &str = "rolecall/page/v1";
 
-/// Which page, as a client asks.
+/// The requested page.
 #[derive(Clone, Debug, Default)]
 pub struct PageRequest {
-    /// `max_result`; whatever it is, a page has 1 to [`MAX_RESULT`] entries.
+    /// `max_result`; a page has 1 to [`MAX_RESULT`] entries.
     pub entries_max: Option<i64>,
-    /// `next_token` of the page before.
+    /// `next_token` of the previous page.
     pub token: Option<String>,
 }
 
-/// Part of a list, and the way to the next.
+/// A page of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
-    /// What is on it.
+    /// The entries of the page.
     pub entries: Vec<T>,
-    /// `nextToken`; none on the last page.
+    /// `nextToken`; `None` on the last page.
     pub next: Option<String>,
 }
 
-/// A page's token is not one of ours, or belongs to another person or list.
+/// The page token is invalid, or belongs to another person or list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("next_token is not one that this list gave to you")]
 pub struct InvalidPageToken;
@@ -68,7 +68,7 @@ impl Clients {
         Ok(list.page(accounts, request.size(), position))
     }
 
-    /// A page of the person's roles in an account: each permission set before its variants.
+    /// A page of the person's roles in an account. A permission set precedes its variants.
     ///
     /// # Errors
     /// [`InvalidPageToken`].
@@ -98,7 +98,7 @@ impl Clients {
     }
 }
 
-/// One person's one list.
+/// A list of one person.
 struct List<'a> {
     clients: &'a Clients,
     name: String,
@@ -117,7 +117,7 @@ impl<'a> List<'a> {
         keys.mac(PURPOSE, &format!("{}{last}", self.name))
     }
 
-    /// The last entry of the page before.
+    /// The last entry of the previous page.
     fn after(&self, request: &PageRequest) -> Result<Option<String>, InvalidPageToken> {
         let Some(token) = request.token.as_deref().filter(|token| !token.is_empty()) else {
             return Ok(None);

@@ -1,23 +1,23 @@
-//! Where a client is, compared with the person who is asked about it.
+//! Location of a client relative to the person who decides about it.
 
 use std::net::IpAddr;
 
 use super::ConsentRequest;
 use crate::caller::Flow;
 
-/// Where a client is, as far as two addresses tell.
+/// Location of a client, as far as two addresses tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientLocation {
-    /// On the person's machine, as the authorization code flow demands, or in their network.
+    /// On the person's machine, as the authorization code flow requires, or in the same network.
     Near,
-    /// In another network: right for a server that the person works on, and the mark of a phished device code.
+    /// In another network: legitimate for a remote server, but also typical of a phished device code.
     OtherNetwork,
-    /// One of the addresses is not known.
+    /// One of the addresses is unknown.
     Unknown,
 }
 
 impl ConsentRequest {
-    /// Where the client is, seen from the person at this address.
+    /// The location of the client relative to the person with this address.
     pub fn location(&self, person: Option<IpAddr>) -> ClientLocation {
         match self.flow {
             Flow::Code => ClientLocation::Near,
@@ -34,7 +34,7 @@ fn between(client: Option<IpAddr>, person: Option<IpAddr>) -> ClientLocation {
     }
 }
 
-/// Whether two addresses are likely of one place: the same /24, or the same /48 of IPv6.
+/// Whether two addresses are probably at the same location: in the same /24, or the same /48 of IPv6.
 fn is_same_network(one: IpAddr, other: IpAddr) -> bool {
     match (one.to_canonical(), other.to_canonical()) {
         (IpAddr::V4(one), IpAddr::V4(other)) => one.octets()[..3] == other.octets()[..3],

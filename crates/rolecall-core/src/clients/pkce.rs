@@ -1,5 +1,5 @@
-//! PKCE (RFC 7636): whoever redeems a code shows the verifier that only the one who asked for the code knows. Only SHA-256:
-//! a plain challenge would be the verifier itself.
+//! PKCE (RFC 7636): only the client that requested a code knows the verifier. Only SHA-256 is supported; a plain
+//! challenge would reveal the verifier.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +16,7 @@ text_newtype!(
 );
 
 impl CodeChallenge {
-    /// Whether it was made of this `code_verifier`, 43 to 128 unreserved characters (RFC 7636 4.1, 4.6).
+    /// Whether it is the challenge of this `code_verifier`, 43 to 128 unreserved characters (RFC 7636 4.1, 4.6).
     pub fn matches(&self, unverified: &str) -> bool {
         let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
         (43..=128).contains(&unverified.len())
@@ -70,7 +70,7 @@ mod tests {
             &format!("{CHALLENGE}A"),
             &CHALLENGE.replace('-', "+"),
             VERIFIER.get(..40).unwrap(),
-            // Its last character has bits that decode to nothing.
+            // The last character has unused bits that are not zero.
             "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cN",
         ] {
             assert!(CodeChallenge::parse(text).is_err(), "{text}");

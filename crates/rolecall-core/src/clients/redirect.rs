@@ -1,14 +1,14 @@
-//! Where an authorization response may go: a loopback address literal of the machine the browser runs on, with any port
-//! (RFC 8252 7.3), and nowhere else.
+//! Redirect URIs: only loopback addresses of the machine on which the browser runs, on any port (RFC 8252 7.3).
 //!
-//! Read byte by byte and not by an URL parser: what two parsers read differently, such as `127.1`, `%2e` or a backslash,
-//! is refused.
+//! Parsed byte by byte and not by a URL parser: what parsers interpret differently, such as `127.1`, `%2e` or a
+//! backslash, is rejected.
 
 use serde::{Deserialize, Serialize};
 
 const HOSTS: [&str; 2] = ["127.0.0.1", "[::1]"];
 
-/// A loopback redirect URI (RFC 8252 7.3): `http://127.0.0.1` or `http://[::1]`, a port or none, a plain path or none.
+/// A loopback redirect URI (RFC 8252 7.3): `http://127.0.0.1` or `http://[::1]`, an optional port, and an optional
+/// plain path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RedirectUri {
@@ -16,7 +16,7 @@ pub struct RedirectUri {
     path_at: usize,
 }
 
-/// Why a text is no [`RedirectUri`].
+/// Why a redirect URI is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a redirect URI is http://127.0.0.1 or http://[::1], with a port and a plain path, such as http://127.0.0.1/oauth/callback"
@@ -24,7 +24,7 @@ pub struct RedirectUri {
 pub struct InvalidRedirectUri;
 
 impl RedirectUri {
-    /// Reads one.
+    /// Parses a redirect URI.
     ///
     /// # Errors
     /// [`InvalidRedirectUri`].
@@ -55,18 +55,18 @@ impl RedirectUri {
         })
     }
 
-    /// As it was written.
+    /// The URI, unchanged.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whose it is: `127.0.0.1:33389`.
+    /// Host and port: `127.0.0.1:33389`.
     pub fn authority(&self) -> &str {
         let before_path = &self.text[..self.path_at];
         before_path.strip_prefix("http://").unwrap_or(before_path)
     }
 
-    /// The path; `/` and nothing are one (RFC 3986 6.2.3).
+    /// The path. An empty path is `/` (RFC 3986 6.2.3).
     fn path(&self) -> &str {
         match &self.text[self.path_at..] {
             "" => "/",
@@ -74,8 +74,8 @@ impl RedirectUri {
         }
     }
 
-    /// Whether a client that registered this may be answered at `asked`: the same path byte for byte, on any port of
-    /// either loopback address (RFC 8252 7.3).
+    /// Whether a client that registered this URI may use `asked`: the same path byte for byte, on any port of either
+    /// loopback address (RFC 8252 7.3).
     pub fn allows(&self, asked: &Self) -> bool {
         self.path() == asked.path()
     }
@@ -86,7 +86,7 @@ impl RedirectUri {
     }
 }
 
-/// Segments of unreserved characters: no `.` or `..`, no parameters, no escapes, no query, no fragment.
+/// Segments of unreserved characters, without `.` and `..`, parameters, escapes, query and fragment.
 fn is_plain_path(path: &str) -> bool {
     let Some(segments) = path.strip_prefix('/') else {
         return path.is_empty();

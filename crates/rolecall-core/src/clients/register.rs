@@ -1,4 +1,4 @@
-//! RegisterClient of sso-oidc: anybody may register, and nothing is kept of it.
+//! RegisterClient of sso-oidc. Anyone can register, and nothing is stored.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,24 +10,25 @@ use crate::clients::{
     StartUrls, secret_of,
 };
 
-/// A registration.
+/// The response to a registration.
 #[derive(Clone, Debug)]
 pub struct IssuedRegistration {
     /// `clientId`
     pub id: ClientId,
     /// `clientSecret`
     pub secret: ClientSecret,
-    /// What the id stands for.
+    /// The registered client.
     pub client: RegisteredClient,
 }
 
 impl Clients {
-    /// What AWS's clients call this installation.
+    /// The start URLs of this installation.
     pub fn start_urls(&self) -> &StartUrls {
         &self.start_urls
     }
 
-    /// Registers a client for [`limits::REGISTRATION_LIFE`]. It is not stored: the id carries it, under our stamp.
+    /// Registers a client for [`limits::REGISTRATION_LIFE`]. The registration is not stored: the ID contains it with an
+    /// HMAC.
     ///
     /// # Errors
     /// [`InvalidRegistration`].

@@ -1,5 +1,5 @@
-//! What a client says of itself when it registers. Every body that AWS's own clients send is taken: with and without
-//! grant types, scopes, redirect URIs and an issuer.
+//! Client metadata of a registration. All requests of AWS's clients are accepted: with and without grant types, scopes,
+//! redirect URIs and issuer.
 
 use rolecall_wire::sso_oidc::PUBLIC_CLIENT;
 use serde::{Deserialize, Serialize};
@@ -9,8 +9,8 @@ use crate::clients::{GrantType, RedirectUri, StartUrlMismatch};
 use crate::session::ClientName;
 
 text_newtype!(
-    /// A scope (RFC 6749 3.3). Here it opens nothing by itself: each access token is for the portal's interface and for
-    /// the roles that its person has at that moment.
+    /// A scope (RFC 6749 3.3). It grants nothing by itself: each access token is for the portal API and for the current
+    /// roles of its person.
     Scope,
     InvalidScope,
     "a scope is 1 to 80 visible characters without quotes and backslashes",
@@ -18,7 +18,7 @@ text_newtype!(
         && text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
 );
 
-/// A RegisterClient request as it arrived.
+/// The parameters of a RegisterClient request, unvalidated.
 #[derive(Clone, Debug, Default)]
 pub struct RegistrationForm {
     /// `clientName`
@@ -35,53 +35,53 @@ pub struct RegistrationForm {
     pub issuer_url: Option<String>,
 }
 
-/// What a client said of itself, read.
+/// The validated metadata of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {
-    /// Its name, unverified.
+    /// Display name, unverified.
     #[serde(rename = "n")]
     pub name: ClientName,
-    /// Where it may be answered; any port.
+    /// Redirect URIs, for any port.
     #[serde(rename = "r", default, skip_serializing_if = "Vec::is_empty")]
     pub redirect_uris: Vec<RedirectUri>,
-    /// How it will ask; any way when it named none.
+    /// Grant types; empty: all.
     #[serde(rename = "g", default, skip_serializing_if = "Vec::is_empty")]
     pub grant_types: Vec<GrantType>,
-    /// What it may ask for.
+    /// Scopes that the client may request.
     #[serde(rename = "s", default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<Scope>,
-    /// The start URL it was configured with, as it sees it.
+    /// Start URL of the client's configuration.
     #[serde(rename = "u", default, skip_serializing_if = "Option::is_none")]
     pub issuer_url: Option<String>,
 }
 
-/// Why a registration was refused.
+/// Why a registration is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRegistration {
     /// `clientType` is not `public`.
     #[error("clientType must be public")]
     ClientType,
-    /// A member is too long, or there are too many.
+    /// A member is too long, or there are too many values.
     #[error("the registration is too large")]
     TooLarge,
-    /// A scope cannot be read, or there are more than 25.
+    /// A scope is invalid, or there are more than 25.
     #[error("at most 25 scopes of plain characters")]
     Scope,
-    /// A grant type nobody knows.
+    /// Unknown grant type.
     #[error(
         "grantTypes may name authorization_code, refresh_token and urn:ietf:params:oauth:grant-type:device_code"
     )]
     GrantType,
-    /// A redirect URI that leads off the person's machine.
+    /// A redirect URI that is not a loopback address.
     #[error(transparent)]
     RedirectUri(#[from] crate::clients::InvalidRedirectUri),
-    /// `issuerUrl` is of another portal.
+    /// `issuerUrl` is that of another portal.
     #[error(transparent)]
     StartUrl(#[from] StartUrlMismatch),
 }
 
 impl Registration {
-    /// Reads a request.
+    /// Validates a request.
     ///
     /// # Errors
     /// [`InvalidRegistration`].

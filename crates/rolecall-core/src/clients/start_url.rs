@@ -1,9 +1,9 @@
-//! The start URL of AWS's `[sso-session]` profiles: what it is called here, and what the newest AWS CLI is led to.
+//! The start URL of AWS's `[sso-session]` profiles, and the URL at AWS that new versions of the AWS CLI require.
 //!
-//! AWS CLI 2.35.13 and newer sign in only where a start URL is AWS's own, or redirects there once. The CLI never asks
-//! the address it is led to, so any label does; but somebody whose endpoint settings are missing would take that address
-//! to the real AWS, and whoever owned it there could pose as this gateway. The label therefore has to be one that nobody
-//! can own.
+//! AWS CLI 2.35.13 and newer sign in only if the start URL is one of AWS, or redirects to one once. The CLI never
+//! connects to the target, so any label works. A person without the endpoint settings, however, would use this URL with
+//! the real AWS, and the owner of the label there could impersonate the gateway. Therefore nobody must be able to own
+//! the label.
 
 use url::Url;
 
@@ -11,7 +11,7 @@ use crate::aws::Partition;
 use crate::base::secret::SecretDigest;
 use crate::base::{text, text_newtype};
 
-/// Characters of a foreign start URL that a message repeats.
+/// Characters of another start URL that a message repeats.
 const SHOWN_CHARS_MAX: usize = 120;
 
 text_newtype!(
@@ -26,8 +26,8 @@ text_newtype!(
 );
 
 impl StartLabel {
-    /// The label of the installation at this address. It begins with `d-`, which no alias of AWS's may, and what follows
-    /// is no directory's id, which has ten digits (Directory Service, `AliasName` and `DirectoryId`).
+    /// The default label of the installation at this URL. It begins with `d-`, which AWS does not allow in an alias,
+    /// and it is not a directory ID, which has ten digits (Directory Service, `AliasName` and `DirectoryId`).
     pub fn of(public_url: &Url) -> Self {
         let digest = SecretDigest::of("rolecall/start-label/v1", &[public_url.as_str().as_bytes()]);
         let hexadecimal: String = digest
@@ -40,8 +40,8 @@ impl StartLabel {
     }
 }
 
-/// A client was configured for another start URL than ours: it means another portal, such as its company's real IAM
-/// Identity Center, and would take our answers for that portal's.
+/// The client is configured for the start URL of another portal, such as the company's IAM Identity Center, and would
+/// take the responses of Rolecall for those of that portal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "The start URL {start_url:?} is not of Rolecall at {own}. For an AWS IAM Identity Center, unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC, which lead every profile here; for Rolecall, set sso_start_url = {expected}."
@@ -52,7 +52,7 @@ pub struct StartUrlMismatch {
     expected: String,
 }
 
-/// The start URL by its two names, and the labels by which it was known before.
+/// Both forms of the start URL, and earlier labels.
 #[derive(Clone, Debug)]
 pub struct StartUrls {
     public_url: Url,
@@ -62,8 +62,7 @@ pub struct StartUrls {
 }
 
 impl StartUrls {
-    /// The start URLs of the installation at this address, with the label that was chosen or else its own, and with the
-    /// labels that were chosen before.
+    /// The start URLs of the installation at this URL, with the configured or the default label and the earlier labels.
     pub fn new(
         public_url: &Url,
         partition: Partition,
@@ -85,11 +84,11 @@ impl StartUrls {
         }
     }
 
-    /// Checks that a client means this installation: `startUrl` and `issuerUrl` of sso-oidc, with and without the path
-    /// `/start`, a slash at the end and a fragment, as AWS's clients send them.
+    /// Checks the start URL of a client (`startUrl` and `issuerUrl` of sso-oidc), with or without the path `/start`, a
+    /// trailing slash and a fragment, as AWS's clients send it.
     ///
     /// # Errors
-    /// [`StartUrlMismatch`], with what to change.
+    /// [`StartUrlMismatch`], with the required change.
     pub fn check(&self, start_url: &str) -> Result<(), StartUrlMismatch> {
         if Url::parse(start_url).is_ok_and(|url| self.is_ours(&url)) {
             return Ok(());
@@ -114,12 +113,13 @@ impl StartUrls {
         bare && path && (url.origin() == self.public_url.origin() || at_aws())
     }
 
-    /// Where the CLI's probe is led; nothing of ours is there.
+    /// The URL to which the probe of the CLI is redirected. Nothing of Rolecall is there.
     pub fn at_aws(&self) -> &str {
         &self.at_aws
     }
 
-    /// What stands in a profile: our own address, or AWS's where ours is plain http, which the newest CLI refuses.
+    /// The start URL for profiles: that of the gateway, or that at AWS if the gateway uses plain http, which new
+    /// versions of the CLI reject.
     pub fn for_profiles(&self) -> &str {
         if self.own.starts_with("https:") {
             &self.own
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(label, StartLabel::of(&url("https://sso.example.com/")));
         assert_ne!(label, StartLabel::of(&url("https://sso.example.org/")));
         assert_eq!(StartLabel::parse(label.as_str()).as_ref(), Ok(&label));
-        // Directory Service: an alias matches ^(?!D-|d-)…, a directory's id is d- and ten digits.
+        // Directory Service: an alias matches ^(?!D-|d-)…, a directory ID is d- and ten digits.
         assert!(label.as_str().starts_with("d-") && label.as_str().len() > 12);
     }
 

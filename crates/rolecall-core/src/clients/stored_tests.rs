@@ -1,5 +1,5 @@
-//! Records of clients as they stand in stores: byte for byte what earlier versions wrote, since records of a rolling upgrade
-//! must open in both.
+//! Stored records of clients: byte for byte as earlier versions wrote them, because both versions must read them during
+//! a rolling upgrade.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +16,7 @@ const APPROVAL: &str = r#"{"identity":{"provider":"okta","subject":"s","email":n
 const SESSION: &str = "[86,129,110,203,72,244,120,33,8,128,16,153,180,181,141,177,221,37,43,66,127,61,180,124,240,42,103,85,150,232,115,242]";
 const MADE: &str = "[113,184,239,127,176,66,140,204,39,80,251,53,190,93,76,243,135,26,203,89,18,188,44,16,17,225,247,80,248,101,189,176]";
 
-/// A record of this text, with what many have in common put in; it is written as it was read.
+/// Parses a record with placeholders for common parts, and checks that it serializes to the same text.
 #[track_caller]
 pub(crate) fn opened<T: Serialize + DeserializeOwned>(text: &str) -> T {
     let record = serde_json::from_str(&filled(text)).unwrap();
@@ -24,18 +24,18 @@ pub(crate) fn opened<T: Serialize + DeserializeOwned>(text: &str) -> T {
     record
 }
 
-/// The record is written as this text.
+/// Checks that the record serializes to this text.
 #[track_caller]
 pub(crate) fn assert_written<T: Serialize>(record: &T, text: &str) {
     assert_eq!(serde_json::to_string(record).unwrap(), filled(text));
 }
 
-/// The key of the client session that a redeemed code has made.
+/// Key of the client session of a redeemed code.
 pub(crate) fn made() -> SecretDigest {
     serde_json::from_str(MADE).unwrap()
 }
 
-/// At 14:13:20, when every request here begins, and so many seconds.
+/// 14:13:20, the time of every request here, plus the given seconds.
 pub(crate) fn at(seconds: i64) -> chrono::DateTime<chrono::Utc> {
     timestamp::from_unix(1_790_000_000 + seconds, 0).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Tokens for registered clients: CreateToken of sso-oidc, one verb for each grant type.
+//! Tokens for registered clients: CreateToken of sso-oidc, one method per grant type.
 
 use crate::audit::RequestContext;
 use crate::base::secret::{
@@ -12,57 +12,57 @@ use crate::clients::{
 use crate::record::{StoreError, VersionedRecord};
 use crate::session::{Approval, CODE_REPLAYED, ClientTokens, NewClientSession, RefreshResult};
 
-/// How often a refresh is tried again when another process refreshes at the same time; the second try finds its work.
+/// Number of attempts to refresh while another process refreshes. The second one finds its tokens.
 const REFRESH_TRIES: usize = 8;
 
-/// Why a client got no tokens.
+/// Why a token request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// The id is not one of ours, has expired, or the secret is another's (RFC 6749 5.2, `invalid_client`).
+    /// The client ID is invalid or expired, or the secret is wrong (RFC 6749 5.2, `invalid_client`).
     #[error("this client is not registered here, or its registration has expired")]
     InvalidClient,
-    /// The client did not register for this grant type (`unauthorized_client`).
+    /// The client did not register this grant type (`unauthorized_client`).
     #[error("this client did not register for this grant type")]
     UnauthorizedClient,
-    /// The code or token opens nothing: expired, spent, ended or somebody else's (`invalid_grant`).
+    /// The code or token is invalid, expired, used, or was issued to another client (`invalid_grant`).
     #[error("the code or token has expired, was used, or was issued to another client")]
     InvalidGrant,
-    /// The refresh token was replaced longer ago than [`crate::base::limits::REFRESH_GRACE`]: two copies of it were in use, and
-    /// which of them is the client's cannot be told (`invalid_grant`, RFC 9700 4.14.2).
+    /// The refresh token was replaced longer ago than [`crate::base::limits::REFRESH_GRACE`]: two copies are in use,
+    /// and it is unknown which of them is the client's (`invalid_grant`, RFC 9700 4.14.2).
     #[error(
         "this refresh token was replaced before, so the session was ended: another copy of it has been used, as when ~/.aws was copied to a second machine. Sign in again on each machine"
     )]
     Reused,
-    /// The person has not answered yet (RFC 8628 3.5, `authorization_pending`).
+    /// The request is not decided (RFC 8628 3.5, `authorization_pending`).
     #[error("the person has not answered yet")]
     AuthorizationPending,
-    /// The client asks too often (`slow_down`).
+    /// The client polls too often (`slow_down`).
     #[error("asking too often: wait longer between two requests")]
     SlowDown,
-    /// The person said no (`access_denied`).
+    /// The request was denied (`access_denied`).
     #[error("the request was refused")]
     AccessDenied,
-    /// The person did not answer in time (`expired_token`).
+    /// The request was not decided in time (`expired_token`).
     #[error("the device code has expired: begin again")]
     ExpiredToken,
-    /// Our own store or audit trail.
+    /// The store or the audit trail is unavailable.
     #[error("tokens are unavailable")]
     Unavailable(#[from] StoreError),
 }
 
-/// What a client redeems a code with (RFC 6749 4.1.3).
+/// The parameters of a code redemption (RFC 6749 4.1.3).
 #[derive(Clone, Debug)]
 pub struct CodeRedemption {
     /// `code`
     pub code: AuthorizationCode,
-    /// `redirect_uri`, the same as in the request.
+    /// `redirect_uri`, as in the authorization request.
     pub redirect_uri: String,
     /// `code_verifier` (RFC 7636 4.5)
     pub verifier: SecretText,
 }
 
 impl Clients {
-    /// The client of this id and secret, if it may use this grant type.
+    /// The client with this ID and secret, if it may use this grant type.
     ///
     /// # Errors
     /// [`TokenError::InvalidClient`], [`TokenError::UnauthorizedClient`].
@@ -83,8 +83,8 @@ impl Clients {
         }
     }
 
-    /// The tokens that follow a refresh token (RFC 6749 6). Parallel processes that present the same one get the same
-    /// successors for [`crate::base::limits::REFRESH_GRACE`]; after that its use ends the whole session (RFC 9700 4.14.2).
+    /// Refreshes the tokens of a client (RFC 6749 6). Parallel processes with the same refresh token get the same new
+    /// tokens for [`crate::base::limits::REFRESH_GRACE`]; after that, its use ends the session (RFC 9700 4.14.2).
     ///
     /// # Errors
     /// [`TokenError::InvalidGrant`], [`TokenError::Reused`], [`TokenError::SlowDown`], [`TokenError::Unavailable`].
@@ -97,7 +97,7 @@ impl Clients {
         self.rotate(context, client_key(client), presented).await
     }
 
-    /// As [`Clients::refresh`], for whatever client stands in the record.
+    /// Same as [`Clients::refresh`], for the client with this key.
     pub(crate) async fn rotate(
         &self,
         context: &RequestContext,
@@ -130,7 +130,7 @@ impl Clients {
                     let written = self.records.replace(key, &seen, &session, until);
                     match written.await {
                         Ok(()) => return Ok(tokens),
-                        // Another process was faster; its successors are ours.
+                        // Another process was faster. Its tokens are used.
                         Err(StoreError::Conflict | StoreError::Exists) => {}
                         Err(error @ StoreError::Unavailable(_)) => return Err(error.into()),
                     }
@@ -140,7 +140,7 @@ impl Clients {
         Err(StoreError::Conflict.into())
     }
 
-    /// The tokens of a device code, once (RFC 8628 3.4).
+    /// Redeems a device code, once (RFC 8628 3.4).
     ///
     /// # Errors
     /// [`TokenError`].
@@ -172,13 +172,13 @@ impl Clients {
             PollResult::SlowDown => TokenError::SlowDown,
             PollResult::Denied => TokenError::AccessDenied,
         };
-        // Anybody can go on asking: it costs no write.
+        // A denied client can poll without causing writes.
         if seen.record.is_denied() {
             return Err(error);
         }
         let until = device.stored_until();
         match records.replace(key, &seen, &device, until).await {
-            // Answered, or polled by somebody else, at this very moment: the next poll will see.
+            // It was decided or polled at the same time: the next poll gets the result.
             Ok(()) | Err(StoreError::Conflict | StoreError::Exists) => Err(error),
             Err(error @ StoreError::Unavailable(_)) => Err(error.into()),
         }
@@ -202,8 +202,8 @@ impl Clients {
         confirmed.ok_or(TokenError::AccessDenied)
     }
 
-    /// The tokens of an authorization code, once. A code that is shown with anything wrong is spoilt; one that is shown
-    /// again ends what it made.
+    /// Redeems an authorization code, once. A code with wrong parameters is invalidated; a replayed code ends its
+    /// session.
     ///
     /// # Errors
     /// [`TokenError::InvalidGrant`], [`TokenError::Unavailable`].
@@ -227,7 +227,7 @@ impl Clients {
             true => self.sessions.prepare_client_session(new).await?,
             false => None,
         };
-        // The session is there before the code says so: whoever shows the code again finds what to end.
+        // The session is stored before the code is marked, so that a replay finds the session to end.
         let spent = match &prepared {
             Some(prepared) => code.redeemed(prepared.key),
             None => code.invalidated(),
@@ -269,7 +269,7 @@ impl Clients {
         }
     }
 
-    /// Ends what the code has made.
+    /// Ends the session of the code.
     async fn already_used(
         &self,
         context: &RequestContext,

@@ -1,18 +1,18 @@
-//! What is wrong with a configuration file: where, what, and what to do about it.
+//! Errors in configuration files, with position, message and hint.
 //!
-//! Reading a file never stops at its first mistake: everything found is collected here and shown together.
+//! Reading does not stop at the first error: all errors are collected and reported together.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// One mistake at one place.
+/// An error or a warning in a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConfigError {
-    /// The file, as it was named.
+    /// Path of the file, as given.
     pub path: PathBuf,
-    /// From 1.
+    /// Line, from 1.
     pub line: usize,
-    /// In characters, from 1.
+    /// Column in characters, from 1.
     pub column: usize,
     /// What is wrong.
     pub message: String,
@@ -31,15 +31,15 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Everything that is wrong, in the order of the files and then of their lines; never empty.
+/// All errors, in the order of the files and of their lines; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// `Ok` when nothing is wrong.
+    /// `Ok` if there is no error.
     ///
     /// # Errors
-    /// The mistakes, when there are some.
+    /// The errors, if there are any.
     pub fn ensure_none(errors: Vec<ConfigError>) -> Result<(), Self> {
         if errors.is_empty() {
             Ok(())
@@ -48,12 +48,12 @@ impl ConfigErrors {
         }
     }
 
-    /// Each mistake.
+    /// The errors in order.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.0.iter()
     }
 
-    /// The mistakes, to be shown together with those of other files.
+    /// The errors, for a report together with those of other files.
     pub fn into_vec(self) -> Vec<ConfigError> {
         self.0
     }

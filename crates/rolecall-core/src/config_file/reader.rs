@@ -1,8 +1,7 @@
-//! Reading a TOML file whole: every key that is there is read or reported, and every mistake is collected with its line
-//! and column instead of ending the reading.
+//! Reads a TOML file: every key is read or reported, and every error is collected with its line and column.
 //!
-//! A [`Document`] is parsed, [`Reader`]s walk its tables, and a [`Spot`] can be blamed from anywhere, also long after
-//! the reading. Messages never repeat a value, which may be a secret in the wrong place.
+//! A [`Document`] is parsed and [`Reader`]s read its tables. Errors can be reported at a [`Spot`] at any time, also
+//! after reading. Messages do not contain values, which may be secrets in the wrong place.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -14,7 +13,7 @@ use toml::de::DeTable;
 use super::{At, Value};
 use crate::config_file::{ConfigError, suggest};
 
-/// One TOML file, and what was found to be wrong with it so far.
+/// A TOML file, and the errors and warnings so far.
 pub struct Document<'i> {
     path: &'i Path,
     text: &'i str,
@@ -24,17 +23,17 @@ pub struct Document<'i> {
     findings: RefCell<Findings>,
 }
 
-/// What a file's reading brought up.
+/// Errors and warnings of a file.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// Mistakes: the file cannot be used.
+    /// Errors: the file cannot be used.
     pub errors: Vec<ConfigError>,
-    /// What can be used but is probably not meant.
+    /// Warnings: the file can be used, but is probably not as intended.
     pub warnings: Vec<ConfigError>,
 }
 
 impl<'i> Document<'i> {
-    /// Parses the text; syntax errors are among the findings.
+    /// Parses the text. Syntax errors are among the findings.
     pub fn parse(path: &'i Path, text: &'i str) -> Self {
         let starts = text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
         let lines = std::iter::once(0)
@@ -58,17 +57,17 @@ impl<'i> Document<'i> {
         document
     }
 
-    /// Whether the text is TOML. A document that is not may still be read, but keys may be missing.
+    /// Whether the text is valid TOML. An invalid document can be read, but keys may be missing.
     pub fn is_valid_toml(&self) -> bool {
         self.sound
     }
 
-    /// The top of the document.
+    /// The root table.
     pub fn root(&self) -> Reader<'_> {
         Reader::new(self, self.root.get_ref(), 0, "the file".to_owned())
     }
 
-    /// What is wrong, in the order of the text.
+    /// The errors and warnings, in the order of the text.
     pub fn into_findings(self) -> Findings {
         let mut findings = self.findings.into_inner();
         findings.errors.sort();
@@ -84,7 +83,7 @@ impl<'i> Document<'i> {
     }
 }
 
-/// A place in a document.
+/// A position in a document.
 #[derive(Clone, Copy)]
 pub struct Spot<'d> {
     document: &'d Document<'d>,
@@ -92,24 +91,24 @@ pub struct Spot<'d> {
 }
 
 impl<'d> Spot<'d> {
-    /// Reports a mistake here. `hint` says what to do next; empty when the message already does.
+    /// Reports an error at this position. `hint` says what to do next; empty if the message does.
     pub fn error(self, message: impl Into<String>, hint: impl Into<String>) {
         let error = self.finding(message.into(), hint.into());
         self.document.findings.borrow_mut().errors.push(error);
     }
 
-    /// Reports something that works but is probably not meant.
+    /// Reports a warning at this position.
     pub fn warning(self, message: impl Into<String>, hint: impl Into<String>) {
         let warning = self.finding(message.into(), hint.into());
         self.document.findings.borrow_mut().warnings.push(warning);
     }
 
-    /// The file.
+    /// Path of the file.
     pub fn path(self) -> &'d Path {
         self.document.path
     }
 
-    /// From 1.
+    /// Line, from 1.
     pub fn line(self) -> usize {
         self.document
             .lines
@@ -139,7 +138,7 @@ impl<'d> Spot<'d> {
     }
 }
 
-/// A table being read. Ask for each key it may have, then call [`Reader::done`].
+/// Reads a table. Read each key that it may have, then call [`Reader::done`].
 pub struct Reader<'d> {
     document: &'d Document<'d>,
     table: &'d DeTable<'d>,
@@ -164,22 +163,22 @@ impl<'d> Reader<'d> {
         }
     }
 
-    /// Where the table begins.
+    /// Position of the table.
     pub fn spot(&self) -> Spot<'d> {
         self.document.spot(self.offset)
     }
 
-    /// What is under the key.
+    /// The value of the key, if present.
     pub fn value(&self, key: &'static str) -> Option<Value<'d>> {
         self.known.borrow_mut().push(key);
         let value = self.table.get(key)?;
         Some(Value::new(self.document, key.to_owned(), value))
     }
 
-    /// What is under a key that must be there; reported when it is not.
+    /// The value of a required key. Reports an error if it is absent.
     pub fn required(&self, key: &'static str) -> Option<Value<'d>> {
         let value = self.value(key);
-        // In a text that is not TOML, the key may be where the reading broke off.
+        // If the text is not valid TOML, the key may be in the part that could not be parsed.
         if value.is_none() && self.document.sound {
             self.spot().error(
                 format!("{} has no `{key}`", self.title),
@@ -189,22 +188,22 @@ impl<'d> Reader<'d> {
         value
     }
 
-    /// Whether the key is there.
+    /// Whether the key is present.
     pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
-    /// A text.
+    /// The value as a string.
     pub fn string(&self, key: &'static str) -> Option<At<'d, &'d str>> {
         self.value(key)?.string()
     }
 
-    /// A truth value.
+    /// The value as a boolean.
     pub fn boolean(&self, key: &'static str) -> Option<bool> {
         self.value(key)?.boolean()
     }
 
-    /// A text that is parsed.
+    /// The value as a string that is parsed.
     pub fn parse<T>(&self, key: &'static str) -> Option<At<'d, T>>
     where
         T: std::str::FromStr,
@@ -213,24 +212,24 @@ impl<'d> Reader<'d> {
         self.value(key)?.parse()
     }
 
-    /// A span of time, such as `"4h30m"`.
+    /// The value as a duration, such as `"4h30m"`.
     pub fn duration(&self, key: &'static str) -> Option<At<'d, TimeDelta>> {
         self.value(key)?.duration()
     }
 
-    /// A list of texts; none when the key is absent.
+    /// The value as an array of strings; empty if the key is absent.
     pub fn strings(&self, key: &'static str) -> Vec<At<'d, &'d str>> {
         self.list(key).iter().filter_map(Value::string).collect()
     }
 
-    /// A list; empty when the key is absent.
+    /// The value as an array; empty if the key is absent.
     pub fn list(&self, key: &'static str) -> Vec<Value<'d>> {
         self.value(key)
             .and_then(|value| value.list())
             .unwrap_or_default()
     }
 
-    /// A table.
+    /// The value as a table.
     pub fn table(&self, key: &'static str) -> Option<Reader<'d>> {
         self.value(key)?.table(&format!("[{key}]"))
     }
@@ -252,7 +251,7 @@ impl<'d> Reader<'d> {
             .collect()
     }
 
-    /// Everything in a table whose keys are free to choose: where the key stands, and key and value.
+    /// The entries of a table with arbitrary keys: position, key and value.
     pub fn entries(&self) -> impl Iterator<Item = (At<'d, &'d str>, Value<'d>)> {
         let document = self.document;
         self.table.iter().map(move |(key, value)| {
@@ -268,7 +267,7 @@ impl<'d> Reader<'d> {
         })
     }
 
-    /// Reports every key that nobody asked for.
+    /// Reports every unknown key.
     pub fn done(self) {
         let known = self.known.into_inner();
         for (key, _) in self.table {
@@ -285,7 +284,7 @@ impl<'d> Reader<'d> {
     }
 }
 
-/// A word of the file, quoted for a message: escaped, and cut when it is very long.
+/// Quotes a word of the file for a message: escaped, and truncated if it is very long.
 pub fn quoted(word: &str) -> String {
     const SHOWN_CHARS: usize = 80;
     let cut: String = word.chars().take(SHOWN_CHARS).collect();

@@ -1,9 +1,9 @@
-//! "Did you mean …?": the known word nearest to a mistyped one.
+//! Suggestions for misspelled words: "did you mean …?".
 
-/// Longer words are not compared: nobody mistypes those by a letter.
+/// Longer words get no suggestion.
 const WORD_CHARS_MAX: usize = 64;
 
-/// The known word nearest to `word`, if it is near enough to be what was meant.
+/// The known word that is most similar to `word`, if it is similar enough.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().take(WORD_CHARS_MAX + 1).count();
     if length > WORD_CHARS_MAX {
@@ -23,7 +23,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// `did you mean "x"?`, or the sentence to say otherwise.
+/// `did you mean "x"?`, or the given alternative.
 pub fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str>, otherwise: &str) -> String {
     nearest(word, known).map_or_else(
         || otherwise.to_owned(),

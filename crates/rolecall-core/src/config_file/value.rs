@@ -1,4 +1,4 @@
-//! One value of a TOML document: what it is asked to be, or a report that it is something else.
+//! A value of a TOML document, with reports about wrong types.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -11,16 +11,16 @@ use toml::value::Datetime;
 use crate::base::duration::parse_duration;
 use crate::config_file::{Document, Reader, Spot};
 
-/// Something read, and where it stood.
+/// A value and its position.
 #[derive(Clone, Copy)]
 pub struct At<'d, T> {
-    /// What.
+    /// The value.
     pub value: T,
-    /// Where.
+    /// The position.
     pub spot: Spot<'d>,
 }
 
-/// A value, not yet known to be of the right kind.
+/// A value of unknown type.
 pub struct Value<'d> {
     document: &'d Document<'d>,
     key: String,
@@ -40,12 +40,12 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// Where it stands.
+    /// The position of the value.
     pub fn spot(&self) -> Spot<'d> {
         self.document.spot(self.value.span().start)
     }
 
-    /// A text.
+    /// The value as a string.
     pub fn string(&self) -> Option<At<'d, &'d str>> {
         let text = self
             .value
@@ -55,17 +55,17 @@ impl<'d> Value<'d> {
         Some(self.at(text))
     }
 
-    /// The text, if it is one; no report otherwise. For keys that take a text or a table.
+    /// The value as a string; no report otherwise. For keys that accept a string or a table.
     pub fn as_text(&self) -> Option<&'d str> {
         self.value.get_ref().as_str()
     }
 
-    /// Whether it is a table. For keys that take a text or a table.
+    /// Whether the value is a table. For keys that accept a string or a table.
     pub fn is_table(&self) -> bool {
         self.value.get_ref().is_table()
     }
 
-    /// A truth value.
+    /// The value as a boolean.
     pub fn boolean(&self) -> Option<bool> {
         self.value
             .get_ref()
@@ -73,7 +73,7 @@ impl<'d> Value<'d> {
             .or_else(|| self.wrong("true or false", "write true or false, without quotes"))
     }
 
-    /// A whole number.
+    /// The value as an integer.
     pub fn integer(&self) -> Option<At<'d, i64>> {
         let number = self
             .value
@@ -84,7 +84,7 @@ impl<'d> Value<'d> {
         Some(self.at(number))
     }
 
-    /// A date or a point in time.
+    /// The value as a date or a date with time.
     pub fn datetime(&self) -> Option<At<'d, Datetime>> {
         let datetime = self
             .value
@@ -95,7 +95,7 @@ impl<'d> Value<'d> {
         Some(self.at(datetime))
     }
 
-    /// A text that is parsed; the error's text becomes the hint.
+    /// The value as a string that is parsed. The text of the error becomes the hint.
     pub fn parse<T>(&self) -> Option<At<'d, T>>
     where
         T: FromStr,
@@ -104,7 +104,7 @@ impl<'d> Value<'d> {
         self.parse_with(T::from_str)
     }
 
-    /// A text that is parsed in a way of its own; the error's text becomes the hint.
+    /// The value as a string that `parse` parses. The text of the error becomes the hint.
     pub fn parse_with<T, E: Display>(
         &self,
         parse: impl FnOnce(&str) -> Result<T, E>,
@@ -119,12 +119,12 @@ impl<'d> Value<'d> {
         }
     }
 
-    /// A span of time, such as `"4h30m"`.
+    /// The value as a duration, such as `"4h30m"`.
     pub fn duration(&self) -> Option<At<'d, TimeDelta>> {
         self.parse_with(parse_duration)
     }
 
-    /// The members of a list, each under the list's key.
+    /// The members of an array, each with the key of the array.
     pub fn list(&self) -> Option<Vec<Value<'d>>> {
         let array = self
             .value
@@ -135,7 +135,7 @@ impl<'d> Value<'d> {
         Some(array.iter().map(member).collect())
     }
 
-    /// A table; `title` names it in messages.
+    /// The value as a table; `title` is its name in messages.
     pub fn table(&self, title: &str) -> Option<Reader<'d>> {
         let table = self
             .value
@@ -146,7 +146,7 @@ impl<'d> Value<'d> {
         Some(Reader::new(self.document, table, offset, title.to_owned()))
     }
 
-    /// Reports that the value is of the right kind but cannot be; `hint` says how it must be.
+    /// Reports an invalid value of the correct type; `hint` describes valid ones.
     pub fn invalid(&self, hint: impl Into<String>) {
         self.spot().error(format!("invalid `{}`", self.key), hint);
     }

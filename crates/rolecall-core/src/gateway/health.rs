@@ -1,4 +1,4 @@
-//! What works: one answer for the balancer that routes traffic here, one for whoever operates the gateway.
+//! Health: readiness for load balancers, and a report for operators.
 
 use futures_util::future::join;
 
@@ -6,17 +6,17 @@ use crate::record::StoreError;
 
 use super::Gateway;
 
-/// What can be written to.
+/// The state of the dependencies.
 #[derive(Debug)]
 pub struct Health {
-    /// Sessions, and everything else that expires.
+    /// The store of sessions and other records with an expiry.
     pub store: Result<(), StoreError>,
     /// The audit trail.
     pub trail: Result<(), StoreError>,
 }
 
 impl Health {
-    /// What does not work, by the name of its section in the configuration, and why.
+    /// The unavailable dependencies, by section of the configuration, with the error.
     pub fn faults(&self) -> impl Iterator<Item = (&'static str, &StoreError)> {
         let parts = [("store", &self.store), ("database", &self.trail)];
         parts
@@ -26,12 +26,12 @@ impl Health {
 }
 
 impl Gateway {
-    /// Whether traffic should be routed to this replica. A fault that the replicas share, and in which most of the service
-    /// works, is no reason to refuse it: a shared store that cannot be written to, a shared database that is down. What keeps this
-    /// replica alone from writing to a shared database is one.
+    /// Whether traffic should be routed to this replica. A fault that all replicas share, such as a read-only shared
+    /// store or an unavailable shared database, does not affect readiness, because most functions still work. A fault
+    /// that only prevents this replica from writing does.
     ///
     /// # Errors
-    /// The name of what does not work here, and why.
+    /// The name of the unavailable dependency, and the error.
     pub async fn ready(&self) -> Result<(), (&'static str, StoreError)> {
         let (records, audit) = (&self.records, self.journal.trail());
         let store = async {
@@ -51,7 +51,7 @@ impl Gateway {
         trail.map_err(|error| ("database", error))
     }
 
-    /// Whether everything works.
+    /// Checks all dependencies.
     pub async fn health(&self) -> Health {
         let (store, trail) = join(self.records.ready(), self.journal.trail().ready()).await;
         Health { store, trail }

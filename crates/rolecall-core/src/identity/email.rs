@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::limits;
 
-/// The domain part of an e-mail address, ASCII lower case.
+/// Domain of an e-mail address, in ASCII lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EmailDomain(String);
 
-/// An e-mail address with exactly one `@`, ASCII lower case. Whether it is *believed* is a property of the identity.
+/// An e-mail address with exactly one `@`, in ASCII lower case. Whether it is trusted is a property of the identity.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EmailAddress(String);
 
-/// Why a text is no e-mail address or domain.
+/// Why an e-mail address or domain is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEmail {
-    /// Not `local@domain` with exactly one `@` and no spaces, quotes or non-ASCII characters.
+    /// The text is not `local@domain` with exactly one `@` and without spaces, quotes and non-ASCII characters.
     #[error("not an e-mail address: write it as name@example.com")]
     Address,
-    /// Not a DNS name.
+    /// The text is not a DNS name.
     #[error("not a mail domain: write it as example.com")]
     Domain,
 }
@@ -55,7 +55,7 @@ impl EmailDomain {
 }
 
 impl EmailAddress {
-    /// Parses it; see [`InvalidEmail::Address`].
+    /// Parses an address; see [`InvalidEmail::Address`].
     ///
     /// # Errors
     /// [`InvalidEmail`].

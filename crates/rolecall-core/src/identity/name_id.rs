@@ -1,17 +1,17 @@
-//! `NameID`: what a SAML provider calls a person, kept to speak of them again at sign-out.
+//! `NameID`: the name of a person at a SAML provider, which is kept for sign-out.
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::secret::SecretDigest;
 use crate::identity::ProviderId;
 
-/// A `Format` that says nothing (SAML Core 8.3.1).
+/// The `Format` without meaning (SAML Core 8.3.1).
 const UNSPECIFIED: &str = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified";
 
-/// `NameID` (SAML Core 2.2.3), as the provider wrote it: a `LogoutRequest` repeats it whole.
+/// `NameID` (SAML Core 2.2.3), unchanged: a `LogoutRequest` repeats it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NameId {
-    /// The text.
+    /// Text content.
     pub value: String,
     /// `Format`
     pub format: Option<String>,
@@ -22,8 +22,8 @@ pub struct NameId {
 }
 
 impl NameId {
-    /// Whether both mean the same person, for one provider: the same text, and no two different formats. Providers leave
-    /// out at sign-out what they wrote at sign-in, qualifiers above all.
+    /// Whether both name the same person of one provider: the texts are equal and the formats do not differ. Providers
+    /// omit attributes at sign-out that they sent at sign-in, especially qualifiers.
     pub fn matches(&self, other: &Self) -> bool {
         let format = |name: &Self| name.format.clone().filter(|format| format != UNSPECIFIED);
         let same_format = match (format(self), format(other)) {
@@ -33,7 +33,7 @@ impl NameId {
         self.value == other.value && same_format
     }
 
-    /// Names it in the store, within its provider.
+    /// Store key of the name, within its provider.
     pub fn key(&self, provider: &ProviderId) -> SecretDigest {
         let parts = [provider.as_str().as_bytes(), self.value.as_bytes()];
         SecretDigest::of("rolecall/name-id/v1", &parts)

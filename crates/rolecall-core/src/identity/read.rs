@@ -1,8 +1,7 @@
-//! Reading what a provider sent into [`Claims`].
+//! Reads the claims of a provider into [`Claims`].
 //!
-//! A claim whose values cannot be compared with a rule is never dropped silently: a deny that names it would no longer
-//! hold. Its name is kept as unread. A sign-in is refused when configuration or policy name such a claim, and goes on
-//! when nothing depends on it.
+//! A claim whose values cannot be compared is never dropped silently: a deny that uses it would no longer match. Its
+//! name is kept as unread. A sign-in is rejected if the configuration or the policy uses such a claim.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,53 +13,53 @@ use super::Identity;
 use super::claims::Claims;
 use crate::base::limits;
 
-/// Why the values of a claim are not known, although the provider sent it.
+/// Why the values of a claim are unknown although the provider sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadReason {
-    /// An array or an object within its array.
+    /// The array contains an array or an object.
     #[error("holds an array or an object within its array, where strings are expected")]
     Nested,
-    /// An object, or XML elements, where values are expected.
+    /// The value is an object, or contains XML elements.
     #[error("is an object, where a string or an array of strings is expected")]
     Object,
-    /// More than [`limits::CLAIM_VALUES_MAX`] values.
+    /// It has more than [`limits::CLAIM_VALUES_MAX`] values.
     #[error("has more than {} values", limits::CLAIM_VALUES_MAX)]
     TooManyValues,
-    /// A value over [`limits::CLAIM_VALUE_BYTES_MAX`].
+    /// A value is longer than [`limits::CLAIM_VALUE_BYTES_MAX`].
     #[error("has a value of more than {} bytes", limits::CLAIM_VALUE_BYTES_MAX)]
     ValueTooLong,
-    /// Text beside the values of an attribute (SAML Core 2.7.3.1 allows none).
+    /// The attribute contains text outside its values (SAML Core 2.7.3.1 allows none).
     #[error("has text outside of its AttributeValue elements")]
     OutsideValues,
-    /// Two claims or attributes that go by this name.
+    /// Two claims or attributes have this name.
     #[error("is sent twice, by two claims of this name")]
     Ambiguous,
-    /// Left out, with another place to ask for it: an aggregated or distributed claim (OIDC Core 5.6.2).
+    /// An aggregated or distributed claim (OIDC Core 5.6.2).
     #[error("was left out, and _claim_names says where to ask for it, which is never asked")]
     Elsewhere,
-    /// Not kept in the session, since nothing depended on it when the person signed in.
+    /// It was not kept in the session, because nothing needed it at sign-in.
     #[error("was not kept when the person signed in")]
     NotKept,
 }
 
-/// Why claims are refused.
+/// Why claims are rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidClaims {
-    /// More than [`limits::CLAIMS_MAX`].
+    /// There are more than [`limits::CLAIMS_MAX`].
     #[error("there are more than {} claims", limits::CLAIMS_MAX)]
     TooMany,
-    /// Something depends on this claim, and its values cannot be read.
+    /// The configuration or the policy needs this claim, and its values cannot be read.
     #[error("the claim {name:?} {reason}; the configuration or the access policy depends on it")]
     Unread {
-        /// Its name, or its JSON pointer.
+        /// Name of the claim, or its JSON pointer.
         name: String,
-        /// Why.
+        /// Why it cannot be read.
         reason: UnreadReason,
     },
 }
 
 impl UnreadReason {
-    /// Whether values of a claim are more than are taken.
+    /// Why these values of a claim are not accepted, if so.
     pub(super) fn of_values(values: &[String]) -> Option<Self> {
         let too_long = |value: &String| value.len() > limits::CLAIM_VALUE_BYTES_MAX;
         if values.len() > limits::CLAIM_VALUES_MAX {
@@ -70,19 +69,19 @@ impl UnreadReason {
     }
 }
 
-/// The claims that the provider sent and whose values are not kept, by JSON pointer.
+/// The claims that the provider sent and whose values were not kept, by JSON pointer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<String>", into = "Vec<String>")]
 pub struct UnreadClaims {
     named: BTreeMap<String, UnreadReason>,
-    /// Whether there are more, of which not even the names are kept.
+    /// Whether there are more, whose names were not kept either.
     more: bool,
 }
 
-/// The pointer of the whole document (RFC 6901 5): in a record it stands for the claims that are not named.
+/// JSON pointer of the whole document (RFC 6901 5). In a record it represents the claims without a name.
 const MORE: &str = "";
 
-/// A record keeps the names alone, and of an object that it has no members.
+/// A record contains only the names, and for an object that it has no members.
 impl From<Vec<String>> for UnreadClaims {
     fn from(pointers: Vec<String>) -> Self {
         let more = pointers.iter().any(|pointer| pointer == MORE);
@@ -99,7 +98,7 @@ impl From<UnreadClaims> for Vec<String> {
         let more = unread.more.then(|| MORE.to_owned());
         let named = unread.named.into_iter().map(|(mut pointer, reason)| {
             if reason == UnreadReason::Object {
-                // As if a member without a name were unread: then the object is unread, too, and its other members are not.
+                // As if a member with an empty name were unread: the object is unread, and its other members are not.
                 pointer.push('/');
             }
             pointer
@@ -109,7 +108,7 @@ impl From<UnreadClaims> for Vec<String> {
 }
 
 impl UnreadClaims {
-    /// Whether there are none.
+    /// Whether there are no unread claims.
     pub fn is_empty(&self) -> bool {
         self.named.is_empty() && !self.more
     }
@@ -118,7 +117,7 @@ impl UnreadClaims {
         self.named.insert(pointer(name), reason);
     }
 
-    /// Why the claim is unread, itself or the one that it would be a member of.
+    /// Why the claim, or the claim that contains it, is unread.
     fn reason_for(&self, pointer: &str) -> Option<UnreadReason> {
         if self.named.is_empty() {
             return None;
@@ -127,7 +126,7 @@ impl UnreadClaims {
             return Some(*reason);
         }
         let within = |prefix: &str| match self.named.get(prefix) {
-            // An object without members has none of this name either.
+            // An object without members does not have this one either.
             None | Some(UnreadReason::Object) => None,
             Some(reason) => Some(*reason),
         };
@@ -143,7 +142,7 @@ impl UnreadClaims {
     }
 }
 
-/// What a provider sent, read: every claim is either among the claims or among the unread ones.
+/// The claims of a provider. Every claim is either among the claims or among the unread ones.
 #[derive(Clone, Debug, Default)]
 pub struct ReadClaims {
     claims: Claims,
@@ -151,9 +150,9 @@ pub struct ReadClaims {
 }
 
 impl ReadClaims {
-    /// Reads a JSON object (an ID token, userinfo): scalars and arrays of scalars under their name, members of objects
-    /// under their JSON pointer, `null` not at all. A claim of which `_claim_names` (OIDC Core 5.6.2) says that it stands
-    /// elsewhere is unread, whatever stands here.
+    /// Reads a JSON object (an ID token, userinfo): scalars and arrays of scalars by their name, members of objects by
+    /// their JSON pointer, `null` not at all. A claim that `_claim_names` (OIDC Core 5.6.2) declares as distributed is
+    /// unread, whatever value it has here.
     pub fn from_json(object: &Map<String, Value>) -> Self {
         let mut claims = BTreeMap::new();
         for (name, value) in object {
@@ -168,7 +167,7 @@ impl ReadClaims {
         Self::of(claims)
     }
 
-    /// Takes claims that are lists already; `Err` for one that cannot be read.
+    /// Creates claims from lists; `Err` for a claim that cannot be read.
     pub fn of(claims: BTreeMap<String, Result<Vec<String>, UnreadReason>>) -> Self {
         let mut unread = UnreadClaims::default();
         let mut read = BTreeMap::new();
@@ -188,12 +187,12 @@ impl ReadClaims {
         }
     }
 
-    /// Whether the provider sent it, readable or not.
+    /// Whether the provider sent the claim, readable or not.
     pub fn has(&self, name: &str) -> bool {
         self.claims.has(name) || unread_reason(&self.claims, &self.unread, name).is_some()
     }
 
-    /// The values of a claim on which something depends; none when it is absent.
+    /// The values of a claim that the configuration or the policy needs; empty if it is absent.
     ///
     /// # Errors
     /// [`InvalidClaims::Unread`].
@@ -210,19 +209,19 @@ impl ReadClaims {
         }
     }
 
-    /// The value of a claim that has exactly one and on which nothing depends.
+    /// The value of an optional claim that has exactly one.
     pub fn single(&self, name: &str) -> Option<&str> {
         self.claims.single(name)
     }
 
-    /// The claims, and those that could not be read.
+    /// The claims and the unread claims.
     pub fn into_parts(self) -> (Claims, UnreadClaims) {
         (self.claims, self.unread)
     }
 }
 
 impl Identity {
-    /// Why the values of this claim are not known, although the provider sent it.
+    /// Why the values of this claim are unknown although the provider sent it.
     pub fn unread_claim(&self, name: &str) -> Option<UnreadReason> {
         unread_reason(&self.claims, &self.unread_claims, name)
     }
@@ -232,7 +231,7 @@ impl Identity {
         !self.unread_claims.is_empty() || self.claims.any_begins_with("/")
     }
 
-    /// Leaves claims out that are not `needed`, until as many are left as a record may hold.
+    /// Drops claims that are not `needed`, until a record can hold the rest.
     pub(crate) fn bound_claims<'n>(&mut self, needed: impl Iterator<Item = &'n str>) {
         let needed: BTreeSet<&str> = needed.collect();
         if self.claims.len() > limits::CLAIMS_MAX {
@@ -251,8 +250,8 @@ impl Identity {
         self.bound_unread_names(&needed);
     }
 
-    /// Forgets names of unread claims beyond the bounds. From then on every claim that is not known may be one of them, so
-    /// those that are needed and were not sent are kept as claims without values.
+    /// Drops names of unread claims beyond the limits. After that, every unknown claim counts as unread, so absent
+    /// claims that are needed are kept as claims without values.
     fn bound_unread_names(&mut self, needed: &BTreeSet<&str>) {
         let names = &self.unread_claims.named;
         let bytes: usize = names.keys().map(String::len).sum();
@@ -298,7 +297,7 @@ fn unread_reason(claims: &Claims, unread: &UnreadClaims, name: &str) -> Option<U
         .or_else(not_named)
 }
 
-/// The name under which [`Claims`] keep a claim: a JSON pointer (RFC 6901) of one step is the claim itself.
+/// The name under which [`Claims`] keep a claim: a JSON pointer (RFC 6901) of one segment is the claim itself.
 pub fn claim_name(written: &str) -> String {
     match written.strip_prefix('/') {
         Some(step) if !step.contains('/') => step.replace("~1", "/").replace("~0", "~"),
@@ -306,7 +305,7 @@ pub fn claim_name(written: &str) -> String {
     }
 }
 
-/// The JSON pointer of a claim by the name that [`Claims`] keep it under.
+/// The JSON pointer of a claim, from its name in [`Claims`].
 fn pointer(name: &str) -> String {
     let is_pointer = name
         .strip_prefix('/')
@@ -350,7 +349,7 @@ fn flatten(into: &mut Flat, name: &str, pointer: &str, value: &Value) {
     };
     match into.entry(name.to_owned()) {
         Entry::Vacant(free) => drop(free.insert(values)),
-        // A claim whose name is written like the pointer of another.
+        // A claim whose name equals the pointer of another one.
         Entry::Occupied(mut taken) => drop(taken.insert(Err(UnreadReason::Ambiguous))),
     }
 }

@@ -1,5 +1,5 @@
-//! An e-mail address that a provider sent and that is not believed: kept with the reason, since a deny must not miss the
-//! person for it, and since the person and the operator want to know.
+//! An e-mail address that a provider sent and that is not trusted. It is kept with the reason, because a deny must
+//! still match the person, and for messages to the person and the operator.
 
 use std::fmt;
 
@@ -8,30 +8,31 @@ use serde::{Deserialize, Serialize};
 use super::{EmailAddress, EmailDomain};
 use crate::base::{limits, text};
 
-/// Why an address that was sent is not believed.
+/// Why an e-mail address is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UntrustedEmailReason {
     /// `email_verified` was sent and is not true (OIDC Core 5.1).
     NotVerified,
-    /// The provider is not configured for the address's domain.
+    /// The provider is not configured for the domain of the address.
     OtherDomain,
     /// More than one address was sent.
     Several,
-    /// It is no address; see [`EmailAddress::parse`].
+    /// It is not a valid address; see [`EmailAddress::parse`].
     NotAnAddress,
 }
 
-/// What a provider sent as the person's e-mail address, and why it is not believed. It never grants anything.
+/// The e-mail address that a provider sent, and why it is not trusted. It never grants anything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UntrustedEmail {
     #[serde(rename = "why")]
     reason: UntrustedEmailReason,
-    /// As sent: at most [`limits::UNTRUSTED_EMAILS_MAX`], each as one line of [`limits::EMAIL_BYTES_MAX`] characters.
+    /// The addresses as sent: at most [`limits::UNTRUSTED_EMAILS_MAX`], each as one line of [`limits::EMAIL_BYTES_MAX`]
+    /// characters.
     sent: Vec<String>,
-    /// How many were sent.
+    /// Number of addresses that were sent.
     count: usize,
-    /// Whether one of them is no address as it was sent; what is kept of it may read as one.
+    /// Whether one of them was invalid as sent. The stored form of an invalid address may be valid.
     #[serde(default)]
     unreadable: bool,
 }
@@ -49,12 +50,12 @@ impl UntrustedEmail {
         }
     }
 
-    /// Why.
+    /// Why the address is not trusted.
     pub fn reason(&self) -> UntrustedEmailReason {
         self.reason
     }
 
-    /// What to do about it.
+    /// What to do next.
     pub fn hint(&self) -> &'static str {
         match self.reason {
             UntrustedEmailReason::NotVerified => {
@@ -72,8 +73,8 @@ impl UntrustedEmail {
         }
     }
 
-    /// The addresses that may be the person's; none when it may be any, since what was sent was not verified or cannot be
-    /// read.
+    /// The addresses that may be the person's; `None` if it may be any, because the address was not verified or cannot
+    /// be read.
     pub(crate) fn candidates(&self) -> Option<Vec<EmailAddress>> {
         match self.reason {
             UntrustedEmailReason::NotVerified | UntrustedEmailReason::NotAnAddress => return None,
@@ -85,7 +86,7 @@ impl UntrustedEmail {
     }
 }
 
-/// Says which address is not believed, and why.
+/// The address and the reason, as the end of a sentence.
 impl fmt::Display for UntrustedEmail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 3;
@@ -118,9 +119,8 @@ impl fmt::Display for UntrustedEmail {
     }
 }
 
-/// Decides whether an address is believed: a provider is authoritative for the domains it is configured with and for
-/// no others, and not even there when it says `email_verified: false`. Without an address, or with a blank one, there is
-/// nothing to believe.
+/// Decides whether an address is trusted: a provider is authoritative only for the domains with which it is configured,
+/// unless it sends `email_verified: false`. `Ok(None)` if no address was sent, or a blank one.
 ///
 /// # Errors
 /// [`UntrustedEmail`].
@@ -243,7 +243,7 @@ mod tests {
             None,
             "mallory@other.example"
         ));
-        // Nobody vouches for what was sent, or nobody can read it.
+        // The address was not verified, or cannot be read.
         assert!(may_be(&["a@example.com"], Some(false), mallory));
         assert!(may_be(&["Mallory <mallory@example.com>"], None, mallory));
         assert!(may_be(
@@ -251,7 +251,7 @@ mod tests {
             None,
             mallory
         ));
-        // Without its hidden character it would be somebody else's address.
+        // Without its hidden character it would be the address of another person.
         for hidden in ["b\u{200b}ob@example.com", "bob@example.com\u{feff}"] {
             assert!(may_be(&[hidden], None, mallory), "{hidden:?}");
             assert!(may_be(&[hidden, "a@example.com"], None, mallory));
@@ -261,7 +261,7 @@ mod tests {
         assert!(may_be(&many, None, mallory), "not all of them are kept");
     }
 
-    /// As it was kept before `unreadable` was.
+    /// A record without `unreadable`.
     #[test]
     fn earlier_record_is_read() {
         let record = |reason: &str| {

@@ -1,4 +1,4 @@
-//! What is looked at before AWS is asked: rate limits, and whether the session still lives.
+//! Checks before AWS is called: rate limits, and whether the session is live.
 
 use crate::caller::Caller;
 use crate::identity::Identity;
@@ -7,7 +7,7 @@ use crate::record::rate_limit::{LimitExceeded, LimitName, RateLimitSlot, allow_i
 use super::{IssueError, Issuer};
 
 impl Issuer {
-    /// The last look before AWS is asked, and before anything of what it answered leaves.
+    /// Checks that the session is live: before AWS is called, and before the response is delivered.
     ///
     /// # Errors
     /// [`IssueError::SessionEnded`], [`IssueError::Unavailable`].
@@ -18,8 +18,8 @@ impl Issuer {
         }
     }
 
-    /// Takes a place for credentials of this person and, where STS will be asked, one of the account's and Region's. Where
-    /// the store does not answer nothing is counted: who got here has a session.
+    /// Acquires a slot for credentials of this person and, if STS will be called, one of the account and Region.
+    /// Nothing is counted while the store is unavailable: the caller has a session.
     pub(super) async fn admit_issue(
         &self,
         identity: &Identity,

@@ -1,5 +1,5 @@
-//! The console: credentials become a link that signs a browser in, or a SAML response is posted by the browser itself.
-//! Where the person asks for it, AWS's own sign-out comes first; what stands between the two is a ticket, never a link.
+//! Console sign-in: credentials are exchanged for a link, or the browser posts a SAML response. An optional sign-out at
+//! AWS comes first; the browser then returns with a ticket, never with a link.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -17,33 +17,33 @@ use crate::record::Record;
 use crate::session::Session;
 use crate::sign_in::ReturnTo;
 
-/// AWS's sign-out takes a redirect or two.
+/// Lifetime of a ticket. The sign-out at AWS needs one or two redirects.
 const TICKET_LIFE: TimeDelta = TimeDelta::minutes(5);
 
-/// Where the console shall open.
+/// The page on which the console opens.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConsoleRequest {
-    /// The page; the permission set's own, else the console's front page, when none is asked for.
+    /// The requested page; `None`: that of the permission set, or the home page of the console.
     pub destination: Option<Destination>,
-    /// Our deep link, where AWS sends the person when the console session has ended.
+    /// Deep link to which AWS redirects the person when the console session has expired.
     pub return_to: ReturnTo,
 }
 
-/// How a browser goes on to the console.
+/// How the browser continues to the console.
 #[derive(Debug)]
 pub enum ConsoleVisit {
-    /// By a link.
+    /// By a redirect to this link.
     Link(ConsoleLink),
     /// By a form that it posts to AWS.
     Post(ConsolePost),
 }
 
-/// What a ticket led to.
+/// The result of a ticket.
 #[derive(Debug)]
 pub enum ConsoleOutcome {
     /// The console.
     Visit(ConsoleVisit),
-    /// Nothing: it was used, is too old, or belongs to another session.
+    /// Nothing: the ticket is used, expired or of another session.
     Spent,
 }
 
@@ -58,17 +58,17 @@ impl Record for PendingConsole {
     const KIND: &'static str = "console";
 }
 
-/// What a link to the console offers, before the person agrees.
+/// The offer of a console link, before the person confirms.
 #[derive(Debug)]
 pub struct ConsoleOffer {
-    /// The role, or what it asks for first.
+    /// The role, or its unmet conditions.
     pub access: RoleAccess,
-    /// Where the console opens when no page is asked for.
+    /// The page on which the console opens if none is requested.
     pub default_destination: Destination,
 }
 
 impl Issuer {
-    /// What a link to the console of this role offers. Nothing is issued or audited.
+    /// The offer of a console link for this role. Nothing is issued or audited.
     ///
     /// # Errors
     /// [`IssueError::NotGranted`] and [`IssueError::Unavailable`].
@@ -90,7 +90,7 @@ impl Issuer {
         })
     }
 
-    /// What signs the person's browser in to the console.
+    /// Issues a console sign-in.
     ///
     /// # Errors
     /// [`IssueError`].
@@ -131,20 +131,20 @@ impl Issuer {
                 relay_state: destination.clone(),
             }));
         }
-        // Credentials of either operation may ask for a console session of their own length.
+        // Credentials of both operations allow a duration for the console session.
         let duration = Some(prepared.duration);
         let issued = self.assume(context, session.into(), prepared).await?;
         let issuer = self.own_url(request.return_to.as_str());
         let console = &self.console;
         let link = console.link(&issued.credentials, duration, destination, &issuer);
         let link = link.await?;
-        // A link signs in whoever holds it.
+        // The link signs in anyone who has it.
         let lives = self.still_lives(session.into()).await;
         self.or_withheld(context, lives).await?;
         Ok(ConsoleVisit::Link(link))
     }
 
-    /// Where the browser signs out of the console first; it comes back with a ticket to
+    /// The URL at which the browser first signs out of the console. It returns with a ticket for
     /// [`Issuer::continue_to_console`].
     ///
     /// # Errors
@@ -169,7 +169,7 @@ impl Issuer {
         Ok(self.console.sign_out_url(&then))
     }
 
-    /// Goes on to the console after AWS's sign-out, once, in the session that asked for it.
+    /// Continues to the console after the sign-out at AWS: once, in the session that requested it.
     ///
     /// # Errors
     /// [`IssueError`].

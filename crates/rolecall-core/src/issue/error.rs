@@ -1,4 +1,4 @@
-//! Why nothing was issued.
+//! Errors of issuing.
 
 use url::Url;
 
@@ -13,78 +13,78 @@ use super::ResponseMismatch;
 /// Why nothing was issued.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
-    /// Today's policy grants no such role; one that exists and one that does not look alike.
+    /// The current policy does not grant the role. Denied and unknown roles are indistinguishable.
     #[error("this role is not available to you")]
     NotGranted,
-    /// The role would be granted if a condition were met.
+    /// The role would be granted if its conditions were met.
     #[error("this role needs more than this sign-in")]
     Locked {
-        /// What is missing.
+        /// The unmet conditions.
         unmet: Vec<Unmet>,
-        /// Whom to ask.
+        /// Owners of the assignments.
         owners: Vec<String>,
     },
     /// A template of the permission set needs a claim that the person does not have.
     #[error(transparent)]
     Attributes(#[from] AttributeError),
-    /// AWS is to be convinced by the person's own provider, and that takes a browser: it goes there, and comes back.
+    /// The role trusts the person's identity provider: the browser must visit it and return with its response.
     #[error("this role is reached by way of your identity provider, in a browser")]
     AtProvider {
-        /// Where to; nowhere for programs, and where the provider has no application for AWS.
+        /// URL at the provider; `None` for clients, and if the provider has no application for AWS.
         start: Option<Url>,
     },
-    /// The session was ended after it had been found: nothing was delivered.
+    /// The session has ended. Nothing was delivered.
     #[error("your session has ended")]
     SessionEnded,
-    /// The provider's response for AWS is about somebody else, or about another role.
+    /// The provider's response for AWS is for another person or role.
     #[error("the identity provider's response for AWS is {}", .0.said())]
     Mismatch(ResponseMismatch),
-    /// The gateway could not mint its own token.
+    /// The gateway cannot sign the token or SAML response.
     #[error("the gateway cannot sign tokens")]
     Token(#[source] Source),
-    /// AWS said no.
+    /// AWS refused the request.
     #[error("AWS refused: {}", .0.code)]
     Refused(Box<Refused>),
-    /// No STS endpoint answered.
+    /// No STS endpoint responded.
     #[error("AWS STS is unavailable")]
     StsUnavailable(#[source] Source),
-    /// STS was asked and no answer arrived: credentials may have been issued that nobody has.
+    /// STS was called and did not respond: it may have issued credentials that were lost.
     #[error("AWS STS was asked and did not answer")]
     StsUnanswered {
-        /// How many tries it may have answered.
+        /// Number of attempts to which STS may have responded.
         tries: u32,
-        /// What happened.
+        /// The error of the last attempt.
         #[source]
         source: Source,
     },
-    /// AWS's sign-in endpoint.
+    /// AWS's sign-in endpoint failed.
     #[error(transparent)]
     Console(#[from] ConsoleSignInError),
     /// Too many requests of this person, or too many STS calls for this account.
     #[error(transparent)]
     RateLimited(#[from] LimitExceeded),
-    /// Our own store or audit trail.
+    /// The store or the audit trail is unavailable.
     #[error("credentials cannot be issued now")]
     Unavailable(#[from] StoreError),
 }
 
-/// AWS's no, and what to do about it.
+/// A refusal of AWS, with advice.
 #[derive(Clone, Debug)]
 pub struct Refused {
-    /// What somebody can act on.
+    /// The reason.
     pub refusal: StsRefusal,
-    /// AWS's error code.
+    /// Error code of AWS.
     pub code: String,
-    /// AWS's message.
+    /// Message of AWS.
     pub message: String,
-    /// STS's request id.
+    /// Request ID of STS.
     pub request_id: Option<String>,
-    /// What to do about it.
+    /// Explanation and next step.
     pub advice: Advice,
 }
 
 impl IssueError {
-    /// A stable word for metrics and for the audit trail.
+    /// Stable code for metrics and for the audit trail.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotGranted => "not_granted",

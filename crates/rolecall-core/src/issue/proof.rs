@@ -1,4 +1,4 @@
-//! The proof for AWS, a token or a SAML response, and the request to STS that carries it.
+//! The proof for AWS (a token or a SAML response), and the request to STS that contains it.
 
 use crate::access::{GatewaySaml, Grant, Trust};
 use crate::aws::{
@@ -11,7 +11,7 @@ use crate::identity::{Identity, InvalidSubject, Subject};
 use crate::issue::{IssueError, Issuer, Prepared, Refused};
 
 impl Issuer {
-    /// Sends the request for a grant. The session must still live when it is sent.
+    /// Sends the request for a grant. The session must be live at that time.
     pub(super) async fn ask_sts(
         &self,
         caller: Caller<'_>,
@@ -24,7 +24,7 @@ impl Issuer {
         answer.map_err(|error| self.explained(error, &request, &grant))
     }
 
-    /// The one place that makes a request to STS: the account's trust decides the operation.
+    /// The only place that creates requests to STS. The trust of the account determines the operation.
     async fn sts_request(
         &self,
         identity: &Identity,
@@ -83,7 +83,7 @@ impl Issuer {
         token.map_err(IssueError::Token)
     }
 
-    /// A SAML response for one role, whoever takes it to AWS.
+    /// Signs a SAML response for one role.
     pub(super) async fn mint_saml(
         &self,
         identity: &Identity,
@@ -95,7 +95,7 @@ impl Issuer {
             role: grant.role().clone(),
             provider: saml.provider.clone(),
             subject: aws_subject(identity).map_err(|error| IssueError::Token(error.into()))?,
-            // SAML knows no unknown instant, and AWS has no condition on it.
+            // SAML requires an instant, and AWS has no condition on it.
             authenticated_at: identity.asserted_at,
             session_name: prepared.session_name,
             duration: prepared.duration,
@@ -150,8 +150,8 @@ impl Issuer {
     }
 }
 
-/// The person as AWS gets to know them, `sub` or `NameID`, 6 to 255 characters: `provider|subject` where that fits, else
-/// `provider#digest`. Provider ids hold neither sign, so the two never meet and no two people share one.
+/// `sub` or `NameID` of the person for AWS, 6 to 255 characters: `provider|subject` if it is valid, or else
+/// `provider#digest`. Provider IDs contain neither separator, so the forms never collide and no two people share one.
 fn aws_subject(identity: &Identity) -> Result<Subject, InvalidSubject> {
     let plain = format!("{}|{}", identity.provider, identity.subject);
     let fits = (6..=255).contains(&plain.len()) && plain.bytes().all(|b| b.is_ascii_graphic());

@@ -1,18 +1,18 @@
-//! What an issue is asked for, from the first request to the one after a visit to the identity provider.
+//! The request to issue a role, before and after a visit to the identity provider.
 
 use super::via_provider::{Proven, Purpose};
 use crate::access::RoleRequest;
 use crate::audit::CredentialDelivery;
 
-/// A role to issue, and for what.
+/// A role to issue, and its use.
 #[derive(Clone)]
 pub(crate) struct IssueRequest<'a> {
     pub(crate) role: &'a RoleRequest,
-    /// How the credentials reach the person.
+    /// How the credentials are delivered.
     pub(crate) delivery: CredentialDelivery,
-    /// What to resume after a visit to the identity provider; none where no browser can go there.
+    /// The operation to resume after a visit to the identity provider; `None` if no browser is involved.
     pub(super) purpose: Option<&'a Purpose>,
-    /// The provider's own response for AWS, once it is here.
+    /// The provider's response for AWS, after the visit.
     pub(super) proven: Option<Proven>,
 }
 
@@ -26,7 +26,7 @@ impl<'a> IssueRequest<'a> {
         }
     }
 
-    /// Lets the browser fetch the provider's own response where the account's trust needs one.
+    /// Allows the browser to visit the provider if the trust of the account requires its response.
     pub(super) fn or_via_provider(self, purpose: &'a Purpose) -> Self {
         Self {
             purpose: Some(purpose),

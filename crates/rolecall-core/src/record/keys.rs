@@ -1,5 +1,5 @@
-//! The key ring that seals records and stamps what is handed out. The first key does both, all of them open and know their
-//! own, so that a key can be replaced while its work is still about.
+//! Keys that seal records and authenticate values that clients return. The first key is used for new values; all keys
+//! open and verify existing ones, so that keys can be rotated.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,7 +22,7 @@ struct SealingKey {
     stamp: Hmac<Sha256>,
 }
 
-/// HKDF-SHA256 of a master key for one purpose. It fails only for outputs over 8160 bytes.
+/// Derives a key for one purpose with HKDF-SHA256. It only fails for outputs over 8160 bytes.
 fn derive<const N: usize>(master: &[u8; 32], purpose: &[u8]) -> zeroize::Zeroizing<[u8; N]> {
     let mut key = zeroize::Zeroizing::new([0_u8; N]);
     let expanded = Hkdf::<Sha256>::new(None, master).expand(purpose, key.as_mut());
@@ -54,7 +54,7 @@ impl SealingKey {
     }
 }
 
-/// The key ring: the first key seals, all of them open.
+/// Keys in order: the first key seals, all of them open.
 pub struct SealingKeys {
     first: SealingKey,
     rest: Vec<SealingKey>,
@@ -67,7 +67,7 @@ impl std::fmt::Debug for SealingKeys {
 }
 
 impl SealingKeys {
-    /// A ring of one key that seals and any number of older ones that only open; 32 random bytes each.
+    /// Creates keys from a current key and any number of older ones; 32 random bytes each.
     pub fn new(first: &[u8; 32], older: &[[u8; 32]]) -> Self {
         Self {
             first: SealingKey::new(first),
@@ -75,18 +75,18 @@ impl SealingKeys {
         }
     }
 
-    /// A code that only this ring can make of this text for this purpose: HMAC-SHA-256, base64url.
+    /// An authentication code of this text for this purpose: HMAC-SHA-256 in base64url.
     pub fn mac(&self, purpose: &str, text: &str) -> String {
         URL_SAFE_NO_PAD.encode(self.first.mac(purpose, text).finalize().into_bytes())
     }
 
-    /// Whether one of the ring's keys made this code of this text for this purpose. Takes the same time for every code.
+    /// Verifies an authentication code with all keys, in constant time.
     pub fn verify_mac(&self, purpose: &str, text: &str, code: &str) -> bool {
         let Ok(code) = URL_SAFE_NO_PAD.decode(code) else {
             return false;
         };
         let keys = std::iter::once(&self.first).chain(&self.rest);
-        // Not `any`, which would tell by its time which key it was.
+        // Not `any`: its time would reveal which key matched.
         keys.fold(false, |found, key| {
             key.mac(purpose, text).verify_slice(&code).is_ok() | found
         })
@@ -120,7 +120,7 @@ impl SealingKeys {
         Ok(value)
     }
 
-    /// None when the value was not sealed by this ring for this key, or was changed since.
+    /// Opens a value. `None` if it was not sealed with these keys for this record key, or was modified.
     pub(super) fn open(&self, key: Key, value: &[u8]) -> Option<Vec<u8>> {
         let (format, rest) = value.split_first()?;
         let (id, rest) = rest.split_at_checked(KEY_ID_BYTES)?;

@@ -1,8 +1,8 @@
-//! Rate limits: how often something may happen for one client address, one person or one AWS account.
+//! Rate limits per client address, person or AWS account.
 //!
-//! Counts are kept in the store, so all replicas share them. A window begins with the first count and ends after its full
-//! length (fixed window). A limit is checked before anything is written or computed, and it refuses only requests that
-//! show nothing of ours: no live `state`, session or token.
+//! Counters are in the store and shared by all replicas. A window begins with the first count and has a fixed length. A
+//! limit is checked before anything is written or computed. It only rejects requests without a valid `state`, session
+//! or token.
 
 mod counter;
 mod exceeded;
@@ -22,22 +22,22 @@ pub use counter::{AddressSlots, RateCounters, RateLimitError, RateLimitSlot};
 pub use prefix::{AddressPrefix, Width, rate_limit_prefix};
 pub use shares::{AddressShares, Share, ShareBounds, Source};
 
-/// The largest number of a limit.
+/// Maximum of a limit.
 const MAX_LARGEST: u32 = 1_000_000;
-/// The longest window.
+/// Maximum window.
 const WINDOW_LONGEST: TimeDelta = TimeDelta::hours(24);
 
-/// A number of requests in a window of time: `300/1m`.
+/// A number of requests per window: `300/1m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     max: u32,
     window: TimeDelta,
 }
 
-/// Why a text is no rate limit.
+/// Why a rate limit is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRateLimit {
-    /// It has another form.
+    /// It is not a number and a duration.
     #[error("write a number and a duration, such as \"300/1m\"")]
     Form,
     /// The number is zero or too large.
@@ -49,17 +49,17 @@ pub enum InvalidRateLimit {
 }
 
 impl RateLimit {
-    /// At most `max` in each window.
+    /// At most `max` requests per window.
     pub const fn new(max: u32, window: TimeDelta) -> Self {
         Self { max, window }
     }
 
-    /// The largest count within a window.
+    /// Maximum number of requests per window.
     pub fn max(&self) -> u32 {
         self.max
     }
 
-    /// The length of the window.
+    /// Length of the window.
     pub fn window(&self) -> TimeDelta {
         self.window
     }
@@ -88,25 +88,25 @@ impl FromStr for RateLimit {
 /// The configured limits: `[limits]` and `[aws] sts_rate`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimits {
-    /// Sign-ins that were begun and not completed, per client address.
+    /// Pending sign-ins, per client address.
     pub sign_in: RateLimit,
-    /// Refused requests without a live `state`, session or token, and wrong user codes, per client address. SAML messages
-    /// that fail verification are counted by the same limit, on their own.
+    /// Rejected requests without a valid `state`, session or token, and wrong user codes, per client address. SAML
+    /// messages that fail verification have the same limit, with a counter of their own.
     pub failures: RateLimit,
     /// Client registrations, per client address.
     pub register: RateLimit,
     /// Requests for credentials, per person.
     pub credentials: RateLimit,
-    /// STS calls a second, per account and Region.
+    /// STS calls per second, per account and Region.
     pub sts_rate: RateLimit,
 }
 
 impl RateLimits {
-    /// The default of `[aws] sts_rate`: half of the 600 requests a second that AWS documents for STS, per account and
+    /// Default of `[aws] sts_rate`: half of the 600 requests per second that AWS documents for STS, per account and
     /// Region.
     pub const STS_RATE: u32 = 300;
 
-    /// `calls` a second.
+    /// `calls` per second.
     pub const fn per_second(calls: u32) -> RateLimit {
         RateLimit::new(calls, TimeDelta::seconds(1))
     }
@@ -124,28 +124,30 @@ impl Default for RateLimits {
     }
 }
 
-/// Which limit.
+/// The rate limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LimitName {
     /// `[limits] sign_in`
     SignIn,
     /// `[limits] failures`
     Failures,
-    /// `[limits] failures`, for SAML messages that nobody here asked for and that failed verification.
+    /// `[limits] failures`, for unsolicited SAML messages that fail verification.
     UnverifiedMessages,
     /// [`limits::MESSAGES_WAITING_OF_ADDRESS_MAX`]
     WaitingMessages,
-    /// As [`LimitName::UnverifiedMessages`], for those that a page loaded in a frame: any page can, so they count apart.
+    /// Same as [`LimitName::UnverifiedMessages`], for messages in a frame: any page can cause them, so they are counted
+    /// separately.
     UnverifiedFrames,
-    /// `[limits] failures`, for refused sign-ins with a live `state`: beyond it they are summarised in the audit trail.
+    /// `[limits] failures`, for refused sign-ins with a valid `state`. Beyond it they are summarized in the audit
+    /// trail.
     RefusedSignIns,
     /// [`limits::SAML_RESPONSES_PER_SIGN_IN_MAX`]
     SamlResponses,
-    /// [`limits::PENDING_MAX`], of sign-ins
+    /// [`limits::PENDING_MAX`] for sign-ins
     PendingSignIns,
-    /// [`limits::PENDING_MAX`], of device authorizations
+    /// [`limits::PENDING_MAX`] for device authorizations
     PendingDevices,
-    /// Sign-ins that were completed, which refuse nobody: see [`limits::KNOWN_ADDRESS_LIFE`].
+    /// Completed sign-ins. They limit nothing; see [`limits::KNOWN_ADDRESS_LIFE`].
     CompletedSignIns,
     /// `[limits] register`
     Register,
@@ -160,7 +162,7 @@ pub enum LimitName {
 }
 
 impl LimitName {
-    /// A stable word for metrics, logs and store keys.
+    /// Stable code for metrics, logs and store keys.
     pub fn code(self) -> &'static str {
         match self {
             Self::SignIn => "sign_in",
@@ -182,17 +184,17 @@ impl LimitName {
     }
 }
 
-/// A limit was reached; nothing was done.
+/// A limit is exceeded. Nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitExceeded {
-    /// Which limit.
+    /// The exceeded limit.
     pub limit: LimitName,
-    /// Time until the window ends.
+    /// Time until the end of the window.
     pub retry_after: TimeDelta,
 }
 
 impl LimitExceeded {
-    /// The delay of `Retry-After` (RFC 9110 10.2.3): whole seconds, rounded up, at least one.
+    /// `Retry-After` (RFC 9110 10.2.3): whole seconds, rounded up, at least one.
     pub fn retry_after_seconds(&self) -> u32 {
         let milliseconds = self.retry_after.num_milliseconds().max(1);
         u32::try_from((milliseconds + 999) / 1_000).unwrap_or(u32::MAX)
@@ -209,17 +211,17 @@ impl fmt::Display for LimitExceeded {
 
 impl std::error::Error for LimitExceeded {}
 
-/// The limit of [`limits::SAML_RESPONSES_PER_SIGN_IN_MAX`].
+/// Limit of [`limits::SAML_RESPONSES_PER_SIGN_IN_MAX`].
 pub(crate) const SAML_RESPONSES: RateLimit =
     RateLimit::new(limits::SAML_RESPONSES_PER_SIGN_IN_MAX, limits::SIGN_IN_MAX);
 
-/// What counts all sign-ins, or all device authorizations: it refuses nobody by itself, see [`limits::PENDING_MAX`].
+/// Counter of all pending sign-ins, or device authorizations. It limits nothing by itself; see [`limits::PENDING_MAX`].
 const PENDING: RateLimit = RateLimit::new(u32::MAX, limits::SIGN_IN_MAX);
 
-/// What counts the completed sign-ins of an address.
+/// Counter of completed sign-ins per address.
 const SIGNED_IN: RateLimit = RateLimit::new(u32::MAX, limits::KNOWN_ADDRESS_LIFE);
 
-/// The limit of [`limits::DEVICE_AUTHORIZATIONS_MAX`].
+/// Limit of [`limits::DEVICE_AUTHORIZATIONS_MAX`].
 pub(crate) const DEVICE_AUTHORIZATIONS: RateLimit = RateLimit::new(
     limits::DEVICE_AUTHORIZATIONS_MAX,
     limits::DEVICE_AUTHORIZATIONS_WINDOW,

@@ -1,5 +1,5 @@
-//! The port of the store: expiring values and counters. Adapters translate their errors at once: a library's error survives
-//! only as a source.
+//! The port of the store: expiring values and counters. Adapters convert library errors immediately; a library's error
+//! is kept only as a source.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::base::Source;
 use crate::base::secret::SecretDigest;
 
-/// A record's name in the store: its kind in clear, the secret that finds it as a digest.
+/// Key of a record: its kind in plaintext, and the digest of the secret by which it is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     kind: &'static str,
@@ -15,12 +15,12 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key of the record of this kind that the digest finds.
+    /// The key of the record with this kind and digest.
     pub fn new(kind: &'static str, digest: SecretDigest) -> Self {
         Self { kind, digest }
     }
 
-    /// `session`, `sign-in` …
+    /// The kind, such as `session` or `sign-in`.
     pub fn kind(&self) -> &'static str {
         self.kind
     }
@@ -32,59 +32,60 @@ impl std::fmt::Display for Key {
     }
 }
 
-/// Which state of a record was read; opaque to all but the store that made it.
+/// Version of a value; opaque to all but the store that created it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version(pub Vec<u8>);
 
-/// What can go wrong with a store. An outage is not a denial and never renders as one.
+/// Errors of a store. An outage is never reported as a denial.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// `insert`: the key is taken.
+    /// `insert`: the key exists.
     #[error("the record exists already")]
     Exists,
-    /// `replace`: somebody else changed or removed it since it was read.
+    /// `replace`: the value was changed or removed since it was read.
     #[error("the record has changed since it was read")]
     Conflict,
-    /// The store cannot be reached, is read-only or full.
+    /// The store is unreachable, read-only or full.
     #[error("the store is unavailable")]
     Unavailable(#[source] Source),
 }
 
-/// An addition to a number in the store. The number starts at zero with its first positive addition and is dropped when
-/// [`Counter::window`] has passed since then, whatever was added in between.
+/// A change of a counter in the store. A counter starts at zero with its first positive change and is removed
+/// [`Counter::window`] later, regardless of further changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counter {
-    /// Names the number.
+    /// Key of the counter.
     pub key: Key,
-    /// What to add. A positive amount is added only if the total stays within [`Counter::max`]; a negative one takes the
-    /// total down to zero at most, and does nothing where there is no number. Zero reads the total.
+    /// Amount to add. A positive amount is added only if the total does not exceed [`Counter::max`]. A negative one
+    /// reduces the total to zero at most, and does nothing if there is no counter. Zero reads the total.
     pub by: i64,
-    /// The largest total that a positive addition may reach.
+    /// Maximum total after a positive change.
     pub max: i64,
-    /// Life of the number. Every caller passes the same one for the same key.
+    /// Lifetime of the counter. Every caller uses the same one for a key.
     pub window: TimeDelta,
 }
 
-/// A number after an addition.
+/// A counter after a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CounterResult {
     /// The total.
     pub total: i64,
     /// Whether the amount was added.
     pub added: bool,
-    /// Time until the number is dropped, by this machine's clock.
+    /// Time until the counter is removed, by the clock of this machine.
     pub resets_in: TimeDelta,
 }
 
-/// Expiring values found by a key: four atomic verbs, and counters. One conformance suite runs against every implementation.
+/// A store of expiring values with four atomic operations, and of counters. One conformance suite runs against every
+/// implementation.
 ///
-/// The store may drop a record when it has expired; whoever reads checks the time as well.
+/// The store may remove a record after its expiry; readers check the expiry as well.
 #[async_trait]
 pub trait RecordStore: Send + Sync {
-    /// Stores a new record; how one-time values are spent and replays are seen.
+    /// Stores a new value. Used for one-time values and replay detection.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] if the key is taken by a record that has not expired, [`StoreError::Unavailable`].
+    /// [`StoreError::Exists`] if the key has a value that has not expired, [`StoreError::Unavailable`].
     async fn insert(
         &self,
         key: Key,
@@ -92,16 +93,16 @@ pub trait RecordStore: Send + Sync {
         expires_at: DateTime<Utc>,
     ) -> Result<(), StoreError>;
 
-    /// Reads.
+    /// Reads a value.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn get(&self, key: Key) -> Result<Option<(Vec<u8>, Version)>, StoreError>;
 
-    /// Compare-and-swap: value and expiry change only if the value is still the one that was seen.
+    /// Compare-and-swap: replaces value and expiry only if the value has not changed since it was read.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if it changed or is gone, [`StoreError::Unavailable`].
+    /// [`StoreError::Conflict`] if it was changed or removed, [`StoreError::Unavailable`].
     async fn replace(
         &self,
         key: Key,
@@ -110,26 +111,26 @@ pub trait RecordStore: Send + Sync {
         expires_at: DateTime<Utc>,
     ) -> Result<(), StoreError>;
 
-    /// Reads and removes: of any number of callers at most one gets it.
+    /// Reads and removes a value. Only one of any number of callers gets it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn take(&self, key: Key) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Adds to numbers, each atomically, however many do so at once; the answers are in the order of the counters. The
-    /// counters of one call are independent: one that is not added holds back no other.
+    /// Changes counters, each atomically. The results are in the order of the counters. The counters of one call are
+    /// independent: one that is not changed does not affect the others.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]; some of the counters may have been added.
+    /// [`StoreError::Unavailable`]; some of the counters may have been changed.
     async fn count(&self, counters: &[Counter]) -> Result<Vec<CounterResult>, StoreError>;
 
-    /// Whether the store answers and can be written to: writes what a record needs, and undoes it.
+    /// Checks that the store can be written to, with a write that is undone.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn ready(&self) -> Result<(), StoreError>;
 
-    /// Whether the other replicas use the same store, which is then full or read-only for all of them or for none.
+    /// Whether all replicas use the same store, so that it is full or read-only for all of them or for none.
     fn is_shared(&self) -> bool {
         false
     }

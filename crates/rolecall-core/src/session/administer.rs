@@ -1,19 +1,20 @@
-//! What the gateway's operator does to somebody else's sessions.
+//! Administration of sessions by an operator.
 
 use crate::identity::{ProviderId, Subject};
 use crate::record::StoreError;
 use crate::session::{Owner, Sessions};
 
-/// What stands in the trail as the reason.
+/// Reason in the audit trail.
 const REASON: &str = "ended_by_administrator";
 
 impl Sessions {
-    /// Ends everything a person is signed in with, browsers and clients, those that fell out of the lists included, and
-    /// what was allowed and not yet redeemed. The next request of each, at any replica, finds it over; a new sign-in is
-    /// for the provider to refuse.
+    /// Ends all sessions of a person, of browsers and clients, whether or not they are in the index, and all approvals
+    /// that are not redeemed. All replicas reject them from the next request on. The provider must reject a new
+    /// sign-in.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]. Once the epoch has begun all is over; what is missing then is in the trail only.
+    /// [`StoreError::Unavailable`]. Once the epoch has begun, all sessions have ended; events may be missing in the
+    /// audit trail.
     pub async fn end_person(
         &self,
         provider: &ProviderId,

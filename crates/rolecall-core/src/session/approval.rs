@@ -1,4 +1,4 @@
-//! What a person allowed a client, as of the session in which they did.
+//! The approval of a client by a person, with the state of the session at that time.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 use crate::caller::{EpochId, SessionId};
 use crate::identity::Identity;
 
-/// A person's yes.
+/// An approval of a client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Approval {
-    /// Whose.
+    /// The person.
     pub identity: Identity,
-    /// In which browser's session.
+    /// The browser session in which it was given.
     pub session: SessionId,
-    /// The person's epoch at that moment: one that this session survived. An approval is never newer than its session.
+    /// Epoch of the person at that time, in which the session was valid. An approval is never newer than its session.
     pub epoch: Option<EpochId>,
-    /// How long what follows from it may last.
+    /// End of everything that results from it, at the latest.
     pub ends_at: DateTime<Utc>,
 }

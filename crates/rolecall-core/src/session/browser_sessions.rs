@@ -1,4 +1,4 @@
-//! Staying signed in: finding, listing and ending sessions.
+//! Finding, listing and ending browser sessions.
 
 use std::collections::HashSet;
 
@@ -11,11 +11,11 @@ use crate::identity::{Identity, ProviderId, Subject, person_key};
 use crate::record::{StoreError, VersionedRecord};
 use crate::session::{Epoch, Session, SessionEntry, SessionIndex, Sessions};
 
-/// Whose session ends.
+/// The owner of a session that ends.
 pub(crate) struct Owner {
-    /// The person, see [`Identity::key`].
+    /// Key of the person; see [`Identity::key`].
     pub(crate) person: SecretDigest,
-    /// For the audit trail, where the session's record is gone.
+    /// The person for the audit trail, if the record of the session is lost.
     actor: Actor,
 }
 
@@ -41,27 +41,26 @@ impl From<&Identity> for Owner {
     }
 }
 
-/// A session that goes on.
+/// A session with its renewed secret.
 #[derive(Debug)]
 pub struct ResumedSession {
     /// The session.
     pub session: Session,
-    /// The secret that the browser holds from now on, where it is another one. A store that can only be read signs nobody
-    /// out: the old secret works on.
+    /// The new secret for the browser, if it was replaced. If the store is read-only, the old secret remains valid.
     pub renewed: Result<Option<SessionSecret>, StoreError>,
 }
 
 impl Sessions {
-    /// The live session of this secret; its use is remembered, unless the store can only be read.
+    /// The live session with this secret. Its use is saved, unless the store is read-only.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: an outage, which signs nobody out.
+    /// [`StoreError::Unavailable`]: an outage, which ends no session.
     pub async fn session(&self, secret: &SessionSecret) -> Result<Option<Session>, StoreError> {
         let Some(person) = secret.person() else {
             return Ok(None);
         };
         let digest = secret.digest();
-        // Both in one trip to the store: this is asked at every request.
+        // One round trip to the store, because this runs for every request.
         let (seen, epoch) =
             try_join(self.records.get::<Session>(digest), self.epoch(person)).await?;
         let Some(mut seen) = seen else {
@@ -76,7 +75,7 @@ impl Sessions {
         {
             return Ok(None);
         }
-        // Whoever ended it by name may have known its first record only.
+        // A request that ended it by ID may have known only its first record.
         if seen.record.was_renewed() && self.was_ended(seen.record.id).await? {
             return Ok(None);
         }
@@ -88,8 +87,8 @@ impl Sessions {
                 .replace(digest, &seen, &seen.record, until)
                 .await
             {
-                // Another request of the same browser has touched it, or it has just ended: the next request will see. A
-                // store that is full or read-only lets people go on; their session looks idle for longer than it was.
+                // Another request of the browser has saved its use, or it has just ended: the next request will see. If
+                // the store is full or read-only, the session seems to be idle for longer.
                 Ok(())
                 | Err(StoreError::Conflict | StoreError::Exists | StoreError::Unavailable(_)) => {}
             }
@@ -97,10 +96,10 @@ impl Sessions {
         Ok(Some(seen.record))
     }
 
-    /// The live session of this secret, as [`Self::session`], with a new secret where the old one is due.
+    /// The live session with this secret, as [`Self::session`], with a new secret if the old one is due.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: an outage, which signs nobody out.
+    /// [`StoreError::Unavailable`]: an outage, which ends no session.
     pub async fn resume(
         &self,
         secret: &SessionSecret,
@@ -115,11 +114,11 @@ impl Sessions {
         Ok(Some(ResumedSession { session, renewed }))
     }
 
-    /// Gives the session a new secret and lets the old one work a little longer. None when another request of the same
-    /// browser has done so already: its answer carries the new secret.
+    /// Replaces the secret of the session; the old one remains valid for a grace period. `None` if another request has
+    /// replaced it: its response contains the new secret.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: the old secret works on.
+    /// [`StoreError::Unavailable`]: the old secret remains valid.
     pub async fn renew_secret(
         &self,
         old: &SessionSecret,
@@ -160,7 +159,7 @@ impl Sessions {
         }
         match self.list_renewed(&renewed, secret.digest()).await {
             Ok(()) => Ok(Some(secret)),
-            // A session that is not in the list could not be ended by its name: the browser keeps its old secret.
+            // A session that is not in the index could not be ended by ID: the browser keeps its old secret.
             Err(error) => {
                 self.records.take::<Session>(secret.digest()).await?;
                 self.restore_secret(old, &seen.record).await?;
@@ -172,7 +171,7 @@ impl Sessions {
         }
     }
 
-    /// Lets the list lead to the session's new record; a session that fell out of it comes back where there is room.
+    /// Updates the index with the new key of the session. A session that is not in the index is added if there is room.
     async fn list_renewed(&self, renewed: &Session, key: SecretDigest) -> Result<(), StoreError> {
         let moved = |index: &mut SessionIndex| {
             let full = index.is_full();
@@ -187,7 +186,7 @@ impl Sessions {
         self.change_index(renewed, moved).await.map(drop)
     }
 
-    /// Takes back that a secret was replaced, unless the session has ended meanwhile.
+    /// Restores the old secret, unless the session has ended meanwhile.
     async fn restore_secret(
         &self,
         old: &SessionSecret,
@@ -205,7 +204,7 @@ impl Sessions {
         }
     }
 
-    /// The person's live sessions, newest first.
+    /// The live sessions of the person, newest first.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -215,8 +214,8 @@ impl Sessions {
         Ok(listed.into_iter().rev().flatten().collect())
     }
 
-    /// Ends one of the person's own sessions, a browser's or a client's; a name that is not theirs ends nothing. False, and
-    /// nothing has ended, when the session that asks has itself ended meanwhile.
+    /// Ends one of the person's own sessions, of a browser or a client. An ID of another person's session has no
+    /// effect. Returns false, and ends nothing, if the calling session has ended meanwhile.
     ///
     /// # Errors
     /// As [`crate::sign_in::SignIns::sign_out`].
@@ -243,8 +242,8 @@ impl Sessions {
         Ok(true)
     }
 
-    /// Ends all of the person's sessions but this one, those of clients and those that fell out of the list included. False,
-    /// and nothing has ended, when this one has itself ended meanwhile.
+    /// Ends all other sessions of the person, including those of clients and those that are not in the index. Returns
+    /// false, and ends nothing, if the calling session has ended meanwhile.
     ///
     /// # Errors
     /// As [`crate::sign_in::SignIns::sign_out`].
@@ -269,7 +268,7 @@ impl Sessions {
     }
 
     fn lives(&self, session: &Session, epoch: Option<&Epoch>) -> bool {
-        // Nobody vouches for the people of a provider that was taken out of the configuration.
+        // Sessions of removed providers are not valid.
         self.is_configured(&session.identity.provider)
             && session.is_live(self.clock.now(), &self.lifetimes)
             && !epoch.is_some_and(|epoch| epoch.ends(session.id, session.epoch))
@@ -280,7 +279,7 @@ impl Sessions {
         Ok(SessionIndex { entries })
     }
 
-    /// The list of a person's sessions, by the person's key; ended ones may linger in it.
+    /// The index entries of a person, by the key of the person; may contain ended sessions.
     pub(crate) async fn entries(
         &self,
         person: SecretDigest,
@@ -289,7 +288,7 @@ impl Sessions {
         Ok(seen.map(|seen| seen.record.entries).unwrap_or_default())
     }
 
-    /// The session of each entry, in order; none where it has ended.
+    /// The session of each entry, in order; `None` if it has ended.
     async fn listed(
         &self,
         identity: &Identity,
@@ -307,9 +306,9 @@ impl Sessions {
         Ok(sessions)
     }
 
-    /// Audits a session's end, then marks it as ended and removes its record; one that is marked already is not audited
-    /// again. In this order no session ends unseen, whatever fails or whoever hangs up in between. Where the entry leads to
-    /// no record, the session may live on under another key, and what it allowed may be redeemable: the mark ends both.
+    /// Audits the end of a session, then marks it as ended and removes its record. A marked session is not audited
+    /// again. In this order, no session ends without an event, whatever fails in between. If the entry has no record,
+    /// the session may exist under another key, and its approvals may be redeemable: the mark ends both.
     pub(crate) async fn end(
         &self,
         context: &RequestContext,
@@ -339,7 +338,7 @@ impl Sessions {
             }
             return Ok(());
         }
-        // Its secret was replaced while the trail was waited for: the list knows the record of the new one.
+        // Its secret was replaced meanwhile: the index contains the key of the new record.
         let listed = self.entries(owner.person).await?;
         for listed in listed.iter().filter(|listed| listed.id == entry.id) {
             self.records.take::<Session>(listed.key).await?;
@@ -347,7 +346,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Adds a session to its person's list; the oldest beyond the limit end.
+    /// Adds a session to the index of its person and ends the oldest beyond the limit.
     pub(crate) async fn index_session(
         &self,
         context: &RequestContext,
@@ -359,16 +358,17 @@ impl Sessions {
         let index = self.index(person).await?;
         let mut ended = HashSet::new();
         if index.is_full() {
-            // What has ended may linger in the list; it must not push out what lives.
+            // Ended sessions may remain in the index. They must not displace live ones.
             let listed = self.listed(person, &index).await?;
             let gone = index.entries.iter().zip(&listed);
             for (old, _) in gone.filter(|(_, found)| found.is_none()) {
-                // Nobody could end by name what it allowed once it has left the list.
+                // The approvals of a session that is not in the index could not be ended by ID.
                 self.end(context, &person.into(), old, "too_many").await?;
                 ended.insert(old.key);
             }
         }
-        // The list loses the oldest when they have ended, so that an outage leaves no session that nobody can find.
+        // Sessions are removed from the index after they have ended, so that an outage leaves no session that cannot be
+        // found.
         let mut foreseen = index;
         foreseen.entries.retain(|old| !ended.contains(&old.key));
         for old in foreseen.add(entry.clone(), now) {
@@ -385,7 +385,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Changes the list of the session's person; returns what `change` returned.
+    /// Changes the index of the session's person. Returns the result of `change`.
     async fn change_index(
         &self,
         session: &Session,

@@ -1,17 +1,17 @@
-//! What a client calls itself. Anybody can register as "AWS CLI", so a page always says that it is unverified; here it
-//! is only made harmless: one line, no characters that reorder or hide text.
+//! Name of a client. Anyone can register as "AWS CLI", so pages display it as unverified. It is sanitized to one line
+//! without characters that reorder or hide text.
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::{limits, text};
 
-/// `clientName`, made harmless.
+/// A sanitized `clientName`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct ClientName(String);
 
 impl ClientName {
-    /// The name without control, formatting and direction characters, in at most
+    /// Sanitizes a name: removes control, formatting and bidirectional characters, and truncates it to
     /// [`limits::CLIENT_NAME_CHARS_MAX`] characters.
     pub fn new(given: &str) -> Self {
         let name = text::one_line(given, limits::CLIENT_NAME_CHARS_MAX);

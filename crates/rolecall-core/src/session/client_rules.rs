@@ -1,16 +1,15 @@
-//! How long clients stay signed in, and how they may sign in.
+//! Settings of client sessions.
 
 use chrono::TimeDelta;
 
-/// What `[clients]` says.
+/// The settings of `[clients]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientRules {
-    /// Whether the device flow (RFC 8628) may be used at all.
+    /// Whether the device flow (RFC 8628) is enabled.
     pub device_flow: bool,
-    /// Life of an access token.
+    /// Lifetime of an access token.
     pub access_token: TimeDelta,
-    /// How long a client may get new ones without asking the person again; never beyond the end of the session that
-    /// allowed it.
+    /// How long a client can refresh its tokens. It never exceeds the browser session in which it was approved.
     pub refresh_token: TimeDelta,
 }
 

@@ -1,10 +1,10 @@
-//! What a person allowed a registered client: to list their roles and to get credentials, until it ends.
+//! Sessions of registered clients: a client can list the roles of a person and get credentials until its session ends.
 //!
-//! The record is found by a handle that is part of each of its tokens, so that one removal ends them all, at once and
-//! everywhere. The handle names its person, too, so that all that decides over a token can be asked for at once. The
-//! record holds digests of tokens only. The tokens that follow a refresh token are derived from it and a random
-//! salt in the record: whoever presents the same one again within the grace gets the same successors, and the record
-//! does not grow with the number of parallel processes.
+//! The record is found by a handle that is part of each token, so one removal invalidates all tokens everywhere. The
+//! handle contains the key of the person, so that everything that decides about a token can be read in one step. The
+//! record contains only digests of tokens. New tokens are derived from the refresh token and a random salt in the
+//! record: within the grace period, the same refresh token returns the same new tokens, and the record does not grow
+//! with the number of parallel processes.
 
 mod handle;
 
@@ -26,48 +26,48 @@ use handle::{handle_of, key_of};
 
 const ACCESS_PREFIX: &str = "rca_";
 const REFRESH_PREFIX: &str = "rcr_";
-/// Characters of a handle: 256 random bits and the key of its person.
+/// Characters of a handle: 256 random bits and the key of the person.
 const HANDLE_CHARACTERS: usize = 2 * TOKEN_CHARACTERS;
 
-/// What a session of `aws login` is bound to.
+/// The binding of an `aws login` session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoginBinding {
-    /// The one role that the person chose.
+    /// The role that the person chose.
     pub role: RoleRequest,
-    /// The key that each refresh is proved with (RFC 9449 5).
+    /// The key that signs the proof of each refresh (RFC 9449 5).
     pub key: KeyThumbprint,
 }
 
-/// What a person allowed a registered client.
+/// A session of a registered client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClientSession {
-    /// Its public name.
+    /// Public ID of the session.
     pub id: SessionId,
-    /// Which client, see [`crate::clients::client_key`].
+    /// Key of the client; see [`crate::clients::client_key`].
     pub client: SecretDigest,
-    /// What the client calls itself; unverified.
+    /// Name that the client registered; unverified.
     pub client_name: ClientName,
-    /// Who allowed it, as of the browser's session in which they did.
+    /// The person who approved it, as of the browser session.
     pub identity: Identity,
-    /// Since when.
+    /// Beginning of the session.
     pub started_at: DateTime<Utc>,
-    /// The end whatever happens.
+    /// End of the session, at the latest.
     pub ends_at: DateTime<Utc>,
-    /// Where the client asked from.
+    /// Address and user agent of the client.
     pub origin: ClientInfo,
-    /// The person's epoch when they allowed it.
+    /// Epoch of the person at the approval.
     pub epoch: Option<EpochId>,
-    /// How it came.
+    /// Flow of the client.
     pub flow: Flow,
-    /// What it is bound to, if it is one of `aws login`: then it is for refreshing alone, and no access token opens it.
+    /// Binding of an `aws login` session. Such a session can only be refreshed; access tokens do not open it.
     pub login: Option<LoginBinding>,
-    /// Whether the client gets new tokens by itself.
+    /// Whether the client can refresh its tokens.
     #[serde(default = "renewing")]
     renews: bool,
     tokens: Tokens,
 }
 
-/// Sessions that were written before clients were told apart.
+/// Default for records of earlier versions.
 fn renewing() -> bool {
     true
 }
@@ -76,7 +76,7 @@ impl Record for ClientSession {
     const KIND: &'static str = "client-session";
 }
 
-/// The tokens of a session, by their digests.
+/// Digests of the tokens of a session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Tokens {
     access: Vec<LiveAccessToken>,
@@ -91,7 +91,7 @@ struct LiveAccessToken {
     expires_at: DateTime<Utc>,
 }
 
-/// A refresh token that was replaced, and what makes its successors of it.
+/// A replaced refresh token, and the salt of its successors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct RetiredRefreshToken {
     digest: SecretDigest,
@@ -100,57 +100,57 @@ struct RetiredRefreshToken {
     salt: SecretText,
 }
 
-/// What a client gets (RFC 6749 5.1).
+/// The response to a token request (RFC 6749 5.1).
 #[derive(Clone, Debug)]
 pub struct ClientTokens {
     /// `access_token`
     pub access_token: AccessToken,
-    /// Until when it works.
+    /// Expiry of the access token.
     pub access_expires_at: DateTime<Utc>,
     /// `refresh_token`
     pub refresh_token: RefreshToken,
 }
 
-/// What a session begins with.
+/// The data of a new session.
 #[derive(Clone, Debug)]
 pub struct NewClientSession {
-    /// Which client.
+    /// Key of the client.
     pub client: SecretDigest,
-    /// What it calls itself.
+    /// Name that the client registered.
     pub client_name: ClientName,
-    /// Who allowed it.
+    /// The person who approved it.
     pub identity: Identity,
-    /// The end whatever happens.
+    /// End of the session, at the latest.
     pub ends_at: DateTime<Utc>,
-    /// Where the client asked from.
+    /// Address and user agent of the client.
     pub origin: ClientInfo,
-    /// The browser's session in which it was allowed.
+    /// The browser session in which it was approved.
     pub allowed_in: SessionId,
-    /// The person's epoch when they allowed it.
+    /// Epoch of the person at the approval.
     pub epoch: Option<EpochId>,
-    /// How it came.
+    /// Flow of the client.
     pub flow: Flow,
-    /// What it is bound to, if it is one of `aws login`.
+    /// Binding of an `aws login` session.
     pub login: Option<LoginBinding>,
-    /// Whether the client gets new tokens by itself, see [`crate::clients::RegisteredClient::renews`].
+    /// Whether the client can refresh its tokens; see [`crate::clients::RegisteredClient::renews`].
     pub renews: bool,
 }
 
-/// What became of a refresh token that was presented.
+/// The result of a refresh.
 #[derive(Debug)]
 pub enum RefreshResult {
-    /// It was the newest: the session has changed and has to be written back.
+    /// The token was current. The session has changed and must be saved.
     Rotated(ClientTokens),
-    /// It was replaced a moment ago: its successors once more, nothing has changed.
+    /// The token was replaced within the grace period. The same tokens are returned; nothing has changed.
     Repeated(ClientTokens),
-    /// It is the newest, and has had [`limits::REFRESH_TOKENS_RETIRED_MAX`] predecessors within the grace.
+    /// The token is current, and [`limits::REFRESH_TOKENS_RETIRED_MAX`] tokens were replaced within the grace period.
     TooOften,
-    /// It was replaced long ago, or never was one of this session's: somebody has a copy.
+    /// The token was replaced before the grace period or is unknown: there may be a copy.
     Reused,
 }
 
 impl ClientSession {
-    /// A new session, the digest that finds its record, and its first tokens.
+    /// Creates a session. Returns the key of its record, the session and its first tokens.
     pub fn begin(
         new: NewClientSession,
         now: DateTime<Utc>,
@@ -189,7 +189,7 @@ impl ClientSession {
         (key, session, tokens)
     }
 
-    /// Whether this access token works at `now`.
+    /// Whether this access token is valid at `now`.
     pub fn is_opened_by(&self, token: &AccessToken, now: DateTime<Utc>) -> bool {
         let digest = token.digest();
         let mut tokens = self.tokens.access.iter();
@@ -197,12 +197,12 @@ impl ClientSession {
         portal && tokens.any(|one| one.digest == digest && now < one.expires_at)
     }
 
-    /// Whether the person ended it together with others.
+    /// Whether the epoch ended it.
     pub fn is_ended_by(&self, epoch: &Epoch) -> bool {
         epoch.ends(self.id, self.epoch)
     }
 
-    /// The tokens that follow this one (RFC 6749 6, RFC 9700 4.14.2).
+    /// Refreshes the tokens (RFC 6749 6, RFC 9700 4.14.2).
     pub fn refresh(
         &mut self,
         presented: &RefreshToken,
@@ -250,7 +250,7 @@ impl ClientSession {
         }
     }
 
-    /// The newest tokens, by way of every replacement since the retired token at `from`.
+    /// The current tokens, derived through all replacements since the retired token at `from`.
     fn successors(&self, presented: &RefreshToken, from: usize) -> Option<ClientTokens> {
         let mut refresh_token = presented.clone();
         let mut access_token = None;
@@ -292,7 +292,7 @@ impl ClientSession {
     }
 }
 
-/// What follows a refresh token, by this salt. Neither the token nor the salt alone tells.
+/// Derives the tokens that follow a refresh token. They can be derived only with both token and salt.
 fn following(token: &RefreshToken, salt: &SecretText) -> (AccessToken, RefreshToken) {
     let handle = handle_of(token.expose(), REFRESH_PREFIX).unwrap_or_default();
     let derive = |purpose| {
@@ -307,22 +307,22 @@ fn following(token: &RefreshToken, salt: &SecretText) -> (AccessToken, RefreshTo
     )
 }
 
-/// One line of the list of a person's client sessions.
+/// An entry in the index of client sessions.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClientSessionEntry {
-    /// Its public name.
+    /// Public ID of the session.
     pub id: SessionId,
-    /// Finds its record.
+    /// Key of its record.
     pub key: SecretDigest,
-    /// The end whatever happens.
+    /// End of the session, at the latest.
     pub ends_at: DateTime<Utc>,
 }
 
-/// A person's client sessions, by [`Identity::key`]. Beside the list of their browsers' sessions, so that a morning of
-/// tools does not push a browser out.
+/// The client sessions of a person, stored under [`Identity::key`]. Separate from the index of browser sessions, so
+/// that many client sessions do not displace a browser session.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ClientSessionIndex {
-    /// Oldest first; ended ones may linger.
+    /// Oldest first; may contain ended sessions.
     pub entries: Vec<ClientSessionEntry>,
 }
 
@@ -331,8 +331,8 @@ impl Record for ClientSessionIndex {
 }
 
 impl ClientSessionIndex {
-    /// Adds a session, drops those that are over, and returns those pushed out by
-    /// [`limits::CLIENT_SESSIONS_PER_SUBJECT_MAX`], oldest first.
+    /// Adds a session, removes expired ones, and returns those beyond [`limits::CLIENT_SESSIONS_PER_SUBJECT_MAX`],
+    /// oldest first.
     pub fn add(
         &mut self,
         entry: ClientSessionEntry,

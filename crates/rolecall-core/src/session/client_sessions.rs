@@ -1,5 +1,5 @@
-//! What registered clients hold: finding, listing and ending their sessions. Signing out of the browser does not end
-//! them, as it does not end what a command line is doing; "end all others" and the button of each do.
+//! Finding, listing and ending client sessions. Signing out of the browser does not end them; ending all others, or
+//! each individually, does.
 
 use futures_util::future::{try_join, try_join_all};
 
@@ -14,12 +14,12 @@ use crate::session::{
 };
 use chrono::{DateTime, Utc};
 
-/// Why a session ended whose authorization code was shown again.
+/// Reason of a session end after a replayed authorization code.
 pub(crate) const CODE_REPLAYED: &str = "code_replayed";
 
-/// A session that is written and not yet handed out.
+/// A stored session whose tokens have not been returned yet.
 pub(crate) struct PreparedSession {
-    /// Finds its record.
+    /// Key of its record.
     pub(crate) key: SecretDigest,
     allowed_in: SessionId,
     session: ClientSession,
@@ -27,23 +27,23 @@ pub(crate) struct PreparedSession {
 }
 
 impl Sessions {
-    /// Whether a client that this person allows now would soon have to ask again, because the browser's session ends long
-    /// before the client's would.
+    /// Whether a client session that this person approves now would end much earlier than configured, because the
+    /// browser session ends.
     pub fn ends_client_session_early(&self, session: &Session) -> bool {
         let left = session.ends_at - self.clock.now();
         left < limits::SESSION_ENDS_SOON.min(self.rules.refresh_token / 2)
     }
 
-    /// When a client's session that this person allows now would end.
+    /// End of a client session that this person approves now.
     pub fn client_session_end(&self, session: &Session) -> DateTime<Utc> {
         let longest = self.clock.now() + self.rules.refresh_token;
         session.ends_at.min(longest)
     }
 
-    /// The live session of this access token. One trip to the store.
+    /// The live session with this access token. One round trip to the store.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: an outage, which costs nobody a token.
+    /// [`StoreError::Unavailable`]: an outage, which invalidates no token.
     pub async fn client_session(
         &self,
         token: &AccessToken,
@@ -58,8 +58,7 @@ impl Sessions {
             .filter(|session| session.is_opened_by(token, now)))
     }
 
-    /// Ends the session of this access token and with it every token of its family; a token that opens nothing ends
-    /// nothing.
+    /// Ends the session of this access token with all its tokens. An invalid token has no effect.
     ///
     /// # Errors
     /// As [`crate::sign_in::SignIns::sign_out`].
@@ -77,7 +76,7 @@ impl Sessions {
         }
     }
 
-    /// The person's live client sessions, newest first.
+    /// The live client sessions of the person, newest first.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -88,7 +87,7 @@ impl Sessions {
         self.live_clients_of(session.identity.key()).await
     }
 
-    /// The live client sessions of the person of this key, newest first.
+    /// The live client sessions of the person with this key, newest first.
     pub(super) async fn live_clients_of(
         &self,
         person: SecretDigest,
@@ -97,13 +96,14 @@ impl Sessions {
         let handles = entries
             .iter()
             .map(|&ClientSessionEntry { key, .. }| TokenHandle { key, person });
-        // All at once, since there may be a morning's worth of tools.
+        // Read concurrently, because there can be many.
         let found = try_join_all(handles.map(|handle| self.live_client_session(handle))).await?;
         let live = found.into_iter().rev().flatten();
         Ok(live.map(|seen| seen.record).collect())
     }
 
-    /// Ends those of a person's client sessions that `which` names; the person is named by [`crate::identity::Identity::key`].
+    /// Ends the client sessions of a person that `which` selects; the person is given by
+    /// [`crate::identity::Identity::key`].
     pub(crate) async fn end_client_sessions(
         &self,
         context: &RequestContext,
@@ -120,12 +120,12 @@ impl Sessions {
         Ok(())
     }
 
-    /// The session that this leads to, unless it has ended.
+    /// The session with this handle, unless it has ended.
     pub(crate) async fn live_client_session(
         &self,
         handle: TokenHandle,
     ) -> Result<Option<VersionedRecord<ClientSession>>, StoreError> {
-        // Both in one trip to the store: this is asked at every call of a client.
+        // One round trip to the store, because this runs for every call of a client.
         let (seen, epoch) = try_join(
             self.records.get::<ClientSession>(handle.key),
             self.epoch(handle.person),
@@ -133,15 +133,15 @@ impl Sessions {
         .await?;
         let lives = |seen: &VersionedRecord<ClientSession>| {
             let session = &seen.record;
-            // Nobody vouches for the people of a provider that was taken out of the configuration.
+            // Sessions of removed providers are not valid.
             let vouched = self.is_configured(&session.identity.provider);
             vouched && !epoch.is_some_and(|epoch| session.is_ended_by(&epoch))
         };
         Ok(seen.filter(lives))
     }
 
-    /// Writes a session's record; none when the person has ended their sessions since they allowed it, or the one in which
-    /// they did. Its tokens must not leave before [`Sessions::confirm_client_session`].
+    /// Stores a new session. `None` if the person has ended their sessions, or the one of the approval, since. Its
+    /// tokens must not be returned before [`Sessions::confirm_client_session`].
     pub(crate) async fn prepare_client_session(
         &self,
         new: NewClientSession,
@@ -164,11 +164,11 @@ impl Sessions {
         }))
     }
 
-    /// Audits a session's beginning and lists it; hands out its tokens when both have been written. None, and no session,
-    /// when the browser's session that allowed it was ended meanwhile.
+    /// Audits the beginning of a session and adds it to the index; then returns its tokens. `None`, without a session,
+    /// if the browser session of the approval has ended meanwhile.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: there is no session then.
+    /// [`StoreError::Unavailable`]: there is no session in this case.
     pub(crate) async fn confirm_client_session(
         &self,
         context: &RequestContext,
@@ -185,7 +185,7 @@ impl Sessions {
         }
     }
 
-    /// Whether it has begun: not when the browser's session that allowed it was ended meanwhile.
+    /// Returns whether the session has begun; false if the browser session of the approval has ended meanwhile.
     async fn begin_prepared(
         &self,
         context: &RequestContext,
@@ -205,7 +205,8 @@ impl Sessions {
             key,
             ends_at: session.ends_at,
         };
-        // The oldest beyond the limit end before they leave the list: an outage leaves none that nobody can find.
+        // The oldest sessions beyond the limit end before they are removed from the index, so that an outage leaves no
+        // session that cannot be found.
         let mut foreseen = self.client_index(session.identity.key()).await?;
         for old in foreseen.add(entry.clone(), self.clock.now()) {
             self.end_client_at(context, old.key, "too_many").await?;
@@ -216,7 +217,7 @@ impl Sessions {
         Ok(!self.withdraw_if_ended(context, allowed_in, key).await?)
     }
 
-    /// Removes what was prepared and is not needed: nobody knows its tokens.
+    /// Removes a prepared session that is not needed. Its tokens were not returned.
     pub(crate) async fn discard_client_session(
         &self,
         prepared: PreparedSession,
@@ -225,7 +226,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Ends the session at this key, if it is still there.
+    /// Ends the session at this key, if it exists.
     pub(crate) async fn end_client_at(
         &self,
         context: &RequestContext,
@@ -239,7 +240,8 @@ impl Sessions {
         }
     }
 
-    /// Audits a session's end, marks it as ended and removes its record, in the order of [`Sessions::end`] and for its reasons.
+    /// Audits the end of a session, marks it as ended and removes its record, in the order of [`Sessions::end`] and for
+    /// the same reasons.
     pub(crate) async fn end_client(
         &self,
         context: &RequestContext,
@@ -253,13 +255,13 @@ impl Sessions {
             reason: reason.to_owned(),
         };
         self.journal.append(context, ended).await?;
-        // Where a code is shown again, the call to AWS that it has led to may complete: of many redemptions one wins.
+        // After a replayed code, a running call to AWS may complete: one of many redemptions succeeds.
         if reason != CODE_REPLAYED {
             self.mark_ended(session.id, session.ends_at).await?;
         }
         let taken = self.records.take::<ClientSession>(key).await?;
         if taken.is_none() {
-            // Another request has ended it at the same time, and removes it from the list.
+            // Another request ended it at the same time and removes it from the index.
             return Ok(());
         }
         let person = session.identity.key();
@@ -270,7 +272,7 @@ impl Sessions {
             (index, until.unwrap_or(session.ends_at), ())
         };
         match self.records.update(person, remove).await {
-            // The list is a convenience: what is in it and gone is not shown.
+            // The index is not authoritative: entries without a record are not shown.
             Ok(()) | Err(_) => Ok(()),
         }
     }

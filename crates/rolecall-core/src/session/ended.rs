@@ -1,9 +1,10 @@
-//! Ends that hold: a request finds its session, and then waits for the store, the audit trail or AWS. Whatever ended the
-//! session in between is looked for again before anything is written that outlives the request, and before AWS is asked.
+//! Checks that sessions have not ended. A request finds its session and then waits for the store, the audit trail or
+//! AWS; the session may end meanwhile. It is checked again before anything is written that outlives the request, and
+//! before AWS is called.
 //!
-//! There are two kinds of end. A new [`Epoch`] ends everything of a person's that carries an older one; records that are
-//! written afterwards with the old one are over from the beginning. A session that is ended by itself leaves an
-//! [`EndedSession`], which voids what that session allowed and no client has redeemed yet.
+//! A session can end in two ways. A new [`Epoch`] ends everything of a person with an earlier one; records that are
+//! written with it afterwards are invalid. An individually ended session leaves an [`EndedSession`], which invalidates
+//! its approvals that are not redeemed.
 
 use chrono::{DateTime, Utc};
 use futures_util::future::try_join;
@@ -16,7 +17,7 @@ use crate::record::StoreError;
 use crate::session::{Approval, EndedSession, Epoch, Session, Sessions};
 
 impl Sessions {
-    /// What the person of this session allows; none when the session has ended since it was found.
+    /// The approval of the person of this session; `None` if the session has ended since it was found.
     pub(crate) async fn approval(&self, session: &Session) -> Result<Option<Approval>, StoreError> {
         let person = session.identity.key();
         let (epoch, ended) = self.ends(person, session.id).await?;
@@ -43,7 +44,7 @@ impl Sessions {
             || epoch.is_some_and(|epoch| epoch.ends(caller.session, caller.epoch))
     }
 
-    /// The person's present epoch, and whether this session was ended by itself. One trip to the store.
+    /// The current epoch of the person, and whether this session was ended individually. One round trip to the store.
     pub(crate) async fn ends(
         &self,
         person: SecretDigest,
@@ -52,13 +53,13 @@ impl Sessions {
         try_join(self.epoch(person), self.was_ended(session)).await
     }
 
-    /// Whether the session of this name was ended by itself.
+    /// Whether the session with this ID was ended individually.
     pub(super) async fn was_ended(&self, session: SessionId) -> Result<bool, StoreError> {
         let mark = self.records.get::<EndedSession>(session.ended_key());
         Ok(mark.await?.is_some())
     }
 
-    /// Marks a session as ended. `ends_at`: when it would have ended anyway.
+    /// Marks a session as ended. `ends_at` is its latest end otherwise.
     pub(super) async fn mark_ended(
         &self,
         session: SessionId,
@@ -72,9 +73,9 @@ impl Sessions {
         }
     }
 
-    /// Ends the client session at this key if the browser's session that allowed it was ended meanwhile; whether it was.
-    /// Whoever ends a browser's session marks it before they look for clients, and a client session is in its person's
-    /// list before this is asked: one of the two always sees the other.
+    /// Ends the client session at this key if the browser session of its approval has ended. Returns whether it did. A
+    /// browser session is marked before its clients are searched, and a client session is in the index before this
+    /// check, so one of the two always sees the other.
     pub(crate) async fn withdraw_if_ended(
         &self,
         context: &RequestContext,
@@ -88,14 +89,14 @@ impl Sessions {
         Ok(ended)
     }
 
-    /// The present epoch of the person of this key.
+    /// The current epoch of the person with this key.
     pub(crate) async fn epoch(&self, person: SecretDigest) -> Result<Option<Epoch>, StoreError> {
         let seen = self.records.get(person).await?;
         Ok(seen.map(|seen| seen.record))
     }
 
-    /// Begins an epoch of the person's, which ends every session of theirs but `except`; whether it began. It does not for
-    /// an exception that has ended itself, which would become valid again.
+    /// Begins an epoch of the person, which ends all of their sessions but `except`. Returns whether it began: not if
+    /// `except` has ended itself, because it would become valid again.
     pub(super) async fn begin_epoch(
         &self,
         person: SecretDigest,
@@ -110,7 +111,7 @@ impl Sessions {
             id: EpochId::generate(self.entropy.as_ref()),
             except: except.map(|session| session.id),
         };
-        // It has to outlive what it ends, even if the clock was set back or the timeout lowered since that began.
+        // It must outlive what it ends, even if the clock is set back or the timeout is reduced.
         let until = self.clock.now() + self.lifetimes.absolute * 2;
         let change = |old: Option<Epoch>| match (old, except) {
             (Some(old), Some(session)) if old.ends(session.id, session.epoch) => {

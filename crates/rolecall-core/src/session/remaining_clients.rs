@@ -1,5 +1,5 @@
-//! Signing out of a browser ends that browser's session alone. Where the person's command lines and other clients are still
-//! signed in, the browser gets a ticket that counts them and ends them, for a few minutes and without a session.
+//! Client sessions that remain after a sign-out. Signing out of a browser ends only its own session. If client sessions
+//! of the person remain, the browser gets a ticket that counts and ends them, for a few minutes and without a session.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,21 +11,21 @@ use crate::record::{Record, StoreError, VersionedRecord};
 
 use super::{ClientSession, Session, Sessions};
 
-/// A person's client sessions that outlived a sign-out.
+/// The client sessions that remain after a sign-out.
 #[derive(Clone, Debug)]
 pub struct RemainingClients {
-    /// Ends them: see [`Sessions::end_remaining_clients`].
+    /// Ticket that ends them; see [`Sessions::end_remaining_clients`].
     pub ticket: SignOutTicket,
-    /// How many there are; at least one.
+    /// Number of sessions; at least one.
     pub count: usize,
 }
 
-/// What a ticket stands for.
+/// The record of a ticket.
 #[derive(Serialize, Deserialize)]
 struct SignedOutPerson {
-    /// See [`crate::identity::Identity::key`].
+    /// Key of the person; see [`crate::identity::Identity::key`].
     person: SecretDigest,
-    /// Sessions that began later are of a later sign-in, which the ticket does not end.
+    /// Later client sessions belong to a later sign-in and are not ended.
     signed_out_at: DateTime<Utc>,
 }
 
@@ -40,7 +40,7 @@ impl Record for SignedOutPerson {
 }
 
 impl Sessions {
-    /// How many of the client sessions of this ticket are live; none when it was used, has expired or is not ours.
+    /// Number of live client sessions of this ticket; `None` if the ticket is used, expired or unknown.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -54,11 +54,11 @@ impl Sessions {
         }
     }
 
-    /// Ends the client sessions of this ticket. False, and nothing has ended, when the ticket was used, has expired or is not
-    /// ours.
+    /// Ends the client sessions of this ticket. Returns false, and ends nothing, if the ticket is used, expired or
+    /// unknown.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: some may live on, and the ticket can be used again.
+    /// [`StoreError::Unavailable`]: some sessions may remain, and the ticket can be used again.
     pub async fn end_remaining_clients(
         &self,
         context: &RequestContext,
@@ -70,14 +70,14 @@ impl Sessions {
         let told = (signed_out.person, "ended_by_owner");
         self.end_client_sessions(context, told, |client| signed_out.covers(client))
             .await?;
-        // Last, so that an outage does not use it up; ending what has ended does nothing.
+        // Last, so that an outage does not consume the ticket. Ended sessions are not affected by a second attempt.
         self.records
             .take::<SignedOutPerson>(ticket.digest())
             .await?;
         Ok(true)
     }
 
-    /// A ticket for the clients of a session that has just ended; none where there are none.
+    /// Issues a ticket for the clients of a session that has just ended; `None` if there are none.
     pub(crate) async fn offer_remaining_clients(
         &self,
         session: &Session,

@@ -7,7 +7,7 @@ use crate::access::catalog::{Account, AccountName, Audience, OuPath};
 use crate::aws::{AccountId, Region};
 use crate::config_file::{At, Reader, quoted};
 
-/// Reads one account; none when it has a mistake in its id or name.
+/// Reads one account; `None` if its ID or name has an error.
 pub(super) fn read(
     reader: Reader<'_>,
     context: &PolicyContext<'_>,

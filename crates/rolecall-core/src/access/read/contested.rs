@@ -1,18 +1,18 @@
-//! Mail domains about which more than one provider is believed: an address there can come from each of them, and people who
-//! type theirs are sent to the first in the file.
+//! Mail domains for which more than one provider is trusted. An address of such a domain can come from each of them,
+//! and people who enter theirs are redirected to the first provider in the file.
 
 use super::ProviderFacts;
 use crate::config_file::Spot;
 use crate::identity::EmailDomain;
 
-/// A domain, and the providers that are believed about it, in the order of the file.
+/// A domain and the providers that are trusted for it, in the order of the file.
 pub(super) struct Contested<'p> {
     domain: &'p EmailDomain,
     believed: Vec<&'p ProviderFacts>,
 }
 
 impl<'p> Contested<'p> {
-    /// The domain, if several providers are believed about it.
+    /// The domain, if several providers are trusted for it.
     pub(super) fn of(domain: &'p EmailDomain, providers: &'p [ProviderFacts]) -> Option<Self> {
         let believed = providers
             .iter()
@@ -21,13 +21,14 @@ impl<'p> Contested<'p> {
         (believed.len() > 1).then_some(Self { domain, believed })
     }
 
-    /// The first of all such domains.
+    /// The first domain of this kind.
     pub(super) fn any(providers: &'p [ProviderFacts]) -> Option<Self> {
         let mut domains = providers.iter().flat_map(|facts| &facts.domains);
         domains.find_map(|domain| Self::of(domain, providers))
     }
 
-    /// Warns where an address of it is used without a provider. `what` uses it: `this user`.
+    /// Reports a warning if an address of the domain is used without a provider. `what` is the subject of the sentence,
+    /// such as `this user`.
     pub(super) fn warn(&self, spot: Spot<'_>, what: &str) {
         let ids: Vec<&str> = self
             .believed

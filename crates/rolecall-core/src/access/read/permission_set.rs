@@ -13,7 +13,7 @@ use crate::aws::{
 use crate::base::limits;
 use crate::config_file::{At, Reader, Value, quoted};
 
-/// Reads one permission set; none when it has a mistake in its name or role.
+/// Reads one permission set; `None` if its name or role has an error.
 pub(super) fn read(
     reader: Reader<'_>,
     context: &PolicyContext<'_>,
@@ -97,7 +97,7 @@ fn variant(
     Some(variant)
 }
 
-/// `session_duration`, within AWS's bounds.
+/// `session_duration`, within the limits of AWS.
 pub(super) fn session_duration(reader: &Reader<'_>) -> Option<RoleSessionDuration> {
     let value = reader.value("session_duration")?;
     let span = value.duration()?.value;
@@ -116,7 +116,7 @@ fn destination(reader: &Reader<'_>, context: &PolicyContext<'_>) -> Option<Desti
     Some(parsed.value)
 }
 
-/// `session_policy` and `policy_arns`; none when neither is there.
+/// `session_policy` and `policy_arns`; `None` if both are absent.
 fn session_limits(reader: &Reader<'_>, context: &PolicyContext<'_>) -> Option<Limits> {
     let policy = reader.value("session_policy");
     let arns = reader.value("policy_arns");
@@ -145,7 +145,7 @@ fn session_limits(reader: &Reader<'_>, context: &PolicyContext<'_>) -> Option<Li
     })
 }
 
-/// `session_policy = { file = "…" }`, or the document itself as a text.
+/// `session_policy = { file = "…" }`, or the document itself as a string.
 fn session_policy(value: &Value<'_>, context: &PolicyContext<'_>) -> Option<SessionPolicy> {
     let text = match value.as_text() {
         Some(text) => text.to_owned(),

@@ -1,4 +1,4 @@
-//! `[[assignment]]` and `[[deny]]`: read first, resolved when all accounts and permission sets are known.
+//! `[[assignment]]` and `[[deny]]`. Their names are resolved when all accounts and permission sets are known.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::base::text_newtype;
 use crate::config_file::{At, Reader, Spot, Value};
 
 text_newtype!(
-    /// The id of an assignment or a deny: it ends in logs and in the audit trail.
+    /// ID of an assignment or a deny, as it appears in logs and in the audit trail.
     RuleId,
     InvalidRuleId,
     "an id is 1 to 128 letters, digits or . _ - : / @ +",
@@ -24,7 +24,7 @@ text_newtype!(
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:/@+".contains(&b))
 );
 
-/// What assignments and denies have in common.
+/// The common part of assignments and denies.
 struct Rule<'d> {
     id: Option<RuleId>,
     spot: Spot<'d>,
@@ -33,7 +33,7 @@ struct Rule<'d> {
     sets: Option<Vec<At<'d, &'d str>>>,
 }
 
-/// An assignment whose names are not resolved yet.
+/// An assignment with unresolved names.
 pub(super) struct RawAssignment<'d> {
     rule: Rule<'d>,
     when: Condition,
@@ -41,7 +41,7 @@ pub(super) struct RawAssignment<'d> {
     owner: Option<String>,
 }
 
-/// A deny whose names are not resolved yet.
+/// A deny with unresolved names.
 pub(super) struct RawDeny<'d> {
     rule: Rule<'d>,
     reason: Option<String>,
@@ -126,7 +126,8 @@ impl<'d> Rule<'d> {
         }
     }
 
-    /// What it covers; an absent list means all. None when it cannot be used, which has been reported.
+    /// The accounts and permission sets of the rule; an absent list means all. `None` if it cannot be used, which has
+    /// been reported.
     fn scope(&self, selectors: &mut Selectors<'_>, kind: &str) -> Option<Scope> {
         let all = At {
             value: "*",
@@ -139,7 +140,7 @@ impl<'d> Rule<'d> {
         if !accounts.is_empty() && !sets.is_empty() {
             return Some(Scope { accounts, sets });
         }
-        // Selectors that were not understood have been reported one by one.
+        // Invalid selectors have been reported one by one.
         let mut written = [&self.accounts, &self.sets].into_iter().flatten();
         if written
             .all(|list| !list.is_empty() && list.iter().all(|at| selectors.is_known(at.value)))
@@ -163,7 +164,7 @@ impl<'d> Rule<'d> {
 }
 
 impl RawAssignment<'_> {
-    /// Looks its names up. Reports when it grants nothing to anybody.
+    /// Resolves the names. Reports an error if the assignment grants nothing.
     pub(super) fn resolve(
         self,
         selectors: &mut Selectors<'_>,
@@ -198,7 +199,7 @@ impl RawAssignment<'_> {
 }
 
 impl RawDeny<'_> {
-    /// Looks its names up. Reports when it takes nothing from anybody: a slip in a deny lets people in.
+    /// Resolves the names. Reports an error if the deny covers nothing: a typing error in a deny would grant access.
     pub(super) fn resolve(self, selectors: &mut Selectors<'_>) -> Option<Deny> {
         let scope = self.rule.scope(selectors, "deny")?;
         Some(Deny {
@@ -219,7 +220,7 @@ fn sets_of<'s>(
     numbers.filter_map(|number| sets.get(number as usize))
 }
 
-/// A deny, when denies that hold for everybody the assignment is about cover all of it.
+/// A deny, if denies that apply to everyone whom the assignment matches cover all of it.
 fn denied_by<'p>(who: &Who, scope: &Scope, denies: &'p [Deny]) -> Option<&'p Deny> {
     let covering: Vec<&Deny> = denies.iter().filter(|deny| deny.who.covers(who)).collect();
     let first = covering.first().copied()?;
@@ -229,7 +230,7 @@ fn denied_by<'p>(who: &Who, scope: &Scope, denies: &'p [Deny]) -> Option<&'p Den
         .then_some(first)
 }
 
-/// The members of a list of selectors, which must have some. A deny may leave it out and then means all.
+/// The selectors of a list, which must not be empty. A deny without the list covers all.
 fn selectors<'d>(
     reader: &Reader<'d>,
     key: &'static str,

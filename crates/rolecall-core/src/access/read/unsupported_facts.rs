@@ -1,4 +1,4 @@
-//! Rules that hold for nobody, because the provider on which they hang never says what they ask for.
+//! Rules that match nobody, because the provider never reports a fact that they need.
 
 use super::{PolicyContext, ProviderFacts, UnsupportedFacts};
 use crate::access::condition::Condition;
@@ -6,22 +6,23 @@ use crate::access::who::{Who, WhoUse};
 use crate::config_file::Spot;
 use crate::identity::EmailAddress;
 
-/// Whom a rule can never hold for, and the provider that is the reason.
+/// The people whom a rule can never match, and the provider that does not report the fact.
 struct Lacking<'p> {
     provider: &'p ProviderFacts,
-    /// One of the addresses that the rule names; everybody it is about, without one.
+    /// One of the addresses that the rule names; `None`: everyone whom the rule matches.
     user: Option<&'p EmailAddress>,
 }
 
 impl<'p> Lacking<'p> {
-    /// Looks at the providers on whose word the rule hangs: for everybody it is about, else for each address in it.
+    /// Checks the providers whose people the rule may match: for all of them together, then for each address in the
+    /// rule.
     fn find(
         who: &'p Who,
         usage: WhoUse,
         context: &PolicyContext<'p>,
         is_unsupported: impl Fn(&UnsupportedFacts) -> bool,
     ) -> Option<Self> {
-        // The first of those that may be meant, where all of them lack it.
+        // The first of the providers in question, if none of them reports the fact.
         let of = |may_be: &dyn Fn(&ProviderFacts) -> bool| -> Option<&'p ProviderFacts> {
             let mut asked = context.providers.iter().filter(|facts| may_be(facts));
             let first = asked.next()?;
@@ -45,7 +46,7 @@ impl<'p> Lacking<'p> {
         lacking.next()
     }
 
-    /// That the rule is about nobody, or not about one of those it names.
+    /// Text: the rule matches nobody, or never one of the users that it names.
     fn about(&self) -> String {
         match self.user {
             Some(user) => format!("this is never about {user}"),
@@ -53,7 +54,7 @@ impl<'p> Lacking<'p> {
         }
     }
 
-    /// That nobody meets a condition, or one of those it names does not.
+    /// Text: nobody meets a condition, or one of the named users never does.
     fn meets(&self, condition: &str) -> String {
         match self.user {
             Some(user) => format!("{user} never meets `{condition}`"),
@@ -62,7 +63,7 @@ impl<'p> Lacking<'p> {
     }
 }
 
-/// Warns of groups and claims that never come.
+/// Reports warnings about groups and claims that no provider sends.
 pub(super) fn warn_of_people(
     who: &Who,
     usage: WhoUse,
@@ -90,7 +91,7 @@ pub(super) fn warn_of_people(
     }
 }
 
-/// Warns of conditions that nobody meets.
+/// Reports warnings about conditions that cannot be met.
 pub(super) fn warn_of_conditions(
     who: &Who,
     when: &Condition,

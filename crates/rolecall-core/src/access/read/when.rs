@@ -52,7 +52,7 @@ pub(super) fn read(reader: Reader<'_>, context: &PolicyContext<'_>) -> Condition
     }
 }
 
-/// A CIDR block, or one address. Bits beyond the prefix are a slip somewhere, and it is not for us to say where.
+/// A CIDR block or one address. Bits beyond the prefix are an error: it is unclear which network is meant.
 fn network(value: &Value<'_>) -> Option<IpNet> {
     let parsed = value.parse_with(|text| {
         let net = text
@@ -74,7 +74,7 @@ fn network(value: &Value<'_>) -> Option<IpNet> {
     Some(parsed.value)
 }
 
-/// A client inside a trusted network can report any address, so a condition on such a network protects nothing from it.
+/// A host inside a trusted network can report any address, so a condition on such a network has no effect on it.
 fn warn_of_proxies(value: &Value<'_>, network: IpNet, trusted_proxies: &[IpNet]) {
     let overlaps = |proxies: &IpNet| network.contains(proxies) || proxies.contains(&network);
     if let Some(proxies) = trusted_proxies.iter().find(|proxies| overlaps(proxies)) {
@@ -87,7 +87,7 @@ fn warn_of_proxies(value: &Value<'_>, network: IpNet, trusted_proxies: &[IpNet])
     }
 }
 
-/// The first moment, and the first moment after: of a day in UTC, or of a point in time.
+/// The first moment, and the first moment after it: of a day in UTC, or of a point in time.
 fn moment(value: &Value<'_>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
     let written = value.datetime()?.value;
     let moment = match (written.date, written.time, written.offset) {

@@ -8,11 +8,11 @@ use crate::access::who::{AnchoredPattern, Who, WhoUse};
 use crate::config_file::{At, Reader, Spot, Value, quoted, suggest};
 use crate::identity::{EmailAddress, ProviderId, Subject, claim_name};
 
-/// The keys that single people out.
+/// The keys that select people.
 const NAMING: [&str; 5] = ["users", "subjects", "groups", "claims", "claims_matching"];
 
 impl Who {
-    /// Reads the table. Mistakes are reported, and then the result is not to be used.
+    /// Reads the table. After an error, the result must not be used.
     pub fn read(reader: Reader<'_>, providers: &[ProviderFacts], usage: WhoUse) -> Self {
         let spot = reader.spot();
         let everyone = reader.boolean("everyone");
@@ -95,7 +95,7 @@ fn read_provider(value: &Value<'_>, providers: &[ProviderFacts]) -> Option<Provi
     known.map(|facts| facts.id.clone())
 }
 
-/// An address whose domain no provider is believed about would never match.
+/// Reports addresses of domains for which no provider is trusted: they would never match.
 fn check_believed(
     users: &[At<'_, EmailAddress>],
     providers: &[ProviderFacts],
@@ -122,7 +122,7 @@ fn check_believed(
     }
 }
 
-/// Once for each domain: whoever controls one of its providers is each of these people.
+/// Reports a warning once per domain: each provider that is trusted for it can assert these addresses.
 fn warn_of_contested(users: &[At<'_, EmailAddress>], providers: &[ProviderFacts]) {
     let mut warned = Vec::new();
     for user in users {
@@ -158,7 +158,7 @@ fn read_patterns(reader: &Reader<'_>) -> Vec<(String, AnchoredPattern)> {
         .collect()
 }
 
-/// An empty table would hold for everybody.
+/// Reports an error for an empty table, which would match everyone.
 fn check_not_empty(table: Option<&Reader<'_>>) {
     if let Some(table) = table
         && table.entries().next().is_none()
@@ -180,7 +180,7 @@ fn members<'d, T, E: Display>(
         .unwrap_or_default()
 }
 
-/// The members of a list that has some: an empty one would match nobody, or be taken for everybody.
+/// The members of a list, which must not be empty: an empty list would be ambiguous (nobody or everyone).
 fn members_of<'d, T, E: Display>(
     value: &Value<'d>,
     parse: impl Fn(&str) -> Result<T, E>,
@@ -196,7 +196,7 @@ fn members_of<'d, T, E: Display>(
         .collect()
 }
 
-/// A group's name or a claim's value: anything but nothing, compared byte for byte.
+/// A group name or a claim value: any text but the empty one, compared byte for byte.
 fn text(written: &str) -> Result<String, &'static str> {
     if written.is_empty() {
         Err("an empty text matches nothing")

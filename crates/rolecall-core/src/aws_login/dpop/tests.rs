@@ -1,4 +1,4 @@
-//! RFC 9449's own example, honest proofs, and every way to be dishonest about one.
+//! The example of RFC 9449, valid proofs, and invalid ones of every kind.
 
 use p256::ecdsa::SigningKey;
 use p256::ecdsa::signature::Signer as _;
@@ -125,7 +125,7 @@ fn issue_time_leeway_is_exact() {
 #[test]
 fn out_of_range_time_is_rejected() {
     for name in ["exp", "nbf", "iat"] {
-        // The first is the last second that chrono knows: any addition to it overflows.
+        // The first is the last second that chrono supports: any addition overflows.
         for bad in [
             8_210_266_876_799,
             8_210_266_876_800,
@@ -276,7 +276,7 @@ fn only_p256_public_keys_are_accepted() {
         ("x", json!(URL_SAFE_NO_PAD.encode([1; 31]))),
         ("x", json!(URL_SAFE_NO_PAD.encode([1; 33]))),
         ("x", json!(format!("{}=", URL_SAFE_NO_PAD.encode([1; 32])))),
-        // Another key's: no point of the curve.
+        // A coordinate of another key: not a point of the curve.
         ("y", y),
         ("y", json!(URL_SAFE_NO_PAD.encode([0; 32]))),
     ] {

@@ -1,4 +1,4 @@
-//! What is read, what is not, and that nothing is lost between the two.
+//! Reading of claims: which are read, which are unread, and that none is lost.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -124,7 +124,7 @@ fn unsupported_values_are_unread() {
         assert!(claims.has(name), "{sent} {name}");
         let unread = identity(sent.clone());
         assert_eq!(unread.unread_claim(name), Some(wanted), "{sent} {name}");
-        // A record keeps that it is unread.
+        // A record keeps that the claim is unread.
         let kept: Identity =
             serde_json::from_value(serde_json::to_value(&unread).unwrap()).unwrap();
         assert!(kept.unread_claim(name).is_some(), "{sent} {name}");
@@ -140,7 +140,7 @@ fn unsupported_values_are_unread() {
 fn empty_object_stays_unread_in_a_record() {
     let sent = json!({"realm_access": {}, "a": {"b": {"c": null}}, "nested": [[]]});
     let mut person = identity(sent);
-    // The second time from a record that was read.
+    // The second iteration uses the identity after a round trip through a record.
     for _ in 0..2 {
         let record = serde_json::to_value(&person).unwrap();
         person = serde_json::from_value(record).unwrap();
@@ -212,7 +212,7 @@ fn names_beyond_the_bound_count_as_unread() {
             assert_eq!(person.claims.values(absent).len(), 0, "{absent}");
         }
         assert!(person.unread_claim("/zz/unreadable").is_some());
-        // Sent or not, nobody knows any more.
+        // It is unknown whether it was sent.
         for forgotten in [
             "/resource_access/client-1998/roles",
             "/resource_access",
@@ -277,7 +277,7 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Every scalar in a value, and every object without one.
+/// Number of scalars in a value, and of objects without one.
 fn scalars(value: &Value) -> usize {
     match value {
         Value::Null => 0,
@@ -295,7 +295,7 @@ proptest! {
         let claims = read(json!({ "groups": sent }));
         let known = claims.values("groups").map(|values| values.len());
         match known {
-            // All of it can be compared.
+        // All of it can be compared.
             Ok(known) => prop_assert_eq!(known, scalars(&sent)),
             Err(_) => prop_assert!(claims.has("groups")),
         }

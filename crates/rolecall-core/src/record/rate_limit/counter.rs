@@ -1,4 +1,4 @@
-//! Counting against limits, in the store.
+//! Rate limit counters in the store.
 
 mod address;
 mod refusals;
@@ -17,12 +17,12 @@ use crate::record::{Counter, CounterResult, Key, Records, StoreError};
 pub use address::AddressSlots;
 use address::Family;
 
-/// Kind of the store's keys.
+/// Record kind of the counters.
 const KIND: &str = "rate";
-/// A limit that gives places back may be free again at any moment, on any replica: it is asked again after this time.
+/// A limit with releasable slots may have a free slot at any time, on any replica. It is checked again after this time.
 const ASK_AGAIN: TimeDelta = TimeDelta::seconds(1);
 
-/// One thing to count.
+/// A slot of a limit, for one bucket.
 #[derive(Clone, Debug)]
 pub struct RateLimitSlot {
     limit: LimitName,
@@ -31,7 +31,7 @@ pub struct RateLimitSlot {
 }
 
 impl RateLimitSlot {
-    /// A place within `rate` for whatever `bucket` names: an address, a person, an account.
+    /// A slot of `rate` for a bucket, such as an address, a person or an account.
     pub fn new(limit: LimitName, rate: RateLimit, bucket: &str) -> Self {
         let parts = [limit.code().as_bytes(), bucket.as_bytes()];
         let digest = SecretDigest::of("rolecall/rate/v1", &parts);
@@ -63,18 +63,18 @@ impl RateLimitSlot {
     }
 }
 
-/// Why there is no place.
+/// Why no slot was acquired.
 #[derive(Debug, thiserror::Error)]
 pub enum RateLimitError {
-    /// The limit was reached.
+    /// The limit is exceeded.
     #[error(transparent)]
     Exceeded(#[from] LimitExceeded),
-    /// Our own store.
+    /// The store is unavailable.
     #[error("the rate limits are unavailable")]
     Unavailable(#[from] StoreError),
 }
 
-/// For what goes on where nothing can be counted: only a limit that was reached refuses.
+/// For operations that continue while the store is unavailable: only an exceeded limit is an error.
 pub(crate) fn allow_if_unavailable(taken: Result<(), RateLimitError>) -> Result<(), LimitExceeded> {
     match taken {
         Err(RateLimitError::Exceeded(exceeded)) => Err(exceeded),
@@ -82,19 +82,19 @@ pub(crate) fn allow_if_unavailable(taken: Result<(), RateLimitError>) -> Result<
     }
 }
 
-/// Counts against limits. One for each gateway; those over one store count together.
+/// The rate limit counters of a gateway. Gateways with the same store share the counts.
 pub struct RateCounters {
     records: Records,
     limits: RateLimits,
     exceeded: Exceeded,
-    /// Limits with more IPv4 or IPv6 addresses than [`limits::RATE_BUCKETS_MAX`], and until when.
-    // Not a Tokio mutex: nothing is awaited while it is held.
+    /// Limits with more IPv4 or IPv6 addresses than [`limits::RATE_BUCKETS_MAX`], with the end of this state.
+    // Not a Tokio mutex: it is not held across an await.
     crowded: Mutex<HashMap<(LimitName, Family), DateTime<Utc>>>,
     buckets_max: u32,
 }
 
 impl RateCounters {
-    /// Counters in the store of `records`, for these limits.
+    /// Counters in the store of `records` with these limits.
     pub fn new(records: Records, limits: RateLimits) -> Self {
         Self {
             records,
@@ -110,7 +110,7 @@ impl RateCounters {
         &self.limits
     }
 
-    /// The same, with another ceiling than [`limits::RATE_BUCKETS_MAX`].
+    /// The same with another maximum than [`limits::RATE_BUCKETS_MAX`].
     #[must_use]
     pub fn with_buckets_max(self, buckets_max: u32) -> Self {
         Self {
@@ -119,10 +119,10 @@ impl RateCounters {
         }
     }
 
-    /// Takes all of these places, or none: one trip to the store, and one more where only some are free.
+    /// Acquires all of these slots or none. One request to the store, and another one if only some are free.
     ///
     /// # Errors
-    /// [`RateLimitError::Exceeded`] of the one that is longest without a place, [`RateLimitError::Unavailable`].
+    /// [`RateLimitError::Exceeded`] for the limit with the longest wait, [`RateLimitError::Unavailable`].
     pub async fn acquire(
         &self,
         slots: &[RateLimitSlot],
@@ -158,7 +158,7 @@ impl RateCounters {
         let added = slots.iter().zip(&counted).filter(|(_, one)| one.added);
         let added: Vec<RateLimitSlot> = added.map(|(slot, _)| slot.clone()).collect();
         if !added.is_empty() {
-            // Places that are not given back are free again when their windows end.
+            // Slots that are not released are free again at the end of their windows.
             match self.release(&added).await {
                 Ok(()) | Err(_) => {}
             }
@@ -166,7 +166,7 @@ impl RateCounters {
         Err(exceeded.into())
     }
 
-    /// Gives places back.
+    /// Releases slots.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

@@ -1,5 +1,5 @@
-//! What this replica knows of limits that are reached, so that refusing costs no trip to the store. Bounded: when it is
-//! full of limits that still hold, further ones are asked about in the store.
+//! Cache of exceeded limits, so that a rejection needs no request to the store. It is bounded: when it is full of
+//! current entries, further limits are checked in the store.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,17 +8,17 @@ use chrono::{DateTime, Utc};
 
 use crate::record::Key;
 
-/// Limits that are remembered: some 10 MB at most.
+/// Maximum number of entries: about 10 MB.
 const REMEMBERED_MAX: usize = 100_000;
 
 #[derive(Default)]
 pub(super) struct Exceeded {
-    // Not a Tokio mutex: nothing is awaited while it is held.
+    // Not a Tokio mutex: it is not held across an await.
     until: Mutex<HashMap<Key, DateTime<Utc>>>,
 }
 
 impl Exceeded {
-    /// Until when nothing more is allowed, if that is known.
+    /// The end of the exceeded limit, if it is cached.
     pub(super) fn until(&self, key: Key, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         until.get(&key).copied().filter(|until| now < *until)

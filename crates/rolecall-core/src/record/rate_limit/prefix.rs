@@ -1,20 +1,20 @@
-//! Which requests count together: those of one client address, or of one network where single addresses are cheap.
+//! Address prefixes whose requests are counted together.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How much of an address counts.
+/// Width of a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Width {
-    /// One IPv4 address; the /64 of an IPv6 address, which is one household's or one machine's.
+    /// One IPv4 address, or the /64 of an IPv6 address (one household or one machine).
     Address,
-    /// The /48 of an IPv6 address: what one customer of a provider gets. IPv4 addresses have none.
+    /// The /48 of an IPv6 address (one customer of a provider). IPv4 addresses have none.
     Site,
-    /// IPv4 /16, IPv6 /32: what one provider gives to its customers.
+    /// IPv4 /16, IPv6 /32 (the customers of one provider).
     Coarse,
 }
 
-/// The network whose requests count together.
+/// A network whose requests are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressPrefix {
     network: IpAddr,
@@ -22,7 +22,7 @@ pub struct AddressPrefix {
 }
 
 impl AddressPrefix {
-    /// The address itself, where the prefix is one IPv4 address.
+    /// The address, if the prefix is a single IPv4 address.
     pub fn single(&self) -> Option<IpAddr> {
         (self.length == 32 && self.network.is_ipv4()).then_some(self.network)
     }
@@ -37,8 +37,8 @@ impl fmt::Display for AddressPrefix {
     }
 }
 
-/// The prefix of an address at a width. An IPv4-mapped IPv6 address counts as its IPv4 address. Of width
-/// [`Width::Site`] IPv4 addresses have none.
+/// The prefix of an address with this width. An IPv4-mapped IPv6 address counts as its IPv4 address. IPv4 addresses
+/// have no prefix of width [`Width::Site`].
 pub fn rate_limit_prefix(address: IpAddr, width: Width) -> Option<AddressPrefix> {
     let (network, length) = match (address.to_canonical(), width) {
         (IpAddr::V4(address), Width::Address) => (IpAddr::V4(address), 32),

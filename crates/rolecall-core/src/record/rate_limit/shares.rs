@@ -1,4 +1,4 @@
-//! What all client addresses use at the same time: each may have a share of it, and all together have a bound.
+//! Concurrent use by client addresses: a limit per address and a limit in total.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,25 +6,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::record::rate_limit::{AddressPrefix, Width, rate_limit_prefix};
 
-/// How much may be in use.
+/// Limits of concurrent use.
 #[derive(Clone, Copy, Debug)]
 pub struct ShareBounds {
-    /// By all addresses together, before each may have only `reserved`.
+    /// Limit for all addresses, before each is limited to `reserved`.
     pub all: usize,
-    /// By one address.
+    /// Limit per address.
     pub each: usize,
-    /// What each address may have when `all` is in use, so that few strangers cannot lock all others out; the addresses of
-    /// one network of a provider (IPv4 /16, IPv6 /32) together have `each` of it.
+    /// Limit per address beyond `all`, so that a few clients cannot lock out all others. The addresses of one network
+    /// (IPv4 /16, IPv6 /32) together may use `each` of it.
     pub reserved: usize,
-    /// By all addresses together, whatever happens.
+    /// Hard limit for all addresses.
     pub ceiling: usize,
 }
 
-/// Counts what is in use by IPv4 address and by IPv6 /48. Addresses that are not known count together.
+/// Counts concurrent use by IPv4 address and IPv6 /48. Unknown addresses share one counter.
 #[derive(Debug)]
 pub struct AddressShares {
     bounds: ShareBounds,
-    // Not a Tokio mutex: nothing is awaited while it is held.
+    // Not a Tokio mutex: it is not held across an await.
     used: Mutex<Used>,
 }
 
@@ -35,16 +35,16 @@ struct Used {
     by_network: HashMap<Option<AddressPrefix>, usize>,
 }
 
-/// Whose something is: an address, in the network of its provider. Both are `None` for an address that is not known.
+/// Source of a share: an address and its network. Both are `None` for an unknown address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
     /// IPv4 /16, IPv6 /32.
     pub network: Option<AddressPrefix>,
-    /// An IPv4 address, or an IPv6 /48: one customer of a network provider has the whole of it.
+    /// An IPv4 address, or an IPv6 /48, which one customer of a provider has.
     pub site: Option<AddressPrefix>,
 }
 
-/// A part that is in use for as long as this exists.
+/// A share that is in use until it is dropped.
 #[derive(Debug)]
 pub struct Share {
     shares: Arc<AddressShares>,
@@ -53,13 +53,13 @@ pub struct Share {
 }
 
 impl AddressShares {
-    /// Nothing is in use yet.
+    /// Creates shares; nothing is in use.
     pub fn new(bounds: ShareBounds) -> Arc<Self> {
         let used = Mutex::default();
         Arc::new(Self { bounds, used })
     }
 
-    /// Takes so much for this address; `None` when the address, or all together, would have more than they may.
+    /// Acquires `amount` for this address. `None` if the address, or all together, would exceed a limit.
     pub fn take(self: &Arc<Self>, address: Option<IpAddr>, amount: usize) -> Option<Share> {
         let source = Source::of(address);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,7 +76,7 @@ impl AddressShares {
     }
 }
 
-/// What is in use by all, by an address, and by its network, of which no address counts with more than `reserved`.
+/// Use in total, of an address, and of its network, in which no address counts with more than `reserved`.
 #[derive(Clone, Copy)]
 struct Amounts {
     all: usize,
@@ -133,7 +133,7 @@ fn set<K: Eq + std::hash::Hash>(amounts: &mut HashMap<K, usize>, key: K, amount:
 }
 
 impl Source {
-    /// Of this address.
+    /// The source for this address.
     pub fn of(address: Option<IpAddr>) -> Self {
         let prefix = |width| address.and_then(|address| rate_limit_prefix(address, width));
         Self {
@@ -144,7 +144,7 @@ impl Source {
 }
 
 impl Share {
-    /// Whose it is.
+    /// The source of the share.
     pub fn source(&self) -> Source {
         self.source
     }

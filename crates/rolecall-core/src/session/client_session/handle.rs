@@ -1,4 +1,4 @@
-//! Where a client's token leads: the part of it that finds the record, and names its person.
+//! The handle in a client token: it finds the record and contains the key of the person.
 
 use super::{ACCESS_PREFIX, HANDLE_CHARACTERS, REFRESH_PREFIX};
 use crate::base::secret::{AccessToken, RefreshToken, SecretDigest, TOKEN_CHARACTERS};
@@ -14,12 +14,12 @@ pub(super) fn key_of(handle: &str) -> SecretDigest {
     SecretDigest::of("rolecall/client-session/v1", &[handle.as_bytes()])
 }
 
-/// Where each token of a session leads.
+/// The handle of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenHandle {
-    /// Finds the record.
+    /// Key of the record.
     pub key: SecretDigest,
-    /// The key of its person. Nobody can put another's there: the record is found by the digest of the whole.
+    /// Key of the person. It cannot be replaced: the record is found by the digest of the whole handle.
     pub person: SecretDigest,
 }
 
@@ -34,14 +34,14 @@ impl TokenHandle {
 }
 
 impl AccessToken {
-    /// Where it leads; none when it is not of our form.
+    /// The handle; `None` if the token has another format.
     pub fn handle(&self) -> Option<TokenHandle> {
         TokenHandle::parse(self.expose(), ACCESS_PREFIX)
     }
 }
 
 impl RefreshToken {
-    /// Where it leads; none when it is not of our form.
+    /// The handle; `None` if the token has another format.
     pub fn handle(&self) -> Option<TokenHandle> {
         TokenHandle::parse(self.expose(), REFRESH_PREFIX)
     }

@@ -1,4 +1,4 @@
-//! Counting for client addresses: networks beside addresses, and what many addresses may have together.
+//! Rate limits for client addresses: networks in addition to addresses, and limits for all addresses together.
 
 use std::net::IpAddr;
 use std::sync::PoisonError;
@@ -12,24 +12,24 @@ use crate::record::rate_limit::{
 };
 use crate::record::{CounterResult, StoreError};
 
-/// What counts of an address, and the limit there as a multiple of the one of an address.
+/// The counted prefixes of an address, and the factor of each limit.
 const WIDTHS: [(Width, u32); 3] = [(Width::Address, 1), (Width::Site, 10), COARSE];
 const COARSE: (Width, u32) = (Width::Coarse, 100);
-/// The places of a limit that were taken for a client address, for giving them back.
+/// The slots of a limit that were acquired for a client address, for their release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressSlots {
-    /// None when it was not known.
+    /// `None` if the address is unknown.
     address: Option<IpAddr>,
-    /// Only the network's was taken.
+    /// Whether only the slot of the coarse network was acquired.
     #[serde(default)]
     coarse: bool,
-    /// When the window of each place ends, in seconds since 1970: a later window does not get it back. Empty when an
-    /// earlier version took them, which kept no times.
+    /// End of the window of each slot, in seconds since 1970: a slot is not released to a later window. Empty if an
+    /// earlier version acquired the slots, which kept no times.
     #[serde(default)]
     ends_at: Vec<i64>,
 }
 
-/// A version of IP: a crowd of one leaves the addresses of the other alone.
+/// IP version. Each has its own maximum number of addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Family {
     V4,
@@ -53,7 +53,7 @@ impl Family {
 }
 
 impl RateCounters {
-    /// Takes a place for a client address. Addresses that are not known count together.
+    /// Acquires a slot for a client address. Unknown addresses share one bucket.
     ///
     /// # Errors
     /// [`RateLimitError`].
@@ -69,7 +69,7 @@ impl RateCounters {
         if let Some(exceeded) = beyond_pending(limit, &counted)
             && !self.has_signed_in(address).await?
         {
-            // Places that are not given back are free again when their windows end.
+            // Slots that are not released are free again at the end of their windows.
             match self.release(&slots).await {
                 Ok(()) | Err(_) => {}
             }
@@ -77,7 +77,7 @@ impl RateCounters {
         }
         let is_new = counted.first().is_some_and(|first| first.total == 1);
         if let (Some(address), false, true) = (address, taken.coarse, is_new) {
-            // The place is taken; the next new address says it again.
+            // The slot is acquired. The next new address notices the state as well.
             match self.note_new_bucket(limit, rate, address).await {
                 Ok(()) | Err(_) => {}
             }
@@ -88,7 +88,7 @@ impl RateCounters {
         Ok(taken)
     }
 
-    /// Gives the places back that [`RateCounters::acquire_for_address`] took, where their windows have not ended.
+    /// Releases the slots of [`RateCounters::acquire_for_address`] whose windows have not ended.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -102,8 +102,8 @@ impl RateCounters {
         self.release_and_count(&slots, None).await
     }
 
-    /// The same, for a sign-in that was completed: its address is known from now on, see [`limits::KNOWN_ADDRESS_LIFE`]. One trip to the
-    /// store.
+    /// Releases the slots of a completed sign-in and marks its address as known; see [`limits::KNOWN_ADDRESS_LIFE`].
+    /// One request to the store.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -118,7 +118,7 @@ impl RateCounters {
         self.release_and_count(&slots, known).await
     }
 
-    /// Whether somebody has completed a sign-in from this address lately.
+    /// Whether a sign-in from this address was completed recently.
     async fn has_signed_in(&self, address: Option<IpAddr>) -> Result<bool, StoreError> {
         let Some(slot) = address.and_then(signed_in) else {
             return Ok(false);
@@ -127,7 +127,7 @@ impl RateCounters {
         Ok(counted.first().is_some_and(|counted| counted.total > 0))
     }
 
-    /// The places of an address whose windows have not ended.
+    /// The slots of an address whose windows have not ended.
     fn still_taken(
         &self,
         limit: LimitName,
@@ -142,7 +142,7 @@ impl RateCounters {
         still.map(|(slot, _)| slot).collect()
     }
 
-    /// Whether this replica knows that the address has no place left. Asks nobody.
+    /// Whether this replica knows that the address has no free slot. Makes no request to the store.
     pub fn known_exceeded(
         &self,
         limit: LimitName,
@@ -152,7 +152,7 @@ impl RateCounters {
         self.remembered(&slots(limit, rate, &self.of_address(limit, address)))
     }
 
-    /// What counts of this address at present.
+    /// The buckets that count for this address at present.
     fn of_address(&self, limit: LimitName, address: Option<IpAddr>) -> AddressSlots {
         let coarse = address.is_some_and(|address| self.is_crowded(limit, Family::of(address)));
         AddressSlots {
@@ -170,8 +170,8 @@ impl RateCounters {
             .is_some_and(|until| now < *until)
     }
 
-    /// Counts an address that is new in its window; beyond the ceiling, networks count in place of addresses until the
-    /// window of that count ends.
+    /// Counts an address that is new in its window. Beyond the maximum, networks are counted instead of addresses until
+    /// the window of this counter ends.
     async fn note_new_bucket(
         &self,
         limit: LimitName,
@@ -193,7 +193,7 @@ impl RateCounters {
     }
 }
 
-/// The places of a limit that count for an address: the narrowest first, the whole installation's last.
+/// The slots of a limit for an address: the narrowest first, that of the installation last.
 fn slots(limit: LimitName, rate: RateLimit, of: &AddressSlots) -> Vec<RateLimitSlot> {
     let widths = match of.coarse {
         true => &[COARSE] as &[_],
@@ -215,7 +215,7 @@ fn slots(limit: LimitName, rate: RateLimit, of: &AddressSlots) -> Vec<RateLimitS
     slots
 }
 
-/// Where the completed sign-ins of an address are counted.
+/// Counter of completed sign-ins of an address.
 fn signed_in(address: IpAddr) -> Option<RateLimitSlot> {
     let prefix = rate_limit_prefix(address, Width::Address)?;
     let bucket = prefix.to_string();
@@ -226,7 +226,7 @@ fn signed_in(address: IpAddr) -> Option<RateLimitSlot> {
     ))
 }
 
-/// What counts all of the installation that are under way.
+/// The counter of pending requests of the installation.
 fn pending(limit: LimitName) -> Option<LimitName> {
     match limit {
         LimitName::SignIn => Some(LimitName::PendingSignIns),
@@ -247,8 +247,8 @@ fn pending(limit: LimitName) -> Option<LimitName> {
     }
 }
 
-/// Where too many of all addresses are under way, each address may still have a few, and one from which somebody has signed
-/// in lately as many as always: nobody can lock everybody out.
+/// Beyond the maximum of pending requests, each address keeps a reserve, and a known address its full limit, so an
+/// attacker cannot lock out everyone.
 fn beyond_pending(limit: LimitName, counted: &[CounterResult]) -> Option<LimitExceeded> {
     let pending = pending(limit)?;
     let (own, all) = (counted.first()?, counted.last()?);

@@ -1,4 +1,4 @@
-//! Refusals that count against an address.
+//! Refusals that count against a client address.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,8 @@ use crate::record::rate_limit::{LimitExceeded, LimitName};
 use super::{RateCounters, RateLimitError};
 
 impl RateCounters {
-    /// Whether the address has had too many refusals of this kind, as far as this replica knows. Costs no trip to the store.
+    /// Whether the address has exceeded this limit of refusals, as far as this replica knows. Makes no request to the
+    /// store.
     pub(crate) fn known_refusals(
         &self,
         address: Option<IpAddr>,
@@ -16,8 +17,8 @@ impl RateCounters {
         self.known_exceeded(limit, self.limits.failures, address)
     }
 
-    /// Counts a refusal against its address; says whether the address has had too many of this kind. Where the store does
-    /// not answer nothing is counted: the request is refused anyway.
+    /// Counts a refusal of an address. Returns whether the limit is exceeded. Nothing is counted while the store is
+    /// unavailable: the request is refused anyway.
     pub(crate) async fn count_refusal(
         &self,
         address: Option<IpAddr>,
