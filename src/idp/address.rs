@@ -21,14 +21,14 @@ pub fn judged(
             match untrusted.reason() {
                 // As configured: of many providers nobody wants the addresses.
                 UntrustedEmailReason::OtherDomain => {
-                    tracing::debug!(provider, "the address {unbelieved}");
+                    tracing::debug!(provider, "the address {untrusted}");
                 }
                 UntrustedEmailReason::NotVerified
                 | UntrustedEmailReason::Several
                 | UntrustedEmailReason::NotAnAddress => {
                     tracing::warn!(
                         provider,
-                        "a person has no e-mail address here: the address {unbelieved}"
+                        "a person has no e-mail address here: the address {untrusted}"
                     );
                 }
             }

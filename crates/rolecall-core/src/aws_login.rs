@@ -145,10 +145,10 @@ pub struct LoginRequest {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLogin {
     /// `client_id` is unknown, or `redirect_uri` is not that of the client. The browser must not be redirected.
-    #[error("this is no request of `aws login`")]
+    #[error("this is not a request of `aws login`")]
     Unanswerable,
     /// Any other error. The browser is redirected to the client with it (RFC 6749 4.1.2.1).
-    #[error("the request of `aws login` is not in order: {reason}")]
+    #[error("invalid request of `aws login`: {reason}")]
     Refused {
         /// What is invalid.
         reason: &'static str,
@@ -180,22 +180,23 @@ impl LoginRequest {
             ]),
         };
         if !stated {
-            let reason = "state is 1 to 512 visible characters";
+            let reason = "state must have 1 to 512 visible characters";
             return Err(refused("invalid_request", reason, ""));
         }
         let refused = |error, reason| refused(error, reason, form.state.as_str());
         if form.response_type != "code" {
-            let reason = "response_type is code";
+            let reason = "response_type must be code";
             return Err(refused("unsupported_response_type", reason));
         }
         if form.scope != signin::OPENID {
-            return Err(refused("invalid_scope", "scope is openid"));
+            return Err(refused("invalid_scope", "scope must be openid"));
         }
         // A plain challenge, or none, would let an observer of the request redeem the code (RFC 9700 2.1.1).
         let challenge = CodeChallenge::parse(&form.code_challenge).ok();
         let challenge = challenge.filter(|_| form.code_challenge_method == signin::SHA_256);
         let Some(challenge) = challenge else {
-            let reason = "code_challenge_method is SHA-256, with a code_challenge of 43 characters";
+            let reason =
+                "code_challenge_method must be SHA-256, with a code_challenge of 43 characters";
             return Err(refused("invalid_request", reason));
         };
         Ok(Self {

@@ -221,7 +221,7 @@ impl RejectReason {
 /// What a provider's side of a sign-in can end in.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
-    /// The provider or the person said no (`access_denied` and its like).
+    /// The provider or the request was denied (`access_denied` and its like).
     #[error("the identity provider refused: {error}")]
     Refused {
         /// `error` of the authorization response, one of the registered words or `other`.

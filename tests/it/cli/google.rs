@@ -39,15 +39,15 @@ oidc = { issuer = "https://accounts.google.com", client_id = "rolecall", client_
     ensure!(
         told(
             &ran,
-            "the provider google sends no groups: this is about nobody"
+            "the provider google sends no groups: this matches nobody"
         ) == 2
             && told(
                 &ran,
-                "the provider google does not say whether there was a second factor"
+                "the provider google does not report whether a second factor was used"
             ) == 2
             && told(
                 &ran,
-                "the provider google does not say when somebody signed in"
+                "the provider google does not report when a person signed in"
             ) == 1
             && told(&ran, "warning: ") == 5,
         "{}",

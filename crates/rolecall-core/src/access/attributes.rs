@@ -27,7 +27,7 @@ pub struct RoleSessionAttributes {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AttributeError {
     /// The person has no value, or an empty one, for the placeholder.
-    #[error("{attribute} is made of {{{placeholder}}}, and your identity provider sent none")]
+    #[error("{attribute} uses {{{placeholder}}}, but your identity provider sent no value")]
     Missing {
         /// The session tag, or the source identity.
         attribute: String,
@@ -35,15 +35,15 @@ pub enum AttributeError {
         placeholder: String,
     },
     /// The provider sent an e-mail address that is not trusted.
-    #[error("{attribute} is made of {{email}}, and the address {unbelieved}")]
-    Unbelieved {
+    #[error("{attribute} uses {{email}}, but the address {untrusted}")]
+    UntrustedEmail {
         /// The session tag, or the source identity.
         attribute: String,
         /// The address, and the reason.
         untrusted: UntrustedEmail,
     },
     /// The person has more than one value for the placeholder.
-    #[error("{attribute} is made of {{{placeholder}}}, and your identity provider sent several")]
+    #[error("{attribute} uses {{{placeholder}}}, but your identity provider sent several values")]
     Several {
         /// The session tag, or the source identity.
         attribute: String,
@@ -51,7 +51,7 @@ pub enum AttributeError {
         placeholder: String,
     },
     /// AWS does not accept the value.
-    #[error("{attribute} cannot hold what your identity provider sent: {rule}")]
+    #[error("{attribute} cannot contain the value that your identity provider sent: {rule}")]
     Unfit {
         /// The session tag, or the source identity.
         attribute: String,
@@ -65,13 +65,13 @@ impl AttributeError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Missing { .. } => {
-                "ask the administrators of your identity provider to release it, or Rolecall's to change the permission set"
+                "ask the administrators of your identity provider to send it, or the administrators of Rolecall to change the permission set"
             }
-            Self::Unbelieved { untrusted, .. } => untrusted.hint(),
+            Self::UntrustedEmail { untrusted, .. } => untrusted.hint(),
             Self::Several { .. } => {
                 "ask the administrators of Rolecall to use a claim that has one value"
             }
-            Self::Unfit { .. } => "ask the administrators of Rolecall to make it of something else",
+            Self::Unfit { .. } => "ask the administrators of Rolecall to use another claim",
         }
     }
 }
@@ -168,7 +168,7 @@ fn render(
     template.render(identity).map_err(|missing| match missing {
         RenderError::Absent(placeholder) => {
             match untrusted.filter(|_| placeholder == Placeholder::Email) {
-                Some(untrusted) => AttributeError::Unbelieved {
+                Some(untrusted) => AttributeError::UntrustedEmail {
                     attribute: attribute(),
                     untrusted: untrusted.clone(),
                 },

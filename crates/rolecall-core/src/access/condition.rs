@@ -98,19 +98,23 @@ impl fmt::Display for Unmet {
         match self {
             Self::Mfa => f.write_str("needs a sign-in with a second factor"),
             Self::SignedInWithin(within) => {
-                write!(f, "needs a sign-in of the last {}", Span(*within))
+                write!(f, "needs a sign-in within the last {}", Span(*within))
             }
             Self::AuthTimeMissing(within) => write!(
                 f,
-                "needs a sign-in of the last {}, and your identity provider does not say when you signed in \
-                 (administrators: make it send auth_time, or set auth_time = \"assume_now\")",
+                "needs a sign-in within the last {}, but your identity provider does not report when you signed in \
+                 (administrators: configure it to send auth_time, or set auth_time = \"assume_now\")",
                 Span(*within)
             ),
-            Self::Network => f.write_str("works from certain networks only"),
+            Self::Network => f.write_str("is only available from certain networks"),
             Self::NotBefore(start) => {
-                write!(f, "begins on {}", start.format("%-d %B %Y, %H:%M UTC"))
+                write!(
+                    f,
+                    "is available from {}",
+                    start.format("%-d %B %Y, %H:%M UTC")
+                )
             }
-            Self::NotAfter(end) => write!(f, "ended on {}", end.format("%-d %B %Y, %H:%M UTC")),
+            Self::NotAfter(end) => write!(f, "expired on {}", end.format("%-d %B %Y, %H:%M UTC")),
             Self::DeviceFlow => {
                 f.write_str("needs a sign-in with a browser, not with a device code")
             }

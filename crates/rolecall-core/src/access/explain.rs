@@ -93,9 +93,9 @@ impl Explanation {
 impl fmt::Display for EvaluatedRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let outcome = match self.outcome {
-            RuleOutcome::Holds => "holds",
-            RuleOutcome::OtherCircumstances => "would hold in other circumstances",
-            RuleOutcome::OtherPeople => "is about other people",
+            RuleOutcome::Holds => "applies",
+            RuleOutcome::OtherCircumstances => "would apply under other circumstances",
+            RuleOutcome::OtherPeople => "applies to other people",
         };
         write!(f, "{} ({}) {outcome}", self.id, self.place)?;
         for (n, reason) in self.reasons.iter().enumerate() {
@@ -129,8 +129,8 @@ impl<'p> Reasons<'p> {
         let untrusted = self.identity.untrusted_email.as_ref();
         let untrusted = untrusted.filter(|_| who.names_addresses())?;
         Some(match presumed {
-            true => format!("may be about this person: the address {unbelieved}"),
-            false => format!("the address {unbelieved}"),
+            true => format!("may apply to this person: the address {untrusted}"),
+            false => format!("the address {untrusted}"),
         })
     }
 

@@ -119,7 +119,7 @@ fn too_long(source: &Source) -> Option<ConfigError> {
         line: 1,
         column: 1,
         message: format!("longer than {} bytes", limits::POLICY_FILE_BYTES_MAX),
-        hint: Some("divide it into several files".to_owned()),
+        hint: Some("split it into several files".to_owned()),
     })
 }
 
@@ -209,8 +209,8 @@ impl Names {
         let here = format!("{}:{}", spot.path().display(), spot.line());
         if let Some(first) = self.taken.get(&(kind, name.value.to_owned())) {
             spot.error(
-                format!("the {kind} {:?} is there already", name.value),
-                format!("the first one is at {first}: name this one differently, or remove one"),
+                format!("duplicate {kind} {:?}", name.value),
+                format!("it is already defined at {first}: rename or remove one of them"),
             );
         } else {
             self.taken.insert((kind, name.value.to_owned()), here);

@@ -168,7 +168,7 @@ impl<'c> Selectors<'c> {
     fn select_tagged(&self, tag: &str) -> Selected {
         let Some((key, value)) = tag.split_once('=') else {
             return Selected::Unknown(
-                format!("{} is no selector", quoted(&format!("tag:{tag}"))),
+                format!("{} is not a selector", quoted(&format!("tag:{tag}"))),
                 "write a tag as tag:team=payments".to_owned(),
             );
         };
@@ -197,7 +197,7 @@ impl<'c> Selectors<'c> {
             return Selected::Broken;
         }
         let hint = if selector.contains('@') {
-            "name the permission set without its variant: whoever has it has its variants"
+            "name the permission set without its variant: its variants are granted with it"
                 .to_owned()
         } else {
             let known = self.sets.iter().map(|set| set.name.as_str());
@@ -227,7 +227,7 @@ impl Selected {
         match self {
             Self::Some(_) | Self::Broken => {}
             Self::Nothing => selector.spot.warning(
-                format!("{} fits no {kind}", quoted(selector.value)),
+                format!("{} matches no {kind}", quoted(selector.value)),
                 "remove it, or correct it",
             ),
             Self::Unknown(message, hint) => selector.spot.error(message, hint),

@@ -36,15 +36,15 @@ pub enum Placeholder {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTemplate {
     /// A brace that is not part of a placeholder.
-    #[error("write a brace that is meant as such twice: {{{{ or }}}}")]
+    #[error("write a literal brace twice: {{{{ or }}}}")]
     Brace,
     /// An unknown placeholder.
     #[error(
-        "{{{0}}} is no placeholder: use {{email}}, {{name}}, {{subject}}, {{provider}} or {{claims.NAME}}"
+        "{{{0}}} is not a placeholder: use {{email}}, {{name}}, {{subject}}, {{provider}} or {{claims.NAME}}"
     )]
     Placeholder(String),
     /// The template is empty.
-    #[error("an empty text says nothing: leave the key out")]
+    #[error("the text is empty: remove the key")]
     Empty,
 }
 

@@ -45,7 +45,7 @@ pub struct AnchoredPattern {
 pub enum InvalidPattern {
     /// It could match a part of a value: a group `not-admins` would match `admins`.
     #[error(
-        "a regular expression must be anchored, or it fits parts of values as well: write \"^{0}$\""
+        "a regular expression must be anchored, because it would also match parts of values: write \"^{0}$\""
     )]
     NotAnchored(String),
     /// A syntax error, or an expression that is too large.
@@ -188,13 +188,13 @@ impl Who {
     }
 
     fn names_address_of(&self, identity: &Identity, usage: WhoUse) -> bool {
-        let believed = |email: &EmailAddress| self.users.contains(email);
+        let trusted = |email: &EmailAddress| self.users.contains(email);
         let presumed = |untrusted: &UntrustedEmail| {
             let candidates = untrusted.candidates();
             usage == WhoUse::Denying
-                && candidates.is_none_or(|candidates| candidates.iter().any(believed))
+                && candidates.is_none_or(|candidates| candidates.iter().any(trusted))
         };
-        identity.email.as_ref().is_some_and(believed)
+        identity.email.as_ref().is_some_and(trusted)
             || identity.untrusted_email.as_ref().is_some_and(presumed)
     }
 
@@ -242,11 +242,9 @@ impl Who {
         domains: &[EmailDomain],
         usage: WhoUse,
     ) -> bool {
-        let believed = |user: &EmailAddress| domains.contains(&user.domain());
+        let trusted = |user: &EmailAddress| domains.contains(&user.domain());
         self.provider.as_ref().is_none_or(|own| own == provider)
-            && (usage == WhoUse::Denying
-                || self.users.is_empty()
-                || self.users.iter().any(believed))
+            && (usage == WhoUse::Denying || self.users.is_empty() || self.users.iter().any(trusted))
     }
 
     /// The addresses that it names.
@@ -272,15 +270,15 @@ impl Who {
 impl fmt::Display for UnmetCondition<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Provider(provider) => write!(f, "is for people of the provider {provider}"),
-            Self::Users => f.write_str("is for other people, by their e-mail addresses"),
-            Self::Subjects => f.write_str("is for other people, by their subjects"),
-            Self::Groups(groups) => write!(f, "is for the groups {groups:?}"),
+            Self::Provider(provider) => write!(f, "applies to people of the provider {provider}"),
+            Self::Users => f.write_str("applies to other e-mail addresses"),
+            Self::Subjects => f.write_str("applies to other subjects"),
+            Self::Groups(groups) => write!(f, "applies to the groups {groups:?}"),
             Self::Claim(name, values) => {
                 write!(f, "needs the claim {name:?} to be one of {values:?}")
             }
             Self::ClaimMatching(name, pattern) => {
-                write!(f, "needs the claim {name:?} to fit {pattern:?}")
+                write!(f, "needs the claim {name:?} to match {pattern:?}")
             }
         }
     }

@@ -58,7 +58,7 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
     let name = role.role().name();
     let (explanation, hint) = match refusal {
         StsRefusal::AccessDenied => (
-            format!("The role {name} in account {account} does not let Rolecall in, or does not exist."),
+            format!("The role {name} in account {account} does not trust Rolecall, or does not exist."),
             match proof {
                 ProofFacts::WebIdentity { .. } => format!("Check that {role} exists and that its trust policy allows sts:AssumeRoleWithWebIdentity, sts:TagSession and sts:SetSourceIdentity for the OIDC provider {oidc_provider}, with conditions that this session meets."),
                 ProofFacts::Saml { provider, .. } => format!("Check that {role} exists and that its trust policy allows sts:AssumeRoleWithSAML, sts:TagSession and sts:SetSourceIdentity for {provider}, with conditions that this session meets: SAML:aud is the Recipient of the response."),
@@ -85,15 +85,15 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
             ),
         },
         StsRefusal::Metadata => (
-            "AWS knows other signing keys than those of today.".to_owned(),
+            "AWS has other signing keys than the current ones.".to_owned(),
             match proof {
-                ProofFacts::WebIdentity { .. } => format!("Compare the issuer, {issuer}, with the OIDC provider in account {account}: they must be equal to the letter."),
+                ProofFacts::WebIdentity { .. } => format!("Compare the issuer, {issuer}, with the OIDC provider in account {account}: they must be identical."),
                 ProofFacts::Saml { provider, .. } => format!("Save the SAML metadata as metadata.xml and, in account {account}, run: aws iam update-saml-provider --saml-provider-arn {provider} --saml-metadata-document file://metadata.xml"),
             },
         ),
         StsRefusal::KeysUnreachable => (
             "AWS could not read the gateway's public keys.".to_owned(),
-            format!("{issuer}/jwks must be reachable from the internet by https with a certificate of a public authority. If a key was made just now, wait a few minutes."),
+            format!("{issuer}/jwks must be reachable from the internet by https with a certificate of a public authority. If a key was created recently, wait a few minutes."),
         ),
         StsRefusal::ProviderUnreachable => (
             "AWS could not reach the gateway to check its token.".to_owned(),
@@ -106,31 +106,31 @@ pub fn advice(refusal: StsRefusal, facts: &AdviceFacts<'_>) -> Advice {
         StsRefusal::InvalidProof | StsRefusal::RejectedClaim => match proof {
             ProofFacts::WebIdentity { .. } => (
                 "AWS did not accept the gateway's token.".to_owned(),
-                format!("Compare the issuer, {issuer}, with the OIDC provider in account {account}: they must be equal to the letter."),
+                format!("Compare the issuer, {issuer}, with the OIDC provider in account {account}: they must be identical."),
             ),
             ProofFacts::Saml { provider, .. } => (
                 "AWS did not accept the SAML response.".to_owned(),
-                format!("AWS's own message is below. Compare saml_provider_arn of account {account}, {provider}, with the provider in IAM, and its metadata with those of today."),
+                format!("AWS's own message is below. Compare saml_provider_arn of account {account}, {provider}, with the provider in IAM, and its metadata with the current metadata."),
             ),
         },
         StsRefusal::Expired => (
-            "AWS found the gateway's proof too old the moment it arrived.".to_owned(),
-            "The gateway's clock is wrong: check that it is synchronised (timedatectl, chronyc tracking).".to_owned(),
+            "AWS rejected the gateway's proof as expired.".to_owned(),
+            "The gateway's clock is wrong: check that it is synchronized (timedatectl, chronyc tracking).".to_owned(),
         ),
         StsRefusal::DurationTooLong => (
             format!("The role {name} in account {account} allows shorter sessions than {duration}."),
             format!("Raise the role's MaxSessionDuration to at least {} seconds (aws iam update-role --role-name {name} --max-session-duration {0}), or shorten session_duration in the access policy.", duration.seconds()),
         ),
         StsRefusal::PackedTooLarge => (
-            "The session policies and tags of this role are more than AWS takes.".to_owned(),
+            "The session policies and tags of this role exceed AWS's limit.".to_owned(),
             "Shorten the permission set's session_policy, or use fewer policy_arns and session_tags.".to_owned(),
         ),
         StsRefusal::MalformedPolicy => (
             "AWS cannot read the session policy of this permission set.".to_owned(),
-            "Check session_policy and policy_arns of the permission set: AWS's message says where it stopped.".to_owned(),
+            "Check session_policy and policy_arns of the permission set: AWS's message contains the position.".to_owned(),
         ),
         StsRefusal::RegionDisabled => (
-            format!("AWS STS is switched off in this Region for account {account}."),
+            format!("AWS STS is not active in this Region for account {account}."),
             format!("Activate the Region for STS in account {account} (IAM, Account settings), or set sts_region of the account to another one."),
         ),
         StsRefusal::Throttled => ("AWS is receiving too many requests for this account.".to_owned(), "Try again in a minute.".to_owned()),

@@ -36,7 +36,7 @@ pub enum InvalidSessionPolicy {
     )]
     Document,
     /// Longer than STS accepts, without white space.
-    #[error("the session policy has {0} characters without spaces; AWS takes {max}", max = limits::SESSION_POLICY_CHARS_MAX)]
+    #[error("the session policy has {0} characters without spaces; AWS accepts {max}", max = limits::SESSION_POLICY_CHARS_MAX)]
     TooLong(usize),
 }
 

@@ -174,7 +174,7 @@ pub enum StsError {
     Unavailable(#[source] Source),
     /// No endpoint responded, but at least one received the complete request: it may have issued credentials that were
     /// lost.
-    #[error("AWS STS was asked and did not answer")]
+    #[error("AWS STS received the request and did not respond")]
     Unanswered {
         /// Number of attempts to which STS may have responded.
         tries: u32,

@@ -32,15 +32,13 @@ text_newtype!(
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTag {
     /// The value violates AWS's rule.
-    #[error("the session tag {key} cannot hold its value: a value is at most {max} letters, digits, spaces or _ . : / = + - @", max = limits::SESSION_TAG_VALUE_CHARS_MAX)]
+    #[error("the session tag {key} has an invalid value: a value is at most {max} letters, digits, spaces or _ . : / = + - @", max = limits::SESSION_TAG_VALUE_CHARS_MAX)]
     Value {
         /// Key of the tag.
         key: TagKey,
     },
     /// Two keys that are equal for AWS.
-    #[error(
-        "the session tag {key} is there twice: AWS does not tell upper from lower case in tag keys"
-    )]
+    #[error("duplicate session tag {key}: tag keys are not case-sensitive in AWS")]
     Twice {
         /// Key of the tag.
         key: TagKey,

@@ -17,13 +17,13 @@ use crate::session::Session;
 #[derive(Debug, thiserror::Error)]
 pub enum AllowLoginError {
     /// The device flow is disabled, and with it `aws login --remote`.
-    #[error("programs on other machines are not let in here")]
+    #[error("sign-in of clients on other machines is disabled")]
     RemoteOff,
     /// The sign-in is too old to approve a client on another machine.
-    #[error("letting in a program on another machine takes a fresh sign-in")]
+    #[error("approving a client on another machine requires a recent sign-in")]
     NotFresh,
     /// The provider does not report the time of authentication, even for a sign-in that requested it.
-    #[error("the identity provider does not say when the person signed in")]
+    #[error("the identity provider does not report when the person signed in")]
     AuthTimeMissing,
     /// The role is not available.
     #[error(transparent)]

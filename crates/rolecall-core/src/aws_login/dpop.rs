@@ -22,10 +22,10 @@ use crate::record::Record;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DpopError {
     /// There is no `DPoP` header.
-    #[error("the request carries no DPoP proof")]
+    #[error("the request has no DPoP proof")]
     Missing,
     /// There is more than one.
-    #[error("the request carries several DPoP proofs")]
+    #[error("the request has several DPoP proofs")]
     Several,
     /// It is not a compact JWT with the required members, or it is too large.
     #[error("the DPoP proof cannot be read")]
@@ -37,25 +37,25 @@ pub enum DpopError {
     #[error("the DPoP proof is signed with an algorithm other than ES256")]
     Algorithm,
     /// `jwk` is not a P-256 public key, or contains the private key.
-    #[error("the DPoP proof carries no public key on P-256")]
+    #[error("the DPoP proof contains no P-256 public key")]
     Key,
     /// The signature does not verify with the key.
     #[error("the DPoP proof's signature does not verify")]
     Signature,
     /// `htm` is not the method of the request.
-    #[error("the DPoP proof was made for another method")]
+    #[error("the DPoP proof was issued for another method")]
     Method,
     /// `htu` is not the URL of the request.
-    #[error("the DPoP proof was made for another address")]
+    #[error("the DPoP proof was issued for another URL")]
     Target,
     /// `iat` is too far from the current time.
-    #[error("the DPoP proof was not made now: set this computer's clock")]
+    #[error("the DPoP proof is not current: check the clock of this computer")]
     Time,
     /// The proof was used before.
     #[error("the DPoP proof was used before")]
     Replayed,
     /// The code or token is bound to another key.
-    #[error("the DPoP proof was made with another key")]
+    #[error("the DPoP proof was signed with another key")]
     OtherKey,
 }
 

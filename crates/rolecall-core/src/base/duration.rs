@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 /// Why a duration is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("write a span of time as 90s, 15m, 1h, 4h30m or 7d")]
+#[error("write a duration as 90s, 15m, 1h, 4h30m or 7d")]
 pub struct InvalidDuration;
 
 /// Upper bound of a configured duration: ten years.

@@ -32,8 +32,8 @@ pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, String> {
 /// Messages of serde_json may quote the input. These contain only the kind of error and its position.
 fn reason(error: &serde_json::Error) -> String {
     let what = match error.classify() {
-        serde_json::error::Category::Data => "a member twice, or nested too deeply",
-        serde_json::error::Category::Eof => "it ends too early",
+        serde_json::error::Category::Data => "duplicate member, or nested too deeply",
+        serde_json::error::Category::Eof => "unexpected end",
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => "not JSON",
     };
     format!("{what} (line {}, column {})", error.line(), error.column())
@@ -89,7 +89,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(name) = from.next_key::<String>()? {
             let value = from.next_value_seed(Strict(below))?;
             if members.insert(name, value).is_some() {
-                return Err(de::Error::custom("a member twice"));
+                return Err(de::Error::custom("duplicate member"));
             }
         }
         Ok(Value::Object(members))

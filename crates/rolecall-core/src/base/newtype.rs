@@ -7,7 +7,7 @@ macro_rules! text_newtype {
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(std::sync::Arc<str>);
 
-        #[doc = concat!("Why a text is no [`", stringify!($name), "`].")]
+        #[doc = concat!("Error of [`", stringify!($name), "::parse`]: the text is invalid.")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
         #[error($message)]
         pub struct $error;

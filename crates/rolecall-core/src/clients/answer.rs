@@ -20,22 +20,22 @@ const ANSWER_TRIES: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum ConsentError {
     /// No client waits with this code: it is misspelled, expired or already decided.
-    #[error("no program waits with this code")]
+    #[error("no client is waiting with this code")]
     UnknownCode,
     /// The half of the code that no link fills in is missing or wrong.
-    #[error("the code was not typed as the program shows it")]
+    #[error("the entered code differs from the displayed one")]
     NotRetyped,
     /// Too many wrong codes.
     #[error("too many wrong codes")]
     TooManyTries(LimitExceeded),
     /// The sign-in is too old to approve a device.
-    #[error("allowing a device takes a fresh sign-in")]
+    #[error("approving a device requires a recent sign-in")]
     NotFresh,
     /// The provider does not report the time of authentication, even for a sign-in that requested it.
-    #[error("the identity provider does not say when the person signed in")]
+    #[error("the identity provider does not report when the person signed in")]
     AuthTimeMissing,
     /// The device flow is disabled.
-    #[error("the device flow is switched off here")]
+    #[error("the device flow is disabled")]
     DeviceFlowOff,
     /// The session of the person has ended.
     #[error("your session has ended")]

@@ -46,16 +46,16 @@ pub struct ValidatedAuthorization {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorizeError {
     /// The client is unknown. The person sees an error; the browser is not redirected (RFC 6749 4.1.2.1).
-    #[error("this program is not registered here, or its registration has expired")]
+    #[error("this client is not registered, or its registration has expired")]
     InvalidClient,
     /// The redirect URI is not registered. The browser is not redirected.
-    #[error("this program asks to be answered at an address that it did not register")]
+    #[error("this client did not register the redirect URI of its request")]
     InvalidRedirectUri,
     /// `state` is too long. The browser is not redirected.
     #[error("the request is too large")]
     TooLarge,
     /// Any other error. The browser is redirected to the client with it.
-    #[error("the request is not in order: {error}")]
+    #[error("invalid request: {error}")]
     Redirect {
         /// `error` (RFC 6749 4.1.2.1)
         error: &'static str,
@@ -237,7 +237,7 @@ impl Clients {
         }
         match answer {
             ConsentDecision::Denied => {
-                let why = "the person said no";
+                let why = "the request was denied";
                 let to = request.response(("error", "access_denied"), Some(why));
                 Ok(AuthorizationStep::Redirect(to))
             }
@@ -306,7 +306,7 @@ fn in_order(
         true => Ok(challenge),
         false => Err((
             "invalid_scope",
-            "the client asks for a scope that it did not register",
+            "the client did not register the requested scope",
         )),
     }
 }

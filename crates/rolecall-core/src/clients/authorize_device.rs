@@ -38,7 +38,7 @@ pub struct StartedDeviceAuthorization {
 pub enum DeviceError {
     /// The device flow is disabled.
     #[error(
-        "the device flow is switched off here: sign in with a browser on the same machine, as `aws sso login` does without --use-device-code"
+        "the device flow is disabled: sign in with a browser on the same machine, as `aws sso login` does without --use-device-code"
     )]
     Off,
     /// The client is configured for another portal.

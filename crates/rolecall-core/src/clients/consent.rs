@@ -57,7 +57,7 @@ pub enum ConsentDecision {
 
 /// The request is not pending: it was decided, or has expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the request is not open any more")]
+#[error("the request is not pending")]
 pub struct NotPending;
 
 /// The state of a stored request. It is decided once.

@@ -34,7 +34,7 @@ pub struct Page<T> {
 
 /// The page token is invalid, or belongs to another person or list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("next_token is not one that this list gave to you")]
+#[error("next_token is not valid for this list")]
 pub struct InvalidPageToken;
 
 impl PageRequest {

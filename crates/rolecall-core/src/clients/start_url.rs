@@ -44,7 +44,7 @@ impl StartLabel {
 /// take the responses of Rolecall for those of that portal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "The start URL {start_url:?} is not of Rolecall at {own}. For an AWS IAM Identity Center, unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC, which lead every profile here; for Rolecall, set sso_start_url = {expected}."
+    "The start URL {start_url:?} is not that of Rolecall at {own}. For AWS IAM Identity Center, unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC, which redirect every profile to Rolecall; for Rolecall, set sso_start_url = {expected}."
 )]
 pub struct StartUrlMismatch {
     start_url: String,

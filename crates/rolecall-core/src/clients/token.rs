@@ -19,7 +19,7 @@ const REFRESH_TRIES: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The client ID is invalid or expired, or the secret is wrong (RFC 6749 5.2, `invalid_client`).
-    #[error("this client is not registered here, or its registration has expired")]
+    #[error("this client is not registered, or its registration has expired")]
     InvalidClient,
     /// The client did not register this grant type (`unauthorized_client`).
     #[error("this client did not register for this grant type")]
@@ -34,16 +34,16 @@ pub enum TokenError {
     )]
     Reused,
     /// The request is not decided (RFC 8628 3.5, `authorization_pending`).
-    #[error("the person has not answered yet")]
+    #[error("the request has not been approved yet")]
     AuthorizationPending,
     /// The client polls too often (`slow_down`).
-    #[error("asking too often: wait longer between two requests")]
+    #[error("polling too often: wait longer between two requests")]
     SlowDown,
     /// The request was denied (`access_denied`).
     #[error("the request was refused")]
     AccessDenied,
     /// The request was not decided in time (`expired_token`).
-    #[error("the device code has expired: begin again")]
+    #[error("the device code has expired: start again")]
     ExpiredToken,
     /// The store or the audit trail is unavailable.
     #[error("tokens are unavailable")]

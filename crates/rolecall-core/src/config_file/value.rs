@@ -51,7 +51,7 @@ impl<'d> Value<'d> {
             .value
             .get_ref()
             .as_str()
-            .or_else(|| self.wrong("a text", "put it in quotes: \"…\""))?;
+            .or_else(|| self.wrong("a string", "put it in quotes: \"…\""))?;
         Some(self.at(text))
     }
 
@@ -70,7 +70,7 @@ impl<'d> Value<'d> {
         self.value
             .get_ref()
             .as_bool()
-            .or_else(|| self.wrong("true or false", "write true or false, without quotes"))
+            .or_else(|| self.wrong("true or false", "write true or false without quotes"))
     }
 
     /// The value as an integer.
@@ -80,7 +80,7 @@ impl<'d> Value<'d> {
             .get_ref()
             .as_integer()
             .and_then(|number| i64::from_str_radix(number.as_str(), number.radix()).ok())
-            .or_else(|| self.wrong("a whole number", "write a number, without quotes"))?;
+            .or_else(|| self.wrong("an integer", "write an integer without quotes"))?;
         Some(self.at(number))
     }
 
@@ -91,7 +91,7 @@ impl<'d> Value<'d> {
             .get_ref()
             .as_datetime()
             .copied()
-            .or_else(|| self.wrong("a date", "write 2026-12-31, without quotes"))?;
+            .or_else(|| self.wrong("a date", "write 2026-12-31 without quotes"))?;
         Some(self.at(datetime))
     }
 
@@ -130,7 +130,7 @@ impl<'d> Value<'d> {
             .value
             .get_ref()
             .as_array()
-            .or_else(|| self.wrong("a list", "put it in brackets: [ … ]"))?;
+            .or_else(|| self.wrong("an array", "put it in brackets: [ … ]"))?;
         let member = |value| Value::new(self.document, self.key.clone(), value);
         Some(array.iter().map(member).collect())
     }
@@ -158,11 +158,11 @@ impl<'d> Value<'d> {
 
     fn wrong<T>(&self, wanted: &str, hint: &str) -> Option<T> {
         let found = match self.value.get_ref() {
-            DeValue::String(_) => "a text",
+            DeValue::String(_) => "a string",
             DeValue::Integer(_) | DeValue::Float(_) => "a number",
             DeValue::Boolean(_) => "true or false",
             DeValue::Datetime(_) => "a date",
-            DeValue::Array(_) => "a list",
+            DeValue::Array(_) => "an array",
             DeValue::Table(_) => "a table",
         };
         let message = format!("`{}` must be {wanted}, not {found}", self.key);

@@ -32,10 +32,10 @@ pub enum UnreadReason {
     #[error("has text outside of its AttributeValue elements")]
     OutsideValues,
     /// Two claims or attributes have this name.
-    #[error("is sent twice, by two claims of this name")]
+    #[error("was sent twice")]
     Ambiguous,
     /// An aggregated or distributed claim (OIDC Core 5.6.2).
-    #[error("was left out, and _claim_names says where to ask for it, which is never asked")]
+    #[error("is a distributed claim (_claim_names), which is not supported")]
     Elsewhere,
     /// It was not kept in the session, because nothing needed it at sign-in.
     #[error("was not kept when the person signed in")]

@@ -62,7 +62,7 @@ impl UntrustedEmail {
                 "verify the address at your identity provider, or ask its administrators to send email_verified as true"
             }
             UntrustedEmailReason::OtherDomain => {
-                "ask the administrators of Rolecall whether this provider may be believed about that domain (its key domains)"
+                "ask the administrators of Rolecall whether this provider can be trusted for that domain (its key domains)"
             }
             UntrustedEmailReason::Several => {
                 "ask the administrators of your identity provider to send one address, or Rolecall's to read another claim (claims.email)"
@@ -110,7 +110,7 @@ impl fmt::Display for UntrustedEmail {
                 " is not trusted, because its domain is not among the domains of this identity provider"
             }
             UntrustedEmailReason::Several => {
-                " are not trusted, because more than one address was sent and it is not known which one is meant"
+                " are not trusted, because more than one address was sent and it is unknown which one is valid"
             }
             UntrustedEmailReason::NotAnAddress => {
                 " is not trusted, because it is not an ASCII address such as name@example.com"
@@ -281,7 +281,7 @@ mod tests {
         let untrusted = judged(&many, None, &[]).unwrap_err();
         let told = untrusted.to_string();
         assert!(
-            told.contains("and 97 more are not believed") && told.len() < 1_000,
+            told.contains("and 97 more are not trusted") && told.len() < 1_000,
             "{told}"
         );
         let record = serde_json::to_string(&untrusted).unwrap();

@@ -17,7 +17,7 @@ pub enum IssueError {
     #[error("this role is not available to you")]
     NotGranted,
     /// The role would be granted if its conditions were met.
-    #[error("this role needs more than this sign-in")]
+    #[error("the conditions of this role are not met")]
     Locked {
         /// The unmet conditions.
         unmet: Vec<Unmet>,
@@ -28,7 +28,7 @@ pub enum IssueError {
     #[error(transparent)]
     Attributes(#[from] AttributeError),
     /// The role trusts the person's identity provider: the browser must visit it and return with its response.
-    #[error("this role is reached by way of your identity provider, in a browser")]
+    #[error("this role requires a visit to your identity provider in a browser")]
     AtProvider {
         /// URL at the provider; `None` for clients, and if the provider has no application for AWS.
         start: Option<Url>,
@@ -49,7 +49,7 @@ pub enum IssueError {
     #[error("AWS STS is unavailable")]
     StsUnavailable(#[source] Source),
     /// STS was called and did not respond: it may have issued credentials that were lost.
-    #[error("AWS STS was asked and did not answer")]
+    #[error("AWS STS received the request and did not respond")]
     StsUnanswered {
         /// Number of attempts to which STS may have responded.
         tries: u32,

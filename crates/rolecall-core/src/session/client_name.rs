@@ -16,7 +16,7 @@ impl ClientName {
     pub fn new(given: &str) -> Self {
         let name = text::one_line(given, limits::CLIENT_NAME_CHARS_MAX);
         match name.is_empty() {
-            true => Self("no name".to_owned()),
+            true => Self("unnamed".to_owned()),
             false => Self(name),
         }
     }
@@ -56,8 +56,8 @@ mod tests {
             ("  Granted   CLI ", "Granted CLI"),
             ("a\r\nb\tc", "a b c"),
             ("evil\u{202e}txt.exe", "eviltxt.exe"),
-            ("\u{200b}\u{2066}", "no name"),
-            ("", "no name"),
+            ("\u{200b}\u{2066}", "unnamed"),
+            ("", "unnamed"),
             ("日本", "日本"),
         ] {
             assert_eq!(ClientName::new(given).as_str(), shown, "{given:?}");

@@ -54,7 +54,7 @@ fn errors_of_form() {
     );
     assert_eq!(
         mistakes("deny = 7"),
-        ["1:8 `deny` must be a list, not a number | put it in brackets: [ … ]"]
+        ["1:8 `deny` must be an array, not a number | put it in brackets: [ … ]"]
     );
 }
 
@@ -78,7 +78,7 @@ fn errors_in_assignments() {
         (
             "id",
             "<7",
-            "`id` must be a text, not a number | put it in quotes: \"…\"",
+            "`id` must be a string, not a number | put it in quotes: \"…\"",
         ),
         (
             "id",
@@ -88,7 +88,7 @@ fn errors_in_assignments() {
         (
             "who",
             "<{}",
-            "`who` names nobody | name groups, users, subjects or claims, or write everyone = true",
+            "`who` matches nobody | name groups, users, subjects or claims, or write everyone = true",
         ),
         (
             "who",
@@ -103,7 +103,7 @@ fn errors_in_assignments() {
         (
             "who",
             "<{ everyone = true, groups = [\"g\"] }",
-            "`everyone` contradicts `groups` | every key must hold: leave one of them out",
+            "`everyone` contradicts `groups` | every key must match: remove one of them",
         ),
         (
             "who",
@@ -113,17 +113,17 @@ fn errors_in_assignments() {
         (
             "who",
             "{ groups = <[] }",
-            "invalid `groups` | an empty list matches nobody: name somebody, or leave the key out",
+            "invalid `groups` | an empty list matches nobody: add a value, or remove the key",
         ),
         (
             "who",
             "{ groups = [<\"\"] }",
-            "invalid `groups` | an empty text matches nothing",
+            "invalid `groups` | an empty string matches nothing",
         ),
         (
             "who",
             "{ groups = <\"g\" }",
-            "`groups` must be a list, not a text | put it in brackets: [ … ]",
+            "`groups` must be an array, not a string | put it in brackets: [ … ]",
         ),
         (
             "who",
@@ -133,32 +133,32 @@ fn errors_in_assignments() {
         (
             "who",
             "{ users = [<\"a@other.example\"] }",
-            "a@other.example never matches: no provider is believed about other.example | add \"other.example\" to `domains` of a [[provider]] in rolecall.toml",
+            "a@other.example never matches: no provider is trusted for other.example | add \"other.example\" to `domains` of a [[provider]] in rolecall.toml",
         ),
         (
             "who",
             "{ provider = \"google\", users = [<\"a@example.com\"] }",
-            "a@example.com never matches: the provider google is not believed about example.com | add \"example.com\" to `domains` of a [[provider]] in rolecall.toml",
+            "a@example.com never matches: the provider google is not trusted for example.com | add \"example.com\" to `domains` of a [[provider]] in rolecall.toml",
         ),
         (
             "who",
             "{ claims = <{} }",
-            "no claim is named | name a claim, or leave the key out",
+            "no claim is named | name a claim, or remove the key",
         ),
         (
             "who",
             "{ claims = { x = <true } }",
-            "`x` must be a list, not true or false | put it in brackets: [ … ]",
+            "`x` must be an array, not true or false | put it in brackets: [ … ]",
         ),
         (
             "who",
             "{ claims_matching = { team = <\"pay.*\" } }",
-            "invalid `team` | a regular expression must be anchored, or it fits parts of values as well: write \"^pay.*$\"",
+            "invalid `team` | a regular expression must be anchored, because it would also match parts of values: write \"^pay.*$\"",
         ),
         (
             "who",
             "{ claims_matching = { team = <'^pay\\$' } }",
-            "invalid `team` | a regular expression must be anchored, or it fits parts of values as well: write \"^pay\\$\"",
+            "invalid `team` | a regular expression must be anchored, because it would also match parts of values: write \"^pay\\$\"",
         ),
         (
             "who",
@@ -168,7 +168,7 @@ fn errors_in_assignments() {
         (
             "who",
             "{ workload = <\"github\" }",
-            "this version of Rolecall does not support `workload` yet | leave this entry out",
+            "this version of Rolecall does not support `workload` yet | remove this entry",
         ),
         (
             "who",
@@ -183,12 +183,12 @@ fn errors_in_assignments() {
         (
             "accounts",
             "[<\"tag:env\", \"dev\"]",
-            "\"tag:env\" is no selector | write a tag as tag:team=payments",
+            "\"tag:env\" is not a selector | write a tag as tag:team=payments",
         ),
         (
             "accounts",
             "<[]",
-            "invalid `accounts` | an empty list means nothing: write [\"*\"] for all",
+            "invalid `accounts` | an empty list is invalid: write [\"*\"] for all",
         ),
         (
             "permission_sets",
@@ -198,32 +198,32 @@ fn errors_in_assignments() {
         (
             "permission_sets",
             "[<\"Developer@readonly\"]",
-            "unknown permission set \"Developer@readonly\" | name the permission set without its variant: whoever has it has its variants",
+            "unknown permission set \"Developer@readonly\" | name the permission set without its variant: its variants are granted with it",
         ),
         (
             "session_duration",
             "<\"5m\"",
-            "invalid `session_duration` | AWS takes 15m to 12h",
+            "invalid `session_duration` | AWS accepts 15m to 12h",
         ),
         (
             "session_duration",
             "<\"13h\"",
-            "invalid `session_duration` | AWS takes 15m to 12h",
+            "invalid `session_duration` | AWS accepts 15m to 12h",
         ),
         (
             "session_duration",
             "<\"1hour\"",
-            "invalid `session_duration` | write a span of time as 90s, 15m, 1h, 4h30m or 7d",
+            "invalid `session_duration` | write a duration as 90s, 15m, 1h, 4h30m or 7d",
         ),
         (
             "when",
             "{ mfa = <\"yes\" }",
-            "`mfa` must be true or false, not a text | write true or false, without quotes",
+            "`mfa` must be true or false, not a string | write true or false, without quotes",
         ),
         (
             "when",
             "{ signed_in_within = <\"1s\" }",
-            "invalid `signed_in_within` | nobody is quicker than a minute: write 1m or more",
+            "invalid `signed_in_within` | the minimum is 1m",
         ),
         (
             "when",
@@ -238,12 +238,12 @@ fn errors_in_assignments() {
         (
             "when",
             "{ network = <[] }",
-            "invalid `network` | an empty list lets nobody in: name a network, or leave the key out",
+            "invalid `network` | an empty list matches nobody: name a network, or remove the key",
         ),
         (
             "when",
             "{ not_before = 2026-02-01, not_after = <2026-01-31 }",
-            "invalid `not_after` | it is before not_before: nobody would ever get this",
+            "invalid `not_after` | it is not after not_before, so the condition can never be met",
         ),
         (
             "when",
@@ -253,7 +253,7 @@ fn errors_in_assignments() {
         (
             "when",
             "{ not_after = <\"2026-01-31\" }",
-            "`not_after` must be a date, not a text | write 2026-12-31, without quotes",
+            "`not_after` must be a date, not a string | write 2026-12-31, without quotes",
         ),
         (
             "when",
@@ -275,11 +275,11 @@ fn errors_of_unreachable_rules() {
     let entry = "[[assignment]]\nid = \"a\"\nwho = { groups = [\"g\"], provider = \"okta\" }\naccounts = [\"prod\"]\npermission_sets = [\"Admin\"]\n";
     one(
         &format!("<{}", entry.replace("\"prod\"", "\"ou:Nowhere/**\"")),
-        "this assignment is unreachable: its selectors fit no account or no permission set | correct the selectors, or remove the assignment",
+        "this assignment is unreachable: its selectors match no account or no permission set | correct the selectors, or remove the assignment",
     );
     one(
         "<[[deny]]\nid = \"d\"\nwho = { everyone = true }\naccounts = [\"tag:env=prd\"]\n",
-        "this deny is unreachable: its selectors fit no account or no permission set | correct the selectors, or remove the deny",
+        "this deny is unreachable: its selectors match no account or no permission set | correct the selectors, or remove the deny",
     );
     let denied = "this assignment is unreachable: everything in it is denied, by \"d\" among others | remove the assignment, or narrow the deny at access.toml:10";
     for who in [
@@ -307,7 +307,7 @@ fn errors_in_denies() {
     for (marked, expected) in [
         (
             "[[deny]]\nid = \"d\"\nwho = { everyone = true }\nwhen = <{ mfa = true }",
-            "a deny has no `when`: it always wins | remove it; conditions belong to the assignments",
+            "a deny cannot have `when`: it always applies | remove it; only assignments have conditions",
         ),
         (
             "<[[deny]]\nid = \"d\"",
@@ -330,7 +330,7 @@ fn errors_of_all_files_are_reported_in_order() {
     assert_eq!(
         errors.to_string(),
         "b.toml:2:6: invalid `id`\n  hint: an account id is 12 digits, written as a string: \"111122223333\"\n\
-         b.toml:6:7: `who` names nobody\n  hint: name groups, users, subjects or claims, or write everyone = true\n\
+         b.toml:6:7: `who` matches nobody\n  hint: name groups, users, subjects or claims, or write everyone = true\n\
          b.toml:8:20: unknown permission set \"Admni\"\n  hint: did you mean \"Admin\"?\n\
          a.toml:3:1: unknown key \"colour\"\n  hint: this [[permission_set]] takes name, role, description, session_duration, destination, session_policy, policy_arns, session_tags, source_identity, variants"
     );

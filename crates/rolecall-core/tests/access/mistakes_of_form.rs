@@ -8,7 +8,7 @@ fn errors_in_accounts() {
     for (keys, expected) in [
         (
             "id = <111122223333, name = \"x\"",
-            "`id` must be a text, not a number | put it in quotes: \"…\"",
+            "`id` must be a string, not a number | put it in quotes: \"…\"",
         ),
         (
             "id = <\"1111\", name = \"x\"",
@@ -16,11 +16,11 @@ fn errors_in_accounts() {
         ),
         (
             "id = <\"111122223333\", name = \"x\"",
-            "the account id \"111122223333\" is there already | the first one is at access.toml:1: name this one differently, or remove one",
+            "duplicate account id \"111122223333\" | it is already defined at access.toml:1: rename or remove one of them",
         ),
         (
             "id = \"000000000001\", name = <\"prod\"",
-            "the account \"prod\" is there already | the first one is at access.toml:1: name this one differently, or remove one",
+            "duplicate account \"prod\" | it is already defined at access.toml:1: rename or remove one of them",
         ),
         (
             "id = \"000000000001\", name = <\"a/b\"",
@@ -124,31 +124,31 @@ fn errors_in_permission_sets() {
         ),
         (
             "session_tags = { team = <\"{claim.x}\" }",
-            "invalid `team` | {claim.x} is no placeholder: use {email}, {name}, {subject}, {provider} or {claims.NAME}",
+            "invalid `team` | {claim.x} is not a placeholder: use {email}, {name}, {subject}, {provider} or {claims.NAME}",
         ),
         (
             "session_tags = { team = <\"a}\" }",
-            "invalid `team` | write a brace that is meant as such twice: {{ or }}",
+            "invalid `team` | write a literal brace twice: {{ or }}",
         ),
         (
             "session_tags = { team = <\"\" }",
-            "invalid `team` | an empty text says nothing: leave the key out",
+            "invalid `team` | the text is empty: remove the key",
         ),
         (
             "session_tags = { <team = \"{email} <x>\" }",
-            "the session tag \"team\" cannot fit | the session tag team cannot hold its value: a value is at most 256 letters, digits, spaces or _ . : / = + - @",
+            "the session tag \"team\" is invalid | the session tag team has an invalid value: a value is at most 256 letters, digits, spaces or _ . : / = + - @",
         ),
         (
             &too_long,
-            "the session tag \"team\" cannot fit | the session tag team cannot hold its value: a value is at most 256 letters, digits, spaces or _ . : / = + - @",
+            "the session tag \"team\" is invalid | the session tag team has an invalid value: a value is at most 256 letters, digits, spaces or _ . : / = + - @",
         ),
         (
             &too_many,
-            "the session tag \"k48\" cannot fit | more than 50 session tags",
+            "the session tag \"k48\" is invalid | more than 50 session tags",
         ),
         (
             "session_tags = { Team = \"x\", <team = \"x\" }",
-            "the session tag \"team\" cannot fit | the session tag team is there twice: AWS does not tell upper from lower case in tag keys",
+            "the session tag \"team\" is invalid | duplicate session tag team: tag keys are not case-sensitive in AWS",
         ),
         (
             "session_tags = { <\"aws:x\" = \"x\" }",
@@ -191,7 +191,7 @@ fn columns_are_counted_in_characters() {
         found,
         [
             "2:1 unknown key \"ü\" | this [[account]] takes id, name, description, ou, tags, trust, saml_provider_arn, console, recipient, audience, sts_region",
-            "5:17 `ü😀` must be a text, not a number | put it in quotes: \"…\"",
+            "5:17 `ü😀` must be a string, not a number | put it in quotes: \"…\"",
         ]
     );
 }
@@ -222,14 +222,14 @@ variants = { long = { session_duration = "2h" } }
     assert_eq!(
         warnings,
         [
-            "4:7 groups, subjects and claims without `provider` are believed of any provider | add provider = \"…\": another provider may use the same names for other people",
-            "5:18 \"stage-*\" fits no account | remove it, or correct it",
-            "5:29 \"tag:env=stage\" fits no account | remove it, or correct it",
-            "5:46 \"ou:Nowhere\" fits no account | remove it, or correct it",
-            "6:25 \"Read*\" fits no permission set | remove it, or correct it",
-            "10:7 this is about everybody who signs in with okta | if that is meant, say so: everyone = true",
-            "17:19 {claims.email} is whatever the provider says, of any domain | use {email}, which is there only where the provider is believed about the domain",
-            "18:14 the variant \"long\" asks for 2 h, its permission set for 1 h | the shortest wins: leave session_duration out of the variant",
+            "4:7 groups, subjects and claims without `provider` are accepted from any provider | add provider = \"…\": another provider may use the same names for other people",
+            "5:18 \"stage-*\" matches no account | remove it, or correct it",
+            "5:29 \"tag:env=stage\" matches no account | remove it, or correct it",
+            "5:46 \"ou:Nowhere\" matches no account | remove it, or correct it",
+            "6:25 \"Read*\" matches no permission set | remove it, or correct it",
+            "10:7 this matches everyone who signs in with okta | if this is intended, add everyone = true",
+            "17:19 {claims.email} is not verified and can be of any domain | use {email}, which requires that the provider is trusted for the domain",
+            "18:14 the variant \"long\" sets 2 h, its permission set 1 h | the shorter one applies: remove session_duration from the variant",
         ]
     );
 }

@@ -158,19 +158,19 @@ fn incomplete_attributes_are_rejected() {
     for (values, message) in [
         (
             vec![],
-            "the session tag team is made of {claims.department}, and your identity provider sent none",
+            "the session tag team uses {claims.department}, but your identity provider sent no value",
         ),
         (
             vec![""],
-            "the session tag team is made of {claims.department}, and your identity provider sent none",
+            "the session tag team uses {claims.department}, but your identity provider sent no value",
         ),
         (
             vec!["a", "b"],
-            "the session tag team is made of {claims.department}, and your identity provider sent several",
+            "the session tag team uses {claims.department}, but your identity provider sent several values",
         ),
         (
             vec!["a<b"],
-            "the session tag team cannot hold what your identity provider sent: the session tag team cannot hold its value: a value is at most 256 letters, digits, spaces or _ . : / = + - @",
+            "the session tag team cannot contain the value that your identity provider sent: the session tag team has an invalid value: a value is at most 256 letters, digits, spaces or _ . : / = + - @",
         ),
     ] {
         let error = render(&alice(&values)).unwrap_err();
@@ -181,7 +181,7 @@ fn incomplete_attributes_are_rejected() {
     untrusted.email = None;
     assert_eq!(
         render(&untrusted).unwrap_err().to_string(),
-        "the session tag user is made of {email}, and your identity provider sent none"
+        "the session tag user uses {email}, but your identity provider sent no value"
     );
 }
 
@@ -191,7 +191,7 @@ fn braces_in_tags_are_rejected() {
         parse(ROLE)
             .unwrap_err()
             .to_string()
-            .contains("the session tag \"fixed\" cannot fit")
+            .contains("the session tag \"fixed\" is invalid")
     );
 }
 

@@ -239,14 +239,17 @@ fn unmet_conditions_are_formatted() {
         (Unmet::Mfa, "needs a sign-in with a second factor"),
         (
             Unmet::SignedInWithin(TimeDelta::minutes(90)),
-            "needs a sign-in of the last 1 h 30 min",
+            "needs a sign-in within the last 1 h 30 min",
         ),
         (
             Unmet::AuthTimeMissing(TimeDelta::hours(1)),
-            "needs a sign-in of the last 1 h, and your identity provider does not say when you signed in \
-             (administrators: make it send auth_time, or set auth_time = \"assume_now\")",
+            "needs a sign-in within the last 1 h, but your identity provider does not report when you signed in \
+             (administrators: configure it to send auth_time, or set auth_time = \"assume_now\")",
         ),
-        (Unmet::NotBefore(now()), "begins on 15 June 2026, 12:00 UTC"),
+        (
+            Unmet::NotBefore(now()),
+            "is available from 15 June 2026, 12:00 UTC",
+        ),
     ] {
         assert_eq!(unmet.to_string(), text);
     }
@@ -304,8 +307,8 @@ reason = "a is not for prod"
         texts,
         [
             "mine (access.toml:18) holds",
-            "strong (access.toml:23) would hold in other circumstances: needs a sign-in with a second factor",
-            "theirs (access.toml:29) is about other people: is for people of the provider google",
+            "strong (access.toml:23) would apply under other circumstances: needs a sign-in with a second factor",
+            "theirs (access.toml:29) applies to other people: applies to people of the provider google",
         ]
     );
     assert_eq!(

@@ -44,8 +44,8 @@ fn deny(who: &str) -> String {
 }
 
 const GROUPS: &str = "the provider google sends no groups: ";
-const FACTOR: &str = "the provider google does not say whether there was a second factor: ";
-const TIME: &str = "the provider google does not say when somebody signed in: ";
+const FACTOR: &str = "the provider google does not report whether a second factor was used: ";
+const TIME: &str = "the provider google does not report when a person signed in: ";
 const CLAIM: &str = "the provider google never sends the claim ";
 
 #[test]
@@ -63,49 +63,49 @@ fn rule_on_unsupported_fact_causes_a_warning() {
             "groups, by provider",
             &both[..],
             assignment(&format!("{of_google}, groups = [\"a\"]"), ""),
-            vec![format!("{GROUPS}this is about nobody")],
+            vec![format!("{GROUPS}this matches nobody")],
         ),
         (
             "groups, of the only provider",
             &alone,
             assignment("groups = [\"a\"]", ""),
-            vec![format!("{GROUPS}this is about nobody")],
+            vec![format!("{GROUPS}this matches nobody")],
         ),
         (
             "groups, of the only provider for the domain",
             &both,
             assignment(&format!("{alice}, groups = [\"a\"]"), ""),
-            vec![format!("{GROUPS}this is about nobody")],
+            vec![format!("{GROUPS}this matches nobody")],
         ),
         (
             "groups, and an address among others",
             &both,
             assignment(&format!("{mixed}, groups = [\"a\"]"), ""),
-            vec![format!("{GROUPS}this is never about alice@example.com")],
+            vec![format!("{GROUPS}this never matches alice@example.com")],
         ),
         (
             "a deny by groups",
             &both,
             deny(&format!("{of_google}, groups = [\"a\"]")),
-            vec![format!("{GROUPS}this is about nobody")],
+            vec![format!("{GROUPS}this matches nobody")],
         ),
         (
             "a deny by groups, of the only provider",
             &alone,
             deny("groups = [\"a\"]"),
-            vec![format!("{GROUPS}this is about nobody")],
+            vec![format!("{GROUPS}this matches nobody")],
         ),
         (
             "a deny by a claim",
             &both,
             deny(&format!("{of_google}, claims = {{ groups = [\"a\"] }}")),
-            vec![format!("{CLAIM}\"groups\": this is about nobody")],
+            vec![format!("{CLAIM}\"groups\": this matches nobody")],
         ),
         (
             "a pattern of a claim",
             &alone,
             assignment("claims_matching = { amr = \"^mfa$\" }", ""),
-            vec![format!("{CLAIM}\"amr\": this is about nobody")],
+            vec![format!("{CLAIM}\"amr\": this matches nobody")],
         ),
         (
             "a second factor, for the only provider of the domain",

@@ -114,12 +114,12 @@ fn template_error_names_the_untrusted_address() {
     let grant = grants.find(&account, "P", None).unwrap();
     let error = grant.attributes(&facts).unwrap_err();
     assert!(
-        matches!(error, AttributeError::Unbelieved { .. }),
+        matches!(error, AttributeError::UntrustedEmail { .. }),
         "{error}"
     );
     let told = error.to_string();
     assert!(
-        told.contains("the source identity is made of {email}")
+        told.contains("the source identity uses {email}")
             && told.contains("\"bob@sub.example.com\" is not trusted, because its domain"),
         "{told}"
     );

@@ -162,7 +162,7 @@ fn missing_claim_locks_the_role() {
         ..identity
     };
     let none = policy.grants(&facts(&with_mfa(person("alice"))));
-    let told = "one/Tagged: cannot be used, because the session tag team is made of {claims.team}, and your identity provider sent none";
+    let told = "one/Tagged: cannot be used, because the session tag team uses {claims.team}, but your identity provider sent no value";
     assert!(locked(&none)[0].starts_with(told), "{:?}", locked(&none));
     let some = with_claims(with_mfa(person("alice")), &[("team", &["payments"])]);
     let some = policy.grants(&facts(&some));

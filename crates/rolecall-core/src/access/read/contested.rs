@@ -8,17 +8,17 @@ use crate::identity::EmailDomain;
 /// A domain and the providers that are trusted for it, in the order of the file.
 pub(super) struct Contested<'p> {
     domain: &'p EmailDomain,
-    believed: Vec<&'p ProviderFacts>,
+    trusted: Vec<&'p ProviderFacts>,
 }
 
 impl<'p> Contested<'p> {
     /// The domain, if several providers are trusted for it.
     pub(super) fn of(domain: &'p EmailDomain, providers: &'p [ProviderFacts]) -> Option<Self> {
-        let believed = providers
+        let trusted = providers
             .iter()
             .filter(|facts| facts.domains.contains(domain));
-        let believed: Vec<&ProviderFacts> = believed.collect();
-        (believed.len() > 1).then_some(Self { domain, believed })
+        let trusted: Vec<&ProviderFacts> = trusted.collect();
+        (trusted.len() > 1).then_some(Self { domain, trusted })
     }
 
     /// The first domain of this kind.
@@ -30,21 +30,17 @@ impl<'p> Contested<'p> {
     /// Reports a warning if an address of the domain is used without a provider. `what` is the subject of the sentence,
     /// such as `this user`.
     pub(super) fn warn(&self, spot: Spot<'_>, what: &str) {
-        let ids: Vec<&str> = self
-            .believed
-            .iter()
-            .map(|facts| facts.id.as_str())
-            .collect();
+        let ids: Vec<&str> = self.trusted.iter().map(|facts| facts.id.as_str()).collect();
         let first = ids.first().copied().unwrap_or_default();
         spot.warning(
             format!(
-                "{what} without `provider`, and the providers {} are all believed about {}",
+                "{what} without `provider`, and the providers {} are all trusted for {}",
                 ids.join(", "),
                 self.domain
             ),
             format!(
-                "add provider = {first:?}, or leave the domain to one provider: each of them can vouch for every address there, and people who \
-                 type their address are sent to {first}, the first in the file"
+                "add provider = {first:?}, or assign the domain to one provider: each of them can assert every address of the domain, and people who \
+                 enter their address are redirected to {first}, the first in the file"
             ),
         );
     }

@@ -76,10 +76,10 @@ fn variant(
     {
         key.spot.warning(
             format!(
-                "the variant {} asks for {own}, its permission set for {base}",
+                "the variant {} sets {own}, its permission set {base}",
                 quoted(key.value)
             ),
-            "the shortest wins: leave session_duration out of the variant",
+            "the shorter one applies: remove session_duration from the variant",
         );
     }
     let variant = Variant {
@@ -105,7 +105,7 @@ pub(super) fn session_duration(reader: &Reader<'_>) -> Option<RoleSessionDuratio
         .ok()
         .and_then(RoleSessionDuration::from_seconds);
     if duration.is_none() {
-        value.invalid("AWS takes 15m to 12h");
+        value.invalid("AWS accepts 15m to 12h");
     }
     duration
 }
@@ -126,7 +126,7 @@ fn session_limits(reader: &Reader<'_>, context: &PolicyContext<'_>) -> Option<Li
     let session_policy = policy.and_then(|value| session_policy(&value, context));
     let listed = arns.as_ref().and_then(Value::list).unwrap_or_default();
     if let (Some(arns), true) = (&arns, listed.len() > limits::POLICY_ARNS_MAX) {
-        arns.invalid(format!("AWS takes at most {}", limits::POLICY_ARNS_MAX));
+        arns.invalid(format!("AWS accepts at most {}", limits::POLICY_ARNS_MAX));
     }
     let mut policy_arns = Vec::new();
     for value in listed {
@@ -200,7 +200,7 @@ fn session_tags(reader: &Reader<'_>, context: &PolicyContext<'_>) -> BTreeMap<Ta
             continue;
         }
         if let Err(error) = written.add(parsed_key.clone(), &template.literal_text()) {
-            let message = format!("the session tag {} cannot fit", quoted(key.value));
+            let message = format!("the session tag {} is invalid", quoted(key.value));
             key.spot.error(message, error.to_string());
         }
         tags.insert(parsed_key, template);
@@ -221,20 +221,20 @@ fn source_identity(reader: &Reader<'_>, context: &PolicyContext<'_>) -> Option<T
 fn template(value: &Value<'_>, context: &PolicyContext<'_>) -> Option<Template> {
     let template = value.parse_with(Template::parse)?;
     for placeholder in template.value.placeholders() {
-        let believed = || {
+        let trusted = || {
             context
                 .providers
                 .iter()
                 .any(|provider| !provider.domains.is_empty())
         };
         match placeholder {
-            Placeholder::Email if !believed() => template.spot.warning(
-                "no identity provider is believed about any address, so {email} is always missing",
+            Placeholder::Email if !trusted() => template.spot.warning(
+                "no identity provider is trusted for any mail domain, so {email} is always missing",
                 "set `domains` of a [[provider]] in rolecall.toml",
             ),
             Placeholder::Claim(name) if name == "email" => template.spot.warning(
-                "{claims.email} is whatever the provider says, of any domain",
-                "use {email}, which is there only where the provider is believed about the domain",
+                "{claims.email} is not verified and can be of any domain",
+                "use {email}, which requires that the provider is trusted for the domain",
             ),
             Placeholder::Email
             | Placeholder::Name

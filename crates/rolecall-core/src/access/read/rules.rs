@@ -83,8 +83,8 @@ pub(super) fn read_deny<'d>(
     let reason = line_of_text(&reader, "reason");
     if let Some(when) = reader.value("when") {
         when.spot().error(
-            "a deny has no `when`: it always wins",
-            "remove it; conditions belong to the assignments",
+            "a deny cannot have `when`: it always applies",
+            "remove it; only assignments have conditions",
         );
     }
     reader.done();
@@ -147,7 +147,7 @@ impl<'d> Rule<'d> {
         {
             self.spot.error(
                 format!(
-                    "this {kind} is unreachable: its selectors fit no account or no permission set"
+                    "this {kind} is unreachable: its selectors match no account or no permission set"
                 ),
                 format!("correct the selectors, or remove the {kind}"),
             );
@@ -177,7 +177,7 @@ impl RawAssignment<'_> {
             && let Some(contested) = Contested::any(context.providers)
             && let Some(set) = sets_of(&scope, sets).find(|set| set.names_email())
         {
-            let what = format!("{} is made of {{email}} and assigned", set.name);
+            let what = format!("{} uses {{email}} and is assigned", set.name);
             contested.warn(self.rule.spot, &what);
         }
         if let Some(deny) = denied_by(&who, &scope, denies) {
@@ -242,7 +242,7 @@ fn selectors<'d>(
     };
     let list = value.list()?;
     if list.is_empty() {
-        value.invalid("an empty list means nothing: write [\"*\"] for all");
+        value.invalid("an empty list is invalid: write [\"*\"] for all");
     }
     Some(list.iter().filter_map(Value::string).collect())
 }

@@ -37,9 +37,9 @@ impl<'p> Lacking<'p> {
         }
         let named = who.users_named().filter(|_| usage == WhoUse::Granting);
         let mut lacking = named.filter_map(|user| {
-            let believed =
+            let trusted =
                 |facts: &ProviderFacts| may_be(facts) && facts.domains.contains(&user.domain());
-            let provider = of(&believed)?;
+            let provider = of(&trusted)?;
             let user = Some(user);
             Some(Self { provider, user })
         });
@@ -49,8 +49,8 @@ impl<'p> Lacking<'p> {
     /// Text: the rule matches nobody, or never one of the users that it names.
     fn about(&self) -> String {
         match self.user {
-            Some(user) => format!("this is never about {user}"),
-            None => "this is about nobody".to_owned(),
+            Some(user) => format!("this never matches {user}"),
+            None => "this matches nobody".to_owned(),
         }
     }
 
@@ -106,7 +106,7 @@ pub(super) fn warn_of_conditions(
     {
         let (id, meets) = (&lacking.provider.id, lacking.meets("mfa"));
         spot.warning(
-            format!("the provider {id} does not say whether there was a second factor: {meets}"),
+            format!("the provider {id} does not report whether a second factor was used: {meets}"),
             "remove `mfa` and enforce a second factor at the provider, or use another provider",
         );
     }
@@ -115,7 +115,7 @@ pub(super) fn warn_of_conditions(
     {
         let (id, meets) = (&lacking.provider.id, lacking.meets("signed_in_within"));
         spot.warning(
-            format!("the provider {id} does not say when somebody signed in: {meets}"),
+            format!("the provider {id} does not report when a person signed in: {meets}"),
             "remove `signed_in_within`, use another provider, or set auth_time = \"assume_now\" for this one if it asks for \
              the password whenever prompt=login is sent",
         );

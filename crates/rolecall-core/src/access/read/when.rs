@@ -15,14 +15,14 @@ pub(super) fn read(reader: Reader<'_>, context: &PolicyContext<'_>) -> Condition
     let signed_in_within = within.and_then(|value| {
         let within = value.duration()?.value;
         if within < TimeDelta::minutes(1) {
-            value.invalid("nobody is quicker than a minute: write 1m or more");
+            value.invalid("the minimum is 1m");
         }
         Some(within)
     });
     let network = reader.value("network").and_then(|value| {
         let list = value.list()?;
         if list.is_empty() {
-            value.invalid("an empty list lets nobody in: name a network, or leave the key out");
+            value.invalid("an empty list matches nobody: name a network, or remove the key");
         }
         let networks = list.iter().filter_map(|value| {
             let network = network(value)?;
@@ -38,7 +38,7 @@ pub(super) fn read(reader: Reader<'_>, context: &PolicyContext<'_>) -> Condition
     if let (Some(start), Some(until), Some(value)) = (start, until, &not_after)
         && until <= start
     {
-        value.invalid("it is before not_before: nobody would ever get this");
+        value.invalid("it is not after not_before, so the condition can never be met");
     }
     let device_flow = reader.boolean("device_flow").unwrap_or(true);
     reader.done();
@@ -80,9 +80,9 @@ fn warn_of_proxies(value: &Value<'_>, network: IpNet, trusted_proxies: &[IpNet])
     if let Some(proxies) = trusted_proxies.iter().find(|proxies| overlaps(proxies)) {
         value.spot().warning(
             format!(
-                "{network} overlaps {proxies} in listen.trusted_proxies: every machine there can choose the address it is seen with"
+                "{network} overlaps {proxies} in listen.trusted_proxies: every host there can choose its client address"
             ),
-            "in trusted_proxies, name the addresses of your proxies alone, such as 10.0.0.2/32",
+            "in trusted_proxies, list only the addresses of your proxies, such as 10.0.0.2/32",
         );
     }
 }

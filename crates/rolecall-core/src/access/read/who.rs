@@ -22,7 +22,7 @@ impl Who {
             .and_then(|value| read_provider(value, providers));
         let users: Vec<At<'_, EmailAddress>> = members(&reader, "users", EmailAddress::parse);
         if provider.is_none() || provider_id.is_some() {
-            check_believed(&users, providers, provider_id.as_ref());
+            check_trusted(&users, providers, provider_id.as_ref());
         }
         if provider.is_none() && usage == WhoUse::Granting {
             warn_of_contested(&users, providers);
@@ -39,38 +39,38 @@ impl Who {
         let workload = reader.value("workload");
         if let Some(value) = &workload {
             let message = "this version of Rolecall does not support `workload` yet";
-            value.spot().error(message, "leave this entry out");
+            value.spot().error(message, "remove this entry");
         }
         let naming: Vec<&str> = NAMING.into_iter().filter(|key| reader.has(key)).collect();
         reader.done();
         if everyone == Some(false) {
-            spot.error("`everyone` can only be true", "leave it out");
+            spot.error("`everyone` can only be true", "remove it");
         } else if everyone == Some(true) && !naming.is_empty() {
             let message = format!("`everyone` contradicts `{}`", naming.join("`, `"));
-            spot.error(message, "every key must hold: leave one of them out");
+            spot.error(message, "every key must match: remove one of them");
         } else if everyone.is_none()
             && naming.is_empty()
             && provider.is_none()
             && workload.is_none()
         {
             let hint = "name groups, users, subjects or claims, or write everyone = true";
-            spot.error("`who` names nobody", hint);
+            spot.error("`who` matches nobody", hint);
         } else if usage == WhoUse::Granting {
-            warn_of_strangers(&who, spot, providers);
+            warn_of_wide_match(&who, spot, providers);
         }
         who
     }
 }
 
-fn warn_of_strangers(who: &Who, spot: Spot<'_>, providers: &[ProviderFacts]) {
+fn warn_of_wide_match(who: &Who, spot: Spot<'_>, providers: &[ProviderFacts]) {
     match &who.provider {
         Some(provider) if !who.everyone && who.is_about_everyone() => spot.warning(
-            format!("this is about everybody who signs in with {provider}"),
-            "if that is meant, say so: everyone = true",
+            format!("this matches everyone who signs in with {provider}"),
+            "if this is intended, add everyone = true",
         ),
         None if providers.len() > 1 && !who.is_about_everyone() && who.users.is_empty() => spot
             .warning(
-                "groups, subjects and claims without `provider` are believed of any provider",
+                "groups, subjects and claims without `provider` are accepted from any provider",
                 "add provider = \"…\": another provider may use the same names for other people",
             ),
         Some(_) | None => {}
@@ -96,7 +96,7 @@ fn read_provider(value: &Value<'_>, providers: &[ProviderFacts]) -> Option<Provi
 }
 
 /// Reports addresses of domains for which no provider is trusted: they would never match.
-fn check_believed(
+fn check_trusted(
     users: &[At<'_, EmailAddress>],
     providers: &[ProviderFacts],
     provider: Option<&ProviderId>,
@@ -107,12 +107,12 @@ fn check_believed(
             .iter()
             .filter(|facts| provider.is_none_or(|id| facts.id == *id));
         if !asked.any(|facts| facts.domains.contains(&domain)) {
-            let believed = match provider {
-                Some(id) => format!("the provider {id} is not believed"),
-                None => "no provider is believed".to_owned(),
+            let trusted = match provider {
+                Some(id) => format!("the provider {id} is not trusted"),
+                None => "no provider is trusted".to_owned(),
             };
             user.spot.error(
-                format!("{} never matches: {believed} about {domain}", user.value),
+                format!("{} never matches: {trusted} for {domain}", user.value),
                 format!(
                     "add {:?} to `domains` of a [[provider]] in rolecall.toml",
                     domain.as_str()
@@ -165,7 +165,7 @@ fn check_not_empty(table: Option<&Reader<'_>>) {
     {
         table
             .spot()
-            .error("no claim is named", "name a claim, or leave the key out");
+            .error("no claim is named", "name a claim, or remove the key");
     }
 }
 
@@ -189,7 +189,7 @@ fn members_of<'d, T, E: Display>(
         return Vec::new();
     };
     if list.is_empty() {
-        value.invalid("an empty list matches nobody: name somebody, or leave the key out");
+        value.invalid("an empty list matches nobody: add a value, or remove the key");
     }
     list.iter()
         .filter_map(|member| member.parse_with(&parse))
@@ -199,7 +199,7 @@ fn members_of<'d, T, E: Display>(
 /// A group name or a claim value: any text but the empty one, compared byte for byte.
 fn text(written: &str) -> Result<String, &'static str> {
     if written.is_empty() {
-        Err("an empty text matches nothing")
+        Err("an empty string matches nothing")
     } else {
         Ok(written.to_owned())
     }
