@@ -317,7 +317,7 @@ mod tests {
         assert!(matches!(poll(&mut device, 22), PollResult::SlowDown));
         assert!(
             matches!(poll(&mut device, 27), PollResult::Pending),
-            "and is forgiven"
+            "and is not slowed down again"
         );
     }
 
@@ -333,7 +333,7 @@ mod tests {
         assert!(matches!(poll(&mut device, 100), PollResult::Denied));
         assert!(
             !device.is_pending(at(100)),
-            "and nobody can allow it any more"
+            "and it can no longer be approved"
         );
         assert_eq!(
             device.answered(ConsentDecision::Denied, at(100)).err(),

@@ -1,4 +1,4 @@
-//! How much of a policy another one changes.
+//! The number of changes between two policies.
 
 use crate::support::policy;
 
@@ -51,7 +51,7 @@ fn changed(old: &str, new: &str) -> [usize; 3] {
 fn each_changed_entry_counts_once() {
     for (old, new, counts) in [
         ("", "", [0, 0, 0]),
-        // Where an entry stands, and comments, mean nothing.
+        // Positions and comments do not count.
         ("[[deny]]", "# no guests\n\n[[deny]]", [0, 0, 0]),
         (
             "groups = [\"admins\"]",
@@ -60,7 +60,7 @@ fn each_changed_entry_counts_once() {
         ),
         ("groups = [\"guests\"]", "groups = [\"temps\"]", [0, 1, 0]),
         ("id = \"guests\"", "id = \"visitors\"", [0, 2, 0]),
-        // One more role for everybody, and one whose definition is another.
+        // One more role for everyone, and one with another definition.
         ("accounts = [\"dev\"]", "accounts = [\"*\"]", [1, 0, 1]),
         ("role = \"Admin\"", "role = \"path/Admin\"", [0, 0, 2]),
         (
@@ -68,7 +68,7 @@ fn each_changed_entry_counts_once() {
             "role = \"Look\"\nsession_duration = \"2h\"",
             [0, 0, 1],
         ),
-        // An account more: the assignment of `*` has it, too.
+        // One more account, which the assignment of `*` covers as well.
         (
             "[[permission_set]]\nname = \"Admin\"",
             "[[account]]\nid = \"777788889999\"\nname = \"test\"\n\n[[permission_set]]\nname = \"Admin\"",

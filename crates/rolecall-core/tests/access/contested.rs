@@ -1,8 +1,8 @@
-//! Addresses of a domain about which two providers are believed.
+//! Addresses of a domain for which two providers are trusted.
 
 use crate::support::{parse_for, provider};
 
-const WORLD: &str = r#"
+const FIXTURE: &str = r#"
 [[account]]
 id = "111122223333"
 name = "one"
@@ -15,7 +15,7 @@ name = "Plain"
 
 fn warnings(domains: [&[&str]; 2], rules: &str) -> Vec<String> {
     let providers = [provider("okta", domains[0]), provider("google", domains[1])];
-    let text = format!("{WORLD}{rules}");
+    let text = format!("{FIXTURE}{rules}");
     let policy = parse_for(&providers, &[("access.toml", &text)]).unwrap();
     let warnings = policy.warnings().iter();
     warnings
@@ -61,7 +61,7 @@ fn unambiguous_provider_causes_no_warning() {
     ] {
         assert_eq!(warnings(domains, &rules), Vec::<String>::new(), "{rules}");
     }
-    // A deny that holds for both is what it should be.
+    // A deny that applies to both is as intended.
     let deny = format!(
         "{}[[deny]]\nid = \"d\"\nwho = {{ {alice} }}\npermission_sets = [\"Plain\"]\n",
         assignment("everyone = true", "Plain")

@@ -1,5 +1,5 @@
-//! Names from corpora of hostile texts, named by `ROLECALL_CORPUS`: whatever a provider calls a person, AWS gets legal names, the
-//! same person the same one and no two people one. Without the corpora the tests are left out.
+//! Names from corpora of hostile texts (`ROLECALL_CORPUS`): AWS gets valid names for every name of a provider, always
+//! the same for a person, and never the same for two. Left out without the corpora.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ fn is_legal(name: &str, chars_max: usize) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b))
 }
 
-/// Somebody without an address whose provider calls them so; none when that is no subject.
+/// A person without an address whose provider sends this name; `None` if it is not a valid subject.
 fn called(name: &str) -> Option<Identity> {
     Some(Identity {
         subject: Subject::parse(name).ok()?,
@@ -37,7 +37,7 @@ fn called(name: &str) -> Option<Identity> {
     })
 }
 
-/// Each person's session name is legal, and nobody else's.
+/// Checks that session names are valid and unique.
 fn assert_injective<'a>(names: impl Iterator<Item = &'a str>) -> usize {
     let mut people = BTreeMap::new();
     for name in names {
@@ -72,7 +72,7 @@ fn corpus_session_names_are_valid_and_injective() {
     };
     assert!(assert_injective(inputs()) > 20);
     for (vector, input) in vectors.iter().zip(inputs()) {
-        // A source identity is taken as it is, or not at all.
+        // A source identity is either unchanged or rejected.
         let kept = vector["expect"] == input;
         let parsed = SourceIdentity::parse(input, Partition::China);
         assert_eq!(parsed.is_ok(), kept, "{vector}");

@@ -1,4 +1,4 @@
-//! `config/access.toml`, the annotated example: it parses, and three people get what its comments say.
+//! `config/access.toml`, the annotated example: it is valid, and three people get what its comments say.
 
 use chrono::TimeDelta;
 use rolecall_core::access::Unmet;

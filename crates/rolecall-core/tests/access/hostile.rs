@@ -1,5 +1,5 @@
-//! Files and people that mean harm: huge, deeply nested, strange in their letters, expensive to match. Nothing panics
-//! and nothing takes long.
+//! Hostile files and people: huge, deeply nested, with unusual characters, or expensive to match. Nothing panics or
+//! takes long.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,12 @@ use rolecall_core::base::limits;
 
 use crate::support::{facts, granted, in_groups, parse, person, policy, with_claims};
 
-const WORLD: &str =
+const FIXTURE: &str =
     "[[account]]\nid = \"111122223333\"\nname = \"prod\"\n[[permission_set]]\nname = \"Admin\"\n";
 
 fn with_who(who: &str) -> String {
     format!(
-        "{WORLD}[[assignment]]\nid = \"a\"\nwho = {{ {who} }}\naccounts = [\"*\"]\npermission_sets = [\"*\"]\n"
+        "{FIXTURE}[[assignment]]\nid = \"a\"\nwho = {{ {who} }}\naccounts = [\"*\"]\npermission_sets = [\"*\"]\n"
     )
 }
 

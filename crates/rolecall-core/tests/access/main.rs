@@ -1,4 +1,4 @@
-//! What `access.toml` grants, refuses and explains, asked through the public interface only.
+//! What `access.toml` grants, denies and explains, tested through the public API.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,9 +10,9 @@ mod changes;
 mod contested;
 mod corpus;
 mod example;
+mod form_errors;
 mod hostile;
-mod mistakes;
-mod mistakes_of_form;
+mod policy_errors;
 mod properties;
 mod roles;
 mod rules;

@@ -1,4 +1,4 @@
-//! What holds for every policy and every person, tried on random ones.
+//! Properties of all policies and people, tested with random ones.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use rolecall_core::identity::Identity;
 
 use crate::support::{facts, in_groups, labels, parse, person, with_claims};
 
-const WORLD: &str = r#"
+const FIXTURE: &str = r#"
 account = [
     { id = "000000000001", name = "a1", ou = "A", tags = { t = "x" } },
     { id = "000000000002", name = "a2", ou = "A/B", tags = { t = "y" } },
@@ -65,10 +65,10 @@ fn written(kind: &str, rules: &[String]) -> String {
     rules.iter().enumerate().map(entry).collect()
 }
 
-/// None where the rules contain a mistake, such as an assignment that is wholly denied.
+/// `None` if the rules contain an error, such as an assignment that is denied completely.
 fn policy(assignments: &[String], denies: &[String]) -> Option<Policy> {
     let (assignments, denies) = (written("assignment", assignments), written("deny", denies));
-    parse(&format!("{WORLD}{assignments}{denies}")).ok()
+    parse(&format!("{FIXTURE}{assignments}{denies}")).ok()
 }
 
 fn somebody() -> impl Strategy<Value = Identity> {
@@ -98,9 +98,9 @@ proptest! {
         identity in somebody(),
     ) {
         let denies = written("deny", &denies);
-        let all = parse(&format!("{WORLD}{}{denies}", written("assignment", &assignments)));
-        let fewer = parse(&format!("{WORLD}{}{denies}", written("assignment", &assignments[1..])));
-        // An assignment that is wholly denied is a mistake.
+        let all = parse(&format!("{FIXTURE}{}{denies}", written("assignment", &assignments)));
+        let fewer = parse(&format!("{FIXTURE}{}{denies}", written("assignment", &assignments[1..])));
+        // An assignment that is denied completely is an error.
         prop_assume!(all.is_ok() && fewer.is_ok());
         let (all, fewer) = (granted(&all.unwrap(), &identity), granted(&fewer.unwrap(), &identity));
         prop_assert!(fewer.is_subset(&all), "{fewer:?} {all:?}");
@@ -113,9 +113,9 @@ proptest! {
         identity in somebody(),
     ) {
         let assignments = written("assignment", &assignments);
-        let before = parse(&format!("{WORLD}{assignments}"));
-        let after = parse(&format!("{WORLD}{assignments}{}", written("deny", std::slice::from_ref(&deny))));
-        let covered = parse(&format!("{WORLD}{}", written("assignment", std::slice::from_ref(&deny))));
+        let before = parse(&format!("{FIXTURE}{assignments}"));
+        let after = parse(&format!("{FIXTURE}{assignments}{}", written("deny", std::slice::from_ref(&deny))));
+        let covered = parse(&format!("{FIXTURE}{}", written("assignment", std::slice::from_ref(&deny))));
         prop_assume!(before.is_ok() && after.is_ok() && covered.is_ok());
         let before = granted(&before.unwrap(), &identity);
         let covered = granted(&covered.unwrap(), &identity);

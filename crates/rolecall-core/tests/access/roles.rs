@@ -1,4 +1,4 @@
-//! What a grant says of its role: durations, session policies, tags and source identity.
+//! The content of a grant: durations, session policies, tags and source identity.
 
 use rolecall_core::access::{DurationReason, Grants};
 use rolecall_core::aws::AccountId;
@@ -113,7 +113,7 @@ fn grant_has_the_role_arn() {
         "arn:aws:iam::111122223333:role/rolecall/Audit"
     );
     assert_eq!(readonly.destination(), base.destination());
-    // STS adds session policies up, so the variant's replace those of the permission set.
+    // STS combines session policies, so those of the variant replace those of the permission set.
     assert!(readonly.session_policy().is_none() && readonly.policy_arns().len() == 1);
     for (account, set, variant) in [
         ("111122223333", "developer", None),

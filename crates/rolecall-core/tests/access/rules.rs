@@ -1,4 +1,4 @@
-//! What each key of assignments and denies means.
+//! The meaning of each key of assignments and denies.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rolecall_core::access::{Policy, RuleOutcome, Unmet};
@@ -8,7 +8,7 @@ use rolecall_core::identity::{Identity, ProviderId};
 
 use crate::support::{circumstances, facts, granted, in_groups, now, person, policy, with_claims};
 
-const WORLD: &str = r#"
+const FIXTURE: &str = r#"
 [[account]]
 id = "111122223333"
 name = "prod"
@@ -29,7 +29,7 @@ name = "Admin"
 
 fn with_who(who: &str) -> Policy {
     policy(&format!(
-        "{WORLD}[[assignment]]\nid = \"a\"\nwho = {{ {who} }}\naccounts = [\"prod\"]\npermission_sets = [\"Admin\"]\n"
+        "{FIXTURE}[[assignment]]\nid = \"a\"\nwho = {{ {who} }}\naccounts = [\"prod\"]\npermission_sets = [\"Admin\"]\n"
     ))
 }
 
@@ -119,7 +119,7 @@ fn selectors_match_accounts() {
         ("\"tag:env=*\"", vec!["dev-1", "prod"]),
     ] {
         let policy = policy(&format!(
-            "{WORLD}[[assignment]]\nid = \"a\"\nwho = {{ everyone = true }}\naccounts = [{selectors}]\npermission_sets = [\"Ad*\"]\n"
+            "{FIXTURE}[[assignment]]\nid = \"a\"\nwho = {{ everyone = true }}\naccounts = [{selectors}]\npermission_sets = [\"Ad*\"]\n"
         ));
         let grants = policy.grants(&facts(&person("alice")));
         let names: Vec<String> = grants
@@ -132,7 +132,7 @@ fn selectors_match_accounts() {
 
 fn unmet(when: &str, identity: &Identity, circumstances: &Circumstances) -> Vec<Unmet> {
     let policy = policy(&format!(
-        "{WORLD}[[assignment]]\nid = \"a\"\nwho = {{ everyone = true }}\naccounts = [\"prod\"]\npermission_sets = [\"*\"]\nwhen = {{ {when} }}\n"
+        "{FIXTURE}[[assignment]]\nid = \"a\"\nwho = {{ everyone = true }}\naccounts = [\"prod\"]\npermission_sets = [\"*\"]\nwhen = {{ {when} }}\n"
     ));
     let grants = policy.grants(&Facts::new(identity, *circumstances));
     let locked: Vec<_> = grants.locked().collect();
@@ -258,7 +258,7 @@ fn unmet_conditions_are_formatted() {
 #[test]
 fn explanation_contains_every_rule() {
     let text = format!(
-        "{WORLD}{}",
+        "{FIXTURE}{}",
         r#"[[assignment]]
 id = "mine"
 who = { provider = "okta", groups = ["a"] }

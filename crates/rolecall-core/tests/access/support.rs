@@ -1,4 +1,4 @@
-//! A policy from a text and people from a line: what every test of access begins with.
+//! Policies from text and people: the common base of the access tests.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,7 +34,7 @@ pub const FILES: Texts = Texts(&[
     ("broken.json", "{"),
 ]);
 
-/// A provider that is believed about these domains.
+/// A provider that is trusted for these domains.
 pub fn provider(id: &str, domains: &[&str]) -> ProviderFacts {
     let domains = domains.iter();
     ProviderFacts {
@@ -47,7 +47,7 @@ pub fn provider(id: &str, domains: &[&str]) -> ProviderFacts {
     }
 }
 
-/// `okta`, believed about example.com, and `google`, believed about google.example.
+/// `okta`, trusted for example.com, and `google`, trusted for google.example.
 pub fn providers() -> Vec<ProviderFacts> {
     vec![
         provider("okta", &["example.com"]),
@@ -59,7 +59,7 @@ pub fn parse_files(files: &[(&str, &str)]) -> Result<Policy, ConfigErrors> {
     parse_for(&providers(), files)
 }
 
-/// Parses files of a company with these providers.
+/// Parses files for these providers.
 pub fn parse_for(
     providers: &[ProviderFacts],
     files: &[(&str, &str)],
@@ -84,7 +84,7 @@ pub fn parse(text: &str) -> Result<Policy, ConfigErrors> {
     parse_files(&[("access.toml", text)])
 }
 
-/// The policy of a text without a mistake.
+/// Parses a valid policy.
 #[track_caller]
 pub fn policy(text: &str) -> Policy {
     match parse(text) {
@@ -97,12 +97,12 @@ pub fn now() -> DateTime<Utc> {
     "2026-06-15T12:00:00Z".parse().unwrap()
 }
 
-/// What is known of somebody in ordinary circumstances.
+/// Facts about a person under the default circumstances.
 pub fn facts(identity: &Identity) -> Facts<'_> {
     Facts::new(identity, circumstances())
 }
 
-/// Noon, the company's network, a browser.
+/// At noon, in the company network, with a browser.
 pub fn circumstances() -> Circumstances {
     Circumstances {
         now: now(),
@@ -111,7 +111,7 @@ pub fn circumstances() -> Circumstances {
     }
 }
 
-/// Somebody of okta without groups or claims, who signed in ten minutes ago with one factor.
+/// A person of okta without groups or claims, who signed in ten minutes ago with one factor.
 pub fn person(name: &str) -> Identity {
     Identity {
         provider: ProviderId::parse("okta").unwrap(),
@@ -153,7 +153,7 @@ pub fn labels(grants: &Grants) -> Vec<String> {
     grants.iter().map(|grant| grant.label()).collect()
 }
 
-/// What somebody is granted in ordinary circumstances.
+/// The labels of the person's grants under the default circumstances.
 pub fn granted(policy: &Policy, identity: &Identity) -> Vec<String> {
     labels(&policy.grants(&facts(identity)))
 }

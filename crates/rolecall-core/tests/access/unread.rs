@@ -1,4 +1,4 @@
-//! Claims that a provider sent and whose values are not known.
+//! Claims that a provider sent and whose values are unknown.
 
 use rolecall_core::access::Grants;
 use rolecall_core::identity::{Identity, InvalidClaims, ReadClaims, UnreadReason};
@@ -138,7 +138,7 @@ fn unread_claim_of_a_rule_is_rejected() {
         assert!(refused.to_string().contains(&name), "{refused}");
         assert_eq!(refused, InvalidClaims::Unread { name, reason }, "{sent}");
     }
-    // What nothing depends on refuses nobody.
+    // An unread claim that nothing needs does not block a sign-in.
     for sent in [
         json!({"address": [{"street": "x"}], "picture": "x".repeat(5_000), "hr": {"floor": [[1]]}}),
         json!({"level": {"low": true}}),
@@ -149,7 +149,7 @@ fn unread_claim_of_a_rule_is_rejected() {
     ] {
         assert!(admitted("okta", sent.clone()).is_ok(), "{sent}");
     }
-    // Of many claims those are kept that rules and templates name.
+    // Of many claims, those that rules and templates use are kept.
     let mut many: serde_json::Map<String, Value> =
         (0..300).map(|n| (format!("a{n}"), json!("x"))).collect();
     many.insert("team".to_owned(), json!("payments"));

@@ -1,10 +1,10 @@
-//! Rules that a provider can never satisfy: it sends no groups, says nothing of a second factor or of the time.
+//! Rules on facts that a provider never reports: groups, second factor, time of authentication.
 
 use rolecall_core::access::{ProviderFacts, UnsupportedFacts};
 
 use crate::support::{parse_for, provider};
 
-const WORLD: &str = r#"
+const FIXTURE: &str = r#"
 [[account]]
 id = "111122223333"
 name = "one"
@@ -12,7 +12,7 @@ name = "one"
 name = "Plain"
 "#;
 
-/// `google`, which says nothing but who somebody is.
+/// `google`, which reports only the identity.
 fn google(domains: &[&str]) -> ProviderFacts {
     ProviderFacts {
         unsupported: UnsupportedFacts {
@@ -26,7 +26,7 @@ fn google(domains: &[&str]) -> ProviderFacts {
 }
 
 fn warnings(providers: &[ProviderFacts], rules: &str) -> Vec<String> {
-    let text = format!("{WORLD}{rules}");
+    let text = format!("{FIXTURE}{rules}");
     let policy = parse_for(providers, &[("access.toml", &text)]).unwrap();
     let warnings = policy.warnings().iter();
     warnings.map(|warning| warning.message.clone()).collect()
@@ -162,7 +162,7 @@ fn fact_of_another_provider_causes_no_warning() {
             "provider = \"google\", claims = { hd = [\"example.com\"] }",
             "",
         ),
-        // An address of okta that is not believed is denied, too.
+        // It also denies an address of okta that is not trusted.
         deny("users = [\"alice@example.com\"], groups = [\"a\"]"),
     ] {
         assert_eq!(warnings(&both, &rules), Vec::<String>::new(), "{rules}");

@@ -1,4 +1,4 @@
-//! Addresses that a provider sent and that are not believed: they grant nothing, and a deny does not miss the person.
+//! Addresses that are not trusted: they grant nothing, and denies still apply.
 
 use rolecall_core::access::AttributeError;
 use rolecall_core::identity::{EmailDomain, Identity, trusted_email};
@@ -64,11 +64,11 @@ fn untrusted_address_grants_nothing_and_denies() {
     assert_eq!(granted(&sent(&[], Some(false))), ["P"]);
     for (addresses, verified) in [
         (&["mallory@example.com"][..], Some(false)),
-        // Nobody vouches for the address: it may be anybody's.
+        // The address was not verified: it may be anyone's.
         (&["alice@example.com"], Some(false)),
         (&["alice@example.com", "mallory@example.com"], None),
         (&["Mallory@Example.com", "mallory@example.com"], Some(true)),
-        // None that could be compared.
+        // No comparable address.
         (&["Mallory <mallory@example.com>"], None),
         (&["m\u{e4}llory@example.com"], None),
         (&["alice@example.com", "m\u{e4}llory@example.com"], None),

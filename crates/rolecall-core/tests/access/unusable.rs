@@ -1,4 +1,4 @@
-//! Roles whose templates cannot be filled for a person: shown with the reason, and never offered.
+//! Roles whose templates cannot be rendered for a person: displayed with the reason, and never granted.
 
 use rolecall_core::access::{Grants, Unmet};
 use rolecall_core::identity::{EmailAddress, Identity};
@@ -61,7 +61,7 @@ fn locked(grants: &Grants) -> Vec<String> {
     .collect()
 }
 
-/// The address of a case of the field corpus, or this one.
+/// The address of a case of the field corpus, or the given one.
 fn field(id: &str, otherwise: &str) -> String {
     let email = |text: String| {
         let case: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -119,7 +119,7 @@ fn unusable_role_is_locked_with_reason() {
         for one in traced {
             assert!(
                 one.starts_with("one/Traced")
-                    && one.contains("cannot be used, because the source identity cannot hold"),
+                    && one.contains("cannot be used, because the source identity cannot contain"),
                 "{case}: {one}"
             );
         }
@@ -133,7 +133,7 @@ fn unusable_role_is_locked_with_reason() {
             .map(|one| one.name.as_str())
             .collect();
         assert_eq!(accounts, ["one", "two"]);
-        // Who asks for it all the same is told the template's reason.
+        // A request for the role returns the error of the template.
         let asked = grants.find(&"111122223333".parse().unwrap(), "Traced", None);
         assert!(asked.unwrap().attributes(&facts(&identity)).is_err());
         let explained = policy.explain(&facts(&identity));

@@ -1,4 +1,5 @@
-//! Accounts that trust the person's own provider: there and back with a response for AWS, which is good for nothing else.
+//! Accounts that trust the person's provider: the browser visits the provider and returns with a response for AWS,
+//! which is valid for nothing else.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::fixture::{ACCESS, Fixture, context, developer, id, saml};
 const PROVIDER: &str = "arn:aws:iam::111122223333:saml-provider/okta";
 const ROLE: &str = "arn:aws:iam::111122223333:role/rolecall/Developer";
 
-/// The usual fixture, except that payments-prod trusts the people's own provider.
+/// The default fixture, but payments-prod trusts the identity provider.
 pub(crate) fn fixture() -> Fixture {
     let trust = format!("trust = \"provider-saml\"\nsaml_provider_arn = \"{PROVIDER}\"");
     Fixture::with_access(&ACCESS.replacen("audience = \"rolecall-payments\"", &trust, 1))
@@ -27,7 +28,7 @@ pub(crate) fn said(person: &str, assertion: &str) -> String {
 }
 
 impl Fixture {
-    /// Asks for credentials of the role, which leads to the provider.
+    /// Requests credentials for the role, which requires a visit to the provider.
     pub(crate) async fn sent_away(&self, session: &Session) {
         let error = self.issue(session, &developer()).await.unwrap_err();
         let IssueError::AtProvider { start: Some(start) } = error else {
@@ -64,7 +65,11 @@ async fn provider_response_yields_credentials() {
     assert!(fixture.aws.take_requests().is_empty() && fixture.trail.take().is_empty());
 
     let ticket = fixture.received(&said("alice", "a1")).await.unwrap();
-    assert_eq!(fixture.store.keys("session").len(), 1, "it signs nobody in");
+    assert_eq!(
+        fixture.store.keys("session").len(),
+        1,
+        "no session is created"
+    );
     let outcome = fixture.continue_with(&alice, &ticket).await.unwrap();
     assert!(matches!(outcome, ProofOutcome::Issued(_)));
 
@@ -159,7 +164,7 @@ async fn mismatched_provider_response_is_rejected() {
         assert_eq!(reason, why);
         assert!(fixture.aws.take_requests().is_empty());
     }
-    // The pair may stand in either order.
+    // The pair can have either order.
     fixture.sent_away(&alice).await;
     let turned = format!("alice a9 {PROVIDER},{ROLE} alice@example.com");
     let ticket = fixture.received(&turned).await.unwrap();

@@ -1,4 +1,4 @@
-//! How old a sign-in is, where its provider does not say: nothing that takes a fresh one is had by it.
+//! Sign-ins of unknown age: what requires a recent sign-in is not available.
 
 use rolecall_core::access::Unmet;
 use rolecall_core::aws_login::{AllowLoginError, LoginClient};
@@ -11,7 +11,7 @@ use crate::clients::{answer, decide, register, start};
 use crate::fixture::{ACCESS, Fixture, plain};
 use crate::login::Program;
 
-/// Whether the sandbox's role is to be had by a sign-in of the last hour only.
+/// A policy in which the role of the sandbox may require a sign-in of the last hour.
 fn fixture() -> Fixture {
     let rule = "id = \"sandbox-for-all\"";
     let when = "when = { signed_in_within = \"1h\" }";

@@ -1,11 +1,11 @@
-//! Registered clients: registering, asking in both flows, being allowed, and what they hold.
+//! Registered clients: registration, authorization in both flows, consent, and the resulting sessions.
 
 mod attacks;
 mod failures;
+mod flows;
+mod random_walks;
 mod remaining;
 mod sessions;
-mod stories;
-mod walks;
 
 use chrono::TimeDelta;
 use rolecall_core::base::secret::{AccessToken, AuthorizationCode, SecretText};
@@ -24,7 +24,7 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const LISTENING: &str = "http://127.0.0.1:33389/oauth/callback";
 
-/// A client that has registered.
+/// A registered client.
 #[derive(Clone)]
 pub(crate) struct Known {
     pub(crate) id: ClientId,
@@ -60,7 +60,7 @@ pub(crate) async fn start(fixture: &Fixture, known: &Known) -> StartedDeviceAuth
         .unwrap()
 }
 
-/// Somebody's answer to a device, with the code typed as it is shown.
+/// A decision about a device, with the code as displayed.
 pub(crate) fn answer(
     started: &StartedDeviceAuthorization,
     decision: ConsentChoice,
@@ -99,7 +99,7 @@ pub(crate) async fn poll(
         .await
 }
 
-/// What a client got by the device flow.
+/// The tokens of a client after the device flow.
 pub(crate) async fn by_device(fixture: &Fixture, known: &Known, session: &Session) -> ClientTokens {
     let started = start(fixture, known).await;
     decide(fixture, session, &answer(&started, ConsentChoice::Allow))
@@ -120,7 +120,7 @@ pub(crate) fn form(known: &Known, state: &str) -> AuthorizationForm {
     }
 }
 
-/// Has somebody allow a client on their machine; the code.
+/// Approves a client of the code flow and returns its code.
 pub(crate) async fn code(
     fixture: &Fixture,
     known: &Known,

@@ -1,4 +1,4 @@
-//! The console: where the link leads, how long it lasts, and the ticket that survives AWS's own sign-out.
+//! Console sign-in: destination, lifetime, and the ticket for AWS's sign-out.
 
 use chrono::TimeDelta;
 use rolecall_core::access::{RoleAccess, RoleRequest, Unmet};
@@ -20,7 +20,7 @@ fn request(destination: Option<&str>) -> ConsoleRequest {
     }
 }
 
-/// Asks for AWS's sign-out first; what comes back with the browser.
+/// Requests the sign-out at AWS. Returns the ticket with which the browser comes back.
 async fn ticket(fixture: &Fixture, session: &Session, role: RoleRequest) -> ConsoleTicket {
     let gateway = &fixture.gateway;
     let url = gateway
@@ -170,7 +170,7 @@ async fn console_sign_in_failure_is_audited() {
                 "audit issue_done",
                 "link"
             ],
-            "the credentials were made, and one outcome says so"
+            "the credentials were issued, with one outcome"
         );
     }
 }
@@ -198,7 +198,7 @@ async fn console_ticket_is_single_use() {
     let ticket = ticket(&fixture, &alice, developer()).await;
     assert!(
         fixture.aws.take_requests().is_empty(),
-        "nothing is issued before AWS's sign-out"
+        "nothing is issued before the sign-out at AWS"
     );
     let go = async || {
         let gateway = &fixture.gateway;
@@ -239,7 +239,7 @@ async fn console_ticket_is_bound_to_session() {
             .await;
         assert!(
             matches!(late, Ok(ConsoleOutcome::Spent)),
-            "who took it spent it"
+            "the ticket is consumed"
         );
     }
     assert!(fixture.aws.take_requests().is_empty());

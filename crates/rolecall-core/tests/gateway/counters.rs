@@ -1,4 +1,4 @@
-//! Counting against limits for addresses: prefixes, and the ceiling of what is told apart.
+//! Rate limits for addresses: prefixes, and the maximum number of separate addresses.
 
 use std::net::IpAddr;
 
@@ -25,7 +25,7 @@ async fn takes(counters: &RateCounters, address: &str) -> bool {
     taken.await.is_ok()
 }
 
-/// Counts as many sign-ins, or device authorizations, as the installation holds before each address has only a few.
+/// Adds pending sign-ins, or device authorizations, up to the maximum of the installation.
 async fn fill(fixture: &Fixture, all: LimitName) {
     let digest = SecretDigest::of("rolecall/rate/v1", &[all.code().as_bytes(), b"all"]);
     let counter = Counter {
@@ -50,7 +50,7 @@ async fn ipv6_prefixes_share_limits() {
         "the /64 is full"
     );
     assert!(takes(&counters, "2001:db8:1:2::1").await, "another /64");
-    // The refused one has given the place of the /48 back.
+    // The rejected request released the slot of the /48.
     for network in 3..29 {
         let address = format!("2001:db8:1:{network:x}::1");
         assert!(takes(&counters, &address).await, "{address}");
@@ -102,14 +102,14 @@ async fn beyond_ceiling_networks_are_counted() {
         assert!(takes(&counters, &format!("10.1.0.{host}")).await);
     }
     let before = fixture.store.numbers();
-    // A /16 has a hundred times the places of an address.
+    // The limit of a /16 is a hundred times that of an address.
     for host in 0..200 {
         let address = format!("10.2.{host}.1");
         assert!(takes(&counters, &address).await, "{host}");
     }
     assert!(takes(&counters, "10.3.0.1").await);
     assert_eq!(fixture.store.numbers(), before + 2, "two /16");
-    // Addresses of the other version are told apart as before.
+    // Addresses of the other IP version are still counted separately.
     for host in 0..4 {
         assert_eq!(takes(&counters, "2001:db8::1").await, host < 3, "{host}");
     }
@@ -144,7 +144,7 @@ async fn slots_acquired_before_ceiling_are_released_correctly() {
         let given = counters.release_for_address(limit, RATE, &one).await;
         given.unwrap();
     }
-    // As many again, by a replica that has seen no crowd.
+    // The same number again, on a replica that has not reached the maximum.
     let other = RateCounters::new(fixture.records(), RateLimits::default());
     for place in 0..4 {
         assert_eq!(takes(&other, "10.2.0.1").await, place < 3, "{place}");
@@ -176,7 +176,7 @@ async fn pending_ceiling_leaves_a_reserve_per_address() {
                 "{refused:?}"
             );
         }
-        // A completed one makes room for another.
+        // A completed sign-in frees a slot.
         let taken = taken.unwrap();
         let given = counters.release_for_address(limit, wide, &taken).await;
         given.unwrap();
@@ -207,7 +207,7 @@ async fn pending_ceiling_exempts_known_addresses() {
         }
         let refused = counters.acquire_for_address(limit, wide, office).await;
         assert!(matches!(&refused, Err(RateLimitError::Exceeded(own)) if own.limit == limit));
-        // Nobody has signed in from there.
+        // No sign-in from this address was completed.
         let stranger = Some("10.1.0.2".parse().unwrap());
         for number in 0..2 * PENDING_RESERVED_PER_ADDRESS {
             let taken = counters.acquire_for_address(limit, wide, stranger).await;
@@ -244,13 +244,16 @@ async fn slot_is_not_released_to_a_later_window() {
     }
     let given = counters.release_for_address(limit, RATE, &early);
     given.await.unwrap();
-    assert!(take().await.is_err(), "the place was of the first window");
+    assert!(
+        take().await.is_err(),
+        "the slot belongs to the first window"
+    );
     let given = counters.release_for_address(limit, RATE, &late[0]);
     given.await.unwrap();
     assert!(take().await.is_ok());
 }
 
-/// Replicas of two versions share a store while they are replaced.
+/// Replicas of two versions share a store during a rolling upgrade.
 #[tokio::test]
 async fn slots_of_earlier_version_are_released() {
     let fixture = Fixture::new();
@@ -265,7 +268,7 @@ async fn slots_of_earlier_version_are_released() {
     let given = counters.release_for_address(limit, RATE, &old);
     given.await.unwrap();
     assert!(takes(&counters, "10.1.0.1").await);
-    // The earlier version read these members, and no others.
+    // The earlier version reads only these members.
     let written = serde_json::to_value(taken.unwrap().unwrap()).unwrap();
     assert_eq!(written["address"], "10.1.0.1");
     assert_eq!(written["coarse"], false);

@@ -1,4 +1,4 @@
-//! A gateway and everything it needs, scripted: what the tests of the verbs begin with.
+//! A gateway with scripted ports: the base of the tests.
 
 mod aws;
 mod call_log;
@@ -44,15 +44,15 @@ pub use trail::{Trail, event_name};
 pub const IDLE: TimeDelta = TimeDelta::hours(1);
 pub const ABSOLUTE: TimeDelta = TimeDelta::hours(8);
 
-/// A sign-in that is under way in a browser.
+/// A pending sign-in of a browser.
 #[derive(Clone)]
 pub struct StartedSignIn {
     pub state: State,
     pub browser: BrowserSecret,
 }
 
-/// A gateway in a fixture of its own. Both providers know alice (payments-dev, one factor) and bob (no group), under
-/// the same e-mail addresses.
+/// A gateway with scripted ports. Both providers know alice (payments-dev, one factor) and bob (no group), with the
+/// same e-mail addresses.
 pub struct Fixture {
     pub gateway: Arc<Gateway>,
     pub clock: Arc<ManualClock>,
@@ -62,12 +62,12 @@ pub struct Fixture {
     pub google: Arc<Provider>,
     pub aws: Arc<Aws>,
     pub call_log: CallLog,
-    /// In front of the store, the trail and AWS.
+    /// Pauses calls to the store, the audit trail and AWS.
     pub gate: Arc<Gate>,
     policy: Policy,
 }
 
-/// Beyond the values that a fixture draws before it is forked.
+/// Higher than the values that a fixture uses before it is forked.
 const FORKED_ENTROPY: u64 = 1_000_000;
 
 impl Fixture {
@@ -80,7 +80,7 @@ impl Fixture {
         Self::at(now, policy(access), CounterEntropy::default())
     }
 
-    /// A new gateway of the same policy at the same time, with a copy of the store. Nothing else is taken over.
+    /// A new gateway with the same policy and time and a copy of the store.
     pub fn fork(&self) -> Self {
         let entropy = CounterEntropy::from(FORKED_ENTROPY);
         let fork = Self::at(self.now(), self.policy.clone(), entropy);
@@ -118,15 +118,15 @@ impl Fixture {
 
     /// The same gateway with `aws.role_claim = false`.
     pub fn without_role_claim(&self) -> Gateway {
-        let parts = Parts {
+        let ports = Ports {
             providers: vec![self.okta.clone(), self.google.clone()],
             role_claim: false,
-            ..parts(&self.store, &self.clock, &self.trail, &self.aws)
+            ..ports(&self.store, &self.clock, &self.trail, &self.aws)
         };
-        Gateway::new(parts, policy(ACCESS))
+        Gateway::new(ports, policy(ACCESS))
     }
 
-    /// The same gateway, started again after okta was taken out of its configuration.
+    /// The same gateway after a restart without okta in its configuration.
     pub fn without_okta(&self) -> Gateway {
         let ports = Ports {
             providers: vec![self.google.clone()],
@@ -135,7 +135,7 @@ impl Fixture {
         Gateway::new(ports, policy(ACCESS))
     }
 
-    /// One more gateway over the same store.
+    /// Another gateway with the same store.
     pub fn replica(&self) -> Gateway {
         let ports = Ports {
             providers: vec![self.okta.clone(), self.google.clone()],
@@ -144,7 +144,7 @@ impl Fixture {
         Gateway::new(ports, policy(ACCESS))
     }
 
-    /// The sealed view of the store.
+    /// Sealed access to the store.
     pub fn records(&self) -> Records {
         ports(&self.store, &self.clock, &self.trail, &self.aws).records
     }
@@ -189,7 +189,7 @@ impl Fixture {
         })
     }
 
-    /// Comes back to `provider`'s callback with a code that says whose it is.
+    /// Completes the sign-in at `provider`'s callback with a code for the person.
     pub async fn complete(
         &self,
         provider: &str,
@@ -213,7 +213,7 @@ impl Fixture {
         self.complete(provider, &begun, person).await.unwrap()
     }
 
-    /// The session of somebody who has just signed in at okta.
+    /// Signs in at okta and returns the session.
     pub async fn session_of(&self, person: &str) -> Session {
         self.sign_in("okta", person).await.session
     }
@@ -229,7 +229,7 @@ impl Fixture {
             .await
     }
 
-    /// Whether the cookie still opens a session.
+    /// Whether the cookie opens a session.
     pub async fn is_live(&self, signed_in: &SignInCompleted) -> bool {
         let session = self
             .gateway
@@ -253,7 +253,7 @@ impl Fixture {
     }
 }
 
-/// A fixture without providers.
+/// Ports without providers.
 fn ports(
     store: &Arc<Store>,
     clock: &Arc<ManualClock>,
@@ -290,7 +290,7 @@ pub fn id(provider: &str) -> ProviderId {
     ProviderId::parse(provider).unwrap()
 }
 
-/// A sign-in that asks for nothing special.
+/// A sign-in without special requirements.
 pub fn sign_in_request(return_to: ReturnTo) -> SignInRequest {
     SignInRequest {
         demand: AuthnRequirements::default(),
@@ -298,7 +298,7 @@ pub fn sign_in_request(return_to: ReturnTo) -> SignInRequest {
     }
 }
 
-/// What a browser comes back with.
+/// The callback parameters of a browser.
 pub fn callback_params(state: &State, callback: Callback) -> Option<CallbackParams> {
     Some(CallbackParams {
         state: state.clone(),
@@ -313,7 +313,7 @@ pub fn code(person: &str) -> Callback {
     }
 }
 
-/// A request from the company's network.
+/// A request from the company network.
 pub fn context() -> RequestContext {
     context_from("10.1.2.3")
 }
@@ -336,12 +336,12 @@ pub fn role(account: &str, permission_set: &str) -> RoleRequest {
     }
 }
 
-/// What everybody may become.
+/// A role that is granted to everyone.
 pub fn plain() -> RoleRequest {
     role("777788889999", "Plain")
 }
 
-/// What alice may become and bob may not.
+/// A role that is granted to alice and not to bob.
 pub fn developer() -> RoleRequest {
     role("111122223333", "Developer")
 }

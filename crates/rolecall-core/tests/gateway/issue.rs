@@ -1,4 +1,4 @@
-//! Issuing: today's policy, the durable intent, the token, STS, the durable outcome, and only then the answer.
+//! Issuing: the current policy, the durable intent, the token, STS, the durable outcome, and only then the response.
 
 use rolecall_core::access::{RoleRequest, Unmet};
 use rolecall_core::audit::{Actor, AuditEventKind, CredentialDelivery, Target};
@@ -15,7 +15,7 @@ fn target(role: &RoleRequest) -> Target {
     }
 }
 
-/// The one thing in the trail is a refusal for this reason, and neither issuer nor STS heard of it.
+/// Checks that the only event is a refusal with this reason, and that neither issuer nor STS was called.
 #[track_caller]
 fn assert_refused(fixture: &Fixture, role: &RoleRequest, why: &str) {
     let AuditEventKind::IssueRefused {
@@ -44,7 +44,7 @@ async fn intent_precedes_outcome_and_response() {
     let events = fixture.trail.take_events();
     assert_eq!(
         events[0].reference, events[1].reference,
-        "one reference joins them"
+        "all events have the same reference"
     );
     let kinds: Vec<_> = events.into_iter().map(|event| event.kind).collect();
     let AuditEventKind::IssueIntended {
@@ -168,7 +168,7 @@ async fn locked_role_reports_unmet_conditions() {
     let bob = fixture.session_of("bob").await;
     fixture.issue(&bob, &careful).await.unwrap();
 
-    // The same session, from elsewhere.
+    // The same session from another network.
     let elsewhere = context_from("203.0.113.7");
     let error = fixture
         .gateway
@@ -187,7 +187,7 @@ async fn locked_role_reports_unmet_conditions() {
         .unwrap_err();
     assert!(
         matches!(error, IssueError::Locked { .. }),
-        "nowhere is not here"
+        "an unknown network does not match"
     );
 }
 

@@ -1,4 +1,4 @@
-//! When something fails on the way to credentials: every intent has one outcome, and nothing leaves unrecorded.
+//! Failures while issuing: every intent has one outcome, and nothing is delivered without an event.
 
 use rolecall_core::audit::AuditEventKind;
 use rolecall_core::aws::StsRefusal;
@@ -6,7 +6,7 @@ use rolecall_core::issue::IssueError;
 
 use crate::fixture::{Fixture, developer, plain};
 
-/// The trail holds an intent and a failure of the same reference, with this reason and AWS's code.
+/// Checks that the audit trail has an intent and a failure with the same reference, this reason and this code of AWS.
 #[track_caller]
 fn assert_failed(fixture: &Fixture, why: &str, code: Option<&str>) {
     let events = fixture.trail.take_events();
@@ -112,7 +112,7 @@ async fn sts_outage_is_reported() {
     assert!(fixture.issue(&alice, &developer()).await.is_ok(), "later");
 }
 
-/// Credentials may exist for tries that were sent and not answered: nobody has them, and the trail says how many.
+/// Attempts without a response may have issued credentials that were lost. The audit trail contains their number.
 #[tokio::test]
 async fn unanswered_sts_attempts_are_audited() {
     let fixture = Fixture::new();
@@ -155,7 +155,7 @@ async fn missing_signing_key_calls_no_sts() {
         "the source is for the log"
     );
     assert_failed(&fixture, "token", None);
-    assert!(fixture.aws.take_requests().is_empty(), "STS heard nothing");
+    assert!(fixture.aws.take_requests().is_empty(), "STS was not called");
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn unaudited_outcome_withholds_credentials() {
     assert_eq!(
         fixture.call_log.take(),
         ["audit issue_intended", "mint", "assume"],
-        "they were made, and are not handed out"
+        "they were issued and not delivered"
     );
 }
 
@@ -203,7 +203,7 @@ async fn store_outage_blocks_issuing() {
     let looked = std::collections::BTreeMap::from([("count", 1), ("get", 4)]);
     assert_eq!(asked, looked, "a grant is never stored");
 
-    // Whether the person is within their limit cannot be told, or whether the session still lives.
+    // The rate limit or the session cannot be checked.
     for calls in [0, 1] {
         fixture.store.outage.fail_after(calls);
         fixture.aws.take_requests();
@@ -212,7 +212,7 @@ async fn store_outage_blocks_issuing() {
         assert!(fixture.aws.take_requests().is_empty(), "{calls}");
     }
 
-    // Nor afterwards: AWS has issued, and nothing of it is delivered.
+    // The same after the call: AWS has issued credentials, and they are not delivered.
     fixture.store.outage.fail_after(3);
     fixture.trail.take();
     let error = fixture.issue(&bob, &plain()).await.unwrap_err();

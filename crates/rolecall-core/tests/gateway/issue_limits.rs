@@ -1,4 +1,4 @@
-//! Rate limits of credentials: of each person, and of each account and Region.
+//! Rate limits of credentials: per person, and per account and Region.
 
 use chrono::TimeDelta;
 use rolecall_core::issue::IssueError;
@@ -32,7 +32,10 @@ async fn credentials_are_limited_per_person() {
     }
     assert!(fixture.trail.take().is_empty(), "no intent and no event");
     let bob = fixture.session_of("bob").await;
-    assert!(fixture.issue(&bob, &plain()).await.is_ok(), "somebody else");
+    assert!(
+        fixture.issue(&bob, &plain()).await.is_ok(),
+        "another person"
+    );
 }
 
 #[tokio::test]

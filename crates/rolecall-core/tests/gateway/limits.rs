@@ -1,4 +1,4 @@
-//! Rate limits at the verbs: who is counted, who is never refused, and what a flood costs.
+//! Rate limits of the services: what counts, what is never limited, and the cost of an attack.
 
 mod refusals;
 
@@ -40,7 +40,7 @@ pub async fn begin(
     begun.map(drop)
 }
 
-/// A callback with a `state` that nobody began.
+/// A callback with an unknown `state`.
 pub async fn stray(gateway: &Gateway, context: &RequestContext) -> SignInError {
     let browser = BrowserSecret::new("somebody's");
     let returned = callback_params(&State::new("invented"), code("alice"));
@@ -66,7 +66,7 @@ fn exceeded(error: &SignInError) -> Option<LimitExceeded> {
     }
 }
 
-/// Uses up every limit of an address.
+/// Exceeds every limit of an address.
 async fn exhaust(fixture: &Fixture, context: &RequestContext) {
     let limits = RateLimits::default();
     while begin(&fixture.gateway, context, None).await.is_ok() {}
@@ -88,7 +88,7 @@ async fn exhaust(fixture: &Fixture, context: &RequestContext) {
     }
 }
 
-/// An order to sign out that fails verification.
+/// A logout request that fails verification.
 pub async fn unsigned_order(
     gateway: &Gateway,
     context: &RequestContext,
@@ -107,7 +107,7 @@ async fn three_thousand_people_sign_in_from_one_address() {
     const PEOPLE: usize = 3_000;
     let fixture = Fixture::new();
     let office = context_from(OFFICE);
-    // All of them at once, and whoever is refused tries again when the page says so. Each takes twenty seconds.
+    // All people at once; a rejected person retries after `Retry-After`. Each sign-in takes twenty seconds.
     let mut waiting: VecDeque<(usize, i64)> = (0..PEOPLE).map(|person| (person, 0)).collect();
     let mut at_provider = VecDeque::new();
     let mut signed_in = 0;

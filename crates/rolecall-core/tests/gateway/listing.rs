@@ -1,4 +1,4 @@
-//! Accounts and roles in pages: complete, stable while the policy changes, and nobody else's.
+//! Pages of accounts and roles: complete, stable during policy changes, and bound to a person.
 
 use rolecall_core::aws::AccountId;
 use rolecall_core::clients::{InvalidPageToken, PageRequest};
@@ -6,7 +6,7 @@ use rolecall_core::session::Session;
 
 use crate::fixture::{Fixture, context};
 
-/// `count` accounts for everybody, and two sets in each; `without` leaves one of them out.
+/// `count` accounts with two permission sets each for everyone, without the account `without`.
 fn access(count: usize, without: Option<usize>) -> String {
     let accounts: String = (0..count)
         .filter(|number| Some(*number) != without)
@@ -37,7 +37,7 @@ fn asked(entries_max: i64, token: Option<String>) -> PageRequest {
     }
 }
 
-/// The ids on a page, and the way to the next.
+/// The account IDs on a page, and the token of the next page.
 async fn accounts(
     fixture: &Fixture,
     session: &Session,
@@ -125,7 +125,7 @@ async fn removed_account_hides_no_other() {
     let session = fixture.session_of("alice").await;
     let (page, token) = accounts(&fixture, &session, &asked(2, None)).await.unwrap();
     assert_eq!(page, ["100000000000", "100000000001"]);
-    // The last one shown is gone, or one before it, or the next.
+    // The last entry of the page is removed, or the one before it, or the next one.
     for (gone, next) in [(1, 2), (0, 2), (2, 3)] {
         fixture.replace_policy(&access(4, Some(gone))).await;
         let (page, _) = accounts(&fixture, &session, &asked(1, token.clone()))

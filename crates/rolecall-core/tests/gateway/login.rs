@@ -1,4 +1,4 @@
-//! `aws login`: one role for one key, by today's policy, and no token lost to an outage.
+//! `aws login`: one role per key with the current policy, and no token lost during an outage.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -21,10 +21,10 @@ use crate::fixture::{ACCESS, Fixture, context, developer, event_name, plain};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
-/// No two proofs of a test are one.
+/// Makes all proofs of a test distinct.
 static PROOFS: AtomicU32 = AtomicU32::new(0);
 
-/// A program with a key of its own.
+/// A client with its own key.
 pub(crate) struct Program {
     client: LoginClient,
     key: SigningKey,
@@ -63,7 +63,7 @@ impl Program {
         fixture.gateway.aws_logins().read_login(form).unwrap()
     }
 
-    /// A proof that no request has used.
+    /// A new proof.
     pub(crate) fn proof(&self, fixture: &Fixture) -> DpopProof {
         let number = PROOFS.fetch_add(1, Ordering::Relaxed);
         let point = self.key.verifying_key().to_sec1_point(false);
@@ -240,7 +240,7 @@ async fn aws_outage_consumes_nothing() {
     assert!(redeem().await.unwrap_err().is_transient());
     assert!(
         fixture.store.keys("client-session").is_empty(),
-        "nothing stays"
+        "no record remains"
     );
     let tokens = redeem().await.unwrap();
 
@@ -255,7 +255,7 @@ async fn aws_outage_consumes_nothing() {
     fixture.aws.fail_sts_once();
     assert!(refresh().await.unwrap_err().is_transient());
     assert!(refresh().await.is_ok());
-    // However long it lasts: what was not answered has not been replaced.
+    // A refresh token is not replaced without a response, however long the outage lasts.
     let newest = refresh().await;
     assert!(matches!(
         newest,
@@ -327,7 +327,7 @@ async fn store_or_audit_failure_issues_nothing() {
             outage.repair();
             match outcome {
                 Ok(_) => {
-                    assert!(step >= 3, "it takes some steps");
+                    assert!(step >= 3, "the flow has several steps");
                     break;
                 }
                 Err(error) => assert!(error.is_transient(), "step {step}: {error:?}"),

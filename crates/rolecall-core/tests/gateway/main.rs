@@ -1,7 +1,7 @@
-//! Every story and every attack on the flows, told to the gateway's verbs in a scripted fixture.
+//! Tests of all flows, and attacks on them, with a scripted fixture.
 //!
-//! Nothing here opens a socket or reads a clock: [`fixture`] plays the store, the trail, the providers and AWS, each of
-//! which can be made to fail at any call.
+//! Nothing here opens a socket or reads a clock: [`fixture`] implements the store, the audit trail, the providers and
+//! AWS. Each can fail at any call.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,8 +14,6 @@ mod auth_time;
 mod clients;
 mod console;
 mod counters;
-mod ending;
-mod ends;
 mod fixture;
 mod issue;
 mod issue_failures;
@@ -23,16 +21,18 @@ mod issue_limits;
 mod limits;
 mod listing;
 mod login;
-mod order;
 mod outages;
 mod properties;
 mod refusals;
+mod removed_provider;
 mod renewal;
 mod saml;
 mod saml_issuing;
 mod sealing;
 mod session;
+mod session_end;
 mod sessions;
 mod sign_in;
 mod sign_out;
 mod single_logout;
+mod sts_requests;

@@ -1,4 +1,4 @@
-//! The store or the trail fails at each step in turn: never a session, never a denial, never somebody signed out.
+//! The store or the audit trail fails at each step in turn: no session is created or ended, and nothing is denied.
 
 use std::sync::atomic::Ordering;
 
@@ -24,7 +24,7 @@ async fn store_failure_blocks_sign_in() {
                 assert_eq!(
                     step,
                     fixture.store.outage.calls() - 3,
-                    "the first with enough; the place that is given back at last holds nobody up"
+                    "the first with enough calls; a failed release of the slot does not fail the sign-in"
                 );
                 break;
             }
@@ -33,7 +33,7 @@ async fn store_failure_blocks_sign_in() {
                     matches!(error, SignInError::Unavailable(StoreError::Unavailable(_))),
                     "step {step}: {error:?}"
                 );
-                // Nobody learned the secret; what is left of it is an entry that ends by itself.
+                // The secret was not returned; the remaining index entry expires.
                 let again = fixture.begin("okta").await;
                 assert!(fixture.complete("okta", &again, "alice").await.is_ok());
             }
@@ -94,7 +94,7 @@ async fn readiness_names_the_fault() {
     assert_eq!(faults, ["store", "database"]);
 }
 
-/// Replicas share these faults, and most of the service works.
+/// Replicas share these faults, and most functions work.
 #[tokio::test]
 async fn shared_faults_do_not_affect_readiness() {
     let fixture = Fixture::new();
@@ -113,7 +113,7 @@ async fn read_only_store_ends_no_session() {
     let fixture = Fixture::new();
     let signed_in = fixture.sign_in("okta", "alice").await;
     fixture.store.read_only.store(true, Ordering::Relaxed);
-    // Its use would be remembered now.
+    // Its use would be saved now.
     fixture.clock.advance(chrono::TimeDelta::minutes(2));
     assert!(fixture.is_live(&signed_in).await);
 }

@@ -1,4 +1,4 @@
-//! Whatever order people, intruders and outages come in: one session for a state, no credential without an intent.
+//! In any order of actions, attacks and outages: one session per state, and no credentials without an intent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use rolecall_core::sign_in::SignInCompleted;
 
 use crate::fixture::{Fixture, StartedSignIn, context, developer, plain};
 
-/// One thing that somebody does next; numbers choose among what there is.
+/// An action; numbers select among the existing objects.
 #[derive(Clone, Debug)]
 enum Step {
     Begin,
@@ -52,15 +52,15 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a walk has led to.
+/// The state of a walk.
 #[derive(Default)]
 struct Outcome {
     begun: Vec<StartedSignIn>,
-    /// How many sessions each sign-in has led to.
+    /// Number of sessions per sign-in.
     sessions_of: BTreeMap<usize, usize>,
     signed_in: Vec<SignInCompleted>,
     ended: BTreeSet<String>,
-    /// Access key ids that were handed out.
+    /// Access key IDs that were delivered.
     handed_out: Vec<String>,
 }
 
@@ -83,7 +83,7 @@ impl Outcome {
                 let provider = if at_google { "google" } else { "okta" };
                 let person = if person { "alice" } else { "bob" };
                 if let Ok(signed_in) = fixture.complete(provider, &begun, person).await {
-                    assert!(!at_google && !foreign_browser, "an intruder is in");
+                    assert!(!at_google && !foreign_browser, "an attacker has a session");
                     *self.sessions_of.entry(sign_in).or_default() += 1;
                     self.signed_in.push(signed_in);
                 }
@@ -104,7 +104,7 @@ impl Outcome {
                 let role = if privileged { developer() } else { plain() };
                 if let Ok(issued) = fixture.issue(&session, &role).await {
                     let of_alice = session.identity.subject.as_str() == "subject-alice";
-                    assert!(of_alice || !privileged, "bob is no developer");
+                    assert!(of_alice || !privileged, "bob is not a developer");
                     self.handed_out.push(issued.credentials.access_key_id);
                 }
             }
@@ -156,7 +156,7 @@ impl Outcome {
     }
 }
 
-/// Walks through the trail: an outcome follows its own intent, and whatever was handed out is written there.
+/// Checks the audit trail: an outcome follows its own intent, and all delivered credentials have an event.
 fn check_trail(events: Vec<AuditEvent>, orders: usize, handed_out: &[String]) {
     let (mut intents, mut done) = (0, Vec::new());
     let mut open = false;
@@ -164,7 +164,7 @@ fn check_trail(events: Vec<AuditEvent>, orders: usize, handed_out: &[String]) {
         match event.kind {
             AuditEventKind::IssueIntended { .. } => {
                 intents += 1;
-                // The outcome of the intent before may be missing, if the trail failed then.
+                // The outcome of the previous intent may be missing if the audit trail failed.
                 open = true;
             }
             AuditEventKind::IssueDone { access_key_id, .. } => {
@@ -192,9 +192,9 @@ fn check_trail(events: Vec<AuditEvent>, orders: usize, handed_out: &[String]) {
     }
     assert!(
         orders <= intents,
-        "STS was asked {orders} times for {intents} intents"
+        "STS was called {orders} times for {intents} intents"
     );
-    // More may be in the trail: what AWS issued is withheld when the store cannot tell whether the session still lives.
+    // The audit trail may contain more: credentials are withheld if the store cannot tell whether the session is live.
     assert!(
         handed_out.iter().all(|id| done.contains(id)),
         "what was handed out is in the trail: {handed_out:?}, {done:?}"
@@ -213,7 +213,7 @@ proptest! {
             for step in steps {
                 outcome.take(&fixture, step).await;
             }
-            assert!(outcome.sessions_of.values().all(|sessions| *sessions == 1), "a state was spent twice");
+            assert!(outcome.sessions_of.values().all(|sessions| *sessions == 1), "a state was used twice");
             let orders = fixture.aws.take_requests().len();
             check_trail(fixture.trail.take_events(), orders, &outcome.handed_out);
         });

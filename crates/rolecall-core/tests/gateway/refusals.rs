@@ -1,4 +1,4 @@
-//! What refusals cost: messages that are verified in vain, events of their own, places of sign-ins that did not begin.
+//! The cost of refusals: failed verifications, events, and slots of sign-ins that did not start.
 
 use futures_util::future::{join, join_all};
 use rolecall_core::audit::RequestContext;
@@ -40,7 +40,7 @@ async fn unverified_messages_are_rate_limited() {
         let verified = verified + MESSAGES_WAITING_OF_ADDRESS_MAX;
         assert_eq!(fixture.okta.verified(), verified);
         assert_eq!(fixture.okta.in_turn(), verified);
-        // What the provider really says is heard.
+        // Valid messages of the provider are accepted.
         let (okta, order) = (id("okta"), Some(logout("subject-alice r1")));
         let ordered = gateway
             .sign_ins()
@@ -50,7 +50,7 @@ async fn unverified_messages_are_rate_limited() {
     }
 }
 
-/// Uses up what an address may send in vain.
+/// Exceeds the limit of an address for failed verifications.
 async fn exceed(gateway: &Gateway, context: &RequestContext) {
     for _ in 0..=RateLimits::default().failures.max() {
         unsigned_order(gateway, context, OrderedBy::Navigation).await;
@@ -88,7 +88,7 @@ async fn exceeded_limits_keep_the_share_of_others() {
     };
     let (_, signed_in) = join(flood, office).await;
     assert!(signed_in.iter().all(Result::is_ok), "{signed_in:?}");
-    // The first eight strangers fill what all may have; the others have a little all the same.
+    // The first eight addresses use all of the shared limit; the others keep their reserve.
     let filling = MESSAGES_WAITING_MAX / MESSAGES_WAITING_OF_ADDRESS_MAX;
     let others = strangers.len() - filling + 1;
     let sent = fixture.okta.verified() - verified;
@@ -184,7 +184,7 @@ async fn cheap_refusals_do_not_delay_provider_messages() {
                 .sign_ins()
                 .sign_out_ordered(&office, &okta, None, OrderedBy::Navigation);
         assert!(unreadable.await.is_err());
-        // A frame of any page can do this.
+        // Any page can embed such a frame.
         unsigned_order(gateway, &office, OrderedBy::Frame).await;
         fixture
             .okta
@@ -267,7 +267,7 @@ async fn refused_sign_in_events_are_bounded() {
     }
     assert_eq!(fixture.trail.take().len(), max as usize);
     assert_eq!(fixture.take_refusals().await.len(), 1);
-    // Many addresses together have a bound as well.
+    // All addresses together are limited as well.
     fixture.clock.advance(REFUSALS_WINDOW);
     for number in 0..30 {
         let other = context_from(&format!("203.{number}.113.1"));
@@ -300,7 +300,7 @@ async fn failed_start_releases_its_slot() {
     begin(&fixture.gateway, &office, None).await.unwrap();
 }
 
-/// Whoever has a device code can poll without end.
+/// A client with a device code can poll without limit.
 #[tokio::test]
 async fn polls_of_denied_device_write_nothing() {
     let fixture = Fixture::new();

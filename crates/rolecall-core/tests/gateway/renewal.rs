@@ -1,4 +1,4 @@
-//! A session's secret is replaced while the session goes on: nobody is signed out by it, and nobody keeps two.
+//! The secret of a session is renewed: this ends no session and leaves no second secret.
 
 use chrono::TimeDelta;
 use rolecall_core::base::limits;
@@ -10,14 +10,14 @@ use crate::fixture::{Fixture, context};
 
 const SECOND: TimeDelta = TimeDelta::seconds(1);
 
-/// Somebody whose secret is due.
+/// Signs in and waits until the secret is due.
 async fn due(fixture: &Fixture) -> SignInCompleted {
     let signed_in = fixture.sign_in("okta", "alice").await;
     fixture.clock.advance(limits::SESSION_SECRET_LIFE);
     signed_in
 }
 
-/// The same session under the secret that replaces its own.
+/// The session with its renewed secret.
 async fn renew(fixture: &Fixture, old: &SignInCompleted) -> SignInCompleted {
     let secret = fixture
         .gateway
@@ -95,7 +95,10 @@ async fn renewed_session_continues() {
     let new = sessions.resume(&secret).await.unwrap().unwrap();
     assert_eq!(new.session.id, old.session.id);
     let other = sessions.resume(&SessionSecret::new("made up")).await;
-    assert!(other.unwrap().is_none(), "nobody's secret opens nothing");
+    assert!(
+        other.unwrap().is_none(),
+        "an unknown secret opens no session"
+    );
 }
 
 #[tokio::test]
@@ -196,7 +199,7 @@ async fn unlisted_session_is_not_renewed() {
             "call {calls}"
         );
         if renewed.is_none() && !lasting {
-            // The outage is forgotten: the old secret works on, and is replaced by the next request.
+            // After the outage, the old secret is valid and is renewed by the next request.
             fixture.clock.advance(limits::SESSION_SECRET_GRACE);
             assert!(fixture.is_live(&old).await, "call {calls}");
             assert_eq!(
@@ -274,12 +277,9 @@ async fn concurrent_requests_renew_once() {
         });
     }
     let answers = requests.join_all().await;
-    assert!(
-        answers.iter().all(|(live, _)| *live),
-        "nobody is signed out by it"
-    );
+    assert!(answers.iter().all(|(live, _)| *live), "no session ends");
     let brought = answers.into_iter().filter_map(|(_, secret)| secret);
-    // Those that lost to a mere touch leave it to the next request.
+    // Requests that lost to the saved use leave the renewal to the next request.
     let brought: Vec<_> = brought.collect();
     assert!(brought.len() <= 1, "{brought:?}");
     let entry = match brought.into_iter().next() {
@@ -298,7 +298,7 @@ async fn concurrent_requests_renew_once() {
     assert_eq!(
         fixture.store.keys("session").len(),
         2,
-        "the old and the new, no stray ones"
+        "only the old and the new record"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Responses that other sites post: held for their browser, spent once, and where nobody asked for one.
+//! SAML responses that other sites post: held for their browser, used once; and unsolicited responses.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,8 +16,7 @@ use crate::fixture::{
 };
 
 impl Fixture {
-    /// Leaves little room for held responses: sealing as much as the default ceiling takes half a minute. The unit tests of
-    /// the ceiling use the default.
+    /// Reduces the space for held responses: filling the default takes half a minute. The unit tests use the default.
     fn small_room(&self) -> usize {
         let bytes = 64 * 1024;
         self.gateway.sign_ins().limit_held_responses(bytes);
@@ -50,7 +49,7 @@ impl Fixture {
             .await
     }
 
-    /// The reason of the only refusal since the last time; nobody has a session.
+    /// The reason of the only refusal since the last time. Checks that there is no session.
     async fn refusal(&self) -> String {
         assert!(self.store.keys("session").is_empty());
         self.gateway.journal().write_refusals(true).await.unwrap();
@@ -72,7 +71,7 @@ async fn unsigned_response_is_not_held() {
     assert!(fixture.hold(&begun, UNSIGNED).await.is_err());
     assert_eq!(fixture.refusal().await, "signature");
     assert!(fixture.store.keys("saml-response").is_empty());
-    // It has not used up the sign-in.
+    // The sign-in is still pending.
     fixture.hold(&begun, "alice a1 s1").await.unwrap();
     assert!(fixture.fetch(&begun).await.is_ok());
 }
@@ -105,7 +104,7 @@ async fn held_response_completes_in_its_browser() {
     fixture.hold(&begun, "alice a1 s1").await.unwrap();
     assert!(
         fixture.store.keys("session").is_empty(),
-        "nobody is signed in by a form of another site"
+        "a form of another site creates no session"
     );
     let signed_in = fixture.fetch(&begun).await.unwrap();
     assert_eq!(
@@ -119,7 +118,7 @@ async fn held_response_completes_in_its_browser() {
     );
     assert!(
         PROVIDER_SESSION < ABSOLUTE,
-        "which is shorter than ours would be"
+        "which is shorter than the lifetime of the gateway's session"
     );
     assert!(fixture.store.keys("saml-response").is_empty());
 }
@@ -156,7 +155,7 @@ async fn second_response_for_sign_in_is_rejected() {
     let fixture = Fixture::new();
     let begun = fixture.begin("okta").await;
     fixture.hold(&begun, "alice a1 s1").await.unwrap();
-    // A form that is sent twice is no mistake of the person's, and what came first counts.
+    // A form that is submitted twice is not an error; the first response counts.
     fixture.hold(&begun, "bob a2 s2").await.unwrap();
     let signed_in = fixture.fetch(&begun).await.unwrap();
     assert_eq!(signed_in.session.identity.subject.as_str(), "subject-alice");
@@ -180,7 +179,7 @@ async fn response_in_another_browser_is_rejected() {
         .await;
     assert!(matches!(none, Err(SignInError::OtherBrowser)));
     assert_eq!(fixture.refusal().await, "other_browser");
-    // It waits for its own.
+    // It waits for its own browser.
     begun.browser = own;
     fixture.fetch(&begun).await.unwrap();
 }
@@ -318,19 +317,19 @@ async fn only_saml_providers_have_metadata() {
     }
 }
 
-/// A form that was sent twice, while the store is slow with the first.
+/// A form that is submitted twice while the store is slow.
 #[tokio::test]
 async fn held_response_is_in_the_store() {
     let fixture = Fixture::new();
     let begun = fixture.begin("okta").await;
     let mut first: Pin<Box<dyn Future<Output = _> + Send>> =
         Box::pin(fixture.hold(&begun, "alice a1 s1"));
-    // The sign-in was looked up and the response counted.
+    // The sign-in was read and the response was counted.
     assert!(fixture.gate.run_until_call(2, &mut first).await.is_none());
     assert!(fixture.store.keys("saml-response").is_empty());
     fixture.hold(&begun, "alice a1 s1").await.unwrap();
     assert_eq!(fixture.store.keys("saml-response").len(), 1);
-    // Its browser goes on at once.
+    // Its browser continues immediately.
     fixture.fetch(&begun).await.unwrap();
     drop(first);
 }

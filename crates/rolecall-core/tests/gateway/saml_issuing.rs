@@ -1,4 +1,4 @@
-//! Accounts that trust the gateway as a SAML provider: what the response says, and the console without STS.
+//! Accounts that trust the gateway as a SAML provider: content of the response, and the console without STS.
 
 use rolecall_core::audit::AuditEventKind;
 use rolecall_core::aws::{Destination, Partition, SamlClaims, StsRefusal, StsRequest};
@@ -11,7 +11,7 @@ use crate::fixture::{ACCESS, Fixture, context, developer, plain};
 const PROVIDER: &str = "arn:aws:iam::111122223333:saml-provider/rolecall";
 const RECIPIENT: &str = "https://eu-west-1.signin.aws.amazon.com/saml";
 
-/// The usual fixture, except that payments-prod trusts by SAML.
+/// The default fixture, but payments-prod trusts the gateway's SAML provider.
 fn fixture(more: &str) -> Fixture {
     let trust = format!("trust = \"gateway-saml\"\nsaml_provider_arn = \"{PROVIDER}\"\n{more}");
     Fixture::with_access(&ACCESS.replacen("audience = \"rolecall-payments\"", &trust, 1))
@@ -28,7 +28,7 @@ fn request() -> ConsoleRequest {
 fn only_claims(fixture: &Fixture) -> SamlClaims {
     let mut claims = fixture.aws.take_saml_claims();
     assert_eq!(claims.len(), 1);
-    assert!(fixture.aws.take_claims().is_empty(), "no token was made");
+    assert!(fixture.aws.take_claims().is_empty(), "no token was issued");
     claims.remove(0)
 }
 
@@ -134,7 +134,7 @@ async fn console_by_post_calls_no_sts() {
     assert!(fixture.aws.take_requests().is_empty() && fixture.aws.take_links().is_empty());
     assert_eq!(only_claims(&fixture).duration.seconds(), 7_200);
 
-    // Credentials for a terminal still come from STS, and another account is none of its business.
+    // Credentials for a terminal still come from STS. Other accounts are not affected.
     fixture.issue(&alice, &developer()).await.unwrap();
     assert_eq!(fixture.aws.take_requests().len(), 1);
     let visit = fixture

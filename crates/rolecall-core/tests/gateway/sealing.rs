@@ -1,4 +1,4 @@
-//! What somebody learns and can do who reads and writes the store behind the gateway's back: nothing.
+//! An attacker with access to the store learns nothing and can change nothing.
 
 use base64::Engine as _;
 use rolecall_core::issue::ConsoleRequest;
@@ -119,15 +119,12 @@ async fn record_kinds_are_not_interchangeable() {
         fixture.store.keys("session-index")[0],
     );
     fixture.store.swap(epoch, index);
-    assert!(
-        !fixture.is_live(&other).await,
-        "its record is gone all the same"
-    );
+    assert!(!fixture.is_live(&other).await, "its record is removed");
     let listed = fixture
         .gateway
         .sessions()
         .browser_sessions(&mine.session)
         .await
         .unwrap();
-    assert!(listed.is_empty(), "an epoch is no list");
+    assert!(listed.is_empty(), "an epoch is not a list");
 }

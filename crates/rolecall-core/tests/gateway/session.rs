@@ -1,4 +1,4 @@
-//! One session: idle and absolute timeouts to the second, and what its use costs.
+//! A session: exact idle and absolute timeouts, and the cost of its use.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! "My sessions": listing them, ending one, ending the others, and the limit of twenty.
+//! Sessions of a person: listing, ending one, ending the others, and the limit of twenty.
 
 use chrono::TimeDelta;
 use rolecall_core::audit::AuditEventKind;
@@ -8,7 +8,7 @@ use rolecall_core::sign_in::SignInCompleted;
 
 use crate::fixture::{Fixture, IDLE, context};
 
-/// Signs in with a minute between, oldest first.
+/// Signs in repeatedly, one minute apart, oldest first.
 async fn sign_in_often(fixture: &Fixture, person: &str, times: usize) -> Vec<SignInCompleted> {
     let mut all = Vec::new();
     for _ in 0..times {
@@ -32,7 +32,7 @@ fn name(signed_in: &SignInCompleted) -> String {
     signed_in.session.id.to_string()
 }
 
-/// The sessions that ended, with why, by the trail.
+/// The ended sessions with their reasons, according to the audit trail.
 fn ended(fixture: &Fixture) -> Vec<(String, String)> {
     let kind = fixture.trail.take().into_iter();
     kind.filter_map(|one| match one {
@@ -156,7 +156,7 @@ async fn end_others_keeps_this_session() {
         [(name(&mine[0]), why.clone()), (name(&mine[2]), why)]
     );
 
-    // At the same instant: a new sign-in is none of the others.
+    // At the same instant: a new sign-in is not affected.
     let new = fixture.sign_in("okta", "alice").await;
     assert!(fixture.is_live(&new).await);
     assert_eq!(
@@ -173,7 +173,7 @@ async fn end_others_keeps_this_session() {
     assert!(fixture.is_live(&new).await);
     assert!(
         !fixture.is_live(&mine[1]).await,
-        "it was spared once, not for ever"
+        "the exception applies once"
     );
 }
 
@@ -196,7 +196,7 @@ async fn end_others_ends_unlisted_sessions() {
     assert!(!fixture.is_live(&lost).await);
     assert!(fixture.is_live(&mine).await);
 
-    // Neither a clock set back nor a later end of others brings it back.
+    // Neither a clock set back nor a later end of others restores it.
     fixture.clock.advance(-IDLE / 2);
     assert!(!fixture.is_live(&lost).await);
     fixture
@@ -207,7 +207,7 @@ async fn end_others_ends_unlisted_sessions() {
         .unwrap();
     assert!(!fixture.is_live(&lost).await);
     let new = fixture.sign_in("okta", "alice").await;
-    assert!(fixture.is_live(&new).await, "nor does it keep anybody out");
+    assert!(fixture.is_live(&new).await, "new sign-ins are not affected");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Signing in: one browser, one provider, one state, once, in time.
+//! Sign-in: one browser, one provider, one state, once, in time.
 
 use chrono::TimeDelta;
 use rolecall_core::audit::{Actor, AuditEventKind};
@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 use crate::fixture::{ACCESS, Fixture, callback_params, code, context, id, sign_in_request};
 
-/// The sign-in ended in this, nobody has a session, and the trail says why: in an event of its own where a live `state`
-/// was shown.
+/// Checks that the sign-in failed with this code, that there is no session, and that the audit trail has the reason: in
+/// an event of its own if the `state` was valid.
 async fn assert_refused(
     fixture: &Fixture,
     ended: Result<SignInCompleted, SignInError>,
@@ -121,7 +121,7 @@ async fn state_is_single_use() {
         fixture.call_log.take().is_empty(),
         "the provider is not asked a second time, and no event is written"
     );
-    assert!(fixture.is_live(&first).await, "the honest session lives on");
+    assert!(fixture.is_live(&first).await, "the valid session remains");
 }
 
 #[tokio::test]
@@ -255,7 +255,7 @@ async fn provider_outage_blocks_sign_in() {
     assert_eq!(begun.err().unwrap().code(), "provider_unavailable");
     assert!(
         fixture.store.keys("sign-in").is_empty(),
-        "nothing to come back to"
+        "the state is consumed"
     );
     let refused = [("provider_unavailable".to_owned(), 1)];
     assert_eq!(fixture.take_refusals().await, refused);

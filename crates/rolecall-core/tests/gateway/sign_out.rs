@@ -1,4 +1,4 @@
-//! Signing out, and being signed in anew over an older session.
+//! Sign-out, and a sign-in over an earlier session.
 
 use rolecall_core::audit::{Actor, AuditEventKind};
 use rolecall_core::base::secret::SessionSecret;
@@ -28,9 +28,9 @@ async fn sign_out_ends_session_and_redirects_to_provider() {
             .await
     };
     let next = sign_out().await.unwrap();
-    assert!(next.remaining.is_none(), "no client was let in");
+    assert!(next.remaining.is_none(), "no client remains");
     let Some(Challenge::Redirect(url)) = next.upstream else {
-        panic!("the provider has a place for it");
+        panic!("the provider supports sign-out");
     };
     let place = "https://idp.example/end?who=subject-alice&state=";
     assert!(url.as_str().starts_with(place), "{url}");
@@ -40,7 +40,7 @@ async fn sign_out_ends_session_and_redirects_to_provider() {
 
     assert!(
         sign_out().await.unwrap().upstream.is_some(),
-        "a second click is no mistake"
+        "a second click succeeds"
     );
     assert_eq!(fixture.trail.take(), [], "and ends nothing");
 }
@@ -61,7 +61,7 @@ async fn new_sign_in_replaces_previous_session() {
     assert_eq!(
         fixture.trail.take_only(),
         out(&old, "replaced"),
-        "by its own person's name"
+        "the event names the person"
     );
 }
 

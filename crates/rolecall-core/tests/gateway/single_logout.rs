@@ -1,4 +1,4 @@
-//! Single logout: what a provider may end, and what it says to our own requests.
+//! Single logout: requests of the provider, and its responses to requests of the gateway.
 
 use chrono::TimeDelta;
 use rolecall_core::audit::AuditEventKind;
@@ -21,7 +21,7 @@ impl Fixture {
             .unwrap()
     }
 
-    /// Signs somebody out here; the state that the provider's answer will carry.
+    /// Signs out. Returns the state for the response of the provider.
     async fn leaves(&self, person: &SignInCompleted) -> State {
         let challenge = self
             .gateway
@@ -30,7 +30,7 @@ impl Fixture {
             .await
             .unwrap();
         let Some(Challenge::Redirect(url)) = challenge.upstream else {
-            panic!("the provider has a place for it");
+            panic!("the provider supports sign-out");
         };
         let state = url.query_pairs().find(|(name, _)| name == "state").unwrap();
         State::new(state.1)
@@ -72,7 +72,7 @@ async fn logout_request_ends_named_sessions() {
 
     let answer = fixture.ordered("subject-alice r1 s1").await.unwrap();
     let Some(Challenge::Redirect(url)) = answer else {
-        panic!("the provider hears of it");
+        panic!("the provider gets a response");
     };
     assert_eq!(url.as_str(), "https://idp.example/done?to=r1");
     assert!(!fixture.is_live(&first).await);
@@ -122,10 +122,7 @@ async fn logout_request_finds_person_by_name_id() {
     fixture.ordered("transient-1 r1 s1").await.unwrap();
     assert!(!fixture.is_live(&alice).await && fixture.is_live(&bob).await);
     fixture.ordered("subject-bob r2").await.unwrap();
-    assert!(
-        fixture.is_live(&bob).await,
-        "the provider never called them so"
-    );
+    assert!(fixture.is_live(&bob).await, "the name is unknown");
 }
 
 #[tokio::test]
@@ -158,7 +155,7 @@ async fn logout_request_ends_clients_of_lost_session() {
         clients::decide(&fixture, &alice.session, &yes)
             .await
             .unwrap();
-        // It was not used for too long.
+        // It was idle for too long.
         for key in fixture.store.keys("session") {
             fixture.store.remove(key);
         }
@@ -188,7 +185,7 @@ async fn logout_request_ends_late_assertions() {
         let (gateway, context) = (&fixture.gateway, context());
         fixture.ordered(order).await.unwrap();
         fixture.trail.take();
-        // Several that were collected before the order.
+        // Several assertions that were collected before the logout request.
         for assertion in ["a1", "a2"] {
             let response = saml(&format!("alice {assertion} s1"));
             let late = gateway
@@ -217,7 +214,7 @@ async fn logout_request_allows_later_sign_in() {
     for session in [&other, &bob, &again] {
         assert!(fixture.is_live(session).await);
     }
-    // A late duplicate of an older order moves nothing back.
+    // A late duplicate of an older request has no effect.
     fixture.ordered("subject-alice r2").await.unwrap();
     assert!(!fixture.is_live(&again).await);
 }
@@ -335,6 +332,6 @@ async fn failed_logout_response_is_reported() {
     assert_eq!(heard.unwrap_err().code(), "partial_logout");
     assert!(
         !fixture.is_live(&alice).await,
-        "here it has ended all the same"
+        "the session of the gateway has ended"
     );
 }

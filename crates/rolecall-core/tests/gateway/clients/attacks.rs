@@ -1,4 +1,4 @@
-//! What must not work: stolen, swapped, guessed and repeated codes, in order and at the same time.
+//! Attacks: stolen, swapped, guessed and replayed codes, sequential and concurrent.
 
 use futures_util::future::join_all;
 use rolecall_core::audit::AuditEventKind;
@@ -38,7 +38,7 @@ async fn only_one_of_100_redemptions_succeeds() {
     assert_eq!(
         fixture.store.keys("client-session").len(),
         1,
-        "nothing is left of those that lost"
+        "no session of the other redemptions remains"
     );
 }
 
@@ -104,7 +104,7 @@ async fn each_replaced_refresh_token_keeps_its_grace() {
     assert!(opens(&fixture, &next).await);
     fixture.trail.take();
     assert!(matches!(refresh(&chain[0]).await, Err(TokenError::Reused)));
-    assert!(!opens(&fixture, &next).await, "somebody has a copy");
+    assert!(!opens(&fixture, &next).await, "the token was replayed");
     let kind = fixture.trail.take_only();
     assert!(
         matches!(&kind, AuditEventKind::SignedOut { reason, .. } if reason == "refresh_token_reused"),
@@ -157,7 +157,7 @@ async fn swapped_client_records_do_not_open() {
     assert!(!opens(&fixture, &hers).await && !opens(&fixture, &his).await);
     fixture.store.swap(keys[0], keys[1]);
 
-    // A device that alice allowed is not bob's device's.
+    // A device that alice approved is not bob's.
     let (one, other) = (start(&fixture, &known).await, start(&fixture, &known).await);
     decide(&fixture, &alice, &answer(&one, ConsentChoice::Allow))
         .await
@@ -271,7 +271,7 @@ async fn wrong_user_codes_are_rate_limited() {
             .is_ok()
     );
     fixture.clock.advance(limits::WRONG_CODES_WINDOW);
-    // Ten minutes later the old code has expired, and so has the sign-in.
+    // Ten minutes later the old code and the sign-in have expired.
     let alice = fixture.session_of("alice").await;
     assert!(matches!(
         look(alice, "BCDF-BCDF").await,
@@ -301,7 +301,7 @@ async fn wrong_retyped_half_counts_as_wrong_code() {
         decide(&fixture, &alice, &guess).await,
         Err(ConsentError::TooManyTries(_))
     ));
-    // Denying needs no retyping, and works for whoever may still look.
+    // Denying requires neither retyping nor an approved session.
     let bob = fixture.session_of("bob").await;
     let deny = DeviceConsent {
         retyped: String::new(),

@@ -1,5 +1,5 @@
-//! The store or the trail fails at each step in turn: nothing is allowed unseen, no token leaves unwritten, and an outage
-//! costs nobody a good token.
+//! The store or the audit trail fails at each step in turn: nothing is approved without an event, no unsaved token is
+//! returned, and an outage invalidates no valid token.
 
 use rolecall_core::record::StoreError;
 
@@ -72,7 +72,7 @@ async fn store_failure_never_issues_tokens_twice() {
                 "step {step}: {error:?}"
             ),
         }
-        // Where the code had not been spent, trying again helps; in no case do two sessions come of it.
+        // A retry succeeds if the code was not consumed. There are never two sessions.
         let second = redeem(&fixture.gateway, &known, &code).await;
         let listed = fixture
             .gateway

@@ -1,4 +1,4 @@
-//! Command lines that outlive a sign-out: counted and ended with the ticket of that sign-out, and with nothing else.
+//! Client sessions that remain after a sign-out: they are counted and ended only with the ticket of that sign-out.
 
 use rolecall_core::audit::AuditEventKind;
 use rolecall_core::base::limits;
@@ -9,7 +9,7 @@ use rolecall_core::sign_in::SignInCompleted;
 use super::*;
 
 impl Fixture {
-    /// Signs out; what the browser is offered to end beside it.
+    /// Signs out. Returns the offer to end the remaining clients.
     async fn leave(&self, person: &SignInCompleted) -> Option<RemainingClients> {
         let (session, secret) = (&person.session, &person.secret);
         let signed_out = self
@@ -57,7 +57,7 @@ async fn sign_out_ticket_ends_clients_once() {
     fixture.trail.take();
     assert!(fixture.end_remaining(&offer.ticket).await);
     assert!(!opens(&fixture, &mine[0]).await && !opens(&fixture, &mine[1]).await);
-    assert!(opens(&fixture, &his).await, "bob's are not alice's");
+    assert!(opens(&fixture, &his).await, "bob's clients remain");
     let trail = fixture.trail.take();
     assert_eq!(trail.len(), 2);
     for event in &trail {
@@ -144,7 +144,7 @@ async fn outage_keeps_the_ticket() {
         .end_remaining_clients(&context(), &offer.ticket)
         .await;
     assert!(ended.is_err());
-    assert!(opens(&fixture, &tokens).await, "nothing ends unseen");
+    assert!(opens(&fixture, &tokens).await, "no end without an event");
     fixture.trail.outage.repair();
     assert!(fixture.end_remaining(&offer.ticket).await);
     assert!(!opens(&fixture, &tokens).await);

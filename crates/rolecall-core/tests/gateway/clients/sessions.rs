@@ -1,5 +1,5 @@
-//! What clients hold: listed to its owner, ended one by one or all at once, and never beyond the provider's own place in
-//! the configuration.
+//! Client sessions: listed by their owner, ended individually or all at once, and invalid when their provider is
+//! removed.
 
 use rolecall_core::audit::AuditEventKind;
 use rolecall_core::base::limits;
@@ -50,7 +50,7 @@ async fn owner_lists_and_ends_client_sessions() {
             .unwrap()
             .len(),
         1,
-        "browsers are listed by themselves"
+        "browsers are listed separately"
     );
 
     let name = of(&first).await.to_string();
@@ -60,7 +60,7 @@ async fn owner_lists_and_ends_client_sessions() {
         .end_session(&context(), &bob, &name)
         .await
         .unwrap();
-    assert!(opens(&fixture, &first).await, "it is not bob's to end");
+    assert!(opens(&fixture, &first).await, "bob cannot end it");
     fixture.trail.take();
     fixture
         .gateway

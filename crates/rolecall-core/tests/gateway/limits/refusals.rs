@@ -1,4 +1,4 @@
-//! Refusals: which of them cost an event, and which are summarised.
+//! Refusals: which get an event of their own, and which are summarized.
 
 use rolecall_core::audit::AuditEventKind;
 

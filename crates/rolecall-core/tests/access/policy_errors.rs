@@ -1,11 +1,11 @@
-//! Every mistake has its line, its column and a hint, and all of them are reported together.
+//! Every error has a line, a column and a hint, and all are reported together.
 
 use rolecall_core::access::ConfigError;
 
 use crate::support::{parse, parse_files, policy};
 
-/// Three accounts and two permission sets, on lines 1 to 3; each test's own text begins on line 5.
-pub const WORLD: &str = r#"account = [{ id = "111122223333", name = "prod", ou = "Work/Prod", tags = { env = "prod" } }, { id = "444455556666", name = "dev", ou = "Work" }]
+/// Three accounts and two permission sets in lines 1 to 3. The text of each test begins in line 5.
+pub const FIXTURE: &str = r#"account = [{ id = "111122223333", name = "prod", ou = "Work/Prod", tags = { env = "prod" } }, { id = "444455556666", name = "dev", ou = "Work" }]
 
 permission_set = [{ name = "Developer", variants = { readonly = { session_duration = "1h" } } }, { name = "Admin" }]
 
@@ -16,22 +16,22 @@ pub fn shown(error: &ConfigError) -> String {
     format!("{}:{} {} | {hint}", error.line, error.column, error.message)
 }
 
-pub fn mistakes(text: &str) -> Vec<String> {
+pub fn errors_of(text: &str) -> Vec<String> {
     match parse(text) {
         Ok(_) => Vec::new(),
         Err(errors) => errors.iter().map(shown).collect(),
     }
 }
 
-/// The one mistake of an entry: a text with `<` before the place that is blamed.
+/// Checks the only error of an entry. The position of the error is marked with `<`.
 #[track_caller]
 fn one(marked: &str, expected: &str) {
-    let at = marked.find('<').expect("mark the place with <");
-    let text = format!("{WORLD}{}", marked.replacen('<', "", 1));
+    let at = marked.find('<').expect("mark the position with <");
+    let text = format!("{FIXTURE}{}", marked.replacen('<', "", 1));
     let before = &marked[..at];
     let line = 5 + before.matches('\n').count();
     let column = at - before.rfind('\n').map_or(0, |end| end + 1) + 1;
-    assert_eq!(mistakes(&text), [format!("{line}:{column} {expected}")]);
+    assert_eq!(errors_of(&text), [format!("{line}:{column} {expected}")]);
 }
 
 #[test]
@@ -49,11 +49,11 @@ fn errors_of_form() {
         one(marked, expected);
     }
     assert_eq!(
-        mistakes("[account]\nid = 1"),
+        errors_of("[account]\nid = 1"),
         ["1:1 `account` must be an array of tables, not a table | write [[account]]"]
     );
     assert_eq!(
-        mistakes("deny = 7"),
+        errors_of("deny = 7"),
         ["1:8 `deny` must be an array, not a number | put it in brackets: [ … ]"]
     );
 }
@@ -108,7 +108,7 @@ fn errors_in_assignments() {
         (
             "who",
             "<{ everyone = false }",
-            "`everyone` can only be true | leave it out",
+            "`everyone` can only be true | remove it",
         ),
         (
             "who",
@@ -218,7 +218,7 @@ fn errors_in_assignments() {
         (
             "when",
             "{ mfa = <\"yes\" }",
-            "`mfa` must be true or false, not a string | write true or false, without quotes",
+            "`mfa` must be true or false, not a string | write true or false without quotes",
         ),
         (
             "when",
@@ -253,7 +253,7 @@ fn errors_in_assignments() {
         (
             "when",
             "{ not_after = <\"2026-01-31\" }",
-            "`not_after` must be a date, not a string | write 2026-12-31, without quotes",
+            "`not_after` must be a date, not a string | write 2026-12-31 without quotes",
         ),
         (
             "when",
@@ -297,7 +297,7 @@ fn errors_of_unreachable_rules() {
         "groups = [\"g\"], users = [\"a@example.com\"]",
     ] {
         policy(&format!(
-            "{WORLD}{entry}[[deny]]\nid = \"d\"\nwho = {{ {who} }}\n"
+            "{FIXTURE}{entry}[[deny]]\nid = \"d\"\nwho = {{ {who} }}\n"
         ));
     }
 }

@@ -1,4 +1,4 @@
-//! What STS and the gateway's issuer are told: exactly what the grant says, in the name of exactly one person.
+//! Requests to STS and to the issuers of the gateway: they match the grant and the person.
 
 use rolecall_core::access::DurationReason;
 use rolecall_core::aws::StsRequest;
@@ -6,7 +6,7 @@ use rolecall_core::identity::{EmailAddress, Subject};
 
 use crate::fixture::{Fixture, NO_DELETE, developer, plain};
 
-/// `RoleSessionName` and `sub` of what somebody of a provider is issued.
+/// `RoleSessionName` and `sub` of an issue for a person of a provider.
 async fn names(fixture: &Fixture, provider: &str, person: &str) -> (String, String) {
     let session = fixture.sign_in(provider, person).await.session;
     fixture.issue(&session, &plain()).await.unwrap();
@@ -77,11 +77,7 @@ async fn sts_request_matches_the_grant() {
             ("user", "alice@example.com"),
         ]
     );
-    assert_eq!(
-        claims.tags.transitive().count(),
-        0,
-        "nothing follows the session further"
-    );
+    assert_eq!(claims.tags.transitive().count(), 0, "no tag is transitive");
 }
 
 #[tokio::test]
@@ -118,7 +114,7 @@ async fn unset_options_are_omitted() {
     assert!(asked.session_policy.is_none() && asked.region.is_none());
     assert_eq!(claims.audience, "sts.amazonaws.com");
     assert!(claims.source_identity.is_none());
-    assert_eq!(claims.tags.len(), 2, "the two that are always there");
+    assert_eq!(claims.tags.len(), 2, "the two default tags");
 }
 
 #[tokio::test]
@@ -140,7 +136,7 @@ async fn session_names_are_stable_and_unique() {
     assert_ne!(okta_name, google_name);
     assert_ne!(okta_sub, google_sub);
 
-    // A new address is no new person.
+    // A new address does not make a new person.
     fixture.okta.update_person("alice", |alice| {
         alice.email = EmailAddress::parse("married@example.com").ok();
     });
@@ -192,7 +188,7 @@ async fn hostile_subjects_give_valid_unique_names() {
         );
         assert!(
             seen.insert(name) && seen.insert(sub),
-            "{subject} shares a name"
+            "{subject}: the name is not unique"
         );
     }
 }

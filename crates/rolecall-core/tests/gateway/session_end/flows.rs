@@ -1,4 +1,4 @@
-//! What a stolen session can be in the middle of, and what it leaves behind.
+//! The flows of a stolen session, and their results.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use rolecall_core::issue::{ConsoleOutcome, ConsoleRequest, ProofOutcome};
 use rolecall_core::session::ClientTokens;
 use rolecall_core::sign_in::{ReturnTo, SignInCompleted};
 
-use super::left::Left;
+use super::results::FlowResults;
 use crate::at_provider;
 use crate::clients::{self, Known};
 use crate::fixture::{ACCESS, Fixture, context, id, plain, saml};
 use crate::login::Program;
 
-/// A flow in which something is awaited between the check of a session and a write, or a delivery.
+/// A flow that awaits something between the check of a session and a write or a delivery.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Flow {
     AllowDevice,
@@ -41,7 +41,7 @@ pub enum Flow {
     RenewSecret,
     Touch,
     EndOthers,
-    /// Another sign-in of the same session at the provider.
+    /// Another sign-in of the same provider session.
     SignIn,
 }
 
@@ -67,7 +67,7 @@ impl Flow {
         Self::SignIn,
     ];
 
-    /// Whether what comes out is for AWS.
+    /// Whether the result is for AWS.
     pub fn delivers(self) -> bool {
         match self {
             Self::RedeemLogin
@@ -112,25 +112,25 @@ saml_provider_arn = "arn:aws:iam::777788889999:saml-provider/rolecall""#;
     }
 }
 
-/// A person at their desk, and somebody with a copy of the cookie of their other browser.
+/// A person, and an attacker with a copy of the cookie of the person's other browser.
 pub struct Stage {
-    /// As it was when the flow was prepared.
+    /// The state after the preparation of the flow.
     origin: Arc<Fixture>,
     pub fixture: Arc<Fixture>,
     pub desk: SignInCompleted,
     pub stolen: SignInCompleted,
-    /// What the provider calls the person whose session it ends.
+    /// Name of the person at the provider whose session it ends.
     pub called: String,
-    /// The provider's session.
+    /// Session index of the provider.
     pub index: String,
-    /// The client's session that the flow is about, where it is not the browser's.
+    /// The client session of the flow, if it is not that of the browser.
     pub client: Option<AccessToken>,
     pub(super) known: Known,
     pub(super) program: Program,
     prepared: Prepared,
 }
 
-/// What there was before the flow.
+/// The result of the preparation.
 enum Prepared {
     Nothing,
     Device(Arc<StartedDeviceAuthorization>),
@@ -148,14 +148,14 @@ impl Stage {
         Self::on(Arc::new(flow.fixture()), flow, 0).await
     }
 
-    /// Back to what was prepared, with a gateway that remembers nothing of what has happened since.
+    /// Restores the prepared state, with a gateway without caches.
     pub fn reset(&mut self) {
         self.fixture = Arc::new(self.origin.fork());
     }
 
-    /// In a fixture that has seen others before.
+    /// Prepares the flow in a fixture that was used before.
     pub async fn on(fixture: Arc<Fixture>, flow: Flow, round: usize) -> Self {
-        // A minute between two rounds, so that no rate limit is met.
+        // One minute between two rounds, so that no rate limit is exceeded.
         fixture.clock.advance(TimeDelta::minutes(1));
         let response = format!("alice a-{round} stolen-{round}");
         let desk = fixture.sign_in("okta", "alice").await;
@@ -166,7 +166,7 @@ impl Stage {
             .await
             .unwrap();
         let called = if flow == Flow::SignIn {
-            // A name that nobody has heard of before.
+            // A name that was not used before.
             format!("persistent-{round}")
         } else {
             "subject-alice".to_owned()
@@ -191,7 +191,7 @@ impl Stage {
         stage
     }
 
-    /// The sessions of browsers and of clients fall out of their person's lists.
+    /// Removes the sessions of browsers and clients from the indexes.
     pub fn unlist(&self) {
         for list in ["session-index", "client-session-index"] {
             self.fixture.store.remove_all(list);
@@ -270,21 +270,22 @@ fn request() -> ConsoleRequest {
 }
 
 impl Flow {
-    /// Goes through with it, as far as it gets.
-    pub async fn run(self, stage: &Stage) -> Left {
+    /// Runs the flow as far as possible.
+    pub async fn run(self, stage: &Stage) -> FlowResults {
         let (fixture, known, session) = (&stage.fixture, &stage.known, &stage.stolen.session);
         let (gateway, context) = (&fixture.gateway, context());
-        let mut left = Left::default();
+        let mut results = FlowResults::default();
         match (self, &stage.prepared) {
             (Self::AllowDevice, Prepared::Device(started)) => {
                 let yes = clients::answer(started, ConsentChoice::Allow);
                 let _ = clients::decide(fixture, session, &yes).await;
-                left.device = Some(started.clone());
+                results.device = Some(started.clone());
             }
             (Self::RedeemDevice, Prepared::Device(started)) => {
-                left.tokens
+                results
+                    .tokens
                     .extend(clients::poll(fixture, known, started).await);
-                left.device = Some(started.clone());
+                results.device = Some(started.clone());
             }
             (Self::AllowCode, Prepared::Read(read)) => {
                 let _ = gateway
@@ -296,41 +297,44 @@ impl Flow {
                     .clients()
                     .decide_authorization(&context, session, read, yes);
                 if let Ok(AuthorizationStep::Redirect(to)) = step.await {
-                    left.code = to.split(['=', '&']).nth(1).map(AuthorizationCode::new);
+                    results.code = to.split(['=', '&']).nth(1).map(AuthorizationCode::new);
                 }
             }
             (Self::RedeemCode, Prepared::Code(code)) => {
-                left.tokens
+                results
+                    .tokens
                     .extend(clients::redeem(gateway, known, code).await);
             }
             (Self::RefreshTokens, Prepared::Tokens(tokens)) => {
                 let presented = &tokens.refresh_token;
-                left.tokens.extend(
+                results.tokens.extend(
                     gateway
                         .clients()
                         .refresh(&context, &known.id, presented)
                         .await,
                 );
-                left.tokens.push(tokens.clone());
+                results.tokens.push(tokens.clone());
             }
             (Self::AllowLogin, _) => {
-                left.login = stage.program.allowed(fixture, session, plain()).await.ok();
+                results.login = stage.program.allowed(fixture, session, plain()).await.ok();
             }
             (Self::RedeemLogin, Prepared::Login(shown)) => {
                 let redeemed = stage.program.redeem(fixture, shown).await;
-                left.got(redeemed.as_ref());
-                left.login_tokens
+                results.got(redeemed.as_ref());
+                results
+                    .login_tokens
                     .extend(redeemed.map(|tokens| tokens.refresh_token));
             }
             (Self::RefreshLogin, Prepared::LoginTokens(token)) => {
                 let refreshed = stage.program.refresh(fixture, token).await;
-                left.got(refreshed.as_ref());
-                left.login_tokens
+                results.got(refreshed.as_ref());
+                results
+                    .login_tokens
                     .extend(refreshed.map(|tokens| tokens.refresh_token));
-                left.login_tokens.push(token.clone());
+                results.login_tokens.push(token.clone());
             }
             (Self::Credentials, _) => {
-                left.got(fixture.issue(session, &plain()).await);
+                results.got(fixture.issue(session, &plain()).await);
             }
             (Self::ClientCredentials, Prepared::Tokens(tokens)) => {
                 let found = gateway
@@ -338,21 +342,21 @@ impl Flow {
                     .client_session(&tokens.access_token)
                     .await;
                 if let Ok(Some(client)) = found {
-                    left.got(
+                    results.got(
                         gateway
                             .issuer()
                             .credentials(&context, &client, &plain())
                             .await,
                     );
                 }
-                left.tokens.push(tokens.clone());
+                results.tokens.push(tokens.clone());
             }
             (Self::ConsoleLink | Self::ConsolePost, _) => {
                 let (role, request) = (plain(), request());
                 let visit = gateway
                     .issuer()
                     .visit_console(&context, session, &role, &request);
-                left.got(visit.await);
+                results.got(visit.await);
             }
             (Self::ConsoleTicket, Prepared::Ticket(ticket)) => {
                 let outcome = gateway
@@ -361,7 +365,7 @@ impl Flow {
                     .await;
                 match outcome {
                     Ok(ConsoleOutcome::Spent) => {}
-                    outcome => left.got(outcome),
+                    outcome => results.got(outcome),
                 }
             }
             (Self::AtProvider, Prepared::Proof(ticket)) => {
@@ -371,24 +375,24 @@ impl Flow {
                     .await;
                 match outcome {
                     Ok(ProofOutcome::Spent) => {}
-                    outcome => left.got(outcome),
+                    outcome => results.got(outcome),
                 }
             }
             (Self::RenewSecret, _) => {
                 let renewed = gateway.sessions().renew_secret(&stage.stolen.secret).await;
-                left.secrets.extend(renewed.ok().flatten());
-                left.secrets.push(stage.stolen.secret.clone());
+                results.secrets.extend(renewed.ok().flatten());
+                results.secrets.push(stage.stolen.secret.clone());
             }
             (Self::Touch, _) => {
                 let _ = gateway.sessions().session(&stage.stolen.secret).await;
-                left.secrets.push(stage.stolen.secret.clone());
+                results.secrets.push(stage.stolen.secret.clone());
             }
             (Self::EndOthers, _) => {
                 let _ = gateway
                     .sessions()
                     .end_other_sessions(&context, session)
                     .await;
-                left.secrets.push(stage.stolen.secret.clone());
+                results.secrets.push(stage.stolen.secret.clone());
             }
             (Self::SignIn, _) => {
                 let Stage { called, index, .. } = stage;
@@ -397,10 +401,10 @@ impl Flow {
                     .sign_ins()
                     .complete_unsolicited_sign_in(&context, &id("okta"), response)
                     .await;
-                left.secrets.extend(signed_in.map(|new| new.secret));
+                results.secrets.extend(signed_in.map(|new| new.secret));
             }
             (flow, _) => panic!("{flow:?} was not prepared"),
         }
-        left
+        results
     }
 }

@@ -1,4 +1,4 @@
-//! What somebody holds when a flow is over, and what of it still works.
+//! The results of a flow, and which of them are still valid.
 
 use std::sync::Arc;
 
@@ -11,27 +11,27 @@ use super::flows::Stage;
 use crate::clients;
 use crate::fixture::context;
 
-/// What somebody holds after the flow.
+/// The results of a flow.
 #[derive(Default)]
-pub struct Left {
+pub struct FlowResults {
     pub(super) device: Option<Arc<StartedDeviceAuthorization>>,
     pub(super) code: Option<AuthorizationCode>,
     pub(super) tokens: Vec<ClientTokens>,
     pub(super) login: Option<LoginExchange>,
     pub(super) login_tokens: Vec<RefreshToken>,
     pub(super) secrets: Vec<SessionSecret>,
-    /// What came out for AWS: credentials, a link, a SAML response.
+    /// The result for AWS: credentials, a link, or a SAML response.
     pub delivered: Option<String>,
 }
 
-impl Left {
+impl FlowResults {
     pub(super) fn got<T: std::fmt::Debug, E>(&mut self, outcome: Result<T, E>) {
         self.delivered = outcome.ok().map(|delivered| format!("{delivered:?}"));
     }
 }
 
-impl Left {
-    /// What of it still works.
+impl FlowResults {
+    /// The results that are still valid.
     pub async fn survivors(&self, stage: &Stage) -> Vec<&'static str> {
         let (fixture, known) = (&stage.fixture, &stage.known);
         let gateway = &fixture.gateway;

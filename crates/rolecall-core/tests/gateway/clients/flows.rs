@@ -1,4 +1,4 @@
-//! What goes well: both flows to the end, the policy's say in them, and how little it costs.
+//! Successful flows, the effect of the policy on them, and their number of store operations.
 
 use rolecall_core::access::Unmet;
 use rolecall_core::audit::AuditEventKind;
@@ -126,7 +126,7 @@ async fn policy_restricts_device_flow_per_role() {
         Err(IssueError::Locked { unmet, .. }) => assert_eq!(unmet, [Unmet::DeviceFlow]),
         other => panic!("{other:?}"),
     }
-    // It stays so whatever is refreshed.
+    // Refreshed tokens do not change that.
     let refreshed = fixture
         .gateway
         .clients()

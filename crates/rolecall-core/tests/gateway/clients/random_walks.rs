@@ -1,4 +1,4 @@
-//! Random walks: whatever people and programs do in whatever order, a code is redeemed at most once, and only after a yes.
+//! Random walks: in any order of actions, a code is redeemed at most once, and only after approval.
 
 use proptest::prelude::*;
 

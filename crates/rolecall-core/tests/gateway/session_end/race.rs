@@ -1,4 +1,4 @@
-//! Races: several thieves use a stolen cookie while the session is ended.
+//! Races: several attackers use a stolen cookie while the session is ended.
 
 use std::sync::Arc;
 
@@ -7,8 +7,7 @@ use super::*;
 const THIEVES: usize = 4;
 pub const ROUNDS: usize = 10;
 
-/// How often each flow is raced; every round is another interleaving, as the machine makes it. `ROLECALL_RACE_ROUNDS` asks
-/// for more.
+/// Rounds per flow; each has another random interleaving. `ROLECALL_RACE_ROUNDS` overrides it.
 #[expect(
     clippy::disallowed_methods,
     reason = "names how long the tests may take"

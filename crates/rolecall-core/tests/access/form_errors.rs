@@ -1,6 +1,6 @@
-//! The mistakes that accounts and permission sets can have, each with its place; columns; and warnings.
+//! Errors of accounts and permission sets with their positions; columns; and warnings.
 
-use crate::mistakes::{WORLD, mistakes, shown};
+use crate::policy_errors::{FIXTURE, errors_of, shown};
 use crate::support::parse_files;
 
 #[test]
@@ -79,10 +79,10 @@ fn errors_in_accounts() {
             "invalid tag \"a=b\" | a tag's key is 1 to 256 characters without = and *",
         ),
     ] {
-        let text = WORLD.replacen("}, {", &format!("}}, {{ {keys} }}, {{"), 1);
+        let text = FIXTURE.replacen("}, {", &format!("}}, {{ {keys} }}, {{"), 1);
         let at = text.find('<').unwrap();
         let column = at + 1;
-        let found = mistakes(&text.replacen('<', "", 1));
+        let found = errors_of(&text.replacen('<', "", 1));
         assert_eq!(found, [format!("1:{column} {expected}")]);
     }
 }
@@ -177,14 +177,14 @@ fn errors_in_permission_sets() {
     ] {
         let text = format!("[[permission_set]]\nname = \"New\"\n{keys}\n");
         let column = keys.find('<').unwrap() + 1;
-        let found = mistakes(&text.replacen('<', "", 1));
+        let found = errors_of(&text.replacen('<', "", 1));
         assert_eq!(found, [format!("3:{column} {expected}")]);
     }
 }
 
 #[test]
 fn columns_are_counted_in_characters() {
-    let found = mistakes(
+    let found = errors_of(
         "[[account]]\n\"ü\" = 1\nid = \"111122223333\" # 😀\nname = \"x\"\ntags = { \"ü😀\" = 1 }\n",
     );
     assert_eq!(
@@ -217,7 +217,7 @@ session_duration = "1h"
 source_identity = "{claims.email}"
 variants = { long = { session_duration = "2h" } }
 "#;
-    let policy = parse_files(&[("world.toml", WORLD), ("access.toml", rules)]).unwrap();
+    let policy = parse_files(&[("world.toml", FIXTURE), ("access.toml", rules)]).unwrap();
     let warnings: Vec<String> = policy.warnings().iter().map(shown).collect();
     assert_eq!(
         warnings,
@@ -241,7 +241,7 @@ fn network_of_trusted_proxies_causes_a_warning() {
             "[[assignment]]\nid = \"a\"\nwho = {{ provider = \"okta\", groups = [\"g\"] }}\naccounts = [\"*\"]\npermission_sets = [\"*\"]\n\
              when = {{ network = [\"{network}\"] }}\n"
         );
-        let policy = parse_files(&[("world.toml", WORLD), ("access.toml", &rules)]).unwrap();
+        let policy = parse_files(&[("world.toml", FIXTURE), ("access.toml", &rules)]).unwrap();
         policy.warnings().iter().map(shown).collect::<Vec<_>>()
     };
     for overlapping in ["192.0.2.0/24", "192.0.2.0/28", "192.0.2.3"] {

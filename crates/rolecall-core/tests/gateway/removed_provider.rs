@@ -1,4 +1,4 @@
-//! How sessions end: never without a word in the trail, and with the provider that vouched for the person.
+//! Session ends: always with an event, and when the provider is removed.
 
 use rolecall_core::audit::AuditEventKind;
 

@@ -1,10 +1,11 @@
-//! Ends that hold: whatever a stolen session was doing when it was ended, nothing that it leaves behind works afterwards.
+//! Session ends are final: whatever a stolen session was doing when it was ended, nothing that results from it is
+//! valid.
 //!
-//! Each flow is held back at each of its calls to the store, the trail and AWS in turn, while the session is ended.
+//! Each flow is paused at each of its calls to the store, the audit trail and AWS in turn, while the session is ended.
 
 mod flows;
-mod left;
 mod race;
+mod results;
 
 use chrono::TimeDelta;
 use rolecall_core::base::limits;
@@ -15,17 +16,17 @@ use rolecall_core::sign_in::{OrderedBy, SignInCompleted};
 use crate::clients;
 use crate::fixture::{Fixture, context, id, plain};
 use flows::{Flow, Stage};
-use left::Left;
 use race::{ROUNDS, rounds};
+use results::FlowResults;
 
-/// Who ends the session.
+/// The party that ends the session.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
-    /// Its person, from another browser: "end all others".
+    /// The person, from another browser, with "end all others".
     AllOthers,
-    /// Its person, in the same browser; for a client's session, the client signs out.
+    /// The person, in the same browser; for a client session, the client signs out.
     SignOut,
-    /// Its person, from another browser, by its own button.
+    /// The person, from another browser, individually.
     ThisOne,
     /// The operator: `rolecalld sessions end`.
     Administrator,
@@ -97,26 +98,26 @@ impl End {
         ended.unwrap();
     }
 
-    /// What a person allowed before they signed out of the browser works on; all other ends end that too.
+    /// Approvals before a sign-out of the browser remain valid; all other ends invalidate them.
     fn is_for(self, flow: Flow) -> bool {
         match self {
             Self::AllOthers | Self::Administrator => true,
-            // They end the session that was stolen, and no other.
+            // They end the stolen session and no other.
             Self::SignOut => !matches!(flow, Flow::RefreshLogin | Flow::SignIn),
-            // The list is where a session's name leads to its record.
+            // A session is found by its ID in the index.
             Self::ThisOne => !matches!(flow, Flow::RefreshLogin | Flow::EndOthers | Flow::SignIn),
             Self::Provider => flow != Flow::EndOthers,
         }
     }
 }
 
-/// Whether the flow begins after the end: a sign-in that has not looked for the person's epoch yet. What the provider has
-/// ended is another matter, since the assertion may be older than the order.
+/// Whether the flow begins after the end: a sign-in that has not read the epoch yet. This is not true of an end by the
+/// provider, because the assertion may be older than the logout request.
 fn comes_later(flow: Flow, end: End, call: usize) -> bool {
     flow == Flow::SignIn && end != End::Provider && call <= 1
 }
 
-/// Runs the flow up to its call of this number, then the end, then the rest; whether there was such a call.
+/// Runs the flow up to this call, then the end, then the rest of the flow. Returns whether there was such a call.
 async fn hold_back(stage: &mut Stage, flow: Flow, (end, listed): (End, bool), call: usize) -> bool {
     stage.reset();
     let stage = &*stage;
@@ -124,7 +125,7 @@ async fn hold_back(stage: &mut Stage, flow: Flow, (end, listed): (End, bool), ca
         stage.unlist();
     }
     let gate = &stage.fixture.gate;
-    let mut running: std::pin::Pin<Box<dyn Future<Output = Left> + Send + '_>> =
+    let mut running: std::pin::Pin<Box<dyn Future<Output = FlowResults> + Send + '_>> =
         Box::pin(flow.run(stage));
     let mut left = gate.run_until_call(call, &mut running).await;
     let held_back = left.is_none();
@@ -133,25 +134,25 @@ async fn hold_back(stage: &mut Stage, flow: Flow, (end, listed): (End, bool), ca
         stage.fixture.call_log.take();
         left = Some(running.await);
         let later = stage.fixture.call_log.take();
-        // A client's session that has begun before its browser signed out may be on its way; it gets nothing.
-        // AWS may be asked for it, and nothing of its answer leaves.
+        // A client session that began before its browser signed out may be in progress. AWS may be called for it, but
+        // nothing of the response is delivered.
         let begun = flow == Flow::RedeemLogin && matches!(end, End::SignOut | End::ThisOne);
         let asked = later.iter().any(|call| call == "assume");
         assert!(
             !asked || begun,
-            "{flow:?}, {end:?}, call {call}: AWS was asked after the end: {later:?}"
+            "{flow:?}, {end:?}, call {call}: AWS was called after the end: {later:?}"
         );
         let left = left.as_ref().unwrap();
-        // What fell out of the list is ended by the epoch alone, which may have been read before the last call: the answer
-        // is on its way then, and nothing that it holds can be renewed.
+        // A session that is not in the index is ended only by the epoch, which may have been read before the last call.
+        // The response is then delivered, but nothing in it can be renewed.
         assert!(
             left.delivered.is_none() || !listed,
             "{flow:?}, {end:?}, call {call}: {:?}",
             left.delivered
         );
-        // Of two browsers that end all others, the first one wins: its epoch is written by its third call.
+        // Of two browsers that end all others, the first one wins; its third call writes the epoch.
         let first = flow == Flow::EndOthers && end == End::AllOthers && call > 2;
-        // A session that has ended ends no other; it looks for its own end first.
+        // An ended session cannot end others; it first checks its own end.
         let own = matches!(end, End::SignOut) && call == 0;
         assert!(
             flow != Flow::EndOthers || !own || stage.fixture.is_live(&stage.desk).await,
@@ -177,7 +178,7 @@ async fn records_written_after_session_end_are_void() {
         for end in End::ALL.into_iter().filter(|end| end.is_for(flow)) {
             let by_epoch = matches!(end, End::AllOthers | End::Administrator);
             for listed in [true, false] {
-                // What fell out of the list is ended by the epoch alone.
+                // A session that is not in the index is ended only by the epoch.
                 if !listed && !by_epoch {
                     continue;
                 }
@@ -185,7 +186,7 @@ async fn records_written_after_session_end_are_void() {
                 while hold_back(&mut stage, flow, (end, listed), call).await {
                     call += 1;
                 }
-                assert!(call > 0, "{flow:?} waits for nothing");
+                assert!(call > 0, "{flow:?} makes no call");
                 calls += call;
             }
         }
@@ -204,14 +205,14 @@ async fn flows_complete_without_session_end() {
     }
 }
 
-/// Whether both could be held back at these calls of theirs.
+/// Whether both could be paused at these calls.
 enum Held {
     Both,
     FlowAlone,
     Neither,
 }
 
-/// The end itself is held back, too, and the flow goes through meanwhile.
+/// The end is paused as well, and the flow completes meanwhile.
 async fn interleave(
     stage: &mut Stage,
     flow: Flow,
@@ -221,7 +222,7 @@ async fn interleave(
     stage.reset();
     let stage = &*stage;
     let gate = &stage.fixture.gate;
-    let mut running: std::pin::Pin<Box<dyn Future<Output = Left> + Send + '_>> =
+    let mut running: std::pin::Pin<Box<dyn Future<Output = FlowResults> + Send + '_>> =
         Box::pin(flow.run(stage));
     if gate.run_until_call(call, &mut running).await.is_some() {
         return Held::Neither;
@@ -247,8 +248,8 @@ async fn interleave(
 
 #[tokio::test]
 async fn records_written_during_session_end_are_void() {
-    // Each call of the flow is held back together with every fifth call of the end, beginning at another one each time; with
-    // more rounds, together with every call of the end.
+    // Each call of the flow is combined with every fifth call of the end, with a different offset each time; with more
+    // rounds, with every call of the end.
     let stride = if rounds() > ROUNDS { 1 } else { 5 };
     let mut pairs = 0;
     for flow in Flow::ALL {
@@ -373,7 +374,7 @@ async fn secret_renewed_during_end_does_not_survive() {
             .sign_ins()
             .sign_out(&context, &mine.session, &mine.secret),
     );
-    // It has found the session, and waits for the trail.
+    // It has found the session and waits for the audit trail.
     assert!(fixture.gate.run_until_call(1, &mut ending).await.is_none());
     let renewed = fixture
         .gateway
