@@ -8,6 +8,8 @@ mod begin;
 mod held;
 mod providers;
 mod refused;
+#[cfg(test)]
+mod reject_reason_tests;
 mod return_to;
 mod saml;
 mod saml_response;

@@ -144,20 +144,23 @@ mod tests {
     use super::*;
     use crate::aws::{AccountId, Partition, RolePath};
 
-    #[test]
-    fn unregistered_issuer_advice_names_the_command() {
-        let issuer = Url::parse("https://sso.example.com/").unwrap();
-        let role = RoleArn::new(
+    fn role() -> RoleArn {
+        RoleArn::new(
             Partition::Aws,
             AccountId::parse("111122223333").unwrap(),
             RolePath::parse("rolecall/Developer").unwrap(),
-        );
+        )
+    }
+
+    #[test]
+    fn unregistered_issuer_is_explained() {
+        let issuer = Url::parse("https://sso.example.com/").unwrap();
         let facts = AdviceFacts {
             issuer: &issuer,
             proof: ProofFacts::WebIdentity {
                 audience: "sts.amazonaws.com",
             },
-            role: &role,
+            role: &role(),
             duration: RoleSessionDuration::DEFAULT,
         };
         let advice = advice(StsRefusal::ProviderNotRegistered, &facts);
@@ -165,31 +168,88 @@ mod tests {
             advice.explanation,
             "Account 111122223333 has no OIDC provider for https://sso.example.com."
         );
-        assert!(
-            advice
-                .hint
-                .ends_with("--url https://sso.example.com --client-id-list sts.amazonaws.com"),
-            "{}",
-            advice.hint
-        );
+    }
+
+    #[test]
+    fn every_refusal_of_a_token_has_a_code_and_advice() {
+        let issuer = Url::parse("https://sso.example.com/").unwrap();
+        let facts = AdviceFacts {
+            issuer: &issuer,
+            proof: ProofFacts::WebIdentity {
+                audience: "rolecall-payments",
+            },
+            role: &role(),
+            duration: RoleSessionDuration::from_seconds(7_200).unwrap(),
+        };
+        let origin = "https://sso.example.com";
+        for (refusal, code, words) in [
+            (
+                StsRefusal::AccessDenied,
+                "access_denied",
+                "trust policy allows sts:AssumeRoleWithWebIdentity",
+            ),
+            (
+                StsRefusal::ProviderNotRegistered,
+                "provider_not_registered",
+                "create-open-id-connect-provider --url https://sso.example.com --client-id-list rolecall-payments",
+            ),
+            (
+                StsRefusal::Audience,
+                "audience",
+                "--client-id rolecall-payments",
+            ),
+            (StsRefusal::Metadata, "metadata", origin),
+            (
+                StsRefusal::KeysUnreachable,
+                "keys_unreachable",
+                "https://sso.example.com/jwks",
+            ),
+            (StsRefusal::InvalidProof, "invalid_proof", origin),
+            (StsRefusal::RejectedClaim, "rejected_claim", origin),
+            (
+                StsRefusal::ProviderUnreachable,
+                "provider_unreachable",
+                "/.well-known/openid-configuration",
+            ),
+            (StsRefusal::Expired, "expired", "clock"),
+            (
+                StsRefusal::DurationTooLong,
+                "duration_too_long",
+                "--max-session-duration 7200",
+            ),
+            (
+                StsRefusal::PackedTooLarge,
+                "packed_too_large",
+                "session_policy",
+            ),
+            (
+                StsRefusal::MalformedPolicy,
+                "malformed_policy",
+                "policy_arns",
+            ),
+            (StsRefusal::RegionDisabled, "region_disabled", "sts_region"),
+            (StsRefusal::Throttled, "throttled", "minute"),
+            (StsRefusal::Other, "other", "administrator"),
+        ] {
+            assert_eq!(refusal.code(), code);
+            let transient = ["provider_unreachable", "throttled"].contains(&code);
+            assert_eq!(refusal.is_transient(), transient, "{code}");
+            let hint = advice(refusal, &facts).hint;
+            assert!(hint.contains(words), "{code}: {hint}");
+        }
     }
 
     #[test]
     fn missing_saml_provider_advice_names_the_command() {
         let issuer = Url::parse("https://sso.example.com/").unwrap();
         let provider = "arn:aws:iam::111122223333:saml-provider/rolecall";
-        let role = RoleArn::new(
-            Partition::Aws,
-            AccountId::parse("111122223333").unwrap(),
-            RolePath::parse("rolecall/Developer").unwrap(),
-        );
         let facts = AdviceFacts {
             issuer: &issuer,
             proof: ProofFacts::Saml {
                 provider: &SamlProviderArn::parse(provider).unwrap(),
                 audience: "urn:amazon:webservices",
             },
-            role: &role,
+            role: &role(),
             duration: RoleSessionDuration::DEFAULT,
         };
         for (refusal, words) in [

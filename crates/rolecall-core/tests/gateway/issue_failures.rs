@@ -27,77 +27,21 @@ fn assert_failed(fixture: &Fixture, why: &str, code: Option<&str>) {
 
 #[tokio::test]
 async fn sts_refusal_has_advice() {
-    let issuer = "https://sso.example.com";
-    for (refusal, code, advice) in [
-        (
-            StsRefusal::AccessDenied,
-            "AccessDenied",
-            "trust policy allows sts:AssumeRoleWithWebIdentity",
-        ),
-        (
-            StsRefusal::ProviderNotRegistered,
-            "InvalidIdentityToken",
-            "create-open-id-connect-provider --url https://sso.example.com --client-id-list rolecall-payments",
-        ),
-        (
-            StsRefusal::Audience,
-            "InvalidIdentityToken",
-            "--client-id rolecall-payments",
-        ),
-        (
-            StsRefusal::KeysUnreachable,
-            "InvalidIdentityToken",
-            "https://sso.example.com/jwks",
-        ),
-        (StsRefusal::InvalidProof, "InvalidIdentityToken", issuer),
-        (StsRefusal::RejectedClaim, "IDPRejectedClaim", issuer),
-        (
-            StsRefusal::ProviderUnreachable,
-            "IDPCommunicationError",
-            "/.well-known/openid-configuration",
-        ),
-        (StsRefusal::Expired, "ExpiredTokenException", "clock"),
-        (
-            StsRefusal::DurationTooLong,
-            "ValidationError",
-            "--max-session-duration 7200",
-        ),
-        (
-            StsRefusal::PackedTooLarge,
-            "PackedPolicyTooLarge",
-            "session_policy",
-        ),
-        (
-            StsRefusal::MalformedPolicy,
-            "MalformedPolicyDocument",
-            "policy_arns",
-        ),
-        (
-            StsRefusal::RegionDisabled,
-            "RegionDisabledException",
-            "sts_region",
-        ),
-        (StsRefusal::Throttled, "Throttling", "minute"),
-        (StsRefusal::Other, "SomethingNew", "administrator"),
-    ] {
-        let fixture = Fixture::new();
-        let alice = fixture.session_of("alice").await;
-        fixture.trail.take();
-        fixture.aws.refuse_once(refusal, code);
-        let IssueError::Refused(refused) = fixture.issue(&alice, &developer()).await.unwrap_err()
-        else {
-            panic!("{refusal:?} is AWS's no");
-        };
-        assert_eq!((refused.refusal, refused.code.as_str()), (refusal, code));
-        assert_eq!(refused.message, "as AWS says");
-        assert_eq!(refused.request_id.as_deref(), Some("request-7"));
-        assert!(
-            refused.advice.hint.contains(advice),
-            "{}",
-            refused.advice.hint
-        );
-        assert_failed(&fixture, refusal.code(), Some(code));
-    }
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    fixture.trail.take();
+    let (refusal, code) = (StsRefusal::DurationTooLong, "ValidationError");
+    fixture.aws.refuse_once(refusal, code);
+    let error = fixture.issue(&alice, &developer()).await.unwrap_err();
+    let IssueError::Refused(refused) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!((refused.refusal, refused.code.as_str()), (refusal, code));
+    assert_eq!(refused.message, "as AWS says");
+    assert_eq!(refused.request_id.as_deref(), Some("request-7"));
+    let hint = &refused.advice.hint;
+    assert!(hint.contains("--max-session-duration 7200"), "{hint}");
+    assert_failed(&fixture, refusal.code(), Some(code));
 }
 
 #[tokio::test]

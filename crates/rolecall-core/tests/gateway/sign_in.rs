@@ -215,34 +215,17 @@ async fn clock_going_back_revives_no_state() {
 
 #[tokio::test]
 async fn provider_refusal_is_audited() {
-    let rejected = |reason| move || ProviderError::rejected(reason, "canary-detail");
-    for reason in [
-        RejectReason::Issuer,
-        RejectReason::Audience,
-        RejectReason::Signature,
-        RejectReason::Algorithm,
-        RejectReason::Malformed,
-        RejectReason::Nonce,
-        RejectReason::Expired,
-        RejectReason::NotYetValid,
-        RejectReason::Subject,
-        RejectReason::AccessTokenHash,
-        RejectReason::HostedDomain,
-        RejectReason::NotFresh,
-        RejectReason::TooManyGroups,
-        RejectReason::Claims,
-        RejectReason::Code,
-    ] {
-        let fixture = Fixture::new();
-        let begun = fixture.begin("okta").await;
-        fixture.okta.fail_once(rejected(reason));
-        let ended = fixture.complete("okta", &begun, "alice").await;
-        let shown = ended.as_ref().unwrap_err().to_string();
-        assert!(!shown.contains("canary"), "details are for the log");
-        assert_refused(&fixture, ended, "okta", reason.code()).await;
-        let again = fixture.complete("okta", &begun, "alice").await;
-        assert_refused(&fixture, again, "okta", "expired_state").await;
-    }
+    let fixture = Fixture::new();
+    let begun = fixture.begin("okta").await;
+    fixture
+        .okta
+        .fail_once(|| ProviderError::rejected(RejectReason::Signature, "canary-detail"));
+    let ended = fixture.complete("okta", &begun, "alice").await;
+    let shown = ended.as_ref().unwrap_err().to_string();
+    assert!(!shown.contains("canary"), "details are for the log");
+    assert_refused(&fixture, ended, "okta", "signature").await;
+    let again = fixture.complete("okta", &begun, "alice").await;
+    assert_refused(&fixture, again, "okta", "expired_state").await;
 }
 
 #[tokio::test]
