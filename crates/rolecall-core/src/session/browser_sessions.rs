@@ -87,8 +87,7 @@ impl Sessions {
                 .replace(digest, &seen, &seen.record, until)
                 .await
             {
-                // Another request of the browser has saved its use, or it has just ended: the next request will see. If
-                // the store is full or read-only, the session seems to be idle for longer.
+                // Another request saved its use or ended it, or the store is read-only: it seems to be idle for longer.
                 Ok(())
                 | Err(StoreError::Conflict | StoreError::Exists | StoreError::Unavailable(_)) => {}
             }
@@ -367,8 +366,7 @@ impl Sessions {
                 ended.insert(old.key);
             }
         }
-        // Sessions are removed from the index after they have ended, so that an outage leaves no session that cannot be
-        // found.
+        // The oldest are removed after they have ended, so an outage leaves no session that cannot be found.
         let mut foreseen = index;
         foreseen.entries.retain(|old| !ended.contains(&old.key));
         for old in foreseen.add(entry.clone(), now) {

@@ -6,6 +6,7 @@ mod flows;
 mod random_walks;
 mod remaining;
 mod sessions;
+mod user_codes;
 
 use chrono::TimeDelta;
 use rolecall_core::base::secret::{AccessToken, AuthorizationCode, SecretText};

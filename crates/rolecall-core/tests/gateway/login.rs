@@ -1,5 +1,7 @@
 //! `aws login`: one role per key with the current policy, and no token lost during an outage.
 
+mod sessions;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use base64::Engine as _;
@@ -105,6 +107,12 @@ impl Program {
         })
     }
 
+    /// A code for the role that alice has.
+    async fn developer_code(&self, fixture: &Fixture, session: &Session) -> LoginExchange {
+        let allowed = self.allowed(fixture, session, developer()).await;
+        allowed.unwrap()
+    }
+
     pub(crate) async fn redeem(
         &self,
         fixture: &Fixture,
@@ -138,10 +146,7 @@ async fn login_credentials_last_15_minutes_and_are_audited() {
     let alice = fixture.session_of("alice").await;
     let program = Program::here();
     fixture.call_log.take();
-    let shown = program
-        .allowed(&fixture, &alice, developer())
-        .await
-        .unwrap();
+    let shown = program.developer_code(&fixture, &alice).await;
     let tokens = program.redeem(&fixture, &shown).await.unwrap();
     assert_eq!(tokens.expires_in, 900);
     let (request, claims) = fixture.aws.take_only();
@@ -175,15 +180,9 @@ async fn current_policy_is_evaluated_at_each_step() {
     let fixture = Fixture::new();
     let alice = fixture.session_of("alice").await;
     let program = Program::here();
-    let shown = program
-        .allowed(&fixture, &alice, developer())
-        .await
-        .unwrap();
+    let shown = program.developer_code(&fixture, &alice).await;
     let tokens = program.redeem(&fixture, &shown).await.unwrap();
-    let waiting = program
-        .allowed(&fixture, &alice, developer())
-        .await
-        .unwrap();
+    let waiting = program.developer_code(&fixture, &alice).await;
     fixture
         .replace_policy(&ACCESS.replace("payments-dev\"]", "nobody\"]"))
         .await;
@@ -365,49 +364,4 @@ async fn remote_login_follows_device_flow_rules() {
             .await
             .is_ok()
     );
-}
-
-#[tokio::test]
-async fn end_others_ends_logins_and_codes() {
-    let fixture = Fixture::new();
-    let (here, there) = (
-        fixture.session_of("alice").await,
-        fixture.session_of("alice").await,
-    );
-    let program = Program::here();
-    let shown = program.allowed(&fixture, &there, plain()).await.unwrap();
-    let tokens = program.redeem(&fixture, &shown).await.unwrap();
-    let waiting = program.allowed(&fixture, &there, plain()).await.unwrap();
-    fixture
-        .gateway
-        .sessions()
-        .end_other_sessions(&context(), &here)
-        .await
-        .unwrap();
-    let over = program.refresh(&fixture, &tokens.refresh_token).await;
-    assert!(matches!(over, Err(LoginError::SessionOver)));
-    let over = program.redeem(&fixture, &waiting).await;
-    assert!(matches!(over, Err(LoginError::CodeSpent)));
-}
-
-#[tokio::test]
-async fn login_code_is_bound_to_its_session() {
-    let fixture = Fixture::new();
-    let (alice, bob) = (
-        fixture.session_of("alice").await,
-        fixture.session_of("bob").await,
-    );
-    let program = Program::new(LoginClient::CrossDevice, 8);
-    let shown = program.allowed(&fixture, &alice, plain()).await.unwrap();
-    let of = async |session: &Session| {
-        let code = fixture
-            .gateway
-            .aws_logins()
-            .login_code(session, &shown.code)
-            .await;
-        code.unwrap().is_some()
-    };
-    assert!(of(&alice).await && !of(&bob).await);
-    fixture.clock.advance(TimeDelta::minutes(5));
-    assert!(!of(&alice).await);
 }

@@ -3,6 +3,7 @@
 //!
 //! Each flow is paused at each of its calls to the store, the audit trail and AWS in turn, while the session is ended.
 
+mod flow;
 mod flows;
 mod race;
 mod results;
@@ -15,7 +16,8 @@ use rolecall_core::sign_in::{OrderedBy, SignInCompleted};
 
 use crate::clients;
 use crate::fixture::{Fixture, context, id, plain};
-use flows::{Flow, Stage};
+use flow::Flow;
+use flows::Stage;
 use race::{ROUNDS, rounds};
 use results::FlowResults;
 
@@ -134,8 +136,7 @@ async fn hold_back(stage: &mut Stage, flow: Flow, (end, listed): (End, bool), ca
         stage.fixture.call_log.take();
         left = Some(running.await);
         let later = stage.fixture.call_log.take();
-        // A client session that began before its browser signed out may be in progress. AWS may be called for it, but
-        // nothing of the response is delivered.
+        // A client session that began before the sign-out may be in progress: AWS may be called, nothing is delivered.
         let begun = flow == Flow::RedeemLogin && matches!(end, End::SignOut | End::ThisOne);
         let asked = later.iter().any(|call| call == "assume");
         assert!(
