@@ -274,10 +274,10 @@ impl Answering {
 
 fn loopback(redirect_uri: &str) -> Option<Answering> {
     let registered = RedirectUri::parse(CALLBACK).ok()?;
-    let asked = RedirectUri::parse(redirect_uri).ok()?;
+    let requested = RedirectUri::parse(redirect_uri).ok()?;
     registered
-        .allows(&asked)
-        .then_some(Answering::Loopback(asked))
+        .allows(&requested)
+        .then_some(Answering::Loopback(requested))
 }
 
 fn confirmation(redirect_uri: &str, public_url: &Url) -> Option<Answering> {

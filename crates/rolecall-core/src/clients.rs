@@ -4,12 +4,12 @@
 //! May import [`crate::session`] and what that may import.
 
 mod admission;
-mod answer;
 mod authorization_code;
 mod authorize;
 mod authorize_device;
 mod client;
 mod consent;
+mod decide;
 mod device;
 mod listing;
 mod location;
@@ -30,7 +30,6 @@ use crate::record::Records;
 use crate::record::rate_limit::RateCounters;
 use crate::session::{ClientRules, Sessions};
 
-pub use answer::ConsentError;
 pub use authorization_code::{
     AuthorizationParameters, AuthorizationRequest, CodeState, IssuedCode, UnusedCode,
 };
@@ -44,6 +43,7 @@ pub use consent::{
     ConsentChoice, ConsentDecision, ConsentRequest, NotPending, OtherRequest, PendingRequest,
     PendingRequests, RequestId, Requester,
 };
+pub use decide::ConsentError;
 pub use device::{DeviceAuthorization, InvalidUserCode, PollResult, UserCode, UserCodeEntry};
 pub use listing::{InvalidPageToken, Page, PageRequest};
 pub use location::ClientLocation;

@@ -197,10 +197,10 @@ mod tests {
     #[test]
     fn earlier_record_keeps_stated_auth_time() {
         let token = r#"{"IdToken":{"token":"","sid":null}}"#;
-        let told = recorded(r#"{"auth_time":["1781524800"]}"#, token);
-        assert_eq!(told.authenticated_at(), Some(told.asserted_at));
-        let untold = recorded("{}", token);
-        assert_eq!(untold.authenticated_at(), None);
+        let stated = recorded(r#"{"auth_time":["1781524800"]}"#, token);
+        assert_eq!(stated.authenticated_at(), Some(stated.asserted_at));
+        let unstated = recorded("{}", token);
+        assert_eq!(unstated.authenticated_at(), None);
         let assertion = r#"{"SamlAssertion":{"name_id":null,"session_index":null,"ends_at":null}}"#;
         let saml = recorded("{}", assertion);
         assert_eq!(saml.authenticated_at(), Some(saml.asserted_at));

@@ -167,7 +167,7 @@ impl Issuer {
     }
 
     /// Returns the result of the last session check. Audits that nothing was delivered if the session has ended.
-    pub(crate) async fn or_withheld(
+    pub(crate) async fn audit_if_withheld(
         &self,
         context: &RequestContext,
         lives: Result<(), IssueError>,
@@ -195,15 +195,15 @@ impl Issuer {
         caller: Caller<'_>,
         prepared: Prepared,
     ) -> Result<AssumedRole, IssueError> {
-        let asked = self.ask_sts(caller, prepared).await;
+        let response = self.call_sts(caller, prepared).await;
         // The session may have ended during the call. The audit trail records what AWS issued, delivered or not.
         let outcome = self
             .journal
-            .append_outcome(context, events::outcome(&asked));
-        let (appended, lives) = join(outcome, self.still_lives(caller)).await;
+            .append_outcome(context, events::outcome(&response));
+        let (appended, lives) = join(outcome, self.check_session(caller)).await;
         appended?;
-        let issued = asked?;
-        self.or_withheld(context, lives).await?;
+        let issued = response?;
+        self.audit_if_withheld(context, lives).await?;
         Ok(issued)
     }
 
@@ -217,7 +217,7 @@ impl Issuer {
     ) -> Result<MintedSaml, IssueError> {
         let minted = self.mint_saml(caller.identity, prepared, saml).await;
         let outcome = match minted {
-            Ok(minted) => self.still_lives(caller).await.map(|()| minted),
+            Ok(minted) => self.check_session(caller).await.map(|()| minted),
             Err(error) => Err(error),
         };
         self.journal
@@ -225,8 +225,8 @@ impl Issuer {
             .await?;
         let minted = outcome?;
         // The response has not been delivered yet.
-        let lives = self.still_lives(caller).await;
-        self.or_withheld(context, lives).await?;
+        let lives = self.check_session(caller).await;
+        self.audit_if_withheld(context, lives).await?;
         Ok(minted)
     }
 

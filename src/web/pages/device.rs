@@ -62,7 +62,7 @@ pub async fn answer(posted: CsrfForm<DeviceForm>) -> Result<HttpResponse, PageEr
     let answer = DeviceConsent {
         user_code: form.user_code,
         retyped,
-        decision: form.consent.decision()?,
+        choice: form.consent.decision()?,
         shown: form.consent.shown(),
     };
     let site = &signed_in.scope.site;
@@ -72,7 +72,7 @@ pub async fn answer(posted: CsrfForm<DeviceForm>) -> Result<HttpResponse, PageEr
         .decide_device(&signed_in.scope.context, &signed_in.session, &answer)
         .await;
     let counted = match &outcome {
-        Ok(_) => Outcome::from(answer.decision),
+        Ok(_) => Outcome::from(answer.choice),
         Err(error) => Outcome::failed(error),
     };
     site.metrics.consent("device", counted);
@@ -80,7 +80,7 @@ pub async fn answer(posted: CsrfForm<DeviceForm>) -> Result<HttpResponse, PageEr
         Ok(_) => {
             let page = AnsweredPage {
                 viewer: signed_in.viewer(),
-                allowed: Some(answer.decision == ConsentChoice::Allow),
+                allowed: Some(answer.choice == ConsentChoice::Allow),
                 to: String::new(),
             };
             reply::page(StatusCode::OK, &page)

@@ -33,10 +33,10 @@ pub(super) struct Scope {
 
 impl Scope {
     pub(super) fn holds(&self, account: AccountIndex, set: SetIndex) -> bool {
-        self.sets.holds(set) && self.touches(account)
+        self.sets.holds(set) && self.covers(account)
     }
 
-    pub(super) fn touches(&self, account: AccountIndex) -> bool {
+    pub(super) fn covers(&self, account: AccountIndex) -> bool {
         self.accounts.binary_search(&account).is_ok()
     }
 

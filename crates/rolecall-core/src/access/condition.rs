@@ -63,7 +63,7 @@ impl Condition {
             let at = identity.authenticated_at();
             at.is_none_or(|at| now - at > within)
         };
-        let lacking = match identity.auth_time {
+        let unmet_age = match identity.auth_time {
             AuthTime::Withheld => Unmet::AuthTimeMissing,
             AuthTime::Stated | AuthTime::Assumed | AuthTime::Unstated | AuthTime::Unrecorded => {
                 Unmet::SignedInWithin
@@ -79,7 +79,7 @@ impl Condition {
             (self.mfa && !identity.mfa).then_some(Unmet::Mfa),
             self.signed_in_within
                 .filter(|within| old(*within))
-                .map(lacking),
+                .map(unmet_age),
             (!self.network.is_empty() && !address.is_some_and(inside)).then_some(Unmet::Network),
             self.not_before
                 .filter(|start| now < *start)

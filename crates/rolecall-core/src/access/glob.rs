@@ -2,7 +2,7 @@
 
 /// Whether the pattern matches the whole text. `*` matches any number of characters. Takes time linear in the length of
 /// the text times the number of stars.
-pub(super) fn fits(pattern: &str, text: &str) -> bool {
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let mut pieces = pattern.split('*');
     let Some(mut rest) = pieces.next().and_then(|first| text.strip_prefix(first)) else {
         return false;
@@ -22,7 +22,7 @@ pub(super) fn fits(pattern: &str, text: &str) -> bool {
 
 /// Whether the pattern matches the path. A segment `**` matches any number of segments, also none; `*` matches within
 /// one segment.
-pub(super) fn path_fits(pattern: &str, path: &str) -> bool {
+pub(super) fn path_matches(pattern: &str, path: &str) -> bool {
     let steps: Vec<&str> = path.split('/').collect();
     // reachable[n]: the pattern up to here matches the first n segments.
     let mut reachable = vec![false; steps.len() + 1];
@@ -35,7 +35,7 @@ pub(super) fn path_fits(pattern: &str, path: &str) -> bool {
             }
         } else {
             for n in (0..steps.len()).rev() {
-                reachable[n + 1] = reachable[n] && fits(part, steps[n]);
+                reachable[n + 1] = reachable[n] && matches(part, steps[n]);
             }
             reachable[0] = false;
         }
@@ -63,10 +63,10 @@ mod tests {
             ("", "", true),
             ("", "a", false),
         ] {
-            assert_eq!(fits(pattern, text), expected, "{pattern} {text}");
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
         }
         let many = "a*".repeat(2_000) + "b";
-        assert!(!fits(&many, &"a".repeat(20_000)));
+        assert!(!matches(&many, &"a".repeat(20_000)));
     }
 
     #[test]
@@ -86,7 +86,7 @@ mod tests {
             ("W*/P*", "Workloads/Prod", true),
             ("**", "a/b", true),
         ] {
-            assert_eq!(path_fits(pattern, path), expected, "{pattern} {path}");
+            assert_eq!(path_matches(pattern, path), expected, "{pattern} {path}");
         }
     }
 }

@@ -81,7 +81,7 @@ impl MatchCounter {
         for deny in &applicable.denies {
             let scope = &contents.denies[*deny as usize].scope;
             for (row, account) in rows.accounts.iter().enumerate() {
-                if scope.touches(*account) {
+                if scope.covers(*account) {
                     for (word, bits) in scope.sets.words() {
                         sets[row * width + word] &= !bits;
                     }

@@ -116,7 +116,7 @@ impl Policy {
     fn grants_within(&self, only: Option<AccountIndex>, facts: &Facts<'_>) -> Grants {
         let contents = &*self.0;
         let person = Person::new(facts);
-        let matters = |scope: &Scope| only.is_none_or(|account| scope.touches(account));
+        let matters = |scope: &Scope| only.is_none_or(|account| scope.covers(account));
         let assigning = &contents.assignment_index;
         let assignments = assigning.candidates(&person, WhoUse::Granting).into_iter();
         let denying = &contents.deny_index;

@@ -5,9 +5,9 @@
 //! reported.
 
 mod account;
-mod contested;
 mod permission_set;
 mod rules;
+mod shared_domain;
 mod trust;
 mod unsupported_facts;
 mod when;

@@ -130,9 +130,9 @@ impl<'c> Selectors<'c> {
 
     fn select_accounts(&self, selector: &str) -> Selected {
         if let Some(path) = selector.strip_prefix("ou:") {
-            let fitting = self.accounts_by_ou.iter();
-            let fitting = fitting.filter(|(ou, _)| glob::path_fits(path, ou));
-            let mut found: Vec<u32> = fitting.flat_map(|(_, numbers)| numbers.clone()).collect();
+            let matching = self.accounts_by_ou.iter();
+            let matching = matching.filter(|(ou, _)| glob::path_matches(path, ou));
+            let mut found: Vec<u32> = matching.flat_map(|(_, numbers)| numbers.clone()).collect();
             found.sort_unstable();
             return Selected::of(found);
         }
@@ -146,8 +146,9 @@ impl<'c> Selectors<'c> {
                 .partition_point(|account| account.name.as_str() < prefix);
             let all = (0..).zip(self.accounts).skip(from);
             let near = all.take_while(|(_, account)| account.name.as_str().starts_with(prefix));
-            let fitting = near.filter(|(_, account)| glob::fits(selector, account.name.as_str()));
-            return Selected::of(fitting.map(|(number, _)| number).collect());
+            let matching =
+                near.filter(|(_, account)| glob::matches(selector, account.name.as_str()));
+            return Selected::of(matching.map(|(number, _)| number).collect());
         }
         let by_id = self.account_by_id.get(selector);
         match by_id.or_else(|| self.accounts_by_name.get(selector)) {
@@ -176,18 +177,18 @@ impl<'c> Selectors<'c> {
             let tagged = self.accounts_by_tag.get(&(key, value));
             return Selected::of(tagged.cloned().unwrap_or_default());
         }
-        let fitting = self.accounts_by_tag.iter();
-        let fitting = fitting.filter(|((k, v), _)| *k == key && glob::fits(value, v));
-        let mut found: Vec<u32> = fitting.flat_map(|(_, numbers)| numbers.clone()).collect();
+        let matching = self.accounts_by_tag.iter();
+        let matching = matching.filter(|((k, v), _)| *k == key && glob::matches(value, v));
+        let mut found: Vec<u32> = matching.flat_map(|(_, numbers)| numbers.clone()).collect();
         found.sort_unstable();
         Selected::of(found)
     }
 
     fn select_sets(&self, selector: &str) -> Selected {
-        let fits = |set: &PermissionSet| glob::fits(selector, set.name.as_str());
+        let matches = |set: &PermissionSet| glob::matches(selector, set.name.as_str());
         let numbered = (0..).zip(self.sets);
         let found: Vec<SetIndex> = numbered
-            .filter(|(_, set)| fits(set))
+            .filter(|(_, set)| matches(set))
             .map(|(number, _)| number)
             .collect();
         if !found.is_empty() || selector.contains('*') {

@@ -90,7 +90,7 @@ impl AnchoredPattern {
         Ok(Self { written, whole })
     }
 
-    fn fits(&self, value: &str) -> bool {
+    fn matches(&self, value: &str) -> bool {
         self.whole.is_match(value)
     }
 }
@@ -180,7 +180,7 @@ impl Who {
         }
         for (name, pattern) in &self.claims_matching {
             let mut values = identity.claims.values(name);
-            if !values.any(|value| pattern.fits(value)) && !presumed(name) {
+            if !values.any(|value| pattern.matches(value)) && !presumed(name) {
                 return Some(UnmetCondition::ClaimMatching(name, &pattern.written));
             }
         }
@@ -236,7 +236,7 @@ impl Who {
 
     /// Whether it may match a person of this provider, which is trusted for these domains. A deny also matches
     /// addresses that are not trusted.
-    pub(super) fn may_be_of(
+    pub(super) fn may_match(
         &self,
         provider: &ProviderId,
         domains: &[EmailDomain],

@@ -182,7 +182,7 @@ mod tests {
             duration: RoleSessionDuration::from_seconds(7_200).unwrap(),
         };
         let origin = "https://sso.example.com";
-        for (refusal, code, words) in [
+        for (refusal, code, text) in [
             (
                 StsRefusal::AccessDenied,
                 "access_denied",
@@ -235,7 +235,7 @@ mod tests {
             let transient = ["provider_unreachable", "throttled"].contains(&code);
             assert_eq!(refusal.is_transient(), transient, "{code}");
             let hint = advice(refusal, &facts).hint;
-            assert!(hint.contains(words), "{code}: {hint}");
+            assert!(hint.contains(text), "{code}: {hint}");
         }
     }
 
@@ -252,7 +252,7 @@ mod tests {
             role: &role(),
             duration: RoleSessionDuration::DEFAULT,
         };
-        for (refusal, words) in [
+        for (refusal, text) in [
             (StsRefusal::AccessDenied, "sts:AssumeRoleWithSAML"),
             (
                 StsRefusal::ProviderNotRegistered,
@@ -266,7 +266,7 @@ mod tests {
             (StsRefusal::InvalidProof, provider),
         ] {
             let hint = advice(refusal, &facts).hint;
-            assert!(hint.contains(words), "{hint}");
+            assert!(hint.contains(text), "{hint}");
         }
     }
 }

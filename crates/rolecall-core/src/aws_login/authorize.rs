@@ -103,7 +103,7 @@ impl AwsLogins {
         let given = AuditEventKind::ConsentGiven {
             actor: Actor::from(&session.identity),
             session: session.id.to_string(),
-            asked: asked(request.client()),
+            asked: consent_details(request.client()),
         };
         // The approval is read before the audit event is written, so a session end in between is later than it.
         let approval = self.sessions.approval(session).await?;
@@ -146,7 +146,7 @@ impl AwsLogins {
         let denied = AuditEventKind::ConsentDenied {
             actor: Actor::from(&session.identity),
             session: session.id.to_string(),
-            asked: asked(request.client()),
+            asked: consent_details(request.client()),
         };
         self.journal.append(context, denied).await?;
         Ok(request.denial())
@@ -154,7 +154,7 @@ impl AwsLogins {
 }
 
 /// The client does not call the gateway before it has a code, so its address is not known yet.
-fn asked(client: LoginClient) -> ConsentDetails {
+fn consent_details(client: LoginClient) -> ConsentDetails {
     ConsentDetails {
         client: client.name().to_string(),
         flow: client.flow(),

@@ -116,7 +116,7 @@ impl UnusedLoginCode {
     }
 
     /// The code as it was, for a retry after an outage.
-    pub(super) fn given_back(self) -> LoginCode {
+    pub(super) fn restored(self) -> LoginCode {
         self.0
     }
 }
@@ -132,7 +132,7 @@ mod tests {
         let invalidated = UNUSED.replace("\"Unused\"", "\"Spoilt\"");
         let redeemed = UNUSED.replace("\"Unused\"", "{\"Redeemed\":<MADE>}");
         let unused = || opened::<LoginCode>(UNUSED).unused(at(59)).unwrap();
-        assert_written(&unused().given_back(), UNUSED);
+        assert_written(&unused().restored(), UNUSED);
         assert_written(&unused().invalidated(), &invalidated);
         assert_written(&unused().redeemed(made()), &redeemed);
         for (text, seconds, outcome) in [

@@ -60,7 +60,7 @@ impl AwsLogins {
         }
         self.consume_proof(proof).await?;
         let outcome = self
-            .redeem_fitting(context, proof, (digest, &seen), code)
+            .redeem_valid(context, proof, (digest, &seen), code)
             .await;
         self.release_proof_if_transient(proof, &outcome).await;
         outcome
@@ -131,7 +131,7 @@ impl AwsLogins {
     }
 
     /// Of concurrent requests with one code, only one succeeds.
-    async fn redeem_fitting(
+    async fn redeem_valid(
         &self,
         context: &RequestContext,
         proof: &DpopProof,
@@ -165,7 +165,7 @@ impl AwsLogins {
                 .end_client_at(context, key, "no_credentials")
                 .await?;
             if error.is_transient() {
-                self.give_code_back(digest, seen.expires_at, &code).await?;
+                self.restore_code(digest, seen.expires_at, &code).await?;
             }
         }
         outcome
@@ -272,13 +272,13 @@ impl AwsLogins {
         }
     }
 
-    async fn give_code_back(
+    async fn restore_code(
         &self,
         digest: SecretDigest,
         until: DateTime<Utc>,
         code: &UnusedLoginCode,
     ) -> Result<(), StoreError> {
-        let unused = |_: Option<LoginCode>| (code.clone().given_back(), until, ());
+        let unused = |_: Option<LoginCode>| (code.clone().restored(), until, ());
         self.records.update(digest, unused).await
     }
 

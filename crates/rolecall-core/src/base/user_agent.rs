@@ -43,13 +43,13 @@ impl<'a> UserAgent<'a> {
         }
         BROWSERS.iter().find_map(|&(product, family)| {
             // Safari's version is in another product.
-            let said = if family == "Safari" {
+            let versioned = if family == "Safari" {
                 "Version"
             } else {
                 product
             };
             version_of(header, product)?;
-            let version = major(version_of(header, said)?)?;
+            let version = major(version_of(header, versioned)?)?;
             Some(Self {
                 family,
                 version,
@@ -101,7 +101,7 @@ fn program(header: &str) -> Option<UserAgent<'_>> {
 
 fn version_of<'a>(header: &'a str, product: &str) -> Option<&'a str> {
     let mut products = header.split_ascii_whitespace();
-    products.find_map(|said| said.strip_prefix(product)?.strip_prefix('/'))
+    products.find_map(|versioned| versioned.strip_prefix(product)?.strip_prefix('/'))
 }
 
 /// The digits before the first dot.
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn aws_clients_are_recognized() {
-        for (header, said) in [
+        for (header, versioned) in [
             (
                 "aws-cli/2.31.5 md/awscrt#0.27.6 ua/2.1 os/linux#6.1.0 md/arch#x86_64 lang/python#3.13.7 cfg/retry-mode#standard",
                 "aws-cli/2.31.5",
@@ -145,14 +145,14 @@ mod tests {
             ("rclone/v1.68.2", "rclone/v1.68.2"),
             ("curl/8.5.0", "curl/8.5.0"),
         ] {
-            assert_eq!(read(header), said, "{header}");
+            assert_eq!(read(header), versioned, "{header}");
         }
     }
 
     #[test]
     fn browsers_are_recognized() {
         let webkit = "AppleWebKit/537.36 (KHTML, like Gecko)";
-        for (header, said) in [
+        for (header, versioned) in [
             (
                 format!("Mozilla/5.0 (X11; Linux x86_64) {webkit} Chrome/131.0.0.0 Safari/537.36"),
                 "Chrome 131",
@@ -178,7 +178,7 @@ mod tests {
                 "Firefox 132",
             ),
         ] {
-            assert_eq!(read(&header), said, "{header}");
+            assert_eq!(read(&header), versioned, "{header}");
         }
     }
 

@@ -65,7 +65,8 @@ pub struct AuthorizationRequest {
     session: SessionId,
     answer: ConsentState,
     /// Whether the response has been sent. It is sent once.
-    answered: bool,
+    #[serde(rename = "answered")]
+    sent: bool,
 }
 
 impl Record for AuthorizationRequest {
@@ -84,7 +85,7 @@ impl AuthorizationRequest {
             parameters,
             session,
             answer: ConsentState::Pending,
-            answered: false,
+            sent: false,
         }
     }
 
@@ -102,7 +103,7 @@ impl AuthorizationRequest {
     ///
     /// # Errors
     /// [`NotPending`].
-    pub fn answered(self, answer: ConsentDecision) -> Result<Self, NotPending> {
+    pub fn decided(self, answer: ConsentDecision) -> Result<Self, NotPending> {
         if !self.is_pending() {
             return Err(NotPending);
         }
@@ -118,11 +119,8 @@ impl AuthorizationRequest {
     /// [`NotPending`] if it is not decided, or was sent before.
     pub fn sent(self) -> Result<(Self, ConsentDecision), NotPending> {
         match self.answer.given() {
-            Some(answer) if !self.answered => {
-                let sent = Self {
-                    answered: true,
-                    ..self
-                };
+            Some(answer) if !self.sent => {
+                let sent = Self { sent: true, ..self };
                 Ok((sent, answer))
             }
             Some(_) | None => Err(NotPending),

@@ -5,8 +5,8 @@ use crate::audit::RequestContext;
 use crate::base::limits;
 use crate::base::secret::{AuthorizationCode, SecretDigest, random_token};
 use crate::caller::Flow;
-use crate::clients::answer::Answering;
 use crate::clients::authorization_code::response;
+use crate::clients::decide::PendingDecision;
 use crate::clients::{
     AuthorizationParameters, AuthorizationRequest, ClientId, Clients, CodeChallenge, ConsentChoice,
     ConsentDecision, ConsentRequest, GrantType, PendingRequest, RedirectUri, RegisteredClient,
@@ -107,7 +107,7 @@ impl Clients {
         let checked = ours
             .map_err(|foreign| ("invalid_request", foreign.to_string()))
             .and_then(|()| {
-                in_order(&form, &client)
+                validate_parameters(&form, &client)
                     .map_err(|(error, description)| (error, description.to_owned()))
             });
         match checked {
@@ -142,8 +142,8 @@ impl Clients {
         let found: Option<VersionedRecord<AuthorizationRequest>> = self.records.get(key).await?;
         let requester = match found {
             Some(seen) if seen.record.is_pending() => seen.record.requester().clone(),
-            Some(seen) => return self.send_answer(key, seen).await,
-            None => self.remember(context, session, read, key).await?,
+            Some(seen) => return self.send_response(key, seen).await,
+            None => self.create_request(context, session, read, key).await?,
         };
         let pending = pending_in_session(key, session, &requester);
         let others = self.others(&requester, &pending).await?;
@@ -177,24 +177,24 @@ impl Clients {
         };
         if seen.record.is_pending() {
             let requester = seen.record.requester();
-            let answering = Answering {
+            let decision = PendingDecision {
                 requester,
                 pending: pending_in_session(key, session, requester),
-                decision: decided.0,
+                choice: decided.0,
                 shown: decided.1,
             };
-            let answered = self.answer(context, session, answering).await?;
-            if answered.is_none() {
+            let decided = self.decide(context, session, decision).await?;
+            if decided.is_none() {
                 return Ok(AuthorizationStep::SessionEnded);
             }
         }
         match records.get::<AuthorizationRequest>(key).await? {
-            Some(seen) => self.send_answer(key, seen).await,
+            Some(seen) => self.send_response(key, seen).await,
             None => Ok(AuthorizationStep::Closed),
         }
     }
 
-    async fn remember(
+    async fn create_request(
         &self,
         context: &RequestContext,
         session: &Session,
@@ -221,12 +221,12 @@ impl Clients {
     }
 
     /// Sends the response of a request, once.
-    async fn send_answer(
+    async fn send_response(
         &self,
         key: SecretDigest,
         seen: VersionedRecord<AuthorizationRequest>,
     ) -> Result<AuthorizationStep, StoreError> {
-        let Ok((request, answer)) = seen.record.clone().sent() else {
+        let Ok((request, decision)) = seen.record.clone().sent() else {
             return Ok(AuthorizationStep::Closed);
         };
         let sent = self.records.replace(key, &seen, &request, seen.expires_at);
@@ -235,7 +235,7 @@ impl Clients {
             Err(StoreError::Conflict | StoreError::Exists) => return Ok(AuthorizationStep::Closed),
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
         }
-        match answer {
+        match decision {
             ConsentDecision::Denied => {
                 let why = "the request was denied";
                 let to = request.response(("error", "access_denied"), Some(why));
@@ -275,7 +275,7 @@ fn pending_in_session(
 }
 
 /// Validates a request with valid client and redirect URI. The error contains `error` and a description.
-fn in_order(
+fn validate_parameters(
     form: &AuthorizationForm,
     client: &RegisteredClient,
 ) -> Result<CodeChallenge, (&'static str, &'static str)> {
@@ -299,10 +299,10 @@ fn in_order(
     let challenge = form.code_challenge.as_deref().unwrap_or_default();
     let challenge = CodeChallenge::parse(challenge).map_err(|_| no_pkce)?;
     let registered = &client.registration.scopes;
-    let mut asked = form.scope.as_deref().unwrap_or_default().split(' ');
+    let mut requested = form.scope.as_deref().unwrap_or_default().split(' ');
     let known =
         |scope: &str| scope.is_empty() || registered.iter().any(|known| known.as_str() == scope);
-    match asked.all(known) {
+    match requested.all(known) {
         true => Ok(challenge),
         false => Err((
             "invalid_scope",

@@ -7,7 +7,7 @@ use crate::audit::RequestContext;
 use crate::base::limits;
 use crate::base::secret::{DeviceCode, SecretDigest, random_token};
 use crate::caller::Flow;
-use crate::clients::answer::{Answering, pending_device};
+use crate::clients::decide::{PendingDecision, pending_device};
 use crate::clients::{
     ClientId, Clients, ConsentChoice, ConsentError, ConsentRequest, DeviceAuthorization,
     RegisteredClient, Requester, StartUrlMismatch, UserCode, UserCodeEntry, client_key,
@@ -69,7 +69,7 @@ pub struct DeviceConsent {
     /// The half of the code that the person entered.
     pub retyped: String,
     /// The choice of the person.
-    pub decision: ConsentChoice,
+    pub choice: ConsentChoice,
     /// IDs of the other requests that the person saw.
     pub shown: Vec<String>,
 }
@@ -175,25 +175,25 @@ impl Clients {
         &self,
         context: &RequestContext,
         session: &Session,
-        answer: &DeviceConsent,
+        consent: &DeviceConsent,
     ) -> Result<u32, ConsentError> {
         let (key, seen) = self
-            .find_device(context, session, &answer.user_code)
+            .find_device(context, session, &consent.user_code)
             .await?;
         let device = seen.record;
-        if answer.decision == ConsentChoice::Allow
-            && !device.user_code().is_retyped_by(&answer.retyped)
+        if consent.choice == ConsentChoice::Allow
+            && !device.user_code().is_retyped_by(&consent.retyped)
         {
             self.acquire_user_code_slot(session).await?;
             return Err(ConsentError::NotRetyped);
         }
-        let answering = Answering {
+        let decision = PendingDecision {
             requester: device.requester(),
             pending: pending_device(key, &device),
-            decision: answer.decision,
-            shown: &answer.shown,
+            choice: consent.choice,
+            shown: &consent.shown,
         };
-        match self.answer(context, session, answering).await? {
+        match self.decide(context, session, decision).await? {
             None => Err(ConsentError::SessionEnded),
             Some(0) => Err(ConsentError::UnknownCode),
             Some(served) => Ok(served),

@@ -192,7 +192,7 @@ impl DeviceAuthorization {
     ///
     /// # Errors
     /// [`NotPending`].
-    pub fn answered(self, answer: ConsentDecision, now: DateTime<Utc>) -> Result<Self, NotPending> {
+    pub fn decided(self, answer: ConsentDecision, now: DateTime<Utc>) -> Result<Self, NotPending> {
         if !self.is_pending(now) {
             return Err(NotPending);
         }
@@ -336,7 +336,7 @@ mod tests {
             "and it can no longer be approved"
         );
         assert_eq!(
-            device.answered(ConsentDecision::Denied, at(100)).err(),
+            device.decided(ConsentDecision::Denied, at(100)).err(),
             Some(NotPending)
         );
     }
@@ -348,17 +348,17 @@ mod tests {
         assert!(matches!(poll(&mut device, 599), PollResult::Pending));
         assert!(matches!(poll(&mut device, 600), PollResult::Expired));
         assert_eq!(
-            device.answered(ConsentDecision::Denied, at(600)).err(),
+            device.decided(ConsentDecision::Denied, at(600)).err(),
             Some(NotPending)
         );
     }
 
     #[test]
     fn device_request_is_decided_once() {
-        let denied = begun().answered(ConsentDecision::Denied, at(1)).unwrap();
+        let denied = begun().decided(ConsentDecision::Denied, at(1)).unwrap();
         assert!(denied.is_denied() && !denied.is_pending(at(1)));
         assert_eq!(
-            denied.answered(ConsentDecision::Denied, at(1)).err(),
+            denied.decided(ConsentDecision::Denied, at(1)).err(),
             Some(NotPending)
         );
     }

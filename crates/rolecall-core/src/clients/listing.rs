@@ -40,9 +40,9 @@ pub struct InvalidPageToken;
 impl PageRequest {
     fn size(&self) -> usize {
         let most = MAX_RESULT;
-        let asked = self.entries_max.map(|asked| asked.max(1));
-        asked.map_or(most, |asked| {
-            usize::try_from(asked).map_or(most, |asked| asked.min(most))
+        let requested = self.entries_max.map(|requested| requested.max(1));
+        requested.map_or(most, |requested| {
+            usize::try_from(requested).map_or(most, |requested| requested.min(most))
         })
     }
 }

@@ -74,10 +74,10 @@ impl RedirectUri {
         }
     }
 
-    /// Whether a client that registered this URI may use `asked`: the same path byte for byte, on any port of either
+    /// Whether a client that registered this URI may use `requested`: the same path byte for byte, on any port of either
     /// loopback address (RFC 8252 7.3).
-    pub fn allows(&self, asked: &Self) -> bool {
-        self.path() == asked.path()
+    pub fn allows(&self, requested: &Self) -> bool {
+        self.path() == requested.path()
     }
 
     /// The URI with a query (RFC 6749 4.1.2).
@@ -117,27 +117,27 @@ mod tests {
 
     const REGISTERED: &str = "http://127.0.0.1/oauth/callback";
 
-    fn allowed(asked: &str) -> bool {
+    fn allowed(requested: &str) -> bool {
         let registered = RedirectUri::parse(REGISTERED).unwrap();
-        RedirectUri::parse(asked).is_ok_and(|asked| registered.allows(&asked))
+        RedirectUri::parse(requested).is_ok_and(|requested| registered.allows(&requested))
     }
 
     #[test]
     fn any_port_of_a_loopback_address_is_allowed() {
-        for asked in [
+        for requested in [
             REGISTERED,
             "http://127.0.0.1:1/oauth/callback",
             "http://127.0.0.1:33389/oauth/callback",
             "http://127.0.0.1:65535/oauth/callback",
             "http://[::1]:5000/oauth/callback",
         ] {
-            assert!(allowed(asked), "{asked}");
+            assert!(allowed(requested), "{requested}");
         }
     }
 
     #[test]
     fn other_redirect_uris_are_rejected() {
-        for asked in [
+        for requested in [
             "http://localhost:1/oauth/callback",
             "http://127.0.0.2:1/oauth/callback",
             "http://127.1:1/oauth/callback",
@@ -180,22 +180,25 @@ mod tests {
             "urn:ietf:wg:oauth:2.0:oob",
             "",
         ] {
-            assert!(!allowed(asked), "{asked}");
+            assert!(!allowed(requested), "{requested}");
         }
     }
 
     #[test]
     fn empty_path_equals_slash() {
         let bare = RedirectUri::parse("http://127.0.0.1").unwrap();
-        for asked in ["http://127.0.0.1:5001", "http://127.0.0.1:5001/"] {
-            let asked = RedirectUri::parse(asked).unwrap();
-            assert!(bare.allows(&asked));
-            assert_eq!(asked.with_query("code=a"), "http://127.0.0.1:5001/?code=a");
+        for requested in ["http://127.0.0.1:5001", "http://127.0.0.1:5001/"] {
+            let requested = RedirectUri::parse(requested).unwrap();
+            assert!(bare.allows(&requested));
+            assert_eq!(
+                requested.with_query("code=a"),
+                "http://127.0.0.1:5001/?code=a"
+            );
         }
-        let asked = RedirectUri::parse("http://[::1]:5001/oauth/callback").unwrap();
-        assert!(!bare.allows(&asked));
+        let requested = RedirectUri::parse("http://[::1]:5001/oauth/callback").unwrap();
+        assert!(!bare.allows(&requested));
         assert_eq!(
-            asked.with_query("a=b"),
+            requested.with_query("a=b"),
             "http://[::1]:5001/oauth/callback?a=b"
         );
     }

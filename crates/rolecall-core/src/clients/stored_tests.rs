@@ -68,12 +68,12 @@ fn stored_device_authorization_is_compatible() {
     let pending: DeviceAuthorization = opened(PENDING);
     let denied = pending
         .clone()
-        .answered(ConsentDecision::Denied, at(1))
+        .decided(ConsentDecision::Denied, at(1))
         .unwrap();
     assert_written(&denied, &PENDING.replace("\"Pending\"", "\"Denied\""));
     let mut approved = pending;
     approved = approved
-        .answered(ConsentDecision::Approved(approval()), at(0))
+        .decided(ConsentDecision::Approved(approval()), at(0))
         .unwrap();
     for _ in 0..3 {
         (approved, _) = approved.poll(at(0));
@@ -97,9 +97,9 @@ fn authorization_request_is_decided_and_sent_once() {
         Some(NotPending),
         "there is no answer"
     );
-    let denied = begun.clone().answered(ConsentDecision::Denied).unwrap();
+    let denied = begun.clone().decided(ConsentDecision::Denied).unwrap();
     assert_eq!(
-        denied.clone().answered(ConsentDecision::Denied).err(),
+        denied.clone().decided(ConsentDecision::Denied).err(),
         Some(NotPending)
     );
     let (sent, answer) = denied.sent().unwrap();
@@ -109,7 +109,7 @@ fn authorization_request_is_decided_and_sent_once() {
     assert_eq!(sent.sent().err(), Some(NotPending), "it was sent before");
 
     let approved = begun
-        .answered(ConsentDecision::Approved(approval()))
+        .decided(ConsentDecision::Approved(approval()))
         .unwrap();
     assert_written(&approved, APPROVED);
     let (sent, answer) = opened::<AuthorizationRequest>(APPROVED).sent().unwrap();

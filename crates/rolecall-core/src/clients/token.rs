@@ -165,7 +165,7 @@ impl Clients {
             PollResult::Approved(approval) => {
                 let renews = client.renews();
                 return self
-                    .spend_device_code(context, key, (*approval, renews))
+                    .consume_device_code(context, key, (*approval, renews))
                     .await;
             }
             PollResult::Pending => TokenError::AuthorizationPending,
@@ -184,7 +184,7 @@ impl Clients {
         }
     }
 
-    async fn spend_device_code(
+    async fn consume_device_code(
         &self,
         context: &RequestContext,
         key: SecretDigest,
@@ -218,7 +218,7 @@ impl Clients {
         let seen = seen.ok_or(TokenError::InvalidGrant)?;
         let code = match seen.record.clone().unused() {
             Ok(code) => code,
-            Err(used) => return self.already_used(context, used).await,
+            Err(used) => return self.end_replayed(context, used).await,
         };
         let right = code.matches(client, redemption, self.clock.now());
         let (requester, approval) = (code.requester().clone(), code.approval().clone());
@@ -248,7 +248,7 @@ impl Clients {
                 }
                 match error {
                     StoreError::Conflict | StoreError::Exists => {
-                        self.shown_again(context, key).await
+                        self.end_after_race(context, key).await
                     }
                     StoreError::Unavailable(_) => Err(error.into()),
                 }
@@ -257,20 +257,20 @@ impl Clients {
     }
 
     /// Another redemption of the same code was faster.
-    async fn shown_again(
+    async fn end_after_race(
         &self,
         context: &RequestContext,
         key: SecretDigest,
     ) -> Result<ClientTokens, TokenError> {
         let seen: Option<VersionedRecord<IssuedCode>> = self.records.get(key).await?;
         match seen {
-            Some(seen) => self.already_used(context, seen.record.outcome()).await,
+            Some(seen) => self.end_replayed(context, seen.record.outcome()).await,
             None => Err(TokenError::InvalidGrant),
         }
     }
 
     /// Ends the session of the code.
-    async fn already_used(
+    async fn end_replayed(
         &self,
         context: &RequestContext,
         used: CodeState,

@@ -279,10 +279,10 @@ mod tests {
         let long = "ü".repeat(400);
         let many = vec![long.as_str(); 100];
         let untrusted = judged(&many, None, &[]).unwrap_err();
-        let told = untrusted.to_string();
+        let message = untrusted.to_string();
         assert!(
-            told.contains("and 97 more are not trusted") && told.len() < 1_000,
-            "{told}"
+            message.contains("and 97 more are not trusted") && message.len() < 1_000,
+            "{message}"
         );
         let record = serde_json::to_string(&untrusted).unwrap();
         assert!(record.len() < 16 * 1024, "{}", record.len());
@@ -290,9 +290,9 @@ mod tests {
             serde_json::from_str::<UntrustedEmail>(&record).unwrap(),
             untrusted
         );
-        let told = judged(&["a@example.com"], Some(false), &["example.com"]).unwrap_err();
+        let message = judged(&["a@example.com"], Some(false), &["example.com"]).unwrap_err();
         assert_eq!(
-            told.to_string(),
+            message.to_string(),
             "\"a@example.com\" is not trusted, because email_verified was sent with it and is not true"
         );
     }

@@ -11,7 +11,7 @@ impl Issuer {
     ///
     /// # Errors
     /// [`IssueError::SessionEnded`], [`IssueError::Unavailable`].
-    pub(super) async fn still_lives(&self, caller: Caller<'_>) -> Result<(), IssueError> {
+    pub(super) async fn check_session(&self, caller: Caller<'_>) -> Result<(), IssueError> {
         match self.sessions.has_ended(caller).await? {
             true => Err(IssueError::SessionEnded),
             false => Ok(()),

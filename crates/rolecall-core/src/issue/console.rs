@@ -139,8 +139,8 @@ impl Issuer {
         let link = console.link(&issued.credentials, duration, destination, &issuer);
         let link = link.await?;
         // The link signs in anyone who has it.
-        let lives = self.still_lives(session.into()).await;
-        self.or_withheld(context, lives).await?;
+        let lives = self.check_session(session.into()).await;
+        self.audit_if_withheld(context, lives).await?;
         Ok(ConsoleVisit::Link(link))
     }
 

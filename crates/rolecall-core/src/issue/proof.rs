@@ -12,16 +12,16 @@ use crate::issue::{IssueError, Issuer, Prepared, Refused};
 
 impl Issuer {
     /// Sends the request for a grant. The session must be live at that time.
-    pub(super) async fn ask_sts(
+    pub(super) async fn call_sts(
         &self,
         caller: Caller<'_>,
         prepared: Prepared,
     ) -> Result<AssumedRole, IssueError> {
         let grant = prepared.grant.clone();
         let request = self.sts_request(caller.identity, prepared).await?;
-        self.still_lives(caller).await?;
+        self.check_session(caller).await?;
         let answer = self.sts.assume(&request).await;
-        answer.map_err(|error| self.explained(error, &request, &grant))
+        answer.map_err(|error| self.with_advice(error, &request, &grant))
     }
 
     /// The only place that creates requests to STS. The trust of the account determines the operation.
@@ -113,7 +113,7 @@ impl Issuer {
         grant.account().audience(self.partition)
     }
 
-    fn explained(&self, error: StsError, request: &StsRequest, grant: &Grant) -> IssueError {
+    fn with_advice(&self, error: StsError, request: &StsRequest, grant: &Grant) -> IssueError {
         let (refusal, code, message, request_id) = match error {
             StsError::Unavailable(source) => return IssueError::StsUnavailable(source),
             StsError::Unanswered { tries, source } => {

@@ -134,8 +134,8 @@ impl Sessions {
         let lives = |seen: &VersionedRecord<ClientSession>| {
             let session = &seen.record;
             // Sessions of removed providers are not valid.
-            let vouched = self.is_configured(&session.identity.provider);
-            vouched && !epoch.is_some_and(|epoch| session.is_ended_by(&epoch))
+            let configured = self.is_configured(&session.identity.provider);
+            configured && !epoch.is_some_and(|epoch| session.is_ended_by(&epoch))
         };
         Ok(seen.filter(lives))
     }

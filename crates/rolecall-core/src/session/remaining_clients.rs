@@ -67,8 +67,8 @@ impl Sessions {
         let Some(signed_out) = self.signed_out_person(ticket).await? else {
             return Ok(false);
         };
-        let told = (signed_out.person, "ended_by_owner");
-        self.end_client_sessions(context, told, |client| signed_out.covers(client))
+        let target = (signed_out.person, "ended_by_owner");
+        self.end_client_sessions(context, target, |client| signed_out.covers(client))
             .await?;
         // Last, so that an outage does not consume the ticket. Ended sessions are not affected by a second attempt.
         self.records

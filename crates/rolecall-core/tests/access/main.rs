@@ -7,7 +7,6 @@
 )]
 
 mod changes;
-mod contested;
 mod corpus;
 mod example;
 mod form_errors;
@@ -16,6 +15,7 @@ mod policy_errors;
 mod properties;
 mod roles;
 mod rules;
+mod shared_domain;
 mod support;
 mod unread;
 mod unsupported_facts;

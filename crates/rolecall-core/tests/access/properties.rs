@@ -71,14 +71,14 @@ fn policy(assignments: &[String], denies: &[String]) -> Option<Policy> {
     parse(&format!("{FIXTURE}{assignments}{denies}")).ok()
 }
 
-fn somebody() -> impl Strategy<Value = Identity> {
+fn any_identity() -> impl Strategy<Value = Identity> {
     let name = prop::sample::select(vec!["u1", "u2", "u3", "u4"]);
     let groups = prop::sample::subsequence(vec!["g1", "g2", "g3", "g4"], 0..=4);
     let claims = prop::sample::subsequence(vec!["1", "2", "3"], 0..=3);
     (name, groups, claims, any::<bool>()).prop_map(|(name, groups, claims, mfa)| {
-        let mut somebody = in_groups(person(name), &groups);
-        somebody.mfa = mfa;
-        with_claims(somebody, &[("c", &claims), ("d", &["1"])])
+        let mut identity = in_groups(person(name), &groups);
+        identity.mfa = mfa;
+        with_claims(identity, &[("c", &claims), ("d", &["1"])])
     })
 }
 
@@ -95,7 +95,7 @@ proptest! {
     fn added_assignment_removes_no_grant(
         assignments in prop::collection::vec(rule("assignment"), 1..8),
         denies in prop::collection::vec(rule("deny"), 0..2),
-        identity in somebody(),
+        identity in any_identity(),
     ) {
         let denies = written("deny", &denies);
         let all = parse(&format!("{FIXTURE}{}{denies}", written("assignment", &assignments)));
@@ -110,7 +110,7 @@ proptest! {
     fn deny_removes_exactly_its_scope(
         assignments in prop::collection::vec(rule("assignment"), 1..8),
         deny in rule("deny"),
-        identity in somebody(),
+        identity in any_identity(),
     ) {
         let assignments = written("assignment", &assignments);
         let before = parse(&format!("{FIXTURE}{assignments}"));
@@ -127,7 +127,7 @@ proptest! {
     fn explanation_agrees_with_grants(
         assignments in prop::collection::vec(rule("assignment"), 0..12),
         denies in prop::collection::vec(rule("deny"), 0..3),
-        identity in somebody(),
+        identity in any_identity(),
     ) {
         let policy = policy(&assignments, &denies);
         prop_assume!(policy.is_some());
@@ -156,7 +156,7 @@ proptest! {
     fn grants_in_account_are_a_subset(
         assignments in prop::collection::vec(rule("assignment"), 0..12),
         denies in prop::collection::vec(rule("deny"), 0..3),
-        identity in somebody(),
+        identity in any_identity(),
     ) {
         let policy = policy(&assignments, &denies);
         prop_assume!(policy.is_some());

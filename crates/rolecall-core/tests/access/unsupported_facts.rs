@@ -58,7 +58,7 @@ fn rule_on_unsupported_fact_causes_a_warning() {
     let alice = "users = [\"alice@example.com\"]";
     let mixed = "users = [\"bob@corp.example\", \"alice@example.com\"]";
     let of_google = "provider = \"google\"";
-    for (case, providers, rules, told) in [
+    for (case, providers, rules, message) in [
         (
             "groups, by provider",
             &both[..],
@@ -141,7 +141,7 @@ fn rule_on_unsupported_fact_causes_a_warning() {
             ],
         ),
     ] {
-        assert_eq!(warnings(providers, &rules), told, "{case}");
+        assert_eq!(warnings(providers, &rules), message, "{case}");
     }
 }
 

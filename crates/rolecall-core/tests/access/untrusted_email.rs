@@ -91,13 +91,13 @@ fn untrusted_address_grants_nothing_and_denies() {
 fn explanation_names_the_untrusted_address() {
     let identity = sent(&["alice@example.com"], Some(false));
     let explained = policy(POLICY).explain(&facts(&identity));
-    let told = "\"alice@example.com\" is not trusted, because email_verified";
+    let message = "\"alice@example.com\" is not trusted, because email_verified";
     let deny = &explained.denies()[0];
     assert_eq!(deny.reasons[0], "left the company");
-    assert!(deny.reasons[1].contains(told), "{deny}");
+    assert!(deny.reasons[1].contains(message), "{deny}");
     let assignment = &explained.assignments()[1];
-    assert!(assignment.to_string().contains(told), "{assignment}");
-    assert!(!explained.assignments()[0].to_string().contains(told));
+    assert!(assignment.to_string().contains(message), "{assignment}");
+    assert!(!explained.assignments()[0].to_string().contains(message));
 }
 
 #[test]
@@ -117,11 +117,11 @@ fn template_error_names_the_untrusted_address() {
         matches!(error, AttributeError::UntrustedEmail { .. }),
         "{error}"
     );
-    let told = error.to_string();
+    let message = error.to_string();
     assert!(
-        told.contains("the source identity uses {email}")
-            && told.contains("\"bob@sub.example.com\" is not trusted, because its domain"),
-        "{told}"
+        message.contains("the source identity uses {email}")
+            && message.contains("\"bob@sub.example.com\" is not trusted, because its domain"),
+        "{message}"
     );
     assert!(error.hint().contains("domains"));
 }

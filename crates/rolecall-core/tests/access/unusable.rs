@@ -109,12 +109,15 @@ fn unusable_role_is_locked_with_reason() {
         let grants = policy.grants(&facts(&identity));
         assert_eq!(labels(&grants), ["one/Plain", "two/Plain"], "{case}");
         assert_eq!(grants.len(), 2, "{case}");
-        let told = locked(&grants);
-        let traced: Vec<&String> = told.iter().filter(|one| one.contains("Traced")).collect();
+        let message = locked(&grants);
+        let traced: Vec<&String> = message
+            .iter()
+            .filter(|one| one.contains("Traced"))
+            .collect();
         assert_eq!(
             traced.len(),
             2,
-            "the denied one is not among them: {told:?}"
+            "the denied one is not among them: {message:?}"
         );
         for one in traced {
             assert!(
@@ -137,7 +140,7 @@ fn unusable_role_is_locked_with_reason() {
         let asked = grants.find(&"111122223333".parse().unwrap(), "Traced", None);
         assert!(asked.unwrap().attributes(&facts(&identity)).is_err());
         let explained = policy.explain(&facts(&identity));
-        assert_eq!(locked(explained.grants()), told, "{case}");
+        assert_eq!(locked(explained.grants()), message, "{case}");
     }
 }
 
@@ -162,8 +165,8 @@ fn missing_claim_locks_the_role() {
         ..identity
     };
     let none = policy.grants(&facts(&with_mfa(person("alice"))));
-    let told = "one/Tagged: cannot be used, because the session tag team uses {claims.team}, but your identity provider sent no value";
-    assert!(locked(&none)[0].starts_with(told), "{:?}", locked(&none));
+    let message = "one/Tagged: cannot be used, because the session tag team uses {claims.team}, but your identity provider sent no value";
+    assert!(locked(&none)[0].starts_with(message), "{:?}", locked(&none));
     let some = with_claims(with_mfa(person("alice")), &[("team", &["payments"])]);
     let some = policy.grants(&facts(&some));
     assert!(locked(&some).is_empty() && labels(&some).contains(&"one/Tagged".to_owned()));

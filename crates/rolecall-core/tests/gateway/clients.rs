@@ -70,7 +70,7 @@ pub(crate) fn answer(
     DeviceConsent {
         retyped: user_code[5..].to_owned(),
         user_code,
-        decision,
+        choice: decision,
         shown: vec![],
     }
 }

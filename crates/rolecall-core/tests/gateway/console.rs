@@ -143,7 +143,7 @@ async fn console_requires_a_grant() {
 async fn console_sign_in_failure_is_audited() {
     let fixture = Fixture::new();
     let alice = fixture.session_of("alice").await;
-    for (error, word) in [
+    for (error, code) in [
         (
             ConsoleSignInError::Refused { status: 400 },
             "console_refused",
@@ -160,7 +160,7 @@ async fn console_sign_in_failure_is_audited() {
             .issuer()
             .visit_console(&context(), &alice, &plain(), &request(None))
             .await;
-        assert_eq!(link.unwrap_err().code(), word);
+        assert_eq!(link.unwrap_err().code(), code);
         assert_eq!(
             fixture.call_log.take(),
             [

@@ -208,9 +208,11 @@ async fn pending_ceiling_exempts_known_addresses() {
         let refused = counters.acquire_for_address(limit, wide, office).await;
         assert!(matches!(&refused, Err(RateLimitError::Exceeded(own)) if own.limit == limit));
         // No sign-in from this address was completed.
-        let stranger = Some("10.1.0.2".parse().unwrap());
+        let unknown_client = Some("10.1.0.2".parse().unwrap());
         for number in 0..2 * PENDING_RESERVED_PER_ADDRESS {
-            let taken = counters.acquire_for_address(limit, wide, stranger).await;
+            let taken = counters
+                .acquire_for_address(limit, wide, unknown_client)
+                .await;
             assert_eq!(
                 taken.is_ok(),
                 number < PENDING_RESERVED_PER_ADDRESS,

@@ -196,8 +196,8 @@ async fn retry_after_is_rest_of_window() {
     while begin(&fixture.gateway, &office, None).await.is_ok() {}
     for left in (1..=60).rev() {
         let refused = begin(&fixture.gateway, &office, None).await.unwrap_err();
-        let told = exceeded(&refused).unwrap().retry_after_seconds();
-        assert!(told <= left && told >= 1, "{told} of {left}");
+        let message = exceeded(&refused).unwrap().retry_after_seconds();
+        assert!(message <= left && message >= 1, "{message} of {left}");
         fixture.clock.advance(second());
     }
     assert!(begin(&fixture.gateway, &office, None).await.is_ok());

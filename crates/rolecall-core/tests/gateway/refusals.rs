@@ -61,17 +61,17 @@ async fn exceed(gateway: &Gateway, context: &RequestContext) {
 async fn exceeded_limits_keep_the_share_of_others() {
     let fixture = Fixture::new();
     let (gateway, by) = (&fixture.gateway, OrderedBy::Navigation);
-    let strangers: Vec<_> = (0..10)
+    let unknown_clients: Vec<_> = (0..10)
         .map(|number| context_from(&format!("203.{number}.113.1")))
         .collect();
     let office = context_from(OFFICE);
-    for context in strangers.iter().chain([&office]) {
+    for context in unknown_clients.iter().chain([&office]) {
         exceed(gateway, context).await;
     }
     let verified = fixture.okta.verified();
     let each = 2 * MESSAGES_WAITING_OF_ADDRESS_MAX;
-    let flood = strangers.iter().flat_map(|stranger| {
-        let unsigned = move |_| unsigned_order(gateway, stranger, by);
+    let flood = unknown_clients.iter().flat_map(|unknown_client| {
+        let unsigned = move |_| unsigned_order(gateway, unknown_client, by);
         (0..each).map(unsigned)
     });
     let flood = join_all(flood);
@@ -90,7 +90,7 @@ async fn exceeded_limits_keep_the_share_of_others() {
     assert!(signed_in.iter().all(Result::is_ok), "{signed_in:?}");
     // The first eight addresses use all of the shared limit; the others keep their reserve.
     let filling = MESSAGES_WAITING_MAX / MESSAGES_WAITING_OF_ADDRESS_MAX;
-    let others = strangers.len() - filling + 1;
+    let others = unknown_clients.len() - filling + 1;
     let sent = fixture.okta.verified() - verified;
     assert_eq!(
         sent,
@@ -105,7 +105,7 @@ async fn cheap_refusals_do_not_queue() {
     exceed(gateway, &office).await;
     let by = OrderedBy::Navigation;
     let flood = join_all((0..500).map(|_| unsigned_order(gateway, &office, by)));
-    let (okta, nobody) = (id("okta"), id("nobody"));
+    let (okta, unknown) = (id("okta"), id("nobody"));
     let free = async {
         let unreadable = gateway
             .sign_ins()
@@ -114,16 +114,16 @@ async fn cheap_refusals_do_not_queue() {
         let order = Some(logout("subject-alice r1"));
         let unknown = gateway
             .sign_ins()
-            .sign_out_ordered(&office, &nobody, order, by)
+            .sign_out_ordered(&office, &unknown, order, by)
             .await;
         let response = || saml("alice a1 s1");
         let unsolicited =
             gateway
                 .sign_ins()
-                .complete_unsolicited_sign_in(&office, &nobody, response());
+                .complete_unsolicited_sign_in(&office, &unknown, response());
         let for_aws = gateway
             .issuer()
-            .receive_for_aws(&office, &nobody, response());
+            .receive_for_aws(&office, &unknown, response());
         [
             unreadable.unwrap_err().code(),
             unknown.unwrap_err().code(),

@@ -126,11 +126,11 @@ async fn held_response_completes_in_its_browser() {
 #[tokio::test]
 async fn response_without_pending_sign_in_is_not_stored() {
     let fixture = Fixture::new();
-    let nobody = StartedSignIn {
+    let unknown = StartedSignIn {
         state: State::new("invented"),
         browser: BrowserSecret::new("b"),
     };
-    assert!(fixture.hold(&nobody, "alice a1 s1").await.is_err());
+    assert!(fixture.hold(&unknown, "alice a1 s1").await.is_err());
     assert_eq!(fixture.refusal().await, "expired_state");
     let elsewhere = fixture.begin("google").await;
     assert!(fixture.hold(&elsewhere, "alice a1 s1").await.is_err());

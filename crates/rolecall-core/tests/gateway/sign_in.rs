@@ -86,13 +86,13 @@ async fn sign_in_audit_has_address_and_time() {
 #[tokio::test]
 async fn unknown_provider_is_rejected() {
     let fixture = Fixture::new();
-    let nobody = id("nobody");
+    let unknown = id("nobody");
     let begun = fixture
         .gateway
         .sign_ins()
         .begin_sign_in(
             &context(),
-            &nobody,
+            &unknown,
             None,
             None,
             sign_in_request(ReturnTo::portal()),
@@ -313,8 +313,8 @@ async fn only_one_of_100_callbacks_succeeds() {
         .copied()
         .collect();
     assert_eq!(lost.len(), 99);
-    let told = |why: &&str| ["expired_state", "rate_limited"].contains(why);
-    assert!(lost.iter().all(told), "{lost:?}");
+    let message = |why: &&str| ["expired_state", "rate_limited"].contains(why);
+    assert!(lost.iter().all(message), "{lost:?}");
     let summary = fixture.take_refusals().await;
     assert_eq!(summary, [("expired_state".to_owned(), 99)]);
     assert_eq!(fixture.store.keys("session").len(), 1);

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::contested::Contested;
 use super::permission_set::session_duration;
+use super::shared_domain::SharedDomain;
 use super::unsupported_facts;
 use super::{Names, PolicyContext, line_of_text, when};
 use crate::access::assignment::{Assignment, Deny, RuleLocation, Scope};
@@ -174,11 +174,11 @@ impl RawAssignment<'_> {
         let scope = self.rule.scope(selectors, "assignment");
         let (scope, id, who) = (scope?, self.rule.id.as_ref()?, self.rule.who.clone()?);
         if who.provider.is_none()
-            && let Some(contested) = Contested::any(context.providers)
+            && let Some(shared) = SharedDomain::any(context.providers)
             && let Some(set) = sets_of(&scope, sets).find(|set| set.names_email())
         {
             let what = format!("{} uses {{email}} and is assigned", set.name);
-            contested.warn(self.rule.spot, &what);
+            shared.warn(self.rule.spot, &what);
         }
         if let Some(deny) = denied_by(&who, &scope, denies) {
             self.rule.spot.error(

@@ -7,13 +7,13 @@ use crate::config_file::Spot;
 use crate::identity::EmailAddress;
 
 /// The people whom a rule can never match, and the provider that does not report the fact.
-struct Lacking<'p> {
+struct Unsatisfiable<'p> {
     provider: &'p ProviderFacts,
     /// One of the addresses that the rule names; `None`: everyone whom the rule matches.
     user: Option<&'p EmailAddress>,
 }
 
-impl<'p> Lacking<'p> {
+impl<'p> Unsatisfiable<'p> {
     /// Checks the providers whose people the rule may match: for all of them together, then for each address in the
     /// rule.
     fn find(
@@ -24,26 +24,26 @@ impl<'p> Lacking<'p> {
     ) -> Option<Self> {
         // The first of the providers in question, if none of them reports the fact.
         let of = |may_be: &dyn Fn(&ProviderFacts) -> bool| -> Option<&'p ProviderFacts> {
-            let mut asked = context.providers.iter().filter(|facts| may_be(facts));
-            let first = asked.next()?;
+            let mut candidates = context.providers.iter().filter(|facts| may_be(facts));
+            let first = candidates.next()?;
             (is_unsupported(&first.unsupported)
-                && asked.all(|facts| is_unsupported(&facts.unsupported)))
+                && candidates.all(|facts| is_unsupported(&facts.unsupported)))
             .then_some(first)
         };
-        let may_be = |facts: &ProviderFacts| who.may_be_of(&facts.id, &facts.domains, usage);
+        let may_be = |facts: &ProviderFacts| who.may_match(&facts.id, &facts.domains, usage);
         if let Some(provider) = of(&may_be) {
             let user = None;
             return Some(Self { provider, user });
         }
         let named = who.users_named().filter(|_| usage == WhoUse::Granting);
-        let mut lacking = named.filter_map(|user| {
+        let mut unsatisfiable = named.filter_map(|user| {
             let trusted =
                 |facts: &ProviderFacts| may_be(facts) && facts.domains.contains(&user.domain());
             let provider = of(&trusted)?;
             let user = Some(user);
             Some(Self { provider, user })
         });
-        lacking.next()
+        unsatisfiable.next()
     }
 
     /// Text: the rule matches nobody, or never one of the users that it names.
@@ -71,9 +71,10 @@ pub(super) fn warn_of_people(
     context: &PolicyContext<'_>,
 ) {
     if who.names_groups()
-        && let Some(lacking) = Lacking::find(who, usage, context, |unsupported| unsupported.groups)
+        && let Some(unsatisfiable) =
+            Unsatisfiable::find(who, usage, context, |unsupported| unsupported.groups)
     {
-        let (id, about) = (&lacking.provider.id, lacking.about());
+        let (id, about) = (&unsatisfiable.provider.id, unsatisfiable.about());
         spot.warning(
             format!("the provider {id} sends no groups: {about}"),
             "name users or claims instead, or use another provider for people whose access depends on groups",
@@ -81,8 +82,8 @@ pub(super) fn warn_of_people(
     }
     for claim in who.claim_names() {
         let is_unsupported = |unsupported: &UnsupportedFacts| unsupported.claims.contains(&claim);
-        if let Some(lacking) = Lacking::find(who, usage, context, is_unsupported) {
-            let (id, about) = (&lacking.provider.id, lacking.about());
+        if let Some(unsatisfiable) = Unsatisfiable::find(who, usage, context, is_unsupported) {
+            let (id, about) = (&unsatisfiable.provider.id, unsatisfiable.about());
             spot.warning(
                 format!("the provider {id} never sends the claim {claim:?}: {about}"),
                 "name users or other claims instead, or use another provider for people whose access depends on it",
@@ -99,21 +100,24 @@ pub(super) fn warn_of_conditions(
     context: &PolicyContext<'_>,
 ) {
     let find = |is_unsupported: fn(&UnsupportedFacts) -> bool| {
-        Lacking::find(who, WhoUse::Granting, context, is_unsupported)
+        Unsatisfiable::find(who, WhoUse::Granting, context, is_unsupported)
     };
     if when.mfa
-        && let Some(lacking) = find(|unsupported| unsupported.second_factor)
+        && let Some(unsatisfiable) = find(|unsupported| unsupported.second_factor)
     {
-        let (id, meets) = (&lacking.provider.id, lacking.meets("mfa"));
+        let (id, meets) = (&unsatisfiable.provider.id, unsatisfiable.meets("mfa"));
         spot.warning(
             format!("the provider {id} does not report whether a second factor was used: {meets}"),
             "remove `mfa` and enforce a second factor at the provider, or use another provider",
         );
     }
     if when.signed_in_within.is_some()
-        && let Some(lacking) = find(|unsupported| unsupported.sign_in_time)
+        && let Some(unsatisfiable) = find(|unsupported| unsupported.sign_in_time)
     {
-        let (id, meets) = (&lacking.provider.id, lacking.meets("signed_in_within"));
+        let (id, meets) = (
+            &unsatisfiable.provider.id,
+            unsatisfiable.meets("signed_in_within"),
+        );
         spot.warning(
             format!("the provider {id} does not report when a person signed in: {meets}"),
             "remove `signed_in_within`, use another provider, or set auth_time = \"assume_now\" for this one if it asks for \

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::ProviderFacts;
-use super::contested::Contested;
+use super::shared_domain::SharedDomain;
 use crate::access::who::{AnchoredPattern, Who, WhoUse};
 use crate::config_file::{At, Reader, Spot, Value, quoted, suggest};
 use crate::identity::{EmailAddress, ProviderId, Subject, claim_name};
@@ -25,7 +25,7 @@ impl Who {
             check_trusted(&users, providers, provider_id.as_ref());
         }
         if provider.is_none() && usage == WhoUse::Granting {
-            warn_of_contested(&users, providers);
+            warn_of_shared_domains(&users, providers);
         }
         let who = Self {
             everyone: everyone == Some(true),
@@ -103,10 +103,10 @@ fn check_trusted(
 ) {
     for user in users {
         let domain = user.value.domain();
-        let mut asked = providers
+        let mut candidates = providers
             .iter()
             .filter(|facts| provider.is_none_or(|id| facts.id == *id));
-        if !asked.any(|facts| facts.domains.contains(&domain)) {
+        if !candidates.any(|facts| facts.domains.contains(&domain)) {
             let trusted = match provider {
                 Some(id) => format!("the provider {id} is not trusted"),
                 None => "no provider is trusted".to_owned(),
@@ -123,15 +123,15 @@ fn check_trusted(
 }
 
 /// Reports a warning once per domain: each provider that is trusted for it can assert these addresses.
-fn warn_of_contested(users: &[At<'_, EmailAddress>], providers: &[ProviderFacts]) {
+fn warn_of_shared_domains(users: &[At<'_, EmailAddress>], providers: &[ProviderFacts]) {
     let mut warned = Vec::new();
     for user in users {
         let domain = user.value.domain();
         if warned.contains(&domain) {
             continue;
         }
-        if let Some(contested) = Contested::of(&domain, providers) {
-            contested.warn(user.spot, &format!("{} is named", user.value));
+        if let Some(shared) = SharedDomain::of(&domain, providers) {
+            shared.warn(user.spot, &format!("{} is named", user.value));
         }
         warned.push(domain);
     }

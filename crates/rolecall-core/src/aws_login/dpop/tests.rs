@@ -331,14 +331,10 @@ fn replay_key_depends_on_key_and_jti() {
     assert_eq!(first.replay_key(), again.unwrap().replay_key());
     let other = with_claim("jti", "another".into()).unwrap();
     assert_ne!(first.replay_key(), other.replay_key());
-    let stranger = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk(&signing_key(8)) });
-    let stranger = signed(
-        &stranger.to_string(),
-        &claims().to_string(),
-        &signing_key(8),
-    );
-    let stranger = verify(&stranger).unwrap();
-    assert_ne!(first.replay_key(), stranger.replay_key());
-    assert_eq!(stranger.check_key(first.key), Err(DpopError::OtherKey));
+    let other = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": jwk(&signing_key(8)) });
+    let other = signed(&other.to_string(), &claims().to_string(), &signing_key(8));
+    let other = verify(&other).unwrap();
+    assert_ne!(first.replay_key(), other.replay_key());
+    assert_eq!(other.check_key(first.key), Err(DpopError::OtherKey));
     assert!(first.replay_until() > now() + LEEWAY);
 }

@@ -89,7 +89,7 @@ async fn refusals_without_state_are_summarized() {
         .unwrap();
     let mut events = fixture.trail.take_events();
     events.sort_by_key(|event| (event_name(&event.kind), event.address));
-    let told: Vec<_> = events
+    let message: Vec<_> = events
         .iter()
         .map(|event| {
             let (AuditEventKind::SignInRefusals(summary)
@@ -109,7 +109,7 @@ async fn refusals_without_state_are_summarized() {
         .collect();
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(
-        told,
+        message,
         [
             (None, "2001:db8::/64", 1, vec!["expired_state"]),
             (text("10.1.2.3"), "10.1.2.3", 1, vec!["unreadable"]),

@@ -6,12 +6,12 @@ use crate::config_file::Spot;
 use crate::identity::EmailDomain;
 
 /// A domain and the providers that are trusted for it, in the order of the file.
-pub(super) struct Contested<'p> {
+pub(super) struct SharedDomain<'p> {
     domain: &'p EmailDomain,
     trusted: Vec<&'p ProviderFacts>,
 }
 
-impl<'p> Contested<'p> {
+impl<'p> SharedDomain<'p> {
     /// The domain, if several providers are trusted for it.
     pub(super) fn of(domain: &'p EmailDomain, providers: &'p [ProviderFacts]) -> Option<Self> {
         let trusted = providers

@@ -14,7 +14,7 @@ use crate::record::{StoreError, VersionedRecord};
 use crate::session::Session;
 
 /// Number of attempts to save a decision while the client polls.
-const ANSWER_TRIES: usize = 16;
+const DECISION_TRIES: usize = 16;
 
 /// Why a person's decision was rejected.
 #[derive(Debug, thiserror::Error)]
@@ -62,10 +62,10 @@ impl ConsentError {
 }
 
 /// A request that is being decided, with the requests that are decided together with it.
-pub(super) struct Answering<'a> {
+pub(super) struct PendingDecision<'a> {
     pub(super) requester: &'a Requester,
     pub(super) pending: PendingRequest,
-    pub(super) decision: ConsentChoice,
+    pub(super) choice: ConsentChoice,
     /// IDs of the other requests that the person saw.
     pub(super) shown: &'a [String],
 }
@@ -140,25 +140,25 @@ impl Clients {
     /// Audits a decision, then applies it to the request and to those that were listed with it. Returns how many
     /// accepted it; `None` if the session has ended. An approval is read before the audit event is written, so a
     /// session end in between is later than it.
-    pub(super) async fn answer(
+    pub(super) async fn decide(
         &self,
         context: &RequestContext,
         session: &Session,
-        answering: Answering<'_>,
+        of: PendingDecision<'_>,
     ) -> Result<Option<u32>, StoreError> {
-        let Answering {
+        let PendingDecision {
             requester,
             pending,
-            decision,
+            choice,
             shown,
-        } = answering;
+        } = of;
         let mut all = vec![pending.clone()];
         for other in self.joinable_with(requester, &pending).await? {
             if shown.contains(&RequestId::of(other.key).to_string()) {
                 all.push(other);
             }
         }
-        let asked = ConsentDetails {
+        let details = ConsentDetails {
             client: requester.client_name.to_string(),
             flow: pending.flow,
             from: requester.origin.address,
@@ -168,12 +168,12 @@ impl Clients {
             return Ok(None);
         };
         let (actor, id) = (Actor::from(&session.identity), session.id.to_string());
-        let (kind, answer) = match decision {
+        let (kind, decision) = match choice {
             ConsentChoice::Allow => (
                 AuditEventKind::ConsentGiven {
                     actor,
                     session: id,
-                    asked,
+                    asked: details,
                 },
                 ConsentDecision::Approved(Box::new(approval)),
             ),
@@ -181,32 +181,32 @@ impl Clients {
                 AuditEventKind::ConsentDenied {
                     actor,
                     session: id,
-                    asked,
+                    asked: details,
                 },
                 ConsentDecision::Denied,
             ),
         };
         self.journal.append(context, kind).await?;
-        let mut answered = 0;
+        let mut decided = 0;
         for one in &all {
-            answered += u32::from(self.answer_one(one, &answer).await?);
+            decided += u32::from(self.apply_decision(one, &decision).await?);
         }
-        Ok(Some(answered))
+        Ok(Some(decided))
     }
 
     /// Applies the decision to one request. Returns whether it was pending.
-    async fn answer_one(
+    async fn apply_decision(
         &self,
         pending: &PendingRequest,
-        answer: &ConsentDecision,
+        decision: &ConsentDecision,
     ) -> Result<bool, StoreError> {
         let (records, now) = (&self.records, self.clock.now());
-        for _ in 0..ANSWER_TRIES {
+        for _ in 0..DECISION_TRIES {
             let written = match pending.flow {
                 Flow::Device => {
                     let seen = records.get::<DeviceAuthorization>(pending.key).await?;
                     let Some(seen) = seen else { return Ok(false) };
-                    let Ok(device) = seen.record.clone().answered(answer.clone(), now) else {
+                    let Ok(device) = seen.record.clone().decided(decision.clone(), now) else {
                         return Ok(false);
                     };
                     let until = device.stored_until();
@@ -215,7 +215,7 @@ impl Clients {
                 Flow::Code => {
                     let seen = records.get::<AuthorizationRequest>(pending.key).await?;
                     let Some(seen) = seen else { return Ok(false) };
-                    let Ok(request) = seen.record.clone().answered(answer.clone()) else {
+                    let Ok(request) = seen.record.clone().decided(decision.clone()) else {
                         return Ok(false);
                     };
                     let until = seen.expires_at;
