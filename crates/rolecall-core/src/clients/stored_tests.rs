@@ -122,13 +122,13 @@ fn authorization_request_is_decided_and_sent_once() {
 #[test]
 fn code_is_used_once() {
     const UNUSED: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":"Unused"}"#;
-    const SPOILT: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":"Spoilt"}"#;
+    const INVALIDATED: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":"Spoilt"}"#;
     const REDEEMED: &str = r#"{"asking":<ASKING>,"ask":<ASK>,"approval":<APPROVAL>,"expires_at":"2026-09-21T14:14:20Z","outcome":{"Redeemed":<MADE>}}"#;
     let unused = opened::<IssuedCode>(UNUSED).unused().unwrap();
-    assert_written(&unused.clone().invalidated(), SPOILT);
+    assert_written(&unused.clone().invalidated(), INVALIDATED);
     assert_written(&unused.redeemed(made()), REDEEMED);
     for (text, outcome) in [
-        (SPOILT, CodeState::Invalidated),
+        (INVALIDATED, CodeState::Invalidated),
         (REDEEMED, CodeState::Redeemed(made())),
     ] {
         let used = opened::<IssuedCode>(text).unused();

@@ -297,8 +297,8 @@ async fn code_is_bound_to_redirect_uri() {
         .redeem_code(&context(), &known.id, &elsewhere)
         .await;
     assert!(matches!(redeemed, Err(TokenError::InvalidGrant)));
-    let spoilt = redeem(&fixture.gateway, &known, &code).await;
-    assert!(matches!(spoilt, Err(TokenError::InvalidGrant)));
+    let invalidated = redeem(&fixture.gateway, &known, &code).await;
+    assert!(matches!(invalidated, Err(TokenError::InvalidGrant)));
 }
 
 #[tokio::test]
