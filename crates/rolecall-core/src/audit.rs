@@ -1,7 +1,8 @@
-//! What happened, as a closed set of events, and the hash chain that shows when somebody changed the story.
+//! The closed set of audit events, and the hash chain that makes tampering with the trail evident.
 //!
-//! An event names people, roles and reasons; it never holds a secret. Events are written by a writer (one run of one
-//! process) as `h_n = SHA-256(h_{n-1} || canonical(event_n))`; the adapter keeps the chain, this module defines it.
+//! An event names people, roles and reasons, never a secret. A writer (one run of one process) appends events as `h_n =
+//! SHA-256(h_{n-1}
+//! canonical(event_n))`. The adapter stores the chain; this module defines it.
 
 mod abandoned;
 mod about;
@@ -33,17 +34,17 @@ pub use reader::{
 pub use reference::ReferenceId;
 pub use refusals::{RefusalCounts, RefusalRow, RefusalSummary, Refusals};
 
-/// An intent, the longest of the events that are written all day, seldom takes more.
+/// Initial capacity: enough for almost every intent, the longest of the frequent events.
 const CANONICAL_BYTES: usize = 1024;
 
-/// Who acted: a person of a provider.
+/// Person who acted, as identified by their provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// The provider's id.
+    /// Id of the identity provider.
     pub provider: String,
-    /// `sub` or `NameID`.
+    /// `sub` of the ID token or `NameID` of the assertion.
     pub subject: String,
-    /// The believed address.
+    /// E-mail address, if it is trusted.
     pub email: Option<String>,
 }
 
@@ -57,223 +58,223 @@ impl From<&crate::identity::Identity> for Actor {
     }
 }
 
-/// Which role was asked for.
+/// Requested role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// The 12 digits.
+    /// Account id, 12 digits.
     pub account: String,
-    /// The permission set.
+    /// Name of the permission set.
     pub permission_set: String,
-    /// The variant.
+    /// Name of the variant, if the role is one.
     pub variant: Option<String>,
 }
 
-/// What credentials were asked for as.
+/// How issued credentials reach the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialDelivery {
-    /// A console link.
+    /// A sign-in link to the AWS Management Console.
     Console,
-    /// Credentials in the browser.
+    /// Shown in the browser.
     Credentials,
-    /// Credentials for a registered client.
+    /// `GetRoleCredentials` of a registered client.
     Client,
-    /// Credentials of a quarter of an hour for `aws login`.
+    /// `aws login`: credentials that are valid for 15 minutes.
     AwsLogin,
 }
 
-/// What a registered client asked a person for.
+/// Consent request of a registered client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsentDetails {
-    /// What the client calls itself; unverified.
+    /// Name with which the client registered; unverified.
     pub client: String,
-    /// In which flow.
+    /// Flow of the authorization.
     pub flow: Flow,
-    /// From which address; the event's own address is the browser's.
+    /// Client address of the device; the address of the event is that of the browser.
     pub from: Option<IpAddr>,
-    /// How many requests one answer served.
+    /// Number of requests that the decision applies to.
     pub requests: u32,
 }
 
-/// How far a writer's chain reached when another writer looked.
+/// Head of a writer's chain, as seen by another writer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WriterHead {
-    /// The writer.
+    /// Id of the writer.
     pub writer: String,
-    /// The sequence number of its last event.
+    /// Sequence number of its last event.
     pub sequence: u64,
-    /// The last link of its chain, hexadecimal.
+    /// Hash of its last event, hexadecimal.
     pub hash: String,
 }
 
-/// What happened.
+/// Kind of an event, with its details.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum AuditEventKind {
-    /// A process began to write: the first event of each chain.
+    /// A process started to write: the first event of each chain.
     WriterStarted {
-        /// The program's version.
+        /// Version of the program.
         version: String,
-        /// Chains that grew since a writer last said so here; whoever cuts the end off one of them must change this too.
+        /// Chains that grew since the last such event here. Truncating one of them requires changing this event, too.
         earlier: Vec<WriterHead>,
     },
-    /// Somebody signed in.
+    /// A person signed in.
     SignedIn {
-        /// Who.
+        /// Person who signed in.
         actor: Actor,
-        /// The session's public id.
+        /// Public id of the session.
         session: String,
-        /// Whether with a second factor.
+        /// Whether a second factor was used.
         mfa: bool,
-        /// Whether the provider began it and nobody here (SAML Profiles 4.1.5).
+        /// Whether the response was unsolicited (SAML Profiles 4.1.5).
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         unsolicited: bool,
     },
     /// A sign-in was refused.
     SignInRefused {
-        /// At which provider, as far as known.
+        /// Id of the identity provider, if known.
         provider: Option<String>,
-        /// A stable word: one of [`crate::sign_in::RejectReason::code`] or of [`crate::sign_in::SignInError::code`].
+        /// Stable code: one of [`crate::sign_in::RejectReason::code`] or [`crate::sign_in::SignInError::code`].
         reason: String,
     },
-    /// Sign-ins were refused that showed no live `state`: all of one address and window.
+    /// Refused sign-ins without a live `state`, summarized by client address and window.
     SignInRefusals(RefusalSummary),
-    /// Somebody ended a session.
+    /// A session was ended.
     SignedOut {
-        /// Who.
+        /// Owner of the session.
         actor: Actor,
-        /// The session's public id.
+        /// Public id of the session.
         session: String,
         /// `sign_out`, `client_sign_out`, `ended_by_owner`, `ended_by_administrator`, `ended_by_provider`, `replaced`, `too_many`, `refresh_token_reused`, `code_replayed`
         reason: String,
     },
-    /// A provider's order to end sessions was refused.
+    /// A logout request of an identity provider was refused.
     SignOutRefused {
-        /// At which provider, as far as known.
+        /// Id of the identity provider, if known.
         provider: Option<String>,
-        /// A stable word: one of [`crate::sign_in::RejectReason::code`] or of [`crate::sign_in::SignOutError::code`].
+        /// Stable code: one of [`crate::sign_in::RejectReason::code`] or [`crate::sign_in::SignOutError::code`].
         reason: String,
     },
-    /// Orders of providers to end sessions were refused: all of one address and window.
+    /// Refused logout requests, summarized by client address and window.
     SignOutRefusals(RefusalSummary),
-    /// A registered client got its first tokens, by a person's consent.
+    /// A registered client redeemed an authorization for its first tokens.
     ClientSessionBegun {
-        /// Who allowed it.
+        /// Person who gave consent.
         actor: Actor,
-        /// The client session's public id.
+        /// Public id of the client session.
         session: String,
-        /// What the client calls itself; unverified.
+        /// Name with which the client registered; unverified.
         client: String,
-        /// How it came.
+        /// Flow of the authorization.
         flow: Flow,
-        /// The public id of the browser's session in which it was allowed.
+        /// Public id of the browser session in which the person gave consent.
         allowed_in: String,
     },
-    /// Somebody allowed a registered client to act for them.
+    /// A person granted a registered client access.
     ConsentGiven {
-        /// Who.
+        /// Person who decided.
         actor: Actor,
-        /// The public id of the browser's session.
+        /// Public id of the browser session.
         session: String,
-        /// What is known of who asked.
+        /// Details of the request.
         asked: ConsentDetails,
     },
-    /// Somebody refused a registered client.
+    /// A person denied a registered client access.
     ConsentDenied {
-        /// Who.
+        /// Person who decided.
         actor: Actor,
-        /// The public id of the browser's session.
+        /// Public id of the browser session.
         session: String,
-        /// What is known of who asked.
+        /// Details of the request.
         asked: ConsentDetails,
     },
-    /// Credentials are about to be asked for. Durable before they leave.
+    /// Credentials are about to be requested. Durable before the request is sent.
     IssueIntended {
-        /// Who.
+        /// Person for whom they are issued.
         actor: Actor,
-        /// The session's public id.
+        /// Public id of the session.
         session: String,
-        /// Which role.
+        /// Requested role.
         target: Target,
-        /// The role's ARN.
+        /// ARN of the role.
         role: String,
-        /// The assignments that grant it.
+        /// Ids of the assignments that grant the role.
         assignments: Vec<String>,
-        /// Seconds.
+        /// Duration in seconds.
         duration: u32,
-        /// The session name AWS will show.
+        /// `RoleSessionName`, which CloudTrail shows.
         role_session_name: String,
-        /// The source identity, where one is set.
+        /// `SourceIdentity`, if configured.
         source_identity: Option<String>,
-        /// The keys of the session tags.
+        /// Keys of the session tags.
         tag_keys: Vec<String>,
-        /// What it is for.
+        /// How the credentials reach the caller.
         delivery: CredentialDelivery,
         /// `jti` of the token that convinces AWS, where the gateway signs one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token_id: Option<String>,
     },
-    /// Credentials were issued; ends the intent of the same reference.
+    /// Credentials were issued. Completes the intent with the same reference.
     IssueDone {
         /// `AccessKeyId`
         access_key_id: String,
         /// `AssumedRoleUser.Arn`
         assumed_role: String,
-        /// When they end.
+        /// Expiration of the credentials.
         expires_at: DateTime<Utc>,
-        /// Which Region's STS.
+        /// Region of the STS endpoint.
         region: String,
-        /// STS's request id.
+        /// Request id of STS.
         request_id: Option<String>,
-        /// Earlier tries that STS may have answered too, with credentials which never arrived.
+        /// Earlier attempts without a response; STS may have issued credentials for them.
         #[serde(default, skip_serializing_if = "is_zero")]
         unanswered: u32,
     },
-    /// A SAML response was made for the browser to post to AWS's sign-in endpoint: no credentials passed the gateway. Ends
-    /// the intent of the same reference.
+    /// A SAML response was created for the browser to post to AWS's sign-in endpoint; the gateway receives no
+    /// credentials. Completes the intent with the same reference.
     IssuePosted {
         /// `ID` of the assertion.
         assertion: String,
-        /// `Recipient`: which sign-in endpoint.
+        /// `Recipient`, the URL of the sign-in endpoint.
         recipient: String,
-        /// Until when AWS takes it.
+        /// Time after which AWS rejects the response.
         expires_at: DateTime<Utc>,
     },
-    /// No credentials were issued; ends the intent of the same reference.
+    /// No credentials were issued. Completes the intent with the same reference.
     IssueFailed {
-        /// A stable word: `token`, `sts_unavailable`, `audit_timeout` or one of [`crate::aws::StsRefusal::code`].
+        /// Stable code: `token`, `sts_unavailable`, `audit_timeout` or one of [`crate::aws::StsRefusal::code`].
         reason: String,
-        /// AWS's error code.
+        /// Error code of AWS.
         aws_code: Option<String>,
-        /// STS's request id.
+        /// Request id of STS.
         request_id: Option<String>,
-        /// Tries that STS may have answered, with credentials which never arrived.
+        /// Attempts without a response; STS may have issued credentials for them.
         #[serde(default, skip_serializing_if = "is_zero")]
         unanswered: u32,
     },
-    /// The caller hung up before the issue of the same reference had ended, or its session ended meanwhile: nobody has its
-    /// credentials.
+    /// The caller disconnected before the issue with the same reference was complete, or its session ended meanwhile.
+    /// The credentials were discarded.
     IssueUndelivered {},
-    /// Somebody asked for a role that today's policy does not grant them.
+    /// A person requested a role that the current policy does not grant.
     IssueRefused {
-        /// Who.
+        /// Person who requested the role.
         actor: Actor,
-        /// Which role.
+        /// Requested role.
         target: Target,
-        /// A stable word: `not_granted`, `condition`, `template`
+        /// Stable code: `not_granted`, `condition` or `template`
         reason: String,
     },
-    /// A configuration was loaded and serves.
+    /// A configuration was loaded and is in use.
     ConfigurationLoaded {
-        /// SHA-256 of everything that was read, hexadecimal.
+        /// SHA-256 of all files that were read, hexadecimal.
         digest: String,
-        /// How much of the access policy changed, where a new one took the place of another.
+        /// Changes to the access policy, if the configuration replaced another.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         changes: Option<AccessChanges>,
     },
-    /// A configuration was refused; the old one serves on.
+    /// A configuration was rejected; the previous one stays in use.
     ConfigurationRefused {
-        /// How many mistakes.
+        /// Number of errors.
         mistakes: u64,
     },
 }
@@ -285,16 +286,16 @@ fn is_zero(number: &u32) -> bool {
 /// One event of the trail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEvent {
-    /// When.
+    /// Time of the event.
     pub at: DateTime<Utc>,
-    /// Which request, or which issue.
+    /// Id of the request, or of the issue.
     pub reference: ReferenceId,
-    /// From where.
+    /// Client address.
     pub address: Option<IpAddr>,
-    /// Which program asked, of its `User-Agent`: see [`crate::caller::ClientInfo::program`]. Events of earlier versions have a
-    /// short digest of the header.
+    /// Program from the `User-Agent` header: see [`crate::caller::ClientInfo::program`]. Events of earlier versions
+    /// contain a short digest of the header.
     pub user_agent: Option<String>,
-    /// What.
+    /// Kind and details.
     #[serde(flatten)]
     pub kind: AuditEventKind,
 }
@@ -303,7 +304,7 @@ impl AuditEvent {
     /// The canonical form that is hashed and stored: JSON in declaration order, without spaces.
     ///
     /// # Errors
-    /// Never for the types above; the signature is serde's.
+    /// None for the types above; serde's signature requires the `Result`.
     pub fn canonical(&self) -> Result<String, serde_json::Error> {
         let mut text = Vec::with_capacity(CANONICAL_BYTES);
         serde_json::to_writer(&mut text, self)?;

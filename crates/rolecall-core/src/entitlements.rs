@@ -164,7 +164,7 @@ impl Entitlements {
         let changes = changes.map(Into::into);
         let loaded = AuditEventKind::ConfigurationLoaded { digest, changes };
         self.journal
-            .append(&self.journal.own_context(), loaded)
+            .append(&self.journal.internal_context(), loaded)
             .await
     }
 
@@ -175,7 +175,7 @@ impl Entitlements {
     pub async fn record_refused_load(&self, errors: u64) -> Result<(), StoreError> {
         let refused = AuditEventKind::ConfigurationRefused { mistakes: errors };
         self.journal
-            .append(&self.journal.own_context(), refused)
+            .append(&self.journal.internal_context(), refused)
             .await
     }
 }

@@ -1,4 +1,4 @@
-//! The end of an intent whose caller did not wait until it was durable.
+//! Completion of an intent whose caller stopped waiting before it was durable.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use super::{AuditEvent, AuditEventKind};
 
 impl AuditEvent {
-    /// What ends an intent that became durable only after its caller had stopped waiting, `waited` after it was made: AWS was
-    /// not asked. None for any other event.
+    /// Event that completes an intent which became durable only after its caller had stopped waiting, `waited` after
+    /// its creation. AWS was not called. None for any other event.
     pub fn abandoned(&self, waited: Duration) -> Option<Self> {
         if !matches!(self.kind, AuditEventKind::IssueIntended { .. }) {
             return None;

@@ -1,26 +1,26 @@
-//! What an event is called and whom it is about, for those who search the trail.
+//! Name, subject and outcome of an event, for searches of the trail.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Actor, AuditEventKind, Target};
 
-/// How something ended.
+/// Outcome of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// As was asked.
+    /// The action was completed.
     Success,
-    /// Rolecall or a person said no.
+    /// The gateway or a person denied it.
     Refused,
-    /// AWS or an outage prevented it, or nobody received it.
+    /// An error of AWS or an outage prevented it, or the result was not delivered.
     Failed,
 }
 
 impl Outcome {
-    /// All of them.
+    /// All outcomes.
     pub const ALL: [Self; 3] = [Self::Success, Self::Refused, Self::Failed];
 
-    /// A stable word.
+    /// Stable code.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -39,67 +39,67 @@ impl std::str::FromStr for Outcome {
     }
 }
 
-/// See the module.
+/// Searchable properties of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct About<'e> {
     /// `event` of the canonical form.
     pub event: &'static str,
-    /// At which provider, where nobody acted; an actor names their own.
+    /// Id of the identity provider, for events without an actor.
     pub provider: Option<&'e str>,
-    /// Who acted.
+    /// Person who acted.
     pub actor: Option<&'e Actor>,
-    /// Which role was asked for.
+    /// Requested role.
     pub target: Option<&'e Target>,
 }
 
 impl AuditEventKind {
-    /// See [`About`].
+    /// Returns the searchable properties.
     pub fn about(&self) -> About<'_> {
-        let nobody = |event| About {
+        let system = |event| About {
             event,
             provider: None,
             actor: None,
             target: None,
         };
-        let somebody = |event, actor| About {
+        let person = |event, actor| About {
             actor: Some(actor),
-            ..nobody(event)
+            ..system(event)
         };
         match self {
-            Self::WriterStarted { .. } => nobody("writer_started"),
-            Self::SignedIn { actor, .. } => somebody("signed_in", actor),
+            Self::WriterStarted { .. } => system("writer_started"),
+            Self::SignedIn { actor, .. } => person("signed_in", actor),
             Self::SignInRefused { provider, .. } => About {
                 provider: provider.as_deref(),
-                ..nobody("sign_in_refused")
+                ..system("sign_in_refused")
             },
-            Self::SignedOut { actor, .. } => somebody("signed_out", actor),
+            Self::SignedOut { actor, .. } => person("signed_out", actor),
             Self::SignOutRefused { provider, .. } => About {
                 provider: provider.as_deref(),
-                ..nobody("sign_out_refused")
+                ..system("sign_out_refused")
             },
-            Self::SignInRefusals { .. } => nobody("sign_in_refusals"),
-            Self::SignOutRefusals { .. } => nobody("sign_out_refusals"),
-            Self::ClientSessionBegun { actor, .. } => somebody("client_session_begun", actor),
-            Self::ConsentGiven { actor, .. } => somebody("consent_given", actor),
-            Self::ConsentDenied { actor, .. } => somebody("consent_denied", actor),
+            Self::SignInRefusals { .. } => system("sign_in_refusals"),
+            Self::SignOutRefusals { .. } => system("sign_out_refusals"),
+            Self::ClientSessionBegun { actor, .. } => person("client_session_begun", actor),
+            Self::ConsentGiven { actor, .. } => person("consent_given", actor),
+            Self::ConsentDenied { actor, .. } => person("consent_denied", actor),
             Self::IssueIntended { actor, target, .. } => About {
                 target: Some(target),
-                ..somebody("issue_intended", actor)
+                ..person("issue_intended", actor)
             },
-            Self::IssueDone { .. } => nobody("issue_done"),
-            Self::IssuePosted { .. } => nobody("issue_posted"),
-            Self::IssueFailed { .. } => nobody("issue_failed"),
-            Self::IssueUndelivered {} => nobody("issue_undelivered"),
+            Self::IssueDone { .. } => system("issue_done"),
+            Self::IssuePosted { .. } => system("issue_posted"),
+            Self::IssueFailed { .. } => system("issue_failed"),
+            Self::IssueUndelivered {} => system("issue_undelivered"),
             Self::IssueRefused { actor, target, .. } => About {
                 target: Some(target),
-                ..somebody("issue_refused", actor)
+                ..person("issue_refused", actor)
             },
-            Self::ConfigurationLoaded { .. } => nobody("configuration_loaded"),
-            Self::ConfigurationRefused { .. } => nobody("configuration_refused"),
+            Self::ConfigurationLoaded { .. } => system("configuration_loaded"),
+            Self::ConfigurationRefused { .. } => system("configuration_refused"),
         }
     }
 
-    /// How it ended; none for the beginning of an issue, whose end is another event.
+    /// Returns the outcome; none for an intent, which another event completes.
     pub fn outcome(&self) -> Option<Outcome> {
         match self {
             Self::WriterStarted { .. }
@@ -122,7 +122,7 @@ impl AuditEventKind {
         }
     }
 
-    /// The public id of the session it is about, and of the one in which that was allowed.
+    /// Returns the public id of the event's session, and that of the session in which it was allowed.
     pub fn sessions(&self) -> (Option<&str>, Option<&str>) {
         match self {
             Self::SignedIn { session, .. }

@@ -1,17 +1,17 @@
-//! What an event says of a new access policy.
+//! Number of changes to the access policy, for the audit event.
 
 use serde::{Deserialize, Serialize};
 
 use crate::access::PolicyChanges;
 
-/// How much of an access policy changed, see [`PolicyChanges`].
+/// Size of a change to the access policy, see [`PolicyChanges`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessChanges {
-    /// Assignments that were added, removed or changed.
+    /// Number of assignments added, removed or changed.
     pub assignments: usize,
-    /// Denies that were.
+    /// Number of denies added, removed or changed.
     pub denies: usize,
-    /// Assigned roles that were.
+    /// Number of assigned roles added, removed or changed.
     pub roles: usize,
 }
 

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 pub struct ChainHash(pub [u8; 32]);
 
 impl ChainHash {
-    /// What the first event of a writer is chained to.
+    /// Start of a writer's chain: the predecessor of its first event.
     pub fn genesis(writer: &str) -> Self {
         let mut hash = Sha256::new();
         hash.update(b"rolecall/audit/v1");
@@ -15,7 +15,7 @@ impl ChainHash {
         Self(hash.finalize().into())
     }
 
-    /// The link after this one: of the event's sequence number and its canonical form.
+    /// Returns the hash of the next event, from its sequence number and canonical form.
     #[must_use]
     pub fn next(&self, sequence: u64, canonical: &str) -> Self {
         let mut hash = Sha256::new();
@@ -36,7 +36,7 @@ impl std::fmt::Display for ChainHash {
     }
 }
 
-/// A text is no [`ChainHash`]: not 64 lower-case hexadecimal digits.
+/// The text is not a [`ChainHash`]: 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a hash of the trail")]
 pub struct InvalidChainHash;

@@ -1,14 +1,14 @@
-//! What joins the page that a person sees, the log and the audit trail.
+//! Context of a request, shared by page, log and audit trail.
 
 use crate::caller::ClientInfo;
 
 use super::ReferenceId;
 
-/// Who is asking, as far as the transport knows: goes into the audit trail and into conditions.
+/// Caller of a request, as far as the transport knows. Used by the audit trail and by conditions.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
-    /// Joins page, log and trail.
+    /// Correlates page, log and trail.
     pub reference: ReferenceId,
-    /// From where.
+    /// Address and program of the client.
     pub origin: ClientInfo,
 }

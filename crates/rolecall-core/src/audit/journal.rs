@@ -1,4 +1,4 @@
-//! Writing to the audit trail: what happened becomes an event with its time, reference and address.
+//! Writes to the audit trail: adds time, reference and address to each event.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use super::{
     AuditEvent, AuditEventKind, AuditLog, ReferenceId, RefusalCounts, Refusals, RequestContext,
 };
 
-/// Makes events of what happened and appends them. Refusals that strangers can cause without end are counted and written
-/// as summaries.
+/// Creates events and appends them. Refusals that unauthenticated clients can cause without limit are counted and
+/// written as summaries.
 pub struct Journal {
     audit: Arc<dyn AuditLog>,
     clock: Arc<dyn Clock>,
@@ -20,7 +20,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// A journal over this trail.
+    /// Creates a journal that writes to `audit`.
     pub fn new(audit: Arc<dyn AuditLog>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         Self {
             audit,
@@ -30,12 +30,12 @@ impl Journal {
         }
     }
 
-    /// The trail.
+    /// Returns the trail.
     pub(crate) fn trail(&self) -> &dyn AuditLog {
         self.audit.as_ref()
     }
 
-    /// As [`AuditLog::accepts`].
+    /// See [`AuditLog::accepts`].
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -43,7 +43,7 @@ impl Journal {
         self.audit.accepts().await
     }
 
-    /// Appends what happened.
+    /// Appends an event.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -56,7 +56,7 @@ impl Journal {
         self.audit.append(&event).await
     }
 
-    /// Appends how an intent ended that is in the trail.
+    /// Appends the outcome of an intent that is already in the trail.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -70,24 +70,29 @@ impl Journal {
     }
 
     /// Counts a refusal for [`Journal::write_refusals`].
-    pub(crate) fn summarise(&self, kind: Refusals, context: &RequestContext, reason: &'static str) {
+    pub(crate) fn count_refusal(
+        &self,
+        kind: Refusals,
+        context: &RequestContext,
+        reason: &'static str,
+    ) {
         let address = context.origin.address;
         self.refusals.add(kind, address, reason, self.clock.now());
     }
 
-    /// Whether a refusal may have an event of its own, see [`RefusalCounts::allows_event`].
+    /// Returns whether a refusal may have its own event, see [`RefusalCounts::allows_event`].
     pub(crate) fn allows_event(&self, by_provider: bool) -> bool {
         self.refusals.allows_event(by_provider, self.clock.now())
     }
 
-    /// Writes the refusals of requests that showed nothing of ours: those whose window has ended, or `all` of them before
-    /// the process ends. What cannot be written is kept.
+    /// Writes the counted refusals of windows that have ended, or, if `all`, of every window, before the process exits.
+    /// Refusals that cannot be written are kept.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn write_refusals(&self, all: bool) -> Result<(), StoreError> {
         for summary in self.refusals.taken(self.clock.now(), all) {
-            let mut context = self.own_context();
+            let mut context = self.internal_context();
             context.origin.address = summary.address();
             let event = self.event(&context, summary.audit_event());
             if let Err(error) = self.audit.append_once(&event).await {
@@ -98,13 +103,13 @@ impl Journal {
         Ok(())
     }
 
-    /// A fresh reference id.
+    /// Generates a reference id.
     pub fn reference(&self) -> ReferenceId {
         ReferenceId::generate(self.entropy.as_ref())
     }
 
-    /// The context of what the gateway does by itself.
-    pub(crate) fn own_context(&self) -> RequestContext {
+    /// Returns the context of actions that the gateway takes without a request.
+    pub(crate) fn internal_context(&self) -> RequestContext {
         RequestContext {
             reference: self.reference(),
             origin: ClientInfo::default(),

@@ -9,36 +9,37 @@ use super::AuditEvent;
 /// The audit trail, append-only.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
-    /// Appends. When this returns, the event is durable.
+    /// Appends an event. When this returns, the event is durable.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it could not be made durable.
+    /// [`StoreError::Unavailable`] if the event could not be made durable.
     async fn append(&self, event: &AuditEvent) -> Result<(), StoreError>;
 
-    /// Appends how an intent ended that is durable already. When this returns, the event outlives this process; it is made
-    /// durable right after, and nobody waits for that. A machine that loses its power in between leaves the intent open.
+    /// Appends the outcome of a durable intent. When this returns, the event survives the end of the process; it
+    /// becomes durable shortly afterwards, which is not awaited. A power failure in between leaves the intent open.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it could not be written.
+    /// [`StoreError::Unavailable`] if the event could not be written.
     async fn append_outcome(&self, event: &AuditEvent) -> Result<(), StoreError>;
 
-    /// Appends an event that must not be written twice: an append that fails may have happened after all, and whoever tries it
-    /// again writes another. When this returns, the event is in the trail, or is kept in memory until it is. A process that is
-    /// killed meanwhile loses it.
+    /// Appends an event that must not be written twice: a failed append may have succeeded, and a retry writes a second
+    /// event. When this returns, the event is in the trail, or is kept in memory until it is. It is lost if the process
+    /// is killed before.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the trail has not taken the event, and will not write it.
+    /// [`StoreError::Unavailable`] if the trail does not contain the event and will not write it.
     async fn append_once(&self, event: &AuditEvent) -> Result<(), StoreError> {
         self.append(event).await
     }
 
-    /// Whether the trail can be written to: commits as much as an event needs.
+    /// Checks whether the trail is writable, by committing as much data as an event needs.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn ready(&self) -> Result<(), StoreError>;
 
-    /// As [`AuditLog::ready`], cheap enough to ask before each flow that would end in an event: the answer may be a second old.
+    /// As [`AuditLog::ready`], cheap enough to call before each flow that ends with an event: the result may be a
+    /// second old.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -46,8 +47,8 @@ pub trait AuditLog: Send + Sync {
         self.ready().await
     }
 
-    /// Whether this process has a fault of its own, which keeps it from writing to a database that other replicas can write to.
-    /// Answers from what is known, without asking the database.
+    /// Returns the fault of this process, if it cannot write to a database that other replicas can write to. Does not
+    /// query the database.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -55,7 +56,7 @@ pub trait AuditLog: Send + Sync {
         Ok(())
     }
 
-    /// Whether the other replicas write to the same database, which then fails for all of them or for none.
+    /// Whether all replicas write to the same database, so that an outage affects all of them.
     fn is_shared(&self) -> bool {
         false
     }

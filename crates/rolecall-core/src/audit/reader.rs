@@ -1,7 +1,7 @@
 //! The port that searches the audit trail.
 //!
-//! A search reads an index beside the trail, which is filled after the events; the trail alone is proof. In the index, the
-//! events that end an issue carry the person and the role of the intent they end, so that both are found together.
+//! A search reads an index beside the trail, which is updated after the events; only the trail is proof. In the index,
+//! the events that complete an issue contain the person and the role of their intent, so that a search finds both.
 
 use std::net::IpAddr;
 
@@ -16,64 +16,64 @@ use crate::record::StoreError;
 
 use super::Outcome;
 
-/// Events on a page where no number was asked for.
+/// Events on a page by default.
 const PAGE_DEFAULT: usize = 50;
-/// Events on a page at most.
+/// Maximum number of events on a page.
 const PAGE_MAX: usize = 1_000;
 
-/// Whose events are searched for.
+/// Person whose events are searched for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PersonQuery {
-    /// Everybody who had this address at the time of the event.
+    /// Everyone with this address at the time of the event.
     Email(EmailAddress),
     /// One person.
     Subject(ProviderId, Subject),
 }
 
-/// What an event must fit. What is not named is not looked at.
+/// Criteria of a search. A field that is none matches every event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditQuery {
-    /// Whose.
+    /// Person.
     pub person: Option<PersonQuery>,
-    /// At which identity provider.
+    /// Identity provider.
     pub provider: Option<ProviderId>,
-    /// In which AWS account.
+    /// AWS account.
     pub account: Option<AccountId>,
-    /// The name of the permission set.
+    /// Name of the permission set.
     pub role: Option<String>,
-    /// How it ended.
+    /// Outcome.
     pub outcome: Option<Outcome>,
-    /// From which client address.
+    /// Client address.
     pub address: Option<IpAddr>,
-    /// At this moment or later.
+    /// Earliest time, inclusive.
     pub since: Option<DateTime<Utc>>,
-    /// Before this moment.
+    /// Latest time, exclusive.
     pub until: Option<DateTime<Utc>>,
-    /// Only older events than this one: the last of the page before.
+    /// Only events older than this one, the last of the previous page.
     pub after: Option<EventKey>,
-    /// Events on the page; see [`AuditQuery::page_size`].
+    /// Number of events on the page; see [`AuditQuery::page_size`].
     pub limit: Option<usize>,
 }
 
 impl AuditQuery {
-    /// How many events are on a page: 50 where no number was asked for, and 1,000 at most.
+    /// Returns the number of events on a page: 50 by default, 1,000 at most.
     pub fn page_size(&self) -> usize {
         self.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
     }
 }
 
-/// The place of an event in the order of a search: by time, and where two have the same, by writer and sequence.
+/// Position of an event in the order of a search: by time, then by writer and sequence number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EventKey {
     /// UTC, RFC 3339 with microseconds.
     pub at: String,
-    /// The writer.
+    /// Id of the writer.
     pub writer: String,
-    /// The number in its writer's chain.
+    /// Sequence number in the writer's chain.
     pub sequence: i64,
 }
 
-/// Why a text is no [`EventKey`].
+/// The text is not an [`EventKey`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("write the `next` of the page before: TIME/WRITER/SEQUENCE")]
 pub struct InvalidEventKey;
@@ -103,56 +103,56 @@ impl std::str::FromStr for EventKey {
     }
 }
 
-/// An event that was found.
+/// Event in the result of a search.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FoundEvent {
-    /// Its place.
+    /// Position in the order of the search.
     #[serde(flatten)]
     pub key: EventKey,
     /// `event` of its canonical form.
     pub name: String,
-    /// How it ended, where it is an end.
+    /// Outcome; none for an intent.
     pub outcome: Option<Outcome>,
-    /// Joins the events of one request.
+    /// Correlates the events of one request.
     pub reference: String,
-    /// The person's identity provider.
+    /// Id of the person's identity provider.
     pub provider: Option<String>,
-    /// What the provider calls the person.
+    /// Subject of the person at the provider.
     pub subject: Option<String>,
-    /// The person's address.
+    /// E-mail address of the person.
     pub email: Option<String>,
-    /// The AWS account.
+    /// AWS account id.
     pub account: Option<String>,
-    /// The permission set.
+    /// Name of the permission set.
     pub role: Option<String>,
-    /// The client's address.
+    /// Client address.
     pub address: Option<String>,
-    /// The public id of the session.
+    /// Public id of the session.
     pub session: Option<String>,
-    /// The event as it stands in the trail: JSON, unless somebody has changed it. None when it was removed.
+    /// The event in the trail: JSON, unless it was tampered with. None if it was removed.
     pub canonical: Option<String>,
 }
 
-/// A page of a search, newest first.
+/// Page of a search, newest event first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AuditPage {
-    /// The events.
+    /// Events of the page.
     pub events: Vec<FoundEvent>,
-    /// Where the next page goes on; none on the last.
+    /// Key for the next page; none on the last.
     pub next: Option<EventKey>,
 }
 
 /// Searches the audit trail.
 #[async_trait]
 pub trait AuditReader: Send + Sync {
-    /// A page of the events that fit, newest first.
+    /// Returns a page of the matching events, newest first.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn search(&self, query: &AuditQuery) -> Result<AuditPage, StoreError>;
 
-    /// One session's events and those of the client sessions that were allowed in it, oldest first, at most 1,000; `next` is the
-    /// last of them when there are more.
+    /// Returns the events of a session and of the client sessions that were allowed in it, oldest first, at most 1,000.
+    /// `next` is the last of them if there are more.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

@@ -1,13 +1,13 @@
-//! The identifier that page, log and audit trail share.
+//! Identifier that correlates page, log and audit trail.
 
 use serde::{Deserialize, Serialize};
 
-/// Joins everything that belongs to one request or one issue: shown on pages, in logs and in the trail.
+/// Id of one request or one issue: shown on pages, in logs and in the trail.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ReferenceId(pub(super) String);
 
 impl ReferenceId {
-    /// A new id: 80 random bits in Crockford's base32, 16 characters, easy to read out.
+    /// Generates an id: 80 random bits in Crockford's base32, 16 characters, easy to read aloud.
     pub fn generate(entropy: &dyn crate::base::Entropy) -> Self {
         const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let mut bytes = [0_u8; 16];
@@ -20,7 +20,7 @@ impl ReferenceId {
         )
     }
 
-    /// The id.
+    /// Returns the id.
     pub fn as_str(&self) -> &str {
         &self.0
     }

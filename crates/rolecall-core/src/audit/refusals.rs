@@ -1,5 +1,5 @@
-//! Refusals of requests that show nothing of ours: counted in memory and summarised, one event for each client address
-//! and window, since whoever likes can make any number of them.
+//! Refusals of requests without valid gateway data. An unauthenticated client can cause any number of them, so they are
+//! counted in memory and written as one event for each client address and window.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -13,29 +13,30 @@ use crate::record::rate_limit::{AddressPrefix, Width, rate_limit_prefix};
 
 use super::AuditEventKind;
 
-/// What was refused.
+/// Kind of refused request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusals {
     /// Sign-ins.
     SignIn,
-    /// Orders to sign out.
+    /// Logout requests.
     SignOut,
 }
 
-/// What the trail says of the refusals of one address and window.
+/// Content of the event that summarizes the refusals of one address and window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusalSummary {
-    /// The address, or the network in CIDR notation; none when they are of many networks or of no known address.
+    /// Address, or network in CIDR notation; none if they are from many networks or if the address is unknown.
     pub from: Option<String>,
-    /// The first of them.
+    /// Time of the first refusal.
     pub since: DateTime<Utc>,
-    /// How many.
+    /// Number of refusals.
     pub refusals: u64,
-    /// How many of each reason; the reasons are those of [`AuditEventKind::SignInRefused`] and [`AuditEventKind::SignOutRefused`].
+    /// Number of refusals by reason; the reasons are those of [`AuditEventKind::SignInRefused`] and
+    /// [`AuditEventKind::SignOutRefused`].
     pub reasons: BTreeMap<String, u64>,
 }
 
-/// The refusals of one address, or of one network, since the first of them.
+/// Refusals of one address or network, since the first of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusalRow {
     kind: Refusals,
@@ -45,12 +46,12 @@ pub struct RefusalRow {
 }
 
 impl RefusalRow {
-    /// The address, where it is a single one.
+    /// Returns the address, if it is a single one.
     pub fn address(&self) -> Option<IpAddr> {
         self.from.and_then(|from| from.single())
     }
 
-    /// The event.
+    /// Returns the summary as an audit event.
     pub fn audit_event(&self) -> AuditEventKind {
         let reasons = self.reasons.iter();
         let summary = RefusalSummary {
@@ -70,15 +71,15 @@ impl RefusalRow {
 
 type Rows = HashMap<(Refusals, Option<AddressPrefix>), RefusalRow>;
 
-/// Events of one window: since when, and how many.
+/// Events of one window: its start and their number.
 type Events = (DateTime<Utc>, u32);
 
 /// Counts refusals until they are taken.
 #[derive(Default)]
 pub struct RefusalCounts {
-    // Not Tokio mutexes: nothing is awaited while they are held.
+    // Not Tokio mutexes: they are not held across an await.
     rows: Mutex<Rows>,
-    /// Refusals with an event of their own, by who refused: since when, and how many.
+    /// Refusals with their own event, by gateway and provider: start of the window and number.
     events: Mutex<[Option<Events>; 2]>,
 }
 
@@ -102,8 +103,8 @@ impl RefusalCounts {
         *row.reasons.entry(reason).or_default() += 1;
     }
 
-    /// Whether one more refusal may have an event of its own, of at most [`limits::REFUSAL_EVENTS_MAX`] in a window.
-    /// Those that the provider refused are counted apart: whoever likes can bring them about.
+    /// Returns whether another refusal may have its own event: at most [`limits::REFUSAL_EVENTS_MAX`] in a window.
+    /// Refusals by the provider are counted separately, because anyone can cause them.
     pub fn allows_event(&self, by_provider: bool, now: DateTime<Utc>) -> bool {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         let [others, refused_there] = &mut *events;
@@ -116,7 +117,7 @@ impl RefusalCounts {
         allowed
     }
 
-    /// Takes the summaries out whose window has ended; all of them where `all`.
+    /// Removes and returns the summaries of windows that have ended, or of all windows if `all`.
     pub fn take(&self, now: DateTime<Utc>, all: bool) -> Vec<RefusalRow> {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = rows.extract_if(|_, row| all || row.since + limits::REFUSALS_WINDOW <= now);
@@ -125,7 +126,8 @@ impl RefusalCounts {
         ended
     }
 
-    /// As [`RefusalCounts::take`]; what is not asked for comes back when this is dropped, as when a write is given up.
+    /// As [`RefusalCounts::take`]. Summaries that are not consumed are restored on drop, for example if a write is
+    /// canceled.
     pub fn taken(&self, now: DateTime<Utc>, all: bool) -> TakenRows<'_> {
         TakenRows {
             counts: self,
@@ -133,11 +135,11 @@ impl RefusalCounts {
         }
     }
 
-    /// Puts a summary back that could not be written.
+    /// Restores a summary that could not be written.
     pub fn put_back(&self, summary: RefusalRow) {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let known = rows.contains_key(&(summary.kind, summary.from));
-        // Others may have taken its room.
+        // Other rows may have been added meanwhile.
         let from = match known || rows.len() < limits::REFUSAL_ROWS_MAX - 2 {
             true => summary.from,
             false => None,
@@ -157,7 +159,7 @@ impl RefusalCounts {
     }
 }
 
-/// The row that counts for an address: its own, its network's when there are many rows, one for all when there are too
+/// Returns the row of an address: its own, that of its network if there are many rows, or a common one if there are too
 /// many.
 fn bucket(rows: &Rows, kind: Refusals, address: Option<IpAddr>) -> Option<AddressPrefix> {
     let choices = [
@@ -171,7 +173,7 @@ fn bucket(rows: &Rows, kind: Refusals, address: Option<IpAddr>) -> Option<Addres
     })
 }
 
-/// Summaries on their way to the audit trail, see [`RefusalCounts::taken`].
+/// Summaries that are being written to the audit trail, see [`RefusalCounts::taken`].
 pub struct TakenRows<'a> {
     counts: &'a RefusalCounts,
     rows: std::vec::IntoIter<RefusalRow>,
@@ -235,7 +237,7 @@ mod tests {
         let total: u64 = rows.iter().flat_map(|row| row.reasons.values()).sum();
         assert_eq!(total, 2 * u64::from(many) + 1);
         assert!(counts.take(now, true).is_empty());
-        // Nor does what is put back go beyond the bound.
+        // Restored summaries do not exceed the bound either.
         for number in 0..1_000_u32 {
             counts.add(
                 Refusals::SignIn,

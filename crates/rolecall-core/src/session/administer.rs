@@ -20,7 +20,10 @@ impl Sessions {
         provider: &ProviderId,
         subject: &Subject,
     ) -> Result<(), StoreError> {
-        let (owner, context) = (Owner::of(provider, subject), self.journal.own_context());
+        let (owner, context) = (
+            Owner::of(provider, subject),
+            self.journal.internal_context(),
+        );
         let person = owner.person;
         self.begin_epoch(person, None).await?;
         for entry in self.entries(person).await? {

@@ -145,7 +145,7 @@ impl SignIns {
             self.give_sign_in_back(begun_from.as_ref()).await;
             if let SignInError::Provider(_) = error {
                 self.journal
-                    .summarise(Refusals::SignIn, context, error.code());
+                    .count_refusal(Refusals::SignIn, context, error.code());
             }
         }
         begun

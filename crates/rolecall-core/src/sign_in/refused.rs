@@ -20,7 +20,7 @@ impl SignIns {
             return Err(error);
         }
         self.journal
-            .summarise(Refusals::SignIn, context, error.code());
+            .count_refusal(Refusals::SignIn, context, error.code());
         let Some(limit) = counted(&error) else {
             return Err(error);
         };
@@ -47,7 +47,7 @@ impl SignIns {
         let by_provider = matches!(error, SignInError::Provider(ProviderError::Refused { .. }));
         if exceeded.is_some() || !self.journal.allows_event(by_provider) {
             self.journal
-                .summarise(Refusals::SignIn, context, error.code());
+                .count_refusal(Refusals::SignIn, context, error.code());
             return Err(error);
         }
         let provider = self

@@ -156,7 +156,7 @@ impl SignIns {
             )
         {
             self.journal
-                .summarise(Refusals::SignOut, context, error.code());
+                .count_refusal(Refusals::SignOut, context, error.code());
         }
         answered
     }
@@ -206,7 +206,7 @@ impl SignIns {
             Err(error) => error,
         };
         self.journal
-            .summarise(Refusals::SignOut, context, error.code());
+            .count_refusal(Refusals::SignOut, context, error.code());
         if !was_verified(&error) {
             return Err(error);
         }

@@ -34,30 +34,31 @@ fn name(signed_in: &SignInCompleted) -> String {
 
 /// The ended sessions with their reasons, according to the audit trail.
 fn ended(fixture: &Fixture) -> Vec<(String, String)> {
-    let kind = fixture.trail.take().into_iter();
-    kind.filter_map(|one| match one {
-        AuditEventKind::SignedOut {
-            session, reason, ..
-        } => Some((session, reason)),
-        AuditEventKind::WriterStarted { .. }
-        | AuditEventKind::SignedIn { .. }
-        | AuditEventKind::SignInRefused { .. }
-        | AuditEventKind::SignOutRefused { .. }
-        | AuditEventKind::SignInRefusals { .. }
-        | AuditEventKind::SignOutRefusals { .. }
-        | AuditEventKind::IssueIntended { .. }
-        | AuditEventKind::IssueDone { .. }
-        | AuditEventKind::IssuePosted { .. }
-        | AuditEventKind::IssueFailed { .. }
-        | AuditEventKind::IssueRefused { .. }
-        | AuditEventKind::IssueUndelivered {}
-        | AuditEventKind::ConfigurationLoaded { .. }
-        | AuditEventKind::ClientSessionBegun { .. }
-        | AuditEventKind::ConsentGiven { .. }
-        | AuditEventKind::ConsentDenied { .. }
-        | AuditEventKind::ConfigurationRefused { .. } => None,
-    })
-    .collect()
+    let kinds = fixture.trail.take().into_iter();
+    kinds
+        .filter_map(|one| match one {
+            AuditEventKind::SignedOut {
+                session, reason, ..
+            } => Some((session, reason)),
+            AuditEventKind::WriterStarted { .. }
+            | AuditEventKind::SignedIn { .. }
+            | AuditEventKind::SignInRefused { .. }
+            | AuditEventKind::SignOutRefused { .. }
+            | AuditEventKind::SignInRefusals { .. }
+            | AuditEventKind::SignOutRefusals { .. }
+            | AuditEventKind::IssueIntended { .. }
+            | AuditEventKind::IssueDone { .. }
+            | AuditEventKind::IssuePosted { .. }
+            | AuditEventKind::IssueFailed { .. }
+            | AuditEventKind::IssueRefused { .. }
+            | AuditEventKind::IssueUndelivered {}
+            | AuditEventKind::ConfigurationLoaded { .. }
+            | AuditEventKind::ClientSessionBegun { .. }
+            | AuditEventKind::ConsentGiven { .. }
+            | AuditEventKind::ConsentDenied { .. }
+            | AuditEventKind::ConfigurationRefused { .. } => None,
+        })
+        .collect()
 }
 
 #[tokio::test]
