@@ -105,7 +105,7 @@ async fn cheap_refusals_do_not_queue() {
     exceed(gateway, &office).await;
     let by = OrderedBy::Navigation;
     let flood = join_all((0..500).map(|_| unsigned_order(gateway, &office, by)));
-    let (okta, unknown) = (id("okta"), id("nobody"));
+    let (okta, absent) = (id("okta"), id("nobody"));
     let free = async {
         let unreadable = gateway
             .sign_ins()
@@ -114,16 +114,16 @@ async fn cheap_refusals_do_not_queue() {
         let order = Some(logout("subject-alice r1"));
         let unknown = gateway
             .sign_ins()
-            .sign_out_ordered(&office, &unknown, order, by)
+            .sign_out_ordered(&office, &absent, order, by)
             .await;
         let response = || saml("alice a1 s1");
         let unsolicited =
             gateway
                 .sign_ins()
-                .complete_unsolicited_sign_in(&office, &unknown, response());
+                .complete_unsolicited_sign_in(&office, &absent, response());
         let for_aws = gateway
             .issuer()
-            .receive_for_aws(&office, &unknown, response());
+            .receive_for_aws(&office, &absent, response());
         [
             unreadable.unwrap_err().code(),
             unknown.unwrap_err().code(),

@@ -17,6 +17,7 @@ use rolecall_core::sign_in::{ReturnTo, SignInCompleted};
 
 use super::flow::Flow;
 use super::results::FlowResults;
+use crate::at_provider;
 use crate::clients::{self, Known};
 use crate::fixture::{Fixture, context, id, plain, saml};
 use crate::login::Program;
