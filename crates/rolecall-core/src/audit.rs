@@ -210,7 +210,7 @@ pub enum AuditEventKind {
         tag_keys: Vec<String>,
         /// How the credentials reach the caller.
         delivery: CredentialDelivery,
-        /// `jti` of the token that convinces AWS, where the gateway signs one.
+        /// `jti` of the token for AWS, if the gateway signs one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token_id: Option<String>,
     },

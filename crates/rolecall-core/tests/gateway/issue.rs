@@ -304,17 +304,17 @@ async fn unaudited_policy_change_is_rejected() {
 /// A token names the one role that it is for, and the intent names the token.
 #[tokio::test]
 async fn token_is_bound_to_requested_role() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
     let mut token_ids = Vec::new();
     for _ in 0..2 {
-        world.trail.take();
-        world.issue(&alice, &developer()).await.unwrap();
-        let (request, claims) = world.aws.take_only();
+        fixture.trail.take();
+        fixture.issue(&alice, &developer()).await.unwrap();
+        let (request, claims) = fixture.aws.take_only();
         assert_eq!(claims.role.as_ref(), Some(&request.session().role));
-        let kind = world.trail.take();
+        let kinds = fixture.trail.take();
         let AuditEventKind::IssueIntended { token_id, role, .. } = &kinds[0] else {
-            panic!("{kind:?}");
+            panic!("{kinds:?}");
         };
         assert_eq!(token_id.as_deref(), Some(claims.token_id.as_str()));
         assert_eq!(role, request.session().role.as_str());
@@ -326,12 +326,12 @@ async fn token_is_bound_to_requested_role() {
 
 #[tokio::test]
 async fn token_names_no_role_when_role_claim_is_off() {
-    let world = World::new();
-    let alice = world.session_of("alice").await;
-    let gateway = world.without_role_claim();
+    let fixture = Fixture::new();
+    let alice = fixture.session_of("alice").await;
+    let gateway = fixture.without_role_claim();
     let issuer = gateway.issuer();
     let issued = issuer.credentials(&context(), &alice, &developer()).await;
     issued.unwrap();
-    let (_, claims) = world.aws.take_only();
+    let (_, claims) = fixture.aws.take_only();
     assert_eq!(claims.role, None);
 }
