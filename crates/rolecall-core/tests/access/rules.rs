@@ -306,14 +306,14 @@ reason = "a is not for prod"
     assert_eq!(
         texts,
         [
-            "mine (access.toml:18) holds",
+            "mine (access.toml:18) applies",
             "strong (access.toml:23) would apply under other circumstances: needs a sign-in with a second factor",
             "theirs (access.toml:29) applies to other people: applies to people of the provider google",
         ]
     );
     assert_eq!(
         explanation.denies()[0].to_string(),
-        "no-prod (access.toml:34) holds: a is not for prod"
+        "no-prod (access.toml:34) applies: a is not for prod"
     );
     let prod = AccountId::parse("111122223333").unwrap();
     let (assignments, denies) = explanation.about(&prod, "Admin").unwrap();
