@@ -182,7 +182,7 @@ impl ReadClaims {
             }
         }
         Self {
-            claims: Claims::packed(&read),
+            claims: Claims::of_checked_values(read),
             unread,
         }
     }
@@ -236,16 +236,15 @@ impl Identity {
         let needed: BTreeSet<&str> = needed.collect();
         if self.claims.len() > limits::CLAIMS_MAX {
             let mut room = limits::CLAIMS_MAX;
-            let mut kept = Vec::new();
-            for (name, values) in self.claims.iter() {
+            let unread = &mut self.unread_claims;
+            self.claims.retain(|name| {
                 let fits = needed.contains(name) || room > 0;
                 room = room.saturating_sub(usize::from(fits));
-                match fits {
-                    true => kept.push((name, values)),
-                    false => self.unread_claims.add(name, UnreadReason::NotKept),
+                if !fits {
+                    unread.add(name, UnreadReason::NotKept);
                 }
-            }
-            self.claims = Claims::packed(kept);
+                fits
+            });
         }
         self.bound_unread_names(&needed);
     }
@@ -258,13 +257,11 @@ impl Identity {
         if names.len() <= limits::UNREAD_CLAIMS_MAX && bytes <= limits::UNREAD_CLAIMS_BYTES_MAX {
             return;
         }
-        let absent = needed
+        let absent: Vec<String> = needed
             .iter()
-            .filter(|name| !self.claims.has(name) && self.unread_claim(name).is_none());
-        let mut kept: BTreeMap<&str, Vec<&str>> = absent.map(|name| (*name, Vec::new())).collect();
-        let sent = self.claims.iter();
-        kept.extend(sent.map(|(name, values)| (name, values.collect())));
-        let claims = Claims::packed(kept);
+            .filter(|name| !self.claims.has(name) && self.unread_claim(name).is_none())
+            .map(|name| (*name).to_owned())
+            .collect();
         let needed: BTreeSet<String> = needed.iter().map(|name| pointer(name)).collect();
         let around_needed = |name: &str| {
             let member = format!("{name}/");
@@ -279,7 +276,9 @@ impl Identity {
                 || (count <= limits::UNREAD_CLAIMS_MAX && bytes <= limits::UNREAD_CLAIMS_BYTES_MAX)
         });
         self.unread_claims.more = true;
-        self.claims = claims;
+        for name in absent {
+            self.claims.add_empty(name);
+        }
     }
 }
 
