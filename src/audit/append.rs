@@ -1,8 +1,5 @@
-//! The one statement that appends: it moves the head of a chain and writes the events behind it, all or nothing, in a
-//! single trip to the database. Every trip less is time that all requests behind it wait less.
-
-use std::collections::HashMap;
-use std::sync::Arc;
+//! The statement that appends: it moves the head of a chain and inserts the events behind it, or does neither, in one round trip
+//! to the database. All later events wait for each round trip.
 
 use sqlx::{
     AssertSqlSafe, ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Row as _, Type,
@@ -10,12 +7,11 @@ use sqlx::{
 
 use super::row::{self, NAMES, Row};
 
-/// In the order of the placeholders: the new sequence and hash; writer, old sequence and hash, fence.
-const SQLITE_HEAD: &str = "UPDATE audit_writers SET sequence = ?, hash = ? WHERE writer = ? AND sequence = ? AND hash = ? AND fence = ?";
-const POSTGRES_HEAD: &str = "UPDATE audit_writers SET sequence = $1, hash = $2 WHERE writer = $3 AND sequence = $4 AND hash = $5 AND fence = $6";
-const HEAD_PARAMETERS: usize = 6;
+/// Its placeholders are the new sequence and hash, and the writer, old sequence, old hash and fence of [`Move`].
+const MOVE_HEAD: &str = "UPDATE audit_writers SET sequence = $1, hash = $2 WHERE writer = $3 AND sequence = $4 AND hash = $5 AND fence = $6";
+const MOVE_HEAD_PLACEHOLDERS: usize = 6;
 
-/// Where a chain ends, and where it shall end.
+/// Moves the head of a chain: sequence and hash of its last event.
 pub(super) struct Move {
     pub(super) writer: String,
     pub(super) from: (i64, String),
@@ -24,93 +20,74 @@ pub(super) struct Move {
     pub(super) fence: i64,
 }
 
-/// Whose transaction it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Which transaction the statement is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// Its own, which is committed.
-    Transaction,
-    /// The caller's, who ends it.
-    Statement,
+    /// Its own, which it commits.
+    Own,
+    /// The caller's.
+    Callers,
 }
 
-/// The texts, one for each number of rows, so that their statements stay prepared.
-pub(super) struct Appender {
-    is_postgres: bool,
-    texts: HashMap<(usize, Scope), Arc<str>>,
-}
-
-impl Appender {
-    pub(super) fn new(is_postgres: bool) -> Self {
-        Self {
-            is_postgres,
-            texts: HashMap::new(),
-        }
-    }
-
-    /// Moves the head and writes the rows. Says `false`, and writes nothing, when the chain does not end where it should.
-    ///
-    /// After an error, and when dropped before its end, the connection may be left within a transaction: close it.
-    pub(super) async fn append<DB>(
-        &mut self,
-        connection: &mut DB::Connection,
-        head: Move,
-        rows: Vec<Row>,
-        scope: Scope,
-    ) -> Result<bool, sqlx::Error>
-    where
-        DB: Database<Connection: Sized>,
-        DB::Arguments: IntoArguments<DB>,
-        for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
-        for<'q> i64: Encode<'q, DB> + Decode<'q, DB> + Type<DB>,
-        for<'q> String: Encode<'q, DB> + Type<DB>,
-        for<'q> &'q str: Encode<'q, DB> + Type<DB>,
-        for<'q> Option<String>: Encode<'q, DB> + Type<DB>,
-        usize: ColumnIndex<DB::Row>,
-    {
-        let (is_postgres, expected) = (self.is_postgres, rows.len());
-        let text = self
-            .texts
-            .entry((expected, scope))
-            .or_insert_with(|| text(is_postgres, expected, scope).into());
-        let mut statement = sqlx::query(AssertSqlSafe(Arc::clone(text)))
-            .bind(head.to.0)
-            .bind(head.to.1)
-            .bind(head.writer)
-            .bind(head.from.0)
-            .bind(head.from.1)
-            .bind(head.fence);
-        for row in rows {
-            statement = row::bind(statement, row);
-        }
-        // Not `fetch_one`, which would leave at the first answer of several statements.
-        let answer = statement.fetch_all(connection).await?;
-        let written: i64 = answer.last().ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
-        Ok(usize::try_from(written) == Ok(expected))
-    }
-}
-
-/// The statement for this many rows, at least one. It answers with one number: the rows written.
-fn text(is_postgres: bool, rows: usize, scope: Scope) -> String {
-    // SQLite looks numbered placeholders up one by one, in time that grows with their number squared.
-    let numbering = is_postgres.then_some(HEAD_PARAMETERS);
-    let values = row::values(numbering, row::COLUMNS, rows);
-    if is_postgres {
-        // One statement, and a transaction of its own unless it stands in another.
-        return format!(
-            "WITH moved AS ({POSTGRES_HEAD} RETURNING 1), written AS (\
-             INSERT INTO audit_events ({NAMES}) SELECT fresh.* FROM moved, (VALUES {values}) AS fresh RETURNING 1) \
-             SELECT count(*) FROM written"
-        );
-    }
-    // `IMMEDIATE` takes the write lock first, which another process's lock can only delay; `changes()` speaks of the last
-    // statement that wrote.
+/// The statement for SQLite. The rows are at least one.
+pub(super) fn sqlite(rows: usize, scope: Scope) -> String {
+    // `IMMEDIATE` takes the write lock first, so that a lock of another process only delays the transaction. `changes()` is of the
+    // last statement that wrote.
     let (begin, commit) = match scope {
-        Scope::Transaction => ("BEGIN IMMEDIATE; ", "COMMIT; "),
-        Scope::Statement => ("", ""),
+        Scope::Own => ("BEGIN IMMEDIATE; ", "COMMIT; "),
+        Scope::Callers => ("", ""),
     };
+    let values = row::values(MOVE_HEAD_PLACEHOLDERS, row::COLUMNS, rows);
     format!(
-        "{begin}{SQLITE_HEAD}; \
+        "{begin}{MOVE_HEAD}; \
          INSERT INTO audit_events ({NAMES}) SELECT * FROM (VALUES {values}) WHERE changes() = 1; \
          {commit}SELECT changes()"
     )
+}
+
+/// The statement for PostgreSQL, where it is a transaction of its own unless it is part of another one. The rows are at least one.
+pub(super) fn postgres(rows: usize) -> String {
+    let values = row::values(MOVE_HEAD_PLACEHOLDERS, row::COLUMNS, rows);
+    format!(
+        "WITH moved AS ({MOVE_HEAD} RETURNING 1), written AS (\
+         INSERT INTO audit_events ({NAMES}) SELECT fresh.* FROM moved, (VALUES {values}) AS fresh RETURNING 1) \
+         SELECT count(*) FROM written"
+    )
+}
+
+/// Runs one of the statements above for these rows. Returns `false`, and writes nothing, if the chain does not end at
+/// [`Move::from`].
+///
+/// After an error, and if dropped before its end, the connection may be left within a transaction: close it.
+pub(super) async fn append<DB>(
+    connection: &mut DB::Connection,
+    statement: String,
+    head: Move,
+    rows: Vec<Row>,
+) -> Result<bool, sqlx::Error>
+where
+    DB: Database<Connection: Sized>,
+    DB::Arguments: IntoArguments<DB>,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    for<'q> i64: Encode<'q, DB> + Decode<'q, DB> + Type<DB>,
+    for<'q> String: Encode<'q, DB> + Type<DB>,
+    for<'q> Option<String>: Encode<'q, DB> + Type<DB>,
+    usize: ColumnIndex<DB::Row>,
+{
+    let expected = rows.len();
+    // The driver keeps statements prepared by their text.
+    let mut query = sqlx::query(AssertSqlSafe(statement))
+        .bind(head.to.0)
+        .bind(head.to.1)
+        .bind(head.writer)
+        .bind(head.from.0)
+        .bind(head.from.1)
+        .bind(head.fence);
+    for row in rows {
+        query = row::bind(query, row);
+    }
+    // Not `fetch_one`, which stops at the first row of several statements.
+    let rows = query.fetch_all(connection).await?;
+    let written: i64 = rows.last().ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
+    Ok(usize::try_from(written) == Ok(expected))
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rolecall_core::audit::{AuditEvent, ChainHash};
 use tokio::time::{Instant, timeout};
 
-use super::append::{Appender, Move};
+use super::append::Move;
 use super::committed::Committed;
 use super::connection::Connection;
 use super::not_written::NotWritten;
@@ -54,7 +54,6 @@ pub(super) struct Chain {
     trail: Database,
     /// The connection that writes, as long as nothing has gone wrong on it.
     connection: Option<Connection>,
-    appender: Appender,
     writer: String,
     head: Head,
     /// As the database has it; see [`Connection::raise_fence`].
@@ -151,7 +150,7 @@ impl Chain {
             let row = after.push(&self.writer, row::sample());
             let head = self.moving_to(after);
             let connection = open(&mut self.connection, &self.trail).await?;
-            if !connection.probe(&mut self.appender, head, row).await? {
+            if !connection.probe(head, row).await? {
                 return Err(NotWritten::Changed);
             }
             connection.log()
@@ -243,7 +242,7 @@ impl Chain {
         });
         let writing = timeout(TRANSACTION_MAX, async {
             let connection = open(&mut self.connection, &self.trail).await?;
-            if !connection.append(&mut self.appender, head, rows).await? {
+            if !connection.append(head, rows).await? {
                 return Err(NotWritten::Changed);
             }
             connection.log()

@@ -1,5 +1,5 @@
-//! The connection that appends, by the database's own driver: through `Any`, which serves everything else, each text would
-//! be copied once more on its way.
+//! The connection that appends. It uses the driver of the database: `Any`, which all other queries use, copies each text once
+//! more.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -10,47 +10,47 @@ use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection};
 
 use tokio::time::timeout;
 
-use super::append::{Appender, Move, Scope};
+use super::append::{self, Move, Scope, append};
 use super::not_written::NotWritten;
 use super::row::Row;
 use crate::database::{Database, Place, SQLITE_SETTINGS};
 use crate::sqlite_file::SqliteFile;
 
-/// How long it may take to be had; callers wait for it.
+/// How long opening may take; callers wait for it.
 const OPEN_MAX: Duration = Duration::from_millis(900);
-/// How long the process waits for it at its end.
+/// How long the process waits at its end for the connection to close.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 
-/// The log is flushed by a [`super::flush::Flusher`].
+/// The [`super::flush::Flusher`] flushes the log.
 const COMMIT_ONLY: &str = "PRAGMA synchronous = NORMAL";
 
-/// Shorter than we wait, so that the server ends what it cannot finish, and its locks with it. A transaction whose client is
-/// gone without a word, as after a network failure, ends by the third. Set by statements, since connection poolers refuse
-/// options at the start of a connection.
+/// Shorter than the writer's own timeouts, so that the server ends what it cannot finish and releases the locks. The third
+/// setting ends a transaction whose client disappeared, as after a network failure. They are statements because connection poolers
+/// reject options at the start of a connection.
 const POSTGRES_SETTINGS: &str = "SET lock_timeout = '2s'; SET statement_timeout = '2s'; \
     SET idle_in_transaction_session_timeout = '5s'";
 
-/// Writes as much as a large event, to be committed. SQLite keeps the row until the next time: what is inserted and deleted
-/// in one transaction does not reach its log.
+/// Writes as much as a large event, to be committed. In SQLite the row stays until the next probe: a row that is inserted and
+/// deleted in one transaction is not written to the log.
 const SQLITE_PROBE: &str =
     "DELETE FROM audit_probes; INSERT INTO audit_probes (filler) VALUES (hex(zeroblob(8192)))";
 const POSTGRES_PROBE: &str =
     "INSERT INTO audit_probes (filler) VALUES (repeat('-', 16384)); DELETE FROM audit_probes";
 
-/// Ends every transaction that was begun before, and asks where the chain ends.
-const FENCE: &str =
+/// Makes all transactions that started before append nothing, and returns the end of the chain.
+const RAISE_FENCE: &str =
     "UPDATE audit_writers SET fence = fence + 1 WHERE writer = $1 RETURNING sequence, hash, fence";
 
-/// Where a chain ends, as the database says: sequence, hash, fence.
+/// The end of a chain in the database: sequence, hash, fence.
 pub(super) type Recorded = (i64, String, i64);
 
-/// See the module. Closed when dropped; what it has begun then is undone or done, as only the database knows.
+/// Closed when dropped. Whether a transaction in progress is then committed is known to the database only.
 pub(super) enum Connection {
     Sqlite {
         sql: SqliteConnection,
         file: SqliteFile,
-        /// What must be flushed before its commits are durable. Looked up after its first commit: from then on, and as long
-        /// as it is open, SQLite keeps this very file.
+        /// The file to flush before commits are durable. It is opened after the first commit; SQLite keeps this file as long as
+        /// the connection is open.
         log: Option<Arc<File>>,
     },
     Postgres(PgConnection),
@@ -85,7 +85,7 @@ impl Connection {
         }
     }
 
-    /// Says goodbye: SQLite brings what stands in its log into the database, if nobody else has it open.
+    /// Closes the connection. SQLite then moves its log into the database file, unless another connection is open.
     pub(super) async fn close(self) -> Result<(), NotWritten> {
         let closed = timeout(CLOSE_MAX, async {
             match self {
@@ -96,35 +96,30 @@ impl Connection {
         Ok(closed.await.map_err(|_| NotWritten::TimedOut)??)
     }
 
-    /// As [`Appender::append`], in a transaction of its own.
-    pub(super) async fn append(
-        &mut self,
-        appender: &mut Appender,
-        head: Move,
-        rows: Vec<Row>,
-    ) -> Result<bool, sqlx::Error> {
-        let scope = Scope::Transaction;
+    /// Appends the rows in a transaction; see [`append()`].
+    pub(super) async fn append(&mut self, head: Move, rows: Vec<Row>) -> Result<bool, sqlx::Error> {
         match self {
-            Self::Sqlite { sql, .. } => appender.append::<Sqlite>(sql, head, rows, scope).await,
-            Self::Postgres(sql) => appender.append::<Postgres>(sql, head, rows, scope).await,
+            Self::Sqlite { sql, .. } => {
+                let statement = append::sqlite(rows.len(), Scope::Own);
+                append::<Sqlite>(sql, statement, head, rows).await
+            }
+            Self::Postgres(sql) => {
+                let statement = append::postgres(rows.len());
+                append::<Postgres>(sql, statement, head, rows).await
+            }
         }
     }
 
-    /// Tries to append the row, undoes that, and commits something of the same size elsewhere. Says as [`Appender::append`]
-    /// whether the chain ends where it should; if not, nothing is committed.
-    pub(super) async fn probe(
-        &mut self,
-        appender: &mut Appender,
-        head: Move,
-        row: Row,
-    ) -> Result<bool, sqlx::Error> {
-        let (rows, scope) = (vec![row], Scope::Statement);
+    /// Appends the row, rolls that back, and commits as much elsewhere. Returns `false`, and commits nothing, if the chain does
+    /// not end at [`Move::from`].
+    pub(super) async fn probe(&mut self, head: Move, row: Row) -> Result<bool, sqlx::Error> {
+        let rows = vec![row];
         match self {
             Self::Sqlite { sql, .. } => {
                 let mut transaction = sql.begin_with("BEGIN IMMEDIATE").await?;
                 let mut trial = transaction.begin().await?;
-                let appended = appender.append::<Sqlite>(&mut trial, head, rows, scope);
-                if !appended.await? {
+                let statement = append::sqlite(rows.len(), Scope::Callers);
+                if !append::<Sqlite>(&mut trial, statement, head, rows).await? {
                     return Ok(false);
                 }
                 trial.rollback().await?;
@@ -136,8 +131,8 @@ impl Connection {
             Self::Postgres(sql) => {
                 let mut transaction = sql.begin().await?;
                 let mut trial = transaction.begin().await?;
-                let appended = appender.append::<Postgres>(&mut trial, head, rows, scope);
-                if !appended.await? {
+                let statement = append::postgres(rows.len());
+                if !append::<Postgres>(&mut trial, statement, head, rows).await? {
                     return Ok(false);
                 }
                 trial.rollback().await?;
@@ -150,28 +145,30 @@ impl Connection {
         Ok(true)
     }
 
-    /// Asks where the writer's chain ends. Transactions that were begun with an earlier fence append nothing from now on.
-    /// Answers with nothing if there is no such writer.
+    /// Returns the end of the writer's chain, or none if there is no such writer. Transactions that started with an earlier
+    /// fence append nothing from now on.
     pub(super) async fn raise_fence(
         &mut self,
         writer: &str,
     ) -> Result<Option<Recorded>, sqlx::Error> {
-        // All rows are fetched: a statement is committed when it has ended.
+        // Fetches all rows, because a statement is committed only at its end.
         let mut recorded: Vec<Recorded> = match self {
             Self::Sqlite { sql, .. } => {
-                let fence = sqlx::query_as(FENCE).bind(writer);
+                let fence = sqlx::query_as(RAISE_FENCE).bind(writer);
                 fence.fetch_all(sql).await?
             }
             Self::Postgres(sql) => {
-                let fence = sqlx::query_as(FENCE).bind(writer);
+                let fence = sqlx::query_as(RAISE_FENCE).bind(writer);
                 fence.fetch_all(sql).await?
             }
         };
         Ok(recorded.pop())
     }
 
-    /// What must be flushed to make the commits so far durable, unless they are. Refuses commits to files that nobody will
-    /// find again.
+    /// The file to flush before the commits so far are durable; none if they are durable already.
+    ///
+    /// # Errors
+    /// [`NotWritten::File`] if the database or its log was deleted or replaced, so that the commits would be lost.
     pub(super) fn log(&mut self) -> Result<Option<Arc<File>>, NotWritten> {
         let Self::Sqlite { file, log, .. } = self else {
             return Ok(None);

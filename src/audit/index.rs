@@ -1,7 +1,6 @@
-//! The index that searches read: filled behind the events, a batch at a time, by whoever has time. It is made of the events
-//! alone and can be made again.
+//! The search index. It is filled in batches after the events are committed, and can be rebuilt from the events.
 //!
-//! Several processes may fill it at once: a batch is written together with the number up to which its chain is in the index,
+//! Several processes may fill it at the same time: a batch is written together with the number up to which its chain is indexed,
 //! and only if that number is still the one that was read.
 
 use std::collections::HashMap;
@@ -15,11 +14,11 @@ use tokio::time::Instant;
 use super::row::{self, NAMES, Row};
 use crate::database::Database;
 
-/// Events of one batch. SQLite lets nobody else write meanwhile, and appending waits for it.
+/// Events of one batch. In SQLite, a batch holds the write lock, and appends wait for it.
 const BATCH: i64 = 40;
-/// Bytes of a value that is searched for. PostgreSQL indexes no longer ones, and no event of ours has them.
+/// Bytes of a value that can be searched. PostgreSQL does not index longer values, and no event has them.
 const VALUE_BYTES_MAX: usize = 512;
-/// A filler that hangs, or whose machine is gone, holds up no other.
+/// A process that hangs, or whose machine disappeared, must not block the others.
 const POSTGRES_SETTINGS: &str = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '10s'; \
      SET LOCAL idle_in_transaction_session_timeout = '15s'";
 
@@ -27,7 +26,7 @@ const INDEX_NAMES: &str = "at, writer, sequence, event, outcome, reference, prov
      permission_set, address, session, allowed_in";
 const COLUMNS: usize = 14;
 
-/// The chain that lacks the most.
+/// The chain with the most events that are not indexed.
 const NEXT: &str = "SELECT w.writer, w.sequence, COALESCE(i.sequence, 0), CASE WHEN i.writer IS NULL THEN 0 ELSE 1 END FROM audit_writers w \
      LEFT JOIN audit_indexed i ON i.writer = w.writer \
      WHERE w.sequence > COALESCE(i.sequence, 0) ORDER BY w.sequence - COALESCE(i.sequence, 0) DESC, w.writer LIMIT 1";
@@ -39,9 +38,9 @@ const ADVANCE: &str = "UPDATE audit_indexed SET sequence = $2 WHERE writer = $1 
 const INTENT: &str = "SELECT provider, subject, email, account, permission_set, session FROM audit_index \
      WHERE reference = $1 AND event = 'issue_intended' LIMIT 1";
 
-/// Whom and what an event is about.
+/// The person, role and session of an event.
 #[derive(Clone, Debug, Default)]
-struct Concerned {
+struct Subjects {
     provider: Option<String>,
     subject: Option<String>,
     email: Option<String>,
@@ -53,38 +52,37 @@ struct Concerned {
 /// A row of the index.
 struct IndexRow {
     row: Row,
-    concerned: Concerned,
+    subjects: Subjects,
     outcome: Option<&'static str>,
     address: Option<String>,
     allowed_in: Option<String>,
-    /// It ends the intent of its reference, whose person and role it has.
+    /// Whether it ends an intent, and so takes person and role from the intent with the same reference.
     ends_intent: bool,
 }
 
-/// The shortest rest between two batches. SQLite asks for a lock that is held every 100 ms at last: whoever appends finds it
-/// free in between.
-const REST_MIN: Duration = Duration::from_millis(150);
+/// The shortest pause between two batches. SQLite retries a lock every 100 ms at the latest, so an append gets it in between.
+const PAUSE_MIN: Duration = Duration::from_millis(150);
 
-/// How many events are not in the index.
+/// The number of events that are not indexed.
 ///
 /// # Errors
-/// When the database fails, or has no index yet.
+/// If the database fails, or has no index yet.
 pub async fn events_behind(database: &Database) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(BEHIND).fetch_one(&database.pool).await
 }
 
-/// Brings a batch of events into the index, those of the chain that lacks the most. Returns how long to rest before the next
-/// batch, which is at least as long as this one took; none when nothing was missing.
+/// Indexes a batch of events of one chain. Returns how long to pause before the next batch, at least as long as this one took;
+/// none if all events are indexed.
 ///
 /// # Errors
-/// When the database fails.
+/// If the database fails.
 pub async fn fill_index(database: &Database) -> Result<Option<Duration>, sqlx::Error> {
     let begun = Instant::now();
     let filled = fill_batch(database).await?;
-    Ok(filled.then(|| begun.elapsed().max(REST_MIN)))
+    Ok(filled.then(|| begun.elapsed().max(PAUSE_MIN)))
 }
 
-/// Whether anything was missing.
+/// Returns whether events were missing in the index.
 async fn fill_batch(database: &Database) -> Result<bool, sqlx::Error> {
     let Some(next) = sqlx::query(NEXT).fetch_optional(&database.pool).await? else {
         return Ok(false);
@@ -101,7 +99,7 @@ async fn fill_batch(database: &Database) -> Result<bool, sqlx::Error> {
         .bind(head)
         .fetch_all(&database.pool)
         .await?;
-    // Somebody removed what is missing, and changed what cannot be read; `audit verify` says so.
+    // Missing and unreadable events were tampered with; `audit verify` reports them.
     let reached = match found.last() {
         Some(row) => row.try_get(1)?,
         None => head,
@@ -116,7 +114,7 @@ async fn fill_batch(database: &Database) -> Result<bool, sqlx::Error> {
             .execute(&mut *transaction)
             .await?;
     }
-    // Only if the number is still the one that was read: two fillers never write one batch, and none leaves a gap.
+    // Only if the number is still the one that was read, so that no batch is written twice and there is no gap.
     let advancing = match begun {
         0 => sqlx::query(BEGIN_CHAIN).bind(&writer).bind(reached),
         _ => sqlx::query(ADVANCE)
@@ -137,22 +135,22 @@ async fn fill_batch(database: &Database) -> Result<bool, sqlx::Error> {
     Ok(true)
 }
 
-/// Gives the events that end an intent its person and role.
+/// Copies person and role from intents to the events that end them.
 async fn complete(rows: &mut [IndexRow], database: &Database) -> Result<(), sqlx::Error> {
-    let intents: HashMap<String, Concerned> = rows
+    let intents: HashMap<String, Subjects> = rows
         .iter()
         .filter(|row| row.row.columns.event == "issue_intended")
-        .map(|row| (row.row.columns.reference.clone(), row.concerned.clone()))
+        .map(|row| (row.row.columns.reference.clone(), row.subjects.clone()))
         .collect();
     for row in rows.iter_mut().filter(|row| row.ends_intent) {
         let reference = &row.row.columns.reference;
-        row.concerned = match intents.get(reference) {
-            Some(concerned) => concerned.clone(),
+        row.subjects = match intents.get(reference) {
+            Some(subjects) => subjects.clone(),
             None => {
                 let found = sqlx::query(INTENT).bind(reference);
                 let found = found.fetch_optional(&database.pool).await?;
                 found
-                    .map(|found| Concerned::read(&found))
+                    .map(|found| Subjects::read(&found))
                     .transpose()?
                     .unwrap_or_default()
             }
@@ -162,14 +160,14 @@ async fn complete(rows: &mut [IndexRow], database: &Database) -> Result<(), sqlx
 }
 
 async fn insert(rows: &[IndexRow], connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    // What is there already was inserted by hand: `audit verify` finds it.
+    // A conflict is an event that was inserted manually; `audit verify` reports it.
     let statement = format!(
         "INSERT INTO audit_index ({INDEX_NAMES}) VALUES {} ON CONFLICT DO NOTHING",
-        row::values(Some(0), COLUMNS, rows.len())
+        row::values(0, COLUMNS, rows.len())
     );
     let mut statement = sqlx::query(AssertSqlSafe(statement));
     for one in rows {
-        let (columns, concerned) = (&one.row.columns, &one.concerned);
+        let (columns, subjects) = (&one.row.columns, &one.subjects);
         statement = statement
             .bind(columns.at.clone())
             .bind(one.row.writer.clone())
@@ -177,26 +175,26 @@ async fn insert(rows: &[IndexRow], connection: &mut AnyConnection) -> Result<(),
             .bind(columns.event.clone())
             .bind(one.outcome.map(str::to_owned))
             .bind(columns.reference.clone())
-            .bind(concerned.provider.clone())
-            .bind(concerned.subject.clone())
-            .bind(concerned.email.clone())
-            .bind(concerned.account.clone())
-            .bind(concerned.permission_set.clone())
+            .bind(subjects.provider.clone())
+            .bind(subjects.subject.clone())
+            .bind(subjects.email.clone())
+            .bind(subjects.account.clone())
+            .bind(subjects.permission_set.clone())
             .bind(one.address.clone())
-            .bind(concerned.session.clone())
+            .bind(subjects.session.clone())
             .bind(one.allowed_in.clone());
     }
     statement.execute(connection).await?;
     Ok(())
 }
 
-/// A value that an index of either database takes; what somebody has changed beyond that is not searched for.
+/// The value, if both databases can index it. Other values exist only in events that were tampered with.
 fn searchable(value: &str) -> Option<String> {
     let fits = value.len() <= VALUE_BYTES_MAX && !value.contains('\0');
     fits.then(|| value.to_owned())
 }
 
-impl Concerned {
+impl Subjects {
     fn read(row: &AnyRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             provider: row.try_get(0)?,
@@ -210,20 +208,20 @@ impl Concerned {
 }
 
 impl IndexRow {
-    /// An event that cannot be read, of a newer version or changed by somebody, is found by its columns.
+    /// An event that cannot be parsed, of a newer version or tampered with, is indexed by its columns.
     fn of(row: Row) -> Self {
         let event: Option<AuditEvent> = serde_json::from_str(&row.canonical).ok();
-        let mut concerned = Concerned {
+        let mut subjects = Subjects {
             provider: row.columns.provider.as_deref().and_then(searchable),
             subject: row.columns.subject.as_deref().and_then(searchable),
             email: row.columns.email.as_deref().and_then(searchable),
             account: row.columns.account.as_deref().and_then(searchable),
-            ..Concerned::default()
+            ..Subjects::default()
         };
         let Some(event) = event else {
             return Self {
                 row,
-                concerned,
+                subjects,
                 outcome: None,
                 address: None,
                 allowed_in: None,
@@ -232,12 +230,12 @@ impl IndexRow {
         };
         let kind = &event.kind;
         let (session, allowed_in) = kind.sessions();
-        concerned.session = session.and_then(searchable);
+        subjects.session = session.and_then(searchable);
         let target = kind.about().target;
-        concerned.permission_set = target.and_then(|target| searchable(&target.permission_set));
+        subjects.permission_set = target.and_then(|target| searchable(&target.permission_set));
         Self {
             row,
-            concerned,
+            subjects,
             outcome: kind.outcome().map(|outcome| outcome.as_str()),
             address: event.address.map(|address| address.to_string()),
             allowed_in: allowed_in.and_then(searchable),

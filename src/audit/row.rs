@@ -1,5 +1,5 @@
-//! An event as a row: its canonical form, and the parts of it that are repeated in columns for searching. They can be
-//! read from the canonical form again, so that `verify` can tell when somebody changed one.
+//! An event as a row: its canonical form, and columns that repeat parts of it for searching. The columns can be derived from
+//! the canonical form, so `verify` detects when one was changed.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rolecall_core::audit::{AuditEvent, ChainHash};
@@ -10,10 +10,10 @@ use sqlx::{Database, Encode, Row as _, Type};
 
 use super::chain::Entry;
 
-/// Larger than a page of SQLite, so that trying takes new pages.
+/// Larger than a page of SQLite, so that a probe takes new pages.
 const SAMPLE_BYTES: usize = 16 * 1024;
 
-/// What a row holds beside its place in the chain.
+/// The columns of a row that repeat parts of the event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Columns {
     pub(super) at: String,
@@ -47,7 +47,7 @@ struct Target {
     account: String,
 }
 
-/// What stands in for an event where it is only tried whether one could be written. As large as the largest of every day.
+/// An event for probes, as large as the largest that are common.
 pub(super) fn sample() -> Entry {
     let columns = Columns {
         at: String::new(),
@@ -78,7 +78,7 @@ impl Columns {
         }
     }
 
-    /// The columns that belong to this canonical form.
+    /// The columns of the event with this canonical form.
     pub(super) fn read(canonical: &str) -> Result<Self, serde_json::Error> {
         let event: Event = serde_json::from_str(canonical)?;
         let (provider, subject, email) = match event.actor {
@@ -97,12 +97,12 @@ impl Columns {
     }
 }
 
-/// A time as text that sorts: UTC, RFC 3339, always six digits after the point.
+/// A time as text that sorts: UTC, RFC 3339, always with six decimals.
 pub(super) fn sortable(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// A row in its place.
+/// A row of `audit_events`.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) writer: String,
@@ -118,7 +118,7 @@ pub(super) const NAMES: &str =
 pub(super) const COLUMNS: usize = 11;
 
 impl Row {
-    /// Whether the row is what must follow `before` in its chain.
+    /// Whether the hash of the row is the link after `before`.
     pub(super) fn follows(&self, before: &ChainHash) -> bool {
         u64::try_from(self.sequence)
             .is_ok_and(|n| before.next(n, &self.canonical).to_string() == self.hash)
@@ -144,19 +144,16 @@ impl Row {
     }
 }
 
-/// Placeholders for this many rows: `($6, …, $16), ($17, …) …` behind that many others, or `(?, …), (?, …) …`.
-pub(super) fn values(numbered_after: Option<usize>, columns: usize, rows: usize) -> String {
-    let rows: Vec<String> = (0..rows)
-        .map(|row| {
-            let numbers: Vec<String> = (1..=columns)
-                .map(|column| match numbered_after {
-                    Some(before) => format!("${}", before + row * columns + column),
-                    None => "?".to_owned(),
-                })
-                .collect();
-            format!("({})", numbers.join(", "))
-        })
-        .collect();
+/// Placeholders of a `VALUES` clause with this many rows, numbered after `before` others: `($7, …, $17), ($18, …`.
+pub(super) fn values(before: usize, columns: usize, rows: usize) -> String {
+    let row = |row: usize| {
+        let first = before + row * columns + 1;
+        let numbers: Vec<String> = (first..first + columns)
+            .map(|number| format!("${number}"))
+            .collect();
+        format!("({})", numbers.join(", "))
+    };
+    let rows: Vec<String> = (0..rows).map(row).collect();
     rows.join(", ")
 }
 
@@ -314,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn the_columns_of_every_event_can_be_read_again() {
+    fn columns_of_every_event_are_derived_from_its_canonical_form() {
         for (kind, nanoseconds) in every_kind()
             .into_iter()
             .zip([0, 1_000, 120_000_000, 999_999_999].into_iter().cycle())

@@ -1,11 +1,10 @@
-//! How a chain begins: its first event puts the ends of the earlier chains on record.
+//! Begins a chain: its first event records the ends of the earlier chains.
 
 use rolecall_core::audit::{AuditEvent, AuditEventKind, ChainHash, ReferenceId, WriterHead};
 use rolecall_core::base::{Clock, Entropy, Source};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::{Chain, Head, entry};
-use crate::audit::append::Appender;
 use crate::audit::owed::Owed;
 use crate::audit::row::{self, sortable};
 use crate::database::Database;
@@ -64,7 +63,7 @@ impl Chain {
         let insert = format!(
             "INSERT INTO audit_events ({}) VALUES {}",
             row::NAMES,
-            row::values(Some(0), row::COLUMNS, 1)
+            row::values(0, row::COLUMNS, 1)
         );
         row::bind(sqlx::query(AssertSqlSafe(insert)), first)
             .execute(&mut *transaction)
@@ -80,7 +79,6 @@ impl Chain {
         }
         transaction.commit().await?;
         Ok(Self {
-            appender: Appender::new(trail.is_postgres()),
             trail,
             connection: None,
             writer,
