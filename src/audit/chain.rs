@@ -1,7 +1,7 @@
-//! One writer's chain in the database: where it ends, and how a batch of events is put behind its end, all or nothing.
+//! The chain of one writer in the database: its head, and how a batch of events is appended to it, all or nothing.
 //!
-//! A transaction that failed moves nothing. If the outcome of a commit is unknown, nothing is appended before the database has
-//! said where the chain ends, so no gap can arise and no event is written twice.
+//! A transaction that failed does not move the head. If the outcome of a commit is unknown, nothing is appended before the
+//! database has returned the end of the chain. So there is never a gap, and no event is written twice.
 
 mod begin;
 
@@ -18,16 +18,16 @@ use super::connection::Connection;
 use super::not_written::NotWritten;
 use super::owed::Owed;
 use super::row::{self, Columns, Row};
-use super::waiter::{Kind, Pending};
+use super::waiter::Pending;
 use crate::database::Database;
 
-/// How long a transaction may take: two seconds of another process's lock, and the writing itself.
+/// How long a transaction may take: two seconds for the lock of another process, and the writing itself.
 const TRANSACTION_MAX: Duration = Duration::from_millis(2_500);
 
-/// An event on its way: its canonical form, and the columns that repeat parts of it.
+/// An event to write: its canonical form, and the columns that repeat parts of it.
 pub(super) type Entry = (String, Columns);
 
-/// The end of a chain.
+/// The last event of a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Head {
     sequence: i64,
@@ -35,7 +35,7 @@ struct Head {
 }
 
 impl Head {
-    /// Puts an event behind this head and moves it.
+    /// Appends an event.
     fn push(&mut self, writer: &str, (canonical, columns): Entry) -> Row {
         self.sequence += 1;
         self.hash = self.hash.next(self.sequence.unsigned_abs(), &canonical);
@@ -52,72 +52,69 @@ impl Head {
 /// This process's chain.
 pub(super) struct Chain {
     trail: Database,
-    /// The connection that writes, as long as nothing has gone wrong on it.
+    /// The connection that writes; none after an error on it.
     connection: Option<Connection>,
     writer: String,
     head: Head,
-    /// As the database has it; see [`Connection::raise_fence`].
+    /// The value in the database; see [`Connection::raise_fence`].
     fence: i64,
-    /// The last transaction, if its outcome is unknown. It is settled before the next one is begun.
+    /// The last transaction, if its outcome is unknown. No other transaction starts before it is known.
     doubt: Option<Doubt>,
     owed: Owed,
 }
 
-/// A transaction of unknown outcome. Those who waited for its events were told that they failed.
+/// A transaction with an unknown outcome. The callers that waited for its events received an error.
 struct Doubt {
-    /// Where the chain ends if it stands.
+    /// The end of the chain if the transaction was committed.
     head: Head,
     events: Vec<Pending>,
 }
 
 impl Chain {
-    /// Commits a batch: in one transaction or, if the database refuses what an event holds, each event in one of its own.
+    /// Commits a batch in one transaction or, if the database rejects the content of an event, each event in a transaction of its
+    /// own.
     ///
-    /// Outcomes that are not written are kept, to be written by [`Self::commit_owed`].
+    /// Outcomes that are not written are kept for [`Self::commit_owed`].
     pub(super) async fn commit(&mut self, events: Vec<Pending>) -> Committed {
-        let (committed, refused) = self.commit_parted(events).await;
-        for (event, error) in refused {
+        let (committed, rejected) = self.commit_separately(events).await;
+        for (event, error) in rejected {
             report(&event.entry.1, &error);
             self.keep_outcomes(vec![event]);
         }
         committed
     }
 
-    /// Commits what is owed, as much as goes into one transaction.
+    /// Commits events that are owed, as many as fit into one transaction.
     pub(super) async fn commit_owed(&mut self) -> Committed {
-        // What is in doubt may turn out to be owed.
+        // Events of the transaction in doubt may be owed.
         if self.owed.is_empty()
             && let Err(error) = self.settle_and_keep().await
         {
             return Committed::failed(0, error);
         }
-        let events = self.owed.take().into_iter().map(|entry| Pending {
-            entry,
-            kind: Kind::Outcome,
-        });
-        let events: Vec<_> = events.collect();
+        let events: Vec<_> = self.owed.take().into_iter().map(Pending::owed).collect();
         if events.is_empty() {
             return Committed::default();
         }
-        let (committed, refused) = self.commit_parted(events).await;
-        if refused.is_empty() && committed.fault.is_none() {
+        let (committed, rejected) = self.commit_separately(events).await;
+        if rejected.is_empty() && committed.fault.is_none() {
             self.owed.succeeded();
         }
-        if !refused.is_empty() && self.owed.failed() {
-            for (event, error) in &refused {
+        if !rejected.is_empty() && self.owed.failed() {
+            for (event, error) in &rejected {
                 report(&event.entry.1, error);
             }
         }
-        self.keep_outcomes(refused.into_iter().map(|(event, _)| event).collect());
+        self.keep_outcomes(rejected.into_iter().map(|(event, _)| event).collect());
         committed
     }
 
-    /// What is owed was not committed, though the database can be written to.
+    /// Delays the next attempt: events that are owed were not committed, although the database can be written.
     pub(super) fn postpone_owed(&mut self) {
         self.owed.failed();
     }
 
-    /// What is owed, which includes what may turn out to be.
+    /// The number of events that are owed, including those of the transaction in doubt.
     pub(super) fn owed(&self) -> usize {
         let doubtful = self.doubt.as_ref().map_or(0, |doubt| doubt.events.len());
         self.owed.len() + doubtful
@@ -128,21 +125,19 @@ impl Chain {
         self.owed.due_at()
     }
 
-    /// Takes in an event that must be written, whoever waits for it.
+    /// Keeps an event that must be written.
     pub(super) fn owe(&mut self, event: Entry) {
         self.owed.push(event);
     }
 
     /// Keeps the outcomes of events that were not written.
     pub(super) fn keep_outcomes(&mut self, events: Vec<Pending>) {
-        for Pending { entry, kind } in events {
-            if matches!(kind, Kind::Outcome) {
-                self.owe(entry);
-            }
+        for event in events.into_iter().filter(Pending::is_outcome) {
+            self.owe(event.entry);
         }
     }
 
-    /// Whether an event could be written: tries one of the usual size, and commits as much.
+    /// Whether an event could be written: tries one of the usual size, and commits as much. Returns the file to flush.
     pub(super) async fn probe(&mut self) -> Result<Option<Arc<File>>, NotWritten> {
         self.settle_and_keep().await?;
         let probing = timeout(TRANSACTION_MAX, async {
@@ -159,7 +154,7 @@ impl Chain {
         self.keep_connection_after(outcome)
     }
 
-    /// Gives everything back to the database.
+    /// Closes the connections.
     pub(super) async fn close(self) {
         if let Some(connection) = self.connection
             && let Err(error) = connection.close().await
@@ -169,22 +164,22 @@ impl Chain {
         self.trail.pool.close().await;
     }
 
-    /// As [`Self::commit`], and hands back the events that the database refused while it took others.
-    async fn commit_parted(
+    /// As [`Self::commit`]. Also returns the events that the database rejected while it accepted others.
+    async fn commit_separately(
         &mut self,
         events: Vec<Pending>,
     ) -> (Committed, Vec<(Pending, NotWritten)>) {
-        let (count, mut refused) = (events.len(), Vec::new());
+        let (count, mut rejected) = (events.len(), Vec::new());
         let error = match self.commit_together(events).await {
-            Ok(log) => return (Committed::all(count, log), refused),
+            Ok(log) => return (Committed::all(count, log), rejected),
             Err(error) => error,
         };
-        let Some(events) = self.refused_by(&error).await else {
-            return (Committed::failed(count, error), refused);
+        let Some(events) = self.rejected_by(&error).await else {
+            return (Committed::failed(count, error), rejected);
         };
         if count == 1 {
-            refused.extend(events.into_iter().map(|event| (event, error.clone())));
-            return (Committed::refused(error), refused);
+            rejected.extend(events.into_iter().map(|event| (event, error.clone())));
+            return (Committed::rejected(error), rejected);
         }
         let mut committed = Committed::default();
         let mut events = events.into_iter();
@@ -196,19 +191,19 @@ impl Chain {
                 }
                 Err(error) => error,
             };
-            let Some(event) = self.refused_by(&error).await else {
+            let Some(event) = self.rejected_by(&error).await else {
                 committed.fault = Some(error);
                 break;
             };
-            refused.extend(event.into_iter().map(|event| (event, error.clone())));
+            rejected.extend(event.into_iter().map(|event| (event, error.clone())));
             committed.push(Err(error), None);
         }
         self.keep_outcomes(events.collect());
-        (committed.of(count), refused)
+        (committed.filled_to(count), rejected)
     }
 
-    /// The events of the last transaction, if the database refused what one of them holds, and could write others.
-    async fn refused_by(&mut self, error: &NotWritten) -> Option<Vec<Pending>> {
+    /// The events of the last transaction, if the database rejected the content of one of them and accepts others.
+    async fn rejected_by(&mut self, error: &NotWritten) -> Option<Vec<Pending>> {
         if !error.is_about_a_row() {
             return None;
         }
@@ -262,21 +257,21 @@ impl Chain {
         Ok(())
     }
 
-    /// After a transaction of unknown outcome, asks the database where the chain ends. Hands back the events of that
-    /// transaction, if they are not written.
+    /// After a transaction with an unknown outcome, gets the end of the chain from the database. Returns the events of that
+    /// transaction if they are not written.
     async fn settle(&mut self) -> Result<Vec<Pending>, NotWritten> {
         if self.doubt.is_none() {
             return Ok(Vec::new());
         }
-        let asking = timeout(TRANSACTION_MAX, async {
+        let reading = timeout(TRANSACTION_MAX, async {
             let connection = open(&mut self.connection, &self.trail).await?;
             let recorded = connection.raise_fence(&self.writer).await?;
             let (sequence, hash, fence) = recorded.ok_or(NotWritten::Changed)?;
             let hash = hash.parse().map_err(|_| NotWritten::Changed)?;
             Ok((Head { sequence, hash }, fence))
         });
-        let answer = asking.await.unwrap_or(Err(NotWritten::TimedOut));
-        let (found, fence) = self.keep_connection_after(answer)?;
+        let recorded = reading.await.unwrap_or(Err(NotWritten::TimedOut));
+        let (found, fence) = self.keep_connection_after(recorded)?;
         let is_known = found == self.head || self.doubt.as_ref().is_some_and(|d| d.head == found);
         let Some(doubt) = self.doubt.take_if(|_| is_known) else {
             return Err(NotWritten::Changed);
@@ -293,7 +288,7 @@ impl Chain {
         Ok(Vec::new())
     }
 
-    /// A transaction may stand within a connection that has failed, so that one is closed.
+    /// Closes the connection after an error: it may be within a transaction.
     fn keep_connection_after<T>(
         &mut self,
         outcome: Result<T, NotWritten>,
@@ -314,7 +309,7 @@ impl Chain {
     }
 }
 
-/// The connection, opened if it is not.
+/// The connection, opened if necessary.
 async fn open<'a>(
     connection: &'a mut Option<Connection>,
     trail: &Database,
@@ -326,17 +321,17 @@ async fn open<'a>(
     Ok(connection.insert(open))
 }
 
-/// Of an event that the database refuses while it takes others.
+/// Reports an event that the database rejects while it accepts others.
 fn report(columns: &Columns, error: &NotWritten) {
     tracing::error!(
         reference = columns.reference,
         event = columns.event,
         error = error as &dyn std::error::Error,
-        "the audit database refuses this event and takes others; what depends on it is refused, and an outcome is tried again"
+        "the audit database rejects this event and accepts others; its request is refused, or, if it is an outcome, writing is retried"
     );
 }
 
-/// What is written of an event.
+/// The canonical form and the columns of an event.
 pub(super) fn entry(event: &AuditEvent) -> Result<Entry, serde_json::Error> {
     let (canonical, columns) = (event.canonical()?, Columns::of(event));
     debug_assert_eq!(Columns::read(&canonical).ok().as_ref(), Some(&columns));

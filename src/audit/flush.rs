@@ -1,71 +1,67 @@
-//! Makes commits durable while the next ones are being written.
+//! Flushes the write-ahead log of SQLite to disk while the next events are committed.
 //!
-//! If SQLite flushed its log itself (`synchronous = FULL`), the writer's connection, and everybody behind it, would wait for
-//! the disk at each commit. So that connection only commits (`NORMAL`), which outlives this process but not the machine, and
-//! the log is flushed here, once for all commits since the last time. In WAL mode the two settings differ by this flush and
-//! by nothing else (<https://sqlite.org/pragma.html#pragma_synchronous>).
+//! With `synchronous = FULL`, SQLite flushes within each commit, and all events behind the commit wait for the disk. The writer's
+//! connection therefore commits with `NORMAL`: a commit survives a crash of the process, but not of the machine. A task
+//! flushes the log, once for all commits since the last flush. In WAL mode, this flush is the only difference between the two
+//! settings (<https://sqlite.org/pragma.html#pragma_synchronous>).
 
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::gate::Gate;
 use super::not_written::NotWritten;
 use super::waiter::{Outcome, Waiter};
 
-/// Commits that may wait; with more, the writer waits for the disk after all.
+/// Commits that may wait for a flush. With more, the writer waits for the disk.
 const QUEUE_MAX: usize = 64;
 
-/// How a file is made durable: [`File::sync_data`], except in tests.
-pub(super) type Sync = Box<dyn Fn(&File) -> io::Result<()> + Send>;
+/// Writes a file to disk: [`File::sync_data`], except in tests.
+pub(super) type SyncFile = Arc<dyn Fn(&File) -> io::Result<()> + Send + Sync>;
 
-/// A commit that is not durable yet; without a log, only the end of those before it.
+/// A commit that is not durable yet.
 struct Commit {
+    /// The log that contains the commit. Without it, only the commits before this one are waited for.
     log: Option<Arc<File>>,
-    waiting: Vec<Waiter>,
-    done: Option<oneshot::Sender<Outcome>>,
+    waiters: Vec<Waiter>,
 }
 
-/// See the module. Ends by itself when dropped.
+/// The task that flushes. It ends when this value is dropped.
 pub(super) struct Flusher {
     queue: mpsc::Sender<Commit>,
-    thread: JoinHandle<()>,
+    task: JoinHandle<()>,
 }
 
 impl Flusher {
-    /// Starts the thread. It shuts the gate for good when the disk fails.
-    pub(super) fn start(sync: Sync, gate: Arc<Gate>) -> Self {
+    /// Starts the task. It closes the gate permanently if the disk fails.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "ends when the queue's sender is dropped, and `close` waits for it"
+    )]
+    pub(super) fn start(sync: SyncFile, gate: Arc<Gate>) -> Self {
         let (queue, commits) = mpsc::channel(QUEUE_MAX);
-        let thread = tokio::task::spawn_blocking(move || run(commits, &sync, &gate));
-        Self { queue, thread }
+        let task = tokio::spawn(run(commits, sync, gate));
+        Self { queue, task }
     }
 
-    /// Flushes the log soon, and then answers.
-    pub(super) async fn pass(&self, log: Arc<File>, waiting: Vec<Waiter>) {
-        let commit = Commit {
-            log: Some(log),
-            waiting,
-            done: None,
-        };
-        // It ends only with its sender; and whoever hears nothing takes the event for not written.
-        let _ = self.queue.send(commit).await;
+    /// Flushes the log soon, and then answers the waiters.
+    pub(super) async fn flush_later(&self, log: Arc<File>, waiters: Vec<Waiter>) {
+        let log = Some(log);
+        // The task ends after its sender. A waiter without an answer counts its event as not written.
+        let _ = self.queue.send(Commit { log, waiters }).await;
     }
 
-    /// Flushes the log, if there is one, and waits until that and everything before it is done and answered.
+    /// Flushes the log, if any, and waits until all commits up to this one are flushed and their waiters answered.
     ///
     /// # Errors
-    /// [`NotWritten::NotKept`], also for an earlier log; [`NotWritten::Closed`].
+    /// [`NotWritten::NotKept`] if this flush or an earlier one failed; [`NotWritten::Closed`].
     pub(super) async fn flush(&self, log: Option<Arc<File>>) -> Outcome {
-        let (done, outcome) = oneshot::channel();
-        let commit = Commit {
-            log,
-            waiting: Vec::new(),
-            done: Some(done),
-        };
-        let sent = self.queue.send(commit).await;
+        let (waiter, outcome) = Waiter::new(None);
+        let waiters = vec![waiter];
+        let sent = self.queue.send(Commit { log, waiters }).await;
         sent.map_err(|_| NotWritten::Closed)?;
         outcome.await.map_err(|_| NotWritten::Closed)?
     }
@@ -73,140 +69,125 @@ impl Flusher {
     /// Waits until everything is flushed.
     pub(super) async fn close(self) {
         drop(self.queue);
-        if let Err(error) = self.thread.await {
-            tracing::error!(%error, "the audit trail's flusher ended badly");
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the task that flushes the audit trail failed");
         }
     }
 }
 
-fn run(mut commits: mpsc::Receiver<Commit>, sync: &Sync, gate: &Gate) {
+async fn run(mut commits: mpsc::Receiver<Commit>, sync: SyncFile, gate: Arc<Gate>) {
     let mut outcome = Ok(());
-    while let Some(first) = commits.blocking_recv() {
-        let mut log = first.log;
-        let mut waiting = first.waiting;
-        let mut done = Vec::from_iter(first.done);
-        while let Ok(more) = commits.try_recv() {
-            if let (Some(before), Some(after)) = (&log, &more.log)
-                && !Arc::ptr_eq(before, after)
-            {
-                flush(&mut outcome, before, sync, gate);
+    let mut batch = Vec::with_capacity(QUEUE_MAX);
+    while commits.recv_many(&mut batch, QUEUE_MAX).await > 0 {
+        let mut logs: Vec<Arc<File>> = batch
+            .iter()
+            .filter_map(|commit| commit.log.clone())
+            .collect();
+        logs.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        for log in logs {
+            // After a failure, a disk may have dropped data, and reports success for the next flush. So nothing counts as durable
+            // until a new process has read what is there.
+            if outcome.is_ok() {
+                outcome = flush(log, &sync, &gate).await;
             }
-            log = more.log.or(log);
-            waiting.extend(more.waiting);
-            done.extend(more.done);
         }
-        if let Some(log) = &log {
-            flush(&mut outcome, log, sync, gate);
-        }
-        for waiter in waiting {
-            waiter.tell(outcome.clone(), true);
-        }
-        for done in done {
-            // Whoever asked has stopped waiting.
-            let _ = done.send(outcome.clone());
+        for waiter in batch.drain(..).flat_map(|commit| commit.waiters) {
+            waiter.answer(outcome.clone(), true);
         }
     }
 }
 
-/// A disk that failed once may have dropped what it should have kept, and says nothing the next time. So nothing counts as
-/// durable from there on; a new process finds what is left, and begins behind it.
-fn flush(outcome: &mut Outcome, log: &File, sync: &Sync, gate: &Gate) {
-    if outcome.is_ok()
-        && let Err(error) = sync(log)
-    {
-        tracing::error!(%error, "the disk did not keep the audit trail; nothing is issued until rolecalld is started again");
-        let error = NotWritten::NotKept(Arc::new(error));
-        gate.end(error.clone());
-        *outcome = Err(error);
-    }
+async fn flush(log: Arc<File>, sync: &SyncFile, gate: &Gate) -> Outcome {
+    let sync = Arc::clone(sync);
+    let flushed = spawn_blocking(move || sync(&log)).await;
+    flushed
+        .unwrap_or_else(|error| Err(io::Error::other(error)))
+        .map_err(|error| {
+            tracing::error!(%error, "the disk did not keep the audit trail; nothing is issued until rolecalld is restarted");
+            let error = NotWritten::NotKept(Arc::new(error));
+            gate.close_permanently(error.clone());
+            error
+        })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc::sync_channel;
 
-    use tokio::sync::oneshot;
-
     use super::*;
-
-    fn waiter() -> (Waiter, oneshot::Receiver<Outcome>) {
-        let (answer, heard) = oneshot::channel();
-        let (abandoned, _) = mpsc::channel(1);
-        let waiter = Waiter {
-            answer,
-            intent: None,
-            abandoned,
-        };
-        (waiter, heard)
-    }
 
     fn log() -> Arc<File> {
         Arc::new(tempfile::tempfile().unwrap())
     }
 
-    #[tokio::test]
-    async fn nobody_hears_of_it_before_the_disk_and_one_flush_serves_all_who_wait() {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_flush_serves_all_commits_since_the_last() {
         let (began, begins) = sync_channel(9);
-        let (go, goes) = sync_channel::<()>(9);
+        let (finish, finishes) = sync_channel::<()>(9);
+        let finishes = Mutex::new(finishes);
         let flusher = Flusher::start(
-            Box::new(move |_| {
+            Arc::new(move |_: &File| {
                 began.send(()).unwrap();
-                goes.recv().map_err(io::Error::other)
+                finishes.lock().unwrap().recv().map_err(io::Error::other)
             }),
             Arc::default(),
         );
         let log = log();
-        let (first, mut heard_first) = waiter();
-        flusher.pass(Arc::clone(&log), vec![first]).await;
+        let (first, mut first_outcome) = Waiter::new(None);
+        flusher.flush_later(Arc::clone(&log), vec![first]).await;
         begins.recv().unwrap();
         let mut later = Vec::new();
         for _ in 0..5 {
-            let (answer, heard) = waiter();
-            flusher.pass(Arc::clone(&log), vec![answer]).await;
-            later.push(heard);
+            let (waiter, outcome) = Waiter::new(None);
+            flusher.flush_later(Arc::clone(&log), vec![waiter]).await;
+            later.push(outcome);
         }
-        assert!(heard_first.try_recv().is_err(), "the disk is not done");
+        assert!(
+            first_outcome.try_recv().is_err(),
+            "answered before the disk"
+        );
 
-        go.send(()).unwrap();
-        assert!(heard_first.await.unwrap().is_ok());
+        finish.send(()).unwrap();
+        assert!(first_outcome.await.unwrap().is_ok());
         begins.recv().unwrap();
-        assert!(later.iter_mut().all(|heard| heard.try_recv().is_err()));
-        go.send(()).unwrap();
-        for heard in later {
-            assert!(heard.await.unwrap().is_ok());
+        assert!(later.iter_mut().all(|outcome| outcome.try_recv().is_err()));
+        finish.send(()).unwrap();
+        for outcome in later {
+            assert!(outcome.await.unwrap().is_ok());
         }
         flusher.close().await;
         assert!(begins.try_recv().is_err(), "two flushes for six commits");
     }
 
-    /// What a disk lost once it does not own up to again.
     #[tokio::test]
-    async fn after_a_failure_nothing_counts_as_durable() {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&asked);
+    async fn nothing_is_durable_after_a_failed_flush() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&calls);
         let gate = Arc::<Gate>::default();
         let flusher = Flusher::start(
-            Box::new(move |_| match counter.fetch_add(1, Ordering::Relaxed) {
-                0 => Ok(()),
-                1 => Err(io::Error::other("the disk is on fire")),
-                _ => Ok(()),
-            }),
+            Arc::new(
+                move |_: &File| match counter.fetch_add(1, Ordering::Relaxed) {
+                    1 => Err(io::Error::other("the disk failed")),
+                    _ => Ok(()),
+                },
+            ),
             Arc::clone(&gate),
         );
         for kept in [true, false, false] {
-            let (answer, heard) = waiter();
-            flusher.pass(log(), vec![answer]).await;
-            let heard = heard.await.unwrap();
-            assert_eq!(heard.is_ok(), kept);
-            if let Err(error) = heard {
-                assert!(error.to_string().contains("start rolecalld again"));
+            let (waiter, outcome) = Waiter::new(None);
+            flusher.flush_later(log(), vec![waiter]).await;
+            let outcome = outcome.await.unwrap();
+            assert_eq!(outcome.is_ok(), kept);
+            if let Err(error) = outcome {
+                assert!(error.to_string().contains("restart rolecalld"));
             }
         }
         gate.open();
         assert!(gate.check().is_err(), "a later commit opened the gate");
         assert!(flusher.flush(None).await.is_err());
         flusher.close().await;
-        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        assert_eq!(calls.load(Ordering::Relaxed), 2);
     }
 }

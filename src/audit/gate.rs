@@ -1,6 +1,6 @@
-//! Whether the trail takes events: shut after a write failed and a second try failed too, opened by the writer's own trials.
+//! Whether the trail takes events. The gate closes after a write and its retry failed, and opens when the writer succeeds again.
 //!
-//! As long as it is shut, callers are refused at once instead of waiting for a database that does not answer.
+//! While it is closed, callers get an error at once instead of waiting for a database that does not respond.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,59 +9,58 @@ use tokio::time::Instant;
 
 use super::not_written::NotWritten;
 
-/// How old an answer to [`Gate::is_fresh`] may be.
+/// For how long a write counts for [`Gate::is_fresh`].
 const FRESH: Duration = Duration::from_secs(1);
 
-/// See the module.
 #[derive(Default)]
 pub(super) struct Gate(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Why it is shut.
-    shut: Option<NotWritten>,
-    /// Why it is shut until the process is started again.
-    ended: Option<NotWritten>,
-    /// When the trail was last seen to be writable.
+    /// Why it is closed.
+    closed: Option<NotWritten>,
+    /// Why it is closed until the process is restarted.
+    closed_permanently: Option<NotWritten>,
+    /// When the trail was last written.
     written_at: Option<Instant>,
 }
 
 impl Gate {
-    /// Whether events are taken.
+    /// Whether events are accepted.
     ///
     /// # Errors
-    /// Why not.
+    /// Why the gate is closed.
     pub(super) fn check(&self) -> Result<(), NotWritten> {
         let state = self.lock();
-        match state.ended.as_ref().or(state.shut.as_ref()) {
+        match state.closed_permanently.as_ref().or(state.closed.as_ref()) {
             None => Ok(()),
             Some(error) => Err(error.clone()),
         }
     }
 
-    /// Whether the trail was written to within the last second.
+    /// Whether the trail was written within the last second.
     pub(super) fn is_fresh(&self) -> bool {
         let state = self.lock();
-        state.ended.is_none()
-            && state.shut.is_none()
+        state.closed_permanently.is_none()
+            && state.closed.is_none()
             && state.written_at.is_some_and(|at| at.elapsed() < FRESH)
     }
 
-    /// The trail was written to. Says whether the gate was shut.
+    /// Called when the trail was written. Returns whether the gate was closed.
     pub(super) fn open(&self) -> bool {
         let mut state = self.lock();
         state.written_at = Some(Instant::now());
-        state.shut.take().is_some()
+        state.closed.take().is_some()
     }
 
-    /// The trail cannot be written to. Says whether the gate was open.
-    pub(super) fn shut(&self, error: NotWritten) -> bool {
-        self.lock().shut.replace(error).is_none()
+    /// Called when the trail cannot be written. Returns whether the gate was open.
+    pub(super) fn close(&self, error: NotWritten) -> bool {
+        self.lock().closed.replace(error).is_none()
     }
 
-    /// The trail cannot be written to until the process is started again.
-    pub(super) fn end(&self, error: NotWritten) {
-        self.lock().ended = Some(error);
+    /// Called when the trail cannot be written until the process is restarted.
+    pub(super) fn close_permanently(&self, error: NotWritten) {
+        self.lock().closed_permanently = Some(error);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

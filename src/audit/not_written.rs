@@ -1,4 +1,4 @@
-//! Why an event did not get into the trail.
+//! Why an event was not written to the trail.
 
 use std::sync::Arc;
 
@@ -8,22 +8,19 @@ use sqlx::postgres::PgDatabaseError;
 
 use crate::sqlite_file::FileFault;
 
-/// See the module.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum NotWritten {
     #[error("the audit database failed")]
     Database(#[source] Arc<sqlx::Error>),
     #[error("the audit database cannot be used")]
     File(#[source] Arc<FileFault>),
-    #[error("the audit database did not answer in time")]
+    #[error("the audit database did not respond in time")]
     TimedOut,
     #[error(
-        "the audit trail was changed behind its writer's back; hint: run `rolecalld audit verify`"
+        "the audit trail was changed by something other than its writer; hint: run `rolecalld audit verify`"
     )]
     Changed,
-    #[error(
-        "the disk did not keep the audit trail; hint: mend the disk, then start rolecalld again"
-    )]
+    #[error("the disk did not keep the audit trail; hint: repair the disk, then restart rolecalld")]
     NotKept(#[source] Arc<std::io::Error>),
     #[error("the audit trail is closed")]
     Closed,
@@ -31,24 +28,24 @@ pub(super) enum NotWritten {
     Full,
 }
 
-/// Of PostgreSQL (SQLSTATE): a lock was not had in time, and a statement took too long.
+/// SQLSTATE codes of PostgreSQL: a lock was not available in time, a statement took too long.
 const POSTGRES_TIMEOUTS: [&str; 2] = ["55P03", "57014"];
-/// Classes of PostgreSQL's SQLSTATE that speak of a row: data exception, constraint, program limit, trigger.
+/// Classes of SQLSTATE that concern a row: data exception, constraint, program limit, trigger.
 const POSTGRES_ROW: [&str; 4] = ["22", "23", "54", "P0"];
-/// Primary result codes of SQLite that speak of a row: `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`.
+/// Primary result codes of SQLite that concern a row: `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`.
 const SQLITE_ROW: [i32; 3] = [18, 19, 20];
 
 impl NotWritten {
-    /// Whether the database refuses what the events hold, and perhaps takes others.
+    /// Whether the database rejects the content of an event, and may accept others.
     pub(super) fn is_about_a_row(&self) -> bool {
         let Self::Database(error) = self else {
             return false;
         };
         matches!(**error, sqlx::Error::Encode(_))
-            || error.as_database_error().is_some_and(refuses_a_row)
+            || error.as_database_error().is_some_and(rejects_a_row)
     }
 
-    /// Whether this process alone cannot write, whatever the other replicas can.
+    /// Whether only this process cannot write; other replicas may.
     pub(super) fn is_local(&self) -> bool {
         match self {
             Self::Changed | Self::NotKept(_) | Self::Closed => true,
@@ -57,11 +54,11 @@ impl NotWritten {
     }
 }
 
-fn refuses_a_row(error: &dyn DatabaseError) -> bool {
+fn rejects_a_row(error: &dyn DatabaseError) -> bool {
     let code = error.code().unwrap_or_default();
     match error.try_downcast_ref::<PgDatabaseError>() {
         Some(_) => POSTGRES_ROW.iter().any(|class| code.starts_with(class)),
-        // The extended code holds the primary one in its last byte.
+        // The last byte of the extended code is the primary code.
         None => code
             .parse()
             .is_ok_and(|code: i32| SQLITE_ROW.contains(&(code & 0xff))),

@@ -1,7 +1,7 @@
-//! Events that must be written and that nobody waits for: outcomes that could not be written, ends of abandoned intents, and
-//! what must not be written twice.
+//! Events that must be written and that no caller waits for: outcomes that could not be written, the closing events of abandoned
+//! intents, and events that must not be written twice.
 //!
-//! Those that the database refuses are tried again, later and later, and alone, so that none holds up the others.
+//! Those that the database rejects are retried with growing pauses, and alone, so that they do not delay the others.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,21 +11,20 @@ use tokio::time::Instant;
 use super::chain::Entry;
 use super::task::BATCH_MAX;
 
-/// How many may wait; they take about a kilobyte each.
+/// How many may wait; each takes about a kilobyte.
 const MAX: usize = 4_096;
 /// The pauses after a failure while the database works.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// After so many failures, each event gets a transaction of its own.
+/// After this many failures, each event has a transaction of its own.
 const FAILURES_MAX: u32 = 3;
 
-/// See the module.
 #[derive(Default)]
 pub(super) struct Owed {
     events: VecDeque<Entry>,
-    /// Failures while the database worked, since there was nothing to write.
+    /// Failures while the database worked, since nothing was owed.
     failures: u32,
-    /// When the next trial is due, and the pause before it. Without: at once.
+    /// When the next attempt is due, and the pause before it. None: at once.
     pause: Option<(Instant, Duration)>,
 }
 
@@ -38,26 +37,26 @@ impl Owed {
         self.events.len()
     }
 
-    /// When they should be written; never, if there are none.
+    /// When the events should be written; none if there are none.
     pub(super) fn due_at(&self) -> Option<Instant> {
         let at = self.pause.map_or_else(Instant::now, |(at, _)| at);
         (!self.events.is_empty()).then_some(at)
     }
 
-    /// Takes in one more. Reports it instead, if there are too many.
+    /// Adds an event. If there are too many, the event is lost, and reported.
     pub(super) fn push(&mut self, event: Entry) {
         if self.events.len() == MAX {
             tracing::error!(
                 reference = event.1.reference,
                 event = event.1.event,
-                "the audit trail lacks an event: too many wait to be written"
+                "an event is missing from the audit trail: too many events wait to be written"
             );
             return;
         }
         self.events.push_back(event);
     }
 
-    /// As many as should share a transaction, the oldest first. Those that are not written must be given back.
+    /// The oldest events, as many as should share a transaction. Those that are not written must be added again.
     pub(super) fn take(&mut self) -> Vec<Entry> {
         let count = match self.failures < FAILURES_MAX {
             true => BATCH_MAX,
@@ -67,7 +66,7 @@ impl Owed {
         self.events.drain(..count).collect()
     }
 
-    /// What was taken is written.
+    /// The events that were taken are written.
     pub(super) fn succeeded(&mut self) {
         self.pause = None;
         if self.events.is_empty() {
@@ -75,8 +74,8 @@ impl Owed {
         }
     }
 
-    /// What was taken was not written, and not because the database does not work. Says whether to report it: less and less
-    /// often.
+    /// The events that were taken are not written, although the database works. Returns whether to report it, which becomes
+    /// rarer with each failure.
     pub(super) fn failed(&mut self) -> bool {
         self.failures = self.failures.saturating_add(1);
         let pause = self

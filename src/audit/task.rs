@@ -1,5 +1,4 @@
-//! The one task that writes: takes what has queued up, commits it, and finds out by itself when a database that failed is
-//! back.
+//! The task that writes: it commits the events in the queue, and detects when a database that failed works again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,34 +11,39 @@ use super::committed::Committed;
 use super::flush::Flusher;
 use super::gate::Gate;
 use super::not_written::NotWritten;
-use super::waiter::{Intent, Pending, Until, Waiter};
+use super::waiter::{Intent, Pending, Waiter};
 
-/// Events that share one transaction at most; as many statements are kept prepared.
+/// Events of one transaction at most. The driver keeps one prepared statement for each number of events.
 pub(super) const BATCH_MAX: usize = 64;
-/// Events that are waited for, as long as more are about to arrive. With more, everybody would wait for one and the same
-/// commit, and the processors for everybody.
+/// Events after which a batch waits for no more. In larger batches, all callers wait for one commit, and the processors are idle.
 const GATHERED_MAX: usize = 24;
-/// The pauses between two trials of a database that fails.
+/// The pauses between two attempts to write to a database that fails.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// How long the disk may take before a database that failed counts as working again.
+/// How long the disk may take to flush, for a database that failed to count as working again.
 const FLUSH_MAX: Duration = Duration::from_secs(2);
 
-/// An event on its way; `None` only asks whether the trail can be written to.
+/// A caller in the queue.
 pub(super) struct Waiting {
+    /// The event to write; none to test only whether the trail can be written.
     pub(super) event: Option<Pending>,
-    pub(super) until: Until,
     pub(super) waiter: Waiter,
 }
 
-/// See the module.
+impl Waiting {
+    /// Whether the caller waits for the flush after the commit; see [`Pending::outcome`].
+    fn waits_for_flush(&self) -> bool {
+        !self.event.as_ref().is_some_and(Pending::is_outcome)
+    }
+}
+
 pub(super) struct Task {
     pub(super) chain: Chain,
     pub(super) flusher: Flusher,
     pub(super) gate: Arc<Gate>,
-    /// When the database is tried again, after it failed.
+    /// After a failure: when the next attempt is due, and the pause before it.
     pub(super) retry: Option<(Instant, Duration)>,
-    /// Whether the last commit of events failed, which is reported once.
+    /// Whether the last commit failed. Only the first of several failures is logged.
     pub(super) is_failing: bool,
 }
 
@@ -68,17 +72,17 @@ impl Task {
             }
             gather(&mut batch, &mut queue).await;
             batch.retain(|waiting| !waiting.waiter.has_given_up());
-            self.turn(&mut batch).await;
+            self.write_or_recover(&mut batch).await;
         }
         self.end(abandoned).await;
     }
 
-    /// Writes what is owed, as far as the database takes it, and makes it durable.
+    /// Writes the events that are owed, as far as the database accepts them, and flushes them.
     async fn end(mut self, mut abandoned: mpsc::Receiver<Intent>) {
-        // Intents that nobody acts on are known when everybody is answered.
+        // Abandoned intents are known when all callers are answered.
         self.flusher.flush(None).await.ok();
-        // Since something was written last.
-        let (mut has_failed, mut refused) = (false, 0);
+        // Since the last event that was written.
+        let (mut has_failed, mut rejected) = (false, 0);
         loop {
             while let Ok(intent) = abandoned.try_recv() {
                 intent
@@ -91,18 +95,18 @@ impl Task {
             }
             let committed = self.chain.commit_owed().await;
             let is_over = if committed.has_written() {
-                (has_failed, refused) = (false, 0);
+                (has_failed, rejected) = (false, 0);
                 false
             } else if committed.fault.is_some() {
-                // Once more: perhaps only the connection had broken.
+                // One retry: perhaps only the connection failed.
                 std::mem::replace(&mut has_failed, true)
             } else {
-                // What was refused is last in the row now, so this is reached when each was tried.
-                refused += committed.outcomes.len();
-                refused >= self.chain.owed()
+                // Rejected events are at the end of the queue now, so this is reached after each was tried.
+                rejected += committed.outcomes.len();
+                rejected >= self.chain.owed()
             };
             self.flusher.flush(committed.log).await.ok();
-            // What was in doubt may have turned out to stand.
+            // The transaction in doubt may have been committed.
             if is_over && self.chain.owed() > 0 {
                 tracing::error!(
                     events = self.chain.owed(),
@@ -115,16 +119,16 @@ impl Task {
         self.chain.close().await;
     }
 
-    /// Writes the batch and answers. After a failure the database is tried once more at once, since perhaps only the
-    /// connection had broken; callers wait for that, unless the database had not answered.
-    async fn turn(&mut self, batch: &mut Vec<Waiting>) {
+    /// Writes the batch and answers its callers. After a failure there is one retry at once, because perhaps only the connection
+    /// failed. Callers wait for it, unless the database timed out.
+    async fn write_or_recover(&mut self, batch: &mut Vec<Waiting>) {
         let mut outcome = self.write(batch).await;
         if let Err(error) = &outcome
             && self.retry.is_none()
         {
             if matches!(error, NotWritten::TimedOut) {
-                // The next trial may take as long.
-                self.shut(error);
+                // The retry may take as long.
+                self.close_gate(error);
             }
             outcome = self.recover().await;
         }
@@ -140,21 +144,21 @@ impl Task {
                     .retry
                     .map_or(PAUSE_MIN, |(_, last)| (2 * last).min(PAUSE_MAX));
                 self.retry = Some((Instant::now() + pause, pause));
-                self.shut(&error);
+                self.close_gate(&error);
             }
         }
     }
 
-    fn shut(&self, error: &NotWritten) {
-        if self.gate.shut(error.clone()) {
+    fn close_gate(&self, error: &NotWritten) {
+        if self.gate.close(error.clone()) {
             tracing::error!(
                 error = error as &dyn std::error::Error,
-                "the audit trail cannot be written; nothing is issued and nobody signs in until it can"
+                "the audit trail cannot be written; until it can, no credentials are issued and no one can sign in"
             );
         }
     }
 
-    /// Whether the database that failed can be written to again: what is written must reach the disk.
+    /// Whether a database that failed can be written again, including a flush to disk.
     async fn recover(&mut self) -> Result<(), NotWritten> {
         let Some(log) = self.chain.probe().await? else {
             return Ok(());
@@ -163,10 +167,10 @@ impl Task {
         flushed.unwrap_or(Err(NotWritten::TimedOut))
     }
 
-    /// Writes what is owed and the batch, and answers. If there is no event, writes something of an event's size.
+    /// Writes the events that are owed and the batch, and answers the callers. Without an event, writes as much as an event.
     ///
     /// # Errors
-    /// The database failed; what it refused of a single event is told to whoever waits for that event.
+    /// The database failed. If it rejected a single event, only the caller of that event receives the error.
     async fn write(&mut self, batch: &mut Vec<Waiting>) -> Result<(), NotWritten> {
         let mut has_written = false;
         if self.retry.is_some() {
@@ -184,7 +188,7 @@ impl Task {
                     self.refuse_with(batch, &error);
                     return Err(error);
                 }
-                // The next transaction shows whether that is the database's fault.
+                // The next transaction shows whether the database works.
                 Err(_) => has_written = false,
             }
         }
@@ -201,25 +205,21 @@ impl Task {
             self.chain.postpone_owed();
         }
         if let Some(log) = committed.log {
-            self.flusher.pass(log, Vec::new()).await;
+            self.flusher.flush_later(log, Vec::new()).await;
         }
         outcome
     }
 
     async fn write_batch(&mut self, batch: &mut Vec<Waiting>) -> Result<(), NotWritten> {
         let (mut events, mut waiting, mut others) = (Vec::new(), Vec::new(), Vec::new());
-        for Waiting {
-            event,
-            until,
-            waiter,
-        } in batch.drain(..)
-        {
-            match event {
+        for one in batch.drain(..) {
+            let waits_for_flush = one.waits_for_flush();
+            match one.event {
                 Some(event) => {
                     events.push(event);
-                    waiting.push((until, waiter));
+                    waiting.push((waits_for_flush, one.waiter));
                 }
-                None => others.push((until, waiter)),
+                None => others.push((waits_for_flush, one.waiter)),
             }
         }
         let mut committed = match events.is_empty() {
@@ -253,41 +253,40 @@ impl Task {
         Err(error.clone())
     }
 
-    /// Answers who waited for the commit alone, and passes the others on, if there is anything left to flush.
-    async fn answer(&self, waiting: Vec<(Until, Waiter)>, committed: Committed) {
+    /// Answers the callers that wait for the commit only, and gives the others to the flusher, if there is a log to flush.
+    async fn answer(&self, waiting: Vec<(bool, Waiter)>, committed: Committed) {
         let Committed { log, outcomes, .. } = committed;
-        let mut durable = Vec::new();
-        for ((until, waiter), outcome) in waiting.into_iter().zip(outcomes) {
+        let mut waiting_for_flush = Vec::new();
+        for ((waits_for_flush, waiter), outcome) in waiting.into_iter().zip(outcomes) {
             let stands = outcome.is_ok();
-            if stands && log.is_some() && until == Until::Durable {
-                durable.push(waiter);
+            if stands && log.is_some() && waits_for_flush {
+                waiting_for_flush.push(waiter);
             } else {
-                waiter.tell(outcome, stands);
+                waiter.answer(outcome, stands);
             }
         }
         if let Some(log) = log {
-            self.flusher.pass(log, durable).await;
+            self.flusher.flush_later(log, waiting_for_flush).await;
         }
     }
 
-    /// Answers without asking the database, until it is tried again. Outcomes are kept.
+    /// Answers without a query, until the next attempt is due. Outcomes are kept.
     fn refuse(&mut self, batch: &mut Vec<Waiting>) {
-        let refusal = self.gate.check().err().unwrap_or(NotWritten::TimedOut);
-        self.refuse_with(batch, &refusal);
+        let error = self.gate.check().err().unwrap_or(NotWritten::TimedOut);
+        self.refuse_with(batch, &error);
     }
 
-    fn refuse_with(&mut self, batch: &mut Vec<Waiting>, refusal: &NotWritten) {
+    fn refuse_with(&mut self, batch: &mut Vec<Waiting>, error: &NotWritten) {
         for waiting in batch.drain(..) {
-            if let Some(event) = waiting.event {
-                self.chain.keep_outcomes(vec![event]);
-            }
-            waiting.waiter.tell(Err(refusal.clone()), false);
+            self.chain
+                .keep_outcomes(waiting.event.into_iter().collect());
+            waiting.waiter.answer(Err(error.clone()), false);
         }
     }
 }
 
-/// Takes along whoever is about to arrive: one commit for many is what keeps this fast. Lets all that is ready run, as
-/// long as that brings more events; waits for nothing else, so that an event that comes alone is not held up.
+/// Adds callers to the batch that are about to arrive: one commit for many keeps appending fast. It lets all tasks run that are
+/// ready, as long as that brings more events. It waits for nothing else, so that a single event is not delayed.
 async fn gather(batch: &mut Vec<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
     let mut before = 0;
     while before < batch.len() && batch.len() < GATHERED_MAX {

@@ -1,44 +1,35 @@
-//! Who waits for an event, and what becomes of the event when nobody waits any more.
+//! Events on their way into the trail, and the callers that wait for them.
 //!
-//! An intent whose caller has given up must not stay open: AWS was not asked. As long as it is not written it is dropped;
-//! when it turns out to be written, an `issue_failed` with the reason `audit_timeout` follows.
+//! An intent whose caller gave up must not stay open, because AWS was not called. It is dropped if it is not written yet; if it
+//! turns out to be written, it is closed by an `issue_failed` with the reason `audit_timeout`.
 
 use rolecall_core::audit::{AuditEvent, AuditEventKind};
+use rolecall_core::record::StoreError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::chain::{Entry, entry};
 use super::not_written::NotWritten;
 
-/// How an append ended.
+/// Whether an event is in the trail.
 pub(super) type Outcome = Result<(), NotWritten>;
 
-/// What is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Until {
-    /// The event outlives this process.
-    Committed,
-    /// It outlives the machine's next power failure.
-    Durable,
-}
-
-/// An event on its way.
+/// An event that is not in the trail yet.
 pub(super) struct Pending {
     pub(super) entry: Entry,
-    pub(super) kind: Kind,
+    kind: Kind,
 }
 
-/// What an event is to the trail when its caller has given up or was told that it failed.
-pub(super) enum Kind {
-    /// Nothing was done: `issue_failed` follows if it stands after all.
+/// What becomes of an event whose caller gave up, or received an error.
+enum Kind {
+    /// Closed with an `issue_failed`, if it is written.
     Intent(Box<Intent>),
-    /// It is written as soon as that is possible, and once: it tells how an intent ended, or its caller may not try again.
+    /// Written as soon as possible, once.
     Outcome,
-    /// Any other event.
     Other,
 }
 
-/// An intent, and since when somebody waits for it.
+/// An intent, and since when its caller waits.
 #[derive(Clone)]
 pub(super) struct Intent {
     event: AuditEvent,
@@ -46,7 +37,7 @@ pub(super) struct Intent {
 }
 
 impl Intent {
-    /// The event that ends it.
+    /// The event that closes it.
     pub(super) fn closing(&self) -> Option<Entry> {
         let event = self.event.abandoned(self.since.elapsed())?;
         entry(&event)
@@ -56,50 +47,82 @@ impl Intent {
 }
 
 impl Pending {
-    pub(super) fn new(event: &AuditEvent, until: Until) -> Result<Self, serde_json::Error> {
-        let kind = match (&event.kind, until) {
-            (AuditEventKind::IssueIntended { .. }, _) => Kind::Intent(Box::new(Intent {
+    /// An event that is written or not: its caller acts only if it is durable.
+    pub(super) fn new(event: &AuditEvent) -> Result<Self, StoreError> {
+        let is_intent = matches!(event.kind, AuditEventKind::IssueIntended { .. });
+        let kind = match is_intent {
+            true => Kind::Intent(Box::new(Intent {
                 event: event.clone(),
                 since: Instant::now(),
             })),
-            (_, Until::Committed) => Kind::Outcome,
-            (_, Until::Durable) => Kind::Other,
+            false => Kind::Other,
         };
-        let entry = entry(event)?;
+        Self::of_kind(event, kind)
+    }
+
+    /// An event that must be written once, whether its caller waits or not: the end of an intent, or a summary. Two guarantees
+    /// depend on this kind, and one delay:
+    ///
+    /// - It is accepted, kept in memory and retried while the database fails. Otherwise each outage would leave intents open
+    ///   that `audit verify` reports.
+    /// - It is answered when it is committed, not when it is flushed. Its intent is on disk, so a power failure between the two
+    ///   cannot hide credentials, and the person waits for one flush of the disk instead of two.
+    pub(super) fn outcome(event: &AuditEvent) -> Result<Self, StoreError> {
+        Self::of_kind(event, Kind::Outcome)
+    }
+
+    fn of_kind(event: &AuditEvent, kind: Kind) -> Result<Self, StoreError> {
+        let entry = entry(event).map_err(|error| StoreError::Unavailable(error.into()))?;
         Ok(Self { entry, kind })
     }
 
-    pub(super) fn intent(&self) -> Option<Intent> {
+    /// An outcome that was not written before.
+    pub(super) fn owed(entry: Entry) -> Self {
+        let kind = Kind::Outcome;
+        Self { entry, kind }
+    }
+
+    pub(super) fn is_outcome(&self) -> bool {
+        matches!(self.kind, Kind::Outcome)
+    }
+
+    pub(super) fn intent(&self) -> Option<&Intent> {
         match &self.kind {
-            Kind::Intent(intent) => Some(Intent::clone(intent)),
+            Kind::Intent(intent) => Some(intent),
             Kind::Outcome | Kind::Other => None,
         }
     }
 }
 
-/// Whoever waits.
+/// A caller that waits for an event.
 pub(super) struct Waiter {
-    pub(super) answer: oneshot::Sender<Outcome>,
-    /// Set for an intent; closed by whoever receives it.
-    pub(super) intent: Option<Intent>,
-    pub(super) abandoned: mpsc::Sender<Intent>,
+    answer: oneshot::Sender<Outcome>,
+    /// The intent that the caller waits for, and where it is sent to be closed.
+    intent: Option<(Intent, mpsc::Sender<Intent>)>,
 }
 
 impl Waiter {
-    /// Nobody has begun to write the intent, and nobody waits for it.
+    pub(super) fn new(
+        intent: Option<(Intent, mpsc::Sender<Intent>)>,
+    ) -> (Self, oneshot::Receiver<Outcome>) {
+        let (answer, outcome) = oneshot::channel();
+        (Self { answer, intent }, outcome)
+    }
+
+    /// Whether this is an intent whose caller gave up.
     pub(super) fn has_given_up(&self) -> bool {
         self.intent.is_some() && self.answer.is_closed()
     }
 
-    /// Tells the outcome, and whether the event stands in the trail. If nobody acts on an intent that stands, it is handed on
-    /// to be closed.
-    pub(super) fn tell(self, outcome: Outcome, stands: bool) {
-        let refused = outcome.is_err();
-        let unheard = self.answer.send(outcome).is_err();
+    /// Answers the caller. An intent that is in the trail (`stands`) is sent to be closed if its caller does not act on it: it
+    /// receives an error, or gave up.
+    pub(super) fn answer(self, outcome: Outcome, stands: bool) {
+        let is_error = outcome.is_err();
+        let is_unheard = self.answer.send(outcome).is_err();
         if stands
-            && (refused || unheard)
-            && let Some(intent) = self.intent
-            && self.abandoned.try_send(intent).is_err()
+            && (is_error || is_unheard)
+            && let Some((intent, abandoned)) = self.intent
+            && abandoned.try_send(intent).is_err()
         {
             tracing::error!("an abandoned intent stays open: too many at once");
         }

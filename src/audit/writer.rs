@@ -1,7 +1,7 @@
-//! Appends events: one task writes what has queued up in one transaction, so that many requests share one fsync.
+//! Appends events: one task writes all events in the queue in one transaction, so that many requests share one flush of the disk.
 //!
-//! An append returns when its event is durable, or fails; it never returns early. The outcome of an intent needs to be
-//! committed for that, and its flush follows.
+//! An append returns when its event is durable, or fails. The outcome of an intent returns when it is committed, and is flushed
+//! after that.
 
 use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,22 +17,22 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::chain::Chain;
-use super::flush::{Flusher, Sync};
+use super::flush::{Flusher, SyncFile};
 use super::gate::Gate;
 use super::not_written::NotWritten;
 use super::task::{Task, Waiting};
-use super::waiter::{Intent, Outcome, Pending, Until, Waiter};
+use super::waiter::{Intent, Outcome, Pending, Waiter};
 use crate::database::OpenDatabaseError;
 use crate::database::{Database, DatabaseUrl, Place, answered};
 
-/// Events that may wait; more than that, and the database is not keeping up.
+/// Events that may wait. With more, the database is too slow.
 const QUEUE_MAX: usize = 1_024;
 /// How long an event waits for a place in the queue.
 const QUEUE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// How long an append may take in all.
 const APPEND_MAX: Duration = Duration::from_secs(3);
 
-/// The audit trail in SQL, as this process writes it.
+/// The audit trail in SQL, with the chain of this process.
 pub struct SqlAudit {
     queue: Mutex<Option<mpsc::Sender<Waiting>>>,
     abandoned: mpsc::Sender<Intent>,
@@ -42,24 +42,23 @@ pub struct SqlAudit {
 }
 
 impl SqlAudit {
-    /// Opens the trail, brings its schema up to date and begins a chain of its own, whose first event puts the ends
-    /// of the earlier chains on record.
+    /// Opens the trail, migrates its schema and begins a chain, whose first event records the ends of the earlier chains.
     ///
     /// # Errors
-    /// [`OpenDatabaseError`]: a gateway that cannot write its trail does not start.
+    /// [`OpenDatabaseError`]. A gateway that cannot write its trail does not start.
     pub async fn open(
         url: &DatabaseUrl,
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Self, OpenDatabaseError> {
-        Self::open_with(url, clock, entropy, Box::new(File::sync_data)).await
+        Self::open_with(url, clock, entropy, Arc::new(File::sync_data)).await
     }
 
     async fn open_with(
         url: &DatabaseUrl,
         clock: &dyn Clock,
         entropy: &dyn Entropy,
-        sync: Sync,
+        sync: SyncFile,
     ) -> Result<Self, OpenDatabaseError> {
         let trail = Database::open_or_create(url).await?;
         let database = trail.clone();
@@ -84,35 +83,30 @@ impl SqlAudit {
         })
     }
 
-    /// The database, for what is read beside the events that are written.
+    /// The database, for reading.
     pub fn database(&self) -> &Database {
         &self.database
     }
 
-    /// Takes no more events, waits until those that wait are written, and ends.
+    /// Accepts no more events, and waits until those in the queue are written.
     pub async fn close(&self) {
         drop(lock(&self.queue).take());
         let task = lock(&self.task).take();
         if let Some(task) = task
             && let Err(error) = task.await
         {
-            tracing::error!(%error, "the audit trail's writer ended badly");
+            tracing::error!(%error, "the task that writes the audit trail failed");
         }
     }
 
-    async fn write(&self, event: &AuditEvent, until: Until) -> Result<(), StoreError> {
-        let event =
-            Pending::new(event, until).map_err(|error| StoreError::Unavailable(error.into()))?;
-        Ok(self.pass(Some(event), until).await?)
-    }
-
-    async fn pass(&self, event: Option<Pending>, until: Until) -> Result<(), NotWritten> {
-        // An outcome is kept even while the database fails.
-        if until == Until::Durable {
+    /// Waits for the event; without one, tests whether the trail can be written.
+    async fn write(&self, event: Option<Pending>) -> Result<(), NotWritten> {
+        // An outcome is kept while the database fails.
+        if !event.as_ref().is_some_and(Pending::is_outcome) {
             self.gate.check()?;
         }
-        let answer = self.enqueue(event, until).await?;
-        timeout(APPEND_MAX, answer)
+        let outcome = self.enqueue(event).await?;
+        timeout(APPEND_MAX, outcome)
             .await
             .map_err(|_| NotWritten::TimedOut)?
             .map_err(|_| NotWritten::Closed)?
@@ -121,24 +115,16 @@ impl SqlAudit {
     async fn enqueue(
         &self,
         event: Option<Pending>,
-        until: Until,
     ) -> Result<oneshot::Receiver<Outcome>, NotWritten> {
         let queue = lock(&self.queue).clone().ok_or(NotWritten::Closed)?;
         let place = timeout(QUEUE_WAIT_MAX, queue.reserve())
             .await
             .map_err(|_| NotWritten::Full)?
             .map_err(|_| NotWritten::Closed)?;
-        let (answer, outcome) = oneshot::channel();
-        let waiter = Waiter {
-            answer,
-            intent: event.as_ref().and_then(Pending::intent),
-            abandoned: self.abandoned.clone(),
-        };
-        place.send(Waiting {
-            event,
-            until,
-            waiter,
-        });
+        let intent = event.as_ref().and_then(Pending::intent);
+        let intent = intent.map(|intent| (intent.clone(), self.abandoned.clone()));
+        let (waiter, outcome) = Waiter::new(intent);
+        place.send(Waiting { event, waiter });
         Ok(outcome)
     }
 }
@@ -150,21 +136,19 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[async_trait]
 impl AuditLog for SqlAudit {
     async fn append(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        self.write(event, Until::Durable).await
+        Ok(self.write(Some(Pending::new(event)?)).await?)
     }
 
     async fn append_outcome(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        self.write(event, Until::Committed).await
+        Ok(self.write(Some(Pending::outcome(event)?)).await?)
     }
 
     async fn append_once(&self, event: &AuditEvent) -> Result<(), StoreError> {
-        // While nothing can be written, it is the caller who keeps it.
+        // While the trail cannot be written, the caller keeps the event.
         self.gate.check()?;
-        let event = Pending::new(event, Until::Committed)
-            .map_err(|error| StoreError::Unavailable(error.into()))?;
-        let answer = self.enqueue(Some(event), Until::Committed).await?;
-        // Whatever comes of it now, it is kept as outcomes are.
-        let _ = timeout(APPEND_MAX, answer).await;
+        let outcome = self.enqueue(Some(Pending::outcome(event)?)).await?;
+        // From here on it is written, even if not within this time.
+        let _ = timeout(APPEND_MAX, outcome).await;
         Ok(())
     }
 
@@ -172,13 +156,13 @@ impl AuditLog for SqlAudit {
         if let Place::Sqlite(file) = &self.database.place {
             file.has_space().map_err(NotWritten::from)?;
         }
-        Ok(self.pass(None, Until::Durable).await?)
+        Ok(self.write(None).await?)
     }
 
     async fn accepts(&self) -> Result<(), StoreError> {
         match self.gate.is_fresh() {
             true => Ok(()),
-            false => Ok(self.pass(None, Until::Durable).await?),
+            false => Ok(self.write(None).await?),
         }
     }
 
@@ -224,30 +208,38 @@ mod tests {
     use super::*;
     use crate::world::{SystemClock, SystemEntropy};
 
-    /// A disk that says when it is asked, and answers when it is told to.
-    fn slow_disk() -> (Sync, Receiver<()>, SyncSender<()>) {
-        let (asked, is_asked) = sync_channel(9);
-        let (answer, answers) = sync_channel::<()>(9);
+    /// A disk that reports each flush, and completes it when the test allows it.
+    fn slow_disk() -> (SyncFile, Receiver<()>, SyncSender<()>) {
+        let (begin, begins) = sync_channel(9);
+        let (finish, finishes) = sync_channel::<()>(9);
+        let finishes = Mutex::new(finishes);
         let sync = move |_: &File| {
-            let _ = asked.send(());
-            answers.recv().map_err(std::io::Error::other)
+            let _ = begin.send(());
+            lock(&finishes).recv().map_err(std::io::Error::other)
         };
-        (Box::new(sync), is_asked, answer)
+        (Arc::new(sync), begins, finish)
     }
 
-    /// Goes on once the disk is asked; whoever waits for it must not be answered before.
-    async fn until_asked<T>(
-        asked: Receiver<()>,
-        waiting: &mut (impl Future<Output = T> + Unpin),
+    /// Returns when a flush begins; the append must not return before.
+    async fn until_flush_begins<T>(
+        begins: Receiver<()>,
+        append: &mut (impl Future<Output = T> + Unpin),
     ) -> Receiver<()> {
-        let is_asked = tokio::task::spawn_blocking(move || {
-            asked.recv().unwrap();
-            asked
+        let began = tokio::task::spawn_blocking(move || {
+            begins.recv().unwrap();
+            begins
         });
         tokio::select! {
-            asked = is_asked => asked.unwrap(),
-            _ = waiting => panic!("the disk has not answered"),
+            begins = began => begins.unwrap(),
+            _ = append => panic!("returned before the flush"),
         }
+    }
+
+    async fn open(folder: &tempfile::TempDir, sync: SyncFile) -> (DatabaseUrl, SqlAudit) {
+        let url = DatabaseUrl::Sqlite(folder.path().join("trail.db"));
+        let audit = SqlAudit::open_with(&url, &SystemClock, &SystemEntropy, sync);
+        let audit = audit.await.unwrap();
+        (url, audit)
     }
 
     fn event() -> AuditEvent {
@@ -264,27 +256,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_intent_waits_for_the_disk_and_an_outcome_for_the_commit() {
+    async fn intent_waits_for_flush_and_outcome_for_commit() {
         let folder = tempfile::tempdir().unwrap();
-        let url = DatabaseUrl::Sqlite(folder.path().join("trail.db"));
-        let (sync, asked, disk) = slow_disk();
-        let audit = SqlAudit::open_with(&url, &SystemClock, &SystemEntropy, sync);
-        let audit = Arc::new(audit.await.unwrap());
+        let (sync, begins, disk) = slow_disk();
+        let (_, audit) = open(&folder, sync).await;
 
         let intent = event();
-        let mut waiting = Box::pin(audit.append(&intent));
-        let asked = until_asked(asked, &mut waiting).await;
+        let mut append = Box::pin(audit.append(&intent));
+        let begins = until_flush_begins(begins, &mut append).await;
         audit.append_outcome(&event()).await.unwrap();
-        assert!(
-            timeout(Duration::from_millis(50), &mut waiting)
-                .await
-                .is_err(),
-            "the disk has not answered"
-        );
+        let early = timeout(Duration::from_millis(50), &mut append).await;
+        assert!(early.is_err(), "returned before the flush");
         disk.send(()).unwrap();
-        waiting.await.unwrap();
-        // The outcome is flushed, too, though nobody waits for it.
-        tokio::task::spawn_blocking(move || asked.recv())
+        append.await.unwrap();
+        // The outcome is flushed, although no caller waits for it.
+        tokio::task::spawn_blocking(move || begins.recv())
             .await
             .unwrap()
             .unwrap();
@@ -320,18 +306,15 @@ mod tests {
         }
     }
 
-    /// Its caller hung up while the disk was busy, so AWS was not asked.
     #[tokio::test]
-    async fn an_intent_that_nobody_waits_for_any_more_is_closed() {
+    async fn intent_abandoned_during_flush_is_closed() {
         let folder = tempfile::tempdir().unwrap();
-        let url = DatabaseUrl::Sqlite(folder.path().join("trail.db"));
-        let (sync, asked, disk) = slow_disk();
-        let audit = SqlAudit::open_with(&url, &SystemClock, &SystemEntropy, sync);
-        let audit = audit.await.unwrap();
+        let (sync, begins, disk) = slow_disk();
+        let (url, audit) = open(&folder, sync).await;
         let intent = intended();
-        let mut waiting = Box::pin(audit.append(&intent));
-        let _asked = until_asked(asked, &mut waiting).await;
-        drop(waiting);
+        let mut append = Box::pin(audit.append(&intent));
+        let _begins = until_flush_begins(begins, &mut append).await;
+        drop(append);
         for _ in 0..3 {
             disk.send(()).unwrap();
         }
@@ -344,16 +327,13 @@ mod tests {
         );
     }
 
-    /// What is committed again after a failure must reach the disk before events are taken.
+    /// Events of before the failure must be on disk before events are accepted.
     #[tokio::test]
-    async fn a_database_that_failed_works_again_when_the_disk_has_answered() {
+    async fn failed_database_recovers_after_flush() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("trail.db");
-        let url = DatabaseUrl::Sqlite(path.clone());
-        let (sync, _asked, disk) = slow_disk();
-        let audit = SqlAudit::open_with(&url, &SystemClock, &SystemEntropy, sync);
-        let audit = audit.await.unwrap();
-        let options = SqliteConnectOptions::new().filename(path);
+        let (sync, _begins, disk) = slow_disk();
+        let (_, audit) = open(&folder, sync).await;
+        let options = SqliteConnectOptions::new().filename(folder.path().join("trail.db"));
         let mut other = SqliteConnection::connect_with(&options).await.unwrap();
         let begin = sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other);
         begin.await.unwrap();
@@ -363,7 +343,7 @@ mod tests {
         }
         sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
         tokio::time::sleep(Duration::from_millis(1_500)).await;
-        assert!(audit.gate.check().is_err(), "the disk has not answered");
+        assert!(audit.gate.check().is_err(), "open before the flush");
         for _ in 0..9 {
             disk.send(()).unwrap();
         }
@@ -378,12 +358,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_disk_that_fails_ends_all_issuing_and_readiness() {
+    async fn disk_failure_ends_issuing_and_readiness() {
         let folder = tempfile::tempdir().unwrap();
-        let url = DatabaseUrl::Sqlite(folder.path().join("trail.db"));
-        let sync = Box::new(|_: &File| Err(std::io::Error::other("the disk is on fire")));
-        let audit = SqlAudit::open_with(&url, &SystemClock, &SystemEntropy, sync);
-        let audit = audit.await.unwrap();
+        let sync = Arc::new(|_: &File| Err(std::io::Error::other("the disk failed")));
+        let (_, audit) = open(&folder, sync).await;
         assert!(audit.append(&event()).await.is_err());
         assert!(audit.ready().await.is_err());
         audit.close().await;
