@@ -1,7 +1,6 @@
 //! The audit trail in SQL: one code path for SQLite and PostgreSQL.
 //!
-//! Appends and proves; never changes or deletes. What an event is and how it is chained stands in
-//! [`rolecall_core::audit`].
+//! It appends and verifies; it never changes or deletes an event. [`rolecall_core::audit`] defines the events and the hash chain.
 
 mod append;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Trails of earlier versions.
+//! Tests with trails of earlier schemas.
 
 use sqlx::migrate::Migrator;
 
@@ -7,15 +7,15 @@ use super::{fill_index, verify};
 use crate::database::{Database, DatabaseUrl, SQLITE};
 use crate::world::{SystemClock, SystemEntropy};
 
-/// What an earlier release wrote is all there, proves to be, and is found. Who only reads it changes nothing.
+/// Reading does not change the schema. The gateway migrates it, and the trail is complete, verified and indexed after that.
 #[tokio::test]
-async fn a_trail_of_every_earlier_schema_is_read_and_carried_over() {
+async fn trails_of_all_earlier_schemas_are_read_and_migrated() {
     for earlier in 1..SQLITE.migrations.len() {
-        carry_over(earlier).await;
+        migrate(earlier).await;
     }
 }
 
-async fn carry_over(migrations: usize) {
+async fn migrate(migrations: usize) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trail.db");
     let url = DatabaseUrl::Sqlite(path.clone());
@@ -32,9 +32,9 @@ async fn carry_over(migrations: usize) {
             .unwrap();
     }
     if migrations > 1 {
-        // Somebody has doubled a row, which the first schema's key would not have allowed: it is reported below.
-        let doubled = "INSERT INTO audit_events SELECT * FROM audit_events WHERE rowid = 2";
-        sqlx::query(doubled).execute(&trail.pool).await.unwrap();
+        // A duplicate row, which the key of the first schema does not allow. `verify` reports it below.
+        let duplicate = "INSERT INTO audit_events SELECT * FROM audit_events WHERE rowid = 2";
+        sqlx::query(duplicate).execute(&trail.pool).await.unwrap();
     }
     trail.pool.close().await;
 

@@ -1,7 +1,7 @@
-//! Writes the trail out, in the order of time, as JSON lines or as CSV.
+//! Exports the trail, ordered by time, as JSON lines or CSV.
 //!
-//! What people put into names ends in spreadsheets: CSV fields that would be formulas or control characters are made
-//! harmless (OWASP, CSV injection). JSON lines hold what `verify` reads, byte for byte.
+//! Names that users chose may be opened in spreadsheets, so CSV fields with formulas or control characters are escaped (OWASP,
+//! CSV injection). JSON lines contain the events that `verify` reads, byte for byte.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -14,16 +14,16 @@ use serde::de::IgnoredAny;
 use super::row::{NAMES, Row, sortable};
 use crate::database::Database;
 
-/// How the trail is written out.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// One JSON object a line: `writer`, `sequence`, `hash`, and the `event` itself.
+    /// One JSON object for each line: `writer`, `sequence`, `hash`, and the `event` itself.
     Jsonl,
-    /// RFC 4180, with a line of headings.
+    /// RFC 4180, with a header line.
     Csv,
 }
 
-/// Why an export ended early.
+/// Why an export failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The database failed.
@@ -34,7 +34,7 @@ pub enum ExportError {
     Output(#[from] io::Error),
 }
 
-/// Writes all events, or those from `since` on; returns how many. Reads and writes row by row.
+/// Writes all events, or those since a time, row by row. Returns the number of events.
 ///
 /// # Errors
 /// [`ExportError`].
@@ -82,7 +82,7 @@ fn json_line(row: &Row) -> io::Result<String> {
     })?;
     let intact = !row.canonical.contains(['\n', '\r'])
         && serde_json::from_str::<IgnoredAny>(&row.canonical).is_ok();
-    // What somebody has tampered with is no JSON of ours any more: shown as the text it is, it cannot break out.
+    // An event that was tampered with may not be JSON. It is exported as a string, so that it cannot forge other lines.
     let event = if intact {
         row.canonical.clone()
     } else {
@@ -112,8 +112,8 @@ fn csv_line(row: &Row) -> String {
     fields.join(",") + "\r\n"
 }
 
-/// Always in quotes. A field that a spreadsheet would compute begins with an apostrophe; control characters, and those
-/// that turn the direction of writing, are spelled out.
+/// Always in quotes. A field that a spreadsheet would evaluate begins with an apostrophe. Control characters, and characters that
+/// change the text direction, are escaped.
 fn csv_field(text: &str) -> String {
     let mut field = String::with_capacity(text.len() + 2);
     field.push('"');
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn csv_fields_compute_nothing_and_break_nothing() {
+    fn csv_fields_are_escaped() {
         for (text, field) in [
             ("alice", "\"alice\""),
             ("", "\"\""),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_tampered_with_cannot_break_out_of_its_line() {
+    fn tampered_event_stays_on_its_line() {
         let columns = super::super::row::Columns {
             at: String::new(),
             event: String::new(),

@@ -1,61 +1,61 @@
-//! What a verification of the trail may find, and how it is said.
+//! What a verification of the trail can find.
 
 use std::fmt;
 
-/// Something that is not as it was written.
+/// A difference from the trail as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// An event, its place or its hash was changed: it does not follow from the one before.
+    /// An event, its position or its hash was changed: its hash is not the link after the event before it.
     Altered {
-        /// Whose chain.
+        /// The writer of the chain.
         writer: String,
-        /// Which event.
+        /// The sequence number of the event.
         sequence: i64,
     },
-    /// The columns for searching tell another story than the event.
+    /// The columns for searching differ from the event.
     Relabelled {
-        /// Whose chain.
+        /// The writer of the chain.
         writer: String,
-        /// Which event.
+        /// The sequence number of the event.
         sequence: i64,
     },
-    /// Events are gone from the middle or the beginning.
+    /// Events are missing in the middle or at the beginning.
     Missing {
-        /// Whose chain.
+        /// The writer of the chain.
         writer: String,
-        /// The first that is gone.
+        /// The first missing event.
         from: i64,
-        /// The last that is gone.
+        /// The last missing event.
         to: i64,
     },
-    /// The chain ends before its recorded head: events were cut off.
+    /// The chain ends before its recorded head: events at its end are missing.
     CutOff {
-        /// Whose chain.
+        /// The writer of the chain.
         writer: String,
-        /// The last event there is; 0 for none.
+        /// The last event that exists; 0 for none.
         last: i64,
-        /// The last event there was.
+        /// The last event that was recorded.
         recorded: i64,
     },
-    /// Events stand where none was written: behind the recorded head, before the first, or without a head.
+    /// An event that was not written by a gateway: after the recorded head, before the first event, or in a chain without a head.
     Inserted {
-        /// Whose chain.
+        /// The writer of the chain.
         writer: String,
-        /// Which event.
+        /// The sequence number of the event.
         sequence: i64,
     },
-    /// The recorded head is not the end of the chain that is there.
+    /// The recorded head is not the end of the chain.
     HeadAltered {
-        /// Whose chain.
+        /// The writer of the chain.
         writer: String,
     },
-    /// A later writer put another end of this chain on record, or a chain that is gone.
+    /// A later writer recorded a different end of this chain, or a chain that is missing.
     Contradicted {
-        /// Whose chain.
+        /// The writer of the chain.
         writer: String,
-        /// The event that was its last then.
+        /// The last event at that time.
         sequence: u64,
-        /// Who put it on record.
+        /// The writer that recorded it.
         by: String,
     },
 }
@@ -70,7 +70,7 @@ impl fmt::Display for Finding {
                 write!(f, "{writer}: the columns of event {sequence} were changed")
             }
             Self::Missing { writer, from, to } => {
-                write!(f, "{writer}: events {from} to {to} are gone")
+                write!(f, "{writer}: events {from} to {to} are missing")
             }
             Self::CutOff {
                 writer,
@@ -78,10 +78,13 @@ impl fmt::Display for Finding {
                 recorded,
             } => write!(
                 f,
-                "{writer}: the chain ends at event {last}, but reached {recorded}"
+                "{writer}: the chain ends at event {last}, but its recorded end is event {recorded}"
             ),
             Self::Inserted { writer, sequence } => {
-                write!(f, "{writer}: event {sequence} was never written here")
+                write!(
+                    f,
+                    "{writer}: event {sequence} was not written by this writer"
+                )
             }
             Self::HeadAltered { writer } => write!(f, "{writer}: the recorded head was changed"),
             Self::Contradicted {
@@ -90,7 +93,7 @@ impl fmt::Display for Finding {
                 by,
             } => write!(
                 f,
-                "{writer}: event {sequence} is gone or not the one that {by} saw"
+                "{writer}: event {sequence} is missing or differs from the one that {by} recorded"
             ),
         }
     }

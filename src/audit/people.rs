@@ -1,4 +1,4 @@
-//! Who has signed in under an e-mail address, as the trail knows them.
+//! Finds people in the trail by their sign-ins.
 
 use chrono::{DateTime, Utc};
 use sqlx::Row as _;
@@ -8,21 +8,21 @@ use rolecall_core::identity::{EmailAddress, ProviderId, Subject};
 use super::row::sortable;
 use crate::database::Database;
 
-/// People that are listed; nobody has as many accounts.
+/// People that are listed at most.
 const PEOPLE_MAX: i64 = 100;
 
-/// Somebody who has signed in.
+/// A person who has signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownPerson {
-    /// At which provider.
+    /// The identity provider.
     pub provider: ProviderId,
-    /// What the provider calls them.
+    /// The subject at the provider.
     pub subject: Subject,
-    /// Their last sign-in, UTC, RFC 3339.
+    /// The time of the last sign-in, UTC, RFC 3339.
     pub last_signed_in: String,
 }
 
-/// The people whose sign-ins since then carried this believed address, the latest first. Reads the whole trail.
+/// The people who signed in with this verified address since a time, the latest first. Reads the whole trail.
 ///
 /// # Errors
 /// When the database fails.
@@ -40,7 +40,7 @@ pub async fn people_with_email(
         .bind(PEOPLE_MAX)
         .fetch_all(&trail.pool)
         .await?;
-    // A row that names nobody was not written by a gateway; `audit verify` finds it.
+    // A row without a person was not written by a gateway; `audit verify` reports it.
     let people = rows.iter().filter_map(|row| {
         let text = |column: &str| row.try_get::<String, _>(column).ok();
         Some(KnownPerson {
@@ -52,7 +52,7 @@ pub async fn people_with_email(
     Ok(people.collect())
 }
 
-/// Whether this person has signed in since then. Reads the trail until it finds them.
+/// Whether this person has signed in since a time. Reads the trail until it finds a sign-in.
 ///
 /// # Errors
 /// When the database fails.

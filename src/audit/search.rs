@@ -1,4 +1,4 @@
-//! Searches the trail by its index: newest first, paged by key.
+//! Searches the trail with its index, newest first. Pages continue after a key.
 
 use std::fmt::Write as _;
 
@@ -13,9 +13,9 @@ use sqlx::{AssertSqlSafe, Row as _};
 use super::row::sortable;
 use crate::database::Database;
 
-/// Events of one session that are shown.
+/// Events of one session that are returned at most.
 const SESSION_EVENTS_MAX: usize = 1_000;
-/// A condition that at most so many events fit is selective enough to be looked up first.
+/// Events up to which the matches of a condition are counted, to find the most selective one.
 const SELECTIVE: i64 = 2_000;
 
 const JOIN: &str = "LEFT JOIN audit_events e ON e.writer = x.writer AND e.sequence = x.sequence";
@@ -24,17 +24,17 @@ const ORDER_JOINED: &str = "ORDER BY x.at DESC, x.writer DESC, x.sequence DESC";
 const FOUND: &str = "x.at, x.writer, x.sequence, x.event, x.outcome, x.reference, x.provider, x.subject, x.email, x.account, \
      x.permission_set, x.address, x.session, e.canonical";
 
-/// The trail, for searching.
+/// Searches the trail.
 pub struct SqlAuditReader {
     database: Database,
 }
 
-/// `WHERE`, and what is bound to its placeholders.
+/// A `WHERE` clause and the values of its placeholders.
 #[derive(Default)]
 struct Conditions {
     text: String,
     bound: Vec<String>,
-    /// Of each condition that an index serves: its name, its text with placeholders from 1 on, what is bound to them.
+    /// The conditions that have an index: the name of the index, the condition with placeholders from 1, their values.
     indexed: Vec<(&'static str, String, Vec<String>)>,
 }
 
@@ -57,7 +57,7 @@ impl SqlAuditReader {
         Ok(page(self.rows(text, &conditions.bound).await?, size))
     }
 
-    /// Which index SQLite shall use: it keeps no statistics that would tell a rare value from a frequent one.
+    /// The index that SQLite should use. It has no statistics that distinguish a rare value from a frequent one.
     async fn index(&self, conditions: &Conditions) -> Result<String, sqlx::Error> {
         if self.database.is_postgres() || conditions.indexed.len() < 2 {
             return Ok(String::new());
@@ -79,7 +79,7 @@ impl SqlAuditReader {
         Ok(best.map_or_else(String::new, |(_, name)| format!("INDEXED BY {name}")))
     }
 
-    async fn story(&self, session: &str) -> Result<AuditPage, sqlx::Error> {
+    async fn events_of(&self, session: &str) -> Result<AuditPage, sqlx::Error> {
         let text = format!(
             "SELECT {FOUND} FROM (SELECT * FROM audit_index WHERE session = $1 UNION \
              SELECT * FROM audit_index WHERE session IN (SELECT session FROM audit_index WHERE allowed_in = $2)) AS x \
@@ -100,7 +100,7 @@ impl SqlAuditReader {
     }
 }
 
-/// Of one event more than fits, where there is one.
+/// A page of these events. One event more than `size` means that there is a next page.
 fn page(mut events: Vec<FoundEvent>, size: usize) -> AuditPage {
     let more = events.len() > size;
     events.truncate(size);
@@ -192,7 +192,7 @@ impl Conditions {
         }
         if let Some(after) = &query.after {
             let first = conditions.bound.len() + 1;
-            // The number is bound as text, like the rest.
+            // The number is bound as text, like the other values.
             let text = format!(
                 "(at, writer, sequence) < (${first}, ${}, CAST(${} AS BIGINT))",
                 first + 1,
@@ -248,6 +248,6 @@ impl AuditReader for SqlAuditReader {
     }
 
     async fn session_events(&self, session: &str) -> Result<AuditPage, StoreError> {
-        self.story(session).await.map_err(unavailable)
+        self.events_of(session).await.map_err(unavailable)
     }
 }

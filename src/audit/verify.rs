@@ -1,7 +1,7 @@
-//! Recomputes every chain and says what was edited, deleted, inserted, reordered or cut off.
+//! Recomputes every chain, and finds events that were edited, deleted, inserted, reordered or cut off.
 //!
-//! Reads one snapshot, row by row. What it cannot see: a trail that somebody with all rights rewrote from its first
-//! row, heads and all. Against that, keep the heads it prints somewhere else.
+//! It reads one snapshot, row by row. It cannot detect a trail that was rewritten completely, including the heads. Store the heads
+//! that it prints elsewhere to detect that.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,43 +13,43 @@ use super::finding::Finding;
 use super::row::{Columns, NAMES, Row};
 use crate::database::Database;
 
-/// Findings that are described; more are only counted.
+/// Findings that are listed; more are only counted.
 const FINDINGS_MAX: usize = 1_000;
 /// Open intents that are listed; more are only counted.
 const OPEN_INTENTS_MAX: usize = 1_000;
 
-/// Credentials that were about to be asked for, with no word on what became of it: in flight, or the process died.
+/// An intent without an outcome: credentials are being issued, or the process crashed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenIntent {
-    /// Whose chain.
+    /// The writer of the chain.
     pub writer: String,
-    /// Which event.
+    /// The sequence number of the event.
     pub sequence: i64,
-    /// Joins it to logs, pages and CloudTrail.
+    /// The reference that logs, pages and CloudTrail show.
     pub reference: String,
-    /// When, UTC, RFC 3339.
+    /// The time, UTC, RFC 3339.
     pub at: String,
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Clone, Debug, Default)]
 pub struct VerifyReport {
-    /// Events that were read.
+    /// The number of events.
     pub events: u64,
-    /// The chains' ends; kept elsewhere, they prove later that nothing was rewritten.
+    /// The ends of the chains. Stored elsewhere, they prove later that the trail was not rewritten.
     pub heads: Vec<WriterHead>,
-    /// What is wrong, the first thousand.
+    /// The first thousand findings.
     pub findings: Vec<Finding>,
-    /// How much is wrong.
+    /// The number of findings.
     pub findings_count: u64,
-    /// Intents without outcome, the first thousand by chain. No sign of tampering.
+    /// The first thousand intents without an outcome, by chain. They are not a sign of tampering.
     pub open_intents: Vec<OpenIntent>,
-    /// How many intents have no outcome.
+    /// The number of intents without an outcome.
     pub open_intents_count: u64,
 }
 
 impl VerifyReport {
-    /// Whether the trail is as it was written.
+    /// Whether nothing was found.
     pub fn is_intact(&self) -> bool {
         self.findings_count == 0
     }
@@ -62,10 +62,10 @@ impl VerifyReport {
     }
 }
 
-/// Verifies the whole trail. Needs memory for writers and open intents, not for events.
+/// Verifies the whole trail. Memory grows with writers and open intents, not with events.
 ///
 /// # Errors
-/// When the database fails; what is wrong with the trail is in the report.
+/// If the database fails. Findings are in the report.
 pub async fn verify(trail: &Database) -> Result<VerifyReport, sqlx::Error> {
     let mut snapshot = trail.pool.begin().await?;
     if trail.is_postgres() {
@@ -84,11 +84,11 @@ pub async fn verify(trail: &Database) -> Result<VerifyReport, sqlx::Error> {
     }
     drop(rows);
     walk.end_of_chain();
-    walk.untouched_heads();
+    walk.heads_without_events();
     let witnesses = std::mem::take(&mut walk.witnesses);
-    let standing = standing(&mut snapshot, &witnesses).await?;
+    let existing = existing(&mut snapshot, &witnesses).await?;
     for Witness { by, seen } in witnesses {
-        if !standing.contains(&seen) {
+        if !existing.contains(&seen) {
             walk.report.found(Finding::Contradicted {
                 writer: seen.writer,
                 sequence: seen.sequence,
@@ -113,8 +113,8 @@ async fn heads(connection: &mut AnyConnection) -> Result<BTreeMap<String, Record
     Ok(heads)
 }
 
-/// Which of the events that later writers saw at a chain's end are still there. One reading for all, within the snapshot.
-async fn standing(
+/// The events that later writers recorded as ends of chains and that still exist. One query for all, within the snapshot.
+async fn existing(
     connection: &mut AnyConnection,
     witnesses: &[Witness],
 ) -> Result<HashSet<WriterHead>, sqlx::Error> {
@@ -122,9 +122,9 @@ async fn standing(
         .iter()
         .map(|witness| (witness.seen.writer.as_str(), witness.seen.sequence))
         .collect();
-    let mut standing = HashSet::new();
+    let mut existing = HashSet::new();
     if wanted.is_empty() {
-        return Ok(standing);
+        return Ok(existing);
     }
     let mut rows = sqlx::query("SELECT writer, sequence, hash FROM audit_events").fetch(connection);
     while let Some(row) = rows.try_next().await? {
@@ -132,17 +132,17 @@ async fn standing(
         if let Ok(sequence) = u64::try_from(row.try_get::<i64, _>(1)?)
             && wanted.contains(&(writer, sequence))
         {
-            standing.insert(WriterHead {
+            existing.insert(WriterHead {
                 writer: writer.to_owned(),
                 sequence,
                 hash: row.try_get(2)?,
             });
         }
     }
-    Ok(standing)
+    Ok(existing)
 }
 
-/// What the table of heads says of a chain.
+/// A row of `audit_writers`.
 struct Recorded {
     sequence: i64,
     hash: String,
@@ -153,12 +153,12 @@ struct Witness {
     seen: WriterHead,
 }
 
-/// The chain that is being read.
+/// The chain that is being verified.
 struct Chain {
     writer: String,
-    /// The last event there was, 0 before the first.
+    /// The last event so far, 0 before the first.
     sequence: i64,
-    /// Its hash as stored, so that one edit is one finding; `None` where the chain is broken.
+    /// Its stored hash, so that one edit is one finding; none if it cannot be parsed.
     hash: Option<ChainHash>,
 }
 
@@ -199,10 +199,10 @@ impl Walk {
             sequence: row.sequence.max(chain.sequence),
             hash: row.hash.parse().ok(),
         });
-        self.meaning(row);
+        self.references(row);
     }
 
-    /// Checks an event's place behind what came before.
+    /// Checks that an event follows the one before.
     fn link(&mut self, row: &Row, before: &Chain) {
         let writer = row.writer.clone();
         let sequence = row.sequence;
@@ -226,7 +226,7 @@ impl Walk {
             return;
         };
         let Some(recorded) = self.heads.remove(&chain.writer) else {
-            return; // Each of its events was reported as inserted.
+            return; // Each of its events is reported as inserted.
         };
         let hash = chain.hash.map(|hash| hash.to_string());
         if chain.sequence < recorded.sequence {
@@ -247,8 +247,8 @@ impl Walk {
         });
     }
 
-    /// Heads of chains of which no event is left.
-    fn untouched_heads(&mut self) {
+    /// Reports recorded heads of chains without events.
+    fn heads_without_events(&mut self) {
         for (writer, recorded) in std::mem::take(&mut self.heads) {
             self.report.found(Finding::CutOff {
                 writer,
@@ -258,8 +258,8 @@ impl Walk {
         }
     }
 
-    /// Collects what an event says about other events. One that this program does not know says nothing.
-    fn meaning(&mut self, row: Row) {
+    /// Collects what an event contains about other events. Unknown events contain nothing.
+    fn references(&mut self, row: Row) {
         let Ok(event) = serde_json::from_str::<AuditEvent>(&row.canonical) else {
             return;
         };

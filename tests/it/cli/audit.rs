@@ -70,7 +70,7 @@ async fn a_changed_event_and_a_missing_one_are_named() -> Result<()> {
         ),
         (
             "DELETE FROM audit_events WHERE event = 'signed_in'",
-            "are gone",
+            "are missing",
         ),
     ] {
         let stack = stack().await?;
