@@ -1,17 +1,17 @@
-// What the pages do beyond HTML: instant search, favourites and recents, countdowns, copy buttons, local times.
-// Every page works without it. It sends nothing anywhere and keeps only names of roles, in this browser.
+// Progressive enhancement: instant search, favourites and recent roles, countdowns, copy buttons, local times.
+// Every page works without it. It sends no requests and stores only role names, in this browser.
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 const plural = (n, noun) => `${n} ${noun}${n === 1 ? '' : 's'}`;
 
-// Storage may be refused (private windows, policies); then nothing is remembered.
+// Storage may be unavailable (private windows, policies); then nothing is stored.
 const load = (key) => { try { return [JSON.parse(localStorage.getItem(key)) ?? []].flat(); } catch { return []; } };
-const save = (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* not remembered */ } };
+const save = (key, value) => { try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* not stored */ } };
 
 function portal(list) {
   const search = $('#q'), count = $('#count'), nothing = $('#nothing');
-  // Where a role is chosen for a program there are no favourites.
+  // The page of `aws login` has no favourites.
   const quick = $('#quick') ?? document.createElement('div'), star = $('#star')?.content.firstChild;
   const unfiltered = count.textContent;
   const text = (element) => element.textContent.toLowerCase();
@@ -27,7 +27,7 @@ function portal(list) {
   const known = new Map(accounts.flatMap((account) => account.roles).filter((role) => role.form).map((role) => [role.key, role]));
   const pick = (key) => load(key).filter((role) => known.has(role));
 
-  // The buttons of two hundred roles must not all be called "Console".
+  // The accessible name of each button contains the role.
   const name = (form, role) => {
     for (const action of $$('button:not(.star), a', form)) action.setAttribute('aria-label', `${action.textContent}: ${role.title} in ${role.name}`);
   };
@@ -38,12 +38,12 @@ function portal(list) {
     name(role.form, role);
   }
 
-  function shelves() {
+  function showQuickList() {
     const favourites = pick('favourites');
     const recents = pick('recents').filter((key) => !favourites.includes(key)).slice(0, 3);
-    const shelf = (title, keys) => {
+    const section = (title, keys) => {
       if (!keys.length) return [];
-      const section = document.createElement('section'), heading = document.createElement('h2'), items = document.createElement('ul');
+      const element = document.createElement('section'), heading = document.createElement('h2'), items = document.createElement('ul');
       heading.textContent = title;
       items.append(...keys.map((key) => {
         const role = known.get(key), item = role.item.cloneNode(true), account = document.createElement('p');
@@ -53,10 +53,10 @@ function portal(list) {
         $('.role', item).prepend(account);
         return item;
       }));
-      section.append(heading, items);
-      return [section];
+      element.append(heading, items);
+      return [element];
     };
-    quick.replaceChildren(...shelf('Favourites', favourites), ...shelf('Recent', recents));
+    quick.replaceChildren(...section('Favourites', favourites), ...section('Recent', recents));
     for (const button of $$('.star')) button.setAttribute('aria-pressed', favourites.includes(keyOf(button.form)));
     quick.hidden = !quick.firstChild || search.value.trim() !== '';
   }
@@ -69,11 +69,11 @@ function portal(list) {
   document.addEventListener('click', (event) => {
     const button = event.target.closest('.star');
     if (!button) return;
-    const key = keyOf(button.form), favourites = pick('favourites'), had = favourites.includes(key), inShelf = quick.contains(button);
+    const key = keyOf(button.form), favourites = pick('favourites'), had = favourites.includes(key), inQuickList = quick.contains(button);
     save('favourites', had ? favourites.filter((other) => other !== key) : [...favourites, key]);
-    shelves();
-    // A star on the shelf has gone with its card: its twin in the list takes the focus.
-    if (inShelf) $('.star', known.get(key).form).focus({ preventScroll: true });
+    showQuickList();
+    // A star in the quick list is removed with its card, so the star in the main list gets the focus.
+    if (inQuickList) $('.star', known.get(key).form).focus({ preventScroll: true });
   });
 
   document.addEventListener('submit', (event) => {
@@ -107,10 +107,10 @@ function portal(list) {
     quick.hidden = words.length > 0 || !quick.firstChild;
   }
 
-  // Down and up walk from role to role, left and right between a role's buttons; Tab and Enter stay as they are.
+  // Up and down move between roles, left and right between the buttons of a role. Tab and Enter are unchanged.
   const actions = (item) => $$('button:not(.star), a', item);
-  function walk(from, step, column, shelf = ':is(#quick:not([hidden]), #accounts)') {
-    const items = $$(`${shelf} li:not([hidden])`);
+  function walk(from, step, column, list = ':is(#quick:not([hidden]), #accounts)') {
+    const items = $$(`${list} li:not([hidden])`);
     for (let at = items.indexOf(from) + step; items[at]; at += step) {
       const row = actions(items[at]);
       if (row.length) {
@@ -151,14 +151,14 @@ function portal(list) {
     search.addEventListener('input', filter);
     filter();
   }
-  shelves();
-  // Back from another page, and another tab's stars.
-  addEventListener('pageshow', (event) => event.persisted && shelves());
-  addEventListener('storage', shelves);
+  showQuickList();
+  // Updates after the Back button and after changes in another tab.
+  addEventListener('pageshow', (event) => event.persisted && showQuickList());
+  addEventListener('storage', showQuickList);
 }
 
 function countdowns(times) {
-  const words = (seconds) => {
+  const format = (seconds) => {
     const hours = Math.floor(seconds / 3600), minutes = Math.floor(seconds / 60) % 60;
     if (hours) return `${hours} h ${minutes} min`;
     return minutes >= 10 ? `${minutes} min` : `${minutes} min ${String(seconds % 60).padStart(2, '0')} s`;
@@ -167,7 +167,7 @@ function countdowns(times) {
     for (const time of times) {
       const seconds = Math.max(0, Math.floor((Date.parse(time.dateTime) - Date.now()) / 1000));
       if (Number.isNaN(seconds)) continue;
-      time.textContent = words(seconds);
+      time.textContent = format(seconds);
       const over = time.dataset.countdown === 'valid' && $('#expiry');
       if (over) {
         over.classList.toggle('soon', seconds < 300 && seconds > 0);
@@ -182,13 +182,13 @@ function countdowns(times) {
 function copyButtons(buttons) {
   if (!navigator.clipboard) return;
   for (const button of buttons) {
-    const word = button.textContent;
+    const label = button.textContent;
     button.hidden = false;
     button.addEventListener('click', async () => {
       const done = await navigator.clipboard.writeText($(`#${button.dataset.copy}`).textContent).then(() => true, () => false);
-      $('#said').textContent = button.textContent = done ? 'Copied' : 'Not allowed';
+      $('#copy-status').textContent = button.textContent = done ? 'Copied' : 'Copy failed';
       button.classList.toggle('done', done);
-      setTimeout(() => { button.textContent = word; button.classList.remove('done'); $('#said').textContent = ''; }, 2000);
+      setTimeout(() => { button.textContent = label; button.classList.remove('done'); $('#copy-status').textContent = ''; }, 2000);
     });
   }
 }
@@ -211,13 +211,12 @@ function rememberFormat(radios) {
   }
 }
 
-// A page that only hands the browser on does not wait for its button.
+// A page that only redirects with a form submits it immediately.
 $('form[data-send]')?.submit();
 
-// One answer may serve the questions of other tabs: they hear of it when the answer has arrived, and look again, which
-// leads them on.
-function waits(form) {
-  const tabs = new BroadcastChannel('answers');
+// One decision may apply to the requests of other tabs. They reload when the decision was sent, which redirects them.
+function reloadAfterDecision(form) {
+  const tabs = new BroadcastChannel('decisions');
   tabs.addEventListener('message', () => location.reload());
   form.addEventListener('submit', () => addEventListener('pagehide', () => tabs.postMessage('')));
 }
@@ -228,5 +227,5 @@ countdowns($$('time[data-countdown]'));
 copyButtons($$('button[data-copy]'));
 localTimes($$('time[data-local]'));
 rememberFormat($$('input[name=format]'));
-const question = $('form[data-waits]');
-if (question) waits(question);
+const consent = $('form[data-consent]');
+if (consent) reloadAfterDecision(consent);

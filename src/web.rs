@@ -1,6 +1,6 @@
-//! HTTP in, HTTP out: parses a request, calls one verb of the gateway, renders the answer. Decides nothing.
+//! HTTP handlers: they parse a request, call a service of the gateway and render the response. They contain no policy.
 //!
-//! The route table stands below, whole. Every route runs inside [`http::guard::guard`].
+//! [`routes`] contains the whole route table. Every route runs inside [`http::guard::guard`].
 
 pub mod assets;
 mod errors;
@@ -33,8 +33,8 @@ use saml::via_provider;
 
 const FORM_BYTES_MAX: usize = 16 * 1024;
 
-/// A page or document: what answers GET answers HEAD, without the body (RFC 9110 9.3.2). Addresses that begin, continue or
-/// end something take GET alone, so that nothing happens for those who only look.
+/// A page or document that supports GET and HEAD (RFC 9110 9.3.2). Paths that start, continue or end a flow support only GET,
+/// so that a HEAD request has no effect.
 fn readable<F, Args>(path: &str, handler: F) -> Resource
 where
     F: Handler<Args> + Clone,
@@ -46,27 +46,25 @@ where
         .route(web::head().to(handler))
 }
 
-/// The start URL, which people open and AWS's command line probes.
+/// The start URL, which users open and the AWS CLI probes.
 fn start_url(path: &str) -> Resource {
     resource(path)
         .route(web::get().to(start::portal))
         .route(web::head().to(start::probe))
 }
 
-/// Where other sites send forms that are larger than ours.
-fn from_elsewhere(path: &str) -> Resource {
+/// A path to which identity providers post forms, with a larger size limit.
+fn provider_form(path: &str) -> Resource {
     resource(path).app_data(PayloadConfig::new(saml::FORM_BYTES_MAX))
 }
 
 /// The public routes.
 pub fn routes(config: &mut ServiceConfig) {
-    let unreadable = || {
-        RequestError::Malformed("The address is incomplete or has something wrong in it.".into())
-    };
+    let invalid = || RequestError::Malformed("The address is incomplete or invalid.".into());
     config
         .app_data(FormConfig::default().limit(FORM_BYTES_MAX))
-        .app_data(QueryConfig::default().error_handler(move |_, _| unreadable().into()))
-        .app_data(PathConfig::default().error_handler(move |_, _| unreadable().into()))
+        .app_data(QueryConfig::default().error_handler(move |_, _| invalid().into()))
+        .app_data(PathConfig::default().error_handler(move |_, _| invalid().into()))
         .service(readable("/", portal::home))
         .service(readable("/sign-in", sign_in::choose))
         .service(resource("/sign-out").post(sign_out::sign_out))
@@ -102,24 +100,24 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(readable("/jwks", issuer::jwks))
         .service(readable("/saml/metadata", issuer::saml_metadata))
         .service(resource("/client-address").get(address::client_address))
-        // Addresses with a part to read: each is a regular expression, tried in turn, so they come behind all others.
+        // Paths with parameters are regular expressions that are tried in turn, so they come last.
         .service(readable("/assets/{file}", asset))
         .service(resource("/sign-in/{provider}").get(sign_in::start))
         .service(resource("/sign-in/{provider}/callback").get(sign_in::callback))
-        .service(from_elsewhere("/sign-in/{provider}/acs").post(saml::consume))
+        .service(provider_form("/sign-in/{provider}/acs").post(saml::consume))
         .service(resource("/sign-in/{provider}/continue").get(saml::resume))
-        .service(from_elsewhere("/sign-in/{provider}/aws-acs").post(via_provider::receive))
+        .service(provider_form("/sign-in/{provider}/aws-acs").post(via_provider::receive))
         .service(resource("/sign-in/{provider}/aws-continue/{ticket}").get(via_provider::resume))
         .service(readable("/sign-in/{provider}/metadata", saml::metadata))
         .service(
-            from_elsewhere("/sign-in/{provider}/slo")
+            provider_form("/sign-in/{provider}/slo")
                 .get(saml::logout_by_redirect)
                 .post(saml::logout_by_form),
         )
         .service(resource("/console/continue/{ticket}").get(console::continue_to_console));
 }
 
-/// An embedded file under its hashed name, which a browser may keep for ever.
+/// An embedded file under its hashed name, which browsers can cache permanently.
 async fn asset(request: HttpRequest) -> HttpResponse {
     match assets::asset(request.path()) {
         Some(asset) => HttpResponse::Ok()

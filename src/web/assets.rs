@@ -1,25 +1,25 @@
-//! The stylesheet, the script and the icon, embedded in the program and served under names that carry a hash of their content,
-//! so that a browser may keep them for ever and never shows a new page with an old style. Knows nothing of HTTP beyond the content type.
+//! The stylesheet, the script and the icon, embedded in the binary and served under names that contain a hash of their
+//! content, so that browsers can cache them permanently and never combine a new page with an old stylesheet.
 use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
 
-/// A file for browsers. It never changes under its path, so `Cache-Control: public, max-age=31536000, immutable` is right for it.
+/// An embedded file. Its content never changes under its path, so it is served with `Cache-Control: immutable`.
 #[derive(Debug, Clone, Copy)]
 pub struct Asset {
     /// The `Content-Type` to send.
     pub content_type: &'static str,
-    /// The bytes, as embedded.
+    /// The content.
     pub body: &'static [u8],
 }
 
-/// Where this build's assets are, for the page layout. Paths on our own origin.
+/// The paths of the assets of this build, for the page layout.
 #[derive(Debug)]
 pub struct AssetUrls {
-    /// The one stylesheet.
+    /// The stylesheet.
     pub css: String,
-    /// The one script; pages work without it.
+    /// The script. Pages work without it.
     pub js: String,
-    /// The mark, as the page's icon.
+    /// The favicon.
     pub icon: String,
 }
 
@@ -47,13 +47,13 @@ fn path(stem: &str, extension: &str, body: &[u8]) -> String {
     format!("/assets/{stem}-{:.12x}.{extension}", Sha256::digest(body))
 }
 
-/// The paths of this build's assets.
+/// The paths of the assets of this build.
 #[must_use]
 pub fn urls() -> &'static AssetUrls {
     &URLS
 }
 
-/// The asset at `path` (a whole request path), or nothing: another build's hash is not found rather than answered with other bytes.
+/// The asset at this request path. The hash of another build is not found.
 #[must_use]
 pub fn asset(path: &str) -> Option<Asset> {
     let urls = urls();
@@ -67,14 +67,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_url_leads_to_its_asset() {
+    fn asset_urls_resolve() {
         let urls = urls();
         for (url, kind) in [
             (&urls.css, "text/css"),
             (&urls.js, "text/javascript"),
             (&urls.icon, "image/svg+xml"),
         ] {
-            let asset = asset(url).expect("the page's own link is served");
+            let asset = asset(url).expect("the asset of this build is found");
             assert!(
                 asset.content_type.starts_with(kind),
                 "{url} is {}",
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn another_name_or_hash_is_not_found() {
+    fn unknown_name_or_hash_is_not_found() {
         for path in [
             "",
             "/",
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_assets_load_nothing_from_elsewhere() {
+    fn assets_load_no_external_resources() {
         for asset in [CSS, JS] {
             let text = std::str::from_utf8(asset.body).expect("assets are UTF-8");
             for foreign in [

@@ -1,9 +1,9 @@
-//! What went wrong, and how each surface says so: [`sso::SsoError`], [`oauth::OAuthError`] and [`signin::AwsSignInError`] under
-//! AWS's names, [`page::PageError`] for people and for programs of the company's own. What no handler has seen is a
-//! [`request::RequestError`], which every surface has words for.
+//! Errors of each surface: [`sso::SsoError`], [`oauth::OAuthError`] and [`signin::AwsSignInError`] under AWS's exception
+//! names, [`page::PageError`] for pages and their JSON form. A request that is rejected before a handler runs is a
+//! [`request::RequestError`], which every surface can report.
 
 pub mod code;
-pub mod explanation;
+pub mod error_text;
 mod issue;
 pub mod oauth;
 pub mod page;

@@ -1,4 +1,4 @@
-//! The management listener: is it alive, is it ready, what has it counted. Never on the public address.
+//! The management listener: liveness, readiness and metrics. Not available on the public address.
 
 use actix_web::web::{Data, ServiceConfig, get};
 use actix_web::{HttpRequest, HttpResponse, Responder};
@@ -10,23 +10,23 @@ use tokio::sync::watch;
 
 use crate::web::site::Site;
 
-/// Set once the gateway has been asked to stop: it answers what it has accepted and takes no more.
+/// Set when the gateway shuts down: it completes accepted requests and accepts no new ones.
 #[derive(Clone, Default)]
 pub struct Draining(Arc<watch::Sender<bool>>);
 
 impl Draining {
-    /// From now on the gateway is not ready.
+    /// Starts draining: the gateway reports that it is not ready.
     pub fn begin(&self) {
         self.0.send_replace(true);
     }
 
-    /// Waits until it has begun.
+    /// Waits until draining has started.
     pub async fn begun(&self) {
         // The sender lives as long as `self`, so waiting ends only when the value changes.
         let _ = self.0.subscribe().wait_for(|begun| *begun).await;
     }
 
-    /// Whether it has begun.
+    /// Whether draining has started.
     pub fn has_begun(&self) -> bool {
         *self.0.borrow()
     }
@@ -44,13 +44,13 @@ async fn livez() -> impl Responder {
     "alive\n"
 }
 
-/// Whether traffic should come here; with `?full`, whether everything works.
+/// Whether this replica should receive traffic; with `?full`, whether every dependency works.
 async fn readyz(request: HttpRequest, site: Data<Site>, draining: Data<Draining>) -> HttpResponse {
     if draining.has_begun() {
         return HttpResponse::ServiceUnavailable().body("draining\n");
     }
     if request.query_string().split('&').any(|key| key == "full") {
-        return everything(&site.gateway.health().await);
+        return full_readiness(&site.gateway.health().await);
     }
     match site.gateway.ready().await {
         Ok(()) => HttpResponse::Ok().body("ready\n"),
@@ -61,7 +61,7 @@ async fn readyz(request: HttpRequest, site: Data<Site>, draining: Data<Draining>
     }
 }
 
-fn everything(health: &Health) -> HttpResponse {
+fn full_readiness(health: &Health) -> HttpResponse {
     let mut text = String::new();
     for (part, error) in health.faults() {
         report(part, error);
@@ -77,7 +77,7 @@ fn report(part: &str, error: &StoreError) {
     tracing::warn!(part, error = error as &dyn StdError, "not ready");
 }
 
-/// The gauges of store and trail say what they are at this moment.
+/// The metrics. The gauges of the store and the audit log are measured on each request.
 async fn metrics(site: Data<Site>) -> HttpResponse {
     let health = site.gateway.health().await;
     let free = (site.settings.disk_free)();

@@ -1,5 +1,5 @@
-//! What every surface needs of HTTP: the guard around each route, extractors, cookies, tokens of forms, the client's
-//! address, answers, and work that outlives its request.
+//! HTTP functions common to all surfaces: the guard around each route, extractors, cookies, CSRF tokens, the client
+//! address, responses, and tasks that continue after their request.
 
 pub mod address;
 pub mod cookie;

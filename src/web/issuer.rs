@@ -1,4 +1,4 @@
-//! The gateway as IAM's OIDC provider and as its SAML provider: public documents, cacheable, the same for everybody.
+//! The public documents of the gateway as an OIDC and a SAML provider for IAM. They are cacheable and contain no user data.
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, Responder};
@@ -7,7 +7,7 @@ use crate::web::errors::page::PageError;
 use crate::web::http::extract::RequestScope;
 use crate::web::site::PublishedDocument;
 
-/// IAM fetches these when it pleases; an hour is far below the time a new key is published ahead of its use.
+/// IAM fetches these documents at any time. A new key is published much longer than an hour before it is used.
 const CACHE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=3600");
 
 const JSON: &str = "application/json";
@@ -51,10 +51,10 @@ pub async fn jwks(scope: RequestScope, request: HttpRequest) -> impl Responder {
     document(&request, &(settings.jwks)(), JSON)
 }
 
-/// `GET /saml/metadata` (SAML Metadata 2.0): what IAM's SAML provider is made of.
+/// `GET /saml/metadata` (SAML Metadata 2.0): the metadata document for IAM's SAML provider.
 ///
 /// # Errors
-/// When no key signs SAML responses.
+/// 404 if no key is configured for SAML responses.
 pub async fn saml_metadata(
     scope: RequestScope,
     request: HttpRequest,
@@ -62,7 +62,7 @@ pub async fn saml_metadata(
     match (scope.site.settings.saml_metadata)() {
         Some(metadata) => Ok(document(&request, &metadata, METADATA)),
         None => Err(PageError::not_found().hint(
-            "This gateway has no key for SAML yet: `rolecalld keys generate --saml` makes one.",
+            "This gateway has no key for SAML yet: `rolecalld keys generate --saml` creates one.",
         )),
     }
 }

@@ -1,5 +1,4 @@
-//! What is counted, in Prometheus's words. Labels are routes, providers and stable words; never a person, account or
-//! address.
+//! Prometheus metrics. Labels are routes, provider IDs and stable codes, and never identify a user, an account or an address.
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use prometheus::{
 
 use super::errors::code::Outcome;
 
-/// The gateway's metrics. Cheap to clone; all clones count together.
+/// The metrics of the gateway. Clones share their counters.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
@@ -31,10 +30,10 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Metrics that count from zero.
+    /// Registers all metrics.
     ///
     /// # Errors
-    /// When two metrics had one name: a mistake in this file.
+    /// If two metrics have the same name, which is a programming error.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let counter =
@@ -47,8 +46,11 @@ impl Metrics {
             0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
         ];
         let requests = HistogramVec::new(
-            HistogramOpts::new("rolecall_http_request_seconds", "Time to answer a request")
-                .buckets(buckets),
+            HistogramOpts::new(
+                "rolecall_http_request_seconds",
+                "Time to respond to a request",
+            )
+            .buckets(buckets),
             &["route"],
         )?;
         registry.register(Box::new(requests.clone()))?;
@@ -59,17 +61,17 @@ impl Metrics {
         };
         let policy_stale = gauge(
             "rolecall_policy_stale",
-            "1 while the newest access policy was refused and an older one serves",
+            "1 while the latest access policy was rejected and an older one is in use",
         )?;
         let connections_refused = IntCounter::new(
             "rolecall_connections_refused_total",
-            "Connections closed because their address had as many as it may",
+            "Connections closed because their address had too many",
         )?;
         registry.register(Box::new(connections_refused.clone()))?;
         let files_stale = IntGaugeVec::new(
             Opts::new(
                 "rolecall_files_stale",
-                "1 while the newest files of this kind were refused and older ones serve",
+                "1 while the latest files of this kind were rejected and older ones are in use",
             ),
             &["files"],
         )?;
@@ -78,43 +80,43 @@ impl Metrics {
         let trail_up = gauge("rolecall_trail_up", "1 while audit events can be written")?;
         let disk_free = gauge(
             "rolecall_disk_free_bytes",
-            "Free bytes for embedded databases, where there is least; -1 without any",
+            "Free bytes for embedded databases, on the fullest file system; -1 without any",
         )?;
         Ok(Self {
             requests,
             statuses: counter(
                 "rolecall_http_requests_total",
-                "Requests answered",
+                "Requests by route and status",
                 &["route", "status"],
             )?,
             sign_ins: counter(
                 "rolecall_sign_ins_total",
-                "Sign-ins ended, by provider and outcome",
+                "Sign-ins by provider and outcome",
                 &["provider", "outcome"],
             )?,
             issues: counter(
                 "rolecall_issues_total",
-                "Credentials asked for, by outcome",
+                "Credential requests by delivery and outcome",
                 &["delivery", "outcome"],
             )?,
             tokens: counter(
                 "rolecall_client_tokens_total",
-                "Tokens that registered clients asked for, by outcome",
+                "Token requests of registered clients by grant type and outcome",
                 &["grant_type", "outcome"],
             )?,
             consents: counter(
                 "rolecall_consents_total",
-                "Answers to registered clients, by outcome",
+                "Decisions about registered clients by flow and outcome",
                 &["flow", "outcome"],
             )?,
             rate_limited: counter(
                 "rolecall_rate_limited_total",
-                "Requests refused with 429, by the limit that was reached",
+                "Requests rejected with 429 by rate limit",
                 &["limit"],
             )?,
             reloads: counter(
                 "rolecall_policy_loads_total",
-                "Access policies read, by outcome",
+                "Access policy loads by outcome",
                 &["outcome"],
             )?,
             policy_stale,
@@ -127,7 +129,7 @@ impl Metrics {
         })
     }
 
-    /// A request was answered.
+    /// Counts a request.
     pub fn request(&self, route: &str, status: u16, elapsed: Duration) {
         self.requests
             .with_label_values(&[route])
@@ -137,40 +139,40 @@ impl Metrics {
             .inc();
     }
 
-    /// A sign-in has ended: `ok`, or the reason of the refusal.
+    /// Counts a sign-in: `ok`, or the error code.
     pub fn sign_in(&self, provider: &str, outcome: Outcome) {
         self.sign_ins
             .with_label_values(&[provider, outcome.as_str()])
             .inc();
     }
 
-    /// Credentials were asked for: `ok`, or a word for why not.
+    /// Counts a credential request: `ok`, or the error code.
     pub fn issue(&self, delivery: &str, outcome: Outcome) {
         self.issues
             .with_label_values(&[delivery, outcome.as_str()])
             .inc();
     }
 
-    /// A registered client asked for tokens: `ok`, or the error's name.
+    /// Counts a token request of a registered client: `ok`, or the error code.
     pub fn token(&self, grant_type: &str, outcome: Outcome) {
         self.tokens
             .with_label_values(&[grant_type, outcome.as_str()])
             .inc();
     }
 
-    /// A person answered a registered client: `allowed`, `denied`, or a word for why the answer was not taken.
+    /// Counts the decision of a user about a registered client: `allowed`, `denied`, or the error code.
     pub fn consent(&self, flow: &str, outcome: Outcome) {
         self.consents
             .with_label_values(&[flow, outcome.as_str()])
             .inc();
     }
 
-    /// A request was refused because this limit was reached.
+    /// Counts a request that was rejected by this rate limit.
     pub fn rate_limited(&self, limit: &str) {
         self.rate_limited.with_label_values(&[limit]).inc();
     }
 
-    /// An access policy was read and serves, or was refused.
+    /// Counts the load of an access policy.
     pub fn policy_load(&self, accepted: bool) {
         self.reloads
             .with_label_values(&[if accepted { "accepted" } else { "refused" }])
@@ -178,19 +180,19 @@ impl Metrics {
         self.policy_stale.set(i64::from(!accepted));
     }
 
-    /// Files of this kind were read again, or refused: `certificate`, `issuer_keys` or `providers`.
+    /// Records the reload of files of this kind: `certificate`, `issuer_keys` or `providers`.
     pub fn files_load(&self, files: &str, accepted: bool) {
         self.files_stale
             .with_label_values(&[files])
             .set(i64::from(!accepted));
     }
 
-    /// A connection was closed because its address had as many as it may.
+    /// Counts a connection that was closed because its address had too many.
     pub fn connection_refused(&self) {
         self.connections_refused.inc();
     }
 
-    /// What can be written to, and the bytes that are free where embedded databases are.
+    /// Records whether the store and the audit log are writable, and the free bytes for embedded databases.
     pub fn health(&self, store: bool, trail: bool, disk_free: Option<u64>) {
         self.store_up.set(store.into());
         self.trail_up.set(trail.into());
@@ -198,10 +200,10 @@ impl Metrics {
         self.disk_free.set(free);
     }
 
-    /// Everything, in Prometheus's text format.
+    /// All metrics in the Prometheus text format.
     ///
     /// # Errors
-    /// When a metric cannot be written as text.
+    /// If a metric cannot be encoded.
     pub fn text(&self) -> Result<String, prometheus::Error> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;

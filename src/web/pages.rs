@@ -1,6 +1,6 @@
-//! What people see: a module for each page, with its handler, its askama template (`view`) and their tests. View models are
-//! plain text, flags and small structs. Every value is escaped by askama, every form that changes something carries the
-//! session's CSRF token.
+//! The pages: one module each, with the handler, the view model of the askama template (`view`) and their tests. View models
+//! contain text, flags and small structs. Askama escapes every value. Every state-changing form contains the CSRF token of
+//! the session.
 
 pub mod auto_post;
 pub mod consent;

@@ -1,7 +1,7 @@
-//! SAML over HTTP: our metadata, and the responses and logout messages that other sites bring.
+//! SAML: the metadata of the service provider, and the responses and logout messages of identity providers.
 //!
-//! A response is a form of the provider's, so it comes without our cookies (`SameSite=Lax`). It is put aside, and the
-//! browser is sent to fetch its session with a request of its own, which brings them.
+//! A response is a form of another site, so the browser sends no cookies with it (`SameSite=Lax`). The gateway stores the
+//! response and redirects the browser to a URL that completes the sign-in with the cookies.
 
 mod acs;
 mod form;

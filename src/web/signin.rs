@@ -1,5 +1,5 @@
-//! The interface that AWS's clients call `signin`, behind `aws login`: in the browser the choice of a role and the code to
-//! carry to a terminal; for the program the token endpoint.
+//! `signin`, the interface of `aws login`: the pages to choose a role and to copy a code to a terminal, and the token endpoint
+//! of the program.
 
 mod authorize;
 mod token;

@@ -1,5 +1,4 @@
-//! What every handler has at hand: the gateway, our own origin and how it is served. Built once by the composition
-//! root; decides nothing.
+//! The shared state of all handlers: the gateway, its origin and its settings. Built once by the composition root.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use crate::web::http::cookie::CookieNames;
 use crate::web::http::pending_work::PendingWork;
 use crate::web::metrics::Metrics;
 
-/// The bytes of SAML forms that are being read.
+/// Limits of the bytes of SAML forms that are being processed.
 const FORM_ROOM: ShareBounds = ShareBounds {
     all: limits::SAML_FORMS_BYTES_MAX,
     each: limits::SAML_FORMS_BYTES_MAX / 8,
@@ -27,74 +26,74 @@ const FORM_ROOM: ShareBounds = ShareBounds {
     ceiling: 2 * limits::SAML_FORMS_BYTES_MAX,
 };
 
-/// A document the gateway publishes for AWS IAM.
+/// A document that the gateway publishes for IAM.
 pub struct PublishedDocument {
     /// JSON or XML.
     pub body: Arc<str>,
-    /// Its entity tag, quotes included.
+    /// The entity tag, including quotes.
     pub etag: Arc<str>,
 }
 
-/// Gives a document as it stands now.
-pub type Document = Box<dyn Fn() -> PublishedDocument + Send + Sync>;
+/// Returns the current version of a document.
+pub type DocumentSource = Box<dyn Fn() -> PublishedDocument + Send + Sync>;
 
-/// As [`Document`], for one that need not be there.
-pub type OptionalDocument = Box<dyn Fn() -> Option<PublishedDocument> + Send + Sync>;
+/// As [`DocumentSource`], for an optional document.
+pub type OptionalDocumentSource = Box<dyn Fn() -> Option<PublishedDocument> + Send + Sync>;
 
-/// Looks for free bytes.
+/// Returns the number of free bytes.
 pub type DiskFree = Box<dyn Fn() -> Option<u64> + Send + Sync>;
 
-/// How the site is served, from the configuration.
+/// The settings of the site, from the configuration.
 pub struct SiteSettings {
-    /// Our own origin: scheme, host and port, nothing else.
+    /// The public origin of the gateway: scheme, host and port.
     pub public_url: Url,
-    /// How a client's address is found.
+    /// Determines the client address of a request.
     pub client_addresses: ClientAddresses,
-    /// Whether this peer has so many connections that they are not kept after an answer.
+    /// Whether this peer has so many connections that they are closed after a response.
     pub is_crowded: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
-    /// The Region of generated profiles.
+    /// The AWS Region of generated profiles.
     pub region: Region,
-    /// Whom people are told to ask for access.
+    /// The contact for access requests, shown to users.
     pub contact: Option<String>,
-    /// Regions the console chooser offers: code and name.
+    /// The Regions of the console page: code and name.
     pub regions: &'static [(&'static str, &'static str)],
-    /// Origins a form of ours may end up at: AWS's sign-in and console hosts.
+    /// Origins to which forms may lead: the sign-in and console hosts of AWS.
     pub form_targets: Vec<String>,
     /// `/.well-known/openid-configuration`
-    pub openid_configuration: Document,
+    pub openid_configuration: DocumentSource,
     /// `/jwks`
-    pub jwks: Document,
-    /// Bytes that are free where embedded databases are, where there is least; none without an embedded database.
+    pub jwks: DocumentSource,
+    /// Free bytes for embedded databases, on the fullest file system; none without an embedded database.
     pub disk_free: DiskFree,
-    /// `/saml/metadata`; none as long as no key signs SAML responses.
-    pub saml_metadata: OptionalDocument,
+    /// `/saml/metadata`; none if no key is configured for SAML responses.
+    pub saml_metadata: OptionalDocumentSource,
 }
 
-/// Everything a handler may use.
+/// The shared state of handlers.
 pub struct Site {
-    /// The verbs.
+    /// The gateway services.
     pub gateway: Arc<Gateway>,
-    /// How it is served.
+    /// The settings of the site.
     pub settings: SiteSettings,
-    /// What cookies are called here.
+    /// The cookie names.
     pub cookies: CookieNames,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Metrics,
     /// `Content-Security-Policy` of every page.
     pub content_security_policy: HeaderValue,
-    /// `emailAddress` of every account: AWS's clients show one beside the name.
+    /// The `emailAddress` of every account in `ListAccounts`, which AWS clients show next to the name.
     pub account_email: String,
-    /// The bytes of SAML forms that are read or looked at.
+    /// The budget for the bytes of SAML forms that are being processed.
     pub form_room: Arc<AddressShares>,
-    /// What outlives its request and is under way.
+    /// Tasks that continue after their request.
     pub pending_work: PendingWork,
-    /// For work that outlives its request, and for whatever waits for the network more than once: workers render pages
-    /// meanwhile, and would come back late for each answer.
+    /// The runtime for tasks that continue after their request or that wait for the network more than once. Workers that
+    /// render pages meanwhile would resume such a task late after each response.
     pub runtime: Handle,
 }
 
 impl Site {
-    /// The site of `gateway`. Must be called within the runtime that is to do what outlives a request.
+    /// Creates the state. Must be called within the runtime that runs tasks that continue after their request.
     pub fn new(gateway: Arc<Gateway>, settings: SiteSettings, metrics: Metrics) -> Self {
         let secure = settings.public_url.scheme() == "https";
         let content_security_policy = policy(&settings.form_targets, None);
@@ -115,27 +114,27 @@ impl Site {
         }
     }
 
-    /// `Content-Security-Policy` of a page whose form goes to this origin too.
+    /// `Content-Security-Policy` of a page whose form may also be sent to this origin.
     pub fn policy_with_form_to(&self, origin: &str) -> HeaderValue {
         policy(&self.settings.form_targets, Some(origin))
     }
 
-    /// Whether browsers reach us by https.
+    /// Whether `public_url` is HTTPS.
     pub fn is_https(&self) -> bool {
         self.settings.public_url.scheme() == "https"
     }
 
-    /// Whether `host` is ours.
-    pub fn is_named(&self, host: &str) -> bool {
-        is_name_of(&self.settings.public_url, host)
+    /// Whether `host` is the host of `public_url`.
+    pub fn serves_host(&self, host: &str) -> bool {
+        is_host_of(&self.settings.public_url, host)
     }
 
-    /// Our own origin, without a trailing slash.
+    /// The public origin, without a trailing slash.
     pub fn origin(&self) -> &str {
         self.settings.public_url.as_str().trim_end_matches('/')
     }
 
-    /// The absolute URL of one of our own paths.
+    /// The absolute URL of a path of the gateway.
     pub fn absolute(&self, place: &ReturnTo) -> Url {
         self.settings
             .public_url
@@ -144,7 +143,7 @@ impl Site {
     }
 }
 
-/// Forbids all of it if an origin has something in it that no header may have.
+/// Denies everything if an origin contains characters that are not valid in a header.
 fn policy(form_targets: &[String], one_more: Option<&str>) -> HeaderValue {
     let targets: Vec<&str> = form_targets
         .iter()
@@ -161,8 +160,8 @@ fn policy(form_targets: &[String], one_more: Option<&str>) -> HeaderValue {
     ))
 }
 
-/// Whether a `Host` names the origin; some programs write the scheme's own port out (RFC 9110 4.2.3).
-fn is_name_of(origin: &Url, host: &str) -> bool {
+/// Whether a `Host` header matches the origin. Some clients include the default port of the scheme (RFC 9110 4.2.3).
+fn is_host_of(origin: &Url, host: &str) -> bool {
     let default_port = if origin.scheme() == "https" {
         ":443"
     } else {
@@ -180,13 +179,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_own_name_is_ours() {
+    fn only_public_host_matches() {
         let (usual, odd) = (
             Url::parse("https://sso.example.com").unwrap(),
             Url::parse("http://127.0.0.1:8400").unwrap(),
         );
         for host in ["sso.example.com", "SSO.example.com", "sso.example.com:443"] {
-            assert!(is_name_of(&usual, host), "{host}");
+            assert!(is_host_of(&usual, host), "{host}");
         }
         for host in [
             "",
@@ -198,9 +197,9 @@ mod tests {
             "x.sso.example.com",
             "sso.example.com@evil.example",
         ] {
-            assert!(!is_name_of(&usual, host), "{host}");
+            assert!(!is_host_of(&usual, host), "{host}");
         }
-        assert!(is_name_of(&odd, "127.0.0.1:8400"));
-        assert!(!is_name_of(&odd, "127.0.0.1") && !is_name_of(&odd, "127.0.0.1:8400:80"));
+        assert!(is_host_of(&odd, "127.0.0.1:8400"));
+        assert!(!is_host_of(&odd, "127.0.0.1") && !is_host_of(&odd, "127.0.0.1:8400:80"));
     }
 }

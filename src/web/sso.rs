@@ -1,7 +1,6 @@
-//! The interface that AWS's clients call `sso` (2019-06-10), or the portal: by AWS's operation names, one file each.
+//! `sso`, the portal interface of AWS clients (2019-06-10), with one file per AWS operation.
 //!
-//! Nobody signs these requests; whoever shows an access token in its header is its client. The token is never looked for
-//! in an address or a cookie.
+//! Requests are not signed; the access token in the header authenticates the client. A token in a URL or a cookie is ignored.
 
 mod bearer;
 mod get_role_credentials;
@@ -19,13 +18,13 @@ pub use list_account_roles::list_account_roles;
 pub use list_accounts::list_accounts;
 pub use logout::logout;
 
-/// Which page; a parameter that is there but empty is not there.
+/// The requested page. An empty parameter counts as absent.
 fn page(max_result: &str, next_token: &str) -> Result<PageRequest, SsoError> {
     let entries_max = match max_result {
         "" => None,
         text => Some(
             text.parse()
-                .map_err(|_| SsoError::InvalidParameter("max_result is not a number".into()))?,
+                .map_err(|_| SsoError::InvalidParameter("max_result must be an integer.".into()))?,
         ),
     };
     Ok(PageRequest {
@@ -36,6 +35,6 @@ fn page(max_result: &str, next_token: &str) -> Result<PageRequest, SsoError> {
 
 fn account(text: &str) -> Result<AccountId, SsoError> {
     AccountId::parse(text).map_err(|_| {
-        SsoError::InvalidParameter("account_id is not an AWS account's 12 digits".into())
+        SsoError::InvalidParameter("account_id must be a 12-digit AWS account ID.".into())
     })
 }

@@ -1,5 +1,5 @@
-//! `sso-oidc` (2019-06-10), AWS's OpenID Connect interface for its command line and SDKs, by AWS's operation names, and the
-//! authorization endpoint that belongs to it and that AWS does not model.
+//! `sso-oidc` (2019-06-10), the OpenID Connect interface of AWS clients, with one file per AWS operation, and its authorization
+//! endpoint, which AWS does not model.
 
 mod authorize;
 mod body;
@@ -14,7 +14,7 @@ pub use start_device_authorization::start_device_authorization;
 
 use super::errors::oauth::OAuthError;
 
-/// A member that has to be there.
+/// The value of a required member.
 fn required<T>(member: Option<T>, name: &'static str) -> Result<T, OAuthError> {
     member.ok_or(OAuthError::MissingMember(name))
 }

@@ -118,7 +118,11 @@ async fn aws_lets_in_whom_the_stack_and_the_policy_let_in() -> Result<()> {
     }
     browser.open(stack.url()).await?;
     let page = browser.press("Credentials", &[]).await?;
-    assert!(page.text().contains("AWS refused"), "{}", page.text());
+    assert!(
+        page.text().contains("AWS rejected the request"),
+        "{}",
+        page.text()
+    );
     assert_eq!(stack.aws.issued().len(), 1);
     Ok(())
 }

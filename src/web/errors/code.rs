@@ -1,4 +1,4 @@
-//! Stable codes of errors, and what metrics count by them.
+//! Stable error codes and the metric label derived from them.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ use rolecall_core::sign_in::{SignInError, SignOutError};
 pub struct ErrorCode(&'static str);
 
 impl ErrorCode {
-    /// A code.
+    /// A code in `snake_case`.
     pub const fn new(code: &'static str) -> Self {
         Self(code)
     }
 
-    /// As text.
+    /// The code, such as `rate_limited`.
     pub fn as_str(self) -> &'static str {
         self.0
     }
@@ -31,7 +31,7 @@ impl fmt::Display for ErrorCode {
 
 /// An error with a stable code.
 pub trait Coded {
-    /// Its code.
+    /// The stable code of this error.
     fn code(&self) -> ErrorCode;
 }
 
@@ -65,7 +65,7 @@ impl Coded for ConsentError {
     }
 }
 
-/// How something ended, as metrics count it: `ok` or the like, or the code of an error.
+/// The `outcome` label of a metric: `ok`, `allowed` or `denied`, or the code of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome(&'static str);
 
@@ -78,12 +78,12 @@ impl Outcome {
         }
     }
 
-    /// The code of this error.
+    /// The outcome of an operation that failed with this error.
     pub fn failed(error: &impl Coded) -> Self {
         error.code().into()
     }
 
-    /// The label.
+    /// The value of the label.
     pub fn as_str(self) -> &'static str {
         self.0
     }

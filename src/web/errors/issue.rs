@@ -1,5 +1,4 @@
-//! Why a role could not be used, for the person and for the administrator. Every refusal of AWS's that somebody can do
-//! something about says what.
+//! Texts for a role that could not be used. A rejection by AWS that the user or an administrator can resolve says how.
 
 use std::error::Error as StdError;
 
@@ -7,39 +6,39 @@ use actix_web::http::StatusCode;
 use rolecall_core::aws::{ConsoleSignInError, StsRefusal};
 use rolecall_core::issue::{IssueError, Refused, ResponseMismatch};
 
-use super::explanation::{Explanation, Fault};
+use super::error_text::{ErrorText, Fault};
 use super::page::PageError;
 use crate::web::pages::format;
 
-/// `Retry-After` in an outage.
+/// `Retry-After` during an outage.
 const OUTAGE_SECONDS: u32 = 5;
-/// `Retry-After` when AWS throttles: its buckets fill again within a second.
+/// `Retry-After` when AWS throttles. Its token buckets refill within a second.
 const THROTTLED_SECONDS: u32 = 1;
 
-impl From<&IssueError> for Explanation {
+impl From<&IssueError> for ErrorText {
     fn from(error: &IssueError) -> Self {
         let forbidden =
             |code, message: &str| Self::new(StatusCode::FORBIDDEN, Fault::Caller, code, message);
         match error {
-            IssueError::NotGranted => forbidden("not_granted", "Either there is no such role, or it is not assigned to you today.")
-                .hint("Ask the owner of the account, or whoever sent you the link, for access."),
-            IssueError::Locked { unmet, .. } => forbidden("condition", &format!("The role is yours, but it {}.", format::all_of(unmet)))
-                .hint("The portal shows what to do for each role."),
+            IssueError::NotGranted => forbidden("not_granted", "The role does not exist, or it is not assigned to you.")
+                .hint("Ask the account owner, or the person who sent you the link, for access."),
+            IssueError::Locked { unmet, .. } => forbidden("condition", &format!("The role is assigned to you, but it {}.", format::all_of(unmet)))
+                .hint("The portal shows what each role requires."),
             IssueError::Attributes(error) => forbidden("template", &error.to_string())
-                .hint("Ask your administrator: your identity provider does not send what this role needs."),
-            IssueError::AtProvider { .. } => Self::new(StatusCode::CONFLICT, Fault::Caller, "at_provider", "AWS wants the word of your identity provider itself for this role, and that takes a browser.")
-                .hint("Open the role in the portal. If you are there already: your administrator has not set up AWS at your identity provider yet (saml.aws)."),
+                .hint("Contact your administrator: your identity provider does not send an attribute that this role requires."),
+            IssueError::AtProvider { .. } => Self::new(StatusCode::CONFLICT, Fault::Caller, "at_provider", "This role requires a SAML response from your identity provider, which requires a browser.")
+                .hint("Open the role in the portal. If you are already there, your administrator has not yet configured AWS at your identity provider (saml.aws)."),
             IssueError::Mismatch(mismatch) => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, mismatch.code(), mismatch_text(*mismatch))
-                .hint("Sign in here as the same person as at your identity provider; its application for AWS must name this role, with the account's provider."),
+                .hint("Sign in to Rolecall and to your identity provider as the same user. The identity provider's AWS application must include this role and the SAML provider of the account."),
             IssueError::SessionEnded => Self::not_signed_in(),
-            IssueError::Token(source) => Self::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Ours, "token", "The gateway's own key could not be used, so AWS cannot be convinced.")
-                .hint("Tell your administrator the reference below.")
-                .because(source.as_ref()),
+            IssueError::Token(source) => Self::new(StatusCode::SERVICE_UNAVAILABLE, Fault::Gateway, "token", "The signing key of the gateway could not be used, so no token was issued for AWS.")
+                .hint("Contact your administrator and include the reference ID.")
+                .caused_by(source.as_ref()),
             IssueError::Refused(refused) => of_refusal(refused),
             IssueError::StsUnavailable(source) | IssueError::StsUnanswered { source, .. } => outage("sts_unavailable", source.as_ref()),
             IssueError::Console(ConsoleSignInError::Unavailable(source)) => outage("console_unavailable", source.as_ref()),
-            IssueError::Console(error @ ConsoleSignInError::Refused { .. }) => Self::new(StatusCode::BAD_GATEWAY, Fault::Upstream, "console_refused", "Credentials were issued, but AWS's sign-in endpoint made no console session of them.")
-                .hint("Try again, or use credentials instead. A sign-in policy of the account may forbid it from your network.")
+            IssueError::Console(error @ ConsoleSignInError::Refused { .. }) => Self::new(StatusCode::BAD_GATEWAY, Fault::Upstream, "console_refused", "Credentials were issued, but the AWS sign-in endpoint did not create a console session.")
+                .hint("Try again, or use credentials instead. A sign-in policy of the account may deny access from your network.")
                 .detail(error.to_string()),
             IssueError::RateLimited(exceeded) => exceeded.into(),
             IssueError::Unavailable(error) => error.into(),
@@ -52,42 +51,52 @@ impl From<IssueError> for PageError {
         let title = match &error {
             IssueError::SessionEnded => return Self::sign_in_first("/", false),
             IssueError::RateLimited(exceeded) => return (*exceeded).into(),
-            IssueError::Unavailable(_) => "Rolecall is not available right now",
+            IssueError::Unavailable(_) => "Rolecall is temporarily unavailable",
             IssueError::NotGranted => "This role is not available to you",
-            IssueError::Locked { .. } => "Not from this sign-in",
-            IssueError::Attributes(_) => "Something is missing about you",
+            IssueError::Locked { .. } => "Additional verification required",
+            IssueError::Attributes(_) => "Required attribute missing",
             IssueError::AtProvider { .. } => {
-                return Self::explained("By way of your identity provider", &error)
+                return Self::with_text("Identity provider response required", &error)
                     .action("Go to the portal", "/");
             }
-            IssueError::Mismatch(_) => "That was for something else",
-            IssueError::Token(_) => "Rolecall cannot sign tokens",
-            IssueError::Refused(_) => "AWS refused",
+            IssueError::Mismatch(mismatch) => mismatch_title(*mismatch),
+            IssueError::Token(_) => "Tokens cannot be signed",
+            IssueError::Refused(_) => "AWS rejected the request",
             IssueError::StsUnavailable(_) | IssueError::StsUnanswered { .. } => {
-                "AWS STS does not answer"
+                "AWS STS is unavailable"
             }
-            IssueError::Console(ConsoleSignInError::Unavailable(_)) => {
-                "AWS's sign-in page does not answer"
+            IssueError::Console(ConsoleSignInError::Unavailable(_)) => "AWS Sign-In is unavailable",
+            IssueError::Console(ConsoleSignInError::Refused { .. }) => {
+                "AWS rejected the console sign-in"
             }
-            IssueError::Console(ConsoleSignInError::Refused { .. }) => "AWS refused the console",
         };
-        Self::explained(title, &error)
+        Self::with_text(title, &error)
+    }
+}
+
+fn mismatch_title(mismatch: ResponseMismatch) -> &'static str {
+    match mismatch {
+        ResponseMismatch::Subject => "Response mismatch: it was issued for a different user",
+        ResponseMismatch::Role => "Response mismatch: it does not include this role",
+        ResponseMismatch::SourceIdentity => "Response mismatch: it has a different source identity",
     }
 }
 
 fn mismatch_text(mismatch: ResponseMismatch) -> &'static str {
     match mismatch {
         ResponseMismatch::Subject => {
-            "Your identity provider sent AWS its word about somebody else than you are here."
+            "Your identity provider sent a SAML response for AWS that was issued for a different user than the one signed in to Rolecall."
         }
-        ResponseMismatch::Role => "Your identity provider's word to AWS does not name this role.",
+        ResponseMismatch::Role => {
+            "The SAML response that your identity provider sent for AWS does not include this role."
+        }
         ResponseMismatch::SourceIdentity => {
-            "Your identity provider's word to AWS has another source identity than this role needs."
+            "The SAML response that your identity provider sent for AWS has a different source identity than this role requires."
         }
     }
 }
 
-fn of_refusal(refused: &Refused) -> Explanation {
+fn of_refusal(refused: &Refused) -> ErrorText {
     let request = refused.request_id.as_ref();
     let request = request.map_or_else(String::new, |id| format!(" (AWS request {id})"));
     let (status, retry_after) = if refused.refusal == StsRefusal::Throttled {
@@ -98,23 +107,23 @@ fn of_refusal(refused: &Refused) -> Explanation {
         (StatusCode::FORBIDDEN, None)
     };
     let (advice, code) = (&refused.advice, refused.refusal.code());
-    let explanation = Explanation::new(status, Fault::Upstream, code, &advice.explanation)
+    let error_text = ErrorText::new(status, Fault::Upstream, code, &advice.explanation)
         .hint(&advice.hint)
         .detail(format!("{}: {}{request}", refused.code, refused.message));
-    Explanation {
+    ErrorText {
         retry_after,
-        ..explanation
+        ..error_text
     }
 }
 
-fn outage(code: &'static str, source: &(dyn StdError + 'static)) -> Explanation {
-    Explanation::new(
+fn outage(code: &'static str, source: &(dyn StdError + 'static)) -> ErrorText {
+    ErrorText::new(
         StatusCode::BAD_GATEWAY,
-        Fault::Ours,
+        Fault::Gateway,
         code,
-        "Nothing is wrong with your access; the request could not be completed.",
+        "The request could not be completed. Your access is not affected.",
     )
-    .hint("Try again in a moment.")
+    .hint("Try again in a few seconds.")
     .retry_after(OUTAGE_SECONDS)
-    .because(source)
+    .caused_by(source)
 }

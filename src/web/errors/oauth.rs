@@ -1,4 +1,4 @@
-//! Errors of `sso-oidc`, under AWS's names and those of RFC 6749 5.2, RFC 7591 3.2.2 and RFC 8628 3.5.
+//! Errors of `sso-oidc`, under AWS's exception names and the error codes of RFC 6749 5.2, RFC 7591 3.2.2 and RFC 8628 3.5.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
@@ -7,41 +7,43 @@ use rolecall_core::record::rate_limit::LimitExceeded;
 use rolecall_wire::sso_oidc::Exception;
 
 use super::code::{Coded, ErrorCode};
-use super::explanation::{Explanation, Fault};
+use super::error_text::{ErrorText, Fault};
 use super::request::RequestError;
-use super::surface::Answer;
+use super::surface::ErrorResponse;
 
-/// Why an operation of `sso-oidc` was refused.
+/// An error of an `sso-oidc` operation.
 #[derive(Debug, thiserror::Error)]
 pub enum OAuthError {
-    /// The body is neither JSON nor a form, or has a member twice.
-    #[error("The body could not be read: it is JSON, or a form, with each member once.")]
+    /// The body is neither JSON nor a form, or a member is repeated.
+    #[error(
+        "The request body could not be read. It must be JSON or form-encoded, and each member may occur only once."
+    )]
     UnreadableBody,
-    /// A member that the operation needs.
+    /// A required member is missing.
     #[error("{0} is missing.")]
     MissingMember(&'static str),
-    /// `grantType` is none that is known here.
+    /// `grantType` is not supported.
     #[error("This grant type is not supported.")]
     UnsupportedGrantType,
-    /// A client that is not registered, or a token that it does not get.
+    /// The client is not registered, or the token request was rejected.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// A registration that is not taken.
+    /// The client registration is invalid.
     #[error(transparent)]
     Registration(#[from] InvalidRegistration),
-    /// A device authorization that was not started.
+    /// The device authorization was not started.
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// Too many registrations from this address.
     #[error(transparent)]
     RateLimited(#[from] LimitExceeded),
-    /// Refused before the operation was looked at.
+    /// Rejected before the operation was handled.
     #[error(transparent)]
     Request(#[from] RequestError),
 }
 
 impl OAuthError {
-    /// AWS's name.
+    /// The exception in AWS's model.
     pub fn exception(&self) -> Exception {
         match self {
             Self::UnreadableBody | Self::MissingMember(_) => Exception::InvalidRequest,
@@ -50,19 +52,19 @@ impl OAuthError {
             Self::Registration(error) => of_registration(error),
             Self::Device(error) => of_device(error),
             Self::RateLimited(_) => Exception::SlowDown,
-            Self::Request(error) => of_status(error.explanation().status),
+            Self::Request(error) => of_status(error.error_text().status),
         }
     }
 
-    /// What there is to say about it.
-    pub fn explanation(&self) -> Explanation {
+    /// Its status, code and texts.
+    pub fn error_text(&self) -> ErrorText {
         let refused = |code| {
             let status = if self.exception() == Exception::InvalidClient {
                 StatusCode::UNAUTHORIZED
             } else {
                 StatusCode::BAD_REQUEST
             };
-            Explanation::new(status, Fault::Caller, code, self.to_string())
+            ErrorText::new(status, Fault::Caller, code, self.to_string())
         };
         match self {
             Self::RateLimited(exceeded) | Self::Device(DeviceError::TooMany(exceeded)) => {
@@ -70,7 +72,7 @@ impl OAuthError {
             }
             Self::Token(TokenError::Unavailable(error))
             | Self::Device(DeviceError::Unavailable(error)) => error.into(),
-            Self::Request(error) => error.explanation(),
+            Self::Request(error) => error.error_text(),
             Self::Token(_) => refused(self.exception().error()),
             Self::UnreadableBody
             | Self::MissingMember(_)
@@ -82,11 +84,11 @@ impl OAuthError {
         }
     }
 
-    /// The error as AWS's servers write it.
-    pub fn answer(&self) -> Answer {
-        let (exception, explanation) = (self.exception(), self.explanation());
-        let body = exception.body(explanation.text());
-        Answer::of_aws(exception.name(), &body, explanation)
+    /// The response in AWS's format.
+    pub fn to_response(&self) -> ErrorResponse {
+        let (exception, error_text) = (self.exception(), self.error_text());
+        let body = exception.body(error_text.full_text());
+        ErrorResponse::of_aws(exception.name(), &body, error_text)
     }
 }
 
@@ -124,7 +126,7 @@ fn of_device(error: &DeviceError) -> Exception {
     }
 }
 
-/// What AWS's servers call an error of this status.
+/// The exception of AWS's servers for this status.
 fn of_status(status: StatusCode) -> Exception {
     match status.as_u16() {
         401 => Exception::InvalidClient,
@@ -137,13 +139,13 @@ fn of_status(status: StatusCode) -> Exception {
 
 impl Coded for OAuthError {
     fn code(&self) -> ErrorCode {
-        self.explanation().code
+        self.error_text().code
     }
 }
 
 impl ResponseError for OAuthError {
     fn status_code(&self) -> StatusCode {
-        self.explanation().status
+        self.error_text().status
     }
 
     fn error_response(&self) -> HttpResponse {

@@ -1,4 +1,4 @@
-//! Errors of pages: what a person reads, and as JSON what a program of the company's own reads.
+//! Errors of pages, as HTML or as JSON.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,27 +10,27 @@ use rolecall_core::record::StoreError;
 use rolecall_core::record::rate_limit::LimitExceeded;
 use serde_json::json;
 
-use super::explanation::{Explanation, Fault};
+use super::error_text::{ErrorText, Fault};
 use super::request::RequestError;
 use crate::web::http::reply;
 use crate::web::pages::error::ErrorPage;
 use crate::web::pages::layout::Link;
 
-/// An error of a page. Behind a pointer, since every handler's result has room for one.
+/// An error of a page. Boxed, because every handler result contains one.
 #[derive(Clone, Debug)]
 pub struct PageError(Box<Page>);
 
 #[derive(Clone, Debug)]
 struct Page {
     title: String,
-    explanation: Explanation,
+    error_text: ErrorText,
     action: Option<Link>,
-    /// Where the browser goes instead of seeing a page; programs see the error.
+    /// The redirect target for browsers, instead of an error page. JSON clients receive the error.
     redirect: Option<String>,
 }
 
 impl PageError {
-    /// An error with a status, a code and its text.
+    /// An error without a hint.
     pub fn new(
         status: StatusCode,
         fault: Fault,
@@ -38,14 +38,14 @@ impl PageError {
         title: &str,
         message: impl Into<String>,
     ) -> Self {
-        Self::explained(title, Explanation::new(status, fault, code, message))
+        Self::with_text(title, ErrorText::new(status, fault, code, message))
     }
 
-    /// An error with a title of its own.
-    pub fn explained(title: &str, explanation: impl Into<Explanation>) -> Self {
+    /// An error with this title and text.
+    pub fn with_text(title: &str, error_text: impl Into<ErrorText>) -> Self {
         Self(Box::new(Page {
             title: title.to_owned(),
-            explanation: explanation.into(),
+            error_text: error_text.into(),
             action: None,
             redirect: None,
         }))
@@ -56,64 +56,64 @@ impl PageError {
         RequestError::internal(message).into()
     }
 
-    /// A request that cannot be read.
+    /// An invalid request (400).
     pub fn bad_request(message: impl Into<String>) -> Self {
         RequestError::Malformed(message.into().into()).into()
     }
 
-    /// There is no such page.
+    /// Page not found.
     pub fn not_found() -> Self {
         RequestError::Status(StatusCode::NOT_FOUND).into()
     }
 
-    /// The ticket of a sign-out that was used, or is too old.
+    /// The ticket of a sign-out was already used or has expired.
     pub fn ticket_expired() -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
             Fault::Caller,
             "expired_sign_out",
-            "This page has expired",
-            "It was used already, or you signed out too long ago. No command line has been signed out now.",
+            "Page expired",
+            "The page was already used, or you signed out too long ago. No programs were signed out.",
         )
-        .hint("Sign in again and end their sessions in “My sessions”.")
+        .hint("Sign in again and end the sessions of the programs in My sessions.")
         .action("Sign in", "/sign-in?return_to=%2Fsessions")
     }
 
-    /// Nobody is signed in. A browser that reads goes to sign in and comes back to `return_to`; after a form the person
-    /// follows a link, because `form-action` holds back redirects to other sites.
+    /// No valid session. A browser that reads a page is redirected to sign in and returns to `return_to`. After a form the
+    /// page has a link instead, because `form-action` blocks redirects to other sites.
     pub fn sign_in_first(return_to: &str, reading: bool) -> Self {
         let to = format!("/sign-in?{}", reply::query(&[("return_to", return_to)]));
-        let mut error = Self::explained("Sign in first", Explanation::not_signed_in());
+        let mut error = Self::with_text("Sign-in required", ErrorText::not_signed_in());
         if reading {
-            error.0.explanation.hint = None;
+            error.0.error_text.hint = None;
             error.0.redirect = Some(to);
             return error;
         }
         error.action("Sign in", to)
     }
 
-    /// Says what to do next.
+    /// Sets what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.0.explanation.hint = Some(hint.into());
+        self.0.error_text.hint = Some(hint.into());
         self
     }
 
-    /// Tells the administrator more.
+    /// Sets the details for the administrator.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.0.explanation.detail = Some(detail.into());
+        self.0.error_text.detail = Some(detail.into());
         self
     }
 
-    /// Has this title instead.
+    /// Replaces the title.
     #[must_use]
     pub fn title(mut self, title: &str) -> Self {
         title.clone_into(&mut self.0.title);
         self
     }
 
-    /// Offers a way on.
+    /// Adds a button that leads to `href`.
     #[must_use]
     pub fn action(mut self, text: &str, href: impl Into<String>) -> Self {
         self.0.action = Some(Link {
@@ -123,56 +123,56 @@ impl PageError {
         self
     }
 
-    /// Keeps the chain of causes for the log.
+    /// Sets the chain of causes for the log.
     #[must_use]
-    pub fn because(mut self, cause: &(dyn StdError + 'static)) -> Self {
-        self.0.explanation = self.0.explanation.because(cause);
+    pub fn caused_by(mut self, cause: &(dyn StdError + 'static)) -> Self {
+        self.0.error_text = self.0.error_text.caused_by(cause);
         self
     }
 
-    /// Keeps what the page does not say, for the log.
+    /// Sets details that only the log contains.
     #[must_use]
-    pub fn logged(mut self, causes: impl Into<String>) -> Self {
-        self.0.explanation.causes = causes.into();
+    pub fn log_detail(mut self, causes: impl Into<String>) -> Self {
+        self.0.error_text.causes = causes.into();
         self
     }
 
-    /// Adds `Retry-After`.
+    /// Sets `Retry-After`, in seconds.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
-        self.0.explanation.retry_after = Some(seconds);
+        self.0.error_text.retry_after = Some(seconds);
         self
     }
 
-    /// The words of the page.
+    /// The texts of the page, for tests.
     #[cfg(test)]
-    pub fn described(&self) -> String {
+    pub fn summary(&self) -> String {
         let Page {
             title,
-            explanation,
+            error_text,
             action,
             redirect,
         } = &*self.0;
         let action = action.as_ref().map(|link| (&link.text, &link.href));
-        let Explanation {
+        let ErrorText {
             message,
             hint,
             detail,
             ..
-        } = explanation;
+        } = error_text;
         format!("{title:?} {message:?} {hint:?} {detail:?} {action:?} {redirect:?}")
     }
 
-    /// What there is to say about it.
-    pub fn explanation(&self) -> &Explanation {
-        &self.0.explanation
+    /// Its status, code and texts.
+    pub fn error_text(&self) -> &ErrorText {
+        &self.0.error_text
     }
 
-    /// The page, or a redirect.
+    /// The HTML page, or a redirect.
     pub fn page(&self, reference: &ReferenceId) -> HttpResponse {
         let Page {
             title,
-            explanation,
+            error_text,
             action,
             redirect,
         } = &*self.0;
@@ -181,26 +181,25 @@ impl PageError {
         }
         let page = ErrorPage {
             title: title.clone(),
-            message: explanation.message.clone(),
-            hint: explanation.hint.clone(),
-            detail: explanation.detail.clone(),
+            message: error_text.message.clone(),
+            hint: error_text.hint.clone(),
+            detail: error_text.detail.clone(),
             reference: reference.to_string(),
             action: action.clone(),
-            has_home: explanation.status != StatusCode::MISDIRECTED_REQUEST,
+            has_home: error_text.status != StatusCode::MISDIRECTED_REQUEST,
         };
-        reply::page(explanation.status, &page).unwrap_or_else(|_| {
-            HttpResponse::InternalServerError().body("Something went wrong here.")
-        })
+        reply::page(error_text.status, &page)
+            .unwrap_or_else(|_| HttpResponse::InternalServerError().body("Internal error."))
     }
 
-    /// The same for programs.
+    /// The error as JSON.
     pub fn json(&self, reference: &ReferenceId) -> HttpResponse {
-        let explanation = &self.0.explanation;
-        HttpResponse::build(explanation.status).json(json!({
-            "error": explanation.code.as_str(),
-            "message": explanation.message,
-            "hint": explanation.hint,
-            "detail": explanation.detail,
+        let error_text = &self.0.error_text;
+        HttpResponse::build(error_text.status).json(json!({
+            "error": error_text.code.as_str(),
+            "message": error_text.message,
+            "hint": error_text.hint,
+            "detail": error_text.detail,
             "reference": reference.as_str(),
         }))
     }
@@ -208,25 +207,25 @@ impl PageError {
 
 impl From<RequestError> for PageError {
     fn from(error: RequestError) -> Self {
-        Self::explained(error.title(), error.explanation())
+        Self::with_text(error.title(), error.error_text())
     }
 }
 
 impl From<LimitExceeded> for PageError {
     fn from(exceeded: LimitExceeded) -> Self {
-        Self::explained("Too many requests", &exceeded)
+        Self::with_text("Too many requests", &exceeded)
     }
 }
 
 impl From<StoreError> for PageError {
     fn from(error: StoreError) -> Self {
-        Self::explained("Rolecall is not available right now", &error)
+        Self::with_text("Rolecall is temporarily unavailable", &error)
     }
 }
 
 impl fmt::Display for PageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.explanation.message)
+        f.write_str(&self.0.error_text.message)
     }
 }
 
@@ -234,10 +233,10 @@ impl StdError for PageError {}
 
 impl ResponseError for PageError {
     fn status_code(&self) -> StatusCode {
-        self.0.explanation.status
+        self.0.error_text.status
     }
 
-    /// Only the status: the guard knows the reference and renders the rest.
+    /// Contains only the status: the guard knows the reference ID and renders the page.
     fn error_response(&self) -> HttpResponse {
         HttpResponse::new(self.status_code())
     }

@@ -1,4 +1,4 @@
-//! What the guard, the extractors and the framework refuse before a handler runs, on every surface.
+//! Errors of the guard, the extractors and the framework, raised before a handler runs.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -7,27 +7,27 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use rolecall_core::base::text;
 
-use super::explanation::{Explanation, Fault};
+use super::error_text::{ErrorText, Fault};
 
-/// A request that no handler answers. Each surface has its own words for it.
+/// A request that was rejected before a handler ran. Each surface reports it under its own exception names.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RequestError {
-    /// A page of another site sent it, or the form is too old.
+    /// A page of another site sent the request, or the form is too old.
     #[error("the request came from a page of another site")]
     CrossSite,
-    /// `Host` is another's; what came instead, for the log.
+    /// `Host` does not match `public_url`. Contains the received values, for the log.
     #[error("the request is for another host")]
     WrongHost(String),
-    /// More headers or cookies than the guard takes.
+    /// More headers or cookies than the guard accepts.
     #[error("the request has too many headers or cookies")]
     HeadersTooLarge,
-    /// It cannot be read: why.
+    /// The request is invalid, with the reason.
     #[error("{0}")]
     Malformed(Cow<'static, str>),
-    /// A status that says enough, such as one of the framework's own.
+    /// An error of the framework, by its status.
     #[error("HTTP status {0}")]
     Status(StatusCode),
-    /// The gateway's own fault: what happened, and the chain of causes.
+    /// An internal error.
     #[error("{message}")]
     Internal {
         /// What happened.
@@ -38,7 +38,7 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    /// The gateway's own fault.
+    /// An internal error without a cause.
     pub fn internal(message: &'static str) -> Self {
         Self::Internal {
             message,
@@ -46,101 +46,102 @@ impl RequestError {
         }
     }
 
-    /// Work that did not run to its end.
+    /// A task that did not complete.
     pub fn interrupted(cause: &(dyn StdError + 'static)) -> Self {
         Self::Internal {
-            message: "the request was interrupted",
+            message: "The request was interrupted.",
             causes: text::chain(cause),
         }
     }
 
-    /// What there is to say about it.
-    pub fn explanation(&self) -> Explanation {
+    /// Its status, code and texts.
+    pub fn error_text(&self) -> ErrorText {
         match self {
-            Self::CrossSite => Explanation::new(
+            Self::CrossSite => ErrorText::new(
                 StatusCode::FORBIDDEN,
                 Fault::Caller,
                 "csrf",
-                "This form did not come from a page of this portal, or the page was open for too long.",
+                "This form was not sent from a page of this portal, or the page was open for too long.",
             )
-            .hint("Go back to the portal, reload it, and try once more."),
-            Self::WrongHost(came) => {
-                let explanation = Explanation::new(
+            .hint("Return to the portal, reload the page and try again."),
+            Self::WrongHost(received) => {
+                let error_text = ErrorText::new(
                     StatusCode::MISDIRECTED_REQUEST,
                     Fault::Caller,
                     "wrong_host",
-                    "This portal is not served under the address you used.",
+                    "This portal is not served at the address that you used.",
                 )
-                .hint("Use the address that your administrator gave you. If this is the one, tell them the reference below.");
-                Explanation {
-                    causes: came.clone(),
-                    ..explanation
+                .hint("Use the address that your administrator gave you. If this is that address, contact your administrator and include the reference ID.");
+                ErrorText {
+                    causes: received.clone(),
+                    ..error_text
                 }
             }
-            Self::HeadersTooLarge => Explanation::new(
+            Self::HeadersTooLarge => ErrorText::new(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 Fault::Caller,
                 "too_large",
-                "Your browser sends more cookies or headers than this site takes.",
+                "Your browser sent more cookies or headers than this site accepts.",
             )
             .hint("Remove this site's cookies and try again."),
-            Self::Malformed(message) => Explanation::bad_request(message.as_ref()),
+            Self::Malformed(message) => ErrorText::bad_request(message.as_ref()),
             Self::Status(status) => of_status(*status),
-            Self::Internal { message, causes } => Explanation {
+            Self::Internal { message, causes } => ErrorText {
                 causes: causes.clone(),
-                ..Explanation::internal(message)
+                ..ErrorText::internal(message)
             },
         }
     }
 
-    /// The title of its page.
+    /// The title of the error page.
     pub fn title(&self) -> &'static str {
         match self {
-            Self::CrossSite => "Please do that again",
+            Self::CrossSite => "Request could not be verified",
             Self::WrongHost(_) => "Wrong address",
-            Self::HeadersTooLarge => "That is too much",
-            Self::Malformed(_) => "That request makes no sense",
-            Self::Internal { .. } => "Something went wrong here",
+            Self::HeadersTooLarge => "Request too large",
+            Self::Malformed(_) => "Invalid request",
+            Self::Internal { .. } => "Internal error",
             Self::Status(status) => title_of_status(*status),
         }
     }
 }
 
-fn of_status(status: StatusCode) -> Explanation {
-    let of_caller = |code, message: &str| Explanation::new(status, Fault::Caller, code, message);
+fn of_status(status: StatusCode) -> ErrorText {
+    let of_caller = |code, message: &str| ErrorText::new(status, Fault::Caller, code, message);
     match status {
         StatusCode::NOT_FOUND => of_caller(
             "not_found",
-            "The address may be mistyped, or the page has moved.",
+            "The address may be incorrect, or the page may have moved.",
         ),
         StatusCode::METHOD_NOT_ALLOWED => of_caller(
             "method_not_allowed",
-            "This address does not take this kind of request.",
+            "This address does not support this request method.",
         ),
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            of_caller("too_large", "The request is larger than this page takes.")
-        }
-        status if status.is_client_error() => Explanation {
+        StatusCode::PAYLOAD_TOO_LARGE => of_caller(
+            "too_large",
+            "The request is larger than the server accepts.",
+        ),
+        status if status.is_client_error() => ErrorText {
             status,
-            ..Explanation::bad_request("The request could not be read.")
+            ..ErrorText::bad_request("The request could not be read.")
         },
-        _ => Explanation::internal("The request could not be answered."),
+        _ => ErrorText::internal("The request could not be processed."),
     }
 }
 
 fn title_of_status(status: StatusCode) -> &'static str {
     match status {
-        StatusCode::NOT_FOUND => "There is no such page",
-        StatusCode::METHOD_NOT_ALLOWED => "That is not possible here",
-        StatusCode::PAYLOAD_TOO_LARGE => "That is too much",
-        status if status.is_client_error() => "That request makes no sense",
-        _ => "Something went wrong here",
+        StatusCode::NOT_FOUND => "Page not found",
+        StatusCode::METHOD_NOT_ALLOWED => "Method not allowed",
+        StatusCode::PAYLOAD_TOO_LARGE => "Request too large",
+        status if status.is_client_error() => "Invalid request",
+        _ => "Internal error",
     }
 }
 
 impl ResponseError for RequestError {
     fn status_code(&self) -> StatusCode {
-        self.explanation().status
+        self.error_text().status
     }
 
     fn error_response(&self) -> HttpResponse {

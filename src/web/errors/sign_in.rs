@@ -1,21 +1,21 @@
-//! Why a sign-in or a sign-out was refused.
+//! Texts for sign-ins and sign-outs that were rejected.
 
 use actix_web::http::StatusCode;
 use rolecall_core::sign_in::{ProviderError, RejectReason, SignInError, SignOutError};
 
-use super::explanation::Fault;
+use super::error_text::Fault;
 use super::page::PageError;
 
 impl From<SignInError> for PageError {
     fn from(error: SignInError) -> Self {
         match error {
-            SignInError::UnknownProvider => Self::not_found().hint("Choose how to sign in from the list.").action("Sign in", "/sign-in"),
-            SignInError::Unreadable => Self::bad_request("The identity provider sent you back with an address that cannot be read.").hint("Start again. If it happens again, tell your administrator the reference below."),
-            SignInError::Expired => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "expired_state", "That took too long", "This sign-in has expired, or it was completed already.").hint("Start again; it is quick if you are still signed in at your provider."),
-            SignInError::OtherBrowser => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "other_browser", "Begin in this browser", "This sign-in was begun in another browser or window, or this browser does not keep cookies.").hint("Start again here. If a link was sent to you, do not follow it: somebody may be trying to sign you in as themselves."),
-            SignInError::OtherProvider => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "other_provider", "Begin again", "This sign-in was begun at another identity provider.").hint("Start again."),
-            SignInError::Replayed => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "replayed", "That was used already", "What your identity provider sent has signed somebody in already, and counts once.").hint("Start again; do not go back to the provider's page with the browser's back button."),
-            SignInError::EndedByProvider => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "ended_by_provider", "Sign-in has ended", "Your identity provider has ended the session that this sign-in belongs to.").hint("Sign in again.").action("Sign in", "/sign-in"),
+            SignInError::UnknownProvider => Self::not_found().hint("Choose an identity provider from the list.").action("Sign in", "/sign-in"),
+            SignInError::Unreadable => Self::bad_request("The response from the identity provider could not be read.").hint("Sign in again. If the problem persists, contact your administrator and include the reference ID."),
+            SignInError::Expired => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "expired_state", "Sign-in expired", "This sign-in has expired, or it was already completed.").hint("Sign in again."),
+            SignInError::OtherBrowser => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "other_browser", "Sign-in was started in another browser", "This sign-in was started in another browser or browser profile, or this browser does not accept cookies.").hint("Sign in again in this browser. If someone sent you a link, do not open it: it may sign you in as another user."),
+            SignInError::OtherProvider => Self::new(StatusCode::BAD_REQUEST, Fault::Caller, "other_provider", "Sign-in was started at another identity provider", "This sign-in was started at a different identity provider than the one that responded.").hint("Start again."),
+            SignInError::Replayed => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "replayed", "Sign-in response already used", "The response from your identity provider was already used to sign in. It can be used only once.").hint("Sign in again. Do not return to the identity provider's page with the browser's Back button."),
+            SignInError::EndedByProvider => Self::new(StatusCode::FORBIDDEN, Fault::Caller, "ended_by_provider", "Session ended by the identity provider", "Your identity provider ended the session that this sign-in belongs to.").hint("Sign in again.").action("Sign in", "/sign-in"),
             SignInError::Provider(error) => Self::from(error),
             SignInError::RateLimited(exceeded) => Self::from(exceeded),
             SignInError::Unavailable(error) => Self::from(error),
@@ -27,21 +27,21 @@ impl From<ProviderError> for PageError {
     fn from(error: ProviderError) -> Self {
         match error {
             ProviderError::Refused { error, explanation } => {
-                // A browser brought the explanation, so the page does not repeat it.
-                Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "refused", "Your identity provider said no", "You were not signed in: the identity provider refused, or the sign-in was cancelled.").hint("Try again. If it refuses again, ask whoever runs your identity provider whether you may use this application.").detail(error).logged(explanation.unwrap_or_default())
+                // The explanation comes from the browser, so the page must not repeat it.
+                Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "refused", "Sign-in denied by the identity provider", "You were not signed in. The identity provider denied the request, or the sign-in was canceled.").hint("Try again. If the request is denied again, ask the administrator of your identity provider whether you are allowed to use this application.").detail(error).log_detail(explanation.unwrap_or_default())
             }
-            ProviderError::Rejected { reason: RejectReason::TooManyGroups, detail } => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "too_many_groups", "You are in too many groups", "Your identity provider left your groups out because there are too many, and Rolecall does not guess which ones you have.").hint("Ask your administrator to send only the groups that matter here.").detail(detail),
-            ProviderError::Rejected { reason: RejectReason::Claims, detail } => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "claims", "Your attributes could not be read", "Your identity provider sent something about you that Rolecall cannot read and on which your access depends.").hint("Give your administrator the line below and the reference.").detail(detail),
+            ProviderError::Rejected { reason: RejectReason::TooManyGroups, detail } => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "too_many_groups", "Too many groups", "Your identity provider omitted your groups because you are a member of too many. Rolecall cannot determine your access without them.").hint("Ask your administrator to send only the groups that Rolecall uses.").detail(detail),
+            ProviderError::Rejected { reason: RejectReason::Claims, detail } => Self::new(StatusCode::FORBIDDEN, Fault::Upstream, "claims", "Your attributes could not be read", "Your access depends on an attribute that your identity provider sent in a format that Rolecall cannot read.").hint("Contact your administrator and include the details below and the reference ID.").detail(detail),
             ProviderError::Rejected { reason, detail } => {
-                // What exactly is for the operator's log alone: an attacker learns only which check.
-                Self::new(StatusCode::FORBIDDEN, Fault::Upstream, reason.code(), "That sign-in could not be accepted", "What your identity provider sent did not pass the checks.").hint("Try again. If it happens again, tell your administrator the reference below.").detail(format!("check: {}", reason.code())).logged(detail)
+                // The exact reason is only logged: a client learns no more than which check failed.
+                Self::new(StatusCode::FORBIDDEN, Fault::Upstream, reason.code(), "Sign-in rejected", "The response from your identity provider failed validation.").hint("Try again. If the problem persists, contact your administrator and include the reference ID.").detail(format!("check: {}", reason.code())).log_detail(detail)
             }
-            ProviderError::Misconfigured(source) => Self::new(StatusCode::BAD_GATEWAY, Fault::Ours, "provider_misconfigured", "Sign-in is not set up correctly", "Rolecall and your identity provider do not fit together, so nobody can be signed in through it until an administrator has changed the configuration.")
-                .hint("Tell your administrator the reference below: the gateway's log says what to change. Trying again does not help. Sessions that exist go on working.")
-                .because(source.as_ref()),
-            ProviderError::Unavailable(source) => Self::new(StatusCode::BAD_GATEWAY, Fault::Ours, "provider_unavailable", "Your identity provider does not answer", "Rolecall could not reach the identity provider, so nobody can be signed in through it right now.")
-                .hint("Try again in a minute. Sessions that exist go on working.")
-                .because(source.as_ref()),
+            ProviderError::Misconfigured(source) => Self::new(StatusCode::BAD_GATEWAY, Fault::Gateway, "provider_misconfigured", "Sign-in is not configured correctly", "The configurations of Rolecall and your identity provider do not match. No one can sign in with this provider until an administrator changes the configuration.")
+                .hint("Contact your administrator and include the reference ID: the log of the gateway describes what to change. Trying again does not help. Existing sessions continue to work.")
+                .caused_by(source.as_ref()),
+            ProviderError::Unavailable(source) => Self::new(StatusCode::BAD_GATEWAY, Fault::Gateway, "provider_unavailable", "Identity provider unavailable", "Rolecall could not reach the identity provider. No one can sign in with this provider at the moment.")
+                .hint("Try again in a minute. Existing sessions continue to work.")
+                .caused_by(source.as_ref()),
         }
     }
 }
@@ -51,21 +51,21 @@ impl From<SignOutError> for PageError {
         match error {
             SignOutError::UnknownProvider => SignInError::UnknownProvider.into(),
             SignOutError::Unreadable => Self::bad_request(
-                "The identity provider sent you here to sign out with a message that cannot be read.",
+                "The sign-out message from the identity provider could not be read.",
             )
             .action("Go to the portal", "/"),
             SignOutError::Expired | SignOutError::Replayed => Self::new(
                 StatusCode::BAD_REQUEST,
                 Fault::Caller,
                 error.code(),
-                "That was used already",
-                "This request to sign out was used already, or took too long.",
+                "Sign-out request expired",
+                "This sign-out request was already used, or has expired.",
             )
             .hint("Sign out again, here or at your identity provider.")
             .action("Go to the portal", "/"),
             SignOutError::Provider(error) => Self::from(error)
-                .title("That sign-out could not be accepted")
-                .hint("Sign out in the portal itself.")
+                .title("Sign-out rejected")
+                .hint("Sign out in the portal.")
                 .action("Go to the portal", "/"),
             SignOutError::RateLimited(exceeded) => Self::from(exceeded),
             SignOutError::Unavailable(error) => Self::from(error),

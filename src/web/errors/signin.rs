@@ -1,4 +1,4 @@
-//! Errors of `signin`, the interface behind `aws login`, under AWS's names: its clients act upon them.
+//! Errors of `signin`, the interface of `aws login`, under AWS's exception names, which its clients evaluate.
 
 use std::borrow::Cow;
 
@@ -9,26 +9,26 @@ use rolecall_core::aws_login::LoginError;
 use rolecall_core::issue::IssueError;
 use rolecall_wire::signin::{self, ErrorBody, Exception};
 
-use super::explanation::{Explanation, Fault};
+use super::error_text::{ErrorText, Fault};
 use super::request::RequestError;
-use super::surface::Answer;
+use super::surface::ErrorResponse;
 
-/// Why CreateOAuth2Token was refused.
+/// An error of CreateOAuth2Token.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsSignInError {
-    /// A member of the request is wrong: which, and why.
+    /// A member of the request is invalid, with the reason.
     #[error("{0}")]
     InvalidRequest(Cow<'static, str>),
-    /// No credentials for this code or token.
+    /// The code or token was rejected, or no credentials could be issued.
     #[error(transparent)]
     Login(#[from] LoginError),
-    /// Refused before the operation was looked at.
+    /// Rejected before the operation was handled.
     #[error(transparent)]
     Request(#[from] RequestError),
 }
 
 impl AwsSignInError {
-    /// `error` of the body.
+    /// The `error` member of the body.
     pub fn error(&self) -> signin::ErrorCode {
         match self {
             Self::Login(LoginError::CodeSpent) => signin::ErrorCode::AuthCodeExpired,
@@ -37,7 +37,7 @@ impl AwsSignInError {
                 signin::ErrorCode::InsufficientPermissions
             }
             Self::InvalidRequest(_) | Self::Login(_) | Self::Request(_) => {
-                match self.explanation().status.is_server_error() {
+                match self.error_text().status.is_server_error() {
                     true => signin::ErrorCode::ServerError,
                     false => signin::ErrorCode::InvalidRequest,
                 }
@@ -45,9 +45,9 @@ impl AwsSignInError {
         }
     }
 
-    /// AWS's name.
+    /// The exception in AWS's model.
     pub fn exception(&self) -> Exception {
-        match self.explanation().status.as_u16() {
+        match self.error_text().status.as_u16() {
             401 | 403 => Exception::AccessDenied,
             429 => Exception::TooManyRequests,
             500.. => Exception::InternalServer,
@@ -55,32 +55,32 @@ impl AwsSignInError {
         }
     }
 
-    /// What there is to say about it.
-    pub fn explanation(&self) -> Explanation {
-        let explanation = match self {
+    /// Its status, code and texts.
+    pub fn error_text(&self) -> ErrorText {
+        let error_text = match self {
             Self::InvalidRequest(message) => invalid_request(message),
             Self::Login(error) => of_login(error),
-            Self::Request(error) => error.explanation(),
+            Self::Request(error) => error.error_text(),
         };
-        // AWS's model knows no other.
-        match explanation.status.is_server_error() {
-            true => Explanation {
+        // AWS's model has no other server error.
+        match error_text.status.is_server_error() {
+            true => ErrorText {
                 status: StatusCode::INTERNAL_SERVER_ERROR,
-                ..explanation
+                ..error_text
             },
-            false => explanation,
+            false => error_text,
         }
     }
 
-    /// The error as AWS's servers write it.
-    pub fn answer(&self) -> Answer {
-        let explanation = self.explanation();
-        let message = explanation.text();
+    /// The response in AWS's format.
+    pub fn to_response(&self) -> ErrorResponse {
+        let error_text = self.error_text();
+        let message = error_text.full_text();
         let body = ErrorBody {
             error: self.error(),
             message: message.into(),
         };
-        Answer::of_aws(self.exception().name(), &body, explanation)
+        ErrorResponse::of_aws(self.exception().name(), &body, error_text)
     }
 
     fn is_transient(&self) -> bool {
@@ -95,24 +95,24 @@ fn is_limit(error: &IssueError) -> bool {
     matches!(error, IssueError::RateLimited(_))
 }
 
-fn refused(status: StatusCode, code: &'static str, message: &str) -> Explanation {
-    Explanation::new(status, Fault::Caller, code, message)
+fn refused(status: StatusCode, code: &'static str, message: &str) -> ErrorText {
+    ErrorText::new(status, Fault::Caller, code, message)
 }
 
-fn invalid_request(message: &str) -> Explanation {
+fn invalid_request(message: &str) -> ErrorText {
     refused(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message)
 }
 
-fn of_login(error: &LoginError) -> Explanation {
+fn of_login(error: &LoginError) -> ErrorText {
     let again = |code| {
         refused(StatusCode::UNAUTHORIZED, code, &error.to_string())
             .hint("Run `aws login`.")
             .detail(error.code())
     };
-    let overwrite = |explanation: Explanation, status, code| Explanation {
+    let overwrite = |error_text: ErrorText, status, code| ErrorText {
         status,
         code: super::code::ErrorCode::new(code),
-        ..explanation
+        ..error_text
     };
     match error {
         LoginError::Proof(_) | LoginError::OtherRequest => {
@@ -141,7 +141,7 @@ fn of_login(error: &LoginError) -> Explanation {
 
 impl ResponseError for AwsSignInError {
     fn status_code(&self) -> StatusCode {
-        self.explanation().status
+        self.error_text().status
     }
 
     fn error_response(&self) -> HttpResponse {

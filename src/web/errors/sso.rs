@@ -1,4 +1,4 @@
-//! Errors of `sso`, the portal's interface, under AWS's names.
+//! Errors of `sso`, the portal interface, under AWS's exception names.
 
 use std::borrow::Cow;
 
@@ -9,100 +9,99 @@ use rolecall_core::issue::IssueError;
 use rolecall_core::record::StoreError;
 use rolecall_wire::sso::Exception;
 
-use super::explanation::{Explanation, Fault};
+use super::error_text::{ErrorText, Fault};
 use super::request::RequestError;
-use super::surface::Answer;
+use super::surface::ErrorResponse;
 use crate::web::pages::format;
 
-/// Why an operation of `sso` was refused.
+/// An error of an `sso` operation.
 #[derive(Debug, thiserror::Error)]
 pub enum SsoError {
-    /// The header of the access token did not arrive, or is there twice. AWS's clients take `UnauthorizedException` for a
-    /// session that has expired and hide the message; signing in again does not help here, so they get the exception that
-    /// they print.
+    /// The access token header is missing or repeated. AWS clients interpret `UnauthorizedException` as an expired session
+    /// and hide the message. Signing in again does not help here, so the exception is one whose message they print.
     #[error("the request carries no access token")]
     NoAccessToken {
-        /// Whether a header arrived that is not one token.
+        /// Whether the header is present but does not contain exactly one token.
         unreadable: bool,
     },
-    /// The access token was not issued here, as when `AWS_ENDPOINT_URL_SSO` leads a profile of another portal here. One of
-    /// AWS's own is good there, so its client must not say that it has expired.
+    /// The access token was not issued by this gateway, for example because `AWS_ENDPOINT_URL_SSO` redirects a profile of
+    /// another portal. A token of AWS remains valid at AWS, so its client must not report that it has expired.
     #[error("the access token was not issued here")]
     ForeignAccessToken {
-        /// Our own origin.
+        /// The origin of this gateway.
         origin: String,
-        /// Whether it looks like one of AWS IAM Identity Center.
+        /// Whether it appears to be a token of AWS IAM Identity Center.
         of_aws: bool,
     },
-    /// The access token opens no session: clients forget it and tell their person to sign in.
+    /// The access token belongs to no active session. Clients discard it and ask the user to sign in.
     #[error("the session has ended")]
     SessionEnded,
-    /// A parameter is not valid: which, and why.
+    /// A parameter is invalid, with the reason.
     #[error("{0}")]
     InvalidParameter(Cow<'static, str>),
-    /// Today's policy grants no such role, or not now: what is missing, and what to do.
+    /// The current policy does not grant the role, or its conditions are not met.
     #[error("{message}")]
     Forbidden {
-        /// The code.
+        /// The stable code.
         code: &'static str,
-        /// What is missing.
+        /// What happened, including what is missing.
         message: String,
         /// What to do next.
         hint: String,
     },
-    /// No credentials for another reason.
+    /// Credentials could not be issued for another reason.
     #[error(transparent)]
     Issue(IssueError),
-    /// Our own store.
+    /// The session store is unavailable.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
-    /// Refused before the operation was looked at.
+    /// Rejected before the operation was handled.
     #[error(transparent)]
     Request(#[from] RequestError),
 }
 
-/// A role that was asked for, and where its person finds help.
-pub struct AskedRole<'a> {
-    /// As the client sent it.
+/// The requested role and the contact details for the error message.
+pub struct RequestedRole<'a> {
+    /// The account ID as the client sent it.
     pub account_id: &'a str,
-    /// As the client sent it.
+    /// The role name as the client sent it.
     pub role_name: &'a str,
-    /// Our own origin.
+    /// The origin of this gateway.
     pub origin: &'a str,
-    /// Whom to ask for access.
+    /// The configured contact for access requests.
     pub contact: Option<&'a str>,
 }
 
 impl SsoError {
-    /// Why there are no credentials, for somebody who sees nothing but this text.
-    pub fn of_issue(error: IssueError, asked: &AskedRole<'_>) -> Self {
-        let AskedRole {
+    /// Converts an issue error. The client prints only the message, so it contains the role and the next step.
+    pub fn of_issue(error: IssueError, requested: &RequestedRole<'_>) -> Self {
+        let RequestedRole {
             account_id,
             role_name,
             origin,
             contact,
-        } = asked;
+        } = requested;
         match error {
             IssueError::SessionEnded => Self::SessionEnded,
             IssueError::NotGranted => Self::Forbidden {
                 code: "not_granted",
                 message: format!(
-                    "No access: you have no role {role_name} in account {account_id} today."
+                    "No access: role {role_name} in account {account_id} is not assigned to you."
                 ),
                 hint: format!(
-                    "See what you have at {origin}/ and ask {} for more.",
+                    "View your roles at {origin}/ or ask {} for access.",
                     contact.unwrap_or("your administrator")
                 ),
             },
             IssueError::Locked { unmet, owners } => Self::Forbidden {
                 code: "condition",
                 message: format!(
-                    "No access now: {role_name} in account {account_id} {}.",
+                    "No access: role {role_name} in account {account_id} {}.",
                     format::all_of(&unmet)
                 ),
-                hint: what_to_do(origin, Remediation::of(&unmet), &owners),
+                hint: remediation_hint(origin, Remediation::of(&unmet), &owners),
             },
-            // Explained as on every surface.
+            // The same text as on every surface.
             other @ (IssueError::Attributes(_)
             | IssueError::AtProvider { .. }
             | IssueError::Mismatch(_)
@@ -116,7 +115,7 @@ impl SsoError {
         }
     }
 
-    /// AWS's name.
+    /// The exception in AWS's model.
     pub fn exception(&self) -> Exception {
         match self {
             Self::NoAccessToken { .. }
@@ -127,13 +126,13 @@ impl SsoError {
             }
             Self::Forbidden { .. } => Exception::Forbidden,
             Self::Issue(_) | Self::Unavailable(_) | Self::Request(_) => {
-                of_status(self.explanation().status)
+                of_status(self.error_text().status)
             }
         }
     }
 
-    /// What there is to say about it.
-    pub fn explanation(&self) -> Explanation {
+    /// Its status, code and texts.
+    pub fn error_text(&self) -> ErrorText {
         match self {
             Self::NoAccessToken { unreadable } => no_access_token(*unreadable),
             Self::ForeignAccessToken { origin, of_aws } => foreign_access_token(origin, *of_aws),
@@ -141,7 +140,7 @@ impl SsoError {
                 unauthorized("unauthorized", "Session token not found or invalid.")
                     .hint("Run `aws sso login`.")
             }
-            Self::InvalidParameter(message) => Explanation::new(
+            Self::InvalidParameter(message) => ErrorText::new(
                 StatusCode::BAD_REQUEST,
                 Fault::Caller,
                 "bad_request",
@@ -151,23 +150,23 @@ impl SsoError {
                 code,
                 message,
                 hint,
-            } => Explanation::new(StatusCode::FORBIDDEN, Fault::Caller, code, message).hint(hint),
+            } => ErrorText::new(StatusCode::FORBIDDEN, Fault::Caller, code, message).hint(hint),
             Self::Issue(error) => error.into(),
             Self::Unavailable(error) => error.into(),
-            Self::Request(error) => error.explanation(),
+            Self::Request(error) => error.error_text(),
         }
     }
 
-    /// The error as AWS's servers write it.
-    pub fn answer(&self) -> Answer {
-        let (exception, explanation) = (self.exception(), self.explanation());
-        let body = exception.body(explanation.text());
-        Answer::of_aws(exception.name(), &body, explanation)
+    /// The response in AWS's format.
+    pub fn to_response(&self) -> ErrorResponse {
+        let (exception, error_text) = (self.exception(), self.error_text());
+        let body = exception.body(error_text.full_text());
+        ErrorResponse::of_aws(exception.name(), &body, error_text)
     }
 }
 
-/// What to do about a role that other circumstances would open.
-fn what_to_do(origin: &str, remediation: Option<Remediation>, owners: &[String]) -> String {
+/// The next step for a role whose conditions are not met.
+fn remediation_hint(origin: &str, remediation: Option<Remediation>, owners: &[String]) -> String {
     let first = match remediation {
         Some(Remediation::SignInAgain { .. }) => {
             format!("Sign in again at {origin}/ and then run `aws sso login`")
@@ -183,7 +182,7 @@ fn what_to_do(origin: &str, remediation: Option<Remediation>, owners: &[String])
     }
 }
 
-/// What AWS's model, or where it is silent its servers, call an error of this status.
+/// The exception of AWS's model for this status; where the model defines none, the one that AWS's servers return.
 fn of_status(status: StatusCode) -> Exception {
     match status.as_u16() {
         401 => Exception::Unauthorized,
@@ -194,44 +193,44 @@ fn of_status(status: StatusCode) -> Exception {
     }
 }
 
-fn unauthorized(code: &'static str, message: impl Into<String>) -> Explanation {
-    Explanation::new(StatusCode::UNAUTHORIZED, Fault::Caller, code, message)
+fn unauthorized(code: &'static str, message: impl Into<String>) -> ErrorText {
+    ErrorText::new(StatusCode::UNAUTHORIZED, Fault::Caller, code, message)
 }
 
-fn no_access_token(unreadable: bool) -> Explanation {
+fn no_access_token(unreadable: bool) -> ErrorText {
     let (message, detail) = if unreadable {
         (
-            "The header x-amz-sso_bearer_token is not one access token.",
+            "The header x-amz-sso_bearer_token must contain exactly one access token.",
             "x-amz-sso_bearer_token is repeated or unreadable",
         )
     } else {
         (
-            "The header x-amz-sso_bearer_token did not arrive.",
-            "x-amz-sso_bearer_token did not arrive: a proxy may drop header names with underscores (nginx: underscores_in_headers on)",
+            "The header x-amz-sso_bearer_token is missing.",
+            "x-amz-sso_bearer_token is missing: a proxy may drop header names with underscores (nginx: underscores_in_headers on)",
         )
     };
     unauthorized("no_access_token", message)
-        .hint("A reverse proxy in front of Rolecall may drop header names with underscores: nginx needs `underscores_in_headers on;`. Tell your administrator.")
+        .hint("A reverse proxy in front of Rolecall may drop header names with underscores: nginx requires `underscores_in_headers on;`. Contact your administrator.")
         .detail(detail)
 }
 
-fn foreign_access_token(origin: &str, of_aws: bool) -> Explanation {
+fn foreign_access_token(origin: &str, of_aws: bool) -> ErrorText {
     let message = format!("This access token was not issued by Rolecall at {origin}.");
     let refused = unauthorized("foreign_access_token", message);
     if of_aws {
         refused
-            .hint("It looks like one of AWS IAM Identity Center. For such a profile, unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC, which lead every profile here.")
-            .detail("the access token looks like one of AWS IAM Identity Center")
+            .hint("It appears to be a token of AWS IAM Identity Center. For such a profile, unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC, which send every profile to Rolecall.")
+            .detail("the access token appears to be one of AWS IAM Identity Center")
     } else {
         refused
-            .hint("Run `aws sso login`. If the profile is of another portal, unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC.")
-            .detail("the access token does not have the form of ours")
+            .hint("Run `aws sso login`. If the profile belongs to another portal, unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC.")
+            .detail("the access token does not have the format of this gateway")
     }
 }
 
 impl ResponseError for SsoError {
     fn status_code(&self) -> StatusCode {
-        self.explanation().status
+        self.error_text().status
     }
 
     fn error_response(&self) -> HttpResponse {

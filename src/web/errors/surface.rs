@@ -1,6 +1,5 @@
-//! Which surface a request is for: pages and JSON for people and the company's own programs, or one of the interfaces of
-//! AWS's clients, whose errors are written exactly as AWS's own services write them. The address decides, so whatever refuses
-//! a request, its client can read why.
+//! The surface of a request: pages and their JSON form, or one of the interfaces of AWS clients, whose errors have exactly
+//! the format of AWS's services. The path determines the surface, so every error has a format that the client can read.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{Error, HttpRequest, HttpResponse};
@@ -8,7 +7,7 @@ use rolecall_core::audit::ReferenceId;
 use rolecall_wire::{http, signin, sso, sso_oidc};
 use serde::Serialize;
 
-use super::explanation::Explanation;
+use super::error_text::ErrorText;
 use super::oauth::OAuthError;
 use super::page::PageError;
 use super::request::RequestError;
@@ -19,31 +18,31 @@ use crate::web::http::reply;
 const ERROR_TYPE: HeaderName = HeaderName::from_static(http::ERROR_TYPE);
 const REQUEST_ID: HeaderName = HeaderName::from_static(http::REQUEST_ID);
 
-/// Who reads the answer.
+/// The kind of client that reads the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surface {
-    /// A person.
+    /// A browser.
     Page,
-    /// A program of the company's own, which asked for JSON.
+    /// A client that requested JSON.
     Json,
-    /// A client of `sso`, the portal's interface (2019-06-10).
+    /// A client of `sso`, the portal interface (2019-06-10).
     Sso,
     /// A client of `sso-oidc` (2019-06-10).
     OAuth,
-    /// A client of `signin`, the interface behind `aws login`.
+    /// A client of `signin`, the interface of `aws login`.
     SignIn,
 }
 
-/// The answer to a request that went wrong.
-pub struct Answer {
-    /// The response.
+/// The response to a request that failed.
+pub struct ErrorResponse {
+    /// The HTTP response.
     pub response: HttpResponse,
-    /// For the log and the metrics.
-    pub explanation: Explanation,
+    /// The error, for the log and the metrics.
+    pub error_text: ErrorText,
 }
 
 impl Surface {
-    /// By the address, which AWS's clients bring with them; else by what is asked for.
+    /// Determined by the path for AWS clients, otherwise by `Accept`.
     pub fn of(request: &HttpRequest) -> Self {
         match request.path() {
             sso::path::LIST_ACCOUNTS
@@ -66,7 +65,7 @@ impl Surface {
         }
     }
 
-    /// AWS's clients log the request's id under this name.
+    /// Adds the header under which AWS clients log the request ID.
     pub fn add_request_id(self, headers: &mut HeaderMap, reference: &ReferenceId) {
         if self.is_of_aws()
             && let Ok(value) = HeaderValue::from_str(reference.as_str())
@@ -75,65 +74,61 @@ impl Surface {
         }
     }
 
-    /// The answer to an error of a handler, of an extractor or of the framework.
-    pub fn answer(self, error: &Error, reference: &ReferenceId) -> Answer {
+    /// The response to an error of a handler, an extractor or the framework.
+    pub fn respond(self, error: &Error, reference: &ReferenceId) -> ErrorResponse {
         if let Some(error) = error.as_error::<PageError>() {
             self.page(error, reference)
         } else if let Some(error) = error.as_error::<SsoError>() {
-            error.answer()
+            error.to_response()
         } else if let Some(error) = error.as_error::<OAuthError>() {
-            error.answer()
+            error.to_response()
         } else if let Some(error) = error.as_error::<AwsSignInError>() {
-            error.answer()
+            error.to_response()
         } else if let Some(error) = error.as_error::<RequestError>() {
-            self.refuse(error.clone(), reference)
+            self.reject(error.clone(), reference)
         } else {
             let status = error.as_response_error().status_code();
-            self.refuse(RequestError::Status(status), reference)
+            self.reject(RequestError::Status(status), reference)
         }
     }
 
-    /// The answer to what no handler has seen.
-    pub fn refuse(self, error: RequestError, reference: &ReferenceId) -> Answer {
+    /// The response to a request that was rejected before a handler ran.
+    pub fn reject(self, error: RequestError, reference: &ReferenceId) -> ErrorResponse {
         match self {
             Self::Page | Self::Json => self.page(&error.into(), reference),
-            Self::Sso => SsoError::from(error).answer(),
-            Self::OAuth => OAuthError::from(error).answer(),
-            Self::SignIn => AwsSignInError::from(error).answer(),
+            Self::Sso => SsoError::from(error).to_response(),
+            Self::OAuth => OAuthError::from(error).to_response(),
+            Self::SignIn => AwsSignInError::from(error).to_response(),
         }
     }
 
-    fn page(self, error: &PageError, reference: &ReferenceId) -> Answer {
+    fn page(self, error: &PageError, reference: &ReferenceId) -> ErrorResponse {
         let response = match self {
             Self::Page => error.page(reference),
             Self::Json | Self::Sso | Self::OAuth | Self::SignIn => error.json(reference),
         };
-        Answer::new(response, error.explanation().clone())
+        ErrorResponse::new(response, error.error_text().clone())
     }
 }
 
-impl Answer {
-    /// An answer, with `Retry-After` where the explanation has it.
-    pub fn new(mut response: HttpResponse, explanation: Explanation) -> Self {
-        if let Some(seconds) = explanation.retry_after {
+impl ErrorResponse {
+    /// A response, with `Retry-After` if the error has it.
+    pub fn new(mut response: HttpResponse, error_text: ErrorText) -> Self {
+        if let Some(seconds) = error_text.retry_after {
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         Self {
             response,
-            explanation,
+            error_text,
         }
     }
 
-    /// An answer for AWS's clients, which read the exception's name from a header.
-    pub fn of_aws(
-        exception: &'static str,
-        body: &impl Serialize,
-        explanation: Explanation,
-    ) -> Self {
-        let mut response = HttpResponse::build(explanation.status).json(body);
+    /// A response for AWS clients, which read the exception name from a header.
+    pub fn of_aws(exception: &'static str, body: &impl Serialize, error_text: ErrorText) -> Self {
+        let mut response = HttpResponse::build(error_text.status).json(body);
         let exception = HeaderValue::from_static(exception);
         response.headers_mut().insert(ERROR_TYPE, exception);
-        Self::new(response, explanation)
+        Self::new(response, error_text)
     }
 }

@@ -1,5 +1,5 @@
-//! Every refusal of every surface, byte for byte: status, headers and body for AWS's clients, the words for people, and the
-//! fields of the log line. `answers.txt` holds them.
+//! Every error of every surface, byte for byte: status, headers and body for AWS clients, the texts of pages, and the fields
+//! of the log line. `answers.txt` contains the expected output.
 
 mod samples;
 
@@ -12,26 +12,26 @@ use rolecall_core::clients::TokenError;
 use rolecall_core::issue::IssueError;
 use rolecall_core::record::rate_limit::LimitName;
 
-use super::explanation::Explanation;
+use super::error_text::ErrorText;
 use super::oauth::OAuthError;
 use super::page::PageError;
 use super::request::RequestError;
 use super::signin::AwsSignInError;
-use super::sso::{AskedRole, SsoError};
-use super::surface::{Answer, Surface};
+use super::sso::{RequestedRole, SsoError};
+use super::surface::{ErrorResponse, Surface};
 use crate::web::http::fetch_metadata::not_a_navigation;
 use samples::*;
 
-/// What no handler has seen, on every surface alike.
+/// Errors that are raised before a handler runs, on every surface.
 fn request_errors() -> Vec<RequestError> {
     let mut all = vec![
         RequestError::CrossSite,
-        RequestError::Malformed("The address is incomplete or has something wrong in it.".into()),
+        RequestError::Malformed("The address is incomplete or invalid.".into()),
         RequestError::WrongHost("Host x".to_owned()),
         RequestError::HeadersTooLarge,
         RequestError::interrupted(&io::Error::other("cancelled")),
         RequestError::Status(StatusCode::INTERNAL_SERVER_ERROR),
-        RequestError::internal("the site is not set up"),
+        RequestError::internal("The server is not initialized."),
     ];
     let status = |status| RequestError::Status(StatusCode::from_u16(status).unwrap());
     all.extend(STATUSES.map(status));
@@ -50,13 +50,13 @@ fn sso_errors() -> Vec<SsoError> {
         foreign(true),
         foreign(false),
         SsoError::SessionEnded,
-        invalid("max_result is not a number"),
-        invalid("account_id is not an AWS account's 12 digits"),
+        invalid("max_result must be an integer."),
+        invalid("account_id must be a 12-digit AWS account ID."),
     ]
 }
 
-fn asked(contact: Option<&'static str>) -> AskedRole<'static> {
-    AskedRole {
+fn requested(contact: Option<&'static str>) -> RequestedRole<'static> {
+    RequestedRole {
         account_id: "111122223333",
         role_name: "Developer",
         origin: "https://sso.example.com",
@@ -64,67 +64,64 @@ fn asked(contact: Option<&'static str>) -> AskedRole<'static> {
     }
 }
 
-/// The answer and its log line.
-fn written(answer: Answer) -> String {
-    let headers = answer.response.headers();
+/// The response and its log fields.
+fn written(error: ErrorResponse) -> String {
+    let headers = error.response.headers();
     let exception = headers.get("x-amzn-errortype");
     let exception = exception.map_or("-", |value| value.to_str().unwrap());
     let exception = exception.to_owned();
-    let status = answer.response.status().as_u16();
-    let body = MessageBody::try_into_bytes(answer.response.into_body()).unwrap();
+    let status = error.response.status().as_u16();
+    let body = MessageBody::try_into_bytes(error.response.into_body()).unwrap();
     let body = String::from_utf8(body.to_vec()).unwrap();
-    format!(
-        "{status} {exception} {body}\n{}",
-        logged(&answer.explanation)
-    )
+    format!("{status} {exception} {body}\n{}", logged(&error.error_text))
 }
 
-fn logged(explanation: &Explanation) -> String {
+fn logged(error_text: &ErrorText) -> String {
     format!(
         "    {:?} {} {:?} {:?} {:?} {:?}\n",
-        explanation.fault,
-        explanation.code,
-        explanation.retry_after,
-        explanation.limit.map(LimitName::code),
-        explanation.detail.as_deref().unwrap_or_default(),
-        explanation.causes,
+        error_text.fault,
+        error_text.code,
+        error_text.retry_after,
+        error_text.limit.map(LimitName::code),
+        error_text.detail.as_deref().unwrap_or_default(),
+        error_text.causes,
     )
 }
 
-/// A page by what it says, and the same for programs.
+/// The texts of a page, and its JSON form.
 fn page(error: &PageError) -> [String; 2] {
-    let explanation = error.explanation();
-    let json = Answer::new(error.json(&reference()), explanation.clone());
+    let error_text = error.error_text();
+    let json = ErrorResponse::new(error.json(&reference()), error_text.clone());
     let page = format!(
         "{} {}\n{}",
-        explanation.status.as_u16(),
-        error.described(),
-        logged(explanation)
+        error_text.status.as_u16(),
+        error.summary(),
+        logged(error_text)
     );
     [written(json), page]
 }
 
-fn answers() -> String {
+fn responses() -> String {
     let mut all = Vec::new();
     for error in request_errors() {
         for surface in [Surface::Sso, Surface::OAuth, Surface::SignIn] {
-            all.push(written(surface.refuse(error.clone(), &reference())));
+            all.push(written(surface.reject(error.clone(), &reference())));
         }
         all.extend(page(&error.into()));
     }
-    all.push(written(SsoError::Unavailable(store()).answer()));
+    all.push(written(SsoError::Unavailable(store()).to_response()));
     all.push(written(
-        OAuthError::from(TokenError::Unavailable(store())).answer(),
+        OAuthError::from(TokenError::Unavailable(store())).to_response(),
     ));
     all.extend(page(&store().into()));
     let mut sso = sso_errors();
     for (at, error) in issue_errors().into_iter().enumerate() {
         let contact = (at > 0).then_some("it@example.com");
-        sso.push(SsoError::of_issue(error, &asked(contact)));
+        sso.push(SsoError::of_issue(error, &requested(contact)));
     }
-    let unknown = asked(Some("it@example.com"));
+    let unknown = requested(Some("it@example.com"));
     sso.push(SsoError::of_issue(IssueError::NotGranted, &unknown));
-    all.extend(sso.iter().map(|error| written(error.answer())));
+    all.extend(sso.iter().map(|error| written(error.to_response())));
     let mut oauth: Vec<OAuthError> = token_errors().into_iter().map(Into::into).collect();
     oauth.extend(registrations().into_iter().map(OAuthError::from));
     oauth.extend(device_errors().into_iter().map(OAuthError::from));
@@ -134,13 +131,13 @@ fn answers() -> String {
         OAuthError::UnreadableBody,
         limit(LimitName::Register, 1).into(),
     ]);
-    all.extend(oauth.iter().map(|error| written(error.answer())));
+    all.extend(oauth.iter().map(|error| written(error.to_response())));
     let mut sign_in: Vec<AwsSignInError> = login_errors().into_iter().map(Into::into).collect();
     sign_in.extend([
-        AwsSignInError::InvalidRequest("The body could not be read.".into()),
-        AwsSignInError::InvalidRequest("clientId is missing, or no text.".into()),
+        AwsSignInError::InvalidRequest("The request body could not be read.".into()),
+        AwsSignInError::InvalidRequest("clientId is missing or is not a string.".into()),
     ]);
-    all.extend(sign_in.iter().map(|error| written(error.answer())));
+    all.extend(sign_in.iter().map(|error| written(error.to_response())));
     let mut pages = vec![
         PageError::ticket_expired(),
         PageError::sign_in_first("/console?a=b", true),
@@ -157,10 +154,10 @@ fn answers() -> String {
 }
 
 #[test]
-fn every_surface_answers_as_its_clients_know_it() {
-    let (answers, known) = (answers(), include_str!("answers.txt"));
-    for (is, known) in answers.lines().zip(known.lines()) {
-        assert_eq!(is, known);
+fn error_responses_match_answers_txt() {
+    let (responses, expected) = (responses(), include_str!("answers.txt"));
+    for (actual, expected) in responses.lines().zip(expected.lines()) {
+        assert_eq!(actual, expected);
     }
-    assert_eq!(answers.lines().count(), known.lines().count());
+    assert_eq!(responses.lines().count(), expected.lines().count());
 }

@@ -1,4 +1,4 @@
-//! The client's address of a request, and warnings where proxies and `[listen]` do not fit together.
+//! The client address of a request, and warnings if the reverse proxies and `[listen]` do not match.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -14,23 +14,23 @@ pub struct ClientAddresses {
     header: AddressHeader,
     trusted: Vec<IpNet>,
     other_header: Throttle,
-    nobody_trusted: Throttle,
+    untrusted_proxy: Throttle,
     unreadable: Throttle,
 }
 
 impl ClientAddresses {
-    /// Reads `header` from peers in `trusted`.
+    /// Accepts `header` only from peers in `trusted`.
     pub fn new(header: AddressHeader, trusted: Vec<IpNet>) -> Self {
         Self {
             header,
             trusted,
             other_header: Throttle::default(),
-            nobody_trusted: Throttle::default(),
+            untrusted_proxy: Throttle::default(),
             unreadable: Throttle::default(),
         }
     }
 
-    /// The client of this request. Call it once a request: it warns about the set-up.
+    /// The client address of this request. Call it once per request, because it logs configuration warnings.
     pub fn of(&self, request: &HttpRequest) -> ClientAddress {
         let Some(peer) = request.peer_addr() else {
             return ClientAddress::Unknown(UnknownAddress::NoPeer);
@@ -52,21 +52,21 @@ impl ClientAddresses {
         client
     }
 
-    /// What `known` says of a request, and where it comes from.
+    /// The client address of a request and its source.
     pub fn seen(&self, request: &HttpRequest) -> SeenAddress {
-        let arrived = |header: &AddressHeader| {
+        let present = |header: &AddressHeader| {
             let name = header.name();
             name.filter(|name| request.headers().contains_key(*name))
         };
         let headers = [AddressHeader::XForwardedFor, AddressHeader::Forwarded];
         let is_trusted = |peer: SocketAddr| client_address::is_in(&self.trusted, peer.ip());
-        let read = arrived(&self.header).filter(|_| request.peer_addr().is_some_and(is_trusted));
+        let read = present(&self.header).filter(|_| request.peer_addr().is_some_and(is_trusted));
         SeenAddress {
             address: known(request),
             source: read.unwrap_or(SeenAddress::CONNECTION).to_owned(),
             headers: headers
                 .iter()
-                .filter_map(arrived)
+                .filter_map(present)
                 .map(str::to_owned)
                 .collect(),
             unknown: unknown(request).map(|reason| reason.to_string()),
@@ -82,7 +82,7 @@ impl ClientAddresses {
                 if self.other_header.is_due() {
                     tracing::warn!(
                         proxy = %peer,
-                        "a trusted proxy sends `{other}` and no `{header}`: the addresses of its clients are unknown and fit no `network`; set listen.client_address = \"{other}\" if the proxy itself writes that header"
+                        "a trusted proxy sends `{other}` and not `{header}`: client addresses are unknown and match no `network`; set listen.client_address = \"{other}\" if the proxy itself writes that header"
                     );
                 }
             }
@@ -90,7 +90,7 @@ impl ClientAddresses {
                 if self.unreadable.is_due() {
                     tracing::warn!(
                         proxy = %peer,
-                        "the address of a client is unknown and fits no `network`: `{header}` from a trusted proxy: {reason}"
+                        "a client address is unknown and matches no `network`: `{header}` from a trusted proxy: {reason}"
                     );
                 }
             }
@@ -98,10 +98,10 @@ impl ClientAddresses {
                 let ignored = header_present
                     && is_private(peer)
                     && !client_address::is_in(&self.trusted, peer);
-                if ignored && self.nobody_trusted.is_due() {
+                if ignored && self.untrusted_proxy.is_due() {
                     tracing::warn!(
                         %peer,
-                        "a header with a client address arrives from a private address that is not in listen.trusted_proxies, and is ignored; if a proxy is there, add its address to listen.trusted_proxies: until then every client has the address of the proxy"
+                        "a client address header from a private address that is not in listen.trusted_proxies is ignored; if this address is a proxy, add it to listen.trusted_proxies: until then all clients have the address of the proxy"
                     );
                 }
             }
@@ -109,8 +109,8 @@ impl ClientAddresses {
     }
 }
 
-/// The client's address, as the guard found it; none where it is unknown. All unknown addresses count as one client
-/// wherever requests are counted by address.
+/// The client address that the guard determined; none if it is unknown. All unknown addresses count as one client in rate
+/// limits.
 pub fn known(request: &HttpRequest) -> Option<IpAddr> {
     request
         .extensions()
@@ -118,7 +118,7 @@ pub fn known(request: &HttpRequest) -> Option<IpAddr> {
         .and_then(|client| client.known())
 }
 
-/// Why the client's address is unknown, for the log.
+/// The reason why the client address is unknown, for the log.
 pub fn unknown(request: &HttpRequest) -> Option<UnknownAddress> {
     match request.extensions().get::<ClientAddress>() {
         Some(ClientAddress::Unknown(reason)) => Some(*reason),
@@ -126,7 +126,7 @@ pub fn unknown(request: &HttpRequest) -> Option<UnknownAddress> {
     }
 }
 
-/// Addresses that proxies have: loopback, private (RFC 1918, RFC 4193), link-local and shared (RFC 6598).
+/// Address ranges of reverse proxies: loopback, private (RFC 1918, RFC 4193), link-local and shared (RFC 6598).
 fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
@@ -142,9 +142,9 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// `GET /client-address`: the caller's own address as the gateway sees it, for `rolecalld check --online`, which finds out
-/// whether proxies and `[listen]` fit together. [`SeenAddress`] as JSON says nothing that the caller did not send, but for the
-/// proxy's address where they do not.
+/// `GET /client-address`: the address of the caller as the gateway sees it. `rolecalld check --online` uses it to check that
+/// the reverse proxies and `[listen]` match. The response, [`SeenAddress`] as JSON, contains only what the caller sent, or the
+/// address of the proxy if they do not match.
 pub async fn client_address(scope: RequestScope, request: HttpRequest) -> HttpResponse {
     let addresses = &scope.site.settings.client_addresses;
     HttpResponse::Ok().json(addresses.seen(&request))

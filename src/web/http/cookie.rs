@@ -1,8 +1,8 @@
-//! Our cookies: the session's, that of a sign-in under way, and that of a sign-out which left command lines signed in. None
-//! holds data, all are `HttpOnly`.
+//! The cookies: of the session, of pending sign-ins, and of a sign-out after which client sessions remain. They contain only
+//! random secrets, and all of them are `HttpOnly`.
 //!
-//! Over https they carry the `__Host-` prefix (RFC 6265bis 4.1.3.2), so that no other host can set them. On a loopback
-//! origin without TLS browsers refuse that prefix, so there, and only there, the plain names are used.
+//! Over HTTPS they have the `__Host-` prefix (RFC 6265bis 4.1.3.2), so that no other host can set them. Browsers reject that
+//! prefix on a loopback origin without TLS, so the plain names are used there.
 
 use actix_web::HttpRequest;
 use actix_web::cookie::time::Duration;
@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use rolecall_core::base::limits;
 use rolecall_core::base::secret::{BrowserSecret, SessionSecret, SignOutTicket, TOKEN_CHARACTERS};
 
-/// What our cookies are called on this origin.
+/// The names of the cookies on this origin.
 #[derive(Clone, Copy, Debug)]
 pub struct CookieNames {
     secure: bool,
@@ -22,7 +22,7 @@ pub struct CookieNames {
 }
 
 impl CookieNames {
-    /// The names on an https origin, or on a loopback one without TLS.
+    /// The names for an HTTPS origin (`secure`), or for a loopback origin without TLS.
     pub fn new(secure: bool) -> Self {
         if secure {
             Self {
@@ -41,35 +41,35 @@ impl CookieNames {
         }
     }
 
-    /// The session's secret; none when the cookie is there twice, since then somebody else may have set one of them.
+    /// The secret of the session. None if the cookie is repeated, because another site may have set one of them.
     pub fn session(&self, request: &HttpRequest) -> Option<SessionSecret> {
-        sole(request, self.session, SessionSecret::CHARACTERS).map(SessionSecret::new)
+        single_value(request, self.session, SessionSecret::CHARACTERS).map(SessionSecret::new)
     }
 
-    /// The secret of this browser's sign-ins under way.
+    /// The secret of the pending sign-ins of this browser.
     pub fn browser(&self, request: &HttpRequest) -> Option<BrowserSecret> {
-        sole(request, self.browser, TOKEN_CHARACTERS).map(BrowserSecret::new)
+        single_value(request, self.browser, TOKEN_CHARACTERS).map(BrowserSecret::new)
     }
 
-    /// The ticket of this browser's sign-out.
+    /// The ticket of the last sign-out of this browser.
     pub fn sign_out_ticket(&self, request: &HttpRequest) -> Option<SignOutTicket> {
-        sole(request, self.sign_out, TOKEN_CHARACTERS).map(SignOutTicket::new)
+        single_value(request, self.sign_out, TOKEN_CHARACTERS).map(SignOutTicket::new)
     }
 
-    /// Sets the session cookie until the browser closes; the session itself ends sooner or later on its own.
+    /// The session cookie. It lasts until the browser closes; the session itself has its own expiry.
     pub fn set_session(&self, secret: &SessionSecret) -> Cookie<'static> {
         self.cookie(self.session, secret.expose().to_owned())
     }
 
-    /// Sets the cookie of a sign-in under way.
+    /// The cookie of a pending sign-in.
     pub fn set_browser(&self, secret: &BrowserSecret) -> Cookie<'static> {
         let mut cookie = self.cookie(self.browser, secret.expose().to_owned());
-        // It outlives the sign-in's record, so that who comes back late is told that it took too long.
+        // It outlives the record of the sign-in, so that a late callback is reported as expired.
         cookie.set_max_age(seconds(limits::SIGN_IN_MAX * 6));
         cookie
     }
 
-    /// Sets the cookie of a sign-out.
+    /// The cookie of a sign-out.
     pub fn set_sign_out_ticket(&self, ticket: &SignOutTicket) -> Cookie<'static> {
         let mut cookie = self.cookie(self.sign_out, ticket.expose().to_owned());
         cookie.set_max_age(seconds(limits::SIGN_OUT_TICKET_LIFE));
@@ -106,8 +106,8 @@ fn seconds(delta: TimeDelta) -> Duration {
     Duration::seconds(delta.num_seconds())
 }
 
-/// The value of the only cookie of this name, if it looks like one of ours: so many characters of base64url.
-fn sole(request: &HttpRequest, name: &str, characters: usize) -> Option<String> {
+/// The value of the cookie of this name, if it occurs once and has this number of base64url characters.
+fn single_value(request: &HttpRequest, name: &str, characters: usize) -> Option<String> {
     let mut values = request
         .headers()
         .get_all(header::COOKIE)
@@ -117,11 +117,11 @@ fn sole(request: &HttpRequest, name: &str, characters: usize) -> Option<String> 
         .filter(|(key, _)| key.trim() == name)
         .map(|(_, value)| value.trim());
     let value = values.next()?;
-    let ours = value.len() == characters
+    let well_formed = value.len() == characters
         && value
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    (values.next().is_none() && ours).then(|| value.to_owned())
+    (values.next().is_none() && well_formed).then(|| value.to_owned())
 }
 
 #[cfg(test)]
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn one_cookie_of_ours_is_read() {
+    fn valid_session_cookie_is_read() {
         assert_eq!(
             read(&[&format!("a=b; __Host-rc_s={VALUE}")]).as_deref(),
             Some(VALUE)
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn doubled_foreign_and_misnamed_ones_are_not() {
+    fn repeated_malformed_and_misnamed_cookies_are_ignored() {
         for lines in [
             vec![format!("__Host-rc_s={VALUE}; __Host-rc_s={VALUE}")],
             vec![
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_strict() {
+    fn session_cookie_has_strict_attributes() {
         let cookie = CookieNames::new(true)
             .set_session(&SessionSecret::new(VALUE))
             .to_string();

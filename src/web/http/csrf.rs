@@ -1,7 +1,7 @@
-//! The token in our forms: shows that a page of ours was read by the browser that holds the session.
+//! The CSRF token of forms: proves that the form comes from a page that was served in this session.
 //!
-//! It is an HMAC under the session's own key, masked anew for every page, so that it reveals nothing to an observer of
-//! compressed lengths (BREACH). The key outlives the cookie's secret, so that a page that stays open keeps working.
+//! The token is an HMAC under a key of the session. It is masked with random bytes on every page, so that compressed response
+//! lengths reveal nothing about it (BREACH). The key outlives the cookie secret, so that open pages keep working.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,18 +28,18 @@ fn mac(form_key: &SecretText, parts: &[&[u8]]) -> [u8; BYTES] {
         .unwrap_or([0; BYTES])
 }
 
-/// Proves to a page that a notice is about something that was done in this session.
+/// A proof that a notice refers to an action of this session.
 pub fn notice(form_key: &SecretText, what: &str) -> String {
     let proof = mac(form_key, &[b"rolecall/notice/v1", what.as_bytes()]);
     URL_SAFE_NO_PAD.encode(proof)
 }
 
-/// Whether `proof` was made for this notice, in this session.
-pub fn is_notice(form_key: &SecretText, what: &str, proof: &str) -> bool {
+/// Whether `proof` was created for this notice in this session.
+pub fn verify_notice(form_key: &SecretText, what: &str, proof: &str) -> bool {
     bool::from(notice(form_key, what).as_bytes().ct_eq(proof.as_bytes()))
 }
 
-/// A token for this session's forms, under a random mask.
+/// A token for the forms of this session. `mask` must be random.
 pub fn token(form_key: &SecretText, mask: [u8; BYTES]) -> String {
     let mut bytes = [0; 2 * BYTES];
     bytes[..BYTES].copy_from_slice(&mask);
@@ -49,7 +49,7 @@ pub fn token(form_key: &SecretText, mask: [u8; BYTES]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Whether `token` was made for this session.
+/// Whether `token` was created for this session.
 pub fn verify(form_key: &SecretText, token: &str) -> bool {
     let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else {
         return false;
@@ -66,20 +66,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_notice_fits_its_session_only() {
+    fn notice_proof_is_valid_only_in_its_session() {
         let (mine, other) = (SecretText::new("a"), SecretText::new("b"));
         let proof = notice(&mine, "others");
-        assert!(is_notice(&mine, "others", &proof));
-        assert!(!is_notice(&mine, "one", &proof) && !is_notice(&other, "others", &proof));
-        assert!(!is_notice(&mine, "others", "") && !verify(&mine, &proof));
+        assert!(verify_notice(&mine, "others", &proof));
+        assert!(!verify_notice(&mine, "one", &proof) && !verify_notice(&other, "others", &proof));
+        assert!(!verify_notice(&mine, "others", "") && !verify(&mine, &proof));
     }
 
     #[test]
-    fn a_token_fits_its_session_only() {
+    fn token_is_valid_only_in_its_session() {
         let (mine, other) = (SecretText::new("a"), SecretText::new("b"));
         let first = token(&mine, [1; BYTES]);
         assert!(verify(&mine, &first) && verify(&mine, &token(&mine, [2; BYTES])));
-        assert_ne!(first, token(&mine, [2; BYTES]), "masked anew");
+        assert_ne!(
+            first,
+            token(&mine, [2; BYTES]),
+            "each token has its own mask"
+        );
         assert!(!verify(&other, &first));
         for bad in ["", "x", &first[1..], &format!("{first}A"), "!!!"] {
             assert!(!verify(&mine, bad), "{bad}");

@@ -1,5 +1,5 @@
-//! Work that runs to its end even when the caller hangs up: an intent in the audit trail gets its outcome, and credentials
-//! that nobody waited for are told from those that were handed out.
+//! Tasks that complete even if the client disconnects, so that every intent in the audit log gets its outcome and credentials
+//! that were not delivered are recorded as such.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ use crate::web::errors::code::{Coded, Outcome};
 use crate::web::errors::request::RequestError;
 use crate::web::site::Site;
 
-/// What work that succeeded has brought.
+/// The result of a task that succeeded.
 pub trait Delivery {
-    /// Whether something was issued.
+    /// Whether credentials were issued.
     fn is_issued(&self) -> bool {
         true
     }
@@ -46,11 +46,11 @@ impl Delivery for ProofOutcome {
     }
 }
 
-/// Runs to its end even when the caller hangs up, and counts how it ended. Who never got as far as to ask for something is
-/// not counted.
+/// Runs `work` to completion even if the client disconnects, and counts the inner result in the metrics. An outer error, such
+/// as an invalid access token, is not counted.
 ///
 /// # Errors
-/// When it could not be run to its end, or nothing was asked for; its own error is inside.
+/// The outer error of `work`, or [`RequestError::Internal`] if it did not complete. The inner result has its own error.
 pub fn detached<T, E, F>(
     site: Data<Site>,
     context: RequestContext,
@@ -63,32 +63,32 @@ where
     F: From<RequestError> + Send + 'static,
 {
     let runtime = site.runtime.clone();
-    let caller = Arc::new(());
-    let watched = Arc::downgrade(&caller);
-    let piece = site.pending_work.begin();
-    // Not an `async` block, which would keep room for the work twice.
+    let client = Arc::new(());
+    let watched = Arc::downgrade(&client);
+    let pending = site.pending_work.begin();
+    // Not an `async` block, which would store the future twice.
     let task = runtime.spawn(work.then(move |outcome| async move {
         if let Ok(outcome) = &outcome {
             site.metrics.issue(delivery, Outcome::of(outcome));
         }
-        let is_issued = matches!(&outcome, Ok(Ok(brought)) if brought.is_issued());
+        let is_issued = matches!(&outcome, Ok(Ok(delivery)) if delivery.is_issued());
         if is_issued && watched.strong_count() == 0 {
             undelivered(&site, &context, delivery).await;
         }
-        drop(piece);
+        drop(pending);
         outcome
     }));
     task.map(move |outcome| {
-        drop(caller);
+        drop(client);
         outcome.map_err(|error| RequestError::interrupted(&error))?
     })
 }
 
-/// Asks the gateway something about a provider's message and lets it finish even when the caller hangs up: a sign-in that is
-/// refused gets its event, and one that succeeds gives its place back.
+/// Handles a message of an identity provider to completion even if the client disconnects, so that a rejected sign-in is
+/// audited and a completed one releases its pending record.
 ///
 /// # Errors
-/// When it could not be run to its end.
+/// [`RequestError::Internal`] if the task did not complete.
 pub async fn uninterrupted<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     scope: &RequestScope,
     provider: &ProviderId,
@@ -97,19 +97,22 @@ pub async fn uninterrupted<T: Send + 'static, F: Future<Output = T> + Send + 'st
     let site = &scope.site;
     let (gateway, context) = (Arc::clone(&site.gateway), scope.context.clone());
     let work = work(gateway, context, provider.clone());
-    let piece = site.pending_work.begin();
-    let running = site.runtime.spawn(work.inspect(move |_| drop(piece))).await;
+    let pending = site.pending_work.begin();
+    let running = site
+        .runtime
+        .spawn(work.inspect(move |_| drop(pending)))
+        .await;
     running.map_err(|error| RequestError::interrupted(&error))
 }
 
 async fn undelivered(site: &Site, context: &RequestContext, delivery: &'static str) {
     let reference = &context.reference;
-    tracing::warn!(%reference, delivery, "the caller hung up before the credentials were issued; nobody has them");
+    tracing::warn!(%reference, delivery, "the client disconnected before the credentials were delivered");
     if let Err(error) = site.gateway.issuer().record_undelivered(context).await {
         tracing::error!(
             %reference,
             error = &error as &dyn std::error::Error,
-            "that nobody has the credentials could not be audited"
+            "the audit event for undelivered credentials could not be written"
         );
     }
 }

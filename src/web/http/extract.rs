@@ -1,5 +1,4 @@
-//! What handlers ask for: who is calling, in which session, with which form. Parsed here, so that a handler never
-//! reads a header.
+//! Extractors for handlers: the client, the session and the form of a request. Handlers do not read headers themselves.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,20 +21,20 @@ use crate::web::errors::page::PageError;
 use crate::web::errors::request::RequestError;
 use crate::web::site::Site;
 
-/// A form is a few hundred bytes; whoever sends one slower than this holds a worker's memory for nothing.
+/// Time to receive a form of a few hundred bytes. A slower client would only occupy memory.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const USER_AGENT_CHARS_MAX: usize = 256;
 
-/// Anybody: where the request comes from.
+/// The context of any request, with or without a session.
 pub struct RequestScope {
-    /// The site.
+    /// The gateway and its settings.
     pub site: Data<Site>,
-    /// Reference and origin.
+    /// The reference ID and the client.
     pub context: RequestContext,
 }
 
 impl RequestScope {
-    /// Both, for work that outlives the request.
+    /// Both parts, for a task that continues after the request.
     pub fn parts(&self) -> (Data<Site>, RequestContext) {
         (self.site.clone(), self.context.clone())
     }
@@ -51,7 +50,7 @@ impl FromRequest for RequestScope {
 }
 
 fn scope(request: &HttpRequest) -> Result<RequestScope, RequestError> {
-    let no_site = || RequestError::internal("the site is not set up");
+    let no_site = || RequestError::internal("The server is not initialized.");
     let site = request
         .app_data::<Data<Site>>()
         .cloned()
@@ -76,23 +75,23 @@ fn scope(request: &HttpRequest) -> Result<RequestScope, RequestError> {
     })
 }
 
-/// Somebody who is signed in. Anybody else is sent to sign in and comes back.
+/// A user who is signed in. Other browsers are redirected to sign in and return to the page.
 pub struct SignedIn {
-    /// Where the request comes from.
+    /// The context of the request.
     pub scope: RequestScope,
-    /// Their session.
+    /// The session of the user.
     pub session: Session,
-    /// What their browser holds.
+    /// The session secret from the cookie.
     pub secret: SessionSecret,
 }
 
-/// A session's cookie that has not been looked up.
+/// A session cookie that has not been verified.
 struct UnverifiedSession {
     scope: RequestScope,
     secret: SessionSecret,
-    /// Where a reader comes back to after signing in; a form is not sent again on their behalf.
+    /// The page to return to after signing in; none for a form, which is not sent again.
     here: Option<String>,
-    renewed: Renewed,
+    renewed: RenewedSecret,
 }
 
 impl UnverifiedSession {
@@ -106,7 +105,7 @@ impl UnverifiedSession {
         let Some(secret) = scope.site.cookies.session(request) else {
             return Err(sign_in_first(here.as_deref()));
         };
-        let renewed = Renewed::default();
+        let renewed = RenewedSecret::default();
         request.extensions_mut().insert(renewed.clone());
         Ok(Self {
             scope,
@@ -116,10 +115,10 @@ impl UnverifiedSession {
         })
     }
 
-    /// Looks the session up.
+    /// Looks up the session.
     ///
     /// # Errors
-    /// When there is none, and when the store does not answer.
+    /// `sign_in_first` without an active session, `unavailable` if the store is unavailable.
     async fn verify(self) -> Result<SignedIn, PageError> {
         let Self {
             scope,
@@ -133,13 +132,13 @@ impl UnverifiedSession {
         };
         match resumed.renewed {
             Ok(Some(secret)) => {
-                // One request, one session: nothing is there yet.
+                // A request has one session, so the cell is empty.
                 let _ = renewed.0.set(secret);
             }
             Ok(None) => {}
             Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "a session's secret could not be renewed; the old one works on"
+                "the secret of a session could not be renewed; the current secret remains valid"
             ),
         }
         Ok(SignedIn {
@@ -160,12 +159,12 @@ impl FromRequest for SignedIn {
     }
 }
 
-/// The secret that the browser shall hold from this answer on, if it is another one.
+/// The new session secret that the response sets as a cookie, if the secret was renewed.
 #[derive(Clone, Default)]
-pub struct Renewed(Arc<OnceLock<SessionSecret>>);
+pub struct RenewedSecret(Arc<OnceLock<SessionSecret>>);
 
-impl Renewed {
-    /// See the type.
+impl RenewedSecret {
+    /// The new secret; none if it was not renewed.
     pub fn secret(&self) -> Option<&SessionSecret> {
         self.0.get()
     }
@@ -174,18 +173,18 @@ impl Renewed {
 fn sign_in_first(here: Option<&str>) -> PageError {
     match here.map(ReturnTo::parse) {
         Some(Ok(return_to)) => PageError::sign_in_first(&return_to.packed(), true),
-        // Nobody who follows a link shall wonder where it led.
+        // The page says why the browser does not return to the link.
         Some(Err(_)) => PageError::sign_in_first("/", false)
-            .hint("This link cannot be kept while you sign in: it is too long, or not a link of this site. Sign in, then open it again."),
+            .hint("This link cannot be preserved during sign-in because it is too long or does not belong to this site. Sign in, then open the link again."),
         None => PageError::sign_in_first("/", false),
     }
 }
 
-/// A form of ours: sent by somebody who is signed in, from a page of their own session.
+/// A form with a valid CSRF token, sent by a user who is signed in.
 pub struct CsrfForm<T> {
-    /// Who sent it.
+    /// The user who sent it.
     pub signed_in: SignedIn,
-    /// Its fields, without the token.
+    /// The fields, without the token.
     pub form: T,
 }
 
@@ -232,11 +231,11 @@ fn read_form<T: DeserializeOwned + 'static>(
     }
 }
 
-/// The form of a browser that has signed out: sent from the page that its ticket was shown on.
+/// The form of the page after a sign-out. Its CSRF token belongs to the sign-out ticket.
 pub struct TicketForm {
-    /// Where the request comes from.
+    /// The context of the request.
     pub scope: RequestScope,
-    /// What the browser holds.
+    /// The ticket from the cookie.
     pub ticket: SignOutTicket,
 }
 
@@ -261,7 +260,7 @@ impl FromRequest for TicketForm {
     }
 }
 
-/// No field but the token.
+/// A form without fields other than the CSRF token.
 #[derive(serde::Deserialize)]
 pub struct NoFields {}
 
@@ -269,7 +268,7 @@ fn form_error(error: &actix_web::Error) -> RequestError {
     match error.as_response_error().status_code() {
         StatusCode::PAYLOAD_TOO_LARGE => RequestError::Status(StatusCode::PAYLOAD_TOO_LARGE),
         _ => RequestError::Malformed(
-            "The form could not be read: a field is missing or has the wrong form.".into(),
+            "The form could not be read: a field is missing or invalid.".into(),
         ),
     }
 }

@@ -1,22 +1,22 @@
-//! What a browser says of why it sends a request (Fetch Metadata, `Sec-Fetch-Dest`, `Sec-Purpose`). Any web page can make a
-//! browser ask for our addresses, as an image or in a frame; only what the person's own window goes to may begin or end
-//! something. Programs and old browsers send neither header.
+//! Fetch Metadata (`Sec-Fetch-Dest`, `Sec-Fetch-Site`, `Sec-Purpose`). Any web page can make a browser request a URL of the
+//! gateway, as an image or in a frame. Only a top-level navigation may start or end a sign-in. Programs and old browsers do
+//! not send these headers.
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderValue;
 
-use crate::web::errors::explanation::Fault;
+use crate::web::errors::error_text::Fault;
 use crate::web::errors::page::PageError;
 
-/// Where a browser puts the answer.
+/// The destination of a response in the browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// Into a window: the person goes there. Or no browser asks that says so.
+    /// A top-level navigation, or a client that sends no Fetch Metadata.
     Window,
-    /// Into a frame of a page.
+    /// A frame of a page.
     Frame,
-    /// Into something else of a page: an image, a script, a prefetch.
+    /// Another resource of a page: an image, a script, a prefetch.
     Resource,
 }
 
@@ -24,9 +24,9 @@ impl Destination {
     /// The destination of a request.
     pub fn of(request: &HttpRequest) -> Self {
         let is = |name: &str, allowed: &[&str]| {
-            let said =
-                |value: &HeaderValue| value.to_str().is_ok_and(|said| allowed.contains(&said));
-            request.headers().get_all(name).all(said)
+            let matches =
+                |value: &HeaderValue| value.to_str().is_ok_and(|value| allowed.contains(&value));
+            request.headers().get_all(name).all(matches)
         };
         if request.headers().contains_key("sec-purpose") {
             return Self::Resource;
@@ -41,7 +41,7 @@ impl Destination {
     }
 }
 
-/// Refuses what is not a navigation, before anything is looked up or counted.
+/// Rejects a request that is not a top-level navigation, before anything is looked up or counted.
 ///
 /// # Errors
 /// `not_a_navigation`
@@ -52,26 +52,26 @@ pub fn require_navigation(request: &HttpRequest) -> Result<(), PageError> {
     }
 }
 
-/// Whether a script of another origin sent a window here, without anybody having clicked (`Sec-Fetch-Site: cross-site` or
-/// `same-site` without `Sec-Fetch-User`). It can do so over and over again.
+/// Whether a script of another origin navigated here without a click of the user (`Sec-Fetch-Site: cross-site` or
+/// `same-site` without `Sec-Fetch-User`). A script can do so repeatedly.
 pub fn is_scripted(request: &HttpRequest) -> bool {
     let headers = request.headers();
-    let said = |name, value: &str| {
+    let has = |name, value: &str| {
         let mut values = headers.get_all(name);
-        values.any(|said| said.as_bytes() == value.as_bytes())
+        values.any(|sent| sent.as_bytes() == value.as_bytes())
     };
-    let elsewhere = said("sec-fetch-site", "cross-site") || said("sec-fetch-site", "same-site");
-    elsewhere && !said("sec-fetch-user", "?1")
+    let cross_origin = has("sec-fetch-site", "cross-site") || has("sec-fetch-site", "same-site");
+    cross_origin && !has("sec-fetch-user", "?1")
 }
 
-/// The answer to a request that another page embeds.
+/// The error for a request that another page embeds.
 pub fn not_a_navigation() -> PageError {
     PageError::new(
         StatusCode::FORBIDDEN,
         Fault::Caller,
         "not_a_navigation",
         "Open this page directly",
-        "This address works only when a browser window opens it, not as a part of another page.",
+        "This address works only when it is opened in a browser window, not when another page embeds it.",
     )
     .hint("Open the portal and sign in from there.")
     .action("Go to the portal", "/")
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_that_a_script_of_another_site_sent_is_told_from_a_click() {
+    fn scripted_navigation_differs_from_click() {
         let scripted = |headers: &[(&'static str, &'static str)]| {
             let request = headers
                 .iter()
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_window_is_a_navigation() {
+    fn only_document_destination_is_a_navigation() {
         let of = |headers: &[(&'static str, &'static str)]| {
             let request = headers
                 .iter()
@@ -121,7 +121,14 @@ mod tests {
             assert_eq!(dest(frame), Destination::Frame);
         }
         for other in [
-            "image", "empty", "script", "style", "embed", "object", "", "Document",
+            "image",
+            "empty",
+            "script",
+            "style",
+            "embed",
+            "object",
+            "",
+            "DocumentSource",
         ] {
             assert_eq!(dest(other), Destination::Resource, "{other}");
         }

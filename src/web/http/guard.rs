@@ -1,5 +1,5 @@
-//! The outermost layer of every request: a reference, our own host, bounds, the origin of whatever changes something;
-//! then the security headers and the log line. An error of any handler is answered here, as its surface says it.
+//! The outermost layer of every request. It assigns the reference ID, checks the host, the size limits and the origin of
+//! state-changing requests, renders errors in the format of the surface, and adds the security headers and the log line.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -18,24 +18,24 @@ use rolecall_core::base::text;
 use rolecall_core::record::rate_limit::LimitName;
 
 use super::address;
-use super::extract::Renewed;
+use super::extract::RenewedSecret;
 use super::reply::FormTarget;
 use crate::web::assets;
-use crate::web::errors::explanation::{Explanation, Fault};
+use crate::web::errors::error_text::{ErrorText, Fault};
 use crate::web::errors::request::RequestError;
-use crate::web::errors::surface::{Answer, Surface};
+use crate::web::errors::surface::{ErrorResponse, Surface};
 use crate::web::site::Site;
 
 const URI_BYTES_MAX: usize = 8 * 1024;
 const COOKIE_BYTES_MAX: usize = 8 * 1024;
 const HEADERS_MAX: usize = 64;
-/// Characters of a foreign name that reach the log.
-const NAME_CHARS_MAX: usize = 300;
+/// Maximum number of characters of an unknown host in the log.
+const HOST_CHARS_MAX: usize = 300;
 
-/// Wraps a request; see the module.
+/// Wraps a request; see the module documentation.
 ///
 /// # Errors
-/// Where a handler panicked: the error is a whole answer. Errors of handlers are answers, too.
+/// If a handler panicked: the error contains the complete response. Errors of handlers are converted to responses.
 pub async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -52,22 +52,22 @@ pub async fn guard(
     request.extensions_mut().insert(reference.clone());
     request.extensions_mut().insert(client);
     let surface = Surface::of(request.request());
-    // The router needs the request to itself, so nothing may hold on to it until the answer is there.
-    let answered = match check_request(&site, request.request()) {
+    // The router needs exclusive access to the request, so nothing may hold a reference to it until it responds.
+    let responded = match check_request(&site, request.request()) {
         Ok(()) => match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-            Ok(answered) => answered?.map_into_boxed_body(),
+            Ok(response) => response?.map_into_boxed_body(),
             Err(_) => return Err(panicked(&site, surface, &reference, started)),
         },
-        // Not `into_response`, which would forget the error.
+        // `into_response` would discard the error.
         Err(error) => request.error_response(error),
     };
-    let (http, mut response) = answered.into_parts();
-    let mut explanation = None;
-    if let Some(answer) = answer_of(surface, &response, &reference) {
+    let (http, mut response) = responded.into_parts();
+    let mut error_text = None;
+    if let Some(error) = error_response_of(surface, &response, &reference) {
         let allow = response.headers_mut().remove(header::ALLOW).next();
-        response = answer.response;
-        explanation = Some(answer.explanation);
-        // RFC 9110 15.5.6: a 405 says what is allowed.
+        response = error.response;
+        error_text = Some(error.error_text);
+        // RFC 9110 15.5.6: a 405 response has an `Allow` header.
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);
         }
@@ -95,14 +95,14 @@ pub async fn guard(
         &site,
         &http,
         response.status(),
-        explanation.as_ref(),
+        error_text.as_ref(),
         &reference,
         started,
     );
     Ok(ServiceResponse::new(http, response))
 }
 
-/// Refuses what no handler should see.
+/// Rejects requests that no handler should receive.
 fn check_request(site: &Site, request: &HttpRequest) -> Result<(), RequestError> {
     let headers = request.headers();
     let cookies: usize = headers.get_all(header::COOKIE).map(HeaderValue::len).sum();
@@ -118,28 +118,28 @@ fn check_request(site: &Site, request: &HttpRequest) -> Result<(), RequestError>
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(RequestError::Status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
-    // A page that says so is dressed like any other.
-    if !names_us(site, request) && !is_asset(request) {
-        // It may be the proxy's doing, and then a link to our own address would lead back here.
-        return Err(RequestError::WrongHost(foreign_name(site, request)));
+    // The error page uses the stylesheet too.
+    if !is_for_this_host(site, request) && !is_asset(request) {
+        // A misconfigured proxy may be the cause, so the page has no link to the portal.
+        return Err(RequestError::WrongHost(describe_host(site, request)));
     }
-    if changes_something(request.method())
-        && !from_us(site, headers)
-        && !comes_from_elsewhere(request.path())
+    if is_unsafe_method(request.method())
+        && !is_same_origin(site, headers)
+        && !accepts_cross_site_posts(request.path())
     {
         return Err(RequestError::CrossSite);
     }
     Ok(())
 }
 
-/// What came in place of our name, for the log.
-fn foreign_name(site: &Site, request: &HttpRequest) -> String {
+/// The host that was received, for the log.
+fn describe_host(site: &Site, request: &HttpRequest) -> String {
     let hosts = request.headers().get_all(header::HOST);
     let hosts: Vec<String> = hosts
         .take(2)
         .map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned())
         .collect();
-    let came = match request.uri().authority() {
+    let received = match request.uri().authority() {
         Some(target) => format!(
             "{} in the request line, Host {}",
             target,
@@ -149,43 +149,45 @@ fn foreign_name(site: &Site, request: &HttpRequest) -> String {
     };
     text::one_line(
         &format!(
-            "{came}; public_url is {}. A proxy in front must pass the browser's Host on",
+            "{received}; public_url is {}. A reverse proxy must forward the Host header of the browser",
             site.origin()
         ),
-        NAME_CHARS_MAX,
+        HOST_CHARS_MAX,
     )
 }
 
-/// Whether one of the files is asked for that all installations have: they say nothing about anybody.
+/// Whether the request is for an asset. Assets are the same for all installations and contain no user data.
 fn is_asset(request: &HttpRequest) -> bool {
-    !changes_something(request.method()) && assets::asset(request.path()).is_some()
+    !is_unsafe_method(request.method()) && assets::asset(request.path()).is_some()
 }
 
-/// Exactly one `Host`, equal to ours; an absolute request target must name us as well (RFC 9112 3.2.2).
-fn names_us(site: &Site, request: &HttpRequest) -> bool {
+/// Whether there is exactly one `Host` and it matches `public_url`. An absolute request target must match too (RFC 9112
+/// 3.2.2).
+fn is_for_this_host(site: &Site, request: &HttpRequest) -> bool {
     let mut hosts = request.headers().get_all(header::HOST);
     let host = hosts.next().and_then(|host| host.to_str().ok());
     let target = request.uri().authority();
-    host.is_some_and(|host| site.is_named(host))
+    host.is_some_and(|host| site.serves_host(host))
         && hosts.next().is_none()
-        && target.is_none_or(|target| site.is_named(target.as_str()))
+        && target.is_none_or(|target| site.serves_host(target.as_str()))
 }
 
-fn changes_something(method: &Method) -> bool {
+/// Whether the method is not safe (RFC 9110 9.2.1).
+fn is_unsafe_method(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Whether other sites' pages send forms to this address: SAML's identity providers do (Bindings 3.5). What comes there
-/// counts for the signature it carries, and never for the cookies it comes with.
-fn comes_from_elsewhere(path: &str) -> bool {
+/// Whether pages of other sites may post forms to this path, as SAML identity providers do (SAML Bindings 3.5). These handlers
+/// rely on the signature of the message and never on cookies.
+fn accepts_cross_site_posts(path: &str) -> bool {
     let segments: Vec<&str> = path.split('/').collect();
     matches!(segments[..], ["", "sign-in", _, "acs" | "slo" | "aws-acs"])
 }
 
-/// Whether a browser says that the request comes from our own pages (Fetch Metadata, RFC 6454 `ClientInfo`). `ClientInfo` is
-/// `null` on forms of pages that send no referrer, ours among them, so that alone says nothing. Programs send neither
-/// and are held off by the token in our forms.
-fn from_us(site: &Site, headers: &HeaderMap) -> bool {
+/// Whether the browser reports that the request comes from a page of this origin (Fetch Metadata, RFC 6454 `Origin`).
+/// `Origin` is `null` for forms of pages that send no referrer, which includes the pages of the gateway. Programs send neither
+/// header; the CSRF token of the forms protects against them.
+fn is_same_origin(site: &Site, headers: &HeaderMap) -> bool {
     let is = |name: HeaderName, allowed: &[&str]| {
         headers
             .get_all(name)
@@ -197,48 +199,52 @@ fn from_us(site: &Site, headers: &HeaderMap) -> bool {
     ) && is(header::ORIGIN, &[site.origin(), "null"])
 }
 
-/// What is answered in place of an error of a handler or of the framework.
-fn answer_of(surface: Surface, response: &HttpResponse, reference: &ReferenceId) -> Option<Answer> {
+/// The response for an error of a handler or of the framework.
+fn error_response_of(
+    surface: Surface,
+    response: &HttpResponse,
+    reference: &ReferenceId,
+) -> Option<ErrorResponse> {
     if let Some(error) = response.error() {
-        return Some(surface.answer(error, reference));
+        return Some(surface.respond(error, reference));
     }
     let status = response.status();
     let bare = matches!(
         status,
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED
     ) && !response.headers().contains_key(header::CONTENT_TYPE);
-    bare.then(|| surface.refuse(RequestError::Status(status), reference))
+    bare.then(|| surface.reject(RequestError::Status(status), reference))
 }
 
-/// The answer in place of a panicked handler's, which took the request with it. The panic itself is on stderr.
+/// The response for a handler that panicked and dropped the request. The panic message is on stderr.
 fn panicked(site: &Site, surface: Surface, reference: &ReferenceId, started: Instant) -> Error {
     let error = RequestError::Status(StatusCode::INTERNAL_SERVER_ERROR);
-    let Answer {
+    let ErrorResponse {
         mut response,
-        explanation,
-    } = surface.refuse(error, reference);
+        error_text,
+    } = surface.reject(error, reference);
     add_security_headers(site, response.headers_mut(), reference);
     surface.add_request_id(response.headers_mut(), reference);
     site.metrics
-        .request("-", explanation.status.as_u16(), started.elapsed());
+        .request("-", error_text.status.as_u16(), started.elapsed());
     tracing::error!(%reference, "a handler panicked");
     InternalError::from_response("a handler panicked", response).into()
 }
 
-/// Hands the browser its session's new secret, unless the answer says something about that cookie already.
+/// Sets the renewed session secret, unless the response already sets or removes the session cookie.
 fn renew(site: &Site, request: &HttpRequest, response: &mut HttpResponse) {
-    if let Some(secret) = request.extensions().get().and_then(Renewed::secret) {
+    if let Some(secret) = request.extensions().get().and_then(RenewedSecret::secret) {
         let cookie = site.cookies.set_session(secret);
-        let said = response
+        let is_set = response
             .cookies()
             .any(|known| known.name() == cookie.name());
-        if !said && let Err(error) = response.add_cookie(&cookie) {
-            tracing::error!(%error, "the session's new secret could not be set");
+        if !is_set && let Err(error) = response.add_cookie(&cookie) {
+            tracing::error!(%error, "the cookie of the renewed session could not be set");
         }
     }
 }
 
-/// Headers of every answer (`docs/threat-model.md` says what each is for).
+/// The headers of every response. `docs/threat-model.md` describes their purpose.
 fn add_security_headers(site: &Site, headers: &mut HeaderMap, reference: &ReferenceId) {
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -277,12 +283,12 @@ fn add_security_headers(site: &Site, headers: &mut HeaderMap, reference: &Refere
     }
 }
 
-/// One line a request: the route's pattern, never the path or the query, which may hold secrets.
+/// Logs one line per request, with the pattern of the route. The path and the query may contain secrets.
 fn log(
     site: &Site,
     request: &HttpRequest,
     status: StatusCode,
-    explanation: Option<&Explanation>,
+    error_text: Option<&ErrorText>,
     reference: &ReferenceId,
     started: Instant,
 ) {
@@ -295,28 +301,28 @@ fn log(
         elapsed.as_secs_f64() * 1_000.0,
     );
     let unknown_address = address::unknown(request).map(tracing::field::display);
-    let limit = explanation.and_then(|explanation| explanation.limit);
+    let limit = error_text.and_then(|error_text| error_text.limit);
     let limit = limit.map(LimitName::code);
     if let Some(limit) = limit {
         site.metrics.rate_limited(limit);
     }
-    let Some(explanation) = explanation else {
+    let Some(error_text) = error_text else {
         tracing::info!(%reference, method, route, status, milliseconds, unknown_address, "request");
         return;
     };
     let (code, detail, causes) = (
-        explanation.code.as_str(),
-        explanation.detail.as_deref().unwrap_or_default(),
-        explanation.causes.as_str(),
+        error_text.code.as_str(),
+        error_text.detail.as_deref().unwrap_or_default(),
+        error_text.causes.as_str(),
     );
-    match explanation.fault {
+    match error_text.fault {
         Fault::Caller => {
             tracing::info!(%reference, method, route, status, milliseconds, unknown_address, code, limit, detail, causes, "request")
         }
         Fault::Upstream => {
             tracing::warn!(%reference, method, route, status, milliseconds, unknown_address, code, detail, causes, "request")
         }
-        Fault::Ours => {
+        Fault::Gateway => {
             tracing::error!(%reference, method, route, status, milliseconds, unknown_address, code, detail, causes, "request")
         }
     }

@@ -1,4 +1,4 @@
-//! Answers: a page, a redirect, a document.
+//! Responses: pages and redirects, and what a client accepts.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, ContentType};
@@ -7,18 +7,18 @@ use askama::Template;
 
 use crate::web::errors::page::PageError;
 
-/// The origin that the form of this one answer goes to; the guard adds it to `form-action`.
+/// The origin to which the form of this response is sent. The guard adds it to `form-action`.
 pub struct FormTarget(pub String);
 
-/// A page.
+/// An HTML page.
 ///
 /// # Errors
-/// When the template fails, which only a formatter can make it do.
+/// If the template cannot be rendered.
 pub fn page<T: Template>(status: StatusCode, page: &T) -> Result<HttpResponse, PageError> {
     long_page(status, page, T::SIZE_HINT)
 }
 
-/// A page of about this many bytes, so that its buffer need not grow, which means to be copied, again and again.
+/// An HTML page with a buffer of this capacity, so that a long page does not reallocate.
 ///
 /// # Errors
 /// As [`page`].
@@ -28,45 +28,46 @@ pub fn long_page(
     bytes: usize,
 ) -> Result<HttpResponse, PageError> {
     let mut html = String::with_capacity(bytes);
-    page.render_into(&mut html)
-        .map_err(|error| PageError::internal("a page could not be rendered").because(&error))?;
+    page.render_into(&mut html).map_err(|error| {
+        PageError::internal("The page could not be rendered.").caused_by(&error)
+    })?;
     Ok(HttpResponse::build(status)
         .content_type(ContentType::html())
         .body(html))
 }
 
-/// 303 See Other: after a form, and wherever a browser must not repeat a POST (RFC 9700 4.12).
+/// A 303 redirect, after which the browser does not repeat a POST (RFC 9700 4.12).
 pub fn see_other(to: &str) -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header((header::LOCATION, to))
         .finish()
 }
 
-/// Shows a page that goes on by itself. Not a redirect: after a form, `form-action` holds back redirects to other sites,
-/// the next ones included.
-pub fn then(page: HttpResponse, to: &str) -> HttpResponse {
-    then_after(page, 0, to)
+/// Adds a `Refresh` header to a page. After a form this replaces a redirect, because `form-action` blocks every redirect of
+/// the chain to another site.
+pub fn refresh(page: HttpResponse, to: &str) -> HttpResponse {
+    refresh_after(page, 0, to)
 }
 
-/// As [`then`], after some seconds.
-pub fn then_after(mut page: HttpResponse, seconds: u32, to: &str) -> HttpResponse {
-    if let Ok(refresh) = header::HeaderValue::from_str(&format!("{seconds}; url={to}")) {
-        page.headers_mut().insert(header::REFRESH, refresh);
+/// As [`refresh`], after this number of seconds.
+pub fn refresh_after(mut page: HttpResponse, seconds: u32, to: &str) -> HttpResponse {
+    if let Ok(value) = header::HeaderValue::from_str(&format!("{seconds}; url={to}")) {
+        page.headers_mut().insert(header::REFRESH, value);
     }
     page
 }
 
-/// Whether the caller wants JSON rather than a page.
+/// Whether the client accepts JSON.
 pub fn wants_json(request: &HttpRequest) -> bool {
     accepts(request, "application/json")
 }
 
-/// Whether the caller wants plain text rather than a page.
+/// Whether the client accepts plain text.
 pub fn wants_text(request: &HttpRequest) -> bool {
     accepts(request, "text/plain")
 }
 
-/// Whether the caller names this kind of document.
+/// Whether `Accept` contains this media type.
 fn accepts(request: &HttpRequest, kind: &str) -> bool {
     let accept = request
         .headers()
@@ -80,7 +81,7 @@ fn accepts(request: &HttpRequest, kind: &str) -> bool {
     })
 }
 
-/// Percent-encodes a value for a query.
+/// A query string, percent-encoded.
 pub fn query(pairs: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)

@@ -1,4 +1,4 @@
-//! Sends a browser on to another site: by a redirect, or with a form that it posts there.
+//! Sends a browser to another site, by a redirect or with a form that the browser posts.
 
 pub mod view;
 
@@ -11,10 +11,10 @@ use crate::web::errors::page::PageError;
 use crate::web::http::reply::{self, FormTarget};
 use view::{AutoPostField, AutoPostPage};
 
-/// Sends the browser there from a page it was only reading.
+/// Sends the browser to the challenge of a provider, in response to a GET request.
 ///
 /// # Errors
-/// When the page cannot be rendered.
+/// If the page cannot be rendered.
 pub fn challenge(challenge: Challenge, to: &str) -> Result<HttpResponse, PageError> {
     match challenge {
         Challenge::Redirect(url) => Ok(reply::see_other(url.as_str())),
@@ -22,10 +22,10 @@ pub fn challenge(challenge: Challenge, to: &str) -> Result<HttpResponse, PageErr
     }
 }
 
-/// A page whose form goes to another site; `to` is how people call it.
+/// A page whose form is posted to another site; `to` is the name of that site for users.
 ///
 /// # Errors
-/// When the page cannot be rendered.
+/// If the page cannot be rendered.
 pub fn form(
     action: &Url,
     fields: Vec<(&'static str, String)>,

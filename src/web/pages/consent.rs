@@ -1,5 +1,5 @@
-//! The page that asks a person about a registered client, the same for both flows: who asks, from where, for whom, and
-//! what it will be able to do.
+//! The consent page for a registered client, common to both flows. It shows the client, its address, the user and the roles
+//! that the client can use.
 
 pub mod qr;
 pub mod view;
@@ -13,9 +13,9 @@ use super::format;
 use crate::web::errors::page::PageError;
 use crate::web::http::extract::SignedIn;
 use crate::web::http::reply;
-use view::{AnsweredPage, ConsentPage, DevicePart};
+use view::{ConsentPage, ConsentResultPage, DevicePart};
 
-/// The person's answer, as the form carries it.
+/// The decision of the user, as the form sends it.
 #[derive(Deserialize)]
 pub struct ConsentForm {
     #[serde(default)]
@@ -25,38 +25,38 @@ pub struct ConsentForm {
 }
 
 impl ConsentForm {
-    /// What the person pressed.
+    /// The selected button.
     ///
     /// # Errors
-    /// When it was none of our buttons.
+    /// If the form contains no decision.
     pub fn decision(&self) -> Result<ConsentChoice, PageError> {
         match self.decision.as_str() {
             "allow" => Ok(ConsentChoice::Allow),
             "deny" => Ok(ConsentChoice::Deny),
             _ => Err(PageError::bad_request(
-                "The form does not say whether you allow or deny it.",
+                "The form does not contain a decision (allow or deny).",
             )),
         }
     }
 
-    /// The names of the other requests that were on the page.
+    /// The IDs of the other requests that the page showed.
     pub fn shown(&self) -> Vec<String> {
         self.others.split(' ').map(str::to_owned).collect()
     }
 }
 
-/// Where the answer goes, and what is in the form already.
+/// The action and the prefilled values of the consent form.
 pub struct Form<'a> {
-    /// The form's address.
+    /// The URL to which the form is posted.
     pub action: &'a str,
-    /// The code, where there is one, and the half that the person has typed.
+    /// The user code of the device flow, and the part of it that the user has typed.
     pub device: Option<(String, Option<String>)>,
-    /// What was wrong with the last try.
+    /// The error of the previous attempt.
     pub error: Option<String>,
 }
 
 impl<'a> Form<'a> {
-    /// A form that goes to this address.
+    /// An empty form that is posted to this URL.
     pub fn at(action: &'a str) -> Self {
         Self {
             action,
@@ -66,10 +66,10 @@ impl<'a> Form<'a> {
     }
 }
 
-/// The page.
+/// Renders the consent page.
 ///
 /// # Errors
-/// When it cannot be rendered.
+/// If the store is unavailable or the page cannot be rendered.
 pub async fn page(
     signed_in: &SignedIn,
     asked: &ConsentRequest,
@@ -105,7 +105,7 @@ pub async fn page(
         address: format::address(origin.address),
         own_address: format::address(here),
         location,
-        begun: format::moment(asked.requester.begun_at),
+        requested_at: format::moment(asked.requester.begun_at),
         roles: reach.roles,
         accounts: reach.accounts,
         until: format::moment(
@@ -130,7 +130,7 @@ pub async fn page(
     reply::page(StatusCode::OK, &page)
 }
 
-/// A new sign-in, after which the person is asked again.
+/// The path of a new sign-in that returns to the consent page.
 fn sign_in_again(signed_in: &SignedIn, asked: &ConsentRequest, action: &str) -> String {
     let return_to = match &asked.user_code {
         Some(code) => format!(
@@ -143,15 +143,15 @@ fn sign_in_again(signed_in: &SignedIn, asked: &ConsentRequest, action: &str) -> 
     format!("/sign-in/{}?{query}", signed_in.session.identity.provider)
 }
 
-/// Sends the browser back to the client. Not by a redirect: `form-action` would hold it back.
+/// Sends the browser back to the client with a page, because `form-action` blocks a redirect.
 ///
 /// # Errors
-/// When the page cannot be rendered.
+/// If the page cannot be rendered.
 pub fn return_to_client(signed_in: &SignedIn, to: &str) -> Result<HttpResponse, PageError> {
-    let page = AnsweredPage {
+    let page = ConsentResultPage {
         viewer: signed_in.viewer(),
         allowed: None,
         to: to.to_owned(),
     };
-    Ok(reply::then(reply::page(StatusCode::OK, &page)?, to))
+    Ok(reply::refresh(reply::page(StatusCode::OK, &page)?, to))
 }

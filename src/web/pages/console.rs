@@ -1,4 +1,4 @@
-//! The console. Opening it is a POST of our own form; a link only ever leads to a page that asks first.
+//! The AWS console. It is opened by a POST with a CSRF token; a link leads to a confirmation page.
 
 pub mod view;
 
@@ -23,7 +23,7 @@ use crate::web::http::reply;
 use crate::web::saml::via_provider;
 use view::{ConsolePage, RegionChoice};
 
-/// The console's form and link.
+/// The fields of the console form and of console links.
 #[derive(Clone, Deserialize)]
 pub struct ConsoleFields {
     #[serde(flatten)]
@@ -47,11 +47,11 @@ impl ConsoleFields {
         let resolved = Destination::resolve(&self.destination, region.as_ref(), partition);
         resolved.map_err(|error| {
             PageError::bad_request(error.to_string())
-                .hint("Leave the destination empty to open the console's front page.")
+                .hint("Leave the destination empty to open the console home page.")
         })
     }
 
-    /// The link that leads back to this very page.
+    /// The link to the confirmation page with these fields.
     fn deep_link(&self) -> ReturnTo {
         let mut pairs = vec![
             ("account", self.role.account.as_str()),
@@ -72,10 +72,10 @@ impl ConsoleFields {
     }
 }
 
-/// `GET /console?…`: a link that anybody may have sent, so it shows what it opens and asks.
+/// `GET /console?…`: the confirmation page. Anyone can send such a link, so the page shows what it opens.
 ///
 /// # Errors
-/// When the role is not the reader's, or the link cannot be read.
+/// If the role is not assigned to the user, or the link is invalid.
 pub async fn confirm_console(
     signed_in: SignedIn,
     link: Query<ConsoleFields>,
@@ -124,17 +124,17 @@ pub async fn confirm_console(
     reply::page(StatusCode::OK, &page)
 }
 
-/// `POST /console`: signs the browser in to the console.
+/// `POST /console`: signs the browser in to the AWS console.
 ///
 /// # Errors
-/// [`IssueError`] and whatever makes the form unreadable.
+/// [`IssueError`], or an invalid form.
 pub async fn open_console(
     posted: CsrfForm<ConsoleFields>,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let CsrfForm { signed_in, form } = posted;
     let role = form.role.parse()?;
-    let wish = ConsoleRequest {
+    let console = ConsoleRequest {
         destination: form.destination(&signed_in)?,
         return_to: form.deep_link(),
     };
@@ -144,9 +144,9 @@ pub async fn open_console(
         let url = site
             .gateway
             .issuer()
-            .sign_out_of_console(&signed_in.session, role, wish)
+            .sign_out_of_console(&signed_in.session, role, console)
             .await?;
-        return Ok(console_reply(json, url.as_str()));
+        return Ok(console_response(json, url.as_str()));
     }
     let (site, context) = signed_in.scope.parts();
     let visit = detached::<_, _, PageError>(site, context, "console", async move {
@@ -154,7 +154,7 @@ pub async fn open_console(
         let gateway = &scope.site.gateway;
         let visit = gateway
             .issuer()
-            .visit_console(&scope.context, &session, &role, &wish);
+            .visit_console(&scope.context, &session, &role, &console);
         Ok(visit.await)
     })
     .await?;
@@ -162,12 +162,12 @@ pub async fn open_console(
         Err(IssueError::AtProvider { start: Some(start) }) if !json => {
             via_provider::redirect_to_provider(&start)
         }
-        visit => visit_reply(json, &visit?),
+        visit => visit_response(json, &visit?),
     }
 }
 
-/// `GET /console/continue/{ticket}`: back from AWS's sign-out, on to the console. The ticket works once, in the
-/// session that asked for it.
+/// `GET /console/continue/{ticket}`: opens the console after AWS's sign-out. The ticket is valid once, in the session that
+/// requested it.
 ///
 /// # Errors
 /// [`IssueError`].
@@ -186,17 +186,17 @@ pub async fn continue_to_console(
         Ok(outcome.await)
     });
     match outcome.await?? {
-        ConsoleOutcome::Visit(visit) => visit_reply(false, &visit),
+        ConsoleOutcome::Visit(visit) => visit_response(false, &visit),
         ConsoleOutcome::Spent => Err(PageError::bad_request(
-            "This way to the console was used already, or has expired.",
+            "This console link was already used, or has expired.",
         )),
     }
 }
 
-/// How the browser goes on: a redirect, or a form for AWS.
-pub fn visit_reply(json: bool, visit: &ConsoleVisit) -> Result<HttpResponse, PageError> {
+/// The response that opens the console: a redirect, or a form that is posted to AWS.
+pub fn visit_response(json: bool, visit: &ConsoleVisit) -> Result<HttpResponse, PageError> {
     let post = match visit {
-        ConsoleVisit::Link(link) => return Ok(console_reply(json, link.expose())),
+        ConsoleVisit::Link(link) => return Ok(console_response(json, link.expose())),
         ConsoleVisit::Post(post) => post,
     };
     let fields = vec![
@@ -211,7 +211,7 @@ pub fn visit_reply(json: bool, visit: &ConsoleVisit) -> Result<HttpResponse, Pag
     auto_post::form(post.action.as_url(), fields, "the AWS console")
 }
 
-fn console_reply(json: bool, url: &str) -> HttpResponse {
+fn console_response(json: bool, url: &str) -> HttpResponse {
     if json {
         HttpResponse::Ok().json(serde_json::json!({ "location": url }))
     } else {

@@ -1,4 +1,4 @@
-//! Credentials, as a page or as JSON. They are the answer to a POST of our own form, never to a link.
+//! Credentials, as a page or as JSON. They are issued only for a POST with a CSRF token, never for a link.
 
 mod snippets;
 pub mod view;
@@ -18,10 +18,10 @@ use crate::web::http::reply;
 use crate::web::saml::via_provider;
 use view::CredentialsPage;
 
-/// `POST /credentials`: credentials as a page, or as JSON in the form `credential_process` prints.
+/// `POST /credentials`: credentials as a page, or as JSON in the format of `credential_process`.
 ///
 /// # Errors
-/// [`IssueError`] and whatever makes the form unreadable.
+/// [`IssueError`], or an invalid form.
 pub async fn credentials(
     posted: CsrfForm<RoleFields>,
     request: HttpRequest,
@@ -52,10 +52,10 @@ pub async fn credentials(
         .json(json))
 }
 
-/// Credentials for a person to take along.
+/// The page that shows credentials.
 ///
 /// # Errors
-/// When the page cannot be rendered.
+/// If the page cannot be rendered.
 pub fn credentials_page(
     viewer: Viewer,
     issued: IssuedRole,

@@ -11,9 +11,9 @@ use serde::Deserialize;
 
 use super::consent;
 use super::consent::ConsentForm;
-use super::consent::view::AnsweredPage;
+use super::consent::view::ConsentResultPage;
 use crate::web::errors::code::{ErrorCode, Outcome};
-use crate::web::errors::explanation::{Explanation, Fault};
+use crate::web::errors::error_text::{ErrorText, Fault};
 use crate::web::errors::page::PageError;
 use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::reply;
@@ -78,7 +78,7 @@ pub async fn answer(posted: CsrfForm<DeviceForm>) -> Result<HttpResponse, PageEr
     site.metrics.consent("device", counted);
     match outcome {
         Ok(_) => {
-            let page = AnsweredPage {
+            let page = ConsentResultPage {
                 viewer: signed_in.viewer(),
                 allowed: Some(answer.choice == ConsentChoice::Allow),
                 to: String::new(),
@@ -131,20 +131,20 @@ fn wrong(
 ) -> Result<HttpResponse, PageError> {
     match error {
         ConsentError::UnknownCode | ConsentError::NotRetyped => {
-            let text = "No program waits with this code. It may be mistyped, have expired, or have been answered already.";
+            let text = "This code is not valid. It may be mistyped, expired or already used.";
             ask_for_code(signed_in, user_code, Some(text.to_owned()))
         }
         ConsentError::NotFresh => Err(sign_in_again(signed_in, &back_to(user_code))),
         ConsentError::TooManyTries(exceeded) => {
             let minutes = exceeded.retry_after_seconds().div_ceil(60);
             let unit = if minutes == 1 { "minute" } else { "minutes" };
-            let explanation = Explanation {
+            let error_text = ErrorText {
                 code: ErrorCode::new("too_many_tries"),
                 message: "No access was granted.".to_owned(),
-                ..Explanation::from(&exceeded)
+                ..ErrorText::from(&exceeded)
             };
             Err(
-                PageError::explained("Too many wrong codes", explanation).hint(format!(
+                PageError::with_text("Too many incorrect codes", error_text).hint(format!(
                     "Wait {minutes} {unit}, then start the program again and enter the code that it shows."
                 )),
             )
@@ -154,8 +154,8 @@ fn wrong(
             StatusCode::FORBIDDEN,
             Fault::Caller,
             "device_flow_off",
-            "Codes are switched off here",
-            "This company does not let programs in by codes that are typed elsewhere.",
+            "Device codes are disabled",
+            "Your organization does not allow programs to sign in with a device code.",
         )
         .hint("Run `aws sso login` on a machine with a browser, without --use-device-code.")),
         ConsentError::SessionEnded => Err(PageError::sign_in_first(&back_to(user_code), false)),
@@ -192,10 +192,10 @@ pub fn sign_in_again(signed_in: &SignedIn, return_to: &str) -> PageError {
         StatusCode::FORBIDDEN,
         Fault::Caller,
         "not_fresh",
-        "Sign in once more first",
-        "A program on another machine is let in only by somebody who has signed in within the last ten minutes.",
+        "Sign in again to continue",
+        "To authorize a program on another machine, you must have signed in within the last ten minutes.",
     )
-    .hint("Was it a message or a call that told you to come here? Then stop: somebody may be after your access.")
+    .hint("If a message or a call asked you to do this, stop: someone may be trying to get your access.")
     .action("Sign in again", format!("/sign-in/{provider}?{query}"))
 }
 
@@ -206,17 +206,17 @@ pub fn auth_time_missing(signed_in: &SignedIn, return_to: &str) -> PageError {
     let title = provider.map_or(id.as_str(), |provider| provider.title());
     let query = reply::query(&[("fresh", "true"), ("return_to", return_to)]);
     let message = format!(
-        "A program on another machine is let in only by somebody who has signed in within the last ten minutes. {title} does not say when you signed in."
+        "To authorize a program on another machine, you must have signed in within the last ten minutes. {title} does not report when you signed in."
     );
     PageError::new(
         StatusCode::FORBIDDEN,
         Fault::Caller,
         "auth_time_missing",
-        "The time of your sign-in is not known",
+        "Sign-in time unknown",
         message,
     )
     .hint(format!(
-        "Ask your administrator to make the identity provider send auth_time, or to set auth_time = \"assume_now\" for the provider {id} in rolecall.toml. Then sign in again. A program on the machine of your browser needs none of this."
+        "Ask your administrator to make the identity provider send auth_time, or to set auth_time = \"assume_now\" for the provider {id} in rolecall.toml. Then sign in again. Programs on the same machine as your browser do not require this."
     ))
     .action("Sign in again", format!("/sign-in/{id}?{query}"))
 }

@@ -1,25 +1,24 @@
-//! Pages for when something does not work: what happened, what to do next, and a reference under which the logs tell the rest.
-//! The status code is the handler's; no secret may be put into any of these texts.
+//! The error page: what happened, what to do next, and the reference ID of the log entry. The texts must not contain secrets.
 use super::layout::Link;
 use askama::Template;
 
-/// Anything that went wrong, for a person with or without a session.
+/// The page of an error, with or without a session.
 #[derive(Debug, Template)]
 #[template(path = "error.html")]
 pub struct ErrorPage {
-    /// A few words, such as `AWS refused the request`.
+    /// The title, such as `AWS rejected the request`.
     pub title: String,
-    /// What happened, in a sentence or two.
+    /// What happened, in one or two sentences.
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
-    /// For the administrator, folded away: an error code, a configuration key, a command.
+    /// Details for the administrator, collapsed: an error code, a configuration key, a command.
     pub detail: Option<String>,
-    /// The request's reference id.
+    /// The reference ID of the request.
     pub reference: String,
-    /// The way on, such as signing in again, beside the way back to the portal.
+    /// The main button, such as signing in again, in addition to the link to the portal.
     pub action: Option<Link>,
-    /// Whether `/` of the address that was asked for is the portal.
+    /// Whether `/` of the requested host is the portal.
     pub has_home: bool,
 }
 
@@ -47,31 +46,31 @@ mod samples {
             let again = || Some(Link::sample("/sign-in", "Sign in again"));
             vec![
                 error(
-                    "This sign-in has expired",
-                    "It was begun more than ten minutes ago, or in another browser.",
-                    "Start again; it only takes a moment.",
+                    "Sign-in expired",
+                    "This sign-in has expired, or it was already completed.",
+                    "Sign in again.",
                     None,
                     again(),
                 ),
                 error(
-                    "Okta cannot be reached",
-                    "We tried three times in five seconds. Nobody can sign in through it just now.",
-                    "Try again in a minute. People who are signed in already are not affected.",
+                    "Identity provider unavailable",
+                    "Rolecall could not reach the identity provider. No one can sign in with this provider at the moment.",
+                    "Try again in a minute. Existing sessions continue to work.",
                     None,
                     Some(Link::sample("/sign-in/okta", "Try again")),
                 ),
                 error(
-                    "AWS refused the request",
+                    "AWS rejected the request",
                     "The account payments-prod (111122223333) does not trust this gateway yet.",
-                    "Ask whoever runs the account to add the gateway as an identity provider. The command is in the details below.",
+                    "Ask the account owner to add the gateway as an identity provider. The command is in the details below.",
                     Some(
                         "InvalidIdentityToken: No OpenIDConnect provider found in your account for https://sso.example.com\nrun: rolecalld aws cloudformation --config F --account 111122223333",
                     ),
                     None,
                 ),
                 Self {
-                    title: "Not found".into(),
-                    message: "There is nothing here.".into(),
+                    title: "Page not found".into(),
+                    message: "The address may be incorrect, or the page may have moved.".into(),
                     hint: None,
                     detail: None,
                     reference: "7Q4M-K2ZD-9XHT".into(),

@@ -1,4 +1,4 @@
-//! Times, spans, addresses and browsers in words.
+//! Formats times, durations, addresses and browsers for pages.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use rolecall_core::base::user_agent::UserAgent;
 
 use super::layout::Moment;
 
-/// A point in time for the script and for the eye.
+/// A point in time, for the script and as text.
 pub fn moment(at: DateTime<Utc>) -> Moment {
     Moment {
         iso: at.to_rfc3339_opts(SecondsFormat::Secs, true),
@@ -19,7 +19,7 @@ pub fn moment(at: DateTime<Utc>) -> Moment {
     }
 }
 
-/// Where something came from.
+/// An IP address as text.
 pub fn address(address: Option<IpAddr>) -> String {
     address.map_or_else(
         || "Unknown address".to_owned(),
@@ -27,7 +27,7 @@ pub fn address(address: Option<IpAddr>) -> String {
     )
 }
 
-/// A span of time, to the minute: `6 h 12 min`, `2 d 3 h`.
+/// A duration in minutes, hours or days: `6 h 12 min`, `2 d 3 h`.
 pub fn span(delta: TimeDelta) -> String {
     let minutes = delta.num_minutes().max(0);
     let (days, hours, rest) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
@@ -41,13 +41,13 @@ pub fn span(delta: TimeDelta) -> String {
     }
 }
 
-/// What a role asks for beyond what there is, after the role's name: `needs a sign-in with a second factor`.
+/// The unmet conditions of a role as a predicate of the role: `needs a sign-in with a second factor`.
 pub fn all_of(unmet: &[Unmet]) -> String {
     let parts: Vec<String> = unmet.iter().map(ToString::to_string).collect();
     parts.join(" and ")
 }
 
-/// A sentence of its own: with a capital and a full stop.
+/// Converts a phrase to a sentence with an initial capital and a full stop.
 pub fn sentence(words: &str) -> String {
     let mut rest = words.chars();
     let first = rest
@@ -57,8 +57,7 @@ pub fn sentence(words: &str) -> String {
     format!("{first}{}.", rest.as_str())
 }
 
-/// How long a role session may last. Pages list hundreds, nearly all of them whole hours up to AWS's limit of twelve, which
-/// stand ready.
+/// The maximum duration of a role session. Pages list hundreds of them, and most are whole hours, which need no allocation.
 pub fn role_session(duration: RoleSessionDuration) -> Cow<'static, str> {
     const HOURS: [&str; 12] = [
         "1 h", "2 h", "3 h", "4 h", "5 h", "6 h", "7 h", "8 h", "9 h", "10 h", "11 h", "12 h",
@@ -70,7 +69,7 @@ pub fn role_session(duration: RoleSessionDuration) -> Cow<'static, str> {
     }
 }
 
-/// What cuts a role session short, where something beside the permission set does.
+/// The assignment that limits the duration of a role session; empty if the permission set does.
 pub fn limit(reason: &DurationReason) -> String {
     match reason {
         DurationReason::Assignment(id) => ["limit of assignment ", id].concat(),
@@ -80,7 +79,7 @@ pub fn limit(reason: &DurationReason) -> String {
     }
 }
 
-/// A user agent in words, for recognising one's own: `Firefox on Linux`.
+/// The browser and operating system of a user agent: `Firefox on Linux`.
 pub fn browser(user_agent: Option<&str>) -> String {
     let Some(agent) = user_agent else {
         return "Unknown browser".to_owned();
@@ -110,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_session_reads_as_it_does_everywhere() {
+    fn role_session_matches_display() {
         for seconds in (900..=43_200).step_by(450) {
             let duration = RoleSessionDuration::from_seconds(seconds).unwrap();
             assert_eq!(role_session(duration), duration.to_string());
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_read_well() {
+    fn spans_are_formatted() {
         for (minutes, words) in [
             (-5, "less than a minute"),
             (0, "less than a minute"),
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn browsers_are_recognised() {
+    fn browsers_are_recognized() {
         let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36";
         assert_eq!(browser(Some(chrome)), "Chrome on Linux");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What every page has: the signed-in person in its header, points in time, links.
+//! View models common to all pages: the signed-in user in the header, points in time and links.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use super::format;
 use crate::web::http::csrf;
 use crate::web::http::extract::SignedIn;
 
-/// The signed-in person, as the header of every page shows them.
+/// The signed-in user, shown in the header of every page.
 #[derive(Clone)]
 pub struct Viewer {
-    /// The name the provider gave, or the e-mail address or subject when it gave none.
+    /// The name from the provider, or else the e-mail address or subject.
     pub name: String,
-    /// The e-mail address; empty when the provider gave none.
+    /// The e-mail address; empty if the provider sent none.
     pub email: String,
-    /// The title of the provider that vouched for the person.
+    /// The title of the identity provider.
     pub provider: String,
-    /// The session's CSRF token, for every form.
+    /// The CSRF token of the session, for every form.
     pub csrf: String,
-    /// When the session ends at the latest.
+    /// The latest end of the session.
     pub ends_at: Moment,
-    /// The time until then in words, such as `6 h 12 min`.
+    /// The remaining time, such as `6 h 12 min`.
     pub left: String,
 }
 
-/// Without the token, whose only place is the page.
+/// Omits the CSRF token.
 impl fmt::Debug for Viewer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Viewer")
@@ -33,7 +33,7 @@ impl fmt::Debug for Viewer {
 }
 
 impl SignedIn {
-    /// The person, for the header of a page.
+    /// The user, for the header of a page.
     pub fn viewer(&self) -> Viewer {
         let gateway = &self.scope.site.gateway;
         let identity = &self.session.identity;
@@ -58,21 +58,21 @@ impl SignedIn {
     }
 }
 
-/// A point in time, for programs and for people.
+/// A point in time in two formats.
 #[derive(Debug, Clone)]
 pub struct Moment {
-    /// RFC 3339, such as `2026-03-04T05:06:07Z`; the script shows it in the reader's own time zone.
+    /// RFC 3339, such as `2026-03-04T05:06:07Z`; the script shows it in the local time zone.
     pub iso: String,
-    /// For people without the script, such as `4 Mar 2026, 05:06 UTC`.
+    /// Text for browsers without JavaScript, such as `4 Mar 2026, 05:06 UTC`.
     pub text: String,
 }
 
-/// A link with its words.
+/// A link with its text.
 #[derive(Debug, Clone)]
 pub struct Link {
-    /// A path on our own origin, with everything in it already percent-encoded.
+    /// A percent-encoded path of the gateway.
     pub href: String,
-    /// What the link says.
+    /// The text of the link.
     pub text: String,
 }
 
@@ -80,11 +80,11 @@ pub struct Link {
 pub mod samples {
     use super::{Link, Moment, Viewer};
 
-    /// Text that would run as markup wherever escaping is forgotten.
+    /// Text that would be executed as markup if it were not escaped.
     pub const HOSTILE: &str = r#""><img src=x onerror=alert(1)>'<script>alert(1)</script>{{7*7}}"#;
 
     impl Viewer {
-        /// A person as any company has them.
+        /// A typical user.
         pub fn sample() -> Self {
             Self {
                 name: "Alice Example".into(),
@@ -96,7 +96,7 @@ pub mod samples {
             }
         }
 
-        /// A person whose provider lets them choose any name.
+        /// A user with markup in every field.
         pub fn hostile() -> Self {
             Self {
                 name: HOSTILE.into(),

@@ -1,4 +1,4 @@
-//! The portal: my accounts and roles.
+//! The portal: the accounts and roles of the signed-in user.
 
 pub mod no_access;
 pub mod view;
@@ -19,16 +19,16 @@ use crate::web::http::extract::SignedIn;
 use crate::web::http::reply;
 use view::{AccountSection, Lock, PortalPage, RoleRow};
 
-/// The portal's query: a search for people without the script.
+/// The query of the portal: a search, for browsers without JavaScript.
 #[derive(Deserialize)]
 pub struct Search {
     q: Option<String>,
 }
 
-/// `GET /`: everything I may use today, or whom to ask.
+/// `GET /`: the accounts and roles of the user, or the page without access.
 ///
 /// # Errors
-/// When the page cannot be rendered.
+/// If the page cannot be rendered.
 pub async fn home(signed_in: SignedIn, search: Query<Search>) -> Result<HttpResponse, PageError> {
     let grants = signed_in
         .scope
@@ -52,7 +52,7 @@ pub async fn home(signed_in: SignedIn, search: Query<Search>) -> Result<HttpResp
     reply::long_page(StatusCode::OK, &page, page.bytes())
 }
 
-/// Grants and locked roles, by account; both come sorted. Who signs in again for a locked role comes back to `return_to`.
+/// Groups grants and locked roles, both sorted, by account. A new sign-in for a locked role returns to `return_to`.
 pub fn sections<'a>(
     held: &'a [Grant],
     locked: &'a [Locked],
@@ -64,7 +64,7 @@ pub fn sections<'a>(
     if !locked.is_empty() {
         let row = |locked: &'a Locked| (&locked.account, locked_row(locked, provider, return_to));
         rows.extend(locked.iter().map(row));
-        rows.sort_by(|left, right| place(left).cmp(&place(right)));
+        rows.sort_by(|left, right| sort_key(left).cmp(&sort_key(right)));
     }
     let mut sections: Vec<AccountSection<'a>> = Vec::new();
     for (account, row) in rows {
@@ -76,8 +76,8 @@ pub fn sections<'a>(
     sections
 }
 
-/// Where a row stands on the page.
-fn place<'r>((account, role): &'r (&Account, RoleRow<'_>)) -> [&'r str; 4] {
+/// The sort key of a row.
+fn sort_key<'r>((account, role): &'r (&Account, RoleRow<'_>)) -> [&'r str; 4] {
     [
         account.name.as_str(),
         account.id.as_str(),
@@ -129,7 +129,7 @@ fn locked_row<'a>(locked: &'a Locked, provider: &ProviderId, return_to: &str) ->
     }
 }
 
-/// What must happen first, and the link that makes it happen where a new sign-in can.
+/// The unmet conditions of a role, with a link if a new sign-in can meet them.
 pub fn lock(unmet: &[Unmet], provider: &ProviderId, return_to: &str) -> Lock {
     let action = match Remediation::of(unmet) {
         Some(Remediation::SignInAgain { second_factor }) => {

@@ -1,4 +1,4 @@
-//! A role's names, as forms and links carry them.
+//! The fields of forms and links that identify a role.
 
 use rolecall_core::access::RoleRequest;
 use rolecall_core::aws::AccountId;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::web::errors::page::PageError;
 
-/// A role's names, as forms and links carry them.
+/// The fields that identify a role.
 #[derive(Clone, Deserialize)]
 pub struct RoleFields {
     pub account: String,
@@ -16,10 +16,10 @@ pub struct RoleFields {
 }
 
 impl RoleFields {
-    /// The role that is meant.
+    /// Parses the fields.
     ///
     /// # Errors
-    /// When the account is none.
+    /// If the account ID is invalid.
     pub fn parse(&self) -> Result<RoleRequest, PageError> {
         let account = AccountId::parse(&self.account)
             .map_err(|error| PageError::bad_request(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! My sessions: where I am signed in, and ending what I do not want.
+//! My sessions: the list of browser and client sessions of the user, and ending them.
 
 pub mod view;
 
@@ -15,7 +15,7 @@ use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::{csrf, reply};
 use view::{ClientRow, SessionRow, SessionsPage};
 
-/// What was just done, after a redirect.
+/// The result of the previous action, after a redirect.
 #[derive(Deserialize)]
 pub struct EndedQuery {
     ended: Option<String>,
@@ -24,7 +24,8 @@ pub struct EndedQuery {
 }
 
 impl EndedQuery {
-    /// Where it is told. The proof is this session's own, so that no link of somebody else's tells that anything has ended.
+    /// The URL of the page with the notice. The proof belongs to this session, so that a link from another site cannot show a
+    /// false notice.
     fn at(session: &Session, ended: &str) -> String {
         let proof = csrf::notice(&session.form_key, ended);
         let query = reply::query(&[("ended", ended), ("proof", &proof)]);
@@ -33,12 +34,12 @@ impl EndedQuery {
 
     fn notice(&self, session: &Session) -> Option<String> {
         let ended = self.ended.as_deref()?;
-        if !csrf::is_notice(&session.form_key, ended, &self.proof) {
+        if !csrf::verify_notice(&session.form_key, ended, &self.proof) {
             return None;
         }
         match ended {
-            "one" => Some("That session has ended.".to_owned()),
-            "others" => Some("All other sessions have ended.".to_owned()),
+            "one" => Some("The session was ended.".to_owned()),
+            "others" => Some("All other sessions were ended.".to_owned()),
             _ => None,
         }
     }
@@ -47,7 +48,7 @@ impl EndedQuery {
 /// `GET /sessions`.
 ///
 /// # Errors
-/// When the store is down.
+/// If the store is unavailable.
 pub async fn list(signed_in: SignedIn, done: Query<EndedQuery>) -> Result<HttpResponse, PageError> {
     let mut sessions = signed_in
         .scope
@@ -106,9 +107,9 @@ fn client_row(client: &ClientSession) -> ClientRow {
         id: client.id.to_string(),
         name: client.client_name.to_string(),
         flow: match (client.flow, &client.login) {
-            (Flow::Code, _) => "through a browser on its own machine",
-            (Flow::Device, None) => "with a code that was compared",
-            (Flow::Device, Some(_)) => "with a code that was carried over",
+            (Flow::Code, _) => "in a browser on the same machine",
+            (Flow::Device, None) => "with a device code",
+            (Flow::Device, Some(_)) => "with a code pasted into the terminal",
         },
         role: client.login.as_ref().map(|login| {
             let role = &login.role;
@@ -120,7 +121,7 @@ fn client_row(client: &ClientSession) -> ClientRow {
     }
 }
 
-/// Which to end: one by its id, or all others.
+/// The session to end, or all other sessions.
 #[derive(Deserialize)]
 pub struct EndForm {
     session: Option<String>,
@@ -130,7 +131,7 @@ pub struct EndForm {
 /// `POST /sessions/end`.
 ///
 /// # Errors
-/// When the store is down.
+/// If the store is unavailable.
 pub async fn end(posted: CsrfForm<EndForm>) -> Result<HttpResponse, PageError> {
     let CsrfForm { signed_in, form } = posted;
     let gateway = &signed_in.scope.site.gateway;
@@ -153,13 +154,13 @@ pub async fn end(posted: CsrfForm<EndForm>) -> Result<HttpResponse, PageError> {
         }
         (None, _) => {
             return Err(PageError::bad_request(
-                "The form does not say which session to end.",
+                "The form does not contain the session to end.",
             ));
         }
     };
     match ended {
         true => Ok(reply::see_other(&EndedQuery::at(session, which))),
-        // This session has ended itself, and nothing else has.
+        // The session of this request has ended meanwhile, and no other session was ended.
         false => Err(PageError::sign_in_first("/sessions", false)),
     }
 }

@@ -101,7 +101,7 @@ pub async fn choose(
                 };
                 return forward_to_provider(provider.as_ref(), to, wait);
             }
-            None => format!("No identity provider is set up for {}.", email.domain()),
+            None => format!("No identity provider is configured for {}.", email.domain()),
         },
         Err(error) => error.to_string(),
     };
@@ -120,7 +120,7 @@ fn forward_to_provider(
     seconds: u32,
 ) -> Result<HttpResponse, PageError> {
     let page = SignInPage {
-        notice: Some(format!("On to {} …", provider.title())),
+        notice: Some(format!("Redirecting to {} …", provider.title())),
         providers: vec![ProviderChoice {
             title: provider.title().to_owned(),
             href: href.clone(),
@@ -131,7 +131,7 @@ fn forward_to_provider(
         return_to: String::new(),
     };
     let page = reply::page(StatusCode::OK, &page)?;
-    Ok(reply::then_after(page, seconds, &href))
+    Ok(reply::refresh_after(page, seconds, &href))
 }
 
 fn chooser(gateway: &Gateway, return_to: &ReturnTo) -> SignInPage {
@@ -191,7 +191,7 @@ pub async fn start(
     let title = title(site, &id);
     let mut response = auto_post::challenge(begun.challenge, &title)?;
     let set = response.add_cookie(&site.cookies.set_browser(&begun.browser));
-    set.map_err(|error| PageError::internal("a cookie could not be set").because(&error))?;
+    set.map_err(|error| PageError::internal("The cookie could not be set.").caused_by(&error))?;
     Ok(response)
 }
 
@@ -238,7 +238,7 @@ pub async fn finish(
     }
     let mut response = reply::see_other(signed_in.return_to.as_str());
     let set = response.add_cookie(&site.cookies.set_session(&signed_in.secret));
-    set.map_err(|error| PageError::internal("a cookie could not be set").because(&error))?;
+    set.map_err(|error| PageError::internal("The cookie could not be set.").caused_by(&error))?;
     // The next person at this browser has nothing to do with the command lines of the last.
     if site.cookies.sign_out_ticket(request).is_some() {
         sign_out::clear_ticket(site, &mut response)?;

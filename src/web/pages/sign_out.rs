@@ -1,5 +1,5 @@
-//! Signing out over HTTP: here first, then at the provider where there is a way. Command lines stay signed in; the page
-//! after a sign-out says so and offers to end them, too.
+//! Signing out: first of the gateway, then of the identity provider if it supports logout. Client sessions remain; the page
+//! after a sign-out shows their number and can end them.
 
 pub mod view;
 
@@ -21,10 +21,10 @@ use crate::web::http::{csrf, reply};
 use crate::web::site::Site;
 use view::{SignedOutClients, SignedOutPage};
 
-/// `POST /sign-out`: ends the session here, then at the provider where there is a way.
+/// `POST /sign-out`: ends the session, then signs out at the identity provider if it supports logout.
 ///
 /// # Errors
-/// When the store is down: the session lives on.
+/// If the store is unavailable. The session remains active.
 pub async fn sign_out(posted: CsrfForm<NoFields>) -> Result<HttpResponse, PageError> {
     let SignedIn {
         scope,
@@ -43,8 +43,8 @@ pub async fn sign_out(posted: CsrfForm<NoFields>) -> Result<HttpResponse, PageEr
     });
     let title = title(site, &session.identity.provider);
     let mut response = match signed_out.upstream {
-        // Not a redirect: after a form, `form-action` would hold it back.
-        Some(Challenge::Redirect(url)) => reply::then(page(None, clients)?, url.as_str()),
+        // After a form, `form-action` blocks a redirect.
+        Some(Challenge::Redirect(url)) => reply::refresh(page(None, clients)?, url.as_str()),
         Some(Challenge::PostForm { action, fields }) => auto_post::form(&action, fields, &title)?,
         None => page(Some(title), clients)?,
     };
@@ -60,21 +60,21 @@ pub async fn sign_out(posted: CsrfForm<NoFields>) -> Result<HttpResponse, PageEr
     Ok(response)
 }
 
-/// What is to be said after a sign-out that went on at the provider.
+/// The query of the page after a sign-out at the provider.
 #[derive(Deserialize)]
-pub struct AfterSignOut {
-    /// The provider whose session may go on.
+pub struct SignedOutQuery {
+    /// The provider at which the user may still be signed in.
     still_at: Option<String>,
 }
 
-/// `GET /signed-out`: where the provider sends the browser after its own sign-out.
+/// `GET /signed-out`: the page to which the provider redirects the browser after its own sign-out.
 ///
 /// # Errors
-/// When the page cannot be rendered.
+/// If the page cannot be rendered.
 pub async fn signed_out(
     scope: RequestScope,
     request: HttpRequest,
-    after: Query<AfterSignOut>,
+    after: Query<SignedOutQuery>,
 ) -> Result<HttpResponse, PageError> {
     let site = &scope.site;
     let provider = after.still_at.as_deref().map(ProviderId::parse);
@@ -92,18 +92,18 @@ async fn remaining(site: &Site, ticket: &SignOutTicket) -> SignedOutClients {
     match site.gateway.sessions().remaining_clients(ticket).await {
         Ok(Some(count)) if count > 0 => offer(site, ticket, count),
         Ok(Some(_) | None) => SignedOutClients::Unknown,
-        // The session here is over all the same, and the page says so.
+        // The session has ended nevertheless, and the page says so.
         Err(error) => {
-            tracing::warn!(%error, "the command lines that outlived a sign-out could not be counted");
+            tracing::warn!(%error, "the client sessions that remain after a sign-out could not be counted");
             SignedOutClients::Unknown
         }
     }
 }
 
-/// `POST /sign-out/clients`: ends what the sign-out of this browser's ticket has left.
+/// `POST /sign-out/clients`: ends the client sessions that remained after the sign-out of this ticket.
 ///
 /// # Errors
-/// When the ticket was used or has expired, and when the store is down.
+/// If the ticket was used or has expired, or the store is unavailable.
 pub async fn end_clients(form: TicketForm) -> Result<HttpResponse, PageError> {
     let TicketForm { scope, ticket } = form;
     let site = &scope.site;
@@ -120,9 +120,9 @@ pub async fn end_clients(form: TicketForm) -> Result<HttpResponse, PageError> {
     Ok(response)
 }
 
-/// Goes on to the page after signing out with a request that brings our cookies: the one that is answered is another
-/// site's form (`SameSite=Lax`).
-pub fn show(still_at: Option<&ProviderId>) -> HttpResponse {
+/// Redirects to the page after a sign-out, so that the browser sends its cookies. It sends none with the form of another site
+/// (`SameSite=Lax`).
+pub fn redirect_to_signed_out(still_at: Option<&ProviderId>) -> HttpResponse {
     match still_at {
         Some(id) => {
             let query = reply::query(&[("still_at", id.as_str())]);
@@ -132,10 +132,10 @@ pub fn show(still_at: Option<&ProviderId>) -> HttpResponse {
     }
 }
 
-/// Removes this browser's ticket.
+/// Removes the sign-out ticket of this browser.
 ///
 /// # Errors
-/// Never for a cookie of ours.
+/// If the cookie cannot be written to a header.
 pub fn clear_ticket(site: &Site, response: &mut HttpResponse) -> Result<(), PageError> {
     add(response, &site.cookies.clear_sign_out_ticket())
 }
@@ -149,10 +149,10 @@ fn offer(site: &Site, ticket: &SignOutTicket, count: usize) -> SignedOutClients 
 
 fn add(response: &mut HttpResponse, cookie: &Cookie<'_>) -> Result<(), PageError> {
     let added = response.add_cookie(cookie);
-    added.map_err(|error| PageError::internal("a cookie could not be set").because(&error))
+    added.map_err(|error| PageError::internal("The cookie could not be set.").caused_by(&error))
 }
 
-/// The page after signing out, with the provider where the person may still be signed in.
+/// The page after a sign-out, with the provider at which the user may still be signed in.
 fn page(
     still_signed_in_at: Option<String>,
     clients: SignedOutClients,

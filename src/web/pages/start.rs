@@ -1,5 +1,5 @@
-//! The start URL: what AWS's clients have in their profiles. A person who opens it gets the portal; the newest AWS CLI's
-//! probe gets the one redirect that it asks for.
+//! The start URL of the profiles of AWS clients. A browser is redirected to the portal; the probe of recent AWS CLI versions
+//! gets the redirect that it requires.
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -8,8 +8,8 @@ use actix_web::web::Data;
 use crate::web::http::reply;
 use crate::web::site::Site;
 
-/// `HEAD /start`: AWS CLI 2.35.13 and newer take a start URL of somebody else's only if it leads to one of AWS's in one
-/// step. They never go there.
+/// `HEAD /start`: AWS CLI 2.35.13 and newer accept a start URL outside AWS only if it redirects to a start URL of AWS in one
+/// step. They do not follow the redirect.
 pub async fn probe(site: Data<Site>) -> HttpResponse {
     HttpResponse::Found()
         .insert_header((

@@ -1,4 +1,4 @@
-//! "Use it in your terminal": the configuration with which unmodified AWS CLIs and SDKs get their credentials here.
+//! The terminal page: the configuration for unmodified AWS CLIs and SDKs.
 
 mod profiles;
 pub mod view;
@@ -11,7 +11,7 @@ use rolecall_wire::config::{self, Place, Profile, extra};
 use serde::Deserialize;
 
 use super::credentials::view::{Snippet, mask};
-use crate::web::errors::explanation::Fault;
+use crate::web::errors::error_text::Fault;
 use crate::web::errors::page::PageError;
 use crate::web::http::extract::SignedIn;
 use crate::web::http::reply;
@@ -26,14 +26,14 @@ pub struct TerminalQuery {
     format: Option<String>,
 }
 
-/// `GET /config`: the page, or the file alone with `?format=text` or `Accept: text/plain`. With `?profile=NAME` it has that
-/// profile only.
+/// `GET /config`: the page, or only the file with `?format=text` or `Accept: text/plain`. With `?profile=NAME` it contains
+/// only that profile.
 ///
 /// # Errors
-/// When there is no such profile, or the page cannot be rendered.
+/// If the profile does not exist, or the page cannot be rendered.
 pub async fn show(
     signed_in: SignedIn,
-    wanted: Query<TerminalQuery>,
+    query: Query<TerminalQuery>,
     request: HttpRequest,
 ) -> Result<HttpResponse, PageError> {
     let site = &signed_in.scope.site;
@@ -49,9 +49,9 @@ pub async fn show(
         .entitlements()
         .grants(&signed_in.session, origin);
     let all = profiles::profiles(&grants.await?);
-    let wants_one = !wanted.profile.is_empty();
+    let wants_one = !query.profile.is_empty();
     let choices = all.iter().map(|profile| ProfileChoice {
-        selected: profile.name == wanted.profile,
+        selected: profile.name == query.profile,
         name: profile.name.clone(),
     });
     let choices: Vec<ProfileChoice> = choices.collect();
@@ -60,10 +60,10 @@ pub async fn show(
     }
     let shown: Vec<Profile> = all
         .into_iter()
-        .filter(|profile| !wants_one || profile.name == wanted.profile)
+        .filter(|profile| !wants_one || profile.name == query.profile)
         .collect();
     let file = config::file(&place, &shown);
-    if wanted.format.as_deref() == Some("text") || reply::wants_text(&request) {
+    if query.format.as_deref() == Some("text") || reply::wants_text(&request) {
         return Ok(HttpResponse::Ok()
             .content_type(ContentType::plaintext())
             .insert_header((header::VARY, "accept, cookie"))
@@ -79,7 +79,7 @@ pub async fn show(
     let page = TerminalPage {
         viewer: signed_in.viewer(),
         choices,
-        text_href: text_href(&wanted.profile),
+        text_href: text_href(&query.profile),
         file,
         example: shown.into_iter().next().map(|profile| Example {
             chained: extra::chained_profile(partition.as_str(), &profile.name, region),
@@ -93,7 +93,7 @@ pub async fn show(
     reply::page(StatusCode::OK, &page)
 }
 
-/// The address of the file alone.
+/// The URL of the file as plain text.
 fn text_href(profile: &str) -> String {
     let mut pairs = vec![("format", "text")];
     if !profile.is_empty() {
@@ -102,7 +102,7 @@ fn text_href(profile: &str) -> String {
     format!("/config?{}", reply::query(&pairs))
 }
 
-/// The name may be mistyped, or the role was taken away.
+/// The name may be mistyped, or the role is no longer assigned.
 fn unknown_profile() -> PageError {
     PageError::new(
         StatusCode::NOT_FOUND,

@@ -1,7 +1,6 @@
-//! Every page with every sample: nothing inline that the content security policy would stop, nothing unescaped, every form guarded,
-//! and the outline a screen reader needs.
+//! Checks of all pages with all samples: no inline code, escaping, CSRF tokens, and the structure that screen readers need.
 use super::auto_post::view::AutoPostPage;
-use super::consent::view::{AnsweredPage, ConsentPage};
+use super::consent::view::{ConsentPage, ConsentResultPage};
 use super::console::view::ConsolePage;
 use super::credentials::view::CredentialsPage;
 use super::device::view::DeviceCodePage;
@@ -15,7 +14,7 @@ use super::terminal::view::TerminalPage;
 use crate::web::signin::view::{LoginCodePage, LoginPage};
 use askama::Template;
 
-/// Every page of every kind, with a name for messages.
+/// All sample pages, with a name for assertion messages.
 pub fn pages() -> Vec<(String, String)> {
     fn render<T: Template>(kind: &str, samples: Vec<T>) -> Vec<(String, String)> {
         let name = |n| format!("{kind}-{n}");
@@ -32,7 +31,7 @@ pub fn pages() -> Vec<(String, String)> {
         render("credentials", CredentialsPage::samples()),
         render("consent", ConsentPage::samples()),
         render("device", DeviceCodePage::samples()),
-        render("answered", AnsweredPage::samples()),
+        render("answered", ConsentResultPage::samples()),
         render("console", ConsolePage::samples()),
         render("login", LoginPage::samples()),
         render("login_code", LoginCodePage::samples()),
@@ -45,7 +44,7 @@ pub fn pages() -> Vec<(String, String)> {
     .concat()
 }
 
-/// The tags of a page: the text between `<` and the next `>`. Enough of a parser for our own markup, in which no attribute holds a `>`.
+/// The tags of a page: the text between `<` and the next `>`. No attribute of the templates contains a `>`.
 fn tags(html: &str) -> Vec<&str> {
     html.split('<')
         .skip(1)
@@ -54,7 +53,7 @@ fn tags(html: &str) -> Vec<&str> {
 }
 
 #[test]
-fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
+fn pages_have_no_inline_code_and_no_external_resources() {
     for (name, html) in pages() {
         for tag in tags(&html) {
             let (element, attributes) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
@@ -81,14 +80,14 @@ fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
 }
 
 #[test]
-fn hostile_text_stays_text() {
+fn markup_in_values_is_escaped() {
     let hostile: Vec<_> = pages()
         .into_iter()
         .filter(|(_, html)| html.contains("7*7"))
         .collect();
     assert!(
         hostile.len() >= 9,
-        "each kind of page has a hostile sample: {}",
+        "only {} pages have a sample with markup",
         hostile.len()
     );
     for (name, html) in hostile {
@@ -97,20 +96,23 @@ fn hostile_text_stays_text() {
         }
         assert!(
             html.contains("&#60;img src=x onerror=alert(1)&#62;"),
-            "{name}: the text is shown as it is"
+            "{name}: the escaped text is missing"
         );
     }
 }
 
 #[test]
-fn every_form_that_changes_something_carries_the_token() {
+fn every_post_form_has_a_csrf_token() {
     let mut seen = 0;
     for (name, html) in pages() {
         for form in html.split("<form").skip(1) {
             let (tag, rest) = form.split_once('>').expect("the tag ends");
             let body = rest.split_once("</form>").expect("the form ends").0;
             if tag.contains("data-send") {
-                assert!(!body.contains("csrf"), "{name}: no token for others");
+                assert!(
+                    !body.contains("csrf"),
+                    "{name}: a form to another site contains the token"
+                );
             } else if tag.contains("method=\"post\"") {
                 assert_eq!(
                     body.matches("name=\"csrf\"").count(),
@@ -125,17 +127,20 @@ fn every_form_that_changes_something_carries_the_token() {
             } else {
                 assert!(
                     tag.contains("method=\"get\""),
-                    "{name}: <form{tag}> says its method"
+                    "{name}: <form{tag}> has no method"
                 );
-                assert!(!body.contains("csrf"), "{name}: no token in a URL");
+                assert!(
+                    !body.contains("csrf"),
+                    "{name}: the token would appear in a URL"
+                );
             }
         }
     }
-    assert!(seen > 100, "the samples have forms");
+    assert!(seen > 100, "only {seen} forms");
 }
 
 #[test]
-fn every_page_has_the_outline_a_screen_reader_needs() {
+fn every_page_has_landmarks_title_and_unique_ids() {
     for (name, html) in pages() {
         assert!(
             html.starts_with("<!doctype html>\n<html lang=\"en\">"),
@@ -165,19 +170,19 @@ fn every_page_has_the_outline_a_screen_reader_needs() {
         let all = ids.len();
         ids.sort_unstable();
         ids.dedup();
-        assert_eq!(ids.len(), all, "{name}: ids are unique");
+        assert_eq!(ids.len(), all, "{name}: an ID is repeated");
         for label in html
             .split("<label for=\"")
             .skip(1)
             .filter_map(|rest| rest.split('"').next())
         {
-            assert!(ids.contains(&label), "{name}: a label for nothing: {label}");
+            assert!(ids.contains(&label), "{name}: no element for label {label}");
         }
     }
 }
 
 #[test]
-fn a_locked_role_offers_no_form() {
+fn locked_role_has_no_form() {
     let html = PortalPage::samples().remove(0).render().expect("renders");
     let locked = html
         .split("<li")
@@ -195,7 +200,7 @@ fn a_locked_role_offers_no_form() {
 }
 
 #[test]
-fn secrets_are_covered_and_no_url_carries_one() {
+fn secrets_are_masked_and_in_no_attribute() {
     let html = CredentialsPage::samples()
         .remove(0)
         .render()
@@ -210,12 +215,9 @@ fn secrets_are_covered_and_no_url_carries_one() {
 }
 
 #[test]
-fn a_role_costs_little() {
+fn portal_page_size_per_role_is_bounded() {
     let (few, many) = (PortalPage::of_size(10), PortalPage::of_size(110));
     let bytes = |page: PortalPage<'_>| page.render().expect("renders").len();
     let each = (bytes(many) - bytes(few)) / 500;
-    assert!(
-        each <= 700,
-        "{each} bytes for a role, its account's share included"
-    );
+    assert!(each <= 700, "{each} bytes per role");
 }

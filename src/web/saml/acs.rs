@@ -77,7 +77,7 @@ pub async fn consume(
 
 /// Which sign-in goes on.
 #[derive(Deserialize)]
-pub struct Continued {
+pub struct ResumeQuery {
     state: String,
 }
 
@@ -89,7 +89,7 @@ pub async fn resume(
     scope: RequestScope,
     request: HttpRequest,
     id: Path<String>,
-    continued: Query<Continued>,
+    continued: Query<ResumeQuery>,
 ) -> Result<HttpResponse, PageError> {
     require_navigation(&request)?;
     let id = provider_id(&id)?;

@@ -11,7 +11,7 @@ use rolecall_core::base::limits;
 use rolecall_core::base::secret::State;
 use rolecall_core::record::rate_limit::Share;
 
-use crate::web::errors::explanation::Fault;
+use crate::web::errors::error_text::Fault;
 use crate::web::errors::page::PageError;
 use crate::web::errors::request::RequestError;
 use crate::web::http::address::known;
@@ -52,7 +52,7 @@ impl FromRequest for SamlForm {
             let read = read.map_err(|_| RequestError::Status(StatusCode::REQUEST_TIMEOUT))?;
             let body = read.map_err(|_| RequestError::Status(StatusCode::PAYLOAD_TOO_LARGE))?;
             let form = Self::parse(&body).ok_or_else(|| {
-                PageError::bad_request("The identity provider's form has a field twice.")
+                PageError::bad_request("A field of the identity provider's form is repeated.")
             })?;
             Ok(Self { room, ..form })
         })
@@ -80,7 +80,7 @@ fn room_for(request: &HttpRequest) -> Result<Option<Share>, PageError> {
             Fault::Caller,
             "rate_limited",
             "Too many requests",
-            "Too many messages of identity providers are being read.",
+            "Too many identity provider messages are being processed.",
         )
         .hint("Try again in 5 seconds.")
         .retry_after(5)

@@ -18,7 +18,7 @@ use crate::web::pages::{auto_post, sign_out};
 /// `GET /sign-in/{provider}/slo`: single logout by Redirect.
 ///
 /// # Errors
-/// When a provider's order is refused; see [`SignOutError`].
+/// If the logout request is rejected; see [`SignOutError`].
 pub async fn logout_by_redirect(
     scope: RequestScope,
     request: HttpRequest,
@@ -31,10 +31,10 @@ pub async fn logout_by_redirect(
     let message = || LogoutMessage::Redirect(SecretText::new(query));
     match sent {
         Some(sent) if sent.request.is_none() && sent.response.is_some() => {
-            answered(&scope, &id, sent.state(), message(), None).await
+            logout_response(&scope, &id, sent.state(), message(), None).await
         }
-        Some(sent) => ordered(&scope, &id, sent.request.map(|_| message()), by, None).await,
-        None => ordered(&scope, &id, None, by, None).await,
+        Some(sent) => logout_request(&scope, &id, sent.request.map(|_| message()), by, None).await,
+        None => logout_request(&scope, &id, None, by, None).await,
     }
 }
 
@@ -56,13 +56,17 @@ pub async fn logout_by_form(
         relay_state: form.relay_state,
     };
     match (form.request, form.response) {
-        (None, Some(response)) => answered(&scope, &id, state, message(response), form.room).await,
-        (Some(request), None) => ordered(&scope, &id, Some(message(request)), by, form.room).await,
-        (Some(_), Some(_)) | (None, None) => ordered(&scope, &id, None, by, None).await,
+        (None, Some(response)) => {
+            logout_response(&scope, &id, state, message(response), form.room).await
+        }
+        (Some(request), None) => {
+            logout_request(&scope, &id, Some(message(request)), by, form.room).await
+        }
+        (Some(_), Some(_)) | (None, None) => logout_request(&scope, &id, None, by, None).await,
     }
 }
 
-/// Identity providers end the sessions of several applications in frames of one page.
+/// Identity providers may send logout requests to several applications in frames of one page.
 fn ordered_by(request: &HttpRequest) -> Result<OrderedBy, PageError> {
     match Destination::of(request) {
         Destination::Window => Ok(OrderedBy::Navigation),
@@ -71,51 +75,51 @@ fn ordered_by(request: &HttpRequest) -> Result<OrderedBy, PageError> {
     }
 }
 
-/// The provider orders; the browser goes back to it.
-async fn ordered(
+/// Handles a logout request of the provider and sends the browser back to the provider.
+async fn logout_request(
     scope: &RequestScope,
     id: &ProviderId,
     message: Option<LogoutMessage>,
     by: OrderedBy,
     room: Option<Share>,
 ) -> Result<HttpResponse, PageError> {
-    let done = uninterrupted(scope, id, |gateway, context, provider| async move {
+    let outcome = uninterrupted(scope, id, |gateway, context, provider| async move {
         let _room = room;
         gateway
             .sign_ins()
             .sign_out_ordered(&context, &provider, message, by)
             .await
     });
-    match done.await?? {
+    match outcome.await?? {
         Some(challenge) => auto_post::challenge(challenge, &title(&scope.site, id)),
-        None => Ok(sign_out::show(None)),
+        None => Ok(sign_out::redirect_to_signed_out(None)),
     }
 }
 
-/// The provider answers our own request. Whatever it says, the session here has ended.
-async fn answered(
+/// Handles a logout response of the provider. The session has already ended, whatever the response contains.
+async fn logout_response(
     scope: &RequestScope,
     id: &ProviderId,
     state: Option<State>,
     message: LogoutMessage,
     room: Option<Share>,
 ) -> Result<HttpResponse, PageError> {
-    let answered = uninterrupted(scope, id, |gateway, context, provider| async move {
+    let outcome = uninterrupted(scope, id, |gateway, context, provider| async move {
         let _room = room;
         gateway
             .sign_ins()
             .sign_out_answered(&context, &provider, state.as_ref(), message)
             .await
     });
-    match answered.await? {
-        Ok(()) => Ok(sign_out::show(None)),
+    match outcome.await? {
+        Ok(()) => Ok(sign_out::redirect_to_signed_out(None)),
         Err(error @ (SignOutError::UnknownProvider | SignOutError::RateLimited(_))) => {
             Err(error.into())
         }
         Err(error) => {
             let reason = error.code();
-            tracing::warn!(provider = %id, reason, %error, "the provider's session may go on");
-            Ok(sign_out::show(Some(id)))
+            tracing::warn!(provider = %id, reason, %error, "single logout failed: the session at the identity provider may still be active");
+            Ok(sign_out::redirect_to_signed_out(Some(id)))
         }
     }
 }

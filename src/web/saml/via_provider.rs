@@ -1,7 +1,7 @@
-//! Roles that the person's own identity provider convinces AWS of: there, and back with a response for AWS.
+//! Roles for which AWS trusts the user's identity provider: redirects to the provider, which returns a SAML response for AWS.
 //!
-//! The response is another site's form, without our cookies. It signs nobody in: what it is for waits in a session that is
-//! there already, and the browser comes for it with a request of its own.
+//! The response is a form of another site, sent without cookies. It does not sign in to the gateway: the pending request
+//! belongs to an existing session, and the browser continues it with a request that includes the cookies.
 
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
@@ -17,19 +17,20 @@ use crate::web::http::detached::{detached, uninterrupted};
 use crate::web::http::extract::{RequestScope, SignedIn};
 use crate::web::http::fetch_metadata::require_navigation;
 use crate::web::http::reply;
-use crate::web::pages::console::visit_reply;
+use crate::web::pages::console::visit_response;
 use crate::web::pages::credentials::credentials_page;
 use crate::web::pages::sign_in::provider_id;
 use crate::web::pages::sign_in::view::{ProviderChoice, SignInPage};
 
-/// On to the provider. Not a redirect: after a form, `form-action` would hold it back.
+/// Sends the browser to the provider with a page, because `form-action` blocks a redirect after a form.
 ///
 /// # Errors
-/// When the page cannot be rendered.
+/// If the page cannot be rendered.
 pub fn redirect_to_provider(start: &Url) -> Result<HttpResponse, PageError> {
     let page = SignInPage {
         notice: Some(
-            "On to your identity provider, which speaks to AWS for this role …".to_owned(),
+            "Redirecting to your identity provider, which signs you in to AWS for this role …"
+                .to_owned(),
         ),
         providers: vec![ProviderChoice {
             title: "your identity provider".to_owned(),
@@ -41,13 +42,13 @@ pub fn redirect_to_provider(start: &Url) -> Result<HttpResponse, PageError> {
         return_to: String::new(),
     };
     let page = reply::page(StatusCode::OK, &page)?;
-    Ok(reply::then(page, start.as_str()))
+    Ok(reply::refresh(page, start.as_str()))
 }
 
-/// `POST /sign-in/{provider}/aws-acs`: the provider's response for AWS.
+/// `POST /sign-in/{provider}/aws-acs`: receives the provider's response for AWS.
 ///
 /// # Errors
-/// When the response is refused; see [`SignInError`].
+/// If the response is rejected; see [`SignInError`].
 pub async fn receive(
     scope: RequestScope,
     request: HttpRequest,
@@ -66,11 +67,11 @@ pub async fn receive(
             .await
     });
     let ticket = received.await??;
-    let place = format!("/sign-in/{id}/aws-continue/{}", ticket.expose());
-    Ok(reply::see_other(&place))
+    let path = format!("/sign-in/{id}/aws-continue/{}", ticket.expose());
+    Ok(reply::see_other(&path))
 }
 
-/// `GET /sign-in/{provider}/aws-continue/{ticket}`: the browser comes with its session for what it had asked for.
+/// `GET /sign-in/{provider}/aws-continue/{ticket}`: completes the pending request of the session.
 ///
 /// # Errors
 /// [`rolecall_core::issue::IssueError`].
@@ -91,13 +92,13 @@ pub async fn resume(
         Ok(outcome.await)
     });
     match outcome.await?? {
-        ProofOutcome::Visit(visit) => visit_reply(false, &visit),
+        ProofOutcome::Visit(visit) => visit_response(false, &visit),
         ProofOutcome::Issued(issued) => credentials_page(viewer, *issued, site.gateway.now()),
         ProofOutcome::Spent => Err(PageError::bad_request(
-            "Nothing waits for your identity provider's word to AWS here: it was used already, took too long, or was never \
-             asked for.",
+            "No request is waiting for this response from your identity provider: it was already used, has expired, or was \
+             never requested.",
         )
-        .hint("Choose the role in the portal again.")
+        .hint("Choose the role again in the portal.")
         .action("Go to the portal", "/")),
     }
 }

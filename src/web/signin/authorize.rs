@@ -1,4 +1,4 @@
-//! `aws login` in the browser: the choice of a role, and the code to carry to a terminal.
+//! The pages of `aws login`: the choice of a role, and the code to copy to a terminal.
 
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
@@ -14,53 +14,53 @@ use rolecall_wire::signin::AuthorizationRequest;
 use serde::Deserialize;
 
 use super::view::{LoginCodePage, LoginPage};
-use crate::web::errors::explanation::Fault;
+use crate::web::errors::error_text::Fault;
 use crate::web::errors::page::PageError;
 use crate::web::http::extract::{CsrfForm, SignedIn};
 use crate::web::http::reply;
-use crate::web::pages::consent::view::AnsweredPage;
+use crate::web::pages::consent::view::ConsentResultPage;
 use crate::web::pages::{device, format, portal};
 
-fn form(asked: AuthorizationRequest) -> LoginForm {
+fn login_form(request: AuthorizationRequest) -> LoginForm {
     LoginForm {
-        response_type: asked.response_type,
-        client_id: asked.client_id,
-        redirect_uri: asked.redirect_uri,
-        state: asked.state,
-        scope: asked.scope,
-        code_challenge_method: asked.code_challenge_method,
-        code_challenge: asked.code_challenge,
+        response_type: request.response_type,
+        client_id: request.client_id,
+        redirect_uri: request.redirect_uri,
+        state: request.state,
+        scope: request.scope,
+        code_challenge_method: request.code_challenge_method,
+        code_challenge: request.code_challenge,
     }
 }
 
-/// The page's query. A parameter that is there twice makes it unreadable (RFC 6749 3.1).
+/// The query of the page. A repeated parameter makes it invalid (RFC 6749 3.1).
 #[derive(Deserialize)]
 pub struct AuthorizeQuery {
     #[serde(flatten)]
-    asked: AuthorizationRequest,
+    request: AuthorizationRequest,
     #[serde(default)]
     q: String,
 }
 
-/// `GET /v1/authorize`: who asks, and which of my roles shall it have?
+/// `GET /v1/authorize`: the page to choose a role.
 ///
 /// # Errors
-/// When the request is nobody's, or `aws login --remote` may not be used.
+/// If the request is invalid, or `aws login --remote` is disabled.
 pub async fn authorize(
     signed_in: SignedIn,
     query: Query<AuthorizeQuery>,
 ) -> Result<HttpResponse, PageError> {
-    let AuthorizeQuery { asked, q } = query.into_inner();
+    let AuthorizeQuery { request, q } = query.into_inner();
     let gateway = &signed_in.scope.site.gateway;
-    let request = match gateway.aws_logins().read_login(form(asked)) {
-        Err(InvalidLogin::Refused { answer, .. }) => return Ok(found(&answer)),
+    let request = match gateway.aws_logins().read_login(login_form(request)) {
+        Err(InvalidLogin::Refused { answer, .. }) => return Ok(redirect(&answer)),
         read => read?,
     };
-    let here = place(&request);
+    let here = login_path(&request);
     let allowed = gateway
         .aws_logins()
         .may_allow_login(&signed_in.session, request.client());
-    allowed.map_err(|error| refusal(&signed_in, &here, error))?;
+    allowed.map_err(|error| login_error(&signed_in, &here, error))?;
     let origin = &signed_in.scope.context.origin;
     let grants = gateway
         .aws_logins()
@@ -74,7 +74,7 @@ pub async fn authorize(
     let provider = &signed_in.session.identity.provider;
     let mut page = LoginPage {
         viewer: signed_in.viewer(),
-        answered_at: request.loopback_uri().map(|uri| uri.authority().to_owned()),
+        listens_at: request.loopback_uri().map(|uri| uri.authority().to_owned()),
         until: format::moment(gateway.sessions().client_session_end(&signed_in.session)),
         request: request.parameters(),
         query: String::new(),
@@ -84,8 +84,8 @@ pub async fn authorize(
     reply::long_page(StatusCode::OK, &page, page.bytes())
 }
 
-/// The page itself, for who leaves it and comes back.
-fn place(request: &LoginRequest) -> String {
+/// The path of this page, to return to it after a sign-in.
+fn login_path(request: &LoginRequest) -> String {
     let parameters = request.parameters();
     let pairs: Vec<(&str, &str)> = parameters
         .iter()
@@ -94,42 +94,42 @@ fn place(request: &LoginRequest) -> String {
     format!("/v1/authorize?{}", reply::query(&pairs))
 }
 
-fn found(to: &str) -> HttpResponse {
+fn redirect(to: &str) -> HttpResponse {
     HttpResponse::Found()
         .insert_header((header::LOCATION, to))
         .finish()
 }
 
-/// The page's form: the request, and `ACCOUNT/ROLE` or nothing for no role at all.
+/// The form of the page: the request and `ACCOUNT/ROLE`, or an empty role to deny it.
 #[derive(Deserialize)]
 pub struct RoleChoice {
     #[serde(flatten)]
-    asked: AuthorizationRequest,
+    request: AuthorizationRequest,
     role: String,
 }
 
-/// `POST /v1/authorize`: gives the program the role, or nothing.
+/// `POST /v1/authorize`: allows the program to use the role, or denies the request.
 ///
 /// # Errors
-/// When today's policy does not grant the role, or the form cannot be read.
+/// If the current policy does not grant the role, or the form is invalid.
 pub async fn choose(posted: CsrfForm<RoleChoice>) -> Result<HttpResponse, PageError> {
     let CsrfForm { signed_in, form } = posted;
     let (gateway, context) = (&signed_in.scope.site.gateway, &signed_in.scope.context);
-    let request = gateway.aws_logins().read_login(self::form(form.asked))?;
+    let request = gateway.aws_logins().read_login(login_form(form.request))?;
     if form.role.is_empty() {
         let to = gateway
             .aws_logins()
             .deny_login(context, &signed_in.session, &request)
             .await;
-        return onward(&signed_in, &to?.unwrap_or_else(|| "/".to_owned()));
+        return forward(&signed_in, &to?.unwrap_or_else(|| "/".to_owned()));
     }
     let role = role(&form.role)?;
     let allowed = gateway
         .aws_logins()
         .allow_login(context, &signed_in.session, &request, role)
         .await;
-    let to = allowed.map_err(|error| refusal(&signed_in, &place(&request), error))?;
-    onward(&signed_in, &to)
+    let to = allowed.map_err(|error| login_error(&signed_in, &login_path(&request), error))?;
+    forward(&signed_in, &to)
 }
 
 fn role(text: &str) -> Result<RoleRequest, PageError> {
@@ -139,20 +139,21 @@ fn role(text: &str) -> Result<RoleRequest, PageError> {
     Ok(RoleRequest::named(account, role_name))
 }
 
-/// To our own page by a redirect; to the program by a page, since `form-action` holds redirects of forms back.
-fn onward(signed_in: &SignedIn, to: &str) -> Result<HttpResponse, PageError> {
+/// Redirects to a page of the gateway, or sends the browser to the program with a page, because `form-action` blocks redirects
+/// of forms.
+fn forward(signed_in: &SignedIn, to: &str) -> Result<HttpResponse, PageError> {
     if to.starts_with('/') {
         return Ok(reply::see_other(to));
     }
-    let page = AnsweredPage {
+    let page = ConsentResultPage {
         viewer: signed_in.viewer(),
         allowed: None,
         to: to.to_owned(),
     };
-    Ok(reply::then(reply::page(StatusCode::OK, &page)?, to))
+    Ok(reply::refresh(reply::page(StatusCode::OK, &page)?, to))
 }
 
-/// What a browser brings to the confirmation page.
+/// The query of the confirmation page.
 #[derive(Deserialize)]
 pub struct ConfirmationQuery {
     #[serde(default)]
@@ -161,10 +162,10 @@ pub struct ConfirmationQuery {
     state: String,
 }
 
-/// `GET /v1/sessions/confirmation`: the code that `aws login --remote` waits for, if this session allowed it.
+/// `GET /v1/sessions/confirmation`: the code for `aws login --remote`, if it was created in this session.
 ///
 /// # Errors
-/// When there is no such code.
+/// If the code is not valid.
 pub async fn confirmation(
     signed_in: SignedIn,
     query: Query<ConfirmationQuery>,
@@ -175,34 +176,36 @@ pub async fn confirmation(
         .aws_logins()
         .login_code(&signed_in.session, &code)
         .await?;
-    let until = until.ok_or_else(no_code)?;
+    let until = until.ok_or_else(invalid_code)?;
     let pairs = [("state", query.state.as_str()), ("code", code.expose())];
     let page = LoginCodePage {
         viewer: signed_in.viewer(),
         code: STANDARD.encode(reply::query(&pairs)),
-        // Up to the minute: nobody reads a code that works for five minutes as one of four.
+        // Rounded up to the minute, so that a new code is shown with its full lifetime.
         left: format::span(until - gateway.now() + TimeDelta::seconds(59)),
     };
     reply::page(StatusCode::OK, &page)
 }
 
-fn no_code() -> PageError {
+fn invalid_code() -> PageError {
     PageError::bad_request(
-        "There is no such code: it was used, has expired, or was allowed in another browser.",
+        "This code is not valid: it was used, has expired, or was created in another browser.",
     )
-    .hint("Type `aws login --remote` again.")
+    .hint("Run `aws login --remote` again.")
 }
 
 impl From<InvalidLogin> for PageError {
     fn from(error: InvalidLogin) -> Self {
-        let hint = "Type `aws login` again and use the address it opens. If somebody sent you the link, do not follow it.";
-        Self::bad_request("This is not a request of `aws login` as the AWS CLI makes it, so nobody was given anything.")
-            .hint(hint)
-            .detail(error.to_string())
+        let hint = "Run `aws login` again and use the address that it opens. If someone sent you the link, do not open it.";
+        Self::bad_request(
+            "This is not a valid `aws login` request of the AWS CLI. No access was granted.",
+        )
+        .hint(hint)
+        .detail(error.to_string())
     }
 }
 
-fn refusal(signed_in: &SignedIn, here: &str, error: AllowLoginError) -> PageError {
+fn login_error(signed_in: &SignedIn, here: &str, error: AllowLoginError) -> PageError {
     match error {
         AllowLoginError::NotFresh => device::sign_in_again(signed_in, here),
         AllowLoginError::AuthTimeMissing => device::auth_time_missing(signed_in, here),
@@ -210,8 +213,8 @@ fn refusal(signed_in: &SignedIn, here: &str, error: AllowLoginError) -> PageErro
             StatusCode::FORBIDDEN,
             Fault::Caller,
             "device_flow_off",
-            "Not from another machine",
-            "This company does not let in programs on other machines than the browser's.",
+            "Remote sign-in is disabled",
+            "Your organization does not allow programs on other machines to sign in.",
         )
         .hint("Run `aws login` without --remote, on a machine with a browser."),
         AllowLoginError::SessionEnded => PageError::sign_in_first(here, false),

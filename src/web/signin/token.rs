@@ -100,22 +100,23 @@ async fn read(request: &HttpRequest, body: Payload) -> Result<TokenRequest, AwsS
     let kind = kind.split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/json") {
         return Err(invalid(
-            "The body is JSON, with Content-Type application/json.",
+            "The request body must be JSON with Content-Type application/json.",
         ));
     }
     let body = body.to_bytes_limited(BODY_BYTES_MAX);
     let body = actix_web::rt::time::timeout(BODY_TIMEOUT, body).await;
     let body = body.map_err(|_| RequestError::Status(StatusCode::REQUEST_TIMEOUT))?;
     let body = body.map_err(|_| RequestError::Status(StatusCode::PAYLOAD_TOO_LARGE))?;
-    let body = body.map_err(|_| invalid("The body could not be read."))?;
-    let members = json::object(&body).map_err(|why| invalid(format!("The body: {why}.")))?;
+    let body = body.map_err(|_| invalid("The request body could not be read."))?;
+    let members =
+        json::object(&body).map_err(|why| invalid(format!("Invalid request body: {why}.")))?;
     let request = serde_json::from_value(Value::Object(members));
-    asked(request.map_err(|_| invalid("The body could not be read."))?)
+    asked(request.map_err(|_| invalid("The request body could not be read."))?)
 }
 
 fn asked(request: CreateOAuth2TokenRequestBody) -> Result<TokenRequest, AwsSignInError> {
     let client = LoginClient::parse(&text(request.client_id, "clientId")?);
-    let client = client.ok_or_else(|| invalid("clientId is not one of AWS's clients."))?;
+    let client = client.ok_or_else(|| invalid("clientId is not the ID of a known AWS client."))?;
     match text(request.grant_type, "grantType")?.as_str() {
         grant::AUTHORIZATION_CODE => Ok(TokenRequest::Code(LoginExchange {
             client,
@@ -127,13 +128,15 @@ fn asked(request: CreateOAuth2TokenRequestBody) -> Result<TokenRequest, AwsSignI
             client,
             RefreshToken::new(text(request.refresh_token, "refreshToken")?),
         )),
-        _ => Err(invalid("grantType is authorization_code or refresh_token.")),
+        _ => Err(invalid(
+            "grantType must be authorization_code or refresh_token.",
+        )),
     }
 }
 
 /// A member that has to be there.
 fn text<T>(member: Option<T>, name: &str) -> Result<T, AwsSignInError> {
-    member.ok_or_else(|| invalid(format!("{name} is missing, or no text.")))
+    member.ok_or_else(|| invalid(format!("{name} is missing or is not a string.")))
 }
 
 fn answer(tokens: &LoginTokens) -> CreateOAuth2TokenResponseBody<'_> {

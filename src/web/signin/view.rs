@@ -1,36 +1,35 @@
-//! `aws login` in the browser: the page on which a person chooses the one role that a program gets, and the one that shows
-//! the code which `aws login --remote` waits for.
+//! The pages of `aws login`: the choice of the role of the program, and the code for `aws login --remote`.
 use crate::web::pages::layout::{Moment, Viewer};
 use crate::web::pages::portal::view::{AccountSection, narrow};
 use askama::Template;
 
-/// `GET /v1/authorize`: says who asks and what for; each button gives one role away.
+/// `GET /v1/authorize`: shows the program; each button allows it to use one role.
 #[derive(Debug, Template)]
 #[template(path = "login.html")]
 pub struct LoginPage<'a> {
-    /// Who looks.
+    /// The signed-in user.
     pub viewer: Viewer,
-    /// Where the program on this computer waits, such as `127.0.0.1:33389`; none when it may be on another.
-    pub answered_at: Option<String>,
-    /// Until when the program keeps the role.
+    /// The address at which the program on this computer listens, such as `127.0.0.1:33389`; none for `--remote`.
+    pub listens_at: Option<String>,
+    /// The latest end of the client session.
     pub until: Moment,
-    /// The authorization request, which every form of the page sends along.
+    /// The parameters of the authorization request, as hidden fields of every form.
     pub request: Vec<(&'static str, String)>,
-    /// The search that `accounts` was narrowed to; empty for none.
+    /// The search that was applied; empty for none.
     pub query: String,
-    /// The accounts, in the order to show.
+    /// The accounts, in display order.
     pub accounts: Vec<AccountSection<'a>>,
 }
 
 impl LoginPage<'_> {
-    /// How many roles are listed.
+    /// The number of listed roles.
     #[must_use]
     pub fn role_count(&self) -> usize {
         let roles = self.accounts.iter().map(|account| account.roles.len());
         roles.sum()
     }
 
-    /// About how long the page will be.
+    /// The approximate size of the page, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         const FRAME: usize = 8 * 1024;
@@ -39,22 +38,22 @@ impl LoginPage<'_> {
         FRAME + ACCOUNT * self.accounts.len() + ROLE * self.role_count()
     }
 
-    /// Keeps what matches `query`, for people without the script.
+    /// Keeps the roles that match `query`, for browsers without JavaScript.
     pub fn narrow(&mut self, query: &str) {
         self.query = query.trim().to_owned();
         narrow(&mut self.accounts, &self.query);
     }
 }
 
-/// `GET /v1/sessions/confirmation`: what the person carries to the terminal by hand.
+/// `GET /v1/sessions/confirmation`: the code to paste into the terminal.
 #[derive(Debug, Template)]
 #[template(path = "login_code.html")]
 pub struct LoginCodePage {
-    /// Who looks.
+    /// The signed-in user.
     pub viewer: Viewer,
-    /// What the AWS CLI takes: base64 of `state=…&code=…`.
+    /// The value that the AWS CLI expects: base64 of `state=…&code=…`.
     pub code: String,
-    /// How long the code works, such as `5 min`.
+    /// The remaining lifetime of the code, such as `5 min`.
     pub left: String,
 }
 
@@ -78,7 +77,7 @@ mod samples {
             let mut accounts = || portals.next().map(|page| page.accounts).unwrap_or_default();
             let plain = Self {
                 viewer: Viewer::sample(),
-                answered_at: Some("127.0.0.1:33389".into()),
+                listens_at: Some("127.0.0.1:33389".into()),
                 until: until(),
                 request: request("0b9a5c5e-0000-4000-8000-000000000000"),
                 query: String::new(),
@@ -86,7 +85,7 @@ mod samples {
             };
             let remote = Self {
                 viewer: Viewer::sample(),
-                answered_at: None,
+                listens_at: None,
                 until: until(),
                 request: request("x"),
                 query: "nothing like it".into(),
@@ -94,7 +93,7 @@ mod samples {
             };
             let hostile = Self {
                 viewer: Viewer::hostile(),
-                answered_at: Some(HOSTILE.into()),
+                listens_at: Some(HOSTILE.into()),
                 until: Moment::sample(HOSTILE, HOSTILE),
                 request: request(HOSTILE),
                 query: HOSTILE.into(),

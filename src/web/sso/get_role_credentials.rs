@@ -1,7 +1,7 @@
-//! GetRoleCredentials: the credentials of a role, if today's policy grants it.
+//! GetRoleCredentials: the credentials of a role, if the current policy grants it.
 //!
-//! A refusal says what is missing and where to ask, since clients print the message and nothing else. A role that is not
-//! the person's and one that does not exist are refused alike.
+//! Error messages contain what is missing and the next step, because clients print only the message. A role that is not
+//! assigned to the user and a role that does not exist give the same error.
 
 use actix_web::HttpResponse;
 use actix_web::web::Query;
@@ -10,33 +10,33 @@ use rolecall_wire::sso::{GetRoleCredentialsRequest, GetRoleCredentialsResponse, 
 
 use super::account;
 use super::bearer::{Bearer, BearerToken};
-use crate::web::errors::sso::{AskedRole, SsoError};
+use crate::web::errors::sso::{RequestedRole, SsoError};
 use crate::web::http::detached::detached;
 
-/// Bytes of a role's name: a permission set's 64, an `@` and a variant's 32.
+/// The maximum length of a role name in bytes: 64 for the permission set, `@`, and 32 for the variant.
 const ROLE_NAME_BYTES_MAX: usize = 97;
 
-fn parse(asked: &GetRoleCredentialsRequest) -> Result<RoleRequest, SsoError> {
+fn parse(request: &GetRoleCredentialsRequest) -> Result<RoleRequest, SsoError> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b);
-    let name = &asked.role_name;
+    let name = &request.role_name;
     if !(1..=ROLE_NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(plain) {
         return Err(SsoError::InvalidParameter(
-            "role_name is not the name of a role".into(),
+            "role_name is not a valid role name.".into(),
         ));
     }
-    Ok(RoleRequest::named(account(&asked.account_id)?, name))
+    Ok(RoleRequest::named(account(&request.account_id)?, name))
 }
 
 /// `GET /federation/credentials`
 ///
 /// # Errors
-/// `UnauthorizedException`, `InvalidRequestException`, `ForbiddenException`, `TooManyRequestsException`; 5xx in an outage.
+/// `UnauthorizedException`, `InvalidRequestException`, `ForbiddenException`, `TooManyRequestsException`; 5xx during an outage.
 pub async fn get_role_credentials(
     token: BearerToken,
-    asked: Query<GetRoleCredentialsRequest>,
+    request: Query<GetRoleCredentialsRequest>,
 ) -> Result<HttpResponse, SsoError> {
-    // Reported after the access token was verified: whoever shows none learns nothing about the parameters.
-    let role = parse(&asked);
+    // An error is reported only after the access token was verified, so that clients without one get no other error.
+    let role = parse(&request);
     let (site, context) = token.parts();
     let work = async move {
         let Bearer { scope, session } = token.verify().await?;
@@ -50,13 +50,13 @@ pub async fn get_role_credentials(
     let issued = detached::<_, _, SsoError>(site.clone(), context, "client", work)
         .await?
         .map_err(|error| {
-            let asked = AskedRole {
-                account_id: &asked.account_id,
-                role_name: &asked.role_name,
+            let requested = RequestedRole {
+                account_id: &request.account_id,
+                role_name: &request.role_name,
                 origin: site.origin(),
                 contact: site.settings.contact.as_deref(),
             };
-            SsoError::of_issue(error, &asked)
+            SsoError::of_issue(error, &requested)
         })?;
     let credentials = &issued.credentials;
     Ok(HttpResponse::Ok().json(GetRoleCredentialsResponse {

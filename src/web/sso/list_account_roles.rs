@@ -1,4 +1,4 @@
-//! ListAccountRoles: the roles of the client's person in one account. A variant is a role of its own, named
+//! ListAccountRoles: the roles of the user in one account. A variant is a separate role with the name
 //! `PERMISSION_SET@VARIANT`.
 
 use actix_web::HttpResponse;
@@ -9,10 +9,11 @@ use super::bearer::Bearer;
 use super::{account, page};
 use crate::web::errors::sso::SsoError;
 
-/// `GET /assignment/roles`. An account without a role of the person's, and one that does not exist, have an empty list.
+/// `GET /assignment/roles`. The list is empty for an account without roles of the user and for an
+/// account that does not exist.
 ///
 /// # Errors
-/// `UnauthorizedException`, `InvalidRequestException`; 5xx in an outage.
+/// `UnauthorizedException`, `InvalidRequestException`; 5xx during an outage.
 pub async fn list_account_roles(
     bearer: Bearer,
     query: Query<ListAccountRolesRequest>,

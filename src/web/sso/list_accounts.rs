@@ -1,4 +1,4 @@
-//! ListAccounts: the accounts in which the client's person has a role today.
+//! ListAccounts: the accounts in which the user currently has a role.
 
 use actix_web::HttpResponse;
 use actix_web::web::Query;
@@ -11,7 +11,7 @@ use crate::web::errors::sso::SsoError;
 /// `GET /assignment/accounts`
 ///
 /// # Errors
-/// `UnauthorizedException`, `InvalidRequestException`; 5xx in an outage.
+/// `UnauthorizedException`, `InvalidRequestException`; 5xx during an outage.
 pub async fn list_accounts(
     bearer: Bearer,
     query: Query<ListAccountsRequest>,

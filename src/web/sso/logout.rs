@@ -1,7 +1,7 @@
-//! Logout: ends the client's session, with every token of its family, everywhere at once.
+//! Logout: ends the client session and revokes all its tokens.
 //!
-//! `aws sso logout` posts here for every token in its cache, those of other installations and of AWS too, so a token that
-//! opens nothing is answered as quietly as one that did. Credentials that were issued live on until they expire.
+//! `aws sso logout` sends every token in its cache, including those of other installations and of AWS, so an unknown token is
+//! not an error. Credentials that were already issued remain valid until they expire.
 
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -12,7 +12,7 @@ use crate::web::http::extract::RequestScope;
 /// `POST /logout`
 ///
 /// # Errors
-/// 5xx in an outage: the session lives on.
+/// 5xx during an outage. The session remains active.
 pub async fn logout(scope: RequestScope, request: HttpRequest) -> Result<HttpResponse, SsoError> {
     if let Some(token) = bearer::token(&request) {
         let RequestScope { site, context } = &scope;

@@ -1,5 +1,5 @@
-//! `GET /authorize`: a client on the person's machine asks through the browser (RFC 6749 4.1.1), and the person's answer.
-//! The same address shows the question, and later the answer: a page that is reloaded goes on where it is.
+//! `/authorize`: the authorization request of a client on the machine of the user (RFC 6749 4.1.1), and the decision of the
+//! user. The same URL shows the consent page first and redirects after the decision, so that a page can be reloaded.
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
@@ -10,20 +10,20 @@ use rolecall_core::sign_in::ReturnTo;
 use rolecall_wire::sso_oidc::AuthorizationRequest;
 
 use crate::web::errors::code::ErrorCode;
-use crate::web::errors::explanation::Fault;
+use crate::web::errors::error_text::Fault;
 use crate::web::errors::page::PageError;
 use crate::web::http::extract::{CsrfForm, RequestScope, SignedIn};
 use crate::web::http::reply;
 use crate::web::pages::consent;
 use crate::web::pages::consent::ConsentForm;
 
-/// Longer than any parameter of a client's.
+/// Longer than any parameter of a client.
 const PARAMETER_BYTES_MAX: usize = 4 * 1024;
 
 /// `GET /authorize?…`.
 ///
 /// # Errors
-/// When the request is not in order, or the store is down.
+/// If the request is invalid, or the store is unavailable.
 pub async fn authorize(
     scope: RequestScope,
     request: HttpRequest,
@@ -40,17 +40,17 @@ pub async fn authorize(
         .begin_authorization(&scope.context, &signed_in.session, &read)
         .await?;
     match step {
-        AuthorizationStep::RequestConsent(asked) => ask(&signed_in, &request, &asked).await,
+        AuthorizationStep::RequestConsent(asked) => consent_page(&signed_in, &request, &asked).await,
         AuthorizationStep::Redirect(to) => Ok(reply::see_other(&to)),
-        AuthorizationStep::Closed => Err(spent()),
-        AuthorizationStep::SessionEnded => Err(ended(&scope, &request)),
+        AuthorizationStep::Closed => Err(already_completed()),
+        AuthorizationStep::SessionEnded => Err(session_ended(&scope, &request)),
     }
 }
 
-/// `POST /authorize?…`: the person's answer to the request of the same address.
+/// `POST /authorize?…`: the decision about the request of the same URL.
 ///
 /// # Errors
-/// When the request is not in order, or the store or the audit trail is down.
+/// If the request is invalid, or the store or the audit log is unavailable.
 pub async fn decide(
     posted: CsrfForm<ConsentForm>,
     request: HttpRequest,
@@ -79,14 +79,14 @@ pub async fn decide(
             scope.site.metrics.consent("code", decision.into());
             consent::return_to_client(&signed_in, &to)
         }
-        AuthorizationStep::RequestConsent(asked) => ask(&signed_in, &request, &asked).await,
-        AuthorizationStep::Closed => Err(spent()),
-        AuthorizationStep::SessionEnded => Err(ended(scope, &request)),
+        AuthorizationStep::RequestConsent(asked) => consent_page(&signed_in, &request, &asked).await,
+        AuthorizationStep::Closed => Err(already_completed()),
+        AuthorizationStep::SessionEnded => Err(session_ended(scope, &request)),
     }
 }
 
-/// The session has ended meanwhile: the person signs in, and comes back to the request.
-fn ended(scope: &RequestScope, request: &HttpRequest) -> PageError {
+/// The session has ended meanwhile. The user signs in again and returns to the request.
+fn session_ended(scope: &RequestScope, request: &HttpRequest) -> PageError {
     scope
         .site
         .metrics
@@ -98,8 +98,8 @@ fn ended(scope: &RequestScope, request: &HttpRequest) -> PageError {
     PageError::sign_in_first(here.as_str(), reading)
 }
 
-/// The question, whose answer goes to the same address.
-async fn ask(
+/// The consent page, whose form is posted to the same URL.
+async fn consent_page(
     signed_in: &SignedIn,
     request: &HttpRequest,
     asked: &ConsentRequest,
@@ -109,14 +109,13 @@ async fn ask(
     consent::page(signed_in, asked, consent::Form::at(here)).await
 }
 
-/// The request, or where the browser goes to tell the client what is wrong with it.
+/// The request, or the redirect URI with an error for the client.
 fn read(
     scope: &RequestScope,
     request: &HttpRequest,
 ) -> Result<Result<ValidatedAuthorization, String>, PageError> {
-    let form = parse(request.query_string()).ok_or_else(|| {
-        PageError::bad_request("A parameter of the request is there twice, or is too long.")
-    })?;
+    let form = parse(request.query_string())
+        .ok_or_else(|| PageError::bad_request("A request parameter is repeated or too long."))?;
     match scope.site.gateway.clients().read_authorization(form) {
         Ok(read) => Ok(Ok(read)),
         Err(AuthorizeError::Redirect { to, .. }) => Ok(Err(to)),
@@ -124,11 +123,11 @@ fn read(
             error @ (AuthorizeError::InvalidClient
             | AuthorizeError::InvalidRedirectUri
             | AuthorizeError::TooLarge),
-        ) => Err(not_in_order(&error)),
+        ) => Err(invalid_request(&error)),
     }
 }
 
-/// Reads the query; a parameter that is there twice makes it none (RFC 6749 3.1).
+/// Parses the query; none if a parameter is repeated (RFC 6749 3.1) or too long.
 fn parse(query: &str) -> Option<AuthorizationForm> {
     let request: AuthorizationRequest = serde_urlencoded::from_str(query).ok()?;
     let parameters = [
@@ -155,35 +154,35 @@ fn parse(query: &str) -> Option<AuthorizationForm> {
     })
 }
 
-fn not_in_order(error: &AuthorizeError) -> PageError {
+fn invalid_request(error: &AuthorizeError) -> PageError {
     let hint = match error {
         AuthorizeError::InvalidClient => {
-            "Close this page and start again in your terminal. If it stays like this, remove the files in ~/.aws/sso/cache and start once more."
+            "Close this page and start again in your terminal. If the problem persists, delete the files in ~/.aws/sso/cache and start again."
         }
         AuthorizeError::InvalidRedirectUri
         | AuthorizeError::TooLarge
         | AuthorizeError::Redirect { .. } => {
-            "Close this page. If you did not start a program that signs in, somebody may have sent you here."
+            "Close this page. If you did not start a program that signs in, someone may be trying to get your access."
         }
     };
-    let message = format!("Nothing was allowed: {error}.");
+    let message = format!("No access was granted: {error}.");
     PageError::new(
         StatusCode::BAD_REQUEST,
         Fault::Caller,
         "authorization_refused",
-        "This program cannot be let in",
+        "Program cannot be authorized",
         message,
     )
     .hint(hint)
 }
 
-fn spent() -> PageError {
+fn already_completed() -> PageError {
     PageError::new(
         StatusCode::GONE,
         Fault::Caller,
         "authorization_spent",
-        "This was answered already",
-        "The program has its answer, or waited for too long.",
+        "Request already completed",
+        "The program already received a response, or the request has expired.",
     )
-    .hint("Close this page. If the program still waits, start it again.")
+    .hint("Close this page. If the program is still waiting, start it again.")
 }

@@ -1,5 +1,4 @@
-//! Bodies of requests: JSON as AWS's clients send it, or a form as RFC 6749 has it. A member that is there twice makes a
-//! body unreadable (RFC 6749 3.2).
+//! Request bodies: JSON from AWS clients, or a form as in RFC 6749. A repeated member makes a body invalid (RFC 6749 3.2).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,14 +13,14 @@ use crate::web::errors::oauth::OAuthError;
 use crate::web::errors::request::RequestError;
 
 const BODY_BYTES_MAX: usize = 32 * 1024;
-/// Whoever sends a body slower than this holds a worker's memory for nothing.
+/// Time to receive a body. A slower client would only occupy memory.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A body, and how it was written: the answer is written the same way.
+/// A body and its encoding. The response has the member names of the same encoding.
 pub struct Body<T> {
-    /// What it says.
+    /// The parsed body.
     pub body: T,
-    /// Whether it was a form; its members and those of the answer are called as in RFC 6749 then.
+    /// Whether it was a form, with the member names of RFC 6749.
     pub form: bool,
 }
 

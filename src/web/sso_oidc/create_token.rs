@@ -1,4 +1,4 @@
-//! `CreateToken`: a device code, an authorization code or a refresh token becomes an access token.
+//! CreateToken: exchanges a device code, an authorization code or a refresh token for an access token.
 
 use actix_web::HttpResponse;
 use rolecall_core::base::secret::{
@@ -17,7 +17,7 @@ use crate::web::http::extract::RequestScope;
 /// `POST /token`.
 ///
 /// # Errors
-/// [`TokenError`], under AWS's names.
+/// [`TokenError`], as AWS exceptions.
 pub async fn create_token(
     scope: RequestScope,
     request: Body<CreateTokenRequest>,
@@ -30,15 +30,15 @@ pub async fn create_token(
     let metrics = &site.metrics;
     metrics.token(grant_type.as_str(), Outcome::of(&outcome));
     let tokens = outcome?;
-    let answer = CreateTokenResponse {
+    let response = CreateTokenResponse {
         access_token: tokens.access_token.expose().into(),
         expires_in: (tokens.access_expires_at - site.gateway.now()).num_seconds(),
         refresh_token: tokens.refresh_token.expose().into(),
         token_type: BEARER.to_owned(),
     };
     Ok(match form {
-        true => HttpResponse::Ok().json(answer.for_form()),
-        false => HttpResponse::Ok().json(answer),
+        true => HttpResponse::Ok().json(response.for_form()),
+        false => HttpResponse::Ok().json(response),
     })
 }
 

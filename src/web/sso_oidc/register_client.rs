@@ -1,4 +1,4 @@
-//! `RegisterClient`: anybody may, and nothing is kept of it.
+//! RegisterClient. It requires no authentication and stores nothing: the client secret contains the registration.
 
 use actix_web::HttpResponse;
 use rolecall_core::clients::RegistrationForm;
@@ -12,7 +12,8 @@ use crate::web::http::extract::RequestScope;
 /// `POST /client/register`.
 ///
 /// # Errors
-/// [`rolecall_core::clients::InvalidRegistration`], under AWS's names; `SlowDownException` when there are too many from one address.
+/// [`rolecall_core::clients::InvalidRegistration`], as AWS exceptions; `SlowDownException` if the rate
+/// limit of the address is exceeded.
 pub async fn register_client(
     scope: RequestScope,
     request: Body<RegisterClientRequest>,

@@ -1,4 +1,4 @@
-//! `StartDeviceAuthorization` (RFC 8628 3.1 and 3.2).
+//! StartDeviceAuthorization (RFC 8628 3.1 and 3.2).
 
 use actix_web::HttpResponse;
 use rolecall_core::base::secret::ClientSecret;
@@ -14,7 +14,7 @@ use crate::web::http::reply;
 /// `POST /device_authorization`.
 ///
 /// # Errors
-/// [`TokenError`] and [`rolecall_core::clients::DeviceError`], under AWS's names.
+/// [`TokenError`] and [`rolecall_core::clients::DeviceError`], as AWS exceptions.
 pub async fn start_device_authorization(
     scope: RequestScope,
     request: Body<StartDeviceAuthorizationRequest>,
@@ -40,7 +40,7 @@ pub async fn start_device_authorization(
     let code = started.user_code.to_string();
     let page = format!("{}/device", site.origin());
     let complete = format!("{page}?{}", reply::query(&[("user_code", &code)]));
-    let answer = StartDeviceAuthorizationResponse {
+    let response = StartDeviceAuthorizationResponse {
         device_code: started.device_code.expose().into(),
         expires_in: started.expires_in.num_seconds(),
         interval: started.interval.num_seconds(),
@@ -49,7 +49,7 @@ pub async fn start_device_authorization(
         verification_uri_complete: complete.into(),
     };
     Ok(match form {
-        true => HttpResponse::Ok().json(answer.for_form()),
-        false => HttpResponse::Ok().json(answer),
+        true => HttpResponse::Ok().json(response.for_form()),
+        false => HttpResponse::Ok().json(response),
     })
 }

@@ -29,8 +29,8 @@ fn judge(seen: &Value, stack: &TestStack) -> Result<()> {
         "twelve roles, two of them found"
     );
     ensure!(seen["denied"] == "access_denied");
-    ensure!(page("login-remote").contains("Did this link come from somebody else?"));
-    ensure!(page("login-code").contains("Give this code to nobody"));
+    ensure!(page("login-remote").contains("Did someone else send you this link?"));
+    ensure!(page("login-code").contains("Do not share this code"));
     ensure!(
         seen["state"] == "remote",
         "what is copied is what the CLI takes"

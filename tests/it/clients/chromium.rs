@@ -39,7 +39,7 @@ async fn chromium_confirms_and_the_command_ends_by_itself() -> Result<()> {
     for part in [
         "botocore-client-rolecall",
         "127.0.0.1",
-        "Nobody has checked",
+        "It is not verified",
         "Alice",
     ] {
         ensure!(

@@ -197,7 +197,8 @@ pub async fn compare(browser: &mut Browser, code: &str) -> Result<Page> {
         .context("a code has two halves")?;
     let page = browser.press("Allow", &[("retyped", end)]).await?;
     ensure!(
-        page.text().contains("Go on in your terminal"),
+        page.text()
+            .contains("Access granted. Return to your terminal."),
         "{}",
         page.text()
     );

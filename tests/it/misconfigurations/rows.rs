@@ -94,7 +94,7 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         said: &[
             (Online, "the token endpoint at"),
             (Log, "invalid_client"),
-            (Page, "Sign-in is not set up correctly"),
+            (Page, "Sign-in is not configured correctly"),
         ],
         next: (
             Online,
@@ -201,7 +201,7 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         ],
         next: (
             Page,
-            "Identity providers send groups only where they are set up to",
+            "Identity providers send groups only if they are configured to",
         ),
     },
     Mistake {
@@ -246,9 +246,15 @@ pub(super) const MISTAKES: [Mistake; 15] = [
                 Log,
                 "Host internal.example:8080; public_url is http://127.0.0.1:",
             ),
-            (Page, "This portal is not served under the address you used"),
+            (
+                Page,
+                "This portal is not served at the address that you used",
+            ),
         ],
-        next: (Log, "A proxy in front must pass the browser's Host on"),
+        next: (
+            Log,
+            "A reverse proxy must forward the Host header of the browser",
+        ),
     },
     Mistake {
         name: "a proxy that sends another X-Forwarded-Proto, which is not read",
@@ -271,7 +277,7 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         said: &[
             (Online, "invalid peer certificate: UnknownIssuer"),
             (Log, "name its PEM file in [egress] ca"),
-            (Page, "Sign-in is not set up correctly"),
+            (Page, "Sign-in is not configured correctly"),
         ],
         next: (Online, "name its PEM file in [egress] ca"),
     },
@@ -286,7 +292,7 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         said: &[
             (Online, "the discovery document at http://127.0.0.1:"),
             (Log, "answered with status 500"),
-            (Page, "Your identity provider does not answer"),
+            (Page, "Identity provider unavailable"),
         ],
         next: (Page, "Try again in a minute"),
     },
@@ -302,7 +308,7 @@ pub(super) const MISTAKES: [Mistake; 15] = [
         }),
         said: &[
             (Log, "the token endpoint at http://127.0.0.1:"),
-            (Page, "Your identity provider does not answer"),
+            (Page, "Identity provider unavailable"),
         ],
         next: (Page, "Try again in a minute"),
     },

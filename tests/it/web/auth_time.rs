@@ -49,7 +49,7 @@ async fn where_it_is_never_said_the_pages_say_what_to_set() -> Result<()> {
         page.text()
     );
     ensure!(
-        page.text().contains("Sign in once more first"),
+        page.text().contains("Sign in again to continue"),
         "{}",
         page.text()
     );
@@ -62,10 +62,7 @@ async fn where_it_is_never_said_the_pages_say_what_to_set() -> Result<()> {
         page.text()
     );
     let text = page.text();
-    ensure!(
-        text.contains("The time of your sign-in is not known"),
-        "{text}"
-    );
+    ensure!(text.contains("Sign-in time unknown"), "{text}");
     ensure!(
         text.contains("auth_time = \"assume_now\" for the provider example"),
         "{text}"
@@ -89,14 +86,14 @@ async fn a_sign_in_that_was_demanded_may_be_assumed_to_be_new() -> Result<()> {
         .open(&fixture.at("/device?user_code=BCDF-GHJK"))
         .await?;
     ensure!(
-        page.text().contains("Sign in once more first"),
+        page.text().contains("Sign in again to continue"),
         "a plain one may not: {}",
         page.text()
     );
     browser.click("Sign in again").await?;
     let page = browser.sign_in_at_provider("alice").await?;
     ensure!(
-        page.text().contains("No program waits with this code"),
+        page.text().contains("This code is not valid"),
         "{}",
         page.text()
     );
@@ -117,7 +114,7 @@ async fn a_provider_that_says_it_when_asked_is_asked() -> Result<()> {
         .open(&fixture.at("/device?user_code=BCDF-GHJK"))
         .await?;
     ensure!(
-        page.text().contains("No program waits with this code"),
+        page.text().contains("This code is not valid"),
         "{}",
         page.text()
     );

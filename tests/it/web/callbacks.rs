@@ -66,8 +66,7 @@ async fn a_link_with_somebody_elses_code_signs_nobody_in() -> Result<()> {
     let page = victim.lured_to("https://evil.example/", &callback).await?;
     ensure!(page.status().is_some_and(|status| status == 400) && victim.cookie(SESSION).is_none());
     ensure!(
-        page.text()
-            .contains("somebody may be trying to sign you in as themselves"),
+        page.text().contains("it may sign you in as another user"),
         "{}",
         page.text()
     );

@@ -111,7 +111,7 @@ async fn a_link_that_cannot_be_kept_says_so() -> Result<()> {
         .open(&fixture.at(&format!("{DEEP}&x={}", "y".repeat(6_000))))
         .await?;
     ensure!(
-        page.text().contains("Sign in, then open it again"),
+        page.text().contains("Sign in, then open the link again"),
         "{}",
         page.text()
     );
@@ -272,7 +272,7 @@ async fn the_console_of_another_account_is_left_first() -> Result<()> {
         .to_string();
     let page = browser.open(&ticket).await?;
     ensure!(
-        page.status().is_some_and(|status| status == 400) && page.text().contains("used already"),
+        page.status().is_some_and(|status| status == 400) && page.text().contains("already used"),
         "{}",
         page.text()
     );

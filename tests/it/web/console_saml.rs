@@ -15,7 +15,7 @@ async fn the_console_opens_without_sts() -> Result<()> {
     browser.open(&fixture.at(LINK)).await?;
     let page = browser.press("Open console", &[]).await?;
     ensure!(
-        page.text().contains("On to the AWS console"),
+        page.text().contains("Redirecting to the AWS console"),
         "{}",
         page.text()
     );

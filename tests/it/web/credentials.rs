@@ -132,7 +132,7 @@ async fn the_page_has_a_tab_for_each_terminal() -> Result<()> {
 
     let json: Value = serde_json::from_str(&page.select("#snippet-json")?[0])?;
     ensure!(caller(&fixture, &json).await?.contains("alice@example.com"));
-    let page = browser.press("Get fresh ones", &[]).await?;
+    let page = browser.press("Get new credentials", &[]).await?;
     ensure!(
         page.status().is_some_and(|status| status == 200) && fixture.stack.aws.issued().len() == 2
     );

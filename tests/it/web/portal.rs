@@ -76,7 +76,7 @@ async fn carol_is_told_whom_to_ask() -> Result<()> {
     let page = browser.page()?;
     let text = page.text();
     for part in [
-        "Nothing is assigned to you yet",
+        "No roles are assigned to you",
         "Carol",
         "carol@example.com",
         "platform@example.com",

@@ -225,7 +225,7 @@ async fn says_what_is_missing_behind(kind: Kind, line: &str) -> Result<()> {
     ensure!(
         status == 401
             && kind.is_some_and(|kind| kind == "InvalidRequestException")
-            && text.contains("The header x-amz-sso_bearer_token did not arrive")
+            && text.contains("The header x-amz-sso_bearer_token is missing")
             && text.contains("underscores_in_headers on;"),
         "{status} {text}"
     );

@@ -189,7 +189,7 @@ async fn an_outage_is_no_denial() -> Result<()> {
         Fault::DropConnection { times: many },
     ] {
         fixture.stack.aws.fault(fault);
-        let want = (502, "AWS STS does not answer", "Try again in a moment");
+        let want = (502, "AWS STS is unavailable", "Try again in a few seconds");
         let shown = told(&fixture, &mut browser, "/credentials", want).await?;
         fixture.stack.aws.clear_faults();
         let failed = fixture.events("issue_failed").await?;
@@ -211,15 +211,27 @@ async fn a_sign_in_endpoint_that_fails_leaves_credentials_as_a_way() -> Result<(
     for (fault, want) in [
         (
             Fault::SigninBadRequest,
-            (502, "AWS refused the console", "use credentials instead"),
+            (
+                502,
+                "AWS rejected the console sign-in",
+                "use credentials instead",
+            ),
         ),
         (
             Fault::SigninHtml,
-            (502, "sign-in page does not answer", "Try again in a moment"),
+            (
+                502,
+                "AWS Sign-In is unavailable",
+                "Try again in a few seconds",
+            ),
         ),
         (
             Fault::SigninServerError { times: 1_000 },
-            (502, "sign-in page does not answer", "Try again in a moment"),
+            (
+                502,
+                "AWS Sign-In is unavailable",
+                "Try again in a few seconds",
+            ),
         ),
     ] {
         fixture.stack.aws.fault(fault);

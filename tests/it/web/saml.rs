@@ -104,7 +104,7 @@ impl SamlFixture {
     async fn sign_in(&self, browser: &mut Browser, username: &str) -> Result<()> {
         let start = self.at("/sign-in/adfs?return_to=/sessions");
         let mut page = browser.open(&start).await?;
-        if page.text().contains("On to Corporate") {
+        if page.text().contains("Redirecting to Corporate") {
             page = browser.press("Continue", &[]).await?;
         }
         ensure!(
@@ -246,7 +246,11 @@ async fn without_scripts_a_button_does() -> Result<()> {
     let fixture = SamlFixture::with("request_binding = \"post\"", |_| ()).await?;
     let mut browser = fixture.plain_browser()?;
     let page = browser.open(&fixture.at("/sign-in/adfs")).await?;
-    ensure!(page.text().contains("On to Corporate"), "{}", page.text());
+    ensure!(
+        page.text().contains("Redirecting to Corporate"),
+        "{}",
+        page.text()
+    );
     let policy = page.header("content-security-policy").context("no CSP")?;
     ensure!(
         policy.contains("form-action 'self'") && policy.contains(&fixture.upstream.url()),

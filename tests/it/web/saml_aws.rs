@@ -178,7 +178,7 @@ async fn the_response_is_about_the_sessions_person_and_the_granted_role() -> Res
     let start = refresh(&browser.press("Credentials", &[]).await?)?;
     let page = browser.open(&start).await?;
     ensure!(
-        page.text().contains("does not name this role"),
+        page.text().contains("does not include this role"),
         "{}",
         page.text()
     );
@@ -193,12 +193,12 @@ async fn the_response_is_about_the_sessions_person_and_the_granted_role() -> Res
     let page = browser
         .lured_to_post(&fixture.upstream.url(), &consumer, &lent(&bobs))
         .await?;
-    ensure!(page.text().contains("somebody else"), "{}", page.text());
+    ensure!(page.text().contains("issued for a different user"), "{}", page.text());
     // A second time it is no response at all.
     let page = browser
         .lured_to_post(&fixture.upstream.url(), &consumer, &lent(&bobs))
         .await?;
-    ensure!(page.text().contains("used already"), "{}", page.text());
+    ensure!(page.text().contains("already used"), "{}", page.text());
     let refused: Vec<_> = fixture.events("issue_refused").await?;
     let reasons: Vec<_> = refused
         .iter()

@@ -45,7 +45,7 @@ async fn sign_in(fixture: &Fixture, peer: &SamlPeer) -> Result<Browser> {
     let mut browser = Browser::new()?;
     let start = fixture.at("/sign-in/peer?return_to=/sessions");
     let mut page = browser.open(&start).await?;
-    if page.text().contains("On to pysaml2") {
+    if page.text().contains("Redirecting to pysaml2") {
         page = browser.press("Continue", &[]).await?;
     }
     ensure!(

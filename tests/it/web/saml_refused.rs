@@ -61,11 +61,7 @@ async fn a_response_that_ended_a_sign_in_ends_no_other() -> Result<()> {
     let page = browser
         .lured_to_post(&fixture.upstream.url(), &acs, &lent(&fields))
         .await?;
-    ensure!(
-        page.text().contains("That took too long"),
-        "{}",
-        page.text()
-    );
+    ensure!(page.text().contains("Sign-in expired"), "{}", page.text());
     ensure!(fixture.refusals().await? == ["expired_state"]);
     Ok(())
 }

@@ -22,7 +22,7 @@ async fn sessions_are_listed_and_one_is_ended() -> Result<()> {
         page.url()
             .as_str()
             .starts_with(&fixture.at("/sessions?ended=one&proof="))
-            && page.text().contains("That session has ended")
+            && page.text().contains("The session was ended")
     );
     ensure!(page.select("ul.sessions > li")?.len() == 1);
     let answer = fixture
@@ -52,7 +52,7 @@ async fn a_link_of_somebody_else_tells_nobody_that_sessions_have_ended() -> Resu
             .header(COOKIE, &pass.cookie)
             .send()
             .await?;
-        Ok(page.text().await?.contains("All other sessions have ended"))
+        Ok(page.text().await?.contains("All other sessions were ended"))
     };
     ensure!(get(&told, &other).await?);
     for link in [
@@ -79,9 +79,9 @@ async fn all_others_are_ended_at_once() -> Result<()> {
     fixture.clock.advance(Duration::from_secs(1));
     let mut mine = fixture.signed_in("alice").await?;
     mine.click("My sessions").await?;
-    let page = mine.press("End all others", &[]).await?;
+    let page = mine.press("End all other sessions", &[]).await?;
     ensure!(
-        page.text().contains("All other sessions have ended")
+        page.text().contains("All other sessions were ended")
             && page.select("ul.sessions > li")?.len() == 1
     );
     for pass in others {
@@ -197,7 +197,7 @@ async fn a_form_sent_after_the_end_does_nothing() -> Result<()> {
     );
     ensure!(
         page.text()
-            .contains("your session has ended. Nothing was done."),
+            .contains("your session has ended. No changes were made."),
         "{}",
         page.text()
     );

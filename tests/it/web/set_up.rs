@@ -1,4 +1,4 @@
-//! "Use it in your terminal", and the start URL that its profiles name.
+//! "Set up your terminal", and the start URL that its profiles name.
 
 use reqwest::Method;
 use reqwest::header::{HeaderValue, USER_AGENT};
@@ -85,10 +85,10 @@ async fn what_some_programs_need_comes_second() -> Result<()> {
     let mut rest = text.as_str();
     for part in [
         "Requires AWS CLI 2.13 or newer.",
-        "replace the old one",
+        "block, replace it",
         "[sso-session rolecall]",
         "aws sso login --profile",
-        "AWS CLI 1, boto3, Go, Terraform, rclone and SAM need the block only.",
+        "AWS CLI 1, boto3, Go, Terraform, rclone and SAM need only the block.",
         "JavaScript, Ruby and CDK with a profile named in code",
         "If the file has a [default] section, add the line services to it.",
         "[default] services = rolecall",
@@ -126,7 +126,7 @@ async fn one_profile_can_be_had_alone() -> Result<()> {
         page.text()
             .contains("aws sso login --profile sandbox-ReadOnly")
     );
-    let page = browser.click("As plain text").await?;
+    let page = browser.click("Plain text").await?;
     let file = page.body();
     for part in [
         "# rolecall begin",
@@ -165,8 +165,7 @@ async fn a_locked_role_has_a_profile_that_says_so() -> Result<()> {
     let mut browser = fixture.signed_in("carol").await?;
     let page = browser.open(&fixture.at("/config")).await?;
     ensure!(
-        page.text().contains("No role is assigned to you today")
-            && !page.text().contains("[profile"),
+        page.text().contains("No role is assigned to you") && !page.text().contains("[profile"),
         "{}",
         page.text()
     );

@@ -24,7 +24,7 @@ async fn a_person_signs_in_and_is_where_they_wanted_to_be() -> Result<()> {
         "{}",
         page.url()
     );
-    ensure!(page.text().contains("This one"));
+    ensure!(page.text().contains("This session"));
 
     let cookie = browser.cookie(SESSION).context("no session")?;
     ensure!(cookie.http_only && cookie.host_only && cookie.path == "/");
@@ -94,7 +94,7 @@ async fn an_address_leads_to_its_provider() -> Result<()> {
         .await?;
     ensure!(
         page.text()
-            .contains("No identity provider is set up for elsewhere.example")
+            .contains("No identity provider is configured for elsewhere.example")
     );
     let page = browser
         .submit("/sign-in", &[("email", "not an address")])
@@ -103,7 +103,11 @@ async fn an_address_leads_to_its_provider() -> Result<()> {
     let page = browser
         .submit("/sign-in", &[("email", " Dora@Second.Example ")])
         .await?;
-    ensure!(page.text().contains("On to Second ID"), "{}", page.text());
+    ensure!(
+        page.text().contains("Redirecting to Second ID"),
+        "{}",
+        page.text()
+    );
     let page = browser.open(&fixture.at(&refresh(&page)?)).await?;
     ensure!(
         page.url().as_str().starts_with(&second.url()),
@@ -175,11 +179,7 @@ async fn who_comes_back_too_late_begins_again() -> Result<()> {
     fixture.clock.advance(Duration::from_secs(11 * 60));
     let page = browser.sign_in_at_provider("alice").await?;
     ensure!(page.status().is_some_and(|status| status == 400));
-    ensure!(
-        page.text().contains("That took too long"),
-        "{}",
-        page.text()
-    );
+    ensure!(page.text().contains("Sign-in expired"), "{}", page.text());
     reference(&page)?;
     ensure!(browser.cookie(SESSION).is_none());
     let page = browser.click("Sign in again").await?;
@@ -198,8 +198,7 @@ async fn a_provider_that_is_down_is_no_fault_of_the_persons() -> Result<()> {
     let page = browser.open(&fixture.at("/")).await?;
     ensure!(page.status().is_some_and(|status| status == 502));
     ensure!(
-        page.text()
-            .contains("Your identity provider does not answer"),
+        page.text().contains("Identity provider unavailable"),
         "{}",
         page.text()
     );
@@ -225,8 +224,11 @@ async fn a_provider_that_is_set_up_wrongly_is_not_called_down() -> Result<()> {
     let page = browser.open(&fixture.at("/")).await?;
     ensure!(page.status().is_some_and(|status| status == 502));
     let text = page.text();
-    ensure!(text.contains("Sign-in is not set up correctly"), "{text}");
-    ensure!(text.contains("Tell your administrator"), "{text}");
+    ensure!(
+        text.contains("Sign-in is not configured correctly"),
+        "{text}"
+    );
+    ensure!(text.contains("Contact your administrator"), "{text}");
     ensure!(!text.contains("Try again in a minute"), "{text}");
     reference(&page)?;
     ensure!(fixture.refused("sign_in").await? == ["provider_misconfigured"]);
@@ -259,7 +261,7 @@ async fn who_cancels_at_the_provider_is_told_so_kindly() -> Result<()> {
     let page = browser.press("Cancel", &[]).await?;
     ensure!(page.status().is_some_and(|status| status == 403));
     ensure!(
-        page.text().contains("the sign-in was cancelled"),
+        page.text().contains("the sign-in was canceled"),
         "{}",
         page.text()
     );

@@ -37,7 +37,8 @@ impl Fixture {
         let (_, end) = code.split_once('-').context("a code has two halves")?;
         let page = browser.press("Allow", &[("retyped", end)]).await?;
         ensure!(
-            page.text().contains("Go on in your terminal"),
+            page.text()
+                .contains("Access granted. Return to your terminal."),
             "{}",
             page.text()
         );
@@ -167,7 +168,7 @@ async fn what_is_not_there_and_what_is_not_mine_look_alike() -> Result<()> {
     ] {
         let (status, kind, body) = fixture.ask(&token, &credentials_of(account, role)?).await?;
         let message = format!(
-            "No access: you have no role {role} in account {account} today. See what you have at {url}/ and ask platform@example.com for more."
+            "No access: role {role} in account {account} is not assigned to you. View your roles at {url}/ or ask platform@example.com for access."
         );
         ensure!(
             status == 403 && kind == "ForbiddenException" && body["message"] == message.as_str(),

@@ -263,7 +263,7 @@ impl Fixture {
         let answer = self.post(pass, "/device", &fields).send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
         ensure!(
-            status == 200 && text.contains("Go on in your terminal"),
+            status == 200 && text.contains("Access granted. Return to your terminal."),
             "{status}: {text}"
         );
         Ok(())

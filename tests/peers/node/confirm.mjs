@@ -1,6 +1,6 @@
-// The person's part of `aws sso login` in a real Chromium: signs in, looks at who asks, and presses Allow.
+// The browser part of `aws sso login` in Chromium: signs in, checks the consent page, and selects Allow.
 //
-// Its first argument is the address that the command line opened.
+// The first argument is the URL that the AWS CLI opened.
 import { gateway, look, profile, seen, signIn, tab, walk } from './walk.mjs';
 
 await walk('aws-sso-login', async () => {

@@ -1,5 +1,5 @@
-// Lets programs in through a real Chromium, as a person would: three tabs of one program answered with one click, and a
-// device whose code is compared and typed, by keyboard and without JavaScript.
+// Tests the consent pages in Chromium: one decision for three tabs of one program, and a device whose code is compared and
+// typed, by keyboard and without JavaScript.
 import { look, own, profile, program, seen, signIn, tab, walk, width } from './walk.mjs';
 
 seen.tokens = [];
@@ -21,7 +21,7 @@ await walk('consent', async () => {
   await signIn(first, 'alice');
   await first.waitForURL(own('/authorize**'));
   await look(first, 'consent');
-  // Two more tabs of the same program; the first is looked at again and shows all three.
+  // Two more tabs of the same program. The first one shows all three after a reload.
   const others = [];
   for (const state of ['tab-1', 'tab-2']) {
     const other = await tab(context);
@@ -36,12 +36,12 @@ await walk('consent', async () => {
   for (const page of [first, ...others]) await page.getByText('You can close this window.').waitFor();
   for (const state of ['tab-0', 'tab-1', 'tab-2']) await redeem(arrived.get(state));
 
-  // Refused: the program is told.
+  // Denied: the error is returned to the program.
   await first.goto(authorize('no'));
   await first.getByRole('button', { name: 'Deny' }).click();
   await first.getByText('You can close this window.').waitFor();
   seen.denied = arrived.get('no').get('error');
-  // A request that cannot be let in, and one that was answered.
+  // An invalid request, and one that was already completed.
   await first.goto(own('/authorize?client_id=nobody'));
   await look(first, 'consent-unknown');
   await first.goto(authorize('no'));
@@ -57,16 +57,16 @@ await walk('consent', async () => {
   await look(plain, 'device', false);
   await plain.locator('#user-code').fill('BCDF-BCDF');
   await plain.keyboard.press('Enter');
-  await plain.getByText('No program waits with this code').waitFor();
+  await plain.getByText('This code is not valid').waitFor();
   await look(plain, 'device-wrong', false);
   await plain.goto(device.verificationUriComplete);
   if (width > 640) await plain.locator('.phone summary').click();
   await look(plain, 'device-link', false);
   await plain.locator('#retyped').focus();
   await plain.keyboard.type(device.userCode.slice(5).toLowerCase());
-  // Enter in the field is the first button's: the program on the terminal is let in by the one who typed its code.
+  // Enter in the field activates the first button, Allow.
   await plain.keyboard.press('Enter');
-  await plain.getByText('Go on in your terminal').waitFor();
+  await plain.getByText('Access granted. Return to your terminal.').waitFor();
   await look(plain, 'device-allowed', false);
   for (const code of [device.deviceCode, typed.deviceCode]) {
     const answer = await call('/token', { ...credentials, grantType: 'urn:ietf:params:oauth:grant-type:device_code', deviceCode: code });
@@ -83,10 +83,10 @@ await walk('consent', async () => {
   await first.getByText('was not typed').waitFor();
   await look(first, 'device-not-retyped');
   await first.getByRole('button', { name: 'Deny' }).click();
-  await first.getByText('The program gets nothing').waitFor();
+  await first.getByText('Access denied. You can close this page.').waitFor();
   await look(first, 'device-denied');
 
-  // Signing out of a browser leaves the programs signed in; without JavaScript, one button ends them too.
+  // After signing out of the browser the programs remain signed in. One button ends them, also without JavaScript.
   const working = async () => {
     const asked = seen.tokens.map((token) => fetch(own('/assignment/accounts'), { headers: { 'x-amz-sso_bearer_token': token } }));
     return (await Promise.all(asked)).filter((answer) => answer.ok).length;

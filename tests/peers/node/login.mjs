@@ -1,10 +1,10 @@
-// Chooses roles for `aws login` in a real Chromium, as a person would: with the search and the keyboard, without JavaScript,
-// and for a terminal on another machine.
+// Tests the pages of `aws login` in Chromium: with the search and the keyboard, without JavaScript, and for a terminal on another
+// machine.
 import { generateKeyPairSync, randomUUID, sign } from 'node:crypto';
 import { gateway, look, own, profile, program, seen, signIn, tab, walk } from './walk.mjs';
 
 seen.keys = [];
-// The program redeems what arrives with a proof of its key (RFC 9449).
+// The program redeems the code with a proof of its key (RFC 9449).
 const { arrived, verifier, challenge, redirectUri } = await program();
 const here = { client: 'arn:aws:signin:::devtools/same-device', redirectUri };
 const there = { client: 'arn:aws:signin:::devtools/cross-device', redirectUri: own('/v1/sessions/confirmation') };
@@ -30,7 +30,7 @@ await walk('login', async () => {
   await page.waitForURL(own('/v1/authorize**'));
   await look(page, 'login');
   seen.roles = await page.locator('li button[name=role]:visible').count();
-  // By keyboard alone: search, go down to the role, take it.
+  // By keyboard only: search, move down to the role, select it.
   await page.keyboard.press('/');
   await page.keyboard.type('sandbox dev');
   await page.waitForFunction((before) => [...document.querySelectorAll('li button[name=role]')].filter((button) => button.checkVisibility()).length < before, seen.roles);
@@ -48,7 +48,7 @@ await walk('login', async () => {
   await page.goto(own('/v1/authorize?client_id=nobody'));
   await look(page, 'login-unknown');
 
-  // Another machine: the code is copied, and pasted there.
+  // Another machine: the code is copied and pasted there.
   await page.goto(authorize(there, 'remote'));
   await look(page, 'login-remote');
   await page.getByRole('button', { name: 'Use this role: ReadOnly in payments-prod' }).click();
@@ -59,7 +59,7 @@ await walk('login', async () => {
   seen.state = pasted.get('state');
   await redeem(there, pasted.get('code'));
 
-  // Without JavaScript the search is a form, and the page goes on to the program all the same.
+  // Without JavaScript the search is a form, and the page still redirects to the program.
   const plain = await tab(await profile({ javaScriptEnabled: false }));
   await plain.goto(authorize(here, 'plain'));
   await signIn(plain, 'bob');

@@ -1,11 +1,11 @@
-// Walks through the portal in a real Chromium, as a person would: sign in, search, credentials, console, sign out.
+// Tests the portal in Chromium: sign in, search, credentials, console, sign out.
 import { gateway, look, own, profile, seen, signIn, tab, walk } from './walk.mjs';
 
 await walk('portal', async () => {
   const context = await profile();
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: gateway });
   const page = await tab(context);
-  // A deep link survives signing in.
+  // A deep link is kept during the sign-in.
   await page.goto(own('/console?account=777788889999&permission_set=Administrator&destination=s3&region=eu-west-1'));
   await signIn(page, 'alice');
   await page.waitForURL(own('/console**'));
@@ -17,7 +17,7 @@ await walk('portal', async () => {
   await page.goto(own('/'));
   await look(page, 'portal');
   seen.roles = await page.locator('form[action="/console"]:visible').count();
-  // The search narrows as one types, by keyboard alone.
+  // The list is filtered while typing, by keyboard only.
   await page.keyboard.press('/');
   await page.keyboard.type('prod read');
   await page.waitForFunction((before) => [...document.querySelectorAll('form[action="/console"]')].filter((form) => form.checkVisibility()).length < before, seen.roles);
@@ -45,7 +45,7 @@ await walk('portal', async () => {
   await page.waitForURL(own('/signed-out'));
   await look(page, 'signed-out');
 
-  // Nobody's roles: whom to ask.
+  // A user without roles sees the contact.
   await page.goto(own('/'));
   await signIn(page, 'carol');
   await page.waitForURL(own('/'));

@@ -1,7 +1,7 @@
-// What all walks through our pages in a real Chromium have in common.
+// Common functions of the browser tests with Chromium.
 //
-// Arguments of a walk: the gateway's URL, a folder for screenshots, `light` or `dark`, the window's width.
-// A walk prints one JSON line: what was seen, accessibility violations (axe-core), hosts, console complaints.
+// Arguments: the URL of the gateway, a folder for screenshots, `light` or `dark`, the width of the window.
+// Output: one JSON line with the observations, accessibility violations (axe-core), hosts and console messages.
 import { createRequire } from 'node:module';
 import { createServer } from 'node:http';
 import { createHash, randomBytes } from 'node:crypto';
@@ -16,7 +16,7 @@ export const [gateway, folder, colorScheme = 'light', width = '1280'] = process.
 mkdirSync(folder, { recursive: true });
 
 export const seen = { pages: {}, violations: [], hosts: [], complaints: [] };
-/** An address of ours. */
+/** A URL of the gateway. */
 export const own = (path) => new URL(path, gateway).href;
 
 const browser = await chromium.launch({
@@ -24,24 +24,24 @@ const browser = await chromium.launch({
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 
-/** A browser of its own, with nobody signed in. */
+/** A new browser profile without a session. */
 export const profile = (more = {}) => browser.newContext({ viewport: { width: Number(width), height: 900 }, colorScheme, ...more });
 
-/** A new tab, whose requests and complaints are noted. */
+/** A new tab whose requests and console messages are recorded. */
 export const tab = async (context) => {
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   page.on('request', (request) => seen.hosts.push(new URL(request.url()).host));
   page.on('pageerror', (error) => seen.complaints.push(String(error)));
   page.on('console', (message) => {
-    // The peers' pages are not ours to judge; our problem pages are errors to the browser, and signing out reports what it clears.
+    // Pages of peers are ignored. Browsers report error pages of the gateway, and sign-outs report what they clear.
     const expected = !message.location().url.startsWith(gateway) || /status of 4|Clear-Site-Data/.test(message.text());
     if (!expected && ['error', 'warning'].includes(message.type())) seen.complaints.push(message.text());
   });
   return page;
 };
 
-/** On a busy machine Chromium now and then has no frame to give, and says so; it has one the next time. */
+/** On a loaded machine a screenshot can fail because Chromium has no frame yet, so it is retried. */
 const picture = async (page, name, tries = 3) => {
   try {
     await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage: true });
@@ -51,7 +51,7 @@ const picture = async (page, name, tries = 3) => {
   }
 };
 
-/** Looks at a page of ours: a picture, its text and, where it may run scripts, what axe-core says of it. The page's policy lets no script in, so axe-core comes in beside it. */
+/** Records a page of the gateway: a screenshot, its text and, if scripts are enabled, the result of axe-core, which needs to bypass the content security policy. */
 export const look = async (page, name, judge = true) => {
   await picture(page, name);
   seen.pages[name] = await page.locator('main').innerText();
@@ -65,7 +65,7 @@ export const look = async (page, name, judge = true) => {
   await protocol.detach();
 };
 
-/** Signs somebody in at the identity provider whose page is open. */
+/** Signs in at the identity provider whose page is open. */
 export const signIn = async (page, person) => {
   await page.locator('input[name=username]').fill(person);
   const password = page.locator('input[type=password]');
@@ -73,7 +73,7 @@ export const signIn = async (page, person) => {
   await page.locator('button[type=submit], form button').first().click();
 };
 
-/** A program on this machine that wants in: it listens on loopback for what the browser brings back, and holds a PKCE verifier. */
+/** A client on this machine: it listens on loopback for the redirect and holds a PKCE verifier. */
 export const program = async () => {
   const arrived = new Map();
   const server = createServer((request, response) => {
@@ -83,14 +83,14 @@ export const program = async () => {
     response.end('<!doctype html><title>Done</title><p>You can close this window.</p>');
   });
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  // The walk ends without it.
+  // The test does not wait for it.
   server.unref();
   const verifier = randomBytes(48).toString('base64url');
   const challenge = createHash('sha256').update(verifier).digest('base64url');
   return { arrived, verifier, challenge, redirectUri: `http://127.0.0.1:${server.address().port}/oauth/callback` };
 };
 
-/** Runs a walk and prints what was seen. Where it fails, pictures show every tab. */
+/** Runs a test and prints the observations. If it fails, screenshots show every tab. */
 export const walk = async (name, steps) => {
   try {
     await steps();

@@ -1,4 +1,4 @@
-//! One of every error that a service of the core has.
+//! One sample of each error of the core services.
 
 use std::io;
 
@@ -111,7 +111,7 @@ pub fn provider_errors() -> Vec<ProviderError> {
     vec![
         ProviderError::Refused {
             error: "access_denied",
-            explanation: Some("the person pressed Cancel".to_owned()),
+            explanation: Some("the user canceled the sign-in".to_owned()),
         },
         rejected(RejectReason::TooManyGroups),
         rejected(RejectReason::Claims),
@@ -220,7 +220,7 @@ pub const LIMITS: [LimitName; 15] = [
     LimitName::UserCodes,
 ];
 
-/// Statuses with which the framework refuses by itself.
+/// Statuses that the framework returns by itself.
 pub const STATUSES: [u16; 13] = [
     400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 429, 500, 501,
 ];

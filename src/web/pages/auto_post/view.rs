@@ -1,24 +1,24 @@
-//! The page that hands a browser over to another site with a form: the script sends it at once, the button does without.
+//! The page that posts a form to another site. The script submits it immediately; without JavaScript there is a button.
 use askama::Template;
 
-/// On the way to another site, with something for it.
+/// The page with the form.
 #[derive(Debug, Template)]
 #[template(path = "auto_post.html")]
 pub struct AutoPostPage {
-    /// Where to, for people: a provider's title, or AWS.
+    /// The name of the destination for users: the title of a provider, or AWS.
     pub to: String,
-    /// The form's address.
+    /// The URL to which the form is posted.
     pub action: String,
-    /// What it sends.
+    /// The hidden fields.
     pub fields: Vec<AutoPostField>,
 }
 
 /// A hidden field.
 #[derive(Debug)]
 pub struct AutoPostField {
-    /// Its name.
+    /// The name of the field.
     pub name: &'static str,
-    /// What it holds.
+    /// The value of the field.
     pub value: String,
 }
 

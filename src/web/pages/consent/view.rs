@@ -1,67 +1,67 @@
-//! A registered client asks: the page with the question, the page that asks for a code, and the page after the answer.
+//! The consent page of a registered client, and the page that shows the result.
 use super::qr::QrPath;
 use crate::web::pages::layout::{Moment, Viewer};
 use askama::Template;
 use rolecall_core::clients::ClientLocation;
 
-/// The question, for both flows. Its form sends `decision`, `others`, and for a device `user_code` and `retyped`.
+/// The consent page of both flows. Its form sends `decision`, `others`, and in the device flow `user_code` and `retyped`.
 #[derive(Debug, Template)]
 #[template(path = "consent.html")]
 pub struct ConsentPage {
-    /// Who is asked, and for whom the client would act.
+    /// The user who decides and on whose behalf the client acts.
     pub viewer: Viewer,
-    /// Where the form goes.
+    /// The URL to which the form is posted.
     pub action: String,
-    /// What the client calls itself.
+    /// The client name, which is not verified.
     pub name: String,
-    /// From where it asks.
+    /// The address of the client.
     pub address: String,
-    /// From where the person looks.
+    /// The address of the browser.
     pub own_address: String,
-    /// Where the client is, seen from the person.
+    /// The location of the client relative to the browser.
     pub location: ClientLocation,
-    /// Since when it asks.
-    pub begun: Moment,
-    /// How many roles it would be able to use now.
+    /// The time of the request.
+    pub requested_at: Moment,
+    /// The number of roles that the client could use now.
     pub roles: usize,
-    /// In how many accounts.
+    /// The number of accounts of these roles.
     pub accounts: usize,
-    /// Until when, at the latest.
+    /// The latest end of the client session.
     pub until: Moment,
-    /// Where the person signs in again first, when little of their session is left.
+    /// The link to sign in again, if the session of the user ends soon.
     pub sign_in_again: Option<String>,
-    /// The device flow's part.
+    /// The fields of the device flow.
     pub device: Option<DevicePart>,
-    /// When the other requests began that the same answer serves.
+    /// The times of the other requests to which the decision applies.
     pub others: Vec<Moment>,
-    /// Their names.
+    /// Their IDs, separated by spaces.
     pub others_field: String,
-    /// What was wrong with the last try.
+    /// The error of the previous attempt.
     pub error: Option<String>,
 }
 
-/// What the device flow adds.
+/// The fields of the device flow.
 #[derive(Debug)]
 pub struct DevicePart {
-    /// The half of the code that a link may fill in.
+    /// The first half of the code, which the page shows.
     pub first_half: String,
-    /// The code as it was typed or linked.
+    /// The code as the user typed it or as the link contains it.
     pub user_code: String,
-    /// The half that the person has typed on the page before; none when they have to type it here.
+    /// The code that the user typed on the previous page; none if the second half must be typed on this page.
     pub retyped: Option<String>,
-    /// The same page for a phone.
+    /// The QR code of this page, to open it on a phone.
     pub phone: Option<QrPath>,
 }
 
-/// After the answer.
+/// The result of the decision.
 #[derive(Debug, Template)]
-#[template(path = "answered.html")]
-pub struct AnsweredPage {
-    /// Who answered.
+#[template(path = "consent_result.html")]
+pub struct ConsentResultPage {
+    /// The user who decided.
     pub viewer: Viewer,
-    /// What they said to a device; none where the client is told by the browser.
+    /// The decision in the device flow; none if the browser returns to the client.
     pub allowed: Option<bool>,
-    /// Where the browser goes to tell the client.
+    /// The redirect URI of the client.
     pub to: String,
 }
 
@@ -69,7 +69,7 @@ pub struct AnsweredPage {
 mod samples {
     use rolecall_core::clients::ClientLocation;
 
-    use super::{AnsweredPage, ConsentPage, DevicePart};
+    use super::{ConsentPage, ConsentResultPage, DevicePart};
     use crate::web::pages::consent::qr;
     use crate::web::pages::layout::samples::HOSTILE;
     use crate::web::pages::layout::{Moment, Viewer};
@@ -82,7 +82,7 @@ mod samples {
             address: "192.0.2.17".into(),
             own_address: "192.0.2.17".into(),
             location: ClientLocation::Near,
-            begun: Moment::sample("2030-03-04T09:30:00Z", "4 Mar 2030, 09:30 UTC"),
+            requested_at: Moment::sample("2030-03-04T09:30:00Z", "4 Mar 2030, 09:30 UTC"),
             roles: 7,
             accounts: 3,
             until: Moment::sample("2030-03-04T17:30:00Z", "4 Mar 2030, 17:30 UTC"),
@@ -143,7 +143,7 @@ mod samples {
         }
     }
 
-    impl AnsweredPage {
+    impl ConsentResultPage {
         pub fn samples() -> Vec<Self> {
             let page = |viewer: Viewer, allowed, to: &str| Self {
                 viewer,

@@ -1,47 +1,47 @@
-//! The step between a console link and the console: a link can be sent by anyone, so the reader sees which account and role it
-//! opens and presses the button. Also the place for choosing region and destination.
+//! The confirmation page of a console link. Anyone can send a link, so the page shows the account and role before the console
+//! opens. The user can also choose the Region and the destination.
 use crate::web::pages::layout::Viewer;
 use crate::web::pages::portal::view::Lock;
 use askama::Template;
 
-/// `GET /console?…`: shows what would be opened; its form is `POST /console` with `region`, `destination` and `sign_out_first` beside the fixed fields.
+/// `GET /console?…`. Its form is `POST /console` with `region`, `destination` and `sign_out_first` and the fields of the role.
 #[derive(Debug, Template)]
 #[template(path = "console.html")]
 pub struct ConsolePage {
-    /// Who looks.
+    /// The signed-in user.
     pub viewer: Viewer,
-    /// Twelve digits.
+    /// The 12-digit account ID.
     pub account_id: String,
-    /// The configured name.
+    /// The configured account name.
     pub account_name: String,
-    /// The permission set's name.
+    /// The name of the permission set.
     pub permission_set: String,
-    /// The variant's name; empty for none.
+    /// The name of the variant; empty for none.
     pub variant: String,
-    /// The longest role session, such as `1 h`.
+    /// The maximum role session duration, such as `1 h`.
     pub duration: String,
-    /// Where the link wants to go: a service or a console URL; empty for the permission set's own destination.
+    /// The destination of the link: a service or a console URL; empty for the default of the permission set.
     pub destination: String,
-    /// What an empty destination means, such as `https://console.aws.amazon.com/cloudwatch/`.
+    /// The URL of an empty destination, such as `https://console.aws.amazon.com/cloudwatch/`.
     pub default_destination: String,
-    /// The regions to choose from.
+    /// The Regions to choose from.
     pub regions: Vec<RegionChoice>,
-    /// Whether the box is ticked that signs out of the AWS console first.
+    /// Whether to sign out of the AWS console first.
     pub sign_out_first: bool,
-    /// This page's absolute URL, for passing on.
+    /// The absolute URL of this page, to share.
     pub share_url: String,
-    /// What must happen first; none when the role can be taken now.
+    /// The unmet conditions; none if the role can be used now.
     pub lock: Option<Lock>,
 }
 
-/// A region of the partition.
+/// An AWS Region of the partition.
 #[derive(Debug, Clone)]
 pub struct RegionChoice {
-    /// Such as `eu-central-1`.
+    /// The code, such as `eu-central-1`.
     pub code: String,
-    /// Such as `Europe (Frankfurt)`.
+    /// The name, such as `Europe (Frankfurt)`.
     pub name: String,
-    /// Whether it is chosen already.
+    /// Whether it is selected.
     pub selected: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Credentials on a page: a snippet for each kind of terminal, file and program.
+//! The snippets of the credentials page, one for each shell and file format.
 
 use chrono::SecondsFormat;
 use rolecall_core::access::Grant;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::view::{Snippet, mask};
 
-/// Each format, with the id, title and hint of its snippet; the first is what most people want.
+/// The formats with the ID, title and hint of their snippets. The first one is the default.
 const FORMATS: [(Format, &str, &str, &str); 7] = [
     (
         Format::Posix,
@@ -41,16 +41,16 @@ const FORMATS: [(Format, &str, &str, &str); 7] = [
         Format::Json,
         "json",
         "JSON",
-        "What credential_process prints.",
+        "The output format of credential_process.",
     ),
 ];
 
-/// The JSON that `credential_process` prints.
+/// The JSON format of `credential_process`.
 pub fn process(credentials: &Credentials, account: &AccountId) -> Value {
     written(credentials, account, |credentials| credentials.process())
 }
 
-/// One snippet for each way to use the credentials.
+/// One snippet for each format.
 pub fn snippets(credentials: &Credentials, grant: &Grant) -> Vec<Snippet> {
     let account = grant.account();
     let profile = profile_name(&[account.name.as_str(), grant.permission_set().name.as_str()]);

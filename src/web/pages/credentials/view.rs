@@ -1,59 +1,59 @@
-//! Credentials on a page: the same three values written for each kind of terminal, with the secret ones covered until asked for.
-//! The page is the only place they are in: `Debug` shows none of them, and nothing here is kept.
+//! The credentials page: the three values in the format of each shell, with the secrets masked until the user shows them. `Debug`
+//! prints no secrets.
 use crate::web::pages::layout::{Moment, Viewer};
 use askama::Template;
 use std::fmt;
 
-/// The answer of `POST /credentials` to a browser.
+/// The response of `POST /credentials` to a browser.
 #[derive(Debug, Template)]
 #[template(path = "credentials.html")]
 pub struct CredentialsPage {
-    /// Who looks.
+    /// The signed-in user.
     pub viewer: Viewer,
-    /// Twelve digits.
+    /// The 12-digit account ID.
     pub account_id: String,
-    /// The configured name.
+    /// The configured account name.
     pub account_name: String,
-    /// The permission set's name.
+    /// The name of the permission set.
     pub permission_set: String,
-    /// The variant's name; empty for none.
+    /// The name of the variant; empty for none.
     pub variant: String,
-    /// When they stop working.
+    /// When the credentials expire.
     pub expires_at: Moment,
-    /// The time until then in words, such as `59 min`.
+    /// The remaining time, such as `59 min`.
     pub left: String,
-    /// What sets that limit, such as `limit of assignment payments-developers`; empty when it is the permission set's own.
+    /// What limits the duration, such as `limit of assignment payments-developers`; empty for the permission set itself.
     pub reason: String,
-    /// One for each way to use them; the first is open.
+    /// One for each format; the first one is selected.
     pub snippets: Vec<Snippet>,
 }
 
-/// The credentials, written for one kind of terminal, file or program.
+/// The credentials in one format.
 #[derive(Debug, Clone)]
 pub struct Snippet {
-    /// Such as `bash`: unique on the page, for the reader's choice to be remembered.
+    /// The ID, such as `bash`. It is unique on the page, and the script stores the last selection.
     pub id: &'static str,
-    /// What the tab says, such as `bash, zsh`.
+    /// The title of the tab, such as `bash, zsh`.
     pub title: &'static str,
-    /// What to do with it, such as `Paste into the terminal.`
+    /// How to use it, such as `Paste into the terminal.`
     pub hint: &'static str,
-    /// The text in order, from [`mask`].
+    /// The parts of the text, from [`mask`].
     pub parts: Vec<Part>,
 }
 
-/// A piece of a snippet.
+/// A part of a snippet.
 #[derive(Clone)]
 pub struct Part {
-    /// The text, line breaks included.
+    /// The text, including line breaks.
     pub text: String,
-    /// Whether it is covered until the reader asks.
+    /// Whether it is masked until the user shows it.
     pub secret: bool,
 }
 
 impl fmt::Debug for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = if self.secret {
-            "[covered]"
+            "[masked]"
         } else {
             self.text.as_str()
         };
@@ -61,14 +61,14 @@ impl fmt::Debug for Part {
     }
 }
 
-/// Cuts `text` where one of `secrets` occurs, so that the page can cover those pieces. Empty secrets are ignored; the pieces together
-/// are the text, whatever it is.
+/// Splits `text` at each occurrence of one of `secrets`, so that the page can mask these parts. Empty secrets are ignored. The
+/// concatenated parts always equal `text`.
 #[must_use]
 pub fn mask(text: &str, secrets: &[&str]) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        // At the same place the longer secret wins, so that no tail of it stays open.
+        // At the same position the longer secret takes precedence, so that none of it remains visible.
         let first = secrets
             .iter()
             .filter(|secret| !secret.is_empty())
@@ -190,7 +190,7 @@ mod samples {
 mod tests {
     use super::mask;
 
-    fn covered(text: &str, secrets: &[&str]) -> String {
+    fn masked(text: &str, secrets: &[&str]) -> String {
         let parts = mask(text, secrets);
         assert_eq!(
             parts
@@ -198,7 +198,7 @@ mod tests {
                 .map(|part| part.text.as_str())
                 .collect::<String>(),
             text,
-            "the pieces are the text"
+            "the parts equal the text"
         );
         parts
             .iter()
@@ -207,23 +207,23 @@ mod tests {
     }
 
     #[test]
-    fn every_secret_is_covered_wherever_it_stands() {
+    fn every_occurrence_of_a_secret_is_masked() {
         assert_eq!(
-            covered("a=one\nb=two\nc=one", &["one", "two"]),
+            masked("a=one\nb=two\nc=one", &["one", "two"]),
             "a=*\nb=*\nc=*"
         );
-        assert_eq!(covered("oneone", &["one"]), "**");
+        assert_eq!(masked("oneone", &["one"]), "**");
         assert_eq!(
-            covered("x secretlonger y", &["secret", "secretlonger"]),
+            masked("x secretlonger y", &["secret", "secretlonger"]),
             "x * y"
         );
-        assert_eq!(covered("nothing", &["", "absent"]), "nothing");
-        assert_eq!(covered("", &["a"]), "");
-        assert_eq!(covered("é ü é", &["ü"]), "é * é");
+        assert_eq!(masked("nothing", &["", "absent"]), "nothing");
+        assert_eq!(masked("", &["a"]), "");
+        assert_eq!(masked("é ü é", &["ü"]), "é * é");
     }
 
     #[test]
-    fn debug_shows_no_secret() {
+    fn debug_output_contains_no_secret() {
         let shown = format!("{:?}", mask("key=hunter2", &["hunter2"]));
         assert!(
             shown.contains("key=") && !shown.contains("hunter2"),

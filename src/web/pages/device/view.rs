@@ -1,4 +1,4 @@
-//! The page that asks for a code.
+//! The page on which the user enters a device code.
 use crate::web::pages::layout::Viewer;
 use askama::Template;
 
@@ -6,11 +6,11 @@ use askama::Template;
 #[derive(Debug, Template)]
 #[template(path = "device.html")]
 pub struct DeviceCodePage {
-    /// Who is asked.
+    /// The signed-in user.
     pub viewer: Viewer,
-    /// What was typed before; empty at first.
+    /// The previous input; empty at first.
     pub user_code: String,
-    /// Why that did not help.
+    /// Why the previous input was rejected.
     pub error: Option<String>,
 }
 
@@ -29,11 +29,7 @@ mod samples {
             };
             vec![
                 page(Viewer::sample(), "", None),
-                page(
-                    Viewer::sample(),
-                    "BCDF",
-                    Some("No program waits with this code."),
-                ),
+                page(Viewer::sample(), "BCDF", Some("This code is not valid.")),
                 page(Viewer::hostile(), HOSTILE, Some(HOSTILE)),
             ]
         }

@@ -1,4 +1,4 @@
-//! The page of a signed-in person to whom nothing is assigned.
+//! The page for a signed-in user without assigned roles.
 
 use askama::Template;
 
@@ -8,29 +8,29 @@ use crate::web::pages::layout::Viewer;
 const GROUPS_SHOWN_MAX: usize = 24;
 const CLAIMS_SHOWN_MAX: usize = 40;
 
-/// For a signed-in person to whom nothing is assigned.
+/// The page for a signed-in user without assigned roles.
 #[derive(Debug, Template)]
 #[template(path = "no_access.html")]
 pub struct NoAccessPage {
-    /// Who looks.
+    /// The signed-in user.
     pub viewer: Viewer,
-    /// Which e-mail address the provider sent that is not believed, and why.
+    /// The e-mail address that was not accepted, and the reason.
     pub untrusted_email: Option<String>,
-    /// The names of the claims that came, as many as are worth showing.
+    /// The names of the received claims, up to a maximum.
     pub claims: Vec<String>,
-    /// How many more there are.
+    /// The number of claims that are not shown.
     pub claims_more: usize,
-    /// The groups the provider named, as many as are worth showing.
+    /// The received groups, up to a maximum.
     pub groups: Vec<String>,
-    /// How many more there are.
+    /// The number of groups that are not shown.
     pub groups_more: usize,
-    /// Whom to ask, such as an e-mail address; none when nobody is configured.
+    /// The configured contact for access requests, such as an e-mail address.
     pub contact: Option<String>,
-    /// The request's reference id.
+    /// The reference ID of the request.
     pub reference: String,
 }
 
-/// The page.
+/// The page of this user.
 pub fn page(signed_in: &SignedIn) -> NoAccessPage {
     let identity = &signed_in.session.identity;
     let groups = &identity.groups;

@@ -1,34 +1,33 @@
-//! The portal: my accounts, and in each the roles I may take. Its view borrows from the grants, because a page may list thousands.
-//! Which roles there are, how long they last and what locks them was decided elsewhere.
+//! The portal page: accounts and their roles. The view model borrows from the grants, because a page can list thousands of roles.
 use crate::web::pages::layout::{Link, Viewer};
 use askama::Template;
 use std::borrow::Cow;
 
-/// Words of a search that count: each is looked for in every row.
+/// The maximum number of words of a search. Each is searched in every row.
 const SEARCH_WORDS_MAX: usize = 16;
 
-/// `GET /`: every account and role of the person, searchable, with what can be done with each.
+/// `GET /`: all accounts and roles of the user, with a search.
 #[derive(Debug, Template)]
 #[template(path = "portal.html")]
 pub struct PortalPage<'a> {
-    /// Who looks.
+    /// The signed-in user.
     pub viewer: Viewer,
-    /// The search that `accounts` was narrowed to by [`PortalPage::narrow`]; empty for none.
+    /// The search that [`PortalPage::narrow`] applied; empty for none.
     pub query: String,
-    /// The accounts, in the order to show.
+    /// The accounts, in display order.
     pub accounts: Vec<AccountSection<'a>>,
 }
 
-/// An account and the person's roles in it.
+/// An account and the roles of the user in it.
 #[derive(Debug, Clone)]
 pub struct AccountSection<'a> {
-    /// Twelve digits.
+    /// The 12-digit account ID.
     pub id: Cow<'a, str>,
-    /// The configured name.
+    /// The configured account name.
     pub name: Cow<'a, str>,
-    /// The organizational unit's path; empty for none.
+    /// The path of the organizational unit; empty for none.
     pub ou: Cow<'a, str>,
-    /// Tags as `key=value`.
+    /// The tags, as `key=value`.
     pub tags: Vec<Cow<'a, str>>,
     /// At least one role.
     pub roles: Vec<RoleRow<'a>>,
@@ -37,29 +36,29 @@ pub struct AccountSection<'a> {
 /// A permission set, or a variant of one, in an account.
 #[derive(Debug, Clone)]
 pub struct RoleRow<'a> {
-    /// The permission set's name.
+    /// The name of the permission set.
     pub permission_set: Cow<'a, str>,
-    /// The variant's name; empty for the permission set itself.
+    /// The name of the variant; empty for the permission set itself.
     pub variant: Cow<'a, str>,
-    /// The longest role session, such as `1 h`.
+    /// The maximum role session duration, such as `1 h`.
     pub duration: Cow<'a, str>,
-    /// What sets that limit, such as `limit of assignment payments-developers`; empty when it is the permission set's own.
+    /// What limits the duration, such as `limit of assignment payments-developers`; empty for the permission set itself.
     pub reason: Cow<'a, str>,
-    /// What must happen first; none when the role can be taken now. Rare and large, so it stands elsewhere.
+    /// The unmet conditions; none if the role can be used now. Boxed, because it is rare and large.
     pub lock: Option<Box<Lock>>,
 }
 
-/// Why a role that the person has cannot be taken now.
+/// Why an assigned role cannot be used now.
 #[derive(Debug, Clone)]
 pub struct Lock {
     /// A sentence, such as `Needs a second factor.`
     pub reason: String,
-    /// What the person can do about it, such as signing in again with a second factor.
+    /// The next step of the user, such as signing in again with a second factor.
     pub action: Option<Link>,
 }
 
 impl PortalPage<'_> {
-    /// How many roles are listed.
+    /// The number of listed roles.
     #[must_use]
     pub fn role_count(&self) -> usize {
         self.accounts
@@ -68,7 +67,7 @@ impl PortalPage<'_> {
             .sum()
     }
 
-    /// About how long the page will be.
+    /// The approximate size of the page, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         const FRAME: usize = 6 * 1024;
@@ -77,15 +76,15 @@ impl PortalPage<'_> {
         FRAME + ACCOUNT * self.accounts.len() + ROLE * self.role_count()
     }
 
-    /// Keeps what matches `query`; see `narrow`.
+    /// Keeps the roles that match `query`; see [`narrow`].
     pub fn narrow(&mut self, query: &str) {
         self.query = query.trim().to_owned();
         narrow(&mut self.accounts, &self.query);
     }
 }
 
-/// Keeps what matches `query`, for people without the script: each word must occur in the role's name or in its account's
-/// name, id, organizational unit or tags, whatever the case. The script's search follows the same rule.
+/// Keeps the roles that match `query`, for browsers without JavaScript. Each word must occur in the name of the role or in the
+/// name, ID, organizational unit or tags of its account, regardless of case. The search of the script follows the same rule.
 pub fn narrow(accounts: &mut Vec<AccountSection<'_>>, query: &str) {
     let words = query.split_whitespace().take(SEARCH_WORDS_MAX);
     let words: Vec<String> = words.map(search_word).collect();
@@ -119,7 +118,7 @@ impl AccountSection<'_> {
     }
 }
 
-/// A word to look for. Account ids are often written `1111-2222-3333`; the dashes are not part of them.
+/// Normalizes a search word. Account IDs are often written as `1111-2222-3333`, so the dashes are removed.
 fn search_word(word: &str) -> String {
     let id_like = word.len() > 4 && word.chars().all(|c| c.is_ascii_digit() || c == '-');
     if id_like {
@@ -322,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_finds_by_account_role_tag_and_id() {
+    fn search_matches_account_role_tag_and_id() {
         assert_eq!(found("  "), found(""));
         assert_eq!(found("").len(), 7);
         assert_eq!(found("SANDBOX").len(), 2);

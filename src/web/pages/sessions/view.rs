@@ -1,61 +1,61 @@
-//! My sessions: where I am signed in, and ending what I do not want. Rows are named by an opaque id that is worth nothing as a cookie.
+//! The page of sessions. Rows are identified by an opaque ID that is not valid as a cookie.
 use crate::web::pages::layout::{Moment, Viewer};
 use askama::Template;
 
-/// `GET /sessions`. Its forms are `POST /sessions/end` with `session`, or with `others=true` for all but this one.
+/// `GET /sessions`. Its forms are `POST /sessions/end` with `session`, or with `others=true` for all other sessions.
 #[derive(Debug, Template)]
 #[template(path = "sessions.html")]
 pub struct SessionsPage {
-    /// Who looks.
+    /// The signed-in user.
     pub viewer: Viewer,
-    /// The browsers, this one first.
+    /// The browser sessions, the current one first.
     pub sessions: Vec<SessionRow>,
-    /// The command lines and other clients, newest first.
+    /// The client sessions, newest first.
     pub clients: Vec<ClientRow>,
-    /// What was just done, such as "One session has been ended."
+    /// The result of the previous action, such as "The session was ended."
     pub notice: Option<String>,
 }
 
-/// One signed-in browser.
+/// A browser session.
 #[derive(Debug, Clone)]
 pub struct SessionRow {
-    /// The public handle for ending it.
+    /// The public ID of the session.
     pub id: String,
-    /// Whether this is the session the page is shown in.
+    /// Whether this is the session of this browser.
     pub current: bool,
-    /// The browser in words, such as `Firefox on Linux`.
+    /// The browser, such as `Firefox on Linux`.
     pub browser: String,
-    /// The address it was last seen from.
+    /// The last IP address.
     pub address: String,
-    /// The provider's title.
+    /// The title of the identity provider.
     pub provider: String,
-    /// When the person signed in.
+    /// When the user signed in.
     pub started: Moment,
-    /// When it was last used.
+    /// When the session was last used.
     pub last_seen: Moment,
 }
 
-/// What a person allowed a command line or another client.
+/// A client session: a command line or another program.
 #[derive(Debug, Clone)]
 pub struct ClientRow {
-    /// The public handle for ending it.
+    /// The public ID of the session.
     pub id: String,
-    /// What the client calls itself, which nobody has checked.
+    /// The client name, which is not verified.
     pub name: String,
-    /// How it signed in, such as `with this machine’s browser`.
+    /// How the client signed in, such as `with a device code`.
     pub flow: &'static str,
-    /// The one role that it has, such as `Developer in 444455556666`; none when it has all of the person's.
+    /// The role of the client, such as `Developer in 444455556666`; none if it can use all roles of the user.
     pub role: Option<String>,
-    /// The address it asked from.
+    /// The IP address of the client.
     pub address: String,
-    /// Since when.
+    /// When the session started.
     pub started: Moment,
-    /// The end at the latest.
+    /// The latest end of the session.
     pub ends: Moment,
 }
 
 impl SessionsPage {
-    /// Whether there is anything else to end.
+    /// Whether the user has other sessions.
     fn has_others(&self) -> bool {
         !self.clients.is_empty() || self.sessions.iter().any(|session| !session.current)
     }
@@ -85,7 +85,7 @@ mod samples {
         let [id, name, address] = texts.map(String::from);
         ClientRow {
             id,
-            flow: "with a code",
+            flow: "with a device code",
             role: Some(name.clone()),
             name,
             address,
@@ -119,7 +119,7 @@ mod samples {
                 viewer: Viewer::sample(),
                 sessions: std::iter::once(this).chain(others).collect(),
                 clients: vec![client(["f7a4", "botocore-client-rolecall", "192.0.2.17"])],
-                notice: Some("One session has been ended.".into()),
+                notice: Some("The session was ended.".into()),
             };
             let mut hostile_row = row(false, [HOSTILE; 4]);
             hostile_row.started = Moment::sample(HOSTILE, HOSTILE);

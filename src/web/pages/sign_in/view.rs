@@ -1,28 +1,28 @@
-//! The doors: choosing how to sign in, and the page after signing out. Nobody is signed in here, so nothing here is personal.
+//! The sign-in page. It is shown without a session and contains no user data.
 use askama::Template;
 
-/// `GET /sign-in`: choose a provider, by its button or by e-mail address.
+/// `GET /sign-in`: the choice of an identity provider, by its button or by e-mail address.
 #[derive(Debug, Template)]
 #[template(path = "sign_in.html")]
 pub struct SignInPage {
-    /// The configured providers, in the order of the configuration.
+    /// The providers, in the order of the configuration.
     pub providers: Vec<ProviderChoice>,
-    /// Whether some provider has `domains`, so that an e-mail address tells where to go.
+    /// Whether a provider has `domains`, so that an e-mail address can select it.
     pub email_field: bool,
-    /// What was typed before; empty at first.
+    /// The previous input; empty at first.
     pub email: String,
-    /// Why that did not help, such as "No identity provider is set up for example.org."
+    /// Why the previous input was rejected, such as "No identity provider is configured for example.org."
     pub email_error: Option<String>,
-    /// Where to go after signing in: a path on our own origin; empty for the portal.
+    /// The path to return to after signing in; empty for the portal.
     pub return_to: String,
-    /// What the person should know first, such as "Your session has ended."
+    /// A notice, such as "Redirecting to Okta …".
     pub notice: Option<String>,
 }
 
-/// A button of the chooser.
+/// A button of the sign-in page.
 #[derive(Debug, Clone)]
 pub struct ProviderChoice {
-    /// The provider's title.
+    /// The title of the provider.
     pub title: String,
     /// `/sign-in/{provider}` with `return_to`, percent-encoded.
     pub href: String,
@@ -59,9 +59,9 @@ mod samples {
                 providers,
                 email_field: true,
                 email: "alice@example.org".into(),
-                email_error: Some("No identity provider is set up for example.org. Check the address, or choose one below.".into()),
+                email_error: Some("No identity provider is configured for example.org. Check the address, or choose one below.".into()),
                 return_to: "/console?account=111122223333&permission_set=Developer".into(),
-                notice: Some("Your session has ended. Sign in again to go on where you were.".into()),
+                notice: Some("Your session has ended. Sign in again to continue.".into()),
             };
             let hostile = Self {
                 providers: vec![choice(HOSTILE, HOSTILE)],

@@ -1,29 +1,29 @@
-//! The page after signing out. Nobody is signed in here, so nothing here is personal.
+//! The page after a sign-out. It is shown without a session and contains no user data.
 use askama::Template;
 
-/// Shown after signing out. The session here has ended before this page is rendered.
+/// The page after a sign-out. The session has ended before this page is rendered.
 #[derive(Debug, Template)]
 #[template(path = "signed_out.html")]
 pub struct SignedOutPage {
-    /// The provider at which the person may still be signed in; none when the provider's own logout was done too.
+    /// The provider at which the user may still be signed in; none if the provider completed its own logout.
     pub still_signed_in_at: Option<String>,
-    /// The person's command lines and other clients.
+    /// The client sessions of the user.
     pub clients: SignedOutClients,
 }
 
-/// What a sign-out says of the person's clients, which it does not end.
+/// The client sessions after a sign-out, which does not end them.
 #[derive(Debug, Clone)]
 pub enum SignedOutClients {
-    /// Nothing: there are none, or this browser may not know.
+    /// There are none, or this browser has no valid ticket.
     Unknown,
-    /// So many are still signed in; the form is `POST /sign-out/clients`.
+    /// Client sessions remain; the form is `POST /sign-out/clients`.
     Remaining {
-        /// At least one.
+        /// The number of client sessions, at least one.
         count: usize,
-        /// The form's token.
+        /// The CSRF token of the form.
         csrf: String,
     },
-    /// They have just ended, too.
+    /// The client sessions were ended.
     Ended,
 }
 

@@ -1,4 +1,4 @@
-//! The profiles of one person's roles.
+//! The profiles for the roles of a user.
 
 use rolecall_core::access::{Account, Grants, PermissionSet, VariantName};
 use rolecall_wire::config::{Profile, distinguish};
@@ -6,7 +6,7 @@ use rolecall_wire::shell;
 
 use crate::web::pages::format;
 
-/// A profile for each role, those that today's sign-in does not open included: a file outlives a sign-in.
+/// A profile for each role, including locked roles, because the file outlives the sign-in.
 pub fn profiles(grants: &Grants) -> Vec<Profile> {
     let mut profiles: Vec<(String, Profile)> = Vec::new();
     let mut add = |account: &Account, set: &PermissionSet, variant: Option<&VariantName>, note| {

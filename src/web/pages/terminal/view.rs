@@ -1,4 +1,4 @@
-//! "Use it in your terminal": the file, the commands, what some programs need besides, and client compatibility.
+//! The terminal page: the file, the commands, additional configuration of some programs, and client compatibility.
 use crate::web::pages::credentials::view::Snippet;
 use crate::web::pages::layout::Viewer;
 use askama::Template;
@@ -7,34 +7,34 @@ use askama::Template;
 #[derive(Debug, Template)]
 #[template(path = "terminal.html")]
 pub struct TerminalPage {
-    /// The signed-in person.
+    /// The signed-in user.
     pub viewer: Viewer,
-    /// Every profile of the person, for the choice of one.
+    /// All profiles of the user, to choose from.
     pub choices: Vec<ProfileChoice>,
-    /// `/config?format=text`, with the profile that is shown.
+    /// The URL of the file as plain text, with the selected profile.
     pub text_href: String,
     /// The block for `~/.aws/config`.
     pub file: String,
-    /// What is shown with a profile's name; none when the person has no role.
+    /// The examples that contain the name of a profile; none if the user has no role.
     pub example: Option<Example>,
     /// The `[default]` section.
     pub default_section: String,
-    /// The environment variables, one snippet for each kind of terminal.
+    /// The environment variables, one snippet for each shell.
     pub variables: Vec<Snippet>,
-    /// Whether this is an installation for trying, without TLS.
+    /// Whether this is a test installation without TLS.
     pub plain_http: bool,
 }
 
 /// An entry of the choice of profiles.
 #[derive(Debug)]
 pub struct ProfileChoice {
-    /// The profile's name.
+    /// The name of the profile.
     pub name: String,
-    /// Whether the page shows this profile alone.
+    /// Whether the page shows only this profile.
     pub selected: bool,
 }
 
-/// What is shown with a profile's name.
+/// The examples that contain the name of a profile.
 #[derive(Debug)]
 pub struct Example {
     /// The first profile of the block.

@@ -172,7 +172,7 @@ async fn signed_in_by_the_browser() -> Result<()> {
     let (login, address) = desk.begin(&["login", "--profile", "dev"]).await?;
     let mut browser = desk.choose(&address, DEVELOPER).await?;
     // The page goes on by itself; this browser follows its link.
-    let page = browser.click("Go on if nothing happens").await?;
+    let page = browser.click("Continue").await?;
     ensure!(page.url().path() == "/oauth/callback", "{}", page.url());
     let said = Desk::ends(login).await?;
     ensure!(said.contains(ARN), "{said}");

@@ -100,8 +100,7 @@ async fn a_code_is_carried_to_another_machine() -> Result<()> {
     let mut browser = fixture.signed_in("alice").await?;
     let page = browser.open(&fixture.at(&terminal.address())).await?;
     ensure!(
-        page.text()
-            .contains("Did this link come from somebody else?"),
+        page.text().contains("Did someone else send you this link?"),
         "{}",
         page.text()
     );
@@ -111,7 +110,7 @@ async fn a_code_is_carried_to_another_machine() -> Result<()> {
         "{}",
         page.url()
     );
-    ensure!(page.text().contains("Give this code to nobody"));
+    ensure!(page.text().contains("Do not share this code"));
     let shown = page.select("#code")?;
     let pasted = String::from_utf8(STANDARD.decode(shown.first().context("no code")?)?)?;
     let code = parameter(&format!("/?{pasted}"), "code").context("no code")?;
@@ -187,7 +186,7 @@ async fn somebody_who_says_no_gives_nothing() -> Result<()> {
     let terminal = Terminal::new()?;
     let mut browser = fixture.signed_in("alice").await?;
     browser.open(&fixture.at(&terminal.address())).await?;
-    let page = browser.press("Cancel: give it nothing", &[]).await?;
+    let page = browser.press("Cancel", &[]).await?;
     let to = refresh(&page)?;
     ensure!(
         to.starts_with("http://127.0.0.1:33389/oauth/callback?error=access_denied&"),
@@ -195,7 +194,7 @@ async fn somebody_who_says_no_gives_nothing() -> Result<()> {
     );
     let terminal = Terminal::remote(&fixture)?;
     browser.open(&fixture.at(&terminal.address())).await?;
-    let page = browser.press("Cancel: give it nothing", &[]).await?;
+    let page = browser.press("Cancel", &[]).await?;
     ensure!(page.url().path() == "/", "{}", page.url());
     ensure!(fixture.events("consent_denied").await?.len() == 2);
     ensure!(fixture.stack.aws.issued().is_empty());

@@ -14,8 +14,8 @@ async fn only_the_header_opens_anything() -> Result<()> {
     ];
     for path in &paths {
         let and = if path.contains('?') { '&' } else { '?' };
-        let unheard = "The header x-amz-sso_bearer_token did not arrive. A reverse proxy";
-        let unclear = "The header x-amz-sso_bearer_token is not one access token.";
+        let unheard = "The header x-amz-sso_bearer_token is missing. A reverse proxy";
+        let unclear = "The header x-amz-sso_bearer_token must contain exactly one access token.";
         let foreign = "This access token was not issued by Rolecall at http://127.0.0.1:";
         let ended = "Session token not found or invalid";
         let (expired, printed) = ("UnauthorizedException", "InvalidRequestException");

@@ -82,7 +82,7 @@ async fn a_client_is_seen_and_ended_beside_the_browsers() -> Result<()> {
         live += u16::from(fixture.ask(token, "/assignment/accounts").await?.0 == 200);
     }
     ensure!(live == 1, "{live} live");
-    let page = browser.press("End all others", &[]).await?;
+    let page = browser.press("End all other sessions", &[]).await?;
     ensure!(page.select("ul[aria-labelledby=clients] > li")?.is_empty());
     for token in &tokens {
         ensure!(fixture.ask(token, "/assignment/accounts").await?.0 == 401);

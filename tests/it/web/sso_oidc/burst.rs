@@ -26,7 +26,7 @@ async fn one_answer_serves_a_burst_of_devices() -> Result<()> {
     ensure!(
         page.select("li")?
             .iter()
-            .filter(|line| line.contains("Another that calls itself the same"))
+            .filter(|line| line.contains("Another request with the same program name"))
             .count()
             == 11
     );

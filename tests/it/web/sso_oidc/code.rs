@@ -15,9 +15,9 @@ async fn a_program_on_this_computer_is_let_in() -> Result<()> {
     let page = browser.sign_in_at_provider("alice").await?;
     ensure!(page.url().as_str() == url, "{}", page.url());
     for part in [
-        "Let this program use your AWS access?",
+        "Allow this program to use your AWS access?",
         "botocore-client-rc",
-        "Nobody has checked that",
+        "It is not verified",
         "127.0.0.1",
         "roles in 3 accounts",
     ] {
@@ -309,7 +309,7 @@ async fn only_the_person_who_saw_the_request_answers_it() -> Result<()> {
         answer
             .text()
             .await?
-            .contains("Let this program use your AWS access?")
+            .contains("Allow this program to use your AWS access?")
     );
     let mixed = Pass {
         cookie: alice.cookie.clone(),

@@ -11,11 +11,7 @@ async fn a_new_sign_in_is_offered_when_little_of_the_session_is_left() -> Result
     let mut browser = fixture.signed_in("alice").await?;
     let ask = fixture.authorize(&client, "s");
     let page = browser.open(&ask).await?;
-    ensure!(
-        !page.text().contains("Sign in again first"),
-        "{}",
-        page.text()
-    );
+    ensure!(!page.text().contains("Sign in again"), "{}", page.text());
     // In use all day.
     for _ in 0..29 {
         fixture.clock.advance(Duration::from_secs(15 * 60));
@@ -27,7 +23,7 @@ async fn a_new_sign_in_is_offered_when_little_of_the_session_is_left() -> Result
         "{}",
         page.text()
     );
-    let page = browser.click("Sign in again first").await?;
+    let page = browser.click("Sign in again").await?;
     let page = match crate::operate::is_at_provider(&page)? {
         true => browser.sign_in_at_provider("alice").await?,
         false => page,

@@ -38,12 +38,12 @@ async fn a_program_without_a_browser_is_let_in() -> Result<()> {
     );
     for part in [
         "botocore-client-rc",
-        "Nobody has checked that",
+        "It is not verified",
         "127.0.0.1",
         "Alice",
         "roles in 3 accounts",
         &code[..4],
-        "Did somebody send you this link",
+        "Did someone send you this link",
     ] {
         ensure!(
             page.text().contains(part),
@@ -59,7 +59,8 @@ async fn a_program_without_a_browser_is_let_in() -> Result<()> {
         .press("Allow", &[("retyped", &code[5..].to_lowercase())])
         .await?;
     ensure!(
-        page.text().contains("Go on in your terminal"),
+        page.text()
+            .contains("Access granted. Return to your terminal."),
         "{}",
         page.text()
     );
@@ -102,7 +103,7 @@ async fn a_code_is_typed_whole_where_there_is_no_link() -> Result<()> {
         .press("Continue", &[("user_code", "BCDF-XXXX")])
         .await?;
     ensure!(
-        page.text().contains("No program waits with this code"),
+        page.text().contains("This code is not valid"),
         "{}",
         page.text()
     );
@@ -110,14 +111,15 @@ async fn a_code_is_typed_whole_where_there_is_no_link() -> Result<()> {
     let page = browser.press("Continue", &[("user_code", &typed)]).await?;
     ensure!(
         page.text()
-            .contains("Let this program use your AWS access?"),
+            .contains("Allow this program to use your AWS access?"),
         "{}",
         page.text()
     );
     ensure!(page.select("#retyped")?.is_empty(), "asked twice");
     let page = browser.press("Allow", &[]).await?;
     ensure!(
-        page.text().contains("Go on in your terminal"),
+        page.text()
+            .contains("Access granted. Return to your terminal."),
         "{}",
         page.text()
     );
@@ -159,7 +161,10 @@ async fn a_link_alone_allows_nothing() -> Result<()> {
         .await?
         .text()
         .await?;
-    ensure!(!page.contains("Go on in your terminal"), "{page}");
+    ensure!(
+        !page.contains("Access granted. Return to your terminal."),
+        "{page}"
+    );
     let get = fixture.get(&format!(
         "{}&decision=allow&retyped={}",
         shown(&code),
@@ -184,7 +189,8 @@ async fn a_no_is_final() -> Result<()> {
     browser.open(&fixture.at(&shown(&code))).await?;
     let page = browser.press("Deny", &[]).await?;
     ensure!(
-        page.text().contains("The program gets nothing"),
+        page.text()
+            .contains("Access denied. You can close this page."),
         "{}",
         page.text()
     );
@@ -192,7 +198,7 @@ async fn a_no_is_final() -> Result<()> {
     denied.refused(400, "AccessDeniedException", "access_denied")?;
     let page = browser.open(&fixture.at(&shown(&code))).await?;
     ensure!(
-        page.text().contains("No program waits with this code"),
+        page.text().contains("This code is not valid"),
         "{}",
         page.text()
     );
@@ -211,7 +217,7 @@ async fn an_old_sign_in_is_not_enough() -> Result<()> {
     let code = started.user_code()?;
     let page = browser.open(&fixture.at(&shown(&code))).await?;
     ensure!(
-        page.text().contains("Sign in once more first") && !page.text().contains("botocore"),
+        page.text().contains("Sign in again to continue") && !page.text().contains("botocore"),
         "{}",
         page.text()
     );
@@ -283,7 +289,7 @@ async fn it_can_be_switched_off() -> Result<()> {
     let mut browser = fixture.signed_in("alice").await?;
     let page = browser.open(&fixture.at(&shown("BCDF-GHJK"))).await?;
     ensure!(
-        page.text().contains("Codes are switched off here"),
+        page.text().contains("Device codes are disabled"),
         "{}",
         page.text()
     );

@@ -142,11 +142,7 @@ async fn polling_follows_the_interval() -> Result<()> {
         .header(COOKIE, &pass.cookie)
         .send()
         .await?;
-    ensure!(
-        page.text()
-            .await?
-            .contains("No program waits with this code")
-    );
+    ensure!(page.text().await?.contains("This code is not valid"));
     Ok(())
 }
 

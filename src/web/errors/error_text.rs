@@ -1,4 +1,4 @@
-//! What there is to say about an error on every surface, and in the log.
+//! The status, code and texts of an error, common to all surfaces and the log.
 
 use std::error::Error as StdError;
 
@@ -9,31 +9,31 @@ use rolecall_core::record::rate_limit::{LimitExceeded, LimitName};
 
 use super::code::ErrorCode;
 
-/// Whose fault an error is; the level of its log line depends on it.
+/// The cause of an error; it selects the level of the log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The request's: `INFO`.
+    /// The request: `INFO`.
     Caller,
-    /// A refusal of a provider or of AWS: `WARN`.
+    /// An identity provider or AWS rejected the request: `WARN`.
     Upstream,
-    /// The gateway's, or an outage: `ERROR`.
-    Ours,
+    /// The gateway or an outage: `ERROR`.
+    Gateway,
 }
 
-/// What there is to say about an error. Each surface adds its own names to it.
+/// The status, code and texts of an error. Each surface adds its own exception names.
 #[derive(Clone, Debug)]
-pub struct Explanation {
-    /// The status of the response.
+pub struct ErrorText {
+    /// The HTTP status of the response.
     pub status: StatusCode,
-    /// Whose fault it is.
+    /// The cause of the error.
     pub fault: Fault,
-    /// The code.
+    /// The stable code.
     pub code: ErrorCode,
-    /// What happened.
+    /// What happened, in one or two sentences.
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
-    /// For the administrator.
+    /// Details for the administrator.
     pub detail: Option<String>,
     /// `Retry-After` in seconds.
     pub retry_after: Option<u32>,
@@ -43,8 +43,8 @@ pub struct Explanation {
     pub causes: String,
 }
 
-impl Explanation {
-    /// An explanation without a hint.
+impl ErrorText {
+    /// An error without a hint.
     pub fn new(
         status: StatusCode,
         fault: Fault,
@@ -68,14 +68,14 @@ impl Explanation {
     pub fn internal(message: &str) -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            Fault::Ours,
+            Fault::Gateway,
             "internal",
             message,
         )
-        .hint("Try again. If it stays like this, tell your administrator the reference below.")
+        .hint("Try again. If the problem persists, contact your administrator and include the reference ID.")
     }
 
-    /// A request that cannot be read.
+    /// An invalid request (400).
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -83,10 +83,10 @@ impl Explanation {
             "bad_request",
             message,
         )
-        .hint("Go back to the portal and start from there.")
+        .hint("Return to the portal and try again.")
     }
 
-    /// Nobody is signed in, and nothing was done.
+    /// The request has no valid session (401).
     pub fn not_signed_in() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
@@ -94,39 +94,39 @@ impl Explanation {
             "sign_in_first",
             "You are not signed in, or your session has ended.",
         )
-        .hint("Nothing was done. Sign in, then try once more.")
+        .hint("No changes were made. Sign in and try again.")
     }
 
-    /// Adds what to do next.
+    /// Sets what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Adds what the administrator needs.
+    /// Sets the details for the administrator.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// Adds the chain of causes.
+    /// Sets the chain of causes for the log.
     #[must_use]
-    pub fn because(mut self, cause: &(dyn StdError + 'static)) -> Self {
+    pub fn caused_by(mut self, cause: &(dyn StdError + 'static)) -> Self {
         self.causes = text::chain(cause);
         self
     }
 
-    /// Adds `Retry-After`.
+    /// Sets `Retry-After`, in seconds.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// What happened and what to do next, in one text: AWS's clients print it, and nothing else.
-    pub fn text(&self) -> String {
+    /// The message followed by the hint. AWS clients print this text and nothing else.
+    pub fn full_text(&self) -> String {
         match &self.hint {
             Some(hint) => format!("{} {hint}", self.message),
             None => self.message.clone(),
@@ -134,11 +134,11 @@ impl Explanation {
     }
 }
 
-impl From<&LimitExceeded> for Explanation {
+impl From<&LimitExceeded> for ErrorText {
     fn from(exceeded: &LimitExceeded) -> Self {
         let seconds = exceeded.retry_after_seconds();
         let unit = if seconds == 1 { "second" } else { "seconds" };
-        let explanation = Self::new(
+        let error_text = Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             Fault::Caller,
             "rate_limited",
@@ -146,7 +146,7 @@ impl From<&LimitExceeded> for Explanation {
         );
         Self {
             limit: Some(exceeded.limit),
-            ..explanation
+            ..error_text
                 .hint(format!("Try again in {seconds} {unit}."))
                 .retry_after(seconds)
         }
@@ -157,39 +157,39 @@ fn limit_message(limit: LimitName) -> &'static str {
     match limit {
         LimitName::SignIn => "Too many sign-ins were started from your network and not completed.",
         LimitName::PendingSignIns | LimitName::CompletedSignIns => {
-            "Too many sign-ins were started everywhere and not completed; few more are let in."
+            "Too many sign-ins are in progress on this server. New sign-ins are limited."
         }
         LimitName::PendingDevices => {
-            "Too many device authorizations were started everywhere; few more are let in."
+            "Too many device authorizations are in progress on this server. New ones are limited."
         }
         LimitName::Failures
         | LimitName::UnverifiedMessages
         | LimitName::UnverifiedFrames
-        | LimitName::RefusedSignIns => "Too many requests from your network were refused.",
+        | LimitName::RefusedSignIns => "Too many requests from your network were rejected.",
         LimitName::WaitingMessages => {
-            "Too many messages of identity providers from your network are waiting to be read."
+            "Too many identity provider messages from your network are waiting to be processed."
         }
-        LimitName::SamlResponses => "Too many responses were sent for one sign-in.",
+        LimitName::SamlResponses => "Too many SAML responses were sent for this sign-in.",
         LimitName::Register => "Too many clients were registered from your network.",
         LimitName::DeviceAuthorization => {
             "Too many device authorizations were started from your network."
         }
-        LimitName::Credentials => "You requested credentials too often.",
-        LimitName::StsRate => "Too many credentials are being requested for this account.",
-        LimitName::UserCodes => "Too many wrong codes were entered.",
+        LimitName::Credentials => "You requested credentials too many times.",
+        LimitName::StsRate => "Too many credentials were requested for this account.",
+        LimitName::UserCodes => "Too many incorrect codes were entered.",
     }
 }
 
-impl From<&StoreError> for Explanation {
+impl From<&StoreError> for ErrorText {
     fn from(error: &StoreError) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            Fault::Ours,
+            Fault::Gateway,
             "unavailable",
-            "The sessions or the audit trail cannot be reached, and nothing is issued without them. You stay signed in.",
+            "The session store or the audit log is unavailable, and no credentials are issued without them. You remain signed in.",
         )
-        .hint("Try again in a moment.")
-        .because(error)
+        .hint("Try again in a few seconds.")
+        .caused_by(error)
         .retry_after(5)
     }
 }
