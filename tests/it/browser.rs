@@ -1,6 +1,6 @@
-//! The portal in a real Chromium: at desktop and phone width, light and dark, with pictures kept for people to look at.
+//! Tests of the portal in Chromium, at desktop and phone width, in light and dark mode. They store screenshots.
 //!
-//! Needs the browser and the Node.js peers that `cargo xtask test` installs; without them the tests are left out.
+//! They require Chromium and the Node.js peers, which `cargo xtask test` installs. Without them the tests are skipped.
 
 mod consent;
 mod login;
@@ -15,26 +15,26 @@ use rolecall_testkit::node;
 use rolecall_testkit::process::Process;
 use serde_json::Value;
 
-/// A loaded machine draws slowly.
+/// Generous, because rendering is slow on a loaded machine.
 const WALK_MAX: Duration = Duration::from_secs(180);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_portal_works_on_a_desk_in_light() -> Result<()> {
+async fn portal_works_on_desktop_in_light_mode() -> Result<()> {
     walk("light", 1_280).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_portal_works_on_a_desk_in_dark() -> Result<()> {
+async fn portal_works_on_desktop_in_dark_mode() -> Result<()> {
     walk("dark", 1_280).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_portal_works_on_a_phone_in_light() -> Result<()> {
+async fn portal_works_on_phone_in_light_mode() -> Result<()> {
     walk("light", 390).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_portal_works_on_a_phone_in_dark() -> Result<()> {
+async fn portal_works_on_phone_in_dark_mode() -> Result<()> {
     walk("dark", 390).await
 }
 
@@ -43,14 +43,14 @@ fn has_browser() -> bool {
 }
 
 async fn walk(scheme: &'static str, width: u32) -> Result<()> {
-    match walked("portal.mjs", scheme, width).await? {
-        Some((stack, seen)) => judge(&seen, &stack).with_context(|| format!("{seen:#}")),
+    match run_script("portal.mjs", scheme, width).await? {
+        Some((stack, seen)) => check(&seen, &stack).with_context(|| format!("{seen:#}")),
         None => Ok(()),
     }
 }
 
-/// What a script saw in a stack of its own; none where there is no browser.
-async fn walked(
+/// The observations of a script in its own stack; none without a browser.
+async fn run_script(
     script: &str,
     scheme: &'static str,
     width: u32,
@@ -62,7 +62,7 @@ async fn walked(
     let mut script = node::script(script)?;
     script
         .arg(stack.url())
-        .arg(pictures())
+        .arg(screenshots())
         .arg(scheme)
         .arg(width.to_string());
     let line = tokio::task::spawn_blocking(move || {
@@ -73,21 +73,23 @@ async fn walked(
     Ok(Some((stack, seen)))
 }
 
-/// Where the pictures go: below the build folder, which CI keeps.
-fn pictures() -> PathBuf {
+/// The folder of screenshots, below the build folder, which CI keeps.
+fn screenshots() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots")
 }
 
-/// Whether the walk got to its end, on this machine alone, with nothing to complain about on the way.
-fn well_behaved(seen: &Value) -> Result<()> {
-    ensure!(seen.get("failure").is_none(), "the walk ended early");
+/// Asserts that the script completed, without accessibility violations, console errors or requests to other hosts.
+fn ensure_clean(seen: &Value) -> Result<()> {
+    ensure!(seen.get("failure").is_none(), "{:?}", seen.get("failure"));
     ensure!(
         seen["violations"].as_array().is_some_and(Vec::is_empty),
-        "axe-core complains"
+        "axe-core: {:#}",
+        seen["violations"]
     );
     ensure!(
         seen["complaints"].as_array().is_some_and(Vec::is_empty),
-        "the browser's console complains"
+        "browser console: {:#}",
+        seen["complaints"]
     );
     let local = |host: &Value| {
         host.as_str()
@@ -97,13 +99,14 @@ fn well_behaved(seen: &Value) -> Result<()> {
         seen["hosts"]
             .as_array()
             .is_some_and(|hosts| hosts.iter().all(local)),
-        "a request left the machine"
+        "requests to other hosts: {}",
+        seen["hosts"]
     );
     Ok(())
 }
 
-fn judge(seen: &Value, stack: &TestStack) -> Result<()> {
-    well_behaved(seen)?;
+fn check(seen: &Value, stack: &TestStack) -> Result<()> {
+    ensure_clean(seen)?;
     let text = |name: &str| seen[name].as_str().unwrap_or_default().to_owned();
     for name in [
         "console",
@@ -125,38 +128,47 @@ fn judge(seen: &Value, stack: &TestStack) -> Result<()> {
     }
     ensure!(
         text("console").contains("777788889999") && text("console").contains("alice@example.com"),
-        "the console knows alice"
+        "{}",
+        text("console")
     );
     ensure!(
         text("console").contains("https://eu-west-1.console.aws.amazon.com/s3/home"),
-        "the deep link's destination"
+        "{}",
+        text("console")
     );
     ensure!(
         seen["roles"] == 12 && seen["found"] == 2,
-        "12 roles, two of them found"
+        "{} roles, {} found",
+        seen["roles"],
+        seen["found"]
     );
     let issued = stack.aws.issued();
     let last = issued.last().context("credentials were issued")?;
     ensure!(
         !text("hidden").contains(&last.session_token),
-        "secrets are covered until asked for"
+        "the session token is visible: {}",
+        text("hidden")
     );
     ensure!(
         text("shown").contains(&last.session_token),
-        "and shown when asked for"
+        "the session token is not shown: {}",
+        text("shown")
     );
     ensure!(
         text("copied").contains(&last.session_token) && text("copied").starts_with("export "),
-        "and copied whole"
+        "{}",
+        text("copied")
     );
     ensure!(
         text("config").contains("[profile sandbox-Developer]")
             && text("config").contains("endpoint_url = http://127.0.0.1:"),
-        "the profiles are copied whole"
+        "{}",
+        text("config")
     );
     ensure!(
         text("noAccess").contains("carol") && text("noAccess").contains("platform@example.com"),
-        "carol learns whom to ask"
+        "{}",
+        text("noAccess")
     );
     Ok(())
 }

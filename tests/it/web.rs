@@ -1,8 +1,8 @@
-//! The gateway as a browser meets it, in a stack of its own for every test: stories, every route, and everything that
-//! should not work.
+//! Tests of the HTTP interface. Each test has its own stack: complete flows, all routes, and requests that must be rejected.
 
 mod address;
 mod auth_time;
+mod aws_errors;
 mod aws_login;
 mod callbacks;
 mod connections;
@@ -12,10 +12,9 @@ mod corpora;
 mod credentials;
 mod faults;
 mod forms;
-mod peer;
+mod oidc_peer;
 mod portal;
 mod proxies;
-mod refusals;
 mod renewal;
 mod routes;
 mod saml;
@@ -25,14 +24,14 @@ mod saml_faults;
 mod saml_logged;
 mod saml_logout;
 mod saml_peer;
-mod saml_refused;
+mod saml_rejections;
 mod saml_sample_data;
 mod sessions;
-mod set_up;
 mod sign_in;
 mod sign_out;
 mod sso;
 mod sso_oidc;
+mod terminal;
 mod wire;
 
 use anyhow::{Context as _, Result, ensure};
@@ -46,19 +45,19 @@ use rolecall_testkit::http::client;
 use serde_json::Value;
 use url::Url;
 
-/// The session's cookie on a loopback origin.
+/// The session cookie on a loopback origin.
 const SESSION: &str = "rc_s";
-/// The cookie of a sign-in under way.
+/// The cookie of a pending sign-in.
 const BROWSER: &str = "rc_t";
 
-/// A stack, its clock, and a client that follows nothing.
+/// A stack, its clock, and an HTTP client that follows no redirects.
 struct Fixture {
     stack: TestStack,
     clock: ManualClock,
     client: reqwest::Client,
 }
 
-/// What a signed-in browser holds, for requests made by hand.
+/// The cookie and CSRF token of a signed-in browser, for direct requests.
 #[derive(Clone, Debug)]
 struct Pass {
     cookie: String,
@@ -88,12 +87,12 @@ impl Fixture {
         self.stack.at(path)
     }
 
-    /// A browser that has been nowhere.
+    /// A new browser.
     fn browser(&self) -> Result<Browser> {
         self.stack.browser()
     }
 
-    /// A browser in which somebody has signed in; it shows the portal.
+    /// A browser in which this user is signed in. It shows the portal.
     async fn signed_in(&self, username: &str) -> Result<Browser> {
         let mut browser = self.browser()?;
         browser.open(&self.at("/")).await?;
@@ -107,7 +106,7 @@ impl Fixture {
         Ok(browser)
     }
 
-    /// What the browser of somebody who has just signed in holds.
+    /// The cookie and CSRF token of a user who has just signed in.
     async fn pass(&self, username: &str) -> Result<Pass> {
         pass_of(&self.signed_in(username).await?)
     }
@@ -116,7 +115,7 @@ impl Fixture {
         self.client.get(self.at(path))
     }
 
-    /// A form, as the browser that holds `pass` sends it from our own page; the token comes last.
+    /// A form request of the browser that holds `pass`, sent from a page of the gateway. The CSRF token is the last field.
     fn post(&self, pass: &Pass, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
@@ -129,7 +128,7 @@ impl Fixture {
             .body(body)
     }
 
-    /// As [`Fixture::post`], asking for JSON.
+    /// As [`Fixture::post`], but accepts JSON.
     async fn post_json(
         &self,
         pass: &Pass,
@@ -142,20 +141,20 @@ impl Fixture {
         Ok((status, answer.json().await?))
     }
 
-    /// The audit trail, oldest first.
+    /// The audit events, oldest first.
     async fn trail(&self) -> Result<Vec<Value>> {
         self.stack.audit_events().await
     }
 
-    /// The events of this kind.
+    /// The audit events of this kind.
     async fn events(&self, kind: &str) -> Result<Vec<Value>> {
         let mut events = self.trail().await?;
         events.retain(|event| event["event"] == kind);
         Ok(events)
     }
 
-    /// The reasons of what was refused of `sign_in` or `sign_out`, oldest first: events of their own, and what was
-    /// summarised until now.
+    /// The reasons of rejected sign-ins (`sign_in`) or sign-outs (`sign_out`), oldest first, from single and from summary
+    /// events.
     async fn refused(&self, what: &str) -> Result<Vec<String>> {
         self.stack
             .gateway
@@ -179,7 +178,7 @@ impl Fixture {
         Ok(all)
     }
 
-    /// Begins a sign-in by hand: where the provider is asked, and the cookie to come back with.
+    /// Starts a sign-in: the authorization URL of the provider, and the cookie of the browser.
     async fn begin(&self, path: &str, cookie: Option<&str>) -> Result<(String, String)> {
         let mut request = self.get(path);
         if let Some(cookie) = cookie {
@@ -190,7 +189,7 @@ impl Fixture {
         Ok((to, cookie_set(&answer, BROWSER).context("no cookie")?))
     }
 
-    /// Ends every other session of Alice's: in even rounds by herself in the portal, else by an operator.
+    /// Ends all other sessions of Alice: in even rounds by Alice in the portal, otherwise by an operator.
     async fn end_alice(&self, mine: &Pass, round: usize) -> Result<()> {
         if round.is_multiple_of(2) {
             let ended = self.post(mine, "/sessions/end", &[("others", "true")]);
@@ -203,7 +202,7 @@ impl Fixture {
         Ok(())
     }
 
-    /// Signs in at the provider by hand: the address it sends the browser back to.
+    /// Signs in at the provider: the callback URL.
     async fn approve(&self, authorize: &str, username: &str) -> Result<String> {
         let form = self.client.get(authorize).send().await?.text().await?;
         let request = form
@@ -231,7 +230,7 @@ impl Fixture {
         location(&answer)
     }
 
-    /// Comes back from the provider by hand.
+    /// Sends the callback of the provider.
     async fn come_back(&self, callback: &str, cookie: Option<&str>) -> Result<Response> {
         let mut request = self.client.get(callback);
         if let Some(cookie) = cookie {
@@ -241,7 +240,7 @@ impl Fixture {
     }
 }
 
-/// The session's cookie and a token from the page that is showing.
+/// The session cookie and the CSRF token of the current page.
 fn pass_of(browser: &Browser) -> Result<Pass> {
     let cookie = browser.cookie(SESSION).context("no session cookie")?;
     let tokens = browser.page()?.attributes("input[name=csrf]", "value")?;
@@ -251,7 +250,7 @@ fn pass_of(browser: &Browser) -> Result<Pass> {
     })
 }
 
-/// How often the end of a session is raced; every round is another interleaving. `ROLECALL_RACE_ROUNDS` asks for more.
+/// The number of rounds of a race. `ROLECALL_RACE_ROUNDS` overrides it.
 #[expect(
     clippy::disallowed_methods,
     reason = "names how long the tests may take"
@@ -261,7 +260,7 @@ fn race_rounds() -> usize {
     asked.and_then(|rounds| rounds.parse().ok()).unwrap_or(6)
 }
 
-/// `Location`.
+/// The `Location` header.
 fn location(answer: &Response) -> Result<String> {
     let status = answer.status();
     let to = answer.headers().get(LOCATION);
@@ -269,7 +268,7 @@ fn location(answer: &Response) -> Result<String> {
     Ok(to.to_str()?.to_owned())
 }
 
-/// `name=value` of a cookie that an answer sets.
+/// `name=value` of a cookie that a response sets.
 fn cookie_set(answer: &Response, name: &str) -> Option<String> {
     answer
         .headers()
@@ -280,7 +279,7 @@ fn cookie_set(answer: &Response, name: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// The reference id that a page of a problem shows.
+/// The reference ID of an error page.
 fn reference(page: &Page) -> Result<String> {
     let shown = page.select("#reference")?;
     let shown = shown.first().context("no reference on the page")?.clone();
@@ -288,7 +287,7 @@ fn reference(page: &Page) -> Result<String> {
     Ok(shown)
 }
 
-/// Where a `Refresh` header leads.
+/// The URL of a `Refresh` header.
 fn refresh(page: &Page) -> Result<String> {
     let header = page.header("refresh").context("no Refresh")?;
     Ok(header

@@ -1,29 +1,29 @@
-//! Programs are let in through a real Chromium: a burst of tabs with one click, and a device by keyboard and without
-//! JavaScript. The program, in the script, redeems what it gets.
+//! Tests of the consent pages in Chromium: one decision for several tabs, and a device by keyboard and without JavaScript. The
+//! script also acts as the client and redeems the codes.
 
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn programs_are_let_in_on_a_desk_in_light() -> Result<()> {
+async fn consent_works_on_desktop_in_light_mode() -> Result<()> {
     walk("light", 1_280).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn programs_are_let_in_on_a_phone_in_dark() -> Result<()> {
+async fn consent_works_on_phone_in_dark_mode() -> Result<()> {
     walk("dark", 390).await
 }
 
 async fn walk(scheme: &'static str, width: u32) -> Result<()> {
-    let Some((stack, seen)) = super::walked("consent.mjs", scheme, width).await? else {
+    let Some((stack, seen)) = super::run_script("consent.mjs", scheme, width).await? else {
         return Ok(());
     };
-    judge(&seen, &stack)
+    check(&seen, &stack)
         .await
         .with_context(|| format!("{seen:#}"))
 }
 
-async fn judge(seen: &Value, stack: &TestStack) -> Result<()> {
-    super::well_behaved(seen)?;
+async fn check(seen: &Value, stack: &TestStack) -> Result<()> {
+    super::ensure_clean(seen)?;
     let page = |name: &str| seen["pages"][name].as_str().unwrap_or_default().to_owned();
     for part in [
         "botocore-client-work",
@@ -36,15 +36,21 @@ async fn judge(seen: &Value, stack: &TestStack) -> Result<()> {
     }
     ensure!(
         page("consent-burst").contains("3 requests from 127.0.0.1"),
-        "the burst is shown"
+        "{}",
+        page("consent-burst")
     );
     ensure!(
         page("device-link").contains("2 requests from 127.0.0.1"),
-        "devices join, too"
+        "{}",
+        page("device-link")
     );
     ensure!(seen["denied"] == "access_denied");
     let tokens = seen["tokens"].as_array().context("no tokens")?;
-    ensure!(tokens.len() == 5, "three tabs and two devices");
+    ensure!(
+        tokens.len() == 5,
+        "tokens of three tabs and two devices: {}",
+        tokens.len()
+    );
     for page in [page("signed-out-clients"), page("signed-out-plain")] {
         ensure!(
             page.contains("5 command lines and other programs are still signed in"),

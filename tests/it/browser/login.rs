@@ -1,43 +1,55 @@
-//! Roles are chosen for `aws login` in a real Chromium: by keyboard, without JavaScript, and for another machine. The
-//! program, in the script, redeems what it gets.
+//! Tests of the pages of `aws login` in Chromium: by keyboard, without JavaScript, and with `--remote`. The script also acts as
+//! the client and redeems the codes.
 
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_is_chosen_on_a_desk_in_light() -> Result<()> {
+async fn aws_login_works_on_desktop_in_light_mode() -> Result<()> {
     walk("light", 1_280).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_is_chosen_on_a_phone_in_dark() -> Result<()> {
+async fn aws_login_works_on_phone_in_dark_mode() -> Result<()> {
     walk("dark", 390).await
 }
 
 async fn walk(scheme: &'static str, width: u32) -> Result<()> {
-    match super::walked("login.mjs", scheme, width).await? {
-        Some((stack, seen)) => judge(&seen, &stack).with_context(|| format!("{seen:#}")),
+    match super::run_script("login.mjs", scheme, width).await? {
+        Some((stack, seen)) => check(&seen, &stack).with_context(|| format!("{seen:#}")),
         None => Ok(()),
     }
 }
 
-fn judge(seen: &Value, stack: &TestStack) -> Result<()> {
-    super::well_behaved(seen)?;
+fn check(seen: &Value, stack: &TestStack) -> Result<()> {
+    super::ensure_clean(seen)?;
     let page = |name: &str| seen["pages"][name].as_str().unwrap_or_default().to_owned();
-    ensure!(page("login").contains("aws login") && page("login").contains("127.0.0.1:"));
+    ensure!(
+        page("login").contains("aws login") && page("login").contains("127.0.0.1:"),
+        "{}",
+        page("login")
+    );
     ensure!(
         seen["roles"] == 12 && seen["found"] == 2,
-        "twelve roles, two of them found"
+        "{} roles, {} found",
+        seen["roles"],
+        seen["found"]
     );
     ensure!(seen["denied"] == "access_denied");
-    ensure!(page("login-remote").contains("Did someone else send you this link?"));
-    ensure!(page("login-code").contains("Do not share this code"));
     ensure!(
-        seen["state"] == "remote",
-        "what is copied is what the CLI takes"
+        page("login-remote").contains("Did someone else send you this link?"),
+        "{}",
+        page("login-remote")
     );
     ensure!(
+        page("login-code").contains("Do not share this code"),
+        "{}",
+        page("login-code")
+    );
+    ensure!(seen["state"] == "remote");
+    ensure!(
         page("login-plain").contains("second factor"),
-        "a locked role says what it needs"
+        "{}",
+        page("login-plain")
     );
     let issued = stack.aws.issued();
     let keys: Vec<&str> = issued

@@ -1,4 +1,4 @@
-//! The client's address behind proxies: what opens a role that is bound to a network, and what the trail records.
+//! The client address behind reverse proxies: network conditions of roles, and the address in audit events.
 
 use reqwest::header::HeaderValue;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const ROLE: [(&str, &str); 2] = [("account", "444455556666"), ("permission_set", "Developer")];
 
-/// A stack behind a proxy on loopback, in which bob's role works from one network only.
+/// A stack behind a proxy on loopback, in which the role of bob is restricted to one network.
 async fn fixture(listen: &str) -> Result<Fixture> {
     let from = "accounts = [\"payments-dev\", \"sandbox\"]\n";
     let bound = format!("{from}when = {{ network = [\"10.1.2.0/24\"] }}\n");
@@ -18,7 +18,7 @@ async fn fixture(listen: &str) -> Result<Fixture> {
     .await
 }
 
-/// Asks for the role with these headers; the status, and the address in the trail's newest event.
+/// Requests the role with these headers: the status, and the address in the latest audit event.
 async fn ask(fixture: &Fixture, pass: &Pass, headers: &[(&str, &[u8])]) -> Result<(u16, Value)> {
     let mut request = fixture.post(pass, "/credentials", &ROLE);
     for (name, value) in headers {
@@ -26,18 +26,18 @@ async fn ask(fixture: &Fixture, pass: &Pass, headers: &[(&str, &[u8])]) -> Resul
     }
     let status = request.send().await?.status().as_u16();
     let mut trail = fixture.trail().await?;
-    let mut newest = trail.pop().context("an empty trail")?;
+    let mut newest = trail.pop().context("no audit event")?;
     Ok((status, newest["address"].take()))
 }
 
 #[tokio::test]
-async fn a_forged_address_opens_nothing() -> Result<()> {
+async fn forged_client_address_grants_no_access() -> Result<()> {
     let fixture = fixture("").await?;
     let pass = fixture.pass("bob").await?;
     let inside: &[u8] = b"10.1.2.3";
     let (status, address) = ask(&fixture, &pass, &[("x-forwarded-for", inside)]).await?;
     ensure!(status == 200 && address == "10.1.2.3", "{status} {address}");
-    // nginx's `$proxy_add_x_forwarded_for` behind a client that sends bytes of its own.
+    // nginx with `$proxy_add_x_forwarded_for` and a client that sends its own header.
     let forged: [&[(&str, &[u8])]; 7] = [
         &[("x-forwarded-for", b"\xe9"), ("forwarded", b"for=10.1.2.3")],
         &[
@@ -77,7 +77,7 @@ async fn a_forged_address_opens_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_one_configured_header_is_read() -> Result<()> {
+async fn only_configured_address_header_is_used() -> Result<()> {
     let forwarded: (&str, &[u8]) = ("forwarded", b"for=\"10.1.2.3:4711\";proto=https");
     let listed: (&str, &[u8]) = ("x-forwarded-for", b"10.1.2.3");
     for (listen, opens, closed) in [
@@ -106,7 +106,7 @@ async fn the_one_configured_header_is_read() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_unknown_address_is_shown_as_one_and_joins_nothing() -> Result<()> {
+async fn unknown_address_is_shown_and_never_grouped() -> Result<()> {
     let fixture = fixture("").await?;
     let pass = fixture.pass("bob").await?;
     let page = fixture

@@ -1,4 +1,4 @@
-//! A provider that does not say when people signed in: they are signed in, and what takes a fresh sign-in says what to set.
+//! A provider that does not send `auth_time`: users can sign in, and pages that require a recent sign-in name the setting.
 
 use rolecall_testkit::oidc::{AuthTime, OidcSettings};
 
@@ -30,7 +30,7 @@ async fn fixture(says: AuthTime, more: &str) -> Result<Fixture> {
 }
 
 #[tokio::test]
-async fn where_it_is_never_said_the_pages_say_what_to_set() -> Result<()> {
+async fn missing_auth_time_names_the_setting() -> Result<()> {
     let fixture = fixture(AuthTime::Never, "").await?;
     let mut browser = fixture.signed_in("alice").await?;
     let page = browser.open(&fixture.at("/")).await?;
@@ -53,7 +53,7 @@ async fn where_it_is_never_said_the_pages_say_what_to_set() -> Result<()> {
         "{}",
         page.text()
     );
-    // The provider obeys prompt=login and still says nothing: asking again would lead here again.
+    // The provider supports prompt=login but still sends no auth_time, so another sign-in would not help.
     browser.click("Sign in again").await?;
     let page = browser.sign_in_at_provider("alice").await?;
     ensure!(
@@ -79,7 +79,7 @@ async fn where_it_is_never_said_the_pages_say_what_to_set() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_sign_in_that_was_demanded_may_be_assumed_to_be_new() -> Result<()> {
+async fn assume_now_accepts_requested_reauthentication() -> Result<()> {
     let fixture = fixture(AuthTime::Never, "auth_time = \"assume_now\"\n").await?;
     let mut browser = fixture.signed_in("alice").await?;
     let page = browser
@@ -87,7 +87,7 @@ async fn a_sign_in_that_was_demanded_may_be_assumed_to_be_new() -> Result<()> {
         .await?;
     ensure!(
         page.text().contains("Sign in again to continue"),
-        "a plain one may not: {}",
+        "a normal sign-in is not assumed to be recent: {}",
         page.text()
     );
     browser.click("Sign in again").await?;
@@ -107,7 +107,7 @@ async fn a_sign_in_that_was_demanded_may_be_assumed_to_be_new() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_provider_that_says_it_when_asked_is_asked() -> Result<()> {
+async fn auth_time_claim_is_requested() -> Result<()> {
     let fixture = fixture(AuthTime::WhenAsked, "").await?;
     let mut browser = fixture.signed_in("alice").await?;
     let page = browser

@@ -1,10 +1,10 @@
-//! `aws login`: a terminal that speaks as AWS's CLI does, honest or not, and the browser in which somebody chooses a role.
+//! Tests of `aws login`: a client that behaves like the AWS CLI, or attacks, and the browser in which a user chooses a role.
 
+mod attacks;
 mod clients;
-mod hostile;
+mod flows;
 mod proofs;
 mod race;
-mod stories;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,7 +21,7 @@ use super::*;
 
 const DEVELOPER: &str = "Use this role: Developer in payments-dev";
 
-/// What the CLI keeps while its person is in the browser, and afterwards.
+/// The state of the CLI during and after the browser flow.
 struct Terminal {
     key: SigningKey,
     verifier: String,
@@ -69,7 +69,7 @@ impl Terminal {
         address(&self.request())
     }
 
-    /// Header and claims of a proof as the CLI makes it, each with a `jti` of its own.
+    /// Header and claims of a proof like those of the CLI, with a unique `jti`.
     fn proof_parts(&self, fixture: &Fixture) -> Result<(Map<String, Value>, Value)> {
         let number = self.next_id.replace(self.next_id.get() + 1);
         let whole = self.key.jwk()?;
@@ -78,7 +78,7 @@ impl Terminal {
         let claims = json!({
             "htm": "POST", "htu": fixture.at("/v1/token"), "iat": fixture.clock.now().timestamp(), "jti": format!("jti-{number}"),
         });
-        let header = header.as_object().context("an object")?.clone();
+        let header = header.as_object().context("no object")?.clone();
         Ok((header, claims))
     }
 
@@ -107,18 +107,18 @@ impl Terminal {
         }
     }
 
-    /// Redeems a code with a proper proof.
-    async fn redeem(&self, fixture: &Fixture, code: &str) -> Result<Told> {
+    /// Redeems a code with a valid proof.
+    async fn redeem(&self, fixture: &Fixture, code: &str) -> Result<TokenResponse> {
         let proof = self.proof(fixture)?;
-        tell(fixture, &[&proof], &self.exchange(code)).await
+        send(fixture, &[&proof], &self.exchange(code)).await
     }
 
-    async fn refresh(&self, fixture: &Fixture, refresh_token: &str) -> Result<Told> {
+    async fn refresh(&self, fixture: &Fixture, refresh_token: &str) -> Result<TokenResponse> {
         let proof = self.proof(fixture)?;
-        tell(fixture, &[&proof], &self.renewal(refresh_token)).await
+        send(fixture, &[&proof], &self.renewal(refresh_token)).await
     }
 
-    /// Signs `person` in, chooses a role and brings the code.
+    /// Signs in `person`, chooses a role and returns the code.
     async fn code(&self, fixture: &Fixture, person: &str, button: &str) -> Result<String> {
         let mut browser = fixture.signed_in(person).await?;
         self.code_in(fixture, &mut browser, button).await
@@ -140,15 +140,15 @@ impl Terminal {
     }
 }
 
-/// What the token endpoint answered.
+/// A response of the token endpoint.
 #[derive(Debug)]
-struct Told {
+struct TokenResponse {
     status: u16,
     kind: String,
     body: Value,
 }
 
-impl Told {
+impl TokenResponse {
     fn tokens(&self) -> Result<CreateOAuth2TokenResponseBody<'static>> {
         ensure!(self.status == 200, "{self:?}");
         serde_json::from_value(self.body.clone()).with_context(|| format!("{self:?}"))
@@ -158,16 +158,16 @@ impl Told {
         Ok(self.tokens()?.refresh_token.expose().to_owned())
     }
 
-    /// To the second, which STS does not divide.
-    fn lasts_a_quarter_of_an_hour(&self) -> Result<bool> {
+    /// In whole seconds, like STS.
+    fn expires_in_15_minutes(&self) -> Result<bool> {
         let seconds = self.tokens()?.expires_in;
         Ok((EXPIRES_IN_MAX - 1..=EXPIRES_IN_MAX).contains(&seconds))
     }
 
-    /// Asserts a refusal in AWS's own shape.
+    /// Asserts an error in AWS's format.
     fn refused(&self, status: u16, kind: &str, error: &str) -> Result<()> {
-        let told = (self.status, self.kind.as_str(), &self.body["error"]);
-        ensure!(told == (status, kind, &json!(error)), "{self:?}");
+        let response = (self.status, self.kind.as_str(), &self.body["error"]);
+        ensure!(response == (status, kind, &json!(error)), "{self:?}");
         ensure!(
             self.body["message"]
                 .as_str()
@@ -182,24 +182,28 @@ impl Told {
     }
 }
 
-/// Speaks to the token endpoint with these proofs.
-async fn tell(
+/// Sends a request to the token endpoint with these proofs.
+async fn send(
     fixture: &Fixture,
     proofs: &[&str],
     body: &CreateOAuth2TokenRequestBody,
-) -> Result<Told> {
+) -> Result<TokenResponse> {
     let mut request = fixture.client.post(fixture.at("/v1/token")).json(body);
     for proof in proofs {
         request = request.header(DPOP, *proof);
     }
-    told(request.send().await?).await
+    token_response(request.send().await?).await
 }
 
-async fn told(answer: Response) -> Result<Told> {
+async fn token_response(answer: Response) -> Result<TokenResponse> {
     let kind = answer.headers().get(ERROR_TYPE);
-    ensure!(answer.headers().contains_key(REQUEST_ID));
+    ensure!(
+        answer.headers().contains_key(REQUEST_ID),
+        "{:?}",
+        answer.headers()
+    );
     ensure!(answer.headers()["cache-control"] == "no-store");
-    Ok(Told {
+    Ok(TokenResponse {
         status: answer.status().as_u16(),
         kind: kind.map_or(Ok(""), |kind| kind.to_str())?.to_owned(),
         body: answer.json().await?,
@@ -213,7 +217,7 @@ fn address(parameters: &[(&'static str, String)]) -> String {
     format!("/v1/authorize?{}", query.finish())
 }
 
-/// A parameter of an address.
+/// A query parameter of a URL.
 fn parameter(address: &str, name: &str) -> Option<String> {
     let url = Url::parse("http://127.0.0.1/").ok()?.join(address).ok()?;
     let found = url.query_pairs().find(|(known, _)| known == name)?;

@@ -1,4 +1,4 @@
-//! Open connections: one address has so many, whatever they do, and trusted proxies as many as they want.
+//! The limit of open connections per address, which does not apply to trusted proxies.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,9 +10,9 @@ use tokio::time::timeout;
 
 use super::*;
 
-/// `[limits] connections` when nothing is said.
+/// The default of `[limits] connections`.
 const DEFAULT: usize = 512;
-/// How long the gateway may take to close or to answer. It gives up silent handshakes after three seconds, and silent
+/// The maximum time to close a connection or to respond. The gateway closes idle handshakes after three seconds and idle
 /// connections after five.
 const SOON: Duration = Duration::from_millis(2_500);
 
@@ -30,7 +30,7 @@ async fn connect_many(fixture: &Fixture, number: usize) -> Result<Vec<TcpStream>
     Ok(streams)
 }
 
-/// Whether the gateway answers a request on this connection.
+/// Whether the gateway responds to a request on this connection.
 async fn answers(fixture: &Fixture, stream: &mut TcpStream) -> Result<bool> {
     let host = fixture.stack.gateway.address;
     let request = format!("GET /jwks HTTP/1.1\r\nHost: {host}\r\n\r\n");
@@ -44,8 +44,8 @@ async fn answers(fixture: &Fixture, stream: &mut TcpStream) -> Result<bool> {
     }
 }
 
-/// Takes out the connections that the gateway has closed unread; waits for the first of them, and a little for more.
-/// Workers take connections in any order, so it need not be the last one.
+/// Removes the connections that the gateway has closed. Waits for the first of them and briefly for more. Workers accept
+/// connections in any order, so it need not be the last one.
 async fn take_closed(streams: &mut Vec<TcpStream>) -> Result<usize> {
     let before = streams.len();
     let is_open = |stream: &mut TcpStream| {
@@ -64,20 +64,14 @@ async fn take_closed(streams: &mut Vec<TcpStream>) -> Result<usize> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_connection_beyond_the_limit_is_closed_and_others_are_answered() -> Result<()> {
+async fn connection_over_the_limit_is_closed() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut held = connect_many(&fixture, DEFAULT + 1).await?;
     ensure!(take_closed(&mut held).await? == 1);
     let newest = held.last_mut().context("none")?;
-    ensure!(
-        answers(&fixture, newest).await?,
-        "an open connection is served"
-    );
+    ensure!(answers(&fixture, newest).await?);
     let mut elsewhere = connect(&fixture, Ipv4Addr::new(127, 0, 0, 2)).await?;
-    ensure!(
-        answers(&fixture, &mut elsewhere).await?,
-        "another address is served"
-    );
+    ensure!(answers(&fixture, &mut elsewhere).await?);
     let metrics = format!("http://{}/metrics", fixture.stack.gateway.management);
     let metrics = fixture.client.get(metrics).send().await?.text().await?;
     ensure!(
@@ -91,12 +85,16 @@ async fn the_connection_beyond_the_limit_is_closed_and_others_are_answered() -> 
         if answers(&fixture, &mut next).await? {
             return Ok(());
         }
-        ensure!(begun.elapsed() < SOON, "closed connections make no room");
+        ensure!(
+            begun.elapsed() < SOON,
+            "closed connections still count after {:?}",
+            begun.elapsed()
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// The head of the answer to a request on this connection.
+/// The response head of a request on this connection.
 async fn head(fixture: &Fixture, stream: &mut TcpStream) -> Result<String> {
     let host = fixture.stack.gateway.address;
     let request = format!("GET /jwks HTTP/1.1\r\nHost: {host}\r\n\r\n");
@@ -109,20 +107,26 @@ async fn head(fixture: &Fixture, stream: &mut TcpStream) -> Result<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn beyond_half_of_them_connections_are_not_kept() -> Result<()> {
+async fn keep_alive_ends_above_half_the_limit() -> Result<()> {
     let fixture =
         Fixture::with(|settings| settings.more = "[limits]\nconnections = 8\n".to_owned()).await?;
     let mut held = connect_many(&fixture, 4).await?;
     for stream in &mut held {
-        let told = head(&fixture, stream).await?;
-        ensure!(!told.contains("connection: close"), "{told}");
+        let response_head = head(&fixture, stream).await?;
+        ensure!(
+            !response_head.contains("connection: close"),
+            "{response_head}"
+        );
     }
     let mut fifth = connect(&fixture, Ipv4Addr::LOCALHOST).await?;
-    let told = head(&fixture, &mut fifth).await?;
-    ensure!(told.contains("connection: close"), "{told}");
+    let response_head = head(&fixture, &mut fifth).await?;
+    ensure!(
+        response_head.contains("connection: close"),
+        "{response_head}"
+    );
     let mut rest = Vec::new();
     timeout(SOON, fifth.read_to_end(&mut rest)).await??;
-    // One by one, many more are served than may be open.
+    // Sequentially, more connections are served than may be open at the same time.
     drop(held);
     for _ in 0..40 {
         let mut next = connect(&fixture, Ipv4Addr::LOCALHOST).await?;
@@ -132,7 +136,7 @@ async fn beyond_half_of_them_connections_are_not_kept() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_trusted_proxy_is_not_limited() -> Result<()> {
+async fn trusted_proxy_is_not_limited() -> Result<()> {
     let fixture = Fixture::with(|settings| {
         settings.trusted_proxies = vec!["127.0.0.1/32".to_owned()];
         settings.more = "[limits]\nconnections = 4\n".to_owned();
@@ -140,26 +144,23 @@ async fn a_trusted_proxy_is_not_limited() -> Result<()> {
     .await?;
     let mut held = connect_many(&fixture, 40).await?;
     for stream in &mut held {
-        ensure!(
-            answers(&fixture, stream).await?,
-            "a proxy's connection is refused"
-        );
+        ensure!(answers(&fixture, stream).await?);
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tls_handshakes_under_way_count() -> Result<()> {
+async fn pending_tls_handshakes_count() -> Result<()> {
     let fixture = Fixture::with(|settings| {
         settings.tls = true;
         settings.more = "[limits]\nconnections = 4\n".to_owned();
     })
     .await?;
-    // Nobody says hello on these.
+    // No handshake is started on these connections.
     let mut held = connect_many(&fixture, 5).await?;
     ensure!(take_closed(&mut held).await? == 1);
     let mut elsewhere = connect(&fixture, Ipv4Addr::new(127, 0, 0, 2)).await?;
     let waiting = timeout(Duration::from_millis(200), elsewhere.read_u8()).await;
-    ensure!(waiting.is_err(), "another address may not begin");
+    ensure!(waiting.is_err());
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The console: one button from the portal, links that survive a sign-in, regions and services, and signing out of AWS first.
+//! The console: opening it from the portal, links that are kept during a sign-in, Regions and services, and signing out of AWS
+//! first.
 
 use rolecall_test_requirements::CORPUS;
 
@@ -7,7 +8,7 @@ use super::*;
 const DEEP: &str =
     "/console?account=111122223333&permission_set=ReadOnly&destination=s3&region=eu-central-1";
 
-/// A field of the link that the browser followed to AWS's sign-in.
+/// A parameter of the AWS sign-in URL that the browser opened.
 fn link_field(browser: &Browser, name: &str) -> Option<String> {
     let login = browser.visits().iter().rev().find(|visit| {
         visit
@@ -23,7 +24,7 @@ fn link_field(browser: &Browser, name: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn one_press_opens_the_console() -> Result<()> {
+async fn open_console_signs_in_to_aws() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     let page = browser.press("Console", &[]).await?;
@@ -49,11 +50,14 @@ async fn one_press_opens_the_console() -> Result<()> {
         link_field(&browser, "Destination").as_deref() == Some("https://console.aws.amazon.com/")
     );
     let events = fixture.events("issue_intended").await?;
-    ensure!(events.len() == 1 && events[0]["delivery"] == "console");
+    ensure!(
+        events.len() == 1 && events[0]["delivery"] == "console",
+        "{events:?}"
+    );
     Ok(())
 }
 
-/// A destination of the field corpus, and others as long as the console makes them.
+/// Long console URLs: one of the corpus, and generated ones.
 fn long_destinations() -> Result<Vec<(&'static str, String)>> {
     let athena = "https://eu-west-1.console.aws.amazon.com/athena/home?region=eu-west-1#/query-editor/history/";
     let metrics = "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#metricsV2?graph=~(";
@@ -74,13 +78,13 @@ fn long_destinations() -> Result<Vec<(&'static str, String)>> {
     if let Some(folder) = CORPUS.path_for_part() {
         let text = std::fs::read_to_string(folder.join("field/S1-long-destination.txt"))?;
         let line = text.lines().find(|line| line.starts_with("https://"));
-        all.push(("S1", line.context("a destination")?.to_owned()));
+        all.push(("S1", line.context("no destination")?.to_owned()));
     }
     Ok(all)
 }
 
 #[tokio::test]
-async fn a_long_destination_survives_signing_in() -> Result<()> {
+async fn long_destination_is_kept_during_sign_in() -> Result<()> {
     for (case, destination) in long_destinations()? {
         ensure!(destination.len() > 1_024, "{case}");
         let fixture = Fixture::new().await?;
@@ -104,7 +108,7 @@ async fn a_long_destination_survives_signing_in() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_link_that_cannot_be_kept_says_so() -> Result<()> {
+async fn link_that_is_too_long_is_reported() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.browser()?;
     let page = browser
@@ -119,7 +123,7 @@ async fn a_link_that_cannot_be_kept_says_so() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_deep_link_survives_signing_in() -> Result<()> {
+async fn deep_link_is_kept_during_sign_in() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.browser()?;
     browser.open(&fixture.at(DEEP)).await?;
@@ -139,7 +143,8 @@ async fn a_deep_link_survives_signing_in() -> Result<()> {
     }
     ensure!(
         fixture.stack.aws.issued().is_empty(),
-        "a link alone issued something"
+        "{} issued",
+        fixture.stack.aws.issued().len()
     );
     ensure!(page.attributes("option[selected]", "value")? == ["eu-central-1"]);
     ensure!(page.select("#share")? == [fixture.at(DEEP)]);
@@ -156,17 +161,14 @@ async fn a_deep_link_survives_signing_in() -> Result<()> {
             == Some("https://eu-central-1.console.aws.amazon.com/s3/home?region=eu-central-1"),
         "{going:?}"
     );
-    ensure!(
-        link_field(&browser, "Issuer") == Some(fixture.at(DEEP)),
-        "AWS's own way back is the link"
-    );
+    ensure!(link_field(&browser, "Issuer") == Some(fixture.at(DEEP)));
     let page = browser.click("Sign in again at your portal").await?;
     ensure!(page.url().as_str() == fixture.at(DEEP));
     Ok(())
 }
 
 #[tokio::test]
-async fn destinations_are_services_pages_and_the_permission_sets_own() -> Result<()> {
+async fn destinations_are_resolved() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("alice").await?;
     for (destination, region, want) in [
@@ -207,12 +209,16 @@ async fn destinations_are_services_pages_and_the_permission_sets_own() -> Result
 }
 
 #[tokio::test]
-async fn a_console_session_lasts_as_long_as_the_grant() -> Result<()> {
+async fn console_session_duration_matches_the_grant() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("alice").await?;
     let fields = [("account", "444455556666"), ("permission_set", "Developer")];
     let answer = fixture.post(&pass, "/console", &fields).send().await?;
-    ensure!(answer.status() == 303 && location(&answer)?.starts_with(&fixture.stack.aws.url()));
+    ensure!(
+        answer.status() == 303 && location(&answer)?.starts_with(&fixture.stack.aws.url()),
+        "{}",
+        answer.status()
+    );
     let requests = fixture.stack.aws.requests();
     let asked = requests
         .iter()
@@ -227,7 +233,7 @@ async fn a_console_session_lasts_as_long_as_the_grant() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_console_of_another_account_is_left_first() -> Result<()> {
+async fn sign_out_first_ends_the_other_console_session() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     browser.press("Console", &[]).await?;
@@ -261,7 +267,7 @@ async fn the_console_of_another_account_is_left_first() -> Result<()> {
         "{way:?}"
     );
 
-    // The ticket in between works once, and never for somebody else.
+    // The ticket is valid once, and only in its session.
     let ticket = browser
         .visits()
         .iter()
@@ -280,7 +286,7 @@ async fn the_console_of_another_account_is_left_first() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_ticket_is_nothing_to_anybody_else() -> Result<()> {
+async fn ticket_of_another_session_is_rejected() -> Result<()> {
     let fixture = Fixture::new().await?;
     let (alice, bob) = (fixture.pass("alice").await?, fixture.pass("bob").await?);
     let fields = [
@@ -293,12 +299,13 @@ async fn a_ticket_is_nothing_to_anybody_else() -> Result<()> {
     let back = sign_out
         .query_pairs()
         .find(|(name, _)| name == "redirect_uri")
-        .context("no way back")?
+        .context("no return URL")?
         .1
         .into_owned();
     ensure!(
         back.starts_with(&fixture.at("/console/continue/"))
-            && fixture.stack.aws.issued().is_empty()
+            && fixture.stack.aws.issued().is_empty(),
+        "{back}"
     );
     let answer = fixture
         .client
@@ -306,14 +313,22 @@ async fn a_ticket_is_nothing_to_anybody_else() -> Result<()> {
         .header(COOKIE, &bob.cookie)
         .send()
         .await?;
-    ensure!(answer.status() == 400 && fixture.stack.aws.issued().is_empty());
+    ensure!(
+        answer.status() == 400 && fixture.stack.aws.issued().is_empty(),
+        "{}",
+        answer.status()
+    );
     let answer = fixture.client.get(&back).send().await?;
-    ensure!(answer.status() == 303 && location(&answer)?.starts_with("/sign-in?"));
+    ensure!(
+        answer.status() == 303 && location(&answer)?.starts_with("/sign-in?"),
+        "{}",
+        answer.status()
+    );
     Ok(())
 }
 
 #[tokio::test]
-async fn a_link_to_what_is_locked_says_what_opens_it() -> Result<()> {
+async fn link_to_locked_role_shows_remediation() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("bob").await?;
     let link = "/console?account=111122223333&permission_set=Developer";
@@ -331,6 +346,6 @@ async fn a_link_to_what_is_locked_says_what_opens_it() -> Result<()> {
     browser.click("Sign in again with a second factor").await?;
     let page = browser.sign_in_at_provider("bob").await?;
     ensure!(page.url().as_str() == fixture.at(link), "{}", page.url());
-    ensure!(!page.select("form.stack")?.is_empty());
+    ensure!(!page.select("form.stack")?.is_empty(), "{}", page.text());
     Ok(())
 }

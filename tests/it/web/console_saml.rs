@@ -1,4 +1,4 @@
-//! Accounts that trust the gateway as a SAML provider: the console by a form that goes to AWS, credentials through STS.
+//! Accounts that trust the gateway as a SAML provider: the console opens with a form to AWS, credentials come from STS.
 
 use super::*;
 
@@ -9,7 +9,7 @@ const SANDBOX: [(&str, &str); 2] = [
 const LINK: &str = "/console?account=777788889999&permission_set=Administrator&destination=s3";
 
 #[tokio::test]
-async fn the_console_opens_without_sts() -> Result<()> {
+async fn console_opens_without_sts() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     browser.open(&fixture.at(LINK)).await?;
@@ -22,7 +22,7 @@ async fn the_console_opens_without_sts() -> Result<()> {
     let own = page.attributes("form[data-send] input", "name")?;
     ensure!(own == ["SAMLResponse", "RelayState"], "{own:?}");
     ensure!(page.header("cache-control") == Some("no-store"));
-    // What the script does by itself.
+    // The script submits the form.
     let page = browser.press("Continue", &[]).await?;
     ensure!(
         page.url().as_str() == format!("{}/saml", fixture.stack.aws.url()),
@@ -61,13 +61,17 @@ async fn the_console_opens_without_sts() -> Result<()> {
         posted["recipient"] == format!("{}/saml", fixture.stack.aws.url()),
         "{posted}"
     );
-    let issued = fixture.stack.aws.issued().pop().context("a session")?;
-    ensure!(issued.subject == "example|alice" || issued.subject.starts_with("example|"));
+    let issued = fixture.stack.aws.issued().pop().context("no session")?;
+    ensure!(
+        issued.subject == "example|alice" || issued.subject.starts_with("example|"),
+        "{}",
+        issued.subject
+    );
     Ok(())
 }
 
 #[tokio::test]
-async fn a_console_may_outlast_what_sts_would_give() -> Result<()> {
+async fn console_session_may_exceed_sts_limit() -> Result<()> {
     let twelve = "session_duration = \"12h\"";
     let fixture = Fixture::with(|settings| {
         settings.access = settings
@@ -86,22 +90,29 @@ async fn a_console_may_outlast_what_sts_would_give() -> Result<()> {
 }
 
 #[tokio::test]
-async fn programs_get_the_form_and_credentials_come_from_sts() -> Result<()> {
+async fn json_clients_get_the_saml_form() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("alice").await?;
     let (status, answer) = fixture.post_json(&pass, "/console", &SANDBOX).await?;
     ensure!(status == 200, "{answer}");
     let form = &answer["form"];
     ensure!(form["action"] == format!("{}/saml", fixture.stack.aws.url()));
-    ensure!(form["fields"]["RelayState"] == "https://console.aws.amazon.com/");
-    ensure!(form["fields"]["SAMLResponse"].is_string());
-    ensure!(fixture.stack.aws.issued().is_empty());
+    ensure!(
+        form["fields"]["RelayState"] == "https://console.aws.amazon.com/",
+        "{form}"
+    );
+    ensure!(form["fields"]["SAMLResponse"].is_string(), "{form}");
+    ensure!(
+        fixture.stack.aws.issued().is_empty(),
+        "{} issued",
+        fixture.stack.aws.issued().len()
+    );
 
     let (status, answer) = fixture.post_json(&pass, "/credentials", &SANDBOX).await?;
     ensure!(status == 200, "{answer}");
-    let issued = fixture.stack.aws.issued().pop().context("a session")?;
+    let issued = fixture.stack.aws.issued().pop().context("no session")?;
     ensure!(answer["AccessKeyId"] == issued.access_key_id, "{answer}");
-    let asked = fixture.stack.aws.requests().pop().context("a request")?;
+    let asked = fixture.stack.aws.requests().pop().context("no request")?;
     ensure!(asked.action == "AssumeRoleWithSAML", "{}", asked.action);
     let kinds = fixture.events("issue_done").await?;
     ensure!(kinds.len() == 1, "{kinds:?}");
@@ -109,7 +120,7 @@ async fn programs_get_the_form_and_credentials_come_from_sts() -> Result<()> {
 }
 
 #[tokio::test]
-async fn signing_out_of_the_console_first_leads_to_the_form() -> Result<()> {
+async fn sign_out_first_continues_with_the_saml_form() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     browser.open(&fixture.at(LINK)).await?;
@@ -122,23 +133,30 @@ async fn signing_out_of_the_console_first_leads_to_the_form() -> Result<()> {
         page.url()
     );
     let page = browser.press("Continue", &[]).await?;
-    ensure!(page.text().contains("You are signed in to the console"));
+    ensure!(
+        page.text().contains("You are signed in to the console"),
+        "{}",
+        page.text()
+    );
     Ok(())
 }
 
 #[tokio::test]
-async fn nobody_gets_a_response_for_what_is_not_theirs() -> Result<()> {
+async fn unassigned_role_gets_no_saml_response() -> Result<()> {
     let fixture = Fixture::new().await?;
     let bob = fixture.pass("bob").await?;
     let (status, answer) = fixture.post_json(&bob, "/console", &SANDBOX).await?;
     ensure!(status == 403 && answer.get("form").is_none(), "{answer}");
     let refused = fixture.events("issue_refused").await?;
-    ensure!(refused.len() == 1 && fixture.events("issue_intended").await?.is_empty());
+    ensure!(
+        refused.len() == 1 && fixture.events("issue_intended").await?.is_empty(),
+        "{refused:?}"
+    );
     Ok(())
 }
 
 #[tokio::test]
-async fn the_metadata_are_public_and_cacheable() -> Result<()> {
+async fn metadata_is_public_and_cacheable() -> Result<()> {
     let fixture = Fixture::new().await?;
     let answer = fixture.get("/saml/metadata").send().await?;
     let header = |name: &str| {
@@ -149,11 +167,11 @@ async fn the_metadata_are_public_and_cacheable() -> Result<()> {
     };
     ensure!(header("content-type").as_deref() == Some("application/samlmetadata+xml"));
     ensure!(header("cache-control").as_deref() == Some("public, max-age=3600"));
-    let etag = header("etag").context("an entity tag")?;
+    let etag = header("etag").context("no entity tag")?;
     let metadata = answer.text().await?;
     let entity = format!("entityID=\"{}\"", fixture.at("/saml/metadata"));
     ensure!(metadata.contains(&entity), "{metadata}");
-    ensure!(metadata.len() > 1_000, "IAM takes no shorter ones");
+    ensure!(metadata.len() > 1_000);
     let again = fixture.get("/saml/metadata").header("if-none-match", etag);
     ensure!(again.send().await?.status() == 304);
     Ok(())

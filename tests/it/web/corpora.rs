@@ -1,11 +1,11 @@
-//! The corpora: every line of the redirect corpus stays on our own origin, every naughty string is shown as text.
+//! The corpora: no line of the redirect corpus leaves the origin, and every naughty string is escaped.
 
 use rolecall_test_requirements::CORPUS;
 use rolecall_testkit::oidc::Person;
 
 use super::*;
 
-/// A file of the corpus; none without one.
+/// A file of the corpus; none if the corpus is not available.
 fn corpus(file: &str) -> Result<Option<String>> {
     let Some(folder) = CORPUS.path() else {
         return Ok(None);
@@ -16,7 +16,7 @@ fn corpus(file: &str) -> Result<Option<String>> {
 }
 
 #[tokio::test]
-async fn no_line_of_the_redirect_corpus_leads_away() -> Result<()> {
+async fn redirect_corpus_never_leaves_the_origin() -> Result<()> {
     let Some(corpus) = corpus("redirect/openredirects.txt")? else {
         return Ok(());
     };
@@ -34,7 +34,7 @@ async fn no_line_of_the_redirect_corpus_leads_away() -> Result<()> {
             chosen.starts_with("/sign-in/example?return_to="),
             "{line}: {chosen}"
         );
-        // The chooser's way on is the same for most lines; each is walked once.
+        // Most lines give the same link of the sign-in page; each link is tested once.
         let chosen = seen.insert(chosen.clone()).then_some(chosen);
         for start in chosen
             .into_iter()
@@ -54,7 +54,7 @@ async fn no_line_of_the_redirect_corpus_leads_away() -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_line_of_the_redirect_corpus_is_a_destination() -> Result<()> {
+async fn redirect_corpus_is_no_console_destination() -> Result<()> {
     let Some(corpus) = corpus("redirect/openredirects.txt")? else {
         return Ok(());
     };
@@ -91,7 +91,7 @@ async fn no_line_of_the_redirect_corpus_is_a_destination() -> Result<()> {
 }
 
 #[tokio::test]
-async fn naughty_strings_are_shown_as_text() -> Result<()> {
+async fn naughty_strings_are_escaped() -> Result<()> {
     let Some(corpus) = corpus("unicode/blns.json")? else {
         return Ok(());
     };

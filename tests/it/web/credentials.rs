@@ -1,4 +1,4 @@
-//! Credentials: on a page, as JSON, and accepted by an AWS that checks their signature.
+//! Credentials as a page and as JSON. The simulated AWS verifies their signature.
 
 use aws_credential_types::Credentials;
 use aws_sdk_sts::config::{BehaviorVersion, Region};
@@ -7,12 +7,12 @@ use super::*;
 
 const ROLE: [(&str, &str); 2] = [("account", "444455556666"), ("permission_set", "Developer")];
 
-/// Who AWS says the bearer of these credentials is.
+/// The caller identity of these credentials.
 async fn caller(fixture: &Fixture, json: &Value) -> Result<String> {
     let part = |name: &str| {
         json[name]
             .as_str()
-            .context("a part is missing")
+            .context("missing part")
             .map(str::to_owned)
     };
     let credentials = Credentials::new(
@@ -34,18 +34,24 @@ async fn caller(fixture: &Fixture, json: &Value) -> Result<String> {
 }
 
 #[tokio::test]
-async fn json_credentials_work_at_aws() -> Result<()> {
+async fn json_credentials_are_accepted_by_aws() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("alice").await?;
     let (status, json) = fixture.post_json(&pass, "/credentials", &ROLE).await?;
-    ensure!(status == 200 && json["Version"] == 1 && json["AccountId"] == "444455556666");
+    ensure!(
+        status == 200 && json["Version"] == 1 && json["AccountId"] == "444455556666",
+        "{status} {json}"
+    );
     let arn = caller(&fixture, &json).await?;
     ensure!(
         arn.starts_with("arn:aws:sts::444455556666:assumed-role/Developer/alice@example.com"),
         "{arn}"
     );
     let issued = fixture.stack.aws.issued();
-    ensure!(issued.len() == 1 && issued[0].source_identity.as_deref() == Some("alice@example.com"));
+    ensure!(
+        issued.len() == 1 && issued[0].source_identity.as_deref() == Some("alice@example.com"),
+        "{issued:?}"
+    );
     let tag = |key: &str| {
         issued[0]
             .tags
@@ -55,14 +61,16 @@ async fn json_credentials_work_at_aws() -> Result<()> {
     };
     ensure!(
         tag("rolecall:account") == Some("444455556666")
-            && tag("rolecall:permission-set") == Some("Developer")
+            && tag("rolecall:permission-set") == Some("Developer"),
+        "{:?}",
+        issued[0].tags
     );
     ensure!(tag("user") == Some("alice@example.com"));
     Ok(())
 }
 
 #[tokio::test]
-async fn every_intent_is_in_the_trail_before_its_outcome() -> Result<()> {
+async fn intent_is_audited_before_its_outcome() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("alice").await?;
     let answer = fixture.post(&pass, "/credentials", &ROLE).send().await?;
@@ -89,12 +97,15 @@ async fn every_intent_is_in_the_trail_before_its_outcome() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_page_has_a_tab_for_each_terminal() -> Result<()> {
+async fn page_has_a_tab_for_each_format() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     let page = browser.press("Credentials", &[]).await?;
     ensure!(
-        page.url().path() == "/credentials" && page.status().is_some_and(|status| status == 200)
+        page.url().path() == "/credentials" && page.status().is_some_and(|status| status == 200),
+        "{} {:?}",
+        page.url(),
+        page.status()
     );
     let tabs = page.attributes("input[name=format]", "value")?;
     ensure!(
@@ -115,10 +126,7 @@ async fn the_page_has_a_tab_for_each_terminal() -> Result<()> {
         &issued[0].secret_access_key,
         &issued[0].session_token,
     ] {
-        ensure!(
-            page.body().matches(part.as_str()).count() == 7,
-            "each tab says it once"
-        );
+        ensure!(page.body().matches(part.as_str()).count() == 7);
     }
     let shown = page.select("#snippet-bash")?;
     let want = format!("export AWS_ACCESS_KEY_ID='{}'", issued[0].access_key_id);
@@ -134,13 +142,16 @@ async fn the_page_has_a_tab_for_each_terminal() -> Result<()> {
     ensure!(caller(&fixture, &json).await?.contains("alice@example.com"));
     let page = browser.press("Get new credentials", &[]).await?;
     ensure!(
-        page.status().is_some_and(|status| status == 200) && fixture.stack.aws.issued().len() == 2
+        page.status().is_some_and(|status| status == 200) && fixture.stack.aws.issued().len() == 2,
+        "{:?} {}",
+        page.status(),
+        page.text()
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn a_variant_is_a_role_of_its_own() -> Result<()> {
+async fn variant_is_a_separate_role() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("bob").await?;
     let [account, permission_set] = ROLE;

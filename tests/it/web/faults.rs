@@ -1,5 +1,5 @@
-//! Every misbehaviour of a provider, through the whole stack: nobody is signed in, the trail says why, the page is kind,
-//! and an honest provider is believed again afterwards.
+//! All faults of an OIDC provider in a full stack: the sign-in is rejected, the audit event has the reason, the page is clear,
+//! and a correct provider is accepted afterwards.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use rolecall_testkit::oidc::{Conduct, Fault, OidcClient, OidcProvider, OidcSetti
 
 use super::*;
 
-/// A stack whose second provider, `second`, does this wrong.
+/// A stack whose second provider, `second`, has this fault.
 async fn stack_with(fault: Fault) -> Result<(Fixture, OidcProvider)> {
     let clock = ManualClock::starting_now();
     let mut settings = OidcSettings {
@@ -35,7 +35,7 @@ async fn stack_with(fault: Fault) -> Result<(Fixture, OidcProvider)> {
     Ok((fixture, second))
 }
 
-/// Goes through a sign-in as far as it goes.
+/// Signs in as far as possible.
 async fn sign_in(fixture: &Fixture, browser: &mut Browser) -> Result<Page> {
     let page = browser
         .open(&fixture.at("/sign-in/second?fresh=true"))
@@ -46,14 +46,14 @@ async fn sign_in(fixture: &Fixture, browser: &mut Browser) -> Result<Page> {
     browser.sign_in_at_provider("alice").await
 }
 
-async fn meet(fault: Fault, verdict: Verdict) -> Result<()> {
+async fn check(fault: Fault, verdict: Verdict) -> Result<()> {
     let (fixture, second) = stack_with(fault).await?;
     let mut browser = fixture.browser()?;
     let page = sign_in(&fixture, &mut browser).await?;
-    ensure!(second.faulty_answers() > 0, "{fault:?} changed nothing");
+    ensure!(second.faulty_answers() > 0, "{fault:?} had no effect");
     ensure!(
         second.canary().hits() == 0,
-        "{fault:?} made us follow an address"
+        "{fault:?} made the gateway open a URL"
     );
     let signed_in = browser.cookie(SESSION).is_some();
     ensure!(
@@ -66,11 +66,11 @@ async fn meet(fault: Fault, verdict: Verdict) -> Result<()> {
     }
     ensure!(
         verdict != Verdict::Refused || !signed_in,
-        "{fault:?} was believed"
+        "{fault:?} was accepted"
     );
     ensure!(
         !page.body().contains("<script>alert"),
-        "{fault:?} runs on the page"
+        "{fault:?}: the page contains a script"
     );
 
     second.clear_faults();
@@ -79,18 +79,18 @@ async fn meet(fault: Fault, verdict: Verdict) -> Result<()> {
     let page = sign_in(&fixture, &mut browser).await?;
     ensure!(
         browser.cookie(SESSION).is_some(),
-        "{fault:?} lingers: {}",
+        "{fault:?} has a lasting effect: {}",
         page.text()
     );
     Ok(())
 }
 
-/// A kind page whose reference leads to the one refusal in the trail, and no session anywhere.
+/// Asserts an error page whose reference ID matches the only audit event, and that there is no session.
 async fn refused(fixture: &Fixture, page: &Page) -> Result<()> {
     let text = page.text();
     ensure!(
         page.url().as_str().starts_with(fixture.stack.url()),
-        "left at {}",
+        "the browser is at {}",
         page.url()
     );
     ensure!(
@@ -110,7 +110,7 @@ async fn refused(fixture: &Fixture, page: &Page) -> Result<()> {
         reasons.len() == 1 && !reasons[0].is_empty(),
         "{reasons:?}: {text}"
     );
-    // A sign-in that could not begin has no state, and is summarised.
+    // A sign-in that was not started has no state and is part of a summary event.
     for event in fixture.events("sign_in_refused").await? {
         ensure!(
             event["provider"] == "second" && event["reference"] == reference(page)?,
@@ -129,7 +129,7 @@ macro_rules! tests {
         $(
             #[tokio::test]
             async fn $name() -> Result<()> {
-                meet($fault, Verdict::$verdict).await
+                check($fault, Verdict::$verdict).await
             }
         )*
     };

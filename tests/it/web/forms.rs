@@ -1,4 +1,4 @@
-//! Forms that are not ours, or not what they should be: refused, and nothing has happened.
+//! Forged and invalid forms are rejected and have no effect.
 
 use reqwest::header::{CONTENT_ENCODING, ORIGIN};
 
@@ -11,13 +11,17 @@ const FIELDS: [(&str, &str); 3] = [
 ];
 const FORMS: [&str; 4] = ["/console", "/credentials", "/sessions/end", "/sign-out"];
 
-/// Asserts that nothing was issued and nobody's session has ended.
-async fn nothing_happened(fixture: &Fixture, passes: &[&Pass]) -> Result<()> {
+/// Asserts that nothing was issued and no session has ended.
+async fn ensure_no_effect(fixture: &Fixture, passes: &[&Pass]) -> Result<()> {
     for pass in passes {
         let answer = fixture.get("/").header(COOKIE, &pass.cookie).send().await?;
-        ensure!(answer.status() == 200, "a session has ended");
+        ensure!(answer.status() == 200);
     }
-    ensure!(fixture.stack.aws.requests().is_empty(), "AWS was asked");
+    ensure!(
+        fixture.stack.aws.requests().is_empty(),
+        "{} requests to AWS",
+        fixture.stack.aws.requests().len()
+    );
     ensure!(
         fixture.events("signed_out").await?.is_empty()
             && fixture.events("issue_intended").await?.is_empty()
@@ -26,7 +30,7 @@ async fn nothing_happened(fixture: &Fixture, passes: &[&Pass]) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_form_without_our_token_does_nothing() -> Result<()> {
+async fn form_without_csrf_token_is_rejected() -> Result<()> {
     let fixture = Fixture::new().await?;
     let (mine, second, bobs) = (
         fixture.pass("alice").await?,
@@ -69,11 +73,11 @@ async fn a_form_without_our_token_does_nothing() -> Result<()> {
             answer.status()
         );
     }
-    nothing_happened(&fixture, &[&mine, &second, &bobs]).await
+    ensure_no_effect(&fixture, &[&mine, &second, &bobs]).await
 }
 
 #[tokio::test]
-async fn a_form_from_elsewhere_does_nothing_even_with_our_token() -> Result<()> {
+async fn cross_site_form_is_rejected() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("alice").await?;
     for path in FORMS {
@@ -102,7 +106,7 @@ async fn a_form_from_elsewhere_does_nothing_even_with_our_token() -> Result<()> 
             .header(ORIGIN, "https://evil.example");
         ensure!(twice.send().await?.status() == 403);
     }
-    nothing_happened(&fixture, &[&pass]).await?;
+    ensure_no_effect(&fixture, &[&pass]).await?;
 
     let mut browser = fixture.signed_in("bob").await?;
     let csrf = pass_of(&browser)?.csrf;
@@ -123,11 +127,11 @@ async fn a_form_from_elsewhere_does_nothing_even_with_our_token() -> Result<()> 
         "{}",
         page.text()
     );
-    nothing_happened(&fixture, &[&pass]).await
+    ensure_no_effect(&fixture, &[&pass]).await
 }
 
 #[tokio::test]
-async fn reading_changes_nothing() -> Result<()> {
+async fn get_requests_have_no_side_effects() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("alice").await?;
     let query = format!(
@@ -141,11 +145,11 @@ async fn reading_changes_nothing() -> Result<()> {
             .send()
             .await?;
     }
-    nothing_happened(&fixture, &[&pass]).await
+    ensure_no_effect(&fixture, &[&pass]).await
 }
 
 #[tokio::test]
-async fn forms_that_make_no_sense_are_refused_kindly() -> Result<()> {
+async fn invalid_forms_return_clear_errors() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("alice").await?;
     let csrf = &pass.csrf;
@@ -183,7 +187,11 @@ async fn forms_that_make_no_sense_are_refused_kindly() -> Result<()> {
                 "{path}: {shown}: {}",
                 answer.status()
             );
-            ensure!(answer.headers().contains_key("x-frame-options"));
+            ensure!(
+                answer.headers().contains_key("x-frame-options"),
+                "{:?}",
+                answer.headers()
+            );
             ensure!(
                 answer.text().await?.contains("Reference"),
                 "{path}: {shown}"
@@ -221,5 +229,5 @@ async fn forms_that_make_no_sense_are_refused_kindly() -> Result<()> {
             .await?;
         ensure!(packed.status() == 415, "{}", packed.status());
     }
-    nothing_happened(&fixture, &[&pass]).await
+    ensure_no_effect(&fixture, &[&pass]).await
 }

@@ -1,9 +1,9 @@
-//! The portal: what each of the three people sees, and finding a role among many.
+//! The portal: the roles of each of the three users, and the search.
 
 use super::*;
 
 #[tokio::test]
-async fn alice_sees_everything_she_may_use() -> Result<()> {
+async fn portal_lists_all_assigned_roles() -> Result<()> {
     let fixture = Fixture::new().await?;
     let browser = fixture.signed_in("alice").await?;
     let page = browser.page()?;
@@ -38,7 +38,7 @@ async fn alice_sees_everything_she_may_use() -> Result<()> {
 }
 
 #[tokio::test]
-async fn bob_sees_what_a_second_factor_would_open() -> Result<()> {
+async fn locked_role_offers_second_factor() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("bob").await?;
     let locked = browser.page()?.select("li.locked")?;
@@ -47,9 +47,13 @@ async fn bob_sees_what_a_second_factor_would_open() -> Result<()> {
         locked[0].contains("Developer") && locked[0].contains("second factor"),
         "{locked:?}"
     );
-    ensure!(!browser.page()?.text().contains("Administrator"));
+    ensure!(
+        !browser.page()?.text().contains("Administrator"),
+        "{}",
+        browser.page()?.text()
+    );
 
-    // The provider knows him already, and must ask again all the same.
+    // The provider has a session already, but must authenticate again.
     let page = browser.click("Sign in again with a second factor").await?;
     ensure!(
         page.url()
@@ -70,7 +74,7 @@ async fn bob_sees_what_a_second_factor_would_open() -> Result<()> {
 }
 
 #[tokio::test]
-async fn carol_is_told_whom_to_ask() -> Result<()> {
+async fn user_without_roles_sees_the_contact() -> Result<()> {
     let fixture = Fixture::new().await?;
     let browser = fixture.signed_in("carol").await?;
     let page = browser.page()?;
@@ -85,20 +89,20 @@ async fn carol_is_told_whom_to_ask() -> Result<()> {
         ensure!(text.contains(part), "{part} is not in {text}");
     }
     reference(page)?;
-    ensure!(page.status().is_some_and(|status| status == 200));
+    ensure!(page.status().map(u16::from) == Some(200));
     Ok(())
 }
 
 #[tokio::test]
-async fn who_has_no_role_is_told_which_address_is_not_believed() -> Result<()> {
+async fn no_access_page_shows_unverified_email() -> Result<()> {
     let fixture = Fixture::new().await?;
     let carol = rolecall_testkit::oidc::Person::new("carol").groups([]);
     let carol = carol.claim("email_verified", false);
     fixture.stack.provider.put_person(carol);
     let browser = fixture.signed_in("carol").await?;
     let text = browser.page()?.text();
-    let told = "\"carol@example.com\" is not trusted, because email_verified was sent with it and is not true";
-    ensure!(text.contains(told), "{text}");
+    let expected = "\"carol@example.com\" is not trusted, because email_verified was sent with it and is not true";
+    ensure!(text.contains(expected), "{text}");
     let claims = text
         .split_once("Claims received")
         .map_or("", |(_, rest)| rest);
@@ -109,7 +113,7 @@ async fn who_has_no_role_is_told_which_address_is_not_believed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_search_without_the_script_finds_roles() -> Result<()> {
+async fn search_works_without_javascript() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     for (query, accounts, roles) in [
@@ -122,7 +126,9 @@ async fn a_search_without_the_script_finds_roles() -> Result<()> {
         ensure!(
             page.url()
                 .query()
-                .is_some_and(|text| text.starts_with("q="))
+                .is_some_and(|text| text.starts_with("q=")),
+            "{}",
+            page.url()
         );
         let names = page.select("section.account h2")?;
         let found = page.select("section.account li")?;
@@ -139,6 +145,6 @@ async fn a_search_without_the_script_finds_roles() -> Result<()> {
     let page = browser
         .open(&fixture.at("/?q=%3Cscript%3Ealert(1)%3C/script%3E"))
         .await?;
-    ensure!(!page.body().contains("<script>alert"));
+    ensure!(!page.body().contains("<script>alert"), "{}", page.body());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! nginx, Caddy and HAProxy in front of the gateway, with the very blocks of docs/operations.md.
+//! nginx, Caddy and HAProxy in front of the gateway, with the examples of docs/operations.md.
 
 mod front;
 mod online;
@@ -14,14 +14,14 @@ use rolecall_wire::sso::BEARER_TOKEN;
 use super::*;
 use front::{Front, Kind, replaced};
 
-/// From where the tests' own client comes: neither the address of the proxy nor one that it could make up.
+/// The address of the test client, which differs from the address of the proxy.
 const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 5);
 const FORGED: &str = "10.1.2.3";
-/// As large as the gateway takes a form of SAML: a message of 512 KiB in Base64, percent-encoded in part.
+/// The maximum size of a SAML form: a message of 512 KiB in Base64, partly percent-encoded.
 const FORM_BYTES: usize = 512 * 1024 / 8 * 9 + 8 * 1024;
-/// Of an address, and of cookies.
+/// The maximum size of a URL and of the cookies.
 const HEADER_BYTES: usize = 8 * 1024;
-/// Of an address that is kept while somebody signs in.
+/// The maximum size of a URL that is kept during a sign-in.
 const RETURN_TO_BYTES: u32 = 5_600;
 const CREDENTIALS: &str = "/federation/credentials?account_id=111122223333&role_name=Administrator";
 
@@ -33,7 +33,7 @@ struct Proxied {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a test asks as a stranger would, without the limits of ours"
+    reason = "a test client without the limits of the gateway"
 )]
 fn client(authority: &[u8]) -> Result<reqwest::Client> {
     Ok(reqwest::Client::builder()
@@ -45,12 +45,12 @@ fn client(authority: &[u8]) -> Result<reqwest::Client> {
 }
 
 impl Proxied {
-    /// Behind a proxy with its block of the document.
+    /// Behind a proxy with the example of the document.
     async fn behind(kind: Kind) -> Result<Self> {
         Self::trusting("127.0.0.1/32", kind, Ok).await
     }
 
-    /// Behind a proxy with its block changed like this, at a gateway that trusts this network.
+    /// Behind a proxy with a changed example, at a gateway that trusts this network.
     async fn trusting(
         network: &str,
         kind: Kind,
@@ -77,7 +77,7 @@ impl Proxied {
         self.fixture.stack.browser()
     }
 
-    /// A browser whose person is signed in at this provider; it shows the portal.
+    /// A browser with a user who signed in at this provider. It shows the portal.
     async fn signed_in(&self, provider: &str) -> Result<Browser> {
         let mut browser = self.browser()?;
         let start = self.fixture.at(&format!("/sign-in/{provider}"));
@@ -93,11 +93,11 @@ impl Proxied {
 
     async fn token(&self) -> Result<String> {
         let mut browser = self.signed_in("example").await?;
-        let tokens = self.fixture.let_in(&mut browser).await?;
+        let tokens = self.fixture.allow_client(&mut browser).await?;
         Ok(tokens.access_token.expose().to_owned())
     }
 
-    /// GetRoleCredentials, from a client that claims to be elsewhere. Returns the client's address in the trail.
+    /// GetRoleCredentials, from a client that sends a forged address. Returns the client address of the audit event.
     async fn credentials(&self, token: &str, forged: &[(&str, &str)]) -> Result<Value> {
         let mut request = self.fixture.get(CREDENTIALS).header(BEARER_TOKEN, token);
         for (name, value) in forged {
@@ -122,7 +122,7 @@ impl Proxied {
     ) -> Result<[(u16, HeaderMap); 2]> {
         let gateway = format!("http://{}{path}", self.fixture.stack.gateway.address);
         let public = Url::parse(self.fixture.stack.url())?;
-        let host = format!("localhost:{}", public.port().context("a port")?);
+        let host = format!("localhost:{}", public.port().context("no port")?);
         let client = &self.fixture.client;
         let through = make(client, self.fixture.at(path)).send().await?;
         let direct = make(client, gateway).header("host", host).send().await?;
@@ -130,15 +130,15 @@ impl Proxied {
     }
 }
 
-/// Everything that the table of *Proxies* asks for.
+/// All requirements of the table *Proxies* in the document.
 async fn works_behind(kind: Kind) -> Result<()> {
     if !kind.is_here() {
         return Ok(());
     }
     let proxied = Proxied::behind(kind).await?;
-    // `Host` is right, or the answer would be 421; the cookies are those of https.
+    // A wrong `Host` would give a 421; the cookies are those of HTTPS.
     let browser = proxied.signed_in("example").await?;
-    ensure!(browser.cookie("__Host-rc_s").is_some(), "no session");
+    ensure!(browser.cookie("__Host-rc_s").is_some());
     proxied.signed_in("corporate").await?;
 
     let token = proxied.token().await?;
@@ -175,7 +175,7 @@ async fn works_behind(kind: Kind) -> Result<()> {
         through.0 == 200 && direct.0 == 200,
         "a long address: {through:?} {direct:?}"
     );
-    // Whoever is not signed in is redirected, with the address in `Location`; compressed, so it must not be regular.
+    // The URL is repeated in `Location`. It must not be compressible.
     let kept = (0..RETURN_TO_BYTES / 16).map(|number: u32| {
         let digest = openssl::sha::sha256(&number.to_be_bytes());
         digest[..8]
@@ -193,21 +193,21 @@ async fn works_behind(kind: Kind) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_works_behind_nginx() -> Result<()> {
+async fn nginx_example_works() -> Result<()> {
     works_behind(Kind::Nginx).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_works_behind_caddy() -> Result<()> {
+async fn caddy_example_works() -> Result<()> {
     works_behind(Kind::Caddy).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_works_behind_haproxy() -> Result<()> {
+async fn haproxy_example_works() -> Result<()> {
     works_behind(Kind::Haproxy).await
 }
 
-/// As many set-ups are: `aws sso login` succeeds, and then nothing works.
+/// A common configuration error: `aws sso login` succeeds, and every later request fails.
 async fn says_what_is_missing_behind(kind: Kind, line: &str) -> Result<()> {
     if !kind.is_here() {
         return Ok(());
@@ -233,12 +233,12 @@ async fn says_what_is_missing_behind(kind: Kind, line: &str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nginx_without_underscores_is_named_as_the_cause() -> Result<()> {
+async fn nginx_dropping_underscore_headers_is_reported() -> Result<()> {
     says_what_is_missing_behind(Kind::Nginx, "underscores_in_headers on;").await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn caddy_without_the_expected_header_is_named_as_the_cause() -> Result<()> {
+async fn caddy_without_expected_header_is_reported() -> Result<()> {
     let line = "expected_underscore_headers x-amz-sso_bearer_token";
     says_what_is_missing_behind(Kind::Caddy, line).await
 }

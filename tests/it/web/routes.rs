@@ -1,11 +1,11 @@
-//! Every route of the public listener: which methods it takes, what every answer carries, and what no trick opens.
+//! All routes of the public listener: methods, response headers, and access without a session.
 
 use reqwest::header::{ALLOW, CACHE_CONTROL, HeaderMap, ORIGIN, USER_AGENT};
 use reqwest::{Method, StatusCode};
 
 use super::*;
 
-/// Path, and the methods it takes.
+/// The path and its methods.
 const ROUTES: &[(&str, &str)] = &[
     ("/", "GET, HEAD"),
     ("/sign-in", "GET, HEAD"),
@@ -51,7 +51,7 @@ const METHODS: [&str; 8] = [
     "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW",
 ];
 
-/// Routes that only a member may read.
+/// Routes that require a session.
 const PRIVATE: [&str; 6] = [
     "/sign-in/example/aws-continue/ticket",
     "/",
@@ -61,8 +61,8 @@ const PRIVATE: [&str; 6] = [
     "/config",
 ];
 
-/// Asserts what every answer of the public listener carries.
-fn dressed(fixture: &Fixture, headers: &HeaderMap) -> Result<()> {
+/// Asserts the headers of every response of the public listener.
+fn ensure_security_headers(fixture: &Fixture, headers: &HeaderMap) -> Result<()> {
     let aws = fixture.stack.aws.url();
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self' \
@@ -79,7 +79,10 @@ fn dressed(fixture: &Fixture, headers: &HeaderMap) -> Result<()> {
         let lines: Vec<_> = headers.get_all(name).iter().collect();
         ensure!(lines.len() == 1 && lines[0] == value, "{name}: {lines:?}");
     }
-    ensure!(headers.contains_key("permissions-policy") && headers.contains_key(CACHE_CONTROL));
+    ensure!(
+        headers.contains_key("permissions-policy") && headers.contains_key(CACHE_CONTROL),
+        "{headers:?}"
+    );
     let reference = headers.get("x-request-id").context("no reference")?;
     ensure!(reference.len() == 16, "{reference:?}");
     for absent in [
@@ -94,7 +97,7 @@ fn dressed(fixture: &Fixture, headers: &HeaderMap) -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_route_takes_its_methods_and_every_answer_is_dressed() -> Result<()> {
+async fn routes_enforce_methods_and_set_security_headers() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("alice").await?;
     for (path, allowed) in ROUTES {
@@ -108,7 +111,7 @@ async fn every_route_takes_its_methods_and_every_answer_is_dressed() -> Result<(
                     .send()
                     .await?;
                 let (status, headers) = (answer.status(), answer.headers().clone());
-                dressed(&fixture, &headers)
+                ensure_security_headers(&fixture, &headers)
                     .with_context(|| format!("{method} {path}: {status}"))?;
                 let taken = allowed.split(", ").any(|known| known == method);
                 ensure!(
@@ -117,10 +120,10 @@ async fn every_route_takes_its_methods_and_every_answer_is_dressed() -> Result<(
                 );
                 ensure!(status != 500, "{method} {path}: {status}");
                 if !taken {
-                    let told = headers.get(ALLOW).context("no Allow")?.to_str()?;
+                    let allow = headers.get(ALLOW).context("no Allow")?.to_str()?;
                     ensure!(
-                        allowed.split(", ").all(|known| told.contains(known)),
-                        "{method} {path}: {told}"
+                        allowed.split(", ").all(|known| allow.contains(known)),
+                        "{method} {path}: {allow}"
                     );
                 }
                 let sets = cookie_set(&answer, SESSION).is_some()
@@ -136,7 +139,7 @@ async fn every_route_takes_its_methods_and_every_answer_is_dressed() -> Result<(
 }
 
 #[tokio::test]
-async fn only_what_never_changes_is_cached() -> Result<()> {
+async fn only_immutable_responses_are_cached() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("alice").await?;
     let page = fixture
@@ -171,7 +174,7 @@ async fn only_what_never_changes_is_cached() -> Result<()> {
             "{path}: {:?}",
             answer.headers()[CACHE_CONTROL]
         );
-        dressed(&fixture, answer.headers())?;
+        ensure_security_headers(&fixture, answer.headers())?;
     }
     let etag = fixture.get("/jwks").send().await?.headers()["etag"].clone();
     let answer = fixture
@@ -184,7 +187,7 @@ async fn only_what_never_changes_is_cached() -> Result<()> {
 }
 
 #[tokio::test]
-async fn head_says_what_get_would_without_the_body() -> Result<()> {
+async fn head_matches_get_without_body() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("alice").await?;
     for path in [
@@ -208,13 +211,16 @@ async fn head_says_what_get_would_without_the_body() -> Result<()> {
             "{path}"
         );
         for name in ["content-type", "content-length", "etag", "cache-control"] {
-            let (got, told) = (get.headers().get(name), head.headers().get(name));
-            ensure!(got == told, "{path}: {name}: {got:?}, {told:?}");
+            let (get_value, head_value) = (get.headers().get(name), head.headers().get(name));
+            ensure!(
+                get_value == head_value,
+                "{path}: {name}: {get_value:?}, {head_value:?}"
+            );
         }
         ensure!(get.headers().contains_key("content-length"), "{path}");
         ensure!(head.bytes().await?.is_empty(), "{path}");
     }
-    // On the wire, too: a body after a HEAD would be read as the next answer.
+    // Also on the connection: a body after HEAD would be read as the next response.
     let address = fixture.stack.gateway.address;
     let (status, answer) = wire::say(
         address,
@@ -228,7 +234,7 @@ async fn head_says_what_get_would_without_the_body() -> Result<()> {
 }
 
 #[tokio::test]
-async fn nobody_reads_without_a_session_whatever_the_trick() -> Result<()> {
+async fn pages_require_a_valid_session() -> Result<()> {
     let fixture = Fixture::new().await?;
     for path in PRIVATE {
         let joint = if path.contains('?') { '&' } else { '?' };
@@ -286,7 +292,7 @@ async fn nobody_reads_without_a_session_whatever_the_trick() -> Result<()> {
 }
 
 #[tokio::test]
-async fn each_listener_has_its_own_routes() -> Result<()> {
+async fn listeners_have_separate_routes() -> Result<()> {
     let fixture = Fixture::new().await?;
     for path in ["/livez", "/readyz", "/metrics"] {
         ensure!(
@@ -310,7 +316,7 @@ async fn each_listener_has_its_own_routes() -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_foreign_origin_is_let_in() -> Result<()> {
+async fn cross_origin_requests_are_rejected() -> Result<()> {
     let fixture = Fixture::new().await?;
     for (path, _) in ROUTES {
         let request = fixture

@@ -1,5 +1,4 @@
-//! Signing in over SAML as a person does it, at a provider of another site: by Redirect and by POST, with scripts and
-//! without.
+//! Signing in with SAML at a provider on another site: by Redirect and POST, with and without JavaScript.
 
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -15,7 +14,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A key and certificate of ours, which take a while to make, in a file.
+/// A key and certificate of the gateway in a file. They are shared, because generating them is slow.
 pub(super) fn key_file() -> Result<String> {
     static FILE: OnceLock<(TempDir, String)> = OnceLock::new();
     if let Some((_, path)) = FILE.get() {
@@ -32,7 +31,7 @@ pub(super) fn key_file() -> Result<String> {
     Ok(FILE.get_or_init(|| (folder, shown)).1.clone())
 }
 
-/// A stack with a SAML provider, `adfs`, at a site of its own: the gateway is at 127.0.0.1, the provider at localhost.
+/// A stack with the SAML provider `adfs` on another site: the gateway is at 127.0.0.1, the provider at localhost.
 pub(super) struct SamlFixture {
     pub(super) fixture: Fixture,
     pub(super) upstream: SamlProvider,
@@ -50,12 +49,12 @@ impl SamlFixture {
         Self::with("", |_| ()).await
     }
 
-    /// With more keys of `saml = { … }`, and another provider.
+    /// With additional keys of `saml = { … }`, and another provider.
     pub(super) async fn with(keys: &str, change: impl FnOnce(&mut SamlSettings)) -> Result<Self> {
         Self::under(rolecall_harness::sample_data::ACCESS_POLICY, keys, change).await
     }
 
-    /// Under another access policy; `UPSTREAM` in the keys is the provider's address.
+    /// With another access policy. `UPSTREAM` in the keys stands for the URL of the provider.
     pub(super) async fn under(
         access: &str,
         keys: &str,
@@ -94,7 +93,7 @@ impl SamlFixture {
         self.at("/sign-in/adfs/metadata")
     }
 
-    /// A browser in which somebody has signed in by SAML; it shows "my sessions".
+    /// A browser in which this user signed in with SAML. It shows My sessions.
     pub(super) async fn by_saml(&self, username: &str) -> Result<Browser> {
         let mut browser = self.browser()?;
         self.sign_in(&mut browser, username).await?;
@@ -123,7 +122,7 @@ impl SamlFixture {
         Ok(())
     }
 
-    /// A browser that runs no script.
+    /// A browser without JavaScript.
     pub(super) fn plain_browser(&self) -> Result<Browser> {
         Browser::with(BrowserSettings {
             scripts: false,
@@ -131,28 +130,31 @@ impl SamlFixture {
         })
     }
 
-    /// Begins, and signs in at the provider, without delivering the response: its fields.
+    /// Starts a sign-in and authenticates at the provider: the fields of the response, which is not delivered.
     pub(super) async fn undelivered(&self, browser: &mut Browser) -> Result<Vec<(String, String)>> {
         browser.open(&self.at("/sign-in/adfs")).await?;
         let page = browser.sign_in_at_provider("alice").await?;
         fields(&page)
     }
 
-    /// A response that nobody asked for, undelivered.
-    pub(super) async fn unasked(&self, relay_state: Option<&str>) -> Result<Vec<(String, String)>> {
+    /// The fields of an unsolicited response, which is not delivered.
+    pub(super) async fn unsolicited(
+        &self,
+        relay_state: Option<&str>,
+    ) -> Result<Vec<(String, String)>> {
         let mut browser = self.plain_browser()?;
         let url = self.upstream.unasked_url(&self.entity_id(), relay_state);
         browser.open(&url).await?;
         fields(&browser.sign_in_at_provider("alice").await?)
     }
 
-    /// The reasons of refused sign-ins, oldest first.
+    /// The reasons of rejected sign-ins, oldest first.
     pub(super) async fn refusals(&self) -> Result<Vec<String>> {
         self.refused("sign_in").await
     }
 }
 
-/// The fields of the form on a page that is to be passed on.
+/// The fields of the form on an auto-post page.
 pub(super) fn fields(page: &Page) -> Result<Vec<(String, String)>> {
     let names = page.attributes("form input[type=hidden]", "name")?;
     let values = page.attributes("form input[type=hidden]", "value")?;
@@ -165,7 +167,7 @@ pub(super) fn fields(page: &Page) -> Result<Vec<(String, String)>> {
     Ok(fields)
 }
 
-pub(super) fn lent(fields: &[(String, String)]) -> Vec<(&str, &str)> {
+pub(super) fn as_str_pairs(fields: &[(String, String)]) -> Vec<(&str, &str)> {
     fields
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -180,7 +182,7 @@ fn visit<'a>(browser: &'a Browser, path: &str) -> Result<&'a Visit> {
 }
 
 #[tokio::test]
-async fn a_person_signs_in_across_sites() -> Result<()> {
+async fn sign_in_works_across_sites() -> Result<()> {
     let fixture = SamlFixture::new().await?;
     let browser = fixture.by_saml("alice").await?;
 
@@ -188,13 +190,18 @@ async fn a_person_signs_in_across_sites() -> Result<()> {
     ensure!(posted.sent["sec-fetch-site"] == "cross-site");
     ensure!(
         posted.sent.get(COOKIE).is_none() && posted.received.get(SET_COOKIE).is_none(),
-        "another site's form brings no cookie and gets none"
+        "{:?} {:?}",
+        posted.sent.get(COOKIE),
+        posted.received.get(SET_COOKIE)
     );
     let fetched = visit(&browser, "/sign-in/adfs/continue")?;
     ensure!(fetched.sent[COOKIE].to_str()?.contains(BROWSER));
 
     let events = fixture.events("signed_in").await?;
-    ensure!(events.len() == 1 && events[0].get("unsolicited").is_none());
+    ensure!(
+        events.len() == 1 && events[0].get("unsolicited").is_none(),
+        "{events:?}"
+    );
     ensure!(
         events[0]["actor"]["email"] == "alice@example.com",
         "{events:?}"
@@ -205,7 +212,7 @@ async fn a_person_signs_in_across_sites() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_form_of_signing_and_sending_signs_in() -> Result<()> {
+async fn every_signature_and_binding_variant_signs_in() -> Result<()> {
     for (signed, keys) in [
         (Signed::Response, "request_binding = \"post\""),
         (Signed::Assertion, "require_signed_assertion = true"),
@@ -225,7 +232,7 @@ async fn every_form_of_signing_and_sending_signs_in() -> Result<()> {
 }
 
 #[tokio::test]
-async fn encrypted_assertions_sign_in() -> Result<()> {
+async fn encrypted_assertion_signs_in() -> Result<()> {
     let keys = format!("encryption_keys = [{{ file = \"{}\" }}]", key_file()?);
     for (content, signed) in [
         (Content::Aes256Gcm, Signed::Assertion),
@@ -242,7 +249,7 @@ async fn encrypted_assertions_sign_in() -> Result<()> {
 }
 
 #[tokio::test]
-async fn without_scripts_a_button_does() -> Result<()> {
+async fn sign_in_works_without_javascript() -> Result<()> {
     let fixture = SamlFixture::with("request_binding = \"post\"", |_| ()).await?;
     let mut browser = fixture.plain_browser()?;
     let page = browser.open(&fixture.at("/sign-in/adfs")).await?;
@@ -261,19 +268,19 @@ async fn without_scripts_a_button_does() -> Result<()> {
     browser.sign_in_at_provider("alice").await?;
     let page = browser.submit("/acs", &[]).await?;
     ensure!(page.url().as_str() == fixture.at("/"), "{}", page.url());
-    // The next page is the usual one again.
+    // The next page has the normal policy again.
     let policy = page.header("content-security-policy").context("no CSP")?;
     ensure!(!policy.contains(&fixture.upstream.url()), "{policy}");
     Ok(())
 }
 
 #[tokio::test]
-async fn the_provider_is_asked_again_for_a_fresh_sign_in() -> Result<()> {
+async fn fresh_sign_in_sets_force_authn() -> Result<()> {
     let fixture = SamlFixture::new().await?;
     let mut browser = fixture.by_saml("alice").await?;
     fixture.clock.advance(Duration::from_secs(300));
     let page = browser.open(&fixture.at("/sign-in/adfs")).await?;
-    ensure!(page.url().as_str() == fixture.at("/"), "it remembers them");
+    ensure!(page.url().as_str() == fixture.at("/"));
     fixture.clock.advance(Duration::from_secs(300));
     browser
         .open(&fixture.at("/sign-in/adfs?fresh=true"))
@@ -284,7 +291,7 @@ async fn the_provider_is_asked_again_for_a_fresh_sign_in() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_session_ends_no_later_than_the_providers() -> Result<()> {
+async fn session_not_on_or_after_limits_the_session() -> Result<()> {
     let short = |settings: &mut SamlSettings| {
         settings.session_lifetime = Some(Duration::from_secs(600));
     };
@@ -298,7 +305,7 @@ async fn a_session_ends_no_later_than_the_providers() -> Result<()> {
 }
 
 #[tokio::test]
-async fn new_keys_of_the_provider_are_fetched_when_they_are_needed() -> Result<()> {
+async fn metadata_is_refetched_for_unknown_keys() -> Result<()> {
     let fixture = SamlFixture::new().await?;
     fixture.by_saml("alice").await?;
     let fetched = fixture.upstream.hits("/metadata");

@@ -1,5 +1,5 @@
-//! Accounts that trust the people's own SAML provider: its response for AWS, by way of `aws-acs`, to credentials and to the
-//! console; and that neither kind of response is taken in the other's place.
+//! Accounts that trust the users' own SAML provider: its response for AWS, received at `aws-acs`, yields credentials and the
+//! console. Responses for AWS and for the gateway are not interchangeable.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use rolecall_testkit::aws::Role;
 use rolecall_testkit::saml::ServiceProvider;
 use serde_json::json;
 
-use super::saml::{SamlFixture, fields, lent};
+use super::saml::{SamlFixture, as_str_pairs, fields};
 use super::*;
 
 const ACCOUNT: &str = "111122223333";
@@ -37,7 +37,7 @@ const FIELDS: [(&str, &str); 3] = [
     ("variant", ""),
 ];
 
-/// A stack whose account trusts the SAML provider, which has an application for AWS with these roles.
+/// A stack whose account trusts the SAML provider, which has an AWS application with these roles.
 async fn fixture(roles: &[&str]) -> Result<SamlFixture> {
     let keys = "aws = { start = \"UPSTREAM/start?sp=urn:amazon:webservices\" }";
     let fixture = SamlFixture::under(ACCESS, keys, |_| ()).await?;
@@ -64,7 +64,7 @@ fn pair() -> String {
 }
 
 #[tokio::test]
-async fn credentials_and_console_by_the_providers_own_response() -> Result<()> {
+async fn provider_response_yields_credentials_and_console() -> Result<()> {
     let fixture = fixture(&[&pair()]).await?;
     let mut browser = fixture.by_saml("alice").await?;
     for (action, button) in [("/credentials", "Credentials"), ("/console", "Console")] {
@@ -97,20 +97,25 @@ async fn credentials_and_console_by_the_providers_own_response() -> Result<()> {
         .visits()
         .iter()
         .find(|visit| visit.url.path() == "/sign-in/adfs/aws-acs");
-    let posted = posted.context("never posted")?;
-    ensure!(posted.sent.get(COOKIE).is_none() && posted.received.get(SET_COOKIE).is_none());
+    let posted = posted.context("no POST to aws-acs")?;
     ensure!(
-        fixture.events("signed_in").await?.len() == 1,
-        "it signed nobody in"
+        posted.sent.get(COOKIE).is_none() && posted.received.get(SET_COOKIE).is_none(),
+        "{:?} {:?}",
+        posted.sent.get(COOKIE),
+        posted.received.get(SET_COOKIE)
     );
+    ensure!(fixture.events("signed_in").await?.len() == 1);
     let intents = fixture.events("issue_intended").await?;
-    ensure!(intents.len() == 2 && intents[0]["role_session_name"] == "alice@example.com");
+    ensure!(
+        intents.len() == 2 && intents[0]["role_session_name"] == "alice@example.com",
+        "{intents:?}"
+    );
     ensure!(fixture.events("issue_done").await?.len() == 2);
     Ok(())
 }
 
 #[tokio::test]
-async fn programs_are_told_to_take_a_browser() -> Result<()> {
+async fn json_clients_are_told_to_use_a_browser() -> Result<()> {
     let fixture = fixture(&[&pair()]).await?;
     let pass = pass_of(&fixture.by_saml("alice").await?)?;
     let (status, answer) = fixture.post_json(&pass, "/credentials", &FIELDS).await?;
@@ -122,22 +127,26 @@ async fn programs_are_told_to_take_a_browser() -> Result<()> {
 }
 
 #[tokio::test]
-async fn neither_response_is_taken_in_the_others_place() -> Result<()> {
+async fn responses_are_bound_to_their_endpoint() -> Result<()> {
     let fixture = fixture(&[&pair()]).await?;
     let mut browser = fixture.plain_browser()?;
     let start = fixture.upstream.unasked_url("urn:amazon:webservices", None);
     browser.open(&start).await?;
     let for_aws = fields(&browser.sign_in_at_provider("alice").await?)?;
     let for_us = fixture.undelivered(&mut fixture.plain_browser()?).await?;
-    let unasked = fixture.unasked(None).await?;
-    let mut stranger = fixture.browser()?;
+    let unsolicited = fixture.unsolicited(None).await?;
+    let mut browser = fixture.browser()?;
     for (path, fields) in [
         ("/sign-in/adfs/acs", &for_aws),
         ("/sign-in/adfs/aws-acs", &for_us),
-        ("/sign-in/adfs/aws-acs", &unasked),
+        ("/sign-in/adfs/aws-acs", &unsolicited),
     ] {
-        let page = stranger
-            .lured_to_post(&fixture.upstream.url(), &fixture.at(path), &lent(fields))
+        let page = browser
+            .lured_to_post(
+                &fixture.upstream.url(),
+                &fixture.at(path),
+                &as_str_pairs(fields),
+            )
             .await?;
         ensure!(
             page.status() == Some(reqwest::StatusCode::FORBIDDEN),
@@ -145,8 +154,8 @@ async fn neither_response_is_taken_in_the_others_place() -> Result<()> {
             page.text()
         );
     }
-    ensure!(stranger.cookie(SESSION).is_none());
-    // Also where the provider may begin: AWS's audience and recipient are never ours.
+    ensure!(browser.cookie(SESSION).is_none());
+    // Also where unsolicited responses are allowed: the audience and recipient of AWS are never those of the gateway.
     let keys = "allow_idp_initiated = true\naws = { start = \"UPSTREAM/start?sp=urn:amazon:webservices\" }";
     let open = SamlFixture::under(ACCESS, keys, |_| ()).await?;
     let consumer = open.at("/sign-in/adfs/acs");
@@ -171,7 +180,7 @@ async fn neither_response_is_taken_in_the_others_place() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_response_is_about_the_sessions_person_and_the_granted_role() -> Result<()> {
+async fn response_must_match_user_and_role() -> Result<()> {
     let fixture = fixture(&[&format!("{ROLE}2,{PROVIDER}")]).await?;
     let mut browser = fixture.by_saml("alice").await?;
     browser.open(&fixture.at("/")).await?;
@@ -191,12 +200,16 @@ async fn the_response_is_about_the_sessions_person_and_the_granted_role() -> Res
     let bobs = fields(&other.sign_in_at_provider("bob").await?)?;
     let consumer = fixture.at("/sign-in/adfs/aws-acs");
     let page = browser
-        .lured_to_post(&fixture.upstream.url(), &consumer, &lent(&bobs))
+        .lured_to_post(&fixture.upstream.url(), &consumer, &as_str_pairs(&bobs))
         .await?;
-    ensure!(page.text().contains("issued for a different user"), "{}", page.text());
-    // A second time it is no response at all.
+    ensure!(
+        page.text().contains("issued for a different user"),
+        "{}",
+        page.text()
+    );
+    // A response is accepted only once.
     let page = browser
-        .lured_to_post(&fixture.upstream.url(), &consumer, &lent(&bobs))
+        .lured_to_post(&fixture.upstream.url(), &consumer, &as_str_pairs(&bobs))
         .await?;
     ensure!(page.text().contains("already used"), "{}", page.text());
     let refused: Vec<_> = fixture.events("issue_refused").await?;

@@ -1,5 +1,5 @@
-//! Every misbehaviour of a SAML provider, through the whole stack: nobody is signed in, the trail says why once, the page is
-//! kind, nothing is fetched or opened, and an honest provider is believed again afterwards.
+//! All faults of a SAML provider in a full stack: the sign-in is rejected, one audit event has the reason, the page is clear,
+//! nothing is fetched or opened, and a correct provider is accepted afterwards.
 
 use rolecall_testkit::saml::fault::Logout;
 use rolecall_testkit::saml::{ALL, Binding, Case, Fault, Verdict};
@@ -7,7 +7,7 @@ use rolecall_testkit::saml::{ALL, Binding, Case, Fault, Verdict};
 use super::saml::{SamlFixture, key_file};
 use super::*;
 
-/// A stack whose provider may encrypt for it.
+/// A stack with an encryption key for the provider.
 async fn stack() -> Result<SamlFixture> {
     let key = key_file()?;
     SamlFixture::with(
@@ -17,7 +17,7 @@ async fn stack() -> Result<SamlFixture> {
     .await
 }
 
-/// Goes through a sign-in as far as it goes.
+/// Signs in as far as possible.
 async fn sign_in(fixture: &SamlFixture, browser: &mut Browser) -> Result<Page> {
     let page = browser.open(&fixture.at("/sign-in/adfs")).await?;
     ensure!(
@@ -29,7 +29,7 @@ async fn sign_in(fixture: &SamlFixture, browser: &mut Browser) -> Result<Page> {
     browser.sign_in_at_provider("alice").await
 }
 
-async fn meet(fixture: &SamlFixture, case: &Case) -> Result<()> {
+async fn check(fixture: &SamlFixture, case: &Case) -> Result<()> {
     let (faulty, refused) = (
         fixture.upstream.faulty_answers(),
         fixture.events("sign_in_refused").await?.len(),
@@ -38,32 +38,33 @@ async fn meet(fixture: &SamlFixture, case: &Case) -> Result<()> {
     let mut browser = fixture.browser()?;
     let page = sign_in(fixture, &mut browser).await?;
     fixture.upstream.clear_faults();
+    ensure!(fixture.upstream.faulty_answers() == faulty + 1);
+    ensure!(fixture.upstream.canary().hits() == 0);
     ensure!(
-        fixture.upstream.faulty_answers() == faulty + 1,
-        "nothing was wrong"
+        !fixture.upstream.trap().is_sprung(),
+        "the gateway opened a file"
     );
-    ensure!(
-        fixture.upstream.canary().hits() == 0,
-        "we followed an address"
-    );
-    ensure!(!fixture.upstream.trap().is_sprung(), "we opened a file");
     ensure!(
         page.url().as_str().starts_with(fixture.stack.url()),
         "left at {}",
         page.url()
     );
-    ensure!(
-        !page.body().contains("<script>alert"),
-        "it runs on the page"
-    );
+    ensure!(!page.body().contains("<script>alert"), "{}", page.body());
     if browser.cookie(SESSION).is_some() {
-        ensure!(case.verdict != Verdict::Refused, "it was believed");
+        ensure!(
+            case.verdict != Verdict::Refused,
+            "the sign-in was accepted: {}",
+            page.text()
+        );
         let page = browser.open(&fixture.at("/")).await?;
-        // Signed addresses of which nobody knows which is meant are named as such, and nowhere else.
-        let unbelieved = |line: &&str| line.contains("not trusted, because more than one");
-        let lines = page.body().lines().filter(|line| !unbelieved(line));
+        // Ambiguous signed e-mail addresses appear only in the message about them.
+        let untrusted = |line: &&str| line.contains("not trusted, because more than one");
+        let lines = page.body().lines().filter(|line| !untrusted(line));
         let rest: String = lines.collect();
-        ensure!(!rest.contains(Fault::FORGED) && !rest.contains("mallory"));
+        ensure!(
+            !rest.contains(Fault::FORGED) && !rest.contains("mallory"),
+            "{rest}"
+        );
         return Ok(());
     }
     ensure!(
@@ -78,7 +79,7 @@ async fn meet(fixture: &SamlFixture, case: &Case) -> Result<()> {
         page.text()
     );
     let events = fixture.events("sign_in_refused").await?;
-    // What is too large, or no form of a provider's, is refused before anybody knows of which sign-in it speaks.
+    // Oversized or malformed forms are rejected before their sign-in is known.
     let unread = matches!(case.fault, Fault::Delivery(_))
         || page.status().is_some_and(|status| status == 413);
     if unread && events.len() == refused {
@@ -86,22 +87,22 @@ async fn meet(fixture: &SamlFixture, case: &Case) -> Result<()> {
     }
     ensure!(
         events.len() == refused + 1,
-        "{} refusals",
+        "{} rejections",
         events.len() - refused
     );
-    let event = events.last().context("a refusal")?;
+    let event = events.last().context("no rejection event")?;
     ensure!(
         event["provider"] == "adfs" && event["reference"] == reference(&page)?,
         "{event}"
     );
-    let reason = event["reason"].as_str().context("a reason")?;
-    // A provider that says so itself is not at fault.
+    let reason = event["reason"].as_str().context("no reason")?;
+    // An error status of the provider is not a fault.
     let reason = reason
         .strip_prefix("refused_by_provider")
         .map_or(reason, |_| "status");
     ensure!(
         case.reasons.is_empty() || case.reasons.contains(&reason),
-        "{event} is none of {:?}",
+        "{event}: expected one of {:?}",
         case.reasons
     );
     ensure!(
@@ -112,8 +113,8 @@ async fn meet(fixture: &SamlFixture, case: &Case) -> Result<()> {
     Ok(())
 }
 
-/// Meets every case whose name begins so, in one stack, and then an honest provider.
-async fn family(beginnings: &[&str]) -> Result<()> {
+/// Runs all cases whose name starts with this prefix in one stack, and then a correct sign-in.
+async fn run_group(beginnings: &[&str]) -> Result<()> {
     let fixture = stack().await?;
     let of_family = |case: &&Case| {
         beginnings
@@ -124,7 +125,7 @@ async fn family(beginnings: &[&str]) -> Result<()> {
     ensure!(!cases.is_empty());
     let mut wrong = Vec::new();
     for case in cases {
-        if let Err(error) = meet(&fixture, case).await {
+        if let Err(error) = check(&fixture, case).await {
             wrong.push(format!("{}: {error:#}", case.name));
         }
     }
@@ -140,42 +141,42 @@ async fn family(beginnings: &[&str]) -> Result<()> {
 }
 
 #[tokio::test]
-async fn wrapped_signatures() -> Result<()> {
-    family(&["xsw", "wrapped_"]).await
+async fn wrapped_signatures_are_rejected() -> Result<()> {
+    run_group(&["xsw", "wrapped_"]).await
 }
 
 #[tokio::test]
-async fn forged_signatures() -> Result<()> {
-    family(&["signature_"]).await
+async fn forged_signatures_are_rejected() -> Result<()> {
+    run_group(&["signature_"]).await
 }
 
 #[tokio::test]
-async fn markup_that_readers_disagree_about() -> Result<()> {
-    family(&["markup_"]).await
+async fn ambiguous_markup_is_rejected() -> Result<()> {
+    run_group(&["markup_"]).await
 }
 
 #[tokio::test]
-async fn documents_of_the_wrong_shape() -> Result<()> {
-    family(&["document_"]).await
+async fn malformed_documents_are_rejected() -> Result<()> {
+    run_group(&["document_"]).await
 }
 
 #[tokio::test]
-async fn well_signed_lies() -> Result<()> {
-    family(&["says_"]).await
+async fn signed_but_invalid_assertions_are_rejected() -> Result<()> {
+    run_group(&["says_"]).await
 }
 
 #[tokio::test]
-async fn encrypted_lies() -> Result<()> {
-    family(&["hidden_"]).await
+async fn encrypted_but_invalid_assertions_are_rejected() -> Result<()> {
+    run_group(&["hidden_"]).await
 }
 
 #[tokio::test]
-async fn wrong_deliveries() -> Result<()> {
-    family(&["delivered_"]).await
+async fn wrong_bindings_are_rejected() -> Result<()> {
+    run_group(&["delivered_"]).await
 }
 
 #[test]
-fn no_case_is_in_no_family() {
+fn every_fault_belongs_to_a_group() {
     let families = [
         "xsw",
         "wrapped_",
@@ -193,8 +194,8 @@ fn no_case_is_in_no_family() {
 }
 
 #[tokio::test]
-async fn logout_orders_that_nobody_may_give() -> Result<()> {
-    let lies = [
+async fn invalid_logout_requests_are_rejected() -> Result<()> {
+    let faults = [
         (Logout::Unsigned, "unsigned"),
         (Logout::SelfSigned, "signature"),
         (Logout::WrongIssuer, "issuer"),
@@ -208,25 +209,25 @@ async fn logout_orders_that_nobody_may_give() -> Result<()> {
     for binding in [Binding::Redirect, Binding::Post] {
         let fixture =
             SamlFixture::with("", |settings| settings.logout_binding = Some(binding)).await?;
-        for (lie, reason) in lies {
+        for (fault, reason) in faults {
             let mut browser = fixture.by_saml("alice").await?;
             let refused = fixture.refused("sign_out").await?.len();
             let faulty = fixture.upstream.faulty_answers();
-            fixture.upstream.fault(Fault::Logout(lie));
+            fixture.upstream.fault(Fault::Logout(fault));
             let page = browser.open(&fixture.upstream.sign_out_url()).await?;
             fixture.upstream.clear_faults();
             ensure!(
                 fixture.upstream.faulty_answers() == faulty + 1,
-                "{lie:?} changed nothing"
+                "{fault:?} had no effect"
             );
             let reasons = fixture.refused("sign_out").await?;
-            let told = reasons.last().map(String::as_str).unwrap_or_default();
-            let named = reason.is_empty() || (reasons.len() == refused + 1 && told == reason);
-            ensure!(named, "{binding:?} {lie:?}: {told}: {}", page.text());
+            let actual = reasons.last().map(String::as_str).unwrap_or_default();
+            let named = reason.is_empty() || (reasons.len() == refused + 1 && actual == reason);
+            ensure!(named, "{binding:?} {fault:?}: {actual}: {}", page.text());
             let page = browser.open(&fixture.at("/sessions")).await?;
             ensure!(
                 page.url().path() == "/sessions",
-                "{binding:?} {lie:?} ended her session"
+                "{binding:?} {fault:?} ended the session"
             );
         }
         ensure!(fixture.events("signed_out").await?.is_empty());

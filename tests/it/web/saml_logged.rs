@@ -1,4 +1,4 @@
-//! What a forged response leaves in the log of the real process: records, and nothing beside them.
+//! The log of the gateway process after a forged response contains only log records.
 
 use std::process::Command;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::saml::SamlFixture;
 use super::*;
 
 #[tokio::test]
-async fn each_line_of_a_json_log_is_one_object() -> Result<()> {
+async fn json_log_lines_are_single_objects() -> Result<()> {
     let fixture = SamlFixture::with("allow_idp_initiated = true", |_| ()).await?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_rolecalld"));
     command
@@ -34,9 +34,9 @@ async fn each_line_of_a_json_log_is_one_object() -> Result<()> {
         .to_owned();
     let host = Url::parse(fixture.stack.url())?;
     let host = &host[url::Position::BeforeHost..url::Position::AfterPort];
-    // Signed by the provider, and changed since: this is what xmlsec complains about.
+    // Modified after it was signed, which makes xmlsec print errors.
     let mut form = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in fixture.unasked(None).await? {
+    for (name, value) in fixture.unsolicited(None).await? {
         let xml = String::from_utf8(STANDARD.decode(&value)?)?;
         form.append_pair(&name, &STANDARD.encode(xml.replace("alice", "mallory")));
     }

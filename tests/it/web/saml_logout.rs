@@ -1,4 +1,4 @@
-//! Single logout over SAML, begun by either side, by Redirect and by POST; and orders that nobody follows.
+//! SAML single logout, initiated by either side, by Redirect and POST, and logout requests that must be rejected.
 
 use rolecall_testkit::saml::{Binding, SamlSettings};
 
@@ -15,7 +15,7 @@ pub(super) async fn sign_out(browser: &mut Browser) -> Result<Page> {
 }
 
 #[tokio::test]
-async fn who_signs_out_here_is_signed_out_there() -> Result<()> {
+async fn sign_out_ends_the_provider_session() -> Result<()> {
     for keys in ["", "request_binding = \"post\""] {
         let fixture = SamlFixture::with(keys, |_| ()).await?;
         let mut browser = fixture.by_saml("alice").await?;
@@ -39,7 +39,7 @@ async fn who_signs_out_here_is_signed_out_there() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_signs_out_there_is_signed_out_here() -> Result<()> {
+async fn provider_logout_ends_the_session() -> Result<()> {
     for binding in [Binding::Redirect, Binding::Post] {
         let change = |settings: &mut SamlSettings| settings.logout_binding = Some(binding);
         let fixture = SamlFixture::with("", change).await?;
@@ -56,7 +56,7 @@ async fn who_signs_out_there_is_signed_out_here() -> Result<()> {
         let events = fixture.events("signed_out").await?;
         ensure!(
             events.len() == 1 && events[0]["reason"] == "ended_by_provider",
-            "one session, not all of hers: {events:?}"
+            "only one session ends: {events:?}"
         );
         ensure!(browser.open(&fixture.at("/sessions")).await?.url().path() != "/sessions");
         drop(other);
@@ -64,9 +64,9 @@ async fn who_signs_out_there_is_signed_out_here() -> Result<()> {
     Ok(())
 }
 
-/// Providers end the sessions of several applications in frames of one page, where no page of ours is shown.
+/// Providers send logout requests to several applications in frames of one page, where no page of the gateway is shown.
 #[tokio::test]
-async fn an_order_in_a_frame_is_answered_by_redirect() -> Result<()> {
+async fn logout_request_in_a_frame_is_answered_by_redirect() -> Result<()> {
     for (destination, is_redirect) in [("document", false), ("iframe", true)] {
         let change =
             |settings: &mut SamlSettings| settings.logout_binding = Some(Binding::Redirect);
@@ -108,7 +108,7 @@ fn location(answer: &reqwest::Response) -> Result<String> {
 }
 
 #[tokio::test]
-async fn an_order_that_is_not_the_providers_ends_nothing() -> Result<()> {
+async fn logout_request_of_another_issuer_is_rejected() -> Result<()> {
     let fixture = SamlFixture::new().await?;
     let mut browser = fixture.by_saml("alice").await?;
     let xml = format!(
@@ -143,7 +143,7 @@ async fn an_order_that_is_not_the_providers_ends_nothing() -> Result<()> {
             "{query}"
         );
     }
-    // An answer to nothing says nothing, and ends nothing.
+    // A response without a request has no effect.
     let page = browser
         .lured_to("http://localhost:9/", &format!("{slo}?SAMLResponse=x"))
         .await?;

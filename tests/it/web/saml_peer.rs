@@ -1,5 +1,5 @@
-//! pysaml2's identity provider, which signs with xmlsec1: what we agree on with it, we did not agree on with ourselves.
-//! Every way to sign, encrypted assertions, requests by Redirect and by POST, and single logout begun by either side.
+//! Interoperability with the identity provider of pysaml2, which signs with xmlsec1: all signature variants, encrypted
+//! assertions, requests by Redirect and POST, and single logout initiated by either side.
 
 use std::io::Write as _;
 
@@ -40,7 +40,7 @@ async fn stack(
     Ok((fixture, peer))
 }
 
-/// Signs `alice` in at the peer; the page that shows her sessions.
+/// Signs in `alice` at the peer: her page My sessions.
 async fn sign_in(fixture: &Fixture, peer: &SamlPeer) -> Result<Browser> {
     let mut browser = Browser::new()?;
     let start = fixture.at("/sign-in/peer?return_to=/sessions");
@@ -68,7 +68,7 @@ async fn sign_in(fixture: &Fixture, peer: &SamlPeer) -> Result<Browser> {
     Ok(browser)
 }
 
-async fn story(signed: Signed, content: Option<Content>, binding: &str) -> Result<()> {
+async fn sign_in_and_out(signed: Signed, content: Option<Content>, binding: &str) -> Result<()> {
     if PYTHON_PEERS.path().is_none() {
         return Ok(());
     }
@@ -76,40 +76,40 @@ async fn story(signed: Signed, content: Option<Content>, binding: &str) -> Resul
     sign_in(&fixture, &peer).await?;
     let events = fixture.events("signed_in").await?;
     ensure!(events.len() == 1, "{events:?}");
-    let told = events[0].to_string();
+    let event = events[0].to_string();
     for word in ["\"peer\"", "00u-alice", "alice@example.com"] {
-        ensure!(told.contains(word), "no {word} in {told}");
+        ensure!(event.contains(word), "no {word} in {event}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn with_a_signed_response() -> Result<()> {
-    story(Signed::Response, None, "redirect").await
+async fn signed_response_signs_in() -> Result<()> {
+    sign_in_and_out(Signed::Response, None, "redirect").await
 }
 
 #[tokio::test]
-async fn with_a_signed_assertion() -> Result<()> {
-    story(Signed::Assertion, None, "post").await
+async fn signed_assertion_signs_in() -> Result<()> {
+    sign_in_and_out(Signed::Assertion, None, "post").await
 }
 
 #[tokio::test]
-async fn with_both_signed() -> Result<()> {
-    story(Signed::Both, None, "redirect").await
+async fn signed_response_and_assertion_sign_in() -> Result<()> {
+    sign_in_and_out(Signed::Both, None, "redirect").await
 }
 
 #[tokio::test]
-async fn with_a_signed_and_encrypted_assertion() -> Result<()> {
-    story(Signed::Assertion, Some(Content::Aes256Gcm), "post").await
+async fn signed_and_encrypted_assertion_signs_in() -> Result<()> {
+    sign_in_and_out(Signed::Assertion, Some(Content::Aes256Gcm), "post").await
 }
 
 #[tokio::test]
-async fn with_an_encrypted_assertion_in_a_signed_response() -> Result<()> {
-    story(Signed::Response, Some(Content::Aes128Cbc), "redirect").await
+async fn encrypted_assertion_in_signed_response_signs_in() -> Result<()> {
+    sign_in_and_out(Signed::Response, Some(Content::Aes128Cbc), "redirect").await
 }
 
 #[tokio::test]
-async fn who_signs_out_here_is_signed_out_there() -> Result<()> {
+async fn sign_out_ends_the_provider_session() -> Result<()> {
     if PYTHON_PEERS.path().is_none() {
         return Ok(());
     }
@@ -135,7 +135,7 @@ async fn who_signs_out_here_is_signed_out_there() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_signs_out_there_is_signed_out_here() -> Result<()> {
+async fn provider_logout_ends_the_session() -> Result<()> {
     if PYTHON_PEERS.path().is_none() {
         return Ok(());
     }

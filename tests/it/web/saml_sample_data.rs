@@ -1,4 +1,4 @@
-//! The sample data, as the demo uses it: the same people have the same roles by OpenID Connect and by SAML.
+//! The sample data of the demo: users have the same roles with OpenID Connect and with SAML.
 
 use rolecall_harness::SamlStackSettings;
 use rolecall_harness::sample_data::access_policy_for_both_providers;
@@ -6,7 +6,7 @@ use rolecall_harness::sample_data::access_policy_for_both_providers;
 use super::*;
 
 #[tokio::test]
-async fn the_same_people_get_the_same_roles_by_either_provider() -> Result<()> {
+async fn saml_and_oidc_users_get_the_same_roles() -> Result<()> {
     let fixture = Fixture::with(|settings| {
         settings.saml = Some(SamlStackSettings::default());
         settings.access = access_policy_for_both_providers();

@@ -1,11 +1,11 @@
-//! Signing out: here at once, then at the provider, and back to a page that says so.
+//! Signing out of the gateway and of the provider.
 
 use reqwest::header::USER_AGENT;
 
 use super::*;
 
 #[tokio::test]
-async fn signing_out_ends_the_session_here_and_at_the_provider() -> Result<()> {
+async fn sign_out_ends_both_sessions() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     let old = pass_of(&browser)?;
@@ -27,7 +27,10 @@ async fn signing_out_ends_the_session_here_and_at_the_provider() -> Result<()> {
             == 303
     );
     let ended = fixture.events("signed_out").await?;
-    ensure!(ended.len() == 1 && ended[0]["reason"] == "sign_out");
+    ensure!(
+        ended.len() == 1 && ended[0]["reason"] == "sign_out",
+        "{ended:?}"
+    );
 
     let to = refresh(&page)?;
     ensure!(to.starts_with(&fixture.stack.provider.url()), "{to}");
@@ -37,19 +40,24 @@ async fn signing_out_ends_the_session_here_and_at_the_provider() -> Result<()> {
         "{}",
         page.url()
     );
-    ensure!(page.text().contains("You are signed out"));
+    ensure!(
+        page.text().contains("You are signed out"),
+        "{}",
+        page.text()
+    );
     let page = browser.click("Sign in again").await?;
     ensure!(
         page.url()
             .as_str()
             .starts_with(&fixture.stack.provider.url()),
-        "the provider still knows her"
+        "{}",
+        page.url()
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn a_second_sign_out_does_no_harm() -> Result<()> {
+async fn second_sign_out_is_harmless() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("alice").await?;
     ensure!(fixture.post(&pass, "/sign-out", &[]).send().await?.status() == 200);
@@ -59,7 +67,7 @@ async fn a_second_sign_out_does_no_harm() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_trail_names_the_program_and_nothing_else_of_its_header() -> Result<()> {
+async fn audit_log_contains_only_the_user_agent_product() -> Result<()> {
     let fixture = Fixture::new().await?;
     for (header, written) in [
         (

@@ -1,8 +1,8 @@
-//! The portal interface as AWS's clients call it: AWS's names, bodies and headers, today's policy, and refusals that clients
-//! can act on. Tokens come by the device flow, over the wire.
+//! The portal interface for AWS clients: names, bodies and headers of AWS, the current policy, and errors. Tokens come from the
+//! device flow.
 
 mod bearer;
-mod endings;
+mod session_end;
 
 use chrono::DateTime;
 use reqwest::header::{AUTHORIZATION, CACHE_CONTROL};
@@ -21,8 +21,8 @@ const SANDBOX: &str = "777788889999";
 const PROD: &str = "111122223333";
 
 impl Fixture {
-    /// The tokens of a command line that this browser's person lets in with a code.
-    pub async fn let_in(&self, browser: &mut Browser) -> Result<CreateTokenResponse> {
+    /// The tokens of a client that the user of this browser allows with a device code.
+    pub async fn allow_client(&self, browser: &mut Browser) -> Result<CreateTokenResponse> {
         let client = self
             .register_as(RegisterClientRequest {
                 scopes: Some(vec![ACCOUNT_ACCESS.to_owned()]),
@@ -46,20 +46,20 @@ impl Fixture {
         self.poll(&client, device_code).await?.tokens()
     }
 
-    /// The access token of somebody's command line.
+    /// The access token of a client of this user.
     async fn token_of(&self, username: &str) -> Result<String> {
         let mut browser = self.signed_in(username).await?;
-        let tokens = self.let_in(&mut browser).await?;
+        let tokens = self.allow_client(&mut browser).await?;
         Ok(tokens.access_token.expose().to_owned())
     }
 
-    /// Asks with a token: status, what AWS's clients call it, and the body.
+    /// Sends a request with a token: the status, the exception name and the body.
     async fn ask(&self, token: &str, path: &str) -> Result<(u16, String, Value)> {
-        told(self.get(path).header(BEARER_TOKEN, token).send().await?).await
+        read(self.get(path).header(BEARER_TOKEN, token).send().await?).await
     }
 }
 
-async fn told(answer: Response) -> Result<(u16, String, Value)> {
+async fn read(answer: Response) -> Result<(u16, String, Value)> {
     let headers = answer.headers();
     let kind = headers.get(ERROR_TYPE);
     let kind = kind.map_or(Ok(""), |kind| kind.to_str())?.to_owned();
@@ -78,7 +78,7 @@ fn credentials_of(account: &str, role: &str) -> Result<String> {
 }
 
 #[tokio::test]
-async fn accounts_and_roles_have_the_shape_of_aws() -> Result<()> {
+async fn accounts_and_roles_match_aws_format() -> Result<()> {
     let fixture = Fixture::new().await?;
     let token = fixture.token_of("alice").await?;
     let (status, _, accounts) = fixture.ask(&token, "/assignment/accounts").await?;
@@ -96,7 +96,7 @@ async fn accounts_and_roles_have_the_shape_of_aws() -> Result<()> {
         .ask(&token, "/assignment/accounts?max_result=2")
         .await?;
     ensure!(first["accountList"] == json!(all[..2]), "{first}");
-    let next = first["nextToken"].as_str().context("no way on")?;
+    let next = first["nextToken"].as_str().context("no link to continue")?;
     let path = format!("/assignment/accounts?next_token={next}&max_result=1000");
     let (_, _, rest) = fixture.ask(&token, &path).await?;
     ensure!(
@@ -127,7 +127,7 @@ async fn accounts_and_roles_have_the_shape_of_aws() -> Result<()> {
 }
 
 #[tokio::test]
-async fn credentials_are_those_that_aws_issued() -> Result<()> {
+async fn credentials_match_those_issued_by_aws() -> Result<()> {
     let fixture = Fixture::new().await?;
     let token = fixture.token_of("alice").await?;
     for (role, minutes) in [("Developer", 240), ("Developer@readonly", 60)] {
@@ -149,13 +149,16 @@ async fn credentials_are_those_that_aws_issued() -> Result<()> {
         ensure!((left.num_minutes() - minutes).abs() <= 1, "{role}: {left}");
     }
     let intents = fixture.events("issue_intended").await?;
-    ensure!(intents.len() == 2 && intents.iter().all(|one| one["delivery"] == "client"));
+    ensure!(
+        intents.len() == 2 && intents.iter().all(|one| one["delivery"] == "client"),
+        "{intents:?}"
+    );
     ensure!(intents[1]["target"]["variant"] == "readonly", "{intents:?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn what_is_not_there_and_what_is_not_mine_look_alike() -> Result<()> {
+async fn unassigned_and_unknown_roles_give_the_same_error() -> Result<()> {
     let fixture = Fixture::new().await?;
     let token = fixture.token_of("bob").await?;
     let url = fixture.stack.url();
@@ -175,12 +178,16 @@ async fn what_is_not_there_and_what_is_not_mine_look_alike() -> Result<()> {
             "{status} {kind} {body}"
         );
     }
-    ensure!(fixture.stack.aws.issued().is_empty());
+    ensure!(
+        fixture.stack.aws.issued().is_empty(),
+        "{} issued",
+        fixture.stack.aws.issued().len()
+    );
     Ok(())
 }
 
 #[tokio::test]
-async fn a_condition_is_told_with_a_way_out() -> Result<()> {
+async fn unmet_condition_is_reported_with_remediation() -> Result<()> {
     let fixture = Fixture::with(|settings| {
         settings.access.push_str(
             "\n[[assignment]]\nid = \"by-browser\"\nwho = { everyone = true }\naccounts = [\"sandbox\"]\npermission_sets = [\"ReadOnly\"]\nwhen = { device_flow = false }\nowner = \"sandbox@example.com\"\n",
@@ -213,7 +220,7 @@ async fn a_condition_is_told_with_a_way_out() -> Result<()> {
     ] {
         ensure!(message.contains(part), "{part}: {message}");
     }
-    // Locked roles are not listed: clients take a list for what works.
+    // Locked roles are not listed, because clients assume that listed roles can be used.
     let (_, _, roles) = fixture
         .ask(&token, &format!("/assignment/roles?account_id={SANDBOX}"))
         .await?;
@@ -222,7 +229,7 @@ async fn a_condition_is_told_with_a_way_out() -> Result<()> {
 }
 
 #[tokio::test]
-async fn todays_policy_decides_at_each_call() -> Result<()> {
+async fn policy_change_applies_to_next_call() -> Result<()> {
     let fixture = Fixture::new().await?;
     let token = fixture.token_of("alice").await?;
     let path = credentials_of(SANDBOX, "Developer")?;
@@ -243,7 +250,7 @@ async fn todays_policy_decides_at_each_call() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_an_invalid_request() -> Result<()> {
+async fn invalid_parameters_return_invalid_request() -> Result<()> {
     let fixture = Fixture::new().await?;
     let token = fixture.token_of("alice").await?;
     let account = format!("account_id={SANDBOX}");
@@ -274,12 +281,16 @@ async fn what_makes_no_sense_is_an_invalid_request() -> Result<()> {
             "{path}: {status} {kind} {body}"
         );
     }
-    ensure!(fixture.stack.aws.issued().is_empty());
+    ensure!(
+        fixture.stack.aws.issued().is_empty(),
+        "{} issued",
+        fixture.stack.aws.issued().len()
+    );
     Ok(())
 }
 
 #[tokio::test]
-async fn an_outage_or_a_throttle_costs_no_token() -> Result<()> {
+async fn outage_and_throttling_keep_the_token_valid() -> Result<()> {
     let fixture = Fixture::new().await?;
     let token = fixture.token_of("alice").await?;
     let path = credentials_of(SANDBOX, "Developer")?;
@@ -297,28 +308,25 @@ async fn an_outage_or_a_throttle_costs_no_token() -> Result<()> {
         };
         ensure!(kind == name && body["message"].is_string(), "{kind} {body}");
         fixture.stack.aws.clear_faults();
-        ensure!(
-            fixture.ask(&token, &path).await?.0 == 200,
-            "the token is gone"
-        );
+        ensure!(fixture.ask(&token, &path).await?.0 == 200);
     }
     Ok(())
 }
 
-/// Whatever is in the way of a client is told in its own words, and never as a page.
+/// Errors of the guard and the framework have AWS's format, too.
 #[tokio::test]
-async fn the_door_speaks_as_aws_does() -> Result<()> {
+async fn framework_errors_match_aws_format() -> Result<()> {
     let fixture = Fixture::new().await?;
     let wrong_host = fixture
         .get("/assignment/accounts")
         .header("host", "evil.example");
-    let (status, kind, _) = told(wrong_host.send().await?).await?;
+    let (status, kind, _) = read(wrong_host.send().await?).await?;
     ensure!(
         status == 421 && kind == "InvalidRequestException",
         "{status} {kind}"
     );
     let wrong_method = fixture.client.put(fixture.at("/federation/credentials"));
-    let (status, kind, body) = told(wrong_method.send().await?).await?;
+    let (status, kind, body) = read(wrong_method.send().await?).await?;
     ensure!(
         status == 405 && kind == "InvalidRequestException",
         "{status} {kind}"
@@ -328,7 +336,7 @@ async fn the_door_speaks_as_aws_does() -> Result<()> {
         .client
         .post(fixture.at("/logout"))
         .header("origin", "https://evil.example");
-    let (status, kind, _) = told(of_a_page.send().await?).await?;
+    let (status, kind, _) = read(of_a_page.send().await?).await?;
     ensure!(
         status == 403 && kind == "ForbiddenException",
         "{status} {kind}"

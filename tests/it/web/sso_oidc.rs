@@ -1,18 +1,17 @@
-//! `sso-oidc` as AWS's clients speak it, and the page on which a person answers them: shapes on the wire, both flows to
-//! the end, and everything that must not work.
+//! Tests of `sso-oidc` and the consent page: message formats, both flows, and requests that must be rejected.
 
 mod burst;
 mod code;
 mod consent;
 mod device;
-mod ends;
+mod formats;
 mod limits;
 mod race;
 mod rate_limits;
 mod redirect;
 mod refresh;
 mod replicas;
-mod shapes;
+mod session_end;
 mod sign_out;
 mod start_url;
 
@@ -27,14 +26,14 @@ use serde_json::json;
 
 use super::*;
 
-/// Verifier and challenge of RFC 7636, appendix B.
+/// The verifier and challenge of RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-/// What AWS's CLI registers, and where it then listens.
+/// The redirect URI that the AWS CLI registers, and the one at which it listens.
 const REGISTERED: &str = "http://127.0.0.1/oauth/callback";
 const LISTENING: &str = "http://127.0.0.1:33389/oauth/callback";
 
-/// A registration with no more than this name.
+/// A registration with only this name.
 pub fn named(name: &str) -> RegisterClientRequest {
     RegisterClientRequest {
         client_name: Some(name.to_owned()),
@@ -43,7 +42,7 @@ pub fn named(name: &str) -> RegisterClientRequest {
     }
 }
 
-/// What a request of an AWS client was answered with.
+/// A response to an AWS client.
 #[derive(Debug)]
 pub struct Answer {
     status: u16,
@@ -69,7 +68,7 @@ impl Answer {
         })
     }
 
-    /// A text of the body.
+    /// A string member of the body.
     fn text(&self, member: &str) -> Result<String> {
         let text = self.body[member].as_str();
         Ok(text
@@ -77,7 +76,7 @@ impl Answer {
             .to_owned())
     }
 
-    /// The body of an answer that is no error.
+    /// The body of a successful response.
     fn good<T: DeserializeOwned>(&self) -> Result<T> {
         ensure!(self.status == 200 && self.kind.is_none(), "{self:?}");
         serde_json::from_value(self.body.clone()).with_context(|| format!("{self:?}"))
@@ -114,7 +113,7 @@ impl Answer {
         Ok(self.tokens()?.refresh_token.expose().to_owned())
     }
 
-    /// Asserts AWS's shape of an error.
+    /// Asserts an error in AWS's format.
     fn refused(&self, status: u16, exception: &str, error: &str) -> Result<()> {
         ensure!(
             self.status == status
@@ -132,7 +131,7 @@ impl Fixture {
         Answer::of(self.client.post(self.at(path)).json(&body)).await
     }
 
-    /// Registers as AWS's CLI does for the code flow, and for devices too.
+    /// Registers like the AWS CLI, for the code flow and the device flow.
     async fn register(&self) -> Result<Client> {
         self.register_as(RegisterClientRequest {
             grant_types: Some(vec![
@@ -176,7 +175,7 @@ impl Fixture {
         self.token(&client.by_refresh_token(token)).await
     }
 
-    /// Whether the access token still opens its session.
+    /// Whether the access token is still valid.
     async fn opens(&self, token: &str) -> Result<bool> {
         let token = rolecall_core::base::secret::AccessToken::new(token);
         let found = self
@@ -189,12 +188,12 @@ impl Fixture {
         Ok(found.is_some())
     }
 
-    /// The address AWS's CLI opens a browser with.
+    /// The URL that the AWS CLI opens in the browser.
     fn authorize(&self, client: &Client, state: &str) -> String {
         self.authorize_with(client, &[("state", state)])
     }
 
-    /// As [`Fixture::authorize`], with parameters of one's own, an empty one for leaving it out.
+    /// As [`Fixture::authorize`], with changed parameters; an empty value omits a parameter.
     fn authorize_with(&self, client: &Client, changes: &[(&str, &str)]) -> String {
         let mut pairs = vec![
             ("response_type", "code"),
@@ -217,7 +216,7 @@ impl Fixture {
         self.at(&format!("/authorize?{query}"))
     }
 
-    /// Has somebody allow it, by hand: the code.
+    /// Allows the request in this session: the code.
     async fn allowed_code(&self, pass: &Pass, client: &Client, state: &str) -> Result<String> {
         let to = self
             .answered(pass, &self.authorize(client, state), "allow")
@@ -230,7 +229,7 @@ impl Fixture {
             .into_owned())
     }
 
-    /// Opens an authorization request and answers it, by hand: where the browser goes.
+    /// Opens an authorization request and sends a decision: the redirect URL.
     async fn answered(&self, pass: &Pass, url: &str, decision: &str) -> Result<String> {
         let page = self
             .client
@@ -239,21 +238,26 @@ impl Fixture {
             .send()
             .await?;
         ensure!(page.status() == 200, "{}", page.text().await?);
-        let path = url.strip_prefix(self.stack.url()).context("not here")?;
+        let path = url
+            .strip_prefix(self.stack.url())
+            .context("URL of another origin")?;
         let answer = self
             .post(pass, path, &[("decision", decision)])
             .send()
             .await?;
         ensure!(answer.status() == 200, "{}", answer.text().await?);
-        let refresh = answer.headers().get("refresh").context("no Refresh")?;
+        let refresh = answer
+            .headers()
+            .get("refresh")
+            .context("no Refresh header")?;
         Ok(refresh
             .to_str()?
             .strip_prefix("0; url=")
-            .context("not at once")?
+            .context("Refresh with a delay")?
             .to_owned())
     }
 
-    /// Has somebody allow a device, by hand.
+    /// Allows a device in this session.
     async fn allow_device(&self, pass: &Pass, user_code: &str) -> Result<()> {
         let fields = [
             ("user_code", user_code),
@@ -269,7 +273,7 @@ impl Fixture {
         Ok(())
     }
 
-    /// A client session of alice's by the device flow: the token's answer.
+    /// A client session of alice from the device flow: the token response.
     async fn device_session(&self, client: &Client) -> Result<Answer> {
         let started = self.start_device(client).await?;
         let pass = self.pass("alice").await?;

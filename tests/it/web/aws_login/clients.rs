@@ -1,5 +1,5 @@
-//! Unmodified clients of AWS's: the CLI signs in here and on another machine, and the CLI, boto3 and the
-//! JavaScript SDK renew what it got.
+//! Unmodified AWS clients: the CLI signs in locally and remotely, and the CLI, boto3 and the JavaScript SDK renew the
+//! credentials.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,12 +12,12 @@ use rolecall_testkit::process::{self, Process};
 use super::*;
 use crate::clients::aws_cli;
 
-/// A loaded machine starts Python slowly.
+/// Generous, because Python starts slowly on a loaded machine.
 const CLIENT_MAX: Duration = Duration::from_secs(90);
 const BOTO3: &str = "import boto3; print(boto3.Session(profile_name='dev').client('sts').get_caller_identity()['Arn'])";
 const JAVASCRIPT: &str = "const { STSClient, GetCallerIdentityCommand } = require('@aws-sdk/client-sts'); new STSClient({ profile: 'dev' }).send(new GetCallerIdentityCommand({})).then((who) => console.log(who.Arn));";
 
-/// A stack on the machine's own time, and a terminal whose home is empty and whose AWS is the stack.
+/// A stack with the system clock, and a terminal with an empty home folder whose AWS endpoints are the stack.
 struct Desk {
     stack: TestStack,
     home: tempfile::TempDir,
@@ -55,14 +55,14 @@ impl Desk {
         command
     }
 
-    /// Runs a client to its end.
-    async fn says(&self, program: &Path, arguments: &[&str]) -> Result<String> {
+    /// Runs a client until it exits.
+    async fn output_of(&self, program: &Path, arguments: &[&str]) -> Result<String> {
         let command = self.command(program, arguments);
-        let said = tokio::task::spawn_blocking(|| process::run(command)).await??;
-        Ok(String::from_utf8(said)?)
+        let output = tokio::task::spawn_blocking(|| process::run(command)).await??;
+        Ok(String::from_utf8(output)?)
     }
 
-    /// Starts `aws login …`; where it sends the browser.
+    /// Starts `aws login …`: the URL that it opens.
     async fn begin(&self, arguments: &[&str]) -> Result<(Process, String)> {
         let command = self.command(&self.aws, arguments);
         tokio::task::spawn_blocking(move || {
@@ -73,12 +73,12 @@ impl Desk {
         .await?
     }
 
-    async fn ends(mut login: Process) -> Result<String> {
+    async fn wait(mut login: Process) -> Result<String> {
         tokio::task::spawn_blocking(move || login.wait_for_line("Updated profile", CLIENT_MAX))
             .await?
     }
 
-    /// Somebody signs in at this address and chooses a role.
+    /// Signs in at this URL and chooses a role.
     async fn choose(&self, address: &str, button: &str) -> Result<Browser> {
         let mut browser = Browser::new()?;
         browser.open(address).await?;
@@ -93,14 +93,14 @@ impl Desk {
         Ok(browser)
     }
 
-    /// The one file in which clients keep what they got.
+    /// The cache file of the credentials.
     fn cache(&self) -> Result<PathBuf> {
         let mut files = std::fs::read_dir(self.home.path().join(".aws/login/cache"))?;
-        Ok(files.next().context("nothing is kept")??.path())
+        Ok(files.next().context("the cache is empty")??.path())
     }
 
-    /// Lets what is kept end in this many seconds, as far as clients know; returns it.
-    fn let_end_in(&self, seconds: i64) -> Result<Value> {
+    /// Sets the cached expiry to this number of seconds from now; returns the cache.
+    fn set_expiry_in(&self, seconds: i64) -> Result<Value> {
         let file = self.cache()?;
         let mut kept: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
         let ends_at = self.stack.gateway.services.now() + chrono::TimeDelta::seconds(seconds);
@@ -110,7 +110,7 @@ impl Desk {
         Ok(kept)
     }
 
-    /// Asserts that a client renewed what was kept, and keeps what it got.
+    /// Asserts that a client renewed the cache; returns the new content.
     fn renewed_since(&self, before: &Value) -> Result<()> {
         let kept: Value = serde_json::from_slice(&std::fs::read(self.cache()?)?)?;
         let changed = |pointer: &str| kept.pointer(pointer) != before.pointer(pointer);
@@ -123,7 +123,7 @@ impl Desk {
 }
 
 impl Desk {
-    /// boto3 and the JavaScript SDK renew what the CLI keeps, when it has expired and shortly before.
+    /// boto3 and the JavaScript SDK renew the cached credentials after they expired and shortly before.
     async fn sdks_renew(&self) -> Result<()> {
         let python = PYTHON_PEERS
             .path_for_part()
@@ -133,9 +133,10 @@ impl Desk {
             .map(|folder| (folder.join("bin/node"), ["-e", JAVASCRIPT]));
         for (program, arguments) in [python, node].into_iter().flatten() {
             for seconds in [-3_600, 240] {
-                let (before, issued) = (self.let_end_in(seconds)?, self.stack.aws.issued().len());
-                let told = self.says(&program, &arguments).await?;
-                ensure!(told.starts_with(ARN), "{told}");
+                let (before, issued) =
+                    (self.set_expiry_in(seconds)?, self.stack.aws.issued().len());
+                let response = self.output_of(&program, &arguments).await?;
+                ensure!(response.starts_with(ARN), "{response}");
                 ensure!(self.stack.aws.issued().len() == issued + 1);
                 self.renewed_since(&before)?;
             }
@@ -146,36 +147,38 @@ impl Desk {
 
 const ARN: &str = "arn:aws:sts::444455556666:assumed-role/Developer/alice@example.com-";
 
-/// What the CLI rarely says of a key that it made itself: its cryptographic library cannot read it back.
+/// An error that the CLI reports rarely for its own key, which its cryptographic library cannot read.
 const OWN_KEY_UNREADABLE: &str = "AWS_ERROR_CAL_UNSUPPORTED_KEY_FORMAT";
 
-/// Tells a story again, with another key, whose client cannot read its own.
-async fn with_a_readable_key<F: Future<Output = Result<()>>>(story: impl Fn() -> F) -> Result<()> {
+/// Repeats a test with another key if the client cannot read its own key.
+async fn retry_with_readable_key<F: Future<Output = Result<()>>>(
+    test: impl Fn() -> F,
+) -> Result<()> {
     for _ in 0..2 {
-        match story().await {
+        match test().await {
             Err(error) if format!("{error:#}").contains(OWN_KEY_UNREADABLE) => {}
-            told => return told,
+            result => return result,
         }
     }
-    story().await
+    test().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_cli_signs_in_by_the_browser_and_it_and_the_sdks_renew() -> Result<()> {
-    with_a_readable_key(signed_in_by_the_browser).await
+async fn cli_signs_in_and_sdks_renew() -> Result<()> {
+    retry_with_readable_key(local_sign_in).await
 }
 
-async fn signed_in_by_the_browser() -> Result<()> {
+async fn local_sign_in() -> Result<()> {
     let Some(desk) = Desk::new().await? else {
         return Ok(());
     };
     let (login, address) = desk.begin(&["login", "--profile", "dev"]).await?;
     let mut browser = desk.choose(&address, DEVELOPER).await?;
-    // The page goes on by itself; this browser follows its link.
+    // The page redirects by itself; this browser follows its link.
     let page = browser.click("Continue").await?;
     ensure!(page.url().path() == "/oauth/callback", "{}", page.url());
-    let said = Desk::ends(login).await?;
-    ensure!(said.contains(ARN), "{said}");
+    let output = Desk::wait(login).await?;
+    ensure!(output.contains(ARN), "{output}");
     let who = [
         "sts",
         "get-caller-identity",
@@ -186,43 +189,40 @@ async fn signed_in_by_the_browser() -> Result<()> {
         "--output",
         "text",
     ];
-    let told = desk.says(&desk.aws, &who).await?;
-    ensure!(told.starts_with(ARN), "{told}");
+    let response = desk.output_of(&desk.aws, &who).await?;
+    ensure!(response.starts_with(ARN), "{response}");
+    ensure!(desk.stack.aws.issued().len() == 1);
+    let before = desk.set_expiry_in(240)?;
+    let response = desk.output_of(&desk.aws, &who).await?;
     ensure!(
-        desk.stack.aws.issued().len() == 1,
-        "what is good is not renewed"
-    );
-    let before = desk.let_end_in(240)?;
-    let told = desk.says(&desk.aws, &who).await?;
-    ensure!(
-        told.starts_with(ARN) && desk.stack.aws.issued().len() == 2,
-        "{told}"
+        response.starts_with(ARN) && desk.stack.aws.issued().len() == 2,
+        "{response}"
     );
     desk.renewed_since(&before)?;
     desk.sdks_renew().await?;
-    // Somebody ends it in the browser: the next renewal says what to do.
+    // The session is ended in the browser: the next renewal prints the next step.
     browser.open(&desk.stack.at("/sessions")).await?;
     let page = browser.page()?;
     let ends = page.attributes("form[action='/sessions/end'] button", "aria-label")?;
     browser
         .press(ends.first().context("no button")?, &[])
         .await?;
-    desk.let_end_in(-3_600)?;
+    desk.set_expiry_in(-3_600)?;
     let refused = desk
-        .says(&desk.aws, &who)
+        .output_of(&desk.aws, &who)
         .await
         .err()
-        .context("it went on")?;
+        .context("the command succeeded")?;
     ensure!(format!("{refused:#}").contains("aws login"), "{refused:#}");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_cli_signs_in_on_another_machine() -> Result<()> {
-    with_a_readable_key(signed_in_on_another_machine).await
+async fn cli_signs_in_remotely() -> Result<()> {
+    retry_with_readable_key(remote_sign_in).await
 }
 
-async fn signed_in_on_another_machine() -> Result<()> {
+async fn remote_sign_in() -> Result<()> {
     let Some(desk) = Desk::new().await? else {
         return Ok(());
     };
@@ -237,9 +237,9 @@ async fn signed_in_on_another_machine() -> Result<()> {
         .await?;
     let shown = browser.page()?.select("#code")?;
     login.tell(shown.first().context("no code")?)?;
-    let said = Desk::ends(login).await?;
+    let output = Desk::wait(login).await?;
     let arn = ARN.replace("Developer", "Developer@readonly");
-    ensure!(said.contains(&arn), "{said}");
+    ensure!(output.contains(&arn), "{output}");
     let who = [
         "sts",
         "get-caller-identity",
@@ -250,7 +250,7 @@ async fn signed_in_on_another_machine() -> Result<()> {
         "--output",
         "text",
     ];
-    let told = desk.says(&desk.aws, &who).await?;
-    ensure!(told.starts_with(ARN), "{told}");
+    let response = desk.output_of(&desk.aws, &who).await?;
+    ensure!(response.starts_with(ARN), "{response}");
     Ok(())
 }

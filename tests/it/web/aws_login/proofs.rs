@@ -1,11 +1,11 @@
-//! DPoP at the token endpoint (RFC 9449 section 4.3): every proof that proves nothing is refused in AWS's own shape, and
-//! costs nobody the code or token it came with.
+//! DPoP at the token endpoint (RFC 9449 section 4.3): every invalid proof is rejected in AWS's format and leaves the code or
+//! token valid.
 
 use rolecall_testkit::keys::{base64url, hs256, signing_input};
 
 use super::*;
 
-/// One way to make a proof that is none.
+/// A way to make a proof invalid.
 type Forgery = (&'static str, fn(&Terminal, &Fixture) -> Result<Vec<String>>);
 
 /// A proof with another header.
@@ -125,42 +125,45 @@ const FORGERIES: &[Forgery] = &[
 ];
 
 #[tokio::test]
-async fn a_forged_proof_gets_nothing_and_costs_nothing() -> Result<()> {
+async fn invalid_proof_is_rejected_without_spending_the_code() -> Result<()> {
     let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
     let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
     for (name, forge) in FORGERIES {
         let proofs = forge(&terminal, &fixture)?;
         let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
-        let told = tell(&fixture, &proofs, &terminal.exchange(&code)).await?;
-        told.is_invalid().context(*name)?;
+        let response = send(&fixture, &proofs, &terminal.exchange(&code)).await?;
+        response.is_invalid().context(*name)?;
     }
-    let told = terminal.redeem(&fixture, &code).await?;
-    ensure!(told.status == 200, "the code is still good: {told:?}");
-    let token = told.refresh_token()?;
+    let response = terminal.redeem(&fixture, &code).await?;
+    ensure!(
+        response.status == 200,
+        "the code is no longer valid: {response:?}"
+    );
+    let token = response.refresh_token()?;
     for (name, forge) in FORGERIES {
         let proofs = forge(&terminal, &fixture)?;
         let proofs: Vec<&str> = proofs.iter().map(String::as_str).collect();
-        let told = tell(&fixture, &proofs, &terminal.renewal(&token)).await?;
-        told.is_invalid().context(*name)?;
+        let response = send(&fixture, &proofs, &terminal.renewal(&token)).await?;
+        response.is_invalid().context(*name)?;
     }
     // A copied token without its key.
-    let thief = Terminal::new()?;
-    thief.refresh(&fixture, &token).await?.is_invalid()?;
+    let attacker = Terminal::new()?;
+    attacker.refresh(&fixture, &token).await?.is_invalid()?;
     ensure!(terminal.refresh(&fixture, &token).await?.status == 200);
     ensure!(fixture.stack.aws.issued().len() == 2);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_proof_is_for_one_request() -> Result<()> {
+async fn replayed_proof_is_rejected() -> Result<()> {
     let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
     let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
     let proof = terminal.proof(&fixture)?;
-    let told = tell(&fixture, &[&proof], &terminal.exchange(&code)).await?;
-    let token = told.refresh_token()?;
-    let replayed = tell(&fixture, &[&proof], &terminal.renewal(&token)).await?;
+    let response = send(&fixture, &[&proof], &terminal.exchange(&code)).await?;
+    let token = response.refresh_token()?;
+    let replayed = send(&fixture, &[&proof], &terminal.renewal(&token)).await?;
     replayed.is_invalid()?;
     let message = replayed.body["message"].as_str().unwrap_or_default();
     ensure!(message.contains("used before"), "{replayed:?}");

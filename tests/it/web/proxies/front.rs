@@ -1,4 +1,4 @@
-//! A reverse proxy as its block in docs/operations.md sets it up, on a free port of loopback, in a process of its own.
+//! A reverse proxy with the example configuration of docs/operations.md, on a free loopback port, in its own process.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::operate::RECOVERED_MAX;
 
-/// A proxy with a block in the document.
+/// A proxy with an example in the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Nginx,
@@ -23,13 +23,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether it is here; otherwise the test is recorded as left out. Caddy comes with the peers from PyPI: that of Debian 12 does
-    /// not know the option that the document has, and that of Debian 13 drops header names with underscores.
+    /// Whether the proxy is installed; otherwise the test is recorded as skipped. Caddy comes with the peers from PyPI: the version
+    /// of Debian 12 lacks the option of the example, and that of Debian 13 drops header names with underscores.
     pub fn is_here(self) -> bool {
         self != Self::Caddy || PYTHON_PEERS.path().is_some()
     }
 
-    /// The program, which Debian may keep off the path.
+    /// The program, which may not be in `PATH` on Debian.
     fn program(self) -> Result<Command> {
         let name = match self {
             Self::Nginx => "nginx",
@@ -46,7 +46,7 @@ impl Kind {
         })
     }
 
-    /// The only block of the document that is written in its language.
+    /// The only example of the document in its configuration language.
     fn block(self) -> Result<String> {
         let language = match self {
             Self::Nginx => "nginx",
@@ -64,25 +64,25 @@ impl Kind {
     }
 }
 
-/// Puts one text in place of another that has to be there.
+/// Replaces a text, which must be present.
 pub fn replaced(text: &str, old: &str, new: &str) -> Result<String> {
     ensure!(text.contains(old), "`{old}` is not in the block:\n{text}");
     Ok(text.replace(old, new))
 }
 
-/// A proxy with its port and its certificate, before and after it is started. Ends when dropped.
+/// A proxy with its port and its certificate, before and after its start. It is stopped when dropped.
 pub struct Front {
     kind: Kind,
     port: u16,
     spare: u16,
-    /// Holds the ports until the proxy starts, while a gateway is built that opens others.
+    /// Reserves the ports until the proxy starts.
     held: Vec<TcpListener>,
     folder: TempDir,
     process: Option<Process>,
 }
 
 impl Front {
-    /// Chooses a port and writes a certificate.
+    /// Reserves a port and writes a certificate.
     pub fn prepare(kind: Kind, authority: &CertificateAuthority) -> Result<Self> {
         let held = [0; 2].map(|any| TcpListener::bind((Ipv4Addr::LOCALHOST, any)));
         let held = held.into_iter().collect::<std::io::Result<Vec<_>>>()?;
@@ -105,22 +105,22 @@ impl Front {
         })
     }
 
-    /// PEM of the authority that signed the certificate.
+    /// The CA certificate in PEM.
     pub fn authority_file(&self) -> PathBuf {
         self.folder.path().join("authority.pem")
     }
 
-    /// Ends it; its port is free then.
+    /// Stops the proxy and releases its port.
     pub fn stop(&mut self) {
         self.process = None;
     }
 
-    /// `public_url` of a gateway behind it.
+    /// The `public_url` of a gateway behind the proxy.
     pub fn url(&self) -> String {
         format!("https://localhost:{}", self.port)
     }
 
-    /// Starts it in front of the gateway at `to`, with the block of the document as `change` leaves it.
+    /// Starts the proxy in front of the gateway at `to`, with the example as modified by `change`.
     pub fn start(
         mut self,
         to: SocketAddr,
@@ -139,7 +139,7 @@ impl Front {
         Ok(self)
     }
 
-    /// Writes the block under this proxy's own names and ports into a whole configuration.
+    /// Writes a complete configuration with the example, the names and the ports.
     fn command(&self, block: &str) -> Result<Command> {
         let (folder, port) = (self.folder.path(), self.port);
         let file = folder.join("configuration");
@@ -162,7 +162,7 @@ impl Front {
             Kind::Caddy => {
                 let site = format!("https://localhost:{port}");
                 let block = replaced(block, "sso.example.com", &site)?;
-                // It listens at the port of http too, and takes orders at another.
+                // Caddy also listens on an HTTP port and an admin port.
                 let own = format!(
                     "{{\n\tadmin off\n\thttp_port {}\n\tdefault_bind 127.0.0.1\n\tservers {{",
                     self.spare

@@ -1,4 +1,4 @@
-//! `rolecalld check --online` asks the gateway through the proxy in front of it, and names what the proxy does wrong.
+//! `rolecalld check --online` sends requests through the proxy and reports configuration errors of the proxy.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use super::*;
 use crate::cli::{Ran, program, rolecalld};
 use crate::operate::{Balancer, RECOVERED_MAX, until};
 
-/// The proxy connects to the gateway from here, so that this machine itself is not one of its proxies.
+/// The source address of the proxy, which differs from the address of the test client.
 const PROXY: &str = "127.0.0.2/32";
 
 fn check(stack: &TestStack) -> Result<Ran> {
@@ -17,7 +17,7 @@ fn check(stack: &TestStack) -> Result<Ran> {
     rolecalld(stack.folder(), &online)
 }
 
-/// Puts a line in place of another one of the block of nginx, which connects from [`PROXY`] unless the line says otherwise.
+/// Replaces a line of the nginx example, which connects from [`PROXY`] unless the line sets another address.
 async fn behind(old: &str, new: &str) -> Result<Proxied> {
     let change = |block: String| {
         let block = replaced(&block, old, new)?;
@@ -31,22 +31,22 @@ async fn behind(old: &str, new: &str) -> Result<Proxied> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_proxy_that_passes_everything_on_is_said_to() -> Result<()> {
+async fn correct_proxy_passes_the_check() -> Result<()> {
     let proxied = behind("", "").await?;
     let ran = check(&proxied.fixture.stack)?;
     ensure!(ran.code == 0 && !ran.err.contains("public_url"), "{ran:?}");
-    let said = "public_url: answers\n  \
+    let expected = "public_url: answers\n  \
                 this machine is seen as 127.0.0.1, by x-forwarded-for\n  \
                 Host and x-amz-sso_bearer_token arrive\n  \
                 /.well-known/openid-configuration and /jwks have this installation's issuer and keys\n";
-    ensure!(ran.out.contains(said), "{}", ran.out);
+    ensure!(ran.out.contains(expected), "{}", ran.out);
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_mistake_of_a_proxy_is_named_with_what_to_change() -> Result<()> {
+async fn each_proxy_error_is_reported_with_a_fix() -> Result<()> {
     const FOR: &str = "proxy_set_header X-Forwarded-For $remote_addr;";
-    for (old, new, said, next) in [
+    for (old, new, expected, next) in [
         (
             "underscores_in_headers on;",
             "",
@@ -104,8 +104,8 @@ async fn each_mistake_of_a_proxy_is_named_with_what_to_change() -> Result<()> {
         let ran = check(&proxied.fixture.stack)?;
         let faults = ran.err.matches("public_url: ").count();
         ensure!(
-            ran.code == 1 && faults == 1 && ran.err.contains(said),
-            "{said}: {ran:?}"
+            ran.code == 1 && faults == 1 && ran.err.contains(expected),
+            "{expected}: {ran:?}"
         );
         let (_, fault) = ran.err.split_once("public_url: ").context("no fault")?;
         let hint = fault.split("  hint: ").nth(1).unwrap_or_default();
@@ -118,21 +118,21 @@ async fn each_mistake_of_a_proxy_is_named_with_what_to_change() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_that_does_not_run_is_no_failure() -> Result<()> {
+async fn stopped_gateway_is_not_an_error() -> Result<()> {
     let mut proxied = behind(
         "http://127.0.0.1:8443;",
         "http://127.0.0.1:1; # 127.0.0.1:8443",
     )
     .await?;
-    for said in [
+    for expected in [
         "answered with status 502, and not the gateway",
         "cannot connect to localhost",
     ] {
         let ran = check(&proxied.fixture.stack)?;
         ensure!(ran.code == 0 && !ran.err.contains("public_url"), "{ran:?}");
         ensure!(
-            ran.out.contains("public_url: not reachable from here (") && ran.out.contains(said),
-            "{said}: {}",
+            ran.out.contains("public_url: not reachable from here (") && ran.out.contains(expected),
+            "{expected}: {}",
             ran.out
         );
         proxied.front.stop();
@@ -141,7 +141,7 @@ async fn a_gateway_that_does_not_run_is_no_failure() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn documents_of_another_installation_are_named() -> Result<()> {
+async fn documents_of_another_installation_are_reported() -> Result<()> {
     let proxied = behind("", "").await?;
     let stack = &proxied.fixture.stack;
     let text = fs::read_to_string(stack.config())?;
@@ -163,7 +163,7 @@ async fn documents_of_another_installation_are_named() -> Result<()> {
             && ran.err.contains("\"Issuer keys\" in docs/operations.md"),
         "{ran:?}"
     );
-    // The gateway that runs was started with https.
+    // The running gateway was started with HTTPS.
     let balancer = Balancer::start()?;
     let secure = balancer.url().replace("http://", "https://");
     let fixture = Fixture::with(|settings| settings.public_url = Some(secure.clone())).await?;
@@ -174,13 +174,13 @@ async fn documents_of_another_installation_are_named() -> Result<()> {
         text.replace(&secure, &balancer.url()),
     )?;
     let ran = check(&fixture.stack)?;
-    let said = format!("names the issuer \"{secure}\", not \"{}\"", balancer.url());
-    ensure!(ran.code == 1 && ran.err.contains(&said), "{ran:?}");
+    let expected = format!("names the issuer \"{secure}\", not \"{}\"", balancer.url());
+    ensure!(ran.code == 1 && ran.err.contains(&expected), "{ran:?}");
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_that_nobody_trusts_is_a_failure() -> Result<()> {
+async fn untrusted_certificate_is_an_error() -> Result<()> {
     let proxied = behind("", "").await?;
     let stack = &proxied.fixture.stack;
     let trusted = format!("ca = [{:?}]", proxied.front.authority_file());
@@ -196,9 +196,9 @@ async fn a_certificate_that_nobody_trusts_is_a_failure() -> Result<()> {
     Ok(())
 }
 
-/// What the log says of a header that does not arrive, of a token that is not ours, and of one that has ended.
+/// The log messages for a missing header, a token of another issuer, and an expired session.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_log_tells_a_missing_header_from_a_bad_token() -> Result<()> {
+async fn log_distinguishes_missing_header_from_bad_token() -> Result<()> {
     let fixture = Fixture::new().await?;
     let balancer = Balancer::start()?;
     let text = fs::read_to_string(fixture.stack.config())?;
@@ -214,7 +214,7 @@ async fn the_log_tells_a_missing_header_from_a_bad_token() -> Result<()> {
     let address = words.find_map(|word| word.strip_prefix("address="));
     balancer.lead_to(&[address.context("no address")?.parse()?]);
     let url = format!("{}{CREDENTIALS}", balancer.url());
-    // Made as ours are: a prefix and 129 characters.
+    // The format of the gateway: a prefix and 129 characters.
     let ended = format!("rca_{}", "A".repeat(129));
     for (token, code) in [
         (None, "no_access_token"),

@@ -1,9 +1,9 @@
-//! What opens the portal's interface: one access token of ours in one header. Each other thing has its own message.
+//! Authentication at the portal interface: one access token of the gateway in one header. Each error has its own message.
 
 use super::*;
 
 #[tokio::test]
-async fn only_the_header_opens_anything() -> Result<()> {
+async fn token_is_accepted_only_in_the_header() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("alice").await?;
     let token = fixture.token_of("alice").await?;
@@ -54,7 +54,7 @@ async fn only_the_header_opens_anything() -> Result<()> {
                 printed,
                 unclear,
             ),
-            // As CreateToken of AWS's answers.
+            // The format of AWS's CreateToken response.
             (
                 fixture.get(path).header(
                     BEARER_TOKEN,
@@ -92,16 +92,23 @@ async fn only_the_header_opens_anything() -> Result<()> {
                 ended,
             ),
         ];
-        for (number, (request, exception, said)) in tries.into_iter().enumerate() {
-            let (status, kind, body) = told(request.send().await?).await?;
+        for (number, (request, exception, expected)) in tries.into_iter().enumerate() {
+            let (status, kind, body) = read(request.send().await?).await?;
             ensure!(
                 status == 401 && kind == exception,
                 "{path}, try {number}: {status} {kind} {body}"
             );
             let message = body["message"].as_str().unwrap_or_default();
-            ensure!(message.starts_with(said), "{path}, try {number}: {body}");
+            ensure!(
+                message.starts_with(expected),
+                "{path}, try {number}: {body}"
+            );
         }
     }
-    ensure!(fixture.stack.aws.issued().is_empty());
+    ensure!(
+        fixture.stack.aws.issued().is_empty(),
+        "{} issued",
+        fixture.stack.aws.issued().len()
+    );
     Ok(())
 }

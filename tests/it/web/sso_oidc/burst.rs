@@ -1,12 +1,12 @@
-//! A burst of parallel tools takes one click: requests of one client from one address that began within a minute, each of
-//! them on the page, and no others.
+//! One decision for a burst of requests of one client from one address within a minute. The page lists all of them, and no
+//! others.
 
 use std::time::Duration;
 
 use super::*;
 
 #[tokio::test]
-async fn one_answer_serves_a_burst_of_devices() -> Result<()> {
+async fn one_decision_applies_to_a_burst_of_devices() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let mut burst = Vec::new();
@@ -30,7 +30,7 @@ async fn one_answer_serves_a_burst_of_devices() -> Result<()> {
             .count()
             == 11
     );
-    // One that began after the page was shown is not served by it.
+    // A request that started after the page was shown is not included.
     let late = fixture.start_device(&client).await?;
     browser.press("Allow", &[("retyped", &code[5..])]).await?;
     for one in &burst {
@@ -53,9 +53,9 @@ async fn one_answer_serves_a_burst_of_devices() -> Result<()> {
     Ok(())
 }
 
-/// Tools that start together with an empty cache register one client each.
+/// Programs that start at the same time with an empty cache register one client each.
 #[tokio::test]
-async fn one_answer_serves_tabs_whose_programs_registered_at_the_same_time() -> Result<()> {
+async fn one_decision_applies_to_concurrent_registrations() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut clients = Vec::new();
     for _ in 0..12 {
@@ -81,7 +81,7 @@ async fn one_answer_serves_tabs_whose_programs_registered_at_the_same_time() -> 
         given.len() == 1 && given[0]["asked"]["requests"] == 12,
         "{given:?}"
     );
-    // What another person's browser asks, and another program, is not answered.
+    // Requests of another user's browser and of another program are not included.
     let other = fixture
         .register_as(RegisterClientRequest {
             redirect_uris: Some(vec![REGISTERED.to_owned()]),
@@ -100,7 +100,7 @@ async fn one_answer_serves_tabs_whose_programs_registered_at_the_same_time() -> 
 }
 
 #[tokio::test]
-async fn a_no_is_for_all_of_them_too() -> Result<()> {
+async fn denial_applies_to_the_whole_burst() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let burst = [
@@ -117,13 +117,13 @@ async fn a_no_is_for_all_of_them_too() -> Result<()> {
     Ok(())
 }
 
-/// A stack behind a proxy that says from where each request comes.
+/// A stack behind a proxy that sends the client addresses.
 async fn proxied() -> Result<Fixture> {
     Fixture::with(|settings| settings.trusted_proxies = vec!["127.0.0.0/8".to_owned()]).await
 }
 
 #[tokio::test]
-async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
+async fn unrelated_requests_are_not_grouped() -> Result<()> {
     let fixture = proxied().await?;
     let (client, namesake) = (fixture.register().await?, fixture.register().await?);
     let start = |client: &Client, address: &'static str| {
@@ -147,7 +147,7 @@ async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
         "{}",
         page.text()
     );
-    // Names of other requests in the form change nothing.
+    // IDs of other requests in the form have no effect.
     let forged = page.attributes("input[name=others]", "value")?.remove(0);
     let pass = pass_of(&browser)?;
     let others = fixture.device_names(&[&early, &elsewhere, &other, &late])?;
@@ -192,7 +192,7 @@ async fn other_clients_addresses_and_times_are_not_joined() -> Result<()> {
 }
 
 impl Fixture {
-    /// What a page would call these requests.
+    /// The IDs of these requests on a page.
     fn device_names(&self, devices: &[&Answer]) -> Result<String> {
         let mut names = Vec::new();
         for device in devices {
@@ -204,11 +204,11 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn one_answer_serves_the_other_tabs() -> Result<()> {
+async fn one_decision_applies_to_other_tabs() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let pass = fixture.pass("alice").await?;
-    let stranger = fixture.pass("alice").await?;
+    let other_session = fixture.pass("alice").await?;
     let get = |url: &str, pass: &Pass| fixture.client.get(url).header(COOKIE, &pass.cookie).send();
     let tabs: Vec<String> = (0..12)
         .map(|tab| fixture.authorize(&client, &format!("state-{tab}")))
@@ -217,7 +217,7 @@ async fn one_answer_serves_the_other_tabs() -> Result<()> {
         ensure!(get(tab, &pass).await?.status() == 200);
     }
     let elsewhere = fixture.authorize(&client, "another-browser");
-    ensure!(get(&elsewhere, &stranger).await?.status() == 200);
+    ensure!(get(&elsewhere, &other_session).await?.status() == 200);
 
     let page = get(&tabs[0], &pass).await?.text().await?;
     ensure!(page.contains("<b>12 requests</b> from 127.0.0.1"), "{page}");
@@ -228,26 +228,24 @@ async fn one_answer_serves_the_other_tabs() -> Result<()> {
         .0;
     let path = tabs[0]
         .strip_prefix(fixture.stack.url())
-        .context("elsewhere")?;
+        .context("URL of another origin")?;
     let answer = fixture
         .post(&pass, path, &[("decision", "allow"), ("others", others)])
         .send()
         .await?;
-    ensure!(answer.headers().contains_key("refresh"));
+    ensure!(
+        answer.headers().contains_key("refresh"),
+        "{:?}",
+        answer.headers()
+    );
     for (number, tab) in tabs.iter().enumerate().skip(1) {
         let to = location(&get(tab, &pass).await?)?;
         ensure!(to.ends_with(&format!("&state=state-{number}")), "{to}");
         let code = to.split(['=', '&']).nth(1).context("no code")?.to_owned();
         fixture.redeem(&client, &code).await?.granted()?;
-        ensure!(
-            get(tab, &pass).await?.status() == 410,
-            "a code for a tab, once"
-        );
+        ensure!(get(tab, &pass).await?.status() == 410);
     }
-    ensure!(
-        get(&elsewhere, &stranger).await?.status() == 200,
-        "another browser is asked itself"
-    );
+    ensure!(get(&elsewhere, &other_session).await?.status() == 200);
     ensure!(fixture.events("consent_given").await?.len() == 1);
     Ok(())
 }

@@ -1,12 +1,11 @@
-//! The authorization code flow: to the end, and against codes that are stolen, injected, shown twice or asked for without
-//! PKCE.
+//! The authorization code flow, and codes that are stolen, injected, reused or requested without PKCE.
 
 use std::time::Duration;
 
 use super::*;
 
 #[tokio::test]
-async fn a_program_on_this_computer_is_let_in() -> Result<()> {
+async fn authorization_code_flow_succeeds() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let url = fixture.authorize(&client, "0b5a2d1e-5d3c-4a0f-9a3e-77c1f2b4d5e6");
@@ -31,7 +30,9 @@ async fn a_program_on_this_computer_is_let_in() -> Result<()> {
         csrf: page.attributes("input[name=csrf]", "value")?.remove(0),
         ..pass_of(&browser)?
     };
-    let path = url.strip_prefix(fixture.stack.url()).context("elsewhere")?;
+    let path = url
+        .strip_prefix(fixture.stack.url())
+        .context("URL of another origin")?;
     let answer = fixture
         .post(&pass, path, &[("decision", "allow")])
         .send()
@@ -49,7 +50,7 @@ async fn a_program_on_this_computer_is_let_in() -> Result<()> {
         answer.tokens()?.expires_in == 3_600 && fixture.opens(&answer.granted()?).await?,
         "{answer:?}"
     );
-    ensure!(answer.refresh_token()?.starts_with("rcr_"));
+    ensure!(answer.refresh_token()?.starts_with("rcr_"), "{answer:?}");
     let begun = fixture.events("client_session_begun").await?;
     ensure!(
         begun.len() == 1
@@ -61,7 +62,7 @@ async fn a_program_on_this_computer_is_let_in() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_page_goes_on_where_it_is_when_it_is_reloaded() -> Result<()> {
+async fn reloaded_page_continues_the_flow() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let pass = fixture.pass("alice").await?;
@@ -69,18 +70,18 @@ async fn the_page_goes_on_where_it_is_when_it_is_reloaded() -> Result<()> {
     let get = || fixture.client.get(&url).header(COOKIE, &pass.cookie).send();
     ensure!(get().await?.status() == 200 && get().await?.status() == 200);
     let to = fixture.answered(&pass, &url, "allow").await?;
-    ensure!(to.contains("code="));
+    ensure!(to.contains("code="), "{to}");
     let again = get().await?;
     ensure!(
         again.status() == 410,
-        "the code is sent once: {}",
+        "the code is sent only once: {}",
         again.status()
     );
     Ok(())
 }
 
 #[tokio::test]
-async fn a_no_is_told_to_the_program() -> Result<()> {
+async fn denial_is_returned_to_the_client() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let pass = fixture.pass("alice").await?;
@@ -97,7 +98,7 @@ async fn a_no_is_told_to_the_program() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_not_in_order_is_told_to_the_program() -> Result<()> {
+async fn request_errors_are_returned_to_the_client() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let pass = fixture.pass("alice").await?;
@@ -107,7 +108,7 @@ async fn what_is_not_in_order_is_told_to_the_program() -> Result<()> {
             vec![("response_type", "token")],
             "unsupported_response_type",
         ),
-        // PKCE downgrade: left out, plain, or a challenge that is none.
+        // PKCE downgrade: no challenge, `plain`, or an invalid challenge.
         (vec![("code_challenge", "")], "invalid_request"),
         (vec![("code_challenge_method", "")], "invalid_request"),
         (vec![("code_challenge_method", "plain")], "invalid_request"),
@@ -166,7 +167,7 @@ async fn what_is_not_in_order_is_told_to_the_program() -> Result<()> {
 }
 
 #[tokio::test]
-async fn parameters_that_are_there_twice_and_strangers_go_nowhere() -> Result<()> {
+async fn repeated_parameters_and_unknown_clients_are_not_redirected() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let good = fixture.authorize(&client, "s");
@@ -201,7 +202,7 @@ async fn parameters_that_are_there_twice_and_strangers_go_nowhere() -> Result<()
 }
 
 #[tokio::test]
-async fn a_code_is_good_for_one_client_one_place_and_one_verifier() -> Result<()> {
+async fn code_is_bound_to_client_redirect_uri_and_verifier() -> Result<()> {
     let fixture = Fixture::new().await?;
     let (client, other) = (fixture.register().await?, fixture.register().await?);
     let pass = fixture.pass("alice").await?;
@@ -227,7 +228,7 @@ async fn a_code_is_good_for_one_client_one_place_and_one_verifier() -> Result<()
             .await?;
         let answer = redeem(client_shown, &code, redirect, verifier).await?;
         answer.refused(400, "InvalidGrantException", "invalid_grant")?;
-        // Whoever had it: it was shown, and is worth nothing now.
+        // The code was presented, so it is no longer valid for any client.
         let answer = fixture.redeem(&client, &code).await?;
         answer.refused(400, "InvalidGrantException", "invalid_grant")?;
     }
@@ -236,7 +237,7 @@ async fn a_code_is_good_for_one_client_one_place_and_one_verifier() -> Result<()
 }
 
 #[tokio::test]
-async fn a_code_that_is_shown_again_ends_what_it_made() -> Result<()> {
+async fn reused_code_revokes_its_session() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let pass = fixture.pass("alice").await?;
@@ -246,7 +247,7 @@ async fn a_code_that_is_shown_again_ends_what_it_made() -> Result<()> {
     ensure!(
         fixture.opens(&answer.granted()?).await? && fixture.opens(&refreshed.granted()?).await?
     );
-    // Also minutes later, and whoever shows it.
+    // Also minutes later, and from any client.
     fixture.clock.advance(Duration::from_secs(300));
     let other = fixture.register().await?;
     fixture
@@ -254,7 +255,7 @@ async fn a_code_that_is_shown_again_ends_what_it_made() -> Result<()> {
         .await?
         .refused(400, "InvalidGrantException", "invalid_grant")?;
     for token in [answer.granted()?, refreshed.granted()?] {
-        ensure!(!fixture.opens(&token).await?, "the tokens live on");
+        ensure!(!fixture.opens(&token).await?);
     }
     let refused = fixture
         .refresh(&client, &refreshed.refresh_token()?)
@@ -269,7 +270,7 @@ async fn a_code_that_is_shown_again_ends_what_it_made() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_code_lives_for_a_minute() -> Result<()> {
+async fn code_expires_after_a_minute() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let pass = fixture.pass("alice").await?;
@@ -287,7 +288,7 @@ async fn a_code_lives_for_a_minute() -> Result<()> {
 }
 
 #[tokio::test]
-async fn only_the_person_who_saw_the_request_answers_it() -> Result<()> {
+async fn only_the_user_of_the_request_can_decide() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let (alice, bob) = (fixture.pass("alice").await?, fixture.pass("bob").await?);
@@ -298,13 +299,19 @@ async fn only_the_person_who_saw_the_request_answers_it() -> Result<()> {
         .header(COOKIE, &alice.cookie)
         .send()
         .await?;
-    let path = url.strip_prefix(fixture.stack.url()).context("elsewhere")?;
-    // bob has not seen it: he is asked, whatever his form says.
+    let path = url
+        .strip_prefix(fixture.stack.url())
+        .context("URL of another origin")?;
+    // bob has not seen the request, so the page asks him, whatever his form contains.
     let answer = fixture
         .post(&bob, path, &[("decision", "allow")])
         .send()
         .await?;
-    ensure!(!answer.headers().contains_key("refresh"));
+    ensure!(
+        !answer.headers().contains_key("refresh"),
+        "{:?}",
+        answer.headers()
+    );
     ensure!(
         answer
             .text()
@@ -338,7 +345,7 @@ async fn only_the_person_who_saw_the_request_answers_it() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_ends_all_sessions_ends_what_was_just_allowed() -> Result<()> {
+async fn ending_all_sessions_revokes_pending_codes() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let (one, other) = (fixture.pass("alice").await?, fixture.pass("alice").await?);
@@ -357,7 +364,7 @@ async fn what_ends_all_sessions_ends_what_was_just_allowed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn signing_out_of_the_browser_leaves_the_terminal_alone() -> Result<()> {
+async fn browser_sign_out_keeps_client_sessions() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let pass = fixture.pass("alice").await?;

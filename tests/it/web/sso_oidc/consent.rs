@@ -1,18 +1,18 @@
-//! What the page that asks says beside the question.
+//! Notices of the consent page.
 
 use std::time::Duration;
 
 use super::*;
 
 #[tokio::test]
-async fn a_new_sign_in_is_offered_when_little_of_the_session_is_left() -> Result<()> {
+async fn session_that_ends_soon_offers_new_sign_in() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let mut browser = fixture.signed_in("alice").await?;
     let ask = fixture.authorize(&client, "s");
     let page = browser.open(&ask).await?;
     ensure!(!page.text().contains("Sign in again"), "{}", page.text());
-    // In use all day.
+    // The session is used all day.
     for _ in 0..29 {
         fixture.clock.advance(Duration::from_secs(15 * 60));
         browser.open(&fixture.at("/")).await?;

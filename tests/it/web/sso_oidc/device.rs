@@ -1,4 +1,4 @@
-//! The device flow: to the end, and against people who want a code typed that is not theirs.
+//! The device flow, and phishing of device codes.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ pub fn shown(user_code: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_program_without_a_browser_is_let_in() -> Result<()> {
+async fn device_flow_succeeds() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let started = fixture.start_device(&client).await?;
@@ -51,10 +51,7 @@ async fn a_program_without_a_browser_is_let_in() -> Result<()> {
             page.text()
         );
     }
-    ensure!(
-        !page.text().contains(&code[5..]),
-        "what has to be typed is on the page"
-    );
+    ensure!(!page.text().contains(&code[5..]), "{}", page.text());
     let page = browser
         .press("Allow", &[("retyped", &code[5..].to_lowercase())])
         .await?;
@@ -93,7 +90,7 @@ async fn a_program_without_a_browser_is_let_in() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_code_is_typed_whole_where_there_is_no_link() -> Result<()> {
+async fn code_can_be_entered_without_a_link() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let started = fixture.start_device(&client).await?;
@@ -115,7 +112,7 @@ async fn a_code_is_typed_whole_where_there_is_no_link() -> Result<()> {
         "{}",
         page.text()
     );
-    ensure!(page.select("#retyped")?.is_empty(), "asked twice");
+    ensure!(page.select("#retyped")?.is_empty(), "{}", page.text());
     let page = browser.press("Allow", &[]).await?;
     ensure!(
         page.text()
@@ -131,7 +128,7 @@ async fn a_code_is_typed_whole_where_there_is_no_link() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_link_alone_allows_nothing() -> Result<()> {
+async fn link_requires_retyping_the_code() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let started = fixture.start_device(&client).await?;
@@ -180,7 +177,7 @@ async fn a_link_alone_allows_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_no_is_final() -> Result<()> {
+async fn denial_is_final() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let started = fixture.start_device(&client).await?;
@@ -207,7 +204,7 @@ async fn a_no_is_final() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_old_sign_in_is_not_enough() -> Result<()> {
+async fn old_sign_in_requires_reauthentication() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let mut browser = fixture.signed_in("alice").await?;
@@ -251,7 +248,7 @@ async fn an_old_sign_in_is_not_enough() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_code_is_for_its_own_client() -> Result<()> {
+async fn device_code_is_bound_to_its_client() -> Result<()> {
     let fixture = Fixture::new().await?;
     let (client, other) = (fixture.register().await?, fixture.register().await?);
     let started = fixture.start_device(&client).await?;
@@ -267,7 +264,7 @@ async fn a_code_is_for_its_own_client() -> Result<()> {
 }
 
 #[tokio::test]
-async fn it_can_be_switched_off() -> Result<()> {
+async fn device_flow_can_be_disabled() -> Result<()> {
     let fixture = Fixture::with(|settings| {
         settings.more = "[clients]\ndevice_authorization = \"refused\"\n".to_owned();
     })
@@ -293,7 +290,7 @@ async fn it_can_be_switched_off() -> Result<()> {
         "{}",
         page.text()
     );
-    // The other flow is not touched.
+    // The other flow is not affected.
     let pass = fixture.pass("alice").await?;
     let code = fixture.allowed_code(&pass, &client, "s").await?;
     fixture.redeem(&client, &code).await?.granted()?;
@@ -301,7 +298,7 @@ async fn it_can_be_switched_off() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_foreign_form_and_a_stranger_allow_nothing() -> Result<()> {
+async fn forged_forms_grant_no_access() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let started = fixture.start_device(&client).await?;
@@ -324,13 +321,13 @@ async fn a_foreign_form_and_a_stranger_allow_nothing() -> Result<()> {
             .status()
             == 403
     );
-    let nobody = Pass {
+    let without_session = Pass {
         cookie: String::new(),
         csrf: bob.csrf,
     };
     ensure!(
         fixture
-            .post(&nobody, "/device", &fields)
+            .post(&without_session, "/device", &fields)
             .send()
             .await?
             .status()
@@ -348,9 +345,9 @@ async fn a_foreign_form_and_a_stranger_allow_nothing() -> Result<()> {
     )
 }
 
-/// A profile without `[sso-session]` keeps no refresh token: its program could not go on after an hour.
+/// A client with a profile without `[sso-session]` stores no refresh token, so it could not continue after an hour.
 #[tokio::test]
-async fn a_program_that_cannot_renew_keeps_its_token_as_long_as_configured() -> Result<()> {
+async fn client_without_refresh_gets_configured_lifetime() -> Result<()> {
     let fixture = Fixture::with(|settings| {
         settings.more = "[clients]\naccess_token = \"4h\"\n".to_owned();
     })

@@ -1,5 +1,5 @@
-//! A stolen cookie against the end of its session: codes and devices are allowed until the end has been answered. No program
-//! gets a token by one of them.
+//! A race between a stolen cookie and the end of its session: codes and devices are allowed until the session has ended. No
+//! client may get a token from them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,26 +9,31 @@ use tokio::task::JoinSet;
 
 use super::*;
 
-/// What a thief may hold.
-enum Prize {
+/// What the attacker holds.
+enum StolenCode {
     Code(String),
     Device(String),
 }
 
-async fn next(fixture: &Fixture, stolen: &Pass, client: &Client, number: usize) -> Result<Prize> {
+async fn next(
+    fixture: &Fixture,
+    stolen: &Pass,
+    client: &Client,
+    number: usize,
+) -> Result<StolenCode> {
     if number.is_multiple_of(2) {
         let state = format!("s{number}");
         let code = fixture.allowed_code(stolen, client, &state).await?;
-        return Ok(Prize::Code(code));
+        return Ok(StolenCode::Code(code));
     }
     let started = fixture.start_device(client).await?;
     let code = started.user_code()?;
     fixture.allow_device(stolen, &code).await?;
-    Ok(Prize::Device(started.device_code()?))
+    Ok(StolenCode::Device(started.device_code()?))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_consent_outlives_the_end_of_the_session_that_gave_it() -> Result<()> {
+async fn consent_is_revoked_with_its_session() -> Result<()> {
     let fixture = Arc::new(Fixture::new().await?);
     let client = fixture.register().await?;
     let mut tried = 0;
@@ -37,13 +42,13 @@ async fn no_consent_outlives_the_end_of_the_session_that_gave_it() -> Result<()>
         let (mine, stolen) = (fixture.pass("alice").await?, fixture.pass("alice").await?);
         let over = Arc::new(AtomicBool::new(false));
         let mut thieves = JoinSet::new();
-        for thief in 0..4_usize {
+        for attacker in 0..4_usize {
             let (fixture, stolen, client) = (fixture.clone(), stolen.clone(), client.clone());
             let over = over.clone();
             thieves.spawn(async move {
-                let (mut last, mut number) = (None, thief);
+                let (mut last, mut number) = (None, attacker);
                 while !over.load(Ordering::Relaxed) {
-                    // Refused ones are what is hoped for.
+                    // Rejected requests are the expected result.
                     let prize = next(&fixture, &stolen, &client, number).await;
                     last = prize.ok().or(last);
                     number += 5;
@@ -57,12 +62,12 @@ async fn no_consent_outlives_the_end_of_the_session_that_gave_it() -> Result<()>
         for prize in thieves.join_all().await.into_iter().flatten() {
             tried += 1;
             let answer = match &prize {
-                Prize::Code(code) => fixture.redeem(&client, code).await?,
-                Prize::Device(code) => fixture.poll(&client, code).await?,
+                StolenCode::Code(code) => fixture.redeem(&client, code).await?,
+                StolenCode::Device(code) => fixture.poll(&client, code).await?,
             };
             ensure!(answer.status != 200, "round {round}: {answer:?}");
         }
     }
-    ensure!(tried > 0, "nobody raced");
+    ensure!(tried > 0);
     Ok(())
 }

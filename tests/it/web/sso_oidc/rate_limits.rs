@@ -1,4 +1,4 @@
-//! Rate limits over TCP: what is refused and how it is told, and who is never refused.
+//! Rate limits over HTTP: their responses, and requests that are never limited.
 
 use futures_util::StreamExt as _;
 use rolecall_core::record::rate_limit::RateLimits;
@@ -25,7 +25,7 @@ fn wait(answer: &Response) -> Result<u32> {
     Ok(value.to_str()?.parse()?)
 }
 
-/// A client session by the device flow: the token's answer.
+/// A client session from the device flow: the token response.
 async fn device_tokens(fixture: &Fixture, client: &Client, pass: &Pass) -> Result<Answer> {
     let started = fixture.start_device(client).await?;
     fixture.allow_device(pass, &started.user_code()?).await?;
@@ -34,7 +34,7 @@ async fn device_tokens(fixture: &Fixture, client: &Client, pass: &Pass) -> Resul
     Ok(answer)
 }
 
-/// Asserts a 429 that says when to come back, at most so many seconds from now.
+/// Asserts a 429 whose `Retry-After` is at most this number of seconds.
 fn ensure_limited(answer: &Response, most: u32) -> Result<()> {
     ensure!(
         answer.status() == 429,
@@ -48,7 +48,7 @@ fn ensure_limited(answer: &Response, most: u32) -> Result<()> {
 }
 
 #[tokio::test]
-async fn credentials_are_limited_for_a_person_on_all_surfaces_together() -> Result<()> {
+async fn credential_limit_is_shared_by_all_surfaces() -> Result<()> {
     let fixture = limited("[limits]\ncredentials = \"3/1m\"").await?;
     let client = fixture.register().await?;
     let pass = fixture.pass("alice").await?;
@@ -73,14 +73,17 @@ async fn credentials_are_limited_for_a_person_on_all_surfaces_together() -> Resu
     let refused = role().send().await?;
     ensure_limited(&refused, 60)?;
     let kind = refused.headers().get(ERROR_TYPE);
-    ensure!(kind.is_some_and(|kind| kind == "TooManyRequestsException"));
+    ensure!(
+        kind.is_some_and(|kind| kind == "TooManyRequestsException"),
+        "{kind:?}"
+    );
     let refused = fixture
         .post(&pass, "/credentials", &fields)
         .header(ACCEPT, "application/json");
     let refused = refused.send().await?;
     ensure_limited(&refused, 60)?;
-    let said: Value = refused.json().await?;
-    ensure!(said["error"] == "rate_limited", "{said}");
+    let body: Value = refused.json().await?;
+    ensure!(body["error"] == "rate_limited", "{body}");
     let refused = fixture.post(&pass, "/console", &fields).send().await?;
     ensure_limited(&refused, 60)?;
     let page = refused.text().await?;
@@ -93,7 +96,7 @@ async fn credentials_are_limited_for_a_person_on_all_surfaces_together() -> Resu
 
     let bob = fixture.pass("bob").await?;
     let (status, _) = fixture.post_json(&bob, "/credentials", &fields).await?;
-    ensure!(status == 200, "somebody else");
+    ensure!(status == 200);
     let metrics = fixture.client.get(format!(
         "http://{}/metrics",
         fixture.stack.gateway.management
@@ -109,7 +112,7 @@ async fn credentials_are_limited_for_a_person_on_all_surfaces_together() -> Resu
 }
 
 #[tokio::test]
-async fn registrations_over_the_limit_are_told_to_slow_down() -> Result<()> {
+async fn registrations_over_the_limit_return_slow_down() -> Result<()> {
     let fixture = limited("[limits]\nregister = \"2/1m\"").await?;
     for _ in 0..2 {
         fixture.register().await?;
@@ -123,14 +126,17 @@ async fn registrations_over_the_limit_are_told_to_slow_down() -> Result<()> {
         .await?;
     ensure_limited(&refused, 60)?;
     let kind = refused.headers().get(ERROR_TYPE);
-    ensure!(kind.is_some_and(|kind| kind == "SlowDownException"));
-    let said: Value = refused.json().await?;
-    ensure!(said["error"] == "slow_down", "{said}");
+    ensure!(
+        kind.is_some_and(|kind| kind == "SlowDownException"),
+        "{kind:?}"
+    );
+    let body: Value = refused.json().await?;
+    ensure!(body["error"] == "slow_down", "{body}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_page_with_a_thousand_images_of_ours_hurts_nobody() -> Result<()> {
+async fn embedded_images_do_not_use_up_limits() -> Result<()> {
     let fixture = Fixture::new().await?;
     let paths = [
         "/sign-in/example",
@@ -148,7 +154,7 @@ async fn a_page_with_a_thousand_images_of_ours_hurts_nobody() -> Result<()> {
             .await?;
         ensure!(answer.status() == 403, "{path}: {}", answer.status());
     }
-    // Frames, as single logout needs them.
+    // Frames are allowed for single logout.
     for _ in 0..100 {
         let answer = fixture.get("/sign-in/example/slo?SAMLRequest=x");
         let answer = answer.header("sec-fetch-dest", "iframe").send().await?;
@@ -161,23 +167,27 @@ async fn a_page_with_a_thousand_images_of_ours_hurts_nobody() -> Result<()> {
         .get("/sign-in/example/callback?state=x&code=y")
         .send()
         .await?;
-    ensure!(
-        stray.status() == 400,
-        "the address has all its failures left"
-    );
+    ensure!(stray.status() == 400);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_window_that_another_sites_script_sends_here_uses_up_no_sign_in() -> Result<()> {
+async fn scripted_navigations_do_not_use_up_sign_ins() -> Result<()> {
     let fixture = limited("[limits]\nsign_in = \"3/1m\"").await?;
     let path = "/sign-in/example?return_to=%2Fconsole&mfa=true";
     let cross_site = || fixture.get(path).header("sec-fetch-site", "cross-site");
     for _ in 0..20 {
         let answer = cross_site().send().await?;
         ensure!(answer.status() == 200, "{}", answer.status());
-        ensure!(answer.headers().get("set-cookie").is_none());
-        let refresh = answer.headers().get("refresh").context("it stays")?;
+        ensure!(
+            answer.headers().get("set-cookie").is_none(),
+            "{:?}",
+            answer.headers()
+        );
+        let refresh = answer
+            .headers()
+            .get("refresh")
+            .context("no Refresh header")?;
         ensure!(refresh.to_str()? == format!("1; url={path}"), "{refresh:?}");
     }
     for _ in 0..3 {
@@ -190,7 +200,7 @@ async fn a_window_that_another_sites_script_sends_here_uses_up_no_sign_in() -> R
 }
 
 #[tokio::test]
-async fn who_shows_something_live_is_let_in_while_the_address_is_over_every_limit() -> Result<()> {
+async fn valid_credentials_bypass_address_limits() -> Result<()> {
     let fixture =
         limited("[limits]\nsign_in = \"30/1m\"\nfailures = \"5/10m\"\nregister = \"9/1m\"").await?;
     let client = fixture.register().await?;
@@ -222,19 +232,27 @@ async fn who_shows_something_live_is_let_in_while_the_address_is_over_every_limi
     ensure_limited(&stray, 600)?;
 
     let back = fixture.come_back(&callback, Some(&cookie)).await?;
-    ensure!(back.status() == 303, "a live state: {}", back.status());
+    ensure!(
+        back.status() == 303,
+        "a valid state is rejected: {}",
+        back.status()
+    );
     let again = fixture
         .get("/sign-in/example")
         .header(COOKIE, &pass.cookie)
         .send()
         .await?;
-    ensure!(again.status() == 303, "a live session: {}", again.status());
+    ensure!(
+        again.status() == 303,
+        "a valid session is rejected: {}",
+        again.status()
+    );
     let page = fixture.get("/").header(COOKIE, &pass.cookie).send().await?;
     ensure!(page.status() == 200);
     let lists = fixture
         .get("/assignment/accounts")
         .header(BEARER_TOKEN, grant.granted()?);
-    ensure!(lists.send().await?.status() == 200, "a live token");
+    ensure!(lists.send().await?.status() == 200);
     fixture.allow_device(&pass, &waiting.user_code()?).await?;
     fixture
         .poll(&client, &waiting.device_code()?)
@@ -248,12 +266,12 @@ async fn who_shows_something_live_is_let_in_while_the_address_is_over_every_limi
 }
 
 #[tokio::test]
-async fn seventy_five_programs_with_an_empty_cache_sign_in_at_once() -> Result<()> {
+async fn seventy_five_clients_sign_in_concurrently() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut all = Vec::new();
     for _ in 0..75 {
         all.push(async {
-            // Registers, asks by the browser, which is signed in nowhere, and by a device code.
+            // Registers, opens the browser without a session, and starts a device authorization.
             let client = fixture.register().await?;
             let authorize = fixture
                 .client
@@ -274,8 +292,8 @@ async fn seventy_five_programs_with_an_empty_cache_sign_in_at_once() -> Result<(
 }
 
 #[tokio::test]
-async fn five_hundred_and_fifty_parallel_renewals_all_succeed() -> Result<()> {
-    // Behind a proxy, which may have as many connections as it likes.
+async fn parallel_renewals_all_succeed() -> Result<()> {
+    // Behind a proxy, whose connections are not limited.
     let fixture = limited("").await?;
     let client = fixture.register().await?;
     let pass = fixture.pass("alice").await?;
@@ -293,7 +311,7 @@ async fn five_hundred_and_fifty_parallel_renewals_all_succeed() -> Result<()> {
         }
     }
     ensure!(renewals.len() == 550);
-    // As many at a time as a slow machine takes within the time that a request's head has.
+    // As many concurrent requests as a slow machine accepts within the timeout of a request head.
     let mut answers = futures_util::stream::iter(renewals).buffer_unordered(110);
     while let Some(answer) = answers.next().await {
         answer?.granted()?;
@@ -302,8 +320,7 @@ async fn five_hundred_and_fifty_parallel_renewals_all_succeed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn strangers_at_the_login_token_endpoint_are_refused_before_their_proof_is_read() -> Result<()>
-{
+async fn unauthenticated_logins_are_limited_before_proof_verification() -> Result<()> {
     let fixture = limited("[limits]\nfailures = \"3/10m\"").await?;
     let ask = || {
         let body = CreateOAuth2TokenRequestBody {
@@ -325,14 +342,17 @@ async fn strangers_at_the_login_token_endpoint_are_refused_before_their_proof_is
     let refused = ask().await?;
     ensure_limited(&refused, 600)?;
     let kind = refused.headers().get(ERROR_TYPE);
-    ensure!(kind.is_some_and(|kind| kind == "TooManyRequestsError"));
-    let said: Value = refused.json().await?;
-    ensure!(said["error"] == "INVALID_REQUEST", "{said}");
+    ensure!(
+        kind.is_some_and(|kind| kind == "TooManyRequestsError"),
+        "{kind:?}"
+    );
+    let body: Value = refused.json().await?;
+    ensure!(body["error"] == "INVALID_REQUEST", "{body}");
     Ok(())
 }
 
 #[tokio::test]
-async fn each_address_behind_a_proxy_has_its_own_limits() -> Result<()> {
+async fn addresses_behind_a_proxy_have_separate_limits() -> Result<()> {
     let fixture = limited("[limits]\nsign_in = \"2/1m\"").await?;
     let begin = |from: &'static str| {
         fixture
@@ -352,7 +372,7 @@ async fn each_address_behind_a_proxy_has_its_own_limits() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_thousand_refusals_are_one_event_that_is_written_at_the_end() -> Result<()> {
+async fn repeated_rejections_are_one_audit_event() -> Result<()> {
     let fixture = Fixture::new().await?;
     for _ in 0..1_000 {
         fixture.get("/sign-in/example/callback?x").send().await?;
@@ -373,15 +393,21 @@ async fn a_thousand_refusals_are_one_event_that_is_written_at_the_end() -> Resul
         .await?;
     let events = fixture.events("sign_in_refusals").await?;
     ensure!(events.len() == 1, "{events:?}");
-    ensure!(events[0]["refusals"] == 1_000 && events[0]["reasons"]["unreadable"] == 1_000);
-    ensure!(events[0]["from"] == "127.0.0.1" && events[0]["address"] == "127.0.0.1");
+    ensure!(
+        events[0]["refusals"] == 1_000 && events[0]["reasons"]["unreadable"] == 1_000,
+        "{events:?}"
+    );
+    ensure!(
+        events[0]["from"] == "127.0.0.1" && events[0]["address"] == "127.0.0.1",
+        "{events:?}"
+    );
     Ok(())
 }
 
 #[test]
-fn the_defaults_are_those_of_the_documents() {
+fn defaults_match_the_documentation() {
     let limits = RateLimits::default();
-    let told = [
+    let documented = [
         limits.sign_in,
         limits.failures,
         limits.register,
@@ -390,7 +416,7 @@ fn the_defaults_are_those_of_the_documents() {
     ]
     .map(|limit| (limit.max(), limit.window().num_seconds()));
     assert_eq!(
-        told,
+        documented,
         [(300, 60), (60, 600), (600, 60), (1_200, 60), (300, 1)]
     );
 }

@@ -1,9 +1,9 @@
-//! The redirect matrix, line by line and over the wire: where an answer may go, and where it must not, whatever a parser
-//! makes of it. A request is refused with a page, and nobody is redirected anywhere.
+//! Redirect URIs: the allowed and the forbidden ones, including those that parsers interpret differently. An invalid one gives
+//! an error page without a redirect.
 
 use super::*;
 
-/// Ports and loopback literals that a client of `http://127.0.0.1/oauth/callback` may listen at (RFC 8252 7.3).
+/// Ports and loopback literals at which a client of `http://127.0.0.1/oauth/callback` may listen (RFC 8252 7.3).
 const ALLOWED: [&str; 5] = [
     "http://127.0.0.1/oauth/callback",
     "http://127.0.0.1:1/oauth/callback",
@@ -52,7 +52,7 @@ const REFUSED: [&str; 36] = [
 ];
 
 #[tokio::test]
-async fn answers_go_to_the_client_s_own_port_and_nowhere_else() -> Result<()> {
+async fn redirect_goes_only_to_the_loopback_port() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let pass = fixture.pass("alice").await?;
@@ -65,7 +65,7 @@ async fn answers_go_to_the_client_s_own_port_and_nowhere_else() -> Result<()> {
         );
     }
     for redirect in REFUSED {
-        // With a fault that would be told at the redirect URI, and without.
+        // With and without an error that would be reported to the redirect URI.
         for response_type in ["code", "token"] {
             let url = fixture.authorize_with(
                 &client,
@@ -89,7 +89,7 @@ async fn answers_go_to_the_client_s_own_port_and_nowhere_else() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_was_not_registered_is_not_answered() -> Result<()> {
+async fn unregistered_redirect_uri_is_rejected() -> Result<()> {
     let fixture = Fixture::new().await?;
     let bare = fixture.register_as(named("x")).await?;
     let short = fixture
@@ -106,7 +106,7 @@ async fn what_was_not_registered_is_not_answered() -> Result<()> {
     };
     ensure!(get(&bare, LISTENING).await?.status() == 400);
     ensure!(get(&short, LISTENING).await?.status() == 400);
-    // What aws-sso-cli registers and uses.
+    // The redirect URI of aws-sso-cli.
     for redirect in ["http://127.0.0.1:4711", "http://127.0.0.1:4711/"] {
         let answer = get(&short, redirect).await?;
         ensure!(

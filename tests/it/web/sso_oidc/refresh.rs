@@ -1,11 +1,11 @@
-//! Refresh tokens: they rotate, forgive parallel processes for a minute, and give a thief away after that.
+//! Refresh tokens: rotation, the grace period for parallel processes, and reuse detection.
 
 use std::time::Duration;
 
 use super::*;
 
 #[tokio::test]
-async fn a_refresh_token_rotates() -> Result<()> {
+async fn refresh_token_is_rotated() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let first = fixture.device_session(&client).await?;
@@ -18,10 +18,7 @@ async fn a_refresh_token_rotates() -> Result<()> {
     );
     ensure!(fixture.opens(&first.granted()?).await? && fixture.opens(&second.granted()?).await?);
     fixture.clock.advance(Duration::from_secs(900));
-    ensure!(
-        !fixture.opens(&first.granted()?).await?,
-        "the first lives for its hour"
-    );
+    ensure!(!fixture.opens(&first.granted()?).await?);
     ensure!(fixture.opens(&second.granted()?).await?);
     let third = fixture.refresh(&client, &second.refresh_token()?).await?;
     ensure!(fixture.opens(&third.granted()?).await?);
@@ -29,7 +26,7 @@ async fn a_refresh_token_rotates() -> Result<()> {
 }
 
 #[tokio::test]
-async fn fifty_processes_share_one_token() -> Result<()> {
+async fn fifty_processes_share_one_refresh_token() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let first = fixture.device_session(&client).await?;
@@ -43,7 +40,7 @@ async fn fifty_processes_share_one_token() -> Result<()> {
         successors.insert(answer.refresh_token()?);
     }
     ensure!(successors.len() == 1, "{} successors", successors.len());
-    // One of them writes last; whoever reads its file goes on.
+    // The file of the process that writes last is valid.
     let successor = successors.pop_first().context("none")?;
     fixture.clock.advance(Duration::from_secs(2_700));
     fixture.refresh(&client, &successor).await?.granted()?;
@@ -51,7 +48,7 @@ async fn fifty_processes_share_one_token() -> Result<()> {
 }
 
 #[tokio::test]
-async fn within_the_grace_whoever_lags_behind_catches_up() -> Result<()> {
+async fn old_refresh_token_is_accepted_within_grace_period() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let first = fixture.device_session(&client).await?.refresh_token()?;
@@ -67,7 +64,7 @@ async fn within_the_grace_whoever_lags_behind_catches_up() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_copy_gives_itself_away() -> Result<()> {
+async fn reused_refresh_token_ends_the_session() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let first = fixture.device_session(&client).await?;
@@ -81,7 +78,7 @@ async fn a_copy_gives_itself_away() -> Result<()> {
     let copy = fixture.refresh(&client, &first.refresh_token()?).await?;
     copy.refused(400, "InvalidGrantException", "invalid_grant")?;
     for token in [first.granted()?, second.granted()?] {
-        ensure!(!fixture.opens(&token).await?, "the family lives on");
+        ensure!(!fixture.opens(&token).await?);
     }
     let victim = fixture.refresh(&client, &second.refresh_token()?).await?;
     victim.refused(400, "InvalidGrantException", "invalid_grant")?;
@@ -94,7 +91,7 @@ async fn a_copy_gives_itself_away() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_foreign_client_refreshes_nothing_and_ends_nothing() -> Result<()> {
+async fn refresh_token_of_another_client_is_rejected() -> Result<()> {
     let fixture = Fixture::new().await?;
     let (client, other) = (fixture.register().await?, fixture.register().await?);
     let first = fixture.device_session(&client).await?;
@@ -125,7 +122,7 @@ async fn a_foreign_client_refreshes_nothing_and_ends_nothing() -> Result<()> {
 }
 
 #[tokio::test]
-async fn nothing_outlives_what_was_allowed() -> Result<()> {
+async fn refresh_ends_with_the_client_session() -> Result<()> {
     let fixture = Fixture::with(|settings| {
         settings.more = "[session]\nidle_timeout = \"2h\"\nabsolute_timeout = \"2h\"\n[clients]\naccess_token = \"90m\"\n".to_owned();
     })
@@ -138,7 +135,7 @@ async fn nothing_outlives_what_was_allowed() -> Result<()> {
     ensure!(first.tokens()?.expires_in == 5_400, "{first:?}");
     fixture.clock.advance(Duration::from_secs(4_000));
     let second = fixture.refresh(&client, &first.refresh_token()?).await?;
-    // Two hours after the browser's sign-in all ends.
+    // Everything ends two hours after the sign-in of the browser.
     ensure!(second.tokens()?.expires_in == 7_200 - 4_060, "{second:?}");
     fixture.clock.advance(Duration::from_secs(7_200 - 4_060));
     ensure!(!fixture.opens(&second.granted()?).await?);
@@ -149,7 +146,7 @@ async fn nothing_outlives_what_was_allowed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_device_s_access_token_lives_for_an_hour_at_most() -> Result<()> {
+async fn device_access_token_expires_within_an_hour() -> Result<()> {
     let fixture = Fixture::with(|settings| {
         settings.more = "[clients]\naccess_token = \"8h\"\nrefresh_token = \"90m\"\n".to_owned();
     })
@@ -161,7 +158,7 @@ async fn a_device_s_access_token_lives_for_an_hour_at_most() -> Result<()> {
     let second = fixture.refresh(&client, &first.refresh_token()?).await?;
     ensure!(
         second.tokens()?.expires_in == 2_400,
-        "the rest of the 90 minutes: {second:?}"
+        "expected the rest of the 90 minutes: {second:?}"
     );
     Ok(())
 }

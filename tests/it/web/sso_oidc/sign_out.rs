@@ -1,5 +1,4 @@
-//! Signing out of a browser while command lines are signed in: the offer to end them too, and everything that must not
-//! end them.
+//! Signing out of a browser while client sessions remain: the offer to end them, and requests that must not end them.
 
 use std::time::Duration;
 
@@ -10,12 +9,12 @@ use super::*;
 use crate::web::saml::SamlFixture;
 use crate::web::saml_logout;
 
-/// The cookie of a sign-out.
+/// The cookie of the sign-out ticket.
 const TICKET: &str = "rc_o";
 const END: &str = "/sign-out/clients";
 
 impl Fixture {
-    /// A browser of alice's, and the token of a command line that she let in.
+    /// A browser of alice, and the token of a client that she allowed.
     async fn with_terminal(&self) -> Result<(Browser, String)> {
         let client = self.register().await?;
         let browser = self.signed_in("alice").await?;
@@ -24,7 +23,7 @@ impl Fixture {
         Ok((browser, self.redeem(&client, &code).await?.granted()?))
     }
 
-    /// What a browser holds that has signed out and may end a command line; its token.
+    /// The sign-out ticket of a browser, and the token of the remaining client.
     async fn signed_out(&self) -> Result<(Pass, String)> {
         let (mut browser, token) = self.with_terminal().await?;
         let page = browser.press("Sign out", &[]).await?;
@@ -43,13 +42,16 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn a_sign_out_says_that_command_lines_stay_and_ends_them_on_request() -> Result<()> {
+async fn signed_out_page_can_end_client_sessions() -> Result<()> {
     let fixture = Fixture::new().await?;
     let (mut browser, token) = fixture.with_terminal().await?;
     let page = browser.press("Sign out", &[]).await?;
     let cookie = browser.cookie(TICKET).context("no ticket")?;
-    ensure!(cookie.http_only && cookie.same_site == rolecall_testkit::browser::SameSite::Lax);
-    // By the provider's sign-out, and back.
+    ensure!(
+        cookie.http_only && cookie.same_site == rolecall_testkit::browser::SameSite::Lax,
+        "{cookie:?}"
+    );
+    // After the sign-out at the provider.
     let page = browser.open(&refresh(&page)?).await?;
     ensure!(page.url().path() == "/signed-out", "{}", page.url());
     let offer = "1 command line or other program is still signed in";
@@ -76,9 +78,9 @@ async fn a_sign_out_says_that_command_lines_stay_and_ends_them_on_request() -> R
     Ok(())
 }
 
-/// The provider's answer is a form of another site, which brings no cookie of ours.
+/// The response of the provider is a form of another site, sent without cookies.
 #[tokio::test]
-async fn the_offer_outlives_single_logout() -> Result<()> {
+async fn offer_remains_after_single_logout() -> Result<()> {
     for keys in ["", "request_binding = \"post\""] {
         let fixture = SamlFixture::with(keys, |_| ()).await?;
         let mut browser = fixture.by_saml("alice").await?;
@@ -98,7 +100,7 @@ async fn the_offer_outlives_single_logout() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_ticket_is_for_one_use_and_a_few_minutes() -> Result<()> {
+async fn sign_out_ticket_is_single_use_and_expires() -> Result<()> {
     let fixture = Fixture::new().await?;
     let (pass, token) = fixture.signed_out().await?;
     ensure!(fixture.end_clients(&pass).await?.0 == 200);
@@ -116,20 +118,20 @@ async fn a_ticket_is_for_one_use_and_a_few_minutes() -> Result<()> {
 }
 
 #[tokio::test]
-async fn nobody_else_ends_the_command_lines_of_who_signed_out() -> Result<()> {
+async fn sign_out_ticket_is_bound_to_its_browser() -> Result<()> {
     let fixture = Fixture::new().await?;
     let (pass, token) = fixture.signed_out().await?;
     let (other, others_token) = fixture.signed_out().await?;
     let made_up = format!("{TICKET}={}", "A".repeat(43));
     let session = fixture.pass("alice").await?;
     for (cookie, csrf, expected) in [
-        // A ticket of another browser, and a form of another page.
+        // The ticket of another browser, and the form of another page.
         (&pass.cookie, &other.csrf, 403),
         (&other.cookie, &pass.csrf, 403),
         (&pass.cookie, &session.csrf, 403),
         (&pass.cookie, &String::new(), 403),
         (&made_up, &pass.csrf, 403),
-        // A session is no ticket, and two tickets are none.
+        // A session is not a ticket, and a repeated ticket is invalid.
         (&session.cookie, &session.csrf, 400),
         (
             &format!("{}; {}", pass.cookie, other.cookie),
@@ -145,7 +147,7 @@ async fn nobody_else_ends_the_command_lines_of_who_signed_out() -> Result<()> {
         let (status, page) = fixture.end_clients(&sent).await?;
         ensure!(status == expected, "{sent:?} {status}: {page}");
     }
-    // From other sites, with the very cookie and token.
+    // From other sites, with the correct cookie and token.
     for (name, value) in [
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),
@@ -157,14 +159,14 @@ async fn nobody_else_ends_the_command_lines_of_who_signed_out() -> Result<()> {
     let looked = fixture.get(END).header(COOKIE, &pass.cookie).send().await?;
     ensure!(looked.status() == 405);
     ensure!(fixture.opens(&token).await? && fixture.opens(&others_token).await?);
-    // And what was refused used nothing up.
+    // The rejected requests did not use up the ticket.
     ensure!(fixture.end_clients(&pass).await?.0 == 200);
     ensure!(!fixture.opens(&token).await?);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_hostile_page_cannot_send_the_form_of_a_browser_that_holds_a_ticket() -> Result<()> {
+async fn sign_out_ticket_form_requires_csrf_token() -> Result<()> {
     let fixture = Fixture::new().await?;
     let (mut browser, token) = fixture.with_terminal().await?;
     let page = browser.press("Sign out", &[]).await?;
@@ -174,13 +176,13 @@ async fn a_hostile_page_cannot_send_the_form_of_a_browser_that_holds_a_ticket() 
     let page = browser
         .lured_to_post("https://evil.example/", &fixture.at(END), &fields)
         .await?;
-    ensure!(page.status().is_some_and(|status| status == 403));
+    ensure!(page.status().map(u16::from) == Some(403));
     ensure!(fixture.opens(&token).await?);
     Ok(())
 }
 
 #[tokio::test]
-async fn the_next_sign_in_takes_the_ticket_away() -> Result<()> {
+async fn next_sign_in_removes_the_ticket() -> Result<()> {
     let fixture = Fixture::new().await?;
     let (mut browser, token) = fixture.with_terminal().await?;
     let page = browser.press("Sign out", &[]).await?;
@@ -195,7 +197,7 @@ async fn the_next_sign_in_takes_the_ticket_away() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_let_no_command_line_in_is_told_of_none() -> Result<()> {
+async fn signed_out_page_without_clients_shows_no_offer() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     let page = browser.press("Sign out", &[]).await?;

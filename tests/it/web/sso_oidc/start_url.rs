@@ -1,4 +1,4 @@
-//! Programs that were set up for another portal: they are told, before anybody is asked to let them in.
+//! Clients that are configured for another portal: they get an error before the consent page.
 
 use std::fs;
 
@@ -22,22 +22,22 @@ fn registration(issuer: &str) -> RegisterClientRequest {
     }
 }
 
-/// That the answer names what came, what was expected, and the variables.
+/// Asserts that the message contains the received and the expected URL, and the environment variables.
 fn names_both(answer: &Answer, fixture: &Fixture) -> Result<()> {
     answer.refused(400, "InvalidRequestException", "invalid_request")?;
-    let said = answer.text("error_description")?;
+    let description = answer.text("error_description")?;
     for part in [
         MEANT,
         fixture.stack.url(),
         "unset AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC",
     ] {
-        ensure!(said.contains(part), "{part}: {said}");
+        ensure!(description.contains(part), "{part}: {description}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_program_that_means_another_portal_is_refused() -> Result<()> {
+async fn start_url_of_another_portal_is_rejected() -> Result<()> {
     let fixture = Fixture::new().await?;
     let answer = fixture
         .call("/client/register", registration(MEANT))
@@ -51,7 +51,7 @@ async fn a_program_that_means_another_portal_is_refused() -> Result<()> {
     )
 }
 
-/// Another replica of the stack, after `[clients]` was changed.
+/// Another replica of the stack with changed `[clients]`.
 async fn after(fixture: &Fixture, old: &str, new: &str) -> Result<Replica> {
     let path = fixture.stack.config();
     let text = fs::read_to_string(&path)?;
@@ -60,15 +60,15 @@ async fn after(fixture: &Fixture, old: &str, new: &str) -> Result<Replica> {
     fixture.stack.start_replica().await
 }
 
-/// A registration lasts for 90 days, so one can be older than the label that it names.
+/// A registration is valid for 90 days, so it can be older than the current label.
 #[tokio::test]
-async fn a_label_that_was_given_up_is_foreign_unless_it_is_kept() -> Result<()> {
+async fn old_start_url_label_requires_configuration() -> Result<()> {
     let fixture = Fixture::with(|settings| settings.more = format!("[clients]\n{LABEL}\n")).await?;
     let acme = "https://acme-sso.awsapps.com/start";
     let client = fixture.register_as(registration(acme)).await?;
     let ask = fixture.authorize(&client, "s");
     let host = fixture.stack.url().trim_start_matches("http://").to_owned();
-    let told = async |replica: &Replica| {
+    let authorize = async |replica: &Replica| {
         let url = ask.replacen(
             fixture.stack.url(),
             &format!("http://{}", replica.address),
@@ -79,7 +79,7 @@ async fn a_label_that_was_given_up_is_foreign_unless_it_is_kept() -> Result<()> 
     };
 
     let given_up = after(&fixture, LABEL, "").await?;
-    let to = told(&given_up).await?;
+    let to = authorize(&given_up).await?;
     ensure!(
         to.starts_with(LISTENING)
             && to.contains("error=invalid_request")
@@ -92,7 +92,7 @@ async fn a_label_that_was_given_up_is_foreign_unless_it_is_kept() -> Result<()> 
         "[clients]\nformer_labels = [\"acme-sso\"]\n",
     )
     .await?;
-    let to = told(&kept).await?;
+    let to = authorize(&kept).await?;
     ensure!(to.contains("/sign-in"), "{to}");
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! What stands on the wire: every request that AWS's clients were seen to send is taken, and every refusal has the status,
-//! header and body that they look for.
+//! Message formats: recorded requests of AWS clients are accepted, and errors have the status, header and body that they
+//! expect.
 
 use super::*;
 
-/// RegisterClient bodies as CLI 2.36.7 (both flows, and a legacy profile), granted and aws-sso-cli sent them.
+/// Recorded RegisterClient bodies of AWS CLI 2.36.7 (both flows, and a legacy profile), granted and aws-sso-cli.
 fn recorded(start: &str) -> Vec<Value> {
     vec![
         json!({"clientName":"botocore-client-rc","clientType":"public","grantTypes":["authorization_code","refresh_token"],
@@ -18,7 +18,7 @@ fn recorded(start: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn every_recorded_registration_is_taken() -> Result<()> {
+async fn recorded_registrations_are_accepted() -> Result<()> {
     let fixture = Fixture::new().await?;
     for body in recorded(&fixture.at("/start")) {
         let answer = fixture.call("/client/register", body.clone()).await?;
@@ -48,7 +48,7 @@ async fn every_recorded_registration_is_taken() -> Result<()> {
 }
 
 #[tokio::test]
-async fn registrations_that_lead_elsewhere_are_refused_by_name() -> Result<()> {
+async fn invalid_registrations_return_specific_exceptions() -> Result<()> {
     let fixture = Fixture::new().await?;
     let with = |name: &str, value: Value| {
         let mut body = recorded(&fixture.at("/start")).remove(0);
@@ -112,7 +112,7 @@ async fn registrations_that_lead_elsewhere_are_refused_by_name() -> Result<()> {
 }
 
 #[tokio::test]
-async fn bodies_that_cannot_be_read_are_told_so_in_aws_words() -> Result<()> {
+async fn unreadable_bodies_return_aws_exceptions() -> Result<()> {
     let fixture = Fixture::new().await?;
     let json = "application/json";
     for (kind, body, status) in [
@@ -156,7 +156,7 @@ async fn bodies_that_cannot_be_read_are_told_so_in_aws_words() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_client_that_is_not_ours_is_a_401() -> Result<()> {
+async fn unknown_client_returns_401() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let other = fixture.register().await?;
@@ -199,10 +199,10 @@ async fn a_client_that_is_not_ours_is_a_401() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_lost_store_breaks_no_registration() -> Result<()> {
+async fn registrations_survive_loss_of_the_store() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
-    // The memory store forgets with the process; the sealing keys are the configuration's.
+    // The memory store is lost with the process; the sealing keys come from the configuration.
     let replica = fixture.stack.start_replica().await?;
     let body = client.start_device_authorization(&fixture.at("/start"));
     let request = fixture
@@ -215,7 +215,7 @@ async fn a_lost_store_breaks_no_registration() -> Result<()> {
 }
 
 #[tokio::test]
-async fn missing_members_and_unknown_grant_types_have_their_own_names() -> Result<()> {
+async fn missing_members_and_unknown_grant_types_are_rejected() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let asking = |more: Value| {
@@ -265,7 +265,7 @@ async fn missing_members_and_unknown_grant_types_have_their_own_names() -> Resul
 }
 
 #[tokio::test]
-async fn who_registered_for_one_flow_does_not_use_another() -> Result<()> {
+async fn client_is_limited_to_registered_grant_types() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture
         .register_as(recorded(&fixture.at("/start")).remove(0))
@@ -283,7 +283,7 @@ async fn who_registered_for_one_flow_does_not_use_another() -> Result<()> {
 }
 
 #[tokio::test]
-async fn plain_oauth_clients_are_answered_in_a_form_s_words() -> Result<()> {
+async fn form_encoded_requests_use_rfc_6749_names() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let form = |path: &str, pairs: &[(&str, &str)]| {
@@ -343,7 +343,7 @@ async fn plain_oauth_clients_are_answered_in_a_form_s_words() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_page_of_another_site_cannot_call_it() -> Result<()> {
+async fn cross_site_requests_are_rejected() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let body = client.start_device_authorization(&fixture.at("/start"));
@@ -358,7 +358,7 @@ async fn a_page_of_another_site_cannot_call_it() -> Result<()> {
 }
 
 #[tokio::test]
-async fn nothing_secret_reaches_the_trail() -> Result<()> {
+async fn audit_log_contains_no_secrets() -> Result<()> {
     let fixture = Fixture::new().await?;
     let client = fixture.register().await?;
     let started = fixture.start_device(&client).await?;

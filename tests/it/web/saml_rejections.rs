@@ -1,19 +1,19 @@
-//! SAML responses that sign nobody in: in the wrong browser, a second time, unasked for, or in no form that is taken.
+//! SAML responses that are rejected: in another browser, replayed, unsolicited, or malformed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::saml::{SamlFixture, lent};
+use super::saml::{SamlFixture, as_str_pairs};
 use super::*;
 
 #[tokio::test]
-async fn a_response_in_another_browser_signs_in_nobody() -> Result<()> {
+async fn response_in_another_browser_is_rejected() -> Result<()> {
     let fixture = SamlFixture::new().await?;
     let stolen = fixture.undelivered(&mut fixture.plain_browser()?).await?;
     let acs = fixture.at("/sign-in/adfs/acs");
     let mut victim = fixture.browser()?;
     let page = victim
-        .lured_to_post("http://localhost:9/", &acs, &lent(&stolen))
+        .lured_to_post("http://localhost:9/", &acs, &as_str_pairs(&stolen))
         .await?;
     ensure!(page.status() == Some(reqwest::StatusCode::BAD_REQUEST));
     ensure!(page.text().contains("another browser"), "{}", page.text());
@@ -23,12 +23,12 @@ async fn a_response_in_another_browser_signs_in_nobody() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_response_counts_once_on_all_replicas() -> Result<()> {
+async fn replayed_response_is_rejected_on_all_replicas() -> Result<()> {
     let fixture = SamlFixture::with("allow_idp_initiated = true", |_| ()).await?;
     let replica = fixture.stack.start_replica().await?;
-    let unasked = fixture.unasked(None).await?;
+    let unsolicited = fixture.unsolicited(None).await?;
     let body = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(&unasked)
+        .extend_pairs(&unsolicited)
         .finish();
     let host = Url::parse(fixture.stack.url())?;
     let host = &host[url::Position::BeforeHost..url::Position::AfterPort];
@@ -51,7 +51,7 @@ async fn a_response_counts_once_on_all_replicas() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_response_that_ended_a_sign_in_ends_no_other() -> Result<()> {
+async fn rejected_response_cannot_be_replayed() -> Result<()> {
     let fixture = SamlFixture::new().await?;
     let mut browser = fixture.plain_browser()?;
     let fields = fixture.undelivered(&mut browser).await?;
@@ -59,7 +59,7 @@ async fn a_response_that_ended_a_sign_in_ends_no_other() -> Result<()> {
     ensure!(page.url().as_str() == fixture.at("/"), "{}", page.url());
     let acs = fixture.at("/sign-in/adfs/acs");
     let page = browser
-        .lured_to_post(&fixture.upstream.url(), &acs, &lent(&fields))
+        .lured_to_post(&fixture.upstream.url(), &acs, &as_str_pairs(&fields))
         .await?;
     ensure!(page.text().contains("Sign-in expired"), "{}", page.text());
     ensure!(fixture.refusals().await? == ["expired_state"]);
@@ -67,7 +67,7 @@ async fn a_response_that_ended_a_sign_in_ends_no_other() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_response_that_the_provider_did_not_sign_is_not_held() -> Result<()> {
+async fn unsigned_response_is_not_stored() -> Result<()> {
     let fixture = SamlFixture::new().await?;
     let mut browser = fixture.plain_browser()?;
     let fields = fixture.undelivered(&mut browser).await?;
@@ -90,14 +90,14 @@ async fn a_response_that_the_provider_did_not_sign_is_not_held() -> Result<()> {
     ensure!(post(|xml| xml.replace("alice", "mallory")).await? == 403);
     ensure!(post(|_| "<Response/>".to_owned()).await? == 403);
     ensure!(fixture.refusals().await? == ["signature", "structure"]);
-    // The sign-in goes on as if nothing had come.
+    // The pending sign-in is not affected.
     let page = browser.submit("/acs", &[]).await?;
     ensure!(page.url().as_str() == fixture.at("/"), "{}", page.url());
     Ok(())
 }
 
 #[tokio::test]
-async fn only_the_answer_to_its_own_request_is_held() -> Result<()> {
+async fn response_must_match_its_request() -> Result<()> {
     let fixture = SamlFixture::new().await?;
     let mut mine = fixture.plain_browser()?;
     let own = fixture.undelivered(&mut mine).await?;
@@ -106,7 +106,7 @@ async fn only_the_answer_to_its_own_request_is_held() -> Result<()> {
         let found = fields.iter().find(|(known, _)| known == name);
         Ok(found.context("no such field")?.1.clone())
     };
-    // A good response of the same provider, with the state of another sign-in.
+    // A valid response of the same provider, with the state of another sign-in.
     let form = url::form_urlencoded::Serializer::new(String::new())
         .append_pair("SAMLResponse", &field(&other, "SAMLResponse")?)
         .append_pair("RelayState", &field(&own, "RelayState")?)
@@ -124,13 +124,13 @@ async fn only_the_answer_to_its_own_request_is_held() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_provider_begins_only_where_it_may() -> Result<()> {
+async fn unsolicited_response_requires_configuration() -> Result<()> {
     let fixture = SamlFixture::new().await?;
     let acs = fixture.at("/sign-in/adfs/acs");
     let mut browser = fixture.browser()?;
-    let fields = fixture.unasked(Some("/console?account=1")).await?;
+    let fields = fixture.unsolicited(Some("/console?account=1")).await?;
     let page = browser
-        .lured_to_post(&fixture.upstream.url(), &acs, &lent(&fields))
+        .lured_to_post(&fixture.upstream.url(), &acs, &as_str_pairs(&fields))
         .await?;
     ensure!(page.status() == Some(reqwest::StatusCode::FORBIDDEN));
     ensure!(fixture.refusals().await? == ["unsolicited"]);
@@ -145,14 +145,14 @@ async fn a_provider_begins_only_where_it_may() -> Result<()> {
     ensure!(page.url().as_str() == fixture.at("/"), "{}", page.url());
     let events = fixture.events("signed_in").await?;
     ensure!(events[0]["unsolicited"] == true, "{events:?}");
-    // An answer to a sign-in of ours is no such response, whatever its RelayState.
+    // A response to a request of the gateway is not unsolicited, whatever its RelayState.
     let mut fields = fixture.undelivered(&mut fixture.plain_browser()?).await?;
     fields.retain(|(name, _)| name != "RelayState");
     let page = browser
         .lured_to_post(
             &fixture.upstream.url(),
             &fixture.at("/sign-in/adfs/acs"),
-            &lent(&fields),
+            &as_str_pairs(&fields),
         )
         .await?;
     ensure!(page.status() == Some(reqwest::StatusCode::FORBIDDEN));
@@ -161,7 +161,7 @@ async fn a_provider_begins_only_where_it_may() -> Result<()> {
 }
 
 #[tokio::test]
-async fn only_a_form_with_one_response_is_taken() -> Result<()> {
+async fn form_requires_exactly_one_response() -> Result<()> {
     let fixture = SamlFixture::new().await?;
     let acs = fixture.at("/sign-in/adfs/acs");
     let form = "application/x-www-form-urlencoded";
@@ -190,7 +190,7 @@ async fn only_a_form_with_one_response_is_taken() -> Result<()> {
         let shown: String = body.chars().take(40).collect();
         ensure!(send(form, body).await? == status, "{shown}");
     }
-    // The provider speaks OpenID Connect, or is not there.
+    // The provider uses OpenID Connect, or does not exist.
     for other in ["okta", "nobody"] {
         for path in ["acs", "slo"] {
             let url = fixture.at(&format!("/sign-in/{other}/{path}"));

@@ -1,4 +1,4 @@
-//! Ends that hold: what a person's browsers and programs are in the middle of when an operator ends their sessions.
+//! An operator ends the sessions of a user while browsers and clients have pending requests.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use rolecall_wire::sso::BEARER_TOKEN;
 use super::replicas::two;
 use super::*;
 
-/// Redis forgets device authorizations by its own time: more rounds would reach the limit of one address.
+/// Redis expires device authorizations by its own clock, so more rounds would reach the limit of the address.
 const ROUNDS_MAX: u64 = 50;
 
-/// How often the race is run; `ROLECALL_RACE_ROUNDS` asks for more, up to [`ROUNDS_MAX`].
+/// The number of rounds of the race. `ROLECALL_RACE_ROUNDS` overrides it, up to [`ROUNDS_MAX`].
 #[expect(
     clippy::disallowed_methods,
     reason = "names how long the tests may take"
@@ -24,14 +24,14 @@ fn rounds() -> Result<u64> {
 }
 
 impl Fixture {
-    /// `rolecalld sessions end` for somebody who has signed in.
+    /// Runs `rolecalld sessions end` for a user who has signed in.
     pub(super) async fn end_all_of(&self, name: &str) -> Result<()> {
         let signed_in = self.events("signed_in").await?;
         let email = format!("{name}@example.com");
-        let mut theirs = signed_in
+        let mut sessions_of_user = signed_in
             .iter()
             .filter(|event| event["actor"]["email"] == email.as_str());
-        let subject = theirs.next().context("nobody")?["actor"]["subject"]
+        let subject = sessions_of_user.next().context("not signed in")?["actor"]["subject"]
             .as_str()
             .context("no subject")?
             .to_owned();
@@ -51,11 +51,11 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn nothing_that_was_under_way_outlives_an_administrator() -> Result<()> {
+async fn administrator_ends_pending_requests() -> Result<()> {
     let (_redis, fixture, replica) = two().await?;
     let client = fixture.register().await?;
     for round in 0..rounds()? {
-        // A minute between two rounds, so that no rate limit is met.
+        // A minute between rounds, so that no rate limit is reached.
         fixture.clock.advance(Duration::from_secs(60));
         let stolen = fixture.pass("alice").await?;
         let tokens = fixture.device_session(&client).await?;
@@ -64,21 +64,27 @@ async fn nothing_that_was_under_way_outlives_an_administrator() -> Result<()> {
         let device_code = started.device_code()?;
         let refresh_token = tokens.refresh_token()?;
         let state = format!("s{round}");
-        // How long the command takes to start is how long the thief has.
-        let thief = async {
+        // The attacker has as much time as the command takes to start.
+        let attacker = async {
             tokio::time::sleep(Duration::from_millis(7 * (round % 20))).await;
             let allow = fixture.allow_device(&stolen, &user_code);
             let code = fixture.allowed_code(&stolen, &client, &state);
             let refresh = fixture.refresh(&client, &refresh_token);
             tokio::join!(allow, code, refresh)
         };
-        let (ended, (_, code, refreshed)) = tokio::join!(fixture.end_all_of("alice"), thief);
+        let (ended, (_, code, refreshed)) = tokio::join!(fixture.end_all_of("alice"), attacker);
         ended?;
         let device = fixture.poll(&client, &device_code).await?;
-        ensure!(device.status != 200, "round {round}: the device code works");
+        ensure!(
+            device.status != 200,
+            "round {round}: the device code is still valid: {device:?}"
+        );
         if let Ok(code) = code {
             let redeemed = fixture.redeem(&client, &code).await?;
-            ensure!(redeemed.status != 200, "round {round}: the code works");
+            ensure!(
+                redeemed.status != 200,
+                "round {round}: the code is still valid: {redeemed:?}"
+            );
         }
         let mut granted = vec![tokens.granted()?];
         granted.extend(refreshed.ok().and_then(|answer| answer.granted().ok()));
@@ -86,7 +92,7 @@ async fn nothing_that_was_under_way_outlives_an_administrator() -> Result<()> {
             let token = rolecall_core::base::secret::AccessToken::new(token);
             for services in [&fixture.stack.gateway.services, &replica.services] {
                 let found = services.sessions().client_session(&token).await?;
-                ensure!(found.is_none(), "round {round}: a token works");
+                ensure!(found.is_none(), "round {round}: a token is still valid");
             }
         }
         let page = fixture
@@ -94,14 +100,17 @@ async fn nothing_that_was_under_way_outlives_an_administrator() -> Result<()> {
             .header(COOKIE, &stolen.cookie)
             .send()
             .await?;
-        ensure!(page.status() == 303, "round {round}: the cookie works");
+        ensure!(
+            page.status() == 303,
+            "round {round}: the cookie is still valid: {}",
+            page.status()
+        );
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn credentials_are_withheld_from_a_client_whose_session_ended_while_aws_answered()
--> Result<()> {
+async fn session_end_during_issue_withholds_credentials() -> Result<()> {
     let (_redis, fixture, _replica) = two().await?;
     let client = fixture.register().await?;
     let token = fixture.device_session(&client).await?.granted()?;
@@ -115,7 +124,7 @@ async fn credentials_are_withheld_from_a_client_whose_session_ended_while_aws_an
         .header(BEARER_TOKEN, &token)
         .send();
     let ended = async {
-        // AWS is asked as soon as the intent is in the trail.
+        // The request to AWS follows the audited intent.
         while fixture.events("issue_intended").await?.is_empty() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -133,8 +142,8 @@ async fn credentials_are_withheld_from_a_client_whose_session_ended_while_aws_an
     );
     ensure!(body.contains("aws sso login"), "{body}");
     let done = fixture.events("issue_done").await?;
-    ensure!(done.len() == 1, "the trail says what AWS issued");
+    ensure!(done.len() == 1, "{done:?}");
     let undelivered = fixture.events("issue_undelivered").await?;
-    ensure!(undelivered.len() == 1, "and that nobody has it");
+    ensure!(undelivered.len() == 1, "{undelivered:?}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! How what a client holds ends: signed out, ended in the portal, or by the hour; at every replica at once.
+//! The end of client sessions: by logout, in the portal, or by expiry, on all replicas.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use rolecall_testkit::redis::Redis;
 use super::*;
 
 #[tokio::test]
-async fn a_sign_out_ends_the_family_and_asks_nothing_of_strangers() -> Result<()> {
+async fn logout_revokes_all_tokens_and_ignores_unknown_ones() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
-    let tokens = fixture.let_in(&mut browser).await?;
+    let tokens = fixture.allow_client(&mut browser).await?;
     let token = tokens.access_token.expose();
     ensure!(fixture.ask(token, "/assignment/accounts").await?.0 == 200);
     for bearer in [
@@ -32,20 +32,23 @@ async fn a_sign_out_ends_the_family_and_asks_nothing_of_strangers() -> Result<()
         ensure!(answer.text().await?.is_empty());
     }
     let (status, kind, _) = fixture.ask(token, "/assignment/accounts").await?;
-    ensure!(status == 401 && kind == "UnauthorizedException");
+    ensure!(
+        status == 401 && kind == "UnauthorizedException",
+        "{status} {kind}"
+    );
     let ended = fixture.events("signed_out").await?;
     ensure!(
         ended.len() == 1 && ended[0]["reason"] == "client_sign_out",
         "{ended:?}"
     );
-    // The browser goes on.
+    // The browser session remains.
     let page = browser.open(&fixture.at("/")).await?;
-    ensure!(page.status().is_some_and(|status| status == 200));
+    ensure!(page.status().map(u16::from) == Some(200));
     Ok(())
 }
 
 #[tokio::test]
-async fn a_token_ends_with_its_hour() -> Result<()> {
+async fn access_token_expires_after_an_hour() -> Result<()> {
     let fixture = Fixture::new().await?;
     let token = fixture.token_of("alice").await?;
     fixture.clock.advance(Duration::from_secs(59 * 60));
@@ -56,12 +59,12 @@ async fn a_token_ends_with_its_hour() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_client_is_seen_and_ended_beside_the_browsers() -> Result<()> {
+async fn client_session_is_listed_and_ended() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     let mut tokens = Vec::new();
     for _ in 0..2 {
-        let token = fixture.let_in(&mut browser).await?.access_token;
+        let token = fixture.allow_client(&mut browser).await?.access_token;
         tokens.push(token.expose().to_owned());
     }
     let bobs = fixture.token_of("bob").await?;
@@ -91,7 +94,7 @@ async fn a_client_is_seen_and_ended_beside_the_browsers() -> Result<()> {
     Ok(())
 }
 
-/// Asks for the accounts at another gateway of the same name.
+/// Requests the accounts at another replica.
 async fn ask_at(fixture: &Fixture, replica: &Replica, token: &str) -> Result<u16> {
     let host = fixture.stack.url().trim_start_matches("http://").to_owned();
     let url = format!("http://{}/assignment/accounts", replica.address);
@@ -101,13 +104,13 @@ async fn ask_at(fixture: &Fixture, replica: &Replica, token: &str) -> Result<u16
 }
 
 #[tokio::test]
-async fn what_ends_at_one_replica_is_over_at_the_other_within_a_second() -> Result<()> {
+async fn session_end_reaches_other_replica_within_a_second() -> Result<()> {
     let redis = Redis::single().await?;
     let fixture = Fixture::with(|settings| settings.store = redis.url()).await?;
     let replica = fixture.stack.start_replica().await?;
     let mut browser = fixture.signed_in("alice").await?;
     for by_the_client in [true, false] {
-        let tokens = fixture.let_in(&mut browser).await?;
+        let tokens = fixture.allow_client(&mut browser).await?;
         let token = tokens.access_token.expose();
         ensure!(ask_at(&fixture, &replica, token).await? == 200);
         if by_the_client {

@@ -1,4 +1,4 @@
-//! When AWS says no, or nothing: the page says what to do, and its reference leads to the trail.
+//! Errors and outages of AWS: the page shows the next step, and its reference ID matches the audit event.
 
 use std::time::Duration;
 
@@ -9,11 +9,16 @@ use crate::operate::until;
 
 const ROLE: [(&str, &str); 2] = [("account", "444455556666"), ("permission_set", "Developer")];
 
-/// What a person is told: the status, a piece of the explanation, a piece of the hint.
-type Told = (u16, &'static str, &'static str);
+/// The expected page: the status, a part of the message, a part of the hint.
+type ExpectedPage = (u16, &'static str, &'static str);
 
-/// Asks for credentials in the browser and holds the page against the trail.
-async fn told(fixture: &Fixture, browser: &mut Browser, path: &str, want: Told) -> Result<String> {
+/// Requests credentials in the browser and compares the page with the audit event.
+async fn ensure_error_page(
+    fixture: &Fixture,
+    browser: &mut Browser,
+    path: &str,
+    expected: ExpectedPage,
+) -> Result<String> {
     let fields = role_form(browser)?;
     let fields: Vec<(&str, &str)> = fields
         .iter()
@@ -22,7 +27,7 @@ async fn told(fixture: &Fixture, browser: &mut Browser, path: &str, want: Told) 
     let page = browser
         .lured_to_post(fixture.stack.url(), &fixture.at(path), &fields)
         .await?;
-    let (status, explanation, hint) = want;
+    let (status, explanation, hint) = expected;
     let text = page.text();
     ensure!(
         page.status().is_some_and(|got| got == status),
@@ -43,11 +48,11 @@ fn role_form(browser: &Browser) -> Result<Vec<(&'static str, String)>> {
 }
 
 #[tokio::test]
-async fn every_refusal_says_what_to_do() -> Result<()> {
+async fn every_aws_error_shows_the_next_step() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     let many = 1_000;
-    let table: [(Fault, &str, Told); 8] = [
+    let table: [(Fault, &str, ExpectedPage); 8] = [
         (
             Fault::AccessDenied,
             "access_denied",
@@ -113,13 +118,13 @@ async fn every_refusal_says_what_to_do() -> Result<()> {
             (429, "too many requests", "Try again in a minute"),
         ),
     ];
-    for (fault, reason, mut want) in table {
-        want.1 = want.1.split('’').next().unwrap_or(want.1);
+    for (fault, reason, mut expected) in table {
+        expected.1 = expected.1.split('’').next().unwrap_or(expected.1);
         fixture.stack.aws.fault(fault);
-        let shown = told(&fixture, &mut browser, "/credentials", want).await?;
+        let shown = ensure_error_page(&fixture, &mut browser, "/credentials", expected).await?;
         fixture.stack.aws.clear_faults();
         let failed = fixture.events("issue_failed").await?;
-        let failed = failed.last().context("no outcome in the trail")?;
+        let failed = failed.last().context("no outcome event")?;
         ensure!(
             failed["reference"] == shown.as_str() && failed["reason"] == reason,
             "{failed}"
@@ -127,15 +132,12 @@ async fn every_refusal_says_what_to_do() -> Result<()> {
         ensure!(failed["aws_code"].is_string(), "{failed}");
     }
     let pass = pass_of(&browser)?;
-    ensure!(
-        fixture.post_json(&pass, "/credentials", &ROLE).await?.0 == 200,
-        "an honest AWS is asked again"
-    );
+    ensure!(fixture.post_json(&pass, "/credentials", &ROLE).await?.0 == 200);
     Ok(())
 }
 
 #[tokio::test]
-async fn an_account_that_does_not_know_us_gets_the_command() -> Result<()> {
+async fn account_without_provider_shows_the_command() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     fixture
@@ -147,13 +149,13 @@ async fn an_account_that_does_not_know_us_gets_the_command() -> Result<()> {
         "aws iam create-open-id-connect-provider --url {} --client-id-list sts.amazonaws.com",
         fixture.stack.url()
     );
-    let want = (
+    let expected = (
         403,
         "Account 444455556666 has no OIDC provider for",
         "aws iam create-open-id-connect-provider",
     );
     for path in ["/credentials", "/console"] {
-        let shown = told(&fixture, &mut browser, path, want).await?;
+        let shown = ensure_error_page(&fixture, &mut browser, path, expected).await?;
         let failed = fixture.events("issue_failed").await?;
         ensure!(
             failed
@@ -180,7 +182,7 @@ async fn an_account_that_does_not_know_us_gets_the_command() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_outage_is_no_denial() -> Result<()> {
+async fn outage_is_not_reported_as_denial() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     let many = 1_000;
@@ -189,8 +191,8 @@ async fn an_outage_is_no_denial() -> Result<()> {
         Fault::DropConnection { times: many },
     ] {
         fixture.stack.aws.fault(fault);
-        let want = (502, "AWS STS is unavailable", "Try again in a few seconds");
-        let shown = told(&fixture, &mut browser, "/credentials", want).await?;
+        let expected = (502, "AWS STS is unavailable", "Try again in a few seconds");
+        let shown = ensure_error_page(&fixture, &mut browser, "/credentials", expected).await?;
         fixture.stack.aws.clear_faults();
         let failed = fixture.events("issue_failed").await?;
         ensure!(
@@ -205,10 +207,10 @@ async fn an_outage_is_no_denial() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_sign_in_endpoint_that_fails_leaves_credentials_as_a_way() -> Result<()> {
+async fn sign_in_endpoint_failure_suggests_credentials() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
-    for (fault, want) in [
+    for (fault, expected) in [
         (
             Fault::SigninBadRequest,
             (
@@ -235,13 +237,14 @@ async fn a_sign_in_endpoint_that_fails_leaves_credentials_as_a_way() -> Result<(
         ),
     ] {
         fixture.stack.aws.fault(fault);
-        let shown = told(&fixture, &mut browser, "/console", want).await?;
+        let shown = ensure_error_page(&fixture, &mut browser, "/console", expected).await?;
         fixture.stack.aws.clear_faults();
         let trail = fixture.trail().await?;
         ensure!(
             trail
                 .iter()
-                .any(|event| event["reference"] == shown.as_str())
+                .any(|event| event["reference"] == shown.as_str()),
+            "{shown}: {trail:?}"
         );
     }
     fixture.stack.aws.fault(Fault::SigninRefusesDuration);
@@ -255,7 +258,7 @@ async fn a_sign_in_endpoint_that_fails_leaves_credentials_as_a_way() -> Result<(
 }
 
 #[tokio::test]
-async fn what_is_not_mine_and_what_is_not_there_look_alike() -> Result<()> {
+async fn unassigned_and_unknown_roles_give_the_same_error() -> Result<()> {
     let fixture = Fixture::new().await?;
     let bob = fixture.pass("bob").await?;
     let mut answers = Vec::new();
@@ -310,9 +313,9 @@ async fn what_is_not_mine_and_what_is_not_there_look_alike() -> Result<()> {
     Ok(())
 }
 
-/// Credentials that nobody waited for are told from those that were handed out.
+/// Undelivered credentials are audited as such.
 #[tokio::test]
-async fn a_caller_who_hangs_up_is_in_the_trail() -> Result<()> {
+async fn disconnected_client_is_audited() -> Result<()> {
     let fixture = Fixture::new().await?;
     let browser = fixture.signed_in("alice").await?;
     let pass = pass_of(&browser)?;

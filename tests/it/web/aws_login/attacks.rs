@@ -1,4 +1,4 @@
-//! What must not work: codes for others, used twice or too late, requests that lead elsewhere, and forms of others.
+//! Attacks on `aws login`: codes of other users, reused or expired codes, foreign redirect URIs, and forged forms.
 
 use std::time::Duration;
 
@@ -8,19 +8,21 @@ use super::*;
 
 const CODE_SPENT: (u16, &str, &str) = (401, "AccessDeniedException", "AUTHCODE_EXPIRED");
 
-fn is_spent(told: &Told) -> Result<()> {
+fn ensure_expired_code(response: &TokenResponse) -> Result<()> {
     let (status, kind, error) = CODE_SPENT;
-    told.refused(status, kind, error)
+    response.refused(status, kind, error)
 }
 
 #[tokio::test]
-async fn a_code_that_is_shown_again_ends_what_it_made() -> Result<()> {
+async fn reused_code_revokes_its_session() -> Result<()> {
     let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
     let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
-    let told = terminal.redeem(&fixture, &code).await?;
-    is_spent(&terminal.redeem(&fixture, &code).await?)?;
-    let over = terminal.refresh(&fixture, &told.refresh_token()?).await?;
+    let response = terminal.redeem(&fixture, &code).await?;
+    ensure_expired_code(&terminal.redeem(&fixture, &code).await?)?;
+    let over = terminal
+        .refresh(&fixture, &response.refresh_token()?)
+        .await?;
     over.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")?;
     let ended = fixture.events("signed_out").await?;
     ensure!(ended[0]["reason"] == "code_replayed", "{ended:?}");
@@ -28,21 +30,21 @@ async fn a_code_that_is_shown_again_ends_what_it_made() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_code_lives_for_a_minute() -> Result<()> {
+async fn code_expires_after_a_minute() -> Result<()> {
     let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
     let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
     fixture.clock.advance(Duration::from_secs(60));
-    is_spent(&terminal.redeem(&fixture, &code).await?)?;
+    ensure_expired_code(&terminal.redeem(&fixture, &code).await?)?;
     let remote = Terminal::remote(&fixture)?;
     let code = remote.code(&fixture, "alice", DEVELOPER).await?;
     fixture.clock.advance(Duration::from_secs(300));
-    is_spent(&remote.redeem(&fixture, &code).await?)?;
-    is_spent(&terminal.redeem(&fixture, "no-such-code").await?)
+    ensure_expired_code(&remote.redeem(&fixture, &code).await?)?;
+    ensure_expired_code(&terminal.redeem(&fixture, "no-such-code").await?)
 }
 
 #[tokio::test]
-async fn a_code_is_for_one_client_one_address_and_one_verifier() -> Result<()> {
+async fn code_is_bound_to_client_redirect_uri_and_verifier() -> Result<()> {
     let fixture = Fixture::new().await?;
     type Change = fn(&mut CreateOAuth2TokenRequestBody);
     let changes: [(&str, Change); 5] = [
@@ -67,17 +69,21 @@ async fn a_code_is_for_one_client_one_address_and_one_verifier() -> Result<()> {
         let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
         let mut body = terminal.exchange(&code);
         change(&mut body);
-        let told = tell(&fixture, &[&terminal.proof(&fixture)?], &body).await?;
-        told.is_invalid().context(name)?;
-        // Whoever tried has spoilt it: nobody can go on guessing.
-        is_spent(&terminal.redeem(&fixture, &code).await?).context(name)?;
+        let response = send(&fixture, &[&terminal.proof(&fixture)?], &body).await?;
+        response.is_invalid().context(name)?;
+        // A failed attempt invalidates the code, so that nothing can be guessed.
+        ensure_expired_code(&terminal.redeem(&fixture, &code).await?).context(name)?;
     }
-    ensure!(fixture.stack.aws.issued().is_empty());
+    ensure!(
+        fixture.stack.aws.issued().is_empty(),
+        "{} issued",
+        fixture.stack.aws.issued().len()
+    );
     Ok(())
 }
 
 #[tokio::test]
-async fn of_many_redemptions_one_wins_on_two_replicas() -> Result<()> {
+async fn one_of_many_redemptions_succeeds_on_two_replicas() -> Result<()> {
     let fixture =
         Fixture::with(|settings| settings.store = "sqlite:sessions.db".to_owned()).await?;
     let replica = fixture.stack.start_replica().await?;
@@ -100,12 +106,12 @@ async fn of_many_redemptions_one_wins_on_two_replicas() -> Result<()> {
     }
     let (mut won, mut unanswered) = (0, 0);
     for answer in futures_util::future::join_all(tries).await {
-        let told = told(answer?).await?;
-        match told.status {
+        let response = token_response(answer?).await?;
+        match response.status {
             200 => won += 1,
-            // On a busy machine the store may give up waiting for the lock of its file.
+            // On a loaded machine the store may time out waiting for its file lock.
             500 => unanswered += 1,
-            _ => is_spent(&told)?,
+            _ => ensure_expired_code(&response)?,
         }
     }
     ensure!(
@@ -121,15 +127,15 @@ async fn of_many_redemptions_one_wins_on_two_replicas() -> Result<()> {
 }
 
 #[tokio::test]
-async fn tokens_of_one_kind_are_nothing_for_another() -> Result<()> {
+async fn token_types_are_not_interchangeable() -> Result<()> {
     let fixture = Fixture::new().await?;
     let (terminal, remote) = (Terminal::new()?, Terminal::remote(&fixture)?);
     let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
     let token = terminal.redeem(&fixture, &code).await?.refresh_token()?;
-    // The other client of AWS, with the right key.
+    // The other AWS client ID, with the correct key.
     let mut body = remote.renewal(&token);
-    let told = tell(&fixture, &[&terminal.proof(&fixture)?], &body).await?;
-    told.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")?;
+    let response = send(&fixture, &[&terminal.proof(&fixture)?], &body).await?;
+    response.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")?;
     for other in [
         "",
         "rcr_x",
@@ -137,11 +143,12 @@ async fn tokens_of_one_kind_are_nothing_for_another() -> Result<()> {
         &format!("{token}A"),
     ] {
         body = terminal.renewal(other);
-        let told = tell(&fixture, &[&terminal.proof(&fixture)?], &body).await?;
-        told.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")
+        let response = send(&fixture, &[&terminal.proof(&fixture)?], &body).await?;
+        response
+            .refused(401, "AccessDeniedException", "TOKEN_EXPIRED")
             .context(other.to_owned())?;
     }
-    // It is no key to the portal's interface.
+    // The token is not valid at the portal interface.
     let request = fixture
         .get("/assignment/accounts")
         .header(BEARER_TOKEN, &token);
@@ -151,7 +158,7 @@ async fn tokens_of_one_kind_are_nothing_for_another() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_was_replaced_ends_the_session() -> Result<()> {
+async fn replaced_refresh_token_ends_the_session() -> Result<()> {
     let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
     let code = terminal.code(&fixture, "alice", DEVELOPER).await?;
@@ -159,8 +166,8 @@ async fn a_refresh_token_that_was_replaced_ends_the_session() -> Result<()> {
     let new = terminal.refresh(&fixture, &old).await?.refresh_token()?;
     fixture.clock.advance(Duration::from_secs(61));
     for token in [&old, &new] {
-        let told = terminal.refresh(&fixture, token).await?;
-        told.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")?;
+        let response = terminal.refresh(&fixture, token).await?;
+        response.refused(401, "AccessDeniedException", "TOKEN_EXPIRED")?;
     }
     let ended = fixture.events("signed_out").await?;
     ensure!(ended[0]["reason"] == "refresh_token_reused", "{ended:?}");
@@ -168,7 +175,7 @@ async fn a_refresh_token_that_was_replaced_ends_the_session() -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_request_leads_elsewhere() -> Result<()> {
+async fn foreign_redirect_uri_is_rejected() -> Result<()> {
     let fixture = Fixture::new().await?;
     let pass = fixture.pass("alice").await?;
     let asked = |name: &str, value: &str| {
@@ -221,19 +228,19 @@ async fn no_request_leads_elsewhere() -> Result<()> {
         "{}&redirect_uri=https%3A%2F%2Fevil.example%2F",
         Terminal::new()?.address()
     );
-    ensure!(get(twice).await?.status() == 400, "a parameter twice");
+    ensure!(get(twice).await?.status() == 400);
     Ok(())
 }
 
 #[tokio::test]
-async fn nobody_chooses_for_somebody_else() -> Result<()> {
+async fn role_choice_requires_own_session() -> Result<()> {
     let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
     let (alice, bob) = (fixture.pass("alice").await?, fixture.pass("bob").await?);
     let mut fields: Vec<(&str, &str)> = Vec::new();
     let request = terminal.request();
     fields.extend(request.iter().map(|(name, value)| (*name, value.as_str())));
-    // A role that is not bob's, one that needs more than his sign-in, and one that is not there.
+    // A role that is not assigned to bob, one whose conditions are not met, and one that does not exist.
     for role in [
         "777788889999/Administrator",
         "111122223333/Developer",
@@ -286,7 +293,7 @@ async fn nobody_chooses_for_somebody_else() -> Result<()> {
 }
 
 #[tokio::test]
-async fn whatever_is_no_request_is_answered_in_aws_words() -> Result<()> {
+async fn invalid_request_returns_aws_exception() -> Result<()> {
     let fixture = Fixture::new().await?;
     let terminal = Terminal::new()?;
     let proof = terminal.proof(&fixture)?;
@@ -322,16 +329,20 @@ async fn whatever_is_no_request_is_answered_in_aws_words() -> Result<()> {
         request.header(CONTENT_TYPE, kind).body(body).send()
     };
     for body in bodies {
-        let told = told(post("application/json", body.clone()).await?).await?;
-        ensure!((400..500).contains(&told.status), "{body}: {told:?}");
+        let response = token_response(post("application/json", body.clone()).await?).await?;
         ensure!(
-            told.kind == "ValidationException" && told.body["error"] == "INVALID_REQUEST",
-            "{body}: {told:?}"
+            (400..500).contains(&response.status),
+            "{body}: {response:?}"
+        );
+        ensure!(
+            response.kind == "ValidationException" && response.body["error"] == "INVALID_REQUEST",
+            "{body}: {response:?}"
         );
     }
-    let form = told(post("application/x-www-form-urlencoded", good.to_string()).await?).await?;
+    let form =
+        token_response(post("application/x-www-form-urlencoded", good.to_string()).await?).await?;
     form.is_invalid()?;
-    let got = told(fixture.get("/v1/token").send().await?).await?;
+    let got = token_response(fixture.get("/v1/token").send().await?).await?;
     ensure!(
         got.status == 405 && got.kind == "ValidationException",
         "{got:?}"

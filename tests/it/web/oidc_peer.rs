@@ -1,5 +1,4 @@
-//! A stack whose people sign in at npm's `oidc-provider`: a provider that was not written to agree with us, all the way
-//! from its own pages to the portal and back.
+//! Sign-in and sign-out with `oidc-provider` from npm, an independent implementation of OpenID Connect.
 
 use rolecall_harness::sample_data::{CLIENT_ID, CLIENT_SECRET, PROVIDER_ID};
 use rolecall_test_requirements::NODE_PEERS;
@@ -9,7 +8,7 @@ use rolecall_testkit::oidc::{OidcClient, Person};
 
 use super::*;
 
-/// A stack whose people sign in at the peer, where the gateway is registered.
+/// A stack with the peer as its identity provider.
 async fn stack_of(peer: &mut OidcPeer) -> Result<TestStack> {
     let stack = TestStack::start(TestStackSettings {
         issuer: Some(peer.issuer().to_owned()),
@@ -23,24 +22,28 @@ async fn stack_of(peer: &mut OidcPeer) -> Result<TestStack> {
 }
 
 #[tokio::test]
-async fn people_of_somebody_else_s_provider_come_in_and_go() -> Result<()> {
+async fn sign_in_works_with_oidc_provider() -> Result<()> {
     if NODE_PEERS.path().is_none() {
         return Ok(());
     }
     let mut peer = OidcPeer::start(Person::cast(), Algorithm::Es256).await?;
     let stack = stack_of(&mut peer).await?;
 
-    // The gateway has the provider's keys from now on.
+    // The gateway has now loaded the keys of the provider.
     let mut his = Browser::new()?;
     his.open(&stack.at("/")).await?;
     let page = OidcPeer::sign_in(&mut his, "bob").await?;
     ensure!(page.url().as_str() == stack.at("/"), "{}", page.text());
 
-    let mut hers = Browser::new()?;
-    let form = hers.open(&stack.at("/")).await?;
-    ensure!(form.url().as_str().starts_with(peer.issuer()));
+    let mut browser = Browser::new()?;
+    let form = browser.open(&stack.at("/")).await?;
+    ensure!(
+        form.url().as_str().starts_with(peer.issuer()),
+        "{}",
+        form.url()
+    );
     peer.rotate_keys()?;
-    let page = OidcPeer::sign_in(&mut hers, "alice").await?;
+    let page = OidcPeer::sign_in(&mut browser, "alice").await?;
     ensure!(
         page.url().as_str() == stack.at("/"),
         "{} {}\n{}",
@@ -52,23 +55,23 @@ async fn people_of_somebody_else_s_provider_come_in_and_go() -> Result<()> {
         ensure!(page.text().contains(part), "no {part}: {}", page.text());
     }
 
-    let page = hers.press("Sign out", &[]).await?;
+    let page = browser.press("Sign out", &[]).await?;
     let at_provider = refresh(&page)?;
     ensure!(at_provider.starts_with(peer.issuer()), "{at_provider}");
-    ensure!(hers.cookie(SESSION).is_none());
-    hers.open(&at_provider).await?;
-    let page = hers.press("Yes, sign me out", &[]).await?;
+    ensure!(browser.cookie(SESSION).is_none());
+    browser.open(&at_provider).await?;
+    let page = browser.press("Yes, sign me out", &[]).await?;
     ensure!(
         page.url().path() == "/signed-out" && page.url().as_str().starts_with(stack.url()),
         "{} {}",
         page.url(),
         page.text()
     );
-    hers.open(&stack.at("/")).await?;
-    let page = hers.page()?;
+    browser.open(&stack.at("/")).await?;
+    let page = browser.page()?;
     ensure!(
         page.url().as_str().starts_with(peer.issuer()) && page.text().contains("Sign-in"),
-        "the provider still knows her: {}",
+        "the provider session is still active: {}",
         page.text()
     );
     Ok(())

@@ -1,4 +1,4 @@
-//! "Set up your terminal", and the start URL that its profiles name.
+//! The terminal page, and the start URL of its profiles.
 
 use reqwest::Method;
 use reqwest::header::{HeaderValue, USER_AGENT};
@@ -6,7 +6,7 @@ use reqwest::header::{HeaderValue, USER_AGENT};
 use super::*;
 
 #[tokio::test]
-async fn the_page_has_a_profile_for_each_role() -> Result<()> {
+async fn page_has_a_profile_for_each_role() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     let page = browser.click("Terminal").await?;
@@ -62,7 +62,9 @@ async fn the_page_has_a_profile_for_each_role() -> Result<()> {
     }
     ensure!(
         page.text()
-            .contains("aws sso login --profile payments-dev-Administrator")
+            .contains("aws sso login --profile payments-dev-Administrator"),
+        "{}",
+        page.text()
     );
     for request in [
         fixture.get("/config?format=text"),
@@ -70,14 +72,14 @@ async fn the_page_has_a_profile_for_each_role() -> Result<()> {
     ] {
         let answer = request.header(COOKIE, &pass.cookie).send().await?;
         ensure!(answer.headers()[CONTENT_TYPE] == "text/plain; charset=utf-8");
-        ensure!(answer.text().await? == file, "not the same");
+        ensure!(answer.text().await? == file);
     }
     Ok(())
 }
 
-/// The file and the commands come first. What only some programs need follows, with its condition and its warning.
+/// The file and the commands come first. Additional configuration follows, with its conditions and warnings.
 #[tokio::test]
-async fn what_some_programs_need_comes_second() -> Result<()> {
+async fn additional_configuration_follows_the_block() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     let page = browser.open(&fixture.at("/config")).await?;
@@ -108,12 +110,16 @@ async fn what_some_programs_need_comes_second() -> Result<()> {
             .with_context(|| format!("{part}: {text}"))?;
         rest = after;
     }
-    ensure!(!page.select("#config")?.concat().contains("[default]"));
+    ensure!(
+        !page.select("#config")?.concat().contains("[default]"),
+        "{}",
+        page.select("#config")?.concat()
+    );
     Ok(())
 }
 
 #[tokio::test]
-async fn one_profile_can_be_had_alone() -> Result<()> {
+async fn single_profile_can_be_selected() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("alice").await?;
     browser.open(&fixture.at("/config")).await?;
@@ -124,7 +130,9 @@ async fn one_profile_can_be_had_alone() -> Result<()> {
     ensure!(shown.matches("[profile ").count() == 1, "{shown}");
     ensure!(
         page.text()
-            .contains("aws sso login --profile sandbox-ReadOnly")
+            .contains("aws sso login --profile sandbox-ReadOnly"),
+        "{}",
+        page.text()
     );
     let page = browser.click("Plain text").await?;
     let file = page.body();
@@ -156,7 +164,7 @@ async fn one_profile_can_be_had_alone() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_locked_role_has_a_profile_that_says_so() -> Result<()> {
+async fn locked_role_has_a_profile_with_a_note() -> Result<()> {
     let fixture = Fixture::new().await?;
     let mut browser = fixture.signed_in("bob").await?;
     let page = browser.open(&fixture.at("/config?format=text")).await?;
@@ -173,7 +181,7 @@ async fn a_locked_role_has_a_profile_that_says_so() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_probe_of_the_newest_cli_is_led_to_aws_once() -> Result<()> {
+async fn start_url_probe_is_redirected_to_aws() -> Result<()> {
     let fixture = Fixture::new().await?;
     let agent = HeaderValue::from_static("Python-urllib/3.13");
     let mut led = Vec::new();
@@ -195,8 +203,11 @@ async fn the_probe_of_the_newest_cli_is_led_to_aws_once() -> Result<()> {
     let label = to
         .strip_prefix("https://d-rolecall-")
         .and_then(|rest| rest.strip_suffix(".awsapps.com/start"))
-        .context("a label of its own")?;
-    ensure!(label.len() == 32 && label.bytes().all(|b| b.is_ascii_hexdigit()));
+        .context("no separate label")?;
+    ensure!(
+        label.len() == 32 && label.bytes().all(|b| b.is_ascii_hexdigit()),
+        "{label}"
+    );
     let chosen = Fixture::with(|settings| {
         settings.more = "[clients]\nstart_url_label = \"acme-sso\"\n".to_owned();
     })
