@@ -40,7 +40,9 @@ pub async fn authorize(
         .begin_authorization(&scope.context, &signed_in.session, &read)
         .await?;
     match step {
-        AuthorizationStep::RequestConsent(asked) => consent_page(&signed_in, &request, &asked).await,
+        AuthorizationStep::RequestConsent(asked) => {
+            consent_page(&signed_in, &request, &asked).await
+        }
         AuthorizationStep::Redirect(to) => Ok(reply::see_other(&to)),
         AuthorizationStep::Closed => Err(already_completed()),
         AuthorizationStep::SessionEnded => Err(session_ended(&scope, &request)),
@@ -79,7 +81,9 @@ pub async fn decide(
             scope.site.metrics.consent("code", decision.into());
             consent::return_to_client(&signed_in, &to)
         }
-        AuthorizationStep::RequestConsent(asked) => consent_page(&signed_in, &request, &asked).await,
+        AuthorizationStep::RequestConsent(asked) => {
+            consent_page(&signed_in, &request, &asked).await
+        }
         AuthorizationStep::Closed => Err(already_completed()),
         AuthorizationStep::SessionEnded => Err(session_ended(scope, &request)),
     }

@@ -143,9 +143,9 @@ impl Forge {
         let with_header = |changes: Value| -> Result<String> {
             let mut header = self.key.header();
             for (name, value) in changes.as_object().context("an object")? {
-                match value {
-                    Value::Null => drop(header.remove(name)),
-                    value => drop(header.insert(name.clone(), value.clone())),
+                match value.is_null() {
+                    true => drop(header.remove(name)),
+                    false => drop(header.insert(name.clone(), value.clone())),
                 }
             }
             signing_input(&header, &payload)

@@ -33,9 +33,10 @@ pub(super) fn mutate(
         Ok(())
     };
     let replace =
-        |claims: &mut Claims, name: &str, values: &[Value]| match &values[variant % values.len()] {
-            Value::Null => drop(claims.remove(name)),
-            value => drop(claims.insert(name.to_owned(), value.clone())),
+        |claims: &mut Claims, name: &str, values: &[Value]| let value = &values[variant % values.len()];
+        match value.is_null() {
+            true => drop(claims.remove(name)),
+            false => drop(claims.insert(name.to_owned(), value.clone())),
         };
     let name = match kind {
         0 => {
