@@ -32,12 +32,13 @@ pub(super) fn mutate(
         }
         Ok(())
     };
-    let replace =
-        |claims: &mut Claims, name: &str, values: &[Value]| let value = &values[variant % values.len()];
+    let replace = |claims: &mut Claims, name: &str, values: &[Value]| {
+        let value = &values[variant % values.len()];
         match value.is_null() {
             true => drop(claims.remove(name)),
             false => drop(claims.insert(name.to_owned(), value.clone())),
-        };
+        }
+    };
     let name = match kind {
         0 => {
             let administrator = format!("arn:aws:iam::{ACCOUNT}:role/rolecall/Administrator");
